@@ -7,6 +7,8 @@ pub use staging::Staging;
 use crate::error::{Error, Result};
 use crate::platform::files::{File, OpenOptions};
 use crate::platform::{Turns, files};
+use safetensors::tensor::{Metadata, TensorInfo};
+use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -117,6 +119,24 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Res
     }
     let text = files::read(path).map_err(Error::io(path))?;
     serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))
+}
+
+/// What a safetensors file begins with: the header's length, and the header with texts and with tensors one after another, padded to
+/// eight bytes as safetensors itself writes it.
+///
+/// # Errors
+/// The tensors do not follow each other.
+pub fn safetensors_head(
+    texts: HashMap<String, String>,
+    tensors: Vec<(String, TensorInfo)>,
+) -> Result<Vec<u8>> {
+    let internal = |error: String| Error::Internal(format!("safetensors header: {error}"));
+    let metadata = Metadata::new(Some(texts), tensors).map_err(|error| internal(error.to_string()))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut head = (header.len() as u64).to_le_bytes().to_vec();
+    head.append(&mut header);
+    Ok(head)
 }
 
 /// Writes a small JSON file, indented for people, at once or not at all.

@@ -8,30 +8,28 @@ use anyhow::Result;
 use glasshouse_engine::protocol::quantity::whole;
 use glasshouse_engine::protocol::{Command, Event};
 use glasshouse_engine::session;
-use std::cell::Cell;
 
 pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
-    let imported = Cell::new(false);
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, true).await?;
         let from = std::path::absolute(&arguments.from)?;
         let command = Command::ImportModel { from, context_length: arguments.context };
+        let mut imported = false;
         let show = |event| {
             match event {
                 Event::ImportProgress { done: 0, total } => tell!("reading {} of weights", bytes(total)),
                 Event::ModelImported { run, class, parameters, shape } => {
-                    imported.set(true);
+                    imported = true;
                     say!("{run}: {class}, {} parameters, {shape}", whole(parameters))?;
                 }
                 event => trained::note(&event),
             }
             Ok(())
         };
-        engine.ask_until_signal(command, "stopping", show).await
-    })?;
-    if !imported.get() {
-        return Ok(());
-    }
-    say!("try it: glasshouse generate --project {} --prompt \"...\"", arguments.project.display())?;
-    Ok(())
+        engine.ask_until_signal(command, "stopping", show).await?;
+        if imported {
+            say!("try it: glasshouse generate --project {} --prompt \"...\"", arguments.project.display())?;
+        }
+        Ok(())
+    })
 }

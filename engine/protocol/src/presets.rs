@@ -71,7 +71,13 @@ fn tokenizer(kind: TokenizerKind, vocabulary: usize) -> TokenizerConfig {
 }
 
 /// GPT-2's shape as nanoGPT trains it: pre-norm LayerNorm, exact GELU, learned positions, tied head.
-fn gpt(vocabulary: usize, context_length: usize, layers: usize, heads: usize, width: usize) -> ModelConfig {
+pub fn gpt(
+    vocabulary: usize,
+    context_length: usize,
+    layers: usize,
+    heads: usize,
+    width: usize,
+) -> ModelConfig {
     ModelConfig {
         vocabulary,
         context_length,
@@ -79,7 +85,7 @@ fn gpt(vocabulary: usize, context_length: usize, layers: usize, heads: usize, wi
         width,
         heads,
         kv_heads: heads,
-        head_size: width / heads,
+        head_size: width / heads.max(1),
         embedding_scale: 1.0,
         qk_norm: false,
         sliding_window: None,

@@ -6,9 +6,10 @@ use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::files;
 use crate::step::{ArenaState, LossScale};
+use crate::storage;
 use glasshouse_protocol::ModelConfig;
 use half::f16;
-use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
+use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -222,14 +223,9 @@ fn write_as(
         })
         .collect();
     let texts = HashMap::from([(METADATA.to_owned(), text)]);
-    let metadata = Metadata::new(Some(texts), infos).map_err(|error| internal(error.to_string()))?;
-    let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
-    // The data begins on eight bytes, as safetensors itself writes it.
-    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut head = storage::safetensors_head(texts, infos)?;
     let file = files::File::create(path).map_err(Error::io(path))?;
     let mut output = std::io::BufWriter::with_capacity(1 << 20, file);
-    let mut head = (header.len() as u64).to_le_bytes().to_vec();
-    head.append(&mut header);
     output.write_all(&head).map_err(Error::io(path))?;
     let (mut bytes, mut checksum) = (0, 0);
     let mut put = |part: &[u8]| {

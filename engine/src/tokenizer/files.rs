@@ -44,7 +44,14 @@ impl TokenizerFiles {
             let reason = "it has no tokenizer.json; `AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)` writes it";
             return Err(Error::bad_file(folder, reason));
         }
-        let tokenizer = Tokenizer::load(&path)?;
+        Self::with(Tokenizer::load(&path)?, folder)
+    }
+
+    /// A tokenizer that was read already, with what lies beside it in its folder.
+    ///
+    /// # Errors
+    /// A file is damaged.
+    pub fn with(tokenizer: Tokenizer, folder: &Path) -> Result<Self> {
         let settings = settings_in(folder)?;
         let path = folder.join(CHAT_TEMPLATE_FILE);
         let chat_template = if files::is_file(&path) {

@@ -142,12 +142,10 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let config = known.map(|history| history.config.clone());
         let use_it = button(icons::ICON_CONTENT_COPY, "Use its settings");
         let use_it = ui.add_enabled(config.is_some(), use_it);
-        if let Some(config) = config.filter(|_| use_it.clicked()) {
-            *context.draft = config;
+        if let Some(config) = config.as_ref().filter(|_| use_it.clicked()) {
+            *context.draft = config.clone();
             context.asks.tell("The next run begins with these settings");
         }
-        let known = context.state.runs.histories.get(&run.name).filter(|_| run.state != RunState::Imported);
-        let config = known.map(|history| &history.config);
         let copy = button(icons::ICON_TERMINAL, "Copy as a command line");
         let copy = ui
             .add_enabled(config.is_some(), copy)

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::platform::files::{self, File};
+use crate::storage;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata};
@@ -209,13 +210,11 @@ impl Folder {
 }
 
 /// Reads a JSON file of a bounded length.
-pub fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    let length = files::metadata(path).map_err(Error::io(path))?.len();
-    if length > LARGEST_JSON {
-        return Err(Error::bad_file(path, format!("{length} bytes are too many for this file")));
-    }
-    let bytes = files::read(path).map_err(Error::io(path))?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    storage::read_json(path, LARGEST_JSON).map_err(|error| match error {
+        Error::BadFile { path, reason } => Error::bad_file(path, format!("cannot be read: {reason}")),
+        other => other,
+    })
 }
 
 /// Whether a name stands for a safetensors file beside the one that has it.

@@ -23,7 +23,7 @@ use crate::project::{Trained, parameters_of};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
 use glasshouse_protocol::{RunConfig, RunState};
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -97,7 +97,6 @@ async fn write_weights(
     path: &Path,
     turns: &Turns,
 ) -> Result<()> {
-    let internal = |error: String| Error::Internal(format!("safetensors header: {error}"));
     let parameters = Parameters::of(&export.config.model)?;
     let tensors = family.tensors(&export.config.model, &parameters);
     let mut end = 0;
@@ -109,14 +108,9 @@ async fn write_weights(
     });
     // `transformers` refuses a file without this entry.
     let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let metadata =
-        Metadata::new(Some(format), infos.collect()).map_err(|error| internal(error.to_string()))?;
-    let mut header = serde_json::to_vec(&metadata).map_err(|error| internal(error.to_string()))?;
-    // The data begins on eight bytes, as safetensors itself writes it.
-    header.resize(header.len().next_multiple_of(8), b' ');
+    let head = storage::safetensors_head(format, infos.collect())?;
     let mut file = files::File::create(path).map_err(Error::io(path))?;
-    file.write_all(&(header.len() as u64).to_le_bytes()).map_err(Error::io(path))?;
-    file.write_all(&header).map_err(Error::io(path))?;
+    file.write_all(&head).map_err(Error::io(path))?;
     for tensor in tensors {
         platform::pulse();
         let entries = tensor.gather(&parameters, arena)?;
@@ -129,18 +123,14 @@ async fn write_weights(
 
 /// What every class's `config.json` says.
 fn shared_fields(family: &Family, begin: Option<u32>, end_of_text: Option<u32>) -> Map<String, Value> {
-    let fields = json!({
+    families::object(json!({
         "architectures": [family.class],
         "model_type": family.model_type,
         "bos_token_id": begin,
         "eos_token_id": end_of_text,
         "dtype": "float32",
         "torch_dtype": "float32",
-    });
-    match fields {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+    }))
 }
 
 /// Exports a project's model with what its run and text say for the model card.
@@ -173,8 +163,7 @@ pub(crate) async fn export_trained_in_turns(
         imported: record.state == RunState::Imported,
     };
     let Trained { config, parameters, .. } = model;
-    let tokenizer = TokenizerFiles::read(&model.run.data_folder()?)?;
-    let tokenizer = TokenizerFiles { tokenizer: model.tokenizer.clone(), ..tokenizer };
+    let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
     let family = record.family.as_deref();
     let export = Export { config, tokenizer: &tokenizer, family, parameters, facts: &facts };
     export_in_turns(&export, folder, replace, turns).await

@@ -4,7 +4,7 @@ use super::super::fields::Fields;
 use super::Family;
 use super::llama::{self, Defaults};
 use crate::error::Result;
-use glasshouse_protocol::{Bias, Gate, ModelConfig};
+use glasshouse_protocol::{Gate, ModelConfig};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -34,8 +34,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let mut model = llama::shared(fields, defaults)?;
     model.embedding_scale = (model.width as f32).sqrt();
     model.norm.add_unit_offset = true;
-    let attention = fields.flag_or("attention_bias", false)?;
-    model.bias = Bias { qkv: attention, output: attention, ..Bias::default() };
+    model.bias = llama::attention_bias(fields)?;
     Ok(model)
 }
 

@@ -4,10 +4,8 @@ use super::super::fields::{Fields, activation_word, shortest};
 use super::super::tensors::{BiasRule::Always, Table};
 use super::{Family, object};
 use crate::error::Result;
-use glasshouse_protocol::model::{Dropout, Initialisation};
-use glasshouse_protocol::{
-    Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual,
-};
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, presets};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -26,31 +24,21 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     fields.must_be("scale_attn_by_inverse_layer_idx", &json!(false))?;
     fields.must_be("add_cross_attention", &json!(false))?;
     let head_size = fields.head_size(("n_embd", width), ("n_head", heads))?;
+    let [vocabulary, context_length, layers] =
+        [fields.whole("vocab_size")?, fields.whole("n_positions")?, fields.whole("n_layer")?];
+    let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
     Ok(ModelConfig {
-        vocabulary: fields.whole("vocab_size")?,
-        context_length: fields.whole("n_positions")?,
-        layers: fields.whole("n_layer")?,
-        width,
-        heads,
-        kv_heads: heads,
         head_size,
-        embedding_scale: 1.0,
-        qk_norm: false,
-        sliding_window: None,
         norm: NormConfig {
-            kind: NormKind::Layer,
             eps: fields.number_or("layer_norm_epsilon", 1e-5)? as f32,
             bias: true,
-            placement: NormPlacement::Pre,
-            add_unit_offset: false,
+            ..shape.norm
         },
-        position: Position::Learned,
         mlp: Mlp {
             hidden: fields.whole_or_none("n_inner")?.unwrap_or(4 * width),
             activation: fields.activation("activation_function", "gelu_new")?,
             gate: Gate::None,
         },
-        residual: Residual::Sequential,
         bias: true.into(),
         tied_head: fields.flag_or("tie_word_embeddings", true)?,
         dropout: Dropout {
@@ -58,7 +46,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
             attention: fields.number_or("attn_pdrop", 0.1)? as f32,
             residual: fields.number_or("resid_pdrop", 0.1)? as f32,
         },
-        init: Initialisation::default(),
+        ..shape
     })
 }
 

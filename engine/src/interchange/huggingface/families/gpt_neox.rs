@@ -8,10 +8,8 @@ use super::super::tensors::{
 };
 use super::{Family, object, rotary_order};
 use crate::error::Result;
-use glasshouse_protocol::model::{Dropout, Initialisation};
-use glasshouse_protocol::{
-    Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,
-};
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, Rope, presets};
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
 
@@ -32,24 +30,15 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
         (fields.number_or("rotary_emb_base", 10_000.0)?, fields.number_or("rotary_pct", 0.25)?);
     let attention = fields.flag_or("attention_bias", true)?;
     let parallel = fields.flag_or("use_parallel_residual", true)?;
+    let [vocabulary, context_length, layers] = [
+        fields.whole("vocab_size")?,
+        fields.whole("max_position_embeddings")?,
+        fields.whole("num_hidden_layers")?,
+    ];
+    let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
     Ok(ModelConfig {
-        vocabulary: fields.whole("vocab_size")?,
-        context_length: fields.whole("max_position_embeddings")?,
-        layers: fields.whole("num_hidden_layers")?,
-        width,
-        heads,
-        kv_heads: heads,
         head_size,
-        embedding_scale: 1.0,
-        qk_norm: false,
-        sliding_window: None,
-        norm: NormConfig {
-            kind: NormKind::Layer,
-            eps: fields.number_or("layer_norm_eps", 1e-5)? as f32,
-            bias: true,
-            placement: NormPlacement::Pre,
-            add_unit_offset: false,
-        },
+        norm: NormConfig { eps: fields.number_or("layer_norm_eps", 1e-5)? as f32, bias: true, ..shape.norm },
         position: Position::Rope(fields.rope(head_size, theta, share)?),
         mlp: Mlp {
             hidden: fields.whole("intermediate_size")?,
@@ -64,7 +53,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
             embedding: fields.number_or("hidden_dropout", 0.0)? as f32,
             residual: fields.number_or("hidden_dropout", 0.0)? as f32,
         },
-        init: Initialisation::default(),
+        ..shape
     })
 }
 

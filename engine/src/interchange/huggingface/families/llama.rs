@@ -4,10 +4,8 @@ use super::super::fields::{Fields, gate_word, rope_fields, shortest};
 use super::super::tensors::{BiasRule::AsOurs, Rows, Table};
 use super::{Family, object};
 use crate::error::Result;
-use glasshouse_protocol::model::{Dropout, Initialisation};
-use glasshouse_protocol::{
-    Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual,
-};
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, Position, presets};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -22,10 +20,14 @@ pub(super) const FAMILY: Family = Family {
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let mut model = shared(fields, Defaults::LLAMA)?;
-    let attention = fields.flag_or("attention_bias", false)?;
-    let mlp = fields.flag_or("mlp_bias", false)?;
-    model.bias = Bias { qkv: attention, output: attention, mlp, head: false };
+    model.bias = Bias { mlp: fields.flag_or("mlp_bias", false)?, ..attention_bias(fields)? };
     Ok(model)
+}
+
+/// `attention_bias`: of all four projections.
+pub(super) fn attention_bias(fields: &mut Fields) -> Result<Bias> {
+    let attention = fields.flag_or("attention_bias", false)?;
+    Ok(Bias { qkv: attention, output: attention, ..Bias::default() })
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
@@ -70,23 +72,19 @@ pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelCon
         let reason = format!("{channels} of {head_size} channels are to turn; this class turns all of them");
         return Err(fields.error(reason));
     }
+    let [vocabulary, context_length, layers] = [
+        fields.whole("vocab_size")?,
+        fields.whole("max_position_embeddings")?,
+        fields.whole("num_hidden_layers")?,
+    ];
+    let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
     Ok(ModelConfig {
-        vocabulary: fields.whole("vocab_size")?,
-        context_length: fields.whole("max_position_embeddings")?,
-        layers: fields.whole("num_hidden_layers")?,
-        width,
-        heads,
         kv_heads: fields.whole_or("num_key_value_heads", defaults.kv_heads)?.unwrap_or(heads),
         head_size,
-        embedding_scale: 1.0,
-        qk_norm: false,
-        sliding_window: None,
         norm: NormConfig {
             kind: NormKind::Rms,
             eps: fields.number_or("rms_norm_eps", 1e-6)? as f32,
-            bias: false,
-            placement: NormPlacement::Pre,
-            add_unit_offset: false,
+            ..shape.norm
         },
         position: Position::Rope(rope),
         mlp: Mlp {
@@ -94,14 +92,12 @@ pub(super) fn shared(fields: &mut Fields, defaults: Defaults) -> Result<ModelCon
             activation: Activation::default(),
             gate: fields.gate("hidden_act", defaults.activation)?,
         },
-        residual: Residual::Sequential,
-        bias: Bias::default(),
         tied_head: fields.flag_or("tie_word_embeddings", defaults.tied)?,
         dropout: Dropout {
             attention: fields.number_or("attention_dropout", 0.0)? as f32,
             ..Dropout::default()
         },
-        init: Initialisation::default(),
+        ..shape
     })
 }
 

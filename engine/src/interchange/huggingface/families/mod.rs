@@ -141,7 +141,7 @@ impl Family {
 }
 
 /// An object's fields.
-fn object(value: Value) -> Map<String, Value> {
+pub(super) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
         _ => Map::new(),

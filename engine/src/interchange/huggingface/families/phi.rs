@@ -5,10 +5,8 @@ use super::super::fields::{Fields, activation_word, rope_fields, shortest};
 use super::super::tensors::{BiasRule::Always, Rows, Table};
 use super::{Family, heads_in_order, object, rotary_order};
 use crate::error::Result;
-use glasshouse_protocol::model::{Dropout, Initialisation};
-use glasshouse_protocol::{
-    Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,
-};
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, Rope, presets};
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -28,24 +26,16 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let (theta, share) =
         (fields.number_or("rope_theta", 10_000.0)?, fields.number_or("partial_rotary_factor", 0.5)?);
     let rope = fields.rope(head_size, theta, share)?;
+    let [vocabulary, context_length, layers] = [
+        fields.whole("vocab_size")?,
+        fields.whole("max_position_embeddings")?,
+        fields.whole("num_hidden_layers")?,
+    ];
+    let shape = presets::gpt(vocabulary, context_length, layers, heads, width);
     Ok(ModelConfig {
-        vocabulary: fields.whole("vocab_size")?,
-        context_length: fields.whole("max_position_embeddings")?,
-        layers: fields.whole("num_hidden_layers")?,
-        width,
-        heads,
         kv_heads: fields.whole_or_none("num_key_value_heads")?.unwrap_or(heads),
         head_size,
-        embedding_scale: 1.0,
-        qk_norm: false,
-        sliding_window: None,
-        norm: NormConfig {
-            kind: NormKind::Layer,
-            eps: fields.number_or("layer_norm_eps", 1e-5)? as f32,
-            bias: true,
-            placement: NormPlacement::Pre,
-            add_unit_offset: false,
-        },
+        norm: NormConfig { eps: fields.number_or("layer_norm_eps", 1e-5)? as f32, bias: true, ..shape.norm },
         position: Position::Rope(rope),
         mlp: Mlp {
             hidden: fields.whole("intermediate_size")?,
@@ -60,7 +50,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
             embedding: fields.number_or("embd_pdrop", 0.0)? as f32,
             residual: fields.number_or("resid_pdrop", 0.0)? as f32,
         },
-        init: Initialisation::default(),
+        ..shape
     })
 }
 

@@ -5,7 +5,7 @@ use super::Family;
 use super::llama::{self, Defaults};
 use super::qwen2::no_window;
 use crate::error::Result;
-use glasshouse_protocol::{Bias, ModelConfig};
+use glasshouse_protocol::ModelConfig;
 use serde_json::{Map, Value, json};
 
 pub(super) const FAMILY: Family = Family {
@@ -22,8 +22,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let defaults = Defaults { kv_heads: Some(32), head_size: Some(128), ..Defaults::LLAMA };
     let model = llama::shared(fields, defaults)?;
     no_window(fields)?;
-    let attention = fields.flag_or("attention_bias", false)?;
-    let bias = Bias { qkv: attention, output: attention, ..Bias::default() };
+    let bias = llama::attention_bias(fields)?;
     Ok(ModelConfig { qk_norm: true, bias, ..model })
 }
 

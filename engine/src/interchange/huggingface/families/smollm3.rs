@@ -35,9 +35,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
             fields.must_be("no_rope_layers", &json!(pattern))?;
         }
     }
-    let attention = fields.flag_or("attention_bias", false)?;
-    let mlp = fields.flag_or("mlp_bias", false)?;
-    model.bias = Bias { qkv: attention, output: attention, mlp, head: false };
+    model.bias = Bias { mlp: fields.flag_or("mlp_bias", false)?, ..llama::attention_bias(fields)? };
     Ok(model)
 }
 
