@@ -42,6 +42,7 @@ from torch.distributed.device_mesh import init_device_mesh  # noqa: E402
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard  # noqa: E402
 from torch.distributed.tensor import DTensor, distribute_tensor  # noqa: E402
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer  # noqa: E402
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config  # noqa: E402
 from transformers.utils import logging  # noqa: E402
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -279,6 +280,8 @@ class Trainer:
         # Each process computes as many, so that all call each layer as often; repeated ones have no share in the loss.
         self.mine = -(-windows // self.ranks)
         self.piece = min(arguments.micro_batch or bundle.batch, self.mine)
+        if self.deepspeed:  # Else transformers would make a model that is sharded already, and empty to load_model.
+            unset_hf_deepspeed_config()
         model, self.notices = load_model(bundle, folder, not arguments.no_dropout)
         if arguments.recompute:
             model.gradient_checkpointing_enable()
@@ -354,12 +357,15 @@ class Trainer:
         if self.deepspeed:
             from deepspeed.utils import safe_set_full_optimizer_state
 
+            # Its optimizer steps over flat parts of many tensors, and makes their moments at its first step.
+            sharded = self.model.optimizer
+            for part in sharded.fp32_partitioned_groups_flat:
+                zeros = {kind: torch.zeros_like(part) for kind in MOMENTS}
+                sharded.optimizer.state[part] = {"step": torch.tensor(float(self.at)), **zeros}
             for name, parameter in self.trained.items():
                 for kind in MOMENTS:
                     whole = moments.get(f"{kind}.{name}", torch.zeros(self.shapes[name]))
                     safe_set_full_optimizer_state(parameter, whole.to(self.device), kind)
-            for state in self.model.optimizer.optimizer.state.values():
-                state["step"] = torch.tensor(float(self.at))
             return
         for name, parameter in self.trained.items():
             state = {"step": torch.tensor(float(self.at))}

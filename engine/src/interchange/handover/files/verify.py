@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -91,8 +92,11 @@ def run_steps(bundle, out, last, processes, arguments):
         fail(f"{processes} processes were started, and {layout['processes']} trained together", f"FAILED: {CAUSES['processes']}")
     checkpoint = out / f"checkpoint-{last}"
     if code or not layout or not (checkpoint / "state.json").exists():
-        tail = (out / "log").read_text(encoding="utf-8", errors="replace").splitlines()[-30:]
-        fail(*tail, f"FAILED: train.py ended with {code} on {processes} processes, and the lines above are its last")
+        lines = (out / "log").read_text(encoding="utf-8", errors="replace").splitlines()
+        # torchrun's own report of what its processes said comes after it.
+        report = next((index for index, line in enumerate(lines) if re.match(r"[EW]\d{4} ", line)), len(lines))
+        said = [line for line in lines[:report] or lines if not line.startswith("step ")]
+        fail(*said[-12:], f"FAILED: train.py ended with {code} on {processes} processes, and the lines above are its last")
     events = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     steps = [event for event in events if event["event"] == "step"]
     return steps, dict(read_tensors(checkpoint, "model")), layout
