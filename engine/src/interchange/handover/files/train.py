@@ -355,7 +355,7 @@ class Trainer:
     def put_moments(self, moments):
         """Gives the optimizer its moments, zeros where there are none, each process its part."""
         if self.deepspeed:
-            from deepspeed.utils import safe_set_full_optimizer_state
+            from deepspeed.utils import safe_set_local_optimizer_state
 
             # Its optimizer steps over flat parts of many tensors, and makes their moments at its first step.
             sharded = self.model.optimizer
@@ -363,9 +363,11 @@ class Trainer:
                 zeros = {kind: torch.zeros_like(part) for kind in MOMENTS}
                 sharded.optimizer.state[part] = {"step": torch.tensor(float(self.at)), **zeros}
             for name, parameter in self.trained.items():
+                size = parameter.ds_tensor.numel()
                 for kind in MOMENTS:
-                    whole = moments.get(f"{kind}.{name}", torch.zeros(self.shapes[name]))
-                    safe_set_full_optimizer_state(parameter, whole.to(self.device), kind)
+                    if (whole := moments.get(f"{kind}.{name}")) is not None:
+                        parts = F.pad(whole.flatten(), (0, size * self.ranks - whole.numel())).to(self.device)
+                        safe_set_local_optimizer_state(parameter, parts.split(size)[self.rank], kind)
             return
         for name, parameter in self.trained.items():
             state = {"step": torch.tensor(float(self.at))}
@@ -381,8 +383,12 @@ class Trainer:
         parameter = self.parameters[name]
         if self.deepspeed:
             from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
+            from deepspeed.runtime.zero import GatheredParameters
 
-            return safe_get_full_optimizer_state(parameter, kind) if kind else safe_get_full_fp32_param(parameter)
+            if parameter.requires_grad:
+                return safe_get_full_optimizer_state(parameter, kind) if kind else safe_get_full_fp32_param(parameter)
+            with GatheredParameters([parameter]):
+                return parameter.detach().float().clone()
         tensor = self.optimizer.state[parameter][kind] if kind else parameter
         return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
