@@ -32,35 +32,46 @@ def shapes(model):
         if model["norm"].get("bias", False):
             result[f"{name}.bias"] = (width,)
 
-    def linear(name, outputs, inputs):
+    def linear(name, outputs, inputs, layer):
         result[f"{name}.weight"] = (outputs, inputs)
-        if model.get("bias", False):
+        if has_bias(model, layer):
             result[f"{name}.bias"] = (outputs,)
 
     for index in range(model["layers"]):
         block = f"blocks.{index}"
         norm(f"{block}.attention.norm")
-        linear(f"{block}.attention.qkv", (heads + 2 * kv_heads) * head, width)
+        linear(f"{block}.attention.qkv", (heads + 2 * kv_heads) * head, width, "qkv")
         if model.get("qk_norm", False):
             result[f"{block}.attention.query_norm"] = (head,)
             result[f"{block}.attention.key_norm"] = (head,)
-        linear(f"{block}.attention.output", width, heads * head)
-        norm(f"{block}.mlp.norm")
-        linear(f"{block}.mlp.up", 2 * hidden if gated else hidden, width)
-        linear(f"{block}.mlp.down", width, hidden)
+        linear(f"{block}.attention.output", width, heads * head, "output")
+        if model.get("residual", "sequential") != "parallel_one_norm":
+            norm(f"{block}.mlp.norm")
+        linear(f"{block}.mlp.up", 2 * hidden if gated else hidden, width, "mlp")
+        linear(f"{block}.mlp.down", width, hidden, "mlp")
     if model["norm"].get("placement", "pre") == "pre":
         norm("norm")
     if not model.get("tied_head", True):
         result["head.weight"] = (model["vocabulary"], width)
+    if has_bias(model, "head"):
+        result["head.bias"] = (model["vocabulary"],)
     return result
+
+
+def has_bias(model, layer):
+    """Whether a layer (qkv, output, mlp, head) has a bias: one word for all but the head, or a table."""
+    bias = model.get("bias", False)
+    return bias.get(layer, False) if isinstance(bias, dict) else bias and layer != "head"
 
 
 def normalise(model, weights, name, x):
     """LayerNorm or RMSNorm over the channels of x [.., C]."""
-    eps = model["norm"]["eps"]
+    eps, scale = model["norm"]["eps"], weights[f"{name}.weight"]
+    if model["norm"].get("add_unit_offset", False):
+        scale = 1 + scale
     if model["norm"]["kind"] == "rms":
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weights[f"{name}.weight"]
-    return F.layer_norm(x, x.shape[-1:], weights[f"{name}.weight"], weights.get(f"{name}.bias"), eps)
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * scale
+    return F.layer_norm(x, x.shape[-1:], scale, weights.get(f"{name}.bias"), eps)
 
 
 def linear(weights, name, x):
@@ -73,11 +84,29 @@ def head_norm(x, weight, eps):
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
 
 
-def rotate(x, base):
-    """Rotary positions of x [B, heads, T, D]; halves are paired, as in Hugging Face's Llama."""
+def frequencies(position, size):
+    """Radians a position of each pair of `size` rotary channels, slowed as `scaling` says."""
+    plain = position["base"] ** -(torch.arange(0, size, 2, dtype=torch.float64) / size)
+    scaling = position.get("scaling")
+    if scaling is None:
+        return plain
+    slow = plain / scaling["factor"]
+    if scaling["kind"] == "linear":
+        return slow
+    # Llama 3.1: by how many wavelengths the first context held, between the two factors.
+    held = scaling["original_context_length"] * plain / (2 * math.pi)
+    low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
+    kept = ((held - low) / (high - low)).clamp(0, 1)
+    return (1 - kept) * slow + kept * plain
+
+
+def rotate(x, position):
+    """Rotary positions of x [B, heads, T, D]; halves are paired, as in Hugging Face's Llama. Of pairs i and i + D/2 the first
+    `channels` / 2 turn, by the angles of a head of `channels`."""
     time, size = x.shape[-2:]
-    exponents = torch.arange(0, size, 2, dtype=torch.float64) / size
-    angles = torch.arange(time, dtype=torch.float64)[:, None] * base ** -exponents[None, :]
+    channels = position.get("channels", size)
+    angles = torch.arange(time, dtype=torch.float64)[:, None] * frequencies(position, channels)[None, :]
+    angles = F.pad(angles, (0, (size - channels) // 2))
     cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     first, second = x[..., : size // 2], x[..., size // 2 :]
     return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
@@ -90,7 +119,7 @@ def sinusoids(time, width, dtype):
     return torch.stack((angles.sin(), angles.cos()), dim=-1).reshape(time, width).to(dtype)
 
 
-def attention(model, weights, name, x, fused):
+def attention(model, weights, name, x, fused, index=0):
     """Causal attention over x [B, T, C]; `fused` takes PyTorch's own kernel in place of the formula."""
     batch, time, _ = x.shape
     heads, kv_heads, size = model["heads"], model["kv_heads"], model["head_size"]
@@ -102,18 +131,22 @@ def attention(model, weights, name, x, fused):
     if model.get("qk_norm", False):
         query = head_norm(query, weights[f"{name}.query_norm"], model["norm"]["eps"])
         key = head_norm(key, weights[f"{name}.key_norm"], model["norm"]["eps"])
-    if model["position"]["kind"] == "rope":
-        query = rotate(query, model["position"]["base"])
-        key = rotate(key, model["position"]["base"])
+    position = model["position"]
+    skip = position.get("skip_every", 0)
+    if position["kind"] == "rope" and (skip == 0 or (index + 1) % skip != 0):
+        query, key = rotate(query, position), rotate(key, position)
     if kv_heads != heads:
         key = key.repeat_interleave(heads // kv_heads, dim=1)
         value = value.repeat_interleave(heads // kv_heads, dim=1)
-    if fused:
+    window = model.get("sliding_window")
+    if fused and window is None:
         result = F.scaled_dot_product_attention(query, key, value, is_causal=True)
     else:
         scores = query @ key.transpose(-1, -2) / math.sqrt(size)
-        future = torch.ones(time, time, dtype=torch.bool).triu(1)
-        result = scores.masked_fill(future, -math.inf).softmax(-1) @ value
+        hidden = torch.ones(time, time, dtype=torch.bool).triu(1)
+        if window is not None:
+            hidden |= torch.ones(time, time, dtype=torch.bool).tril(-window)
+        result = scores.masked_fill(hidden, -math.inf).softmax(-1) @ value
     return linear(weights, f"{name}.output", result.transpose(1, 2).reshape(batch, time, heads * size))
 
 
@@ -148,20 +181,32 @@ def forward(model, weights, tokens, fused=False):
         x = x + weights["embedding.positions"][: tokens.shape[1]]
     elif kind == "sinusoidal":
         x = x + sinusoids(tokens.shape[1], model["width"], x.dtype)
+    x = x * model.get("embedding_scale", 1.0)
     before = model["norm"].get("placement", "pre") == "pre"
+    residual = model.get("residual", "sequential")
     for index in range(model["layers"]):
-        for name, part in (
-            (f"blocks.{index}.attention", lambda name, x: attention(model, weights, name, x, fused)),
-            (f"blocks.{index}.mlp", lambda name, x: mlp(model, weights, name, x)),
-        ):
-            if before:
-                x = x + part(name, normalise(model, weights, f"{name}.norm", x))
-            else:
-                x = normalise(model, weights, f"{name}.norm", x + part(name, x))
+        first, second = f"blocks.{index}.attention", f"blocks.{index}.mlp"
+
+        def attend(x, name=first, index=index):
+            return attention(model, weights, name, x, fused, index)
+
+        def norm(name, x):
+            return normalise(model, weights, f"{name}.norm", x)
+
+        if not before:
+            x = norm(first, x + attend(x))
+            x = norm(second, x + mlp(model, weights, second, x))
+        elif residual == "sequential":
+            x = x + attend(norm(first, x))
+            x = x + mlp(model, weights, second, norm(second, x))
+        else:
+            normed = norm(first, x)
+            other = normed if residual == "parallel_one_norm" else norm(second, x)
+            x = x + attend(normed) + mlp(model, weights, second, other)
     if before:
         x = normalise(model, weights, "norm", x)
     head = weights["embedding.tokens"] if model.get("tied_head", True) else weights["head.weight"]
-    return F.linear(x, head)
+    return F.linear(x, head, weights.get("head.bias"))
 
 
 def cross_entropy(logits, targets, label_smoothing=0.0, ignore_index=None):

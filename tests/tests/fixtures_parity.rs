@@ -1,4 +1,4 @@
-//! Every executor against PyTorch: logits, loss, every gradient, and ten AdamW steps of four tiny models.
+//! Every executor against PyTorch: logits, loss, every gradient, and ten AdamW steps of six tiny models.
 //!
 //! The bounds are relative to a tensor's largest entry. PyTorch's own float32 lies up to 5e-7 (logits), 2e-7 (loss), 2e-6
 //! (gradients) and 5e-7 (final weights) from the float64 that the fixtures hold, and another order of summation may cost a few
@@ -179,4 +179,4 @@ macro_rules! fixtures {
     )*};
 }
 
-fixtures! { gpt llama post geglu }
+fixtures! { gpt llama post geglu neox window }
