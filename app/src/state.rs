@@ -147,6 +147,14 @@ impl State {
                 let text = format!("{run} was imported: {class}, {parameters} parameters, {shape}.");
                 self.say(None, ErrorKind::Notice, text);
             }
+            Event::BroughtBack { run } => {
+                let step = crate::format::whole(run.step);
+                self.say(
+                    None,
+                    ErrorKind::Notice,
+                    format!("{} goes on at step {step}, as it was trained with the bundle.", run.name),
+                );
+            }
             Event::ReportPage { path: None } => {
                 let name = self.projects.open.as_ref().map_or("", |open| open.summary.name.as_str());
                 let name = crate::format::file_name(&format!("{name} cleaning"), "html");
@@ -177,7 +185,8 @@ impl State {
             Event::Failed { error } => {
                 self.underway.remove(&request.unwrap_or_default());
                 // A form shows the rule that its settings break beside the setting.
-                let in_form = error.field.is_some() && matches!(asked, Some(Command::Plan { .. }));
+                let in_form = (error.field.is_some() && matches!(asked, Some(Command::Plan { .. })))
+                    || matches!(asked, Some(Command::PlanCluster { .. }));
                 // The bench shows what a cleaning failed by, and the way on; and whoever cancelled something knows.
                 if !in_form && asked != Some(Command::Clean) && error.kind != ErrorKind::Cancelled {
                     self.message(asked, error);

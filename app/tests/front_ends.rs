@@ -43,14 +43,14 @@ fn glasshouse(folder: &Path, arguments: &[&str]) -> std::process::Output {
     command.current_dir(folder).args(arguments).output().unwrap()
 }
 
-fn succeed(folder: &Path, arguments: &[&str]) -> String {
+pub(super) fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = glasshouse(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// What a command line says that it fails by.
-fn error_of(folder: &Path, arguments: &[&str]) -> String {
+pub(super) fn error_of(folder: &Path, arguments: &[&str]) -> String {
     let output = glasshouse(folder, arguments);
     let told = String::from_utf8(output.stderr).unwrap();
     // 2 where what was typed names nothing that there is.
@@ -59,7 +59,7 @@ fn error_of(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// Trains the small model on the command line.
-fn train(folder: &Path, project: &Path, more: &[&str]) -> String {
+pub(super) fn train(folder: &Path, project: &Path, more: &[&str]) -> String {
     let (data, sets) = (folder.join("stories.txt").display().to_string(), settings());
     let project = project.display().to_string();
     let mut arguments = vec!["train", "--preset", "nanogpt-cpu", "--data", &data, "--project", &project];

@@ -19,6 +19,7 @@ mod cleaning;
 mod corpora;
 mod device;
 mod documents;
+mod handing;
 mod inbox;
 mod outlet;
 mod planning;
@@ -422,6 +423,11 @@ impl Session {
             Command::ImportModel { from, context_length } => {
                 self.import_model(id, &from, context_length).await?;
             }
+            Command::HandOver { run, to, keep, device, steps } => {
+                self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;
+            }
+            Command::PlanCluster { config, request } => self.plan_cluster(id, &config, &request)?,
+            Command::BringBack { from } => self.bring_back(id, &from)?,
         }
         Ok(Answer::Done)
     }
@@ -470,6 +476,8 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::DuplicateProject { .. } => "copying the project",
         Command::ExportModel { .. } => "exporting the model",
         Command::ImportModel { .. } => "importing the model",
+        Command::HandOver { .. } => "writing the bundle",
+        Command::BringBack { .. } => "reading the bundle",
         Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",
         _ => return None,
     })

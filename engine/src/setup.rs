@@ -18,7 +18,7 @@ use crate::plan::estimate::estimate;
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::project::{Project, Run};
+use crate::project::{Beginning, Project, Run, RunRecord};
 use crate::protocol::{OpenedRun, Precision, RunConfig, TextSummary};
 use crate::train::{Options, Trainer};
 use std::sync::Arc;
@@ -206,13 +206,15 @@ impl OpenRun {
             validation_tokens: index.validation.tokens,
         });
         let parameters = self.graphs.train.parameter_count() as u64;
+        let needs = estimate(model, train, &target)?;
         // Whoever resumes a run was told when it began.
         let tokens = text.filter(|_| !self.resumes).map_or(0, |text| text.train_tokens);
         Ok(OpenedRun {
             resumes: self.resumes,
             text,
             parameters,
-            flops_per_token: estimate(model, train, &target)?.flops_per_token,
+            trained_parameters: needs.trained_parameters as u64,
+            flops_per_token: needs.flops_per_token,
             bytes,
             device: device.to_string(),
             on_gpu,
@@ -240,7 +242,13 @@ impl OpenRun {
     pub fn run_of(&mut self, project: &Project) -> Result<Run> {
         let run = match self.run.take() {
             Some(run) => run,
-            None => project.create_run(&self.config, &self.prepared.folder)?,
+            None => {
+                let beginning = Beginning::find(project, &self.config)?;
+                let family = beginning.map(|beginning| beginning.family()).transpose()?.flatten();
+                project.create_run_with(&self.config, &self.prepared.folder, |run| {
+                    run.save_record(&RunRecord { family, ..run.record()? })
+                })?
+            }
         };
         self.run = Some(run.clone());
         Ok(run)
@@ -256,11 +264,9 @@ impl OpenRun {
         };
         let RunConfig { seed, train, model, .. } = &self.config;
         let batches = Batches::new(&self.prepared.store, *seed, train.batch_size, model.context_length)?;
-        if std::mem::replace(&mut self.resumes, true) {
-            Trainer::resume(run, &self.graphs, batches, executor, options).await
-        } else {
-            Trainer::start(run, &self.graphs, batches, executor, options).await
-        }
+        let resumes = std::mem::replace(&mut self.resumes, true);
+        let weights = first_weights(&run, &self.config).await?;
+        Trainer::begin(run, &self.graphs, batches, executor, options, resumes, weights).await
     }
 
     /// After an error of its trainer, which was dropped: opens the device again, with the kernels that it had, where it was lost, as
@@ -294,6 +300,19 @@ impl OpenRun {
         }
         Err(error)
     }
+}
+
+/// The weights of another run that a run begins with, where it does and has no checkpoint of its own.
+async fn first_weights(run: &Run, config: &RunConfig) -> Result<Option<Vec<f32>>> {
+    if config.start.is_none() || !Checkpoints::new(run.checkpoints_folder()).list().is_empty() {
+        return Ok(None);
+    }
+    let (project, config) = (run.project()?, config.clone());
+    let read = move || {
+        let beginning = Beginning::find(&project, &config)?;
+        beginning.map(|beginning| beginning.weights(&config)).transpose()
+    };
+    platform::aside(read).await?
 }
 
 fn without_device() -> Error {

@@ -17,7 +17,7 @@ use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
     Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,
-    RopeScaling, TrainConfig,
+    RopeScaling, TrainConfig, Trainable,
 };
 use pollster::block_on;
 
@@ -125,6 +125,13 @@ fn check(device: &str) {
             label_smoothing: draw.of(&[0.0, 0.0, 0.15]),
             ignore_index: draw.of(&[None, None, Some(1)]),
             activation_checkpointing: number % 2 == 1,
+            trainable: match draw.below(8) {
+                0 => Trainable::Last(1),
+                1 => Trainable::Head,
+                2 => Trainable::Norms,
+                3 => Trainable::Patterns(vec!["*.mlp.*".to_owned(), "embedding.*".to_owned()]),
+                _ => Trainable::All,
+            },
             ..TrainConfig::default()
         };
         let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
@@ -164,7 +171,8 @@ fn check(device: &str) {
         let mut found = vec![("loss".to_owned(), deviation(&[got_loss], &[loss]), LOSS)];
         // On the scale of the largest of all: a part may have a gradient of exactly 0.
         let largest = gradients.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
-        for (at, parameter) in graphs.train.parameters.iter().enumerate() {
+        let all = graphs.train.parameters.iter().enumerate();
+        for (at, parameter) in all.filter(|(_, parameter)| parameter.trainable) {
             let range = layout.range(ParameterId(at as u32));
             let scale = |arena: &[f32]| [&arena[range.clone()], &[largest * 0.01]].concat();
             found.push((parameter.name.clone(), deviation(&scale(&got), &scale(&gradients)), GRADIENT));

@@ -17,12 +17,12 @@ use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::lower::{Choice, Choices, Tier};
 use glasshouse_engine::plan::trial;
-use glasshouse_engine::project::{Run, RunRecord};
+use glasshouse_engine::project::{Run, RunRecord, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Decay, Precision, RunConfig, TrainConfig};
+use glasshouse_protocol::{Decay, Precision, RunConfig, TrainConfig, Trainable};
 use pollster::block_on;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,6 +120,43 @@ fn interruptions_leave_no_trace(device: &str, config: &RunConfig) {
 #[test]
 fn interruptions_leave_no_trace_on_the_cpu() {
     interruptions_leave_no_trace("cpu", &config());
+}
+
+/// Half of the model, with a bias, a norm and a matrix on either side.
+fn frozen() -> RunConfig {
+    let patterns = ["embedding.positions", "blocks.1.mlp.*", "*norm.weight"];
+    let trainable = Trainable::Patterns(patterns.map(str::to_owned).to_vec());
+    RunConfig { train: TrainConfig { trainable, ..config().train }, ..config() }
+}
+
+#[test]
+fn interruptions_leave_no_trace_where_parameters_are_frozen() {
+    interruptions_leave_no_trace("cpu", &frozen());
+}
+
+#[test]
+fn frozen_weights_are_where_a_model_has_them() {
+    let (_folder, project) = project();
+    for device in ["cpu".to_owned(), runs::test_adapter()] {
+        let run = create(&project, &frozen());
+        let options = Options { stop_after: Some(15), ..Options::default() };
+        session(&run, &store(), &device, options).unwrap();
+        let weights =
+            with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
+        let parameters = parameters_of(&frozen()).unwrap();
+        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+        let saved = checkpoints.load(Which::Latest, &parameters, Content::Weights).unwrap().unwrap();
+        assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
+        // What is frozen is what the seed gave.
+        let layout = ArenaLayout::of_parameters(&parameters);
+        let first = initial::parameters(&parameters, &layout, frozen().seed);
+        for (at, parameter) in parameters.iter().enumerate() {
+            let range = layout.offsets[at]..layout.offsets[at] + layout.counts[at];
+            let trained = frozen().train.trainable.includes(&parameter.name, 2, true);
+            let same = first[range.clone()] == saved.state.parameters[range];
+            assert_eq!(same, !trained, "{device}: {}", parameter.name);
+        }
+    }
 }
 
 /// A run whose record says that it began with other kernels than its device's default ones goes on with those.

@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd or \
      bzip2, folders of them, and its own projects (.glasshouse).";
 
+/// Steps that a bundle is verified by.
+const HAND_OVER_STEPS: u64 = 20;
+
 impl App {
     /// Takes in what was dropped on the window, and what was picked since the last frame.
     pub(super) fn incoming(&mut self, context: &Context) {
@@ -74,6 +77,16 @@ impl App {
             Wish::ImportModel => {
                 if let Some(from) = first.map(PathBuf::from) {
                     self.outbox.send(Command::ImportModel { from, context_length: None });
+                }
+            }
+            Wish::HandOver { run } => {
+                let to = first.map(|folder| Path::new(&folder).join(format!("{run}-bundle")));
+                let (device, steps) = (None, HAND_OVER_STEPS);
+                self.outbox.send(Command::HandOver { run: Some(run), to, keep: true, device, steps });
+            }
+            Wish::BringBack => {
+                if let Some(from) = first.map(PathBuf::from) {
+                    self.outbox.send(Command::BringBack { from });
                 }
             }
             Wish::ExportReport { .. } => {

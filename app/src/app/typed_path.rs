@@ -33,6 +33,8 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::ExportProject { .. } => ("Path of the file to write", "~/letters.glasshouse"),
         Wish::ExportModel { .. } => ("Path of the folder to write in", "~/models"),
         Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M"),
+        Wish::HandOver { .. } => ("Path of the folder to write in", "~/bundles"),
+        Wish::BringBack => ("Path of the bundle", "~/bundles/1-stories-bundle"),
         Wish::ExportReport { .. } => ("Path of the page to write", "~/cleaning.html"),
         Wish::Dropped | Wish::Saved => ("Path", ""),
     }
@@ -47,13 +49,16 @@ fn reads(wish: &Wish) -> bool {
             | Wish::ImportProject
             | Wish::OpenProjectFolder
             | Wish::ImportModel
+            | Wish::BringBack
     )
 }
 
 /// That nothing is where it was looked for.
 fn lack(wish: &Wish) -> &'static str {
     match wish {
-        Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel => "There is no folder here.",
+        Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel | Wish::BringBack => {
+            "There is no folder here."
+        }
         _ => "There is no file here.",
     }
 }

@@ -72,6 +72,10 @@ pub enum Command {
     Import(ImportArguments),
     /// Write a trained model as a Hugging Face folder
     Export(ExportArguments),
+    /// Write a bundle with which a run goes on across many GPUs, and what proves that the numbers are the same there
+    Handover(HandoverArguments),
+    /// Make a run of what was trained with a bundle
+    BringBack(BringBackArguments),
     /// Pack a project into one .glasshouse file, for another machine or the browser
     Pack(PackArguments),
     /// Unpack a .glasshouse file into a project folder
@@ -170,6 +174,13 @@ pub struct TrainArguments {
     /// Folder of the project
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
+    /// Begin with the weights, tokenizer and settings of a run or an imported model: `latest`, its number or name; `:best` (the
+    /// default), `:latest` or the file of a checkpoint behind it says where it stood
+    #[arg(long, value_name = "RUN[:CHECKPOINT]", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocab"])]
+    pub from: Option<String>,
+    /// Folder of the project that --from is in, where that is another
+    #[arg(long, value_name = "DIR", requires = "from")]
+    pub from_project: Option<PathBuf>,
     /// auto (a real GPU, else the CPU), cpu, gpu, burn-wgpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
@@ -177,7 +188,7 @@ pub struct TrainArguments {
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
     /// Carry on the latest run of the project from its latest checkpoint
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from")]
     pub resume: bool,
     /// Which run to resume, by number or name; the latest unless said
     #[arg(long, value_name = "RUN", requires = "resume")]
@@ -298,6 +309,18 @@ pub struct PlanArguments {
     /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
+    /// What it takes on so many GPUs of one kind (0: the fewest that hold it), under PyTorch's FSDP2
+    #[arg(long, value_name = "N")]
+    pub gpus: Option<usize>,
+    /// The kind: h100-80gb, h200-141gb, b200-180gb, a100-40gb, a100-80gb, l40s-48gb, l4-24gb, rtx4090-24gb, mi300x-192gb
+    #[arg(long, value_name = "NAME", default_value = "h100-80gb", requires = "gpus")]
+    pub gpu: String,
+    /// Share of the GPUs' published peak that training reaches
+    #[arg(long, value_name = "SHARE", default_value_t = 0.4, requires = "gpus")]
+    pub utilization: f64,
+    /// US dollars an hour of one GPU
+    #[arg(long, value_name = "DOLLARS", requires = "gpus")]
+    pub price: Option<f64>,
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -485,6 +508,40 @@ pub struct ImportArguments {
     /// Context length to shorten the model's to [default: 2048, or the model's own]
     #[arg(long, value_name = "TOKENS")]
     pub context: Option<usize>,
+}
+
+/// `handover`.
+#[derive(Args, Debug)]
+pub struct HandoverArguments {
+    /// Project folder
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// Run, by number or name; the latest unless said
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Folder to write
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Steps to take here, which `verify` compares with
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub steps: u64,
+    /// Where they are taken: auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Replace a bundle that is there, and what was trained in it
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `bring-back`.
+#[derive(Args, Debug)]
+pub struct BringBackArguments {
+    /// The bundle, with what was trained in its folder `out`
+    #[arg(value_name = "DIR")]
+    pub bundle: PathBuf,
+    /// Folder of the project that the run is of
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
 }
 
 /// `export`.

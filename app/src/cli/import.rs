@@ -28,7 +28,9 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
         };
         engine.ask_until_signal(command, "stopping", show).await?;
         if imported {
-            say!("try it: glasshouse generate --project {} --prompt \"...\"", arguments.project.display())?;
+            let project = arguments.project.display();
+            say!("try it: glasshouse generate --project {project} --prompt \"...\"")?;
+            say!("train it on: glasshouse train --from latest --project {project} --data my-text.txt")?;
         }
         Ok(())
     })

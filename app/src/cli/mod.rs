@@ -27,6 +27,7 @@ mod driver;
 mod export;
 mod fetch;
 mod generate;
+mod handover;
 mod import;
 mod interrupt;
 mod output;
@@ -93,6 +94,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Runs(arguments) => runs::runs(&arguments).map(done),
         Command::Import(arguments) => import::import(&arguments).map(done),
         Command::Export(arguments) => export::export(&arguments).map(done),
+        Command::Handover(arguments) => handover::handover(&arguments).map(done),
+        Command::BringBack(arguments) => handover::bring_back(&arguments).map(done),
         Command::Pack(arguments) => carry::pack(&arguments).map(done),
         Command::Unpack(arguments) => carry::unpack(&arguments).map(done),
         Command::Bench(arguments) => bench::bench(arguments.command).map(done),

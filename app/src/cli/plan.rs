@@ -5,6 +5,7 @@ use super::driver::{Engine, drive};
 use super::output::{bytes, count};
 use super::settings::run_config;
 use anyhow::{Context as _, Result};
+use glasshouse_engine::protocol::cluster::ClusterRequest;
 use glasshouse_engine::protocol::quantity::{counted, whole};
 use glasshouse_engine::protocol::{Command, Event, PlanSummary, Precision, RunConfig, TrainConfig};
 use glasshouse_engine::session;
@@ -13,6 +14,9 @@ use serde_json::{Map, Value, json};
 pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     let config = run_config(&arguments.config, "first-stories")?;
     drive(session::Options::default(), async |engine| {
+        if let Some(gpus) = arguments.gpus {
+            return beyond(engine, &config, gpus, arguments).await;
+        }
         let plan = planned(engine, &config).await?;
         if arguments.json {
             return Ok(say!("{}", report(&plan))?);
@@ -37,6 +41,54 @@ async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSumm
     planned.context("the engine told no plan")
 }
 
+/// What it takes on many GPUs.
+async fn beyond(
+    engine: &mut Engine,
+    config: &RunConfig,
+    gpus: usize,
+    arguments: &PlanArguments,
+) -> Result<()> {
+    let request = ClusterRequest {
+        gpu: arguments.gpu.clone(),
+        gpus: Some(gpus).filter(|gpus| *gpus > 0),
+        utilization: arguments.utilization,
+        price: arguments.price,
+    };
+    let mut planned = None;
+    let command = Command::PlanCluster { config: Box::new(config.clone()), request };
+    let ask = engine.ask(command, |event| {
+        if let Event::ClusterPlanned { plan } = event {
+            planned = Some(plan);
+        }
+        Ok(())
+    });
+    ask.await?;
+    let plan = planned.context("the engine told no plan")?;
+    if arguments.json {
+        return Ok(say!("{}", serde_json::to_string(&*plan)?)?);
+    }
+    say!("{}: on {} of {}", config.preset, counted(plan.gpus as u64, "GPU"), arguments.gpu)?;
+    say!("\nmemory of each {:>20}", bytes(plan.bytes))?;
+    for (kind, number) in &plan.memory {
+        say!("  {kind:<20} {:>12}", bytes(*number))?;
+    }
+    let fits = if plan.fits { "which hold it" } else { "which is too little" };
+    say!("  of {:>29}, {fits}", bytes(plan.available))?;
+    match plan.fewest {
+        Some(fewest) => say!("fewest that hold it {:>15}", fewest)?,
+        None => say!("no number of them that a step can be divided among holds it")?,
+    }
+    let windows = counted(plan.windows as u64, "window");
+    say!("a step on each: {windows} at once, {} times", plan.accumulate)?;
+    let (tokens, hours) =
+        (config.train.steps as f64 * config.tokens_per_step() as f64, plan.seconds / 3600.0);
+    say!("whole run: {} tokens, {}FLOP", count(tokens), count(plan.flops))?;
+    say!("  {hours:.2} hours, {:.2} GPU hours, {:.2} US dollars", hours * plan.gpus as f64, plan.dollars)?;
+    say!("\nassumed:")?;
+    plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}"))?;
+    Ok(())
+}
+
 /// A plan for programs.
 fn report(plan: &PlanSummary) -> Value {
     let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
@@ -46,6 +98,7 @@ fn report(plan: &PlanSummary) -> Value {
     bytes.insert("peak_live".to_owned(), plan.peak_live.into());
     json!({
         "parameters": plan.parameters,
+        "trained_parameters": plan.trained_parameters,
         "parameters_by_part": plan.parameters_by_part,
         "bytes": bytes,
         "dispatches_per_step": plan.dispatches_per_step,
@@ -72,6 +125,9 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     say!("\nparameters {:>24}", whole(plan.parameters))?;
     for (part, number) in &plan.parameters_by_part {
         say!("  {part:<20} {:>12}", whole(*number))?;
+    }
+    if plan.trained_parameters < plan.parameters {
+        say!("  trained              {:>12} ({})", whole(plan.trained_parameters), train.trainable)?;
     }
     say!("\nmemory     {:>24}", bytes(plan.bytes))?;
     for (kind, number) in plan.memory() {

@@ -46,8 +46,9 @@ fn list(runs: &[RunSummary], json: bool) -> Result<()> {
         say!("no runs yet; `glasshouse train` starts one")?;
         return Ok(());
     }
-    let head = ["run", "state", "steps", "validation loss", "best", "parameters", "time", "title", "tags"];
-    let rows: Vec<[String; 9]> =
+    let head =
+        ["run", "state", "steps", "validation loss", "best", "parameters", "time", "from", "title", "tags"];
+    let rows: Vec<[String; 10]> =
         std::iter::once(head.map(str::to_owned)).chain(runs.iter().map(row)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
@@ -59,7 +60,7 @@ fn list(runs: &[RunSummary], json: bool) -> Result<()> {
     Ok(())
 }
 
-fn row(run: &RunSummary) -> [String; 9] {
+fn row(run: &RunSummary) -> [String; 10] {
     let loss = |loss: Option<f32>| loss.map_or_else(|| "-".to_owned(), |loss| format!("{loss:.4}"));
     let seconds = run.seconds as u64;
     let time = match seconds {
@@ -75,6 +76,7 @@ fn row(run: &RunSummary) -> [String; 9] {
         loss(run.best_val_loss),
         count(run.parameters as f64),
         time,
+        run.start.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         run.title.clone(),
         run.tags.join(", "),
     ]

@@ -25,13 +25,18 @@ pub fn usage(message: impl Into<String>) -> anyhow::Error {
 
 /// The run that the arguments describe; `otherwise` is the preset where none is named.
 pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunConfig> {
-    let mut config = if let Some(file) = &arguments.config {
+    let config = if let Some(file) = &arguments.config {
         config_file(file)?
     } else if let Some(layers) = arguments.layers {
         presets::from_layers(layers).map_err(usage)?
     } else {
         presets::preset(arguments.preset.as_deref().unwrap_or(otherwise)).map_err(usage)?
     };
+    changed(config, arguments)
+}
+
+/// Settings with the changes that the arguments make to them.
+pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<RunConfig> {
     if let Some(kind) = &arguments.tokenizer {
         config.tokenizer.kind = tokenizer_kind(kind)?;
     }

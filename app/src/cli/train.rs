@@ -4,15 +4,15 @@ use super::arguments::{EvaluationArgument, PrecisionArgument, TrainArguments};
 use super::driver::{Engine, Sender, drive};
 use super::interrupt;
 use super::output::{Output, bytes, count};
-use super::settings::{checked_device, differing, run_config, usage};
-use super::trained::{settings_of, use_project};
+use super::settings::{changed, checked_device, differing, run_config, usage};
+use super::trained::{find_run, settings_of, use_project};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::quantity::{counted, things, whole};
 use glasshouse_engine::protocol::{
-    Command, Event, Launch, OpenedRun, PreparationStage, RunSummary, TrainEvent,
+    Command, Event, Launch, OpenedRun, PreparationStage, RunConfig, RunSummary, Start, TrainEvent,
 };
 use glasshouse_engine::session;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,7 +99,10 @@ async fn resumed(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
 
 /// A new run: settings and project folder.
 async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine) -> Result<(Command, u64)> {
-    let mut config = run_config(&arguments.config, FIRST)?;
+    let mut config = match &arguments.from {
+        Some(from) => going_on(from, arguments)?,
+        None => run_config(&arguments.config, FIRST)?,
+    };
     if !arguments.data.is_empty() {
         config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
     }
@@ -109,6 +112,22 @@ async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
     use_project(engine, &arguments.project, true).await?;
     let steps = config.train.steps;
     Ok((Command::Train { config: Box::new(config), launch }, steps))
+}
+
+/// Settings of a run that begins with the weights of another one: that one's, with the changes that were typed.
+fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
+    let folder = |path: &PathBuf| path.display().to_string();
+    let start = Start::parse(from, arguments.from_project.as_ref().map(folder));
+    let project = arguments.from_project.as_ref().unwrap_or(&arguments.project);
+    let run = find_run(project, Some(start.run.as_str()).filter(|run| *run != "latest"))?;
+    let mut config = run.config()?;
+    // It is stored where it was trained, and this may be elsewhere.
+    "auto".clone_into(&mut config.device);
+    if !arguments.data.is_empty() {
+        // Its sources are another text's.
+        config.data.mixture.clear();
+    }
+    changed(RunConfig { start: Some(start), ..config }, &arguments.config)
 }
 
 /// Shows what happens to a run.
@@ -211,6 +230,16 @@ fn introduce(output: &Output, opened: &OpenedRun) {
             count(text.train_tokens as f64),
             count(text.validation_tokens as f64),
             config.model.vocabulary,
+        ));
+    }
+    if let Some(start) = &config.start {
+        output.say(&format!("begins with: the weights and the tokenizer of {start}"));
+    }
+    if opened.trained_parameters < opened.parameters {
+        output.say(&format!(
+            "trains: {} of the parameters ({})",
+            count(opened.trained_parameters as f64),
+            config.train.trainable
         ));
     }
     let tokens = config.train.steps.saturating_mul(config.tokens_per_step());

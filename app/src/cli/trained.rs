@@ -11,11 +11,7 @@ use std::path::Path;
 
 /// The run that is named, or the project's latest.
 pub(super) fn find_run(project: &Path, run: Option<&str>) -> Result<Run> {
-    let project = Project::open(project)?;
-    Ok(match run {
-        Some(name) => project.run(name)?,
-        None => project.latest_run()?,
-    })
+    Ok(Project::open(project)?.run_or_latest(run)?)
 }
 
 /// Opens a project for the engine, beside other programs.

@@ -28,6 +28,13 @@ pub enum Wish {
     },
     /// Choose a pretrained model's folder, where the platform has folders.
     ImportModel,
+    /// Choose where the bundle of a run goes.
+    HandOver {
+        /// Which run.
+        run: String,
+    },
+    /// Choose a bundle that was trained with, where the platform has folders.
+    BringBack,
     /// Choose where the report of a cleaning goes.
     ExportReport {
         /// The project's name, for the file's.

@@ -61,6 +61,14 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             let dialog = dialog.set_title("Choose a Hugging Face folder");
             one(async move { dialog.pick_folder().await })
         }
+        Wish::HandOver { .. } => {
+            let dialog = dialog.set_title("Choose a folder for the bundle");
+            one(async move { dialog.pick_folder().await })
+        }
+        Wish::BringBack => {
+            let dialog = dialog.set_title("Choose a bundle that was trained with");
+            one(async move { dialog.pick_folder().await })
+        }
         Wish::Dropped | Wish::Saved => return,
     };
     await_in_thread(wish, context, answers, move || {

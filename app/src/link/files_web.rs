@@ -25,7 +25,12 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }
+        Wish::HandOver { .. } => {
+            answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
+            return;
+        }
         Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel | Wish::Dropped | Wish::Saved => return,
+        Wish::BringBack => return,
     };
     let (context, answers) = (context.clone(), answers.clone());
     let picking = boot().pick_files(&accept, several);

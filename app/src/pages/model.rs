@@ -2,6 +2,7 @@
 //! time; and how earlier forecasts came true.
 
 mod about;
+mod beyond;
 mod boxes;
 mod decoder;
 mod diagram;
@@ -15,6 +16,7 @@ use crate::theme::space;
 use crate::widgets::{self, what_is_this};
 use decoder::Component;
 use egui::Ui;
+use glasshouse_protocol::cluster::ClusterRequest;
 use glasshouse_protocol::{ErrorKind, ErrorReport, PlanSummary, RunConfig};
 
 const WHAT: &str = "A decoder turns tokens into a guess of the next one: an embedding, a stack of equal blocks, and a head. More layers and a larger width \
@@ -33,12 +35,15 @@ pub struct ModelPage {
     reveal: bool,
     /// The draft before it was replaced as a whole, and by what.
     before: Option<(RunConfig, String)>,
+    /// What is asked about GPUs elsewhere.
+    beyond: ClusterRequest,
     opening: u64,
 }
 
 impl Default for ModelPage {
     fn default() -> Self {
-        Self { open: true, pointed: None, chosen: None, reveal: false, before: None, opening: 0 }
+        let beyond = ClusterRequest::default();
+        Self { open: true, pointed: None, chosen: None, reveal: false, before: None, beyond, opening: 0 }
     }
 }
 

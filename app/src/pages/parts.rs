@@ -74,6 +74,10 @@ impl<T: Clone + PartialEq> Debounce<T> {
 
 /// Gives the draft the vocabulary that its tokenizer will have, so that what is drawn and planned is what will be trained.
 pub(super) fn take_vocabulary(context: &mut Context<'_>) {
+    if context.draft.start.is_some() {
+        // The weights that it begins with say so.
+        return;
+    }
     let tokenizer = &context.draft.tokenizer;
     let trained = context.state.tokenizer.summary.as_ref().filter(|summary| summary.config == *tokenizer);
     let vocabulary = match (trained, tokenizer.kind) {

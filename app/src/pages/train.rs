@@ -8,6 +8,7 @@ mod form;
 pub(super) mod plots;
 mod profile;
 mod samples;
+pub(super) mod start;
 mod text;
 
 pub use earlier::want_history;
@@ -160,6 +161,7 @@ impl TrainPage {
                     .map(|seconds| format!("about {} on this device", format::duration(seconds))),
             );
             widgets::quiet_text(ui, line.join(" · "));
+            start::begins_ui(ui, context.draft);
             confirm::proportions_ui(ui, context);
             ui.add_space(space::SMALL);
             ui.horizontal(|ui| {

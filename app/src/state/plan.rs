@@ -1,5 +1,6 @@
 //! Needs and forecasts of the settings at hand.
 
+use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest};
 use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, PlanSummary, RunConfig};
 
 /// What is known about settings before they are trained.
@@ -15,6 +16,8 @@ pub struct Planning {
     pub measured: Option<Measured>,
     /// Settings that fit the device, and what was changed for it.
     pub fitted: Option<(RunConfig, Vec<String>)>,
+    /// What settings would take on many GPUs, or why that cannot be said.
+    pub cluster: Option<(RunConfig, ClusterRequest, Result<ClusterPlan, String>)>,
 }
 
 /// How fast the device trains some settings.
@@ -59,6 +62,12 @@ impl Planning {
                 }
             }
             (Event::Finished, Some(Command::Plan { .. })) if newest => self.asked = None,
+            (Event::ClusterPlanned { plan }, Some(Command::PlanCluster { config, request })) => {
+                self.cluster = Some(((**config).clone(), request.clone(), Ok((**plan).clone())));
+            }
+            (Event::Failed { error }, Some(Command::PlanCluster { config, request })) => {
+                self.cluster = Some(((**config).clone(), request.clone(), Err(error.message.clone())));
+            }
             (Event::Measured { ms_per_step, tokens_per_s, flops_per_s, device, run_seconds }, _) => {
                 let config = match asked {
                     Some(Command::Measure { config }) => Some((**config).clone()),

@@ -463,6 +463,34 @@ pub enum Command {
         #[serde(default)]
         context_length: Option<usize>,
     },
+    /// What a run would take on many GPUs. Answered by `ClusterPlanned`.
+    PlanCluster {
+        /// The run.
+        config: Box<RunConfig>,
+        /// The GPUs.
+        request: crate::cluster::ClusterRequest,
+    },
+    /// Writes a bundle with which a run goes on across many GPUs, packed as one zip in the browser. Answered by `Exported`.
+    HandOver {
+        /// The run's name; `None` takes the latest.
+        run: Option<String>,
+        /// Folder to write, natively.
+        to: Option<PathBuf>,
+        /// Refuse to take the place of a bundle that is there.
+        #[serde(default)]
+        keep: bool,
+        /// Where the steps are taken that the bundle is verified by; `None` takes the chosen device.
+        #[serde(default)]
+        device: Option<String>,
+        /// How many of them.
+        #[serde(default = "verified_steps")]
+        steps: u64,
+    },
+    /// Makes a run of what was trained with a bundle. Answered by `BroughtBack`.
+    BringBack {
+        /// The bundle, natively.
+        from: PathBuf,
+    },
     /// Times a training step on made-up tokens. Answered by `Bench`.
     BenchStep {
         /// The run.
@@ -545,4 +573,9 @@ pub enum VocabularyOrder {
     LeastUsed,
     /// Longest first.
     Longest,
+}
+
+/// Steps that a bundle is verified by.
+fn verified_steps() -> u64 {
+    20
 }

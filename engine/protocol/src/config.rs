@@ -3,15 +3,19 @@
 mod change;
 mod generate;
 mod proportions;
+mod start;
 mod tokenizer;
 mod train;
+mod trainable;
 mod typed;
 
 use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
+pub use start::Start;
 pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
+pub use trainable::Trainable;
 
 use crate::{Gate, Invalid, ModelConfig, names, require};
 use serde::{Deserialize, Serialize};
@@ -30,6 +34,9 @@ pub struct RunConfig {
     /// `auto`, `cpu`, `gpu`, `burn-wgpu`, or part of an adapter's name.
     #[serde(default = "default_device")]
     pub device: String,
+    /// What its weights begin as; random ones where there is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// Where the text comes from and how it is split.
     #[serde(default)]
     pub data: DataConfig,
@@ -116,9 +123,17 @@ impl RunConfig {
         let most = 1 << 40;
         let bytes = self.data.corpus_bytes;
         require(bytes <= most, "data.corpus_bytes", bytes, format!("be at most {most}"))?;
+        if let Some(start) = &self.start {
+            start.validate()?;
+        }
         self.tokenizer.validate()?;
         self.model.validate()?;
         self.train.validate()?;
+        if let Trainable::Last(blocks) = self.train.trainable {
+            let (layers, field) = (self.model.layers, "train.trainable");
+            let rule = format!("name at least 1 block and at most model.layers ({layers})");
+            require(blocks >= 1 && blocks <= layers, field, &self.train.trainable, rule)?;
+        }
         let windows = self.train.batch_size as u64 * self.train.accumulate as u64;
         let tokens = windows * self.model.context_length as u64;
         require(

@@ -425,6 +425,16 @@ pub enum Event {
         /// Its shape in words.
         shape: String,
     },
+    /// What a run would take on many GPUs.
+    ClusterPlanned {
+        /// All of it.
+        plan: Box<crate::cluster::ClusterPlan>,
+    },
+    /// What was trained with a bundle is a run of the project.
+    BroughtBack {
+        /// The run.
+        run: RunSummary,
+    },
     /// A model was written for others to read; in the browser its zip is beside this event.
     Exported {
         /// A file name for it.

@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod cleaning;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod device;
@@ -23,8 +24,8 @@ pub mod train_event;
 pub use bench::BenchReport;
 pub use command::{Command, Launch, VocabularyOrder, WeightSource};
 pub use config::{
-    DataConfig, Decay, END_OF_TEXT, GenerateConfig, OptimizerKind, Precision, RunConfig, TokenizerConfig,
-    TokenizerKind, TrainConfig,
+    DataConfig, Decay, END_OF_TEXT, GenerateConfig, OptimizerKind, Precision, RunConfig, Start,
+    TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};

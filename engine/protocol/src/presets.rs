@@ -59,6 +59,7 @@ fn run(tokenizer: TokenizerConfig, model: ModelConfig, train: TrainConfig) -> Ru
         preset: String::new(),
         seed: 1337,
         device: "auto".to_owned(),
+        start: None,
         data: DataConfig::default(),
         tokenizer,
         model,

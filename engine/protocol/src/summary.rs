@@ -285,6 +285,8 @@ pub struct OpenedRun {
     pub text: Option<TextSummary>,
     /// How many weights it has.
     pub parameters: u64,
+    /// How many of them are trained.
+    pub trained_parameters: u64,
     /// Floating-point operations of training for one token.
     pub flops_per_token: f64,
     /// Memory that it takes on its device.
@@ -434,6 +436,9 @@ pub struct CompressionSummary {
 pub struct PlanSummary {
     /// Weights.
     pub parameters: u64,
+    /// How many of them are trained.
+    #[serde(default)]
+    pub trained_parameters: u64,
     /// Weights by part: `embedding`, `attention`, `mlp`, `norms`, `head`.
     pub parameters_by_part: BTreeMap<String, u64>,
     /// Each parameter of the model: its name, as `blocks.3.attention.query.weight`, and its shape.
@@ -507,6 +512,9 @@ pub struct RunSummary {
     pub tags: Vec<String>,
     /// Whether it goes on, and why not.
     pub state: RunState,
+    /// What it began with, where that was another run's weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<crate::Start>,
     /// Steps done.
     pub step: u64,
     /// Steps in all.

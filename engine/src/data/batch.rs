@@ -78,26 +78,38 @@ impl<'a> Batches<'a> {
     /// The training batch of a step's micro-batch: windows at offsets drawn uniformly from `[0, length − T)`, as nanoGPT
     /// draws them, or by the mixture where the text has one.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
+        self.windows(Split::Train, self.starts(step, micro_batch))
+    }
+
+    /// Where the windows of [`Batches::train`] begin in the training split.
+    pub fn starts(&self, step: u64, micro_batch: u64) -> Vec<u64> {
         let key = nth(nth(self.seed, TRAINING, step), TRAINING, micro_batch);
-        let Some(mixture) = &self.mixture else { return self.random(Split::Train, key) };
-        let mut batch = Batch::with_capacity(self.batch * self.context_length);
-        for row in 0..self.batch as u64 {
-            self.window(Split::Train, mixture.offset(nth(key, 0, row)), &mut batch)?;
+        match &self.mixture {
+            None => self.offsets(Split::Train, key),
+            Some(mixture) => (0..self.batch as u64).map(|row| mixture.offset(nth(key, 0, row))).collect(),
         }
-        Ok(batch)
+    }
+
+    /// The text's mixture, where it has one.
+    pub fn mixture(&self) -> Option<&Mixture> {
+        self.mixture.as_deref()
     }
 
     /// The evaluation batch of that index: every evaluation of a run uses the same ones.
     pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
-        self.random(split, nth(nth(self.seed, EVALUATION, split as u64), EVALUATION, index))
+        let key = nth(nth(self.seed, EVALUATION, split as u64), EVALUATION, index);
+        self.windows(split, self.offsets(split, key))
     }
 
-    fn random(&self, split: Split, key: u64) -> Result<Batch> {
+    /// Offsets drawn from anywhere in a split alike.
+    fn offsets(&self, split: Split, key: u64) -> Vec<u64> {
         let offsets = self.store.len(split) - self.context_length as u64;
+        (0..self.batch as u64).map(|row| scaled(nth(key, 0, row), offsets)).collect()
+    }
+
+    fn windows(&self, split: Split, starts: Vec<u64>) -> Result<Batch> {
         let mut batch = Batch::with_capacity(self.batch * self.context_length);
-        for row in 0..self.batch as u64 {
-            self.window(split, scaled(nth(key, 0, row), offsets), &mut batch)?;
-        }
+        starts.into_iter().try_for_each(|start| self.window(split, start, &mut batch))?;
         Ok(batch)
     }
 

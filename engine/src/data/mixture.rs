@@ -7,19 +7,21 @@ use super::store::{Split, StretchRecord, TokenStore};
 use crate::error::{Error, Result};
 use crate::graph::random::nth;
 use glasshouse_protocol::names;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Shares are told apart to one part in so many.
 const RESOLUTION: f64 = (1_u64 << 52) as f64;
 
 /// Draws where training windows begin.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct Mixture {
     /// Sources with a share above 0.
     sources: Vec<Source>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 struct Source {
     /// The shares of this source and those before it, of [`RESOLUTION`].
     upto: u64,

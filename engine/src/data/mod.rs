@@ -13,5 +13,6 @@ pub mod stories;
 pub mod survey;
 
 pub use batch::{Batch, Batches, IGNORED};
+pub use mixture::Mixture;
 pub use prepare::{Prepared, Progress, prepare};
 pub use store::{Split, TokenStore};

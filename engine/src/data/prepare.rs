@@ -13,7 +13,7 @@ use crate::platform::{Turns, at_once};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, Trainer};
 use corpus::Corpus;
-use glasshouse_protocol::{DataConfig, FileProblem, RunConfig, TokenizerConfig, presets};
+use glasshouse_protocol::{DataConfig, FileProblem, RunConfig, presets};
 pub(super) use split::whole_documents;
 use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
@@ -44,10 +44,13 @@ impl Prepared {
     /// Notes in a run's settings what the text decides: the size of the vocabulary, and the mixture that a cleaned folder
     /// asks for.
     pub fn complete(&self, config: &mut RunConfig) {
-        config.model.vocabulary = self.tokenizer.vocabulary_size();
-        let default = presets::preset(&config.preset)
-            .is_ok_and(|preset| preset.train.sample_prompt == config.train.sample_prompt);
-        if default
+        // Weights that are there may have rows beyond the tokens.
+        let rows = if config.start.is_some() { config.model.vocabulary } else { 0 };
+        config.model.vocabulary = self.tokenizer.vocabulary_size().max(rows);
+        let prompt = &config.train.sample_prompt;
+        let default =
+            presets::preset(&config.preset).is_ok_and(|preset| preset.train.sample_prompt == *prompt);
+        if (default || (config.start.is_some() && prompt.is_empty()))
             && !config.data.paths.is_empty()
             && let Some(words) = self.first_words()
         {
@@ -121,22 +124,27 @@ pub enum Progress {
 /// # Errors
 /// What reading, training or writing meets; nothing is left behind then.
 pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Prepared> {
-    at_once(prepare_in_turns(config, project, progress, &Turns::none()))
+    at_once(prepare_in_turns(config, None, project, progress, &Turns::none()))
 }
 
-/// As [`prepare`], while others have their turns. Dropped on the way, it leaves nothing behind.
+/// As [`prepare`], while others have their turns, and with a `given` tokenizer instead of one that is trained. Dropped on the way, it
+/// leaves nothing behind.
 ///
 /// # Errors
 /// As there.
 pub async fn prepare_in_turns(
     config: &RunConfig,
+    given: Option<&TokenizerFiles>,
     project: &Path,
     progress: &mut dyn FnMut(Progress),
     turns: &Turns,
 ) -> Result<Prepared> {
     let problems = Problems::default();
     let corpus = Corpus::new(&config.data, &problems)?;
-    let recipe = corpus.recipe(&config.data, &config.tokenizer);
+    let mut recipe = corpus.recipe(&config.data, &config.tokenizer);
+    if let Some(given) = given {
+        recipe = format!("{recipe}; tokenizer {}", recipe_of(given)?);
+    }
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
     if let Some(prepared) = reuse(&folder, &recipe) {
@@ -145,10 +153,22 @@ pub async fn prepare_in_turns(
     }
     storage::create_folder(&data)?;
     let staging = Staging::inside(&data)?;
-    let (count, trainer) = scan(&corpus, &config.tokenizer, &problems, progress, turns).await?;
-    progress(Progress::Training);
-    let tokenizer = trainer.finish_in_turns(count.documents > 1, turns).await?;
-    tokenizer.save(&staging.path().join(TOKENIZER_FILE))?;
+    let mut trainer = match given {
+        Some(_) => None,
+        None => Some(Trainer::new(&config.tokenizer)?),
+    };
+    let count = scan(&corpus, trainer.as_mut(), &problems, progress, turns).await?;
+    let trained: Option<TokenizerFiles> = match trainer {
+        Some(trainer) => {
+            progress(Progress::Training);
+            Some(trainer.finish_in_turns(count.documents > 1, turns).await?.into())
+        }
+        None => None,
+    };
+    let no_tokenizer = || Error::Internal("a text without a tokenizer".to_owned());
+    let files: &TokenizerFiles = given.or(trained.as_ref()).ok_or_else(no_tokenizer)?;
+    files.write(staging.path())?;
+    let tokenizer = files.tokenizer.clone();
     encode(&corpus, &config.data, &count, &tokenizer, recipe.clone(), staging.path(), progress, turns)
         .await?;
     if let Some(prepared) = reuse(&folder, &recipe) {
@@ -220,16 +240,20 @@ pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
 /// # Errors
 /// The disk fails; nothing is left behind then.
 pub fn keep_tokenizer(project: &Path, tokenizer: &TokenizerFiles) -> Result<(PathBuf, bool)> {
-    let settings = serde_json::to_string(&tokenizer.settings).unwrap_or_default();
-    let template = tokenizer.chat_template.as_deref().unwrap_or_default();
-    let recipe = format!("{} {settings} {template}", checksum(&tokenizer.tokenizer)?);
     let data = project.join("data");
-    let folder = data.join(folder_name(&recipe));
+    let folder = data.join(folder_name(&recipe_of(tokenizer)?));
     storage::create_folder(&data)?;
     let staging = Staging::inside(&data)?;
     tokenizer.write(staging.path())?;
     let new = staging.put_new(&folder)?;
     Ok((folder, new))
+}
+
+/// What tells a tokenizer from others.
+fn recipe_of(tokenizer: &TokenizerFiles) -> Result<String> {
+    let settings = serde_json::to_string(&tokenizer.settings).unwrap_or_default();
+    let template = tokenizer.chat_template.as_deref().unwrap_or_default();
+    Ok(format!("{} {settings} {template}", checksum(&tokenizer.tokenizer)?))
 }
 
 /// What a prepared folder's index says, for work that needs no tokens: no shard is looked at.
@@ -267,12 +291,11 @@ struct Count {
 
 async fn scan(
     corpus: &Corpus,
-    config: &TokenizerConfig,
+    mut trainer: Option<&mut Trainer>,
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
     turns: &Turns,
-) -> Result<(Count, Trainer)> {
-    let mut trainer = Trainer::new(config)?;
+) -> Result<Count> {
     let mut count = Count { documents: 0, characters: 0, bytes: 0, lengths: Vec::new() };
     let mut length = 0;
     let total = corpus.bytes();
@@ -280,7 +303,9 @@ async fn scan(
     for piece in corpus.pieces(problems) {
         let piece = piece?;
         turns.give().await;
-        trainer.feed(&piece.text);
+        if let Some(trainer) = &mut trainer {
+            trainer.feed(&piece.text);
+        }
         let characters = piece.text.chars().count() as u64;
         length += characters;
         if piece.ends_document {
@@ -303,7 +328,7 @@ async fn scan(
             None => format!("{nothing}; add a text"),
         }));
     }
-    Ok((count, trainer))
+    Ok(count)
 }
 
 #[allow(clippy::too_many_arguments, reason = "what was found out before, each by its name")]

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::platform::{Turns, at_once, files};
 use crate::project::{Project, Run, RunRecord, parameters_of};
 use crate::protocol::presets;
-use crate::protocol::{RunConfig, RunState, TokenizerConfig, TokenizerKind, TrainConfig};
+use crate::protocol::{Decay, RunConfig, RunState, TokenizerConfig, TokenizerKind, TrainConfig};
 use crate::step::ArenaState;
 
 /// Reads the weights of what was found and keeps them in the project.
@@ -58,8 +58,8 @@ pub(crate) async fn import_in_turns(
     })
 }
 
-/// The settings of a run that goes on from it: its model and tokenizer, and a preset's way of training, a window at a time: logits of
-/// large vocabularies leave room for few.
+/// The settings of a run that goes on from it: its model and tokenizer, and the defaults of transformers' `TrainingArguments` for
+/// fine-tuning. A window at a time: logits of large vocabularies leave room for few.
 fn settings(found: &Found, name: &str) -> Result<RunConfig> {
     let defaults = presets::preset("nanogpt-cpu").map_err(Error::Internal)?;
     Ok(RunConfig {
@@ -71,7 +71,23 @@ fn settings(found: &Found, name: &str) -> Result<RunConfig> {
             special_tokens: Vec::new(),
             ..defaults.tokenizer.clone()
         },
-        train: TrainConfig { batch_size: 1, accumulate: 1, ..defaults.train.clone() },
+        train: TrainConfig {
+            steps: 200,
+            batch_size: 1,
+            accumulate: 8,
+            learning_rate: 5e-5,
+            min_learning_rate: 0.0,
+            warmup_steps: 0,
+            decay: Decay::Linear,
+            beta2: 0.999,
+            weight_decay: 0.0,
+            eval_interval: 50,
+            eval_batches: 10,
+            checkpoint_interval: 100,
+            sample_interval: 50,
+            sample_prompt: String::new(),
+            ..defaults.train.clone()
+        },
         ..defaults
     })
 }

@@ -1,6 +1,7 @@
 //! Models in and out in the formats of the ecosystem.
 
 pub mod gguf;
+pub(crate) mod handover;
 pub mod huggingface;
 mod imported;
 

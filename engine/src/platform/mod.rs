@@ -40,8 +40,8 @@ pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 pub use glasshouse_corpus::files::LockFile;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, map, pause,
-    process_number, threads, without_gpu, yield_now,
+    Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, make_executable, map,
+    pause, process_number, threads, without_gpu, yield_now,
 };
 pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
@@ -50,8 +50,8 @@ pub use turns::given_up_after;
 pub use turns::{TURN, Turns, at_once};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    LockFile, Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, map, pause,
-    process_number, threads, without_gpu, yield_now,
+    LockFile, Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix,
+    make_executable, map, pause, process_number, threads, without_gpu, yield_now,
 };
 
 use crate::error::Error;

@@ -113,6 +113,21 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     answer.recv().await.map_err(|_| Error::Internal("work on a thread beside ended early".to_owned()))
 }
 
+/// Lets a file be started as a program, where the system asks for that.
+///
+/// # Errors
+/// The file system refuses.
+pub fn make_executable(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(Error::io(path))?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
 /// Waits, while others have their turn.
 ///
 /// # Errors

@@ -84,6 +84,14 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     Ok(work())
 }
 
+/// A browser starts no programs.
+///
+/// # Errors
+/// None here.
+pub fn make_executable(_: &Path) -> Result<()> {
+    Ok(())
+}
+
 /// Lets others have their turn for about so long.
 ///
 /// # Errors

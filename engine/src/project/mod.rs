@@ -16,6 +16,7 @@
 //! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.
 
 pub mod archive;
+mod beginning;
 mod claim;
 pub mod names;
 mod next;
@@ -23,6 +24,7 @@ mod run;
 pub mod shelf;
 mod trained;
 
+pub use beginning::Beginning;
 pub use claim::Claim;
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
@@ -208,6 +210,14 @@ impl Project {
         self.runs()?.pop().ok_or_else(|| {
             Error::bad_file(&self.folder, "the project has no run yet; `glasshouse train` starts one")
         })
+    }
+
+    /// The run of that number or name, or the one with the highest number.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn run_or_latest(&self, name: Option<&str>) -> Result<Run> {
+        name.map_or_else(|| self.latest_run(), |name| self.run(name))
     }
 
     /// The run of that number (`3`) or name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several).

@@ -1,13 +1,14 @@
 //! One run's folder: what it is called, what was asked for, and how it fares.
 
 use super::shelf::DELETED;
-use super::{LARGEST_RECORD, parameters_of};
+use super::{LARGEST_RECORD, Project};
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
+use crate::model::parameters;
 use crate::plan::disk;
 use crate::platform::files::{self, File};
-use crate::protocol::{RunConfig, RunState, RunSummary};
+use crate::protocol::{RunConfig, RunState, RunSummary, Start};
 use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -74,6 +75,9 @@ pub struct RunRecord {
     /// `model_type` of the class of transformers that an imported model is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
+    /// The checkpoint that it goes on from, where that is another run's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_from: Option<Start>,
     /// Seconds that the whole run was estimated to take.
     #[serde(alias = "foretold_seconds", default)]
     pub estimated_seconds: Option<f64>,
@@ -131,6 +135,7 @@ impl Run {
             title: String::new(),
             tags: Vec::new(),
             family: None,
+            restored_from: None,
             estimated_seconds: None,
         })?;
         // Last, since a folder with a configuration is a run.
@@ -157,6 +162,15 @@ impl Run {
         let project = self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder);
         let whole = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());
         whole.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The project that it is in.
+    ///
+    /// # Errors
+    /// The folder around it is no project.
+    pub fn project(&self) -> Result<Project> {
+        // runs/<run> lies two names below the project.
+        Project::open(self.folder.parent().and_then(Path::parent).unwrap_or(&self.folder))
     }
 
     /// Whether a person means it by a number (`3`), a name (`3-nanogpt-cpu`), or a name without its number.
@@ -203,7 +217,8 @@ impl Run {
     pub(crate) fn check_has_text(&self) -> Result<()> {
         match self.is_imported() {
             true => {
-                let reason = "it is an imported model, which has no text to train on; name another run with --run, or write with this one";
+                let reason = "it is an imported model, which has no text to train on: begin a run with its weights (`glasshouse train --from`, \
+                              Go on from it on the Runs page), or name another run";
                 Err(Error::bad_file(&self.folder, reason))
             }
             false => Ok(()),
@@ -305,6 +320,7 @@ impl Run {
             step,
             // An imported model has its settings' schedule yet to come, in a run of its own.
             steps: if record.state == RunState::Imported { 0 } else { config.train.steps },
+            start: config.start.or(record.restored_from),
             parameters: record.parameters,
             val_loss: record.val_loss,
             best_val_loss: record.best_val_loss,
@@ -328,7 +344,7 @@ impl Run {
     /// Bytes that it writes at most, over all its steps.
     pub fn bytes_to_write(&self) -> Result<u64> {
         let config = self.config()?;
-        Ok(disk::bytes_of_run(&parameters_of(&config)?, &config.train))
+        Ok(disk::bytes_of_run(&parameters(&config.model, &config.train)?, &config.train))
     }
 
     /// Where its tokens and tokenizer are.

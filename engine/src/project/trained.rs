@@ -64,7 +64,7 @@ impl Trained {
     }
 }
 
-/// The parameters of a run's model, in their order.
+/// The parameters of a run's model, in their order, none of them frozen: as weights are written with and exported.
 pub fn parameters_of(config: &RunConfig) -> Result<Vec<Parameter>> {
     Ok(build(&config.model, Purpose::Window { time: 1 })?.graph.parameters)
 }

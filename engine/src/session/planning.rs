@@ -5,10 +5,12 @@ use crate::cpu;
 use crate::error::{Error, Result};
 use crate::measure::Extent;
 use crate::model::training_graphs;
+use crate::plan::cluster::cluster_plan;
 use crate::plan::estimate::estimate;
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
+use crate::protocol::cluster::ClusterRequest;
 use crate::protocol::{DeviceType, Event, PassFlops, PlanSummary, RunConfig, presets};
 
 /// Seconds of a measurement.
@@ -40,6 +42,18 @@ impl Session {
         plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
         self.outlet.answer(id, Event::Planned { plan: Box::new(plan) });
+        Ok(())
+    }
+
+    pub(super) fn plan_cluster(
+        &mut self,
+        id: u64,
+        config: &RunConfig,
+        request: &ClusterRequest,
+    ) -> Result<()> {
+        config.validate()?;
+        let plan = Box::new(cluster_plan(config, request)?);
+        self.outlet.answer(id, Event::ClusterPlanned { plan });
         Ok(())
     }
 
@@ -158,6 +172,7 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
     let by_kind = needs.bytes.by_kind.iter();
     Ok(PlanSummary {
         parameters: needs.parameters as u64,
+        trained_parameters: needs.trained_parameters as u64,
         parameters_by_part: by_part.map(|(part, count)| ((*part).to_owned(), *count as u64)).collect(),
         tensors: names.map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone())).collect(),
         bytes_by_kind: by_kind.map(|(kind, bytes)| (kind.name().to_owned(), *bytes)).collect(),

@@ -17,10 +17,7 @@ impl Session {
 
     /// The run of that name, or the project's latest.
     pub(super) fn run_or_latest(&mut self, name: Option<&str>) -> Result<Run> {
-        match name {
-            Some(name) => self.run_named(name),
-            None => self.opened()?.project.latest_run(),
-        }
+        self.opened()?.project.run_or_latest(name)
     }
 
     pub(super) fn list_runs(&mut self, id: u64) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::protocol::{
     TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
 use crate::storage;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -31,8 +31,8 @@ impl Session {
         let mut config = self.opened()?.config.clone();
         config.data = DataConfig { mixture: BTreeMap::new(), ..self.data_config()? };
         config.data.validation = validation;
-        config.tokenizer = tokenizer;
-        let prepared = self.prepare(id, &config).await?;
+        (config.tokenizer, config.start) = (tokenizer, None);
+        let prepared = self.prepare(id, &config, None).await?;
         let project = self.opened()?;
         prepared.complete(&mut config);
         let folder = prepared.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -48,8 +48,13 @@ impl Session {
         Ok(())
     }
 
-    /// Prepares a run's text in the open project and says how far it is.
-    pub(super) async fn prepare(&mut self, id: u64, config: &crate::protocol::RunConfig) -> Result<Prepared> {
+    /// Prepares a run's text in the open project, by a tokenizer that is `given` or by one that it trains, and says how far it is.
+    pub(super) async fn prepare(
+        &mut self,
+        id: u64,
+        config: &crate::protocol::RunConfig,
+        given: Option<&TokenizerFiles>,
+    ) -> Result<Prepared> {
         let folder = self.opened()?.project.folder().to_owned();
         let outlet = &self.outlet;
         let mut told = None;
@@ -68,7 +73,8 @@ impl Session {
                 outlet.answer(id, Event::Preparing { stage, done, total });
             }
         };
-        let prepared = data::prepare::prepare_in_turns(config, &folder, &mut progress, &Turns::new()).await?;
+        let turns = Turns::new();
+        let prepared = data::prepare::prepare_in_turns(config, given, &folder, &mut progress, &turns).await?;
         if self.opened()?.is_beside_others() {
             self.outlet.answer(id, Event::LeftOut { problems: prepared.problems.clone() });
         } else if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {

@@ -10,7 +10,7 @@ use crate::device::DeviceKind;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::platform::{self, files};
-use crate::project::Run;
+use crate::project::{Beginning, Run};
 use crate::protocol::{
     Command, DataConfig, DeviceSummary, Event, Launch, RunConfig, RunSummary, TrainEvent, TrainingState,
     quantity,
@@ -187,7 +187,14 @@ impl Session {
                         ..self.data_config()?
                     };
                 }
-                let prepared = Arc::new(self.prepare(job.id, &config).await?);
+                let beginning = Beginning::find(&self.opened()?.project, &config)?;
+                if let Some(beginning) = &beginning {
+                    for notice in beginning.settle(&mut config)? {
+                        self.outlet.notice(notice);
+                    }
+                }
+                let given = beginning.as_ref().map(|beginning| &beginning.tokenizer);
+                let prepared = Arc::new(self.prepare(job.id, &config, given).await?);
                 prepared.complete(&mut config);
                 config.validate()?;
                 (config, prepared, None)

@@ -265,7 +265,7 @@ impl Session {
             if let Some(known) = self.generations.models.iter().find(|model| model.key == key) {
                 return Ok(known.clone());
             }
-            let parameters = Arc::new(trainer.executor().state().await?.parameters);
+            let parameters = Arc::new(trainer.weights().await?);
             let config = trainer.config().model.clone();
             let tokenizer = crate::data::prepare::open_tokenizer(&trainer.run().data_folder()?)?;
             let step = trainer.step();

@@ -109,6 +109,19 @@ impl Tokenizer {
         Self::read(bytes).map_err(|reason| Error::bad_file("tokenizer.json", reason))
     }
 
+    /// With special tokens added behind its vocabulary. Those that it has stay what they are.
+    ///
+    /// # Errors
+    /// The vocabulary becomes too large.
+    pub fn with_special_tokens(&self, tokens: &[String]) -> Result<Self> {
+        let mut inner = self.inner.clone();
+        let tokens = tokens.iter().map(|token| tokenizers::AddedToken::from(token.as_str(), true));
+        let added = inner.add_special_tokens(tokens).and_then(|_| inner.to_string(false));
+        let json = added.map_err(|error| Error::Internal(format!("special tokens: {error}")))?;
+        let with = Self::read(json.as_bytes()).map_err(Error::Refused)?;
+        Ok(Self { end_of_text: self.end_of_text, ..with })
+    }
+
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let json: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| {
             format!("not a tokenizer.json, for it is not JSON: {error}; is the file cut short?")

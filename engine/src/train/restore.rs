@@ -4,10 +4,10 @@ use crate::checkpoint::{Checkpoints, Content, Loaded};
 use crate::error::{Error, Result};
 use crate::initial;
 use crate::metrics::MetricsWriter;
-use crate::model::{self, Purpose};
+use crate::model;
 use crate::platform::files;
 use crate::project::{Project, Run, RunRecord};
-use crate::protocol::RunState;
+use crate::protocol::{RunState, Start};
 
 impl Project {
     /// A new run that begins at a checkpoint of another one, with its settings and its data; `checkpoint` is a file of
@@ -21,18 +21,20 @@ impl Project {
     pub fn restore(&self, run: &Run, checkpoint: &str) -> Result<Run> {
         run.check_has_text()?;
         let (config, record) = (run.config()?, run.record()?);
-        let parameters = model::build(&config.model, Purpose::Window { time: 1 })?.graph.parameters;
+        let parameters = model::parameters(&config.model, &config.train)?;
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let is_resumable =
             !checkpoints.list().iter().any(|summary| summary.file == checkpoint && !summary.resumable);
         let content = if is_resumable { Content::WeightsAndMoments } else { Content::Weights };
-        let Loaded { mut info, mut state, .. } = checkpoints.load_named(checkpoint, &parameters, content)?;
+        let Loaded { mut info, mut state, path, .. } =
+            checkpoints.load_named(checkpoint, &parameters, content)?;
         run.check_model(&info, &config)?;
         if !is_resumable {
             let zeros = initial::zero_moments(&config.train, &parameters);
             (state.first_moments, state.second_moments) = (zeros.first_moments, zeros.second_moments);
             (info.step, info.tokens_seen, info.best_val_loss) = (0, 0, None);
         }
+        let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         self.create_run_with(&config, &run.data_folder()?, |restored| {
             let mut checkpoints = Checkpoints::new(restored.checkpoints_folder());
             let is_best = is_resumable && info.val_loss.is_some() && info.val_loss == info.best_val_loss;
@@ -50,7 +52,8 @@ impl Project {
                 parameters: record.parameters,
                 val_loss: info.val_loss,
                 best_val_loss: info.best_val_loss,
-                notes: format!("from {checkpoint} of {}", run.name()),
+                family: record.family.clone(),
+                restored_from: Some(Start { run: run.name(), checkpoint: file, project: None }),
                 ..restored.record()?
             })
         })

@@ -25,7 +25,7 @@ impl<'text> Sample<'text> {
         interactive: bool,
     ) -> Result<Self> {
         let model = trainer.config().model.clone();
-        let parameters = trainer.executor().state().await?.parameters;
+        let parameters = trainer.weights().await?;
         let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
         decoder.set_interactive(interactive);
         let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };

@@ -14,6 +14,7 @@ impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         self.memory_ui(ui, context, draft);
         time_ui(ui, context, draft);
+        card(ui, |ui| self.beyond_ui(ui, context, draft));
         past_ui(ui, context);
     }
 

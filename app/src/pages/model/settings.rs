@@ -74,6 +74,7 @@ impl ModelPage {
                 ui,
                 "The number of layers sets the rest: width 64 per layer, and about twelve training tokens per parameter of the blocks.",
             );
+            crate::pages::train::start::begins_ui(ui, context.draft);
             if let Some(config) = chosen {
                 let by = config.preset.clone();
                 let config = kept(context.draft, config);

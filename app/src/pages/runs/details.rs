@@ -9,7 +9,8 @@ use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, Launch, RunState, RunSummary, TrainEvent, TrainingState,
+    Command, ErrorKind, ErrorReport, Launch, RunConfig, RunState, RunSummary, Start, TrainEvent,
+    TrainingState,
 };
 
 /// What a person does with a run.
@@ -83,6 +84,9 @@ impl Details {
             if run.state != RunState::Imported {
                 row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
             }
+            if let Some(start) = &run.start {
+                row(ui, "Began with", &start.to_string());
+            }
             row(ui, "Time", &format::duration(run.seconds));
             if let Some(estimated) = run.estimated_seconds {
                 row(ui, "Estimated", &format::duration(estimated));
@@ -145,6 +149,32 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         if let Some(config) = config.as_ref().filter(|_| use_it.clicked()) {
             *context.draft = config.clone();
             context.asks.tell("The next run begins with these settings");
+        }
+        let history = context.state.runs.histories.get(&run.name);
+        let begun = history
+            .map(|history| RunConfig { start: Some(Start::best_of(&run.name)), ..history.config.clone() });
+        let go_on = button(icons::ICON_ALT_ROUTE, "Begin from it");
+        let go_on =
+            ui.add_enabled(idle && begun.is_some() && !run.checkpoints.is_empty(), go_on).on_hover_text(
+                "A new run begins with its weights and its tokenizer, on the text of this project",
+            );
+        if let Some(config) = begun.filter(|_| go_on.clicked()) {
+            *context.draft = RunConfig {
+                data: context.draft.data.clone(),
+                device: context.draft.device.clone(),
+                ..config
+            };
+            context.asks.new_run = true;
+            *context.go = Some(PageName::Train);
+        }
+        let to_do = idle && run.state != RunState::Imported && run.step < run.steps;
+        let hand_over = ui
+            .add_enabled(to_do && !run.checkpoints.is_empty(), button(icons::ICON_LAN, "Hand over"))
+            .on_hover_text(
+                "As a bundle that goes on across many GPUs, and proves that the numbers are the same there",
+            );
+        if hand_over.clicked() {
+            context.asks.wish = Some(Wish::HandOver { run: run.name.clone() });
         }
         let copy = button(icons::ICON_TERMINAL, "Copy as a command line");
         let copy = ui

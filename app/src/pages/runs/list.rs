@@ -14,6 +14,9 @@ use std::collections::BTreeSet;
 
 /// Room for the mark of a run's colour before its name, in points.
 const MARK: f32 = 18.0;
+/// Points by which a run stands to the right of the one that it began with, and how often at most.
+const BRANCH: f32 = 16.0;
+const DEEPEST: usize = 5;
 
 const fn column(title: &'static str, width: f32, align: Align) -> Column<'static> {
     Column { title, width, align }
@@ -73,6 +76,14 @@ pub(super) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
     {
         context.asks.wish = Some(Wish::ImportModel);
     }
+    let bring = |ui: &mut Ui| widgets::quiet(ui, icons::ICON_LAN, "Bring back");
+    let any = !context.state.runs.list.is_empty();
+    if FOLDERS
+        && any
+        && ui.add_enabled(idle, bring).on_hover_text("Make a run of what was trained with a bundle").clicked()
+    {
+        context.asks.wish = Some(Wish::BringBack);
+    }
 }
 
 impl List {
@@ -86,6 +97,7 @@ impl List {
             let order = compare(a, b, self.by);
             if self.falling { order.reverse() } else { order }
         });
+        let runs = as_trees(&runs);
         let mut copied = false;
         widgets::card(ui, |ui| {
             egui::Sides::new().shrink_left().show(
@@ -131,10 +143,12 @@ impl List {
                             if self.by == place { !self.falling } else { place == COLUMNS.len() - 1 };
                         self.by = place;
                     }
-                    for run in &runs {
+                    for (depth, run) in &runs {
                         let mine = chosen.contains(&run.name);
-                        let row = table
-                            .row_ui(ui, &called(run), mine, |ui, place| cell_ui(ui, run, shown[place], slim));
+                        let row = table.row_ui(ui, &called(run), mine, |ui, place| match shown[place] {
+                            0 => name_ui(ui, run, *depth),
+                            place => cell_ui(ui, run, place, slim),
+                        });
                         if row.clicked() && !chosen.remove(&run.name) {
                             chosen.insert(run.name.clone());
                         }
@@ -147,6 +161,35 @@ impl List {
             context.asks.tell("Copied as CSV");
         }
     }
+}
+
+/// Runs below those that they began with, each with how deep it stands. A tree takes the place of its first.
+fn as_trees<'runs>(runs: &[&'runs RunSummary]) -> Vec<(usize, &'runs RunSummary)> {
+    let parent = |run: &RunSummary| {
+        let start = run.start.as_ref().filter(|start| start.project.is_none())?;
+        // A run is always younger than what it begins with, whatever its record says.
+        runs.iter().copied().find(|other| other.name == start.run && number(other) < number(run))
+    };
+    let mut placed: Vec<(usize, &RunSummary)> = Vec::new();
+    for run in runs {
+        let root = std::iter::successors(Some(*run), |run| parent(run)).last().unwrap_or(run);
+        let mut waiting = vec![(0, root)];
+        while let Some((depth, run)) = waiting.pop() {
+            if placed.iter().any(|(_, other)| other.name == run.name) {
+                continue;
+            }
+            placed.push((depth, run));
+            let children =
+                runs.iter().rev().filter(|other| parent(other).is_some_and(|it| it.name == run.name));
+            waiting.extend(children.map(|child| (depth + 1, *child)));
+        }
+    }
+    placed
+}
+
+/// The number in a run's name.
+fn number(run: &RunSummary) -> u64 {
+    run.name.split('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
 /// A run as it is now: the one in training has come further than its summary says.
@@ -191,7 +234,6 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
         ui.add(Label::new(RichText::new(text).color(palette.quiet)).truncate());
     };
     match place {
-        0 => name_ui(ui, run),
         1 => {
             ui.label(format::count(run.parameters));
         }
@@ -231,9 +273,15 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
 }
 
 /// Title or name, and below it shape and tags; and the note's mark.
-fn name_ui(ui: &mut Ui, run: &RunSummary) {
+fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     let palette = theme::Palette::of(ui);
     let cell = ui.max_rect();
+    let cell = cell.with_min_x(cell.left() + BRANCH * depth.min(DEEPEST) as f32);
+    if depth > 0 {
+        let (x, y) = (cell.left() - BRANCH / 2.0, cell.center().y);
+        let corner = [egui::pos2(x, cell.top()), egui::pos2(x, y), egui::pos2(cell.left() - 1.0, y)];
+        ui.painter().line(corner.to_vec(), egui::Stroke::new(1.0, palette.quiet));
+    }
     let line = |text: &str, style: egui::TextStyle, colour| {
         let font = style.resolve(ui.style());
         let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, colour);
@@ -243,8 +291,9 @@ fn name_ui(ui: &mut Ui, run: &RunSummary) {
     let name = line(&called(run), theme::strong(), palette.text);
     let (colour, _) = run_colour(palette, &run.name);
     let cell = cell.with_min_x(cell.left() + MARK);
-    let below: Vec<&str> =
-        run.tags.iter().map(String::as_str).chain(std::iter::once(run.shape.as_str())).collect();
+    let from = run.start.as_ref().map(|start| format!("from {start}"));
+    let below = from.as_deref().into_iter().chain(run.tags.iter().map(String::as_str));
+    let below: Vec<&str> = below.chain(std::iter::once(run.shape.as_str())).collect();
     let shape = line(&below.join(" · "), theme::caption(), palette.quiet);
     let mark = egui::pos2(cell.left() - MARK + 5.0, cell.center().y);
     ui.painter().circle_filled(mark, 4.0, colour);
@@ -263,12 +312,13 @@ fn name_ui(ui: &mut Ui, run: &RunSummary) {
 }
 
 /// The table with exact numbers.
-fn csv(runs: &[&RunSummary]) -> String {
+fn csv(runs: &[(usize, &RunSummary)]) -> String {
     let head = [
         "run",
         "title",
         "tags",
         "shape",
+        "start",
         "parameters",
         "step",
         "steps",
@@ -282,12 +332,13 @@ fn csv(runs: &[&RunSummary]) -> String {
         "error",
     ];
     let loss = |loss: Option<f32>| loss.map_or(String::new(), |loss| loss.to_string());
-    let rows = runs.iter().map(|run| {
+    let rows = runs.iter().map(|(_, run)| {
         vec![
             run.name.clone(),
             run.title.clone(),
             run.tags.join(", "),
             run.shape.clone(),
+            run.start.as_ref().map_or_else(String::new, ToString::to_string),
             run.parameters.to_string(),
             run.step.to_string(),
             run.steps.to_string(),
@@ -307,6 +358,7 @@ fn csv(runs: &[&RunSummary]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_protocol::Start;
 
     #[test]
     fn the_table_as_csv_has_what_a_person_gave_a_run() {
@@ -316,8 +368,37 @@ mod tests {
             tags: vec!["night".to_owned(), "small".to_owned()],
             ..RunSummary::default()
         };
-        let text = csv(&[&run]);
-        assert!(text.starts_with("run,title,tags,shape,"), "{text}");
+        let text = csv(&[(0, &run)]);
+        assert!(text.starts_with("run,title,tags,shape,start,"), "{text}");
         assert!(text.contains("1-first-stories,Owls,\"night, small\","), "{text}");
+    }
+
+    #[test]
+    fn runs_stand_below_those_that_they_began_with() {
+        let run = |name: &str, start: Option<&str>| RunSummary {
+            name: name.to_owned(),
+            start: start.map(Start::best_of),
+            ..RunSummary::default()
+        };
+        let runs = [
+            run("1-smollm2", None),
+            run("2-tales", Some("1-smollm2")),
+            run("3-other", None),
+            run("4-tales", Some("2-tales")),
+            run("5-letters", Some("1-smollm2")),
+            // What it began with was deleted, and one of which the record was changed by hand.
+            run("6-alone", Some("0-gone")),
+            run("7-itself", Some("7-itself")),
+        ];
+        let shown = |order: &mut dyn Iterator<Item = usize>| {
+            let trees = as_trees(&order.map(|at| &runs[at]).collect::<Vec<_>>());
+            trees.into_iter().map(|(depth, run)| (depth, number(run))).collect::<Vec<_>>()
+        };
+        let upwards = [(0, 1), (1, 2), (2, 4), (1, 5), (0, 3), (0, 6), (0, 7)];
+        assert_eq!(shown(&mut (0..7)), upwards);
+        let latest_first = [(0, 7), (0, 6), (0, 1), (1, 5), (1, 2), (2, 4), (0, 3)];
+        assert_eq!(shown(&mut (0..7).rev()), latest_first);
+        // A run that is looked for stands alone where its tree does not fit the search.
+        assert_eq!(shown(&mut [3, 4].into_iter()), [(0, 4), (0, 5)]);
     }
 }

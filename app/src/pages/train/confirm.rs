@@ -8,7 +8,7 @@ use crate::theme::space;
 use crate::widgets::{self, Stat, plain, primary, stat_row};
 use egui::{Key, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::RunSummary;
+use glasshouse_protocol::{PlanSummary, RunConfig, RunSummary, Start, Trainable};
 
 /// The step between "New run" and its start, while it is asked for.
 pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
@@ -87,6 +87,8 @@ fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
         ),
         ("Model", draft.model.shape()),
         ("Parameters", plan.map_or_else(unknown, |plan| format::count(plan.parameters))),
+        ("Begins with", draft.start.as_ref().map_or_else(|| "random weights".to_owned(), Start::to_string)),
+        ("Trains", trained(draft, plan)),
         ("Steps", format::whole(draft.train.steps)),
         ("Tokens", tokens.map_or_else(unknown, format::quantity)),
         ("Memory", plan.map_or_else(unknown, |plan| format::bytes(plan.bytes))),
@@ -95,6 +97,15 @@ fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
     ];
     rows.extend(device.map(|device| ("Device", device)));
     rows
+}
+
+/// Which parameters are trained, and how many where that is known.
+fn trained(draft: &RunConfig, plan: Option<&PlanSummary>) -> String {
+    match (&draft.train.trainable, plan) {
+        (Trainable::All, _) => "all parameters".to_owned(),
+        (some, None) => some.to_string(),
+        (some, Some(plan)) => format!("{} ({some})", format::count(plan.trained_parameters)),
+    }
 }
 
 /// The name that the engine gives the next run: the number behind the last one's, and the preset.

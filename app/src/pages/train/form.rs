@@ -6,7 +6,7 @@ use crate::theme::space;
 use crate::widgets::{self, field, whole_number};
 use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
-use glasshouse_protocol::{Decay, ErrorReport, OptimizerKind, Precision, RunConfig};
+use glasshouse_protocol::{Decay, ErrorReport, OptimizerKind, Precision, RunConfig, RunSummary};
 use std::ops::RangeInclusive;
 
 /// What preferences remember the form's fold by.
@@ -15,6 +15,7 @@ pub(super) const FOLD: &str = "train:settings";
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let refused = context.state.planning.refused.clone().or_else(|| broken_rule(context.draft));
     let has_halves = context.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
+    let runs = &context.state.runs.list;
     let draft = &mut *context.draft;
     let before = draft.train.precision;
     let note = format!(
@@ -29,11 +30,11 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let refused = refused.as_ref();
         if wide {
             widgets::halves(ui, space::SECTION, |ui, column| match column {
-                0 => pace_ui(ui, draft, refused),
+                0 => pace_ui(ui, draft, runs, refused),
                 _ => upkeep_ui(ui, draft, has_halves, refused),
             });
         } else {
-            pace_ui(ui, draft, refused);
+            pace_ui(ui, draft, runs, refused);
             upkeep_ui(ui, draft, has_halves, refused);
         }
     });
@@ -72,7 +73,9 @@ fn number<T: Numeric>(
 }
 
 /// How long, how much at a time, and how fast.
-fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Option<&ErrorReport>) {
+    super::start::start_ui(ui, draft, runs);
+    super::start::trainable_ui(ui, draft, refused);
     let train = &mut draft.train;
     number(ui, ("Steps", "train.steps"), &mut train.steps, 0..=100_000_000, refused);
     number(ui, ("Batch size", "train.batch_size"), &mut train.batch_size, 0..=65_536, refused);

@@ -2,6 +2,10 @@
 
 use super::*;
 use crate::model::{Purpose, build, training_graphs};
+use crate::plan::buffers::Kind;
+use crate::plan::estimate::estimate;
+use crate::plan::lower::Target;
+use glasshouse_protocol::TrainConfig;
 use glasshouse_protocol::presets::{self, PRESETS};
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
@@ -44,6 +48,54 @@ fn every_trainable_parameter_of_every_preset_gets_a_gradient() {
             assert!(written >= 1, "{name}: {}", graph.parameters[at].name);
         }
     }
+}
+
+#[test]
+fn what_a_run_freezes_costs_it_no_gradients_moments_and_launches() {
+    let config = presets::preset("llama-tiny").unwrap();
+    let needs = |trainable: &str| {
+        let train = TrainConfig { trainable: trainable.parse().unwrap(), ..config.train.clone() };
+        let graph = training_graphs(&config.model, &train).unwrap().train;
+        for (at, parameter) in graph.parameters.iter().enumerate() {
+            let gradient = graph.find(Origin::Gradient(ParameterId(at as u32)));
+            assert_eq!(gradient.is_some(), parameter.trainable, "{trainable}: {}", parameter.name);
+        }
+        estimate(&config.model, &train, &Target::new(false)).unwrap()
+    };
+    let (all, last, head) = (needs("all"), needs("last:1"), needs("head"));
+    let norms = needs("norms");
+    assert_eq!(all.trained_parameters, all.parameters);
+    assert_eq!(norms.trained_parameters, norms.parameters_by_part["norms"]);
+    for (some, name) in [(&last, "last:1"), (&head, "head"), (&norms, "norms")] {
+        // Gradients and moments go with what is trained, weights stay.
+        for kind in [Kind::Gradients, Kind::OptimizerState] {
+            let (of_all, of_some) = (all.bytes.by_kind[&kind], some.bytes.by_kind[&kind]);
+            let share = some.trained_parameters as f64 / all.parameters as f64;
+            let apart = (of_some as f64 - of_all as f64 * share).abs();
+            assert!(apart <= 0.01 * of_all as f64, "{name}, {kind:?}: {of_some} of {of_all}, {share}");
+        }
+        assert_eq!(some.bytes.by_kind[&Kind::Weights], all.bytes.by_kind[&Kind::Weights]);
+        assert!(some.dispatches_per_step < all.dispatches_per_step, "{name}");
+        assert!(some.flops.backward < all.flops.backward, "{name}");
+        assert_eq!(some.flops.forward, all.flops.forward);
+    }
+    // Nothing is carried back through blocks that have nothing to train: the backward pass of one of the blocks is left.
+    let a_block = (all.dispatches_per_step - last.dispatches_per_step) / (config.model.layers - 1);
+    assert!(a_block >= 10, "{a_block}");
+    let fewer = head.dispatches_per_step + a_block;
+    assert!(fewer < last.dispatches_per_step + a_block, "{fewer}");
+}
+
+#[test]
+fn patterns_that_fit_nothing_are_refused_by_name() {
+    let config = presets::preset("llama-tiny").unwrap();
+    let graphs = |trainable: &str| {
+        let train = TrainConfig { trainable: trainable.parse().unwrap(), ..config.train.clone() };
+        training_graphs(&config.model, &train).map(|_| ())
+    };
+    graphs("blocks.*.mlp.*,norm.weight").unwrap();
+    let told = graphs("blocks.*.mlp.*,blocks.9.*").unwrap_err().to_string();
+    assert!(told.starts_with("train.trainable = blocks.9.* must fit a parameter's name"), "{told}");
 }
 
 #[test]

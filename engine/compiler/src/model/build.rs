@@ -12,7 +12,9 @@ use crate::graph::{
     Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Parameter, Type, ValueId,
     gradient, store_in_half,
 };
-use glasshouse_protocol::{Gate, ModelConfig, NormPlacement, Position, Precision, Residual, TrainConfig};
+use glasshouse_protocol::{
+    Gate, Invalid, ModelConfig, NormPlacement, Position, Precision, Residual, TrainConfig,
+};
 
 /// What a graph of the model is for. The parameters are the same, in the same order, in all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,7 +66,8 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     let forward = |dropout, label_smoothing, ignore_index| {
         let (batch, time) = (train.batch_size, model.context_length);
         let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index };
-        let Model { graph, loss, .. } = build(model, purpose)?;
+        let Model { mut graph, loss, .. } = build(model, purpose)?;
+        freeze(&mut graph.parameters, model, train)?;
         let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
         Ok::<_, crate::Error>((graph, loss))
     };
@@ -77,6 +80,32 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     }
     let recipe = Recipe { model: model.clone(), train: train.clone() };
     Ok(TrainingGraphs { recipe, train: graph, train_loss, evaluate, evaluate_loss })
+}
+
+/// The model's parameters in their order, as a run trains them: what it freezes is not trainable.
+pub fn parameters(model: &ModelConfig, train: &TrainConfig) -> Result<Vec<Parameter>> {
+    let mut parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
+    freeze(&mut parameters, model, train)?;
+    Ok(parameters)
+}
+
+/// Marks what a run does not train. Neither the gradient nor the optimizer comes to it then.
+fn freeze(parameters: &mut [Parameter], model: &ModelConfig, train: &TrainConfig) -> Result<()> {
+    let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    let trainable = &train.trainable;
+    if let Some(pattern) = trainable.unused_pattern(&names) {
+        return Err(not_trainable(pattern, "fit a parameter's name, such as blocks.0.mlp.up.weight"));
+    }
+    for parameter in parameters.iter_mut() {
+        parameter.trainable = trainable.includes(&parameter.name, model.layers, model.tied_head);
+    }
+    let any = parameters.iter().any(|parameter| parameter.trainable);
+    if any { Ok(()) } else { Err(not_trainable(&trainable.to_string(), "leave a parameter to train")) }
+}
+
+fn not_trainable(value: &str, rule: &str) -> crate::Error {
+    let (field, value, rule) = ("train.trainable".to_owned(), value.to_owned(), rule.to_owned());
+    Invalid { field, value, rule }.into()
 }
 
 struct Builder<'config> {

@@ -3,5 +3,5 @@
 mod build;
 mod training;
 
-pub use build::{Model, Purpose, build, training_graphs};
+pub use build::{Model, Purpose, build, parameters, training_graphs};
 pub use training::{Recipe, TrainingGraphs};

@@ -107,6 +107,24 @@ impl ArenaLayout {
         }
     }
 
+    /// The layout of the same parameters where none is frozen: a model's, whichever of them a run trains.
+    pub fn unfrozen(parameters: &[Parameter]) -> Self {
+        let trainable = |parameter: &Parameter| Parameter { trainable: true, ..parameter.clone() };
+        Self::of_parameters(&parameters.iter().map(trainable).collect::<Vec<_>>())
+    }
+
+    /// The same parameters' values where another layout has them: one of other frozen parameters.
+    pub fn moved_to(&self, other: &Self, values: Vec<f32>) -> Vec<f32> {
+        if self.offsets == other.offsets {
+            return values;
+        }
+        let mut moved = vec![0.0; other.length];
+        for ((from, to), count) in self.offsets.iter().zip(&other.offsets).zip(&self.counts) {
+            moved[*to..to + count].copy_from_slice(&values[*from..from + count]);
+        }
+        moved
+    }
+
     /// Where a parameter's entries lie.
     pub fn range(&self, parameter: ParameterId) -> Range<usize> {
         let start = self.offsets[parameter.index()];

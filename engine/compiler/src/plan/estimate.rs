@@ -8,7 +8,7 @@ use super::{Plan, compile, update};
 use crate::Result;
 use crate::dispatch;
 use crate::graph::ops::{Cost, Named, Operation};
-use crate::graph::{Graph, Node, Op, ValueId};
+use crate::graph::{Graph, Node, Op, Parameter, ValueId};
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
@@ -29,6 +29,8 @@ pub fn ring(accumulate: usize) -> usize {
 pub struct Estimate {
     /// How many weights there are.
     pub parameters: usize,
+    /// How many of them are trained.
+    pub trained_parameters: usize,
     /// How many of them each part has: `embedding` (tokens and positions; the head too, where it is tied), `attention` and `mlp`
     /// (projections), `norms`, `head` (where it is separate).
     pub parameters_by_part: BTreeMap<&'static str, usize>,
@@ -92,6 +94,7 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
     let flops = flops(&training.graph, train.batch_size * model.context_length);
     Ok(Estimate {
         parameters: training.graph.parameter_count(),
+        trained_parameters: trained(&training.graph.parameters),
         parameters_by_part: parameters_by_part(&training.graph),
         bytes: bytes(&all, &training),
         dispatches_per_step: train.accumulate * (training.dispatches.len() + 1) + update.len(),
@@ -99,6 +102,11 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
         flops,
         flops_by_scope: flops_by_scope(&training.graph),
     })
+}
+
+fn trained(parameters: &[Parameter]) -> usize {
+    let trained = parameters.iter().filter(|parameter| parameter.trainable);
+    trained.map(|parameter| parameter.ty.count()).sum()
 }
 
 fn parameters_by_part(graph: &Graph) -> BTreeMap<&'static str, usize> {

@@ -7,6 +7,7 @@
 
 pub mod arena;
 pub mod buffers;
+pub mod cluster;
 pub mod control;
 pub mod decode;
 pub mod disk;

@@ -1,5 +1,6 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
+use super::Trainable;
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,9 @@ pub struct TrainConfig {
     pub optimizer: OptimizerKind,
     /// Peak learning rate.
     pub learning_rate: f64,
+    /// Which parameters are trained; the others are frozen.
+    #[serde(default)]
+    pub trainable: Trainable,
     /// Learning rate at the end of the decay.
     #[serde(default)]
     pub min_learning_rate: f64,
@@ -205,6 +209,7 @@ impl Default for TrainConfig {
             batch_size: 12,
             accumulate: 1,
             optimizer: default_optimizer(),
+            trainable: Trainable::All,
             learning_rate: 1e-3,
             min_learning_rate: 1e-4,
             warmup_steps: 100,

@@ -17,6 +17,9 @@ impl RunConfig {
     /// # Errors
     /// Settings that cannot be written as TOML.
     pub fn command_line(&self) -> Result<String, String> {
+        if self.start.is_some() {
+            return Err("it begins with the weights of another run; `glasshouse train --config` with its run.toml repeats it".to_owned());
+        }
         if self.tokenizer.kind == TokenizerKind::Imported {
             return Err("its tokenizer came with a model".to_owned());
         }

@@ -1,7 +1,7 @@
 //! The model card: what a stranger must know before using the model.
 
 use super::Family;
-use glasshouse_protocol::RunConfig;
+use glasshouse_protocol::{RunConfig, Start};
 
 /// What a run knows of its data and results.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,11 +40,16 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
     let loss = facts.validation_loss.map_or("not measured".to_owned(), |loss| {
         format!("{loss:.4} nats a token (perplexity {:.2})", f64::from(loss).exp())
     });
+    // The folder of another project is its owner's business.
+    let begun = config.start.as_ref().map(|start| Start { project: None, ..start.clone() });
+    let begun = begun.map_or("from scratch".to_owned(), |start| {
+        format!("from the weights of {start}: what is said of the data, licence and limits of those holds here, too")
+    });
     let seen = facts.step * (train.batch_size * train.accumulate * model.context_length) as u64;
     format!(
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n\n\
          # {name}\n\n\
-         A {class} of {parameters} parameters, trained from scratch with Glasshouse {version}.\n\n\
+         A {class} of {parameters} parameters, trained with Glasshouse {version} {begun}.\n\n\
          ```python\n\
          from transformers import AutoModelForCausalLM, AutoTokenizer\n\
          tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
@@ -110,7 +115,8 @@ fn imported_card(config: &RunConfig, family: &Family, facts: &CardFacts) -> Stri
 /// The run's settings as TOML, without the places where its texts lay.
 fn settings(config: &RunConfig) -> String {
     let mut config = config.clone();
-    for path in &mut config.data.paths {
+    let project = config.start.as_mut().and_then(|start| start.project.as_mut());
+    for path in config.data.paths.iter_mut().chain(project) {
         *path = super::last_name(path);
     }
     config.to_toml().unwrap_or_default()

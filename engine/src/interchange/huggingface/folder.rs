@@ -86,19 +86,20 @@ struct Index {
 }
 
 impl Folder {
-    /// Reads the headers of a folder's safetensors.
+    /// Reads the headers of a folder's safetensors: `stem.safetensors`, or the shards of its index. A model's stem is `model`.
     ///
     /// # Errors
     /// There are none, a shard is missing, or a file is damaged; each is named. Pickled weights are never opened.
-    pub fn open(folder: &Path) -> Result<Self> {
-        let (whole, index) = (folder.join("model.safetensors"), folder.join("model.safetensors.index.json"));
+    pub fn open(folder: &Path, stem: &str) -> Result<Self> {
+        let whole = folder.join(format!("{stem}.safetensors"));
+        let index = folder.join(format!("{stem}.safetensors.index.json"));
         if files::is_file(&whole) {
             let mut read = Self { files: Vec::new(), tensors: BTreeMap::new() };
             read.add(whole)?;
             return Ok(read);
         }
         if !files::is_file(&index) {
-            return Err(Error::bad_file(folder, no_weights(folder)));
+            return Err(Error::bad_file(folder, no_weights(folder, stem)));
         }
         let listed: Index = read_json(&index)?;
         let shards: BTreeSet<&String> = listed.weight_map.values().collect();
@@ -223,7 +224,7 @@ fn is_shard(name: &str) -> bool {
 }
 
 /// What to say of a folder without safetensors.
-fn no_weights(folder: &Path) -> String {
+fn no_weights(folder: &Path, stem: &str) -> String {
     let names = files::read_dir(folder).into_iter().flatten().flatten();
     let names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let pickled = |name: &&String| {
@@ -231,9 +232,9 @@ fn no_weights(folder: &Path) -> String {
     };
     match names.iter().find(pickled) {
         Some(name) => format!(
-            "it has no model.safetensors, and {name} is pickled, which can run any code when it is opened: convert it with \
+            "it has no {stem}.safetensors, and {name} is pickled, which can run any code when it is opened: convert it with \
              `save_pretrained(..., safe_serialization=True)` where it comes from"
         ),
-        None => "it has no model.safetensors and no model.safetensors.index.json".to_owned(),
+        None => format!("it has no {stem}.safetensors and no {stem}.safetensors.index.json"),
     }
 }

@@ -64,7 +64,7 @@ impl Found {
             .iter()
             .map(|name| format!("config.json: {name} is not known here and was ignored"))
             .collect();
-        let folder = Folder::open(path)?;
+        let folder = Folder::open(path, "model")?;
         // Their shapes are those of the whole context.
         let whole = Parameters::of(&model)?;
         let tensors = matched(family, &model, &whole, &folder, path)?;

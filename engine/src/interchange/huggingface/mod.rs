@@ -22,13 +22,14 @@ use crate::platform::{self, Turns, at_once, files};
 use crate::project::{Trained, parameters_of};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
+pub(super) use folder::Folder;
 use glasshouse_protocol::{RunConfig, RunState};
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use tensors::Parameters;
+pub(super) use tensors::{Parameters, Tensor};
 
 /// What an export needs.
 #[derive(Debug)]
@@ -89,7 +90,7 @@ async fn export_in_turns(
     Ok(written)
 }
 
-/// Writes `model.safetensors`, one tensor after the other: no more of it than one is in memory.
+/// Writes `model.safetensors`.
 async fn write_weights(
     export: &Export<'_>,
     family: &Family,
@@ -99,21 +100,32 @@ async fn write_weights(
 ) -> Result<()> {
     let parameters = Parameters::of(&export.config.model)?;
     let tensors = family.tensors(&export.config.model, &parameters);
+    let entries = tensors.iter().map(|tensor| (tensor.name.clone(), tensor, arena));
+    write_tensors(&entries.collect::<Vec<_>>(), &parameters, path, turns).await
+}
+
+/// Writes tensors in 32 bits as safetensors, each by a name and from an arena, one after the other: no more than one is in memory.
+pub(super) async fn write_tensors(
+    tensors: &[(String, &Tensor, &[f32])],
+    parameters: &Parameters,
+    path: &Path,
+    turns: &Turns,
+) -> Result<()> {
     let mut end = 0;
-    let infos = tensors.iter().map(|tensor| {
+    let infos = tensors.iter().map(|(name, tensor, _)| {
         let start = end;
         end += tensor.shape.iter().product::<usize>() * 4;
         let (dtype, shape) = (Dtype::F32, tensor.shape.clone());
-        (tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
+        (name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
     // `transformers` refuses a file without this entry.
     let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let head = storage::safetensors_head(format, infos.collect())?;
     let mut file = files::File::create(path).map_err(Error::io(path))?;
     file.write_all(&head).map_err(Error::io(path))?;
-    for tensor in tensors {
+    for (_, tensor, arena) in tensors {
         platform::pulse();
-        let entries = tensor.gather(&parameters, arena)?;
+        let entries = tensor.gather(parameters, arena)?;
         storage::copy_in_turns(&mut bytemuck::cast_slice::<f32, u8>(&entries), &mut file, turns)
             .await
             .map_err(Error::io(path))?;

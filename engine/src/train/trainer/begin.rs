@@ -32,11 +32,7 @@ impl<'data> Trainer<'data> {
         executor: Executor,
         options: Options,
     ) -> Result<Self> {
-        if run.record()?.state != RunState::Created {
-            let reason = "this run began before; resume it, or start a new one";
-            return Err(Error::bad_file(run.folder(), reason));
-        }
-        Self::begin(run, graphs, batches, executor, options, false).await
+        Self::begin(run, graphs, batches, executor, options, false, None).await
     }
 
     /// Continues a run from its latest checkpoint that is whole: the same bits as without the interruption, on the same device.
@@ -51,21 +47,30 @@ impl<'data> Trainer<'data> {
         executor: Executor,
         options: Options,
     ) -> Result<Self> {
-        Self::begin(run, graphs, batches, executor, options, true).await
+        Self::begin(run, graphs, batches, executor, options, true, None).await
     }
 
-    async fn begin(
+    /// As [`Trainer::start`] or [`Trainer::resume`], with weights in place of those that the seed gives, laid out as the run trains them.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn begin(
         run: Run,
         graphs: &TrainingGraphs,
         batches: Batches<'data>,
         mut executor: Executor,
         options: Options,
         resume: bool,
+        weights: Option<Vec<f32>>,
     ) -> Result<Self> {
         let lock = run.lock()?;
         let config = run.config()?;
         let config_crc32c = run.config_crc32c()?;
         let mut record = run.record()?;
+        if !resume && record.state != RunState::Created {
+            let reason = "this run began before; resume it, or start a new one";
+            return Err(Error::bad_file(run.folder(), reason));
+        }
         let parameters = graphs.train.parameters.clone();
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let mut notices = Vec::new();
@@ -94,7 +99,7 @@ impl<'data> Trainer<'data> {
                 if resume {
                     notices.push("the run has no checkpoint yet; it begins at step 0".to_owned());
                 }
-                (0, None, None, initial_state(&config, graphs).await)
+                (0, None, None, initial_state(&config, graphs, weights).await)
             }
         };
         let (metrics, resumed) = if resume {
@@ -173,12 +178,13 @@ impl<'data> Trainer<'data> {
     }
 }
 
-/// The weights that the seed gives, and moments of zero.
-async fn initial_state(config: &RunConfig, graphs: &TrainingGraphs) -> ArenaState {
+/// The weights that were given, or else those of the seed, and moments of zero.
+async fn initial_state(config: &RunConfig, graphs: &TrainingGraphs, weights: Option<Vec<f32>>) -> ArenaState {
     let parameters = &graphs.train.parameters;
     let layout = ArenaLayout::of(&graphs.train);
-    ArenaState {
-        parameters: initial::parameters_in_turns(parameters, &layout, config.seed, &Turns::new()).await,
-        ..initial::zero_moments(&config.train, parameters)
-    }
+    let weights = match weights {
+        Some(weights) => weights,
+        None => initial::parameters_in_turns(parameters, &layout, config.seed, &Turns::new()).await,
+    };
+    ArenaState { parameters: weights, ..initial::zero_moments(&config.train, parameters) }
 }

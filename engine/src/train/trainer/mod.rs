@@ -16,6 +16,7 @@ use crate::executor::{Executor, LONGEST_LAUNCHED};
 use crate::gpu::EncodeStatistics;
 use crate::graph::{Parameter, random};
 use crate::metrics::MetricsWriter;
+use crate::plan::arena::ArenaLayout;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
 use crate::protocol::{Event, Precision, ProfileEntry, ProfileMethod, RunConfig};
@@ -191,6 +192,16 @@ impl Trainer<'_> {
     /// The executor with the current weights, to write a sample with.
     pub fn executor(&mut self) -> &mut Executor {
         &mut self.executor
+    }
+
+    /// The weights as they are, laid out as a model's that nobody trains.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub async fn weights(&mut self) -> Result<Vec<f32>> {
+        let state = self.executor.state().await?;
+        let layout = ArenaLayout::of_parameters(&self.parameters);
+        Ok(layout.moved_to(&ArenaLayout::unfrozen(&self.parameters), state.parameters))
     }
 
     /// Whether [`Trainer::next`] has something to say without doing work.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 pub(super) const FAMILY: Family = Family {
     model_type: "gemma",
     class: "GemmaForCausalLM",
+    layer_class: "GemmaDecoderLayer",
     prefix: "model.",
     read,
     write,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 pub(super) const FAMILY: Family = Family {
     model_type: "gpt2",
     class: "GPT2LMHeadModel",
+    layer_class: "GPT2Block",
     prefix: "transformer.",
     read,
     write,

@@ -16,6 +16,7 @@ use std::rc::Rc;
 pub(super) const FAMILY: Family = Family {
     model_type: "gpt_neox",
     class: "GPTNeoXForCausalLM",
+    layer_class: "GPTNeoXLayer",
     prefix: "gpt_neox.",
     read,
     write,

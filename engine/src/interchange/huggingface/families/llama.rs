@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 pub(super) const FAMILY: Family = Family {
     model_type: "llama",
     class: "LlamaForCausalLM",
+    layer_class: "LlamaDecoderLayer",
     prefix: "model.",
     read,
     write,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 pub(super) const FAMILY: Family = Family {
     model_type: "mistral",
     class: "MistralForCausalLM",
+    layer_class: "MistralDecoderLayer",
     prefix: "model.",
     read,
     write,

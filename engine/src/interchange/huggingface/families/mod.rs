@@ -25,6 +25,8 @@ pub struct Family {
     pub model_type: &'static str,
     /// The class with a head for causal language modelling.
     pub class: &'static str,
+    /// The class of a block, which is what is sharded and gathered as one where a model is trained by many processes.
+    pub layer_class: &'static str,
     /// What names of tensors begin with; a folder of the model without its head leaves it out.
     pub prefix: &'static str,
     /// The settings that a `config.json` describes.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 pub(super) const FAMILY: Family = Family {
     model_type: "phi",
     class: "PhiForCausalLM",
+    layer_class: "PhiDecoderLayer",
     prefix: "model.",
     read,
     write,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 pub(super) const FAMILY: Family = Family {
     model_type: "qwen2",
     class: "Qwen2ForCausalLM",
+    layer_class: "Qwen2DecoderLayer",
     prefix: "model.",
     read,
     write,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 pub(super) const FAMILY: Family = Family {
     model_type: "qwen3",
     class: "Qwen3ForCausalLM",
+    layer_class: "Qwen3DecoderLayer",
     prefix: "model.",
     read,
     write,

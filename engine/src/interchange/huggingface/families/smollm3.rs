@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 pub(super) const FAMILY: Family = Family {
     model_type: "smollm3",
     class: "SmolLM3ForCausalLM",
+    layer_class: "SmolLM3DecoderLayer",
     prefix: "model.",
     read,
     write,

@@ -1,0 +1,52 @@
+//! `glasshouse handover` and `glasshouse bring-back`: a run that goes on across many GPUs, and comes back.
+
+use super::arguments::{BringBackArguments, HandoverArguments};
+use super::driver::drive;
+use super::settings::checked_device;
+use super::trained;
+use anyhow::Result;
+use glasshouse_engine::protocol::quantity::whole;
+use glasshouse_engine::protocol::{Command, Event};
+use glasshouse_engine::session;
+
+pub(super) fn handover(arguments: &HandoverArguments) -> Result<()> {
+    let HandoverArguments { project, run, to, steps, device, force } = arguments;
+    device.as_deref().map(checked_device).transpose()?;
+    drive(session::Options::default(), async |engine| {
+        trained::use_project(engine, project, false).await?;
+        let command = Command::HandOver {
+            run: run.clone(),
+            to: Some(to.clone()),
+            keep: !force,
+            device: device.clone(),
+            steps: *steps,
+        };
+        let show = |event| {
+            match event {
+                Event::Exported { files, .. } => say!("{} files in {}", files.len(), to.display())?,
+                event => trained::note(&event),
+            }
+            Ok(())
+        };
+        engine.ask_until_signal(command, "stopping", show).await
+    })?;
+    say!("compare it there with what was computed here: {}/verify", to.display())?;
+    let (bundle, project) = (to.display(), project.display());
+    say!("train it there: {bundle}/launch; then: glasshouse bring-back {bundle} --project {project}")?;
+    Ok(())
+}
+
+pub(super) fn bring_back(arguments: &BringBackArguments) -> Result<()> {
+    drive(session::Options::default(), async |engine| {
+        trained::use_project(engine, &arguments.project, false).await?;
+        let from = std::path::absolute(&arguments.bundle)?;
+        let show = |event| {
+            if let Event::BroughtBack { run } = event {
+                say!("{}: step {} of {}", run.name, whole(run.step), whole(run.steps))?;
+                say!("go on with it: glasshouse train --project {} --resume", arguments.project.display())?;
+            }
+            Ok(())
+        };
+        engine.ask(Command::BringBack { from }, show).await
+    })
+}

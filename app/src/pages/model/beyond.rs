@@ -1,0 +1,127 @@
+//! Beyond this machine: what the run would take on many GPUs, and the way there.
+
+use super::{Draft, ModelPage};
+use crate::format;
+use crate::pages::parts::caption;
+use crate::pages::{Context, PageName};
+use crate::theme::space;
+use crate::widgets::{Stat, field, fold, hint_line, plain, stat_row, whole_number};
+use egui::{ComboBox, DragValue, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::Command;
+use glasshouse_protocol::cluster::{ClusterPlan, GPUS};
+
+/// What preferences remember the fold by.
+const FOLD: &str = "model beyond";
+
+impl ModelPage {
+    pub(super) fn beyond_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
+        let asked = (draft.config.clone(), self.beyond.clone());
+        let known = context
+            .state
+            .planning
+            .cluster
+            .as_ref()
+            .filter(|(config, request, _)| (config, request) == (&asked.0, &asked.1));
+        let known = known.map(|(_, _, plan)| plan.clone());
+        let note = match &known {
+            Some(Ok(plan)) => {
+                format!("{} · {}", format::counted(plan.gpus as u64, "GPU"), format::duration(plan.seconds))
+            }
+            _ => String::new(),
+        };
+        let too_large =
+            draft.plan(context).is_some_and(|(plan, current)| current && plan.fits == Some(false));
+        let request = &mut self.beyond;
+        let (mut open, mut runs) = (false, false);
+        fold(ui, context.preferences, FOLD, ("Beyond this machine", &note), too_large, |ui, _| {
+            open = true;
+            field(ui, "GPU", "beyond.gpu", None, |ui| {
+                let list = ComboBox::from_id_salt("gpu").selected_text(&request.gpu).show_ui(ui, |ui| {
+                    for gpu in GPUS {
+                        if ui.selectable_label(gpu.name == request.gpu, gpu.name).clicked() {
+                            gpu.name.clone_into(&mut request.gpu);
+                            request.price = None;
+                        }
+                    }
+                });
+                list.response.accessible_name("GPU");
+            });
+            let mut fewest = request.gpus.is_none();
+            field(ui, "GPUs", "beyond.gpus", None, |ui| {
+                if ui
+                    .checkbox(&mut fewest, "the fewest that hold it")
+                    .accessible_name("The fewest GPUs")
+                    .changed()
+                {
+                    let now = known.as_ref().and_then(|plan| Some(plan.as_ref().ok()?.gpus));
+                    request.gpus = if fewest { None } else { Some(now.unwrap_or(1)) };
+                }
+                if let Some(gpus) = &mut request.gpus {
+                    ui.add(whole_number(gpus).range(1..=65_536).speed(0.1)).accessible_name("GPUs");
+                }
+            });
+            field(ui, "Utilization", "beyond.utilization", None, |ui| {
+                let share = DragValue::new(&mut request.utilization).range(0.01..=1.0).speed(0.005);
+                ui.add(share.max_decimals(2)).accessible_name("Utilization");
+            });
+            let mut price = request.price.unwrap_or_else(|| price_of(&request.gpu));
+            field(ui, "Dollars per hour", "beyond.price", None, |ui| {
+                let drag = DragValue::new(&mut price).range(0.0..=1000.0).speed(0.02).max_decimals(2);
+                if ui.add(drag).accessible_name("Dollars per hour").changed() {
+                    request.price = Some(price);
+                }
+            });
+            ui.add_space(space::SMALL);
+            match &known {
+                Some(Ok(plan)) => plan_ui(ui, plan),
+                Some(Err(reason)) => hint_line(ui, reason),
+                None => {
+                    caption(ui, "Estimating…");
+                }
+            }
+            ui.add_space(space::SMALL);
+            runs = plain(ui, icons::ICON_LAN, "Hand a run over")
+                .on_hover_text(
+                    "On the Runs page, a run that was stopped becomes a bundle to train on many GPUs",
+                )
+                .clicked();
+        });
+        if runs {
+            *context.go = Some(PageName::Runs);
+        }
+        let waits = context.state.is_waiting(|command| matches!(command, Command::PlanCluster { .. }));
+        if open && known.is_none() && !waits && draft.refused.is_none() {
+            let (config, request) = asked;
+            context.outbox.send(Command::PlanCluster { config: Box::new(config), request });
+        }
+    }
+}
+
+/// The round figure of a GPU's price.
+fn price_of(gpu: &str) -> f64 {
+    GPUS.iter().find(|known| known.name == gpu).map_or(0.0, |gpu| gpu.price)
+}
+
+fn plan_ui(ui: &mut Ui, plan: &ClusterPlan) {
+    let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, Stat { name, value, exact: "" });
+    row(ui, "GPUs", &format::whole(plan.gpus as u64));
+    if let Some(fewest) = plan.fewest.filter(|fewest| *fewest != plan.gpus) {
+        row(ui, "The fewest GPUs", &format::whole(fewest as u64));
+    }
+    row(ui, "Memory of each", &format!("{} of {}", format::bytes(plan.bytes), format::bytes(plan.available)));
+    for (kind, bytes) in &plan.memory {
+        row(ui, &format::capitalized(kind), &format::bytes(*bytes));
+    }
+    row(ui, "Windows at once", &format!("{} × {}", plan.windows, plan.accumulate));
+    row(ui, "Time of the run", &format::duration(plan.seconds));
+    row(ui, "GPU hours", &format!("{:.2}", plan.seconds / 3600.0 * plan.gpus as f64));
+    row(ui, "Dollars", &format!("{:.2}", plan.dollars));
+    if !plan.fits {
+        hint_line(ui, "This does not fit: take more GPUs, larger ones, or activation checkpointing.");
+    }
+    ui.add_space(space::TIGHT);
+    for assumption in &plan.assumptions {
+        caption(ui, format!("• {assumption}."));
+    }
+}

@@ -1,0 +1,96 @@
+//! What the next run begins with, and which parameters it trains.
+
+use crate::pages::parts::called;
+use crate::widgets::{self, field, whole_number};
+use egui::{ComboBox, TextEdit, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{ErrorReport, RunConfig, RunSummary, Start, TokenizerKind, Trainable, presets};
+
+/// What the draft begins with, where that is not random weights, and the way back to those.
+pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
+    let Some(start) = &draft.start else { return };
+    let words = format!("Begins with the weights and the tokenizer of {start}, whose shape it keeps.");
+    let fresh = ui.horizontal_wrapped(|ui| {
+        widgets::quiet_text(ui, words);
+        widgets::quiet(ui, icons::ICON_CLOSE, "Begin with random weights").clicked()
+    });
+    if fresh.inner {
+        draft.start = None;
+        // One that came with a model has nothing to be trained by.
+        if draft.tokenizer.kind == TokenizerKind::Imported
+            && let Ok(preset) = presets::preset("llama-tiny")
+        {
+            draft.tokenizer = preset.tokenizer;
+        }
+    }
+}
+
+/// The draft's beginning as a setting.
+pub(super) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
+    begins_ui(ui, draft);
+    let Some(start) = &mut draft.start else { return };
+    let Some(run) = runs.iter().find(|run| run.name == start.run) else { return };
+    field(ui, "Checkpoint to begin with", "start.checkpoint", None, |ui| {
+        let files = run.checkpoints.iter().rev().map(|checkpoint| checkpoint.file.as_str());
+        let names: Vec<&str> = ["best", "latest"].into_iter().chain(files).collect();
+        let words = |name: &str| {
+            let known = Start { checkpoint: name.to_owned(), ..Start::best_of(&called(run)) };
+            known
+                .step()
+                .map_or_else(|| name.to_owned(), |step| format!("step {}", crate::format::whole(step)))
+        };
+        let list = ComboBox::from_id_salt("start").selected_text(words(&start.checkpoint));
+        let list = list.show_ui(ui, |ui| {
+            for name in names {
+                ui.selectable_value(&mut start.checkpoint, name.to_owned(), words(name));
+            }
+        });
+        list.response.accessible_name("Checkpoint to begin with");
+    });
+}
+
+/// Which parameters are trained.
+pub(super) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+    let layers = draft.model.layers;
+    let trainable = &mut draft.train.trainable;
+    field(ui, "Trains", "train.trainable", refused, |ui| {
+        let choices = [
+            (Trainable::All, "all parameters"),
+            (Trainable::Last(1), "the last blocks"),
+            (Trainable::Head, "the head"),
+            (Trainable::Norms, "the norms"),
+            (Trainable::Patterns(vec!["blocks.*.attention.*".to_owned()]), "some, by their names"),
+        ];
+        let kind = std::mem::discriminant::<Trainable>;
+        let chosen = choices.iter().find(|(choice, _)| kind(choice) == kind(trainable));
+        let list = ComboBox::from_id_salt("trainable").selected_text(chosen.map_or("", |(_, name)| *name));
+        let list = list.show_ui(ui, |ui| {
+            for (choice, name) in &choices {
+                let is_chosen = kind(choice) == kind(trainable);
+                if ui.selectable_label(is_chosen, *name).clicked() && !is_chosen {
+                    trainable.clone_from(choice);
+                }
+            }
+        });
+        list.response.accessible_name("Trains");
+    });
+    match trainable {
+        Trainable::Last(blocks) => {
+            field(ui, "Blocks at the end", "train.trainable blocks", None, |ui| {
+                ui.add(whole_number(blocks).range(1..=layers).speed(0.1)).accessible_name("Blocks at the end")
+            });
+        }
+        Trainable::Patterns(patterns) => {
+            let mut typed = patterns.join(", ");
+            field(ui, "Names of parameters", "train.trainable names", None, |ui| {
+                let room = ui.available_width().min(220.0);
+                let names = ui.add(TextEdit::singleline(&mut typed).desired_width(room));
+                let names = names.on_hover_text("With commas between them; * stands for any text");
+                if names.accessible_name("Names of parameters").changed() {
+                    *patterns = typed.split(',').map(|name| name.trim().to_owned()).collect();
+                }
+            });
+        }
+        Trainable::All | Trainable::Head | Trainable::Norms => {}
+    }
+}

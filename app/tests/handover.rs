@@ -1,0 +1,291 @@
+//! Runs that go on across many GPUs and come back: what a bundle holds, what comes back of it, and what does not.
+
+use crate::front_ends::{error_of, succeed, train};
+use crate::start::weights;
+use glasshouse_engine::project::Project;
+use glasshouse_protocol::RunState;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+fn sha256(path: &Path) -> String {
+    let hash = Sha256::digest(std::fs::read(path).unwrap());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(
+        &std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+    )
+    .unwrap()
+}
+
+/// A folder with a project whose run was stopped at step 10 of 20, and its bundle.
+fn bundle(more: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    train(folder.path(), &folder.path().join("first"), &[&["--stop-after", "10"], more].concat());
+    let hand = ["handover", "--project", "first", "--to", "bundle", "--steps", "3", "--device", "cpu"];
+    let said = succeed(folder.path(), &hand);
+    assert!(
+        said.contains("bundle/verify") && said.contains("glasshouse bring-back bundle --project first"),
+        "{said}"
+    );
+    folder
+}
+
+/// What training there would leave, of the very weights and moments that were handed over.
+fn trained_there(folder: &Path, step: u64) -> PathBuf {
+    let bundle = folder.join("bundle");
+    let out = bundle.join(format!("out/checkpoint-{step}"));
+    std::fs::create_dir_all(&out).unwrap();
+    let files = [
+        ("model/model.safetensors", "model.safetensors"),
+        ("optimizer.safetensors", "optimizer.safetensors"),
+    ];
+    let sums = files.map(|(from, to)| {
+        std::fs::copy(bundle.join(from), out.join(to)).unwrap();
+        (to, sha256(&out.join(to)))
+    });
+    let state = json!({
+        "format": "glasshouse-bundle-checkpoint",
+        "version": 1,
+        "step": step,
+        "tokens_seen": 0,
+        "val_loss": 2.5,
+        "files": serde_json::Map::from_iter(sums.map(|(name, sum)| (name.to_owned(), sum.into()))),
+        "bundle": sha256(&bundle.join("bundle.json")),
+    });
+    std::fs::write(out.join("state.json"), state.to_string()).unwrap();
+    let line = |step: u64| json!({"event": "step", "step": step, "loss": 2.5, "lr": 0.001, "grad_norm": 1.0, "tokens_per_s": 1.0, "skipped": false});
+    let log: Vec<String> = (11..=step + 2).map(|step| line(step).to_string()).collect();
+    std::fs::write(bundle.join("out/metrics.jsonl"), log.join("\n") + "\n").unwrap();
+    out
+}
+
+#[test]
+fn a_bundle_holds_what_goes_on_and_what_proves_it() {
+    let folder = bundle(&[]);
+    let bundle = folder.path().join("bundle");
+    let manifest = read(&bundle.join("bundle.json"));
+    let files = manifest["files"].as_object().unwrap();
+    for name in [
+        "train.py",
+        "verify",
+        "launch",
+        "run.json",
+        "model/config.json",
+        "model/model.safetensors",
+        "data/train.bin",
+    ] {
+        assert_eq!(files[name].as_str().unwrap(), sha256(&bundle.join(name)), "{name}");
+    }
+    let run = read(&bundle.join("run.json"));
+    assert_eq!((run["step"].as_u64(), run["steps"].as_u64()), (Some(10), Some(20)));
+    assert_eq!((&run["optimizer"], &run["layer_class"]), (&json!("adamw"), &json!("GPT2Block")));
+    // GPT-2's class has biases that this model has not: they stay zeros.
+    let trainable: Vec<&str> =
+        run["trainable"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert!(trainable.contains(&"transformer.h.0.attn.c_attn.weight"), "{trainable:?}");
+    assert!(!trainable.iter().any(|name| name.ends_with(".bias")), "{trainable:?}");
+    let tokens =
+        run["data"]["train_tokens"].as_u64().unwrap() * run["data"]["element_bytes"].as_u64().unwrap();
+    assert_eq!(std::fs::metadata(bundle.join("data/train.bin")).unwrap().len(), tokens);
+    let expected = read(&bundle.join("expected.json"));
+    assert_eq!((expected["steps"].as_array().unwrap().len(), &expected["steps"][0]["step"]), (3, &json!(11)));
+    assert!(expected["steps"][2]["loss"].as_f64().unwrap() > 1.0);
+    let windows = expected["windows"][0].as_array().unwrap();
+    assert_eq!(
+        windows.len() as u64,
+        run["batch_size"].as_u64().unwrap() * run["accumulate"].as_u64().unwrap()
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(bundle.join("verify")).unwrap().permissions().mode() & 0o111, 0o111);
+    }
+    // What stands there is kept, and what no hand-over wrote even where it is asked for.
+    let again = ["handover", "--project", "first", "--to", "bundle"];
+    assert!(error_of(folder.path(), &again).contains("holds a bundle already"));
+    let error = error_of(folder.path(), &["handover", "--project", "first", "--to", "first", "--force"]);
+    assert!(error.contains("holds what no hand-over wrote"), "{error}");
+}
+
+#[test]
+fn what_comes_back_goes_on_with_its_weights_moments_and_curves() {
+    for more in [
+        &[][..],
+        &["--set", "train.trainable=last:1"],
+        &[
+            "--set",
+            "model.norm.kind=rms",
+            "--set",
+            "model.norm.bias=false",
+            "--set",
+            "model.position={kind=\"rope\",base=10000.0}",
+            "--set",
+            "model.mlp.gate=swiglu",
+            "--set",
+            "model.bias=false",
+        ],
+    ] {
+        let folder = bundle(more);
+        let folder = folder.path();
+        trained_there(folder, 15);
+        let said = succeed(folder, &["bring-back", "bundle", "--project", "first"]);
+        assert!(said.starts_with("2-nanogpt-cpu: step 15 of 20"), "{more:?}: {said}");
+        let project = Project::open(&folder.join("first")).unwrap();
+        let (first, back) = (project.run("1").unwrap(), project.run("2").unwrap());
+        assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0, "{more:?}");
+        let record = back.record().unwrap();
+        assert_eq!((record.state, record.step), (RunState::Stopped, 15));
+        assert_eq!(record.restored_from.unwrap().run, "1-nanogpt-cpu");
+        let log = std::fs::read_to_string(back.metrics_path()).unwrap();
+        let steps: Vec<u64> = log
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|event| event["event"] == "step")
+            .map(|event| event["step"].as_u64().unwrap())
+            .collect();
+        assert_eq!(steps, (1..=15).collect::<Vec<_>>());
+        // With the moments of the first: what it learns next is what the first would at that step.
+        let moments = |run: &glasshouse_engine::project::Run| {
+            let config = run.config().unwrap();
+            let parameters = glasshouse_engine::model::parameters(&config.model, &config.train).unwrap();
+            let mut checkpoints = glasshouse_engine::checkpoint::Checkpoints::new(run.checkpoints_folder());
+            let content = glasshouse_engine::checkpoint::Content::WeightsAndMoments;
+            let loaded = checkpoints.load(glasshouse_engine::checkpoint::Which::Latest, &parameters, content);
+            let state = loaded.unwrap().unwrap().state;
+            (state.first_moments, state.second_moments)
+        };
+        assert!(moments(&first) == moments(&back), "{more:?}");
+        assert!(moments(&back).0.iter().any(|moment| *moment != 0.0));
+        let told = succeed(folder, &["train", "--project", "first", "--resume", "--json"]);
+        assert!(told.contains("\"step\":20"), "{told}");
+    }
+}
+
+#[test]
+fn what_was_changed_or_is_another_models_does_not_come_back() {
+    let folder = bundle(&[]);
+    let folder = folder.path();
+    let refused = || error_of(folder, &["bring-back", "bundle", "--project", "first"]);
+    assert!(refused().contains("it has no whole checkpoint"));
+    let out = trained_there(folder, 15);
+    // Changed by hand.
+    let file = out.join("model.safetensors");
+    let whole = std::fs::read(&file).unwrap();
+    let mut changed = whole.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, &changed).unwrap();
+    assert!(refused().contains("model.safetensors") && refused().contains("changed since it was written"));
+    std::fs::write(&file, &whole).unwrap();
+    // Of a step that the run would not have.
+    let state = out.join("state.json");
+    let text = std::fs::read_to_string(&state).unwrap();
+    let beyond = folder.join("bundle/out/checkpoint-25");
+    std::fs::rename(&out, &beyond).unwrap();
+    std::fs::write(beyond.join("state.json"), text.replace("\"step\":15", "\"step\":25")).unwrap();
+    assert!(refused().contains("step 25 does not lie between 10 and 20"), "{}", refused());
+    std::fs::rename(&beyond, &out).unwrap();
+    // Of another bundle.
+    std::fs::write(&state, text.replacen("\"bundle\":\"", "\"bundle\":\"0", 1)).unwrap();
+    assert!(refused().contains("it belongs to another bundle"), "{}", refused());
+    std::fs::write(&state, &text).unwrap();
+    // Another project has no such run, or one of another model.
+    train(folder, &folder.join("second"), &["--stop-after", "1", "--set", "model.layers=2"]);
+    let error = error_of(folder, &["bring-back", "bundle", "--project", "second"]);
+    assert!(error.contains("it was made of another run than 1-nanogpt-cpu"), "{error}");
+    assert!(
+        error_of(folder, &["bring-back", "first", "--project", "first"]).contains("it has no bundle.json")
+    );
+    // An optimizer that has other moments, and a run that is done.
+    train(
+        folder,
+        &folder.join("third"),
+        &["--stop-after", "1", "--set", "train.optimizer=sgd", "--set", "train.beta1=0.0"],
+    );
+    let hand = |project: &str| error_of(folder, &["handover", "--project", project, "--to", "none"]);
+    assert!(hand("third").contains("its moments would be lost"), "{}", hand("third"));
+    train(folder, &folder.join("fourth"), &["--steps", "2"]);
+    assert!(hand("fourth").contains("its 2 steps are done"), "{}", hand("fourth"));
+    assert!(!folder.join("none").exists());
+    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
+}
+
+/// The Python that has what a bundle asks for.
+fn python() -> PathBuf {
+    std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/glasshouse/venv/bin/python"),
+        PathBuf::from,
+    )
+}
+
+/// Twenty steps here, twenty there, and twenty here again are sixty here, for a GPT-2 and a Llama; `verify` agrees on the way.
+#[test]
+fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
+    let llama = [
+        "model.norm.kind=rms",
+        "model.norm.bias=false",
+        "model.position={kind=\"rope\",base=10000.0}",
+        "model.mlp.gate=swiglu",
+        "model.bias=false",
+        "model.kv_heads=1",
+        "model.tied_head=false",
+    ];
+    for sets in [&[][..], &llama] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
+        std::fs::write(folder.join("stories.txt"), text).unwrap();
+        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        let calm = [
+            "--set",
+            "model.dropout.embedding=0.0",
+            "--set",
+            "model.dropout.attention=0.0",
+            "--set",
+            "model.dropout.residual=0.0",
+        ];
+        let more = [&sets[..], &calm, &["--steps", "60"]].concat();
+        train(folder, &folder.join("straight"), &more);
+        train(folder, &folder.join("first"), &[&more[..], &["--stop-after", "20"]].concat());
+        succeed(folder, &["handover", "--project", "first", "--to", "bundle", "--device", "cpu"]);
+        let run = |program: &str, arguments: &[&str]| {
+            let mut command = std::process::Command::new(python());
+            command.current_dir(folder.join("bundle")).arg(program).args(arguments);
+            command.env("OMP_NUM_THREADS", "1").env("HF_HUB_OFFLINE", "1");
+            let output = command.output().unwrap();
+            let told = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
+            (output.status.success(), told)
+        };
+        let (agrees, told) = run("verify.py", &[]);
+        assert!(agrees, "{sets:?}: {told}");
+        let (trained, told) = run("train.py", &["--stop-after", "40"]);
+        assert!(trained, "{sets:?}: {told}");
+        succeed(folder, &["bring-back", "bundle", "--project", "first"]);
+        succeed(folder, &["train", "--project", "first", "--resume"]);
+        let losses = |project: &str| {
+            let run = Project::open(&folder.join(project)).unwrap().latest_run().unwrap();
+            let log = std::fs::read_to_string(run.metrics_path()).unwrap();
+            let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            let steps = events.filter(|event| event["event"] == "step");
+            steps.map(|event| event["loss"].as_f64().unwrap()).collect::<Vec<_>>()
+        };
+        let (here, round) = (losses("straight"), losses("first"));
+        assert_eq!((here.len(), round.len()), (60, 60), "{sets:?}");
+        for (step, (here, round)) in here.iter().zip(&round).enumerate() {
+            assert!(
+                (here - round).abs() <= 1e-3 * here.abs(),
+                "{sets:?}, step {}: {here} and {round}",
+                step + 1
+            );
+        }
+        // One that was changed by hand is named.
+        std::fs::write(folder.join("bundle/run.json"), "{}").unwrap();
+        let (agrees, told) = run("verify.py", &[]);
+        assert!(!agrees && told.contains("run.json"), "{told}");
+    }
+}

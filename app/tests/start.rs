@@ -1,0 +1,215 @@
+//! Runs that begin with the weights of others: what comes along, what may change, what is frozen, and what is refused.
+
+use crate::front_ends::{error_of, succeed, train};
+use glasshouse_engine::graph::Parameter;
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::project::{Project, Trained, parameters_of};
+use glasshouse_engine::tokenizer::Tokenizer;
+use glasshouse_protocol::{RunConfig, RunState, Start, Trainable};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const FIRST: &str = "1-nanogpt-cpu";
+
+/// A folder with a text, and a run of ten steps of a small model on it.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    train(folder.path(), &folder.path().join("first"), &["--steps", "10"]);
+    folder
+}
+
+/// Begins a run with the latest one of the first project, in a project, and returns what it told.
+fn begin(folder: &Path, project: &str, more: &[&str]) -> Vec<Value> {
+    let from =
+        ["train", "--project", project, "--device", "cpu", "--threads", "2", "--json", "--from", "latest"];
+    let told = succeed(folder, &[&from[..], more].concat());
+    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Validation losses by step.
+fn losses(told: &[Value]) -> BTreeMap<u64, f64> {
+    let evaluations = told.iter().filter(|event| event["event"] == "eval");
+    evaluations.map(|event| (event["step"].as_u64().unwrap(), event["val_loss"].as_f64().unwrap())).collect()
+}
+
+fn config(folder: &Path, project: &str, run: &str) -> RunConfig {
+    Project::open(&folder.join(project)).unwrap().run(run).unwrap().config().unwrap()
+}
+
+/// A run's latest weights by the names of their parameters, and its tokenizer.
+pub(super) fn weights(
+    folder: &Path,
+    project: &str,
+    run: &str,
+) -> (BTreeMap<String, (Parameter, Vec<f32>)>, Tokenizer) {
+    let run = Project::open(&folder.join(project)).unwrap().run(run).unwrap();
+    let trained = Trained::load(run, "latest").unwrap();
+    let parameters = parameters_of(&trained.config).unwrap();
+    let layout = ArenaLayout::of_parameters(&parameters);
+    let entries = |at: usize| trained.parameters[layout.offsets[at]..][..layout.counts[at]].to_vec();
+    let named = parameters.iter().enumerate().map(|(at, it)| (it.name.clone(), (it.clone(), entries(at))));
+    (named.collect(), trained.tokenizer)
+}
+
+#[test]
+fn a_run_begins_with_the_weights_of_another_and_says_so() {
+    let folder = folder();
+    let folder = folder.path();
+    let before = losses(&metrics(folder, "first", FIRST));
+    // The same text and seed: what is evaluated first is what was evaluated last.
+    let told = begin(folder, "first", &["--steps", "6", "--lr", "1e-4"]);
+    let after = losses(&told);
+    assert_eq!(after[&0], before[&10], "{before:?} {after:?}");
+    assert!(after[&6] < after[&0]);
+    let (first, second) = (config(folder, "first", "1"), config(folder, "first", "2"));
+    let start = second.start.clone().unwrap();
+    assert_eq!((start.run.as_str(), start.step(), &start.project), (FIRST, Some(10), &None));
+    assert_eq!((&second.model, &second.data), (&first.model, &first.data));
+    let listed = succeed(folder, &["runs", "--project", "first"]);
+    assert!(listed.contains("1-nanogpt-cpu at step 10"), "{listed}");
+
+    // A run that came to no checkpoint of its own begins there again.
+    let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
+    std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
+    let again = succeed(folder, &["train", "--project", "first", "--resume", "--json"]);
+    let again: Vec<Value> = again.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(losses(&again), after);
+
+    // From another project, on another text.
+    let letters = "Dear Anna, the sea is loud tonight.\n".repeat(400);
+    std::fs::write(folder.join("letters.txt"), letters).unwrap();
+    begin(folder, "second", &["--from-project", "first", "--steps", "2", "--data", "letters.txt"]);
+    let start = config(folder, "second", "1").start.unwrap();
+    assert!(Path::new(&start.project.unwrap()).is_absolute() && start.run == "2-nanogpt-cpu");
+    let (_, own) = weights(folder, "second", "1");
+    assert_eq!(own.to_json().unwrap(), weights(folder, "first", "1").1.to_json().unwrap());
+}
+
+fn metrics(folder: &Path, project: &str, run: &str) -> Vec<Value> {
+    let path = folder.join(project).join("runs").join(run).join("metrics.jsonl");
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn what_is_frozen_keeps_its_bits_and_what_is_not_learns() {
+    let folder = folder();
+    let folder = folder.path();
+    let (before, _) = weights(folder, "first", "1");
+    for (number, words) in [(2, "norms"), (3, "last:1"), (4, "blocks.*.mlp.*")] {
+        let trainable = format!("train.trainable={words}");
+        let from = ["--steps", "10", "--set", &trainable, "--stop-after", "4"];
+        let told = begin(folder, "first", &[&from[..], &["--from-project", "first"]].concat());
+        // It goes on with moments for what is trained alone.
+        let number: u64 = number;
+        succeed(folder, &["train", "--project", "first", "--resume"]);
+        let (after, _) = weights(folder, "first", &number.to_string());
+        let trainable: Trainable = words.parse().unwrap();
+        let config = config(folder, "first", &number.to_string());
+        assert_eq!(config.train.trainable, trainable);
+        for (name, (_, weights)) in &before {
+            let trained = trainable.includes(name, config.model.layers, config.model.tied_head);
+            assert_eq!(after[name].1 != *weights, trained, "{words}: {name}");
+        }
+        // A sample is written with the weights that are trained.
+        let samples = told.iter().filter(|event| event["event"] == "sample").count();
+        assert!(samples >= 1, "{told:?}");
+        // The next one begins with the first again.
+        let run = number.to_string();
+        succeed(folder, &["runs", "--project", "first", "delete", &run]);
+    }
+}
+
+#[test]
+fn new_special_tokens_begin_as_the_mean_row_and_a_context_may_be_shorter() {
+    let folder = folder();
+    let folder = folder.path();
+    let (before, old) = weights(folder, "first", "1");
+    let tokens = r#"tokenizer.special_tokens=["<|user|>","<|bot|>"]"#;
+    let changes = ["--set", tokens, "--set", "model.context_length=8", "--set", "train.trainable=norms"];
+    let told = begin(folder, "first", &[&changes[..], &["--steps", "2"]].concat());
+    assert!(losses(&told)[&0].is_finite());
+    let (after, new) = weights(folder, "first", "2");
+    let known = old.vocabulary_size();
+    assert_eq!(new.vocabulary_size(), known + 2);
+    assert_eq!(new.id("<|bot|>"), Some(known as u32 + 1));
+    let text = "One day<|user|>";
+    assert_eq!(new.encode(text).unwrap().last(), Some(&(known as u32)));
+    assert_eq!(new.encode("One day").unwrap(), old.encode("One day").unwrap());
+    let (table, rows) = &after["embedding.tokens"];
+    let (_, before_rows) = &before["embedding.tokens"];
+    let width = table.ty.shape[1];
+    assert_eq!(table.ty.shape[0], known + 2);
+    assert_eq!(rows[..known * width], before_rows[..known * width]);
+    for column in 0..width {
+        let mean: f64 =
+            before_rows[..known * width].iter().skip(column).step_by(width).map(|it| f64::from(*it)).sum();
+        let mean = (mean / known as f64) as f32;
+        assert_eq!([rows[known * width + column], rows[(known + 1) * width + column]], [mean; 2]);
+    }
+    // Learned positions: the first of them.
+    let (positions, rows) = &after["embedding.positions"];
+    assert_eq!(positions.ty.shape[0], 8);
+    assert_eq!(rows[..], before["embedding.positions"].1[..rows.len()]);
+    let longer = ["--project", "first", "--from", "1", "--set", "model.context_length=32"];
+    let error = error_of(folder, &[&["train"][..], &longer].concat());
+    assert!(error.contains("embedding.positions") && error.contains("model.context_length"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_begun_with_is_refused_by_name_and_leaves_nothing() {
+    let folder = folder();
+    let folder = folder.path();
+    let refused =
+        |arguments: &[&str]| error_of(folder, &[&["train", "--project", "first"], arguments].concat());
+    let error = refused(&["--from", "7"]);
+    assert!(error.contains("unknown run \"7\"") || error.contains("unknown run `7`"), "{error}");
+    let error = refused(&["--from", "1:step-3.safetensors"]);
+    assert!(error.contains("it has no checkpoint step-3.safetensors"), "{error}");
+    let error = refused(&["--from", "latest", "--set", "model.width=64"]);
+    let wanted = format!("model.width = 64 must be 32, as in {FIRST}, whose weights the run begins with");
+    assert_eq!(error, wanted);
+    let error = refused(&["--from", "latest", "--set", "train.trainable=last:2"]);
+    assert!(error.starts_with("train.trainable = last:2 must name at least 1 block and at most"), "{error}");
+    let error = refused(&["--from", "latest", "--set", "train.trainable=heads"]);
+    assert!(error.contains("take all, last:N"), "{error}");
+    let error = refused(&["--from", "latest", "--preset", "llama-tiny"]);
+    assert!(error.contains("cannot be used with"), "{error}");
+    let error = refused(&["--from", "latest", "--from-project", "nowhere"]);
+    assert!(error.contains("there is no project here"), "{error}");
+    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
+}
+
+#[test]
+fn an_imported_model_is_trained_on_and_goes_out_as_what_it_came_in() {
+    let folder = folder();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "model"]);
+    let said = succeed(folder, &["import", "model", "--project", "in"]);
+    assert!(said.contains("glasshouse train --from latest --project in --data"), "{said}");
+    let told =
+        begin(folder, "in", &["--steps", "3", "--data", "stories.txt", "--set", "train.eval_interval=3"]);
+    let before = losses(&metrics(folder, "first", FIRST));
+    let after = losses(&told);
+    assert!(after[&0] < before[&0] - 0.1 && after[&3] < after[&0], "{before:?} {after:?}");
+    let project = Project::open(&folder.join("in")).unwrap();
+    let (model, run) = (project.run("1").unwrap(), project.run("2").unwrap());
+    assert_eq!(model.record().unwrap().state, RunState::Imported);
+    assert_eq!(run.record().unwrap().family, model.record().unwrap().family);
+    assert_eq!(
+        run.config().unwrap().start,
+        Some(Start {
+            checkpoint: "step-00000000-000001.safetensors".to_owned(),
+            ..Start::best_of("1-model")
+        })
+    );
+    succeed(folder, &["export", "--project", "in", "--to", "out"]);
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    assert_eq!(read("out/tokenizer.json"), read("model/tokenizer.json"));
+    assert_eq!(read("out/config.json"), read("model/config.json"));
+    let weights = |name: &str| std::fs::read(folder.join(name).join("model.safetensors")).unwrap();
+    assert!(weights("out") != weights("model"));
+}

@@ -1,0 +1,246 @@
+//! What a run would take on many GPUs under PyTorch's FSDP2: an estimate by formula, since no such machine is at hand.
+//!
+//! Sharded over all GPUs are weights, gradients and AdamW's two moments, each in 32 bits (Rajbhandari et al. 2020, ZeRO stage 3; Zhao et
+//! al. 2023, FSDP). Not sharded are the weights of the blocks that are being computed, which are gathered in bfloat16 one ahead, and
+//! activations: what PyTorch keeps of a block for its backward pass is the input of each linear layer, norm and activation, in bfloat16.
+
+use super::estimate::estimate;
+use super::lower::Target;
+use crate::model::parameters;
+use crate::{Error, Result};
+use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GpuModel};
+use glasshouse_protocol::{Gate, ModelConfig, RunConfig};
+
+/// Most GPUs that are looked at for the fewest.
+const MOST: usize = 4096;
+/// Share of a GPU's memory that is planned with.
+const PLANNED: f64 = 0.9;
+/// Bytes of a number in 32 bits, and in bfloat16.
+const FULL: u64 = 4;
+const HALF: u64 = 2;
+/// Blocks whose weights are there at once: the one that is computed, and the next one.
+const GATHERED: u64 = 2;
+
+/// How many weights the parts have that are gathered as one.
+struct Sizes {
+    all: u64,
+    trained: u64,
+    /// The largest block, and what is beside the blocks: embeddings, last norm, head.
+    block: u64,
+    rest: u64,
+}
+
+impl Sizes {
+    fn of(config: &RunConfig) -> Result<Self> {
+        let mut blocks = vec![0; config.model.layers];
+        let (mut all, mut trained, mut rest) = (0, 0, 0);
+        for parameter in parameters(&config.model, &config.train)? {
+            let count = parameter.ty.count() as u64;
+            all += count;
+            trained += if parameter.trainable { count } else { 0 };
+            let block =
+                parameter.name.strip_prefix("blocks.").and_then(|name| name.split('.').next()?.parse().ok());
+            match block.and_then(|block: usize| blocks.get_mut(block)) {
+                Some(block) => *block += count,
+                None => rest += count,
+            }
+        }
+        Ok(Self { all, trained, block: blocks.into_iter().max().unwrap_or(0), rest })
+    }
+}
+
+/// What a run takes on the GPUs that are asked for, or on the fewest that hold it.
+///
+/// # Errors
+/// No such GPU, or a number of them among which the windows of a step cannot be divided.
+pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<ClusterPlan> {
+    let gpu = GpuModel::named(&request.gpu).map_err(Error::Refused)?;
+    let sensible = request.utilization > 0.0 && request.utilization <= 1.0;
+    if !sensible {
+        let share = request.utilization;
+        return Err(Error::Refused(format!(
+            "a utilization of {share} is no share of the peak: give one above 0 and at most 1"
+        )));
+    }
+    let sizes = Sizes::of(config)?;
+    let windows = config.train.batch_size * config.train.accumulate;
+    let fewest = (1..=MOST.min(windows)).filter(|gpus| windows.is_multiple_of(*gpus)).find(|gpus| {
+        let memory = memory(config, &sizes, *gpus, 1);
+        fits(memory.iter().map(|(_, bytes)| bytes).sum(), &gpu)
+    });
+    let gpus = request.gpus.or(fewest).unwrap_or(1);
+    if gpus == 0 || !windows.is_multiple_of(gpus) {
+        return Err(Error::Refused(format!(
+            "the {windows} windows of a step cannot be divided among {gpus} GPUs; change train.batch_size or train.accumulate"
+        )));
+    }
+    // As many windows at once as fit, since larger products use a GPU better.
+    let each = windows / gpus;
+    let bytes_of =
+        |windows| memory(config, &sizes, gpus, windows).iter().map(|(_, bytes)| bytes).sum::<u64>();
+    let mut possible = (1..=each).rev().filter(|at_once| each.is_multiple_of(*at_once));
+    let at_once = possible.find(|at_once| fits(bytes_of(*at_once), &gpu)).unwrap_or(1);
+    let memory = memory(config, &sizes, gpus, at_once);
+    let bytes = memory.iter().map(|(_, bytes)| bytes).sum();
+    let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
+    let flops = tokens * estimate(&config.model, &config.train, &Target::new(false))?.flops_per_token;
+    let seconds = flops / (gpus as f64 * gpu.peak * request.utilization);
+    let price = request.price.unwrap_or(gpu.price);
+    Ok(ClusterPlan {
+        gpus,
+        fewest,
+        bytes,
+        memory,
+        available: gpu.memory,
+        fits: fits(bytes, &gpu),
+        windows: at_once,
+        accumulate: each / at_once,
+        flops,
+        seconds,
+        dollars: seconds / 3600.0 * gpus as f64 * price,
+        assumptions: assumptions(config, request, &gpu, price),
+    })
+}
+
+fn fits(bytes: u64, gpu: &GpuModel) -> bool {
+    bytes as f64 <= PLANNED * gpu.memory as f64
+}
+
+/// Bytes of one of so many GPUs by kind, with so many windows at once.
+fn memory(config: &RunConfig, sizes: &Sizes, gpus: usize, windows: usize) -> Vec<(String, u64)> {
+    let model = &config.model;
+    let shard = |count: u64| count.div_ceil(gpus as u64);
+    let tokens = (windows * model.context_length) as u64;
+    let block = tokens * kept_of_block(model) * HALF;
+    let edges = tokens * model.width as u64 * HALF * model.layers as u64;
+    let blocks = match config.train.activation_checkpointing {
+        true => edges + block,
+        false => block * model.layers as u64,
+    };
+    // In bfloat16, in 32 bits for the softmax, and their gradient.
+    let logits = tokens * model.vocabulary as u64 * (HALF + 2 * FULL);
+    let gathered = if gpus == 1 { 0 } else { (GATHERED * sizes.block + sizes.rest) * HALF };
+    [
+        ("weights", FULL * shard(sizes.all)),
+        ("gradients", FULL * shard(sizes.trained)),
+        ("optimizer state", 2 * FULL * shard(sizes.trained)),
+        ("gathered weights", gathered),
+        ("activations", blocks),
+        ("logits", logits),
+    ]
+    .map(|(kind, bytes)| (kind.to_owned(), bytes))
+    .to_vec()
+}
+
+/// Numbers that are kept of a block for each token.
+fn kept_of_block(model: &ModelConfig) -> u64 {
+    let (width, hidden) = (model.width, model.mlp.hidden);
+    let queries = model.heads * model.head_size;
+    let packed = queries + 2 * model.kv_heads * model.head_size;
+    // Gate, up, activated gate and their product; or what goes into the activation and what comes out.
+    let mlp = if model.mlp.gate == Gate::None { 2 * hidden } else { 4 * hidden };
+    // Input and output of both norms; queries, keys and values, attention's result.
+    (4 * width + packed + queries + mlp) as u64
+}
+
+fn assumptions(config: &RunConfig, request: &ClusterRequest, gpu: &GpuModel, price: f64) -> Vec<String> {
+    let stated = if request.price.is_some() { "as given" } else { "a round figure, --price says yours" };
+    let activations = match config.train.activation_checkpointing {
+        true => "each block's activations are computed again",
+        false => "all activations are kept in bfloat16, attention's scores are not (flash attention)",
+    };
+    vec![
+        format!(
+            "{}: {} GB of memory, of which a tenth is left free, and {} TFLOP/s on bfloat16 as published",
+            gpu.name,
+            gpu.memory / 1_000_000_000,
+            gpu.peak / 1e12
+        ),
+        format!("training reaches {:.0} % of that peak (--utilization)", 100.0 * request.utilization),
+        format!("{price} US dollars an hour and GPU ({stated})"),
+        "FSDP2 shards weights, gradients and optimizer state, in 32 bits, over all GPUs, and gathers two blocks at a time in bfloat16"
+            .to_owned(),
+        format!("{activations}; communication hides behind the computation, evaluations and checkpoints are not counted"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::presets;
+
+    fn plan(config: &RunConfig, gpus: Option<usize>) -> ClusterPlan {
+        cluster_plan(config, &ClusterRequest { gpus, ..ClusterRequest::default() }).unwrap()
+    }
+
+    fn kind(plan: &ClusterPlan, name: &str) -> u64 {
+        plan.memory.iter().find(|(kind, _)| kind == name).unwrap().1
+    }
+
+    #[test]
+    fn what_is_sharded_is_divided_and_what_is_not_is_not() {
+        let config = presets::preset("gpt2-124m").unwrap();
+        let (one, eight) = (plan(&config, Some(1)), plan(&config, Some(8)));
+        for name in ["weights", "gradients", "optimizer state"] {
+            assert!(kind(&eight, name).abs_diff(kind(&one, name) / 8) <= 8, "{name}");
+        }
+        // 124.4 M weights without the padding of the vocabulary that nanoGPT has: 4 bytes each.
+        let weights = estimate(&config.model, &config.train, &Target::new(false)).unwrap().parameters;
+        assert_eq!(kind(&one, "weights"), 4 * weights as u64);
+        assert_eq!(kind(&one, "optimizer state"), 8 * weights as u64);
+        assert_eq!(kind(&one, "gathered weights"), 0);
+        assert!(kind(&eight, "gathered weights") > 0);
+        assert_eq!(one.bytes, one.memory.iter().map(|(_, bytes)| bytes).sum::<u64>());
+        assert_eq!(
+            (one.fewest, one.windows * one.accumulate),
+            (Some(1), config.train.batch_size * config.train.accumulate)
+        );
+        assert!((one.seconds / eight.seconds - 8.0).abs() < 1e-9);
+        assert!(
+            (one.dollars / eight.dollars - 1.0).abs() < 1e-9,
+            "eight times the GPUs for an eighth of the time"
+        );
+        // 6 FLOPs a weight and token, and attention's on top, at 40 % of 989 TFLOP/s.
+        let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
+        let least = 6.0 * weights as f64 * tokens / (0.4 * 989e12);
+        assert!(one.seconds > least && one.seconds < 1.5 * least, "{} {least}", one.seconds);
+    }
+
+    #[test]
+    fn the_fewest_gpus_hold_what_one_less_does_not() {
+        let mut config = presets::preset("llama-tiny").unwrap();
+        // The shape of Llama 2 7B.
+        let model = &mut config.model;
+        (model.layers, model.width, model.heads, model.kv_heads, model.head_size) = (32, 4096, 32, 32, 128);
+        (model.mlp.hidden, model.vocabulary, model.context_length, model.tied_head) =
+            (11_008, 32_000, 4096, false);
+        (config.train.batch_size, config.train.accumulate) = (64, 1);
+        let plan = plan(&config, None);
+        let fewest = plan.fewest.unwrap();
+        assert_eq!((plan.gpus, plan.fits), (fewest, true));
+        // 6.7 G weights at 16 bytes are more than one of 80 GB has.
+        assert!(fewest >= 2 && 64 % fewest == 0, "{fewest}");
+        let less = super::tests::plan(&config, Some(fewest / 2));
+        assert!(!less.fits && less.bytes > plan.bytes);
+        config.train.activation_checkpointing = true;
+        let lean = super::tests::plan(&config, Some(fewest));
+        assert!(
+            kind(&lean, "activations")
+                <= kind(&plan, "activations") * lean.windows as u64 / plan.windows as u64
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_divided_or_is_unknown_is_refused() {
+        let config = presets::preset("gpt2-124m").unwrap();
+        let refused = |request: ClusterRequest| cluster_plan(&config, &request).unwrap_err().to_string();
+        let seven = refused(ClusterRequest { gpus: Some(7), ..ClusterRequest::default() });
+        assert!(seven.contains("cannot be divided among 7 GPUs"), "{seven}");
+        let unknown = refused(ClusterRequest { gpu: "h100".to_owned(), ..ClusterRequest::default() });
+        assert!(unknown.contains("h100-80gb"), "{unknown}");
+        assert!(
+            refused(ClusterRequest { utilization: 40.0, ..ClusterRequest::default() })
+                .contains("utilization")
+        );
+    }
+}

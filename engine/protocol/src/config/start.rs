@@ -1,0 +1,87 @@
+//! Where a run's first weights come from, where it does not begin with random ones.
+
+use crate::{Invalid, require};
+use serde::{Deserialize, Serialize};
+
+/// A checkpoint of another run, or an imported model, whose weights and tokenizer a run begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// The run, by its number or name, or `latest`. The run's own record names it.
+    pub run: String,
+    /// `best`, `latest`, or the file of a checkpoint. The run's own record names the file.
+    #[serde(default = "best")]
+    pub checkpoint: String,
+    /// Folder of the project that the run is in; the same project where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+}
+
+fn best() -> String {
+    "best".to_owned()
+}
+
+impl Start {
+    /// The lowest validation loss of a run of the same project.
+    pub fn best_of(run: &str) -> Self {
+        Self { run: run.to_owned(), checkpoint: best(), project: None }
+    }
+
+    /// As people type it: `RUN`, or `RUN:CHECKPOINT`.
+    pub fn parse(typed: &str, project: Option<String>) -> Self {
+        match typed.split_once(':') {
+            Some((run, checkpoint)) => {
+                Self { run: run.to_owned(), checkpoint: checkpoint.to_owned(), project }
+            }
+            None => Self { project, ..Self::best_of(typed) },
+        }
+    }
+
+    /// The step of a checkpoint's file, `step-00000200-000003.safetensors`; `None` where no file is named.
+    pub fn step(&self) -> Option<u64> {
+        let (_, rest) = self.checkpoint.split_once('-')?;
+        rest.split(['-', '.']).next()?.parse().ok()
+    }
+
+    pub(super) fn validate(&self) -> Result<(), Invalid> {
+        let named = [("start.run", &self.run), ("start.checkpoint", &self.checkpoint)];
+        for (field, name) in named {
+            require(!name.trim().is_empty(), field, format!("{name:?}"), "name one")?;
+        }
+        Ok(())
+    }
+}
+
+/// In a few words: `1-smollm2 at step 200`.
+impl std::fmt::Display for Start {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.run)?;
+        if let Some(project) = &self.project {
+            write!(formatter, " of {project}")?;
+        }
+        match self.step() {
+            Some(0) => Ok(()),
+            Some(step) => write!(formatter, " at step {step}"),
+            None => write!(formatter, " ({})", self.checkpoint),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_typed_as_a_run_with_or_without_a_checkpoint() {
+        let best = Start::parse("3", None);
+        assert_eq!(best, Start::best_of("3"));
+        assert_eq!((best.to_string().as_str(), best.step()), ("3 (best)", None));
+        let file = "step-00000200-000003.safetensors";
+        let named = Start::parse(&format!("3-owls:{file}"), Some("other".to_owned()));
+        assert_eq!((named.run.as_str(), named.checkpoint.as_str()), ("3-owls", file));
+        assert_eq!(named.to_string(), "3-owls of other at step 200");
+        assert!(
+            Start::parse(":best", None).validate().is_err() && Start::parse("3:", None).validate().is_err()
+        );
+    }
+}

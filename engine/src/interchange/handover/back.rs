@@ -1,0 +1,151 @@
+//! What was trained with a bundle becomes a run again.
+
+use super::tensors::Places;
+use super::{LARGEST_JSON, MANIFEST, Manifest, check_files, sha256};
+use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
+use crate::data::{Split, prepare};
+use crate::error::{Error, Result};
+use crate::interchange::huggingface::Family;
+use crate::metrics::MetricsWriter;
+use crate::model::parameters;
+use crate::platform::files;
+use crate::project::{Project, Run, RunRecord};
+use crate::protocol::{RunState, Start, TrainEvent};
+use crate::storage;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const STATE: &str = "state.json";
+const STATE_FORMAT: &str = "glasshouse-bundle-checkpoint";
+/// Longest log that is read.
+const LARGEST_LOG: u64 = 1 << 30;
+
+/// `state.json` of a checkpoint that was written there.
+#[derive(Debug, Deserialize)]
+struct State {
+    format: String,
+    version: u32,
+    step: u64,
+    val_loss: Option<f32>,
+    files: BTreeMap<String, String>,
+    /// SHA-256 of the `bundle.json` that it belongs to.
+    bundle: String,
+}
+
+/// Makes a run of the latest checkpoint in a bundle's `out`: with the metrics of both, to go on here as if it had never left.
+///
+/// # Errors
+/// A bundle of another project or model, no whole checkpoint, one that was changed; there is no new run then.
+pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
+    let manifest = Manifest::read(bundle)?;
+    let run = project.run(&manifest.run)?;
+    let config = run.config()?;
+    let data = run.data_folder()?;
+    let prepared = prepare::open(&data)?;
+    let same = (settings_of(&config.model), config.seed, prepared.store.len(Split::Train))
+        == (manifest.model, manifest.seed, manifest.train_tokens);
+    if !same {
+        let reason = format!(
+            "it was made of another run than {} of this project: model, seed or text differ",
+            run.name()
+        );
+        return Err(Error::bad_file(bundle, reason));
+    }
+    let (folder, state) = latest(bundle)?;
+    let bad = |reason: String| Error::bad_file(&folder, reason);
+    if state.bundle != sha256(&bundle.join(MANIFEST))? {
+        return Err(bad("it belongs to another bundle than this one".to_owned()));
+    }
+    if state.step <= manifest.step || state.step > config.train.steps {
+        let (from, to) = (manifest.step, config.train.steps);
+        return Err(bad(format!(
+            "step {} does not lie between {from} and {to}, where this run would go on",
+            state.step
+        )));
+    }
+    check_files(&folder, &state.files)?;
+    let family = Family::of(&config.model, run.record()?.family.as_deref())?;
+    let trained = parameters(&config.model, &config.train)?;
+    let arena = Places::new(family, &config.model, &trained)?.read(&folder)?;
+    let events = log(&bundle.join("out/metrics.jsonl"), manifest.step, state.step)?;
+    let record = run.record()?;
+    let losses = events.iter().filter_map(|event| match event {
+        TrainEvent::Eval { val_loss, .. } => Some(*val_loss),
+        _ => None,
+    });
+    let best = losses.chain(record.best_val_loss).chain(state.val_loss).reduce(f32::min);
+    project.create_run_with(&config, &data, |new| {
+        let info = CheckpointInfo {
+            arena_version: ARENA_VERSION,
+            step: state.step,
+            seed: config.seed,
+            tokens_seen: state.step * config.tokens_per_step(),
+            config_crc32c: new.config_crc32c()?,
+            val_loss: state.val_loss,
+            best_val_loss: best,
+            model: settings_of(&config.model),
+        };
+        let is_best = state.val_loss.is_some() && state.val_loss == best;
+        Checkpoints::new(new.checkpoints_folder()).save(&info, &trained, &arena, is_best)?;
+        if files::is_file(&run.metrics_path()) {
+            files::copy(run.metrics_path(), new.metrics_path()).map_err(Error::io(new.metrics_path()))?;
+        }
+        let (mut metrics, _) = MetricsWriter::resume(&new.metrics_path(), manifest.step)?;
+        events.iter().try_for_each(|event| metrics.write(event))?;
+        metrics.sync()?;
+        new.save_record(&RunRecord {
+            state: RunState::Stopped,
+            step: state.step,
+            evaluate_whole_split: record.evaluate_whole_split,
+            parameters: record.parameters,
+            val_loss: state.val_loss.or(record.val_loss),
+            best_val_loss: best,
+            family: record.family.clone(),
+            restored_from: Some(Start {
+                run: run.name(),
+                checkpoint: manifest.checkpoint.clone(),
+                project: None,
+            }),
+            notes: format!("steps {} to {} were trained with a bundle", manifest.step + 1, state.step),
+            ..new.record()?
+        })
+    })
+}
+
+/// The checkpoint of most steps in a bundle.
+fn latest(bundle: &Path) -> Result<(PathBuf, State)> {
+    let out = bundle.join("out");
+    let entries = files::read_dir(&out).into_iter().flatten().flatten().map(|entry| entry.path());
+    let checkpoints = entries.filter_map(|path| {
+        let step: u64 = path.file_name()?.to_str()?.strip_prefix("checkpoint-")?.parse().ok()?;
+        // It is written last: without it, the checkpoint is none.
+        files::is_file(&path.join(STATE)).then_some((step, path))
+    });
+    let Some((step, folder)) = checkpoints.max_by_key(|(step, _)| *step) else {
+        let reason = "it has no whole checkpoint: train with it first (`launch`, see its README.md)";
+        return Err(Error::bad_file(out, reason));
+    };
+    let path = folder.join(STATE);
+    let state: State = storage::read_json(&path, LARGEST_JSON)?;
+    if state.format != STATE_FORMAT || state.version != 1 || state.step != step {
+        return Err(Error::bad_file(path, format!("not the state of step {step} of a bundle")));
+    }
+    Ok((folder, state))
+}
+
+/// What happened there after one step and up to another. Its checkpoints stay there.
+fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
+    if !files::is_file(path) {
+        return Err(Error::bad_file(path, "missing: the log of what was trained with the bundle"));
+    }
+    if files::metadata(path).map_err(Error::io(path))?.len() > LARGEST_LOG {
+        return Err(Error::bad_file(path, "too long for a log"));
+    }
+    let mut events = crate::metrics::read(path)?;
+    events.retain(|event| match event {
+        TrainEvent::Checkpoint { .. } | TrainEvent::Done { .. } => false,
+        event => event.step().is_none_or(|step| step > after && step <= upto),
+    });
+    Ok(events)
+}

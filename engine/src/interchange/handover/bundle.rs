@@ -1,0 +1,284 @@
+//! What a bundle holds, and how it is written: beside its place, and there at once or not at all.
+
+use super::scripts::{PROGRAMS, SCRIPTS};
+use super::tensors::Places;
+use super::{FORMAT, MANIFEST, Manifest, VERSION, sha256};
+use crate::checkpoint::{Checkpoints, Content, Loaded, Which, settings_of};
+use crate::data::{Batches, Prepared, Split, prepare};
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::graph::random;
+use crate::interchange::huggingface::{Family, export_trained_in_turns};
+use crate::model::{parameters, training_graphs};
+use crate::optimizer::Optimizer;
+use crate::platform::files::{self, File};
+use crate::platform::{self, Turns};
+use crate::project::{Run, Trained};
+use crate::protocol::model::Dropout;
+use crate::protocol::{ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig};
+use crate::step::{ArenaState, MicroBatch, StepInput};
+use crate::storage::{self, Staging};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Tokens that are copied at a time.
+const COPIED: usize = 1 << 18;
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) struct HandOver<'run> {
+    /// The run, which goes on from its latest checkpoint.
+    pub(crate) run: &'run Run,
+    /// Where the steps are taken that the bundle is verified by.
+    pub(crate) device: &'run str,
+    /// The processor's threads.
+    pub(crate) threads: Option<usize>,
+    /// How many of them.
+    pub(crate) steps: u64,
+}
+
+/// A run as a bundle has it.
+struct Handed {
+    config: RunConfig,
+    prepared: Prepared,
+    loaded: Loaded,
+    family: &'static Family,
+    places: Places,
+}
+
+/// Writes a bundle and returns its files. One that stands there is replaced where that is asked for; a folder of other files is
+/// refused. `progress` hears how many of the steps that it is verified by are done.
+pub(crate) async fn hand_over_in_turns(
+    request: &HandOver<'_>,
+    to: &Path,
+    replace: bool,
+    turns: &Turns,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Vec<PathBuf>> {
+    check_place(to, replace)?;
+    let handed = look(request.run)?;
+    let Handed { config, prepared, loaded, family, places } = &handed;
+    let staging = Staging::beside(to)?;
+    let folder = staging.path();
+    let trained = Trained {
+        run: request.run.clone(),
+        config: config.clone(),
+        tokenizer: prepared.tokenizer.clone(),
+        parameters: places.whole(loaded.state.parameters.clone()),
+        info: loaded.info.clone(),
+        notices: Vec::new(),
+    };
+    export_trained_in_turns(&trained, &folder.join("model"), true, turns).await?;
+    drop(trained);
+    places.write_moments(&loaded.state, &folder.join("optimizer.safetensors"), turns).await?;
+    write_tokens(prepared, &folder.join("data"), turns).await?;
+    let (expected, after) = steps_here(&handed, request, turns, progress).await?;
+    write_json(&folder.join("expected.json"), &expected)?;
+    let after = places.whole(after.parameters);
+    places.write_weights(&after, &folder.join("expected.safetensors"), turns).await?;
+    write_json(&folder.join("run.json"), &settings(&handed, family, request.steps)?)?;
+    storage::create_folder(&folder.join("configs"))?;
+    for (name, text) in SCRIPTS {
+        let path = folder.join(name);
+        storage::write_atomically(&path, text.as_bytes())?;
+        if PROGRAMS.contains(name) {
+            platform::make_executable(&path)?;
+        }
+    }
+    let mut names = Vec::new();
+    list(folder, "", &mut names)?;
+    let mut sums = BTreeMap::new();
+    for name in names {
+        turns.give().await;
+        sums.insert(name.clone(), sha256(&folder.join(&name))?);
+    }
+    let checkpoint = loaded.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let manifest = Manifest {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        app_version: env!("CARGO_PKG_VERSION").to_owned(),
+        run: request.run.name(),
+        checkpoint,
+        project: request.run.project_name(),
+        step: loaded.info.step,
+        model: settings_of(&config.model),
+        seed: config.seed,
+        train_tokens: prepared.store.len(Split::Train),
+        files: sums,
+    };
+    write_json(&folder.join(MANIFEST), &serde_json::to_value(&manifest).unwrap_or_default())?;
+    staging.put(to)?;
+    Ok(std::iter::once(MANIFEST)
+        .chain(manifest.files.keys().map(String::as_str))
+        .map(|name| to.join(name))
+        .collect())
+}
+
+/// Finds what a run has, and refuses what a bundle cannot carry on.
+fn look(run: &Run) -> Result<Handed> {
+    run.check_has_text()?;
+    let config = run.config()?;
+    let refused = |reason: String| Error::bad_file(run.folder(), reason);
+    if config.train.optimizer != OptimizerKind::Adamw {
+        return Err(refused(format!(
+            "train.optimizer is {:?}, and a bundle goes on with AdamW: its moments would be lost; begin a run with its weights \
+             (--from) and optimizer adamw",
+            config.train.optimizer
+        )));
+    }
+    let family = Family::of(&config.model, run.record()?.family.as_deref())?;
+    let trained = parameters(&config.model, &config.train)?;
+    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+    let loaded = checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments)?;
+    let loaded =
+        loaded.ok_or_else(|| refused("this run has no checkpoint yet; train it first".to_owned()))?;
+    run.check_model(&loaded.info, &config)?;
+    let (step, steps) = (loaded.info.step, config.train.steps);
+    if step >= steps {
+        return Err(refused(format!(
+            "its {steps} steps are done, and there is nothing to hand over; begin a run with its weights (--from), or give it more \
+             steps while it trains"
+        )));
+    }
+    let prepared = prepare::open(&run.data_folder()?)?;
+    let places = Places::new(family, &config.model, &trained)?;
+    Ok(Handed { config, prepared, loaded, family, places })
+}
+
+/// The next steps, taken here without dropout, which no two programs draw alike: what they give, and the state after them.
+async fn steps_here(
+    handed: &Handed,
+    request: &HandOver<'_>,
+    turns: &Turns,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(Value, ArenaState)> {
+    let Handed { config, prepared, loaded, .. } = handed;
+    let model = ModelConfig { dropout: Dropout::everywhere(0.0), ..config.model.clone() };
+    let train = TrainConfig { precision: Precision::F32, ..config.train.clone() };
+    let graphs = training_graphs(&model, &train)?;
+    let (mut executor, _) =
+        Executor::open(request.device, &graphs, Optimizer::of(&train), request.threads).await?;
+    executor.set_state(&ArenaState { loss_scale: None, ..loaded.state.clone() }).await?;
+    let batches = Batches::new(&prepared.store, config.seed, train.batch_size, model.context_length)?;
+    let (mut steps, mut windows) = (Vec::new(), Vec::new());
+    for step in loaded.info.step..loaded.info.step + request.steps {
+        let (mut micro_batches, mut starts) = (Vec::new(), Vec::new());
+        for micro in 0..train.accumulate as u64 {
+            let batch = batches.train(step, micro)?;
+            starts.extend(batches.starts(step, micro));
+            let seed = random::dropout_seed(config.seed, step, micro);
+            micro_batches.push(MicroBatch { tokens: batch.tokens, targets: batch.targets, seed });
+        }
+        let learning_rate = train.learning_rate_at(step) as f32;
+        let reports = executor.train(&[StepInput { step, learning_rate, micro_batches }]).await?;
+        let report = reports.first().ok_or_else(|| Error::Internal("a step without a report".to_owned()))?;
+        steps.push(json!({ "step": step + 1, "loss": report.loss, "gradient_norm": report.gradient_norm }));
+        windows.push(starts);
+        progress(step + 1 - loaded.info.step, request.steps);
+        turns.give().await;
+    }
+    let device = executor.describe().to_string();
+    Ok((json!({ "device": device, "steps": steps, "windows": windows }), executor.state().await?))
+}
+
+/// Both splits, whole: little-endian numbers of as many bytes as the store has.
+async fn write_tokens(prepared: &Prepared, folder: &Path, turns: &Turns) -> Result<()> {
+    storage::create_folder(folder)?;
+    let wide = element_bytes(prepared) == 4;
+    for (split, name) in [(Split::Train, "train.bin"), (Split::Validation, "validation.bin")] {
+        let path = folder.join(name);
+        let mut file = BufWriter::new(File::create(&path).map_err(Error::io(&path))?);
+        let length = prepared.store.len(split);
+        for start in (0..length).step_by(COPIED) {
+            let count = COPIED.min((length - start) as usize);
+            let tokens = prepared.store.read(split, start, count)?;
+            let bytes: Vec<u8> = match wide {
+                true => tokens.iter().flat_map(|token| token.to_le_bytes()).collect(),
+                false => tokens.iter().flat_map(|token| (*token as u16).to_le_bytes()).collect(),
+            };
+            file.write_all(&bytes).map_err(Error::io(&path))?;
+            turns.give().await;
+        }
+        let file = file.into_inner().map_err(|error| Error::io(&path)(error.into_error()))?;
+        file.sync_all().map_err(Error::io(&path))?;
+    }
+    Ok(())
+}
+
+/// Bytes of a token.
+fn element_bytes(prepared: &Prepared) -> u32 {
+    if prepared.tokenizer.vocabulary_size() <= 1 << 16 { 2 } else { 4 }
+}
+
+/// `run.json`.
+fn settings(handed: &Handed, family: &Family, steps: u64) -> Result<Value> {
+    let Handed { config, prepared, loaded, places, .. } = handed;
+    let batches =
+        Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
+    let train = serde_json::to_value(&config.train).map_err(|error| Error::Internal(error.to_string()))?;
+    let Value::Object(mut run) = train else {
+        return Err(Error::Internal("settings are no table".to_owned()));
+    };
+    let more = json!({
+        "step": loaded.info.step,
+        "tokens_seen": loaded.info.tokens_seen,
+        "seed": config.seed,
+        "context_length": config.model.context_length,
+        "dropout": config.model.dropout,
+        "trainable": places.trainable(),
+        "layer_class": family.layer_class,
+        "data": {
+            "train_tokens": prepared.store.len(Split::Train),
+            "validation_tokens": prepared.store.len(Split::Validation),
+            "element_bytes": element_bytes(prepared),
+            "mixture": batches.mixture(),
+        },
+        "verify_steps": steps,
+    });
+    if let Value::Object(more) = more {
+        run.extend(more);
+    }
+    Ok(Value::Object(run))
+}
+
+fn write_json(path: &Path, value: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    storage::write_atomically(path, format!("{text}\n").as_bytes())
+}
+
+/// The files below a folder, by their paths with `/` between names.
+fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> Result<()> {
+    for entry in files::read_dir(folder).map_err(Error::io(folder))? {
+        let entry = entry.map_err(Error::io(folder))?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let path = entry.path();
+        if files::is_dir(&path) {
+            list(&path, &format!("{name}/"), names)?;
+        } else {
+            names.push(name);
+        }
+    }
+    Ok(())
+}
+
+/// A bundle may be replaced where that is asked for, and nothing else.
+fn check_place(to: &Path, replace: bool) -> Result<()> {
+    if !files::exists(to) || files::read_dir(to).is_ok_and(|mut entries| entries.next().is_none()) {
+        return Ok(());
+    }
+    if !files::is_file(&to.join(MANIFEST)) {
+        return Err(Error::bad_file(
+            to,
+            "holds what no hand-over wrote; choose an empty or new folder with --to",
+        ));
+    }
+    match replace {
+        true => Ok(()),
+        false => Err(Error::bad_file(
+            to,
+            "holds a bundle already; --force replaces it, and what was trained in it",
+        )),
+    }
+}

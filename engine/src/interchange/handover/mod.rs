@@ -1,0 +1,114 @@
+//! Hand-over of a run to many GPUs: a bundle that `transformers`, Accelerate and `torchrun` go on with, what proves that the numbers are
+//! the same there, and the way back.
+//!
+//! ```text
+//! bundle/  bundle.json            every file with its SHA-256
+//!          run.json               where the run stands, and the settings of its training
+//!          model/                 a Hugging Face folder, in 32 bits
+//!          optimizer.safetensors  AdamW's moments, by the names and in the shapes of the model's tensors
+//!          data/                  the tokens of both splits
+//!          expected.*             what the next steps give here: losses, gradient norms, windows, and the weights after them
+//!          train.py, verify, …    what goes on with them, and compares
+//!          out/                   what it made of them: metrics.jsonl, checkpoint-STEP/
+//! ```
+
+mod back;
+mod bundle;
+mod scripts;
+mod tensors;
+
+pub(crate) use back::bring_back;
+pub(crate) use bundle::{HandOver, hand_over_in_turns};
+
+use crate::error::{Error, Result};
+use crate::platform::files::{self, File};
+use crate::storage;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+const FORMAT: &str = "glasshouse-bundle";
+const VERSION: u32 = 1;
+const MANIFEST: &str = "bundle.json";
+/// Longest JSON file of a bundle that is read.
+const LARGEST_JSON: u64 = 64 << 20;
+/// What the moments' names begin with, as PyTorch's AdamW calls them.
+const FIRST: &str = "exp_avg.";
+const SECOND: &str = "exp_avg_sq.";
+
+/// `bundle.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    format: String,
+    version: u32,
+    app_version: String,
+    /// The run, and the file of its checkpoint.
+    run: String,
+    checkpoint: String,
+    project: String,
+    /// Optimizer steps done.
+    step: u64,
+    /// What tells the run from others: settings of its model, seed, tokens of its text.
+    model: BTreeMap<String, String>,
+    seed: u64,
+    train_tokens: u64,
+    /// SHA-256 of each file, in hexadecimal digits, by its path in the bundle with `/` between names.
+    files: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// Reads a bundle's.
+    ///
+    /// # Errors
+    /// It is none, or of another version.
+    fn read(bundle: &Path) -> Result<Self> {
+        let path = bundle.join(MANIFEST);
+        if !files::is_file(&path) {
+            let reason = format!("it has no {MANIFEST}: name a folder that `glasshouse handover` wrote");
+            return Err(Error::bad_file(bundle, reason));
+        }
+        let manifest: Self = storage::read_json(&path, LARGEST_JSON)?;
+        if manifest.format != FORMAT || manifest.version != VERSION {
+            let reason = format!(
+                "a {} of version {}, and this program reads {FORMAT} {VERSION}",
+                manifest.format, manifest.version
+            );
+            return Err(Error::bad_file(path, reason));
+        }
+        Ok(manifest)
+    }
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+fn sha256(path: &Path) -> Result<String> {
+    let mut file = File::open(path).map_err(Error::io(path))?;
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        let count = file.read(&mut buffer).map_err(Error::io(path))?;
+        if count == 0 {
+            break;
+        }
+        hash.update(&buffer[..count]);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Compares files of a folder with their checksums.
+///
+/// # Errors
+/// The first that is missing or differs, by name.
+fn check_files(folder: &Path, files: &BTreeMap<String, String>) -> Result<()> {
+    for (name, wanted) in files {
+        // A name is a place in the folder, whatever a file from elsewhere says.
+        if name.split('/').any(|part| part.is_empty() || part == ".." || part.contains(['\\', ':', '\0'])) {
+            return Err(Error::bad_file(folder, format!("{name:?} is no name of a file in it")));
+        }
+        let path = folder.join(name);
+        if sha256(&path)? != *wanted {
+            return Err(Error::bad_file(path, "it was changed since it was written (checksum)"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Weights and moments of a run by the names and in the shapes of a class of `transformers`.
+
+use super::super::huggingface::{Family, Folder, Parameters, Tensor, write_tensors};
+use super::{FIRST, SECOND};
+use crate::error::{Error, Result};
+use crate::graph::Parameter;
+use crate::plan::arena::ArenaLayout;
+use crate::platform::Turns;
+use crate::protocol::ModelConfig;
+use crate::step::ArenaState;
+use std::path::Path;
+
+/// How a run's parameters lie there and here.
+pub(super) struct Places {
+    parameters: Parameters,
+    tensors: Vec<Tensor>,
+    /// As the run trains them.
+    trained: ArenaLayout,
+    /// As a model of which nothing is frozen has them.
+    whole: ArenaLayout,
+    /// Names of ours that are trained.
+    trainable: Vec<String>,
+}
+
+impl Places {
+    pub(super) fn new(family: &Family, model: &ModelConfig, trained: &[Parameter]) -> Result<Self> {
+        let parameters = Parameters::of(model)?;
+        let tensors = family.tensors(model, &parameters);
+        let trainable = trained.iter().filter(|parameter| parameter.trainable);
+        let trainable = trainable.map(|parameter| parameter.name.clone()).collect();
+        let (whole, trained) = (ArenaLayout::unfrozen(trained), ArenaLayout::of_parameters(trained));
+        Ok(Self { parameters, tensors, trained, whole, trainable })
+    }
+
+    /// Names of theirs that are trained; `None` where all are.
+    pub(super) fn trainable(&self) -> Option<Vec<&str>> {
+        let is_trained = |tensor: &&Tensor| self.trainable.contains(&tensor.parameter);
+        let trained: Vec<&str> =
+            self.tensors.iter().filter(is_trained).map(|tensor| tensor.name.as_str()).collect();
+        (trained.len() < self.tensors.len()).then_some(trained)
+    }
+
+    /// Weights as a model has them.
+    pub(super) fn whole(&self, weights: Vec<f32>) -> Vec<f32> {
+        self.trained.moved_to(&self.whole, weights)
+    }
+
+    /// Moments as a model of which nothing is frozen would have them; zeros for what is frozen.
+    fn whole_moments(&self, moments: &[f32]) -> Vec<f32> {
+        let mut all = moments.to_vec();
+        all.resize(self.trained.length, 0.0);
+        self.trained.moved_to(&self.whole, all)
+    }
+
+    /// Writes weights, laid out as a model has them.
+    pub(super) async fn write_weights(&self, weights: &[f32], path: &Path, turns: &Turns) -> Result<()> {
+        let entries = self.tensors.iter().map(|tensor| (tensor.name.clone(), tensor, weights));
+        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, path, turns).await
+    }
+
+    /// Writes AdamW's moments.
+    pub(super) async fn write_moments(&self, state: &ArenaState, path: &Path, turns: &Turns) -> Result<()> {
+        let moments = [&state.first_moments, &state.second_moments].map(|it| self.whole_moments(it));
+        let entries = [FIRST, SECOND].iter().zip(&moments).flat_map(|(prefix, moments)| {
+            self.tensors
+                .iter()
+                .map(move |tensor| (format!("{prefix}{}", tensor.name), tensor, moments.as_slice()))
+        });
+        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, path, turns).await
+    }
+
+    /// Reads a checkpoint that was written there.
+    ///
+    /// # Errors
+    /// A tensor that is missing, misshapen, or holds what is no number, by name.
+    pub(super) fn read(&self, folder: &Path) -> Result<ArenaState> {
+        let weights = Folder::open(folder, "model")?;
+        let moments = Folder::open(folder, "optimizer")?;
+        let whole = self.read_tensors(folder, &weights, "", true)?;
+        let moved = |prefix: &str| {
+            let whole = self.read_tensors(folder, &moments, prefix, false)?;
+            let mut trained = self.whole.moved_to(&self.trained, whole);
+            trained.truncate(self.trained.trained_end);
+            Ok::<_, Error>(trained)
+        };
+        Ok(ArenaState {
+            parameters: self.whole.moved_to(&self.trained, whole),
+            first_moments: moved(FIRST)?,
+            second_moments: moved(SECOND)?,
+            loss_scale: None,
+        })
+    }
+
+    /// One arena. Of moments only those of trained parameters are there.
+    fn read_tensors(&self, folder: &Path, files: &Folder, prefix: &str, all: bool) -> Result<Vec<f32>> {
+        let mut arena = vec![0.0; self.whole.length];
+        let ours = |tensor: &&Tensor| match all {
+            true => self.parameters.list().iter().any(|parameter| parameter.name == tensor.parameter),
+            false => self.trainable.contains(&tensor.parameter),
+        };
+        for tensor in self.tensors.iter().filter(ours) {
+            let name = format!("{prefix}{}", tensor.name);
+            let bad = |reason: String| Error::bad_file(folder, format!("{name} {reason}"));
+            let stored = files.tensors.get(&name).ok_or_else(|| bad("is missing".to_owned()))?;
+            stored.check().map_err(bad)?;
+            if stored.shape != tensor.shape {
+                let (has, wants) = (&stored.shape, &tensor.shape);
+                return Err(bad(format!(
+                    "is {has:?}, and the run's model makes it {wants:?}: it is another model's"
+                )));
+            }
+            let mut odd = 0;
+            files.read(stored, |first, entries| {
+                odd += entries.iter().filter(|entry| !entry.is_finite()).count();
+                tensor.scatter(&self.parameters, &mut arena, first, entries)
+            })?;
+            if odd > 0 {
+                return Err(bad(format!("holds {odd} entries that are NaN or infinite")));
+            }
+        }
+        Ok(arena)
+    }
+}

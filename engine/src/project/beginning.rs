@@ -1,0 +1,215 @@
+//! What a run begins with that does not begin with random weights: those of a checkpoint, or of an imported model, and the tokenizer that
+//! they were trained with.
+
+use super::{Project, Run, Trained, parameters_of};
+use crate::checkpoint::{Checkpoints, settings_of};
+use crate::data::prepare;
+use crate::error::{Error, Result};
+use crate::graph::Parameter;
+use crate::model;
+use crate::plan::arena::ArenaLayout;
+use crate::protocol::{Invalid, RunConfig, Start, TokenizerConfig, quantity::things};
+use crate::tokenizer::TokenizerFiles;
+use std::ops::Range;
+use std::path::Path;
+
+/// The run that another one begins with, found and looked at. Its weights are still on disk.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// The run.
+    pub run: Run,
+    /// The tokenizer, special tokens that are new included.
+    pub tokenizer: TokenizerFiles,
+    /// The run's settings.
+    config: RunConfig,
+    /// As the new run's record names all of it.
+    start: Start,
+    /// Ids that the weights know.
+    known: usize,
+    /// Special tokens that they do not.
+    added: Vec<String>,
+}
+
+impl Beginning {
+    /// What a run with these settings begins with; `None` where that is random weights. `project` is the run's.
+    ///
+    /// # Errors
+    /// There is no such run or checkpoint, or its tokenizer is damaged.
+    pub fn find(project: &Project, config: &RunConfig) -> Result<Option<Self>> {
+        let Some(start) = &config.start else { return Ok(None) };
+        let elsewhere =
+            start.project.as_deref().map(|folder| Project::open(Path::new(folder))).transpose()?;
+        let project = elsewhere.as_ref().unwrap_or(project);
+        let run = project.run_or_latest(Some(start.run.as_str()).filter(|name| *name != "latest"))?;
+        let start = Start {
+            run: run.name(),
+            checkpoint: checkpoint_of(&run, &start.checkpoint)?,
+            project: elsewhere.as_ref().map(|project| absolute(project.folder())),
+        };
+        let own = open_files(&run.data_folder()?)?;
+        let known = own.tokenizer.vocabulary_size();
+        let is_new = |token: &&String| own.tokenizer.id(token).is_none();
+        let added: Vec<String> = config.tokenizer.special_tokens.iter().filter(is_new).cloned().collect();
+        let tokenizer = match added.is_empty() {
+            true => own,
+            false => TokenizerFiles { tokenizer: own.tokenizer.with_special_tokens(&added)?, ..own },
+        };
+        Ok(Some(Self { config: run.config()?, run, tokenizer, start, known, added }))
+    }
+
+    /// Makes the settings of a run that begins with it complete: where exactly it begins, its tokenizer, and the size of its vocabulary.
+    /// Returns what a person should know, a sentence each.
+    ///
+    /// # Errors
+    /// The weights are those of another model than the settings say.
+    pub fn settle(&self, config: &mut RunConfig) -> Result<Vec<String>> {
+        let special = &config.tokenizer.special_tokens;
+        let own = &self.config.tokenizer;
+        let tokens =
+            own.special_tokens.iter().chain(special.iter().filter(|it| !own.special_tokens.contains(it)));
+        let special_tokens = tokens.cloned().collect();
+        let size = self.tokenizer.tokenizer.vocabulary_size();
+        config.tokenizer =
+            TokenizerConfig { special_tokens, vocabulary: own.vocabulary.max(size), ..own.clone() };
+        config.model.vocabulary = self.config.model.vocabulary.max(size);
+        config.start = Some(self.start.clone());
+        self.check(config)?;
+        let mut notices = Vec::new();
+        if !self.added.is_empty() {
+            notices.push(format!(
+                "new special {} {}: embedding and head have a row for each, which begins as the mean of all others",
+                things(self.added.len() as u64, "token"),
+                self.added.join(", ")
+            ));
+        }
+        let (context, trained) = (config.model.context_length, self.config.model.context_length);
+        if context > trained {
+            notices.push(format!(
+                "the context length is {context} where {} was trained with {trained}: positions beyond that are new to it",
+                self.run.name()
+            ));
+        }
+        Ok(notices)
+    }
+
+    /// Refuses settings that make another model of the weights.
+    fn check(&self, config: &RunConfig) -> Result<()> {
+        let (wanted, has) = (settings_of(&config.model), settings_of(&self.config.model));
+        let free = |name: &str| matches!(name, "model.vocabulary" | "model.context_length");
+        for (field, value) in wanted.into_iter().filter(|(field, _)| !free(field)) {
+            if let Some(has) = has.get(&field).filter(|has| **has != value) {
+                let rule = format!("be {has}, as in {}, whose weights the run begins with", self.run.name());
+                return Err(Invalid { field, value, rule }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// `model_type` of the class of transformers that the model is of, where it was imported.
+    ///
+    /// # Errors
+    /// The run's record is damaged.
+    pub fn family(&self) -> Result<Option<String>> {
+        Ok(self.run.record()?.family)
+    }
+
+    /// The weights for a run with settings that [`Beginning::settle`] completed, laid out as it trains them. Rows of tokens that are new
+    /// begin as the mean of all rows before them (Hewitt 2021, "Initializing new word embeddings for pretrained language models").
+    ///
+    /// # Errors
+    /// The checkpoint is damaged, or a parameter is of another shape.
+    pub fn weights(&self, config: &RunConfig) -> Result<Vec<f32>> {
+        let trained = Trained::load(self.run.clone(), &self.start.checkpoint)?.parameters;
+        let (own, parameters) =
+            (parameters_of(&self.config)?, model::parameters(&config.model, &config.train)?);
+        let (from, to) = (ArenaLayout::of_parameters(&own), ArenaLayout::of_parameters(&parameters));
+        let same = own.iter().zip(&parameters).all(|(own, wanted)| own.ty == wanted.ty);
+        if same && self.added.is_empty() {
+            return Ok(from.moved_to(&to, trained));
+        }
+        let new = self.known..self.tokenizer.tokenizer.vocabulary_size();
+        let mut weights = vec![0.0; to.length];
+        for (at, (own, wanted)) in own.iter().zip(&parameters).enumerate() {
+            let source = &trained[from.offsets[at]..from.offsets[at] + from.counts[at]];
+            let target = &mut weights[to.offsets[at]..to.offsets[at] + to.counts[at]];
+            let count = source.len().min(target.len());
+            target[..count].copy_from_slice(&source[..count]);
+            if is_by_token(&wanted.name) {
+                fill_with_mean(target, wanted.ty.count() / wanted.ty.shape[0].max(1), &new);
+            } else if own.ty.shape[1..] != wanted.ty.shape[1..] || source.len() < target.len() {
+                return Err(self.misshapen(own, wanted));
+            }
+        }
+        Ok(weights)
+    }
+
+    fn misshapen(&self, own: &Parameter, wanted: &Parameter) -> Error {
+        let (name, run) = (&own.name, self.run.name());
+        let (has, wants) = (&own.ty.shape, &wanted.ty.shape);
+        let advice = match name.as_str() {
+            "embedding.positions" => {
+                "; its positions are learned, so that model.context_length cannot be longer"
+            }
+            _ => "",
+        };
+        Error::Refused(format!("{name} of {run} is {has:?}, and the run's would be {wants:?}{advice}"))
+    }
+}
+
+/// A run's tokenizer with what lies beside it.
+fn open_files(data: &Path) -> Result<TokenizerFiles> {
+    TokenizerFiles::with(prepare::open_tokenizer(data)?, data)
+}
+
+/// The file that a word for a checkpoint means now.
+fn checkpoint_of(run: &Run, word: &str) -> Result<String> {
+    let list = Checkpoints::new(run.checkpoints_folder()).list();
+    let resumable = || list.iter().rev().find(|summary| summary.resumable);
+    let found = match word {
+        "latest" => resumable(),
+        "best" => list.iter().find(|summary| summary.best).or_else(resumable),
+        file => list.iter().find(|summary| summary.file == file),
+    };
+    found.map(|summary| summary.file.clone()).ok_or_else(|| {
+        let reason = match list.is_empty() {
+            true => "this run has no checkpoint yet; train it first".to_owned(),
+            false => format!("it has no checkpoint {word}; name best, latest, or a checkpoint's file"),
+        };
+        Error::bad_file(run.checkpoints_folder(), reason)
+    })
+}
+
+fn absolute(folder: &Path) -> String {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display().to_string()
+}
+
+/// Whether a parameter has a row a token.
+fn is_by_token(name: &str) -> bool {
+    matches!(name, "embedding.tokens" | "head.weight" | "head.bias")
+}
+
+/// Sets the rows of new tokens to the mean of those before them.
+fn fill_with_mean(rows: &mut [f32], columns: usize, new: &Range<usize>) {
+    let (known, rest) = rows.split_at_mut(new.start * columns);
+    let mut mean = vec![0.0_f64; columns];
+    for row in known.chunks_exact(columns) {
+        mean.iter_mut().zip(row).for_each(|(sum, entry)| *sum += f64::from(*entry));
+    }
+    let count = new.start.max(1) as f64;
+    for row in rest.chunks_exact_mut(columns).take(new.len()) {
+        row.iter_mut().zip(&mean).for_each(|(entry, sum)| *entry = (sum / count) as f32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_new_tokens_are_the_mean_of_those_before_and_padding_stays() {
+        // Two known tokens, two new ones, and a row beyond the vocabulary.
+        let mut rows = [1.0, 10.0, 3.0, 30.0, 9.0, 9.0, 9.0, 9.0, 7.0, 8.0];
+        fill_with_mean(&mut rows, 2, &(2..4));
+        assert_eq!(rows, [1.0, 10.0, 3.0, 30.0, 2.0, 20.0, 2.0, 20.0, 7.0, 8.0]);
+    }
+}
