@@ -2,7 +2,7 @@
 
 use crate::link::Wish;
 use egui::Rect;
-use glasshouse_protocol::{Command, Event, Report};
+use glasshouse_protocol::{Command, Event, ExportFormat, Report};
 
 /// What pages want; the app sees to it after drawing.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Asks {
     pub save: Option<(String, Vec<u8>)>,
     /// A new run is to be begun: Train says what it takes, and asks.
     pub new_run: bool,
+    /// A run's model is to be written: Runs asks as what.
+    pub export: Option<(String, ExportFormat)>,
     /// A part of the window to save as a picture.
     pub capture: Option<Capture>,
     /// Numbers of messages that were put away.

@@ -18,7 +18,7 @@ mod preferences_web;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
-pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document};
+pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, model_file};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files_native::{FOLDERS, HERE, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]

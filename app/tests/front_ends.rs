@@ -70,7 +70,7 @@ pub(super) fn train(folder: &Path, project: &Path, more: &[&str]) -> String {
 }
 
 /// A folder with a text, and the settings of the small model's run on it.
-fn folder() -> (tempfile::TempDir, RunConfig) {
+pub(super) fn folder() -> (tempfile::TempDir, RunConfig) {
     let folder = tempfile::tempdir().unwrap();
     let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
     std::fs::write(folder.path().join("stories.txt"), text).unwrap();
@@ -81,7 +81,7 @@ fn folder() -> (tempfile::TempDir, RunConfig) {
 }
 
 /// Sends commands one after another, and returns what was heard, or the message of the first that failed.
-fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, String> {
+pub(super) fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, String> {
     let (requests, inbox) = async_channel::unbounded();
     let mut commands = commands
         .into_iter()
@@ -150,7 +150,7 @@ fn begin(config: &RunConfig, stop_after: Option<u64>) -> Command {
     Command::Train { config: Box::new(config.clone()), launch }
 }
 
-fn use_project(folder: PathBuf, make: bool) -> Command {
+pub(super) fn use_project(folder: PathBuf, make: bool) -> Command {
     Command::UseProject { folder, make }
 }
 

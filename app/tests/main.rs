@@ -11,6 +11,7 @@ mod data_page;
 mod faults;
 mod frames;
 mod front_ends;
+mod gguf;
 mod gpu_day;
 mod handover;
 mod keyboard;

@@ -416,9 +416,9 @@ impl Session {
             Command::RestoreCheckpoint { run, checkpoint } => {
                 self.restore_checkpoint(id, &run, &checkpoint)?;
             }
-            Command::ExportModel { run, checkpoint, to, keep } => {
+            Command::ExportModel { run, checkpoint, format, to, keep } => {
                 let checkpoint = checkpoint.as_deref().unwrap_or("best");
-                self.export_model(id, &run, checkpoint, to, keep).await?;
+                self.export_model(id, &run, checkpoint, format, to, keep).await?;
             }
             Command::ImportModel { from, context_length } => {
                 self.import_model(id, &from, context_length).await?;

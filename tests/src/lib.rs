@@ -27,18 +27,23 @@ pub fn shared(path: &str) -> PathBuf {
         .join(path)
 }
 
-/// Runs a script of `tests/python` with the Python that has its packages (`GLASSHOUSE_PYTHON`, else the one that `tests/run`
-/// installs). Tests that call it have `python_` in their name, which leaves them out of the quick lane.
-pub fn python(script: &str) -> Command {
-    let interpreter = std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(
+/// Something that `tests/run` downloads or builds (`GLASSHOUSE_CACHE`, else `~/.cache/glasshouse`).
+pub fn cache(path: &str) -> PathBuf {
+    let folder = std::env::var_os("GLASSHOUSE_CACHE").map_or_else(
         || {
             let home = std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from);
-            let cache = std::env::var_os("GLASSHOUSE_CACHE")
-                .map_or_else(|| home.join(".cache/glasshouse"), PathBuf::from);
-            cache.join("venv/bin/python")
+            home.join(".cache/glasshouse")
         },
         PathBuf::from,
     );
+    folder.join(path)
+}
+
+/// Runs a script of `tests/python` with the Python that has its packages (`GLASSHOUSE_PYTHON`, else the one that `tests/run`
+/// installs). Tests that call it have `python_` in their name, which leaves them out of the quick lane.
+pub fn python(script: &str) -> Command {
+    let interpreter =
+        std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(|| cache("venv/bin/python"), PathBuf::from);
     let mut command = Command::new(interpreter);
     command.arg(repository().join("tests/python").join(script));
     command

@@ -1,8 +1,8 @@
 //! Pretrained models come in as Hugging Face folders: their logits are those of transformers, and going out again they are the same bits.
 
 use crate::export::{our_logits, small, write};
-use glasshouse_engine::interchange::huggingface::{Found, export_trained};
-use glasshouse_engine::interchange::import;
+use glasshouse_engine::interchange::huggingface::export_trained;
+use glasshouse_engine::interchange::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::RunConfig;
 use glasshouse_engine::tokenizer::TokenizerFiles;
@@ -257,7 +257,7 @@ fn folders_that_are_not_whole_are_refused_by_what_is_wrong() {
         let error = refusal(folder.path());
         assert!(error.contains(expected), "{expected}: {error}");
     }
-    assert!(refusal(Path::new("/dev/null")).contains("it is no folder"));
+    assert!(refusal(Path::new("/dev/null")).contains("it is no folder and no GGUF file"));
 }
 
 #[test]

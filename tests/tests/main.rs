@@ -11,6 +11,8 @@ mod fixtures;
 mod fixtures_parity;
 mod fusions;
 mod gguf;
+mod gguf_llama_cpp;
+mod gguf_models;
 mod import;
 mod loss_parity;
 mod models_parity;

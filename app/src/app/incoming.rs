@@ -5,7 +5,7 @@ use super::typed_path::TypedPath;
 use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
-use glasshouse_protocol::{Command, ErrorKind};
+use glasshouse_protocol::{Command, ErrorKind, ExportFormat};
 use std::path::{Path, PathBuf};
 
 /// What can be dropped or picked.
@@ -70,11 +70,15 @@ impl App {
                 let to = first.map(PathBuf::from);
                 self.outbox.send(Command::ExportProject { id, to, keep: false });
             }
-            Wish::ExportModel { run } => {
-                let to = first.map(|folder| Path::new(&folder).join(&run));
-                self.outbox.send(Command::ExportModel { run, checkpoint: None, to, keep: false });
+            Wish::ExportModel { run, format } => {
+                // Whoever chose a file's place was asked whether one there is to be replaced; in a folder the run gets one of its own.
+                let to = first.map(|place| match format {
+                    ExportFormat::HuggingFace => Path::new(&place).join(&run),
+                    ExportFormat::Gguf { .. } => PathBuf::from(place),
+                });
+                self.outbox.send(Command::ExportModel { run, checkpoint: None, format, to, keep: false });
             }
-            Wish::ImportModel => {
+            Wish::ImportModel | Wish::ImportModelFile => {
                 if let Some(from) = first.map(PathBuf::from) {
                     self.outbox.send(Command::ImportModel { from, context_length: None });
                 }

@@ -5,6 +5,7 @@ use crate::link::{Answer, Chosen, Wish, expanded};
 use crate::theme::space;
 use crate::widgets::{self, plain, primary, quiet_text};
 use egui::{Key, TextEdit};
+use glasshouse_protocol::ExportFormat;
 use std::path::Path;
 
 /// What is asked for, and the path so far.
@@ -31,10 +32,16 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::ImportProject => ("Path of the project file", "~/letters.glasshouse"),
         Wish::OpenProjectFolder => ("Path of the project's folder", "~/letters"),
         Wish::ExportProject { .. } => ("Path of the file to write", "~/letters.glasshouse"),
-        Wish::ExportModel { .. } => ("Path of the folder to write in", "~/models"),
+        Wish::ExportModel { format: ExportFormat::HuggingFace, .. } => {
+            ("Path of the folder to write in", "~/models")
+        }
+        Wish::ExportModel { format: ExportFormat::Gguf { .. }, .. } => {
+            ("Path of the file to write", "~/model.gguf")
+        }
         Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M"),
         Wish::HandOver { .. } => ("Path of the folder to write in", "~/bundles"),
         Wish::BringBack => ("Path of the bundle", "~/bundles/1-stories-bundle"),
+        Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf"),
         Wish::ExportReport { .. } => ("Path of the page to write", "~/cleaning.html"),
         Wish::Dropped | Wish::Saved => ("Path", ""),
     }
@@ -50,6 +57,7 @@ fn reads(wish: &Wish) -> bool {
             | Wish::OpenProjectFolder
             | Wish::ImportModel
             | Wish::BringBack
+            | Wish::ImportModelFile
     )
 }
 

@@ -14,7 +14,7 @@ pub use runs::{RunsArguments, RunsCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::cpu::MOST_THREADS;
-use glasshouse_engine::protocol::Precision;
+use glasshouse_engine::protocol::{Precision, Quantization};
 use std::path::PathBuf;
 
 /// Where a project is kept unless said otherwise.
@@ -68,9 +68,9 @@ pub enum Command {
     Tokenizer(TokenizerArguments),
     /// List a project's runs; give them titles and tags, delete them
     Runs(RunsArguments),
-    /// Take a pretrained model from a Hugging Face folder into a project
+    /// Take a pretrained model, a Hugging Face folder or a GGUF file, into a project
     Import(ImportArguments),
-    /// Write a trained model as a Hugging Face folder
+    /// Write a trained model as a Hugging Face folder, or as a GGUF file for llama.cpp
     Export(ExportArguments),
     /// Write a bundle with which a run goes on across many GPUs, and what proves that the numbers are the same there
     Handover(HandoverArguments),
@@ -499,8 +499,8 @@ pub struct TokenizerDecodeArguments {
 /// `import`.
 #[derive(Args, Debug)]
 pub struct ImportArguments {
-    /// Folder with config.json, model.safetensors (or its shards) and tokenizer.json
-    #[arg(value_name = "DIR")]
+    /// Folder with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file
+    #[arg(value_name = "DIR|FILE.gguf")]
     pub from: PathBuf,
     /// Project folder; made if there is none
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
@@ -550,12 +550,53 @@ pub struct ExportArguments {
     /// Which model
     #[command(flatten)]
     pub model: ModelArguments,
-    /// Folder to write
-    #[arg(long, value_name = "DIR")]
+    /// Folder to write, or file for GGUF
+    #[arg(long, value_name = "PATH")]
     pub to: PathBuf,
+    /// What to write: a folder for transformers, or a file for llama.cpp
+    #[arg(long, value_name = "FORMAT", default_value = "huggingface")]
+    pub format: FormatName,
+    /// How a GGUF file stores matrices [default: q8_0]
+    #[arg(long, value_name = "TYPE")]
+    pub quantization: Option<QuantizationName>,
     /// Replace an export that is there already
     #[arg(long)]
     pub force: bool,
+}
+
+/// What a model is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    /// A folder that transformers opens
+    Huggingface,
+    /// A file that llama.cpp opens
+    Gguf,
+}
+
+/// How a GGUF file stores matrices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum QuantizationName {
+    /// 32 bits a weight, as trained
+    F32,
+    /// 16 bits a weight
+    F16,
+    /// 8 bits a weight, and a scale for every 32
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 4 bits a weight, and a scale for every 32; the head in 6 bits
+    #[value(name = "q4_0")]
+    Q4_0,
+}
+
+impl From<QuantizationName> for Quantization {
+    fn from(name: QuantizationName) -> Self {
+        match name {
+            QuantizationName::F32 => Self::F32,
+            QuantizationName::F16 => Self::F16,
+            QuantizationName::Q8_0 => Self::Q8_0,
+            QuantizationName::Q4_0 => Self::Q4_0,
+        }
+    }
 }
 
 /// `data`.

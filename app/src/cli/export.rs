@@ -1,11 +1,11 @@
-//! `glasshouse export`: a trained model as a Hugging Face folder.
+//! `glasshouse export`: a trained model as a Hugging Face folder or a GGUF file.
 
-use super::arguments::{ExportArguments, ModelArguments};
+use super::arguments::{ExportArguments, FormatName, ModelArguments};
 use super::driver::drive;
 use super::settings::usage;
 use super::trained;
 use anyhow::Result;
-use glasshouse_engine::protocol::{Command, Event};
+use glasshouse_engine::protocol::{Command, Event, ExportFormat, Quantization};
 use glasshouse_engine::session;
 
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
@@ -15,12 +15,23 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
             "an export cannot take the place of the folder that you are in; name a new one in it with --to",
         ));
     }
+    let format = match (arguments.format, arguments.quantization) {
+        (FormatName::Huggingface, None) => ExportFormat::HuggingFace,
+        (FormatName::Huggingface, Some(_)) => {
+            return Err(usage(
+                "--quantization is for --format gguf; a Hugging Face folder is written in f32",
+            ));
+        }
+        (FormatName::Gguf, name) => {
+            ExportFormat::Gguf { quantization: name.map_or_else(Quantization::default, Quantization::from) }
+        }
+    };
     drive(session::Options::default(), async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
         trained::use_project(engine, project, false).await?;
         let (run, _) = trained::settings_of(engine, run.clone()).await?;
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(arguments.to.clone()));
-        let command = Command::ExportModel { run, checkpoint, to, keep: !arguments.force };
+        let command = Command::ExportModel { run, checkpoint, format, to, keep: !arguments.force };
         let show = |event| {
             match event {
                 Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,
@@ -30,9 +41,12 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         };
         engine.ask(command, show).await
     })?;
-    say!(
-        "open it with transformers: AutoModelForCausalLM.from_pretrained({:?})",
-        arguments.to.display().to_string()
-    )?;
+    let to = arguments.to.display().to_string();
+    match format {
+        ExportFormat::HuggingFace => {
+            say!("open it with transformers: AutoModelForCausalLM.from_pretrained({to:?})")?;
+        }
+        ExportFormat::Gguf { .. } => say!("open it with llama.cpp: llama-cli -m {to:?}")?,
+    }
     Ok(())
 }

@@ -3,6 +3,8 @@
 //!
 //! Natively a picked file travels as its path, and the engine reads it; in a browser its bytes come along.
 
+use glasshouse_protocol::ExportFormat;
+
 /// What a person wants to do with files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
@@ -21,10 +23,12 @@ pub enum Wish {
         /// Its name, for the file's.
         name: String,
     },
-    /// Choose where a run's Hugging Face folder goes.
+    /// Choose where a run's model goes.
     ExportModel {
         /// Which run.
         run: String,
+        /// What it is written as.
+        format: ExportFormat,
     },
     /// Choose a pretrained model's folder, where the platform has folders.
     ImportModel,
@@ -35,6 +39,8 @@ pub enum Wish {
     },
     /// Choose a bundle that was trained with, where the platform has folders.
     BringBack,
+    /// Choose a pretrained model's GGUF file, where the engine reads files by their paths.
+    ImportModelFile,
     /// Choose where the report of a cleaning goes.
     ExportReport {
         /// The project's name, for the file's.
@@ -44,6 +50,14 @@ pub enum Wish {
     Dropped,
     /// A file of ours was saved, or was not.
     Saved,
+}
+
+/// A file name for a run's model in a format; none where that is a folder.
+pub fn model_file(run: &str, format: ExportFormat) -> Option<String> {
+    match format {
+        ExportFormat::HuggingFace => None,
+        ExportFormat::Gguf { quantization } => Some(format!("{run}-{}.gguf", quantization.name())),
+    }
 }
 
 /// A file that was picked.

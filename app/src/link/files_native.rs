@@ -1,7 +1,7 @@
 //! Files natively: the system's dialogs, each awaited in a thread of its own so that the window goes on.
 
 use super::dialogs;
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish};
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, model_file};
 use crate::format::file_name;
 use egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
@@ -53,10 +53,16 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             let dialog = dialog.set_title("Save the report").set_file_name(name);
             one(async move { dialog.save_file().await })
         }
-        Wish::ExportModel { .. } => {
-            let dialog = dialog.set_title("Choose a folder for the model");
-            one(async move { dialog.pick_folder().await })
-        }
+        Wish::ExportModel { run, format } => match model_file(run, *format) {
+            Some(name) => {
+                let dialog = dialog.set_title("Save the model").set_file_name(name);
+                one(async move { dialog.save_file().await })
+            }
+            None => {
+                let dialog = dialog.set_title("Choose a folder for the model");
+                one(async move { dialog.pick_folder().await })
+            }
+        },
         Wish::ImportModel => {
             let dialog = dialog.set_title("Choose a Hugging Face folder");
             one(async move { dialog.pick_folder().await })
@@ -68,6 +74,10 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::BringBack => {
             let dialog = dialog.set_title("Choose a bundle that was trained with");
             one(async move { dialog.pick_folder().await })
+        }
+        Wish::ImportModelFile => {
+            let dialog = dialog.set_title("Choose a GGUF file").add_filter("GGUF", &["gguf"]);
+            one(async move { dialog.pick_file().await })
         }
         Wish::Dropped | Wish::Saved => return,
     };

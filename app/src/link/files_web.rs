@@ -29,8 +29,13 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }
-        Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel | Wish::Dropped | Wish::Saved => return,
-        Wish::BringBack => return,
+        Wish::AddFolder
+        | Wish::OpenProjectFolder
+        | Wish::ImportModel
+        | Wish::ImportModelFile
+        | Wish::BringBack
+        | Wish::Dropped
+        | Wish::Saved => return,
     };
     let (context, answers) = (context.clone(), answers.clone());
     let picking = boot().pick_files(&accept, several);

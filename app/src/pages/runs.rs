@@ -2,6 +2,7 @@
 
 mod compare;
 mod details;
+mod export;
 mod list;
 mod text;
 
@@ -75,6 +76,7 @@ impl RunsPage {
                 [one] => self.details.ui(ui, context, one),
                 several => self.compare.ui(ui, context, several),
             }
+            export::ask_ui(ui, context);
         });
     }
 }

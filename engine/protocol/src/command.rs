@@ -6,6 +6,50 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// What a model is written as for other programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum ExportFormat {
+    /// A folder that `transformers` opens, in f32.
+    #[default]
+    HuggingFace,
+    /// A file that llama.cpp opens.
+    Gguf {
+        /// How its matrices are stored.
+        quantization: Quantization,
+    },
+}
+
+/// How the matrices of a GGUF file are stored; norms and biases stay in f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantization {
+    /// 32 bits a weight: as trained.
+    F32,
+    /// 16 bits a weight.
+    F16,
+    /// 8 bits a weight, and a scale for every 32.
+    #[default]
+    Q8_0,
+    /// 4 bits a weight, and a scale for every 32; the head in 6 bits.
+    Q4_0,
+}
+
+impl Quantization {
+    /// All, the largest first.
+    pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Q8_0, Self::Q4_0];
+
+    /// As it is written in commands and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+            Self::Q4_0 => "q4_0",
+        }
+    }
+}
+
 /// A request to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -441,23 +485,26 @@ pub enum Command {
         /// The checkpoint's file name.
         checkpoint: String,
     },
-    /// Writes a run as a Hugging Face folder, packed as one zip in the browser. Answered by `Exported`.
+    /// Writes a run for other programs; a Hugging Face folder is packed as one zip in the browser. Answered by `Exported`.
     ExportModel {
         /// The run's name.
         run: String,
         /// `best`, `latest`, or a checkpoint's file; `None` takes the best.
         #[serde(default)]
         checkpoint: Option<String>,
-        /// Folder to write, natively.
+        /// What to write.
+        #[serde(default)]
+        format: ExportFormat,
+        /// Folder or file to write, natively.
         to: Option<PathBuf>,
-        /// Refuse to take the place of a folder that is there.
+        /// Refuse to take the place of what is there.
         #[serde(default)]
         keep: bool,
     },
-    /// Takes a pretrained model from a Hugging Face folder into the project as a run without steps. Answered by `ModelImported`, with
-    /// `ImportProgress` on the way.
+    /// Takes a pretrained model, a Hugging Face folder or a GGUF file, into the project as a run without steps. Answered by
+    /// `ModelImported`, with `ImportProgress` on the way.
     ImportModel {
-        /// The folder, natively.
+        /// The folder or file, natively.
         from: PathBuf,
         /// Context length to shorten the model's to.
         #[serde(default)]

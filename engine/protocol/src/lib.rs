@@ -22,7 +22,7 @@ pub mod summary;
 pub mod train_event;
 
 pub use bench::BenchReport;
-pub use command::{Command, Launch, VocabularyOrder, WeightSource};
+pub use command::{Command, ExportFormat, Launch, Quantization, VocabularyOrder, WeightSource};
 pub use config::{
     DataConfig, Decay, END_OF_TEXT, GenerateConfig, OptimizerKind, Precision, RunConfig, Start,
     TokenizerConfig, TokenizerKind, TrainConfig, Trainable,

@@ -1,6 +1,6 @@
 //! An imported model in a project: a run without steps, whose first checkpoint is the model.
 
-use super::huggingface::Found;
+use super::Found;
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use crate::data::prepare;
 use crate::error::{Error, Result};

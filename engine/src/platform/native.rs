@@ -30,8 +30,12 @@ pub fn map(path: &Path) -> Result<Mapping> {
         return Ok(Mapping(None));
     }
     // SAFETY: the mapping is read only. Token shards are written once under a temporary name and never changed after
-    // their folder got its final one, so no process of ours alters the bytes while they are borrowed.
-    #[allow(unsafe_code, reason = "memory maps have no safe interface; shards are immutable once named")]
+    // their folder got its final one, and a model that is imported gets its place by a rename where we write one, so no process
+    // of ours alters the bytes while they are borrowed.
+    #[allow(
+        unsafe_code,
+        reason = "memory maps have no safe interface; what is mapped is immutable once named"
+    )]
     let mapping = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::io(path))?;
     Ok(Mapping(Some(mapping)))
 }

@@ -2,12 +2,12 @@
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::interchange::{huggingface, import_in_turns};
+use crate::interchange::{Found, gguf, huggingface, import_in_turns};
 use crate::metrics;
-use crate::platform::Turns;
+use crate::platform::{Turns, files};
 use crate::project::{Run, Trained, archive};
-use crate::protocol::Event;
-use crate::storage::Staging;
+use crate::protocol::{Event, ExportFormat};
+use crate::storage::{self, Staging};
 use std::path::{Path, PathBuf};
 
 impl Session {
@@ -85,31 +85,56 @@ impl Session {
         id: u64,
         name: &str,
         checkpoint: &str,
+        format: ExportFormat,
         to: Option<PathBuf>,
         keep: bool,
     ) -> Result<()> {
         let run = self.run_named(name)?;
-        let place = format!("{}-huggingface", run.name());
-        // A folder of its own that is gone again once it is packed.
-        let staging = if to.is_some() { None } else { Some(Staging::inside(run.folder())?) };
+        let place = match format {
+            ExportFormat::HuggingFace => format!("{}-huggingface", run.name()),
+            ExportFormat::Gguf { quantization } => format!("{}-{}.gguf", run.name(), quantization.name()),
+        };
+        let replace = to.is_none() || !keep;
+        let (path, staging) = match to {
+            Some(to) => (to, None),
+            None => {
+                // A folder of its own that is gone again once what is in it is packed.
+                let staging = Staging::inside(run.folder())?;
+                (staging.path().join("model"), Some(staging))
+            }
+        };
         let model = Trained::load(run, checkpoint)?;
         for notice in &model.notices {
             self.outlet.notice(notice);
         }
         let turns = Turns::new();
         turns.give().await;
-        if let Some(staging) = staging {
-            let folder = staging.path().join("model");
-            huggingface::export_trained_in_turns(&model, &folder, true, &turns).await?;
-            let (packed, _) = archive::pack_folder(&folder, &turns).await?;
-            let event = Event::Exported { name: format!("{place}.zip"), path: None, files: Vec::new() };
-            self.outlet.answer_with(id, event, vec![packed]);
-        } else if let Some(folder) = to {
-            let files = huggingface::export_trained_in_turns(&model, &folder, !keep, &turns).await?;
-            let files = files.iter().map(|file| file.display().to_string()).collect();
-            let path = Some(folder.display().to_string());
+        let written = match format {
+            ExportFormat::HuggingFace => {
+                huggingface::export_trained_in_turns(&model, &path, replace, &turns).await?
+            }
+            ExportFormat::Gguf { quantization } => {
+                let exported =
+                    gguf::export_trained_in_turns(&model, quantization, &path, replace, &turns).await?;
+                for notice in &exported.notices {
+                    self.outlet.notice(notice);
+                }
+                vec![path.clone()]
+            }
+        };
+        if staging.is_none() {
+            let files = written.iter().map(|file| file.display().to_string()).collect();
+            let path = Some(path.display().to_string());
             self.outlet.answer(id, Event::Exported { name: place, path, files });
+            return Ok(());
         }
+        let (name, bytes) = match format {
+            ExportFormat::HuggingFace => {
+                (format!("{place}.zip"), archive::pack_folder(&path, &turns).await?.0)
+            }
+            ExportFormat::Gguf { .. } => (place, storage::read(&path)?),
+        };
+        self.outlet.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![bytes]);
         Ok(())
     }
 
@@ -120,11 +145,13 @@ impl Session {
         context_length: Option<usize>,
     ) -> Result<()> {
         let project = self.opened()?.project.clone();
-        let found = huggingface::Found::look(from, context_length)?;
+        let found = Found::look(from, context_length)?;
         for notice in &found.notices {
             self.outlet.notice(notice);
         }
-        let name = from.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        // A file is called by its name without the ending; a folder may have a point in its own.
+        let name = if files::is_dir(from) { from.file_name() } else { from.file_stem() };
+        let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let total = found.bytes;
         let mut progress = |done| self.outlet.answer(id, Event::ImportProgress { done, total });
         progress(0);

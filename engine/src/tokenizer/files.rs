@@ -34,6 +34,19 @@ impl From<Tokenizer> for TokenizerFiles {
 }
 
 impl TokenizerFiles {
+    /// Of a `tokenizer.json` and settings in memory.
+    ///
+    /// # Errors
+    /// A sentence says what is wrong with the former.
+    pub fn of_json(
+        json: &Value,
+        settings: Map<String, Value>,
+        chat_template: Option<String>,
+    ) -> std::result::Result<Self, String> {
+        let tokenizer = Tokenizer::read(json.to_string().as_bytes())?.ending_as(&settings);
+        Ok(Self { tokenizer, settings, chat_template })
+    }
+
     /// Reads a folder's.
     ///
     /// # Errors

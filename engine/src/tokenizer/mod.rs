@@ -15,13 +15,13 @@
 //! Special tokens come after the vocabulary, `<|endoftext|>` first among them. Byte and character vocabularies hold it
 //! only where the text has several documents, so that a single text gets nanoGPT's ids (65 for tinyshakespeare).
 
-mod bytes;
+pub(crate) mod bytes;
 pub mod cut;
 mod files;
 mod inspect;
 mod lattice;
 mod merges;
-mod shape;
+pub(crate) mod shape;
 pub mod stream;
 pub mod train;
 mod unigram;
@@ -97,11 +97,16 @@ impl Tokenizer {
             return Err(Error::bad_file(path, format!("{size} bytes is too long for a tokenizer.json")));
         }
         let bytes = platform::files::read(path).map_err(Error::io(path))?;
-        let mut tokenizer = Self::read(&bytes).map_err(|reason| Error::bad_file(path, reason))?;
+        let tokenizer = Self::read(&bytes).map_err(|reason| Error::bad_file(path, reason))?;
         let settings = files::settings_in(path.parent().unwrap_or(Path::new("")))?;
-        let end = files::token_of(&settings, "eos_token").and_then(|token| tokenizer.id(token));
-        tokenizer.end_of_text = end.or(tokenizer.end_of_text);
-        Ok(tokenizer)
+        Ok(tokenizer.ending_as(&settings))
+    }
+
+    /// With the token that ends a text by these settings, where they name one.
+    fn ending_as(mut self, settings: &serde_json::Map<String, serde_json::Value>) -> Self {
+        let end = files::token_of(settings, "eos_token").and_then(|token| self.id(token));
+        self.end_of_text = end.or(self.end_of_text);
+        self
     }
 
     /// The same from memory.
@@ -255,6 +260,11 @@ impl Tokenizer {
     /// The id of `<|endoftext|>`, where the vocabulary holds it.
     pub fn end_of_text(&self) -> Option<u32> {
         self.end_of_text
+    }
+
+    /// What the tokenizer puts before every text, as the model that it came with expects.
+    pub fn begins(&self) -> &[u32] {
+        &self.begins
     }
 
     /// A token's string as `tokenizer.json` spells it (`Ġthe` for " the" in byte-level vocabularies).

@@ -46,7 +46,7 @@ pub(super) fn assemble(
     })
 }
 
-pub(super) fn byte_level(use_regex: bool) -> Value {
+pub(crate) fn byte_level(use_regex: bool) -> Value {
     json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": use_regex })
 }
 
@@ -57,7 +57,7 @@ pub(super) fn bounded_byte_level() -> Value {
     json!({ "type": "Sequence", "pretokenizers": [split, byte_level(false)] })
 }
 
-pub(super) fn fuse() -> Value {
+pub(crate) fn fuse() -> Value {
     json!({ "type": "Fuse" })
 }
 
@@ -67,7 +67,7 @@ pub(super) fn word_piece_decoder() -> Value {
     json!({ "type": "Sequence", "decoders": [replace, byte_level(true)] })
 }
 
-pub(super) fn bpe_model(vocabulary: &Value, merges: &Value) -> Value {
+pub(crate) fn bpe_model(vocabulary: &Value, merges: &Value) -> Value {
     json!({
         "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
         "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,

@@ -2,14 +2,13 @@
 
 use super::super::{Context, PageName};
 use crate::format;
-use crate::link::Wish;
 use crate::pages::parts::called;
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, Launch, RunConfig, RunState, RunSummary, Start, TrainEvent,
+    Command, ErrorKind, ErrorReport, ExportFormat, Launch, RunConfig, RunState, RunSummary, Start, TrainEvent,
     TrainingState,
 };
 
@@ -136,10 +135,10 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             *context.go = Some(PageName::Train);
         }
         if widgets::plain(ui, icons::ICON_DOWNLOAD, "Export model")
-            .on_hover_text("As a Hugging Face folder, which other programs read")
+            .on_hover_text("As a Hugging Face folder or a GGUF file, which other programs read")
             .clicked()
         {
-            context.asks.wish = Some(Wish::ExportModel { run: run.name.clone() });
+            context.asks.export = Some((run.name.clone(), ExportFormat::default()));
         }
         // The settings of an imported model are no run's yet.
         let known = context.state.runs.histories.get(&run.name).filter(|_| run.state != RunState::Imported);

@@ -84,6 +84,15 @@ pub(super) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
     {
         context.asks.wish = Some(Wish::BringBack);
     }
+    let import_file = |ui: &mut Ui| widgets::quiet(ui, icons::ICON_UPLOAD_FILE, "Import a GGUF file");
+    if FOLDERS
+        && ui
+            .add_enabled(idle, import_file)
+            .on_hover_text("A model for llama.cpp: GPT-2, Llama, SmolLM2, Qwen2 or Qwen3, quantised or not")
+            .clicked()
+    {
+        context.asks.wish = Some(Wish::ImportModelFile);
+    }
 }
 
 impl List {

@@ -1,5 +1,6 @@
 //! Metadata: values by key.
 
+use super::array::Array;
 use super::cursor::Reading;
 use super::value::Value;
 use super::{ALIGNMENT, ALIGNMENT_KEY};
@@ -48,6 +49,57 @@ impl<'file> Metadata<'file> {
     /// All keys with their values.
     pub fn entries(&self) -> &[(Cow<'file, str>, Value<'file>)] {
         &self.entries
+    }
+
+    /// The whole number under a key, of any width and not negative; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there; a sentence says so, as of the following.
+    pub fn count(&self, key: &str) -> Result<Option<u64>, String> {
+        self.of_kind(key, "a whole number from 0 on", Value::to_count)
+    }
+
+    /// The number with a fraction under a key; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn float(&self, key: &str) -> Result<Option<f64>, String> {
+        self.of_kind(key, "a floating-point number", Value::to_float)
+    }
+
+    /// Whether the key says true; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>, String> {
+        self.of_kind(key, "true or false", Value::to_bool)
+    }
+
+    /// The text under a key; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn text(&self, key: &str) -> Result<Option<&str>, String> {
+        self.of_kind(key, "a string", Value::as_str)
+    }
+
+    /// The array under a key; `None` without the key.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn array(&self, key: &str) -> Result<Option<&Array<'file>>, String> {
+        self.of_kind(key, "an array", Value::as_array)
+    }
+
+    fn of_kind<'value, T>(
+        &'value self,
+        key: &str,
+        wanted: &str,
+        to: impl FnOnce(&'value Value<'file>) -> Option<T>,
+    ) -> Result<Option<T>, String> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let other = || format!("metadata {key}: {wanted} is expected, and its kind is {:?}", value.kind());
+        to(value).map(Some).ok_or_else(other)
     }
 
     /// What tensors are aligned to.

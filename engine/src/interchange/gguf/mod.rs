@@ -1,8 +1,5 @@
 //! GGUF, the file format of llama.cpp: metadata by key and tensors by name, whose weights may be quantised in blocks.
 //!
-//! This is the container alone. What its keys and tensors mean for a model, and that one may lie in several files (`split.count`), is
-//! the business of whoever reads or writes one.
-//!
 //! A file is, all little endian ([`docs/gguf.md`](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md)):
 //!
 //! ```text
@@ -17,17 +14,24 @@
 //!   are borrowed, tensors are slices. Every count, size and offset is compared with the bytes that there are before it is used.
 //! * [`Tensor::dequantise`] turns a range of rows into floats in the caller's memory.
 //! * [`Writer`] takes what the file will hold, writes its head, and then quantises and writes the tensors as they are brought.
+//! * `look` finds a model in a file, and [`export`] writes one: `architectures` has a file for each that llama.cpp and we both know, with
+//!   its keys and tensors both ways, and `vocabulary` its tokenizers.
 //!
 //! Shapes are ours here: the slowest dimension first, so that a matrix is [rows, columns] and a row lies in one piece.
 
+mod architectures;
 mod array;
 mod cursor;
 mod dequantise;
+mod export;
+mod facts;
+mod import;
 mod metadata;
 mod quantise;
 mod read;
 mod tensor;
 mod value;
+mod vocabulary;
 mod write;
 
 #[cfg(test)]
@@ -35,11 +39,15 @@ mod tests;
 
 pub use array::{Array, Item};
 pub use dequantise::dequantise;
+pub(crate) use export::export_trained_in_turns;
+pub use export::{Export, Exported, export, export_trained};
+pub(super) use import::{is_gguf, look};
 pub use metadata::Metadata;
 pub use quantise::quantise;
 pub use read::{Gguf, Tensor};
 pub use tensor::{GgmlType, TensorInfo};
 pub use value::{Kind, Value};
+pub use vocabulary::tokenizer;
 pub use write::{Writer, size};
 
 /// What a file begins with.

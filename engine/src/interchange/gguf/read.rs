@@ -1,6 +1,5 @@
 //! Reading: the head of a file, and tensors as slices of it.
 
-use super::array::Array;
 use super::cursor::{Cursor, Reading};
 use super::metadata::Metadata;
 use super::tensor::{GgmlType, TensorInfo};
@@ -108,57 +107,6 @@ impl<'file> Gguf<'file> {
     /// The tensor with a name.
     pub fn tensor(&self, name: &str) -> Option<&Tensor<'file>> {
         self.places.get(name).and_then(|at| self.tensors.get(*at))
-    }
-
-    /// The whole number under a key, of any width and not negative; `None` without the key.
-    ///
-    /// # Errors
-    /// Something else stands there.
-    pub fn count(&self, key: &str) -> Result<Option<u64>> {
-        self.of_kind(key, "a whole number from 0 on", Value::to_count)
-    }
-
-    /// The number with a fraction under a key; `None` without the key.
-    ///
-    /// # Errors
-    /// Something else stands there.
-    pub fn float(&self, key: &str) -> Result<Option<f64>> {
-        self.of_kind(key, "a floating-point number", Value::to_float)
-    }
-
-    /// Whether the key says true; `None` without the key.
-    ///
-    /// # Errors
-    /// Something else stands there.
-    pub fn flag(&self, key: &str) -> Result<Option<bool>> {
-        self.of_kind(key, "true or false", Value::to_bool)
-    }
-
-    /// The text under a key; `None` without the key.
-    ///
-    /// # Errors
-    /// Something else stands there.
-    pub fn text(&self, key: &str) -> Result<Option<&str>> {
-        self.of_kind(key, "a string", Value::as_str)
-    }
-
-    /// The array under a key; `None` without the key.
-    ///
-    /// # Errors
-    /// Something else stands there.
-    pub fn array(&self, key: &str) -> Result<Option<&Array<'file>>> {
-        self.of_kind(key, "an array", Value::as_array)
-    }
-
-    fn of_kind<'value, T>(
-        &'value self,
-        key: &str,
-        wanted: &str,
-        to: impl FnOnce(&'value Value<'file>) -> Option<T>,
-    ) -> Result<Option<T>> {
-        let Some(value) = self.metadata.get(key) else { return Ok(None) };
-        let other = || format!("metadata {key}: {wanted} is expected, and its kind is {:?}", value.kind());
-        to(value).map(Some).ok_or_else(|| Error::bad_file(&self.path, other()))
     }
 }
 

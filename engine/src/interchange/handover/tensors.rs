@@ -1,6 +1,7 @@
 //! Weights and moments of a run by the names and in the shapes of a class of `transformers`.
 
-use super::super::huggingface::{Family, Folder, Parameters, Tensor, write_tensors};
+use super::super::huggingface::{Family, Folder, write_tensors};
+use super::super::tensors::{Parameters, Tensor};
 use super::{FIRST, SECOND};
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
@@ -110,7 +111,7 @@ impl Places {
                 )));
             }
             let mut odd = 0;
-            files.read(stored, |first, entries| {
+            files.read(stored, &mut |first, entries| {
                 odd += entries.iter().filter(|entry| !entry.is_finite()).count();
                 tensor.scatter(&self.parameters, &mut arena, first, entries)
             })?;

@@ -2,6 +2,7 @@
 //! and checked; tensors are read where they lie, some rows at a time, so that no more than the wanted floats are ever in memory.
 
 use crate::error::{Error, Result};
+use crate::interchange::found::Put;
 use crate::platform::files::{self, File};
 use crate::storage;
 use half::slice::HalfFloatSliceExt;
@@ -176,7 +177,7 @@ impl Folder {
     ///
     /// # Errors
     /// The file cannot be read, or an error of `put`.
-    pub fn read(&self, tensor: &Stored, mut put: impl FnMut(usize, &[f32]) -> Result<()>) -> Result<()> {
+    pub fn read(&self, tensor: &Stored, put: &mut Put<'_>) -> Result<()> {
         let path = &self.files[tensor.file];
         let format = Format::of(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;
         let mut file = File::open(path).map_err(Error::io(path))?;

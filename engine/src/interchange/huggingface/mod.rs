@@ -10,26 +10,25 @@ mod families;
 mod fields;
 mod folder;
 mod import;
-mod tensors;
 
 pub use card::CardFacts;
 pub use families::{FAMILIES, Family};
-pub use import::Found;
+pub(super) use folder::Folder;
+pub(super) use import::look;
 
+use super::tensors::{Parameters, Tensor};
 use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once, files};
 use crate::project::{Trained, parameters_of};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
-pub(super) use folder::Folder;
 use glasshouse_protocol::{RunConfig, RunState};
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-pub(super) use tensors::{Parameters, Tensor};
 
 /// What an export needs.
 #[derive(Debug)]

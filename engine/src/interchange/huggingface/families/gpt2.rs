@@ -1,9 +1,9 @@
 //! GPT-2 (Radford et al. 2019): LayerNorm, learned positions, a plain MLP, biases everywhere. Linear layers are stored [in, out].
 
 use super::super::fields::{Fields, activation_word, shortest};
-use super::super::tensors::{BiasRule::Always, Table};
 use super::{Family, object};
 use crate::error::Result;
+use crate::interchange::tensors::{BiasRule::Always, Table};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, presets};
 use serde_json::{Map, Value, json};

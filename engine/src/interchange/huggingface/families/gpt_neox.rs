@@ -2,12 +2,12 @@
 //! MLP side by side. Queries, keys and values are stored head by head.
 
 use super::super::fields::{Fields, activation_word, rope_fields, shortest};
-use super::super::tensors::{
+use super::{Family, object, rotary_order};
+use crate::error::Result;
+use crate::interchange::tensors::{
     BiasRule::{Always, AsOurs},
     Rows, Table,
 };
-use super::{Family, object, rotary_order};
-use crate::error::Result;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, Rope, presets};
 use serde_json::{Map, Value, json};

@@ -1,9 +1,9 @@
 //! Llama 2 and 3 (Touvron et al. 2023): RMSNorm, rotary positions, gated MLP, grouped queries. Other families share its tensors.
 
 use super::super::fields::{Fields, gate_word, rope_fields, shortest};
-use super::super::tensors::{BiasRule::AsOurs, Rows, Table};
 use super::{Family, object};
 use crate::error::Result;
+use crate::interchange::tensors::{BiasRule::AsOurs, Rows, Table};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, Position, presets};
 use serde_json::{Map, Value, json};

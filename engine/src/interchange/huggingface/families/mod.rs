@@ -12,10 +12,10 @@ mod qwen3;
 mod smollm3;
 
 use super::fields::Fields;
-use super::tensors::{Parameters, Rows, Table, Tensor};
-use crate::checkpoint::settings_of;
 use crate::error::{Error, Result};
-use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position, Rope};
+use crate::interchange;
+use crate::interchange::tensors::{Parameters, Table, Tensor};
+use glasshouse_protocol::{Bias, ModelConfig, Rope};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -96,27 +96,7 @@ impl Family {
             // A number that its formulas do not have: a width that the heads do not divide, say.
             return Ok(vec!["model of these sizes".to_owned()]);
         };
-        let (ours, theirs) = (self.comparable(model), self.comparable(&theirs));
-        let (ours, theirs) = (settings_of(&ours), settings_of(&theirs));
-        let differ = |(name, value): &(&String, &String)| theirs.get(*name) != Some(value);
-        Ok(ours.iter().filter(differ).map(|(name, value)| format!("{name} = {value}")).collect())
-    }
-
-    /// The model as far as it decides what weights compute, with the biases that the class has.
-    fn comparable(&self, model: &ModelConfig) -> ModelConfig {
-        let mut model = model.clone();
-        let (bias, norm_bias) = (self.padded_biases)(model.bias);
-        (model.bias, model.norm.bias) = (bias, model.norm.bias || norm_bias);
-        if model.mlp.gate != Gate::None {
-            model.mlp.activation = Activation::default();
-        }
-        if let Position::Rope(rope) = &mut model.position
-            && rope.skip_every > model.layers
-        {
-            rope.skip_every = 0;
-        }
-        model.sliding_window = model.sliding_window.filter(|window| *window < model.context_length);
-        model
+        Ok(interchange::lacks(model, &theirs, self.padded_biases))
     }
 
     /// The settings of a `config.json`.
@@ -161,21 +141,11 @@ fn rotary_order(rope: Rope, head_size: usize) -> Vec<usize> {
     turning.chain(lows.skip(pairs)).chain(highs.skip(pairs)).collect()
 }
 
-/// Rows of `heads` heads from row `first` of ours on, each in that order of channels.
-fn heads_in_order(first: usize, heads: usize, order: &[usize]) -> Rows {
-    let size = order.len();
-    if order.iter().copied().eq(0..size) {
-        return Rows::Range(first..first + heads * size);
-    }
-    let rows = (0..heads).flat_map(|head| order.iter().map(move |at| first + head * size + at));
-    Rows::Listed(rows.collect())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::tensors::tests::covers;
     use super::*;
-    use glasshouse_protocol::{Residual, RopeScaling};
+    use crate::interchange::tensors::tests::covers;
+    use glasshouse_protocol::{Position, Residual, RopeScaling};
     use serde_json::json;
 
     /// A small `config.json` of each family, with what makes it its own.

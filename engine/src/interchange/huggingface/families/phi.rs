@@ -2,9 +2,9 @@
 //! one norm, biases everywhere, the head included.
 
 use super::super::fields::{Fields, activation_word, rope_fields, shortest};
-use super::super::tensors::{BiasRule::Always, Rows, Table};
-use super::{Family, heads_in_order, object, rotary_order};
+use super::{Family, object, rotary_order};
 use crate::error::Result;
+use crate::interchange::tensors::{BiasRule::Always, Rows, Table};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, Rope, presets};
 use serde_json::{Map, Value, json};
@@ -83,8 +83,8 @@ fn tensors(model: &ModelConfig, table: &mut Table<'_>) {
         _ => rotary_order(Rope::of_base(10_000.0), model.head_size),
     };
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
-    let query_rows = heads_in_order(0, model.heads, &order);
-    let key_rows = heads_in_order(queries, model.kv_heads, &order);
+    let query_rows = Rows::of_heads(0, model.heads, &order);
+    let key_rows = Rows::of_heads(queries, model.kv_heads, &order);
     table.whole("model.embed_tokens.weight", "embedding.tokens");
     for block in 0..model.layers {
         let (ours, theirs) = (format!("blocks.{block}"), format!("model.layers.{block}"));

@@ -1,4 +1,5 @@
-//! How a family's tensors lie in our parameters: one table, which an export reads one way and an import the other.
+//! How the tensors of a family (a class of `transformers`, an architecture of GGUF) lie in our parameters: one table, which an export
+//! reads one way and an import the other.
 
 use crate::error::{Error, Result};
 use crate::graph::{Parameter, ParameterId};
@@ -46,6 +47,16 @@ impl Rows {
             Self::Range(range) => range.start + index,
             Self::Listed(rows) => rows[index],
         }
+    }
+
+    /// Those of `heads` heads from row `first` of ours on, each in an order of its channels.
+    pub fn of_heads(first: usize, heads: usize, order: &[usize]) -> Self {
+        let size = order.len();
+        if order.iter().copied().eq(0..size) {
+            return Self::Range(first..first + heads * size);
+        }
+        let rows = (0..heads).flat_map(|head| order.iter().map(move |at| first + head * size + at));
+        Self::Listed(rows.collect())
     }
 }
 
@@ -218,7 +229,7 @@ impl Tensor {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::interchange) mod tests {
     use super::*;
 
     /// Tensors cover every float of every parameter, each once.

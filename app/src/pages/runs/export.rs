@@ -1,0 +1,69 @@
+//! What a model is written as for other programs.
+
+use crate::link::{FOLDERS, Wish};
+use crate::pages::Context;
+use crate::theme::space;
+use crate::widgets::{self, plain, primary};
+use egui::{Key, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{ExportFormat, Quantization};
+
+/// The step between "Export model" and the choice of a place, while it is asked for.
+pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
+    let Some((run, mut format)) = context.asks.export.take() else { return };
+    let (mut chosen, mut closed) = (false, false);
+    let shown = widgets::dialog(ui.ctx(), "export").show(ui.ctx(), |ui| {
+        ui.set_width((ui.ctx().content_rect().width() - 64.0).min(440.0));
+        widgets::section(ui, &format!("Export {run}"));
+        ui.add_space(space::TIGHT);
+        format_ui(ui, &mut format);
+        ui.add_space(space::SMALL);
+        ui.horizontal_wrapped(|ui| {
+            let text = if FOLDERS { "Choose a place" } else { "Download" };
+            let button = primary(ui, icons::ICON_DOWNLOAD, text);
+            if ui.memory(|memory| memory.focused().is_none()) {
+                button.request_focus();
+            }
+            chosen = button.clicked();
+            closed = plain(ui, None, "Cancel").clicked();
+        });
+    });
+    if chosen {
+        context.asks.wish = Some(Wish::ExportModel { run, format });
+    } else if !closed && !shown.should_close() && !ui.input(|input| input.key_pressed(Key::Escape)) {
+        context.asks.export = Some((run, format));
+    }
+}
+
+fn format_ui(ui: &mut Ui, format: &mut ExportFormat) {
+    let mut quantization = match *format {
+        ExportFormat::HuggingFace => Quantization::default(),
+        ExportFormat::Gguf { quantization } => quantization,
+    };
+    let choices = [
+        (ExportFormat::HuggingFace, "Hugging Face folder"),
+        (ExportFormat::Gguf { quantization }, "GGUF file"),
+    ];
+    widgets::segmented(ui, format, &choices);
+    ui.add_space(space::TIGHT);
+    match format {
+        ExportFormat::HuggingFace => {
+            widgets::quiet_text(ui, "For transformers, in 32 bits a weight, with a model card.");
+        }
+        ExportFormat::Gguf { quantization: stored } => {
+            widgets::segmented(ui, &mut quantization, &Quantization::ALL.map(|each| (each, each.name())));
+            widgets::quiet_text(ui, format!("For llama.cpp, in {}.", bits(quantization)));
+            *stored = quantization;
+        }
+    }
+}
+
+/// What a weight takes.
+fn bits(quantization: Quantization) -> &'static str {
+    match quantization {
+        Quantization::F32 => "32 bits a weight, as trained",
+        Quantization::F16 => "16 bits a weight",
+        Quantization::Q8_0 => "8.5 bits a weight: hardly another model",
+        Quantization::Q4_0 => "4.5 bits a weight: the smallest, and the least exact",
+    }
+}

@@ -1,0 +1,183 @@
+//! Models as GGUF files by the command line, by a session's commands and by the window.
+
+use crate::front_ends::{error_of, folder, play, succeed, use_project};
+use crate::support::{self, forget, full, sent, window};
+use egui::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use glasshouse::app::App;
+use glasshouse::link::{Answer, Chosen, Wish};
+use glasshouse::pages::PageName;
+use glasshouse_engine::session;
+use glasshouse_protocol::{Command, Event, ExportFormat, Parcel, Quantization, Report, Request};
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+const RUN: &str = "1-nanogpt-cpu";
+
+/// The file that a browser's page would be given.
+fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<u8>) {
+    let (requests, inbox) = async_channel::unbounded();
+    let send = |id, command| requests.try_send(Parcel::plain(Request { id, command })).unwrap();
+    send(1, use_project(project.to_owned(), false));
+    send(2, Command::ExportModel { run: RUN.to_owned(), checkpoint: None, format, to: None, keep: false });
+    requests.close();
+    let heard = Rc::new(RefCell::new(None));
+    let ear = heard.clone();
+    let tell = move |parcel: Parcel<Report>| match parcel.body.event {
+        Event::Exported { name, path, .. } => {
+            assert_eq!(path, None);
+            *ear.borrow_mut() = parcel.bytes.into_iter().next().map(|bytes| (name, bytes));
+        }
+        Event::Failed { error } => panic!("{}", error.message),
+        _ => {}
+    };
+    let options =
+        session::Options { shelf: shelf.to_owned(), device: "cpu".to_owned(), ..Default::default() };
+    pollster::block_on(session::run(options, inbox, tell));
+    heard.take().unwrap()
+}
+
+#[test]
+fn a_model_goes_out_as_gguf_and_comes_in_again() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    let write = |project: &str| {
+        let write = ["generate", "--project", project, "--prompt", "The", "--temperature", "0"];
+        succeed(folder, &[&write[..], &["--max-tokens", "8"]].concat())
+    };
+    let mut sizes = Vec::new();
+    for quantization in ["f32", "f16", "q8_0", "q4_0"] {
+        let file = format!("{quantization}.gguf");
+        let export = ["export", "--project", "first", "--format", "gguf", "--to", &file];
+        let said = succeed(folder, &[&export[..], &["--quantization", quantization]].concat());
+        assert!(said.starts_with(&format!("{file}\nopen it with llama.cpp: ")), "{said}");
+        let project = format!("from-{quantization}");
+        let said = succeed(folder, &["import", &file, "--project", &project]);
+        assert!(said.starts_with(&format!("1-{quantization}: GPT2LMHeadModel, ")), "{said}");
+        assert!(succeed(folder, &["runs", "--project", &project]).contains("imported"));
+        sizes.push(std::fs::metadata(folder.join(&file)).unwrap().len());
+    }
+    assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
+
+    // What went out once more is the same, whatever it is called.
+    let once_more =
+        ["export", "--project", "from-f32", "--format", "gguf", "--quantization", "f32", "--to", "f32"];
+    succeed(folder, &once_more);
+    let [one, other] = ["f32", "f32.gguf"].map(|name| std::fs::read(folder.join(name)).unwrap());
+    let weights = sizes[0] as usize / 2;
+    assert!(one[one.len() - weights..] == other[other.len() - weights..]);
+    assert!(succeed(folder, &["import", "f32", "--project", "again"]).starts_with("1-f32: "));
+    assert_eq!(write("again"), write("from-f32"));
+
+    // Nothing is replaced without being told to, and nothing half written stays.
+    let again = ["export", "--project", "first", "--format", "gguf", "--to", "f32.gguf"];
+    let error = error_of(folder, &again);
+    assert!(error.contains("f32.gguf: is there already; --force replaces it"), "{error}");
+    assert_eq!(std::fs::metadata(folder.join("f32.gguf")).unwrap().len(), sizes[0]);
+    succeed(folder, &[&again[..], &["--force"]].concat());
+    assert_eq!(
+        std::fs::metadata(folder.join("f32.gguf")).unwrap().len(),
+        sizes[2],
+        "q8_0 where nothing is said"
+    );
+    let misused = ["export", "--project", "first", "--to", "x", "--quantization", "f16"];
+    let error = error_of(folder, &misused);
+    assert!(error.contains("--quantization is for --format gguf"), "{error}");
+
+    // A session's file for a page, and one that it was told the place of.
+    let format = ExportFormat::Gguf { quantization: Quantization::Q8_0 };
+    let (name, bytes) = download(folder, &folder.join("first"), format);
+    assert_eq!(name, format!("{RUN}-q8_0.gguf"));
+    assert!(bytes == std::fs::read(folder.join("f32.gguf")).unwrap());
+    let to = Some(folder.join("sent.gguf"));
+    let run = RUN.to_owned();
+    let heard = play(
+        folder,
+        vec![
+            use_project(folder.join("first"), false),
+            Command::ExportModel { run, checkpoint: None, format, to, keep: true },
+        ],
+    )
+    .unwrap();
+    let said = |event: &Event| matches!(event, Event::Exported { files, .. } if files.len() == 1);
+    assert!(heard.iter().any(said), "{heard:?}");
+    assert!(bytes == std::fs::read(folder.join("sent.gguf")).unwrap());
+    let left: Vec<_> = std::fs::read_dir(folder.join("first/runs").join(RUN)).unwrap().flatten().collect();
+    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().contains("partial")), "{left:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("out")).unwrap();
+    // A file may have 20 KiB, as if the disk had no more.
+    let script = "trap '' XFSZ; ulimit -f 20; exec \"$0\" export --project first --format gguf --quantization f32 --to out/m.gguf";
+    let output = std::process::Command::new("bash")
+        .args(["-c", script, env!("CARGO_BIN_EXE_glasshouse")])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("out/m.gguf: "), "{told}");
+    assert_eq!(std::fs::read_dir(folder.join("out")).unwrap().count(), 0, "{told}");
+}
+
+fn press(window: &mut Harness<'_, App>, name: &str) {
+    let role = if window.query_by_role_and_label(Role::Button, name).is_some() {
+        Role::Button
+    } else {
+        Role::RadioButton
+    };
+    window.get_by_role_and_label(role, name).click();
+    window.run_steps(3);
+}
+
+#[test]
+fn the_window_asks_what_a_model_is_written_as() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    app.open(PageName::Runs);
+    let mut window = window(app, 1280.0, 900.0);
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
+    window.run_steps(3);
+    press(&mut window, "Export model");
+    assert!(window.query_by_label("Export 2-llama-tiny").is_some());
+    assert!(window.query_by_label("For transformers, in 32 bits a weight, with a model card.").is_some());
+    press(&mut window, "Cancel");
+    assert!(window.query_by_label("Export 2-llama-tiny").is_none());
+    press(&mut window, "Export model");
+    press(&mut window, "GGUF file");
+    press(&mut window, "q4_0");
+    assert!(
+        window
+            .query_by_label("For llama.cpp, in 4.5 bits a weight: the smallest, and the least exact.")
+            .is_some()
+    );
+    press(&mut window, "q8_0");
+
+    // The place is chosen in a dialog of the system, of which what comes of it is told.
+    let answer = |window: &mut Harness<'_, App>, wish: Wish, name: &str| {
+        forget(window.state_mut());
+        let files = Ok(vec![Chosen { name: name.to_owned(), bytes: None }]);
+        window.state_mut().answer(Answer { wish, files });
+        sent(window.state_mut()).pop()
+    };
+    let run = || "2-llama-tiny".to_owned();
+    for (format, chosen, to) in [
+        (ExportFormat::Gguf { quantization: Quantization::Q8_0 }, "/models/m.gguf", "/models/m.gguf"),
+        (ExportFormat::HuggingFace, "/models", "/models/2-llama-tiny"),
+    ] {
+        let wish = Wish::ExportModel { run: run(), format };
+        let to = Some(to.into());
+        let command = Command::ExportModel { run: run(), checkpoint: None, format, to, keep: false };
+        assert_eq!(answer(&mut window, wish, chosen), Some(command));
+    }
+    let from = "/models/m.gguf";
+    let command = Command::ImportModel { from: from.into(), context_length: None };
+    assert_eq!(answer(&mut window, Wish::ImportModelFile, from), Some(command));
+}

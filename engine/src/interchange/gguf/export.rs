@@ -1,0 +1,200 @@
+//! Export as a GGUF file that llama.cpp reads.
+
+use super::architectures::{ARCHITECTURE_KEY, Architecture, SLOWER_TENSOR, slower};
+use super::{GgmlType, Metadata, TensorInfo, Value, Writer, vocabulary};
+use crate::error::{Error, Result};
+use crate::interchange::tensors::{Parameters, Tensor};
+use crate::platform::{self, Turns, at_once, files};
+use crate::project::Trained;
+use crate::storage::Staging;
+use crate::tokenizer::TokenizerFiles;
+use glasshouse_protocol::{ModelConfig, Quantization};
+use std::path::Path;
+
+/// Name of the file while it is written.
+const PARTIAL: &str = "model.gguf";
+/// Version of the block layouts (`GGML_QNT_VERSION`).
+const QUANTIZATION_VERSION: u32 = 2;
+/// Entries that are quantised between two turns for others.
+const PIECE: usize = 1 << 19;
+
+/// What an export needs.
+#[derive(Debug)]
+pub struct Export<'run> {
+    /// Its settings; the vocabulary is resolved.
+    pub model: &'run ModelConfig,
+    /// Its tokenizer.
+    pub tokenizer: &'run TokenizerFiles,
+    /// Name of the architecture that it came from: it is written as that one again, where that computes it still.
+    pub family: Option<&'run str>,
+    /// Weights, laid out as the arena of the model's parameters ([`crate::plan::arena::ArenaLayout`]).
+    pub parameters: &'run [f32],
+    /// What people call it.
+    pub name: &'run str,
+    /// How its matrices are stored.
+    pub quantization: Quantization,
+}
+
+/// What was written.
+#[derive(Debug)]
+pub struct Exported {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// What the person should know, a line each.
+    pub notices: Vec<String>,
+}
+
+/// Writes the file, at once or not at all; one that stands there is replaced where that is asked for.
+///
+/// # Errors
+/// The model fits no architecture or its tokenizer no form that llama.cpp has, which is said by name; a file or folder stands there; or
+/// the disk fails, and then nothing is left of it.
+pub fn export(export: &Export<'_>, path: &Path, replace: bool) -> Result<Exported> {
+    at_once(export_in_turns(export, path, replace, &Turns::none()))
+}
+
+async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns: &Turns) -> Result<Exported> {
+    check_place(path, replace)?;
+    let (architecture, becomes) = Architecture::of(export.model, export.family)?;
+    let mut metadata = Metadata::new();
+    let head: [(&str, Value<'_>); 5] = [
+        (ARCHITECTURE_KEY, architecture.name.into()),
+        ("general.type", "model".into()),
+        ("general.name", export.name.to_owned().into()),
+        ("general.file_type", file_type(export.quantization).into()),
+        ("general.quantization_version", QUANTIZATION_VERSION.into()),
+    ];
+    head.into_iter().try_for_each(|(key, value)| metadata.push(key, value)).map_err(Error::Internal)?;
+    architecture.write(export.model, &mut metadata)?;
+    let mut notices: Vec<String> = becomes.into_iter().collect();
+    notices.extend(vocabulary::push_tokenizer(export.tokenizer, export.model.vocabulary, &mut metadata)?);
+    let parameters = Parameters::of(export.model)?;
+    let tensors = architecture.tensors(export.model, &parameters);
+    let slower = slower(export.model);
+    let infos = infos(export, &tensors, slower.as_deref());
+    let wide = base_type(export.quantization);
+    let narrow = infos.iter().filter(|info| info.ty == GgmlType::F16 && wide.block() > 1).count();
+    if narrow > 0 {
+        notices
+            .push(format!("{narrow} tensors have rows of no whole blocks of {wide} and are stored as F16"));
+    }
+    let staging = Staging::beside(path)?;
+    let partial = staging.path().join(PARTIAL);
+    let file = files::File::create(&partial).map_err(Error::io(path))?;
+    let mut writer = Writer::begin(path, file, &metadata, &infos)?;
+    if let Some(factors) = &slower {
+        writer.write(factors)?;
+    }
+    for tensor in &tensors {
+        let entries = tensor.gather(&parameters, export.parameters)?;
+        for piece in entries.chunks(PIECE.next_multiple_of(tensor.shape.last().copied().unwrap_or(1))) {
+            platform::pulse();
+            if let Some(odd) = piece.iter().find(|entry| !entry.is_finite()) {
+                return Err(Error::Refused(format!(
+                    "{} holds {odd}: a model whose training went astray; export an earlier checkpoint",
+                    tensor.name
+                )));
+            }
+            writer.write(piece)?;
+            turns.give().await;
+        }
+    }
+    writer.finish()?.sync_all().map_err(Error::io(path))?;
+    let bytes = files::metadata(&partial).map_err(Error::io(path))?.len();
+    // It may have been made meanwhile.
+    check_place(path, replace)?;
+    staging.put_file(PARTIAL, path)?;
+    Ok(Exported { bytes, notices })
+}
+
+/// Tensors with their types: those that llama.cpp's own quantiser chooses of a file in F32 (`llama_model_quantize`, without an importance
+/// matrix), that of the angles first.
+fn infos(export: &Export<'_>, tensors: &[Tensor], slower: Option<&[f32]>) -> Vec<TensorInfo<'static>> {
+    let base = base_type(export.quantization);
+    let head = if export.model.tied_head { "token_embd.weight" } else { "output.weight" };
+    let first = slower.map(|factors| (SLOWER_TENSOR, vec![factors.len()]));
+    let all =
+        first.into_iter().chain(tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.clone())));
+    let info = |(name, shape): (&str, Vec<usize>)| {
+        let columns = shape.last().copied().unwrap_or(1);
+        let ty = if shape.len() < 2 || name == "position_embd.weight" {
+            GgmlType::F32
+        } else if base == GgmlType::Q4_0 && name == head {
+            // The head decides most.
+            let whole = columns.is_multiple_of(base.block());
+            let ty = if whole { GgmlType::Q6_K } else { GgmlType::Q8_0 };
+            ty.for_columns(columns)
+        } else {
+            base.for_columns(columns)
+        };
+        TensorInfo { name: name.to_owned().into(), shape, ty }
+    };
+    all.map(info).collect()
+}
+
+/// How matrices are stored.
+fn base_type(quantization: Quantization) -> GgmlType {
+    match quantization {
+        Quantization::F32 => GgmlType::F32,
+        Quantization::F16 => GgmlType::F16,
+        Quantization::Q8_0 => GgmlType::Q8_0,
+        Quantization::Q4_0 => GgmlType::Q4_0,
+    }
+}
+
+/// The file's type as a whole (`enum llama_ftype`).
+fn file_type(quantization: Quantization) -> u32 {
+    match quantization {
+        Quantization::F32 => 0,
+        Quantization::F16 => 1,
+        Quantization::Q8_0 => 7,
+        Quantization::Q4_0 => 2,
+    }
+}
+
+fn check_place(path: &Path, replace: bool) -> Result<()> {
+    if files::is_dir(path) {
+        return Err(Error::bad_file(
+            path,
+            "is a folder; name the file to write with --to, such as model.gguf",
+        ));
+    }
+    if files::exists(path) && !replace {
+        return Err(Error::bad_file(path, "is there already; --force replaces it"));
+    }
+    Ok(())
+}
+
+/// Exports a project's model.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_trained(
+    model: &Trained,
+    quantization: Quantization,
+    path: &Path,
+    replace: bool,
+) -> Result<Exported> {
+    at_once(export_trained_in_turns(model, quantization, path, replace, &Turns::none()))
+}
+
+/// The same, while others have their turns. Whoever drops it leaves what stood there before.
+pub(crate) async fn export_trained_in_turns(
+    model: &Trained,
+    quantization: Quantization,
+    path: &Path,
+    replace: bool,
+    turns: &Turns,
+) -> Result<Exported> {
+    let record = model.run.record()?;
+    let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
+    let export = Export {
+        model: &model.config.model,
+        tokenizer: &tokenizer,
+        family: record.family.as_deref(),
+        parameters: &model.parameters,
+        name: &model.run.name(),
+        quantization,
+    };
+    export_in_turns(&export, path, replace, turns).await
+}

@@ -1,0 +1,167 @@
+//! Import of a GGUF file: its keys, its vocabulary, and tensors read where they lie in the mapped file.
+
+use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, SLOWER_TENSOR};
+use super::facts::Facts;
+use super::{GgmlType, Gguf, MAGIC, vocabulary};
+use crate::error::{Error, Result};
+use crate::interchange::found::{Looked, Put, Weights};
+use crate::interchange::tensors::{Parameters, Tensor};
+use crate::platform::files::File;
+use crate::platform::{self, Mapping};
+use crate::tokenizer::TokenizerFiles;
+use glasshouse_protocol::ModelConfig;
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// Bytes of floats that are made at a time.
+const CHUNK: usize = 1 << 20;
+
+/// Whether a path is that of a GGUF file, by what it begins with; one that ends like one is taken for one that is damaged.
+pub fn is_gguf(path: &Path) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && magic == MAGIC
+        || path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
+}
+
+/// The tensors of a file, by the numbers of the architecture's.
+#[derive(Debug)]
+struct FileWeights {
+    path: PathBuf,
+    mapping: Mapping,
+    tensors: Vec<Place>,
+}
+
+/// A tensor in the mapped file.
+#[derive(Debug)]
+struct Place {
+    start: usize,
+    bytes: usize,
+    ty: GgmlType,
+    /// Rows of a matrix, entries of a vector.
+    rows: usize,
+    columns: usize,
+}
+
+impl Weights for FileWeights {
+    fn bytes(&self, tensor: usize) -> u64 {
+        self.tensors[tensor].bytes as u64
+    }
+
+    fn read(&self, tensor: usize, put: &mut Put<'_>) -> Result<()> {
+        let Place { start, bytes, ty, rows, columns } = self.tensors[tensor];
+        let stored = self
+            .mapping
+            .get(start..start + bytes)
+            .ok_or_else(|| Error::bad_file(&self.path, "it became shorter while it was read"))?;
+        // Entries of a vector are in blocks as those of a row are.
+        let step = if columns == 1 { rows } else { (CHUNK / (4 * columns)).clamp(1, rows) };
+        let mut floats = vec![0.0; step * columns];
+        for first in (0..rows).step_by(step) {
+            let count = step.min(rows - first);
+            let row_bytes = bytes / rows.max(1);
+            let floats = &mut floats[..count * columns];
+            let these =
+                if count == rows { stored } else { &stored[first * row_bytes..][..count * row_bytes] };
+            super::dequantise(ty, these, floats);
+            put(first, floats)?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks at a file.
+///
+/// # Errors
+/// It is damaged, a setting, a quantization or its vocabulary cannot be represented, or tensors are missing, extra or misshapen; each is
+/// named.
+pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
+    let mapping = platform::map(path)?;
+    let (architecture, model, notices, tensors, tokenizer) = described(path, &mapping)?;
+    let (tensors, places) = tensors.into_iter().unzip();
+    let weights = Box::new(FileWeights { path: path.to_owned(), mapping, tensors: places });
+    Ok(Looked { family: architecture.family()?, model, notices, tokenizer, tensors, weights })
+}
+
+type Described = (&'static Architecture, ModelConfig, Vec<String>, Vec<(Tensor, Place)>, TokenizerFiles);
+
+/// Everything that a file says but its weights.
+fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
+    let file = Gguf::read(path, mapping)?;
+    let metadata = file.metadata();
+    let bad = |reason: String| Error::bad_file(path, reason);
+    let name = metadata.text(ARCHITECTURE_KEY).map_err(bad)?.unwrap_or_default();
+    let architecture = Architecture::named(name).ok_or_else(|| {
+        let known = ARCHITECTURES.map(|architecture| architecture.name).join(", ");
+        bad(format!("its {ARCHITECTURE_KEY} is `{name}`; these can be imported: {known}"))
+    })?;
+    if let Some(parts) = metadata.count("split.count").map_err(bad)?.filter(|parts| *parts > 1) {
+        return Err(bad(format!(
+            "it is one of {parts} files that a model was split into; `llama-gguf-split --merge` makes one of them"
+        )));
+    }
+    let shapes =
+        file.tensors().iter().map(|tensor| (&*tensor.info.name, tensor.info.shape.as_slice())).collect();
+    let mut facts = Facts::new(path, architecture.name, metadata, shapes, slower(&file)?);
+    let model = architecture.read(&mut facts)?;
+    let notices =
+        facts.unknown().iter().map(|key| format!("{key} is not known here and was ignored")).collect();
+    let tensors = matched(architecture, &model, &file, mapping)?;
+    let tokenizer = vocabulary::tokenizer(&file)?;
+    Ok((architecture, model, notices, tensors, tokenizer))
+}
+
+/// What angles are divided by, where a tensor says it.
+fn slower(file: &Gguf<'_>) -> Result<Option<Vec<f32>>> {
+    let Some(tensor) = file.tensor(SLOWER_TENSOR) else { return Ok(None) };
+    // The tensor's bytes bound what is made of them.
+    let mut factors = vec![0.0; tensor.info.rows() * tensor.info.columns()];
+    tensor.dequantise(0..tensor.info.rows(), &mut factors)?;
+    Ok(Some(factors))
+}
+
+/// Each tensor of the architecture with its place in the file; nothing is missing, left over or of another shape.
+fn matched(
+    architecture: &Architecture,
+    model: &ModelConfig,
+    file: &Gguf<'_>,
+    mapping: &Mapping,
+) -> Result<Vec<(Tensor, Place)>> {
+    let bad = |reason: String| Error::bad_file(file.path(), reason);
+    let mut left: BTreeSet<&str> = file.tensors().iter().map(|tensor| &*tensor.info.name).collect();
+    left.remove(SLOWER_TENSOR);
+    let (mut tensors, mut missing) = (Vec::new(), Vec::new());
+    for tensor in architecture.tensors(model, &Parameters::of(model)?) {
+        let Some(stored) = file.tensor(&tensor.name) else {
+            missing.push(tensor.name);
+            continue;
+        };
+        if stored.info.shape != tensor.shape {
+            return Err(bad(format!(
+                "{} is {:?}, where the keys make it {:?}: they belong to different models",
+                tensor.name, stored.info.shape, tensor.shape
+            )));
+        }
+        left.remove(tensor.name.as_str());
+        let place = Place {
+            start: stored.bytes().as_ptr() as usize - mapping.as_ptr() as usize,
+            bytes: stored.bytes().len(),
+            ty: stored.info.ty,
+            rows: tensor.shape.first().copied().unwrap_or(1),
+            columns: tensor.shape.iter().skip(1).product(),
+        };
+        tensors.push((tensor, place));
+    }
+    if let Some(first) = missing.first() {
+        return Err(bad(format!("{} tensors are missing, {first} the first", missing.len())));
+    }
+    if let Some(first) = left.first() {
+        return Err(bad(format!(
+            "{} tensors are left over that {} has no use for, {first} the first: it may be another model than its keys say",
+            left.len(),
+            architecture.name
+        )));
+    }
+    Ok(tensors)
+}

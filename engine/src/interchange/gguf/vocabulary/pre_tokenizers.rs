@@ -1,0 +1,164 @@
+//! How texts are cut into words before merges: what `tokenizer.ggml.pre` names, as `tokenizer.json` has it in full.
+
+use crate::tokenizer::shape::byte_level;
+use serde_json::{Value, json};
+
+/// A way of cutting.
+#[derive(Debug)]
+pub struct PreTokenizer {
+    /// What files call it; the first is written.
+    pub names: &'static [&'static str],
+    words: Words,
+    /// What texts are normalised by first.
+    normalizer: Option<&'static str>,
+    /// A word that is a token is not merged together.
+    pub ignore_merges: bool,
+    /// Texts begin with the beginning token where the file does not say.
+    pub begins: bool,
+}
+
+#[derive(Debug)]
+enum Words {
+    /// GPT-2's pattern.
+    Gpt2,
+    /// Single digits, then GPT-2's pattern.
+    Digits,
+    /// These patterns, one after the other: each cuts what is left of a text between the matches of those before.
+    Patterns(&'static [&'static str]),
+}
+
+/// Llama 3's pattern, of cl100k but for its possessive quantifiers.
+const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+/// The same with single digits.
+const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// All that are known: each was compared with llama.cpp on a real vocabulary of one of its names, but for the last two rows, which differ
+/// from rows above in no pattern.
+static KNOWN: [PreTokenizer; 6] = [
+    PreTokenizer {
+        names: &["gpt-2", "phi-2", "mpt", "olmo", "jais"],
+        words: Words::Gpt2,
+        normalizer: None,
+        ignore_merges: false,
+        begins: false,
+    },
+    PreTokenizer {
+        names: &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"],
+        words: Words::Digits,
+        normalizer: None,
+        ignore_merges: false,
+        begins: false,
+    },
+    PreTokenizer {
+        names: &["llama-bpe", "llama3", "llama-v3", "falcon3"],
+        words: Words::Patterns(&[LLAMA3]),
+        normalizer: None,
+        ignore_merges: true,
+        begins: true,
+    },
+    PreTokenizer {
+        names: &["qwen2", "deepseek-r1-qwen"],
+        words: Words::Patterns(&[QWEN2]),
+        normalizer: Some("NFC"),
+        ignore_merges: false,
+        begins: false,
+    },
+    PreTokenizer {
+        names: &["stablelm2"],
+        words: Words::Patterns(&[QWEN2]),
+        normalizer: None,
+        ignore_merges: false,
+        begins: false,
+    },
+    PreTokenizer {
+        names: &["smaug-bpe", "dbrx"],
+        words: Words::Patterns(&[LLAMA3]),
+        normalizer: None,
+        ignore_merges: false,
+        begins: false,
+    },
+];
+
+impl PreTokenizer {
+    /// The one of a name.
+    ///
+    /// # Errors
+    /// A sentence with the names that are known.
+    pub fn named(name: &str) -> Result<&'static Self, String> {
+        KNOWN.iter().find(|known| known.names.contains(&name)).ok_or_else(|| {
+            let names: Vec<_> = KNOWN.iter().flat_map(|known| known.names).copied().collect();
+            format!("the pre-tokenizer `{name}` is not known here; these are: {}", names.join(", "))
+        })
+    }
+
+    /// The one that a `tokenizer.json` has.
+    pub fn of(tokenizer: &Value) -> Option<&'static Self> {
+        let parts = flat(&tokenizer["pre_tokenizer"]);
+        let ignores = tokenizer["model"]["ignore_merges"] == true;
+        KNOWN.iter().find(|known| {
+            flat(&known.json()) == parts
+                && known.normalizer() == tokenizer["normalizer"]
+                && known.ignore_merges == ignores
+        })
+    }
+
+    /// `pre_tokenizer` of a `tokenizer.json`.
+    pub fn json(&self) -> Value {
+        let before = |parts: Vec<Value>, last| {
+            let all: Vec<Value> = parts.into_iter().chain([last]).collect();
+            json!({ "type": "Sequence", "pretokenizers": all })
+        };
+        match self.words {
+            Words::Gpt2 => byte_level(true),
+            Words::Digits => {
+                before(vec![json!({ "type": "Digits", "individual_digits": true })], byte_level(true))
+            }
+            Words::Patterns(patterns) => {
+                let split = |pattern| json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false });
+                before(patterns.iter().map(split).collect(), byte_level(false))
+            }
+        }
+    }
+
+    /// `normalizer` of a `tokenizer.json`.
+    pub fn normalizer(&self) -> Value {
+        self.normalizer.map_or(Value::Null, |kind| json!({ "type": kind }))
+    }
+}
+
+/// The parts of a pre-tokenizer without what moves offsets alone.
+fn flat(part: &Value) -> Vec<Value> {
+    match part["type"].as_str() {
+        Some("Sequence") => part["pretokenizers"].as_array().into_iter().flatten().flat_map(flat).collect(),
+        Some("ByteLevel") => {
+            let regex = part["use_regex"].as_bool().unwrap_or(true);
+            vec![
+                json!({ "type": "ByteLevel", "add_prefix_space": part["add_prefix_space"], "use_regex": regex }),
+            ]
+        }
+        _ => vec![part.clone()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_known_by_what_it_is_and_by_no_other() {
+        for known in &KNOWN {
+            let tokenizer = json!({
+                "pre_tokenizer": known.json(), "normalizer": known.normalizer(),
+                "model": { "ignore_merges": known.ignore_merges },
+            });
+            assert_eq!(PreTokenizer::of(&tokenizer).unwrap().names, known.names);
+            for name in known.names {
+                assert_eq!(PreTokenizer::named(name).unwrap().names, known.names);
+            }
+        }
+        let error = PreTokenizer::named("tekken").unwrap_err();
+        assert!(error.contains("`tekken` is not known here; these are: gpt-2, "), "{error}");
+        let other = json!({ "pre_tokenizer": { "type": "Whitespace" }, "model": {} });
+        assert!(PreTokenizer::of(&other).is_none());
+    }
+}

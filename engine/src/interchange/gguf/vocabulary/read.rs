@@ -1,0 +1,219 @@
+//! A file's vocabulary as a tokenizer.
+
+use super::pre_tokenizers::PreTokenizer;
+use super::{
+    BEGINS_KEY, MERGES_KEY, MODEL_KEY, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY, TYPES_KEY, TokenType,
+    scores,
+};
+use crate::error::{Error, Result};
+use crate::interchange::gguf::{Gguf, Metadata};
+use crate::tokenizer::TokenizerFiles;
+use crate::tokenizer::bytes::ByteOf;
+use crate::tokenizer::shape::{bpe_model, byte_level, fuse};
+use serde_json::{Map, Value, json};
+use std::collections::{HashMap, HashSet};
+
+/// The tokenizer of a file, with its special tokens and its chat template.
+///
+/// # Errors
+/// Its algorithm or its pre-tokenizer is not known here, or its lists do not belong together; each is named.
+pub fn tokenizer(file: &Gguf<'_>) -> Result<TokenizerFiles> {
+    parse(file.metadata()).map_err(|reason| Error::bad_file(file.path(), reason))
+}
+
+fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
+    let listed = Listed::of(metadata)?;
+    let json = match metadata.text(MODEL_KEY)? {
+        Some("gpt2") => byte_pairs(metadata, &listed)?,
+        Some("llama") => scores::tokenizer(metadata, &listed)?,
+        Some(other) => {
+            return Err(format!(
+                "its {MODEL_KEY} is `{other}`; gpt2 (byte-level BPE) and llama (BPE by scores) can be imported"
+            ));
+        }
+        None => return Err(format!("it has no {MODEL_KEY}: a model without a tokenizer cannot be imported")),
+    };
+    let mut settings = Map::new();
+    settings.insert("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast"));
+    settings.insert("clean_up_tokenization_spaces".to_owned(), json!(false));
+    for (purpose, id) in &listed.special {
+        settings.insert((*purpose).to_owned(), json!(listed.tokens[*id]));
+    }
+    TokenizerFiles::of_json(&json, settings, metadata.text(TEMPLATE_KEY)?.map(str::to_owned))
+}
+
+/// Tokens by id.
+pub(super) struct Listed<'file> {
+    pub tokens: Vec<&'file str>,
+    pub types: Vec<TokenType>,
+    /// Ids of special tokens by their purposes.
+    pub special: Vec<(&'static str, usize)>,
+}
+
+impl<'file> Listed<'file> {
+    fn of(metadata: &'file Metadata<'_>) -> Result<Self, String> {
+        let array = metadata.array(TOKENS_KEY)?.ok_or_else(|| format!("it has no {TOKENS_KEY}"))?;
+        let strings = array.strings().ok_or_else(|| format!("{TOKENS_KEY} holds no strings"))?;
+        let mut tokens: Vec<&str> = strings.collect();
+        let mut types = match metadata.array(TYPES_KEY)? {
+            None => vec![TokenType::Normal; tokens.len()],
+            Some(types) if types.len() == tokens.len() => {
+                let ty = |number: Option<u64>| number.and_then(TokenType::of);
+                let types = types.items().map(|item| ty(item.to_count()).ok_or(item));
+                types
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|item| format!("{TYPES_KEY} holds {item:?}; types are 1 to 6"))?
+            }
+            Some(types) => {
+                let (types, tokens) = (types.len(), tokens.len());
+                return Err(format!("{TYPES_KEY} has {types} entries, and {TOKENS_KEY} {tokens}"));
+            }
+        };
+        // What fills an embedding up to a round number of rows.
+        let known = types.iter().rposition(|ty| *ty != TokenType::Unused).map_or(0, |last| last + 1);
+        tokens.truncate(known);
+        types.truncate(known);
+        let mut ids = HashMap::with_capacity(tokens.len());
+        for (id, token) in tokens.iter().enumerate() {
+            if let Some(before) = ids.insert(*token, id) {
+                return Err(format!("{TOKENS_KEY}: {before} and {id} are both `{token}`"));
+            }
+        }
+        let mut special = Vec::new();
+        for (key, purpose) in PURPOSES {
+            // llama.cpp passes over ids that there are not, which some files have for none.
+            let id = metadata.count(key)?.and_then(|id| usize::try_from(id).ok());
+            special.extend(id.filter(|id| *id < tokens.len()).map(|id| (purpose, id)));
+        }
+        Ok(Self { tokens, types, special })
+    }
+
+    /// The id of a special token.
+    pub fn special(&self, purpose: &str) -> Option<usize> {
+        self.special.iter().find(|(known, _)| *known == purpose).map(|(_, id)| *id)
+    }
+
+    /// Ids by token, those of `tokenizer.json`.
+    pub fn ids(&self) -> Value {
+        Value::Object(
+            self.tokens.iter().enumerate().map(|(id, token)| ((*token).to_owned(), json!(id))).collect(),
+        )
+    }
+
+    /// A `tokenizer.json` of these. Control tokens, the unknown one and those that a user defined are taken out of texts first.
+    pub fn assemble(&self, parts: &Parts, begins: bool) -> Value {
+        let added: Vec<Value> = self
+            .tokens
+            .iter()
+            .zip(&self.types)
+            .enumerate()
+            .filter_map(|(id, (token, ty))| {
+                let special = match ty {
+                    TokenType::Control | TokenType::Unknown => true,
+                    TokenType::UserDefined => false,
+                    TokenType::Normal | TokenType::Unused | TokenType::Byte => return None,
+                };
+                Some(json!({
+                    "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+                    "normalized": false, "special": special,
+                }))
+            })
+            .collect();
+        let first = self.special("bos_token").filter(|_| begins).map(|id| (self.tokens[id], id));
+        let post_processor = first.map(|(token, id)| {
+            let (special, first) = (json!({ "SpecialToken": { "id": token, "type_id": 0 } }), "A");
+            let text = |name: &str, number: u32| json!({ "Sequence": { "id": name, "type_id": number } });
+            json!({
+                "type": "TemplateProcessing",
+                "single": [special, text(first, 0)],
+                "pair": [special, text(first, 0), { "SpecialToken": { "id": token, "type_id": 1 } }, text("B", 1)],
+                "special_tokens": { token: { "id": token, "ids": [id], "tokens": [token] } },
+            })
+        });
+        json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+            "normalizer": parts.normalizer, "pre_tokenizer": parts.pre_tokenizer, "post_processor": post_processor,
+            "decoder": parts.decoder, "model": parts.model,
+        })
+    }
+}
+
+/// What differs between kinds of tokenizers.
+pub(super) struct Parts {
+    pub normalizer: Value,
+    pub pre_tokenizer: Value,
+    pub decoder: Value,
+    pub model: Value,
+}
+
+/// Byte-level BPE; vocabularies of bytes and of characters as we make them.
+fn byte_pairs(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, String> {
+    let name = metadata.text(PRE_KEY)?.ok_or_else(|| {
+        format!("it has no {PRE_KEY}: how its texts are cut into words is not known; convert the model again")
+    })?;
+    let pre = PreTokenizer::named(name)?;
+    let begins = metadata.flag(BEGINS_KEY)?.unwrap_or(pre.begins);
+    let spelling = ByteOf::new();
+    if let Some(characters) = characters(listed, &spelling) {
+        let tokens = listed.tokens.iter().zip(characters).map(|(token, character)| match character {
+            Some(character) => character.to_string(),
+            None => (*token).to_owned(),
+        });
+        let ids = Value::Object(tokens.enumerate().map(|(id, token)| (token, json!(id))).collect());
+        let model = bpe_model(&ids, &json!([]));
+        let parts = Parts { normalizer: Value::Null, pre_tokenizer: Value::Null, decoder: fuse(), model };
+        return Ok(listed.assemble(&parts, begins));
+    }
+    let merges = merges(metadata, listed, &spelling)?;
+    let pre_tokenizer = if merges.is_empty() { byte_level(false) } else { pre.json() };
+    let normalizer = if merges.is_empty() { Value::Null } else { pre.normalizer() };
+    let mut model = bpe_model(&listed.ids(), &Value::Array(merges));
+    model["ignore_merges"] = json!(pre.ignore_merges);
+    Ok(listed.assemble(&Parts { normalizer, pre_tokenizer, decoder: byte_level(true), model }, begins))
+}
+
+/// The character of each normal token, where each stands for just one: a vocabulary of characters.
+fn characters(listed: &Listed<'_>, spelling: &ByteOf) -> Option<Vec<Option<char>>> {
+    let mut any = false;
+    let characters = listed.tokens.iter().zip(&listed.types).map(|(token, ty)| {
+        if *ty != TokenType::Normal {
+            return Some(None);
+        }
+        any = true;
+        let text = String::from_utf8(spelling.bytes(token)?).ok()?;
+        let mut characters = text.chars();
+        characters.next().filter(|_| characters.next().is_none()).map(Some)
+    });
+    let characters = characters.collect::<Option<Vec<_>>>();
+    characters.filter(|_| any)
+}
+
+/// The merges that a text can want, as `tokenizer.json` has them.
+fn merges(metadata: &Metadata<'_>, listed: &Listed<'_>, spelling: &ByteOf) -> Result<Vec<Value>, String> {
+    let array = metadata.array(MERGES_KEY)?.ok_or_else(|| format!("it has no {MERGES_KEY}"))?;
+    let strings = array.strings().ok_or_else(|| format!("{MERGES_KEY} holds no strings"))?;
+    let tokens: HashSet<&str> = listed.tokens.iter().copied().collect();
+    let mut merges = Vec::with_capacity(array.len());
+    for (number, merge) in strings.enumerate() {
+        // A token may begin with a space, though none of bytes does.
+        let space = merge.char_indices().skip(1).find(|(_, letter)| *letter == ' ');
+        let Some((left, right)) = space.and_then(|(at, _)| Some((merge.get(..at)?, merge.get(at + 1..)?)))
+        else {
+            return Err(format!(
+                "{MERGES_KEY}: number {number}, `{merge}`, is no two parts with a space between"
+            ));
+        };
+        let whole = [left, right].concat();
+        match [left, right, whole.as_str()].into_iter().find(|part| !tokens.contains(part)) {
+            None => merges.push(json!([left, right])),
+            // No text is spelt so.
+            Some(_) if spelling.bytes(&whole).is_none() => {}
+            Some(missing) => {
+                return Err(format!(
+                    "{MERGES_KEY}: number {number}, `{merge}`, needs a token `{missing}`, which there is not"
+                ));
+            }
+        }
+    }
+    Ok(merges)
+}

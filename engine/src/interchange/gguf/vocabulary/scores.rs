@@ -1,0 +1,82 @@
+//! SentencePiece's BPE (`llama`): pieces with scores, where the pair whose whole scores highest is merged first; what no piece has is
+//! spelt in bytes (Kudo and Richardson 2018). As transformers does, scores become ranks of merges, so that the crate's BPE does the same.
+
+use super::read::{Listed, Parts};
+use super::{BEGINS_KEY, PREFIX_KEY, SCORES_KEY, TokenType};
+use crate::interchange::gguf::Metadata;
+use crate::tokenizer::shape::bpe_model;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// Stands for a space.
+const SPACE: &str = "▁";
+/// Bytes of a piece at most: pieces are cut in two everywhere. Published ones have some 50.
+const LONGEST: usize = 1024;
+
+/// The `tokenizer.json`.
+pub(super) fn tokenizer(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, String> {
+    let scores = scores(metadata, listed)?;
+    if let Some(piece) = listed.tokens.iter().find(|piece| piece.len() > LONGEST) {
+        return Err(format!("a token has {} bytes; at most {LONGEST} are read", piece.len()));
+    }
+    let spelt = listed.types.iter().filter(|ty| **ty == TokenType::Byte).count() == 256;
+    let mut model = bpe_model(&listed.ids(), &merges(listed, &scores));
+    model["unk_token"] = json!(listed.special("unk_token").map(|id| listed.tokens[id]));
+    model["fuse_unk"] = json!(true);
+    model["byte_fallback"] = json!(spelt);
+    let prefix = metadata.flag(PREFIX_KEY)?.unwrap_or(true);
+    let begins = metadata.flag(BEGINS_KEY)?.unwrap_or(true);
+    let mut normalizers = vec![json!({ "type": "Replace", "pattern": { "String": " " }, "content": SPACE })];
+    let mut decoders = vec![
+        json!({ "type": "Replace", "pattern": { "String": SPACE }, "content": " " }),
+        json!({ "type": "ByteFallback" }),
+        json!({ "type": "Fuse" }),
+    ];
+    if prefix {
+        normalizers.insert(0, json!({ "type": "Prepend", "prepend": SPACE }));
+        decoders.push(json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
+    }
+    let parts = Parts {
+        normalizer: json!({ "type": "Sequence", "normalizers": normalizers }),
+        pre_tokenizer: Value::Null,
+        decoder: json!({ "type": "Sequence", "decoders": decoders }),
+        model,
+    };
+    Ok(listed.assemble(&parts, begins))
+}
+
+/// A score for each token.
+fn scores(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Vec<f64>, String> {
+    let array = metadata.array(SCORES_KEY)?.ok_or_else(|| format!("it has no {SCORES_KEY}"))?;
+    // Tokens that fill up the embedding were left out.
+    let scores: Option<Vec<f64>> =
+        array.items().take(listed.tokens.len()).map(|score| score.to_float()).collect();
+    match scores {
+        Some(scores) if scores.len() == listed.tokens.len() => Ok(scores),
+        Some(scores) => {
+            Err(format!("{SCORES_KEY} has {} entries for {} tokens", scores.len(), listed.tokens.len()))
+        }
+        None => Err(format!("{SCORES_KEY} holds something else than floating-point numbers")),
+    }
+}
+
+/// Every pair of pieces that make a piece, those of the highest scores first.
+fn merges(listed: &Listed<'_>, scores: &[f64]) -> Value {
+    let ids: HashMap<&str, usize> =
+        listed.tokens.iter().enumerate().map(|(id, piece)| (*piece, id)).collect();
+    let mut merges = Vec::new();
+    for (piece, score) in listed.tokens.iter().zip(scores) {
+        let first = merges.len();
+        for (at, _) in piece.char_indices().skip(1) {
+            let (left, right) = piece.split_at(at);
+            if let (Some(one), Some(other)) = (ids.get(left), ids.get(right)) {
+                merges.push((*score, [scores[*one], scores[*other]], left, right));
+            }
+        }
+        // Of pairs for one piece those of better parts come first.
+        let falling = |a: &[f64; 2], b: &[f64; 2]| b[0].total_cmp(&a[0]).then(b[1].total_cmp(&a[1]));
+        merges[first..].sort_by(|(_, a, ..), (_, b, ..)| falling(a, b));
+    }
+    merges.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+    merges.into_iter().map(|(_, _, left, right)| json!([left, right])).collect()
+}

