@@ -27,6 +27,8 @@ for (const { file, ids, texts, greedy } of JSON.parse(readFileSync(process.argv[
   const context = await model.createContext({
     contextSize: { max: ids.length + greedy + 1 },
     flashAttention: false,
+    // More of them wait for each other by spinning.
+    threads: 1,
     experimentalKvCacheKeyType: "F32",
     experimentalKvCacheValueType: "F32",
   });

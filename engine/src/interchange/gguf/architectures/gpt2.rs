@@ -48,7 +48,6 @@ fn write(model: &ModelConfig) -> Settings {
         ("embedding_length", count(model.width)),
         ("feed_forward_length", count(model.mlp.hidden)),
         ("attention.head_count", count(model.heads)),
-        ("attention.head_count_kv", count(model.kv_heads)),
         ("attention.layer_norm_epsilon", model.norm.eps.into()),
     ]
 }

@@ -46,6 +46,11 @@ impl TokenType {
             .into_iter()
             .find(|ty| *ty as u64 == number)
     }
+
+    /// It is taken out of texts before they are cut into words: control tokens, the unknown one, and those that a user defined.
+    fn is_added(self) -> bool {
+        matches!(self, Self::Unknown | Self::Control | Self::UserDefined)
+    }
 }
 
 /// A merge that no text can want, for vocabularies without merges, which llama.cpp refuses: no byte is spelt like its parts.

@@ -93,11 +93,10 @@ impl<'file> Listed<'file> {
         self.special.iter().find(|(known, _)| *known == purpose).map(|(_, id)| *id)
     }
 
-    /// Ids by token, those of `tokenizer.json`.
-    pub fn ids(&self) -> Value {
-        Value::Object(
-            self.tokens.iter().enumerate().map(|(id, token)| ((*token).to_owned(), json!(id))).collect(),
-        )
+    /// Ids of the model's own tokens in `tokenizer.json`, each spelt as `spelt` says: added tokens behind the last of them are numbered on.
+    pub fn ids(&self, mut spelt: impl FnMut(usize) -> String) -> Value {
+        let own = self.types.iter().rposition(|ty| !ty.is_added()).map_or(0, |last| last + 1);
+        Value::Object((0..own).map(|id| (spelt(id), json!(id))).collect())
     }
 
     /// A `tokenizer.json` of these. Control tokens, the unknown one and those that a user defined are taken out of texts first.
@@ -108,15 +107,13 @@ impl<'file> Listed<'file> {
             .zip(&self.types)
             .enumerate()
             .filter_map(|(id, (token, ty))| {
-                let special = match ty {
-                    TokenType::Control | TokenType::Unknown => true,
-                    TokenType::UserDefined => false,
-                    TokenType::Normal | TokenType::Unused | TokenType::Byte => return None,
-                };
-                Some(json!({
-                    "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
-                    "normalized": false, "special": special,
-                }))
+                ty.is_added().then(|| {
+                    let special = *ty != TokenType::UserDefined;
+                    json!({
+                        "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+                        "normalized": false, "special": special,
+                    })
+                })
             })
             .collect();
         let first = self.special("bos_token").filter(|_| begins).map(|id| (self.tokens[id], id));
@@ -155,11 +152,10 @@ fn byte_pairs(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, Str
     let begins = metadata.flag(BEGINS_KEY)?.unwrap_or(pre.begins);
     let spelling = ByteOf::new();
     if let Some(characters) = characters(listed, &spelling) {
-        let tokens = listed.tokens.iter().zip(characters).map(|(token, character)| match character {
+        let ids = listed.ids(|id| match characters[id] {
             Some(character) => character.to_string(),
-            None => (*token).to_owned(),
+            None => listed.tokens[id].to_owned(),
         });
-        let ids = Value::Object(tokens.enumerate().map(|(id, token)| (token, json!(id))).collect());
         let model = bpe_model(&ids, &json!([]));
         let parts = Parts { normalizer: Value::Null, pre_tokenizer: Value::Null, decoder: fuse(), model };
         return Ok(listed.assemble(&parts, begins));
@@ -167,7 +163,7 @@ fn byte_pairs(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, Str
     let merges = merges(metadata, listed, &spelling)?;
     let pre_tokenizer = if merges.is_empty() { byte_level(false) } else { pre.json() };
     let normalizer = if merges.is_empty() { Value::Null } else { pre.normalizer() };
-    let mut model = bpe_model(&listed.ids(), &Value::Array(merges));
+    let mut model = bpe_model(&listed.ids(|id| listed.tokens[id].to_owned()), &Value::Array(merges));
     model["ignore_merges"] = json!(pre.ignore_merges);
     Ok(listed.assemble(&Parts { normalizer, pre_tokenizer, decoder: byte_level(true), model }, begins))
 }

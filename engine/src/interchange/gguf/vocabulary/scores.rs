@@ -20,7 +20,7 @@ pub(super) fn tokenizer(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<
         return Err(format!("a token has {} bytes; at most {LONGEST} are read", piece.len()));
     }
     let spelt = listed.types.iter().filter(|ty| **ty == TokenType::Byte).count() == 256;
-    let mut model = bpe_model(&listed.ids(), &merges(listed, &scores));
+    let mut model = bpe_model(&listed.ids(|id| listed.tokens[id].to_owned()), &merges(listed, &scores));
     model["unk_token"] = json!(listed.special("unk_token").map(|id| listed.tokens[id]));
     model["fuse_unk"] = json!(true);
     model["byte_fallback"] = json!(spelt);
