@@ -14,10 +14,8 @@ fn sha256(path: &Path) -> String {
 }
 
 fn read(path: &Path) -> Value {
-    serde_json::from_slice(
-        &std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
-    )
-    .unwrap()
+    serde_json::from_slice(&std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        .unwrap()
 }
 
 /// A folder with a project whose run was stopped at step 10 of 20, and its bundle.

@@ -2,14 +2,15 @@
 
 use super::super::{Context, PageName};
 use crate::format;
+use crate::link::Wish;
 use crate::pages::parts::called;
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, ExportFormat, Launch, RunConfig, RunState, RunSummary, Start, TrainEvent,
-    TrainingState,
+    Command, ErrorKind, ErrorReport, ExportFormat, Launch, RunConfig, RunState, RunSummary, Start,
+    TrainEvent, TrainingState,
 };
 
 /// What a person does with a run.

@@ -106,13 +106,12 @@ impl<'file> Listed<'file> {
             .iter()
             .zip(&self.types)
             .enumerate()
-            .filter_map(|(id, (token, ty))| {
-                ty.is_added().then(|| {
-                    let special = *ty != TokenType::UserDefined;
-                    json!({
-                        "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
-                        "normalized": false, "special": special,
-                    })
+            .filter(|(_, (_, ty))| ty.is_added())
+            .map(|(id, (token, ty))| {
+                let special = *ty != TokenType::UserDefined;
+                json!({
+                    "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+                    "normalized": false, "special": special,
                 })
             })
             .collect();
