@@ -13,7 +13,7 @@ use glasshouse_protocol::{
     TrainingState, WeightSource, WrittenToken,
 };
 
-fn press(window: &mut Harness<'_, App>, button: &str) {
+pub(super) fn press(window: &mut Harness<'_, App>, button: &str) {
     let nodes: Vec<_> = window.query_all_by_role_and_label(Role::Button, button).collect();
     assert!(!nodes.is_empty(), "no button {button}");
     nodes.last().unwrap().click_accesskit();
@@ -21,11 +21,11 @@ fn press(window: &mut Harness<'_, App>, button: &str) {
     window.run_steps(3);
 }
 
-fn is_shown(window: &Harness<'_, App>, label: &str) -> bool {
+pub(super) fn is_shown(window: &Harness<'_, App>, label: &str) -> bool {
     window.query_all_by_label(label).next().is_some()
 }
 
-fn contains(window: &Harness<'_, App>, part: &str) -> bool {
+pub(super) fn contains(window: &Harness<'_, App>, part: &str) -> bool {
     window.query_all_by_label_contains(part).next().is_some()
 }
 
@@ -41,7 +41,7 @@ fn wait(window: &mut Harness<'_, App>, seconds: f64) {
     window.run_steps(2);
 }
 
-fn on(page: PageName, size: [f32; 2]) -> Harness<'static, App> {
+pub(super) fn on(page: PageName, size: [f32; 2]) -> Harness<'static, App> {
     let mut app = support::app("dark");
     full(&mut app);
     app.open(page);

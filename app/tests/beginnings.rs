@@ -1,0 +1,109 @@
+//! Runs that begin with others, and runs that go elsewhere, in the window.
+
+use crate::meets::{contains, is_shown, on, press};
+use crate::support;
+use crate::support::{answer, sent, tell};
+use egui::Role;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::pages::PageName;
+use glasshouse_protocol::cluster::ClusterPlan;
+use glasshouse_protocol::{Command, Event, RunState, RunSummary, Start, TokenizerKind};
+
+#[test]
+fn a_run_is_begun_from_another_and_may_begin_with_random_weights_after_all() {
+    let mut window = on(PageName::Runs, [1280.0, 900.0]);
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
+    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    window.run_steps(3);
+    press(&mut window, "Begin from it");
+    assert!(contains(&window, "2-llama-tiny (best)"), "the dialog says what it begins with");
+    press(&mut window, "Start");
+    let started = sent(window.state_mut()).into_iter().find_map(|command| match command {
+        Command::Train { config, .. } => Some(*config),
+        _ => None,
+    });
+    assert_eq!(started.unwrap().start, Some(Start::best_of("2-llama-tiny")));
+}
+
+#[test]
+fn settings_that_begin_with_an_imported_model_get_a_tokenizer_of_their_own_without_it() {
+    let mut window = on(PageName::Runs, [1280.0, 900.0]);
+    let imported = RunSummary { steps: 0, ..support::run("4-smollm2", RunState::Imported, 0, 0) };
+    let runs = vec![support::run("2-llama-tiny", RunState::Finished, 9, 9), imported];
+    tell(window.state_mut(), [Event::Runs { runs }]);
+    window.run_steps(2);
+    window.get_by_role_and_label(Role::Row, "4-smollm2").click_accesskit();
+    let Event::History { run: _, mut config, events, checkpoints } = support::history("4-smollm2", 1e-3)
+    else {
+        panic!("no history")
+    };
+    config.tokenizer.kind = TokenizerKind::Imported;
+    tell(window.state_mut(), [Event::History { run: "4-smollm2".to_owned(), config, events, checkpoints }]);
+    window.run_steps(3);
+    press(&mut window, "Begin from it");
+    press(&mut window, "Change settings");
+    assert!(contains(&window, "Begins with the weights and the tokenizer of 4-smollm2"));
+    press(&mut window, "Begin with random weights");
+    assert!(!contains(&window, "Begins with the weights"));
+    press(&mut window, "New run");
+    press(&mut window, "Start");
+    let started = sent(window.state_mut()).into_iter().find_map(|command| match command {
+        Command::Train { config, .. } => Some(*config),
+        _ => None,
+    });
+    let started = started.unwrap();
+    assert_eq!((started.start, started.tokenizer.kind), (None, TokenizerKind::Bpe));
+}
+
+#[test]
+fn a_plan_beyond_this_machine_is_asked_for_and_shown_with_what_it_assumes() {
+    let mut window = on(PageName::Model, [1400.0, 1400.0]);
+    window.get_by_label("Beyond this machine").click_accesskit();
+    window.run_steps(3);
+    let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
+    assert!(sent(window.state_mut()).iter().any(asked), "an open fold asks");
+    let plan = ClusterPlan {
+        gpus: 4,
+        fewest: Some(4),
+        memory: vec![("weights".to_owned(), 1_000_000_000)],
+        bytes: 2_000_000_000,
+        available: 80_000_000_000,
+        fits: true,
+        windows: 8,
+        accumulate: 2,
+        seconds: 7200.0,
+        dollars: 20.5,
+        assumptions: vec!["training reaches 40 % of that peak".to_owned()],
+        ..ClusterPlan::default()
+    };
+    answer(window.state_mut(), asked, [Event::ClusterPlanned { plan: Box::new(plan) }, Event::Finished]);
+    window.run_steps(3);
+    assert!(contains(&window, "training reaches 40 % of that peak"));
+    assert!(is_shown(&window, "Hand a run over"));
+}
+
+#[test]
+fn a_run_that_was_stopped_is_handed_over() {
+    let mut window = on(PageName::Runs, [1280.0, 900.0]);
+    let stopped = support::run("2-llama-tiny", RunState::Stopped, 1200, 2000);
+    tell(
+        window.state_mut(),
+        [Event::Runs {
+            runs: vec![
+                stopped.clone(),
+                RunSummary {
+                    name: "3-llama-tiny".to_owned(),
+                    start: Some(Start::best_of("2-llama-tiny")),
+                    ..stopped
+                },
+            ],
+        }],
+    );
+    window.run_steps(2);
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
+    tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+    window.run_steps(3);
+    assert!(is_shown(&window, "Bring back"));
+    let hand_over = window.get_by_role_and_label(Role::Button, "Hand over");
+    assert!(!hand_over.accesskit_node().is_disabled());
+}
