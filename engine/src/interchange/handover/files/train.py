@@ -10,8 +10,8 @@ Under FSDP2 parameters, gradients and optimizer state are sharded. A step sees t
 the number of processes, up to rounding; only dropout draws its own random numbers, so that a model with dropout is comparable by
 its curves and not bit for bit. The schedule, clipping, decay and accumulation are those of the run that the bundle was made from.
 
-In --out it writes metrics.jsonl (a JSON object an event), processes.json (who holds what) and checkpoint-STEP/, and goes on from the
-newest of those when it is started again. SIGTERM and Ctrl-C finish the step, save and end.
+In --out it writes metrics.jsonl (a JSON object an event), processes.json (who holds what) and checkpoint-STEP/, and goes on from
+the newest of those when it is started again. SIGTERM and Ctrl-C finish the step, save and end.
 """
 
 import argparse
@@ -321,7 +321,10 @@ class Trainer:
         if self.arguments.shard and (kind in (DistributedType.FSDP, DistributedType.DEEPSPEED) or not dist.is_initialized()):
             raise SystemExit("--shard shards without Accelerate: start train.py by torchrun")
         if windows < ranks:
-            raise SystemExit(f"a step has {windows} windows (batch_size x accumulate): start at most as many processes, not {ranks}")
+            raise SystemExit(f"a step has {windows} windows (batch_size x accumulate): start no more than {windows} processes")
+        seen = [self.at, int(self.bundle.checksum[:8], 16)]
+        if self.summed(*seen) != [number * ranks for number in seen]:
+            raise SystemExit("processes see different bundles or checkpoints: bundle and --out must lie where all machines see them")
         if precision not in ("no", "bf16"):
             raise SystemExit(f"mixed_precision is {precision}: train.py knows no and bf16, which need no loss scale")
 

@@ -4,9 +4,9 @@
     ./verify                 the bundle beside this file
     ./verify --bundle DIR
 
-First every file's checksum, then the order of batches, then the bundle's first steps on the processor, without dropout: by one process,
-by two with a whole model each (DDP) and by two that share one (FSDP2). Two processes are compared with one, and one with what the
-bundle expects; parameters must really be shared. Prints a table and a verdict, and exits with 1 where something disagrees.
+First every file's checksum, then the order of batches, then the bundle's first steps on the processor, without dropout: by one
+process, by two with a whole model each (DDP) and by two that share one (FSDP2). Two processes are compared with one, and one with
+what the bundle expects; parameters must really be sharded. Prints a table and a verdict, and exits with 1 where something disagrees.
 """
 
 import argparse
@@ -102,16 +102,17 @@ def run_steps(bundle, out, last, processes, arguments):
     return steps, dict(read_tensors(checkpoint, "model")), layout
 
 
-def check_shared(layout):
+def check_sharded(layout):
     """Makes sure that no process holds all of the model."""
     held, entries = layout["held"], layout["entries"]
     print(f"sharded  {layout['sharded']} of {layout['parameters']} parameters; of {entries} weights the processes hold {held}")
     if layout["sharded"] != layout["parameters"] or sum(held) != entries or max(held) > 0.9 * entries:
-        fail(f"FAILED: parameters are not shared out; likely: {CAUSES['sharding']}")
+        fail(f"FAILED: parameters are not sharded; likely: {CAUSES['sharding']}")
 
 
 def relative(found, expected):
-    if not (math.isfinite(found or math.nan) and math.isfinite(expected or math.nan)):
+    # Numbers that are not finite are written as null.
+    if found is None or expected is None:
         return math.inf
     return abs(found - expected) / max(abs(expected), 1e-12)
 
@@ -125,9 +126,10 @@ def compare(title, found, expected, limits):
     norm = "grad_norm" if "grad_norm" in expected_steps[0] else "gradient_norm"
     losses = [relative(ours["loss"], theirs["loss"]) for ours, theirs in zip(steps, expected_steps)]
     norms = [relative(ours["grad_norm"], theirs[norm]) for ours, theirs in zip(steps, expected_steps)]
-    shared = [name for name in expected_weights if name in weights]
-    apart = {name: (weights[name].double() - expected_weights[name].double()).square().sum().item() for name in shared}
-    whole = sum(expected_weights[name].double().square().sum().item() for name in shared)
+    if unknown := sorted(set(weights) - set(expected_weights)):
+        fail(f"{title}: nothing is expected of {', '.join(unknown)}", "FAILED: other weights than expected")
+    apart = {name: (weights[name].double() - expected_weights[name].double()).square().sum().item() for name in weights}
+    whole = sum(expected_weights[name].double().square().sum().item() for name in weights)
     distance = math.sqrt(sum(apart.values()) / whole)
     figures = (max(losses), max(norms), distance)
     verdict = "agrees" if all(figure <= limit for figure, limit in zip(figures, limits)) else "DIFFERS"
@@ -167,7 +169,7 @@ def main():
         for title, arguments in [("DDP", []), ("FSDP2", ["--shard"])]:
             *found, layout = run_steps(bundle, Path(folder) / title, last, 2, arguments)
             problems += compare(f"two processes ({title}) / one", found, (steps, weights), BETWEEN_PROCESSES)
-        check_shared(layout)
+        check_sharded(layout)
     if problems:
         fail(*problems, "FAILED: this machine does not continue the run as it was begun.")
     print("PASSED: one process continues the run as expected, and two as one.")
