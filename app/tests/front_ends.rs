@@ -63,7 +63,10 @@ pub(super) fn train(folder: &Path, project: &Path, more: &[&str]) -> String {
     let (data, sets) = (folder.join("stories.txt").display().to_string(), settings());
     let project = project.display().to_string();
     let mut arguments = vec!["train", "--preset", "nanogpt-cpu", "--data", &data, "--project", &project];
-    arguments.extend(["--device", "cpu", "--threads", "2", "--steps", "20"]);
+    arguments.extend(["--device", "cpu", "--threads", "2"]);
+    if !more.contains(&"--steps") {
+        arguments.extend(["--steps", "20"]);
+    }
     arguments.extend(sets.iter().map(String::as_str));
     arguments.extend(more);
     succeed(folder, &arguments)

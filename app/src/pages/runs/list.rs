@@ -62,36 +62,34 @@ impl Default for List {
     }
 }
 
-/// Takes a pretrained model in, where the platform has folders.
+/// Ways in where the platform has folders: for pretrained models, and for runs that were trained elsewhere.
 pub(super) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    if !FOLDERS {
+        return;
+    }
     let idle = context.state.training.state == TrainingState::Idle;
-    let import = |ui: &mut Ui| widgets::quiet(ui, icons::ICON_UPLOAD_FILE, "Import a model");
-    if FOLDERS
-        && ui
-            .add_enabled(idle, import)
-            .on_hover_text(
-                "A Hugging Face folder of GPT-2, Llama, Mistral, Qwen, SmolLM, Gemma, Pythia or Phi",
-            )
-            .clicked()
-    {
-        context.asks.wish = Some(Wish::ImportModel);
-    }
-    let bring = |ui: &mut Ui| widgets::quiet(ui, icons::ICON_LAN, "Bring back");
-    let any = !context.state.runs.list.is_empty();
-    if FOLDERS
-        && any
-        && ui.add_enabled(idle, bring).on_hover_text("Make a run of what was trained with a bundle").clicked()
-    {
-        context.asks.wish = Some(Wish::BringBack);
-    }
-    let import_file = |ui: &mut Ui| widgets::quiet(ui, icons::ICON_UPLOAD_FILE, "Import a GGUF file");
-    if FOLDERS
-        && ui
-            .add_enabled(idle, import_file)
-            .on_hover_text("A model for llama.cpp: GPT-2, Llama, SmolLM2, Qwen2 or Qwen3, quantised or not")
-            .clicked()
-    {
-        context.asks.wish = Some(Wish::ImportModelFile);
+    let ways = [
+        (
+            icons::ICON_UPLOAD_FILE,
+            "Import a model",
+            "A Hugging Face folder of GPT-2, Llama, Mistral, Qwen, SmolLM, Gemma, Pythia or Phi",
+            Wish::ImportModel,
+        ),
+        (
+            icons::ICON_UPLOAD_FILE,
+            "Import a GGUF file",
+            "A model for llama.cpp: GPT-2, Llama, SmolLM2, Qwen2 or Qwen3, quantised or not",
+            Wish::ImportModelFile,
+        ),
+        (icons::ICON_LAN, "Bring back", "Make a run of what was trained with a bundle", Wish::BringBack),
+    ];
+    // Without runs there is none that could have gone elsewhere.
+    let shown = if context.state.runs.list.is_empty() { 2 } else { 3 };
+    for (icon, name, means, wish) in ways.into_iter().take(shown) {
+        let button = |ui: &mut Ui| widgets::quiet(ui, icon, name);
+        if ui.add_enabled(idle, button).on_hover_text(means).clicked() {
+            context.asks.wish = Some(wish);
+        }
     }
 }
 
@@ -114,9 +112,9 @@ impl List {
                 |ui| widgets::quiet_text(ui, count(runs.len(), chosen.len())),
                 |ui| {
                     copied = widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy as CSV").clicked();
-                    import_ui(ui, context);
                 },
             );
+            ui.horizontal_wrapped(|ui| import_ui(ui, context));
             ui.add_space(space::TIGHT);
             if searched {
                 let field = TextEdit::singleline(&mut self.search)

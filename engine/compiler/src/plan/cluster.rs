@@ -4,12 +4,12 @@
 //! al. 2023, FSDP). Not sharded are the weights of the blocks that are being computed, which are gathered in bfloat16 one ahead, and
 //! activations: what PyTorch keeps of a block for its backward pass is the input of each linear layer, norm and activation, in bfloat16.
 
-use super::estimate::estimate;
+use super::estimate::{Flops, estimate};
 use super::lower::Target;
 use crate::model::parameters;
 use crate::{Error, Result};
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GpuModel};
-use glasshouse_protocol::{Gate, ModelConfig, RunConfig};
+use glasshouse_protocol::{Gate, ModelConfig, RunConfig, TrainConfig};
 
 /// Most GPUs that are looked at for the fewest.
 const MOST: usize = 4096;
@@ -83,7 +83,7 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
     let memory = memory(config, &sizes, gpus, at_once);
     let bytes = memory.iter().map(|(_, bytes)| bytes).sum();
     let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
-    let flops = tokens * estimate(&config.model, &config.train, &Target::new(false))?.flops_per_token;
+    let flops = tokens * flops_per_token(config)?;
     let seconds = flops / (gpus as f64 * gpu.peak * request.utilization);
     let price = request.price.unwrap_or(gpu.price);
     Ok(ClusterPlan {
@@ -100,6 +100,14 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
         dollars: seconds / 3600.0 * gpus as f64 * price,
         assumptions: assumptions(config, request, &gpu, price),
     })
+}
+
+/// Forward and backward, and forward once more where that is asked for: what fusions of ours compute again, PyTorch does not.
+fn flops_per_token(config: &RunConfig) -> Result<f64> {
+    let window = TrainConfig { batch_size: 1, accumulate: 1, ..config.train.clone() };
+    let Flops { forward, backward, .. } = estimate(&config.model, &window, &Target::new(false))?.flops;
+    let again = if config.train.activation_checkpointing { forward } else { 0.0 };
+    Ok(forward + backward + again)
 }
 
 fn fits(bytes: u64, gpu: &GpuModel) -> bool {
@@ -214,7 +222,7 @@ mod tests {
         (model.layers, model.width, model.heads, model.kv_heads, model.head_size) = (32, 4096, 32, 32, 128);
         (model.mlp.hidden, model.vocabulary, model.context_length, model.tied_head) =
             (11_008, 32_000, 4096, false);
-        (config.train.batch_size, config.train.accumulate) = (64, 1);
+        (config.train.batch_size, config.train.accumulate) = (1, 64);
         let plan = plan(&config, None);
         let fewest = plan.fewest.unwrap();
         assert_eq!((plan.gpus, plan.fits), (fewest, true));

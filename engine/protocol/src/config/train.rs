@@ -80,9 +80,6 @@ pub struct TrainConfig {
     pub optimizer: OptimizerKind,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Which parameters are trained; the others are frozen.
-    #[serde(default)]
-    pub trainable: Trainable,
     /// Learning rate at the end of the decay.
     #[serde(default)]
     pub min_learning_rate: f64,
@@ -116,6 +113,9 @@ pub struct TrainConfig {
     /// A target id that takes no part in the loss.
     #[serde(default)]
     pub ignore_index: Option<u32>,
+    /// Which parameters are trained; the others are frozen.
+    #[serde(default)]
+    pub trainable: Trainable,
     /// Keep only what leaves each block for the backward pass and compute the rest again: a forward pass more, for much less
     /// memory (Chen et al. 2016). It changes no number.
     #[serde(default)]

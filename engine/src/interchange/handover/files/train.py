@@ -572,7 +572,8 @@ class Metrics:
         self.file.write(json.dumps({"event": event, **fields}) + "\n")
         self.file.flush()
         shown = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in fields.items()}
-        print(event, *(f"{key} {value}" for key, value in shown.items()), flush=True)
+        words = [f"{key} {value}" for key, value in shown.items()]
+        print(*([] if event == "step" else [event]), *words, flush=True)
 
 
 def train(bundle, arguments):
