@@ -55,7 +55,8 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
         assert!(said.starts_with(&format!("{file}\nopen it with llama.cpp: ")), "{said}");
         let project = format!("from-{quantization}");
         let said = succeed(folder, &["import", &file, "--project", &project]);
-        assert!(said.starts_with(&format!("1-{quantization}: GPT2LMHeadModel, ")), "{said}");
+        let run = format!("1-{}", quantization.replace('_', "-"));
+        assert!(said.starts_with(&format!("{run}: GPT2LMHeadModel, ")), "{said}");
         assert!(succeed(folder, &["runs", "--project", &project]).contains("imported"));
         sizes.push(std::fs::metadata(folder.join(&file)).unwrap().len());
     }
@@ -165,7 +166,10 @@ fn the_window_asks_what_a_model_is_written_as() {
         forget(window.state_mut());
         let files = Ok(vec![Chosen { name: name.to_owned(), bytes: None }]);
         window.state_mut().answer(Answer { wish, files });
-        sent(window.state_mut()).pop()
+        window.run_steps(2);
+        let models =
+            |command: &Command| matches!(command, Command::ExportModel { .. } | Command::ImportModel { .. });
+        sent(window.state_mut()).into_iter().find(models)
     };
     let run = || "2-llama-tiny".to_owned();
     for (format, chosen, to) in [
