@@ -521,7 +521,7 @@ fn python_transformers_agrees_on_every_architecture_that_we_write() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
     let mut all: Vec<_> = models(true).into_iter().filter(|(name, ..)| *name != "gpt2").collect();
-    // It takes all of them for of these sizes.
+    // transformers reads neither the positions nor the MLP's width of a GPT-2 file: it takes 1,024 and four times the model's.
     let (config, tokenizer, arena) = small("gpt2-124m", |config| {
         let model = &mut config.model;
         (model.width, model.head_size, model.mlp.hidden, model.context_length) = (64, 16, 256, 1024);
