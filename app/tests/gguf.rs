@@ -22,7 +22,6 @@ fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<
     let send = |id, command| requests.try_send(Parcel::plain(Request { id, command })).unwrap();
     send(1, use_project(project.to_owned(), false));
     send(2, Command::ExportModel { run: RUN.to_owned(), checkpoint: None, format, to: None, keep: false });
-    requests.close();
     let heard = Rc::new(RefCell::new(None));
     let ear = heard.clone();
     let tell = move |parcel: Parcel<Report>| match parcel.body.event {
@@ -31,6 +30,10 @@ fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<
             *ear.borrow_mut() = parcel.bytes.into_iter().next().map(|bytes| (name, bytes));
         }
         Event::Failed { error } => panic!("{}", error.message),
+        // What is under way when its requests end is cancelled.
+        Event::Finished if parcel.body.request == Some(2) => {
+            requests.close();
+        }
         _ => {}
     };
     let options =

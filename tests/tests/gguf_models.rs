@@ -181,7 +181,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
     for kind in TokenizerKind::ALL {
         for count in [1, 2] {
             let settings =
-                TokenizerConfig { kind, vocabulary: 320, min_frequency: 1, special_tokens: Vec::new() };
+                TokenizerConfig { kind, vocabulary: 600, min_frequency: 1, special_tokens: Vec::new() };
             let tokenizer = Tokenizer::train(&settings, documents.into_iter().take(count)).unwrap();
             // Three rows that no token has.
             let model = ModelConfig { vocabulary: tokenizer.vocabulary_size() + 3, ..config.model.clone() };
