@@ -520,13 +520,23 @@ fn python_files_of_the_gguf_package_hold_the_models_of_transformers() {
 fn python_transformers_agrees_on_every_architecture_that_we_write() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
-    let mut all: Vec<_> = models(true).into_iter().filter(|(name, ..)| *name != "gpt2").collect();
-    // transformers reads neither the positions nor the MLP's width of a GPT-2 file: it takes 1,024 and four times the model's.
+    // transformers leaves keys unread: the positions and the MLP's width of GPT-2 (1,024, and four times the model's), a head's size of
+    // Qwen3 (128), biases of Llama.
+    let plain = |model: &ModelConfig, name: &str| match name {
+        "llama" => !model.bias.any(),
+        name => name == "qwen2",
+    };
+    let mut all: Vec<_> =
+        models(true).into_iter().filter(|(name, config, ..)| plain(&config.model, name)).collect();
     let (config, tokenizer, arena) = small("gpt2-124m", |config| {
         let model = &mut config.model;
         (model.width, model.head_size, model.mlp.hidden, model.context_length) = (64, 16, 256, 1024);
     });
     all.push(("gpt2", config, tokenizer, arena));
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        (config.model.qk_norm, config.model.head_size) = (true, 128);
+    });
+    all.push(("qwen3", config, tokenizer, arena));
     for (number, (name, config, tokenizer, arena)) in all.into_iter().enumerate() {
         let path = folder.path().join(format!("{number}.gguf"));
         write(&config.model, &tokenizer.into(), &arena, Quantization::F32, Some(name), &path);
