@@ -813,7 +813,8 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     let restored = project.restore(&run, of_30).unwrap();
     assert_eq!(files(&run), before);
     assert_eq!((restored.number(), restored.record().unwrap().step), (run.number() + 1, 30));
-    assert!(restored.summary().unwrap().notes.contains(of_30));
+    let start = restored.summary().unwrap().start.unwrap();
+    assert_eq!((start.run, start.checkpoint.as_str(), start.project), (run.name(), of_30.as_str(), None));
     let recorded = metrics::read(&restored.metrics_path()).unwrap();
     assert_eq!(recorded.last().and_then(TrainEvent::step), Some(30));
     let rest = session(&restored, &store, "cpu", Options::default()).unwrap();

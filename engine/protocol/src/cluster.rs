@@ -10,9 +10,9 @@ pub struct GpuModel {
     pub name: &'static str,
     /// Bytes of memory, as its maker counts them.
     pub memory: u64,
-    /// Floating-point operations a second of its tensor cores on bfloat16, without sparsity, as its maker publishes them.
+    /// Floating-point operations per second of its tensor cores on bfloat16, without sparsity, as its maker publishes them.
     pub peak: f64,
-    /// US dollars an hour: a round figure of what several clouds asked for one in 2026, to be replaced by one's own.
+    /// US dollars per hour: a round figure of what several clouds asked for one in 2026, to be replaced by one's own.
     pub price: f64,
 }
 
@@ -53,7 +53,7 @@ pub struct ClusterRequest {
     pub gpus: Option<usize>,
     /// Share of the published peak that training reaches (model FLOPs utilisation; Chowdhery et al. 2022).
     pub utilization: f64,
-    /// US dollars an hour of one GPU; `None` takes the round figure of [`GPUS`].
+    /// US dollars per hour of one GPU; `None` takes the round figure of [`GPUS`].
     pub price: Option<f64>,
 }
 
