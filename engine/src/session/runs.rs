@@ -153,7 +153,11 @@ impl Session {
         let name = if files::is_dir(from) { from.file_name() } else { from.file_stem() };
         let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let total = found.bytes;
-        let mut progress = |done| self.outlet.answer(id, Event::ImportProgress { done, total });
+        let outlet = self.outlet.clone();
+        let mut progress = |done| {
+            outlet.progress(done, total);
+            outlet.answer(id, Event::ImportProgress { done, total });
+        };
         progress(0);
         let run = import_in_turns(&project, &found, &name, &Turns::new(), &mut progress).await?;
         self.settle_claim(true);
