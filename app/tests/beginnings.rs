@@ -5,6 +5,7 @@ use crate::support;
 use crate::support::{answer, sent, tell};
 use egui::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cluster::ClusterPlan;
 use glasshouse_protocol::{Command, Event, RunState, RunSummary, Start, TokenizerKind};
@@ -106,4 +107,27 @@ fn a_run_that_was_stopped_is_handed_over() {
     assert!(is_shown(&window, "Bring back"));
     let hand_over = window.get_by_role_and_label(Role::Button, "Hand over");
     assert!(!hand_over.accesskit_node().is_disabled());
+}
+
+#[test]
+fn files_of_a_model_that_are_dropped_are_imported_together() {
+    let mut window = on(PageName::Data, [1280.0, 800.0]);
+    let file = |name: &str| Chosen { name: name.to_owned(), bytes: Some(name.as_bytes().to_vec()) };
+    let names = ["config.json", "model.safetensors", "tokenizer.json"];
+    let files = Ok(names.map(file).to_vec());
+    window.state_mut().answer(Answer { wish: Wish::Dropped, files });
+    window.run_steps(2);
+    let names = names.map(str::to_owned).to_vec();
+    let command = Command::ImportModelFiles { names, context_length: None };
+    assert!(sent(window.state_mut()).contains(&command));
+    // By its path, where there are paths: of a folder's weights the folder is meant.
+    for (dropped, from) in
+        [("/models/owl/model.safetensors", "/models/owl"), ("/models/owl.gguf", "/models/owl.gguf")]
+    {
+        let files = Ok(vec![Chosen { name: dropped.to_owned(), bytes: None }]);
+        window.state_mut().answer(Answer { wish: Wish::Dropped, files });
+        window.run_steps(2);
+        let command = Command::ImportModel { from: from.into(), context_length: None };
+        assert!(sent(window.state_mut()).contains(&command), "{dropped}");
+    }
 }

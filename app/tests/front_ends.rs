@@ -85,11 +85,16 @@ pub(super) fn folder() -> (tempfile::TempDir, RunConfig) {
 
 /// Sends commands one after another, and returns what was heard, or the message of the first that failed.
 pub(super) fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, String> {
+    play_with(shelf, commands.into_iter().map(|command| (command, Vec::new())).collect())
+}
+
+/// The same, with bytes beside each command.
+fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result<Vec<Event>, String> {
     let (requests, inbox) = async_channel::unbounded();
     let mut commands = commands
         .into_iter()
         .enumerate()
-        .map(|(number, command)| Parcel::plain(Request { id: number as u64 + 1, command }));
+        .map(|(number, (command, bytes))| Parcel { body: Request { id: number as u64 + 1, command }, bytes });
     requests.try_send(commands.next().unwrap()).unwrap();
     let heard = Rc::new(RefCell::new((Vec::new(), None)));
     let ear = heard.clone();
@@ -604,6 +609,24 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     let missing = Command::ReadSettings { run: Some("7".to_owned()) };
     play(folder, vec![use_project(folder.join("empty"), true), missing]).unwrap_err();
     assert!(folder.join("empty/project.json").exists());
+
+    // As a browser has it: files whose bytes come along.
+    let names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+    let bytes = |names: &[&str]| {
+        names.iter().map(|name| std::fs::read(folder.join("model").join(name)).unwrap()).collect()
+    };
+    let files = |names: &[&str]| Command::ImportModelFiles {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        context_length: None,
+    };
+    let tab = || (use_project(folder.join("tab"), true), Vec::new());
+    play_with(folder, vec![tab(), (files(&names), bytes(&names))]).unwrap();
+    assert_eq!(write("tab"), text);
+    let left: Vec<_> =
+        std::fs::read_dir(folder.join("tab")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".partial")), "{left:?}");
+    let refused = play_with(folder, vec![tab(), (files(&names[1..]), bytes(&names[1..]))]).unwrap_err();
+    assert!(refused.contains("it has no config.json"), "{refused}");
 
     // It has no text, and a project that nothing came into is none.
     let error = error_of(folder, &["train", "--resume", "--project", "typed"]);

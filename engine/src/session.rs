@@ -423,6 +423,9 @@ impl Session {
             Command::ImportModel { from, context_length } => {
                 self.import_model(id, &from, context_length).await?;
             }
+            Command::ImportModelFiles { names, context_length } => {
+                self.import_model_files(id, &names, bytes, context_length).await?;
+            }
             Command::HandOver { run, to, keep, device, steps } => {
                 self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;
             }
@@ -475,7 +478,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ImportProject { .. } => "unpacking the project",
         Command::DuplicateProject { .. } => "copying the project",
         Command::ExportModel { .. } => "exporting the model",
-        Command::ImportModel { .. } => "importing the model",
+        Command::ImportModel { .. } | Command::ImportModelFiles { .. } => "importing the model",
         Command::HandOver { .. } => "writing the bundle",
         Command::BringBack { .. } => "reading the bundle",
         Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",

@@ -162,9 +162,24 @@ export async function an_export_shows_life_while_it_works(site) {
     const format = { kind: "gguf", quantization: "q8_0" };
     const events = await globalThis.glasshouse.send({ command: "export_model", run, format, to: null });
     const exported = events.findLast(({ event }) => event === "exported");
-    return [exported.name, String.fromCharCode(...exported.files[0].subarray(0, 4))];
+    const bytes = exported.files[0];
+    const kind = String.fromCharCode(...bytes.subarray(0, 4));
+    // The same file comes in again, and is a run to begin with.
+    const files = { command: "import_model_files", names: [exported.name] };
+    const heard = await globalThis.glasshouse.send(files, [bytes]);
+    return [exported.name, kind, heard.findLast(({ event }) => event === "model_imported").class];
   }, run.name);
-  assert.deepEqual(gguf, [`${run.name}-q8_0.gguf`, "GGUF"]);
+  assert.deepEqual(gguf, [`${run.name}-q8_0.gguf`, "GGUF", "GPT2LMHeadModel"]);
+  const runs = event(await send(page, { command: "list_runs" }), "runs").runs;
+  const start = { run: runs.at(-1).name };
+  assert.equal(runs.at(-1).state, "imported");
+  // And a run begins with it, on this project's text.
+  const { config: settings } = event(await send(page, { command: "read_settings", run: start.run }), "settings");
+  const train = { ...settings.train, steps: 2, accumulate: 1, eval_interval: 0, sample_interval: 0, trainable: "norms" };
+  const data = { ...settings.data, corpus_bytes: 60_000 };
+  await send(page, { command: "train", config: { ...settings, start, data, train } });
+  const begun = event(await send(page, { command: "list_runs" }), "runs").runs.at(-1);
+  assert.deepEqual([begun.step, begun.start.run], [2, start.run]);
 }
 
 /** Tells the page of bytes that are read as a whole, and of those that are read where they are. */

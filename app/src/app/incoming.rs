@@ -5,15 +5,12 @@ use super::typed_path::TypedPath;
 use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
-use glasshouse_protocol::{Command, ErrorKind, ExportFormat};
+use glasshouse_protocol::{Command, ErrorKind, ExportFormat, VERIFIED_STEPS};
 use std::path::{Path, PathBuf};
 
 /// What can be dropped or picked.
 pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd or \
-     bzip2, folders of them, and its own projects (.glasshouse).";
-
-/// Steps that a bundle is verified by.
-const HAND_OVER_STEPS: u64 = 20;
+     bzip2, folders of them, its own projects (.glasshouse), and pretrained models (.gguf, or safetensors with its JSON files).";
 
 impl App {
     /// Takes in what was dropped on the window, and what was picked since the last frame.
@@ -78,14 +75,10 @@ impl App {
                 });
                 self.outbox.send(Command::ExportModel { run, checkpoint: None, format, to, keep: false });
             }
-            Wish::ImportModel | Wish::ImportModelFile => {
-                if let Some(from) = first.map(PathBuf::from) {
-                    self.outbox.send(Command::ImportModel { from, context_length: None });
-                }
-            }
+            Wish::ImportModel | Wish::ImportModelFile => self.take_in_model(files),
             Wish::HandOver { run } => {
                 let to = first.map(|folder| Path::new(&folder).join(format!("{run}-bundle")));
-                let (device, steps) = (None, HAND_OVER_STEPS);
+                let (device, steps) = (None, VERIFIED_STEPS);
                 self.outbox.send(Command::HandOver { run: Some(run), to, keep: true, device, steps });
             }
             Wish::BringBack => {
@@ -110,8 +103,33 @@ impl App {
         }
     }
 
-    /// Texts go to the open project, or from Home to a new one; a project is unpacked.
+    /// A pretrained model goes to the open project, or to a new one that is called by it.
+    fn take_in_model(&mut self, files: Vec<Chosen>) {
+        let Some(model) = files.iter().find(|file| is_model(file)).or(files.first()) else { return };
+        let from = PathBuf::from(&model.name);
+        if self.state.projects.open.is_none() {
+            let name = from.file_stem().map(|stem| stem.display().to_string());
+            self.outbox.send(Command::CreateProject { name: name.unwrap_or_else(|| "My model".to_owned()) });
+        }
+        self.page = PageName::Runs;
+        let context_length = None;
+        if model.bytes.is_none() {
+            // Of a folder's files the folder is meant.
+            let whole = from.extension().is_some_and(|ending| ending == "safetensors");
+            let from = from.parent().filter(|_| whole).map_or(from.clone(), Path::to_owned);
+            self.outbox.send(Command::ImportModel { from, context_length });
+            return;
+        }
+        let (names, bytes) =
+            files.into_iter().map(|file| (file.name, file.bytes.unwrap_or_default())).unzip();
+        self.outbox.send_with(Command::ImportModelFiles { names, context_length }, bytes);
+    }
+
+    /// Texts go to the open project, or from Home to a new one; a project is unpacked, and a model imported.
     fn take_in(&mut self, files: Vec<Chosen>) {
+        if files.iter().any(is_model) {
+            return self.take_in_model(files);
+        }
         let (mut texts, mut refused) = (Vec::new(), None);
         for file in files {
             match kind(&file) {
@@ -162,6 +180,14 @@ fn kind(file: &Chosen) -> Kind {
         _ if file.bytes.is_none() && path.is_dir() => Kind::Text,
         _ => Kind::Other,
     }
+}
+
+/// Whether a file belongs to a pretrained model: its weights, or natively a folder of one.
+fn is_model(file: &Chosen) -> bool {
+    let path = Path::new(&file.name);
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    matches!(ending.as_deref(), Some("safetensors" | "gguf"))
+        || file.bytes.is_none() && path.is_dir() && path.join("config.json").is_file()
 }
 
 /// A part of a picture of the window as PNG.

@@ -14,7 +14,7 @@ pub use runs::{RunsArguments, RunsCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::cpu::MOST_THREADS;
-use glasshouse_engine::protocol::{Precision, Quantization};
+use glasshouse_engine::protocol::{Precision, Quantization, VERIFIED_STEPS};
 use std::path::PathBuf;
 
 /// Where a project is kept unless said otherwise.
@@ -523,7 +523,7 @@ pub struct HandoverArguments {
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
     /// Steps to take here, which `verify` compares with
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = VERIFIED_STEPS, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub steps: u64,
     /// Where they are taken: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE")]

@@ -21,6 +21,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             (endings.collect::<Vec<_>>().join(","), true)
         }
         Wish::ImportProject => (".glasshouse".to_owned(), false),
+        Wish::ImportModel => (".safetensors,.gguf,.json,.jinja".to_owned(), true),
         Wish::ExportProject { .. } | Wish::ExportModel { .. } | Wish::ExportReport { .. } => {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
@@ -31,7 +32,6 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         }
         Wish::AddFolder
         | Wish::OpenProjectFolder
-        | Wish::ImportModel
         | Wish::ImportModelFile
         | Wish::BringBack
         | Wish::Dropped

@@ -510,6 +510,14 @@ pub enum Command {
         #[serde(default)]
         context_length: Option<usize>,
     },
+    /// The same of files whose bytes are beside the command, as a browser has them: those of a Hugging Face folder, or one GGUF file.
+    ImportModelFiles {
+        /// Their names.
+        names: Vec<String>,
+        /// Context length to shorten the model's to.
+        #[serde(default)]
+        context_length: Option<usize>,
+    },
     /// What a run would take on many GPUs. Answered by `ClusterPlanned`.
     PlanCluster {
         /// The run.
@@ -622,7 +630,9 @@ pub enum VocabularyOrder {
     Longest,
 }
 
-/// Steps that a bundle is verified by.
+/// Steps that a bundle is verified by, unless asked otherwise.
+pub const VERIFIED_STEPS: u64 = 20;
+
 fn verified_steps() -> u64 {
-    20
+    VERIFIED_STEPS
 }

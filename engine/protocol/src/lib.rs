@@ -22,7 +22,9 @@ pub mod summary;
 pub mod train_event;
 
 pub use bench::BenchReport;
-pub use command::{Command, ExportFormat, Launch, Quantization, VocabularyOrder, WeightSource};
+pub use command::{
+    Command, ExportFormat, Launch, Quantization, VERIFIED_STEPS, VocabularyOrder, WeightSource,
+};
 pub use config::{
     DataConfig, Decay, END_OF_TEXT, GenerateConfig, OptimizerKind, Precision, RunConfig, Start,
     TokenizerConfig, TokenizerKind, TrainConfig, Trainable,

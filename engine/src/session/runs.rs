@@ -138,6 +138,31 @@ impl Session {
         Ok(())
     }
 
+    /// Imports a model of files whose bytes are given; they lie in the project meanwhile.
+    pub(super) async fn import_model_files(
+        &mut self,
+        id: u64,
+        names: &[String],
+        bytes: Vec<Vec<u8>>,
+        context_length: Option<usize>,
+    ) -> Result<()> {
+        if names.len() != bytes.len() {
+            return Err(Error::Internal(format!("{} names for {} files", names.len(), bytes.len())));
+        }
+        let staging = Staging::inside(self.opened()?.project.folder())?;
+        let folder = staging.path().join("model");
+        storage::create_folder(&folder)?;
+        let mut alone = None;
+        for (name, content) in names.iter().zip(bytes) {
+            // Whatever a page calls it, it is put into this folder.
+            let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+            let path = folder.join(name);
+            files::write(&path, content).map_err(Error::io(&path))?;
+            alone = (names.len() == 1).then_some(path);
+        }
+        self.import_model(id, &alone.unwrap_or(folder), context_length).await
+    }
+
     pub(super) async fn import_model(
         &mut self,
         id: u64,

@@ -62,17 +62,19 @@ impl Default for List {
     }
 }
 
-/// Ways in where the platform has folders: for pretrained models, and for runs that were trained elsewhere.
+/// Ways in: for pretrained models, and where the platform has folders, for runs that were trained elsewhere.
 pub(super) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    if !FOLDERS {
-        return;
-    }
     let idle = context.state.training.state == TrainingState::Idle;
     let ways = [
         (
             icons::ICON_UPLOAD_FILE,
             "Import a model",
-            "A Hugging Face folder of GPT-2, Llama, Mistral, Qwen, SmolLM, Gemma, Pythia or Phi",
+            match FOLDERS {
+                true => "A Hugging Face folder of GPT-2, Llama, Mistral, Qwen, SmolLM, Gemma, Pythia or Phi",
+                false => {
+                    "A GGUF file, or all files of a Hugging Face folder: safetensors, config.json, tokenizer.json"
+                }
+            },
             Wish::ImportModel,
         ),
         (
@@ -84,7 +86,11 @@ pub(super) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
         (icons::ICON_LAN, "Bring back", "Make a run of what was trained with a bundle", Wish::BringBack),
     ];
     // Without runs there is none that could have gone elsewhere.
-    let shown = if context.state.runs.list.is_empty() { 2 } else { 3 };
+    let shown = match (FOLDERS, context.state.runs.list.is_empty()) {
+        (false, _) => 1,
+        (true, true) => 2,
+        (true, false) => 3,
+    };
     for (icon, name, means, wish) in ways.into_iter().take(shown) {
         let button = |ui: &mut Ui| widgets::quiet(ui, icon, name);
         if ui.add_enabled(idle, button).on_hover_text(means).clicked() {
