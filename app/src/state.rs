@@ -152,7 +152,7 @@ impl State {
                 self.say(
                     None,
                     ErrorKind::Notice,
-                    format!("{} goes on at step {step}, as it was trained with the bundle.", run.name),
+                    format!("{} stands at step {step}, as it was trained with the bundle.", run.name),
                 );
             }
             Event::ReportPage { path: None } => {

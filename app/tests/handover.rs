@@ -108,6 +108,20 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     assert!(error_of(folder.path(), &again).contains("holds a bundle already"));
     let error = error_of(folder.path(), &["handover", "--project", "first", "--to", "first", "--force"]);
     assert!(error.contains("holds what no hand-over wrote"), "{error}");
+    // Not even where a file is called like one of ours, or lies beside them.
+    let page = folder.path().join("page");
+    std::fs::create_dir(&page).unwrap();
+    std::fs::write(page.join("bundle.json"), "{\"name\": \"a page\"}").unwrap();
+    let error = error_of(folder.path(), &["handover", "--project", "first", "--to", "page", "--force"]);
+    assert!(error.contains("holds what no hand-over wrote") && page.join("bundle.json").exists(), "{error}");
+    std::fs::write(bundle.join("notes.txt"), "mine").unwrap();
+    let error = error_of(folder.path(), &[&again[..], &["--force"]].concat());
+    assert!(error.contains("holds what no hand-over wrote"), "{error}");
+    std::fs::remove_file(bundle.join("notes.txt")).unwrap();
+    // Of a run with ten steps left, no more are expected.
+    succeed(folder.path(), &[&again[..], &["--force", "--device", "cpu"]].concat());
+    assert_eq!(read(&bundle.join("run.json"))["verify_steps"], 10);
+    assert_eq!(read(&bundle.join("expected.json"))["steps"].as_array().unwrap().len(), 10);
 }
 
 #[test]
@@ -179,6 +193,17 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     std::fs::write(&file, &changed).unwrap();
     assert!(refused().contains("model.safetensors") && refused().contains("changed since it was written"));
     std::fs::write(&file, &whole).unwrap();
+    // A bundle whose settings were changed, and one that was fitted to a machine.
+    let settings = folder.join("bundle/run.json");
+    let written = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, written.replacen("1337", "1338", 1)).unwrap();
+    assert!(
+        refused().contains("run.json") && refused().contains("changed since it was written"),
+        "{}",
+        refused()
+    );
+    std::fs::write(&settings, &written).unwrap();
+    std::fs::write(folder.join("bundle/slurm.sh"), "mine").unwrap();
     // Of a step that the run would not have.
     let state = out.join("state.json");
     let text = std::fs::read_to_string(&state).unwrap();
@@ -195,6 +220,12 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     train(folder, &folder.join("second"), &["--stop-after", "1", "--set", "model.layers=2"]);
     let error = error_of(folder, &["bring-back", "bundle", "--project", "second"]);
     assert!(error.contains("it was made of another run than 1-nanogpt-cpu"), "{error}");
+    // Nor a run whose settings are others by now.
+    let toml = folder.join("first/runs/1-nanogpt-cpu/run.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    std::fs::write(&toml, text.replacen("weight_decay = 0.1", "weight_decay = 0.2", 1)).unwrap();
+    assert!(refused().contains("the settings of 1-nanogpt-cpu were changed"), "{}", refused());
+    std::fs::write(&toml, text).unwrap();
     assert!(
         error_of(folder, &["bring-back", "first", "--project", "first"]).contains("it has no bundle.json")
     );

@@ -157,6 +157,18 @@ fn new_special_tokens_begin_as_the_mean_row_and_a_context_may_be_shorter() {
     let longer = ["--project", "first", "--from", "1", "--set", "model.context_length=32"];
     let error = error_of(folder, &[&["train"][..], &longer].concat());
     assert!(error.contains("embedding.positions") && error.contains("model.context_length"), "{error}");
+    // What is wrong with the weights is found before there is a run.
+    let parent = Project::open(&folder.join("first")).unwrap().run("1").unwrap();
+    for entry in std::fs::read_dir(parent.checkpoints_folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "safetensors") {
+            let mut bytes = std::fs::read(&path).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    error_of(folder, &["train", "--project", "first", "--from", "1", "--steps", "2"]);
+    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 2);
 }
 
 #[test]
@@ -172,6 +184,10 @@ fn what_cannot_be_begun_with_is_refused_by_name_and_leaves_nothing() {
     let error = refused(&["--from", "latest", "--set", "model.width=64"]);
     let wanted = format!("model.width = 64 must be 32, as in {FIRST}, whose weights the run begins with");
     assert_eq!(error, wanted);
+    let error = refused(&["--from", "latest", "--set", "tokenizer.kind=byte"]);
+    assert!(error.starts_with("tokenizer.kind = byte must be char, as in 1-nanogpt-cpu"), "{error}");
+    let error = refused(&["--set", "start.run=1"]);
+    assert!(error.contains("--from RUN[:CHECKPOINT]"), "{error}");
     let error = refused(&["--from", "latest", "--set", "train.trainable=last:2"]);
     assert!(error.starts_with("train.trainable = last:2 must name at least 1 block and at most"), "{error}");
     let error = refused(&["--from", "latest", "--set", "train.trainable=heads"]);

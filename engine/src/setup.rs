@@ -74,6 +74,8 @@ pub struct OpenRun {
     optimizer: Optimizer,
     threads: Option<usize>,
     executor: Option<Executor>,
+    /// Weights to begin with, read and not yet taken.
+    weights: Option<Vec<f32>>,
     resumes: bool,
     losses: u32,
     /// Step of the latest checkpoint at the last loss of the device, where there was one.
@@ -128,6 +130,7 @@ impl RunSetup {
             optimizer,
             threads,
             executor: Some(executor),
+            weights: None,
             losses: 0,
             saved: None,
         })
@@ -235,6 +238,17 @@ impl OpenRun {
         [of_run, "Once", "The", "a"].into_iter().find(known).unwrap_or_default().to_owned()
     }
 
+    /// Reads the weights of another run that it begins with, where it does: what is wrong with them is known before there is a run.
+    ///
+    /// # Errors
+    /// The other run is gone, its checkpoint is damaged, or its model does not fit.
+    pub async fn read_start(&mut self, project: &Project) -> Result<()> {
+        if self.run.is_none() {
+            self.weights = weights_of_start(project.clone(), &self.config).await?;
+        }
+        Ok(())
+    }
+
     /// The run, made in the project where it begins.
     ///
     /// # Errors
@@ -265,7 +279,12 @@ impl OpenRun {
         let RunConfig { seed, train, model, .. } = &self.config;
         let batches = Batches::new(&self.prepared.store, *seed, train.batch_size, model.context_length)?;
         let resumes = std::mem::replace(&mut self.resumes, true);
-        let weights = first_weights(&run, &self.config).await?;
+        let has_own = !Checkpoints::new(run.checkpoints_folder()).list().is_empty();
+        let weights = match self.weights.take() {
+            Some(weights) => Some(weights),
+            None if has_own => None,
+            None => weights_of_start(run.project()?, &self.config).await?,
+        };
         Trainer::begin(run, &self.graphs, batches, executor, options, resumes, weights).await
     }
 
@@ -302,12 +321,12 @@ impl OpenRun {
     }
 }
 
-/// The weights of another run that a run begins with, where it does and has no checkpoint of its own.
-async fn first_weights(run: &Run, config: &RunConfig) -> Result<Option<Vec<f32>>> {
-    if config.start.is_none() || !Checkpoints::new(run.checkpoints_folder()).list().is_empty() {
+/// The weights of another run that one of these settings begins with, where it does.
+async fn weights_of_start(project: Project, config: &RunConfig) -> Result<Option<Vec<f32>>> {
+    if config.start.is_none() {
         return Ok(None);
     }
-    let (project, config) = (run.project()?, config.clone());
+    let config = config.clone();
     let read = move || {
         let beginning = Beginning::find(&project, &config)?;
         beginning.map(|beginning| beginning.weights(&config)).transpose()

@@ -43,7 +43,11 @@ pub(super) fn bring_back(arguments: &BringBackArguments) -> Result<()> {
         let show = |event| {
             if let Event::BroughtBack { run } = event {
                 say!("{}: step {} of {}", run.name, whole(run.step), whole(run.steps))?;
-                say!("go on with it: glasshouse train --project {} --resume", arguments.project.display())?;
+                let project = arguments.project.display();
+                match run.step < run.steps {
+                    true => say!("go on with it: glasshouse train --project {project} --resume")?,
+                    false => say!("try it: glasshouse generate --project {project} --prompt \"...\"")?,
+                }
             }
             Ok(())
         };

@@ -63,17 +63,23 @@ impl Beginning {
     /// # Errors
     /// The weights are those of another model than the settings say.
     pub fn settle(&self, config: &mut RunConfig) -> Result<Vec<String>> {
-        let special = &config.tokenizer.special_tokens;
-        let own = &self.config.tokenizer;
+        let (own, typed) = (&self.config.tokenizer, &config.tokenizer.special_tokens);
         let tokens =
-            own.special_tokens.iter().chain(special.iter().filter(|it| !own.special_tokens.contains(it)));
+            own.special_tokens.iter().chain(typed.iter().filter(|it| !own.special_tokens.contains(it)));
         let special_tokens = tokens.cloned().collect();
         let size = self.tokenizer.tokenizer.vocabulary_size();
-        config.tokenizer =
+        let tokenizer =
             TokenizerConfig { special_tokens, vocabulary: own.vocabulary.max(size), ..own.clone() };
-        config.model.vocabulary = self.config.model.vocabulary.max(size);
+        let rows = self.config.model.vocabulary.max(size);
+        self.check(config, &tokenizer, rows)?;
+        (config.tokenizer, config.model.vocabulary) = (tokenizer, rows);
         config.start = Some(self.start.clone());
-        self.check(config)?;
+        let wanted = model::parameters(&config.model, &config.train)?;
+        let own = parameters_of(&self.config)?;
+        let misshapen = own.iter().zip(&wanted).find(|(own, wanted)| !fits(own, wanted));
+        if let Some((own, wanted)) = misshapen {
+            return Err(self.misshapen(own, wanted));
+        }
         let mut notices = Vec::new();
         if !self.added.is_empty() {
             notices.push(format!(
@@ -92,15 +98,30 @@ impl Beginning {
         Ok(notices)
     }
 
-    /// Refuses settings that make another model of the weights.
-    fn check(&self, config: &RunConfig) -> Result<()> {
+    /// Refuses settings that make another model of the weights, or ask for another tokenizer. The run's own record has those that were
+    /// settled.
+    fn check(&self, config: &RunConfig, tokenizer: &TokenizerConfig, rows: usize) -> Result<()> {
+        let refuse = |field: &str, value: String, has: String| {
+            let rule = format!("be {has}, as in {}, whose weights the run begins with", self.run.name());
+            Err(Invalid { field: field.to_owned(), value, rule }.into())
+        };
         let (wanted, has) = (settings_of(&config.model), settings_of(&self.config.model));
         let free = |name: &str| matches!(name, "model.vocabulary" | "model.context_length");
         for (field, value) in wanted.into_iter().filter(|(field, _)| !free(field)) {
             if let Some(has) = has.get(&field).filter(|has| **has != value) {
-                let rule = format!("be {has}, as in {}, whose weights the run begins with", self.run.name());
-                return Err(Invalid { field, value, rule }.into());
+                return refuse(&field, value, has.clone());
             }
+        }
+        let (typed, own) = (&config.tokenizer, &self.config.tokenizer);
+        if typed.kind != own.kind {
+            return refuse("tokenizer.kind", typed.kind.name().to_owned(), own.kind.name().to_owned());
+        }
+        if typed.vocabulary != own.vocabulary && typed.vocabulary != tokenizer.vocabulary {
+            return refuse("tokenizer.vocabulary", typed.vocabulary.to_string(), own.vocabulary.to_string());
+        }
+        let (typed, own) = (config.model.vocabulary, self.config.model.vocabulary);
+        if typed != own && typed != rows {
+            return refuse("model.vocabulary", typed.to_string(), own.to_string());
         }
         Ok(())
     }
@@ -136,7 +157,7 @@ impl Beginning {
             target[..count].copy_from_slice(&source[..count]);
             if is_by_token(&wanted.name) {
                 fill_with_mean(target, wanted.ty.count() / wanted.ty.shape[0].max(1), &new);
-            } else if own.ty.shape[1..] != wanted.ty.shape[1..] || source.len() < target.len() {
+            } else if !fits(own, wanted) {
                 return Err(self.misshapen(own, wanted));
             }
         }
@@ -181,6 +202,12 @@ fn checkpoint_of(run: &Run, word: &str) -> Result<String> {
 
 fn absolute(folder: &Path) -> String {
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()).display().to_string()
+}
+
+/// Whether the weights of one parameter are another's: of a table of positions those of the first, of tokens as many as there are.
+fn fits(own: &Parameter, wanted: &Parameter) -> bool {
+    let (own_shape, shape) = (&own.ty.shape, &wanted.ty.shape);
+    own_shape[1..] == shape[1..] && (own_shape[0] >= shape[0] || is_by_token(&wanted.name))
 }
 
 /// Whether a parameter has a row a token.

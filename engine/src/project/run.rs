@@ -218,7 +218,7 @@ impl Run {
         match self.is_imported() {
             true => {
                 let reason = "it is an imported model, which has no text to train on: begin a run with its weights (`glasshouse train --from`, \
-                              Go on from it on the Runs page), or name another run";
+                              Begin from it on the Runs page), or name another run";
                 Err(Error::bad_file(&self.folder, reason))
             }
             false => Ok(()),
@@ -320,7 +320,7 @@ impl Run {
             step,
             // An imported model has its settings' schedule yet to come, in a run of its own.
             steps: if record.state == RunState::Imported { 0 } else { config.train.steps },
-            start: config.start.or(record.restored_from),
+            start: record.restored_from.or(config.start),
             parameters: record.parameters,
             val_loss: record.val_loss,
             best_val_loss: record.best_val_loss,

@@ -249,6 +249,7 @@ impl Session {
         for notice in settled.into_iter().chain(std::mem::take(&mut open_run.warnings)) {
             self.outlet.notice(notice);
         }
+        open_run.read_start(&self.opened()?.project.clone()).await?;
         if beside_others {
             let opened = Box::new(open_run.about()?);
             self.outlet.answer(job.id, Event::RunOpened { opened });

@@ -62,20 +62,24 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
             "a utilization of {share} is no share of the peak: give one above 0 and at most 1"
         )));
     }
+    let price = request.price.unwrap_or(gpu.price);
+    if !price.is_finite() || price < 0.0 {
+        return Err(Error::Refused(format!("a price of {price} dollars is none: give one of 0 or more")));
+    }
     let sizes = Sizes::of(config)?;
     let windows = config.train.batch_size * config.train.accumulate;
-    let fewest = (1..=MOST.min(windows)).filter(|gpus| windows.is_multiple_of(*gpus)).find(|gpus| {
+    let fewest = (1..=MOST.min(windows)).find(|gpus| {
         let memory = memory(config, &sizes, *gpus, 1);
         fits(memory.iter().map(|(_, bytes)| bytes).sum(), &gpu)
     });
     let gpus = request.gpus.or(fewest).unwrap_or(1);
-    if gpus == 0 || !windows.is_multiple_of(gpus) {
+    if gpus == 0 || gpus > windows {
         return Err(Error::Refused(format!(
-            "the {windows} windows of a step cannot be divided among {gpus} GPUs; change train.batch_size or train.accumulate"
+            "a step of {windows} windows gives {gpus} GPUs nothing to divide; change train.batch_size or train.accumulate"
         )));
     }
     // As many windows at once as fit, since larger products use a GPU better.
-    let each = windows / gpus;
+    let each = windows.div_ceil(gpus);
     let bytes_of =
         |windows| memory(config, &sizes, gpus, windows).iter().map(|(_, bytes)| bytes).sum::<u64>();
     let mut possible = (1..=each).rev().filter(|at_once| each.is_multiple_of(*at_once));
@@ -84,8 +88,9 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
     let bytes = memory.iter().map(|(_, bytes)| bytes).sum();
     let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
     let flops = tokens * flops_per_token(config)?;
-    let seconds = flops / (gpus as f64 * gpu.peak * request.utilization);
-    let price = request.price.unwrap_or(gpu.price);
+    // Where windows do not divide evenly, some GPUs wait for the others.
+    let busy = windows as f64 / (each * gpus) as f64;
+    let seconds = flops / (gpus as f64 * gpu.peak * request.utilization * busy);
     Ok(ClusterPlan {
         gpus,
         fewest,
@@ -98,7 +103,7 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
         flops,
         seconds,
         dollars: seconds / 3600.0 * gpus as f64 * price,
-        assumptions: assumptions(config, request, &gpu, price),
+        assumptions: assumptions(config, request, &gpu, (price, busy)),
     })
 }
 
@@ -151,13 +156,18 @@ fn kept_of_block(model: &ModelConfig) -> u64 {
     (4 * width + packed + queries + mlp) as u64
 }
 
-fn assumptions(config: &RunConfig, request: &ClusterRequest, gpu: &GpuModel, price: f64) -> Vec<String> {
+fn assumptions(
+    config: &RunConfig,
+    request: &ClusterRequest,
+    gpu: &GpuModel,
+    (price, busy): (f64, f64),
+) -> Vec<String> {
     let stated = if request.price.is_some() { "as given" } else { "a round figure, --price says yours" };
     let activations = match config.train.activation_checkpointing {
         true => "each block's activations are computed again",
         false => "all activations are kept in bfloat16, attention's scores are not (flash attention)",
     };
-    vec![
+    let mut all = vec![
         format!(
             "{}: {} GB of memory, of which a tenth is left free, and {} TFLOP/s on bfloat16 as published",
             gpu.name,
@@ -169,7 +179,14 @@ fn assumptions(config: &RunConfig, request: &ClusterRequest, gpu: &GpuModel, pri
         "FSDP2 shards weights, gradients and optimizer state, in 32 bits, over all GPUs, and gathers two blocks at a time in bfloat16"
             .to_owned(),
         format!("{activations}; communication hides behind the computation, evaluations and checkpoints are not counted"),
-    ]
+    ];
+    if busy < 1.0 {
+        all.push(format!(
+            "the windows of a step do not divide evenly, so that the GPUs wait {:.0} % of the time",
+            100.0 * (1.0 - busy)
+        ));
+    }
+    all
 }
 
 #[cfg(test)]
@@ -227,8 +244,8 @@ mod tests {
         let fewest = plan.fewest.unwrap();
         assert_eq!((plan.gpus, plan.fits), (fewest, true));
         // 6.7 G weights at 16 bytes are more than one of 80 GB has.
-        assert!(fewest >= 2 && 64 % fewest == 0, "{fewest}");
-        let less = super::tests::plan(&config, Some(fewest / 2));
+        assert!(fewest >= 2, "{fewest}");
+        let less = super::tests::plan(&config, Some(fewest - 1));
         assert!(!less.fits && less.bytes > plan.bytes);
         config.train.activation_checkpointing = true;
         let lean = super::tests::plan(&config, Some(fewest));
@@ -242,8 +259,15 @@ mod tests {
     fn what_cannot_be_divided_or_is_unknown_is_refused() {
         let config = presets::preset("gpt2-124m").unwrap();
         let refused = |request: ClusterRequest| cluster_plan(&config, &request).unwrap_err().to_string();
-        let seven = refused(ClusterRequest { gpus: Some(7), ..ClusterRequest::default() });
-        assert!(seven.contains("cannot be divided among 7 GPUs"), "{seven}");
+        let many = refused(ClusterRequest { gpus: Some(481), ..ClusterRequest::default() });
+        assert!(many.contains("a step of 480 windows gives 481 GPUs nothing to divide"), "{many}");
+        assert!(refused(ClusterRequest { price: Some(-1.0), ..ClusterRequest::default() }).contains("price"));
+        // Seven divide 480 windows into 69 for most of them: a part of the time some wait.
+        let (seven, eight) = (plan(&config, Some(7)), plan(&config, Some(8)));
+        assert!(
+            seven.seconds > eight.seconds * 8.0 / 7.0
+                && seven.assumptions.len() == eight.assumptions.len() + 1
+        );
         let unknown = refused(ClusterRequest { gpu: "h100".to_owned(), ..ClusterRequest::default() });
         assert!(unknown.contains("h100-80gb"), "{unknown}");
         assert!(

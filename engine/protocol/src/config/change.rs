@@ -36,6 +36,9 @@ impl RunConfig {
                 path.trim()
             ));
         }
+        if path.trim().split('.').next() == Some("start") {
+            return Err("what a run begins with is said by --from RUN[:CHECKPOINT]".to_owned());
+        }
         let mut root = toml::Value::try_from(&*self).map_err(|error| error.to_string())?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
             .ok()

@@ -111,10 +111,13 @@ impl Trainable {
 /// Whether a text is what a pattern says, in which `*` stands for any text, none included.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(text) = text.strip_prefix(first) else { return false };
-    // The shortest text that lets the rest fit is as good as any.
-    let mut starts = text.char_indices().map(|(at, _)| at).chain(std::iter::once(text.len()));
-    starts.any(|at| fits(rest, &text[at..]))
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let text = text.strip_prefix(first).and_then(|text| text.strip_suffix(last));
+    // The first place that a part is found at leaves the most for those behind it.
+    let left = text.and_then(|text| {
+        middle.split('*').try_fold(text, |text, part| text.find(part).map(|at| &text[at + part.len()..]))
+    });
+    left.is_some()
 }
 
 #[cfg(test)]
@@ -147,6 +150,16 @@ mod tests {
         assert_eq!(trained("norms", false), [1, 3, 5]);
         assert_eq!(trained("blocks.*.mlp.*, head.weight", false), [4, 6]);
         assert_eq!(trained("*.attention.*weight", false), [1, 2, 3]);
+        assert!(!fits(&"*".repeat(40).replace("**", "*a*"), &"b".repeat(200)));
+        for (pattern, text, does) in [
+            ("*", "", true),
+            ("a*a", "a", false),
+            ("a*b*b", "axbyb", true),
+            ("a*b*b", "axb", false),
+            ("*b*", "ab", true),
+        ] {
+            assert_eq!(fits(pattern, text), does, "{pattern} {text}");
+        }
         let patterns: Trainable = "blocks.*,heads.*".parse().unwrap();
         assert_eq!(patterns.unused_pattern(&names), Some("heads.*"));
         for wrong in ["last", "last:x", "heads", "last:-1"] {

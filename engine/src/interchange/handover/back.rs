@@ -6,7 +6,7 @@ use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of}
 use crate::data::{Split, prepare};
 use crate::error::{Error, Result};
 use crate::interchange::huggingface::Family;
-use crate::metrics::MetricsWriter;
+use crate::metrics::{self, MetricsWriter};
 use crate::model::parameters;
 use crate::platform::files;
 use crate::project::{Project, Run, RunRecord};
@@ -43,15 +43,20 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
     let config = run.config()?;
     let data = run.data_folder()?;
     let prepared = prepare::open(&data)?;
-    let same = (settings_of(&config.model), config.seed, prepared.store.len(Split::Train))
-        == (manifest.model, manifest.seed, manifest.train_tokens);
-    if !same {
+    let record = run.record()?;
+    let bad_bundle = |reason: String| Error::bad_file(bundle, reason);
+    let own = (settings_of(&config.model), config.seed, prepared.store.len(Split::Train), record.created);
+    if own != (manifest.model, manifest.seed, manifest.train_tokens, manifest.created) {
+        return Err(bad_bundle(format!("it was made of another run than {} of this project", run.name())));
+    }
+    if run.config_crc32c()? != manifest.config_crc32c {
         let reason = format!(
-            "it was made of another run than {} of this project: model, seed or text differ",
+            "the settings of {} were changed since it was written: put them back, or hand over again",
             run.name()
         );
-        return Err(Error::bad_file(bundle, reason));
+        return Err(bad_bundle(reason));
     }
+    check_files(bundle, &manifest.files)?;
     let (folder, state) = latest(bundle)?;
     let bad = |reason: String| Error::bad_file(&folder, reason);
     if state.bundle != sha256(&bundle.join(MANIFEST))? {
@@ -69,12 +74,20 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
     let trained = parameters(&config.model, &config.train)?;
     let arena = Places::new(family, &config.model, &trained)?.read(&folder)?;
     let events = log(&bundle.join("out/metrics.jsonl"), manifest.step, state.step)?;
-    let record = run.record()?;
-    let losses = events.iter().filter_map(|event| match event {
-        TrainEvent::Eval { val_loss, .. } => Some(*val_loss),
-        _ => None,
-    });
-    let best = losses.chain(record.best_val_loss).chain(state.val_loss).reduce(f32::min);
+    let mut past =
+        if files::is_file(&run.metrics_path()) { metrics::read(&run.metrics_path())? } else { Vec::new() };
+    past.retain(|event| event.step().is_none_or(|step| step <= manifest.step));
+    past.extend(events);
+    let losses: Vec<f32> = past
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Eval { val_loss, .. } => Some(*val_loss),
+            _ => None,
+        })
+        .collect();
+    let val_loss = state.val_loss.or(losses.last().copied());
+    let best = losses.into_iter().chain(state.val_loss).reduce(f32::min);
+    let is_done = state.step == config.train.steps;
     project.create_run_with(&config, &data, |new| {
         let info = CheckpointInfo {
             arena_version: ARENA_VERSION,
@@ -88,19 +101,17 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
         };
         let is_best = state.val_loss.is_some() && state.val_loss == best;
         Checkpoints::new(new.checkpoints_folder()).save(&info, &trained, &arena, is_best)?;
-        if files::is_file(&run.metrics_path()) {
-            files::copy(run.metrics_path(), new.metrics_path()).map_err(Error::io(new.metrics_path()))?;
-        }
-        let (mut metrics, _) = MetricsWriter::resume(&new.metrics_path(), manifest.step)?;
-        events.iter().try_for_each(|event| metrics.write(event))?;
+        let mut metrics = MetricsWriter::create(&new.metrics_path())?;
+        past.iter().try_for_each(|event| metrics.write(event))?;
         metrics.sync()?;
         new.save_record(&RunRecord {
-            state: RunState::Stopped,
+            state: if is_done { RunState::Finished } else { RunState::Stopped },
             step: state.step,
             evaluate_whole_split: record.evaluate_whole_split,
             parameters: record.parameters,
-            val_loss: state.val_loss.or(record.val_loss),
+            val_loss,
             best_val_loss: best,
+            seconds: record.seconds,
             family: record.family.clone(),
             restored_from: Some(Start {
                 run: run.name(),
@@ -142,10 +153,17 @@ fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
     if files::metadata(path).map_err(Error::io(path))?.len() > LARGEST_LOG {
         return Err(Error::bad_file(path, "too long for a log"));
     }
-    let mut events = crate::metrics::read(path)?;
+    let mut events = metrics::read(path)?;
     events.retain(|event| match event {
         TrainEvent::Checkpoint { .. } | TrainEvent::Done { .. } => false,
         event => event.step().is_none_or(|step| step > after && step <= upto),
     });
-    Ok(events)
+    let last = |event: &TrainEvent| matches!(event, TrainEvent::Step { step, .. } if *step == upto);
+    match events.iter().any(last) {
+        true => Ok(events),
+        false => Err(Error::bad_file(
+            path,
+            format!("it does not tell of step {upto}: it was cut, or is another's"),
+        )),
+    }
 }

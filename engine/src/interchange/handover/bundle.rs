@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 const COPIED: usize = 1 << 18;
 
 /// What is asked for.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct HandOver<'run> {
     /// The run, which goes on from its latest checkpoint.
     pub(crate) run: &'run Run,
@@ -60,6 +60,9 @@ pub(crate) async fn hand_over_in_turns(
     check_place(to, replace)?;
     let handed = look(request.run)?;
     let Handed { config, prepared, loaded, family, places } = &handed;
+    // A run that is nearly done has fewer left.
+    let steps = request.steps.min(config.train.steps - loaded.info.step);
+    let request = &HandOver { steps, ..*request };
     let staging = Staging::beside(to)?;
     let folder = staging.path();
     let trained = Trained {
@@ -78,7 +81,7 @@ pub(crate) async fn hand_over_in_turns(
     write_json(&folder.join("expected.json"), &expected)?;
     let after = places.whole(after.parameters);
     places.write_weights(&after, &folder.join("expected.safetensors"), turns).await?;
-    write_json(&folder.join("run.json"), &settings(&handed, family, request.steps)?)?;
+    write_json(&folder.join("run.json"), &settings(&handed, family, steps)?)?;
     storage::create_folder(&folder.join("configs"))?;
     for (name, text) in SCRIPTS {
         let path = folder.join(name);
@@ -90,7 +93,7 @@ pub(crate) async fn hand_over_in_turns(
     let mut names = Vec::new();
     list(folder, "", &mut names)?;
     let mut sums = BTreeMap::new();
-    for name in names {
+    for name in names.into_iter().filter(|name| !is_edited(name)) {
         turns.give().await;
         sums.insert(name.clone(), sha256(&folder.join(&name))?);
     }
@@ -102,6 +105,8 @@ pub(crate) async fn hand_over_in_turns(
         run: request.run.name(),
         checkpoint,
         project: request.run.project_name(),
+        created: request.run.record()?.created,
+        config_crc32c: request.run.config_crc32c()?,
         step: loaded.info.step,
         model: settings_of(&config.model),
         seed: config.seed,
@@ -116,6 +121,11 @@ pub(crate) async fn hand_over_in_turns(
         .collect())
 }
 
+/// Files that people fit to their machines.
+fn is_edited(name: &str) -> bool {
+    name.starts_with("configs/") || matches!(name, "slurm.sh" | "Dockerfile" | "notebook.ipynb" | "README.md")
+}
+
 /// Finds what a run has, and refuses what a bundle cannot carry on.
 fn look(run: &Run) -> Result<Handed> {
     run.check_has_text()?;
@@ -123,9 +133,9 @@ fn look(run: &Run) -> Result<Handed> {
     let refused = |reason: String| Error::bad_file(run.folder(), reason);
     if config.train.optimizer != OptimizerKind::Adamw {
         return Err(refused(format!(
-            "train.optimizer is {:?}, and a bundle goes on with AdamW: its moments would be lost; begin a run with its weights \
+            "train.optimizer is {}, and a bundle goes on with AdamW: its moments would be lost; begin a run with its weights \
              (--from) and optimizer adamw",
-            config.train.optimizer
+            json!(config.train.optimizer).as_str().unwrap_or_default()
         )));
     }
     let family = Family::of(&config.model, run.record()?.family.as_deref())?;
@@ -268,17 +278,19 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
     if !files::exists(to) || files::read_dir(to).is_ok_and(|mut entries| entries.next().is_none()) {
         return Ok(());
     }
-    if !files::is_file(&to.join(MANIFEST)) {
-        return Err(Error::bad_file(
-            to,
-            "holds what no hand-over wrote; choose an empty or new folder with --to",
-        ));
-    }
-    match replace {
-        true => Ok(()),
-        false => Err(Error::bad_file(
-            to,
-            "holds a bundle already; --force replaces it, and what was trained in it",
-        )),
+    let bad = |reason: &str| Err(Error::bad_file(to, reason));
+    let foreign = "holds what no hand-over wrote; choose an empty or new folder with --to";
+    let Ok(manifest) = Manifest::read(to) else { return bad(foreign) };
+    let mut names = Vec::new();
+    list(to, "", &mut names)?;
+    let ours = |name: &String| {
+        let first = name.split('/').next().unwrap_or_default();
+        let made_there = matches!(first, MANIFEST | "out" | "configs" | "__pycache__");
+        made_there || manifest.files.contains_key(name) || SCRIPTS.iter().any(|(script, _)| script == name)
+    };
+    match (names.iter().all(ours), replace) {
+        (false, _) => bad(foreign),
+        (true, false) => bad("holds a bundle already; --force replaces it, and what was trained in it"),
+        (true, true) => Ok(()),
     }
 }

@@ -48,6 +48,9 @@ struct Manifest {
     run: String,
     checkpoint: String,
     project: String,
+    /// When the run was made, and the checksum of its settings: no other run has both.
+    created: u64,
+    config_crc32c: u32,
     /// Optimizer steps done.
     step: u64,
     /// What tells the run from others: settings of its model, seed, tokens of its text.
@@ -99,13 +102,16 @@ fn sha256(path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// The first that is missing or differs, by name.
-fn check_files(folder: &Path, files: &BTreeMap<String, String>) -> Result<()> {
-    for (name, wanted) in files {
+fn check_files(folder: &Path, sums: &BTreeMap<String, String>) -> Result<()> {
+    for (name, wanted) in sums {
         // A name is a place in the folder, whatever a file from elsewhere says.
         if name.split('/').any(|part| part.is_empty() || part == ".." || part.contains(['\\', ':', '\0'])) {
             return Err(Error::bad_file(folder, format!("{name:?} is no name of a file in it")));
         }
         let path = folder.join(name);
+        if !files::is_file(&path) {
+            return Err(Error::bad_file(path, "missing: it was there when this was written"));
+        }
         if sha256(&path)? != *wanted {
             return Err(Error::bad_file(path, "it was changed since it was written (checksum)"));
         }

@@ -650,6 +650,8 @@ def train(bundle, arguments):
         tokens_per_s=(trainer.at - first) * tokens / max(training, 1e-9),
     )
     if dist.is_initialized():
+        # A process that leaves while another still speaks to it would end that one with an error.
+        dist.barrier()
         dist.destroy_process_group()
     return signals[0] if signals else 0
 
