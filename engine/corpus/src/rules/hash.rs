@@ -17,7 +17,8 @@ fn folded(left: u64, right: u64) -> u64 {
 /// The hash of some bytes; the same on every machine.
 pub fn hash(bytes: &[u8]) -> u64 {
     let (chunks, rest) = bytes.as_chunks::<8>();
-    let mut state = SEED ^ (bytes.len() as u64);
+    // Multiplied in, since a short word's first byte could undo what its length changes.
+    let mut state = folded(SEED ^ (bytes.len() as u64), FIRST);
     for chunk in chunks {
         state = folded(state ^ u64::from_le_bytes(*chunk), FIRST);
     }
@@ -33,4 +34,26 @@ pub fn hash(bytes: &[u8]) -> u64 {
 /// The hash of a run of words, given that of all but the last, and the last's.
 pub fn followed_by(run: u64, word: u64) -> u64 {
     folded(run.rotate_left(29) ^ FIRST, word ^ SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    /// Words of up to eight bytes are read as two overlapping halves: some of other lengths had one hash once.
+    #[test]
+    fn short_words_of_other_lengths_have_other_hashes() {
+        let letters = ["a", "b", "é"];
+        let mut words = vec![String::new()];
+        let mut seen: HashMap<u64, String> = HashMap::new();
+        for _ in 0..7 {
+            words = words.iter().flat_map(|word| letters.map(|letter| format!("{word}{letter}"))).collect();
+            for word in &words {
+                let before = seen.insert(hash(word.as_bytes()), word.clone());
+                assert_eq!(before, None, "{word}");
+            }
+        }
+        assert_ne!(hash("aéa".as_bytes()), hash("béaéa".as_bytes()));
+    }
 }
