@@ -78,6 +78,14 @@ fn a_run_begins_with_the_weights_of_another_and_says_so() {
     let again: Vec<Value> = again.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(losses(&again)[&6], after[&6]);
 
+    // Without the one that it began with, that is what is missing.
+    std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
+    succeed(folder, &["runs", "--project", "first", "delete", "1"]);
+    let error = error_of(folder, &["train", "--project", "first", "--resume"]);
+    assert!(error.starts_with("the run begins with 1-nanogpt-cpu at step 10, which is not in"), "{error}");
+    succeed(folder, &["runs", "--project", "first", "restore", "1"]);
+    succeed(folder, &["train", "--project", "first", "--resume"]);
+
     // From another project, on another text.
     let letters = "Dear Anna, the sea is loud tonight.\n".repeat(400);
     std::fs::write(folder.join("letters.txt"), letters).unwrap();

@@ -39,8 +39,16 @@ impl Beginning {
         let Some(start) = &config.start else { return Ok(None) };
         let elsewhere =
             start.project.as_deref().map(|folder| Project::open(Path::new(folder))).transpose()?;
+        let elsewhere = elsewhere.filter(|other| absolute(other.folder()) != absolute(project.folder()));
         let project = elsewhere.as_ref().unwrap_or(project);
-        let run = project.run_or_latest(Some(start.run.as_str()).filter(|name| *name != "latest"))?;
+        let name = Some(start.run.as_str()).filter(|name| *name != "latest");
+        let run = project.run_or_latest(name).map_err(|_| {
+            let place = project.folder().display();
+            Error::Unknown(format!(
+                "the run begins with {start}, which is not in {place}; `glasshouse runs restore` brings back one that was deleted, and \
+                 --from or [start] names another"
+            ))
+        })?;
         let start = Start {
             run: run.name(),
             checkpoint: checkpoint_of(&run, &start.checkpoint)?,

@@ -11,4 +11,5 @@ mod trainer;
 
 pub use event::{Progress, SampleRequest, TrainEvent};
 pub use sample::Sample;
+pub(crate) use trainer::step_input;
 pub use trainer::{Options, Trainer};

@@ -3,7 +3,7 @@
 use super::tensors::Places;
 use super::{LARGEST_JSON, MANIFEST, Manifest, check_files, sha256};
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
-use crate::data::{Split, prepare};
+use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::interchange::huggingface::Family;
 use crate::metrics::{self, MetricsWriter};
@@ -42,10 +42,9 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
     let run = project.run(&manifest.run)?;
     let config = run.config()?;
     let data = run.data_folder()?;
-    let prepared = prepare::open(&data)?;
     let record = run.record()?;
     let bad_bundle = |reason: String| Error::bad_file(bundle, reason);
-    let own = (settings_of(&config.model), config.seed, prepared.store.len(Split::Train), record.created);
+    let own = (settings_of(&config.model), config.seed, prepare::index(&data)?.train.tokens, record.created);
     if own != (manifest.model, manifest.seed, manifest.train_tokens, manifest.created) {
         return Err(bad_bundle(format!("it was made of another run than {} of this project", run.name())));
     }
@@ -70,7 +69,7 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
         )));
     }
     check_files(&folder, &state.files)?;
-    let family = Family::of(&config.model, run.record()?.family.as_deref())?;
+    let family = Family::of(&config.model, record.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
     let arena = Places::new(family, &config.model, &trained)?.read(&folder)?;
     let events = log(&bundle.join("out/metrics.jsonl"), manifest.step, state.step)?;

@@ -7,7 +7,6 @@ use crate::checkpoint::{Checkpoints, Content, Loaded, Which, settings_of};
 use crate::data::{Batches, Prepared, Split, prepare};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
-use crate::graph::random;
 use crate::interchange::huggingface::{Family, export_trained_in_turns};
 use crate::model::{parameters, training_graphs};
 use crate::optimizer::Optimizer;
@@ -16,8 +15,9 @@ use crate::platform::{self, Turns};
 use crate::project::{Run, Trained};
 use crate::protocol::model::Dropout;
 use crate::protocol::{ModelConfig, OptimizerKind, Precision, RunConfig, TrainConfig};
-use crate::step::{ArenaState, MicroBatch, StepInput};
+use crate::step::ArenaState;
 use crate::storage::{self, Staging};
+use crate::train::step_input;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
@@ -78,10 +78,10 @@ pub(crate) async fn hand_over_in_turns(
     places.write_moments(&loaded.state, &folder.join("optimizer.safetensors"), turns).await?;
     write_tokens(prepared, &folder.join("data"), turns).await?;
     let (expected, after) = steps_here(&handed, request, turns, progress).await?;
-    write_json(&folder.join("expected.json"), &expected)?;
+    storage::write_json(&folder.join("expected.json"), &expected)?;
     let after = places.whole(after.parameters);
     places.write_weights(&after, &folder.join("expected.safetensors"), turns).await?;
-    write_json(&folder.join("run.json"), &settings(&handed, family, steps)?)?;
+    storage::write_json(&folder.join("run.json"), &settings(&handed, family, steps)?)?;
     storage::create_folder(&folder.join("configs"))?;
     for (name, text) in SCRIPTS {
         let path = folder.join(name);
@@ -113,7 +113,7 @@ pub(crate) async fn hand_over_in_turns(
         train_tokens: prepared.store.len(Split::Train),
         files: sums,
     };
-    write_json(&folder.join(MANIFEST), &serde_json::to_value(&manifest).unwrap_or_default())?;
+    storage::write_json(&folder.join(MANIFEST), &manifest)?;
     staging.put(to)?;
     Ok(std::iter::once(MANIFEST)
         .chain(manifest.files.keys().map(String::as_str))
@@ -174,18 +174,11 @@ async fn steps_here(
     let batches = Batches::new(&prepared.store, config.seed, train.batch_size, model.context_length)?;
     let (mut steps, mut windows) = (Vec::new(), Vec::new());
     for step in loaded.info.step..loaded.info.step + request.steps {
-        let (mut micro_batches, mut starts) = (Vec::new(), Vec::new());
-        for micro in 0..train.accumulate as u64 {
-            let batch = batches.train(step, micro)?;
-            starts.extend(batches.starts(step, micro));
-            let seed = random::dropout_seed(config.seed, step, micro);
-            micro_batches.push(MicroBatch { tokens: batch.tokens, targets: batch.targets, seed });
-        }
-        let learning_rate = train.learning_rate_at(step) as f32;
-        let reports = executor.train(&[StepInput { step, learning_rate, micro_batches }]).await?;
+        let reports = executor.train(&[step_input(config, &batches, step)?]).await?;
         let report = reports.first().ok_or_else(|| Error::Internal("a step without a report".to_owned()))?;
         steps.push(json!({ "step": step + 1, "loss": report.loss, "gradient_norm": report.gradient_norm }));
-        windows.push(starts);
+        let micro_batches = 0..train.accumulate as u64;
+        windows.push(micro_batches.flat_map(|micro| batches.starts(step, micro)).collect::<Vec<u64>>());
         progress(step + 1 - loaded.info.step, request.steps);
         turns.give().await;
     }
@@ -251,11 +244,6 @@ fn settings(handed: &Handed, family: &Family, steps: u64) -> Result<Value> {
         run.extend(more);
     }
     Ok(Value::Object(run))
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
-    storage::write_atomically(path, format!("{text}\n").as_bytes())
 }
 
 /// The files below a folder, by their paths with `/` between names.

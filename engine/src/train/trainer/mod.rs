@@ -416,14 +416,7 @@ impl Trainer<'_> {
 
     /// The batches and the rate of a step: pure functions of the seed and the step.
     fn step_input(&self, step: u64) -> Result<StepInput> {
-        let micro_batches = (0..self.config.train.accumulate as u64)
-            .map(|micro_batch| {
-                let batch = self.batches.train(step, micro_batch)?;
-                let seed = random::dropout_seed(self.config.seed, step, micro_batch);
-                Ok(MicroBatch { tokens: batch.tokens, targets: batch.targets, seed })
-            })
-            .collect::<Result<_>>()?;
-        Ok(StepInput { step, learning_rate: self.config.train.learning_rate_at(step) as f32, micro_batches })
+        step_input(&self.config, &self.batches, step)
     }
 
     fn watch_divergence(&mut self, bad: bool) -> Result<()> {
@@ -543,6 +536,18 @@ fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: ProfileMethod) -
     let entry =
         ProfileEntry { scope: "rest of the step".to_owned(), kernel: kernel.to_owned(), count: 1, ms };
     (ms > 0.0).then_some(entry)
+}
+
+/// What a run's step works on: a pure function of its settings, its text and the step's number.
+pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInput> {
+    let micro_batches = (0..config.train.accumulate as u64)
+        .map(|micro_batch| {
+            let batch = batches.train(step, micro_batch)?;
+            let seed = random::dropout_seed(config.seed, step, micro_batch);
+            Ok(MicroBatch { tokens: batch.tokens, targets: batch.targets, seed })
+        })
+        .collect::<Result<_>>()?;
+    Ok(StepInput { step, learning_rate: config.train.learning_rate_at(step) as f32, micro_batches })
 }
 
 #[cfg(test)]
