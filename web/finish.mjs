@@ -47,7 +47,7 @@ const readers = names
   .filter((name) => name !== "page" && name !== "engine");
 const parts = {
   page: ["index.html", "boot.js", "mirror.js", "engine-link.js", "page.js", "page_bg.wasm"],
-  engine: ["worker.js", "reader-link.js", "shard-link.js", "engine.js", ...readers.map((name) => `${name}.js`), "engine_bg.wasm"],
+  engine: ["worker.js", "network-link.js", "reader-link.js", "shard-link.js", "engine.js", ...readers.map((name) => `${name}.js`), "engine_bg.wasm"],
   ...Object.fromEntries(readers.map((name) => [name, [`${name}_bg.wasm`]])),
 };
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`.padStart(9);

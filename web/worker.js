@@ -4,6 +4,7 @@
 // From here: { report, files }, { configured, id, error }, { pong } or { pulse } as signs of life, and { panic } or { failed } as the last word.
 
 import init, { Engine, configure } from "./engine.js";
+import "./network-link.js";
 import "./reader-link.js";
 import "./shard-link.js";
 

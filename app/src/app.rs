@@ -5,6 +5,7 @@
 
 mod address;
 mod frame;
+mod importing;
 mod incoming;
 mod keys;
 mod messages;
@@ -345,6 +346,7 @@ impl App {
             self.frame_ui(ui);
         }
         self.typed_path_ui(ui.ctx());
+        self.importing_ui(ui.ctx());
         self.introduced();
         self.fulfil(ui.ctx());
         self.keep_draft(ui.ctx());

@@ -4,6 +4,7 @@
 mod catalogue;
 mod cleaning;
 mod documents;
+mod importing;
 mod plan;
 mod projects;
 mod runs;
@@ -14,6 +15,7 @@ mod writing;
 pub use catalogue::{Catalogue, Fetching};
 pub use cleaning::{Cleaning, Dropped};
 pub use documents::Documents;
+pub use importing::Importing;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
 pub use runs::{History, Runs};
@@ -52,6 +54,8 @@ pub struct State {
     pub writing: Writing,
     /// The open project's runs.
     pub runs: Runs,
+    /// A pretrained model that may be imported.
+    pub importing: Option<Importing>,
     /// Requests that wait for their end, and what each asked.
     pub waiting: BTreeMap<u64, Command>,
     /// Requests that take longer than a moment: what is done for each, and the share of it that is done.
@@ -114,6 +118,9 @@ impl State {
         self.catalogue.apply(asked.as_ref(), &event);
         self.cleaning.apply(asked.as_ref(), &event);
         self.tokenizer.apply(&event);
+        if let Some(importing) = Importing::of(asked.as_ref(), &event) {
+            self.importing = Some(importing);
+        }
         self.planning.apply(request, asked.as_ref(), &event);
         self.training.apply(asked.as_ref(), &event);
         self.writing.apply(request, &event);

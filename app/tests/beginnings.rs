@@ -8,7 +8,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cluster::ClusterPlan;
-use glasshouse_protocol::{Command, Event, RunState, RunSummary, Start, TokenizerKind};
+use glasshouse_protocol::{Command, Event, ModelSource, RunState, RunSummary, Start, TokenizerKind};
 
 #[test]
 fn a_run_is_begun_from_another_and_may_begin_with_random_weights_after_all() {
@@ -110,7 +110,7 @@ fn a_run_that_was_stopped_is_handed_over() {
 }
 
 #[test]
-fn files_of_a_model_that_are_dropped_are_imported_together() {
+fn files_of_a_model_that_are_dropped_are_looked_at_together() {
     let mut window = on(PageName::Data, [1280.0, 800.0]);
     let file = |name: &str| Chosen { name: name.to_owned(), bytes: Some(name.as_bytes().to_vec()) };
     let names = ["config.json", "model.safetensors", "tokenizer.json"];
@@ -118,7 +118,7 @@ fn files_of_a_model_that_are_dropped_are_imported_together() {
     window.state_mut().answer(Answer { wish: Wish::Dropped, files });
     window.run_steps(2);
     let names = names.map(str::to_owned).to_vec();
-    let command = Command::ImportModelFiles { names, context_length: None };
+    let command = Command::LookAtModel { from: ModelSource::Files { names } };
     assert!(sent(window.state_mut()).contains(&command));
     // By its path, where there are paths: of a folder's weights the folder is meant.
     for (dropped, from) in
@@ -127,7 +127,7 @@ fn files_of_a_model_that_are_dropped_are_imported_together() {
         let files = Ok(vec![Chosen { name: dropped.to_owned(), bytes: None }]);
         window.state_mut().answer(Answer { wish: Wish::Dropped, files });
         window.run_steps(2);
-        let command = Command::ImportModel { from: from.into(), context_length: None };
+        let command = Command::LookAtModel { from: ModelSource::Path { path: from.into() } };
         assert!(sent(window.state_mut()).contains(&command), "{dropped}");
     }
 }

@@ -4,8 +4,8 @@
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    BenchReport, Command, ErrorKind, Event, GenerateConfig, Launch, Parcel, Precision, Report, Request,
-    RunConfig, WeightSource,
+    BenchReport, Command, ErrorKind, Event, GenerateConfig, Launch, ModelSource, Parcel, Precision, Report,
+    Request, RunConfig, WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -570,7 +570,10 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
         folder,
         vec![
             Command::UseProject { folder: folder.join("sent"), make: true },
-            Command::ImportModel { from: folder.join("model"), context_length: None },
+            Command::ImportModel {
+                from: ModelSource::Path { path: folder.join("model") },
+                context_length: None,
+            },
         ],
     )
     .unwrap();
@@ -599,7 +602,10 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
 
     // A project that an import did not come into is nobody's, and the next one begins anew.
     let place = folder.join("twice");
-    let sent = |from: &str| Command::ImportModel { from: folder.join(from), context_length: None };
+    let sent = |from: &str| Command::ImportModel {
+        from: ModelSource::Path { path: folder.join(from) },
+        context_length: None,
+    };
     let refused = play(folder, vec![use_project(place.clone(), true), sent("first")]).unwrap_err();
     assert!(refused.contains("it has no config.json"), "{refused}");
     assert!(!place.exists());
@@ -615,8 +621,8 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     let bytes = |names: &[&str]| {
         names.iter().map(|name| std::fs::read(folder.join("model").join(name)).unwrap()).collect()
     };
-    let files = |names: &[&str]| Command::ImportModelFiles {
-        names: names.iter().map(|name| (*name).to_owned()).collect(),
+    let files = |names: &[&str]| Command::ImportModel {
+        from: ModelSource::Files { names: names.iter().map(|name| (*name).to_owned()).collect() },
         context_length: None,
     };
     let tab = || (use_project(folder.join("tab"), true), Vec::new());

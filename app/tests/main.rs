@@ -15,6 +15,7 @@ mod front_ends;
 mod gguf;
 mod gpu_day;
 mod handover;
+mod importing;
 mod keyboard;
 mod meets;
 mod recording;

@@ -20,6 +20,7 @@ mod corpora;
 mod device;
 mod documents;
 mod handing;
+mod importing;
 mod inbox;
 mod outlet;
 mod planning;
@@ -84,6 +85,8 @@ struct Session {
     generations: Generations,
     speed: Option<MeasuredSpeed>,
     visible: bool,
+    /// The model that was looked at last, and not imported yet.
+    looked: Option<importing::Looked>,
     /// The run that trains, or that failed last.
     current: Option<crate::project::Run>,
     /// Where projects are kept, as last seen.
@@ -136,6 +139,7 @@ async fn serve(options: Options, inbox: Inbox, outlet: Outlet) {
         generations: Generations::default(),
         speed: None,
         visible: true,
+        looked: None,
         current: None,
         storage,
     };
@@ -420,11 +424,10 @@ impl Session {
                 let checkpoint = checkpoint.as_deref().unwrap_or("best");
                 self.export_model(id, &run, checkpoint, format, to, keep).await?;
             }
+            Command::ListModelFiles { address } => self.list_model_files(id, &address).await?,
+            Command::LookAtModel { from } => self.look_at_model(id, &from, bytes).await?,
             Command::ImportModel { from, context_length } => {
-                self.import_model(id, &from, context_length).await?;
-            }
-            Command::ImportModelFiles { names, context_length } => {
-                self.import_model_files(id, &names, bytes, context_length).await?;
+                self.import_model(id, &from, bytes, context_length).await?;
             }
             Command::HandOver { run, to, keep, device, steps } => {
                 self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;
@@ -478,7 +481,9 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ImportProject { .. } => "unpacking the project",
         Command::DuplicateProject { .. } => "copying the project",
         Command::ExportModel { .. } => "exporting the model",
-        Command::ImportModel { .. } | Command::ImportModelFiles { .. } => "importing the model",
+        Command::ListModelFiles { .. } => "asking for the model",
+        Command::LookAtModel { .. } => "looking at the model",
+        Command::ImportModel { .. } => "importing the model",
         Command::HandOver { .. } => "writing the bundle",
         Command::BringBack { .. } => "reading the bundle",
         Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",

@@ -165,7 +165,7 @@ export async function an_export_shows_life_while_it_works(site) {
     const bytes = exported.files[0];
     const kind = String.fromCharCode(...bytes.subarray(0, 4));
     // The same file comes in again, and is a run to begin with.
-    const files = { command: "import_model_files", names: [exported.name] };
+    const files = { command: "import_model", from: { kind: "files", names: [exported.name] } };
     const heard = await globalThis.glasshouse.send(files, [bytes]);
     return [exported.name, kind, heard.findLast(({ event }) => event === "model_imported").class];
   }, run.name);

@@ -1,6 +1,7 @@
 //! Files in and out: what was dropped or picked becomes commands, what the engine or a page made becomes files.
 
 use super::App;
+use super::importing::is_model;
 use super::typed_path::TypedPath;
 use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
@@ -26,8 +27,10 @@ impl App {
 
     /// Sees to what the pages asked for.
     pub(super) fn fulfil(&mut self, context: &Context) {
-        if let Some(wish) = self.asks.wish.take() {
-            link::pick(wish, context, &self.answers.0);
+        match self.asks.wish.take() {
+            Some(Wish::ImportModelAddress) => self.typed = Some(TypedPath::address()),
+            Some(wish) => link::pick(wish, context, &self.answers.0),
+            None => {}
         }
         for (name, bytes) in self.state.downloads.drain(..).chain(self.asks.save.take()) {
             link::save(&name, bytes, context, &self.answers.0);
@@ -75,7 +78,12 @@ impl App {
                 });
                 self.outbox.send(Command::ExportModel { run, checkpoint: None, format, to, keep: false });
             }
-            Wish::ImportModel | Wish::ImportModelFile => self.take_in_model(files),
+            Wish::ImportModel | Wish::ImportModelFile => self.look_at_model(files),
+            Wish::ImportModelAddress => {
+                if let Some(address) = first {
+                    self.outbox.send(Command::ListModelFiles { address });
+                }
+            }
             Wish::HandOver { run } => {
                 let to = first.map(|folder| Path::new(&folder).join(format!("{run}-bundle")));
                 let (device, steps) = (None, VERIFIED_STEPS);
@@ -103,32 +111,10 @@ impl App {
         }
     }
 
-    /// A pretrained model goes to the open project, or to a new one that is called by it.
-    fn take_in_model(&mut self, files: Vec<Chosen>) {
-        let Some(model) = files.iter().find(|file| is_model(file)).or(files.first()) else { return };
-        let from = PathBuf::from(&model.name);
-        if self.state.projects.open.is_none() {
-            let name = from.file_stem().map(|stem| stem.display().to_string());
-            self.outbox.send(Command::CreateProject { name: name.unwrap_or_else(|| "My model".to_owned()) });
-        }
-        self.page = PageName::Runs;
-        let context_length = None;
-        if model.bytes.is_none() {
-            // Of a folder's files the folder is meant.
-            let whole = from.extension().is_some_and(|ending| ending == "safetensors");
-            let from = from.parent().filter(|_| whole).map_or(from.clone(), Path::to_owned);
-            self.outbox.send(Command::ImportModel { from, context_length });
-            return;
-        }
-        let (names, bytes) =
-            files.into_iter().map(|file| (file.name, file.bytes.unwrap_or_default())).unzip();
-        self.outbox.send_with(Command::ImportModelFiles { names, context_length }, bytes);
-    }
-
     /// Texts go to the open project, or from Home to a new one; a project is unpacked, and a model imported.
     fn take_in(&mut self, files: Vec<Chosen>) {
         if files.iter().any(is_model) {
-            return self.take_in_model(files);
+            return self.look_at_model(files);
         }
         let (mut texts, mut refused) = (Vec::new(), None);
         for file in files {
@@ -180,14 +166,6 @@ fn kind(file: &Chosen) -> Kind {
         _ if file.bytes.is_none() && path.is_dir() => Kind::Text,
         _ => Kind::Other,
     }
-}
-
-/// Whether a file belongs to a pretrained model: its weights, or natively a folder of one.
-fn is_model(file: &Chosen) -> bool {
-    let path = Path::new(&file.name);
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    matches!(ending.as_deref(), Some("safetensors" | "gguf"))
-        || file.bytes.is_none() && path.is_dir() && path.join("config.json").is_file()
 }
 
 /// A part of a picture of the window as PNG.

@@ -1,4 +1,4 @@
-//! A path that is typed, where the system has no file dialog to choose it with.
+//! A path that is typed, where the system has no file dialog to choose it with; or an address.
 
 use super::App;
 use crate::link::{Answer, Chosen, Wish, expanded};
@@ -12,7 +12,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub(super) struct TypedPath {
     wish: Wish,
-    reason: String,
+    advice: String,
     path: String,
     /// Where nothing was found when it was taken.
     missing: bool,
@@ -20,7 +20,16 @@ pub(super) struct TypedPath {
 
 impl TypedPath {
     pub(super) fn new(wish: Wish, reason: String) -> Self {
-        Self { wish, reason, path: String::new(), missing: false }
+        let advice = format!("{reason}. Type the path instead.");
+        Self { wish, advice, path: String::new(), missing: false }
+    }
+
+    /// For a pretrained model in the network.
+    pub(super) fn address() -> Self {
+        let advice = "A repository on Hugging Face's hub, or the address of a folder or of a .gguf file. Its size is shown before anything \
+                      is fetched."
+            .to_owned();
+        Self { wish: Wish::ImportModelAddress, advice, path: String::new(), missing: false }
     }
 }
 
@@ -42,6 +51,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::HandOver { .. } => ("Path of the folder to write in", "~/bundles"),
         Wish::BringBack => ("Path of the bundle", "~/bundles/1-stories-bundle"),
         Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf"),
+        Wish::ImportModelAddress => ("Address of the model", "HuggingFaceTB/SmolLM2-135M"),
         Wish::ExportReport { .. } => ("Path of the page to write", "~/cleaning.html"),
         Wish::Dropped | Wish::Saved => ("Path", ""),
     }
@@ -79,8 +89,9 @@ impl App {
         let shown = widgets::dialog(context, "typed path").show(context, |ui| {
             ui.set_width((context.content_rect().width() - 64.0).min(480.0));
             let (title, example) = words(&typed.wish);
+            let use_it = if typed.wish == Wish::ImportModelAddress { "Look there" } else { "Use this path" };
             widgets::section(ui, title);
-            quiet_text(ui, format!("{}. Type the path instead.", typed.reason));
+            quiet_text(ui, &typed.advice);
             ui.add_space(space::TIGHT);
             let field = TextEdit::singleline(&mut typed.path).hint_text(example);
             let field = ui.add(field.desired_width(f32::INFINITY)).accessible_name(title);
@@ -95,8 +106,7 @@ impl App {
             }
             ui.horizontal(|ui| {
                 let ready = !typed.path.trim().is_empty();
-                let pressed =
-                    ui.add_enabled_ui(ready, |ui| primary(ui, None, "Use this path").clicked()).inner;
+                let pressed = ui.add_enabled_ui(ready, |ui| primary(ui, None, use_it).clicked()).inner;
                 taken = ready && (pressed || entered);
                 closed = plain(ui, None, "Cancel").clicked();
             });

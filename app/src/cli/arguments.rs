@@ -499,8 +499,9 @@ pub struct TokenizerDecodeArguments {
 /// `import`.
 #[derive(Args, Debug)]
 pub struct ImportArguments {
-    /// Folder with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file
-    #[arg(value_name = "DIR|FILE.gguf")]
+    /// Folder with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file; or the address of
+    /// either, as huggingface.co/OWNER/NAME
+    #[arg(value_name = "DIR|FILE.gguf|ADDRESS")]
     pub from: PathBuf,
     /// Project folder; made if there is none
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]

@@ -6,17 +6,30 @@ use super::output::bytes;
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::quantity::whole;
-use glasshouse_engine::protocol::{Command, Event};
+use glasshouse_engine::protocol::{Command, Event, ModelSource};
 use glasshouse_engine::session;
+
+/// Whether it is in the network, and no path.
+fn is_address(text: &str) -> bool {
+    ["https://", "http://", "huggingface.co/"].iter().any(|start| text.starts_with(start))
+}
 
 pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, true).await?;
-        let from = std::path::absolute(&arguments.from)?;
+        let address = arguments.from.to_str().filter(|text| is_address(text));
+        let from = match address {
+            Some(address) => ModelSource::Address { address: address.to_owned() },
+            None => ModelSource::Path { path: std::path::absolute(&arguments.from)? },
+        };
         let command = Command::ImportModel { from, context_length: arguments.context };
         let mut imported = false;
         let show = |event| {
             match event {
+                Event::ModelListed { host, files, bytes: total } => {
+                    let total = total.map_or("of unknown size".to_owned(), bytes);
+                    tell!("fetching {} files, {total}, from {host}", files.len());
+                }
                 Event::ImportProgress { done: 0, total } => tell!("reading {} of weights", bytes(total)),
                 Event::ModelImported { run, class, parameters, shape } => {
                     imported = true;

@@ -41,6 +41,8 @@ pub enum Wish {
     BringBack,
     /// Choose a pretrained model's GGUF file, where the engine reads files by their paths.
     ImportModelFile,
+    /// Name a pretrained model in the network.
+    ImportModelAddress,
     /// Choose where the report of a cleaning goes.
     ExportReport {
         /// The project's name, for the file's.

@@ -33,6 +33,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::AddFolder
         | Wish::OpenProjectFolder
         | Wish::ImportModelFile
+        | Wish::ImportModelAddress
         | Wish::BringBack
         | Wish::Dropped
         | Wish::Saved => return,

@@ -50,6 +50,29 @@ impl Quantization {
     }
 }
 
+/// Where a pretrained model is: a Hugging Face folder or a GGUF file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum ModelSource {
+    /// In the file system, natively.
+    Path {
+        /// The folder or file.
+        path: PathBuf,
+    },
+    /// Beside the command, as a browser has it: the bytes of one GGUF file, or of all files of a folder.
+    Files {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// In the network: `OWNER/NAME` on Hugging Face's hub, or the address of a folder or of a GGUF file.
+    Address {
+        /// As it was typed.
+        address: String,
+    },
+    /// What [`Command::LookAtModel`] found last.
+    Looked,
+}
+
 /// A request to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -501,19 +524,21 @@ pub enum Command {
         #[serde(default)]
         keep: bool,
     },
-    /// Takes a pretrained model, a Hugging Face folder or a GGUF file, into the project as a run without steps. Answered by
-    /// `ModelImported`, with `ImportProgress` on the way.
-    ImportModel {
-        /// The folder or file, natively.
-        from: PathBuf,
-        /// Context length to shorten the model's to.
-        #[serde(default)]
-        context_length: Option<usize>,
+    /// Lists the files of a pretrained model in the network, so that their size is known before they are fetched. Answered by
+    /// `ModelListed`.
+    ListModelFiles {
+        /// As in [`ModelSource::Address`].
+        address: String,
     },
-    /// The same of files whose bytes are beside the command, as a browser has them: those of a Hugging Face folder, or one GGUF file.
-    ImportModelFiles {
-        /// Their names.
-        names: Vec<String>,
+    /// Looks at a pretrained model; its weights are not read yet. Answered by `ModelFound`, with `ImportProgress` while it is fetched.
+    LookAtModel {
+        /// Where it is.
+        from: ModelSource,
+    },
+    /// Takes a pretrained model into the project as a run without steps. Answered by `ModelImported`, with `ImportProgress` on the way.
+    ImportModel {
+        /// Where it is.
+        from: ModelSource,
         /// Context length to shorten the model's to.
         #[serde(default)]
         context_length: Option<usize>,

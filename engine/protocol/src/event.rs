@@ -7,8 +7,9 @@ use crate::cleaning::{
 };
 use crate::summary::{
     CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DocumentSummary, DocumentsOverview,
-    ErrorReport, FetchProgress, FileProblem, MergeStep, OpenedRun, PlanSummary, ProfileEntry, ProjectSummary,
-    RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    ErrorReport, FetchProgress, FileProblem, FoundModel, MergeStep, OpenedRun, PlanSummary, ProfileEntry,
+    ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
+    WrittenToken,
 };
 use crate::{Precision, RunConfig, TrainEvent};
 use serde::{Deserialize, Serialize};
@@ -407,7 +408,21 @@ pub enum Event {
         /// Its checkpoints, oldest first.
         checkpoints: Vec<CheckpointSummary>,
     },
-    /// Weights of a model that is imported were read.
+    /// The files of a pretrained model in the network.
+    ModelListed {
+        /// Where they are fetched from.
+        host: String,
+        /// Their names.
+        files: Vec<String>,
+        /// Bytes of them all, where their server says.
+        bytes: Option<u64>,
+    },
+    /// A pretrained model that can be imported.
+    ModelFound {
+        /// What is known of it.
+        model: Box<FoundModel>,
+    },
+    /// A model that is looked at was fetched, or the weights of one that is imported were read.
     ImportProgress {
         /// Bytes so far.
         done: u64,

@@ -23,7 +23,7 @@ pub mod train_event;
 
 pub use bench::BenchReport;
 pub use command::{
-    Command, ExportFormat, Launch, Quantization, VERIFIED_STEPS, VocabularyOrder, WeightSource,
+    Command, ExportFormat, Launch, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder, WeightSource,
 };
 pub use config::{
     DataConfig, Decay, END_OF_TEXT, GenerateConfig, OptimizerKind, Precision, RunConfig, Start,
@@ -39,9 +39,9 @@ pub use model::{
 
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
-    DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, MergeStep,
-    OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState, RunSummary, StorageSummary,
-    TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
+    MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState, RunSummary,
+    StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::TrainEvent;
 

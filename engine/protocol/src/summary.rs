@@ -341,6 +341,27 @@ pub struct CorpusSummary {
     pub note: String,
 }
 
+/// A pretrained model that can be imported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundModel {
+    /// What its folder or file is called.
+    pub name: String,
+    /// Class of transformers that it is of.
+    pub class: String,
+    /// Weights.
+    pub parameters: u64,
+    /// Bytes that they have there.
+    pub bytes: u64,
+    /// Its shape in words.
+    pub shape: String,
+    /// Tokens that it sees at once.
+    pub context_length: usize,
+    /// Tokens that it is imported with where nothing else is wished.
+    pub default_context: usize,
+    /// What else there is to know, a line each.
+    pub notices: Vec<String>,
+}
+
 /// A document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentSummary {

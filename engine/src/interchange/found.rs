@@ -64,6 +64,16 @@ impl Found {
     /// # Errors
     /// A file is missing or damaged, a setting cannot be represented, or tensors are missing, extra or misshapen; each is named.
     pub fn look(path: &Path, context_length: Option<usize>) -> Result<Self> {
+        let mut found = Self::look_whole(path)?;
+        found.shorten(context_length)?;
+        Ok(found)
+    }
+
+    /// The same with the context length that the model has there.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn look_whole(path: &Path) -> Result<Self> {
         let looked = if files::is_dir(path) {
             huggingface::look(path)?
         } else if gguf::is_gguf(path) {
@@ -72,12 +82,7 @@ impl Found {
             let reason = "it is no folder and no GGUF file; name the folder that holds config.json and model.safetensors, or a .gguf file";
             return Err(Error::bad_file(path, reason));
         };
-        Self::new(path, looked, context_length)
-    }
-
-    fn new(path: &Path, looked: Looked, context_length: Option<usize>) -> Result<Self> {
-        let Looked { family, mut model, mut notices, tokenizer, tensors, weights } = looked;
-        notices.extend(shorten(&mut model, context_length)?);
+        let Looked { family, model, notices, tokenizer, tensors, weights } = looked;
         let (tokens, rows) = (tokenizer.tokenizer.vocabulary_size(), model.vocabulary);
         if tokens > rows {
             let reason = format!(
@@ -88,6 +93,35 @@ impl Found {
         let bytes = (0..tensors.len()).map(|tensor| weights.bytes(tensor)).sum();
         let (parameters, path) = (Parameters::of(&model)?, path.to_owned());
         Ok(Self { family, model, notices, bytes, tokenizer, parameters, tensors, weights, path })
+    }
+
+    /// The context length that is kept where a person wishes no other.
+    pub fn default_context(&self) -> usize {
+        let whole = self.model.context_length;
+        // A table of positions is a weight, which is kept whole.
+        if self.model.position == Position::Learned { whole } else { whole.min(DEFAULT_CONTEXT) }
+    }
+
+    /// Shortens the context as wished, or to what is kept by default; a notice says so.
+    ///
+    /// # Errors
+    /// The model has no such context.
+    pub(crate) fn shorten(&mut self, wished: Option<usize>) -> Result<()> {
+        let whole = self.model.context_length;
+        if let Some(wished) = wished.filter(|wished| *wished > whole || *wished == 0) {
+            return Err(Error::Refused(format!(
+                "a context length of {wished} was asked for; the model has {whole}, and it can only be shortened"
+            )));
+        }
+        self.model.context_length = wished.unwrap_or(self.default_context());
+        if self.model.context_length < whole {
+            let advice = if wished.is_some() { "" } else { "; --context keeps more" };
+            let kept = self.model.context_length;
+            self.notices
+                .push(format!("the context length was shortened from {whole} to {kept} tokens{advice}"));
+            self.parameters = Parameters::of(&self.model)?;
+        }
+        Ok(())
     }
 
     /// Parameters of the model.
@@ -135,25 +169,4 @@ impl Found {
         }
         Ok(arena)
     }
-}
-
-/// Shortens the context as wished, or to what is kept by default; says so.
-fn shorten(model: &mut ModelConfig, wished: Option<usize>) -> Result<Option<String>> {
-    let whole = model.context_length;
-    if let Some(wished) = wished.filter(|wished| *wished > whole || *wished == 0) {
-        return Err(Error::Refused(format!(
-            "a context length of {wished} was asked for; the model has {whole}, and it can only be shortened"
-        )));
-    }
-    // A table of positions is a weight, which is kept whole.
-    let default = if model.position == Position::Learned { whole } else { whole.min(DEFAULT_CONTEXT) };
-    model.context_length = wished.unwrap_or(default);
-    if model.context_length == whole {
-        return Ok(None);
-    }
-    let advice = if wished.is_some() { "" } else { "; --context keeps more" };
-    Ok(Some(format!(
-        "the context length was shortened from {whole} to {} tokens{advice}",
-        model.context_length
-    )))
 }

@@ -1,5 +1,6 @@
 //! Models in and out in the formats of the ecosystem.
 
+mod address;
 mod found;
 pub mod gguf;
 pub(crate) mod handover;
@@ -7,6 +8,7 @@ pub mod huggingface;
 mod imported;
 mod tensors;
 
+pub(crate) use address::{ModelAddress, RemoteFile, bytes_of};
 pub use found::Found;
 pub use imported::import;
 pub(crate) use imported::import_in_turns;

@@ -13,6 +13,7 @@ pub mod lanes;
 pub mod memory_files;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+pub mod network;
 pub mod parallel;
 mod pulse;
 #[cfg(target_arch = "wasm32")]
@@ -41,7 +42,7 @@ pub use glasshouse_corpus::files::LockFile;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
     Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, make_executable, map,
-    pause, process_number, threads, without_gpu, yield_now,
+    passing_folder, pause, process_number, threads, without_gpu, yield_now,
 };
 pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
@@ -51,7 +52,7 @@ pub use turns::{TURN, Turns, at_once};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
     LockFile, Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix,
-    make_executable, map, pause, process_number, threads, without_gpu, yield_now,
+    make_executable, map, passing_folder, pause, process_number, threads, without_gpu, yield_now,
 };
 
 use crate::error::Error;

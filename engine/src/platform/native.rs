@@ -70,6 +70,11 @@ pub fn cache_folder() -> Option<PathBuf> {
     base.map(|base| base.join("glasshouse"))
 }
 
+/// Folder of files that a session has for itself and no later one asks for.
+pub fn passing_folder() -> PathBuf {
+    cache_folder().unwrap_or_else(|| std::env::temp_dir().join("glasshouse")).join("passing")
+}
+
 /// A number that no other running program on this machine has.
 pub fn process_number() -> u32 {
     std::process::id()

@@ -62,6 +62,11 @@ pub fn cache_folder() -> Option<PathBuf> {
     Some(PathBuf::from("/cache"))
 }
 
+/// Folder of files that a session has for itself and no later one asks for: they stay in memory.
+pub fn passing_folder() -> PathBuf {
+    PathBuf::from("/").join(memory_files::lasting::PASSING)
+}
+
 /// A tab has its files in memory to itself.
 pub fn process_number() -> u32 {
     0

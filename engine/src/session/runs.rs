@@ -2,9 +2,9 @@
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::interchange::{Found, gguf, huggingface, import_in_turns};
+use crate::interchange::{gguf, huggingface};
 use crate::metrics;
-use crate::platform::{Turns, files};
+use crate::platform::Turns;
 use crate::project::{Run, Trained, archive};
 use crate::protocol::{Event, ExportFormat};
 use crate::storage::{self, Staging};
@@ -136,63 +136,5 @@ impl Session {
         };
         self.outlet.answer_with(id, Event::Exported { name, path: None, files: Vec::new() }, vec![bytes]);
         Ok(())
-    }
-
-    /// Imports a model of files whose bytes are given; they lie in the project meanwhile.
-    pub(super) async fn import_model_files(
-        &mut self,
-        id: u64,
-        names: &[String],
-        bytes: Vec<Vec<u8>>,
-        context_length: Option<usize>,
-    ) -> Result<()> {
-        if names.len() != bytes.len() {
-            return Err(Error::Internal(format!("{} names for {} files", names.len(), bytes.len())));
-        }
-        let staging = Staging::inside(self.opened()?.project.folder())?;
-        let folder = staging.path().join("model");
-        storage::create_folder(&folder)?;
-        let mut alone = None;
-        for (name, content) in names.iter().zip(bytes) {
-            // Whatever a page calls it, it is put into this folder.
-            let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-            let path = folder.join(name);
-            files::write(&path, content).map_err(Error::io(&path))?;
-            alone = (names.len() == 1).then_some(path);
-        }
-        self.import_model(id, &alone.unwrap_or(folder), context_length).await
-    }
-
-    pub(super) async fn import_model(
-        &mut self,
-        id: u64,
-        from: &Path,
-        context_length: Option<usize>,
-    ) -> Result<()> {
-        let project = self.opened()?.project.clone();
-        let found = Found::look(from, context_length)?;
-        for notice in &found.notices {
-            self.outlet.notice(notice);
-        }
-        // A file is called by its name without the ending; a folder may have a point in its own.
-        let name = if files::is_dir(from) { from.file_name() } else { from.file_stem() };
-        let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let total = found.bytes;
-        let outlet = self.outlet.clone();
-        let mut progress = |done| {
-            outlet.progress(done, total);
-            outlet.answer(id, Event::ImportProgress { done, total });
-        };
-        progress(0);
-        let run = import_in_turns(&project, &found, &name, &Turns::new(), &mut progress).await?;
-        self.settle_claim(true);
-        let event = Event::ModelImported {
-            run: run.name(),
-            class: found.family.class.to_owned(),
-            parameters: found.parameter_count() as u64,
-            shape: found.model.shape(),
-        };
-        self.outlet.answer(id, event);
-        self.list_runs(id)
     }
 }

@@ -83,15 +83,22 @@ pub(super) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
             "A model for llama.cpp: GPT-2, Llama, SmolLM2, Qwen2 or Qwen3, quantised or not",
             Wish::ImportModelFile,
         ),
+        (
+            icons::ICON_LINK,
+            "Import from an address",
+            "A model on Hugging Face's hub or on another server",
+            Wish::ImportModelAddress,
+        ),
         (icons::ICON_LAN, "Bring back", "Make a run of what was trained with a bundle", Wish::BringBack),
     ];
-    // Without runs there is none that could have gone elsewhere.
-    let shown = match (FOLDERS, context.state.runs.list.is_empty()) {
-        (false, _) => 1,
-        (true, true) => 2,
-        (true, false) => 3,
+    let is_shown = |wish: &Wish| match wish {
+        Wish::ImportModelFile => FOLDERS,
+        // Without runs there is none that could have gone elsewhere.
+        Wish::BringBack => FOLDERS && !context.state.runs.list.is_empty(),
+        _ => true,
     };
-    for (icon, name, means, wish) in ways.into_iter().take(shown) {
+    let ways: Vec<_> = ways.into_iter().filter(|(.., wish)| is_shown(wish)).collect();
+    for (icon, name, means, wish) in ways {
         let button = |ui: &mut Ui| widgets::quiet(ui, icon, name);
         if ui.add_enabled(idle, button).on_hover_text(means).clicked() {
             context.asks.wish = Some(wish);

@@ -86,6 +86,30 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
+impl Index {
+    fn read(path: &Path) -> Result<Self> {
+        let index: Self = read_json(path)?;
+        match index.weight_map.values().find(|shard| !is_shard(shard)) {
+            Some(shard) => {
+                Err(Error::bad_file(path, format!("`{shard}` is no name of a safetensors file beside it")))
+            }
+            None => Ok(index),
+        }
+    }
+
+    fn shards(&self) -> BTreeSet<&String> {
+        self.weight_map.values().collect()
+    }
+}
+
+/// The files that an index names.
+///
+/// # Errors
+/// It is damaged, or names what is no safetensors file beside it.
+pub fn shards_of(index: &Path) -> Result<Vec<String>> {
+    Ok(Index::read(index)?.shards().into_iter().cloned().collect())
+}
+
 impl Folder {
     /// Reads the headers of a folder's safetensors: `stem.safetensors`, or the shards of its index. A model's stem is `model`.
     ///
@@ -102,14 +126,8 @@ impl Folder {
         if !files::is_file(&index) {
             return Err(Error::bad_file(folder, no_weights(folder, stem)));
         }
-        let listed: Index = read_json(&index)?;
-        let shards: BTreeSet<&String> = listed.weight_map.values().collect();
-        if let Some(shard) = shards.iter().find(|shard| !is_shard(shard)) {
-            return Err(Error::bad_file(
-                &index,
-                format!("`{shard}` is no name of a safetensors file beside it"),
-            ));
-        }
+        let listed = Index::read(&index)?;
+        let shards = listed.shards();
         let missing: Vec<&str> = shards
             .iter()
             .filter(|shard| !files::is_file(&folder.join(shard)))

@@ -10,7 +10,7 @@ mod plan;
 pub use journal::{JOURNAL, steps_of};
 #[cfg_attr(not(target_arch = "wasm32"), allow(unused_imports, reason = "the browser's side uses it"))]
 pub use plan::place_of;
-pub use plan::{Step, finished, plan};
+pub use plan::{PASSING, Step, finished, plan};
 
 pub use super::file::Reader;
 use super::file::{Content, Node};

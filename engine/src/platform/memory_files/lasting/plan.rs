@@ -25,6 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use web_time::SystemTime;
 
+/// Folder of files that are not stored.
+pub const PASSING: &str = "passing";
+
 /// Longer files are overwritten in place; none that must be whole is so long.
 const LONGEST_REPLACED: usize = 4 << 20;
 
@@ -144,7 +147,7 @@ pub fn plan() -> Vec<Work> {
     let is_folder = |path: &PathBuf| matches!(entries.get(path), Some(Entry::Folder));
     let (mut early, mut contents, mut grown, mut records) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut folders, mut gone) = (Vec::new(), Vec::new());
-    for (path, entry) in entries {
+    for (path, entry) in entries.iter().filter(|(path, _)| !path.starts_with(PASSING)) {
         match entry {
             Entry::Folder => {
                 if stored.contains_key(path.as_path()) {

@@ -1,0 +1,117 @@
+//! What a pretrained model is and takes, before it is fetched and before it is imported.
+
+use super::App;
+use crate::format::{self, capitalized};
+use crate::link::Chosen;
+use crate::pages::PageName;
+use crate::state::Importing;
+use crate::theme::space;
+use crate::widgets::{self, plain, primary, quiet_text};
+use egui::{Key, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::quantity::bytes as size;
+use glasshouse_protocol::{Command, FoundModel, ModelSource};
+use std::path::{Path, PathBuf};
+
+impl App {
+    /// Looks at the model that files or a folder hold.
+    pub(super) fn look_at_model(&mut self, files: Vec<Chosen>) {
+        let Some(model) = files.iter().find(|file| is_model(file)).or(files.first()) else { return };
+        if model.bytes.is_none() {
+            let path = PathBuf::from(&model.name);
+            // Of a folder's files the folder is meant.
+            let whole = path.extension().is_some_and(|ending| ending == "safetensors");
+            let path = path.parent().filter(|_| whole).map_or(path.clone(), Path::to_owned);
+            self.outbox.send(Command::LookAtModel { from: ModelSource::Path { path } });
+            return;
+        }
+        let (names, bytes) =
+            files.into_iter().map(|file| (file.name, file.bytes.unwrap_or_default())).unzip();
+        self.outbox.send_with(Command::LookAtModel { from: ModelSource::Files { names } }, bytes);
+    }
+
+    /// Asks whether to fetch what was listed, or to import what was found.
+    pub(super) fn importing_ui(&mut self, context: &egui::Context) {
+        let Some(mut importing) = self.state.importing.take() else { return };
+        let (mut agreed, mut closed) = (false, false);
+        let shown = widgets::dialog(context, "importing").show(context, |ui| {
+            ui.set_width((context.content_rect().width() - 64.0).min(480.0));
+            let (icon, verb) = match &mut importing {
+                Importing::Listed { address, host, files, bytes } => {
+                    listed_ui(ui, address, host, files, *bytes);
+                    (icons::ICON_DOWNLOAD, "Fetch")
+                }
+                Importing::Found { model, context_length } => {
+                    found_ui(ui, model, context_length);
+                    (icons::ICON_UPLOAD_FILE, "Import")
+                }
+            };
+            ui.add_space(space::SMALL);
+            ui.horizontal_wrapped(|ui| {
+                let button = primary(ui, icon, verb);
+                if ui.memory(|memory| memory.focused().is_none()) {
+                    button.request_focus();
+                }
+                agreed = button.clicked();
+                closed = plain(ui, None, "Cancel").clicked();
+            });
+        });
+        if agreed {
+            self.agree(importing);
+        } else if !closed && !shown.should_close() && !context.input(|input| input.key_pressed(Key::Escape)) {
+            self.state.importing = Some(importing);
+        }
+    }
+
+    fn agree(&mut self, importing: Importing) {
+        match importing {
+            Importing::Listed { address, .. } => {
+                self.outbox.send(Command::LookAtModel { from: ModelSource::Address { address } });
+            }
+            Importing::Found { model, context_length } => {
+                // It goes to the open project, or to a new one that is called by it.
+                if self.state.projects.open.is_none() {
+                    self.outbox.send(Command::CreateProject { name: model.name });
+                }
+                let context_length = Some(context_length);
+                self.outbox.send(Command::ImportModel { from: ModelSource::Looked, context_length });
+                self.page = PageName::Runs;
+            }
+        }
+    }
+}
+
+fn listed_ui(ui: &mut Ui, address: &str, host: &str, files: &[String], bytes: Option<u64>) {
+    widgets::section(ui, "Fetch a model");
+    quiet_text(ui, address);
+    ui.add_space(space::TIGHT);
+    let count = if files.len() == 1 { "one file".to_owned() } else { format!("{} files", files.len()) };
+    let size = bytes.map_or("of a size that it does not say".to_owned(), size);
+    widgets::prose(ui, &format!("{host} has {count}, {size}: {}.", files.join(", ")));
+}
+
+fn found_ui(ui: &mut Ui, model: &FoundModel, context_length: &mut usize) {
+    widgets::section(ui, &format!("Import {}", model.name));
+    let FoundModel { class, parameters, shape, bytes, .. } = model;
+    quiet_text(ui, format!("{class}, {} parameters, {shape}", format::whole(*parameters)));
+    ui.add_space(space::TIGHT);
+    let (there, here) = (size(*bytes), size(4 * parameters));
+    widgets::prose(ui, &format!("Its weights have {there} in the file and {here} here, in 32 bits."));
+    for notice in &model.notices {
+        widgets::hint_line(ui, &format!("{}.", capitalized(notice)));
+    }
+    ui.add_space(space::TIGHT);
+    widgets::field(ui, "Context length", "context_length", None, |ui| {
+        let number = widgets::whole_number(context_length).range(1..=model.context_length);
+        ui.add(number).accessible_name("Context length");
+        quiet_text(ui, format!("of {} tokens", format::whole(model.context_length as u64)));
+    });
+}
+
+/// Whether a file belongs to a pretrained model: its weights, or natively a folder of one.
+pub(super) fn is_model(file: &Chosen) -> bool {
+    let path = Path::new(&file.name);
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    matches!(ending.as_deref(), Some("safetensors" | "gguf"))
+        || file.bytes.is_none() && path.is_dir() && path.join("config.json").is_file()
+}

@@ -1,0 +1,162 @@
+//! Pretrained models on their way in: from the network, and through the window's dialogs.
+
+use crate::front_ends::{error_of, folder, play, succeed};
+use crate::meets::{contains, is_shown, on, press};
+use crate::support::{answer, forget, sent};
+use egui::{Key, Role};
+use egui_kittest::kittest::Queryable as _;
+use glasshouse::link::{Answer, Chosen, Wish};
+use glasshouse::pages::PageName;
+use glasshouse_protocol::{Command, Event, FoundModel, ModelSource};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+/// Serves a folder's files; gives the server's address. `cut` ends bodies after so many bytes.
+fn serve(folder: PathBuf, cut: Option<usize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = String::new();
+            let mut lines = BufReader::new(stream.try_clone().unwrap());
+            while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap() > 0 {}
+            let mut words = head.split(' ');
+            let (method, path) = (words.next().unwrap(), words.next().unwrap_or("/"));
+            let body = std::fs::read(folder.join(path.trim_start_matches('/')));
+            let status = if body.is_ok() { "200 OK" } else { "404 Not Found" };
+            let body = body.unwrap_or_default();
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
+                .unwrap();
+            if method == "GET" {
+                // Whoever has heard enough hangs up.
+                stream.write_all(&body[..length.min(cut.unwrap_or(length))]).ok();
+            }
+        }
+    });
+    address
+}
+
+fn address(of: String) -> ModelSource {
+    ModelSource::Address { address: of }
+}
+
+fn use_project(folder: &Path) -> Command {
+    Command::UseProject { folder: folder.to_owned(), make: true }
+}
+
+#[test]
+fn a_model_in_the_network_is_listed_looked_at_and_imported() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "owl"]);
+    succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", "owl.gguf"]);
+    let server = serve(folder.to_owned(), None);
+
+    let heard = play(folder, vec![Command::ListModelFiles { address: format!("{server}/owl/") }]).unwrap();
+    let length = |name: &str| std::fs::metadata(folder.join("owl").join(name)).unwrap().len();
+    let names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+    let listed = Event::ModelListed {
+        host: server.strip_prefix("http://").unwrap().to_owned(),
+        files: names.map(str::to_owned).to_vec(),
+        bytes: Some(names.iter().map(|name| length(name)).sum()),
+    };
+    assert!(heard.contains(&listed), "{heard:?}");
+
+    // Looked at, and imported without fetching it again; then there is none any more.
+    let looked = Command::ImportModel { from: ModelSource::Looked, context_length: Some(8) };
+    let look = Command::LookAtModel { from: address(format!("{server}/owl")) };
+    let heard = play(folder, vec![look, use_project(&folder.join("tab")), looked.clone()]).unwrap();
+    let found = heard.iter().find_map(|event| match event {
+        Event::ModelFound { model } => Some(model.clone()),
+        _ => None,
+    });
+    let found = found.unwrap();
+    assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
+    assert!(heard.iter().any(|event| matches!(event, Event::ModelImported { run, .. } if run == "1-owl")));
+    let refused = play(folder, vec![use_project(&folder.join("tab")), looked]).unwrap_err();
+    assert!(refused.contains("no model was looked at"), "{refused}");
+    // The wish for another context than it has costs no second transfer.
+    let look = Command::LookAtModel { from: address(format!("{server}/owl.gguf")) };
+    let wish = Command::ImportModel { from: ModelSource::Looked, context_length: Some(17) };
+    let refused = play(folder, vec![look, use_project(&folder.join("tab")), wish]).unwrap_err();
+    assert!(refused.contains("it can only be shortened"), "{refused}");
+
+    // The command line goes the same way.
+    let said = succeed(folder, &["import", &format!("{server}/owl.gguf"), "--project", "typed"]);
+    assert!(said.starts_with("1-owl: GPT2LMHeadModel, "), "{said}");
+    for (wrong, reason) in [
+        (format!("{server}/nowhere"), "has no config.json"),
+        (format!("{server}/nowhere.gguf"), "has no nowhere.gguf"),
+        ("http://127.0.0.1:9/owl".to_owned(), "could not be fetched"),
+        ("https://".to_owned(), "is no address of a model"),
+    ] {
+        let error = error_of(folder, &["import", &wrong, "--project", "none"]);
+        assert!(error.contains(reason), "{wrong}: {error}");
+        assert!(!folder.join("none").exists());
+    }
+    let short = serve(folder.to_owned(), Some(1000));
+    let error = error_of(folder, &["import", &format!("{short}/owl.gguf"), "--project", "none"]);
+    assert!(error.contains("could not be fetched") || error.contains("ended after 1000"), "{error}");
+}
+
+#[test]
+fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
+    let mut window = on(PageName::Runs, [1280.0, 800.0]);
+    press(&mut window, "Import from an address");
+    let field = window.get_by_role_and_label(Role::TextInput, "Address of the model");
+    assert!(field.is_focused());
+    field.type_text("owls/Owl-1M");
+    window.run_steps(2);
+    window.key_press(Key::Enter);
+    window.run_steps(3);
+    let typed = "owls/Owl-1M".to_owned();
+    assert!(sent(window.state_mut()).contains(&Command::ListModelFiles { address: typed.clone() }));
+
+    let files = ["config.json", "model.safetensors"].map(str::to_owned).to_vec();
+    let listed = Event::ModelListed { host: "huggingface.co".to_owned(), files, bytes: Some(4_000_000) };
+    answer(window.state_mut(), |command| matches!(command, Command::ListModelFiles { .. }), [listed]);
+    window.run_steps(3);
+    assert!(contains(&window, "huggingface.co has 2 files, 4 MB"), "the size is not said");
+    forget(window.state_mut());
+    press(&mut window, "Fetch");
+    let look = Command::LookAtModel { from: ModelSource::Address { address: typed } };
+    assert!(sent(window.state_mut()).contains(&look));
+
+    let model = FoundModel {
+        name: "Owl-1M".to_owned(),
+        class: "LlamaForCausalLM".to_owned(),
+        parameters: 1_000_000,
+        bytes: 2_000_000,
+        shape: "4 layers".to_owned(),
+        context_length: 8192,
+        default_context: 2048,
+        notices: vec!["config.json: owl is not known here and was ignored".to_owned()],
+    };
+    let found = || Event::ModelFound { model: Box::new(model.clone()) };
+    answer(window.state_mut(), |command| matches!(command, Command::LookAtModel { .. }), [found()]);
+    window.run_steps(3);
+    assert!(contains(&window, "2 MB in the file and 4 MB here"));
+    assert!(
+        contains(&window, "Config.json: owl is not known here") || contains(&window, "owl is not known here")
+    );
+    window.get_by_role_and_label(Role::SpinButton, "Context length");
+    forget(window.state_mut());
+    press(&mut window, "Import");
+    let import = Command::ImportModel { from: ModelSource::Looked, context_length: Some(2048) };
+    assert!(sent(window.state_mut()).contains(&import));
+    assert!(!is_shown(&window, "Import Owl-1M"));
+
+    // Whoever does not want it leaves it.
+    let file = Chosen { name: "/models/owl.gguf".to_owned(), bytes: None };
+    window.state_mut().answer(Answer { wish: Wish::ImportModelFile, files: Ok(vec![file]) });
+    window.run_steps(2);
+    answer(window.state_mut(), |command| matches!(command, Command::LookAtModel { .. }), [found()]);
+    window.run_steps(2);
+    forget(window.state_mut());
+    press(&mut window, "Cancel");
+    assert!(!is_shown(&window, "Import Owl-1M"));
+    assert!(!sent(window.state_mut()).iter().any(|command| matches!(command, Command::ImportModel { .. })));
+}

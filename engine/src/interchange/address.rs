@@ -1,0 +1,235 @@
+//! Pretrained models in the network: a repository of Hugging Face's hub, a folder of one on any server, or a GGUF file.
+
+use super::huggingface::shards_of;
+use crate::data::prepare::TOKENIZER_FILE;
+use crate::error::{Error, Result};
+use crate::platform::{files, network};
+use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE};
+use std::path::{Path, PathBuf};
+
+/// Where repositories are that are named without a server.
+const HUB: &str = "huggingface.co";
+const WEIGHTS_FILE: &str = "model.safetensors";
+const INDEX_FILE: &str = "model.safetensors.index.json";
+/// Largest JSON file of a model: tokenizers of large vocabularies have tens of megabytes.
+const LARGEST_JSON: u64 = 256 << 20;
+
+/// A model's place in the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelAddress {
+    /// Of the folder, without a slash at its end.
+    folder: String,
+    /// The GGUF file in it; `None` for a Hugging Face folder.
+    file: Option<String>,
+}
+
+/// A file of a model in the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteFile {
+    /// Its name in the folder.
+    pub name: String,
+    /// Its length in bytes, where its server says.
+    pub bytes: Option<u64>,
+}
+
+impl ModelAddress {
+    /// Reads `OWNER/NAME`, `huggingface.co/OWNER/NAME` or any address of a folder or of a `.gguf` file, with `https://` understood.
+    ///
+    /// # Errors
+    /// It is none of these.
+    pub fn parse(text: &str) -> Result<Self> {
+        let refused = |reason: &str| {
+            Err(Error::Refused(format!(
+                "{text:?} is no address of a model: {reason}; name one as OWNER/NAME of {HUB}, or give the https:// address of a folder or of a .gguf file"
+            )))
+        };
+        let whole = text.trim().split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        if whole.is_empty() || whole.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+            return refused("it is empty or has spaces");
+        }
+        let (scheme, rest) = match whole.split_once("://") {
+            Some((scheme @ ("https" | "http"), rest)) => (scheme, rest),
+            Some(_) => return refused("it begins with neither https:// nor http://"),
+            None => ("https", whole),
+        };
+        let mut parts: Vec<&str> = rest.split('/').collect();
+        let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
+        if scheme.len() == whole.len() - rest.len() || !is_host(parts[0]) && !whole.contains("://") {
+            parts.insert(0, HUB);
+        }
+        if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
+            return refused("a part of it is empty");
+        }
+        if parts[0] == HUB {
+            // As people copy it from the hub's pages: .../tree/REVISION/FOLDER, .../blob/REVISION/FILE.
+            let revision = match parts.get(3) {
+                None => "main",
+                Some(&("tree" | "blob" | "resolve")) if parts.len() > 4 => parts[4],
+                Some(_) => return refused("a repository is OWNER/NAME"),
+            };
+            if parts.len() < 3 {
+                return refused("a repository is OWNER/NAME");
+            }
+            let inside = parts.split_off(parts.len().min(5));
+            parts.truncate(3);
+            parts.extend(["resolve", revision]);
+            parts.extend(inside);
+        }
+        let file =
+            parts.last().filter(|name| name.to_lowercase().ends_with(".gguf")).map(|name| (*name).to_owned());
+        if file.is_some() || parts.last() == Some(&"config.json") {
+            parts.pop();
+        }
+        Ok(Self { folder: format!("{scheme}://{}", parts.join("/")), file })
+    }
+
+    /// Its server.
+    pub fn host(&self) -> &str {
+        self.folder.split('/').nth(2).unwrap_or_default()
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> String {
+        if let Some(file) = &self.file {
+            return file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem).to_owned();
+        }
+        let mut parts = self.folder.split('/').skip(2);
+        let last = if self.host() == HUB { parts.nth(2) } else { parts.next_back() };
+        last.unwrap_or_default().to_owned()
+    }
+
+    fn of(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder)
+    }
+
+    /// The files that an import needs, with their lengths; `scratch` is a folder in which to put an index meanwhile.
+    ///
+    /// # Errors
+    /// No server answers, or one of the files is not there.
+    pub async fn list(&self, scratch: &Path) -> Result<Vec<RemoteFile>> {
+        if let Some(file) = &self.file {
+            return Ok(vec![self.needed(file).await?]);
+        }
+        let mut listed = vec![self.needed("config.json").await?, self.needed(TOKENIZER_FILE).await?];
+        for name in [SETTINGS_FILE, CHAT_TEMPLATE_FILE] {
+            listed.extend(self.find(name).await?);
+        }
+        if let Some(weights) = self.find(WEIGHTS_FILE).await? {
+            listed.push(weights);
+            return Ok(listed);
+        }
+        let Some(index) = self.find(INDEX_FILE).await? else {
+            let reason = format!(
+                "{} has neither {WEIGHTS_FILE} nor {INDEX_FILE}; pickled weights are not opened",
+                self.folder
+            );
+            return Err(Error::Refused(reason));
+        };
+        let path = scratch.join(INDEX_FILE);
+        network::fetch(&self.of(INDEX_FILE), &path, LARGEST_JSON, &mut |_| ()).await?;
+        let shards = shards_of(&path)?;
+        files::remove_file(&path).map_err(Error::io(&path))?;
+        listed.push(index);
+        for shard in shards {
+            listed.push(self.needed(&shard).await?);
+        }
+        Ok(listed)
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<RemoteFile>> {
+        let found = network::find(&self.of(name)).await?;
+        Ok(found.map(|bytes| RemoteFile { name: name.to_owned(), bytes }))
+    }
+
+    async fn needed(&self, name: &str) -> Result<RemoteFile> {
+        let found = self.find(name).await?;
+        let advice = if self.file.is_none() { "; of a repository of GGUF files name one file" } else { "" };
+        found.ok_or_else(|| Error::Refused(format!("{} has no {name}{advice}", self.folder)))
+    }
+
+    /// Fetches files into a folder; gives the path to look at. `heard` is told the bytes of them all that are there.
+    ///
+    /// # Errors
+    /// No server answers, one sends other lengths than it said, or the disk is full.
+    pub async fn fetch(
+        &self,
+        listed: &[RemoteFile],
+        into: &Path,
+        heard: &mut dyn FnMut(u64),
+    ) -> Result<PathBuf> {
+        let mut before = 0;
+        for file in listed {
+            let path = into.join(&file.name);
+            // A file of unknown length is bounded by what there is room for.
+            let most =
+                if file.name.ends_with(".json") { LARGEST_JSON } else { file.bytes.unwrap_or(u64::MAX) };
+            network::fetch(&self.of(&file.name), &path, most, &mut |done| heard(before + done)).await?;
+            let length = files::metadata(&path).map_err(Error::io(&path))?.len();
+            let whole = file.bytes.filter(|bytes| *bytes != length && !file.name.ends_with(".json"));
+            if let Some(whole) = whole {
+                let reason =
+                    format!("{} ended after {length} of {whole} bytes; try again", self.of(&file.name));
+                return Err(Error::Refused(reason));
+            }
+            before += length;
+        }
+        Ok(self.file.as_ref().map_or_else(|| into.to_owned(), |file| into.join(file)))
+    }
+}
+
+/// Bytes of files in all, where each is known.
+pub fn bytes_of(listed: &[RemoteFile]) -> Option<u64> {
+    listed.iter().map(|file| file.bytes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_people_write_them() {
+        let hub = "https://huggingface.co/HuggingFaceTB/SmolLM2-135M/resolve";
+        for (text, folder, file, name) in [
+            ("HuggingFaceTB/SmolLM2-135M", format!("{hub}/main"), None, "SmolLM2-135M"),
+            (" huggingface.co/HuggingFaceTB/SmolLM2-135M/ ", format!("{hub}/main"), None, "SmolLM2-135M"),
+            (
+                "https://huggingface.co/HuggingFaceTB/SmolLM2-135M/tree/v2",
+                format!("{hub}/v2"),
+                None,
+                "SmolLM2-135M",
+            ),
+            (
+                "https://huggingface.co/HuggingFaceTB/SmolLM2-135M/blob/main/q/m.Q8_0.gguf?download=true",
+                format!("{hub}/main/q"),
+                Some("m.Q8_0.gguf"),
+                "m.Q8_0",
+            ),
+            (
+                "https://huggingface.co/HuggingFaceTB/SmolLM2-135M/blob/main/config.json",
+                format!("{hub}/main"),
+                None,
+                "SmolLM2-135M",
+            ),
+            ("localhost:8000/owl", "https://localhost:8000/owl".to_owned(), None, "owl"),
+            ("http://127.0.0.1:8000/models/owl/", "http://127.0.0.1:8000/models/owl".to_owned(), None, "owl"),
+            ("http://localhost/owl.GGUF", "http://localhost".to_owned(), Some("owl.GGUF"), "owl"),
+        ] {
+            let address = ModelAddress::parse(text).unwrap();
+            assert_eq!(address, ModelAddress { folder, file: file.map(str::to_owned) }, "{text}");
+            assert_eq!(address.name(), name, "{text}");
+        }
+        for text in [
+            "",
+            "owl",
+            "a b/c",
+            "ftp://x.org/owl",
+            "https://",
+            "huggingface.co/owl",
+            "a/../b",
+            "a/b/c/d",
+            "file:///etc/passwd",
+        ] {
+            assert!(ModelAddress::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Files in the network, by HTTP: how long one is, and its bytes into a file of ours.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod client {
+    use crate::error::{Error, Result};
+    use crate::platform::aside;
+    use std::fs::File;
+    use std::io::{Read as _, Write as _};
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+    use ureq::http::StatusCode;
+
+    /// How long a server may be silent.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    /// Bytes that are read at once.
+    const BLOCK: usize = 256 << 10;
+
+    fn agent() -> ureq::Agent {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .user_agent(concat!("glasshouse/", env!("CARGO_PKG_VERSION")))
+            // Compressed on the way it would have another length.
+            .accept_encoding("identity")
+            .timeout_connect(Some(PATIENCE))
+            .timeout_resolve(Some(PATIENCE))
+            .timeout_recv_response(Some(PATIENCE))
+            .timeout_per_read(Some(PATIENCE))
+            .build();
+        ureq::Agent::new_with_config(config)
+    }
+
+    fn failed(address: &str, reason: impl std::fmt::Display) -> Error {
+        Error::Refused(format!("{address} could not be fetched: {reason}"))
+    }
+
+    /// Whether a file is there, and how long it is where the server says.
+    ///
+    /// # Errors
+    /// No server answers, or it refuses.
+    pub async fn find(address: &str) -> Result<Option<Option<u64>>> {
+        let address = address.to_owned();
+        aside(move || {
+            let answer = agent().head(&address).call().map_err(|error| failed(&address, error))?;
+            match answer.status() {
+                StatusCode::NOT_FOUND => Ok(None),
+                // It knows no other question than for the whole file.
+                StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(Some(None)),
+                status if status.is_success() => {
+                    let length = answer.headers().get("content-length");
+                    Ok(Some(length.and_then(|length| length.to_str().ok()?.parse().ok())))
+                }
+                status => Err(failed(&address, format!("its server answers {status}"))),
+            }
+        })
+        .await?
+    }
+
+    /// Fetches a file, of so many bytes at most; `heard` is told how many are there. Whoever drops it ends the transfer.
+    ///
+    /// # Errors
+    /// No server answers, it refuses, it sends more, or the disk fails.
+    pub async fn fetch(address: &str, to: &Path, most: u64, heard: &mut dyn FnMut(u64)) -> Result<()> {
+        struct StopOnDrop(Arc<AtomicBool>);
+        impl Drop for StopOnDrop {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let stop = StopOnDrop(Arc::default());
+        let (tell, told) = async_channel::unbounded();
+        let (stopped, address, to) = (stop.0.clone(), address.to_owned(), to.to_owned());
+        let transfer = move || {
+            let done = receive(&address, &to, most, |done| {
+                tell.try_send(Told::Received(done)).ok();
+                !stopped.load(Ordering::Relaxed)
+            });
+            tell.try_send(Told::Ended(done)).ok();
+        };
+        std::thread::Builder::new()
+            .name("glasshouse-fetch".to_owned())
+            .spawn(transfer)
+            .map_err(|error| Error::Internal(format!("no thread for a download: {error}")))?;
+        loop {
+            match told.recv().await {
+                Ok(Told::Received(done)) => heard(done),
+                Ok(Told::Ended(done)) => return done,
+                Err(_) => return Err(Error::Internal("a download ended without a word".to_owned())),
+            }
+        }
+    }
+
+    /// What a transfer tells.
+    enum Told {
+        Received(u64),
+        Ended(Result<()>),
+    }
+
+    /// Receives a file for as long as `goes_on`, which hears how many bytes are there.
+    fn receive(address: &str, to: &Path, most: u64, goes_on: impl Fn(u64) -> bool) -> Result<()> {
+        let answer = agent().get(address).call().map_err(|error| failed(address, error))?;
+        if !answer.status().is_success() {
+            return Err(failed(address, format!("its server answers {}", answer.status())));
+        }
+        let mut body = answer.into_body().into_with_config().limit(u64::MAX).reader();
+        let mut file = File::create(to).map_err(Error::io(to))?;
+        let (mut block, mut done) = (vec![0; BLOCK], 0);
+        loop {
+            let count = body.read(&mut block).map_err(|error| failed(address, error))?;
+            done += count as u64;
+            if done > most {
+                return Err(failed(address, format!("it is longer than {most} bytes")));
+            }
+            file.write_all(&block[..count]).map_err(Error::io(to))?;
+            if count == 0 || !goes_on(done) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod client {
+    use crate::error::{Error, Result};
+    use crate::platform::files;
+    use js_sys::{Reflect, Uint8Array};
+    use std::io::Write as _;
+    use std::path::Path;
+    use wasm_bindgen::prelude::wasm_bindgen;
+    use wasm_bindgen::{JsCast as _, JsValue};
+
+    #[wasm_bindgen]
+    extern "C" {
+        /// A file that is fetched; `network-link.js` defines it.
+        #[derive(Debug)]
+        type NetworkFile;
+        #[wasm_bindgen(constructor)]
+        fn new(address: &str) -> NetworkFile;
+        /// Null where there is none, -1 where its length is not said.
+        #[wasm_bindgen(method, catch)]
+        async fn find(this: &NetworkFile) -> std::result::Result<JsValue, JsValue>;
+        /// The next bytes; undefined at the end.
+        #[wasm_bindgen(method, catch)]
+        async fn next(this: &NetworkFile) -> std::result::Result<JsValue, JsValue>;
+        #[wasm_bindgen(method)]
+        fn end(this: &NetworkFile);
+    }
+
+    /// Ends the transfer when nobody waits for it any more.
+    struct EndOnDrop(NetworkFile);
+
+    impl Drop for EndOnDrop {
+        fn drop(&mut self) {
+            self.0.end();
+        }
+    }
+
+    fn failed(address: &str, error: &JsValue) -> Error {
+        let reason = Reflect::get(error, &"message".into()).ok().and_then(|text| text.as_string());
+        let reason = reason.unwrap_or_else(|| format!("{error:?}"));
+        Error::Refused(format!("{address} could not be fetched: {reason}"))
+    }
+
+    /// Whether a file is there, and how long it is where the server says.
+    ///
+    /// # Errors
+    /// No server answers, it refuses, or it does not let pages of other sites read.
+    pub async fn find(address: &str) -> Result<Option<Option<u64>>> {
+        let file = EndOnDrop(NetworkFile::new(address));
+        let length = file.0.find().await.map_err(|error| failed(address, &error))?;
+        Ok(length.as_f64().map(|length| (length >= 0.0).then_some(length as u64)))
+    }
+
+    /// Fetches a file, of so many bytes at most; `heard` is told how many are there. Whoever drops it ends the transfer.
+    ///
+    /// # Errors
+    /// No server answers, it refuses, it sends more, or the memory is full.
+    pub async fn fetch(address: &str, to: &Path, most: u64, heard: &mut dyn FnMut(u64)) -> Result<()> {
+        let source = EndOnDrop(NetworkFile::new(address));
+        let mut file = files::File::create(to).map_err(Error::io(to))?;
+        let mut done = 0;
+        loop {
+            let bytes = source.0.next().await.map_err(|error| failed(address, &error))?;
+            let Ok(bytes) = bytes.dyn_into::<Uint8Array>() else { return Ok(()) };
+            done += u64::from(bytes.length());
+            if done > most {
+                return Err(Error::Refused(format!(
+                    "{address} could not be fetched: it is longer than {most} bytes"
+                )));
+            }
+            file.write_all(&bytes.to_vec()).map_err(Error::io(to))?;
+            heard(done);
+        }
+    }
+}
+
+pub use client::{fetch, find};
