@@ -93,9 +93,9 @@ impl ModelAddress {
         if let Some(file) = &self.file {
             return file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem).to_owned();
         }
-        let mut parts = self.folder.split('/').skip(2);
-        let last = if self.host() == HUB { parts.nth(2) } else { parts.next_back() };
-        last.unwrap_or_default().to_owned()
+        let mut parts = self.folder.split('/');
+        let name = if self.host() == HUB { parts.nth(4) } else { parts.next_back() };
+        name.unwrap_or_default().to_owned()
     }
 
     fn of(&self, name: &str) -> String {

@@ -8,7 +8,7 @@ use crate::platform::Turns;
 use crate::project::{Run, Trained, archive};
 use crate::protocol::{Event, ExportFormat};
 use crate::storage::{self, Staging};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 impl Session {
     pub(super) fn run_named(&mut self, name: &str) -> Result<Run> {
