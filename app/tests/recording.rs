@@ -10,14 +10,15 @@ use egui::{Key, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::{App, AppOptions, Recorder};
-use glasshouse::link::{EngineLink, Link};
+use glasshouse::link::{Answer, Chosen, EngineLink, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse::state::State;
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, ErrorKind, Event, Launch, Parcel, Request, RunConfig, RunState, TrainingState, presets,
+    Command, ErrorKind, Event, ExportFormat, Launch, Parcel, Quantization, Request, RunConfig, RunState,
+    TrainingState, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -216,6 +217,48 @@ fn own_pages(whole: bool) -> Vec<String> {
     all[..count].iter().map(|name| repository.join(name).display().to_string()).collect()
 }
 
+/// The first of these runs goes out as a GGUF file; a pretrained model comes in: the one that `docs/record` found, or else that file.
+fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
+    for name in &names[1..] {
+        session.window.get_by_role_and_label(Role::Row, name).click();
+        session.settle();
+    }
+    session.press("Export model");
+    session.press("GGUF file");
+    session.picture("export", &format!("{} on its way to llama.cpp", names[0]));
+    session.press("Cancel");
+    let to = work.join("shakespeare.gguf");
+    let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: Quantization::Q8_0 });
+    session.ask(Command::ExportModel { run, checkpoint: None, format, to: Some(to.clone()), keep: true });
+    let model = std::env::var_os("GLASSHOUSE_RECORD_MODEL").map_or(to, PathBuf::from);
+    let chosen = Chosen { name: model.display().to_string(), bytes: None };
+    session.window.state_mut().answer(Answer { wish: Wish::ImportModelFile, files: Ok(vec![chosen]) });
+    session.until("a look at the model", |state| state.importing.is_some());
+    session.settle();
+    let file = model.file_name().unwrap().to_string_lossy().into_owned();
+    session.picture("import", &format!("{file} before it is imported"));
+    session.press("Import");
+    session.until("the imported model", |state| {
+        state.runs.list.iter().any(|run| run.state == RunState::Imported)
+    });
+}
+
+/// What GPT-2's settings would take on many GPUs.
+fn beyond(session: &mut Session) {
+    let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
+    let config = presets::preset("gpt2-124m").unwrap();
+    session.ask(Command::SaveDraft { config: Box::new(config) });
+    session.ask(Command::OpenProject { id });
+    session.show(PageName::Model, "light");
+    session.window.set_size(egui::vec2(SIZE[0], 1700.0));
+    session.press("Beyond this machine");
+    session.picture(
+        "beyond",
+        "what gpt2-124m would take on other machines: estimates, with all that they assume",
+    );
+    session.window.set_size(SIZE.into());
+}
+
 #[test]
 fn whole_session_of_the_pictures() {
     let kept = std::env::var_os("GLASSHOUSE_RECORD").map(PathBuf::from);
@@ -300,6 +343,8 @@ fn whole_session_of_the_pictures() {
         session.settle();
     }
     session.picture("runs", &format!("{} beside each other", names.join(" and ")));
+    out_and_in(&mut session, &names, &work);
+    beyond(&mut session);
 
     // A corpus: the project's own pages and sources.
     session.ask(Command::CreateProject { name: "Glasshouse's own pages".to_owned() });

@@ -1,12 +1,12 @@
 // A session in Chromium, photographed: the app's own page trains on the processor's workers, in a fresh profile. `docs/record` calls it.
 //
-//   node picture.mjs DIST PICTURE.png     the last line is JSON: what the picture shows, on which device, in which browser
+//   node picture.mjs DIST FOLDER     the last line is JSON: of each picture its file, what it shows, on which device, in which browser
 
 import { Site, event, send, until } from "./site.mjs";
 
 const STEPS = 260;
 
-const [dist, picture] = process.argv.slice(2);
+const [dist, folder] = process.argv.slice(2);
 const site = await Site.open(dist, { webgpu: false });
 try {
   const context = await site.profile({ viewport: { width: 1280, height: 820 }, colorScheme: "light" });
@@ -20,10 +20,26 @@ try {
   if (!event(events, "training_ended")) throw new Error("the run did not come to its end");
   const state = await until(page, ({ waiting }) => waiting === 0, "answers");
   await page.waitForTimeout(1500);
-  await page.screenshot({ path: picture });
+  await page.screenshot({ path: `${folder}/browser.png` });
   const browser = `Chromium ${site.browser.version().split(".")[0]}`;
   const shows = `the page in a browser after ${state.training.step} of ${state.training.steps} steps of first-stories-small`;
-  console.log(JSON.stringify({ shows, device: state.device.name, browser }));
+  // The model goes out as a file for llama.cpp, and is looked at as any other that is dropped here.
+  const [{ name: run }] = event(await send(page, { command: "list_runs" }), "runs").runs;
+  await page.evaluate(async (run) => {
+    const { send } = globalThis.glasshouse;
+    const format = { kind: "gguf", quantization: "q8_0" };
+    const exported = (await send({ command: "export_model", run, format, to: null })).findLast(({ event }) => event === "exported");
+    globalThis.glasshouse.follow("?page=runs");
+    await send({ command: "look_at_model", from: { kind: "files", names: [exported.name] } }, exported.files);
+  }, run);
+  await page.waitForTimeout(1500);
+  await page.screenshot({ path: `${folder}/browser-import.png` });
+  const about = { device: state.device.name, browser };
+  const pictures = [
+    { file: "browser.png", shows, ...about },
+    { file: "browser-import.png", shows: "a GGUF file before it is imported in a browser", ...about },
+  ];
+  console.log(JSON.stringify(pictures));
 } finally {
   await site.closeProfiles();
   await site.close();

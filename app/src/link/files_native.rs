@@ -79,7 +79,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             let dialog = dialog.set_title("Choose a GGUF file").add_filter("GGUF", &["gguf"]);
             one(async move { dialog.pick_file().await })
         }
-        Wish::Dropped | Wish::Saved => return,
+        Wish::ImportModelAddress | Wish::Dropped | Wish::Saved => return,
     };
     await_in_thread(wish, context, answers, move || {
         let files = pollster::block_on(picking);
