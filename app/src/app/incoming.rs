@@ -58,7 +58,7 @@ impl App {
             Ok(files) => files,
             // A path can be typed instead.
             Err(NoFiles::NoDialog(reason)) => {
-                self.typed = Some(TypedPath::new(answer.wish, reason));
+                self.typed = Some(TypedPath::new(answer.wish, &reason));
                 return;
             }
             Err(NoFiles::Failed(reason)) => return self.state.say(None, ErrorKind::Io, reason),

@@ -19,7 +19,7 @@ pub(super) struct TypedPath {
 }
 
 impl TypedPath {
-    pub(super) fn new(wish: Wish, reason: String) -> Self {
+    pub(super) fn new(wish: Wish, reason: &str) -> Self {
         let advice = format!("{reason}. Type the path instead.");
         Self { wish, advice, path: String::new(), missing: false }
     }
