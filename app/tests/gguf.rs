@@ -9,7 +9,7 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
-use glasshouse_protocol::{Command, Event, ExportFormat, Parcel, Quantization, Report, Request};
+use glasshouse_protocol::{Command, Event, ExportFormat, ModelSource, Parcel, Quantization, Report, Request};
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
@@ -171,7 +171,7 @@ fn the_window_asks_what_a_model_is_written_as() {
         window.state_mut().answer(Answer { wish, files });
         window.run_steps(2);
         let models =
-            |command: &Command| matches!(command, Command::ExportModel { .. } | Command::ImportModel { .. });
+            |command: &Command| matches!(command, Command::ExportModel { .. } | Command::LookAtModel { .. });
         sent(window.state_mut()).into_iter().find(models)
     };
     let run = || "2-llama-tiny".to_owned();
@@ -185,6 +185,6 @@ fn the_window_asks_what_a_model_is_written_as() {
         assert_eq!(answer(&mut window, wish, chosen), Some(command));
     }
     let from = "/models/m.gguf";
-    let command = Command::ImportModel { from: from.into(), context_length: None };
+    let command = Command::LookAtModel { from: ModelSource::Path { path: from.into() } };
     assert_eq!(answer(&mut window, Wish::ImportModelFile, from), Some(command));
 }
