@@ -51,6 +51,7 @@ const READ: &[&str] = &[
     "app/src",
     "engine/src",
     "engine/compiler",
+    "engine/conversation",
     "engine/protocol",
     "shaders/README.md",
     "web",

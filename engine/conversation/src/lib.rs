@@ -1,0 +1,223 @@
+//! Conversations to train on: rows of JSON Lines in the formats that data sets come in ([`rows`]), and chat templates that make
+//! text of them and say which part of it the assistant wrote ([`template`]).
+//!
+//! Nothing here reads files or knows of tokens: a caller hands in lines and template sources, and maps byte ranges to tokens.
+
+pub mod rows;
+pub mod template;
+
+pub use rows::{Format, Preference, Row, RowError};
+pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Who a message is from, by the names of OpenAI's and Hugging Face's formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Instructions for the whole conversation; the first message, or absent.
+    System,
+    /// The person.
+    User,
+    /// The model: what is trained on.
+    Assistant,
+    /// What a tool that the assistant called answered.
+    Tool,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::System, Self::User, Self::Assistant, Self::Tool];
+
+    /// Its name in a row and in a template.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
+        }
+    }
+
+    /// Whether a message of this role may come after one of that role, or first.
+    fn may_follow(self, before: Option<Self>) -> bool {
+        match before {
+            None => matches!(self, Self::System | Self::User),
+            Some(Self::System) => self == Self::User,
+            Some(Self::User) => self == Self::Assistant,
+            Some(Self::Assistant) => matches!(self, Self::User | Self::Tool),
+            Some(Self::Tool) => matches!(self, Self::Assistant | Self::Tool),
+        }
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who it is from.
+    pub role: Role,
+    /// Its text.
+    pub content: String,
+    /// What else its row says of it, which a template may ask for: `name`, `tool_calls`, `reasoning_content`.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+impl Message {
+    /// A message of text alone.
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into(), fields: Map::new() }
+    }
+
+    /// Whether the assistant calls tools in it.
+    pub fn calls_tools(&self) -> bool {
+        self.fields.get("tool_calls").and_then(Value::as_array).is_some_and(|calls| !calls.is_empty())
+    }
+
+    /// Whether it says nothing, where something must be said: an assistant may call tools instead, a tool may answer nothing, and a
+    /// system message without text is common in published data.
+    fn is_empty(&self) -> bool {
+        let needed = match self.role {
+            Role::User => true,
+            Role::Assistant => !self.calls_tools(),
+            Role::System | Role::Tool => false,
+        };
+        needed && self.content.trim().is_empty()
+    }
+}
+
+/// Messages in their order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Tools that the assistant may call: JSON schemas in a list, as `apply_chat_template` takes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Value>,
+}
+
+/// A conversation that breaks a rule: the message (from 0) and its field.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// There are no messages.
+    #[error("`messages`: expected at least one message")]
+    NoMessages,
+    /// A message without text.
+    #[error("`messages[{message}].content`: the {role} message is empty")]
+    Empty {
+        /// Which, from 0.
+        message: usize,
+        /// Whose.
+        role: Role,
+    },
+    /// Roles do not alternate: two users in a row, a system message in the middle.
+    #[error("`messages[{message}].role`: {role} messages may not {}", after(.before))]
+    Order {
+        /// Which, from 0.
+        message: usize,
+        /// Whose.
+        role: Role,
+        /// Whose message is before it.
+        before: Option<Role>,
+    },
+    /// The assistant says nothing in the whole conversation.
+    #[error("`messages`: no message of the assistant, so there is nothing to learn")]
+    NoReply,
+}
+
+fn after(before: &Option<Role>) -> String {
+    before.map_or_else(|| "come first".to_owned(), |role| format!("follow {role} messages"))
+}
+
+impl Conversation {
+    /// Of messages without tools.
+    pub fn new(messages: Vec<Message>) -> Self {
+        Self { messages, tools: None }
+    }
+
+    /// Checks the order of roles (a system message only first, then user and assistant in turns, tools after the assistant that
+    /// called them) and that users and the assistant say something.
+    ///
+    /// # Errors
+    /// The first message that breaks a rule.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let mut before = None;
+        for (number, message) in self.messages.iter().enumerate() {
+            let role = message.role;
+            if !role.may_follow(before) {
+                return Err(Invalid::Order { message: number, role, before });
+            }
+            if message.is_empty() {
+                return Err(Invalid::Empty { message: number, role });
+            }
+            before = Some(role);
+        }
+        if before.is_none() { Err(Invalid::NoMessages) } else { Ok(()) }
+    }
+
+    /// [`Self::validate`], and that the assistant replies at least once.
+    ///
+    /// # Errors
+    /// The first message that breaks a rule, or that there is nothing to learn.
+    pub fn validate_for_training(&self) -> Result<(), Invalid> {
+        self.validate()?;
+        let replies = self.messages.iter().any(|message| message.role == Role::Assistant);
+        if replies { Ok(()) } else { Err(Invalid::NoReply) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(roles: &[Role]) -> Conversation {
+        Conversation::new(roles.iter().map(|role| Message::new(*role, "words")).collect())
+    }
+
+    #[test]
+    fn messages_take_turns() {
+        use Role::{Assistant, System, Tool, User};
+        for good in [
+            &[System, User, Assistant][..],
+            &[User, Assistant, User, Assistant, User],
+            &[User, Assistant, Tool, Tool, Assistant],
+        ] {
+            assert_eq!(of(good).validate_for_training(), Ok(()), "{good:?}");
+        }
+        for (bad, said) in [
+            (&[][..], "`messages`: expected at least one message"),
+            (&[User, User], "`messages[1].role`: user messages may not follow user messages"),
+            (
+                &[User, Assistant, Assistant],
+                "`messages[2].role`: assistant messages may not follow assistant messages",
+            ),
+            (&[Assistant], "`messages[0].role`: assistant messages may not come first"),
+            (&[User, System], "`messages[1].role`: system messages may not follow user messages"),
+            (&[User, Tool], "`messages[1].role`: tool messages may not follow user messages"),
+            (&[User], "`messages`: no message of the assistant, so there is nothing to learn"),
+        ] {
+            assert_eq!(of(bad).validate_for_training().unwrap_err().to_string(), said);
+        }
+    }
+
+    #[test]
+    fn replies_say_something_or_call_a_tool() {
+        let mut conversation = of(&[Role::User, Role::Assistant]);
+        conversation.messages[1].content = " \n".to_owned();
+        let error = conversation.validate().unwrap_err();
+        assert_eq!(error.to_string(), "`messages[1].content`: the assistant message is empty");
+        conversation.messages[1]
+            .fields
+            .insert("tool_calls".to_owned(), serde_json::json!([{ "function": { "name": "now" } }]));
+        assert_eq!(conversation.validate(), Ok(()));
+        conversation.messages[0].content.clear();
+        assert_eq!(conversation.validate(), Err(Invalid::Empty { message: 0, role: Role::User }));
+    }
+}

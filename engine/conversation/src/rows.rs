@@ -1,0 +1,568 @@
+//! One line of a JSON Lines file to one row to train on, in the formats that published data sets have.
+//!
+//! | format | keys | becomes |
+//! |---|---|---|
+//! | messages (OpenAI, TRL) | `messages`: [{`role`, `content`, …}], `tools` | [`Row::Conversation`] |
+//! | ShareGPT | `conversations`: [{`from`, `value`}], `system`, `tools` | [`Row::Conversation`] |
+//! | Alpaca | `instruction`, `input`, `output`, `system` | [`Row::Conversation`] |
+//! | preference (TRL) | `prompt`, `chosen`, `rejected`, `tools` | [`Row::Preference`] |
+//! | prompt and completion (TRL) | `prompt`, `completion`, `tools` | [`Row::Completion`], or [`Row::Conversation`] |
+//! | text | `text` | [`Row::Text`] |
+//!
+//! TRL tells *standard* rows, whose values are strings, from *conversational* rows, whose values are lists of messages: the former are
+//! raw text without a chat template. A string `prompt` beside lists of messages is a user's message.
+//!
+//! Alpaca's published prompt ("Below is an instruction …") is not used: a template makes the turns, so `instruction`, and `input` after
+//! an empty line, are a user's message, and `output` is the assistant's.
+
+use crate::{Conversation, Invalid, Message, Role};
+use serde_json::{Map, Value};
+
+/// What a line is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    /// Text without a structure, all of which is trained on.
+    Text(String),
+    /// Text that is trained on from where the prompt ends.
+    Completion {
+        /// What is given.
+        prompt: String,
+        /// What is learnt.
+        completion: String,
+    },
+    /// Messages; the assistant's are trained on.
+    Conversation {
+        /// All messages.
+        conversation: Conversation,
+        /// How many of them are only given: those of a `prompt`, whose replies are not learnt again. 0 where all replies count.
+        prompt: usize,
+    },
+    /// Two answers to one prompt.
+    Preference(Preference),
+}
+
+/// Two distinct answers to one prompt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Preference {
+    /// Of raw text.
+    Text {
+        /// What is given.
+        prompt: String,
+        /// The better answer.
+        chosen: String,
+        /// The worse answer.
+        rejected: String,
+    },
+    /// Of messages.
+    Messages {
+        /// What is given, and the tools.
+        prompt: Conversation,
+        /// The better answer.
+        chosen: Vec<Message>,
+        /// The worse answer.
+        rejected: Vec<Message>,
+    },
+}
+
+/// The formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `messages`, as OpenAI and TRL write them.
+    Messages,
+    /// `conversations`.
+    ShareGpt,
+    /// `instruction` and `output`.
+    Alpaca,
+    /// `chosen` and `rejected`.
+    Preference,
+    /// `prompt` and `completion`.
+    Completion,
+    /// `text`.
+    Text,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 6] =
+        [Self::Messages, Self::ShareGpt, Self::Alpaca, Self::Preference, Self::Completion, Self::Text];
+
+    /// Its keys that no other format has; `prompt` is a part of two of them and ignored beside `messages`.
+    pub fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Messages => &["messages"],
+            Self::ShareGpt => &["conversations"],
+            Self::Alpaca => &["instruction", "output"],
+            Self::Preference => &["chosen", "rejected"],
+            Self::Completion => &["completion"],
+            Self::Text => &["text"],
+        }
+    }
+
+    /// Its name, as people know it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::ShareGpt => "ShareGPT",
+            Self::Alpaca => "Alpaca",
+            Self::Preference => "preference",
+            Self::Completion => "prompt and completion",
+            Self::Text => "text",
+        }
+    }
+
+    /// The format of a row by its keys.
+    ///
+    /// # Errors
+    /// The row has keys of none, or of several formats.
+    pub fn detect(row: &Map<String, Value>) -> Result<Self, RowError> {
+        let has = |format: &Self| format.keys().iter().any(|key| row.contains_key(*key));
+        let found: Vec<Self> = Self::ALL.into_iter().filter(has).collect();
+        match found[..] {
+            [format] => Ok(format),
+            [] if row.contains_key("prompt") => Err(RowError::PromptAlone),
+            [] => Err(RowError::Unknown { keys: listed(row.keys().map(String::as_str)) }),
+            _ => Err(RowError::Several { formats: listed(found.into_iter().map(Self::name)) }),
+        }
+    }
+}
+
+/// Names with commas; of many, the first.
+fn listed<'name>(names: impl Iterator<Item = &'name str>) -> String {
+    const MOST: usize = 12;
+    let names: Vec<&str> = names.collect();
+    let shown = names.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > MOST { format!("{shown}, …") } else { shown }
+}
+
+/// Why a line is no row. The caller knows the file and the line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    /// The line is no JSON.
+    #[error("not JSON: {0}")]
+    Json(String),
+    /// The line is JSON of another kind.
+    #[error("expected a JSON object, found {0}")]
+    NotAnObject(&'static str),
+    /// No format has these keys.
+    #[error(
+        "none of the formats that are known: it has the keys [{keys}]; known are `messages`, `conversations` (ShareGPT), `instruction` \
+         and `output` (Alpaca), `chosen` and `rejected`, `prompt` and `completion`, `text`"
+    )]
+    Unknown {
+        /// The keys.
+        keys: String,
+    },
+    /// Keys of several formats.
+    #[error("several formats at once ({formats}): name the one to read")]
+    Several {
+        /// Their names.
+        formats: String,
+    },
+    /// A prompt without an answer.
+    #[error("`prompt` has no answer beside it: expected `completion`, or `chosen` and `rejected`")]
+    PromptAlone,
+    /// A thumb up or down: an answer that may be a bad one.
+    #[error("`label`: rows with labels (KTO) are not trained on as completions")]
+    Labelled,
+    /// A field is missing.
+    #[error("`{0}`: missing")]
+    Missing(String),
+    /// A field holds something else.
+    #[error("`{field}`: expected {expected}, found {found}")]
+    Type {
+        /// Its path.
+        field: String,
+        /// What should be there.
+        expected: &'static str,
+        /// What is.
+        found: &'static str,
+    },
+    /// A role that is not known.
+    #[error("`{field}`: unknown role {role:?}; known are {known}")]
+    Role {
+        /// Its path.
+        field: String,
+        /// The name found.
+        role: String,
+        /// The names that are known.
+        known: &'static str,
+    },
+    /// Text that must not be empty.
+    #[error("`{0}`: empty")]
+    Empty(String),
+    /// Something that would be lost.
+    #[error("`{field}`: {what} is not read")]
+    NotRead {
+        /// Its path.
+        field: String,
+        /// What is there.
+        what: String,
+    },
+    /// The messages break a rule of conversations. `messages` counts those of a prompt, too.
+    #[error(transparent)]
+    Conversation(#[from] Invalid),
+    /// A prompt and an answer, or two answers, of which one is text and one is messages.
+    #[error("`{0}` and `{1}`: one is text, the other is messages")]
+    Mixed(&'static str, &'static str),
+    /// There is nothing to prefer.
+    #[error("`chosen` and `rejected` are equal")]
+    SameAnswers,
+    /// There is no prompt, and no beginning that both answers share.
+    #[error("`prompt`: missing, and `chosen` and `rejected` do not begin alike")]
+    NoPrompt,
+}
+
+impl Row {
+    /// Reads a line whose format its keys tell.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the field's path.
+    pub fn read(line: &str) -> Result<Self, RowError> {
+        let row = object(line)?;
+        Self::of(&row, Format::detect(&row)?)
+    }
+
+    /// Reads a line as of a format, whatever keys of others it has.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the field's path.
+    pub fn read_as(line: &str, format: Format) -> Result<Self, RowError> {
+        Self::of(&object(line)?, format)
+    }
+
+    fn of(row: &Map<String, Value>, format: Format) -> Result<Self, RowError> {
+        match format {
+            Format::Text => Ok(Self::Text(text(row, "text")?)),
+            Format::Messages => conversation(messages(field(row, "messages")?, "messages")?, tools(row)?, 0),
+            Format::ShareGpt => {
+                let turns = sharegpt(field(row, "conversations")?)?;
+                conversation(with_system(row, turns)?, tools(row)?, 0)
+            }
+            Format::Alpaca => alpaca(row),
+            Format::Completion => completion(row),
+            Format::Preference => preference(row),
+        }
+    }
+}
+
+impl Preference {
+    /// The conversations with the better and the worse answer, and how many messages of each are the prompt; none for raw text.
+    pub fn conversations(&self) -> Option<(Conversation, Conversation, usize)> {
+        let Self::Messages { prompt, chosen, rejected } = self else { return None };
+        let with = |answer: &[Message]| Conversation {
+            messages: [&prompt.messages, answer].concat(),
+            tools: prompt.tools.clone(),
+        };
+        Some((with(chosen), with(rejected), prompt.messages.len()))
+    }
+}
+
+fn object(line: &str) -> Result<Map<String, Value>, RowError> {
+    match serde_json::from_str(line) {
+        Ok(Value::Object(row)) => Ok(row),
+        Ok(other) => Err(RowError::NotAnObject(kind(&other))),
+        // The line that the message counts is always the first.
+        Err(error) => Err(RowError::Json(error.to_string().replace(" at line 1 column ", " at column "))),
+    }
+}
+
+/// What a value is, for people.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn wrong(field: impl Into<String>, expected: &'static str, value: &Value) -> RowError {
+    RowError::Type { field: field.into(), expected, found: kind(value) }
+}
+
+/// A field that must be there.
+fn field<'row>(row: &'row Map<String, Value>, key: &str) -> Result<&'row Value, RowError> {
+    row.get(key).ok_or_else(|| RowError::Missing(key.to_owned()))
+}
+
+fn string(value: &Value, field: impl Into<String>) -> Result<String, RowError> {
+    value.as_str().map(str::to_owned).ok_or_else(|| wrong(field, "a string", value))
+}
+
+/// A field of text that must not be empty.
+fn text(row: &Map<String, Value>, key: &str) -> Result<String, RowError> {
+    filled(string(field(row, key)?, key)?, key)
+}
+
+fn filled(text: String, field: &str) -> Result<String, RowError> {
+    if text.trim().is_empty() { Err(RowError::Empty(field.to_owned())) } else { Ok(text) }
+}
+
+/// A field of text that may be absent.
+fn optional(row: &Map<String, Value>, key: &str) -> Result<String, RowError> {
+    row.get(key)
+        .filter(|value| !value.is_null())
+        .map_or_else(|| Ok(String::new()), |value| string(value, key))
+}
+
+fn tools(row: &Map<String, Value>) -> Result<Option<Value>, RowError> {
+    let Some(tools) = row.get("tools").filter(|tools| !tools.is_null()) else { return Ok(None) };
+    let list = tools.as_array().ok_or_else(|| wrong("tools", "a list of JSON schemas", tools))?;
+    for (number, tool) in list.iter().enumerate() {
+        if !tool.is_object() {
+            return Err(wrong(format!("tools[{number}]"), "a JSON schema", tool));
+        }
+    }
+    // transformers and its templates take an empty list for none in some places and not in others.
+    Ok((!list.is_empty()).then(|| tools.clone()))
+}
+
+fn conversation(messages: Vec<Message>, tools: Option<Value>, prompt: usize) -> Result<Row, RowError> {
+    let conversation = Conversation { messages, tools };
+    conversation.validate_for_training()?;
+    Ok(Row::Conversation { conversation, prompt })
+}
+
+fn list<'row>(value: &'row Value, path: &str) -> Result<&'row [Value], RowError> {
+    Ok(value.as_array().ok_or_else(|| wrong(path, "a list of messages", value))?)
+}
+
+/// Messages by `role` and `content`.
+fn messages(value: &Value, path: &str) -> Result<Vec<Message>, RowError> {
+    list(value, path)?
+        .iter()
+        .enumerate()
+        .map(|(number, value)| message(value, &format!("{path}[{number}]")))
+        .collect()
+}
+
+fn message(value: &Value, path: &str) -> Result<Message, RowError> {
+    let mut fields =
+        value.as_object().ok_or_else(|| wrong(path, "an object with `role` and `content`", value))?.clone();
+    let at = |key: &str| format!("{path}.{key}");
+    let role = fields.shift_remove("role").ok_or_else(|| RowError::Missing(at("role")))?;
+    let role = role_of(&string(&role, at("role"))?, at("role"))?;
+    // Data sets in columns have every key in every row, most without a value.
+    fields.retain(|_, value| !value.is_null());
+    if let Some(calls) = fields.get("tool_calls").filter(|calls| !calls.is_array()) {
+        return Err(wrong(at("tool_calls"), "a list", calls));
+    }
+    let content = match fields.shift_remove("content") {
+        Some(Value::Array(parts)) => parts_of(&parts, &at("content"))?,
+        Some(value) => string(&value, at("content"))?,
+        // Where tools are called, OpenAI's content is null.
+        None if fields.contains_key("tool_calls") => String::new(),
+        None => return Err(RowError::Missing(at("content"))),
+    };
+    Ok(Message { role, content, fields })
+}
+
+/// The text of OpenAI's parts: [{"type": "text", "text": …}].
+fn parts_of(parts: &[Value], path: &str) -> Result<String, RowError> {
+    let mut whole = String::new();
+    for (number, part) in parts.iter().enumerate() {
+        let path = format!("{path}[{number}]");
+        let kind = part.get("type").and_then(Value::as_str);
+        match (kind, part.get("text")) {
+            (Some("text"), Some(text)) => whole.push_str(&string(text, format!("{path}.text"))?),
+            (Some(kind), _) => {
+                let what = format!("content of type {kind:?}");
+                return Err(RowError::NotRead { field: format!("{path}.type"), what });
+            }
+            (None, _) => return Err(RowError::Missing(format!("{path}.type"))),
+        }
+    }
+    Ok(whole)
+}
+
+fn role_of(name: &str, field: String) -> Result<Role, RowError> {
+    match name {
+        // OpenAI's later name of the first.
+        "system" | "developer" => Ok(Role::System),
+        "user" => Ok(Role::User),
+        "assistant" => Ok(Role::Assistant),
+        // OpenAI's older name.
+        "tool" | "function" => Ok(Role::Tool),
+        _ => {
+            let known = "system (developer), user, assistant, tool (function)";
+            Err(RowError::Role { field, role: name.to_owned(), known })
+        }
+    }
+}
+
+/// Messages by `from` and `value`.
+fn sharegpt(value: &Value) -> Result<Vec<Message>, RowError> {
+    let turn = |(number, value): (usize, &Value)| {
+        let at = |key: &str| format!("conversations[{number}]{key}");
+        let turn =
+            value.as_object().ok_or_else(|| wrong(at(""), "an object with `from` and `value`", value))?;
+        let get = |key: &str| turn.get(key).ok_or_else(|| RowError::Missing(at(&format!(".{key}"))));
+        let from = string(get("from")?, at(".from"))?;
+        let role = match from.as_str() {
+            "system" => Role::System,
+            "human" | "user" => Role::User,
+            "gpt" | "assistant" | "model" => Role::Assistant,
+            "tool" | "observation" => Role::Tool,
+            _ => {
+                let known = "system, human (user), gpt (assistant, model), tool (observation)";
+                return Err(RowError::Role { field: at(".from"), role: from, known });
+            }
+        };
+        Ok(Message::new(role, string(get("value")?, at(".value"))?))
+    };
+    list(value, "conversations")?.iter().enumerate().map(turn).collect()
+}
+
+/// With the system message that some rows have in a field of its own.
+fn with_system(row: &Map<String, Value>, mut messages: Vec<Message>) -> Result<Vec<Message>, RowError> {
+    let system = optional(row, "system")?;
+    if !system.is_empty() {
+        messages.insert(0, Message::new(Role::System, system));
+    }
+    Ok(messages)
+}
+
+fn alpaca(row: &Map<String, Value>) -> Result<Row, RowError> {
+    let history = row.get("history").filter(|history| !history.is_null());
+    if history.is_some_and(|history| history.as_array().is_none_or(|turns| !turns.is_empty())) {
+        return Err(RowError::NotRead {
+            field: "history".to_owned(),
+            what: "what was said before".to_owned(),
+        });
+    }
+    let mut asked = text(row, "instruction")?;
+    let input = optional(row, "input")?;
+    if !input.trim().is_empty() {
+        asked = format!("{asked}\n\n{input}");
+    }
+    let turns = vec![Message::new(Role::User, asked), Message::new(Role::Assistant, text(row, "output")?)];
+    conversation(with_system(row, turns)?, None, 0)
+}
+
+/// What a prompt or an answer is.
+enum Content {
+    Text(String),
+    Messages(Vec<Message>),
+}
+
+fn content(row: &Map<String, Value>, key: &'static str) -> Result<Content, RowError> {
+    match field(row, key)? {
+        Value::String(text) => Ok(Content::Text(text.clone())),
+        value @ Value::Array(_) => Ok(Content::Messages(messages(value, key)?)),
+        value => Err(wrong(key, "a string or a list of messages", value)),
+    }
+}
+
+/// The messages of a prompt beside answers that are messages.
+fn prompt_messages(prompt: Content) -> Vec<Message> {
+    match prompt {
+        Content::Text(text) => vec![Message::new(Role::User, text)],
+        Content::Messages(messages) => messages,
+    }
+}
+
+fn completion(row: &Map<String, Value>) -> Result<Row, RowError> {
+    if row.get("label").is_some_and(Value::is_boolean) {
+        return Err(RowError::Labelled);
+    }
+    match (content(row, "prompt")?, content(row, "completion")?) {
+        (Content::Text(prompt), Content::Text(completion)) => {
+            Ok(Row::Completion { prompt, completion: filled(completion, "completion")? })
+        }
+        (Content::Messages(_), Content::Text(_)) => Err(RowError::Mixed("prompt", "completion")),
+        (prompt, Content::Messages(answer)) => {
+            let prompt = prompt_messages(prompt);
+            let given = prompt.len();
+            answers(&prompt, &answer, "completion")?;
+            conversation([prompt, answer].concat(), tools(row)?, given)
+        }
+    }
+}
+
+/// That a prompt and an answer make a conversation in which the answer replies.
+fn answers(prompt: &[Message], answer: &[Message], key: &str) -> Result<(), RowError> {
+    if !answer.iter().any(|message| message.role == Role::Assistant) {
+        return Err(RowError::Empty(key.to_owned()));
+    }
+    Ok(Conversation::new([prompt, answer].concat()).validate()?)
+}
+
+fn preference(row: &Map<String, Value>) -> Result<Row, RowError> {
+    let prompt = match row.get("prompt") {
+        None | Some(Value::Null) => None,
+        Some(_) => Some(content(row, "prompt")?),
+    };
+    let preference = match (prompt, content(row, "chosen")?, content(row, "rejected")?) {
+        (_, Content::Text(_), Content::Messages(_)) | (_, Content::Messages(_), Content::Text(_)) => {
+            return Err(RowError::Mixed("chosen", "rejected"));
+        }
+        (Some(Content::Messages(_)), Content::Text(_), _) => {
+            return Err(RowError::Mixed("prompt", "chosen"));
+        }
+        (_, Content::Text(chosen), Content::Text(rejected)) if chosen == rejected => {
+            return Err(RowError::SameAnswers);
+        }
+        (_, Content::Messages(chosen), Content::Messages(rejected)) if chosen == rejected => {
+            return Err(RowError::SameAnswers);
+        }
+        (prompt, Content::Text(chosen), Content::Text(rejected)) => {
+            let (prompt, chosen, rejected) = match prompt {
+                Some(Content::Text(prompt)) => (prompt, chosen, rejected),
+                _ => shared_text(&chosen, &rejected).ok_or(RowError::NoPrompt)?,
+            };
+            let (chosen, rejected) = (filled(chosen, "chosen")?, filled(rejected, "rejected")?);
+            Preference::Text { prompt, chosen, rejected }
+        }
+        (prompt, Content::Messages(mut chosen), Content::Messages(mut rejected)) => {
+            let whole = |answer: &[Message]| {
+                answer.first().is_some_and(|first| matches!(first.role, Role::System | Role::User))
+            };
+            let prompt = match prompt {
+                // A string beside conversations that repeat it, as in UltraFeedback; or messages.
+                Some(prompt @ Content::Messages(_)) => prompt_messages(prompt),
+                Some(prompt) if !whole(&chosen) && !whole(&rejected) => prompt_messages(prompt),
+                _ => {
+                    let shared = shared_messages(&chosen, &rejected);
+                    if shared == 0 {
+                        return Err(RowError::NoPrompt);
+                    }
+                    rejected.drain(..shared);
+                    chosen.drain(..shared).collect()
+                }
+            };
+            answers(&prompt, &chosen, "chosen")?;
+            answers(&prompt, &rejected, "rejected")?;
+            let prompt = Conversation { messages: prompt, tools: tools(row)? };
+            Preference::Messages { prompt, chosen, rejected }
+        }
+    };
+    Ok(Row::Preference(preference))
+}
+
+/// How many messages both begin with, as TRL's `extract_prompt` counts: where one is the beginning of the other, its last stays an answer.
+fn shared_messages(chosen: &[Message], rejected: &[Message]) -> usize {
+    let least = chosen.len().min(rejected.len());
+    let shared = chosen.iter().zip(rejected).take_while(|(chosen, rejected)| chosen == rejected).count();
+    shared.min(least.saturating_sub(1))
+}
+
+/// The beginning that two texts share, and their rests; a space between stays with the rests. As TRL's `extract_prompt`.
+fn shared_text(chosen: &str, rejected: &str) -> Option<(String, String, String)> {
+    let least = chosen.chars().count().min(rejected.chars().count());
+    let shared =
+        chosen.chars().zip(rejected.chars()).take_while(|(chosen, rejected)| chosen == rejected).count();
+    let characters = shared.min(least.saturating_sub(1));
+    let mut prompt: String = chosen.chars().take(characters).collect();
+    // Only where they part: one that is the other's beginning parts nowhere.
+    if shared < least && prompt.ends_with(' ') {
+        prompt.pop();
+    }
+    let (chosen, rejected) =
+        (chosen.get(prompt.len()..)?.to_owned(), rejected.get(prompt.len()..)?.to_owned());
+    (!prompt.trim().is_empty()).then_some((prompt, chosen, rejected))
+}
+
+#[cfg(test)]
+mod tests;

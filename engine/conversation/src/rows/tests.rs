@@ -1,0 +1,321 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn said(row: &Value) -> String {
+    Row::read(&row.to_string()).unwrap_err().to_string()
+}
+
+fn read(row: &Value) -> Row {
+    Row::read(&row.to_string()).unwrap()
+}
+
+/// A conversation's roles and texts.
+fn turns(row: &Row) -> Vec<(&'static str, &str)> {
+    let Row::Conversation { conversation, .. } = row else { panic!("{row:?}") };
+    conversation.messages.iter().map(|message| (message.role.name(), message.content.as_str())).collect()
+}
+
+fn user(text: &str) -> Value {
+    json!({ "role": "user", "content": text })
+}
+
+fn assistant(text: &str) -> Value {
+    json!({ "role": "assistant", "content": text })
+}
+
+#[test]
+fn messages_are_read() {
+    let row = read(&json!({
+        "messages": [{ "role": "developer", "content": "Be brief." }, user("Hi"), assistant("Hello")],
+        "id": 7,
+        "prompt": "Hi",
+    }));
+    assert_eq!(turns(&row), [("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello")]);
+    let tools = json!([{ "type": "function", "function": { "name": "now" } }]);
+    let calls = json!([{ "function": { "name": "now", "arguments": {} } }]);
+    let Row::Conversation { conversation, prompt: 0 } = read(&json!({
+        "messages": [
+            { "role": "user", "content": [{ "type": "text", "text": "What " }, { "type": "text", "text": "time?" }], "name": null },
+            { "role": "assistant", "content": null, "tool_calls": calls },
+            { "role": "tool", "content": "noon", "name": "now" },
+            assistant("Noon."),
+        ],
+        "tools": tools,
+    })) else {
+        panic!()
+    };
+    assert_eq!(conversation.tools, Some(tools));
+    assert_eq!(conversation.messages[0], Message::new(Role::User, "What time?"));
+    assert_eq!(conversation.messages[1].fields["tool_calls"], calls);
+    assert!(conversation.messages[1].calls_tools() && conversation.messages[1].content.is_empty());
+    assert_eq!(conversation.messages[2].fields["name"], "now");
+}
+
+#[test]
+fn sharegpt_and_alpaca_are_read() {
+    let row = json!({
+        "system": "Be brief.",
+        "conversations": [{ "from": "human", "value": "Hi" }, { "from": "gpt", "value": "Hello" }],
+    });
+    assert_eq!(turns(&read(&row)), [("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello")]);
+    let row = json!({ "instruction": "Translate.", "input": "Hund", "output": "dog", "history": [] });
+    assert_eq!(turns(&read(&row)), [("user", "Translate.\n\nHund"), ("assistant", "dog")]);
+    let row = json!({ "instruction": "Say dog.", "input": "", "output": "dog" });
+    assert_eq!(turns(&read(&row)), [("user", "Say dog."), ("assistant", "dog")]);
+    let row = json!({ "instruction": "Say dog.", "output": "dog", "text": "Below …" });
+    assert_eq!(said(&row), "several formats at once (Alpaca, text): name the one to read");
+    assert!(Row::read_as(&row.to_string(), Format::Alpaca).is_ok());
+    assert_eq!(Row::read_as(&row.to_string(), Format::Text), Ok(Row::Text("Below …".to_owned())));
+}
+
+#[test]
+fn completions_are_text_or_messages() {
+    assert_eq!(
+        read(&json!({ "prompt": "2 + 2 =", "completion": " 4" })),
+        Row::Completion { prompt: "2 + 2 =".to_owned(), completion: " 4".to_owned() }
+    );
+    let asked = json!([user("a"), assistant("b"), user("c")]);
+    let row = read(&json!({ "prompt": asked, "completion": [assistant("d")] }));
+    assert!(matches!(row, Row::Conversation { prompt: 3, .. }), "{row:?}");
+    let row = read(&json!({ "prompt": "a", "completion": [assistant("b")] }));
+    assert!(matches!(row, Row::Conversation { prompt: 1, .. }), "{row:?}");
+    assert_eq!(turns(&row), [("user", "a"), ("assistant", "b")]);
+}
+
+#[test]
+fn preferences_are_read_and_prompts_extracted() {
+    let text = |prompt: &str, chosen: &str, rejected: &str| {
+        let [prompt, chosen, rejected] = [prompt, chosen, rejected].map(str::to_owned);
+        Row::Preference(Preference::Text { prompt, chosen, rejected })
+    };
+    let row = json!({ "prompt": "The sky is", "chosen": " blue.", "rejected": " green." });
+    assert_eq!(read(&row), text("The sky is", " blue.", " green."));
+    // What TRL's `extract_prompt` gives: the space stays with the answers.
+    let row = json!({ "chosen": "The sky is blue.", "rejected": "The sky is green." });
+    assert_eq!(read(&row), text("The sky is", " blue.", " green."));
+    let row = json!({ "chosen": "Grüezi", "rejected": "Grüezi mitenand" });
+    assert_eq!(read(&row), text("Grüez", "i", "i mitenand"));
+    let messages = |prompt: &[Value], chosen: &[Value], rejected: &[Value]| {
+        let of = |list: &[Value]| messages(&json!(list), "").unwrap();
+        let prompt = Conversation::new(of(prompt));
+        Row::Preference(Preference::Messages { prompt, chosen: of(chosen), rejected: of(rejected) })
+    };
+    let expected = messages(&[user("a")], &[assistant("b")], &[assistant("c")]);
+    for row in [
+        json!({ "prompt": [user("a")], "chosen": [assistant("b")], "rejected": [assistant("c")] }),
+        json!({ "prompt": "a", "chosen": [assistant("b")], "rejected": [assistant("c")] }),
+        json!({ "chosen": [user("a"), assistant("b")], "rejected": [user("a"), assistant("c")] }),
+        json!({ "prompt": "a", "chosen": [user("a"), assistant("b")], "rejected": [user("a"), assistant("c")] }),
+    ] {
+        assert_eq!(read(&row), expected, "{row}");
+    }
+    let Row::Preference(preference) = expected else { panic!() };
+    let (chosen, rejected, prompt) = preference.conversations().unwrap();
+    assert_eq!(
+        (chosen.messages[1].content.as_str(), rejected.messages[1].content.as_str(), prompt),
+        ("b", "c", 1)
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_field() {
+    for (row, expected) in [
+        (json!([]), "expected a JSON object, found a list"),
+        (
+            json!({ "question": 1 }),
+            "none of the formats that are known: it has the keys [question]; known are `messages`, `conversations` (ShareGPT), \
+             `instruction` and `output` (Alpaca), `chosen` and `rejected`, `prompt` and `completion`, `text`",
+        ),
+        (
+            json!({ "messages": [], "conversations": [], "text": "" }),
+            "several formats at once (messages, ShareGPT, text): name the one to read",
+        ),
+        (
+            json!({ "prompt": "a" }),
+            "`prompt` has no answer beside it: expected `completion`, or `chosen` and `rejected`",
+        ),
+        (json!({ "text": 1 }), "`text`: expected a string, found a number"),
+        (json!({ "text": " " }), "`text`: empty"),
+        (json!({ "messages": {} }), "`messages`: expected a list of messages, found an object"),
+        (json!({ "messages": [] }), "`messages`: expected at least one message"),
+        (
+            json!({ "messages": ["a"] }),
+            "`messages[0]`: expected an object with `role` and `content`, found a string",
+        ),
+        (json!({ "messages": [{ "content": "a" }] }), "`messages[0].role`: missing"),
+        (json!({ "messages": [{ "role": "user" }] }), "`messages[0].content`: missing"),
+        (json!({ "messages": [{ "role": "user", "content": null }] }), "`messages[0].content`: missing"),
+        (
+            json!({ "messages": [user("a"), { "role": "bot", "content": "b" }] }),
+            "`messages[1].role`: unknown role \"bot\"; known are system (developer), user, assistant, tool (function)",
+        ),
+        (
+            json!({ "messages": [user("a"), { "role": "assistant", "content": 4 }] }),
+            "`messages[1].content`: expected a string, found a number",
+        ),
+        (
+            json!({ "messages": [{ "role": "user", "content": [{ "type": "image", "url": "" }] }] }),
+            "`messages[0].content[0].type`: content of type \"image\" is not read",
+        ),
+        (
+            json!({ "messages": [user("a"), assistant(" ")] }),
+            "`messages[1].content`: the assistant message is empty",
+        ),
+        (
+            json!({ "messages": [user("a"), user("b"), assistant("c")] }),
+            "`messages[1].role`: user messages may not follow user messages",
+        ),
+        (
+            json!({ "messages": [user("a")] }),
+            "`messages`: no message of the assistant, so there is nothing to learn",
+        ),
+        (
+            json!({ "messages": [user("a"), assistant("b")], "tools": "[]" }),
+            "`tools`: expected a list of JSON schemas, found a string",
+        ),
+        (
+            json!({ "messages": [user("a"), assistant("b")], "tools": [1] }),
+            "`tools[0]`: expected a JSON schema, found a number",
+        ),
+        (
+            json!({ "conversations": [{ "from": "narrator", "value": "a" }] }),
+            "`conversations[0].from`: unknown role \"narrator\"; known are system, human (user), gpt (assistant, model), tool \
+             (observation)",
+        ),
+        (json!({ "conversations": [{ "from": "human" }] }), "`conversations[0].value`: missing"),
+        (json!({ "instruction": "a" }), "`output`: missing"),
+        (json!({ "instruction": "a", "output": "" }), "`output`: empty"),
+        (
+            json!({ "instruction": "a", "output": "b", "history": [["c", "d"]] }),
+            "`history`: what was said before is not read",
+        ),
+        (json!({ "completion": "a" }), "`prompt`: missing"),
+        (json!({ "prompt": "a", "completion": "" }), "`completion`: empty"),
+        (
+            json!({ "prompt": "a", "completion": "b", "label": false }),
+            "`label`: rows with labels (KTO) are not trained on as completions",
+        ),
+        (
+            json!({ "prompt": [user("a")], "completion": "b" }),
+            "`prompt` and `completion`: one is text, the other is messages",
+        ),
+        (json!({ "prompt": [user("a")], "completion": [] }), "`completion`: empty"),
+        (json!({ "prompt": "a", "chosen": "b" }), "`rejected`: missing"),
+        (json!({ "prompt": "a", "chosen": "b", "rejected": "b" }), "`chosen` and `rejected` are equal"),
+        (
+            json!({ "prompt": "a", "chosen": [assistant("b")], "rejected": [assistant("b")] }),
+            "`chosen` and `rejected` are equal",
+        ),
+        (
+            json!({ "prompt": "a", "chosen": "b", "rejected": [assistant("c")] }),
+            "`chosen` and `rejected`: one is text, the other is messages",
+        ),
+        (
+            json!({ "chosen": "b", "rejected": "c" }),
+            "`prompt`: missing, and `chosen` and `rejected` do not begin alike",
+        ),
+        (json!({ "prompt": "a", "chosen": "", "rejected": "c" }), "`chosen`: empty"),
+        (
+            json!({ "prompt": [user("a")], "chosen": [user("b")], "rejected": [assistant("c")] }),
+            "`chosen`: empty",
+        ),
+    ] {
+        assert_eq!(said(&row), expected, "{row}");
+    }
+    assert_eq!(
+        Row::read("{\"text\": ").unwrap_err().to_string(),
+        "not JSON: EOF while parsing a value at column 9"
+    );
+    assert!(Row::read(&"[".repeat(100_000)).is_err());
+}
+
+/// JSON of the keys that formats have, and of others.
+fn json_values() -> impl Strategy<Value = Value> {
+    let word = prop::sample::select(vec![
+        "user",
+        "assistant",
+        "system",
+        "human",
+        "gpt",
+        "text",
+        "",
+        " ",
+        "é",
+        "function",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i8>().prop_map(Value::from)
+    ];
+    let leaf = prop_oneof![1 => leaf, 4 => word.prop_map(Value::from)];
+    let key = prop::sample::select(vec![
+        "messages",
+        "conversations",
+        "prompt",
+        "completion",
+        "chosen",
+        "rejected",
+        "text",
+        "role",
+        "content",
+        "from",
+        "value",
+        "tools",
+        "tool_calls",
+        "type",
+        "instruction",
+        "input",
+        "output",
+        "system",
+        "label",
+        "history",
+    ]);
+    leaf.prop_recursive(4, 40, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key.clone(), inner), 0..5).prop_map(|pairs| {
+                Value::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_line_is_a_good_row_or_an_error(row in json_values(), format in 0..6_usize) {
+        let line = row.to_string();
+        for row in [Row::read(&line), Row::read_as(&line, Format::ALL[format])] {
+            match row {
+                Ok(Row::Conversation { conversation, prompt }) => {
+                    prop_assert_eq!(conversation.validate_for_training(), Ok(()));
+                    prop_assert!(prompt < conversation.messages.len());
+                }
+                Ok(Row::Preference(preference)) => {
+                    if let Some((chosen, rejected, _)) = preference.conversations() {
+                        prop_assert!(chosen.validate_for_training().is_ok() && rejected.validate_for_training().is_ok());
+                        prop_assert_ne!(chosen, rejected);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_no_panic(line in ".{0,80}") {
+        let _ = Row::read(&line);
+    }
+
+    #[test]
+    fn an_extracted_prompt_is_a_beginning(beginning in ".{0,12}", chosen in ".{0,12}", rejected in ".{0,12}") {
+        let (chosen, rejected) = (format!("{beginning}{chosen}"), format!("{beginning}{rejected}"));
+        if let Some((prompt, left, right)) = shared_text(&chosen, &rejected) {
+            prop_assert_eq!(format!("{prompt}{left}"), chosen);
+            prop_assert_eq!(format!("{prompt}{right}"), rejected);
+            prop_assert!(!left.is_empty() && !right.is_empty());
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! Chat templates: conversations to text, by ChatML or by an imported model's own Jinja template, as transformers'
+//! `apply_chat_template` renders it, with the spans of the text that the assistant wrote.
+//!
+//! Where a template has `{% generation %}` tags, they are the spans. Elsewhere a span begins where the prompt up to it ends, with
+//! the header that `add_generation_prompt` adds, and ends with the token that ends the turn: white space after it is not learnt.
+//!
+//! A template is a program of somebody else. It reads no files and includes no templates, and what it computes, writes and nests is
+//! bounded: by [`minijinja`]'s fuel, which instructions and bytes cost, by its limit of recursion, and by what `rewrite` puts around
+//! assignments.
+
+mod json;
+mod methods;
+mod rewrite;
+mod values;
+
+use crate::{Conversation, Message, Role};
+use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::{Environment, Error, ErrorKind, State, syntax::SyntaxConfig};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What begins a turn of ChatML.
+pub const IM_START: &str = "<|im_start|>";
+/// What ends a turn of ChatML.
+pub const IM_END: &str = "<|im_end|>";
+
+/// ChatML as a template: `<|im_start|>role`, a line break, the text, `<|im_end|>`, a line break. It has no place for tools, and says so.
+pub const CHATML: &str = "\
+{%- if tools %}{{ raise_exception('ChatML has no place for tools') }}{% endif %}
+{%- for message in messages %}
+{%- if message.tool_calls %}{{ raise_exception('ChatML has no place for tool_calls') }}{% endif %}
+{{- '<|im_start|>' + message.role + '\\n' }}
+{%- if message.role == 'assistant' %}
+{%- generation %}{{- message.content + '<|im_end|>' }}{%- endgeneration %}
+{%- else %}
+{{- message.content + '<|im_end|>' }}
+{%- endif %}
+{{- '\\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+{{- '<|im_start|>assistant\\n' }}
+{%- endif %}
+";
+
+/// The longest source that is compiled: minijinja counts lines and columns in 16 bits. The longest published ones have some 20 kB.
+const LONGEST: usize = 64_000;
+/// What one rendering may compute, in instructions or 64 bytes each; and for each byte of the conversation.
+const FUEL: u64 = 400_000;
+const FUEL_PER_BYTE: u64 = 16;
+/// Levels of recursion in a template; a call of a macro is four.
+const RECURSION: usize = 200;
+
+const NAME: &str = "chat_template";
+
+/// A template's special tokens by the names that it knows them by: `bos_token`, `eos_token`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpecialTokens(BTreeMap<String, String>);
+
+impl SpecialTokens {
+    /// With a token; a second of the same name replaces the first.
+    #[must_use]
+    pub fn with(mut self, name: &str, token: &str) -> Self {
+        self.0.insert(name.to_owned(), token.to_owned());
+        self
+    }
+
+    /// Of `tokenizer_config.json`: every field `…_token` that is a string, or an object with `content` as older files have it.
+    pub fn from_settings(settings: &serde_json::Map<String, serde_json::Value>) -> Self {
+        let token = |(name, value): (&String, &serde_json::Value)| {
+            let token = value.as_str().or_else(|| value.get("content")?.as_str())?;
+            name.ends_with("_token").then(|| (name.clone(), token.to_owned()))
+        };
+        Self(settings.iter().filter_map(token).collect())
+    }
+
+    /// The token of a name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+/// Why a template is not compiled, or renders nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// Longer than any published one.
+    #[error("the chat template has {0} bytes; at most {LONGEST} are read")]
+    TooLong(usize),
+    /// It is no Jinja, or uses what chat templates may not: other templates.
+    #[error("the chat template does not compile: line {line}: {reason}")]
+    Syntax {
+        /// Where, from 1; 0 where it is not known.
+        line: usize,
+        /// Why.
+        reason: String,
+    },
+    /// Brackets or blocks within each other, or an expression that is longer than any published one.
+    #[error("the chat template does not compile: line {line}: nested too deeply, or too long an expression")]
+    Nested {
+        /// Where, from 1.
+        line: usize,
+    },
+    /// It refuses this conversation, by `raise_exception`.
+    #[error("the chat template refuses the conversation: {0}")]
+    Refused(String),
+    /// It computes, or writes, more than a template of a conversation of this length may.
+    #[error("the chat template computes too much for this conversation, or does not end")]
+    TooMuch,
+    /// Another failure.
+    #[error("the chat template fails: line {line}: {reason}")]
+    Failed {
+        /// Where, from 1; 0 where it is not known.
+        line: usize,
+        /// Why.
+        reason: String,
+    },
+    /// The template has no `{% generation %}` tags and writes a message otherwise where others follow it.
+    #[error(
+        "`messages[{message}]`: what the assistant wrote cannot be told apart in this chat template's text; `{{% generation %}}` around \
+         it in the template would tell it"
+    )]
+    Spans {
+        /// Whose span, from 0.
+        message: usize,
+    },
+    /// The template has `{% generation %}` tags, and wrote nothing between them.
+    #[error("the chat template's `{{% generation %}}` tags hold nothing of the assistant's messages")]
+    NoSpans,
+    /// The prompt's text does not begin the text of the whole conversation.
+    #[error("the chat template writes the first {prompt} messages otherwise where an answer follows them")]
+    Prompt {
+        /// How many messages the prompt has.
+        prompt: usize,
+    },
+}
+
+/// A conversation as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text.
+    pub text: String,
+    /// What of it the assistant wrote, with the token that ends each turn: byte ranges, in order, none empty.
+    pub assistant: Vec<Range<usize>>,
+    /// Whether the template's own tags say so.
+    pub has_generation_tags: bool,
+}
+
+/// A prompt and an answer as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The whole text, with the answer's spans alone.
+    pub rendered: Rendered,
+    /// Where the prompt ends, with the header of the assistant's turn: TRL's completion is all from here.
+    pub prompt: usize,
+}
+
+/// A compiled chat template.
+#[derive(Clone)]
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    source: Arc<str>,
+    specials: SpecialTokens,
+    tagged: bool,
+}
+
+impl std::fmt::Debug for ChatTemplate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "ChatTemplate of {} bytes, {:?}", self.source.len(), self.specials)
+    }
+}
+
+/// What a template raised by `raise_exception`.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Raised(String);
+
+impl ChatTemplate {
+    /// ChatML, with its own tokens.
+    ///
+    /// # Errors
+    /// None is known; a template is compiled.
+    pub fn chatml() -> Result<Self, TemplateError> {
+        Self::compile(CHATML, SpecialTokens::default().with("eos_token", IM_END))
+    }
+
+    /// Compiles a template of Hugging Face's `chat_template.jinja`.
+    ///
+    /// # Errors
+    /// It is too long, no Jinja, or asks for other templates.
+    pub fn compile(source: &str, specials: SpecialTokens) -> Result<Self, TemplateError> {
+        if source.len() > LONGEST {
+            return Err(TemplateError::TooLong(source.len()));
+        }
+        let rewritten = rewrite::rewrite(source)?;
+        if rewritten.source.len() > LONGEST {
+            return Err(TemplateError::TooLong(rewritten.source.len()));
+        }
+        let mut environment = Environment::new();
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(failed)?);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment.set_recursion_limit(RECURSION);
+        environment.set_unknown_method_callback(methods::call);
+        environment.add_filter("tojson", json::tojson);
+        environment.add_filter("indent", methods::indent);
+        environment.add_filter(rewrite::BOUNDED, values::bounded);
+        environment.add_filter(rewrite::KEPT, values::kept);
+        environment.add_function("raise_exception", raise_exception);
+        environment.add_function("strftime_now", strftime_now);
+        environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
+        // It shows a template the whole of its surroundings.
+        environment.remove_global("debug");
+        let compiled = environment.add_template_owned(NAME, rewritten.source);
+        compiled.map_err(|error| TemplateError::Syntax { line: line(&error), reason: reason(&error) })?;
+        Ok(Self { environment, source: source.into(), specials, tagged: rewritten.generation })
+    }
+
+    /// The template as it was given, for `chat_template.jinja`.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The special tokens that it was compiled with.
+    pub fn specials(&self) -> &SpecialTokens {
+        &self.specials
+    }
+
+    /// Whether the template itself says what the assistant wrote.
+    pub fn has_generation_tags(&self) -> bool {
+        self.tagged
+    }
+
+    /// A conversation's text: `apply_chat_template(messages, tools, add_generation_prompt, tokenize=False)`.
+    ///
+    /// # Errors
+    /// The template refuses it, fails, or does not end.
+    pub fn text(
+        &self,
+        conversation: &Conversation,
+        add_generation_prompt: bool,
+    ) -> Result<String, TemplateError> {
+        let rendering = Rendering::of(self, conversation);
+        rendering.text(conversation.messages.len(), add_generation_prompt)
+    }
+
+    /// A conversation's text and what of it the assistant wrote.
+    ///
+    /// # Errors
+    /// The template refuses it, fails, does not end, or does not tell what the assistant wrote.
+    pub fn render(&self, conversation: &Conversation) -> Result<Rendered, TemplateError> {
+        let rendering = Rendering::of(self, conversation);
+        let (text, assistant) = if self.tagged { rendering.tagged()? } else { rendering.by_prefixes()? };
+        Ok(Rendered { text, assistant, has_generation_tags: self.tagged })
+    }
+
+    /// The text of a conversation whose first messages are only given, and what of the rest the assistant wrote.
+    ///
+    /// # Errors
+    /// Those of [`Self::render`], and a prompt whose text does not begin the whole's.
+    pub fn render_completion(
+        &self,
+        conversation: &Conversation,
+        prompt: usize,
+    ) -> Result<Completion, TemplateError> {
+        let mut rendered = self.render(conversation)?;
+        let given =
+            if prompt == 0 { String::new() } else { Rendering::of(self, conversation).text(prompt, true)? };
+        if !rendered.text.starts_with(&given) {
+            return Err(TemplateError::Prompt { prompt });
+        }
+        rendered.assistant.retain(|span| span.end > given.len());
+        if let Some(first) = rendered.assistant.first_mut() {
+            first.start = first.start.max(given.len());
+        }
+        Ok(Completion { rendered, prompt: given.len() })
+    }
+}
+
+/// One conversation before one template.
+struct Rendering<'template> {
+    template: &'template ChatTemplate,
+    environment: Environment<'static>,
+    conversation: &'template Conversation,
+    messages: Vec<Value>,
+    tools: Value,
+    /// Private-use characters that neither template nor conversation has: around what `{% generation %}` encloses.
+    marks: [char; 2],
+}
+
+impl<'template> Rendering<'template> {
+    fn of(template: &'template ChatTemplate, conversation: &'template Conversation) -> Self {
+        let written = serde_json::to_string(conversation).unwrap_or_default();
+        let mut environment = template.environment.clone();
+        let bytes = written.len() as u64;
+        environment.set_fuel(Some(FUEL.saturating_add(bytes.saturating_mul(FUEL_PER_BYTE))));
+        let mut unused = ('\u{F0000}'..='\u{FFFFD}')
+            .filter(|mark| !template.tagged || !(written.contains(*mark) || template.source.contains(*mark)));
+        let marks = [unused.next().unwrap_or('\u{F0000}'), unused.next().unwrap_or('\u{F0001}')];
+        let messages = conversation.messages.iter().map(|message| Value::from(Serde(message))).collect();
+        let tools =
+            conversation.tools.as_ref().map_or_else(|| Value::from(()), |tools| Value::from(Serde(tools)));
+        Self { template, environment, conversation, messages, tools, marks }
+    }
+
+    /// The text of the first messages, without marks.
+    fn text(&self, messages: usize, add_generation_prompt: bool) -> Result<String, TemplateError> {
+        let text = self.raw(messages, add_generation_prompt)?;
+        Ok(if self.template.tagged { text.replace(self.marks, "") } else { text })
+    }
+
+    fn raw(&self, messages: usize, add_generation_prompt: bool) -> Result<String, TemplateError> {
+        let messages = self.messages.get(..messages).unwrap_or(&self.messages);
+        let specials = self.template.specials.0.iter();
+        let specials = specials.map(|(name, token)| (name.as_str(), Value::from(token.as_str())));
+        let names = [
+            ("messages", Value::from(messages.to_vec())),
+            ("tools", self.tools.clone()),
+            ("documents", Value::from(())),
+            ("add_generation_prompt", Value::from(add_generation_prompt)),
+            (rewrite::GENERATION, generation(self.marks)),
+        ];
+        let context = Value::from_pairs(names.into_iter().chain(specials));
+        let template = self.environment.get_template(NAME).map_err(failed)?;
+        template.render(context).map_err(failed)
+    }
+
+    /// The text, and the spans that the template's tags enclose.
+    fn tagged(&self) -> Result<(String, Vec<Range<usize>>), TemplateError> {
+        let raw = self.raw(self.messages.len(), false)?;
+        let mut text = String::with_capacity(raw.len());
+        let (mut open, mut from, mut spans) = (0_usize, 0, Vec::<Range<usize>>::new());
+        for character in raw.chars() {
+            if character == self.marks[0] {
+                if open == 0 {
+                    from = text.len();
+                }
+                open += 1;
+            } else if character == self.marks[1] {
+                open = open.saturating_sub(1);
+                if open == 0 && from < text.len() {
+                    spans.push(from..text.len());
+                    from = text.len();
+                }
+            } else {
+                text.push(character);
+            }
+        }
+        let replies = self.conversation.messages.iter().any(|message| message.role == Role::Assistant);
+        if replies && spans.is_empty() {
+            return Err(TemplateError::NoSpans);
+        }
+        Ok((text, spans))
+    }
+
+    /// The text, and the spans that follow from the texts of its first messages.
+    fn by_prefixes(&self) -> Result<(String, Vec<Range<usize>>), TemplateError> {
+        let text = self.raw(self.messages.len(), false)?;
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        for (number, message) in self.conversation.messages.iter().enumerate() {
+            if message.role != Role::Assistant {
+                continue;
+            }
+            let (given, before) = (self.raw(number, false)?, self.raw(number, true)?);
+            let own;
+            let with = if number + 1 == self.messages.len() {
+                &text
+            } else {
+                own = self.raw(number + 1, false)?;
+                &own
+            };
+            let span = begin(&text, &given, &before, message)
+                .and_then(|begin| span(&text, begin, with, message))
+                .filter(|span| spans.last().is_none_or(|last| last.end <= span.start));
+            spans.push(span.ok_or(TemplateError::Spans { message: number })?);
+        }
+        Ok((text, spans))
+    }
+}
+
+/// Where the assistant's turn begins after its header, by the text given and the same with the header.
+fn begin(text: &str, given: &str, before: &str, message: &Message) -> Option<usize> {
+    if text.starts_with(before) {
+        return Some(before.len());
+    }
+    // Headers that begin a thought, in a text that has none here: the header is what both have, up to the message's own text.
+    let content = message.content.trim();
+    let rest = text.strip_prefix(given).filter(|_| before.starts_with(given) && !content.is_empty())?;
+    let shared = |(left, right): &(char, char)| left == right;
+    let header = rest.chars().zip(before[given.len()..].chars()).take_while(shared);
+    let header = header.map(|(character, _)| character.len_utf8()).sum::<usize>().min(rest.find(content)?);
+    (header > 0).then_some(given.len() + header)
+}
+
+/// Where a message is in the whole text, by where it begins and by the text that ends with it.
+fn span(text: &str, begin: usize, with: &str, message: &Message) -> Option<Range<usize>> {
+    let (before, rest) = text.split_at_checked(begin)?;
+    let own = with.strip_prefix(before)?;
+    let content = message.content.trim();
+    let turn = if text.starts_with(with) {
+        own
+    } else {
+        // Templates leave out of earlier turns what they write into the last one, such as an empty thought before the text.
+        let end = own.get(own.rfind(content).filter(|_| !content.is_empty())? + content.len()..)?;
+        let turn = rest.get(..content.len() + end.len())?;
+        (turn.starts_with(content) && turn.ends_with(end)).then_some(turn)?
+    };
+    let ended = turn.trim_end();
+    // Where no token ends the turn, the line break does.
+    let length = if ended.ends_with(content) { turn.len() } else { ended.len() };
+    (length > 0).then(|| begin..begin + length)
+}
+
+/// What `{% generation %}` calls: its text between marks.
+fn generation(marks: [char; 2]) -> Value {
+    Value::from_function(move |state: &mut State<'_, '_>, arguments: Kwargs| -> Result<String, Error> {
+        let caller: Value = arguments.get("caller")?;
+        let text = caller.call(state, &[])?;
+        Ok(format!("{}{}{}", marks[0], text.as_str().unwrap_or_default(), marks[1]))
+    })
+}
+
+fn raise_exception(message: &Value) -> Result<Value, Error> {
+    let message: String = message.as_str().unwrap_or_default().chars().take(1000).collect();
+    Err(Error::new(ErrorKind::InvalidOperation, message.clone()).with_source(Raised(message)))
+}
+
+/// The local time by a format of C's `strftime`.
+fn strftime_now(format: &str) -> Result<String, Error> {
+    use std::fmt::Write as _;
+    let mut written = String::new();
+    // A format that is not known is an error of its `Display`.
+    match write!(written, "{}", chrono::Local::now().format(format)) {
+        Ok(()) => Ok(written),
+        Err(std::fmt::Error) => {
+            Err(Error::new(ErrorKind::InvalidOperation, format!("strftime_now does not know {format:?}")))
+        }
+    }
+}
+
+fn line(error: &Error) -> usize {
+    error.line().unwrap_or(0)
+}
+
+fn reason(error: &Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
+fn failed(error: Error) -> TemplateError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        if let Some(Raised(message)) = inner.downcast_ref() {
+            return TemplateError::Refused(message.clone());
+        }
+        let kind = inner.downcast_ref::<Error>().map(Error::kind);
+        if kind == Some(ErrorKind::OutOfFuel) {
+            return TemplateError::TooMuch;
+        }
+        cause = inner.source();
+    }
+    TemplateError::Failed { line: line(&error), reason: reason(&error) }
+}
+
+#[cfg(test)]
+mod tests;

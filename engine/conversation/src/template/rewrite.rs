@@ -1,0 +1,218 @@
+//! What is changed in a template's source before it is compiled, within tags only, so that lines and white space stay.
+//!
+//! `{% generation %}`, which minijinja does not know, becomes a call block of the function [`GENERATION`]. The value of `{% set %}` goes
+//! through a filter that bounds how deeply lists and dictionaries nest ([`BOUNDED`]), and for a namespace's attributes keeps cycles out
+//! ([`KEPT`]): both would overflow the stack where a value is shown or dropped, which fuel does not count.
+
+use super::TemplateError;
+
+/// The function that a `generation` block calls.
+pub(super) const GENERATION: &str = "glasshouse_generation";
+/// The filter of a variable's value.
+pub(super) const BOUNDED: &str = "glasshouse_bounded";
+/// The filter of a namespace's attribute.
+pub(super) const KEPT: &str = "glasshouse_kept";
+
+/// Brackets within each other in one tag; words, strings and signs of one tag, of which published templates have some 60; blocks within
+/// each other, where each `elif` is within the one before it.
+const MOST_BRACKETS: usize = 32;
+const MOST_PARTS: usize = 400;
+const MOST_BLOCKS: usize = 64;
+
+/// A source that minijinja compiles.
+pub(super) struct Rewritten {
+    pub(super) source: String,
+    /// Whether it has `{% generation %}` tags.
+    pub(super) generation: bool,
+}
+
+/// Rewrites a source. What is no Jinja stays as it is: the compiler says what is wrong with it.
+///
+/// # Errors
+/// Brackets or blocks are nested too deeply.
+pub(super) fn rewrite(source: &str) -> Result<Rewritten, TemplateError> {
+    let mut written = String::with_capacity(source.len() + 64);
+    let (mut at, mut generation) = (0, false);
+    // For each open block, the `elif`s in it and itself.
+    let mut blocks: Vec<usize> = Vec::new();
+    while let Some(found) = source.get(at..).and_then(next_tag) {
+        let begin = at + found;
+        let Some(end) = end_of_tag(source, begin)? else { break };
+        written.push_str(&source[at..begin]);
+        at = end;
+        let tag = &source[begin..end];
+        if !tag.starts_with("{%") {
+            written.push_str(tag);
+            continue;
+        }
+        let (head, inner, tail) = parts(tag);
+        let word_length = inner.find(|character: char| !is_word(character)).unwrap_or(inner.len());
+        let (word, rest) = inner.split_at(word_length);
+        match word {
+            "raw" => {
+                written.push_str(tag);
+                let Some(length) = end_of_raw(&source[at..]) else { break };
+                written.push_str(&source[at..at + length]);
+                at += length;
+                continue;
+            }
+            "generation" if rest.trim().is_empty() => {
+                generation = true;
+                written.extend([head, "call ", GENERATION, "()", rest, tail]);
+            }
+            "endgeneration" if rest.trim().is_empty() => written.extend([head, "endcall", rest, tail]),
+            "set" => match assignment(rest) {
+                Some((target, value)) => {
+                    let filter = if target.contains('.') { KEPT } else { BOUNDED };
+                    written.extend([head, "set", target, "=(", value, ")|", filter, " ", tail]);
+                    continue;
+                }
+                None => written.push_str(tag),
+            },
+            _ => written.push_str(tag),
+        }
+        match word {
+            "for" | "if" | "macro" | "call" | "filter" | "generation" | "set" | "with" | "autoescape" => {
+                blocks.push(1);
+            }
+            "elif" => blocks.last_mut().into_iter().for_each(|own| *own += 1),
+            _ if word.starts_with("end") => drop(blocks.pop()),
+            _ => {}
+        }
+        if blocks.iter().sum::<usize>() > MOST_BLOCKS {
+            return Err(TemplateError::Nested { line: line_of(source, begin) });
+        }
+    }
+    written.push_str(source.get(at..).unwrap_or_default());
+    Ok(Rewritten { source: written, generation })
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+fn line_of(source: &str, at: usize) -> usize {
+    1 + source.bytes().take(at).filter(|byte| *byte == b'\n').count()
+}
+
+/// Where a tag begins.
+fn next_tag(rest: &str) -> Option<usize> {
+    rest.match_indices('{').map(|(at, _)| at).find(|at| rest[at + 1..].starts_with(['{', '%', '#']))
+}
+
+/// After the end of the tag that begins here, as Jinja's lexer finds it: not within strings or brackets.
+fn end_of_tag(source: &str, begin: usize) -> Result<Option<usize>, TemplateError> {
+    let tag = &source[begin..];
+    if let Some(comment) = tag.strip_prefix("{#") {
+        return Ok(comment.find("#}").map(|at| begin + 2 + at + 2));
+    }
+    let close = if tag.starts_with("{%") { "%}" } else { "}}" };
+    let (mut open, mut quote, mut escaped) = (0_usize, None, false);
+    let (mut parts, mut within_word) = (0_usize, false);
+    for (at, character) in tag.char_indices().skip(2) {
+        if let Some(own) = quote {
+            if escaped {
+                escaped = false;
+            } else if character == '\\' {
+                escaped = true;
+            } else if character == own {
+                quote = None;
+            }
+            continue;
+        }
+        if open == 0 && tag[at..].starts_with(close) {
+            return Ok(Some(begin + at + 2));
+        }
+        if !(character.is_whitespace() || within_word && is_word(character)) {
+            parts += 1;
+        }
+        within_word = is_word(character);
+        if parts > MOST_PARTS {
+            return Err(TemplateError::Nested { line: line_of(source, begin + at) });
+        }
+        match character {
+            '\'' | '"' => quote = Some(character),
+            '(' | '[' | '{' => {
+                open += 1;
+                if open > MOST_BRACKETS {
+                    return Err(TemplateError::Nested { line: line_of(source, begin + at) });
+                }
+            }
+            ')' | ']' | '}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// A block tag's beginning with its sign and white space, what it says, and its end with its sign.
+fn parts(tag: &str) -> (&str, &str, &str) {
+    let signed = |at: usize| matches!(tag.as_bytes().get(at), Some(b'-' | b'+'));
+    let mut begin = if signed(2) { 3 } else { 2 };
+    let close = tag.len() - 2;
+    let end = if close > begin && signed(close - 1) { close - 1 } else { close };
+    let inner = &tag[begin..end];
+    begin += inner.len() - inner.trim_start().len();
+    (&tag[..begin], &tag[begin..end], &tag[end..])
+}
+
+/// The length of a raw block's content with the tag that ends it.
+fn end_of_raw(rest: &str) -> Option<usize> {
+    rest.match_indices("{%").find_map(|(begin, _)| {
+        let end = begin + rest[begin..].find("%}")? + 2;
+        let tag = rest.get(begin..end).filter(|tag| tag.len() >= 4)?;
+        (parts(tag).1.trim() == "endraw").then_some(end)
+    })
+}
+
+/// Target and value of an assignment; none where the block that follows is the value.
+fn assignment(rest: &str) -> Option<(&str, &str)> {
+    let (target, value) = rest.split_once('=')?;
+    let names =
+        |character: char| is_word(character) || character.is_whitespace() || ".,()".contains(character);
+    (target.chars().all(names) && !value.starts_with('=') && !value.trim().is_empty())
+        .then_some((target, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(source: &str) -> String {
+        rewrite(source).unwrap().source
+    }
+
+    #[test]
+    fn tags_are_rewritten_and_nothing_else() {
+        assert_eq!(
+            rewritten("a {%- generation -%} b {% endgeneration %}"),
+            "a {%- call glasshouse_generation() -%} b {% endcall %}"
+        );
+        assert_eq!(rewritten("{% set ns.a = b %}"), "{% set ns.a =( b )|glasshouse_kept %}");
+        assert_eq!(
+            rewritten("{%- set a, b = '%}', \"\\\"\" -%}"),
+            "{%- set a, b =( '%}', \"\\\"\" )|glasshouse_bounded -%}"
+        );
+        for same in [
+            "{% raw %}{% generation %}{% set a = b %}{%- endraw -%}",
+            "{# {% generation %} #}{{ '{% generation %}' }}{{ {'a': {}}}}",
+            "{% set a | upper(b=c) %}x{% endset %}{% set a %}",
+            "{% generations %}{% if generation %}{% for a in b if a == c %}{% set",
+            "generation { % {%",
+            "{%%}{%-%}{%- -%}{%+%}{{}}{##}",
+        ] {
+            assert_eq!(rewritten(same), same);
+        }
+        assert!(rewrite("{%\tgeneration\t%}").unwrap().generation);
+        assert!(!rewrite("{{ generation }}").unwrap().generation);
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let brackets = |count: usize| format!("\n{{{{ {}{} }}}}", "[".repeat(count), "]".repeat(count));
+        assert!(rewrite(&brackets(MOST_BRACKETS)).is_ok());
+        assert_eq!(rewrite(&brackets(1 << 17)).err(), Some(TemplateError::Nested { line: 2 }));
+        assert!(rewrite(&"{% if a %}{% endif %}".repeat(1000)).is_ok());
+        assert_eq!(rewrite(&"{% if a %}\n".repeat(1000)).err(), Some(TemplateError::Nested { line: 65 }));
+    }
+}
