@@ -6,55 +6,21 @@
 pub mod rows;
 pub mod template;
 
+pub use glasshouse_protocol::Role;
 pub use rows::{Format, Preference, Row, RowError};
 pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Who a message is from, by the names of OpenAI's and Hugging Face's formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Instructions for the whole conversation; the first message, or absent.
-    System,
-    /// The person.
-    User,
-    /// The model: what is trained on.
-    Assistant,
-    /// What a tool that the assistant called answered.
-    Tool,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 4] = [Self::System, Self::User, Self::Assistant, Self::Tool];
-
-    /// Its name in a row and in a template.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::Tool => "tool",
-        }
-    }
-
-    /// Whether a message of this role may come after one of that role, or first.
-    fn may_follow(self, before: Option<Self>) -> bool {
-        match before {
-            None => matches!(self, Self::System | Self::User),
-            Some(Self::System) => self == Self::User,
-            Some(Self::User) => self == Self::Assistant,
-            Some(Self::Assistant) => matches!(self, Self::User | Self::Tool),
-            Some(Self::Tool) => matches!(self, Self::Assistant | Self::Tool),
-        }
-    }
-}
-
-impl std::fmt::Display for Role {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name())
+/// Whether a message of a role may come after one of another, or first.
+fn may_follow(role: Role, before: Option<Role>) -> bool {
+    match before {
+        None => matches!(role, Role::System | Role::User),
+        Some(Role::System) => role == Role::User,
+        Some(Role::User) => role == Role::Assistant,
+        Some(Role::Assistant) => matches!(role, Role::User | Role::Tool),
+        Some(Role::Tool) => matches!(role, Role::Assistant | Role::Tool),
     }
 }
 

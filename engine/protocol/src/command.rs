@@ -1,7 +1,7 @@
 //! Everything that a front end can ask of the engine. Each command is answered by the events that its text names and at last by
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
-use crate::{GenerateConfig, Precision, RunConfig, TokenizerConfig};
+use crate::{ChatMessage, GenerateConfig, Precision, RunConfig, TokenizerConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -432,6 +432,16 @@ pub enum Command {
         source: WeightSource,
         /// What the text begins with.
         prompt: String,
+        /// How tokens are drawn.
+        config: GenerateConfig,
+    },
+    /// Answers in a conversation, as the model's chat template writes it. Answered as [`Command::Generate`] is; by a notice where messages
+    /// no longer fit the context and were left out.
+    Reply {
+        /// Whose weights.
+        source: WeightSource,
+        /// The conversation, the last message from the person.
+        messages: Vec<ChatMessage>,
         /// How tokens are drawn.
         config: GenerateConfig,
     },

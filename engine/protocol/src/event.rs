@@ -346,6 +346,9 @@ pub enum Event {
         device: String,
         /// What weights are read as.
         precision: Precision,
+        /// It has a chat template.
+        #[serde(default)]
+        chats: bool,
     },
     /// What of a prompt the vocabulary lacks, and is left out.
     CharactersLost {

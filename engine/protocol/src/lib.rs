@@ -7,6 +7,7 @@
 //! does the rest.
 
 pub mod bench;
+mod chat;
 pub mod cleaning;
 pub mod cluster;
 pub mod command;
@@ -22,6 +23,7 @@ pub mod summary;
 pub mod train_event;
 
 pub use bench::BenchReport;
+pub use chat::{ChatMessage, Role};
 pub use command::{
     Command, ExportFormat, Launch, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder, WeightSource,
 };

@@ -4,10 +4,12 @@
 //! [`Generation`] is the loop around it: it knows when to stop and times itself. [`Writer`] holds back what may become a stop string. Both take
 //! a function from tokens to text; [`begin`] makes one of a tokenizer.
 
+mod chat;
 mod open;
 mod text;
 mod writer;
 
+pub use chat::{ChatPrompt, chat_end, chat_prompt};
 pub use open::Opening;
 pub use text::{Decode, TextGeneration, begin, prompt_tokens};
 pub use writer::Writer;
@@ -110,17 +112,17 @@ pub struct Generation<Decode> {
 }
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
-    /// Reads the prompt. `decode` and `end_of_text` are [`Writer::new`]'s.
+    /// Reads the prompt. `decode` and `ends` are [`Writer::new`]'s.
     pub async fn start(
         decoder: &mut Decoder,
         prompt: &[u32],
         config: &GenerateConfig,
-        end_of_text: Option<u32>,
+        ends: Vec<u32>,
         decode: Decode,
     ) -> Result<Self> {
         let begun = Instant::now();
         decoder.start(prompt, config).await?;
-        let writer = Writer::new(config, end_of_text, decode);
+        let writer = Writer::new(config, ends, decode);
         // The first token comes alone, so that something is seen at once.
         Ok(Self { config: config.clone(), writer, begun, count: 1 })
     }

@@ -12,7 +12,7 @@ pub type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
 /// A generation with its tokenizer.
 pub type TextGeneration<'text> = Generation<Decode<'text>>;
 
-/// Begins a text after a prompt, of [`prompt_tokens`].
+/// Begins a text after a prompt, of [`prompt_tokens`], that the tokenizer's own end or one of `ends` ends.
 ///
 /// # Errors
 /// The device fails.
@@ -20,15 +20,16 @@ pub async fn begin<'text, T: Deref<Target = Tokenizer> + 'text>(
     decoder: &mut Decoder,
     tokenizer: T,
     prompt: &[u32],
+    ends: &[u32],
     config: &GenerateConfig,
 ) -> Result<TextGeneration<'text>> {
-    let end_of_text = tokenizer.end_of_text();
+    let ends = tokenizer.end_of_text().into_iter().chain(ends.iter().copied()).collect();
     let mut stream = DecodeStream::new(tokenizer);
     let decode: Decode<'text> = Box::new(move |token| match token {
         Some(token) => stream.push(token),
         None => stream.flush(),
     });
-    Generation::start(decoder, prompt, config, end_of_text, decode).await
+    Generation::start(decoder, prompt, config, ends, decode).await
 }
 
 /// The prompt's tokens, or why there are none.

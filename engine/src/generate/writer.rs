@@ -7,7 +7,7 @@ use glasshouse_protocol::{Ending, GenerateConfig};
 pub struct Writer<Decode> {
     decode: Decode,
     stop: Vec<String>,
-    end_of_text: Option<u32>,
+    ends: Vec<u32>,
     max_tokens: usize,
     held: String,
     text: String,
@@ -17,12 +17,12 @@ pub struct Writer<Decode> {
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
     /// `decode` takes a token and returns the text that is whole by then (as the tokenizer's `DecodeStream::push`), and with
-    /// `None` what is left at the end (`DecodeStream::flush`). `end_of_text` is the token that ends a document.
-    pub fn new(config: &GenerateConfig, end_of_text: Option<u32>, decode: Decode) -> Self {
+    /// `None` what is left at the end (`DecodeStream::flush`). `ends` are the tokens that end a text.
+    pub fn new(config: &GenerateConfig, ends: Vec<u32>, decode: Decode) -> Self {
         Self {
             decode,
             stop: config.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
-            end_of_text,
+            ends,
             max_tokens: config.max_tokens,
             held: String::new(),
             text: String::new(),
@@ -36,7 +36,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
         if self.ending.is_some() {
             return String::new();
         }
-        if Some(token) == self.end_of_text {
+        if self.ends.contains(&token) {
             return self.finish(Ending::EndOfText);
         }
         self.tokens.push(token);
@@ -114,7 +114,7 @@ mod tests {
         let stop = stop.iter().map(ToString::to_string).collect();
         let config = GenerateConfig { max_tokens, stop, ..GenerateConfig::default() };
         let decode = |token: Option<u32>| token.and_then(char::from_u32).map(String::from);
-        let mut writer = Writer::new(&config, Some(u32::from('$')), decode);
+        let mut writer = Writer::new(&config, vec![u32::from('$')], decode);
         let mut written = String::new();
         for character in text.chars() {
             written.push_str(&writer.push(u32::from(character)));

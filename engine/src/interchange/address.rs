@@ -43,7 +43,7 @@ impl ModelAddress {
                 "{text:?} is no address of a model: {reason}; name one as OWNER/NAME of {HUB}, or give the https:// address of a folder or of a .gguf file"
             )))
         };
-        let whole = text.trim().split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        let whole = text.trim().split(['?', '#']).next().unwrap_or_default();
         if whole.is_empty() || whole.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
             return refused("it is empty or has spaces");
         }
@@ -52,9 +52,10 @@ impl ModelAddress {
             Some(_) => return refused("it begins with neither https:// nor http://"),
             None => ("https", whole),
         };
+        let rest = rest.trim_end_matches('/');
         let mut parts: Vec<&str> = rest.split('/').collect();
         let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
-        if scheme.len() == whole.len() - rest.len() || !is_host(parts[0]) && !whole.contains("://") {
+        if !is_host(parts[0]) && !whole.contains("://") {
             parts.insert(0, HUB);
         }
         if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {

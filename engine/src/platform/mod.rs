@@ -27,6 +27,7 @@ pub mod storage;
 #[cfg(target_arch = "wasm32")]
 #[path = "web_storage/mod.rs"]
 pub mod storage;
+mod templates;
 mod turns;
 #[cfg(target_arch = "wasm32")]
 mod web;
@@ -46,6 +47,7 @@ pub use native::{
 };
 pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
+pub use templates::chat_text;
 #[cfg(test)]
 pub use turns::given_up_after;
 pub use turns::{TURN, Turns, at_once};

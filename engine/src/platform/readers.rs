@@ -28,7 +28,8 @@ pub(super) const READERS: Readers = Readers {
     page: |settings, html| reader_page(settings, html).map_err(|error| message(&error)),
 };
 
-fn message(error: &JsValue) -> String {
+/// What an error says.
+pub(super) fn message(error: &JsValue) -> String {
     let message = js_sys::Reflect::get(error, &"message".into()).ok().and_then(|text| text.as_string());
     message.unwrap_or_else(|| format!("{error:?}"))
 }

@@ -4,11 +4,15 @@ use super::Session;
 use super::training::Live;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
-use crate::generate::{self, Decoder, Opening, TextGeneration, prompt_tokens};
+use crate::generate::{
+    self, ChatPrompt, Decoder, Opening, TextGeneration, chat_end, chat_prompt, prompt_tokens,
+};
 use crate::project::Trained;
-use crate::protocol::{Candidate, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken};
+use crate::protocol::{
+    Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken,
+};
 use crate::sampler::{self, Explained, Sampling};
-use crate::tokenizer::{DecodeStream, Tokenizer};
+use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
 use std::sync::Arc;
 
 /// Models kept in memory between requests.
@@ -102,6 +106,7 @@ impl Session {
             step: model.step,
             device: decoder.device_name().to_owned(),
             precision: decoder.precision(),
+            chats: self.tokenizer_files(&model)?.chat_template.is_some(),
         };
         self.outlet.answer(id, opened);
         self.generations.keep_decoder(model.key, precision, decoder);
@@ -116,21 +121,69 @@ impl Session {
         config: &GenerateConfig,
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
-        if self.generations.texts.len() >= TEXTS {
-            return Err(Error::Busy(format!("{TEXTS} texts are being written; wait for one, or stop one")));
-        }
-        let precision = config.precision;
-        let (model, mut decoder) = self.model_and_decoder(source, precision, live).await?;
-        decoder.set_interactive(self.visible);
-        let tokenizer = model.tokenizer.clone();
-        let characters: String = tokenizer.unknown_characters(prompt).into_iter().collect();
+        self.expect_room()?;
+        let (model, decoder) = self.model_and_decoder(source, config.precision, live).await?;
+        let characters: String = model.tokenizer.unknown_characters(prompt).into_iter().collect();
         if !characters.is_empty() {
             self.outlet.answer(id, Event::CharactersLost { characters });
         }
-        let ids = prompt_tokens(&tokenizer, prompt)?;
-        let generation = generate::begin(&mut decoder, tokenizer.clone(), &ids, config).await?;
+        let ids = prompt_tokens(&model.tokenizer, prompt)?;
+        self.write_on(id, (model, decoder), &ids, &[], config).await
+    }
+
+    pub(super) async fn reply(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        messages: &[ChatMessage],
+        config: &GenerateConfig,
+        live: Option<Live<'_, '_>>,
+    ) -> Result<()> {
+        self.expect_room()?;
+        let (model, decoder) = self.model_and_decoder(source, config.precision, live).await?;
+        let files = self.tokenizer_files(&model)?;
+        // What is asked for is to fit, too, but for half of the context at most.
+        let context = model.config.context_length;
+        let room = context - config.max_tokens.min(context / 2);
+        let ChatPrompt { tokens, left_out } = chat_prompt(&files, messages, room)?;
+        if left_out > 0 {
+            let said = format!(
+                "the oldest {left_out} of {} messages were left out: they no longer fit the context of {context} tokens",
+                messages.len()
+            );
+            self.outlet.notice(said);
+        }
+        let end: Vec<u32> = chat_end(&files)?.into_iter().collect();
+        self.write_on(id, (model, decoder), &tokens, &end, config).await
+    }
+
+    /// The tokenizer of a model with its settings and chat template.
+    fn tokenizer_files(&mut self, model: &Model) -> Result<TokenizerFiles> {
+        let folder = self.run_named(&model.key.0)?.data_folder()?;
+        TokenizerFiles::with((*model.tokenizer).clone(), &folder)
+    }
+
+    fn expect_room(&self) -> Result<()> {
+        if self.generations.texts.len() >= TEXTS {
+            return Err(Error::Busy(format!("{TEXTS} texts are being written; wait for one, or stop one")));
+        }
+        Ok(())
+    }
+
+    /// Begins a text after its prompt's tokens; `ends` end it, beside the tokenizer's own end.
+    async fn write_on(
+        &mut self,
+        id: u64,
+        (model, mut decoder): (Model, Decoder),
+        ids: &[u32],
+        ends: &[u32],
+        config: &GenerateConfig,
+    ) -> Result<()> {
+        decoder.set_interactive(self.visible);
+        let (tokenizer, precision) = (model.tokenizer.clone(), config.precision);
+        let generation = generate::begin(&mut decoder, tokenizer.clone(), ids, ends, config).await?;
         let mut stream = DecodeStream::new(tokenizer.clone());
-        let tokens = written(&mut stream, &tokenizer, &ids);
+        let tokens = written(&mut stream, &tokenizer, ids);
         self.outlet.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
         self.generations.texts.push(Text {
             id,

@@ -30,7 +30,7 @@ impl<'text> Sample<'text> {
         decoder.set_interactive(interactive);
         let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
         let prompt = generate::prompt_tokens(tokenizer, &request.prompt)?;
-        let generation = generate::begin(&mut decoder, tokenizer, &prompt, &config).await?;
+        let generation = generate::begin(&mut decoder, tokenizer, &prompt, &[], &config).await?;
         Ok(Self { decoder, generation, prompt: request.prompt })
     }
 

@@ -1,0 +1,72 @@
+//! A conversation as a model's chat template writes it, in the model's tokens.
+
+use crate::error::{Error, Result};
+use crate::platform;
+use crate::tokenizer::TokenizerFiles;
+use glasshouse_protocol::{ChatMessage, Role};
+
+/// What a model goes on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatPrompt {
+    /// Tokens up to where the assistant is to answer.
+    pub tokens: Vec<u32>,
+    /// Messages that no longer fit and were left out: the oldest, but for the system's.
+    pub left_out: usize,
+}
+
+/// The tokens of a conversation, `room` of them at most. The oldest exchanges are left out where all are more; the system message and the
+/// last message stay.
+///
+/// # Errors
+/// The tokenizer has no chat template, the template fails or refuses the conversation, or the last message alone is too long.
+pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize) -> Result<ChatPrompt> {
+    let system = usize::from(messages.first().is_some_and(|first| first.role == Role::System));
+    // An exchange begins with what the person says.
+    let begins = (system..messages.len()).filter(|at| messages[*at].role == Role::User);
+    let mut needed = 0;
+    for begin in begins {
+        let kept = [&messages[..system], &messages[begin..]].concat();
+        let tokens = tokens_of(files, &kept, true)?;
+        if tokens.len() <= room {
+            return Ok(ChatPrompt { tokens, left_out: begin - system });
+        }
+        needed = tokens.len();
+    }
+    Err(Error::Refused(match needed {
+        0 => "nobody said anything to answer to".to_owned(),
+        needed => format!(
+            "the last message has {needed} tokens with what the chat template adds, and there is room for {room}; say it in fewer words"
+        ),
+    }))
+}
+
+/// The token that the template puts behind an answer.
+///
+/// # Errors
+/// As [`chat_prompt`]'s template.
+pub fn chat_end(files: &TokenizerFiles) -> Result<Option<u32>> {
+    /// A text that no template has.
+    const ANSWER: &str = "glasshouse";
+    let messages = [ChatMessage::new(Role::User, "?"), ChatMessage::new(Role::Assistant, ANSWER)];
+    let text = text_of(files, &messages, false)?;
+    let behind = text.rfind(ANSWER).map_or("", |at| &text[at + ANSWER.len()..]);
+    let tokenizer = &files.tokenizer;
+    let ids = tokenizer.encode(behind)?;
+    Ok(ids.into_iter().find(|id| tokenizer.describe(*id).special))
+}
+
+fn tokens_of(files: &TokenizerFiles, messages: &[ChatMessage], answer: bool) -> Result<Vec<u32>> {
+    // Templates write themselves what a text begins with.
+    files.tokenizer.encode(&text_of(files, messages, answer)?)
+}
+
+fn text_of(files: &TokenizerFiles, messages: &[ChatMessage], answer: bool) -> Result<String> {
+    let none = || {
+        Error::Refused(
+            "the model has no chat template: it goes on from texts, and answers to nothing".to_owned(),
+        )
+    };
+    let template = files.chat_template.as_deref().ok_or_else(none)?;
+    platform::chat_text(template, &files.settings, messages, answer)
+        .map_err(|reason| Error::Refused(format!("the model's chat template fails: {reason}")))
+}
