@@ -4,11 +4,13 @@
 import * as pages from "./pages.js";
 import * as parquet from "./parquet.js";
 import * as pdf from "./pdf.js";
+import * as templates from "./templates.js";
 
 const readers = {
   pages: { title: "web pages", glue: pages },
   parquet: { title: "Parquet", glue: parquet },
   pdf: { title: "PDF", glue: pdf },
+  templates: { title: "chat templates", glue: templates },
 };
 const readings = new Map();
 let last = 0;
@@ -60,5 +62,7 @@ globalThis.readerEnd = (number) => {
   readings.get(number)?.reading.free();
   readings.delete(number);
 };
+
+globalThis.readerChat = (...given) => guarded("templates", ({ chat }) => chat(...given));
 
 globalThis.readerPage = (settings, html) => guarded("pages", ({ page }) => page(settings, html));

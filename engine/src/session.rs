@@ -400,6 +400,10 @@ impl Session {
                 self.begin_writing(id, &source, &prompt, &config, live).await?;
                 return Ok(Answer::Later);
             }
+            Command::Reply { source, messages, config } => {
+                self.reply(id, &source, &messages, &config, live).await?;
+                return Ok(Answer::Later);
+            }
             Command::StopWriting { request } => self.stop_writing(request),
             Command::Explain { source, tokens, chosen, config, count } => {
                 let query = writing::TokenQuery { tokens: &tokens, chosen, count };
@@ -486,7 +490,10 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ImportModel { .. } => "importing the model",
         Command::HandOver { .. } => "writing the bundle",
         Command::BringBack { .. } => "reading the bundle",
-        Command::OpenModel { .. } | Command::Generate { .. } | Command::Explain { .. } => "loading the model",
+        Command::OpenModel { .. }
+        | Command::Generate { .. }
+        | Command::Reply { .. }
+        | Command::Explain { .. } => "loading the model",
         _ => return None,
     })
 }

@@ -298,6 +298,12 @@ pub struct ChatArguments {
     /// How tokens are drawn
     #[command(flatten)]
     pub sampling: SamplingArguments,
+    /// What the model is told first of all, where it has a chat template
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Go on from the text itself, even if the model has a chat template
+    #[arg(long, conflicts_with = "system")]
+    pub no_template: bool,
     /// auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,

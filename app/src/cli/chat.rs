@@ -1,11 +1,11 @@
-//! `glasshouse chat`: a loop of plain completion. What was said so far stays in front of the model.
+//! `glasshouse chat`: a conversation by the model's chat template, or else a loop of plain completion.
 
 use super::arguments::ChatArguments;
 use super::driver::{Engine, drive};
 use super::generate::{generate_config, session_options};
 use super::trained::{self, OpenedModel};
-use anyhow::{Result, anyhow};
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
+use anyhow::{Result, anyhow, bail};
+use glasshouse_engine::protocol::{ChatMessage, Command, Event, GenerateConfig, Role};
 use std::io::{BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
@@ -13,8 +13,65 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     let options = session_options(&arguments.sampling, &arguments.device)?;
     drive(options, async |engine| {
         let model = trained::open(engine, &arguments.model, config.precision).await?;
-        converse(engine, &model, config).await
+        let said = match (&arguments.system, model.chats && !arguments.no_template) {
+            (system, true) => {
+                Said::Messages(system.iter().map(|text| ChatMessage::new(Role::System, text)).collect())
+            }
+            (None, false) => Said::Text(String::new()),
+            (Some(_), false) => bail!("{} has no chat template, and so no place for --system", model.run),
+        };
+        converse(engine, &model, said, config).await
     })
+}
+
+/// What was said so far.
+#[derive(Clone)]
+enum Said {
+    /// A text that the model goes on from.
+    Text(String),
+    /// A conversation.
+    Messages(Vec<ChatMessage>),
+}
+
+impl Said {
+    fn help(&self) -> &'static str {
+        match self {
+            Self::Text(_) => {
+                "Begin a text and press Enter: the model goes on. An empty line lets it go on alone; /new forgets, /quit ends."
+            }
+            Self::Messages(_) => {
+                "Say something and press Enter: the model answers. /new forgets, /quit ends."
+            }
+        }
+    }
+
+    /// Adds a line of the person's; false where it says nothing.
+    fn add_line(&mut self, line: &str) -> bool {
+        match self {
+            Self::Text(text) => text.push_str(line),
+            Self::Messages(_) if line.trim().is_empty() => return false,
+            Self::Messages(messages) => messages.push(ChatMessage::new(Role::User, line)),
+        }
+        true
+    }
+
+    fn add_answer(&mut self, answer: String) {
+        match self {
+            Self::Text(text) => text.push_str(&answer),
+            Self::Messages(messages) => messages.push(ChatMessage::new(Role::Assistant, answer)),
+        }
+    }
+
+    fn command(&self, model: &OpenedModel, config: &GenerateConfig) -> Command {
+        let (source, config) = (model.source.clone(), config.clone());
+        match self {
+            Self::Text(text) => {
+                let prompt = if text.is_empty() { "\n".to_owned() } else { text.clone() };
+                Command::Generate { source, prompt, config }
+            }
+            Self::Messages(messages) => Command::Reply { source, messages: messages.clone(), config },
+        }
+    }
 }
 
 /// What is wrong with a line of standard input.
@@ -25,14 +82,15 @@ fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
     }
 }
 
-async fn converse(engine: &mut Engine, model: &OpenedModel, mut config: GenerateConfig) -> Result<()> {
+async fn converse(
+    engine: &mut Engine,
+    model: &OpenedModel,
+    mut said: Said,
+    mut config: GenerateConfig,
+) -> Result<()> {
     let interactive = std::io::stdin().is_terminal();
-    tell!(
-        "{} at step {}. Begin a text and press Enter: the model goes on. An empty line lets it go on alone; /new forgets, /quit ends.",
-        model.run,
-        model.step
-    );
-    let mut text = String::new();
+    tell!("{} at step {}. {}", model.run, model.step, said.help());
+    let nothing = said.clone();
     let mut lines = (1..).zip(std::io::stdin().lock().lines());
     loop {
         if interactive {
@@ -43,13 +101,13 @@ async fn converse(engine: &mut Engine, model: &OpenedModel, mut config: Generate
         match line.trim() {
             "/quit" | "/exit" => return Ok(()),
             "/new" => {
-                text.clear();
+                said.clone_from(&nothing);
                 continue;
             }
-            _ => text.push_str(&line),
+            _ if said.add_line(&line) => {}
+            _ => continue,
         }
-        let prompt = if text.is_empty() { "\n".to_owned() } else { text.clone() };
-        let command = Command::Generate { source: model.source.clone(), prompt, config: config.clone() };
+        let mut answer = String::new();
         let show = |event| {
             let mut output = std::io::stdout().lock();
             match event {
@@ -59,13 +117,14 @@ async fn converse(engine: &mut Engine, model: &OpenedModel, mut config: Generate
                 }
                 Event::WritingEnded { text: written, .. } => {
                     writeln!(output)?;
-                    text.push_str(&written);
+                    answer = written;
                 }
                 event => trained::note(&event),
             }
             Ok(())
         };
-        engine.ask(command, show).await?;
+        engine.ask(said.command(model, &config), show).await?;
+        said.add_answer(answer);
         // Another seed each turn, so that going on from the same place need not say the same.
         config = GenerateConfig { seed: config.seed.wrapping_add(1), ..config };
     }

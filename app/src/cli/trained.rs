@@ -40,6 +40,8 @@ pub(super) struct OpenedModel {
     pub(super) step: u64,
     pub(super) device: String,
     pub(super) precision: Precision,
+    /// It has a chat template.
+    pub(super) chats: bool,
 }
 
 /// Has the engine open the model that the arguments name.
@@ -54,8 +56,8 @@ pub(super) async fn open(
     let mut opened = None;
     let ask = engine.ask(Command::OpenModel { source: source.clone(), precision }, |event| {
         match event {
-            Event::ModelOpened { run, step, device, precision } => {
-                opened = Some(OpenedModel { source: source.clone(), run, step, device, precision });
+            Event::ModelOpened { run, step, device, precision, chats } => {
+                opened = Some(OpenedModel { source: source.clone(), run, step, device, precision, chats });
             }
             event => note(&event),
         }

@@ -117,7 +117,7 @@ impl Conversation {
         let mut before = None;
         for (number, message) in self.messages.iter().enumerate() {
             let role = message.role;
-            if !role.may_follow(before) {
+            if !may_follow(role, before) {
                 return Err(Invalid::Order { message: number, role, before });
             }
             if message.is_empty() {

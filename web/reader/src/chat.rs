@@ -13,5 +13,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn chat(template: &str, settings: &str, messages: &str, answer: bool) -> Result<String, JsError> {
     let settings: serde_json::Map<_, _> = serde_json::from_str(settings)?;
     let conversation = Conversation::new(serde_json::from_str(messages)?);
-    Ok(ChatTemplate::compile(template, SpecialTokens::from_settings(&settings))?.text(&conversation, answer)?)
+    Ok(ChatTemplate::compile(template, SpecialTokens::from_settings(&settings))?
+        .text(&conversation, answer)?)
 }

@@ -1,5 +1,7 @@
-//! Readers of large formats for browsers: modules that `reader-link.js` fetches with the first such file, and that the engine calls through it.
+//! Readers of large formats and the interpreter of chat templates for browsers: modules that `reader-link.js` fetches with the first such file, and that the engine calls through it.
 
+#[cfg(feature = "templates")]
+mod chat;
 #[cfg(any(feature = "parquet", feature = "pdf"))]
 mod files;
 #[cfg(feature = "pages")]
