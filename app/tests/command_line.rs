@@ -258,6 +258,29 @@ fn the_corpus_is_the_same_every_time_and_ends_with_a_whole_story() {
 }
 
 #[test]
+fn tasks_are_written_whole_and_replaced_only_when_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let write =
+        ["corpus", "tasks", "--count", "60", "--kinds", "story,refusal", "--level", "1", "--to", "tasks"];
+    let said = succeed(folder, &write);
+    assert!(said.contains("train.jsonl: 60 rows") && said.contains("README.md"), "{said}");
+    let read = |name: &str| std::fs::read_to_string(folder.join("tasks").join(name)).unwrap();
+    let rows = read("train.jsonl");
+    for row in json_lines(&rows) {
+        assert!(["story", "refusal"].contains(&row["kind"].as_str().unwrap()) && row["level"] == 1, "{row}");
+        assert_eq!(row["messages"].as_array().unwrap().last().unwrap()["role"], "assistant");
+    }
+    assert_eq!(json_lines(&read("held-out.jsonl")).len(), 60);
+    fail(folder, &write, 1, &["holds tasks already", "--force"]);
+    succeed(folder, &[&write[..], &["--force"]].concat());
+    assert_eq!(read("train.jsonl"), rows);
+    let output = glasshouse(folder, &["corpus", "tasks", "--kinds", "storys", "--to", "other"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("expected story, summary"), "{}", stderr(&output));
+}
+
+#[test]
 fn plan_says_what_a_run_takes_within_the_budget_of_dispatches() {
     let folder = tempfile::tempdir().unwrap();
     for (preset, layers, parameters) in [

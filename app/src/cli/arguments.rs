@@ -14,6 +14,7 @@ pub use runs::{RunsArguments, RunsCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::cpu::MOST_THREADS;
+use glasshouse_engine::data::tasks::{LEVELS, TaskKind};
 use glasshouse_engine::protocol::{Precision, Quantization, VERIFIED_STEPS};
 use std::path::PathBuf;
 
@@ -62,7 +63,7 @@ pub enum Command {
     Selftest(SelftestArguments),
     /// Clean documents: from raw files to a corpus you can trust, and why
     Data(DataArguments),
-    /// Print the embedded corpora
+    /// Text of our own: print the embedded stories, write instruction tasks
     Corpus(CorpusArguments),
     /// Train, and try, tokenizers
     Tokenizer(TokenizerArguments),
@@ -404,8 +405,22 @@ pub struct UnpackArguments {
 #[derive(Args, Debug)]
 pub struct CorpusArguments {
     /// Which corpus
-    #[arg(value_enum)]
-    pub corpus: CorpusName,
+    #[command(subcommand)]
+    pub command: CorpusCommand,
+}
+
+/// Subcommands of `corpus`.
+#[derive(Debug, Subcommand)]
+pub enum CorpusCommand {
+    /// Print short, simple children's stories from a seeded grammar
+    Stories(CorpusStoriesArguments),
+    /// Write a folder of instruction tasks with answers that a program can check, as JSON lines
+    Tasks(CorpusTasksArguments),
+}
+
+/// `corpus stories`.
+#[derive(Args, Debug)]
+pub struct CorpusStoriesArguments {
     /// How much, as in 500KB or 2MB (10³ and 10⁶ bytes); ends with a whole story
     #[arg(long, value_name = "SIZE", default_value = "2MB", value_parser = parse_size)]
     pub bytes: u64,
@@ -414,11 +429,36 @@ pub struct CorpusArguments {
     pub seed: u64,
 }
 
-/// The embedded corpora.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CorpusName {
-    /// Short, simple children's stories from a seeded grammar
-    Stories,
+/// `corpus tasks`.
+#[derive(Args, Debug)]
+pub struct CorpusTasksArguments {
+    /// Seed of the generator
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Rows for training; validation and held-out rows are a twentieth each, or 200 where that is more
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub count: u64,
+    /// Kinds of task, with commas between them; all unless said: story, summary, classification, tagging, rewriting, arithmetic,
+    /// ordering, translation, refusal, conversation
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = task_kind)]
+    pub kinds: Vec<TaskKind>,
+    /// Levels from 1, the easiest, to this one
+    #[arg(long, value_name = "N", default_value_t = LEVELS, value_parser = clap::value_parser!(u8).range(1..=i64::from(LEVELS)))]
+    pub level: u8,
+    /// Folder to write
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Replace tasks that are there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// A kind of task by its name.
+fn task_kind(text: &str) -> Result<TaskKind, String> {
+    TaskKind::from_name(text.trim()).ok_or_else(|| {
+        let names: Vec<&str> = TaskKind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("expected {}", names.join(", "))
+    })
 }
 
 /// `tokenizer`.

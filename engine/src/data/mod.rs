@@ -1,5 +1,5 @@
 //! From documents to batches: reading files or the embedded stories, training or reusing a tokenizer, storing the token
-//! stream, and drawing batches from it.
+//! stream, and drawing batches from it; and instruction tasks about the world of the stories.
 //!
 //! [`prepare()`] does all of it for a run. What it makes lies in one folder under the project, named after everything
 //! that decides its content; it appears there complete or not at all, and is reused while nothing changed.
@@ -11,6 +11,7 @@ pub mod read;
 pub mod store;
 pub mod stories;
 pub mod survey;
+pub mod tasks;
 
 pub use batch::{Batch, Batches, IGNORED};
 pub use mixture::Mixture;

@@ -3,34 +3,34 @@
 use crate::graph::random::nth;
 
 /// Draws choices from a story's key.
-pub(super) struct Picker {
+pub(in crate::data) struct Picker {
     key: u64,
     drawn: u64,
 }
 
 impl Picker {
-    pub(super) fn new(key: u64) -> Self {
+    pub(in crate::data) fn new(key: u64) -> Self {
         Self { key, drawn: 0 }
     }
 
     /// A number below `count`.
-    pub(super) fn below(&mut self, count: usize) -> usize {
+    pub(in crate::data) fn below(&mut self, count: usize) -> usize {
         self.drawn += 1;
         ((u128::from(nth(self.key, 0, self.drawn)) * count as u128) >> 64) as usize
     }
 
     /// One of the choices, which are never none.
-    pub(super) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(in crate::data) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         // `below` stays under the length; a list in this folder is never empty.
         choices[self.below(choices.len())]
     }
 }
 
 /// A story's picks by name.
-pub(super) type Slots = Vec<(&'static str, String)>;
+pub(in crate::data) type Slots = Vec<(&'static str, String)>;
 
 /// Fills in every slot, picks that hold slots themselves included, then the articles.
-pub(super) fn expand(template: &str, slots: &Slots) -> String {
+pub(in crate::data) fn expand(template: &str, slots: &Slots) -> String {
     let mut text = template.to_owned();
     // Picks nest at most three deep.
     for _ in 0..4 {

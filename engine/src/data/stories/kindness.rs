@@ -5,6 +5,7 @@ use super::plots::{self, Plot};
 pub(super) const PLOTS: &[Plot] = &[SHARING, LEARNING, SEED, GIFT, QUARREL, NEWCOMER, COLD, STAR];
 
 const SHARING: Plot = Plot {
+    name: "sharing",
     strangers: false,
     closings: plots::OUTSIDE,
     slots: &[
@@ -43,6 +44,7 @@ const SHARING: Plot = Plot {
 };
 
 const LEARNING: Plot = Plot {
+    name: "learning",
     strangers: false,
     closings: plots::OUTSIDE,
     slots: &[
@@ -77,6 +79,7 @@ const LEARNING: Plot = Plot {
 };
 
 const SEED: Plot = Plot {
+    name: "seed",
     strangers: false,
     closings: plots::AT_HOME,
     slots: &[
@@ -108,6 +111,7 @@ const SEED: Plot = Plot {
 };
 
 const GIFT: Plot = Plot {
+    name: "gift",
     strangers: false,
     closings: plots::OUTSIDE,
     slots: &[
@@ -151,6 +155,7 @@ const GIFT: Plot = Plot {
 };
 
 const QUARREL: Plot = Plot {
+    name: "quarrel",
     strangers: false,
     closings: plots::OUTSIDE,
     slots: &[
@@ -186,6 +191,7 @@ const QUARREL: Plot = Plot {
 };
 
 const NEWCOMER: Plot = Plot {
+    name: "newcomer",
     strangers: true,
     closings: plots::OUTSIDE,
     slots: &[
@@ -228,6 +234,7 @@ const NEWCOMER: Plot = Plot {
 };
 
 const COLD: Plot = Plot {
+    name: "cold",
     strangers: false,
     closings: plots::AT_HOME,
     slots: &[
@@ -259,6 +266,7 @@ const COLD: Plot = Plot {
 };
 
 const STAR: Plot = Plot {
+    name: "star",
     strangers: false,
     closings: plots::AT_NIGHT,
     slots: &[

@@ -8,12 +8,15 @@
 mod cast;
 mod expand;
 mod kindness;
+mod outline;
 mod plots;
 mod trouble;
 
 use crate::graph::random::nth;
 use crate::tokenizer::END_OF_TEXT;
-use expand::Picker;
+pub(super) use cast::{BOYS, COLOURS, GIRLS, HE_ANIMALS, KINDS, SHE_ANIMALS, TRAITS};
+pub(super) use expand::{Picker, Slots, expand};
+pub(super) use outline::Outline;
 use std::io::Write;
 
 /// Rises with every change of the text that a seed gives.
@@ -57,22 +60,7 @@ fn corpus_bytes(story: &str) -> u64 {
 
 /// The story of a key: three paragraphs, without a line's end at its end.
 fn story(key: u64) -> String {
-    let mut picker = Picker::new(key);
-    let mut slots = cast::slots(&mut picker);
-    let plot = plots::choose(&mut picker);
-    for (slot, choices) in plot.slots {
-        slots.push((slot, picker.pick(choices).to_string()));
-    }
-    let mut pick = |beats: &[&[&str]]| -> String {
-        beats.iter().map(|choices| picker.pick(choices)).collect::<Vec<&str>>().join(" ")
-    };
-    let parts = [pick(plot.opening), pick(plot.middle), pick(plot.ending), pick(&[plot.closings])];
-    // Nobody turns up who has not been introduced, unless the two meet in the story.
-    let friend_comes = parts.iter().any(|part| part.contains("{Friend}"));
-    let about = if friend_comes && !plot.strangers { plots::FRIENDS } else { plots::HABITS };
-    let introduction = pick(&[plots::OPENINGS, about]);
-    let [opening, middle, ending, closing] = &parts;
-    expand::expand(&format!("{introduction} {opening}\n\n{middle}\n\n{ending} {closing}"), &slots)
+    Outline::new(key).text()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use super::{kindness, trouble};
 
 /// A kind of story. Slots are picked once; each beat is one of its sentences.
 pub(super) struct Plot {
+    /// What tasks know it by.
+    pub name: &'static str,
     /// Whether hero and friend meet in it for the first time.
     pub strangers: bool,
     /// Last sentences that suit it.

@@ -5,6 +5,7 @@ use super::plots::{self, Plot};
 pub(super) const PLOTS: &[Plot] = &[LOST_TOY, BROKEN, AFRAID, STUCK, RAIN, LOST_WAY, TREE, NOISE];
 
 const LOST_TOY: Plot = Plot {
+    name: "lost-toy",
     strangers: false,
     closings: plots::OUTSIDE,
     slots: &[
@@ -47,6 +48,7 @@ const LOST_TOY: Plot = Plot {
 };
 
 const BROKEN: Plot = Plot {
+    name: "broken",
     strangers: false,
     closings: plots::AT_HOME,
     slots: &[
@@ -94,6 +96,7 @@ const BROKEN: Plot = Plot {
 };
 
 const AFRAID: Plot = Plot {
+    name: "afraid",
     strangers: false,
     closings: plots::OUTSIDE,
     slots: &[
@@ -147,6 +150,7 @@ const AFRAID: Plot = Plot {
 };
 
 const STUCK: Plot = Plot {
+    name: "stuck",
     strangers: false,
     closings: plots::OUTSIDE,
     slots: &[
@@ -185,6 +189,7 @@ const STUCK: Plot = Plot {
 };
 
 const RAIN: Plot = Plot {
+    name: "rain",
     strangers: false,
     closings: plots::AT_HOME,
     slots: &[
@@ -241,6 +246,7 @@ const RAIN: Plot = Plot {
 };
 
 const LOST_WAY: Plot = Plot {
+    name: "lost-way",
     strangers: false,
     closings: plots::AT_HOME,
     slots: &[
@@ -279,6 +285,7 @@ const LOST_WAY: Plot = Plot {
 };
 
 const TREE: Plot = Plot {
+    name: "tree",
     strangers: false,
     closings: plots::OUTSIDE,
     slots: &[
@@ -322,6 +329,7 @@ const TREE: Plot = Plot {
 };
 
 const NOISE: Plot = Plot {
+    name: "noise",
     strangers: false,
     closings: plots::AT_NIGHT,
     slots: &[

@@ -1,0 +1,104 @@
+//! Questions about a story: at level 1 who and where, about a beginning that says it, with a name or a place for an answer; at level 2
+//! what, about a longer beginning; at level 3 why, how and who, about a whole story.
+
+use super::Check;
+use super::draw::{Draft, Draw, Wordings, exact, with_article};
+use super::plots::{self, ANY, Question};
+
+pub(super) const WORDINGS: &[&Wordings] =
+    &[&FRAME, &ANY[0].ask, &ANY[1].ask, &ANY[2].ask, &ANY[3].ask, &ANY[4].ask, &ANY[5].ask];
+
+const FRAME: Wordings = Wordings {
+    name: "story-frame",
+    train: &[
+        "{story}\n\n{question}",
+        "{question}\n\n{story}",
+        "Read this story.\n\n{story}\n\n{question}",
+        "Story: {story}\n\nQuestion: {question}",
+        "{story}\n\nAnswer this. {question}",
+    ],
+    validation: &["{story}\n\nNow a question: {question}"],
+    held_out: &["Here is a story.\n\n{story}\n\n{question}", "This is a story: {story}\n\n{question}"],
+};
+
+/// Most characters of a story at levels 1 and 2: a row of level 1 is about 128 tokens of a small vocabulary.
+const MOST_CHARACTERS: [usize; 2] = [340, 640];
+
+/// Most words of an answer that is judged by what it contains, at levels 1 and 2 and at level 3: no copy of the story.
+const MOST_WORDS: [u64; 2] = [12, 20];
+
+pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
+    let outline = draw.story();
+    let about = plots::of(outline.plot())?;
+    let level = draw.level;
+    let of_level = |questions: &'static [Question]| -> Vec<&'static Question> {
+        questions.iter().filter(|question| question.level == level).collect()
+    };
+    let (any, own) = (of_level(ANY), of_level(about.questions));
+    // At level 1 most are the same for all plots: a small model sees each often.
+    let choices = match (own.is_empty(), level) {
+        (true, _) => any,
+        (false, 1) if draw.below(4) > 0 => any,
+        (false, 2) if draw.below(4) == 0 => any,
+        (false, _) => own,
+    };
+    if choices.is_empty() {
+        return None;
+    }
+    let question = draw.pick(&choices);
+    let beats = outline.beats();
+    // The last beat that is needed, counted from 1.
+    let needed = question.needs.iter().try_fold(2, |so_far, parts| {
+        let said = |beat: &&str| parts.iter().any(|part| beat.contains(part));
+        Some((beats.iter().position(said)? + 1).max(so_far))
+    })?;
+    let story = match level {
+        1 => outline.excerpt(0..needed.max(2 + draw.below(3))),
+        2 => outline.excerpt(0..(needed.max(4) + draw.below(3)).min(beats.len())),
+        _ => outline.text(),
+    };
+    if MOST_CHARACTERS.get(usize::from(level) - 1).is_some_and(|most| story.len() > *most) {
+        return None;
+    }
+    let (asked, template) = draw.word(&question.ask);
+    let (frame, frame_template) = draw.word(&FRAME);
+    let prompt = frame.replace("{question}", &outline.fill(asked)).replace("{story}", &story);
+    let answer = outline.fill(question.answer);
+    let check = if question.keys.is_empty() {
+        exact(accepted(&answer))
+    } else {
+        let all = question.keys.iter().map(|key| outline.fill(key)).collect();
+        Check::Contains { all, max_words: MOST_WORDS[usize::from(level > 2)] }
+    };
+    Some(Draft::new(format!("{template}+{frame_template}"), &prompt, &answer, check))
+}
+
+/// The same answer with other small words before it: a place without its preposition, a thing with another article or none.
+pub(super) fn accepted(answer: &str) -> Vec<String> {
+    let mut all = vec![answer.to_owned()];
+    let mut core = answer;
+    for small in [
+        "in ", "on ", "at ", "by ", "near ", "next to ", "to ", "under ", "behind ", "of ", "between ",
+        "along ", "through ", "up ", "deep ",
+    ] {
+        if let Some(rest) = core.strip_prefix(small) {
+            core = rest;
+            all.push(core.to_owned());
+            break;
+        }
+    }
+    let stripped =
+        ["a ", "an ", "the ", "his ", "her "].iter().find_map(|article| core.strip_prefix(article));
+    if let Some(noun) = stripped {
+        all.push(noun.to_owned());
+        all.push(with_article(noun));
+        all.extend(["the", "his", "her"].map(|article| format!("{article} {noun}")));
+    }
+    let mut seen = Vec::new();
+    all.retain(|text| {
+        let new = !seen.contains(text);
+        seen.push(text.clone());
+        new
+    });
+    all
+}

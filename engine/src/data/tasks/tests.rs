@@ -1,0 +1,230 @@
+//! What makes the tasks fit to learn from and to judge by.
+
+use super::draw::Wordings;
+use super::*;
+use std::collections::{BTreeMap, HashMap};
+
+const SPLITS: [TaskSplit; 3] = [TaskSplit::Train, TaskSplit::Validation, TaskSplit::HeldOut];
+
+fn options(count: u64) -> TaskOptions {
+    TaskOptions { count, ..Default::default() }
+}
+
+fn all_wordings() -> Vec<&'static Wordings> {
+    let plots = plots::all().flat_map(|plot| plot.questions.iter().map(|question| &question.ask));
+    WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots).collect()
+}
+
+#[test]
+fn splits_share_no_template() {
+    let known: HashMap<String, TaskSplit> = templates().into_iter().collect();
+    assert_eq!(known.len(), templates().len(), "two templates have one name");
+    for split in SPLITS {
+        for task in options(3000).tasks(split) {
+            for part in task.template.split('+') {
+                assert_eq!(known.get(part), Some(&split), "{part} in {}", task.id);
+            }
+        }
+    }
+    for wordings in all_wordings() {
+        let mut seen = HashSet::new();
+        for split in SPLITS {
+            assert!(!wordings.of(split).is_empty(), "{} has none for {split:?}", wordings.name);
+            for text in wordings.of(split) {
+                assert!(seen.insert(text.to_lowercase()), "{}: {text:?} twice", wordings.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_template_is_used() {
+    let mut unused: HashSet<String> = templates().into_iter().map(|(name, _)| name).collect();
+    for (split, count, kinds) in [
+        (TaskSplit::Train, 20_000, TaskKind::ALL),
+        (TaskSplit::Train, 20_000, &[TaskKind::Story]),
+        (TaskSplit::Validation, 160_000, TaskKind::ALL),
+        (TaskSplit::Validation, 160_000, &[TaskKind::Story]),
+        (TaskSplit::HeldOut, 160_000, TaskKind::ALL),
+        (TaskSplit::HeldOut, 160_000, &[TaskKind::Story]),
+    ] {
+        for task in (TaskOptions { count, kinds: kinds.to_vec(), ..options(0) }).tasks(split) {
+            for part in task.template.split('+') {
+                unused.remove(part);
+            }
+        }
+    }
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+#[test]
+fn references_are_right_and_answers_to_other_questions_are_not() {
+    for kind in TaskKind::ALL {
+        for level in 1..=LEVELS {
+            let options = TaskOptions { kinds: vec![*kind], ..options(900) };
+            let tasks: Vec<Task> =
+                options.tasks(TaskSplit::Train).filter(|task| task.level == level).collect();
+            for task in &tasks {
+                assert_eq!(task.check.score(task.answer()), 1.0, "{task:#?}");
+                assert_eq!(task.check.score(""), 0.0, "{task:#?}");
+            }
+            let others = tasks.iter().cycle().skip(17);
+            let sum: f64 =
+                tasks.iter().zip(others).map(|(task, other)| task.check.score(other.answer())).sum();
+            let mean = sum / tasks.len() as f64;
+            // Two feelings, and a few ways to decline or to order three events, are right by chance.
+            let most = match (kind, level) {
+                (TaskKind::Classification, 1) | (TaskKind::Refusal, _) => 0.65,
+                (TaskKind::Ordering, 3) => 0.4,
+                (
+                    TaskKind::Classification | TaskKind::Arithmetic | TaskKind::Tagging | TaskKind::Summary,
+                    _,
+                ) => 0.3,
+                _ => 0.15,
+            };
+            assert!(mean < most, "{kind:?} {level}: {mean}");
+        }
+    }
+}
+
+#[test]
+fn drawn_sentences_are_translated_both_ways() {
+    let options = TaskOptions { kinds: vec![TaskKind::Translation], ..options(3000) };
+    let article = |text: &str| normalized(text).trim_start_matches("a ").to_owned();
+    for task in options.tasks(TaskSplit::Train) {
+        let (asked, answer) = (&task.prompt()[0].content, task.answer());
+        let back = match task.template.starts_with("translation-into") {
+            true => language::english_from_pelu(answer),
+            false => language::pelu_from_english(&answer.replacen("A ", "a ", 1).replacen("An ", "an ", 1)),
+        };
+        let back = back.unwrap_or_else(|| panic!("{answer}"));
+        assert!(article(asked).contains(&article(&back)), "{asked} / {back}");
+    }
+}
+
+#[test]
+fn rows_are_whole() {
+    for split in SPLITS {
+        for task in options(6000).tasks(split) {
+            for message in &task.messages {
+                let text = &message.content;
+                assert!(
+                    !text.contains(['{', '}', '[', ']', '(', '|']) || text.contains("(happy"),
+                    "{task:#?}"
+                );
+                assert!(!text.contains("  ") && text.trim() == text && !text.is_empty(), "{task:#?}");
+                for article in [" a a", " a e", " a i", " a o", " an b", " an k", " an t"] {
+                    // Of the alphabet, "a to z" is no article.
+                    assert!(!text.contains(article) || text.contains(" a and "), "{article}: {task:#?}");
+                }
+                let first = text.trim_start_matches(['"', '<']).chars().next();
+                assert!(
+                    first.is_some_and(|letter| letter.is_uppercase() || letter.is_ascii_digit())
+                        || task.kind == TaskKind::Tagging,
+                    "{task:#?}"
+                );
+            }
+            let roles: Vec<Speaker> = task.messages.iter().map(|message| message.role).collect();
+            let turns = if roles[0] == Speaker::System { &roles[1..] } else { &roles };
+            let alternate = turns.chunks(2).all(|pair| pair == [Speaker::User, Speaker::Assistant]);
+            assert!(alternate, "{task:#?}");
+        }
+    }
+}
+
+#[test]
+fn the_easiest_rows_are_short() {
+    let options = TaskOptions { kinds: vec![TaskKind::Story], level: 1, ..options(4000) };
+    let mut lengths: Vec<usize> = options
+        .tasks(TaskSplit::Train)
+        .map(|task| task.messages.iter().map(|message| message.content.len()).sum())
+        .collect();
+    lengths.sort_unstable();
+    assert!(lengths[lengths.len() / 2] < 320 && lengths[lengths.len() - 1] < 480, "{:?}", lengths.last());
+}
+
+#[test]
+fn prompts_seldom_repeat_and_no_answer_stands_for_most() {
+    let mut seen = HashSet::new();
+    let mut answers: BTreeMap<(TaskKind, u8), HashMap<String, usize>> = BTreeMap::new();
+    let mut repeated = 0;
+    for task in options(20_000).tasks(TaskSplit::Train) {
+        repeated += usize::from(!seen.insert(fingerprint(task.prompt())));
+        *answers.entry((task.kind, task.level)).or_default().entry(task.answer().to_owned()).or_default() +=
+            1;
+    }
+    assert!(repeated < 400, "{repeated}");
+    for (of, counts) in answers {
+        let (all, most) = (counts.values().sum::<usize>(), counts.values().copied().max().unwrap_or(0));
+        assert!(most * 10 < all * 6, "{of:?}: {most} of {all}");
+    }
+}
+
+#[test]
+fn a_seed_is_a_folder() {
+    let place = tempfile::tempdir().unwrap();
+    let write = |name: &str, seed: u64| {
+        let to = place.path().join(name);
+        let written = write_folder(&TaskOptions { seed, ..options(300) }, &to, false).unwrap();
+        assert_eq!(written.rows.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), [300, 200, 200, 300]);
+        let mut bytes = Vec::new();
+        for name in FILES {
+            bytes.extend(std::fs::read(to.join(name)).unwrap());
+        }
+        bytes
+    };
+    let once = write("once", 1);
+    assert_eq!(once, write("again", 1));
+    assert_ne!(once, write("other", 2));
+    // The edition's rows are pinned: whoever changes one raises EDITION and this number.
+    assert_eq!((EDITION, crc32c::crc32c(&once)), (1, PINNED));
+}
+const PINNED: u32 = 4_242_334_325;
+
+#[test]
+fn files_are_conversations_and_prompts_without_answers() {
+    let place = tempfile::tempdir().unwrap();
+    let to = place.path().join("tasks");
+    let options = TaskOptions { kinds: vec![TaskKind::Story, TaskKind::Refusal], level: 2, ..options(40) };
+    write_folder(&options, &to, false).unwrap();
+    let rows = |name: &str| -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(to.join(name)).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let train = rows("train.jsonl");
+    assert_eq!(train.len(), 40);
+    for row in &train {
+        let messages = row["messages"].as_array().unwrap();
+        assert_eq!(messages.last().unwrap()["role"], "assistant");
+        let check: Check = serde_json::from_value(row["check"].clone()).unwrap();
+        assert_eq!(check.score(messages.last().unwrap()["content"].as_str().unwrap()), 1.0);
+        assert!(
+            ["story", "refusal"].contains(&row["kind"].as_str().unwrap()) && row["level"].as_u64() <= Some(2)
+        );
+    }
+    for row in rows("prompts.jsonl") {
+        assert_eq!(row["prompt"].as_array().unwrap().last().unwrap()["role"], "user");
+        assert!(train.iter().all(|other| other["messages"][0] != row["prompt"][0] || row["level"] != 1));
+    }
+    let readme = std::fs::read_to_string(to.join("README.md")).unwrap();
+    for wanted in
+        ["| story | 10 | 10 |", "seed 1", "lo tolari rano", "What a present is", "| `held-out.jsonl` | 40 |"]
+    {
+        assert!(readme.contains(wanted), "{wanted}: {readme}");
+    }
+}
+
+#[test]
+fn only_tasks_are_replaced_and_only_where_that_is_asked_for() {
+    let place = tempfile::tempdir().unwrap();
+    let to = place.path().join("tasks");
+    std::fs::create_dir(&to).unwrap();
+    let options = options(20);
+    write_folder(&options, &to, false).unwrap();
+    assert!(write_folder(&options, &to, false).unwrap_err().to_string().contains("--force"));
+    write_folder(&options, &to, true).unwrap();
+    std::fs::write(to.join("diary.txt"), "dear diary").unwrap();
+    assert!(write_folder(&options, &to, true).unwrap_err().to_string().contains("diary.txt"));
+    assert!(write_folder(&TaskOptions { count: 0, ..options }, &place.path().join("new"), false).is_err());
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+}
