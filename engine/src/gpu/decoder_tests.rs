@@ -419,7 +419,8 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
         let mut decoder = Decoder::Gpu(Box::new(decoder), Box::new(gpu.clone()));
         let mut pieces = String::new();
         let spell = |token: Option<u32>| token.map(|token| format!("{token} "));
-        let mut generation = Generation::start(&mut decoder, &[1, 2, 3], &config, Vec::new(), spell).await.unwrap();
+        let mut generation =
+            Generation::start(&mut decoder, &[1, 2, 3], &config, Vec::new(), spell).await.unwrap();
         while !generation.is_over() {
             pieces.push_str(&generation.next(&mut decoder).await.unwrap().text);
         }
@@ -434,7 +435,8 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
         let ended = ended.finish();
         let at = first.iter().position(|token| *token == first[4]).unwrap();
         assert_eq!((ended.tokens.as_slice(), ended.ending), (&first[..at], Ending::EndOfText));
-        let mut broken = Generation::start(&mut decoder, &[1, 2, 3], &config, Vec::new(), spell).await.unwrap();
+        let mut broken =
+            Generation::start(&mut decoder, &[1, 2, 3], &config, Vec::new(), spell).await.unwrap();
         broken.next(&mut decoder).await.unwrap();
         broken.interrupt();
         assert_eq!(broken.finish().tokens, first[..1]);

@@ -1,11 +1,12 @@
 //! What all kinds of task draw from: wordings by split, people of the stories, and the parts of a row.
 
 use super::{
-    Check, Message, Speaker, TaskSplit, arithmetic, classification, conversation, ordering, refusal,
-    rewriting, story, summary, tagging, translation,
+    Check, TaskSplit, arithmetic, classification, conversation, ordering, refusal, rewriting, story, summary,
+    tagging, translation,
 };
 use crate::data::stories::{BOYS, GIRLS, HE_ANIMALS, Outline, Picker, SHE_ANIMALS, Slots, expand};
 use crate::graph::random::split_mix;
+use glasshouse_protocol::{ChatMessage, Role};
 
 /// The wordings of one instruction; each belongs to one split.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +65,7 @@ impl Wordings {
 #[derive(Debug)]
 pub(super) struct Draft {
     pub template: String,
-    pub messages: Vec<Message>,
+    pub messages: Vec<ChatMessage>,
     pub check: Check,
 }
 
@@ -75,16 +76,16 @@ impl Draft {
     }
 }
 
-pub(super) fn system(content: impl Into<String>) -> Message {
-    Message { role: Speaker::System, content: content.into() }
+pub(super) fn system(content: impl Into<String>) -> ChatMessage {
+    ChatMessage::new(Role::System, content)
 }
 
-pub(super) fn user(content: impl Into<String>) -> Message {
-    Message { role: Speaker::User, content: content.into() }
+pub(super) fn user(content: impl Into<String>) -> ChatMessage {
+    ChatMessage::new(Role::User, content)
 }
 
-pub(super) fn assistant(content: impl Into<String>) -> Message {
-    Message { role: Speaker::Assistant, content: content.into() }
+pub(super) fn assistant(content: impl Into<String>) -> ChatMessage {
+    ChatMessage::new(Role::Assistant, content)
 }
 
 /// With a large first letter.

@@ -1,9 +1,10 @@
 //! Tasks as a folder of JSON lines, in the conversational format of TRL, with a README that says what they are.
 
-use super::{Check, LEVELS, Message, Stream, Task, TaskKind, TaskOptions, TaskSplit, language, refusal};
+use super::{Check, LEVELS, Stream, Task, TaskKind, TaskOptions, TaskSplit, language, refusal};
 use crate::error::{Error, Result};
 use crate::platform::files::{self, File};
 use crate::storage::Staging;
+use glasshouse_protocol::ChatMessage;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,7 +27,7 @@ pub struct Written {
 
 #[derive(Serialize)]
 struct Row<'task> {
-    messages: &'task [Message],
+    messages: &'task [ChatMessage],
     id: &'task str,
     kind: &'static str,
     level: u8,
@@ -36,7 +37,7 @@ struct Row<'task> {
 
 #[derive(Serialize)]
 struct Prompt<'task> {
-    prompt: &'task [Message],
+    prompt: &'task [ChatMessage],
     id: &'task str,
     kind: &'static str,
     level: u8,

@@ -26,6 +26,7 @@ pub use folder::{FILES, Written, write_folder};
 
 use crate::graph::random::nth;
 use draw::{Draft, Draw, WORDINGS};
+use glasshouse_protocol::ChatMessage;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -143,27 +144,6 @@ impl TaskSplit {
     }
 }
 
-/// Who says a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Speaker {
-    /// Who sets the rules.
-    System,
-    /// Who asks.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// One message of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// Who says it.
-    pub role: Speaker,
-    /// What is said.
-    pub content: String,
-}
-
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -178,14 +158,14 @@ pub struct Task {
     /// The wording, such as `story-who-hero-3`. A name belongs to one split.
     pub template: String,
     /// The conversation; the last message is the reference answer.
-    pub messages: Vec<Message>,
+    pub messages: Vec<ChatMessage>,
     /// What scores an answer.
     pub check: Check,
 }
 
 impl Task {
     /// What a model is given: all but the last message.
-    pub fn prompt(&self) -> &[Message] {
+    pub fn prompt(&self) -> &[ChatMessage] {
         self.messages.split_last().map_or(&[], |(_, prompt)| prompt)
     }
 
@@ -282,7 +262,7 @@ impl Iterator for Stream {
 }
 
 /// FNV-1a (Fowler, Noll, Vo) of a prompt's text.
-fn fingerprint(prompt: &[Message]) -> u64 {
+fn fingerprint(prompt: &[ChatMessage]) -> u64 {
     prompt
         .iter()
         .flat_map(|message| message.content.bytes().chain([0]))

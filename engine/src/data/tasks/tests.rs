@@ -2,6 +2,7 @@
 
 use super::draw::Wordings;
 use super::*;
+use glasshouse_protocol::Role;
 use std::collections::{BTreeMap, HashMap};
 
 const SPLITS: [TaskSplit; 3] = [TaskSplit::Train, TaskSplit::Validation, TaskSplit::HeldOut];
@@ -124,9 +125,9 @@ fn rows_are_whole() {
                     "{task:#?}"
                 );
             }
-            let roles: Vec<Speaker> = task.messages.iter().map(|message| message.role).collect();
-            let turns = if roles[0] == Speaker::System { &roles[1..] } else { &roles };
-            let alternate = turns.chunks(2).all(|pair| pair == [Speaker::User, Speaker::Assistant]);
+            let roles: Vec<Role> = task.messages.iter().map(|message| message.role).collect();
+            let turns = if roles[0] == Role::System { &roles[1..] } else { &roles };
+            let alternate = turns.chunks(2).all(|pair| pair == [Role::User, Role::Assistant]);
             assert!(alternate, "{task:#?}");
         }
     }
