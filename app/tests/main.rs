@@ -4,6 +4,7 @@
 
 mod beginnings;
 mod benches;
+mod chat;
 mod command_line;
 mod data_bench;
 mod data_engine;

@@ -1,0 +1,114 @@
+//! Conversations by a model's own chat template.
+
+use crate::front_ends::{error_of, folder, play, succeed};
+use glasshouse_protocol::{ChatMessage, Command, Event, GenerateConfig, Precision, Role, WeightSource};
+use std::path::Path;
+use std::process::Stdio;
+
+/// A letter for the role, and a full stop where a message ends.
+const TEMPLATE: &str = "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a:{% endif %}";
+
+/// What `glasshouse chat` answers to lines.
+fn chat(folder: &Path, project: &str, lines: &str, more: &[&str]) -> String {
+    let input = folder.join("lines");
+    std::fs::write(&input, lines).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"))
+        .current_dir(folder)
+        .args(["chat", "--project", project, "--device", "cpu", "--max-tokens", "4", "--seed", "5"])
+        .args(more)
+        .stdin(Stdio::from(std::fs::File::open(&input).unwrap()))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "model"]);
+    succeed(folder, &["import", "model", "--project", "plain"]);
+    std::fs::write(folder.join("model/chat_template.jinja"), TEMPLATE).unwrap();
+    succeed(folder, &["import", "model", "--project", "chats"]);
+
+    let config =
+        GenerateConfig { max_tokens: 4, seed: 5, precision: Precision::Auto, ..GenerateConfig::default() };
+    let source = || WeightSource::Checkpoint { run: "1-model".to_owned(), checkpoint: "best".to_owned() };
+    let open = || Command::UseProject { folder: folder.join("chats"), make: false };
+    let reply = |messages: &[(Role, &str)]| {
+        let messages = messages.iter().map(|(role, text)| ChatMessage::new(*role, *text)).collect();
+        let reply = Command::Reply { source: source(), messages, config: config.clone() };
+        play(folder, vec![open(), reply])
+    };
+    let ended = |events: &[Event]| {
+        let text = |event: &Event| match event {
+            Event::WritingEnded { text, .. } => Some(text.clone()),
+            _ => None,
+        };
+        events.iter().find_map(text).unwrap()
+    };
+    let prompt = |events: &[Event]| -> String {
+        let tokens = |event: &Event| match event {
+            Event::Written { tokens, prompt: true, .. } => {
+                Some(tokens.iter().map(|token| token.text.clone()).collect())
+            }
+            _ => None,
+        };
+        events.iter().find_map(tokens).unwrap()
+    };
+
+    // The model sees what the template makes of the conversation, and both front ends get the same answer.
+    let heard = reply(&[(Role::User, "Go")]).unwrap();
+    assert_eq!(prompt(&heard), "u:Go.a:");
+    assert_eq!(chat(folder, "chats", "Go\n\n/quit\n", &[]), ended(&heard) + "\n");
+    let heard = reply(&[(Role::System, "x"), (Role::User, "Go")]).unwrap();
+    assert_eq!(prompt(&heard), "s:x.u:Go.a:");
+    assert_eq!(chat(folder, "chats", "Go\n", &["--system", "x"]), ended(&heard) + "\n");
+    // Forgotten, it is a new conversation by the next seed.
+    let twice = chat(folder, "chats", "Go\n/new\nGo\n", &["--temperature", "0"]);
+    let lines: Vec<&str> = twice.lines().collect();
+    assert!(lines.len() % 2 == 0 && lines[..lines.len() / 2] == lines[lines.len() / 2..], "{twice:?}");
+
+    // Of a long one the beginning is left out, but for the system's message, and that is said.
+    let long = [(Role::System, "x"), (Role::User, "Hello"), (Role::Assistant, "there"), (Role::User, "Go")];
+    let heard = reply(&long).unwrap();
+    assert_eq!(prompt(&heard), "s:x.u:Go.a:");
+    let said = "the oldest 2 of 4 messages were left out: they no longer fit the context of 16 tokens";
+    assert!(heard.iter().any(|event| matches!(event, Event::Notice { text } if text == said)), "{heard:?}");
+    let refused = reply(&[(Role::User, "Tell me of the sea")]).unwrap_err();
+    assert!(
+        refused.contains("the last message has 23 tokens") && refused.contains("room for 12"),
+        "{refused}"
+    );
+    let refused = reply(&[(Role::System, "x")]).unwrap_err();
+    assert!(refused.contains("nobody said anything"), "{refused}");
+
+    // Without a template it goes on from texts, as before.
+    let text = chat(folder, "plain", "Go\n", &[]);
+    assert_eq!(chat(folder, "chats", "Go\n", &["--no-template"]), text);
+    let error = error_of(folder, &["chat", "--project", "plain", "--device", "cpu", "--system", "x"]);
+    assert!(error.contains("has no chat template, and so no place for --system"), "{error}");
+    let refused = play(
+        folder,
+        vec![
+            Command::UseProject { folder: folder.join("plain"), make: false },
+            Command::Reply {
+                source: source(),
+                messages: vec![ChatMessage::new(Role::User, "Go")],
+                config: config.clone(),
+            },
+        ],
+    );
+    assert!(refused.unwrap_err().contains("has no chat template"));
+
+    // A template that fails is named as what failed.
+    std::fs::write(folder.join("model/chat_template.jinja"), "{{ raise_exception('no') }}").unwrap();
+    succeed(folder, &["import", "model", "--project", "broken"]);
+    let open = Command::UseProject { folder: folder.join("broken"), make: false };
+    let messages = vec![ChatMessage::new(Role::User, "Go")];
+    let refused =
+        play(folder, vec![open, Command::Reply { source: source(), messages, config }]).unwrap_err();
+    assert!(refused.contains("the model's chat template fails") && refused.contains("no"), "{refused}");
+}
