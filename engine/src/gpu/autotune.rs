@@ -1,6 +1,6 @@
-//! Which kernel variants a device runs fastest, found by timing a few candidates for each class of shapes before a run begins.
+//! Which kernel variants a device runs fastest, found by timing a few candidates for each shape bucket before a run begins.
 //!
-//! The classes come from the run's own graph, those with the most operations first; each candidate is the class's kernel by itself
+//! The buckets come from the run's own graph, those with the most operations first; each candidate is the bucket's kernel by itself
 //! over operands of the same shapes. All of it ends within about two seconds: what was not reached keeps the rule by kind of
 //! adapter and has its turn when the device is opened next, except on a software adapter, where it is settled (building a variant
 //! takes a second there, and the rule is right). Results are kept by adapter, driver and version of the kernels.
@@ -84,7 +84,7 @@ impl Tuning {
 /// What tuning did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tuned {
-    /// The classes that were timed now.
+    /// The buckets that were timed now.
     pub found: Vec<Found>,
     /// Seconds that it took.
     pub seconds: f64,
@@ -99,8 +99,8 @@ impl Tuned {
         let kernels = if count == 1 { "kernel" } else { "kernels" };
         let wrong = match self.wrong.as_slice() {
             [] => String::new(),
-            [class, ..] => format!(
-                "; cooperative matrices are not taken for {} of them, since they gave other numbers or none ({class})",
+            [bucket, ..] => format!(
+                "; cooperative matrices are not taken for {} of them, since they gave other numbers or none ({bucket})",
                 self.wrong.len()
             ),
         };
@@ -108,7 +108,7 @@ impl Tuned {
     }
 }
 
-/// What is kept of an adapter on this machine, of classes of kernels and of precisions, each by its name.
+/// What is kept of an adapter on this machine, of shape buckets of kernels and of precisions, each by its name.
 pub fn known(adapter: &AdapterReport) -> BTreeMap<String, String> {
     platform::cache_folder().map(|folder| cache::words(&folder, adapter)).unwrap_or_default()
 }
@@ -153,9 +153,9 @@ impl Gpu {
         let graph = &fused(graph.clone(), &[], &target);
         let trials = trial::of_graph(graph);
         let wanted = |trial: &&Trial| {
-            let named = trial.class.family.kernel().contains(&measuring.kernels);
+            let named = trial.bucket.family.kernel().contains(&measuring.kernels);
             let has_choice = trial.candidates(&target).len() > 1;
-            named && has_choice && (measuring.anew || known.get(&trial.class).is_none())
+            named && has_choice && (measuring.anew || known.get(&trial.bucket).is_none())
         };
         let unknown: Vec<Trial> = trials.iter().filter(wanted).cloned().collect();
         let mut tuned = Tuned::default();
@@ -170,15 +170,15 @@ impl Gpu {
             if let (Err(_), Some(folder)) = (&found, folder) {
                 // Whatever cost the device is not tried again before every run.
                 let default =
-                    unknown.iter().map(|trial| (trial.class, target.default_choice(trial.class.family)));
+                    unknown.iter().map(|trial| (trial.bucket, target.default_choice(trial.bucket.family)));
                 cache::store(folder, self.report(), &default.collect());
             }
             (tuned.found, tuned.wrong) = found?;
-            let mut now: Choices = tuned.found.iter().map(|found| (found.class, found.chosen)).collect();
+            let mut now: Choices = tuned.found.iter().map(|found| (found.bucket, found.chosen)).collect();
             if target.software {
-                let left = unknown.iter().filter(|trial| known.get(&trial.class).is_none());
+                let left = unknown.iter().filter(|trial| known.get(&trial.bucket).is_none());
                 let mut settled: Choices =
-                    left.map(|trial| (trial.class, target.default_choice(trial.class.family))).collect();
+                    left.map(|trial| (trial.bucket, target.default_choice(trial.bucket.family))).collect();
                 settled.extend(&now);
                 now = settled;
             }
@@ -189,19 +189,19 @@ impl Gpu {
             tuned.seconds = begun.elapsed().as_secs_f64();
         }
         // Only what this graph uses and what differs from the rule: that is what a run has to remember.
-        let own = trials.iter().filter_map(|trial| Some((trial.class, known.get(&trial.class)?)));
+        let own = trials.iter().filter_map(|trial| Some((trial.bucket, known.get(&trial.bucket)?)));
         let choices: Choices =
-            own.filter(|(class, choice)| *choice != target.default_choice(class.family)).collect();
+            own.filter(|(bucket, choice)| *choice != target.default_choice(bucket.family)).collect();
         Ok((self.with_choices(&choices), tuned))
     }
 }
 
-/// What was found, without cooperative matrices where they compute something else; and the classes where they do.
+/// What was found, without cooperative matrices where they compute something else; and the buckets where they do.
 async fn verified(gpu: &Gpu, graph: &Graph, found: Vec<Found>) -> Result<(Vec<Found>, Vec<ShapeBucket>)> {
     let cooperative = found.iter().filter(|found| found.chosen.tier == Tier::Cooperative);
-    let chosen: Vec<ShapeBucket> = cooperative.map(|found| found.class).collect();
+    let chosen: Vec<ShapeBucket> = cooperative.map(|found| found.bucket).collect();
     let wrong = verify::wrong(gpu, graph, &chosen).await?;
-    let right = |found: Found| match wrong.contains(&found.class) {
+    let right = |found: Found| match wrong.contains(&found.bucket) {
         true => found.without(Tier::Cooperative),
         false => Some(found),
     };

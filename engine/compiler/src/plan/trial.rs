@@ -14,16 +14,16 @@ use std::ops::Range;
 /// Fewest inner steps of a slice that is tried beyond the rule's.
 const SHORTEST_SLICE: usize = 64;
 
-/// Most bytes of all its slices' sums, so that a weight of the same class and four times the size still fits a device's smallest
+/// Most bytes of all its slices' sums, so that a weight of the same bucket and four times the size still fits a device's smallest
 /// limit on bindings.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// A class of shapes that a graph's kernels fall into, by the largest of them.
+/// A shape bucket that a graph's kernels fall into, by the largest of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// The class.
-    pub class: ShapeBucket,
-    /// Floating-point operations of all the class's kernels in the graph.
+    /// The bucket.
+    pub bucket: ShapeBucket,
+    /// Floating-point operations of all the bucket's kernels in the graph.
     pub flops: f64,
     sizes: [usize; 3],
     /// What a product's operands are stored in.
@@ -62,17 +62,17 @@ impl Trial {
         let few = family == Family::Linear && rows <= FEW_ROWS;
         let family = if few { Family::LinearFew } else { family };
         let flops = 2.0 * rows as f64 * first as f64 * second as f64;
-        let class = ShapeBucket::of_product(family, sizes, stored);
-        Self { class, flops, sizes, stored, op, operands, weight }
+        let bucket = ShapeBucket::of_product(family, sizes, stored);
+        Self { bucket, flops, sizes, stored, op, operands, weight }
     }
 
     /// What it may take on a device: what the rule takes first, then whatever may be faster.
     pub fn candidates(&self, target: &Target) -> Vec<Choice> {
-        let default = target.default_choice(self.class.family);
+        let default = target.default_choice(self.bucket.family);
         let mut all = vec![default];
         all.extend(Tier::ALL.map(Choice::tier).into_iter().filter(|choice| *choice != default));
         // A software adapter has few threads, and slices are there to fill many.
-        if self.class.family == Family::LinearWeightBackward && !target.software {
+        if self.bucket.family == Family::LinearWeightBackward && !target.software {
             let slices = default_slices(target, self.sizes);
             let bytes = self.weight.as_ref().map_or(0, Type::bytes);
             let long_enough =
@@ -82,11 +82,11 @@ impl Trial {
                 [slices / 2, slices * 2, slices * 4].into_iter().filter(long_enough).filter(small_enough);
             all.extend(others.map(|count| Choice { slices: Some(count), ..default }));
         }
-        all.retain(|choice| target.admits(self.class.family, self.sizes, self.stored, *choice));
+        all.retain(|choice| target.admits(self.bucket.family, self.sizes, self.stored, *choice));
         all
     }
 
-    /// The plan that computes it as chosen, whose operands are the arena; and which of its dispatches are the class's.
+    /// The plan that computes it as chosen, whose operands are the arena; and which of its dispatches are the bucket's.
     ///
     /// # Errors
     /// The device's rules refuse it.
@@ -122,9 +122,9 @@ impl Trial {
             }
         }
         let kept: Vec<ValueId> = outputs.into_iter().filter(|value| !gradients.contains(value)).collect();
-        let choices = Choices::from_iter([(self.class, choice)]);
+        let choices = Choices::from_iter([(self.bucket, choice)]);
         let plan = compile(graph, &kept, &target.clone().with(&choices))?;
-        let own = match self.class.family {
+        let own = match self.bucket.family {
             // The rows, and then their mean.
             Family::AttentionQueryBackward | Family::CrossEntropy => 0..1,
             Family::AttentionKeyBackward => 1..2,
@@ -202,11 +202,11 @@ fn operands(graph: &Graph, node: &Node) -> Vec<Type> {
     node.inputs.iter().map(full).collect()
 }
 
-/// A kernel that goes row by row, which counts as no operations: its class comes after all products.
+/// A kernel that goes row by row, which counts as no operations: its bucket comes after all products.
 fn by_rows(family: Family, op: Op, operands: Vec<Type>) -> Trial {
     let sizes = [operands[0].rows(), operands[0].columns(), 1];
     Trial {
-        class: ShapeBucket::of(family, sizes),
+        bucket: ShapeBucket::of(family, sizes),
         flops: 0.0,
         sizes,
         stored: Operands::Floats,
@@ -232,23 +232,23 @@ fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
         _ => [batch, time, 1],
     };
     let Cost { forward, backward, .. } = cost(graph, node);
-    let class = ShapeBucket::of(family, sizes);
+    let bucket = ShapeBucket::of(family, sizes);
     let (flops, stored) = (share * (forward + backward), Operands::Floats);
-    Trial { class, flops, sizes, stored, op: node.op, operands, weight: None }
+    Trial { bucket, flops, sizes, stored, op: node.op, operands, weight: None }
 }
 
-/// One tier for all of a graph's classes that `takes` says yes to.
+/// One tier for all of a graph's buckets that `takes` says yes to.
 pub fn everywhere(graph: &Graph, tier: Tier, takes: impl Fn(&ShapeBucket) -> bool) -> Choices {
-    let classes = of_graph(graph).into_iter().map(|trial| trial.class).filter(takes);
-    classes.map(|class| (class, Choice::tier(tier))).collect()
+    let buckets = of_graph(graph).into_iter().map(|trial| trial.bucket).filter(takes);
+    buckets.map(|bucket| (bucket, Choice::tier(tier))).collect()
 }
 
-/// The trials of a graph, one a class, those with the most operations first.
+/// The trials of a graph, one a bucket, those with the most operations first.
 pub fn of_graph(graph: &Graph) -> Vec<Trial> {
     let mut all: Vec<(Trial, f64)> = Vec::new();
     for trial in graph.nodes.iter().flat_map(|node| of_node(graph, node)) {
         let flops = trial.flops;
-        match all.iter_mut().find(|(other, _)| other.class == trial.class) {
+        match all.iter_mut().find(|(other, _)| other.bucket == trial.bucket) {
             Some((other, together)) => {
                 *together += flops;
                 if flops > other.flops {
@@ -277,7 +277,7 @@ mod tests {
         fused(graphs.train, &[graphs.train_loss], &Target::new(false))
     }
 
-    /// Every operation of a step belongs to a class, and alike blocks share theirs.
+    /// Every operation of a step belongs to a bucket, and alike blocks share theirs.
     #[test]
     fn the_classes_share_the_products_of_a_graph() {
         for name in ["nanogpt-cpu", "stories-260k", "gpt2-124m"] {
@@ -291,24 +291,24 @@ mod tests {
         }
     }
 
-    /// A candidate's plan is what the class runs in the step: the same kernel with the same arguments and groups.
+    /// A candidate's plan is what the bucket runs in the step: the same kernel with the same arguments and groups.
     #[test]
     fn a_trial_runs_what_the_step_runs() {
         let graph = graph("nanogpt-cpu");
         for target in [Target::new(true), Target::new(true).with_slow_loads(true), Target::new(false)] {
             let step = compile(graph.clone(), &[], &target).unwrap();
             for trial in of_graph(&graph) {
-                let (plan, own) = trial.plan(&target, target.default_choice(trial.class.family)).unwrap();
+                let (plan, own) = trial.plan(&target, target.default_choice(trial.bucket.family)).unwrap();
                 let dispatch = &plan.dispatches[own.start];
-                assert!(trial.class.family.has(dispatch.kernel.name), "{}", dispatch.kernel.name);
+                assert!(trial.bucket.family.has(dispatch.kernel.name), "{}", dispatch.kernel.name);
                 let same = step.dispatches.iter().any(|other| {
-                    trial.class.family.has(other.kernel.name)
+                    trial.bucket.family.has(other.kernel.name)
                         && other.arguments == dispatch.arguments
                         && other.groups == dispatch.groups
                 });
-                assert!(same, "{}", trial.class);
+                assert!(same, "{}", trial.bucket);
                 let flops = work::of_dispatch(&plan, own.start).flops;
-                assert_eq!(flops > 0.0, !trial.class.family.by_rows(), "{}", trial.class);
+                assert_eq!(flops > 0.0, !trial.bucket.family.by_rows(), "{}", trial.bucket);
             }
         }
     }
@@ -319,8 +319,8 @@ mod tests {
         for (target, most) in targets.map(|(target, most)| (target.with_subgroups(true), most)) {
             for trial in of_graph(&graph("nanogpt-cpu")) {
                 let candidates = trial.candidates(&target);
-                assert_eq!(candidates[0], target.default_choice(trial.class.family));
-                assert!((2..=most).contains(&candidates.len()), "{}: {candidates:?}", trial.class);
+                assert_eq!(candidates[0], target.default_choice(trial.bucket.family));
+                assert!((2..=most).contains(&candidates.len()), "{}: {candidates:?}", trial.bucket);
                 let kernels: Vec<String> = candidates
                     .iter()
                     .map(|choice| {
@@ -330,7 +330,7 @@ mod tests {
                     })
                     .collect();
                 for (at, kernel) in kernels.iter().enumerate() {
-                    assert!(!kernels[..at].contains(kernel), "{}: {candidates:?} {kernels:?}", trial.class);
+                    assert!(!kernels[..at].contains(kernel), "{}: {candidates:?} {kernels:?}", trial.bucket);
                 }
             }
         }

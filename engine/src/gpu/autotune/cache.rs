@@ -1,11 +1,11 @@
 //! What was found on the devices of this machine, kept as a small JSON file: for each adapter, as it and its driver call
-//! themselves, the choice of every class that was timed, also where it is the rule's.
+//! themselves, the choice of every bucket that was timed, also where it is the rule's.
 //!
 //! ```json
 //! { "kernels": "90f3…", "adapters": { "vulkan · … · …": { "linear 1024x128x512": "tiled" } } }
 //! ```
 //!
-//! Beside them stand the precisions that were found faster (`precision 1024x128x4x128`: `mixed`), which no class is called like.
+//! Beside them stand the precisions that were found faster (`precision 1024x128x4x128`: `mixed`), which no bucket is called like.
 //! It holds for one version of the kernels. A file of another version, or one that is damaged, counts as empty and is replaced; one
 //! that cannot be written costs nothing but the time to measure again.
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Largest file that is read: thousands of classes.
+/// Largest file that is read: thousands of buckets.
 const LARGEST: u64 = 1 << 20;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -92,8 +92,8 @@ mod tests {
         assert_eq!(load(&folder, &adapter).len(), 2);
         let replaced = choices(Family::Linear, Tier::Direct);
         store(&folder, &adapter, &replaced);
-        let class = ShapeBucket::of(Family::Linear, [64, 64, 64]);
-        assert_eq!(load(&folder, &adapter).get(&class), replaced.get(&class));
+        let bucket = ShapeBucket::of(Family::Linear, [64, 64, 64]);
+        assert_eq!(load(&folder, &adapter).get(&bucket), replaced.get(&bucket));
     }
 
     #[test]

@@ -19,15 +19,15 @@ pub(super) trait Bench {
     /// Seconds since tuning began.
     fn elapsed(&self) -> f64;
 
-    /// Seconds of a class's kernels as chosen; `None` where the device cannot run them.
+    /// Seconds of a bucket's kernels as chosen; `None` where the device cannot run them.
     async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>>;
 }
 
-/// What was found of a class.
+/// What was found of a bucket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
-    /// The class.
-    pub class: ShapeBucket,
+    /// The bucket.
+    pub bucket: ShapeBucket,
     /// Seconds of each candidate that was timed, the rule's choice first.
     pub candidates: Vec<(Choice, f64)>,
     /// What is best.
@@ -37,23 +37,23 @@ pub struct Found {
 impl Found {
     /// The fastest of some candidates, if it is faster than the first, which is the rule's choice, by more than noise; else the
     /// first. `None` of none.
-    fn of(class: ShapeBucket, candidates: Vec<(Choice, f64)>) -> Option<Self> {
+    fn of(bucket: ShapeBucket, candidates: Vec<(Choice, f64)>) -> Option<Self> {
         let (default, seconds) = *candidates.first()?;
         let fastest = candidates.iter().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
         let chosen = if fastest.1 < BETTER * seconds { fastest.0 } else { default };
-        Some(Self { class, candidates, chosen })
+        Some(Self { bucket, candidates, chosen })
     }
 
     /// The same without a tier that turned out to be wrong.
     pub(super) fn without(&self, tier: Tier) -> Option<Self> {
         let others = self.candidates.iter().copied().filter(|(choice, _)| choice.tier != tier);
-        Self::of(self.class, others.collect())
+        Self::of(self.bucket, others.collect())
     }
 }
 
-/// Times the candidates of each class in turn, as long as the next is likely to be done within `budget` seconds: it is taken
+/// Times the candidates of each bucket in turn, as long as the next is likely to be done within `budget` seconds: it is taken
 /// to need as long as the longest of its tier so far, and one of a tier that was not met yet `unmet` times as long as the longest
-/// of all. A class is not begun where the rule's choice could be compared with nothing, and what beats that must win twice.
+/// of all. A bucket is not begun where the rule's choice could be compared with nothing, and what beats that must win twice.
 pub(super) async fn search(
     bench: &mut impl Bench,
     trials: &[Trial],
@@ -98,7 +98,7 @@ pub(super) async fn search(
             continue;
         }
         let default = timed[0].0;
-        if let Some(mut winner) = Found::of(trial.class, timed) {
+        if let Some(mut winner) = Found::of(trial.bucket, timed) {
             if winner.chosen != default && !wins_again(bench, trial, &winner, budget).await? {
                 winner.chosen = default;
             }
@@ -145,7 +145,7 @@ mod tests {
         async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>> {
             let (trying, seconds) = (self.take)(trial, choice);
             self.elapsed += trying;
-            self.tried.push((trial.class, choice));
+            self.tried.push((trial.bucket, choice));
             Ok(seconds.map(|seconds| seconds * 1e-3))
         }
     }
@@ -155,7 +155,7 @@ mod tests {
         let graph = training_graphs(&config.model, &config.train).unwrap().train;
         let all = trial::of_graph(&fused(graph, &[], &Target::new(false)));
         // What goes row by row has no choice without subgroups, and is not searched then.
-        all.into_iter().filter(|trial| !trial.class.family.by_rows()).collect()
+        all.into_iter().filter(|trial| !trial.bucket.family.by_rows()).collect()
     }
 
     fn searched(
@@ -172,7 +172,7 @@ mod tests {
     fn the_fastest_wins_if_it_is_no_noise() {
         let target = Target::new(false);
         let (bench, found) = searched(&target, 1e9, |trial, choice| {
-            let software = match trial.class.family {
+            let software = match trial.bucket.family {
                 Family::Linear => 0.5,
                 Family::AttentionForward => 0.98,
                 _ => 3.0,
@@ -188,22 +188,22 @@ mod tests {
         assert_eq!(found.len(), trials().len());
         // What is chosen over the rule's choice has won twice.
         let again =
-            |found: &Found| if found.chosen == target.default_choice(found.class.family) { 0 } else { 2 };
+            |found: &Found| if found.chosen == target.default_choice(found.bucket.family) { 0 } else { 2 };
         let tried = |found: &Found| found.candidates.len() + again(found);
         assert_eq!(bench.tried.len(), found.iter().map(tried).sum::<usize>());
-        for Found { class, candidates, chosen } in &found {
+        for Found { bucket, candidates, chosen } in &found {
             let more = candidates.iter().map(|(choice, _)| *choice).find(|choice| choice.slices > Some(2));
-            let expected = match class.family {
+            let expected = match bucket.family {
                 Family::Linear => Choice::tier(Tier::Direct),
-                Family::LinearWeightBackward => more.unwrap_or(target.default_choice(class.family)),
-                _ => target.default_choice(class.family),
+                Family::LinearWeightBackward => more.unwrap_or(target.default_choice(bucket.family)),
+                _ => target.default_choice(bucket.family),
             };
-            assert_eq!(*chosen, expected, "{class}");
+            assert_eq!(*chosen, expected, "{bucket}");
         }
         assert!(found.iter().any(|found| found.chosen.slices.is_some()));
     }
 
-    /// Another program takes the machine while each class's first candidate, the rule's, is timed for the first time.
+    /// Another program takes the machine while each bucket's first candidate, the rule's, is timed for the first time.
     #[test]
     fn what_wins_beside_another_program_must_win_again() {
         struct Disturbed(Vec<ShapeBucket>);
@@ -213,11 +213,11 @@ mod tests {
             }
 
             async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>> {
-                if !self.0.contains(&trial.class) {
-                    self.0.push(trial.class);
+                if !self.0.contains(&trial.bucket) {
+                    self.0.push(trial.bucket);
                     return Ok(Some(9.0e-3));
                 }
-                let default = choice == Target::new(false).default_choice(trial.class.family);
+                let default = choice == Target::new(false).default_choice(trial.bucket.family);
                 Ok(Some(if default { 1.0e-3 } else { 2.0e-3 }))
             }
         }
@@ -226,7 +226,7 @@ mod tests {
         let found = pollster::block_on(search(&mut bench, &trials(), &target, 1e9, 1.0)).unwrap();
         assert_eq!(found.len(), trials().len());
         assert!(
-            found.iter().all(|found| found.chosen == target.default_choice(found.class.family)),
+            found.iter().all(|found| found.chosen == target.default_choice(found.bucket.family)),
             "{found:?}"
         );
     }
@@ -235,9 +235,9 @@ mod tests {
     fn nothing_is_begun_that_would_not_be_done_in_time() {
         let (bench, found) = searched(&Target::new(false), 2.0, |_, _| (0.15, Some(1.0)));
         assert!((11..=13).contains(&bench.tried.len()) && bench.elapsed <= 2.0, "{}", bench.elapsed);
-        let classes: Vec<ShapeBucket> = trials().iter().map(|trial| trial.class).collect();
-        let reached: Vec<ShapeBucket> = found.iter().map(|found| found.class).collect();
-        assert!(reached.len() > 2 && reached == classes[..reached.len()], "{reached:?}");
+        let buckets: Vec<ShapeBucket> = trials().iter().map(|trial| trial.bucket).collect();
+        let reached: Vec<ShapeBucket> = found.iter().map(|found| found.bucket).collect();
+        assert!(reached.len() > 2 && reached == buckets[..reached.len()], "{reached:?}");
         assert!(found.iter().all(|found| found.candidates.len() > 1));
     }
 
@@ -264,7 +264,7 @@ mod tests {
         assert!(bench.elapsed <= 2.0, "{}", bench.elapsed);
         assert_eq!(
             found[0].candidates.len(),
-            if found[0].class.family == Family::LinearWeightBackward { 4 } else { 2 }
+            if found[0].bucket.family == Family::LinearWeightBackward { 4 } else { 2 }
         );
     }
 
@@ -273,13 +273,13 @@ mod tests {
     fn kernels_that_take_long_are_not_tried_in_other_tiers_on_a_gpu() {
         let (bench, found) = searched(&Target::new(false), 1e9, |_, _| (0.2, Some(200.0)));
         assert!(bench.tried.iter().all(|(_, choice)| choice.tier == Tier::Tiled));
-        assert!(found.iter().all(|found| found.class.family == Family::LinearWeightBackward));
+        assert!(found.iter().all(|found| found.bucket.family == Family::LinearWeightBackward));
     }
 
     #[test]
     fn what_the_device_cannot_run_is_not_chosen() {
         let (_, found) =
-            searched(&Target::new(true), 1e9, |trial, choice| match (trial.class.family, choice.tier) {
+            searched(&Target::new(true), 1e9, |trial, choice| match (trial.bucket.family, choice.tier) {
                 (Family::Linear, Tier::Direct) => (0.1, None),
                 (_, Tier::Wide | Tier::Tiled) => (0.1, None),
                 _ => (0.1, Some(1.0)),

@@ -13,7 +13,7 @@ use crate::step::Data;
 /// How far entries may lie apart, in terms of the largest: the rounding of 16-bit floats, and of sums in another order.
 const APART: f32 = 2e-3;
 
-/// Of classes whose products are to be by cooperative matrices those for which that goes wrong: a node of the graph that belongs to one,
+/// Of buckets whose products are to be by cooperative matrices those for which that goes wrong: a node of the graph that belongs to one,
 /// with all that its epilogue does, gives something else than by the default kernels, or cannot be run.
 ///
 /// # Errors
@@ -22,11 +22,11 @@ pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeBucket]) -> R
     let mut wrong = Vec::new();
     let mut seen: Vec<(Op, Vec<Type>)> = Vec::new();
     for node in &graph.nodes {
-        let all = trial::of_node(graph, node).into_iter().map(|trial| trial.class);
-        let classes: Vec<ShapeBucket> = all.filter(|class| chosen.contains(class)).collect();
+        let all = trial::of_node(graph, node).into_iter().map(|trial| trial.bucket);
+        let buckets: Vec<ShapeBucket> = all.filter(|bucket| chosen.contains(bucket)).collect();
         let operands = node.inputs.iter().chain(&node.outputs).map(|value| graph.ty(*value).clone());
         let kind = (node.op, operands.collect());
-        if classes.is_empty() || seen.contains(&kind) {
+        if buckets.is_empty() || seen.contains(&kind) {
             continue;
         }
         seen.push(kind);
@@ -36,7 +36,7 @@ pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeBucket]) -> R
         };
         gpu.check()?;
         if !agrees.unwrap_or(false) {
-            wrong.extend(classes.into_iter().filter(|class| !wrong.contains(class)).collect::<Vec<_>>());
+            wrong.extend(buckets.into_iter().filter(|bucket| !wrong.contains(bucket)).collect::<Vec<_>>());
         }
     }
     Ok(wrong)
@@ -112,7 +112,7 @@ impl Alone {
 
     /// Whether it gives by cooperative matrices, wherever they can be taken, what it gives by the default kernels.
     async fn agrees(&self, gpu: &Gpu) -> Result<bool> {
-        let everywhere = trial::everywhere(&self.graph, Tier::Cooperative, |class| class.family.multiplies());
+        let everywhere = trial::everywhere(&self.graph, Tier::Cooperative, |bucket| bucket.family.multiplies());
         let default = self.results(gpu, &gpu.target().with(&Choices::default())).await?;
         let chosen = self.results(gpu, &gpu.target().with(&everywhere)).await?;
         Ok(default.iter().zip(&chosen).all(|(default, chosen)| alike(default, chosen)))
@@ -165,18 +165,18 @@ mod tests {
             let graph =
                 fused(training_graphs(&config.model, &config.train).unwrap().train, &[], &gpu.target());
             let trials = trial::of_graph(&graph).into_iter();
-            let classes: Vec<ShapeBucket> =
-                trials.map(|trial| trial.class).filter(|class| class.family.multiplies()).collect();
-            assert!(classes.iter().any(|class| class.halves));
+            let buckets: Vec<ShapeBucket> =
+                trials.map(|trial| trial.bucket).filter(|bucket| bucket.family.multiplies()).collect();
+            assert!(buckets.iter().any(|bucket| bucket.halves));
             for node in &graph.nodes {
-                if trial::of_node(&graph, node).iter().any(|trial| trial.class.family.multiplies()) {
+                if trial::of_node(&graph, node).iter().any(|trial| trial.bucket.family.multiplies()) {
                     let alone = Alone::of(&graph, node).unwrap();
                     let results = block_on(alone.results(&gpu, &gpu.target())).unwrap();
                     let full = |entries: &Vec<f32>| entries.iter().any(|entry| *entry != 0.0);
                     assert!(!results.is_empty() && results.iter().all(full), "{:?}", node.op);
                 }
             }
-            assert_eq!(block_on(wrong(&gpu, &graph, &classes)).unwrap(), []);
+            assert_eq!(block_on(wrong(&gpu, &graph, &buckets)).unwrap(), []);
         }
     }
 }

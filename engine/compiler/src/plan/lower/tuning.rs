@@ -1,5 +1,5 @@
 //! Which variant a kernel takes where there is a choice: a rule by kind of adapter, unless a device was found to be faster with
-//! another variant. What was found is plain data: classes of shapes, and what each takes. Sizes of a class are rounded up to
+//! another variant. What was found is plain data: shape buckets, and what each takes. Sizes of a bucket are rounded up to
 //! powers of two, so that models of nearly the same shapes share what was measured.
 //!
 //! Measuring is `gpu::Tuning`'s work. A choice never breaks a rule of the device: where it would, the rule by kind of
@@ -96,14 +96,14 @@ pub struct ShapeBucket {
 }
 
 impl ShapeBucket {
-    /// The class of a kernel's sizes.
+    /// The bucket of a kernel's sizes.
     pub fn of(family: Family, sizes: [usize; 3]) -> Self {
         // What has no next power of two is no size that a device could hold.
         let sizes = sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size));
         Self { family, halves: false, sizes }
     }
 
-    /// The class of a product with operands of these floats.
+    /// The bucket of a product with operands of these floats.
     pub fn of_product(family: Family, sizes: [usize; 3], operands: Operands) -> Self {
         Self { halves: operands == Operands::Halves, ..Self::of(family, sizes) }
     }
@@ -128,13 +128,13 @@ impl FromStr for ShapeBucket {
         let sizes: Vec<usize> =
             sizes.split('x').map(|size| size.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
         let sizes: [usize; 3] = sizes.try_into().map_err(|_| ())?;
-        let class = Self { halves, ..Self::of(family, sizes) };
-        let known = class.sizes == sizes && (family.multiplies() || !halves);
-        if known { Ok(class) } else { Err(()) }
+        let bucket = Self { halves, ..Self::of(family, sizes) };
+        let known = bucket.sizes == sizes && (family.multiplies() || !halves);
+        if known { Ok(bucket) } else { Err(()) }
     }
 }
 
-/// What a class of products of halves is called by.
+/// What a bucket of products of halves is called by.
 const IN_HALVES: &str = " in halves";
 
 /// Which floats the two operands of a product are stored in.
@@ -236,7 +236,7 @@ impl Tier {
     }
 }
 
-/// What a class takes. As text: `tiled`, or `tiled in 4 slices`.
+/// What a bucket takes. As text: `tiled`, or `tiled in 4 slices`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The tier.
@@ -290,22 +290,22 @@ impl FromStr for Choice {
 /// Most slices of a weight gradient: each is a partial sum of the weight's size.
 pub(in crate::plan) const MOST_SLICES: usize = 32;
 
-/// Choices by class. What is not among them follows the rule by kind of adapter, so that none at all is that rule.
+/// Choices by bucket. What is not among them follows the rule by kind of adapter, so that none at all is that rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choices(BTreeMap<ShapeBucket, Choice>);
 
 impl Choices {
-    /// Adds one, in place of what its class had.
-    pub fn insert(&mut self, class: ShapeBucket, choice: Choice) {
-        self.0.insert(class, choice);
+    /// Adds one, in place of what its bucket had.
+    pub fn insert(&mut self, bucket: ShapeBucket, choice: Choice) {
+        self.0.insert(bucket, choice);
     }
 
-    /// What a class takes.
-    pub fn get(&self, class: &ShapeBucket) -> Option<Choice> {
-        self.0.get(class).copied()
+    /// What a bucket takes.
+    pub fn get(&self, bucket: &ShapeBucket) -> Option<Choice> {
+        self.0.get(bucket).copied()
     }
 
-    /// Adds others, in place of what their classes had.
+    /// Adds others, in place of what their buckets had.
     pub fn extend(&mut self, others: &Self) {
         self.0.extend(&others.0);
     }
@@ -322,12 +322,12 @@ impl Choices {
 
     /// As people read them, and as records keep them.
     pub fn texts(&self) -> BTreeMap<String, String> {
-        self.0.iter().map(|(class, choice)| (class.to_string(), choice.to_string())).collect()
+        self.0.iter().map(|(bucket, choice)| (bucket.to_string(), choice.to_string())).collect()
     }
 
     /// From texts, of which those that say nothing known are left out: another version of this program may have written them.
     pub fn from_texts(texts: &BTreeMap<String, String>) -> Self {
-        let read = |(class, choice): (&String, &String)| Some((class.parse().ok()?, choice.parse().ok()?));
+        let read = |(bucket, choice): (&String, &String)| Some((bucket.parse().ok()?, choice.parse().ok()?));
         Self(texts.iter().filter_map(read).collect())
     }
 }
@@ -358,8 +358,8 @@ impl Target {
 
     /// What a product of these sizes takes.
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
-        let class = ShapeBucket::of_product(family, sizes, operands);
-        let chosen = self.choices.as_ref().and_then(|choices| choices.get(&class));
+        let bucket = ShapeBucket::of_product(family, sizes, operands);
+        let chosen = self.choices.as_ref().and_then(|choices| choices.get(&bucket));
         chosen
             .filter(|choice| self.admits(family, sizes, operands, *choice))
             .unwrap_or(self.default_of(family, operands))
@@ -440,7 +440,7 @@ mod tests {
     /// A record may hold other words beside choices, or those of another version.
     #[test]
     fn texts_that_say_nothing_known_are_left_out() {
-        for (class, choice) in [
+        for (bucket, choice) in [
             ("vectors", "avx2"),
             ("linear 1024x128", "direct"),
             ("linear 1024x128x500", "direct"),
@@ -455,8 +455,8 @@ mod tests {
             ("linear many 1024x128x512", "direct"),
             ("", ""),
         ] {
-            let texts = BTreeMap::from([(class.to_owned(), choice.to_owned())]);
-            assert!(Choices::from_texts(&texts).is_empty(), "{class}: {choice}");
+            let texts = BTreeMap::from([(bucket.to_owned(), choice.to_owned())]);
+            assert!(Choices::from_texts(&texts).is_empty(), "{bucket}: {choice}");
         }
     }
 
@@ -470,9 +470,9 @@ mod tests {
         assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Direct);
         assert_eq!(software.tier(Family::LinearWeightBackward, sizes), Tier::Tiled);
         assert_eq!(software.tier(Family::AttentionForward, sizes), Tier::Tiled);
-        // Of a class that holds both, the shorter.
-        let class = ShapeBucket::of(Family::LinearInputBackward, [64, 20_000, 64]);
-        let software = Target::new(true).with(&Choices::from_iter([(class, workgroup)]));
+        // Of a bucket that holds both, the shorter.
+        let bucket = ShapeBucket::of(Family::LinearInputBackward, [64, 20_000, 64]);
+        let software = Target::new(true).with(&Choices::from_iter([(bucket, workgroup)]));
         assert_eq!(software.tier(Family::LinearInputBackward, [64, 20_000, 64]), Tier::Tiled);
         assert_eq!(software.tier(Family::LinearInputBackward, [64, 32_000, 64]), Tier::Direct);
         let gpu = Target::new(false).with(&choices);
@@ -503,8 +503,8 @@ mod tests {
         let matrices = Cooperative { floats: None, halves: Some(Side::Sixteen) };
         let device = |subgroups| Target::new(false).with_subgroups(subgroups).with_cooperative(matrices);
         let admits = |target: &Target, family, sizes, operands| {
-            let class = ShapeBucket::of_product(family, sizes, operands);
-            let chosen = target.clone().with(&Choices::from_iter([(class, cooperative)]));
+            let bucket = ShapeBucket::of_product(family, sizes, operands);
+            let chosen = target.clone().with(&Choices::from_iter([(bucket, cooperative)]));
             let taken = chosen.product(family, sizes, sizes, operands) == (Tier::Cooperative, Side::Sixteen);
             assert_eq!(taken, target.admits(family, sizes, operands, cooperative));
             taken
@@ -521,15 +521,15 @@ mod tests {
             }
         }
         // A part takes what the whole does, where it can.
-        let class = ShapeBucket::of_product(Family::Linear, sizes, Operands::Halves);
-        let chosen = device(true).with(&Choices::from_iter([(class, cooperative)]));
+        let bucket = ShapeBucket::of_product(Family::Linear, sizes, Operands::Halves);
+        let chosen = device(true).with(&Choices::from_iter([(bucket, cooperative)]));
         for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Tiled)] {
             let part = chosen.product(Family::Linear, sizes, [768, 128, columns], Operands::Halves);
             assert_eq!(part.0, tier);
         }
-        assert_eq!(class.to_string(), "linear in halves 1024x128x512");
-        assert_eq!("linear in halves 1024x128x512".parse(), Ok(class));
-        assert_ne!(class, ShapeBucket::of(Family::Linear, sizes));
+        assert_eq!(bucket.to_string(), "linear in halves 1024x128x512");
+        assert_eq!("linear in halves 1024x128x512".parse(), Ok(bucket));
+        assert_ne!(bucket, ShapeBucket::of(Family::Linear, sizes));
     }
 
     #[test]
