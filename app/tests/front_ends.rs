@@ -320,7 +320,7 @@ fn the_same_run_is_planned_alike() {
     assert_eq!(said["bytes"]["peak_live"], plan.peak_live);
     assert_eq!(said["bytes"]["largest_buffer"], plan.largest_buffer);
     assert!(plan.peak_live > 0 && plan.largest_buffer > 0);
-    let kinds = plan.memory().map(|(kind, bytes)| (kind.replace(' ', "_"), bytes));
+    let kinds = plan.bytes_by_kind.iter().map(|(kind, bytes)| (kind.name().replace(' ', "_"), *bytes));
     assert!(kinds.into_iter().all(|(kind, bytes)| said["bytes"][kind] == bytes), "{said}");
     let by_pass = serde_json::to_value(plan.flops_per_token_by_pass).unwrap();
     assert_eq!(said["flops_per_token_by_pass"], by_pass);

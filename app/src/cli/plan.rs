@@ -7,7 +7,9 @@ use super::settings::run_config;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::cluster::ClusterRequest;
 use glasshouse_engine::protocol::quantity::{counted, whole};
-use glasshouse_engine::protocol::{Command, Event, PlanSummary, Precision, RunConfig, TrainConfig};
+use glasshouse_engine::protocol::{
+    Command, Event, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
+};
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
 
@@ -92,7 +94,9 @@ async fn beyond(
 /// A plan for programs.
 fn report(plan: &PlanSummary) -> Value {
     let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
-    bytes.extend(plan.memory().map(|(kind, number)| (kind.replace(' ', "_"), number.into())));
+    bytes.extend(
+        plan.bytes_by_kind.iter().map(|(kind, number)| (kind.name().replace(' ', "_"), (*number).into())),
+    );
     bytes.insert("largest_binding".to_owned(), plan.largest_binding.into());
     bytes.insert("largest_buffer".to_owned(), plan.largest_buffer.into());
     bytes.insert("peak_live".to_owned(), plan.peak_live.into());
@@ -130,13 +134,13 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
         say!("  trained              {:>12} ({})", whole(plan.trained_parameters), train.trainable)?;
     }
     say!("\nmemory     {:>24}", bytes(plan.bytes))?;
-    for (kind, number) in plan.memory() {
-        say!("  {kind:<20} {:>12}", bytes(number))?;
+    for (kind, number) in &plan.bytes_by_kind {
+        say!("  {:<20} {:>12}", kind.name(), bytes(*number))?;
     }
     let largest = bytes(plan.largest_binding);
     say!("  largest binding      {largest:>12}; a weight too large for a device is bound in parts")?;
     say!("  largest buffer       {:>12}, weights aside", bytes(plan.largest_buffer))?;
-    let (kept, alive) = (plan.bytes_by_kind.get("activations"), plan.peak_live);
+    let (kept, alive) = (plan.bytes_by_kind.get(&MemoryKind::Activations), plan.peak_live);
     say!(
         "  activations alive at the worst moment {}, in buffers of {:.2} times that",
         bytes(alive),

@@ -3,8 +3,8 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
     Candidate, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview,
-    Ending, Event, MergeStep, PlanSummary, PreparationStage, ProjectSummary, RunConfig, RunState, RunSummary,
-    TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
+    Ending, Event, MemoryKind, MergeStep, PlanSummary, PreparationStage, ProjectSummary, RunConfig, RunState,
+    RunSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -292,14 +292,15 @@ fn compression(others: usize) -> Event {
 fn plan(config: &RunConfig) -> PlanSummary {
     let model = &config.model;
     let weights = (model.vocabulary * model.width + model.layers * 12 * model.width * model.width) as u64;
-    let kinds = [("weights", 4 * weights), ("gradients", 4 * weights), ("optimizer state", 8 * weights)];
     let activations =
         (config.train.batch_size * model.context_length * model.width * model.layers * 60) as u64;
-    let bytes_by_kind: BTreeMap<String, u64> = kinds
-        .into_iter()
-        .chain([("activations", activations), ("tables", 800_000)])
-        .map(|(kind, bytes)| (kind.to_owned(), bytes))
-        .collect();
+    let bytes_by_kind = BTreeMap::from([
+        (MemoryKind::Weights, 4 * weights),
+        (MemoryKind::Gradients, 4 * weights),
+        (MemoryKind::OptimizerState, 8 * weights),
+        (MemoryKind::Activations, activations),
+        (MemoryKind::TablesAndStaging, 800_000),
+    ]);
     let bytes = bytes_by_kind.values().sum();
     let share = 0.84 / (2.0 * model.layers as f64);
     let blocks = (0..model.layers).flat_map(|block| {

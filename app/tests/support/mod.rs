@@ -12,9 +12,9 @@ use glasshouse::link::Link;
 use glasshouse::preferences::Preferences;
 use glasshouse::theme;
 use glasshouse_protocol::{
-    CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Event, Parcel,
-    PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary, Report, RunState, RunSummary, StorageSummary,
-    TokenizerSummary, TrainEvent, TrainingState, presets,
+    CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Event,
+    MemoryKind, Parcel, PlanSummary, ProfileEntry, ProfileMethod, ProjectSummary, Report, RunState,
+    RunSummary, StorageSummary, TokenizerSummary, TrainEvent, TrainingState, presets,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -281,12 +281,13 @@ pub fn plan() -> PlanSummary {
             ("norms", 3_424),
         ]),
         tensors: vec![("embedding.weight".to_owned(), vec![1024, 192])],
-        bytes_by_kind: of(&[
-            ("weights", 12_858_368),
-            ("gradients", 12_858_368),
-            ("optimizer state", 25_716_736),
-            ("activations", 212_000_000),
-        ]),
+        bytes_by_kind: [
+            (MemoryKind::Weights, 12_858_368),
+            (MemoryKind::Gradients, 12_858_368),
+            (MemoryKind::OptimizerState, 25_716_736),
+            (MemoryKind::Activations, 212_000_000),
+        ]
+        .into(),
         bytes: 263_433_472,
         largest_binding: 50_331_648,
         dispatches_per_step: 214,

@@ -42,8 +42,8 @@ pub use model::{
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
-    MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState, RunSummary,
-    StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
+    RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
 pub use train_event::TrainEvent;
 

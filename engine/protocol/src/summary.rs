@@ -465,7 +465,7 @@ pub struct PlanSummary {
     /// Each parameter of the model: its name, as `blocks.3.attention.query.weight`, and its shape.
     pub tensors: Vec<(String, Vec<usize>)>,
     /// Bytes by kind: `weights`, `gradients`, `moments`, `activations`, `tables`, …
-    pub bytes_by_kind: BTreeMap<String, u64>,
+    pub bytes_by_kind: BTreeMap<MemoryKind, u64>,
     /// Their sum.
     pub bytes: u64,
     /// The largest range of a buffer that a kernel sees.
@@ -496,16 +496,35 @@ pub struct PlanSummary {
     pub proportions: Vec<String>,
 }
 
-/// The order in which kinds of memory are shown; others follow.
-const MEMORY_KINDS: [&str; 4] = ["weights", "gradients", "optimizer state", "activations"];
+/// What memory is for, in the order in which it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemoryKind {
+    /// Weights.
+    Weights,
+    /// Gradients.
+    Gradients,
+    /// The optimizer state: its moments.
+    OptimizerState,
+    /// Slots of computed values.
+    Activations,
+    /// Key and value caches.
+    Caches,
+    /// Constants, inputs, schedule, reports, control, kernel arguments and what is read back.
+    TablesAndStaging,
+}
 
-impl PlanSummary {
-    /// Kinds of memory and their bytes, in the order in which they are shown.
-    pub fn memory(&self) -> impl Iterator<Item = (&str, u64)> {
-        let others = self.bytes_by_kind.keys().map(String::as_str);
-        let others = others.filter(|kind| !MEMORY_KINDS.contains(kind));
-        let kinds = MEMORY_KINDS.into_iter().chain(others);
-        kinds.filter_map(|kind| self.bytes_by_kind.get(kind).map(|bytes| (kind, *bytes)))
+impl MemoryKind {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Weights => "weights",
+            Self::Gradients => "gradients",
+            Self::OptimizerState => "optimizer state",
+            Self::Activations => "activations",
+            Self::Caches => "caches",
+            Self::TablesAndStaging => "tables and staging",
+        }
     }
 }
 

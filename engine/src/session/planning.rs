@@ -169,13 +169,12 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
     let graph = training_graphs(&config.model, &config.train)?.train;
     let names = graph.parameters.iter();
     let by_part = needs.parameters_by_part.iter();
-    let by_kind = needs.bytes.by_kind.iter();
     Ok(PlanSummary {
         parameters: needs.parameters as u64,
         trained_parameters: needs.trained_parameters as u64,
         parameters_by_part: by_part.map(|(part, count)| ((*part).to_owned(), *count as u64)).collect(),
         tensors: names.map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone())).collect(),
-        bytes_by_kind: by_kind.map(|(kind, bytes)| (kind.name().to_owned(), *bytes)).collect(),
+        bytes_by_kind: needs.bytes.by_kind.clone(),
         bytes: needs.bytes.total,
         largest_binding: needs.bytes.largest_binding,
         largest_buffer: needs.bytes.largest_buffer,

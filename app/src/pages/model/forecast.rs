@@ -99,7 +99,10 @@ impl ModelPage {
 
 /// Memory by kind.
 fn parts(plan: &PlanSummary) -> Vec<Segment> {
-    plan.memory().map(|(kind, bytes)| Segment { name: kind.to_owned(), bytes }).collect()
+    plan.bytes_by_kind
+        .iter()
+        .map(|(kind, bytes)| Segment { name: kind.name().to_owned(), bytes: *bytes })
+        .collect()
 }
 
 fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {

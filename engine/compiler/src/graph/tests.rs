@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::model::{Purpose, build, training_graphs};
-use crate::plan::buffers::Kind;
 use crate::plan::estimate::estimate;
 use crate::plan::lower::Target;
+use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::TrainConfig;
 use glasshouse_protocol::presets::{self, PRESETS};
 
@@ -70,13 +70,13 @@ fn what_a_run_freezes_costs_it_no_gradients_moments_and_launches() {
     assert_eq!(norms.trained_parameters, norms.parameters_by_part["norms"]);
     for (some, name) in [(&last, "last:1"), (&head, "head"), (&norms, "norms")] {
         // Gradients and moments go with what is trained, weights stay.
-        for kind in [Kind::Gradients, Kind::OptimizerState] {
+        for kind in [MemoryKind::Gradients, MemoryKind::OptimizerState] {
             let (of_all, of_some) = (all.bytes.by_kind[&kind], some.bytes.by_kind[&kind]);
             let share = some.trained_parameters as f64 / all.parameters as f64;
             let apart = (of_some as f64 - of_all as f64 * share).abs();
             assert!(apart <= 0.01 * of_all as f64, "{name}, {kind:?}: {of_some} of {of_all}, {share}");
         }
-        assert_eq!(some.bytes.by_kind[&Kind::Weights], all.bytes.by_kind[&Kind::Weights]);
+        assert_eq!(some.bytes.by_kind[&MemoryKind::Weights], all.bytes.by_kind[&MemoryKind::Weights]);
         assert!(some.dispatches_per_step < all.dispatches_per_step, "{name}");
         assert!(some.flops.backward < all.flops.backward, "{name}");
         assert_eq!(some.flops.forward, all.flops.forward);

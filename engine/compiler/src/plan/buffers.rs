@@ -8,43 +8,12 @@ use super::control::{Control, ReportRow, ScheduleRow};
 use super::{Buffer, Dispatch, Numbered, Plan};
 use crate::graph::{Input, Origin};
 use crate::optimizer::Optimizer;
+use glasshouse_protocol::MemoryKind;
 use serde::Serialize;
 use std::mem::size_of;
 
 /// Bytes from one dispatch's arguments to the next: WebGPU's alignment of uniform bindings.
 pub const ARGUMENTS_STRIDE: u64 = 256;
-
-/// What a buffer is for, as reports group them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Weights.
-    Weights,
-    /// Gradients.
-    Gradients,
-    /// The optimizer state: its moments.
-    OptimizerState,
-    /// Slots of computed values.
-    Activations,
-    /// Key and value caches.
-    Caches,
-    /// Constants, inputs, schedule, reports, control, kernel arguments and what is read back.
-    TablesAndStaging,
-}
-
-impl Kind {
-    /// In words.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Weights => "weights",
-            Self::Gradients => "gradients",
-            Self::OptimizerState => "optimizer state",
-            Self::Activations => "activations",
-            Self::Caches => "caches",
-            Self::TablesAndStaging => "tables and staging",
-        }
-    }
-}
 
 /// Which buffer an allocation is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,7 +36,7 @@ pub struct Allocation {
     /// Its size.
     pub bytes: u64,
     /// What it counts as.
-    pub kind: Kind,
+    pub kind: MemoryKind,
 }
 
 /// Whether an input holds several micro-batches one after another.
@@ -89,7 +58,7 @@ pub fn buffers(
         arenas(plan, plans, optimizer, &mut all);
         if optimizer.is_some() {
             let partials = super::update::partial_bytes(&plan.arena);
-            all.push(shared(Buffer::Partials, partials, Kind::TablesAndStaging));
+            all.push(shared(Buffer::Partials, partials, MemoryKind::TablesAndStaging));
         }
     }
     // The dispatch that moves on to the next micro-batch is one more.
@@ -97,7 +66,7 @@ pub fn buffers(
     let slots = plans.iter().map(|plan| plan.placement.slots.len()).max().unwrap_or(0);
     for slot in 0..slots {
         let sizes = plans.iter().filter_map(|plan| plan.placement.slots.get(slot));
-        all.push(shared(Buffer::Slot(slot), sizes.copied().max().unwrap_or(0), Kind::Activations));
+        all.push(shared(Buffer::Slot(slot), sizes.copied().max().unwrap_or(0), MemoryKind::Activations));
     }
     inputs(plans, ring, &mut all);
     caches(plans, &mut all);
@@ -105,7 +74,7 @@ pub fn buffers(
         own(plan, at, if at == 0 { further } else { 0 }, &mut all);
     }
     let rows = |size: usize| (ring * size) as u64;
-    let staging = Kind::TablesAndStaging;
+    let staging = MemoryKind::TablesAndStaging;
     all.push(shared(Buffer::Control, size_of::<Control>() as u64, staging));
     all.push(shared(Buffer::Schedule, rows(size_of::<ScheduleRow>()), staging));
     all.push(shared(Buffer::Reports, rows(size_of::<ReportRow>()), staging));
@@ -129,13 +98,13 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
         }));
     };
     let asks = |what: fn(&Optimizer) -> bool| optimizer.is_some_and(what);
-    push(true, Buffer::Parameters, length, 4, Kind::Weights);
+    push(true, Buffer::Parameters, length, 4, MemoryKind::Weights);
     let halves = reads_halves(plans) || asks(|optimizer| optimizer.mixed);
-    push(halves, Buffer::HalfParameters, length, 2, Kind::Weights);
+    push(halves, Buffer::HalfParameters, length, 2, MemoryKind::Weights);
     let gradients = optimizer.is_some() || has_gradients(plans);
-    push(gradients, Buffer::Gradients, trained, 4, Kind::Gradients);
-    push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, Kind::OptimizerState);
-    push(asks(Optimizer::second_moments), Buffer::SecondMoments, trained, 4, Kind::OptimizerState);
+    push(gradients, Buffer::Gradients, trained, 4, MemoryKind::Gradients);
+    push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, MemoryKind::OptimizerState);
+    push(asks(Optimizer::second_moments), Buffer::SecondMoments, trained, 4, MemoryKind::OptimizerState);
 }
 
 /// Whether a dispatch reads weights in 16-bit floats.
@@ -165,7 +134,7 @@ fn inputs(plans: &[&Plan], ring: usize, all: &mut Vec<Allocation>) {
         role: Role::Bound(Buffer::Input(input)),
         plan: None,
         bytes,
-        kind: Kind::TablesAndStaging,
+        kind: MemoryKind::TablesAndStaging,
     }));
 }
 
@@ -175,7 +144,7 @@ fn caches(plans: &[&Plan], all: &mut Vec<Allocation>) {
         if let Origin::Cache(number) = value.origin {
             let role = Role::Bound(Buffer::Cache(number));
             if all.iter().all(|other| other.role != role) {
-                all.push(Allocation { role, plan: None, bytes: value.ty.bytes(), kind: Kind::Caches });
+                all.push(Allocation { role, plan: None, bytes: value.ty.bytes(), kind: MemoryKind::Caches });
             }
         }
     }
@@ -187,9 +156,9 @@ fn own(plan: &Plan, at: usize, further_dispatches: usize, all: &mut Vec<Allocati
     for (number, value) in plan.graph.values.iter().enumerate() {
         let id = crate::graph::ValueId(number as u32);
         if let Origin::Constant(_) = value.origin {
-            push(Role::Bound(Buffer::Constant(id)), value.ty.bytes(), Kind::TablesAndStaging);
+            push(Role::Bound(Buffer::Constant(id)), value.ty.bytes(), MemoryKind::TablesAndStaging);
         }
     }
     let dispatches = (plan.dispatches.len() + further_dispatches) as u64;
-    push(Role::Arguments, dispatches * ARGUMENTS_STRIDE, Kind::TablesAndStaging);
+    push(Role::Arguments, dispatches * ARGUMENTS_STRIDE, MemoryKind::TablesAndStaging);
 }

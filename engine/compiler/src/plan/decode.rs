@@ -4,7 +4,7 @@
 //! All three begin with `decode_feed`, which takes tokens from a history on the device, and end with `sample`, which appends one
 //! to it. So the host uploads a prompt and random numbers, replays, and reads many tokens at once.
 
-use super::buffers::{Allocation, Kind, Role, buffers};
+use super::buffers::{Allocation, Role, buffers};
 use super::fuse::Fusions;
 use super::memory::Spot;
 use super::{Binding, Buffer, Dispatch, Plan, compile, lower};
@@ -13,6 +13,7 @@ use crate::model::{Purpose, build};
 use crate::sampler::Sampling;
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
+use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::ModelConfig;
 use glasshouse_shaders::{decode_feed, sample};
 use std::rc::Rc;
@@ -146,7 +147,7 @@ pub fn sampler_allocations(vocabulary: usize, context_length: usize) -> impl Ite
         role: Role::Bound(Buffer::Decode(buffer)),
         plan: None,
         bytes: bytes as u64,
-        kind: Kind::TablesAndStaging,
+        kind: MemoryKind::TablesAndStaging,
     })
 }
 

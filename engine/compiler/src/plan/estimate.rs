@@ -3,7 +3,7 @@
 //! The bytes are the sum of [`super::buffers::buffers`], which is the list that the GPU executor allocates. A
 //! multiply-add counts as two FLOPs; what an operation takes, it says itself ([`Operation::cost`]).
 
-use super::buffers::{Allocation, Kind, buffers};
+use super::buffers::{Allocation, buffers};
 use super::{Plan, compile, update};
 use crate::Result;
 use crate::dispatch;
@@ -12,6 +12,7 @@ use crate::graph::{Graph, Node, Op, Parameter, ValueId};
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
+use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -55,7 +56,7 @@ pub struct Bytes {
     pub total: u64,
     /// Sums by kind.
     #[serde(flatten)]
-    pub by_kind: BTreeMap<Kind, u64>,
+    pub by_kind: BTreeMap<MemoryKind, u64>,
     /// The largest range of a buffer that a kernel binds.
     pub largest_binding: u64,
     /// The largest buffer beside weights, gradients and moments, of which those that are too large for a device are cut.
@@ -144,7 +145,7 @@ fn bytes(all: &[Allocation], training: &Plan) -> Bytes {
 }
 
 fn largest_buffer(all: &[Allocation]) -> u64 {
-    let cut = [Kind::Weights, Kind::Gradients, Kind::OptimizerState];
+    let cut = [MemoryKind::Weights, MemoryKind::Gradients, MemoryKind::OptimizerState];
     let whole = all.iter().filter(|allocation| !cut.contains(&allocation.kind));
     whole.map(|allocation| allocation.bytes).max().unwrap_or(0)
 }

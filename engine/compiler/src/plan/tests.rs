@@ -1,6 +1,6 @@
 //! Plans of the presets: how many dispatches, how many bytes, and that host and device agree on the structures between them.
 
-use super::buffers::{Allocation, Kind, Role, buffers};
+use super::buffers::{Allocation, Role, buffers};
 use super::control::{Control, ReportRow, ScheduleRow};
 use super::decode::DecodePlans;
 use super::estimate::{Estimate, estimate, ring};
@@ -10,6 +10,7 @@ use super::{Dispatch, compile, update};
 use crate::graph::{Graph, Origin};
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
+use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::presets::preset;
 use glasshouse_protocol::{Precision, RunConfig};
 use glasshouse_shaders::STRUCTURES;
@@ -118,10 +119,10 @@ fn bytes_are_those_of_the_buffers() {
         let bytes = estimated(&run, &TARGETS[1]).bytes;
         assert_eq!(bytes.total, all.iter().map(|allocation| allocation.bytes).sum::<u64>());
         let weights = train.arena.length as u64 * 4;
-        assert_eq!(bytes.by_kind[&Kind::Weights], weights);
-        assert_eq!(bytes.by_kind[&Kind::Gradients], weights);
-        assert_eq!(bytes.by_kind[&Kind::OptimizerState], 2 * weights);
-        assert!(bytes.by_kind[&Kind::Activations] >= bytes.peak_live);
+        assert_eq!(bytes.by_kind[&MemoryKind::Weights], weights);
+        assert_eq!(bytes.by_kind[&MemoryKind::Gradients], weights);
+        assert_eq!(bytes.by_kind[&MemoryKind::OptimizerState], 2 * weights);
+        assert!(bytes.by_kind[&MemoryKind::Activations] >= bytes.peak_live);
         let largest = all.iter().map(|allocation| allocation.bytes).max();
         assert!(largest.is_some_and(|largest| bytes.largest_binding <= largest));
     }
@@ -135,9 +136,9 @@ fn mixed_precision_takes_less_memory() {
         let full = estimated(&run, &TARGETS[1]).bytes;
         run.train.precision = Precision::Mixed;
         let mixed = estimated(&run, &TARGETS[1]).bytes;
-        let weights = full.by_kind[&Kind::Weights];
-        assert_eq!(mixed.by_kind[&Kind::Weights], weights + weights / 2);
-        assert_eq!(mixed.by_kind[&Kind::Gradients], full.by_kind[&Kind::Gradients]);
+        let weights = full.by_kind[&MemoryKind::Weights];
+        assert_eq!(mixed.by_kind[&MemoryKind::Weights], weights + weights / 2);
+        assert_eq!(mixed.by_kind[&MemoryKind::Gradients], full.by_kind[&MemoryKind::Gradients]);
         assert!(
             mixed.peak_live as f64 <= 0.7 * full.peak_live as f64,
             "{name}: {} of {}",
@@ -209,7 +210,7 @@ fn activations_take_little_more_than_what_is_alive() {
             let mut run = run(name, batch);
             run.train.activation_checkpointing = activation_checkpointing;
             let bytes = estimated(&run, target).bytes;
-            let share = bytes.by_kind[&Kind::Activations] as f64 / bytes.peak_live as f64;
+            let share = bytes.by_kind[&MemoryKind::Activations] as f64 / bytes.peak_live as f64;
             assert!((1.0..=1.15).contains(&share), "{name} × {batch}: {share}");
         }
     }

@@ -112,7 +112,8 @@ impl Alone {
 
     /// Whether it gives by cooperative matrices, wherever they can be taken, what it gives by the default kernels.
     async fn agrees(&self, gpu: &Gpu) -> Result<bool> {
-        let everywhere = trial::everywhere(&self.graph, Tier::Cooperative, |bucket| bucket.family.multiplies());
+        let everywhere =
+            trial::everywhere(&self.graph, Tier::Cooperative, |bucket| bucket.family.multiplies());
         let default = self.results(gpu, &gpu.target().with(&Choices::default())).await?;
         let chosen = self.results(gpu, &gpu.target().with(&everywhere)).await?;
         Ok(default.iter().zip(&chosen).all(|(default, chosen)| alike(default, chosen)))
