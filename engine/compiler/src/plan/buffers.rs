@@ -9,7 +9,6 @@ use super::{Buffer, Dispatch, Numbered, Plan};
 use crate::graph::{Input, Origin};
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::MemoryKind;
-use serde::Serialize;
 use std::mem::size_of;
 
 /// Bytes from one dispatch's arguments to the next: WebGPU's alignment of uniform bindings.
