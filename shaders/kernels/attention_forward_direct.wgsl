@@ -1,5 +1,6 @@
 // Causal grouped-query attention on software adapters: the formula of attention_forward_tiled.wgsl, four queries an invocation.
-// variants: dropout? half?
+// variants: dropout? half? documents?
+// needs: documents with dropout
 //
 //   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
@@ -9,10 +10,13 @@
 // Four queries meet four keys at a time, so that what is loaded serves four products and not one: on a processor that plays GPU a
 // load goes lane by lane. The sums are rescaled once for four keys (online softmax, Milakov and Gimelshein 2018). Queries are
 // read again for each block of keys, since an array that a loop indexes costs as much as a buffer.
+// documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
+// Those variants have dropout's code too, of a rate of 0 where nothing is dropped.
 
 import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, total};
 @if(dropout) import package::shared::blocks::{kept, products};
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
+@if(documents) import package::shared::blocks::keys_from;
 import package::shared::grid::group_number;
 
 struct Arguments {
@@ -34,6 +38,7 @@ struct Arguments {
 @group(0) @binding(3) var<storage, read_write> lse: array<f32>;
 @if(dropout) @group(0) @binding(4) var<storage, read> control: Control;
 @if(dropout) @group(0) @binding(5) var<storage, read> schedule: array<ScheduleRow>;
+@if(documents) @group(0) @binding(6) var<storage, read> starts: array<u32>;
 
 fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
@@ -87,7 +92,12 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     let value_column = key_column + arguments.kv_heads * entries;
     let own = first + local * 4u;
     let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
+    @if(!documents) let begin = first + 1u - min(first + 1u, arguments.seen);
+    @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
+    @if(documents) let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    @if(documents) let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
+    @if(documents) let documents = vec4<u32>(
+        starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
     let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
     @if(dropout) let seed = schedule[control.row].seed;
     @if(dropout) let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
@@ -105,6 +115,9 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
             scores += transpose(four(keys, c)) * four(queries, c);
         }
         let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        @if(documents) {
+            scores = keys_from(scores, js, documents);
+        }
         let visible = mat4x4<f32>(
             seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
         let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));

@@ -1,5 +1,6 @@
 // Causal grouped-query attention on a GPU, through workgroup memory: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
-// variants: size=d8|d32|d48|d64|d128|any4|any half?
+// variants: size=d8|d32|d48|d64|d128|any4|any half? documents?
+// never: d8+documents
 //
 //   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
@@ -10,6 +11,7 @@
 // rescaled when a larger score comes, which gets rarer along the row. A workgroup takes ROWS neighbouring queries of one head,
 // so that all its invocations read the same key at the same time, from workgroup memory. The loop bounds are the workgroup's, its
 // masks the row's. shared/heads.wgsl says what `size` is. half: qkv and y are stored in halves.
+// documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
 
 import package::shared::attention::arguments;
 import package::shared::control::{Control, ScheduleRow};
@@ -24,6 +26,7 @@ const LOWEST: f32 = -3.0e38;
 @group(0) @binding(3) var<storage, read> qkv: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+@if(documents) @group(0) @binding(6) var<storage, read> starts: array<u32>;
 
 var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
 var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
@@ -45,7 +48,10 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
     let value_column = key_column + arguments.kv_heads * entries();
     let t = min(first + local, arguments.time - 1u);
     let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
+    @if(!documents) let begin = first + 1u - min(first + 1u, arguments.seen);
+    @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
+    @if(documents) let document = starts[start_row + t];
+    @if(documents) let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
     let seed = schedule[control.row].seed;
 
     var query: array<Entry, SIZE>;
@@ -73,7 +79,9 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
                 products += query[c] * staged_keys[key + c];
             }
             let score = horizontal_sum(products);
-            if j <= t && t - j < arguments.seen {
+            @if(!documents) let sees = j <= t && t - j < arguments.seen;
+            @if(documents) let sees = document <= j && j <= t && t - j < arguments.seen;
+            if sees {
                 if score > largest {
                     let shrink = exp(largest - score);
                     total *= shrink;

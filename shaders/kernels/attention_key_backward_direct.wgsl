@@ -1,5 +1,6 @@
 // Gradient of causal attention with respect to keys and values on software adapters: four keys an invocation.
-// variants: dropout? half?
+// variants: dropout? half? documents?
+// needs: documents with dropout
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
 // Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
@@ -7,10 +8,13 @@
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl
 // says why blocks; here a block holds, for each of four keys, its weights for four queries.
+// documents: queries t with starts[b,t] > j, the first position of their document, do not see key j. Starts grow along a row, so that
+// the first query that sees none of the keys ends the walk.
 
 import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, neighbours, products};
 @if(dropout) import package::shared::blocks::kept;
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
+@if(documents) import package::shared::blocks::queries_until;
 import package::shared::grid::group_number;
 
 struct Arguments {
@@ -34,6 +38,7 @@ struct Arguments {
 @group(0) @binding(5) var<storage, read_write> dqkv: array<Stored>;
 @if(dropout) @group(0) @binding(6) var<storage, read> control: Control;
 @if(dropout) @group(0) @binding(7) var<storage, read> schedule: array<ScheduleRow>;
+@if(documents) @group(0) @binding(8) var<storage, read> starts: array<u32>;
 
 fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
@@ -85,6 +90,8 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
     let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
     let values = keys + vec4<u32>(arguments.kv_heads * entries);
     @if(dropout) let seed = schedule[control.row].seed;
+    @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
+    @if(documents) let last = min(first + ROWS, arguments.time) - 1u;
 
     var key_gradient: array<mat4x4<f32>, SIZE>;
     var value_gradient: array<mat4x4<f32>, SIZE>;
@@ -96,6 +103,11 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
         let head = key_head * sharers + sharer;
         let query_plane = (text * arguments.heads + head) * arguments.time;
         for (var t = first; t < end; t += 4u) {
+            @if(documents) {
+                if starts[start_row + t] > last {
+                    break;
+                }
+            }
             let seers = neighbours(t, arguments.time);
             let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
             let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
@@ -104,6 +116,11 @@ fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @built
             for (var c = 0u; c < entries; c++) {
                 scores += transpose(four(queries, c)) * four(keys, c);
                 shares += transpose(four_flows(flows, c)) * four(values, c);
+            }
+            @if(documents) {
+                let documents = vec4<u32>(
+                    starts[start_row + seers.x], starts[start_row + seers.y], starts[start_row + seers.z], starts[start_row + seers.w]);
+                scores = queries_until(scores, documents, own);
             }
             let rows = vec4<u32>(query_plane) + seers;
             let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);

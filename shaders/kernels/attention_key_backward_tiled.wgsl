@@ -1,5 +1,6 @@
 // Gradient of causal attention with respect to keys and values on a GPU, through workgroup memory.
-// variants: size=d8|d32|d48|d64|d128|any4|any half?
+// variants: size=d8|d32|d48|d64|d128|any4|any half? documents?
+// never: d8+documents
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
 // Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
@@ -8,6 +9,8 @@
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; the queries' kernel writes the rest.
 // An invocation owns a key row j, a workgroup ROWS neighbours of one key head, and all walk the same queries, from workgroup
 // memory. half: qkv, dy and dqkv are stored in halves.
+// documents: queries t with starts[b,t] > j, the first position of their document, do not see key j. Starts grow along a row, so that
+// the first query that sees none of the keys ends the walk.
 
 import package::shared::attention::arguments;
 import package::shared::control::{Control, ScheduleRow};
@@ -22,6 +25,7 @@ import package::shared::random::random_bits;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
 @group(0) @binding(6) var<storage, read> dy: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<Stored>;
+@if(documents) @group(0) @binding(8) var<storage, read> starts: array<u32>;
 
 var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
 var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
@@ -47,6 +51,8 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
     let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
     let value_at = key_at + arguments.kv_heads * entries();
     let seed = schedule[control.row].seed;
+    @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
+    @if(documents) let last = min(first + ROWS, arguments.time) - 1u;
 
     var key: array<Entry, SIZE>;
     var value: array<Entry, SIZE>;
@@ -62,6 +68,11 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
         let head = key_head * sharers + sharer;
         let query_plane = (text * arguments.heads + head) * arguments.time;
         for (var start = first; start < end; start += STAGED) {
+            @if(documents) {
+                if starts[start_row + start] > last {
+                    break;
+                }
+            }
             let count = min(STAGED, end - start);
             workgroupBarrier();
             for (var at = local; at < count * entries(); at += ROWS) {
@@ -80,7 +91,9 @@ fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builti
                     scores += key[c] * staged_queries[query + c];
                     flows += value[c] * staged_flows[query + c];
                 }
-                if j <= t && t - j < arguments.seen {
+                @if(!documents) let sees = j <= t && t - j < arguments.seen;
+                @if(documents) let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
+                if sees {
                     let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
                     var keep = 1.0;
                     if arguments.dropout != 0u {

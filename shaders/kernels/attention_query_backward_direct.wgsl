@@ -1,15 +1,17 @@
 // Gradient of causal attention with respect to queries on software adapters: four queries an invocation.
-// variants: dropout? half?
+// variants: dropout? half? documents?
+// needs: documents with dropout
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
 // delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
-// writes the rest. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl says why blocks.
+// writes the rest. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl says why blocks, and what documents are.
 
 import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, neighbours, products};
 @if(dropout) import package::shared::blocks::kept;
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
+@if(documents) import package::shared::blocks::keys_from;
 import package::shared::grid::group_number;
 
 struct Arguments {
@@ -33,6 +35,7 @@ struct Arguments {
 @group(0) @binding(5) var<storage, read_write> dqkv: array<Stored>;
 @if(dropout) @group(0) @binding(6) var<storage, read> control: Control;
 @if(dropout) @group(0) @binding(7) var<storage, read> schedule: array<ScheduleRow>;
+@if(documents) @group(0) @binding(8) var<storage, read> starts: array<u32>;
 
 fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
@@ -85,7 +88,12 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
     let value_column = key_column + arguments.kv_heads * entries;
     let own = first + local * 4u;
     let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
+    @if(!documents) let begin = first + 1u - min(first + 1u, arguments.seen);
+    @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
+    @if(documents) let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    @if(documents) let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
+    @if(documents) let documents = vec4<u32>(
+        starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
     let ts = neighbours(own, arguments.time);
     let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
     let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
@@ -108,6 +116,9 @@ fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @bui
             shares += transpose(four(values, c)) * four_flows(flows, c);
         }
         let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        @if(documents) {
+            scores = keys_from(scores, js, documents);
+        }
         let probabilities = exponentials(mat4x4<f32>(
             seen(scores[0], js, own, row_lse.x),
             seen(scores[1], js, own + 1u, row_lse.y),

@@ -1,5 +1,6 @@
 // Gradient of causal attention with respect to queries on a GPU, through workgroup memory.
-// variants: size=d8|d32|d48|d64|d128|any4|any half?
+// variants: size=d8|d32|d48|d64|d128|any4|any half? documents?
+// never: d8+documents
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
@@ -8,6 +9,7 @@
 // recomputed from lse [B,H,T]; delta [B,H,T] comes from attention_delta; dy is [B,T,H·D].
 // Shaped as attention_forward_tiled.wgsl: an invocation owns a query row, a workgroup ROWS neighbours of one head.
 // half: qkv, dy and dqkv are stored in halves.
+// documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
 
 import package::shared::attention::arguments;
 import package::shared::control::{Control, ScheduleRow};
@@ -22,6 +24,7 @@ import package::shared::random::random_bits;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
 @group(0) @binding(6) var<storage, read> dy: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> dqkv: array<Stored>;
+@if(documents) @group(0) @binding(8) var<storage, read> starts: array<u32>;
 
 var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
 var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
@@ -42,7 +45,10 @@ fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @buil
     let value_column = key_column + arguments.kv_heads * entries();
     let t = min(first + local, arguments.time - 1u);
     let end = min(first + ROWS, arguments.time);
-    let begin = first + 1u - min(first + 1u, arguments.seen);
+    @if(!documents) let begin = first + 1u - min(first + 1u, arguments.seen);
+    @if(documents) let start_row = control.row * arguments.batch * arguments.time + window;
+    @if(documents) let document = starts[start_row + t];
+    @if(documents) let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
     let seed = schedule[control.row].seed;
     let query_at = (window + t) * row_entries + head * entries();
 
@@ -74,7 +80,9 @@ fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @buil
                 scores += query[c] * staged_keys[key + c];
                 flows += flow[c] * staged_values[key + c];
             }
-            if j <= t && t - j < arguments.seen {
+            @if(!documents) let sees = j <= t && t - j < arguments.seen;
+            @if(documents) let sees = document <= j && j <= t && t - j < arguments.seen;
+            if sees {
                 var share = horizontal_sum(flows);
                 if arguments.dropout != 0u {
                     let index = (plane * arguments.time + t) * arguments.time + j;

@@ -54,3 +54,25 @@ fn products(left: mat4x4<f32>, right: mat4x4<f32>) -> mat4x4<f32> {
 fn neighbours(first: u32, count: u32) -> vec4<u32> {
     return min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(count - 1u));
 }
+
+// Scores of four queries (columns) with four keys, those lowest that stand before the first position of a query's document.
+fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4x4<f32> {
+    let lowest = vec4<f32>(LOWEST);
+    return mat4x4<f32>(
+        select(lowest, scores[0], vec4<u32>(documents.x) <= keys),
+        select(lowest, scores[1], vec4<u32>(documents.y) <= keys),
+        select(lowest, scores[2], vec4<u32>(documents.z) <= keys),
+        select(lowest, scores[3], vec4<u32>(documents.w) <= keys),
+    );
+}
+
+// The same of four keys (columns), from `key` on, with four queries.
+fn queries_until(scores: mat4x4<f32>, documents: vec4<u32>, key: u32) -> mat4x4<f32> {
+    let lowest = vec4<f32>(LOWEST);
+    return mat4x4<f32>(
+        select(lowest, scores[0], documents <= vec4<u32>(key)),
+        select(lowest, scores[1], documents <= vec4<u32>(key + 1u)),
+        select(lowest, scores[2], documents <= vec4<u32>(key + 2u)),
+        select(lowest, scores[3], documents <= vec4<u32>(key + 3u)),
+    );
+}

@@ -55,8 +55,14 @@ pub fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &
 
 /// Our logits of a prompt, [T][V].
 pub fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32>> {
-    let purpose =
-        Purpose::Loss { batch: 1, time: ids.len(), dropout: false, label_smoothing: 0.0, ignore_index: None };
+    let purpose = Purpose::Loss {
+        batch: 1,
+        time: ids.len(),
+        dropout: false,
+        label_smoothing: 0.0,
+        ignore_index: None,
+        documents: false,
+    };
     let model = build(&config.model, purpose).unwrap();
     let layout = ArenaLayout::of(&model.graph);
     let mut inputs = Vec::new();

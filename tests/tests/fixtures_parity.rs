@@ -94,6 +94,7 @@ fn check(name: &'static str, who: Who) {
         dropout: false,
         label_smoothing: train.label_smoothing,
         ignore_index: train.ignore_index,
+        documents: false,
     };
     let forward = model::build(model, purpose).expect("a model");
     let mut inputs: Vec<_> = names
@@ -131,6 +132,7 @@ fn check(name: &'static str, who: Who) {
         let batch = MicroBatch {
             tokens: fixture.ids("tokens").to_vec(),
             targets: fixture.ids("targets").to_vec(),
+            starts: None,
             seed: [0, 0],
         };
         let evaluated = block_on(executor.evaluate(&[batch])).expect("an evaluation");

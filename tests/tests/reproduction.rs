@@ -55,6 +55,7 @@ impl<'data> Session<'data> {
                     micro_batches: vec![MicroBatch {
                         tokens: batch.tokens,
                         targets: batch.targets,
+                        starts: None,
                         seed: [0, 0],
                     }],
                 }
@@ -69,7 +70,7 @@ impl<'data> Session<'data> {
         let batches: Vec<MicroBatch> = (0..20)
             .map(|index| {
                 let batch = self.batches.evaluation(Split::Validation, index).unwrap();
-                MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] }
+                MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: None, seed: [0, 0] }
             })
             .collect();
         let losses = pollster::block_on(self.executor.evaluate(&batches)).unwrap();

@@ -489,7 +489,12 @@ fn accumulated_micro_batches_are_one_large_batch() {
                 let all = batches.train(step, 0).unwrap();
                 let micro_batches =
                     all.tokens.chunks(size).zip(all.targets.chunks(size)).map(|(tokens, targets)| {
-                        MicroBatch { tokens: tokens.to_vec(), targets: targets.to_vec(), seed: [0, 0] }
+                        MicroBatch {
+                            tokens: tokens.to_vec(),
+                            targets: targets.to_vec(),
+                            starts: None,
+                            seed: [0, 0],
+                        }
                     });
                 StepInput { step, learning_rate: 1e-3, micro_batches: micro_batches.collect() }
             })
@@ -538,7 +543,8 @@ fn the_whole_validation_split_can_be_evaluated() {
         executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
         for batch in batches.full(Split::Validation) {
             let batch = batch.unwrap();
-            let micro_batch = MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] };
+            let micro_batch =
+                MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: None, seed: [0, 0] };
             for (loss, rows) in executor.evaluate(&[micro_batch]).await.unwrap() {
                 sum += f64::from(loss) * f64::from(rows);
                 count += f64::from(rows);

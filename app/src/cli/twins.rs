@@ -134,7 +134,12 @@ async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
         let chunk = all.by_ref().take(executor.batches_at_once());
         let chunk = chunk
             .map(|batch| {
-                batch.map(|batch| MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] })
+                batch.map(|batch| MicroBatch {
+                    tokens: batch.tokens,
+                    targets: batch.targets,
+                    starts: None,
+                    seed: [0, 0],
+                })
             })
             .collect::<Result<Vec<_>, _>>()?;
         for (loss, count) in executor.evaluate(&chunk).await? {

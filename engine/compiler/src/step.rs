@@ -43,8 +43,44 @@ pub struct MicroBatch {
     pub tokens: Vec<u32>,
     /// The id that follows each.
     pub targets: Vec<u32>,
+    /// The first position, within its row, of the document that each token belongs to, where a row holds several that do not see each
+    /// other: at most the token's own position, and never less than that of the token before. `None` where each row is one.
+    pub starts: Option<Vec<u32>>,
     /// Dropout's seed.
     pub seed: [u32; 2],
+}
+
+impl MicroBatch {
+    /// What is wrong with its starts, in a sentence, for a graph that takes them for rows of so many positions, or takes none.
+    pub fn starts_fault(&self, time: Option<usize>) -> Option<String> {
+        let (starts, time) = match (&self.starts, time) {
+            (None, None) => return None,
+            (Some(_), None) => {
+                return Some(
+                    "a micro-batch says where documents start, and the model was built without".to_owned(),
+                );
+            }
+            (None, Some(_)) => return Some("a micro-batch does not say where documents start".to_owned()),
+            (Some(starts), Some(time)) => (starts, time),
+        };
+        if starts.len() != self.tokens.len() {
+            return Some(format!(
+                "a micro-batch has {} starts of documents for {} tokens",
+                starts.len(),
+                self.tokens.len()
+            ));
+        }
+        for row in starts.chunks(time.max(1)) {
+            let mut before = 0;
+            for (t, start) in row.iter().enumerate() {
+                if *start as usize > t || *start < before {
+                    return Some(format!("the document at position {t} of a row cannot start at {start}"));
+                }
+                before = *start;
+            }
+        }
+        None
+    }
 }
 
 /// One optimizer step.
@@ -76,4 +112,30 @@ pub enum Data {
     F32(Vec<f32>),
     /// Ids and indices.
     U32(Vec<u32>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_never_fall_and_never_lie_ahead() {
+        let fault = |starts: Option<&[u32]>, time| {
+            let (tokens, starts) = (vec![0; 6], starts.map(<[u32]>::to_vec));
+            MicroBatch { tokens, starts, ..MicroBatch::default() }.starts_fault(time)
+        };
+        assert_eq!(fault(None, None), None);
+        assert_eq!(fault(Some(&[0, 0, 2, 0, 1, 1]), Some(3)), None);
+        assert_eq!(fault(Some(&[0, 0, 2, 3, 3, 3]), Some(6)), None);
+        for (starts, time) in [
+            (None, Some(3)),
+            (Some(&[0; 6][..]), None),
+            (Some(&[0; 5]), Some(3)),
+            (Some(&[0, 0, 2, 1, 1, 1]), Some(3)),
+            (Some(&[0, 1, 0, 0, 1, 1]), Some(3)),
+            (Some(&[0, 1, 3, 0, 1, 1]), Some(6)),
+        ] {
+            assert!(fault(starts, time).is_some(), "{starts:?} {time:?}");
+        }
+    }
 }

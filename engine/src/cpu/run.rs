@@ -17,6 +17,8 @@ pub struct Run {
     pub program: Program,
     tokens: ValueId,
     targets: ValueId,
+    /// Where documents start, and T, where rows hold several.
+    starts: Option<(ValueId, usize)>,
     loss: ValueId,
 }
 
@@ -29,7 +31,9 @@ impl Run {
                 .ok_or_else(|| Error::Internal(format!("a loss graph without {input:?}")))
         };
         let (tokens, targets) = (input(Input::Tokens)?, input(Input::Targets)?);
-        Ok(Self { program: Program::new(&fused(graph, &[loss]), &[loss]), tokens, targets, loss })
+        let starts = graph.find(Origin::Input(Input::Starts));
+        let starts = starts.map(|starts| (starts, graph.ty(starts).columns()));
+        Ok(Self { program: Program::new(&fused(graph, &[loss]), &[loss]), tokens, targets, starts, loss })
     }
 
     /// (loss, rows that count) of a batch. Between its nodes whatever else waits has its turn.
@@ -54,7 +58,14 @@ impl Run {
     fn begin(&mut self, batch: &MicroBatch, shard: BatchShard) -> Result<()> {
         self.program.set_shard(shard);
         self.program.set_words(self.tokens, &batch.tokens)?;
-        self.program.set_words(self.targets, &batch.targets)
+        self.program.set_words(self.targets, &batch.targets)?;
+        if let Some(fault) = batch.starts_fault(self.starts.map(|(_, time)| time)) {
+            return Err(Error::Refused(fault));
+        }
+        match (self.starts, &batch.starts) {
+            (Some((value, _)), Some(starts)) => self.program.set_words(value, starts),
+            _ => Ok(()),
+        }
     }
 
     fn end(&self) -> Result<(f32, f32)> {

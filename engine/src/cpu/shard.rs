@@ -10,7 +10,6 @@ use super::run::{Programs, Task};
 use super::workers::Workers;
 use crate::data::IGNORED;
 use crate::error::{Error, Result};
-use crate::model::training_graphs;
 use crate::model::{Recipe, TrainingGraphs};
 use crate::plan::arena::ArenaLayout;
 use crate::step::MicroBatch;
@@ -50,7 +49,7 @@ impl Partition {
     /// With n workers and N tokens the work takes c·N/n for each weight, and the copies, which one worker makes for all others,
     /// c·[`TOKENS_PER_COPY`]·(n − 1): the sum is least at n = √(N / [`TOKENS_PER_COPY`]), and there are no more.
     pub fn best(graphs: &TrainingGraphs, possible: usize) -> Self {
-        let Recipe { model, train } = &graphs.recipe;
+        let Recipe { model, train, .. } = &graphs.recipe;
         let layout = ArenaLayout::of(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MOST);
@@ -128,7 +127,7 @@ pub struct ShardBatch {
 impl Shard {
     /// The graphs of its windows.
     fn graphs(&self) -> Result<TrainingGraphs> {
-        Ok(training_graphs(&self.recipe.model, &self.recipe.train)?)
+        Ok(self.recipe.graphs()?)
     }
 
     /// Bytes that a worker of its own takes for it.
@@ -164,12 +163,16 @@ impl Shard {
     }
 
     fn part(&self, task: Task, whole: &MicroBatch) -> ShardBatch {
-        let Recipe { model, train } = &self.recipe;
+        let Recipe { model, train, .. } = &self.recipe;
         let windows =
             self.first * model.context_length..(self.first + train.batch_size) * model.context_length;
         let part = |ids: &[u32]| ids.get(windows.clone()).unwrap_or_default().to_vec();
-        let batch =
-            MicroBatch { tokens: part(&whole.tokens), targets: part(&whole.targets), seed: whole.seed };
+        let batch = MicroBatch {
+            tokens: part(&whole.tokens),
+            targets: part(&whole.targets),
+            starts: whole.starts.as_deref().map(part),
+            seed: whole.seed,
+        };
         ShardBatch { batch, counted: self.counted(task, whole) }
     }
 
@@ -210,20 +213,21 @@ impl Shard {
 }
 
 /// A task and its parts as words for a message: whether it is an evaluation; then, of each part, dropout's seed, the targets that
-/// count as a float's bits, tokens, targets.
+/// count as a float's bits, tokens, targets, and where documents start, if rows hold several.
 pub fn packed(task: Task, parts: &[ShardBatch]) -> Vec<u32> {
     let mut words = vec![u32::from(task == Task::Evaluate)];
     for ShardBatch { batch, counted } in parts {
         words.extend([batch.seed[0], batch.seed[1], counted.to_bits()]);
         words.extend(&batch.tokens);
         words.extend(&batch.targets);
+        words.extend(batch.starts.iter().flatten());
     }
     words
 }
 
-/// The task and the parts that [`packed`] put into words, of so many tokens each.
-fn unpacked(words: &[u32], tokens: usize) -> Result<(Task, Vec<ShardBatch>)> {
-    let length = 3 + 2 * tokens;
+/// The task and the parts that [`packed`] put into words, of so many tokens each, in rows of several `documents` or of one.
+fn unpacked(words: &[u32], tokens: usize, documents: bool) -> Result<(Task, Vec<ShardBatch>)> {
+    let length = 3 + (if documents { 3 } else { 2 }) * tokens;
     let (task, words) = match words {
         [0, words @ ..] => (Task::Train, words),
         [1, words @ ..] => (Task::Evaluate, words),
@@ -234,8 +238,14 @@ fn unpacked(words: &[u32], tokens: usize) -> Result<(Task, Vec<ShardBatch>)> {
     }
     let part = |words: &[u32]| {
         let (head, ids) = words.split_at(3);
-        let (ids, targets) = ids.split_at(tokens);
-        let batch = MicroBatch { tokens: ids.to_vec(), targets: targets.to_vec(), seed: [head[0], head[1]] };
+        let (ids, rest) = ids.split_at(tokens);
+        let (targets, starts) = rest.split_at(tokens);
+        let batch = MicroBatch {
+            tokens: ids.to_vec(),
+            targets: targets.to_vec(),
+            starts: documents.then(|| starts.to_vec()),
+            seed: [head[0], head[1]],
+        };
         ShardBatch { batch, counted: f32::from_bits(head[2]) }
     };
     Ok((task, words.chunks_exact(length).map(part).collect()))
@@ -290,7 +300,7 @@ impl ShardExecutor {
     /// The words are no parts of this shard, or name tokens outside the vocabulary.
     pub async fn answer(&mut self, words: &[u32]) -> Result<Answer<'_>> {
         let Self { shard, programs, weights, workers } = self;
-        let (task, parts) = unpacked(words, shard.tokens())?;
+        let (task, parts) = unpacked(words, shard.tokens(), shard.recipe.documents)?;
         weights.gradients.fill(0.0);
         let losses = shard.compute(task, &parts, programs, weights, workers).await?;
         let gradients = if task == Task::Train { &weights.gradients[..] } else { &[] };

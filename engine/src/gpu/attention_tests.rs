@@ -5,6 +5,7 @@ use super::{Gpu, test_gpu};
 use crate::graph::ops;
 use crate::graph::{Constant, DropoutSite, Graph, Heads, Init, Input, Op, Parameter, Type, ValueId, random};
 use crate::plan::lower::Target;
+use crate::selftest::cases;
 use crate::step::Data;
 use glasshouse_protocol::Rope;
 
@@ -52,6 +53,7 @@ fn attend(
     (batch, time): (usize, usize),
     heads: Heads,
     dropout: Option<DropoutSite>,
+    starts: Option<&[u32]>,
     qkv: &[f32],
     dy: &[f32],
 ) -> Attended {
@@ -76,8 +78,9 @@ fn attend(
                 let key = |j| at(b, j, count + h / group);
                 let value = |j| at(b, j, count + kv_heads + h / group);
                 let scores: Vec<f64> = (0..=t).map(|j| dot(query, qkv, key(j)) * scale).collect();
-                let largest = scores.iter().copied().fold(f64::MIN, f64::max);
-                let total: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
+                let oldest = starts.map_or(0, |starts| starts[b * time + t] as usize);
+                let largest = scores[oldest..].iter().copied().fold(f64::MIN, f64::max);
+                let total: f64 = scores[oldest..].iter().map(|score| (score - largest).exp()).sum();
                 let lse = largest + total.ln();
                 out.lse[plane * time + t] = lse;
                 let mask = |j: usize| {
@@ -86,7 +89,7 @@ fn attend(
                     let dropped = random::bits(SEED, site.site, index) < random::threshold(site.rate);
                     if dropped { 0.0 } else { 1.0 / (1.0 - f64::from(site.rate)) }
                 };
-                for j in 0..=t {
+                for j in oldest..=t {
                     let share = (scores[j] - lse).exp() * mask(j);
                     for d in 0..head_size {
                         out.y[row + d] += share * f64::from(qkv[value(j) + d]);
@@ -94,7 +97,7 @@ fn attend(
                 }
                 let delta = (0..head_size).map(|d| f64::from(dy[row + d]) * out.y[row + d]).sum();
                 out.delta[plane * time + t] = delta;
-                for j in 0..=t {
+                for j in oldest..=t {
                     let probability = (scores[j] - lse).exp();
                     let slope = probability * (mask(j) * dot(value(j), dy, row) - delta) * scale;
                     for d in 0..head_size {
@@ -115,19 +118,25 @@ fn check_attention(
     (batch, time): (usize, usize),
     heads: Heads,
     dropout: Option<DropoutSite>,
+    documents: bool,
 ) {
     let mut graph = Graph::default();
     let qkv = graph.input(Input::Free(0), Type::f32(&[batch, time, heads.packed()]));
     let dy = graph.input(Input::Free(1), Type::f32(&[batch, time, heads.width()]));
-    let forward = graph.push(ops::Attention { heads, dropout, window: None }, &[qkv]).unwrap();
+    let starts = documents.then(|| graph.input(Input::Starts, Type::u32(&[batch, time])));
+    let with_starts = |inputs: &[ValueId]| inputs.iter().copied().chain(starts).collect::<Vec<ValueId>>();
+    let op = ops::Attention { heads, dropout, window: None, documents };
+    let forward = graph.push(op, &with_starts(&[qkv])).unwrap();
     let delta = graph.push(ops::AttentionDelta { heads }, &[forward[0], dy]).unwrap()[0];
-    let inputs = [qkv, forward[1], delta, dy];
-    let dqkv = graph.push(ops::AttentionBackward { heads, dropout, window: None }, &inputs).unwrap()[0];
+    let op = ops::AttentionBackward { heads, dropout, window: None, documents };
+    let dqkv = graph.push(op, &with_starts(&[qkv, forward[1], delta, dy])).unwrap()[0];
     let given = (noise(graph.ty(qkv).count(), 1), noise(graph.ty(dy).count(), 2));
-    let truth = attend((batch, time), heads, dropout, &given.0, &given.1);
-    let inputs = [(qkv, Data::F32(given.0)), (dy, Data::F32(given.1))];
+    let given_starts = documents.then(|| cases::starts(3, batch, time));
+    let truth = attend((batch, time), heads, dropout, given_starts.as_deref(), &given.0, &given.1);
+    let mut inputs = vec![(qkv, Data::F32(given.0)), (dy, Data::F32(given.1))];
+    inputs.extend(starts.zip(given_starts.map(Data::U32)));
     for target in targets {
-        let case = format!("{batch}×{time} {heads:?} {dropout:?} {target:?}");
+        let case = format!("{batch}×{time} {heads:?} {dropout:?} {documents} {target:?}");
         let results = run(gpu, target, &graph, &inputs, &[forward[0], forward[1], delta, dqkv]);
         let truths = [&truth.y, &truth.lse, &truth.delta, &truth.dqkv];
         for ((name, ours), truth) in ["y", "lse", "delta", "dqkv"].iter().zip(&results).zip(truths) {
@@ -159,9 +168,11 @@ fn attention_and_its_gradient() {
         ((1, 5), heads(2, 1, 256)),
     ];
     for (size, heads) in cases {
-        check_attention(&gpu, &[SOFTWARE, TILED], size, heads, None);
+        check_attention(&gpu, &[SOFTWARE, TILED], size, heads, None, false);
         let dropout = Some(DropoutSite { rate: 0.3, site: 4 });
-        check_attention(&gpu, &[SOFTWARE, TILED], size, heads, dropout);
+        check_attention(&gpu, &[SOFTWARE, TILED], size, heads, dropout, false);
+        check_attention(&gpu, &[SOFTWARE, TILED], size, heads, None, true);
+        check_attention(&gpu, &[SOFTWARE, TILED], size, heads, dropout, true);
     }
 }
 
@@ -170,8 +181,8 @@ fn attention_and_its_gradient() {
 #[test]
 fn attention_over_long_windows_and_wide_heads() {
     let gpu = test_gpu();
-    check_attention(&gpu, &[SOFTWARE], (1, 400), heads(1, 1, 96), None);
-    check_attention(&gpu, &[SOFTWARE], (1, 220), heads(2, 1, 128), None);
+    check_attention(&gpu, &[SOFTWARE], (1, 400), heads(1, 1, 96), None, false);
+    check_attention(&gpu, &[SOFTWARE], (1, 220), heads(2, 1, 128), None, false);
 }
 
 #[test]
@@ -179,7 +190,8 @@ fn loops_beyond_a_software_adapter_are_refused() {
     let attempt = |heads: Heads, target: Target| {
         let mut graph = Graph::default();
         let qkv = graph.input(Input::Free(0), Type::f32(&[1, 1024, heads.packed()]));
-        let y = graph.push(ops::Attention { heads, dropout: None, window: None }, &[qkv]).unwrap()[0];
+        let op = ops::Attention { heads, dropout: None, window: None, documents: false };
+        let y = graph.push(op, &[qkv]).unwrap()[0];
         crate::plan::compile(graph, &[y], &target)
     };
     let refused = attempt(heads(1, 1, 90), SOFTWARE).map(|plan| plan.dispatches.len());
@@ -195,8 +207,8 @@ fn loops_beyond_a_software_adapter_are_refused() {
 fn attention_in_more_groups_than_one_dimension_takes() {
     let gpu = test_gpu();
     // The folding is the same in both kinds of kernel, and the other kind is slow here.
-    check_attention(&gpu, &[SOFTWARE], (66_001, 1), heads(1, 1, 8), None);
-    check_attention(&gpu, &[SOFTWARE], (33_003, 2), heads(2, 1, 1), None);
+    check_attention(&gpu, &[SOFTWARE], (66_001, 1), heads(1, 1, 8), None, false);
+    check_attention(&gpu, &[SOFTWARE], (33_003, 2), heads(2, 1, 1), None, false);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct BatchRules {
     ignored: Option<u32>,
     /// The embedding's gradient needs the sorted order.
     ordered: bool,
+    /// T, where rows hold several documents.
+    documents: Option<usize>,
 }
 
 impl BatchRules {
@@ -35,6 +37,7 @@ impl BatchRules {
             classes: 0,
             ignored: None,
             ordered: graph.find(Origin::Input(Input::TokenOrder)).is_some(),
+            documents: graph.find(Origin::Input(Input::Starts)).map(|starts| graph.ty(starts).columns()),
         };
         for node in &graph.nodes {
             match node.op {
@@ -67,6 +70,9 @@ impl BatchRules {
                 )));
             }
         }
+        if let Some(fault) = batch.starts_fault(self.documents) {
+            return Err(Error::Refused(fault));
+        }
         let token = batch.tokens.iter().find(|id| **id as usize >= self.vocabulary);
         let counts = |id: &&u32| **id as usize >= self.classes && Some(**id) != self.ignored;
         match token.or_else(|| batch.targets.iter().find(counts)) {
@@ -97,6 +103,9 @@ impl BatchRules {
         };
         put(Input::Tokens, &|batch, ids| ids.extend_from_slice(&batch.tokens))?;
         put(Input::Targets, &|batch, ids| ids.extend_from_slice(&batch.targets))?;
+        if self.documents.is_some() {
+            put(Input::Starts, &|batch, ids| ids.extend(batch.starts.iter().flatten()))?;
+        }
         if self.ordered {
             put(Input::TokenOrder, &|batch, ids| ids.extend(token_order(&batch.tokens)))?;
         }

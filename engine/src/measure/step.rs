@@ -198,6 +198,7 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
             MicroBatch {
                 tokens: rows(0),
                 targets: rows(1),
+                starts: None,
                 seed: random::dropout_seed(config.seed, 0, micro_batch),
             }
         })

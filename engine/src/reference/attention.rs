@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::graph::ops::{Attention, AttentionOutputs};
 use crate::graph::{DropoutSite, Heads, Node, ValueId};
 use burn::tensor::activation::softmax;
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Tensor, TensorData};
 
 /// Stands for −∞ in masked scores: far below any score, and finite so that no gradient meets 0·∞.
 const MASKED: f64 = -1e30;
@@ -29,7 +29,11 @@ impl Express for Attention {
         let query = split(0, heads.heads);
         let key = repeat_heads(split(1, heads.kv_heads), heads);
         let value = repeat_heads(split(2, heads.kv_heads), heads);
-        let hidden = hidden(run, [time, time], 0, self.window);
+        let mut hidden = hidden(run, [time, time], 0, self.window).unsqueeze::<4>();
+        if let Some(starts) = inputs.starts {
+            let starts = run.ids(starts)?;
+            hidden = hidden.expand([batch, 1, time, time]).bool_or(before(run, &starts, time));
+        }
         let (y, lse) = attend(run, query, key, value, hidden, self.dropout);
         let y = y.swap_dims(1, 2).reshape([batch * time, heads.width()]);
         Ok(AttentionOutputs { y, lse: lse.reshape([batch * heads.heads, time]) })
@@ -54,19 +58,30 @@ pub(super) fn hidden(
     }
 }
 
-/// softmax(q·kᵀ/√D)·v where `hidden` [T,S] tells what a query does not see: q [B,H,T,D], k and v [B,H,S,D] → y [B,H,T,D],
-/// log Σ exp of the scores [B,H,T,1].
+/// What stands before the document of a query, whose first position `starts` [B·T] says. [B,1,T,T].
+fn before(run: &Run<'_>, starts: &[u32], time: usize) -> Tensor<4, Bool> {
+    let entry = |start: &u32| {
+        let start = *start as usize;
+        (0..time).map(move |key| if key < start { 1.0f32 } else { 0.0 })
+    };
+    let entries: Vec<f32> = starts.iter().flat_map(entry).collect();
+    let shape = [starts.len() / time.max(1), 1, time, time];
+    run.device.tensor::<4>(TensorData::new(entries, shape)).greater_elem(0.5)
+}
+
+/// softmax(q·kᵀ/√D)·v where `hidden`, [1,1,T,S] or [B,1,T,S], tells what a query does not see: q [B,H,T,D], k and v [B,H,S,D] →
+/// y [B,H,T,D], log Σ exp of the scores [B,H,T,1].
 pub(super) fn attend(
     run: &Run<'_>,
     query: Tensor<4>,
     key: Tensor<4>,
     value: Tensor<4>,
-    hidden: Tensor<2, Bool>,
+    hidden: Tensor<4, Bool>,
     dropout: Option<DropoutSite>,
 ) -> (Tensor<4>, Tensor<4>) {
     let root = (query.dims()[3] as f64).sqrt();
     let scores = query.matmul(key.swap_dims(2, 3)) / root;
-    let hidden = hidden.unsqueeze::<4>().expand(scores.dims());
+    let hidden = hidden.expand(scores.dims());
     let scores = scores.mask_fill(hidden, MASKED);
     let lse = log_sum_exp(scores.clone().detach(), 3);
     let mut probabilities = softmax(scores, 3);

@@ -29,7 +29,7 @@ impl Express for CachedAttention {
             cache.slice_assign([0..kv_heads, start..start + length, 0..size], rows)
         };
         let (keys, values) = (write(keys, 1), write(values, 2));
-        let hidden = hidden(run, [time, positions], start, self.window);
+        let hidden = hidden(run, [time, positions], start, self.window).unsqueeze::<4>();
         let (y, _) = attend(
             run,
             split(0, heads.heads).unsqueeze(),

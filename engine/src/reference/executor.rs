@@ -154,7 +154,14 @@ impl ReferenceExecutor {
         device: &'run Device,
     ) -> Result<Run<'run>> {
         let mut run = Run::new(graph, device, batch.seed, &[loss]);
-        for (input, ids) in [(Input::Tokens, &batch.tokens), (Input::Targets, &batch.targets)] {
+        let time = graph.find(Origin::Input(Input::Starts)).map(|starts| graph.ty(starts).columns());
+        if let Some(fault) = batch.starts_fault(time) {
+            return Err(Error::Refused(fault));
+        }
+        let given = [(Input::Tokens, &batch.tokens), (Input::Targets, &batch.targets)];
+        for (input, ids) in
+            given.into_iter().chain(batch.starts.as_ref().map(|starts| (Input::Starts, starts)))
+        {
             if let Some(id) = graph.find(Origin::Input(input)) {
                 expect_count(graph, id, ids.len())?;
                 run.bind(id, run.value_from_data(id, &Data::U32(ids.clone()))?);

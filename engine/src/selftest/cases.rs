@@ -52,6 +52,21 @@ pub fn ids(stream: u64, count: usize, limit: usize) -> Vec<u32> {
     (0..count as u64).map(|at| (random::nth(11, stream, at) % limit as u64) as u32).collect()
 }
 
+/// Where the document of each position starts, in rows of `time` positions: one in nine begins a document.
+pub fn starts(stream: u64, rows: usize, time: usize) -> Vec<u32> {
+    let mut starts = Vec::with_capacity(rows * time);
+    for row in 0..rows {
+        let mut start = 0;
+        for t in 0..time {
+            if random::nth(13, stream, (row * time + t) as u64).is_multiple_of(9) {
+                start = t as u32;
+            }
+            starts.push(start);
+        }
+    }
+    starts
+}
+
 /// What one input of an op is, with its shape.
 #[derive(Clone, Debug)]
 pub enum Feed {
@@ -68,6 +83,8 @@ pub enum Feed {
     Tokens(Vec<usize>, usize),
     /// Ids below a number; every third is the ignored one, where that is given.
     Targets(Vec<usize>, usize, Option<u32>),
+    /// Where documents start, in so many rows of so many positions.
+    Starts(usize, usize),
     /// Start and length.
     Cursor(u32, u32),
     /// Rotary angles [P, D].
@@ -164,6 +181,10 @@ impl Case {
                     }
                     (graph.input(Input::Targets, Type::u32(shape)), Data::U32(targets))
                 }
+                Feed::Starts(rows, time) => (
+                    graph.input(Input::Starts, Type::u32(&[*rows, *time])),
+                    Data::U32(starts(stream, *rows, *time)),
+                ),
                 Feed::Cursor(start, length) => {
                     (graph.input(Input::Cursor, Type::u32(&[2])), Data::U32(vec![*start, *length]))
                 }

@@ -1,6 +1,7 @@
 //! The kernels' variants for 16-bit floats against those for 32 bits, which [`super::cases`] hold to the reference: on operands that
 //! halves hold exactly, what is computed is the same up to the rounding of what is stored in halves.
 
+use super::cases::starts;
 use super::parity::Task;
 use crate::error::Result;
 use crate::graph::ops;
@@ -28,9 +29,11 @@ enum Fed<'case> {
     Half(&'case [usize]),
     /// Target ids below a number.
     Targets(&'case [usize], u64),
+    /// Where documents start.
+    Starts(&'case [usize]),
 }
 
-use Fed::{Full, Half, Targets};
+use Fed::{Full, Half, Starts, Targets};
 
 /// An op whose operands are stored in halves here and there.
 #[derive(Clone, Debug)]
@@ -51,6 +54,7 @@ enum Kind {
     Full,
     Half,
     Targets(u64),
+    Starts,
 }
 
 fn case(op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_outputs: &[usize], tolerance: f64) -> HalfCase {
@@ -58,6 +62,7 @@ fn case(op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_outputs: &[usize],
         Full(shape) => (Kind::Full, shape.to_vec()),
         Half(shape) => (Kind::Half, shape.to_vec()),
         Targets(shape, limit) => (Kind::Targets(*limit), shape.to_vec()),
+        Starts(shape) => (Kind::Starts, shape.to_vec()),
     };
     HalfCase {
         op,
@@ -82,7 +87,7 @@ pub const GROUPS: [Group; 10] = [
     ("dropout", dropout),
     ("rotations and norms of heads", rotations_and_norms_of_heads),
     ("gradients of the loss", gradients_of_the_loss),
-    ("attention", attention_over_heads_of_8),
+    ("attention", attention_over_small_heads),
     ("attention over heads of any size", attention_over_heads_of_any_size),
 ];
 
@@ -111,6 +116,11 @@ impl HalfCase {
                 Kind::Targets(limit) => {
                     let ids = (0..count as u64).map(|n| (random::nth(2, 3, n) % limit) as u32).collect();
                     (graph.input(Input::Targets, Type::u32(shape)), Data::U32(ids))
+                }
+                Kind::Starts => {
+                    let time = shape.last().copied().unwrap_or(1);
+                    let starts = starts(number as u64, count / time.max(1), time);
+                    (graph.input(Input::Starts, Type::u32(shape)), Data::U32(starts))
                 }
             };
             if let Kind::Half = kind {
@@ -339,8 +349,9 @@ fn rotations_and_norms_of_heads() -> Vec<HalfCase> {
     all
 }
 
-fn attention_over_heads_of_8() -> Vec<HalfCase> {
-    attention(&[8])
+/// Sizes that are constants to the kernels.
+fn attention_over_small_heads() -> Vec<HalfCase> {
+    attention(&[8, 32])
 }
 
 /// Sizes that are no constant to the kernels, in fours and float by float.
@@ -353,10 +364,14 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
     for head_size in head_sizes.iter().copied() {
         let heads = Heads { heads: 4, kv_heads: 2, head_size };
         let (qkv, y): (&[usize], &[usize]) = (&[2, 70, heads.packed()], &[2, 70, heads.width()]);
-        let rows: &[usize] = &[2, 4, 70];
-        for window in [None, Some(9)] {
-            let op = Op::Attention(ops::Attention { heads, dropout: None, window });
-            all.push(case(op, &[Half(qkv)], &[], &[0], ROUNDING));
+        let (rows, starts): (&[usize], &[usize]) = (&[2, 4, 70], &[2, 70]);
+        // The sliding window, and whether rows hold several documents, for which a size of 8 is no constant.
+        let kinds = [(None, false), (Some(9), false), (None, true), (Some(9), true)];
+        let kinds = &kinds[..if head_size == 8 { 2 } else { 4 }];
+        for (window, documents) in kinds.iter().copied() {
+            let op = Op::Attention(ops::Attention { heads, dropout: None, window, documents });
+            let fed = [Half(qkv), Starts(starts)];
+            all.push(case(op, &fed[..1 + usize::from(documents)], &[], &[0], ROUNDING));
         }
         all.push(case(
             Op::AttentionDelta(ops::AttentionDelta { heads }),
@@ -365,9 +380,10 @@ fn attention(head_sizes: &[usize]) -> Vec<HalfCase> {
             &[],
             1e-6,
         ));
-        for window in [None, Some(9)] {
-            let op = Op::AttentionBackward(ops::AttentionBackward { heads, dropout: None, window });
-            all.push(case(op, &[Half(qkv), Full(rows), Full(rows), Half(y)], &[], &[0], ROUNDING));
+        for (window, documents) in kinds.iter().copied() {
+            let op = ops::AttentionBackward { heads, dropout: None, window, documents };
+            let fed = [Half(qkv), Full(rows), Full(rows), Half(y), Starts(starts)];
+            all.push(case(op.into(), &fed[..4 + usize::from(documents)], &[], &[0], ROUNDING));
         }
     }
     all

@@ -1,6 +1,6 @@
 //! What the parity tests share: fixtures, deterministic numbers, and how far two lists of numbers lie apart.
 
-pub use glasshouse_engine::selftest::cases::{ids, numbers};
+pub use glasshouse_engine::selftest::cases::{ids, numbers, starts};
 
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::step::{MicroBatch, StepInput};
@@ -99,6 +99,7 @@ impl Fixture {
                 micro_batches: vec![MicroBatch {
                     tokens: tokens.to_vec(),
                     targets: targets.to_vec(),
+                    starts: None,
                     seed: [0, 0],
                 }],
             })

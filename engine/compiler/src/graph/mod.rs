@@ -141,6 +141,8 @@ pub enum Input {
     Tokens,
     /// u32[B, T]: the id that follows each token.
     Targets,
+    /// u32[B, T]: the first position of the document that each position of a row belongs to, where a row holds several.
+    Starts,
     /// u32[2, B·T]: row 0 lists the positions of the batch sorted by token id (stable); row 1 holds, where a new id
     /// begins in row 0, how many positions have it, else 0. See [`token_order`].
     TokenOrder,

@@ -39,6 +39,11 @@ pub(super) fn is_cursor(ty: &Type) -> Rule {
     alike("cursor", ty, &Type::u32(&[2]))
 }
 
+/// A document's first position for each of a batch's.
+pub(super) fn are_starts(ty: &Type, rows: &Type) -> Rule {
+    alike("starts", ty, &Type::u32(&rows.shape[..2]))
+}
+
 pub(super) fn packed(ty: &Type, heads: Heads) -> Rule {
     let whole = heads.kv_heads > 0 && heads.heads.is_multiple_of(heads.kv_heads);
     expect(whole, || format!("{} heads do not divide among {} kv-heads", heads.heads, heads.kv_heads))?;

@@ -120,6 +120,29 @@ fn frozen_parameters_get_no_gradient_and_prune_what_only_they_need() {
 }
 
 #[test]
+fn attention_takes_a_start_for_each_position() {
+    let heads = Heads { heads: 2, kv_heads: 1, head_size: 4 };
+    let attend = |documents: bool, starts: Option<Type>| {
+        let mut graph = Graph::default();
+        let qkv = graph.input(Input::Free(0), Type::f32(&[2, 3, heads.packed()]));
+        let starts = starts.map(|ty| graph.input(Input::Starts, ty));
+        let inputs: Vec<_> = [Some(qkv), starts].into_iter().flatten().collect();
+        graph.push(ops::Attention { heads, dropout: None, window: None, documents }, &inputs)
+    };
+    assert!(attend(false, None).is_ok());
+    assert!(attend(true, Some(Type::u32(&[2, 3]))).is_ok());
+    for (documents, starts) in [
+        (true, None),
+        (false, Some(Type::u32(&[2, 3]))),
+        (true, Some(Type::u32(&[3, 2]))),
+        (true, Some(Type::u32(&[6]))),
+        (true, Some(Type::f32(&[2, 3]))),
+    ] {
+        assert!(attend(documents, starts).is_err());
+    }
+}
+
+#[test]
 fn parameters_come_in_one_order_for_every_purpose() {
     for (name, _) in PRESETS {
         let config = presets::preset(name).unwrap().model;
@@ -135,6 +158,7 @@ fn parameters_come_in_one_order_for_every_purpose() {
             dropout: true,
             label_smoothing: 0.0,
             ignore_index: None,
+            documents: false,
         };
         assert_eq!(decode, names(loss));
     }

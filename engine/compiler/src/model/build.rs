@@ -31,6 +31,8 @@ pub enum Purpose {
         label_smoothing: f32,
         /// Target that takes no part in the loss.
         ignore_index: Option<u32>,
+        /// Rows hold several documents, which do not see each other: [`Input::Starts`] is one more input.
+        documents: bool,
     },
     /// Logits [1, 1, V] of the cursor's last token, keys and values kept in caches of `context` positions.
     Decode {
@@ -63,23 +65,34 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
 
 /// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
-    let forward = |dropout, label_smoothing, ignore_index| {
-        let (batch, time) = (train.batch_size, model.context_length);
-        let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index };
-        let Model { mut graph, loss, .. } = build(model, purpose)?;
-        freeze(&mut graph.parameters, model, train)?;
-        let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
-        Ok::<_, crate::Error>((graph, loss))
-    };
-    let (mut graph, train_loss) = forward(true, train.label_smoothing, train.ignore_index)?;
-    let (evaluate, evaluate_loss) = forward(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX)))?;
-    let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
-    gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
-    if train.precision == Precision::Mixed {
-        store_in_half(&mut graph);
+    Recipe { model: model.clone(), train: train.clone(), documents: false }.graphs()
+}
+
+impl Recipe {
+    /// [`training_graphs`], of rows that may hold several documents.
+    ///
+    /// # Errors
+    /// The settings make no model.
+    pub fn graphs(&self) -> Result<TrainingGraphs> {
+        let Self { model, train, documents } = self;
+        let forward = |dropout, label_smoothing, ignore_index| {
+            let (batch, time, documents) = (train.batch_size, model.context_length, *documents);
+            let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents };
+            let Model { mut graph, loss, .. } = build(model, purpose)?;
+            freeze(&mut graph.parameters, model, train)?;
+            let loss =
+                loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
+            Ok::<_, crate::Error>((graph, loss))
+        };
+        let (mut graph, train_loss) = forward(true, train.label_smoothing, train.ignore_index)?;
+        let (evaluate, evaluate_loss) = forward(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX)))?;
+        let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
+        gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
+        if train.precision == Precision::Mixed {
+            store_in_half(&mut graph);
+        }
+        Ok(TrainingGraphs { recipe: self.clone(), train: graph, train_loss, evaluate, evaluate_loss })
     }
-    let recipe = Recipe { model: model.clone(), train: train.clone() };
-    Ok(TrainingGraphs { recipe, train: graph, train_loss, evaluate, evaluate_loss })
 }
 
 /// The model's parameters in their order, as a run trains them: what it freezes is not trainable.
@@ -135,6 +148,13 @@ impl<'config> Builder<'config> {
 
     fn cursor(&mut self) -> ValueId {
         self.graph.input(Input::Cursor, Type::u32(&[2]))
+    }
+
+    /// Where each position's document starts, where rows hold several.
+    fn starts(&mut self) -> Option<ValueId> {
+        let (batch, time) = self.size();
+        let documents = matches!(self.purpose, Purpose::Loss { documents: true, .. });
+        documents.then(|| self.graph.input(Input::Starts, Type::u32(&[batch, time])))
     }
 
     /// The cursor where positions must be counted from it.
@@ -254,7 +274,9 @@ impl<'config> Builder<'config> {
             self.graph.add(CachedAttention { heads, window }, inputs)?.y
         } else {
             let dropout = self.site(config.dropout.attention);
-            self.graph.add(Attention { heads, dropout, window }, AttentionInputs { qkv })?.y
+            let starts = self.starts();
+            let op = Attention { heads, dropout, window, documents: starts.is_some() };
+            self.graph.add(op, AttentionInputs { qkv, starts })?.y
         };
         self.back_to_stream(&format!("{path}.output"), attended, config.bias.output, stream)
     }

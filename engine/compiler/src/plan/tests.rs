@@ -6,9 +6,9 @@ use super::decode::DecodePlans;
 use super::estimate::{Estimate, estimate, ring};
 use super::fuse::{Fusions, fused};
 use super::lower::Target;
-use super::{Dispatch, compile, update};
-use crate::graph::{Graph, Origin};
-use crate::model::training_graphs;
+use super::{Buffer, Dispatch, compile, update};
+use crate::graph::{Graph, Input, Origin};
+use crate::model::{Recipe, training_graphs};
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::presets::preset;
@@ -43,6 +43,61 @@ fn dispatches_stay_within_the_budget() {
             let budget = 30 * run.model.layers + 30;
             let dispatches = estimated(&run, &target).dispatches_per_step;
             assert!(dispatches <= budget, "{name}, {target:?}: {dispatches} dispatches, {budget} may be");
+        }
+    }
+}
+
+/// Rows of several documents are one input more, and attention's kernels for it. Where rows are not, nothing of that is there.
+#[test]
+fn documents_cost_nothing_where_rows_have_one() {
+    for (name, precision) in [
+        ("nanogpt-cpu", Precision::F32),
+        ("nanogpt-gpu", Precision::F32),
+        ("stories-260k", Precision::F32),
+        ("stories-15m", Precision::Mixed),
+        ("gpt2-124m", Precision::Mixed),
+    ] {
+        let mut run = run(name, 2);
+        run.train.precision = precision;
+        run.train.activation_checkpointing = name == "stories-15m";
+        for target in TARGETS {
+            let [alone, several] = [false, true].map(|documents| {
+                let recipe = Recipe { model: run.model.clone(), train: run.train.clone(), documents };
+                let graphs = recipe.graphs().unwrap();
+                [(graphs.train, graphs.train_loss), (graphs.evaluate, graphs.evaluate_loss)]
+                    .map(|(graph, loss)| compile(graph, &[loss], &target).unwrap())
+            });
+            for (alone, several) in alone.iter().zip(&several) {
+                assert_eq!(alone.graph.find(Origin::Input(Input::Starts)), None);
+                assert!(several.graph.find(Origin::Input(Input::Starts)).is_some());
+                assert_eq!(alone.placement.slots, several.placement.slots, "{name}");
+                assert_eq!(alone.dispatches.len(), several.dispatches.len(), "{name}");
+                let mut different = 0;
+                for (one, other) in alone.dispatches.iter().zip(&several.dispatches) {
+                    assert!(!one.kernel.name.contains("documents"), "{}", one.kernel.name);
+                    assert!(
+                        one.bindings.iter().all(|binding| binding.buffer != Buffer::Input(Input::Starts))
+                    );
+                    let file = |dispatch: &Dispatch| dispatch.kernel.name.split(':').next();
+                    // Constants are numbered as values are.
+                    let what = |dispatch: &Dispatch| {
+                        (dispatch.kernel.name, dispatch.arguments.clone(), dispatch.groups)
+                    };
+                    if what(one) != what(other) {
+                        assert_eq!(file(one), file(other), "{name}");
+                        assert_eq!(
+                            other.bindings.last().map(|last| last.buffer),
+                            Some(Buffer::Input(Input::Starts))
+                        );
+                        different += 1;
+                    }
+                }
+                let attends = |dispatch: &&Dispatch| {
+                    let name = dispatch.kernel.name;
+                    name.starts_with("attention") && !name.starts_with("attention_delta")
+                };
+                assert_eq!(different, alone.dispatches.iter().filter(attends).count(), "{name}");
+            }
         }
     }
 }

@@ -104,7 +104,7 @@ impl Trial {
         let mut inputs = Vec::with_capacity(self.operands.len());
         for ty in &self.operands {
             inputs.push(match ty.element {
-                // The only integers that any of these reads.
+                // No op here reads other integers than targets or the starts of documents, and zeros can be either.
                 Element::U32 => graph.input(Input::Targets, ty.clone()),
                 Element::F16 => graph.input(Input::Free(inputs.len() as u32), ty.clone()),
                 Element::F32 => operand(&mut graph, ty, false),

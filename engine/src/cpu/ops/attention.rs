@@ -9,17 +9,18 @@ use crate::cpu::workers::{Rows, Scratch, Workers};
 use crate::error::Result;
 use crate::graph::ops::{
     Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
-    AttentionOutputs,
+    AttentionInputs, AttentionOutputs,
 };
 use crate::graph::{DropoutSite, Heads};
 use crate::platform::lanes::{BLOCK, vectorised};
+use std::ops::Range;
 
 /// Queries in a tile.
 const TILE: usize = 32;
 
-/// Sizes of a batch of windows.
+/// Sizes of a batch of windows, and what its queries see.
 #[derive(Clone, Copy, Debug)]
-pub struct Sizes {
+pub struct Sizes<'run> {
     /// H, K, D.
     pub heads: Heads,
     /// B.
@@ -28,6 +29,8 @@ pub struct Sizes {
     pub time: usize,
     /// Positions that a query sees at most, its own included.
     pub seen: usize,
+    /// The first position of each position's document [B,T], where rows hold several.
+    pub starts: Option<&'run [u32]>,
     /// Windows before these, where the batch is a part of a larger one: dropout numbers its elements over the whole.
     pub first: usize,
 }
@@ -35,11 +38,65 @@ pub struct Sizes {
 /// Dropout on the probabilities: where, and the micro-batch's seed.
 pub type Dropout = Option<(DropoutSite, [u32; 2])>;
 
-impl Sizes {
+/// A tile: its queries, and the keys that any of them sees.
+#[derive(Clone, Copy, Debug)]
+struct Tile<'run> {
+    /// Its first query.
+    first: usize,
+    /// The first key.
+    begin: usize,
+    /// Behind its last query and the last key.
+    end: usize,
+    /// Positions that a query sees at most, its own included.
+    seen: usize,
+    /// Starts of its queries' documents, where rows hold several.
+    starts: &'run [u32],
+}
+
+impl Tile<'_> {
+    /// How many queries.
+    fn rows(self) -> usize {
+        self.end - self.first
+    }
+
+    /// How many keys.
+    fn keys(self) -> usize {
+        self.end - self.begin
+    }
+
+    /// The keys that a query sees, by its row: counted from the tile's first key.
+    fn sees(self, row: usize) -> Range<usize> {
+        let own = self.first + row;
+        let oldest = (own + 1).saturating_sub(self.seen);
+        let oldest = self.starts.get(row).map_or(oldest, |start| oldest.max(*start as usize));
+        oldest.clamp(self.begin, own) - self.begin..own + 1 - self.begin
+    }
+}
+
+impl<'run> Sizes<'run> {
     /// Of rows [B,T,..].
-    fn of(heads: Heads, window: Option<usize>, rows: Given<'_>, call: &Call<'_>) -> Self {
+    fn of(
+        heads: Heads,
+        window: Option<usize>,
+        rows: Given<'_>,
+        starts: Option<Given<'run>>,
+        call: &Call<'_>,
+    ) -> Self {
         let (batch, time) = (rows.ty.shape[0], rows.ty.shape[1]);
-        Self { heads, batch, time, seen: window.unwrap_or(time), first: call.shard.first }
+        let starts = starts.map(|starts| starts.words);
+        Self { heads, batch, time, seen: window.unwrap_or(time), starts, first: call.shard.first }
+    }
+
+    /// The tiles of a window. Documents before that of a tile's first query are left out.
+    fn tiles(self, batch: usize) -> impl Iterator<Item = Tile<'run>> {
+        let Self { time, seen, .. } = self;
+        (0..time).step_by(TILE).map(move |first| {
+            let end = time.min(first + TILE);
+            let queries = batch * time + first..batch * time + end;
+            let starts = self.starts.and_then(|starts| starts.get(queries)).unwrap_or_default();
+            let begin = starts.first().map_or(0, |start| first.min(*start as usize));
+            Tile { first, begin, end, seen, starts }
+        })
     }
 
     fn scale(&self) -> f32 {
@@ -57,9 +114,9 @@ impl Sizes {
         Matrix::new(&data[batch * self.time * width + column..], self.time, self.heads.head_size, width)
     }
 
-    /// Dropout's number of the first probability of a row, of those [B,H,T] here.
-    fn element(&self, row: usize) -> u32 {
-        ((self.first * self.heads.heads * self.time + row) * self.time) as u32
+    /// Dropout's number of a row's probability of a key, the rows being those [B,H,T] here.
+    fn element(&self, row: usize, key: usize) -> u32 {
+        ((self.first * self.heads.heads * self.time + row) * self.time + key) as u32
     }
 
     /// Score rows begin this far apart.
@@ -76,9 +133,10 @@ impl Interpret for Attention {
         outputs: Self::Outputs<&mut [f32]>,
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
-        let (qkv, AttentionOutputs { y, lse }) = (inputs.qkv, outputs);
+        let (AttentionInputs { qkv, starts }, AttentionOutputs { y, lse }) = (inputs, outputs);
         let dropout = self.dropout.map(|site| (site, call.seed));
-        forward(call.workers, Sizes::of(self.heads, self.window, qkv, &call), dropout, qkv.floats, y, lse);
+        let sizes = Sizes::of(self.heads, self.window, qkv, starts, &call);
+        forward(call.workers, sizes, dropout, qkv.floats, y, lse);
         Ok(())
     }
 }
@@ -92,7 +150,7 @@ impl Interpret for AttentionDelta {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let AttentionDeltaInputs { y, dy } = inputs;
-        delta(call.workers, Sizes::of(self.heads, None, y, &call), y.floats, dy.floats, outputs.delta);
+        delta(call.workers, Sizes::of(self.heads, None, y, None, &call), y.floats, dy.floats, outputs.delta);
         Ok(())
     }
 }
@@ -105,8 +163,8 @@ impl Interpret for AttentionBackward {
         outputs: Self::Outputs<&mut [f32]>,
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
-        let AttentionBackwardInputs { qkv, lse, delta, dy } = inputs;
-        let sizes = Sizes::of(self.heads, self.window, qkv, &call);
+        let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = inputs;
+        let sizes = Sizes::of(self.heads, self.window, qkv, starts, &call);
         let dropout = self.dropout.map(|site| (site, call.seed));
         let [qkv, lse, delta, dy] = [qkv, lse, delta, dy].map(|operand| operand.floats);
         backward(call.workers, sizes, dropout, qkv, lse, delta, dy, outputs.dqkv);
@@ -117,7 +175,7 @@ impl Interpret for AttentionBackward {
 /// y [B,T,H·D] and lse [B,H,T] of qkv [B,T,W].
 pub fn forward(
     workers: &Workers,
-    sizes: Sizes,
+    sizes: Sizes<'_>,
     dropout: Dropout,
     qkv: &[f32],
     y: &mut [f32],
@@ -140,34 +198,35 @@ pub fn forward(
             #[allow(unsafe_code, reason = "heads write to interleaved columns")]
             let mut y = unsafe { y.matrix(b * time * width + h * size, time, size, width) };
             let turned = Matrix::new(turned, size, time, stride);
-            for first in (0..time).step_by(TILE) {
-                let end = time.min(first + TILE);
-                let rows = end - first;
-                let into = MatrixMut::new(scores, rows, end, stride);
+            for tile in sizes.tiles(b) {
+                let Tile { first, begin, end, .. } = tile;
+                let (rows, keys) = (tile.rows(), tile.keys());
+                let into = MatrixMut::new(scores, rows, keys, stride);
                 product(
                     query.rows(first..end),
-                    turned.columns(0..end),
+                    turned.columns(begin..end),
                     into,
                     sizes.scale(),
                     Old::Overwrite,
                     panel,
                 );
-                softmax(scores, stride, first, end, sizes.seen, &mut lse[first..end]);
+                softmax(scores, stride, tile, &mut lse[first..end]);
                 if let Some((site, seed)) = dropout {
                     for row in 0..rows {
-                        let element = sizes.element(unit * time + first + row);
-                        mask_in_place(site, seed, element, &mut scores[row * stride..][..end]);
+                        let element = sizes.element(unit * time + first + row, begin);
+                        mask_in_place(site, seed, element, &mut scores[row * stride..][..keys]);
                     }
                 }
-                let probabilities = Matrix::new(scores, rows, end, stride);
-                product(probabilities, value.rows(0..end), y.rows(first..end), 1.0, Old::Overwrite, panel);
+                let probabilities = Matrix::new(scores, rows, keys, stride);
+                let value = value.rows(begin..end);
+                product(probabilities, value, y.rows(first..end), 1.0, Old::Overwrite, panel);
             }
         }
     });
 }
 
 /// delta[b,h,t] = Σ_d dy·y.
-pub fn delta(workers: &Workers, sizes: Sizes, y: &[f32], dy: &[f32], delta: &mut [f32]) {
+pub fn delta(workers: &Workers, sizes: Sizes<'_>, y: &[f32], dy: &[f32], delta: &mut [f32]) {
     let Sizes { heads, batch, time, .. } = sizes;
     workers.rows(batch * heads.heads, 1, Rows::of(delta, time), |range, delta, _| {
         for (unit, delta) in range.zip(delta.data.chunks_exact_mut(time)) {
@@ -182,7 +241,7 @@ pub fn delta(workers: &Workers, sizes: Sizes, y: &[f32], dy: &[f32], delta: &mut
 #[allow(clippy::too_many_arguments, reason = "the op's own list of inputs")]
 pub fn backward(
     workers: &Workers,
-    sizes: Sizes,
+    sizes: Sizes<'_>,
     dropout: Dropout,
     qkv: &[f32],
     lse: &[f32],
@@ -224,41 +283,43 @@ pub fn backward(
                 let query = sizes.matrix(qkv, b, sizes.column(0, h), packed);
                 let dy = sizes.matrix(dy, b, h * size, width);
                 let mut query_gradient = piece(0, h);
-                for first in (0..time).step_by(TILE) {
-                    let end = time.min(first + TILE);
-                    let rows = end - first;
+                for tile in sizes.tiles(b) {
+                    let Tile { first, begin, end, .. } = tile;
+                    let (rows, keys) = (tile.rows(), tile.keys());
                     let row = (b * heads.heads + h) * time + first;
                     let (query, dy) = (query.rows(first..end), dy.rows(first..end));
-                    let into = MatrixMut::new(scores, rows, end, stride);
-                    product(query, turned_keys.columns(0..end), into, sizes.scale(), Old::Overwrite, panel);
-                    let into = MatrixMut::new(slopes, rows, end, stride);
-                    product(dy, turned_values.columns(0..end), into, 1.0, Old::Overwrite, panel);
+                    let into = MatrixMut::new(scores, rows, keys, stride);
+                    let turned = turned_keys.columns(begin..end);
+                    product(query, turned, into, sizes.scale(), Old::Overwrite, panel);
+                    let into = MatrixMut::new(slopes, rows, keys, stride);
+                    product(dy, turned_values.columns(begin..end), into, 1.0, Old::Overwrite, panel);
                     let lse = &lse[row..row + rows];
-                    probabilities(scores, stride, first, end, sizes.seen, lse);
+                    probabilities(scores, stride, tile, lse);
                     let mut weights = &*scores;
                     if let Some((site, seed)) = dropout {
                         for at in 0..rows {
-                            let element = sizes.element(row + at);
-                            let entries = at * stride..at * stride + end;
+                            let element = sizes.element(row + at, begin);
+                            let entries = at * stride..at * stride + keys;
                             kept[entries.clone()].copy_from_slice(&scores[entries.clone()]);
                             mask_in_place(site, seed, element, &mut kept[entries.clone()]);
                             mask_in_place(site, seed, element, &mut slopes[entries]);
                         }
                         weights = kept;
                     }
-                    let weights = Matrix::new(weights, rows, end, stride).transposed();
-                    product(weights, dy, value_gradient.rows(0..end), 1.0, Old::Add, panel);
-                    score_gradient(scores, slopes, stride, end, sizes.scale(), &delta[row..row + rows]);
-                    let slopes = Matrix::new(slopes, rows, end, stride);
+                    let weights = Matrix::new(weights, rows, keys, stride).transposed();
+                    product(weights, dy, value_gradient.rows(begin..end), 1.0, Old::Add, panel);
+                    score_gradient(scores, slopes, stride, keys, sizes.scale(), &delta[row..row + rows]);
+                    let slopes = Matrix::new(slopes, rows, keys, stride);
                     product(
                         slopes,
-                        key.rows(0..end),
+                        key.rows(begin..end),
                         query_gradient.rows(first..end),
                         1.0,
                         Old::Overwrite,
                         panel,
                     );
-                    product(slopes.transposed(), query, key_gradient.rows(0..end), 1.0, Old::Add, panel);
+                    let key_gradient = key_gradient.rows(begin..end);
+                    product(slopes.transposed(), query, key_gradient, 1.0, Old::Add, panel);
                 }
             }
         }
@@ -289,11 +350,10 @@ vectorised! {
         }
     }
 
-    /// Row i, which belongs to query first + i, becomes its probabilities; what it must not see becomes 0.
-    fn softmax<L>(scores: &mut [f32], stride: usize, first: usize, end: usize, window: usize, lse: &mut [f32]) {
+    /// Row i, which belongs to the tile's query i, becomes its probabilities; what it must not see becomes 0.
+    fn softmax<L>(scores: &mut [f32], stride: usize, tile: Tile<'_>, lse: &mut [f32]) {
         for (at, (row, lse)) in scores.chunks_exact_mut(stride).zip(lse).enumerate() {
-            let seen = first + at + 1;
-            let oldest = seen.saturating_sub(window);
+            let Range { start: oldest, end: seen } = tile.sees(at);
             let most = maximum(&row[oldest..seen]);
             // Whole blocks are cheaper than a remainder: padding so low that its exponential is nothing.
             let padded = seen.next_multiple_of(BLOCK);
@@ -305,16 +365,15 @@ vectorised! {
                 *entry *= share;
             }
             row[..oldest].fill(0.0);
-            row[seen..end.max(padded)].fill(0.0);
+            row[seen..tile.keys().max(padded)].fill(0.0);
             *lse = most + total.ln();
         }
     }
 
     /// The probabilities again, from scores and lse.
-    fn probabilities<L>(scores: &mut [f32], stride: usize, first: usize, end: usize, window: usize, lse: &[f32]) {
+    fn probabilities<L>(scores: &mut [f32], stride: usize, tile: Tile<'_>, lse: &[f32]) {
         for (at, (row, lse)) in scores.chunks_exact_mut(stride).zip(lse).enumerate() {
-            let seen = first + at + 1;
-            let oldest = seen.saturating_sub(window);
+            let Range { start: oldest, end: seen } = tile.sees(at);
             let padded = seen.next_multiple_of(BLOCK);
             row[..oldest].fill(0.0);
             row[seen..padded].fill(0.0);
@@ -322,7 +381,7 @@ vectorised! {
                 *entry = exp::<L>(*entry - lse);
             }
             row[..oldest].fill(0.0);
-            row[seen..end.max(padded)].fill(0.0);
+            row[seen..tile.keys().max(padded)].fill(0.0);
         }
     }
 

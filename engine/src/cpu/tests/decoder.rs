@@ -20,6 +20,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
         dropout: false,
         label_smoothing: 0.0,
         ignore_index: None,
+        documents: false,
     };
     let built = build(model, purpose).unwrap();
     let layout = ArenaLayout::of(&built.graph);

@@ -160,7 +160,7 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 turn(&mut y, input(1), heads, shape(0).shape[1], inverse);
                 y
             }
-            Op::Attention(ops::Attention { heads, dropout, window }) => {
+            Op::Attention(ops::Attention { heads, dropout, window, documents }) => {
                 let (batch, time) = (shape(0).shape[0], shape(0).shape[1]);
                 let size = heads.head_size;
                 let mut y = vec![0.0; batch * time * heads.width()];
@@ -173,7 +173,8 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                         let key = (heads.heads + kv) * size;
                         let value = key + heads.kv_heads * size;
                         for q in 0..time {
-                            let oldest = (q + 1).saturating_sub(window.unwrap_or(time));
+                            let start = if documents { words(1)[b * time + q] as usize } else { 0 };
+                            let oldest = (q + 1).saturating_sub(window.unwrap_or(time)).max(start);
                             let scores: Vec<f64> = (oldest..=q)
                                 .map(|k| {
                                     let dot: f64 = (0..size)

@@ -1,14 +1,13 @@
 //! Steps and evaluations divided among workers.
 
-use super::training::{batch, gpt, llama};
+use super::training::{batch, gpt, llama, starts};
 use crate::cpu::CpuExecutor;
 use crate::cpu::other_shards::add;
 use crate::cpu::run::Task;
 use crate::cpu::shard::{Partition, Shard, ShardExecutor, packed};
 use crate::data::IGNORED;
 use crate::initial;
-use crate::model::TrainingGraphs;
-use crate::model::training_graphs;
+use crate::model::{Recipe, TrainingGraphs, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::step::{ArenaState, MicroBatch, StepInput};
@@ -77,6 +76,25 @@ fn shares_add_up_to_the_undivided_step() {
             // A step begins with a clean gradient, and again gives the same bits.
             assert_eq!(block_on(divided.gradients(&step)).unwrap(), (found, found_gradient), "{name}");
         }
+    }
+}
+
+/// Where documents start goes with their windows, by messages too.
+#[test]
+fn shares_of_rows_of_several_documents_add_up() {
+    let (_, model, train) = settings().remove(0);
+    let graphs = Recipe { model: model.clone(), train: train.clone(), documents: true }.graphs().unwrap();
+    let mut step = step(&model, &train);
+    for (number, batch) in step.micro_batches.iter_mut().enumerate() {
+        batch.starts = Some(starts(number as u64, train.batch_size, model.context_length));
+    }
+    let (loss, gradient) = block_on(executor(&graphs, Partition::WHOLE).gradients(&step)).unwrap();
+    for partition in PARTITIONS {
+        let (found, found_gradient) = block_on(executor(&graphs, partition).gradients(&step)).unwrap();
+        assert!((found - loss).abs() < 1e-6 * loss, "{partition:?}: loss {found} for {loss}");
+        assert!(distance(&found_gradient, &gradient) < 1e-5, "{partition:?}");
+        let (_, told) = told(&graphs, partition, Task::Train, &step.micro_batches);
+        assert!(distance(&told, &gradient) < 1e-5, "{partition:?}, by messages");
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::double::{self, Values};
 use super::numbers;
-use crate::cpu::CpuExecutor;
 use crate::cpu::shard::Partition;
-use crate::graph::{Input, Origin, ParameterId};
+use crate::cpu::{CpuExecutor, run_graph};
+use crate::graph::{Input, Origin, ParameterId, random};
 use crate::initial;
-use crate::model::training_graphs;
+use crate::model::{Purpose, Recipe, TrainingGraphs, build, training_graphs};
 use crate::optimizer::{Optimizer, Rate, entry};
 use crate::plan::arena::ArenaLayout;
-use crate::step::{ArenaState, MicroBatch, StepInput};
+use crate::step::{ArenaState, Data, MicroBatch, StepInput};
 use glasshouse_protocol::{
     Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
     OptimizerKind, Position, Residual, Rope, RopeScaling, TrainConfig, model::Dropout,
@@ -130,32 +130,57 @@ pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch 
         let id = |x: &f32| ((x + 1.0) / 2.0 * model.vocabulary as f32) as u32 % model.vocabulary as u32;
         numbers(seed, count).iter().map(id).collect::<Vec<u32>>()
     };
-    MicroBatch { tokens: ids(seed), targets: ids(seed + 1), seed: [seed as u32, 99] }
+    MicroBatch { tokens: ids(seed), targets: ids(seed + 1), starts: None, seed: [seed as u32, 99] }
+}
+
+/// Where documents of up to nine positions start.
+pub fn starts(seed: u64, rows: usize, time: usize) -> Vec<u32> {
+    let row = |row: u64| {
+        let mut start = 0;
+        (0..time as u64).map(move |t| {
+            if random::nth(seed, row, t).is_multiple_of(5) || t >= start + 9 {
+                start = t;
+            }
+            start as u32
+        })
+    };
+    (0..rows as u64).flat_map(row).collect()
 }
 
 fn executor(model: &ModelConfig, train: &TrainConfig, threads: usize) -> CpuExecutor {
-    let graphs = training_graphs(model, train).unwrap();
+    executor_of(&training_graphs(model, train).unwrap(), threads)
+}
+
+fn executor_of(graphs: &TrainingGraphs, threads: usize) -> CpuExecutor {
     let layout = ArenaLayout::of(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, 5);
-    let mut executor = CpuExecutor::new(&graphs, Optimizer::of(train), Some(threads)).unwrap();
+    let optimizer = Optimizer::of(&graphs.recipe.train);
+    let mut executor = CpuExecutor::new(graphs, optimizer, Some(threads)).unwrap();
     executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).unwrap();
     executor
 }
 
 #[test]
 fn losses_and_gradients_follow_finite_differences() {
-    for (name, model, train) in variants() {
-        let graphs = training_graphs(&model, &train).unwrap();
+    // Two of them with rows of several documents, too.
+    let documents = variants().into_iter().take(2).map(|(name, model, train)| (name, model, train, true));
+    let all = variants().into_iter().map(|(name, model, train)| (name, model, train, false));
+    for (name, model, train, documents) in all.chain(documents) {
+        let graphs = Recipe { model: model.clone(), train: train.clone(), documents }.graphs().unwrap();
         let layout = ArenaLayout::of(&graphs.train);
-        let mut executor = executor(&model, &train, 3);
+        let mut executor = executor_of(&graphs, 3);
         let arena = executor.state().parameters;
-        let batch = batch(&model, &train, 3);
+        let mut batch = batch(&model, &train, 3);
+        batch.starts = documents.then(|| starts(3, train.batch_size, model.context_length));
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![batch.clone()] };
         let (loss, gradient) = block_on(executor.gradients(&step)).unwrap();
         let graph = &graphs.train;
         let mut values = Values::default();
         values.words.insert(graph.find(Origin::Input(Input::Tokens)).unwrap(), batch.tokens.clone());
         values.words.insert(graph.find(Origin::Input(Input::Targets)).unwrap(), batch.targets.clone());
+        if let Some(starts) = &batch.starts {
+            values.words.insert(graph.find(Origin::Input(Input::Starts)).unwrap(), starts.clone());
+        }
         for at in 0..graph.parameters.len() {
             let id = ParameterId(at as u32);
             let entries = arena[layout.range(id)].iter().map(|x| f64::from(*x)).collect();
@@ -243,6 +268,7 @@ fn accumulation_equals_one_large_batch() {
         MicroBatch {
             tokens: whole.tokens[range.clone()].to_vec(),
             targets: whole.targets[range].to_vec(),
+            starts: None,
             seed: [0, 0],
         }
     };
@@ -267,6 +293,109 @@ fn activation_checkpointing_gives_the_same_bits_in_less_memory() {
         let (mut whole, mut lean) = (executor(&model, &keeping, 2), executor(&model, &again, 2));
         assert_eq!(block_on(whole.gradients(&step)).unwrap(), block_on(lean.gradients(&step)).unwrap());
         assert!(lean.bytes() * 10 < whole.bytes() * 9, "{} for {}", lean.bytes(), whole.bytes());
+    }
+}
+
+/// Logits of a batch, a row of V for each token.
+fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>> {
+    let documents = batch.starts.is_some();
+    let (time, label_smoothing, ignore_index) = (model.context_length, 0.0, None);
+    let purpose =
+        Purpose::Loss { batch: rows, time, dropout: false, label_smoothing, ignore_index, documents };
+    let built = build(model, purpose).unwrap();
+    let layout = ArenaLayout::of(&built.graph);
+    let arena = initial::parameters(&built.graph.parameters, &layout, 5);
+    let find = |origin| built.graph.find(origin).unwrap();
+    let mut inputs: Vec<_> = (0..built.graph.parameters.len() as u32)
+        .map(ParameterId)
+        .map(|id| (find(Origin::Parameter(id)), Data::F32(arena[layout.range(id)].to_vec())))
+        .collect();
+    inputs.push((find(Origin::Input(Input::Tokens)), Data::U32(batch.tokens.clone())));
+    // They count for nothing here.
+    inputs.push((find(Origin::Input(Input::Targets)), Data::U32(vec![0; batch.tokens.len()])));
+    let starts = batch.starts.iter().map(|starts| Data::U32(starts.clone()));
+    inputs.extend(starts.map(|starts| (find(Origin::Input(Input::Starts)), starts)));
+    let Data::F32(logits) = run_graph(&built.graph, &inputs, &[built.logits]).unwrap().remove(0) else {
+        panic!("logits are floats")
+    };
+    logits.chunks(model.vocabulary).map(<[f32]>::to_vec).collect()
+}
+
+/// With rotary positions, which see differences alone, a document in a row with others is what it is in a row of its own.
+#[test]
+fn documents_in_a_row_are_as_if_each_had_its_own() {
+    const IGNORED: u32 = u32::MAX;
+    let close = |what: &str, got: &[f32], wanted: &[f32]| {
+        let largest = wanted.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
+        for (at, (got, wanted)) in got.iter().zip(wanted).enumerate() {
+            assert!((got - wanted).abs() <= 2e-5 * largest, "{what} {at}: {got} for {wanted}");
+        }
+    };
+    let windows = [None, Some(7)].map(|sliding_window| ModelConfig { sliding_window, ..llama() });
+    // Tiles of 32 queries: one that begins in a document, and one that begins with it.
+    let models = windows.into_iter().chain([ModelConfig { context_length: 71, ..llama() }]);
+    for (model, first) in models.zip([16, 16, 32]) {
+        let (time, count) = (model.context_length, model.context_length - first);
+        let whole = TrainConfig { batch_size: 1, ignore_index: Some(IGNORED), ..TrainConfig::default() };
+        let MicroBatch { tokens, targets, seed, .. } = batch(&model, &whole, 9);
+        let starts = [vec![0; first], vec![first as u32; count]].concat();
+        let packed = MicroBatch { tokens, targets, starts: Some(starts), seed };
+        let rows = |ids: &[u32], rest: u32| {
+            let (one, other) = ids.split_at(first);
+            let filled = |count: usize| vec![rest; count];
+            [one, &filled(count)[..], other, &filled(first)[..]].concat()
+        };
+        let (tokens, targets) = (rows(&packed.tokens, 0), rows(&packed.targets, IGNORED));
+        let apart = MicroBatch { tokens, targets, starts: None, seed };
+
+        let (got, wanted) = (logits(&model, 1, &packed), logits(&model, 2, &apart));
+        for (t, row) in got.iter().enumerate() {
+            let alone = if t < first { t } else { time + t - first };
+            close(&format!("logits of position {t}"), row, &wanted[alone]);
+        }
+        for activation_checkpointing in [false, true] {
+            let gradients = |batch: &MicroBatch, rows: usize, documents: bool| {
+                let train = TrainConfig { batch_size: rows, activation_checkpointing, ..whole.clone() };
+                let graphs = Recipe { model: model.clone(), train, documents }.graphs().unwrap();
+                let micro_batches = vec![batch.clone()];
+                let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
+                block_on(executor_of(&graphs, 2).gradients(&step)).unwrap()
+            };
+            let (loss, got) = gradients(&packed, 1, true);
+            let (wanted_loss, wanted) = gradients(&apart, 2, false);
+            assert!((loss - wanted_loss).abs() <= 2e-6 * wanted_loss, "{loss} for {wanted_loss}");
+            close("gradient", &got, &wanted);
+            let (mixed, _) = gradients(&MicroBatch { starts: None, ..packed.clone() }, 1, false);
+            assert!(
+                (mixed - wanted_loss).abs() > 2e-5 * wanted_loss,
+                "without starts documents see each other"
+            );
+        }
+    }
+}
+
+#[test]
+fn batches_of_another_kind_than_the_graphs_are_refused() {
+    let model = llama();
+    let train = TrainConfig { batch_size: 1, ..TrainConfig::default() };
+    let graphs =
+        |documents| Recipe { model: model.clone(), train: train.clone(), documents }.graphs().unwrap();
+    let step = |starts: Option<Vec<u32>>| {
+        let micro_batches = vec![MicroBatch { starts, ..batch(&model, &train, 1) }];
+        StepInput { step: 0, learning_rate: 0.0, micro_batches }
+    };
+    let starts = vec![0; model.context_length];
+    let late = [&starts[..1], &[2][..], &starts[2..]].concat();
+    for (documents, starts, fine) in [
+        (false, None, true),
+        (false, Some(starts.clone()), false),
+        (true, None, false),
+        (true, Some(starts.clone()), true),
+        (true, Some(late), false),
+        (true, Some(starts[1..].to_vec()), false),
+    ] {
+        let outcome = block_on(executor_of(&graphs(documents), 1).gradients(&step(starts)));
+        assert_eq!(outcome.is_ok(), fine, "{outcome:?}");
     }
 }
 
@@ -312,7 +441,7 @@ fn a_gradient_that_is_not_finite_skips_the_step() {
     state.first_moments.fill(0.25);
     executor.set_state(&state).unwrap();
     let tokens = vec![0; train.batch_size * model.context_length];
-    let batch = MicroBatch { targets: tokens.clone(), tokens, seed: [1, 2] };
+    let batch = MicroBatch { targets: tokens.clone(), tokens, starts: None, seed: [1, 2] };
     let step = StepInput { step: 4, learning_rate: 0.1, micro_batches: vec![batch] };
     let report = block_on(executor.train(&[step])).unwrap()[0];
     assert!(report.skipped && !report.gradient_norm.is_finite(), "{report:?}");
@@ -328,7 +457,7 @@ fn bad_input_is_refused_by_name() {
     wrong.tokens[5] = 23;
     let message = block_on(executor.evaluate(&[wrong])).unwrap_err().to_string();
     assert!(message.contains("id 23 at position 5"), "{message}");
-    let short = MicroBatch { tokens: vec![0; 3], targets: vec![0; 3], seed: [0, 0] };
+    let short = MicroBatch { tokens: vec![0; 3], targets: vec![0; 3], starts: None, seed: [0, 0] };
     assert!(block_on(executor.evaluate(&[short])).is_err());
     let state = ArenaState { parameters: vec![0.0; 7], ..ArenaState::default() };
     let message = executor.set_state(&state).unwrap_err().to_string();

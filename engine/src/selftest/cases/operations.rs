@@ -280,7 +280,12 @@ fn rope_at_cursor() -> Vec<Case> {
 
 fn attention() -> Vec<Case> {
     let case = |heads: Heads, batch: usize, time: usize, scale: f32, rate: Option<f32>| Case {
-        op: Op::Attention(ops::Attention { heads, dropout: rate.map(dropout), window: None }),
+        op: Op::Attention(ops::Attention {
+            heads,
+            dropout: rate.map(dropout),
+            window: None,
+            documents: false,
+        }),
         feeds: vec![Feed::Floats(vec![batch, time, heads.packed()], scale)],
     };
     let mut cases = Vec::new();
@@ -316,6 +321,30 @@ fn attention() -> Vec<Case> {
         if let Op::Attention(op) = &mut case.op {
             op.window = Some(window);
         }
+        cases.push(case);
+    }
+    // Several documents in a row: every size that is a constant to kernels, in fours and float by float; past tiles, with and without
+    // dropout and sliding windows, grouped queries among them.
+    for (heads, kv_heads, size, time, rate, window) in [
+        (1, 1, 2, 1, None, None),
+        (4, 2, 8, 70, None, None),
+        (3, 1, 5, 67, Some(0.2), None),
+        (4, 2, 6, 33, None, Some(7)),
+        (2, 2, 12, 131, Some(0.1), None),
+        (4, 2, 32, 131, None, None),
+        (4, 2, 32, 67, Some(0.1), Some(9)),
+        (3, 3, 48, 37, None, None),
+        (4, 2, 64, 100, None, Some(17)),
+        (2, 1, 64, 35, Some(0.2), None),
+        (2, 1, 80, 65, None, None),
+        (2, 1, 128, 40, None, None),
+        (1, 1, 160, 21, Some(0.1), None),
+    ] {
+        let mut case = case(Heads { heads, kv_heads, head_size: size }, 3, time, 1.0, rate);
+        if let Op::Attention(op) = &mut case.op {
+            (op.window, op.documents) = (window, true);
+        }
+        case.feeds.push(Feed::Starts(3, time));
         cases.push(case);
     }
     cases

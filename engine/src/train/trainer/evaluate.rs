@@ -72,7 +72,12 @@ impl Trainer<'_> {
                                 *target = ignored;
                             }
                         }
-                        MicroBatch { tokens: batch.tokens, targets: batch.targets, seed: [0, 0] }
+                        MicroBatch {
+                            tokens: batch.tokens,
+                            targets: batch.targets,
+                            starts: None,
+                            seed: [0, 0],
+                        }
                     })
                 })
                 .collect::<Result<Vec<_>>>()?;

@@ -544,7 +544,7 @@ pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -
         .map(|micro_batch| {
             let batch = batches.train(step, micro_batch)?;
             let seed = random::dropout_seed(config.seed, step, micro_batch);
-            Ok(MicroBatch { tokens: batch.tokens, targets: batch.targets, seed })
+            Ok(MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: None, seed })
         })
         .collect::<Result<_>>()?;
     Ok(StepInput { step, learning_rate: config.train.learning_rate_at(step) as f32, micro_batches })
@@ -568,8 +568,12 @@ mod tests {
             before.parameters.iter_mut().enumerate().for_each(|(at, entry)| *entry = (at % 7) as f32 * 0.01);
             executor.set_state(&before).await?;
             let ids: Vec<u32> = (0..16).collect();
-            let micro_batch =
-                MicroBatch { targets: ids.iter().rev().copied().collect(), tokens: ids, seed: [0; 2] };
+            let micro_batch = MicroBatch {
+                targets: ids.iter().rev().copied().collect(),
+                tokens: ids,
+                starts: None,
+                seed: [0; 2],
+            };
             let input = StepInput { step: 0, learning_rate: 0.1, micro_batches: vec![micro_batch] };
             let mut trained = false;
             let failed: Result<()> = undone(&mut executor, async |executor| {

@@ -3,7 +3,7 @@
 use super::{Cost, DropoutSite, Named, Nothing, Operation, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, together};
-use crate::graph::shape::{Rule, alike, batched, expect};
+use crate::graph::shape::{Rule, alike, are_starts, batched, expect};
 use crate::graph::{GraphError, Type, ValueId};
 
 /// Sizes of attention over a packed row [H·D queries | K·D keys | K·D values].
@@ -29,7 +29,7 @@ impl Heads {
     }
 
     /// FLOPs of one product over the pairs of a query and a key that it sees: 2·B·H·D·(T(T + 1)/2 − (T − S)(T − S + 1)/2) for a
-    /// sliding window of S < T.
+    /// sliding window of S < T. Where a row holds several documents it is an upper bound: their lengths are not known here.
     fn product_flops(&self, qkv: &Type, window: Option<usize>) -> f64 {
         let (batch, time) = (qkv.shape[0] as f64, qkv.shape[1] as f64);
         let hidden = window.map_or(0.0, |window| (time - window as f64).max(0.0));
@@ -38,8 +38,11 @@ impl Heads {
 }
 
 /// Causal softmax(q·kᵀ/√D)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key. With a sliding
-/// window of S positions, query t sees keys t − S + 1 ..= t.
-/// Input: qkv [B,T,W]. Outputs: y [B,T,H·D], lse [B,H,T] (natural log of Σ exp of the scaled scores).
+/// window of S positions, query t sees keys t − S + 1 ..= t. With documents, a row holds several one after another, and query t of row
+/// b sees no key before starts[b,t], the first position of the document that position t belongs to: starts[b,t] ≤ t, and it never falls
+/// along a row. Positions go on counting along the row; rotary ones see differences alone, hence each document as if it were alone.
+/// Inputs: qkv [B,T,W], (starts u32[B,T], [`crate::graph::Input::Starts`]). Outputs: y [B,T,H·D], lse [B,H,T] (natural log of Σ exp
+/// of the scaled scores).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attention {
     /// Sizes.
@@ -48,11 +51,13 @@ pub struct Attention {
     pub dropout: Option<DropoutSite>,
     /// S, at least 1: positions that a query sees, its own included.
     pub window: Option<usize>,
+    /// The starts of documents are given.
+    pub documents: bool,
 }
 
 operands! {
     /// What [`Attention`] reads.
-    AttentionInputs of Attention { qkv }
+    AttentionInputs of Attention { qkv, starts: if documents }
 }
 
 operands! {
@@ -68,11 +73,12 @@ impl Operation for Attention {
 
     fn types(
         &self,
-        AttentionInputs { qkv }: AttentionInputs<&Type>,
+        AttentionInputs { qkv, starts }: AttentionInputs<&Type>,
         _: Nothing,
     ) -> Rule<AttentionOutputs<Type>> {
         let heads = self.heads;
         batched(qkv, heads.packed())?;
+        starts.map_or(Ok(()), |starts| are_starts(starts, qkv))?;
         expect(self.window != Some(0), || "a sliding window of no positions".to_owned())?;
         let (batch, time) = (qkv.shape[0], qkv.shape[1]);
         let y = Type::f32(&[batch, time, heads.width()]);
@@ -82,15 +88,16 @@ impl Operation for Attention {
     fn differentiate(
         &self,
         pass: &mut Backward<'_>,
-        AttentionInputs { qkv: x }: AttentionInputs<ValueId>,
+        AttentionInputs { qkv: x, starts }: AttentionInputs<ValueId>,
         AttentionOutputs { y, lse }: AttentionOutputs<ValueId>,
     ) -> Result<(), GraphError> {
-        let Self { heads, dropout, window } = *self;
+        let Self { heads, dropout, window, documents } = *self;
         let Some(dy) = pass.gradient(y) else { return Ok(()) };
         let (qkv, y, lse) = (pass.read(x)?, pass.read(y)?, pass.read(lse)?);
         let Delta { delta } = pass.graph.add(AttentionDelta { heads }, AttentionDeltaInputs { y, dy })?;
-        let inputs = AttentionBackwardInputs { qkv, lse, delta, dy };
-        let Dqkv { dqkv } = pass.graph.add(AttentionBackward { heads, dropout, window }, inputs)?;
+        let inputs = AttentionBackwardInputs { qkv, lse, delta, dy, starts };
+        let back = AttentionBackward { heads, dropout, window, documents };
+        let Dqkv { dqkv } = pass.graph.add(back, inputs)?;
         pass.flow(x, dqkv)
     }
 
@@ -143,8 +150,8 @@ impl Operation for AttentionDelta {
     }
 }
 
-/// The probabilities are recomputed from q, k and lse. Inputs: qkv [B,T,W], lse [B,H,T], delta [B,H,T], dy [B,T,H·D].
-/// Output: dqkv [B,T,W].
+/// The probabilities are recomputed from q, k and lse. Key j is seen by the queries t ≥ j with starts[b,t] ≤ j.
+/// Inputs: qkv [B,T,W], lse [B,H,T], delta [B,H,T], dy [B,T,H·D], (starts u32[B,T]). Output: dqkv [B,T,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionBackward {
     /// Sizes.
@@ -153,11 +160,13 @@ pub struct AttentionBackward {
     pub dropout: Option<DropoutSite>,
     /// Of the forward op.
     pub window: Option<usize>,
+    /// Of the forward op.
+    pub documents: bool,
 }
 
 operands! {
     /// What [`AttentionBackward`] reads.
-    AttentionBackwardInputs of AttentionBackward { qkv, lse, delta, dy }
+    AttentionBackwardInputs of AttentionBackward { qkv, lse, delta, dy, starts: if documents }
 }
 
 operands! {
@@ -172,8 +181,9 @@ impl Operation for AttentionBackward {
     type Gradients<T> = Nothing;
 
     fn types(&self, inputs: AttentionBackwardInputs<&Type>, _: Nothing) -> Rule<Dqkv<Type>> {
-        let (heads, AttentionBackwardInputs { qkv, lse, delta, dy }) = (self.heads, inputs);
+        let (heads, AttentionBackwardInputs { qkv, lse, delta, dy, starts }) = (self.heads, inputs);
         batched(qkv, heads.packed())?;
+        starts.map_or(Ok(()), |starts| are_starts(starts, qkv))?;
         let rows = Type::f32(&[qkv.shape[0], heads.heads, qkv.shape[1]]);
         alike("lse", lse, &rows)?;
         alike("delta", delta, &rows)?;

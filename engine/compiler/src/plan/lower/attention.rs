@@ -1,10 +1,12 @@
 //! Attention over a window.
 
 use super::attention_direct;
+use super::matmul::built;
 use super::{Family, Launch, Lower, Lowering, Operand, Place, Site, Tier, grid, within_longest_loop};
 use crate::Result;
 use crate::graph::ops::{
-    Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs, Dqkv, Named,
+    Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
+    AttentionInputs, Dqkv, Named,
 };
 use crate::graph::{DropoutSite, Heads, random};
 use crate::plan::Buffer;
@@ -22,6 +24,8 @@ pub(super) struct Window<'graph> {
     pub(super) heads: Heads,
     pub(super) dropout: Option<DropoutSite>,
     pub(super) sliding: Option<usize>,
+    /// The starts of documents, where there are several in a row.
+    pub(super) starts: Option<Place>,
 }
 
 impl Window<'_> {
@@ -34,6 +38,12 @@ impl Window<'_> {
     pub(super) fn seen(self) -> u32 {
         let (_, time) = self.batch_and_time();
         self.sliding.map_or(time, |window| window.min(time)) as u32
+    }
+
+    /// What a kernel for heads of any size binds, whose operands these are.
+    fn bindings(self, operands: &[Place]) -> Vec<Place> {
+        let control = [Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)];
+        control.into_iter().chain(operands.iter().copied()).chain(self.starts).collect()
     }
 
     /// Whether a kernel takes the tier without workgroup memory.
@@ -54,13 +64,14 @@ fn rows_in_group(kernel: &Kernel) -> usize {
     kernel.workgroup_size[0] as usize
 }
 
-/// Picks the variant of one of the three attention kernels for heads of any size, whose modules are alike.
+/// Picks the variant of one of the three attention kernels for heads of any size, whose modules are alike. The direct ones know nothing
+/// of documents.
 macro_rules! variant {
     ($single:ident, $tiled:ident, $family:ident, $window:expr) => {{
         use $tiled::Size;
-        let half = $window.qkv.half();
+        let (half, documents) = ($window.qkv.half(), $window.starts.is_some());
         let size = match $window.heads.head_size {
-            8 => Size::D8,
+            8 if !documents => Size::D8,
             32 => Size::D32,
             48 => Size::D48,
             64 => Size::D64,
@@ -68,9 +79,9 @@ macro_rules! variant {
             size if size.is_multiple_of(4) => Size::Any4,
             _ => Size::Any,
         };
-        match $window.is_direct(Family::$family) {
+        match $window.is_direct(Family::$family) && !documents {
             true => $single::kernel(half),
-            false => $tiled::kernel(size, half),
+            false => built($tiled::kernel(size, half, documents))?,
         }
     }};
 }
@@ -130,8 +141,10 @@ pub(super) fn each(
 
 impl Lower for Attention {
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let (Self { heads, dropout, window: sliding }, qkv) = (*self, operands.inputs.qkv);
-        let window = Window { site, qkv, heads, dropout, sliding };
+        let Self { heads, dropout, window: sliding, documents: _ } = *self;
+        let AttentionInputs { qkv, starts } = operands.inputs;
+        let starts = starts.map(Operand::place);
+        let window = Window { site, qkv, heads, dropout, sliding, starts };
         let [qkv, y, lse] = [qkv, operands.outputs.y, operands.outputs.lse].map(Operand::place);
         if window.by_blocks(Family::AttentionForward) {
             return Ok(Lowering::one(attention_direct::forward(window, [qkv, y, lse])?));
@@ -142,8 +155,7 @@ impl Lower for Attention {
         let kernel = variant!(attention_forward_single, attention_forward_tiled, AttentionForward, window);
         let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
         let arguments = arguments(window);
-        let bindings = vec![Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule), qkv, y, lse];
-        Ok(Lowering::one(Launch::new(kernel, arguments, bindings, groups)?))
+        Ok(Lowering::one(Launch::new(kernel, arguments, window.bindings(&[qkv, y, lse]), groups)?))
     }
 }
 
@@ -165,10 +177,11 @@ impl Lower for AttentionDelta {
 impl Lower for AttentionBackward {
     /// The queries' columns, then the keys' and values'.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let AttentionBackwardInputs { qkv, lse, delta, dy } = operands.inputs;
+        let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = operands.inputs;
         let Dqkv { dqkv } = operands.outputs;
-        let Self { heads, dropout, window: sliding } = *self;
-        let window = Window { site, qkv, heads, dropout, sliding };
+        let Self { heads, dropout, window: sliding, documents: _ } = *self;
+        let starts = starts.map(Operand::place);
+        let window = Window { site, qkv, heads, dropout, sliding, starts };
         let bindings = [qkv, lse, delta, dy, dqkv].map(Operand::place);
         let queries = if window.by_blocks(Family::AttentionQueryBackward) {
             attention_direct::query_backward(window, bindings)?
@@ -184,12 +197,6 @@ impl Lower for AttentionBackward {
     }
 }
 
-/// What the two kernels of the backward pass bind, over qkv, lse, delta, dy and dqkv.
-fn backward_bindings(operands: [Place; 5]) -> Vec<Place> {
-    let control = [Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)];
-    control.into_iter().chain(operands).collect()
-}
-
 fn query_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
     let ((batch, time), heads) = (window.batch_and_time(), window.heads);
     within_reach(window.site, heads, time, 2)?;
@@ -201,7 +208,7 @@ fn query_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
     );
     let arguments = arguments(window);
     let groups = grid(batch * heads.heads * time.div_ceil(rows_in_group(kernel)))?;
-    Launch::new(kernel, arguments, backward_bindings(operands), groups)
+    Launch::new(kernel, arguments, window.bindings(&operands), groups)
 }
 
 fn key_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
@@ -212,5 +219,5 @@ fn key_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
         variant!(attention_key_backward_single, attention_key_backward_tiled, AttentionKeyBackward, window);
     let arguments = arguments(window);
     let groups = grid(batch * heads.kv_heads * time.div_ceil(rows_in_group(kernel)))?;
-    Launch::new(kernel, arguments, backward_bindings(operands), groups)
+    Launch::new(kernel, arguments, window.bindings(&operands), groups)
 }

@@ -1,6 +1,7 @@
 //! Attention on software adapters: four queries meet four keys at a time, in kernels of their own.
 
 use super::attention::{Window, dropping, scale};
+use super::matmul::built;
 use super::{LONGEST_LOOP, Launch, Place, grid};
 use crate::Result;
 use crate::plan::Buffer;
@@ -40,12 +41,16 @@ macro_rules! launch {
             keep_scale,
             seen: $window.seen(),
         };
+        // Where rows hold several documents there is no variant without dropout: it is of a rate of 0 then.
+        let (drops, documents) = (dropout.is_some() || $window.starts.is_some(), $window.starts.is_some());
         let mut bindings: Vec<Place> = $bindings.to_vec();
-        if dropout.is_some() {
+        if drops {
             bindings.extend([Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)]);
         }
+        bindings.extend($window.starts);
         let groups = grid(batch * heads.$head_count * time.div_ceil(ROWS))?;
-        Launch::new($module::kernel(dropout.is_some(), qkv.half()), arguments.bytes(), bindings, groups)
+        let kernel = built($module::kernel(drops, qkv.half(), documents))?;
+        Launch::new(kernel, arguments.bytes(), bindings, groups)
     }};
 }
 

@@ -1,7 +1,7 @@
 //! Every variant of every kernel is one that some model takes on some device: what none can ask for is no variant to look after.
 
 use super::{Cooperative, Side, Target, Tier};
-use crate::model::training_graphs;
+use crate::model::{Recipe, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::decode::DecodePlans;
@@ -105,6 +105,14 @@ fn every_variant_is_one_that_a_model_takes() {
             let mut train = config.train.clone();
             train.precision = precision;
             let graphs = training_graphs(&config.model, &train).unwrap();
+            // Rows of several documents, where nothing but attention is asked about.
+            if config.model.mlp.activation == Activation::GeluExact && !config.model.qk_norm {
+                let recipe = Recipe { documents: true, ..graphs.recipe.clone() };
+                for (device, _) in &devices {
+                    let graphs = recipe.graphs().unwrap();
+                    take(&compile(graphs.train, &[graphs.train_loss], device).unwrap().dispatches);
+                }
+            }
             // Every operation by itself.
             let plain = config.model.mlp.activation == Activation::Relu;
             for (device, tier) in &devices {
