@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 /// A letter for the role, and a full stop where a message ends.
-const TEMPLATE: &str = "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a:{% endif %}";
+const TEMPLATE: &str = "{% for m in messages %}{{ m.role[0] }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}";
 
 /// What `glasshouse chat` answers to lines.
 fn chat(folder: &Path, project: &str, lines: &str, more: &[&str]) -> String {
@@ -61,23 +61,26 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
 
     // The model sees what the template makes of the conversation, and both front ends get the same answer.
     let heard = reply(&[(Role::User, "Go")]).unwrap();
-    assert_eq!(prompt(&heard), "u:Go.a:");
+    assert_eq!(prompt(&heard), "u,Go.a,");
     assert_eq!(chat(folder, "chats", "Go\n\n/quit\n", &[]), ended(&heard) + "\n");
     let heard = reply(&[(Role::System, "x"), (Role::User, "Go")]).unwrap();
-    assert_eq!(prompt(&heard), "s:x.u:Go.a:");
+    assert_eq!(prompt(&heard), "s,x.u,Go.a,");
     assert_eq!(chat(folder, "chats", "Go\n", &["--system", "x"]), ended(&heard) + "\n");
     // Forgotten, it is a new conversation by the next seed.
     let twice = chat(folder, "chats", "Go\n/new\nGo\n", &["--temperature", "0"]);
     let lines: Vec<&str> = twice.lines().collect();
-    assert!(lines.len() % 2 == 0 && lines[..lines.len() / 2] == lines[lines.len() / 2..], "{twice:?}");
+    assert!(
+        lines.len().is_multiple_of(2) && lines[..lines.len() / 2] == lines[lines.len() / 2..],
+        "{twice:?}"
+    );
 
     // Of a long one the beginning is left out, but for the system's message, and that is said.
-    let long = [(Role::System, "x"), (Role::User, "Hello"), (Role::Assistant, "there"), (Role::User, "Go")];
+    let long = [(Role::System, "x"), (Role::User, "help"), (Role::Assistant, "there"), (Role::User, "Go")];
     let heard = reply(&long).unwrap();
-    assert_eq!(prompt(&heard), "s:x.u:Go.a:");
+    assert_eq!(prompt(&heard), "s,x.u,Go.a,");
     let said = "the oldest 2 of 4 messages were left out: they no longer fit the context of 16 tokens";
     assert!(heard.iter().any(|event| matches!(event, Event::Notice { text } if text == said)), "{heard:?}");
-    let refused = reply(&[(Role::User, "Tell me of the sea")]).unwrap_err();
+    let refused = reply(&[(Role::User, "tell me of the sea")]).unwrap_err();
     assert!(
         refused.contains("the last message has 23 tokens") && refused.contains("room for 12"),
         "{refused}"

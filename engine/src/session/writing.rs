@@ -123,10 +123,7 @@ impl Session {
     ) -> Result<()> {
         self.expect_room()?;
         let (model, decoder) = self.model_and_decoder(source, config.precision, live).await?;
-        let characters: String = model.tokenizer.unknown_characters(prompt).into_iter().collect();
-        if !characters.is_empty() {
-            self.outlet.answer(id, Event::CharactersLost { characters });
-        }
+        self.tell_lost(id, &model.tokenizer, prompt);
         let ids = prompt_tokens(&model.tokenizer, prompt)?;
         self.write_on(id, (model, decoder), &ids, &[], config).await
     }
@@ -141,6 +138,9 @@ impl Session {
     ) -> Result<()> {
         self.expect_room()?;
         let (model, decoder) = self.model_and_decoder(source, config.precision, live).await?;
+        if let Some(last) = messages.last() {
+            self.tell_lost(id, &model.tokenizer, &last.content);
+        }
         let files = self.tokenizer_files(&model)?;
         // What is asked for is to fit, too, but for half of the context at most.
         let context = model.config.context_length;
@@ -161,6 +161,14 @@ impl Session {
     fn tokenizer_files(&mut self, model: &Model) -> Result<TokenizerFiles> {
         let folder = self.run_named(&model.key.0)?.data_folder()?;
         TokenizerFiles::with((*model.tokenizer).clone(), &folder)
+    }
+
+    /// Says which of a text's characters the vocabulary lacks.
+    fn tell_lost(&self, id: u64, tokenizer: &Tokenizer, text: &str) {
+        let characters: String = tokenizer.unknown_characters(text).into_iter().collect();
+        if !characters.is_empty() {
+            self.outlet.answer(id, Event::CharactersLost { characters });
+        }
     }
 
     fn expect_room(&self) -> Result<()> {
