@@ -236,7 +236,7 @@ impl Trial {
         let batch = |number: u64| MicroBatch {
             tokens: ids(2 * number),
             targets: ids(2 * number + 1),
-            starts: None,
+            starts: train.document_mask.then(|| vec![0; size]),
             seed: random::dropout_seed(SEED, number, 0),
         };
         // One whole batch; then, to see single rows of logits, batches of which one target counts.

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::checkpoint::Checkpoints;
-use crate::data::{Batches, Prepared};
+use crate::data::Prepared;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Opened};
 use crate::gpu::{Gpu, Tuned, Tuning};
@@ -89,7 +89,7 @@ impl RunSetup {
     /// A text that is too short for a window, a device that is missing or cannot hold the run.
     pub async fn open(self) -> Result<OpenRun> {
         let Self { mut config, prepared, run, device, moved, threads, tuning } = self;
-        Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
+        prepared.batches(&config)?;
         let before = match &run {
             Some(run) => run.record()?.device,
             None => None,
@@ -276,8 +276,7 @@ impl OpenRun {
         let (Some(executor), Some(run)) = (self.executor.take(), self.run.clone()) else {
             return Err(without_device());
         };
-        let RunConfig { seed, train, model, .. } = &self.config;
-        let batches = Batches::new(&self.prepared.store, *seed, train.batch_size, model.context_length)?;
+        let batches = self.prepared.batches(&self.config)?;
         let resumes = std::mem::replace(&mut self.resumes, true);
         let has_own = !Checkpoints::new(run.checkpoints_folder()).list().is_empty();
         let weights = match self.weights.take() {

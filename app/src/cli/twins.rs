@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins::{self, Interval, MOST_PAIRS};
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::data::{self, Batches, Prepared, Split};
+use glasshouse_engine::data::{self, Prepared, Split};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;
@@ -126,8 +126,7 @@ async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
     let loaded = checkpoints.load(Which::Latest, &graphs.train.parameters, Content::WeightsAndMoments)?;
     let loaded = loaded.with_context(|| format!("run {} ended without a checkpoint", run.name()))?;
     executor.set_state(&loaded.state).await?;
-    let batches =
-        Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
+    let batches = prepared.batches(&config)?;
     let mut all = batches.full(Split::Validation).peekable();
     let (mut sum, mut rows) = (0.0, 0.0);
     while all.peek().is_some() {
@@ -137,7 +136,7 @@ async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
                 batch.map(|batch| MicroBatch {
                     tokens: batch.tokens,
                     targets: batch.targets,
-                    starts: None,
+                    starts: batch.starts,
                     seed: [0, 0],
                 })
             })

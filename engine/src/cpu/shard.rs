@@ -300,7 +300,7 @@ impl ShardExecutor {
     /// The words are no parts of this shard, or name tokens outside the vocabulary.
     pub async fn answer(&mut self, words: &[u32]) -> Result<Answer<'_>> {
         let Self { shard, programs, weights, workers } = self;
-        let (task, parts) = unpacked(words, shard.tokens(), shard.recipe.documents)?;
+        let (task, parts) = unpacked(words, shard.tokens(), shard.recipe.train.document_mask)?;
         weights.gradients.fill(0.0);
         let losses = shard.compute(task, &parts, programs, weights, workers).await?;
         let gradients = if task == Task::Train { &weights.gradients[..] } else { &[] };

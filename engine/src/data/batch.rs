@@ -21,11 +21,14 @@ pub struct Batch {
     pub tokens: Vec<u32>,
     /// B·T ids, each the token after the one at its place, or [`IGNORED`].
     pub targets: Vec<u32>,
+    /// B·T positions of the first token of each token's document in its row, where documents do not see each other.
+    pub starts: Option<Vec<u32>>,
 }
 
 impl Batch {
-    fn with_capacity(count: usize) -> Self {
-        Self { tokens: Vec::with_capacity(count), targets: Vec::with_capacity(count) }
+    fn with_capacity(count: usize, separate: bool) -> Self {
+        let starts = separate.then(|| Vec::with_capacity(count));
+        Self { tokens: Vec::with_capacity(count), targets: Vec::with_capacity(count), starts }
     }
 
     /// Targets that count.
@@ -43,6 +46,8 @@ pub struct Batches<'a> {
     seed: u64,
     batch: usize,
     context_length: usize,
+    /// The token that ends a document, where documents do not see each other.
+    separator: Option<u32>,
 }
 
 impl<'a> Batches<'a> {
@@ -72,7 +77,13 @@ impl<'a> Batches<'a> {
             }
         }
         let mixture = Mixture::of(store, context_length)?.map(Arc::new);
-        Ok(Self { store, mixture, seed, batch, context_length })
+        Ok(Self { store, mixture, seed, batch, context_length, separator: None })
+    }
+
+    /// Has documents, which end with this token, not see each other.
+    #[must_use]
+    pub fn separating(self, end_of_text: u32) -> Self {
+        Self { separator: Some(end_of_text), ..self }
     }
 
     /// The training batch of a step's micro-batch: windows at offsets drawn uniformly from `[0, length − T)`, as nanoGPT
@@ -108,15 +119,29 @@ impl<'a> Batches<'a> {
     }
 
     fn windows(&self, split: Split, starts: Vec<u64>) -> Result<Batch> {
-        let mut batch = Batch::with_capacity(self.batch * self.context_length);
+        let mut batch = self.empty();
         starts.into_iter().try_for_each(|start| self.window(split, start, &mut batch))?;
         Ok(batch)
+    }
+
+    fn empty(&self) -> Batch {
+        Batch::with_capacity(self.batch * self.context_length, self.separator.is_some())
     }
 
     /// Appends the window at an offset.
     fn window(&self, split: Split, offset: u64, batch: &mut Batch) -> Result<()> {
         let window = self.store.read(split, offset, self.context_length + 1)?;
-        batch.tokens.extend_from_slice(window.get(..self.context_length).unwrap_or_default());
+        let tokens = window.get(..self.context_length).unwrap_or_default();
+        if let (Some(starts), Some(separator)) = (&mut batch.starts, self.separator) {
+            let mut start = 0;
+            for (at, token) in (1..).zip(tokens) {
+                starts.push(start);
+                if *token == separator {
+                    start = at;
+                }
+            }
+        }
+        batch.tokens.extend_from_slice(tokens);
         batch.targets.extend_from_slice(window.get(1..).unwrap_or_default());
         Ok(())
     }
@@ -133,7 +158,7 @@ impl<'a> Batches<'a> {
         let windows = targets.div_ceil(context_length);
         let rows = self.batch as u64;
         (0..windows.div_ceil(rows)).map(move |index| {
-            let mut batch = Batch::with_capacity(batches.batch * batches.context_length);
+            let mut batch = batches.empty();
             for row in index * rows..(index + 1) * rows {
                 let nominal = row * context_length;
                 let offset = nominal.min(targets - context_length);
@@ -156,6 +181,29 @@ mod tests {
 
     fn store(train: u32, validation: u32) -> TokenStore {
         TokenStore::in_memory((0..train).collect(), (0..validation).map(|token| 5 * token).collect())
+    }
+
+    #[test]
+    fn each_token_knows_where_its_document_begins() {
+        // Documents of seven tokens: ids are positions in the text, and every seventh ends one.
+        let store = TokenStore::in_memory(
+            (0..1000).map(|at| if at % 7 == 6 { 9999 } else { at }).collect(),
+            (0..99).collect(),
+        );
+        let batches = Batches::new(&store, 7, 4, 16).unwrap();
+        assert_eq!(batches.train(3, 1).unwrap().starts, None);
+        let batch = batches.clone().separating(9999).train(3, 1).unwrap();
+        assert_eq!(batch.tokens, batches.train(3, 1).unwrap().tokens);
+        let starts = batch.starts.unwrap();
+        for (row, starts) in batch.tokens.chunks(16).zip(starts.chunks(16)) {
+            for (at, start) in starts.iter().enumerate() {
+                let before = row[..at].iter().rposition(|token| *token == 9999);
+                assert_eq!(*start as usize, before.map_or(0, |end| end + 1), "{row:?} at {at}");
+            }
+        }
+        // Validation's text is one document.
+        let whole = batches.separating(9999).full(Split::Validation).next().unwrap().unwrap();
+        assert!(whole.starts.unwrap().iter().all(|start| *start == 0));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod corpus;
 mod split;
 
+use super::batch::Batches;
 use super::read::{self, Problems, TextPiece};
 use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
@@ -41,6 +42,26 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// The batches of a run.
+    ///
+    /// # Errors
+    /// As [`Batches::new`]; or documents are to be separate, and no token ends them.
+    pub fn batches(&self, config: &RunConfig) -> Result<Batches<'_>> {
+        let RunConfig { seed, train, model, .. } = config;
+        let batches = Batches::new(&self.store, *seed, train.batch_size, model.context_length)?;
+        if !train.document_mask {
+            return Ok(batches);
+        }
+        let none = || {
+            Error::Refused(
+                "train.document_mask separates documents, and the vocabulary has no token that ends one: the text is a single document; \
+                 switch it off, or give several documents"
+                    .to_owned(),
+            )
+        };
+        Ok(batches.separating(self.tokenizer.end_of_text().ok_or_else(none)?))
+    }
+
     /// Notes in a run's settings what the text decides: the size of the vocabulary, and the mixture that a cleaned folder
     /// asks for.
     pub fn complete(&self, config: &mut RunConfig) {

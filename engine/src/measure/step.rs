@@ -198,7 +198,8 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
             MicroBatch {
                 tokens: rows(0),
                 targets: rows(1),
-                starts: None,
+                // As many terms as without, at most.
+                starts: train.document_mask.then(|| vec![0; batch * context_length]),
                 seed: random::dropout_seed(config.seed, 0, micro_batch),
             }
         })

@@ -239,7 +239,12 @@ fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInp
     Ok(StepInput {
         step,
         learning_rate: config.train.learning_rate_at(step) as f32,
-        micro_batches: vec![MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: None, seed }],
+        micro_batches: vec![MicroBatch {
+            tokens: batch.tokens,
+            targets: batch.targets,
+            starts: batch.starts,
+            seed,
+        }],
     })
 }
 

@@ -154,7 +154,7 @@ fn ways(device: &Target, task: &Task, seen: &mut BTreeSet<&'static str>) -> Vec<
     }
     for trial in trial::of_graph(graph) {
         for choice in trial.candidates(device).into_iter().filter(|choice| choice.slices.is_some()) {
-            let choices = Choices::from_iter([(trial.class, choice)]);
+            let choices = Choices::from_iter([(trial.bucket, choice)]);
             all.push((choice.to_string(), device.clone().with(&choices)));
         }
     }

@@ -141,6 +141,10 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
     number(ui, ("Beta 1", "train.beta1"), &mut train.beta1, 0.0..=1.0, refused);
     number(ui, ("Beta 2", "train.beta2"), &mut train.beta2, 0.0..=1.0, refused);
     number(ui, ("Label smoothing", "train.label_smoothing"), &mut train.label_smoothing, 0.0..=1.0, refused);
+    field(ui, "Document mask", "train.document_mask", refused, |ui| {
+        ui.checkbox(&mut train.document_mask, "tokens see their own document alone")
+            .accessible_name("Document mask");
+    });
     field(ui, "Activation checkpointing", "train.activation_checkpointing", refused, |ui| {
         ui.checkbox(&mut train.activation_checkpointing, "less memory, up to a third slower")
             .accessible_name("Activation checkpointing");

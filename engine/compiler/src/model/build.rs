@@ -65,18 +65,18 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
 
 /// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
-    Recipe { model: model.clone(), train: train.clone(), documents: false }.graphs()
+    Recipe { model: model.clone(), train: train.clone() }.graphs()
 }
 
 impl Recipe {
-    /// [`training_graphs`], of rows that may hold several documents.
+    /// [`training_graphs`].
     ///
     /// # Errors
     /// The settings make no model.
     pub fn graphs(&self) -> Result<TrainingGraphs> {
-        let Self { model, train, documents } = self;
+        let Self { model, train } = self;
         let forward = |dropout, label_smoothing, ignore_index| {
-            let (batch, time, documents) = (train.batch_size, model.context_length, *documents);
+            let (batch, time, documents) = (train.batch_size, model.context_length, train.document_mask);
             let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents };
             let Model { mut graph, loss, .. } = build(model, purpose)?;
             freeze(&mut graph.parameters, model, train)?;

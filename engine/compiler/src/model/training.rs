@@ -12,10 +12,6 @@ pub struct Recipe {
     pub model: ModelConfig,
     /// How it is trained.
     pub train: TrainConfig,
-    /// Rows of a batch hold several documents, which do not see each other: micro-batches say where each starts
-    /// ([`crate::step::MicroBatch::starts`]), in training and in evaluation. Learned and sinusoidal positions go on counting along the row.
-    #[serde(default)]
-    pub documents: bool,
 }
 
 /// The graphs that a training executor runs, all over the same parameters.

@@ -116,6 +116,10 @@ pub struct TrainConfig {
     /// Which parameters are trained; the others are frozen.
     #[serde(default)]
     pub trainable: Trainable,
+    /// Tokens attend to those of their own document alone, also where a window holds several (Grattafiori et al. 2024, section 3.2).
+    /// Positions go on counting along the window.
+    #[serde(default)]
+    pub document_mask: bool,
     /// Keep only what leaves each block for the backward pass and compute the rest again: a forward pass more, for much less
     /// memory (Chen et al. 2016). It changes no number.
     #[serde(default)]
@@ -210,6 +214,7 @@ impl Default for TrainConfig {
             accumulate: 1,
             optimizer: default_optimizer(),
             trainable: Trainable::All,
+            document_mask: false,
             learning_rate: 1e-3,
             min_learning_rate: 1e-4,
             warmup_steps: 100,

@@ -83,7 +83,8 @@ fn shares_add_up_to_the_undivided_step() {
 #[test]
 fn shares_of_rows_of_several_documents_add_up() {
     let (_, model, train) = settings().remove(0);
-    let graphs = Recipe { model: model.clone(), train: train.clone(), documents: true }.graphs().unwrap();
+    let train = TrainConfig { document_mask: true, ..train.clone() };
+    let graphs = training_graphs(&model, &train).unwrap();
     let mut step = step(&model, &train);
     for (number, batch) in step.micro_batches.iter_mut().enumerate() {
         batch.starts = Some(starts(number as u64, train.batch_size, model.context_length));

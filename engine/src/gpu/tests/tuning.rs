@@ -11,9 +11,9 @@ use crate::step::StepInput;
 use pollster::block_on;
 use std::path::Path;
 
-/// The same choice for every class of a graph.
+/// The same choice for every bucket of a graph.
 fn everywhere(graph: &Graph, choice: impl Fn(Family) -> Choice) -> Choices {
-    trial::of_graph(graph).iter().map(|trial| (trial.class, choice(trial.class.family))).collect()
+    trial::of_graph(graph).iter().map(|trial| (trial.bucket, choice(trial.bucket.family))).collect()
 }
 
 /// Loss and gradient of a step.
@@ -94,7 +94,7 @@ fn rows_add_up_alike_in_every_tier() {
     });
 }
 
-/// A graph of one product, which is one class.
+/// A graph of one product, which is one bucket.
 fn product(rows: usize) -> Graph {
     let mut graph = Graph::default();
     let mut parameter = |shape: &[usize]| {
@@ -124,10 +124,10 @@ fn what_was_timed_is_known_afterwards() {
     block_on(async {
         let tuning = Tuning::Measured(first.clone());
         let (chosen, tuned) = gpu.clone().tuned(&graph, &tuning).await.unwrap();
-        let [Found { class, candidates, chosen: best }] = tuned.found.as_slice() else {
+        let [Found { bucket, candidates, chosen: best }] = tuned.found.as_slice() else {
             panic!("{:?}", tuned.found)
         };
-        assert_eq!(class.to_string(), "linear 64x16x32");
+        assert_eq!(bucket.to_string(), "linear 64x16x32");
         assert!(candidates.len() >= 2);
         assert!(candidates.iter().all(|(_, seconds)| *seconds > 0.0) && tuned.seconds > 0.0);
         assert!(tuned.sentence().is_some_and(|text| text.starts_with("tuned 1 kernel in ")));
@@ -138,10 +138,10 @@ fn what_was_timed_is_known_afterwards() {
         let (again, tuned) = gpu.clone().tuned(&graph, &tuning).await.unwrap();
         assert!(tuned.found.is_empty() && tuned.sentence().is_none());
         assert_eq!(again.variants(), variants);
-        // What another class takes is not this graph's to remember.
+        // What another bucket takes is not this graph's to remember.
         let (_, tuned) = gpu.clone().tuned(&product(128), &tuning).await.unwrap();
         assert_eq!(tuned.found.len(), 1);
-        assert!(again.variants().keys().all(|class| class == "linear 64x16x32"));
+        assert!(again.variants().keys().all(|bucket| bucket == "linear 64x16x32"));
 
         let anew = Tuning::Measured(Measuring { anew: true, ..first.clone() });
         assert_eq!(gpu.clone().tuned(&graph, &anew).await.unwrap().1.found.len(), 1);

@@ -4,7 +4,7 @@ use super::scripts::{PROGRAMS, SCRIPTS};
 use super::tensors::Places;
 use super::{FORMAT, MANIFEST, Manifest, VERSION, sha256};
 use crate::checkpoint::{Checkpoints, Content, Loaded, Which, settings_of};
-use crate::data::{Batches, Prepared, Split, prepare};
+use crate::data::{Prepared, Split, prepare};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::interchange::huggingface::{Family, export_trained_in_turns};
@@ -138,6 +138,11 @@ fn look(run: &Run) -> Result<Handed> {
             json!(config.train.optimizer).as_str().unwrap_or_default()
         )));
     }
+    if config.train.document_mask {
+        let reason = "train.document_mask is on, and a bundle's attention sees whole windows: its numbers would be others; begin a run \
+                      with its weights (--from) and document_mask false";
+        return Err(refused(reason.to_owned()));
+    }
     let family = Family::of(&config.model, run.record()?.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
@@ -171,7 +176,7 @@ async fn steps_here(
     let (mut executor, _) =
         Executor::open(request.device, &graphs, Optimizer::of(&train), request.threads).await?;
     executor.set_state(&ArenaState { loss_scale: None, ..loaded.state.clone() }).await?;
-    let batches = Batches::new(&prepared.store, config.seed, train.batch_size, model.context_length)?;
+    let batches = prepared.batches(config)?;
     let (mut steps, mut windows) = (Vec::new(), Vec::new());
     for step in loaded.info.step..loaded.info.step + request.steps {
         let reports = executor.train(&[step_input(config, &batches, step)?]).await?;
@@ -218,8 +223,7 @@ fn element_bytes(prepared: &Prepared) -> u32 {
 /// `run.json`.
 fn settings(handed: &Handed, family: &Family, steps: u64) -> Result<Value> {
     let Handed { config, prepared, loaded, places, .. } = handed;
-    let batches =
-        Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)?;
+    let batches = prepared.batches(config)?;
     let train = serde_json::to_value(&config.train).map_err(|error| Error::Internal(error.to_string()))?;
     let Value::Object(mut run) = train else {
         return Err(Error::Internal("settings are no table".to_owned()));

@@ -127,20 +127,20 @@ async fn on_gpu(
             };
             line.candidates = found.candidates.iter().map(candidate).collect();
             line.chosen = Some(found.chosen.to_string());
-            line.class = Some(found.class.to_string());
+            line.class = Some(found.bucket.to_string());
         }
         measured.push(line);
     }
     Ok(measured)
 }
 
-/// What was found of the class of shapes that a dispatch belongs to.
+/// What was found of the shape bucket that a dispatch belongs to.
 fn choice_of<'found>(plan: &Plan, at: usize, found: &'found [Found]) -> Option<&'found Found> {
     let dispatch = plan.dispatches.get(at)?;
     let node = plan.graph.nodes.get(dispatch.node?.index())?;
     let mut trials = trial::of_node(&plan.graph, node).into_iter();
-    let class = trials.find(|trial| trial.class.family.has(dispatch.kernel.name))?.class;
-    found.iter().find(|found| found.class == class)
+    let bucket = trials.find(|trial| trial.bucket.family.has(dispatch.kernel.name))?.bucket;
+    found.iter().find(|found| found.bucket == bucket)
 }
 
 /// Seconds of one run of a dispatch by itself.

@@ -75,7 +75,7 @@ impl Trainer<'_> {
                         MicroBatch {
                             tokens: batch.tokens,
                             targets: batch.targets,
-                            starts: None,
+                            starts: batch.starts,
                             seed: [0, 0],
                         }
                     })

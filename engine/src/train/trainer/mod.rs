@@ -544,7 +544,7 @@ pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -
         .map(|micro_batch| {
             let batch = batches.train(step, micro_batch)?;
             let seed = random::dropout_seed(config.seed, step, micro_batch);
-            Ok(MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: None, seed })
+            Ok(MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: batch.starts, seed })
         })
         .collect::<Result<_>>()?;
     Ok(StepInput { step, learning_rate: config.train.learning_rate_at(step) as f32, micro_batches })

@@ -107,7 +107,8 @@ fn every_variant_is_one_that_a_model_takes() {
             let graphs = training_graphs(&config.model, &train).unwrap();
             // Rows of several documents, where nothing but attention is asked about.
             if config.model.mlp.activation == Activation::GeluExact && !config.model.qk_norm {
-                let recipe = Recipe { documents: true, ..graphs.recipe.clone() };
+                let mut recipe = graphs.recipe.clone();
+                recipe.train.document_mask = true;
                 for (device, _) in &devices {
                     let graphs = recipe.graphs().unwrap();
                     take(&compile(graphs.train, &[graphs.train_loss], device).unwrap().dispatches);
