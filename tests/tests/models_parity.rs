@@ -7,7 +7,7 @@ use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::graph::{ParameterId, random};
 use glasshouse_engine::initial;
-use glasshouse_engine::model::Recipe;
+use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::fuse::{Fusions, HeadFusion, fused};
@@ -132,12 +132,11 @@ fn check(device: &str) {
                 3 => Trainable::Patterns(vec!["*.mlp.*".to_owned(), "embedding.*".to_owned()]),
                 _ => Trainable::All,
             },
+            // For heads that a software adapter's kernels take by blocks: it takes long to build the others.
+            document_mask: number % 3 == 1 && model.head_size.is_multiple_of(4),
             ..TrainConfig::default()
         };
-        // Rows of several documents, for heads that a software adapter's kernels take by blocks: it takes long to build the others.
-        let documents = number % 3 == 1 && model.head_size.is_multiple_of(4);
-        let recipe = Recipe { model: model.clone(), train: train.clone(), documents };
-        let graphs = recipe.graphs().unwrap_or_else(|error| panic!("{model:?}: {error}"));
+        let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, number);
         let state = ArenaState { parameters, ..ArenaState::default() };
@@ -145,7 +144,7 @@ fn check(device: &str) {
         let micro = |at: u64| MicroBatch {
             tokens: ids(2 * at, size, model.vocabulary),
             targets: ids(2 * at + 1, size, model.vocabulary),
-            starts: documents.then(|| starts(at, train.batch_size, model.context_length)),
+            starts: train.document_mask.then(|| starts(at, train.batch_size, model.context_length)),
             seed: random::dropout_seed(3, number, at),
         };
         let step = StepInput {

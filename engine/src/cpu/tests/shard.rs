@@ -7,7 +7,7 @@ use crate::cpu::run::Task;
 use crate::cpu::shard::{Partition, Shard, ShardExecutor, packed};
 use crate::data::IGNORED;
 use crate::initial;
-use crate::model::{Recipe, TrainingGraphs, training_graphs};
+use crate::model::{TrainingGraphs, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::step::{ArenaState, MicroBatch, StepInput};

@@ -6,7 +6,7 @@ use crate::cpu::shard::Partition;
 use crate::cpu::{CpuExecutor, run_graph};
 use crate::graph::{Input, Origin, ParameterId, random};
 use crate::initial;
-use crate::model::{Purpose, Recipe, TrainingGraphs, build, training_graphs};
+use crate::model::{Purpose, TrainingGraphs, build, training_graphs};
 use crate::optimizer::{Optimizer, Rate, entry};
 use crate::plan::arena::ArenaLayout;
 use crate::step::{ArenaState, Data, MicroBatch, StepInput};
@@ -166,7 +166,8 @@ fn losses_and_gradients_follow_finite_differences() {
     let documents = variants().into_iter().take(2).map(|(name, model, train)| (name, model, train, true));
     let all = variants().into_iter().map(|(name, model, train)| (name, model, train, false));
     for (name, model, train, documents) in all.chain(documents) {
-        let graphs = Recipe { model: model.clone(), train: train.clone(), documents }.graphs().unwrap();
+        let graphs =
+            training_graphs(&model, &TrainConfig { document_mask: documents, ..train.clone() }).unwrap();
         let layout = ArenaLayout::of(&graphs.train);
         let mut executor = executor_of(&graphs, 3);
         let arena = executor.state().parameters;
@@ -356,7 +357,8 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
         for activation_checkpointing in [false, true] {
             let gradients = |batch: &MicroBatch, rows: usize, documents: bool| {
                 let train = TrainConfig { batch_size: rows, activation_checkpointing, ..whole.clone() };
-                let graphs = Recipe { model: model.clone(), train, documents }.graphs().unwrap();
+                let graphs =
+                    training_graphs(&model, &TrainConfig { document_mask: documents, ..train }).unwrap();
                 let micro_batches = vec![batch.clone()];
                 let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
                 block_on(executor_of(&graphs, 2).gradients(&step)).unwrap()
@@ -378,8 +380,9 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
 fn batches_of_another_kind_than_the_graphs_are_refused() {
     let model = llama();
     let train = TrainConfig { batch_size: 1, ..TrainConfig::default() };
-    let graphs =
-        |documents| Recipe { model: model.clone(), train: train.clone(), documents }.graphs().unwrap();
+    let graphs = |documents| {
+        training_graphs(&model, &TrainConfig { document_mask: documents, ..train.clone() }).unwrap()
+    };
     let step = |starts: Option<Vec<u32>>| {
         let micro_batches = vec![MicroBatch { starts, ..batch(&model, &train, 1) }];
         StepInput { step: 0, learning_rate: 0.0, micro_batches }
