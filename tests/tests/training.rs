@@ -174,7 +174,7 @@ fn chosen_kernels_are_recorded_and_pinned() {
         _ => Choice::tier(Tier::Tiled),
     };
     let choices: Choices =
-        trial::of_graph(&graph).iter().map(|trial| (trial.class, other(trial.class.family))).collect();
+        trial::of_graph(&graph).iter().map(|trial| (trial.bucket, other(trial.bucket.family))).collect();
     let begun = || {
         let run = create(&project, &config);
         let device = Some(gpu.with_choices(&choices).describe());
