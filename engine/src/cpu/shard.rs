@@ -10,7 +10,7 @@ use super::run::{Programs, Task};
 use super::workers::Workers;
 use crate::data::IGNORED;
 use crate::error::{Error, Result};
-use crate::model::{Recipe, TrainingGraphs};
+use crate::model::{Recipe, TrainingGraphs, training_graphs};
 use crate::plan::arena::ArenaLayout;
 use crate::step::MicroBatch;
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,7 @@ pub struct ShardBatch {
 impl Shard {
     /// The graphs of its windows.
     fn graphs(&self) -> Result<TrainingGraphs> {
-        Ok(self.recipe.graphs()?)
+        Ok(training_graphs(&self.recipe.model, &self.recipe.train)?)
     }
 
     /// Bytes that a worker of its own takes for it.

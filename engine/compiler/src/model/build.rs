@@ -64,35 +64,27 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
 }
 
 /// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
+///
+/// # Errors
+/// The settings make no model.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
-    Recipe { model: model.clone(), train: train.clone() }.graphs()
-}
-
-impl Recipe {
-    /// [`training_graphs`].
-    ///
-    /// # Errors
-    /// The settings make no model.
-    pub fn graphs(&self) -> Result<TrainingGraphs> {
-        let Self { model, train } = self;
-        let forward = |dropout, label_smoothing, ignore_index| {
-            let (batch, time, documents) = (train.batch_size, model.context_length, train.document_mask);
-            let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents };
-            let Model { mut graph, loss, .. } = build(model, purpose)?;
-            freeze(&mut graph.parameters, model, train)?;
-            let loss =
-                loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
-            Ok::<_, crate::Error>((graph, loss))
-        };
-        let (mut graph, train_loss) = forward(true, train.label_smoothing, train.ignore_index)?;
-        let (evaluate, evaluate_loss) = forward(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX)))?;
-        let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
-        gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
-        if train.precision == Precision::Mixed {
-            store_in_half(&mut graph);
-        }
-        Ok(TrainingGraphs { recipe: self.clone(), train: graph, train_loss, evaluate, evaluate_loss })
+    let recipe = Recipe { model: model.clone(), train: train.clone() };
+    let forward = |dropout, label_smoothing, ignore_index| {
+        let (batch, time, documents) = (train.batch_size, model.context_length, train.document_mask);
+        let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents };
+        let Model { mut graph, loss, .. } = build(model, purpose)?;
+        freeze(&mut graph.parameters, model, train)?;
+        let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
+        Ok::<_, crate::Error>((graph, loss))
+    };
+    let (mut graph, train_loss) = forward(true, train.label_smoothing, train.ignore_index)?;
+    let (evaluate, evaluate_loss) = forward(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX)))?;
+    let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
+    gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
+    if train.precision == Precision::Mixed {
+        store_in_half(&mut graph);
     }
+    Ok(TrainingGraphs { recipe, train: graph, train_loss, evaluate, evaluate_loss })
 }
 
 /// The model's parameters in their order, as a run trains them: what it freezes is not trainable.

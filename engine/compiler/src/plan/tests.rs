@@ -8,7 +8,7 @@ use super::fuse::{Fusions, fused};
 use super::lower::Target;
 use super::{Buffer, Dispatch, compile, update};
 use crate::graph::{Graph, Input, Origin};
-use crate::model::{Recipe, training_graphs};
+use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::presets::preset;
@@ -61,9 +61,9 @@ fn documents_cost_nothing_where_rows_have_one() {
         run.train.precision = precision;
         run.train.activation_checkpointing = name == "stories-15m";
         for target in TARGETS {
-            let [alone, several] = [false, true].map(|documents| {
-                let recipe = Recipe { model: run.model.clone(), train: run.train.clone(), documents };
-                let graphs = recipe.graphs().unwrap();
+            let [alone, several] = [false, true].map(|document_mask| {
+                run.train.document_mask = document_mask;
+                let graphs = training_graphs(&run.model, &run.train).unwrap();
                 [(graphs.train, graphs.train_loss), (graphs.evaluate, graphs.evaluate_loss)]
                     .map(|(graph, loss)| compile(graph, &[loss], &target).unwrap())
             });

@@ -1,14 +1,14 @@
 //! Every variant of every kernel is one that some model takes on some device: what none can ask for is no variant to look after.
 
 use super::{Cooperative, Side, Target, Tier};
-use crate::model::{Recipe, training_graphs};
+use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::decode::DecodePlans;
 use crate::plan::fuse::{Fusions, fused};
 use crate::plan::{Dispatch, compile, trial, update};
 use glasshouse_protocol::{
-    Activation, Gate, NormKind, NormPlacement, OptimizerKind, Precision, RunConfig, presets,
+    Activation, Gate, NormKind, NormPlacement, OptimizerKind, Precision, RunConfig, TrainConfig, presets,
 };
 use glasshouse_shaders::KERNELS;
 use std::collections::BTreeSet;
@@ -107,10 +107,9 @@ fn every_variant_is_one_that_a_model_takes() {
             let graphs = training_graphs(&config.model, &train).unwrap();
             // Rows of several documents, where nothing but attention is asked about.
             if config.model.mlp.activation == Activation::GeluExact && !config.model.qk_norm {
-                let mut recipe = graphs.recipe.clone();
-                recipe.train.document_mask = true;
+                let train = TrainConfig { document_mask: true, ..train.clone() };
                 for (device, _) in &devices {
-                    let graphs = recipe.graphs().unwrap();
+                    let graphs = training_graphs(&config.model, &train).unwrap();
                     take(&compile(graphs.train, &[graphs.train_loss], device).unwrap().dispatches);
                 }
             }
