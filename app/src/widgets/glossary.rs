@@ -502,6 +502,13 @@ pub const GLOSSARY: &[Term] = &[
         "Gemma Team 2024",
     ),
     entry(
+        "document mask",
+        &[],
+        "A token attends to earlier tokens of its own document alone, also where a window holds several documents.",
+        "",
+        "Grattafiori et al. 2024, The Llama 3 Herd of Models, section 3.2",
+    ),
+    entry(
         "activation checkpointing",
         &[],
         "Most of what the forward pass computed is computed again for the backward pass, instead of being kept.",
