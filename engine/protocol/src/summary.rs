@@ -505,12 +505,14 @@ pub enum MemoryKind {
     /// Gradients.
     Gradients,
     /// The optimizer state: its moments.
+    #[serde(rename = "optimizer state")]
     OptimizerState,
     /// Slots of computed values.
     Activations,
     /// Key and value caches.
     Caches,
     /// Constants, inputs, schedule, reports, control, kernel arguments and what is read back.
+    #[serde(rename = "tables and staging")]
     TablesAndStaging,
 }
 
