@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { event, losses, send, tiny, until } from "./site.mjs";
+import { event, losses, send, serve, tiny, until } from "./site.mjs";
 
 /** Runs the native program; returns what it prints. */
 const run = (program, folder, ...words) => execFileSync(program, words, { cwd: folder, encoding: "utf8", stdio: "pipe" });
@@ -60,6 +60,57 @@ export function a_native_project_goes_on_in_the_browser(site, program) {
     assert.equal(event(opened, "project_opened").runs[0].step, 8);
     const steps = Object.keys(losses(await send(page, { command: "resume", run: null }))).map(Number);
     assert.deepEqual([steps[0], steps.at(-1)], [9, 20]);
+  });
+}
+
+/** A chat template of a letter for the role. */
+const TEMPLATE =
+  "{% for m in messages %}{{ m.role[0] }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}";
+
+export function a_model_of_an_address_is_imported_and_answers(site, program) {
+  return inFolder(async (folder) => {
+    const model = ["layers=1", "width=32", "heads=2", "kv_heads=2", "context_length=32"].flatMap((set) => ["--set", `model.${set}`]);
+    const rest = ["--steps", "20", "--batch-size", "4", "--set", "data.corpus_bytes=60000", "--stop-after", "2", "--device", "cpu"];
+    run(program, folder, "train", "--preset", "nanogpt-cpu", ...model, ...rest, "--project", "native");
+    run(program, folder, "export", "--project", "native", "--to", "owl");
+    writeFileSync(join(folder, "owl/chat_template.jinja"), TEMPLATE);
+    const open = await serve(() => folder, { "access-control-allow-origin": "*" });
+    const closed = await serve(() => folder);
+    try {
+      const page = await site.tab(await site.profile(), "?page=runs");
+      const refused = await send(page, { command: "list_model_files", address: `${closed.address}owl` }).catch((error) => error);
+      assert.match(refused.message, /does not let pages of other sites read its files/);
+      assert.equal(page.problems.splice(0).every((problem) => /CORS|net::ERR_FAILED/.test(problem)), true);
+
+      // As a person does it: an address, its size, the context length.
+      await page.getByRole("button", { name: "Import from an address" }).click();
+      await page.getByRole("textbox", { name: "Address of the model" }).fill(`${open.address}owl`);
+      await page.getByRole("button", { name: "Look there" }).click();
+      await page.getByText(/has 5 files, .*kB/).waitFor();
+      await page.getByRole("button", { name: "Fetch", exact: true }).click();
+      await page.getByText("Import owl", { exact: true }).waitFor();
+      await page.getByRole("spinbutton", { name: "Context length" }).waitFor();
+      await page.getByRole("button", { name: "Import", exact: true }).click();
+      await page.getByText(/was imported: GPT2LMHeadModel/).waitFor();
+      const imported = event(await send(page, { command: "list_runs" }), "runs").runs.at(-1);
+      assert.match(imported.name, /owl$/);
+
+      const source = { of: "checkpoint", run: imported.name, checkpoint: "best" };
+      const opened = await send(page, { command: "open_model", source, precision: "auto" });
+      assert.equal(event(opened, "model_opened").chats, true);
+      const config = { max_tokens: 4, temperature: 0, precision: "auto" };
+      const heard = await send(page, { command: "reply", source, messages: [{ role: "user", content: "Go" }], config });
+      const prompt = heard.filter(({ event, prompt }) => event === "written" && prompt).flatMap(({ tokens }) => tokens);
+      assert.equal(prompt.map(({ text }) => text).join(""), "u,Go.a,");
+      const native = run(program, folder, "import", "owl", "--project", "here");
+      assert.match(native, /GPT2LMHeadModel/);
+      const words = ["--project", "here", "--device", "cpu", "--max-tokens", "4", "--temperature", "0"];
+      const answer = execFileSync(program, ["chat", ...words], { cwd: folder, encoding: "utf8", input: "Go\n", stdio: "pipe" });
+      assert.equal(event(heard, "writing_ended").text, answer.replace(/\n$/, ""));
+    } finally {
+      open.server.close();
+      closed.server.close();
+    }
   });
 }
 
