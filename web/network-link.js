@@ -3,6 +3,12 @@
 /** Milliseconds that a server may be silent. */
 const PATIENCE = 30_000;
 
+/** Why an answer brings no file. */
+function refusal({ status }) {
+  const hidden = status === 401 || status === 403 ? ": there is no such public model; look for its name there" : "";
+  return new Error(`its server answers ${status}${hidden}`);
+}
+
 globalThis.NetworkFile = class NetworkFile {
   #address;
   #abort = new AbortController();
@@ -42,7 +48,7 @@ globalThis.NetworkFile = class NetworkFile {
     const answer = await this.#ask("HEAD");
     if (answer.status === 404) return null;
     if (answer.status === 405 || answer.status === 501) return -1;
-    if (!answer.ok) throw new Error(`its server answers ${answer.status}`);
+    if (!answer.ok) throw refusal(answer);
     const length = answer.headers.get("content-length");
     return length === null ? -1 : Number(length);
   }
@@ -51,7 +57,7 @@ globalThis.NetworkFile = class NetworkFile {
   async next() {
     if (!this.#reader) {
       const answer = await this.#ask("GET");
-      if (!answer.ok) throw new Error(`its server answers ${answer.status}`);
+      if (!answer.ok) throw refusal(answer);
       this.#reader = answer.body.getReader();
     }
     const { done, value } = await this.#within(this.#reader.read());

@@ -100,6 +100,13 @@ impl State {
     /// Notes that a request was sent.
     pub fn sent(&mut self, id: u64, command: &Command) {
         self.waiting.insert(id, command.clone());
+        // What was asked of the model before is asked no more.
+        if matches!(
+            command,
+            Command::ListModelFiles { .. } | Command::LookAtModel { .. } | Command::Hello { .. }
+        ) {
+            self.importing = None;
+        }
         self.projects.sent(id, command);
         let trains = self.training.state != TrainingState::Idle;
         self.writing.sent(id, command, trains.then_some(self.training.step));

@@ -67,7 +67,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     assert!(heard.contains(&listed), "{heard:?}");
 
     // Looked at, and imported without fetching it again; then there is none any more.
-    let looked = Command::ImportModel { from: ModelSource::Looked, context_length: Some(8) };
+    let looked = Command::ImportModel { from: ModelSource::Looked { number: 1 }, context_length: Some(8) };
     let look = Command::LookAtModel { from: address(format!("{server}/owl")) };
     let heard = play(folder, vec![look, use_project(&folder.join("tab")), looked.clone()]).unwrap();
     let found = heard.iter().find_map(|event| match event {
@@ -78,10 +78,10 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     assert_eq!((found.class.as_str(), found.context_length), ("GPT2LMHeadModel", 16));
     assert!(heard.iter().any(|event| matches!(event, Event::ModelImported { run, .. } if run == "1-owl")));
     let refused = play(folder, vec![use_project(&folder.join("tab")), looked]).unwrap_err();
-    assert!(refused.contains("no model was looked at"), "{refused}");
+    assert!(refused.contains("not at hand any more"), "{refused}");
     // The wish for another context than it has costs no second transfer.
     let look = Command::LookAtModel { from: address(format!("{server}/owl.gguf")) };
-    let wish = Command::ImportModel { from: ModelSource::Looked, context_length: Some(17) };
+    let wish = Command::ImportModel { from: ModelSource::Looked { number: 1 }, context_length: Some(17) };
     let refused = play(folder, vec![look, use_project(&folder.join("tab")), wish]).unwrap_err();
     assert!(refused.contains("it can only be shortened"), "{refused}");
 
@@ -130,6 +130,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     assert!(sent(window.state_mut()).contains(&look));
 
     let model = FoundModel {
+        number: 7,
         name: "Owl-1M".to_owned(),
         class: "LlamaForCausalLM".to_owned(),
         parameters: 1_000_000,
@@ -150,7 +151,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     window.get_by_role_and_label(Role::SpinButton, "Context length");
     forget(window.state_mut());
     press(&mut window, "Import");
-    let import = Command::ImportModel { from: ModelSource::Looked, context_length: Some(2048) };
+    let import = Command::ImportModel { from: ModelSource::Looked { number: 7 }, context_length: Some(2048) };
     assert!(sent(window.state_mut()).contains(&import));
     assert!(!is_shown(&window, "Import Owl-1M"));
 
@@ -163,5 +164,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     forget(window.state_mut());
     press(&mut window, "Cancel");
     assert!(!is_shown(&window, "Import Owl-1M"));
-    assert!(!sent(window.state_mut()).iter().any(|command| matches!(command, Command::ImportModel { .. })));
+    let commands = sent(window.state_mut());
+    assert!(commands.contains(&Command::ForgetModel), "what was fetched is kept");
+    assert!(!commands.iter().any(|command| matches!(command, Command::ImportModel { .. })));
 }

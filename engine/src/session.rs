@@ -86,7 +86,7 @@ struct Session {
     speed: Option<MeasuredSpeed>,
     visible: bool,
     /// The model that was looked at last, and not imported yet.
-    looked: Option<importing::Looked>,
+    looked: Option<Rc<importing::Looked>>,
     /// The run that trains, or that failed last.
     current: Option<crate::project::Run>,
     /// Where projects are kept, as last seen.
@@ -429,8 +429,13 @@ impl Session {
                 self.export_model(id, &run, checkpoint, format, to, keep).await?;
             }
             Command::ListModelFiles { address } => self.list_model_files(id, &address).await?,
-            Command::LookAtModel { from } => self.look_at_model(id, &from, bytes).await?,
+            Command::LookAtModel { from } => {
+                idle(&live)?;
+                self.look_at_model(id, &from, bytes).await?;
+            }
+            Command::ForgetModel => self.looked = None,
             Command::ImportModel { from, context_length } => {
+                idle(&live)?;
                 self.import_model(id, &from, bytes, context_length).await?;
             }
             Command::HandOver { run, to, keep, device, steps } => {

@@ -13,6 +13,9 @@ use glasshouse_protocol::quantity::bytes as size;
 use glasshouse_protocol::{Command, FoundModel, ModelSource};
 use std::path::{Path, PathBuf};
 
+/// Files that are named one by one.
+const NAMED: usize = 8;
+
 impl App {
     /// Looks at the model that files or a folder hold.
     pub(super) fn look_at_model(&mut self, files: Vec<Chosen>) {
@@ -60,6 +63,8 @@ impl App {
             self.agree(importing);
         } else if !closed && !shown.should_close() && !context.input(|input| input.key_pressed(Key::Escape)) {
             self.state.importing = Some(importing);
+        } else if let Importing::Found { .. } = importing {
+            self.outbox.send(Command::ForgetModel);
         }
     }
 
@@ -71,10 +76,11 @@ impl App {
             Importing::Found { model, context_length } => {
                 // It goes to the open project, or to a new one that is called by it.
                 if self.state.projects.open.is_none() {
-                    self.outbox.send(Command::CreateProject { name: model.name });
+                    self.outbox.send(Command::CreateProject { name: model.name.clone() });
                 }
-                let context_length = Some(context_length);
-                self.outbox.send(Command::ImportModel { from: ModelSource::Looked, context_length });
+                let (from, context_length) =
+                    (ModelSource::Looked { number: model.number }, Some(context_length));
+                self.outbox.send(Command::ImportModel { from, context_length });
                 self.page = PageName::Runs;
             }
         }
@@ -85,9 +91,14 @@ fn listed_ui(ui: &mut Ui, address: &str, host: &str, files: &[String], bytes: Op
     widgets::section(ui, "Fetch a model");
     quiet_text(ui, address);
     ui.add_space(space::TIGHT);
-    let count = if files.len() == 1 { "one file".to_owned() } else { format!("{} files", files.len()) };
+    let count = format::counted(files.len() as u64, "file");
+    // Shards of a large model are many.
+    let named = match files {
+        [first, .., last] if files.len() > NAMED => format!("{first}, …, {last}"),
+        _ => files.join(", "),
+    };
     let size = bytes.map_or("of a size that it does not say".to_owned(), size);
-    widgets::prose(ui, &format!("{host} has {count}, {size}: {}.", files.join(", ")));
+    widgets::prose(ui, &format!("{host} has {count}, {size}: {named}."));
 }
 
 fn found_ui(ui: &mut Ui, model: &FoundModel, context_length: &mut usize) {

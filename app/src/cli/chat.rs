@@ -1,7 +1,7 @@
 //! `glasshouse chat`: a conversation by the model's chat template, or else a loop of plain completion.
 
 use super::arguments::ChatArguments;
-use super::driver::{Engine, drive};
+use super::driver::{Engine, drive, is_refused};
 use super::generate::{generate_config, session_options};
 use super::trained::{self, OpenedModel};
 use anyhow::{Result, anyhow, bail};
@@ -98,6 +98,7 @@ async fn converse(
         }
         let Some((number, line)) = lines.next() else { return Ok(()) };
         let line = line.map_err(|error| unreadable(number, &error))?;
+        let before = said.clone();
         match line.trim() {
             "/quit" | "/exit" => return Ok(()),
             "/new" => {
@@ -123,8 +124,15 @@ async fn converse(
             }
             Ok(())
         };
-        engine.ask(said.command(model, &config), show).await?;
-        said.add_answer(answer);
+        match engine.ask(said.command(model, &config), show).await {
+            Ok(()) => said.add_answer(answer),
+            // Somebody who sits there says it in other words.
+            Err(error) if interactive && is_refused(&error) => {
+                tell!("{error}");
+                said = before;
+            }
+            Err(error) => return Err(error),
+        }
         // Another seed each turn, so that going on from the same place need not say the same.
         config = GenerateConfig { seed: config.seed.wrapping_add(1), ..config };
     }

@@ -111,6 +111,11 @@ fn is_cancelled(error: &anyhow::Error) -> bool {
     is_refusal(error, ErrorKind::Cancelled)
 }
 
+/// Whether what was asked for was refused, and something else may be asked for.
+pub(super) fn is_refused(error: &anyhow::Error) -> bool {
+    is_refusal(error, ErrorKind::Refused)
+}
+
 /// Whether the engine says, as a session or called directly, that nothing has a name that was typed.
 pub(super) fn is_unknown(error: &anyhow::Error) -> bool {
     is_refusal(error, ErrorKind::Unknown) || matches!(error.downcast_ref(), Some(Error::Unknown(_)))

@@ -5,7 +5,7 @@ use super::driver::drive;
 use super::output::bytes;
 use super::trained;
 use anyhow::Result;
-use glasshouse_engine::protocol::quantity::whole;
+use glasshouse_engine::protocol::quantity::{counted, whole};
 use glasshouse_engine::protocol::{Command, Event, ModelSource};
 use glasshouse_engine::session;
 
@@ -28,7 +28,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
             match event {
                 Event::ModelListed { host, files, bytes: total } => {
                     let total = total.map_or("of unknown size".to_owned(), bytes);
-                    tell!("fetching {} files, {total}, from {host}", files.len());
+                    tell!("fetching {}, {total}, from {host}", counted(files.len() as u64, "file"));
                 }
                 Event::ImportProgress { done: 0, total } => tell!("reading {} of weights", bytes(total)),
                 Event::ModelImported { run, class, parameters, shape } => {

@@ -69,8 +69,11 @@ pub enum ModelSource {
         /// As it was typed.
         address: String,
     },
-    /// What [`Command::LookAtModel`] found last.
-    Looked,
+    /// What [`Command::LookAtModel`] found.
+    Looked {
+        /// [`FoundModel::number`](crate::FoundModel::number).
+        number: u64,
+    },
 }
 
 /// A request to the engine.
@@ -545,6 +548,8 @@ pub enum Command {
         /// Where it is.
         from: ModelSource,
     },
+    /// Forgets the model that was looked at last, and frees what was fetched of it. Answered by `Finished` alone.
+    ForgetModel,
     /// Takes a pretrained model into the project as a run without steps. Answered by `ModelImported`, with `ImportProgress` on the way.
     ImportModel {
         /// Where it is.

@@ -344,6 +344,8 @@ pub struct CorpusSummary {
 /// A pretrained model that can be imported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundModel {
+    /// What it is asked for by: [`ModelSource::Looked`](crate::ModelSource::Looked).
+    pub number: u64,
     /// What its folder or file is called.
     pub name: String,
     /// Class of transformers that it is of.

@@ -49,7 +49,7 @@ impl Partition {
     /// With n workers and N tokens the work takes c·N/n for each weight, and the copies, which one worker makes for all others,
     /// c·[`TOKENS_PER_COPY`]·(n − 1): the sum is least at n = √(N / [`TOKENS_PER_COPY`]), and there are no more.
     pub fn best(graphs: &TrainingGraphs, possible: usize) -> Self {
-        let Recipe { model, train, .. } = &graphs.recipe;
+        let Recipe { model, train } = &graphs.recipe;
         let layout = ArenaLayout::of(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MOST);
@@ -163,7 +163,7 @@ impl Shard {
     }
 
     fn part(&self, task: Task, whole: &MicroBatch) -> ShardBatch {
-        let Recipe { model, train, .. } = &self.recipe;
+        let Recipe { model, train } = &self.recipe;
         let windows =
             self.first * model.context_length..(self.first + train.batch_size) * model.context_length;
         let part = |ids: &[u32]| ids.get(windows.clone()).unwrap_or_default().to_vec();

@@ -52,14 +52,20 @@ impl Prepared {
         if !train.document_mask {
             return Ok(batches);
         }
-        let none = || {
-            Error::Refused(
-                "train.document_mask separates documents, and the vocabulary has no token that ends one: the text is a single document; \
-                 switch it off, or give several documents"
-                    .to_owned(),
-            )
+        let refused = |reason: String| {
+            Error::Refused(format!("train.document_mask separates documents, and {reason}; switch it off"))
         };
-        Ok(batches.separating(self.tokenizer.end_of_text().ok_or_else(none)?))
+        let index = self.store.index();
+        let end = index.and_then(|index| index.end_of_text);
+        let end = end.ok_or_else(|| refused("the text is a single document".to_owned()))?;
+        let within = index.map_or(0, |index| index.ends_within);
+        if within > 0 {
+            let token = self.tokenizer.describe(end).text;
+            return Err(refused(format!(
+                "their own text has the token that ends them, {token}, {within} times"
+            )));
+        }
+        Ok(batches.separating(end))
     }
 
     /// Notes in a run's settings what the text decides: the size of the vocabulary, and the mixture that a cleaned folder
@@ -375,6 +381,7 @@ async fn encode(
     let mut queue = Queue {
         tokenizer,
         end_of_text,
+        ends_within: 0,
         writer: Writer::new(folder, tokenizer.vocabulary_size()),
         parts: Vec::new(),
     };
@@ -399,6 +406,7 @@ async fn encode(
         element_bytes: 0,
         vocabulary: tokenizer.vocabulary_size(),
         end_of_text,
+        ends_within: queue.ends_within,
         tokenizer_crc32c: checksum(tokenizer)?,
         recipe,
         sources: corpus.records(),
@@ -416,6 +424,7 @@ async fn encode(
 struct Queue<'a> {
     tokenizer: &'a Tokenizer,
     end_of_text: Option<u32>,
+    ends_within: u64,
     writer: Writer,
     parts: Vec<SplitPiece>,
 }
@@ -425,6 +434,8 @@ impl Queue<'_> {
         let parts = std::mem::take(&mut self.parts);
         let texts: Vec<&str> = parts.iter().map(|part| part.piece.text.as_str()).collect();
         for (part, mut tokens) in parts.iter().zip(self.tokenizer.encode_many(&texts)?) {
+            let within = tokens.iter().filter(|token| Some(**token) == self.end_of_text);
+            self.ends_within += within.count() as u64;
             tokens.extend(self.end_of_text.filter(|_| part.piece.ends_document));
             let source = part.piece.mark.as_ref().map(|mark| mark.source.as_ref());
             self.writer.append(part.split, source, &tokens, part.piece.text.len() as u64)?;

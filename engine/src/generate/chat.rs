@@ -20,6 +20,11 @@ pub struct ChatPrompt {
 /// # Errors
 /// The tokenizer has no chat template, the template fails or refuses the conversation, or the last message alone is too long.
 pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize) -> Result<ChatPrompt> {
+    if messages.last().is_none_or(|last| !matches!(last.role, Role::User | Role::Tool)) {
+        return Err(Error::Refused(
+            "there is nothing to answer to: the last message is to be the person's".to_owned(),
+        ));
+    }
     let system = usize::from(messages.first().is_some_and(|first| first.role == Role::System));
     // An exchange begins with what the person says.
     let begins = (system..messages.len()).filter(|at| messages[*at].role == Role::User);
@@ -32,27 +37,20 @@ pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize
         }
         needed = tokens.len();
     }
-    Err(Error::Refused(match needed {
-        0 => "nobody said anything to answer to".to_owned(),
-        needed => format!(
-            "the last message has {needed} tokens with what the chat template adds, and there is room for {room}; say it in fewer words"
-        ),
-    }))
+    Err(Error::Refused(format!(
+        "the last message has {needed} tokens with what the chat template adds, and there is room for {room}; say it in fewer words"
+    )))
 }
 
-/// The token that the template puts behind an answer.
-///
-/// # Errors
-/// As [`chat_prompt`]'s template.
-pub fn chat_end(files: &TokenizerFiles) -> Result<Option<u32>> {
+/// The token that the template puts behind an answer to these messages; none where it does not say.
+pub fn chat_end(files: &TokenizerFiles, messages: &[ChatMessage]) -> Option<u32> {
     /// A text that no template has.
     const ANSWER: &str = "glasshouse";
-    let messages = [ChatMessage::new(Role::User, "?"), ChatMessage::new(Role::Assistant, ANSWER)];
-    let text = text_of(files, &messages, false)?;
-    let behind = text.rfind(ANSWER).map_or("", |at| &text[at + ANSWER.len()..]);
-    let tokenizer = &files.tokenizer;
-    let ids = tokenizer.encode(behind)?;
-    Ok(ids.into_iter().find(|id| tokenizer.describe(*id).special))
+    let answered = [messages, &[ChatMessage::new(Role::Assistant, ANSWER)]].concat();
+    let text = text_of(files, &answered, false).ok()?;
+    let behind = text.rfind(ANSWER).map(|at| &text[at + ANSWER.len()..])?;
+    let ids = files.tokenizer.encode(behind).ok()?;
+    ids.into_iter().find(|id| files.tokenizer.describe(*id).special)
 }
 
 fn tokens_of(files: &TokenizerFiles, messages: &[ChatMessage], answer: bool) -> Result<Vec<u32>> {

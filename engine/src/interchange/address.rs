@@ -1,6 +1,6 @@
 //! Pretrained models in the network: a repository of Hugging Face's hub, a folder of one on any server, or a GGUF file.
 
-use super::huggingface::shards_of;
+use super::huggingface::{LARGEST_JSON, shards_of};
 use crate::data::prepare::TOKENIZER_FILE;
 use crate::error::{Error, Result};
 use crate::platform::{files, network};
@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 const HUB: &str = "huggingface.co";
 const WEIGHTS_FILE: &str = "model.safetensors";
 const INDEX_FILE: &str = "model.safetensors.index.json";
-/// Largest JSON file of a model: tokenizers of large vocabularies have tens of megabytes.
-const LARGEST_JSON: u64 = 256 << 20;
 
 /// A model's place in the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +19,8 @@ pub struct ModelAddress {
     folder: String,
     /// The GGUF file in it; `None` for a Hugging Face folder.
     file: Option<String>,
+    /// What its server is asked along with the file: signatures of links that pass, for example.
+    query: String,
 }
 
 /// A file of a model in the network.
@@ -43,12 +43,14 @@ impl ModelAddress {
                 "{text:?} is no address of a model: {reason}; name one as OWNER/NAME of {HUB}, or give the https:// address of a folder or of a .gguf file"
             )))
         };
-        let whole = text.trim().split(['?', '#']).next().unwrap_or_default();
+        let text_and_query = text.trim().split('#').next().unwrap_or_default();
+        let (whole, query) = text_and_query.split_once('?').unwrap_or((text_and_query, ""));
         if whole.is_empty() || whole.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
             return refused("it is empty or has spaces");
         }
         let (scheme, rest) = match whole.split_once("://") {
-            Some((scheme @ ("https" | "http"), rest)) => (scheme, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => ("https", rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => ("http", rest),
             Some(_) => return refused("it begins with neither https:// nor http://"),
             None => ("https", whole),
         };
@@ -60,6 +62,12 @@ impl ModelAddress {
         }
         if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
             return refused("a part of it is empty");
+        }
+        if parts[0].contains('@') || parts.iter().any(|part| part.contains('\\')) {
+            return refused("it has a name of a person or a backslash in it");
+        }
+        if matches!(parts[0], "hf.co" | "www.huggingface.co") {
+            parts[0] = HUB;
         }
         if parts[0] == HUB {
             // As people copy it from the hub's pages: .../tree/REVISION/FOLDER, .../blob/REVISION/FILE.
@@ -81,7 +89,9 @@ impl ModelAddress {
         if file.is_some() || parts.last() == Some(&"config.json") {
             parts.pop();
         }
-        Ok(Self { folder: format!("{scheme}://{}", parts.join("/")), file })
+        let folder = format!("{scheme}://{}", parts.join("/"));
+        let query = if file.is_some() && !query.is_empty() { format!("?{query}") } else { String::new() };
+        Ok(Self { folder, file, query })
     }
 
     /// Its server.
@@ -100,7 +110,7 @@ impl ModelAddress {
     }
 
     fn of(&self, name: &str) -> String {
-        format!("{}/{name}", self.folder)
+        format!("{}/{name}{}", self.folder, self.query)
     }
 
     /// The files that an import needs, with their lengths; `scratch` is a folder in which to put an index meanwhile.
@@ -144,30 +154,35 @@ impl ModelAddress {
 
     async fn needed(&self, name: &str) -> Result<RemoteFile> {
         let found = self.find(name).await?;
-        let advice = if self.file.is_none() { "; of a repository of GGUF files name one file" } else { "" };
+        let advice = match name {
+            "config.json" => "; name the folder that has it, or of a repository of GGUF files one of those",
+            _ if self.file.is_some() => "; look for its name there",
+            _ => ": it is not whole there",
+        };
         found.ok_or_else(|| Error::Refused(format!("{} has no {name}{advice}", self.folder)))
     }
 
-    /// Fetches files into a folder; gives the path to look at. `heard` is told the bytes of them all that are there.
+    /// Fetches files into a folder, `room` bytes at most; gives the path to look at. `heard` is told the bytes of them all that are there.
     ///
     /// # Errors
-    /// No server answers, one sends other lengths than it said, or the disk is full.
+    /// No server answers, one sends other lengths than it said, or there is no room.
     pub async fn fetch(
         &self,
         listed: &[RemoteFile],
         into: &Path,
+        room: u64,
         heard: &mut dyn FnMut(u64),
     ) -> Result<PathBuf> {
         let mut before = 0;
         for file in listed {
             let path = into.join(&file.name);
-            // A file of unknown length is bounded by what there is room for.
-            let most =
-                if file.name.ends_with(".json") { LARGEST_JSON } else { file.bytes.unwrap_or(u64::MAX) };
+            let is_weights = file.name.ends_with(".safetensors") || self.file.is_some();
+            // Texts may come compressed, and are longer then than their server says.
+            let said = file.bytes.filter(|_| is_weights);
+            let most = if is_weights { said.unwrap_or(room.saturating_sub(before)) } else { LARGEST_JSON };
             network::fetch(&self.of(&file.name), &path, most, &mut |done| heard(before + done)).await?;
             let length = files::metadata(&path).map_err(Error::io(&path))?.len();
-            let whole = file.bytes.filter(|bytes| *bytes != length && !file.name.ends_with(".json"));
-            if let Some(whole) = whole {
+            if let Some(whole) = said.filter(|said| *said != length) {
                 let reason =
                     format!("{} ended after {length} of {whole} bytes; try again", self.of(&file.name));
                 return Err(Error::Refused(reason));
@@ -205,6 +220,7 @@ mod tests {
                 Some("m.Q8_0.gguf"),
                 "m.Q8_0",
             ),
+            ("hf.co/HuggingFaceTB/SmolLM2-135M", format!("{hub}/main"), None, "SmolLM2-135M"),
             (
                 "https://huggingface.co/HuggingFaceTB/SmolLM2-135M/blob/main/config.json",
                 format!("{hub}/main"),
@@ -216,7 +232,8 @@ mod tests {
             ("http://localhost/owl.GGUF", "http://localhost".to_owned(), Some("owl.GGUF"), "owl"),
         ] {
             let address = ModelAddress::parse(text).unwrap();
-            assert_eq!(address, ModelAddress { folder, file: file.map(str::to_owned) }, "{text}");
+            let got = (address.folder.clone(), address.file.as_deref());
+            assert_eq!(got, (folder, file), "{text}");
             assert_eq!(address.name(), name, "{text}");
         }
         for text in [
@@ -229,6 +246,8 @@ mod tests {
             "a/../b",
             "a/b/c/d",
             "file:///etc/passwd",
+            "https://me:secret@example.org/owl",
+            "https://example.org/a\\..\\b",
         ] {
             assert!(ModelAddress::parse(text).is_err(), "{text}");
         }

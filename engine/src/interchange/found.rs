@@ -9,6 +9,7 @@ use crate::tokenizer::TokenizerFiles;
 use glasshouse_protocol::{ModelConfig, Position};
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Context length that an import keeps where a person wishes no other: caches for more take gigabytes, and a model works in less.
 const DEFAULT_CONTEXT: usize = 2048;
@@ -29,7 +30,7 @@ pub(super) trait Weights: Debug {
 }
 
 /// A model that was looked at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Found {
     /// The class of `transformers` that computes it.
     pub family: &'static Family,
@@ -43,7 +44,7 @@ pub struct Found {
     pub tokenizer: TokenizerFiles,
     parameters: Parameters,
     tensors: Vec<Tensor>,
-    weights: Box<dyn Weights>,
+    weights: Rc<dyn Weights>,
     path: PathBuf,
 }
 
@@ -91,7 +92,7 @@ impl Found {
             return Err(Error::bad_file(path, reason));
         }
         let bytes = (0..tensors.len()).map(|tensor| weights.bytes(tensor)).sum();
-        let (parameters, path) = (Parameters::of(&model)?, path.to_owned());
+        let (parameters, weights, path) = (Parameters::of(&model)?, Rc::from(weights), path.to_owned());
         Ok(Self { family, model, notices, bytes, tokenizer, parameters, tensors, weights, path })
     }
 

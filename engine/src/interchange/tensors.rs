@@ -61,7 +61,7 @@ impl Rows {
 }
 
 /// Our parameters by name, in the arena that holds them all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parameters {
     list: Vec<Parameter>,
     numbers: HashMap<String, usize>,

@@ -17,8 +17,10 @@ mod client {
     /// Bytes that are read at once.
     const BLOCK: usize = 256 << 10;
 
-    fn agent() -> ureq::Agent {
+    fn agent(address: &str) -> ureq::Agent {
         let config = ureq::Agent::config_builder()
+            // Plain http is for addresses that say so themselves: a server of one's own.
+            .https_only(!address.starts_with("http://"))
             .http_status_as_error(false)
             .user_agent(concat!("glasshouse/", env!("CARGO_PKG_VERSION")))
             // Compressed on the way it would have another length.
@@ -29,6 +31,15 @@ mod client {
             .timeout_per_read(Some(PATIENCE))
             .build();
         ureq::Agent::new_with_config(config)
+    }
+
+    fn refusal(status: StatusCode) -> String {
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                format!("its server answers {status}: there is no such public model; look for its name there")
+            }
+            status => format!("its server answers {status}"),
+        }
     }
 
     fn failed(address: &str, reason: impl std::fmt::Display) -> Error {
@@ -42,7 +53,7 @@ mod client {
     pub async fn find(address: &str) -> Result<Option<Option<u64>>> {
         let address = address.to_owned();
         aside(move || {
-            let answer = agent().head(&address).call().map_err(|error| failed(&address, error))?;
+            let answer = agent(&address).head(&address).call().map_err(|error| failed(&address, error))?;
             match answer.status() {
                 StatusCode::NOT_FOUND => Ok(None),
                 // It knows no other question than for the whole file.
@@ -51,7 +62,7 @@ mod client {
                     let length = answer.headers().get("content-length");
                     Ok(Some(length.and_then(|length| length.to_str().ok()?.parse().ok())))
                 }
-                status => Err(failed(&address, format!("its server answers {status}"))),
+                status => Err(failed(&address, refusal(status))),
             }
         })
         .await?
@@ -99,9 +110,9 @@ mod client {
 
     /// Receives a file for as long as `goes_on`, which hears how many bytes are there.
     fn receive(address: &str, to: &Path, most: u64, goes_on: impl Fn(u64) -> bool) -> Result<()> {
-        let answer = agent().get(address).call().map_err(|error| failed(address, error))?;
+        let answer = agent(address).get(address).call().map_err(|error| failed(address, error))?;
         if !answer.status().is_success() {
-            return Err(failed(address, format!("its server answers {}", answer.status())));
+            return Err(failed(address, refusal(answer.status())));
         }
         let mut body = answer.into_body().into_with_config().limit(u64::MAX).reader();
         let mut file = File::create(to).map_err(Error::io(to))?;

@@ -1,15 +1,21 @@
 //! Pretrained models: listed in the network, looked at, taken into the open project.
 
 use super::Session;
+use super::outlet::MOMENT;
 use crate::error::{Error, Result};
 use crate::interchange::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns};
 use crate::platform::{self, Turns, files};
+use crate::protocol::quantity::bytes;
 use crate::protocol::{Event, FoundModel, ModelSource};
 use crate::storage::{self, Staging};
 use std::path::Path;
+use std::rc::Rc;
+use web_time::Instant;
 
 /// A model that can be imported.
 pub(super) struct Looked {
+    /// The request that asked for it.
+    number: u64,
     found: Found,
     /// What the run is called by.
     name: String,
@@ -21,6 +27,8 @@ impl Session {
     pub(super) async fn list_model_files(&mut self, id: u64, address: &str) -> Result<()> {
         let address = ModelAddress::parse(address)?;
         let staging = staged()?;
+        // A server may be silent for long.
+        self.outlet.show_work();
         let listed = address.list(staging.path()).await?;
         self.tell_listed(id, &address, &listed);
         Ok(())
@@ -38,13 +46,10 @@ impl Session {
         from: &ModelSource,
         bytes: Vec<Vec<u8>>,
     ) -> Result<()> {
-        // Its files make room for the next one's.
-        if *from != ModelSource::Looked {
-            self.looked = None;
-        }
         let looked = self.look(id, from, bytes).await?;
         let Found { family, model, notices, bytes, .. } = &looked.found;
         let model = FoundModel {
+            number: looked.number,
             name: looked.name.clone(),
             class: family.class.to_owned(),
             parameters: looked.found.parameter_count() as u64,
@@ -67,13 +72,10 @@ impl Session {
         context_length: Option<usize>,
     ) -> Result<()> {
         let project = self.opened()?.project.clone();
-        let mut looked = self.look(id, from, bytes).await?;
-        if let Err(error) = looked.found.shorten(context_length) {
-            // It need not be fetched again for another wish.
-            self.looked = Some(looked);
-            return Err(error);
-        }
-        let Looked { found, name, _files } = looked;
+        // Until it is in the project it can be asked for again, after a cancelled import, too.
+        let looked = self.look(id, from, bytes).await?;
+        let mut found = looked.found.clone();
+        found.shorten(context_length)?;
         for notice in &found.notices {
             self.outlet.notice(notice);
         }
@@ -84,7 +86,8 @@ impl Session {
             outlet.answer(id, Event::ImportProgress { done, total });
         };
         progress(0);
-        let run = import_in_turns(&project, &found, &name, &Turns::new(), &mut progress).await?;
+        let run = import_in_turns(&project, &found, &looked.name, &Turns::new(), &mut progress).await?;
+        self.looked = None;
         self.settle_claim(true);
         let event = Event::ModelImported {
             run: run.name(),
@@ -96,39 +99,62 @@ impl Session {
         self.list_runs(id)
     }
 
-    async fn look(&mut self, id: u64, from: &ModelSource, bytes: Vec<Vec<u8>>) -> Result<Looked> {
-        match from {
-            ModelSource::Looked => {
-                let none = || Error::Refused("no model was looked at; choose one to import".to_owned());
-                self.looked.take().ok_or_else(none)
-            }
-            ModelSource::Path { path } => {
-                Ok(Looked { found: Found::look_whole(path)?, name: name_of(path), _files: None })
-            }
-            ModelSource::Files { names } => given(names, bytes),
-            ModelSource::Address { address } => self.fetch_model(id, &ModelAddress::parse(address)?).await,
+    /// The model of a source. One that was not looked at before takes the place of the one that was.
+    async fn look(&mut self, number: u64, from: &ModelSource, bytes: Vec<Vec<u8>>) -> Result<Rc<Looked>> {
+        if let ModelSource::Looked { number } = from {
+            let looked = self.looked.clone().filter(|looked| looked.number == *number);
+            let gone = || Error::Refused("that model is not at hand any more; choose it again".to_owned());
+            return looked.ok_or_else(gone);
         }
+        // Its files make room for the next one's.
+        self.looked = None;
+        let looked = match from {
+            ModelSource::Path { path } => {
+                Looked { number, found: Found::look_whole(path)?, name: name_of(path), _files: None }
+            }
+            ModelSource::Address { address } => {
+                self.fetch_model(number, &ModelAddress::parse(address)?).await?
+            }
+            ModelSource::Files { names } => given(number, names, bytes)?,
+            ModelSource::Looked { .. } => {
+                return Err(Error::Internal("a model that was looked at".to_owned()));
+            }
+        };
+        Ok(Rc::new(looked))
     }
 
-    async fn fetch_model(&self, id: u64, address: &ModelAddress) -> Result<Looked> {
+    async fn fetch_model(&self, number: u64, address: &ModelAddress) -> Result<Looked> {
         let staging = staged()?;
+        self.outlet.show_work();
         let listed = address.list(staging.path()).await?;
-        self.tell_listed(id, address, &listed);
-        let total = bytes_of(&listed).unwrap_or(0);
-        let rooms = [platform::storage::room(staging.path()), platform::available_memory()];
-        if let Some(room) = rooms.into_iter().flatten().min().filter(|room| *room < total) {
+        self.tell_listed(number, address, &listed);
+        let total = bytes_of(&listed);
+        let rooms = [platform::storage::available(staging.path()).await, platform::available_memory()];
+        let room = rooms.into_iter().flatten().min().unwrap_or(u64::MAX);
+        if let Some(total) = total.filter(|total| *total > room) {
             let reason = format!(
-                "the model has {total} bytes, and there is room for {room}; take a smaller or a quantised one"
+                "the model has {}, and there is room for {}; take a smaller or a quantised one",
+                bytes(total),
+                bytes(room)
             );
             return Err(Error::Refused(reason));
         }
+        let mut told = Instant::now();
         let mut progress = |done: u64| {
-            let total = total.max(done);
-            self.outlet.progress(done, total);
-            self.outlet.answer(id, Event::ImportProgress { done, total });
+            self.outlet.progress(done, total.unwrap_or(0));
+            // Bytes come faster than anybody reads.
+            if told.elapsed() >= MOMENT {
+                told = Instant::now();
+                let total = total.unwrap_or(0).max(done);
+                self.outlet.answer(number, Event::ImportProgress { done, total });
+            }
         };
-        let path = address.fetch(&listed, staging.path(), &mut progress).await?;
-        Ok(Looked { found: Found::look_whole(&path)?, name: address.name(), _files: Some(staging) })
+        let path = address.fetch(&listed, staging.path(), room, &mut progress).await?;
+        // Its place is ours, and says nothing to the person.
+        let found = Found::look_whole(&path).map_err(|error| {
+            Error::Refused(format!("what {} gave is no model that can be read: {error}", address.host()))
+        })?;
+        Ok(Looked { number, found, name: address.name(), _files: Some(staging) })
     }
 }
 
@@ -146,7 +172,7 @@ fn name_of(path: &Path) -> String {
 }
 
 /// A model of files whose bytes are given.
-fn given(names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
+fn given(number: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
     if names.len() != bytes.len() {
         return Err(Error::Internal(format!("{} names for {} files", names.len(), bytes.len())));
     }
@@ -162,5 +188,5 @@ fn given(names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
             path = file;
         }
     }
-    Ok(Looked { found: Found::look_whole(&path)?, name: name_of(&path), _files: Some(staging) })
+    Ok(Looked { number, found: Found::look_whole(&path)?, name: name_of(&path), _files: Some(staging) })
 }

@@ -8,7 +8,7 @@ use web_time::{Duration, Instant};
 /// How often the engine says that it lives.
 const BEAT: Duration = Duration::from_secs(1);
 /// What is done sooner is not worth a word, and nobody sees more of how far a request is.
-const MOMENT: Duration = Duration::from_millis(100);
+pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
 /// Says what happened.
 pub(super) struct Outlet {
@@ -42,6 +42,14 @@ impl Outlet {
     pub(super) fn progress(&self, done: u64, total: u64) {
         if let Some(work) = &mut *self.work.borrow_mut() {
             work.share = (total > 0).then(|| (done as f64 / total as f64).clamp(0.0, 1.0));
+        }
+    }
+
+    /// Says what is under way at once: work that waits for others gives no sign of itself.
+    pub(super) fn show_work(&self) {
+        if let Some(work) = &mut *self.work.borrow_mut() {
+            (work.told, work.at) = (Some(work.share), Instant::now());
+            self.answer(work.request, Event::Underway { work: work.name.to_owned(), share: work.share });
         }
     }
 

@@ -106,7 +106,7 @@ impl Session {
             step: model.step,
             device: decoder.device_name().to_owned(),
             precision: decoder.precision(),
-            chats: self.tokenizer_files(&model)?.chat_template.is_some(),
+            chats: self.tokenizer_files(&model).is_ok_and(|files| files.chat_template.is_some()),
         };
         self.outlet.answer(id, opened);
         self.generations.keep_decoder(model.key, precision, decoder);
@@ -153,7 +153,7 @@ impl Session {
             );
             self.outlet.notice(said);
         }
-        let end: Vec<u32> = chat_end(&files)?.into_iter().collect();
+        let end: Vec<u32> = chat_end(&files, messages).into_iter().collect();
         self.write_on(id, (model, decoder), &tokens, &end, config).await
     }
 

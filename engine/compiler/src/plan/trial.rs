@@ -70,6 +70,10 @@ impl Trial {
     pub fn candidates(&self, target: &Target) -> Vec<Choice> {
         let default = target.default_choice(self.bucket.family);
         let mut all = vec![default];
+        // Rows of several documents go through one kernel, and what is found of it would pass for the bucket's.
+        if self.has_documents() {
+            return all;
+        }
         all.extend(Tier::ALL.map(Choice::tier).into_iter().filter(|choice| *choice != default));
         // A software adapter has few threads, and slices are there to fill many.
         if self.bucket.family == Family::LinearWeightBackward && !target.software {
@@ -84,6 +88,14 @@ impl Trial {
         }
         all.retain(|choice| target.admits(self.bucket.family, self.sizes, self.stored, *choice));
         all
+    }
+
+    fn has_documents(&self) -> bool {
+        match &self.op {
+            Op::Attention(op) => op.documents,
+            Op::AttentionBackward(op) => op.documents,
+            _ => false,
+        }
     }
 
     /// The plan that computes it as chosen, whose operands are the arena; and which of its dispatches are the bucket's.

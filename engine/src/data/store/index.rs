@@ -25,6 +25,9 @@ pub struct Index {
     pub vocabulary: usize,
     /// The id that ends each document, where documents are ended.
     pub end_of_text: Option<u32>,
+    /// Such ids that stand in documents themselves, whose text has the token's.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ends_within: u64,
     /// Checksum of the tokenizer.json that made the tokens.
     pub tokenizer_crc32c: u32,
     /// Everything that decides the content, as text; equal text means equal tokens.
@@ -44,6 +47,11 @@ pub struct Index {
     pub train: SplitRecord,
     /// The part held out.
     pub validation: SplitRecord,
+}
+
+/// For what is written only where there is some.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A file that was read.

@@ -9,6 +9,7 @@ fn index(vocabulary: usize) -> Index {
         element_bytes: 0,
         vocabulary,
         end_of_text: None,
+        ends_within: 0,
         tokenizer_crc32c: 0,
         recipe: String::new(),
         sources: Vec::new(),

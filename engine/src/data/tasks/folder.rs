@@ -139,8 +139,8 @@ fn check_place(folder: &Path, replace: bool) -> Result<()> {
                 format!("holds {name}, which is no file of tasks; choose an empty or new folder with --to");
             return Err(Error::bad_file(folder, reason));
         }
-        if !replace {
-            return Err(Error::bad_file(folder, "holds tasks already; --force replaces them"));
+        if !replace || !files::is_file(&folder.join(FILES[0])) {
+            return Err(Error::bad_file(folder, "holds tasks already; --force replaces whole ones"));
         }
     }
     Ok(())

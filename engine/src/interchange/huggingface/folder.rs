@@ -102,12 +102,19 @@ impl Index {
     }
 }
 
+/// Files that a model may have: the largest published ones have some two hundred.
+const MOST_SHARDS: usize = 4096;
+
 /// The files that an index names.
 ///
 /// # Errors
 /// It is damaged, or names what is no safetensors file beside it.
 pub fn shards_of(index: &Path) -> Result<Vec<String>> {
-    Ok(Index::read(index)?.shards().into_iter().cloned().collect())
+    let shards: Vec<String> = Index::read(index)?.shards().into_iter().cloned().collect();
+    if shards.len() > MOST_SHARDS {
+        return Err(Error::bad_file(index, format!("{} shards are no model's", shards.len())));
+    }
+    Ok(shards)
 }
 
 impl Folder {
@@ -239,7 +246,8 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
 
 /// Whether a name stands for a safetensors file beside the one that has it.
 fn is_shard(name: &str) -> bool {
-    name.ends_with(".safetensors") && !name.contains(['/', '\\', ':', '\0'])
+    let strange = |letter: char| letter.is_control() || ['/', '\\', ':'].contains(&letter);
+    name.ends_with(".safetensors") && !name.contains(strange)
 }
 
 /// What to say of a folder without safetensors.

@@ -13,7 +13,7 @@ mod import;
 
 pub use card::CardFacts;
 pub use families::{FAMILIES, Family};
-pub(super) use folder::{Folder, shards_of};
+pub(super) use folder::{Folder, LARGEST_JSON, shards_of};
 pub(super) use import::look;
 
 use super::tensors::{Parameters, Tensor};

@@ -64,8 +64,8 @@ fn rows_in_group(kernel: &Kernel) -> usize {
     kernel.workgroup_size[0] as usize
 }
 
-/// Picks the variant of one of the three attention kernels for heads of any size, whose modules are alike. The direct ones know nothing
-/// of documents.
+/// Picks the variant of one of the three attention kernels for heads of any size, whose modules are alike. The single ones
+/// know nothing of documents.
 macro_rules! variant {
     ($single:ident, $tiled:ident, $family:ident, $window:expr) => {{
         use $tiled::Size;
