@@ -81,12 +81,7 @@ globalThis.glasshouseBoot = {
     return new Promise((resolve, reject) => {
       input.addEventListener("cancel", () => resolve([]));
       input.addEventListener("change", () => {
-        const read = (file) =>
-          file.arrayBuffer().then(
-            (bytes) => [file.name, new Uint8Array(bytes)],
-            (error) => [file.name, null, error.message],
-          );
-        Promise.all([...input.files].map(read)).then(resolve, reject);
+        Promise.all([...input.files].map((file) => read(file))).then(resolve, reject);
       });
       input.click();
     });
@@ -205,6 +200,54 @@ function say(text, actions = {}) {
   }
   bar.hidden = false;
 }
+
+/** A file's name and bytes; or its name, null, and why it could not be read. */
+function read(file, name = file.name) {
+  return file.arrayBuffer().then(
+    (bytes) => [name, new Uint8Array(bytes)],
+    (error) => [name, null, error.message],
+  );
+}
+
+/** The files in what was dropped, folders and all. Two of one name are told apart by their folders. */
+async function filesOf(entries) {
+  const found = [];
+  const walk = async (entry) => {
+    if (entry.isFile) {
+      found.push([entry.fullPath.slice(1), await new Promise((resolve, reject) => entry.file(resolve, reject))]);
+      return;
+    }
+    const reader = entry.createReader();
+    for (;;) {
+      // A browser gives a hundred at a time.
+      const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (some.length === 0) return;
+      for (const inner of some) await walk(inner);
+    }
+  };
+  for (const entry of entries) await walk(entry);
+  const times = new Map();
+  for (const [, { name }] of found) times.set(name, (times.get(name) ?? 0) + 1);
+  const name = ([path, file]) => (times.get(file.name) > 1 ? path.replaceAll("/", "-") : file.name);
+  return Promise.all(found.map((one) => read(one[1], name(one))));
+}
+
+// What draws the page knows of dropped files, and not of folders.
+document.addEventListener(
+  "drop",
+  (event) => {
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    if (!entries.some((entry) => entry.isDirectory)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    element("canvas").dispatchEvent(new DragEvent("dragleave"));
+    filesOf(entries).then(
+      (files) => page?.drop_files(files),
+      (error) => say(`The folder could not be read: ${error.message}`, { Close: () => {} }),
+    );
+  },
+  { capture: true },
+);
 
 /** While nobody looks, the engine need not keep the machine responsive. */
 function tellVisibility() {

@@ -1,6 +1,7 @@
 //! The application on a page's canvas.
 
 use crate::app::{Address, App};
+use crate::link::{Answer, Wish, chosen_files};
 use crate::link::{EngineLink, Link, boot, fonts, load_preferences, mirrored};
 use crate::theme;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -68,6 +69,14 @@ impl Page {
     pub fn offer_sample(&self, file: Vec<u8>) {
         if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
             page.app.offer_sample(file);
+            page.context.request_repaint();
+        }
+    }
+
+    /// Takes in files that were dropped in a folder: a list for each of its name and `Uint8Array`.
+    pub fn drop_files(&self, files: &js_sys::Array) {
+        if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
+            page.app.answer(Answer { wish: Wish::Dropped, files: Ok(chosen_files(files)) });
             page.context.request_repaint();
         }
     }

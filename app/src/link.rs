@@ -22,7 +22,7 @@ pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, mod
 #[cfg(not(target_arch = "wasm32"))]
 pub use files_native::{FOLDERS, HERE, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
-pub use files_web::{FOLDERS, HERE, expanded, pick, read_dropped, save};
+pub use files_web::{FOLDERS, HERE, chosen_files, expanded, pick, read_dropped, save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]

@@ -69,7 +69,8 @@ const TEMPLATE =
 
 export function a_model_of_an_address_is_imported_and_answers(site, program) {
   return inFolder(async (folder) => {
-    const model = ["layers=1", "width=32", "heads=2", "kv_heads=2", "context_length=32"].flatMap((set) => ["--set", `model.${set}`]);
+    const sizes = ["layers=1", "width=32", "heads=2", "kv_heads=2", "head_size=16", "context_length=32"];
+    const model = sizes.flatMap((set) => ["--set", `model.${set}`]);
     const rest = ["--steps", "20", "--batch-size", "4", "--set", "data.corpus_bytes=60000", "--stop-after", "2", "--device", "cpu"];
     run(program, folder, "train", "--preset", "nanogpt-cpu", ...model, ...rest, "--project", "native");
     run(program, folder, "export", "--project", "native", "--to", "owl");
@@ -107,6 +108,15 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
       const words = ["--project", "here", "--device", "cpu", "--max-tokens", "4", "--temperature", "0"];
       const answer = execFileSync(program, ["chat", ...words], { cwd: folder, encoding: "utf8", input: "Go\n", stdio: "pipe" });
       assert.equal(event(heard, "writing_ended").text, answer.replace(/\n$/, ""));
+
+      // The folder itself, dropped.
+      const devtools = await page.context().newCDPSession(page);
+      const data = { items: [], files: [join(folder, "owl")], dragOperationsMask: 1 };
+      for (const type of ["dragEnter", "dragOver", "drop"]) {
+        await devtools.send("Input.dispatchDragEvent", { type, x: 640, y: 400, data });
+      }
+      await page.getByText(/^Import (owl|model)$/).waitFor();
+      await page.getByRole("button", { name: "Cancel", exact: true }).click();
     } finally {
       open.server.close();
       closed.server.close();

@@ -68,6 +68,11 @@ fn answer_each(answers: &Sender<Answer>, wish: Wish, read: Vec<Chosen>, problems
     }
 }
 
+/// Files as the boot script hands them over, those that could be read.
+pub fn chosen_files(files: &Array) -> Vec<Chosen> {
+    files.iter().filter_map(|file| chosen(&Array::from(&file)).ok()).collect()
+}
+
 /// A file as the boot script hands it over: its name and bytes, or nothing in their place and the reason.
 fn chosen(file: &Array) -> Result<Chosen, String> {
     let name = file.get(0).as_string().unwrap_or_default();
