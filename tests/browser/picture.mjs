@@ -25,14 +25,19 @@ try {
   const shows = `the page in a browser after ${state.training.step} of ${state.training.steps} steps of first-stories-small`;
   // The model goes out as a file for llama.cpp, and is looked at as any other that is dropped here.
   const [{ name: run }] = event(await send(page, { command: "list_runs" }), "runs").runs;
-  await page.evaluate(async (run) => {
-    const { send } = globalThis.glasshouse;
+  const text = await page.evaluate(async (run) => {
     const format = { kind: "gguf", quantization: "q8_0" };
-    const exported = (await send({ command: "export_model", run, format, to: null })).findLast(({ event }) => event === "exported");
-    globalThis.glasshouse.follow("?page=runs");
-    await send({ command: "look_at_model", from: { kind: "files", names: [exported.name] } }, exported.files);
+    const events = await globalThis.glasshouse.send({ command: "export_model", run, format, to: null });
+    const [file] = events.findLast(({ event }) => event === "exported").files;
+    return btoa(Array.from(file, (byte) => String.fromCharCode(byte)).join(""));
   }, run);
-  await page.waitForTimeout(1500);
+  await page.getByRole("tab", { name: "Runs" }).click();
+  const choosing = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Import a model" }).click();
+  const buffer = Buffer.from(text, "base64");
+  await (await choosing).setFiles([{ name: "first-stories-small.gguf", mimeType: "application/octet-stream", buffer }]);
+  await page.getByText("Import first-stories-small", { exact: true }).waitFor();
+  await page.waitForTimeout(500);
   await page.screenshot({ path: `${folder}/browser-import.png` });
   const about = { device: state.device.name, browser };
   const pictures = [

@@ -50,7 +50,7 @@ impl ModelPage {
             let mut fewest = request.gpus.is_none();
             field(ui, "GPUs", "beyond.gpus", None, |ui| {
                 if ui
-                    .checkbox(&mut fewest, "the fewest that hold it")
+                    .checkbox(&mut fewest, "the fewest")
                     .accessible_name("The fewest GPUs")
                     .changed()
                 {
