@@ -45,9 +45,10 @@ globalThis.NetworkFile = class NetworkFile {
 
   /** Its length in bytes, -1 where the server does not say, null where it has no such file. */
   async find() {
-    const answer = await this.#ask("HEAD");
+    let answer = await this.#ask("HEAD");
+    // It knows no other question than for the whole file, whose bytes need not be heard: the end of this object ends them.
+    if (answer.status === 405 || answer.status === 501) answer = await this.#ask("GET");
     if (answer.status === 404) return null;
-    if (answer.status === 405 || answer.status === 501) return -1;
     if (!answer.ok) throw refusal(answer);
     const length = answer.headers.get("content-length");
     return length === null ? -1 : Number(length);

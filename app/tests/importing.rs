@@ -13,8 +13,22 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-/// Serves a folder's files; gives the server's address. `cut` ends bodies after so many bytes.
-fn serve(folder: PathBuf, cut: Option<usize>) -> String {
+/// What is odd about a server.
+#[derive(Clone, Copy, PartialEq)]
+enum Odd {
+    Nothing,
+    /// Bodies end after a thousand bytes.
+    Cut,
+    /// It does not say how long a file is.
+    NoLengths,
+    /// It knows no question but for a whole file.
+    NoHead,
+    /// It has a page of text for everything.
+    Page,
+}
+
+/// Serves a folder's files; gives the server's address.
+fn serve(folder: PathBuf, odd: Odd) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -25,15 +39,25 @@ fn serve(folder: PathBuf, cut: Option<usize>) -> String {
             while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).unwrap() > 0 {}
             let mut words = head.split(' ');
             let (method, path) = (words.next().unwrap(), words.next().unwrap_or("/"));
-            let body = std::fs::read(folder.join(path.trim_start_matches('/')));
-            let status = if body.is_ok() { "200 OK" } else { "404 Not Found" };
+            let body = match odd {
+                Odd::Page => Ok(b"<!doctype html><p>Nothing here".to_vec()),
+                _ => std::fs::read(folder.join(path.trim_start_matches('/'))),
+            };
+            let status = match (&body, method) {
+                (_, "HEAD") if odd == Odd::NoHead => "405 Method Not Allowed",
+                (Ok(_), _) => "200 OK",
+                (Err(_), _) => "404 Not Found",
+            };
             let body = body.unwrap_or_default();
-            let length = body.len();
-            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
-                .unwrap();
+            let length = match odd {
+                Odd::NoLengths => String::new(),
+                _ => format!("Content-Length: {}\r\n", body.len()),
+            };
+            write!(stream, "HTTP/1.1 {status}\r\n{length}Connection: close\r\n\r\n").unwrap();
             if method == "GET" {
+                let end = if odd == Odd::Cut { body.len().min(1000) } else { body.len() };
                 // Whoever has heard enough hangs up.
-                stream.write_all(&body[..length.min(cut.unwrap_or(length))]).ok();
+                stream.write_all(&body[..end]).ok();
             }
         }
     });
@@ -54,7 +78,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     let folder = folder.path();
     succeed(folder, &["export", "--project", "first", "--to", "owl"]);
     succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", "owl.gguf"]);
-    let server = serve(folder.to_owned(), None);
+    let server = serve(folder.to_owned(), Odd::Nothing);
 
     let heard = play(folder, vec![Command::ListModelFiles { address: format!("{server}/owl/") }]).unwrap();
     let length = |name: &str| std::fs::metadata(folder.join("owl").join(name)).unwrap().len();
@@ -98,9 +122,57 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         assert!(error.contains(reason), "{wrong}: {error}");
         assert!(!folder.join("none").exists());
     }
-    let short = serve(folder.to_owned(), Some(1000));
-    let error = error_of(folder, &["import", &format!("{short}/owl.gguf"), "--project", "none"]);
-    assert!(error.contains("could not be fetched") || error.contains("ended after 1000"), "{error}");
+}
+
+#[test]
+fn servers_and_indices_may_be_odd() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "owl"]);
+    // The same model with an index of its one shard, and one whose index leads elsewhere.
+    let weights = std::fs::read(folder.join("owl/model.safetensors")).unwrap();
+    let length = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&weights[8..8 + length]).unwrap();
+    for (name, shard) in [("shards", "weights-1.safetensors"), ("hostile", "../../owl/model.safetensors")] {
+        let to = folder.join(name);
+        std::fs::create_dir(&to).unwrap();
+        for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+            std::fs::copy(folder.join("owl").join(file), to.join(file)).unwrap();
+        }
+        let names = header.keys().filter(|name| *name != "__metadata__");
+        let map: serde_json::Map<String, serde_json::Value> =
+            names.map(|name| (name.clone(), shard.into())).collect();
+        let index = serde_json::json!({ "weight_map": map }).to_string();
+        std::fs::write(to.join("model.safetensors.index.json"), index).unwrap();
+    }
+    std::fs::write(folder.join("shards/weights-1.safetensors"), &weights).unwrap();
+
+    let import = |address: String, project: &str| {
+        let import = Command::ImportModel { from: ModelSource::Address { address }, context_length: None };
+        play(folder, vec![use_project(&folder.join(project)), import])
+    };
+    for (odd, path, project) in [
+        (Odd::Nothing, "shards", "of-shards"),
+        (Odd::NoLengths, "owl", "without-lengths"),
+        (Odd::NoHead, "shards", "without-head"),
+    ] {
+        let heard = import(format!("{}/{path}", serve(folder.to_owned(), odd)), project).unwrap();
+        let listed = heard.iter().find_map(|event| match event {
+            Event::ModelListed { bytes, .. } => Some(*bytes),
+            _ => None,
+        });
+        assert_eq!(listed.unwrap().is_some(), odd != Odd::NoLengths, "{project}");
+    }
+    for (odd, path, reason) in [
+        (Odd::Cut, "owl", "could not be fetched"),
+        (Odd::Nothing, "hostile", "is no name of a safetensors file"),
+        (Odd::Page, "owl", "gave is no model"),
+    ] {
+        let refused = import(format!("{}/{path}", serve(folder.to_owned(), odd)), "none").unwrap_err();
+        assert!(refused.contains(reason), "{path}: {refused}");
+        assert!(!folder.join("none").exists());
+    }
 }
 
 #[test]

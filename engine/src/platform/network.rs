@@ -53,11 +53,21 @@ mod client {
     pub async fn find(address: &str) -> Result<Option<Option<u64>>> {
         let address = address.to_owned();
         aside(move || {
-            let answer = agent(&address).head(&address).call().map_err(|error| failed(&address, error))?;
+            let head = agent(&address).head(&address).call();
+            let answer = match head.map_err(|error| failed(&address, error))? {
+                // It knows no other question than for the whole file, whose bytes need not be heard.
+                answer
+                    if matches!(
+                        answer.status(),
+                        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
+                    ) =>
+                {
+                    agent(&address).get(&address).call().map_err(|error| failed(&address, error))?
+                }
+                answer => answer,
+            };
             match answer.status() {
                 StatusCode::NOT_FOUND => Ok(None),
-                // It knows no other question than for the whole file.
-                StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(Some(None)),
                 status if status.is_success() => {
                     let length = answer.headers().get("content-length");
                     Ok(Some(length.and_then(|length| length.to_str().ok()?.parse().ok())))

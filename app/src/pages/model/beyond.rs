@@ -49,11 +49,7 @@ impl ModelPage {
             });
             let mut fewest = request.gpus.is_none();
             field(ui, "GPUs", "beyond.gpus", None, |ui| {
-                if ui
-                    .checkbox(&mut fewest, "the fewest")
-                    .accessible_name("The fewest GPUs")
-                    .changed()
-                {
+                if ui.checkbox(&mut fewest, "the fewest").accessible_name("The fewest GPUs").changed() {
                     let now = known.as_ref().and_then(|plan| Some(plan.as_ref().ok()?.gpus));
                     request.gpus = if fewest { None } else { Some(now.unwrap_or(1)) };
                 }
