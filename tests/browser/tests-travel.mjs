@@ -84,14 +84,14 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
       assert.equal(page.problems.splice(0).every((problem) => /CORS|net::ERR_FAILED/.test(problem)), true);
 
       // As a person does it: an address, its size, the context length.
-      await page.getByRole("button", { name: "Import from an address" }).click();
+      await page.getByRole("button", { name: "Import from an address", exact: true }).dispatchEvent("click");
       await page.getByRole("textbox", { name: "Address of the model" }).fill(`${open.address}owl`);
-      await page.getByRole("button", { name: "Look there" }).click();
+      await page.getByRole("button", { name: "Look there" }).dispatchEvent("click");
       await page.getByText(/has 5 files, .*kB/).waitFor();
-      await page.getByRole("button", { name: "Fetch", exact: true }).click();
+      await page.getByRole("button", { name: "Fetch", exact: true }).dispatchEvent("click");
       await page.getByText("Import owl", { exact: true }).waitFor();
       await page.getByRole("spinbutton", { name: "Context length" }).waitFor();
-      await page.getByRole("button", { name: "Import", exact: true }).click();
+      await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click");
       await page.getByText(/was imported: GPT2LMHeadModel/).waitFor();
       const imported = event(await send(page, { command: "list_runs" }), "runs").runs.at(-1);
       assert.match(imported.name, /owl$/);
@@ -116,7 +116,7 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
         await devtools.send("Input.dispatchDragEvent", { type, x: 640, y: 400, data });
       }
       await page.getByText(/^Import (owl|model)$/).waitFor();
-      await page.getByRole("button", { name: "Cancel", exact: true }).click();
+      await page.getByRole("button", { name: "Cancel", exact: true }).dispatchEvent("click");
     } finally {
       open.server.close();
       closed.server.close();
