@@ -1,16 +1,17 @@
 // Gradient of an activation: of y = f(x), dx = dy·f′(x), entry by entry.
-// variants: kind=gelu_exact|gelu_tanh|relu|relu_squared|silu entries=scalar|vec4|half
+// variants: entries=scalar|vec4|half
 //
 // One invocation an entry (four with vec4). f′ comes from x alone: y is not kept for it. half: x, dy and
 // dx are stored in halves.
 
-import package::shared::curve::slope;
+import package::shared::curves::slope_by;
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;
 import package::shared::stored::Stored;
 
 struct Arguments {
     count: u32, // Entries of a binding: floats, or vectors of four.
+    kind: u32, // The activation, by its number in shared/curves.wgsl.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -22,6 +23,6 @@ struct Arguments {
 fn activation_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = group_number(group) * 256u + local;
     if at < arguments.count {
-        dx[at] = Stored(Entry(dy[at]) * slope(Entry(x[at])));
+        dx[at] = Stored(Entry(dy[at]) * slope_by(arguments.kind, Entry(x[at])));
     }
 }

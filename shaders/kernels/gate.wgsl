@@ -1,33 +1,28 @@
 // Gate: y[n,f] = g(x[n,f])·x[n,F+f], g = SiLU (SwiGLU) or tanh-GELU (GeGLU); x [N,2F], y [N,F].
-// variants: kind=swiglu|geglu entries=scalar|vec4|half
+// variants: entries=scalar|vec4|half
 //
 // One invocation an entry of y (four with vec4). half: x and y are stored in halves.
 
+import package::shared::curves::activated_by;
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;
 import package::shared::stored::Stored;
-@if(swiglu) import package::shared::activation::silu_of;
-@if(geglu) import package::shared::activation::gelu_tanh_of;
 
 struct Arguments {
     count: u32, // Entries of y.
     hidden: u32, // F, in entries.
+    kind: u32, // g, by its number in shared/curves.wgsl.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> y: array<Stored>;
 
-fn value(x: Entry) -> Entry {
-    @if(swiglu) return silu_of(x);
-    @if(geglu) return gelu_tanh_of(x);
-}
-
 @compute @workgroup_size(256)
 fn gate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = group_number(group) * 256u + local;
     if at < arguments.count {
         let first = at / arguments.hidden * 2u * arguments.hidden + at % arguments.hidden;
-        y[at] = Stored(value(Entry(x[first])) * Entry(x[first + arguments.hidden]));
+        y[at] = Stored(activated_by(arguments.kind, Entry(x[first])) * Entry(x[first + arguments.hidden]));
     }
 }

@@ -1,4 +1,4 @@
-// The activation that a variant is built for, and its derivative.
+// The activation that a variant is built for, and its derivative: in the epilogues of products, where registers are dear.
 
 import package::shared::entry::Entry;
 @if(gelu_exact) import package::shared::activation::{gelu_exact_of, gelu_exact_slope};

@@ -11,24 +11,23 @@ use crate::graph::{Element, Type};
 use glasshouse_protocol as protocol;
 use glasshouse_shaders::{activation, activation_backward, gate, gate_backward};
 
-/// The kernel module's variant for an activation.
-macro_rules! kind_of {
-    ($module:ident, $activation:expr) => {
-        match $activation {
-            protocol::Activation::GeluExact => $module::Kind::GeluExact,
-            protocol::Activation::GeluTanh => $module::Kind::GeluTanh,
-            protocol::Activation::Relu => $module::Kind::Relu,
-            protocol::Activation::ReluSquared => $module::Kind::ReluSquared,
-            protocol::Activation::Silu => $module::Kind::Silu,
-        }
-    };
+/// An activation's number in `shared/curves.wgsl`.
+fn number_of(activation: protocol::Activation) -> u32 {
+    match activation {
+        protocol::Activation::GeluExact => 0,
+        protocol::Activation::GeluTanh => 1,
+        protocol::Activation::Relu => 2,
+        protocol::Activation::ReluSquared => 3,
+        protocol::Activation::Silu => 4,
+    }
 }
 
-/// The kernel module's variant for a gate.
-macro_rules! gate_of {
-    ($module:ident, $gate:expr) => {
-        if $gate == protocol::Gate::Geglu { $module::Kind::Geglu } else { $module::Kind::Swiglu }
-    };
+/// The number of the activation that a gate is of.
+fn number_of_gate(gate: protocol::Gate) -> u32 {
+    number_of(match gate {
+        protocol::Gate::Geglu => protocol::Activation::GeluTanh,
+        _ => protocol::Activation::Silu,
+    })
 }
 
 impl Lower for Activation {
@@ -47,8 +46,8 @@ pub(super) fn activation_launch(
     use activation::{Arguments, Entries, kernel};
     let (_, count, groups) = entries(ty)?;
     let entries = by_width(ty.count(), is_half(ty), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    let kernel = kernel(kind_of!(activation, kind), entries);
-    Launch::new(kernel, Arguments { count }.bytes(), operands.to_vec(), groups)
+    let arguments = Arguments { count, kind: number_of(kind) };
+    Launch::new(kernel(entries), arguments.bytes(), operands.to_vec(), groups)
 }
 
 impl Lower for ActivationBackward {
@@ -68,8 +67,8 @@ pub(super) fn activation_backward_launch(
     use activation_backward::{Arguments, Entries, kernel};
     let (_, count, groups) = entries(ty)?;
     let entries = by_width(ty.count(), is_half(ty), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    let kernel = kernel(kind_of!(activation_backward, kind), entries);
-    Launch::new(kernel, Arguments { count }.bytes(), operands.to_vec(), groups)
+    let arguments = Arguments { count, kind: number_of(kind) };
+    Launch::new(kernel(entries), arguments.bytes(), operands.to_vec(), groups)
 }
 
 /// How many vectors of four, or floats, a gate has on its narrow side of so many entries and F columns, F in them, and how many groups walk over
@@ -91,8 +90,8 @@ pub(super) fn gate_launch(kind: protocol::Gate, y: &Type, operands: [Place; 2]) 
     use gate::{Arguments, Entries, kernel};
     let (count, hidden, groups) = gated(y.count(), y.columns())?;
     let entries = by_width(y.columns(), is_half(y), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    let (kernel, arguments) = (kernel(gate_of!(gate, kind), entries), Arguments { count, hidden });
-    Launch::new(kernel, arguments.bytes(), operands.to_vec(), groups)
+    let arguments = Arguments { count, hidden, kind: number_of_gate(kind) };
+    Launch::new(kernel(entries), arguments.bytes(), operands.to_vec(), groups)
 }
 
 impl Lower for GateBackward {
@@ -109,8 +108,8 @@ pub(super) fn gate_backward_launch(kind: protocol::Gate, dx: &Type, operands: [P
     let narrow = dx.columns() / 2;
     let (count, hidden, groups) = gated(dx.count() / 2, narrow)?;
     let entries = by_width(narrow, is_half(dx), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
-    let (kernel, arguments) = (kernel(gate_of!(gate_backward, kind), entries), Arguments { count, hidden });
-    Launch::new(kernel, arguments.bytes(), operands.to_vec(), groups)
+    let arguments = Arguments { count, hidden, kind: number_of_gate(kind) };
+    Launch::new(kernel(entries), arguments.bytes(), operands.to_vec(), groups)
 }
 
 fn is_half(ty: &Type) -> bool {
