@@ -238,9 +238,10 @@ impl Trial {
             targets: ids(2 * number + 1),
             starts: train.document_mask.then(|| vec![0; size]),
             seed: random::dropout_seed(SEED, number, 0),
+            counted: None,
         };
         // One whole batch; then, to see single rows of logits, batches of which one target counts.
-        let ignored = train.ignore_index.unwrap_or(u32::MAX);
+        let ignored = train.ignored_target().unwrap_or(u32::MAX);
         let one_row = |number: u64| {
             let mut batch = batch(1000 + number);
             let row = random::nth(SEED, 3, number) as usize % size;

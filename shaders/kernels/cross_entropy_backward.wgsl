@@ -36,7 +36,7 @@ fn cross_entropy_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(loca
         let goal = targets[control.row * arguments.all_rows + arguments.first_row + row];
         let right = select(0.0, 1.0 - arguments.smoothing, at % arguments.vocabulary == goal);
         let wanted = right + arguments.smoothing / f32(arguments.vocabulary);
-        let share = arguments.scale * control.loss_scale / max(loss[1], 1.0);
+        let share = arguments.scale * control.loss_scale / select(loss[1], 1.0, loss[1] == 0.0);
         let gradient = share * (exp(logits[at] - rows[row].x) - wanted);
         let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
         dx[at] = Stored(select(gradient, 0.0, ignored));

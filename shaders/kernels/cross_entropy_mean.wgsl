@@ -1,9 +1,10 @@
-// Mean loss over the rows that count, and how many do: loss = (Σ row losses / count, count), (0, 0) if none counts.
+// Mean loss over the rows that count, and how many do: loss = (Σ row losses / count, count), (0, 0) if none counts. Where the
+// micro-batch is one of several of a step, its schedule may give another count, the mean of theirs.
 //
 // rows [N,2] = (lse, row loss); targets is a ring [rows, N]. The same two numbers go into the micro-batch's report.
 // One workgroup: 256 invocations take every 256th row each, and their sums meet in a fixed tree.
 
-import package::shared::control::{Control, ReportRow};
+import package::shared::control::{Control, ReportRow, ScheduleRow};
 import package::shared::reduce::sum_of_group;
 
 struct Arguments {
@@ -14,10 +15,11 @@ struct Arguments {
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> control: Control;
-@group(0) @binding(2) var<storage, read> rows: array<vec2<f32>>;
-@group(0) @binding(3) var<storage, read> targets: array<u32>;
-@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(5) var<storage, read_write> reports: array<ReportRow>;
+@group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
+@group(0) @binding(3) var<storage, read> rows: array<vec2<f32>>;
+@group(0) @binding(4) var<storage, read> targets: array<u32>;
+@group(0) @binding(5) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(6) var<storage, read_write> reports: array<ReportRow>;
 
 @compute @workgroup_size(256)
 fn cross_entropy_mean(@builtin(local_invocation_index) local: u32) {
@@ -30,9 +32,11 @@ fn cross_entropy_mean(@builtin(local_invocation_index) local: u32) {
         counted += select(1.0, 0.0, ignored);
     }
     let total = sum_of_group(sum, local, 256u);
-    let count = sum_of_group(counted, local, 256u);
+    let own = sum_of_group(counted, local, 256u);
     if local == 0u {
-        let mean = total / max(count, 1.0);
+        let given = schedule[control.row].counted;
+        let count = select(own, given, given > 0.0);
+        let mean = total / select(count, 1.0, count == 0.0);
         loss[0] = mean;
         loss[1] = count;
         reports[control.row].loss = mean;

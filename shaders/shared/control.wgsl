@@ -14,7 +14,7 @@ struct ScheduleRow {
     learning_rate: f32,
     first_correction: f32,
     second_correction: f32,
-    padding: f32,
+    counted: f32,
     seed: vec2<u32>,
     reserved: vec2<u32>,
 }

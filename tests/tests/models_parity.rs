@@ -146,6 +146,7 @@ fn check(device: &str) {
             targets: ids(2 * at + 1, size, model.vocabulary),
             starts: train.document_mask.then(|| starts(at, train.batch_size, model.context_length)),
             seed: random::dropout_seed(3, number, at),
+            counted: None,
         };
         let step = StepInput {
             step: 0,

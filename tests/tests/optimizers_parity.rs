@@ -84,6 +84,7 @@ impl Trial {
             targets: ids(2 * number + 1, size, model.vocabulary),
             starts: None,
             seed: [0, 0],
+            counted: None,
         };
         let step = |step: u64| StepInput {
             step: 7 + step,

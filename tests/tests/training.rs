@@ -494,6 +494,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
                             targets: targets.to_vec(),
                             starts: None,
                             seed: [0, 0],
+                            counted: None,
                         }
                     });
                 StepInput { step, learning_rate: 1e-3, micro_batches: micro_batches.collect() }
@@ -544,7 +545,7 @@ fn the_whole_validation_split_can_be_evaluated() {
         for batch in batches.full(Split::Validation) {
             let batch = batch.unwrap();
             let micro_batch =
-                MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: None, seed: [0, 0] };
+                MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: None, seed: [0, 0], counted: None };
             for (loss, rows) in executor.evaluate(&[micro_batch]).await.unwrap() {
                 sum += f64::from(loss) * f64::from(rows);
                 count += f64::from(rows);

@@ -138,6 +138,7 @@ async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
                     targets: batch.targets,
                     starts: batch.starts,
                     seed: [0, 0],
+                    counted: None,
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;

@@ -48,9 +48,24 @@ pub struct MicroBatch {
     pub starts: Option<Vec<u32>>,
     /// Dropout's seed.
     pub seed: [u32; 2],
+    /// What the sum of its targets' losses is divided by in training, above 0; `None` where that is the number of its targets that count.
+    pub counted: Option<f32>,
 }
 
 impl MicroBatch {
+    /// Has the losses of a step's micro-batches divided by the mean number of targets that count in each, so that the step's loss,
+    /// their mean, is that over all its targets: a micro-batch with few of them weighs no more than they do (TRL's and transformers'
+    /// `num_items_in_batch`). Nothing is to be done where all have as many. `ignored` is the target that does not count.
+    pub fn weigh_alike(micro_batches: &mut [Self], ignored: Option<u32>) {
+        let count = |batch: &Self| batch.targets.iter().filter(|target| Some(**target) != ignored).count();
+        let counts: Vec<usize> = micro_batches.iter().map(count).collect();
+        let total: usize = counts.iter().sum();
+        if total > 0 && counts.iter().any(|count| Some(count) != counts.first()) {
+            let mean = total as f32 / counts.len() as f32;
+            micro_batches.iter_mut().for_each(|batch| batch.counted = Some(mean));
+        }
+    }
+
     /// What is wrong with its starts, in a sentence, for a graph that takes them for rows of so many positions, or takes none.
     pub fn starts_fault(&self, time: Option<usize>) -> Option<String> {
         let (starts, time) = match (&self.starts, time) {

@@ -2,6 +2,7 @@
 
 mod change;
 mod generate;
+mod objective;
 mod proportions;
 mod start;
 mod tokenizer;
@@ -12,6 +13,7 @@ mod typed;
 use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
+pub use objective::{ChatObjective, Objective};
 pub use start::Start;
 pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};

@@ -223,8 +223,12 @@ impl CpuExecutor {
         let Some((shard, others)) = divided else {
             let mut losses = Vec::with_capacity(batches.len());
             for batch in batches {
-                let whole = BatchShard::default();
-                losses.push(programs.of(task).batch(weights, workers, batch, whole).await?);
+                let whole = BatchShard { counted: batch.counted, ..BatchShard::default() };
+                let (loss, here) = programs.of(task).batch(weights, workers, batch, whole).await?;
+                losses.push(match batch.counted {
+                    Some(counted) => (loss * here / counted, counted),
+                    None => (loss, here),
+                });
             }
             return Ok(losses);
         };

@@ -120,7 +120,7 @@ pub struct Shard {
 pub struct ShardBatch {
     /// Its windows.
     pub batch: MicroBatch,
-    /// Targets that count in the whole micro-batch.
+    /// What the whole micro-batch's loss is divided by: its targets that count, unless it says otherwise.
     pub counted: f32,
 }
 
@@ -172,18 +172,19 @@ impl Shard {
             targets: part(&whole.targets),
             starts: whole.starts.as_deref().map(part),
             seed: whole.seed,
+            counted: None,
         };
         ShardBatch { batch, counted: self.counted(task, whole) }
     }
 
-    /// Targets of a whole micro-batch that count. Evaluations leave some out where training leaves out none.
+    /// What a whole micro-batch's loss is divided by: its targets that count, unless it says otherwise. Evaluations leave some out where training leaves out none.
     pub fn counted(&self, task: Task, whole: &MicroBatch) -> f32 {
-        let ignored = match (self.recipe.train.ignore_index, task) {
+        let ignored = match (self.recipe.train.ignored_target(), task) {
             (None, Task::Evaluate) => Some(IGNORED),
             (ignored, _) => ignored,
         };
         let counts = |target: &&u32| Some(**target) != ignored;
-        whole.targets.iter().filter(counts).count() as f32
+        whole.counted.unwrap_or_else(|| whole.targets.iter().filter(counts).count() as f32)
     }
 
     /// Tokens of its part of a micro-batch.
@@ -245,6 +246,7 @@ fn unpacked(words: &[u32], tokens: usize, documents: bool) -> Result<(Task, Vec<
             targets: targets.to_vec(),
             starts: documents.then(|| starts.to_vec()),
             seed: [head[0], head[1]],
+            counted: None,
         };
         ShardBatch { batch, counted: f32::from_bits(head[2]) }
     };
@@ -300,7 +302,8 @@ impl ShardExecutor {
     /// The words are no parts of this shard, or name tokens outside the vocabulary.
     pub async fn answer(&mut self, words: &[u32]) -> Result<Answer<'_>> {
         let Self { shard, programs, weights, workers } = self;
-        let (task, parts) = unpacked(words, shard.tokens(), shard.recipe.train.document_mask)?;
+        let documents = shard.recipe.train.separates_documents(&shard.recipe.model);
+        let (task, parts) = unpacked(words, shard.tokens(), documents)?;
         weights.gradients.fill(0.0);
         let losses = shard.compute(task, &parts, programs, weights, workers).await?;
         let gradients = if task == Task::Train { &weights.gradients[..] } else { &[] };

@@ -187,7 +187,13 @@ impl ReferenceExecutor {
             };
             let leaves: Vec<Tensor<2>> = self.parameters.iter().enumerate().map(leaf).collect();
             let mut run = self.run(graph, batch, loss, &leaves, &self.device)?;
-            let mean = run.floats(loss)?.narrow(1, 0, 1);
+            let both = run.floats(loss)?;
+            let mean = both.clone().narrow(1, 0, 1);
+            let share = match batch.counted {
+                // Of the loss' sum, the count that was asked for makes the mean.
+                Some(counted) => share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(counted),
+                None => share,
+            };
             let mut gradients = mean.backward();
             total += host::<f64>(mean)?.iter().sum::<f64>() * share;
             for (sum, leaf) in sums.iter_mut().zip(&leaves) {

@@ -101,6 +101,7 @@ impl Fixture {
                     targets: targets.to_vec(),
                     starts: None,
                     seed: [0, 0],
+                    counted: None,
                 }],
             })
             .collect()

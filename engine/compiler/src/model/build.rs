@@ -70,15 +70,16 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let recipe = Recipe { model: model.clone(), train: train.clone() };
     let forward = |dropout, label_smoothing, ignore_index| {
-        let (batch, time, documents) = (train.batch_size, model.context_length, train.document_mask);
+        let (batch, time) = (train.batch_size, model.context_length);
+        let documents = train.separates_documents(model);
         let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents };
         let Model { mut graph, loss, .. } = build(model, purpose)?;
         freeze(&mut graph.parameters, model, train)?;
         let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
         Ok::<_, crate::Error>((graph, loss))
     };
-    let (mut graph, train_loss) = forward(true, train.label_smoothing, train.ignore_index)?;
-    let (evaluate, evaluate_loss) = forward(false, 0.0, Some(train.ignore_index.unwrap_or(u32::MAX)))?;
+    let (mut graph, train_loss) = forward(true, train.label_smoothing, train.ignored_target())?;
+    let (evaluate, evaluate_loss) = forward(false, 0.0, Some(train.ignored_target().unwrap_or(u32::MAX)))?;
     let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
     gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
     if train.precision == Precision::Mixed {

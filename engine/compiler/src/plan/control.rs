@@ -31,8 +31,8 @@ pub struct ScheduleRow {
     pub first_correction: f32,
     /// 1 − β₂ᵗ of Adam.
     pub second_correction: f32,
-    /// Unused, keeps the row at 32 bytes.
-    pub padding: f32,
+    /// What the sum of the targets' losses is divided by; 0 for the number of targets that count.
+    pub counted: f32,
     /// Dropout's seed ([`crate::graph::random::dropout_seed`]).
     pub seed: [u32; 2],
     /// Unused.

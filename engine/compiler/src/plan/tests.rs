@@ -128,7 +128,7 @@ fn host_and_device_lay_structures_out_alike() {
         ("learning_rate", offset_of!(ScheduleRow, learning_rate)),
         ("first_correction", offset_of!(ScheduleRow, first_correction)),
         ("second_correction", offset_of!(ScheduleRow, second_correction)),
-        ("padding", offset_of!(ScheduleRow, padding)),
+        ("counted", offset_of!(ScheduleRow, counted)),
         ("seed", offset_of!(ScheduleRow, seed)),
         ("reserved", offset_of!(ScheduleRow, reserved)),
     ];

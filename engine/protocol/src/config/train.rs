@@ -1,7 +1,7 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
-use super::Trainable;
-use crate::{Invalid, require};
+use super::{Objective, Trainable};
+use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
 
 /// The optimizer's update rule. Weight decay is decoupled and touches matrices only in all of them.
@@ -152,6 +152,9 @@ pub struct TrainConfig {
     /// Tokens of a printed sample.
     #[serde(default = "default_sample_tokens")]
     pub sample_tokens: usize,
+    /// What is learned.
+    #[serde(default, skip_serializing_if = "Objective::is_text")]
+    pub objective: Objective,
     /// Was a setting once; run files that have it are read, and it changes nothing.
     #[doc(hidden)]
     #[serde(default, skip_serializing)]
@@ -237,6 +240,7 @@ impl Default for TrainConfig {
             sample_interval: 0,
             sample_prompt: String::new(),
             sample_tokens: default_sample_tokens(),
+            objective: Objective::Text,
             fused_head: Removed,
             fused_epilogues: Removed,
         }
@@ -303,6 +307,10 @@ impl TrainConfig {
             self.sample_tokens,
             "be at least 1 when train.sample_interval is not 0",
         )?;
+        if let Some(id) = self.ignore_index.filter(|_| self.objective.is_masked()) {
+            let rule = "be left out where the objective says which targets count";
+            require(false, "train.ignore_index", id, rule)?;
+        }
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
             ("train.steps", self.steps, MOST_STEPS),
@@ -329,6 +337,17 @@ impl TrainConfig {
             self.decay_steps,
             format!("be at most train.steps ({})", self.steps),
         )
+    }
+
+    /// The target that takes no part in the training loss, where there is one: the setting's, or that of an objective that says which
+    /// targets count.
+    pub fn ignored_target(&self) -> Option<u32> {
+        self.ignore_index.or(self.objective.is_masked().then_some(u32::MAX))
+    }
+
+    /// Whether rows of a batch hold several documents, or several examples of the objective, that do not attend to each other.
+    pub fn separates_documents(&self, model: &ModelConfig) -> bool {
+        self.document_mask || self.objective.packs(model)
     }
 
     /// Learning rate of step `step`, counted from 0, as nanoGPT has it: warm-up lr·(step + 1)/(warm-up + 1), then the decay.

@@ -130,7 +130,7 @@ pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch 
         let id = |x: &f32| ((x + 1.0) / 2.0 * model.vocabulary as f32) as u32 % model.vocabulary as u32;
         numbers(seed, count).iter().map(id).collect::<Vec<u32>>()
     };
-    MicroBatch { tokens: ids(seed), targets: ids(seed + 1), starts: None, seed: [seed as u32, 99] }
+    MicroBatch { tokens: ids(seed), targets: ids(seed + 1), starts: None, seed: [seed as u32, 99], counted: None }
 }
 
 /// Where documents of up to nine positions start.
@@ -271,6 +271,7 @@ fn accumulation_equals_one_large_batch() {
             targets: whole.targets[range].to_vec(),
             starts: None,
             seed: [0, 0],
+            counted: None,
         }
     };
     let step = |micro_batches| StepInput { step: 0, learning_rate: 1e-3, micro_batches };
@@ -340,14 +341,14 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
         let whole = TrainConfig { batch_size: 1, ignore_index: Some(IGNORED), ..TrainConfig::default() };
         let MicroBatch { tokens, targets, seed, .. } = batch(&model, &whole, 9);
         let starts = [vec![0; first], vec![first as u32; count]].concat();
-        let packed = MicroBatch { tokens, targets, starts: Some(starts), seed };
+        let packed = MicroBatch { tokens, targets, starts: Some(starts), seed, counted: None };
         let rows = |ids: &[u32], rest: u32| {
             let (one, other) = ids.split_at(first);
             let filled = |count: usize| vec![rest; count];
             [one, &filled(count)[..], other, &filled(first)[..]].concat()
         };
         let (tokens, targets) = (rows(&packed.tokens, 0), rows(&packed.targets, IGNORED));
-        let apart = MicroBatch { tokens, targets, starts: None, seed };
+        let apart = MicroBatch { tokens, targets, starts: None, seed, counted: None };
 
         let (got, wanted) = (logits(&model, 1, &packed), logits(&model, 2, &apart));
         for (t, row) in got.iter().enumerate() {
@@ -444,7 +445,7 @@ fn a_gradient_that_is_not_finite_skips_the_step() {
     state.first_moments.fill(0.25);
     executor.set_state(&state).unwrap();
     let tokens = vec![0; train.batch_size * model.context_length];
-    let batch = MicroBatch { targets: tokens.clone(), tokens, starts: None, seed: [1, 2] };
+    let batch = MicroBatch { targets: tokens.clone(), tokens, starts: None, seed: [1, 2], counted: None };
     let step = StepInput { step: 4, learning_rate: 0.1, micro_batches: vec![batch] };
     let report = block_on(executor.train(&[step])).unwrap()[0];
     assert!(report.skipped && !report.gradient_norm.is_finite(), "{report:?}");
@@ -460,7 +461,7 @@ fn bad_input_is_refused_by_name() {
     wrong.tokens[5] = 23;
     let message = block_on(executor.evaluate(&[wrong])).unwrap_err().to_string();
     assert!(message.contains("id 23 at position 5"), "{message}");
-    let short = MicroBatch { tokens: vec![0; 3], targets: vec![0; 3], starts: None, seed: [0, 0] };
+    let short = MicroBatch { tokens: vec![0; 3], targets: vec![0; 3], starts: None, seed: [0, 0], counted: None };
     assert!(block_on(executor.evaluate(&[short])).is_err());
     let state = ArenaState { parameters: vec![0.0; 7], ..ArenaState::default() };
     let message = executor.set_state(&state).unwrap_err().to_string();

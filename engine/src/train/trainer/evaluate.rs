@@ -53,7 +53,7 @@ impl Trainer<'_> {
     /// Mean loss over the targets that count; `None` where a stop came first.
     async fn mean_loss(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Option<f32>> {
         // The graph passes over one id, which the configuration may name.
-        let ignored = self.config.train.ignore_index.unwrap_or(IGNORED);
+        let ignored = self.config.train.ignored_target().unwrap_or(IGNORED);
         let mut batches = batches.peekable();
         let (mut sum, mut count) = (0.0, 0.0);
         let fewest = self.executor.batches_at_once();
@@ -77,6 +77,7 @@ impl Trainer<'_> {
                             targets: batch.targets,
                             starts: batch.starts,
                             seed: [0, 0],
+                            counted: None,
                         }
                     })
                 })

@@ -540,13 +540,20 @@ fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: ProfileMethod) -
 
 /// What a run's step works on: a pure function of its settings, its text and the step's number.
 pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInput> {
-    let micro_batches = (0..config.train.accumulate as u64)
+    let mut micro_batches = (0..config.train.accumulate as u64)
         .map(|micro_batch| {
             let batch = batches.train(step, micro_batch)?;
             let seed = random::dropout_seed(config.seed, step, micro_batch);
-            Ok(MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: batch.starts, seed })
+            Ok(MicroBatch {
+                tokens: batch.tokens,
+                targets: batch.targets,
+                starts: batch.starts,
+                seed,
+                counted: None,
+            })
         })
-        .collect::<Result<_>>()?;
+        .collect::<Result<Vec<_>>>()?;
+    MicroBatch::weigh_alike(&mut micro_batches, config.train.ignored_target());
     Ok(StepInput { step, learning_rate: config.train.learning_rate_at(step) as f32, micro_batches })
 }
 
@@ -573,6 +580,7 @@ mod tests {
                 tokens: ids,
                 starts: None,
                 seed: [0; 2],
+                counted: None,
             };
             let input = StepInput { step: 0, learning_rate: 0.1, micro_batches: vec![micro_batch] };
             let mut trained = false;
