@@ -148,11 +148,12 @@ fn check(device: &str) {
             seed: random::dropout_seed(3, number, at),
             counted: None,
         };
-        let step = StepInput {
-            step: 0,
-            learning_rate: 0.0,
-            micro_batches: (0..train.accumulate as u64).map(micro).collect(),
-        };
+        let mut micro_batches: Vec<_> = (0..train.accumulate as u64).map(micro).collect();
+        // Those of every third model count a target alike, of whichever micro-batch.
+        if number % 3 == 2 {
+            MicroBatch::weigh_alike(&mut micro_batches, train.ignored_target());
+        }
+        let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
         let optimizer = Optimizer::of(&train);
         let mut oracle =
             ReferenceExecutor::new(&graphs, optimizer, Device::flex_in_f64()).expect("the oracle");

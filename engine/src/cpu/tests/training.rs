@@ -377,6 +377,41 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
     }
 }
 
+/// Two micro-batches of which one has few targets that count are as one batch of both.
+#[test]
+fn targets_of_a_step_weigh_alike_in_whichever_micro_batch() {
+    let (model, ignored) = (llama(), Some(IGNORED));
+    let gradients = |micro_batches: Vec<MicroBatch>| {
+        let (batch_size, accumulate) = (2 / micro_batches.len(), micro_batches.len());
+        let train = TrainConfig { batch_size, accumulate, ignore_index: ignored, ..TrainConfig::default() };
+        let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
+        let graphs = training_graphs(&model, &train).unwrap();
+        block_on(executor_of(&graphs, 2).gradients(&step)).unwrap()
+    };
+    let both = batch(&model, &TrainConfig { batch_size: 2, ..TrainConfig::default() }, 5);
+    let (time, mut targets) = (model.context_length, both.targets.clone());
+    targets[2..time].fill(IGNORED);
+    let both = MicroBatch { targets, ..both };
+    let part = |from: usize| MicroBatch {
+        tokens: both.tokens[from..from + time].to_vec(),
+        targets: both.targets[from..from + time].to_vec(),
+        ..both.clone()
+    };
+    let mut apart = vec![part(0), part(time)];
+    let (means_loss, _) = gradients(apart.clone());
+    MicroBatch::weigh_alike(&mut apart, ignored);
+    assert_eq!(apart[0].counted, Some((2 + time) as f32 / 2.0));
+    let (loss, got) = gradients(apart);
+    let (wanted_loss, wanted) = gradients(vec![both]);
+    assert!((loss - wanted_loss).abs() <= 2e-6 * wanted_loss, "{loss} for {wanted_loss}");
+    close("gradient", &got, &wanted);
+    assert!((means_loss - wanted_loss).abs() > 1e-3 * wanted_loss, "a mean of means is another number");
+    // Where all have as many, nothing is said.
+    let mut even = vec![part(time), part(time)];
+    MicroBatch::weigh_alike(&mut even, ignored);
+    assert!(even.iter().all(|batch| batch.counted.is_none()));
+}
+
 #[test]
 fn batches_of_another_kind_than_the_graphs_are_refused() {
     let model = llama();
