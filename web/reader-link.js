@@ -13,6 +13,7 @@ const readers = {
   templates: { title: "chat templates", glue: templates },
 };
 const readings = new Map();
+const compiled = new Map();
 let last = 0;
 
 function load(name, reader) {
@@ -63,6 +64,20 @@ globalThis.readerEnd = (number) => {
   readings.delete(number);
 };
 
-globalThis.readerChat = (...given) => guarded("templates", ({ chat }) => chat(...given));
+globalThis.readerTemplate = (...given) =>
+  guarded("templates", ({ Template }) => {
+    last += 1;
+    compiled.set(last, new Template(...given));
+    return last;
+  });
+
+globalThis.readerChat = (number, ...given) => guarded("templates", () => compiled.get(number).text(...given));
+
+globalThis.readerExample = (number, line) => guarded("templates", () => compiled.get(number).example(line));
+
+globalThis.readerTemplateEnd = (number) => {
+  if (!readers.templates.failed) compiled.get(number)?.free();
+  compiled.delete(number);
+};
 
 globalThis.readerPage = (settings, html) => guarded("pages", ({ page }) => page(settings, html));

@@ -3,10 +3,12 @@
 //!
 //! Nothing here reads files or knows of tokens: a caller hands in lines and template sources, and maps byte ranges to tokens.
 
+mod example;
 pub mod rows;
 pub mod template;
 
-pub use glasshouse_protocol::Role;
+pub use example::example;
+pub use glasshouse_protocol::{ChatExample, Role};
 pub use rows::{Format, Preference, Row, RowError};
 pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
 

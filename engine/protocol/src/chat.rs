@@ -1,6 +1,7 @@
 //! What is said in a conversation.
 
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Who a message is from, by the names of OpenAI's and Hugging Face's formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,12 @@ impl std::fmt::Display for Role {
     }
 }
 
+/// ChatML as a template, for models that come without one: `<|im_start|>role`, a line break, the text, `<|im_end|>`, a line break. It has no
+/// place for tools, and says so.
+pub const CHATML: &str = include_str!("chatml.jinja");
+/// What begins a turn of ChatML, and what ends it.
+pub const CHATML_TOKENS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
+
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatMessage {
@@ -51,4 +58,17 @@ impl ChatMessage {
     pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self { role, content: content.into() }
     }
+}
+
+/// A row of a data set as supervised fine-tuning takes it: a text, and the parts of it that are learned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatExample {
+    /// The text, with what a chat template puts around its messages.
+    pub text: String,
+    /// What of it is learned: byte ranges, in order, none empty.
+    pub learned: Vec<Range<usize>>,
+    /// Whether it is text without a template, which the token that ends a text is to follow, and be learned with it.
+    pub raw: bool,
+    /// What the person says first, for samples.
+    pub prompt: Option<String>,
 }

@@ -23,7 +23,7 @@ pub mod summary;
 pub mod train_event;
 
 pub use bench::BenchReport;
-pub use chat::{ChatMessage, Role};
+pub use chat::{CHATML, CHATML_TOKENS, ChatExample, ChatMessage, Role};
 pub use command::{
     Command, ExportFormat, Launch, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder, WeightSource,
 };

@@ -47,7 +47,7 @@ pub use native::{
 };
 pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
-pub use templates::chat_text;
+pub use templates::ChatRenderer;
 #[cfg(test)]
 pub use turns::given_up_after;
 pub use turns::{TURN, Turns, at_once};

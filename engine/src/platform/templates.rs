@@ -1,55 +1,120 @@
 //! Chat templates, whose interpreter is a module of its own in a browser (`web/reader`): most visitors never ask for it.
 
-use glasshouse_protocol::ChatMessage;
+use glasshouse_protocol::{ChatExample, ChatMessage};
 use serde_json::{Map, Value};
 
-/// The text of a conversation by a template, with the special tokens that a `tokenizer_config.json` names: up to where the assistant is to
-/// answer, if that is asked for.
-///
-/// # Errors
-/// Why the template refuses it or fails.
-#[cfg(not(target_arch = "wasm32"))]
-pub fn chat_text(
-    template: &str,
-    settings: &Map<String, Value>,
-    messages: &[ChatMessage],
-    answer: bool,
-) -> Result<String, String> {
-    use glasshouse_conversation::{ChatTemplate, Conversation, Message, SpecialTokens};
-    let messages = messages.iter().map(|message| Message::new(message.role, &message.content));
-    let conversation = Conversation::new(messages.collect());
-    let compiled = ChatTemplate::compile(template, SpecialTokens::from_settings(settings));
-    compiled.and_then(|template| template.text(&conversation, answer)).map_err(|error| error.to_string())
+/// A chat template, compiled.
+#[derive(Debug)]
+pub struct ChatRenderer {
+    #[cfg(not(target_arch = "wasm32"))]
+    template: glasshouse_conversation::ChatTemplate,
+    #[cfg(target_arch = "wasm32")]
+    template: in_module::Template,
 }
 
-/// The text of a conversation by a template, with the special tokens that a `tokenizer_config.json` names: up to where the assistant is to
-/// answer, if that is asked for.
-///
-/// # Errors
-/// Why the template refuses it or fails, or why its interpreter did not come.
+#[cfg(not(target_arch = "wasm32"))]
+impl ChatRenderer {
+    /// Compiles a template, with the special tokens that a `tokenizer_config.json` names.
+    ///
+    /// # Errors
+    /// Why it is none, or why its interpreter did not come.
+    pub fn new(template: &str, settings: &Map<String, Value>) -> Result<Self, String> {
+        use glasshouse_conversation::{ChatTemplate, SpecialTokens};
+        let template = ChatTemplate::compile(template, SpecialTokens::from_settings(settings));
+        template.map(|template| Self { template }).map_err(|error| error.to_string())
+    }
+
+    /// The text of a conversation: up to where the assistant is to answer, if that is asked for.
+    ///
+    /// # Errors
+    /// Why the template refuses it or fails.
+    pub fn text(&self, messages: &[ChatMessage], answer: bool) -> Result<String, String> {
+        use glasshouse_conversation::{Conversation, Message};
+        let messages = messages.iter().map(|message| Message::new(message.role, &message.content));
+        let conversation = Conversation::new(messages.collect());
+        self.template.text(&conversation, answer).map_err(|error| error.to_string())
+    }
+
+    /// A line of a data set as supervised fine-tuning takes it.
+    ///
+    /// # Errors
+    /// What is wrong with the line, or why the template refuses it.
+    pub fn example(&self, line: &str) -> Result<ChatExample, String> {
+        glasshouse_conversation::example(line, &self.template)
+    }
+}
+
 #[cfg(target_arch = "wasm32")]
-pub fn chat_text(
-    template: &str,
-    settings: &Map<String, Value>,
-    messages: &[ChatMessage],
-    answer: bool,
-) -> Result<String, String> {
+impl ChatRenderer {
+    /// Compiles a template, with the special tokens that a `tokenizer_config.json` names.
+    ///
+    /// # Errors
+    /// Why it is none, or why its interpreter did not come.
+    pub fn new(template: &str, settings: &Map<String, Value>) -> Result<Self, String> {
+        let settings = serde_json::to_string(settings).map_err(|error| error.to_string())?;
+        in_module::Template::new(template, &settings).map(|template| Self { template })
+    }
+
+    /// The text of a conversation: up to where the assistant is to answer, if that is asked for.
+    ///
+    /// # Errors
+    /// Why the template refuses it or fails.
+    pub fn text(&self, messages: &[ChatMessage], answer: bool) -> Result<String, String> {
+        let messages = serde_json::to_string(messages).map_err(|error| error.to_string())?;
+        self.template.text(&messages, answer)
+    }
+
+    /// A line of a data set as supervised fine-tuning takes it.
+    ///
+    /// # Errors
+    /// What is wrong with the line, or why the template refuses it.
+    pub fn example(&self, line: &str) -> Result<ChatExample, String> {
+        let example = self.template.example(line)?;
+        serde_json::from_str(&example).map_err(|error| error.to_string())
+    }
+}
+
+/// Templates in the module, by their numbers there.
+#[cfg(target_arch = "wasm32")]
+mod in_module {
+    use super::super::readers::message;
     use wasm_bindgen::JsValue;
     use wasm_bindgen::prelude::wasm_bindgen;
 
     #[wasm_bindgen]
     extern "C" {
         // Defined by `reader-link.js`.
+        #[wasm_bindgen(js_name = readerTemplate, catch)]
+        fn reader_template(template: &str, settings: &str) -> Result<u32, JsValue>;
         #[wasm_bindgen(js_name = readerChat, catch)]
-        fn reader_chat(
-            template: &str,
-            settings: &str,
-            messages: &str,
-            answer: bool,
-        ) -> Result<String, JsValue>;
+        fn reader_chat(template: u32, messages: &str, answer: bool) -> Result<String, JsValue>;
+        #[wasm_bindgen(js_name = readerExample, catch)]
+        fn reader_example(template: u32, line: &str) -> Result<String, JsValue>;
+        #[wasm_bindgen(js_name = readerTemplateEnd, catch)]
+        fn reader_template_end(template: u32) -> Result<(), JsValue>;
     }
-    let json = |text: serde_json::Result<String>| text.map_err(|error| error.to_string());
-    let (settings, messages) =
-        (json(serde_json::to_string(settings))?, json(serde_json::to_string(messages))?);
-    reader_chat(template, &settings, &messages, answer).map_err(|error| super::readers::message(&error))
+
+    #[derive(Debug)]
+    pub(super) struct Template(u32);
+
+    impl Template {
+        pub(super) fn new(template: &str, settings: &str) -> Result<Self, String> {
+            reader_template(template, settings).map(Self).map_err(|error| message(&error))
+        }
+
+        pub(super) fn text(&self, messages: &str, answer: bool) -> Result<String, String> {
+            reader_chat(self.0, messages, answer).map_err(|error| message(&error))
+        }
+
+        pub(super) fn example(&self, line: &str) -> Result<String, String> {
+            reader_example(self.0, line).map_err(|error| message(&error))
+        }
+    }
+
+    impl Drop for Template {
+        fn drop(&mut self) {
+            // Nothing is lost where it is gone already.
+            reader_template_end(self.0).ok();
+        }
+    }
 }

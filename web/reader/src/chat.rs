@@ -1,18 +1,39 @@
 //! Chat templates.
 
-use glasshouse_conversation::{ChatTemplate, Conversation, SpecialTokens};
+use glasshouse_conversation::{ChatTemplate, Conversation, SpecialTokens, example};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// The text of messages (JSON) by a template, with the special tokens of a `tokenizer_config.json`; up to where the assistant is to answer
-/// where `answer` is.
-///
-/// # Errors
-/// The template refuses them or fails.
+/// A compiled chat template.
 #[wasm_bindgen]
-pub fn chat(template: &str, settings: &str, messages: &str, answer: bool) -> Result<String, JsError> {
-    let settings: serde_json::Map<_, _> = serde_json::from_str(settings)?;
-    let conversation = Conversation::new(serde_json::from_str(messages)?);
-    Ok(ChatTemplate::compile(template, SpecialTokens::from_settings(&settings))?
-        .text(&conversation, answer)?)
+pub struct Template(ChatTemplate);
+
+#[wasm_bindgen]
+impl Template {
+    /// Compiles a template, with the special tokens of a `tokenizer_config.json`.
+    ///
+    /// # Errors
+    /// It is none.
+    #[wasm_bindgen(constructor)]
+    pub fn new(template: &str, settings: &str) -> Result<Template, JsError> {
+        let settings: serde_json::Map<_, _> = serde_json::from_str(settings)?;
+        Ok(Self(ChatTemplate::compile(template, SpecialTokens::from_settings(&settings))?))
+    }
+
+    /// The text of messages (JSON); up to where the assistant is to answer where `answer` is.
+    ///
+    /// # Errors
+    /// The template refuses them or fails.
+    pub fn text(&self, messages: &str, answer: bool) -> Result<String, JsError> {
+        Ok(self.0.text(&Conversation::new(serde_json::from_str(messages)?), answer)?)
+    }
+
+    /// A line of a data set as supervised fine-tuning takes it, as JSON.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn example(&self, line: &str) -> Result<String, JsError> {
+        let example = example(line, &self.0).map_err(|reason| JsError::new(&reason))?;
+        Ok(serde_json::to_string(&example)?)
+    }
 }

@@ -14,34 +14,12 @@ mod rewrite;
 mod values;
 
 use crate::{Conversation, Message, Role};
+pub use glasshouse_protocol::{CHATML, CHATML_TOKENS};
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, State, syntax::SyntaxConfig};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// What begins a turn of ChatML.
-pub const IM_START: &str = "<|im_start|>";
-/// What ends a turn of ChatML.
-pub const IM_END: &str = "<|im_end|>";
-
-/// ChatML as a template: `<|im_start|>role`, a line break, the text, `<|im_end|>`, a line break. It has no place for tools, and says so.
-pub const CHATML: &str = "\
-{%- if tools %}{{ raise_exception('ChatML has no place for tools') }}{% endif %}
-{%- for message in messages %}
-{%- if message.tool_calls %}{{ raise_exception('ChatML has no place for tool_calls') }}{% endif %}
-{{- '<|im_start|>' + message.role + '\\n' }}
-{%- if message.role == 'assistant' %}
-{%- generation %}{{- message.content + '<|im_end|>' }}{%- endgeneration %}
-{%- else %}
-{{- message.content + '<|im_end|>' }}
-{%- endif %}
-{{- '\\n' }}
-{%- endfor %}
-{%- if add_generation_prompt %}
-{{- '<|im_start|>assistant\\n' }}
-{%- endif %}
-";
 
 /// The longest source that is compiled: minijinja counts lines and columns in 16 bits. The longest published ones have some 20 kB.
 const LONGEST: usize = 64_000;
@@ -180,7 +158,7 @@ impl ChatTemplate {
     /// # Errors
     /// None is known; a template is compiled.
     pub fn chatml() -> Result<Self, TemplateError> {
-        Self::compile(CHATML, SpecialTokens::default().with("eos_token", IM_END))
+        Self::compile(CHATML, SpecialTokens::default().with("eos_token", CHATML_TOKENS[1]))
     }
 
     /// Compiles a template of Hugging Face's `chat_template.jinja`.

@@ -3,6 +3,9 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
+const IM_START: &str = CHATML_TOKENS[0];
+const IM_END: &str = CHATML_TOKENS[1];
+
 fn conversation(messages: &serde_json::Value) -> Conversation {
     serde_json::from_value(json!({ "messages": messages })).unwrap()
 }

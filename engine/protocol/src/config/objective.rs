@@ -149,7 +149,7 @@ mod tests {
         run.set("train.objective=chat").unwrap();
         assert_eq!(run.model.position, Position::Learned);
         assert!(!run.train.objective.packs(&run.model));
-        run.model.position = Position::Rope;
+        run.model.position = Position::None;
         assert!(run.train.objective.packs(&run.model));
     }
 }

@@ -1,0 +1,74 @@
+//! A row as supervised fine-tuning takes it.
+
+use crate::{ChatTemplate, Role, Row};
+use glasshouse_protocol::ChatExample;
+
+/// The text of a line of JSON Lines in any of the formats of [`crate::rows`], and what of it is learned: the assistant's messages with the
+/// tokens that end them, as a template writes them, but for those of a `prompt`; a completion; all of a plain text.
+///
+/// # Errors
+/// What is wrong with the line, with the field's path; or the template refuses the conversation.
+pub fn example(line: &str, template: &ChatTemplate) -> Result<ChatExample, String> {
+    let row = Row::read(line).map_err(|error| error.to_string())?;
+    match row {
+        Row::Text(text) => Ok(raw(String::new(), text)),
+        Row::Completion { prompt, completion } => Ok(raw(prompt, completion)),
+        Row::Preference(_) => {
+            Err("`chosen` and `rejected`: a preference, which the objective chat does not learn".to_owned())
+        }
+        Row::Conversation { conversation, prompt } => {
+            let completion = template.render_completion(&conversation, prompt);
+            let rendered = completion.map_err(|error| error.to_string())?.rendered;
+            let asked = conversation.messages.iter().find(|message| message.role == Role::User);
+            let prompt = asked.map(|message| message.content.clone());
+            Ok(ChatExample { text: rendered.text, learned: rendered.assistant, raw: false, prompt })
+        }
+    }
+}
+
+/// Text without a template, learned from where what is given ends.
+fn raw(given: String, learned: String) -> ChatExample {
+    let (from, prompt) = (given.len(), Some(given.clone()).filter(|given| !given.is_empty()));
+    let text = given + &learned;
+    ChatExample { learned: std::iter::once(from..text.len()).collect(), text, raw: true, prompt }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learned(line: &str) -> Vec<String> {
+        let example = example(line, &ChatTemplate::chatml().unwrap()).unwrap();
+        example.learned.iter().map(|range| example.text[range.clone()].to_owned()).collect()
+    }
+
+    #[test]
+    fn the_answers_of_every_format_are_learned() {
+        let turns = r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]"#;
+        assert_eq!(learned(&format!(r#"{{"messages":{turns}}}"#)), ["b<|im_end|>", "d<|im_end|>"]);
+        assert_eq!(learned(r#"{"instruction":"a","output":"b"}"#), ["b<|im_end|>"]);
+        assert_eq!(
+            learned(r#"{"conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}"#),
+            ["b<|im_end|>"]
+        );
+        assert_eq!(learned(r#"{"prompt":"2 + 2 =","completion":" 4"}"#), [" 4"]);
+        assert_eq!(learned(r#"{"text":"Once upon a time"}"#), ["Once upon a time"]);
+        let prompt = r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]"#;
+        let line =
+            format!(r#"{{"prompt":{prompt},"completion":[{{"role":"assistant","content":"d"}}]}}"#);
+        assert_eq!(learned(&line), ["d<|im_end|>"], "replies of the prompt are given");
+    }
+
+    #[test]
+    fn what_is_no_example_is_refused_by_its_field() {
+        let template = ChatTemplate::chatml().unwrap();
+        for (line, said) in [
+            ("{", "not JSON"),
+            (r#"{"chosen":"a","rejected":"b","prompt":"c"}"#, "`chosen` and `rejected`: a preference"),
+            (r#"{"messages":[{"role":"narrator","content":"a"}]}"#, "`messages[0].role`: unknown role"),
+        ] {
+            let reason = example(line, &template).unwrap_err();
+            assert!(reason.contains(said), "{reason}");
+        }
+    }
+}
