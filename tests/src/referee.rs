@@ -20,7 +20,7 @@ pub fn write(mut config: RunConfig, shortened: Option<u64>, out: &Path) {
     weights(&config, &out.join("weights.safetensors"));
     let store = &prepared.store;
     let batches =
-        Batches::new(store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
+        Batches::windows(store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let steps = shortened.unwrap_or(config.train.steps);
     let train: Vec<Batch> = (0..steps).map(|step| batches.train(step, 0).unwrap()).collect();
     let (rows, context) = (config.train.batch_size, config.model.context_length);

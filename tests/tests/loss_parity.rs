@@ -43,7 +43,7 @@ fn slow_mixed_precision_and_every_tier_end_within_a_hundredth_of_the_default_ker
     let folder = tempfile::tempdir().unwrap();
     let (config, prepared) = prepared(folder.path());
     let batches =
-        Batches::new(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)
+        Batches::windows(&prepared.store, config.seed, config.train.batch_size, config.model.context_length)
             .unwrap();
     let run = |precision, kernels| losses(&config, &batches, precision, kernels);
     let full = run(Precision::F32, Kernels::Default);

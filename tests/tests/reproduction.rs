@@ -40,7 +40,7 @@ impl<'data> Session<'data> {
         let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
         pollster::block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
         let (batch, context) = (config.train.batch_size, config.model.context_length);
-        let batches = Batches::new(&prepared.store, config.seed, batch, context).unwrap();
+        let batches = Batches::windows(&prepared.store, config.seed, batch, context).unwrap();
         Self { config, executor, batches }
     }
 

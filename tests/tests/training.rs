@@ -482,7 +482,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
         // The same eight windows a step, cut differently.
-        let batches = Batches::new(&store, 1, 8, config.model.context_length).unwrap();
+        let batches = Batches::windows(&store, 1, 8, config.model.context_length).unwrap();
         let size = batch * config.model.context_length;
         let steps: Vec<StepInput> = (0..5)
             .map(|step| {
@@ -536,7 +536,7 @@ fn the_whole_validation_split_can_be_evaluated() {
     let layout = ArenaLayout::of(&graphs.train);
     let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
     let batches =
-        Batches::new(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
+        Batches::windows(&store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let (mut sum, mut count) = (0.0, 0.0);
     block_on(async {
         let optimizer = Optimizer::of(&config.train);

@@ -34,7 +34,7 @@ pub use writing::{ChatArguments, GenerateArguments, ModelArguments, SamplingArgu
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::cpu::MOST_THREADS;
-use glasshouse_engine::protocol::Precision;
+use glasshouse_engine::protocol::{Objective, Precision};
 use std::path::PathBuf;
 
 /// Where a project is kept unless said otherwise.
@@ -155,6 +155,9 @@ pub struct ConfigArguments {
     /// What training stores values as, and what `bench decode` reads weights as
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
+    /// What is learned: text, or chat (the answers in conversations; needs --from). Its settings: --set train.objective.packing=false
+    #[arg(long, value_name = "KIND")]
+    pub objective: Option<Objective>,
     /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
@@ -188,7 +191,8 @@ pub struct TrainArguments {
     /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// Text to train on: .txt, .md and .jsonl (field `text`) files, folders of them, or a folder of `data clean`
+    /// What to train on: .txt, .md and .jsonl (field `text`) files, folders of them, or a folder of `data clean`; for --objective chat
+    /// .jsonl files of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`)
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// Folder of the project

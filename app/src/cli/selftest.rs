@@ -65,6 +65,6 @@ fn trained(
     let prepared = data::prepare(&config, folder, &mut |_| {})?;
     prepared.complete(&mut config);
     let (batch, context) = (config.train.batch_size, config.model.context_length);
-    let batches = Batches::new(&prepared.store, config.seed, batch, context)?;
+    let batches = Batches::windows(&prepared.store, config.seed, batch, context)?;
     Ok(pollster::block_on(losses::run(device, &config, &batches, arguments.steps, seconds))?)
 }

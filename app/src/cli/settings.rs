@@ -59,6 +59,9 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(precision) = arguments.precision {
         config.train.precision = precision.precision();
     }
+    if let Some(objective) = &arguments.objective {
+        config.set_objective(objective.clone());
+    }
     for assignment in &arguments.set {
         config.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;
     }
@@ -95,6 +98,8 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
     let has =
         if run.data.paths.is_empty() { "the embedded stories".to_owned() } else { run.data.paths.join(" ") };
     compare("data", (!typed.is_empty()).then(|| typed.join(" ")), has);
+    let objective = arguments.objective.as_ref().map(ToString::to_string);
+    compare("objective", objective, run.train.objective.to_string());
     if let Some(file) = &arguments.config {
         // The text decides these, the device is chosen anew, and the precision may change.
         let mut typed = config_file(file)?;

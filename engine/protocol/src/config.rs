@@ -136,6 +136,12 @@ impl RunConfig {
             let rule = format!("name at least 1 block and at most model.layers ({layers})");
             require(blocks >= 1 && blocks <= layers, field, &self.train.trainable, rule)?;
         }
+        require(
+            self.start.is_some() || self.train.objective.is_text(),
+            "train.objective",
+            &self.train.objective,
+            "be text, unless the run begins with a trained model (--from)",
+        )?;
         let windows = self.train.batch_size as u64 * self.train.accumulate as u64;
         let tokens = windows * self.model.context_length as u64;
         require(

@@ -5,6 +5,7 @@
 //! that decides its content; it appears there complete or not at all, and is reused while nothing changed.
 
 pub mod batch;
+mod examples;
 mod mixture;
 pub mod prepare;
 pub mod read;
@@ -12,8 +13,11 @@ pub mod store;
 pub mod stories;
 pub mod survey;
 pub mod tasks;
+mod windows;
 
 pub use batch::{Batch, Batches, IGNORED};
+pub use examples::ExampleBatches;
 pub use mixture::Mixture;
 pub use prepare::{Prepared, Progress, prepare};
 pub use store::{Split, TokenStore};
+pub use windows::Windows;

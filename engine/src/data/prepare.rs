@@ -2,10 +2,13 @@
 //!
 //! The text is read twice: once to count and to train the tokenizer, once to encode. Neither pass keeps it.
 
+mod conversations;
 mod corpus;
 mod split;
 
 use super::batch::Batches;
+use super::examples::{Drawing, ExampleBatches};
+use super::windows::Windows;
 use super::read::{self, Problems, TextPiece};
 use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use crate::error::{Error, Result};
@@ -14,6 +17,7 @@ use crate::platform::{Turns, at_once};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, Trainer};
 use corpus::Corpus;
+use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{DataConfig, FileProblem, RunConfig, presets};
 pub(super) use split::whole_documents;
 use split::{SplitPiece, Splitter};
@@ -45,10 +49,41 @@ impl Prepared {
     /// The batches of a run.
     ///
     /// # Errors
-    /// As [`Batches::new`]; or documents are to be separate, and no token ends them.
+    /// As [`Windows::new`] and [`ExampleBatches::new`]; or documents are to be separate, and no token ends them.
     pub fn batches(&self, config: &RunConfig) -> Result<Batches<'_>> {
+        match &config.train.objective {
+            Objective::Text => self.windows(config).map(Batches::Windows),
+            Objective::Chat(_) => self.examples(config).map(Batches::Examples),
+        }
+    }
+
+    /// What a person should know of the batches that a run draws of its text, a sentence each.
+    ///
+    /// # Errors
+    /// As [`Prepared::batches`].
+    pub fn about_batches(&self, config: &RunConfig) -> Result<Vec<String>> {
+        Ok(match self.batches(config)? {
+            Batches::Windows(_) => Vec::new(),
+            Batches::Examples(examples) => examples.about().sentences(),
+        })
+    }
+
+    fn examples(&self, config: &RunConfig) -> Result<ExampleBatches<'_>> {
         let RunConfig { seed, train, model, .. } = config;
-        let batches = Batches::new(&self.store, *seed, train.batch_size, model.context_length)?;
+        let drawing = Drawing {
+            seed: *seed,
+            batch: train.batch_size,
+            accumulate: train.accumulate,
+            context_length: model.context_length,
+            packing: train.separates_documents(model),
+            padding: self.tokenizer.end_of_text().unwrap_or(0),
+        };
+        ExampleBatches::new(&self.store, drawing)
+    }
+
+    fn windows(&self, config: &RunConfig) -> Result<Windows<'_>> {
+        let RunConfig { seed, train, model, .. } = config;
+        let batches = Windows::new(&self.store, *seed, train.batch_size, model.context_length)?;
         if !train.document_mask {
             return Ok(batches);
         }
@@ -75,9 +110,14 @@ impl Prepared {
         let rows = if config.start.is_some() { config.model.vocabulary } else { 0 };
         config.model.vocabulary = self.tokenizer.vocabulary_size().max(rows);
         let prompt = &config.train.sample_prompt;
+        if let (true, Some(asked)) = (prompt.is_empty(), self.store.index().and_then(|index| index.prompt.clone())) {
+            config.train.sample_prompt = asked;
+        }
+        let prompt = &config.train.sample_prompt;
         let default =
             presets::preset(&config.preset).is_ok_and(|preset| preset.train.sample_prompt == *prompt);
-        if (default || (config.start.is_some() && prompt.is_empty()))
+        if config.train.objective.is_text()
+            && (default || (config.start.is_some() && prompt.is_empty()))
             && !config.data.paths.is_empty()
             && let Some(words) = self.first_words()
         {
@@ -172,6 +212,9 @@ pub async fn prepare_in_turns(
     if let Some(given) = given {
         recipe = format!("{recipe}; tokenizer {}", recipe_of(given)?);
     }
+    if !config.train.objective.is_text() {
+        recipe = format!("{recipe}; objective {}", config.train.objective);
+    }
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
     if let Some(prepared) = reuse(&folder, &recipe) {
@@ -180,6 +223,12 @@ pub async fn prepare_in_turns(
     }
     storage::create_folder(&data)?;
     let staging = Staging::inside(&data)?;
+    if let (Objective::Chat(_), Some(files)) = (&config.train.objective, given) {
+        files.write(staging.path())?;
+        let place = (staging.path(), recipe.as_str());
+        conversations::encode(&corpus, &config.data, files, place, &problems, progress, turns).await?;
+        return finish(staging, &folder, &recipe, files.tokenizer.clone(), &problems);
+    }
     let mut trainer = match given {
         Some(_) => None,
         None => Some(Trainer::new(&config.tokenizer)?),
@@ -198,13 +247,24 @@ pub async fn prepare_in_turns(
     let tokenizer = files.tokenizer.clone();
     encode(&corpus, &config.data, &count, &tokenizer, recipe.clone(), staging.path(), progress, turns)
         .await?;
-    if let Some(prepared) = reuse(&folder, &recipe) {
+    finish(staging, &folder, &recipe, tokenizer, &problems)
+}
+
+/// Puts what was prepared in its place.
+fn finish(
+    staging: Staging,
+    folder: &Path,
+    recipe: &str,
+    tokenizer: Tokenizer,
+    problems: &Problems,
+) -> Result<Prepared> {
+    if let Some(prepared) = reuse(folder, recipe) {
         // Another program was quicker, and may use it by now.
         return Ok(prepared);
     }
-    staging.put(&folder)?;
-    let store = TokenStore::open(&folder)?;
-    Ok(Prepared { tokenizer, store, folder, problems: problems.list() })
+    staging.put(folder)?;
+    let store = TokenStore::open(folder)?;
+    Ok(Prepared { tokenizer, store, folder: folder.to_owned(), problems: problems.list() })
 }
 
 /// What makes a damaged folder whole: the same settings name the same folder, and what is not whole is made anew.
@@ -414,6 +474,7 @@ async fn encode(
         documents: count.documents,
         characters: count.characters,
         bytes: count.bytes,
+        prompt: None,
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     })?;

@@ -1,8 +1,7 @@
 //! A conversation as a model's chat template writes it, in the model's tokens.
 
 use crate::error::{Error, Result};
-use crate::platform::ChatRenderer;
-use crate::tokenizer::TokenizerFiles;
+use crate::tokenizer::{TokenizerFiles, template_fails};
 use glasshouse_protocol::{ChatMessage, Role};
 
 /// What a model goes on from.
@@ -28,11 +27,11 @@ pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize
     let system = usize::from(messages.first().is_some_and(|first| first.role == Role::System));
     // An exchange begins with what the person says.
     let begins = (system..messages.len()).filter(|at| messages[*at].role == Role::User);
-    let (renderer, mut needed) = (renderer(files)?, 0);
+    let (renderer, mut needed) = (files.chat_renderer()?, 0);
     for begin in begins {
         let kept = [&messages[..system], &messages[begin..]].concat();
         // Templates write themselves what a text begins with.
-        let tokens = files.tokenizer.encode(&renderer.text(&kept, true).map_err(failed)?)?;
+        let tokens = files.tokenizer.encode(&renderer.text(&kept, true).map_err(template_fails)?)?;
         if tokens.len() <= room {
             return Ok(ChatPrompt { tokens, left_out: begin - system });
         }
@@ -48,23 +47,8 @@ pub fn chat_end(files: &TokenizerFiles, messages: &[ChatMessage]) -> Option<u32>
     /// A text that no template has.
     const ANSWER: &str = "glasshouse";
     let answered = [messages, &[ChatMessage::new(Role::Assistant, ANSWER)]].concat();
-    let text = renderer(files).ok()?.text(&answered, false).ok()?;
+    let text = files.chat_renderer().ok()?.text(&answered, false).ok()?;
     let behind = text.rfind(ANSWER).map(|at| &text[at + ANSWER.len()..])?;
     let ids = files.tokenizer.encode(behind).ok()?;
     ids.into_iter().find(|id| files.tokenizer.describe(*id).special)
-}
-
-/// The template of a tokenizer.
-fn renderer(files: &TokenizerFiles) -> Result<ChatRenderer> {
-    let none = || {
-        Error::Refused(
-            "the model has no chat template: it goes on from texts, and answers to nothing".to_owned(),
-        )
-    };
-    let template = files.chat_template.as_deref().ok_or_else(none)?;
-    ChatRenderer::new(template, &files.settings).map_err(failed)
-}
-
-fn failed(reason: String) -> Error {
-    Error::Refused(format!("the model's chat template fails: {reason}"))
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::model;
 use crate::plan::arena::ArenaLayout;
-use crate::protocol::{Invalid, RunConfig, Start, TokenizerConfig, quantity::things};
+use crate::protocol::{CHATML_TOKENS, Invalid, RunConfig, Start, TokenizerConfig, quantity::things};
 use crate::tokenizer::TokenizerFiles;
 use std::ops::Range;
 use std::path::Path;
@@ -55,13 +55,20 @@ impl Beginning {
             project: elsewhere.as_ref().map(|project| absolute(project.folder())),
         };
         let own = open_files(&run.data_folder()?)?;
-        let known = own.tokenizer.vocabulary_size();
-        let is_new = |token: &&String| own.tokenizer.id(token).is_none();
-        let added: Vec<String> = config.tokenizer.special_tokens.iter().filter(is_new).cloned().collect();
+        let (known, wanted) = (own.tokenizer.vocabulary_size(), config.tokenizer.special_tokens.iter());
+        let needs_template = own.chat_template.is_none() && config.train.objective.needs_chat_template();
+        let turns = CHATML_TOKENS.iter().filter(|_| needs_template).map(|token| (*token).to_owned());
+        let mut added: Vec<String> = Vec::new();
+        for token in wanted.cloned().chain(turns) {
+            if own.tokenizer.id(&token).is_none() && !added.contains(&token) {
+                added.push(token);
+            }
+        }
         let tokenizer = match added.is_empty() {
             true => own,
             false => TokenizerFiles { tokenizer: own.tokenizer.with_special_tokens(&added)?, ..own },
         };
+        let tokenizer = if needs_template { tokenizer.with_chatml()? } else { tokenizer };
         Ok(Some(Self { config: run.config()?, run, tokenizer, start, known, added }))
     }
 
@@ -71,10 +78,13 @@ impl Beginning {
     /// # Errors
     /// The weights are those of another model than the settings say.
     pub fn settle(&self, config: &mut RunConfig) -> Result<Vec<String>> {
-        let (own, typed) = (&self.config.tokenizer, &config.tokenizer.special_tokens);
-        let tokens =
-            own.special_tokens.iter().chain(typed.iter().filter(|it| !own.special_tokens.contains(it)));
-        let special_tokens = tokens.cloned().collect();
+        let own = &self.config.tokenizer;
+        let mut special_tokens = own.special_tokens.clone();
+        for token in config.tokenizer.special_tokens.iter().chain(&self.added) {
+            if !special_tokens.contains(token) {
+                special_tokens.push(token.clone());
+            }
+        }
         let size = self.tokenizer.tokenizer.vocabulary_size();
         let tokenizer =
             TokenizerConfig { special_tokens, vocabulary: own.vocabulary.max(size), ..own.clone() };

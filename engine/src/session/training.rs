@@ -197,6 +197,9 @@ impl Session {
                 let prepared = Arc::new(self.prepare(job.id, &config, given).await?);
                 prepared.complete(&mut config);
                 config.validate()?;
+                for notice in prepared.about_batches(&config)? {
+                    self.outlet.notice(notice);
+                }
                 (config, prepared, None)
             }
             What::Resume(name) => {
@@ -353,7 +356,7 @@ impl Session {
                 }
                 Progress::SampleDue(request) => {
                     let visible = self.visible;
-                    let begun = Sample::begin(trainer, &prepared.tokenizer, request, visible);
+                    let begun = Sample::begin(trainer, prepared, request, visible);
                     match self.meanwhile(control, at, begun).await {
                         Ok(begun) => sample = Some(begun),
                         Err(error) => {

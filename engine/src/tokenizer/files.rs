@@ -2,8 +2,9 @@
 
 use super::Tokenizer;
 use crate::error::{Error, Result};
-use crate::platform::files;
+use crate::platform::{ChatRenderer, files};
 use crate::storage;
+use glasshouse_protocol::{CHATML, CHATML_TOKENS};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -89,6 +90,33 @@ impl TokenizerFiles {
         self
     }
 
+    /// With ChatML as its chat template. The tokens of its turns become special tokens, and the one that ends a turn ends a text, too, as
+    /// in published models for conversations.
+    ///
+    /// # Errors
+    /// The vocabulary becomes too large.
+    pub fn with_chatml(self) -> Result<Self> {
+        let tokenizer = self.tokenizer.with_special_tokens(&CHATML_TOKENS.map(str::to_owned))?;
+        let mut settings = self.settings;
+        settings.insert("eos_token".to_owned(), Value::String(CHATML_TOKENS[1].to_owned()));
+        let tokenizer = tokenizer.ending_as(&settings);
+        Ok(Self { tokenizer, settings, chat_template: Some(CHATML.to_owned()) })
+    }
+
+    /// Its chat template, compiled.
+    ///
+    /// # Errors
+    /// It has none, or one that does not compile.
+    pub fn chat_renderer(&self) -> Result<ChatRenderer> {
+        let none = || {
+            Error::Refused(
+                "the model has no chat template: it goes on from texts, and answers to nothing".to_owned(),
+            )
+        };
+        let template = self.chat_template.as_deref().ok_or_else(none)?;
+        ChatRenderer::new(template, &self.settings).map_err(template_fails)
+    }
+
     /// The id of a special token by its purpose: `bos_token`.
     pub fn special(&self, purpose: &str) -> Option<u32> {
         self.tokenizer.id(token_of(&self.settings, purpose)?)
@@ -105,6 +133,11 @@ impl TokenizerFiles {
         }
         Ok(())
     }
+}
+
+/// What a model's chat template refuses.
+pub fn template_fails(reason: String) -> Error {
+    Error::Refused(format!("the model's chat template fails: {reason}"))
 }
 
 /// `tokenizer_config.json` of a folder; empty where there is none.

@@ -30,8 +30,9 @@ use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once};
 use crate::storage;
 use cut::{Cut, Rule};
-pub use files::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
+pub use files::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use glasshouse_protocol::END_OF_TEXT;
+use std::ops::Range;
 use std::path::Path;
 pub use stream::DecodeStream;
 use tokenizers::parallelism::MaybeParallelIterator;
@@ -220,11 +221,18 @@ impl Tokenizer {
     }
 
     fn encode_piece(&self, piece: &str) -> Result<Vec<u32>> {
-        let encoding = self
-            .inner
-            .encode_fast(piece, false)
-            .map_err(|error| Error::Refused(format!("the tokenizer cannot encode this text: {error}")))?;
+        let encoding = self.inner.encode_fast(piece, false).map_err(cannot_encode)?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The tokens of each text, each with the bytes of the text that it stands for, on all cores. Texts are encoded whole.
+    pub fn encode_spans(&self, texts: &[&str]) -> Result<Vec<Vec<(u32, Range<usize>)>>> {
+        let encode = |text: &&str| {
+            let encoding = self.inner.encode(*text, false).map_err(cannot_encode)?;
+            let spans = encoding.get_offsets().iter().map(|(from, to)| *from..*to);
+            Ok(encoding.get_ids().iter().copied().zip(spans).collect())
+        };
+        texts.into_maybe_par_iter().map(encode).collect::<Vec<_>>().into_iter().collect()
     }
 
     /// Ids and token strings of a text, as `tokenizer encode` prints them.
@@ -299,6 +307,10 @@ impl Tokenizer {
     pub fn needs_whole_documents(&self) -> bool {
         self.cut.rule == Rule::Never
     }
+}
+
+fn cannot_encode(error: tokenizers::Error) -> Error {
+    Error::Refused(format!("the tokenizer cannot encode this text: {error}"))
 }
 
 /// The special tokens that a post-processor puts before a text's own.

@@ -1,26 +1,28 @@
 //! Samples of a run in training: texts from its weights as they are.
 
 use super::{SampleRequest, Trainer};
+use crate::data::Prepared;
 use crate::error::Result;
-use crate::generate::{self, Decoder, TextGeneration};
-use crate::protocol::{GenerateConfig, Precision};
-use crate::tokenizer::Tokenizer;
+use crate::generate::{self, ChatPrompt, Decoder, TextGeneration, chat_end, chat_prompt};
+use crate::protocol::{ChatMessage, GenerateConfig, Precision, Role};
+use crate::tokenizer::TokenizerFiles;
 
 /// A sample under way: carried on by a few tokens at a time, held with its run, and given up when the run is to end.
 pub struct Sample<'text> {
     decoder: Decoder,
     generation: TextGeneration<'text>,
-    prompt: String,
+    /// What stands before what is written.
+    before: String,
 }
 
 impl<'text> Sample<'text> {
-    /// Begins it with the weights as they are, on the device that trains.
+    /// Begins it with the weights as they are, on the device that trains. A run that learns from conversations answers the prompt.
     ///
     /// # Errors
     /// The device fails, or cannot hold a decoder beside the run.
     pub async fn begin(
         trainer: &mut Trainer<'_>,
-        tokenizer: &'text Tokenizer,
+        prepared: &'text Prepared,
         request: SampleRequest,
         interactive: bool,
     ) -> Result<Self> {
@@ -29,9 +31,19 @@ impl<'text> Sample<'text> {
         let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
         decoder.set_interactive(interactive);
         let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
-        let prompt = generate::prompt_tokens(tokenizer, &request.prompt)?;
-        let generation = generate::begin(&mut decoder, tokenizer, &prompt, &[], &config).await?;
-        Ok(Self { decoder, generation, prompt: request.prompt })
+        let tokenizer = &prepared.tokenizer;
+        let (prompt, ends, before) = if trainer.config().train.objective.needs_chat_template() {
+            let files = TokenizerFiles::with(tokenizer.clone(), &prepared.folder)?;
+            let messages = [ChatMessage::new(Role::User, &request.prompt)];
+            let room = model.context_length - config.max_tokens.min(model.context_length / 2);
+            let ChatPrompt { tokens, .. } = chat_prompt(&files, &messages, room)?;
+            (tokens, chat_end(&files, &messages), format!("{}\n> ", request.prompt))
+        } else {
+            (generate::prompt_tokens(tokenizer, &request.prompt)?, None, request.prompt)
+        };
+        let ends: Vec<u32> = ends.into_iter().collect();
+        let generation = generate::begin(&mut decoder, tokenizer, &prompt, &ends, &config).await?;
+        Ok(Self { decoder, generation, before })
     }
 
     /// A few more tokens; the whole text once it is written.
@@ -42,6 +54,6 @@ impl<'text> Sample<'text> {
         if !self.generation.is_over() {
             self.generation.next(&mut self.decoder).await?;
         }
-        Ok(self.generation.is_over().then(|| format!("{}{}", self.prompt, self.generation.text())))
+        Ok(self.generation.is_over().then(|| format!("{}{}", self.before, self.generation.text())))
     }
 }

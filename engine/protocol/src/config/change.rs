@@ -1,7 +1,7 @@
 //! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
 
 use super::one_line;
-use crate::{RunConfig, names};
+use crate::{Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
 /// Settings that had another name once: section, name then, name now. Files, projects and scripts of then are read as before.
@@ -39,6 +39,7 @@ impl RunConfig {
         if path.trim().split('.').next() == Some("start") {
             return Err("what a run begins with is said by --from RUN[:CHECKPOINT]".to_owned());
         }
+        let before = self.train.objective.clone();
         let mut root = toml::Value::try_from(&*self).map_err(|error| error.to_string())?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
             .ok()
@@ -69,7 +70,18 @@ impl RunConfig {
         *self = root
             .try_into()
             .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;
+        let objective = std::mem::replace(&mut self.train.objective, before);
+        self.set_objective(objective);
         Ok(())
+    }
+
+    /// Another objective. Where it is of another kind, samples begin with what is found in its data: what a text begins with is no
+    /// question to answer.
+    pub fn set_objective(&mut self, objective: Objective) {
+        if objective.kind() != self.train.objective.kind() {
+            self.train.sample_prompt.clear();
+        }
+        self.train.objective = objective;
     }
 
     /// Another number of optimizer steps. A warm-up that would last as long becomes a tenth of them, since the run would never reach

@@ -58,6 +58,11 @@ impl Objective {
         matches!(self, Self::Chat(_))
     }
 
+    /// Whether it writes its examples by a chat template.
+    pub fn needs_chat_template(&self) -> bool {
+        matches!(self, Self::Chat(_))
+    }
+
     /// Whether several examples share a row of a model's batch.
     pub fn packs(&self, model: &ModelConfig) -> bool {
         match self {

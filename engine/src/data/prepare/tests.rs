@@ -68,7 +68,7 @@ fn documents_are_ended_and_the_last_are_held_out() {
                 .collect();
             assert_eq!(read, stories, "{kind:?}");
         }
-        assert!(Batches::new(&prepared.store, 1, 2, 64).is_ok());
+        assert!(Batches::windows(&prepared.store, 1, 2, 64).is_ok());
     }
 }
 
@@ -234,7 +234,7 @@ fn a_cleaned_folder_keeps_its_marks_and_its_mixture() {
     assert_eq!(prepared.store.len(Split::Validation), 4 * 51);
     prepared.complete(&mut config);
     assert_eq!(config.data.mixture, index.mixture);
-    let batches = Batches::new(&prepared.store, 1, 8, 16).unwrap();
+    let batches = Batches::windows(&prepared.store, 1, 8, 16).unwrap();
     let book = prepared.tokenizer.encode("b").unwrap()[0];
     let (mut books, mut rows) = (0, 0);
     for step in 0..100 {
@@ -249,11 +249,11 @@ fn a_cleaned_folder_keeps_its_marks_and_its_mixture() {
     // The run's own mixture weighs more than the folder's.
     config.data.mixture = [("books".to_owned(), 0.0), ("web".to_owned(), 1.0)].into();
     let (prepared, _) = run(&config, project.path()).unwrap();
-    let batches = Batches::new(&prepared.store, 1, 8, 16).unwrap();
+    let batches = Batches::windows(&prepared.store, 1, 8, 16).unwrap();
     let first = batches.train(0, 0).unwrap();
     assert!(first.tokens.iter().filter(|token| **token == book).count() < 16);
     config.data.mixture = [("boks".to_owned(), 1.0)].into();
     let (prepared, _) = run(&config, project.path()).unwrap();
-    let message = Batches::new(&prepared.store, 1, 8, 16).unwrap_err().to_string();
+    let message = Batches::windows(&prepared.store, 1, 8, 16).unwrap_err().to_string();
     assert!(message.contains("did you mean `books`"), "{message}");
 }

@@ -1,6 +1,5 @@
-//! `kept.jsonl` of a cleaned folder: one JSON object a line, a document each.
+//! JSON Lines: one JSON object a line.
 
-use super::TextPiece;
 use crate::error::{Error, Result};
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -8,24 +7,25 @@ use std::path::PathBuf;
 /// Longest line; a longer one is more likely a damaged file than a document.
 const LONGEST_LINE: u64 = 256 << 20;
 
-/// The documents of one file.
-pub(super) struct Lines<R> {
+/// What the lines of one file are, by a function that reads a line, whose number it is told: what it is, `None` where it is to be passed
+/// over, or what is wrong with it, which ends the reading.
+pub(super) struct Lines<R, F> {
     file: BufReader<R>,
     path: PathBuf,
     line: u64,
     done: bool,
-    read_line: ReadLine,
+    read_line: F,
 }
 
-/// Reads a line: its document, `None` for one without any text, or what is wrong with the line.
-pub(super) type ReadLine = fn(&str) -> Result<Option<TextPiece>, String>;
-
-impl<R: Read> Lines<R> {
-    pub(super) fn new(file: R, path: PathBuf, read_line: ReadLine) -> Self {
+impl<R: Read, F> Lines<R, F> {
+    pub(super) fn new(file: R, path: PathBuf, read_line: F) -> Self {
         Self { file: BufReader::with_capacity(64 << 10, file), path, line: 0, done: false, read_line }
     }
 
-    fn step(&mut self) -> Result<Option<TextPiece>> {
+    fn step<T>(&mut self) -> Result<Option<T>>
+    where
+        F: FnMut(&str, u64) -> Result<Option<T>, String>,
+    {
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
@@ -49,7 +49,7 @@ impl<R: Read> Lines<R> {
             if line.is_empty() {
                 continue;
             }
-            if let Some(piece) = (self.read_line)(line).map_err(|reason| self.bad(&reason))? {
+            if let Some(piece) = (self.read_line)(line, self.line).map_err(|reason| self.bad(&reason))? {
                 return Ok(Some(piece));
             }
         }
@@ -60,8 +60,8 @@ impl<R: Read> Lines<R> {
     }
 }
 
-impl<R: Read> Iterator for Lines<R> {
-    type Item = Result<TextPiece>;
+impl<R: Read, T, F: FnMut(&str, u64) -> Result<Option<T>, String>> Iterator for Lines<R, F> {
+    type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {

@@ -66,6 +66,23 @@ pub fn pieces(
     })
 }
 
+/// What the lines of a file of JSON Lines are, as `read` reads each, which is told the line's number: `None` passes over a line, what is
+/// wrong with one ends the reading.
+///
+/// # Errors
+/// The file is of another kind, or cannot be opened.
+pub fn json_lines<T>(
+    source: &SourceFile,
+    read: impl FnMut(&str, u64) -> Result<Option<T>, String>,
+) -> Result<impl Iterator<Item = Result<T>>> {
+    let path = &source.path;
+    if !source.is_json_lines() {
+        let reason = "not a file of conversations: expected JSON Lines (.jsonl), a conversation a line";
+        return Err(Error::bad_file(path, reason));
+    }
+    Ok(Lines::new(files::File::open(path).map_err(Error::io(path))?, path.clone(), read))
+}
+
 /// Joins pieces to whole documents.
 pub fn documents(pieces: impl Iterator<Item = Result<TextPiece>>) -> impl Iterator<Item = Result<TextPiece>> {
     let mut whole = String::new();
@@ -119,7 +136,7 @@ fn opened(
     let file = || files::File::open(path).map_err(Error::io(path));
     Ok(match kind {
         SourceKind::Text => Box::new(TextPieces::new(file()?, path.to_owned())),
-        SourceKind::Cleaned => Box::new(Lines::new(file()?, path.to_owned(), cleaned::read_kept)),
+        SourceKind::Cleaned => Box::new(Lines::new(file()?, path.to_owned(), |line: &str, _| cleaned::read_kept(line))),
         SourceKind::Bench(source) => {
             let (problems, path) = (problems.clone(), path.to_owned());
             let read = Arc::new(AtomicU64::new(0));

@@ -37,6 +37,14 @@ pub struct SourceFile {
     pub named: bool,
 }
 
+impl SourceFile {
+    /// Whether it is JSON Lines that are not compressed.
+    pub fn is_json_lines(&self) -> bool {
+        let SourceKind::Bench(source) = &self.kind else { return false };
+        source.format == Format::JsonLines && source.packing == Packing::Plain
+    }
+}
+
 /// The files that paths mean: files themselves, and every file of a known kind in folders and the folders within, in the order of
 /// their names. Hidden files and links to folders are passed over. Of a folder that was cleaned, what was kept. What is
 /// wrong with files in folders goes to `problems`.

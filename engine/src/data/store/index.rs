@@ -43,6 +43,9 @@ pub struct Index {
     /// Share of training windows that begin in each source; empty where they begin anywhere.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mixture: BTreeMap<String, f64>,
+    /// What a held-out conversation asks, where the text is conversations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
     /// The part that trains.
     pub train: SplitRecord,
     /// The part held out.
@@ -76,6 +79,20 @@ pub struct SplitRecord {
     /// has several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stretches: Vec<StretchRecord>,
+    /// Where its tokens are examples of an objective that are each taken whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub examples: Option<ExamplesRecord>,
+}
+
+/// Files beside the shards that divide a split's tokens into examples.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamplesRecord {
+    /// The tokens of each, little-endian u32; its `tokens` are examples.
+    pub lengths: ShardRecord,
+    /// A byte a token: 1 where it is learned, 0 where it is given.
+    pub learned: ShardRecord,
+    /// Tokens that are learned.
+    pub learned_tokens: u64,
 }
 
 /// Tokens of one source, up to the next stretch or the end of the split.
@@ -124,6 +141,10 @@ impl Index {
         }
         for split in [&self.train, &self.validation] {
             let mut sum = Some(0_u64);
+            let beside = split.examples.iter().flat_map(|examples| [&examples.lengths, &examples.learned]);
+            if beside.clone().any(|file| Path::new(&file.file).file_name() != Some(file.file.as_ref())) {
+                return Err("the files of its examples are not in its folder".to_owned());
+            }
             for shard in &split.shards {
                 // A name with a folder in it could lead out of the project.
                 if Path::new(&shard.file).file_name() != Some(shard.file.as_ref()) {

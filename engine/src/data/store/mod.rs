@@ -3,12 +3,14 @@
 //! Shards are memory-mapped, so a text far larger than memory trains as a small one does. The index is written last, and
 //! every size is checked against it before a token is read.
 
+mod examples;
 mod index;
 mod writer;
 
 use crate::error::{Error, Result};
 use crate::platform;
-pub use index::{Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
+pub use examples::Examples;
+pub use index::{ExamplesRecord, Index, ShardRecord, SourceRecord, SplitRecord, StretchRecord};
 use std::path::Path;
 pub use writer::Writer;
 
@@ -78,6 +80,8 @@ impl Shard {
 pub struct TokenStore {
     train: Vec<Shard>,
     validation: Vec<Shard>,
+    /// Training's and validation's.
+    examples: [Option<Examples>; 2],
     index: Option<Index>,
 }
 
@@ -108,18 +112,36 @@ impl TokenStore {
             }
             Ok(shards)
         };
-        Ok(Self { train: open(&index.train)?, validation: open(&index.validation)?, index: Some(index) })
+        let examples = |split: &SplitRecord| {
+            let record = split.examples.as_ref();
+            record.map(|record| Examples::open(folder, record, split.tokens)).transpose()
+        };
+        Ok(Self {
+            train: open(&index.train)?,
+            validation: open(&index.validation)?,
+            examples: [examples(&index.train)?, examples(&index.validation)?],
+            index: Some(index),
+        })
     }
 
     /// A store of tokens in memory, for tests and for places without files.
     pub fn in_memory(train: Vec<u32>, validation: Vec<u32>) -> Self {
         let shards = |tokens| vec![Shard { first: 0, tokens: Tokens::Memory(tokens) }];
-        Self { train: shards(train), validation: shards(validation), index: None }
+        Self { train: shards(train), validation: shards(validation), examples: [None, None], index: None }
     }
 
     /// What the index says, for a store on disk.
     pub fn index(&self) -> Option<&Index> {
         self.index.as_ref()
+    }
+
+    /// A split's examples, where it has some.
+    pub fn examples(&self, split: Split) -> Option<&Examples> {
+        let [train, validation] = &self.examples;
+        match split {
+            Split::Train => train.as_ref(),
+            Split::Validation => validation.as_ref(),
+        }
     }
 
     fn shards(&self, split: Split) -> &[Shard] {
@@ -164,7 +186,11 @@ impl TokenStore {
     /// Reads every shard and compares its checksum with the index.
     pub fn verify(&self, folder: &Path) -> Result<()> {
         let Some(index) = &self.index else { return Ok(()) };
-        for record in index.train.shards.iter().chain(&index.validation.shards) {
+        let beside = |split: &SplitRecord| {
+            split.examples.clone().map_or_else(Vec::new, |examples| vec![examples.lengths, examples.learned])
+        };
+        let beside = [beside(&index.train), beside(&index.validation)].concat();
+        for record in index.train.shards.iter().chain(&index.validation.shards).chain(&beside) {
             let path = folder.join(&record.file);
             let checksum = crc32c::crc32c(&platform::map(&path)?);
             if checksum != record.crc32c {

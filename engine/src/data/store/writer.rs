@@ -1,6 +1,6 @@
 //! Writing of shards.
 
-use super::index::{FORMAT, Index, ShardRecord, SplitRecord, StretchRecord};
+use super::index::{ExamplesRecord, FORMAT, Index, ShardRecord, SplitRecord, StretchRecord};
 use super::{INDEX_FILE, Split};
 use crate::error::{Error, Result};
 use crate::platform::files::File;
@@ -25,6 +25,14 @@ struct SplitWriter {
     /// Appended so far, in closed shards and the open one.
     tokens: u64,
     open: Option<OpenShard>,
+    examples: Option<OpenExamples>,
+}
+
+/// The files that divide a split into examples: lengths, and which tokens are learned.
+struct OpenExamples {
+    lengths: OpenShard,
+    learned: OpenShard,
+    learned_tokens: u64,
 }
 
 struct OpenShard {
@@ -41,7 +49,7 @@ impl Writer {
     }
 
     pub(super) fn with_shard_bytes(folder: &Path, vocabulary: usize, shard_bytes: u64) -> Self {
-        let split = |name| SplitWriter { name, record: SplitRecord::default(), tokens: 0, open: None };
+        let split = |name| SplitWriter { name, record: SplitRecord::default(), tokens: 0, open: None, examples: None };
         Self {
             folder: folder.to_owned(),
             element_bytes: if vocabulary <= 1 << 16 { 2 } else { 4 },
@@ -79,10 +87,7 @@ impl Writer {
                 Some(shard) => shard,
                 closed => {
                     let name = format!("{}-{:05}.bin", writer.name, writer.record.shards.len());
-                    let path = self.folder.join(name);
-                    let file =
-                        BufWriter::with_capacity(1 << 20, File::create(&path).map_err(Error::io(&path))?);
-                    closed.insert(OpenShard { path, file, tokens: 0, crc32c: 0 })
+                    closed.insert(OpenShard::create(self.folder.join(name))?)
                 }
             };
             let room = (capacity - shard.tokens).min(rest.len() as u64) as usize;
@@ -92,9 +97,7 @@ impl Writer {
             } else {
                 now.iter().flat_map(|token| token.to_le_bytes()).collect()
             };
-            shard.file.write_all(&bytes).map_err(Error::io(&shard.path))?;
-            shard.crc32c = crc32c::crc32c_append(shard.crc32c, &bytes);
-            shard.tokens += now.len() as u64;
+            shard.append(&bytes, now.len() as u64)?;
             if shard.tokens == capacity {
                 writer.close()?;
             }
@@ -103,15 +106,40 @@ impl Writer {
         Ok(())
     }
 
+    /// Appends an example to a split: its tokens, and for each whether it is learned; `text_bytes` is the length of its text.
+    pub fn append_example(
+        &mut self,
+        split: Split,
+        tokens: &[u32],
+        learned: &[bool],
+        text_bytes: u64,
+    ) -> Result<()> {
+        self.append(split, None, tokens, text_bytes)?;
+        let writer = match split {
+            Split::Train => &mut self.train,
+            Split::Validation => &mut self.validation,
+        };
+        let examples = match &mut writer.examples {
+            Some(examples) => examples,
+            none => {
+                let file = |what| OpenShard::create(self.folder.join(format!("{}-{what}.bin", writer.name)));
+                let (lengths, learned) = (file("lengths")?, file("learned")?);
+                none.insert(OpenExamples { lengths, learned, learned_tokens: 0 })
+            }
+        };
+        examples.lengths.append(&(tokens.len() as u32).to_le_bytes(), 1)?;
+        let bytes: Vec<u8> = learned.iter().map(|learned| u8::from(*learned)).collect();
+        examples.learned_tokens += learned.iter().filter(|learned| **learned).count() as u64;
+        examples.learned.append(&bytes, bytes.len() as u64)
+    }
+
     /// Closes the shards, completes `index` by what they hold, and writes it.
-    pub fn finish(mut self, index: Index) -> Result<Index> {
-        self.train.close()?;
-        self.validation.close()?;
+    pub fn finish(self, index: Index) -> Result<Index> {
         let index = Index {
             format: FORMAT,
             element_bytes: self.element_bytes,
-            train: self.train.record,
-            validation: self.validation.record,
+            train: self.train.finish()?,
+            validation: self.validation.finish()?,
             ..index
         };
         index.write(&self.folder.join(INDEX_FILE))?;
@@ -122,11 +150,41 @@ impl Writer {
 impl SplitWriter {
     fn close(&mut self) -> Result<()> {
         let Some(shard) = self.open.take() else { return Ok(()) };
-        let file = shard.file.into_inner().map_err(|error| Error::io(&shard.path)(error.into_error()))?;
-        file.sync_all().map_err(Error::io(&shard.path))?;
         self.record.tokens += shard.tokens;
-        let file = shard.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.record.shards.push(ShardRecord { file, tokens: shard.tokens, crc32c: shard.crc32c });
+        self.record.shards.push(shard.close()?);
         Ok(())
+    }
+
+    /// Closes all that is open.
+    fn finish(mut self) -> Result<SplitRecord> {
+        self.close()?;
+        if let Some(OpenExamples { lengths, learned, learned_tokens }) = self.examples.take() {
+            let (lengths, learned) = (lengths.close()?, learned.close()?);
+            self.record.examples = Some(ExamplesRecord { lengths, learned, learned_tokens });
+        }
+        Ok(self.record)
+    }
+}
+
+impl OpenShard {
+    fn create(path: PathBuf) -> Result<Self> {
+        let file = File::create(&path).map_err(Error::io(&path))?;
+        Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file), tokens: 0, crc32c: 0 })
+    }
+
+    /// Appends so many entries.
+    fn append(&mut self, bytes: &[u8], entries: u64) -> Result<()> {
+        self.file.write_all(bytes).map_err(Error::io(&self.path))?;
+        self.crc32c = crc32c::crc32c_append(self.crc32c, bytes);
+        self.tokens += entries;
+        Ok(())
+    }
+
+    fn close(self) -> Result<ShardRecord> {
+        let Self { path, file, tokens, crc32c } = self;
+        let file = file.into_inner().map_err(|error| Error::io(&path)(error.into_error()))?;
+        file.sync_all().map_err(Error::io(&path))?;
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(ShardRecord { file, tokens, crc32c })
     }
 }

@@ -138,6 +138,12 @@ fn look(run: &Run) -> Result<Handed> {
             json!(config.train.optimizer).as_str().unwrap_or_default()
         )));
     }
+    if !config.train.objective.is_text() {
+        return Err(refused(format!(
+            "its objective is {}, and a bundle goes on with text alone; hand over a run whose objective is text",
+            config.train.objective
+        )));
+    }
     if config.train.document_mask {
         let reason = "train.document_mask is on, and a bundle's attention sees whole windows: its numbers would be others; begin a run \
                       with its weights (--from) and document_mask false";
@@ -177,13 +183,16 @@ async fn steps_here(
         Executor::open(request.device, &graphs, Optimizer::of(&train), request.threads).await?;
     executor.set_state(&ArenaState { loss_scale: None, ..loaded.state.clone() }).await?;
     let batches = prepared.batches(config)?;
+    let Batches::Windows(drawn) = &batches else {
+        return Err(Error::Internal("a bundle of a run without windows".to_owned()));
+    };
     let (mut steps, mut windows) = (Vec::new(), Vec::new());
     for step in loaded.info.step..loaded.info.step + request.steps {
         let reports = executor.train(&[step_input(config, &batches, step)?]).await?;
         let report = reports.first().ok_or_else(|| Error::Internal("a step without a report".to_owned()))?;
         steps.push(json!({ "step": step + 1, "loss": report.loss, "gradient_norm": report.gradient_norm }));
         let micro_batches = 0..train.accumulate as u64;
-        windows.push(micro_batches.flat_map(|micro| batches.starts(step, micro)).collect::<Vec<u64>>());
+        windows.push(micro_batches.flat_map(|micro| drawn.starts(step, micro)).collect::<Vec<u64>>());
         progress(step + 1 - loaded.info.step, request.steps);
         turns.give().await;
     }

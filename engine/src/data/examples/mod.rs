@@ -1,0 +1,264 @@
+//! Batches of whole examples: conversations, of which only the answers are learned.
+//!
+//! An example of n tokens takes n − 1 positions of a row: its last token is a target alone. One that is longer than a row is cut at its
+//! end. What rows hold follows from the examples' lengths alone; the order of rows is another permutation in every epoch. So a batch is a
+//! pure function of its numbers here, too.
+
+mod pack;
+
+use super::batch::{Batch, IGNORED};
+use super::store::{Split, TokenStore};
+use crate::error::{Error, Result};
+use crate::graph::random::{nth, split_mix};
+use crate::protocol::quantity::counted;
+use pack::Rows;
+use std::sync::Arc;
+
+/// What the draws of a purpose are named by.
+const TRAINING: u64 = 0x6578_7472;
+const EVALUATION: u64 = 0x6578_6576;
+
+/// Draws batches of examples from a store.
+#[derive(Clone, Debug)]
+pub struct ExampleBatches<'a> {
+    store: &'a TokenStore,
+    /// Training's and validation's.
+    rows: [Arc<Rows>; 2],
+    seed: u64,
+    batch: usize,
+    accumulate: u64,
+    context_length: usize,
+    /// Whether examples share rows, and batches say where they start.
+    packing: bool,
+    /// What fills rows up.
+    padding: u32,
+    about: About,
+}
+
+/// What becomes of the training split's examples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// All examples.
+    pub examples: usize,
+    /// Those that are longer than a row, whose ends are cut.
+    pub cut: usize,
+    /// Tokens to learn that are cut off.
+    pub cut_tokens: usize,
+    /// Those of which nothing is left to learn, which are left out.
+    pub left_out: usize,
+    /// Tokens that are learned in an epoch.
+    pub learned: u64,
+    /// Rows of an epoch.
+    pub rows: usize,
+}
+
+/// How batches of examples are drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawing {
+    /// The run's seed.
+    pub seed: u64,
+    /// B.
+    pub batch: usize,
+    /// Micro-batches of a step.
+    pub accumulate: usize,
+    /// T.
+    pub context_length: usize,
+    /// Whether examples share rows.
+    pub packing: bool,
+    /// The token that fills rows up.
+    pub padding: u32,
+}
+
+impl<'a> ExampleBatches<'a> {
+    /// Divides both splits' examples among rows.
+    ///
+    /// # Errors
+    /// A split has no example with something to learn within a row.
+    pub fn new(store: &'a TokenStore, drawing: Drawing) -> Result<Self> {
+        let Drawing { seed, batch, accumulate, context_length, packing, padding } = drawing;
+        let mut about = About::default();
+        let mut of = |split, about: &mut About| -> Result<Arc<Rows>> {
+            let lengths = lengths(store, split, context_length, about);
+            if lengths.is_empty() {
+                return Err(Error::Refused(format!(
+                    "no example of the {split} data has something to learn in its first {} tokens; give more examples, shorter ones, or a \
+                     longer model.context_length",
+                    context_length + 1
+                )));
+            }
+            let rows = if packing { Rows::packed(&lengths, context_length) } else { Rows::apart(&lengths) };
+            Ok(Arc::new(rows))
+        };
+        let train = of(Split::Train, &mut about)?;
+        let validation = of(Split::Validation, &mut About::default())?;
+        about.rows = train.count();
+        Ok(Self {
+            store,
+            rows: [train, validation],
+            seed,
+            batch,
+            accumulate: accumulate as u64,
+            context_length,
+            packing,
+            padding,
+            about,
+        })
+    }
+
+    /// What becomes of the training split's examples.
+    pub fn about(&self) -> About {
+        self.about
+    }
+
+    /// The batch of a step's micro-batch.
+    ///
+    /// # Errors
+    /// A shard cannot be read.
+    pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
+        let first = (step * self.accumulate + micro_batch) * self.batch as u64;
+        let count = self.rows(Split::Train).count() as u64;
+        let drawn = (first..first + self.batch as u64).map(|at| {
+            let key = nth(nth(self.seed, TRAINING, 0), TRAINING, at / count);
+            Some(permuted(at % count, count, key) as usize)
+        });
+        self.batch(Split::Train, drawn)
+    }
+
+    /// The evaluation batch of that index: every evaluation of a run uses the same ones.
+    ///
+    /// # Errors
+    /// As [`ExampleBatches::train`].
+    pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
+        let count = self.rows(split).count() as u64;
+        let key = nth(self.seed, EVALUATION, split as u64);
+        let first = index * self.batch as u64;
+        let drawn =
+            (first..first + self.batch as u64).map(|at| Some(permuted(at % count, count, key) as usize));
+        self.batch(split, drawn)
+    }
+
+    /// Batches that together hold every example of a split once. Rows that fill up the last one have no target that counts.
+    pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
+        let batches = self.clone();
+        let (count, batch) = (self.rows(split).count(), self.batch);
+        (0..count.div_ceil(batch)).map(move |index| {
+            let rows = index * batch..(index + 1) * batch;
+            batches.batch(split, rows.map(|row| (row < count).then_some(row)))
+        })
+    }
+
+    fn rows(&self, split: Split) -> &Rows {
+        let [train, validation] = &self.rows;
+        match split {
+            Split::Train => train,
+            Split::Validation => validation,
+        }
+    }
+
+    fn batch(&self, split: Split, rows: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
+        let mut batch = Batch::with_capacity(self.batch * self.context_length, self.packing);
+        for (number, row) in rows.enumerate() {
+            let begins = number * self.context_length;
+            for example in row.map_or(&[][..], |row| self.rows(split).row(row)) {
+                self.append(split, *example as usize, begins, &mut batch)?;
+            }
+            let (filled, length) = (batch.tokens.len() - begins, begins + self.context_length);
+            batch.tokens.resize(length, self.padding);
+            batch.targets.resize(length, IGNORED);
+            if let Some(starts) = &mut batch.starts {
+                starts.resize(length, filled as u32);
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Appends an example to the row that begins there.
+    fn append(&self, split: Split, example: usize, begins: usize, batch: &mut Batch) -> Result<()> {
+        let Some(examples) = self.store.examples(split) else { return Ok(()) };
+        let range = examples.range(example);
+        let count = ((range.end - range.start) as usize).min(self.context_length + 1);
+        let tokens = self.store.read(split, range.start, count)?;
+        let start = (batch.tokens.len() - begins) as u32;
+        batch.tokens.extend_from_slice(tokens.get(..count - 1).unwrap_or_default());
+        let learned = examples.learned(range.start + 1..range.start + count as u64);
+        let targets = tokens.iter().skip(1).zip(learned);
+        batch.targets.extend(targets.map(|(token, learned)| if learned { *token } else { IGNORED }));
+        if let Some(starts) = &mut batch.starts {
+            starts.extend(std::iter::repeat_n(start, count - 1));
+        }
+        Ok(())
+    }
+}
+
+/// The examples of a split that have something to learn within a row, each with the positions that it takes.
+fn lengths(store: &TokenStore, split: Split, context_length: usize, about: &mut About) -> Vec<(u32, usize)> {
+    let Some(examples) = store.examples(split) else { return Vec::new() };
+    about.examples = examples.count();
+    let mut lengths = Vec::new();
+    for example in 0..examples.count() {
+        let range = examples.range(example);
+        let whole = (range.end - range.start) as usize;
+        let count = whole.min(context_length + 1);
+        let kept = range.start + count as u64;
+        let learned = |range| examples.learned(range).filter(|learned| *learned).count();
+        let within = learned((range.start + 1).min(kept)..kept);
+        if whole > count {
+            about.cut += 1;
+            about.cut_tokens += learned(kept..range.end);
+        }
+        if within == 0 {
+            about.left_out += 1;
+        } else {
+            about.learned += within as u64;
+            lengths.push((example as u32, count - 1));
+        }
+    }
+    lengths
+}
+
+/// A permutation of `0..count`, another for every key: a Feistel network of four rounds over the next power of four, walked until it
+/// comes back below `count` (Black and Rogaway 2002).
+fn permuted(at: u64, count: u64, key: u64) -> u64 {
+    let half = (64 - count.saturating_sub(1).leading_zeros()).div_ceil(2).max(1);
+    let mask = (1_u64 << half) - 1;
+    let mut number = at;
+    loop {
+        let (mut left, mut right) = (number >> half, number & mask);
+        for round in 0..4 {
+            (left, right) = (right, left ^ (split_mix(key ^ split_mix(right ^ (round << 32))) & mask));
+        }
+        number = left << half | right;
+        if number < count {
+            return number;
+        }
+    }
+}
+
+impl About {
+    /// What a person should know, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let Self { examples, cut, cut_tokens, left_out, learned, rows } = *self;
+        let of = |number: usize, thing: &str| counted(number as u64, thing);
+        let mut all = vec![format!(
+            "{} in {}: {} learned in an epoch",
+            of(examples - left_out, "conversation"),
+            of(rows, "row"),
+            counted(learned, "token")
+        )];
+        if cut > 0 {
+            let tokens = of(cut_tokens, "token");
+            let longer = of(cut, "conversation");
+            all.push(format!(
+                "{longer} longer than the context length: the end was cut off, {tokens} to learn in it"
+            ));
+        }
+        if left_out > 0 {
+            let left_out = of(left_out, "conversation");
+            all.push(format!("{left_out} left out: nothing to learn within the context length"));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests;

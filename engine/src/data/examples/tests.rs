@@ -1,0 +1,112 @@
+use super::*;
+use crate::data::store::{Index, SplitRecord, Writer};
+use std::path::Path;
+
+/// A store of examples: (tokens, those that are learned).
+pub(crate) fn store(folder: &Path, train: &[(&[u32], &[bool])], validation: &[(&[u32], &[bool])]) -> TokenStore {
+    let mut writer = Writer::new(folder, 1000);
+    for (split, examples) in [(Split::Train, train), (Split::Validation, validation)] {
+        for (tokens, learned) in examples {
+            writer.append_example(split, tokens, learned, tokens.len() as u64).unwrap();
+        }
+    }
+    let index = Index {
+        format: 0,
+        element_bytes: 0,
+        vocabulary: 1000,
+        end_of_text: Some(0),
+        ends_within: 0,
+        tokenizer_crc32c: 0,
+        recipe: "test".to_owned(),
+        sources: Vec::new(),
+        documents: 0,
+        characters: 0,
+        bytes: 0,
+        mixture: Default::default(),
+        prompt: None,
+        train: SplitRecord::default(),
+        validation: SplitRecord::default(),
+    };
+    writer.finish(index).unwrap();
+    TokenStore::open(folder).unwrap()
+}
+
+const DRAWING: Drawing = Drawing { seed: 7, batch: 2, accumulate: 1, context_length: 8, packing: true, padding: 99 };
+const GIVEN: bool = false;
+const LEARNED: bool = true;
+
+#[test]
+fn a_row_holds_whole_examples_that_do_not_see_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let short: (&[u32], &[bool]) = (&[1, 2, 3, 4], &[GIVEN, GIVEN, LEARNED, LEARNED]);
+    let long: (&[u32], &[bool]) = (&[5, 6, 7, 8, 9], &[GIVEN, LEARNED, GIVEN, GIVEN, LEARNED]);
+    let store = store(folder.path(), &[short, long], &[short]);
+    store.verify(folder.path()).unwrap();
+    let batches = ExampleBatches::new(&store, DRAWING).unwrap();
+    assert_eq!(batches.about(), About { examples: 2, learned: 4, rows: 1, ..About::default() });
+    let Batch { tokens, targets, starts } = batches.train(3, 0).unwrap();
+    let ignored = IGNORED;
+    assert_eq!(tokens[..8], [5, 6, 7, 8, 1, 2, 3, 99]);
+    assert_eq!(targets[..8], [6, ignored, ignored, 9, ignored, 3, 4, ignored]);
+    assert_eq!(starts.unwrap()[..8], [0, 0, 0, 0, 4, 4, 4, 7]);
+    // The second row is of the next epoch.
+    assert_eq!(tokens[8..], tokens[..8]);
+
+    let padded = ExampleBatches::new(&store, Drawing { packing: false, ..DRAWING }).unwrap();
+    assert_eq!(padded.about().rows, 2);
+    let batch = padded.full(Split::Train).next().unwrap().unwrap();
+    assert_eq!(batch.tokens, [1, 2, 3, 99, 99, 99, 99, 99, 5, 6, 7, 8, 99, 99, 99, 99]);
+    assert_eq!((batch.counted(), batch.starts), (4, None));
+    // A row that fills up the last batch counts nowhere.
+    let last = padded.full(Split::Validation).next().unwrap().unwrap();
+    assert_eq!((last.tokens.len(), last.counted()), (16, 2));
+}
+
+#[test]
+fn examples_longer_than_a_row_are_cut_and_those_without_answers_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens: Vec<u32> = (0..20).collect();
+    let late: Vec<bool> = (0..20).map(|at| at >= 10).collect();
+    let both: Vec<bool> = (0..20).map(|at| at == 3 || at >= 10).collect();
+    let fits: (&[u32], &[bool]) = (&[1, 2], &[GIVEN, LEARNED]);
+    let store = store(folder.path(), &[(&tokens, &late), (&tokens, &both), fits], &[fits]);
+    let batches = ExampleBatches::new(&store, DRAWING).unwrap();
+    let about = batches.about();
+    assert_eq!(about, About { examples: 3, cut: 2, cut_tokens: 20, left_out: 1, learned: 2, rows: 2 });
+    let said = about.sentences().join("; ");
+    assert!(said.contains("2 conversations longer") && said.contains("1 conversation left out"), "{said}");
+    let nothing = ExampleBatches::new(&store, Drawing { context_length: 0, ..DRAWING }).unwrap_err();
+    assert!(nothing.to_string().contains("no example of the training data"), "{nothing}");
+}
+
+#[test]
+fn every_epoch_has_every_row_once_in_an_order_of_its_own() {
+    for count in [1, 2, 3, 7, 64, 65, 1000] {
+        let order = |key| (0..count).map(|at| permuted(at, count, key)).collect::<Vec<_>>();
+        let (one, other) = (order(1), order(2));
+        for order in [&one, &other] {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..count).collect::<Vec<_>>());
+        }
+        assert!(count < 7 || one != other);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let examples: Vec<Vec<u32>> = (0..10).map(|at| vec![at, at + 100, 7, 7, 7, 7, 7, 7]).collect();
+    let all: Vec<(&[u32], &[bool])> = examples.iter().map(|tokens| (&tokens[..], &[LEARNED; 8][..])).collect();
+    let store = store(folder.path(), &all, &all[..1]);
+    let batches = ExampleBatches::new(&store, Drawing { accumulate: 2, ..DRAWING }).unwrap();
+    // Two rows a micro-batch, two micro-batches a step: an epoch is two and a half steps.
+    let drawn = |epoch: u64| {
+        let micro_batches = epoch * 5..(epoch + 1) * 5;
+        let mut first: Vec<u32> = micro_batches
+            .flat_map(|at| batches.train(at / 2, at % 2).unwrap().tokens.chunks(8).map(|row| row[0]).collect::<Vec<_>>())
+            .collect();
+        let order = first.clone();
+        first.sort_unstable();
+        assert_eq!(first, (0..10).collect::<Vec<_>>());
+        order
+    };
+    assert_ne!(drawn(0), drawn(1));
+    assert_eq!(batches.train(1, 1).unwrap(), batches.clone().train(1, 1).unwrap());
+}

@@ -1,0 +1,59 @@
+//! What divides a split's tokens into examples that are each taken whole, and which of their tokens are learned.
+
+use super::index::ExamplesRecord;
+use crate::error::{Error, Result};
+use crate::platform;
+use std::ops::Range;
+use std::path::Path;
+
+/// The examples of a split.
+#[derive(Debug)]
+pub struct Examples {
+    /// Where each ends among the split's tokens.
+    ends: Vec<u64>,
+    /// A byte a token.
+    learned: platform::Mapping,
+}
+
+impl Examples {
+    /// Opens the two files, of a split of so many tokens.
+    pub(super) fn open(folder: &Path, record: &ExamplesRecord, tokens: u64) -> Result<Self> {
+        let (path, count) = (folder.join(&record.lengths.file), record.lengths.tokens);
+        let lengths = platform::map(&path)?;
+        if lengths.len() as u64 != count.saturating_mul(4) {
+            return Err(Error::bad_file(path, format!("it does not hold {count} lengths")));
+        }
+        let mut end = 0_u64;
+        let sums = lengths.as_chunks().0.iter().map(|length| {
+            end += u64::from(u32::from_le_bytes(*length));
+            end
+        });
+        let ends: Vec<u64> = sums.collect();
+        if end != tokens {
+            return Err(Error::bad_file(path, format!("its examples have {end} tokens, and the split {tokens}")));
+        }
+        let path = folder.join(&record.learned.file);
+        let learned = platform::map(&path)?;
+        if learned.len() as u64 != tokens {
+            return Err(Error::bad_file(path, format!("{} marks for {tokens} tokens", learned.len())));
+        }
+        Ok(Self { ends, learned })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The tokens of an example.
+    pub fn range(&self, example: usize) -> Range<u64> {
+        let from = example.checked_sub(1).map_or(0, |before| self.ends[before]);
+        from..self.ends[example]
+    }
+
+    /// Which tokens of a range are learned.
+    pub fn learned(&self, range: Range<u64>) -> impl Iterator<Item = bool> {
+        let bytes = self.learned.get(range.start as usize..range.end as usize).unwrap_or_default();
+        bytes.iter().map(|byte| *byte != 0)
+    }
+}
