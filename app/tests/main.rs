@@ -24,4 +24,5 @@ mod screenshots;
 mod start;
 mod support;
 mod text_pages;
+mod tuning;
 mod window;
