@@ -1,14 +1,18 @@
 //! Pretrained models on their way in: from the network, and through the window's dialogs.
 
 use crate::front_ends::{error_of, folder, play, succeed};
-use crate::meets::{contains, is_shown, on, press};
+use crate::meets::{assert_within_sides, contains, is_shown, on, press};
+use crate::support;
 use crate::support::{answer, forget, sent};
 use egui::{Key, Role};
+use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
+use glasshouse::app::App;
 use glasshouse::format;
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
+use glasshouse_protocol::cluster::ClusterPlan;
 use glasshouse_protocol::{Command, ErrorKind, Event, FoundModel, ModelSource, Parcel, Report, Request};
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -405,4 +409,115 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     let commands = sent(window.state_mut());
     assert!(commands.contains(&Command::ForgetModel), "what was fetched is kept");
     assert!(!commands.iter().any(|command| matches!(command, Command::ImportModel { .. })));
+}
+
+/// A window of a phone in a theme, with a project that has runs.
+fn phone(theme: &str, page: PageName) -> Harness<'static, App> {
+    let mut app = support::app(theme);
+    support::full(&mut app);
+    app.preferences().folds.insert("model beyond".to_owned(), true);
+    app.open(page);
+    support::window(app, 390.0, 844.0)
+}
+
+/// A dialog is whole to be seen: nothing beyond the sides, its head below the top and its buttons above the bottom.
+fn assert_whole(window: &Harness<'_, App>, head: &str, button: &str) {
+    assert_within_sides(window, head);
+    let top = window.get_by_label(head).rect().top();
+    let bottom =
+        |name| window.query_all_by_role_and_label(Role::Button, name).last().unwrap().rect().bottom();
+    assert!(top >= 0.0 && bottom(button) <= 844.0, "{head} from {top} to {}", bottom(button));
+    assert!(bottom("Cancel") <= 844.0, "{head}: no way back");
+}
+
+#[test]
+fn an_import_stands_within_a_phone() {
+    let named = "huggingface.co/an-organisation-of-a-long-name/A-Model-Of-A-Long-Name-12B-Instruct-v0.1";
+    for theme in ["light", "dark"] {
+        let mut window = phone(theme, PageName::Runs);
+        press(&mut window, "Import from an address");
+        window.get_by_role_and_label(Role::TextInput, "Address of the model").type_text(named);
+        window.run_steps(2);
+        window.key_press(Key::Enter);
+        window.run_steps(3);
+        let files = (1..=30).map(|shard| format!("model-{shard:05}-of-00030.safetensors")).collect();
+        let listed =
+            Event::ModelListed { host: "huggingface.co".to_owned(), files, bytes: Some(48_000_000_000) };
+        answer(window.state_mut(), |command| matches!(command, Command::ListModelFiles { .. }), [listed]);
+        window.run_steps(3);
+        assert_whole(&window, "Fetch a model", "Fetch");
+        press(&mut window, "Fetch");
+
+        let name = "A-Model-Of-A-Long-Name-12B-Instruct-v0.1".to_owned();
+        let head = format!("Import {name}");
+        let notice = |number| {
+            format!(
+                "config.json: a_setting_of_a_long_name_{number} is not known here and was ignored, as what it says changes nothing"
+            )
+        };
+        let model = FoundModel {
+            number: 7,
+            name,
+            class: "GPTNeoXForCausalLM".to_owned(),
+            parameters: 12_000_000_000,
+            bytes: 24_000_000_000,
+            shape: "36 layers, width 5,120, context length 131,072, learned positions".to_owned(),
+            context_length: 131_072,
+            default_context: 131_072,
+            // More than the window has room for.
+            notices: (0..24).map(notice).collect(),
+        };
+        let found = Event::ModelFound { model: Box::new(model) };
+        answer(window.state_mut(), |command| matches!(command, Command::LookAtModel { .. }), [found]);
+        window.run_steps(3);
+        assert_whole(&window, &head, "Import");
+    }
+}
+
+#[test]
+fn an_export_stands_within_a_phone() {
+    for theme in ["light", "dark"] {
+        let mut window = phone(theme, PageName::Runs);
+        window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
+        support::tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+        window.run_steps(3);
+        press(&mut window, "Export model");
+        assert_whole(&window, "Export 2-llama-tiny", "Choose a place");
+        window.get_by_role_and_label(Role::RadioButton, "GGUF file").click_accesskit();
+        window.run_steps(3);
+        assert!(contains(&window, "For llama.cpp"));
+        assert_whole(&window, "Export 2-llama-tiny", "Choose a place");
+    }
+}
+
+#[test]
+fn what_lies_beyond_this_machine_stands_within_a_phone() {
+    let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
+    for theme in ["light", "dark"] {
+        let mut window = phone(theme, PageName::Model);
+        window.get_by_label("The fewest GPUs").click_accesskit();
+        window.run_steps(3);
+        let plan = ClusterPlan {
+            gpus: 65_536,
+            fewest: Some(4096),
+            memory: vec![("weights, gradients and optimizer state".to_owned(), 1_000_000_000)],
+            bytes: 79_900_000_000,
+            available: 80_000_000_000,
+            fits: false,
+            windows: 1024,
+            accumulate: 1024,
+            seconds: 1e9,
+            dollars: 1e12,
+            assumptions: vec![
+                "training reaches 40 % of the published peak, which nobody measured here".to_owned(),
+            ],
+            ..ClusterPlan::default()
+        };
+        let planned = Event::ClusterPlanned { plan: Box::new(plan) };
+        answer(window.state_mut(), asked, [planned, Event::Finished]);
+        window.run_steps(3);
+        assert!(contains(&window, "training reaches 40 %"));
+        window.get_by_role_and_label(Role::SpinButton, "GPUs");
+        assert_within_sides(&window, theme);
+    }
 }
