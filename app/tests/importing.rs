@@ -1,17 +1,25 @@
 //! Pretrained models on their way in: from the network, and through the window's dialogs.
 
 use crate::front_ends::{error_of, folder, play, succeed};
-use crate::meets::{contains, is_shown, on, press};
+use crate::meets::{assert_within_sides, contains, is_shown, on, press};
+use crate::support;
 use crate::support::{answer, forget, sent};
 use egui::{Key, Role};
+use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
+use glasshouse::app::App;
 use glasshouse::format;
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
-use glasshouse_protocol::{Command, Event, FoundModel, ModelSource};
+use glasshouse_engine::session;
+use glasshouse_protocol::cluster::ClusterPlan;
+use glasshouse_protocol::{Command, ErrorKind, Event, FoundModel, ModelSource, Parcel, Report, Request};
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// What is odd about a server.
 #[derive(Clone, Copy, PartialEq)]
@@ -29,9 +37,20 @@ enum Odd {
 
 /// Serves a folder's files; gives the server's address.
 fn serve(folder: PathBuf, odd: Odd) -> String {
+    serve_by_halves(folder, odd, |_| true)
+}
+
+/// The same; `midway` hears of each file whose first half was sent, and says whether the other comes. If not, nothing more does, and the
+/// connection stays open.
+fn serve_by_halves(
+    folder: PathBuf,
+    odd: Odd,
+    mut midway: impl FnMut(&str) -> bool + Send + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
+        let mut held = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut head = String::new();
@@ -56,8 +75,14 @@ fn serve(folder: PathBuf, odd: Odd) -> String {
             write!(stream, "HTTP/1.1 {status}\r\n{length}Connection: close\r\n\r\n").unwrap();
             if method == "GET" {
                 let end = if odd == Odd::Cut { body.len().min(1000) } else { body.len() };
+                let (first, second) = body[..end].split_at(end / 2);
                 // Whoever has heard enough hangs up.
-                stream.write_all(&body[..end]).ok();
+                stream.write_all(first).ok();
+                if midway(path) {
+                    stream.write_all(second).ok();
+                } else {
+                    held.push(stream);
+                }
             }
         }
     });
@@ -175,6 +200,151 @@ fn servers_and_indices_may_be_odd() {
     }
 }
 
+/// Where the folder of what passes holds a file of a name.
+fn passing(name: &str) -> Vec<PathBuf> {
+    let corpora = glasshouse_corpus::catalogue::fetch::cache_folder().unwrap();
+    let entries = std::fs::read_dir(corpora.with_file_name("passing"));
+    let files = entries.into_iter().flatten().map(|entry| entry.unwrap().path().join(name));
+    files.filter(|path| path.is_file()).collect()
+}
+
+#[test]
+fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
+    const CANCEL: u64 = 100;
+    let (folder, _) = folder();
+    let folder = folder.path();
+    // No other test has a file of this name.
+    let name = format!("owl-{}.gguf", std::process::id());
+    succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", &name]);
+    let half = std::fs::metadata(folder.join(&name)).unwrap().len() / 2;
+
+    let (requests, inbox) = async_channel::unbounded();
+    let (cancel, (say, said)) = (requests.clone(), std::sync::mpsc::channel());
+    let (wanted, mut stands) = (name.clone(), true);
+    let server = serve_by_halves(folder.to_owned(), Odd::Nothing, move |_| {
+        if std::mem::take(&mut stands) {
+            let arrived = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|file| file.len() == half);
+            let patience = Instant::now() + Duration::from_secs(60);
+            let place = loop {
+                match passing(&wanted).into_iter().find(arrived) {
+                    Some(place) => break place,
+                    None => std::thread::sleep(Duration::from_millis(5)),
+                }
+                assert!(Instant::now() < patience, "the first half never arrived");
+            };
+            say.send((place, Instant::now())).unwrap();
+            let command = Command::Cancel { request: 2 };
+            cancel.try_send(Parcel::plain(Request { id: CANCEL, command })).unwrap();
+            return false;
+        }
+        true
+    });
+
+    let look = Command::LookAtModel { from: address(format!("{server}/{name}")) };
+    let import = Command::ImportModel { from: ModelSource::Looked { number: 3 }, context_length: None };
+    let commands = [use_project(&folder.join("tab")), look.clone(), look, import];
+    let mut commands = (1..).zip(commands).map(|(id, command)| Parcel::plain(Request { id, command }));
+    requests.try_send(commands.next().unwrap()).unwrap();
+    let left = RefCell::new(commands.collect::<Vec<_>>().into_iter());
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let (ear, sought) = (heard.clone(), name.clone());
+    let tell = move |parcel: Parcel<Report>| {
+        let Report { request, event } = parcel.body;
+        let ended = matches!(event, Event::Finished | Event::Failed { .. }) && request != Some(CANCEL);
+        ear.borrow_mut().push((event, Instant::now(), passing(&sought)));
+        if ended {
+            match left.borrow_mut().next() {
+                Some(next) => requests.try_send(next).unwrap(),
+                None => assert!(requests.close()),
+            }
+        }
+    };
+    let options =
+        session::Options { shelf: folder.to_owned(), device: "cpu".to_owned(), ..Default::default() };
+    pollster::block_on(session::run(options, inbox, tell));
+
+    let (place, cancelled) = said.try_recv().expect("the transfer ended before it stood still");
+    let heard = heard.take();
+    let failed: Vec<_> = heard
+        .iter()
+        .filter_map(|(event, at, left)| match event {
+            Event::Failed { error } => Some((error.kind, *at, left.len())),
+            _ => None,
+        })
+        .collect();
+    let [(kind, at, left)] = failed[..] else { panic!("{heard:#?}") };
+    // A server's silence would be waited for longer.
+    assert!(at.duration_since(cancelled) < Duration::from_secs(10), "{:?}", at.duration_since(cancelled));
+    assert_eq!((kind, left), (ErrorKind::Cancelled, 0));
+    let imported = |event: &Event| matches!(event, Event::ModelImported { .. });
+    assert!(heard.iter().any(|(event, ..)| imported(event)), "{heard:#?}");
+    // Nor is there anything later: its folder, the lock of that, or what was fetched then.
+    let made = place.parent().unwrap();
+    assert!(!made.exists() && !made.with_added_extension("lock").exists(), "{}", made.display());
+    assert_eq!(passing(&name), Vec::<PathBuf>::new());
+}
+
+/// Imports from an address on the command line, with a cache folder of its own.
+fn import_typed(folder: &Path, address: &str) -> std::process::Output {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    program.current_dir(folder).env("XDG_CACHE_HOME", folder.join("cache"));
+    program.args(["import", address, "--project", "typed"]).output().unwrap()
+}
+
+/// `/dev/full` refuses every byte, as a full disk does.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_transfer_that_finds_no_room_leaves_nothing_and_is_asked_for_again() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "owl"]);
+    let passing = folder.join("cache/glasshouse/passing");
+    let (place, mut full) = (passing.clone(), true);
+    let server = serve_by_halves(folder.to_owned(), Odd::Nothing, move |path| {
+        // Some files have arrived, and the disk is full for the weights.
+        if path == "/owl/tokenizer.json" && std::mem::take(&mut full) {
+            let entries = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path());
+            let folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+            let [made] = &folders[..] else { panic!("{folders:?}") };
+            assert!(made.join("config.json").is_file());
+            std::os::unix::fs::symlink("/dev/full", made.join("model.safetensors")).unwrap();
+        }
+        true
+    });
+    let address = format!("{server}/owl");
+    let output = import_typed(folder, &address);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("model.safetensors") && told.contains("free some space"), "{told}");
+    assert!(!folder.join("typed").exists());
+    assert_eq!(std::fs::read_dir(&passing).unwrap().count(), 0);
+
+    let output = import_typed(folder, &address);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("1-owl: GPT2LMHeadModel, "));
+    assert_eq!(std::fs::read_dir(&passing).unwrap().count(), 0);
+}
+
+#[test]
+fn a_command_line_says_how_far_a_transfer_is() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", "owl.gguf"]);
+    for (odd, how_far) in [(Odd::Nothing, "B of "), (Odd::NoLengths, "B\n")] {
+        let server = serve_by_halves(folder.to_owned(), odd, |_| {
+            // Sooner, nothing is said of it.
+            std::thread::sleep(Duration::from_millis(300));
+            true
+        });
+        let output = import_typed(folder, &format!("{server}/owl.gguf"));
+        let told = String::from_utf8(output.stderr).unwrap();
+        let (_, after) = told.split_once("fetching 1 file, ").expect("what is fetched");
+        let (between, _) = after.split_once("reading ").expect("what is read");
+        assert!(between.contains(how_far), "{told}");
+    }
+}
+
 #[test]
 fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     let mut window = on(PageName::Runs, [1280.0, 800.0]);
@@ -239,4 +409,120 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     let commands = sent(window.state_mut());
     assert!(commands.contains(&Command::ForgetModel), "what was fetched is kept");
     assert!(!commands.iter().any(|command| matches!(command, Command::ImportModel { .. })));
+}
+
+/// A window of a phone in a theme, with a project that has runs.
+fn phone(theme: &str, page: PageName) -> Harness<'static, App> {
+    let mut app = support::app(theme);
+    support::full(&mut app);
+    app.preferences().folds.insert("model beyond".to_owned(), true);
+    app.open(page);
+    support::window(app, 390.0, 844.0)
+}
+
+/// A dialog is whole to be seen: nothing beyond the sides, its head below the top and its buttons above the bottom.
+fn assert_whole(window: &Harness<'_, App>, head: &str, button: &str) {
+    assert_within_sides(window, head);
+    let top = window.get_by_label(head).rect().top();
+    let bottom =
+        |name| window.query_all_by_role_and_label(Role::Button, name).last().unwrap().rect().bottom();
+    assert!(top >= 0.0 && bottom(button) <= 844.0, "{head} from {top} to {}", bottom(button));
+    assert!(bottom("Cancel") <= 844.0, "{head}: no way back");
+}
+
+#[test]
+fn an_import_stands_within_a_phone() {
+    let named = "huggingface.co/an-organisation-of-a-long-name/A-Model-Of-A-Long-Name-12B-Instruct-v0.1";
+    for theme in ["light", "dark"] {
+        let mut window = phone(theme, PageName::Runs);
+        press(&mut window, "Import from an address");
+        window.get_by_role_and_label(Role::TextInput, "Address of the model").type_text(named);
+        window.run_steps(2);
+        window.key_press(Key::Enter);
+        window.run_steps(3);
+        let files = (1..=30).map(|shard| format!("model-{shard:05}-of-00030.safetensors")).collect();
+        let listed =
+            Event::ModelListed { host: "huggingface.co".to_owned(), files, bytes: Some(48_000_000_000) };
+        answer(window.state_mut(), |command| matches!(command, Command::ListModelFiles { .. }), [listed]);
+        window.run_steps(3);
+        assert_whole(&window, "Fetch a model", "Fetch");
+        press(&mut window, "Fetch");
+
+        let name = "A-Model-Of-A-Long-Name-12B-Instruct-v0.1".to_owned();
+        let head = format!("Import {name}");
+        let notice = |number| {
+            format!(
+                "config.json: a_setting_of_a_long_name_{number} is not known here and was ignored, as what it says changes nothing"
+            )
+        };
+        let model = FoundModel {
+            number: 7,
+            name,
+            class: "GPTNeoXForCausalLM".to_owned(),
+            parameters: 12_000_000_000,
+            bytes: 24_000_000_000,
+            shape: "36 layers, width 5,120, context length 131,072, learned positions".to_owned(),
+            context_length: 131_072,
+            default_context: 131_072,
+            // More than the window has room for.
+            notices: (0..24).map(notice).collect(),
+        };
+        let found = Event::ModelFound { model: Box::new(model) };
+        answer(window.state_mut(), |command| matches!(command, Command::LookAtModel { .. }), [found]);
+        window.run_steps(3);
+        assert_whole(&window, &head, "Import");
+    }
+}
+
+#[test]
+fn an_export_stands_within_a_phone() {
+    for theme in ["light", "dark"] {
+        let mut window = phone(theme, PageName::Runs);
+        window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
+        support::tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
+        window.run_steps(3);
+        press(&mut window, "Export model");
+        assert_whole(&window, "Export 2-llama-tiny", "Choose a place");
+        window.get_by_role_and_label(Role::RadioButton, "GGUF file").click_accesskit();
+        window.run_steps(3);
+        assert!(contains(&window, "For llama.cpp"));
+        assert_whole(&window, "Export 2-llama-tiny", "Choose a place");
+    }
+}
+
+#[test]
+fn what_lies_beyond_this_machine_stands_within_a_phone() {
+    let plan = ClusterPlan {
+        gpus: 65_536,
+        fewest: Some(4096),
+        memory: vec![("weights, gradients and optimizer state".to_owned(), 1_000_000_000)],
+        bytes: 79_900_000_000,
+        available: 80_000_000_000,
+        fits: false,
+        windows: 1024,
+        accumulate: 1024,
+        seconds: 1e9,
+        dollars: 1e12,
+        assumptions: vec![
+            "training reaches 40 % of the published peak, which nobody measured here".to_owned(),
+        ],
+        ..ClusterPlan::default()
+    };
+    let planned = |window: &mut Harness<'_, App>| {
+        let event = Event::ClusterPlanned { plan: Box::new(plan.clone()) };
+        let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
+        answer(window.state_mut(), asked, [event, Event::Finished]);
+        window.run_steps(3);
+    };
+    for theme in ["light", "dark"] {
+        let mut window = phone(theme, PageName::Model);
+        planned(&mut window);
+        // As many as were the fewest, by their number.
+        window.get_by_role_and_label(Role::CheckBox, "The fewest GPUs").click_accesskit();
+        window.run_steps(3);
+        planned(&mut window);
+        assert!(contains(&window, "training reaches 40 %"));
+        window.get_by_role_and_label(Role::SpinButton, "GPUs");
+        assert_within_sides(&window, theme);
+    }
 }

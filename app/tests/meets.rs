@@ -449,13 +449,19 @@ fn a_phone_shows_the_losses_of_runs_and_everything_stands_within_its_sides() {
             assert!(losses.len() >= 2, "no losses");
             assert!(losses.iter().all(|place| place.left() >= 0.0 && place.right() <= 390.0), "{losses:?}");
         }
-        for node in window.root().children_recursive() {
-            let node = node.accesskit_node();
-            let named = node.label().is_some_and(|label| !label.is_empty());
-            let Some(place) = node.bounding_box().filter(|_| named) else { continue };
-            let inside = place.x0 >= -1.0 && place.x1 <= 391.0;
-            assert!(inside, "{page:?}: {:?} {:?} at {place:?}", node.role(), node.label());
-        }
+        assert_within_sides(&window, &format!("{page:?}"));
+    }
+}
+
+/// Whatever has a name stands between the left and the right side of the window.
+pub(super) fn assert_within_sides(window: &Harness<'_, App>, what: &str) {
+    let right = f64::from(window.ctx.content_rect().right());
+    for node in window.root().children_recursive() {
+        let node = node.accesskit_node();
+        let named = node.label().is_some_and(|label| !label.is_empty());
+        let Some(place) = node.bounding_box().filter(|_| named) else { continue };
+        let inside = place.x0 >= -1.0 && place.x1 <= right + 1.0;
+        assert!(inside, "{what}: {:?} {:?} at {place:?}", node.role(), node.label());
     }
 }
 

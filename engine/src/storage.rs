@@ -34,6 +34,40 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a folder that holds a file of other names than those of `what` is written there, and one that holds `what` unless that is to
+/// be replaced. The first name tells ours from what a person may have: a README is in many folders.
+///
+/// # Errors
+/// Such a folder, named; or it cannot be read.
+pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> Result<()> {
+    let entries = match files::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(_) if files::is_file(folder) => {
+            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder with --to"));
+        }
+        Err(error) => return Err(Error::io(folder)(error)),
+    };
+    let whole = names.first().is_some_and(|first| files::is_file(&folder.join(first)));
+    for entry in entries {
+        let name = entry.map_err(Error::io(folder))?.file_name().to_string_lossy().into_owned();
+        // An older version was stopped while it wrote.
+        let known = name.strip_suffix(".partial").unwrap_or(&name);
+        if !names.contains(&known) {
+            let reason =
+                format!("holds {name}, which is no file of {what}; choose an empty or new folder with --to");
+            return Err(Error::bad_file(folder, reason));
+        }
+        if !(replace && whole) {
+            return Err(Error::bad_file(
+                folder,
+                format!("holds {what} already; --force replaces what is whole"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Asks for a folder's list of names to be made durable. Not every system can (Windows), and then it does so by itself.
 pub fn sync_folder_of(path: &Path) {
     if let Some(folder) = path.parent() {
@@ -191,6 +225,34 @@ mod tests {
         std::fs::create_dir(partial_path(&path)).unwrap();
         assert!(write_atomically(&path, b"new").is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_place_is_written_over_only_where_it_holds_ours_and_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("model");
+        let check = |replace| {
+            let checked = check_place(&place, "an export", &["config.json", "README.md"], replace);
+            checked.map_err(|error| error.to_string())
+        };
+        let refused = |replace, reason: &str| {
+            let error = check(replace).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        };
+        check(false).unwrap();
+        std::fs::write(&place, "mine").unwrap();
+        refused(true, "is a file");
+        std::fs::remove_file(&place).unwrap();
+        std::fs::create_dir(&place).unwrap();
+        check(false).unwrap();
+        // Of a name that we would write, and perhaps a person's.
+        std::fs::write(place.join("README.md"), "mine").unwrap();
+        refused(true, "--force replaces what is whole");
+        std::fs::write(place.join("config.json"), "{}").unwrap();
+        refused(false, "holds an export already");
+        check(true).unwrap();
+        std::fs::write(place.join("thesis.docx"), "mine").unwrap();
+        refused(true, "holds thesis.docx");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::pages::PageName;
 use crate::state::Importing;
 use crate::theme::space;
 use crate::widgets::{self, plain, primary, quiet_text};
-use egui::{Key, Ui};
+use egui::{Key, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::quantity::bytes as size;
 use glasshouse_protocol::{Command, FoundModel, ModelSource};
@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// Files that are named one by one.
 const NAMED: usize = 8;
+/// What stands around and beside a model's notices in its dialog, in points.
+const BESIDE_NOTICES: f32 = 320.0;
 
 impl App {
     /// Looks at the model that files or a folder hold.
@@ -108,9 +110,14 @@ fn found_ui(ui: &mut Ui, model: &FoundModel, context_length: &mut usize) {
     ui.add_space(space::TIGHT);
     let (there, here) = (size(*bytes), size(4 * parameters));
     widgets::prose(ui, &format!("Its weights have {there} in the file and {here} here, in 32 bits."));
-    for notice in &model.notices {
-        widgets::hint_line(ui, &format!("{}.", capitalized(notice)));
-    }
+    // However many there are, the buttons below stay in the window. A list that scrolls asks for little height by itself.
+    let room = (ui.ctx().content_rect().height() - BESIDE_NOTICES).max(0.0);
+    let area = ScrollArea::vertical().id_salt("notices").auto_shrink([false, true]);
+    area.min_scrolled_height(room).max_height(room).show(ui, |ui| {
+        for notice in &model.notices {
+            widgets::hint_line(ui, &format!("{}.", capitalized(notice)));
+        }
+    });
     ui.add_space(space::TIGHT);
     widgets::field(ui, "Context length", "context_length", None, |ui| {
         let number = widgets::whole_number(context_length).range(1..=model.context_length);

@@ -47,7 +47,7 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Re
 /// `None` where a signal ended that.
 pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyhow::Result<Option<PathBuf>> {
     let command = Command::DownloadCorpus { name: entry.name.to_owned(), to: folder.map(Path::to_owned) };
-    let (mut shown, mut place) = (Shown::new(entry, quiet), None);
+    let (mut shown, mut place) = (Shown::new(Some(entry.length), quiet), None);
     drive(session::Options::default(), async |engine| {
         let hear = |event| {
             match event {
@@ -64,29 +64,30 @@ pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyh
 }
 
 /// How a download is shown: a bar on a terminal, lines in a pipe, nothing to programs, which get its end.
-enum Shown {
+pub(super) enum Shown {
     Bar(ProgressBar),
     Lines { last: Option<Instant>, exact: bool },
     Quiet,
 }
 
 impl Shown {
-    fn new(entry: &Entry, json: bool) -> Self {
+    /// Of a download of a length, where one is known; a bar needs one.
+    pub(super) fn new(length: Option<Length>, json: bool) -> Self {
         if json {
             return Self::Quiet;
         }
-        if !std::io::stderr().is_terminal() {
-            return Self::Lines { last: None, exact: matches!(entry.length, Length::Exact(_)) };
-        }
+        let Some(length) = length.filter(|_| std::io::stderr().is_terminal()) else {
+            return Self::Lines { last: None, exact: matches!(length, Some(Length::Exact(_))) };
+        };
         let template = "{bar:28} {decimal_bytes}/{decimal_total_bytes} · {decimal_bytes_per_sec} · {eta} left {wide_msg}";
-        let bar = bar(entry.length.bytes(), template);
-        if let Length::About(_) = entry.length {
+        let bar = bar(length.bytes(), template);
+        if let Length::About(_) = length {
             bar.set_message("(about)");
         }
         Self::Bar(bar)
     }
 
-    fn show(&mut self, progress: FetchProgress) {
+    pub(super) fn show(&mut self, progress: FetchProgress) {
         let again = |reason: &str, seconds: f64| {
             tell!("note: {reason}; trying again in {:.1?}", Duration::from_secs_f64(seconds));
         };
@@ -109,7 +110,7 @@ impl Shown {
         }
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
         }

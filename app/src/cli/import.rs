@@ -2,11 +2,13 @@
 
 use super::arguments::ImportArguments;
 use super::driver::drive;
+use super::fetch::Shown;
 use super::output::bytes;
 use super::trained;
 use anyhow::Result;
+use glasshouse_corpus::catalogue::Length;
 use glasshouse_engine::protocol::quantity::{counted, whole};
-use glasshouse_engine::protocol::{Command, Event, ModelSource};
+use glasshouse_engine::protocol::{Command, Event, FetchProgress, ModelSource};
 use glasshouse_engine::session;
 
 /// Whether it is in the network, and no path.
@@ -24,13 +26,26 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
         };
         let command = Command::ImportModel { from, context_length: arguments.context };
         let mut imported = false;
+        // As long as files are on their way; then the weights are read, which is soon done.
+        let mut fetching: Option<Shown> = None;
         let show = |event| {
             match event {
                 Event::ModelListed { host, files, bytes: total } => {
-                    let total = total.map_or("of unknown size".to_owned(), bytes);
-                    tell!("fetching {}, {total}, from {host}", counted(files.len() as u64, "file"));
+                    let size = total.map_or("of unknown size".to_owned(), bytes);
+                    tell!("fetching {}, {size}, from {host}", counted(files.len() as u64, "file"));
+                    fetching = Some(Shown::new(total.map(Length::Exact), false));
                 }
-                Event::ImportProgress { done: 0, total } => tell!("reading {} of weights", bytes(total)),
+                Event::ImportProgress { done: 0, total } => {
+                    if let Some(fetched) = fetching.take() {
+                        fetched.clear();
+                    }
+                    tell!("reading {} of weights", bytes(total));
+                }
+                Event::ImportProgress { done, total } => {
+                    if let Some(fetching) = &mut fetching {
+                        fetching.show(FetchProgress::Receiving { done, total });
+                    }
+                }
                 Event::ModelImported { run, class, parameters, shape } => {
                     imported = true;
                     say!("{run}: {class}, {} parameters, {shape}", whole(parameters))?;

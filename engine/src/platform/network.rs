@@ -4,6 +4,7 @@
 mod client {
     use crate::error::{Error, Result};
     use crate::platform::aside;
+    use glasshouse_corpus::catalogue::fetch::agent;
     use std::fs::File;
     use std::io::{Read as _, Write as _};
     use std::path::Path;
@@ -16,22 +17,6 @@ mod client {
     const PATIENCE: Duration = Duration::from_secs(30);
     /// Bytes that are read at once.
     const BLOCK: usize = 256 << 10;
-
-    fn agent(address: &str) -> ureq::Agent {
-        let config = ureq::Agent::config_builder()
-            // Plain http is for addresses that say so themselves: a server of one's own.
-            .https_only(!address.starts_with("http://"))
-            .http_status_as_error(false)
-            .user_agent(concat!("glasshouse/", env!("CARGO_PKG_VERSION")))
-            // Compressed on the way it would have another length.
-            .accept_encoding("identity")
-            .timeout_connect(Some(PATIENCE))
-            .timeout_resolve(Some(PATIENCE))
-            .timeout_recv_response(Some(PATIENCE))
-            .timeout_per_read(Some(PATIENCE))
-            .build();
-        ureq::Agent::new_with_config(config)
-    }
 
     fn refusal(status: StatusCode) -> String {
         match status {
@@ -53,7 +38,7 @@ mod client {
     pub async fn find(address: &str) -> Result<Option<Option<u64>>> {
         let address = address.to_owned();
         aside(move || {
-            let head = agent(&address).head(&address).call();
+            let head = agent(&address, PATIENCE).head(&address).call();
             let answer = match head.map_err(|error| failed(&address, error))? {
                 // It knows no other question than for the whole file, whose bytes need not be heard.
                 answer
@@ -62,7 +47,7 @@ mod client {
                         StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
                     ) =>
                 {
-                    agent(&address).get(&address).call().map_err(|error| failed(&address, error))?
+                    agent(&address, PATIENCE).get(&address).call().map_err(|error| failed(&address, error))?
                 }
                 answer => answer,
             };
@@ -120,7 +105,7 @@ mod client {
 
     /// Receives a file for as long as `goes_on`, which hears how many bytes are there.
     fn receive(address: &str, to: &Path, most: u64, goes_on: impl Fn(u64) -> bool) -> Result<()> {
-        let answer = agent(address).get(address).call().map_err(|error| failed(address, error))?;
+        let answer = agent(address, PATIENCE).get(address).call().map_err(|error| failed(address, error))?;
         if !answer.status().is_success() {
             return Err(failed(address, refusal(answer.status())));
         }

@@ -48,6 +48,9 @@ impl Session {
     ) -> Result<()> {
         let looked = self.look(id, from, bytes).await?;
         let Found { family, model, notices, bytes, .. } = &looked.found;
+        let mut notices = notices.clone();
+        // Files that were fetched are kept while somebody makes room.
+        notices.extend(self.lack_of_room(&looked.found).await);
         let model = FoundModel {
             number: looked.number,
             name: looked.name.clone(),
@@ -57,7 +60,7 @@ impl Session {
             shape: model.shape(),
             context_length: model.context_length,
             default_context: looked.found.default_context(),
-            notices: notices.clone(),
+            notices,
         };
         self.outlet.answer(id, Event::ModelFound { model: Box::new(model) });
         self.looked = Some(looked);
@@ -76,6 +79,9 @@ impl Session {
         let looked = self.look(id, from, bytes).await?;
         let mut found = looked.found.clone();
         found.shorten(context_length)?;
+        if let Some(reason) = self.lack_of_room(&found).await {
+            return Err(Error::Refused(reason));
+        }
         for notice in &found.notices {
             self.outlet.notice(notice);
         }
@@ -99,16 +105,25 @@ impl Session {
         self.list_runs(id)
     }
 
+    /// Why a model cannot be imported now, where there is no room for its weights.
+    async fn lack_of_room(&self, found: &Found) -> Option<String> {
+        let place = self.project.as_ref().map_or(self.options.shelf.as_path(), |open| open.project.folder());
+        lacks(found.parameter_count() as u64, room_at(place).await)
+    }
+
     /// The model of a source. One that was not looked at before takes the place of the one that was.
     async fn look(&mut self, number: u64, from: &ModelSource, bytes: Vec<Vec<u8>>) -> Result<Rc<Looked>> {
-        if let ModelSource::Looked { number } = from {
-            let looked = self.looked.clone().filter(|looked| looked.number == *number);
-            let gone = || Error::Refused("that model is not at hand any more; choose it again".to_owned());
-            return looked.ok_or_else(gone);
+        if !matches!(from, ModelSource::Looked { .. }) {
+            // Its files make room for the next one's.
+            self.looked = None;
         }
-        // Its files make room for the next one's.
-        self.looked = None;
         let looked = match from {
+            ModelSource::Looked { number } => {
+                let looked = self.looked.clone().filter(|looked| looked.number == *number);
+                let gone =
+                    || Error::Refused("that model is not at hand any more; choose it again".to_owned());
+                return looked.ok_or_else(gone);
+            }
             ModelSource::Path { path } => {
                 Looked { number, found: Found::look_whole(path)?, name: name_of(path), _files: None }
             }
@@ -116,9 +131,6 @@ impl Session {
                 self.fetch_model(number, &ModelAddress::parse(address)?).await?
             }
             ModelSource::Files { names } => given(number, names, bytes)?,
-            ModelSource::Looked { .. } => {
-                return Err(Error::Internal("a model that was looked at".to_owned()));
-            }
         };
         Ok(Rc::new(looked))
     }
@@ -129,8 +141,7 @@ impl Session {
         let listed = address.list(staging.path()).await?;
         self.tell_listed(number, address, &listed);
         let total = bytes_of(&listed);
-        let rooms = [platform::storage::available(staging.path()).await, platform::available_memory()];
-        let room = rooms.into_iter().flatten().min().unwrap_or(u64::MAX);
+        let room = room_at(staging.path()).await;
         if let Some(total) = total.filter(|total| *total > room) {
             let reason = format!(
                 "the model has {}, and there is room for {}; take a smaller or a quantised one",
@@ -156,6 +167,24 @@ impl Session {
         })?;
         Ok(Looked { number, found, name: address.name(), _files: Some(staging) })
     }
+}
+
+/// Bytes that there is room for, in memory and where a place is stored.
+async fn room_at(place: &Path) -> u64 {
+    let rooms = [platform::storage::available(place).await, platform::available_memory()];
+    rooms.into_iter().flatten().min().unwrap_or(u64::MAX)
+}
+
+/// What is wrong where parameters have more bytes than there is room for: they become 32 bits each, however few they had in the file.
+fn lacks(parameters: u64, room: u64) -> Option<String> {
+    let needed = 4 * parameters;
+    (needed > room).then(|| {
+        format!(
+            "the weights take {} here, in 32 bits, and there is room for {}; free some space, or take a smaller model",
+            bytes(needed),
+            bytes(room)
+        )
+    })
 }
 
 /// A folder for files that no later session asks for.
@@ -189,4 +218,17 @@ fn given(number: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
         }
     }
     Ok(Looked { number, found: Found::look_whole(&path)?, name: name_of(&path), _files: Some(staging) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_needed_for_weights_of_32_bits() {
+        // Its file of 16 bits would have had room.
+        let reason = lacks(1_000_000, 3_000_000).unwrap();
+        assert!(reason.contains("4.0 MB") && reason.contains("3.0 MB"), "{reason}");
+        assert_eq!(lacks(1_000_000, 4_000_000), None);
+    }
 }

@@ -3,6 +3,7 @@
 use super::Session;
 use super::training::Live;
 use crate::cpu::CpuDecoder;
+use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::generate::{
     self, ChatPrompt, Decoder, Opening, TextGeneration, chat_end, chat_prompt, prompt_tokens,
@@ -13,6 +14,8 @@ use crate::protocol::{
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
+use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Models kept in memory between requests.
@@ -23,12 +26,31 @@ const TEXTS: usize = 8;
 /// What weights are called: run, checkpoint, step.
 type Key = (String, String, u64);
 
+/// A tokenizer with its settings and chat template, shared by a model and the texts that are written with it.
+#[derive(Clone)]
+struct SharedTokenizer(Arc<TokenizerFiles>);
+
+impl SharedTokenizer {
+    /// A tokenizer with what lies beside it in its folder.
+    fn with(tokenizer: Tokenizer, folder: &Path) -> Result<Self> {
+        Ok(Self(Arc::new(TokenizerFiles::with(tokenizer, folder)?)))
+    }
+}
+
+impl Deref for SharedTokenizer {
+    type Target = Tokenizer;
+
+    fn deref(&self) -> &Tokenizer {
+        &self.0.tokenizer
+    }
+}
+
 /// A model in memory.
 #[derive(Clone)]
 struct Model {
     key: Key,
     config: ModelConfig,
-    tokenizer: Arc<Tokenizer>,
+    tokenizer: SharedTokenizer,
     parameters: Arc<Vec<f32>>,
     /// Steps that they were trained for.
     step: u64,
@@ -41,9 +63,9 @@ struct Text {
     precision: Precision,
     decoder: Decoder,
     generation: TextGeneration<'static>,
-    tokenizer: Arc<Tokenizer>,
+    tokenizer: SharedTokenizer,
     /// Shows each token by itself.
-    stream: DecodeStream<Arc<Tokenizer>>,
+    stream: DecodeStream<SharedTokenizer>,
 }
 
 /// Texts, and what they are written with.
@@ -106,7 +128,7 @@ impl Session {
             step: model.step,
             device: decoder.device_name().to_owned(),
             precision: decoder.precision(),
-            chats: self.tokenizer_files(&model).is_ok_and(|files| files.chat_template.is_some()),
+            chats: model.tokenizer.0.chat_template.is_some(),
         };
         self.outlet.answer(id, opened);
         self.generations.keep_decoder(model.key, precision, decoder);
@@ -141,11 +163,11 @@ impl Session {
         if let Some(last) = messages.last() {
             self.tell_lost(id, &model.tokenizer, &last.content);
         }
-        let files = self.tokenizer_files(&model)?;
+        let files = &*model.tokenizer.0;
         // What is asked for is to fit, too, but for half of the context at most.
         let context = model.config.context_length;
         let room = context - config.max_tokens.min(context / 2);
-        let ChatPrompt { tokens, left_out } = chat_prompt(&files, messages, room)?;
+        let ChatPrompt { tokens, left_out } = chat_prompt(files, messages, room)?;
         if left_out > 0 {
             let said = format!(
                 "the oldest {left_out} of {} messages were left out: they no longer fit the context of {context} tokens",
@@ -153,14 +175,8 @@ impl Session {
             );
             self.outlet.notice(said);
         }
-        let end: Vec<u32> = chat_end(&files, messages).into_iter().collect();
+        let end: Vec<u32> = chat_end(files, messages).into_iter().collect();
         self.write_on(id, (model, decoder), &tokens, &end, config).await
-    }
-
-    /// The tokenizer of a model with its settings and chat template.
-    fn tokenizer_files(&mut self, model: &Model) -> Result<TokenizerFiles> {
-        let folder = self.run_named(&model.key.0)?.data_folder()?;
-        TokenizerFiles::with((*model.tokenizer).clone(), &folder)
     }
 
     /// Says which of a text's characters the vocabulary lacks.
@@ -328,9 +344,10 @@ impl Session {
             }
             let parameters = Arc::new(trainer.weights().await?);
             let config = trainer.config().model.clone();
-            let tokenizer = crate::data::prepare::open_tokenizer(&trainer.run().data_folder()?)?;
+            let data = trainer.run().data_folder()?;
+            let tokenizer = SharedTokenizer::with(prepare::open_tokenizer(&data)?, &data)?;
             let step = trainer.step();
-            return Ok(self.keep(Model { key, config, tokenizer: Arc::new(tokenizer), parameters, step }));
+            return Ok(self.keep(Model { key, config, tokenizer, parameters, step }));
         }
         let (run, checkpoint) = match source {
             WeightSource::Current => (self.latest_written()?, "best"),
@@ -349,7 +366,7 @@ impl Session {
         Ok(self.keep(Model {
             key,
             config: trained.config.model,
-            tokenizer: Arc::new(trained.tokenizer),
+            tokenizer: SharedTokenizer::with(trained.tokenizer, &trained.run.data_folder()?)?,
             parameters: Arc::new(trained.parameters),
             step: trained.info.step,
         }))
@@ -374,7 +391,7 @@ impl Session {
 }
 
 fn written(
-    stream: &mut DecodeStream<Arc<Tokenizer>>,
+    stream: &mut DecodeStream<SharedTokenizer>,
     tokenizer: &Tokenizer,
     ids: &[u32],
 ) -> Vec<WrittenToken> {

@@ -2,8 +2,8 @@
 
 use super::{Check, LEVELS, Stream, Task, TaskKind, TaskOptions, TaskSplit, language, refusal};
 use crate::error::{Error, Result};
-use crate::platform::files::{self, File};
-use crate::storage::Staging;
+use crate::platform::files::File;
+use crate::storage::{self, Staging};
 use glasshouse_protocol::ChatMessage;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,6 +28,20 @@ pub struct Written {
 #[derive(Serialize)]
 struct Row<'task> {
     messages: &'task [ChatMessage],
+    #[serde(flatten)]
+    about: About<'task>,
+}
+
+#[derive(Serialize)]
+struct Prompt<'task> {
+    prompt: &'task [ChatMessage],
+    #[serde(flatten)]
+    about: About<'task>,
+}
+
+/// What stands in a line beside what is said.
+#[derive(Serialize)]
+struct About<'task> {
     id: &'task str,
     kind: &'static str,
     level: u8,
@@ -35,14 +49,16 @@ struct Row<'task> {
     check: &'task Check,
 }
 
-#[derive(Serialize)]
-struct Prompt<'task> {
-    prompt: &'task [ChatMessage],
-    id: &'task str,
-    kind: &'static str,
-    level: u8,
-    template: &'task str,
-    check: &'task Check,
+impl<'task> From<&'task Task> for About<'task> {
+    fn from(task: &'task Task) -> Self {
+        Self {
+            id: &task.id,
+            kind: task.kind.name(),
+            level: task.level,
+            template: &task.template,
+            check: &task.check,
+        }
+    }
 }
 
 /// Writes the folder, at once or not at all. Tasks that stand there are replaced where that is asked for; a folder of other files is
@@ -55,7 +71,7 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
         let reason = format!("tasks need at least one row, and a level from 1 to {LEVELS}");
         return Err(Error::Refused(reason));
     }
-    check_place(to, replace)?;
+    storage::check_place(to, "tasks", FILES, replace)?;
     let staging = Staging::beside(to)?;
     let mut written = Written::default();
     for (split, name) in
@@ -67,27 +83,13 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
             if split == TaskSplit::Train {
                 *written.train.entry((task.kind, task.level)).or_default() += 1;
             }
-            serde_json::to_vec(&Row {
-                messages: &task.messages,
-                id: &task.id,
-                kind: task.kind.name(),
-                level: task.level,
-                template: &task.template,
-                check: &task.check,
-            })
+            serde_json::to_vec(&Row { messages: &task.messages, about: task.into() })
         })?;
         written.rows.push((name, options.rows(split)));
         if split == TaskSplit::Train {
             // The stream goes on: with the wordings of training, and prompts that training has not.
             write_rows(&staging.path().join(PROMPTS), stream.take(size(options.count)), |task| {
-                serde_json::to_vec(&Prompt {
-                    prompt: task.prompt(),
-                    id: &task.id,
-                    kind: task.kind.name(),
-                    level: task.level,
-                    template: &task.template,
-                    check: &task.check,
-                })
+                serde_json::to_vec(&Prompt { prompt: task.prompt(), about: task.into() })
             })?;
         }
     }
@@ -120,30 +122,6 @@ fn write_rows(
         .map_err(std::io::IntoInnerError::into_error)
         .and_then(|file| file.sync_all())
         .map_err(Error::io(path))
-}
-
-/// Refuses a place that holds what no earlier call wrote, and what one wrote unless that is to be replaced.
-fn check_place(folder: &Path, replace: bool) -> Result<()> {
-    let entries = match files::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(_) if files::is_file(folder) => {
-            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder with --to"));
-        }
-        Err(error) => return Err(Error::io(folder)(error)),
-    };
-    for entry in entries {
-        let name = entry.map_err(Error::io(folder))?.file_name().to_string_lossy().into_owned();
-        if !FILES.contains(&name.as_str()) {
-            let reason =
-                format!("holds {name}, which is no file of tasks; choose an empty or new folder with --to");
-            return Err(Error::bad_file(folder, reason));
-        }
-        if !replace || !files::is_file(&folder.join(FILES[0])) {
-            return Err(Error::bad_file(folder, "holds tasks already; --force replaces whole ones"));
-        }
-    }
-    Ok(())
 }
 
 /// What the folder says of itself.

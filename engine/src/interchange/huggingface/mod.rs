@@ -59,7 +59,7 @@ async fn export_in_turns(
 ) -> Result<Vec<PathBuf>> {
     let Export { config: RunConfig { model, .. }, tokenizer, parameters, facts, family } = *export;
     let family = Family::of(model, family)?;
-    check_place(folder, replace)?;
+    storage::check_place(folder, "an export", &NAMES, replace)?;
     let staging = Staging::beside(folder)?;
     let end_of_text = tokenizer.tokenizer.end_of_text();
     let begin = tokenizer.special("bos_token").or(end_of_text.filter(|_| tokenizer.settings.is_empty()));
@@ -195,31 +195,6 @@ const NAMES: [&str; 7] = [
     "model.safetensors",
     "tokenizer.json",
 ];
-
-fn check_place(folder: &Path, replace: bool) -> Result<()> {
-    let entries = match files::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(_) if files::is_file(folder) => {
-            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder with --to"));
-        }
-        Err(error) => return Err(Error::io(folder)(error)),
-    };
-    for entry in entries {
-        let name = entry.map_err(Error::io(folder))?.file_name().to_string_lossy().into_owned();
-        // An older version was stopped while it wrote.
-        let known = name.strip_suffix(".partial").unwrap_or(&name);
-        if !NAMES.contains(&known) {
-            let reason =
-                format!("holds {name}, which no export wrote; choose an empty or new folder with --to");
-            return Err(Error::bad_file(folder, reason));
-        }
-        if !replace {
-            return Err(Error::bad_file(folder, "holds an export already; --force replaces it"));
-        }
-    }
-    Ok(())
-}
 
 fn pretty(value: &Value) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;

@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use super::Entry;
 use crate::error::{Error, Result};
 use partial_file::PartialFile;
+pub use receive::agent;
 use receive::receive;
 
 /// How patient a download is.

@@ -37,7 +37,7 @@ pub(super) fn receive(
     part: &mut PartialFile,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<()> {
-    let agent = agent(settings, entry);
+    let agent = agent(entry.address, settings.silence);
     let mut idle = 0;
     for _ in 0..ATTEMPTS_IN_ALL {
         let before = part.bytes;
@@ -83,19 +83,20 @@ fn given_up(entry: &Entry, part: &mut PartialFile, reason: &str) -> Error {
     ))
 }
 
-pub(super) fn agent(settings: &Settings, entry: &Entry) -> ureq::Agent {
+/// What asks for the file at an address: from `https` it follows no plain `http`, and it leaves a server that is silent for so long.
+pub fn agent(address: &str, silence: Duration) -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         // Plain http is for addresses that say so themselves: a server of one's own.
-        .https_only(!entry.address.starts_with("http://"))
+        .https_only(!address.starts_with("http://"))
         .http_status_as_error(false)
         .max_redirects(10)
         .user_agent(concat!("glasshouse/", env!("CARGO_PKG_VERSION")))
         // Compressed on the way it would have another length.
         .accept_encoding("identity")
-        .timeout_connect(Some(settings.silence))
-        .timeout_resolve(Some(settings.silence))
-        .timeout_recv_response(Some(settings.silence))
-        .timeout_per_read(Some(settings.silence))
+        .timeout_connect(Some(silence))
+        .timeout_resolve(Some(silence))
+        .timeout_recv_response(Some(silence))
+        .timeout_per_read(Some(silence))
         .build();
     ureq::Agent::new_with_config(config)
 }

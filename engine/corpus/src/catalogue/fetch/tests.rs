@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use super::super::Length;
-use super::receive::{Failure, agent, fault, range};
+use super::receive::{Failure, fault, range};
 use super::*;
 
 /// What the server does with one request.
@@ -400,7 +400,7 @@ fn plain_http_is_not_followed_from_https() {
     let server = Server::new(b"x", &[]);
     // What a redirect would do within one call: the same agent, asked for an address that is not https.
     let entry = entry("https://127.0.0.1/corpus.txt", b"x");
-    let error = agent(&IMPATIENT, &entry).get(&server.address).call().expect_err("plain http");
+    let error = agent(entry.address, IMPATIENT.silence).get(&server.address).call().expect_err("plain http");
     match fault(&entry, &error) {
         Failure::Final(error) => assert!(error.to_string().contains("not https"), "{error}"),
         Failure::Passing(reason) => panic!("tried again: {reason}"),
