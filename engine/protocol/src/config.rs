@@ -1,5 +1,6 @@
 //! A run's settings beside the model: data here, tokenizer, training and generation in files of their own.
 
+mod adapter;
 mod change;
 mod generate;
 mod proportions;
@@ -9,6 +10,7 @@ mod train;
 mod trainable;
 mod typed;
 
+pub use adapter::{Adapter, AdapterKind, AdapterTarget};
 use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
@@ -133,6 +135,9 @@ impl RunConfig {
             let (layers, field) = (self.model.layers, "train.trainable");
             let rule = format!("name at least 1 block and at most model.layers ({layers})");
             require(blocks >= 1 && blocks <= layers, field, &self.train.trainable, rule)?;
+        }
+        if let Some(adapter) = &self.train.adapter {
+            adapter.validate(&self.model, &self.train.trainable)?;
         }
         let windows = self.train.batch_size as u64 * self.train.accumulate as u64;
         let tokens = windows * self.model.context_length as u64;

@@ -1,6 +1,6 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
-use super::Trainable;
+use super::{Adapter, Trainable};
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,10 @@ pub struct TrainConfig {
     /// Which parameters are trained; the others are frozen.
     #[serde(default)]
     pub trainable: Trainable,
+    /// What is trained beside the model's weights, which are frozen then. Stands among the tables that follow the plain fields of
+    /// `run.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<Adapter>,
     /// Tokens attend to those of their own document alone, also where a window holds several (Grattafiori et al. 2024, section 3.2).
     /// Positions go on counting along the window.
     #[serde(default)]
@@ -214,6 +218,7 @@ impl Default for TrainConfig {
             accumulate: 1,
             optimizer: default_optimizer(),
             trainable: Trainable::All,
+            adapter: None,
             document_mask: false,
             learning_rate: 1e-3,
             min_learning_rate: 1e-4,
