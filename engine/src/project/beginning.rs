@@ -205,7 +205,7 @@ fn open_files(data: &Path) -> Result<TokenizerFiles> {
 }
 
 /// The file that a word for a checkpoint means now.
-fn checkpoint_of(run: &Run, word: &str) -> Result<String> {
+pub(crate) fn checkpoint_of(run: &Run, word: &str) -> Result<String> {
     let list = Checkpoints::new(run.checkpoints_folder()).list();
     let resumable = || list.iter().rev().find(|summary| summary.resumable);
     let found = match word {

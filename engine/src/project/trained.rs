@@ -35,6 +35,36 @@ impl Trained {
     /// # Errors
     /// The run has no checkpoint, or the one that is named cannot be read or belongs to another model.
     pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
+        let AsTrained { run, config, parameters, weights, info, notices } = AsTrained::load(run, checkpoint)?;
+        let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
+        let parameters = merged(&parameters, config.train.adapter.as_ref(), weights);
+        Ok(Self { run, config, tokenizer, parameters, info, notices })
+    }
+}
+
+/// A run's weights as it trains them: those of an adapter beside those that it adapts.
+#[derive(Debug)]
+pub struct AsTrained {
+    /// The run.
+    pub run: Run,
+    /// Its settings.
+    pub config: RunConfig,
+    /// Its parameters, what it freezes marked, and those of its adapter behind the model's.
+    pub parameters: Vec<Parameter>,
+    /// Their values, as the arena lays them out.
+    pub weights: Vec<f32>,
+    /// Where the run stood.
+    pub info: CheckpointInfo,
+    /// What was damaged and passed over, a line each.
+    pub notices: Vec<String>,
+}
+
+impl AsTrained {
+    /// Loads a checkpoint as [`Trained::load`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
@@ -60,9 +90,7 @@ impl Trained {
                     .to_owned(),
             );
         }
-        let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
-        let weights = merged(&parameters, config.train.adapter.as_ref(), state.parameters);
-        Ok(Self { run, config, tokenizer, parameters: weights, info, notices })
+        Ok(Self { run, config, parameters, weights: state.parameters, info, notices })
     }
 }
 

@@ -152,7 +152,8 @@ fn graphs_with_an_adapter_compile_as_others_do() {
             (config.train.precision, config.train.activation_checkpointing) = (precision, checkpointing);
             for target in [Target::new(true), Target::new(false)] {
                 let graphs = training_graphs(&config.model, &config.train).unwrap();
-                let train = compile(graphs.train, &[graphs.train_loss], &target).unwrap();
+                let train = compile(graphs.train, &[graphs.train_loss], &target);
+                let train = train.unwrap_or_else(|error| panic!("{name}, rank {rank}, {precision:?}: {error}"));
                 let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &target).unwrap();
                 assert!(train.dispatches.len() > evaluate.dispatches.len(), "{name}");
                 assert_eq!(train.arena.offsets, evaluate.arena.offsets, "{name}");

@@ -249,6 +249,11 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// What is trained, in a few words: the adapter, or which of the parameters.
+    pub fn trains(&self) -> String {
+        self.adapter.as_ref().map_or_else(|| self.trainable.to_string(), ToString::to_string)
+    }
+
     /// Checks every rule; the first broken one is named.
     pub fn validate(&self) -> Result<(), Invalid> {
         require(self.steps >= 1, "train.steps", self.steps, "be at least 1")?;

@@ -10,11 +10,13 @@ mod families;
 mod fields;
 mod folder;
 mod import;
+mod peft;
 
 pub use card::CardFacts;
 pub use families::{FAMILIES, Family};
 pub(super) use folder::{Folder, LARGEST_JSON, shards_of};
 pub(super) use import::look;
+pub(crate) use peft::export_adapter_in_turns;
 
 use super::tensors::{Parameters, Tensor};
 use crate::data::prepare;
@@ -59,7 +61,7 @@ async fn export_in_turns(
 ) -> Result<Vec<PathBuf>> {
     let Export { config: RunConfig { model, .. }, tokenizer, parameters, facts, family } = *export;
     let family = Family::of(model, family)?;
-    check_place(folder, replace)?;
+    check_place(folder, replace, &NAMES)?;
     let staging = Staging::beside(folder)?;
     let end_of_text = tokenizer.tokenizer.end_of_text();
     let begin = tokenizer.special("bos_token").or(end_of_text.filter(|_| tokenizer.settings.is_empty()));
@@ -196,7 +198,7 @@ const NAMES: [&str; 7] = [
     "tokenizer.json",
 ];
 
-fn check_place(folder: &Path, replace: bool) -> Result<()> {
+fn check_place(folder: &Path, replace: bool, names: &[&str]) -> Result<()> {
     let entries = match files::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -209,7 +211,7 @@ fn check_place(folder: &Path, replace: bool) -> Result<()> {
         let name = entry.map_err(Error::io(folder))?.file_name().to_string_lossy().into_owned();
         // An older version was stopped while it wrote.
         let known = name.strip_suffix(".partial").unwrap_or(&name);
-        if !NAMES.contains(&known) {
+        if !names.contains(&known) {
             let reason =
                 format!("holds {name}, which no export wrote; choose an empty or new folder with --to");
             return Err(Error::bad_file(folder, reason));
