@@ -9,7 +9,7 @@ use super::fields::shortest;
 use super::{Family, check_place, pretty, write_tensors};
 use crate::error::{Error, Result};
 use crate::model::{LORA_A, LORA_B};
-use crate::platform::Turns;
+use crate::platform::{Turns, at_once};
 use crate::project::AsTrained;
 use crate::protocol::Adapter;
 use crate::storage::{self, Staging};
@@ -22,6 +22,14 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 
 /// What PEFT's wrappers put before a module's path.
 const PREFIX: &str = "base_model.model.";
+
+/// Writes a run's adapter as [`export_adapter_in_turns`] does, at once.
+///
+/// # Errors
+/// As there.
+pub fn export_adapter(trained: &AsTrained, folder: &Path, replace: bool) -> Result<Vec<PathBuf>> {
+    at_once(export_adapter_in_turns(trained, folder, replace, &Turns::none()))
+}
 
 /// Writes a run's adapter as a folder that PEFT opens over the model that the run began with, at once or not at all, and returns the names
 /// of its files.
