@@ -161,6 +161,13 @@ impl State {
                 let text = format!("{run} was imported: {class}, {parameters} parameters, {shape}.");
                 self.say(None, ErrorKind::Notice, text);
             }
+            Event::AdapterMerged { run } => {
+                self.say(
+                    None,
+                    ErrorKind::Notice,
+                    format!("{run} has the weights with the adapter added to them."),
+                );
+            }
             Event::BroughtBack { run } => {
                 let step = crate::format::whole(run.step);
                 self.say(

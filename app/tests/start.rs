@@ -132,6 +132,73 @@ fn what_is_frozen_keeps_its_bits_and_what_is_not_learns() {
 }
 
 #[test]
+fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exported() {
+    let folder = folder();
+    let folder = folder.path();
+    let (base, _) = weights(folder, "first", "1");
+    let before = losses(&metrics(folder, "first", FIRST));
+    let from = ["--adapter", "lora", "--set", "adapter.rank=4", "--steps", "12", "--lr", "5e-3"];
+    let told = begin(folder, "first", &[&from[..], &["--stop-after", "5"]].concat());
+    // It begins as what it adapts.
+    assert_eq!(losses(&told)[&0], before[&10], "{told:?}");
+    assert!(told.iter().any(|event| event["event"] == "sample"), "{told:?}");
+    succeed(folder, &["train", "--project", "first", "--resume", "--adapter", "lora"]);
+    let trained = losses(&metrics(folder, "first", "2-nanogpt-cpu"));
+    assert!(trained[&12] < trained[&0], "{trained:?}");
+    let error = error_of(folder, &["train", "--project", "first", "--resume", "--adapter", "none"]);
+    assert!(error.contains("--adapter is none where the run has lora"), "{error}");
+    // Whatever reads its weights has them with the adapter added to the layers that it adapts.
+    let (after, _) = weights(folder, "first", "2");
+    let adapts = |name: &str| {
+        ["qkv", "output", "up", "down"].iter().any(|layer| name.ends_with(&format!("{layer}.weight")))
+    };
+    for (name, (_, entries)) in &base {
+        assert_eq!(after[name].1 != *entries, adapts(name), "{name}");
+    }
+    succeed(folder, &["generate", "--project", "first", "--run", "2", "--max-tokens", "3"]);
+    let said = succeed(folder, &["merge", "--project", "first", "--run", "2", "--checkpoint", "latest"]);
+    assert!(said.starts_with("3-nanogpt-cpu-merged: "), "{said}");
+    let (merged, _) = weights(folder, "first", "3");
+    assert!(merged.iter().all(|(name, (_, entries))| *entries == after[name].1));
+    let config = config(folder, "first", "3");
+    assert_eq!((config.train.adapter, config.start.unwrap().run.as_str()), (None, "2-nanogpt-cpu"));
+    // All of it goes on from there.
+    let told = begin(folder, "first", &["--steps", "2"]);
+    assert!((losses(&told)[&0] - trained[&12]).abs() < 1e-4, "{told:?} {trained:?}");
+    let error = error_of(folder, &["merge", "--project", "first", "--run", "3"]);
+    assert!(error.contains("has no adapter"), "{error}");
+
+    let export = ["export", "--project", "first", "--format", "peft"];
+    let said = succeed(folder, &[&export[..], &["--run", "2", "--to", "adapter"]].concat());
+    assert!(said.contains("PeftModel.from_pretrained"), "{said}");
+    let settings = std::fs::read_to_string(folder.join("adapter/adapter_config.json")).unwrap();
+    let settings: Value = serde_json::from_str(&settings).unwrap();
+    assert_eq!((&settings["r"], &settings["fan_in_fan_out"]), (&4.into(), &true.into()));
+    let error = error_of(folder, &[&export[..], &["--run", "1", "--to", "none"]].concat());
+    assert!(error.contains("has no adapter") && !folder.join("none").exists(), "{error}");
+    let handed = ["handover", "--project", "first", "--run", "2", "--to", "bundle"];
+    let error = error_of(folder, &handed);
+    assert!(error.contains("it trains an adapter (lora of rank 4"), "{error}");
+}
+
+#[test]
+fn an_adapter_that_cannot_be_is_refused_by_name() {
+    let folder = folder();
+    let folder = folder.path();
+    let refused =
+        |arguments: &[&str]| error_of(folder, &[&["train", "--project", "first"], arguments].concat());
+    let error = refused(&["--preset", "nanogpt-cpu", "--adapter", "lora"]);
+    assert!(error.starts_with("train.adapter = lora of rank 8") && error.contains("--from"), "{error}");
+    let error = refused(&["--from", "latest", "--adapter", "lora", "--set", "adapter.rank=33"]);
+    assert!(error.starts_with("train.adapter.rank = 33 must be at most 32"), "{error}");
+    let error = refused(&["--from", "latest", "--adapter", "lora", "--set", "train.trainable=norms"]);
+    assert!(error.starts_with("train.trainable = norms must be all with train.adapter"), "{error}");
+    let error = refused(&["--from", "latest", "--adapter", "lorra"]);
+    assert!(error.contains("did you mean `lora`?"), "{error}");
+    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
+}
+
+#[test]
 fn new_special_tokens_begin_as_the_mean_row_and_a_context_may_be_shorter() {
     let folder = folder();
     let folder = folder.path();

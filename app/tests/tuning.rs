@@ -21,7 +21,8 @@ fn folder(more: &[&str]) -> tempfile::TempDir {
     train(folder.path(), &folder.path().join("first"), &[&roomy[..], more].concat());
     let rows = (0..120).map(|at| {
         let (asked, answer) = ANSWERS[at % ANSWERS.len()];
-        let messages = json!([{ "role": "user", "content": asked }, { "role": "assistant", "content": answer }]);
+        let messages =
+            json!([{ "role": "user", "content": asked }, { "role": "assistant", "content": answer }]);
         json!({ "messages": messages }).to_string() + "\n"
     });
     std::fs::write(folder.path().join("rows.jsonl"), rows.collect::<String>()).unwrap();
@@ -78,8 +79,11 @@ fn a_model_learns_to_answer_and_stops_where_the_answer_ends() {
         assert_eq!(config.train.objective.packs(&config.model), packs);
         assert_eq!(config.tokenizer.special_tokens, CHATML_TOKENS);
         // The first that is held out is what samples answer.
-        let samples: Vec<&str> =
-            told.iter().filter(|event| event["event"] == "sample").filter_map(|event| event["text"].as_str()).collect();
+        let samples: Vec<&str> = told
+            .iter()
+            .filter(|event| event["event"] == "sample")
+            .filter_map(|event| event["text"].as_str())
+            .collect();
         let last = samples.last().unwrap();
         assert!(ANSWERS.iter().any(|(asked, answer)| *last == format!("{asked}\n> {answer}")), "{samples:?}");
         let notices: String = told.iter().filter_map(|event| event["text"].as_str()).collect();
@@ -141,7 +145,8 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     }
 
     // What cannot be learned from at all is one error, and no run.
-    std::fs::write(folder.join("none.jsonl"), "{\"chosen\":\"a\",\"rejected\":\"b\",\"prompt\":\"c\"}\n").unwrap();
+    std::fs::write(folder.join("none.jsonl"), "{\"chosen\":\"a\",\"rejected\":\"b\",\"prompt\":\"c\"}\n")
+        .unwrap();
     for (data, said) in [
         ("stories.txt", "expected JSON Lines (.jsonl), a conversation a line"),
         ("none.jsonl", "holds no conversation to learn from: none.jsonl line 1: `chosen` and `rejected`"),
@@ -149,7 +154,8 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
         let error = error_of(folder, &[&from[..], &["--data", data]].concat());
         assert!(error.contains(said), "{error}");
     }
-    let fresh = error_of(folder, &["train", "--objective", "chat", "--data", "rows.jsonl", "--project", "new"]);
+    let fresh =
+        error_of(folder, &["train", "--objective", "chat", "--data", "rows.jsonl", "--project", "new"]);
     assert!(fresh.contains("train.objective is chat") && fresh.contains("--from"), "{fresh}");
     assert!(!folder.join("new").exists());
     let error = error_of(folder, &["train", "--objective", "chap"]);

@@ -2,6 +2,7 @@
 //! every target begins with the same bits.
 
 use crate::graph::{Init, Parameter, random};
+use crate::model::is_of_adapter;
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{Turns, at_once};
@@ -24,11 +25,31 @@ pub async fn parameters_in_turns(
     turns: &Turns,
 ) -> Vec<f32> {
     let mut arena = vec![0.0; layout.length];
-    for (number, parameter) in parameters.iter().enumerate() {
+    fill(parameters, layout, seed, &mut arena, |_| true, turns).await;
+    arena
+}
+
+/// An adapter's parameters at the start of a run, put into an arena that has all others.
+pub fn adapter(parameters: &[Parameter], layout: &ArenaLayout, seed: u64, arena: &mut [f32]) {
+    let wanted = |parameter: &Parameter| is_of_adapter(&parameter.name);
+    at_once(fill(parameters, layout, seed, arena, wanted, &Turns::none()));
+}
+
+/// Puts those parameters of an arena that are `wanted` into it as they begin.
+async fn fill(
+    parameters: &[Parameter],
+    layout: &ArenaLayout,
+    seed: u64,
+    arena: &mut [f32],
+    wanted: impl Fn(&Parameter) -> bool,
+    turns: &Turns,
+) {
+    for (number, parameter) in parameters.iter().enumerate().filter(|(_, parameter)| wanted(parameter)) {
         let start = layout.offsets[number];
         let entries = &mut arena[start..start + layout.counts[number]];
         match parameter.init {
             Init::Constant(value) => entries.fill(value),
+            Init::Uniform(bound) => uniform(entries, bound, seed, number as u64),
             Init::Normal(deviation) => {
                 for (block, entries) in entries.chunks_mut(DRAWN).enumerate() {
                     normal(entries, deviation, seed, number as u64, (block * DRAWN / 2) as u64);
@@ -37,7 +58,15 @@ pub async fn parameters_in_turns(
             }
         }
     }
-    arena
+}
+
+/// A number between -bound and bound a draw.
+fn uniform(entries: &mut [f32], bound: f32, seed: u64, stream: u64) {
+    for (at, entry) in (0..).zip(entries) {
+        let draw = random::nth(seed, 0x1417_0000 | stream, at) >> 11;
+        let share = draw as f64 / 9_007_199_254_740_992.0;
+        *entry = ((2.0 * share - 1.0) * f64::from(bound)) as f32;
+    }
 }
 
 /// Moments as a run begins with them: zeros, as many as its optimizer keeps. The weights are left out.

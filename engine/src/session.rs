@@ -424,6 +424,9 @@ impl Session {
             Command::RestoreCheckpoint { run, checkpoint } => {
                 self.restore_checkpoint(id, &run, &checkpoint)?;
             }
+            Command::MergeAdapter { run, checkpoint } => {
+                self.merge_adapter(id, &run, checkpoint.as_deref().unwrap_or("best")).await?;
+            }
             Command::ExportModel { run, checkpoint, format, to, keep } => {
                 let checkpoint = checkpoint.as_deref().unwrap_or("best");
                 self.export_model(id, &run, checkpoint, format, to, keep).await?;
@@ -489,6 +492,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::ExportProject { .. } => "packing the project",
         Command::ImportProject { .. } => "unpacking the project",
         Command::DuplicateProject { .. } => "copying the project",
+        Command::MergeAdapter { .. } => "merging the adapter",
         Command::ExportModel { .. } => "exporting the model",
         Command::ListModelFiles { .. } => "asking for the model",
         Command::LookAtModel { .. } => "looking at the model",

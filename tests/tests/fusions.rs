@@ -13,7 +13,7 @@ use glasshouse_engine::selftest::parity::floats;
 use glasshouse_engine::step::Data;
 use glasshouse_engine::{cpu, initial};
 use glasshouse_protocol::model::{Dropout, Mlp};
-use glasshouse_protocol::{Activation, Gate, Position, Rope};
+use glasshouse_protocol::{Activation, Adapter, Gate, Position, Rope};
 use pollster::block_on;
 
 /// Small models of the two families: GPT-2's, with biases, and Llama's, with rotary positions and a gate.
@@ -48,7 +48,8 @@ fn gradients(gpu: Option<&Gpu>, model: &ModelConfig, train: &TrainConfig, fusion
     let graphs = training_graphs(model, train).unwrap();
     let graph = graphs.train;
     let layout = ArenaLayout::of(&graph);
-    let parameters = initial::parameters(&graph.parameters, &layout, 5);
+    let mut parameters = initial::parameters(&graph.parameters, &layout, 5);
+    common::draw_adapters(&graph.parameters, &layout, &mut parameters);
     let size = train.batch_size * model.context_length;
     let tokens = ids(0, size, model.vocabulary);
     let (mut inputs, mut read) = (Vec::new(), vec![graphs.train_loss]);
@@ -82,8 +83,10 @@ fn gradients(gpu: Option<&Gpu>, model: &ModelConfig, train: &TrainConfig, fusion
 
 fn check(gpu: Option<&Gpu>) {
     for model in models() {
-        for activation_checkpointing in [false, true] {
-            let train = TrainConfig { batch_size: 3, activation_checkpointing, ..TrainConfig::default() };
+        let adapter = Adapter { rank: 4, alpha: 6.0, dropout: 0.1, ..Adapter::default() };
+        for (activation_checkpointing, adapter) in [(false, None), (true, None), (true, Some(adapter))] {
+            let train =
+                TrainConfig { batch_size: 3, activation_checkpointing, adapter, ..TrainConfig::default() };
             let alone = gradients(gpu, &model, &train, Fusions::NONE);
             let loss = alone[0][0];
             let head = Some(HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 });

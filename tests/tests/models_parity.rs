@@ -16,8 +16,8 @@ use glasshouse_engine::reference::{Device, ReferenceExecutor};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
-    Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,
-    RopeScaling, TrainConfig, Trainable,
+    Activation, Adapter, AdapterTarget, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
+    Position, Residual, Rope, RopeScaling, TrainConfig, Trainable,
 };
 use pollster::block_on;
 
@@ -114,6 +114,17 @@ fn model(draw: &mut Draw) -> ModelConfig {
     }
 }
 
+/// An adapter beside every fifth model: of all its layers, or some.
+fn adapter(number: u64, model: &ModelConfig) -> Option<Adapter> {
+    let targets = AdapterTarget::ALL.into_iter().filter(|it| *it != AdapterTarget::Head || !model.tied_head);
+    let targets: Vec<AdapterTarget> = targets.skip(number as usize / 5 % 3).collect();
+    let sides = targets.iter().flat_map(|target| target.shape(model)).min()?;
+    let rank = [8, 3, 4, 1][number as usize / 5 % 4].min(sides);
+    let (alpha, rslora, dropout) = (6.0, number % 2 == 0, if number % 3 == 0 { 0.0 } else { 0.2 });
+    let adapter = Adapter { rank, alpha, dropout, rslora, targets, ..Adapter::default() };
+    (number % 5 == 2).then_some(adapter)
+}
+
 fn check(device: &str) {
     let mut wrong = Vec::new();
     for number in 0..MODELS {
@@ -134,11 +145,13 @@ fn check(device: &str) {
             },
             // For heads that a software adapter's kernels take by blocks: it takes long to build the others.
             document_mask: number % 3 == 1 && model.head_size.is_multiple_of(4),
+            adapter: adapter(number, &model),
             ..TrainConfig::default()
         };
         let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let layout = ArenaLayout::of(&graphs.train);
-        let parameters = initial::parameters(&graphs.train.parameters, &layout, number);
+        let mut parameters = initial::parameters(&graphs.train.parameters, &layout, number);
+        common::draw_adapters(&graphs.train.parameters, &layout, &mut parameters);
         let state = ArenaState { parameters, ..ArenaState::default() };
         let size = train.batch_size * model.context_length;
         let micro = |at: u64| MicroBatch {

@@ -71,7 +71,13 @@ impl<'data> Session<'data> {
         let batches: Vec<MicroBatch> = (0..20)
             .map(|index| {
                 let batch = self.batches.evaluation(Split::Validation, index).unwrap();
-                MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: None, seed: [0, 0], counted: None }
+                MicroBatch {
+                    tokens: batch.tokens,
+                    targets: batch.targets,
+                    starts: None,
+                    seed: [0, 0],
+                    counted: None,
+                }
             })
             .collect();
         let losses = pollster::block_on(self.executor.evaluate(&batches)).unwrap();

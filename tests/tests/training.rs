@@ -22,7 +22,7 @@ use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Decay, Precision, RunConfig, TrainConfig, Trainable};
+use glasshouse_protocol::{Adapter, Decay, Precision, RunConfig, TrainConfig, Trainable};
 use pollster::block_on;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -132,6 +132,14 @@ fn frozen() -> RunConfig {
 #[test]
 fn interruptions_leave_no_trace_where_parameters_are_frozen() {
     interruptions_leave_no_trace("cpu", &frozen());
+}
+
+/// An adapter with dropout, whose own parameters have moments.
+#[test]
+fn interruptions_leave_no_trace_where_an_adapter_trains() {
+    let adapter = Adapter { rank: 4, alpha: 6.0, dropout: 0.1, ..Adapter::default() };
+    let train = TrainConfig { adapter: Some(adapter), ..config().train };
+    interruptions_leave_no_trace("cpu", &RunConfig { train, ..config() });
 }
 
 #[test]
@@ -544,8 +552,13 @@ fn the_whole_validation_split_can_be_evaluated() {
         executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
         for batch in batches.full(Split::Validation) {
             let batch = batch.unwrap();
-            let micro_batch =
-                MicroBatch { tokens: batch.tokens, targets: batch.targets, starts: None, seed: [0, 0], counted: None };
+            let micro_batch = MicroBatch {
+                tokens: batch.tokens,
+                targets: batch.targets,
+                starts: None,
+                seed: [0, 0],
+                counted: None,
+            };
             for (loss, rows) in executor.evaluate(&[micro_batch]).await.unwrap() {
                 sum += f64::from(loss) * f64::from(rows);
                 count += f64::from(rows);

@@ -73,7 +73,7 @@ impl App {
             Wish::ExportModel { run, format } => {
                 // Whoever chose a file's place was asked whether one there is to be replaced; in a folder the run gets one of its own.
                 let to = first.map(|place| match format {
-                    ExportFormat::HuggingFace => Path::new(&place).join(&run),
+                    ExportFormat::HuggingFace | ExportFormat::Peft => Path::new(&place).join(&run),
                     ExportFormat::Gguf { .. } => PathBuf::from(place),
                 });
                 self.outbox.send(Command::ExportModel { run, checkpoint: None, format, to, keep: false });

@@ -41,7 +41,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::ImportProject => ("Path of the project file", "~/letters.glasshouse"),
         Wish::OpenProjectFolder => ("Path of the project's folder", "~/letters"),
         Wish::ExportProject { .. } => ("Path of the file to write", "~/letters.glasshouse"),
-        Wish::ExportModel { format: ExportFormat::HuggingFace, .. } => {
+        Wish::ExportModel { format: ExportFormat::HuggingFace | ExportFormat::Peft, .. } => {
             ("Path of the folder to write in", "~/models")
         }
         Wish::ExportModel { format: ExportFormat::Gguf { .. }, .. } => {

@@ -22,7 +22,8 @@ pub use data::{
     DataFetchArguments, DataInspectArguments, DataRecipeArguments, DataScriptArguments,
 };
 pub use interchange::{
-    BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, QuantizationName,
+    BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, MergeArguments,
+    QuantizationName,
 };
 pub use reproduce::{PublishedRun, ReproduceArguments};
 pub use runs::{RunsArguments, RunsCommand};
@@ -90,6 +91,8 @@ pub enum Command {
     Runs(RunsArguments),
     /// Take a pretrained model, a Hugging Face folder or a GGUF file, into a project
     Import(ImportArguments),
+    /// Add a run's adapter to its weights, in a new run
+    Merge(MergeArguments),
     /// Write a trained model as a Hugging Face folder, or as a GGUF file for llama.cpp
     Export(ExportArguments),
     /// Write a bundle with which a run goes on across many GPUs, and what proves that the numbers are the same there
@@ -152,6 +155,9 @@ pub struct ConfigArguments {
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Train an adapter and freeze the model: lora; none trains the model itself (train.adapter)
+    #[arg(long, value_name = "KIND")]
+    pub adapter: Option<String>,
     /// What training stores values as, and what `bench decode` reads weights as
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,

@@ -17,9 +17,10 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     }
     let format = match (arguments.format, arguments.quantization) {
         (FormatName::Huggingface, None) => ExportFormat::HuggingFace,
-        (FormatName::Huggingface, Some(_)) => {
+        (FormatName::Peft, None) => ExportFormat::Peft,
+        (FormatName::Huggingface | FormatName::Peft, Some(_)) => {
             return Err(usage(
-                "--quantization is for --format gguf; a Hugging Face folder is written in f32",
+                "--quantization is for --format gguf; what Hugging Face's libraries open is written in f32",
             ));
         }
         (FormatName::Gguf, name) => {
@@ -46,6 +47,7 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
         ExportFormat::HuggingFace => {
             say!("open it with transformers: AutoModelForCausalLM.from_pretrained({to:?})")?;
         }
+        ExportFormat::Peft => say!("open it with PEFT: PeftModel.from_pretrained(base, {to:?})")?,
         ExportFormat::Gguf { .. } => say!("open it with llama.cpp: llama-cli -m {to:?}")?,
     }
     Ok(())

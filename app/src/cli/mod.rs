@@ -30,6 +30,7 @@ mod generate;
 mod handover;
 mod import;
 mod interrupt;
+mod merge;
 mod output;
 mod plan;
 mod reproduce;
@@ -93,6 +94,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tokenizer(arguments) => tokenizer::tokenizer(arguments.command).map(done),
         Command::Runs(arguments) => runs::runs(&arguments).map(done),
         Command::Import(arguments) => import::import(&arguments).map(done),
+        Command::Merge(arguments) => merge::merge(&arguments).map(done),
         Command::Export(arguments) => export::export(&arguments).map(done),
         Command::Handover(arguments) => handover::handover(&arguments).map(done),
         Command::BringBack(arguments) => handover::bring_back(&arguments).map(done),

@@ -131,7 +131,7 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
         say!("  {part:<20} {:>12}", whole(*number))?;
     }
     if plan.trained_parameters < plan.parameters {
-        say!("  trained              {:>12} ({})", whole(plan.trained_parameters), train.trainable)?;
+        say!("  trained              {:>12} ({})", whole(plan.trained_parameters), train.trains())?;
     }
     say!("\nmemory     {:>24}", bytes(plan.bytes))?;
     for (kind, number) in &plan.bytes_by_kind {

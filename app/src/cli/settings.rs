@@ -62,6 +62,9 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(objective) = &arguments.objective {
         config.set_objective(objective.clone());
     }
+    if let Some(kind) = &arguments.adapter {
+        config.set(&format!("train.adapter={kind}")).map_err(usage)?;
+    }
     for assignment in &arguments.set {
         config.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;
     }
@@ -93,6 +96,8 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
         arguments.batch_size.map(|typed| typed.to_string()),
         run.train.batch_size.to_string(),
     );
+    let has = run.train.adapter.as_ref().map_or("none", |_| "lora");
+    compare("adapter", arguments.adapter.clone(), has.to_owned());
     compare("seed", arguments.seed.map(|typed| typed.to_string()), run.seed.to_string());
     let typed: Vec<String> = data.iter().map(|path| path.display().to_string()).collect();
     let has =

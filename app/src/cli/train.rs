@@ -239,7 +239,7 @@ fn introduce(output: &Output, opened: &OpenedRun) {
         output.say(&format!(
             "trains: {} of the parameters ({})",
             count(opened.trained_parameters as f64),
-            config.train.trainable
+            config.train.trains()
         ));
     }
     let tokens = config.train.steps.saturating_mul(config.tokens_per_step());

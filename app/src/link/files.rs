@@ -57,7 +57,7 @@ pub enum Wish {
 /// A file name for a run's model in a format; none where that is a folder.
 pub fn model_file(run: &str, format: ExportFormat) -> Option<String> {
     match format {
-        ExportFormat::HuggingFace => None,
+        ExportFormat::HuggingFace | ExportFormat::Peft => None,
         ExportFormat::Gguf { quantization } => Some(format!("{run}-{}.gguf", quantization.name())),
     }
 }

@@ -54,8 +54,7 @@ mod tests {
         assert_eq!(learned(r#"{"prompt":"2 + 2 =","completion":" 4"}"#), [" 4"]);
         assert_eq!(learned(r#"{"text":"Once upon a time"}"#), ["Once upon a time"]);
         let prompt = r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]"#;
-        let line =
-            format!(r#"{{"prompt":{prompt},"completion":[{{"role":"assistant","content":"d"}}]}}"#);
+        let line = format!(r#"{{"prompt":{prompt},"completion":[{{"role":"assistant","content":"d"}}]}}"#);
         assert_eq!(learned(&line), ["d<|im_end|>"], "replies of the prompt are given");
     }
 

@@ -18,6 +18,8 @@ pub enum ExportFormat {
         /// How its matrices are stored.
         quantization: Quantization,
     },
+    /// The run's adapter alone, as a folder that PEFT opens.
+    Peft,
 }
 
 /// How the matrices of a GGUF file are stored; norms and biases stay in f32.
@@ -520,6 +522,14 @@ pub enum Command {
         run: String,
         /// The checkpoint's file name.
         checkpoint: String,
+    },
+    /// Makes a new run without steps whose weights are a run's with its adapter added to them. Answered by `AdapterMerged` and `Runs`.
+    MergeAdapter {
+        /// The run's name.
+        run: String,
+        /// `best`, `latest`, or a checkpoint's file; `None` takes the best.
+        #[serde(default)]
+        checkpoint: Option<String>,
     },
     /// Writes a run for other programs; a Hugging Face folder is packed as one zip in the browser. Answered by `Exported`.
     ExportModel {

@@ -1,5 +1,6 @@
 //! A run's settings beside the model: data here, tokenizer, training and generation in files of their own.
 
+mod adapter;
 mod change;
 mod generate;
 mod objective;
@@ -10,6 +11,7 @@ mod train;
 mod trainable;
 mod typed;
 
+pub use adapter::{Adapter, AdapterKind, AdapterTarget};
 use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
@@ -142,6 +144,9 @@ impl RunConfig {
             &self.train.objective,
             "be text, unless the run begins with a trained model (--from)",
         )?;
+        if let Some(adapter) = &self.train.adapter {
+            adapter.validate(&self.model, &self.train.trainable)?;
+        }
         let windows = self.train.batch_size as u64 * self.train.accumulate as u64;
         let tokens = windows * self.model.context_length as u64;
         require(

@@ -432,6 +432,11 @@ pub enum Event {
         /// In all.
         total: u64,
     },
+    /// A run's adapter is in the weights of a new run.
+    AdapterMerged {
+        /// The new run's name.
+        run: String,
+    },
     /// A pretrained model is in the project.
     ModelImported {
         /// The run's name.

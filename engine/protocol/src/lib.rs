@@ -28,8 +28,9 @@ pub use command::{
     Command, ExportFormat, Launch, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder, WeightSource,
 };
 pub use config::{
-    ChatObjective, DataConfig, Decay, END_OF_TEXT, GenerateConfig, Objective, OptimizerKind, Precision, RunConfig, Start,
-    TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    Adapter, AdapterKind, AdapterTarget, ChatObjective, DataConfig, Decay, END_OF_TEXT, GenerateConfig,
+    Objective, OptimizerKind, Precision, RunConfig, Start, TokenizerConfig, TokenizerKind, TrainConfig,
+    Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};

@@ -8,9 +8,9 @@ mod split;
 
 use super::batch::Batches;
 use super::examples::{Drawing, ExampleBatches};
-use super::windows::Windows;
 use super::read::{self, Problems, TextPiece};
 use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
+use super::windows::Windows;
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
 use crate::platform::{Turns, at_once};
@@ -110,7 +110,9 @@ impl Prepared {
         let rows = if config.start.is_some() { config.model.vocabulary } else { 0 };
         config.model.vocabulary = self.tokenizer.vocabulary_size().max(rows);
         let prompt = &config.train.sample_prompt;
-        if let (true, Some(asked)) = (prompt.is_empty(), self.store.index().and_then(|index| index.prompt.clone())) {
+        if let (true, Some(asked)) =
+            (prompt.is_empty(), self.store.index().and_then(|index| index.prompt.clone()))
+        {
             config.train.sample_prompt = asked;
         }
         let prompt = &config.train.sample_prompt;

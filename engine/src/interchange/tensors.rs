@@ -35,7 +35,8 @@ pub enum Rows {
 }
 
 impl Rows {
-    fn len(&self) -> usize {
+    /// How many.
+    pub fn len(&self) -> usize {
         match self {
             Self::Range(range) => range.len(),
             Self::Listed(rows) => rows.len(),
@@ -71,10 +72,14 @@ pub struct Parameters {
 impl Parameters {
     /// Of a model.
     pub fn of(model: &ModelConfig) -> Result<Self> {
-        let list = build(model, Purpose::Window { time: 1 })?.graph.parameters;
+        Ok(Self::from_list(build(model, Purpose::Window { time: 1 })?.graph.parameters))
+    }
+
+    /// Those of a list, where its own arena has them.
+    pub fn from_list(list: Vec<Parameter>) -> Self {
         let numbers = list.iter().enumerate().map(|(at, parameter)| (parameter.name.clone(), at)).collect();
         let layout = ArenaLayout::of_parameters(&list);
-        Ok(Self { list, numbers, layout })
+        Self { list, numbers, layout }
     }
 
     /// Floats of the arena.

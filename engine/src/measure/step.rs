@@ -199,7 +199,10 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
                 tokens: rows(0),
                 targets: rows(1),
                 // As many terms as without, at most.
-                starts: config.train.separates_documents(&config.model).then(|| vec![0; batch * context_length]),
+                starts: config
+                    .train
+                    .separates_documents(&config.model)
+                    .then(|| vec![0; batch * context_length]),
                 seed: random::dropout_seed(config.seed, 0, micro_batch),
                 counted: None,
             }

@@ -6,6 +6,7 @@ use crate::checkpoint::{Checkpoints, settings_of};
 use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
+use crate::initial;
 use crate::model;
 use crate::plan::arena::ArenaLayout;
 use crate::protocol::{CHATML_TOKENS, Invalid, RunConfig, Start, TokenizerConfig, quantity::things};
@@ -34,9 +35,20 @@ impl Beginning {
     /// What a run with these settings begins with; `None` where that is random weights. `project` is the run's.
     ///
     /// # Errors
-    /// There is no such run or checkpoint, or its tokenizer is damaged.
+    /// There is no such run or checkpoint, or its tokenizer is damaged; or an adapter has nothing to adapt.
     pub fn find(project: &Project, config: &RunConfig) -> Result<Option<Self>> {
-        let Some(start) = &config.start else { return Ok(None) };
+        let Some(start) = &config.start else {
+            return match &config.train.adapter {
+                None => Ok(None),
+                Some(adapter) => Err(Invalid {
+                    field: "train.adapter".to_owned(),
+                    value: adapter.to_string(),
+                    rule: "have weights to adapt: name a run or an imported model by --from or [start]"
+                        .to_owned(),
+                }
+                .into()),
+            };
+        };
         let elsewhere =
             start.project.as_deref().map(|folder| Project::open(Path::new(folder))).transpose()?;
         let elsewhere = elsewhere.filter(|other| absolute(other.folder()) != absolute(project.folder()));
@@ -162,12 +174,15 @@ impl Beginning {
         let (own, parameters) =
             (parameters_of(&self.config)?, model::parameters(&config.model, &config.train)?);
         let (from, to) = (ArenaLayout::of_parameters(&own), ArenaLayout::of_parameters(&parameters));
-        let same = own.iter().zip(&parameters).all(|(own, wanted)| own.ty == wanted.ty);
+        let same = own.len() == parameters.len()
+            && own.iter().zip(&parameters).all(|(own, wanted)| own.ty == wanted.ty);
         if same && self.added.is_empty() {
             return Ok(from.moved_to(&to, trained));
         }
         let new = self.known..self.tokenizer.tokenizer.vocabulary_size();
         let mut weights = vec![0.0; to.length];
+        // An adapter's parameters follow those of the model, and begin as the seed says.
+        initial::adapter(&parameters, &to, config.seed, &mut weights);
         for (at, (own, wanted)) in own.iter().zip(&parameters).enumerate() {
             let source = &trained[from.offsets[at]..from.offsets[at] + from.counts[at]];
             let target = &mut weights[to.offsets[at]..to.offsets[at] + to.counts[at]];
@@ -201,7 +216,7 @@ fn open_files(data: &Path) -> Result<TokenizerFiles> {
 }
 
 /// The file that a word for a checkpoint means now.
-fn checkpoint_of(run: &Run, word: &str) -> Result<String> {
+pub(crate) fn checkpoint_of(run: &Run, word: &str) -> Result<String> {
     let list = Checkpoints::new(run.checkpoints_folder()).list();
     let resumable = || list.iter().rev().find(|summary| summary.resumable);
     let found = match word {

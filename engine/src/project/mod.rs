@@ -25,11 +25,12 @@ pub mod shelf;
 mod trained;
 
 pub use beginning::Beginning;
+pub(crate) use beginning::checkpoint_of;
 pub use claim::Claim;
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord};
-pub use trained::{Trained, parameters_of};
+pub use trained::{AsTrained, Trained, parameters_of};
 
 use crate::error::{Error, Result};
 use crate::platform::{self, LockFile, files};

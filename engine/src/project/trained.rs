@@ -5,7 +5,8 @@ use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state};
 use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
-use crate::model::{Purpose, build};
+use crate::model::{self, Purpose, build};
+use crate::plan::merge::merged;
 use crate::platform::files;
 use crate::protocol::RunConfig;
 use crate::tokenizer::Tokenizer;
@@ -20,7 +21,7 @@ pub struct Trained {
     pub config: RunConfig,
     /// The run's tokenizer.
     pub tokenizer: Tokenizer,
-    /// Weights, as the arena lays them out.
+    /// Weights, as the arena of a model lays them out of which nothing is frozen, the run's adapter added to them.
     pub parameters: Vec<f32>,
     /// Where the run stood.
     pub info: CheckpointInfo,
@@ -34,8 +35,38 @@ impl Trained {
     /// # Errors
     /// The run has no checkpoint, or the one that is named cannot be read or belongs to another model.
     pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
+        let AsTrained { run, config, parameters, weights, info, notices } = AsTrained::load(run, checkpoint)?;
+        let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
+        let parameters = merged(&parameters, config.train.adapter.as_ref(), weights);
+        Ok(Self { run, config, tokenizer, parameters, info, notices })
+    }
+}
+
+/// A run's weights as it trains them: those of an adapter beside those that it adapts.
+#[derive(Debug)]
+pub struct AsTrained {
+    /// The run.
+    pub run: Run,
+    /// Its settings.
+    pub config: RunConfig,
+    /// Its parameters, what it freezes marked, and those of its adapter behind the model's.
+    pub parameters: Vec<Parameter>,
+    /// Their values, as the arena lays them out.
+    pub weights: Vec<f32>,
+    /// Where the run stood.
+    pub info: CheckpointInfo,
+    /// What was damaged and passed over, a line each.
+    pub notices: Vec<String>,
+}
+
+impl AsTrained {
+    /// Loads a checkpoint as [`Trained::load`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
         let config = run.config()?;
-        let parameters = parameters_of(&config)?;
+        let parameters = model::parameters(&config.model, &config.train)?;
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let named = matches!(checkpoint, "best" | "latest")
             || checkpoints.list().iter().any(|known| known.file == checkpoint);
@@ -59,8 +90,7 @@ impl Trained {
                     .to_owned(),
             );
         }
-        let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
-        Ok(Self { run, config, tokenizer, parameters: state.parameters, info, notices })
+        Ok(Self { run, config, parameters, weights: state.parameters, info, notices })
     }
 }
 

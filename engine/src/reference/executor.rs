@@ -191,7 +191,9 @@ impl ReferenceExecutor {
             let mean = both.clone().narrow(1, 0, 1);
             let share = match batch.counted {
                 // Of the loss' sum, the count that was asked for makes the mean.
-                Some(counted) => share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(counted),
+                Some(counted) => {
+                    share * host::<f64>(both.narrow(1, 1, 1))?.iter().sum::<f64>() / f64::from(counted)
+                }
                 None => share,
             };
             let mut gradients = mean.backward();

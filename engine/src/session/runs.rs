@@ -4,8 +4,8 @@ use super::Session;
 use crate::error::{Error, Result};
 use crate::interchange::{gguf, huggingface};
 use crate::metrics;
-use crate::platform::Turns;
-use crate::project::{Run, Trained, archive};
+use crate::platform::{self, Turns};
+use crate::project::{AsTrained, Run, Trained, archive};
 use crate::protocol::{Event, ExportFormat};
 use crate::storage::{self, Staging};
 use std::path::PathBuf;
@@ -80,6 +80,15 @@ impl Session {
         self.list_runs(id)
     }
 
+    /// Adds a run's adapter to its weights, in a run of their own.
+    pub(super) async fn merge_adapter(&mut self, id: u64, name: &str, checkpoint: &str) -> Result<()> {
+        let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
+        let checkpoint = checkpoint.to_owned();
+        let merged = platform::aside(move || project.merge(&run, &checkpoint)).await??;
+        self.outlet.answer(id, Event::AdapterMerged { run: merged.name() });
+        self.list_runs(id)
+    }
+
     pub(super) async fn export_model(
         &mut self,
         id: u64,
@@ -93,6 +102,7 @@ impl Session {
         let place = match format {
             ExportFormat::HuggingFace => format!("{}-huggingface", run.name()),
             ExportFormat::Gguf { quantization } => format!("{}-{}.gguf", run.name(), quantization.name()),
+            ExportFormat::Peft => format!("{}-adapter", run.name()),
         };
         let replace = to.is_none() || !keep;
         let (path, staging) = match to {
@@ -103,17 +113,24 @@ impl Session {
                 (staging.path().join("model"), Some(staging))
             }
         };
-        let model = Trained::load(run, checkpoint)?;
-        for notice in &model.notices {
-            self.outlet.notice(notice);
-        }
         let turns = Turns::new();
         turns.give().await;
+        let load = |run| {
+            let model = Trained::load(run, checkpoint)?;
+            model.notices.iter().for_each(|notice| self.outlet.notice(notice));
+            Ok::<_, Error>(model)
+        };
         let written = match format {
             ExportFormat::HuggingFace => {
-                huggingface::export_trained_in_turns(&model, &path, replace, &turns).await?
+                huggingface::export_trained_in_turns(&load(run)?, &path, replace, &turns).await?
+            }
+            ExportFormat::Peft => {
+                let adapted = AsTrained::load(run, checkpoint)?;
+                adapted.notices.iter().for_each(|notice| self.outlet.notice(notice));
+                huggingface::export_adapter_in_turns(&adapted, &path, replace, &turns).await?
             }
             ExportFormat::Gguf { quantization } => {
+                let model = load(run)?;
                 let exported =
                     gguf::export_trained_in_turns(&model, quantization, &path, replace, &turns).await?;
                 for notice in &exported.notices {
@@ -129,7 +146,7 @@ impl Session {
             return Ok(());
         }
         let (name, bytes) = match format {
-            ExportFormat::HuggingFace => {
+            ExportFormat::HuggingFace | ExportFormat::Peft => {
                 (format!("{place}.zip"), archive::pack_folder(&path, &turns).await?.0)
             }
             ExportFormat::Gguf { .. } => (place, storage::read(&path)?),

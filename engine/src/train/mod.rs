@@ -4,6 +4,7 @@
 //! calling, and the same loop serves a terminal, a window and a browser's worker.
 
 mod event;
+mod merge;
 mod restore;
 mod sample;
 pub mod tensorboard;

@@ -2,6 +2,8 @@
 
 pub use glasshouse_engine::selftest::cases::{ids, numbers, starts};
 
+use glasshouse_engine::graph::{Parameter, ParameterId, random};
+use glasshouse_engine::model::is_of_adapter;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::step::{MicroBatch, StepInput};
 use glasshouse_protocol::RunConfig;
@@ -11,6 +13,16 @@ use std::collections::HashMap;
 /// Part of the name of the adapter that GPU tests run on: `GLASSHOUSE_TEST_ADAPTER`, else Mesa's software one.
 pub fn adapter() -> String {
     std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
+}
+
+/// Draws the matrices of adapters among a model's parameters: the second of each pair begins as zeros.
+pub fn draw_adapters(parameters: &[Parameter], layout: &ArenaLayout, arena: &mut [f32]) {
+    for (at, _) in parameters.iter().enumerate().filter(|(_, parameter)| is_of_adapter(&parameter.name)) {
+        for (number, entry) in arena[layout.range(ParameterId(at as u32))].iter_mut().enumerate() {
+            let draw = (random::nth(11, at as u64, number as u64) >> 40) as f32 / 16_777_216.0;
+            *entry = 0.4 * (draw - 0.5);
+        }
+    }
 }
 
 /// The largest difference, relative to the largest expected entry; infinite where anything is not a number.

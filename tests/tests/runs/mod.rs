@@ -85,7 +85,8 @@ pub fn with_trainer<R>(
     pollster::block_on(async {
         let config = run.config()?;
         let graphs = model::training_graphs(&config.model, &config.train)?;
-        let batches = Batches::windows(store, config.seed, config.train.batch_size, config.model.context_length)?;
+        let batches =
+            Batches::windows(store, config.seed, config.train.batch_size, config.model.context_length)?;
         // As every program does it: a run goes on with the kernels that it began with.
         let tuning = run.record()?.device.map_or(Tuning::Default, Tuning::Pinned);
         let optimizer = Optimizer::of(&config.train);

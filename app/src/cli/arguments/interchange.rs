@@ -1,4 +1,4 @@
-//! Arguments of `import`, `export`, `handover` and `bring-back`.
+//! Arguments of `import`, `merge`, `export`, `handover` and `bring-back`.
 
 use super::{DEFAULT_PROJECT, ModelArguments};
 use clap::{Args, ValueEnum};
@@ -54,6 +54,14 @@ pub struct BringBackArguments {
     pub project: PathBuf,
 }
 
+/// `merge`.
+#[derive(Args, Debug)]
+pub struct MergeArguments {
+    /// Which run's adapter
+    #[command(flatten)]
+    pub model: ModelArguments,
+}
+
 /// `export`.
 #[derive(Args, Debug)]
 pub struct ExportArguments {
@@ -63,7 +71,7 @@ pub struct ExportArguments {
     /// Folder to write, or file for GGUF
     #[arg(long, value_name = "PATH")]
     pub to: PathBuf,
-    /// What to write: a folder for transformers, or a file for llama.cpp
+    /// What to write: a folder for transformers, a file for llama.cpp, or an adapter for PEFT
     #[arg(long, value_name = "FORMAT", default_value = "huggingface")]
     pub format: FormatName,
     /// How a GGUF file stores matrices [default: q8_0]
@@ -81,6 +89,8 @@ pub enum FormatName {
     Huggingface,
     /// A file that llama.cpp opens
     Gguf,
+    /// The run's adapter alone, as a folder that PEFT opens over the model that the run began with
+    Peft,
 }
 
 /// How a GGUF file stores matrices.

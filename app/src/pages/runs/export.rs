@@ -37,7 +37,7 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
 
 fn format_ui(ui: &mut Ui, format: &mut ExportFormat) {
     let mut quantization = match *format {
-        ExportFormat::HuggingFace => Quantization::default(),
+        ExportFormat::HuggingFace | ExportFormat::Peft => Quantization::default(),
         ExportFormat::Gguf { quantization } => quantization,
     };
     let choices = [
@@ -49,6 +49,9 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat) {
     match format {
         ExportFormat::HuggingFace => {
             widgets::quiet_text(ui, "For transformers, in 32 bits a weight, with a model card.");
+        }
+        ExportFormat::Peft => {
+            widgets::quiet_text(ui, "The adapter alone, for PEFT.");
         }
         ExportFormat::Gguf { quantization: stored } => {
             widgets::segmented(ui, &mut quantization, &Quantization::ALL.map(|each| (each, each.name())));

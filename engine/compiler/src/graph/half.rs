@@ -39,18 +39,30 @@ impl Operand {
     }
 }
 
-/// An operand may be in half if those that go with it are.
+/// An operand may be in half if those that go with it are, and the one that must not be is not.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Which.
     pub(super) operand: Operand,
     /// Those that go with it.
     pub(super) with: Vec<Operand>,
+    /// One that must not be in half then.
+    pub(super) without: Option<Operand>,
 }
 
 /// An operand may be in half whatever the others are.
 pub(super) fn alone(operand: Operand) -> Rule {
-    Rule { operand, with: Vec::new() }
+    with(operand, Vec::new())
+}
+
+/// An operand may be in half if those that go with it are.
+pub(super) fn with(operand: Operand, with: Vec<Operand>) -> Rule {
+    Rule { operand, with, without: None }
+}
+
+/// An operand may be in half if another is not.
+pub(super) fn alone_without(operand: Operand, other: Operand) -> Rule {
+    Rule { without: Some(other), ..alone(operand) }
 }
 
 /// Those of the operands that fall into fours may, each by itself.
@@ -60,7 +72,7 @@ pub(super) fn alone_by_four(operands: &[Operand]) -> Vec<Rule> {
 
 /// Operands may be in half if all of them are.
 pub(super) fn together(operands: &[Operand]) -> Vec<Rule> {
-    operands.iter().map(|operand| Rule { operand: *operand, with: operands.to_vec() }).collect()
+    operands.iter().map(|operand| with(*operand, operands.to_vec())).collect()
 }
 
 /// Stores in half what can be. To be called once a graph has its backward nodes: shape rules know nothing of halves.
@@ -74,7 +86,14 @@ pub fn store_in_half(graph: &mut Graph) {
     let mut half: Vec<bool> = floats.collect();
     let rules: Vec<Vec<Rule>> = graph.nodes.iter().map(|node| admitted(graph, node)).collect();
     // Everything begins in half; what one node cannot have so may decide another's.
-    while let Some(value) = first_misfit(graph, &rules, &half) {
+    while let Some(value) = first_misfit(graph, &rules, &half, |_, _| true) {
+        half[value.index()] = false;
+    }
+    // What excludes each other is decided once all that cannot be in half anyway is out of it.
+    let excluded = |half: &[bool], node: &Node, rule: &Rule| {
+        rule.without.is_some_and(|other| half[other.of(node).index()])
+    };
+    while let Some(value) = first_misfit(graph, &rules, &half, |node, rule| !excluded(&half, node, rule)) {
         half[value.index()] = false;
     }
     for (value, half) in graph.values.iter_mut().zip(half) {
@@ -90,11 +109,18 @@ pub fn has_half(graph: &Graph) -> bool {
 }
 
 /// A value that is in half where a node does not admit it.
-fn first_misfit(graph: &Graph, rules: &[Vec<Rule>], half: &[bool]) -> Option<ValueId> {
+fn first_misfit(
+    graph: &Graph,
+    rules: &[Vec<Rule>],
+    half: &[bool],
+    holds: impl Fn(&Node, &Rule) -> bool,
+) -> Option<ValueId> {
     graph.nodes.iter().zip(rules).find_map(|(node, rules)| {
         let fits = |operand: Operand| {
             rules.iter().any(|rule| {
-                rule.operand == operand && rule.with.iter().all(|other| half[other.of(node).index()])
+                rule.operand == operand
+                    && holds(node, rule)
+                    && rule.with.iter().all(|other| half[other.of(node).index()])
             })
         };
         let misfit = inputs(graph, node)

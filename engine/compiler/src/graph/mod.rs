@@ -276,6 +276,8 @@ pub enum Init {
     Normal(f32),
     /// Every entry the same.
     Constant(f32),
+    /// Uniform between minus this and this.
+    Uniform(f32),
 }
 
 /// A graph under construction or done.

@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::model::{Purpose, build, training_graphs};
+use crate::plan::compile;
 use crate::plan::estimate::estimate;
 use crate::plan::lower::Target;
-use glasshouse_protocol::MemoryKind;
-use glasshouse_protocol::TrainConfig;
 use glasshouse_protocol::presets::{self, PRESETS};
+use glasshouse_protocol::{Adapter, AdapterTarget, MemoryKind, Precision, TrainConfig};
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
     Parameter {
@@ -86,6 +86,86 @@ fn what_a_run_freezes_costs_it_no_gradients_moments_and_launches() {
     assert!(a_block >= 10, "{a_block}");
     let fewer = head.dispatches_per_step + a_block;
     assert!(fewer < last.dispatches_per_step + a_block, "{fewer}");
+}
+
+/// Hu et al. 2021: everything but A and B is frozen, so that gradients and moments are theirs alone.
+#[test]
+fn an_adapter_alone_has_gradients_and_moments() {
+    let mut config = presets::preset("llama-tiny").unwrap();
+    config.model.tied_head = false;
+    config.model.vocabulary = 300;
+    let plain = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let all = estimate(&config.model, &config.train, &Target::new(false)).unwrap();
+    for targets in
+        [&AdapterTarget::ALL[..], &AdapterTarget::ALL[..4], &[AdapterTarget::Qkv], &[AdapterTarget::Head]]
+    {
+        let adapter = Adapter { rank: 4, dropout: 0.1, targets: targets.to_vec(), ..Adapter::default() };
+        let train = TrainConfig { adapter: Some(adapter), ..config.train.clone() };
+        let graph = training_graphs(&config.model, &train).unwrap().train;
+        assert_eq!(graph.parameters, crate::model::parameters(&config.model, &train).unwrap());
+        // Those of the model stand where they stand without an adapter, and are frozen.
+        for (own, parameter) in plain.iter().zip(&graph.parameters) {
+            assert_eq!(*parameter, Parameter { trainable: false, ..own.clone() });
+        }
+        let added = &graph.parameters[plain.len()..];
+        let layers = |target: &AdapterTarget| {
+            if *target == AdapterTarget::Head { 1 } else { config.model.layers }
+        };
+        assert_eq!(added.len(), 2 * targets.iter().map(layers).sum::<usize>());
+        for pair in added.chunks(2) {
+            let layer = pair[0].name.strip_suffix(crate::model::LORA_A).unwrap();
+            assert_eq!(pair[1].name, format!("{layer}{}", crate::model::LORA_B));
+            let weight = plain.iter().find(|own| own.name == format!("{layer}.weight")).unwrap();
+            let [out, columns] = weight.ty.shape[..] else { panic!("{weight:?}") };
+            assert_eq!(AdapterTarget::of_layer(layer).unwrap().shape(&config.model), [out, columns]);
+            assert_eq!((&pair[0].ty.shape[..], &pair[1].ty.shape[..]), (&[4, columns][..], &[out, 4][..]));
+            assert_eq!(pair[0].init, Init::Uniform(1.0 / (columns as f32).sqrt()));
+            assert_eq!(pair[1].init, Init::Constant(0.0));
+        }
+        for (at, parameter) in graph.parameters.iter().enumerate() {
+            let gradient = graph.find(Origin::Gradient(ParameterId(at as u32)));
+            assert_eq!(gradient.is_some(), at >= plain.len(), "{}", parameter.name);
+            assert_eq!(parameter.trainable, at >= plain.len(), "{}", parameter.name);
+        }
+        let some = estimate(&config.model, &train, &Target::new(false)).unwrap();
+        let own: usize = added.iter().map(|parameter| parameter.ty.count()).sum();
+        assert_eq!((some.trained_parameters, some.parameters), (own, all.parameters + own));
+        for kind in [MemoryKind::Gradients, MemoryKind::OptimizerState] {
+            assert!(some.bytes.by_kind[&kind] < all.bytes.by_kind[&kind] / 4, "{kind:?}");
+        }
+        assert!(some.bytes.total < all.bytes.total);
+        assert!(some.flops.backward < 0.75 * all.flops.backward);
+        assert!(some.flops.forward < 1.2 * all.flops.forward);
+    }
+}
+
+/// Fusions, halves and activation checkpointing know nothing of adapters, and make plans of their graphs as of any.
+#[test]
+fn graphs_with_an_adapter_compile_as_others_do() {
+    for name in ["llama-tiny", "nanogpt-cpu", "stories-15m", "gpt2-124m"] {
+        let mut config = presets::preset(name).unwrap();
+        config.model.vocabulary = config.model.vocabulary.max(65);
+        config.train.batch_size = 2;
+        for (rank, precision, checkpointing) in [
+            (8, Precision::F32, false),
+            (8, Precision::Mixed, false),
+            (3, Precision::Mixed, true),
+            (1, Precision::F32, true),
+        ] {
+            let adapter = Adapter { rank, dropout: 0.1, ..Adapter::default() };
+            config.train.adapter = Some(adapter);
+            (config.train.precision, config.train.activation_checkpointing) = (precision, checkpointing);
+            for target in [Target::new(true), Target::new(false)] {
+                let graphs = training_graphs(&config.model, &config.train).unwrap();
+                let train = compile(graphs.train, &[graphs.train_loss], &target);
+                let train =
+                    train.unwrap_or_else(|error| panic!("{name}, rank {rank}, {precision:?}: {error}"));
+                let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &target).unwrap();
+                assert!(train.dispatches.len() > evaluate.dispatches.len(), "{name}");
+                assert_eq!(train.arena.offsets, evaluate.arena.offsets, "{name}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Graph-building code that reads like the paper: embed, blocks of attention and MLP, norm, head, loss.
 
+use super::adapter::{LORA_A, LORA_B, is_of_adapter};
 use super::{Recipe, TrainingGraphs};
 use crate::Result;
 use crate::graph::ops::{
@@ -13,8 +14,9 @@ use crate::graph::{
     gradient, store_in_half,
 };
 use glasshouse_protocol::{
-    Gate, Invalid, ModelConfig, NormPlacement, Position, Precision, Residual, TrainConfig,
+    Adapter, Gate, Invalid, ModelConfig, NormPlacement, Position, Precision, Residual, TrainConfig,
 };
+use std::collections::HashMap;
 
 /// What a graph of the model is for. The parameters are the same, in the same order, in all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,8 +61,20 @@ pub struct Model {
 
 /// Builds the decoder's forward graph.
 pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
+    build_with(config, None, purpose)
+}
+
+/// Builds the decoder's forward graph with an adapter beside the layers that it adapts. The model's own parameters come first, as they
+/// stand in all graphs of it, and those of the adapter behind them: two for each weight, [`LORA_A`] before [`LORA_B`].
+fn build_with(config: &ModelConfig, adapter: Option<&Adapter>, purpose: Purpose) -> Result<Model> {
     config.validate()?;
-    Ok(Builder::new(config, purpose).model()?)
+    let mut builder = Builder::new(config, adapter, purpose);
+    if adapter.is_some() {
+        let plain = build(config, Purpose::Window { time: 1 })?.graph.parameters;
+        builder.declared =
+            plain.into_iter().map(|own| (own.name.clone(), builder.graph.parameter(own))).collect();
+    }
+    Ok(builder.model()?)
 }
 
 /// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
@@ -73,7 +87,7 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
         let (batch, time) = (train.batch_size, model.context_length);
         let documents = train.separates_documents(model);
         let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents };
-        let Model { mut graph, loss, .. } = build(model, purpose)?;
+        let Model { mut graph, loss, .. } = build_with(model, train.adapter.as_ref(), purpose)?;
         freeze(&mut graph.parameters, model, train)?;
         let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
         Ok::<_, crate::Error>((graph, loss))
@@ -88,15 +102,20 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     Ok(TrainingGraphs { recipe, train: graph, train_loss, evaluate, evaluate_loss })
 }
 
-/// The model's parameters in their order, as a run trains them: what it freezes is not trainable.
+/// The model's parameters in their order, as a run trains them, those of its adapter behind them: what it freezes is not trainable.
 pub fn parameters(model: &ModelConfig, train: &TrainConfig) -> Result<Vec<Parameter>> {
-    let mut parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
+    let purpose = Purpose::Window { time: 1 };
+    let mut parameters = build_with(model, train.adapter.as_ref(), purpose)?.graph.parameters;
     freeze(&mut parameters, model, train)?;
     Ok(parameters)
 }
 
 /// Marks what a run does not train. Neither the gradient nor the optimizer comes to it then.
 fn freeze(parameters: &mut [Parameter], model: &ModelConfig, train: &TrainConfig) -> Result<()> {
+    if train.adapter.is_some() {
+        parameters.iter_mut().for_each(|parameter| parameter.trainable = is_of_adapter(&parameter.name));
+        return Ok(());
+    }
     let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     let trainable = &train.trainable;
     if let Some(pattern) = trainable.unused_pattern(&names) {
@@ -116,18 +135,22 @@ fn not_trainable(value: &str, rule: &str) -> crate::Error {
 
 struct Builder<'config> {
     config: &'config ModelConfig,
+    adapter: Option<&'config Adapter>,
     purpose: Purpose,
     graph: Graph,
     heads: Heads,
     sites: u32,
+    /// Parameters that stand in the graph before a layer asks for them.
+    declared: HashMap<String, ValueId>,
 }
 
 type Built<T = ValueId> = std::result::Result<T, GraphError>;
 
 impl<'config> Builder<'config> {
-    fn new(config: &'config ModelConfig, purpose: Purpose) -> Self {
+    fn new(config: &'config ModelConfig, adapter: Option<&'config Adapter>, purpose: Purpose) -> Self {
         let heads = Heads { heads: config.heads, kv_heads: config.kv_heads, head_size: config.head_size };
-        Self { config, purpose, graph: Graph::default(), heads, sites: 0 }
+        let (graph, declared) = (Graph::default(), HashMap::new());
+        Self { config, adapter, purpose, graph, heads, sites: 0, declared }
     }
 
     /// B and T of the tokens.
@@ -306,7 +329,31 @@ impl<'config> Builder<'config> {
         let out = self.graph.ty(weight).shape[0];
         let bias = bias.then(|| self.bias(&format!("{path}.bias"), out));
         let op = Linear { bias: bias.is_some(), residual: false };
-        Ok(self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y)
+        let y = self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y;
+        match self.adapter.filter(|adapter| adapter.adapts(path)) {
+            Some(adapter) => {
+                let change = self.low_rank(adapter, path, x, out)?;
+                Ok(self.graph.add(Add, AddInputs { a: y, b: change })?.y)
+            }
+            None => Ok(y),
+        }
+    }
+
+    /// scale·B·(A·dropout(x)) (Hu et al. 2021): x [.., in], A [r, in], B [out, r]. The scale is applied to the narrow values in between.
+    fn low_rank(&mut self, adapter: &Adapter, path: &str, x: ValueId, out: usize) -> Built {
+        let (rank, columns) = (adapter.rank, self.graph.ty(x).columns());
+        // PyTorch's Kaiming initialisation with a = √5, as PEFT has it.
+        let bound = Init::Uniform(1.0 / (columns as f32).sqrt());
+        let down = self.add(&format!("{path}{LORA_A}"), &[rank, columns], true, bound);
+        let up = self.add(&format!("{path}{LORA_B}"), &[out, rank], true, Init::Constant(0.0));
+        let x = self.dropout(adapter.dropout, x)?;
+        let inputs = LinearInputs { x, weight: down, bias: None, residual: None };
+        let mut narrow = self.graph.add(Linear::PLAIN, inputs)?.y;
+        if adapter.scale() != 1.0 {
+            narrow = self.graph.add(Scale(adapter.scale()), X { x: narrow })?.y;
+        }
+        let inputs = LinearInputs { x: narrow, weight: up, bias: None, residual: None };
+        Ok(self.graph.add(Linear::PLAIN, inputs)?.y)
     }
 
     fn norm(&mut self, path: &str, x: ValueId) -> Built {
@@ -359,6 +406,9 @@ impl<'config> Builder<'config> {
     }
 
     fn add(&mut self, name: &str, shape: &[usize], decayed: bool, init: Init) -> ValueId {
+        if let Some(declared) = self.declared.get(name) {
+            return *declared;
+        }
         self.graph.parameter(Parameter {
             name: name.to_owned(),
             ty: Type::f32(shape),

@@ -17,6 +17,7 @@ pub mod forecast;
 pub mod fuse;
 pub mod lower;
 pub mod memory;
+pub mod merge;
 pub mod trial;
 pub mod update;
 pub mod work;

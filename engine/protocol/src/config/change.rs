@@ -1,7 +1,7 @@
 //! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
 
 use super::one_line;
-use crate::{Objective, RunConfig, names};
+use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
 /// Settings that had another name once: section, name then, name now. Files, projects and scripts of then are read as before.
@@ -39,8 +39,20 @@ impl RunConfig {
         if path.trim().split('.').next() == Some("start") {
             return Err("what a run begins with is said by --from RUN[:CHECKPOINT]".to_owned());
         }
-        let before = self.train.objective.clone();
-        let mut root = toml::Value::try_from(&*self).map_err(|error| error.to_string())?;
+        let objective = self.train.objective.clone();
+        let (short, long) = ("adapter", "train.adapter");
+        let path = match path.trim() {
+            path if path == short || path.starts_with("adapter.") => path.replacen(short, long, 1),
+            path => path.to_owned(),
+        };
+        if path == long && !value.trim().starts_with('{') {
+            return self.set_adapter(value);
+        }
+        let mut before = self.clone();
+        if path.starts_with("train.adapter.") {
+            before.train.adapter.get_or_insert_default();
+        }
+        let mut root = toml::Value::try_from(&before).map_err(|error| error.to_string())?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
             .ok()
             .and_then(|mut table| table.remove("value"))
@@ -70,7 +82,7 @@ impl RunConfig {
         *self = root
             .try_into()
             .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;
-        let objective = std::mem::replace(&mut self.train.objective, before);
+        let objective = std::mem::replace(&mut self.train.objective, objective);
         self.set_objective(objective);
         Ok(())
     }
@@ -82,6 +94,17 @@ impl RunConfig {
             self.train.sample_prompt.clear();
         }
         self.train.objective = objective;
+    }
+
+    /// Begins to train an adapter of this kind, or none; one of the kind that is there already stays as it is.
+    fn set_adapter(&mut self, kind: &str) -> Result<(), String> {
+        let kind = kind.trim().trim_matches('"');
+        match kind {
+            "none" => self.train.adapter = None,
+            "lora" => self.train.adapter.get_or_insert_default().kind = AdapterKind::Lora,
+            _ => return Err(names::unknown("adapter", kind, ["lora", "none"].into_iter())),
+        }
+        Ok(())
     }
 
     /// Another number of optimizer steps. A warm-up that would last as long becomes a tenth of them, since the run would never reach

@@ -1,6 +1,6 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
-use super::{Objective, Trainable};
+use super::{Adapter, Objective, Trainable};
 use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,10 @@ pub struct TrainConfig {
     /// Which parameters are trained; the others are frozen.
     #[serde(default)]
     pub trainable: Trainable,
+    /// What is trained beside the model's weights, which are frozen then. Stands among the tables that follow the plain fields of
+    /// `run.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<Adapter>,
     /// Tokens attend to those of their own document alone, also where a window holds several (Grattafiori et al. 2024, section 3.2).
     /// Positions go on counting along the window.
     #[serde(default)]
@@ -217,6 +221,7 @@ impl Default for TrainConfig {
             accumulate: 1,
             optimizer: default_optimizer(),
             trainable: Trainable::All,
+            adapter: None,
             document_mask: false,
             learning_rate: 1e-3,
             min_learning_rate: 1e-4,
@@ -248,6 +253,11 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// What is trained, in a few words: the adapter, or which of the parameters.
+    pub fn trains(&self) -> String {
+        self.adapter.as_ref().map_or_else(|| self.trainable.to_string(), ToString::to_string)
+    }
+
     /// Checks every rule; the first broken one is named.
     pub fn validate(&self) -> Result<(), Invalid> {
         require(self.steps >= 1, "train.steps", self.steps, "be at least 1")?;

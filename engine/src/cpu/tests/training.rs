@@ -130,7 +130,13 @@ pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch 
         let id = |x: &f32| ((x + 1.0) / 2.0 * model.vocabulary as f32) as u32 % model.vocabulary as u32;
         numbers(seed, count).iter().map(id).collect::<Vec<u32>>()
     };
-    MicroBatch { tokens: ids(seed), targets: ids(seed + 1), starts: None, seed: [seed as u32, 99], counted: None }
+    MicroBatch {
+        tokens: ids(seed),
+        targets: ids(seed + 1),
+        starts: None,
+        seed: [seed as u32, 99],
+        counted: None,
+    }
 }
 
 /// Where documents of up to nine positions start.
@@ -496,7 +502,8 @@ fn bad_input_is_refused_by_name() {
     wrong.tokens[5] = 23;
     let message = block_on(executor.evaluate(&[wrong])).unwrap_err().to_string();
     assert!(message.contains("id 23 at position 5"), "{message}");
-    let short = MicroBatch { tokens: vec![0; 3], targets: vec![0; 3], starts: None, seed: [0, 0], counted: None };
+    let short =
+        MicroBatch { tokens: vec![0; 3], targets: vec![0; 3], starts: None, seed: [0, 0], counted: None };
     assert!(block_on(executor.evaluate(&[short])).is_err());
     let state = ArenaState { parameters: vec![0.0; 7], ..ArenaState::default() };
     let message = executor.set_state(&state).unwrap_err().to_string();

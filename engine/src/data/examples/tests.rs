@@ -3,7 +3,11 @@ use crate::data::store::{Index, SplitRecord, Writer};
 use std::path::Path;
 
 /// A store of examples: (tokens, those that are learned).
-pub(crate) fn store(folder: &Path, train: &[(&[u32], &[bool])], validation: &[(&[u32], &[bool])]) -> TokenStore {
+pub(crate) fn store(
+    folder: &Path,
+    train: &[(&[u32], &[bool])],
+    validation: &[(&[u32], &[bool])],
+) -> TokenStore {
     let mut writer = Writer::new(folder, 1000);
     for (split, examples) in [(Split::Train, train), (Split::Validation, validation)] {
         for (tokens, learned) in examples {
@@ -31,7 +35,8 @@ pub(crate) fn store(folder: &Path, train: &[(&[u32], &[bool])], validation: &[(&
     TokenStore::open(folder).unwrap()
 }
 
-const DRAWING: Drawing = Drawing { seed: 7, batch: 2, accumulate: 1, context_length: 8, packing: true, padding: 99 };
+const DRAWING: Drawing =
+    Drawing { seed: 7, batch: 2, accumulate: 1, context_length: 8, packing: true, padding: 99 };
 const GIVEN: bool = false;
 const LEARNED: bool = true;
 
@@ -93,14 +98,17 @@ fn every_epoch_has_every_row_once_in_an_order_of_its_own() {
     }
     let folder = tempfile::tempdir().unwrap();
     let examples: Vec<Vec<u32>> = (0..10).map(|at| vec![at, at + 100, 7, 7, 7, 7, 7, 7]).collect();
-    let all: Vec<(&[u32], &[bool])> = examples.iter().map(|tokens| (&tokens[..], &[LEARNED; 8][..])).collect();
+    let all: Vec<(&[u32], &[bool])> =
+        examples.iter().map(|tokens| (&tokens[..], &[LEARNED; 8][..])).collect();
     let store = store(folder.path(), &all, &all[..1]);
     let batches = ExampleBatches::new(&store, Drawing { accumulate: 2, ..DRAWING }).unwrap();
     // Two rows a micro-batch, two micro-batches a step: an epoch is two and a half steps.
     let drawn = |epoch: u64| {
         let micro_batches = epoch * 5..(epoch + 1) * 5;
         let mut first: Vec<u32> = micro_batches
-            .flat_map(|at| batches.train(at / 2, at % 2).unwrap().tokens.chunks(8).map(|row| row[0]).collect::<Vec<_>>())
+            .flat_map(|at| {
+                batches.train(at / 2, at % 2).unwrap().tokens.chunks(8).map(|row| row[0]).collect::<Vec<_>>()
+            })
             .collect();
         let order = first.clone();
         first.sort_unstable();

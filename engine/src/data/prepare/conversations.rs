@@ -97,7 +97,9 @@ fn missing([train, held_out]: [u64; 2], problems: &Problems) -> Option<String> {
     if train + held_out == 0 {
         let nothing = "the given data holds no conversation to learn from";
         return Some(match problems.list().first() {
-            Some(problem) => format!("{nothing}: {} {}; mend the file, or give another", problem.name, problem.reason),
+            Some(problem) => {
+                format!("{nothing}: {} {}; mend the file, or give another", problem.name, problem.reason)
+            }
             None => nothing.to_owned(),
         });
     }

@@ -136,7 +136,9 @@ fn opened(
     let file = || files::File::open(path).map_err(Error::io(path));
     Ok(match kind {
         SourceKind::Text => Box::new(TextPieces::new(file()?, path.to_owned())),
-        SourceKind::Cleaned => Box::new(Lines::new(file()?, path.to_owned(), |line: &str, _| cleaned::read_kept(line))),
+        SourceKind::Cleaned => {
+            Box::new(Lines::new(file()?, path.to_owned(), |line: &str, _| cleaned::read_kept(line)))
+        }
         SourceKind::Bench(source) => {
             let (problems, path) = (problems.clone(), path.to_owned());
             let read = Arc::new(AtomicU64::new(0));

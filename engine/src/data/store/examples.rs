@@ -30,7 +30,10 @@ impl Examples {
         });
         let ends: Vec<u64> = sums.collect();
         if end != tokens {
-            return Err(Error::bad_file(path, format!("its examples have {end} tokens, and the split {tokens}")));
+            return Err(Error::bad_file(
+                path,
+                format!("its examples have {end} tokens, and the split {tokens}"),
+            ));
         }
         let path = folder.join(&record.learned.file);
         let learned = platform::map(&path)?;

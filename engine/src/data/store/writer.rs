@@ -49,7 +49,13 @@ impl Writer {
     }
 
     pub(super) fn with_shard_bytes(folder: &Path, vocabulary: usize, shard_bytes: u64) -> Self {
-        let split = |name| SplitWriter { name, record: SplitRecord::default(), tokens: 0, open: None, examples: None };
+        let split = |name| SplitWriter {
+            name,
+            record: SplitRecord::default(),
+            tokens: 0,
+            open: None,
+            examples: None,
+        };
         Self {
             folder: folder.to_owned(),
             element_bytes: if vocabulary <= 1 << 16 { 2 } else { 4 },

@@ -42,7 +42,13 @@ pub(super) fn batch(number: u64) -> MicroBatch {
     let ids = |purpose| -> Vec<u32> {
         (0..24).map(|at| (random::nth(5, purpose, number * 24 + at) % VOCABULARY as u64) as u32).collect()
     };
-    MicroBatch { tokens: ids(1), targets: ids(2), starts: None, seed: random::dropout_seed(5, number, 0), counted: None }
+    MicroBatch {
+        tokens: ids(1),
+        targets: ids(2),
+        starts: None,
+        seed: random::dropout_seed(5, number, 0),
+        counted: None,
+    }
 }
 
 pub(super) fn steps(count: u64) -> Vec<StepInput> {

@@ -67,7 +67,13 @@ fn learnt(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32>
             let id = |at| (random::nth(5, purpose, number * 24 + at) % model.vocabulary as u64) as u32;
             (0..24).map(id).collect()
         };
-        MicroBatch { tokens: ids(1), targets: ids(2), starts: None, seed: random::dropout_seed(5, number, 0), counted: None }
+        MicroBatch {
+            tokens: ids(1),
+            targets: ids(2),
+            starts: None,
+            seed: random::dropout_seed(5, number, 0),
+            counted: None,
+        }
     };
     let step = StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(0), batch(1)] };
     block_on(async {

@@ -40,7 +40,13 @@ fn steps(model: &ModelConfig, count: u64) -> Vec<StepInput> {
             let id = |at| (random::nth(5, purpose, number * 16 + at) % model.vocabulary as u64) as u32;
             (0..16).map(id).collect()
         };
-        MicroBatch { tokens: ids(1), targets: ids(2), starts: None, seed: random::dropout_seed(5, number, 0), counted: None }
+        MicroBatch {
+            tokens: ids(1),
+            targets: ids(2),
+            starts: None,
+            seed: random::dropout_seed(5, number, 0),
+            counted: None,
+        }
     };
     let step = |step| StepInput {
         step,

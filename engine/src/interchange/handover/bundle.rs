@@ -144,6 +144,12 @@ fn look(run: &Run) -> Result<Handed> {
             config.train.objective
         )));
     }
+    if let Some(adapter) = &config.train.adapter {
+        return Err(refused(format!(
+            "it trains an adapter ({adapter}), and a bundle trains the parameters of a class of transformers; merge it into the weights \
+             (`glasshouse merge`) and begin a run with those, or export the adapter (--format peft)"
+        )));
+    }
     if config.train.document_mask {
         let reason = "train.document_mask is on, and a bundle's attention sees whole windows: its numbers would be others; begin a run \
                       with its weights (--from) and document_mask false";

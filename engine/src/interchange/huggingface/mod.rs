@@ -10,11 +10,14 @@ mod families;
 mod fields;
 mod folder;
 mod import;
+mod peft;
 
 pub use card::CardFacts;
 pub use families::{FAMILIES, Family};
 pub(super) use folder::{Folder, LARGEST_JSON, shards_of};
 pub(super) use import::look;
+pub use peft::export_adapter;
+pub(crate) use peft::export_adapter_in_turns;
 
 use super::tensors::{Parameters, Tensor};
 use crate::data::prepare;

@@ -16,7 +16,7 @@ use crate::executor::{Executor, LONGEST_LAUNCHED};
 use crate::gpu::EncodeStatistics;
 use crate::graph::{Parameter, random};
 use crate::metrics::MetricsWriter;
-use crate::plan::arena::ArenaLayout;
+use crate::plan::merge::merged;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
 use crate::protocol::{Event, Precision, ProfileEntry, ProfileMethod, RunConfig};
@@ -194,14 +194,13 @@ impl Trainer<'_> {
         &mut self.executor
     }
 
-    /// The weights as they are, laid out as a model's that nobody trains.
+    /// The weights as they are, laid out as a model's that nobody trains; the run's adapter is added to them.
     ///
     /// # Errors
     /// The device fails.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
         let state = self.executor.state().await?;
-        let layout = ArenaLayout::of_parameters(&self.parameters);
-        Ok(layout.moved_to(&ArenaLayout::unfrozen(&self.parameters), state.parameters))
+        Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), state.parameters))
     }
 
     /// Whether [`Trainer::next`] has something to say without doing work.

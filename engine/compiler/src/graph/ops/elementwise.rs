@@ -2,7 +2,7 @@
 
 use super::{Named, Nothing, Operation, X, Y, operands};
 use crate::graph::gradient::Backward;
-use crate::graph::half::{self, Operand, alone};
+use crate::graph::half::{self, Operand, alone, alone_without};
 use crate::graph::shape::{Rule, alike, expect};
 use crate::graph::{GraphError, Type, ValueId};
 
@@ -62,7 +62,9 @@ impl Operation for Dropout {
     }
 
     fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        if self.residual { vec![alone(inputs.x)] } else { vec![alone(inputs.x), alone(outputs.y)] }
+        // A mask between halves is in no model's way but an adapter's, and no kernel is built for it.
+        let y = (!self.residual).then(|| alone_without(outputs.y, inputs.x));
+        [alone(inputs.x)].into_iter().chain(y).collect()
     }
 }
 

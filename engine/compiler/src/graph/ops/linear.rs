@@ -62,7 +62,7 @@ impl Operation for Linear {
         }
         let mut rules = vec![alone(inputs.x)];
         if !self.residual {
-            rules.push(half::Rule { operand: outputs.y, with: vec![inputs.x] });
+            rules.push(half::with(outputs.y, vec![inputs.x]));
         }
         rules
     }

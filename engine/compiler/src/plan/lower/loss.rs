@@ -93,7 +93,8 @@ pub(super) fn rows(
 pub(super) fn mean(rule: Rule, [results, targets, loss]: [Place; 3]) -> Result<Launch> {
     let (ignoring, ignored) = rule.ignore();
     let arguments = cross_entropy_mean::Arguments { rows: rule.all_rows as u32, ignoring, ignored };
-    let [control, schedule, reports] = [Buffer::Control, Buffer::Schedule, Buffer::Reports].map(Place::Buffer);
+    let [control, schedule, reports] =
+        [Buffer::Control, Buffer::Schedule, Buffer::Reports].map(Place::Buffer);
     Launch::new(
         cross_entropy_mean::kernel(),
         arguments.bytes(),

@@ -1,0 +1,245 @@
+//! What a run trains in place of a model's weights: an adapter.
+
+use super::Trainable;
+use crate::{Gate, Invalid, ModelConfig, require};
+use serde::{Deserialize, Serialize};
+
+/// The kind of an adapter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterKind {
+    /// Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685).
+    #[default]
+    Lora,
+}
+
+/// A linear layer that an adapter stands beside: in all blocks, or the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterTarget {
+    /// The projection to queries, keys and values, which is one matrix.
+    Qkv,
+    /// The projection of attention's result.
+    Output,
+    /// The MLP's first layer, with its gate where it has one.
+    Up,
+    /// The MLP's second layer.
+    Down,
+    /// The projection to logits.
+    Head,
+}
+
+impl AdapterTarget {
+    /// All of them, in the order of the model.
+    pub const ALL: [Self; 5] = [Self::Qkv, Self::Output, Self::Up, Self::Down, Self::Head];
+
+    /// As settings spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Qkv => "qkv",
+            Self::Output => "output",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Head => "head",
+        }
+    }
+
+    /// The layer that a path names: `blocks.3.attention.qkv`, or `head`.
+    pub fn of_layer(path: &str) -> Option<Self> {
+        let last = path.rsplit('.').next()?;
+        Self::ALL.into_iter().find(|target| target.name() == last)
+    }
+
+    /// Rows and columns of the layer's weight, [out, in].
+    pub fn shape(self, model: &ModelConfig) -> [usize; 2] {
+        let (width, heads) = (model.width, model.heads * model.head_size);
+        let halves = if model.mlp.gate == Gate::None { 1 } else { 2 };
+        match self {
+            Self::Qkv => [heads + 2 * model.kv_heads * model.head_size, width],
+            Self::Output => [width, heads],
+            Self::Up => [halves * model.mlp.hidden, width],
+            Self::Down => [width, model.mlp.hidden],
+            Self::Head => [model.vocabulary, width],
+        }
+    }
+}
+
+/// Several layers: a list, or a text with commas.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected some of qkv, output, up, down, head")]
+enum Targets {
+    List(Vec<String>),
+    Text(String),
+}
+
+fn targets<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarget>, D::Error> {
+    let names = match Targets::deserialize(deserializer)? {
+        Targets::List(names) => names,
+        Targets::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    let known = || AdapterTarget::ALL.into_iter().map(AdapterTarget::name);
+    let target = |name: &String| {
+        let found = AdapterTarget::ALL.into_iter().find(|target| target.name() == name.as_str());
+        found.ok_or_else(|| serde::de::Error::custom(crate::names::unknown("layer", name, known())))
+    };
+    let mut targets = names.iter().map(target).collect::<Result<Vec<_>, _>>()?;
+    targets.sort_unstable();
+    targets.dedup();
+    Ok(targets)
+}
+
+/// Low-rank adaptation: beside a weight W [out, in], which is frozen, train A [r, in] and B [out, r], and a layer computes
+/// y = W·x + scale·B·A·dropout(x). B begins as zeros, so that the model begins as the one that is adapted. The defaults are PEFT's, the
+/// layers aside: it adapts queries and values alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Adapter {
+    /// Its kind.
+    pub kind: AdapterKind,
+    /// r: rows of A and columns of B.
+    pub rank: usize,
+    /// α: the scale is α / r.
+    pub alpha: f32,
+    /// Rate of the dropout before A, in [0, 1).
+    pub dropout: f32,
+    /// The scale is α / √r, which keeps the size of updates the same for every rank (Kalajdzievski 2023, arXiv 2312.03732).
+    pub rslora: bool,
+    /// The layers that it stands beside.
+    #[serde(deserialize_with = "targets")]
+    pub targets: Vec<AdapterTarget>,
+}
+
+impl Default for Adapter {
+    fn default() -> Self {
+        let [blocks @ .., _] = AdapterTarget::ALL;
+        Self {
+            kind: AdapterKind::Lora,
+            rank: 8,
+            alpha: 8.0,
+            dropout: 0.0,
+            rslora: false,
+            targets: blocks.to_vec(),
+        }
+    }
+}
+
+/// In a few words: `lora of rank 8 on qkv, output, up, down`.
+impl std::fmt::Display for Adapter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let AdapterKind::Lora = self.kind;
+        let targets: Vec<&str> = self.targets.iter().map(|target| target.name()).collect();
+        write!(formatter, "lora of rank {} on {}", self.rank, targets.join(", "))
+    }
+}
+
+impl Adapter {
+    /// What B·A is multiplied by: α / r, or α / √r.
+    pub fn scale(&self) -> f32 {
+        let rank = self.rank as f32;
+        self.alpha / if self.rslora { rank.sqrt() } else { rank }
+    }
+
+    /// Whether it stands beside the layer with this path.
+    pub fn adapts(&self, layer: &str) -> bool {
+        AdapterTarget::of_layer(layer).is_some_and(|target| self.targets.contains(&target))
+    }
+
+    /// Checks every rule, for a run that trains `trainable` of a model; the first broken one is named.
+    pub(super) fn validate(&self, model: &ModelConfig, trainable: &Trainable) -> Result<(), Invalid> {
+        let field = |name: &str| format!("train.adapter.{name}");
+        require(self.rank >= 1, &field("rank"), self.rank, "be at least 1")?;
+        let alpha = self.alpha.is_finite() && self.alpha > 0.0;
+        require(alpha, &field("alpha"), self.alpha, "be a number above 0")?;
+        let dropout = (0.0..1.0).contains(&self.dropout);
+        require(dropout, &field("dropout"), self.dropout, "be at least 0 and below 1")?;
+        let rule = "name at least one of qkv, output, up, down, head";
+        require(!self.targets.is_empty(), &field("targets"), "[]", rule)?;
+        let tied = model.tied_head && self.targets.contains(&AdapterTarget::Head);
+        let rule = "be without it where model.tied_head is true: its matrix is the token embedding's too";
+        require(!tied, &field("targets"), "head", rule)?;
+        for target in &self.targets {
+            let [out, input] = target.shape(model);
+            let most = out.min(input);
+            let rule = format!("be at most {most}, the smaller side of {} [{out}, {input}]", target.name());
+            // A preset does not know its vocabulary yet.
+            require(self.rank <= most || out == 0, &field("rank"), self.rank, rule)?;
+        }
+        let rule =
+            "be all with train.adapter, which freezes the model's own parameters and trains what it adds";
+        require(*trainable == Trainable::All, "train.trainable", trainable, rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RunConfig, presets};
+
+    fn run(assignments: &[&str]) -> RunConfig {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        run.model.vocabulary = 300;
+        for assignment in assignments {
+            run.set(assignment).unwrap();
+        }
+        run
+    }
+
+    #[test]
+    fn a_run_without_an_adapter_is_written_as_before() {
+        assert!(!run(&[]).to_toml().unwrap().contains("adapter"));
+        assert!(!serde_json::to_string(&run(&[])).unwrap().contains("adapter"));
+    }
+
+    #[test]
+    fn an_adapter_is_set_by_its_name_with_and_without_its_section() {
+        let whole = run(&["train.adapter.rank=4", "train.adapter.targets=qkv,down"]);
+        assert_eq!(run(&["adapter.rank = 4", "adapter.targets = [\"down\", \"qkv\"]"]), whole);
+        let adapter = whole.train.adapter.clone().unwrap();
+        assert_eq!((adapter.rank, adapter.alpha, adapter.scale()), (4, 8.0, 2.0));
+        assert_eq!(adapter.targets, [AdapterTarget::Qkv, AdapterTarget::Down]);
+        assert_eq!(adapter.to_string(), "lora of rank 4 on qkv, down");
+        assert_eq!(RunConfig::from_toml(&whole.to_toml().unwrap()).unwrap(), whole);
+        assert_eq!(run(&["train.adapter=lora"]).train.adapter, Some(Adapter::default()));
+        assert_eq!(run(&["adapter=lora", "adapter=none"]).train.adapter, None);
+        let rs = run(&["adapter.rslora=true", "adapter.rank=16", "adapter.alpha=8"]).train.adapter.unwrap();
+        assert_eq!(rs.scale(), 2.0);
+        for (layer, does) in [
+            ("blocks.0.attention.qkv", true),
+            ("blocks.11.mlp.down", true),
+            ("blocks.0.mlp.up", false),
+            ("head", false),
+            ("blocks.0.attention.norm", false),
+        ] {
+            assert_eq!(adapter.adapts(layer), does, "{layer}");
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_adapter_are_refused_by_name() {
+        run(&["adapter.rank=1", "adapter.dropout=0.5"]).validate().unwrap();
+        for (assignments, field) in [
+            (&["adapter.rank=0"][..], "train.adapter.rank"),
+            (&["adapter.rank=100000"], "train.adapter.rank"),
+            (&["adapter.alpha=0"], "train.adapter.alpha"),
+            (&["adapter.alpha=nan"], "train.adapter.alpha"),
+            (&["adapter.alpha=inf"], "train.adapter.alpha"),
+            (&["adapter.dropout=1"], "train.adapter.dropout"),
+            (&["adapter.dropout=-0.1"], "train.adapter.dropout"),
+            (&["adapter.targets=[]"], "train.adapter.targets"),
+            (&["adapter=lora", "train.trainable=head"], "train.trainable"),
+            (&["model.tied_head=true", "adapter.targets=qkv,head"], "train.adapter.targets"),
+        ] {
+            let reason = run(assignments).validate().unwrap_err();
+            assert_eq!(reason.field, field, "{reason}");
+        }
+        run(&["model.tied_head=false", "adapter.targets=head"]).validate().unwrap();
+        for (assignment, told) in [
+            ("adapter.rnak=3", "did you mean `rank`?"),
+            ("adapter.targets=qkvs", "did you mean `qkv`?"),
+            ("adapter=lorra", "did you mean `lora`?"),
+        ] {
+            let reason = presets::preset("llama-tiny").unwrap().set(assignment).unwrap_err();
+            assert!(reason.contains(told) && !reason.contains('\n'), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Adapters into the weights that they adapt.
+
+use crate::checkpoint::{CheckpointInfo, Checkpoints};
+use crate::error::{Error, Result};
+use crate::project::{Project, Run, RunRecord, Trained, checkpoint_of, parameters_of};
+use crate::protocol::{RunConfig, RunState, Start, TrainConfig};
+use crate::step::ArenaState;
+
+impl Project {
+    /// A new run without steps, as an imported model is one, whose weights are those of a run with its adapter added to them:
+    /// W + scale·B·A. `checkpoint` is `best`, `latest` or a file of the run's; the new run's record names it as its start.
+    ///
+    /// # Errors
+    /// The run has no adapter or no such checkpoint, it is damaged, or the disk fails; then there is no new run.
+    pub fn merge(&self, run: &Run, checkpoint: &str) -> Result<Run> {
+        let config = run.config()?;
+        if config.train.adapter.is_none() {
+            let reason = "this run has no adapter: its weights are whole as they are";
+            return Err(Error::bad_file(run.folder(), reason));
+        }
+        let checkpoint = checkpoint_of(run, checkpoint)?;
+        let Trained { parameters: weights, info, .. } = Trained::load(run.clone(), &checkpoint)?;
+        let config = RunConfig {
+            preset: format!("{}-merged", config.preset),
+            start: Some(Start { run: run.name(), checkpoint, project: None }),
+            train: TrainConfig { adapter: None, ..config.train },
+            ..config
+        };
+        let parameters = parameters_of(&config)?;
+        let (count, family) =
+            (parameters.iter().map(|own| own.ty.count() as u64).sum(), run.record()?.family);
+        self.create_run_with(&config, &run.data_folder()?, |merged| {
+            let (step, val_loss) = (0, info.val_loss);
+            let config_crc32c = merged.config_crc32c()?;
+            let info = CheckpointInfo { step, config_crc32c, best_val_loss: val_loss, ..info };
+            let state = ArenaState { parameters: weights, ..ArenaState::default() };
+            Checkpoints::new(merged.checkpoints_folder()).save(&info, &parameters, &state, true)?;
+            let record = merged.record()?;
+            let (state, parameters) = (RunState::Imported, count);
+            merged.save_record(&RunRecord {
+                state,
+                parameters,
+                family,
+                val_loss,
+                best_val_loss: val_loss,
+                ..record
+            })
+        })
+    }
+}

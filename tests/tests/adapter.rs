@@ -1,0 +1,294 @@
+//! Low-rank adapters (Hu et al. 2021): a run begins as the model that it adapts, its weights are merged wherever they leave the training,
+//! and PEFT computes the same with what is exported. That gradients are right, `models_parity.rs` and `fusions.rs` see.
+
+use crate::common;
+use crate::common::{deviation, draw_adapters, ids};
+use crate::export::{our_logits, small, write};
+use crate::runs::{config, create, project, session, store, with_trainer};
+use glasshouse_engine::checkpoint::{
+    ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which, settings_of,
+};
+use glasshouse_engine::executor::Executor;
+use glasshouse_engine::graph::{ParameterId, random};
+use glasshouse_engine::initial;
+use glasshouse_engine::interchange::huggingface::export_adapter;
+use glasshouse_engine::model::{is_of_adapter, parameters, training_graphs};
+use glasshouse_engine::optimizer::Optimizer;
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::plan::merge::merged;
+use glasshouse_engine::project::{AsTrained, Run, Trained, parameters_of};
+use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
+use glasshouse_engine::train::{Options, TrainEvent};
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{Adapter, AdapterTarget, Precision, RunConfig, RunState, TrainConfig};
+use glasshouse_tests::python;
+use pollster::block_on;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The runs' tiny model with an adapter, which has dropout of its own.
+fn adapted() -> RunConfig {
+    let adapter = Adapter { rank: 4, alpha: 6.0, dropout: 0.1, ..Adapter::default() };
+    RunConfig { train: TrainConfig { adapter: Some(adapter), ..config().train }, ..config() }
+}
+
+/// Losses that an executor finds with these weights, of a batch.
+fn losses(device: &str, config: &RunConfig, parameters: Vec<f32>) -> Vec<(f32, f32)> {
+    let graphs = training_graphs(&config.model, &config.train).unwrap();
+    let (mut executor, _) =
+        block_on(Executor::open(device, &graphs, Optimizer::of(&config.train), Some(2))).unwrap();
+    block_on(executor.set_state(&ArenaState { parameters, ..ArenaState::default() })).unwrap();
+    let size = config.train.batch_size * config.model.context_length;
+    let batch = |at: u64| MicroBatch {
+        tokens: ids(2 * at, size, config.model.vocabulary),
+        targets: ids(2 * at + 1, size, config.model.vocabulary),
+        starts: None,
+        seed: [0, 0],
+    };
+    block_on(executor.evaluate(&[batch(0), batch(1)])).unwrap()
+}
+
+#[test]
+fn the_first_forward_is_that_of_the_model_to_the_bit_and_merged_weights_compute_what_both_do() {
+    let run = adapted();
+    let plain = RunConfig { train: TrainConfig { adapter: None, ..run.train.clone() }, ..run.clone() };
+    let adapter = run.train.adapter.as_ref();
+    let list = parameters(&run.model, &run.train).unwrap();
+    let layout = ArenaLayout::of_parameters(&list);
+    let mut arena = initial::parameters(&list, &layout, 7);
+    let base = initial::parameters(
+        &parameters_of(&plain).unwrap(),
+        &ArenaLayout::of_parameters(&parameters_of(&plain).unwrap()),
+        7,
+    );
+    assert_eq!(merged(&list, adapter, arena.clone()), base, "what is added is nothing yet");
+    for device in ["cpu".to_owned(), common::adapter()] {
+        let (with, without) = (losses(&device, &run, arena.clone()), losses(&device, &plain, base.clone()));
+        assert_eq!(with, without, "{device}");
+    }
+    draw_adapters(&list, &layout, &mut arena);
+    let whole = merged(&list, adapter, arena.clone());
+    for device in ["cpu".to_owned(), common::adapter()] {
+        let (with, without) = (losses(&device, &run, arena.clone()), losses(&device, &plain, whole.clone()));
+        for ((one, _), (other, _)) in with.iter().zip(&without) {
+            assert!((one - other).abs() < 1e-5 * other, "{device}: {one} for {other}");
+        }
+        let (changed, first) = (with[0].0, losses(&device, &plain, base.clone())[0].0);
+        assert!((changed - first).abs() > 1e-3, "{device}: {changed} {first}");
+    }
+}
+
+#[test]
+fn an_adapter_trains_alone_and_leaves_the_training_merged() {
+    let (_folder, project) = project();
+    for device in ["cpu".to_owned(), common::adapter()] {
+        let run = create(&project, &adapted());
+        let events = session(&run, &store(), &device, Options { stop_after: Some(30), ..Options::default() });
+        let evaluated = events.unwrap().into_iter().filter_map(|event| match event {
+            TrainEvent::Eval { val_loss, .. } => Some(val_loss),
+            _ => None,
+        });
+        let evaluated: Vec<f32> = evaluated.collect();
+        assert!(evaluated[1] < evaluated[0], "{evaluated:?}");
+        let list = parameters(&adapted().model, &adapted().train).unwrap();
+        let layout = ArenaLayout::of_parameters(&list);
+        let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+        let loaded = checkpoints.load(Which::Latest, &list, Content::WeightsAndMoments).unwrap().unwrap();
+        let first = initial::parameters(&list, &layout, adapted().seed);
+        for (at, parameter) in list.iter().enumerate() {
+            let range = layout.range(ParameterId(at as u32));
+            let same = first[range.clone()] == loaded.state.parameters[range];
+            assert_eq!(same, !is_of_adapter(&parameter.name), "{device}: {}", parameter.name);
+        }
+        assert_eq!(loaded.state.first_moments.len(), layout.trained_end);
+        // What samples are written with is what the checkpoint comes to.
+        let weights =
+            with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
+        let whole = merged(&list, adapted().train.adapter.as_ref(), loaded.state.parameters);
+        assert_eq!(weights.unwrap().unwrap(), whole);
+    }
+}
+
+/// Mixed precision follows 32 bits, as it does without an adapter.
+#[test]
+fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
+    let mut gradients = Vec::new();
+    let mut run = adapted();
+    run.model.dropout = Dropout::everywhere(0.0);
+    let list = parameters(&run.model, &run.train).unwrap();
+    let layout = ArenaLayout::of_parameters(&list);
+    let mut arena = initial::parameters(&list, &layout, 7);
+    draw_adapters(&list, &layout, &mut arena);
+    for precision in [Precision::F32, Precision::Mixed] {
+        run.train.precision = precision;
+        let graphs = training_graphs(&run.model, &run.train).unwrap();
+        let opened = Executor::open(&common::adapter(), &graphs, Optimizer::of(&run.train), None);
+        let (mut executor, _) = block_on(opened).unwrap();
+        block_on(executor.set_state(&ArenaState { parameters: arena.clone(), ..ArenaState::default() }))
+            .unwrap();
+        let size = run.train.batch_size * run.model.context_length;
+        let micro = |at: u64| MicroBatch {
+            tokens: ids(2 * at, size, run.model.vocabulary),
+            targets: ids(2 * at + 1, size, run.model.vocabulary),
+            starts: None,
+            seed: random::dropout_seed(3, 0, at),
+        };
+        let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![micro(0), micro(1)] };
+        gradients.push(block_on(executor.gradients(&step)).unwrap().1);
+    }
+    let apart = deviation(&gradients[1][..layout.trained_end], &gradients[0][..layout.trained_end]);
+    assert!(apart > 0.0 && apart < 0.01, "{apart:.1e}");
+}
+
+/// A run whose latest checkpoint has these weights.
+fn run_with(project: &glasshouse_engine::project::Project, config: &RunConfig, parameters: Vec<f32>) -> Run {
+    let list = glasshouse_engine::model::parameters(&config.model, &config.train).unwrap();
+    let fill = |run: &Run| {
+        let info = CheckpointInfo {
+            arena_version: ARENA_VERSION,
+            step: 3,
+            seed: config.seed,
+            tokens_seen: 0,
+            config_crc32c: run.config_crc32c()?,
+            val_loss: None,
+            best_val_loss: None,
+            model: settings_of(&config.model),
+        };
+        let state = ArenaState { parameters, ..ArenaState::default() };
+        Checkpoints::new(run.checkpoints_folder()).save(&info, &list, &state, true)?;
+        Ok(())
+    };
+    project.create_run_with(config, &project.folder().join("data"), fill).unwrap()
+}
+
+#[test]
+fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
+    let (_folder, project) = project();
+    let (mut config, tokenizer, _) = small("llama-tiny", |_| {});
+    let data = project.folder().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    tokenizer.save(&data.join("tokenizer.json")).unwrap();
+    config.train.adapter = Some(Adapter { rank: 3, rslora: true, ..Adapter::default() });
+    let list = parameters(&config.model, &config.train).unwrap();
+    let layout = ArenaLayout::of_parameters(&list);
+    let mut arena = initial::parameters(&list, &layout, 5);
+    draw_adapters(&list, &layout, &mut arena);
+    let run = run_with(&project, &config, arena.clone());
+    let whole = merged(&list, config.train.adapter.as_ref(), arena);
+    let new = project.merge(&run, "best").unwrap();
+    let now = new.config().unwrap();
+    assert_eq!((now.train.adapter.clone(), &now.model), (None, &config.model));
+    let start = now.start.unwrap();
+    assert_eq!((start.run, start.checkpoint), (run.name(), "step-00000003-000001.safetensors".to_owned()));
+    assert_eq!(new.record().unwrap().state, RunState::Imported);
+    let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
+    let list = parameters_of(&config).unwrap();
+    let loaded = checkpoints.load(Which::Best, &list, Content::Weights).unwrap().unwrap();
+    assert_eq!(loaded.state.parameters, whole);
+    // As everything that reads a run's weights has them.
+    assert_eq!(Trained::load(run, "best").unwrap().parameters, whole);
+    let error = project.merge(&new, "best").unwrap_err().to_string();
+    assert!(error.contains("has no adapter"), "{error}");
+}
+
+/// The gradient of a layer of ours, of those of the modules that have its rows: A is all of theirs, B is one after the other.
+fn expected(theirs: &Value, prefix: &str, modules: &[&str], name: &str) -> Vec<f32> {
+    let gradients = modules.iter().map(|module| {
+        let found =
+            theirs["gradients"][format!("base_model.model.{prefix}.{module}.{name}.weight")].as_array();
+        let found = found.unwrap_or_else(|| panic!("{prefix}.{module}.{name}"));
+        found.iter().map(|entry| entry.as_f64().unwrap() as f32).collect::<Vec<f32>>()
+    });
+    let gradients: Vec<Vec<f32>> = gradients.collect();
+    match name {
+        "lora_B" => gradients.concat(),
+        _ => (0..gradients[0].len()).map(|at| gradients.iter().map(|one| one[at]).sum()).collect(),
+    }
+}
+
+type Layers = [(&'static str, &'static [&'static str]); 4];
+
+fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers) {
+    let (mut config, tokenizer, base) = small(preset, |config| {
+        config.model.dropout = Dropout::everywhere(0.0);
+        config.model.context_length = 12;
+    });
+    config.train = TrainConfig { batch_size: 1, adapter: Some(adapter), ..TrainConfig::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let [model, exported] = ["model", "adapter"].map(|name| folder.path().join(name));
+    write(&config, &tokenizer, &base, &model);
+    let list = parameters(&config.model, &config.train).unwrap();
+    let (layout, plain) =
+        (ArenaLayout::of_parameters(&list), ArenaLayout::of_parameters(&parameters_of(&config).unwrap()));
+    let mut arena = vec![0.0; layout.length];
+    for (at, count) in plain.counts.iter().enumerate() {
+        arena[layout.offsets[at]..][..*count].copy_from_slice(&base[plain.offsets[at]..][..*count]);
+    }
+    draw_adapters(&list, &layout, &mut arena);
+    let (_project_folder, project) = project();
+    let run = run_with(&project, &config, arena.clone());
+    export_adapter(&AsTrained::load(run, "latest").unwrap(), &exported, false).unwrap();
+
+    let all = ids(1, config.model.context_length + 1, config.model.vocabulary);
+    let (tokens, targets) = (&all[..all.len() - 1], &all[1..]);
+    let words = all.iter().map(ToString::to_string);
+    let output = python("check_peft.py").args([&model, &exported]).args(words).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let whole = merged(&list, config.train.adapter.as_ref(), arena.clone());
+    let ours = our_logits(&config, &whole, tokens).concat();
+    for kind in ["logits", "merged_logits"] {
+        let rows = theirs[kind].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+        let rows: Vec<f32> = rows.map(|entry| entry.as_f64().unwrap() as f32).collect();
+        let apart = deviation(&ours, &rows);
+        assert!(apart < 5e-5, "{preset}, {kind}: {apart:.1e}");
+    }
+
+    let graphs = training_graphs(&config.model, &config.train).unwrap();
+    let (mut executor, _) =
+        block_on(Executor::open("cpu", &graphs, Optimizer::of(&config.train), None)).unwrap();
+    block_on(executor.set_state(&ArenaState { parameters: arena, ..ArenaState::default() })).unwrap();
+    let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
+    let micro_batches = vec![MicroBatch { tokens, targets, starts: None, seed: [0, 0] }];
+    let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
+    let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
+    assert!((f64::from(loss) - theirs["loss"].as_f64().unwrap()).abs() < 1e-5, "{loss} {}", theirs["loss"]);
+    let mut compared = 0;
+    for (at, parameter) in list.iter().enumerate().filter(|(_, parameter)| parameter.trainable) {
+        let parts: Vec<&str> = parameter.name.split('.').collect();
+        let [_, number, part, layer, name, _] = parts[..] else { panic!("{}", parameter.name) };
+        let modules: BTreeMap<&str, &[&str]> = layers.into_iter().collect();
+        let modules = modules[format!("{part}.{layer}").as_str()];
+        let wanted = expected(&theirs, &format!("{block}.{number}"), modules, name);
+        let apart = deviation(&gradients[layout.range(ParameterId(at as u32))], &wanted);
+        assert!(apart < 1e-4, "{preset}, {}: {apart:.1e}", parameter.name);
+        compared += 1;
+    }
+    assert_eq!(compared, 2 * config.model.layers * config.train.adapter.unwrap().targets.len());
+}
+
+#[test]
+fn python_peft_agrees_on_an_adapter_of_a_gpt2() {
+    let layers: Layers = [
+        ("attention.qkv", &["attn.c_attn"]),
+        ("attention.output", &["attn.c_proj"]),
+        ("mlp.up", &["mlp.c_fc"]),
+        ("mlp.down", &["mlp.c_proj"]),
+    ];
+    let adapter = Adapter { rank: 3, alpha: 6.0, ..Adapter::default() };
+    agrees_with_peft("gpt2-124m", adapter.clone(), "transformer.h", layers);
+    // One of two modules of the same name.
+    let targets = vec![AdapterTarget::Output];
+    agrees_with_peft("gpt2-124m", Adapter { targets, rslora: true, ..adapter }, "transformer.h", layers);
+}
+
+#[test]
+fn python_peft_agrees_on_an_adapter_of_a_llama() {
+    let layers: Layers = [
+        ("attention.qkv", &["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]),
+        ("attention.output", &["self_attn.o_proj"]),
+        ("mlp.up", &["mlp.gate_proj", "mlp.up_proj"]),
+        ("mlp.down", &["mlp.down_proj"]),
+    ];
+    agrees_with_peft("llama-tiny", Adapter { rank: 4, ..Adapter::default() }, "model.layers", layers);
+}
