@@ -11,8 +11,8 @@ use glasshouse_protocol::ChatExample;
 pub fn example(line: &str, template: &ChatTemplate) -> Result<ChatExample, String> {
     let row = Row::read(line).map_err(|error| error.to_string())?;
     match row {
-        Row::Text(text) => Ok(raw(String::new(), text)),
-        Row::Completion { prompt, completion } => Ok(raw(prompt, completion)),
+        Row::Text(text) => Ok(raw("", &text)),
+        Row::Completion { prompt, completion } => Ok(raw(&prompt, &completion)),
         Row::Preference(_) => {
             Err("`chosen` and `rejected`: a preference, which the objective chat does not learn".to_owned())
         }
@@ -27,10 +27,10 @@ pub fn example(line: &str, template: &ChatTemplate) -> Result<ChatExample, Strin
 }
 
 /// Text without a template, learned from where what is given ends.
-fn raw(given: String, learned: String) -> ChatExample {
-    let (from, prompt) = (given.len(), Some(given.clone()).filter(|given| !given.is_empty()));
-    let text = given + &learned;
-    ChatExample { learned: std::iter::once(from..text.len()).collect(), text, raw: true, prompt }
+fn raw(given: &str, learned: &str) -> ChatExample {
+    let prompt = Some(given.to_owned()).filter(|given| !given.is_empty());
+    let text = [given, learned].concat();
+    ChatExample { learned: std::iter::once(given.len()..text.len()).collect(), text, raw: true, prompt }
 }
 
 #[cfg(test)]

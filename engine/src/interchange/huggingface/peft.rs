@@ -12,7 +12,7 @@ use crate::model::{LORA_A, LORA_B};
 use crate::platform::{Turns, at_once};
 use crate::project::AsTrained;
 use crate::protocol::Adapter;
-use crate::storage::{Staging, check_place};
+use crate::storage::{self, Staging, check_place};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
