@@ -37,7 +37,7 @@ impl LossScale {
 }
 
 /// Token ids of a micro-batch, B·T each, row-major.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MicroBatch {
     /// Input ids.
     pub tokens: Vec<u32>,
