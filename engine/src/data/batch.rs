@@ -4,7 +4,7 @@
 use super::examples::ExampleBatches;
 use super::store::{Split, TokenStore};
 use super::windows::Windows;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A target that takes no part in the loss.
 pub const IGNORED: u32 = u32::MAX;
@@ -48,6 +48,17 @@ impl<'a> Batches<'a> {
     /// As [`Windows::new`].
     pub fn windows(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
         Windows::new(store, seed, batch, context_length).map(Self::Windows)
+    }
+
+    /// The windows, for what goes on elsewhere with a token stream.
+    ///
+    /// # Errors
+    /// The objective is none of text.
+    pub fn as_windows(&self) -> Result<&Windows<'a>> {
+        match self {
+            Self::Windows(windows) => Ok(windows),
+            Self::Examples(_) => Err(Error::Internal("examples where windows of text were meant".to_owned())),
+        }
     }
 
     /// The batch of a step's micro-batch.

@@ -329,16 +329,19 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
     logits.chunks(model.vocabulary).map(<[f32]>::to_vec).collect()
 }
 
+const IGNORED: u32 = u32::MAX;
+
+/// Two lists of floats are the same but for the order in which sums were taken.
+fn close(what: &str, got: &[f32], wanted: &[f32]) {
+    let largest = wanted.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
+    for (at, (got, wanted)) in got.iter().zip(wanted).enumerate() {
+        assert!((got - wanted).abs() <= 2e-5 * largest, "{what} {at}: {got} for {wanted}");
+    }
+}
+
 /// With rotary positions, which see differences alone, a document in a row with others is what it is in a row of its own.
 #[test]
 fn documents_in_a_row_are_as_if_each_had_its_own() {
-    const IGNORED: u32 = u32::MAX;
-    let close = |what: &str, got: &[f32], wanted: &[f32]| {
-        let largest = wanted.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
-        for (at, (got, wanted)) in got.iter().zip(wanted).enumerate() {
-            assert!((got - wanted).abs() <= 2e-5 * largest, "{what} {at}: {got} for {wanted}");
-        }
-    };
     let windows = [None, Some(7)].map(|sliding_window| ModelConfig { sliding_window, ..llama() });
     // Tiles of 32 queries: one that begins in a document, and one that begins with it.
     let models = windows.into_iter().chain([ModelConfig { context_length: 71, ..llama() }]);

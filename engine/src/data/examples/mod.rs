@@ -77,7 +77,7 @@ impl<'a> ExampleBatches<'a> {
     pub fn new(store: &'a TokenStore, drawing: Drawing) -> Result<Self> {
         let Drawing { seed, batch, accumulate, context_length, packing, padding } = drawing;
         let mut about = About::default();
-        let mut of = |split, about: &mut About| -> Result<Arc<Rows>> {
+        let of = |split, about: &mut About| -> Result<Arc<Rows>> {
             let lengths = lengths(store, split, context_length, about);
             if lengths.is_empty() {
                 return Err(Error::Refused(format!(

@@ -17,6 +17,7 @@ fn index(vocabulary: usize) -> Index {
         characters: 0,
         bytes: 0,
         mixture: BTreeMap::new(),
+        prompt: None,
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     }

@@ -189,16 +189,14 @@ async fn steps_here(
         Executor::open(request.device, &graphs, Optimizer::of(&train), request.threads).await?;
     executor.set_state(&ArenaState { loss_scale: None, ..loaded.state.clone() }).await?;
     let batches = prepared.batches(config)?;
-    let Batches::Windows(drawn) = &batches else {
-        return Err(Error::Internal("a bundle of a run without windows".to_owned()));
-    };
+    let windows_drawn = batches.as_windows()?;
     let (mut steps, mut windows) = (Vec::new(), Vec::new());
     for step in loaded.info.step..loaded.info.step + request.steps {
         let reports = executor.train(&[step_input(config, &batches, step)?]).await?;
         let report = reports.first().ok_or_else(|| Error::Internal("a step without a report".to_owned()))?;
         steps.push(json!({ "step": step + 1, "loss": report.loss, "gradient_norm": report.gradient_norm }));
         let micro_batches = 0..train.accumulate as u64;
-        windows.push(micro_batches.flat_map(|micro| drawn.starts(step, micro)).collect::<Vec<u64>>());
+        windows.push(micro_batches.flat_map(|micro| windows_drawn.starts(step, micro)).collect::<Vec<u64>>());
         progress(step + 1 - loaded.info.step, request.steps);
         turns.give().await;
     }
@@ -255,7 +253,7 @@ fn settings(handed: &Handed, family: &Family, steps: u64) -> Result<Value> {
             "train_tokens": prepared.store.len(Split::Train),
             "validation_tokens": prepared.store.len(Split::Validation),
             "element_bytes": element_bytes(prepared),
-            "mixture": batches.mixture(),
+            "mixture": batches.as_windows()?.mixture(),
         },
         "verify_steps": steps,
     });
