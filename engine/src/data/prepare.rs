@@ -229,7 +229,7 @@ pub async fn prepare_in_turns(
         files.write(staging.path())?;
         let place = (staging.path(), recipe.as_str());
         conversations::encode(&corpus, &config.data, files, place, &problems, progress, turns).await?;
-        return finish(staging, &folder, &recipe, files.tokenizer.clone(), &problems);
+        return finish(&staging, &folder, &recipe, files.tokenizer.clone(), &problems);
     }
     let mut trainer = match given {
         Some(_) => None,
@@ -249,12 +249,12 @@ pub async fn prepare_in_turns(
     let tokenizer = files.tokenizer.clone();
     encode(&corpus, &config.data, &count, &tokenizer, recipe.clone(), staging.path(), progress, turns)
         .await?;
-    finish(staging, &folder, &recipe, tokenizer, &problems)
+    finish(&staging, &folder, &recipe, tokenizer, &problems)
 }
 
 /// Puts what was prepared in its place.
 fn finish(
-    staging: Staging,
+    staging: &Staging,
     folder: &Path,
     recipe: &str,
     tokenizer: Tokenizer,

@@ -114,7 +114,7 @@ impl TokenizerFiles {
             )
         };
         let template = self.chat_template.as_deref().ok_or_else(none)?;
-        ChatRenderer::new(template, &self.settings).map_err(template_fails)
+        ChatRenderer::new(template, &self.settings).map_err(|reason| template_fails(&reason))
     }
 
     /// The id of a special token by its purpose: `bos_token`.
@@ -136,7 +136,7 @@ impl TokenizerFiles {
 }
 
 /// What a model's chat template refuses.
-pub fn template_fails(reason: String) -> Error {
+pub fn template_fails(reason: &str) -> Error {
     Error::Refused(format!("the model's chat template fails: {reason}"))
 }
 

@@ -59,6 +59,15 @@ pub struct Tokenizer {
     drops_unknown: bool,
 }
 
+/// A text's tokens, and the bytes of it that each stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncodedText {
+    /// Ids.
+    pub tokens: Vec<u32>,
+    /// As many ranges.
+    pub spans: Vec<Range<usize>>,
+}
+
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Tokenizer of {} tokens, cut {:?}", self.vocabulary_size, self.cut.rule)
@@ -221,16 +230,16 @@ impl Tokenizer {
     }
 
     fn encode_piece(&self, piece: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(piece, false).map_err(cannot_encode)?;
+        let encoding = self.inner.encode_fast(piece, false).map_err(|error| cannot_encode(&error))?;
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The tokens of each text, each with the bytes of the text that it stands for, on all cores. Texts are encoded whole.
-    pub fn encode_spans(&self, texts: &[&str]) -> Result<Vec<Vec<(u32, Range<usize>)>>> {
+    /// The tokens of each text, with the bytes that each stands for, on all cores. Texts are encoded whole.
+    pub fn encode_spans(&self, texts: &[&str]) -> Result<Vec<EncodedText>> {
         let encode = |text: &&str| {
-            let encoding = self.inner.encode(*text, false).map_err(cannot_encode)?;
-            let spans = encoding.get_offsets().iter().map(|(from, to)| *from..*to);
-            Ok(encoding.get_ids().iter().copied().zip(spans).collect())
+            let encoding = self.inner.encode(*text, false).map_err(|error| cannot_encode(&error))?;
+            let spans = encoding.get_offsets().iter().map(|(from, to)| *from..*to).collect();
+            Ok(EncodedText { tokens: encoding.get_ids().to_vec(), spans })
         };
         texts.into_maybe_par_iter().map(encode).collect::<Vec<_>>().into_iter().collect()
     }
@@ -309,7 +318,7 @@ impl Tokenizer {
     }
 }
 
-fn cannot_encode(error: tokenizers::Error) -> Error {
+fn cannot_encode(error: &tokenizers::Error) -> Error {
     Error::Refused(format!("the tokenizer cannot encode this text: {error}"))
 }
 

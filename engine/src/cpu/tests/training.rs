@@ -411,7 +411,7 @@ fn targets_of_a_step_weigh_alike_in_whichever_micro_batch() {
     MicroBatch::weigh_alike(&mut apart, ignored);
     assert_eq!(apart[0].counted, Some((2 + time) as f32 / 2.0));
     let (loss, got) = gradients(apart);
-    let (wanted_loss, wanted) = gradients(vec![both]);
+    let (wanted_loss, wanted) = gradients(vec![both.clone()]);
     assert!((loss - wanted_loss).abs() <= 2e-6 * wanted_loss, "{loss} for {wanted_loss}");
     close("gradient", &got, &wanted);
     assert!((means_loss - wanted_loss).abs() > 1e-3 * wanted_loss, "a mean of means is another number");

@@ -7,7 +7,7 @@ use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
 use crate::graph::random::nth;
 use crate::platform::Turns;
-use crate::tokenizer::TokenizerFiles;
+use crate::tokenizer::{EncodedText, TokenizerFiles};
 use glasshouse_protocol::{ChatExample, DataConfig};
 use std::path::Path;
 
@@ -130,7 +130,7 @@ impl Queue<'_> {
         let examples = std::mem::take(&mut self.waiting);
         let texts: Vec<&str> = examples.iter().map(|example| example.text.as_str()).collect();
         let tokenizer = &self.files.tokenizer;
-        for (example, spans) in examples.iter().zip(tokenizer.encode_spans(&texts)?) {
+        for (example, EncodedText { mut tokens, spans }) in examples.iter().zip(tokenizer.encode_spans(&texts)?) {
             let number = self.counts.iter().sum();
             let split =
                 if nth(HELD_OUT, 0, number) < self.held_out { Split::Validation } else { Split::Train };
@@ -139,11 +139,10 @@ impl Queue<'_> {
             if split == Split::Validation && self.prompt.is_none() {
                 self.prompt.clone_from(&example.prompt);
             }
-            let learned = spans.iter().map(|(_, span)| {
+            let learned = spans.iter().map(|span| {
                 example.learned.iter().any(|range| span.start < range.end && span.end > range.start)
             });
             let mut learned: Vec<bool> = learned.collect();
-            let mut tokens: Vec<u32> = spans.iter().map(|(token, _)| *token).collect();
             if example.raw {
                 // Templates write themselves what a text begins and ends with.
                 tokens.splice(0..0, tokenizer.begins().iter().copied());
