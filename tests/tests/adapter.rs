@@ -44,6 +44,7 @@ fn losses(device: &str, config: &RunConfig, parameters: Vec<f32>) -> Vec<(f32, f
         targets: ids(2 * at + 1, size, config.model.vocabulary),
         starts: None,
         seed: [0, 0],
+        counted: None,
     };
     block_on(executor.evaluate(&[batch(0), batch(1)])).unwrap()
 }
@@ -132,6 +133,7 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
             targets: ids(2 * at + 1, size, run.model.vocabulary),
             starts: None,
             seed: random::dropout_seed(3, 0, at),
+            counted: None,
         };
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![micro(0), micro(1)] };
         gradients.push(block_on(executor.gradients(&step)).unwrap().1);
@@ -249,7 +251,7 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
         block_on(Executor::open("cpu", &graphs, Optimizer::of(&config.train), None)).unwrap();
     block_on(executor.set_state(&ArenaState { parameters: arena, ..ArenaState::default() })).unwrap();
     let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
-    let micro_batches = vec![MicroBatch { tokens, targets, starts: None, seed: [0, 0] }];
+    let micro_batches = vec![MicroBatch { tokens, targets, starts: None, seed: [0, 0], counted: None }];
     let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
     let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
     assert!((f64::from(loss) - theirs["loss"].as_f64().unwrap()).abs() < 1e-5, "{loss} {}", theirs["loss"]);

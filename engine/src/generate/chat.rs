@@ -31,7 +31,8 @@ pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize
     for begin in begins {
         let kept = [&messages[..system], &messages[begin..]].concat();
         // Templates write themselves what a text begins with.
-        let tokens = files.tokenizer.encode(&renderer.text(&kept, true).map_err(|reason| template_fails(&reason))?)?;
+        let tokens =
+            files.tokenizer.encode(&renderer.text(&kept, true).map_err(|reason| template_fails(&reason))?)?;
         if tokens.len() <= room {
             return Ok(ChatPrompt { tokens, left_out: begin - system });
         }

@@ -130,7 +130,9 @@ impl Queue<'_> {
         let examples = std::mem::take(&mut self.waiting);
         let texts: Vec<&str> = examples.iter().map(|example| example.text.as_str()).collect();
         let tokenizer = &self.files.tokenizer;
-        for (example, EncodedText { mut tokens, spans }) in examples.iter().zip(tokenizer.encode_spans(&texts)?) {
+        for (example, EncodedText { mut tokens, spans }) in
+            examples.iter().zip(tokenizer.encode_spans(&texts)?)
+        {
             let number = self.counts.iter().sum();
             let split =
                 if nth(HELD_OUT, 0, number) < self.held_out { Split::Validation } else { Split::Train };
