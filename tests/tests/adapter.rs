@@ -123,7 +123,8 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
     for precision in [Precision::F32, Precision::Mixed] {
         run.train.precision = precision;
         let graphs = training_graphs(&run.model, &run.train).unwrap();
-        let opened = Executor::open(&common::adapter(), &graphs, Optimizer::of(&run.train), None);
+        let adapter = common::adapter();
+        let opened = Executor::open(&adapter, &graphs, Optimizer::of(&run.train), None);
         let (mut executor, _) = block_on(opened).unwrap();
         block_on(executor.set_state(&ArenaState { parameters: arena.clone(), ..ArenaState::default() }))
             .unwrap();
