@@ -120,7 +120,8 @@ fn adapter(number: u64, model: &ModelConfig) -> Option<Adapter> {
     let targets: Vec<AdapterTarget> = targets.skip(number as usize / 5 % 3).collect();
     let sides = targets.iter().flat_map(|target| target.shape(model)).min()?;
     let rank = [8, 3, 4, 1][number as usize / 5 % 4].min(sides);
-    let (alpha, rslora, dropout) = (6.0, number % 2 == 0, if number % 3 == 0 { 0.0 } else { 0.2 });
+    let (alpha, rslora, dropout) =
+        (6.0, number.is_multiple_of(2), if number.is_multiple_of(3) { 0.0 } else { 0.2 });
     let adapter = Adapter { rank, alpha, dropout, rslora, targets, ..Adapter::default() };
     (number % 5 == 2).then_some(adapter)
 }
