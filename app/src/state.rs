@@ -162,7 +162,11 @@ impl State {
                 self.say(None, ErrorKind::Notice, text);
             }
             Event::AdapterMerged { run } => {
-                self.say(None, ErrorKind::Notice, format!("{run} has the weights with the adapter added to them."));
+                self.say(
+                    None,
+                    ErrorKind::Notice,
+                    format!("{run} has the weights with the adapter added to them."),
+                );
             }
             Event::BroughtBack { run } => {
                 let step = crate::format::whole(run.step);

@@ -69,8 +69,7 @@ fn the_first_forward_is_that_of_the_model_to_the_bit_and_merged_weights_compute_
     draw_adapters(&list, &layout, &mut arena);
     let whole = merged(&list, adapter, arena.clone());
     for device in ["cpu".to_owned(), common::adapter()] {
-        let (with, without) =
-            (losses(&device, &run, arena.clone()), losses(&device, &plain, whole.clone()));
+        let (with, without) = (losses(&device, &run, arena.clone()), losses(&device, &plain, whole.clone()));
         for ((one, _), (other, _)) in with.iter().zip(&without) {
             assert!((one - other).abs() < 1e-5 * other, "{device}: {one} for {other}");
         }
@@ -195,7 +194,8 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
 /// The gradient of a layer of ours, of those of the modules that have its rows: A is all of theirs, B is one after the other.
 fn expected(theirs: &Value, prefix: &str, modules: &[&str], name: &str) -> Vec<f32> {
     let gradients = modules.iter().map(|module| {
-        let found = theirs["gradients"][format!("base_model.model.{prefix}.{module}.{name}.weight")].as_array();
+        let found =
+            theirs["gradients"][format!("base_model.model.{prefix}.{module}.{name}.weight")].as_array();
         let found = found.unwrap_or_else(|| panic!("{prefix}.{module}.{name}"));
         found.iter().map(|entry| entry.as_f64().unwrap() as f32).collect::<Vec<f32>>()
     });

@@ -16,8 +16,8 @@ use glasshouse_engine::reference::{Device, ReferenceExecutor};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
-    Activation, Adapter, AdapterTarget, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position, Residual, Rope,
-    RopeScaling, TrainConfig, Trainable,
+    Activation, Adapter, AdapterTarget, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
+    Position, Residual, Rope, RopeScaling, TrainConfig, Trainable,
 };
 use pollster::block_on;
 

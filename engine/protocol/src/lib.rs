@@ -28,8 +28,8 @@ pub use command::{
     Command, ExportFormat, Launch, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder, WeightSource,
 };
 pub use config::{
-    Adapter, AdapterKind, AdapterTarget, DataConfig, Decay, END_OF_TEXT, GenerateConfig, OptimizerKind, Precision, RunConfig, Start,
-    TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    Adapter, AdapterKind, AdapterTarget, DataConfig, Decay, END_OF_TEXT, GenerateConfig, OptimizerKind,
+    Precision, RunConfig, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};

@@ -43,7 +43,8 @@ impl Beginning {
                 Some(adapter) => Err(Invalid {
                     field: "train.adapter".to_owned(),
                     value: adapter.to_string(),
-                    rule: "have weights to adapt: name a run or an imported model by --from or [start]".to_owned(),
+                    rule: "have weights to adapt: name a run or an imported model by --from or [start]"
+                        .to_owned(),
                 }
                 .into()),
             };

@@ -27,7 +27,8 @@ impl Project {
             ..config
         };
         let parameters = parameters_of(&config)?;
-        let (count, family) = (parameters.iter().map(|own| own.ty.count() as u64).sum(), run.record()?.family);
+        let (count, family) =
+            (parameters.iter().map(|own| own.ty.count() as u64).sum(), run.record()?.family);
         self.create_run_with(&config, &run.data_folder()?, |merged| {
             let (step, val_loss) = (0, info.val_loss);
             let config_crc32c = merged.config_crc32c()?;

@@ -102,7 +102,9 @@ fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
 /// Which parameters are trained, and how many where that is known.
 fn trained(draft: &RunConfig, plan: Option<&PlanSummary>) -> String {
     match (draft.train.trains(), plan) {
-        (_, _) if draft.train.trainable == Trainable::All && draft.train.adapter.is_none() => "all parameters".to_owned(),
+        (_, _) if draft.train.trainable == Trainable::All && draft.train.adapter.is_none() => {
+            "all parameters".to_owned()
+        }
         (some, None) => some,
         (some, Some(plan)) => format!("{} ({some})", format::count(plan.trained_parameters)),
     }

@@ -118,7 +118,9 @@ fn first_misfit(
     graph.nodes.iter().zip(rules).find_map(|(node, rules)| {
         let fits = |operand: Operand| {
             rules.iter().any(|rule| {
-                rule.operand == operand && holds(node, rule) && rule.with.iter().all(|other| half[other.of(node).index()])
+                rule.operand == operand
+                    && holds(node, rule)
+                    && rule.with.iter().all(|other| half[other.of(node).index()])
             })
         };
         let misfit = inputs(graph, node)

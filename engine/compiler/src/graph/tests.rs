@@ -5,8 +5,8 @@ use crate::model::{Purpose, build, training_graphs};
 use crate::plan::compile;
 use crate::plan::estimate::estimate;
 use crate::plan::lower::Target;
-use glasshouse_protocol::{Adapter, AdapterTarget, MemoryKind, Precision, TrainConfig};
 use glasshouse_protocol::presets::{self, PRESETS};
+use glasshouse_protocol::{Adapter, AdapterTarget, MemoryKind, Precision, TrainConfig};
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
     Parameter {
@@ -96,7 +96,9 @@ fn an_adapter_alone_has_gradients_and_moments() {
     config.model.vocabulary = 300;
     let plain = build(&config.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
     let all = estimate(&config.model, &config.train, &Target::new(false)).unwrap();
-    for targets in [&AdapterTarget::ALL[..], &AdapterTarget::ALL[..4], &[AdapterTarget::Qkv], &[AdapterTarget::Head]] {
+    for targets in
+        [&AdapterTarget::ALL[..], &AdapterTarget::ALL[..4], &[AdapterTarget::Qkv], &[AdapterTarget::Head]]
+    {
         let adapter = Adapter { rank: 4, dropout: 0.1, targets: targets.to_vec(), ..Adapter::default() };
         let train = TrainConfig { adapter: Some(adapter), ..config.train.clone() };
         let graph = training_graphs(&config.model, &train).unwrap().train;
@@ -128,6 +130,7 @@ fn an_adapter_alone_has_gradients_and_moments() {
         let some = estimate(&config.model, &train, &Target::new(false)).unwrap();
         let own: usize = added.iter().map(|parameter| parameter.ty.count()).sum();
         assert_eq!((some.trained_parameters, some.parameters), (own, all.parameters + own));
+        assert_eq!(some.parameters_by_part["adapter"], own);
         for kind in [MemoryKind::Gradients, MemoryKind::OptimizerState] {
             assert!(some.bytes.by_kind[&kind] < all.bytes.by_kind[&kind] / 4, "{kind:?}");
         }
@@ -144,16 +147,20 @@ fn graphs_with_an_adapter_compile_as_others_do() {
         let mut config = presets::preset(name).unwrap();
         config.model.vocabulary = config.model.vocabulary.max(65);
         config.train.batch_size = 2;
-        for (rank, precision, checkpointing) in
-            [(8, Precision::F32, false), (8, Precision::Mixed, false), (3, Precision::Mixed, true), (1, Precision::F32, true)]
-        {
+        for (rank, precision, checkpointing) in [
+            (8, Precision::F32, false),
+            (8, Precision::Mixed, false),
+            (3, Precision::Mixed, true),
+            (1, Precision::F32, true),
+        ] {
             let adapter = Adapter { rank, dropout: 0.1, ..Adapter::default() };
             config.train.adapter = Some(adapter);
             (config.train.precision, config.train.activation_checkpointing) = (precision, checkpointing);
             for target in [Target::new(true), Target::new(false)] {
                 let graphs = training_graphs(&config.model, &config.train).unwrap();
                 let train = compile(graphs.train, &[graphs.train_loss], &target);
-                let train = train.unwrap_or_else(|error| panic!("{name}, rank {rank}, {precision:?}: {error}"));
+                let train =
+                    train.unwrap_or_else(|error| panic!("{name}, rank {rank}, {precision:?}: {error}"));
                 let evaluate = compile(graphs.evaluate, &[graphs.evaluate_loss], &target).unwrap();
                 assert!(train.dispatches.len() > evaluate.dispatches.len(), "{name}");
                 assert_eq!(train.arena.offsets, evaluate.arena.offsets, "{name}");

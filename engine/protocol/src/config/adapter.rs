@@ -164,7 +164,8 @@ impl Adapter {
             // A preset does not know its vocabulary yet.
             require(self.rank <= most || out == 0, &field("rank"), self.rank, rule)?;
         }
-        let rule = "be all with train.adapter, which freezes the model's own parameters and trains what it adds";
+        let rule =
+            "be all with train.adapter, which freezes the model's own parameters and trains what it adds";
         require(*trainable == Trainable::All, "train.trainable", trainable, rule)
     }
 }

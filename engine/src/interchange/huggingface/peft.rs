@@ -144,8 +144,8 @@ fn end(path: &str, names: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fields::Fields;
     use super::super::families::object;
+    use super::super::fields::Fields;
     use super::*;
     use crate::model::parameters;
     use crate::plan::arena::ArenaLayout;
@@ -174,11 +174,14 @@ mod tests {
         for config in [
             gpt2,
             llama.clone(),
-            like(json!({ "model_type": "gpt_neox", "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null })),
+            like(
+                json!({ "model_type": "gpt_neox", "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null }),
+            ),
             like(json!({ "model_type": "phi", "head_dim": null, "partial_rotary_factor": 0.67 })),
         ] {
             let (family, model) = model(config);
-            let targets = AdapterTarget::ALL.into_iter().filter(|it| *it != AdapterTarget::Head || !model.tied_head);
+            let targets =
+                AdapterTarget::ALL.into_iter().filter(|it| *it != AdapterTarget::Head || !model.tied_head);
             let adapter = Adapter { rank: 3, alpha: 6.0, targets: targets.collect(), ..Adapter::default() };
             let train = TrainConfig { adapter: Some(adapter.clone()), ..TrainConfig::default() };
             let list = parameters(&model, &train).unwrap();
