@@ -130,6 +130,7 @@ fn an_adapter_alone_has_gradients_and_moments() {
         let some = estimate(&config.model, &train, &Target::new(false)).unwrap();
         let own: usize = added.iter().map(|parameter| parameter.ty.count()).sum();
         assert_eq!((some.trained_parameters, some.parameters), (own, all.parameters + own));
+        assert_eq!(some.parameters_by_part["adapter"], own);
         for kind in [MemoryKind::Gradients, MemoryKind::OptimizerState] {
             assert!(some.bytes.by_kind[&kind] < all.bytes.by_kind[&kind] / 4, "{kind:?}");
         }

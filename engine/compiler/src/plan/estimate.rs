@@ -9,7 +9,7 @@ use crate::Result;
 use crate::dispatch;
 use crate::graph::ops::{Cost, Named, Operation};
 use crate::graph::{Graph, Node, Op, Parameter, ValueId};
-use crate::model::training_graphs;
+use crate::model::{is_of_adapter, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
 use glasshouse_protocol::MemoryKind;
@@ -33,7 +33,7 @@ pub struct Estimate {
     /// How many of them are trained.
     pub trained_parameters: usize,
     /// How many of them each part has: `embedding` (tokens and positions; the head too, where it is tied), `attention` and `mlp`
-    /// (projections), `norms`, `head` (where it is separate).
+    /// (projections), `norms`, `head` (where it is separate), `adapter` (where one trains).
     pub parameters_by_part: BTreeMap<&'static str, usize>,
     /// Device memory.
     pub bytes: Bytes,
@@ -114,7 +114,9 @@ fn parameters_by_part(graph: &Graph) -> BTreeMap<&'static str, usize> {
     let mut parts = BTreeMap::new();
     for parameter in &graph.parameters {
         let name = parameter.name.as_str();
-        let part = if name.contains("norm") {
+        let part = if is_of_adapter(name) {
+            "adapter"
+        } else if name.contains("norm") {
             "norms"
         } else if name.starts_with("embedding.") {
             "embedding"
