@@ -244,7 +244,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
 }
 
 /// The Python that has what a bundle asks for.
-fn python() -> PathBuf {
+pub(super) fn python() -> PathBuf {
     std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(
         || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/glasshouse/venv/bin/python"),
         PathBuf::from,

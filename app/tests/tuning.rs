@@ -1,6 +1,7 @@
 //! Supervised fine-tuning: a model that went on from texts learns to answer.
 
 use crate::front_ends::{error_of, succeed, train};
+use glasshouse_engine::data::{Split, prepare};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{CHATML_TOKENS, Objective, RunConfig};
 use serde_json::{Value, json};
@@ -164,4 +165,140 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     assert!(matches!(config(folder, "2").train.objective, Objective::Chat(_)));
     let error = error_of(folder, &["handover", "--project", "first", "--run", "2", "--to", "bundle"]);
     assert!(error.contains("its objective is chat"), "{error}");
+}
+
+/// Ten steps of TRL's `SFTTrainer` from the same weights on the same conversations: each step takes all of them, so that the order of rows
+/// is nobody's. Ours packs them, and takes them in micro-batches of uneven targets.
+#[test]
+fn slow_python_trl_trains_the_same_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.join("stories.txt"), text).unwrap();
+    let sizes = [
+        "layers=2",
+        "width=32",
+        "heads=4",
+        "kv_heads=2",
+        "head_size=8",
+        "mlp.hidden=64",
+        "context_length=96",
+    ];
+    let sets: Vec<String> = sizes.iter().map(|size| format!("model.{size}")).collect();
+    let mut base = vec!["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first"];
+    base.extend(["--device", "cpu", "--steps", "20", "--vocab", "400", "--batch-size", "4"]);
+    sets.iter().for_each(|set| base.extend(["--set", set]));
+    succeed(folder, &base);
+    let rows: Vec<Value> = (0..24)
+        .map(|at| {
+            let asked = format!("Question {at}: who is it?");
+            let answer = "It is Ada and the cat. ".repeat(1 + at % 3);
+            let mut messages = json!([
+                { "role": "user", "content": asked },
+                { "role": "assistant", "content": answer.trim() }
+            ]);
+            if at % 4 == 0 {
+                let more = [
+                    json!({ "role": "user", "content": "And then?" }),
+                    json!({ "role": "assistant", "content": "They went home." }),
+                ];
+                messages.as_array_mut().unwrap().extend(more);
+            }
+            json!({ "messages": messages })
+        })
+        .collect();
+    let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    std::fs::write(folder.join("rows.jsonl"), lines).unwrap();
+    // A step that changes next to nothing gives weights with the new tokens' rows, and a template.
+    tune(folder, &["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"]);
+    succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
+
+    let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
+    let prepared = prepare::open(&run.data_folder().unwrap()).unwrap();
+    let examples = prepared.store.examples(Split::Train).unwrap();
+    let trained: String = (0..examples.count())
+        .map(|at| {
+            let range = examples.range(at);
+            let tokens =
+                prepared.store.read(Split::Train, range.start, (range.end - range.start) as usize).unwrap();
+            let text = prepared.tokenizer.decode(&tokens);
+            let is_asked = |row: &&Value| text.contains(row["messages"][0]["content"].as_str().unwrap());
+            let mut row = rows.iter().find(is_asked).unwrap().clone();
+            let learned = tokens.iter().zip(examples.learned(range)).filter(|(_, learned)| *learned);
+            row["learned"] = learned.map(|(token, _)| *token).collect();
+            format!("{row}\n")
+        })
+        .collect();
+    std::fs::write(folder.join("trained.jsonl"), trained).unwrap();
+    let count = examples.count();
+    assert!((10..24).contains(&count), "{count}");
+    let settings = json!({
+        "max_length": 96, "max_steps": 10, "per_device_train_batch_size": count, "learning_rate": 1e-3,
+        "lr_scheduler_type": "constant", "warmup_steps": 0, "weight_decay": 0.1, "max_grad_norm": 1.0,
+        "adam_beta1": 0.9, "adam_beta2": 0.95, "adam_epsilon": 1e-8,
+    });
+    std::fs::write(folder.join("settings.json"), settings.to_string()).unwrap();
+    let output = Command::new(crate::handover::python())
+        .current_dir(folder)
+        .arg(crate::support::repository().join("tests/python/trl_sft.py"))
+        .args(["begun", "trained.jsonl", "settings.json", "out"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let steps: Vec<Value> =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("out/steps.json")).unwrap()).unwrap();
+    let theirs = std::fs::read(folder.join("out/weights.safetensors")).unwrap();
+    let theirs = safetensors::SafeTensors::deserialize(&theirs).unwrap();
+
+    // Packed rows are fewer; padded ones as many as conversations.
+    for (number, packing) in [(3, true), (4, false)] {
+        let rows = if packing {
+            let about = prepared.about_batches(&config(folder, "2")).unwrap().join(" ");
+            about.split(" in ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap()
+        } else {
+            count
+        };
+        let accumulate = if rows % 2 == 0 { 2 } else { 1 };
+        let sets = [
+            format!("train.objective.packing={packing}"),
+            format!("train.batch_size={}", rows / accumulate),
+            format!("train.accumulate={accumulate}"),
+            "train.decay=constant".to_owned(),
+            "train.warmup_steps=0".to_owned(),
+            "train.weight_decay=0.1".to_owned(),
+            "train.gradient_clipping=1".to_owned(),
+            "train.beta2=0.95".to_owned(),
+        ];
+        let mut more = vec!["--from", "2", "--steps", "10", "--lr", "1e-3"];
+        sets.iter().for_each(|set| more.extend(["--set", set]));
+        let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json"];
+        let own = [&own[..], &["--objective", "chat", "--data", "rows.jsonl"], &more].concat();
+        let told = self::lines(&succeed(folder, &own));
+        let ours: Vec<&Value> = told.iter().filter(|event| event["event"] == "step").collect();
+        for (ours, theirs) in ours.iter().zip(&steps) {
+            let pair =
+                |mine: &str, other: &str| (ours[mine].as_f64().unwrap(), theirs[other].as_f64().unwrap());
+            let (loss, wanted) = pair("loss", "loss");
+            assert!((loss - wanted).abs() < 1e-5 * wanted.max(1.0), "packing {packing}: {ours} for {theirs}");
+            let (norm, wanted) = pair("grad_norm", "gradient_norm");
+            assert!((norm - wanted).abs() < 1e-4 * wanted, "packing {packing}: {ours} for {theirs}");
+        }
+        assert_eq!((ours.len(), steps.len()), (10, 10));
+        let to = format!("tuned-{number}");
+        succeed(folder, &["export", "--project", "first", "--run", &number.to_string(), "--to", &to]);
+        let ours = std::fs::read(folder.join(to).join("model.safetensors")).unwrap();
+        let ours = safetensors::SafeTensors::deserialize(&ours).unwrap();
+        let floats = |bytes: &[u8]| -> Vec<f64> {
+            bytes
+                .chunks_exact(4)
+                .map(|four| f64::from(f32::from_le_bytes(four.try_into().unwrap())))
+                .collect()
+        };
+        for (name, tensor) in ours.tensors() {
+            let (mine, other) = (floats(tensor.data()), floats(theirs.tensor(&name).unwrap().data()));
+            let apart: f64 = mine.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+            let size = other.iter().map(|entry| entry.powi(2)).sum::<f64>().sqrt();
+            assert!(apart < 1e-4 * size, "packing {packing}, {name}: {apart} of {size}");
+        }
+    }
 }
