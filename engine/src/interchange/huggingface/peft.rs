@@ -107,13 +107,16 @@ impl<'table> Modules<'table> {
 
     /// `adapter_config.json`.
     fn settings(&self, adapter: &Adapter) -> Value {
+        // PEFT's own are whole numbers.
+        let whole = adapter.alpha.fract() == 0.0 && adapter.alpha < 1e9;
+        let alpha = if whole { json!(adapter.alpha as u64) } else { json!(shortest(adapter.alpha)) };
         json!({
             "peft_type": "LORA",
             "task_type": "CAUSAL_LM",
             "base_model_name_or_path": null,
             "inference_mode": true,
             "r": adapter.rank,
-            "lora_alpha": shortest(adapter.alpha),
+            "lora_alpha": alpha,
             "lora_dropout": shortest(adapter.dropout),
             "use_rslora": adapter.rslora,
             "target_modules": self.targets(),
@@ -175,9 +178,11 @@ mod tests {
             gpt2,
             llama.clone(),
             like(
-                json!({ "model_type": "gpt_neox", "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null }),
+                json!({ "model_type": "gpt_neox", "model_type": "gpt_neox", "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null }),
             ),
-            like(json!({ "model_type": "phi", "head_dim": null, "partial_rotary_factor": 0.67 })),
+            like(
+                json!({ "model_type": "phi", "model_type": "phi", "head_dim": null, "partial_rotary_factor": 0.67 }),
+            ),
         ] {
             let (family, model) = model(config);
             let targets =
