@@ -178,11 +178,9 @@ mod tests {
             gpt2,
             llama.clone(),
             like(
-                json!({ "model_type": "gpt_neox", "model_type": "gpt_neox", "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null }),
+                json!({ "model_type": "gpt_neox", "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null }),
             ),
-            like(
-                json!({ "model_type": "phi", "model_type": "phi", "head_dim": null, "partial_rotary_factor": 0.67 }),
-            ),
+            like(json!({ "model_type": "phi", "head_dim": null, "partial_rotary_factor": 0.67 })),
         ] {
             let (family, model) = model(config);
             let targets =
