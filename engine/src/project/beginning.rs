@@ -112,8 +112,10 @@ impl Beginning {
         }
         let mut notices = Vec::new();
         if !self.added.is_empty() {
+            let frozen = config.train.adapter.is_some();
+            let stays = if frozen { ", and stays so, since the adapter freezes both" } else { "" };
             notices.push(format!(
-                "new special {} {}: embedding and head have a row for each, which begins as the mean of all others",
+                "new special {} {}: embedding and head have a row for each, which begins as the mean of all others{stays}",
                 things(self.added.len() as u64, "token"),
                 self.added.join(", ")
             ));
