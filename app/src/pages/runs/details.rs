@@ -206,12 +206,12 @@ fn button(icon: MaterialIcon, text: &'static str) -> impl Widget {
 }
 
 fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
-    const COLUMNS: [Column<'static>; 4] = [
-        Column { title: "Step", width: 70.0, align: Align::Right },
-        Column { title: "Validation", width: 72.0, align: Align::Right },
-        Column { title: "Size", width: 62.0, align: Align::Right },
-        Column { title: "", width: 120.0, align: Align::Left },
-    ];
+    const STEP: Column<'static> = Column { title: "Step", width: 70.0, align: Align::Right };
+    const LOSS: Column<'static> = Column { title: "Validation", width: 72.0, align: Align::Right };
+    const SIZE: Column<'static> = Column { title: "Size", width: 62.0, align: Align::Right };
+    const RESTORE: Column<'static> = Column { title: "", width: 120.0, align: Align::Left };
+    const ALL: Table<'static> = Table { columns: &[STEP, LOSS, RESTORE, SIZE], row: 34.0 };
+    const NARROW: Table<'static> = Table { columns: &[STEP, LOSS, RESTORE], row: 34.0 };
     let history = context.state.runs.histories.get(&run.name);
     let checkpoints = history.map_or(&run.checkpoints, |history| &history.checkpoints).clone();
     let idle = context.state.training.state == TrainingState::Idle;
@@ -221,7 +221,8 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             widgets::quiet_text(ui, "None was saved yet.");
             return;
         }
-        let table = Table { columns: &COLUMNS, row: 34.0 };
+        // A phone has no room for sizes.
+        let table = if ui.available_width() < ALL.width() { NARROW } else { ALL };
         ui.spacing_mut().item_spacing.y = 1.0;
         table.titles_ui(ui);
         for checkpoint in checkpoints.iter().rev() {
@@ -235,7 +236,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                     let loss = RichText::new(loss);
                     ui.label(if checkpoint.best { loss.color(context.palette.accent) } else { loss });
                 }
-                2 => {
+                3 => {
                     ui.label(RichText::new(format::bytes(checkpoint.bytes)).color(context.palette.quiet));
                 }
                 _ => {
