@@ -210,7 +210,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     const LOSS: Column<'static> = Column { title: "Validation", width: 72.0, align: Align::Right };
     const SIZE: Column<'static> = Column { title: "Size", width: 62.0, align: Align::Right };
     const RESTORE: Column<'static> = Column { title: "", width: 120.0, align: Align::Left };
-    const ALL: Table<'static> = Table { columns: &[STEP, LOSS, RESTORE, SIZE], row: 34.0 };
+    const ALL: Table<'static> = Table { columns: &[STEP, LOSS, SIZE, RESTORE], row: 34.0 };
     const NARROW: Table<'static> = Table { columns: &[STEP, LOSS, RESTORE], row: 34.0 };
     let history = context.state.runs.histories.get(&run.name);
     let checkpoints = history.map_or(&run.checkpoints, |history| &history.checkpoints).clone();
@@ -227,16 +227,16 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         table.titles_ui(ui);
         for checkpoint in checkpoints.iter().rev() {
             let mut restored = false;
-            table.row_ui(ui, &checkpoint.file, false, |ui, place| match place {
-                0 => {
+            table.row_ui(ui, &checkpoint.file, false, |ui, place| match table.columns[place].title {
+                "Step" => {
                     ui.label(format::whole(checkpoint.step));
                 }
-                1 => {
+                "Validation" => {
                     let loss = checkpoint.val_loss.map_or(format::NOTHING.to_owned(), format::loss_exact);
                     let loss = RichText::new(loss);
                     ui.label(if checkpoint.best { loss.color(context.palette.accent) } else { loss });
                 }
-                3 => {
+                "Size" => {
                     ui.label(RichText::new(format::bytes(checkpoint.bytes)).color(context.palette.quiet));
                 }
                 _ => {
