@@ -159,6 +159,10 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
         error_of(folder, &["train", "--objective", "chat", "--data", "rows.jsonl", "--project", "new"]);
     assert!(fresh.contains("train.objective = chat must be text") && fresh.contains("--from"), "{fresh}");
     assert!(!folder.join("new").exists());
+    for frozen in [["--adapter", "lora"], ["--set", "train.trainable=last:1"]] {
+        let error = error_of(folder, &[&from[..], &["--data", "rows.jsonl"], &frozen].concat());
+        assert!(error.contains("has no chat template") && error.contains("freezes"), "{error}");
+    }
     let error = error_of(folder, &["train", "--objective", "chap"]);
     assert!(error.contains("chap") && error.contains("text, chat"), "{error}");
     assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 2);

@@ -165,7 +165,7 @@ fn check(device: &str) {
         let mut micro_batches: Vec<_> = (0..train.accumulate as u64).map(micro).collect();
         // Those of every third model count a target alike, of whichever micro-batch.
         if number % 3 == 2 {
-            MicroBatch::weigh_alike(&mut micro_batches, train.ignored_target());
+            MicroBatch::normalise_over_step(&mut micro_batches, train.ignored_target());
         }
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
         let optimizer = Optimizer::of(&train);

@@ -56,7 +56,7 @@ impl MicroBatch {
     /// Has the losses of a step's micro-batches divided by the mean number of targets that count in each, so that the step's loss,
     /// their mean, is that over all its targets: a micro-batch with few of them weighs no more than they do (TRL's and transformers'
     /// `num_items_in_batch`). Nothing is to be done where all have as many. `ignored` is the target that does not count.
-    pub fn weigh_alike(micro_batches: &mut [Self], ignored: Option<u32>) {
+    pub fn normalise_over_step(micro_batches: &mut [Self], ignored: Option<u32>) {
         let count = |batch: &Self| batch.targets.iter().filter(|target| Some(**target) != ignored).count();
         let counts: Vec<usize> = micro_batches.iter().map(count).collect();
         let total: usize = counts.iter().sum();

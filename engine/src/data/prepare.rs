@@ -7,7 +7,7 @@ mod corpus;
 mod split;
 
 use super::batch::Batches;
-use super::examples::{Drawing, ExampleBatches};
+use super::examples::{BatchSettings, ExampleBatches};
 use super::read::{self, Problems, TextPiece};
 use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use super::windows::Windows;
@@ -70,15 +70,16 @@ impl Prepared {
 
     fn examples(&self, config: &RunConfig) -> Result<ExampleBatches<'_>> {
         let RunConfig { seed, train, model, .. } = config;
-        let drawing = Drawing {
+        let settings = BatchSettings {
             seed: *seed,
             batch: train.batch_size,
             accumulate: train.accumulate,
             context_length: model.context_length,
-            packing: train.separates_documents(model),
+            packing: train.objective.packs(model),
+            starts: train.separates_documents(model),
             padding: self.tokenizer.end_of_text().unwrap_or(0),
         };
-        ExampleBatches::new(&self.store, drawing)
+        ExampleBatches::new(&self.store, settings)
     }
 
     fn windows(&self, config: &RunConfig) -> Result<Windows<'_>> {
@@ -225,7 +226,9 @@ pub async fn prepare_in_turns(
     }
     storage::create_folder(&data)?;
     let staging = Staging::inside(&data)?;
-    if let (Objective::Chat(_), Some(files)) = (&config.train.objective, given) {
+    if config.train.objective.needs_chat_template() {
+        let none = || Error::Internal("conversations without a tokenizer".to_owned());
+        let files = given.ok_or_else(none)?;
         files.write(staging.path())?;
         let place = (staging.path(), recipe.as_str());
         conversations::encode(&corpus, &config.data, files, place, &problems, progress, turns).await?;

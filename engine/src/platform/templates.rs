@@ -42,6 +42,15 @@ impl ChatRenderer {
     pub fn example(&self, line: &str) -> Result<ChatExample, String> {
         glasshouse_conversation::example(line, &self.template)
     }
+
+    /// Whether the interpreter of templates is still there, after an error.
+    ///
+    /// # Errors
+    /// It is gone.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as in a browser")]
+    pub fn still_there(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -71,6 +80,14 @@ impl ChatRenderer {
     pub fn example(&self, line: &str) -> Result<ChatExample, String> {
         let example = self.template.example(line)?;
         serde_json::from_str(&example).map_err(|error| error.to_string())
+    }
+
+    /// Whether the interpreter of templates is still there, after an error.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn still_there(&self) -> Result<(), String> {
+        in_module::Template::new("", "{}").map(drop)
     }
 }
 

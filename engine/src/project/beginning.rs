@@ -102,6 +102,7 @@ impl Beginning {
             TokenizerConfig { special_tokens, vocabulary: own.vocabulary.max(size), ..own.clone() };
         let rows = self.config.model.vocabulary.max(size);
         self.check(config, &tokenizer, rows)?;
+        self.check_turns(config)?;
         (config.tokenizer, config.model.vocabulary) = (tokenizer, rows);
         config.start = Some(self.start.clone());
         let wanted = model::parameters(&config.model, &config.train)?;
@@ -128,6 +129,23 @@ impl Beginning {
             ));
         }
         Ok(notices)
+    }
+
+    /// Refuses a run that needs a chat template, adds the tokens of its turns, and freezes their rows: those would all stay the mean row,
+    /// and what ends a turn could not be told from what begins one.
+    fn check_turns(&self, config: &RunConfig) -> Result<()> {
+        let (train, model) = (&config.train, &config.model);
+        let adds_turns = self.added.iter().any(|token| CHATML_TOKENS.contains(&token.as_str()));
+        let rows = ["embedding.tokens", if model.tied_head { "embedding.tokens" } else { "head.weight" }];
+        let learns = |name: &&str| train.trainable.includes(name, model.layers, model.tied_head);
+        if adds_turns && (train.adapter.is_some() || !rows.iter().all(learns)) {
+            return Err(Error::Refused(format!(
+                "{} has no chat template, and the tokens that one adds must be learned, which this run freezes; fine-tune it once with all \
+                 parameters (--adapter none, train.trainable=all), and go on from that run",
+                self.run.name()
+            )));
+        }
+        Ok(())
     }
 
     /// Refuses settings that make another model of the weights, or ask for another tokenizer. The run's own record has those that were

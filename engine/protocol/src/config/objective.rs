@@ -26,7 +26,7 @@ pub enum Objective {
 #[serde(deny_unknown_fields, default)]
 pub struct ChatObjective {
     /// Several conversations share a row, without attending to each other (best-fit decreasing, as TRL's `bfd`). Where they do not, or
-    /// positions are learned, so that a conversation must begin at the first, each has a row of its own, padded.
+    /// positions are absolute, so that a conversation must begin at the first, each has a row of its own, padded.
     pub packing: bool,
 }
 
@@ -67,7 +67,7 @@ impl Objective {
     pub fn packs(&self, model: &ModelConfig) -> bool {
         match self {
             Self::Text => false,
-            Self::Chat(chat) => chat.packing && model.position != Position::Learned,
+            Self::Chat(chat) => chat.packing && matches!(model.position, Position::Rope(_) | Position::None),
         }
     }
 }
@@ -113,13 +113,13 @@ impl<'de> Visitor<'de> for KindOrTable {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Objective, A::Error> {
         /// As it is written out.
         #[derive(Deserialize)]
-        #[serde(tag = "kind", rename_all = "kebab-case")]
+        #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
         enum Table {
-            Text,
+            Text {},
             Chat(ChatObjective),
         }
         Ok(match Table::deserialize(MapAccessDeserializer::new(map))? {
-            Table::Text => Objective::Text,
+            Table::Text {} => Objective::Text,
             Table::Chat(chat) => Objective::Chat(chat),
         })
     }
@@ -144,15 +144,19 @@ mod tests {
         assert!(run.train.objective.is_text());
         let reason = run.clone().set("train.objective=chap").unwrap_err();
         assert!(reason.contains("chap") && reason.contains("chat"), "{reason}");
-        let reason = run.set("train.objective={ kind = \"chat\", pakking = true }").unwrap_err();
-        assert!(reason.contains("packing"), "{reason}");
+        for wrong in ["{ kind = \"chat\", pakking = true }", "{ kind = \"text\", packing = true }"] {
+            let reason = run.set(&format!("train.objective={wrong}")).unwrap_err();
+            assert!(reason.contains("packing") || reason.contains("pakking"), "{reason}");
+        }
     }
 
     #[test]
-    fn learned_positions_are_padded() {
+    fn absolute_positions_are_padded() {
         let mut run = presets::preset("nanogpt-cpu").unwrap();
         run.set("train.objective=chat").unwrap();
         assert_eq!(run.model.position, Position::Learned);
+        assert!(!run.train.objective.packs(&run.model));
+        run.model.position = Position::Sinusoidal;
         assert!(!run.train.objective.packs(&run.model));
         run.model.position = Position::None;
         assert!(run.train.objective.packs(&run.model));

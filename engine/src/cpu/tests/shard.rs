@@ -79,7 +79,7 @@ fn shares_add_up_to_the_undivided_step() {
     }
 }
 
-/// Where documents start goes with their windows, by messages too.
+/// Where documents start goes with their windows, and what their losses are divided by, by messages too.
 #[test]
 fn shares_of_rows_of_several_documents_add_up() {
     let (_, model, train) = settings().remove(0);
@@ -88,7 +88,13 @@ fn shares_of_rows_of_several_documents_add_up() {
     let mut step = step(&model, &train);
     for (number, batch) in step.micro_batches.iter_mut().enumerate() {
         batch.starts = Some(starts(number as u64, train.batch_size, model.context_length));
+        // Few of one micro-batch count, of another none.
+        let first = [3, 20, batch.targets.len()][number % 3].min(batch.targets.len());
+        batch.targets[first..].fill(3);
     }
+    step.micro_batches[1].targets.fill(3);
+    MicroBatch::normalise_over_step(&mut step.micro_batches, train.ignore_index);
+    assert!(step.micro_batches.iter().all(|batch| batch.counted.is_some()));
     let (loss, gradient) = block_on(executor(&graphs, Partition::WHOLE).gradients(&step)).unwrap();
     for partition in PARTITIONS {
         let (found, found_gradient) = block_on(executor(&graphs, partition).gradients(&step)).unwrap();

@@ -388,7 +388,7 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
 
 /// Two micro-batches of which one has few targets that count are as one batch of both.
 #[test]
-fn targets_of_a_step_weigh_alike_in_whichever_micro_batch() {
+fn targets_of_a_step_normalise_over_step_in_whichever_micro_batch() {
     let (model, ignored) = (llama(), Some(IGNORED));
     let gradients = |micro_batches: Vec<MicroBatch>| {
         let (batch_size, accumulate) = (2 / micro_batches.len(), micro_batches.len());
@@ -408,7 +408,7 @@ fn targets_of_a_step_weigh_alike_in_whichever_micro_batch() {
     };
     let mut apart = vec![part(0), part(time)];
     let (means_loss, _) = gradients(apart.clone());
-    MicroBatch::weigh_alike(&mut apart, ignored);
+    MicroBatch::normalise_over_step(&mut apart, ignored);
     assert_eq!(apart[0].counted, Some((2 + time) as f32 / 2.0));
     let (loss, got) = gradients(apart);
     let (wanted_loss, wanted) = gradients(vec![both.clone()]);
@@ -417,7 +417,7 @@ fn targets_of_a_step_weigh_alike_in_whichever_micro_batch() {
     assert!((means_loss - wanted_loss).abs() > 1e-3 * wanted_loss, "a mean of means is another number");
     // Where all have as many, nothing is said.
     let mut even = vec![part(time), part(time)];
-    MicroBatch::weigh_alike(&mut even, ignored);
+    MicroBatch::normalise_over_step(&mut even, ignored);
     assert!(even.iter().all(|batch| batch.counted.is_none()));
 }
 

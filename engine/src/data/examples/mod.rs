@@ -28,16 +28,16 @@ pub struct ExampleBatches<'a> {
     batch: usize,
     accumulate: u64,
     context_length: usize,
-    /// Whether examples share rows, and batches say where they start.
-    packing: bool,
+    /// Whether batches say where examples start.
+    starts: bool,
     /// What fills rows up.
     padding: u32,
-    about: About,
+    about: PackingStatistics,
 }
 
 /// What becomes of the training split's examples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct About {
+pub struct PackingStatistics {
     /// All examples.
     pub examples: usize,
     /// Those that are longer than a row, whose ends are cut.
@@ -54,7 +54,7 @@ pub struct About {
 
 /// How batches of examples are drawn.
 #[derive(Clone, Copy, Debug)]
-pub struct Drawing {
+pub struct BatchSettings {
     /// The run's seed.
     pub seed: u64,
     /// B.
@@ -65,6 +65,8 @@ pub struct Drawing {
     pub context_length: usize,
     /// Whether examples share rows.
     pub packing: bool,
+    /// Whether batches say where examples start.
+    pub starts: bool,
     /// The token that fills rows up.
     pub padding: u32,
 }
@@ -74,10 +76,10 @@ impl<'a> ExampleBatches<'a> {
     ///
     /// # Errors
     /// A split has no example with something to learn within a row.
-    pub fn new(store: &'a TokenStore, drawing: Drawing) -> Result<Self> {
-        let Drawing { seed, batch, accumulate, context_length, packing, padding } = drawing;
-        let mut about = About::default();
-        let of = |split, about: &mut About| -> Result<Arc<Rows>> {
+    pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
+        let BatchSettings { seed, batch, accumulate, context_length, packing, starts, padding } = settings;
+        let mut about = PackingStatistics::default();
+        let of = |split, about: &mut PackingStatistics| -> Result<Arc<Rows>> {
             let lengths = lengths(store, split, context_length, about);
             if lengths.is_empty() {
                 return Err(Error::Refused(format!(
@@ -86,11 +88,11 @@ impl<'a> ExampleBatches<'a> {
                     context_length + 1
                 )));
             }
-            let rows = if packing { Rows::packed(&lengths, context_length) } else { Rows::apart(&lengths) };
+            let rows = if packing { Rows::packed(&lengths, context_length) } else { Rows::padded(&lengths) };
             Ok(Arc::new(rows))
         };
         let train = of(Split::Train, &mut about)?;
-        let validation = of(Split::Validation, &mut About::default())?;
+        let validation = of(Split::Validation, &mut PackingStatistics::default())?;
         about.rows = train.count();
         Ok(Self {
             store,
@@ -99,14 +101,14 @@ impl<'a> ExampleBatches<'a> {
             batch,
             accumulate: accumulate as u64,
             context_length,
-            packing,
+            starts,
             padding,
             about,
         })
     }
 
     /// What becomes of the training split's examples.
-    pub fn about(&self) -> About {
+    pub fn about(&self) -> PackingStatistics {
         self.about
     }
 
@@ -124,7 +126,7 @@ impl<'a> ExampleBatches<'a> {
         self.batch(Split::Train, drawn)
     }
 
-    /// The evaluation batch of that index: every evaluation of a run uses the same ones.
+    /// The evaluation batch of that index: every evaluation of a run uses the same ones, and no row twice.
     ///
     /// # Errors
     /// As [`ExampleBatches::train`].
@@ -132,8 +134,8 @@ impl<'a> ExampleBatches<'a> {
         let count = self.rows(split).count() as u64;
         let key = nth(self.seed, EVALUATION, split as u64);
         let first = index * self.batch as u64;
-        let drawn =
-            (first..first + self.batch as u64).map(|at| Some(permuted(at % count, count, key) as usize));
+        let drawn = (first..first + self.batch as u64)
+            .map(|at| (at < count).then(|| permuted(at, count, key) as usize));
         self.batch(split, drawn)
     }
 
@@ -156,7 +158,7 @@ impl<'a> ExampleBatches<'a> {
     }
 
     fn batch(&self, split: Split, rows: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
-        let mut batch = Batch::with_capacity(self.batch * self.context_length, self.packing);
+        let mut batch = Batch::with_capacity(self.batch * self.context_length, self.starts);
         for (number, row) in rows.enumerate() {
             let begins = number * self.context_length;
             for example in row.map_or(&[][..], |row| self.rows(split).row(row)) {
@@ -191,7 +193,12 @@ impl<'a> ExampleBatches<'a> {
 }
 
 /// The examples of a split that have something to learn within a row, each with the positions that it takes.
-fn lengths(store: &TokenStore, split: Split, context_length: usize, about: &mut About) -> Vec<(u32, usize)> {
+fn lengths(
+    store: &TokenStore,
+    split: Split,
+    context_length: usize,
+    about: &mut PackingStatistics,
+) -> Vec<(u32, usize)> {
     let Some(examples) = store.examples(split) else { return Vec::new() };
     about.examples = examples.count();
     let mut lengths = Vec::new();
@@ -234,7 +241,7 @@ fn permuted(at: u64, count: u64, key: u64) -> u64 {
     }
 }
 
-impl About {
+impl PackingStatistics {
     /// What a person should know, a sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let Self { examples, cut, cut_tokens, left_out, learned, rows } = *self;

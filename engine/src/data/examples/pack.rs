@@ -41,7 +41,7 @@ impl Rows {
     }
 
     /// A row for each example.
-    pub fn apart(lengths: &[(u32, usize)]) -> Self {
+    pub fn padded(lengths: &[(u32, usize)]) -> Self {
         Self::of(lengths.iter().map(|(example, _)| vec![*example]).collect())
     }
 
@@ -77,7 +77,7 @@ mod tests {
         let rows = Rows::packed(&lengths, 10);
         let all: Vec<&[u32]> = (0..rows.count()).map(|at| rows.row(at)).collect();
         assert_eq!(all, [&[4][..], &[1, 2], &[3, 0], &[5]]);
-        assert_eq!(Rows::apart(&lengths).count(), 6);
+        assert_eq!(Rows::padded(&lengths).count(), 6);
     }
 
     proptest! {

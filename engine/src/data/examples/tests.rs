@@ -35,8 +35,15 @@ pub(crate) fn store(
     TokenStore::open(folder).unwrap()
 }
 
-const DRAWING: Drawing =
-    Drawing { seed: 7, batch: 2, accumulate: 1, context_length: 8, packing: true, padding: 99 };
+const SETTINGS: BatchSettings = BatchSettings {
+    seed: 7,
+    batch: 2,
+    accumulate: 1,
+    context_length: 8,
+    packing: true,
+    starts: true,
+    padding: 99,
+};
 const GIVEN: bool = false;
 const LEARNED: bool = true;
 
@@ -47,8 +54,11 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
     let long: (&[u32], &[bool]) = (&[5, 6, 7, 8, 9], &[GIVEN, LEARNED, GIVEN, GIVEN, LEARNED]);
     let store = store(folder.path(), &[short, long], &[short]);
     store.verify(folder.path()).unwrap();
-    let batches = ExampleBatches::new(&store, DRAWING).unwrap();
-    assert_eq!(batches.about(), About { examples: 2, learned: 4, rows: 1, ..About::default() });
+    let batches = ExampleBatches::new(&store, SETTINGS).unwrap();
+    assert_eq!(
+        batches.about(),
+        PackingStatistics { examples: 2, learned: 4, rows: 1, ..PackingStatistics::default() }
+    );
     let Batch { tokens, targets, starts } = batches.train(3, 0).unwrap();
     let ignored = IGNORED;
     assert_eq!(tokens[..8], [5, 6, 7, 8, 1, 2, 3, 99]);
@@ -57,7 +67,8 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
     // The second row is of the next epoch.
     assert_eq!(tokens[8..], tokens[..8]);
 
-    let padded = ExampleBatches::new(&store, Drawing { packing: false, ..DRAWING }).unwrap();
+    let padded =
+        ExampleBatches::new(&store, BatchSettings { packing: false, starts: false, ..SETTINGS }).unwrap();
     assert_eq!(padded.about().rows, 2);
     let batch = padded.full(Split::Train).next().unwrap().unwrap();
     assert_eq!(batch.tokens, [1, 2, 3, 99, 99, 99, 99, 99, 5, 6, 7, 8, 99, 99, 99, 99]);
@@ -75,12 +86,15 @@ fn examples_longer_than_a_row_are_cut_and_those_without_answers_left_out() {
     let both: Vec<bool> = (0..20).map(|at| at == 3 || at >= 10).collect();
     let fits: (&[u32], &[bool]) = (&[1, 2], &[GIVEN, LEARNED]);
     let store = store(folder.path(), &[(&tokens, &late), (&tokens, &both), fits], &[fits]);
-    let batches = ExampleBatches::new(&store, DRAWING).unwrap();
+    let batches = ExampleBatches::new(&store, SETTINGS).unwrap();
     let about = batches.about();
-    assert_eq!(about, About { examples: 3, cut: 2, cut_tokens: 20, left_out: 1, learned: 2, rows: 2 });
+    assert_eq!(
+        about,
+        PackingStatistics { examples: 3, cut: 2, cut_tokens: 20, left_out: 1, learned: 2, rows: 2 }
+    );
     let said = about.sentences().join("; ");
     assert!(said.contains("2 conversations longer") && said.contains("1 conversation left out"), "{said}");
-    let nothing = ExampleBatches::new(&store, Drawing { context_length: 0, ..DRAWING }).unwrap_err();
+    let nothing = ExampleBatches::new(&store, BatchSettings { context_length: 0, ..SETTINGS }).unwrap_err();
     assert!(nothing.to_string().contains("no example of the training data"), "{nothing}");
 }
 
@@ -101,7 +115,7 @@ fn every_epoch_has_every_row_once_in_an_order_of_its_own() {
     let all: Vec<(&[u32], &[bool])> =
         examples.iter().map(|tokens| (&tokens[..], &[LEARNED; 8][..])).collect();
     let store = store(folder.path(), &all, &all[..1]);
-    let batches = ExampleBatches::new(&store, Drawing { accumulate: 2, ..DRAWING }).unwrap();
+    let batches = ExampleBatches::new(&store, BatchSettings { accumulate: 2, ..SETTINGS }).unwrap();
     // Two rows a micro-batch, two micro-batches a step: an epoch is two and a half steps.
     let drawn = |epoch: u64| {
         let micro_batches = epoch * 5..(epoch + 1) * 5;

@@ -14,9 +14,12 @@ use std::path::Path;
 /// What decides which conversations are held out.
 const HELD_OUT: u64 = 0x6865_6c64;
 
+/// Bytes of a prompt that leaves room for an answer in most contexts.
+const SHORT_PROMPT: usize = 200;
+
 /// Reads the conversations of a corpus line by line and writes their tokens, with which of them are learned, to a `folder`, whose index
 /// records the `recipe`. Lines that are none are noted among the problems and left out. Each is held out by chance, of its number alone,
-/// as often as [`DataConfig::validation`] says.
+/// as often as [`DataConfig::validation`] says, and the last where none was.
 ///
 /// # Errors
 /// A source that is no JSON Lines, no conversation at all, or none for one of the splits.
@@ -49,6 +52,8 @@ pub(super) async fn encode(
     for source in sources {
         let read = |line: &str, number: u64| {
             renderer.example(line).map(Some).or_else(|reason| {
+                // In a browser its module may be gone, with which every line that follows would be left out.
+                renderer.still_there().map_err(|gone| format!("{number}: {gone}"))?;
                 problems.note(&source.path, &format!("line {number}: {reason}"));
                 Ok(None)
             })
@@ -56,17 +61,17 @@ pub(super) async fn encode(
         for example in read::json_lines(source, read)? {
             let example = example?;
             turns.give().await;
+            if waiting >= ENCODE_BYTES {
+                waiting = 0;
+                queue.flush(false)?;
+                progress(Progress::Encoding { bytes: bytes.min(total), total });
+            }
             waiting += example.text.len();
             bytes += example.text.len() as u64;
             queue.waiting.push(example);
-            if waiting >= ENCODE_BYTES {
-                waiting = 0;
-                queue.flush()?;
-                progress(Progress::Encoding { bytes: bytes.min(total), total });
-            }
         }
     }
-    queue.flush()?;
+    queue.flush(true)?;
     let Queue { writer, counts, characters, prompt, .. } = queue;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, problems) {
@@ -103,12 +108,8 @@ fn missing([train, held_out]: [u64; 2], problems: &Problems) -> Option<String> {
             None => nothing.to_owned(),
         });
     }
-    let advice = "give more, or another data.validation";
-    match (train, held_out) {
-        (_, 0) => Some(format!("of {train} conversations none is held out; {advice}")),
-        (0, _) => Some(format!("all {held_out} conversations are held out; {advice}")),
-        _ => None,
-    }
+    (train == 0)
+        .then(|| format!("all {held_out} conversations are held out; give more, or a lower data.validation"))
 }
 
 /// Conversations that wait for being encoded together.
@@ -126,23 +127,38 @@ struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    fn flush(&mut self) -> Result<()> {
+    /// Keeps what an example asks for samples: the first prompt that is short, or the shortest.
+    fn ask(&mut self, example: &ChatExample) {
+        let shorter = |asked: &&String| match &self.prompt {
+            Some(kept) => kept.len() > SHORT_PROMPT && asked.len() < kept.len(),
+            None => true,
+        };
+        if let Some(asked) = example.prompt.as_ref().filter(shorter) {
+            self.prompt = Some(asked.clone());
+        }
+    }
+
+    /// Encodes and writes what waits. Where none was held out by chance, the `last` one of all is.
+    fn flush(&mut self, last: bool) -> Result<()> {
         let examples = std::mem::take(&mut self.waiting);
+        let count = examples.len();
         let texts: Vec<&str> = examples.iter().map(|example| example.text.as_str()).collect();
         let tokenizer = &self.files.tokenizer;
-        for (example, EncodedText { mut tokens, spans }) in
-            examples.iter().zip(tokenizer.encode_spans(&texts)?)
-        {
+        let encoded = tokenizer.encode_spans(&texts)?;
+        for (at, (example, EncodedText { mut tokens, spans })) in examples.iter().zip(encoded).enumerate() {
             let number = self.counts.iter().sum();
-            let split =
-                if nth(HELD_OUT, 0, number) < self.held_out { Split::Validation } else { Split::Train };
+            let is_only = last && at + 1 == count && self.counts[Split::Validation as usize] == 0;
+            let held_out = is_only || nth(HELD_OUT, 0, number) < self.held_out;
+            let split = if held_out { Split::Validation } else { Split::Train };
             self.counts[split as usize] += 1;
             self.characters += example.text.chars().count() as u64;
-            if split == Split::Validation && self.prompt.is_none() {
-                self.prompt.clone_from(&example.prompt);
+            if split == Split::Validation {
+                self.ask(example);
             }
             let learned = spans.iter().map(|span| {
-                example.learned.iter().any(|range| span.start < range.end && span.end > range.start)
+                // Some tokenizers trim the span of white space to nothing, at its end.
+                let from = if span.is_empty() { span.start.saturating_sub(1) } else { span.start };
+                example.learned.iter().any(|range| from < range.end && span.end > range.start)
             });
             let mut learned: Vec<bool> = learned.collect();
             if example.raw {

@@ -91,8 +91,6 @@ pub struct ExamplesRecord {
     pub lengths: ShardRecord,
     /// A byte a token: 1 where it is learned, 0 where it is given.
     pub learned: ShardRecord,
-    /// Tokens that are learned.
-    pub learned_tokens: u64,
 }
 
 /// Tokens of one source, up to the next stretch or the end of the split.

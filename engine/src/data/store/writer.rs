@@ -32,7 +32,6 @@ struct SplitWriter {
 struct OpenExamples {
     lengths: OpenShard,
     learned: OpenShard,
-    learned_tokens: u64,
 }
 
 struct OpenShard {
@@ -130,12 +129,11 @@ impl Writer {
             none => {
                 let file = |what| OpenShard::create(self.folder.join(format!("{}-{what}.bin", writer.name)));
                 let (lengths, learned) = (file("lengths")?, file("learned")?);
-                none.insert(OpenExamples { lengths, learned, learned_tokens: 0 })
+                none.insert(OpenExamples { lengths, learned })
             }
         };
         examples.lengths.append(&(tokens.len() as u32).to_le_bytes(), 1)?;
         let bytes: Vec<u8> = learned.iter().map(|learned| u8::from(*learned)).collect();
-        examples.learned_tokens += learned.iter().filter(|learned| **learned).count() as u64;
         examples.learned.append(&bytes, bytes.len() as u64)
     }
 
@@ -164,9 +162,9 @@ impl SplitWriter {
     /// Closes all that is open.
     fn finish(mut self) -> Result<SplitRecord> {
         self.close()?;
-        if let Some(OpenExamples { lengths, learned, learned_tokens }) = self.examples.take() {
+        if let Some(OpenExamples { lengths, learned }) = self.examples.take() {
             let (lengths, learned) = (lengths.close()?, learned.close()?);
-            self.record.examples = Some(ExamplesRecord { lengths, learned, learned_tokens });
+            self.record.examples = Some(ExamplesRecord { lengths, learned });
         }
         Ok(self.record)
     }

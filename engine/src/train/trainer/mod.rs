@@ -552,7 +552,7 @@ pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    MicroBatch::weigh_alike(&mut micro_batches, config.train.ignored_target());
+    MicroBatch::normalise_over_step(&mut micro_batches, config.train.ignored_target());
     Ok(StepInput { step, learning_rate: config.train.learning_rate_at(step) as f32, micro_batches })
 }
 

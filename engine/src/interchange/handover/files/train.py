@@ -411,9 +411,8 @@ class Trainer:
         """One optimizer step; returns (loss, learning rate, gradient norm, whether any process was told to stop)."""
         run, ranks = self.run, self.ranks
         windows = self.bundle.windows("train", self.bundle.training(self.at))
-        # A step's loss is the mean over its micro-batches of their means over targets, whichever process has a window.
-        counted = self.counted(windows).view(run["accumulate"], -1).sum(1).clamp(min=1)
-        shares = (1.0 / (run["accumulate"] * counted)).repeat_interleave(run["batch_size"]).to(self.device)
+        # A step's loss is the mean over all its targets that count, whichever process and micro-batch has a window.
+        shares = (1.0 / self.counted(windows).sum().clamp(min=1)).repeat(len(windows)).to(self.device)
         mine = slice(self.rank * self.mine, (self.rank + 1) * self.mine)
         windows, shares = fill(windows[mine], windows[:1], self.mine), fill(shares[mine], shares[:1] * 0, self.mine)
         pieces = list(zip(windows.split(self.piece), shares.split(self.piece)))
