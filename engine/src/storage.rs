@@ -61,7 +61,7 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
         if !(replace && whole) {
             return Err(Error::bad_file(
                 folder,
-                format!("holds {what} already; --force replaces what is whole"),
+                format!("holds {what} already; --force replaces it"),
             ));
         }
     }
@@ -247,7 +247,7 @@ mod tests {
         check(false).unwrap();
         // Of a name that we would write, and perhaps a person's.
         std::fs::write(place.join("README.md"), "mine").unwrap();
-        refused(true, "--force replaces what is whole");
+        refused(true, "--force replaces it");
         std::fs::write(place.join("config.json"), "{}").unwrap();
         refused(false, "holds an export already");
         check(true).unwrap();
