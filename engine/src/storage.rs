@@ -58,11 +58,13 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
                 format!("holds {name}, which is no file of {what}; choose an empty or new folder with --to");
             return Err(Error::bad_file(folder, reason));
         }
-        if !(replace && whole) {
-            return Err(Error::bad_file(
-                folder,
-                format!("holds {what} already; --force replaces it"),
-            ));
+        if !replace {
+            return Err(Error::bad_file(folder, format!("holds {what} already; --force replaces it")));
+        }
+        if !whole {
+            let reason =
+                format!("holds {name} without what makes it {what}; choose an empty or new folder with --to");
+            return Err(Error::bad_file(folder, reason));
         }
     }
     Ok(())
@@ -247,7 +249,7 @@ mod tests {
         check(false).unwrap();
         // Of a name that we would write, and perhaps a person's.
         std::fs::write(place.join("README.md"), "mine").unwrap();
-        refused(true, "--force replaces it");
+        refused(true, "holds README.md without what makes it an export");
         std::fs::write(place.join("config.json"), "{}").unwrap();
         refused(false, "holds an export already");
         check(true).unwrap();
