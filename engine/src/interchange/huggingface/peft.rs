@@ -23,7 +23,7 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 /// What PEFT's wrappers put before a module's path.
 const PREFIX: &str = "base_model.model.";
 
-/// Writes a run's adapter as [`export_adapter_in_turns`] does, at once.
+/// Writes a run's adapter as `export_adapter_in_turns` does, at once.
 ///
 /// # Errors
 /// As there.
