@@ -77,7 +77,7 @@ fn a_model_learns_to_answer_and_stops_where_the_answer_ends() {
             assert_eq!(answers(folder, "2", asked), answer);
         }
         let config = config(folder, "2");
-        assert_eq!(config.train.objective.packs(&config.model), packs);
+        assert_eq!(config.train.packs_examples(&config.model), packs);
         assert_eq!(config.tokenizer.special_tokens, CHATML_TOKENS);
         // The first that is held out is what samples answer.
         let samples: Vec<&str> = told
@@ -166,7 +166,7 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     let error = error_of(folder, &["train", "--objective", "chap"]);
     assert!(error.contains("chap") && error.contains("text, chat"), "{error}");
     assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 2);
-    assert!(matches!(config(folder, "2").train.objective, Objective::Chat(_)));
+    assert_eq!(config(folder, "2").train.objective, Objective::Chat);
     let error = error_of(folder, &["handover", "--project", "first", "--run", "2", "--to", "bundle"]);
     assert!(error.contains("its objective is chat"), "{error}");
 }
@@ -264,7 +264,7 @@ fn slow_python_trl_trains_the_same_answers() {
         };
         let accumulate = if rows % 2 == 0 { 2 } else { 1 };
         let sets = [
-            format!("train.objective.packing={packing}"),
+            format!("train.chat.packing={packing}"),
             format!("train.batch_size={}", rows / accumulate),
             format!("train.accumulate={accumulate}"),
             "train.decay=constant".to_owned(),

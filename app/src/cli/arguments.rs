@@ -161,7 +161,7 @@ pub struct ConfigArguments {
     /// What training stores values as, and what `bench decode` reads weights as
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
-    /// What is learned: text, or chat (the answers in conversations; needs --from). Its settings: --set train.objective.packing=false
+    /// What is learned: text, or chat (the answers in conversations; needs --from). Its settings: --set train.chat.packing=false
     #[arg(long, value_name = "KIND")]
     pub objective: Option<Objective>,
     /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated

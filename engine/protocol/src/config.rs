@@ -15,7 +15,7 @@ pub use adapter::{Adapter, AdapterKind, AdapterTarget};
 use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
-pub use objective::{ChatObjective, Objective};
+pub use objective::{ChatSettings, Objective};
 pub use start::Start;
 pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};

@@ -28,7 +28,7 @@ pub use command::{
     Command, ExportFormat, Launch, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder, WeightSource,
 };
 pub use config::{
-    Adapter, AdapterKind, AdapterTarget, ChatObjective, DataConfig, Decay, END_OF_TEXT, GenerateConfig,
+    Adapter, AdapterKind, AdapterTarget, ChatSettings, DataConfig, Decay, END_OF_TEXT, GenerateConfig,
     Objective, OptimizerKind, Precision, RunConfig, Start, TokenizerConfig, TokenizerKind, TrainConfig,
     Trainable,
 };

@@ -51,9 +51,9 @@ impl Prepared {
     /// # Errors
     /// As [`Windows::new`] and [`ExampleBatches::new`]; or documents are to be separate, and no token ends them.
     pub fn batches(&self, config: &RunConfig) -> Result<Batches<'_>> {
-        match &config.train.objective {
+        match config.train.objective {
             Objective::Text => self.windows(config).map(Batches::Windows),
-            Objective::Chat(_) => self.examples(config).map(Batches::Examples),
+            Objective::Chat => self.examples(config).map(Batches::Examples),
         }
     }
 
@@ -75,7 +75,7 @@ impl Prepared {
             batch: train.batch_size,
             accumulate: train.accumulate,
             context_length: model.context_length,
-            packing: train.objective.packs(model),
+            packing: train.packs_examples(model),
             starts: train.separates_documents(model),
             padding: self.tokenizer.end_of_text().unwrap_or(0),
         };

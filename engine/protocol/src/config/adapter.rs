@@ -2,7 +2,9 @@
 
 use super::Trainable;
 use crate::{Gate, Invalid, ModelConfig, require};
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 
 /// The kind of an adapter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,19 +66,31 @@ impl AdapterTarget {
     }
 }
 
-/// Several layers: a list, or a text with commas.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected some of qkv, output, up, down, head")]
-enum Targets {
-    List(Vec<String>),
-    Text(String),
+/// Names of layers, in a list or in a text with commas.
+struct Names;
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Vec<String>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("some of qkv, output, up, down, head")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+        Ok(text.split(',').map(|name| name.trim().to_owned()).collect())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Vec<String>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(name) = names.next_element()? {
+            all.push(name);
+        }
+        Ok(all)
+    }
 }
 
-fn targets<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarget>, D::Error> {
-    let names = match Targets::deserialize(deserializer)? {
-        Targets::List(names) => names,
-        Targets::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
-    };
+fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarget>, D::Error> {
+    let names = deserializer.deserialize_any(Names)?;
     let known = || AdapterTarget::ALL.into_iter().map(AdapterTarget::name);
     let target = |name: &String| {
         let found = AdapterTarget::ALL.into_iter().find(|target| target.name() == name.as_str());
@@ -124,8 +138,8 @@ impl Default for Adapter {
 }
 
 /// In a few words: `lora of rank 8 on qkv, output, up, down`.
-impl std::fmt::Display for Adapter {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Adapter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AdapterKind::Lora = self.kind;
         let targets: Vec<&str> = self.targets.iter().map(|target| target.name()).collect();
         write!(formatter, "lora of rank {} on {}", self.rank, targets.join(", "))

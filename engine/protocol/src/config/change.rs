@@ -39,7 +39,7 @@ impl RunConfig {
         if path.trim().split('.').next() == Some("start") {
             return Err("what a run begins with is said by --from RUN[:CHECKPOINT]".to_owned());
         }
-        let objective = self.train.objective.clone();
+        let objective = self.train.objective;
         let (short, long) = ("adapter", "train.adapter");
         let path = match path.trim() {
             path if path == short || path.starts_with("adapter.") => path.replacen(short, long, 1),
@@ -87,10 +87,10 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Another objective. Where it is of another kind, samples begin with what is found in its data: what a text begins with is no
+    /// Another objective. Where it is another, samples begin with what is found in its data: what a text begins with is no
     /// question to answer.
     pub fn set_objective(&mut self, objective: Objective) {
-        if objective.kind() != self.train.objective.kind() {
+        if objective != self.train.objective {
             self.train.sample_prompt.clear();
         }
         self.train.objective = objective;

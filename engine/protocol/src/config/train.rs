@@ -1,6 +1,7 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
-use super::{Adapter, Objective, Trainable};
+use super::{Adapter, ChatSettings, Objective, Trainable};
+use crate::model::Position;
 use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
 
@@ -159,6 +160,9 @@ pub struct TrainConfig {
     /// What is learned.
     #[serde(default, skip_serializing_if = "Objective::is_text")]
     pub objective: Objective,
+    /// Settings of the objective `chat`.
+    #[serde(default, skip_serializing_if = "ChatSettings::is_default")]
+    pub chat: ChatSettings,
     /// Was a setting once; run files that have it are read, and it changes nothing.
     #[doc(hidden)]
     #[serde(default, skip_serializing)]
@@ -246,6 +250,7 @@ impl Default for TrainConfig {
             sample_prompt: String::new(),
             sample_tokens: default_sample_tokens(),
             objective: Objective::Text,
+            chat: ChatSettings::default(),
             fused_head: Removed,
             fused_epilogues: Removed,
         }
@@ -355,9 +360,17 @@ impl TrainConfig {
         self.ignore_index.or(self.objective.is_masked().then_some(u32::MAX))
     }
 
+    /// Whether several examples of the objective share a row of a model's batch.
+    pub fn packs_examples(&self, model: &ModelConfig) -> bool {
+        match self.objective {
+            Objective::Text => false,
+            Objective::Chat => self.chat.packing && matches!(model.position, Position::Rope(_) | Position::None),
+        }
+    }
+
     /// Whether rows of a batch hold several documents, or several examples of the objective, that do not attend to each other.
     pub fn separates_documents(&self, model: &ModelConfig) -> bool {
-        self.document_mask || self.objective.packs(model)
+        self.document_mask || self.packs_examples(model)
     }
 
     /// Learning rate of step `step`, counted from 0, as nanoGPT has it: warm-up lr·(step + 1)/(warm-up + 1), then the decay.
