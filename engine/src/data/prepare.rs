@@ -41,11 +41,16 @@ pub struct Prepared {
     pub store: TokenStore,
     /// The folder that holds `tokenizer.json`, the shards and their index.
     pub folder: PathBuf,
-    /// Files that gave no text, or not all of theirs; empty where an earlier preparation is used again.
+    /// Files that gave no text, or not all of theirs.
     pub problems: Vec<FileProblem>,
 }
 
 impl Prepared {
+    fn new(tokenizer: Tokenizer, store: TokenStore, folder: &Path) -> Self {
+        let problems = store.index().map(|index| index.problems.clone()).unwrap_or_default();
+        Self { tokenizer, store, folder: folder.to_owned(), problems }
+    }
+
     /// The batches of a run.
     ///
     /// # Errors
@@ -232,7 +237,7 @@ pub async fn prepare_in_turns(
         files.write(staging.path())?;
         let place = (staging.path(), recipe.as_str());
         conversations::encode(&corpus, &config.data, files, place, &problems, progress, turns).await?;
-        return finish(&staging, &folder, &recipe, files.tokenizer.clone(), &problems);
+        return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
     let mut trainer = match given {
         Some(_) => None,
@@ -250,26 +255,20 @@ pub async fn prepare_in_turns(
     let files: &TokenizerFiles = given.or(trained.as_ref()).ok_or_else(no_tokenizer)?;
     files.write(staging.path())?;
     let tokenizer = files.tokenizer.clone();
-    encode(&corpus, &config.data, &count, &tokenizer, recipe.clone(), staging.path(), progress, turns)
-        .await?;
-    finish(&staging, &folder, &recipe, tokenizer, &problems)
+    let place = (staging.path(), recipe.as_str());
+    encode(&corpus, &config.data, &count, &tokenizer, place, &problems, progress, turns).await?;
+    finish(&staging, &folder, &recipe, tokenizer)
 }
 
 /// Puts what was prepared in its place.
-fn finish(
-    staging: &Staging,
-    folder: &Path,
-    recipe: &str,
-    tokenizer: Tokenizer,
-    problems: &Problems,
-) -> Result<Prepared> {
+fn finish(staging: &Staging, folder: &Path, recipe: &str, tokenizer: Tokenizer) -> Result<Prepared> {
     if let Some(prepared) = reuse(folder, recipe) {
         // Another program was quicker, and may use it by now.
         return Ok(prepared);
     }
     staging.put(folder)?;
     let store = TokenStore::open(folder)?;
-    Ok(Prepared { tokenizer, store, folder: folder.to_owned(), problems: problems.list() })
+    Ok(Prepared::new(tokenizer, store, folder))
 }
 
 /// What makes a damaged folder whole: the same settings name the same folder, and what is not whole is made anew.
@@ -307,7 +306,7 @@ fn open_whole(folder: &Path) -> Result<Prepared> {
             "the tokens beside it were made by another tokenizer",
         ));
     }
-    Ok(Prepared { tokenizer, store, folder: folder.to_owned(), problems: Vec::new() })
+    Ok(Prepared::new(tokenizer, store, folder))
 }
 
 /// The tokenizer in a prepared folder, for work that needs no tokens: they may be missing or damaged.
@@ -429,8 +428,8 @@ async fn encode(
     config: &DataConfig,
     count: &Count,
     tokenizer: &Tokenizer,
-    recipe: String,
-    folder: &Path,
+    (folder, recipe): (&Path, &str),
+    problems: &Problems,
     progress: &mut dyn FnMut(Progress),
     turns: &Turns,
 ) -> Result<()> {
@@ -473,13 +472,14 @@ async fn encode(
         end_of_text,
         ends_within: queue.ends_within,
         tokenizer_crc32c: checksum(tokenizer)?,
-        recipe,
+        recipe: recipe.to_owned(),
         sources: corpus.records(),
         mixture: corpus.mixture().clone(),
         documents: count.documents,
         characters: count.characters,
         bytes: count.bytes,
         prompt: None,
+        problems: problems.list(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     })?;

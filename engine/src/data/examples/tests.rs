@@ -28,6 +28,7 @@ pub(crate) fn store(
         bytes: 0,
         mixture: Default::default(),
         prompt: None,
+        problems: Vec::new(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     };

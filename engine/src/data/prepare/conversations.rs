@@ -91,6 +91,7 @@ pub(super) async fn encode(
         characters,
         bytes,
         prompt,
+        problems: problems.list(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     })?;

@@ -129,6 +129,8 @@ fn a_failed_preparation_leaves_nothing_behind() {
     let (prepared, _) = run(&config(TokenizerKind::Char, &[&blank]), &project).unwrap();
     let names: Vec<&str> = prepared.problems.iter().map(|problem| problem.name.as_str()).collect();
     assert_eq!((prepared.store.index().unwrap().documents, names), (1, vec!["a.md", "bad.txt"]));
+    let (again, _) = run(&config(TokenizerKind::Char, &[&blank]), &project).unwrap();
+    assert_eq!(again.problems, prepared.problems, "what is left out is told each time");
 }
 
 #[test]

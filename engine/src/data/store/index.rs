@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::platform::files;
 use crate::storage;
+use glasshouse_protocol::FileProblem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,6 +47,9 @@ pub struct Index {
     /// What a held-out conversation asks, where the text is conversations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
+    /// Files that gave no text, or not all of theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<FileProblem>,
     /// The part that trains.
     pub train: SplitRecord,
     /// The part held out.

@@ -18,6 +18,7 @@ fn index(vocabulary: usize) -> Index {
         bytes: 0,
         mixture: BTreeMap::new(),
         prompt: None,
+        problems: Vec::new(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     }
