@@ -103,7 +103,7 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
     let has =
         if run.data.paths.is_empty() { "the embedded stories".to_owned() } else { run.data.paths.join(" ") };
     compare("data", (!typed.is_empty()).then(|| typed.join(" ")), has);
-    let objective = arguments.objective.map(ToString::to_string);
+    let objective = arguments.objective.map(|objective| objective.to_string());
     compare("objective", objective, run.train.objective.to_string());
     if let Some(file) = &arguments.config {
         // The text decides these, the device is chosen anew, and the precision may change.
