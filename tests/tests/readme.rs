@@ -83,7 +83,7 @@ fn every_preset_has_as_many_parameters_as_it_says() {
 #[test]
 fn the_table_is_read_from_its_section_alone() {
     let text = "| `before/` | no |\n## Rooms\n| Room | What |\n|---|---|\n| `engine/` | it |\n| `shaders` | them |\n## Next\n| `after/` |";
-    assert_eq!(rooms_from_readme(text), BTreeSet::from(["engine/".to_owned(), "shaders/".to_owned()]));
+    assert_eq!(rooms_from(text), BTreeSet::from(["engine/".to_owned(), "shaders/".to_owned()]));
 }
 
 /// Files in `docs/` that a text shows or links to.

@@ -1,6 +1,7 @@
 //! The open project's text.
 
 use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event};
+use std::ops::Range;
 
 /// Documents, a page of them at a time.
 #[derive(Debug, Default)]
@@ -15,10 +16,23 @@ pub struct Documents {
     pub found: usize,
     /// The page.
     pub page: Vec<DocumentSummary>,
-    /// The document that was read last: number, text, whether it was cut.
-    pub read: Option<(u64, String, bool)>,
+    /// The document that was read last.
+    pub read: Option<ReadDocument>,
     /// Counts changes of the files and cleanings, since which the documents' numbers mean others.
     pub changes: u64,
+}
+
+/// A document that was read.
+#[derive(Debug)]
+pub struct ReadDocument {
+    /// Its number.
+    pub number: u64,
+    /// Its text.
+    pub text: String,
+    /// Bytes that fine-tuning learns, where it is a conversation; else none.
+    pub learned: Vec<Range<usize>>,
+    /// Whether the text was cut.
+    pub cut: bool,
 }
 
 impl Documents {
@@ -44,7 +58,10 @@ impl Documents {
                 self.found = *found;
                 self.page.clone_from(documents);
             }
-            Event::Document { number, text, cut } => self.read = Some((*number, text.clone(), *cut)),
+            Event::Document { number, text, learned, cut } => {
+                let learned = learned.iter().map(|(start, end)| *start..*end).collect();
+                self.read = Some(ReadDocument { number: *number, text: text.clone(), learned, cut: *cut });
+            }
             Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
             _ => {}
         }
@@ -91,7 +108,12 @@ mod tests {
     fn a_document_is_forgotten_when_the_files_change_and_not_when_they_are_listed_again() {
         let mut documents = Documents::default();
         documents.apply(&listed(&["a.txt"]));
-        documents.apply(&Event::Document { number: 3, text: "text".to_owned(), cut: false });
+        documents.apply(&Event::Document {
+            number: 3,
+            text: "text".to_owned(),
+            learned: Vec::new(),
+            cut: false,
+        });
         documents.apply(&listed(&["a.txt"]));
         assert_eq!((documents.changes, documents.read.is_some()), (0, true));
         documents.apply(&listed(&["a.txt", "b.txt"]));

@@ -131,8 +131,11 @@ pub enum Event {
     Document {
         /// Its number.
         number: u64,
-        /// Its text, cut at 200,000 characters.
+        /// Its text, cut at 200,000 characters. A conversation stands as a chat template writes it.
         text: String,
+        /// Bytes of a conversation that fine-tuning learns, in order; empty for a text, all of which is learned.
+        #[serde(default)]
+        learned: Vec<(usize, usize)>,
         /// Whether it was cut.
         cut: bool,
     },

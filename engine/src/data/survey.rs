@@ -7,9 +7,10 @@ use super::read::{self, Mark, Problems, SourceFile, TextPiece};
 use super::store::Split;
 use super::stories;
 use crate::error::{Error, Result};
-use crate::platform::Turns;
+use crate::platform::{ChatRenderer, Turns};
 use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Characters of a preview.
 const PREVIEW: usize = 160;
@@ -227,11 +228,16 @@ impl Survey {
         Ok((found, page))
     }
 
-    /// (a document's text, whether it was cut).
+    /// A document. A conversation that is a line of JSON Lines is written by a `template`, where one is given.
     ///
     /// # Errors
     /// There is no such document, or its file cannot be read any more.
-    pub async fn read(&self, number: u64, turns: &Turns) -> Result<(String, bool)> {
+    pub async fn read(
+        &self,
+        number: u64,
+        template: Option<&ChatRenderer>,
+        turns: &Turns,
+    ) -> Result<ReadDocument> {
         let mut documents = self.sources.documents(&Problems::default());
         for _ in 0..number {
             if documents.next().is_none() {
@@ -240,12 +246,55 @@ impl Survey {
             turns.give().await;
         }
         let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
-        let (_, TextPiece { mut text, .. }) = documents.next().ok_or_else(missing)??;
+        let (_, TextPiece { text, .. }) = documents.next().ok_or_else(missing)??;
+        let example = template.map(|template| self.example(number, &text, template)).transpose()?.flatten();
+        let (mut text, mut learned) = example.unwrap_or((text, Vec::new()));
         let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
         if let Some(at) = cut {
             text.truncate(at);
+            learned.retain(|range| range.start < at);
         }
-        Ok((text, cut.is_some()))
+        Ok(ReadDocument { text, learned, cut: cut.is_some() })
+    }
+
+    /// Whether a document is of a file whose first line is a conversation.
+    pub fn may_be_conversation(&self, number: u64) -> bool {
+        let first = |file: &SourceFile| {
+            let read = |line: &str, _| Ok(Some(is_conversation(line)));
+            read::json_lines(file, read).ok()?.next()?.ok()
+        };
+        self.place(number).and_then(|(file, _)| first(file)).unwrap_or(false)
+    }
+
+    /// The file that holds a document, and how many of the file's documents stand before it.
+    fn place(&self, number: u64) -> Option<(&SourceFile, usize)> {
+        let Sources::Files(files) = &self.sources else { return None };
+        let number = usize::try_from(number).ok()?;
+        let file = self.entries.get(number)?.file;
+        let before = self.entries.iter().take(number).filter(|entry| entry.file == file).count();
+        Some((files.get(file)?, before))
+    }
+
+    /// The text of a conversation as a template writes it and what of it is learned; `None` where the document is none. Lines that gave no
+    /// document stand between those that did, so that its line is the first from its number on that asks what the document asks.
+    fn example(
+        &self,
+        number: u64,
+        text: &str,
+        template: &ChatRenderer,
+    ) -> Result<Option<(String, Vec<Range<usize>>)>> {
+        let Some((file, before)) = self.place(number) else { return Ok(None) };
+        if !file.is_json_lines() {
+            return Ok(None);
+        }
+        // Whatever it is, a line counts.
+        let mut lines = read::json_lines(file, |line, _| Ok(Some(line.to_owned())))?.skip(before);
+        let example = lines.find_map(|line| {
+            let example = line.ok().and_then(|line| template.example(&line).ok())?;
+            let asks = example.prompt.as_ref().is_some_and(|prompt| text.contains(prompt.trim()));
+            (asks && !example.raw).then_some((example.text, example.learned))
+        });
+        Ok(example)
     }
 
     /// The first documents that together hold about so many bytes, joined.
@@ -266,6 +315,25 @@ impl Survey {
         }
         Ok(texts)
     }
+}
+
+/// A document as a person reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadDocument {
+    /// Its text, cut at 200,000 characters.
+    pub text: String,
+    /// Bytes that fine-tuning learns, in order, where it is a conversation; else none.
+    pub learned: Vec<Range<usize>>,
+    /// Whether it was cut.
+    pub cut: bool,
+}
+
+/// Whether a line of JSON Lines has the fields of a conversation.
+fn is_conversation(line: &str) -> bool {
+    let row: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(line).ok();
+    row.is_some_and(|row| {
+        ["messages", "conversations", "instruction", "prompt"].iter().any(|field| row.contains_key(*field))
+    })
 }
 
 /// Some characters from a place on, in one line.
@@ -304,8 +372,8 @@ mod tests {
         assert_eq!(page[0].preview, "The first text about Owls.");
         let (found, page) = at_once(survey.list("owl", 1, 10, 0.1, &Turns::none())).unwrap();
         assert_eq!((found, page.len(), page[0].file.as_str()), (2, 1, "b.jsonl"));
-        assert_eq!(at_once(survey.read(1, &Turns::none())).unwrap(), ("second".to_owned(), false));
-        assert!(at_once(survey.read(3, &Turns::none())).is_err());
+        assert_eq!(at_once(survey.read(1, None, &Turns::none())).unwrap().text, "second");
+        assert!(at_once(survey.read(3, None, &Turns::none())).is_err());
     }
 
     #[test]
@@ -337,5 +405,30 @@ mod tests {
         assert_eq!(page.iter().map(|document| document.validation).collect::<Vec<_>>(), [false, true]);
         let sample: usize = survey.sample(10_000).unwrap().iter().map(String::len).sum();
         assert!((9_990..=10_000).contains(&sample), "{sample}");
+    }
+
+    #[test]
+    fn a_conversation_is_read_as_its_template_writes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = |asked: &str, answer: &str| {
+            format!(
+                r#"{{"messages":[{{"role":"user","content":"{asked}"}},{{"role":"assistant","content":"{answer}"}}]}}"#
+            )
+        };
+        let lines = [row("Who?", "Mia."), "{\"messages\":[]}".to_owned(), row("Where?", "Here.")].join("\n");
+        std::fs::write(folder.path().join("rows.jsonl"), lines).unwrap();
+        std::fs::write(folder.path().join("text.jsonl"), "{\"text\":\"plain\"}\n").unwrap();
+        let survey = survey(folder.path());
+        let template = ChatRenderer::new(glasshouse_protocol::CHATML, &serde_json::Map::new()).unwrap();
+        let documents = survey.entries.len() as u64;
+        let read = |number| at_once(survey.read(number, Some(&template), &Turns::none())).unwrap();
+        let second = (0..documents).find(|number| read(*number).text.contains("Where?")).unwrap();
+        assert!(survey.may_be_conversation(second));
+        let ReadDocument { text, learned, cut } = read(second);
+        assert!(text.starts_with("<|im_start|>user\nWhere?<|im_end|>") && !cut, "{text}");
+        let learned: Vec<&str> = learned.into_iter().map(|range| &text[range]).collect();
+        assert_eq!(learned, ["Here.<|im_end|>"]);
+        let plain = documents - 1;
+        assert_eq!((read(plain).text.as_str(), survey.may_be_conversation(plain)), ("plain", false));
     }
 }

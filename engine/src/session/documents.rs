@@ -1,12 +1,13 @@
 //! The open project's text: files copied into its `documents` folder, or the embedded stories.
 
 use super::Session;
-use crate::data::survey::Survey;
+use crate::data::survey::{ReadDocument, Survey};
 use crate::error::{Error, Result};
-use crate::platform::{Turns, files};
+use crate::platform::{ChatRenderer, Turns, files};
 use crate::project::names::Siblings;
-use crate::protocol::{DataConfig, Event};
+use crate::protocol::{CHATML, DataConfig, Event};
 use crate::storage::{self, Staging};
+use crate::tokenizer::TokenizerFiles;
 use glasshouse_corpus::output::CORPUS_FILE;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -99,9 +100,27 @@ impl Session {
     }
 
     pub(super) async fn read_document(&mut self, id: u64, number: u64) -> Result<()> {
-        let (text, cut) = self.survey().await?.read(number, &Turns::new()).await?;
-        self.outlet.answer(id, Event::Document { number, text, cut });
+        let template = match self.survey().await?.may_be_conversation(number) {
+            true => self.chat_template()?,
+            false => None,
+        };
+        let read = self.survey().await?.read(number, template.as_ref(), &Turns::new()).await?;
+        let ReadDocument { text, learned, cut } = read;
+        let learned = learned.into_iter().map(|range| (range.start, range.end)).collect();
+        self.outlet.answer(id, Event::Document { number, text, learned, cut });
         Ok(())
+    }
+
+    /// The chat template of the latest run's model, or ChatML, which a model without one gets. `None` where it does not compile.
+    fn chat_template(&mut self) -> Result<Option<ChatRenderer>> {
+        let latest = self.opened()?.project.run_or_latest(None).ok();
+        let files = latest.and_then(|run| TokenizerFiles::read(&run.data_folder().ok()?).ok());
+        let own = files.filter(|files| files.chat_template.is_some());
+        let compiled = match own {
+            Some(files) => files.chat_renderer().ok(),
+            None => ChatRenderer::new(CHATML, &serde_json::Map::new()).ok(),
+        };
+        Ok(compiled)
     }
 
     /// Whether the project's documents were cleaned.

@@ -7,9 +7,10 @@ use crate::pages::Context;
 use crate::pages::parts::{caption, head, icon_button, line_ui, lit_text};
 use crate::theme::{self, Palette};
 use crate::widgets::{card, quiet, quiet_text};
-use egui::text::CCursor;
-use egui::{Align, Label, Layout, ScrollArea, Ui, Vec2};
+use egui::text::{ByteIndex, CCursor, LayoutJob};
+use egui::{Align, Color32, Label, Layout, ScrollArea, Stroke, Ui, Vec2};
 use egui_material_icons::icons;
+use std::ops::Range;
 
 /// Widest line: about 72 characters of the reading size.
 const WIDEST: f32 = 72.0 * 7.4;
@@ -24,8 +25,9 @@ impl DataPage {
                 return;
             };
             let state = context.state;
-            let read = state.documents.read.as_ref().filter(|(read, ..)| *read == number);
-            let (text, cut) = read.map_or(("", false), |(_, text, cut)| (text.as_str(), *cut));
+            let read = state.documents.read.as_ref().filter(|read| read.number == number);
+            let (text, cut) = read.map_or(("", false), |read| (read.text.as_str(), read.cut));
+            let learned = read.map_or(&[][..], |read| &read.learned);
             self.leaves.take(number, text, &state.documents.search);
             if self.move_to_place && read.is_some() {
                 self.leaves.open_place(self.place);
@@ -41,7 +43,13 @@ impl DataPage {
                     return;
                 }
                 ui.set_max_width(ui.available_width().min(WIDEST));
-                self.leaf_ui(ui, palette, text);
+                if !learned.is_empty() {
+                    caption(
+                        ui,
+                        "A conversation, as the chat template writes it: fine-tuning learns what is marked.",
+                    );
+                }
+                self.leaf_ui(ui, palette, text, learned);
                 if cut {
                     caption(
                         ui,
@@ -52,12 +60,15 @@ impl DataPage {
         });
     }
 
-    fn leaf_ui(&mut self, ui: &mut Ui, palette: &Palette, text: &str) {
+    fn leaf_ui(&mut self, ui: &mut Ui, palette: &Palette, text: &str, learned: &[Range<usize>]) {
         let moving = std::mem::take(&mut self.move_to_place);
         let (leaf, first, found) = self.leaves.read();
-        let text = text.get(leaf).unwrap_or_default();
+        let text = text.get(leaf.clone()).unwrap_or_default();
         let current = self.place.checked_sub(first).filter(|place| *place < found.len());
         let mut job = lit_text(text, &found, current, 15.0, palette);
+        if !learned.is_empty() {
+            mark_learned(&mut job, leaf.start, learned, palette);
+        }
         job.wrap.max_width = ui.available_width();
         let galley = ui.painter().layout_job(job);
         let response = ui.add(Label::new(galley.clone()).selectable(true));
@@ -132,5 +143,52 @@ impl DataPage {
         if compare {
             self.looked = kept;
         }
+    }
+}
+
+/// Marks what of a leaf, which begins at that byte of its document, is learned; the rest is quiet. What was searched for stays lit.
+fn mark_learned(job: &mut LayoutJob, begins: usize, learned: &[Range<usize>], palette: &Palette) {
+    let within = |at: usize| learned.iter().any(|range| range.contains(&(begins + at)));
+    let cuts: Vec<usize> = learned.iter().flat_map(|range| [range.start, range.end]).collect();
+    let sections = std::mem::take(&mut job.sections);
+    for section in sections {
+        let Range { start: ByteIndex(start), end: ByteIndex(end) } = section.byte_range;
+        let inside = cuts.iter().filter_map(|cut| cut.checked_sub(begins));
+        let mut edges: Vec<usize> = inside.filter(|cut| (start + 1..end).contains(cut)).collect();
+        edges.sort_unstable();
+        edges.push(end);
+        let mut from = start;
+        for to in edges {
+            let mut part =
+                egui::text::LayoutSection { byte_range: ByteIndex(from)..ByteIndex(to), ..section.clone() };
+            if within(from) {
+                part.format.underline = Stroke::new(2.0, palette.accent);
+            } else if part.format.background == Color32::TRANSPARENT {
+                part.format.color = palette.quiet;
+            }
+            job.sections.push(part);
+            from = to;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::parts::lit_text;
+
+    #[test]
+    fn what_is_learned_is_marked_across_what_is_searched_for() {
+        let palette = &crate::theme::DARK;
+        let mut job = lit_text("ask answer end", &[2..6], None, 15.0, palette);
+        // The leaf begins at byte 100 of its document.
+        mark_learned(&mut job, 100, &[104..110], palette);
+        let marked = |section: &egui::text::LayoutSection| section.format.underline.width > 0.0;
+        let marks: Vec<_> = job
+            .sections
+            .iter()
+            .map(|section| (section.byte_range.start.0..section.byte_range.end.0, marked(section)))
+            .collect();
+        assert_eq!(marks, [(0..2, false), (2..4, false), (4..6, true), (6..10, true), (10..14, false)]);
     }
 }

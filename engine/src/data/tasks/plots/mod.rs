@@ -58,7 +58,6 @@ pub(in crate::data::tasks) const ANY: &[Question] = &[
                 "Who is the story mostly about?",
                 "Which name comes first in the story?",
                 "What is the story about? Say the name.",
-                "Do you know who the story is about?",
             ],
             &["Tell me who this story is about."],
             &["Please say who the story is about.", "Say who this is about.", "The story is about whom?"],
@@ -79,8 +78,6 @@ pub(in crate::data::tasks) const ANY: &[Question] = &[
                 "{Hero} had a friend. Who was it?",
                 "What was {Hero}'s friend named?",
                 "Who was a friend to {Hero}?",
-                "Do you know who {Hero}'s friend is?",
-                "I want to know who {Hero}'s friend was.",
             ],
             &["Tell me the name of {Hero}'s friend."],
             &[
@@ -104,8 +101,6 @@ pub(in crate::data::tasks) const ANY: &[Question] = &[
                 "Where does {Hero} live?",
                 "{Hero} had a home. Where was it?",
                 "What was the place where {Hero} lived?",
-                "Do you know where {Hero} lived?",
-                "I want to know where {Hero}'s home was.",
             ],
             &["Tell me where {Hero} lived."],
             &[
@@ -121,12 +116,7 @@ pub(in crate::data::tasks) const ANY: &[Question] = &[
         1,
         ("story-who-elder", &[&["lived with {his} {elder}"]]),
         [
-            &[
-                "Who did {Hero} live with?",
-                "With whom did {Hero} live?",
-                "Who lived with {Hero}?",
-                "Do you know who {Hero} lived with?",
-            ],
+            &["Who did {Hero} live with?", "With whom did {Hero} live?", "Who lived with {Hero}?"],
             &["Tell me who {Hero} lived with."],
             &["Please say who {Hero} lived with."],
         ],

@@ -14,7 +14,6 @@ pub(super) const PLOTS: &[About] = &[
                         "Where did {Hero} look first?",
                         "Where did {Hero} look for the {toy}?",
                         "In what place did {Hero} look?",
-                        "Do you know where {Hero} looked?",
                     ],
                     &["Tell me where {Hero} looked."],
                     &["Please say where {Hero} looked for the {toy}."],
@@ -94,12 +93,7 @@ pub(super) const PLOTS: &[About] = &[
                 1,
                 ("story-where-indoors", &[&["{place}"]]),
                 [
-                    &[
-                        "Where was {Hero}?",
-                        "In what place was {Hero}?",
-                        "Where did {Hero} hit the {dish}?",
-                        "Do you know where {Hero} was?",
-                    ],
+                    &["Where was {Hero}?", "In what place was {Hero}?", "Where did {Hero} hit the {dish}?"],
                     &["Tell me where {Hero} was."],
                     &["Please say where {Hero} was."],
                 ],
@@ -163,12 +157,7 @@ pub(super) const PLOTS: &[About] = &[
                 1,
                 ("story-who-afraid", &[&["afraid of {fear}"]]),
                 [
-                    &[
-                        "Who was afraid of {fear}?",
-                        "Who did not like {fear}?",
-                        "Who feared {fear}?",
-                        "Do you know who was afraid of {fear}?",
-                    ],
+                    &["Who was afraid of {fear}?", "Who did not like {fear}?", "Who feared {fear}?"],
                     &["Tell me who was afraid of {fear}."],
                     &["Please say who was afraid of {fear}."],
                 ],
@@ -225,12 +214,7 @@ pub(super) const PLOTS: &[About] = &[
                 1,
                 ("story-where-walk", &[&["{walk}"]]),
                 [
-                    &[
-                        "Where did {Hero} walk?",
-                        "Where did {Hero} go?",
-                        "Where did {Hero} go for a walk?",
-                        "Do you know where {Hero} walked?",
-                    ],
+                    &["Where did {Hero} walk?", "Where did {Hero} go?", "Where did {Hero} go for a walk?"],
                     &["Tell me where {Hero} walked."],
                     &["Please say where {Hero} went."],
                 ],
@@ -305,7 +289,6 @@ pub(super) const PLOTS: &[About] = &[
                         "Where did {Hero} and {Friend} want to go?",
                         "Where did they want to go?",
                         "To what place did {Hero} want to go?",
-                        "Do you know where they wanted to go?",
                     ],
                     &["Tell me where they wanted to go."],
                     &["Please say where {Hero} wanted to go."],
@@ -374,12 +357,7 @@ pub(super) const PLOTS: &[About] = &[
                 1,
                 ("story-who-followed", &[&["ran after it", "followed it"]]),
                 [
-                    &[
-                        "Who went after the {bug}?",
-                        "Who followed the {bug}?",
-                        "Who saw the {bug}?",
-                        "Do you know who went after the {bug}?",
-                    ],
+                    &["Who went after the {bug}?", "Who followed the {bug}?", "Who saw the {bug}?"],
                     &["Tell me who went after the {bug}."],
                     &["Please say who went after the {bug}."],
                 ],
@@ -451,7 +429,6 @@ pub(super) const PLOTS: &[About] = &[
                         "Where did {Hero} play?",
                         "In what place did {Hero} play?",
                         "Where was {Hero} with the {toy}?",
-                        "Do you know where {Hero} played?",
                     ],
                     &["Tell me where {Hero} played."],
                     &["Please say where {Hero} played."],
@@ -523,12 +500,7 @@ pub(super) const PLOTS: &[About] = &[
                 1,
                 ("story-who-heard", &[&["noise"]]),
                 [
-                    &[
-                        "Who heard a noise?",
-                        "Who was it that heard a noise?",
-                        "Who heard something?",
-                        "Do you know who heard the noise?",
-                    ],
+                    &["Who heard a noise?", "Who was it that heard a noise?", "Who heard something?"],
                     &["Tell me who heard the noise."],
                     &["Please say who heard the noise."],
                 ],
