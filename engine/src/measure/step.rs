@@ -205,6 +205,7 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
                     .then(|| vec![0; batch * context_length]),
                 seed: random::dropout_seed(config.seed, 0, micro_batch),
                 counted: None,
+                scores: None,
             }
         })
         .collect()

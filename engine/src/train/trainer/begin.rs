@@ -168,6 +168,7 @@ impl<'data> Trainer<'data> {
             trainer.metrics.sync()?;
         }
         trainer.save_record(RunState::Running)?;
+        trainer.take_reference()?;
         let evaluated_here = evaluated.filter(|(at, ..)| *at == step);
         trainer.plan_actions(evaluated_here.is_some(), resumed.sampled);
         if let Some((_, _, val_loss)) = evaluated_here {
