@@ -367,6 +367,11 @@ impl TrainConfig {
         self.ignore_index.or(self.objective.is_masked().then_some(u32::MAX))
     }
 
+    /// Rows of a batch that belong together: the two answers of a pair.
+    pub fn rows_together(&self) -> usize {
+        if self.objective == Objective::Preference { 2 } else { 1 }
+    }
+
     /// Whether several examples of the objective share a row of a model's batch.
     pub fn packs_examples(&self, model: &ModelConfig) -> bool {
         match self.objective {
