@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 pub const IGNORED: u32 = u32::MAX;
 
 /// Windows and what follows each of their tokens: B rows of T, row-major.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// B·T ids.
     pub tokens: Vec<u32>,

@@ -29,6 +29,14 @@ impl Reference {
             Split::Validation => &self.validation,
         }
     }
+
+    /// Of a split, to be added to.
+    pub fn of_mut(&mut self, split: Split) -> &mut Vec<f32> {
+        match split {
+            Split::Train => &mut self.train,
+            Split::Validation => &mut self.validation,
+        }
+    }
 }
 
 /// Draws batches of pairs from a store.
@@ -115,12 +123,17 @@ impl<'a> PairBatches<'a> {
 
     /// Batches that together hold every pair of a split once, in their order. Rows that fill up the last one have no target that counts.
     pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
-        let batches = self.clone();
+        let (batches, pairs) = (self.clone(), self.pairs_of_batch() as usize);
+        (0..self.count(split).div_ceil(pairs)).map(move |index| batches.part(split, index * pairs))
+    }
+
+    /// A batch of pairs in their order, from one on.
+    ///
+    /// # Errors
+    /// As [`PairBatches::train`].
+    pub fn part(&self, split: Split, from: usize) -> Result<Batch> {
         let (count, pairs) = (self.count(split), self.pairs_of_batch() as usize);
-        (0..count.div_ceil(pairs)).map(move |index| {
-            let drawn = index * pairs..(index + 1) * pairs;
-            batches.batch(split, drawn.map(|pair| (pair < count).then_some(pair)))
-        })
+        self.batch(split, (from..from + pairs).map(|pair| (pair < count).then_some(pair)))
     }
 
     fn pairs_of_batch(&self) -> u64 {

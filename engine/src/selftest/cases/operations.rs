@@ -20,7 +20,7 @@ pub const OPERATIONS: [Operation; 20] = [
     operation("norm", 5e-6, 5e-5, norm),
     operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
     operation("cross_entropy", 5e-6, 2e-5, cross_entropy),
-    operation("preference", 5e-6, 5e-5, preference),
+    operation("preference", 5e-5, 2e-4, preference),
     operation("cached_attention", 2e-5, 0.0, cached_attention),
     operation("embedding", 2e-7, 5e-6, embedding),
     operation("embedding_at_cursor", 2e-7, 0.0, embedding_at_cursor),
@@ -492,7 +492,7 @@ fn linear_cross_entropy() -> Vec<Case> {
 fn preference() -> Vec<Case> {
     let mut cases = Vec::new();
     for (pairs, time, vocabulary, scale) in
-        [(1, 1, 2, 3.0), (1, 7, 5, 3.0), (3, 17, 7, 3.0), (2, 600, 3, 1.0)]
+        [(1, 1, 2, 3.0), (1, 7, 5, 3.0), (3, 17, 7, 3.0), (2, 300, 3, 1.0)]
     {
         for loss in PreferenceLoss::ALL {
             let (shape, ignored) = (vec![2 * pairs, time], 0);
@@ -502,7 +502,7 @@ fn preference() -> Vec<Case> {
                 feeds: vec![
                     Feed::Floats(vec![2 * pairs, time, vocabulary], scale),
                     Feed::Targets(shape, vocabulary, Some(ignored).filter(|_| time > 1)),
-                    Feed::Scores(2 * pairs, -(time as f32)),
+                    Feed::Scores(2 * pairs, 2.0),
                 ],
             });
         }

@@ -2,7 +2,7 @@
 
 use super::{GROUP_SECONDS, Group, LARGEST_GROUP, Options, Timing, Trainer};
 use crate::checkpoint::{Checkpoints, Content, Loaded, Which};
-use crate::data::Batches;
+use crate::data::{Batches, Reference};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::initial;
@@ -158,6 +158,7 @@ impl<'data> Trainer<'data> {
             pace,
             group: Group { seconds: GROUP_SECONDS, steps: LARGEST_GROUP },
             bad_steps: 0,
+            reference: Reference::default(),
             _lock: lock,
         };
         for notice in notices {

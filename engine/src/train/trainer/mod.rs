@@ -11,7 +11,7 @@ mod save;
 use super::event::{Progress, SampleRequest, TrainEvent};
 use super::tensorboard::TensorboardWriter;
 use crate::checkpoint::Checkpoints;
-use crate::data::Batches;
+use crate::data::{Batches, Reference};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, LONGEST_LAUNCHED};
 use crate::gpu::EncodeStatistics;
@@ -98,6 +98,8 @@ pub struct Trainer<'data> {
     group: Group,
     /// Steps in a row that were skipped or whose loss was not finite.
     bad_steps: u32,
+    /// What is known so far of what the first weights make of a run's pairs.
+    reference: Reference,
     _lock: RunLock,
 }
 

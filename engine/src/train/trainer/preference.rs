@@ -13,7 +13,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
-/// Seconds between notices of how far the reference is.
+/// Seconds of work on the reference between notices of how far it is.
 const TOLD_EVERY: f64 = 5.0;
 
 impl Trainer<'_> {
@@ -44,35 +44,35 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Computes the log-probability of every answer by the weights as they are, and keeps it with the run. Gives up without a word where a
-    /// stop is requested meanwhile: it is done on resuming then.
+    /// Computes the log-probabilities of answers by the weights as they are, for some seconds; after the last of them they are kept with the
+    /// run. Where a stop comes first they are computed on resuming.
     pub(super) async fn compute_reference(&mut self) -> Result<()> {
         let Batches::Pairs(pairs) = &self.batches else { return Ok(()) };
-        let pairs = pairs.clone();
+        let (pairs, begun) = (pairs.clone(), Instant::now());
         let total = pairs.count(Split::Train) + pairs.count(Split::Validation);
-        let begun = Instant::now();
-        let mut reference = Reference::default();
         for split in [Split::Train, Split::Validation] {
-            let (wanted, mut told) = (2 * pairs.count(split), Instant::now());
-            let mut found = Vec::with_capacity(wanted);
-            for batch in pairs.full(split) {
-                let Some(answers) = self.answers(std::iter::once(batch)).await? else { return Ok(()) };
-                found.extend(answers.iter().map(|answer| -answer.loss as f32));
-                if told.elapsed().as_secs_f64() > TOLD_EVERY {
-                    told = Instant::now();
-                    let done = reference.train.len() / 2 + found.len().min(wanted) / 2;
-                    self.notice(format!("reference log-probabilities: {done} of {total} pairs"));
+            let wanted = pairs.count(split);
+            loop {
+                let done = self.reference.of(split).len() / 2;
+                if done >= wanted {
+                    break;
                 }
-            }
-            found.truncate(wanted);
-            match split {
-                Split::Train => reference.train = found,
-                Split::Validation => reference.validation = found,
+                if begun.elapsed().as_secs_f64() > TOLD_EVERY {
+                    let done = (self.reference.train.len() + self.reference.validation.len()) / 2;
+                    self.notice(format!("reference log-probabilities: {done} of {total} pairs"));
+                    self.actions.push_front(Action::Reference);
+                    return Ok(());
+                }
+                let batch = std::iter::once(pairs.part(split, done));
+                let Some(answers) = self.answers(batch).await? else { return Ok(()) };
+                let found = self.reference.of_mut(split);
+                found.extend(answers.iter().map(|answer| -answer.loss as f32));
+                found.truncate(2 * wanted);
             }
         }
+        let reference = std::mem::take(&mut self.reference);
         write(&self.reference_path(), &reference)?;
-        let seconds = begun.elapsed().as_secs_f64();
-        self.notice(format!("reference log-probabilities of {total} pairs computed in {seconds:.1} s"));
+        self.notice(format!("reference log-probabilities of {total} pairs computed, and kept with the run"));
         if let Batches::Pairs(pairs) = &mut self.batches {
             pairs.set_reference(reference);
         }
