@@ -96,8 +96,10 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
         Ok::<_, crate::Error>((graph, loss))
     };
     let (ignored, preference) = (train.ignored_target(), preference(train));
+    // A pair is compared with what the reference makes of it, which drops nothing.
+    let dropout = preference.is_none();
     let (mut graph, train_loss) =
-        forward(train.batch_size, true, train.label_smoothing, ignored, preference)?;
+        forward(train.batch_size, dropout, train.label_smoothing, ignored, preference)?;
     // Pairs are evaluated an answer at a time: what each comes to says more than their loss.
     let rows = if preference.is_some() { 1 } else { train.batch_size };
     let (evaluate, evaluate_loss) = forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), None)?;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is made small over pairs of answers, c the chosen and r the rejected one. log π is the sum of the log-probabilities of an answer's
 /// tokens, π₀ the weights that the run begins with, n the number of an answer's tokens, σ the logistic function; the loss is a mean over pairs.
+/// Dropout is off, as TRL has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreferenceLoss {

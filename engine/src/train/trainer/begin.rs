@@ -168,8 +168,8 @@ impl<'data> Trainer<'data> {
             trainer.emit(TrainEvent::Gap { from, to })?;
             trainer.metrics.sync()?;
         }
-        trainer.save_record(RunState::Running)?;
         trainer.take_reference()?;
+        trainer.save_record(RunState::Running)?;
         let evaluated_here = evaluated.filter(|(at, ..)| *at == step);
         trainer.plan_actions(evaluated_here.is_some(), resumed.sampled);
         if let Some((_, _, val_loss)) = evaluated_here {

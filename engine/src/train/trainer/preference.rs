@@ -103,8 +103,11 @@ impl Trainer<'_> {
             Err(error) => vec![Err(error)],
         });
         let mut sums = Vec::new();
-        let took =
-            |(loss, tokens): (f32, f32)| sums.push((f64::from(loss) * f64::from(tokens), f64::from(tokens)));
+        let took = |(loss, tokens): (f32, f32)| {
+            let tokens = f64::from(tokens);
+            // In the floats that a reference is kept in: an answer that is as likely as to it is exactly so.
+            sums.push((f64::from((f64::from(loss) * tokens) as f32), tokens));
+        };
         if self.losses(rows, took).await?.is_none() {
             return Ok(None);
         }
