@@ -85,6 +85,20 @@ export interface Evaluation {
   trainLoss: number | null;
   valLoss: number | null;
   best: boolean;
+  /** What the pairs of the validation split come to, in a run of preferences. */
+  preference?: Preferences;
+}
+
+/** A reward is β times an answer's log-ratio to the reference, or β times its tokens' mean log-probability. */
+export interface Preferences {
+  /** Mean reward of the chosen answers less that of the rejected ones. */
+  margin: number | null;
+  /** Share of pairs whose chosen answer has the higher reward. */
+  accuracy: number | null;
+  chosenReward: number | null;
+  rejectedReward: number | null;
+  /** Nats a token, over the chosen answers; absent where the loss has no reference. */
+  kl?: number;
 }
 
 export interface Sample {

@@ -19,6 +19,7 @@ mod handover;
 mod importing;
 mod keyboard;
 mod meets;
+mod preferences;
 mod recording;
 mod screenshots;
 mod start;

@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn eval(step: u64) -> TrainEvent {
-        TrainEvent::Eval { step, train_loss: 1.25, val_loss: 0.1, best: true }
+        TrainEvent::Eval { step, train_loss: 1.25, val_loss: 0.1, best: true, preference: None }
     }
 
     #[test]

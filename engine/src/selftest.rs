@@ -239,6 +239,7 @@ impl Trial {
             starts: train.separates_documents(model).then(|| vec![0; size]),
             seed: random::dropout_seed(SEED, number, 0),
             counted: None,
+            scores: None,
         };
         // One whole batch; then, to see single rows of logits, batches of which one target counts.
         let ignored = train.ignored_target().unwrap_or(u32::MAX);

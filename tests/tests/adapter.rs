@@ -45,6 +45,7 @@ fn losses(device: &str, config: &RunConfig, parameters: Vec<f32>) -> Vec<(f32, f
         starts: None,
         seed: [0, 0],
         counted: None,
+        scores: None,
     };
     block_on(executor.evaluate(&[batch(0), batch(1)])).unwrap()
 }
@@ -139,6 +140,7 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
             starts: None,
             seed: random::dropout_seed(3, 0, at),
             counted: None,
+            scores: None,
         };
         let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![micro(0), micro(1)] };
         gradients.push(block_on(executor.gradients(&step)).unwrap().1);
@@ -256,7 +258,8 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
         block_on(Executor::open("cpu", &graphs, Optimizer::of(&config.train), None)).unwrap();
     block_on(executor.set_state(&ArenaState { parameters: arena, ..ArenaState::default() })).unwrap();
     let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
-    let micro_batches = vec![MicroBatch { tokens, targets, starts: None, seed: [0, 0], counted: None }];
+    let micro_batches =
+        vec![MicroBatch { tokens, targets, starts: None, seed: [0, 0], counted: None, scores: None }];
     let step = StepInput { step: 0, learning_rate: 0.0, micro_batches };
     let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
     assert!((f64::from(loss) - theirs["loss"].as_f64().unwrap()).abs() < 1e-5, "{loss} {}", theirs["loss"]);

@@ -95,6 +95,7 @@ fn check(name: &'static str, who: Who) {
         label_smoothing: train.label_smoothing,
         ignore_index: train.ignore_index,
         documents: false,
+        preference: None,
     };
     let forward = model::build(model, purpose).expect("a model");
     let mut inputs: Vec<_> = names
@@ -135,6 +136,7 @@ fn check(name: &'static str, who: Who) {
             starts: None,
             seed: [0, 0],
             counted: None,
+            scores: None,
         };
         let evaluated = block_on(executor.evaluate(&[batch])).expect("an evaluation");
         findings.compare("evaluated loss".to_owned(), &[evaluated[0].0], fixture.floats("loss"), LOSS);

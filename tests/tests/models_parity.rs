@@ -161,6 +161,7 @@ fn check(device: &str) {
             starts: train.document_mask.then(|| starts(at, train.batch_size, model.context_length)),
             seed: random::dropout_seed(3, number, at),
             counted: None,
+            scores: None,
         };
         let mut micro_batches: Vec<_> = (0..train.accumulate as u64).map(micro).collect();
         // Those of every third model count a target alike, of whichever micro-batch.

@@ -85,6 +85,7 @@ impl Trial {
             starts: None,
             seed: [0, 0],
             counted: None,
+            scores: None,
         };
         let step = |step: u64| StepInput {
             step: 7 + step,

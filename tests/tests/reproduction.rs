@@ -58,6 +58,7 @@ impl<'data> Session<'data> {
                         starts: None,
                         seed: [0, 0],
                         counted: None,
+                        scores: None,
                     }],
                 }
             })
@@ -77,6 +78,7 @@ impl<'data> Session<'data> {
                     starts: None,
                     seed: [0, 0],
                     counted: None,
+                    scores: None,
                 }
             })
             .collect();

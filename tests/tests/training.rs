@@ -503,6 +503,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
                             starts: None,
                             seed: [0, 0],
                             counted: None,
+                            scores: None,
                         }
                     });
                 StepInput { step, learning_rate: 1e-3, micro_batches: micro_batches.collect() }
@@ -558,6 +559,7 @@ fn the_whole_validation_split_can_be_evaluated() {
                 starts: None,
                 seed: [0, 0],
                 counted: None,
+                scores: None,
             };
             for (loss, rows) in executor.evaluate(&[micro_batch]).await.unwrap() {
                 sum += f64::from(loss) * f64::from(rows);

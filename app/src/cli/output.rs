@@ -1,6 +1,7 @@
 //! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
 
 use super::bar::bar;
+use glasshouse_engine::protocol::PreferenceMetrics;
 use glasshouse_engine::train::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
@@ -127,6 +128,16 @@ impl Output {
     }
 }
 
+/// What the pairs of an evaluation come to, behind its losses.
+fn of_pairs(pairs: &PreferenceMetrics) -> String {
+    let PreferenceMetrics { margin, accuracy, chosen_reward, rejected_reward, kl } = pairs;
+    let kl = kl.map(|kl| format!(", KL to the reference {kl:.4}")).unwrap_or_default();
+    format!(
+        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {:.1} %{kl}",
+        accuracy * 100.0
+    )
+}
+
 /// An event as a line of text.
 fn line(event: &TrainEvent) -> String {
     match event {
@@ -135,9 +146,10 @@ fn line(event: &TrainEvent) -> String {
             let speed = rate(*tokens_per_s);
             format!("loss {loss:.3} · lr {lr:.2e} · gradient {grad_norm:.2} · {speed}{skipped}")
         }
-        TrainEvent::Eval { step, train_loss, val_loss, best } => {
+        TrainEvent::Eval { step, train_loss, val_loss, best, preference } => {
             let best = if *best { " (best so far)" } else { "" };
-            format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}")
+            let pairs = preference.as_ref().map(of_pairs).unwrap_or_default();
+            format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}{pairs}")
         }
         TrainEvent::Sample { step, text } => {
             let text = text.trim().replace('\n', "\n  │ ");

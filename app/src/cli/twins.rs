@@ -139,6 +139,7 @@ async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
                     starts: batch.starts,
                     seed: [0, 0],
                     counted: None,
+                    scores: None,
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;

@@ -1,7 +1,8 @@
 //! The run in training, or the one that trained last.
 
 use glasshouse_protocol::{
-    Command, DeviceSummary, Event, ProfileEntry, ProfileMethod, RunSummary, TrainEvent, TrainingState,
+    Command, DeviceSummary, Event, PreferenceMetrics, ProfileEntry, ProfileMethod, RunSummary, TrainEvent,
+    TrainingState,
 };
 
 /// Points that a curve keeps at most; then every second one is dropped.
@@ -35,6 +36,8 @@ pub struct EvalPoint {
     pub val_loss: f32,
     /// Lowest so far.
     pub best: bool,
+    /// What the pairs of the validation split come to, where there are any.
+    pub preference: Option<PreferenceMetrics>,
 }
 
 /// What the model wrote at a step.
@@ -203,12 +206,15 @@ impl Training {
                     });
                 }
             }
-            TrainEvent::Eval { step, train_loss, val_loss, best } => self.evaluations.push(EvalPoint {
-                step: *step,
-                train_loss: *train_loss,
-                val_loss: *val_loss,
-                best: *best,
-            }),
+            TrainEvent::Eval { step, train_loss, val_loss, best, preference } => {
+                self.evaluations.push(EvalPoint {
+                    step: *step,
+                    train_loss: *train_loss,
+                    val_loss: *val_loss,
+                    best: *best,
+                    preference: *preference,
+                })
+            }
             TrainEvent::Sample { step, text } => {
                 self.samples.push(Sample { step: *step, text: text.clone() });
             }

@@ -343,6 +343,7 @@ pub fn steps(from: u64, to: u64, steps: u64) -> Vec<TrainEvent> {
                 train_loss: loss_at(step, 6.9, 1.8),
                 val_loss: 1.842 + 5.06 * (-(step as f32) / 300.0).exp(),
                 best: true,
+                preference: None,
             });
         }
         if let Some((_, text)) = SAMPLES.iter().find(|(at, _)| *at == step) {

@@ -50,6 +50,9 @@ pub struct MicroBatch {
     pub seed: [u32; 2],
     /// What the sum of its targets' losses is divided by in training, above 0; `None` where that is the number of its targets that count.
     pub counted: Option<f32>,
+    /// What the objective knows of it beforehand, where its graph asks for that ([`crate::graph::Input::Scores`]): of each row the
+    /// reference's log-probability of its answer.
+    pub scores: Option<Vec<f32>>,
 }
 
 impl MicroBatch {
@@ -64,6 +67,18 @@ impl MicroBatch {
             let mean = total as f32 / counts.len() as f32;
             micro_batches.iter_mut().for_each(|batch| batch.counted = Some(mean));
         }
+    }
+
+    /// What is wrong with its scores, in a sentence, for a graph that takes so many, or none.
+    pub fn scores_fault(&self, wanted: Option<usize>) -> Option<String> {
+        let given = self.scores.as_ref().map(Vec::len);
+        (given != wanted).then(|| match (given, wanted) {
+            (Some(_), None) => "a micro-batch has scores, and the graph was built without".to_owned(),
+            (given, wanted) => {
+                let (given, wanted) = (given.unwrap_or(0), wanted.unwrap_or(0));
+                format!("a micro-batch has {given} scores where the graph was built for {wanted}")
+            }
+        })
     }
 
     /// What is wrong with its starts, in a sentence, for a graph that takes them for rows of so many positions, or takes none.

@@ -1,10 +1,11 @@
-//! A row as supervised fine-tuning takes it.
+//! A row as fine-tuning takes it.
 
-use crate::{ChatTemplate, Role, Row};
+use crate::{ChatTemplate, Conversation, Preference, Role, Row};
 use glasshouse_protocol::ChatExample;
 
 /// The text of a line of JSON Lines in any of the formats of [`crate::rows`], and what of it is learned: the assistant's messages with the
-/// tokens that end them, as a template writes them, but for those of a `prompt`; a completion; all of a plain text.
+/// tokens that end them, as a template writes them, but for those of a `prompt`; a completion; all of a plain text. A preference is its
+/// better answer, with the worse one beside it; of both the answers alone are learned.
 ///
 /// # Errors
 /// What is wrong with the line, with the field's path; or the template refuses the conversation.
@@ -13,24 +14,41 @@ pub fn example(line: &str, template: &ChatTemplate) -> Result<ChatExample, Strin
     match row {
         Row::Text(text) => Ok(raw("", &text)),
         Row::Completion { prompt, completion } => Ok(raw(&prompt, &completion)),
-        Row::Preference(_) => {
-            Err("`chosen` and `rejected`: a preference, which the objective chat does not learn".to_owned())
+        Row::Preference(preference) => {
+            let [chosen, rejected] = match preference {
+                Preference::Text { prompt, chosen, rejected } => {
+                    [chosen, rejected].map(|answer| raw(&prompt, &answer))
+                }
+                Preference::Messages { .. } => {
+                    let (chosen, rejected, prompt) = preference.conversations().unwrap_or_default();
+                    [replies(&chosen, prompt, template)?, replies(&rejected, prompt, template)?]
+                }
+            };
+            Ok(ChatExample { rejected: Some(Box::new(rejected)), ..chosen })
         }
-        Row::Conversation { conversation, prompt } => {
-            let completion = template.render_completion(&conversation, prompt);
-            let rendered = completion.map_err(|error| error.to_string())?.rendered;
-            let asked = conversation.messages.iter().find(|message| message.role == Role::User);
-            let prompt = asked.map(|message| message.content.clone());
-            Ok(ChatExample { text: rendered.text, learned: rendered.assistant, raw: false, prompt })
-        }
+        Row::Conversation { conversation, prompt } => replies(&conversation, prompt, template),
     }
+}
+
+/// A conversation whose first messages are only given.
+fn replies(
+    conversation: &Conversation,
+    prompt: usize,
+    template: &ChatTemplate,
+) -> Result<ChatExample, String> {
+    let completion = template.render_completion(conversation, prompt);
+    let rendered = completion.map_err(|error| error.to_string())?.rendered;
+    let asked = conversation.messages.iter().find(|message| message.role == Role::User);
+    let prompt = asked.map(|message| message.content.clone());
+    Ok(ChatExample { text: rendered.text, learned: rendered.assistant, prompt, ..ChatExample::default() })
 }
 
 /// Text without a template, learned from where what is given ends.
 fn raw(given: &str, learned: &str) -> ChatExample {
     let prompt = Some(given.to_owned()).filter(|given| !given.is_empty());
     let text = [given, learned].concat();
-    ChatExample { learned: std::iter::once(given.len()..text.len()).collect(), text, raw: true, prompt }
+    let learned = std::iter::once(given.len()..text.len()).collect();
+    ChatExample { text, learned, raw: true, prompt, rejected: None }
 }
 
 #[cfg(test)]
@@ -59,11 +77,34 @@ mod tests {
     }
 
     #[test]
+    fn of_a_preference_both_answers_are_learned() {
+        let of = |line: &str| {
+            let chosen = example(line, &ChatTemplate::chatml().unwrap()).unwrap();
+            let rejected = chosen.rejected.clone().unwrap();
+            [chosen, *rejected].map(|answer| {
+                let learned = answer.learned.iter().map(|range| answer.text[range.clone()].to_owned());
+                (learned.collect::<Vec<_>>(), answer.text)
+            })
+        };
+        let [chosen, rejected] = of(r#"{"prompt":"2 + 2 =","chosen":" 4","rejected":" 5"}"#);
+        assert_eq!((&chosen.0[0][..], &chosen.1[..]), (" 4", "2 + 2 = 4"));
+        assert_eq!((&rejected.0[0][..], &rejected.1[..]), (" 5", "2 + 2 = 5"));
+        let user = r#"{"role":"user","content":"a"}"#;
+        let answer = |text: &str| format!(r#"{{"role":"assistant","content":"{text}"}}"#);
+        let (good, bad) = (answer("b"), answer("c"));
+        let explicit = of(&format!(r#"{{"prompt":[{user}],"chosen":[{good}],"rejected":[{bad}]}}"#));
+        let implicit = of(&format!(r#"{{"chosen":[{user},{good}],"rejected":[{user},{bad}]}}"#));
+        assert_eq!(explicit, implicit);
+        assert_eq!(explicit.map(|(learned, _)| learned), [["b<|im_end|>"], ["c<|im_end|>"]]);
+    }
+
+    #[test]
     fn what_is_no_example_is_refused_by_its_field() {
         let template = ChatTemplate::chatml().unwrap();
         for (line, said) in [
             ("{", "not JSON"),
-            (r#"{"chosen":"a","rejected":"b","prompt":"c"}"#, "`chosen` and `rejected`: a preference"),
+            (r#"{"chosen":"a","rejected":"a","prompt":"c"}"#, "`chosen` and `rejected` are equal"),
+            (r#"{"chosen":" ","rejected":"a","prompt":"c"}"#, "`chosen`"),
             (r#"{"messages":[{"role":"narrator","content":"a"}]}"#, "`messages[0].role`: unknown role"),
         ] {
             let reason = example(line, &template).unwrap_err();

@@ -71,4 +71,7 @@ pub struct ChatExample {
     pub raw: bool,
     /// What the person says first, for samples.
     pub prompt: Option<String>,
+    /// The same prompt with a worse answer, where the row is a preference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Box<Self>>,
 }

@@ -37,6 +37,9 @@ pub enum TrainEvent {
         val_loss: f32,
         /// No earlier evaluation of the run had a lower validation loss.
         best: bool,
+        /// What the pairs of the validation split come to, where the objective is of preferences.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preference: Option<PreferenceMetrics>,
     },
     /// Text written by the model as it is now.
     Sample {
@@ -84,6 +87,42 @@ pub enum TrainEvent {
         /// Training tokens per second over this session's steps alone.
         tokens_per_s: f64,
     },
+}
+
+/// What pairs of answers come to. An answer's reward is β times its log-ratio to the reference, log π − log π₀, or, where the loss has no
+/// reference, β times the mean log-probability of its tokens, as TRL logs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PreferenceMetrics {
+    /// Mean reward of the chosen answers less that of the rejected ones.
+    #[serde(deserialize_with = "number_or_null")]
+    pub margin: f32,
+    /// Share of pairs whose chosen answer has the higher reward.
+    #[serde(deserialize_with = "number_or_null")]
+    pub accuracy: f32,
+    /// Mean reward of the chosen answers.
+    #[serde(deserialize_with = "number_or_null")]
+    pub chosen_reward: f32,
+    /// Mean reward of the rejected ones.
+    #[serde(deserialize_with = "number_or_null")]
+    pub rejected_reward: f32,
+    /// How far the model is from the reference, in nats a token: the mean of log π − log π₀ over the tokens of chosen answers, an estimate
+    /// of the KL divergence by what is given rather than by samples. Nothing where the loss has no reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kl: Option<f32>,
+}
+
+impl PreferenceMetrics {
+    /// Each with its name in TensorBoard, as TRL has them.
+    pub fn scalars(&self) -> Vec<(&'static str, f32)> {
+        let mut all = vec![
+            ("rewards/margins", self.margin),
+            ("rewards/accuracies", self.accuracy),
+            ("rewards/chosen", self.chosen_reward),
+            ("rewards/rejected", self.rejected_reward),
+        ];
+        all.extend(self.kl.map(|kl| ("kl", kl)));
+        all
+    }
 }
 
 impl TrainEvent {

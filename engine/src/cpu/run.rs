@@ -19,6 +19,8 @@ pub struct Run {
     targets: ValueId,
     /// Where documents start, and T, where rows hold several.
     starts: Option<(ValueId, usize)>,
+    /// What the objective knows beforehand, and how many numbers that is.
+    scores: Option<(ValueId, usize)>,
     loss: ValueId,
 }
 
@@ -33,7 +35,10 @@ impl Run {
         let (tokens, targets) = (input(Input::Tokens)?, input(Input::Targets)?);
         let starts = graph.find(Origin::Input(Input::Starts));
         let starts = starts.map(|starts| (starts, graph.ty(starts).columns()));
-        Ok(Self { program: Program::new(&fused(graph, &[loss]), &[loss]), tokens, targets, starts, loss })
+        let scores = graph.find(Origin::Input(Input::Scores));
+        let scores = scores.map(|scores| (scores, graph.ty(scores).count()));
+        let program = Program::new(&fused(graph, &[loss]), &[loss]);
+        Ok(Self { program, tokens, targets, starts, scores, loss })
     }
 
     /// (loss, rows that count) of a batch. Between its nodes whatever else waits has its turn.
@@ -44,7 +49,7 @@ impl Run {
         batch: &MicroBatch,
         shard: BatchShard,
     ) -> Result<(f32, f32)> {
-        self.begin(batch, shard)?;
+        self.begin(weights, batch, shard)?;
         let mut next = Some(0);
         while let Some(from) = next {
             next = Lent::begin(&mut self.program, weights, workers, from, batch.seed).end().await?;
@@ -55,15 +60,21 @@ impl Run {
         self.end()
     }
 
-    fn begin(&mut self, batch: &MicroBatch, shard: BatchShard) -> Result<()> {
+    fn begin(&mut self, weights: &mut Weights, batch: &MicroBatch, shard: BatchShard) -> Result<()> {
         self.program.set_shard(shard);
         self.program.set_words(self.tokens, &batch.tokens)?;
         self.program.set_words(self.targets, &batch.targets)?;
         if let Some(fault) = batch.starts_fault(self.starts.map(|(_, time)| time)) {
             return Err(Error::Refused(fault));
         }
-        match (self.starts, &batch.starts) {
-            (Some((value, _)), Some(starts)) => self.program.set_words(value, starts),
+        if let Some(fault) = batch.scores_fault(self.scores.map(|(_, count)| count)) {
+            return Err(Error::Refused(fault));
+        }
+        if let (Some((value, _)), Some(starts)) = (self.starts, &batch.starts) {
+            self.program.set_words(value, starts)?;
+        }
+        match (self.scores, &batch.scores) {
+            (Some((value, _)), Some(scores)) => self.program.set_floats(weights, value, scores),
             _ => Ok(()),
         }
     }

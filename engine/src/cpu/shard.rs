@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::{Recipe, TrainingGraphs, training_graphs};
 use crate::plan::arena::ArenaLayout;
 use crate::step::MicroBatch;
+use glasshouse_protocol::config::Objective;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -53,7 +54,9 @@ impl Partition {
         let layout = ArenaLayout::of(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MOST);
-        if most <= 1 || 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
+        // The loss of a pair has to see both of its rows, and ORPO's all of them.
+        let divisible = train.objective != Objective::Preference;
+        if most <= 1 || !divisible || 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
             return Self::WHOLE;
         }
         let windows = |partition: &Self| train.batch_size.div_ceil(partition.parts);
@@ -173,6 +176,7 @@ impl Shard {
             starts: whole.starts.as_deref().map(part),
             seed: whole.seed,
             counted: None,
+            scores: None,
         };
         ShardBatch { batch, counted: self.counted(task, whole) }
     }
@@ -247,6 +251,7 @@ fn unpacked(words: &[u32], tokens: usize, documents: bool) -> Result<(Task, Vec<
             starts: documents.then(|| starts.to_vec()),
             seed: [head[0], head[1]],
             counted: None,
+            scores: None,
         };
         ShardBatch { batch, counted: f32::from_bits(head[2]) }
     };

@@ -1,7 +1,7 @@
 //! Batches of a run. A batch is a pure function of its numbers, in integers throughout, so it is the same on every target, after every
 //! resume, and in whatever order batches are asked for.
 
-use super::examples::ExampleBatches;
+use super::examples::{ExampleBatches, PairBatches};
 use super::store::{Split, TokenStore};
 use super::windows::Windows;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 pub const IGNORED: u32 = u32::MAX;
 
 /// Windows and what follows each of their tokens: B rows of T, row-major.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// B·T ids.
     pub tokens: Vec<u32>,
@@ -18,12 +18,14 @@ pub struct Batch {
     pub targets: Vec<u32>,
     /// B·T positions of the first token of each token's document in its row, where documents do not see each other.
     pub starts: Option<Vec<u32>>,
+    /// B numbers that the objective knows of its rows beforehand: the reference's log-probability of each answer.
+    pub scores: Option<Vec<f32>>,
 }
 
 impl Batch {
     pub(super) fn with_capacity(count: usize, separate: bool) -> Self {
         let starts = separate.then(|| Vec::with_capacity(count));
-        Self { tokens: Vec::with_capacity(count), targets: Vec::with_capacity(count), starts }
+        Self { tokens: Vec::with_capacity(count), targets: Vec::with_capacity(count), starts, scores: None }
     }
 
     /// Targets that count.
@@ -39,6 +41,8 @@ pub enum Batches<'a> {
     Windows(Windows<'a>),
     /// Whole examples.
     Examples(ExampleBatches<'a>),
+    /// Pairs of answers, a row each.
+    Pairs(PairBatches<'a>),
 }
 
 impl<'a> Batches<'a> {
@@ -57,7 +61,9 @@ impl<'a> Batches<'a> {
     pub fn as_windows(&self) -> Result<&Windows<'a>> {
         match self {
             Self::Windows(windows) => Ok(windows),
-            Self::Examples(_) => Err(Error::Internal("examples where windows of text were meant".to_owned())),
+            Self::Examples(_) | Self::Pairs(_) => {
+                Err(Error::Internal("examples where windows of text were meant".to_owned()))
+            }
         }
     }
 
@@ -69,6 +75,7 @@ impl<'a> Batches<'a> {
         match self {
             Self::Windows(windows) => windows.train(step, micro_batch),
             Self::Examples(examples) => examples.train(step, micro_batch),
+            Self::Pairs(pairs) => pairs.train(step, micro_batch),
         }
     }
 
@@ -80,6 +87,7 @@ impl<'a> Batches<'a> {
         match self {
             Self::Windows(windows) => windows.evaluation(split, index),
             Self::Examples(examples) => examples.evaluation(split, index),
+            Self::Pairs(pairs) => pairs.evaluation(split, index),
         }
     }
 
@@ -88,6 +96,7 @@ impl<'a> Batches<'a> {
         match self {
             Self::Windows(windows) => Box::new(windows.full(split)),
             Self::Examples(examples) => Box::new(examples.full(split)),
+            Self::Pairs(pairs) => Box::new(pairs.full(split)),
         }
     }
 }

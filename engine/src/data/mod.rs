@@ -16,7 +16,7 @@ pub mod tasks;
 mod windows;
 
 pub use batch::{Batch, Batches, IGNORED};
-pub use examples::ExampleBatches;
+pub use examples::{ExampleBatches, PairBatches, Reference};
 pub use mixture::Mixture;
 pub use prepare::{Prepared, Progress, prepare};
 pub use store::{Split, TokenStore};

@@ -7,7 +7,7 @@ mod corpus;
 mod split;
 
 use super::batch::Batches;
-use super::examples::{BatchSettings, ExampleBatches};
+use super::examples::{BatchSettings, ExampleBatches, PairBatches};
 use super::read::{self, Problems, TextPiece};
 use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use super::windows::Windows;
@@ -59,6 +59,7 @@ impl Prepared {
         match config.train.objective {
             Objective::Text => self.windows(config).map(Batches::Windows),
             Objective::Chat => self.examples(config).map(Batches::Examples),
+            Objective::Preference => self.pairs(config).map(Batches::Pairs),
         }
     }
 
@@ -70,12 +71,21 @@ impl Prepared {
         Ok(match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
             Batches::Examples(examples) => examples.about().sentences(),
+            Batches::Pairs(pairs) => pairs.about().sentences(),
         })
     }
 
     fn examples(&self, config: &RunConfig) -> Result<ExampleBatches<'_>> {
+        ExampleBatches::new(&self.store, self.batch_settings(config))
+    }
+
+    fn pairs(&self, config: &RunConfig) -> Result<PairBatches<'_>> {
+        PairBatches::new(&self.store, self.batch_settings(config))
+    }
+
+    fn batch_settings(&self, config: &RunConfig) -> BatchSettings {
         let RunConfig { seed, train, model, .. } = config;
-        let settings = BatchSettings {
+        BatchSettings {
             seed: *seed,
             batch: train.batch_size,
             accumulate: train.accumulate,
@@ -83,8 +93,7 @@ impl Prepared {
             packing: train.packs_examples(model),
             starts: train.separates_documents(model),
             padding: self.tokenizer.end_of_text().unwrap_or(0),
-        };
-        ExampleBatches::new(&self.store, settings)
+        }
     }
 
     fn windows(&self, config: &RunConfig) -> Result<Windows<'_>> {
@@ -236,7 +245,8 @@ pub async fn prepare_in_turns(
         let files = given.ok_or_else(none)?;
         files.write(staging.path())?;
         let place = (staging.path(), recipe.as_str());
-        conversations::encode(&corpus, &config.data, files, place, &problems, progress, turns).await?;
+        let how = (&config.data, config.train.objective);
+        conversations::encode(&corpus, how, files, place, &problems, progress, turns).await?;
         return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
     let mut trainer = match given {

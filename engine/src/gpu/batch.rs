@@ -24,6 +24,8 @@ pub(super) struct BatchRules {
     ordered: bool,
     /// T, where rows hold several documents.
     documents: Option<usize>,
+    /// Numbers that the objective knows beforehand.
+    scores: Option<usize>,
 }
 
 impl BatchRules {
@@ -38,6 +40,7 @@ impl BatchRules {
             ignored: None,
             ordered: graph.find(Origin::Input(Input::TokenOrder)).is_some(),
             documents: graph.find(Origin::Input(Input::Starts)).map(|starts| graph.ty(starts).columns()),
+            scores: graph.find(Origin::Input(Input::Scores)).map(|scores| graph.ty(scores).count()),
         };
         for node in &graph.nodes {
             match node.op {
@@ -73,6 +76,9 @@ impl BatchRules {
         if let Some(fault) = batch.starts_fault(self.documents) {
             return Err(Error::Refused(fault));
         }
+        if let Some(fault) = batch.scores_fault(self.scores) {
+            return Err(Error::Refused(fault));
+        }
         let token = batch.tokens.iter().find(|id| **id as usize >= self.vocabulary);
         let counts = |id: &&u32| **id as usize >= self.classes && Some(**id) != self.ignored;
         match token.or_else(|| batch.targets.iter().find(counts)) {
@@ -105,6 +111,12 @@ impl BatchRules {
         put(Input::Targets, &|batch, ids| ids.extend_from_slice(&batch.targets))?;
         if self.documents.is_some() {
             put(Input::Starts, &|batch, ids| ids.extend(batch.starts.iter().flatten()))?;
+        }
+        if self.scores.is_some() {
+            let bits = |batch: &MicroBatch, ids: &mut Vec<u32>| {
+                ids.extend(batch.scores.iter().flatten().map(|score| score.to_bits()));
+            };
+            put(Input::Scores, &bits)?;
         }
         if self.ordered {
             put(Input::TokenOrder, &|batch, ids| ids.extend(token_order(&batch.tokens)))?;

@@ -556,6 +556,7 @@ fn cross_entropy_and_its_gradient() {
                 label_smoothing,
                 ignore_index,
                 scale: 0.25,
+                weighted: false,
             });
             case.check(&gpu, op, &[], &[truth], 1e-6);
         }

@@ -7,7 +7,7 @@ use crate::executor::{Executor, LONGEST_LAUNCHED, Opened};
 use crate::gpu::Tuning;
 use crate::graph::random;
 use crate::initial;
-use crate::model::training_graphs;
+use crate::model::{preference, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate;
@@ -205,6 +205,7 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
                     .then(|| vec![0; batch * context_length]),
                 seed: random::dropout_seed(config.seed, 0, micro_batch),
                 counted: None,
+                scores: preference(&config.train).map(|_| vec![0.0; batch]),
             }
         })
         .collect()

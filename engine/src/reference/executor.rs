@@ -167,6 +167,13 @@ impl ReferenceExecutor {
                 run.bind(id, run.value_from_data(id, &Data::U32(ids.clone()))?);
             }
         }
+        let scores = graph.find(Origin::Input(Input::Scores));
+        if let Some(fault) = batch.scores_fault(scores.map(|scores| graph.ty(scores).count())) {
+            return Err(Error::Refused(fault));
+        }
+        if let (Some(id), Some(scores)) = (scores, &batch.scores) {
+            run.bind(id, run.value_from_data(id, &Data::F32(scores.clone()))?);
+        }
         for (number, tensor) in parameters.iter().enumerate() {
             if let Some(id) = graph.find(Origin::Parameter(ParameterId(number as u32))) {
                 run.bind(id, Value::Floats(tensor.clone()));

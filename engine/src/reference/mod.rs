@@ -18,6 +18,7 @@ mod linear;
 mod loss;
 mod mlp;
 mod norm;
+mod preference;
 mod rope;
 
 #[cfg(feature = "burn-wgpu")]

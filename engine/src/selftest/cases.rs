@@ -85,6 +85,8 @@ pub enum Feed {
     Targets(Vec<usize>, usize, Option<u32>),
     /// Where documents start, in so many rows of so many positions.
     Starts(usize, usize),
+    /// So many floats in [−scale, scale), which nothing flows back to.
+    Scores(usize, f32),
     /// Start and length.
     Cursor(u32, u32),
     /// Rotary angles [P, D].
@@ -185,6 +187,10 @@ impl Case {
                     graph.input(Input::Starts, Type::u32(&[*rows, *time])),
                     Data::U32(starts(stream, *rows, *time)),
                 ),
+                Feed::Scores(count, scale) => (
+                    graph.input(Input::Scores, Type::f32(&[*count])),
+                    Data::F32(numbers(stream, *count).iter().map(|x| x * scale).collect()),
+                ),
                 Feed::Cursor(start, length) => {
                     (graph.input(Input::Cursor, Type::u32(&[2])), Data::U32(vec![*start, *length]))
                 }
@@ -240,6 +246,12 @@ impl Case {
                 let logits = graph.push(linear(false), &operands[..2])?[0];
                 let loss = ops::CrossEntropy { label_smoothing, ignore_index };
                 graph.push(loss, &[logits, operands[2]])?
+            }
+            // Of what a cross-entropy gives, of which it is an objective.
+            Op::Preference(op) => {
+                let loss = ops::CrossEntropy { label_smoothing: 0.0, ignore_index: Some(op.ignored) };
+                let rows = graph.push(loss, &operands[..2])?[1];
+                graph.push(op, &[rows, operands[1], operands[2]])?
             }
             op => graph.push(op, operands)?,
         })

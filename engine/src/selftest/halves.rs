@@ -396,8 +396,12 @@ fn gradients_of_the_loss() -> Vec<HalfCase> {
     let (x, w, pairs): (&[usize], &[usize], &[usize]) = (&[rows, width], &[vocabulary, width], &[rows, 2]);
     let logits: &[usize] = &[rows, vocabulary];
     let targets = || Targets(&[130], 36);
-    let op =
-        Op::CrossEntropyBackward(ops::CrossEntropyBackward { label_smoothing, ignore_index, scale: 0.5 });
+    let op = Op::CrossEntropyBackward(ops::CrossEntropyBackward {
+        label_smoothing,
+        ignore_index,
+        scale: 0.5,
+        weighted: false,
+    });
     all.push(case(op, &[Full(logits), targets(), Full(pairs), Full(&[2])], &[], &[0], ROUNDING));
     let op = Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk: 64 });
     all.push(case(op, &[Half(x), Half(w), targets()], &[], &[], 1e-6));
@@ -407,6 +411,7 @@ fn gradients_of_the_loss() -> Vec<HalfCase> {
         ignore_index,
         scale: 0.5,
         chunk: 64,
+        weighted: false,
         weight,
     });
     // What is multiplied was rounded before.

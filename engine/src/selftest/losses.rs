@@ -245,6 +245,7 @@ fn input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInp
             starts: batch.starts,
             seed,
             counted: None,
+            scores: None,
         }],
     })
 }

@@ -170,12 +170,24 @@ impl Backward {
         | Op::LinearCrossEntropy(ops::LinearCrossEntropy { label_smoothing, ignore_index, .. }) = case.op
         {
             // The loss begins a backward pass; it has no seed but its scale.
-            let back = ops::CrossEntropyBackward { label_smoothing, ignore_index, scale: SCALE };
+            let weighted = false;
+            let back = ops::CrossEntropyBackward { label_smoothing, ignore_index, scale: SCALE, weighted };
             let missing = || Error::Internal("a loss without its node".to_owned());
             let loss = built.graph.nodes.last().ok_or_else(missing)?;
             let (logits, targets) = (loss.inputs[0], loss.inputs[1]);
             let dlogits = graph.push(back, &[logits, targets, built.outputs[1], output])?[0];
             return Self::from(graph, built, (logits, dlogits), vec![SCALE, 0.0]);
+        }
+        if let Op::Preference(op) = case.op {
+            // Likewise; what it gives beside the loss is what each row weighs.
+            let missing = || Error::Internal("a loss without its rows".to_owned());
+            let loss = built.graph.nodes.first().ok_or_else(missing)?;
+            let (ignore_index, weighted) = (Some(op.ignored), true);
+            let back =
+                ops::CrossEntropyBackward { label_smoothing: 0.0, ignore_index, scale: SCALE, weighted };
+            let inputs = [loss.inputs[0], loss.inputs[1], loss.outputs[1], built.outputs[1]];
+            let dlogits = graph.push(back, &inputs)?[0];
+            return Self::from(graph, built, (inputs[0], dlogits), vec![SCALE, 0.0]);
         }
         let shape = graph.ty(output).clone();
         let seed = graph.input(Input::Free(99), Type::f32(&shape.shape));

@@ -114,6 +114,7 @@ impl Fixture {
                     starts: None,
                     seed: [0, 0],
                     counted: None,
+                    scores: None,
                 }],
             })
             .collect()

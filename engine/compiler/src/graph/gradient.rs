@@ -10,7 +10,7 @@ use super::{Graph, GraphError, Node, Origin, ParameterId, ValueId};
 use crate::dispatch;
 use std::collections::HashMap;
 
-/// Appends the gradient of `loss` (the first output of a [`super::ops::CrossEntropy`]), times `scale`, with respect to every
+/// Appends the gradient of `loss` (the first output of a [`super::ops::CrossEntropy`] or of an objective behind it), times `scale`, with respect to every
 /// trainable parameter that it depends on. `keep` says what it may read of the forward values; the rest is computed again.
 pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32, keep: Keep) -> Result<(), GraphError> {
     let (wanted, recompute) = (wanted(graph, &[]), Recompute::of(graph, keep));
@@ -113,6 +113,11 @@ impl Backward<'_> {
     /// The factor on the gradient of the loss, where the pass begins at this one.
     pub(super) fn begins_at(&self, loss: ValueId) -> Option<f32> {
         self.loss.filter(|(first, _)| *first == loss).map(|(_, scale)| scale)
+    }
+
+    /// The factor on the gradient of the loss that the pass begins at.
+    pub(super) fn scale(&self) -> f32 {
+        self.loss.map_or(1.0, |(_, scale)| scale)
     }
 
     /// The gradient value of a parameter, if it is one that trains.

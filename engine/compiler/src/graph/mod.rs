@@ -148,6 +148,8 @@ pub enum Input {
     TokenOrder,
     /// u32[2]: where the first token of a decoded chunk stands in its text, and how many tokens of the chunk are real.
     Cursor,
+    /// f32: what the objective knows of a micro-batch beforehand, in the shape that its operation asks for.
+    Scores,
     /// Anything else that a test or a probe feeds in, told apart by number.
     Free(u32),
 }

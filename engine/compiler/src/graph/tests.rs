@@ -240,6 +240,7 @@ fn parameters_come_in_one_order_for_every_purpose() {
             label_smoothing: 0.0,
             ignore_index: None,
             documents: false,
+            preference: None,
         };
         assert_eq!(decode, names(loss));
     }

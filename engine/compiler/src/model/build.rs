@@ -5,14 +5,15 @@ use super::{Recipe, TrainingGraphs};
 use crate::Result;
 use crate::graph::ops::{
     self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
-    CrossEntropy, CrossEntropyInputs, Dropout, DropoutInputs, Embedding, EmbeddingInputs, HeadNorm,
-    HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Norm, NormInputs, Rope, RopeInputs, Scale,
-    X,
+    CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Dropout, DropoutInputs, Embedding,
+    EmbeddingInputs, HeadNorm, HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Norm,
+    NormInputs, Preference, PreferenceInputs, Rope, RopeInputs, Scale, X,
 };
 use crate::graph::{
     Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Parameter, Type, ValueId,
     gradient, store_in_half,
 };
+use glasshouse_protocol::config::{Objective, PreferenceSettings};
 use glasshouse_protocol::{
     Adapter, Gate, Invalid, ModelConfig, NormPlacement, Position, Precision, Residual, TrainConfig,
 };
@@ -35,6 +36,8 @@ pub enum Purpose {
         ignore_index: Option<u32>,
         /// Rows hold several documents, which do not see each other: [`Input::Starts`] is one more input.
         documents: bool,
+        /// The loss is over pairs of answers, a row each: [`Input::Scores`] is one more input.
+        preference: Option<Preference>,
     },
     /// Logits [1, 1, V] of the cursor's last token, keys and values kept in caches of `context` positions.
     Decode {
@@ -83,23 +86,36 @@ fn build_with(config: &ModelConfig, adapter: Option<&Adapter>, purpose: Purpose)
 /// The settings make no model.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let recipe = Recipe { model: model.clone(), train: train.clone() };
-    let forward = |dropout, label_smoothing, ignore_index| {
-        let (batch, time) = (train.batch_size, model.context_length);
-        let documents = train.separates_documents(model);
-        let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents };
+    let forward = |batch, dropout, label_smoothing, ignore_index, preference| {
+        let (time, documents) = (model.context_length, train.separates_documents(model));
+        let purpose =
+            Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents, preference };
         let Model { mut graph, loss, .. } = build_with(model, train.adapter.as_ref(), purpose)?;
         freeze(&mut graph.parameters, model, train)?;
         let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
         Ok::<_, crate::Error>((graph, loss))
     };
-    let (mut graph, train_loss) = forward(true, train.label_smoothing, train.ignored_target())?;
-    let (evaluate, evaluate_loss) = forward(false, 0.0, Some(train.ignored_target().unwrap_or(u32::MAX)))?;
+    let (ignored, preference) = (train.ignored_target(), preference(train));
+    // A pair is compared with what the reference makes of it, which drops nothing.
+    let dropout = preference.is_none();
+    let (mut graph, train_loss) =
+        forward(train.batch_size, dropout, train.label_smoothing, ignored, preference)?;
+    // Pairs are evaluated an answer at a time: what each comes to says more than their loss.
+    let rows = if preference.is_some() { 1 } else { train.batch_size };
+    let (evaluate, evaluate_loss) = forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), None)?;
     let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
     gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
     if train.precision == Precision::Mixed {
         store_in_half(&mut graph);
     }
     Ok(TrainingGraphs { recipe, train: graph, train_loss, evaluate, evaluate_loss })
+}
+
+/// The loss over pairs of answers, where a run's objective has it.
+pub fn preference(train: &TrainConfig) -> Option<Preference> {
+    let PreferenceSettings { loss, beta, margin } = train.preference;
+    let ignored = train.ignored_target().unwrap_or(u32::MAX);
+    (train.objective == Objective::Preference).then_some(Preference { loss, beta, margin, ignored })
 }
 
 /// The model's parameters in their order, as a run trains them, those of its adapter behind them: what it freezes is not trainable.
@@ -203,11 +219,19 @@ impl<'config> Builder<'config> {
         };
         let logits = self.product("head", stream, head, self.config.bias.head)?;
         let mut loss = None;
-        if let Purpose::Loss { label_smoothing, ignore_index, .. } = self.purpose {
+        if let Purpose::Loss { label_smoothing, ignore_index, preference, .. } = self.purpose {
             self.graph.set_scope("loss");
             let targets = self.graph.input(Input::Targets, Type::u32(&[batch, time]));
             let op = CrossEntropy { label_smoothing, ignore_index };
-            loss = Some(self.graph.add(op, CrossEntropyInputs { logits, targets })?.loss);
+            let CrossEntropyOutputs { loss: mean, rows } =
+                self.graph.add(op, CrossEntropyInputs { logits, targets })?;
+            loss = Some(match preference {
+                Some(op) => {
+                    let scores = self.graph.input(Input::Scores, Type::f32(&[batch]));
+                    self.graph.add(op, PreferenceInputs { rows, targets, scores })?.loss
+                }
+                None => mean,
+            });
         }
         Ok(Model { graph: self.graph, logits, loss })
     }

@@ -40,7 +40,7 @@ pub struct Allocation {
 
 /// Whether an input holds several micro-batches one after another.
 pub fn ringed(input: Input) -> bool {
-    matches!(input, Input::Tokens | Input::Targets | Input::Starts | Input::TokenOrder)
+    matches!(input, Input::Tokens | Input::Targets | Input::Starts | Input::TokenOrder | Input::Scores)
 }
 
 /// Every buffer for `plans`, which have the same parameters, with a ring of `ring` micro-batches. With an optimizer

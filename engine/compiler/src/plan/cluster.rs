@@ -109,7 +109,8 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
 
 /// Forward and backward, and forward once more where that is asked for: what fusions of ours compute again, PyTorch does not.
 fn flops_per_token(config: &RunConfig) -> Result<f64> {
-    let window = TrainConfig { batch_size: 1, accumulate: 1, ..config.train.clone() };
+    let window =
+        TrainConfig { batch_size: config.train.rows_together(), accumulate: 1, ..config.train.clone() };
     let Flops { forward, backward, .. } = estimate(&config.model, &window, &Target::new(false))?.flops;
     let again = if config.train.activation_checkpointing { forward } else { 0.0 };
     Ok(forward + backward + again)

@@ -57,12 +57,14 @@ pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
             break;
         }
         let (model, train) = (&mut fitting.model, &mut fitting.train);
-        if train.batch_size > 1 {
+        let together = train.rows_together();
+        if train.batch_size > together {
             // As many windows a step as before, where halves are whole.
-            if train.batch_size.is_multiple_of(2) {
+            let parts = train.batch_size / together;
+            if parts.is_multiple_of(2) {
                 train.accumulate *= 2;
             }
-            train.batch_size /= 2;
+            train.batch_size = parts / 2 * together;
         } else if !train.activation_checkpointing && limits.short_of_memory(&needs) {
             train.activation_checkpointing = true;
         } else if model.context_length > SHORTEST {

@@ -303,17 +303,18 @@ impl<'plan> Pass<'plan> {
         let outputs =
             LinearCrossEntropyOutputs { loss, rows, logits: self.rows_of(&ty, chunk, Element::F32) };
         self.replace(at, &[head], op, Named { inputs, outputs, gradients: Nothing })?;
-        let Some(HeadBackward { scale, dlogits, gradient, dx, last, absorbed }) = back else {
+        let Some(HeadBackward { back, dlogits, gradient, dx, last, absorbed }) = back else {
             return Some(());
         };
-        let inputs = LinearCrossEntropyBackwardInputs { x, weight, targets, rows, loss };
+        let (CrossEntropyBackward { scale, weighted, .. }, share) = back;
+        let inputs = LinearCrossEntropyBackwardInputs { x, weight, targets, rows, share };
         let outputs = LinearCrossEntropyBackwardOutputs {
             dx,
             logits: self.rows_of(&ty, chunk, Element::F32),
             dlogits: self.rows_of(&ty, chunk, self.element(dlogits)),
         };
         let weight = gradient.is_some();
-        let op = LinearCrossEntropyBackward { label_smoothing, ignore_index, scale, chunk, weight };
+        let op = LinearCrossEntropyBackward { label_smoothing, ignore_index, scale, chunk, weighted, weight };
         let gradients = HeadGradients { weight: gradient };
         let scope = self.nodes[absorbed[0]].as_ref()?.scope.clone();
         self.nodes[last].as_mut()?.scope = scope;
@@ -323,8 +324,8 @@ impl<'plan> Pass<'plan> {
     /// What carries the gradient of logits x·wᵀ back, the gradient of the cross-entropy being node `at`.
     fn head_backward(&self, at: usize, x: ValueId, weight: ValueId) -> Option<HeadBackward> {
         let node = self.nodes[at].as_ref()?;
-        let Op::CrossEntropyBackward(op @ CrossEntropyBackward { scale, .. }) = node.op else { return None };
-        let Dx { dx: dlogits } = node.named(&op)?.outputs;
+        let Op::CrossEntropyBackward(op) = node.op else { return None };
+        let Named { inputs, outputs: Dx { dx: dlogits }, .. } = node.named(&op)?;
         let (mut absorbed, mut gradient, mut last) = (vec![at], None, None);
         for user in &self.users[dlogits.index()] {
             let node = self.nodes[*user].as_ref()?;
@@ -345,7 +346,7 @@ impl<'plan> Pass<'plan> {
         }
         let (last, dx) = last?;
         let behind = absorbed.iter().all(|other| *other < last);
-        let found = HeadBackward { scale, dlogits, gradient, dx, last, absorbed };
+        let found = HeadBackward { back: (op, inputs.share), dlogits, gradient, dx, last, absorbed };
         (behind && !self.keep.contains(&dlogits)).then_some(found)
     }
 
@@ -378,7 +379,8 @@ impl<'plan> Pass<'plan> {
 
 /// The backward nodes of a head with its loss.
 struct HeadBackward {
-    scale: f32,
+    /// That of the cross-entropy, and what its rows weigh.
+    back: (CrossEntropyBackward, ValueId),
     dlogits: ValueId,
     /// The weight's gradient, where it is wanted.
     gradient: Option<ValueId>,

@@ -48,7 +48,7 @@ pub enum Buffer {
     FirstMoments(usize),
     /// The same piece of the second moments.
     SecondMoments(usize),
-    /// What the host fills in. [`Input::Tokens`], [`Input::Targets`], [`Input::Starts`] and [`Input::TokenOrder`] hold several micro-batches
+    /// What the host fills in. [`Input::Tokens`], [`Input::Targets`], [`Input::Starts`], [`Input::Scores`] and [`Input::TokenOrder`] hold several micro-batches
     /// one after another, of which the kernels take the one that the control's row says.
     Input(Input),
     /// A table by its value.

@@ -1,6 +1,6 @@
 //! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
 
-use super::one_line;
+use super::{ChatSettings, PreferenceSettings, one_line};
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
@@ -53,6 +53,7 @@ impl RunConfig {
             before.train.adapter.get_or_insert_default();
         }
         let mut root = toml::Value::try_from(&before).map_err(|error| error.to_string())?;
+        add_objectives(&mut root)?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
             .ok()
             .and_then(|mut table| table.remove("value"))
@@ -126,6 +127,19 @@ impl RunConfig {
         }
         train.learning_rate = rate;
     }
+}
+
+/// Adds the tables of objectives that are as a rule, which files leave out: their settings are set by name as well.
+fn add_objectives(root: &mut toml::Value) -> Result<(), String> {
+    let Some(train) = root.get_mut("train").and_then(toml::Value::as_table_mut) else { return Ok(()) };
+    for (name, settings) in [
+        ("chat", toml::Value::try_from(ChatSettings::default())),
+        ("preference", toml::Value::try_from(PreferenceSettings::default())),
+    ] {
+        let settings = settings.map_err(|error| error.to_string())?;
+        train.entry(name).or_insert(settings);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

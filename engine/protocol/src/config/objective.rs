@@ -15,6 +15,8 @@ pub enum Objective {
     /// instructions", section 3.5). The cross-entropy of the assistant's tokens, those that end its turns included, summed and divided by
     /// the number of such tokens in the whole step, as TRL's `SFTTrainer` with `assistant_only_loss`.
     Chat,
+    /// Pairs of answers, of which one is better: to make it likelier than the other ([`super::PreferenceLoss`]).
+    Preference,
 }
 
 /// Settings of [`Objective::Chat`].
@@ -40,13 +42,14 @@ impl ChatSettings {
 
 impl Objective {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Text, Self::Chat];
+    pub const ALL: [Self; 3] = [Self::Text, Self::Chat, Self::Preference];
 
     /// As settings spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Chat => "chat",
+            Self::Preference => "preference",
         }
     }
 
@@ -59,7 +62,7 @@ impl Objective {
     pub fn is_masked(self) -> bool {
         match self {
             Self::Text => false,
-            Self::Chat => true,
+            Self::Chat | Self::Preference => true,
         }
     }
 
@@ -67,7 +70,7 @@ impl Objective {
     pub fn needs_chat_template(self) -> bool {
         match self {
             Self::Text => false,
-            Self::Chat => true,
+            Self::Chat | Self::Preference => true,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
-use super::{Adapter, ChatSettings, Objective, Trainable};
+use super::{Adapter, ChatSettings, Objective, PreferenceSettings, Trainable};
 use crate::model::Position;
 use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
@@ -163,6 +163,9 @@ pub struct TrainConfig {
     /// Settings of the objective `chat`.
     #[serde(default, skip_serializing_if = "ChatSettings::is_default")]
     pub chat: ChatSettings,
+    /// Settings of the objective `preference`.
+    #[serde(default, skip_serializing_if = "PreferenceSettings::is_default")]
+    pub preference: PreferenceSettings,
     /// Was a setting once; run files that have it are read, and it changes nothing.
     #[doc(hidden)]
     #[serde(default, skip_serializing)]
@@ -251,6 +254,7 @@ impl Default for TrainConfig {
             sample_tokens: default_sample_tokens(),
             objective: Objective::Text,
             chat: ChatSettings::default(),
+            preference: PreferenceSettings::default(),
             fused_head: Removed,
             fused_epilogues: Removed,
         }
@@ -326,6 +330,9 @@ impl TrainConfig {
             let rule = "be left out where the objective says which targets count";
             require(false, "train.ignore_index", id, rule)?;
         }
+        if self.objective == Objective::Preference {
+            self.preference.validate(self.batch_size, self.label_smoothing)?;
+        }
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
             ("train.steps", self.steps, MOST_STEPS),
@@ -360,10 +367,15 @@ impl TrainConfig {
         self.ignore_index.or(self.objective.is_masked().then_some(u32::MAX))
     }
 
+    /// Rows of a batch that belong together: the two answers of a pair.
+    pub fn rows_together(&self) -> usize {
+        if self.objective == Objective::Preference { 2 } else { 1 }
+    }
+
     /// Whether several examples of the objective share a row of a model's batch.
     pub fn packs_examples(&self, model: &ModelConfig) -> bool {
         match self.objective {
-            Objective::Text => false,
+            Objective::Text | Objective::Preference => false,
             Objective::Chat => {
                 self.chat.packing && matches!(model.position, Position::Rope(_) | Position::None)
             }

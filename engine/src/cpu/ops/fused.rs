@@ -43,14 +43,15 @@ impl Interpret for LinearCrossEntropyBackward {
         outputs: Self::Outputs<&mut [f32]>,
         gradients: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
-        let LinearCrossEntropyBackwardInputs { x, weight, targets, rows: results, loss } = inputs;
+        let LinearCrossEntropyBackwardInputs { x, weight, targets, rows: results, share } = inputs;
         let LinearCrossEntropyBackwardOutputs { dx, logits, dlogits } = outputs;
-        let Self { label_smoothing, ignore_index, scale, chunk, .. } = *self;
+        let Self { label_smoothing, ignore_index, scale, chunk, weighted, .. } = *self;
         let mut gradient = gradients.weight;
         let [rows, inner, vocabulary] = [x.rows(), weight.columns(), weight.rows()];
         call.known(targets, vocabulary, ignore_index)?;
         let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
-        let (workers, weight, count) = (call.workers, weight.floats, call.counted(loss.floats[1]));
+        let factors = loss::Factors::of(&call, scale, weighted, share.floats);
+        let (workers, weight) = (call.workers, weight.floats);
         for part in chunks(rows, chunk) {
             let sizes = [part.len(), inner, vocabulary];
             let logits = &mut logits[..part.len() * vocabulary];
@@ -59,7 +60,8 @@ impl Interpret for LinearCrossEntropyBackward {
             linear::forward(workers, x, weight, None, None, logits, sizes);
             let results = &results.floats[part.start * 2..part.end * 2];
             let targets = &targets.words[part.clone()];
-            loss::backward(workers, settings, scale, logits, targets, results, count, dlogits);
+            let factors = factors.part(part.clone());
+            loss::backward(workers, settings, factors, logits, targets, results, dlogits);
             let dx = &mut dx[part.start * inner..part.end * inner];
             linear::input_backward(workers, dlogits, weight, None, dx, sizes);
             if let Some(gradient) = gradient.as_deref_mut() {

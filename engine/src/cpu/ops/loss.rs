@@ -8,6 +8,7 @@ use crate::graph::ops::{
     CrossEntropy, CrossEntropyBackward, CrossEntropyBackwardInputs, CrossEntropyInputs, CrossEntropyOutputs,
 };
 use crate::platform::lanes::vectorised;
+use std::ops::Range;
 
 /// Least entries that make a thread of its own worth while.
 const WORK: usize = 1 << 12;
@@ -48,13 +49,41 @@ impl Interpret for CrossEntropyBackward {
         outputs: Self::Outputs<&mut [f32]>,
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
-        let CrossEntropyBackwardInputs { logits, targets, rows, loss } = inputs;
-        let Self { label_smoothing, ignore_index, scale } = *self;
+        let CrossEntropyBackwardInputs { logits, targets, rows, share } = inputs;
+        let Self { label_smoothing, ignore_index, scale, weighted } = *self;
         let settings = Settings { vocabulary: logits.columns(), label_smoothing, ignore_index };
         call.known(targets, settings.vocabulary, ignore_index)?;
-        let (rows, count, dx) = (rows.floats, call.counted(loss.floats[1]), outputs.dx);
-        backward(call.workers, settings, scale, logits.floats, targets.words, rows, count, dx);
+        let factors = Factors::of(&call, scale, weighted, share.floats);
+        backward(call.workers, settings, factors, logits.floats, targets.words, rows.floats, outputs.dx);
         Ok(())
+    }
+}
+
+/// What the gradient of each row's loss is multiplied by.
+#[derive(Clone, Copy, Debug)]
+pub struct Factors<'run> {
+    scale: f32,
+    /// A weight a row, where each has one of its own.
+    weights: Option<&'run [f32]>,
+}
+
+impl<'run> Factors<'run> {
+    /// `share` is the rows' weights where they are `weighted`, else the loss, over whose count the gradient is a mean.
+    pub(super) fn of(call: &Call<'_>, scale: f32, weighted: bool, share: &'run [f32]) -> Self {
+        if weighted {
+            return Self { scale, weights: Some(share) };
+        }
+        let count = call.counted(share[1]);
+        Self { scale: if count > 0.0 { scale / count } else { 0.0 }, weights: None }
+    }
+
+    /// Those of some rows.
+    pub(super) fn part(self, rows: Range<usize>) -> Self {
+        Self { weights: self.weights.map(|weights| &weights[rows]), ..self }
+    }
+
+    fn of_row(self, row: usize) -> f32 {
+        self.weights.map_or(self.scale, |weights| self.scale * weights[row])
     }
 }
 
@@ -94,24 +123,21 @@ pub fn mean(settings: Settings, targets: &[u32], rows: &[f32], loss: &mut [f32])
     loss[1] = count as f32;
 }
 
-/// Gradient of the mean loss times `scale` with respect to the logits. `count` is the number of rows that count.
-#[allow(clippy::too_many_arguments, reason = "the op's own list of inputs")]
+/// Gradient of the loss with respect to the logits, each row's times its factor.
 pub fn backward(
     workers: &Workers,
     settings: Settings,
-    scale: f32,
+    factors: Factors<'_>,
     logits: &[f32],
     targets: &[u32],
     rows: &[f32],
-    count: f32,
     dx: &mut [f32],
 ) {
     let columns = settings.vocabulary;
-    let factor = if count > 0.0 { scale / count } else { 0.0 };
     workers.rows(targets.len(), WORK.div_ceil(columns), Rows::of(dx, columns), |range, part, _| {
         let logits = &logits[range.start * columns..range.end * columns];
         let rows = &rows[range.start * 2..range.end * 2];
-        backward_rows(settings, factor, logits, &targets[range], rows, part.data);
+        backward_rows(settings, factors.part(range.clone()), logits, &targets[range], rows, part.data);
     });
 }
 
@@ -137,7 +163,7 @@ vectorised! {
 
     fn backward_rows<L>(
         settings: Settings,
-        factor: f32,
+        factors: Factors<'_>,
         logits: &[f32],
         targets: &[u32],
         rows: &[f32],
@@ -146,12 +172,12 @@ vectorised! {
         let columns = settings.vocabulary;
         let uniform = settings.label_smoothing / columns as f32;
         let inputs = logits.chunks_exact(columns).zip(targets).zip(rows.chunks_exact(2));
-        for (((x, target), row), dx) in inputs.zip(dx.chunks_exact_mut(columns)) {
+        for (at, (((x, target), row), dx)) in inputs.zip(dx.chunks_exact_mut(columns)).enumerate() {
             if Some(*target) == settings.ignore_index {
                 dx.fill(0.0);
                 continue;
             }
-            let lse = row[0];
+            let (lse, factor) = (row[0], factors.of_row(at));
             for (dx, x) in dx.iter_mut().zip(x) {
                 *dx = factor * (exp::<L>(x - lse) - uniform);
             }

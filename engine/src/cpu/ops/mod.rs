@@ -11,6 +11,7 @@ pub mod linear;
 pub mod loss;
 pub mod mlp;
 pub mod norm;
+mod preference;
 pub mod rope;
 
 use super::workers::Workers;

@@ -21,6 +21,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
         label_smoothing: 0.0,
         ignore_index: None,
         documents: false,
+        preference: None,
     };
     let built = build(model, purpose).unwrap();
     let layout = ArenaLayout::of(&built.graph);

@@ -136,6 +136,7 @@ pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch 
         starts: None,
         seed: [seed as u32, 99],
         counted: None,
+        scores: None,
     }
 }
 
@@ -278,6 +279,7 @@ fn accumulation_equals_one_large_batch() {
             starts: None,
             seed: [0, 0],
             counted: None,
+            scores: None,
         }
     };
     let step = |micro_batches| StepInput { step: 0, learning_rate: 1e-3, micro_batches };
@@ -308,8 +310,15 @@ fn activation_checkpointing_gives_the_same_bits_in_less_memory() {
 fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>> {
     let documents = batch.starts.is_some();
     let (time, label_smoothing, ignore_index) = (model.context_length, 0.0, None);
-    let purpose =
-        Purpose::Loss { batch: rows, time, dropout: false, label_smoothing, ignore_index, documents };
+    let purpose = Purpose::Loss {
+        batch: rows,
+        time,
+        dropout: false,
+        label_smoothing,
+        ignore_index,
+        documents,
+        preference: None,
+    };
     let built = build(model, purpose).unwrap();
     let layout = ArenaLayout::of(&built.graph);
     let arena = initial::parameters(&built.graph.parameters, &layout, 5);
@@ -350,14 +359,14 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
         let whole = TrainConfig { batch_size: 1, ignore_index: Some(IGNORED), ..TrainConfig::default() };
         let MicroBatch { tokens, targets, seed, .. } = batch(&model, &whole, 9);
         let starts = [vec![0; first], vec![first as u32; count]].concat();
-        let packed = MicroBatch { tokens, targets, starts: Some(starts), seed, counted: None };
+        let packed = MicroBatch { tokens, targets, starts: Some(starts), seed, counted: None, scores: None };
         let rows = |ids: &[u32], rest: u32| {
             let (one, other) = ids.split_at(first);
             let filled = |count: usize| vec![rest; count];
             [one, &filled(count)[..], other, &filled(first)[..]].concat()
         };
         let (tokens, targets) = (rows(&packed.tokens, 0), rows(&packed.targets, IGNORED));
-        let apart = MicroBatch { tokens, targets, starts: None, seed, counted: None };
+        let apart = MicroBatch { tokens, targets, starts: None, seed, counted: None, scores: None };
 
         let (got, wanted) = (logits(&model, 1, &packed), logits(&model, 2, &apart));
         for (t, row) in got.iter().enumerate() {
@@ -489,7 +498,14 @@ fn a_gradient_that_is_not_finite_skips_the_step() {
     state.first_moments.fill(0.25);
     executor.set_state(&state).unwrap();
     let tokens = vec![0; train.batch_size * model.context_length];
-    let batch = MicroBatch { targets: tokens.clone(), tokens, starts: None, seed: [1, 2], counted: None };
+    let batch = MicroBatch {
+        targets: tokens.clone(),
+        tokens,
+        starts: None,
+        seed: [1, 2],
+        counted: None,
+        scores: None,
+    };
     let step = StepInput { step: 4, learning_rate: 0.1, micro_batches: vec![batch] };
     let report = block_on(executor.train(&[step])).unwrap()[0];
     assert!(report.skipped && !report.gradient_norm.is_finite(), "{report:?}");
@@ -505,8 +521,14 @@ fn bad_input_is_refused_by_name() {
     wrong.tokens[5] = 23;
     let message = block_on(executor.evaluate(&[wrong])).unwrap_err().to_string();
     assert!(message.contains("id 23 at position 5"), "{message}");
-    let short =
-        MicroBatch { tokens: vec![0; 3], targets: vec![0; 3], starts: None, seed: [0, 0], counted: None };
+    let short = MicroBatch {
+        tokens: vec![0; 3],
+        targets: vec![0; 3],
+        starts: None,
+        seed: [0, 0],
+        counted: None,
+        scores: None,
+    };
     assert!(block_on(executor.evaluate(&[short])).is_err());
     let state = ArenaState { parameters: vec![0.0; 7], ..ArenaState::default() };
     let message = executor.set_state(&state).unwrap_err().to_string();

@@ -5,6 +5,7 @@
 //! pure function of its numbers here, too.
 
 mod pack;
+mod pairs;
 
 use super::batch::{Batch, IGNORED};
 use super::store::{Split, TokenStore};
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::graph::random::{nth, split_mix};
 use crate::protocol::quantity::counted;
 use pack::Rows;
+pub use pairs::{PairBatches, Reference};
 use std::sync::Arc;
 
 /// What the draws of a purpose are named by.
@@ -162,33 +164,47 @@ impl<'a> ExampleBatches<'a> {
         for (number, row) in rows.enumerate() {
             let begins = number * self.context_length;
             for example in row.map_or(&[][..], |row| self.rows(split).row(row)) {
-                self.append(split, *example as usize, begins, &mut batch)?;
+                batch.append(self.store, split, *example as usize, begins, self.context_length)?;
             }
-            let (filled, length) = (batch.tokens.len() - begins, begins + self.context_length);
-            batch.tokens.resize(length, self.padding);
-            batch.targets.resize(length, IGNORED);
-            if let Some(starts) = &mut batch.starts {
-                starts.resize(length, filled as u32);
-            }
+            batch.fill(begins, self.context_length, self.padding);
         }
         Ok(batch)
     }
+}
 
-    /// Appends an example to the row that begins there.
-    fn append(&self, split: Split, example: usize, begins: usize, batch: &mut Batch) -> Result<()> {
-        let Some(examples) = self.store.examples(split) else { return Ok(()) };
+impl Batch {
+    /// Appends an example, cut to what a row of T positions holds, to the row that begins there.
+    fn append(
+        &mut self,
+        store: &TokenStore,
+        split: Split,
+        example: usize,
+        begins: usize,
+        context_length: usize,
+    ) -> Result<()> {
+        let Some(examples) = store.examples(split) else { return Ok(()) };
         let range = examples.range(example);
-        let count = ((range.end - range.start) as usize).min(self.context_length + 1);
-        let tokens = self.store.read(split, range.start, count)?;
-        let start = (batch.tokens.len() - begins) as u32;
-        batch.tokens.extend_from_slice(tokens.get(..count - 1).unwrap_or_default());
+        let count = ((range.end - range.start) as usize).min(context_length + 1);
+        let tokens = store.read(split, range.start, count)?;
+        let start = (self.tokens.len() - begins) as u32;
+        self.tokens.extend_from_slice(tokens.get(..count - 1).unwrap_or_default());
         let learned = examples.learned(range.start + 1..range.start + count as u64);
         let targets = tokens.iter().skip(1).zip(learned);
-        batch.targets.extend(targets.map(|(token, learned)| if learned { *token } else { IGNORED }));
-        if let Some(starts) = &mut batch.starts {
+        self.targets.extend(targets.map(|(token, learned)| if learned { *token } else { IGNORED }));
+        if let Some(starts) = &mut self.starts {
             starts.extend(std::iter::repeat_n(start, count - 1));
         }
         Ok(())
+    }
+
+    /// Fills the row that begins there up to T positions.
+    fn fill(&mut self, begins: usize, context_length: usize, padding: u32) {
+        let (filled, length) = (self.tokens.len() - begins, begins + context_length);
+        self.tokens.resize(length, padding);
+        self.targets.resize(length, IGNORED);
+        if let Some(starts) = &mut self.starts {
+            starts.resize(length, filled as u32);
+        }
     }
 }
 

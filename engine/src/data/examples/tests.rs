@@ -60,7 +60,7 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
         batches.about(),
         PackingStatistics { examples: 2, learned: 4, rows: 1, ..PackingStatistics::default() }
     );
-    let Batch { tokens, targets, starts } = batches.train(3, 0).unwrap();
+    let Batch { tokens, targets, starts, .. } = batches.train(3, 0).unwrap();
     let ignored = IGNORED;
     assert_eq!(tokens[..8], [5, 6, 7, 8, 1, 2, 3, 99]);
     assert_eq!(targets[..8], [6, ignored, ignored, 9, ignored, 3, 4, ignored]);

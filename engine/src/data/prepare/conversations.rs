@@ -1,4 +1,4 @@
-//! Conversations, as a chat template writes them, into a token store of examples.
+//! Conversations, as a chat template writes them, into a token store of examples. Of a preference there are two, the better answer first.
 
 use super::corpus::Corpus;
 use super::{ENCODE_BYTES, Progress, checksum};
@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::graph::random::nth;
 use crate::platform::Turns;
 use crate::tokenizer::{EncodedText, TokenizerFiles};
+use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{ChatExample, DataConfig};
 use std::path::Path;
 
@@ -25,7 +26,7 @@ const SHORT_PROMPT: usize = 200;
 /// A source that is no JSON Lines, no conversation at all, or none for one of the splits.
 pub(super) async fn encode(
     corpus: &Corpus,
-    config: &DataConfig,
+    (config, objective): (&DataConfig, Objective),
     files: &TokenizerFiles,
     (folder, recipe): (&Path, &str),
     problems: &Problems,
@@ -34,9 +35,10 @@ pub(super) async fn encode(
 ) -> Result<()> {
     let renderer = files.chat_renderer()?;
     let Corpus::Files { sources, .. } = corpus else {
-        return Err(Error::Refused(
-            "the objective chat learns from conversations: name a JSON Lines file of them as data".to_owned(),
-        ));
+        return Err(Error::Refused(format!(
+            "the objective {objective} learns from {}s: name a JSON Lines file of them as data",
+            noun(objective)
+        )));
     };
     let total = corpus.bytes();
     let mut queue = Queue {
@@ -51,7 +53,7 @@ pub(super) async fn encode(
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
         let read = |line: &str, number: u64| {
-            renderer.example(line).map(Some).or_else(|reason| {
+            renderer.example(line).and_then(|example| suits(example, objective)).map(Some).or_else(|reason| {
                 // In a browser its module may be gone, with which every line that follows would be left out.
                 renderer.still_there().map_err(|gone| format!("{number}: {gone}"))?;
                 problems.note(&source.path, &format!("line {number}: {reason}"));
@@ -66,15 +68,16 @@ pub(super) async fn encode(
                 queue.flush(false)?;
                 progress(Progress::Encoding { bytes: bytes.min(total), total });
             }
-            waiting += example.text.len();
-            bytes += example.text.len() as u64;
+            let length = answers(&example).map(|answer| answer.text.len()).sum::<usize>();
+            waiting += length;
+            bytes += length as u64;
             queue.waiting.push(example);
         }
     }
     queue.flush(true)?;
     let Queue { writer, counts, characters, prompt, .. } = queue;
     let documents: u64 = counts.iter().sum();
-    if let Some(missing) = missing(counts, problems) {
+    if let Some(missing) = missing(counts, objective, problems) {
         return Err(Error::Refused(missing));
     }
     writer.finish(Index {
@@ -98,19 +101,43 @@ pub(super) async fn encode(
     Ok(())
 }
 
-/// What conversations are missing, of so many that train and are held out.
-fn missing([train, held_out]: [u64; 2], problems: &Problems) -> Option<String> {
+/// What examples are missing, of so many that train and are held out.
+fn missing([train, held_out]: [u64; 2], objective: Objective, problems: &Problems) -> Option<String> {
+    let noun = noun(objective);
     if train + held_out == 0 {
-        let nothing = "the given data holds no conversation to learn from";
+        let nothing = format!("the given data holds no {noun} to learn from");
         return Some(match problems.list().first() {
             Some(problem) => {
                 format!("{nothing}: {} {}; mend the file, or give another", problem.name, problem.reason)
             }
-            None => nothing.to_owned(),
+            None => nothing,
         });
     }
     (train == 0)
-        .then(|| format!("all {held_out} conversations are held out; give more, or a lower data.validation"))
+        .then(|| format!("all {held_out} {noun}s are held out; give more, or a lower data.validation"))
+}
+
+/// What an objective learns from.
+fn noun(objective: Objective) -> &'static str {
+    if objective == Objective::Preference { "preference" } else { "conversation" }
+}
+
+/// Refuses a row that the objective does not learn.
+fn suits(example: ChatExample, objective: Objective) -> Result<ChatExample, String> {
+    match (objective, &example.rejected) {
+        (Objective::Preference, None) => {
+            Err("no preference: the objective preference learns from `chosen` and `rejected`".to_owned())
+        }
+        (Objective::Text | Objective::Chat, Some(_)) => Err(format!(
+            "`chosen` and `rejected`: a preference, which the objective {objective} does not learn"
+        )),
+        _ => Ok(example),
+    }
+}
+
+/// A row's answers: one, or the better and the worse.
+fn answers(example: &ChatExample) -> impl Iterator<Item = &ChatExample> {
+    std::iter::once(example).chain(example.rejected.as_deref())
 }
 
 /// Conversations that wait for being encoded together.
@@ -143,34 +170,41 @@ impl Queue<'_> {
     fn flush(&mut self, last: bool) -> Result<()> {
         let examples = std::mem::take(&mut self.waiting);
         let count = examples.len();
-        let texts: Vec<&str> = examples.iter().map(|example| example.text.as_str()).collect();
-        let tokenizer = &self.files.tokenizer;
-        let encoded = tokenizer.encode_spans(&texts)?;
-        for (at, (example, EncodedText { mut tokens, spans })) in examples.iter().zip(encoded).enumerate() {
+        let texts: Vec<&str> = examples.iter().flat_map(answers).map(|answer| answer.text.as_str()).collect();
+        let mut encoded = self.files.tokenizer.encode_spans(&texts)?.into_iter();
+        for (at, example) in examples.iter().enumerate() {
             let number = self.counts.iter().sum();
             let is_only = last && at + 1 == count && self.counts[Split::Validation as usize] == 0;
             let held_out = is_only || nth(HELD_OUT, 0, number) < self.held_out;
             let split = if held_out { Split::Validation } else { Split::Train };
             self.counts[split as usize] += 1;
-            self.characters += example.text.chars().count() as u64;
             if split == Split::Validation {
                 self.ask(example);
             }
-            let learned = spans.iter().map(|span| {
-                // Some tokenizers trim the span of white space to nothing, at its end.
-                let from = if span.is_empty() { span.start.saturating_sub(1) } else { span.start };
-                example.learned.iter().any(|range| from < range.end && span.end > range.start)
-            });
-            let mut learned: Vec<bool> = learned.collect();
-            if example.raw {
-                // Templates write themselves what a text begins and ends with.
-                tokens.splice(0..0, tokenizer.begins().iter().copied());
-                learned.splice(0..0, tokenizer.begins().iter().map(|_| false));
-                tokens.extend(tokenizer.end_of_text());
-                learned.resize(tokens.len(), true);
+            for (answer, encoded) in answers(example).zip(encoded.by_ref()) {
+                self.write(split, answer, encoded)?;
             }
-            self.writer.append_example(split, &tokens, &learned, example.text.len() as u64)?;
         }
         Ok(())
+    }
+
+    fn write(&mut self, split: Split, example: &ChatExample, encoded: EncodedText) -> Result<()> {
+        let EncodedText { mut tokens, spans } = encoded;
+        let tokenizer = &self.files.tokenizer;
+        self.characters += example.text.chars().count() as u64;
+        let learned = spans.iter().map(|span| {
+            // Some tokenizers trim the span of white space to nothing, at its end.
+            let from = if span.is_empty() { span.start.saturating_sub(1) } else { span.start };
+            example.learned.iter().any(|range| from < range.end && span.end > range.start)
+        });
+        let mut learned: Vec<bool> = learned.collect();
+        if example.raw {
+            // Templates write themselves what a text begins and ends with.
+            tokens.splice(0..0, tokenizer.begins().iter().copied());
+            learned.splice(0..0, tokenizer.begins().iter().map(|_| false));
+            tokens.extend(tokenizer.end_of_text());
+            learned.resize(tokens.len(), true);
+        }
+        self.writer.append_example(split, &tokens, &learned, example.text.len() as u64)
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn batch(number: u64) -> MicroBatch {
         starts: None,
         seed: random::dropout_seed(5, number, 0),
         counted: None,
+        scores: None,
     }
 }
 

@@ -73,6 +73,7 @@ fn learnt(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32>
             starts: None,
             seed: random::dropout_seed(5, number, 0),
             counted: None,
+            scores: None,
         }
     };
     let step = StepInput { step: 0, learning_rate: 0.01, micro_batches: vec![batch(0), batch(1)] };

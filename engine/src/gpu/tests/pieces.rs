@@ -46,6 +46,7 @@ fn steps(model: &ModelConfig, count: u64) -> Vec<StepInput> {
             starts: None,
             seed: random::dropout_seed(5, number, 0),
             counted: None,
+            scores: None,
         }
     };
     let step = |step| StepInput {

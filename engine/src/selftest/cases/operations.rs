@@ -4,6 +4,7 @@
 use super::{Bounds, Case, Feed, Operation};
 use crate::graph::ops;
 use crate::graph::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
+use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 
 const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() -> Vec<Case>) -> Operation {
@@ -11,7 +12,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
-pub const OPERATIONS: [Operation; 19] = [
+pub const OPERATIONS: [Operation; 20] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("linear_activation", 1e-5, 5e-5, linear_activation),
     operation("linear_rope", 5e-6, 5e-5, linear_rope),
@@ -19,6 +20,7 @@ pub const OPERATIONS: [Operation; 19] = [
     operation("norm", 5e-6, 5e-5, norm),
     operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
     operation("cross_entropy", 5e-6, 2e-5, cross_entropy),
+    operation("preference", 5e-5, 2e-4, preference),
     operation("cached_attention", 2e-5, 0.0, cached_attention),
     operation("embedding", 2e-7, 5e-6, embedding),
     operation("embedding_at_cursor", 2e-7, 0.0, embedding_at_cursor),
@@ -480,6 +482,27 @@ fn linear_cross_entropy() -> Vec<Case> {
                     Feed::Floats(x, 3.0),
                     Feed::Weight(vec![vocabulary, width]),
                     Feed::Targets(shape.clone(), vocabulary, ignore_index),
+                ],
+            });
+        }
+    }
+    cases
+}
+
+fn preference() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (pairs, time, vocabulary, scale) in
+        [(1, 1, 2, 3.0), (1, 7, 5, 3.0), (3, 17, 7, 3.0), (2, 300, 3, 1.0)]
+    {
+        for loss in PreferenceLoss::ALL {
+            let (shape, ignored) = (vec![2 * pairs, time], 0);
+            let op = ops::Preference { loss, beta: 0.4, margin: 0.3, ignored };
+            cases.push(Case {
+                op: Op::Preference(op),
+                feeds: vec![
+                    Feed::Floats(vec![2 * pairs, time, vocabulary], scale),
+                    Feed::Targets(shape, vocabulary, Some(ignored).filter(|_| time > 1)),
+                    Feed::Scores(2 * pairs, 2.0),
                 ],
             });
         }

@@ -2,7 +2,7 @@
 
 use super::{GROUP_SECONDS, Group, LARGEST_GROUP, Options, Timing, Trainer};
 use crate::checkpoint::{Checkpoints, Content, Loaded, Which};
-use crate::data::Batches;
+use crate::data::{Batches, Reference};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::initial;
@@ -158,6 +158,7 @@ impl<'data> Trainer<'data> {
             pace,
             group: Group { seconds: GROUP_SECONDS, steps: LARGEST_GROUP },
             bad_steps: 0,
+            reference: Reference::default(),
             _lock: lock,
         };
         for notice in notices {
@@ -167,6 +168,7 @@ impl<'data> Trainer<'data> {
             trainer.emit(TrainEvent::Gap { from, to })?;
             trainer.metrics.sync()?;
         }
+        trainer.take_reference()?;
         trainer.save_record(RunState::Running)?;
         let evaluated_here = evaluated.filter(|(at, ..)| *at == step);
         trainer.plan_actions(evaluated_here.is_some(), resumed.sampled);

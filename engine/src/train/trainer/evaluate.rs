@@ -3,6 +3,8 @@
 use super::{Action, GROUP_SECONDS, Trainer, unless_stopped};
 use crate::data::{Batch, IGNORED, Split};
 use crate::error::Result;
+use crate::model::preference;
+use crate::protocol::PreferenceMetrics;
 use crate::step::MicroBatch;
 use crate::train::TrainEvent;
 use web_time::Instant;
@@ -20,20 +22,33 @@ impl Trainer<'_> {
             let batches = batches.clone();
             (0..count).map(move |index| batches.evaluation(split, index))
         };
-        let Some(train_loss) = self.mean_loss(drawn(Split::Train)).await? else { return Ok(()) };
-        let val_loss = if self.record.evaluate_whole_split {
-            self.mean_loss(batches.full(Split::Validation)).await?
+        let Some((train_loss, _)) = self.loss_of(drawn(Split::Train)).await? else { return Ok(()) };
+        let found = if self.record.evaluate_whole_split {
+            self.loss_of(batches.full(Split::Validation)).await?
         } else {
-            self.mean_loss(drawn(Split::Validation)).await?
+            self.loss_of(drawn(Split::Validation)).await?
         };
-        let Some(val_loss) = val_loss else { return Ok(()) };
+        let Some((val_loss, preference)) = found else { return Ok(()) };
         self.evaluated = Some((self.step, train_loss, val_loss));
         let best = self.take_if_best(val_loss);
-        self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best })?;
+        self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best, preference })?;
         self.metrics.flush()?;
-        let scalars = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
+        let losses = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
+        let of_pairs = preference.iter().flat_map(PreferenceMetrics::scalars);
+        let scalars: Vec<(&str, f32)> = losses.into_iter().chain(of_pairs).collect();
         self.tensorboard.scalars(self.step, &scalars)?;
         self.tensorboard.flush()
+    }
+
+    /// The mean loss of batches, and what pairs come to where the objective has them; `None` where a stop came first.
+    async fn loss_of(
+        &mut self,
+        batches: impl Iterator<Item = Result<Batch>>,
+    ) -> Result<Option<(f32, Option<PreferenceMetrics>)>> {
+        match preference(&self.config.train) {
+            None => Ok(self.mean_loss(batches).await?.map(|loss| (loss, None))),
+            Some(op) => Ok(self.preferences(op, batches).await?.map(|(loss, found)| (loss, Some(found)))),
+        }
     }
 
     /// Makes the current state the best, to be saved next, where this validation loss of it is the lowest.
@@ -52,10 +67,23 @@ impl Trainer<'_> {
 
     /// Mean loss over the targets that count; `None` where a stop came first.
     async fn mean_loss(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Option<f32>> {
+        let (mut sum, mut count) = (0.0, 0.0);
+        let took = |(loss, rows): (f32, f32)| {
+            sum += f64::from(loss) * f64::from(rows);
+            count += f64::from(rows);
+        };
+        Ok(self.losses(batches, took).await?.map(|()| (sum / count) as f32))
+    }
+
+    /// Hands on the (mean loss, targets that count) of each batch; `None` where a stop came first.
+    pub(super) async fn losses(
+        &mut self,
+        batches: impl Iterator<Item = Result<Batch>>,
+        mut take: impl FnMut((f32, f32)),
+    ) -> Result<Option<()>> {
         // The graph passes over one id, which the configuration may name.
         let ignored = self.config.train.ignored_target().unwrap_or(IGNORED);
         let mut batches = batches.peekable();
-        let (mut sum, mut count) = (0.0, 0.0);
         let fewest = self.executor.batches_at_once();
         let mut chunk_size = fewest;
         while batches.peek().is_some() {
@@ -78,6 +106,7 @@ impl Trainer<'_> {
                             starts: batch.starts,
                             seed: [0, 0],
                             counted: None,
+                            scores: None,
                         }
                     })
                 })
@@ -91,10 +120,7 @@ impl Trainer<'_> {
             } else {
                 self.executor.evaluate(&chunk).await?
             };
-            for (loss, rows) in losses {
-                sum += f64::from(loss) * f64::from(rows);
-                count += f64::from(rows);
-            }
+            losses.into_iter().for_each(&mut take);
             let seconds = began.elapsed().as_secs_f64().max(1e-6);
             let (before, batches) = self.pace.evaluation_seconds.unwrap_or_default();
             self.pace.evaluation_seconds = Some((before + seconds, batches + chunk.len() as f64));
@@ -103,6 +129,6 @@ impl Trainer<'_> {
             // As many for each of those that compute them at once.
             chunk_size = fitting / fewest * fewest;
         }
-        Ok(Some((sum / count) as f32))
+        Ok(Some(()))
     }
 }

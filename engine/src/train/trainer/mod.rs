@@ -5,12 +5,13 @@
 mod begin;
 mod change;
 mod evaluate;
+mod preference;
 mod save;
 
 use super::event::{Progress, SampleRequest, TrainEvent};
 use super::tensorboard::TensorboardWriter;
 use crate::checkpoint::Checkpoints;
-use crate::data::Batches;
+use crate::data::{Batches, Reference};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, LONGEST_LAUNCHED};
 use crate::gpu::EncodeStatistics;
@@ -19,6 +20,7 @@ use crate::metrics::MetricsWriter;
 use crate::plan::merge::merged;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
+use crate::protocol::config::Objective;
 use crate::protocol::{Event, Precision, ProfileEntry, ProfileMethod, RunConfig};
 use crate::step::{LossScale, MicroBatch, StepInput};
 use std::collections::VecDeque;
@@ -57,6 +59,7 @@ pub struct Options {
 /// What is left to do at the current step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
+    Reference,
     Evaluate,
     Save,
     Milestone,
@@ -95,6 +98,8 @@ pub struct Trainer<'data> {
     group: Group,
     /// Steps in a row that were skipped or whose loss was not finite.
     bad_steps: u32,
+    /// What is known so far of what the first weights make of a run's pairs.
+    reference: Reference,
     _lock: RunLock,
 }
 
@@ -250,6 +255,7 @@ impl Trainer<'_> {
             self.finish_next();
         }
         match self.actions.pop_front() {
+            Some(Action::Reference) => self.compute_reference().await,
             Some(Action::Evaluate) => self.evaluate().await,
             Some(Action::Save) => self.save().await,
             Some(Action::Milestone) => self.save_milestone().await,
@@ -549,10 +555,14 @@ pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -
                 starts: batch.starts,
                 seed,
                 counted: None,
+                scores: batch.scores,
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    MicroBatch::normalise_over_step(&mut micro_batches, config.train.ignored_target());
+    // Pairs are as many in each.
+    if config.train.objective != Objective::Preference {
+        MicroBatch::normalise_over_step(&mut micro_batches, config.train.ignored_target());
+    }
     Ok(StepInput { step, learning_rate: config.train.learning_rate_at(step) as f32, micro_batches })
 }
 
@@ -580,6 +590,7 @@ mod tests {
                 starts: None,
                 seed: [0; 2],
                 counted: None,
+                scores: None,
             };
             let input = StepInput { step: 0, learning_rate: 0.1, micro_batches: vec![micro_batch] };
             let mut trained = false;

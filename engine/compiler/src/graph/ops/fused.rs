@@ -2,7 +2,7 @@
 //! by then: no model is built of them, nothing is differentiated, and the reference does not know them.
 
 use super::linear::product_flops;
-use super::loss::targets_fit;
+use super::loss::{share_fits, targets_fit};
 use super::{
     Cost, Dx, Heads, Linear, LinearInputBackward, LinearInputs, Named, Nonlinearity, Nothing, Operation,
     Rope, RopeInputs, Y, operands,
@@ -168,7 +168,7 @@ impl Operation for LinearCrossEntropy {
 }
 
 /// The gradient of [`LinearCrossEntropy`] chunk by chunk, the logits computed once more: dx = dlogits·w, and
-/// dw += dlogitsᵀ·x where `weight` says so. Inputs: x [..,C], weight w [V,C], targets, rows [N,2], loss [2].
+/// dw += dlogitsᵀ·x where `weight` says so. Inputs: x [..,C], weight w [V,C], targets, rows [N,2], share [2] or [N], as [`super::CrossEntropyBackward`] takes it.
 /// Outputs: dx [..,C], a chunk of logits and one of their gradients [chunk,V], which are nobody's to read; (+= [V,C]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearCrossEntropyBackward {
@@ -180,13 +180,15 @@ pub struct LinearCrossEntropyBackward {
     pub scale: f32,
     /// Of the forward op.
     pub chunk: usize,
+    /// Each row has a weight of its own, as in [`super::CrossEntropyBackward`].
+    pub weighted: bool,
     /// w's gradient is wanted.
     pub weight: bool,
 }
 
 operands! {
     /// What [`LinearCrossEntropyBackward`] reads.
-    LinearCrossEntropyBackwardInputs of LinearCrossEntropyBackward { x, weight, targets, rows, loss }
+    LinearCrossEntropyBackwardInputs of LinearCrossEntropyBackward { x, weight, targets, rows, share }
 }
 
 operands! {
@@ -210,10 +212,10 @@ impl Operation for LinearCrossEntropyBackward {
         inputs: LinearCrossEntropyBackwardInputs<&Type>,
         gradients: HeadGradients<&Type>,
     ) -> Rule<LinearCrossEntropyBackwardOutputs<Type>> {
-        let LinearCrossEntropyBackwardInputs { x, weight, targets, rows, loss } = inputs;
+        let LinearCrossEntropyBackwardInputs { x, weight, targets, rows, share } = inputs;
         let logits = chunk_of_logits(x, weight, targets, self.chunk)?;
         alike("rows", rows, &Type::f32(&[x.rows(), 2]))?;
-        alike("loss", loss, &Type::f32(&[2]))?;
+        share_fits(share, x.rows(), self.weighted)?;
         gradients.weight.map_or(Ok(()), |gradient| alike("gradient", gradient, weight))?;
         Ok(LinearCrossEntropyBackwardOutputs { dx: x.clone(), logits: logits.clone(), dlogits: logits })
     }

@@ -48,17 +48,23 @@ impl Operation for CrossEntropy {
         CrossEntropyInputs { logits, targets }: CrossEntropyInputs<ValueId>,
         CrossEntropyOutputs { loss, rows }: CrossEntropyOutputs<ValueId>,
     ) -> Result<(), GraphError> {
-        let Some(scale) = pass.begins_at(loss) else { return Ok(()) };
+        // The pass begins at the mean, or an objective says how much each row weighs.
+        let (scale, share) = match (pass.begins_at(loss), pass.gradient(rows)) {
+            (Some(scale), _) => (scale, loss),
+            (None, Some(weights)) => (pass.scale(), weights),
+            (None, None) => return Ok(()),
+        };
         let Self { label_smoothing, ignore_index } = *self;
-        let op = CrossEntropyBackward { label_smoothing, ignore_index, scale };
-        let inputs = CrossEntropyBackwardInputs { logits, targets, rows, loss };
+        let op = CrossEntropyBackward { label_smoothing, ignore_index, scale, weighted: share != loss };
+        let inputs = CrossEntropyBackwardInputs { logits, targets, rows, share };
         let Dx { dx } = pass.graph.add(op, inputs)?;
         pass.flow(logits, dx)
     }
 }
 
-/// dx[row, j] = scale/count·(softmax(x)[j] − (1 − s)·[j = target] − s/V), 0 for ignored rows.
-/// Inputs: logits, targets, rows [N,2], loss [2] (for the count). Output: like logits.
+/// dx[row, j] = f·(softmax(x)[j] − (1 − s)·[j = target] − s/V), 0 for ignored rows; f is scale/count, or scale·weight[row] where rows are
+/// `weighted`. Inputs: logits, targets, rows [N,2], share: loss [2], whose second entry is the count, or the weights [N], the gradient of
+/// an objective with respect to each row's loss. Output: like logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossEntropyBackward {
     /// s of the forward op.
@@ -67,11 +73,13 @@ pub struct CrossEntropyBackward {
     pub ignore_index: Option<u32>,
     /// 1 / number of micro-batches.
     pub scale: f32,
+    /// Each row has a weight of its own.
+    pub weighted: bool,
 }
 
 operands! {
     /// What [`CrossEntropyBackward`] reads.
-    CrossEntropyBackwardInputs of CrossEntropyBackward { logits, targets, rows, loss }
+    CrossEntropyBackwardInputs of CrossEntropyBackward { logits, targets, rows, share }
 }
 
 impl Operation for CrossEntropyBackward {
@@ -81,16 +89,21 @@ impl Operation for CrossEntropyBackward {
     type Gradients<T> = Nothing;
 
     fn types(&self, inputs: CrossEntropyBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
-        let CrossEntropyBackwardInputs { logits, targets, rows, loss } = inputs;
+        let CrossEntropyBackwardInputs { logits, targets, rows, share } = inputs;
         targets_fit(targets, logits)?;
         alike("rows", rows, &Type::f32(&[logits.rows(), 2]))?;
-        alike("loss", loss, &Type::f32(&[2]))?;
+        share_fits(share, logits.rows(), self.weighted)?;
         Ok(Dx { dx: logits.clone() })
     }
 
     fn halves(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         vec![alone(outputs.dx)]
     }
+}
+
+/// The loss, for its count, or a weight for each row.
+pub(super) fn share_fits(share: &Type, rows: usize, weighted: bool) -> Rule {
+    alike("share", share, &Type::f32(&[if weighted { rows } else { 2 }]))
 }
 
 /// A target for each row.

@@ -19,6 +19,7 @@ mod loss;
 mod mlp;
 mod norm;
 mod operands;
+mod preference;
 mod rope;
 
 pub use attention::*;
@@ -32,6 +33,7 @@ pub use loss::*;
 pub use mlp::*;
 pub use norm::*;
 pub use operands::{Dx, Nothing, Operands, X, Y};
+pub use preference::*;
 pub use rope::*;
 
 use super::gradient::Backward;
@@ -58,6 +60,7 @@ macro_rules! operations {
                 Activation Gate
                 Dropout Add Scale
                 CrossEntropy
+                Preference
             }
             backward {
                 EmbeddingBackward

@@ -197,21 +197,21 @@ impl Lower for LinearCrossEntropy {
 impl Lower for LinearCrossEntropyBackward {
     /// For each chunk its logits once more, their gradient, and what follows.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let LinearCrossEntropyBackwardInputs { x, weight, targets, rows: results, loss } = operands.inputs;
+        let LinearCrossEntropyBackwardInputs { x, weight, targets, rows: results, share } = operands.inputs;
         let LinearCrossEntropyBackwardOutputs { dx, logits, dlogits } = operands.outputs;
         let half = [dlogits.half(), dx.half(), x.half()];
         let [half_dlogits, half_dx, half_x] = half;
         let (inner, vocabulary, all_rows) = (x.columns(), weight.rows(), x.rows());
         let rule = Rule::new(all_rows, vocabulary, self.label_smoothing, self.ignore_index);
-        let [targets, results, loss, logits, dlogits] =
-            [targets, results, loss, logits, dlogits].map(Operand::place);
+        let [targets, results, share, logits, dlogits] =
+            [targets, results, share, logits, dlogits].map(Operand::place);
         let mut launches = Vec::new();
         for part in RowRange::all(all_rows, self.chunk) {
             let (x, dx) = (part.rows_of(x.place()), part.rows_of(dx.place()));
             let sizes = [part.count, inner, vocabulary];
             launches.extend(linear_launches(site, sizes, weight, [x, logits], [half_x, false], [None; 2])?);
-            let places = [logits, targets, part.rows_of(results), loss, dlogits];
-            launches.push(rows_backward(rule, part, self.scale, places, half_dlogits)?);
+            let places = [logits, targets, part.rows_of(results), share, dlogits];
+            launches.push(rows_backward(rule, part, (self.scale, self.weighted), places, half_dlogits)?);
             let (back, places) = ([part.count, vocabulary, inner], [dlogits, dx]);
             let halves = [half_dlogits, half_dx];
             launches.extend(input_backward_launches(site, back, weight, places, halves, None)?);

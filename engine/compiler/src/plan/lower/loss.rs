@@ -49,12 +49,12 @@ impl Lower for CrossEntropy {
 
 impl Lower for CrossEntropyBackward {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
-        let CrossEntropyBackwardInputs { logits, targets, rows, loss } = operands.inputs;
+        let CrossEntropyBackwardInputs { logits, targets, rows, share } = operands.inputs;
         let Dx { dx } = operands.outputs;
         let rule = Rule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
         let whole = RowRange::whole(logits.rows());
-        let places = [logits, targets, rows, loss, dx].map(Operand::place);
-        Ok(Lowering::one(rows_backward(rule, whole, self.scale, places, dx.half())?))
+        let places = [logits, targets, rows, share, dx].map(Operand::place);
+        Ok(Lowering::one(rows_backward(rule, whole, (self.scale, self.weighted), places, dx.half())?))
     }
 }
 
@@ -103,12 +103,12 @@ pub(super) fn mean(rule: Rule, [results, targets, loss]: [Place; 3]) -> Result<L
     )
 }
 
-/// Gradient of a part's logits, in 16-bit floats where `half` says so: over them, all targets, its results, the loss, and where the
-/// gradient goes.
+/// Gradient of a part's logits, in 16-bit floats where `half` says so: over them, all targets, its results, what its rows weigh (`weighted`
+/// each by itself), and where the gradient goes.
 pub(super) fn rows_backward(
     rule: Rule,
     part: RowRange,
-    scale: f32,
+    (scale, weighted): (f32, bool),
     places: [Place; 5],
     half: bool,
 ) -> Result<Launch> {
@@ -120,6 +120,7 @@ pub(super) fn rows_backward(
         ignoring,
         ignored,
         scale,
+        weighted: u32::from(weighted),
         first_row: part.first as u32,
         all_rows: rule.all_rows as u32,
     };

@@ -1,0 +1,33 @@
+//! Losses over pairs of answers.
+
+use super::{Launch, Lower, Lowering, Operand, Place, Site};
+use crate::Result;
+use crate::graph::ops::{Named, Preference, PreferenceInputs, PreferenceOutputs};
+use crate::plan::Buffer;
+use glasshouse_protocol::config::PreferenceLoss;
+use glasshouse_shaders::preference;
+
+impl Lower for Preference {
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let PreferenceInputs { rows, targets, scores } = operands.inputs;
+        let PreferenceOutputs { loss, weights } = operands.outputs;
+        let arguments = preference::Arguments {
+            pairs: (targets.rows() / 2) as u32,
+            time: targets.columns() as u32,
+            ignored: self.ignored,
+            kind: match self.loss {
+                PreferenceLoss::Sigmoid => 0,
+                PreferenceLoss::Ipo => 1,
+                PreferenceLoss::Simpo => 2,
+                PreferenceLoss::Orpo => 3,
+            },
+            beta: self.beta,
+            margin: self.margin,
+        };
+        let [rows, targets, scores, loss, weights] =
+            [rows, targets, scores, loss, weights].map(Operand::place);
+        let [control, reports] = [Buffer::Control, Buffer::Reports].map(Place::Buffer);
+        let bindings = vec![control, rows, targets, scores, loss, weights, reports];
+        Ok(Lowering::one(Launch::new(preference::kernel(), arguments.bytes(), bindings, [1, 1, 1])?))
+    }
+}

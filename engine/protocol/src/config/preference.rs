@@ -1,0 +1,106 @@
+//! Settings of [`super::Objective::Preference`].
+
+use crate::{Invalid, require};
+use serde::{Deserialize, Serialize};
+
+/// What is made small over pairs of answers, c the chosen and r the rejected one. log π is the sum of the log-probabilities of an answer's
+/// tokens, π₀ the weights that the run begins with, n the number of an answer's tokens, σ the logistic function; the loss is a mean over pairs.
+/// Dropout is off, as TRL has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreferenceLoss {
+    /// DPO: −log σ(β·((log π(c) − log π₀(c)) − (log π(r) − log π₀(r)))) (Rafailov et al. 2023, arXiv 2305.18290, equation 7; TRL's
+    /// `DPOTrainer`).
+    #[default]
+    Sigmoid,
+    /// IPO: ((log π(c) − log π₀(c))/n(c) − (log π(r) − log π₀(r))/n(r) − 1/(2β))² (Azar et al. 2023, arXiv 2310.12036, equation 17, whose τ is
+    /// β; by the mean over tokens as TRL's `DPOTrainer` has it, which asked the authors).
+    Ipo,
+    /// SimPO, without π₀: −log σ(β·(log π(c)/n(c) − log π(r)/n(r)) − γ) (Meng et al. 2024, arXiv 2405.14734, equation 6; TRL's
+    /// `CPOTrainer` with `cpo_alpha` = 0). γ is `margin`; the paper has β from 2 to 2.5.
+    Simpo,
+    /// ORPO, without π₀: the mean loss of all chosen tokens − β·log σ(log odds(c) − log odds(r)), odds = p/(1 − p), p = exp(log π/n) (Hong et
+    /// al. 2024, arXiv 2403.07691, equations 4 to 7, whose λ is β). TRL's `ORPOTrainer` takes the prompt's tokens into the first term, too.
+    Orpo,
+}
+
+impl PreferenceLoss {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Sigmoid, Self::Ipo, Self::Simpo, Self::Orpo];
+
+    /// Whether it compares with the weights that the run begins with.
+    pub fn has_reference(self) -> bool {
+        match self {
+            Self::Sigmoid | Self::Ipo => true,
+            Self::Simpo | Self::Orpo => false,
+        }
+    }
+}
+
+/// Settings of [`super::Objective::Preference`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PreferenceSettings {
+    /// The loss.
+    pub loss: PreferenceLoss,
+    /// β of the loss: how much a difference counts.
+    pub beta: f32,
+    /// γ of SimPO: by how much the chosen answer is to be ahead.
+    pub margin: f32,
+}
+
+impl Default for PreferenceSettings {
+    /// TRL's.
+    fn default() -> Self {
+        Self { loss: PreferenceLoss::Sigmoid, beta: 0.1, margin: 0.5 }
+    }
+}
+
+impl PreferenceSettings {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Checks every rule, of a run with so many rows in a micro-batch and such a smoothing; the first broken one is named.
+    pub(super) fn validate(&self, batch_size: usize, label_smoothing: f32) -> Result<(), Invalid> {
+        let beta = self.beta.is_finite() && self.beta > 0.0;
+        require(beta, "train.preference.beta", self.beta, "be a number above 0")?;
+        let margin = self.margin.is_finite() && self.margin >= 0.0;
+        require(margin, "train.preference.margin", self.margin, "be 0 or more")?;
+        let rule = "be even with the objective preference: each pair takes two rows";
+        require(batch_size.is_multiple_of(2), "train.batch_size", batch_size, rule)?;
+        let rule = "be 0 with the objective preference";
+        require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RunConfig, presets};
+
+    #[test]
+    fn pairs_need_even_batches_and_sensible_numbers() {
+        let mut run = presets::preset("first-stories").unwrap();
+        assert!(!run.to_toml().unwrap().contains("preference"));
+        run.set("train.objective=preference").unwrap();
+        run.set("train.preference.loss=simpo").unwrap();
+        run.set("train.preference.beta=2.5").unwrap();
+        run.set("train.batch_size=4").unwrap();
+        run.train.validate().unwrap();
+        let text = run.to_toml().unwrap();
+        assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
+        for (change, said) in [
+            ("train.batch_size=5", "train.batch_size = 5 must be even"),
+            ("train.preference.beta=0", "train.preference.beta = 0 must be a number above 0"),
+            ("train.preference.margin=-1", "train.preference.margin = -1 must be 0 or more"),
+            ("train.label_smoothing=0.1", "train.label_smoothing = 0.1 must be 0"),
+        ] {
+            let mut run = run.clone();
+            run.set(change).unwrap();
+            let reason = run.train.validate().unwrap_err().to_string();
+            assert!(reason.contains(said), "{reason}");
+        }
+        assert!(run.set("train.preference.loss=dpo").unwrap_err().contains("dpo"));
+    }
+}

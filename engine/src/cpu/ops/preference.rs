@@ -1,0 +1,36 @@
+//! Losses over pairs of answers.
+
+use super::{Call, Given, Interpret};
+use crate::error::Result;
+use crate::graph::ops::{Answer, Preference, PreferenceInputs, PreferenceOutputs};
+
+impl Interpret for Preference {
+    fn run(
+        &self,
+        _: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let PreferenceInputs { rows, targets, scores } = inputs;
+        let PreferenceOutputs { loss, weights } = outputs;
+        let time = targets.columns();
+        let rows = rows.floats.chunks_exact(2 * time).zip(targets.words.chunks_exact(time));
+        let answers: Vec<Answer> = rows
+            .zip(scores.floats)
+            .map(|((rows, targets), reference)| {
+                let counted =
+                    rows.chunks_exact(2).zip(targets).filter(|(_, target)| **target != self.ignored);
+                let losses: Vec<f64> = counted.map(|(row, _)| f64::from(row[1])).collect();
+                let (loss, tokens) = (losses.iter().sum(), losses.len() as f64);
+                Answer { loss, tokens, reference: f64::from(*reference) }
+            })
+            .collect();
+        let (mean, slopes) = self.of_pairs(answers.as_chunks().0);
+        (loss[0], loss[1]) = (mean as f32, slopes.len() as f32);
+        for (weights, slope) in weights.chunks_exact_mut(time).zip(slopes.iter().flatten()) {
+            weights.fill(*slope as f32);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,335 @@
+//! Batches of preferences: pairs of answers to one prompt, a row each, the better one first.
+//!
+//! A store holds the two answers of a pair one after the other. A pair is drawn whole, so a batch has an even number of rows; which pairs
+//! a step has is a permutation that is another in every epoch, as for other examples.
+
+use super::{BatchSettings, EVALUATION, TRAINING, permuted};
+use crate::data::batch::Batch;
+use crate::data::store::{Split, TokenStore};
+use crate::error::{Error, Result};
+use crate::graph::random::nth;
+use crate::protocol::quantity::counted;
+use std::sync::Arc;
+
+/// What the weights that a run begins with make of its pairs: log-probabilities of answers, (better, worse), in the order of
+/// [`PairBatches::full`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reference {
+    /// Of the training split.
+    pub train: Vec<f32>,
+    /// Of the validation split.
+    pub validation: Vec<f32>,
+}
+
+impl Reference {
+    /// Of a split.
+    pub fn of(&self, split: Split) -> &[f32] {
+        match split {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+        }
+    }
+
+    /// Of a split, to be added to.
+    pub fn of_mut(&mut self, split: Split) -> &mut Vec<f32> {
+        match split {
+            Split::Train => &mut self.train,
+            Split::Validation => &mut self.validation,
+        }
+    }
+}
+
+/// Draws batches of pairs from a store.
+#[derive(Clone, Debug)]
+pub struct PairBatches<'a> {
+    store: &'a TokenStore,
+    settings: BatchSettings,
+    /// Numbers of the pairs of training and validation from which something is learned.
+    pairs: [Arc<[u32]>; 2],
+    reference: Arc<Reference>,
+    about: PairStatistics,
+}
+
+/// What becomes of the training split's pairs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PairStatistics {
+    /// All pairs.
+    pub pairs: usize,
+    /// Those with an answer that is longer than a row, whose end is cut.
+    pub cut: usize,
+    /// Tokens of answers that are cut off.
+    pub cut_tokens: usize,
+    /// Those of which an answer has nothing left within a row, or both are the same there; they are left out.
+    pub left_out: usize,
+    /// Tokens of answers in an epoch.
+    pub learned: u64,
+}
+
+impl<'a> PairBatches<'a> {
+    /// Looks through both splits' pairs.
+    ///
+    /// # Errors
+    /// A split has no pair whose answers differ within a row; a shard cannot be read.
+    pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
+        let mut about = PairStatistics::default();
+        let train = kept(store, Split::Train, settings.context_length, &mut about)?;
+        let validation =
+            kept(store, Split::Validation, settings.context_length, &mut PairStatistics::default())?;
+        let pairs = [train.into(), validation.into()];
+        Ok(Self { store, settings, pairs, reference: Arc::default(), about })
+    }
+
+    /// What becomes of the training split's pairs.
+    pub fn about(&self) -> PairStatistics {
+        self.about
+    }
+
+    /// Pairs of a split from which something is learned.
+    pub fn count(&self, split: Split) -> usize {
+        self.of(split).len()
+    }
+
+    /// Has batches say what the reference makes of their answers; without one they say 0.
+    pub fn set_reference(&mut self, reference: Reference) {
+        self.reference = Arc::new(reference);
+    }
+
+    /// The batch of a step's micro-batch.
+    ///
+    /// # Errors
+    /// A shard cannot be read.
+    pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
+        let BatchSettings { seed, accumulate, .. } = self.settings;
+        let (count, pairs) = (self.count(Split::Train) as u64, self.pairs_of_batch());
+        let first = (step * accumulate as u64 + micro_batch) * pairs;
+        let drawn = (first..first + pairs).map(|at| {
+            let key = nth(nth(seed, TRAINING, 0), TRAINING, at / count);
+            Some(permuted(at % count, count, key) as usize)
+        });
+        self.batch(Split::Train, drawn)
+    }
+
+    /// The evaluation batch of that index: every evaluation of a run uses the same ones, and no pair twice.
+    ///
+    /// # Errors
+    /// As [`PairBatches::train`].
+    pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
+        let (count, pairs) = (self.count(split) as u64, self.pairs_of_batch());
+        let key = nth(self.settings.seed, EVALUATION, split as u64);
+        let drawn = (index * pairs..(index + 1) * pairs)
+            .map(|at| (at < count).then(|| permuted(at, count, key) as usize));
+        self.batch(split, drawn)
+    }
+
+    /// Batches that together hold every pair of a split once, in their order. Rows that fill up the last one have no target that counts.
+    pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
+        let (batches, pairs) = (self.clone(), self.pairs_of_batch() as usize);
+        (0..self.count(split).div_ceil(pairs)).map(move |index| batches.part(split, index * pairs))
+    }
+
+    /// A batch of pairs in their order, from one on.
+    ///
+    /// # Errors
+    /// As [`PairBatches::train`].
+    pub fn part(&self, split: Split, from: usize) -> Result<Batch> {
+        let (count, pairs) = (self.count(split), self.pairs_of_batch() as usize);
+        self.batch(split, (from..from + pairs).map(|pair| (pair < count).then_some(pair)))
+    }
+
+    fn pairs_of_batch(&self) -> u64 {
+        (self.settings.batch as u64 / 2).max(1)
+    }
+
+    fn of(&self, split: Split) -> &[u32] {
+        let [train, validation] = &self.pairs;
+        match split {
+            Split::Train => train,
+            Split::Validation => validation,
+        }
+    }
+
+    /// Pairs by their place among those that are kept.
+    fn batch(&self, split: Split, drawn: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
+        let BatchSettings { batch: rows, context_length, starts, padding, .. } = self.settings;
+        let (pairs, reference) = (self.of(split), self.reference.of(split));
+        let mut batch = Batch::with_capacity(rows * context_length, starts);
+        let mut scores = Vec::with_capacity(rows);
+        for place in drawn {
+            for side in 0..2 {
+                let begins = batch.tokens.len();
+                if let Some(place) = place {
+                    let example = 2 * pairs[place] as usize + side;
+                    batch.append(self.store, split, example, begins, context_length)?;
+                }
+                batch.fill(begins, context_length, padding);
+                scores.push(place.and_then(|place| reference.get(2 * place + side).copied()).unwrap_or(0.0));
+            }
+        }
+        batch.scores = Some(scores);
+        Ok(batch)
+    }
+}
+
+/// The pairs of a split whose answers both have something left within a row, and not the same.
+fn kept(
+    store: &TokenStore,
+    split: Split,
+    context_length: usize,
+    about: &mut PairStatistics,
+) -> Result<Vec<u32>> {
+    let mut kept = Vec::new();
+    if let Some(examples) = store.examples(split) {
+        about.pairs = examples.count() / 2;
+        for pair in 0..about.pairs {
+            let mut tokens = [Vec::new(), Vec::new()];
+            let (mut within, mut beyond) = ([0; 2], 0);
+            for (side, tokens) in tokens.iter_mut().enumerate() {
+                let range = examples.range(2 * pair + side);
+                let end = range.end.min(range.start + context_length as u64 + 1);
+                let learned = |range| examples.learned(range).filter(|learned| *learned).count();
+                within[side] = learned((range.start + 1).min(end)..end);
+                beyond += learned(end..range.end);
+                *tokens = store.read(split, range.start, (end - range.start) as usize)?;
+            }
+            if beyond > 0 {
+                about.cut += 1;
+                about.cut_tokens += beyond;
+            }
+            if within.contains(&0) || tokens[0] == tokens[1] {
+                about.left_out += 1;
+            } else {
+                about.learned += (within[0] + within[1]) as u64;
+                kept.push(pair as u32);
+            }
+        }
+    }
+    if kept.is_empty() {
+        return Err(Error::Refused(format!(
+            "no pair of the {split} data has two answers that differ in their first {} tokens; give more pairs, shorter ones, or a longer \
+             model.context_length",
+            context_length + 1
+        )));
+    }
+    Ok(kept)
+}
+
+impl PairStatistics {
+    /// What a person should know, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let Self { pairs, cut, cut_tokens, left_out, learned } = *self;
+        let of = |number: usize, thing: &str| counted(number as u64, thing);
+        let tokens = counted(learned, "token");
+        let mut all =
+            vec![format!("{} of answers: {tokens} learned in an epoch", of(pairs - left_out, "pair"))];
+        if cut > 0 {
+            let (cut, tokens) = (of(cut, "pair"), of(cut_tokens, "token"));
+            all.push(format!(
+                "{cut} longer than the context length: the end was cut off, {tokens} of answers in it"
+            ));
+        }
+        if left_out > 0 {
+            let left_out = of(left_out, "pair");
+            all.push(format!(
+                "{left_out} left out: an answer lies beyond the context length, or both are the same up to it"
+            ));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::store;
+    use super::*;
+    use crate::data::IGNORED;
+
+    const SETTINGS: BatchSettings = BatchSettings {
+        seed: 7,
+        batch: 4,
+        accumulate: 1,
+        context_length: 6,
+        packing: false,
+        starts: false,
+        padding: 99,
+    };
+
+    /// Answers of one token and two, behind a prompt of two.
+    fn answers(pair: u32) -> [(Vec<u32>, Vec<bool>); 2] {
+        let prompt = [pair, 500];
+        let of = |answer: &[u32]| {
+            let learned = [vec![false; 2], vec![true; answer.len()]].concat();
+            ([&prompt[..], answer].concat(), learned)
+        };
+        [of(&[600 + pair]), of(&[700 + pair, 1])]
+    }
+
+    fn stored(folder: &std::path::Path, pairs: u32, more: &[(&[u32], &[bool])]) -> TokenStore {
+        let all: Vec<_> = (0..pairs).flat_map(answers).collect();
+        let mut all: Vec<(&[u32], &[bool])> =
+            all.iter().map(|(tokens, learned)| (&tokens[..], &learned[..])).collect();
+        all.extend(more);
+        store(folder, &all, &all[..2])
+    }
+
+    #[test]
+    fn pairs_stay_together_and_every_epoch_has_each_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = stored(folder.path(), 5, &[]);
+        let mut batches = PairBatches::new(&store, SETTINGS).unwrap();
+        let of_numbers = |from: u32| (0..10).map(|at| (from + at) as f32).collect::<Vec<f32>>();
+        batches.set_reference(Reference { train: of_numbers(10), validation: of_numbers(50) });
+        let epoch = |from: u64| {
+            let batches = (from..from + 5).map(|step| batches.train(step, 0).unwrap());
+            let pairs = batches.flat_map(|batch| {
+                let scores = batch.scores.clone().unwrap();
+                let rows = batch.tokens.chunks(12).zip(batch.targets.chunks(12)).zip(scores.chunks(2));
+                rows.map(|((tokens, targets), scores)| {
+                    let pair = tokens[0];
+                    assert_eq!(tokens, [pair, 500, 99, 99, 99, 99, pair, 500, 700 + pair, 99, 99, 99]);
+                    let i = IGNORED;
+                    assert_eq!(targets, [i, 600 + pair, i, i, i, i, i, 700 + pair, 1, i, i, i]);
+                    assert_eq!(scores, [10.0 + 2.0 * pair as f32, 11.0 + 2.0 * pair as f32]);
+                    pair
+                })
+                .collect::<Vec<u32>>()
+            });
+            pairs.collect::<Vec<u32>>()
+        };
+        // Two pairs a batch: five batches are two epochs.
+        let (first, again) = (epoch(0), epoch(0));
+        assert_eq!(first, again);
+        for epoch in first.chunks(5) {
+            let mut sorted = epoch.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3, 4]);
+        }
+        assert_ne!(first[..5], first[5..]);
+        // The validation split has one pair, and a row that fills up counts nowhere.
+        let batch = batches.full(Split::Validation).next().unwrap().unwrap();
+        assert_eq!((batch.tokens.len(), batch.counted()), (24, 3));
+        assert_eq!(batch.scores.unwrap(), [50.0, 51.0, 0.0, 0.0]);
+        assert_eq!(batches.evaluation(Split::Validation, 1).unwrap().counted(), 0);
+    }
+
+    #[test]
+    fn answers_that_are_cut_are_told_and_lost_ones_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let long: Vec<u32> = (0..20).collect();
+        let [late, early] = [10, 3].map(|from| (0..20).map(|at| at >= from).collect::<Vec<bool>>());
+        let mut other = long.clone();
+        other[4] = 900;
+        let lost: [(&[u32], &[bool]); 2] = [(&long, &late), (&other, &early)];
+        let alike: [(&[u32], &[bool]); 2] = [(&long, &early), (&long, &early)];
+        let cut: [(&[u32], &[bool]); 2] = [(&long, &early), (&other, &early)];
+        let store = stored(folder.path(), 1, &[lost, alike, cut].concat());
+        let batches = PairBatches::new(&store, SETTINGS).unwrap();
+        let about = batches.about();
+        let wanted =
+            PairStatistics { pairs: 4, cut: 3, cut_tokens: 10 + 5 * 13, left_out: 2, learned: 3 + 8 };
+        assert_eq!(about, wanted);
+        let said = about.sentences().join("; ");
+        assert!(said.contains("2 pairs of answers") && said.contains("2 pairs left out"), "{said}");
+        let none = PairBatches::new(&store, BatchSettings { context_length: 1, ..SETTINGS }).unwrap_err();
+        assert!(none.to_string().contains("no pair of the training data"), "{none}");
+    }
+}

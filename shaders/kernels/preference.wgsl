@@ -1,0 +1,138 @@
+// Loss over pairs of answers, the better in row 2p and the worse in row 2p + 1, and its gradient with respect to each token's loss.
+//
+// With S the sum of an answer's token losses (negative log-likelihoods), n how many count, r the reference's log-probability, and
+// h the chosen answer's less the rejected one's, the mean over all pairs of
+//   sigmoid  softplus(−β·h), h of −S − r;
+//   ipo      (h − 1/(2β))², h of (−S − r)/n;
+//   simpo    softplus(−(β·h − margin)), h of −S/n;
+//   orpo     β·softplus(−h), h of a − log(1 − exp(a)), a = −S/n; and the mean of the losses of all chosen tokens.
+// A pair of which an answer has no token that counts gives 0.
+//
+// rows [2P·T,2] = (lse, row loss); targets, scores are rings [rows, 2P·T] and [rows, 2P], scores the reference's; loss = (mean, P), which
+// goes into the micro-batch's report too; weights [2P·T]. One workgroup: 256 invocations take every 256th position of a row each.
+
+import package::shared::control::{Control, ReportRow};
+import package::shared::reduce::sum_of_group;
+
+struct Arguments {
+    pairs: u32, // P.
+    time: u32, // T.
+    ignored: u32, // The target that does not count.
+    kind: u32, // 0 sigmoid, 1 ipo, 2 simpo, 3 orpo.
+    beta: f32, // β.
+    margin: f32, // simpo's, γ.
+}
+
+@group(0) @binding(0) var<uniform> arguments: Arguments;
+@group(0) @binding(1) var<storage, read> control: Control;
+@group(0) @binding(2) var<storage, read> rows: array<vec2<f32>>;
+@group(0) @binding(3) var<storage, read> targets: array<u32>;
+@group(0) @binding(4) var<storage, read> scores: array<f32>;
+@group(0) @binding(5) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(6) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(7) var<storage, read_write> reports: array<ReportRow>;
+
+fn counts(at: u32) -> bool {
+    return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
+}
+
+// (S, n) of a row.
+fn answer(row: u32, local: u32) -> vec2<f32> {
+    var sum = 0.0;
+    var counted = 0.0;
+    for (var t = local; t < arguments.time; t += 256u) {
+        let at = row * arguments.time + t;
+        let one = counts(at);
+        sum += select(0.0, rows[at].y, one);
+        counted += select(0.0, 1.0, one);
+    }
+    let total = sum_of_group(sum, local, 256u);
+    return vec2(total, sum_of_group(counted, local, 256u));
+}
+
+fn softplus(x: f32) -> f32 {
+    return max(x, 0.0) + log(1.0 + exp(-abs(x)));
+}
+
+fn sigmoid(x: f32) -> f32 {
+    return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+// 1 − exp(a) of a < 0, by its series near 0, where the difference would have no digits left.
+fn complement(a: f32) -> f32 {
+    let s = min(a, -1e-7);
+    let series = -s * (1.0 + s / 2.0 * (1.0 + s / 3.0 * (1.0 + s / 4.0 * (1.0 + s / 5.0))));
+    return select(1.0 - exp(s), series, s > -0.25);
+}
+
+@compute @workgroup_size(256)
+fn preference(@builtin(local_invocation_index) local: u32) {
+    let beta = arguments.beta;
+    var chosen_tokens = 0.0;
+    if arguments.kind == 3u {
+        var own = 0.0;
+        for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
+            for (var t = local; t < arguments.time; t += 256u) {
+                own += select(0.0, 1.0, counts(2u * pair * arguments.time + t));
+            }
+        }
+        chosen_tokens = sum_of_group(own, local, 256u);
+    }
+    let share = 1.0 / f32(arguments.pairs);
+    var total = 0.0;
+    for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
+        let row = 2u * pair;
+        let c = answer(row, local);
+        let r = answer(row + 1u, local);
+        let first = control.row * 2u * arguments.pairs + row;
+        let n = max(vec2(c.y, r.y), vec2(1.0));
+        var mean = 0.0;
+        // Of each token's loss of the two answers.
+        var slope = vec2(0.0);
+        if c.y > 0.0 && r.y > 0.0 {
+            switch arguments.kind {
+                case 0u: {
+                    let h = (-c.x - scores[first]) - (-r.x - scores[first + 1u]);
+                    mean = softplus(-beta * h);
+                    slope = beta * sigmoid(-beta * h) * vec2(1.0, -1.0);
+                }
+                case 1u: {
+                    let h = (-c.x - scores[first]) / n.x - (-r.x - scores[first + 1u]) / n.y;
+                    let off = h - 0.5 / beta;
+                    mean = off * off;
+                    slope = -2.0 * off * vec2(1.0, -1.0) / n;
+                }
+                case 2u: {
+                    let z = beta * (r.x / n.y - c.x / n.x) - arguments.margin;
+                    mean = softplus(-z);
+                    slope = beta * sigmoid(-z) * vec2(1.0, -1.0) / n;
+                }
+                default: {
+                    let a = vec2(-c.x, -r.x) / n;
+                    let rest = vec2(complement(a.x), complement(a.y));
+                    let h = (a.x - log(rest.x)) - (a.y - log(rest.y));
+                    mean = beta * softplus(-h);
+                    slope = beta * sigmoid(-h) * vec2(1.0, -1.0) / (rest * n);
+                }
+            }
+        }
+        mean *= share;
+        slope *= share;
+        if chosen_tokens > 0.0 {
+            mean += c.x / chosen_tokens;
+            slope.x += 1.0 / chosen_tokens;
+        }
+        total += mean;
+        for (var t = local; t < arguments.time; t += 256u) {
+            let at = row * arguments.time + t;
+            weights[at] = slope.x;
+            weights[at + arguments.time] = slope.y;
+        }
+    }
+    if local == 0u {
+        loss[0] = total;
+        loss[1] = f32(arguments.pairs);
+        reports[control.row].loss = total;
+        reports[control.row].count = f32(arguments.pairs);
+    }
+}

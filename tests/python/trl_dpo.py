@@ -1,0 +1,92 @@
+"""Fine-tunes an exported model by TRL on preferences, as the referee of the objective `preference`.
+
+trl_dpo.py MODEL PAIRS SETTINGS OUT: MODEL is a folder for transformers, PAIRS a JSON Lines file with `prompt_ids`, `chosen_ids` and
+`rejected_ids` (tokens, as our store has them), SETTINGS a JSON object of `loss` (sigmoid, ipo, simpo, orpo), `beta`, `margin`, and what
+TrainingArguments take. OUT gets the loss and gradient norm of each step, and the weights afterwards as safetensors.
+
+DPO and IPO are `DPOTrainer`'s, SimPO is `CPOTrainer`'s, ORPO is `ORPOTrainer`'s but for its first term, which it takes over the prompt's
+tokens, too, and the paper, as we, over those of the answer.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from safetensors.torch import save_file
+from torch.nn import functional as F
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import DPOConfig, DPOTrainer
+from trl.experimental.cpo import CPOConfig, CPOTrainer
+from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+
+model_folder, pairs_file, settings_file, out = map(Path, sys.argv[1:5])
+torch.manual_seed(0)
+tokenizer = AutoTokenizer.from_pretrained(model_folder)
+if tokenizer.pad_token is None:
+    tokenizer.pad_token = tokenizer.eos_token
+model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
+model.config.use_cache = False
+pairs = [json.loads(line) for line in pairs_file.read_text().splitlines()]
+settings = json.loads(settings_file.read_text())
+loss, beta, margin = (settings.pop(name) for name in ("loss", "beta", "margin"))
+common = dict(
+    output_dir=str(out / "trainer"),
+    beta=beta,
+    use_cpu=True,
+    bf16=False,
+    gradient_checkpointing=False,
+    logging_steps=1,
+    logging_strategy="steps",
+    save_strategy="no",
+    report_to=[],
+    disable_tqdm=True,
+    **settings,
+)
+# The trainers want to tokenize something; what they train on is put in its place.
+something = Dataset.from_list([{"prompt": "a", "chosen": "b", "rejected": "c"}])
+
+
+class AnswersOnly(ORPOTrainer):
+    """ORPO whose first term is over the answer's tokens."""
+
+    def concatenated_forward(self, model, batch):
+        chosen, rejected, logits, others, _, *rest = super().concatenated_forward(model, batch)
+        labels = batch["chosen_labels"][:, 1:]
+        logits_of_labels = logits[:, : labels.shape[1]].reshape(-1, logits.shape[-1])
+        first = F.cross_entropy(logits_of_labels, labels.reshape(-1), ignore_index=-100)
+        return (chosen, rejected, logits, others, first, *rest)
+
+
+def answer(pair, side):
+    """The columns of an answer for the trainers without a reference."""
+    prompt, reply = pair["prompt_ids"], pair[f"{side}_ids"]
+    ids = prompt + reply
+    labels = [-100] * len(prompt) + reply
+    return {f"{side}_input_ids": ids, f"{side}_attention_mask": [1] * len(ids), f"{side}_labels": labels}
+
+
+if loss in ("sigmoid", "ipo"):
+    arguments = DPOConfig(loss_type=loss, max_length=None, **common)
+    trainer = DPOTrainer(model=model, args=arguments, processing_class=tokenizer, train_dataset=something)
+    rows = pairs
+else:
+    if loss == "simpo":
+        arguments = CPOConfig(loss_type="simpo", cpo_alpha=0.0, simpo_gamma=margin, **common)
+        kind = CPOTrainer
+    else:
+        arguments, kind = ORPOConfig(**common), AnswersOnly
+    trainer = kind(model=model, args=arguments, processing_class=tokenizer, train_dataset=something)
+    rows = [answer(pair, "chosen") | answer(pair, "rejected") for pair in pairs]
+trainer.train_dataset = Dataset.from_list(rows)
+trainer.train()
+steps = [
+    {"loss": entry["loss"], "gradient_norm": entry["grad_norm"]}
+    for entry in trainer.state.log_history
+    if "grad_norm" in entry
+]
+out.mkdir(exist_ok=True)
+(out / "steps.json").write_text(json.dumps(steps))
+weights = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
+save_file(weights, out / "weights.safetensors")
