@@ -116,10 +116,14 @@ pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<
         });
         kept.truncate(count.map_or(kept.len(), |last| last + 1));
     }
-    kept.retain(|entry| entry.id == likeliest.id || weight(entry) >= f64::from(sampling.min_p));
+    if sampling.min_p > 0.0 {
+        kept.retain(|entry| entry.id == likeliest.id || weight(entry) >= f64::from(sampling.min_p));
+    }
     kept.sort_unstable_by_key(|entry| entry.id);
-    let total: f64 = kept.iter().map(weight).sum();
-    kept.iter().map(|entry| (entry.id, weight(entry) / total)).collect()
+    let mut weights: Vec<(u32, f64)> = kept.iter().map(|entry| (entry.id, weight(entry))).collect();
+    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    weights.iter_mut().for_each(|(_, weight)| *weight /= total);
+    weights
 }
 
 /// A token that may come next, and what each setting makes of it.

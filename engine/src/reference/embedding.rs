@@ -18,12 +18,12 @@ impl Express for Embedding {
         let (tokens, entries) = (run.ids(tokens)?, run.graph.ty(table).rows());
         expect_below(&node.scope, &tokens, entries)?;
         let table = run.floats(table)?;
-        let (batch, [_, width]) = (tokens.len() / time, table.dims());
+        let batch = tokens.len() / time;
         let positions = run.floats_if(positions)?;
-        let start = cursor.map_or(Ok(0), |cursor| run.cursor(cursor).map(|(start, _)| start))?;
+        let starts = run.row_starts(cursor, batch)?;
         let y = table.select(0, run.device.indices(&tokens));
         let Some(positions) = positions else { return Ok(Y { y }) };
-        let window = positions.narrow(0, start, time).unsqueeze::<3>();
-        Ok(Y { y: (y.reshape([batch, time, width]) + window).reshape([batch * time, width]) })
+        let windows = starts.into_iter().map(|start| positions.clone().narrow(0, start, time)).collect();
+        Ok(Y { y: y + Tensor::cat(windows, 0) })
     }
 }

@@ -85,8 +85,8 @@ pub enum Feed {
     Targets(Vec<usize>, usize, Option<u32>),
     /// Where documents start, in so many rows of so many positions.
     Starts(usize, usize),
-    /// Start and length.
-    Cursor(u32, u32),
+    /// Start, length and text of each row.
+    Cursor(Vec<[u32; 3]>),
     /// Rotary angles [P, D].
     RopeTable(usize, usize),
     /// A cache, by number.
@@ -185,9 +185,10 @@ impl Case {
                     graph.input(Input::Starts, Type::u32(&[*rows, *time])),
                     Data::U32(starts(stream, *rows, *time)),
                 ),
-                Feed::Cursor(start, length) => {
-                    (graph.input(Input::Cursor, Type::u32(&[2])), Data::U32(vec![*start, *length]))
-                }
+                Feed::Cursor(rows) => (
+                    graph.input(Input::Cursor, Type::u32(&[rows.len(), 3])),
+                    Data::U32(rows.as_flattened().to_vec()),
+                ),
                 Feed::RopeTable(positions, size) => {
                     let table = Constant::RopeTable(Rope::of_base(100.0));
                     (graph.constant(table, Type::f32(&[*positions, *size])), Data::F32(Vec::new()))

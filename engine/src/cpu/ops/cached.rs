@@ -17,13 +17,17 @@ impl Interpret for CachedAttention {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let CachedAttentionInputs { qkv, keys, cursor, .. } = inputs;
-        let ((start, length), room) = (cursor.cursor(), keys.ty.shape[1]);
-        if length > qkv.ty.shape[1] || start + length > room {
-            return Err(Error::Internal(format!("tokens {start}..{} of {room}", start + length)));
+        let (chunks, time) = (cursor.cursor(), qkv.ty.shape[1]);
+        let (texts, room) = (keys.ty.shape[0], keys.ty.shape[2]);
+        for [start, length, text] in chunks.iter().map(|row| row.map(|entry| entry as usize)) {
+            if length > time || start + length > room || text >= texts {
+                let message = format!("tokens {start}..{} of {room}, text {text} of {texts}", start + length);
+                return Err(Error::Internal(message));
+            }
         }
         let [keys, values] = call.caches;
         let window = self.window.unwrap_or(room);
-        forward(call.workers, self.heads, window, qkv.floats, keys, values, start, length, outputs.y);
+        forward(call.workers, self.heads, window, qkv.floats, keys, values, chunks, [time, room], outputs.y);
         Ok(())
     }
 }
@@ -37,18 +41,22 @@ impl Interpret for LastRow {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let LastRowInputs { x, cursor } = inputs;
-        let columns = x.columns();
-        let (_, length) = cursor.cursor();
-        if length == 0 || length > x.rows() {
-            return Err(Error::Internal(format!("row {length} of {}", x.rows())));
+        let (columns, time) = (x.columns(), x.ty.shape[1]);
+        let chunks = x.floats.chunks_exact(time * columns).zip(outputs.y.chunks_exact_mut(columns));
+        for ((x, y), [_, length, _]) in chunks.zip(cursor.cursor()) {
+            let length = *length as usize;
+            if length > time {
+                return Err(Error::Internal(format!("row {length} of {time}")));
+            }
+            let from = length.saturating_sub(1) * columns;
+            y.copy_from_slice(&x[from..from + columns]);
         }
-        outputs.y.copy_from_slice(&x.floats[(length - 1) * columns..length * columns]);
         Ok(())
     }
 }
 
-/// Appends the chunk's keys and values at `start`, then attends to everything up to each query. Rows at or past `length`
-/// are left as they are.
+/// Puts each chunk's keys and values into its text's caches of `positions`, then attends to everything up to each query. Rows at or
+/// past a chunk's length are left as they are.
 #[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]
 pub fn forward(
     workers: &Workers,
@@ -57,17 +65,21 @@ pub fn forward(
     qkv: &[f32],
     keys: &mut [f32],
     values: &mut [f32],
-    start: usize,
-    length: usize,
+    chunks: &[[u32; 3]],
+    [time, positions]: [usize; 2],
     y: &mut [f32],
 ) {
     let Heads { kv_heads, head_size: size, .. } = heads;
-    let (packed, width) = (heads.packed(), heads.width());
-    let positions = keys.len() / (kv_heads * size);
-    for (t, row) in qkv.chunks_exact(packed).take(length).enumerate() {
+    let packed = heads.packed();
+    let chunk = |row: usize| chunks[row].map(|entry| entry as usize);
+    for (at, row) in qkv.chunks_exact(packed).enumerate() {
+        let ([start, length, text], t) = (chunk(at / time), at % time);
+        if t >= length {
+            continue;
+        }
         for head in 0..kv_heads {
             let from = (heads.heads + head) * size;
-            let to = (head * positions + start + t) * size;
+            let to = ((text * kv_heads + head) * positions + start + t) * size;
             keys[to..to + size].copy_from_slice(&row[from..from + size]);
             let from = from + kv_heads * size;
             values[to..to + size].copy_from_slice(&row[from..from + size]);
@@ -75,18 +87,23 @@ pub fn forward(
     }
     let (keys, values) = (&*keys, &*values);
     let group = heads.heads / kv_heads;
-    let units = length * heads.heads;
-    let least = (16_384 / ((start + length) * size)).max(1);
-    workers.rows(units, least, Rows::of(&mut y[..length * width], size), |range, y, scratch| {
+    let longest = chunks.iter().map(|[start, length, _]| (start + length) as usize).max().unwrap_or(0);
+    let least = (16_384 / (longest.max(1) * size)).max(1);
+    let units = chunks.len() * time * heads.heads;
+    workers.rows(units, least, Rows::of(y, size), |range, y, scratch| {
         for (unit, y) in range.zip(y.data.chunks_exact_mut(size)) {
-            let (t, head) = (unit / heads.heads, unit % heads.heads);
+            let (row, head) = (unit / heads.heads, unit % heads.heads);
+            let ([start, length, text], t) = (chunk(row / time), row % time);
+            if t >= length {
+                continue;
+            }
             let seen = start + t + 1;
             let oldest = seen.saturating_sub(window);
             if scratch.floats.len() < seen {
                 scratch.floats.resize(positions.max(seen), 0.0);
             }
-            let query = &qkv[t * packed + head * size..][..size];
-            let cache = head / group * positions;
+            let query = &qkv[row * packed + head * size..][..size];
+            let cache = (text * kv_heads + head / group) * positions;
             let cached = (cache + oldest) * size..(cache + seen) * size;
             attend(query, &keys[cached.clone()], &values[cached], &mut scratch.floats[..seen - oldest], y);
         }
