@@ -53,11 +53,11 @@ impl Decoder {
             return Ok((Self::on_cpu(model, parameters, opening)?, warning));
         };
         let tuning = if gpu.report().software { &Tuning::Default } else { &opening.tuning };
-        let texts = opening.texts;
+        let texts = opening.texts.max(1);
         let token = build(model, Purpose::Decode { batch: texts, chunk: 1, texts })?.graph;
         let gpu = gpu.with_fusions(Fusions::DECODING);
         let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
-        let decoder = Self::on_gpu(gpu, model, parameters, opening.precision, texts).await?;
+        let decoder = Self::on_gpu(gpu, model, parameters, opening.precision, opening.texts).await?;
         Ok((decoder, lost.or(warning)))
     }
 

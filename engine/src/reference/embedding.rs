@@ -18,12 +18,17 @@ impl Express for Embedding {
         let (tokens, entries) = (run.ids(tokens)?, run.graph.ty(table).rows());
         expect_below(&node.scope, &tokens, entries)?;
         let table = run.floats(table)?;
-        let batch = tokens.len() / time;
+        let (batch, [_, width]) = (tokens.len() / time, table.dims());
         let positions = run.floats_if(positions)?;
-        let starts = run.row_starts(cursor, batch)?;
+        let cursor = cursor.map(|cursor| run.cursor(cursor)).transpose()?;
         let y = table.select(0, run.device.indices(&tokens));
         let Some(positions) = positions else { return Ok(Y { y }) };
-        let windows = starts.into_iter().map(|start| positions.clone().narrow(0, start, time)).collect();
+        let window = |start| positions.clone().narrow(0, start, time);
+        let Some(cursor) = cursor else {
+            let y = y.reshape([batch, time, width]) + window(0).unsqueeze::<3>();
+            return Ok(Y { y: y.reshape([batch * time, width]) });
+        };
+        let windows = cursor.into_iter().map(|[start, ..]| window(start)).collect();
         Ok(Y { y: y + Tensor::cat(windows, 0) })
     }
 }

@@ -164,12 +164,6 @@ impl<'run> Run<'run> {
         Ok(ids.as_chunks().0.iter().map(|row: &[u32; 3]| row.map(|entry| entry as usize)).collect())
     }
 
-    /// Where each of so many rows starts: at 0 without a cursor.
-    pub(super) fn row_starts(&mut self, cursor: Option<ValueId>, rows: usize) -> Result<Vec<usize>> {
-        let Some(cursor) = cursor else { return Ok(vec![0; rows]) };
-        Ok(self.cursor(cursor)?.into_iter().map(|[start, ..]| start).collect())
-    }
-
     /// x·mask/(1 − rate), elements numbered in row-major order.
     pub(super) fn drop_entries<const D: usize>(&self, x: Tensor<D>, site: DropoutSite) -> Tensor<D> {
         let (threshold, kept) = (random::threshold(site.rate), 1.0 / (1.0 - site.rate));

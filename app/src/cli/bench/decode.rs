@@ -29,7 +29,7 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     let config = Box::new(config);
     let command =
         Command::BenchDecode { config, repeats, prompt_tokens, tokens, precision, batches: batch.clone() };
-    // Tokens a second of one text by itself, once that was measured.
+    // Tokens per second of one text by itself, once that was measured.
     let mut single = None;
     measured(options, command, arguments.json, |report, _| match report {
         BenchReport::Decode(decode) => {

@@ -1,12 +1,13 @@
 //! Decoding: attention over keys and values that earlier chunks left behind.
 
+use super::linear::products;
 use super::{Call, Given, Interpret};
-use crate::cpu::vector::{exponentials, maximum, sum};
+use crate::cpu::vector::{exponentials, maximum};
 use crate::cpu::workers::{Rows, Workers};
 use crate::error::{Error, Result};
 use crate::graph::Heads;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs};
-use crate::platform::lanes::vectorised;
+use crate::platform::lanes::{Lanes, fused, vectorised};
 
 impl Interpret for CachedAttention {
     fn run(
@@ -114,16 +115,81 @@ vectorised! {
     fn attend<L>(query: &[f32], keys: &[f32], values: &[f32], scores: &mut [f32], y: &mut [f32]) {
         let size = query.len();
         let scale = 1.0 / (size as f32).sqrt();
-        for (score, key) in scores.iter_mut().zip(keys.chunks_exact(size)) {
-            *score = sum(size, |at| query[at] * key[at]) * scale;
+        // Eight keys where the registers are many. What a key gives is the same by itself.
+        let mut seen = 0;
+        while seen < scores.len() {
+            let rest = scores.len() - seen;
+            seen += if L::TILE_ROWS == 8 && rest >= 8 {
+                score::<L, 8>(query, keys, scale, seen, scores)
+            } else if rest >= 4 {
+                score::<L, 4>(query, keys, scale, seen, scores)
+            } else {
+                score::<L, 1>(query, keys, scale, seen, scores)
+            };
         }
         let share = 1.0 / exponentials::<L>(scores, maximum(scores));
-        y.fill(0.0);
-        for (p, value) in scores.iter().zip(values.chunks_exact(size)) {
-            let p = p * share;
-            for (y, value) in y.iter_mut().zip(value) {
-                *y += p * value;
-            }
+        scores.iter_mut().for_each(|score| *score *= share);
+        let mut at = 0;
+        while at < size {
+            let registers = (size - at) / L::COUNT;
+            at += if registers >= 4 {
+                mix::<L, 4>(scores, values, size, at, y)
+            } else if registers > 0 {
+                mix::<L, 1>(scores, values, size, at, y)
+            } else {
+                y[at] = 0.0;
+                for (p, value) in scores.iter().zip(values.chunks_exact(size)) {
+                    y[at] = fused::<L>(*p, value[at], y[at]);
+                }
+                1
+            };
         }
     }
+}
+
+/// The scores of `N` keys from one on; returns `N`.
+#[inline(always)]
+fn score<L: Lanes, const N: usize>(
+    query: &[f32],
+    keys: &[f32],
+    scale: f32,
+    from: usize,
+    scores: &mut [f32],
+) -> usize {
+    let size = query.len();
+    let [products] = products::<L, 1, N>(query, &keys[from * size..(from + N) * size]);
+    for (score, product) in scores[from..from + N].iter_mut().zip(products) {
+        *score = product * scale;
+    }
+    N
+}
+
+/// y = Σ p·value over `N` registers of channels from one on; returns how many channels.
+#[inline(always)]
+fn mix<L: Lanes, const N: usize>(
+    shares: &[f32],
+    values: &[f32],
+    size: usize,
+    from: usize,
+    y: &mut [f32],
+) -> usize {
+    assert!(from + N * L::COUNT <= size && y.len() == size && values.len() >= shares.len() * size);
+    let mut sums = [L::splat(0.0); N];
+    for (row, share) in shares.iter().enumerate() {
+        let share = L::splat(*share);
+        for (register, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: the register ends within the row's `size` values, and there is a row for each share.
+            #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+            let value = unsafe { L::load(values.as_ptr().add(row * size + from + register * L::COUNT)) };
+            *sum = share.mul_add(value, *sum);
+        }
+    }
+    for (register, sum) in sums.iter().enumerate() {
+        // SAFETY: the register ends within the `size` entries of y.
+        #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+        unsafe {
+            sum.store(y.as_mut_ptr().add(from + register * L::COUNT));
+        }
+    }
+    N * L::COUNT
 }

@@ -246,31 +246,39 @@ pub fn sum_rows(workers: &Workers, dy: &[f32], groups: usize, gradient: &mut [f3
 /// x·w of each of `N` rows of x and `ROWS` rows of w, in registers by name: the compiler would add up one product after the other. Each
 /// has two chains of sums, since a sum is ready some steps after it was begun, and one order of its own, whatever `N` and `ROWS` are.
 #[inline(always)]
-fn products<L: Lanes, const N: usize, const ROWS: usize>(x: &[f32], weight: &[f32]) -> [[f32; ROWS]; N] {
+pub(super) fn products<L: Lanes, const N: usize, const ROWS: usize>(
+    x: &[f32],
+    weight: &[f32],
+) -> [[f32; ROWS]; N] {
     let inner = x.len() / N;
     assert!(x.len() == N * inner && weight.len() == ROWS * inner, "rows of another length");
-    let whole = inner - inner % (2 * L::COUNT);
+    let whole = inner - inner % L::COUNT;
     let mut sums = [[[L::splat(0.0); 2]; ROWS]; N];
-    for at in (0..whole).step_by(2 * L::COUNT) {
-        for half in [0, 1] {
-            let at = at + half * L::COUNT;
-            let mut own = [L::splat(0.0); N];
-            for (number, own) in own.iter_mut().enumerate() {
-                // SAFETY: the register ends at `whole` or before, which every row of x and w reaches.
-                #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                unsafe {
-                    *own = L::load(x.as_ptr().add(number * inner + at));
-                }
-            }
-            for row in 0..ROWS {
-                // SAFETY: as above.
-                #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                let weight = unsafe { L::load(weight.as_ptr().add(row * inner + at)) };
-                for (own, sums) in own.iter().zip(&mut sums) {
-                    sums[row][half] = own.mul_add(weight, sums[row][half]);
-                }
+    let mut add = |at: usize, chain: usize| {
+        let mut own = [L::splat(0.0); N];
+        for (number, own) in own.iter_mut().enumerate() {
+            // SAFETY: the register ends at `whole` or before, which every row of x and w reaches.
+            #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+            unsafe {
+                *own = L::load(x.as_ptr().add(number * inner + at));
             }
         }
+        for row in 0..ROWS {
+            // SAFETY: as above.
+            #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+            let weight = unsafe { L::load(weight.as_ptr().add(row * inner + at)) };
+            for (own, sums) in own.iter().zip(&mut sums) {
+                sums[row][chain] = own.mul_add(weight, sums[row][chain]);
+            }
+        }
+    };
+    let pairs = whole - whole % (2 * L::COUNT);
+    for at in (0..pairs).step_by(2 * L::COUNT) {
+        add(at, 0);
+        add(at + L::COUNT, 1);
+    }
+    if pairs < whole {
+        add(pairs, 0);
     }
     let mut results = [[0.0; ROWS]; N];
     let both = |[first, second]: [L; 2]| first.add(second);
@@ -328,9 +336,9 @@ vectorised! {
                     put::<L, 1, TOGETHER>(x, weight, y, place)
                 };
                 if rows > 1 {
-                    // The weights behind these come closer meanwhile: the machine does so by itself only where one row is quick.
+                    // The weights after the next come closer meanwhile: the machine does so by itself only where rows are few.
                     let (from, to) = (before * weight.len() / rows, row * weight.len() / rows);
-                    prefetch(weight.as_ptr().wrapping_add(weight.len() + from), to - from);
+                    prefetch(weight.as_ptr().wrapping_add(2 * weight.len() + from), to - from);
                 }
             }
         }
