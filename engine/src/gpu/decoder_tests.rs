@@ -469,8 +469,8 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
             let mut decoder = GpuDecoder::new(&gpu, &model, &arena, false, 4).await.unwrap();
             // Which text has which place; the last takes that of the second.
             let mut places = [0, 1, 2, 3];
-            for text in 0..4 {
-                let place = decoder.admit(&prompt(prompts[text]), &config(text as u64)).await.unwrap();
+            for (text, length) in prompts.iter().enumerate().take(4) {
+                let place = decoder.admit(&prompt(*length), &config(text as u64)).await.unwrap();
                 assert_eq!(place, text);
             }
             let full = decoder.admit(&[1], &config(0)).await;

@@ -64,13 +64,11 @@ impl Session {
                 self.outlet.failed(Some(samples.id), &error);
                 continue;
             }
-            for number in 0..samples.told.len() {
-                if let Some(text) = samples.batch.finished(number)
-                    && !std::mem::replace(&mut samples.told[number], true)
-                {
-                    samples.tokens += text.tokens.len();
-                    self.outlet.answer(samples.id, sampled(number, samples.seed, text));
-                }
+            for (number, told) in samples.told.iter_mut().enumerate().filter(|(_, told)| !**told) {
+                let Some(text) = samples.batch.finished(number) else { continue };
+                *told = true;
+                samples.tokens += text.tokens.len();
+                self.outlet.answer(samples.id, sampled(number, samples.seed, text));
             }
             if samples.batch.is_over() {
                 self.end_samples(samples);

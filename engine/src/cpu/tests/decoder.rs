@@ -218,8 +218,8 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
         };
         go_on(&mut together, &places, 1);
         go_on(&mut together, &places, 6);
-        for number in 4..6 {
-            let place = together.admit(&prompt(prompts[number], 3), &config(number as u64)).unwrap();
+        for (number, length) in prompts.iter().enumerate().take(6).skip(4) {
+            let place = together.admit(&prompt(*length, 3), &config(number as u64)).unwrap();
             places[place] = Some(number);
         }
         let refused = together.admit(&[1], &config(0));
