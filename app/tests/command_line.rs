@@ -401,6 +401,34 @@ fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
         )
     };
     assert_eq!(greedy("1"), greedy("2"));
+    let samples =
+        ["generate", "--project", "whole", "--prompt", "One day", "--max-tokens", "40", "--samples", "3"];
+    let lines = json_lines(&succeed(folder, &[&samples[..], &["--json"]].concat()));
+    let written = events(&lines, "sample");
+    assert_eq!(written.len(), 3);
+    // The first seed writes what it writes by itself, and so do the others.
+    let by_seed = |seed: u64| written.iter().find(|line| line["seed"] == seed).unwrap();
+    assert_eq!(by_seed(1)["text"], done[0]["text"]);
+    let third = [
+        "generate",
+        "--project",
+        "whole",
+        "--prompt",
+        "One day",
+        "--max-tokens",
+        "40",
+        "--seed",
+        "3",
+        "--json",
+    ];
+    assert_eq!(events(&json_lines(&succeed(folder, &third)), "done")[0]["text"], by_seed(3)["text"]);
+    let all = events(&lines, "done");
+    let tokens: usize = written.iter().map(|line| line["ids"].as_array().unwrap().len()).sum();
+    assert_eq!((all.len(), &all[0]["tokens"], &all[0]["device"]), (1, &tokens.into(), &done[0]["device"]));
+    let text = succeed(folder, &samples);
+    let headings: Vec<&str> = text.lines().filter(|line| line.starts_with("--- sample ")).collect();
+    assert_eq!(headings[2], "--- sample 3 of 3, seed 3", "in their order");
+    fail(folder, &["generate", "--project", "whole", "--samples", "0"], 2, &["--samples"]);
     let stopped = succeed(
         folder,
         &["generate", "--project", "whole", "--prompt", "One day", "--stop", " ", "--max-tokens", "60"],

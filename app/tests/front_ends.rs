@@ -341,6 +341,7 @@ fn the_same_is_measured_alike() {
     std::fs::write(&file, config.to_toml().unwrap()).unwrap();
     let config = || Box::new(config.clone());
     let decode = Command::BenchDecode {
+        batches: Vec::new(),
         config: config(),
         repeats: 1,
         prompt_tokens: Some(3),

@@ -128,6 +128,13 @@ impl From<glasshouse_compiler::Error> for Error {
     }
 }
 
+impl Error {
+    /// A decoder that has a text in every place.
+    pub(crate) fn no_place() -> Self {
+        Self::Busy("every place of the decoder has a text; wait until one ends, or release one".to_owned())
+    }
+}
+
 impl From<glasshouse_corpus::Error> for Error {
     fn from(error: glasshouse_corpus::Error) -> Self {
         use glasshouse_corpus::Error as Corpus;

@@ -27,6 +27,7 @@ mod planning;
 mod projects;
 mod replacing;
 mod runs;
+mod samples;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -400,6 +401,10 @@ impl Session {
                 self.begin_writing(id, &source, &prompt, &config, live).await?;
                 return Ok(Answer::Later);
             }
+            Command::Samples { source, prompt, config, count } => {
+                self.begin_samples(id, &source, &prompt, &config, count, live).await?;
+                return Ok(Answer::Later);
+            }
             Command::Reply { source, messages, config } => {
                 self.reply(id, &source, &messages, &config, live).await?;
                 return Ok(Answer::Later);
@@ -501,6 +506,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::BringBack { .. } => "reading the bundle",
         Command::OpenModel { .. }
         | Command::Generate { .. }
+        | Command::Samples { .. }
         | Command::Reply { .. }
         | Command::Explain { .. } => "loading the model",
         _ => return None,

@@ -1,24 +1,27 @@
-// Attention of a decoded chunk to everything in the caches: y[t,h] = softmax(q·kᵀ/√D)·v over the last S positions up to start + t.
+// Attention of decoded chunks to everything in their texts' caches: y[b,t,h] = softmax(q·kᵀ/√D)·v over the last positions up to start + t,
+// all of them or those of a sliding window.
 // variants: split?
 //
-// qkv [T,(H+2K)·D] (queries only), caches [K,P,D] (cached_write has put the chunk's own rows there), cursor (start, length),
-// y [T,H·D]. Rows at or past `length` are left alone.
+// qkv [B,T,(H+2K)·D] (queries only), caches [S,K,P,D] (cached_write has put the chunks' own rows there), cursor [B] (start, length,
+// text), y [B,T,H·D]. Rows at or past `length` are left alone.
 //
-// While a text is written there is one query row, so a workgroup takes one head of one row and its invocations share the keys:
+// While a text is written it has one query row, so a workgroup takes one head of one row and its invocations share the keys:
 // each scores one of LANES keys, then each sums the weighted values of its own channels, with an online softmax from one
 // group of keys to the next. The two workgroup arrays take turns, which saves a third barrier. Every D up to 256 fits.
 //
 // split: a long cache is cut along time, so that a model of few heads fills a device too (Dao et al. 2023, "Flash-Decoding"). Each part
-// of a head of a row has a workgroup, which writes Σ exp(s − m)·v, m and Σ exp(s − m) to partials [T,H,parts,D+2];
+// of a head of a row has a workgroup, which writes Σ exp(s − m)·v, m and Σ exp(s − m) to partials [B,T,H,parts,D+2];
 // cached_attention_join puts them together.
 
+import package::shared::decode::Cursor;
 import package::shared::grid::group_number;
 
 const LANES: u32 = 64u;
 const LOWEST: f32 = -3.0e38;
 
 struct Arguments {
-    time: u32, // T, rows of the chunk.
+    rows: u32, // B·T.
+    time: u32, // T, rows of a chunk.
     heads: u32, // H.
     kv_heads: u32, // K.
     head_size: u32, // D.
@@ -33,7 +36,7 @@ struct Arguments {
 @group(0) @binding(1) var<storage, read> qkv: array<f32>;
 @group(0) @binding(2) var<storage, read> keys: array<f32>;
 @group(0) @binding(3) var<storage, read> values: array<f32>;
-@group(0) @binding(4) var<storage, read> cursor: vec2<u32>;
+@group(0) @binding(4) var<storage, read> cursor: array<Cursor>;
 @if(split) @group(0) @binding(5) var<storage, read_write> partials: array<f32>;
 @else @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
@@ -45,22 +48,27 @@ var<workgroup> shares: array<f32, LANES>;
 fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     @if(split) let number = group_number(group) / arguments.parts;
     @else let number = group_number(group);
-    let t = number / arguments.heads;
-    if t >= min(cursor.y, arguments.time) {
+    let row = number / arguments.heads;
+    if row >= arguments.rows {
+        return;
+    }
+    let chunk = cursor[row / arguments.time];
+    let t = row % arguments.time;
+    if t >= chunk.length {
         return;
     }
     let head = number % arguments.heads;
     let head_size = arguments.head_size;
     let key_head = head / (arguments.heads / arguments.kv_heads);
-    let cache = key_head * arguments.positions * head_size;
+    let cache = (chunk.text * arguments.kv_heads + key_head) * arguments.positions * head_size;
     @if(split) let part = group_number(group) % arguments.parts;
-    let until = min(cursor.x + t + 1u, arguments.positions);
+    let until = min(chunk.start + t + 1u, arguments.positions);
     let oldest = until - min(until, arguments.seen);
     @if(split) let begin = max(oldest, part * arguments.part);
     @if(split) let end = min(until, (part + 1u) * arguments.part);
     @if(!split) let begin = oldest;
     @if(!split) let end = until;
-    let query_at = (t * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
+    let query_at = (row * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
     for (var d = local; d < head_size; d += LANES) {
         query[d] = qkv[query_at + d] * arguments.scale;
     }

@@ -1,29 +1,42 @@
-// Gives the model its next tokens: those of the history that it has not read yet, or the last T of them.
+// Gives the model the next tokens of each row's text: those of the history that it has not read yet, or the last T of them.
 //
-// history is a ring of token ids, of which state.length were ever put in; tokens [T]; cursor (start, length) of the chunk read
-// last becomes that of the next. With `window` the whole window is read again, as the text is longer than the context.
-// One workgroup: every invocation must have read the cursor before one of them moves it.
+// A row's settings say which text it goes on with. history [S, capacity] has a ring of token ids for each text, of which length were
+// ever put in; tokens [B,T]; cursor [B] (start, length, text) is where the chunks stand. With `window` the whole window is read again,
+// as the text is longer than the context. An idle row reads nothing.
+// One workgroup a row: every invocation must have read the state before one of them moves it.
 
-import package::shared::decode::DecodeState;
+import package::shared::decode::{Cursor, DecodeState, IDLE, SampleSettings};
 
 const LANES: u32 = 64u;
 
 struct Arguments {
     time: u32, // T, tokens of a chunk.
-    capacity: u32, // Entries of the history.
+    capacity: u32, // Entries of a history.
     window: u32, // 1 to read the last T tokens again.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> state: DecodeState;
-@group(0) @binding(2) var<storage, read> history: array<u32>;
-@group(0) @binding(3) var<storage, read_write> cursor: vec2<u32>;
-@group(0) @binding(4) var<storage, read_write> tokens: array<u32>;
+@group(0) @binding(1) var<storage, read> settings: array<SampleSettings>;
+@group(0) @binding(2) var<storage, read_write> state: array<DecodeState>;
+@group(0) @binding(3) var<storage, read> history: array<u32>;
+@group(0) @binding(4) var<storage, read_write> cursor: array<Cursor>;
+@group(0) @binding(5) var<storage, read_write> tokens: array<u32>;
 
 @compute @workgroup_size(LANES)
-fn decode_feed(@builtin(local_invocation_index) local: u32) {
-    let length = state.length;
-    var start = min(cursor.x + cursor.y, length);
+fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group.x;
+    let text = settings[row].text;
+    if text == IDLE {
+        for (var t = local; t < arguments.time; t += LANES) {
+            tokens[row * arguments.time + t] = 0u;
+        }
+        if local == 0u {
+            cursor[row] = Cursor(0u, 0u, 0u);
+        }
+        return;
+    }
+    let length = state[text].length;
+    var start = min(state[text].read, length);
     if arguments.window != 0u {
         start = length - min(length, arguments.time);
     }
@@ -31,9 +44,11 @@ fn decode_feed(@builtin(local_invocation_index) local: u32) {
     storageBarrier();
     for (var t = local; t < arguments.time; t += LANES) {
         // Rows past the text hold a token too, so that nothing is looked up out of range; nobody reads their result.
-        tokens[t] = history[(start + min(t, max(count, 1u) - 1u)) % arguments.capacity];
+        let position = start + min(t, max(count, 1u) - 1u);
+        tokens[row * arguments.time + t] = history[text * arguments.capacity + position % arguments.capacity];
     }
     if local == 0u {
-        cursor = vec2<u32>(start, count);
+        cursor[row] = Cursor(start, count, text);
+        state[text].read = start + count;
     }
 }

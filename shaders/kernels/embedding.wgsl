@@ -1,11 +1,12 @@
 // Embedding: y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]).
 // variants: entries=scalar|vec4 positions=bare|fixed|moved
 //
-// tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[0] (moved)
+// tokens is a ring of micro-batches [rows, B, T]; table [V,C], positions [P,C], y [B,T,C]; `start` is cursor[b].start (moved)
 // or 0 (fixed); bare has no positions. One invocation an entry of y (four with vec4). Of a table that is too large to bind, some
 // rows are bound, and only what they hold is written.
 
 import package::shared::control::Control;
+import package::shared::decode::Cursor;
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;
 
@@ -25,7 +26,7 @@ struct Arguments {
 @group(0) @binding(3) var<storage, read> table: array<Entry>;
 @group(0) @binding(4) var<storage, read_write> y: array<Entry>;
 @if(!bare) @group(0) @binding(5) var<storage, read> positions: array<Entry>;
-@if(moved) @group(0) @binding(6) var<storage, read> cursor: array<u32>;
+@if(moved) @group(0) @binding(6) var<storage, read> cursor: array<Cursor>;
 
 @compute @workgroup_size(256)
 fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -44,7 +45,7 @@ fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
         @if(!bare) {
             var position = row % arguments.time;
             @if(moved) {
-                position += cursor[0];
+                position += cursor[row / arguments.time].start;
             }
             sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
         }

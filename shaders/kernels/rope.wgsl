@@ -5,9 +5,10 @@
 //   y[i] = x[i]·cos − x[i+D/2]·sin;  y[i+D/2] = x[i+D/2]·cos + x[i]·sin   for i < D/2, angle of (start + t, i)
 //
 // x and y are [B,T,(H+2K)·D], table is [P,D] (cosines, then sines). With `turn` = −1 the rotation goes back, which is the
-// gradient. `start` is the cursor's first entry, else 0. One invocation a pair; D is even.
+// gradient. `start` is what the text's row of the cursor [B] begins with, else 0. One invocation a pair; D is even.
 // half: x and y are stored in halves.
 
+import package::shared::decode::Cursor;
 import package::shared::grid::group_number;
 import package::shared::stored_float::Stored;
 
@@ -24,7 +25,7 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> table: array<f32>;
-@if(cursor) @group(0) @binding(3) var<storage, read> cursor: vec2<u32>;
+@if(cursor) @group(0) @binding(3) var<storage, read> cursor: array<Cursor>;
 @if(cursor) @group(0) @binding(4) var<storage, read_write> y: array<Stored>;
 @else @group(0) @binding(3) var<storage, read_write> y: array<Stored>;
 
@@ -50,7 +51,7 @@ fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var position = row % arguments.time;
     @if(cursor) {
         // A chunk's unused rows may reach past the table; what they become is never read.
-        position = min(position + cursor.x, arguments.positions - 1u);
+        position = min(position + cursor[row / arguments.time].start, arguments.positions - 1u);
     }
     let angle = position * 2u * half_size + i;
     let cosine = table[angle];

@@ -1,17 +1,17 @@
-// The next token from the logits: repetition penalty, temperature, top-k, top-p, min-p, draw.
+// The next token of each row's text from its logits: repetition penalty, temperature, top-k, top-p, min-p, draw.
 //
-// engine/compiler/src/sampler.rs states the rules and is held to the same answers. logits [V] come as bits, since WGSL may
-// assume that no float is infinite or undefined; draws are the host's random numbers in [0, 1), taken one after another;
-// the answer is appended to the history (a ring), whose last `context` tokens the penalty applies to, and written where the host
-// reads it, beside the draw's number.
+// engine/compiler/src/sampler.rs states the rules and is held to the same answers. logits [B,V] come as bits, since WGSL may
+// assume that no float is infinite or undefined; draws [S, each] are the host's random numbers in [0, 1) for each text, taken one after
+// another; the answer is appended to the text's history (a ring of [S, capacity]), whose last `context` tokens the penalty applies to,
+// and written [S, each] where the host reads it, beside the draw's number. A row's settings say which text it is; an idle row has none.
 //
 // Nothing is sorted. Tokens are ranked by an integer key that orders as their logit does. top-k and top-p each keep a beginning
 // of the ranking: all keys above a threshold, and of those that equal it the first few by id. The threshold is found bit by
 // bit, each bit with one sum over the vocabulary: of ones for top-k, of weights for top-p. The draw then runs over the ids in
 // order, each invocation owning a run of them. All sums have a fixed order, so the same input gives the same token.
-// One workgroup, since every step needs the sum of the one before.
+// One workgroup a row, since every step needs the sum of the one before.
 
-import package::shared::decode::{DecodeState, SampleSettings};
+import package::shared::decode::{DecodeState, IDLE, SampleSettings};
 
 const LANES: u32 = 256u;
 const BLOCK: u32 = 16u;
@@ -22,18 +22,19 @@ const NUCLEUS: f32 = 0.999999;
 struct Arguments {
     vocabulary: u32, // V.
     context_length: u32, // Tokens that the penalty looks back on.
-    capacity: u32, // Entries of the history.
+    capacity: u32, // Entries of a history.
+    each: u32, // Draws of a text.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> settings: SampleSettings;
+@group(0) @binding(1) var<storage, read> settings: array<SampleSettings>;
 @group(0) @binding(2) var<storage, read> draws: array<f32>;
 @group(0) @binding(3) var<storage, read> logits: array<u32>;
 @group(0) @binding(4) var<storage, read_write> keys: array<u32>;
 @group(0) @binding(5) var<storage, read_write> weights: array<f32>;
 @group(0) @binding(6) var<storage, read_write> history: array<u32>;
 @group(0) @binding(7) var<storage, read_write> written: array<u32>;
-@group(0) @binding(8) var<storage, read_write> state: DecodeState;
+@group(0) @binding(8) var<storage, read_write> state: array<DecodeState>;
 
 var<workgroup> lane_sums: array<f32, LANES>;
 var<workgroup> block_sums: array<f32, BLOCK>;
@@ -61,10 +62,10 @@ fn logit_of(key: u32) -> f32 {
     return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
 }
 
-fn weight_of(key: u32, best: u32) -> f32 {
+fn weight_of(key: u32, best: u32, temperature: f32) -> f32 {
     // The bound keeps the quotient finite; e^-100 is nothing beside the likeliest token's 1.
-    let distance = max(logit_of(key) - logit_of(best), -100.0 * settings.temperature);
-    return exp(distance / settings.temperature);
+    let distance = max(logit_of(key) - logit_of(best), -100.0 * temperature);
+    return exp(distance / temperature);
 }
 
 // Sum over the lanes, the same on all of them.
@@ -86,44 +87,51 @@ fn sum_of_lanes(lane: u32, value: f32) -> f32 {
     return total;
 }
 
-// How many keys lie at or above a threshold.
-fn count_from(lane: u32, threshold: u32) -> f32 {
+// How many of a row's keys lie at or above a threshold.
+fn count_from(row: u32, lane: u32, threshold: u32) -> f32 {
     var count = 0.0;
     for (var id = lane; id < arguments.vocabulary; id += LANES) {
-        count += select(0.0, 1.0, keys[id] >= threshold);
+        count += select(0.0, 1.0, keys[row + id] >= threshold);
     }
     return sum_of_lanes(lane, count);
 }
 
-// What the keys at or above a threshold weigh.
-fn mass_from(lane: u32, threshold: u32) -> f32 {
+// What a row's keys at or above a threshold weigh.
+fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
     var mass = 0.0;
     for (var id = lane; id < arguments.vocabulary; id += LANES) {
-        mass += select(0.0, weights[id], keys[id] >= threshold);
+        mass += select(0.0, weights[row + id], keys[row + id] >= threshold);
     }
     return sum_of_lanes(lane, mass);
 }
 
 @compute @workgroup_size(LANES)
-fn sample(@builtin(local_invocation_index) lane: u32) {
+fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let own = settings[group.x];
+    if own.text == IDLE {
+        return;
+    }
     let vocabulary = arguments.vocabulary;
-    let length = state.length;
-    let drawn = state.drawn;
-    let draw = draws[drawn];
+    // Where the row's logits, keys and weights begin, and its text's tokens.
+    let row = group.x * vocabulary;
+    let ring = own.text * arguments.capacity;
+    let length = state[own.text].length;
+    let drawn = state[own.text].drawn;
+    let draw = draws[own.text * arguments.each + drawn];
     for (var id = lane; id < vocabulary; id += LANES) {
-        keys[id] = key_of(bounded(logits[id]));
+        keys[row + id] = key_of(bounded(logits[row + id]));
     }
     storageBarrier();
-    if settings.repetition_penalty != 1.0 {
+    if own.repetition_penalty != 1.0 {
         let count = min(length, arguments.context_length);
         for (var at = lane; at < count; at += LANES) {
-            let token = history[(length - count + at) % arguments.capacity];
+            let token = history[ring + (length - count + at) % arguments.capacity];
             if token < vocabulary {
                 // From the logit itself: a token that occurs twice is written twice, with the same key.
-                let logit = bounded(logits[token]);
-                let penalty = settings.repetition_penalty;
+                let logit = bounded(logits[row + token]);
+                let penalty = own.repetition_penalty;
                 let penalised = select(logit * penalty, logit / penalty, logit > 0.0);
-                keys[token] = key_of(clamp(penalised, -LARGEST_LOGIT, LARGEST_LOGIT));
+                keys[row + token] = key_of(clamp(penalised, -LARGEST_LOGIT, LARGEST_LOGIT));
             }
         }
     }
@@ -133,8 +141,8 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
     var best_key = 0u;
     var best_id = 0u;
     for (var id = lane; id < vocabulary; id += LANES) {
-        if keys[id] > best_key {
-            best_key = keys[id];
+        if keys[row + id] > best_key {
+            best_key = keys[row + id];
             best_id = id;
         }
     }
@@ -152,40 +160,40 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
         chosen = best_id;
     }
 
-    if settings.temperature > 0.0 {
+    if own.temperature > 0.0 {
         for (var id = lane; id < vocabulary; id += LANES) {
-            weights[id] = weight_of(keys[id], best_key);
+            weights[row + id] = weight_of(keys[row + id], best_key, own.temperature);
         }
         // Kept: keys above the threshold, and the first `ties` of those that equal it.
         var threshold = 0u;
         var ties = f32(vocabulary);
-        if settings.top_k > 0u && settings.top_k < vocabulary {
-            let needed = f32(settings.top_k);
+        if own.top_k > 0u && own.top_k < vocabulary {
+            let needed = f32(own.top_k);
             for (var bit = 0u; bit < 32u; bit++) {
                 let candidate = threshold | (0x80000000u >> bit);
-                if count_from(lane, candidate) >= needed {
+                if count_from(row, lane, candidate) >= needed {
                     threshold = candidate;
                 }
             }
-            ties = needed - count_from(lane, threshold + 1u);
+            ties = needed - count_from(row, lane, threshold + 1u);
         }
-        if settings.top_p < 1.0 {
+        if own.top_p < 1.0 {
             let lowest = threshold;
-            let above_lowest = mass_from(lane, lowest + 1u);
-            let all = mass_from(lane, lowest);
-            let limited = settings.top_k > 0u && settings.top_k < vocabulary;
-            let total = select(all, above_lowest + ties * weight_of(lowest, best_key), limited);
-            let needed = NUCLEUS * settings.top_p * total;
+            let above_lowest = mass_from(row, lane, lowest + 1u);
+            let all = mass_from(row, lane, lowest);
+            let limited = own.top_k > 0u && own.top_k < vocabulary;
+            let total = select(all, above_lowest + ties * weight_of(lowest, best_key, own.temperature), limited);
+            let needed = NUCLEUS * own.top_p * total;
             threshold = 0u;
             for (var bit = 0u; bit < 32u; bit++) {
                 let candidate = threshold | (0x80000000u >> bit);
-                let mass = mass_from(lane, candidate);
+                let mass = mass_from(row, lane, candidate);
                 if candidate <= lowest || mass >= needed {
                     threshold = candidate;
                 }
             }
-            let above = mass_from(lane, threshold + 1u);
-            let weight = weight_of(threshold, best_key);
+            let above = mass_from(row, lane, threshold + 1u);
+            let weight = weight_of(threshold, best_key, own.temperature);
             let wanted = clamp(ceil((needed - above) / max(weight, 1e-37)), 1.0, f32(vocabulary));
             ties = select(wanted, min(wanted, ties), threshold == lowest);
         }
@@ -197,7 +205,7 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
         let end = min(first + run, vocabulary);
         var equals = 0.0;
         for (var id = first; id < end; id++) {
-            equals += select(0.0, 1.0, keys[id] == threshold);
+            equals += select(0.0, 1.0, keys[row + id] == threshold);
         }
         // Its barriers also part the reads of lane_sums from the writes below.
         sum_of_lanes(lane, equals);
@@ -208,13 +216,13 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
         var mass = 0.0;
         var rank = equals_before;
         for (var id = first; id < end; id++) {
-            let is_tie = keys[id] == threshold;
-            let is_kept = keys[id] > threshold || (is_tie && rank < ties);
+            let is_tie = keys[row + id] == threshold;
+            let is_kept = keys[row + id] > threshold || (is_tie && rank < ties);
             rank += select(0.0, 1.0, is_tie);
-            if is_kept && (weights[id] >= settings.min_p || keys[id] == best_key) {
-                mass += weights[id];
+            if is_kept && (weights[row + id] >= own.min_p || keys[row + id] == best_key) {
+                mass += weights[row + id];
             } else {
-                weights[id] = 0.0;
+                weights[row + id] = 0.0;
             }
         }
         workgroupBarrier();
@@ -231,9 +239,9 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
             var reached = 0.0;
             var found = first;
             for (var id = first; id < end; id++) {
-                if weights[id] > 0.0 {
+                if weights[row + id] > 0.0 {
                     found = id;
-                    reached += weights[id];
+                    reached += weights[row + id];
                     if before + reached > goal {
                         break;
                     }
@@ -244,9 +252,9 @@ fn sample(@builtin(local_invocation_index) lane: u32) {
     }
     workgroupBarrier();
     if lane == 0u {
-        history[length % arguments.capacity] = chosen;
-        written[drawn] = chosen;
-        state.length = length + 1u;
-        state.drawn = drawn + 1u;
+        history[ring + length % arguments.capacity] = chosen;
+        written[own.text * arguments.each + drawn] = chosen;
+        state[own.text].length = length + 1u;
+        state[own.text].drawn = drawn + 1u;
     }
 }

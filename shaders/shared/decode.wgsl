@@ -6,8 +6,21 @@ struct DecodeState {
     length: u32,
     // Draws used up in the table that the host uploaded last.
     drawn: u32,
+    // Tokens of the history that the model has read.
+    read: u32,
 }
 
+// Where a row of a decoded batch stands.
+struct Cursor {
+    // Position of the chunk's first token in its text.
+    start: u32,
+    // Tokens of the chunk; 0 where the row is idle.
+    length: u32,
+    // Which text of the caches it is.
+    text: u32,
+}
+
+// Of a row of a decoded batch.
 struct SampleSettings {
     // 0 is greedy.
     temperature: f32,
@@ -16,5 +29,9 @@ struct SampleSettings {
     repetition_penalty: f32,
     // 0 keeps all.
     top_k: u32,
-    padding: u32,
+    // Which text the row goes on with, or IDLE.
+    text: u32,
 }
+
+// In the place of a text: the row has none.
+const IDLE: u32 = 0xffffffffu;

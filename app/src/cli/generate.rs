@@ -1,9 +1,9 @@
-//! `glasshouse generate`: one text from a trained model.
+//! `glasshouse generate`: one text from a trained model, or several at once.
 
 use super::arguments::{GenerateArguments, SamplingArguments};
 use super::driver::drive;
 use super::settings::{checked_device, usage};
-use super::{interrupt, trained};
+use super::{interrupt, samples, trained};
 use anyhow::Result;
 use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
 use glasshouse_engine::session;
@@ -39,6 +39,9 @@ pub(super) fn session_options(sampling: &SamplingArguments, device: &str) -> Res
 pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     let options = session_options(&arguments.sampling, &arguments.device)?;
+    if let Some(count) = arguments.samples {
+        return samples::samples(arguments, options, config, usize::from(count));
+    }
     drive(options, async |engine| {
         let model = trained::open(engine, &arguments.model, config.precision).await?;
         let signals = interrupt::flags("stopping; press Ctrl-C again to stop at once")?;
@@ -52,11 +55,6 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
         let show = |event| {
             let mut output = std::io::stdout().lock();
             match event {
-                Event::CharactersLost { characters } => {
-                    for character in characters.chars() {
-                        tell!("note: {character:?} is not in the model's vocabulary and is left out");
-                    }
-                }
                 Event::Written { prompt: true, .. } => {
                     if !json {
                         write!(output, "{}", prompt.trim_start_matches('\n'))?;

@@ -35,6 +35,7 @@ mod output;
 mod plan;
 mod reproduce;
 mod runs;
+mod samples;
 mod selftest;
 mod settings;
 mod tokenizer;

@@ -69,8 +69,14 @@ pub(super) async fn open(
 
 /// Passes on what there is to know.
 pub(super) fn note(event: &Event) {
-    if let Event::Notice { text } = event {
-        tell!("note: {text}");
+    match event {
+        Event::Notice { text } => tell!("note: {text}"),
+        Event::CharactersLost { characters } => {
+            for character in characters.chars() {
+                tell!("note: {character:?} is not in the model's vocabulary and is left out");
+            }
+        }
+        _ => {}
     }
 }
 

@@ -92,8 +92,12 @@ impl Ranked {
 /// The tokens that may come next, in the order of their ids, with their probabilities (sum 1).
 /// `window` are the tokens that the penalty applies to; ids at or past `logits.len()` are left out of it.
 pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {
-    let mut kept = penalised(logits, window, sampling.repetition_penalty);
-    let Some(likeliest) = kept.iter().copied().min_by(Ranked::order) else { return Vec::new() };
+    let penalty = sampling.repetition_penalty;
+    if sampling.temperature == 0.0 && penalty == 1.0 {
+        return likeliest(ranked(logits)).map(|entry| (entry.id, 1.0)).into_iter().collect();
+    }
+    let mut kept = penalised(logits, window, penalty);
+    let Some(likeliest) = likeliest(kept.iter().copied()) else { return Vec::new() };
     if sampling.temperature == 0.0 {
         return vec![(likeliest.id, 1.0)];
     }
@@ -116,10 +120,14 @@ pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<
         });
         kept.truncate(count.map_or(kept.len(), |last| last + 1));
     }
-    kept.retain(|entry| entry.id == likeliest.id || weight(entry) >= f64::from(sampling.min_p));
+    if sampling.min_p > 0.0 {
+        kept.retain(|entry| entry.id == likeliest.id || weight(entry) >= f64::from(sampling.min_p));
+    }
     kept.sort_unstable_by_key(|entry| entry.id);
-    let total: f64 = kept.iter().map(weight).sum();
-    kept.iter().map(|entry| (entry.id, weight(entry) / total)).collect()
+    let mut weights: Vec<(u32, f64)> = kept.iter().map(|entry| (entry.id, weight(entry))).collect();
+    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    weights.iter_mut().for_each(|(_, weight)| *weight /= total);
+    weights
 }
 
 /// A token that may come next, and what each setting makes of it.
@@ -203,12 +211,23 @@ pub fn sample(logits: &[f32], window: &[u32], sampling: &Sampling, draw: f32) ->
     choose(&distribution(logits, window, sampling), draw)
 }
 
+/// A logit with what is undefined or beyond bounds brought to them.
+fn clamped(logit: f32) -> f32 {
+    if logit.is_nan() { -LARGEST_LOGIT } else { logit.clamp(-LARGEST_LOGIT, LARGEST_LOGIT) }
+}
+
+/// Every token, in the order of the ids.
+fn ranked(logits: &[f32]) -> impl Iterator<Item = Ranked> {
+    logits.iter().zip(0u32..).map(|(logit, id)| Ranked { logit: clamped(*logit), id })
+}
+
+/// The first of the ranking; of equals the first that comes.
+fn likeliest(entries: impl Iterator<Item = Ranked>) -> Option<Ranked> {
+    entries.reduce(|best, entry| if entry.logit > best.logit { entry } else { best })
+}
+
 fn penalised(logits: &[f32], window: &[u32], penalty: f32) -> Vec<Ranked> {
-    let clamped = |logit: f32| {
-        if logit.is_nan() { -LARGEST_LOGIT } else { logit.clamp(-LARGEST_LOGIT, LARGEST_LOGIT) }
-    };
-    let mut entries: Vec<Ranked> =
-        logits.iter().zip(0u32..).map(|(logit, id)| Ranked { logit: clamped(*logit), id }).collect();
+    let mut entries: Vec<Ranked> = ranked(logits).collect();
     if penalty != 1.0 {
         for token in window {
             if let (Some(entry), Some(logit)) =

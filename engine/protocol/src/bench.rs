@@ -77,6 +77,10 @@ pub struct StepMeasurement {
     pub loss_last: f32,
 }
 
+fn one() -> usize {
+    1
+}
+
 /// Writing, measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecodeMeasurement {
@@ -90,21 +94,24 @@ pub struct DecodeMeasurement {
     pub device: DeviceDescription,
     /// What weights were read as while a token was written: `f32` or `mixed`.
     pub precision: Precision,
+    /// Texts written at once.
+    #[serde(default = "one")]
+    pub batch: usize,
     /// Passages measured.
     pub repeats: usize,
-    /// Tokens of the prompt.
+    /// Tokens of each text's prompt.
     pub prompt_tokens: usize,
-    /// Tokens written, the first one left out.
+    /// Tokens written of each text, the first one left out.
     pub generated_tokens: usize,
-    /// How many of those lie past the window, which is then read anew for every token.
+    /// How many of each text's lie past the window, which is then read anew for every token.
     pub tokens_past_window: usize,
-    /// Tokens of the prompt read a second, the drawing of the first token included; median.
+    /// Tokens of all prompts read a second, the drawing of the first tokens included; median.
     pub prompt_tokens_per_s: f64,
-    /// Tokens written a second after the first, median.
+    /// Tokens written a second after the first, of all texts together, median.
     pub generated_tokens_per_s: f64,
-    /// Milliseconds to the first token, median.
+    /// Milliseconds to the first token of all texts, median.
     pub ms_first_token: f64,
-    /// Milliseconds for each token after it, median of the passages' means.
+    /// Milliseconds for each token after it, one of each text, median of the passages' means.
     pub ms_per_token: f64,
     /// Of the fastest passage.
     pub ms_fastest: f64,

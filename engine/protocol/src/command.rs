@@ -440,6 +440,19 @@ pub enum Command {
         /// How tokens are drawn.
         config: GenerateConfig,
     },
+    /// Writes several texts after one prompt at once, under seeds that follow each other from that of the settings; each becomes what it
+    /// would by itself. Answered by `ModelOpened`, by a `Sampled` for each text when it ends, and by `SamplesEnded`; by `CharactersLost`
+    /// before, where that is so. [`Command::StopWriting`] ends it.
+    Samples {
+        /// Whose weights.
+        source: WeightSource,
+        /// What the texts begin with.
+        prompt: String,
+        /// How tokens are drawn, and the first text's seed.
+        config: GenerateConfig,
+        /// How many texts.
+        count: usize,
+    },
     /// Answers in a conversation, as the model's chat template writes it. Answered as [`Command::Generate`] is; by a notice where messages
     /// no longer fit the context and were left out.
     Reply {
@@ -603,7 +616,7 @@ pub enum Command {
         /// Measured steps.
         repeats: usize,
     },
-    /// Times how a model reads a prompt and writes on. Answered by `Bench`.
+    /// Times how a model reads a prompt and writes on. Answered by a `Bench` for each batch.
     BenchDecode {
         /// The run.
         config: Box<RunConfig>,
@@ -618,6 +631,9 @@ pub enum Command {
         /// What weights are read as; what suits the device unless said.
         #[serde(default)]
         precision: Option<Precision>,
+        /// Texts that are written at once, each number of them by itself; one unless said.
+        #[serde(default)]
+        batches: Vec<usize>,
     },
     /// Times every kernel of a training step by itself. Answered by a `Bench` a kernel.
     BenchKernels {

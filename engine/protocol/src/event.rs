@@ -380,6 +380,28 @@ pub enum Event {
         #[serde(default)]
         seconds: f64,
     },
+    /// A sample is written.
+    Sampled {
+        /// Its number among the samples of the request, from 0.
+        number: usize,
+        /// The seed that writes it again.
+        seed: u64,
+        /// All that was written, without the prompt.
+        text: String,
+        /// The tokens behind it; after a stop string the last ones may reach past the text.
+        tokens: Vec<u32>,
+        /// Why it ended.
+        ending: Ending,
+    },
+    /// All samples of a request are written.
+    SamplesEnded {
+        /// Tokens of all of them.
+        tokens: usize,
+        /// Of all of them a second, the reading of the prompt included.
+        tokens_per_s: f64,
+        /// Seconds that it took.
+        seconds: f64,
+    },
     /// What the model thought at one place.
     Distribution {
         /// The likeliest tokens, likeliest first, and after them the chosen one where it is not among them.

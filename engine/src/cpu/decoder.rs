@@ -1,5 +1,6 @@
-//! Generation: the prompt is read in chunks into caches of keys and values, each further token is read by itself, and past the
-//! context length the last window is read anew for every token, as nanoGPT does.
+//! Generation of several texts at once: a prompt is read in chunks into its text's caches of keys and values, then each pass over the
+//! weights reads one token of every text, and past the context length a text's last window is read anew for every token, as nanoGPT
+//! does. Texts come and go one by one. What a text becomes does not depend on the others, to the bit.
 
 use super::memory_demand::MemoryDemand;
 use super::program::{Program, Weights, fused};
@@ -21,12 +22,15 @@ const CHUNK: usize = 32;
 pub struct CpuDecoder {
     workers: Arc<Workers>,
     weights: Weights,
+    /// Holds the caches while nothing is read.
     prompt: Reader,
-    step: Reader,
+    /// Of a token of one text, of two, of four, and of as many as there may be.
+    steps: Vec<Reader>,
     window: Reader,
     context_length: usize,
     vocabulary: usize,
-    text: Option<Text>,
+    /// In the order in which the caches have them.
+    texts: Vec<Option<Text>>,
 }
 
 /// A text under way.
@@ -42,80 +46,160 @@ struct Text {
     cached: usize,
     /// The text has outgrown the window.
     past: bool,
+    /// Tokens that nobody has been given yet.
+    written: Vec<u32>,
 }
 
-/// A graph that reads some tokens and gives the logits of what follows.
+impl Text {
+    /// What of it the next token follows from is to be read how?
+    fn reading(&self) -> Reading {
+        match self.history.len() - self.cached {
+            _ if self.past => Reading::Window,
+            1 => Reading::Step,
+            _ => Reading::Prompt,
+        }
+    }
+
+    /// Draws the next token.
+    fn draw(&mut self, logits: &[f32], context_length: usize) {
+        self.cached = self.history.len();
+        let draw = sampler::draw(self.seed, self.drawn);
+        let token = sampler::sample(logits, &self.history, &self.sampling, draw);
+        self.drawn += 1;
+        if self.history.len() == context_length {
+            self.history.remove(0);
+            self.past = true;
+        }
+        self.history.push(token);
+        self.written.push(token);
+    }
+}
+
+/// How a text is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// In chunks, into the caches.
+    Prompt,
+    /// One token, together with those of other texts.
+    Step,
+    /// The whole window, past the caches.
+    Window,
+}
+
+/// A graph that reads some tokens of each of some texts and gives the logits of what follows.
 #[derive(Debug)]
 struct Reader {
     program: Program,
     tokens: ValueId,
     cursor: ValueId,
     logits: ValueId,
-    /// Its tokens, padded to the graph's window.
+    /// Its tokens, padded to the graph's windows.
     padded: Vec<u32>,
+    /// Rows of its cursor.
+    rows: Vec<[u32; 3]>,
+}
+
+/// Tokens of a text: where they stand in it, and which text of the caches it is.
+#[derive(Clone, Copy, Debug)]
+struct Chunk<'text> {
+    start: usize,
+    tokens: &'text [u32],
+    text: usize,
 }
 
 impl Reader {
-    /// A reader of `time` tokens at once.
-    fn new(built: &Model, time: usize) -> Result<Self> {
+    fn new(built: &Model) -> Result<Self> {
         let input = |input| {
             let missing = || Error::Internal(format!("a decoding graph without {input:?}"));
             built.graph.find(Origin::Input(input)).ok_or_else(missing)
         };
+        let (tokens, cursor) = (input(Input::Tokens)?, input(Input::Cursor)?);
+        let ty = built.graph.ty(tokens);
         Ok(Self {
             program: Program::new(&built.graph, &[built.logits]),
-            tokens: input(Input::Tokens)?,
-            cursor: input(Input::Cursor)?,
+            tokens,
+            cursor,
             logits: built.logits,
-            padded: vec![0; time],
+            padded: vec![0; ty.count()],
+            rows: vec![[0; 3]; ty.shape[0]],
         })
     }
 
-    /// Reads tokens that stand at `start` in their text; the logits are in the program afterwards.
-    fn read(&mut self, weights: &mut Weights, workers: &Workers, start: usize, tokens: &[u32]) -> Result<()> {
+    /// Tokens of a text that it takes.
+    fn time(&self) -> usize {
+        self.padded.len() / self.rows.len()
+    }
+
+    /// Reads a chunk of each of some texts; the logits are in the program afterwards. Rows that no text needs are idle.
+    fn read(&mut self, weights: &mut Weights, workers: &Workers, chunks: &[Chunk<'_>]) -> Result<()> {
+        let time = self.time();
         self.padded.fill(0);
-        self.padded[..tokens.len()].copy_from_slice(tokens);
+        self.rows.fill([0; 3]);
+        for ((padded, row), chunk) in self.padded.chunks_exact_mut(time).zip(&mut self.rows).zip(chunks) {
+            padded[..chunk.tokens.len()].copy_from_slice(chunk.tokens);
+            *row = [chunk.start, chunk.tokens.len(), chunk.text].map(|entry| entry as u32);
+        }
         self.program.set_words(self.tokens, &self.padded)?;
-        self.program.set_words(self.cursor, &[start as u32, tokens.len() as u32])?;
+        self.program.set_words(self.cursor, self.rows.as_flattened())?;
         self.program.run(weights, [0, 0], workers)
     }
 
-    fn logits(&self) -> &[f32] {
-        self.program.floats(self.logits)
+    /// The logits of each row.
+    fn logits(&self, vocabulary: usize) -> impl Iterator<Item = &[f32]> {
+        self.program.floats(self.logits).chunks_exact(vocabulary)
     }
 }
 
 impl CpuDecoder {
-    /// A decoder over a copy of the parameter arena, as [`ArenaLayout`] lays it out; `threads` or one a core.
+    /// A decoder of one text over a copy of the parameter arena, as [`ArenaLayout`] lays it out; `threads` or one a core.
     ///
     /// # Errors
     /// [`Error::TooLarge`] where the machine has less memory left than is needed.
     pub fn new(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
-        Self::within(platform::available_memory(), model, parameters, threads)
+        Self::of_texts(model, parameters, threads, 1)
     }
 
-    /// [`Self::new`] with so many bytes of memory.
+    /// A decoder of so many texts at once: each has caches of its own.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where the machine has less memory left than is needed; no texts.
+    pub fn of_texts(
+        model: &ModelConfig,
+        parameters: &[f32],
+        threads: Option<usize>,
+        texts: usize,
+    ) -> Result<Self> {
+        Self::within(platform::available_memory(), model, parameters, threads, texts)
+    }
+
+    /// [`Self::of_texts`] with so many bytes of memory.
     fn within(
         available: Option<u64>,
         model: &ModelConfig,
         parameters: &[f32],
         threads: Option<usize>,
+        texts: usize,
     ) -> Result<Self> {
-        let chunk = CHUNK.min(model.context_length);
+        if texts == 0 {
+            return Err(Error::Refused("a decoder of no texts; ask for one or more".to_owned()));
+        }
         let built = |purpose| {
             let built = build(model, purpose)?;
             Ok::<_, Error>(Model { graph: fused(&built.graph, &[built.logits]), ..built })
         };
-        let prompt = built(Purpose::Decode { chunk })?;
-        let step = built(Purpose::Decode { chunk: 1 })?;
+        let chunk = CHUNK.min(model.context_length);
+        let prompt = built(Purpose::Decode { batch: 1, chunk, texts })?;
+        let step = |batch| built(Purpose::Decode { batch, chunk: 1, texts });
+        let steps = batches(texts).map(step).collect::<Result<Vec<_>>>()?;
         let window = built(Purpose::Window { time: model.context_length })?;
         let layout = ArenaLayout::of(&prompt.graph);
-        let programs = [&prompt, &step, &window].map(|built| Program::needed(&built.graph, &[built.logits]));
+        let beside_caches = |built: &Model| {
+            Program::needed(&built.graph, &[built.logits]) - Program::needed_for_caches(&built.graph)
+        };
+        let programs: u64 = steps.iter().chain([&prompt, &window]).map(beside_caches).sum();
+        let programs = programs + Program::needed_for_caches(&prompt.graph);
         let arenas = parameters.len() as u64 * 4;
-        MemoryDemand { arenas, programs: programs.iter().sum(), batch: None }.check(available)?;
-        let mut prompt = Reader::new(&prompt, chunk)?;
-        let mut step = Reader::new(&step, 1)?;
-        let window = Reader::new(&window, model.context_length)?;
+        MemoryDemand { arenas, programs, batch: None }.check(available)?;
         if parameters.len() != layout.length {
             return Err(Error::Refused(format!(
                 "{} weights given where the model has {}",
@@ -123,54 +207,90 @@ impl CpuDecoder {
                 layout.length
             )));
         }
-        // One set of caches, which whoever reads next holds.
-        prompt.program.give_caches(&mut step.program);
+        let without_caches = |built: &Model| {
+            let mut reader = Reader::new(built)?;
+            reader.program.drop_caches();
+            Ok(reader)
+        };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
             weights: Weights { parameters: parameters.to_vec(), gradients: Vec::new() },
-            prompt,
-            step,
-            window,
+            prompt: Reader::new(&prompt)?,
+            steps: steps.iter().map(without_caches).collect::<Result<_>>()?,
+            window: Reader::new(&window)?,
             context_length: model.context_length,
             vocabulary: model.vocabulary,
-            text: None,
+            texts: (0..texts).map(|_| None).collect(),
         })
     }
 
-    /// Begins a text after `prompt`, of which the last `context` tokens are kept. An empty prompt is refused.
+    /// Begins a text after `prompt`, of which the last `context` tokens are kept, and ends all others. An empty prompt is refused.
     pub fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
-        self.text = None;
+        self.texts.fill_with(|| None);
+        self.admit(prompt, config).map(|_| ())
+    }
+
+    /// Begins a text beside the others, and returns its number. An empty prompt is refused, and so is a text too many.
+    pub fn admit(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<usize> {
         config.validate()?;
         let history = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?.to_vec();
-        self.text = Some(Text {
+        let text = Text {
             history,
             sampling: Sampling::of(config),
             seed: config.seed,
             drawn: 0,
             cached: 0,
             past: false,
-        });
-        Ok(())
+            written: Vec::new(),
+        };
+        let free = self.texts.iter_mut().enumerate().find(|(_, place)| place.is_none());
+        let (number, place) = free.ok_or_else(Error::no_place)?;
+        *place = Some(text);
+        Ok(number)
     }
 
-    /// Exactly `count` further tokens. After an error the text must be started again.
+    /// Ends a text: its place is free for another.
+    pub fn release(&mut self, text: usize) {
+        if let Some(place) = self.texts.get_mut(text) {
+            *place = None;
+        }
+    }
+
+    /// Texts that can be under way at once.
+    pub fn places(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Exactly `count` further tokens of the only text. After an error the text must be started again.
     pub fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
-        let missing = || Error::Refused("no text has been started".to_owned());
-        let mut text = self.text.take().ok_or_else(missing)?;
+        Ok(self.advance_all(count)?.into_iter().next().map(|(_, tokens)| tokens).unwrap_or_default())
+    }
+
+    /// Exactly `count` further tokens of each text, with its number. After an error all must be started again.
+    pub fn advance_all(&mut self, count: usize) -> Result<Vec<(usize, Vec<u32>)>> {
+        let none = self.texts.iter().map(|_| None).collect();
+        let mut texts = std::mem::replace(&mut self.texts, none);
+        if texts.iter().all(Option::is_none) {
+            return Err(Error::Refused("no text has been started".to_owned()));
+        }
         let workers = self.workers.clone();
-        let written = workers
-            .install(|| (0..count).map(|_| self.token(&mut text, &workers)).collect::<Result<Vec<u32>>>())?;
-        self.text = Some(text);
+        workers.install(|| (0..count).try_for_each(|_| self.tokens(&mut texts, &workers)))?;
+        let written = texts.iter_mut().enumerate();
+        let written = written
+            .filter_map(|(at, text)| text.as_mut().map(|text| (at, std::mem::take(&mut text.written))));
+        let written = written.collect();
+        self.texts = texts;
         Ok(written)
     }
 
-    /// Logits of what follows `tokens`, of which the last `context` are read. Ends the text under way.
+    /// Logits of what follows `tokens`, of which the last `context` are read. Ends the texts under way.
     pub fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
-        self.text = None;
+        self.texts.fill_with(|| None);
         let tokens = sampler::checked_prompt(tokens, self.context_length, self.vocabulary)?;
         let workers = self.workers.clone();
-        workers.install(|| self.window.read(&mut self.weights, &workers, 0, tokens))?;
-        Ok(self.window.logits().to_vec())
+        let chunk = Chunk { start: 0, tokens, text: 0 };
+        workers.install(|| self.window.read(&mut self.weights, &workers, &[chunk]))?;
+        Ok(self.window.logits(self.vocabulary).next().unwrap_or_default().to_vec())
     }
 
     /// Threads that share the work.
@@ -180,44 +300,85 @@ impl CpuDecoder {
 
     /// Bytes of all memory held, but for what threads keep of an operation's own.
     pub fn bytes(&self) -> u64 {
-        let programs = [&self.prompt, &self.step, &self.window].map(|reader| reader.program.bytes());
-        programs.iter().sum::<u64>() + self.weights.parameters.len() as u64 * 4
+        let programs = self.steps.iter().chain([&self.prompt, &self.window]);
+        programs.map(|reader| reader.program.bytes()).sum::<u64>() + self.weights.parameters.len() as u64 * 4
     }
 
-    /// Reads what the model has not read yet, and draws.
-    fn token(&mut self, text: &mut Text, workers: &Workers) -> Result<u32> {
-        let weights = &mut self.weights;
-        let logits = if text.past {
-            self.window.read(weights, workers, 0, &text.history)?;
-            self.window.logits()
-        } else if text.history.len() - text.cached == 1 {
-            self.step.read(weights, workers, text.cached, &text.history[text.cached..])?;
-            self.step.logits()
-        } else {
-            self.step.program.give_caches(&mut self.prompt.program);
-            let mut done = Ok(());
-            for chunk in text.history[text.cached..].chunks(self.prompt.padded.len()) {
-                done = self.prompt.read(weights, workers, text.cached, chunk);
-                if done.is_err() {
-                    break;
-                }
-                text.cached += chunk.len();
-            }
-            self.prompt.program.give_caches(&mut self.step.program);
-            done?;
-            self.prompt.logits()
-        };
-        text.cached = text.history.len();
-        let draw = sampler::draw(text.seed, text.drawn);
-        let token = sampler::sample(logits, &text.history, &text.sampling, draw);
-        text.drawn += 1;
-        if text.history.len() == self.context_length {
-            text.history.remove(0);
-            text.past = true;
+    /// A token more of each text.
+    fn tokens(&mut self, texts: &mut [Option<Text>], workers: &Workers) -> Result<()> {
+        let is = |text: &Option<Text>, reading| text.as_ref().is_some_and(|text| text.reading() == reading);
+        // What is read now is not read again below, whatever it becomes by that.
+        let steps: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], Reading::Step)).collect();
+        let windows: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], Reading::Window)).collect();
+        self.read_prompts(texts, workers)?;
+        self.step(texts, &steps, workers)?;
+        for at in windows {
+            let Some(text) = &mut texts[at] else { continue };
+            let chunk = Chunk { start: 0, tokens: &text.history, text: 0 };
+            self.window.read(&mut self.weights, workers, &[chunk])?;
+            self.window.logits(self.vocabulary).for_each(|logits| text.draw(logits, self.context_length));
         }
-        text.history.push(token);
-        Ok(token)
+        Ok(())
     }
+
+    /// Reads what was not read yet, and draws a token after it. A prompt that several texts begin with is read once.
+    fn read_prompts(&mut self, texts: &mut [Option<Text>], workers: &Workers) -> Result<()> {
+        let places = texts.len();
+        let mut last: Option<(usize, Vec<u32>)> = None;
+        for (at, text) in texts.iter_mut().enumerate() {
+            let Some(text) = text.as_mut().filter(|text| text.reading() == Reading::Prompt) else { continue };
+            match &last {
+                Some((from, history)) if text.cached == 0 && *history == text.history => {
+                    self.prompt.program.copy_text(places, [*from, at]);
+                }
+                _ => {
+                    let mut start = text.cached;
+                    for tokens in text.history[start..].chunks(self.prompt.time()) {
+                        self.prompt.read(&mut self.weights, workers, &[Chunk { start, tokens, text: at }])?;
+                        start += tokens.len();
+                    }
+                    last = Some((at, text.history.clone()));
+                }
+            }
+            self.prompt.logits(self.vocabulary).for_each(|logits| text.draw(logits, self.context_length));
+        }
+        Ok(())
+    }
+
+    /// Reads the last token of each of the texts of these numbers, all at once, and draws one after it.
+    fn step(&mut self, texts: &mut [Option<Text>], numbers: &[usize], workers: &Workers) -> Result<()> {
+        let Some(fits) = self.steps.iter_mut().find(|step| step.rows.len() >= numbers.len()) else {
+            return Err(Error::Internal(format!("{} texts at once", numbers.len())));
+        };
+        let mut chunks = Vec::with_capacity(numbers.len());
+        for text in numbers {
+            if let Some(Text { history, cached, .. }) = &texts[*text] {
+                chunks.push(Chunk { start: *cached, tokens: &history[*cached..], text: *text });
+            }
+        }
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        self.prompt.program.give_caches(&mut fits.program);
+        let done = fits.read(&mut self.weights, workers, &chunks);
+        fits.program.give_caches(&mut self.prompt.program);
+        done?;
+        let drawn = texts.iter_mut().enumerate().filter(|(at, _)| numbers.contains(at));
+        let drawn = drawn.filter_map(|(_, text)| text.as_mut());
+        let mut drawn: Vec<_> = drawn.zip(fits.logits(self.vocabulary)).collect();
+        let context_length = self.context_length;
+        workers.rows(drawn.len(), 1, drawn.as_mut_slice(), |_, drawn, _| {
+            drawn.iter_mut().for_each(|(text, logits)| text.draw(logits, context_length));
+        });
+        Ok(())
+    }
+}
+
+/// How many texts the steps of a decoder of so many read: powers of two, and all of them.
+fn batches(texts: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(1), |batch| Some(batch * 2))
+        .take_while(move |batch| *batch < texts)
+        .chain([texts])
 }
 
 #[cfg(test)]
@@ -228,9 +389,24 @@ mod tests {
     #[test]
     fn a_model_larger_than_the_memory_is_refused() {
         let model = llama();
-        let length = ArenaLayout::of(&build(&model, Purpose::Decode { chunk: 1 }).unwrap().graph).length;
-        let refused = CpuDecoder::within(Some(4 * length as u64), &model, &vec![0.0; length], Some(1));
-        assert!(matches!(refused, Err(Error::TooLarge { .. })));
-        assert!(CpuDecoder::within(Some(1 << 30), &model, &vec![0.0; length], Some(1)).is_ok());
+        let length = ArenaLayout::of(&build(&model, Purpose::STEP).unwrap().graph).length;
+        let within =
+            |bytes, texts| CpuDecoder::within(Some(bytes), &model, &vec![0.0; length], Some(1), texts);
+        assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));
+        assert!(within(1 << 30, 1).is_ok());
+        // Caches of texts count, before they are there.
+        let caches =
+            |texts| texts * model.layers * 2 * model.kv_heads * model.context_length * model.head_size * 4;
+        assert!(matches!(within(1 << 30, 1 << 20), Err(Error::TooLarge { .. })));
+        let (one, nine) = (within(1 << 30, 1).unwrap().bytes(), within(1 << 30, 9).unwrap().bytes());
+        assert!(nine - one > caches(8) as u64, "{nine} for {one}");
+        assert!(matches!(within(1 << 30, 0), Err(Error::Refused(_))));
+    }
+
+    #[test]
+    fn steps_of_every_size_are_few() {
+        assert_eq!(batches(1).collect::<Vec<_>>(), [1]);
+        assert_eq!(batches(2).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(batches(11).collect::<Vec<_>>(), [1, 2, 4, 8, 11]);
     }
 }

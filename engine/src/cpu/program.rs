@@ -131,6 +131,12 @@ impl Program {
         memory::place(graph, keep, &[]).slots.iter().sum::<u64>() + fixed.sum::<u64>()
     }
 
+    /// The part of [`Self::needed`] that caches are, which programs over the same model pass to each other.
+    pub fn needed_for_caches(graph: &Graph) -> u64 {
+        let caches = graph.values.iter().filter(|value| matches!(value.origin, Origin::Cache(_)));
+        caches.map(|value| value.ty.bytes()).sum()
+    }
+
     /// Bytes of everything but the weights.
     pub fn bytes(&self) -> u64 {
         let Memory { slots, fixed, caches, words } = &self.memory;
@@ -194,6 +200,19 @@ impl Program {
     /// Hands its caches to another program over the same model.
     pub fn give_caches(&mut self, other: &mut Self) {
         other.memory.caches = std::mem::take(&mut self.memory.caches);
+    }
+
+    /// Has no caches until another program gives it some.
+    pub fn drop_caches(&mut self) {
+        self.memory.caches.clear();
+    }
+
+    /// Copies what the caches hold of one text to another, of as many as they have.
+    pub fn copy_text(&mut self, texts: usize, [from, to]: [usize; 2]) {
+        for cache in &mut self.memory.caches {
+            let count = cache.len() / texts;
+            cache.copy_within(from * count..(from + 1) * count, to * count);
+        }
     }
 
     /// (scope, operation, seconds) of each node in the last run, in order.

@@ -73,6 +73,12 @@ impl<A: Parts, B: Parts, C: Parts> Parts for (A, B, C) {
     }
 }
 
+impl<T: Send> Parts for &mut [T] {
+    fn split(self, rows: usize) -> (Self, Self) {
+        self.split_at_mut(rows.min(self.len()))
+    }
+}
+
 impl Parts for () {
     fn split(self, _rows: usize) -> (Self, Self) {
         ((), ())

@@ -1,17 +1,20 @@
 //! Writing text with a model: a prompt goes in, tokens come out in batches, text streams as soon as it is certain.
 //!
 //! [`Decoder`] is a model on a device, which keeps caches of keys and values and samples ([`crate::sampler`] says by which rules).
-//! [`Generation`] is the loop around it: it knows when to stop and times itself. [`Writer`] holds back what may become a stop string. Both take
-//! a function from tokens to text; [`begin`] makes one of a tokenizer.
+//! [`Generation`] is the loop around it: it knows when to stop and times itself. [`Batch`] is that of many texts, which go through the
+//! model together. [`Writer`] holds back what may become a stop string. All take a function from tokens to text; [`begin`] makes one of a
+//! tokenizer.
 
+mod batch;
 mod chat;
 mod open;
 mod text;
 mod writer;
 
+pub use batch::{Batch, Request};
 pub use chat::{ChatPrompt, chat_end, chat_prompt};
 pub use open::Opening;
-pub use text::{Decode, TextGeneration, begin, prompt_tokens};
+pub use text::{Decode, TextGeneration, begin, prompt_tokens, request};
 pub use writer::Writer;
 
 use crate::cpu::CpuDecoder;
@@ -34,7 +37,7 @@ pub enum Decoder {
 }
 
 impl Decoder {
-    /// Begins a text after `prompt`, of which the last `context` tokens are kept. An empty prompt is refused.
+    /// Begins a text after `prompt`, of which the last `context` tokens are kept, and ends all others. An empty prompt is refused.
     pub async fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         match self {
             Self::Cpu(decoder) => decoder.start(prompt, config),
@@ -42,22 +45,58 @@ impl Decoder {
         }
     }
 
-    /// Exactly `count` further tokens. Between them whatever else waits has its turn.
+    /// Begins a text beside the others, and returns its number. An empty prompt is refused, and so is a text more than there are
+    /// [`Self::places`].
+    pub async fn admit(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<usize> {
+        match self {
+            Self::Cpu(decoder) => decoder.admit(prompt, config),
+            Self::Gpu(decoder, _) => decoder.admit(prompt, config).await,
+        }
+    }
+
+    /// Ends a text: its place is free for another.
+    pub fn release(&mut self, text: usize) {
+        match self {
+            Self::Cpu(decoder) => decoder.release(text),
+            Self::Gpu(decoder, _) => decoder.release(text),
+        }
+    }
+
+    /// Texts that can be under way at once.
+    pub fn places(&self) -> usize {
+        match self {
+            Self::Cpu(decoder) => decoder.places(),
+            Self::Gpu(decoder, _) => decoder.places(),
+        }
+    }
+
+    /// Exactly `count` further tokens of the only text. Between them whatever else waits has its turn.
     pub async fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
+        Ok(self.advance_all(count).await?.into_iter().next().map(|(_, tokens)| tokens).unwrap_or_default())
+    }
+
+    /// Exactly `count` further tokens of each text, with its number: the weights are read once for all. Each text becomes what it would
+    /// by itself under its seed. Between tokens whatever else waits has its turn.
+    ///
+    /// # Errors
+    /// There is no text, or the device fails; then all texts are over.
+    pub async fn advance_all(&mut self, count: usize) -> Result<Vec<(usize, Vec<u32>)>> {
         match self {
             Self::Cpu(decoder) => {
-                let mut tokens = Vec::with_capacity(count);
+                let mut written = decoder.advance_all(count.min(1))?;
                 let mut turn = Instant::now();
-                for _ in 0..count {
-                    tokens.extend(decoder.advance(1)?);
+                for _ in 1..count {
                     if turn.elapsed() >= TURN {
                         platform::yield_now().await;
                         turn = Instant::now();
                     }
+                    for ((_, written), (_, more)) in written.iter_mut().zip(decoder.advance_all(1)?) {
+                        written.extend(more);
+                    }
                 }
-                Ok(tokens)
+                Ok(written)
             }
-            Self::Gpu(decoder, _) => decoder.advance(count).await,
+            Self::Gpu(decoder, _) => decoder.advance_all(count).await,
         }
     }
 
@@ -120,11 +159,15 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
         ends: Vec<u32>,
         decode: Decode,
     ) -> Result<Self> {
-        let begun = Instant::now();
+        let generation = Self::new(config, ends, decode);
         decoder.start(prompt, config).await?;
+        Ok(generation)
+    }
+
+    fn new(config: &GenerateConfig, ends: Vec<u32>, decode: Decode) -> Self {
         let writer = Writer::new(config, ends, decode);
         // The first token comes alone, so that something is seen at once.
-        Ok(Self { config: config.clone(), writer, begun, count: 1 })
+        Self { config: config.clone(), writer, begun: Instant::now(), count: 1 }
     }
 
     /// Whether there is nothing left to write.
@@ -134,14 +177,22 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
 
     /// The next batch of tokens, from the decoder that it was started with.
     pub async fn next(&mut self, decoder: &mut Decoder) -> Result<GeneratedTokens> {
-        let before = self.writer.tokens().len();
-        let wanted = self.count.min(self.config.max_tokens - before);
-        let mut text = String::new();
-        for token in decoder.advance(wanted).await? {
-            text.push_str(&self.writer.push(token));
-        }
+        let wanted = self.count.min(self.left());
+        let tokens = decoder.advance(wanted).await?;
         self.count = (self.count * 2).min(decoder.batch());
-        Ok(GeneratedTokens { tokens: self.writer.tokens().iter().skip(before).copied().collect(), text })
+        Ok(self.take(&tokens))
+    }
+
+    /// Tokens that it may still write.
+    fn left(&self) -> usize {
+        self.config.max_tokens - self.writer.tokens().len()
+    }
+
+    /// Takes tokens that the decoder wrote; those after its end are nothing to it.
+    fn take(&mut self, written: &[u32]) -> GeneratedTokens {
+        let before = self.writer.tokens().len();
+        let text = written.iter().map(|token| self.writer.push(*token)).collect();
+        GeneratedTokens { tokens: self.writer.tokens().iter().skip(before).copied().collect(), text }
     }
 
     /// Ends it where it stands; returns text that was held back as the possible start of a stop string.

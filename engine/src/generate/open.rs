@@ -20,12 +20,14 @@ pub struct Opening {
     pub precision: Precision,
     /// How a real GPU's kernels are chosen. A software adapter keeps those of its kind: timing them takes it seconds.
     pub tuning: Tuning,
+    /// Texts that can be written at once, 1 or more: each has caches of its own, and all are read in one pass over the weights.
+    pub texts: usize,
 }
 
 impl Default for Opening {
-    /// Every core, the precision that suits the device, and the kernels of its kind.
+    /// Every core, the precision that suits the device, the kernels of its kind, and one text.
     fn default() -> Self {
-        Self { threads: None, precision: Precision::Auto, tuning: Tuning::Default }
+        Self { threads: None, precision: Precision::Auto, tuning: Tuning::Default, texts: 1 }
     }
 }
 
@@ -48,17 +50,18 @@ impl Decoder {
         }
         let (gpu, warning) = Gpu::from_request(device).await?;
         let Some(gpu) = gpu else {
-            return Ok((Self::on_cpu(model, parameters, opening.threads, opening.precision)?, warning));
+            return Ok((Self::on_cpu(model, parameters, opening)?, warning));
         };
         let tuning = if gpu.report().software { &Tuning::Default } else { &opening.tuning };
-        let token = build(model, Purpose::Decode { chunk: 1 })?.graph;
+        let texts = opening.texts.max(1);
+        let token = build(model, Purpose::Decode { batch: texts, chunk: 1, texts })?.graph;
         let gpu = gpu.with_fusions(Fusions::DECODING);
         let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
-        let decoder = Self::on_gpu(gpu, model, parameters, opening.precision).await?;
+        let decoder = Self::on_gpu(gpu, model, parameters, opening.precision, opening.texts).await?;
         Ok((decoder, lost.or(warning)))
     }
 
-    /// A decoder on the device that an executor trains on, for samples during a run.
+    /// A decoder of so many texts at once on the device that an executor trains on, for samples during a run.
     ///
     /// # Errors
     /// The device cannot hold the model beside the run, or has not the precision that is asked for.
@@ -67,37 +70,43 @@ impl Decoder {
         model: &ModelConfig,
         parameters: &[f32],
         precision: Precision,
+        texts: usize,
     ) -> Result<Self> {
         match executor.gpu() {
-            Some(gpu) => Self::on_gpu(gpu.clone(), model, parameters, precision).await,
-            None => Self::on_cpu(model, parameters, executor.describe().threads, precision),
+            Some(gpu) => Self::on_gpu(gpu.clone(), model, parameters, precision, texts).await,
+            None => {
+                let threads = executor.describe().threads;
+                Self::on_cpu(model, parameters, &Opening { threads, precision, texts, ..Opening::default() })
+            }
         }
     }
 
-    async fn on_gpu(gpu: Gpu, model: &ModelConfig, parameters: &[f32], precision: Precision) -> Result<Self> {
+    async fn on_gpu(
+        gpu: Gpu,
+        model: &ModelConfig,
+        parameters: &[f32],
+        precision: Precision,
+        texts: usize,
+    ) -> Result<Self> {
         let halves = reads_halves(&gpu, parameters, precision)?;
-        let decoder = match GpuDecoder::new(&gpu, model, parameters, halves).await {
+        let decoder = match GpuDecoder::new(&gpu, model, parameters, halves, texts).await {
             // The copy in halves lies beside the weights, and nobody asked for it.
             Err(Error::TooLarge { .. } | Error::OutOfMemory { .. })
                 if halves && precision == Precision::Auto =>
             {
-                GpuDecoder::new(&gpu, model, parameters, false).await?
+                GpuDecoder::new(&gpu, model, parameters, false, texts).await?
             }
             decoder => decoder?,
         };
         Ok(Self::Gpu(Box::new(decoder), Box::new(gpu)))
     }
 
-    fn on_cpu(
-        model: &ModelConfig,
-        parameters: &[f32],
-        threads: Option<usize>,
-        precision: Precision,
-    ) -> Result<Self> {
+    fn on_cpu(model: &ModelConfig, parameters: &[f32], opening: &Opening) -> Result<Self> {
+        let Opening { threads, precision, texts, .. } = *opening;
         if precision == Precision::Mixed {
             return Err(glasshouse_compiler::Error::without_half("the CPU executor", "write").into());
         }
-        Ok(Self::Cpu(Box::new(CpuDecoder::new(model, parameters, threads)?)))
+        Ok(Self::Cpu(Box::new(CpuDecoder::of_texts(model, parameters, threads, texts)?)))
     }
 
     /// What it reads weights as.

@@ -1,6 +1,6 @@
 //! From a prompt's text to a generation that decodes its own tokens.
 
-use super::{Decoder, Generation};
+use super::{Decoder, Generation, Request};
 use crate::error::{Error, Result};
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use glasshouse_protocol::GenerateConfig;
@@ -23,13 +23,24 @@ pub async fn begin<'text, T: Deref<Target = Tokenizer> + 'text>(
     ends: &[u32],
     config: &GenerateConfig,
 ) -> Result<TextGeneration<'text>> {
+    let Request { ends, decode, .. } = request(tokenizer, prompt, ends, config);
+    Generation::start(decoder, prompt, config, ends, decode).await
+}
+
+/// A text of a [`super::Batch`] after a prompt, of [`prompt_tokens`], that the tokenizer's own end or one of `ends` ends.
+pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
+    tokenizer: T,
+    prompt: &[u32],
+    ends: &[u32],
+    config: &GenerateConfig,
+) -> Request<Decode<'text>> {
     let ends = tokenizer.end_of_text().into_iter().chain(ends.iter().copied()).collect();
     let mut stream = DecodeStream::new(tokenizer);
     let decode: Decode<'text> = Box::new(move |token| match token {
         Some(token) => stream.push(token),
         None => stream.flush(),
     });
-    Generation::start(decoder, prompt, config, ends, decode).await
+    Request { prompt: prompt.to_vec(), config: config.clone(), ends, decode }
 }
 
 /// The prompt's tokens, or why there are none.

@@ -228,8 +228,8 @@ fn rope_turns_and_turns_back() {
         let mut given = vec![(x, Data::F32(data.clone()))];
         let mut extra = Vec::new();
         if let Some(start) = start {
-            let cursor = graph.input(Input::Cursor, Type::u32(&[2]));
-            given.push((cursor, Data::U32(vec![start, time as u32])));
+            let cursor = graph.input(Input::Cursor, Type::u32(&[1, 3]));
+            given.push((cursor, Data::U32(vec![start, time as u32, 0])));
             extra.push(cursor);
         }
         let cursor = start.is_some();
@@ -348,10 +348,10 @@ fn cached_attention_writes_its_rows_and_sees_all_before_them() {
         let size = sizes.head_size;
         let mut graph = Graph::default();
         let qkv = graph.input(Input::Free(0), Type::f32(&[1, time, sizes.packed()]));
-        let cache = Type::f32(&[sizes.kv_heads, positions, size]);
+        let cache = Type::f32(&[1, sizes.kv_heads, positions, size]);
         let keys = graph.cache(0, cache.clone());
         let values = graph.cache(1, cache.clone());
-        let cursor = graph.input(Input::Cursor, Type::u32(&[2]));
+        let cursor = graph.input(Input::Cursor, Type::u32(&[1, 3]));
         let op = Op::CachedAttention(ops::CachedAttention { heads: sizes, window: None });
         let y = graph.push(op, &[qkv, keys, values, cursor]).unwrap()[0];
         let rows = noise(time * sizes.packed(), 10);
@@ -360,7 +360,7 @@ fn cached_attention_writes_its_rows_and_sees_all_before_them() {
             (qkv, Data::F32(rows.clone())),
             (keys, Data::F32(caches[0].clone())),
             (values, Data::F32(caches[1].clone())),
-            (cursor, Data::U32(vec![start as u32, length as u32])),
+            (cursor, Data::U32(vec![start as u32, length as u32, 0])),
         ];
         let results = run(&gpu, &SOFTWARE, &graph, &given, &[y, keys, values]);
 
@@ -405,10 +405,10 @@ fn last_row_is_the_last_real_one() {
     for (time, columns, length) in [(1, 1, 1u32), (5, 300, 3), (4, 7, 4)] {
         let mut graph = Graph::default();
         let x = graph.input(Input::Free(0), Type::f32(&[1, time, columns]));
-        let cursor = graph.input(Input::Cursor, Type::u32(&[2]));
+        let cursor = graph.input(Input::Cursor, Type::u32(&[1, 3]));
         let y = graph.push(ops::LastRow, &[x, cursor]).unwrap()[0];
         let data = noise(time * columns, 13);
-        let given = [(x, Data::F32(data.clone())), (cursor, Data::U32(vec![9, length]))];
+        let given = [(x, Data::F32(data.clone())), (cursor, Data::U32(vec![9, length, 0]))];
         let results = run(&gpu, &SOFTWARE, &graph, &given, &[y]);
         let first = (length as usize - 1) * columns;
         assert_eq!(results[0], data[first..first + columns]);

@@ -1,5 +1,5 @@
-//! Generation on a device. The host uploads a prompt and random numbers, replays whole tokens (feed, model, sampler), and reads
-//! what was written in batches; logits never leave the device.
+//! Generation on a device, of several texts at once. The host uploads prompts and random numbers, replays whole tokens (feed, model,
+//! sampler), and reads what was written in batches; logits never leave the device. Rows of the plan that no text needs are idle.
 
 use super::Gpu;
 use super::program::Program;
@@ -7,13 +7,11 @@ use super::replay::{Pacing, Recorder, Unit};
 use super::run::halves;
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::graph::Input;
-use crate::plan::decode::{DecodeBuffer, DecodePlans, DecodeState, MOST_AT_ONCE, SampleSettings};
+use crate::plan::decode::{DecodeBuffer, DecodePlans, DecodeState, MOST_AT_ONCE, SampleSettings, capacity};
 use crate::plan::estimate::work;
 use crate::plan::{Buffer, Plan};
 use crate::sampler::{self, Sampling};
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
-use std::mem::offset_of;
 use web_time::Instant;
 
 /// A model that writes, on a device.
@@ -30,8 +28,8 @@ pub struct GpuDecoder {
     context_length: usize,
     vocabulary: usize,
     half_weights: bool,
-    /// What is being written; `None` before a start and after an error.
-    text: Option<Text>,
+    /// What is being written, in the order in which the caches have it; nothing before a start and after an error.
+    texts: Vec<Option<Text>>,
 }
 
 /// One of the plans, ready.
@@ -45,6 +43,7 @@ struct Mode {
 /// Where a text stands.
 #[derive(Debug)]
 struct Text {
+    sampling: Sampling,
     seed: u64,
     /// Tokens in the history.
     length: usize,
@@ -54,17 +53,71 @@ struct Text {
     drawn: u64,
 }
 
+impl Text {
+    /// How its next token comes about.
+    fn reading(&self, context_length: usize) -> Reading {
+        if !self.begun {
+            Reading::Prompt
+        } else if self.length <= context_length {
+            Reading::Step
+        } else {
+            Reading::Window
+        }
+    }
+
+    /// As the device sees it before it goes on: all but the last token is read by then, once something is.
+    fn state(&self) -> DecodeState {
+        let read = if self.begun { self.length - 1 } else { 0 };
+        DecodeState { length: self.length as u32, drawn: 0, read: read as u32 }
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.length += count;
+        self.drawn += count as u64;
+        self.begun = true;
+    }
+}
+
+/// Which plan reads a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// The prompt, with a token after it.
+    Prompt,
+    /// A token at a time, over the caches, together with other texts.
+    Step,
+    /// The last window for each token, past the context length.
+    Window,
+}
+
+/// What is replayed next.
+#[derive(Debug)]
+struct Rows {
+    /// The text of each row.
+    texts: Vec<usize>,
+    /// Tokens that each of them gets.
+    count: usize,
+}
+
 impl GpuDecoder {
     /// Allocates caches and buffers, builds the pipelines and uploads the weights: the parameter arena as
     /// [`crate::plan::arena::ArenaLayout`] lays it out. With `half_weights` a token's matrix products read a copy of them in 16-bit
     /// floats, which is kept beside: reading weights is nearly all that writing token by token takes.
     ///
-    /// [`Error::TooLarge`] where the device cannot hold or bind what the model needs.
-    pub async fn new(gpu: &Gpu, model: &ModelConfig, parameters: &[f32], half_weights: bool) -> Result<Self> {
+    /// [`Error::TooLarge`] where the device cannot hold or bind what the model needs for so many texts at once.
+    pub async fn new(
+        gpu: &Gpu,
+        model: &ModelConfig,
+        parameters: &[f32],
+        half_weights: bool,
+        texts: usize,
+    ) -> Result<Self> {
+        if texts == 0 {
+            return Err(Error::Refused("a decoder of no texts; ask for one or more".to_owned()));
+        }
         if half_weights && !gpu.has_half() {
             return Err(glasshouse_compiler::Error::without_half(&gpu.report().name, "write").into());
         }
-        let plans = DecodePlans::new(model, &gpu.target().with_half_weights(half_weights))?;
+        let plans = DecodePlans::new(model, texts, &gpu.target().with_half_weights(half_weights))?;
         let needed = plans.step.arena.length;
         if parameters.len() != needed {
             return Err(Error::Refused(format!(
@@ -83,45 +136,76 @@ impl GpuDecoder {
             prompt: Mode::new(gpu, &plans.prompt, &storage, 0).await?,
             step: Mode::new(gpu, &plans.step, &storage, 1).await?,
             window: Mode::new(gpu, &plans.window, &storage, 2).await?,
-            staging: gpu.buffer("tokens read back", MOST_AT_ONCE as u64 * 4, usage).await?,
+            staging: gpu.buffer("tokens read back", (texts * MOST_AT_ONCE * 4) as u64, usage).await?,
             gpu: gpu.clone(),
             storage,
             chunk: plans.chunk,
             context_length: model.context_length,
             vocabulary: model.vocabulary,
             half_weights,
-            text: None,
+            texts: (0..texts).map(|_| None).collect(),
         })
     }
 
-    /// Begins a text after `prompt`, of which the last `context` tokens are kept. An empty prompt is refused.
+    /// Begins a text after `prompt`, of which the last `context` tokens are kept, and ends all others. An empty prompt is refused.
     pub async fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
-        self.text = None;
-        config.validate()?;
-        let prompt = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?;
-        let state = DecodeState { length: prompt.len() as u32, drawn: 0 };
-        let settings = SampleSettings::from(&Sampling::of(config));
-        let writes: [(Buffer, &[u8]); 4] = [
-            (Buffer::Decode(DecodeBuffer::History), bytemuck::cast_slice(prompt)),
-            (Buffer::Decode(DecodeBuffer::State), bytemuck::bytes_of(&state)),
-            (Buffer::Decode(DecodeBuffer::Settings), bytemuck::bytes_of(&settings)),
-            // The caches hold nothing of this text.
-            (Buffer::Input(Input::Cursor), bytemuck::bytes_of(&[0u32; 2])),
-        ];
-        for (buffer, bytes) in writes {
-            self.gpu.write(self.storage.get(0, buffer)?, 0, bytes).await?;
-        }
-        self.text = Some(Text { seed: config.seed, length: prompt.len(), begun: false, drawn: 0 });
-        Ok(())
+        self.texts.fill_with(|| None);
+        self.admit(prompt, config).await.map(|_| ())
     }
 
-    /// Exactly `count` further tokens. After an error the text must be started again.
-    pub async fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
-        let mut written = Vec::with_capacity(count);
-        while written.len() < count {
-            let more = self.group(count - written.len()).await?;
-            written.extend(more);
+    /// Begins a text beside the others, and returns its number. An empty prompt is refused, and so is a text too many.
+    pub async fn admit(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<usize> {
+        config.validate()?;
+        let prompt = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?;
+        let number = self.texts.iter().position(Option::is_none).ok_or_else(Error::no_place)?;
+        let at = (number * capacity(self.context_length) * 4) as u64;
+        let history = self.storage.get(0, Buffer::Decode(DecodeBuffer::History))?;
+        self.gpu.write(history, at, bytemuck::cast_slice(prompt)).await?;
+        let (sampling, seed) = (Sampling::of(config), config.seed);
+        self.texts[number] = Some(Text { sampling, seed, length: prompt.len(), begun: false, drawn: 0 });
+        Ok(number)
+    }
+
+    /// Ends a text: its place is free for another.
+    pub fn release(&mut self, text: usize) {
+        if let Some(place) = self.texts.get_mut(text) {
+            *place = None;
         }
+    }
+
+    /// Texts that can be under way at once.
+    pub fn places(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Exactly `count` further tokens of the only text. After an error the text must be started again.
+    pub async fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
+        Ok(self.advance_all(count).await?.into_iter().next().map(|(_, tokens)| tokens).unwrap_or_default())
+    }
+
+    /// Exactly `count` further tokens of each text, with its number. After an error all must be started again.
+    pub async fn advance_all(&mut self, count: usize) -> Result<Vec<(usize, Vec<u32>)>> {
+        let none = self.texts.iter().map(|_| None).collect();
+        let mut texts = std::mem::replace(&mut self.texts, none);
+        let under_way: Vec<usize> = (0..texts.len()).filter(|at| texts[*at].is_some()).collect();
+        if under_way.is_empty() {
+            return Err(Error::Refused("no text has been started".to_owned()));
+        }
+        let mut written: Vec<(usize, Vec<u32>)> = under_way.into_iter().map(|at| (at, Vec::new())).collect();
+        for reading in [Reading::Prompt, Reading::Step, Reading::Window] {
+            loop {
+                let rows = self.next_rows(&texts, &written, count, reading);
+                if rows.texts.is_empty() {
+                    break;
+                }
+                let tokens = self.group(&mut texts, &rows, reading).await?;
+                for (text, tokens) in rows.texts.iter().zip(tokens) {
+                    let own = written.iter_mut().find(|(at, _)| at == text);
+                    own.into_iter().for_each(|(_, written)| written.extend(&tokens));
+                }
+            }
+        }
+        self.texts = texts;
         Ok(written)
     }
 
@@ -142,42 +226,93 @@ impl GpuDecoder {
         self.storage.bytes() + self.staging.size()
     }
 
-    /// Up to `wanted` tokens, all of one kind: the first one with the prompt before it, those that the caches hold, or those
-    /// past the context length.
-    async fn group(&mut self, wanted: usize) -> Result<Vec<u32>> {
-        let missing = || Error::Refused("no text has been started".to_owned());
-        let mut text = self.text.take().ok_or_else(missing)?;
-        let (mode, count, chunks) = if !text.begun {
-            (&mut self.prompt, 1, text.length.div_ceil(self.chunk))
-        } else if text.length <= self.context_length {
-            (&mut self.step, wanted.min(MOST_AT_ONCE).min(self.context_length + 1 - text.length), 1)
-        } else {
-            (&mut self.window, wanted.min(MOST_AT_ONCE), 1)
+    /// The texts that lack some of `count` tokens and are read in this way next, with how many tokens they are to have of it: one of
+    /// them, where the way takes one at a time.
+    fn next_rows(
+        &self,
+        texts: &[Option<Text>],
+        written: &[(usize, Vec<u32>)],
+        count: usize,
+        reading: Reading,
+    ) -> Rows {
+        let mut rows = Rows { texts: Vec::new(), count: MOST_AT_ONCE };
+        for (at, written) in written {
+            let Some(text) = texts[*at].as_ref().filter(|text| text.reading(self.context_length) == reading)
+            else {
+                continue;
+            };
+            let most = match reading {
+                Reading::Prompt => 1,
+                Reading::Step => self.context_length + 1 - text.length,
+                Reading::Window => MOST_AT_ONCE,
+            };
+            let wanted = (count - written.len()).min(most);
+            if wanted > 0 {
+                rows.texts.push(*at);
+                rows.count = rows.count.min(wanted);
+                if reading != Reading::Step {
+                    break;
+                }
+            }
+        }
+        rows
+    }
+
+    /// So many tokens of each of some texts, all read in one way.
+    async fn group(
+        &mut self,
+        texts: &mut [Option<Text>],
+        rows: &Rows,
+        reading: Reading,
+    ) -> Result<Vec<Vec<u32>>> {
+        let mode = match reading {
+            Reading::Prompt => &mut self.prompt,
+            Reading::Step => &mut self.step,
+            Reading::Window => &mut self.window,
         };
-        let draws: Vec<f32> = (0..count as u64).map(|n| sampler::draw(text.seed, text.drawn + n)).collect();
+        let mut chunks = 1;
+        let mut settings = vec![SampleSettings::IDLE; texts.len()];
+        let mut draws = vec![0.0f32; texts.len() * MOST_AT_ONCE];
+        for (settings, at) in settings.iter_mut().zip(&rows.texts) {
+            let Some(text) = &texts[*at] else { continue };
+            *settings = SampleSettings::of(&text.sampling, *at);
+            for (draw, n) in draws[at * MOST_AT_ONCE..].iter_mut().zip(0..rows.count as u64) {
+                *draw = sampler::draw(text.seed, text.drawn + n);
+            }
+            if reading == Reading::Prompt {
+                chunks = text.length.div_ceil(self.chunk);
+            }
+        }
+        let states: Vec<DecodeState> =
+            texts.iter().map(|text| text.as_ref().map(Text::state).unwrap_or_default()).collect();
         let own = |buffer| self.storage.get(0, Buffer::Decode(buffer));
-        let drawn_at = offset_of!(DecodeState, drawn) as u64;
-        self.gpu.write(own(DecodeBuffer::Draws)?, 0, bytemuck::cast_slice(&draws)).await?;
-        self.gpu.write(own(DecodeBuffer::State)?, drawn_at, bytemuck::bytes_of(&0u32)).await?;
+        let writes: [(DecodeBuffer, &[u8]); 3] = [
+            (DecodeBuffer::Draws, bytemuck::cast_slice(&draws)),
+            (DecodeBuffer::State, bytemuck::cast_slice(&states)),
+            (DecodeBuffer::Settings, bytemuck::cast_slice(&settings)),
+        ];
+        for (buffer, bytes) in writes {
+            self.gpu.write(own(buffer)?, 0, bytes).await?;
+        }
 
         let begun = Instant::now();
         let mut recorder = Recorder::new(&self.gpu, mode.pacing.cut(), None);
         for _ in 1..chunks {
             recorder.record(Unit { clear: &[], programs: &[&mode.read] }).await?;
         }
-        for _ in 0..count {
+        for _ in 0..rows.count {
             recorder.record(Unit { clear: &[], programs: &[&mode.read, &mode.sample] }).await?;
         }
-        let bytes = count as u64 * 4;
+        let bytes = self.staging.size();
         let (submission, _) = recorder.finish(own(DecodeBuffer::Written)?, &self.staging, bytes);
         let reading = self.gpu.begin_read(&self.staging, bytes, submission);
         let written: Vec<u32> = bytemuck::pod_collect_to_vec(&self.gpu.end_read(reading).await?);
-        mode.pacing.observe(begun.elapsed().as_secs_f64(), chunks - 1 + count);
-        text.length += count;
-        text.drawn += count as u64;
-        text.begun = true;
-        self.text = Some(text);
-        Ok(written)
+        mode.pacing.observe(begun.elapsed().as_secs_f64(), chunks - 1 + rows.count);
+        for at in &rows.texts {
+            texts[*at].iter_mut().for_each(|text| text.wrote(rows.count));
+        }
+        let of = |at: &usize| written[at * MOST_AT_ONCE..][..rows.count].to_vec();
+        Ok(rows.texts.iter().map(of).collect())
     }
 }
 

@@ -4,7 +4,7 @@
 use super::program::Program;
 use super::storage::Storage;
 use super::{Gpu, GpuDecoder, run_graph, run_graph_for, test_gpu};
-use crate::generate::{Decoder, Generation};
+use crate::generate::{Batch, Decoder, Generation, Request};
 use crate::graph::ops;
 use crate::graph::{Graph, Input, Origin, Type, ValueId, random};
 use crate::initial;
@@ -45,7 +45,7 @@ impl Bench {
         let mut plan = compile(graph, &[sum], &gpu.target()).unwrap();
         plan.dispatches = vec![decode::sampler(&plan, sum, context_length).unwrap()];
         let mut allocations = buffers(&[&plan], None, &[], 1);
-        allocations.extend(decode::sampler_allocations(vocabulary, context_length));
+        allocations.extend(decode::sampler_allocations(vocabulary, context_length, 1));
         let storage = pollster::block_on(Storage::create(gpu, &allocations, &[&plan], &[])).unwrap();
         let program = pollster::block_on(Program::new(gpu, &plan.dispatches, &storage, 0, 0)).unwrap();
         Self { gpu: gpu.clone(), storage, program, logits: sum, context_length }
@@ -57,8 +57,8 @@ impl Bench {
         // The sum's slot is the only one.
         assert!(self.logits.index() > 0);
         let slot = self.storage.get(0, Buffer::Slot(0)).unwrap();
-        let state = DecodeState { length: history.len() as u32, drawn: 0 };
-        let settings = SampleSettings::from(sampling);
+        let state = DecodeState { length: history.len() as u32, ..DecodeState::default() };
+        let settings = SampleSettings::of(sampling, 0);
         let capacity = decode::capacity(self.context_length);
         let mut ring = vec![0u32; capacity];
         for (at, token) in history.iter().enumerate() {
@@ -82,7 +82,7 @@ impl Bench {
         self.gpu.queue.submit([encoder.finish()]);
         let read = |buffer, bytes| pollster::block_on(self.gpu.read(buffer, 0, bytes)).unwrap();
         let written = read(own(DecodeBuffer::Written), draws.len() as u64 * 4);
-        let after: DecodeState = bytemuck::pod_read_unaligned(&read(own(DecodeBuffer::State), 8));
+        let after: DecodeState = bytemuck::pod_read_unaligned(&read(own(DecodeBuffer::State), 12));
         assert_eq!(after.length as usize, history.len() + draws.len());
         assert_eq!(after.drawn as usize, draws.len());
         bytemuck::pod_collect_to_vec(&written)
@@ -212,7 +212,8 @@ fn floats(data: Data) -> Vec<f32> {
 fn window_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], tokens: &[u32]) -> Vec<f32> {
     let built = build(model, Purpose::Window { time: tokens.len() }).unwrap();
     let mut inputs = parameters(&built.graph, arena);
-    for (input, data) in [(Input::Tokens, tokens.to_vec()), (Input::Cursor, vec![0, tokens.len() as u32])] {
+    for (input, data) in [(Input::Tokens, tokens.to_vec()), (Input::Cursor, vec![0, tokens.len() as u32, 0])]
+    {
         inputs.push((built.graph.find(Origin::Input(input)).unwrap(), Data::U32(data)));
     }
     let read = pollster::block_on(run_graph(gpu, &built.graph, &inputs, &[built.logits])).unwrap();
@@ -232,13 +233,13 @@ fn cached_chunks_give_the_logits_of_the_whole_window() {
         let mut read = 0;
         // Chunks of 5, the last of them with 2 real tokens, then one token at a time.
         for (chunk, length) in [(5, 5), (5, 2), (1, 1), (1, 1)] {
-            let built = build(&model, Purpose::Decode { chunk }).unwrap();
+            let built = build(&model, Purpose::Decode { batch: 1, chunk, texts: 1 }).unwrap();
             let mut tokens = text[read..read + length].to_vec();
             tokens.resize(chunk, 0);
             let mut inputs = parameters(&built.graph, &arena);
             let find = |origin| built.graph.find(origin).unwrap();
             inputs.push((find(Origin::Input(Input::Tokens)), Data::U32(tokens)));
-            let cursor = vec![read as u32, length as u32];
+            let cursor = vec![read as u32, length as u32, 0];
             inputs.push((find(Origin::Input(Input::Cursor)), Data::U32(cursor)));
             let mut wanted = vec![built.logits];
             for (number, cache) in caches.iter().enumerate() {
@@ -270,7 +271,7 @@ fn write(
     groups: &[usize],
 ) -> Vec<u32> {
     pollster::block_on(async {
-        let mut decoder = GpuDecoder::new(gpu, model, &weights(model), false).await.unwrap();
+        let mut decoder = GpuDecoder::new(gpu, model, &weights(model), false, 1).await.unwrap();
         decoder.start(prompt, config).await.unwrap();
         let mut written = Vec::new();
         for count in groups {
@@ -317,10 +318,10 @@ fn writes_what_the_plain_way_writes_also_past_the_context() {
 
 /// A first token's logits over empty caches, with the kernels for `target`.
 fn first_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], target: &Target) -> Vec<f32> {
-    let graph = build(model, Purpose::Decode { chunk: 1 }).unwrap();
+    let graph = build(model, Purpose::STEP).unwrap();
     let (logits, graph) = (graph.logits, graph.graph);
     let mut inputs = parameters(&graph, arena);
-    for (input, data) in [(Input::Tokens, vec![7]), (Input::Cursor, vec![0, 1])] {
+    for (input, data) in [(Input::Tokens, vec![7]), (Input::Cursor, vec![0, 1, 0])] {
         inputs.push((graph.find(Origin::Input(input)).unwrap(), Data::U32(data)));
     }
     for number in 0..2 * model.layers as u32 {
@@ -337,7 +338,7 @@ fn halves_of_weights_change_logits_by_their_rounding() {
     for model in models() {
         let arena = weights(&model);
         let exact: Vec<f32> = arena.iter().map(|weight| f16::from_f32(*weight).to_f32()).collect();
-        let graph = build(&model, Purpose::Decode { chunk: 1 }).unwrap().graph;
+        let graph = build(&model, Purpose::STEP).unwrap().graph;
         let default = first_logits(&gpu, &model, &arena, &gpu.target());
         let largest = default.iter().fold(0.0f32, |most, logit| most.max(logit.abs()));
         for tier in [Tier::Direct, Tier::Tiled, Tier::Subgroup] {
@@ -369,8 +370,8 @@ fn a_decoder_that_reads_halves_takes_the_likeliest_token() {
     let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
     let mut text = vec![3, 1, 4];
     let written = pollster::block_on(async {
-        let mut decoder = GpuDecoder::new(&gpu, &model, &arena, true).await.unwrap();
-        let plain = GpuDecoder::new(&gpu, &model, &arena, false).await.unwrap();
+        let mut decoder = GpuDecoder::new(&gpu, &model, &arena, true, 1).await.unwrap();
+        let plain = GpuDecoder::new(&gpu, &model, &arena, false, 1).await.unwrap();
         assert!(decoder.reads_halves() && !plain.reads_halves());
         assert_eq!(decoder.bytes() - plain.bytes(), 2 * arena.len() as u64);
         decoder.start(&text, &greedy).await.unwrap();
@@ -405,7 +406,7 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
     let model = models().remove(0);
     let config = GenerateConfig { max_tokens: 9, ..GenerateConfig::default() };
     pollster::block_on(async {
-        let mut decoder = GpuDecoder::new(&gpu, &model, &weights(&model), false).await.unwrap();
+        let mut decoder = GpuDecoder::new(&gpu, &model, &weights(&model), false, 1).await.unwrap();
         assert!(decoder.advance(1).await.is_err_and(|error| error.to_string().contains("started")));
         let empty = decoder.start(&[], &config).await;
         assert!(empty.is_err_and(|error| error.to_string().contains("prompt is empty")));
@@ -441,6 +442,102 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
         broken.interrupt();
         assert_eq!(broken.finish().tokens, first[..1]);
     });
-    let short = pollster::block_on(GpuDecoder::new(&gpu, &model, &[0.0; 3], false));
+    let short = pollster::block_on(GpuDecoder::new(&gpu, &model, &[0.0; 3], false, 1));
     assert!(short.is_err_and(|error| error.to_string().contains("3 weights")));
+}
+
+#[test]
+fn each_of_many_texts_is_what_it_is_by_itself() {
+    let gpu = test_gpu();
+    for (number, model) in models().into_iter().enumerate() {
+        let context = model.context_length;
+        let prompt = |length: usize| -> Vec<u32> {
+            (0..length as u64).map(|n| (uniform(3, n) * model.vocabulary as f32) as u32).collect()
+        };
+        let config = |seed: u64| GenerateConfig {
+            seed,
+            temperature: [0.0, 0.9, 1.2][seed as usize % 3],
+            top_k: [0, 20, 0][seed as usize % 3],
+            top_p: [1.0, 0.95, 1.0][seed as usize % 3],
+            repetition_penalty: [1.0, 1.1, 1.0][seed as usize % 3],
+            ..GenerateConfig::default()
+        };
+        let prompts = [1, 3, context - 2, context, context + 5];
+        let mut written: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
+        let bytes = pollster::block_on(async {
+            let arena = weights(&model);
+            let mut decoder = GpuDecoder::new(&gpu, &model, &arena, false, 4).await.unwrap();
+            // Which text has which place; the last takes that of the second.
+            let mut places = [0, 1, 2, 3];
+            for (text, length) in prompts.iter().enumerate().take(4) {
+                let place = decoder.admit(&prompt(*length), &config(text as u64)).await.unwrap();
+                assert_eq!(place, text);
+            }
+            let full = decoder.admit(&[1], &config(0)).await;
+            assert!(full.is_err_and(|error| error.to_string().contains("place")));
+            for count in [1, 5, context, 2] {
+                for (place, tokens) in decoder.advance_all(count).await.unwrap() {
+                    assert_eq!(tokens.len(), count);
+                    written[places[place]].extend(tokens);
+                }
+                if count == 5 {
+                    decoder.release(1);
+                    places[1] = 4;
+                    assert_eq!(decoder.admit(&prompt(prompts[4]), &config(4)).await.unwrap(), 1);
+                }
+            }
+            (0..4).for_each(|place| decoder.release(place));
+            assert!(decoder.advance_all(1).await.is_err(), "no text is left");
+            assert!(GpuDecoder::new(&gpu, &model, &arena, false, 0).await.is_err());
+            let single = GpuDecoder::new(&gpu, &model, &arena, false, 1).await.unwrap();
+            decoder.bytes() - single.bytes()
+        });
+        let cache = 2 * model.layers * model.kv_heads * context * model.head_size * 4;
+        assert!(bytes as usize >= 3 * cache, "{bytes} bytes for three texts more");
+        for (text, written) in written.iter().enumerate() {
+            let alone = write(&gpu, &model, &prompt(prompts[text]), &config(text as u64), &[written.len()]);
+            assert_eq!(*written, alone, "model {number}, text {text}");
+        }
+    }
+}
+
+#[test]
+fn more_texts_than_places_wait_and_end_on_their_own() {
+    let gpu = test_gpu();
+    let model = models().remove(1);
+    let spell = |token: Option<u32>| token.map(|token| format!("{token} "));
+    let lengths = [3, 40, 1, 7, 12];
+    let request = |(number, length): (usize, &usize)| Request {
+        prompt: vec![number as u32 + 1; number + 1],
+        config: GenerateConfig { max_tokens: *length, seed: number as u64, ..GenerateConfig::default() },
+        ends: Vec::new(),
+        decode: spell,
+    };
+    let requests = || lengths.iter().enumerate().map(request);
+    pollster::block_on(async {
+        let two = GpuDecoder::new(&gpu, &model, &weights(&model), false, 2).await.unwrap();
+        let mut decoder = Decoder::Gpu(Box::new(two), Box::new(gpu.clone()));
+        let mut batch = Batch::new(&mut decoder, requests()).unwrap();
+        let mut texts = vec![String::new(); lengths.len()];
+        while !batch.is_over() {
+            for (number, added) in batch.next(&mut decoder).await.unwrap() {
+                texts[number].push_str(&added.text);
+            }
+        }
+        let written = batch.finish();
+        for (number, request) in requests().enumerate() {
+            let alone = write(&gpu, &model, &request.prompt, &request.config, &[lengths[number]]);
+            assert_eq!(written[number].tokens, alone, "text {number}");
+            assert_eq!((&written[number].text, written[number].ending), (&texts[number], Ending::MaxTokens));
+        }
+        let none = Batch::new(&mut decoder, requests().take(0));
+        assert!(none.is_err_and(|error| error.to_string().contains("no texts")));
+        // What is given up ends where it stands.
+        let mut batch = Batch::new(&mut decoder, requests()).unwrap();
+        batch.next(&mut decoder).await.unwrap();
+        assert_eq!((batch.left(), batch.finished(0).map(|text| text.ending)), (4, Some(Ending::MaxTokens)));
+        let ends: Vec<_> = batch.finish().into_iter().map(|text| (text.tokens.len(), text.ending)).collect();
+        let (given_up, waited) = ((3, Ending::Interrupted), (0, Ending::Interrupted));
+        assert_eq!(ends, [(3, Ending::MaxTokens), given_up, waited, waited, waited]);
+    });
 }

@@ -481,14 +481,16 @@ fn embedding_and_its_gradient() {
             if positions {
                 case.noise(&[limit, channels]);
             }
-            let start = if cursor { 4 } else { 0 };
+            // Each text's chunk starts elsewhere.
+            let start = |row: usize| if cursor { 4 + row / time % 3 } else { 0 };
             if cursor {
-                case.ids(Input::Cursor, &[2], vec![start as u32, time as u32]);
+                let rows = (0..batch).flat_map(|row| [start(row * time) as u32, time as u32, row as u32]);
+                case.ids(Input::Cursor, &[batch, 3], rows.collect());
             }
             let mut truth = Vec::new();
             for (row, token) in tokens.iter().enumerate() {
                 for c in 0..channels {
-                    let position = (start + row % time) * channels + c;
+                    let position = (start(row) + row % time) * channels + c;
                     let shift = if positions { f64::from(case.floats[1][position]) } else { 0.0 };
                     truth.push(f64::from(case.floats[0][*token as usize * channels + c]) + shift);
                 }

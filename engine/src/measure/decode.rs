@@ -1,4 +1,4 @@
-//! How fast a device writes: a made-up prompt is read, then tokens are written one after another, as `generate` does it, with
+//! How fast a device writes: made-up prompts are read, then tokens are written one after another, as `generate` does it, with
 //! the run's own initial weights. Every token is the likeliest one, so that next to nothing but the model is timed.
 
 use super::spread;
@@ -24,6 +24,8 @@ const TOKENS: usize = 128;
 /// What is read and written each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passage {
+    /// Texts that are written at once, each after a prompt of its own; 1 or more.
+    pub batch: usize,
     /// Tokens of the prompt: 1 to the model's window.
     pub prompt_tokens: usize,
     /// Tokens written after the first one, which the prompt's time includes; 1 or more.
@@ -33,7 +35,7 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// A passage of so many tokens; where they are not said, within a model's window: half of it for the prompt, and what is left or
+    /// A passage of one text of so many tokens; where they are not said, within a model's window: half of it for the prompt, and what is left or
     /// less for the text.
     pub fn of(
         model: &ModelConfig,
@@ -46,7 +48,7 @@ impl Passage {
         let prompt_tokens = prompt_tokens.unwrap_or(half);
         let most = window.saturating_sub(half).clamp(1, TOKENS);
         let left = window.saturating_sub(prompt_tokens).clamp(1, most);
-        Self { prompt_tokens, tokens: tokens.unwrap_or(left), repeats }
+        Self { batch: 1, prompt_tokens, tokens: tokens.unwrap_or(left), repeats }
     }
 
     fn check(self, model: &ModelConfig) -> Result<()> {
@@ -56,8 +58,8 @@ impl Passage {
                 self.prompt_tokens, model.context_length
             )));
         }
-        if self.tokens == 0 || self.repeats == 0 {
-            return Err(Error::Refused("a bench of no tokens; ask for one or more".to_owned()));
+        if self.batch == 0 || self.tokens == 0 || self.repeats == 0 {
+            return Err(Error::Refused("a bench of no tokens or texts; ask for one or more".to_owned()));
         }
         Ok(())
     }
@@ -77,24 +79,29 @@ pub async fn measure_decode(
 ) -> Result<(DecodeMeasurement, Option<String>)> {
     let model = &config.model;
     passage.check(model)?;
-    let graph = build(model, Purpose::Decode { chunk: 1 })?.graph;
+    let graph = build(model, Purpose::STEP)?.graph;
     let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), config.seed);
-    let opening = Opening { threads, precision: config.train.precision, tuning: tuning.clone() };
+    let opening =
+        Opening { threads, precision: config.train.precision, tuning: tuning.clone(), texts: passage.batch };
     let (mut decoder, warning) = Decoder::open(device, model, &weights, &opening).await?;
     let vocabulary = model.vocabulary as u64;
-    let prompt: Vec<u32> = (0..passage.prompt_tokens as u64)
-        .map(|at| (random::nth(config.seed, PROMPT, at) % vocabulary) as u32)
-        .collect();
+    let length = passage.prompt_tokens as u64;
+    let token = |at| (random::nth(config.seed, PROMPT, at) % vocabulary) as u32;
+    let prompt = |text: u64| (text * length..(text + 1) * length).map(token).collect::<Vec<u32>>();
+    let prompts: Vec<Vec<u32>> = (0..passage.batch as u64).map(prompt).collect();
     let greedy =
         GenerateConfig { max_tokens: passage.tokens + 1, temperature: 0.0, ..GenerateConfig::default() };
     let (mut first, mut each) = (Vec::new(), Vec::new());
     for round in 0..=passage.repeats {
         let begun = Instant::now();
-        decoder.start(&prompt, &greedy).await?;
-        decoder.advance(1).await?;
+        (0..passage.batch).for_each(|text| decoder.release(text));
+        for prompt in &prompts {
+            decoder.admit(prompt, &greedy).await?;
+        }
+        decoder.advance_all(1).await?;
         let read = begun.elapsed().as_secs_f64() * 1e3;
         let begun = Instant::now();
-        decoder.advance(passage.tokens).await?;
+        decoder.advance_all(passage.tokens).await?;
         let written = begun.elapsed().as_secs_f64() * 1e3;
         // The first passage fills caches and finds out how tokens are best grouped into submissions.
         if round > 0 {
@@ -113,12 +120,13 @@ pub async fn measure_decode(
         vocabulary: model.vocabulary,
         device: decoder.describe(),
         precision: decoder.precision(),
+        batch: passage.batch,
         repeats: each.len(),
         prompt_tokens: passage.prompt_tokens,
         generated_tokens: passage.tokens,
         tokens_past_window: passage.tokens.saturating_sub(model.context_length - passage.prompt_tokens),
-        prompt_tokens_per_s: a_second(passage.prompt_tokens, ms_first_token),
-        generated_tokens_per_s: a_second(1, ms_per_token),
+        prompt_tokens_per_s: a_second(passage.batch * passage.prompt_tokens, ms_first_token),
+        generated_tokens_per_s: a_second(passage.batch, ms_per_token),
         ms_first_token,
         ms_per_token,
         ms_fastest,
@@ -138,7 +146,7 @@ mod tests {
     fn a_passage_past_the_window_says_so() {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         (config.model.layers, config.model.context_length) = (1, 16);
-        let passage = |prompt_tokens, tokens| Passage { prompt_tokens, tokens, repeats: 1 };
+        let passage = |prompt_tokens, tokens| Passage { batch: 1, prompt_tokens, tokens, repeats: 1 };
         let measured = |passage| {
             let measuring = measure_decode(&config, "cpu", Some(1), &Tuning::Default, passage);
             pollster::block_on(measuring).map(|pair| pair.0)
@@ -147,6 +155,10 @@ mod tests {
         let past = measured(passage(12, 6)).unwrap();
         assert_eq!((past.tokens_past_window, past.generated_tokens, past.repeats), (2, 6, 1));
         assert!(past.bytes > 4 * 200_000 && past.generated_tokens_per_s > 0.0);
+        let three = measured(Passage { batch: 3, ..passage(12, 6) }).unwrap();
+        assert_eq!((three.batch, three.generated_tokens, three.tokens_past_window), (3, 6, 2));
+        assert!(three.bytes > past.bytes && three.generated_tokens_per_s > 0.0);
+        assert!(measured(Passage { batch: 0, ..passage(12, 6) }).is_err());
         assert!(measured(passage(17, 1)).is_err_and(|error| error.to_string().contains("1 to 16")));
         assert!(measured(passage(0, 1)).is_err());
     }

@@ -36,12 +36,53 @@ pub trait Lanes: Copy {
     fn add(self, other: Self) -> Self;
     /// Entry by entry.
     fn mul(self, other: Self) -> Self;
+
+    /// The sum of its entries, halves first: entries i and i + COUNT/2 are added, then i and i + COUNT/4, and so on.
+    #[inline(always)]
+    fn total(self) -> f32 {
+        let mut lanes = [0.0; BLOCK];
+        // SAFETY: a register is no longer than a block.
+        #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+        unsafe {
+            self.store(lanes.as_mut_ptr());
+        }
+        let mut half = Self::COUNT / 2;
+        while half > 0 {
+            for at in 0..half {
+                lanes[at] += lanes[at + half];
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
+
+    /// [`Self::total`] of each of eight, to the bit.
+    #[inline(always)]
+    fn totals(eight: [Self; 8]) -> [f32; 8] {
+        eight.map(Self::total)
+    }
 }
 
 /// a·b + c, in one instruction where `L` has it: the library's `mul_add` is a slow call elsewhere.
 #[inline(always)]
 pub fn fused<L: Lanes>(a: f32, b: f32, c: f32) -> f32 {
     if L::FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// Asks for so many floats to be brought closer, which may lie anywhere: they are not read. Machines that cannot be asked go without.
+#[inline(always)]
+pub fn prefetch(from: *const f32, count: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for at in (0..count).step_by(BLOCK) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 has the instruction, and no address is wrong for it.
+        #[allow(unsafe_code, reason = "a hint to the machine's cache")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, count);
 }
 
 /// Four floats that any machine can handle.
@@ -203,11 +244,11 @@ mod x86 {
     use std::arch::x86_64::{
         __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps,
         _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps,
-        _mm512_storeu_ps,
+        _mm512_shuffle_f32x4, _mm512_shuffle_ps, _mm512_storeu_ps,
     };
 
     macro_rules! register {
-        ($name:ident, $register:ty, $count:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fused:ident, $add:ident, $mul:ident) => {
+        ($name:ident, $register:ty, $count:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fused:ident, $add:ident, $mul:ident $(, $own:item)*) => {
             /// A register of the instruction set that the name says.
             #[derive(Clone, Copy)]
             pub struct $name($register);
@@ -256,6 +297,8 @@ mod x86 {
                     // SAFETY: as for `splat`.
                     Self(unsafe { $mul(self.0, other.0) })
                 }
+
+                $($own)*
             }
         };
     }
@@ -270,7 +313,32 @@ mod x86 {
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_add_ps,
-        _mm512_mul_ps
+        _mm512_mul_ps,
+        /// What is left of two registers shares one.
+        #[inline(always)]
+        fn totals(eight: [Self; 8]) -> [f32; 8] {
+            // SAFETY: as for `splat`.
+            unsafe {
+                let halves = |a: Self, b: Self| {
+                    let low = _mm512_shuffle_f32x4::<0x44>(a.0, b.0);
+                    Self(_mm512_add_ps(low, _mm512_shuffle_f32x4::<0xEE>(a.0, b.0)))
+                };
+                let quarters = |a: Self, b: Self| {
+                    let low = _mm512_shuffle_f32x4::<0x88>(a.0, b.0);
+                    _mm512_add_ps(low, _mm512_shuffle_f32x4::<0xDD>(a.0, b.0))
+                };
+                let [a, b, c, d, e, f, g, h] = eight;
+                let first = quarters(halves(a, b), halves(c, d));
+                let second = quarters(halves(e, f), halves(g, h));
+                let low = _mm512_shuffle_ps::<0x44>(first, second);
+                let pairs = _mm512_add_ps(low, _mm512_shuffle_ps::<0xEE>(first, second));
+                let low = _mm512_shuffle_ps::<0x88>(pairs, pairs);
+                let sums = _mm512_add_ps(low, _mm512_shuffle_ps::<0xDD>(pairs, pairs));
+                let mut lanes = [0.0; 16];
+                _mm512_storeu_ps(lanes.as_mut_ptr(), sums);
+                [0, 4, 8, 12, 1, 5, 9, 13].map(|at| lanes[at])
+            }
+        }
     );
     register!(
         Avx2,

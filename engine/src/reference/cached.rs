@@ -1,8 +1,8 @@
-//! What only decoding does: attention over caches, and the last row of a chunk.
+//! What only decoding does: attention over caches, and the last rows of chunks.
 
 use super::attention::{attend, hidden, part, repeat_heads};
 use super::interpret::{Express, Run, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, Y};
 use crate::graph::{Node, ValueId};
 use burn::tensor::Tensor;
@@ -16,33 +16,49 @@ impl Express for CachedAttention {
     ) -> Result<Self::Outputs<Tensor<2>>> {
         let (CachedAttentionInputs { qkv, keys: old_keys, values: old_values, cursor }, heads) =
             (inputs, self.heads);
-        let (qkv, (start, length)) = (run.floats(qkv)?, run.cursor(cursor)?);
-        let (keys, values) = (run.floats(old_keys)?, run.floats(old_values)?);
-        let (time, size, kv_heads) = (qkv.dims()[0], heads.head_size, heads.kv_heads);
-        let positions = keys.dims()[0] / kv_heads;
-        let split = |number: usize, count: usize| {
-            part(&qkv, heads, number).reshape([time, count, size]).swap_dims(0, 1)
-        };
-        let write = |cache: Tensor<2>, number: usize| {
-            let cache = cache.reshape([kv_heads, positions, size]);
-            let rows = split(number, kv_heads).narrow(1, 0, length);
-            cache.slice_assign([0..kv_heads, start..start + length, 0..size], rows)
-        };
-        let (keys, values) = (write(keys, 1), write(values, 2));
-        let hidden = hidden(run, [time, positions], start, self.window).unsqueeze::<4>();
-        let (y, _) = attend(
-            run,
-            split(0, heads.heads).unsqueeze(),
-            repeat_heads(keys.clone().unsqueeze(), heads),
-            repeat_heads(values.clone().unsqueeze(), heads),
-            hidden,
-            None,
-        );
-        let flat = |cache: Tensor<3>| Value::Floats(cache.reshape([kv_heads * positions, size]));
-        run.bind(old_keys, flat(keys));
-        run.bind(old_values, flat(values));
-        Ok(Y { y: y.swap_dims(1, 2).reshape([time, heads.width()]) })
+        let [_, kv_heads, positions, size] = dimensions(run, old_keys)?;
+        let (qkv, rows) = (run.floats(qkv)?, run.cursor(cursor)?);
+        let (mut keys, mut values) = (run.floats(old_keys)?, run.floats(old_values)?);
+        let time = qkv.dims()[0] / rows.len().max(1);
+        let mut all = Vec::with_capacity(rows.len());
+        for (row, [start, length, text]) in rows.into_iter().enumerate() {
+            let chunk = qkv.clone().narrow(0, row * time, time);
+            let split = |number: usize, count: usize| {
+                part(&chunk, heads, number).reshape([time, count, size]).swap_dims(0, 1)
+            };
+            // The text's cache with the chunk in it, and all caches with that.
+            let write = |caches: &Tensor<2>, number: usize| {
+                let (from, count) = (text * kv_heads * positions, kv_heads * positions);
+                let cache = caches.clone().narrow(0, from, count).reshape([kv_heads, positions, size]);
+                let entries = split(number, kv_heads).narrow(1, 0, length);
+                let cache = cache.slice_assign([0..kv_heads, start..start + length, 0..size], entries);
+                let flat = cache.clone().reshape([count, size]);
+                (cache, caches.clone().slice_assign([from..from + count, 0..size], flat))
+            };
+            let (own_keys, own_values);
+            (own_keys, keys) = write(&keys, 1);
+            (own_values, values) = write(&values, 2);
+            let hidden = hidden(run, [time, positions], start, self.window).unsqueeze::<4>();
+            let (y, _) = attend(
+                run,
+                split(0, heads.heads).unsqueeze(),
+                repeat_heads(own_keys.unsqueeze(), heads),
+                repeat_heads(own_values.unsqueeze(), heads),
+                hidden,
+                None,
+            );
+            all.push(y.swap_dims(1, 2).reshape([time, heads.width()]));
+        }
+        run.bind(old_keys, Value::Floats(keys));
+        run.bind(old_values, Value::Floats(values));
+        Ok(Y { y: Tensor::cat(all, 0) })
     }
+}
+
+/// The sizes of a value of four dimensions.
+fn dimensions(run: &Run<'_>, id: ValueId) -> Result<[usize; 4]> {
+    let sizes = run.graph.ty(id).shape.as_slice().try_into();
+    sizes.map_err(|_| Error::Internal("a cache has four dimensions".to_owned()))
 }
 
 impl Express for LastRow {
@@ -52,8 +68,12 @@ impl Express for LastRow {
         _: &Node,
         inputs: Self::Inputs<ValueId>,
     ) -> Result<Self::Outputs<Tensor<2>>> {
+        let time = run.graph.ty(inputs.x).shape[1];
         let x = run.floats(inputs.x)?;
-        let (_, length) = run.cursor(inputs.cursor)?;
-        Ok(Y { y: x.narrow(0, length.saturating_sub(1), 1) })
+        let chunks = run.cursor(inputs.cursor)?.into_iter().enumerate();
+        let last = |(row, [_, length, _]): (usize, [usize; 3])| {
+            x.clone().narrow(0, row * time + length.saturating_sub(1), 1)
+        };
+        Ok(Y { y: Tensor::cat(chunks.map(last).collect(), 0) })
     }
 }

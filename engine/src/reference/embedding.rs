@@ -20,10 +20,15 @@ impl Express for Embedding {
         let table = run.floats(table)?;
         let (batch, [_, width]) = (tokens.len() / time, table.dims());
         let positions = run.floats_if(positions)?;
-        let start = cursor.map_or(Ok(0), |cursor| run.cursor(cursor).map(|(start, _)| start))?;
+        let cursor = cursor.map(|cursor| run.cursor(cursor)).transpose()?;
         let y = table.select(0, run.device.indices(&tokens));
         let Some(positions) = positions else { return Ok(Y { y }) };
-        let window = positions.narrow(0, start, time).unsqueeze::<3>();
-        Ok(Y { y: (y.reshape([batch, time, width]) + window).reshape([batch * time, width]) })
+        let window = |start| positions.clone().narrow(0, start, time);
+        let Some(cursor) = cursor else {
+            let y = y.reshape([batch, time, width]) + window(0).unsqueeze::<3>();
+            return Ok(Y { y: y.reshape([batch * time, width]) });
+        };
+        let windows = cursor.into_iter().map(|[start, ..]| window(start)).collect();
+        Ok(Y { y: y + Tensor::cat(windows, 0) })
     }
 }

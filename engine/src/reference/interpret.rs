@@ -158,12 +158,10 @@ impl<'run> Run<'run> {
         id.map(|id| self.floats(id)).transpose()
     }
 
-    /// (start, length) of a cursor.
-    pub(super) fn cursor(&mut self, id: ValueId) -> Result<(usize, usize)> {
-        match *self.ids(id)? {
-            [start, length] => Ok((start as usize, length as usize)),
-            _ => Err(Error::Internal("a cursor has two entries".to_owned())),
-        }
+    /// (start, length, text) of each of a cursor's rows.
+    pub(super) fn cursor(&mut self, id: ValueId) -> Result<Vec<[usize; 3]>> {
+        let ids = self.ids(id)?;
+        Ok(ids.as_chunks().0.iter().map(|row: &[u32; 3]| row.map(|entry| entry as usize)).collect())
     }
 
     /// x·mask/(1 − rate), elements numbered in row-major order.

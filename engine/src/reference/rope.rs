@@ -17,8 +17,14 @@ impl Express for Rope {
         let (RopeInputs { qkv, table, cursor }, heads) = (inputs, self.heads);
         let time = run.graph.ty(qkv).shape[1];
         let (qkv, table) = (run.floats(qkv)?, run.floats(table)?);
-        let start = cursor.map_or(Ok(0), |cursor| run.cursor(cursor).map(|(start, _)| start))?;
-        Ok(Y { y: turned(&qkv, &table, heads, [start, time], self.inverse) })
+        let Some(cursor) = cursor else {
+            return Ok(Y { y: turned(&qkv, &table, heads, [0, time], self.inverse) });
+        };
+        let rows = run.cursor(cursor)?.into_iter().enumerate();
+        let row = |(row, [start, ..]): (usize, [usize; 3])| {
+            turned(&qkv.clone().narrow(0, row * time, time), &table, heads, [start, time], self.inverse)
+        };
+        Ok(Y { y: Tensor::cat(rows.map(row).collect(), 0) })
     }
 }
 

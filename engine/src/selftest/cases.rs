@@ -87,8 +87,8 @@ pub enum Feed {
     Starts(usize, usize),
     /// So many floats in [−scale, scale), which nothing flows back to.
     Scores(usize, f32),
-    /// Start and length.
-    Cursor(u32, u32),
+    /// Start, length and text of each row.
+    Cursor(Vec<[u32; 3]>),
     /// Rotary angles [P, D].
     RopeTable(usize, usize),
     /// A cache, by number.
@@ -191,9 +191,10 @@ impl Case {
                     graph.input(Input::Scores, Type::f32(&[*count])),
                     Data::F32(numbers(stream, *count).iter().map(|x| x * scale).collect()),
                 ),
-                Feed::Cursor(start, length) => {
-                    (graph.input(Input::Cursor, Type::u32(&[2])), Data::U32(vec![*start, *length]))
-                }
+                Feed::Cursor(rows) => (
+                    graph.input(Input::Cursor, Type::u32(&[rows.len(), 3])),
+                    Data::U32(rows.as_flattened().to_vec()),
+                ),
                 Feed::RopeTable(positions, size) => {
                     let table = Constant::RopeTable(Rope::of_base(100.0));
                     (graph.constant(table, Type::f32(&[*positions, *size])), Data::F32(Vec::new()))

@@ -125,11 +125,11 @@ pub fn floats(data: Vec<Data>) -> Result<Vec<Vec<f32>>> {
     data.into_iter().map(float).collect()
 }
 
-/// Rows of cached attention past the cursor's length may hold anything.
+/// Rows of cached attention past a chunk's length may hold anything; chunks of several texts are whole in these cases.
 fn specified(case: &Case) -> Option<usize> {
     let Op::CachedAttention(ops::CachedAttention { heads, .. }) = case.op else { return None };
     let length = case.feeds.iter().find_map(|feed| match feed {
-        Feed::Cursor(_, length) => Some(*length as usize),
+        Feed::Cursor(chunks) => Some(chunks.iter().map(|[_, length, _]| *length as usize).sum::<usize>()),
         _ => None,
     });
     length.map(|rows| rows * heads.width())

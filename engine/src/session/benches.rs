@@ -18,16 +18,20 @@ impl Session {
                 let measured = self.measured(&config, Extent::Steps(repeats as u64)).await?;
                 tell(BenchReport::Step(Box::new(measured.step)), measured.tuning);
             }
-            Command::BenchDecode { mut config, repeats, prompt_tokens, tokens, precision } => {
+            Command::BenchDecode { mut config, repeats, prompt_tokens, tokens, precision, batches } => {
                 config.validate()?;
                 // As texts are written: what training stores values as is another matter.
                 config.train.precision = precision.unwrap_or(Precision::Auto);
                 let passage = Passage::of(&config.model, prompt_tokens, tokens, repeats.max(1));
                 let tuning = self.tuning();
-                let measuring = measure_decode(&config, device, threads, &tuning, passage);
-                let (measured, warning) = measuring.await?;
-                self.warn(warning);
-                tell(BenchReport::Decode(Box::new(measured)), None);
+                let batches = if batches.is_empty() { vec![1] } else { batches };
+                for batch in batches {
+                    let passage = Passage { batch, ..passage };
+                    let measuring = measure_decode(&config, device, threads, &tuning, passage);
+                    let (measured, warning) = measuring.await?;
+                    self.warn(warning);
+                    tell(BenchReport::Decode(Box::new(measured)), None);
+                }
             }
             Command::BenchKernels { config, filter } => {
                 config.validate()?;

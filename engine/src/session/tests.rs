@@ -2,7 +2,7 @@
 
 use super::{Options, run};
 use crate::protocol::{
-    Command, ErrorKind, Event, GenerateConfig, Launch, Parcel, Report, Request, RunConfig, RunState,
+    Command, Ending, ErrorKind, Event, GenerateConfig, Launch, Parcel, Report, Request, RunConfig, RunState,
     TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
@@ -98,6 +98,70 @@ fn tiny(steps: u64) -> RunConfig {
     config.train.sample_interval = 10;
     config.train.sample_tokens = 8;
     config
+}
+
+/// Number, seed and text of the samples of a request, and how each ended.
+fn sampled(heard: &[Report], request: u64) -> Vec<(usize, u64, String, Ending)> {
+    let samples = heard.iter().filter(|report| report.request == Some(request));
+    let samples = samples.filter_map(|report| match &report.event {
+        Event::Sampled { number, seed, text, ending, .. } => Some((*number, *seed, text.clone(), *ending)),
+        _ => None,
+    });
+    samples.collect()
+}
+
+#[test]
+fn samples_at_once_are_what_each_is_by_itself() {
+    let shelf = tempfile::tempdir().unwrap();
+    let source = || WeightSource::Current;
+    let config = |seed| GenerateConfig { max_tokens: 12, seed, ..GenerateConfig::default() };
+    let samples =
+        |count| Command::Samples { source: source(), prompt: "The".to_owned(), config: config(3), count };
+    let endless = Command::Samples {
+        source: source(),
+        prompt: "The".to_owned(),
+        config: GenerateConfig { max_tokens: 1_000_000, ..config(1) },
+        count: 2,
+    };
+    let alone =
+        |seed| after(Command::Generate { source: source(), prompt: "The".to_owned(), config: config(seed) });
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "Owls".to_owned() }),
+            after(train(tiny(20), None)),
+            // More than have a place at once.
+            after(samples(19)),
+            alone(3),
+            alone(21),
+            after(samples(0)),
+            after(endless),
+            (Some(|event| matches!(event, Event::ModelOpened { .. })), Command::StopWriting { request: 0 }),
+            after(Command::ListRuns),
+        ],
+    );
+    let mut written = sampled(&heard, 4);
+    written.sort_by_key(|sample| sample.0);
+    assert_eq!(written.len(), 19);
+    assert!(written.iter().all(|(number, seed, ..)| *seed == 3 + *number as u64));
+    for (request, number) in [(5, 0), (6, 18)] {
+        let text = heard.iter().filter(|report| report.request == Some(request)).find_map(|report| {
+            match &report.event {
+                Event::WritingEnded { text, .. } => Some(text.clone()),
+                _ => None,
+            }
+        });
+        assert_eq!(text.as_ref(), Some(&written[number].2));
+    }
+    let ended = |event: &Event| matches!(event, Event::SamplesEnded { tokens, .. } if *tokens > 0);
+    assert!(heard.iter().any(|report| report.request == Some(4) && ended(&report.event)));
+    assert_eq!(failures(&heard).len(), 1);
+    assert!(failures(&heard)[0].contains("0 samples"), "{:?}", failures(&heard));
+    let stopped = sampled(&heard, 8);
+    assert!(
+        stopped.len() == 2 && stopped.iter().all(|sample| sample.3 == Ending::Interrupted),
+        "{stopped:?}"
+    );
 }
 
 fn losses(heard: &[Report]) -> Vec<(u64, f32)> {
@@ -467,6 +531,7 @@ fn whatever_takes_long_is_cancelled_and_says_that_it_is_under_way() {
     let (bpe, unigram) = (crate::protocol::TokenizerKind::Bpe, crate::protocol::TokenizerKind::Unigram);
     let cancel = |request| (Some(underway as Trigger), Command::Cancel { request });
     let short_passages = Command::BenchDecode {
+        batches: Vec::new(),
         config: Box::new(RunConfig {
             model: crate::protocol::ModelConfig { vocabulary: 30, ..tiny(1).model },
             ..tiny(1)

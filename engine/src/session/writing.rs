@@ -1,6 +1,7 @@
 //! Texts under way: each is carried on by a few tokens at a time, between other work.
 
 use super::Session;
+use super::samples::Samples;
 use super::training::Live;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
@@ -28,7 +29,7 @@ type Key = (String, String, u64);
 
 /// A tokenizer with its settings and chat template, shared by a model and the texts that are written with it.
 #[derive(Clone)]
-struct SharedTokenizer(Arc<TokenizerFiles>);
+pub(super) struct SharedTokenizer(Arc<TokenizerFiles>);
 
 impl SharedTokenizer {
     /// A tokenizer with what lies beside it in its folder.
@@ -47,10 +48,10 @@ impl Deref for SharedTokenizer {
 
 /// A model in memory.
 #[derive(Clone)]
-struct Model {
+pub(super) struct Model {
     key: Key,
     config: ModelConfig,
-    tokenizer: SharedTokenizer,
+    pub(super) tokenizer: SharedTokenizer,
     parameters: Arc<Vec<f32>>,
     /// Steps that they were trained for.
     step: u64,
@@ -72,6 +73,7 @@ struct Text {
 #[derive(Default)]
 pub(super) struct Generations {
     texts: Vec<Text>,
+    pub(super) samples: Vec<Samples>,
     models: Vec<Model>,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
@@ -81,7 +83,7 @@ pub(super) struct Generations {
 impl Generations {
     /// No text is under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.texts.is_empty()
+        self.texts.is_empty() && self.samples.is_empty()
     }
 
     /// Keeps a decoder that has no text, in the place of the oldest where there are many.
@@ -122,7 +124,13 @@ impl Session {
         precision: Precision,
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
-        let (model, decoder) = self.model_and_decoder(source, precision, live).await?;
+        let (model, decoder) = self.model_and_decoder(source, precision, 1, live).await?;
+        self.tell_model(id, &model, &decoder);
+        self.generations.keep_decoder(model.key, precision, decoder);
+        Ok(())
+    }
+
+    pub(super) fn tell_model(&self, id: u64, model: &Model, decoder: &Decoder) {
         let opened = Event::ModelOpened {
             run: model.key.0.clone(),
             step: model.step,
@@ -131,8 +139,6 @@ impl Session {
             chats: model.tokenizer.0.chat_template.is_some(),
         };
         self.outlet.answer(id, opened);
-        self.generations.keep_decoder(model.key, precision, decoder);
-        Ok(())
     }
 
     pub(super) async fn begin_writing(
@@ -144,7 +150,7 @@ impl Session {
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
-        let (model, decoder) = self.model_and_decoder(source, config.precision, live).await?;
+        let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
         self.tell_lost(id, &model.tokenizer, prompt);
         let ids = prompt_tokens(&model.tokenizer, prompt)?;
         self.write_on(id, (model, decoder), &ids, &[], config).await
@@ -159,7 +165,7 @@ impl Session {
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
-        let (model, decoder) = self.model_and_decoder(source, config.precision, live).await?;
+        let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
         if let Some(last) = messages.last() {
             self.tell_lost(id, &model.tokenizer, &last.content);
         }
@@ -180,15 +186,15 @@ impl Session {
     }
 
     /// Says which of a text's characters the vocabulary lacks.
-    fn tell_lost(&self, id: u64, tokenizer: &Tokenizer, text: &str) {
+    pub(super) fn tell_lost(&self, id: u64, tokenizer: &Tokenizer, text: &str) {
         let characters: String = tokenizer.unknown_characters(text).into_iter().collect();
         if !characters.is_empty() {
             self.outlet.answer(id, Event::CharactersLost { characters });
         }
     }
 
-    fn expect_room(&self) -> Result<()> {
-        if self.generations.texts.len() >= TEXTS {
+    pub(super) fn expect_room(&self) -> Result<()> {
+        if self.generations.texts.len() + self.generations.samples.len() >= TEXTS {
             return Err(Error::Busy(format!("{TEXTS} texts are being written; wait for one, or stop one")));
         }
         Ok(())
@@ -221,24 +227,28 @@ impl Session {
         Ok(())
     }
 
-    /// A model, and what writes with it: one whose text is done, or another.
-    async fn model_and_decoder(
+    /// A model, and what writes so many texts at once with it: for one, a decoder whose text is done, or another.
+    pub(super) async fn model_and_decoder(
         &mut self,
         source: &WeightSource,
         precision: Precision,
+        texts: usize,
         mut live: Option<Live<'_, '_>>,
     ) -> Result<(Model, Decoder)> {
         let model = self.weights(source, live.as_mut()).await?;
-        let same = |(key, other, _): &(Key, Precision, Decoder)| *key == model.key && *other == precision;
+        let same = |(key, other, decoder): &(Key, Precision, Decoder)| {
+            *key == model.key && *other == precision && decoder.places() == texts
+        };
         let decoder = match self.generations.decoders.iter().position(same) {
             Some(at) => self.generations.decoders.swap_remove(at).2,
             None => match live {
                 Some(live) => {
                     let executor = live.trainer.executor();
-                    Decoder::beside(executor, &model.config, &model.parameters, precision).await?
+                    Decoder::beside(executor, &model.config, &model.parameters, precision, texts).await?
                 }
                 None => {
-                    let opening = Opening { threads: self.options.threads, precision, tuning: self.tuning() };
+                    let (threads, tuning) = (self.options.threads, self.tuning());
+                    let opening = Opening { threads, precision, tuning, texts };
                     let device = &self.device.request;
                     let (decoder, warning) =
                         Decoder::open(device, &model.config, &model.parameters, &opening).await?;
@@ -250,8 +260,9 @@ impl Session {
         Ok((model, decoder))
     }
 
-    /// A few tokens of each text.
+    /// A few tokens of each text, samples among them.
     pub(super) async fn carry_on_writing(&mut self) {
+        self.carry_on_sampling().await;
         let mut texts = std::mem::take(&mut self.generations.texts);
         for mut text in texts.drain(..) {
             match text.generation.next(&mut text.decoder).await {
@@ -270,6 +281,13 @@ impl Session {
     }
 
     pub(super) fn stop_writing(&mut self, request: u64) {
+        for samples in std::mem::take(&mut self.generations.samples) {
+            if request == 0 || samples.id == request {
+                self.end_samples(samples);
+            } else {
+                self.generations.samples.push(samples);
+            }
+        }
         let texts = std::mem::take(&mut self.generations.texts);
         for mut text in texts {
             if request == 0 || text.id == request {

@@ -28,7 +28,7 @@ impl<'text> Sample<'text> {
     ) -> Result<Self> {
         let model = trainer.config().model.clone();
         let parameters = trainer.weights().await?;
-        let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32).await?;
+        let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32, 1).await?;
         decoder.set_interactive(interactive);
         let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
         let tokenizer = &prepared.tokenizer;

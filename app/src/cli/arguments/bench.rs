@@ -71,6 +71,9 @@ pub struct BenchDecodeArguments {
     /// Tokens to write after the first; what the window has room for, 128 at most, unless said
     #[arg(long, value_name = "N")]
     pub tokens: Option<usize>,
+    /// Texts that are written at once: one number, or several to compare
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
+    pub batch: Vec<usize>,
     /// Timed passages of prompt and text
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: usize,

@@ -10,7 +10,7 @@ use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{BenchReport, Command};
 
 pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
-    let BenchDecodeArguments { prompt_tokens, tokens, repeats, .. } = *arguments;
+    let BenchDecodeArguments { prompt_tokens, tokens, repeats, ref batch, .. } = *arguments;
     let config = run_config(&arguments.config, "nanogpt-cpu")?;
     let context_length = config.model.context_length;
     if let Some(prompt_tokens) = prompt_tokens.filter(|tokens| !(1..=context_length).contains(tokens)) {
@@ -21,17 +21,28 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     if tokens == Some(0) || repeats == 0 {
         return Err(usage("--tokens and --repeats must be at least 1"));
     }
+    if batch.contains(&0) {
+        return Err(usage("--batch takes numbers of texts, each at least 1"));
+    }
     let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
     let precision = Some(config.train.precision);
     let config = Box::new(config);
-    let command = Command::BenchDecode { config, repeats, prompt_tokens, tokens, precision };
+    let command =
+        Command::BenchDecode { config, repeats, prompt_tokens, tokens, precision, batches: batch.clone() };
+    // Tokens per second of one text by itself, once that was measured.
+    let mut single = None;
     measured(options, command, arguments.json, |report, _| match report {
-        BenchReport::Decode(decode) => print(&decode),
+        BenchReport::Decode(decode) => {
+            if decode.batch == 1 {
+                single = Some(decode.generated_tokens_per_s);
+            }
+            print(&decode, single)
+        }
         _ => Ok(()),
     })
 }
 
-fn print(measured: &DecodeMeasurement) -> Result<()> {
+fn print(measured: &DecodeMeasurement, single: Option<f64>) -> Result<()> {
     let DecodeMeasurement { ms_per_token, ms_fastest, ms_slowest, prompt_tokens, .. } = measured;
     let DecodeMeasurement { config, device, precision, .. } = measured;
     say!("{config} on {device}, weights in {}, {}", precision.name(), bytes(measured.bytes))?;
@@ -47,6 +58,12 @@ fn print(measured: &DecodeMeasurement) -> Result<()> {
         counted(measured.repeats as u64, "passage"),
         rate(measured.generated_tokens_per_s)
     )?;
+    if measured.batch > 1 {
+        let compared =
+            single.map(|single| format!(", {:.2} times one", measured.generated_tokens_per_s / single));
+        let texts = counted(measured.batch as u64, "text");
+        say!("{texts} at once: a token of each in that time{}", compared.unwrap_or_default())?;
+    }
     if measured.tokens_past_window > 0 {
         say!(
             "{} of them lie past the context length of {}, whose last window is read again for each",

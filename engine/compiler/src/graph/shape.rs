@@ -35,8 +35,9 @@ pub(super) fn integers(name: &str, ty: &Type) -> Rule {
     expect(ty.element == Element::U32, || format!("{name} must be integers, not {ty}"))
 }
 
-pub(super) fn is_cursor(ty: &Type) -> Rule {
-    alike("cursor", ty, &Type::u32(&[2]))
+/// Where each of so many rows stands in its text, and which text that is.
+pub(super) fn is_cursor(ty: &Type, rows: usize) -> Rule {
+    alike("cursor", ty, &Type::u32(&[rows, 3]))
 }
 
 /// A document's first position for each of a batch's.

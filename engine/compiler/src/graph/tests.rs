@@ -231,7 +231,7 @@ fn parameters_come_in_one_order_for_every_purpose() {
             let graph = build(&config, purpose).unwrap().graph;
             graph.parameters.into_iter().map(|parameter| parameter.name).collect()
         };
-        let decode = names(Purpose::Decode { chunk: 1 });
+        let decode = names(Purpose::STEP);
         assert_eq!(decode, names(Purpose::Window { time: config.context_length }));
         let loss = Purpose::Loss {
             batch: 2,

@@ -39,16 +39,25 @@ pub enum Purpose {
         /// The loss is over pairs of answers, a row each: [`Input::Scores`] is one more input.
         preference: Option<Preference>,
     },
-    /// Logits [1, 1, V] of the cursor's last token, keys and values kept in caches of `context` positions.
+    /// Logits [B, 1, V] of the cursor's last tokens, keys and values kept in caches of `context` positions.
     Decode {
+        /// B, texts that are read at once.
+        batch: usize,
         /// Tokens in a chunk: 1 to write, more to read a prompt.
         chunk: usize,
+        /// Texts that the caches hold: B or more.
+        texts: usize,
     },
     /// Logits [1, 1, V] of the cursor's last token over a whole window, without caches (past the context length).
     Window {
         /// T.
         time: usize,
     },
+}
+
+impl Purpose {
+    /// One text, a token at a time.
+    pub const STEP: Self = Self::Decode { batch: 1, chunk: 1, texts: 1 };
 }
 
 /// A built graph and the values that matter in it.
@@ -173,13 +182,14 @@ impl<'config> Builder<'config> {
     fn size(&self) -> (usize, usize) {
         match self.purpose {
             Purpose::Loss { batch, time, .. } => (batch, time),
-            Purpose::Decode { chunk } => (1, chunk),
+            Purpose::Decode { batch, chunk, .. } => (batch, chunk),
             Purpose::Window { time } => (1, time),
         }
     }
 
     fn cursor(&mut self) -> ValueId {
-        self.graph.input(Input::Cursor, Type::u32(&[2]))
+        let (batch, _) = self.size();
+        self.graph.input(Input::Cursor, Type::u32(&[batch, 3]))
     }
 
     /// Where each position's document starts, where rows hold several.
@@ -304,9 +314,9 @@ impl<'config> Builder<'config> {
             let op = Rope { heads, inverse: false, cursor: cursor.is_some() };
             qkv = self.graph.add(op, RopeInputs { qkv, table, cursor })?.y;
         }
-        let attended = if let Purpose::Decode { .. } = self.purpose {
+        let attended = if let Purpose::Decode { texts, .. } = self.purpose {
             let number = 2 * block as u32;
-            let shape = Type::f32(&[config.kv_heads, config.context_length, config.head_size]);
+            let shape = Type::f32(&[texts, config.kv_heads, config.context_length, config.head_size]);
             let keys = self.graph.cache(number, shape.clone());
             let values = self.graph.cache(number + 1, shape);
             let cursor = self.cursor();

@@ -1,8 +1,9 @@
-//! Generation as plans: read the prompt in chunks, write token by token over the caches, and past the context length read the
-//! last window again for every token.
+//! Generation as plans: read a prompt in chunks, write token by token over the caches, all texts at once, and past the context length
+//! read a text's last window again for every token.
 //!
-//! All three begin with `decode_feed`, which takes tokens from a history on the device, and end with `sample`, which appends one
-//! to it. So the host uploads a prompt and random numbers, replays, and reads many tokens at once.
+//! All three begin with `decode_feed`, which takes tokens from the texts' histories on the device, and end with `sample`, which appends
+//! one to each. So the host uploads prompts and random numbers, says which text each row of a plan goes on with, replays, and reads
+//! many tokens at once.
 
 use super::buffers::{Allocation, Role, buffers};
 use super::fuse::Fusions;
@@ -27,23 +28,23 @@ pub const MOST_AT_ONCE: usize = 64;
 /// Buffers that only generation has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeBuffer {
-    /// [`DecodeState`].
+    /// [`DecodeState`] of each text.
     State,
-    /// [`SampleSettings`].
+    /// [`SampleSettings`] of each row of the plan that is run next.
     Settings,
-    /// u32: a ring of the text's tokens, [`capacity`] of them.
+    /// u32: a ring of each text's tokens, [`capacity`] of them.
     History,
-    /// f32\[[`MOST_AT_ONCE`]\]: random numbers in [0, 1).
+    /// f32\[S, [`MOST_AT_ONCE`]\]: random numbers in [0, 1) for each text.
     Draws,
-    /// u32\[[`MOST_AT_ONCE`]\]: the token that each of them chose.
+    /// u32\[S, [`MOST_AT_ONCE`]\]: the token that each of them chose.
     Written,
-    /// u32\[V\]: the sampler's ranking keys.
+    /// u32\[B, V\]: the sampler's ranking keys.
     Keys,
-    /// f32\[V\]: the sampler's weights.
+    /// f32\[B, V\]: the sampler's weights.
     Weights,
 }
 
-/// Where a generation stands, as the device sees it.
+/// Where a text stands, as the device sees it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct DecodeState {
@@ -51,9 +52,11 @@ pub struct DecodeState {
     pub length: u32,
     /// Draws used up since the last upload.
     pub drawn: u32,
+    /// Tokens of the history that the model has read.
+    pub read: u32,
 }
 
-/// [`Sampling`], as the device sees it.
+/// [`Sampling`] of a plan's row, as the device sees it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct SampleSettings {
@@ -67,24 +70,29 @@ pub struct SampleSettings {
     pub repetition_penalty: f32,
     /// 0 keeps all.
     pub top_k: u32,
-    /// Unused.
-    pub padding: u32,
+    /// The text that the row goes on with, or [`Self::IDLE`]'s.
+    pub text: u32,
 }
 
-impl From<&Sampling> for SampleSettings {
-    fn from(sampling: &Sampling) -> Self {
+impl SampleSettings {
+    /// A row without a text.
+    pub const IDLE: Self =
+        Self { temperature: 0.0, top_p: 1.0, min_p: 0.0, repetition_penalty: 1.0, top_k: 0, text: u32::MAX };
+
+    /// A row that goes on with text number `text`.
+    pub fn of(sampling: &Sampling, text: usize) -> Self {
         Self {
             temperature: sampling.temperature,
             top_p: sampling.top_p,
             min_p: sampling.min_p,
             repetition_penalty: sampling.repetition_penalty,
             top_k: sampling.top_k,
-            padding: 0,
+            text: text as u32,
         }
     }
 }
 
-/// Entries of the history: a window and what is written before the host looks again.
+/// Entries of a text's history: a window and what is written before the host looks again.
 pub fn capacity(context_length: usize) -> usize {
     context_length + MOST_AT_ONCE
 }
@@ -92,23 +100,25 @@ pub fn capacity(context_length: usize) -> usize {
 /// The plans of a model's generation. Each one's last dispatch is the sampler; the rest may run without it.
 #[derive(Debug)]
 pub struct DecodePlans {
-    /// Reads up to a chunk of tokens that the caches lack.
+    /// Reads up to a chunk of a text's tokens that its caches lack.
     pub prompt: Plan,
-    /// Reads one.
+    /// Reads one token of each text.
     pub step: Plan,
-    /// Reads the last window anew, past the context length.
+    /// Reads a text's last window anew, past the context length.
     pub window: Plan,
     /// Tokens of a prompt's chunk.
     pub chunk: usize,
+    /// Texts that are written at once.
+    pub texts: usize,
 }
 
 impl DecodePlans {
-    /// Builds and lowers the graphs.
-    pub fn new(model: &ModelConfig, target: &lower::Target) -> Result<Self> {
+    /// Builds and lowers the graphs for so many texts at once.
+    pub fn new(model: &ModelConfig, texts: usize, target: &lower::Target) -> Result<Self> {
         let chunk = CHUNK.min(model.context_length);
         Ok(Self {
-            prompt: plan(model, Purpose::Decode { chunk }, chunk, target)?,
-            step: plan(model, Purpose::Decode { chunk: 1 }, 1, target)?,
+            prompt: plan(model, Purpose::Decode { batch: 1, chunk, texts }, chunk, target)?,
+            step: plan(model, Purpose::Decode { batch: texts, chunk: 1, texts }, 1, target)?,
             window: plan(
                 model,
                 Purpose::Window { time: model.context_length },
@@ -116,6 +126,7 @@ impl DecodePlans {
                 target,
             )?,
             chunk,
+            texts,
         })
     }
 
@@ -127,13 +138,17 @@ impl DecodePlans {
     /// Every buffer that they need.
     pub fn allocations(&self, model: &ModelConfig) -> Vec<Allocation> {
         let mut all = buffers(&self.all(), None, &[], 1);
-        all.extend(sampler_allocations(model.vocabulary, model.context_length));
+        all.extend(sampler_allocations(model.vocabulary, model.context_length, self.texts));
         all
     }
 }
 
-/// The sampler's buffers.
-pub fn sampler_allocations(vocabulary: usize, context_length: usize) -> impl Iterator<Item = Allocation> {
+/// The sampler's buffers for so many texts.
+pub fn sampler_allocations(
+    vocabulary: usize,
+    context_length: usize,
+    texts: usize,
+) -> impl Iterator<Item = Allocation> {
     let sizes = [
         (DecodeBuffer::State, size_of::<DecodeState>()),
         (DecodeBuffer::Settings, size_of::<SampleSettings>()),
@@ -143,10 +158,10 @@ pub fn sampler_allocations(vocabulary: usize, context_length: usize) -> impl Ite
         (DecodeBuffer::Keys, vocabulary * 4),
         (DecodeBuffer::Weights, vocabulary * 4),
     ];
-    sizes.into_iter().map(|(buffer, bytes)| Allocation {
+    sizes.into_iter().map(move |(buffer, bytes)| Allocation {
         role: Role::Bound(Buffer::Decode(buffer)),
         plan: None,
-        bytes: bytes as u64,
+        bytes: (texts * bytes) as u64,
         kind: MemoryKind::TablesAndStaging,
     })
 }
@@ -156,7 +171,8 @@ fn plan(model: &ModelConfig, purpose: Purpose, time: usize, target: &lower::Targ
     let target = target.clone().with_fusions(Fusions::DECODING);
     let mut plan = compile(built.graph, &[built.logits], &target)?;
     let window = matches!(purpose, Purpose::Window { .. });
-    plan.dispatches.insert(0, feed(time, model.context_length, window));
+    let rows = plan.graph.ty(built.logits).rows();
+    plan.dispatches.insert(0, feed([rows, time], model.context_length, window));
     plan.dispatches.push(sampler(&plan, built.logits, model.context_length)?);
     Ok(plan)
 }
@@ -165,7 +181,7 @@ fn whole(buffer: Buffer) -> Binding {
     Binding { buffer, offset: 0, bytes: None }
 }
 
-fn feed(time: usize, context_length: usize, window: bool) -> Dispatch {
+fn feed([rows, time]: [usize; 2], context_length: usize, window: bool) -> Dispatch {
     let arguments = decode_feed::Arguments {
         time: time as u32,
         capacity: capacity(context_length) as u32,
@@ -175,18 +191,19 @@ fn feed(time: usize, context_length: usize, window: bool) -> Dispatch {
         kernel: decode_feed::kernel(),
         arguments: arguments.bytes(),
         bindings: vec![
+            whole(Buffer::Decode(DecodeBuffer::Settings)),
             whole(Buffer::Decode(DecodeBuffer::State)),
             whole(Buffer::Decode(DecodeBuffer::History)),
             whole(Buffer::Input(Input::Cursor)),
             whole(Buffer::Input(Input::Tokens)),
         ],
-        groups: [1, 1, 1],
+        groups: [rows as u32, 1, 1],
         node: None,
         scope: Rc::from("feed"),
     }
 }
 
-/// The dispatch that samples from a plan's `logits` [.., V].
+/// The dispatch that samples from a plan's `logits` [B, 1, V].
 pub fn sampler(plan: &Plan, logits: ValueId, context_length: usize) -> Result<Dispatch> {
     let Spot { slot, offset } = plan.placement.spot_of_value[logits.index()]
         .ok_or_else(|| Error::Internal("the logits have no slot".to_owned()))?;
@@ -195,6 +212,7 @@ pub fn sampler(plan: &Plan, logits: ValueId, context_length: usize) -> Result<Di
         vocabulary: ty.columns() as u32,
         context_length: context_length as u32,
         capacity: capacity(context_length) as u32,
+        each: MOST_AT_ONCE as u32,
     };
     let own = |buffer| whole(Buffer::Decode(buffer));
     Ok(Dispatch {
@@ -210,7 +228,7 @@ pub fn sampler(plan: &Plan, logits: ValueId, context_length: usize) -> Result<Di
             own(DecodeBuffer::Written),
             own(DecodeBuffer::State),
         ],
-        groups: [1, 1, 1],
+        groups: [ty.rows() as u32, 1, 1],
         node: None,
         scope: Rc::from("sample"),
     })
@@ -232,7 +250,8 @@ mod tests {
             state.fields,
             [
                 ("length", offset_of!(DecodeState, length) as u32),
-                ("drawn", offset_of!(DecodeState, drawn) as u32)
+                ("drawn", offset_of!(DecodeState, drawn) as u32),
+                ("read", offset_of!(DecodeState, read) as u32)
             ]
         );
         let settings = of("SampleSettings");
@@ -245,7 +264,7 @@ mod tests {
                 ("min_p", offset_of!(SampleSettings, min_p) as u32),
                 ("repetition_penalty", offset_of!(SampleSettings, repetition_penalty) as u32),
                 ("top_k", offset_of!(SampleSettings, top_k) as u32),
-                ("padding", offset_of!(SampleSettings, padding) as u32)
+                ("text", offset_of!(SampleSettings, text) as u32)
             ]
         );
     }

@@ -300,7 +300,7 @@ fn bindings_are_lawful() {
             for dispatches in [&plan.dispatches, &evaluate.dispatches, &update] {
                 lawful(dispatches, &all, &target);
             }
-            let decode = DecodePlans::new(&run.model, &target).unwrap();
+            let decode = DecodePlans::new(&run.model, 1, &target).unwrap();
             for plan in decode.all() {
                 lawful(&plan.dispatches, &decode.allocations(&run.model), &target);
             }

@@ -1,12 +1,13 @@
 //! Decoding: attention over keys and values that earlier chunks left behind.
 
+use super::linear::products;
 use super::{Call, Given, Interpret};
-use crate::cpu::vector::{exponentials, maximum, sum};
+use crate::cpu::vector::{exponentials, maximum};
 use crate::cpu::workers::{Rows, Workers};
 use crate::error::{Error, Result};
 use crate::graph::Heads;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs};
-use crate::platform::lanes::vectorised;
+use crate::platform::lanes::{Lanes, fused, vectorised};
 
 impl Interpret for CachedAttention {
     fn run(
@@ -17,13 +18,17 @@ impl Interpret for CachedAttention {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let CachedAttentionInputs { qkv, keys, cursor, .. } = inputs;
-        let ((start, length), room) = (cursor.cursor(), keys.ty.shape[1]);
-        if length > qkv.ty.shape[1] || start + length > room {
-            return Err(Error::Internal(format!("tokens {start}..{} of {room}", start + length)));
+        let (chunks, time) = (cursor.cursor(), qkv.ty.shape[1]);
+        let (texts, room) = (keys.ty.shape[0], keys.ty.shape[2]);
+        for [start, length, text] in chunks.iter().map(|row| row.map(|entry| entry as usize)) {
+            if length > time || start + length > room || text >= texts {
+                let message = format!("tokens {start}..{} of {room}, text {text} of {texts}", start + length);
+                return Err(Error::Internal(message));
+            }
         }
         let [keys, values] = call.caches;
         let window = self.window.unwrap_or(room);
-        forward(call.workers, self.heads, window, qkv.floats, keys, values, start, length, outputs.y);
+        forward(call.workers, self.heads, window, qkv.floats, keys, values, chunks, [time, room], outputs.y);
         Ok(())
     }
 }
@@ -37,18 +42,22 @@ impl Interpret for LastRow {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let LastRowInputs { x, cursor } = inputs;
-        let columns = x.columns();
-        let (_, length) = cursor.cursor();
-        if length == 0 || length > x.rows() {
-            return Err(Error::Internal(format!("row {length} of {}", x.rows())));
+        let (columns, time) = (x.columns(), x.ty.shape[1]);
+        let chunks = x.floats.chunks_exact(time * columns).zip(outputs.y.chunks_exact_mut(columns));
+        for ((x, y), [_, length, _]) in chunks.zip(cursor.cursor()) {
+            let length = *length as usize;
+            if length > time {
+                return Err(Error::Internal(format!("row {length} of {time}")));
+            }
+            let from = length.saturating_sub(1) * columns;
+            y.copy_from_slice(&x[from..from + columns]);
         }
-        outputs.y.copy_from_slice(&x.floats[(length - 1) * columns..length * columns]);
         Ok(())
     }
 }
 
-/// Appends the chunk's keys and values at `start`, then attends to everything up to each query. Rows at or past `length`
-/// are left as they are.
+/// Puts each chunk's keys and values into its text's caches of `positions`, then attends to everything up to each query. Rows at or
+/// past a chunk's length are left as they are.
 #[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]
 pub fn forward(
     workers: &Workers,
@@ -57,17 +66,21 @@ pub fn forward(
     qkv: &[f32],
     keys: &mut [f32],
     values: &mut [f32],
-    start: usize,
-    length: usize,
+    chunks: &[[u32; 3]],
+    [time, positions]: [usize; 2],
     y: &mut [f32],
 ) {
     let Heads { kv_heads, head_size: size, .. } = heads;
-    let (packed, width) = (heads.packed(), heads.width());
-    let positions = keys.len() / (kv_heads * size);
-    for (t, row) in qkv.chunks_exact(packed).take(length).enumerate() {
+    let packed = heads.packed();
+    let chunk = |row: usize| chunks[row].map(|entry| entry as usize);
+    for (at, row) in qkv.chunks_exact(packed).enumerate() {
+        let ([start, length, text], t) = (chunk(at / time), at % time);
+        if t >= length {
+            continue;
+        }
         for head in 0..kv_heads {
             let from = (heads.heads + head) * size;
-            let to = (head * positions + start + t) * size;
+            let to = ((text * kv_heads + head) * positions + start + t) * size;
             keys[to..to + size].copy_from_slice(&row[from..from + size]);
             let from = from + kv_heads * size;
             values[to..to + size].copy_from_slice(&row[from..from + size]);
@@ -75,18 +88,23 @@ pub fn forward(
     }
     let (keys, values) = (&*keys, &*values);
     let group = heads.heads / kv_heads;
-    let units = length * heads.heads;
-    let least = (16_384 / ((start + length) * size)).max(1);
-    workers.rows(units, least, Rows::of(&mut y[..length * width], size), |range, y, scratch| {
+    let longest = chunks.iter().map(|[start, length, _]| (start + length) as usize).max().unwrap_or(0);
+    let least = (16_384 / (longest.max(1) * size)).max(1);
+    let units = chunks.len() * time * heads.heads;
+    workers.rows(units, least, Rows::of(y, size), |range, y, scratch| {
         for (unit, y) in range.zip(y.data.chunks_exact_mut(size)) {
-            let (t, head) = (unit / heads.heads, unit % heads.heads);
+            let (row, head) = (unit / heads.heads, unit % heads.heads);
+            let ([start, length, text], t) = (chunk(row / time), row % time);
+            if t >= length {
+                continue;
+            }
             let seen = start + t + 1;
             let oldest = seen.saturating_sub(window);
             if scratch.floats.len() < seen {
                 scratch.floats.resize(positions.max(seen), 0.0);
             }
-            let query = &qkv[t * packed + head * size..][..size];
-            let cache = head / group * positions;
+            let query = &qkv[row * packed + head * size..][..size];
+            let cache = (text * kv_heads + head / group) * positions;
             let cached = (cache + oldest) * size..(cache + seen) * size;
             attend(query, &keys[cached.clone()], &values[cached], &mut scratch.floats[..seen - oldest], y);
         }
@@ -97,16 +115,81 @@ vectorised! {
     fn attend<L>(query: &[f32], keys: &[f32], values: &[f32], scores: &mut [f32], y: &mut [f32]) {
         let size = query.len();
         let scale = 1.0 / (size as f32).sqrt();
-        for (score, key) in scores.iter_mut().zip(keys.chunks_exact(size)) {
-            *score = sum(size, |at| query[at] * key[at]) * scale;
+        // Eight keys where the registers are many. What a key gives is the same by itself.
+        let mut seen = 0;
+        while seen < scores.len() {
+            let rest = scores.len() - seen;
+            seen += if L::TILE_ROWS == 8 && rest >= 8 {
+                score::<L, 8>(query, keys, scale, seen, scores)
+            } else if rest >= 4 {
+                score::<L, 4>(query, keys, scale, seen, scores)
+            } else {
+                score::<L, 1>(query, keys, scale, seen, scores)
+            };
         }
         let share = 1.0 / exponentials::<L>(scores, maximum(scores));
-        y.fill(0.0);
-        for (p, value) in scores.iter().zip(values.chunks_exact(size)) {
-            let p = p * share;
-            for (y, value) in y.iter_mut().zip(value) {
-                *y += p * value;
-            }
+        scores.iter_mut().for_each(|score| *score *= share);
+        let mut at = 0;
+        while at < size {
+            let registers = (size - at) / L::COUNT;
+            at += if registers >= 4 {
+                mix::<L, 4>(scores, values, size, at, y)
+            } else if registers > 0 {
+                mix::<L, 1>(scores, values, size, at, y)
+            } else {
+                y[at] = 0.0;
+                for (p, value) in scores.iter().zip(values.chunks_exact(size)) {
+                    y[at] = fused::<L>(*p, value[at], y[at]);
+                }
+                1
+            };
         }
     }
+}
+
+/// The scores of `N` keys from one on; returns `N`.
+#[inline(always)]
+fn score<L: Lanes, const N: usize>(
+    query: &[f32],
+    keys: &[f32],
+    scale: f32,
+    from: usize,
+    scores: &mut [f32],
+) -> usize {
+    let size = query.len();
+    let [products] = products::<L, 1, N>(query, &keys[from * size..(from + N) * size]);
+    for (score, product) in scores[from..from + N].iter_mut().zip(products) {
+        *score = product * scale;
+    }
+    N
+}
+
+/// y = Σ p·value over `N` registers of channels from one on; returns how many channels.
+#[inline(always)]
+fn mix<L: Lanes, const N: usize>(
+    shares: &[f32],
+    values: &[f32],
+    size: usize,
+    from: usize,
+    y: &mut [f32],
+) -> usize {
+    assert!(from + N * L::COUNT <= size && y.len() == size && values.len() >= shares.len() * size);
+    let mut sums = [L::splat(0.0); N];
+    for (row, share) in shares.iter().enumerate() {
+        let share = L::splat(*share);
+        for (register, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: the register ends within the row's `size` values, and there is a row for each share.
+            #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+            let value = unsafe { L::load(values.as_ptr().add(row * size + from + register * L::COUNT)) };
+            *sum = share.mul_add(value, *sum);
+        }
+    }
+    for (register, sum) in sums.iter().enumerate() {
+        // SAFETY: the register ends within the `size` entries of y.
+        #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
+        unsafe {
+            sum.store(y.as_mut_ptr().add(from + register * L::COUNT));
+        }
+    }
+    N * L::COUNT
 }

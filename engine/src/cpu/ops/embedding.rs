@@ -1,7 +1,7 @@
 //! Rows of a table for tokens, and back.
 
 use super::linear::{accumulate, sum};
-use super::{Call, Given, Interpret};
+use super::{Call, Given, Interpret, start};
 use crate::cpu::workers::{Rows, Workers};
 use crate::error::Result;
 use crate::graph::ops::{Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs};
@@ -19,8 +19,8 @@ impl Interpret for Embedding {
     ) -> Result<()> {
         let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
         call.known(tokens, table.rows(), None)?;
-        let start = cursor.map_or(0, |cursor| cursor.cursor().0);
-        let positions = positions.map(|table| (table.floats, start));
+        let cursor = cursor.map(Given::cursor).unwrap_or_default();
+        let positions = positions.map(|table| (table.floats, cursor));
         let sizes = [tokens.columns(), table.columns()];
         forward(call.workers, tokens.words, table.floats, positions, outputs.y, sizes);
         Ok(())
@@ -43,26 +43,26 @@ impl Interpret for EmbeddingBackward {
     }
 }
 
-/// y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]). `time` is T; positions past the table's end, which only a
+/// y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]). `time` is T and a row of the cursor says start; positions past the table's end, which only a
 /// chunk's padding has, read its last row.
 pub fn forward(
     workers: &Workers,
     tokens: &[u32],
     table: &[f32],
-    positions: Option<(&[f32], usize)>,
+    positions: Option<(&[f32], &[[u32; 3]])>,
     y: &mut [f32],
     [time, columns]: [usize; 2],
 ) {
     workers.rows(tokens.len(), WORK.div_ceil(columns), Rows::of(y, columns), |range, part, _| {
         for (at, y) in range.zip(part.data.chunks_exact_mut(columns)) {
-            let start = tokens[at] as usize * columns;
-            let row = &table[start..start + columns];
+            let from = tokens[at] as usize * columns;
+            let row = &table[from..from + columns];
             match positions {
                 None => y.copy_from_slice(row),
-                Some((positions, start)) => {
-                    let start = (start + at % time) * columns;
-                    let start = start.min(positions.len() - columns);
-                    sum(row, &positions[start..start + columns], y);
+                Some((positions, cursor)) => {
+                    let from = (start(cursor, at / time) + at % time) * columns;
+                    let from = from.min(positions.len() - columns);
+                    sum(row, &positions[from..from + columns], y);
                 }
             }
         }

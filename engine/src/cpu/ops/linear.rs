@@ -2,14 +2,13 @@
 
 use super::{Call, Given, Interpret};
 use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
-use crate::cpu::vector::total;
 use crate::cpu::workers::{Rows, Scratch, Workers};
 use crate::error::Result;
 use crate::graph::ops::{
     Linear, LinearInputBackward, LinearInputBackwardInputs, LinearInputs, LinearWeightBackward,
     LinearWeightBackwardInputs, SumRows,
 };
-use crate::platform::lanes::{BLOCK, Lanes, fused, vectorised};
+use crate::platform::lanes::{Lanes, fused, prefetch, vectorised};
 
 /// Columns are shared in multiples of this many, a panel of the widest product.
 const COLUMNS: usize = 32;
@@ -26,10 +25,13 @@ const TALL: usize = 64;
 /// Results of [`dots`] that read x together.
 const TOGETHER: usize = 4;
 
+/// Sums that are made of registers together.
+const EIGHT: usize = 8;
+
 /// Least multiplications that make a thread of its own worth while.
 const WORK: usize = 1 << 16;
 
-/// At most this many rows go through [`few`].
+/// At most this many rows go through [`few`], but for those of a batch of single tokens.
 const FEW: usize = 4;
 
 impl Interpret for Linear {
@@ -43,7 +45,9 @@ impl Interpret for Linear {
         let LinearInputs { x, weight, bias, residual } = inputs;
         let sizes = [x.rows(), weight.columns(), weight.rows()];
         let [bias, residual] = [bias, residual].map(|operand| operand.map(|operand| operand.floats));
-        forward(call.workers, x.floats, weight.floats, bias, residual, outputs.y, sizes);
+        // A token of each of several texts: its sums are those that it has by itself, to the bit.
+        let product = if matches!(x.ty.shape[..], [_, 1, _]) { few } else { forward };
+        product(call.workers, x.floats, weight.floats, bias, residual, outputs.y, sizes);
         Ok(())
     }
 }
@@ -128,7 +132,7 @@ pub fn forward(
     });
 }
 
-/// [`forward`] of so few rows that packing the weights would cost more than reading them once for each.
+/// [`forward`] of so few rows that packing the weights would cost more than it gains. What a row gives does not depend on the others.
 fn few(
     workers: &Workers,
     x: &[f32],
@@ -138,20 +142,20 @@ fn few(
     y: &mut [f32],
     [rows, inner, outer]: [usize; 3],
 ) {
-    let least = (WORK / inner).max(1);
-    for row in 0..rows {
-        let (from, to) = (row * outer, (row + 1) * outer);
-        let x = &x[row * inner..(row + 1) * inner];
-        workers.rows(outer, least, Rows::of(&mut y[from..to], 1), |range, y, _| {
-            dots(x, &weight[range.start * inner..range.end * inner], y.data);
+    let least = (WORK / (rows * inner)).max(1);
+    let y = ByColumns(MatrixMut::new(y, rows, outer, outer), 1);
+    workers.rows(outer, least, y, |range, ByColumns(mut y, _), _| {
+        dots(x, &weight[range.start * inner..range.end * inner], inner, &mut y);
+        for row in 0..rows {
             if let Some(bias) = bias {
-                accumulate(&bias[range.clone()], y.data);
+                accumulate(&bias[range.clone()], y.row(row));
             }
             if let Some(residual) = residual {
-                accumulate(&residual[from..to][range], y.data);
+                let from = row * outer;
+                accumulate(&residual[from + range.start..from + range.end], y.row(row));
             }
-        });
-    }
+        }
+    });
 }
 
 /// dx = dy·w (+ residual). dy [N,O], w [O,I], dx [N,I].
@@ -239,55 +243,109 @@ pub fn sum_rows(workers: &Workers, dy: &[f32], groups: usize, gradient: &mut [f3
     });
 }
 
-/// x·w of each of `ROWS` rows of w, in registers by name: the compiler would add up one product after the other. Each row has
-/// two chains of sums, since a sum is ready some steps after it was begun.
+/// x·w of each of `N` rows of x and `ROWS` rows of w, in registers by name: the compiler would add up one product after the other. Each
+/// has two chains of sums, since a sum is ready some steps after it was begun, and one order of its own, whatever `N` and `ROWS` are.
 #[inline(always)]
-fn products<L: Lanes, const ROWS: usize>(x: &[f32], weight: &[f32]) -> [f32; ROWS] {
-    let inner = x.len();
-    assert!(weight.len() == ROWS * inner && L::COUNT <= BLOCK, "rows of another length");
-    let whole = inner - inner % (2 * L::COUNT);
-    let mut sums = [[L::splat(0.0); 2]; ROWS];
-    for at in (0..whole).step_by(2 * L::COUNT) {
-        for half in [0, 1] {
-            let at = at + half * L::COUNT;
-            // SAFETY: the register ends at `whole` or before, which x and every row of w reach.
+pub(super) fn products<L: Lanes, const N: usize, const ROWS: usize>(
+    x: &[f32],
+    weight: &[f32],
+) -> [[f32; ROWS]; N] {
+    let inner = x.len() / N;
+    assert!(x.len() == N * inner && weight.len() == ROWS * inner, "rows of another length");
+    let whole = inner - inner % L::COUNT;
+    let mut sums = [[[L::splat(0.0); 2]; ROWS]; N];
+    let mut add = |at: usize, chain: usize| {
+        let mut own = [L::splat(0.0); N];
+        for (number, own) in own.iter_mut().enumerate() {
+            // SAFETY: the register ends at `whole` or before, which every row of x and w reaches.
             #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-            let x = unsafe { L::load(x.as_ptr().add(at)) };
-            for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: as above.
-                #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
-                let weight = unsafe { L::load(weight.as_ptr().add(row * inner + at)) };
-                sums[half] = x.mul_add(weight, sums[half]);
+            unsafe {
+                *own = L::load(x.as_ptr().add(number * inner + at));
             }
         }
-    }
-    let mut results = [0.0; ROWS];
-    for (row, result) in results.iter_mut().enumerate() {
-        let mut lanes = [0.0; BLOCK];
-        // SAFETY: a register is no longer than a block.
-        #[allow(unsafe_code, reason = "registers are stored to raw addresses")]
-        unsafe {
-            sums[row][0].add(sums[row][1]).store(lanes.as_mut_ptr());
+        for row in 0..ROWS {
+            // SAFETY: as above.
+            #[allow(unsafe_code, reason = "registers are filled from raw addresses")]
+            let weight = unsafe { L::load(weight.as_ptr().add(row * inner + at)) };
+            for (own, sums) in own.iter().zip(&mut sums) {
+                sums[row][chain] = own.mul_add(weight, sums[row][chain]);
+            }
         }
-        *result = total(lanes);
-        for at in whole..inner {
-            *result = fused::<L>(x[at], weight[row * inner + at], *result);
+    };
+    let pairs = whole - whole % (2 * L::COUNT);
+    for at in (0..pairs).step_by(2 * L::COUNT) {
+        add(at, 0);
+        add(at + L::COUNT, 1);
+    }
+    if pairs < whole {
+        add(pairs, 0);
+    }
+    let mut results = [[0.0; ROWS]; N];
+    let both = |[first, second]: [L; 2]| first.add(second);
+    if N * ROWS == EIGHT {
+        let mut eight = [L::splat(0.0); EIGHT];
+        eight.iter_mut().zip(sums.as_flattened()).for_each(|(one, sums)| *one = both(*sums));
+        results.as_flattened_mut().copy_from_slice(&L::totals(eight));
+    } else {
+        for (result, sums) in results.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+            *result = both(*sums).total();
+        }
+    }
+    for (number, results) in results.iter_mut().enumerate() {
+        for (row, result) in results.iter_mut().enumerate() {
+            for at in whole..inner {
+                *result = fused::<L>(x[number * inner + at], weight[row * inner + at], *result);
+            }
         }
     }
     results
 }
 
+/// y[n, o..] = x[n,:]·w[o..,:] of `N` rows from one on; returns `N`.
+#[inline(always)]
+fn put<L: Lanes, const N: usize, const ROWS: usize>(
+    x: &[f32],
+    weight: &[f32],
+    y: &mut MatrixMut<'_>,
+    [row, column]: [usize; 2],
+) -> usize {
+    let inner = weight.len() / ROWS;
+    let results = products::<L, N, ROWS>(&x[row * inner..(row + N) * inner], weight);
+    for (number, results) in results.iter().enumerate() {
+        y.row(row + number)[column..column + ROWS].copy_from_slice(results);
+    }
+    N
+}
+
 vectorised! {
-    /// y[o] = Σ x·w[o,:].
-    fn dots<L>(x: &[f32], weight: &[f32], y: &mut [f32]) {
-        let whole = y.len() - y.len() % TOGETHER;
-        let (together, alone) = weight.split_at(whole * x.len());
-        let (fours, rest) = y.split_at_mut(whole);
-        for (y, weight) in fours.as_chunks_mut().0.iter_mut().zip(together.chunks_exact(TOGETHER * x.len())) {
-            *y = products::<L, TOGETHER>(x, weight);
+    /// y[n,o] = Σ x[n,:]·w[o,:]. Weights pass by once: some of them stay close while all rows of x do.
+    fn dots<L>(x: &[f32], weight: &[f32], inner: usize, y: &mut MatrixMut<'_>) {
+        let outer = weight.len() / inner;
+        let whole = outer - outer % TOGETHER;
+        let (together, alone) = weight.split_at(whole * inner);
+        let rows = x.len() / inner;
+        for (at, weight) in together.chunks_exact(TOGETHER * inner).enumerate() {
+            let mut row = 0;
+            while row < rows {
+                let before = row;
+                let place = [row, at * TOGETHER];
+                // Two rows where the registers are many.
+                row += if L::TILE_ROWS == 8 && rows - row >= 2 {
+                    put::<L, 2, TOGETHER>(x, weight, y, place)
+                } else {
+                    put::<L, 1, TOGETHER>(x, weight, y, place)
+                };
+                if rows > 1 {
+                    // The weights after the next come closer meanwhile: the machine does so by itself only where rows are few.
+                    let (from, to) = (before * weight.len() / rows, row * weight.len() / rows);
+                    prefetch(weight.as_ptr().wrapping_add(2 * weight.len() + from), to - from);
+                }
+            }
         }
-        for (y, weight) in rest.iter_mut().zip(alone.chunks_exact(x.len())) {
-            [*y] = products::<L, 1>(x, weight);
+        for (column, weight) in (whole..outer).zip(alone.chunks_exact(inner)) {
+            for row in 0..rows {
+                put::<L, 1, 1>(x, weight, y, [row, column]);
+            }
         }
     }
 

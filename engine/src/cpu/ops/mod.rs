@@ -42,7 +42,7 @@ pub struct Given<'run> {
     pub words: &'run [u32],
 }
 
-impl Given<'_> {
+impl<'run> Given<'run> {
     /// Its rows.
     pub fn rows(self) -> usize {
         self.ty.rows()
@@ -53,12 +53,9 @@ impl Given<'_> {
         self.ty.columns()
     }
 
-    /// (start, length) of a cursor.
-    fn cursor(self) -> (usize, usize) {
-        match self.words {
-            [start, length] => (*start as usize, *length as usize),
-            _ => (0, 0),
-        }
+    /// [start, length, text] of each row of a cursor.
+    fn cursor(self) -> &'run [[u32; 3]] {
+        self.words.as_chunks().0
     }
 }
 
@@ -84,6 +81,11 @@ pub struct Call<'run> {
     pub shard: BatchShard,
     /// Who shares the work.
     pub workers: &'run Workers,
+}
+
+/// Where a row of a batch starts in its text: at 0 without a cursor.
+fn start(cursor: &[[u32; 3]], row: usize) -> usize {
+    cursor.get(row).map_or(0, |[start, ..]| *start as usize)
 }
 
 impl Call<'_> {

@@ -1,6 +1,6 @@
 //! Rotary position embedding of queries and keys inside their packed rows.
 
-use super::{Call, Given, Interpret};
+use super::{Call, Given, Interpret, start};
 use crate::cpu::workers::{Rows, Workers};
 use crate::error::Result;
 use crate::graph::Heads;
@@ -19,21 +19,21 @@ impl Interpret for Rope {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let (RopeInputs { qkv, table, cursor }, y) = (inputs, outputs.y);
-        let start = cursor.map_or(0, |cursor| cursor.cursor().0);
+        let cursor = cursor.map(Given::cursor).unwrap_or_default();
         y.copy_from_slice(qkv.floats);
-        turn_in_place(call.workers, self.heads, self.inverse, table.floats, start, qkv.ty.shape[1], y);
+        turn_in_place(call.workers, self.heads, self.inverse, table.floats, cursor, qkv.ty.shape[1], y);
         Ok(())
     }
 }
 
-/// Turns queries and keys of rows [B,T,W] by the angles of start + t; values pass. Positions past the table's end, which
-/// only a chunk's padding has, turn as its last row says.
+/// Turns queries and keys of rows [B,T,W] by the angles of start + t, where a row of the cursor says start; values pass.
+/// Positions past the table's end, which only a chunk's padding has, turn as its last row says.
 pub fn turn_in_place(
     workers: &Workers,
     heads: Heads,
     inverse: bool,
     table: &[f32],
-    start: usize,
+    cursor: &[[u32; 3]],
     time: usize,
     qkv: &mut [f32],
 ) {
@@ -42,7 +42,7 @@ pub fn turn_in_place(
     let turned = (heads.heads + heads.kv_heads) * size;
     workers.rows(qkv.len() / packed, WORK.div_ceil(packed), Rows::of(qkv, packed), |range, part, _| {
         for (at, row) in range.zip(part.data.chunks_exact_mut(packed)) {
-            let position = (start + at % time).min(positions - 1);
+            let position = (start(cursor, at / time) + at % time).min(positions - 1);
             let angles = &table[position * size..(position + 1) * size];
             turn(angles, if inverse { -1.0 } else { 1.0 }, &mut row[..turned]);
         }

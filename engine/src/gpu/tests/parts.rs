@@ -125,7 +125,7 @@ fn a_model_in_parts_writes_as_the_whole_one() {
     let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
     let written = |target: Target| {
         block_on(async {
-            let mut decoder = GpuDecoder::new(&gpu_for(target), &model, &weights, false).await.unwrap();
+            let mut decoder = GpuDecoder::new(&gpu_for(target), &model, &weights, false, 1).await.unwrap();
             decoder.start(&[300, 1, 17, 299], &settings).await.unwrap();
             // Past the context, too.
             decoder.advance(model.context_length + 6).await.unwrap()

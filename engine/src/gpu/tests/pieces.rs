@@ -170,7 +170,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
                 let pieces = ArenaLayout::on(&graph, &gpu.target()).unwrap().pieces.len();
                 assert_eq!(pieces >= 3, gpu.target().buffer == BUFFER);
                 block_on(async {
-                    let mut decoder = GpuDecoder::new(&gpu, &model, &weights, halves).await.unwrap();
+                    let mut decoder = GpuDecoder::new(&gpu, &model, &weights, halves, 1).await.unwrap();
                     decoder.start(&[100, 1, 17, 119], &settings).await.unwrap();
                     // Past the context, too.
                     decoder.advance(model.context_length + 6).await.unwrap()
@@ -251,7 +251,8 @@ fn slow_gpt2_trains_and_writes_in_buffers_of_256_mib() {
             let losses: Vec<f32> = reports.iter().map(|report| report.loss).collect();
             let state = executor.state().await.unwrap();
             drop(executor);
-            let mut decoder = GpuDecoder::new(&gpu, &config.model, &state.parameters, false).await.unwrap();
+            let mut decoder =
+                GpuDecoder::new(&gpu, &config.model, &state.parameters, false, 1).await.unwrap();
             decoder
                 .start(&[50_256, 17], &GenerateConfig { seed: 4, ..GenerateConfig::default() })
                 .await

@@ -69,21 +69,34 @@ fn embedding() -> Vec<Case> {
     cases
 }
 
-/// Embedding of a decoded chunk, which has no gradient.
+/// Whole chunks of so many tokens that start there, the last text first.
+fn chunks(time: usize, starts: &[u32]) -> Feed {
+    let texts = starts.len() as u32;
+    Feed::Cursor(
+        starts.iter().zip((0..texts).rev()).map(|(start, text)| [*start, time as u32, text]).collect(),
+    )
+}
+
+/// Positions that such chunks need.
+fn reach(time: usize, starts: &[u32]) -> usize {
+    time + starts.iter().max().map_or(0, |start| *start as usize)
+}
+
+/// Embedding of decoded chunks, which has no gradient.
 fn embedding_at_cursor() -> Vec<Case> {
-    let case = |time: usize, start: u32| Case {
+    let case = |time: usize, starts: &[u32]| Case {
         op: Op::Embedding(ops::Embedding { positions: true, cursor: true }),
         feeds: vec![
-            Feed::Tokens(vec![1, time], 11),
+            Feed::Tokens(vec![starts.len(), time], 11),
             weight(&[11, 5]),
-            weight(&[time + start as usize, 5]),
-            Feed::Cursor(start, time as u32),
+            weight(&[reach(time, starts), 5]),
+            chunks(time, starts),
         ],
     };
-    let mut wide = case(5, 2);
+    let mut wide = case(5, &[2]);
     wide.feeds[1] = weight(&[11, 8]);
     wide.feeds[2] = weight(&[7, 8]);
-    vec![case(1, 0), case(1, 6), case(7, 3), wide]
+    vec![case(1, &[0]), case(1, &[6]), case(7, &[3]), wide, case(1, &[4, 0, 9, 2, 2]), case(3, &[7, 1])]
 }
 
 fn norm() -> Vec<Case> {
@@ -266,18 +279,18 @@ fn rope() -> Vec<Case> {
     cases
 }
 
-/// Rotation of a decoded chunk.
+/// Rotation of decoded chunks.
 fn rope_at_cursor() -> Vec<Case> {
     let heads = head_sizes()[2];
-    let case = |time: usize, start: u32| Case {
+    let case = |time: usize, starts: &[u32]| Case {
         op: Op::Rope(ops::Rope { heads, inverse: false, cursor: true }),
         feeds: vec![
-            floats(&[1, time, heads.packed()]),
-            Feed::RopeTable(time + start as usize, heads.head_size),
-            Feed::Cursor(start, time as u32),
+            floats(&[starts.len(), time, heads.packed()]),
+            Feed::RopeTable(reach(time, starts), heads.head_size),
+            chunks(time, starts),
         ],
     };
-    vec![case(1, 0), case(1, 9), case(5, 4)]
+    vec![case(1, &[0]), case(1, &[9]), case(5, &[4]), case(1, &[3, 0, 8, 8]), case(2, &[0, 5, 1])]
 }
 
 fn attention() -> Vec<Case> {
@@ -357,12 +370,27 @@ fn cached_attention() -> Vec<Case> {
         op: Op::CachedAttention(ops::CachedAttention { heads, window: None }),
         feeds: vec![
             floats(&[1, time, heads.packed()]),
-            Feed::Cache(0, vec![heads.kv_heads, positions, heads.head_size]),
-            Feed::Cache(1, vec![heads.kv_heads, positions, heads.head_size]),
-            Feed::Cursor(start, length),
+            Feed::Cache(0, vec![1, heads.kv_heads, positions, heads.head_size]),
+            Feed::Cache(1, vec![1, heads.kv_heads, positions, heads.head_size]),
+            Feed::Cursor(vec![[start, length, 0]]),
+        ],
+    };
+    // A chunk of each of several texts, in caches that hold one more.
+    let several = |heads: Heads, time: usize, positions: usize, starts: &[u32], window: Option<usize>| Case {
+        op: Op::CachedAttention(ops::CachedAttention { heads, window }),
+        feeds: vec![
+            floats(&[starts.len(), time, heads.packed()]),
+            Feed::Cache(0, vec![starts.len() + 1, heads.kv_heads, positions, heads.head_size]),
+            Feed::Cache(1, vec![starts.len() + 1, heads.kv_heads, positions, heads.head_size]),
+            chunks(time, starts),
         ],
     };
     let mut cases = Vec::new();
+    for heads in head_sizes() {
+        cases.push(several(heads, 1, 23, &[0, 22, 7, 7, 1], None));
+        cases.push(several(heads, 4, 23, &[11, 0], Some(5)));
+    }
+    cases.push(several(Heads { heads: 4, kv_heads: 2, head_size: 16 }, 1, 300, &[299, 3, 150], None));
     for heads in head_sizes() {
         cases.push(case(heads, 1, 17, 0, 1));
         cases.push(case(heads, 1, 17, 16, 1));
@@ -385,11 +413,17 @@ fn cached_attention() -> Vec<Case> {
 }
 
 fn last_row() -> Vec<Case> {
-    let case = |time: usize, width: usize, start: u32, length: u32| Case {
+    let case = |time: usize, width: usize, cursor: &[[u32; 3]]| Case {
         op: Op::LastRow(ops::LastRow),
-        feeds: vec![floats(&[1, time, width]), Feed::Cursor(start, length)],
+        feeds: vec![floats(&[cursor.len(), time, width]), Feed::Cursor(cursor.to_vec())],
     };
-    vec![case(1, 1, 0, 1), case(1, 5, 9, 1), case(7, 129, 2, 4), case(7, 129, 0, 7)]
+    vec![
+        case(1, 1, &[[0, 1, 0]]),
+        case(1, 5, &[[9, 1, 0]]),
+        case(7, 129, &[[2, 4, 0]]),
+        case(7, 129, &[[0, 7, 0]]),
+        case(3, 50, &[[2, 1, 1], [0, 3, 0], [5, 0, 2], [1, 2, 4]]),
+    ]
 }
 
 fn activation() -> Vec<Case> {

@@ -6,7 +6,7 @@ use crate::graph::shape::{Rule, alike, columns, expect, integers, is_cursor, ran
 use crate::graph::{GraphError, Input, Type, ValueId};
 
 /// y[b,t,:] = table[tokens[b,t],:] + positions[start + t,:].
-/// Inputs: tokens u32[B,T], table [V,C], (positions [P,C], P ≥ T), (cursor u32[2], whose first entry is `start`; else 0).
+/// Inputs: tokens u32[B,T], table [V,C], (positions [P,C], P ≥ T), (cursor u32[B,3], whose rows begin with `start`; else 0).
 /// Output: [B,T,C].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Embedding {
@@ -39,7 +39,7 @@ impl Operation for Embedding {
                 format!("{} positions for a window of {}", positions.rows(), tokens.columns())
             })?;
         }
-        cursor.map_or(Ok(()), is_cursor)?;
+        cursor.map_or(Ok(()), |cursor| is_cursor(cursor, tokens.shape[0]))?;
         Ok(Y { y: Type::f32(&[tokens.shape[0], tokens.shape[1], table.columns()]) })
     }
 

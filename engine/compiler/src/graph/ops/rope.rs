@@ -7,7 +7,7 @@ use crate::graph::shape::{Rule, batched, columns, expect, is_cursor, rank};
 use crate::graph::{GraphError, Type, ValueId};
 
 /// Rotates queries and keys, halves paired: for i < D/2, (x[i], x[i+D/2]) turns by the angle of (start + t, i); values pass.
-/// `inverse` turns back, which is the gradient. Inputs: qkv [B,T,W], table [P,D] (cos then sin, P ≥ T), (cursor u32[2]).
+/// `inverse` turns back, which is the gradient. Inputs: qkv [B,T,W], table [P,D] (cos then sin, P ≥ T), (cursor u32[B,3]).
 /// Output: [B,T,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rope {
@@ -39,7 +39,7 @@ impl Operation for Rope {
         expect(table.rows() >= qkv.shape[1], || {
             format!("table of {} positions for a window of {}", table.rows(), qkv.shape[1])
         })?;
-        cursor.map_or(Ok(()), is_cursor)?;
+        cursor.map_or(Ok(()), |cursor| is_cursor(cursor, qkv.shape[0]))?;
         Ok(Y { y: qkv.clone() })
     }
 

@@ -1,4 +1,4 @@
-//! What only decoding does: attention over caches, and the last row of a chunk.
+//! What only decoding does: attention over caches, and the last rows of chunks.
 
 use super::attention::{each, scale};
 use super::{Launch, Lower, Lowering, Operand, Place, Site, grid};
@@ -13,12 +13,13 @@ const PART: usize = 256;
 const MOST_PARTS: usize = 16;
 
 impl Lower for CachedAttention {
-    /// The chunk into the caches, then the attention.
+    /// The chunks into the caches, then the attention.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (CachedAttentionInputs { qkv, keys, values, cursor }, Y { y }) =
             (operands.inputs, operands.outputs);
-        let (heads, time, positions) = (self.heads, qkv.ty.shape[1], keys.ty.shape[1]);
+        let (heads, rows, time, positions) = (self.heads, qkv.rows(), qkv.ty.shape[1], keys.ty.shape[2]);
         let write = cached_write::Arguments {
+            rows: rows as u32,
             time: time as u32,
             heads: heads.heads as u32,
             kv_heads: heads.kv_heads as u32,
@@ -28,6 +29,7 @@ impl Lower for CachedAttention {
         // A software adapter has few threads, which one part keeps busy.
         let parts = if site.target.software { 1 } else { positions.div_ceil(PART).min(MOST_PARTS) };
         let attend = cached_attention::Arguments {
+            rows: rows as u32,
             time: time as u32,
             heads: heads.heads as u32,
             kv_heads: heads.kv_heads as u32,
@@ -39,35 +41,43 @@ impl Lower for CachedAttention {
             seen: self.window.unwrap_or(positions).min(positions) as u32,
         };
         let [qkv, keys, values, cursor, y] = [qkv, keys, values, cursor, y].map(Operand::place);
-        let rows = time * heads.heads;
+        let queries = rows * heads.heads;
         let sums = Place::Scratch(0);
         let into = if parts > 1 { sums } else { y };
         let bindings = vec![qkv, cursor, keys, values];
-        let entries = time * heads.kv_heads * heads.head_size;
+        let entries = rows * heads.kv_heads * heads.head_size;
         let write = each(cached_write::kernel(), write.bytes(), bindings, entries)?;
         let bindings = vec![qkv, keys, values, cursor, into];
         let kernel = cached_attention::kernel(parts > 1);
-        let mut launches = vec![write, Launch::new(kernel, attend.bytes(), bindings, grid(rows * parts)?)?];
+        let mut launches =
+            vec![write, Launch::new(kernel, attend.bytes(), bindings, grid(queries * parts)?)?];
         if parts == 1 {
             return Ok(Lowering { launches, scratch: Vec::new() });
         }
         let join = cached_attention_join::Arguments {
+            rows: rows as u32,
             time: time as u32,
             heads: heads.heads as u32,
             head_size: heads.head_size as u32,
             parts: parts as u32,
         };
         let bindings = vec![sums, cursor, y];
-        launches.push(each(cached_attention_join::kernel(), join.bytes(), bindings, rows * heads.head_size)?);
-        Ok(Lowering { launches, scratch: vec![(rows * parts * (heads.head_size + 2) * 4) as u64] })
+        launches.push(each(
+            cached_attention_join::kernel(),
+            join.bytes(),
+            bindings,
+            queries * heads.head_size,
+        )?);
+        Ok(Lowering { launches, scratch: vec![(queries * parts * (heads.head_size + 2) * 4) as u64] })
     }
 }
 
 impl Lower for LastRow {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (LastRowInputs { x, cursor }, Y { y }) = (operands.inputs, operands.outputs);
-        let arguments = last_row::Arguments { time: x.rows() as u32, columns: x.columns() as u32 };
+        let (batch, time) = (x.ty.shape[0] as u32, x.ty.shape[1] as u32);
+        let arguments = last_row::Arguments { batch, time, columns: x.columns() as u32 };
         let bindings = vec![x.place(), cursor.place(), y.place()];
-        Ok(Lowering::one(each(last_row::kernel(), arguments.bytes(), bindings, x.columns())?))
+        Ok(Lowering::one(each(last_row::kernel(), arguments.bytes(), bindings, y.ty.count())?))
     }
 }

@@ -136,7 +136,7 @@ fn every_variant_is_one_that_a_model_takes() {
         for (device, tier) in &devices {
             for half in [false, true] {
                 let device = device.clone().with_half_weights(half);
-                let plans = DecodePlans::new(&config.model, &device).unwrap();
+                let plans = DecodePlans::new(&config.model, 1, &device).unwrap();
                 for plan in plans.all() {
                     take(&plan.dispatches);
                     if let Some(tier) = tier {

@@ -1,0 +1,110 @@
+//! Many texts at once: as many as the decoder has places go through the model together, and whichever ends makes room for the next.
+
+use super::{Decoder, Generated, GeneratedTokens, Generation};
+use crate::error::{Error, Result};
+use glasshouse_protocol::GenerateConfig;
+use std::collections::VecDeque;
+
+/// A text that is to be written.
+#[derive(Debug)]
+pub struct Request<Decode> {
+    /// Tokens that it goes on from.
+    pub prompt: Vec<u32>,
+    /// How its tokens are drawn, under a seed of its own, and when it ends.
+    pub config: GenerateConfig,
+    /// Tokens that end it.
+    pub ends: Vec<u32>,
+    /// From tokens to text, as [`super::Writer::new`] has it.
+    pub decode: Decode,
+}
+
+/// Texts under way, to be carried on by a few tokens between other work. Each becomes what it would by itself under its seed.
+pub struct Batch<Decode> {
+    waiting: VecDeque<(usize, Request<Decode>)>,
+    under_way: Vec<UnderWay<Decode>>,
+    /// In the order in which they were asked for.
+    finished: Vec<Option<Generated>>,
+}
+
+/// A text that has a place in the decoder.
+struct UnderWay<Decode> {
+    /// Its number among the requests.
+    number: usize,
+    place: usize,
+    generation: Generation<Decode>,
+}
+
+impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
+    /// Takes the decoder for these texts; those that it has are over. What has no place waits for one.
+    ///
+    /// # Errors
+    /// There is nothing to write.
+    pub fn new(decoder: &mut Decoder, requests: impl IntoIterator<Item = Request<Decode>>) -> Result<Self> {
+        let waiting: VecDeque<_> = requests.into_iter().enumerate().collect();
+        if waiting.is_empty() {
+            return Err(Error::Refused("a batch of no texts; ask for one or more".to_owned()));
+        }
+        (0..decoder.places()).for_each(|place| decoder.release(place));
+        let finished = waiting.iter().map(|_| None).collect();
+        Ok(Self { waiting, under_way: Vec::new(), finished })
+    }
+
+    /// Whether every text is written.
+    pub fn is_over(&self) -> bool {
+        self.waiting.is_empty() && self.under_way.is_empty()
+    }
+
+    /// Texts under way, and those that wait.
+    pub fn left(&self) -> usize {
+        self.waiting.len() + self.under_way.len()
+    }
+
+    /// Reads the prompts of texts for which there is a place, then the next few tokens of all that are under way, each with the text's
+    /// number among the requests.
+    ///
+    /// # Errors
+    /// A prompt is refused, or the device fails.
+    pub async fn next(&mut self, decoder: &mut Decoder) -> Result<Vec<(usize, GeneratedTokens)>> {
+        while self.under_way.len() < decoder.places()
+            && let Some((number, request)) = self.waiting.pop_front()
+        {
+            let Request { prompt, config, ends, decode } = request;
+            let generation = Generation::new(&config, ends, decode);
+            let place = decoder.admit(&prompt, &config).await?;
+            self.under_way.push(UnderWay { number, place, generation });
+        }
+        let shortest = self.under_way.iter().map(|text| text.generation.left()).min();
+        let Some(shortest) = shortest else { return Ok(Vec::new()) };
+        let written = decoder.advance_all(shortest.min(decoder.batch())).await?;
+        let mut added = Vec::with_capacity(written.len());
+        for text in &mut self.under_way {
+            if let Some((_, tokens)) = written.iter().find(|(place, _)| *place == text.place) {
+                added.push((text.number, text.generation.take(tokens)));
+            }
+        }
+        for text in self.under_way.extract_if(.., |text| text.generation.is_over()) {
+            decoder.release(text.place);
+            self.finished[text.number] = Some(text.generation.finish());
+        }
+        Ok(added)
+    }
+
+    /// A text that is written.
+    pub fn finished(&self, number: usize) -> Option<&Generated> {
+        self.finished.get(number)?.as_ref()
+    }
+
+    /// All of them, in the order in which they were asked for: those that are not written end where they stand, and one that had no place
+    /// yet is empty.
+    pub fn finish(mut self) -> Vec<Generated> {
+        let waiting = self.waiting.into_iter().map(|(number, request)| {
+            (number, Generation::new(&request.config, request.ends, request.decode))
+        });
+        let under_way = self.under_way.into_iter().map(|text| (text.number, text.generation));
+        for (number, mut generation) in under_way.chain(waiting) {
+            generation.interrupt();
+            self.finished[number] = Some(generation.finish());
+        }
+        self.finished.into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,103 @@
+//! Several texts after one prompt, written at once: every pass over the weights goes on with all of them.
+
+use super::Session;
+use super::training::Live;
+use crate::error::{Error, Result};
+use crate::generate::{Batch, Decode, Decoder, Generated, prompt_tokens, request};
+use crate::protocol::{Event, GenerateConfig, WeightSource};
+use web_time::Instant;
+
+/// Texts that go through the model together; what is asked for beyond them waits for a place.
+const PLACES: usize = 16;
+
+/// Most texts of a request.
+const MOST: usize = 10_000;
+
+/// Texts of one request.
+pub(super) struct Samples {
+    pub(super) id: u64,
+    decoder: Decoder,
+    batch: Batch<Decode<'static>>,
+    /// The first text's seed.
+    seed: u64,
+    /// Which of them were told.
+    told: Vec<bool>,
+    begun: Instant,
+    tokens: usize,
+}
+
+impl Session {
+    pub(super) async fn begin_samples(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        prompt: &str,
+        config: &GenerateConfig,
+        count: usize,
+        live: Option<Live<'_, '_>>,
+    ) -> Result<()> {
+        self.expect_room()?;
+        config.validate()?;
+        if !(1..=MOST).contains(&count) {
+            return Err(Error::Refused(format!("{count} samples were asked for; 1 to {MOST} are possible")));
+        }
+        let places = count.min(PLACES);
+        let (model, mut decoder) = self.model_and_decoder(source, config.precision, places, live).await?;
+        self.tell_model(id, &model, &decoder);
+        self.tell_lost(id, &model.tokenizer, prompt);
+        let ids = prompt_tokens(&model.tokenizer, prompt)?;
+        decoder.set_interactive(self.visible);
+        let of = |number: u64| {
+            let config = GenerateConfig { seed: config.seed.wrapping_add(number), ..config.clone() };
+            request(model.tokenizer.clone(), &ids, &[], &config)
+        };
+        let batch = Batch::new(&mut decoder, (0..count as u64).map(of))?;
+        let (seed, told, begun) = (config.seed, vec![false; count], Instant::now());
+        self.generations.samples.push(Samples { id, decoder, batch, seed, told, begun, tokens: 0 });
+        Ok(())
+    }
+
+    /// A few tokens of all samples.
+    pub(super) async fn carry_on_sampling(&mut self) {
+        for mut samples in std::mem::take(&mut self.generations.samples) {
+            if let Err(error) = samples.batch.next(&mut samples.decoder).await {
+                self.outlet.failed(Some(samples.id), &error);
+                continue;
+            }
+            for (number, told) in samples.told.iter_mut().enumerate().filter(|(_, told)| !**told) {
+                let Some(text) = samples.batch.finished(number) else { continue };
+                *told = true;
+                samples.tokens += text.tokens.len();
+                self.outlet.answer(samples.id, sampled(number, samples.seed, text));
+            }
+            if samples.batch.is_over() {
+                self.end_samples(samples);
+            } else {
+                self.generations.samples.push(samples);
+            }
+        }
+    }
+
+    /// Tells what was not told yet: those texts end where they stand.
+    pub(super) fn end_samples(&mut self, samples: Samples) {
+        let Samples { id, batch, seed, told, begun, mut tokens, .. } = samples;
+        for (number, text) in batch.finish().iter().enumerate().filter(|(number, _)| !told[*number]) {
+            tokens += text.tokens.len();
+            self.outlet.answer(id, sampled(number, seed, text));
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        let tokens_per_s = tokens as f64 / seconds.max(1e-9);
+        self.outlet.answer(id, Event::SamplesEnded { tokens, tokens_per_s, seconds });
+        self.outlet.finished(id);
+    }
+}
+
+fn sampled(number: usize, seed: u64, text: &Generated) -> Event {
+    Event::Sampled {
+        number,
+        seed: seed.wrapping_add(number as u64),
+        text: text.text.clone(),
+        tokens: text.tokens.clone(),
+        ending: text.ending,
+    }
+}
