@@ -89,6 +89,10 @@ impl App {
                 let (device, steps) = (None, VERIFIED_STEPS);
                 self.outbox.send(Command::HandOver { run: Some(run), to, keep: true, device, steps });
             }
+            Wish::ExportFeedback { one } => {
+                let to = first.map(|folder| Path::new(&folder).join("feedback"));
+                self.outbox.send(Command::ExportFeedback { to, one, keep: true });
+            }
             Wish::BringBack => {
                 if let Some(from) = first.map(PathBuf::from) {
                     self.outbox.send(Command::BringBack { from });

@@ -26,7 +26,7 @@ pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
 }
 
 /// The draft's beginning as a setting.
-pub(super) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
+pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
     begins_ui(ui, draft);
     let Some(start) = &mut draft.start else { return };
     let Some(run) = runs.iter().find(|run| run.name == start.run) else { return };
@@ -50,7 +50,7 @@ pub(super) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) 
 }
 
 /// Which parameters are trained.
-pub(super) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let layers = draft.model.layers;
     let trainable = &mut draft.train.trainable;
     field(ui, "Trains", "train.trainable", refused, |ui| {

@@ -364,7 +364,9 @@ impl TrainConfig {
     pub fn packs_examples(&self, model: &ModelConfig) -> bool {
         match self.objective {
             Objective::Text => false,
-            Objective::Chat => self.chat.packing && matches!(model.position, Position::Rope(_) | Position::None),
+            Objective::Chat => {
+                self.chat.packing && matches!(model.position, Position::Rope(_) | Position::None)
+            }
         }
     }
 
