@@ -51,9 +51,9 @@ fn kinds(scene: &Scene) -> Vec<FeedbackKind> {
 fn a_conversation_goes_on_and_is_cut_where_a_message_is_said_in_other_words() {
     let mut scene = wide(Engine::full(), PageName::Chat);
     assert!(scene.harness.query_by_label("2-first-stories · by ChatML").is_some());
-    scene.harness.get_by_label("System prompt").focus();
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").focus();
     scene.frame();
-    scene.harness.get_by_label("System prompt").type_text("Be brief.");
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").type_text("Be brief.");
     scene.frame();
     say(&mut scene, "Who was it?");
     say(&mut scene, "And where?");
@@ -288,7 +288,7 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     let runs = vec![support::run("3-merged", RunState::Imported, 0, 0)];
     answer(window.state_mut(), |command| *command == merge, [merged, Event::Runs { runs }, Event::Finished]);
     window.run_steps(2);
-    assert!(window.query_by_label_contains("3-merged").is_some());
+    assert!(window.query_all_by_label_contains("3-merged").next().is_some());
 }
 
 #[test]

@@ -222,7 +222,7 @@ impl ChatPage {
 
     fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
-            ui.label("System prompt");
+            widgets::term(ui, "System prompt", None);
             let system = TextEdit::multiline(&mut self.system).desired_rows(2).desired_width(f32::INFINITY);
             let system = system.hint_text("What the model is told first of all");
             ui.add(system.id_salt("system")).accessible_name("System prompt");

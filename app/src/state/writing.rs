@@ -196,4 +196,35 @@ mod tests {
         writing.apply(None, None, &Event::ProjectClosed);
         assert!(writing.texts.is_empty());
     }
+
+    #[test]
+    fn a_reply_says_what_is_certain_of_it_and_what_was_left_out() {
+        let mut writing = Writing::default();
+        let (source, config) = (WeightSource::Current, GenerateConfig::default());
+        writing.sent(4, &Command::Reply { source: source.clone(), messages: Vec::new(), config }, None);
+        let notice = |text: &str| Event::Notice { text: text.to_owned() };
+        writing.apply(Some(4), None, &notice("two were left out"));
+        writing.apply(Some(5), None, &notice("of another request"));
+        for (token, certain) in [("Ada.", "Ada."), ("Us", ""), ("er:", "")] {
+            let tokens = vec![WrittenToken { id: 1, text: token.to_owned() }];
+            writing.apply(Some(4), None, &Event::Written { tokens, prompt: false, text: certain.to_owned() });
+        }
+        let reply = &writing.texts[&4];
+        assert!(reply.is_reply && reply.prompt.is_empty());
+        assert_eq!((reply.said.as_str(), reply.written().as_str()), ("Ada.", "Ada.User:"));
+        assert_eq!(reply.notices, ["two were left out"]);
+        let asked =
+            Command::OpenModel { source: source.clone(), precision: glasshouse_protocol::Precision::Auto };
+        let opened = Event::ModelOpened {
+            run: "1-a".to_owned(),
+            step: 4,
+            device: "cpu".to_owned(),
+            precision: glasshouse_protocol::Precision::F32,
+            chats: true,
+            chatml: false,
+        };
+        writing.apply(Some(6), Some(&asked), &opened);
+        let known = OpenedModel { source, run: "1-a".to_owned(), chats: true, chatml: false };
+        assert_eq!(writing.opened, Some(known));
+    }
 }

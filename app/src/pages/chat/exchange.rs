@@ -234,18 +234,19 @@ fn look_ui(ui: &mut Ui, context: &Context<'_>, reply: &Reply) {
 /// Which of two replies is better.
 fn choice_ui(ui: &mut Ui, ready: bool) -> Option<Wanted> {
     let mut wanted = None;
-    ui.horizontal_wrapped(|ui| {
-        head(ui, "Which is better?");
-        ui.add_enabled_ui(ready, |ui| {
+    head(ui, "Which is better?");
+    ui.add_enabled_ui(ready, |ui| {
+        ui.horizontal_wrapped(|ui| {
             for (which, name) in [(0, "The first"), (1, "The second")] {
                 if plain(ui, icons::ICON_THUMB_UP, name).clicked() {
                     wanted = Some(Wanted::Choose(which));
                 }
             }
+            let neither = plain(ui, None, "Neither");
+            if neither.on_hover_text("The first stays, and nothing is kept of it").clicked() {
+                wanted = Some(Wanted::Neither);
+            }
         });
-        if plain(ui, None, "Neither").on_hover_text("The first stays, and nothing is kept of it").clicked() {
-            wanted = Some(Wanted::Neither);
-        }
     });
     wanted
 }

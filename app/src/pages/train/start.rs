@@ -4,7 +4,9 @@ use crate::pages::parts::called;
 use crate::widgets::{self, field, whole_number};
 use egui::{ComboBox, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{ErrorReport, RunConfig, RunSummary, Start, TokenizerKind, Trainable, presets};
+use glasshouse_protocol::{
+    ErrorReport, Objective, RunConfig, RunSummary, Start, TokenizerKind, Trainable, presets,
+};
 
 /// What the draft begins with, where that is not random weights, and the way back to those.
 pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
@@ -16,6 +18,9 @@ pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     });
     if fresh.inner {
         draft.start = None;
+        // What there is to tune goes with it.
+        draft.set_objective(Objective::Text);
+        draft.train.adapter = None;
         // One that came with a model has nothing to be trained by.
         if draft.tokenizer.kind == TokenizerKind::Imported
             && let Ok(preset) = presets::preset("llama-tiny")

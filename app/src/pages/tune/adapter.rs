@@ -27,7 +27,7 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
     number(ui, ("Rank", "train.adapter.rank"), &mut adapter.rank, 1..=4096, refused);
     number(ui, ("Alpha", "train.adapter.alpha"), &mut adapter.alpha, 0.0..=4096.0, refused);
     number(ui, ("Adapter dropout", "train.adapter.dropout"), &mut adapter.dropout, 0.0..=0.99, refused);
-    field(ui, "Layers", "train.adapter.targets", refused, |ui| {
+    field(ui, "Adapted layers", "train.adapter.targets", refused, |ui| {
         ui.horizontal_wrapped(|ui| {
             for target in AdapterTarget::ALL {
                 // A tied head is the embedding's matrix too, which has no adapter.

@@ -2,7 +2,8 @@
 
 use super::{after, failures, play, tiny, train};
 use crate::protocol::{
-    ChatMessage, Command, Event, Feedback, Launch, LearnsFrom, Objective, Role, RunConfig, RunState, Start,
+    ChatMessage, Command, Event, Feedback, Launch, LearnsFrom, Objective, Report, Role, RunConfig, RunState,
+    Start,
 };
 
 fn asked(text: &str) -> Vec<ChatMessage> {
@@ -13,7 +14,7 @@ fn add(rows: Vec<Feedback>) -> Command {
     Command::SpliceFeedback { at: None, removed: 0, rows }
 }
 
-fn lists(heard: &[crate::protocol::Report]) -> Vec<Vec<Feedback>> {
+fn lists(heard: &[Report]) -> Vec<Vec<Feedback>> {
     let rows = heard.iter().filter_map(|report| match &report.event {
         Event::Feedback { rows } => Some(rows.clone()),
         _ => None,
@@ -55,37 +56,44 @@ fn rows_are_kept_changed_and_exported() {
     assert!(packed, "without a place it is packed");
 }
 
+fn settings(heard: &[Report]) -> RunConfig {
+    let found = heard.iter().rev().find_map(|report| match &report.event {
+        Event::Settings { config, .. } => Some((**config).clone()),
+        _ => None,
+    });
+    found.unwrap()
+}
+
 #[test]
 fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
     let mut config = tiny(4);
     config.model.context_length = 64;
-    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..config.clone() };
+    let read = || after(Command::ReadSettings { run: None });
+    let made = Command::CreateProject { name: "Said".to_owned() };
+    let heard = play(&shelf, vec![after(made), after(train(config, None)), read()]);
+    let id = heard.iter().find_map(|report| match &report.event {
+        Event::ProjectOpened { project, .. } => Some(project.id.clone()),
+        _ => None,
+    });
+    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
     tuned.set_objective(Objective::Chat);
-    let learn = || Command::Train {
-        config: Box::new(tuned.clone()),
-        launch: Launch { learns_from: LearnsFrom::Feedback, ..Launch::default() },
+    let learn = |learns_from| {
+        let launch = Launch { learns_from, ..Launch::default() };
+        after(Command::Train { config: Box::new(tuned.clone()), launch })
     };
-    let tasks = Command::Train {
-        config: Box::new(tuned.clone()),
-        launch: Launch { learns_from: LearnsFrom::Tasks, ..Launch::default() },
-    };
-    let thumbs = |count: usize| {
-        (0..count)
-            .map(|at| Feedback::thumb(asked(&format!("Who has {at}?")), "Mia has.", at % 4 != 3))
-            .collect()
-    };
+    // Three of four have a thumb up.
+    let thumb = |at: usize| Feedback::thumb(asked(&format!("Who has {at}?")), "Mia has.", at % 4 != 3);
     let heard = play(
         &shelf,
         vec![
-            after(Command::CreateProject { name: "Said".to_owned() }),
-            after(train(config, None)),
-            after(learn()),
-            after(add(thumbs(24))),
-            after(learn()),
-            after(tasks),
-            after(Command::ReadSettings { run: None }),
+            after(Command::OpenProject { id: id.unwrap() }),
+            learn(LearnsFrom::Feedback),
+            learn(LearnsFrom::Tasks),
+            after(add((0..24).map(thumb).collect())),
+            learn(LearnsFrom::Feedback),
+            read(),
             after(Command::ListDocuments { search: String::new(), offset: 0, count: 1, validation: 0.1 }),
         ],
     );
@@ -93,22 +101,14 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     assert_eq!(refused.len(), 2, "{refused:?}");
     assert!(refused[0].contains("no reply that you found good"), "{refused:?}");
     assert!(refused[1].contains("instruction tasks are not made here"), "{refused:?}");
-    let ended: Vec<_> = heard
-        .iter()
-        .filter_map(|report| match &report.event {
-            Event::TrainingEnded { run } => Some((run.state, run.step)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(ended, [(RunState::Finished, 4), (RunState::Finished, 4)]);
-    let settings = heard.iter().find_map(|report| match &report.event {
-        Event::Settings { config, .. } => Some(config.clone()),
+    let ended = heard.iter().filter_map(|report| match &report.event {
+        Event::TrainingEnded { run } => Some((run.state, run.step)),
         _ => None,
     });
-    let settings = settings.unwrap();
-    let path = std::path::Path::new(&settings.data.paths[0]);
+    assert_eq!(ended.collect::<Vec<_>>(), [(RunState::Finished, 4)]);
+    let paths = settings(&heard).data.paths;
+    let path = std::path::Path::new(&paths[0]);
     assert!(path.ends_with("feedback/chat.jsonl"), "{path:?}");
-    // Three of four had a thumb up.
     assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 18);
     let embedded = heard.iter().rev().find_map(|report| match &report.event {
         Event::Documents { overview, .. } => Some(overview.embedded),
