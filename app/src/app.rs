@@ -21,7 +21,7 @@ pub use record::Recorder;
 use crate::asks::Asks;
 use crate::link::{self, Answer, Link, Outbox};
 use crate::pages::{Context, PageName};
-use crate::pages::{data, home, model, runs, settings, tokenizer, train, write};
+use crate::pages::{chat, data, home, model, runs, settings, tokenizer, train, tune, write};
 use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
@@ -94,7 +94,9 @@ pub struct App {
     tokenizer: tokenizer::TokenizerPage,
     model: model::ModelPage,
     train: train::TrainPage,
+    tune: tune::TunePage,
     write: write::WritePage,
+    chat: chat::ChatPage,
     runs: runs::RunsPage,
     settings: settings::SettingsPage,
 }
@@ -151,7 +153,9 @@ impl App {
             tokenizer: Default::default(),
             model: Default::default(),
             train: Default::default(),
+            tune: Default::default(),
             write: Default::default(),
+            chat: Default::default(),
             runs: Default::default(),
             settings: Default::default(),
         };
@@ -375,7 +379,9 @@ impl App {
             PageName::Tokenizer => self.tokenizer.ui(ui, &mut context),
             PageName::Model => self.model.ui(ui, &mut context),
             PageName::Train => self.train.ui(ui, &mut context),
+            PageName::Tune => self.tune.ui(ui, &mut context),
             PageName::Write => self.write.ui(ui, &mut context),
+            PageName::Chat => self.chat.ui(ui, &mut context),
             PageName::Runs => self.runs.ui(ui, &mut context),
             PageName::Settings => self.settings.ui(ui, &mut context),
         });

@@ -1,5 +1,6 @@
 //! The pages, in the order of the work. Each is a struct of what a person chose on it, and draws the engine's state.
 
+pub mod chat;
 pub mod data;
 pub mod home;
 pub mod model;
@@ -7,9 +8,11 @@ pub mod runs;
 pub mod settings;
 pub mod tokenizer;
 pub mod train;
+pub mod tune;
 pub mod write;
 
 mod parts;
+mod written;
 
 use crate::asks::Asks;
 use crate::link::Outbox;
@@ -32,8 +35,12 @@ pub enum PageName {
     Model,
     /// Training.
     Train,
+    /// Training on from a model that is there.
+    Tune,
     /// Generation.
     Write,
+    /// Conversations, and what is said of replies.
+    Chat,
     /// Past runs.
     Runs,
     /// Device, theme, text size.
@@ -42,13 +49,15 @@ pub enum PageName {
 
 impl PageName {
     /// All of them, in the rail's order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Home,
         Self::Data,
         Self::Tokenizer,
         Self::Model,
         Self::Train,
+        Self::Tune,
         Self::Write,
+        Self::Chat,
         Self::Runs,
         Self::Settings,
     ];
@@ -61,7 +70,9 @@ impl PageName {
             Self::Tokenizer => "Tokenizer",
             Self::Model => "Model",
             Self::Train => "Train",
+            Self::Tune => "Tune",
             Self::Write => "Write",
+            Self::Chat => "Chat",
             Self::Runs => "Runs",
             Self::Settings => "Settings",
         }
@@ -75,7 +86,9 @@ impl PageName {
             Self::Tokenizer => "tokenizer",
             Self::Model => "model",
             Self::Train => "train",
+            Self::Tune => "tune",
             Self::Write => "write",
+            Self::Chat => "chat",
             Self::Runs => "runs",
             Self::Settings => "settings",
         }
@@ -94,7 +107,9 @@ impl PageName {
             Self::Tokenizer => icons::ICON_SEGMENT,
             Self::Model => icons::ICON_LAYERS,
             Self::Train => icons::ICON_MONITORING,
+            Self::Tune => icons::ICON_SCHOOL,
             Self::Write => icons::ICON_EDIT_NOTE,
+            Self::Chat => icons::ICON_FORUM,
             Self::Runs => icons::ICON_TABLE_ROWS,
             Self::Settings => icons::ICON_SETTINGS,
         }

@@ -21,11 +21,12 @@ pub use projects::{OpenProject, Projects};
 pub use runs::{History, Runs};
 pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
-pub use writing::{Distribution, Ended, Text, Writing};
+pub use writing::{Distribution, Ended, OpenedModel, Text, Writing};
 
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{
-    Command, DeviceSummary, ErrorKind, ErrorReport, Event, Parcel, Report, StorageSummary, TrainingState,
+    Command, DeviceSummary, ErrorKind, ErrorReport, Event, Feedback, Parcel, Report, StorageSummary,
+    TrainingState,
 };
 use std::collections::BTreeMap;
 
@@ -52,6 +53,8 @@ pub struct State {
     pub training: Training,
     /// Texts that models write.
     pub writing: Writing,
+    /// What was said of replies in the open project, oldest first, once it was listed.
+    pub feedback: Option<Vec<Feedback>>,
     /// The open project's runs.
     pub runs: Runs,
     /// A pretrained model that may be imported.
@@ -130,7 +133,7 @@ impl State {
         }
         self.planning.apply(request, asked.as_ref(), &event);
         self.training.apply(asked.as_ref(), &event);
-        self.writing.apply(request, &event);
+        self.writing.apply(request, asked.as_ref(), &event);
         self.runs.apply(asked.as_ref(), &event);
         if let Event::TrainingStarted { .. } | Event::History { .. } = &event {
             let name = self.training.run.as_ref().map(|run| &run.name);
@@ -142,7 +145,11 @@ impl State {
             let stays = |about: &Option<String>| about.as_ref().is_none_or(|about| *about == project.id);
             self.messages.retain(|message| stays(&message.project));
         }
+        if matches!(event, Event::ProjectOpened { .. } | Event::ProjectClosed) {
+            self.feedback = None;
+        }
         match event {
+            Event::Feedback { rows } => self.feedback = Some(rows),
             Event::Ready { app_version, device, storage, .. } => {
                 self.engine = Some(Engine { app_version, device, storage });
             }
@@ -191,6 +198,8 @@ impl State {
                 };
                 self.say(None, ErrorKind::Notice, format!("The cleaning was stopped. {next}"));
             }
+            // What is about a text stands beside it.
+            Event::Notice { .. } if request.is_some_and(|id| self.writing.texts.contains_key(&id)) => {}
             Event::Notice { text } => self.say(None, ErrorKind::Notice, text),
             Event::Underway { work, share } => {
                 self.underway.insert(request.unwrap_or_default(), (work, share));

@@ -89,6 +89,16 @@ fn tab_reaches_every_control_of_write() {
 }
 
 #[test]
+fn tab_reaches_every_control_of_tune() {
+    assert_page(PageName::Tune, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_of_chat() {
+    assert_page(PageName::Chat, 1280.0);
+}
+
+#[test]
 fn tab_reaches_every_control_of_runs() {
     assert_page(PageName::Runs, 1280.0);
 }

@@ -5,12 +5,14 @@
 mod beginnings;
 mod benches;
 mod chat;
+mod chat_page;
 mod command_line;
 mod data_bench;
 mod data_engine;
 mod data_page;
 #[cfg(unix)]
 mod faults;
+mod feedback;
 mod frames;
 mod front_ends;
 mod gguf;

@@ -19,6 +19,7 @@ mod cleaning;
 mod corpora;
 mod device;
 mod documents;
+mod feedback;
 mod handing;
 mod importing;
 mod inbox;
@@ -45,7 +46,7 @@ use inbox::{Ended, Inbox};
 use outlet::Outlet;
 use planning::MeasuredSpeed;
 use projects::OpenProject;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 use training::{Job, Live};
@@ -67,11 +68,14 @@ pub struct Options {
     pub autotune: bool,
     /// A GPU runs every operation of a layer by itself, with the kernels of its kind, in place of both: for benches.
     pub unfused: bool,
+    /// Makes the instruction tasks of a project in its folder, and names their file; `None` where they would make a program too large.
+    pub tasks: Option<fn(&Path) -> Result<PathBuf>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shelf: PathBuf::new(), device: String::new(), threads: None, autotune: true, unfused: false }
+        let (shelf, device) = (PathBuf::new(), String::new());
+        Self { shelf, device, threads: None, autotune: true, unfused: false, tasks: None }
     }
 }
 
@@ -409,6 +413,9 @@ impl Session {
                 self.reply(id, &source, &messages, &config, live).await?;
                 return Ok(Answer::Later);
             }
+            Command::ListFeedback => self.list_feedback(id)?,
+            Command::SpliceFeedback { at, removed, rows } => self.splice_feedback(id, at, removed, rows)?,
+            Command::ExportFeedback { to, one, keep } => self.export_feedback(id, to, one, keep).await?,
             Command::StopWriting { request } => self.stop_writing(request),
             Command::Explain { source, tokens, chosen, config, count } => {
                 let query = writing::TokenQuery { tokens: &tokens, chosen, count };

@@ -15,6 +15,7 @@ import * as shards from "./tests-shards.mjs";
 import * as storage from "./tests-storage.mjs";
 import * as training from "./tests-training.mjs";
 import * as travel from "./tests-travel.mjs";
+import * as tuning from "./tests-tuning.mjs";
 
 /** Seconds after which a test has failed. */
 const PATIENCE = 180;
@@ -33,7 +34,7 @@ async function main() {
     console.error("usage: node app.mjs DIST GLASSHOUSE [NAME]");
     return 2;
   }
-  const tests = [training, elements, shards, travel, cleaning, script, storage, around]
+  const tests = [training, tuning, elements, shards, travel, cleaning, script, storage, around]
     .flatMap((module) => Object.entries(module))
     .filter(([name]) => name.includes(part));
   assert(tests.length > 0, `no test is called ${part}`);

@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::pages::PageName;
+use crate::state::Text;
 use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{
@@ -135,7 +136,7 @@ impl App {
                     let font = FontId::new(20.0, page.icon().font_family());
                     let place = rect.center() - Vec2::new(0.0, 7.0);
                     ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
-                    // Eight words beside each other leave the longest of them this size on a small phone.
+                    // So many words beside each other leave the longest of them this size on a small phone.
                     let font = FontId::proportional((width / 4.9).clamp(8.0, 11.0));
                     let place = rect.center_bottom() - Vec2::new(0.0, 4.0);
                     ui.painter().text(place, Align2::CENTER_BOTTOM, page.title(), font, colour);
@@ -185,8 +186,12 @@ impl App {
             PageName::Data => state.cleaning.failed.is_some().then_some(Dot::Attention),
             PageName::Tokenizer => state.tokenizer.preparing.is_some().then_some(Dot::Running),
             PageName::Write => {
-                let writes = state.writing.texts.values().any(|text| text.ending.is_none());
-                writes.then_some(Dot::Running)
+                let writes = |text: &Text| text.ending.is_none() && !text.is_reply;
+                state.writing.texts.values().any(writes).then_some(Dot::Running)
+            }
+            PageName::Chat => {
+                let writes = |text: &Text| text.ending.is_none() && text.is_reply;
+                state.writing.texts.values().any(writes).then_some(Dot::Running)
             }
             _ => None,
         }

@@ -83,7 +83,9 @@ impl App {
                 let (from, context_length) =
                     (ModelSource::Looked { number: model.number }, Some(context_length));
                 self.outbox.send(Command::ImportModel { from, context_length });
-                self.page = PageName::Runs;
+                if self.page != PageName::Tune {
+                    self.page = PageName::Runs;
+                }
             }
         }
     }

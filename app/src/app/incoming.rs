@@ -89,6 +89,12 @@ impl App {
                 let (device, steps) = (None, VERIFIED_STEPS);
                 self.outbox.send(Command::HandOver { run: Some(run), to, keep: true, device, steps });
             }
+            Wish::ExportFeedback { one } => {
+                let to = first.map(|folder| Path::new(&folder).join("feedback"));
+                let place = to.as_ref().map_or_else(String::new, |to| format!(" to {}", to.display()));
+                let sent = self.outbox.send(Command::ExportFeedback { to, one, keep: true });
+                self.asks.tell_when_done(sent, format!("Exported the feedback{place}"), None);
+            }
             Wish::BringBack => {
                 if let Some(from) = first.map(PathBuf::from) {
                     self.outbox.send(Command::BringBack { from });
@@ -140,7 +146,10 @@ impl App {
             let name = Path::new(&first.name).file_stem().map(|stem| stem.display().to_string());
             self.outbox.send(Command::CreateProject { name: name.unwrap_or_else(|| "My texts".to_owned()) });
         }
-        self.page = PageName::Data;
+        // Tune lists those that can be tuned on by itself.
+        if self.page != PageName::Tune || self.state.projects.open.is_none() {
+            self.page = PageName::Data;
+        }
         let (mut names, mut bytes) = (Vec::new(), Vec::new());
         for text in texts {
             names.push(text.name);

@@ -8,8 +8,19 @@ use glasshouse_protocol::{Command, TrainingState};
 /// Seconds after a field has lost the keyboard in which letters and digits are no shortcuts.
 const STILL_WRITING: f64 = 1.0;
 
-const NUMBERS: [Key; 8] =
-    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8];
+/// Digits as they stand on a keyboard: 0 is the tenth page's.
+const NUMBERS: [Key; 10] = [
+    Key::Num1,
+    Key::Num2,
+    Key::Num3,
+    Key::Num4,
+    Key::Num5,
+    Key::Num6,
+    Key::Num7,
+    Key::Num8,
+    Key::Num9,
+    Key::Num0,
+];
 
 impl App {
     pub(super) fn keys(&mut self, context: &Context) {
@@ -41,7 +52,8 @@ impl App {
     fn page_keys(&mut self, context: &Context, writing: bool) {
         for (key, page) in NUMBERS.into_iter().zip(PageName::ALL) {
             let pressed = context.input_mut(|input| {
-                input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key))
+                // With the command key, 0 gives the text its size back.
+                (key != Key::Num0 && input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key)))
                     || (!writing && input.consume_key(Modifiers::NONE, key))
             });
             if pressed {

@@ -4,6 +4,7 @@ mod archive;
 mod bench;
 mod corpus;
 mod data;
+mod feedback;
 mod interchange;
 mod preset;
 mod reproduce;
@@ -21,6 +22,7 @@ pub use data::{
     DataArguments, DataCleanArguments, DataCommand, DataCompareArguments, DataExplainArguments,
     DataFetchArguments, DataInspectArguments, DataRecipeArguments, DataScriptArguments,
 };
+pub use feedback::FeedbackArguments;
 pub use interchange::{
     BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, MergeArguments,
     QuantizationName,
@@ -75,6 +77,8 @@ pub enum Command {
     Generate(GenerateArguments),
     /// Write with a trained model turn by turn (plain completion)
     Chat(ChatArguments),
+    /// List what was said of replies on the Chat page; write it to files, remove a row
+    Feedback(FeedbackArguments),
     /// Say what a run would take: parameters, bytes, dispatches, FLOPs; touches no device
     Plan(PlanArguments),
     /// List the GPU adapters of this machine, and which one `auto` takes

@@ -25,6 +25,7 @@ mod data;
 mod devices;
 mod driver;
 mod export;
+mod feedback;
 mod fetch;
 mod generate;
 mod handover;
@@ -87,6 +88,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Train(arguments) => train::train(&arguments),
         Command::Generate(arguments) => generate::generate(&arguments).map(done),
         Command::Chat(arguments) => chat::chat(&arguments).map(done),
+        Command::Feedback(arguments) => feedback::feedback(&arguments).map(done),
         Command::Plan(arguments) => plan::plan(&arguments).map(done),
         Command::Devices(arguments) => devices::devices(arguments.json).map(done),
         Command::Selftest(arguments) => selftest::selftest(&arguments),

@@ -56,7 +56,7 @@ pub(super) async fn open(
     let mut opened = None;
     let ask = engine.ask(Command::OpenModel { source: source.clone(), precision }, |event| {
         match event {
-            Event::ModelOpened { run, step, device, precision, chats } => {
+            Event::ModelOpened { run, step, device, precision, chats, .. } => {
                 opened = Some(OpenedModel { source: source.clone(), run, step, device, precision, chats });
             }
             event => note(&event),

@@ -37,6 +37,11 @@ pub enum Wish {
         /// Which run.
         run: String,
     },
+    /// Choose where feedback goes.
+    ExportFeedback {
+        /// All of it in one file.
+        one: bool,
+    },
     /// Choose a bundle that was trained with, where the platform has folders.
     BringBack,
     /// Choose a pretrained model's GGUF file, where the engine reads files by their paths.

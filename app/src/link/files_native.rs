@@ -71,6 +71,10 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             let dialog = dialog.set_title("Choose a folder for the bundle");
             one(async move { dialog.pick_folder().await })
         }
+        Wish::ExportFeedback { .. } => {
+            let dialog = dialog.set_title("Choose a folder for the feedback");
+            one(async move { dialog.pick_folder().await })
+        }
         Wish::BringBack => {
             let dialog = dialog.set_title("Choose a bundle that was trained with");
             one(async move { dialog.pick_folder().await })

@@ -6,6 +6,8 @@ mod export;
 mod list;
 mod text;
 
+pub(super) use list::import_ui;
+
 use super::{Context, PageName, home};
 use crate::theme::space;
 use crate::widgets;

@@ -1,13 +1,13 @@
 //! Train: the run in training, or the one that trained last, and the settings of the next.
 
-mod changes;
-mod confirm;
+pub(super) mod changes;
+pub(super) mod confirm;
 pub(super) mod controls;
 mod earlier;
-mod form;
+pub(super) mod form;
 pub(super) mod plots;
 mod profile;
-mod samples;
+pub(super) mod samples;
 pub(super) mod start;
 mod text;
 
@@ -216,7 +216,7 @@ fn starting(context: &Context<'_>) -> bool {
 }
 
 /// How far the text is before the first step.
-fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub(super) fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let begun = matches!(context.state.training.state, TrainingState::Running | TrainingState::Paused);
     if begun || !starting(context) {
         return;

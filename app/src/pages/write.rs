@@ -2,22 +2,18 @@
 //! taken from there. Two columns compare two sources or two settings with one seed.
 
 mod column;
-mod explain;
 mod history;
-mod paper;
 mod settings;
-mod sources;
-mod text;
 
 use super::parts::{Breakpoint, column};
+use super::written::{another_source, drawn_seed, has_model};
 use super::{Context, PageName};
 use crate::theme::{self, space};
 use crate::widgets::{self, plain, primary, what_is_this};
 use column::Column;
 use egui::{Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, TrainingState};
-use sources::another_source;
+use glasshouse_protocol::Command;
 
 const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
      one is drawn. Write a beginning and press Enter; then click any token to see what it was chosen from, and take another way.";
@@ -129,7 +125,7 @@ impl WritePage {
                 && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
             ui.horizontal_wrapped(|ui| {
                 let writing = self.shown().any(|column| column.is_writing(context.state));
-                let valid = self.shown().all(|column| column.refused(&self.columns).is_none());
+                let valid = self.shown().all(|column| column.sampling.refused().is_none());
                 // One place for both, so that nothing jumps.
                 let pressed = if writing {
                     if plain(ui, icons::ICON_STOP, "Stop").clicked() {
@@ -165,19 +161,23 @@ impl WritePage {
         if self.comparing {
             let [first, second] = &mut self.columns;
             *second = first.like();
-            match another_source(&first.source, context.state) {
-                Some(source) => second.source = source,
-                None => second.config.temperature = if first.config.temperature > 0.0 { 0.0 } else { 0.8 },
+            match another_source(&first.sampling.source, context.state) {
+                Some(source) => second.sampling.source = source,
+                None => {
+                    let before = first.sampling.config.temperature;
+                    second.sampling.config.temperature = if before > 0.0 { 0.0 } else { 0.8 };
+                }
             }
         }
     }
 
     /// Writes on from a text, in one column or in all that are shown.
     fn write(&mut self, context: &mut Context<'_>, prompt: &str, only: Option<usize>) {
+        let seed = &mut self.columns[0].sampling.config.seed;
         if !self.locked && only.is_none() {
-            self.columns[0].config.seed = drawn_seed(self.columns[0].config.seed);
+            *seed = drawn_seed(*seed);
         }
-        let seed = self.columns[0].config.seed;
+        let seed = *seed;
         let shown = if self.comparing { 2 } else { 1 };
         for (place, column) in self.columns.iter_mut().enumerate().take(shown) {
             if only.is_none_or(|only| only == place) {
@@ -218,21 +218,4 @@ impl WritePage {
             self.write(context, &prompt, Some(place));
         }
     }
-}
-
-/// A seed that is easily read, and not the one before.
-fn drawn_seed(before: u64) -> u64 {
-    let since = web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH);
-    let nanoseconds = since.map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs());
-    // The multiplier of Steele and Vigna's generators spreads neighbours.
-    let mixed = (nanoseconds ^ before.rotate_left(32)).wrapping_mul(0xd134_2543_de82_ef95);
-    let seed = (mixed >> 40) % 1_000_000;
-    if seed == before { (seed + 1) % 1_000_000 } else { seed }
-}
-
-/// Whether there are weights that could write.
-fn has_model(context: &Context<'_>) -> bool {
-    let state = context.state;
-    !matches!(state.training.state, TrainingState::Idle | TrainingState::Preparing)
-        || state.runs.list.iter().any(|run| !run.checkpoints.is_empty())
 }

@@ -10,6 +10,21 @@ pub struct Writing {
     pub texts: BTreeMap<u64, Text>,
     /// Distributions by the number of their request.
     pub distributions: BTreeMap<u64, Distribution>,
+    /// The model that was opened last to be talked to.
+    pub opened: Option<OpenedModel>,
+}
+
+/// A model that was opened to be talked to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedModel {
+    /// What it was asked for by.
+    pub source: WeightSource,
+    /// Its run.
+    pub run: String,
+    /// It has a chat template.
+    pub chats: bool,
+    /// That is ChatML.
+    pub chatml: bool,
 }
 
 /// How a text ended.
@@ -28,14 +43,20 @@ pub struct Text {
     pub source: WeightSource,
     /// The step of the run in training that wrote it; the weights move on while the text stays.
     pub step: Option<u64>,
-    /// What it begins with.
+    /// What it begins with; nothing for a reply.
     pub prompt: String,
+    /// It answers in a conversation.
+    pub is_reply: bool,
     /// How tokens are drawn.
     pub config: GenerateConfig,
     /// The prompt's tokens.
     pub prompt_tokens: Vec<WrittenToken>,
     /// Tokens written so far.
     pub tokens: Vec<WrittenToken>,
+    /// What is certain of it as text, which ends before a stop string.
+    pub said: String,
+    /// What there is to know about it, a sentence each.
+    pub notices: Vec<String>,
     /// Why it ended; `None` while it is written.
     pub ending: Option<Ended>,
     /// Tokens per second, once it has ended.
@@ -58,14 +79,22 @@ const MOST: usize = 64;
 
 impl Writing {
     pub(super) fn sent(&mut self, id: u64, command: &Command, step: Option<u64>) {
-        if let Command::Generate { source, prompt, config } = command {
+        let begun = match command {
+            Command::Generate { source, prompt, config } => Some((source, prompt.as_str(), config)),
+            Command::Reply { source, config, .. } => Some((source, "", config)),
+            _ => None,
+        };
+        if let Some((source, prompt, config)) = begun {
             let text = Text {
                 source: source.clone(),
                 step: step.filter(|_| *source == WeightSource::Current),
-                prompt: prompt.clone(),
+                prompt: prompt.to_owned(),
+                is_reply: matches!(command, Command::Reply { .. }),
                 config: config.clone(),
                 prompt_tokens: Vec::new(),
                 tokens: Vec::new(),
+                said: String::new(),
+                notices: Vec::new(),
                 ending: None,
                 tokens_per_s: 0.0,
             };
@@ -76,21 +105,34 @@ impl Writing {
         }
     }
 
-    pub(super) fn apply(&mut self, request: Option<u64>, event: &Event) {
+    pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
         // Another project's weights have nothing to do with what was written.
         if matches!(event, Event::ProjectOpened { .. } | Event::ProjectClosed) {
             *self = Self::default();
         }
         let Some(id) = request else { return };
         match event {
-            Event::Written { tokens, prompt, .. } => {
+            Event::ModelOpened { run, chats, chatml, .. } => {
+                if let Some(Command::OpenModel { source, .. }) = asked {
+                    let (source, run) = (source.clone(), run.clone());
+                    self.opened = Some(OpenedModel { source, run, chats: *chats, chatml: *chatml });
+                }
+            }
+            Event::Notice { text: notice } => {
+                if let Some(text) = self.texts.get_mut(&id) {
+                    text.notices.push(notice.clone());
+                }
+            }
+            Event::Written { tokens, prompt, text: certain } => {
                 if let Some(text) = self.texts.get_mut(&id) {
                     let list = if *prompt { &mut text.prompt_tokens } else { &mut text.tokens };
                     list.extend(tokens.iter().cloned());
+                    text.said.push_str(certain);
                 }
             }
-            Event::WritingEnded { ending, tokens_per_s, .. } => {
+            Event::WritingEnded { text: said, ending, tokens_per_s, .. } => {
                 if let Some(text) = self.texts.get_mut(&id) {
+                    text.said.clone_from(said);
                     text.ending = Some(Ended::By(*ending));
                     text.tokens_per_s = *tokens_per_s;
                 }
@@ -137,21 +179,52 @@ mod tests {
         let token = |text: &str| WrittenToken { id: 1, text: text.to_owned() };
         let written =
             |text: &str, prompt| Event::Written { tokens: vec![token(text)], prompt, text: String::new() };
-        writing.apply(Some(4), &written("one", true));
-        writing.apply(Some(5), &written(" b", false));
-        writing.apply(Some(4), &written(" a", false));
+        writing.apply(Some(4), None, &written("one", true));
+        writing.apply(Some(5), None, &written(" b", false));
+        writing.apply(Some(4), None, &written(" a", false));
         let ended = Event::WritingEnded {
             text: " a".to_owned(),
             ending: Ending::MaxTokens,
             tokens_per_s: 9.0,
             seconds: 1.0,
         };
-        writing.apply(Some(4), &ended);
+        writing.apply(Some(4), None, &ended);
         let (one, two) = (&writing.texts[&4], &writing.texts[&5]);
         assert_eq!((one.written().as_str(), one.prompt_tokens.len(), one.ending.is_some()), (" a", 1, true));
         assert_eq!((two.written().as_str(), two.ending.is_some()), (" b", false));
         assert_eq!((one.step, two.step), (Some(70), None));
-        writing.apply(None, &Event::ProjectClosed);
+        writing.apply(None, None, &Event::ProjectClosed);
         assert!(writing.texts.is_empty());
+    }
+
+    #[test]
+    fn a_reply_says_what_is_certain_of_it_and_what_was_left_out() {
+        let mut writing = Writing::default();
+        let (source, config) = (WeightSource::Current, GenerateConfig::default());
+        writing.sent(4, &Command::Reply { source: source.clone(), messages: Vec::new(), config }, None);
+        let notice = |text: &str| Event::Notice { text: text.to_owned() };
+        writing.apply(Some(4), None, &notice("two were left out"));
+        writing.apply(Some(5), None, &notice("of another request"));
+        for (token, certain) in [("Ada.", "Ada."), ("Us", ""), ("er:", "")] {
+            let tokens = vec![WrittenToken { id: 1, text: token.to_owned() }];
+            writing.apply(Some(4), None, &Event::Written { tokens, prompt: false, text: certain.to_owned() });
+        }
+        let reply = &writing.texts[&4];
+        assert!(reply.is_reply && reply.prompt.is_empty());
+        assert_eq!((reply.said.as_str(), reply.written().as_str()), ("Ada.", "Ada.User:"));
+        assert_eq!(reply.notices, ["two were left out"]);
+        let asked =
+            Command::OpenModel { source: source.clone(), precision: glasshouse_protocol::Precision::Auto };
+        let opened = Event::ModelOpened {
+            run: "1-a".to_owned(),
+            step: 4,
+            device: "cpu".to_owned(),
+            precision: glasshouse_protocol::Precision::F32,
+            chats: true,
+            chatml: false,
+        };
+        writing.apply(Some(6), Some(&asked), &opened);
+        let known = OpenedModel { source, run: "1-a".to_owned(), chats: true, chatml: false };
+        assert_eq!(writing.opened, Some(known));
     }
 }

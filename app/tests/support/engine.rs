@@ -3,8 +3,9 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
     Candidate, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview,
-    Ending, Event, MemoryKind, MergeStep, PlanSummary, PreparationStage, ProjectSummary, RunConfig, RunState,
-    RunSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message, presets,
+    Ending, Event, Feedback, MemoryKind, MergeStep, PlanSummary, Precision, PreparationStage, ProjectSummary,
+    RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message,
+    presets,
 };
 use std::collections::BTreeMap;
 
@@ -24,13 +25,25 @@ pub struct Engine {
     pub tokenizer: bool,
     /// It has runs.
     pub runs: bool,
+    /// Its models have a chat template.
+    pub chats: bool,
+    /// What was said of replies.
+    pub feedback: Vec<Feedback>,
     /// Commands of this kind are left unanswered.
     pub silent: fn(&Command) -> bool,
 }
 
 impl Engine {
     pub fn empty() -> Self {
-        Self { project: false, documents: false, tokenizer: false, runs: false, silent: |_| false }
+        Self {
+            project: false,
+            documents: false,
+            tokenizer: false,
+            runs: false,
+            chats: true,
+            feedback: Vec::new(),
+            silent: |_| false,
+        }
     }
 
     pub fn fresh() -> Self {
@@ -38,7 +51,7 @@ impl Engine {
     }
 
     pub fn full() -> Self {
-        Self { project: true, documents: true, tokenizer: true, runs: true, silent: |_| false }
+        Self { project: true, documents: true, tokenizer: true, runs: true, ..Self::empty() }
     }
 
     /// The events that answer a command.
@@ -114,6 +127,22 @@ impl Engine {
                 vec![Event::Fitted { config, changes: vec!["train.batch_size from 12 to 4".to_owned()] }]
             }
             Command::Generate { prompt, .. } => written(prompt),
+            Command::Reply { config, .. } => replied(config.seed),
+            Command::OpenModel { .. } => vec![Event::ModelOpened {
+                run: "2-first-stories".to_owned(),
+                step: 2400,
+                device: device().name,
+                precision: Precision::F32,
+                chats: self.chats,
+                chatml: true,
+            }],
+            Command::ListFeedback => vec![Event::Feedback { rows: self.feedback.clone() }],
+            Command::SpliceFeedback { at, removed, rows } => {
+                let at = at.unwrap_or(self.feedback.len());
+                self.feedback.splice(at..at + removed, rows.clone());
+                vec![Event::Feedback { rows: self.feedback.clone() }]
+            }
+            Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
             Command::ListRuns => vec![Event::Runs { runs: if self.runs { runs() } else { Vec::new() } }],
             _ => Vec::new(),
@@ -337,6 +366,20 @@ fn written(prompt: &str) -> Vec<Event> {
             tokens_per_s: 412.0,
             seconds: 1.0,
         },
+    ]
+}
+
+/// A reply that another seed says in other words.
+fn replied(seed: u64) -> Vec<Event> {
+    let said = format!("It was Mia, who lives at house {seed} at the edge of the quiet forest.");
+    let token = |token: TokenSummary| WrittenToken { id: token.id, text: token.text };
+    let begin = tokens("user Who? assistant ").into_iter().map(token).collect();
+    let tokens = tokens(&said).into_iter().map(token).collect();
+    vec![
+        Event::Notice { text: "the oldest 2 of 5 messages were left out".to_owned() },
+        Event::Written { tokens: begin, prompt: true, text: String::new() },
+        Event::Written { tokens, prompt: false, text: said.clone() },
+        Event::WritingEnded { text: said, ending: Ending::EndOfText, tokens_per_s: 412.0, seconds: 1.0 },
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Everything that a front end can ask of the engine. Each command is answered by the events that its text names and at last by
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
-use crate::{ChatMessage, GenerateConfig, Precision, RunConfig, TokenizerConfig};
+use crate::{ChatMessage, Feedback, GenerateConfig, Precision, RunConfig, TokenizerConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -468,6 +468,31 @@ pub enum Command {
         /// The number of its request; 0 ends all.
         request: u64,
     },
+    /// Lists what was said of replies. Answered by `Feedback`.
+    ListFeedback,
+    /// Puts rows of feedback in the place of others. Answered by `Feedback`.
+    SpliceFeedback {
+        /// The first that goes, from 0; the new ones stand there. Behind the last where none is named.
+        #[serde(default)]
+        at: Option<usize>,
+        /// How many go.
+        #[serde(default)]
+        removed: usize,
+        /// The new ones.
+        #[serde(default)]
+        rows: Vec<Feedback>,
+    },
+    /// Writes the feedback to files, each as a trainer of TRL's reads it; packed as one zip in the browser. Answered by `Exported`.
+    ExportFeedback {
+        /// Folder to write, natively.
+        to: Option<PathBuf>,
+        /// All rows in one file, as the project has them.
+        #[serde(default)]
+        one: bool,
+        /// Refuse to take the place of what is there.
+        #[serde(default)]
+        keep: bool,
+    },
     /// What the model thought at one place of a text: the distribution of the next token before and after each setting. Answered
     /// by `Distribution`.
     Explain {
@@ -649,6 +674,19 @@ pub enum Command {
     },
 }
 
+/// What a run of an open project learns from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LearnsFrom {
+    /// The project's documents; with an objective other than text, those of them that hold rows.
+    #[default]
+    Documents,
+    /// Its feedback: replies that were found good or written better, or pairs, as the objective asks for.
+    Feedback,
+    /// Instruction tasks of our own, which are made for it. Natively only.
+    Tasks,
+}
+
 /// How a run is trained, beside its settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -664,6 +702,13 @@ pub struct Launch {
     /// In place of the chosen device, and of the one that a resumed run was trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// What a new run learns from.
+    #[serde(skip_serializing_if = "is_default")]
+    pub learns_from: LearnsFrom,
+}
+
+fn is_default(learns_from: &LearnsFrom) -> bool {
+    *learns_from == LearnsFrom::Documents
 }
 
 /// Whose weights write.

@@ -11,7 +11,7 @@ use crate::summary::{
     ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
-use crate::{Precision, RunConfig, TrainEvent};
+use crate::{Feedback, Precision, RunConfig, TrainEvent};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -352,6 +352,9 @@ pub enum Event {
         /// It has a chat template.
         #[serde(default)]
         chats: bool,
+        /// That is [`CHATML`](crate::CHATML), as models get it that come without one.
+        #[serde(default)]
+        chatml: bool,
     },
     /// What of a prompt the vocabulary lacks, and is left out.
     CharactersLost {
@@ -401,6 +404,11 @@ pub enum Event {
         tokens_per_s: f64,
         /// Seconds that it took.
         seconds: f64,
+    },
+    /// What was said of replies.
+    Feedback {
+        /// Oldest first.
+        rows: Vec<Feedback>,
     },
     /// What the model thought at one place.
     Distribution {

@@ -14,6 +14,7 @@ pub mod command;
 pub mod config;
 pub mod device;
 pub mod event;
+mod feedback;
 pub mod message;
 pub mod model;
 pub mod names;
@@ -25,7 +26,8 @@ pub mod train_event;
 pub use bench::BenchReport;
 pub use chat::{CHATML, CHATML_TOKENS, ChatExample, ChatMessage, Role};
 pub use command::{
-    Command, ExportFormat, Launch, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder, WeightSource,
+    Command, ExportFormat, Launch, LearnsFrom, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder,
+    WeightSource,
 };
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, ChatSettings, DataConfig, Decay, END_OF_TEXT, GenerateConfig,
@@ -34,6 +36,7 @@ pub use config::{
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
+pub use feedback::{Feedback, FeedbackKind};
 pub use message::{Parcel, Report, Request};
 pub use model::{
     Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,

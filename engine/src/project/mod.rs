@@ -4,6 +4,9 @@
 //! project.json                       what this folder is, of which version, and what people call it
 //! next.json                          settings of the next run, and the tokenizer that was trained for it
 //! documents/                         text that was added to it
+//! feedback.jsonl                     what people said of replies, a row a line, as TRL reads it
+//! feedback/                          what of it the last run learned that learned from it
+//! tasks/                             instruction tasks, where a run learned from them
 //! data/                              token streams and their tokenizers (crate::data)
 //! runs/<number>-<name>/
 //!     run.toml                       the resolved configuration
@@ -18,6 +21,7 @@
 pub mod archive;
 mod beginning;
 mod claim;
+mod feedback;
 pub mod names;
 mod next;
 mod run;
@@ -27,6 +31,8 @@ mod trained;
 pub use beginning::Beginning;
 pub(crate) use beginning::checkpoint_of;
 pub use claim::Claim;
+pub use feedback::FEEDBACK_FILE;
+pub(crate) use feedback::{FEEDBACK_FOLDER, TASKS_FOLDER};
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord};
@@ -50,7 +56,7 @@ pub(crate) const CLEANED: &str = "cleaned";
 /// The project's own documents while others are tried with a run that has not begun, and those others on their way out.
 pub(crate) const DOCUMENTS_BEFORE: &str = "documents.before";
 pub(crate) const DOCUMENTS_GIVEN: &str = "documents.given";
-/// In the folder of the runs: held while a run gets its number.
+/// In the folder of the runs: held while a run gets its number, and while feedback is written.
 const RUNS_LOCK: &str = ".lock";
 /// Longest `project.json`, `run.json` or `run.toml` that is read.
 const LARGEST_RECORD: u64 = 1 << 20;

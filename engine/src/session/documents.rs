@@ -5,6 +5,7 @@ use crate::data::survey::{ReadDocument, Survey};
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, Turns, files};
 use crate::project::names::Siblings;
+use crate::project::{FEEDBACK_FOLDER, TASKS_FOLDER};
 use crate::protocol::{CHATML, DataConfig, Event};
 use crate::storage::{self, Staging};
 use crate::tokenizer::TokenizerFiles;
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// Documents that answer a change of files.
 const PAGE: usize = 50;
+/// Folders of a project whose rows a run may learn from in the place of its text.
+const LEARNED: [&str; 2] = [FEEDBACK_FOLDER, TASKS_FOLDER];
 
 impl Session {
     /// Copies files in: all of them, or none where one cannot be or the request is cancelled.
@@ -166,13 +169,15 @@ impl Session {
     }
 }
 
-/// A text that a command line named, and not the folder of a project: a copy reads its own or none.
+/// A text that a command line named, and nothing that is a project's: a copy reads its own or none, and what one run learned from in
+/// the place of a text is not the next one's.
 fn is_elsewhere(path: &Path, shelf: &Path) -> bool {
-    files::exists(path) && !path.starts_with(shelf) && !path.ends_with("documents")
+    let learned = path.parent().is_some_and(|folder| LEARNED.iter().any(|name| folder.ends_with(name)));
+    files::exists(path) && !path.starts_with(shelf) && !path.ends_with("documents") && !learned
 }
 
 /// Every file in a folder: name and bytes.
-fn raw_files(folder: &Path) -> Vec<(String, u64)> {
+pub(super) fn raw_files(folder: &Path) -> Vec<(String, u64)> {
     let Ok(entries) = files::read_dir(folder) else { return Vec::new() };
     let file = |entry: files::DirEntry| {
         let path = entry.path();

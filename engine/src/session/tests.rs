@@ -1,5 +1,7 @@
 //! Sessions end to end, on the CPU: requests in, events out.
 
+mod feedback;
+
 use super::{Options, run};
 use crate::protocol::{
     Command, Ending, ErrorKind, Event, GenerateConfig, Launch, Parcel, Report, Request, RunConfig, RunState,

@@ -11,7 +11,7 @@ use crate::generate::{
 };
 use crate::project::Trained;
 use crate::protocol::{
-    Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken,
+    CHATML, Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken,
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
@@ -137,6 +137,7 @@ impl Session {
             device: decoder.device_name().to_owned(),
             precision: decoder.precision(),
             chats: model.tokenizer.0.chat_template.is_some(),
+            chatml: model.tokenizer.0.chat_template.as_deref() == Some(CHATML),
         };
         self.outlet.answer(id, opened);
     }
@@ -175,11 +176,11 @@ impl Session {
         let room = context - config.max_tokens.min(context / 2);
         let ChatPrompt { tokens, left_out } = chat_prompt(files, messages, room)?;
         if left_out > 0 {
-            let said = format!(
+            let text = format!(
                 "the oldest {left_out} of {} messages were left out: they no longer fit the context of {context} tokens",
                 messages.len()
             );
-            self.outlet.notice(said);
+            self.outlet.answer(id, Event::Notice { text });
         }
         let end: Vec<u32> = chat_end(files, messages).into_iter().collect();
         self.write_on(id, (model, decoder), &tokens, &end, config).await

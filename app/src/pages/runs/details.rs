@@ -167,6 +167,15 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             context.asks.new_run = true;
             *context.go = Some(PageName::Train);
         }
+        if known.is_some_and(|history| history.config.train.adapter.is_some()) {
+            let merge = button(icons::ICON_MERGE, "Merge adapter");
+            let merge = ui
+                .add_enabled(!run.checkpoints.is_empty(), merge)
+                .on_hover_text("A new run has the weights with the adapter added to them");
+            if merge.clicked() {
+                context.outbox.send(Command::MergeAdapter { run: run.name.clone(), checkpoint: None });
+            }
+        }
         let to_do = idle && run.state != RunState::Imported && run.step < run.steps;
         let hand_over = ui
             .add_enabled(to_do && !run.checkpoints.is_empty(), button(icons::ICON_LAN, "Hand over"))

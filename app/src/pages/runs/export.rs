@@ -11,12 +11,14 @@ use glasshouse_protocol::{ExportFormat, Quantization};
 /// The step between "Export model" and the choice of a place, while it is asked for.
 pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     let Some((run, mut format)) = context.asks.export.take() else { return };
+    let history = context.state.runs.histories.get(&run);
+    let adapts = history.is_some_and(|history| history.config.train.adapter.is_some());
     let (mut chosen, mut closed) = (false, false);
     let shown = widgets::dialog(ui.ctx(), "export").show(ui.ctx(), |ui| {
         ui.set_width((ui.ctx().content_rect().width() - 64.0).min(440.0));
         widgets::section(ui, &format!("Export {run}"));
         ui.add_space(space::TIGHT);
-        format_ui(ui, &mut format);
+        format_ui(ui, &mut format, adapts);
         ui.add_space(space::SMALL);
         ui.horizontal_wrapped(|ui| {
             let text = if FOLDERS { "Choose a place" } else { "Download" };
@@ -35,15 +37,19 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     }
 }
 
-fn format_ui(ui: &mut Ui, format: &mut ExportFormat) {
+/// The formats; that of an adapter alone where the run has one.
+fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     let mut quantization = match *format {
         ExportFormat::HuggingFace | ExportFormat::Peft => Quantization::default(),
         ExportFormat::Gguf { quantization } => quantization,
     };
-    let choices = [
+    let mut choices = vec![
         (ExportFormat::HuggingFace, "Hugging Face folder"),
         (ExportFormat::Gguf { quantization }, "GGUF file"),
     ];
+    if adapts {
+        choices.push((ExportFormat::Peft, "Adapter"));
+    }
     widgets::segmented(ui, format, &choices);
     ui.add_space(space::TIGHT);
     match format {
@@ -51,7 +57,7 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat) {
             widgets::quiet_text(ui, "For transformers, in 32 bits a weight, with a model card.");
         }
         ExportFormat::Peft => {
-            widgets::quiet_text(ui, "The adapter alone, for PEFT.");
+            widgets::quiet_text(ui, "The adapter alone, for PEFT, over the model that the run began with.");
         }
         ExportFormat::Gguf { quantization: stored } => {
             widgets::segmented(ui, &mut quantization, &Quantization::ALL.map(|each| (each, each.name())));

@@ -63,7 +63,7 @@ impl Default for List {
 }
 
 /// Ways in: for pretrained models, and where the platform has folders, for runs that were trained elsewhere.
-pub(super) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let idle = context.state.training.state == TrainingState::Idle;
     let ways = [
         (

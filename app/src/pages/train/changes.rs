@@ -9,7 +9,7 @@ use glasshouse_protocol::Command;
 
 /// New values, before they are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Change {
+pub(in crate::pages) struct Change {
     learning_rate: f64,
     steps: u64,
 }

@@ -21,9 +21,7 @@ pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
         widgets::section(ui, "Start a new run");
         ui.add_space(space::TIGHT);
         ui.spacing_mut().item_spacing.y = space::TIGHT;
-        for (name, value) in rows(context) {
-            stat_row(ui, Stat { name, value: &value, exact: "" });
-        }
+        rows_ui(ui, context);
         proportions_ui(ui, context);
         let refused = context.state.planning.refused.clone();
         if let Some(error) = &refused {
@@ -71,7 +69,13 @@ pub(super) fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
     }
 }
 
-/// What the run is, and what it takes.
+/// What the run of the draft is, and what it takes.
+pub(in crate::pages) fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
+    for (name, value) in rows(context) {
+        stat_row(ui, Stat { name, value: &value, exact: "" });
+    }
+}
+
 fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
     let draft = &*context.draft;
     let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == draft);

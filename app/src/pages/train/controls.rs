@@ -9,7 +9,7 @@ use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, Launch, RunConfig, RunState, RunSummary, TrainingState};
 
-pub(super) fn numbers_ui(
+pub(in crate::pages) fn numbers_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
     training: &Training,

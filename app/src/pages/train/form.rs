@@ -49,7 +49,7 @@ fn broken_rule(draft: &RunConfig) -> Option<ErrorReport> {
 }
 
 /// A learning rate, written as `3.0e-4` and dragged by its size.
-pub(super) fn learning_rate(value: &mut f64) -> DragValue<'_> {
+pub(in crate::pages) fn learning_rate(value: &mut f64) -> DragValue<'_> {
     let speed = (*value * 0.01).max(1e-7);
     DragValue::new(value)
         .range(0.0..=1.0)
@@ -58,7 +58,8 @@ pub(super) fn learning_rate(value: &mut f64) -> DragValue<'_> {
         .custom_parser(|text| text.trim().parse().ok())
 }
 
-fn number<T: Numeric>(
+/// A number of a form, with its name and its dotted path.
+pub(in crate::pages) fn number<T: Numeric>(
     ui: &mut Ui,
     (name, path): (&str, &str),
     value: &mut T,

@@ -37,7 +37,7 @@ impl Tab {
 
 /// What a person chose about the curves.
 #[derive(Debug)]
-pub(super) struct Plots {
+pub(in crate::pages) struct Plots {
     tab: Tab,
     axis: Axis,
     log: bool,
@@ -53,7 +53,7 @@ impl Default for Plots {
 }
 
 impl Plots {
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
+    pub(in crate::pages) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
         let curves = self.curves(context, training);
         // Tabs and scales stand beside each other from here on.
         let narrow = ui.available_width() < 720.0;

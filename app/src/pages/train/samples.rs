@@ -44,6 +44,30 @@ pub(super) fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training
     });
 }
 
+/// What the model wrote before the first step, and what it wrote last, beside each other.
+pub(in crate::pages) fn before_and_after_ui(ui: &mut Ui, training: &Training) {
+    let (Some(first), Some(last)) = (training.samples.first(), training.samples.last()) else { return };
+    let of = |ui: &mut Ui, name: &str, sample: &Sample| {
+        widgets::card(ui, |ui| {
+            let title = format!("{name}, step {}", format::whole(sample.step));
+            ui.label(RichText::new(title).text_style(theme::strong()));
+            text_ui(ui, sample);
+        });
+    };
+    if first.step == last.step {
+        of(ui, "Before", first);
+    } else if widgets::is_narrow(ui) {
+        of(ui, "Before", first);
+        ui.add_space(space::TIGHT);
+        of(ui, "After", last);
+    } else {
+        widgets::halves(ui, space::LARGE, |ui, column| match column {
+            0 => of(ui, "Before", first),
+            _ => of(ui, "After", last),
+        });
+    }
+}
+
 fn text_ui(ui: &mut Ui, sample: &Sample) {
     ui.scope(|ui| {
         ui.set_min_height(ROOM);

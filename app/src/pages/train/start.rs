@@ -4,7 +4,9 @@ use crate::pages::parts::called;
 use crate::widgets::{self, field, whole_number};
 use egui::{ComboBox, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{ErrorReport, RunConfig, RunSummary, Start, TokenizerKind, Trainable, presets};
+use glasshouse_protocol::{
+    ErrorReport, Objective, RunConfig, RunSummary, Start, TokenizerKind, Trainable, presets,
+};
 
 /// What the draft begins with, where that is not random weights, and the way back to those.
 pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
@@ -16,6 +18,9 @@ pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     });
     if fresh.inner {
         draft.start = None;
+        // What there is to tune goes with it.
+        draft.set_objective(Objective::Text);
+        draft.train.adapter = None;
         // One that came with a model has nothing to be trained by.
         if draft.tokenizer.kind == TokenizerKind::Imported
             && let Ok(preset) = presets::preset("llama-tiny")
@@ -26,7 +31,7 @@ pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
 }
 
 /// The draft's beginning as a setting.
-pub(super) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
+pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
     begins_ui(ui, draft);
     let Some(start) = &mut draft.start else { return };
     let Some(run) = runs.iter().find(|run| run.name == start.run) else { return };
@@ -50,7 +55,7 @@ pub(super) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) 
 }
 
 /// Which parameters are trained.
-pub(super) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let layers = draft.model.layers;
     let trainable = &mut draft.train.trainable;
     field(ui, "Trains", "train.trainable", refused, |ui| {

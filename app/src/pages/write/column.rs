@@ -1,85 +1,28 @@
 //! A column: whose weights write in it and how, what was written, and the token that is looked into.
 
-use super::explain::{self, explain_ui};
-use super::paper::Paper;
-use super::sources::source_name;
-use super::text::{Shown, ending, text_ui};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Debounce, caption, icon_button, line_ui};
-use crate::state::{Distribution, State, Text};
+use crate::pages::parts::{caption, icon_button, line_ui};
+use crate::pages::written::{Look, Sampling, all_tokens, ending, source_name, source_of};
+use crate::state::{State, Text};
 use crate::widgets::{card, quiet_text};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorReport, GenerateConfig, WeightSource, WrittenToken};
-use std::collections::BTreeMap;
-
-/// Likeliest tokens that are listed.
-const CANDIDATES: usize = 10;
+use glasshouse_protocol::Command;
 
 /// What a person chose in a column.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Column {
-    pub(super) source: WeightSource,
-    pub(super) config: GenerateConfig,
-    /// Stop strings as they are typed, one a line.
-    pub(super) stop: String,
+    pub(super) sampling: Sampling,
     /// The request whose text is shown.
     pub(super) request: Option<u64>,
-    paper: Paper,
-    /// The token that is looked into, among the prompt's and the written ones.
-    pub(super) chosen: Option<usize>,
-    explaining: Debounce<(u64, usize, GenerateConfig)>,
-    /// The request that explains a token, and which.
-    explained: Option<(u64, usize)>,
-    /// What was answered last, to be shown until the next answer comes.
-    answered: Option<(usize, Distribution)>,
-    /// Bits of entropy at the tokens that were looked into.
-    entropies: BTreeMap<usize, f32>,
-    /// All tokens are looked into, one after another; the request under way and its token.
-    survey: Option<Option<(u64, usize)>>,
-}
-
-impl Default for Column {
-    fn default() -> Self {
-        Self {
-            source: WeightSource::Current,
-            config: GenerateConfig::default(),
-            stop: String::new(),
-            request: None,
-            paper: Paper::default(),
-            chosen: None,
-            explaining: Debounce::default(),
-            explained: None,
-            answered: None,
-            entropies: BTreeMap::new(),
-            survey: None,
-        }
-    }
-}
-
-/// A text's tokens, the prompt's first.
-pub(super) fn all_tokens(text: &Text) -> impl Iterator<Item = &WrittenToken> {
-    text.prompt_tokens.iter().chain(&text.tokens)
+    look: Look,
 }
 
 impl Column {
     /// An empty column with the same source and settings.
     pub(super) fn like(&self) -> Self {
-        let (source, config, stop) = (self.source.clone(), self.config.clone(), self.stop.clone());
-        Self { source, config, stop, ..Self::default() }
-    }
-
-    /// The settings with the stop strings, and in the second column with the first one's seed.
-    fn settings(&self, seed: u64) -> GenerateConfig {
-        let stop =
-            self.stop.lines().filter(|line| !line.is_empty()).map(|line| line.replace("\\n", "\n")).collect();
-        GenerateConfig { seed, stop, ..self.config.clone() }
-    }
-
-    /// The rule that the settings break.
-    pub(super) fn refused(&self, columns: &[Self; 2]) -> Option<ErrorReport> {
-        self.settings(columns[0].config.seed).validate().err().map(ErrorReport::from)
+        Self { sampling: self.sampling.clone(), ..Self::default() }
     }
 
     pub(super) fn is_writing(&self, state: &State) -> bool {
@@ -91,73 +34,24 @@ impl Column {
     }
 
     pub(super) fn write(&mut self, context: &mut Context<'_>, prompt: &str, seed: u64) {
-        let config = self.settings(seed);
-        let command = Command::Generate { source: self.source.clone(), prompt: prompt.to_owned(), config };
+        let (source, config) = (self.sampling.source.clone(), self.sampling.settings(seed));
+        let command = Command::Generate { source, prompt: prompt.to_owned(), config };
         self.request = Some(context.outbox.send(command));
-        self.forget();
+        self.look = Look::default();
     }
 
     /// Shows a text that was written before.
     pub(super) fn show(&mut self, request: u64, text: &Text) {
-        (self.source, self.config) = (text.source.clone(), text.config.clone());
-        let typed = |stop: &String| stop.replace('\n', "\\n");
-        self.stop = text.config.stop.iter().map(typed).collect::<Vec<_>>().join("\n");
-        self.request = Some(request);
-        self.forget();
+        let sampling = Sampling::of(&text.source, &text.config);
+        *self = Self { sampling, request: Some(request), look: Look::default() };
     }
 
-    /// Forgets what was asked about the text before.
-    fn forget(&mut self) {
-        self.chosen = None;
-        self.explained = None;
-        self.answered = None;
-        self.entropies.clear();
-        self.survey = None;
-    }
-
-    /// Takes in answers, and asks about the chosen token when it or the settings changed and have rested.
+    /// Takes in answers about the text, and asks about the chosen token.
     pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let state = context.state;
         let Some((request, text)) = self.request.zip(self.text(state)) else { return };
-        if let Some((id, place)) = self.explained
-            && let Some(distribution) = state.writing.distributions.get(&id)
-        {
-            self.entropies.insert(place, distribution.entropy_bits);
-            self.answered = Some((place, distribution.clone()));
-            self.explained = None;
-        }
-        if let Some(place) = self.chosen.filter(|place| *place > 0)
-            && self.explaining.due(ui, &(request, place, self.config.clone()))
-        {
-            let config = self.settings(text.config.seed);
-            self.explained = explain(context, text, place, config, CANDIDATES).map(|id| (id, place));
-        }
-        self.survey_next(context, text);
-    }
-
-    /// Looks into the next token whose entropy is not known, when the last one was answered.
-    fn survey_next(&mut self, context: &mut Context<'_>, text: &Text) {
-        let Some(under_way) = self.survey else { return };
-        if let Some((id, place)) = under_way {
-            match context.state.writing.distributions.get(&id) {
-                Some(distribution) => {
-                    self.entropies.insert(place, distribution.entropy_bits);
-                }
-                None if context.state.waiting.contains_key(&id) => return,
-                // It failed: the message says why, and there is no sense in asking for the rest.
-                None => {
-                    self.survey = None;
-                    return;
-                }
-            }
-        }
-        let first = text.prompt_tokens.len().max(1);
-        let last = text.prompt_tokens.len() + text.tokens.len();
-        let next = (first..last).find(|place| !self.entropies.contains_key(place));
-        // Its own frame notes the request, before the answer is looked for.
-        self.survey = next.and_then(|place| {
-            explain(context, text, place, text.config.clone(), 1).map(|id| Some((id, place)))
-        });
+        let config = self.sampling.settings(text.config.seed);
+        self.look.ask(ui, context, (request, text), &config);
     }
 
     /// Draws the column. What comes back is a text to write on from.
@@ -165,7 +59,8 @@ impl Column {
         let state = context.state;
         card(ui, |ui| {
             let text = self.text(state);
-            let title = text.map_or_else(|| source_name(&self.source, state), |text| writer(text, state));
+            let title =
+                text.map_or_else(|| source_name(&self.sampling.source, state), |text| source_of(text, state));
             let (copy, survey) = line_ui(
                 ui,
                 |ui| {
@@ -192,12 +87,12 @@ impl Column {
                 ui.ctx().copy_text(all_tokens(text).map(|token| token.text.as_str()).collect());
             }
             if survey {
-                self.survey = if self.survey.is_some() { None } else { Some(None) };
+                self.look.toggle_survey();
             }
             ui.scope(|ui| {
                 ui.set_min_height(180.0);
-                let shown = Shown { name, request, text, entropies: &self.entropies };
-                text_ui(ui, context.palette, &mut self.paper, &mut self.chosen, shown);
+                let name = format!("Text of the {name} column");
+                self.look.text_ui(ui, context.palette, &name, (request, text));
             });
             let count = format::counted(text.tokens.len() as u64, "token");
             let speed = format::tokens_per_second(text.tokens_per_s);
@@ -209,38 +104,6 @@ impl Column {
             };
             caption(ui, line);
         });
-        let text = self.text(state)?;
-        let place = self.chosen?;
-        let token = all_tokens(text).nth(place)?;
-        let answered = self
-            .answered
-            .as_ref()
-            .filter(|(answered, _)| *answered == place)
-            .map(|(_, distribution)| distribution);
-        let moved_on = text.step.is_some_and(|step| step != state.training.step);
-        let pressed = explain_ui(ui, context.palette, token, place, answered, moved_on)?;
-        let before: String = all_tokens(text).take(place).map(|token| token.text.as_str()).collect();
-        Some(before + &pressed)
+        self.look.explain_ui(ui, context, self.text(state)?, true)
     }
-}
-
-/// Whose weights wrote a text.
-pub(super) fn writer(text: &Text, state: &State) -> String {
-    match text.step {
-        Some(step) => format!("In training, as of step {}", format::whole(step)),
-        None => source_name(&text.source, state),
-    }
-}
-
-/// Asks what the model thought at a place: the tokens before it go along. The first token has nothing before it.
-fn explain(
-    context: &mut Context<'_>,
-    text: &Text,
-    place: usize,
-    config: GenerateConfig,
-    count: usize,
-) -> Option<u64> {
-    let (tokens, chosen) = explain::prefix(text, place)?;
-    let source = text.source.clone();
-    Some(context.outbox.send(Command::Explain { source, tokens, chosen: Some(chosen), config, count }))
 }

@@ -1,9 +1,9 @@
 //! What was written before in this project: looked at again, and compared.
 
 use super::WritePage;
-use super::column::writer;
 use crate::pages::Context;
 use crate::pages::parts::caption;
+use crate::pages::written::source_of;
 use crate::state::Text;
 use crate::widgets::{card, fold, icon_button, quiet};
 use egui::Ui;
@@ -27,7 +27,7 @@ impl WritePage {
         let state = context.state;
         let shown: Vec<Option<u64>> = self.shown().map(|column| column.request).collect();
         let texts = state.writing.texts.iter().rev().map(|(id, text)| (*id, text));
-        texts.filter(move |(id, _)| !shown.contains(&Some(*id)))
+        texts.filter(move |(id, text)| !text.is_reply && !shown.contains(&Some(*id)))
     }
 
     /// Earlier texts, the newest first.
@@ -44,7 +44,7 @@ impl WritePage {
                 for (id, text) in &earlier {
                     ui.push_id(id, |ui| {
                         let done =
-                            entry_ui(ui, text, &writer(text, state), self.columns[0].request.is_some());
+                            entry_ui(ui, text, &source_of(text, state), self.columns[0].request.is_some());
                         wanted = done.map(|done| (*id, done)).or(wanted.take());
                     });
                 }

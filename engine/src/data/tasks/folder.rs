@@ -2,14 +2,14 @@
 
 use super::{Check, LEVELS, Stream, Task, TaskKind, TaskOptions, TaskSplit, language, refusal};
 use crate::error::{Error, Result};
-use crate::platform::files::File;
+use crate::platform::files::{self, File};
 use crate::storage::{self, Staging};
 use glasshouse_protocol::ChatMessage;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is written, in this order.
 pub const FILES: &[&str] = &["train.jsonl", "validation.jsonl", "held-out.jsonl", PROMPTS, "README.md"];
@@ -100,6 +100,19 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
     staging.put(to)?;
     Ok(written)
+}
+
+/// The rows for training that a project keeps, of all kinds and levels; they are made where it has none yet.
+///
+/// # Errors
+/// As [`write_folder`].
+pub fn tasks_of(project: &Path) -> Result<PathBuf> {
+    let folder = project.join("tasks");
+    let path = folder.join(FILES[0]);
+    if !files::is_file(&path) {
+        write_folder(&TaskOptions::default(), &folder, true)?;
+    }
+    Ok(path)
 }
 
 fn size(rows: u64) -> usize {

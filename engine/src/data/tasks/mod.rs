@@ -22,7 +22,7 @@ mod tagging;
 mod translation;
 
 pub use check::{Check, Tag, normalized};
-pub use folder::{FILES, Written, write_folder};
+pub use folder::{FILES, Written, tasks_of, write_folder};
 
 use crate::graph::random::nth;
 use draw::{Draft, Draw, WORDINGS};

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 const MOST_BITS: f32 = 8.0;
 
 /// Why a text ended.
-pub(super) fn ending(why: Ended) -> &'static str {
+pub(in crate::pages) fn ending(why: Ended) -> &'static str {
     match why {
         Ended::By(Ending::MaxTokens) => "max tokens reached",
         Ended::By(Ending::EndOfText) => "end of text",
@@ -25,7 +25,7 @@ pub(super) fn ending(why: Ended) -> &'static str {
 
 /// A text on its paper, and what is known of its tokens.
 pub(super) struct Shown<'a> {
-    /// Name of its column.
+    /// What it is called, as `Text of the first column`.
     pub(super) name: &'a str,
     /// The request that it answers.
     pub(super) request: u64,
@@ -46,11 +46,7 @@ pub(super) fn text_ui(
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo {
         current_text_value: Some(paper.text().to_owned()),
-        ..WidgetInfo::labeled(
-            Role::Button,
-            true,
-            format!("Text of the {name} column, tokens by the arrow keys"),
-        )
+        ..WidgetInfo::labeled(Role::Button, true, format!("{name}, tokens by the arrow keys"))
     });
     let at = |position: egui::Pos2| paper.token_at(ui, palette, position - rect.min);
     let pointed = response.hover_pos().and_then(at);

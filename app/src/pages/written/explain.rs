@@ -1,6 +1,6 @@
 //! What the model had in mind at one token: the likeliest tokens, before and after temperature, and after every cut.
 
-use super::column::all_tokens;
+use super::look::all_tokens;
 use crate::format;
 use crate::pages::parts::{caption, visible};
 use crate::state::{Distribution, Text};
@@ -21,15 +21,22 @@ pub(super) fn prefix(text: &Text, place: usize) -> Option<(Vec<u32>, u32)> {
     (!before.is_empty()).then_some((before, chosen))
 }
 
+/// A token that is looked into.
+pub(super) struct Explained<'a> {
+    pub(super) token: &'a WrittenToken,
+    /// Its place in the text.
+    pub(super) place: usize,
+    /// What the model thought there, once it was answered.
+    pub(super) distribution: Option<&'a Distribution>,
+    /// The weights are no longer those that wrote it.
+    pub(super) moved_on: bool,
+    /// The text can be written on from an alternative.
+    pub(super) branches: bool,
+}
+
 /// Draws it. The text of an alternative that was pressed comes back.
-pub(super) fn explain_ui(
-    ui: &mut Ui,
-    palette: &Palette,
-    token: &WrittenToken,
-    place: usize,
-    distribution: Option<&Distribution>,
-    moved_on: bool,
-) -> Option<String> {
+pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'_>) -> Option<String> {
+    let Explained { token, place, distribution, moved_on, branches } = *explained;
     card(ui, |ui| {
         ui.set_min_height(ROW * 10.0 + 70.0);
         ui.horizontal_wrapped(|ui| {
@@ -59,15 +66,15 @@ pub(super) fn explain_ui(
         let most = most.fold(f32::MIN_POSITIVE, f32::max);
         let mut pressed = None;
         for candidate in &distribution.candidates {
-            if candidate_ui(ui, palette, candidate, candidate.id == token.id, most) {
+            if candidate_ui(ui, palette, candidate, (candidate.id == token.id, branches), most) {
                 pressed = Some(candidate.text.clone());
             }
         }
         ui.add_space(4.0);
-        caption(
-            ui,
-            "The model's probability, and the one that was drawn with. Press a token to go on from there.",
-        );
+        caption(ui, "The model's probability, and the one that was drawn with.");
+        if branches {
+            caption(ui, "Press a token to go on from there.");
+        }
         if moved_on {
             caption(
                 ui,
@@ -103,14 +110,22 @@ fn bars(palette: &Palette) -> [(egui::Color32, &'static str); 3] {
     ]
 }
 
-/// A candidate. Whether it was pressed.
-fn candidate_ui(ui: &mut Ui, palette: &Palette, candidate: &Candidate, written: bool, most: f32) -> bool {
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+/// A candidate, whether it was `written`, and whether the text `branches` to it. Whether it was pressed.
+fn candidate_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    candidate: &Candidate,
+    (written, branches): (bool, bool),
+    most: f32,
+) -> bool {
+    let sense = if branches { Sense::click() } else { Sense::hover() };
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), sense);
     let share = |probability: f32| format::percent(f64::from(probability));
-    let words = format!("Go on with {}, {} likely", visible(&candidate.text), share(candidate.probability));
-    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &words));
+    let (verb, role) = if branches { ("Go on with ", Role::Button) } else { ("", Role::Label) };
+    let words = format!("{verb}{}, {} likely", visible(&candidate.text), share(candidate.probability));
+    response.widget_info(|| WidgetInfo::labeled(role, true, &words));
     let painter = ui.painter_at(rect);
-    if response.hovered() || response.has_focus() {
+    if branches && (response.hovered() || response.has_focus()) {
         painter.rect_filled(rect, theme::CONTROL_CORNER, palette.raised);
     }
     if response.has_focus() {

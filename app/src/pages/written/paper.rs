@@ -1,7 +1,7 @@
 //! A long text laid out in blocks of whole rows: a frame lays out and draws the blocks that are seen, and while a text grows only its
 //! last block is laid out anew. Where a row ends does not depend on what follows, so blocks look like one text.
 
-use super::column::all_tokens;
+use super::look::all_tokens;
 use crate::state::Text;
 use crate::theme::Palette;
 use egui::text::{CCursor, LayoutJob};
@@ -66,8 +66,10 @@ impl Paper {
         let count = text.prompt_tokens.len() + text.tokens.len();
         if self.of.as_ref() != Some(&of) || self.tokens.len() > count {
             *self = Self { of: Some(of), ..Self::default() };
-            // Until its tokens are known the prompt stands as it was written.
-            let prompt: String = if text.prompt_tokens.is_empty() {
+            // Until its tokens are known the prompt stands as it was written; that of a reply is not shown.
+            let prompt: String = if text.is_reply {
+                String::new()
+            } else if text.prompt_tokens.is_empty() {
                 self.characters = text.prompt.chars().count();
                 text.prompt.clone()
             } else {
@@ -80,11 +82,14 @@ impl Paper {
         } else if self.tokens.len() == count {
             return;
         }
-        for token in all_tokens(text).skip(self.tokens.len()) {
+        let hidden = if text.is_reply { text.prompt_tokens.len() } else { 0 };
+        for (place, token) in all_tokens(text).enumerate().skip(self.tokens.len()) {
             let from = self.characters;
-            self.characters += token.text.chars().count();
+            if place >= hidden {
+                self.characters += token.text.chars().count();
+                self.text.push_str(&token.text);
+            }
             self.tokens.push(from..self.characters);
-            self.text.push_str(&token.text);
         }
         self.lay_out(ui);
     }

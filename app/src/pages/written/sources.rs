@@ -2,10 +2,10 @@
 
 use crate::format;
 use crate::state::State;
-use glasshouse_protocol::{CheckpointSummary, RunSummary, TrainingState, WeightSource};
+use glasshouse_protocol::{CheckpointSummary, RunSummary, Start, TrainingState, WeightSource};
 
 /// A source's name.
-pub(super) fn source_name(source: &WeightSource, state: &State) -> String {
+pub(in crate::pages) fn source_name(source: &WeightSource, state: &State) -> String {
     match source {
         WeightSource::Current if state.training.state == TrainingState::Idle => {
             "Latest run, best checkpoint".to_owned()
@@ -22,6 +22,16 @@ pub(super) fn source_name(source: &WeightSource, state: &State) -> String {
     }
 }
 
+/// What a run begins with that goes on from these weights.
+pub(in crate::pages) fn start_of(source: &WeightSource, state: &State) -> Option<Start> {
+    if let WeightSource::Checkpoint { run, checkpoint } = source {
+        return Some(Start { checkpoint: checkpoint.clone(), ..Start::best_of(run) });
+    }
+    let training = state.training.run.as_ref().filter(|_| state.training.state != TrainingState::Idle);
+    let latest = || state.runs.list.iter().rev().find(|run| !run.checkpoints.is_empty());
+    training.or_else(latest).map(|run| Start::best_of(&run.name))
+}
+
 fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
     let loss = checkpoint.val_loss.map_or_else(String::new, |loss| format!(" · loss {}", format::loss(loss)));
     let best = if checkpoint.best { " · best" } else { "" };
@@ -29,7 +39,7 @@ fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
 }
 
 /// Weights to compare some with: the best of the run before, or the earliest of their own that have learnt anything.
-pub(super) fn another_source(source: &WeightSource, state: &State) -> Option<WeightSource> {
+pub(in crate::pages) fn another_source(source: &WeightSource, state: &State) -> Option<WeightSource> {
     let of = |run: &RunSummary, checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
         run: run.name.clone(),
         checkpoint: checkpoint.file.clone(),
@@ -57,7 +67,7 @@ pub(super) fn another_source(source: &WeightSource, state: &State) -> Option<Wei
 }
 
 /// Every source, newest first, with its name.
-pub(super) fn sources(state: &State) -> Vec<(WeightSource, String)> {
+pub(in crate::pages) fn sources(state: &State) -> Vec<(WeightSource, String)> {
     let of_run = |run: &RunSummary| -> Vec<WeightSource> {
         let source = |checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
             run: run.name.clone(),

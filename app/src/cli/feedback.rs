@@ -1,0 +1,64 @@
+//! `glasshouse feedback`: what was said of replies on the Chat page.
+
+use super::arguments::FeedbackArguments;
+use super::driver::drive;
+use super::trained;
+use anyhow::Result;
+use glasshouse_engine::protocol::{Command, Event, Feedback};
+use glasshouse_engine::session;
+
+/// Characters of a message that a list shows.
+const SHOWN: usize = 48;
+
+pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
+    drive(session::Options::default(), async |engine| {
+        trained::use_project(engine, &arguments.project, false).await?;
+        let command = match (&arguments.export, arguments.remove) {
+            (Some(to), _) => {
+                Command::ExportFeedback { to: Some(to.clone()), one: arguments.one, keep: !arguments.force }
+            }
+            (None, Some(number)) => {
+                Command::SpliceFeedback { at: Some(number as usize - 1), removed: 1, rows: Vec::new() }
+            }
+            (None, None) => Command::ListFeedback,
+        };
+        let show = |event| {
+            match event {
+                Event::Exported { files, .. } => files.iter().try_for_each(|file| say!("{file}"))?,
+                Event::Feedback { rows } => list(&rows, arguments.json)?,
+                event => trained::note(&event),
+            }
+            Ok(())
+        };
+        engine.ask(command, show).await
+    })
+}
+
+fn list(rows: &[Feedback], json: bool) -> Result<()> {
+    if json {
+        return rows.iter().try_for_each(|row| Ok(say!("{}", serde_json::to_string(row)?)?));
+    }
+    if rows.is_empty() {
+        return Ok(say!("no feedback yet: say something of a reply on the Chat page")?);
+    }
+    for (number, row) in (1..).zip(rows) {
+        let kind = row.kind().map_or("", |kind| kind.words());
+        let replies: Vec<String> = row.replies().into_iter().map(short).collect();
+        say!(
+            "{number:>4}  {kind:<12}  {:<16}  {}  →  {}",
+            row.run,
+            short(row.asked()),
+            replies.join("  over  ")
+        )?;
+    }
+    Ok(())
+}
+
+/// The first words of a text, in one line.
+fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default().trim_end()),
+        None => line,
+    }
+}

@@ -1,0 +1,269 @@
+//! A message of the person's with the reply to it, and what can be done with both.
+
+use super::conversation::{Exchange, Reply};
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{Breakpoint, caption, column, head, icon_button, line_ui};
+use crate::pages::written::{ending, source_of};
+use crate::theme::space;
+use crate::widgets::{card, hint_line, plain, primary, prose, quiet_text, raised};
+use egui::{TextEdit, Ui};
+use egui_material_icons::icons;
+
+/// What a person wants done with an exchange.
+pub(super) enum Wanted {
+    /// Say the message in other words, from which the conversation begins anew.
+    Resend(String),
+    /// Another reply in the place of this one.
+    Again,
+    /// Another reply beside this one.
+    Compare,
+    /// Of two replies this one is better; the other goes.
+    Choose(usize),
+    /// Neither of both is better: the first stays.
+    Neither,
+    /// A thumb up or down.
+    Rate(bool),
+    /// The reply as it should have been.
+    Improve(String),
+}
+
+/// What is being written into an exchange.
+#[derive(Debug, Default)]
+pub(super) struct Edits {
+    /// The message that is said in other words, by its place.
+    message: Option<(usize, String)>,
+    /// The reply that is made better, by its place.
+    reply: Option<(usize, String)>,
+}
+
+/// Where an exchange stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// Its number, from 0.
+    pub(super) at: usize,
+    /// No later one follows.
+    pub(super) last: bool,
+    /// Something is being written in the conversation.
+    pub(super) busy: bool,
+}
+
+pub(super) fn exchange_ui(
+    ui: &mut Ui,
+    context: &Context<'_>,
+    exchange: &mut Exchange,
+    edits: &mut Edits,
+    place: Place,
+) -> Option<Wanted> {
+    let mut wanted = message_ui(ui, &exchange.asked, &mut edits.message, place);
+    let compares = exchange.replies.len() > 1;
+    let width = ui.available_width();
+    if compares && Breakpoint::of(width) != Breakpoint::Phone {
+        let half = ((width - space::LARGE) / 2.0).floor();
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = space::LARGE;
+            for (which, reply) in exchange.replies.iter_mut().enumerate() {
+                column(ui, half, |ui| compared_ui(ui, context, reply, which, place.at));
+            }
+        });
+    } else if compares {
+        for (which, reply) in exchange.replies.iter_mut().enumerate() {
+            compared_ui(ui, context, reply, which, place.at);
+        }
+    } else if let Some(reply) = exchange.replies.first_mut() {
+        wanted = reply_ui(ui, context, reply, &mut edits.reply, place).or(wanted);
+    }
+    if compares {
+        let ready = exchange.replies.iter().all(|reply| reply.ended);
+        wanted = choice_ui(ui, ready).or(wanted);
+    }
+    wanted
+}
+
+/// What the person said, or the field in which it is said in other words.
+fn message_ui(
+    ui: &mut Ui,
+    asked: &str,
+    edited: &mut Option<(usize, String)>,
+    Place { at, busy, .. }: Place,
+) -> Option<Wanted> {
+    let number = at + 1;
+    let mut wanted = None;
+    raised(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let right = |ui: &mut Ui| icon_button(ui, !busy, icons::ICON_EDIT, &format!("Edit message {number}"));
+        let pressed = line_ui(ui, right, |ui| {
+            head(ui, "You");
+        });
+        if pressed {
+            *edited = Some((at, asked.to_owned()));
+        }
+        let Some((_, text)) = edited.as_mut().filter(|(place, _)| *place == at) else {
+            prose(ui, asked);
+            return;
+        };
+        let field = TextEdit::multiline(text).desired_rows(2).desired_width(f32::INFINITY);
+        ui.add(field.id_salt(("message", at))).accessible_name(&format!("Message {number}"));
+        caption(ui, "What was said from here on is cut.");
+        let mut closed = false;
+        ui.horizontal_wrapped(|ui| {
+            let ready = !busy && !text.trim().is_empty();
+            if ui.add_enabled_ui(ready, |ui| primary(ui, icons::ICON_SEND, "Send again").clicked()).inner {
+                wanted = Some(Wanted::Resend(text.clone()));
+            }
+            closed = plain(ui, None, "Cancel").clicked();
+        });
+        if closed || wanted.is_some() {
+            *edited = None;
+        }
+    });
+    wanted
+}
+
+/// What a reply says, token by token where the model wrote it, and how it was written.
+fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
+    let text = reply.text(&context.state.writing);
+    match text.filter(|_| !reply.edited) {
+        Some(text) => {
+            reply.look.text_ui(ui, context.palette, name, (reply.request, text));
+            let count = format::counted(text.tokens.len() as u64, "token");
+            let seed = text.config.seed;
+            caption(
+                ui,
+                match text.ending {
+                    None => format!("Writing… {count} · seed {seed}"),
+                    Some(why) => {
+                        let speed = format::tokens_per_second(text.tokens_per_s);
+                        format!("{count} · {speed} · {} · seed {seed}", ending(why))
+                    }
+                },
+            );
+        }
+        None => {
+            prose(ui, &reply.said);
+            if reply.edited {
+                caption(ui, "As you put it.");
+            }
+        }
+    }
+    for notice in text.iter().flat_map(|text| &text.notices) {
+        hint_line(ui, &format!("{}.", format::capitalized(notice)));
+    }
+}
+
+/// Who wrote a reply.
+fn writer(context: &Context<'_>, reply: &Reply) -> String {
+    let text = reply.text(&context.state.writing);
+    text.map_or_else(|| "The model".to_owned(), |text| source_of(text, context.state))
+}
+
+fn reply_ui(
+    ui: &mut Ui,
+    context: &Context<'_>,
+    reply: &mut Reply,
+    edited: &mut Option<(usize, String)>,
+    place: Place,
+) -> Option<Wanted> {
+    let Place { at, last, busy } = place;
+    let number = at + 1;
+    let mut wanted = None;
+    card(ui, |ui| {
+        quiet_text(ui, writer(context, reply));
+        if let Some((_, text)) = edited.as_mut().filter(|(place, _)| *place == at) {
+            wanted = improve_ui(ui, text, reply, number);
+            if wanted.is_some() {
+                *edited = None;
+            }
+            return;
+        }
+        said_ui(ui, context, reply, &format!("Reply {number}"));
+        let ready = reply.ended && !reply.said.trim().is_empty();
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = space::TIGHT;
+            for (good, icon, name) in
+                [(true, icons::ICON_THUMB_UP, "Good"), (false, icons::ICON_THUMB_DOWN, "Bad")]
+            {
+                let chosen = reply.good == Some(good);
+                let name = format!("{name} reply {number}");
+                let pressed = icon_button(ui, ready && !chosen, icon, &name);
+                if pressed {
+                    wanted = Some(Wanted::Rate(good));
+                }
+            }
+            if icon_button(ui, ready, icons::ICON_EDIT_NOTE, &format!("Write a better reply {number}")) {
+                *edited = Some((at, reply.said.clone()));
+            }
+            if icon_button(ui, ready, icons::ICON_CONTENT_COPY, &format!("Copy reply {number}")) {
+                ui.ctx().copy_text(reply.said.clone());
+            }
+            if last && icon_button(ui, !busy, icons::ICON_REFRESH, "Reply again") {
+                wanted = Some(Wanted::Again);
+            }
+            if last && icon_button(ui, ready && !busy, icons::ICON_COMPARE, "Compare with another reply") {
+                wanted = Some(Wanted::Compare);
+            }
+            match reply.good {
+                Some(true) => caption(ui, "You found it good."),
+                Some(false) => caption(ui, "You found it bad."),
+                None => return,
+            };
+        });
+    });
+    look_ui(ui, context, reply);
+    wanted
+}
+
+/// One of two replies.
+fn compared_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, which: usize, at: usize) {
+    let name = if which == 0 { "First" } else { "Second" };
+    card(ui, |ui| {
+        head(ui, name);
+        quiet_text(ui, writer(context, reply));
+        said_ui(ui, context, reply, &format!("{name} reply {}", at + 1));
+    });
+    look_ui(ui, context, reply);
+}
+
+/// What the model had in mind at the token that was chosen.
+fn look_ui(ui: &mut Ui, context: &Context<'_>, reply: &Reply) {
+    if let Some(text) = reply.text(&context.state.writing).filter(|_| !reply.edited) {
+        reply.look.explain_ui(ui, context, text, false);
+    }
+}
+
+/// Which of two replies is better.
+fn choice_ui(ui: &mut Ui, ready: bool) -> Option<Wanted> {
+    let mut wanted = None;
+    head(ui, "Which is better?");
+    ui.add_enabled_ui(ready, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            for (which, name) in [(0, "The first"), (1, "The second")] {
+                if plain(ui, icons::ICON_THUMB_UP, name).clicked() {
+                    wanted = Some(Wanted::Choose(which));
+                }
+            }
+            let neither = plain(ui, None, "Neither");
+            if neither.on_hover_text("The first stays, and nothing is kept of it").clicked() {
+                wanted = Some(Wanted::Neither);
+            }
+        });
+    });
+    wanted
+}
+
+/// The field in which a reply is made better.
+fn improve_ui(ui: &mut Ui, text: &mut String, reply: &Reply, number: usize) -> Option<Wanted> {
+    let field = TextEdit::multiline(text).desired_rows(4).desired_width(f32::INFINITY);
+    ui.add(field.id_salt(("reply", number))).accessible_name(&format!("Better reply {number}"));
+    let mut wanted = None;
+    ui.horizontal_wrapped(|ui| {
+        let changed = !text.trim().is_empty() && text.trim() != reply.said.trim();
+        if ui.add_enabled_ui(changed, |ui| primary(ui, None, "Keep").clicked()).inner {
+            wanted = Some(Wanted::Improve(text.clone()));
+        }
+        if plain(ui, None, "Cancel").clicked() {
+            wanted = Some(Wanted::Improve(reply.said.clone()));
+        }
+    });
+    wanted
+}

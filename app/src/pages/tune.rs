@@ -1,0 +1,213 @@
+//! Tune: a model that is there learns something more. Step by step: what the run begins with, what it learns from, what of it trains,
+//! what it learns, and what that takes; then how it fares.
+
+mod adapter;
+mod data;
+mod settings;
+mod text;
+
+pub(super) use settings::tuning_of;
+
+use super::train::changes::Change;
+use super::train::plots::Plots;
+use super::train::{busy, confirm, controls, preparing_ui, samples, start, want_history};
+use super::{Context, PageName};
+use crate::pages::parts::{called, column, head};
+use crate::state::Training;
+use crate::theme::space;
+use crate::widgets::{self, card, hint_line, primary, quiet_text};
+use egui::{ComboBox, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, Launch, LearnsFrom, RunSummary, Start, TrainingState};
+use std::collections::BTreeSet;
+
+/// What a person chose on the page.
+#[derive(Debug, Default)]
+pub struct TunePage {
+    learns_from: LearnsFrom,
+    /// The run that was chosen to begin with, until its settings are known.
+    wanted: Option<String>,
+    /// Histories that were asked for.
+    asked: BTreeSet<(String, u64)>,
+    plots: Plots,
+    change: Option<Change>,
+    opening: u64,
+}
+
+impl TunePage {
+    /// Draws the page.
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        widgets::page(ui, "tune", |ui| {
+            widgets::what_is_this(ui, context.preferences, PageName::Tune.key(), text::WHAT);
+            let Some(opening) = context.state.projects.open.as_ref().map(|open| open.opening) else {
+                if widgets::empty(
+                    ui,
+                    icons::ICON_SCHOOL,
+                    "No project is open",
+                    text::EMPTY,
+                    "Choose a project",
+                ) {
+                    *context.go = Some(PageName::Home);
+                }
+                return;
+            };
+            if self.opening != opening {
+                *self = Self { opening, ..Self::default() };
+            }
+            self.begin(context);
+            preparing_ui(ui, context);
+            self.run_ui(ui, context);
+            if widgets::is_narrow(ui) {
+                self.choices_ui(ui, context);
+                self.takes_ui(ui, context);
+            } else {
+                let width = ui.available_width();
+                let right = 320.0;
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::LARGE;
+                    column(ui, width - right - space::LARGE, |ui| self.choices_ui(ui, context));
+                    column(ui, right, |ui| self.takes_ui(ui, context));
+                });
+            }
+        });
+    }
+
+    /// Gives the draft the settings of the run that was chosen, once they are known.
+    fn begin(&mut self, context: &mut Context<'_>) {
+        let Some(name) = self.wanted.clone() else { return };
+        want_history(context, &mut self.asked, &name);
+        if let Some(history) = context.state.runs.histories.get(&name) {
+            *context.draft = tuning_of(&history.config, Start::best_of(&name), context.draft);
+            self.wanted = None;
+        }
+    }
+
+    /// How the run that tunes fares, or the one that tuned last.
+    fn run_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let state = context.state;
+        let training: &Training = &state.training;
+        let Some(run) = training.run.as_ref().filter(|run| run.start.is_some()) else { return };
+        if training.state == TrainingState::Preparing {
+            return;
+        }
+        want_history(context, &mut self.asked, &run.name);
+        if widgets::is_narrow(ui) {
+            controls::numbers_ui(ui, context, training, &mut self.change);
+            self.plots.ui(ui, context, training);
+        } else {
+            let (width, left) = (ui.available_width(), 276.0);
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::SECTION;
+                column(ui, left, |ui| {
+                    ui.spacing_mut().item_spacing.x = space::SMALL;
+                    controls::numbers_ui(ui, context, training, &mut self.change);
+                });
+                column(ui, width - left - space::SECTION, |ui| {
+                    ui.spacing_mut().item_spacing.x = space::SMALL;
+                    self.plots.ui(ui, context, training);
+                });
+            });
+        }
+        ui.add_space(space::SMALL);
+        samples::before_and_after_ui(ui, training);
+        if training.state == TrainingState::Idle {
+            ui.horizontal_wrapped(|ui| {
+                if primary(ui, icons::ICON_FORUM, "Talk to it").clicked() {
+                    *context.go = Some(PageName::Chat);
+                }
+            });
+        }
+        ui.add_space(space::LARGE);
+    }
+
+    fn choices_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        card(ui, |ui| {
+            head(ui, "Begin with");
+            self.start_ui(ui, context);
+        });
+        if context.draft.start.is_none() {
+            return;
+        }
+        ui.add_space(space::TIGHT);
+        let refused = context.state.planning.refused.clone();
+        card(ui, |ui| {
+            head(ui, "Learn");
+            settings::objective_ui(ui, context.draft);
+        });
+        ui.add_space(space::TIGHT);
+        card(ui, |ui| {
+            head(ui, "From");
+            data::data_ui(ui, context, &mut self.learns_from);
+        });
+        ui.add_space(space::TIGHT);
+        card(ui, |ui| {
+            head(ui, "Train");
+            adapter::trains_ui(ui, context.draft, refused.as_ref());
+        });
+        ui.add_space(space::TIGHT);
+        card(ui, |ui| {
+            head(ui, "How long, and how fast");
+            settings::pace_ui(ui, context.draft, refused.as_ref());
+        });
+    }
+
+    /// The run whose weights it begins with, or a model that is imported for it.
+    fn start_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let runs: Vec<&RunSummary> =
+            context.state.runs.list.iter().rev().filter(|run| !run.checkpoints.is_empty()).collect();
+        if runs.is_empty() {
+            quiet_text(ui, "There is no trained model yet. Train one, or import one.");
+        } else {
+            let begun = self.wanted.clone().or(context.draft.start.as_ref().map(|start| start.run.clone()));
+            let known = runs.iter().find(|run| Some(&run.name) == begun.as_ref());
+            let shown = known.map_or_else(|| "Choose a model".to_owned(), |run| called(run));
+            let width = ui.available_width().min(360.0);
+            let list = ComboBox::from_id_salt("begin with").selected_text(shown).width(width).truncate();
+            let list = list.show_ui(ui, |ui| {
+                for run in &runs {
+                    let chosen = Some(&run.name) == begun.as_ref();
+                    if ui.selectable_label(chosen, called(run)).clicked() && !chosen {
+                        self.wanted = Some(run.name.clone());
+                    }
+                }
+            });
+            list.response.accessible_name("Model to begin with");
+            start::start_ui(ui, context.draft, &context.state.runs.list);
+        }
+        ui.horizontal_wrapped(|ui| super::runs::import_ui(ui, context));
+    }
+
+    /// What the run takes, and its beginning.
+    fn takes_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        if context.draft.start.is_none() {
+            return;
+        }
+        card(ui, |ui| {
+            head(ui, "What it takes");
+            ui.spacing_mut().item_spacing.y = space::TIGHT;
+            confirm::rows_ui(ui, context);
+            let missing = data::missing(context, self.learns_from);
+            let refused = context.state.planning.refused.as_ref().map(|error| error.message.clone());
+            for reason in missing.iter().chain(&refused) {
+                hint_line(ui, reason);
+            }
+            let waits = busy(context);
+            if waits {
+                quiet_text(ui, "A run is training. Stop it first; it can be resumed.");
+            }
+            ui.add_space(space::TIGHT);
+            let ready = !waits && refused.is_none() && missing.is_none();
+            let pressed =
+                ui.add_enabled_ui(ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune").clicked());
+            if pressed.inner {
+                tune(context, self.learns_from);
+            }
+        });
+    }
+}
+
+/// Starts the run that the draft describes.
+pub(super) fn tune(context: &mut Context<'_>, learns_from: LearnsFrom) {
+    let launch = Launch { learns_from, ..Launch::default() };
+    context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
+}

@@ -1,0 +1,48 @@
+//! What of a model trains: its own parameters, or an adapter beside them.
+
+use crate::pages::parts::caption;
+use crate::pages::train::form::number;
+use crate::pages::train::start::trainable_ui;
+use crate::widgets::{field, segmented};
+use egui::Ui;
+use glasshouse_protocol::{Adapter, AdapterTarget, ErrorReport, RunConfig, Trainable};
+
+pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+    let mut adapts = draft.train.adapter.is_some();
+    if segmented(ui, &mut adapts, &[(false, "The model"), (true, "An adapter (LoRA)")]) {
+        draft.train.adapter = adapts.then(Adapter::default);
+        if adapts {
+            draft.train.trainable = Trainable::All;
+        }
+    }
+    let tied = draft.model.tied_head;
+    let Some(adapter) = &mut draft.train.adapter else {
+        trainable_ui(ui, draft, refused);
+        return;
+    };
+    caption(
+        ui,
+        "Two narrow matrices beside each layer learn, and the model stays: little memory, and a small file.",
+    );
+    number(ui, ("Rank", "train.adapter.rank"), &mut adapter.rank, 1..=4096, refused);
+    number(ui, ("Alpha", "train.adapter.alpha"), &mut adapter.alpha, 0.0..=4096.0, refused);
+    number(ui, ("Adapter dropout", "train.adapter.dropout"), &mut adapter.dropout, 0.0..=0.99, refused);
+    field(ui, "Adapted layers", "train.adapter.targets", refused, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            for target in AdapterTarget::ALL {
+                // A tied head is the embedding's matrix too, which has no adapter.
+                if tied && target == AdapterTarget::Head {
+                    continue;
+                }
+                let mut chosen = adapter.targets.contains(&target);
+                if ui.checkbox(&mut chosen, target.name()).changed() {
+                    adapter.targets.retain(|other| *other != target);
+                    if chosen {
+                        adapter.targets.push(target);
+                        adapter.targets.sort_unstable();
+                    }
+                }
+            }
+        });
+    });
+}

@@ -1,0 +1,84 @@
+//! What a run that tunes learns, for how long and how fast.
+
+use super::text;
+use crate::format;
+use crate::pages::parts::caption;
+use crate::pages::train::form::{learning_rate, number};
+use crate::widgets::field;
+use egui::{ComboBox, Ui};
+use glasshouse_protocol::{ErrorReport, Objective, RunConfig, Start};
+
+/// Steps of a first try.
+const STEPS: u64 = 200;
+/// Learning rate of one: that of a model's first training would undo much of it.
+const RATE: f64 = 3e-4;
+
+/// Settings of a run that tunes the weights of another one, whose settings are `config`, to answer. What belongs to the place rather than to
+/// the model is the `draft`'s.
+pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunConfig) -> RunConfig {
+    let (data, device) = (draft.data.clone(), draft.device.clone());
+    let mut tuning = RunConfig { start: Some(start), data, device, ..config.clone() };
+    if tuning.train.objective.is_text() {
+        tuning.set_objective(Objective::Chat);
+        tuning.set_steps(STEPS);
+        tuning.set_learning_rate(config.train.learning_rate.min(RATE));
+        tuning.train.eval_interval = STEPS / 10;
+        tuning.train.sample_interval = STEPS / 10;
+    }
+    tuning
+}
+
+/// The objective.
+pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
+    let mut chosen = draft.train.objective;
+    let list = ComboBox::from_id_salt("objective").selected_text(format::capitalized(chosen.name()));
+    let list = list.show_ui(ui, |ui| {
+        for objective in Objective::ALL {
+            ui.selectable_value(&mut chosen, objective, format::capitalized(objective.name()));
+        }
+    });
+    list.response.accessible_name("Objective");
+    if chosen != draft.train.objective {
+        draft.set_objective(chosen);
+    }
+    caption(ui, text::objective(chosen.name()));
+}
+
+/// Steps, batch and learning rate; the rest is on Train.
+pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+    let (mut steps, mut rate) = (draft.train.steps, draft.train.learning_rate);
+    number(ui, ("Steps", "train.steps"), &mut steps, 0..=100_000_000, refused);
+    if steps != draft.train.steps {
+        draft.set_steps(steps);
+    }
+    number(ui, ("Batch size", "train.batch_size"), &mut draft.train.batch_size, 0..=65_536, refused);
+    field(ui, "Learning rate", "train.learning_rate", refused, |ui| {
+        ui.add(learning_rate(&mut rate)).accessible_name("Learning rate");
+    });
+    if rate.to_bits() != draft.train.learning_rate.to_bits() {
+        draft.set_learning_rate(rate);
+    }
+    caption(ui, "All other settings are on Train.");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::presets;
+
+    #[test]
+    fn a_model_of_texts_is_tuned_to_answer_and_one_that_answers_goes_on_as_it_was_tuned() {
+        let mut draft = presets::preset("first-stories").unwrap();
+        draft.device = "cpu".to_owned();
+        let trained = presets::preset("llama-tiny").unwrap();
+        let tuning = tuning_of(&trained, Start::best_of("1-llama-tiny"), &draft);
+        assert_eq!((tuning.train.objective, tuning.train.steps), (Objective::Chat, STEPS));
+        assert!(tuning.train.learning_rate <= RATE && tuning.train.warmup_steps < STEPS);
+        assert_eq!((tuning.device.as_str(), &tuning.model), ("cpu", &trained.model));
+        tuning.validate().unwrap();
+        let mut own = tuning.clone();
+        own.set_steps(37);
+        let again = tuning_of(&own, Start::best_of("2-llama-tiny"), &draft);
+        assert_eq!((again.train.steps, again.start), (37, Some(Start::best_of("2-llama-tiny"))));
+    }
+}

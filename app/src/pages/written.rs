@@ -1,0 +1,23 @@
+//! What models write, shown token by token, and how they draw it: what Write and Chat share.
+
+mod explain;
+mod look;
+mod paper;
+mod sampling;
+mod sources;
+mod text;
+
+pub(super) use look::{Look, all_tokens, source_of};
+pub(super) use sampling::{Sampling, drawn_seed, sampling_ui, stop_ui};
+pub(super) use sources::{another_source, source_name, sources, start_of};
+pub(super) use text::ending;
+
+use super::Context;
+use glasshouse_protocol::TrainingState;
+
+/// Whether there are weights that could write.
+pub(super) fn has_model(context: &Context<'_>) -> bool {
+    let state = context.state;
+    !matches!(state.training.state, TrainingState::Idle | TrainingState::Preparing)
+        || state.runs.list.iter().any(|run| !run.checkpoints.is_empty())
+}

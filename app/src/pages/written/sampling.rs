@@ -1,0 +1,144 @@
+//! Whose weights write, and how tokens are drawn.
+
+use super::sources::{source_name, sources};
+use crate::pages::parts::{caption, icon_button};
+use crate::state::State;
+use crate::theme::{Palette, space};
+use crate::widgets::{field_error, slider, term, whole_number};
+use egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{ErrorReport, GenerateConfig, WeightSource};
+
+/// What a person chose.
+#[derive(Clone, Debug)]
+pub(in crate::pages) struct Sampling {
+    pub(in crate::pages) source: WeightSource,
+    pub(in crate::pages) config: GenerateConfig,
+    /// Stop strings as they are typed, one a line.
+    pub(in crate::pages) stop: String,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { source: WeightSource::Current, config: GenerateConfig::default(), stop: String::new() }
+    }
+}
+
+impl Sampling {
+    /// What a text was written with.
+    pub(in crate::pages) fn of(source: &WeightSource, config: &GenerateConfig) -> Self {
+        let typed = |stop: &String| stop.replace('\n', "\\n");
+        let stop = config.stop.iter().map(typed).collect::<Vec<_>>().join("\n");
+        Self { source: source.clone(), config: config.clone(), stop }
+    }
+
+    /// The settings with the stop strings and a seed.
+    pub(in crate::pages) fn settings(&self, seed: u64) -> GenerateConfig {
+        let stop =
+            self.stop.lines().filter(|line| !line.is_empty()).map(|line| line.replace("\\n", "\n")).collect();
+        GenerateConfig { seed, stop, ..self.config.clone() }
+    }
+
+    /// The rule that the settings break.
+    pub(in crate::pages) fn refused(&self) -> Option<ErrorReport> {
+        self.settings(self.config.seed).validate().err().map(ErrorReport::from)
+    }
+}
+
+/// A seed that is easily read, and not the one before.
+pub(in crate::pages) fn drawn_seed(before: u64) -> u64 {
+    let since = web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH);
+    let nanoseconds = since.map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs());
+    // The multiplier of Steele and Vigna's generators spreads neighbours.
+    let mixed = (nanoseconds ^ before.rotate_left(32)).wrapping_mul(0xd134_2543_de82_ef95);
+    let seed = (mixed >> 40) % 1_000_000;
+    if seed == before { (seed + 1) % 1_000_000 } else { seed }
+}
+
+/// Draws all of them. `locked` is whether the seed is kept from text to text; with a seed that is `given` there is none to choose.
+pub(in crate::pages) fn sampling_ui(
+    ui: &mut Ui,
+    state: &State,
+    sampling: &mut Sampling,
+    locked: &mut bool,
+    given: Option<u64>,
+) {
+    let quiet = Palette::of(ui).quiet;
+    let refused = sampling.refused();
+    ui.label("Weights");
+    let shown = source_name(&sampling.source, state);
+    let width = ui.available_width();
+    let list =
+        ComboBox::from_id_salt("weights").selected_text(shown).width(width).truncate().show_ui(ui, |ui| {
+            for (source, name) in sources(state) {
+                ui.selectable_value(&mut sampling.source, source, name);
+            }
+        });
+    list.response.accessible_name("Weights");
+    ui.add_space(space::TIGHT);
+    ui.spacing_mut().item_spacing.y = space::TIGHT;
+    ui.spacing_mut().slider_width = (width - 80.0).max(80.0);
+    let config = &mut sampling.config;
+    let refused = refused.as_ref();
+    let quiet_term = |ui: &mut Ui, name: &str| term(ui, name, Some(quiet));
+    for (name, path, value, range) in [
+        ("Temperature", "temperature", &mut config.temperature, 0.0..=2.0),
+        ("Top-p", "top_p", &mut config.top_p, 0.05..=1.0),
+        ("Min-p", "min_p", &mut config.min_p, 0.0..=0.5),
+        ("Repetition penalty", "repetition_penalty", &mut config.repetition_penalty, 0.8..=2.0),
+    ] {
+        quiet_term(ui, name);
+        let value = Slider::new(value, range).fixed_decimals(2).step_by(0.01);
+        slider(ui, value).accessible_name(name);
+        field_error(ui, path, refused);
+    }
+    number_ui(ui, quiet, "Top-k", "top_k", &mut config.top_k, 0..=100_000, refused);
+    number_ui(ui, quiet, "Max tokens", "max_tokens", &mut config.max_tokens, 1..=20_000, refused);
+    ui.horizontal(|ui| {
+        quiet_term(ui, "Seed");
+        if let Some(seed) = given {
+            // One seed, so that what differs is what was chosen to differ.
+            ui.label(seed.to_string());
+        } else {
+            let typed = ui.add(DragValue::new(&mut config.seed).speed(0.1)).accessible_name("Seed");
+            // Who chooses a seed wants that one.
+            *locked |= typed.changed();
+            let (icon, name) = match *locked {
+                true => (icons::ICON_LOCK, "Draw a new seed for each text"),
+                false => (icons::ICON_LOCK_OPEN, "Keep this seed"),
+            };
+            if icon_button(ui, true, icon, name) {
+                *locked = !*locked;
+            }
+        }
+    });
+    let line = match *locked {
+        true => "Kept: the same words again give the same text.",
+        false => "Drawn anew for each text.",
+    };
+    caption(ui, line);
+}
+
+/// Stop strings, one a line.
+pub(in crate::pages) fn stop_ui(ui: &mut Ui, stop: &mut String) {
+    let quiet = Palette::of(ui).quiet;
+    term(ui, "Stop strings", Some(quiet));
+    let field = TextEdit::multiline(stop).hint_text("One a line").desired_rows(1);
+    ui.add(field.desired_width(f32::INFINITY).id_salt("stop strings")).accessible_name("Stop strings");
+}
+
+fn number_ui(
+    ui: &mut Ui,
+    quiet: egui::Color32,
+    name: &str,
+    path: &str,
+    value: &mut usize,
+    range: std::ops::RangeInclusive<usize>,
+    refused: Option<&ErrorReport>,
+) {
+    ui.horizontal(|ui| {
+        term(ui, name, Some(quiet));
+        ui.add(whole_number(value).range(range).speed(0.5)).accessible_name(name);
+    });
+    field_error(ui, path, refused);
+}

@@ -1,0 +1,313 @@
+//! Chat and Tune, drawn in the real application on a scripted engine: a conversation, what is said of it, and what is trained on that.
+
+use crate::support::engine::Engine;
+use crate::support::scene::Scene;
+use crate::support::{self, answer, history};
+use egui::{Key, accesskit::Role};
+use egui_kittest::kittest::Queryable as _;
+use glasshouse::pages::PageName;
+use glasshouse_protocol::{
+    Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Objective, Role as Speaker,
+    RunState,
+};
+
+const WIDE: [f32; 2] = [1280.0, 900.0];
+const PHONE: [f32; 2] = [390.0, 844.0];
+
+fn wide(engine: Engine, page: PageName) -> Scene {
+    Scene::new(engine, page, WIDE, "dark")
+}
+
+/// Says something as a person does, by the keyboard.
+fn say(scene: &mut Scene, text: &str) {
+    scene.harness.get_by_label("Message").focus();
+    scene.frame();
+    scene.harness.get_by_label("Message").type_text(text);
+    scene.frame();
+    scene.harness.key_press(Key::Enter);
+    scene.settle();
+}
+
+fn press(scene: &mut Scene, name: &str) {
+    scene.harness.get_by_label(name).click_accesskit();
+    scene.settle();
+}
+
+/// Conversations that a reply was asked for, and their seeds.
+fn asked(scene: &mut Scene) -> Vec<(Vec<ChatMessage>, u64)> {
+    let sent = scene.sent_of(|command| matches!(command, Command::Reply { .. }));
+    let replies = sent.into_iter().map(|command| match command {
+        Command::Reply { messages, config, .. } => (messages, config.seed),
+        other => panic!("{other:?}"),
+    });
+    replies.collect()
+}
+
+fn kinds(scene: &Scene) -> Vec<FeedbackKind> {
+    scene.engine.feedback.iter().map(|row| row.kind().unwrap()).collect()
+}
+
+#[test]
+fn a_conversation_goes_on_and_is_cut_where_a_message_is_said_in_other_words() {
+    let mut scene = wide(Engine::full(), PageName::Chat);
+    assert!(scene.harness.query_by_label("2-first-stories · by ChatML").is_some());
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").focus();
+    scene.frame();
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").type_text("Be brief.");
+    scene.frame();
+    say(&mut scene, "Who was it?");
+    say(&mut scene, "And where?");
+    scene.picture("chat");
+    let conversations = asked(&mut scene);
+    let [(first, one), (second, other)] = conversations.as_slice() else { panic!("{conversations:?}") };
+    let said = |messages: &[ChatMessage]| messages.iter().map(|said| said.role).collect::<Vec<_>>();
+    use Speaker::{Assistant, System, User};
+    assert_eq!(said(first), [System, User]);
+    assert_eq!(said(second), [System, User, Assistant, User]);
+    assert_ne!(one, other, "a reply has a seed of its own");
+    assert_eq!(
+        second[2].content,
+        format!("It was Mia, who lives at house {one} at the edge of the quiet forest.")
+    );
+    assert!(scene.harness.query_all_by_label_contains("messages were left out").next().is_some());
+
+    // It is there again after a look at another page.
+    scene.harness.state_mut().open(PageName::Write);
+    scene.settle();
+    scene.harness.state_mut().open(PageName::Chat);
+    scene.settle();
+    press(&mut scene, "Edit message 1");
+    scene.harness.get_by_label("Message 1").focus();
+    scene.frame();
+    scene.harness.get_by_label("Message 1").type_text(" Tell.");
+    scene.frame();
+    press(&mut scene, "Send again");
+    let conversations = asked(&mut scene);
+    assert_eq!(conversations.len(), 3);
+    assert_eq!(said(&conversations[2].0), [System, User]);
+    assert!(conversations[2].0[1].content.contains("Tell."));
+    assert!(scene.harness.query_by_label("Edit message 2").is_none(), "the rest is cut");
+    press(&mut scene, "Reply again");
+    assert_eq!(asked(&mut scene).len(), 4);
+    press(&mut scene, "New conversation");
+    assert!(scene.harness.query_by_label("Edit message 1").is_none());
+}
+
+#[test]
+fn shift_and_enter_begin_a_line_and_nothing_is_sent_that_says_nothing() {
+    let mut scene = wide(Engine::full(), PageName::Chat);
+    say(&mut scene, "  ");
+    assert_eq!(asked(&mut scene), []);
+    scene.harness.get_by_label("Message").type_text("One");
+    scene.frame();
+    scene.harness.key_press_modifiers(egui::Modifiers::SHIFT, Key::Enter);
+    scene.settle();
+    assert_eq!(asked(&mut scene), []);
+}
+
+#[test]
+fn a_reply_that_is_written_is_stopped() {
+    let silent = |command: &Command| matches!(command, Command::Reply { .. });
+    let mut scene = wide(Engine { silent, ..Engine::full() }, PageName::Chat);
+    say(&mut scene, "Who was it?");
+    press(&mut scene, "Stop");
+    let replied =
+        scene.sent().into_iter().find(|sent| matches!(sent.command, Command::Reply { .. })).unwrap();
+    let stopped = scene.sent_of(|command| matches!(command, Command::StopWriting { .. }));
+    assert_eq!(stopped, [Command::StopWriting { request: replied.id }]);
+}
+
+#[test]
+fn a_token_of_a_reply_is_looked_into() {
+    let mut scene = wide(Engine::full(), PageName::Chat);
+    say(&mut scene, "Who was it?");
+    scene.harness.get_by_label_contains("Reply 1, tokens").focus();
+    scene.settle();
+    scene.harness.key_press(Key::ArrowRight);
+    scene.settle();
+    scene.picture("chat-explained");
+    let sent = scene.sent_of(|command| matches!(command, Command::Explain { .. }));
+    let [Command::Explain { tokens, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    let prompt = support::engine::tokens("user Who? assistant ").len();
+    assert_eq!(tokens.len(), prompt, "the template's tokens go along and are not shown");
+    assert!(scene.harness.query_by_label_contains("Go on with").is_none(), "a reply has no branches");
+}
+
+#[test]
+fn what_is_said_of_replies_becomes_rows_that_can_be_edited_removed_and_put_back() {
+    let mut scene = wide(Engine::full(), PageName::Chat);
+    say(&mut scene, "Who was it?");
+    press(&mut scene, "Good reply 1");
+    assert_eq!(kinds(&scene), [FeedbackKind::Good]);
+    press(&mut scene, "Bad reply 1");
+    assert_eq!(kinds(&scene), [FeedbackKind::Bad], "a thumb takes the other's place");
+    assert_eq!(scene.engine.feedback[0].run, "2-first-stories");
+    press(&mut scene, "Write a better reply 1");
+    scene.harness.get_by_label("Better reply 1").focus();
+    scene.frame();
+    scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
+    scene.frame();
+    press(&mut scene, "Keep");
+    assert_eq!(kinds(&scene), [FeedbackKind::Bad, FeedbackKind::Better, FeedbackKind::Pair]);
+    let pair = &scene.engine.feedback[2];
+    assert!(pair.replies()[0].contains("Indeed.") && !pair.replies()[1].contains("Indeed."));
+
+    press(&mut scene, "Compare with another reply");
+    let conversations = asked(&mut scene);
+    assert_eq!(conversations[0].0, conversations[1].0);
+    assert_ne!(conversations[0].1, conversations[1].1);
+    scene.picture("chat-compared");
+    press(&mut scene, "The second");
+    let house = format!("house {}", conversations[1].1);
+    let pair = scene.engine.feedback.last().unwrap();
+    assert!(pair.kind() == Ok(FeedbackKind::Pair) && pair.replies()[0].contains(&house), "{pair:?}");
+    scene.picture("chat-feedback");
+
+    press(&mut scene, "Edit feedback 1");
+    press(&mut scene, "Good");
+    press(&mut scene, "Save");
+    assert_eq!(kinds(&scene)[0], FeedbackKind::Good);
+    let before = scene.engine.feedback.clone();
+    press(&mut scene, "Remove feedback 2");
+    assert_eq!(scene.engine.feedback.len(), 3);
+    press(&mut scene, "Undo");
+    assert_eq!(scene.engine.feedback, before);
+}
+
+#[test]
+fn a_run_is_trained_on_the_feedback() {
+    let asked = vec![ChatMessage::new(Speaker::User, "Who?")];
+    let feedback = vec![Feedback { when: 7, ..Feedback::better(asked, "Ada.") }];
+    let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Chat);
+    press(&mut scene, "Train on feedback");
+    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
+    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(launch.learns_from, LearnsFrom::Feedback);
+    assert_eq!(config.train.objective, Objective::Chat);
+    assert_eq!(config.start.as_ref().unwrap().run, "2-first-stories");
+}
+
+#[test]
+fn a_model_that_was_never_taught_to_answer_leads_to_tune() {
+    let mut scene = wide(Engine { chats: false, ..Engine::full() }, PageName::Chat);
+    scene.picture("chat-no-template");
+    assert!(scene.harness.query_by_label("Message").is_none());
+    press(&mut scene, "Tune it");
+    assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Model to begin with").is_some());
+}
+
+#[test]
+fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
+    let asked = vec![ChatMessage::new(Speaker::User, "Who?")];
+    let feedback = vec![Feedback { when: 7, ..Feedback::better(asked, "Ada.") }];
+    let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Tune);
+    assert!(scene.harness.query_by_role_and_label(Role::Button, "Tune").is_none(), "nothing was chosen");
+    scene.harness.get_by_role_and_label(Role::ComboBox, "Model to begin with").click();
+    scene.settle();
+    press(&mut scene, "1-first-stories");
+    assert!(scene.harness.query_by_label_contains("Add a file of rows").is_some(), "nothing to learn from");
+    press(&mut scene, "Feedback");
+    press(&mut scene, "An adapter (LoRA)");
+    scene.harness.get_by_role_and_label(Role::SpinButton, "Rank").set_value_accesskit(4.0);
+    scene.settle();
+    scene.picture("tune");
+    scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
+    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(launch.learns_from, LearnsFrom::Feedback);
+    assert_eq!(config.train.adapter, Some(Adapter { rank: 4, ..Adapter::default() }));
+    assert_eq!(config.start.as_ref().unwrap().run, "1-first-stories");
+    let planned = scene.sent_of(|command| matches!(command, Command::Plan { .. }));
+    assert!(
+        matches!(planned.last(), Some(Command::Plan { config: plan }) if plan == config),
+        "said beforehand"
+    );
+}
+
+#[test]
+fn both_pages_stay_within_the_edges() {
+    let asked =
+        || vec![ChatMessage::new(Speaker::User, "Who was it, and where did the little fox live then?")];
+    let feedback: Vec<Feedback> = (0..12)
+        .map(|at| Feedback {
+            when: support::THEN,
+            ..Feedback::pair(asked(), &format!("Mia, {at}."), "The owl.")
+        })
+        .collect();
+    for (size, theme) in
+        [(WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light"), ([760.0, 860.0], "dark")]
+    {
+        let tall = [size[0], 2600.0];
+        let engine = Engine { feedback: feedback.clone(), ..Engine::full() };
+        let mut scene = Scene::new(engine.clone(), PageName::Chat, tall, theme);
+        say(&mut scene, "Who was it?");
+        scene.harness.get_by_label_contains("Reply 1, tokens").focus();
+        scene.settle();
+        scene.harness.key_press(Key::ArrowRight);
+        scene.settle();
+        scene.picture(&format!("chat-{}-{theme}", size[0]));
+        scene.check_edges(size[0]);
+        press(&mut scene, "Compare with another reply");
+        scene.picture(&format!("chat-compared-{}-{theme}", size[0]));
+        scene.check_edges(size[0]);
+        press(&mut scene, "Edit feedback 12");
+        scene.check_edges(size[0]);
+
+        let mut scene = Scene::new(engine, PageName::Tune, tall, theme);
+        scene.harness.get_by_role_and_label(Role::ComboBox, "Model to begin with").click();
+        scene.settle();
+        press(&mut scene, "2-first-stories");
+        press(&mut scene, "An adapter (LoRA)");
+        scene.picture(&format!("tune-{}-{theme}", size[0]));
+        scene.check_edges(size[0]);
+    }
+}
+
+#[test]
+fn an_adapter_is_merged_and_exported_from_runs() {
+    let mut app = support::app("dark");
+    support::full(&mut app);
+    app.open(PageName::Runs);
+    let mut window = support::window(app, 1280.0, 1100.0);
+    window.get_by_role_and_label(egui::Role::Row, "1-first-stories").click();
+    window.run_steps(2);
+    let plain = history("1-first-stories", 1e-3);
+    support::tell(window.state_mut(), [plain.clone()]);
+    window.run_steps(2);
+    assert!(window.query_by_label("Merge adapter").is_none(), "it has no adapter");
+    let Event::History { run, mut config, events, checkpoints } = plain else { panic!("a history") };
+    config.train.adapter = Some(Adapter::default());
+    support::tell(window.state_mut(), [Event::History { run, config, events, checkpoints }]);
+    window.run_steps(2);
+    window.get_by_label("Merge adapter").click();
+    window.run_steps(2);
+    let merge = Command::MergeAdapter { run: "1-first-stories".to_owned(), checkpoint: None };
+    assert!(support::sent(window.state_mut()).contains(&merge));
+    let merged = Event::AdapterMerged { run: "3-merged".to_owned() };
+    let runs = vec![support::run("3-merged", RunState::Imported, 0, 0)];
+    answer(window.state_mut(), |command| *command == merge, [merged, Event::Runs { runs }, Event::Finished]);
+    window.run_steps(2);
+    assert!(window.query_all_by_label_contains("3-merged").next().is_some());
+}
+
+#[test]
+fn the_export_of_a_run_with_an_adapter_offers_the_adapter_alone() {
+    let mut app = support::app("dark");
+    support::full(&mut app);
+    app.open(PageName::Runs);
+    let mut window = support::window(app, 1280.0, 1100.0);
+    window.get_by_role_and_label(egui::Role::Row, "1-first-stories").click();
+    window.run_steps(2);
+    let Event::History { run, mut config, events, checkpoints } = history("1-first-stories", 1e-3) else {
+        panic!("a history")
+    };
+    config.train.adapter = Some(Adapter::default());
+    support::tell(window.state_mut(), [Event::History { run, config, events, checkpoints }]);
+    window.run_steps(2);
+    window.get_by_label("Export model").click();
+    window.run_steps(3);
+    window.get_by_role_and_label(egui::Role::RadioButton, "Adapter").click_accesskit();
+    window.run_steps(3);
+    assert!(window.query_by_label_contains("for PEFT").is_some());
+}

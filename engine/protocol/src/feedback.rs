@@ -1,0 +1,217 @@
+//! What a person says of a model's replies, in rows as TRL's trainers read them.
+
+use crate::{ChatMessage, Role};
+use serde::{Deserialize, Serialize};
+
+/// A row: a better reply (`messages`, for SFT), a thumb (`prompt`, `completion`, `label`, for KTO), or two replies of which one is better
+/// (`prompt`, `chosen`, `rejected`, for DPO). What it has not is left out of its line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Feedback {
+    /// The whole conversation, whose last reply the person wrote.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<ChatMessage>,
+    /// The conversation up to the reply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prompt: Vec<ChatMessage>,
+    /// The reply that has a thumb.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub completion: Vec<ChatMessage>,
+    /// Whether that is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<bool>,
+    /// The better reply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chosen: Vec<ChatMessage>,
+    /// The worse reply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<ChatMessage>,
+    /// The run whose weights wrote what is judged.
+    pub run: String,
+    /// When it was said: seconds since 1970, UTC. 0 stands for now in what is added.
+    pub when: u64,
+}
+
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedbackKind {
+    /// A better reply.
+    Better,
+    /// A thumb up.
+    Good,
+    /// A thumb down.
+    Bad,
+    /// Two replies.
+    Pair,
+}
+
+impl FeedbackKind {
+    /// In a word or two.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Better => "better reply",
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Pair => "pair",
+        }
+    }
+
+    /// The file that rows of its kind are exported to.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Better => "chat.jsonl",
+            Self::Pair => "preferences.jsonl",
+            Self::Good | Self::Bad => "labels.jsonl",
+        }
+    }
+}
+
+fn reply(text: &str) -> Vec<ChatMessage> {
+    vec![ChatMessage::new(Role::Assistant, text)]
+}
+
+fn text(messages: &[ChatMessage]) -> &str {
+    messages.last().map_or("", |last| last.content.as_str())
+}
+
+impl Feedback {
+    /// A thumb for a reply.
+    pub fn thumb(prompt: Vec<ChatMessage>, said: &str, good: bool) -> Self {
+        Self { prompt, completion: reply(said), label: Some(good), ..Self::default() }
+    }
+
+    /// A conversation with the reply as it should be.
+    pub fn better(prompt: Vec<ChatMessage>, said: &str) -> Self {
+        Self { messages: [prompt, reply(said)].concat(), ..Self::default() }
+    }
+
+    /// Two replies.
+    pub fn pair(prompt: Vec<ChatMessage>, chosen: &str, rejected: &str) -> Self {
+        Self { prompt, chosen: reply(chosen), rejected: reply(rejected), ..Self::default() }
+    }
+
+    /// What it is.
+    ///
+    /// # Errors
+    /// The first rule that it breaks: the field, and what is expected there.
+    pub fn kind(&self) -> Result<FeedbackKind, String> {
+        let Self { messages, prompt, completion, label, chosen, rejected, .. } = self;
+        let pair = !(chosen.is_empty() && rejected.is_empty());
+        let thumb = !completion.is_empty() || label.is_some();
+        let (kind, replies) = match (messages.is_empty(), thumb, pair) {
+            (false, false, false) => (FeedbackKind::Better, vec![("messages", messages)]),
+            (true, true, false) => {
+                let label = label.ok_or("`label`: expected true or false beside `completion`")?;
+                let kind = if label { FeedbackKind::Good } else { FeedbackKind::Bad };
+                (kind, vec![("completion", completion)])
+            }
+            (true, false, true) => (FeedbackKind::Pair, vec![("chosen", chosen), ("rejected", rejected)]),
+            (true, false, false) => {
+                return Err(
+                    "expected `messages`, or `completion` and `label`, or `chosen` and `rejected`".into()
+                );
+            }
+            _ => {
+                return Err(
+                    "several formats at once: expected one of `messages`, `completion`, `chosen`".into()
+                );
+            }
+        };
+        for (field, list) in replies {
+            let said = list.last().is_some_and(|last| last.role == Role::Assistant);
+            if !said || text(list).trim().is_empty() {
+                return Err(format!(
+                    "`{field}`: expected a reply of the assistant's at its end that says something"
+                ));
+            }
+        }
+        let asked = if kind == FeedbackKind::Better {
+            messages.iter().any(|message| message.role == Role::User)
+        } else {
+            prompt.last().is_some_and(|last| last.role != Role::Assistant)
+        };
+        if !asked {
+            let field = if kind == FeedbackKind::Better { "messages" } else { "prompt" };
+            return Err(format!("`{field}`: expected what the person said"));
+        }
+        if kind == FeedbackKind::Pair && text(chosen) == text(rejected) {
+            return Err("`rejected`: is the same as `chosen`, so that nothing is preferred".into());
+        }
+        Ok(kind)
+    }
+
+    /// What was asked last.
+    pub fn asked(&self) -> &str {
+        let conversation = if self.messages.is_empty() { &self.prompt } else { &self.messages };
+        let asked = conversation.iter().rev().find(|message| message.role == Role::User);
+        asked.map_or("", |message| message.content.as_str())
+    }
+
+    /// The replies: the one that is judged, or the better and the worse.
+    pub fn replies(&self) -> Vec<&str> {
+        let lists = [&self.messages, &self.completion, &self.chosen, &self.rejected];
+        lists.into_iter().filter(|list| !list.is_empty()).map(|list| text(list)).collect()
+    }
+
+    /// The same texts, to be edited, as [`Feedback::replies`] lists them.
+    pub fn replies_mut(&mut self) -> Vec<&mut String> {
+        let lists = [&mut self.messages, &mut self.completion, &mut self.chosen, &mut self.rejected];
+        lists.into_iter().filter_map(|list| Some(&mut list.last_mut()?.content)).collect()
+    }
+
+    /// What supervised fine-tuning learns of it: a reply that the person wrote or found good, after what led to it.
+    pub fn learned(&self) -> Option<(&[ChatMessage], &[ChatMessage])> {
+        match self.kind().ok()? {
+            FeedbackKind::Better => self.messages.split_at_checked(self.messages.len() - 1),
+            FeedbackKind::Good => Some((&self.prompt, &self.completion)),
+            FeedbackKind::Bad | FeedbackKind::Pair => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(text: &str) -> Vec<ChatMessage> {
+        vec![ChatMessage::new(Role::User, text)]
+    }
+
+    #[test]
+    fn rows_are_those_of_trl_and_say_what_they_are() {
+        let (good, better) =
+            (Feedback::thumb(asked("Who?"), "Ada.", true), Feedback::better(asked("Who?"), "Eva."));
+        let pair = Feedback::pair(asked("Who?"), "Eva.", "Ada.");
+        for (row, kind, keys) in [
+            (&good, FeedbackKind::Good, &["completion", "label", "prompt", "run", "when"][..]),
+            (&better, FeedbackKind::Better, &["messages", "run", "when"]),
+            (&pair, FeedbackKind::Pair, &["chosen", "prompt", "rejected", "run", "when"]),
+        ] {
+            assert_eq!(row.kind(), Ok(kind));
+            let line = serde_json::to_value(row).unwrap();
+            let mut found: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+            found.sort_unstable();
+            assert_eq!(found, keys);
+            assert_eq!(&serde_json::from_value::<Feedback>(line).unwrap(), row);
+            assert_eq!(row.asked(), "Who?");
+        }
+        assert_eq!(better.learned(), Some((&asked("Who?")[..], &reply("Eva.")[..])));
+        assert!(good.learned().is_some() && pair.learned().is_none());
+        assert_eq!(pair.replies(), ["Eva.", "Ada."]);
+    }
+
+    #[test]
+    fn a_row_that_says_nothing_is_refused_by_its_field() {
+        for (row, said) in [
+            (Feedback::default(), "expected `messages`, or"),
+            (Feedback::thumb(asked("Who?"), " ", true), "`completion`"),
+            (Feedback { label: None, ..Feedback::thumb(asked("Who?"), "Ada.", true) }, "`label`"),
+            (Feedback::thumb(Vec::new(), "Ada.", true), "`prompt`"),
+            (Feedback::pair(asked("Who?"), "Ada.", "Ada."), "`rejected`"),
+            (Feedback { label: Some(true), ..Feedback::better(asked("Who?"), "Ada.") }, "several formats"),
+        ] {
+            let reason = row.kind().unwrap_err();
+            assert!(reason.contains(said), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What people said of replies: `feedback.jsonl`, a row a line, each in a format of TRL's. Lines that a change does not touch stay as
+//! they are, whoever wrote them.
+
+use super::{Project, RUNS, RUNS_LOCK};
+use crate::error::{Error, Result};
+use crate::platform::{LockFile, files};
+use crate::protocol::{ChatMessage, Feedback, FeedbackKind};
+use crate::storage::{self, Staging};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The file.
+pub const FEEDBACK_FILE: &str = "feedback.jsonl";
+/// Folder of what a run that learns from feedback reads.
+pub(crate) const FEEDBACK_FOLDER: &str = "feedback";
+/// Folder of the instruction tasks that a project keeps.
+pub(crate) const TASKS_FOLDER: &str = "tasks";
+/// Longest file that is read.
+const LARGEST: u64 = 64 << 20;
+/// What an export writes, each where there are rows for it.
+const FILES: [&str; 4] = [FEEDBACK_FILE, "chat.jsonl", "preferences.jsonl", "labels.jsonl"];
+
+/// What supervised fine-tuning learns of a row: the completion alone, not the replies before it.
+#[derive(Serialize)]
+struct Learned<'row> {
+    prompt: &'row [ChatMessage],
+    completion: &'row [ChatMessage],
+}
+
+impl Project {
+    fn feedback_path(&self) -> PathBuf {
+        self.folder().join(FEEDBACK_FILE)
+    }
+
+    /// The lines that say something, each with its number in the file, from 1.
+    fn feedback_lines(&self) -> Result<Vec<(usize, String)>> {
+        let path = self.feedback_path();
+        if !files::exists(&path) {
+            return Ok(Vec::new());
+        }
+        let bytes = files::metadata(&path).map_err(Error::io(&path))?.len();
+        if bytes > LARGEST {
+            return Err(Error::bad_file(
+                path,
+                format!("{bytes} bytes are too many for this file (at most {LARGEST})"),
+            ));
+        }
+        let text = String::from_utf8(storage::read(&path)?);
+        let text = text.map_err(|_| Error::bad_file(&path, "is not UTF-8; convert the file to UTF-8"))?;
+        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).zip(1..);
+        Ok(lines
+            .filter(|(line, _)| !line.is_empty())
+            .map(|(line, number)| (number, line.to_owned()))
+            .collect())
+    }
+
+    fn feedback_row(&self, (number, line): &(usize, String)) -> Result<(Feedback, FeedbackKind)> {
+        let bad = |reason: String| Error::bad_file(self.feedback_path(), format!("line {number}: {reason}"));
+        let row: Feedback = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
+        let kind = row.kind().map_err(bad)?;
+        Ok((row, kind))
+    }
+
+    /// Every row, oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line is no row: the line is named.
+    pub fn feedback(&self) -> Result<Vec<Feedback>> {
+        self.feedback_lines()?.iter().map(|line| Ok(self.feedback_row(line)?.0)).collect()
+    }
+
+    /// Puts rows in the place of `removed` others from row `at` (from 0) on, or behind the last, at once or not at all. Rows that do not
+    /// say when they were said are from now.
+    ///
+    /// # Errors
+    /// A row breaks a rule; there are fewer rows than are to go; or the disk fails. Then nothing was changed.
+    pub fn splice_feedback(&self, at: Option<usize>, removed: usize, rows: Vec<Feedback>) -> Result<()> {
+        let now = storage::unix_seconds() as u64;
+        let line = |mut row: Feedback| {
+            row.kind().map_err(|reason| {
+                Error::Refused(format!("the feedback says nothing to learn from: {reason}"))
+            })?;
+            row.when = if row.when == 0 { now } else { row.when };
+            serde_json::to_string(&row).map_err(|error| Error::Internal(error.to_string()))
+        };
+        let new: Vec<String> = rows.into_iter().map(line).collect::<Result<_>>()?;
+        // Another program may say something at the same time.
+        let runs = self.folder().join(RUNS);
+        storage::create_folder(&runs)?;
+        let lock_path = runs.join(RUNS_LOCK);
+        let lock = LockFile::open(&lock_path).map_err(Error::io(lock_path))?;
+        lock.hold();
+        let mut lines: Vec<String> = self.feedback_lines()?.into_iter().map(|(_, line)| line).collect();
+        let at = at.unwrap_or(lines.len());
+        if at + removed > lines.len() {
+            return Err(Error::Refused(format!(
+                "there is no row {} of feedback: there are {}",
+                at + removed,
+                lines.len()
+            )));
+        }
+        lines.splice(at..at + removed, new);
+        let mut text = lines.join("\n");
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        storage::write_atomically(&self.feedback_path(), text.as_bytes())
+    }
+
+    /// Writes all rows to a folder: as they are, in `one` file, or by their kinds, each in the file of a trainer of TRL's. Returns each file
+    /// with its rows.
+    ///
+    /// # Errors
+    /// There are none, or a line is no row; the folder holds something else, or an export that is not to be replaced; or the disk fails.
+    pub fn export_feedback(&self, to: &Path, one: bool, replace: bool) -> Result<Vec<(PathBuf, usize)>> {
+        let lines = self.feedback_lines()?;
+        if lines.is_empty() {
+            return Err(Error::Refused(
+                "there is no feedback yet: say something of a reply on the Chat page".to_owned(),
+            ));
+        }
+        let mut texts: Vec<(&str, String, usize)> = Vec::new();
+        for line in &lines {
+            let (_, kind) = self.feedback_row(line)?;
+            let name = if one { FEEDBACK_FILE } else { kind.file() };
+            let place = texts.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| {
+                texts.push((name, String::new(), 0));
+                texts.len() - 1
+            });
+            if let Some((_, text, count)) = texts.get_mut(place) {
+                text.push_str(&line.1);
+                text.push('\n');
+                *count += 1;
+            }
+        }
+        let names: Vec<&str> = texts.iter().map(|(name, ..)| *name).chain(FILES).collect();
+        storage::check_place(to, "feedback", &names, replace)?;
+        let staging = Staging::beside(to)?;
+        let mut written = Vec::new();
+        for (name, text, count) in texts {
+            storage::write_atomically(&staging.path().join(name), text.as_bytes())?;
+            written.push((to.join(name), count));
+        }
+        staging.put(to)?;
+        Ok(written)
+    }
+
+    /// Writes what a run learns of the feedback, and returns the file: replies that a person wrote or found good, or with `pairs` what was
+    /// preferred to what.
+    ///
+    /// # Errors
+    /// There is nothing of the kind, a line is no row, or the disk fails.
+    pub(crate) fn feedback_to_learn(&self, pairs: bool) -> Result<PathBuf> {
+        let internal = |error: serde_json::Error| Error::Internal(error.to_string());
+        let mut text = String::new();
+        for line in self.feedback_lines()? {
+            let (row, kind) = self.feedback_row(&line)?;
+            if pairs && kind == FeedbackKind::Pair {
+                text.push_str(&line.1);
+                text.push('\n');
+            } else if let Some((prompt, completion)) = row.learned().filter(|_| !pairs) {
+                text.push_str(&serde_json::to_string(&Learned { prompt, completion }).map_err(internal)?);
+                text.push('\n');
+            }
+        }
+        if text.is_empty() {
+            let missing = match pairs {
+                true => "no pair: compare two replies on the Chat page, or write a better one",
+                false => {
+                    "no reply that you found good or wrote better: give one a thumb up on the Chat page, or edit it"
+                }
+            };
+            return Err(Error::Refused(format!("the feedback has {missing}")));
+        }
+        let folder = self.folder().join(FEEDBACK_FOLDER);
+        storage::create_folder(&folder)?;
+        let path = folder.join(if pairs { "preferences.jsonl" } else { "chat.jsonl" });
+        storage::write_atomically(&path, text.as_bytes())?;
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Role;
+
+    fn project() -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::open_or_create(&folder.path().join("p")).unwrap();
+        (folder, project)
+    }
+
+    fn asked(text: &str) -> Vec<ChatMessage> {
+        vec![ChatMessage::new(Role::User, text)]
+    }
+
+    #[test]
+    fn rows_are_added_edited_removed_and_put_back_in_their_places() {
+        let (_folder, project) = project();
+        assert_eq!(project.feedback().unwrap(), []);
+        let rows = ["Ada.", "Eva.", "Ida."].map(|said| Feedback::thumb(asked("Who?"), said, true));
+        for row in rows.clone() {
+            project.splice_feedback(None, 0, vec![row]).unwrap();
+        }
+        let kept = project.feedback().unwrap();
+        assert!(kept.iter().all(|row| row.when > 1_600_000_000));
+        let edited = Feedback { label: Some(false), ..kept[1].clone() };
+        project.splice_feedback(Some(1), 1, vec![edited.clone()]).unwrap();
+        project.splice_feedback(Some(0), 1, Vec::new()).unwrap();
+        assert_eq!(project.feedback().unwrap(), [edited.clone(), kept[2].clone()]);
+        project.splice_feedback(Some(0), 0, vec![kept[0].clone()]).unwrap();
+        assert_eq!(project.feedback().unwrap(), [kept[0].clone(), edited, kept[2].clone()]);
+        let error = project.splice_feedback(Some(3), 1, Vec::new()).unwrap_err().to_string();
+        assert!(error.contains("no row 4 of feedback: there are 3"), "{error}");
+        let error = project.splice_feedback(None, 0, vec![Feedback::default()]).unwrap_err().to_string();
+        assert!(error.contains("`messages`"), "{error}");
+        assert_eq!(project.feedback().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_line_that_is_no_row_is_named_and_what_others_wrote_beside_rows_stays() {
+        let (_folder, project) = project();
+        let own = r#"{"prompt":[{"role":"user","content":"Who?"}],"completion":[{"role":"assistant","content":"Ada."}],"label":true,"score":3}"#;
+        std::fs::write(project.folder().join(FEEDBACK_FILE), format!("{own}\n\n{{\"messages\":[]}}\n"))
+            .unwrap();
+        let error = project.feedback().unwrap_err().to_string();
+        assert!(error.contains("feedback.jsonl") && error.contains("line 3: expected `messages`"), "{error}");
+        project.splice_feedback(Some(1), 1, vec![Feedback::better(asked("Who?"), "Eva.")]).unwrap();
+        assert_eq!(project.feedback().unwrap().len(), 2);
+        let text = std::fs::read_to_string(project.folder().join(FEEDBACK_FILE)).unwrap();
+        assert!(text.starts_with(own), "{text}");
+    }
+
+    #[test]
+    fn an_export_has_a_file_for_each_trainer_and_a_run_learns_what_was_approved() {
+        let (folder, project) = project();
+        let error =
+            project.export_feedback(&folder.path().join("out"), false, false).unwrap_err().to_string();
+        assert!(error.contains("no feedback yet"), "{error}");
+        let rows =
+            vec![Feedback::thumb(asked("Who?"), "Ada.", true), Feedback::thumb(asked("Who?"), "Mud.", false)];
+        project.splice_feedback(None, 0, rows).unwrap();
+        assert!(project.feedback_to_learn(true).unwrap_err().to_string().contains("no pair"));
+        let rows = vec![
+            Feedback::better(
+                [asked("Hi"), vec![ChatMessage::new(Role::Assistant, "Ha")], asked("Who?")].concat(),
+                "Eva.",
+            ),
+            Feedback::pair(asked("Who?"), "Eva.", "Mud."),
+        ];
+        project.splice_feedback(None, 0, rows).unwrap();
+        let place = folder.path().join("out");
+        let written = project.export_feedback(&place, false, false).unwrap();
+        let named: Vec<(String, usize)> = written
+            .iter()
+            .map(|(path, rows)| (path.file_name().unwrap().display().to_string(), *rows))
+            .collect();
+        let wanted = [("labels.jsonl", 2), ("chat.jsonl", 1), ("preferences.jsonl", 1)];
+        assert_eq!(named, wanted.map(|(name, rows)| (name.to_owned(), rows)));
+        assert!(project.export_feedback(&place, false, false).unwrap_err().to_string().contains("--force"));
+        let one = project.export_feedback(&folder.path().join("one"), true, false).unwrap();
+        assert_eq!(one.len(), 1);
+        assert_eq!(one[0].1, 4);
+
+        let learned = std::fs::read_to_string(project.feedback_to_learn(false).unwrap()).unwrap();
+        let rows: Vec<serde_json::Value> =
+            learned.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(rows.len(), 2, "{learned}");
+        assert_eq!(rows[1]["prompt"].as_array().unwrap().len(), 3);
+        assert_eq!(rows[1]["completion"][0]["content"], "Eva.");
+        assert_eq!(
+            std::fs::read_to_string(project.feedback_to_learn(true).unwrap()).unwrap().lines().count(),
+            1
+        );
+    }
+}

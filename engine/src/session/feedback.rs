@@ -1,0 +1,97 @@
+//! What people said of replies, and the rows that runs learn from.
+
+use super::Session;
+use super::documents::raw_files;
+use crate::error::{Error, Result};
+use crate::platform::{self, Turns};
+use crate::project::archive;
+use crate::protocol::{Event, Feedback, LearnsFrom, Objective};
+use crate::storage::Staging;
+use std::path::PathBuf;
+
+/// Endings of files of rows.
+const ROWS: [&str; 2] = [".jsonl", ".ndjson"];
+
+impl Session {
+    pub(super) fn list_feedback(&mut self, id: u64) -> Result<()> {
+        let rows = self.opened()?.project.feedback()?;
+        self.outlet.answer(id, Event::Feedback { rows });
+        Ok(())
+    }
+
+    /// Puts rows in the place of others.
+    pub(super) fn splice_feedback(
+        &mut self,
+        id: u64,
+        at: Option<usize>,
+        removed: usize,
+        rows: Vec<Feedback>,
+    ) -> Result<()> {
+        self.opened()?.project.splice_feedback(at, removed, rows)?;
+        self.list_feedback(id)
+    }
+
+    /// Writes all rows: to a folder, or packed beside the answer.
+    pub(super) async fn export_feedback(
+        &mut self,
+        id: u64,
+        to: Option<PathBuf>,
+        one: bool,
+        keep: bool,
+    ) -> Result<()> {
+        let project = self.opened()?.project.clone();
+        let name = "feedback".to_owned();
+        if let Some(to) = to {
+            let written = project.export_feedback(&to, one, !keep)?;
+            let files = written.into_iter().map(|(file, _)| file.display().to_string()).collect();
+            let path = Some(to.display().to_string());
+            self.outlet.answer(id, Event::Exported { name, path, files });
+            return Ok(());
+        }
+        let staging = Staging::inside(project.folder())?;
+        let folder = staging.path().join(&name);
+        project.export_feedback(&folder, one, true)?;
+        let (packed, _) = archive::pack_folder(&folder, &Turns::new()).await?;
+        let event = Event::Exported { name: format!("{name}.zip"), path: None, files: Vec::new() };
+        self.outlet.answer_with(id, event, vec![packed]);
+        Ok(())
+    }
+
+    /// The files that a new run learns from; `None` where those are the project's text as it is.
+    ///
+    /// # Errors
+    /// There is nothing of the kind to learn from.
+    pub(super) async fn files_to_learn(
+        &mut self,
+        objective: Objective,
+        learns_from: LearnsFrom,
+    ) -> Result<Option<Vec<String>>> {
+        let path = match learns_from {
+            // Rows lie among documents of other kinds, which are no text of theirs.
+            LearnsFrom::Documents if objective.is_text() || self.opened()?.is_beside_others() => {
+                return Ok(None);
+            }
+            LearnsFrom::Documents => {
+                let folder = self.opened()?.documents_folder();
+                let has_rows = |name: &str| ROWS.iter().any(|ending| name.to_lowercase().ends_with(ending));
+                let named = raw_files(&folder).into_iter().filter(|(name, _)| has_rows(name));
+                let rows: Vec<String> =
+                    named.map(|(name, _)| folder.join(name).display().to_string()).collect();
+                return Ok((!rows.is_empty()).then_some(rows));
+            }
+            LearnsFrom::Feedback => {
+                self.opened()?.project.feedback_to_learn(objective.name() == "preference")?
+            }
+            LearnsFrom::Tasks => {
+                let make = self.options.tasks.ok_or_else(|| {
+                    let reason = "instruction tasks are not made here; `glasshouse corpus tasks` writes them, and files \
+                                  of them are added as documents";
+                    Error::Refused(reason.to_owned())
+                })?;
+                let folder = self.opened()?.project.folder().to_owned();
+                platform::aside(move || make(&folder)).await??
+            }
+        };
+        Ok(Some(vec![path.display().to_string()]))
+    }
+}

@@ -1,0 +1,118 @@
+//! What is said of replies, kept and learned from.
+
+use super::{after, failures, play, tiny, train};
+use crate::protocol::{
+    ChatMessage, Command, Event, Feedback, Launch, LearnsFrom, Objective, Report, Role, RunConfig, RunState,
+    Start,
+};
+
+fn asked(text: &str) -> Vec<ChatMessage> {
+    vec![ChatMessage::new(Role::User, text)]
+}
+
+fn add(rows: Vec<Feedback>) -> Command {
+    Command::SpliceFeedback { at: None, removed: 0, rows }
+}
+
+fn lists(heard: &[Report]) -> Vec<Vec<Feedback>> {
+    let rows = heard.iter().filter_map(|report| match &report.event {
+        Event::Feedback { rows } => Some(rows.clone()),
+        _ => None,
+    });
+    rows.collect()
+}
+
+#[test]
+fn rows_are_kept_changed_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let row =
+        |good| Feedback { run: "1-a".to_owned(), when: 7, ..Feedback::thumb(asked("Who?"), "Ada.", good) };
+    let to = folder.path().join("out");
+    let heard = play(
+        &folder.path().join("shelf"),
+        vec![
+            after(Command::CreateProject { name: "Said".to_owned() }),
+            after(Command::ListFeedback),
+            after(add(vec![row(true), Feedback::default()])),
+            after(add(vec![row(true), Feedback::better(asked("Who?"), "Eva.")])),
+            after(Command::SpliceFeedback { at: Some(0), removed: 1, rows: vec![row(false)] }),
+            after(Command::ExportFeedback { to: Some(to.clone()), one: false, keep: true }),
+            after(Command::SpliceFeedback { at: Some(0), removed: 1, rows: Vec::new() }),
+            after(Command::ExportFeedback { to: None, one: true, keep: false }),
+        ],
+    );
+    let lists = lists(&heard);
+    let counts: Vec<usize> = lists.iter().map(Vec::len).collect();
+    assert_eq!(counts, [0, 2, 2, 1], "a row that says nothing takes those beside it with it");
+    assert_eq!(lists[2][0], row(false));
+    assert!(lists[1][1].when > 7, "what says no time is from now");
+    let refused = failures(&heard);
+    assert!(refused.len() == 1 && refused[0].contains("`messages`"), "{refused:?}");
+    let text = |name: &str| std::fs::read_to_string(to.join(name)).unwrap();
+    assert_eq!((text("labels.jsonl").lines().count(), text("chat.jsonl").lines().count()), (1, 1));
+    let packed = heard.iter().any(
+        |report| matches!(&report.event, Event::Exported { name, path: None, .. } if name == "feedback.zip"),
+    );
+    assert!(packed, "without a place it is packed");
+}
+
+fn settings(heard: &[Report]) -> RunConfig {
+    let found = heard.iter().rev().find_map(|report| match &report.event {
+        Event::Settings { config, .. } => Some((**config).clone()),
+        _ => None,
+    });
+    found.unwrap()
+}
+
+#[test]
+fn a_run_goes_on_from_another_and_learns_what_was_approved() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = folder.path().join("shelf");
+    let mut config = tiny(4);
+    config.model.context_length = 64;
+    let read = || after(Command::ReadSettings { run: None });
+    let made = Command::CreateProject { name: "Said".to_owned() };
+    let heard = play(&shelf, vec![after(made), after(train(config, None)), read()]);
+    let id = heard.iter().find_map(|report| match &report.event {
+        Event::ProjectOpened { project, .. } => Some(project.id.clone()),
+        _ => None,
+    });
+    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    tuned.set_objective(Objective::Chat);
+    let learn = |learns_from| {
+        let launch = Launch { learns_from, ..Launch::default() };
+        after(Command::Train { config: Box::new(tuned.clone()), launch })
+    };
+    // Three of four have a thumb up.
+    let thumb = |at: usize| Feedback::thumb(asked(&format!("Who has {at}?")), "Mia has.", at % 4 != 3);
+    let heard = play(
+        &shelf,
+        vec![
+            after(Command::OpenProject { id: id.unwrap() }),
+            learn(LearnsFrom::Feedback),
+            learn(LearnsFrom::Tasks),
+            after(add((0..24).map(thumb).collect())),
+            learn(LearnsFrom::Feedback),
+            read(),
+            after(Command::ListDocuments { search: String::new(), offset: 0, count: 1, validation: 0.1 }),
+        ],
+    );
+    let refused = failures(&heard);
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused[0].contains("no reply that you found good"), "{refused:?}");
+    assert!(refused[1].contains("instruction tasks are not made here"), "{refused:?}");
+    let ended = heard.iter().filter_map(|report| match &report.event {
+        Event::TrainingEnded { run } => Some((run.state, run.step)),
+        _ => None,
+    });
+    assert_eq!(ended.collect::<Vec<_>>(), [(RunState::Finished, 4)]);
+    let paths = settings(&heard).data.paths;
+    let path = std::path::Path::new(&paths[0]);
+    assert!(path.ends_with("feedback/chat.jsonl"), "{path:?}");
+    assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 18);
+    let embedded = heard.iter().rev().find_map(|report| match &report.event {
+        Event::Documents { overview, .. } => Some(overview.embedded),
+        _ => None,
+    });
+    assert_eq!(embedded, Some(true), "the project's text is what it was");
+}
