@@ -6,7 +6,7 @@ mod data;
 mod settings;
 mod text;
 
-pub(super) use settings::tuning_of;
+pub(super) use settings::{learn, tuning_of};
 
 use super::train::changes::Change;
 use super::train::plots::Plots;
