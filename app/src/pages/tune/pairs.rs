@@ -23,7 +23,8 @@ pub(super) fn pairs_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
         Curve { name, colour, points, width: 2.0, dashed: false, marks: training.evaluations.len() <= 64 }
     };
     let [_, _, first, second, ..] = palette.series;
-    let curves = [curve("margin", first, |pairs| pairs.margin), curve("accuracy", second, |pairs| pairs.accuracy)];
+    let curves =
+        [curve("margin", first, |pairs| pairs.margin), curve("accuracy", second, |pairs| pairs.accuracy)];
     card(ui, |ui| {
         head(ui, "Pairs that are held out");
         let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, Stat { name, value, exact: "" });
