@@ -179,12 +179,26 @@ fn a_run_is_trained_on_the_feedback() {
     let asked = vec![ChatMessage::new(Speaker::User, "Who?")];
     let feedback = vec![Feedback { when: 7, ..Feedback::better(asked, "Ada.") }];
     let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Chat);
+    assert!(scene.harness.query_by_label("Train on pairs").is_none(), "there are none");
     press(&mut scene, "Train on feedback");
     let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
     let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!(launch.learns_from, LearnsFrom::Feedback);
     assert_eq!(config.train.objective, Objective::Chat);
     assert_eq!(config.start.as_ref().unwrap().run, "2-first-stories");
+}
+
+#[test]
+fn preferences_are_learned_of_pairs_in_small_steps() {
+    let asked = vec![ChatMessage::new(Speaker::User, "Who?")];
+    let feedback = vec![Feedback { when: 7, ..Feedback::pair(asked, "Ada.", "Eva.") }];
+    let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Chat);
+    assert!(scene.harness.query_by_label("Train on feedback").is_none(), "nothing was approved");
+    press(&mut scene, "Train on pairs");
+    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
+    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((launch.learns_from, config.train.objective), (LearnsFrom::Feedback, Objective::Preference));
+    assert!(config.train.learning_rate < 1e-4, "{}", config.train.learning_rate);
 }
 
 #[test]

@@ -152,7 +152,10 @@ fn a_long_document() {
             _ => None,
         });
         let text = prose(letters);
-        tell(&mut frames.app, [Told::Document { number: number.unwrap(), text, learned: Vec::new(), cut: false }]);
+        tell(
+            &mut frames.app,
+            [Told::Document { number: number.unwrap(), text, learned: Vec::new(), cut: false }],
+        );
         frames.rest();
         frames.measure(&format!("Data with a document of {letters} letters"))
     };

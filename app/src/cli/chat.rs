@@ -89,7 +89,12 @@ async fn converse(
     mut config: GenerateConfig,
 ) -> Result<()> {
     let interactive = std::io::stdin().is_terminal();
-    tell!("{} at step {}. {}", model.run, model.step, said.help());
+    let template = match (&said, model.chatml) {
+        (Said::Text(_), _) => "",
+        (Said::Messages(_), true) => ", by ChatML",
+        (Said::Messages(_), false) => ", by its own chat template",
+    };
+    tell!("{} at step {}{template}. {}", model.run, model.step, said.help());
     let nothing = said.clone();
     let mut lines = (1..).zip(std::io::stdin().lock().lines());
     loop {

@@ -42,6 +42,8 @@ pub(super) struct OpenedModel {
     pub(super) precision: Precision,
     /// It has a chat template.
     pub(super) chats: bool,
+    /// That is ChatML.
+    pub(super) chatml: bool,
 }
 
 /// Has the engine open the model that the arguments name.
@@ -56,8 +58,9 @@ pub(super) async fn open(
     let mut opened = None;
     let ask = engine.ask(Command::OpenModel { source: source.clone(), precision }, |event| {
         match event {
-            Event::ModelOpened { run, step, device, precision, chats, .. } => {
-                opened = Some(OpenedModel { source: source.clone(), run, step, device, precision, chats });
+            Event::ModelOpened { run, step, device, precision, chats, chatml } => {
+                let source = source.clone();
+                opened = Some(OpenedModel { source, run, step, device, precision, chats, chatml });
             }
             event => note(&event),
         }

@@ -39,8 +39,8 @@ pub struct ChatPage {
     /// The end of the conversation was in sight in the last frame.
     follows: bool,
     rows: Rows,
-    /// What a run on the feedback begins with, until the settings of that are known.
-    trains: Option<Start>,
+    /// What a run on the feedback begins with and learns, until the settings of its beginning are known.
+    trains: Option<(Start, Objective)>,
     /// Histories that were asked for.
     asked: BTreeSet<(String, u64)>,
     opening: u64,
@@ -127,8 +127,9 @@ impl ChatPage {
             self.exchanges_ui(ui, context);
         }
         ui.add_space(space::TIGHT);
-        if self.rows.ui(ui, context) {
-            self.trains = start_of(&self.sampling.source, context.state);
+        if let Some(objective) = self.rows.ui(ui, context) {
+            let start = start_of(&self.sampling.source, context.state);
+            self.trains = start.map(|start| (start, objective));
         }
     }
 
@@ -353,13 +354,11 @@ impl ChatPage {
 
     /// Trains on the feedback, once the settings of the run that it goes on from are known.
     fn train(&mut self, context: &mut Context<'_>) {
-        let Some(start) = self.trains.clone() else { return };
+        let Some((start, objective)) = self.trains.clone() else { return };
         train::want_history(context, &mut self.asked, &start.run);
         let Some(history) = context.state.runs.histories.get(&start.run) else { return };
         *context.draft = tune::tuning_of(&history.config, start, context.draft);
-        if context.draft.train.objective != Objective::Chat {
-            context.draft.set_objective(Objective::Chat);
-        }
+        tune::learn(context.draft, objective);
         tune::tune(context, LearnsFrom::Feedback);
         self.trains = None;
         *context.go = Some(PageName::Tune);

@@ -3,10 +3,11 @@
 
 mod adapter;
 mod data;
+mod pairs;
 mod settings;
 mod text;
 
-pub(super) use settings::tuning_of;
+pub(super) use settings::{learn, tuning_of};
 
 use super::train::changes::Change;
 use super::train::plots::Plots;
@@ -109,6 +110,7 @@ impl TunePage {
             });
         }
         ui.add_space(space::SMALL);
+        pairs::pairs_ui(ui, context.palette, training);
         samples::before_and_after_ui(ui, training);
         if training.state == TrainingState::Idle {
             ui.horizontal_wrapped(|ui| {

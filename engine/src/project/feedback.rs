@@ -92,14 +92,14 @@ impl Project {
         lock.hold();
         let mut lines: Vec<String> = self.feedback_lines()?.into_iter().map(|(_, line)| line).collect();
         let at = at.unwrap_or(lines.len());
-        if at + removed > lines.len() {
+        let end = at.saturating_add(removed);
+        if end > lines.len() {
             return Err(Error::Refused(format!(
-                "there is no row {} of feedback: there are {}",
-                at + removed,
+                "there is no row {end} of feedback: there are {}",
                 lines.len()
             )));
         }
-        lines.splice(at..at + removed, new);
+        lines.splice(at..end, new);
         let mut text = lines.join("\n");
         if !text.is_empty() {
             text.push('\n');

@@ -80,7 +80,7 @@ impl Session {
                 return Ok((!rows.is_empty()).then_some(rows));
             }
             LearnsFrom::Feedback => {
-                self.opened()?.project.feedback_to_learn(objective.name() == "preference")?
+                self.opened()?.project.feedback_to_learn(objective == Objective::Preference)?
             }
             LearnsFrom::Tasks => {
                 let make = self.options.tasks.ok_or_else(|| {

@@ -9,7 +9,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, card, fold, hint_line, plain, primary, quiet, quiet_text, segmented};
 use egui::{Key, Label, RichText, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Feedback, FeedbackKind, Role};
+use glasshouse_protocol::{Command, Feedback, FeedbackKind, Objective, Role};
 
 /// Rows that are shown at a time.
 const ROWS: usize = 8;
@@ -34,8 +34,8 @@ impl Rows {
         }
     }
 
-    /// Draws them. Whether a run is to be trained on them.
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) -> bool {
+    /// Draws them. What a run is to learn of them, where one is to be trained.
+    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) -> Option<Objective> {
         let state = context.state;
         let rows: &[Feedback] = state.feedback.as_deref().unwrap_or_default();
         let waits = busy(context);
@@ -46,7 +46,7 @@ impl Rows {
             fold(ui, context.preferences, "chat:feedback", head, true, |ui, _| {
                 if rows.is_empty() {
                     quiet_text(ui, "A thumb, a better reply or a comparison becomes a row to train on.");
-                    return false;
+                    return None;
                 }
                 self.passed = self.passed.min(rows.len().saturating_sub(1) / ROWS * ROWS);
                 for (at, row) in rows.iter().enumerate().rev().skip(self.passed).take(ROWS) {
@@ -54,10 +54,19 @@ impl Rows {
                     wanted = pressed.map(|pressed| (at, pressed)).or(wanted.take());
                 }
                 self.pages_ui(ui, rows.len());
-                let mut trains = false;
+                let mut trains = None;
+                let learned = rows.iter().any(|row| row.learned().is_some());
+                let pairs = rows.iter().any(|row| !row.chosen.is_empty());
                 ui.horizontal_wrapped(|ui| {
-                    let train = |ui: &mut Ui| primary(ui, icons::ICON_SCHOOL, "Train on feedback").clicked();
-                    trains = ui.add_enabled_ui(!waits, train).inner;
+                    for (name, objective, there) in [
+                        ("Train on feedback", Objective::Chat, learned),
+                        ("Train on pairs", Objective::Preference, pairs),
+                    ] {
+                        let train = |ui: &mut Ui| primary(ui, icons::ICON_SCHOOL, name).clicked();
+                        if there && ui.add_enabled_ui(!waits, train).inner {
+                            trains = Some(objective);
+                        }
+                    }
                     for (name, one, means) in [
                         ("Export", false, "A file for each of TRL's trainers: chat, preferences, labels"),
                         ("Export as one file", true, "The rows as the project has them"),
@@ -76,7 +85,7 @@ impl Rows {
             None => {}
         }
         self.edit_ui(ui, context);
-        shown.unwrap_or(false)
+        shown.flatten()
     }
 
     fn pages_ui(&mut self, ui: &mut Ui, count: usize) {

@@ -6,7 +6,7 @@ use crate::pages::{Context, PageName};
 use crate::widgets::{plain, quiet, quiet_text, segmented};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, LearnsFrom};
+use glasshouse_protocol::{Command, LearnsFrom, Objective};
 
 /// Files that are named one by one.
 const NAMED: usize = 6;
@@ -20,16 +20,25 @@ pub(super) fn data_ui(ui: &mut Ui, context: &mut Context<'_>, learns_from: &mut 
         if FOLDERS {
             choices.push((LearnsFrom::Tasks, "Instruction tasks"));
         }
+        // Tasks have one answer each.
+        if context.draft.train.objective == Objective::Preference {
+            choices.retain(|(choice, _)| *choice != LearnsFrom::Tasks);
+        }
+        if !choices.iter().any(|(choice, _)| choice == learns_from) {
+            *learns_from = LearnsFrom::Documents;
+        }
         segmented(ui, learns_from, &choices);
     }
     match learns_from {
         LearnsFrom::Documents => files_ui(ui, context),
         LearnsFrom::Feedback => {
-            let count = learned(context);
-            quiet_text(
-                ui,
-                format!("{} that you found good or wrote better.", format::counted(count, "reply")),
-            );
+            let words = match context.draft.train.objective {
+                Objective::Preference => {
+                    format!("{} of replies, of which one is better.", format::counted(pairs(context), "pair"))
+                }
+                _ => format!("{} that you found good or wrote better.", replies(learned(context))),
+            };
+            quiet_text(ui, words);
             if quiet(ui, icons::ICON_FORUM, "Go to Chat").clicked() {
                 *context.go = Some(PageName::Chat);
             }
@@ -94,15 +103,23 @@ fn learned(context: &Context<'_>) -> u64 {
     rows.filter(|row| row.learned().is_some()).count() as u64
 }
 
+fn replies(count: u64) -> String {
+    format!("{} {}", format::whole(count), if count == 1 { "reply" } else { "replies" })
+}
+
+/// Pairs among the feedback, of which preferences are learned.
+fn pairs(context: &Context<'_>) -> u64 {
+    context.state.feedback.iter().flatten().filter(|row| !row.chosen.is_empty()).count() as u64
+}
+
 /// Why there is nothing to learn from, where that is so.
 pub(super) fn missing(context: &Context<'_>, learns_from: LearnsFrom) -> Option<String> {
     let objective = context.draft.train.objective;
     let missing = match learns_from {
         LearnsFrom::Documents if objective.is_text() => None,
         LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of rows to learn from."),
-        LearnsFrom::Feedback if objective.name() == "preference" => {
-            let pairs = context.state.feedback.iter().flatten().any(|row| !row.chosen.is_empty());
-            (!pairs).then_some("Compare two replies on Chat first, or write a better one.")
+        LearnsFrom::Feedback if objective == Objective::Preference => {
+            (pairs(context) == 0).then_some("Compare two replies on Chat first, or write a better one.")
         }
         LearnsFrom::Feedback => {
             (learned(context) == 0).then_some("Give a reply a thumb up on Chat first, or write a better one.")

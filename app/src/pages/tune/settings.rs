@@ -12,6 +12,8 @@ use glasshouse_protocol::{ErrorReport, Objective, RunConfig, Start};
 const STEPS: u64 = 200;
 /// Learning rate of one: that of a model's first training would undo much of it.
 const RATE: f64 = 3e-4;
+/// That of preferences.
+const PREFERENCE_RATE: f64 = 3e-5;
 
 /// Settings of a run that tunes the weights of another one, whose settings are `config`, to answer. What belongs to the place rather than to
 /// the model is the `draft`'s.
@@ -28,6 +30,17 @@ pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunC
     tuning
 }
 
+/// Gives the draft another objective. Preferences are learned in smaller steps: larger ones unlearn how to answer at all.
+pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
+    if objective == draft.train.objective {
+        return;
+    }
+    draft.set_objective(objective);
+    if objective == Objective::Preference {
+        draft.set_learning_rate(draft.train.learning_rate.min(PREFERENCE_RATE));
+    }
+}
+
 /// The objective.
 pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let mut chosen = draft.train.objective;
@@ -38,9 +51,7 @@ pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
         }
     });
     list.response.accessible_name("Objective");
-    if chosen != draft.train.objective {
-        draft.set_objective(chosen);
-    }
+    learn(draft, chosen);
     caption(ui, text::objective(chosen.name()));
 }
 
