@@ -159,7 +159,8 @@ pub struct ConfigArguments {
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Train an adapter and freeze the model: lora; none trains the model itself (train.adapter)
+    /// Train an adapter and freeze the model: lora; none trains the model itself (train.adapter). Which parameters train without one:
+    /// --set train.trainable=all, last:N (of the blocks), head, norms, norms-and-biases, or patterns such as blocks.*.mlp.*
     #[arg(long, value_name = "KIND")]
     pub adapter: Option<String>,
     /// What training stores values as, and what `bench decode` reads weights as

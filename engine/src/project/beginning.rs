@@ -9,7 +9,7 @@ use crate::graph::Parameter;
 use crate::initial;
 use crate::model;
 use crate::plan::arena::ArenaLayout;
-use crate::protocol::{CHATML_TOKENS, Invalid, RunConfig, Start, TokenizerConfig, quantity::things};
+use crate::protocol::{CHATML_TOKENS, Invalid, RunConfig, Start, TokenizerConfig, Trainable, quantity::things};
 use crate::tokenizer::TokenizerFiles;
 use std::ops::Range;
 use std::path::Path;
@@ -120,6 +120,12 @@ impl Beginning {
                 things(self.added.len() as u64, "token"),
                 self.added.join(", ")
             ));
+        }
+        if config.train.trainable == Trainable::Head && config.model.tied_head {
+            notices.push(
+                "the head is the token embedding's matrix too: training it changes what the model reads as well as what it writes"
+                    .to_owned(),
+            );
         }
         let (context, trained) = (config.model.context_length, self.config.model.context_length);
         if context > trained {

@@ -15,13 +15,15 @@ pub enum Trainable {
     Head,
     /// Scales and biases of the norms.
     Norms,
+    /// Those, and the biases of all layers (Ben Zaken et al. 2021, "BitFit", arXiv 2106.10199, which trains the biases alone).
+    NormsAndBiases,
     /// Those whose names fit one of these, in which `*` stands for any text: `blocks.*.mlp.*`.
     Patterns(Vec<String>),
 }
 
 /// As settings spell it.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected all, last:N, head, norms, or patterns of parameters' names")]
+#[serde(untagged, expecting = "expected all, last:N, head, norms, norms-and-biases, or patterns of parameters' names")]
 enum Form {
     Word(String),
     Patterns(Vec<String>),
@@ -56,6 +58,7 @@ impl std::str::FromStr for Trainable {
             "all" => return Ok(Self::All),
             "head" => return Ok(Self::Head),
             "norms" => return Ok(Self::Norms),
+            "norms-and-biases" => return Ok(Self::NormsAndBiases),
             _ => {}
         }
         if let Some(count) = word.strip_prefix("last:").and_then(|count| count.parse().ok()) {
@@ -65,7 +68,8 @@ impl std::str::FromStr for Trainable {
             return Ok(Self::Patterns(word.split(',').map(|pattern| pattern.trim().to_owned()).collect()));
         }
         Err(format!(
-            "`{word}` says not which parameters; take all, last:N (of the blocks), head, norms, or patterns such as blocks.*.mlp.*"
+            "`{word}` says not which parameters; take all, last:N (of the blocks), head, norms, norms-and-biases, or patterns such as \
+             blocks.*.mlp.*"
         ))
     }
 }
@@ -77,6 +81,7 @@ impl std::fmt::Display for Trainable {
             Self::Last(count) => write!(formatter, "last:{count}"),
             Self::Head => formatter.write_str("head"),
             Self::Norms => formatter.write_str("norms"),
+            Self::NormsAndBiases => formatter.write_str("norms-and-biases"),
             Self::Patterns(patterns) => formatter.write_str(&patterns.join(",")),
         }
     }
@@ -96,6 +101,7 @@ impl Trainable {
             },
             Self::Head => parameter.starts_with("head.") || (tied_head && parameter == "embedding.tokens"),
             Self::Norms => parameter.contains("norm."),
+            Self::NormsAndBiases => parameter.contains("norm.") || parameter.ends_with(".bias"),
             Self::Patterns(patterns) => patterns.iter().any(|pattern| fits(pattern, parameter)),
         }
     }
@@ -134,6 +140,7 @@ mod tests {
             "blocks.11.mlp.up.weight",
             "norm.weight",
             "head.weight",
+            "blocks.0.attention.qkv.bias",
         ];
         let trained = |word: &str, tied| {
             let trainable: Trainable = word.parse().unwrap();
@@ -142,12 +149,13 @@ mod tests {
             let included = |at: &usize| trainable.includes(names[*at], 12, tied);
             (0..names.len()).filter(included).collect::<Vec<_>>()
         };
-        assert_eq!(trained("all", false), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(trained("all", false), [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(trained("last:1", false), [3, 4, 5, 6]);
-        assert_eq!(trained("last:12", false), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(trained("last:12", false), [1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(trained("head", false), [6]);
         assert_eq!(trained("head", true), [0, 6]);
         assert_eq!(trained("norms", false), [1, 3, 5]);
+        assert_eq!(trained("norms-and-biases", false), [1, 3, 5, 7]);
         assert_eq!(trained("blocks.*.mlp.*, head.weight", false), [4, 6]);
         assert_eq!(trained("*.attention.*weight", false), [1, 2, 3]);
         assert!(!fits(&"*".repeat(40).replace("**", "*a*"), &"b".repeat(200)));
