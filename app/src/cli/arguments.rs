@@ -212,8 +212,9 @@ pub struct TrainArguments {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
     /// Begin with the weights, tokenizer and settings of a run or an imported model: `latest`, its number or name; `:best` (the
-    /// default), `:latest` or the file of a checkpoint behind it says where it stood
-    #[arg(long, value_name = "RUN[:CHECKPOINT]", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocab"])]
+    /// default), `:latest` or the file of a checkpoint behind it says where it stood. Or of a pretrained model that is imported then:
+    /// a Hugging Face folder (./gpt2), a GGUF file, or an address
+    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocab"])]
     pub from: Option<String>,
     /// Folder of the project that --from is in, where that is another
     #[arg(long, value_name = "DIR", requires = "from")]

@@ -2,6 +2,7 @@
 
 use super::arguments::{EvaluationArgument, PrecisionArgument, TrainArguments};
 use super::driver::{Engine, Sender, drive};
+use super::import::{Imported, import_from, is_place};
 use super::interrupt;
 use super::output::{Output, bytes, count};
 use super::settings::{changed, checked_device, differing, run_config, usage};
@@ -100,6 +101,7 @@ async fn resumed(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
 /// A new run: settings and project folder.
 async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine) -> Result<(Command, u64)> {
     let mut config = match &arguments.from {
+        Some(place) if is_place(place) => going_on(&taken_in(place, arguments, engine).await?, arguments)?,
         Some(from) => going_on(from, arguments)?,
         None => run_config(&arguments.config, FIRST)?,
     };
@@ -112,6 +114,21 @@ async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
     use_project(engine, &arguments.project, true).await?;
     let steps = config.train.steps;
     Ok((Command::Train { config: Box::new(config), launch }, steps))
+}
+
+/// Imports the model that --from names the place of; its run.
+async fn taken_in(place: &str, arguments: &TrainArguments, engine: &mut Engine) -> Result<String> {
+    if arguments.from_project.is_some() {
+        return Err(usage(format!(
+            "--from-project says which project a run is in, and {place} is a model's place; leave one of them out"
+        )));
+    }
+    use_project(engine, &arguments.project, true).await?;
+    let Imported { run, about } = import_from(engine, Path::new(place), None)
+        .await?
+        .context("the import was stopped before there was anything to train")?;
+    tell!("{run}: {about}");
+    Ok(run)
 }
 
 /// Settings of a run that begins with the weights of another one: that one's, with the changes that were typed.

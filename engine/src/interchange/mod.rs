@@ -11,6 +11,7 @@ mod tensors;
 pub(crate) use address::{ModelAddress, RemoteFile, bytes_of};
 pub use found::Found;
 pub use imported::import;
+pub use imported::source_of;
 pub(crate) use imported::import_in_turns;
 
 use crate::checkpoint::settings_of;
