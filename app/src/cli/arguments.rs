@@ -33,7 +33,7 @@ pub use tokenizer::{
     TokenizerArguments, TokenizerCommand, TokenizerDecodeArguments, TokenizerEncodeArguments, TokenizerPlace,
     TokenizerTrainArguments,
 };
-pub use writing::{ChatArguments, GenerateArguments, ModelArguments, SamplingArguments};
+pub use writing::{ChatArguments, ClassifyArguments, GenerateArguments, ModelArguments, SamplingArguments};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::cpu::MOST_THREADS;
@@ -79,6 +79,8 @@ pub enum Command {
     Chat(ChatArguments),
     /// List what was said of replies on the Chat page; write it to files, remove a row
     Feedback(FeedbackArguments),
+    /// Tell texts apart by the labels that a run has learned
+    Classify(ClassifyArguments),
     /// Say what a run would take: parameters, bytes, dispatches, FLOPs; touches no device
     Plan(PlanArguments),
     /// List the GPU adapters of this machine, and which one `auto` takes
@@ -166,8 +168,9 @@ pub struct ConfigArguments {
     /// What training stores values as, and what `bench decode` reads weights as
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
-    /// What is learned: text, chat (the answers in conversations), or preference (the better of two answers); the last two need --from.
-    /// Their settings: --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo, --set train.preference.beta=0.1
+    /// What is learned: text, chat (the answers in conversations), preference (the better of two answers), or classify (the labels of
+    /// texts); the last three need --from. Their settings: --set train.chat.packing=false,
+    /// --set train.preference.loss=sigmoid|ipo|simpo|orpo, --set train.preference.beta=0.1
     #[arg(long, value_name = "KIND")]
     pub objective: Option<Objective>,
     /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated
@@ -205,7 +208,7 @@ pub struct TrainArguments {
     pub config: ConfigArguments,
     /// What to train on: .txt, .md and .jsonl (field `text`) files, folders of them, or a folder of `data clean`; for --objective chat
     /// .jsonl files of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`), for preference of pairs (`prompt`,
-    /// `chosen` and `rejected`)
+    /// `chosen` and `rejected`), for classify .jsonl or .csv files with `text` and `label`
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// Folder of the project

@@ -26,7 +26,7 @@ pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
     let result = run(arguments).map(|ended| {
         if !json {
             // Nobody reads it where this fails, and the run is what it is.
-            what_next(arguments, &ended.prompt, ended.finished).ok();
+            what_next(arguments, &ended).ok();
         }
         ExitCode::SUCCESS
     });
@@ -51,6 +51,8 @@ struct Ended {
     run: RunSummary,
     /// A prompt to try.
     prompt: String,
+    /// It tells texts apart, and writes none.
+    classifies: bool,
     /// All steps are done.
     finished: bool,
 }
@@ -74,8 +76,9 @@ fn run(arguments: &TrainArguments) -> Result<Ended> {
         };
         let mut follower = Follower::new(arguments, steps, engine.sender());
         engine.ask(command, |event| follower.hear(event)).await?;
-        let run = follower.run.context("the engine ended a run without a word")?;
-        Ok(Ended { run, prompt: follower.prompt, finished: follower.finished })
+        let run = follower.run.take().context("the engine ended a run without a word")?;
+        let Follower { prompt, classifies, finished, .. } = follower;
+        Ok(Ended { run, prompt, classifies, finished })
     })
 }
 
@@ -159,6 +162,7 @@ struct Follower {
     /// What was said of the text's preparation.
     stage: Option<PreparationStage>,
     prompt: String,
+    classifies: bool,
     finished: bool,
     run: Option<RunSummary>,
 }
@@ -166,9 +170,18 @@ struct Follower {
 impl Follower {
     fn new(arguments: &TrainArguments, steps: u64, engine: Sender) -> Self {
         let TrainArguments { json, stop_after, .. } = *arguments;
-        let (trains, stage, prompt) = (Arc::default(), None, String::new());
-        let output = Output::new(json, steps);
-        Self { output, json, stop_after, engine, trains, stage, prompt, finished: false, run: None }
+        Self {
+            output: Output::new(json, steps),
+            json,
+            stop_after,
+            engine,
+            trains: Arc::default(),
+            stage: None,
+            prompt: String::new(),
+            classifies: false,
+            finished: false,
+            run: None,
+        }
     }
 
     fn hear(&mut self, event: Event) -> Result<()> {
@@ -179,6 +192,7 @@ impl Follower {
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
                 self.prompt = opened.prompt;
+                self.classifies = !opened.config.model.labels.is_empty();
                 let (engine, trains) = (self.engine.clone(), self.trains.clone());
                 signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
             }
@@ -284,7 +298,8 @@ fn introduce(output: &Output, opened: &OpenedRun) {
 }
 
 /// Where everything is, and what to try.
-fn what_next(arguments: &TrainArguments, prompt: &str, finished: bool) -> Result<()> {
+fn what_next(arguments: &TrainArguments, ended: &Ended) -> Result<()> {
+    let Ended { prompt, classifies, finished, .. } = ended;
     let default = Path::new(super::arguments::DEFAULT_PROJECT);
     let project = if arguments.project == default {
         String::new()
@@ -292,7 +307,10 @@ fn what_next(arguments: &TrainArguments, prompt: &str, finished: bool) -> Result
         format!(" --project {}", quoted(&arguments.project))
     };
     say!("\nThe project is in {}.", arguments.project.display())?;
-    if finished {
+    if *finished && *classifies {
+        say!("Try next:")?;
+        say!("  glasshouse classify{project} --text \"...\"     what it takes a text for")?;
+    } else if *finished {
         say!("Try next:")?;
         say!("  glasshouse generate{project} --prompt \"{prompt}\"     let it write")?;
         say!("  glasshouse chat{project}                        write turn by turn")?;

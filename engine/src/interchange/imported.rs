@@ -64,7 +64,9 @@ pub(crate) async fn import_in_turns(
 /// last. `None` where that cannot be found out.
 pub fn source_of(path: &Path) -> Option<String> {
     let paths = match files::is_dir(path) {
-        true => files::read_dir(path).ok()?.map(|entry| Some(entry.ok()?.path())).collect::<Option<Vec<_>>>()?,
+        true => {
+            files::read_dir(path).ok()?.map(|entry| Some(entry.ok()?.path())).collect::<Option<Vec<_>>>()?
+        }
         false => vec![path.to_owned()],
     };
     let (mut bytes, mut written) = (0, 0);

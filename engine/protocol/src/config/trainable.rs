@@ -23,7 +23,10 @@ pub enum Trainable {
 
 /// As settings spell it.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected all, last:N, head, norms, norms-and-biases, or patterns of parameters' names")]
+#[serde(
+    untagged,
+    expecting = "expected all, last:N, head, norms, norms-and-biases, or patterns of parameters' names"
+)]
 enum Form {
     Word(String),
     Patterns(Vec<String>),
@@ -88,8 +91,11 @@ impl std::fmt::Display for Trainable {
 }
 
 impl Trainable {
-    /// Whether a parameter of that name is trained, in a model of so many blocks.
+    /// Whether a parameter of that name is trained, in a model of so many blocks. A head for labels always is: it is new.
     pub fn includes(&self, parameter: &str, layers: usize, tied_head: bool) -> bool {
+        if parameter.starts_with("classifier.") {
+            return true;
+        }
         match self {
             Self::All => true,
             Self::Last(count) => match parameter.strip_prefix("blocks.") {
@@ -142,6 +148,7 @@ mod tests {
             "head.weight",
             "blocks.0.attention.qkv.bias",
         ];
+        assert!(Trainable::Norms.includes("classifier.weight", 12, false));
         let trained = |word: &str, tied| {
             let trainable: Trainable = word.parse().unwrap();
             let again: Trainable = serde_json::from_value(serde_json::to_value(&trainable).unwrap()).unwrap();
