@@ -6,6 +6,7 @@ mod beginnings;
 mod benches;
 mod chat;
 mod chat_page;
+mod classify;
 mod command_line;
 mod data_bench;
 mod data_engine;

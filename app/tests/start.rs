@@ -107,7 +107,7 @@ fn what_is_frozen_keeps_its_bits_and_what_is_not_learns() {
     let folder = folder();
     let folder = folder.path();
     let (before, _) = weights(folder, "first", "1");
-    for (number, words) in [(2, "norms"), (3, "last:1"), (4, "blocks.*.mlp.*")] {
+    for (number, words) in [(2, "norms"), (3, "last:1"), (4, "blocks.*.mlp.*"), (5, "norms-and-biases")] {
         let trainable = format!("train.trainable={words}");
         let from = ["--steps", "10", "--set", &trainable, "--stop-after", "4"];
         let told = begin(folder, "first", &[&from[..], &["--from-project", "first"]].concat());
@@ -303,4 +303,66 @@ fn an_imported_model_is_trained_on_and_goes_out_as_what_it_came_in() {
     assert_eq!(read("out/config.json"), read("model/config.json"));
     let weights = |name: &str| std::fs::read(folder.join(name).join("model.safetensors")).unwrap();
     assert!(weights("out") != weights("model"));
+}
+
+/// In one command: the model is imported, once, into a project that there may not have been, and the run begins with it.
+#[test]
+fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
+    let folder = folder();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "owl"]);
+    succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", "owl.gguf"]);
+    let from = |place: &str, more: &[&str]| {
+        let own =
+            ["train", "--project", "second", "--device", "cpu", "--steps", "1", "--data", "stories.txt"];
+        let words = [&own[..], &["--from", place], more].concat();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"))
+            .current_dir(folder)
+            .args(words)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
+        (output.status.success(), told)
+    };
+    let runs = || {
+        let runs = Project::open(&folder.join("second")).unwrap().runs().unwrap();
+        runs.iter().map(glasshouse_engine::project::Run::name).collect::<Vec<_>>()
+    };
+    let (_, told) = from("./owl", &["--adapter", "lora", "--set", "adapter.rank=4"]);
+    assert!(told.contains("1-owl: GPT2LMHeadModel") && told.contains("begins with"), "{told}");
+    let begun = config(folder, "second", "2");
+    assert_eq!(begun.start.as_ref().map(|start| start.run.as_str()), Some("1-owl"));
+    assert_eq!(begun.train.adapter.map(|adapter| adapter.rank), Some(4));
+    assert_eq!(weights(folder, "second", "1").0.len(), weights(folder, "first", "1").0.len());
+
+    // The same files are not imported twice, by either command; others are.
+    let (_, told) = from("owl", &[]);
+    assert!(told.contains("1-owl was imported from there before"), "{told}");
+    succeed(folder, &["import", "owl", "--project", "second"]);
+    let (_, told) = from("owl.gguf", &[]);
+    assert!(!told.contains("before, and is used again"), "{told}");
+    let names = runs();
+    assert_eq!(names.len(), 5, "{names:?}");
+    assert!(names[3].starts_with("4-owl") && config(folder, "second", "5").start.unwrap().run == names[3]);
+    let config = std::fs::read_to_string(folder.join("owl/config.json")).unwrap();
+    std::fs::write(folder.join("owl/config.json"), config + "\n").unwrap();
+    succeed(folder, &["import", "owl", "--project", "second"]);
+    assert_eq!(runs().len(), 6);
+
+    std::fs::create_dir(folder.join("pickled")).unwrap();
+    for file in ["config.json", "tokenizer.json"] {
+        std::fs::copy(folder.join("owl").join(file), folder.join("pickled").join(file)).unwrap();
+    }
+    std::fs::write(folder.join("pickled/pytorch_model.bin"), "never opened").unwrap();
+    for (place, more, said) in [
+        ("./pickled", &[][..], "pytorch_model.bin is pickled"),
+        ("./nowhere", &[], "nowhere"),
+        ("./first", &[], "config.json"),
+        ("stories.gguf", &[], "stories.gguf"),
+        ("./owl", &["--from-project", "first"], "--from-project says which project a run is in"),
+    ] {
+        let (succeeded, told) = from(place, more);
+        assert!(!succeeded && told.contains(said), "{place}: {told}");
+    }
+    assert_eq!(runs().len(), 6);
 }

@@ -2,7 +2,7 @@
 //! every target begins with the same bits.
 
 use crate::graph::{Init, Parameter, random};
-use crate::model::is_of_adapter;
+use crate::model::{is_of_adapter, is_of_classifier};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{Turns, at_once};
@@ -29,9 +29,9 @@ pub async fn parameters_in_turns(
     arena
 }
 
-/// An adapter's parameters at the start of a run, put into an arena that has all others.
-pub fn adapter(parameters: &[Parameter], layout: &ArenaLayout, seed: u64, arena: &mut [f32]) {
-    let wanted = |parameter: &Parameter| is_of_adapter(&parameter.name);
+/// The parameters of an adapter and of a head for labels at the start of a run, put into an arena that has all others.
+pub fn added(parameters: &[Parameter], layout: &ArenaLayout, seed: u64, arena: &mut [f32]) {
+    let wanted = |parameter: &Parameter| is_of_adapter(&parameter.name) || is_of_classifier(&parameter.name);
     at_once(fill(parameters, layout, seed, arena, wanted, &Turns::none()));
 }
 

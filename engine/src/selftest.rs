@@ -161,6 +161,7 @@ fn trials() -> Result<Vec<Trial>> {
         residual: Residual::Sequential,
         bias: true.into(),
         tied_head: true,
+        labels: Vec::new(),
         dropout: Dropout { embedding: 0.1, attention: 0.1, residual: 0.1 },
         init: Initialisation { std: 0.2, ..Initialisation::default() },
     };

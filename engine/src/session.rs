@@ -421,6 +421,7 @@ impl Session {
                 let query = writing::TokenQuery { tokens: &tokens, chosen, count };
                 self.explain(id, &source, &query, &config, live).await?;
             }
+            Command::Classify { source, texts } => self.classify(id, &source, &texts, live).await?,
 
             Command::ListRuns => self.list_runs(id)?,
             Command::ReadSettings { run } => self.read_settings(id, run.as_deref())?,
@@ -516,6 +517,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Samples { .. }
         | Command::Reply { .. }
         | Command::Explain { .. } => "loading the model",
+        Command::Classify { .. } => "telling texts apart",
         _ => return None,
     })
 }

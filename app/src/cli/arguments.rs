@@ -33,7 +33,7 @@ pub use tokenizer::{
     TokenizerArguments, TokenizerCommand, TokenizerDecodeArguments, TokenizerEncodeArguments, TokenizerPlace,
     TokenizerTrainArguments,
 };
-pub use writing::{ChatArguments, GenerateArguments, ModelArguments, SamplingArguments};
+pub use writing::{ChatArguments, ClassifyArguments, GenerateArguments, ModelArguments, SamplingArguments};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::cpu::MOST_THREADS;
@@ -79,6 +79,8 @@ pub enum Command {
     Chat(ChatArguments),
     /// List what was said of replies on the Chat page; write it to files, remove a row
     Feedback(FeedbackArguments),
+    /// Tell texts apart by the labels that a run has learned
+    Classify(ClassifyArguments),
     /// Say what a run would take: parameters, bytes, dispatches, FLOPs; touches no device
     Plan(PlanArguments),
     /// List the GPU adapters of this machine, and which one `auto` takes
@@ -159,14 +161,16 @@ pub struct ConfigArguments {
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Train an adapter and freeze the model: lora; none trains the model itself (train.adapter)
+    /// Train an adapter and freeze the model: lora; none trains the model itself (train.adapter). Which parameters train without one:
+    /// --set train.trainable=all, last:N (of the blocks), head, norms, norms-and-biases, or patterns such as blocks.*.mlp.*
     #[arg(long, value_name = "KIND")]
     pub adapter: Option<String>,
     /// What training stores values as, and what `bench decode` reads weights as
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
-    /// What is learned: text, chat (the answers in conversations), or preference (the better of two answers); the last two need --from.
-    /// Their settings: --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo, --set train.preference.beta=0.1
+    /// What is learned: text, chat (the answers in conversations), preference (the better of two answers), or classify (the labels of
+    /// texts); the last three need --from. Their settings: --set train.chat.packing=false,
+    /// --set train.preference.loss=sigmoid|ipo|simpo|orpo, --set train.preference.beta=0.1
     #[arg(long, value_name = "KIND")]
     pub objective: Option<Objective>,
     /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated
@@ -204,15 +208,16 @@ pub struct TrainArguments {
     pub config: ConfigArguments,
     /// What to train on: .txt, .md and .jsonl (field `text`) files, folders of them, or a folder of `data clean`; for --objective chat
     /// .jsonl files of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`), for preference of pairs (`prompt`,
-    /// `chosen` and `rejected`)
+    /// `chosen` and `rejected`), for classify .jsonl or .csv files with `text` and `label`
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// Folder of the project
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
     /// Begin with the weights, tokenizer and settings of a run or an imported model: `latest`, its number or name; `:best` (the
-    /// default), `:latest` or the file of a checkpoint behind it says where it stood
-    #[arg(long, value_name = "RUN[:CHECKPOINT]", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocab"])]
+    /// default), `:latest` or the file of a checkpoint behind it says where it stood. Or of a pretrained model that is imported then:
+    /// a Hugging Face folder (./gpt2), a GGUF file, or an address
+    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocab"])]
     pub from: Option<String>,
     /// Folder of the project that --from is in, where that is another
     #[arg(long, value_name = "DIR", requires = "from")]

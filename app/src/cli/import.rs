@@ -1,7 +1,7 @@
 //! `glasshouse import`: a pretrained model into a project.
 
 use super::arguments::ImportArguments;
-use super::driver::drive;
+use super::driver::{Engine, drive};
 use super::fetch::Shown;
 use super::output::bytes;
 use super::trained;
@@ -10,56 +10,81 @@ use glasshouse_corpus::catalogue::Length;
 use glasshouse_engine::protocol::quantity::{counted, whole};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress, ModelSource};
 use glasshouse_engine::session;
+use std::path::Path;
 
 /// Whether it is in the network, and no path.
 fn is_address(text: &str) -> bool {
     ["https://", "http://", "huggingface.co/"].iter().any(|start| text.starts_with(start))
 }
 
+/// Whether what was typed is the place of a pretrained model, where it could be a run's name, too: an address, a path with a folder in
+/// it, a GGUF file, or a folder that holds a `config.json`.
+pub(super) fn is_place(text: &str) -> bool {
+    let has_folder = text.contains(['/', '\\']) || text == "." || text == "..";
+    let is_model = || Path::new(text).join("config.json").is_file();
+    is_address(text) || has_folder || text.to_ascii_lowercase().ends_with(".gguf") || is_model()
+}
+
+/// A model that is in the project now.
+pub(super) struct Imported {
+    pub(super) run: String,
+    /// What it is, in a few words.
+    pub(super) about: String,
+}
+
 pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, true).await?;
-        let address = arguments.from.to_str().filter(|text| is_address(text));
-        let from = match address {
-            Some(address) => ModelSource::Address { address: address.to_owned() },
-            None => ModelSource::Path { path: std::path::absolute(&arguments.from)? },
-        };
-        let command = Command::ImportModel { from, context_length: arguments.context };
-        let mut imported = false;
-        // As long as files are on their way; then the weights are read, which is soon done.
-        let mut fetching: Option<Shown> = None;
-        let show = |event| {
-            match event {
-                Event::ModelListed { host, files, bytes: total } => {
-                    let size = total.map_or("of unknown size".to_owned(), bytes);
-                    tell!("fetching {}, {size}, from {host}", counted(files.len() as u64, "file"));
-                    fetching = Some(Shown::new(total.map(Length::Exact), false));
-                }
-                Event::ImportProgress { done: 0, total } => {
-                    if let Some(fetched) = fetching.take() {
-                        fetched.clear();
-                    }
-                    tell!("reading {} of weights", bytes(total));
-                }
-                Event::ImportProgress { done, total } => {
-                    if let Some(fetching) = &mut fetching {
-                        fetching.show(FetchProgress::Receiving { done, total });
-                    }
-                }
-                Event::ModelImported { run, class, parameters, shape } => {
-                    imported = true;
-                    say!("{run}: {class}, {} parameters, {shape}", whole(parameters))?;
-                }
-                event => trained::note(&event),
-            }
-            Ok(())
-        };
-        engine.ask_until_signal(command, "stopping", show).await?;
-        if imported {
+        if let Some(Imported { run, about }) = import_from(engine, &arguments.from, arguments.context).await?
+        {
             let project = arguments.project.display();
+            say!("{run}: {about}")?;
             say!("try it: glasshouse generate --project {project} --prompt \"...\"")?;
             say!("train it on: glasshouse train --from latest --project {project} --data my-text.txt")?;
         }
         Ok(())
     })
+}
+
+/// Takes a model into the open project; `None` where a signal came first. What was imported from the same files before is that again.
+pub(super) async fn import_from(
+    engine: &mut Engine,
+    place: &Path,
+    context_length: Option<usize>,
+) -> Result<Option<Imported>> {
+    let from = match place.to_str().filter(|text| is_address(text)) {
+        Some(address) => ModelSource::Address { address: address.to_owned() },
+        None => ModelSource::Path { path: std::path::absolute(place)? },
+    };
+    let mut imported = None;
+    // As long as files are on their way; then the weights are read, which is soon done.
+    let mut fetching: Option<Shown> = None;
+    let show = |event| {
+        match event {
+            Event::ModelListed { host, files, bytes: total } => {
+                let size = total.map_or("of unknown size".to_owned(), bytes);
+                tell!("fetching {}, {size}, from {host}", counted(files.len() as u64, "file"));
+                fetching = Some(Shown::new(total.map(Length::Exact), false));
+            }
+            Event::ImportProgress { done: 0, total } => {
+                if let Some(fetched) = fetching.take() {
+                    fetched.clear();
+                }
+                tell!("reading {} of weights", bytes(total));
+            }
+            Event::ImportProgress { done, total } => {
+                if let Some(fetching) = &mut fetching {
+                    fetching.show(FetchProgress::Receiving { done, total });
+                }
+            }
+            Event::ModelImported { run, class, parameters, shape } => {
+                let about = format!("{class}, {} parameters, {shape}", whole(parameters));
+                imported = Some(Imported { run, about });
+            }
+            event => trained::note(&event),
+        }
+        Ok(())
+    };
+    engine.ask_until_signal(Command::ImportModel { from, context_length }, "stopping", show).await?;
+    Ok(imported)
 }

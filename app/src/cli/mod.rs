@@ -20,6 +20,7 @@ mod bar;
 mod bench;
 mod carry;
 mod chat;
+mod classify;
 mod corpus;
 mod data;
 mod devices;
@@ -89,6 +90,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Generate(arguments) => generate::generate(&arguments).map(done),
         Command::Chat(arguments) => chat::chat(&arguments).map(done),
         Command::Feedback(arguments) => feedback::feedback(&arguments).map(done),
+        Command::Classify(arguments) => classify::classify(&arguments).map(done),
         Command::Plan(arguments) => plan::plan(&arguments).map(done),
         Command::Devices(arguments) => devices::devices(arguments.json).map(done),
         Command::Selftest(arguments) => selftest::selftest(&arguments),

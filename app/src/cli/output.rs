@@ -151,6 +151,11 @@ fn line(event: &TrainEvent) -> String {
             let pairs = preference.as_ref().map(of_pairs).unwrap_or_default();
             format!("step {step}: training loss {train_loss:.4}, validation loss {val_loss:.4}{best}{pairs}")
         }
+        TrainEvent::Accuracy { step, train, validation } => format!(
+            "step {step}: right on {:.1} % of the training texts, {:.1} % of the validation texts",
+            train * 100.0,
+            validation * 100.0
+        ),
         TrainEvent::Sample { step, text } => {
             let text = text.trim().replace('\n', "\n  │ ");
             format!("step {step} writes:\n  │ {text}\n")

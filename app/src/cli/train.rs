@@ -2,6 +2,7 @@
 
 use super::arguments::{EvaluationArgument, PrecisionArgument, TrainArguments};
 use super::driver::{Engine, Sender, drive};
+use super::import::{Imported, import_from, is_place};
 use super::interrupt;
 use super::output::{Output, bytes, count};
 use super::settings::{changed, checked_device, differing, run_config, usage};
@@ -25,7 +26,7 @@ pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
     let result = run(arguments).map(|ended| {
         if !json {
             // Nobody reads it where this fails, and the run is what it is.
-            what_next(arguments, &ended.prompt, ended.finished).ok();
+            what_next(arguments, &ended).ok();
         }
         ExitCode::SUCCESS
     });
@@ -50,6 +51,8 @@ struct Ended {
     run: RunSummary,
     /// A prompt to try.
     prompt: String,
+    /// It tells texts apart, and writes none.
+    classifies: bool,
     /// All steps are done.
     finished: bool,
 }
@@ -73,8 +76,9 @@ fn run(arguments: &TrainArguments) -> Result<Ended> {
         };
         let mut follower = Follower::new(arguments, steps, engine.sender());
         engine.ask(command, |event| follower.hear(event)).await?;
-        let run = follower.run.context("the engine ended a run without a word")?;
-        Ok(Ended { run, prompt: follower.prompt, finished: follower.finished })
+        let run = follower.run.take().context("the engine ended a run without a word")?;
+        let Follower { prompt, classifies, finished, .. } = follower;
+        Ok(Ended { run, prompt, classifies, finished })
     })
 }
 
@@ -100,6 +104,7 @@ async fn resumed(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
 /// A new run: settings and project folder.
 async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine) -> Result<(Command, u64)> {
     let mut config = match &arguments.from {
+        Some(place) if is_place(place) => going_on(&taken_in(place, arguments, engine).await?, arguments)?,
         Some(from) => going_on(from, arguments)?,
         None => run_config(&arguments.config, FIRST)?,
     };
@@ -112,6 +117,21 @@ async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
     use_project(engine, &arguments.project, true).await?;
     let steps = config.train.steps;
     Ok((Command::Train { config: Box::new(config), launch }, steps))
+}
+
+/// Imports the model that --from names the place of; its run.
+async fn taken_in(place: &str, arguments: &TrainArguments, engine: &mut Engine) -> Result<String> {
+    if arguments.from_project.is_some() {
+        return Err(usage(format!(
+            "--from-project says which project a run is in, and {place} is a model's place; leave one of them out"
+        )));
+    }
+    use_project(engine, &arguments.project, true).await?;
+    let Imported { run, about } = import_from(engine, Path::new(place), None)
+        .await?
+        .context("the import was stopped before there was anything to train")?;
+    tell!("{run}: {about}");
+    Ok(run)
 }
 
 /// Settings of a run that begins with the weights of another one: that one's, with the changes that were typed.
@@ -142,6 +162,7 @@ struct Follower {
     /// What was said of the text's preparation.
     stage: Option<PreparationStage>,
     prompt: String,
+    classifies: bool,
     finished: bool,
     run: Option<RunSummary>,
 }
@@ -149,9 +170,18 @@ struct Follower {
 impl Follower {
     fn new(arguments: &TrainArguments, steps: u64, engine: Sender) -> Self {
         let TrainArguments { json, stop_after, .. } = *arguments;
-        let (trains, stage, prompt) = (Arc::default(), None, String::new());
-        let output = Output::new(json, steps);
-        Self { output, json, stop_after, engine, trains, stage, prompt, finished: false, run: None }
+        Self {
+            output: Output::new(json, steps),
+            json,
+            stop_after,
+            engine,
+            trains: Arc::default(),
+            stage: None,
+            prompt: String::new(),
+            classifies: false,
+            finished: false,
+            run: None,
+        }
     }
 
     fn hear(&mut self, event: Event) -> Result<()> {
@@ -162,6 +192,7 @@ impl Follower {
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
                 self.prompt = opened.prompt;
+                self.classifies = !opened.config.model.labels.is_empty();
                 let (engine, trains) = (self.engine.clone(), self.trains.clone());
                 signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
             }
@@ -267,7 +298,8 @@ fn introduce(output: &Output, opened: &OpenedRun) {
 }
 
 /// Where everything is, and what to try.
-fn what_next(arguments: &TrainArguments, prompt: &str, finished: bool) -> Result<()> {
+fn what_next(arguments: &TrainArguments, ended: &Ended) -> Result<()> {
+    let Ended { prompt, classifies, finished, .. } = ended;
     let default = Path::new(super::arguments::DEFAULT_PROJECT);
     let project = if arguments.project == default {
         String::new()
@@ -275,7 +307,10 @@ fn what_next(arguments: &TrainArguments, prompt: &str, finished: bool) -> Result
         format!(" --project {}", quoted(&arguments.project))
     };
     say!("\nThe project is in {}.", arguments.project.display())?;
-    if finished {
+    if *finished && *classifies {
+        say!("Try next:")?;
+        say!("  glasshouse classify{project} --text \"...\"     what it takes a text for")?;
+    } else if *finished {
         say!("Try next:")?;
         say!("  glasshouse generate{project} --prompt \"{prompt}\"     let it write")?;
         say!("  glasshouse chat{project}                        write turn by turn")?;

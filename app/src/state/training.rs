@@ -215,6 +215,14 @@ impl Training {
                     preference: *preference,
                 })
             }
+            TrainEvent::Accuracy { step, train, validation } => {
+                // It writes no samples, and this says as much of what it can do.
+                let [train, validation] = [train, validation].map(|share| share * 100.0);
+                let text = format!(
+                    "right on {train:.1} % of the training texts, {validation:.1} % of the validation texts"
+                );
+                self.samples.push(Sample { step: *step, text });
+            }
             TrainEvent::Sample { step, text } => {
                 self.samples.push(Sample { step: *step, text: text.clone() });
             }

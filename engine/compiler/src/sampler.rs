@@ -89,6 +89,14 @@ impl Ranked {
     }
 }
 
+/// Softmax of logits as they are.
+pub fn probabilities(logits: &[f32]) -> Vec<f64> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = logits.iter().map(|x| libm::exp(f64::from(*x) - f64::from(largest))).collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / total).collect()
+}
+
 /// The tokens that may come next, in the order of their ids, with their probabilities (sum 1).
 /// `window` are the tokens that the penalty applies to; ids at or past `logits.len()` are left out of it.
 pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {

@@ -507,6 +507,13 @@ pub enum Command {
         /// Likeliest tokens to list.
         count: usize,
     },
+    /// What a model with a head for labels takes texts for. Answered by `Classified`.
+    Classify {
+        /// Whose weights.
+        source: WeightSource,
+        /// The texts.
+        texts: Vec<String>,
+    },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     /// Lists the project's runs. Answered by `Runs`.

@@ -146,6 +146,16 @@ impl RunConfig {
             &self.train.objective,
             "be text, unless the run begins with a trained model (--from)",
         )?;
+        let labels = self.model.labels.join(", ");
+        let rule =
+            "be none, unless train.objective is classify: a model with a head for labels writes no text";
+        let classifies = self.train.objective == Objective::Classify;
+        require(self.model.labels.is_empty() || classifies, "model.labels", labels, rule)?;
+        if let Some(adapter) = self.train.adapter.as_ref().filter(|_| classifies) {
+            let rule = "be without it where train.objective is classify, whose head is trained whole";
+            let head = adapter.targets.contains(&AdapterTarget::Head);
+            require(!head, "train.adapter.targets", "head", rule)?;
+        }
         if let Some(adapter) = &self.train.adapter {
             adapter.validate(&self.model, &self.train.trainable)?;
         }

@@ -419,6 +419,13 @@ pub enum Event {
         /// Tokens that are left after every setting.
         kept: usize,
     },
+    /// What texts were taken for.
+    Classified {
+        /// The labels.
+        labels: Vec<String>,
+        /// For each text the probability of each label.
+        probabilities: Vec<Vec<f32>>,
+    },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     /// The project's runs.

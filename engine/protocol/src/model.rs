@@ -52,6 +52,10 @@ pub struct ModelConfig {
     /// The head shares the token embedding's matrix (Press and Wolf 2017).
     #[serde(default = "yes")]
     pub tied_head: bool,
+    /// What the model tells texts apart by, where its head is one for labels: a row each, in this order, in place of a token's. The data of
+    /// a run whose objective is `classify` decide them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// Dropout rates, in training only.
     #[serde(default)]
     pub dropout: Dropout,
@@ -377,6 +381,11 @@ impl Default for Initialisation {
 }
 
 impl ModelConfig {
+    /// Rows of its head: labels, where it has one for those, else V.
+    pub fn outputs(&self) -> usize {
+        if self.labels.is_empty() { self.vocabulary } else { self.labels.len() }
+    }
+
     /// Its shape in a few words: `4 layers · width 128 · context length 64`.
     pub fn shape(&self) -> String {
         let layers = counted(self.layers as u64, "layer");
@@ -430,6 +439,11 @@ impl ModelConfig {
             format!("{:?}", self.residual),
             "be sequential with norm.placement = \"post\"",
         )?;
+        let mut labels = self.labels.clone();
+        labels.sort_unstable();
+        labels.dedup();
+        let distinct = self.labels.is_empty() || (labels.len() >= 2 && labels.len() == self.labels.len());
+        require(distinct, "model.labels", self.labels.join(", "), "be at least 2, each another")?;
         if let Some(window) = self.sliding_window {
             require(window >= 1, "model.sliding_window", window, "be at least 1")?;
         }

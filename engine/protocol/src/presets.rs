@@ -102,6 +102,7 @@ pub fn gpt(
         residual: Residual::Sequential,
         bias: Bias::default(),
         tied_head: true,
+        labels: Vec::new(),
         dropout: Dropout::default(),
         init: Initialisation::default(),
     }

@@ -41,6 +41,15 @@ pub enum TrainEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         preference: Option<PreferenceMetrics>,
     },
+    /// Of a model that tells texts apart by labels: how often it was right, at an evaluation.
+    Accuracy {
+        /// Steps done.
+        step: u64,
+        /// Share of the texts of the evaluation's batches of the training split, between 0 and 1.
+        train: f32,
+        /// Share of those of the validation split.
+        validation: f32,
+    },
     /// Text written by the model as it is now.
     Sample {
         /// Steps done.
@@ -131,6 +140,7 @@ impl TrainEvent {
         match self {
             Self::Step { step, .. }
             | Self::Eval { step, .. }
+            | Self::Accuracy { step, .. }
             | Self::Sample { step, .. }
             | Self::Checkpoint { step, .. }
             | Self::Done { step, .. } => Some(*step),

@@ -29,6 +29,8 @@ pub struct CpuDecoder {
     window: Reader,
     context_length: usize,
     vocabulary: usize,
+    /// Logits of a token: of the vocabulary, or of labels.
+    outputs: usize,
     /// In the order in which the caches have them.
     texts: Vec<Option<Text>>,
 }
@@ -145,8 +147,8 @@ impl Reader {
     }
 
     /// The logits of each row.
-    fn logits(&self, vocabulary: usize) -> impl Iterator<Item = &[f32]> {
-        self.program.floats(self.logits).chunks_exact(vocabulary)
+    fn logits(&self, outputs: usize) -> impl Iterator<Item = &[f32]> {
+        self.program.floats(self.logits).chunks_exact(outputs)
     }
 }
 
@@ -220,6 +222,7 @@ impl CpuDecoder {
             window: Reader::new(&window)?,
             context_length: model.context_length,
             vocabulary: model.vocabulary,
+            outputs: model.outputs(),
             texts: (0..texts).map(|_| None).collect(),
         })
     }
@@ -290,7 +293,7 @@ impl CpuDecoder {
         let workers = self.workers.clone();
         let chunk = Chunk { start: 0, tokens, text: 0 };
         workers.install(|| self.window.read(&mut self.weights, &workers, &[chunk]))?;
-        Ok(self.window.logits(self.vocabulary).next().unwrap_or_default().to_vec())
+        Ok(self.window.logits(self.outputs).next().unwrap_or_default().to_vec())
     }
 
     /// Threads that share the work.
@@ -316,7 +319,7 @@ impl CpuDecoder {
             let Some(text) = &mut texts[at] else { continue };
             let chunk = Chunk { start: 0, tokens: &text.history, text: 0 };
             self.window.read(&mut self.weights, workers, &[chunk])?;
-            self.window.logits(self.vocabulary).for_each(|logits| text.draw(logits, self.context_length));
+            self.window.logits(self.outputs).for_each(|logits| text.draw(logits, self.context_length));
         }
         Ok(())
     }
@@ -340,7 +343,7 @@ impl CpuDecoder {
                     last = Some((at, text.history.clone()));
                 }
             }
-            self.prompt.logits(self.vocabulary).for_each(|logits| text.draw(logits, self.context_length));
+            self.prompt.logits(self.outputs).for_each(|logits| text.draw(logits, self.context_length));
         }
         Ok(())
     }
@@ -365,7 +368,7 @@ impl CpuDecoder {
         done?;
         let drawn = texts.iter_mut().enumerate().filter(|(at, _)| numbers.contains(at));
         let drawn = drawn.filter_map(|(_, text)| text.as_mut());
-        let mut drawn: Vec<_> = drawn.zip(fits.logits(self.vocabulary)).collect();
+        let mut drawn: Vec<_> = drawn.zip(fits.logits(self.outputs)).collect();
         let context_length = self.context_length;
         workers.rows(drawn.len(), 1, drawn.as_mut_slice(), |_, drawn, _| {
             drawn.iter_mut().for_each(|(text, logits)| text.draw(logits, context_length));

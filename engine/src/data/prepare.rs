@@ -4,6 +4,7 @@
 
 mod conversations;
 mod corpus;
+mod labels;
 mod split;
 
 use super::batch::Batches;
@@ -19,6 +20,7 @@ use crate::tokenizer::{Tokenizer, TokenizerFiles, Trainer};
 use corpus::Corpus;
 use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{DataConfig, FileProblem, RunConfig, presets};
+pub use labels::text_tokens;
 pub(super) use split::whole_documents;
 use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
@@ -58,7 +60,7 @@ impl Prepared {
     pub fn batches(&self, config: &RunConfig) -> Result<Batches<'_>> {
         match config.train.objective {
             Objective::Text => self.windows(config).map(Batches::Windows),
-            Objective::Chat => self.examples(config).map(Batches::Examples),
+            Objective::Chat | Objective::Classify => self.examples(config).map(Batches::Examples),
             Objective::Preference => self.pairs(config).map(Batches::Pairs),
         }
     }
@@ -70,7 +72,7 @@ impl Prepared {
     pub fn about_batches(&self, config: &RunConfig) -> Result<Vec<String>> {
         Ok(match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
-            Batches::Examples(examples) => examples.about().sentences(),
+            Batches::Examples(examples) => examples.about().sentences(&config.model.labels),
             Batches::Pairs(pairs) => pairs.about().sentences(),
         })
     }
@@ -93,6 +95,7 @@ impl Prepared {
             packing: train.packs_examples(model),
             starts: train.separates_documents(model),
             padding: self.tokenizer.end_of_text().unwrap_or(0),
+            labelled: config.train.objective == Objective::Classify,
         }
     }
 
@@ -139,6 +142,11 @@ impl Prepared {
             && let Some(words) = self.first_words()
         {
             config.train.sample_prompt = words;
+        }
+        if config.train.objective == Objective::Classify {
+            config.model.labels = self.store.index().map(|index| index.labels.clone()).unwrap_or_default();
+            // It writes nothing that could be shown.
+            config.train.sample_interval = 0;
         }
         config.data.mixture = self.store.index().map(|index| index.mixture.clone()).unwrap_or_default();
     }
@@ -247,6 +255,14 @@ pub async fn prepare_in_turns(
         let place = (staging.path(), recipe.as_str());
         let how = (&config.data, config.train.objective);
         conversations::encode(&corpus, how, files, place, &problems, progress, turns).await?;
+        return finish(&staging, &folder, &recipe, files.tokenizer.clone());
+    }
+    if config.train.objective == Objective::Classify {
+        let none = || Error::Internal("texts with labels without a tokenizer".to_owned());
+        let files = given.ok_or_else(none)?;
+        files.write(staging.path())?;
+        let place = (staging.path(), recipe.as_str());
+        labels::encode(&corpus, &config.data, files, place, &problems, progress, turns).await?;
         return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
     let mut trainer = match given {
@@ -490,6 +506,7 @@ async fn encode(
         bytes: count.bytes,
         prompt: None,
         problems: problems.list(),
+        labels: Vec::new(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     })?;

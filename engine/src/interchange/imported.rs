@@ -9,6 +9,8 @@ use crate::project::{Project, Run, RunRecord, parameters_of};
 use crate::protocol::presets;
 use crate::protocol::{Decay, RunConfig, RunState, TokenizerConfig, TokenizerKind, TrainConfig};
 use crate::step::ArenaState;
+use std::path::Path;
+use web_time::UNIX_EPOCH;
 
 /// Reads the weights of what was found and keeps them in the project.
 ///
@@ -56,6 +58,26 @@ pub(crate) async fn import_in_turns(
             files::remove_dir_all(&data).ok();
         }
     })
+}
+
+/// What tells a folder's or a file's content from another's without reading it: its path, how many bytes it has, and when it was written
+/// last. `None` where that cannot be found out.
+pub fn source_of(path: &Path) -> Option<String> {
+    let paths = match files::is_dir(path) {
+        true => {
+            files::read_dir(path).ok()?.map(|entry| Some(entry.ok()?.path())).collect::<Option<Vec<_>>>()?
+        }
+        false => vec![path.to_owned()],
+    };
+    let (mut bytes, mut written) = (0, 0);
+    for path in paths.iter().filter(|path| files::is_file(path)) {
+        let metadata = files::metadata(path).ok()?;
+        let time = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        bytes += metadata.len();
+        written = written.max(time.as_millis());
+    }
+    let path = std::path::absolute(path).ok()?;
+    Some(format!("{}, {bytes} bytes, written at {written}", path.display()))
 }
 
 /// The settings of a run that goes on from it: its model and tokenizer, and the defaults of transformers' `TrainingArguments` for

@@ -12,6 +12,7 @@ pub(crate) use address::{ModelAddress, RemoteFile, bytes_of};
 pub use found::Found;
 pub use imported::import;
 pub(crate) use imported::import_in_turns;
+pub use imported::source_of;
 
 use crate::checkpoint::settings_of;
 use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position};
@@ -28,6 +29,8 @@ fn lacks(ours: &ModelConfig, theirs: &ModelConfig, padded: fn(Bias) -> (Bias, bo
 /// A model as far as it decides what weights compute.
 fn comparable(model: &ModelConfig, padded: fn(Bias) -> (Bias, bool)) -> ModelConfig {
     let mut model = model.clone();
+    // Every class of transformers has a sister with a head for labels; formats that have none refuse it by its tensor.
+    model.labels.clear();
     let (bias, norm_bias) = padded(model.bias);
     (model.bias, model.norm.bias) = (bias, model.norm.bias || norm_bias);
     if model.mlp.gate != Gate::None {

@@ -7,9 +7,11 @@ use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::initial;
-use crate::model;
+use crate::model::{self, is_of_classifier};
 use crate::plan::arena::ArenaLayout;
-use crate::protocol::{CHATML_TOKENS, Invalid, RunConfig, Start, TokenizerConfig, quantity::things};
+use crate::protocol::{
+    CHATML_TOKENS, Invalid, Objective, RunConfig, Start, TokenizerConfig, Trainable, quantity::things,
+};
 use crate::tokenizer::TokenizerFiles;
 use std::ops::Range;
 use std::path::Path;
@@ -107,8 +109,8 @@ impl Beginning {
         config.start = Some(self.start.clone());
         let wanted = model::parameters(&config.model, &config.train)?;
         let own = parameters_of(&self.config)?;
-        let misshapen = own.iter().zip(&wanted).find(|(own, wanted)| !fits(own, wanted));
-        if let Some((own, wanted)) = misshapen {
+        let misshapen = self.kept(&own, &wanted, config).find(|(own, wanted)| !fits(own.1, wanted.1));
+        if let Some(((_, own), (_, wanted))) = misshapen {
             return Err(self.misshapen(own, wanted));
         }
         let mut notices = Vec::new();
@@ -120,6 +122,13 @@ impl Beginning {
                 things(self.added.len() as u64, "token"),
                 self.added.join(", ")
             ));
+        }
+        let classifies = config.train.objective == Objective::Classify;
+        if config.train.trainable == Trainable::Head && config.model.tied_head && !classifies {
+            notices.push(
+                "the head is the token embedding's matrix too: training it changes what the model reads as well as what it writes"
+                    .to_owned(),
+            );
         }
         let (context, trained) = (config.model.context_length, self.config.model.context_length);
         if context > trained {
@@ -156,7 +165,7 @@ impl Beginning {
             Err(Invalid { field: field.to_owned(), value, rule }.into())
         };
         let (wanted, has) = (settings_of(&config.model), settings_of(&self.config.model));
-        let free = |name: &str| matches!(name, "model.vocabulary" | "model.context_length");
+        let free = |name: &str| matches!(name, "model.vocabulary" | "model.context_length" | "model.labels");
         for (field, value) in wanted.into_iter().filter(|(field, _)| !free(field)) {
             if let Some(has) = has.get(&field).filter(|has| **has != value) {
                 return refuse(&field, value, has.clone());
@@ -194,17 +203,20 @@ impl Beginning {
         let (own, parameters) =
             (parameters_of(&self.config)?, model::parameters(&config.model, &config.train)?);
         let (from, to) = (ArenaLayout::of_parameters(&own), ArenaLayout::of_parameters(&parameters));
+        let is_same =
+            |(own, wanted): (&Parameter, &Parameter)| own.name == wanted.name && own.ty == wanted.ty;
         let same = own.len() == parameters.len()
-            && own.iter().zip(&parameters).all(|(own, wanted)| own.ty == wanted.ty);
+            && self.config.model.labels == config.model.labels
+            && own.iter().zip(&parameters).all(is_same);
         if same && self.added.is_empty() {
             return Ok(from.moved_to(&to, trained));
         }
         let new = self.known..self.tokenizer.tokenizer.vocabulary_size();
         let mut weights = vec![0.0; to.length];
-        // An adapter's parameters follow those of the model, and begin as the seed says.
-        initial::adapter(&parameters, &to, config.seed, &mut weights);
-        for (at, (own, wanted)) in own.iter().zip(&parameters).enumerate() {
-            let source = &trained[from.offsets[at]..from.offsets[at] + from.counts[at]];
+        // What an adapter or a head for labels adds begins as the seed says.
+        initial::added(&parameters, &to, config.seed, &mut weights);
+        for ((place, own), (at, wanted)) in self.kept(&own, &parameters, config) {
+            let source = &trained[from.offsets[place]..from.offsets[place] + from.counts[place]];
             let target = &mut weights[to.offsets[at]..to.offsets[at] + to.counts[at]];
             let count = source.len().min(target.len());
             target[..count].copy_from_slice(&source[..count]);
@@ -215,6 +227,24 @@ impl Beginning {
             }
         }
         Ok(weights)
+    }
+
+    /// The parameters that the run's weights and those of another have in common, each with its place in both: all of the model's, but
+    /// for heads of other kinds or for other labels.
+    fn kept<'all>(
+        &self,
+        own: &'all [Parameter],
+        wanted: &'all [Parameter],
+        config: &RunConfig,
+    ) -> impl Iterator<Item = ((usize, &'all Parameter), (usize, &'all Parameter))> {
+        let same_labels = self.config.model.labels == config.model.labels;
+        wanted.iter().enumerate().filter_map(move |(at, wanted)| {
+            if is_of_classifier(&wanted.name) && !same_labels {
+                return None;
+            }
+            let own = own.iter().enumerate().find(|(_, own)| own.name == wanted.name)?;
+            Some((own, (at, wanted)))
+        })
     }
 
     fn misshapen(&self, own: &Parameter, wanted: &Parameter) -> Error {

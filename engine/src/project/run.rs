@@ -75,6 +75,9 @@ pub struct RunRecord {
     /// `model_type` of the class of transformers that an imported model is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
+    /// What an imported model was read from, as [`crate::interchange::source_of`] says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The checkpoint that it goes on from, where that is another run's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_from: Option<Start>,
@@ -135,6 +138,7 @@ impl Run {
             title: String::new(),
             tags: Vec::new(),
             family: None,
+            source: None,
             restored_from: None,
             estimated_seconds: None,
         })?;

@@ -1,9 +1,9 @@
-//! Dropout and sums.
+//! Dropout, noise and sums.
 
 use super::interpret::{Express, Run};
 use super::plus;
 use crate::error::Result;
-use crate::graph::ops::{Add, Dropout, DropoutInputs, Scale, Y};
+use crate::graph::ops::{Add, Dropout, DropoutInputs, Noise, Scale, Y};
 use crate::graph::{Node, ValueId};
 use burn::tensor::Tensor;
 
@@ -18,6 +18,18 @@ impl Express for Dropout {
         let x = run.floats(x)?;
         let residual = run.floats_if(residual)?;
         Ok(Y { y: plus(run.drop_entries(x, self.site), residual) })
+    }
+}
+
+impl Express for Noise {
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        _: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>> {
+        let x = run.floats(inputs.x)?;
+        Ok(Y { y: run.add_noise(x, *self) })
     }
 }
 

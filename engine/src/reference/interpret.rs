@@ -2,6 +2,7 @@
 
 use super::Device;
 use crate::error::{Error, Result};
+use crate::graph::ops::Noise;
 use crate::graph::ops::{Operands, Operation};
 use crate::graph::{DropoutSite, Element, Graph, Node, Op, Origin, ValueId, random};
 use crate::step::Data;
@@ -162,6 +163,15 @@ impl<'run> Run<'run> {
     pub(super) fn cursor(&mut self, id: ValueId) -> Result<Vec<[usize; 3]>> {
         let ids = self.ids(id)?;
         Ok(ids.as_chunks().0.iter().map(|row: &[u32; 3]| row.map(|entry| entry as usize)).collect())
+    }
+
+    /// x + size·u, elements numbered in row-major order.
+    pub(super) fn add_noise(&self, x: Tensor<2>, noise: Noise) -> Tensor<2> {
+        let added: Vec<f32> = (0..x.shape().num_elements() as u32)
+            .map(|at| noise.size * random::signed(random::bits(self.seed, noise.site, at)))
+            .collect();
+        let added = self.device.tensor(TensorData::new(added, x.shape()));
+        x + added
     }
 
     /// x·mask/(1 − rate), elements numbered in row-major order.

@@ -3,8 +3,9 @@
 use super::Session;
 use super::outlet::MOMENT;
 use crate::error::{Error, Result};
-use crate::interchange::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns};
+use crate::interchange::{Found, ModelAddress, RemoteFile, bytes_of, import_in_turns, source_of};
 use crate::platform::{self, Turns, files};
+use crate::project::{Project, Run, RunRecord};
 use crate::protocol::quantity::bytes;
 use crate::protocol::{Event, FoundModel, ModelSource};
 use crate::storage::{self, Staging};
@@ -19,6 +20,8 @@ pub(super) struct Looked {
     found: Found,
     /// What the run is called by.
     name: String,
+    /// What tells its files from others, where they are a person's own.
+    source: Option<String>,
     /// Where its files lie, if they came with a command or from the network.
     _files: Option<Staging>,
 }
@@ -79,6 +82,16 @@ impl Session {
         let looked = self.look(id, from, bytes).await?;
         let mut found = looked.found.clone();
         found.shorten(context_length)?;
+        if let Some(run) = imported_before(&project, &found, looked.source.as_ref())? {
+            self.looked = None;
+            self.settle_claim(true);
+            let name = run.name();
+            self.outlet.notice(&format!(
+                "{name} was imported from there before, and is used again; delete it to have another"
+            ));
+            self.outlet.answer(id, imported(&run, &found));
+            return self.list_runs(id);
+        }
         if let Some(reason) = self.lack_of_room(&found).await {
             return Err(Error::Refused(reason));
         }
@@ -93,15 +106,10 @@ impl Session {
         };
         progress(0);
         let run = import_in_turns(&project, &found, &looked.name, &Turns::new(), &mut progress).await?;
+        run.save_record(&RunRecord { source: looked.source.clone(), ..run.record()? })?;
         self.looked = None;
         self.settle_claim(true);
-        let event = Event::ModelImported {
-            run: run.name(),
-            class: found.family.class.to_owned(),
-            parameters: found.parameter_count() as u64,
-            shape: found.model.shape(),
-        };
-        self.outlet.answer(id, event);
+        self.outlet.answer(id, imported(&run, &found));
         self.list_runs(id)
     }
 
@@ -125,7 +133,8 @@ impl Session {
                 return looked.ok_or_else(gone);
             }
             ModelSource::Path { path } => {
-                Looked { number, found: Found::look_whole(path)?, name: name_of(path), _files: None }
+                let found = Found::look_whole(path)?;
+                Looked { number, found, name: name_of(path), source: source_of(path), _files: None }
             }
             ModelSource::Address { address } => {
                 self.fetch_model(number, &ModelAddress::parse(address)?).await?
@@ -165,7 +174,7 @@ impl Session {
         let found = Found::look_whole(&path).map_err(|error| {
             Error::Refused(format!("what {} gave is no model that can be read: {error}", address.host()))
         })?;
-        Ok(Looked { number, found, name: address.name(), _files: Some(staging) })
+        Ok(Looked { number, found, name: address.name(), source: None, _files: Some(staging) })
     }
 }
 
@@ -217,7 +226,30 @@ fn given(number: u64, names: &[String], bytes: Vec<Vec<u8>>) -> Result<Looked> {
             path = file;
         }
     }
-    Ok(Looked { number, found: Found::look_whole(&path)?, name: name_of(&path), _files: Some(staging) })
+    let found = Found::look_whole(&path)?;
+    Ok(Looked { number, found, name: name_of(&path), source: None, _files: Some(staging) })
+}
+
+/// The run that the same files were imported as, with the same context length.
+fn imported_before(project: &Project, found: &Found, source: Option<&String>) -> Result<Option<Run>> {
+    let Some(source) = source else { return Ok(None) };
+    for run in project.runs()?.into_iter().rev() {
+        // Of a damaged run nothing is known.
+        let same = run.record().is_ok_and(|record| record.source.as_ref() == Some(source));
+        if same && run.config().is_ok_and(|config| config.model == found.model) {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
+}
+
+fn imported(run: &Run, found: &Found) -> Event {
+    Event::ModelImported {
+        run: run.name(),
+        class: found.family.class.to_owned(),
+        parameters: found.parameter_count() as u64,
+        shape: found.model.shape(),
+    }
 }
 
 #[cfg(test)]

@@ -99,6 +99,12 @@ impl Session {
         keep: bool,
     ) -> Result<()> {
         let run = self.run_named(name)?;
+        if format != ExportFormat::HuggingFace && !run.config()?.model.labels.is_empty() {
+            return Err(Error::Refused(format!(
+                "{} has a head for labels, which this format has no place for; export it as a Hugging Face folder",
+                run.name()
+            )));
+        }
         let place = match format {
             ExportFormat::HuggingFace => format!("{}-huggingface", run.name()),
             ExportFormat::Gguf { quantization } => format!("{}-{}.gguf", run.name(), quantization.name()),

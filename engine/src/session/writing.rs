@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::generate::{
     self, ChatPrompt, Decoder, Opening, TextGeneration, chat_end, chat_prompt, prompt_tokens,
 };
+use crate::platform::Turns;
 use crate::project::Trained;
 use crate::protocol::{
     CHATML, Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken,
@@ -237,6 +238,12 @@ impl Session {
         mut live: Option<Live<'_, '_>>,
     ) -> Result<(Model, Decoder)> {
         let model = self.weights(source, live.as_mut()).await?;
+        if !model.config.labels.is_empty() {
+            return Err(Error::Refused(format!(
+                "{} tells texts apart and writes none; ask it with `glasshouse classify`, or name another run",
+                model.key.0
+            )));
+        }
         let same = |(key, other, decoder): &(Key, Precision, Decoder)| {
             *key == model.key && *other == precision && decoder.places() == texts
         };
@@ -350,6 +357,43 @@ impl Session {
         });
         let candidates = candidates.collect();
         self.outlet.answer(id, Event::Distribution { candidates, entropy_bits: entropy as f32, kept });
+        Ok(())
+    }
+
+    /// What a model with a head for labels takes texts for. Of a text that is longer than the context, its beginning counts, as in training.
+    pub(super) async fn classify(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        texts: &[String],
+        mut live: Option<Live<'_, '_>>,
+    ) -> Result<()> {
+        let model = self.weights(source, live.as_mut()).await?;
+        let labels = model.config.labels.clone();
+        if labels.is_empty() {
+            return Err(Error::Refused(format!(
+                "{} has no labels; train a run on texts with labels by --objective classify, or name one",
+                model.key.0
+            )));
+        }
+        let mut reader = match self.generations.explainer.take() {
+            Some((key, reader)) if key == model.key => reader,
+            _ => CpuDecoder::new(&model.config, &model.parameters, self.options.threads)?,
+        };
+        let (turns, mut probabilities) = (Turns::new(), Vec::with_capacity(texts.len()));
+        for text in texts {
+            turns.give().await;
+            let mut tokens = prepare::text_tokens(&model.tokenizer, text)?;
+            if tokens.is_empty() {
+                let reason = "it is empty, or the vocabulary has none of its characters";
+                return Err(Error::Refused(format!("{text:?} cannot be told apart: {reason}")));
+            }
+            tokens.truncate(model.config.context_length);
+            let found = sampler::probabilities(&reader.logits(&tokens)?);
+            probabilities.push(found.into_iter().map(|share| share as f32).collect());
+        }
+        self.generations.explainer = Some((model.key.clone(), reader));
+        self.outlet.answer(id, Event::Classified { labels, probabilities });
         Ok(())
     }
 

@@ -79,6 +79,24 @@ pub struct GenerateArguments {
     pub json: bool,
 }
 
+/// `classify`.
+#[derive(Args, Debug)]
+pub struct ClassifyArguments {
+    /// Which model: a run whose objective is classify
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// A text; may be repeated
+    #[arg(long, value_name = "TEXT", required_unless_present = "file")]
+    pub text: Vec<String>,
+    /// Texts of a file: JSON Lines with a field `text`, or a table (.csv) with such a column; where it has labels, too, says how many
+    /// are right
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub file: Option<PathBuf>,
+    /// One JSON object per line instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `chat`.
 #[derive(Args, Debug)]
 pub struct ChatArguments {

@@ -96,6 +96,6 @@ pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused
                 }
             });
         }
-        Trainable::All | Trainable::Head | Trainable::Norms => {}
+        Trainable::All | Trainable::Head | Trainable::Norms | Trainable::NormsAndBiases => {}
     }
 }

@@ -1,4 +1,4 @@
-//! Counter-based random numbers for dropout: a mask is a pure function of (seed, site, element), so the backward pass
+//! Counter-based random numbers for dropout and noise: a mask is a pure function of (seed, site, element), so the backward pass
 //! recomputes it instead of storing it, and every executor draws the same one.
 
 /// Chris Wellons' `lowbias32` integer hash (nullprogram.com/blog/2018/07/31), also in `shaders/shared/random.wgsl`.
@@ -19,6 +19,11 @@ pub fn bits(seed: [u32; 2], site: u32, index: u32) -> u32 {
 pub fn threshold(rate: f32) -> u32 {
     // `as` saturates, and a rate is below 1.
     (f64::from(rate) * 4_294_967_296.0) as u32
+}
+
+/// A number of [−1, 1) from random bits, in steps of 2⁻²³, which every executor has alike.
+pub fn signed(bits: u32) -> f32 {
+    (bits >> 8) as f32 / 8_388_608.0 - 1.0
 }
 
 /// SplitMix64 (Steele et al. 2014): one step of the stream from a 64-bit state.

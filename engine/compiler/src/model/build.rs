@@ -6,7 +6,7 @@ use crate::Result;
 use crate::graph::ops::{
     self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
     CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Dropout, DropoutInputs, Embedding,
-    EmbeddingInputs, HeadNorm, HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Norm,
+    EmbeddingInputs, HeadNorm, HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Noise, Norm,
     NormInputs, Preference, PreferenceInputs, Rope, RopeInputs, Scale, X,
 };
 use crate::graph::{
@@ -76,12 +76,13 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
     build_with(config, None, purpose)
 }
 
-/// Builds the decoder's forward graph with an adapter beside the layers that it adapts. The model's own parameters come first, as they
+/// Builds the decoder's forward graph as a run trains it: with noise on its embeddings, and an adapter beside the layers that it adapts. The
+/// model's own parameters come first, as they
 /// stand in all graphs of it, and those of the adapter behind them: two for each weight, [`LORA_A`] before [`LORA_B`].
-fn build_with(config: &ModelConfig, adapter: Option<&Adapter>, purpose: Purpose) -> Result<Model> {
+fn build_with(config: &ModelConfig, train: Option<&TrainConfig>, purpose: Purpose) -> Result<Model> {
     config.validate()?;
-    let mut builder = Builder::new(config, adapter, purpose);
-    if adapter.is_some() {
+    let mut builder = Builder::new(config, train, purpose);
+    if builder.adapter.is_some() {
         let plain = build(config, Purpose::Window { time: 1 })?.graph.parameters;
         builder.declared =
             plain.into_iter().map(|own| (own.name.clone(), builder.graph.parameter(own))).collect();
@@ -99,7 +100,7 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
         let (time, documents) = (model.context_length, train.separates_documents(model));
         let purpose =
             Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents, preference };
-        let Model { mut graph, loss, .. } = build_with(model, train.adapter.as_ref(), purpose)?;
+        let Model { mut graph, loss, .. } = build_with(model, Some(train), purpose)?;
         freeze(&mut graph.parameters, model, train)?;
         let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
         Ok::<_, crate::Error>((graph, loss))
@@ -130,7 +131,7 @@ pub fn preference(train: &TrainConfig) -> Option<Preference> {
 /// The model's parameters in their order, as a run trains them, those of its adapter behind them: what it freezes is not trainable.
 pub fn parameters(model: &ModelConfig, train: &TrainConfig) -> Result<Vec<Parameter>> {
     let purpose = Purpose::Window { time: 1 };
-    let mut parameters = build_with(model, train.adapter.as_ref(), purpose)?.graph.parameters;
+    let mut parameters = build_with(model, Some(train), purpose)?.graph.parameters;
     freeze(&mut parameters, model, train)?;
     Ok(parameters)
 }
@@ -138,7 +139,10 @@ pub fn parameters(model: &ModelConfig, train: &TrainConfig) -> Result<Vec<Parame
 /// Marks what a run does not train. Neither the gradient nor the optimizer comes to it then.
 fn freeze(parameters: &mut [Parameter], model: &ModelConfig, train: &TrainConfig) -> Result<()> {
     if train.adapter.is_some() {
-        parameters.iter_mut().for_each(|parameter| parameter.trainable = is_of_adapter(&parameter.name));
+        for parameter in parameters.iter_mut() {
+            // A head for labels is new, and trained whole, as PEFT's `modules_to_save` has it.
+            parameter.trainable = is_of_adapter(&parameter.name) || is_of_classifier(&parameter.name);
+        }
         return Ok(());
     }
     let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
@@ -146,8 +150,9 @@ fn freeze(parameters: &mut [Parameter], model: &ModelConfig, train: &TrainConfig
     if let Some(pattern) = trainable.unused_pattern(&names) {
         return Err(not_trainable(pattern, "fit a parameter's name, such as blocks.0.mlp.up.weight"));
     }
+    let tied_head = model.tied_head && model.labels.is_empty();
     for parameter in parameters.iter_mut() {
-        parameter.trainable = trainable.includes(&parameter.name, model.layers, model.tied_head);
+        parameter.trainable = trainable.includes(&parameter.name, model.layers, tied_head);
     }
     let any = parameters.iter().any(|parameter| parameter.trainable);
     if any { Ok(()) } else { Err(not_trainable(&trainable.to_string(), "leave a parameter to train")) }
@@ -158,9 +163,19 @@ fn not_trainable(value: &str, rule: &str) -> crate::Error {
     Invalid { field, value, rule }.into()
 }
 
+/// What the names of the parameters of a head for labels begin with.
+const CLASSIFIER: &str = "classifier.";
+
+/// Whether a parameter is a head's for labels, by its name.
+pub fn is_of_classifier(name: &str) -> bool {
+    name.starts_with(CLASSIFIER)
+}
+
 struct Builder<'config> {
     config: &'config ModelConfig,
     adapter: Option<&'config Adapter>,
+    /// Largest that is added to embeddings in training.
+    noise: f32,
     purpose: Purpose,
     graph: Graph,
     heads: Heads,
@@ -172,10 +187,12 @@ struct Builder<'config> {
 type Built<T = ValueId> = std::result::Result<T, GraphError>;
 
 impl<'config> Builder<'config> {
-    fn new(config: &'config ModelConfig, adapter: Option<&'config Adapter>, purpose: Purpose) -> Self {
+    fn new(config: &'config ModelConfig, train: Option<&'config TrainConfig>, purpose: Purpose) -> Self {
+        let adapter = train.and_then(|train| train.adapter.as_ref());
+        let noise = train.map_or(0.0, |train| train.embedding_noise(config));
         let heads = Heads { heads: config.heads, kv_heads: config.kv_heads, head_size: config.head_size };
         let (graph, declared) = (Graph::default(), HashMap::new());
-        Self { config, adapter, purpose, graph, heads, sites: 0, declared }
+        Self { config, adapter, noise, purpose, graph, heads, sites: 0, declared }
     }
 
     /// B and T of the tokens.
@@ -222,12 +239,7 @@ impl<'config> Builder<'config> {
             let cursor = self.cursor();
             stream = self.graph.add(LastRow, LastRowInputs { x: stream, cursor })?.y;
         }
-        let head = if self.config.tied_head {
-            table
-        } else {
-            self.weight("head.weight", &[self.config.vocabulary, self.config.width], false)
-        };
-        let logits = self.product("head", stream, head, self.config.bias.head)?;
+        let logits = self.head(stream, table)?;
         let mut loss = None;
         if let Purpose::Loss { label_smoothing, ignore_index, preference, .. } = self.purpose {
             self.graph.set_scope("loss");
@@ -246,6 +258,17 @@ impl<'config> Builder<'config> {
         Ok(Model { graph: self.graph, logits, loss })
     }
 
+    /// Logits of tokens, or of labels in a model that tells texts apart by them.
+    fn head(&mut self, x: ValueId, table: ValueId) -> Built {
+        let shape = [self.config.outputs(), self.config.width];
+        if !self.config.labels.is_empty() {
+            let weight = self.weight(&format!("{CLASSIFIER}weight"), &shape, false);
+            return self.product("classifier", x, weight, false);
+        }
+        let head = if self.config.tied_head { table } else { self.weight("head.weight", &shape, false) };
+        self.product("head", x, head, self.config.bias.head)
+    }
+
     fn embed(&mut self, tokens: ValueId, table: ValueId) -> Built {
         let shape = [self.config.context_length, self.config.width];
         let positions = match self.config.position {
@@ -257,6 +280,10 @@ impl<'config> Builder<'config> {
         let op = Embedding { positions: positions.is_some(), cursor: cursor.is_some() };
         let inputs = EmbeddingInputs { tokens, table, positions, cursor };
         let mut embedded = self.graph.add(op, inputs)?.y;
+        if self.site_rate(self.noise) > 0.0 {
+            self.sites += 1;
+            embedded = self.graph.add(Noise { size: self.noise, site: self.sites }, X { x: embedded })?.y;
+        }
         if self.config.embedding_scale != 1.0 {
             embedded = self.graph.add(Scale(self.config.embedding_scale), X { x: embedded })?.y;
         }
@@ -450,5 +477,58 @@ impl<'config> Builder<'config> {
             trainable: true,
             init,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Op;
+    use glasshouse_protocol::{Objective, presets};
+
+    #[test]
+    fn noise_is_added_in_training_alone_and_costs_nothing_where_it_is_off() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        run.model.vocabulary = 300;
+        run.train.objective = Objective::Chat;
+        let plain = training_graphs(&run.model, &run.train).unwrap();
+        run.train.chat.neftune_alpha = 5.0;
+        let noisy = training_graphs(&run.model, &run.train).unwrap();
+        let noise = |graph: &Graph| -> Vec<f32> {
+            let sizes = graph.nodes.iter().filter_map(|node| match node.op {
+                Op::Noise(Noise { size, .. }) => Some(size),
+                _ => None,
+            });
+            sizes.collect()
+        };
+        let entries = (run.model.context_length * run.model.width) as f32;
+        assert_eq!(noise(&noisy.train), [5.0 / entries.sqrt()]);
+        assert_eq!(noise(&noisy.evaluate), []);
+        assert_eq!(noise(&plain.train), []);
+        // The gradient of the sum passes through: no node more than the noise itself.
+        assert_eq!(noisy.train.nodes.len(), plain.train.nodes.len() + 1);
+        run.train.objective = Objective::Text;
+        let text = training_graphs(&run.model, &run.train).unwrap();
+        assert_eq!(noise(&text.train), []);
+    }
+
+    #[test]
+    fn a_head_for_labels_takes_the_place_of_the_one_for_tokens_and_is_trained_whatever_is() {
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        run.model.vocabulary = 65;
+        run.model.labels = ["ham", "spam"].map(str::to_owned).to_vec();
+        for trainable in ["all", "norms", "last:1", "head"] {
+            run.train.trainable = trainable.parse().unwrap();
+            let parameters = parameters(&run.model, &run.train).unwrap();
+            let head = parameters.iter().find(|it| it.name == "classifier.weight").unwrap();
+            assert_eq!((head.ty.shape.as_slice(), head.trainable), (&[2, run.model.width][..], true));
+            assert!(parameters.iter().all(|it| !it.name.starts_with("head.")));
+            // The token embedding is no head any more, tied though it was.
+            let embedding = parameters.iter().find(|it| it.name == "embedding.tokens").unwrap();
+            assert_eq!(embedding.trainable, trainable == "all");
+        }
+        let purpose = Purpose::Window { time: 8 };
+        let built = build(&run.model, purpose).unwrap();
+        assert_eq!(built.graph.ty(built.logits).shape, [1, 1, 2]);
     }
 }

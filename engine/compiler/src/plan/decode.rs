@@ -138,7 +138,8 @@ impl DecodePlans {
     /// Every buffer that they need.
     pub fn allocations(&self, model: &ModelConfig) -> Vec<Allocation> {
         let mut all = buffers(&self.all(), None, &[], 1);
-        all.extend(sampler_allocations(model.vocabulary, model.context_length, self.texts));
+        let outputs = model.vocabulary.max(model.outputs());
+        all.extend(sampler_allocations(outputs, model.context_length, self.texts));
         all
     }
 }

@@ -17,6 +17,11 @@ pub enum Objective {
     Chat,
     /// Pairs of answers, of which one is better: to make it likelier than the other ([`super::PreferenceLoss`]).
     Preference,
+    /// The label of a text, from rows of `text` and `label`: a head over labels takes the place of the one over tokens, and reads the
+    /// residual stream at a text's last token (Radford et al. 2018, "Improving language understanding by generative pre-training",
+    /// section 3.2; Raschka 2024, "Build a large language model (from scratch)", chapter 6). Cross-entropy over the labels, its mean over
+    /// the texts of a step, as `ForSequenceClassification` in transformers.
+    Classify,
 }
 
 /// Settings of [`Objective::Chat`].
@@ -26,11 +31,15 @@ pub struct ChatSettings {
     /// Several conversations share a row, without attending to each other (best-fit decreasing, as TRL's `bfd`). Where they do not, or
     /// positions are absolute, so that a conversation must begin at the first, each has a row of its own, padded.
     pub packing: bool,
+    /// α of noisy embeddings (NEFTune; Jain et al. 2023, arXiv 2310.05914): in training alone, each entry of the embedded tokens gets a
+    /// number drawn evenly between ±α/√(T·C), T the positions of a row and C its width, as `neftune_noise_alpha` in transformers has it,
+    /// which counts padding, too. 0 switches it off; the paper has 5.
+    pub neftune_alpha: f32,
 }
 
 impl Default for ChatSettings {
     fn default() -> Self {
-        Self { packing: true }
+        Self { packing: true, neftune_alpha: 0.0 }
     }
 }
 
@@ -42,7 +51,7 @@ impl ChatSettings {
 
 impl Objective {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Text, Self::Chat, Self::Preference];
+    pub const ALL: [Self; 4] = [Self::Text, Self::Chat, Self::Preference, Self::Classify];
 
     /// As settings spell it.
     pub fn name(self) -> &'static str {
@@ -50,6 +59,7 @@ impl Objective {
             Self::Text => "text",
             Self::Chat => "chat",
             Self::Preference => "preference",
+            Self::Classify => "classify",
         }
     }
 
@@ -62,14 +72,14 @@ impl Objective {
     pub fn is_masked(self) -> bool {
         match self {
             Self::Text => false,
-            Self::Chat | Self::Preference => true,
+            Self::Chat | Self::Preference | Self::Classify => true,
         }
     }
 
     /// Whether it writes its examples by a chat template.
     pub fn needs_chat_template(self) -> bool {
         match self {
-            Self::Text => false,
+            Self::Text | Self::Classify => false,
             Self::Chat | Self::Preference => true,
         }
     }
@@ -114,6 +124,21 @@ mod tests {
         let reason = run.set("train.chat.pakking=true").unwrap_err();
         assert!(reason.contains("pakking"), "{reason}");
         assert!("chap".parse::<Objective>().unwrap_err().contains("did you mean `chat`"));
+    }
+
+    #[test]
+    fn noise_has_a_size() {
+        let mut run = presets::preset("first-stories").unwrap();
+        run.model.vocabulary = 300;
+        for (size, does) in [("5", true), ("0", true), ("-1", false), ("nan", false), ("inf", false)] {
+            run.set(&format!("train.chat.neftune_alpha={size}")).unwrap();
+            assert_eq!(run.train.validate().is_ok(), does, "{size}");
+        }
+        run.set("train.chat.neftune_alpha=5").unwrap();
+        assert_eq!(run.train.embedding_noise(&run.model), 0.0);
+        run.train.objective = Objective::Chat;
+        (run.model.context_length, run.model.width) = (25, 4);
+        assert_eq!(run.train.embedding_noise(&run.model), 0.5);
     }
 
     #[test]

@@ -333,6 +333,8 @@ impl TrainConfig {
         if self.objective == Objective::Preference {
             self.preference.validate(self.batch_size, self.label_smoothing)?;
         }
+        let (alpha, field) = (self.chat.neftune_alpha, "train.chat.neftune_alpha");
+        require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
             ("train.steps", self.steps, MOST_STEPS),
@@ -374,11 +376,21 @@ impl TrainConfig {
 
     /// Whether several examples of the objective share a row of a model's batch.
     pub fn packs_examples(&self, model: &ModelConfig) -> bool {
+        let relative = matches!(model.position, Position::Rope(_) | Position::None);
         match self.objective {
             Objective::Text | Objective::Preference => false,
+            Objective::Chat => self.chat.packing && relative,
+            Objective::Classify => relative,
+        }
+    }
+
+    /// Largest number that is added to an entry of the embedded tokens in training, as [`crate::ChatSettings::neftune_alpha`] says it.
+    pub fn embedding_noise(&self, model: &ModelConfig) -> f32 {
+        match self.objective {
             Objective::Chat => {
-                self.chat.packing && matches!(model.position, Position::Rope(_) | Position::None)
+                self.chat.neftune_alpha / (model.context_length as f32 * model.width as f32).sqrt()
             }
+            _ => 0.0,
         }
     }
 

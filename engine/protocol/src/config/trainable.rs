@@ -15,13 +15,18 @@ pub enum Trainable {
     Head,
     /// Scales and biases of the norms.
     Norms,
+    /// Those, and the biases of all layers (Ben Zaken et al. 2021, "BitFit", arXiv 2106.10199, which trains the biases alone).
+    NormsAndBiases,
     /// Those whose names fit one of these, in which `*` stands for any text: `blocks.*.mlp.*`.
     Patterns(Vec<String>),
 }
 
 /// As settings spell it.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected all, last:N, head, norms, or patterns of parameters' names")]
+#[serde(
+    untagged,
+    expecting = "expected all, last:N, head, norms, norms-and-biases, or patterns of parameters' names"
+)]
 enum Form {
     Word(String),
     Patterns(Vec<String>),
@@ -56,6 +61,7 @@ impl std::str::FromStr for Trainable {
             "all" => return Ok(Self::All),
             "head" => return Ok(Self::Head),
             "norms" => return Ok(Self::Norms),
+            "norms-and-biases" => return Ok(Self::NormsAndBiases),
             _ => {}
         }
         if let Some(count) = word.strip_prefix("last:").and_then(|count| count.parse().ok()) {
@@ -65,7 +71,8 @@ impl std::str::FromStr for Trainable {
             return Ok(Self::Patterns(word.split(',').map(|pattern| pattern.trim().to_owned()).collect()));
         }
         Err(format!(
-            "`{word}` says not which parameters; take all, last:N (of the blocks), head, norms, or patterns such as blocks.*.mlp.*"
+            "`{word}` says not which parameters; take all, last:N (of the blocks), head, norms, norms-and-biases, or patterns such as \
+             blocks.*.mlp.*"
         ))
     }
 }
@@ -77,14 +84,18 @@ impl std::fmt::Display for Trainable {
             Self::Last(count) => write!(formatter, "last:{count}"),
             Self::Head => formatter.write_str("head"),
             Self::Norms => formatter.write_str("norms"),
+            Self::NormsAndBiases => formatter.write_str("norms-and-biases"),
             Self::Patterns(patterns) => formatter.write_str(&patterns.join(",")),
         }
     }
 }
 
 impl Trainable {
-    /// Whether a parameter of that name is trained, in a model of so many blocks.
+    /// Whether a parameter of that name is trained, in a model of so many blocks. A head for labels always is: it is new.
     pub fn includes(&self, parameter: &str, layers: usize, tied_head: bool) -> bool {
+        if parameter.starts_with("classifier.") {
+            return true;
+        }
         match self {
             Self::All => true,
             Self::Last(count) => match parameter.strip_prefix("blocks.") {
@@ -96,6 +107,7 @@ impl Trainable {
             },
             Self::Head => parameter.starts_with("head.") || (tied_head && parameter == "embedding.tokens"),
             Self::Norms => parameter.contains("norm."),
+            Self::NormsAndBiases => parameter.contains("norm.") || parameter.ends_with(".bias"),
             Self::Patterns(patterns) => patterns.iter().any(|pattern| fits(pattern, parameter)),
         }
     }
@@ -134,7 +146,9 @@ mod tests {
             "blocks.11.mlp.up.weight",
             "norm.weight",
             "head.weight",
+            "blocks.0.attention.qkv.bias",
         ];
+        assert!(Trainable::Norms.includes("classifier.weight", 12, false));
         let trained = |word: &str, tied| {
             let trainable: Trainable = word.parse().unwrap();
             let again: Trainable = serde_json::from_value(serde_json::to_value(&trainable).unwrap()).unwrap();
@@ -142,12 +156,13 @@ mod tests {
             let included = |at: &usize| trainable.includes(names[*at], 12, tied);
             (0..names.len()).filter(included).collect::<Vec<_>>()
         };
-        assert_eq!(trained("all", false), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(trained("all", false), [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(trained("last:1", false), [3, 4, 5, 6]);
-        assert_eq!(trained("last:12", false), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(trained("last:12", false), [1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(trained("head", false), [6]);
         assert_eq!(trained("head", true), [0, 6]);
         assert_eq!(trained("norms", false), [1, 3, 5]);
+        assert_eq!(trained("norms-and-biases", false), [1, 3, 5, 7]);
         assert_eq!(trained("blocks.*.mlp.*, head.weight", false), [4, 6]);
         assert_eq!(trained("*.attention.*weight", false), [1, 2, 3]);
         assert!(!fits(&"*".repeat(40).replace("**", "*a*"), &"b".repeat(200)));

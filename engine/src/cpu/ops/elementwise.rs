@@ -1,10 +1,10 @@
-//! Dropout and sums: one pass over memory each.
+//! Dropout, noise and sums: one pass over memory each.
 
 use super::linear::{accumulate, sum};
 use super::{Call, Given, Interpret};
 use crate::cpu::workers::{Rows, Workers};
 use crate::error::Result;
-use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Scale};
+use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Noise, Scale};
 use crate::graph::{DropoutSite, random};
 use crate::platform::lanes::vectorised;
 
@@ -22,6 +22,25 @@ impl Interpret for Dropout {
         let DropoutInputs { x, residual } = inputs;
         let (first, residual) = (call.first_element(x.ty), residual.map(|residual| residual.floats));
         dropout(call.workers, self.site, call.seed, first, x.floats, residual, outputs.y);
+        Ok(())
+    }
+}
+
+impl Interpret for Noise {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (first, seed) = (call.first_element(inputs.x.ty), call.seed);
+        let (x, y) = (inputs.x.floats, outputs.y);
+        call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
+            for ((at, y), x) in (first + range.start..).zip(part.data).zip(&x[range]) {
+                *y = x + self.size * random::signed(random::bits(seed, self.site, at as u32));
+            }
+        });
         Ok(())
     }
 }

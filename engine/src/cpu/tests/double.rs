@@ -211,6 +211,10 @@ pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
                 let residual = |at: usize| if residual { input(1)[at] } else { 0.0 };
                 input(0).iter().enumerate().map(|(at, x)| x * kept(seed, site, at) + residual(at)).collect()
             }
+            Op::Noise(ops::Noise { size, site }) => {
+                let drawn = |at: usize| f64::from(random::signed(random::bits(seed, site, at as u32)));
+                input(0).iter().enumerate().map(|(at, x)| x + f64::from(size) * drawn(at)).collect()
+            }
             Op::Scale(ops::Scale(factor)) => input(0).iter().map(|x| x * f64::from(factor)).collect(),
             Op::Add(ops::Add) => input(0).iter().zip(input(1)).map(|(a, b)| a + b).collect(),
             Op::CrossEntropy(ops::CrossEntropy { label_smoothing, ignore_index }) => {

@@ -41,6 +41,7 @@ pub fn gpt() -> ModelConfig {
         residual: Residual::Sequential,
         bias: true.into(),
         tied_head: true,
+        labels: Vec::new(),
         dropout: Dropout { embedding: 0.1, attention: 0.2, residual: 0.1 },
         init: Initialisation { std: 0.3, scale_residual: true },
     }

@@ -1,7 +1,7 @@
-//! Batches of whole examples: conversations, of which only the answers are learned.
+//! Batches of whole examples: conversations, of which only the answers are learned, and texts, of which the label behind them is.
 //!
 //! An example of n tokens takes n − 1 positions of a row: its last token is a target alone. One that is longer than a row is cut at its
-//! end. What rows hold follows from the examples' lengths alone; the order of rows is another permutation in every epoch. So a batch is a
+//! end, a label aside, which is the target of the last token that fits. What rows hold follows from the examples' lengths alone; the order of rows is another permutation in every epoch. So a batch is a
 //! pure function of its numbers here, too.
 
 mod pack;
@@ -34,6 +34,8 @@ pub struct ExampleBatches<'a> {
     starts: bool,
     /// What fills rows up.
     padding: u32,
+    /// Whether the last token of each is a label.
+    labelled: bool,
     about: PackingStatistics,
 }
 
@@ -71,6 +73,8 @@ pub struct BatchSettings {
     pub starts: bool,
     /// The token that fills rows up.
     pub padding: u32,
+    /// Whether the last token of each example is a label.
+    pub labelled: bool,
 }
 
 impl<'a> ExampleBatches<'a> {
@@ -79,10 +83,11 @@ impl<'a> ExampleBatches<'a> {
     /// # Errors
     /// A split has no example with something to learn within a row.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
-        let BatchSettings { seed, batch, accumulate, context_length, packing, starts, padding } = settings;
+        let BatchSettings { seed, batch, accumulate, context_length, packing, starts, padding, labelled } =
+            settings;
         let mut about = PackingStatistics::default();
         let of = |split, about: &mut PackingStatistics| -> Result<Arc<Rows>> {
-            let lengths = lengths(store, split, context_length, about);
+            let lengths = lengths(store, split, context_length, labelled, about);
             if lengths.is_empty() {
                 return Err(Error::Refused(format!(
                     "no example of the {split} data has something to learn in its first {} tokens; give more examples, shorter ones, or a \
@@ -105,6 +110,7 @@ impl<'a> ExampleBatches<'a> {
             context_length,
             starts,
             padding,
+            labelled,
             about,
         })
     }
@@ -165,10 +171,20 @@ impl<'a> ExampleBatches<'a> {
             let begins = number * self.context_length;
             for example in row.map_or(&[][..], |row| self.rows(split).row(row)) {
                 batch.append(self.store, split, *example as usize, begins, self.context_length)?;
+                self.label(split, *example as usize, &mut batch)?;
             }
             batch.fill(begins, self.context_length, self.padding);
         }
         Ok(batch)
+    }
+
+    /// Makes an example's label the target of the last of its tokens that fits, which was just appended.
+    fn label(&self, split: Split, example: usize, batch: &mut Batch) -> Result<()> {
+        let Some(examples) = self.store.examples(split).filter(|_| self.labelled) else { return Ok(()) };
+        let label = self.store.read(split, examples.range(example).end - 1, 1)?;
+        batch.targets.pop();
+        batch.targets.extend(label);
+        Ok(())
     }
 }
 
@@ -213,6 +229,7 @@ fn lengths(
     store: &TokenStore,
     split: Split,
     context_length: usize,
+    labelled: bool,
     about: &mut PackingStatistics,
 ) -> Vec<(u32, usize)> {
     let Some(examples) = store.examples(split) else { return Vec::new() };
@@ -224,10 +241,10 @@ fn lengths(
         let count = whole.min(context_length + 1);
         let kept = range.start + count as u64;
         let learned = |range| examples.learned(range).filter(|learned| *learned).count();
-        let within = learned((range.start + 1).min(kept)..kept);
+        let within = if labelled { 1 } else { learned((range.start + 1).min(kept)..kept) };
         if whole > count {
             about.cut += 1;
-            about.cut_tokens += learned(kept..range.end);
+            about.cut_tokens += if labelled { 0 } else { learned(kept..range.end) };
         }
         if within == 0 {
             about.left_out += 1;
@@ -258,10 +275,17 @@ fn permuted(at: u64, count: u64, key: u64) -> u64 {
 }
 
 impl PackingStatistics {
-    /// What a person should know, a sentence each.
-    pub fn sentences(&self) -> Vec<String> {
+    /// What a person should know, a sentence each; of texts with `labels`, where there are any.
+    pub fn sentences(&self, labels: &[String]) -> Vec<String> {
         let Self { examples, cut, cut_tokens, left_out, learned, rows } = *self;
         let of = |number: usize, thing: &str| counted(number as u64, thing);
+        if !labels.is_empty() {
+            let (texts, rows) = (of(examples, "text"), of(rows, "row"));
+            let first = format!("{texts} in {rows}, told apart by: {}", labels.join(", "));
+            let longer = of(cut, "text");
+            let second = format!("{longer} longer than the context length: the end was cut off");
+            return std::iter::once(first).chain((cut > 0).then_some(second)).collect();
+        }
         let mut all = vec![format!(
             "{} in {}: {} learned in an epoch",
             of(examples - left_out, "conversation"),

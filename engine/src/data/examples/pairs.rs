@@ -251,6 +251,7 @@ mod tests {
         packing: false,
         starts: false,
         padding: 99,
+        labelled: false,
     };
 
     /// Answers of one token and two, behind a prompt of two.

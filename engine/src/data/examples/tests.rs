@@ -29,6 +29,7 @@ pub(crate) fn store(
         mixture: Default::default(),
         prompt: None,
         problems: Vec::new(),
+        labels: Vec::new(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     };
@@ -44,6 +45,7 @@ const SETTINGS: BatchSettings = BatchSettings {
     packing: true,
     starts: true,
     padding: 99,
+    labelled: false,
 };
 const GIVEN: bool = false;
 const LEARNED: bool = true;
@@ -93,10 +95,31 @@ fn examples_longer_than_a_row_are_cut_and_those_without_answers_left_out() {
         about,
         PackingStatistics { examples: 3, cut: 2, cut_tokens: 20, left_out: 1, learned: 2, rows: 2 }
     );
-    let said = about.sentences().join("; ");
+    let said = about.sentences(&[]).join("; ");
     assert!(said.contains("2 conversations longer") && said.contains("1 conversation left out"), "{said}");
     let nothing = ExampleBatches::new(&store, BatchSettings { context_length: 0, ..SETTINGS }).unwrap_err();
     assert!(nothing.to_string().contains("no example of the training data"), "{nothing}");
+}
+
+#[test]
+fn a_label_is_the_target_of_the_last_token_that_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let learned = [GIVEN, GIVEN, GIVEN, LEARNED];
+    let text: (&[u32], &[bool]) = (&[10, 11, 12, 1], &learned);
+    let store = store(folder.path(), &[text], &[text]);
+    for (context_length, tokens, targets) in [
+        (2, vec![10, 11], vec![IGNORED, 1]),
+        (3, vec![10, 11, 12], vec![IGNORED, IGNORED, 1]),
+        (5, vec![10, 11, 12, 99, 99], vec![IGNORED, IGNORED, 1, IGNORED, IGNORED]),
+    ] {
+        let settings = BatchSettings { batch: 1, context_length, labelled: true, ..SETTINGS };
+        let batches = ExampleBatches::new(&store, settings).unwrap();
+        let batch = batches.evaluation(Split::Validation, 0).unwrap();
+        assert_eq!((batch.tokens, batch.targets), (tokens, targets));
+        assert_eq!(batches.about().cut, usize::from(context_length == 2));
+        let said = batches.about().sentences(&["ham", "spam"].map(str::to_owned)).join("; ");
+        assert!(said.contains("1 text in 1 row, told apart by: ham, spam"), "{said}");
+    }
 }
 
 #[test]

@@ -95,6 +95,7 @@ pub(super) async fn encode(
         bytes,
         prompt,
         problems: problems.list(),
+        labels: Vec::new(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     })?;

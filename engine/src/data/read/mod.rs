@@ -7,6 +7,7 @@
 //! part is not, is listed among the [`Problems`], and the rest goes on.
 
 mod cleaned;
+mod labelled;
 mod lines;
 mod problems;
 mod source;
@@ -19,6 +20,7 @@ pub use cleaned::mixture;
 use glasshouse_corpus::document::Document;
 use glasshouse_corpus::extract;
 use glasshouse_corpus::read as bench;
+pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
 pub use problems::Problems;
 pub use source::{SourceFile, SourceKind, find_sources};

@@ -38,6 +38,12 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
+    /// Whether it is a table of values with commas between them, not compressed.
+    pub fn is_csv(&self) -> bool {
+        let SourceKind::Bench(source) = &self.kind else { return false };
+        source.format == Format::Csv && source.packing == Packing::Plain
+    }
+
     /// Whether it is JSON Lines that are not compressed.
     pub fn is_json_lines(&self) -> bool {
         let SourceKind::Bench(source) = &self.kind else { return false };

@@ -50,6 +50,9 @@ pub struct Index {
     /// Files that gave no text, or not all of theirs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<FileProblem>,
+    /// What the last token of each example stands for, where examples are texts with labels: the numbers of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// The part that trains.
     pub train: SplitRecord,
     /// The part held out.

@@ -19,6 +19,7 @@ fn index(vocabulary: usize) -> Index {
         mixture: BTreeMap::new(),
         prompt: None,
         problems: Vec::new(),
+        labels: Vec::new(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     }

@@ -45,15 +45,24 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
     let begun = begun.map_or("from scratch".to_owned(), |start| {
         format!("from the weights of {start}: what is said of the data, licence and limits of those holds here, too")
     });
+    let (task, auto, limits) = if model.labels.is_empty() {
+        let limits =
+            "A model of this size imitates the style of its training text. It knows no facts".to_owned();
+        ("text-generation", "AutoModelForCausalLM", limits)
+    } else {
+        let labels = model.labels.join(", ");
+        let limits = format!("It takes every text for one of {labels}, and knows no other kind");
+        ("text-classification", "AutoModelForSequenceClassification", limits)
+    };
     let seen = facts.step * (train.batch_size * train.accumulate * model.context_length) as u64;
     format!(
-        "---\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n\n\
+        "---\nlibrary_name: transformers\npipeline_tag: {task}\n---\n\n\
          # {name}\n\n\
          A {class} of {parameters} parameters, trained with Glasshouse {version} {begun}.\n\n\
          ```python\n\
-         from transformers import AutoModelForCausalLM, AutoTokenizer\n\
+         from transformers import {auto}, AutoTokenizer\n\
          tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
-         model = AutoModelForCausalLM.from_pretrained(\".\")\n\
+         model = {auto}.from_pretrained(\".\")\n\
          ```\n\n\
          ## Data\n\n\
          * Source: {sources}\n\
@@ -66,12 +75,12 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
          ## Result\n\n\
          * Validation loss: {loss}\n\n\
          ## Limits\n\n\
-         A model of this size imitates the style of its training text. It knows no facts, it was not aligned or checked \
-         for safety or bias, it repeats what its data holds, and it sees {context} tokens at a time.\n\n\
+         {limits}, it was not aligned or checked for safety or bias, it repeats what its data holds, and it sees {context} tokens at a \
+         time.\n\n\
          ## Settings\n\n\
          ```toml\n{settings}```\n",
         name = facts.name,
-        class = family.class,
+        class = family.class_of(model),
         parameters = facts.parameters,
         version = env!("CARGO_PKG_VERSION"),
         train_tokens = facts.train_tokens,

@@ -26,7 +26,7 @@ use crate::platform::{self, Turns, at_once, files};
 use crate::project::{Trained, parameters_of};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
-use glasshouse_protocol::{RunConfig, RunState};
+use glasshouse_protocol::{ModelConfig, RunConfig, RunState};
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -68,6 +68,9 @@ async fn export_in_turns(
     let begin = tokenizer.special("bos_token").or(end_of_text.filter(|_| tokenizer.settings.is_empty()));
     let mut fields = family.write(model);
     fields.extend(shared_fields(family, begin, end_of_text));
+    if !model.labels.is_empty() {
+        fields.extend(label_fields(family, model, end_of_text));
+    }
     let texts: [(&str, Vec<u8>); 4] = [
         ("config.json", pretty(&Value::Object(fields))?),
         (SETTINGS_FILE, pretty(&tokenizer_config(export))?),
@@ -144,6 +147,21 @@ fn shared_fields(family: &Family, begin: Option<u32>, end_of_text: Option<u32>) 
         "eos_token_id": end_of_text,
         "dtype": "float32",
         "torch_dtype": "float32",
+    }))
+}
+
+/// What `config.json` says of labels. Where rows of a batch are of several lengths, `transformers` finds the last token of each by what
+/// fills it up.
+fn label_fields(family: &Family, model: &ModelConfig, end_of_text: Option<u32>) -> Map<String, Value> {
+    let named = model.labels.iter().enumerate();
+    let names: Map<String, Value> = named.clone().map(|(at, label)| (at.to_string(), json!(label))).collect();
+    let numbers: Map<String, Value> = named.map(|(at, label)| (label.clone(), json!(at))).collect();
+    families::object(json!({
+        "architectures": [family.class_of(model)],
+        "id2label": names,
+        "label2id": numbers,
+        "problem_type": "single_label_classification",
+        "pad_token_id": end_of_text,
     }))
 }
 

@@ -12,7 +12,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
-pub const OPERATIONS: [Operation; 20] = [
+pub const OPERATIONS: [Operation; 21] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("linear_activation", 1e-5, 5e-5, linear_activation),
     operation("linear_rope", 5e-6, 5e-5, linear_rope),
@@ -30,6 +30,7 @@ pub const OPERATIONS: [Operation; 20] = [
     operation("activation", 5e-6, 5e-6, activation),
     operation("gate", 5e-6, 5e-6, gate),
     operation("dropouts", 2e-7, 2e-7, dropouts),
+    operation("noise", 2e-7, 2e-7, noise),
     operation("add", 2e-7, 2e-7, add),
     operation("scale", 2e-7, 2e-7, scale),
     operation("last_row", 0.0, 0.0, last_row),
@@ -485,6 +486,15 @@ fn dropouts() -> Vec<Case> {
         }
     }
     cases
+}
+
+fn noise() -> Vec<Case> {
+    [(vec![3], 0.5), (vec![2, 3, 5], 5.0), (vec![7, 36], 0.01), (vec![VAST], 1.0)]
+        .map(|(shape, size)| Case {
+            op: Op::Noise(ops::Noise { size, site: 4 }),
+            feeds: vec![floats(&shape)],
+        })
+        .to_vec()
 }
 
 fn add() -> Vec<Case> {

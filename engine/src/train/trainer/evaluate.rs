@@ -32,6 +32,12 @@ impl Trainer<'_> {
         self.evaluated = Some((self.step, train_loss, val_loss));
         let best = self.take_if_best(val_loss);
         self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best, preference })?;
+        if !self.config.model.labels.is_empty() {
+            let whole = self.record.evaluate_whole_split;
+            let validation: Box<dyn Iterator<Item = Result<Batch>>> =
+                if whole { batches.full(Split::Validation) } else { Box::new(drawn(Split::Validation)) };
+            self.measure_accuracy(drawn(Split::Train), validation).await?;
+        }
         self.metrics.flush()?;
         let losses = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
         let of_pairs = preference.iter().flat_map(PreferenceMetrics::scalars);

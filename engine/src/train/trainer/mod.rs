@@ -2,6 +2,7 @@
 //! steps; at a boundary it evaluates, then saves, then asks for a sample. What is due at a step is a function of the step
 //! alone, so a resumed run does what the uninterrupted one would have done; the clock only adds saves, which change no number.
 
+mod accuracy;
 mod begin;
 mod change;
 mod evaluate;

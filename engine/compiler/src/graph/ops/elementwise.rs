@@ -1,4 +1,4 @@
-//! Dropout and sums, entry by entry.
+//! Dropout, noise and sums, entry by entry.
 
 use super::{Named, Nothing, Operation, X, Y, operands};
 use crate::graph::gradient::Backward;
@@ -65,6 +65,40 @@ impl Operation for Dropout {
         // A mask between halves is in no model's way but an adapter's, and no kernel is built for it.
         let y = (!self.residual).then(|| alone_without(outputs.y, inputs.x));
         [alone(inputs.x)].into_iter().chain(y).collect()
+    }
+}
+
+/// y = x + size·u, u drawn evenly from [−1, 1) for each entry, element = index in x. Input: any shape. Output: the same. Its gradient
+/// is that of y.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// Largest that is added, up or down.
+    pub size: f32,
+    /// Number of the place, unique among those of dropout, too.
+    pub site: u32,
+}
+
+impl Operation for Noise {
+    const NAME: &'static str = "noise";
+    type Inputs<T> = X<T>;
+    type Outputs<T> = Y<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
+        expect(self.size.is_finite(), || format!("size {} is no number", self.size))?;
+        Ok(Y { y: x.clone() })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        X { x }: X<ValueId>,
+        Y { y }: Y<ValueId>,
+    ) -> Result<(), GraphError> {
+        match pass.gradient(y).filter(|_| pass.wants(x)) {
+            Some(dy) => pass.flow(x, dy),
+            None => Ok(()),
+        }
     }
 }
 

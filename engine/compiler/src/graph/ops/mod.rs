@@ -58,7 +58,7 @@ macro_rules! operations {
                 Attention
                 CachedAttention LastRow
                 Activation Gate
-                Dropout Add Scale
+                Dropout Noise Add Scale
                 CrossEntropy
                 Preference
             }

@@ -3,10 +3,10 @@
 use super::matmul::built;
 use super::{Launch, Lower, Lowering, Operand, Place, Site, grid};
 use crate::Result;
-use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Named, Scale};
+use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Named, Noise, Scale};
 use crate::graph::{Type, random};
 use crate::plan::Buffer;
-use glasshouse_shaders::{add, dropout, scale};
+use glasshouse_shaders::{add, dropout, noise, scale};
 
 /// Invocations in a workgroup of the elementwise kernels.
 pub(super) const GROUP: usize = 256;
@@ -50,6 +50,18 @@ impl Lower for Dropout {
         let width = if vec4 { dropout::Entries::Vec4 } else { dropout::Entries::Scalar };
         let kernel = built(dropout::kernel(width, self.residual, x.half(), y.half()))?;
         Ok(Lowering::one(Launch::new(kernel, arguments.bytes(), bindings, groups)?))
+    }
+}
+
+impl Lower for Noise {
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (x, y) = (operands.inputs.x, operands.outputs.y);
+        let (vec4, count, groups) = entries(y.ty)?;
+        let kernel = noise::kernel(if vec4 { noise::Entries::Vec4 } else { noise::Entries::Scalar });
+        let arguments = noise::Arguments { count, site: self.site, size: self.size }.bytes();
+        let (control, schedule) = (Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule));
+        let bindings = vec![control, schedule, x.place(), y.place()];
+        Ok(Lowering::one(Launch::new(kernel, arguments, bindings, groups)?))
     }
 }
 

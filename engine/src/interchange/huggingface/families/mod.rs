@@ -118,7 +118,17 @@ impl Family {
     pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
         let mut table = Table::new(parameters);
         (self.tensors)(model, &mut table);
+        table.whole("score.weight", "classifier.weight");
         table.done()
+    }
+
+    /// The class of `transformers` that computes a model of this family: with a head for labels where the model has one.
+    pub fn class_of(&self, model: &ModelConfig) -> String {
+        if model.labels.is_empty() {
+            return self.class.to_owned();
+        }
+        let name = self.class.trim_end_matches("LMHeadModel").trim_end_matches("ForCausalLM");
+        format!("{name}ForSequenceClassification")
     }
 }
 

@@ -1,0 +1,113 @@
+//! `glasshouse classify`: what texts are, by a run that has learned labels.
+
+use super::arguments::ClassifyArguments;
+use super::driver::{Engine, drive};
+use super::trained;
+use anyhow::{Context as _, Result, anyhow};
+use glasshouse_engine::data::read::{LabelledText, Problems, find_sources, labelled_texts};
+use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::{Command, Event, WeightSource};
+use glasshouse_engine::session;
+use serde_json::{Map, Value, json};
+
+/// Texts that are asked for at once.
+const AT_ONCE: usize = 64;
+
+pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
+    drive(session::Options::default(), async |engine| {
+        let model = &arguments.model;
+        trained::use_project(engine, &model.project, false).await?;
+        let (run, _) = trained::settings_of(engine, model.run.clone()).await?;
+        let source = WeightSource::Checkpoint { run, checkpoint: model.checkpoint.clone() };
+        let mut told = Told { json: arguments.json, right: 0, labelled: 0 };
+        let mut waiting = Vec::new();
+        for row in rows(arguments)? {
+            waiting.push(row?);
+            if waiting.len() == AT_ONCE {
+                ask(engine, &source, std::mem::take(&mut waiting), &mut told).await?;
+            }
+        }
+        if !waiting.is_empty() {
+            ask(engine, &source, waiting, &mut told).await?;
+        }
+        told.end()
+    })
+}
+
+/// The texts that the arguments name.
+fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<LabelledText>>>> {
+    let Some(file) = &arguments.file else {
+        let of = |text: String| Ok(LabelledText { text, label: None, line: 0 });
+        return Ok(Box::new(arguments.text.clone().into_iter().map(of)));
+    };
+    let sources = find_sources(&[file], &Problems::default())?;
+    let source = sources.into_iter().next().with_context(|| format!("{} is no file", file.display()))?;
+    let name = file.display().to_string();
+    let rows = labelled_texts(&source)?;
+    Ok(Box::new(rows.map(move |row| row?.map_err(|reason| anyhow!("{name} {reason}")))))
+}
+
+async fn ask(
+    engine: &mut Engine,
+    source: &WeightSource,
+    rows: Vec<LabelledText>,
+    told: &mut Told,
+) -> Result<()> {
+    let texts = rows.iter().map(|row| row.text.clone()).collect();
+    let command = Command::Classify { source: source.clone(), texts };
+    let show = |event| {
+        match event {
+            Event::Classified { labels, probabilities } => {
+                for (row, probabilities) in rows.iter().zip(&probabilities) {
+                    told.row(row, &labels, probabilities)?;
+                }
+            }
+            event => trained::note(&event),
+        }
+        Ok(())
+    };
+    engine.ask(command, show).await
+}
+
+/// What was said so far.
+struct Told {
+    json: bool,
+    right: u64,
+    labelled: u64,
+}
+
+impl Told {
+    fn row(&mut self, row: &LabelledText, labels: &[String], probabilities: &[f32]) -> Result<()> {
+        let likeliest = probabilities.iter().zip(labels).max_by(|(a, _), (b, _)| a.total_cmp(b));
+        let (probability, label) = likeliest.context("the model has no labels")?;
+        self.labelled += u64::from(row.label.is_some());
+        self.right += u64::from(row.label.as_ref() == Some(label));
+        if self.json {
+            let each = labels.iter().zip(probabilities).map(|(label, share)| (label.clone(), json!(share)));
+            let each: Map<String, Value> = each.collect();
+            let line = json!({ "event": "label", "text": row.text, "label": label, "probabilities": each });
+            say!("{line}")?;
+        } else {
+            say!("{label} ({:.1} %): {}", probability * 100.0, row.text.trim().replace('\n', " "))?;
+        }
+        Ok(())
+    }
+
+    /// How many were right, where labels were given.
+    fn end(&self) -> Result<()> {
+        let Self { json, right, labelled } = *self;
+        if labelled == 0 {
+            return Ok(());
+        }
+        let accuracy = right as f64 / labelled as f64;
+        if json {
+            say!(
+                "{}",
+                json!({ "event": "accuracy", "rows": labelled, "right": right, "accuracy": accuracy })
+            )?;
+        } else {
+            say!("{right} of {} right ({:.1} %)", counted(labelled, "text"), accuracy * 100.0)?;
+        }
+        Ok(())
+    }
+}

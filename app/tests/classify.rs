@@ -1,0 +1,262 @@
+//! Texts told apart by labels: a model that went on from texts learns which kind each is of.
+
+use crate::front_ends::{error_of, succeed, train};
+use glasshouse_engine::project::{Project, Trained, parameters_of};
+use glasshouse_protocol::Objective;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// What words tell of which kind a text is.
+const KINDS: [(&str, [&str; 4]); 3] = [
+    ("food", ["soup", "apples", "bread", "honey"]),
+    ("music", ["a drum", "the flute", "a song", "two bells"]),
+    ("weather", ["rain", "a storm", "much snow", "wind"]),
+];
+
+/// Texts from this number on are about others than those before.
+const HELD_OUT: usize = 2000;
+
+/// The number-th text and its label; neighbours are of other kinds.
+fn row(number: usize) -> (String, &'static str) {
+    let (label, words) = KINDS[number % KINDS.len()];
+    let of = |at: usize, from: &[&'static str]| from[at % from.len()];
+    let (many, others) = (["Ada", "The owl", "Ben", "A fox", "Mia"], ["Tom", "The hen", "Zoe"]);
+    let who = of(number / 3, if number < HELD_OUT { &many } else { &others });
+    let verb = of(number / 7, &["saw", "liked", "found", "had"]);
+    (format!("{who} {verb} {} and {}.", of(number / 5, &words), of(number / 11, &words)), label)
+}
+
+/// A folder with a trained model of a few words, and texts with labels to learn from and to try.
+fn folder(more: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    let roomy = ["--steps", "20", "--set", "model.context_length=64"];
+    train(folder.path(), &folder.path().join("first"), &[&roomy[..], more].concat());
+    let line = |number| {
+        let (text, label) = row(number);
+        json!({ "text": text, "label": label }).to_string() + "\n"
+    };
+    let texts: String = (0..400).map(line).collect();
+    std::fs::write(folder.path().join("texts.jsonl"), texts).unwrap();
+    let held: String = (HELD_OUT..HELD_OUT + 60).map(line).collect();
+    std::fs::write(folder.path().join("held.jsonl"), held).unwrap();
+    folder
+}
+
+fn tune(folder: &Path, data: &str, more: &[&str]) -> Vec<Value> {
+    let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", "1"];
+    let own = [&own[..], &["--objective", "classify", "--data", data]].concat();
+    lines(&succeed(folder, &[&own[..], more].concat()))
+}
+
+fn lines(told: &str) -> Vec<Value> {
+    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Shares of the validation texts that were right, evaluation by evaluation.
+fn accuracies(told: &[Value]) -> Vec<f64> {
+    let of = |event: &Value| event["validation"].as_f64();
+    told.iter().filter(|event| event["event"] == "accuracy").filter_map(of).collect()
+}
+
+const LEARNING: [&str; 10] = [
+    "--steps",
+    "200",
+    "--lr",
+    "4e-3",
+    "--set",
+    "train.batch_size=16",
+    "--set",
+    "train.eval_interval=50",
+    "--set",
+    "train.checkpoint_interval=50",
+];
+
+/// In rows of their own, and several in a row.
+#[test]
+fn a_model_learns_to_tell_texts_apart() {
+    for more in [&[][..], &["--set", "model.position={kind=\"none\"}"]] {
+        let folder = folder(more);
+        let folder = folder.path();
+        let told = tune(folder, "texts.jsonl", &LEARNING);
+        let accuracies = accuracies(&told);
+        assert!(accuracies.first().is_some_and(|first| *first < 0.7), "{accuracies:?}");
+        assert!(accuracies.last().is_some_and(|last| *last > 0.95), "{accuracies:?}");
+        let notices: String = told.iter().filter_map(|event| event["text"].as_str()).collect();
+        assert!(notices.contains("told apart by: food, music, weather"), "{notices}");
+        let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
+        let config = run.config().unwrap();
+        assert_eq!(config.model.labels, ["food", "music", "weather"]);
+        assert_eq!(config.train.objective, Objective::Classify);
+
+        // Texts that no training saw, by the command that asks.
+        let said =
+            lines(&succeed(folder, &["classify", "--project", "first", "--file", "held.jsonl", "--json"]));
+        let (last, each) = said.split_last().unwrap();
+        assert!(last["accuracy"].as_f64().unwrap() > 0.95 && last["rows"] == 60, "{last}");
+        for (at, line) in each.iter().enumerate() {
+            let shares = line["probabilities"].as_object().unwrap().values();
+            let shares: Vec<f64> = shares.map(|share| share.as_f64().unwrap()).collect();
+            assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{line}");
+            let own = line["probabilities"][line["label"].as_str().unwrap()].as_f64().unwrap();
+            assert!(shares.iter().all(|share| *share <= own), "{at}: {line}");
+        }
+        let said = succeed(folder, &["classify", "--project", "first", "--text", "Ben saw rain and wind."]);
+        assert!(said.starts_with("weather (") && said.contains("Ben saw rain"), "{said}");
+
+        // What it cannot do.
+        for command in [&["generate"][..], &["chat"]] {
+            let error = error_of(folder, &[command, &["--project", "first", "--device", "cpu"]].concat());
+            assert!(error.contains("tells texts apart and writes none"), "{error}");
+        }
+        let gguf = ["export", "--project", "first", "--format", "gguf", "--to", "out.gguf"];
+        let error = error_of(folder, &gguf);
+        assert!(error.contains("has a head for labels"), "{error}");
+        let error = error_of(folder, &["handover", "--project", "first", "--run", "2", "--to", "bundle"]);
+        assert!(error.contains("its objective is classify"), "{error}");
+        let error = error_of(folder, &["classify", "--project", "first", "--run", "1", "--text", "a"]);
+        assert!(error.contains("has no labels"), "{error}");
+        let error = error_of(folder, &["train", "--project", "first", "--from", "2", "--objective", "text"]);
+        assert!(error.contains("model.labels") && error.contains("must be none"), "{error}");
+    }
+}
+
+#[test]
+fn a_run_that_was_interrupted_goes_on_to_the_same_numbers() {
+    let folder = folder(&["--set", "model.position={kind=\"none\"}", "--set", "model.dropout.residual=0.1"]);
+    let folder = folder.path();
+    let sets = ["--steps", "12", "--set", "train.accumulate=2", "--set", "train.batch_size=2"];
+    let sets =
+        [&sets[..], &["--set", "train.eval_interval=6", "--set", "train.checkpoint_interval=6"]].concat();
+    let whole = tune(folder, "texts.jsonl", &sets);
+    tune(folder, "texts.jsonl", &[&sets[..], &["--stop-after", "5"]].concat());
+    let rest = lines(&succeed(folder, &["train", "--project", "first", "--run", "3", "--resume", "--json"]));
+    let numbers = |told: &[Value], kind: &str, field: &str| -> Vec<(u64, String)> {
+        let after = told.iter().filter(|event| event["event"] == kind && event["step"].as_u64() > Some(5));
+        after.map(|event| (event["step"].as_u64().unwrap(), event[field].to_string())).collect()
+    };
+    for (kind, field) in
+        [("step", "loss"), ("step", "grad_norm"), ("accuracy", "validation"), ("accuracy", "train")]
+    {
+        let (one, other) = (numbers(&whole, kind, field), numbers(&rest, kind, field));
+        assert!(one.len() >= 2 && one == other, "{kind} {field}: {one:?} {other:?}");
+    }
+}
+
+/// From a table; what is frozen stays, and the new head is trained whatever is.
+#[test]
+fn an_adapter_or_a_part_learns_labels_from_a_table() {
+    let folder = folder(&[]);
+    let folder = folder.path();
+    let quoted = |number| {
+        let (text, label) = row(number);
+        format!("{label},\"{}\"\r\n", text.replacen(' ', ",\n", 1).replace('.', " \"\"so\"\"."))
+    };
+    let table: String = (0..60).map(quoted).collect();
+    std::fs::write(folder.join("texts.csv"), format!("\u{feff}Label,Text\r\n{table}")).unwrap();
+    let steps = ["--steps", "3", "--lr", "1e-2", "--set", "train.batch_size=4"];
+    tune(folder, "texts.csv", &[&steps[..], &["--adapter", "lora", "--set", "adapter.rank=2"]].concat());
+    tune(folder, "texts.csv", &[&steps[..], &["--set", "train.trainable=norms"]].concat());
+    let weights = |run: &str| {
+        let run = Project::open(&folder.join("first")).unwrap().run(run).unwrap();
+        let trained = Trained::load(run, "latest").unwrap();
+        let parameters = parameters_of(&trained.config).unwrap();
+        let layout = glasshouse_engine::plan::arena::ArenaLayout::of_parameters(&parameters);
+        let entries = |at: usize| trained.parameters[layout.offsets[at]..][..layout.counts[at]].to_vec();
+        let named = parameters.iter().enumerate().map(|(at, it)| (it.name.clone(), entries(at)));
+        named.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let [base, adapted, norms] = ["1", "2", "3"].map(weights);
+    assert!(!base.contains_key("classifier.weight"));
+    assert_ne!(adapted["classifier.weight"], norms["classifier.weight"]);
+    assert_eq!(adapted["embedding.tokens"], base["embedding.tokens"]);
+    let (qkv, norm) = ("blocks.0.attention.qkv.weight", "blocks.0.attention.norm.weight");
+    assert!(adapted[qkv] != base[qkv] && norms[qkv] == base[qkv]);
+    assert!(adapted[norm] == base[norm] && norms[norm] != base[norm]);
+    assert!(!adapted.contains_key("head.weight"));
+
+    // It goes on, with its head, where the labels are the same.
+    let own = [
+        "train",
+        "--project",
+        "first",
+        "--device",
+        "cpu",
+        "--from",
+        "3",
+        "--data",
+        "texts.csv",
+        "--steps",
+        "1",
+    ];
+    succeed(folder, &[&own[..], &["--lr", "1e-12", "--set", "train.weight_decay=0"]].concat());
+    let (before, after) = (&norms["classifier.weight"], &weights("4")["classifier.weight"]);
+    assert!(before.iter().zip(after).all(|(a, b)| (a - b).abs() < 1e-6), "{before:?} {after:?}");
+}
+
+#[test]
+fn rows_that_are_none_are_named_and_left_out() {
+    let folder = folder(&[]);
+    let folder = folder.path();
+    let whole = std::fs::read_to_string(folder.join("texts.jsonl")).unwrap();
+    let wrong = "{\"text\":3,\"label\":\"food\"}\n{\"label\":\"food\"}\n{\"text\":\"a\"}\n{\"text\":\" \",\"label\":\"food\"}\n";
+    std::fs::write(folder.join("texts.jsonl"), format!("{whole}{wrong}")).unwrap();
+    let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "classify"];
+    let from = [&from[..], &["--steps", "1"]].concat();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"))
+        .current_dir(folder)
+        .args(&from)
+        .args(["--data", "texts.jsonl"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}");
+    for said in
+        ["texts.jsonl line 401: `text`: expected a text", "(and 3 more like it)", "glasshouse classify"]
+    {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write("one.jsonl", "{\"text\":\"a b\",\"label\":\"food\"}\n{\"text\":\"a c\",\"label\":\"food\"}\n");
+    write("none.jsonl", "{\"prompt\":\"a\"}\n");
+    write("other.csv", "kind,words\nfood,soup\n");
+    for (data, said) in [
+        ("one.jsonl", "one label alone, food, and at least two labels are needed"),
+        ("none.jsonl", "no text with a label"),
+        ("none.jsonl", "line 1: `text`: missing"),
+        ("other.csv", "the header has no column `text`, but kind, words"),
+        ("stories.txt", "not a file of texts with labels"),
+    ] {
+        let error = error_of(folder, &[&from[..], &["--data", data]].concat());
+        assert!(error.contains(said), "{said}: {error}");
+    }
+    let error =
+        error_of(folder, &["train", "--objective", "classify", "--data", "texts.jsonl", "--project", "new"]);
+    assert!(error.contains("train.objective = classify must be text") && error.contains("--from"), "{error}");
+}
+
+/// What transformers' class with a head for labels makes of the exported folder, text by text.
+#[test]
+fn slow_python_transformers_tells_the_same_texts_apart() {
+    let folder = folder(&[]);
+    let folder = folder.path();
+    tune(folder, "texts.jsonl", &["--steps", "30", "--lr", "4e-3", "--set", "train.batch_size=8"]);
+    succeed(folder, &["export", "--project", "first", "--to", "exported"]);
+    let output = std::process::Command::new(crate::handover::python())
+        .current_dir(folder)
+        .arg(crate::support::repository().join("tests/python/check_classifier.py"))
+        .args(["exported", "held.jsonl"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let theirs = lines(&String::from_utf8(output.stdout).unwrap());
+    let ours = lines(&succeed(folder, &["classify", "--project", "first", "--file", "held.jsonl", "--json"]));
+    assert_eq!(theirs.len() + 1, ours.len());
+    for (theirs, ours) in theirs.iter().zip(&ours) {
+        for (label, share) in ours["probabilities"].as_object().unwrap() {
+            let (share, wanted) = (share.as_f64().unwrap(), theirs[label].as_f64().unwrap());
+            assert!((share - wanted).abs() < 1e-5, "{label}: {theirs} for {ours}");
+        }
+    }
+}
