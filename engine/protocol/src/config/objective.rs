@@ -17,6 +17,11 @@ pub enum Objective {
     Chat,
     /// Pairs of answers, of which one is better: to make it likelier than the other ([`super::PreferenceLoss`]).
     Preference,
+    /// Prompts, which the model answers itself, and a rule that says what its answers are worth: group-relative policy optimization (Shao et
+    /// al. 2024, "DeepSeekMath", arXiv 2402.03300; TRL's `GRPOTrainer`). Of each prompt's answers those that are worth more than the others
+    /// become likelier, with the ratio of probabilities clipped and, if wanted, a penalty on the divergence from the first weights
+    /// ([`super::RewardSettings`]).
+    Reward,
 }
 
 /// Settings of [`Objective::Chat`].
@@ -42,7 +47,7 @@ impl ChatSettings {
 
 impl Objective {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Text, Self::Chat, Self::Preference];
+    pub const ALL: [Self; 4] = [Self::Text, Self::Chat, Self::Preference, Self::Reward];
 
     /// As settings spell it.
     pub fn name(self) -> &'static str {
@@ -50,6 +55,7 @@ impl Objective {
             Self::Text => "text",
             Self::Chat => "chat",
             Self::Preference => "preference",
+            Self::Reward => "reward",
         }
     }
 
@@ -62,7 +68,7 @@ impl Objective {
     pub fn is_masked(self) -> bool {
         match self {
             Self::Text => false,
-            Self::Chat | Self::Preference => true,
+            Self::Chat | Self::Preference | Self::Reward => true,
         }
     }
 
@@ -70,7 +76,7 @@ impl Objective {
     pub fn needs_chat_template(self) -> bool {
         match self {
             Self::Text => false,
-            Self::Chat | Self::Preference => true,
+            Self::Chat | Self::Preference | Self::Reward => true,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
-use super::{Adapter, ChatSettings, Objective, PreferenceSettings, Trainable};
+use super::{Adapter, ChatSettings, Objective, PreferenceSettings, RewardSettings, Trainable};
 use crate::model::Position;
 use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
@@ -166,6 +166,9 @@ pub struct TrainConfig {
     /// Settings of the objective `preference`.
     #[serde(default, skip_serializing_if = "PreferenceSettings::is_default")]
     pub preference: PreferenceSettings,
+    /// Settings of the objective `reward`.
+    #[serde(default, skip_serializing_if = "RewardSettings::is_default")]
+    pub reward: RewardSettings,
     /// Was a setting once; run files that have it are read, and it changes nothing.
     #[doc(hidden)]
     #[serde(default, skip_serializing)]
@@ -255,6 +258,7 @@ impl Default for TrainConfig {
             objective: Objective::Text,
             chat: ChatSettings::default(),
             preference: PreferenceSettings::default(),
+            reward: RewardSettings::default(),
             fused_head: Removed,
             fused_epilogues: Removed,
         }
@@ -333,6 +337,9 @@ impl TrainConfig {
         if self.objective == Objective::Preference {
             self.preference.validate(self.batch_size, self.label_smoothing)?;
         }
+        if self.objective == Objective::Reward {
+            self.reward.validate(self.batch_size, self.accumulate, self.label_smoothing)?;
+        }
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
             ("train.steps", self.steps, MOST_STEPS),
@@ -375,7 +382,7 @@ impl TrainConfig {
     /// Whether several examples of the objective share a row of a model's batch.
     pub fn packs_examples(&self, model: &ModelConfig) -> bool {
         match self.objective {
-            Objective::Text | Objective::Preference => false,
+            Objective::Text | Objective::Preference | Objective::Reward => false,
             Objective::Chat => {
                 self.chat.packing && matches!(model.position, Position::Rope(_) | Position::None)
             }
