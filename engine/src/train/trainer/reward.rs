@@ -119,21 +119,19 @@ impl Trainer<'_> {
         }
         let Some(round) = self.rewards.round.take() else { return Ok(None) };
         let shape = self.round_shape();
-        let settings = &self.config.train.reward;
-        let fresh = self.step.is_multiple_of(settings.iterations);
-        let known = match &round.old {
-            // Nothing was learned since.
-            Some(old) if fresh => Some(old.clone()),
-            _ if settings.compares_probabilities() => {
-                let known = self.token_losses(&round.rows(shape)).await;
-                if !matches!(known, Ok(Some(_))) {
+        let fresh = self.step.is_multiple_of(self.config.train.reward.iterations);
+        // Nothing was learned since a fresh round's answers were drawn.
+        let mut known = round.old.clone().filter(|_| fresh);
+        if known.is_none() && self.config.train.reward.compares_probabilities() {
+            let found = self.token_losses(&round.rows(shape)).await;
+            match found {
+                Ok(Some(losses)) => known = Some(losses),
+                stopped => {
                     self.rewards.round = Some(round);
-                    return known.map(|_| None);
+                    return stopped.map(|_| None);
                 }
-                known?
             }
-            _ => None,
-        };
+        }
         let settings = &self.config.train.reward;
         let mut micro_batches = round.micro_batches(settings, shape);
         for (at, batch) in micro_batches.iter_mut().enumerate() {
