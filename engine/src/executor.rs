@@ -126,6 +126,19 @@ impl Executor {
         }
     }
 
+    /// The loss of each target of each batch, row-major, without dropout or smoothing, 0 where it does not count. For graphs that keep them
+    /// ([`TrainingGraphs::evaluate_rows`]).
+    ///
+    /// # Errors
+    /// The graphs do not, or the device fails.
+    pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
+        match self {
+            Self::Cpu(executor) => executor.token_losses(batches).await,
+            Self::Gpu(executor, _) => executor.token_losses(batches).await,
+            Self::Reference(executor) => executor.token_losses(batches),
+        }
+    }
+
     /// Batches of an evaluation that are worked on at once, where several workers are at it: fewer leave some idle.
     pub fn batches_at_once(&self) -> usize {
         match self {

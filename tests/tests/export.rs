@@ -63,6 +63,7 @@ pub fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32
         ignore_index: None,
         documents: false,
         preference: None,
+        answers: None,
     };
     let model = build(&config.model, purpose).unwrap();
     let layout = ArenaLayout::of(&model.graph);

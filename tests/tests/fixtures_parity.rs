@@ -96,6 +96,7 @@ fn check(name: &'static str, who: Who) {
         ignore_index: train.ignore_index,
         documents: false,
         preference: None,
+        answers: None,
     };
     let forward = model::build(model, purpose).expect("a model");
     let mut inputs: Vec<_> = names

@@ -22,6 +22,7 @@ mod optimizers_parity;
 mod projects;
 mod readme;
 mod reproduction;
+mod rewards;
 mod runs;
 mod selftest;
 mod setup;

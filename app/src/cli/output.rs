@@ -1,7 +1,7 @@
 //! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
 
 use super::bar::bar;
-use glasshouse_engine::protocol::PreferenceMetrics;
+use glasshouse_engine::protocol::{PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::train::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
@@ -16,6 +16,8 @@ pub(super) struct Output {
     shape: Shape,
     /// Standard output takes nothing any more.
     gone: Cell<bool>,
+    /// What the answers of the next step are worth, where it learns from answers.
+    rewards: Option<RewardMetrics>,
 }
 
 enum Shape {
@@ -42,7 +44,7 @@ impl Output {
         } else {
             Shape::Lines { steps, last: None }
         };
-        Self { shape, gone: Cell::new(false) }
+        Self { shape, gone: Cell::new(false), rewards: None }
     }
 
     /// Says that the run begins at a step other than 0, so that the time left is estimated from there.
@@ -78,6 +80,7 @@ impl Output {
         }
         match event {
             TrainEvent::Step { step, .. } => self.step(*step, event),
+            TrainEvent::Reward { metrics, .. } => self.rewards = Some(*metrics),
             TrainEvent::Notice { text } => self.notice(text),
             TrainEvent::Done { .. } => {
                 if let Shape::Bar(bar) = &self.shape {
@@ -91,16 +94,19 @@ impl Output {
     }
 
     fn step(&mut self, step: u64, event: &TrainEvent) {
+        let rewards =
+            self.rewards.take().map(|rewards| format!("{} · ", of_answers(&rewards))).unwrap_or_default();
+        let told = format!("{rewards}{}", line(event));
         match &mut self.shape {
             Shape::Bar(bar) => {
                 bar.set_position(step);
-                bar.set_message(line(event));
+                bar.set_message(told);
             }
             Shape::Lines { steps, last } => {
                 let due = last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
                 if due || step == *steps {
                     *last = Some(Instant::now());
-                    let text = format!("step {step}/{steps} · {}", line(event));
+                    let text = format!("step {step}/{steps} · {told}");
                     self.put(&text);
                 }
             }
@@ -138,6 +144,17 @@ fn of_pairs(pairs: &PreferenceMetrics) -> String {
     )
 }
 
+/// What answers are worth, before the step that learns from them.
+fn of_answers(rewards: &RewardMetrics) -> String {
+    let RewardMetrics { reward, deviation, tokens, uniform_groups, kl, clipped, .. } = rewards;
+    let kl = kl.map(|kl| format!(" · KL {kl:.4}")).unwrap_or_default();
+    let clipped = clipped.map(|share| format!(" · {:.1} % clipped", share * 100.0)).unwrap_or_default();
+    let uniform = uniform_groups * 100.0;
+    format!(
+        "reward {reward:.3} ± {deviation:.3} · {tokens:.1} tokens · {uniform:.0} % of groups alike{kl}{clipped}"
+    )
+}
+
 /// An event as a line of text.
 fn line(event: &TrainEvent) -> String {
     match event {
@@ -146,6 +163,7 @@ fn line(event: &TrainEvent) -> String {
             let speed = rate(*tokens_per_s);
             format!("loss {loss:.3} · lr {lr:.2e} · gradient {grad_norm:.2} · {speed}{skipped}")
         }
+        TrainEvent::Reward { step, metrics } => format!("step {step}: {}", of_answers(metrics)),
         TrainEvent::Eval { step, train_loss, val_loss, best, preference } => {
             let best = if *best { " (best so far)" } else { "" };
             let pairs = preference.as_ref().map(of_pairs).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! The run in training, or the one that trained last.
 
 use glasshouse_protocol::{
-    Command, DeviceSummary, Event, PreferenceMetrics, ProfileEntry, ProfileMethod, RunSummary, TrainEvent,
-    TrainingState,
+    Command, DeviceSummary, Event, PreferenceMetrics, ProfileEntry, ProfileMethod, RewardMetrics, RunSummary,
+    TrainEvent, TrainingState,
 };
 
 /// Points that a curve keeps at most; then every second one is dropped.
@@ -70,6 +70,8 @@ pub struct Training {
     pub estimated_seconds: Option<f64>,
     /// Seconds so far and estimated seconds left, once the engine can tell.
     pub seconds: Option<(f64, f64)>,
+    /// What the answers of the last step were worth, where it learned from answers.
+    pub rewards: Option<RewardMetrics>,
     /// The curves, thinned evenly when they grow long.
     pub points: Vec<StepPoint>,
     /// A point is kept every so many steps.
@@ -223,6 +225,7 @@ impl Training {
                 );
                 self.samples.push(Sample { step: *step, text });
             }
+            TrainEvent::Reward { metrics, .. } => self.rewards = Some(*metrics),
             TrainEvent::Sample { step, text } => {
                 self.samples.push(Sample { step: *step, text: text.clone() });
             }

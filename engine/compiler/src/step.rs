@@ -50,8 +50,8 @@ pub struct MicroBatch {
     pub seed: [u32; 2],
     /// What the sum of its targets' losses is divided by in training, above 0; `None` where that is the number of its targets that count.
     pub counted: Option<f32>,
-    /// What the objective knows of it beforehand, where its graph asks for that ([`crate::graph::Input::Scores`]): of each row the
-    /// reference's log-probability of its answer.
+    /// What the objective knows of it beforehand, where its graph asks for that ([`crate::graph::Input::Scores`]), as
+    /// [`crate::graph::ops::Preference`] and [`crate::graph::ops::Policy`] have it.
     pub scores: Option<Vec<f32>>,
 }
 

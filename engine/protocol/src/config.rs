@@ -6,6 +6,7 @@ mod generate;
 mod objective;
 mod preference;
 mod proportions;
+mod reward;
 mod start;
 mod tokenizer;
 mod train;
@@ -18,6 +19,7 @@ pub use change::{RENAMED, current_name};
 pub use generate::GenerateConfig;
 pub use objective::{ChatSettings, Objective};
 pub use preference::{PreferenceLoss, PreferenceSettings};
+pub use reward::{RewardLoss, RewardRule, RewardSettings};
 pub use start::Start;
 pub use tokenizer::{END_OF_TEXT, TokenizerConfig, TokenizerKind};
 pub use train::{Decay, OptimizerKind, Precision, TrainConfig};
@@ -143,7 +145,7 @@ impl RunConfig {
         require(
             self.start.is_some() || self.train.objective.is_text(),
             "train.objective",
-            &self.train.objective,
+            self.train.objective,
             "be text, unless the run begins with a trained model (--from)",
         )?;
         let labels = self.model.labels.join(", ");

@@ -49,7 +49,7 @@ pub use summary::{
     MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
 };
-pub use train_event::{PreferenceMetrics, TrainEvent};
+pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 
 /// A configuration that breaks a rule: which field, what it holds, and the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,7 +25,16 @@ pub enum TrainEvent {
         /// The gradient was not finite, so the weights were left as they were.
         skipped: bool,
     },
-    /// An evaluation.
+    /// What the answers were worth that a step learned from, where the objective is of rewards: before the step's
+    /// own event.
+    Reward {
+        /// Steps done.
+        step: u64,
+        /// What they came to.
+        #[serde(flatten)]
+        metrics: RewardMetrics,
+    },
+    /// An evaluation. Of an objective of rewards a loss is 1 less the mean reward of the likeliest answers.
     Eval {
         /// Steps done.
         step: u64,
@@ -134,11 +143,50 @@ impl PreferenceMetrics {
     }
 }
 
+/// What answers to prompts, some to each, come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RewardMetrics {
+    /// Mean reward, 0 to 1.
+    pub reward: f32,
+    /// Standard deviation of the rewards of a prompt's answers, the mean over prompts.
+    pub deviation: f32,
+    /// Tokens of an answer, the mean.
+    pub tokens: f32,
+    /// Share of answers that came to an end before they were too long.
+    pub ended: f32,
+    /// Share of prompts whose answers are all worth the same, so that nothing is learned from them.
+    pub uniform_groups: f32,
+    /// How far the model is from the run's first weights, in nats a token: the mean of e^d − d − 1, d their log-probability of a token less
+    /// the model's. Nothing where the loss does without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kl: Option<f32>,
+    /// Share of tokens that changed as much as they may since they were drawn. Nothing where they are learned from once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clipped: Option<f32>,
+}
+
+impl RewardMetrics {
+    /// Each with its name in TensorBoard.
+    pub fn scalars(&self) -> Vec<(&'static str, f32)> {
+        let mut all = vec![
+            ("reward/mean", self.reward),
+            ("reward/deviation", self.deviation),
+            ("reward/uniform_groups", self.uniform_groups),
+            ("answers/tokens", self.tokens),
+            ("answers/ended", self.ended),
+        ];
+        all.extend(self.kl.map(|kl| ("kl", kl)));
+        all.extend(self.clipped.map(|clipped| ("clipped", clipped)));
+        all
+    }
+}
+
 impl TrainEvent {
     /// Steps done when it happened; a notice has none.
     pub fn step(&self) -> Option<u64> {
         match self {
             Self::Step { step, .. }
+            | Self::Reward { step, .. }
             | Self::Eval { step, .. }
             | Self::Accuracy { step, .. }
             | Self::Sample { step, .. }

@@ -227,6 +227,18 @@ impl CpuDecoder {
         })
     }
 
+    /// Takes other weights of the same model over; all texts end.
+    pub fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
+        self.texts.fill_with(|| None);
+        let own = &mut self.weights.parameters;
+        if own.len() != parameters.len() {
+            let (given, has) = (parameters.len(), own.len());
+            return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
+        }
+        own.copy_from_slice(parameters);
+        Ok(())
+    }
+
     /// Begins a text after `prompt`, of which the last `context` tokens are kept, and ends all others. An empty prompt is refused.
     pub fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         self.texts.fill_with(|| None);

@@ -157,6 +157,17 @@ impl CpuExecutor {
         self.losses(Task::Evaluate, batches).await
     }
 
+    /// The loss of each target of each batch, without dropout and smoothing, 0 where it does not count.
+    pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
+        let Self { programs, weights, workers, .. } = self;
+        let mut losses = Vec::with_capacity(batches.len());
+        for batch in batches {
+            programs.evaluate.batch(weights, workers, batch, BatchShard::default()).await?;
+            losses.push(programs.evaluate.token_losses()?);
+        }
+        Ok(losses)
+    }
+
     /// (mean loss over the micro-batches, averaged gradient before clipping, laid out as the arena).
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         let loss = self.accumulate(step).await?;

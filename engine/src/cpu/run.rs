@@ -22,11 +22,13 @@ pub struct Run {
     /// What the objective knows beforehand, and how many numbers that is.
     scores: Option<(ValueId, usize)>,
     loss: ValueId,
+    /// What each row's loss comes to, where that is read.
+    rows: Option<ValueId>,
 }
 
 impl Run {
-    /// Lays out `graph`, whose loss is `loss`.
-    pub fn new(graph: &Graph, loss: ValueId) -> Result<Self> {
+    /// Lays out `graph`, whose loss is `loss`; `rows` stay readable after a run.
+    pub fn new(graph: &Graph, loss: ValueId, rows: Option<ValueId>) -> Result<Self> {
         let input = |input| {
             graph
                 .find(Origin::Input(input))
@@ -37,8 +39,9 @@ impl Run {
         let starts = starts.map(|starts| (starts, graph.ty(starts).columns()));
         let scores = graph.find(Origin::Input(Input::Scores));
         let scores = scores.map(|scores| (scores, graph.ty(scores).count()));
-        let program = Program::new(&fused(graph, &[loss]), &[loss]);
-        Ok(Self { program, tokens, targets, starts, scores, loss })
+        let read: Vec<ValueId> = [Some(loss), rows].into_iter().flatten().collect();
+        let program = Program::new(&fused(graph, &read), &read);
+        Ok(Self { program, tokens, targets, starts, scores, loss, rows })
     }
 
     /// (loss, rows that count) of a batch. Between its nodes whatever else waits has its turn.
@@ -77,6 +80,13 @@ impl Run {
             (Some((value, _)), Some(scores)) => self.program.set_floats(weights, value, scores),
             _ => Ok(()),
         }
+    }
+
+    /// The loss of each target of the last batch, 0 where it does not count.
+    pub fn token_losses(&self) -> Result<Vec<f32>> {
+        let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
+        let rows = self.program.floats(self.rows.ok_or_else(missing)?);
+        Ok(rows.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
     }
 
     fn end(&self) -> Result<(f32, f32)> {
@@ -164,15 +174,15 @@ impl Programs {
     /// Lays out both graphs.
     pub fn new(graphs: &TrainingGraphs) -> Result<Self> {
         Ok(Self {
-            train: Run::new(&graphs.train, graphs.train_loss)?,
-            evaluate: Run::new(&graphs.evaluate, graphs.evaluate_loss)?,
+            train: Run::new(&graphs.train, graphs.train_loss, None)?,
+            evaluate: Run::new(&graphs.evaluate, graphs.evaluate_loss, graphs.evaluate_rows)?,
         })
     }
 
     /// What [`Self::bytes`] will be, before anything is allocated.
     pub fn needed(graphs: &TrainingGraphs) -> u64 {
-        let needed = |graph, loss| Program::needed(&fused(graph, &[loss]), &[loss]);
-        needed(&graphs.train, graphs.train_loss) + needed(&graphs.evaluate, graphs.evaluate_loss)
+        let needed = |graph, read: &[ValueId]| Program::needed(&fused(graph, read), read);
+        needed(&graphs.train, &[graphs.train_loss]) + needed(&graphs.evaluate, &graphs.evaluate_read())
     }
 
     /// Bytes of everything but the weights.

@@ -54,8 +54,8 @@ impl Partition {
         let layout = ArenaLayout::of(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MOST);
-        // The loss of a pair has to see both of its rows, and ORPO's all of them.
-        let divisible = train.objective != Objective::Preference;
+        // The loss of a pair has to see both of its rows, and ORPO's all of them; answers come with scores.
+        let divisible = !matches!(train.objective, Objective::Preference | Objective::Reward);
         if most <= 1 || !divisible || 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
             return Self::WHOLE;
         }

@@ -2,6 +2,7 @@
 //! resume, and in whatever order batches are asked for.
 
 use super::examples::{ExampleBatches, PairBatches};
+use super::prompts::Prompts;
 use super::store::{Split, TokenStore};
 use super::windows::Windows;
 use crate::error::{Error, Result};
@@ -43,6 +44,8 @@ pub enum Batches<'a> {
     Examples(ExampleBatches<'a>),
     /// Pairs of answers, a row each.
     Pairs(PairBatches<'a>),
+    /// Prompts, which the model answers itself: batches of answers are made where it is.
+    Prompts(Prompts<'a>),
 }
 
 impl<'a> Batches<'a> {
@@ -61,7 +64,7 @@ impl<'a> Batches<'a> {
     pub fn as_windows(&self) -> Result<&Windows<'a>> {
         match self {
             Self::Windows(windows) => Ok(windows),
-            Self::Examples(_) | Self::Pairs(_) => {
+            Self::Examples(_) | Self::Pairs(_) | Self::Prompts(_) => {
                 Err(Error::Internal("examples where windows of text were meant".to_owned()))
             }
         }
@@ -76,6 +79,7 @@ impl<'a> Batches<'a> {
             Self::Windows(windows) => windows.train(step, micro_batch),
             Self::Examples(examples) => examples.train(step, micro_batch),
             Self::Pairs(pairs) => pairs.train(step, micro_batch),
+            Self::Prompts(_) => Err(unanswered()),
         }
     }
 
@@ -88,6 +92,7 @@ impl<'a> Batches<'a> {
             Self::Windows(windows) => windows.evaluation(split, index),
             Self::Examples(examples) => examples.evaluation(split, index),
             Self::Pairs(pairs) => pairs.evaluation(split, index),
+            Self::Prompts(_) => Err(unanswered()),
         }
     }
 
@@ -97,6 +102,12 @@ impl<'a> Batches<'a> {
             Self::Windows(windows) => Box::new(windows.full(split)),
             Self::Examples(examples) => Box::new(examples.full(split)),
             Self::Pairs(pairs) => Box::new(pairs.full(split)),
+            Self::Prompts(_) => Box::new(std::iter::once(Err(unanswered()))),
         }
     }
+}
+
+/// What is said where a batch is asked of prompts.
+fn unanswered() -> Error {
+    Error::Internal("a batch of prompts that nobody has answered".to_owned())
 }

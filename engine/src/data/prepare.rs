@@ -5,11 +5,14 @@
 mod conversations;
 mod corpus;
 mod labels;
+mod prompts;
 mod split;
 
 use super::batch::Batches;
 use super::examples::{BatchSettings, ExampleBatches, PairBatches};
+use super::prompts::{PromptSettings, Prompts};
 use super::read::{self, Problems, TextPiece};
+use super::rewards::Judge;
 use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use super::windows::Windows;
 use crate::error::{Error, Result};
@@ -18,8 +21,8 @@ use crate::platform::{Turns, at_once};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, Trainer};
 use corpus::Corpus;
-use glasshouse_protocol::config::Objective;
-use glasshouse_protocol::{DataConfig, FileProblem, RunConfig, presets};
+use glasshouse_protocol::config::{Objective, RewardSettings};
+use glasshouse_protocol::{ChatMessage, DataConfig, FileProblem, Invalid, Role, RunConfig, presets};
 pub use labels::text_tokens;
 pub(super) use split::whole_documents;
 use split::{SplitPiece, Splitter};
@@ -62,6 +65,7 @@ impl Prepared {
             Objective::Text => self.windows(config).map(Batches::Windows),
             Objective::Chat | Objective::Classify => self.examples(config).map(Batches::Examples),
             Objective::Preference => self.pairs(config).map(Batches::Pairs),
+            Objective::Reward => self.prompts(config).map(Batches::Prompts),
         }
     }
 
@@ -74,7 +78,28 @@ impl Prepared {
             Batches::Windows(_) => Vec::new(),
             Batches::Examples(examples) => examples.about().sentences(&config.model.labels),
             Batches::Pairs(pairs) => pairs.about().sentences(),
+            Batches::Prompts(prompts) => prompts.sentences(),
         })
+    }
+
+    fn prompts(&self, config: &RunConfig) -> Result<Prompts<'_>> {
+        let RunConfig { seed, train, model, .. } = config;
+        let answer = train.reward.answer_tokens(model.context_length);
+        let room =
+            model.context_length.checked_sub(answer).filter(|room| *room > 0).ok_or_else(|| Invalid {
+                field: "train.reward.max_tokens".to_owned(),
+                value: answer.to_string(),
+                rule: format!(
+                    "be less than model.context_length ({}): a prompt takes room, too",
+                    model.context_length
+                ),
+            })?;
+        let prompts = train.batch_size * train.accumulate / train.reward.group.max(1);
+        let settings = PromptSettings { seed: *seed, prompts, room };
+        let files = TokenizerFiles::with(self.tokenizer.clone(), &self.folder)?;
+        let ends = files.turn_end(&[ChatMessage::new(Role::User, "?")]);
+        let ends = ends.into_iter().chain(self.tokenizer.end_of_text()).collect();
+        Prompts::new(&self.store, &self.tokenizer, ends, Judge::new(&train.reward)?, settings)
     }
 
     fn examples(&self, config: &RunConfig) -> Result<ExampleBatches<'_>> {
@@ -240,6 +265,11 @@ pub async fn prepare_in_turns(
     if !config.train.objective.is_text() {
         recipe = format!("{recipe}; objective {}", config.train.objective);
     }
+    if config.train.objective == Objective::Reward {
+        // What a rule cannot judge is left out.
+        let RewardSettings { rule, pattern, .. } = &config.train.reward;
+        recipe = format!("{recipe}; rule {} {}", rule.name(), !pattern.is_empty());
+    }
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
     if let Some(prepared) = reuse(&folder, &recipe) {
@@ -253,8 +283,13 @@ pub async fn prepare_in_turns(
         let files = given.ok_or_else(none)?;
         files.write(staging.path())?;
         let place = (staging.path(), recipe.as_str());
-        let how = (&config.data, config.train.objective);
-        conversations::encode(&corpus, how, files, place, &problems, progress, turns).await?;
+        if config.train.objective == Objective::Reward {
+            let judge = Judge::new(&config.train.reward)?;
+            prompts::encode(&corpus, &config.data, files, &judge, place, &problems, progress, turns).await?;
+        } else {
+            let how = (&config.data, config.train.objective);
+            conversations::encode(&corpus, how, files, place, &problems, progress, turns).await?;
+        }
         return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
     if config.train.objective == Objective::Classify {

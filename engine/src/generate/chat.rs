@@ -42,14 +42,3 @@ pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize
         "the last message has {needed} tokens with what the chat template adds, and there is room for {room}; say it in fewer words"
     )))
 }
-
-/// The token that the template puts behind an answer to these messages; none where it does not say.
-pub fn chat_end(files: &TokenizerFiles, messages: &[ChatMessage]) -> Option<u32> {
-    /// A text that no template has.
-    const ANSWER: &str = "glasshouse";
-    let answered = [messages, &[ChatMessage::new(Role::Assistant, ANSWER)]].concat();
-    let text = files.chat_renderer().ok()?.text(&answered, false).ok()?;
-    let behind = text.rfind(ANSWER).map(|at| &text[at + ANSWER.len()..])?;
-    let ids = files.tokenizer.encode(behind).ok()?;
-    ids.into_iter().find(|id| files.tokenizer.describe(*id).special)
-}

@@ -12,7 +12,7 @@ mod text;
 mod writer;
 
 pub use batch::{Batch, Request};
-pub use chat::{ChatPrompt, chat_end, chat_prompt};
+pub use chat::{ChatPrompt, chat_prompt};
 pub use open::Opening;
 pub use text::{Decode, TextGeneration, begin, prompt_tokens, request};
 pub use writer::Writer;
@@ -51,6 +51,17 @@ impl Decoder {
         match self {
             Self::Cpu(decoder) => decoder.admit(prompt, config),
             Self::Gpu(decoder, _) => decoder.admit(prompt, config).await,
+        }
+    }
+
+    /// Takes other weights of the same model over, laid out as those that it was opened with; all texts end.
+    ///
+    /// # Errors
+    /// They are of another model, or the device fails.
+    pub async fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
+        match self {
+            Self::Cpu(decoder) => decoder.set_weights(parameters),
+            Self::Gpu(decoder, _) => decoder.set_weights(parameters).await,
         }
     }
 
@@ -108,7 +119,7 @@ impl Decoder {
     }
 
     /// Tokens to ask for at once while text streams.
-    fn batch(&self) -> usize {
+    pub(crate) fn batch(&self) -> usize {
         match self {
             // Nothing is gained by waiting for more.
             Self::Cpu(_) => 4,

@@ -126,11 +126,7 @@ impl GpuDecoder {
             )));
         }
         let storage = Storage::create(gpu, &plans.allocations(model), &plans.all(), &[]).await?;
-        storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(parameters)).await?;
-        // There is no copy where no product of the model is of sizes that halves come in.
-        if storage.pieces(Buffer::HalfParameters).next().is_some() {
-            storage.write_arena(gpu, Buffer::HalfParameters, &halves(parameters)).await?;
-        }
+        upload(gpu, &storage, parameters).await?;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         Ok(Self {
             prompt: Mode::new(gpu, &plans.prompt, &storage, 0).await?,
@@ -145,6 +141,12 @@ impl GpuDecoder {
             half_weights,
             texts: (0..texts).map(|_| None).collect(),
         })
+    }
+
+    /// Takes other weights of the same model over; all texts end.
+    pub async fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
+        self.texts.fill_with(|| None);
+        upload(&self.gpu, &self.storage, parameters).await
     }
 
     /// Begins a text after `prompt`, of which the last `context` tokens are kept, and ends all others. An empty prompt is refused.
@@ -327,4 +329,14 @@ impl Mode {
             pacing: Pacing::of(work(&plan.graph)),
         })
     }
+}
+
+/// Uploads the weights, and the copy of them in halves where products read one.
+async fn upload(gpu: &Gpu, storage: &Storage, parameters: &[f32]) -> Result<()> {
+    storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(parameters)).await?;
+    // There is no copy where no product of the model is of sizes that halves come in.
+    if storage.pieces(Buffer::HalfParameters).next().is_some() {
+        storage.write_arena(gpu, Buffer::HalfParameters, &halves(parameters)).await?;
+    }
+    Ok(())
 }

@@ -48,6 +48,8 @@ pub struct GpuExecutor {
     /// What passes write the device's clock into, while that is asked for.
     stamps: Option<Stamps>,
     statistics: EncodeStatistics,
+    /// Where an evaluation leaves each token's loss, where that is read: buffer, offset and bytes.
+    rows: Option<(Buffer, u64, u64)>,
 }
 
 /// One of the two plans, ready.
@@ -104,7 +106,11 @@ impl GpuExecutor {
             return Err(Error::Internal("values in halves without a loss scale".to_owned()));
         }
         let train = compile(graphs.train.clone(), &[graphs.train_loss], &gpu.target())?;
-        let evaluate = compile(graphs.evaluate.clone(), &[graphs.evaluate_loss], &gpu.target())?;
+        let evaluate = compile(graphs.evaluate.clone(), &graphs.evaluate_read(), &gpu.target())?;
+        let rows = graphs.evaluate_rows.and_then(|rows| {
+            let spot = evaluate.placement.spot_of_value[rows.index()]?;
+            Some((Buffer::Slot(spot.slot), spot.offset, evaluate.graph.ty(rows).bytes()))
+        });
         let mut further = update::update_dispatches(&train.arena, &optimizer, &gpu.target())?;
         let updates = further.len();
         further.push(update::advance_dispatch());
@@ -138,6 +144,7 @@ impl GpuExecutor {
             fixed_cut: None,
             stamps: None,
             statistics: EncodeStatistics::default(),
+            rows,
         })
     }
 
@@ -165,6 +172,20 @@ impl GpuExecutor {
         let items: Vec<Item<'_>> = batches.iter().map(item).collect();
         let rows = self.run(EVALUATE, &items, false).await?;
         Ok(rows.iter().map(|row| (row.loss, row.count)).collect())
+    }
+
+    /// The loss of each target of each micro-batch, without dropout or smoothing, 0 where it does not count.
+    pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
+        let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
+        let (buffer, offset, bytes) = self.rows.ok_or_else(missing)?;
+        let mut losses = Vec::with_capacity(batches.len());
+        for batch in batches {
+            self.evaluate(std::slice::from_ref(batch)).await?;
+            let rows = self.gpu.read(self.storage.get(EVALUATE, buffer)?, offset, bytes).await?;
+            let rows: Vec<[f32; 2]> = bytemuck::pod_collect_to_vec(&rows);
+            losses.push(rows.into_iter().map(|[_, loss]| loss).collect());
+        }
+        Ok(losses)
     }
 
     /// The loss of a step and its gradient before clipping, laid out as the arena, without an update.

@@ -5,9 +5,10 @@ use super::{settle_precision, spread};
 use crate::error::Result;
 use crate::executor::{Executor, LONGEST_LAUNCHED, Opened};
 use crate::gpu::Tuning;
+use crate::graph::ops::POLICY_SCORES;
 use crate::graph::random;
 use crate::initial;
-use crate::model::{preference, training_graphs};
+use crate::model::{answers, preference, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate;
@@ -185,6 +186,10 @@ pub async fn measure(
 pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
     let (batch, context_length) = (config.train.batch_size, config.model.context_length);
     let vocabulary = config.model.vocabulary as u64;
+    let tokens = batch * context_length;
+    let scores = preference(&config.train)
+        .map(|_| batch)
+        .or_else(|| answers(&config.train).map(|_| tokens * POLICY_SCORES));
     (0..config.train.accumulate as u64)
         .map(|micro_batch| {
             let ids: Vec<u32> = (0..(batch * (context_length + 1)) as u64)
@@ -205,7 +210,7 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
                     .then(|| vec![0; batch * context_length]),
                 seed: random::dropout_seed(config.seed, 0, micro_batch),
                 counted: None,
-                scores: preference(&config.train).map(|_| vec![0.0; batch]),
+                scores: scores.map(|count| vec![0.0; count]),
             }
         })
         .collect()

@@ -78,6 +78,19 @@ impl ReferenceExecutor {
             .collect()
     }
 
+    /// The loss of each target of each batch, without dropout, 0 where it does not count.
+    pub fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
+        let (graph, loss) = (&self.graphs.evaluate, self.graphs.evaluate_loss);
+        let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
+        let rows = self.graphs.evaluate_rows.ok_or_else(missing)?;
+        let device = self.device.without_autodiff();
+        let of = |batch| {
+            let mut run = self.run(graph, batch, loss, &self.parameters, &device)?;
+            host::<f32>(run.floats(rows)?.narrow(1, 1, 1))
+        };
+        batches.iter().map(of).collect()
+    }
+
     /// Mean loss of a step's micro-batches and its gradient before clipping, laid out as the arena; weights stay as they are.
     pub fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         let pass = self.pass(step)?;

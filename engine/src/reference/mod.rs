@@ -18,6 +18,7 @@ mod linear;
 mod loss;
 mod mlp;
 mod norm;
+mod policy;
 mod preference;
 mod rope;
 

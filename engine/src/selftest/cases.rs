@@ -52,6 +52,15 @@ pub fn ids(stream: u64, count: usize, limit: usize) -> Vec<u32> {
     (0..count as u64).map(|at| (random::nth(11, stream, at) % limit as u64) as u32).collect()
 }
 
+/// What is known of so many tokens: advantages of both signs, log-probabilities from −2 to −1, and penalties.
+fn token_scores(stream: u64, count: usize) -> Vec<f32> {
+    let of_token = |[advantage, old, penalty, reference]: [f32; ops::POLICY_SCORES]| {
+        [advantage, 0.5 * old - 1.5, 0.15 * (penalty + 1.0), 0.5 * reference - 1.5]
+    };
+    let random = numbers(stream, count * ops::POLICY_SCORES);
+    random.as_chunks().0.iter().flat_map(|token| of_token(*token)).collect()
+}
+
 /// Where the document of each position starts, in rows of `time` positions: one in nine begins a document.
 pub fn starts(stream: u64, rows: usize, time: usize) -> Vec<u32> {
     let mut starts = Vec::with_capacity(rows * time);
@@ -87,6 +96,8 @@ pub enum Feed {
     Starts(usize, usize),
     /// So many floats in [−scale, scale), which nothing flows back to.
     Scores(usize, f32),
+    /// What is known of so many tokens: [`ops::Policy`]'s.
+    TokenScores(usize),
     /// Start, length and text of each row.
     Cursor(Vec<[u32; 3]>),
     /// Rotary angles [P, D].
@@ -191,6 +202,10 @@ impl Case {
                     graph.input(Input::Scores, Type::f32(&[*count])),
                     Data::F32(numbers(stream, *count).iter().map(|x| x * scale).collect()),
                 ),
+                Feed::TokenScores(count) => (
+                    graph.input(Input::Scores, Type::f32(&[*count, ops::POLICY_SCORES])),
+                    Data::F32(token_scores(stream, *count)),
+                ),
                 Feed::Cursor(rows) => (
                     graph.input(Input::Cursor, Type::u32(&[rows.len(), 3])),
                     Data::U32(rows.as_flattened().to_vec()),
@@ -250,6 +265,11 @@ impl Case {
             }
             // Of what a cross-entropy gives, of which it is an objective.
             Op::Preference(op) => {
+                let loss = ops::CrossEntropy { label_smoothing: 0.0, ignore_index: Some(op.ignored) };
+                let rows = graph.push(loss, &operands[..2])?[1];
+                graph.push(op, &[rows, operands[1], operands[2]])?
+            }
+            Op::Policy(op) => {
                 let loss = ops::CrossEntropy { label_smoothing: 0.0, ignore_index: Some(op.ignored) };
                 let rows = graph.push(loss, &operands[..2])?[1];
                 graph.push(op, &[rows, operands[1], operands[2]])?

@@ -178,11 +178,16 @@ impl Backward {
             let dlogits = graph.push(back, &[logits, targets, built.outputs[1], output])?[0];
             return Self::from(graph, built, (logits, dlogits), vec![SCALE, 0.0]);
         }
-        if let Op::Preference(op) = case.op {
+        let ignored = match case.op {
+            Op::Preference(op) => Some(op.ignored),
+            Op::Policy(op) => Some(op.ignored),
+            _ => None,
+        };
+        if let Some(ignored) = ignored {
             // Likewise; what it gives beside the loss is what each row weighs.
             let missing = || Error::Internal("a loss without its rows".to_owned());
             let loss = built.graph.nodes.first().ok_or_else(missing)?;
-            let (ignore_index, weighted) = (Some(op.ignored), true);
+            let (ignore_index, weighted) = (Some(ignored), true);
             let back =
                 ops::CrossEntropyBackward { label_smoothing: 0.0, ignore_index, scale: SCALE, weighted };
             let inputs = [loss.inputs[0], loss.inputs[1], loss.outputs[1], built.outputs[1]];

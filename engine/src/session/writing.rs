@@ -6,9 +6,7 @@ use super::training::Live;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
 use crate::error::{Error, Result};
-use crate::generate::{
-    self, ChatPrompt, Decoder, Opening, TextGeneration, chat_end, chat_prompt, prompt_tokens,
-};
+use crate::generate::{self, ChatPrompt, Decoder, Opening, TextGeneration, chat_prompt, prompt_tokens};
 use crate::platform::Turns;
 use crate::project::Trained;
 use crate::protocol::{
@@ -183,7 +181,7 @@ impl Session {
             );
             self.outlet.answer(id, Event::Notice { text });
         }
-        let end: Vec<u32> = chat_end(files, messages).into_iter().collect();
+        let end: Vec<u32> = files.turn_end(messages).into_iter().collect();
         self.write_on(id, (model, decoder), &tokens, &end, config).await
     }
 

@@ -4,7 +4,7 @@ use super::Tokenizer;
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, files};
 use crate::storage;
-use glasshouse_protocol::{CHATML, CHATML_TOKENS};
+use glasshouse_protocol::{CHATML, CHATML_TOKENS, ChatMessage, Role};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -115,6 +115,17 @@ impl TokenizerFiles {
         };
         let template = self.chat_template.as_deref().ok_or_else(none)?;
         ChatRenderer::new(template, &self.settings).map_err(|reason| template_fails(&reason))
+    }
+
+    /// The token that the chat template puts behind an answer to these messages; none where it does not say.
+    pub fn turn_end(&self, messages: &[ChatMessage]) -> Option<u32> {
+        /// A text that no template has.
+        const ANSWER: &str = "glasshouse";
+        let answered = [messages, &[ChatMessage::new(Role::Assistant, ANSWER)]].concat();
+        let text = self.chat_renderer().ok()?.text(&answered, false).ok()?;
+        let behind = text.rfind(ANSWER).map(|at| &text[at + ANSWER.len()..])?;
+        let ids = self.tokenizer.encode(behind).ok()?;
+        ids.into_iter().find(|id| self.tokenizer.describe(*id).special)
     }
 
     /// The id of a special token by its purpose: `bos_token`.

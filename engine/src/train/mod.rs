@@ -6,6 +6,7 @@
 mod event;
 mod merge;
 mod restore;
+pub mod reward;
 mod sample;
 pub mod tensorboard;
 mod trainer;

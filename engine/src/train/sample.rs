@@ -3,7 +3,7 @@
 use super::{SampleRequest, Trainer};
 use crate::data::Prepared;
 use crate::error::Result;
-use crate::generate::{self, ChatPrompt, Decoder, TextGeneration, chat_end, chat_prompt};
+use crate::generate::{self, ChatPrompt, Decoder, TextGeneration, chat_prompt};
 use crate::protocol::{ChatMessage, GenerateConfig, Precision, Role};
 use crate::tokenizer::TokenizerFiles;
 
@@ -37,7 +37,7 @@ impl<'text> Sample<'text> {
             let messages = [ChatMessage::new(Role::User, &request.prompt)];
             let room = model.context_length - config.max_tokens.min(model.context_length / 2);
             let ChatPrompt { tokens, .. } = chat_prompt(&files, &messages, room)?;
-            (tokens, chat_end(&files, &messages), format!("{}\n> ", request.prompt))
+            (tokens, files.turn_end(&messages), format!("{}\n> ", request.prompt))
         } else {
             (generate::prompt_tokens(tokenizer, &request.prompt)?, None, request.prompt)
         };

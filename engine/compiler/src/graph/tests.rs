@@ -241,6 +241,7 @@ fn parameters_come_in_one_order_for_every_purpose() {
             ignore_index: None,
             documents: false,
             preference: None,
+            answers: None,
         };
         assert_eq!(decode, names(loss));
     }

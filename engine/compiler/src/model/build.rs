@@ -7,17 +7,27 @@ use crate::graph::ops::{
     self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
     CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Dropout, DropoutInputs, Embedding,
     EmbeddingInputs, HeadNorm, HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Noise, Norm,
-    NormInputs, Preference, PreferenceInputs, Rope, RopeInputs, Scale, X,
+    NormInputs, POLICY_SCORES, Policy, PolicyInputs, Preference, PreferenceInputs, Rope, RopeInputs, Scale,
+    X,
 };
 use crate::graph::{
     Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Parameter, Type, ValueId,
     gradient, store_in_half,
 };
-use glasshouse_protocol::config::{Objective, PreferenceSettings};
+use glasshouse_protocol::config::{Objective, PreferenceSettings, RewardSettings};
 use glasshouse_protocol::{
     Adapter, Gate, Invalid, ModelConfig, NormPlacement, Position, Precision, Residual, TrainConfig,
 };
 use std::collections::HashMap;
+
+/// How answers that the model drew are learned from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answers {
+    /// What logits are divided by, as where the answers were drawn.
+    pub temperature: f32,
+    /// The loss, for which [`Input::Scores`] is one more input; without one it is the cross-entropy.
+    pub policy: Option<Policy>,
+}
 
 /// What a graph of the model is for. The parameters are the same, in the same order, in all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +48,8 @@ pub enum Purpose {
         documents: bool,
         /// The loss is over pairs of answers, a row each: [`Input::Scores`] is one more input.
         preference: Option<Preference>,
+        /// Rows are answers that the model drew, to be learned by their rewards.
+        answers: Option<Answers>,
     },
     /// Logits [B, 1, V] of the cursor's last tokens, keys and values kept in caches of `context` positions.
     Decode {
@@ -96,29 +108,58 @@ fn build_with(config: &ModelConfig, train: Option<&TrainConfig>, purpose: Purpos
 /// The settings make no model.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let recipe = Recipe { model: model.clone(), train: train.clone() };
-    let forward = |batch, dropout, label_smoothing, ignore_index, preference| {
+    let forward = |batch, dropout, label_smoothing, ignore_index, preference, answers| {
         let (time, documents) = (model.context_length, train.separates_documents(model));
-        let purpose =
-            Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents, preference };
+        let purpose = Purpose::Loss {
+            batch,
+            time,
+            dropout,
+            label_smoothing,
+            ignore_index,
+            documents,
+            preference,
+            answers,
+        };
         let Model { mut graph, loss, .. } = build_with(model, Some(train), purpose)?;
         freeze(&mut graph.parameters, model, train)?;
         let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
         Ok::<_, crate::Error>((graph, loss))
     };
-    let (ignored, preference) = (train.ignored_target(), preference(train));
-    // A pair is compared with what the reference makes of it, which drops nothing.
-    let dropout = preference.is_none();
+    let (ignored, preference, answers) = (train.ignored_target(), preference(train), answers(train));
+    // A pair is compared with what the reference makes of it, an answer with what drew it: those drop nothing.
+    let dropout = preference.is_none() && answers.is_none();
     let (mut graph, train_loss) =
-        forward(train.batch_size, dropout, train.label_smoothing, ignored, preference)?;
+        forward(train.batch_size, dropout, train.label_smoothing, ignored, preference, answers)?;
     // Pairs are evaluated an answer at a time: what each comes to says more than their loss.
     let rows = if preference.is_some() { 1 } else { train.batch_size };
-    let (evaluate, evaluate_loss) = forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), None)?;
+    let plain = answers.map(|answers| Answers { policy: None, ..answers });
+    let (evaluate, evaluate_loss) =
+        forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), None, plain)?;
+    let compared = train.objective == Objective::Reward && train.reward.compares_probabilities();
+    let evaluate_rows = if compared { rows_of(&evaluate, evaluate_loss) } else { None };
     let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
     gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
     if train.precision == Precision::Mixed {
         store_in_half(&mut graph);
     }
-    Ok(TrainingGraphs { recipe, train: graph, train_loss, evaluate, evaluate_loss })
+    Ok(TrainingGraphs { recipe, train: graph, train_loss, evaluate, evaluate_loss, evaluate_rows })
+}
+
+/// What each row of a cross-entropy's loss comes to.
+fn rows_of(graph: &Graph, loss: ValueId) -> Option<ValueId> {
+    graph.nodes.iter().find(|node| node.outputs.first() == Some(&loss))?.outputs.get(1).copied()
+}
+
+/// How answers are learned from by their rewards, where a run's objective does.
+pub fn answers(train: &TrainConfig) -> Option<Answers> {
+    let RewardSettings { temperature, epsilon, iterations, bias_corrected_kl, .. } = train.reward;
+    let policy = Policy {
+        epsilon,
+        ratio: iterations > 1,
+        corrected: bias_corrected_kl,
+        ignored: train.ignored_target().unwrap_or(u32::MAX),
+    };
+    (train.objective == Objective::Reward).then_some(Answers { temperature, policy: Some(policy) })
 }
 
 /// The loss over pairs of answers, where a run's objective has it.
@@ -239,20 +280,27 @@ impl<'config> Builder<'config> {
             let cursor = self.cursor();
             stream = self.graph.add(LastRow, LastRowInputs { x: stream, cursor })?.y;
         }
-        let logits = self.head(stream, table)?;
+        let mut logits = self.head(stream, table)?;
         let mut loss = None;
-        if let Purpose::Loss { label_smoothing, ignore_index, preference, .. } = self.purpose {
+        if let Purpose::Loss { label_smoothing, ignore_index, preference, answers, .. } = self.purpose {
+            if let Some(Answers { temperature, .. }) = answers.filter(|answers| answers.temperature != 1.0) {
+                logits = self.graph.add(Scale(1.0 / temperature), X { x: logits })?.y;
+            }
             self.graph.set_scope("loss");
             let targets = self.graph.input(Input::Targets, Type::u32(&[batch, time]));
             let op = CrossEntropy { label_smoothing, ignore_index };
             let CrossEntropyOutputs { loss: mean, rows } =
                 self.graph.add(op, CrossEntropyInputs { logits, targets })?;
-            loss = Some(match preference {
-                Some(op) => {
+            loss = Some(match (preference, answers.and_then(|answers| answers.policy)) {
+                (Some(op), _) => {
                     let scores = self.graph.input(Input::Scores, Type::f32(&[batch]));
                     self.graph.add(op, PreferenceInputs { rows, targets, scores })?.loss
                 }
-                None => mean,
+                (None, Some(op)) => {
+                    let scores = self.graph.input(Input::Scores, Type::f32(&[batch * time, POLICY_SCORES]));
+                    self.graph.add(op, PolicyInputs { rows, targets, scores })?.loss
+                }
+                (None, None) => mean,
             });
         }
         Ok(Model { graph: self.graph, logits, loss })

@@ -5,5 +5,7 @@ mod build;
 mod training;
 
 pub use adapter::{LORA_A, LORA_B, LoraPair, is_of_adapter, lora_pairs};
-pub use build::{Model, Purpose, build, is_of_classifier, parameters, preference, training_graphs};
+pub use build::{
+    Answers, Model, Purpose, answers, build, is_of_classifier, parameters, preference, training_graphs,
+};
 pub use training::{Recipe, TrainingGraphs};

@@ -27,9 +27,16 @@ pub struct TrainingGraphs {
     pub evaluate: Graph,
     /// The loss value of `evaluate`.
     pub evaluate_loss: ValueId,
+    /// Of `evaluate`, [N,2] with each token's loss behind the loss of its row, where the objective looks at them.
+    pub evaluate_rows: Option<ValueId>,
 }
 
 impl TrainingGraphs {
+    /// Values of `evaluate` that are read after it.
+    pub fn evaluate_read(&self) -> Vec<ValueId> {
+        [Some(self.evaluate_loss), self.evaluate_rows].into_iter().flatten().collect()
+    }
+
     /// Refuses mixed precision, for executors without 16-bit floats; `device` is what they are called.
     ///
     /// # Errors

@@ -87,8 +87,9 @@ impl Flops {
 pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Estimate> {
     let graphs = training_graphs(model, train)?;
     let optimizer = Optimizer::of(train);
+    let read = graphs.evaluate_read();
     let training = compile(graphs.train, &[graphs.train_loss], target)?;
-    let evaluation = compile(graphs.evaluate, &[graphs.evaluate_loss], target)?;
+    let evaluation = compile(graphs.evaluate, &read, target)?;
     let update = update::update_dispatches(&training.arena, &optimizer, target)?;
     let plans = [&training, &evaluation];
     let all = buffers(&plans, Some(&optimizer), &update, ring(train.accumulate));

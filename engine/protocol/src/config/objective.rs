@@ -22,6 +22,11 @@ pub enum Objective {
     /// section 3.2; Raschka 2024, "Build a large language model (from scratch)", chapter 6). Cross-entropy over the labels, its mean over
     /// the texts of a step, as `ForSequenceClassification` in transformers.
     Classify,
+    /// Prompts, which the model answers itself, and a rule that says what its answers are worth: group-relative policy optimization (Shao et
+    /// al. 2024, "DeepSeekMath", arXiv 2402.03300; TRL's `GRPOTrainer`). Of each prompt's answers those that are worth more than the others
+    /// become likelier, with the ratio of probabilities clipped and, if wanted, a penalty on the divergence from the first weights
+    /// ([`super::RewardSettings`]).
+    Reward,
 }
 
 /// Settings of [`Objective::Chat`].
@@ -51,7 +56,7 @@ impl ChatSettings {
 
 impl Objective {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Text, Self::Chat, Self::Preference, Self::Classify];
+    pub const ALL: [Self; 5] = [Self::Text, Self::Chat, Self::Preference, Self::Reward, Self::Classify];
 
     /// As settings spell it.
     pub fn name(self) -> &'static str {
@@ -60,6 +65,7 @@ impl Objective {
             Self::Chat => "chat",
             Self::Preference => "preference",
             Self::Classify => "classify",
+            Self::Reward => "reward",
         }
     }
 
@@ -72,7 +78,7 @@ impl Objective {
     pub fn is_masked(self) -> bool {
         match self {
             Self::Text => false,
-            Self::Chat | Self::Preference | Self::Classify => true,
+            Self::Chat | Self::Preference | Self::Classify | Self::Reward => true,
         }
     }
 
@@ -80,7 +86,7 @@ impl Objective {
     pub fn needs_chat_template(self) -> bool {
         match self {
             Self::Text | Self::Classify => false,
-            Self::Chat | Self::Preference => true,
+            Self::Chat | Self::Preference | Self::Reward => true,
         }
     }
 }

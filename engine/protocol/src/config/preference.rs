@@ -76,7 +76,6 @@ impl PreferenceSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{RunConfig, presets};
 
     #[test]

@@ -1,6 +1,6 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
-use super::{Adapter, ChatSettings, Objective, PreferenceSettings, Trainable};
+use super::{Adapter, ChatSettings, Objective, PreferenceSettings, RewardSettings, Trainable};
 use crate::model::Position;
 use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
@@ -166,6 +166,9 @@ pub struct TrainConfig {
     /// Settings of the objective `preference`.
     #[serde(default, skip_serializing_if = "PreferenceSettings::is_default")]
     pub preference: PreferenceSettings,
+    /// Settings of the objective `reward`.
+    #[serde(default, skip_serializing_if = "RewardSettings::is_default")]
+    pub reward: RewardSettings,
     /// Was a setting once; run files that have it are read, and it changes nothing.
     #[doc(hidden)]
     #[serde(default, skip_serializing)]
@@ -255,6 +258,7 @@ impl Default for TrainConfig {
             objective: Objective::Text,
             chat: ChatSettings::default(),
             preference: PreferenceSettings::default(),
+            reward: RewardSettings::default(),
             fused_head: Removed,
             fused_epilogues: Removed,
         }
@@ -335,6 +339,9 @@ impl TrainConfig {
         }
         let (alpha, field) = (self.chat.neftune_alpha, "train.chat.neftune_alpha");
         require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
+        if self.objective == Objective::Reward {
+            self.reward.validate(self.batch_size, self.accumulate, self.label_smoothing)?;
+        }
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
             ("train.steps", self.steps, MOST_STEPS),
@@ -378,7 +385,7 @@ impl TrainConfig {
     pub fn packs_examples(&self, model: &ModelConfig) -> bool {
         let relative = matches!(model.position, Position::Rope(_) | Position::None);
         match self.objective {
-            Objective::Text | Objective::Preference => false,
+            Objective::Text | Objective::Preference | Objective::Reward => false,
             Objective::Chat => self.chat.packing && relative,
             Objective::Classify => relative,
         }

@@ -11,6 +11,7 @@ pub mod linear;
 pub mod loss;
 pub mod mlp;
 pub mod norm;
+mod policy;
 mod preference;
 pub mod rope;
 

@@ -258,7 +258,7 @@ fn lengths(
 
 /// A permutation of `0..count`, another for every key: a Feistel network of four rounds over the next power of four, walked until it
 /// comes back below `count` (Black and Rogaway 2002).
-fn permuted(at: u64, count: u64, key: u64) -> u64 {
+pub(super) fn permuted(at: u64, count: u64, key: u64) -> u64 {
     let half = (64 - count.saturating_sub(1).leading_zeros()).div_ceil(2).max(1);
     let mask = (1_u64 << half) - 1;
     let mut number = at;
@@ -308,4 +308,4 @@ impl PackingStatistics {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

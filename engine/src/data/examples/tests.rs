@@ -14,7 +14,13 @@ pub(crate) fn store(
             writer.append_example(split, tokens, learned, tokens.len() as u64).unwrap();
         }
     }
-    let index = Index {
+    writer.finish(index()).unwrap();
+    TokenStore::open(folder).unwrap()
+}
+
+/// An index of nothing yet.
+pub(crate) fn index() -> Index {
+    Index {
         format: 0,
         element_bytes: 0,
         vocabulary: 1000,
@@ -32,9 +38,7 @@ pub(crate) fn store(
         labels: Vec::new(),
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
-    };
-    writer.finish(index).unwrap();
-    TokenStore::open(folder).unwrap()
+    }
 }
 
 const SETTINGS: BatchSettings = BatchSettings {

@@ -13,7 +13,7 @@ use glasshouse_protocol::{ChatExample, DataConfig};
 use std::path::Path;
 
 /// What decides which conversations are held out.
-const HELD_OUT: u64 = 0x6865_6c64;
+pub(super) const HELD_OUT: u64 = 0x6865_6c64;
 
 /// Bytes of a prompt that leaves room for an answer in most contexts.
 const SHORT_PROMPT: usize = 200;
@@ -103,7 +103,11 @@ pub(super) async fn encode(
 }
 
 /// What examples are missing, of so many that train and are held out.
-fn missing([train, held_out]: [u64; 2], objective: Objective, problems: &Problems) -> Option<String> {
+pub(super) fn missing(
+    [train, held_out]: [u64; 2],
+    objective: Objective,
+    problems: &Problems,
+) -> Option<String> {
     let noun = noun(objective);
     if train + held_out == 0 {
         let nothing = format!("the given data holds no {noun} to learn from");
@@ -120,7 +124,12 @@ fn missing([train, held_out]: [u64; 2], objective: Objective, problems: &Problem
 
 /// What an objective learns from.
 fn noun(objective: Objective) -> &'static str {
-    if objective == Objective::Preference { "preference" } else { "conversation" }
+    match objective {
+        Objective::Preference => "preference",
+        Objective::Reward => "prompt",
+        Objective::Classify => "text",
+        Objective::Text | Objective::Chat => "conversation",
+    }
 }
 
 /// Refuses a row that the objective does not learn.
@@ -129,7 +138,7 @@ fn suits(example: ChatExample, objective: Objective) -> Result<ChatExample, Stri
         (Objective::Preference, None) => {
             Err("no preference: the objective preference learns from `chosen` and `rejected`".to_owned())
         }
-        (Objective::Text | Objective::Chat, Some(_)) => Err(format!(
+        (Objective::Text | Objective::Chat | Objective::Reward | Objective::Classify, Some(_)) => Err(format!(
             "`chosen` and `rejected`: a preference, which the objective {objective} does not learn"
         )),
         _ => Ok(example),

@@ -13,10 +13,12 @@ pub struct Examples {
     ends: Vec<u64>,
     /// A byte a token.
     learned: platform::Mapping,
+    /// A line of JSON an example, where something more is known of each.
+    rows: Option<platform::Mapping>,
 }
 
 impl Examples {
-    /// Opens the two files, of a split of so many tokens.
+    /// Opens its files, of a split of so many tokens.
     pub(super) fn open(folder: &Path, record: &ExamplesRecord, tokens: u64) -> Result<Self> {
         let (path, count) = (folder.join(&record.lengths.file), record.lengths.tokens);
         let lengths = platform::map(&path)?;
@@ -40,7 +42,8 @@ impl Examples {
         if learned.len() as u64 != tokens {
             return Err(Error::bad_file(path, format!("{} marks for {tokens} tokens", learned.len())));
         }
-        Ok(Self { ends, learned })
+        let rows = record.rows.as_ref().map(|rows| platform::map(&folder.join(&rows.file))).transpose()?;
+        Ok(Self { ends, learned, rows })
     }
 
     /// How many there are.
@@ -52,6 +55,12 @@ impl Examples {
     pub fn range(&self, example: usize) -> Range<u64> {
         let from = example.checked_sub(1).map_or(0, |before| self.ends[before]);
         from..self.ends[example]
+    }
+
+    /// What is known of each beside its tokens, a line of JSON; nothing where nothing is.
+    pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        let bytes = self.rows.as_ref().map_or(&[][..], |rows| &rows[..]);
+        bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
     }
 
     /// Which tokens of a range are learned.

@@ -98,6 +98,9 @@ pub struct ExamplesRecord {
     pub lengths: ShardRecord,
     /// A byte a token: 1 where it is learned, 0 where it is given.
     pub learned: ShardRecord,
+    /// What is known of each beside its tokens, a JSON object a line, where something is; its `tokens` are lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<ShardRecord>,
 }
 
 /// Tokens of one source, up to the next stretch or the end of the split.

@@ -187,7 +187,10 @@ impl TokenStore {
     pub fn verify(&self, folder: &Path) -> Result<()> {
         let Some(index) = &self.index else { return Ok(()) };
         let beside = |split: &SplitRecord| {
-            split.examples.clone().map_or_else(Vec::new, |examples| vec![examples.lengths, examples.learned])
+            split.examples.clone().map_or_else(Vec::new, |examples| {
+                let own = [Some(examples.lengths), Some(examples.learned), examples.rows];
+                own.into_iter().flatten().collect()
+            })
         };
         let beside = [beside(&index.train), beside(&index.validation)].concat();
         for record in index.train.shards.iter().chain(&index.validation.shards).chain(&beside) {

@@ -4,6 +4,7 @@ use super::index::{ExamplesRecord, FORMAT, Index, ShardRecord, SplitRecord, Stre
 use super::{INDEX_FILE, Split};
 use crate::error::{Error, Result};
 use crate::platform::files::File;
+use serde::Serialize;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,7 @@ struct SplitWriter {
 struct OpenExamples {
     lengths: OpenShard,
     learned: OpenShard,
+    rows: Option<OpenShard>,
 }
 
 struct OpenShard {
@@ -129,12 +131,29 @@ impl Writer {
             none => {
                 let file = |what| OpenShard::create(self.folder.join(format!("{}-{what}.bin", writer.name)));
                 let (lengths, learned) = (file("lengths")?, file("learned")?);
-                none.insert(OpenExamples { lengths, learned })
+                none.insert(OpenExamples { lengths, learned, rows: None })
             }
         };
         examples.lengths.append(&(tokens.len() as u32).to_le_bytes(), 1)?;
         let bytes: Vec<u8> = learned.iter().map(|learned| u8::from(*learned)).collect();
         examples.learned.append(&bytes, bytes.len() as u64)
+    }
+
+    /// Appends what is known of the example that was appended last, a line of JSON.
+    pub fn append_row(&mut self, split: Split, row: &impl Serialize) -> Result<()> {
+        let writer = match split {
+            Split::Train => &mut self.train,
+            Split::Validation => &mut self.validation,
+        };
+        let none = || Error::Internal("a row without its example".to_owned());
+        let examples = writer.examples.as_mut().ok_or_else(none)?;
+        let rows = match &mut examples.rows {
+            Some(rows) => rows,
+            none => none.insert(OpenShard::create(self.folder.join(format!("{}-rows.jsonl", writer.name)))?),
+        };
+        let mut line = serde_json::to_vec(row).map_err(|error| Error::Internal(error.to_string()))?;
+        line.push(b'\n');
+        rows.append(&line, 1)
     }
 
     /// Closes the shards, completes `index` by what they hold, and writes it.
@@ -162,9 +181,10 @@ impl SplitWriter {
     /// Closes all that is open.
     fn finish(mut self) -> Result<SplitRecord> {
         self.close()?;
-        if let Some(OpenExamples { lengths, learned }) = self.examples.take() {
+        if let Some(OpenExamples { lengths, learned, rows }) = self.examples.take() {
             let (lengths, learned) = (lengths.close()?, learned.close()?);
-            self.record.examples = Some(ExamplesRecord { lengths, learned });
+            let rows = rows.map(OpenShard::close).transpose()?;
+            self.record.examples = Some(ExamplesRecord { lengths, learned, rows });
         }
         Ok(self.record)
     }

@@ -21,6 +21,7 @@ mod summary;
 mod tagging;
 mod translation;
 
+pub(super) use check::last_number;
 pub use check::{Check, Tag, normalized};
 pub use folder::{FILES, Written, tasks_of, write_folder};
 

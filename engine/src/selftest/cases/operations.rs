@@ -12,7 +12,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
-pub const OPERATIONS: [Operation; 21] = [
+pub const OPERATIONS: [Operation; 23] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("linear_activation", 1e-5, 5e-5, linear_activation),
     operation("linear_rope", 5e-6, 5e-5, linear_rope),
@@ -21,6 +21,8 @@ pub const OPERATIONS: [Operation; 21] = [
     operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
     operation("cross_entropy", 5e-6, 2e-5, cross_entropy),
     operation("preference", 5e-5, 2e-4, preference),
+    operation("policy", 5e-6, 5e-5, || policy(true)),
+    operation("policy_as_drawn", 5e-6, 5e-5, || policy(false)),
     operation("cached_attention", 2e-5, 0.0, cached_attention),
     operation("embedding", 2e-7, 5e-6, embedding),
     operation("embedding_at_cursor", 2e-7, 0.0, embedding_at_cursor),
@@ -547,6 +549,25 @@ fn preference() -> Vec<Case> {
                     Feed::Floats(vec![2 * pairs, time, vocabulary], scale),
                     Feed::Targets(shape, vocabulary, Some(ignored).filter(|_| time > 1)),
                     Feed::Scores(2 * pairs, 2.0),
+                ],
+            });
+        }
+    }
+    cases
+}
+
+/// Without a `ratio` the gradient is not that of what is computed.
+fn policy(ratio: bool) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (rows, time, vocabulary) in [(1, 1, 2), (1, 7, 5), (3, 17, 7), (2, 600, 3)] {
+        for corrected in [false, true] {
+            let op = ops::Policy { epsilon: 0.2, ratio, corrected, ignored: 0 };
+            cases.push(Case {
+                op: Op::Policy(op),
+                feeds: vec![
+                    Feed::Floats(vec![rows, time, vocabulary], 2.0),
+                    Feed::Targets(vec![rows, time], vocabulary, Some(0).filter(|_| time > 1)),
+                    Feed::TokenScores(rows * time),
                 ],
             });
         }

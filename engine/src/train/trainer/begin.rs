@@ -158,6 +158,7 @@ impl<'data> Trainer<'data> {
             pace,
             group: Group { seconds: GROUP_SECONDS, steps: LARGEST_GROUP },
             bad_steps: 0,
+            rewards: super::reward::Rewards::default(),
             reference: Reference::default(),
             _lock: lock,
         };
@@ -169,6 +170,7 @@ impl<'data> Trainer<'data> {
             trainer.metrics.sync()?;
         }
         trainer.take_reference()?;
+        trainer.take_rewards().await?;
         trainer.save_record(RunState::Running)?;
         let evaluated_here = evaluated.filter(|(at, ..)| *at == step);
         trainer.plan_actions(evaluated_here.is_some(), resumed.sampled);

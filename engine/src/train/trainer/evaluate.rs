@@ -1,7 +1,7 @@
 //! Evaluation: the mean loss over fixed batches of both splits, or over the whole validation split.
 
 use super::{Action, GROUP_SECONDS, Trainer, unless_stopped};
-use crate::data::{Batch, IGNORED, Split};
+use crate::data::{Batch, Batches, IGNORED, Split};
 use crate::error::Result;
 use crate::model::preference;
 use crate::protocol::PreferenceMetrics;
@@ -12,31 +12,33 @@ use web_time::Instant;
 /// Most batches handed to the executor at once; fewer where they take long, since a request to stop waits for them.
 const LARGEST_CHUNK: f64 = 64.0;
 
+impl<'data> Trainer<'data> {
+    /// The batches that a split is evaluated on.
+    fn evaluation_batches(&self, split: Split) -> Box<dyn Iterator<Item = Result<Batch>> + 'data> {
+        let (batches, count) = (self.batches.clone(), self.config.train.eval_batches as u64);
+        if self.record.evaluate_whole_split && split == Split::Validation {
+            return Box::new(batches.full(split));
+        }
+        Box::new((0..count).map(move |index| batches.evaluation(split, index)))
+    }
+}
+
 impl Trainer<'_> {
     /// Evaluates, and makes the state the best where its validation loss is the lowest. Gives up without a word where a
     /// stop is requested meanwhile.
     pub(super) async fn evaluate(&mut self) -> Result<()> {
-        let (batches, count) = (self.batches.clone(), self.config.train.eval_batches as u64);
         self.pace.evaluation_seconds = None;
-        let drawn = |split| {
-            let batches = batches.clone();
-            (0..count).map(move |index| batches.evaluation(split, index))
+        let Some((train_loss, _)) = self.loss_of_split(Split::Train).await? else { return Ok(()) };
+        let Some((val_loss, preference)) = self.loss_of_split(Split::Validation).await? else {
+            return Ok(());
         };
-        let Some((train_loss, _)) = self.loss_of(drawn(Split::Train)).await? else { return Ok(()) };
-        let found = if self.record.evaluate_whole_split {
-            self.loss_of(batches.full(Split::Validation)).await?
-        } else {
-            self.loss_of(drawn(Split::Validation)).await?
-        };
-        let Some((val_loss, preference)) = found else { return Ok(()) };
         self.evaluated = Some((self.step, train_loss, val_loss));
         let best = self.take_if_best(val_loss);
         self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best, preference })?;
         if !self.config.model.labels.is_empty() {
-            let whole = self.record.evaluate_whole_split;
-            let validation: Box<dyn Iterator<Item = Result<Batch>>> =
-                if whole { batches.full(Split::Validation) } else { Box::new(drawn(Split::Validation)) };
-            self.measure_accuracy(drawn(Split::Train), validation).await?;
+            let [train, validation] =
+                [Split::Train, Split::Validation].map(|split| self.evaluation_batches(split));
+            self.measure_accuracy(train, validation).await?;
         }
         self.metrics.flush()?;
         let losses = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
@@ -44,6 +46,16 @@ impl Trainer<'_> {
         let scalars: Vec<(&str, f32)> = losses.into_iter().chain(of_pairs).collect();
         self.tensorboard.scalars(self.step, &scalars)?;
         self.tensorboard.flush()
+    }
+
+    /// The mean loss over a split's batches, or what answers to its prompts lack of the highest reward, and what pairs come to; `None` where
+    /// a stop came first.
+    async fn loss_of_split(&mut self, split: Split) -> Result<Option<(f32, Option<PreferenceMetrics>)>> {
+        if let Batches::Prompts(_) = self.batches {
+            return Ok(self.loss_of_answers(split).await?.map(|loss| (loss, None)));
+        }
+        let batches = self.evaluation_batches(split);
+        self.loss_of(batches).await
     }
 
     /// The mean loss of batches, and what pairs come to where the objective has them; `None` where a stop came first.

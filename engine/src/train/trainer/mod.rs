@@ -7,6 +7,7 @@ mod begin;
 mod change;
 mod evaluate;
 mod preference;
+mod reward;
 mod save;
 
 use super::event::{Progress, SampleRequest, TrainEvent};
@@ -99,6 +100,8 @@ pub struct Trainer<'data> {
     group: Group,
     /// Steps in a row that were skipped or whose loss was not finite.
     bad_steps: u32,
+    /// Of a run that learns by rewards.
+    rewards: reward::Rewards,
     /// What is known so far of what the first weights make of a run's pairs.
     reference: Reference,
     _lock: RunLock,
@@ -219,7 +222,9 @@ impl Trainer<'_> {
     /// # Errors
     /// The device keeps no times.
     pub async fn profile(&mut self) -> Result<Event> {
-        let input = self.step_input(self.step)?;
+        let drawn = self.step_inputs(1).await?.and_then(|inputs| inputs.into_iter().next());
+        let stopped = || Error::Refused("the run is being stopped".to_owned());
+        let input = drawn.ok_or_else(stopped)?;
         let step_seconds = self.pace.step_seconds;
         let profiled =
             undone(&mut self.executor, async |executor| profiled(executor, &input, step_seconds).await);
@@ -261,6 +266,10 @@ impl Trainer<'_> {
             Some(Action::Save) => self.save().await,
             Some(Action::Milestone) => self.save_milestone().await,
             Some(Action::Sample) => {
+                if let Some(text) = self.answers_shown() {
+                    self.emit(TrainEvent::Sample { step: self.step, text })?;
+                    return self.metrics.flush();
+                }
                 self.ready.push_back(Progress::SampleDue(SampleRequest {
                     step: self.step,
                     prompt: self.config.train.sample_prompt.clone(),
@@ -366,9 +375,9 @@ impl Trainer<'_> {
     async fn train_group(&mut self) -> Result<bool> {
         let fitting = self.pace.step_seconds.map_or(1, |seconds| (self.group.seconds / seconds) as u64);
         let count = self.steps_to_boundary().min(fitting.clamp(1, self.group.steps));
-        let inputs =
-            (self.step..self.step + count).map(|step| self.step_input(step)).collect::<Result<Vec<_>>>()?;
         let began = Instant::now();
+        let Some(inputs) = self.step_inputs(count).await? else { return Ok(false) };
+        let count = inputs.len() as u64;
         let reports = match inputs.as_slice() {
             [one] if self.executor.can_give_up() => {
                 let step = self.executor.train(std::slice::from_ref(one));
@@ -397,6 +406,7 @@ impl Trainer<'_> {
             self.step = input.step + 1;
             self.best_here = false;
             let (step, lr) = (self.step, self.config.train.learning_rate_at(input.step));
+            self.tell_rewards()?;
             self.emit(TrainEvent::Step {
                 step,
                 loss: report.loss,
@@ -418,11 +428,6 @@ impl Trainer<'_> {
         }
         self.metrics.flush()?;
         Ok(true)
-    }
-
-    /// The batches and the rate of a step: pure functions of the seed and the step.
-    fn step_input(&self, step: u64) -> Result<StepInput> {
-        step_input(&self.config, &self.batches, step)
     }
 
     fn watch_divergence(&mut self, bad: bool) -> Result<()> {

@@ -66,6 +66,7 @@ impl Trainer<'_> {
         // First, so that a checkpoint that is there has its past there, too.
         self.metrics.sync()?;
         self.tensorboard.sync()?;
+        self.keep_round()?;
         let info = self.checkpoint_info();
         let (parameters, is_best) = (self.parameters.clone(), self.best_here);
         let path =

@@ -19,6 +19,7 @@ mod loss;
 mod mlp;
 mod norm;
 mod operands;
+mod policy;
 mod preference;
 mod rope;
 
@@ -33,6 +34,7 @@ pub use loss::*;
 pub use mlp::*;
 pub use norm::*;
 pub use operands::{Dx, Nothing, Operands, X, Y};
+pub use policy::*;
 pub use preference::*;
 pub use rope::*;
 
@@ -60,7 +62,7 @@ macro_rules! operations {
                 Activation Gate
                 Dropout Noise Add Scale
                 CrossEntropy
-                Preference
+                Preference Policy
             }
             backward {
                 EmbeddingBackward

@@ -14,6 +14,7 @@ mod matmul;
 mod mlp;
 mod norm;
 mod parts;
+mod policy;
 mod preference;
 mod products;
 #[cfg(test)]

@@ -1,0 +1,26 @@
+//! The loss of answers by their rewards.
+
+use super::{Launch, Lower, Lowering, Operand, Place, Site};
+use crate::Result;
+use crate::graph::ops::{Named, Policy, PolicyInputs, PolicyOutputs};
+use crate::plan::Buffer;
+use glasshouse_shaders::policy;
+
+impl Lower for Policy {
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let PolicyInputs { rows, targets, scores } = operands.inputs;
+        let PolicyOutputs { loss, weights } = operands.outputs;
+        let arguments = policy::Arguments {
+            rows: (targets.rows() * targets.columns()) as u32,
+            ignored: self.ignored,
+            ratio: u32::from(self.ratio),
+            corrected: u32::from(self.corrected),
+            epsilon: self.epsilon,
+        };
+        let [rows, targets, scores, loss, weights] =
+            [rows, targets, scores, loss, weights].map(Operand::place);
+        let [control, reports] = [Buffer::Control, Buffer::Reports].map(Place::Buffer);
+        let bindings = vec![control, rows, targets, scores, loss, weights, reports];
+        Ok(Lowering::one(Launch::new(policy::kernel(), arguments.bytes(), bindings, [1, 1, 1])?))
+    }
+}

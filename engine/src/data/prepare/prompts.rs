@@ -1,0 +1,237 @@
+//! Prompts, as a chat template writes them up to where the assistant is to answer, into a token store of examples, each with what is known
+//! of right answers.
+
+use super::conversations::{HELD_OUT, missing};
+use super::corpus::Corpus;
+use super::{ENCODE_BYTES, Progress, checksum};
+use crate::data::read::{self, Problems};
+use crate::data::rewards::{Judge, Judged};
+use crate::data::store::{Index, Split, SplitRecord, Writer};
+use crate::error::{Error, Result};
+use crate::graph::random::nth;
+use crate::platform::Turns;
+use crate::tokenizer::TokenizerFiles;
+use glasshouse_protocol::{ChatMessage, DataConfig, Objective, Role};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// Reads the prompts of a corpus line by line and writes their tokens to a `folder`, whose index records the `recipe`. Lines that are none,
+/// or that the rule cannot judge, are noted among the problems and left out. Each is held out by chance, of its number alone, as often as
+/// [`DataConfig::validation`] says, and the last where none was.
+///
+/// # Errors
+/// A source that is no JSON Lines, no prompt at all, or none for one of the splits.
+#[allow(clippy::too_many_arguments, reason = "as its siblings, and the rule that judges")]
+pub(super) async fn encode(
+    corpus: &Corpus,
+    config: &DataConfig,
+    files: &TokenizerFiles,
+    judge: &Judge,
+    (folder, recipe): (&Path, &str),
+    problems: &Problems,
+    progress: &mut dyn FnMut(Progress),
+    turns: &Turns,
+) -> Result<()> {
+    let renderer = files.chat_renderer()?;
+    let Corpus::Files { sources, .. } = corpus else {
+        return Err(Error::Refused(
+            "the objective reward answers prompts: name a JSON Lines file of them as data".to_owned(),
+        ));
+    };
+    let total = corpus.bytes();
+    let mut queue = Queue {
+        files,
+        held_out: (config.validation * 2.0_f64.powi(64)) as u64,
+        writer: Writer::new(folder, files.tokenizer.vocabulary_size()),
+        waiting: Vec::new(),
+        counts: [0; 2],
+        characters: 0,
+        asked: None,
+    };
+    let (mut waiting, mut bytes) = (0, 0);
+    for source in sources {
+        let read = |line: &str, number: u64| {
+            let read = prompt(line).and_then(|(messages, judged)| {
+                if let Some(fault) = judge.fault(&judged) {
+                    return Err(fault.to_owned());
+                }
+                Ok((renderer.text(&messages, true)?, judged))
+            });
+            read.map(Some).or_else(|reason| {
+                renderer.still_there().map_err(|gone| format!("{number}: {gone}"))?;
+                problems.note(&source.path, &format!("line {number}: {reason}"));
+                Ok(None)
+            })
+        };
+        for prompt in read::json_lines(source, read)? {
+            let (text, judged) = prompt?;
+            turns.give().await;
+            if waiting >= ENCODE_BYTES {
+                waiting = 0;
+                queue.flush(false)?;
+                progress(Progress::Encoding { bytes: bytes.min(total), total });
+            }
+            waiting += text.len();
+            bytes += text.len() as u64;
+            queue.waiting.push((text, judged));
+        }
+    }
+    queue.flush(true)?;
+    let Queue { writer, counts, characters, asked, .. } = queue;
+    if let Some(missing) = missing(counts, Objective::Reward, problems) {
+        return Err(Error::Refused(missing));
+    }
+    writer.finish(Index {
+        format: 0,
+        element_bytes: 0,
+        vocabulary: files.tokenizer.vocabulary_size(),
+        end_of_text: files.tokenizer.end_of_text(),
+        ends_within: 0,
+        tokenizer_crc32c: checksum(&files.tokenizer)?,
+        recipe: recipe.to_owned(),
+        sources: corpus.records(),
+        mixture: Default::default(),
+        documents: counts.iter().sum(),
+        characters,
+        bytes,
+        prompt: asked,
+        problems: problems.list(),
+        labels: Vec::new(),
+        train: SplitRecord::default(),
+        validation: SplitRecord::default(),
+    })?;
+    Ok(())
+}
+
+/// The messages of a line and what is known of right answers, or what is wrong with it.
+fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged), String> {
+    let row: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
+    let row = row.as_object().ok_or("expected a JSON object")?;
+    let messages = match row.get("prompt") {
+        None | Some(Value::Null) => return Err("`prompt`: missing".to_owned()),
+        Some(Value::String(text)) => vec![ChatMessage::new(Role::User, text)],
+        Some(Value::Array(messages)) => {
+            messages.iter().enumerate().map(|(at, own)| message(own, at)).collect::<Result<_, _>>()?
+        }
+        Some(_) => return Err("`prompt`: expected text or a list of messages".to_owned()),
+    };
+    let last = messages.last().ok_or("`prompt`: no messages")?;
+    if !matches!(last.role, Role::User | Role::Tool) {
+        return Err(format!(
+            "`prompt`: its last message is the {}'s, and there is nothing to answer",
+            last.role
+        ));
+    }
+    if let Some(at) = messages.iter().position(|message| message.content.trim().is_empty()) {
+        return Err(format!("`prompt[{at}].content`: empty"));
+    }
+    let check = match row.get("check") {
+        None | Some(Value::Null) => None,
+        Some(check) => {
+            Some(serde_json::from_value(check.clone()).map_err(|error| format!("`check`: {error}"))?)
+        }
+    };
+    let answer = match row.get("answer") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(answer)) => Some(answer.clone()),
+        Some(Value::Number(answer)) => Some(answer.to_string()),
+        Some(_) => return Err("`answer`: expected text or a number".to_owned()),
+    };
+    let asked = last.content.clone();
+    Ok((messages, Judged { asked, check, answer }))
+}
+
+/// Message number `at` of a prompt.
+fn message(value: &Value, at: usize) -> Result<ChatMessage, String> {
+    let own: &Map<String, Value> =
+        value.as_object().ok_or_else(|| format!("`prompt[{at}]`: expected an object"))?;
+    let text = |key: &str| {
+        let found = own.get(key).and_then(Value::as_str);
+        found.ok_or_else(|| format!("`prompt[{at}].{key}`: expected text"))
+    };
+    let role = text("role")?;
+    let found = Role::ALL.into_iter().find(|known| known.name() == role);
+    let role = found.ok_or_else(|| format!("`prompt[{at}].role`: unknown role {role:?}"))?;
+    Ok(ChatMessage::new(role, text("content")?))
+}
+
+/// Prompts that wait for being encoded together.
+struct Queue<'a> {
+    files: &'a TokenizerFiles,
+    /// Numbers below it are held out.
+    held_out: u64,
+    writer: Writer,
+    waiting: Vec<(String, Judged)>,
+    /// Prompts that train, and that are held out.
+    counts: [u64; 2],
+    characters: u64,
+    /// The first that is held out, for samples.
+    asked: Option<String>,
+}
+
+impl Queue<'_> {
+    /// Encodes and writes what waits. Where none was held out by chance, the `last` one of all is.
+    fn flush(&mut self, last: bool) -> Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let texts: Vec<&str> = waiting.iter().map(|(text, _)| text.as_str()).collect();
+        let encoded = self.files.tokenizer.encode_many(&texts)?;
+        for (at, ((text, judged), tokens)) in waiting.iter().zip(encoded).enumerate() {
+            let number = self.counts.iter().sum();
+            let is_only = last && at + 1 == waiting.len() && self.counts[Split::Validation as usize] == 0;
+            let held_out = is_only || nth(HELD_OUT, 0, number) < self.held_out;
+            let split = if held_out { Split::Validation } else { Split::Train };
+            self.counts[split as usize] += 1;
+            self.characters += text.chars().count() as u64;
+            if held_out && self.asked.is_none() {
+                self.asked = Some(judged.asked.clone());
+            }
+            self.writer.append_example(split, &tokens, &vec![false; tokens.len()], text.len() as u64)?;
+            self.writer.append_row(split, judged)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::tasks::Check;
+
+    #[test]
+    fn a_prompt_is_text_or_messages_with_what_is_right() {
+        let (messages, judged) = prompt(r#"{"prompt":"2 + 2?","answer":4}"#).unwrap();
+        assert_eq!(messages, [ChatMessage::new(Role::User, "2 + 2?")]);
+        assert_eq!(judged.answer.as_deref(), Some("4"));
+        let line = r#"{"prompt":[{"role":"system","content":"Be brief."},{"role":"user","content":"2 + 2?"}],"check":{"type":"numeric","value":4},"level":1}"#;
+        let (messages, judged) = prompt(line).unwrap();
+        assert_eq!((messages.len(), judged.check), (2, Some(Check::Numeric { value: 4 })));
+        assert_eq!(judged.asked, "2 + 2?");
+    }
+
+    #[test]
+    fn what_is_no_prompt_is_refused_by_its_field() {
+        for (line, said) in [
+            ("{", "not JSON"),
+            ("[1]", "expected a JSON object"),
+            (r#"{"messages":[]}"#, "`prompt`: missing"),
+            (r#"{"prompt":7}"#, "`prompt`: expected text or a list of messages"),
+            (r#"{"prompt":[]}"#, "`prompt`: no messages"),
+            (r#"{"prompt":" "}"#, "`prompt[0].content`: empty"),
+            (r#"{"prompt":["a"]}"#, "`prompt[0]`: expected an object"),
+            (r#"{"prompt":[{"role":"user"}]}"#, "`prompt[0].content`: expected text"),
+            (
+                r#"{"prompt":[{"role":"narrator","content":"a"}]}"#,
+                "`prompt[0].role`: unknown role \"narrator\"",
+            ),
+            (
+                r#"{"prompt":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#,
+                "its last message is the assistant's",
+            ),
+            (r#"{"prompt":"a","check":{"type":"vibes"}}"#, "`check`: unknown variant `vibes`"),
+            (r#"{"prompt":"a","answer":["b"]}"#, "`answer`: expected text or a number"),
+        ] {
+            let reason = prompt(line).unwrap_err();
+            assert!(reason.contains(said), "{reason}");
+        }
+    }
+}

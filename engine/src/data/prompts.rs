@@ -1,0 +1,214 @@
+//! Prompts to answer, with what an answer is worth: the data of the objective `reward`. Which prompts a step has is a pure function of its
+//! number, as batches are; answers are the model's own.
+
+use super::examples::permuted;
+use super::rewards::{Judge, Judged};
+use super::store::{Split, TokenStore};
+use crate::error::{Error, Result};
+use crate::graph::random::nth;
+use crate::protocol::quantity::{counted, things};
+use crate::tokenizer::Tokenizer;
+use std::sync::Arc;
+
+/// What the draws of a purpose are named by.
+const TRAINING: u64 = 0x7077_7472;
+const EVALUATION: u64 = 0x7077_6576;
+
+/// Draws prompts from a store.
+#[derive(Clone, Debug)]
+pub struct Prompts<'a> {
+    store: &'a TokenStore,
+    /// The model's tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// Tokens that end an answer.
+    pub ends: Vec<u32>,
+    /// The rule that judges answers.
+    pub judge: Judge,
+    /// Training's and validation's.
+    rows: [Arc<Vec<Row>>; 2],
+    settings: PromptSettings,
+    /// Training's prompts that leave no room for an answer.
+    left_out: usize,
+}
+
+/// How prompts are drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct PromptSettings {
+    /// The run's seed.
+    pub seed: u64,
+    /// Prompts of a step.
+    pub prompts: usize,
+    /// Most tokens of a prompt.
+    pub room: usize,
+}
+
+/// A prompt that there is room for: its number among the split's examples, and what is known of it.
+#[derive(Clone, Debug)]
+struct Row {
+    example: usize,
+    judged: Judged,
+}
+
+/// A prompt.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// Its tokens, up to where an answer begins.
+    pub tokens: Vec<u32>,
+    /// What right answers are.
+    pub judged: Judged,
+}
+
+impl<'a> Prompts<'a> {
+    /// Looks at both splits' prompts.
+    ///
+    /// # Errors
+    /// A split has none that there is room for, or what is known of them is damaged.
+    pub fn new(
+        store: &'a TokenStore,
+        tokenizer: &'a Tokenizer,
+        ends: Vec<u32>,
+        judge: Judge,
+        settings: PromptSettings,
+    ) -> Result<Self> {
+        let mut left_out = 0;
+        let mut of = |split: Split| -> Result<Arc<Vec<Row>>> {
+            let damaged = || Error::Internal(format!("the {split} prompts come without what is right"));
+            let examples = store.examples(split).ok_or_else(damaged)?;
+            let mut rows = Vec::with_capacity(examples.count());
+            let mut known = examples.rows();
+            for example in 0..examples.count() {
+                let judged =
+                    known.next().and_then(|line| serde_json::from_slice(line).ok()).ok_or_else(damaged)?;
+                let range = examples.range(example);
+                if range.end - range.start <= settings.room as u64 {
+                    rows.push(Row { example, judged });
+                } else if split == Split::Train {
+                    left_out += 1;
+                }
+            }
+            if rows.is_empty() {
+                return Err(Error::Refused(format!(
+                    "no prompt of the {split} data has {} tokens or fewer, which is what the context length leaves beside an answer; give \
+                     shorter prompts, a smaller train.reward.max_tokens, or a longer model.context_length",
+                    settings.room
+                )));
+            }
+            Ok(Arc::new(rows))
+        };
+        let rows = [of(Split::Train)?, of(Split::Validation)?];
+        Ok(Self { store, tokenizer, ends, judge, rows, settings, left_out })
+    }
+
+    /// The prompts of a step: each of the data once, in an order of its own in every epoch, before any comes again.
+    ///
+    /// # Errors
+    /// A shard cannot be read.
+    pub fn of_step(&self, step: u64) -> Result<Vec<Prompt>> {
+        let PromptSettings { seed, prompts, .. } = self.settings;
+        let rows = &self.rows[Split::Train as usize];
+        let count = rows.len() as u64;
+        let drawn = (step * prompts as u64..(step + 1) * prompts as u64).map(|at| {
+            let key = nth(nth(seed, TRAINING, 0), TRAINING, at / count);
+            permuted(at % count, count, key)
+        });
+        self.prompts(Split::Train, drawn)
+    }
+
+    /// So many prompts of a split for evaluations, or all where there are fewer: every evaluation of a run asks the same ones.
+    ///
+    /// # Errors
+    /// As [`Prompts::of_step`].
+    pub fn evaluation(&self, split: Split, most: usize) -> Result<Vec<Prompt>> {
+        let count = self.rows[split as usize].len() as u64;
+        let key = nth(self.settings.seed, EVALUATION, split as u64);
+        self.prompts(split, (0..count.min(most as u64)).map(|at| permuted(at, count, key)))
+    }
+
+    fn prompts(&self, split: Split, drawn: impl Iterator<Item = u64>) -> Result<Vec<Prompt>> {
+        let rows = &self.rows[split as usize];
+        drawn
+            .map(|at| {
+                let Row { example, judged } = &rows[at as usize];
+                let missing = || Error::Internal("prompts without their lengths".to_owned());
+                let range = self.store.examples(split).ok_or_else(missing)?.range(*example);
+                let count = (range.end - range.start) as usize;
+                let tokens = self.store.read(split, range.start, count)?;
+                Ok(Prompt { tokens, judged: judged.clone() })
+            })
+            .collect()
+    }
+
+    /// What a person should know, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let [train, validation] = [0, 1].map(|split| self.rows[split].len() as u64);
+        let mut all = vec![
+            format!("{} to answer, {validation} more held out", counted(train, "prompt")),
+            "evaluations ask for the likeliest answers, and call 1 − the mean reward of those their loss"
+                .to_owned(),
+        ];
+        if self.left_out > 0 {
+            let room = self.settings.room as u64;
+            all.push(format!(
+                "{} left out: more than {room} {}, which is what the context length leaves beside an answer",
+                counted(self.left_out as u64, "prompt"),
+                things(room, "token")
+            ));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::store::Writer;
+    use crate::protocol::config::{RewardRule, RewardSettings};
+    use crate::protocol::{TokenizerConfig, TokenizerKind, presets};
+
+    /// So many prompts of 1, 2, … tokens, two of them held out.
+    fn store(folder: &std::path::Path, count: usize) -> TokenStore {
+        let mut writer = Writer::new(folder, 300);
+        for number in 0..count {
+            let split = if number < 2 { Split::Validation } else { Split::Train };
+            let tokens = vec![number as u32; number + 1];
+            let judged = Judged { asked: number.to_string(), ..Judged::default() };
+            writer.append_example(split, &tokens, &vec![false; tokens.len()], 1).unwrap();
+            writer.append_row(split, &judged).unwrap();
+        }
+        writer.finish(crate::data::examples::tests::index()).unwrap();
+        TokenStore::open(folder).unwrap()
+    }
+
+    #[test]
+    fn every_prompt_comes_once_before_any_comes_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path(), 14);
+        store.verify(folder.path()).unwrap();
+        let preset = presets::preset("nanogpt-cpu").unwrap();
+        let config = TokenizerConfig { kind: TokenizerKind::Byte, ..preset.tokenizer };
+        let tokenizer = crate::tokenizer::Trainer::new(&config).unwrap().finish(false).unwrap();
+        let judge =
+            || Judge::new(&RewardSettings { rule: RewardRule::Length, ..RewardSettings::default() }).unwrap();
+        let settings = PromptSettings { seed: 3, prompts: 5, room: 12 };
+        let prompts = Prompts::new(&store, &tokenizer, vec![0], judge(), settings).unwrap();
+        let step = |step| {
+            let of_step = prompts.of_step(step).unwrap();
+            of_step.iter().for_each(|prompt| {
+                assert_eq!(prompt.judged.asked, prompt.tokens[0].to_string(), "a prompt has its own answer");
+            });
+            of_step.iter().map(|prompt| prompt.tokens.len()).collect::<Vec<_>>()
+        };
+        let mut first = [step(0), step(1)].concat();
+        assert_eq!(first, [step(0), step(1)].concat());
+        first.sort_unstable();
+        assert_eq!(first, [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+        assert_ne!([step(0), step(1)], [step(2), step(3)]);
+        assert_eq!(prompts.evaluation(Split::Validation, 9).unwrap().len(), 2);
+        let said = prompts.sentences();
+        assert_eq!(said[0], "10 prompts to answer, 2 more held out");
+        assert!(said[2].starts_with("2 prompts left out: more than 12 tokens"), "{said:?}");
+        let none = PromptSettings { room: 2, ..settings };
+        let error = Prompts::new(&store, &tokenizer, vec![0], judge(), none).unwrap_err().to_string();
+        assert!(error.contains("no prompt of the training data has 2 tokens or fewer"), "{error}");
+    }
+}

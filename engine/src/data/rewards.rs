@@ -1,0 +1,211 @@
+//! What an answer is worth: the rules that a run may learn by rewards from. Every reward is a number from 0 to 1.
+
+use super::tasks::{Check, last_number, normalized};
+use crate::error::{Error, Result};
+use glasshouse_protocol::config::{RewardRule, RewardSettings};
+use regex::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+
+/// Bytes of a compiled regular expression.
+const LARGEST_PATTERN: usize = 1 << 20;
+
+/// What a row says of right answers to its prompt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The prompt as people read it.
+    pub asked: String,
+    /// A check of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+    /// The right answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+/// A rule, ready to judge.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    rule: RewardRule,
+    pattern: Pattern,
+    words: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Pattern {
+    Text(String),
+    Expression(Box<Regex>),
+}
+
+impl Judge {
+    /// The rule of a run.
+    ///
+    /// # Errors
+    /// Its regular expression is none, or is too large.
+    pub fn new(settings: &RewardSettings) -> Result<Self> {
+        let expression = |source: &str| {
+            let compiled = RegexBuilder::new(source).size_limit(LARGEST_PATTERN).build();
+            compiled.map(|regex| Pattern::Expression(Box::new(regex))).map_err(|error| {
+                let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
+                Error::Refused(format!("train.reward.pattern is no regular expression: {reason}"))
+            })
+        };
+        let pattern = match settings.rule {
+            RewardRule::Regex => expression(&settings.pattern)?,
+            // Dots mean line breaks, too: an answer may have several lines.
+            RewardRule::Format => expression(&format!(r"\A(?s:{})\z", settings.pattern))?,
+            _ => Pattern::Text(settings.pattern.to_lowercase()),
+        };
+        Ok(Self { rule: settings.rule, pattern, words: settings.words })
+    }
+
+    /// What a row lacks for the rule, in a sentence.
+    pub fn fault(&self, row: &Judged) -> Option<&'static str> {
+        let answer = row.answer.as_deref().unwrap_or_default();
+        match self.rule {
+            RewardRule::Check if row.check.is_none() => {
+                Some("`check`: missing; give one, or another train.reward.rule")
+            }
+            RewardRule::Exact if normalized(answer).is_empty() => {
+                Some("`answer`: missing, and the rule exact compares with it")
+            }
+            RewardRule::Contains if answer.trim().is_empty() && self.text().is_empty() => {
+                Some("`answer`: missing, and the rule contains looks for it (or for train.reward.pattern)")
+            }
+            RewardRule::Numeric if number(answer).is_none() => {
+                Some("`answer`: no number, and the rule numeric compares with it")
+            }
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match &self.pattern {
+            Pattern::Text(text) => text,
+            Pattern::Expression(_) => "",
+        }
+    }
+
+    /// What an answer is worth, 0 to 1.
+    pub fn score(&self, row: &Judged, said: &str) -> f64 {
+        let right = row.answer.as_deref().unwrap_or_default();
+        let whole = |fits: bool| f64::from(u8::from(fits));
+        match (self.rule, &self.pattern) {
+            (RewardRule::Check, _) => row.check.as_ref().map_or(0.0, |check| check.score(said)),
+            (RewardRule::Exact, _) => whole(normalized(said) == normalized(right)),
+            (RewardRule::Contains, Pattern::Text(text)) => {
+                let right = right.trim().to_lowercase();
+                let wanted = if text.is_empty() { &right } else { text };
+                whole(said.to_lowercase().contains(wanted))
+            }
+            (RewardRule::Regex | RewardRule::Format, Pattern::Expression(regex)) => {
+                whole(regex.is_match(said.trim()))
+            }
+            (RewardRule::Length, _) => {
+                let apart = said.split_whitespace().count().abs_diff(self.words) as f64;
+                (1.0 - apart / self.words as f64).max(0.0)
+            }
+            (RewardRule::Numeric, _) => {
+                let same = |(said, right): (f64, f64)| (said - right).abs() <= 1e-9 * right.abs().max(1.0);
+                whole(number(said).zip(number(right)).is_some_and(same))
+            }
+            (RewardRule::Contains | RewardRule::Regex | RewardRule::Format, _) => 0.0,
+        }
+    }
+}
+
+/// The last number of a text: in digits where it has some, with commas between thousands, else in words below one hundred.
+fn number(text: &str) -> Option<f64> {
+    let bytes = text.as_bytes();
+    let last = bytes.iter().rposition(u8::is_ascii_digit);
+    let Some(last) = last else { return last_number(&normalized(text)).map(|number| number as f64) };
+    let part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
+    let first = bytes[..last].iter().rposition(|byte| !part(byte)).map_or(0, |before| before + 1);
+    let digits: String = text.get(first..=last)?.trim_start_matches([',', '.']).replace(',', "");
+    let minus =
+        first > 0 && bytes[first - 1] == b'-' && (first == 1 || !bytes[first - 2].is_ascii_alphanumeric());
+    let size: f64 = digits.parse().ok()?;
+    Some(if minus { -size } else { size })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(rule: RewardRule, pattern: &str) -> Judge {
+        let settings =
+            RewardSettings { rule, pattern: pattern.to_owned(), words: 4, ..RewardSettings::default() };
+        Judge::new(&settings).unwrap()
+    }
+
+    fn row(answer: &str) -> Judged {
+        Judged { answer: Some(answer.to_owned()), ..Judged::default() }
+    }
+
+    #[test]
+    fn rules_say_what_an_answer_is_worth() {
+        let cases: [(RewardRule, &str, &str, &str, f64); 22] = [
+            (RewardRule::Exact, "", "In the park.", "in  the PARK", 1.0),
+            (RewardRule::Exact, "", "In the park.", "in the park, in the park", 0.0),
+            (RewardRule::Contains, "E", "", "a bee", 1.0),
+            (RewardRule::Contains, "e", "", "a bird", 0.0),
+            (RewardRule::Contains, "", "Park", "in the parks", 1.0),
+            (RewardRule::Regex, "^[A-Z].*\\.$", "", "It is so.", 1.0),
+            (RewardRule::Regex, "^[A-Z].*\\.$", "", "it is so.", 0.0),
+            (RewardRule::Format, "<think>.*</think>.+", "", "<think>a\nb</think> c", 1.0),
+            (RewardRule::Format, "<think>.*</think>", "", "<think>a</think> c", 0.0),
+            (RewardRule::Format, "a|b", "", "ab", 0.0),
+            (RewardRule::Length, "", "", "one two three four", 1.0),
+            (RewardRule::Length, "", "", "one two three", 0.75),
+            (RewardRule::Length, "", "", "", 0.0),
+            (RewardRule::Length, "", "", "a a a a a a a a a a a a", 0.0),
+            (RewardRule::Numeric, "", "23", "12 + 11 = 23.", 1.0),
+            (RewardRule::Numeric, "", "#### 1,200", "1200 apples", 1.0),
+            (RewardRule::Numeric, "", "3.5", "4.5", 0.0),
+            (RewardRule::Numeric, "", "3.5", "It is 3.50", 1.0),
+            (RewardRule::Numeric, "", "-4", "4", 0.0),
+            (RewardRule::Numeric, "", "-4", "x = -4", 1.0),
+            (RewardRule::Numeric, "", "23", "twenty-three", 1.0),
+            (RewardRule::Numeric, "", "23", "many", 0.0),
+        ];
+        for (rule, pattern, answer, said, wanted) in cases {
+            assert_eq!(
+                judge(rule, pattern).score(&row(answer), said),
+                wanted,
+                "{rule:?} {pattern} {answer}: {said}"
+            );
+        }
+        let check = Some(Check::Numeric { value: 7 });
+        let own = Judged { check, ..Judged::default() };
+        assert_eq!(judge(RewardRule::Check, "").score(&own, "It is 7"), 1.0);
+    }
+
+    #[test]
+    fn a_row_that_a_rule_cannot_judge_says_what_it_lacks() {
+        let nothing = Judged::default();
+        for (rule, said) in [
+            (RewardRule::Check, "`check`: missing"),
+            (RewardRule::Exact, "`answer`: missing, and the rule exact"),
+            (RewardRule::Contains, "`answer`: missing, and the rule contains"),
+            (RewardRule::Numeric, "`answer`: no number"),
+        ] {
+            let fault = judge(rule, "").fault(&nothing).unwrap();
+            assert!(fault.starts_with(said), "{fault}");
+        }
+        assert_eq!(judge(RewardRule::Contains, "e").fault(&nothing), None);
+        assert_eq!(judge(RewardRule::Numeric, "").fault(&row("seven")), None);
+        assert_eq!(judge(RewardRule::Length, "").fault(&nothing), None);
+    }
+
+    #[test]
+    fn what_is_no_expression_is_refused() {
+        for pattern in ["(", "a{1000000}", &"(a{100}){1000}".repeat(3)] {
+            let settings = RewardSettings {
+                rule: RewardRule::Format,
+                pattern: pattern.to_owned(),
+                ..RewardSettings::default()
+            };
+            let reason = Judge::new(&settings).unwrap_err().to_string();
+            assert!(reason.contains("train.reward.pattern is no regular expression"), "{reason}");
+        }
+    }
+}

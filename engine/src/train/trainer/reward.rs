@@ -1,0 +1,272 @@
+//! What a run of rewards has beside its steps: it draws the answers that they learn from, and is judged by what the likeliest answers to
+//! held-out prompts are worth.
+
+use super::{Trainer, step_input, unless_stopped};
+use crate::data::{Batches, Prompt, Split};
+use crate::error::{Error, Result};
+use crate::generate::Decoder;
+use crate::graph::ops::Policy;
+use crate::graph::random::{self, nth};
+use crate::model::answers;
+use crate::platform::files;
+use crate::protocol::{Precision, RewardMetrics, quantity};
+use crate::step::{ArenaState, MicroBatch, StepInput};
+use crate::storage;
+use crate::train::TrainEvent;
+use crate::train::reward::{Answer, Drawing, Round, RoundShape, draw};
+use std::path::PathBuf;
+
+/// What the seeds of rounds are named by.
+const ROUNDS: u64 = 0x726f_756e;
+/// Answers that go through the model together.
+const PLACES: usize = 16;
+/// Largest file of a round that is read.
+const LARGEST_ROUND: u64 = 1 << 30;
+
+/// What the trainer keeps between steps.
+#[derive(Debug, Default)]
+pub(super) struct Rewards {
+    round: Option<Round>,
+    /// Of the step that is trained next.
+    metrics: Option<RewardMetrics>,
+    /// The run's first weights, where the divergence from them counts.
+    reference: Option<Vec<f32>>,
+    /// What draws answers, once it has.
+    decoder: Option<Decoder>,
+}
+
+impl Trainer<'_> {
+    fn reference_weights(&self) -> PathBuf {
+        self.run.folder().join("reference.bin")
+    }
+
+    fn round_file(&self) -> PathBuf {
+        self.run.folder().join("round.json")
+    }
+
+    /// Keeps the run's first weights, where the divergence from them counts, and reads what the last session left of a round.
+    ///
+    /// # Errors
+    /// The first weights are gone.
+    pub(super) async fn take_rewards(&mut self) -> Result<()> {
+        let Batches::Prompts(_) = &self.batches else { return Ok(()) };
+        let settings = &self.config.train.reward;
+        let (beta, iterations) = (settings.beta, settings.iterations);
+        if beta > 0.0 {
+            let path = self.reference_weights();
+            let weights = if self.step == 0 {
+                let weights = self.executor.state().await?.parameters;
+                let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
+                storage::write_atomically(&path, &bytes)?;
+                self.notice(format!(
+                    "the run's first weights are kept beside it, {} of memory more, since train.reward.beta is above 0",
+                    quantity::bytes(bytes.len() as u64)
+                ));
+                weights
+            } else {
+                let gone = || {
+                    Error::bad_file(
+                        &path,
+                        "the run's first weights, which the loss compares with, are gone; begin a new run",
+                    )
+                };
+                let bytes = files::read(&path).map_err(|_| gone())?;
+                let weights: Vec<f32> =
+                    bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+                let own = self.executor.state().await?.parameters.len();
+                if weights.len() != own {
+                    return Err(gone());
+                }
+                weights
+            };
+            self.rewards.reference = Some(weights);
+        }
+        let number = self.step / iterations;
+        if !self.step.is_multiple_of(iterations) {
+            let kept = storage::read_json::<Round>(&self.round_file(), LARGEST_ROUND).ok();
+            self.rewards.round = kept.filter(|round| round.number == number);
+            if self.rewards.round.is_none() {
+                let text = "the answers that this step was to learn from are gone; others are drawn, by the weights as they are";
+                self.notice(text.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the answers that the next step goes on to learn from, where it does.
+    pub(super) fn keep_round(&self) -> Result<()> {
+        match &self.rewards.round {
+            Some(round) if !self.step.is_multiple_of(self.config.train.reward.iterations) => {
+                storage::write_json(&self.round_file(), round)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the next steps work on: as many as asked for where they are known beforehand, else one. `None` where a stop came first.
+    pub(super) async fn step_inputs(&mut self, count: u64) -> Result<Option<Vec<StepInput>>> {
+        let Batches::Prompts(_) = &self.batches else {
+            let steps = self.step..self.step + count;
+            return steps
+                .map(|step| step_input(&self.config, &self.batches, step))
+                .collect::<Result<_>>()
+                .map(Some);
+        };
+        let number = self.step / self.config.train.reward.iterations;
+        if self.rewards.round.as_ref().is_none_or(|round| round.number != number) {
+            let Some(round) = self.new_round(number).await? else { return Ok(None) };
+            self.rewards.round = Some(round);
+        }
+        let Some(round) = self.rewards.round.take() else { return Ok(None) };
+        let shape = self.round_shape();
+        let fresh = self.step.is_multiple_of(self.config.train.reward.iterations);
+        // Nothing was learned since a fresh round's answers were drawn.
+        let mut known = round.old.clone().filter(|_| fresh);
+        if known.is_none() && self.config.train.reward.compares_probabilities() {
+            let found = self.token_losses(&round.rows(shape)).await;
+            match found {
+                Ok(Some(losses)) => known = Some(losses),
+                stopped => {
+                    self.rewards.round = Some(round);
+                    return stopped.map(|_| None);
+                }
+            }
+        }
+        let settings = &self.config.train.reward;
+        let mut micro_batches = round.micro_batches(settings, shape);
+        for (at, batch) in micro_batches.iter_mut().enumerate() {
+            batch.seed = random::dropout_seed(self.config.seed, self.step, at as u64);
+        }
+        let metrics = self.policy().map(|op| round.metrics(settings, &op, shape, known.as_deref()));
+        self.rewards.round = Some(round);
+        self.rewards.metrics = metrics;
+        let learning_rate = self.config.train.learning_rate_at(self.step) as f32;
+        Ok(Some(vec![StepInput { step: self.step, learning_rate, micro_batches }]))
+    }
+
+    fn policy(&self) -> Option<Policy> {
+        answers(&self.config.train).and_then(|answers| answers.policy)
+    }
+
+    fn round_shape(&self) -> RoundShape {
+        let (train, time) = (&self.config.train, self.config.model.context_length);
+        let ends = match &self.batches {
+            Batches::Prompts(prompts) => prompts.ends.first().copied(),
+            _ => None,
+        };
+        RoundShape {
+            batch: train.batch_size,
+            time,
+            padding: ends.unwrap_or(0),
+            ignored: train.ignored_target().unwrap_or(u32::MAX),
+            max_tokens: train.reward.answer_tokens(time),
+        }
+    }
+
+    /// The loss of each target of the step's rows as the weights are; `None` where a stop came first.
+    async fn token_losses(&mut self, rows: &[MicroBatch]) -> Result<Option<Vec<Vec<f32>>>> {
+        let gives_up = self.executor.can_give_up();
+        let mut losses = Vec::with_capacity(rows.len());
+        for batch in rows.chunks(1) {
+            if self.stop_requested() {
+                return Ok(None);
+            }
+            let work = self.executor.token_losses(batch);
+            let found =
+                if gives_up { unless_stopped(&self.options.stop, work).await } else { Some(work.await) };
+            let Some(found) = found else { return Ok(None) };
+            losses.extend(found?);
+        }
+        Ok(Some(losses))
+    }
+
+    /// Draws answers to the prompts of the next steps; `None` where a stop came first.
+    async fn new_round(&mut self, number: u64) -> Result<Option<Round>> {
+        let Batches::Prompts(prompts) = &self.batches else { return Ok(None) };
+        let asked = prompts.of_step(number)?;
+        let settings = &self.config.train.reward;
+        let (each, temperature, has_ratio) = (settings.group, settings.temperature, settings.iterations > 1);
+        let seed = nth(self.config.seed, ROUNDS, number);
+        let Some(answers) = self.answers_to(&asked, each, temperature, seed).await? else { return Ok(None) };
+        let mut round = Round { number, answers, old: None, reference: None };
+        let rows = round.rows(self.round_shape());
+        if has_ratio {
+            let Some(old) = self.token_losses(&rows).await? else { return Ok(None) };
+            round.old = Some(old);
+        }
+        if self.rewards.reference.is_some() {
+            let Some(reference) = self.reference_losses(&rows).await? else { return Ok(None) };
+            round.reference = Some(reference);
+        }
+        Ok(Some(round))
+    }
+
+    /// As [`Self::token_losses`] under the run's first weights, which the executor has for that long.
+    async fn reference_losses(&mut self, rows: &[MicroBatch]) -> Result<Option<Vec<Vec<f32>>>> {
+        let own = self.executor.state().await?;
+        let parameters = self.rewards.reference.clone().unwrap_or_default();
+        self.executor.set_state(&ArenaState { parameters, ..own.clone() }).await?;
+        let losses = self.token_losses(rows).await;
+        self.executor.set_state(&own).await?;
+        losses
+    }
+
+    /// So many answers to each prompt by the weights as they are; `None` where a stop came first.
+    async fn answers_to(
+        &mut self,
+        asked: &[Prompt],
+        each: usize,
+        temperature: f32,
+        seed: u64,
+    ) -> Result<Option<Vec<Answer>>> {
+        let weights = self.weights().await?;
+        let (model, train) = (&self.config.model, &self.config.train);
+        let Batches::Prompts(prompts) = &self.batches else { return Ok(None) };
+        let max_tokens = train.reward.answer_tokens(model.context_length);
+        let places = (train.batch_size * train.accumulate).min(PLACES);
+        let drawing = Drawing { each, max_tokens, temperature, seed };
+        let kept = self.rewards.decoder.take();
+        let work = async {
+            let mut decoder = match kept {
+                Some(mut decoder) => {
+                    decoder.set_weights(&weights).await?;
+                    decoder
+                }
+                None => Decoder::beside(&self.executor, model, &weights, Precision::F32, places).await?,
+            };
+            let answers = draw(&mut decoder, prompts, asked, drawing).await?;
+            Ok::<_, Error>((answers, decoder))
+        };
+        // What is given up takes its decoder with it.
+        let Some(done) = unless_stopped(&self.options.stop, work).await else { return Ok(None) };
+        let (answers, decoder) = done?;
+        self.rewards.decoder = Some(decoder);
+        Ok(Some(answers))
+    }
+
+    /// What the answers came to that a step learned from.
+    pub(super) fn tell_rewards(&mut self) -> Result<()> {
+        let Some(metrics) = self.rewards.metrics.take() else { return Ok(()) };
+        self.emit(TrainEvent::Reward { step: self.step, metrics })?;
+        self.tensorboard.scalars(self.step, &metrics.scalars())
+    }
+
+    /// The answers that were learned from last, where there are any.
+    pub(super) fn answers_shown(&self) -> Option<String> {
+        self.rewards.round.as_ref()?.shown(self.config.train.reward.group)
+    }
+
+    /// 1 − the mean reward of the likeliest answers to prompts of a split, to have a loss that falls; `None` where a stop came first.
+    pub(super) async fn loss_of_answers(&mut self, split: Split) -> Result<Option<f32>> {
+        let Batches::Prompts(prompts) = &self.batches else { return Ok(None) };
+        let train = &self.config.train;
+        let most = match split {
+            Split::Validation if self.record.evaluate_whole_split => usize::MAX,
+            _ => (train.eval_batches * train.batch_size).div_ceil(train.reward.group),
+        };
+        let asked = prompts.evaluation(split, most)?;
+        let Some(answers) = self.answers_to(&asked, 1, 0.0, 0).await? else { return Ok(None) };
+        let sum: f64 = answers.iter().map(|answer| f64::from(answer.reward)).sum();
+        Ok(Some((1.0 - sum / answers.len().max(1) as f64) as f32))
+    }
+}
