@@ -63,7 +63,7 @@ impl TunePage {
                 self.takes_ui(ui, context);
             } else {
                 let width = ui.available_width();
-                let right = 320.0;
+                let right = 392.0;
                 ui.horizontal_top(|ui| {
                     ui.spacing_mut().item_spacing.x = space::LARGE;
                     column(ui, width - right - space::LARGE, |ui| self.choices_ui(ui, context));
