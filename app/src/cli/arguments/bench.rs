@@ -73,7 +73,7 @@ pub struct BenchDecodeArguments {
     pub tokens: Option<usize>,
     /// Texts that are written at once: one number, or several to compare
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
-    pub batch: Vec<usize>,
+    pub texts: Vec<usize>,
     /// Timed passages of prompt and text
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: usize,

@@ -10,7 +10,7 @@ use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{BenchReport, Command};
 
 pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
-    let BenchDecodeArguments { prompt_tokens, tokens, repeats, ref batch, .. } = *arguments;
+    let BenchDecodeArguments { prompt_tokens, tokens, repeats, ref texts, .. } = *arguments;
     let config = run_config(&arguments.config, "nanogpt-cpu")?;
     let context_length = config.model.context_length;
     if let Some(prompt_tokens) = prompt_tokens.filter(|tokens| !(1..=context_length).contains(tokens)) {
@@ -21,14 +21,14 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     if tokens == Some(0) || repeats == 0 {
         return Err(usage("--tokens and --repeats must be at least 1"));
     }
-    if batch.contains(&0) {
-        return Err(usage("--batch takes numbers of texts, each at least 1"));
+    if texts.contains(&0) {
+        return Err(usage("--texts takes numbers, each at least 1"));
     }
     let options = session_options(&arguments.device, arguments.threads, arguments.no_autotune)?;
     let precision = Some(config.train.precision);
     let config = Box::new(config);
     let command =
-        Command::BenchDecode { config, repeats, prompt_tokens, tokens, precision, batches: batch.clone() };
+        Command::BenchDecode { config, repeats, prompt_tokens, tokens, precision, batches: texts.clone() };
     // Tokens per second of one text by itself, once that was measured.
     let mut single = None;
     measured(options, command, arguments.json, |report, _| match report {

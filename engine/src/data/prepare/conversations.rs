@@ -138,9 +138,9 @@ fn suits(example: ChatExample, objective: Objective) -> Result<ChatExample, Stri
         (Objective::Preference, None) => {
             Err("no preference: the objective preference learns from `chosen` and `rejected`".to_owned())
         }
-        (Objective::Text | Objective::Chat | Objective::Reward | Objective::Classify, Some(_)) => Err(format!(
-            "`chosen` and `rejected`: a preference, which the objective {objective} does not learn"
-        )),
+        (Objective::Text | Objective::Chat | Objective::Reward | Objective::Classify, Some(_)) => Err(
+            format!("`chosen` and `rejected`: a preference, which the objective {objective} does not learn"),
+        ),
         _ => Ok(example),
     }
 }
