@@ -215,7 +215,7 @@ impl Training {
                     val_loss: *val_loss,
                     best: *best,
                     preference: *preference,
-                })
+                });
             }
             TrainEvent::Accuracy { step, train, validation } => {
                 // It writes no samples, and this says as much of what it can do.

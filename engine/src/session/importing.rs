@@ -86,7 +86,7 @@ impl Session {
             self.looked = None;
             self.settle_claim(true);
             let name = run.name();
-            self.outlet.notice(&format!(
+            self.outlet.notice(format!(
                 "{name} was imported from there before, and is used again; delete it to have another"
             ));
             self.outlet.answer(id, imported(&run, &found));

@@ -103,7 +103,7 @@ fn message_ui(
             return;
         };
         let field = TextEdit::multiline(text).desired_rows(2).desired_width(f32::INFINITY);
-        ui.add(field.id_salt(("message", at))).accessible_name(&format!("Message {number}"));
+        ui.add(field.id_salt(("message", at))).accessible_name(format!("Message {number}"));
         caption(ui, "What was said from here on is cut.");
         let mut closed = false;
         ui.horizontal_wrapped(|ui| {
@@ -254,7 +254,7 @@ fn choice_ui(ui: &mut Ui, ready: bool) -> Option<Wanted> {
 /// The field in which a reply is made better.
 fn improve_ui(ui: &mut Ui, text: &mut String, reply: &Reply, number: usize) -> Option<Wanted> {
     let field = TextEdit::multiline(text).desired_rows(4).desired_width(f32::INFINITY);
-    ui.add(field.id_salt(("reply", number))).accessible_name(&format!("Better reply {number}"));
+    ui.add(field.id_salt(("reply", number))).accessible_name(format!("Better reply {number}"));
     let mut wanted = None;
     ui.horizontal_wrapped(|ui| {
         let changed = !text.trim().is_empty() && text.trim() != reply.said.trim();

@@ -180,9 +180,9 @@ mod tests {
     #[test]
     fn what_is_learned_is_marked_across_what_is_searched_for() {
         let palette = &crate::theme::DARK;
-        let mut job = lit_text("ask answer end", &[2..6], None, 15.0, palette);
+        let mut job = lit_text("ask answer end", std::slice::from_ref(&(2..6)), None, 15.0, palette);
         // The leaf begins at byte 100 of its document.
-        mark_learned(&mut job, 100, &[104..110], palette);
+        mark_learned(&mut job, 100, std::slice::from_ref(&(104..110)), palette);
         let marked = |section: &egui::text::LayoutSection| section.format.underline.width > 0.0;
         let marks: Vec<_> = job
             .sections
