@@ -1,6 +1,6 @@
 //! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
 
-use super::{ChatSettings, PreferenceSettings, one_line};
+use super::{ChatSettings, PreferenceSettings, RewardSettings, one_line};
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
@@ -135,6 +135,7 @@ fn add_objectives(root: &mut toml::Value) -> Result<(), String> {
     for (name, settings) in [
         ("chat", toml::Value::try_from(ChatSettings::default())),
         ("preference", toml::Value::try_from(PreferenceSettings::default())),
+        ("reward", toml::Value::try_from(RewardSettings::default())),
     ] {
         let settings = settings.map_err(|error| error.to_string())?;
         train.entry(name).or_insert(settings);
