@@ -97,8 +97,8 @@ export interface Preferences {
   accuracy: number | null;
   chosenReward: number | null;
   rejectedReward: number | null;
-  /** Nats a token, over the chosen answers; absent where the loss has no reference. */
-  kl?: number;
+  /** Mean log-ratio to the reference, per chosen token, in nats; absent where the loss has no reference. */
+  logRatio?: number;
 }
 
 export interface Sample {

@@ -70,11 +70,11 @@ fn the_better_answers_become_likelier_by_every_loss() {
         match begins {
             Some(begins) => {
                 assert!((losses[0] - begins).abs() < 1e-5 * begins, "{loss}: {losses:?}");
-                assert_eq!((margins[0], number(first, "kl")), (0.0, Some(0.0)), "{loss}");
+                assert_eq!((margins[0], number(first, "log_ratio")), (0.0, Some(0.0)), "{loss}");
                 let step = told.iter().find(|event| event["event"] == "step").unwrap();
                 assert!((step["loss"].as_f64().unwrap() - begins).abs() < 1e-4 * begins, "{loss}: {step}");
             }
-            None => assert_eq!(number(last, "kl"), None, "{loss}"),
+            None => assert_eq!(number(last, "log_ratio"), None, "{loss}"),
         }
     }
     // An adapter beside what the first of these runs made, of which it begins to differ with the first step.
@@ -116,6 +116,9 @@ fn a_run_that_was_interrupted_goes_on_with_the_same_reference() {
     }
     let [whole, rest] = [&whole, &rest].map(|told| ends(told)[1]);
     assert_eq!(whole, rest);
+    // A restored run goes on by the same reference.
+    let restored = project.restore(&project.run("2").unwrap(), "latest").unwrap();
+    assert_eq!(std::fs::read(restored.folder().join("reference.safetensors")).unwrap(), before);
 }
 
 #[test]

@@ -136,10 +136,11 @@ impl Output {
 
 /// What the pairs of an evaluation come to, behind its losses.
 fn of_pairs(pairs: &PreferenceMetrics) -> String {
-    let PreferenceMetrics { margin, accuracy, chosen_reward, rejected_reward, kl } = pairs;
-    let kl = kl.map(|kl| format!(", KL to the reference {kl:.4}")).unwrap_or_default();
+    let PreferenceMetrics { margin, accuracy, chosen_reward, rejected_reward, log_ratio } = pairs;
+    let ratio =
+        log_ratio.map(|ratio| format!(", log-ratio to the reference {ratio:.4} a token")).unwrap_or_default();
     format!(
-        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {:.1} %{kl}",
+        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {:.1} %{ratio}",
         accuracy * 100.0
     )
 }

@@ -123,10 +123,10 @@ pub struct PreferenceMetrics {
     /// Mean reward of the rejected ones.
     #[serde(deserialize_with = "number_or_null")]
     pub rejected_reward: f32,
-    /// How far the model is from the reference, in nats a token: the mean of log π − log π₀ over the tokens of chosen answers, an estimate
-    /// of the KL divergence by what is given rather than by samples. Nothing where the loss has no reference.
+    /// Mean log-ratio to the reference, per chosen token, in nats: the mean of log π − log π₀ over the tokens of chosen answers. Nothing
+    /// where the loss has no reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kl: Option<f32>,
+    pub log_ratio: Option<f32>,
 }
 
 impl PreferenceMetrics {
@@ -138,7 +138,7 @@ impl PreferenceMetrics {
             ("rewards/chosen", self.chosen_reward),
             ("rewards/rejected", self.rejected_reward),
         ];
-        all.extend(self.kl.map(|kl| ("kl", kl)));
+        all.extend(self.log_ratio.map(|ratio| ("logps/ratio", ratio)));
         all
     }
 }

@@ -96,6 +96,16 @@ impl<'a> Batches<'a> {
         }
     }
 
+    /// Evaluation batches that hold something: windows are drawn without end, and examples come once.
+    pub fn evaluations(&self, split: Split) -> u64 {
+        match self {
+            Self::Windows(_) => u64::MAX,
+            Self::Examples(examples) => examples.evaluations(split),
+            Self::Pairs(pairs) => pairs.evaluations(split),
+            Self::Prompts(_) => 0,
+        }
+    }
+
     /// Batches that together hold every target of a split exactly once.
     pub fn full(&self, split: Split) -> Box<dyn Iterator<Item = Result<Batch>> + 'a> {
         match self {

@@ -1,5 +1,6 @@
 //! New runs that begin where another one stood.
 
+use super::trainer::{REFERENCE_FILE, ROUND_FILE};
 use crate::checkpoint::{Checkpoints, Content, Loaded};
 use crate::error::{Error, Result};
 use crate::initial;
@@ -43,6 +44,13 @@ impl Project {
                 files::copy(run.metrics_path(), restored.metrics_path())
                     .map_err(Error::io(restored.metrics_path()))?;
                 MetricsWriter::resume(&restored.metrics_path(), info.step)?;
+            }
+            // What the next steps compare with and learn from. A milestone's run is its own reference.
+            for name in [REFERENCE_FILE, ROUND_FILE] {
+                let (from, to) = (run.folder().join(name), restored.folder().join(name));
+                if is_resumable && files::is_file(&from) {
+                    files::copy(&from, &to).map_err(Error::io(&to))?;
+                }
             }
             restored.save_record(&RunRecord {
                 state: RunState::Stopped,

@@ -30,8 +30,8 @@ pub(super) fn pairs_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
         let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, Stat { name, value, exact: "" });
         row(ui, "Reward margin", &format!("{:.3}", last.margin));
         row(ui, "Accuracy", &format::percent(f64::from(last.accuracy)));
-        if let Some(kl) = last.kl {
-            row(ui, "KL to the reference", &format!("{kl:.3}"));
+        if let Some(ratio) = last.log_ratio {
+            row(ui, "Log-ratio to the reference", &format!("{ratio:.3}"));
         }
         CurvePlot::legend_ui(ui, &curves);
         let write = |value: f64| format!("{value:.2}");

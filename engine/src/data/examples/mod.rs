@@ -147,6 +147,11 @@ impl<'a> ExampleBatches<'a> {
         self.batch(split, drawn)
     }
 
+    /// Evaluation batches that hold a row.
+    pub fn evaluations(&self, split: Split) -> u64 {
+        self.rows(split).count().div_ceil(self.batch) as u64
+    }
+
     /// Batches that together hold every example of a split once. Rows that fill up the last one have no target that counts.
     pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
         let batches = self.clone();

@@ -89,6 +89,11 @@ impl<'a> PairBatches<'a> {
         self.of(split).len()
     }
 
+    /// Everything that decided the pairs, as text; the same text means the same pairs.
+    pub fn recipe(&self) -> &str {
+        self.store.index().map_or("", |index| &index.recipe)
+    }
+
     /// Has batches say what the reference makes of their answers; without one they say 0.
     pub fn set_reference(&mut self, reference: Reference) {
         self.reference = Arc::new(reference);
@@ -119,6 +124,11 @@ impl<'a> PairBatches<'a> {
         let drawn = (index * pairs..(index + 1) * pairs)
             .map(|at| (at < count).then(|| permuted(at, count, key) as usize));
         self.batch(split, drawn)
+    }
+
+    /// Evaluation batches that hold a pair.
+    pub fn evaluations(&self, split: Split) -> u64 {
+        (self.count(split) as u64).div_ceil(self.pairs_of_batch())
     }
 
     /// Batches that together hold every pair of a split once, in their order. Rows that fill up the last one have no target that counts.
@@ -181,21 +191,24 @@ fn kept(
     if let Some(examples) = store.examples(split) {
         about.pairs = examples.count() / 2;
         for pair in 0..about.pairs {
-            let mut tokens = [Vec::new(), Vec::new()];
-            let (mut within, mut beyond) = ([0; 2], 0);
-            for (side, tokens) in tokens.iter_mut().enumerate() {
+            let (mut answers, mut within, mut beyond) = ([(0, 0); 2], [0; 2], 0);
+            for (side, (answer, within)) in answers.iter_mut().zip(&mut within).enumerate() {
                 let range = examples.range(2 * pair + side);
                 let end = range.end.min(range.start + context_length as u64 + 1);
                 let learned = |range| examples.learned(range).filter(|learned| *learned).count();
-                within[side] = learned((range.start + 1).min(end)..end);
+                *within = learned((range.start + 1).min(end)..end);
                 beyond += learned(end..range.end);
-                *tokens = store.read(split, range.start, (end - range.start) as usize)?;
+                *answer = (range.start, (end - range.start) as usize);
             }
             if beyond > 0 {
                 about.cut += 1;
                 about.cut_tokens += beyond;
             }
-            if within.contains(&0) || tokens[0] == tokens[1] {
+            // Most answers differ in their lengths, which needs no reading.
+            let [(better, length), (worse, other)] = answers;
+            let alike =
+                length == other && store.read(split, better, length)? == store.read(split, worse, other)?;
+            if within.contains(&0) || alike {
                 about.left_out += 1;
             } else {
                 about.learned += (within[0] + within[1]) as u64;
@@ -310,6 +323,7 @@ mod tests {
         assert_eq!((batch.tokens.len(), batch.counted()), (24, 3));
         assert_eq!(batch.scores.unwrap(), [50.0, 51.0, 0.0, 0.0]);
         assert_eq!(batches.evaluation(Split::Validation, 1).unwrap().counted(), 0);
+        assert_eq!([Split::Train, Split::Validation].map(|split| batches.evaluations(split)), [3, 1]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ impl<'data> Trainer<'data> {
         if self.record.evaluate_whole_split && split == Split::Validation {
             return Box::new(batches.full(split));
         }
+        let count = count.min(batches.evaluations(split));
         Box::new((0..count).map(move |index| batches.evaluation(split, index)))
     }
 }

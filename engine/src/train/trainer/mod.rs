@@ -7,8 +7,12 @@ mod begin;
 mod change;
 mod evaluate;
 mod preference;
+mod reference;
 mod reward;
 mod save;
+
+pub(super) use reference::REFERENCE_FILE;
+pub(super) use reward::ROUND_FILE;
 
 use super::event::{Progress, SampleRequest, TrainEvent};
 use super::tensorboard::TensorboardWriter;

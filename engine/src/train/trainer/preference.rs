@@ -1,15 +1,14 @@
 //! What a run of preferences has beside its steps: the reference's log-probabilities, computed before the first step and kept with the
 //! run, and what evaluations say of pairs.
 
+use super::reference::{self, Kind, REFERENCE_FILE};
 use super::{Action, Trainer};
-use crate::data::{Batch, Batches, PairBatches, Reference, Split};
+use crate::data::{Batch, Batches, IGNORED, PairBatches, Reference, Split};
 use crate::error::{Error, Result};
 use crate::graph::ops::{Answer, Preference};
 use crate::model::preference;
-use crate::platform::files;
+use crate::platform::{Turns, files};
 use crate::protocol::PreferenceMetrics;
-use crate::storage;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
@@ -18,13 +17,13 @@ const TOLD_EVERY: f64 = 5.0;
 
 impl Trainer<'_> {
     fn reference_path(&self) -> PathBuf {
-        self.run.folder().join("reference.safetensors")
+        self.run.folder().join(REFERENCE_FILE)
     }
 
     /// Reads what the run's first weights made of its pairs, where the objective compares with that, or has it computed first.
     ///
     /// # Errors
-    /// It is gone, and the weights are not those any more; or it belongs to other pairs.
+    /// It is gone or damaged, and the weights are not those any more; or it belongs to other pairs.
     pub(super) fn take_reference(&mut self) -> Result<()> {
         let compares = preference(&self.config.train).is_some_and(|op| op.loss.has_reference());
         let path = self.reference_path();
@@ -32,14 +31,26 @@ impl Trainer<'_> {
         if !compares {
             return Ok(());
         }
-        if files::is_file(&path) {
-            pairs.set_reference(read(&path, pairs)?);
-        } else if self.step == 0 {
-            self.actions.push_back(Action::Reference);
-        } else {
-            let reason =
-                "the reference's log-probabilities, which the loss compares with, are gone; begin a new run";
-            return Err(Error::bad_file(path, reason));
+        let is_there = files::is_file(&path);
+        match read(&path, pairs) {
+            Ok(reference) => pairs.set_reference(reference),
+            Err(error) if self.step == 0 => {
+                self.actions.push_back(Action::Reference);
+                if is_there {
+                    self.notice(format!("{error}; the reference's log-probabilities are computed anew"));
+                }
+            }
+            Err(error @ Error::Io { .. }) if is_there => return Err(error),
+            Err(Error::BadFile { reason, .. }) if is_there => {
+                let way_on = "the reference's log-probabilities, which the loss compares with, cannot be read; put the file of a copy of this \
+                              run in its place, or begin a new run";
+                return Err(Error::bad_file(path, format!("{reason}: {way_on}")));
+            }
+            Err(_) => {
+                let reason = "the reference's log-probabilities, which the loss compares with, are not there: they were removed, or the run \
+                              began with a train.preference.loss that needs none; set that one again in run.toml, or begin a new run";
+                return Err(Error::bad_file(path, reason));
+            }
         }
         Ok(())
     }
@@ -48,7 +59,7 @@ impl Trainer<'_> {
     /// run. Where a stop comes first they are computed on resuming.
     pub(super) async fn compute_reference(&mut self) -> Result<()> {
         let Batches::Pairs(pairs) = &self.batches else { return Ok(()) };
-        let (pairs, begun) = (pairs.clone(), Instant::now());
+        let (pairs, begun, turns) = (pairs.clone(), Instant::now(), Turns::new());
         let total = pairs.count(Split::Train) + pairs.count(Split::Validation);
         for split in [Split::Train, Split::Validation] {
             let wanted = pairs.count(split);
@@ -63,15 +74,14 @@ impl Trainer<'_> {
                     self.actions.push_front(Action::Reference);
                     return Ok(());
                 }
+                turns.give().await;
                 let batch = std::iter::once(pairs.part(split, done));
                 let Some(answers) = self.answers(batch).await? else { return Ok(()) };
-                let found = self.reference.of_mut(split);
-                found.extend(answers.iter().map(|answer| -answer.loss as f32));
-                found.truncate(2 * wanted);
+                self.reference.of_mut(split).extend(answers.iter().map(|answer| -answer.loss as f32));
             }
         }
         let reference = std::mem::take(&mut self.reference);
-        write(&self.reference_path(), &reference)?;
+        write(&self.reference_path(), &pairs, &reference)?;
         self.notice(format!("reference log-probabilities of {total} pairs computed, and kept with the run"));
         if let Batches::Pairs(pairs) = &mut self.batches {
             pairs.set_reference(reference);
@@ -86,19 +96,19 @@ impl Trainer<'_> {
         batches: impl Iterator<Item = Result<Batch>>,
     ) -> Result<Option<(f32, PreferenceMetrics)>> {
         let Some(answers) = self.answers(batches).await? else { return Ok(None) };
-        let pairs: Vec<[Answer; 2]> =
-            answers.as_chunks().0.iter().filter(|[chosen, _]| chosen.tokens > 0.0).copied().collect();
-        Ok(Some((op.of_pairs(&pairs).0 as f32, metrics(op, &pairs))))
+        let pairs: &[[Answer; 2]] = answers.as_chunks().0;
+        Ok(Some((op.of_pairs(pairs).0 as f32, metrics(op, pairs))))
     }
 
-    /// What each row of batches comes to, those that fill up a batch included; `None` where a stop came first.
+    /// What each row of batches comes to, without those that fill up a batch; `None` where a stop came first.
     async fn answers(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Option<Vec<Answer>>> {
         let time = self.config.model.context_length;
         let mut references = Vec::new();
         let rows = batches.flat_map(|batch| match batch {
             Ok(batch) => {
-                references.extend(batch.scores.iter().flatten().map(|score| f64::from(*score)));
-                rows_of(&batch, time).into_iter().map(Ok).collect()
+                let (rows, scores) = rows_of(&batch, time);
+                references.extend(scores);
+                rows.into_iter().map(Ok).collect()
             }
             Err(error) => vec![Err(error)],
         });
@@ -116,16 +126,18 @@ impl Trainer<'_> {
     }
 }
 
-/// The rows of a batch, a batch each, as pairs are evaluated.
-fn rows_of(batch: &Batch, time: usize) -> Vec<Batch> {
+/// The rows of a batch that have a target, a batch each, as pairs are evaluated, and what the reference makes of each.
+fn rows_of(batch: &Batch, time: usize) -> (Vec<Batch>, Vec<f64>) {
     let rows = batch.tokens.chunks(time).zip(batch.targets.chunks(time)).enumerate();
-    rows.map(|(row, (tokens, targets))| Batch {
-        tokens: tokens.to_vec(),
-        targets: targets.to_vec(),
-        starts: batch.starts.as_ref().map(|starts| starts[row * time..(row + 1) * time].to_vec()),
-        scores: None,
-    })
-    .collect()
+    let counted = rows.filter(|(_, (_, targets))| targets.iter().any(|target| *target != IGNORED));
+    counted
+        .map(|(row, (tokens, targets))| {
+            let score = batch.scores.as_ref().and_then(|scores| scores.get(row)).copied().unwrap_or(0.0);
+            let starts = batch.starts.as_ref().map(|starts| starts[row * time..(row + 1) * time].to_vec());
+            let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
+            (Batch { tokens, targets, starts, scores: None }, f64::from(score))
+        })
+        .unzip()
 }
 
 /// What pairs come to.
@@ -139,33 +151,26 @@ fn metrics(op: Preference, pairs: &[[Answer; 2]]) -> PreferenceMetrics {
     let accuracy = mean(&|[chosen, rejected]| f64::from(u8::from(op.reward(*chosen) > op.reward(*rejected))));
     let tokens: f64 = pairs.iter().map(|[chosen, _]| chosen.tokens).sum();
     let ratios: f64 = pairs.iter().map(|[chosen, _]| chosen.log_ratio()).sum();
-    let kl = op.loss.has_reference().then_some((ratios / tokens.max(1.0)) as f32);
-    PreferenceMetrics { margin, accuracy, chosen_reward, rejected_reward, kl }
+    let log_ratio = op.loss.has_reference().then_some((ratios / tokens.max(1.0)) as f32);
+    PreferenceMetrics { margin, accuracy, chosen_reward, rejected_reward, log_ratio }
 }
 
-/// Writes the two splits as tensors of [pairs, 2].
-fn write(path: &Path, reference: &Reference) -> Result<()> {
-    let bytes = [&reference.train, &reference.validation]
-        .map(|split| split.iter().flat_map(|entry| entry.to_le_bytes()).collect::<Vec<u8>>());
-    let internal = |error: safetensors::SafeTensorError| Error::Internal(error.to_string());
-    let view = |bytes| TensorView::new(Dtype::F32, vec![<[u8]>::len(bytes) / 8, 2], bytes).map_err(internal);
-    let tensors = [("train", view(&bytes[0])?), ("validation", view(&bytes[1])?)];
-    storage::write_atomically(path, &safetensors::serialize(tensors, None).map_err(internal)?)
+/// The two splits as tensors of [pairs, 2].
+fn kinds(pairs: &PairBatches<'_>) -> [Kind; 2] {
+    [("train", Split::Train), ("validation", Split::Validation)]
+        .map(|(name, split)| (name, vec![pairs.count(split), 2]))
 }
 
-/// Reads what [`write`] wrote, for these pairs.
+/// Writes what is known of these pairs.
+fn write(path: &Path, pairs: &PairBatches<'_>, reference: &Reference) -> Result<()> {
+    let [train, validation] = kinds(pairs);
+    let tensors = [(train, reference.train.as_slice()), (validation, reference.validation.as_slice())];
+    reference::write(path, pairs.recipe(), &tensors)
+}
+
+/// Reads what [`write`] wrote of these pairs.
 fn read(path: &Path, pairs: &PairBatches<'_>) -> Result<Reference> {
-    let bytes = files::read(path).map_err(Error::io(path))?;
-    let damaged = |error: safetensors::SafeTensorError| Error::bad_file(path, error.to_string());
-    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-    let of = |name: &str, split| {
-        let tensor = tensors.tensor(name).map_err(damaged)?;
-        if tensor.dtype() != Dtype::F32 || tensor.shape() != [pairs.count(split), 2] {
-            let wanted = pairs.count(split);
-            let reason = format!("{name} has the shape {:?}, and the run has {wanted} pairs", tensor.shape());
-            return Err(Error::bad_file(path, reason));
-        }
-        Ok(tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-    };
-    Ok(Reference { train: of("train", Split::Train)?, validation: of("validation", Split::Validation)? })
+    let mut splits = reference::read(path, pairs.recipe(), &kinds(pairs))?.into_iter();
+    let mut next = || splits.next().unwrap_or_default();
+    Ok(Reference { train: next(), validation: next() })
 }

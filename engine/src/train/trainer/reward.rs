@@ -1,6 +1,7 @@
 //! What a run of rewards has beside its steps: it draws the answers that they learn from, and is judged by what the likeliest answers to
 //! held-out prompts are worth.
 
+use super::reference::{self, Kind, REFERENCE_FILE};
 use super::{Trainer, step_input, unless_stopped};
 use crate::data::{Batches, Prompt, Split};
 use crate::error::{Error, Result};
@@ -20,8 +21,18 @@ use std::path::PathBuf;
 const ROUNDS: u64 = 0x726f_756e;
 /// Answers that go through the model together.
 const PLACES: usize = 16;
+/// The file of a round that a run stopped in, in its folder.
+pub(crate) const ROUND_FILE: &str = "round.json";
 /// Largest file of a round that is read.
 const LARGEST_ROUND: u64 = 1 << 30;
+
+/// What the file of a run's first weights says that it belongs to.
+const FIRST_WEIGHTS: &str = "the run's first weights";
+
+/// So many weights as a tensor.
+fn first_weights(count: usize) -> Kind {
+    ("weights", vec![count])
+}
 
 /// What the trainer keeps between steps.
 #[derive(Debug, Default)]
@@ -37,17 +48,17 @@ pub(super) struct Rewards {
 
 impl Trainer<'_> {
     fn reference_weights(&self) -> PathBuf {
-        self.run.folder().join("reference.bin")
+        self.run.folder().join(REFERENCE_FILE)
     }
 
     fn round_file(&self) -> PathBuf {
-        self.run.folder().join("round.json")
+        self.run.folder().join(ROUND_FILE)
     }
 
     /// Keeps the run's first weights, where the divergence from them counts, and reads what the last session left of a round.
     ///
     /// # Errors
-    /// The first weights are gone.
+    /// The first weights are gone or damaged.
     pub(super) async fn take_rewards(&mut self) -> Result<()> {
         let Batches::Prompts(_) = &self.batches else { return Ok(()) };
         let settings = &self.config.train.reward;
@@ -56,28 +67,31 @@ impl Trainer<'_> {
             let path = self.reference_weights();
             let weights = if self.step == 0 {
                 let weights = self.executor.state().await?.parameters;
-                let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
-                storage::write_atomically(&path, &bytes)?;
+                reference::write(&path, FIRST_WEIGHTS, &[(first_weights(weights.len()), weights.as_slice())])?;
                 self.notice(format!(
                     "the run's first weights are kept beside it, {} of memory more, since train.reward.beta is above 0",
-                    quantity::bytes(bytes.len() as u64)
+                    quantity::bytes(4 * weights.len() as u64)
                 ));
                 weights
             } else {
-                let gone = || {
-                    Error::bad_file(
-                        &path,
-                        "the run's first weights, which the loss compares with, are gone; begin a new run",
-                    )
-                };
-                let bytes = files::read(&path).map_err(|_| gone())?;
-                let weights: Vec<f32> =
-                    bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
-                let own = self.executor.state().await?.parameters.len();
-                if weights.len() != own {
-                    return Err(gone());
+                if !files::is_file(&path) {
+                    let reason = "the run's first weights, which the loss compares with, are not there: they were removed, or the run began \
+                                  with train.reward.beta = 0; set that again in run.toml, or begin a new run";
+                    return Err(Error::bad_file(path, reason));
                 }
-                weights
+                let own = self.executor.state().await?.parameters.len();
+                let read = reference::read(&path, FIRST_WEIGHTS, &[first_weights(own)]);
+                let read = read.map_err(|error| match error {
+                    Error::BadFile { path, reason } => Error::bad_file(
+                        path,
+                        format!(
+                            "{reason}: the run's first weights, which the loss compares with, cannot be read; put the file of a copy of \
+                             this run in its place, or begin a new run"
+                        ),
+                    ),
+                    error => error,
+                })?;
+                read.into_iter().next().unwrap_or_default()
             };
             self.rewards.reference = Some(weights);
         }

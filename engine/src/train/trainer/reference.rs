@@ -1,0 +1,94 @@
+//! What is kept beside a run of its first weights, to compare with: a file with a checksum, which says what it belongs to.
+
+use crate::error::{Error, Result};
+use crate::platform::files;
+use crate::storage;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The file's name in the run's folder.
+pub(crate) const REFERENCE_FILE: &str = "reference.safetensors";
+
+/// Fields of its header.
+const CHECKSUM: &str = "crc32c";
+const BELONGS_TO: &str = "belongs_to";
+
+/// A tensor's name and shape.
+pub(super) type Kind = (&'static str, Vec<usize>);
+
+/// Writes tensors, in the order of their names, with the crc32c of all their bytes and what they belong to.
+pub(super) fn write(path: &Path, belongs_to: &str, tensors: &[(Kind, &[f32])]) -> Result<()> {
+    let internal = |error: safetensors::SafeTensorError| Error::Internal(error.to_string());
+    let (mut views, mut checksum) = (Vec::with_capacity(tensors.len()), 0);
+    for ((name, shape), values) in tensors {
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        checksum = crc32c::crc32c_append(checksum, bytes);
+        views.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(internal)?));
+    }
+    let about = HashMap::from([
+        (CHECKSUM.to_owned(), format!("{checksum:08x}")),
+        (BELONGS_TO.to_owned(), belongs_to.to_owned()),
+    ]);
+    storage::write_atomically(path, &safetensors::serialize(views, Some(about)).map_err(internal)?)
+}
+
+/// Reads what [`write`] wrote: tensors of these names and shapes, in the order of their names.
+///
+/// # Errors
+/// The file is missing or damaged, has other tensors or belongs to something else, or holds a number that is not finite.
+pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec<Vec<f32>>> {
+    let bytes = files::read(path).map_err(Error::io(path))?;
+    let damaged = |error: safetensors::SafeTensorError| Error::bad_file(path, error.to_string());
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let says = |field: &str| header.metadata().as_ref()?.get(field).cloned();
+    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    if says(BELONGS_TO).as_deref() != Some(belongs_to) {
+        return Err(Error::bad_file(path, "it is another text's, or an older version's"));
+    }
+    let (mut all, mut checksum) = (Vec::with_capacity(wanted.len()), 0);
+    for (name, shape) in wanted {
+        let tensor = tensors.tensor(name).map_err(damaged)?;
+        if tensor.dtype() != Dtype::F32 || tensor.shape() != shape.as_slice() {
+            let reason = format!("{name} has the shape {:?} where the run has {shape:?}", tensor.shape());
+            return Err(Error::bad_file(path, reason));
+        }
+        checksum = crc32c::crc32c_append(checksum, tensor.data());
+        let entries = tensor.data().as_chunks().0.iter();
+        all.push(entries.map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<f32>>());
+    }
+    if says(CHECKSUM) != Some(format!("{checksum:08x}")) {
+        return Err(Error::bad_file(path, "it is damaged: its checksum is another"));
+    }
+    if all.iter().flatten().any(|entry| !entry.is_finite()) {
+        return Err(Error::bad_file(path, "it holds numbers that are not finite"));
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_as_it_was_written_and_refused_where_it_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(REFERENCE_FILE);
+        let kinds = || [("train", vec![2, 2]), ("validation", vec![1, 2])];
+        let values: [&[f32]; 2] = [&[-1.0, -2.5, 0.0, -4.0], &[-0.5, -3.0]];
+        let tensors: Vec<(Kind, &[f32])> = kinds().into_iter().zip(values).collect();
+        write(&path, "a text", &tensors).unwrap();
+        assert_eq!(read(&path, "a text", &kinds()).unwrap(), values.map(<[f32]>::to_vec));
+        let refused = |belongs_to: &str, wanted: &[Kind]| read(&path, belongs_to, wanted).unwrap_err();
+        assert!(refused("another", &kinds()).to_string().contains("another text's"));
+        assert!(refused("a text", &[("train", vec![3, 2])]).to_string().contains("the shape [2, 2]"));
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(refused("a text", &kinds()).to_string().contains("checksum"));
+        write(&path, "a text", &[(("train", vec![1]), &[f32::NAN])]).unwrap();
+        assert!(refused("a text", &[("train", vec![1])]).to_string().contains("not finite"));
+        std::fs::remove_file(&path).unwrap();
+        read(&path, "a text", &kinds()).unwrap_err();
+    }
+}
