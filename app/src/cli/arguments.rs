@@ -155,7 +155,8 @@ pub struct ConfigArguments {
     /// Batch size: windows of text in a micro-batch (train.batch_size)
     #[arg(long, alias = "batch", value_name = "N")]
     pub batch_size: Option<usize>,
-    /// Peak learning rate; the minimum learning rate keeps its proportion to it
+    /// Peak learning rate; the minimum learning rate keeps its proportion to it. With --objective preference or reward it is 1e-6, or 1e-5
+    /// with an adapter, unless it is said
     #[arg(long, alias = "learning-rate", value_name = "X", allow_negative_numbers = true)]
     pub lr: Option<f64>,
     /// Seed of weights, batches and dropout

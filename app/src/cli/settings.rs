@@ -50,24 +50,39 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(size) = arguments.batch_size {
         config.train.batch_size = size;
     }
-    if let Some(rate) = arguments.lr {
-        config.set_learning_rate(rate);
-    }
     if let Some(seed) = arguments.seed {
         config.seed = seed;
     }
     if let Some(precision) = arguments.precision {
         config.train.precision = precision.precision();
     }
-    if let Some(objective) = arguments.objective {
-        config.set_objective(objective);
-    }
     if let Some(kind) = &arguments.adapter {
         config.set(&format!("train.adapter={kind}")).map_err(usage)?;
     }
-    for assignment in &arguments.set {
-        config.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;
+    // An objective may bring a learning rate, and what was typed counts more.
+    let sets = |assignment: &&String, name: &str| {
+        assignment.split_once('=').is_some_and(|(path, _)| path.trim() == name)
+    };
+    let (objectives, others): (Vec<&String>, Vec<&String>) =
+        arguments.set.iter().partition(|assignment| sets(assignment, "train.objective"));
+    let set = |config: &mut RunConfig, assignment: &str| {
+        config.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))
+    };
+    let begun = config.train.learning_rate;
+    if let Some(objective) = arguments.objective {
+        config.set_objective(objective);
     }
+    objectives.into_iter().try_for_each(|assignment| set(&mut config, assignment))?;
+    let rate = config.train.learning_rate;
+    let typed = arguments.lr.is_some() || others.iter().any(|one| sets(one, "train.learning_rate"));
+    if rate != begun && !typed {
+        let objective = config.train.objective;
+        tell!("note: the learning rate is {rate:e}, as the objective {objective} is learned, where it was {begun:e}; --lr sets another");
+    }
+    if let Some(rate) = arguments.lr {
+        config.set_learning_rate(rate);
+    }
+    others.into_iter().try_for_each(|assignment| set(&mut config, assignment))?;
     config.validate().map_err(|invalid| usage(invalid.to_string()))?;
     Ok(config)
 }

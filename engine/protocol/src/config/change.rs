@@ -18,6 +18,11 @@ pub fn current_name<'a>(section: &str, key: &'a str) -> &'a str {
     renamed.map_or(key, |(_, _, now)| now)
 }
 
+/// Learning rate of preferences and rewards, as TRL's trainers have it.
+const CAREFUL_RATE: f64 = 1e-6;
+/// Likewise where only an adapter is trained, which begins as nothing.
+const ADAPTER_RATE: f64 = 1e-5;
+
 /// Settings that there were once: run files that have them are read.
 pub(super) const REMOVED: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
 
@@ -89,12 +94,18 @@ impl RunConfig {
     }
 
     /// Another objective. Where it is another, samples begin with what is found in its data: what a text begins with is no
-    /// question to answer.
+    /// question to answer. Preferences and rewards are learned at a rate of 1e-6, or of 1e-5 by an adapter, whatever the rate was: that
+    /// of a first training would unlearn how to answer at all.
     pub fn set_objective(&mut self, objective: Objective) {
-        if objective != self.train.objective {
-            self.train.sample_prompt.clear();
+        if objective == self.train.objective {
+            return;
         }
+        self.train.sample_prompt.clear();
         self.train.objective = objective;
+        if matches!(objective, Objective::Preference | Objective::Reward) {
+            let adapts = self.train.adapter.is_some();
+            self.set_learning_rate(if adapts { ADAPTER_RATE } else { CAREFUL_RATE });
+        }
     }
 
     /// Begins to train an adapter of this kind, or none; one of the kind that is there already stays as it is.
@@ -199,6 +210,26 @@ mod tests {
         let mut flat = presets::preset("stories-15m").unwrap();
         flat.set_learning_rate(1e-3);
         assert_eq!((flat.train.learning_rate, flat.train.min_learning_rate), (1e-3, 0.0));
+    }
+
+    #[test]
+    fn preferences_and_rewards_are_learned_with_care() {
+        for (objective, adapts, rate) in [("preference", false, 1e-6), ("reward", true, 1e-5)] {
+            let mut run = presets::preset("nanogpt-cpu").unwrap();
+            if adapts {
+                run.set("train.adapter=lora").unwrap();
+            }
+            run.set(&format!("train.objective={objective}")).unwrap();
+            assert_eq!(run.train.learning_rate, rate);
+            run.set("train.learning_rate=2e-4").unwrap();
+            // The same objective again is no change.
+            run.set(&format!("train.objective={objective}")).unwrap();
+            assert_eq!(run.train.learning_rate, 2e-4);
+        }
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        let rate = run.train.learning_rate;
+        run.set_objective(Objective::Chat);
+        assert_eq!(run.train.learning_rate, rate);
     }
 
     #[test]
