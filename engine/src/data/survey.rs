@@ -247,12 +247,16 @@ impl Survey {
         }
         let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
         let (_, TextPiece { text, .. }) = documents.next().ok_or_else(missing)??;
-        let example = template.map(|template| self.example(number, &text, template)).transpose()?.flatten();
+        let example = match template {
+            Some(template) => self.example(number, &text, template, turns).await?,
+            None => None,
+        };
         let (mut text, mut learned) = example.unwrap_or((text, Vec::new()));
         let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
         if let Some(at) = cut {
             text.truncate(at);
             learned.retain(|range| range.start < at);
+            learned.iter_mut().for_each(|range| range.end = range.end.min(at));
         }
         Ok(ReadDocument { text, learned, cut: cut.is_some() })
     }
@@ -276,25 +280,29 @@ impl Survey {
     }
 
     /// The text of a conversation as a template writes it and what of it is learned; `None` where the document is none. Lines that gave no
-    /// document stand between those that did, so that its line is the first from its number on that asks what the document asks.
-    fn example(
+    /// document stand between those that did, so that its line is the first from its number on whose turns are the document's.
+    async fn example(
         &self,
         number: u64,
         text: &str,
         template: &ChatRenderer,
+        turns: &Turns,
     ) -> Result<Option<(String, Vec<Range<usize>>)>> {
         let Some((file, before)) = self.place(number) else { return Ok(None) };
         if !file.is_json_lines() {
             return Ok(None);
         }
         // Whatever it is, a line counts.
-        let mut lines = read::json_lines(file, |line, _| Ok(Some(line.to_owned())))?.skip(before);
-        let example = lines.find_map(|line| {
-            let example = line.ok().and_then(|line| template.example(&line).ok())?;
-            let asks = example.prompt.as_ref().is_some_and(|prompt| text.contains(prompt.trim()));
-            (asks && !example.raw).then_some((example.text, example.learned))
-        });
-        Ok(example)
+        let lines = read::json_lines(file, |line, _| Ok(Some(line.to_owned())))?;
+        for (at, line) in lines.enumerate() {
+            turns.give().await;
+            let Ok(line) = line else { break };
+            let is_it = || glasshouse_corpus::read::conversation(&line).is_some_and(|own| own.trim() == text.trim());
+            if at >= before && is_it() {
+                return Ok(template.example(&line).ok().map(|example| (example.text, example.learned)));
+            }
+        }
+        Ok(None)
     }
 
     /// The first documents that together hold about so many bytes, joined.
@@ -415,7 +423,9 @@ mod tests {
                 r#"{{"messages":[{{"role":"user","content":"{asked}"}},{{"role":"assistant","content":"{answer}"}}]}}"#
             )
         };
-        let lines = [row("Who?", "Mia."), "{\"messages\":[]}".to_owned(), row("Where?", "Here.")].join("\n");
+        let nothing = "{\"messages\":[]}".to_owned();
+        let lines =
+            [nothing, row("Who?", "Mia."), row("Who?", "Tom."), row("Where?", "Here.")].join("\n");
         std::fs::write(folder.path().join("rows.jsonl"), lines).unwrap();
         std::fs::write(folder.path().join("text.jsonl"), "{\"text\":\"plain\"}\n").unwrap();
         let survey = survey(folder.path());
@@ -428,6 +438,11 @@ mod tests {
         assert!(text.starts_with("<|im_start|>user\nWhere?<|im_end|>") && !cut, "{text}");
         let learned: Vec<&str> = learned.into_iter().map(|range| &text[range]).collect();
         assert_eq!(learned, ["Here.<|im_end|>"]);
+        // Of two that ask the same, each is shown as itself.
+        for answer in ["Mia.", "Tom."] {
+            let number = (0..documents).find(|number| read(*number).text.contains(answer)).unwrap();
+            assert_eq!(survey.entries[number as usize].preview, format!("Who?  {answer}"));
+        }
         let plain = documents - 1;
         assert_eq!((read(plain).text.as_str(), survey.may_be_conversation(plain)), ("plain", false));
     }

@@ -8,7 +8,7 @@ use crate::project::names::Siblings;
 use crate::project::{FEEDBACK_FOLDER, TASKS_FOLDER};
 use crate::protocol::{CHATML, DataConfig, Event};
 use crate::storage::{self, Staging};
-use crate::tokenizer::TokenizerFiles;
+use crate::tokenizer::{TokenizerFiles, template_fails};
 use glasshouse_corpus::output::CORPUS_FILE;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -114,16 +114,23 @@ impl Session {
         Ok(())
     }
 
-    /// The chat template of the latest run's model, or ChatML, which a model without one gets. `None` where it does not compile.
+    /// The chat template of the latest run's model, or ChatML, which a model without one gets. `None`, with a notice, where it cannot be
+    /// read or does not compile.
     fn chat_template(&mut self) -> Result<Option<ChatRenderer>> {
         let latest = self.opened()?.project.run_or_latest(None).ok();
-        let files = latest.and_then(|run| TokenizerFiles::read(&run.data_folder().ok()?).ok());
-        let own = files.filter(|files| files.chat_template.is_some());
-        let compiled = match own {
-            Some(files) => files.chat_renderer().ok(),
-            None => ChatRenderer::new(CHATML, &serde_json::Map::new()).ok(),
-        };
-        Ok(compiled)
+        let read = latest.and_then(|run| run.data_folder().ok()).map(|folder| TokenizerFiles::template_in(&folder));
+        let compiled = read.transpose().and_then(|read| {
+            let (template, settings) = read.unwrap_or_default();
+            let template = template.as_deref().unwrap_or(CHATML);
+            ChatRenderer::new(template, &settings).map_err(|reason| template_fails(&reason))
+        });
+        match compiled {
+            Ok(renderer) => Ok(Some(renderer)),
+            Err(error) => {
+                self.outlet.notice(format!("{error}; conversations are shown without it"));
+                Ok(None)
+            }
+        }
     }
 
     /// Whether the project's documents were cleaned.
@@ -160,7 +167,7 @@ impl Session {
         let given = &project.config.data;
         let paths = if own {
             vec![folder.display().to_string()]
-        } else if given.paths.iter().all(|path| is_elsewhere(Path::new(path), &shelf)) {
+        } else if given.paths.iter().all(|path| is_elsewhere(Path::new(path), &shelf, project.project.folder())) {
             given.paths.clone()
         } else {
             Vec::new()
@@ -171,8 +178,8 @@ impl Session {
 
 /// A text that a command line named, and nothing that is a project's: a copy reads its own or none, and what one run learned from in
 /// the place of a text is not the next one's.
-fn is_elsewhere(path: &Path, shelf: &Path) -> bool {
-    let learned = path.parent().is_some_and(|folder| LEARNED.iter().any(|name| folder.ends_with(name)));
+fn is_elsewhere(path: &Path, shelf: &Path, project: &Path) -> bool {
+    let learned = path.parent().is_some_and(|folder| LEARNED.iter().any(|name| folder == project.join(name)));
     files::exists(path) && !path.starts_with(shelf) && !path.ends_with("documents") && !learned
 }
 

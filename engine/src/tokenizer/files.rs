@@ -66,6 +66,15 @@ impl TokenizerFiles {
     /// # Errors
     /// A file is damaged.
     pub fn with(tokenizer: Tokenizer, folder: &Path) -> Result<Self> {
+        let (chat_template, settings) = Self::template_in(folder)?;
+        Ok(Self { tokenizer, settings, chat_template })
+    }
+
+    /// The chat template in a folder, where there is one, and the settings that it is compiled with; `tokenizer.json` is not read.
+    ///
+    /// # Errors
+    /// A file is damaged.
+    pub fn template_in(folder: &Path) -> Result<(Option<String>, Map<String, Value>)> {
         let settings = settings_in(folder)?;
         let path = folder.join(CHAT_TEMPLATE_FILE);
         let chat_template = if files::is_file(&path) {
@@ -76,7 +85,7 @@ impl TokenizerFiles {
         } else {
             settings.get("chat_template").and_then(Value::as_str).map(str::to_owned)
         };
-        Ok(Self { tokenizer, settings, chat_template })
+        Ok((chat_template, settings))
     }
 
     /// With a token that ends a text, where nothing else says which does.

@@ -59,10 +59,18 @@ pub use settings::{Limits, Missing, Settings};
 
 use crate::document::Document;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Whether files of this name are of a kind that is read.
 pub fn is_known(name: &str) -> bool {
     format::named(name).is_ok_and(|named| named.format.is_some())
+}
+
+/// The text that a line of JSON Lines is read as where it is a conversation, an instruction or a preference; none where it is none of
+/// them, or a broken one.
+pub fn conversation(line: &str) -> Option<String> {
+    let record: Map<String, Value> = serde_json::from_str(line).ok()?;
+    shapes::text(&record, &Settings::default().join)?.ok()
 }
 
 /// What is wrong with a file or one of its records. It is listed in the report, and the rest goes on.
