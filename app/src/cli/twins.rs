@@ -42,7 +42,14 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
         return Err(usage(format!("--seeds {}: choose from 2 to {MOST_PAIRS}", arguments.seeds)));
     }
     // A mistake in the settings is told before anything is read.
-    let first = run_config(&settings(arguments, None).config, "nanogpt-cpu")?.seed;
+    let config = run_config(&settings(arguments, None).config, "nanogpt-cpu")?;
+    if !config.train.objective.is_text() {
+        let objective = config.train.objective;
+        return Err(usage(format!(
+            "all runs learn the documents as text, and the objective {objective} learns something else; leave it out"
+        )));
+    }
+    let first = config.seed;
     check_device(arguments.device.as_deref())?;
     let project = Project::open_or_create(&arguments.project)?;
     let [raw, held_out] = ["raw-documents", "raw-held-out"].map(|name| project.folder().join(name));

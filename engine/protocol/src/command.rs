@@ -441,7 +441,7 @@ pub enum Command {
         config: GenerateConfig,
     },
     /// Writes several texts after one prompt at once, under seeds that follow each other from that of the settings; each becomes what it
-    /// would by itself. Answered by `ModelOpened`, by a `Sampled` for each text when it ends, and by `SamplesEnded`; by `CharactersLost`
+    /// would by itself: on the CPU bit for bit, on a GPU but for rounding. Answered by `ModelOpened`, by a `Sampled` for each text when it ends, and by `SamplesEnded`; by `CharactersLost`
     /// before, where that is so. [`Command::StopWriting`] ends it.
     Samples {
         /// Whose weights.

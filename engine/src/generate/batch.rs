@@ -18,7 +18,8 @@ pub struct Request<Decode> {
     pub decode: Decode,
 }
 
-/// Texts under way, to be carried on by a few tokens between other work. Each becomes what it would by itself under its seed.
+/// Texts under way, to be carried on by a few tokens between other work. Each becomes what it would by itself under its seed: on the
+/// CPU bit for bit, on a GPU but for rounding.
 pub struct Batch<Decode> {
     waiting: VecDeque<(usize, Request<Decode>)>,
     under_way: Vec<UnderWay<Decode>>,
@@ -52,11 +53,6 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
     /// Whether every text is written.
     pub fn is_over(&self) -> bool {
         self.waiting.is_empty() && self.under_way.is_empty()
-    }
-
-    /// Texts under way, and those that wait.
-    pub fn left(&self) -> usize {
-        self.waiting.len() + self.under_way.len()
     }
 
     /// Reads the prompts of texts for which there is a place, then the next few tokens of all that are under way, each with the text's

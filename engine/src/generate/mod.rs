@@ -87,7 +87,7 @@ impl Decoder {
     }
 
     /// Exactly `count` further tokens of each text, with its number: the weights are read once for all. Each text becomes what it would
-    /// by itself under its seed. Between tokens whatever else waits has its turn.
+    /// by itself under its seed: on the CPU bit for bit, on a GPU but for rounding. Between tokens whatever else waits has its turn.
     ///
     /// # Errors
     /// There is no text, or the device fails; then all texts are over.

@@ -48,16 +48,19 @@ impl Decoder {
                 "{device} trains and tests but does not write; use --device cpu or gpu"
             )));
         }
+        let texts = opening.texts;
+        if texts == 0 {
+            return Err(Error::Refused("a decoder of no texts; ask for one or more".to_owned()));
+        }
         let (gpu, warning) = Gpu::from_request(device).await?;
         let Some(gpu) = gpu else {
             return Ok((Self::on_cpu(model, parameters, opening)?, warning));
         };
         let tuning = if gpu.report().software { &Tuning::Default } else { &opening.tuning };
-        let texts = opening.texts.max(1);
         let token = build(model, Purpose::Decode { batch: texts, chunk: 1, texts })?.graph;
         let gpu = gpu.with_fusions(Fusions::DECODING);
         let (gpu, _, lost) = tuned_or_again(gpu, device, &token, tuning).await?;
-        let decoder = Self::on_gpu(gpu, model, parameters, opening.precision, opening.texts).await?;
+        let decoder = Self::on_gpu(gpu, model, parameters, opening.precision, texts).await?;
         Ok((decoder, lost.or(warning)))
     }
 

@@ -21,10 +21,13 @@ const PROMPT: u64 = 0x70a3;
 const PROMPT_TOKENS: usize = 512;
 const TOKENS: usize = 128;
 
+/// Most texts that are written at once.
+const MOST_TEXTS: usize = 4096;
+
 /// What is read and written each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passage {
-    /// Texts that are written at once, each after a prompt of its own; 1 or more.
+    /// Texts that are written at once, each after a prompt of its own: 1 to 4096.
     pub batch: usize,
     /// Tokens of the prompt: 1 to the model's window.
     pub prompt_tokens: usize,
@@ -58,8 +61,12 @@ impl Passage {
                 self.prompt_tokens, model.context_length
             )));
         }
-        if self.batch == 0 || self.tokens == 0 || self.repeats == 0 {
-            return Err(Error::Refused("a bench of no tokens or texts; ask for one or more".to_owned()));
+        if !(1..=MOST_TEXTS).contains(&self.batch) {
+            let texts = self.batch;
+            return Err(Error::Refused(format!("a bench of {texts} texts at once; 1 to {MOST_TEXTS} are possible")));
+        }
+        if self.tokens == 0 || self.repeats == 0 {
+            return Err(Error::Refused("a bench of no tokens; ask for one or more".to_owned()));
         }
         Ok(())
     }

@@ -2,9 +2,10 @@
 
 use super::Session;
 use super::training::Live;
+use super::writing::Key;
 use crate::error::{Error, Result};
 use crate::generate::{Batch, Decode, Decoder, Generated, prompt_tokens, request};
-use crate::protocol::{Event, GenerateConfig, WeightSource};
+use crate::protocol::{Event, GenerateConfig, Precision, WeightSource};
 use web_time::Instant;
 
 /// Texts that go through the model together; what is asked for beyond them waits for a place.
@@ -16,6 +17,8 @@ const MOST: usize = 10_000;
 /// Texts of one request.
 pub(super) struct Samples {
     pub(super) id: u64,
+    key: Key,
+    precision: Precision,
     decoder: Decoder,
     batch: Batch<Decode<'static>>,
     /// The first text's seed.
@@ -53,7 +56,9 @@ impl Session {
         };
         let batch = Batch::new(&mut decoder, (0..count as u64).map(of))?;
         let (seed, told, begun) = (config.seed, vec![false; count], Instant::now());
-        self.generations.samples.push(Samples { id, decoder, batch, seed, told, begun, tokens: 0 });
+        let (key, precision) = (model.key.clone(), config.precision);
+        let samples = Samples { id, key, precision, decoder, batch, seed, told, begun, tokens: 0 };
+        self.generations.samples.push(samples);
         Ok(())
     }
 
@@ -80,7 +85,7 @@ impl Session {
 
     /// Tells what was not told yet: those texts end where they stand.
     pub(super) fn end_samples(&mut self, samples: Samples) {
-        let Samples { id, batch, seed, told, begun, mut tokens, .. } = samples;
+        let Samples { id, key, precision, decoder, batch, seed, told, begun, mut tokens } = samples;
         for (number, text) in batch.finish().iter().enumerate().filter(|(number, _)| !told[*number]) {
             tokens += text.tokens.len();
             self.outlet.answer(id, sampled(number, seed, text));
@@ -89,6 +94,7 @@ impl Session {
         let tokens_per_s = tokens as f64 / seconds.max(1e-9);
         self.outlet.answer(id, Event::SamplesEnded { tokens, tokens_per_s, seconds });
         self.outlet.finished(id);
+        self.generations.keep_decoder(key, precision, decoder);
     }
 }
 

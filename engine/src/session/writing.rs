@@ -24,7 +24,7 @@ const KEPT: usize = 3;
 const TEXTS: usize = 8;
 
 /// What weights are called: run, checkpoint, step.
-type Key = (String, String, u64);
+pub(super) type Key = (String, String, u64);
 
 /// A tokenizer with its settings and chat template, shared by a model and the texts that are written with it.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl Deref for SharedTokenizer {
 /// A model in memory.
 #[derive(Clone)]
 pub(super) struct Model {
-    key: Key,
+    pub(super) key: Key,
     config: ModelConfig,
     pub(super) tokenizer: SharedTokenizer,
     parameters: Arc<Vec<f32>>,
@@ -86,7 +86,7 @@ impl Generations {
     }
 
     /// Keeps a decoder that has no text, in the place of the oldest where there are many.
-    fn keep_decoder(&mut self, key: Key, precision: Precision, decoder: Decoder) {
+    pub(super) fn keep_decoder(&mut self, key: Key, precision: Precision, decoder: Decoder) {
         self.decoders.push((key, precision, decoder));
         if self.decoders.len() > KEPT {
             self.decoders.remove(0);

@@ -68,7 +68,8 @@ pub struct GenerateArguments {
     /// How tokens are drawn
     #[command(flatten)]
     pub sampling: SamplingArguments,
-    /// Write so many texts at once, under the seeds from --seed on, each as it would be by itself
+    /// Write so many texts at once, under the seeds from --seed on, each as it would be by itself: on the CPU bit for bit, on a GPU but for
+    /// rounding
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub samples: Option<u16>,
     /// auto, cpu, gpu, or part of an adapter's name
