@@ -201,7 +201,7 @@ impl CpuDecoder {
         let programs: u64 = steps.iter().chain([&prompt, &window]).map(beside_caches).sum();
         let programs = programs + Program::needed_for_caches(&prompt.graph);
         let arenas = parameters.len() as u64 * 4;
-        MemoryDemand { arenas, programs, batch: None }.check(available)?;
+        MemoryDemand { arenas, programs, batch: None, together: 1 }.check(available)?;
         if parameters.len() != layout.length {
             return Err(Error::Refused(format!(
                 "{} weights given where the model has {}",

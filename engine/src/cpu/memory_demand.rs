@@ -12,6 +12,8 @@ pub struct MemoryDemand {
     pub programs: u64,
     /// Windows in a micro-batch, with which the activations grow; `None` where there is no such setting.
     pub batch: Option<usize>,
+    /// What that number is a multiple of, 1 or more.
+    pub together: usize,
 }
 
 impl MemoryDemand {
@@ -24,7 +26,7 @@ impl MemoryDemand {
         let advice = match self.batch {
             None => "close other programs, or take a machine with more memory".to_owned(),
             Some(_) if left == 0 => "lower model.width, model.layers or model.vocabulary".to_owned(),
-            Some(batch) => match batch as u128 * left / u128::from(self.programs.max(1)) {
+            Some(batch) => match whole(batch as u128 * left / u128::from(self.programs.max(1)), self.together) {
                 0 => "set train.activation_checkpointing = true, or lower model.context_length or model.vocabulary"
                     .to_owned(),
                 fitting => format!("train.batch_size = {fitting} would fit"),
@@ -38,13 +40,18 @@ impl MemoryDemand {
     }
 }
 
+/// As many of them as make up whole groups.
+fn whole(windows: u128, together: usize) -> u128 {
+    windows - windows % together.max(1) as u128
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_refusal_names_what_would_fit() {
-        let demand = MemoryDemand { arenas: 1000, programs: 6400, batch: Some(64) };
+        let demand = MemoryDemand { arenas: 1000, programs: 6400, batch: Some(64), together: 1 };
         let refusal = |demand: MemoryDemand, available| {
             demand.check(Some(available)).map_err(|error| error.to_string())
         };
@@ -58,6 +65,10 @@ mod tests {
         assert!(ends(demand, 1050, "lower model.context_length or model.vocabulary"));
         assert!(ends(demand, 900, "lower model.width, model.layers or model.vocabulary"));
         assert!(ends(MemoryDemand { batch: None, ..demand }, 2000, "a machine with more memory"));
+        // Rows that belong together are not torn apart.
+        let groups = |together| MemoryDemand { together, ..demand };
+        assert!(ends(groups(4), 2000, "train.batch_size = 8 would fit"));
+        assert!(ends(groups(16), 2000, "lower model.context_length or model.vocabulary"));
         assert_eq!(refusal(demand, 7400), Ok(()));
         assert!(demand.check(None).is_ok());
     }

@@ -31,7 +31,7 @@ use crate::model::training_graphs;
 use crate::optimizer::{Optimizer, Rate};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Remote};
-use crate::protocol::RunConfig;
+use crate::protocol::{Objective, RunConfig, TrainConfig};
 use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
 use memory_demand::MemoryDemand;
 use other_shards::OtherShards;
@@ -319,6 +319,17 @@ pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64
     }
 }
 
+/// What the rows of a micro-batch are a multiple of: pairs are whole, and so are the groups of answers in a step.
+fn rows_together(train: &TrainConfig) -> usize {
+    let group = train.reward.group.max(1);
+    match train.objective {
+        Objective::Reward => (1..=group)
+            .find(|rows| (rows * train.accumulate).is_multiple_of(group))
+            .unwrap_or(group),
+        _ => train.rows_together(),
+    }
+}
+
 /// What an executor allocates. The little that its threads keep for themselves comes on top.
 fn memory_demand(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaLayout) -> MemoryDemand {
     let moments = usize::from(optimizer.first_moments()) + usize::from(optimizer.second_moments());
@@ -329,6 +340,7 @@ fn memory_demand(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaL
                 as u64,
         programs: Programs::needed(graphs),
         batch: tokens.and_then(|tokens| graphs.train.ty(tokens).shape.first().copied()),
+        together: rows_together(&graphs.recipe.train),
     }
 }
 
@@ -368,7 +380,7 @@ pub fn time_graph(
     seconds: f64,
 ) -> Result<(Vec<f64>, usize)> {
     let arenas = 2 * 4 * ArenaLayout::of(graph).length as u64;
-    MemoryDemand { arenas, programs: Program::needed(graph, &[]), batch: None }
+    MemoryDemand { arenas, programs: Program::needed(graph, &[]), batch: None, together: 1 }
         .check(platform::available_memory())?;
     let (mut program, mut weights) = fed(graph, inputs, &[])?;
     let workers = Workers::new(threads)?;
