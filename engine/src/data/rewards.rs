@@ -51,8 +51,12 @@ impl Judge {
         };
         let pattern = match settings.rule {
             RewardRule::Regex => expression(&settings.pattern)?,
-            // Dots mean line breaks, too: an answer may have several lines.
-            RewardRule::Format => expression(&format!(r"\A(?s:{})\z", settings.pattern))?,
+            RewardRule::Format => {
+                // By itself first: brackets that close what it never opened would fit into the whole.
+                expression(&settings.pattern)?;
+                // Dots mean line breaks, too: an answer may have several lines.
+                expression(&format!(r"\A(?s:{})\z", settings.pattern))?
+            }
             _ => Pattern::Text(settings.pattern.to_lowercase()),
         };
         Ok(Self { rule: settings.rule, pattern, words: settings.words })
@@ -198,7 +202,7 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_refused() {
-        for pattern in ["(", "a{1000000}", &"(a{100}){1000}".repeat(3)] {
+        for pattern in ["(", "a)|(b", "a{1000000}", &"(a{100}){1000}".repeat(3)] {
             let settings = RewardSettings {
                 rule: RewardRule::Format,
                 pattern: pattern.to_owned(),

@@ -217,12 +217,20 @@ impl Trainer<'_> {
 
     /// As [`Self::token_losses`] under the run's first weights, which the executor has for that long.
     async fn reference_losses(&mut self, rows: &[MicroBatch]) -> Result<Option<Vec<Vec<f32>>>> {
-        let own = self.executor.state().await?;
-        let parameters = self.rewards.reference.clone().unwrap_or_default();
-        self.executor.set_state(&ArenaState { parameters, ..own.clone() }).await?;
+        let mut state = self.executor.state().await?;
+        self.exchange_reference(&mut state);
+        self.executor.set_state(&state).await?;
         let losses = self.token_losses(rows).await;
-        self.executor.set_state(&own).await?;
+        self.exchange_reference(&mut state);
+        self.executor.set_state(&state).await?;
         losses
+    }
+
+    /// The run's first weights in the place of a state's, and those in theirs; a copy of either would take as much memory again.
+    fn exchange_reference(&mut self, state: &mut ArenaState) {
+        if let Some(reference) = &mut self.rewards.reference {
+            std::mem::swap(reference, &mut state.parameters);
+        }
     }
 
     /// So many answers to each prompt by the weights as they are; `None` where a stop came first.
