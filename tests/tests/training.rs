@@ -353,6 +353,7 @@ fn a_sample_that_fails_ends_nothing() {
                 }
                 Progress::Event(TrainEvent::Done { finished, .. }) => break finished,
                 Progress::Event(_) => {}
+                Progress::Working => {}
                 Progress::Over => panic!("no Done came"),
             }
         }
@@ -688,6 +689,7 @@ fn a_change_in_training_is_recorded_and_resuming_after_it_repeats_the_bits() {
                         let text = format!("{} and {} tokens", request.prompt, request.tokens);
                         events.push(trainer.sample_written(text).unwrap());
                     }
+                    Progress::Working => {}
                     Progress::Over => return events,
                 }
             }
@@ -770,6 +772,7 @@ fn a_step_can_be_taken_alone_and_gives_the_same_numbers() {
                     let text = format!("{} and {} tokens", request.prompt, request.tokens);
                     events.push(trainer.sample_written(text).unwrap());
                 }
+                Progress::Working => {}
                 Progress::Over => return events,
             }
             assert!(trainer.step() <= before + 1);
@@ -891,6 +894,7 @@ fn the_clock_saves_where_steps_do_not() {
                     events.push(event);
                 }
                 Progress::SampleDue(_) => {}
+                Progress::Working => {}
                 Progress::Over => return events,
             }
         }

@@ -367,6 +367,7 @@ impl Session {
                         }
                     }
                 }
+                Progress::Working => {}
                 Progress::Over => break,
             }
             told.tell_time(&self.outlet, trainer);

@@ -21,6 +21,8 @@ pub enum Progress {
     /// Write a sample and call [`Trainer::sample_written`](super::Trainer::sample_written), or
     /// [`Trainer::sample_failed`](super::Trainer::sample_failed) where that cannot be done; or go on without one.
     SampleDue(SampleRequest),
+    /// A piece of long work is done, of which there is nothing to tell yet.
+    Working,
     /// Nothing is left to do; a [`TrainEvent::Done`] came before.
     Over,
 }

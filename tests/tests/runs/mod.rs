@@ -124,6 +124,7 @@ pub fn session_until(
                     let text = format!("{} and {} tokens", request.prompt, request.tokens);
                     events.push(trainer.sample_written(text)?);
                 }
+                Progress::Working => {}
                 Progress::Over => return Ok(events),
             }
         }

@@ -160,6 +160,7 @@ impl<'data> Trainer<'data> {
             bad_steps: 0,
             rewards: super::reward::Rewards::default(),
             reference: Reference::default(),
+            reference_told: None,
             _lock: lock,
         };
         for notice in notices {

@@ -108,6 +108,8 @@ pub struct Trainer<'data> {
     rewards: reward::Rewards,
     /// What is known so far of what the first weights make of a run's pairs.
     reference: Reference,
+    /// When somebody was last told how far that is.
+    reference_told: Option<Instant>,
     _lock: RunLock,
 }
 

@@ -9,10 +9,13 @@ use crate::graph::ops::{Answer, Preference};
 use crate::model::preference;
 use crate::platform::{Turns, files};
 use crate::protocol::PreferenceMetrics;
+use crate::train::Progress;
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
-/// Seconds of work on the reference between notices of how far it is.
+/// Seconds of work on the reference before whatever else waits has its turn.
+const SLICE: f64 = 0.25;
+/// Seconds between notices of how far it is.
 const TOLD_EVERY: f64 = 5.0;
 
 impl Trainer<'_> {
@@ -55,7 +58,7 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Computes the log-probabilities of answers by the weights as they are, for some seconds; after the last of them they are kept with the
+    /// Computes the log-probabilities of answers by the weights as they are, a slice of them; after the last of them they are kept with the
     /// run. Where a stop comes first they are computed on resuming.
     pub(super) async fn compute_reference(&mut self) -> Result<()> {
         let Batches::Pairs(pairs) = &self.batches else { return Ok(()) };
@@ -68,9 +71,15 @@ impl Trainer<'_> {
                 if done >= wanted {
                     break;
                 }
-                if begun.elapsed().as_secs_f64() > TOLD_EVERY {
-                    let done = (self.reference.train.len() + self.reference.validation.len()) / 2;
-                    self.notice(format!("reference log-probabilities: {done} of {total} pairs"));
+                if begun.elapsed().as_secs_f64() > SLICE {
+                    let told = *self.reference_told.get_or_insert(begun);
+                    if told.elapsed().as_secs_f64() > TOLD_EVERY {
+                        self.reference_told = Some(Instant::now());
+                        let done = (self.reference.train.len() + self.reference.validation.len()) / 2;
+                        self.notice(format!("reference log-probabilities: {done} of {total} pairs"));
+                    } else {
+                        self.ready.push_back(Progress::Working);
+                    }
                     self.actions.push_front(Action::Reference);
                     return Ok(());
                 }
