@@ -77,7 +77,9 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     let typed = arguments.lr.is_some() || others.iter().any(|one| sets(one, "train.learning_rate"));
     if rate != begun && !typed {
         let objective = config.train.objective;
-        tell!("note: the learning rate is {rate:e}, as the objective {objective} is learned, where it was {begun:e}; --lr sets another");
+        tell!(
+            "note: the learning rate is {rate:e}, as the objective {objective} is learned, where it was {begun:e}; --lr sets another"
+        );
     }
     if let Some(rate) = arguments.lr {
         config.set_learning_rate(rate);

@@ -323,9 +323,9 @@ pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64
 fn rows_together(train: &TrainConfig) -> usize {
     let group = train.reward.group.max(1);
     match train.objective {
-        Objective::Reward => (1..=group)
-            .find(|rows| (rows * train.accumulate).is_multiple_of(group))
-            .unwrap_or(group),
+        Objective::Reward => {
+            (1..=group).find(|rows| (rows * train.accumulate).is_multiple_of(group)).unwrap_or(group)
+        }
         _ => train.rows_together(),
     }
 }

@@ -297,7 +297,8 @@ impl Survey {
         for (at, line) in lines.enumerate() {
             turns.give().await;
             let Ok(line) = line else { break };
-            let is_it = || glasshouse_corpus::read::conversation(&line).is_some_and(|own| own.trim() == text.trim());
+            let is_it =
+                || glasshouse_corpus::read::conversation(&line).is_some_and(|own| own.trim() == text.trim());
             if at >= before && is_it() {
                 return Ok(template.example(&line).ok().map(|example| (example.text, example.learned)));
             }
@@ -424,8 +425,7 @@ mod tests {
             )
         };
         let nothing = "{\"messages\":[]}".to_owned();
-        let lines =
-            [nothing, row("Who?", "Mia."), row("Who?", "Tom."), row("Where?", "Here.")].join("\n");
+        let lines = [nothing, row("Who?", "Mia."), row("Who?", "Tom."), row("Where?", "Here.")].join("\n");
         std::fs::write(folder.path().join("rows.jsonl"), lines).unwrap();
         std::fs::write(folder.path().join("text.jsonl"), "{\"text\":\"plain\"}\n").unwrap();
         let survey = survey(folder.path());

@@ -63,7 +63,9 @@ impl Passage {
         }
         if !(1..=MOST_TEXTS).contains(&self.batch) {
             let texts = self.batch;
-            return Err(Error::Refused(format!("a bench of {texts} texts at once; 1 to {MOST_TEXTS} are possible")));
+            return Err(Error::Refused(format!(
+                "a bench of {texts} texts at once; 1 to {MOST_TEXTS} are possible"
+            )));
         }
         if self.tokens == 0 || self.repeats == 0 {
             return Err(Error::Refused("a bench of no tokens; ask for one or more".to_owned()));

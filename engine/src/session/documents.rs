@@ -118,7 +118,8 @@ impl Session {
     /// read or does not compile.
     fn chat_template(&mut self) -> Result<Option<ChatRenderer>> {
         let latest = self.opened()?.project.run_or_latest(None).ok();
-        let read = latest.and_then(|run| run.data_folder().ok()).map(|folder| TokenizerFiles::template_in(&folder));
+        let read =
+            latest.and_then(|run| run.data_folder().ok()).map(|folder| TokenizerFiles::template_in(&folder));
         let compiled = read.transpose().and_then(|read| {
             let (template, settings) = read.unwrap_or_default();
             let template = template.as_deref().unwrap_or(CHATML);
@@ -167,7 +168,11 @@ impl Session {
         let given = &project.config.data;
         let paths = if own {
             vec![folder.display().to_string()]
-        } else if given.paths.iter().all(|path| is_elsewhere(Path::new(path), &shelf, project.project.folder())) {
+        } else if given
+            .paths
+            .iter()
+            .all(|path| is_elsewhere(Path::new(path), &shelf, project.project.folder()))
+        {
             given.paths.clone()
         } else {
             Vec::new()

@@ -67,7 +67,11 @@ impl Trainer<'_> {
             let path = self.reference_weights();
             let weights = if self.step == 0 {
                 let weights = self.executor.state().await?.parameters;
-                reference::write(&path, FIRST_WEIGHTS, &[(first_weights(weights.len()), weights.as_slice())])?;
+                reference::write(
+                    &path,
+                    FIRST_WEIGHTS,
+                    &[(first_weights(weights.len()), weights.as_slice())],
+                )?;
                 self.notice(format!(
                     "the run's first weights are kept beside it, {} of memory more, since train.reward.beta is above 0",
                     quantity::bytes(4 * weights.len() as u64)
