@@ -64,8 +64,7 @@ mod tests {
         let mut said = Said::default();
         said.apply(Some(3), Some(&Command::ListFeedback), &Event::Feedback { rows: rows.clone() });
         assert_eq!((said.learned, said.pairs, said.revision, said.kept.len()), (2, 1, 1, 0));
-        let splice =
-            Command::SpliceFeedback { at: None, removed: 0, expected: Vec::new(), rows: Vec::new() };
+        let splice = Command::SpliceFeedback { at: None, removed: 0, expected: Vec::new(), rows: Vec::new() };
         let failed = Event::Failed { error: ErrorReport::new(ErrorKind::Io, "the disk is full") };
         said.apply(Some(4), Some(&splice), &failed);
         assert_eq!((said.rows.as_ref(), said.kept.contains(&4)), (Some(&rows), false));

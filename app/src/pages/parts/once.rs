@@ -22,7 +22,8 @@ mod tests {
     #[test]
     fn it_is_asked_once_for_an_opening_and_a_revision() {
         let mut once = Once::default();
-        let due = [(1, 0), (1, 0), (1, 1), (2, 1), (2, 1)].map(|(opening, revision)| once.due(opening, revision));
+        let due =
+            [(1, 0), (1, 0), (1, 1), (2, 1), (2, 1)].map(|(opening, revision)| once.due(opening, revision));
         assert_eq!(due, [true, false, true, true, false]);
     }
 }
