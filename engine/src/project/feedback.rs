@@ -116,7 +116,8 @@ impl Project {
         }
         if !expected.is_empty() && !going.iter().map(Option::as_ref).eq(expected.iter().map(Some)) {
             return Err(Error::Refused(
-                "the feedback has changed since it was listed; look at the row again, then change it".to_owned(),
+                "the feedback has changed since it was listed; look at the row again, then change it"
+                    .to_owned(),
             ));
         }
         let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();

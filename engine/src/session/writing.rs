@@ -179,7 +179,8 @@ impl Session {
                 1 => ("the oldest".to_owned(), "was left out: it no longer fits"),
                 _ => (format!("the oldest {left_out}"), "were left out: they no longer fit"),
             };
-            let text = format!("{oldest} of {} messages {fit} the context of {context} tokens", messages.len());
+            let text =
+                format!("{oldest} of {} messages {fit} the context of {context} tokens", messages.len());
             self.outlet.answer(id, Event::Notice { text });
         }
         let end: Vec<u32> = files.turn_end(messages).into_iter().collect();
