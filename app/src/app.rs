@@ -388,6 +388,12 @@ impl App {
         if self.page != PageName::Data {
             self.data.away(ui, &mut context);
         }
+        if self.page != PageName::Tune {
+            self.tune.away();
+        }
+        if self.page != PageName::Chat {
+            self.chat.away();
+        }
         self.page = go.unwrap_or(self.page);
     }
 

@@ -81,4 +81,6 @@ pub enum Undo {
     Command(Command),
     /// The removal of a document's file, which the Data page has not carried out yet, is called off.
     Removal,
+    /// The conversation that was put away on Chat is there again.
+    Conversation,
 }

@@ -4,6 +4,7 @@
 mod catalogue;
 mod cleaning;
 mod documents;
+mod feedback;
 mod importing;
 mod plan;
 mod projects;
@@ -15,6 +16,7 @@ mod writing;
 pub use catalogue::{Catalogue, Fetching};
 pub use cleaning::{Cleaning, Dropped};
 pub use documents::Documents;
+pub use feedback::{LEAST_ROWS, Said};
 pub use importing::Importing;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
@@ -25,8 +27,7 @@ pub use writing::{Distribution, Ended, OpenedModel, Text, Writing};
 
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{
-    Command, DeviceSummary, ErrorKind, ErrorReport, Event, Feedback, Parcel, Report, StorageSummary,
-    TrainingState,
+    Command, DeviceSummary, ErrorKind, ErrorReport, Event, Parcel, Report, StorageSummary, TrainingState,
 };
 use std::collections::BTreeMap;
 
@@ -53,8 +54,8 @@ pub struct State {
     pub training: Training,
     /// Texts that models write.
     pub writing: Writing,
-    /// What was said of replies in the open project, oldest first, once it was listed.
-    pub feedback: Option<Vec<Feedback>>,
+    /// What was said of replies in the open project.
+    pub feedback: Said,
     /// The open project's runs.
     pub runs: Runs,
     /// A pretrained model that may be imported.
@@ -134,6 +135,7 @@ impl State {
         self.planning.apply(request, asked.as_ref(), &event);
         self.training.apply(asked.as_ref(), &event);
         self.writing.apply(request, asked.as_ref(), &event);
+        self.feedback.apply(request, asked.as_ref(), &event);
         self.runs.apply(asked.as_ref(), &event);
         if let Event::TrainingStarted { .. } | Event::History { .. } = &event {
             let name = self.training.run.as_ref().map(|run| &run.name);
@@ -145,11 +147,7 @@ impl State {
             let stays = |about: &Option<String>| about.as_ref().is_none_or(|about| *about == project.id);
             self.messages.retain(|message| stays(&message.project));
         }
-        if matches!(event, Event::ProjectOpened { .. } | Event::ProjectClosed) {
-            self.feedback = None;
-        }
         match event {
-            Event::Feedback { rows } => self.feedback = Some(rows),
             Event::Ready { app_version, device, storage, .. } => {
                 self.engine = Some(Engine { app_version, device, storage });
             }
@@ -201,6 +199,14 @@ impl State {
             // What is about a text stands beside it.
             Event::Notice { .. } if request.is_some_and(|id| self.writing.texts.contains_key(&id)) => {}
             Event::Notice { text } => self.say(None, ErrorKind::Notice, text),
+            Event::CharactersLost { characters } => {
+                // A reply has a place of its own for it.
+                let text = request.and_then(|id| self.writing.texts.get(&id));
+                if !text.is_some_and(|text| text.is_reply) {
+                    let words = crate::format::capitalized(&writing::lost(&characters));
+                    self.say(None, ErrorKind::Notice, format!("{words}."));
+                }
+            }
             Event::Underway { work, share } => {
                 self.underway.insert(request.unwrap_or_default(), (work, share));
             }

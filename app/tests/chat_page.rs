@@ -4,7 +4,7 @@ use crate::support::engine::Engine;
 use crate::support::scene::Scene;
 use crate::support::{self, answer, history};
 use egui::{Key, accesskit::Role};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Objective, Role as Speaker,
@@ -26,6 +26,23 @@ fn say(scene: &mut Scene, text: &str) {
     scene.frame();
     scene.harness.key_press(Key::Enter);
     scene.settle();
+}
+
+/// Says something as a person with a phone does, by the button.
+fn send(scene: &mut Scene, text: &str) {
+    scene.harness.get_by_label("Message").focus();
+    scene.frame();
+    scene.harness.get_by_label("Message").type_text(text);
+    scene.frame();
+    press(scene, "Send");
+}
+
+fn message(scene: &Scene) -> Option<String> {
+    scene.harness.get_by_label("Message").accesskit_node().value()
+}
+
+fn is_disabled(scene: &Scene, name: &str) -> bool {
+    scene.harness.get_by_label(name).accesskit_node().is_disabled()
 }
 
 fn press(scene: &mut Scene, name: &str) {
@@ -81,7 +98,8 @@ fn a_conversation_goes_on_and_is_cut_where_a_message_is_said_in_other_words() {
     scene.frame();
     scene.harness.get_by_label("Message 1").type_text(" Tell.");
     scene.frame();
-    press(&mut scene, "Send again");
+    assert!(is_disabled(&scene, "Edit message 2"), "one at a time, so that no text is lost");
+    press(&mut scene, "Send again message 1");
     let conversations = asked(&mut scene);
     assert_eq!(conversations.len(), 3);
     assert_eq!(said(&conversations[2].0), [System, User]);
@@ -91,6 +109,12 @@ fn a_conversation_goes_on_and_is_cut_where_a_message_is_said_in_other_words() {
     assert_eq!(asked(&mut scene).len(), 4);
     press(&mut scene, "New conversation");
     assert!(scene.harness.query_by_label("Edit message 1").is_none());
+    press(&mut scene, "Undo");
+    assert!(scene.harness.query_by_label("Edit message 1").is_some());
+    press(&mut scene, "New conversation");
+    say(&mut scene, "Why?");
+    assert!(scene.harness.query_by_label("Undo").is_none(), "it would take what was said since with it");
+    assert_eq!(said(&asked(&mut scene).last().unwrap().0), [System, User]);
 }
 
 #[test]
@@ -103,6 +127,25 @@ fn shift_and_enter_begin_a_line_and_nothing_is_sent_that_says_nothing() {
     scene.harness.key_press_modifiers(egui::Modifiers::SHIFT, Key::Enter);
     scene.settle();
     assert_eq!(asked(&mut scene), []);
+    assert!(message(&scene).unwrap().ends_with("One\n"), "{:?}", message(&scene));
+    scene.harness.get_by_label("Message").type_text("Two");
+    scene.frame();
+    scene.harness.key_press(Key::Enter);
+    scene.settle();
+    let conversations = asked(&mut scene);
+    let [(messages, _)] = conversations.as_slice() else { panic!("{conversations:?}") };
+    assert_eq!(messages[0].content, "One\nTwo");
+}
+
+#[test]
+fn enter_begins_a_line_on_a_phone_and_the_button_sends() {
+    let mut scene = Scene::new(Engine::full(), PageName::Chat, PHONE, "dark");
+    say(&mut scene, "One");
+    assert_eq!(asked(&mut scene), []);
+    assert_eq!(message(&scene).as_deref(), Some("One\n"));
+    send(&mut scene, "Two");
+    assert_eq!(asked(&mut scene)[0].0[0].content, "One\nTwo");
+    assert!(scene.harness.get_by_label("Message").accesskit_node().is_focused(), "one can write on");
 }
 
 #[test]
@@ -113,8 +156,75 @@ fn a_reply_that_is_written_is_stopped() {
     press(&mut scene, "Stop");
     let replied =
         scene.sent().into_iter().find(|sent| matches!(sent.command, Command::Reply { .. })).unwrap();
-    let stopped = scene.sent_of(|command| matches!(command, Command::StopWriting { .. }));
-    assert_eq!(stopped, [Command::StopWriting { request: replied.id }]);
+    let stopped = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));
+    assert_eq!(stopped, [Command::Cancel { request: replied.id }], "whether or not it has begun");
+}
+
+#[test]
+fn a_reply_that_fails_says_why_and_can_be_written_by_the_person() {
+    let failing = |command: &Command| matches!(command, Command::Reply { .. });
+    let mut scene = wide(Engine { failing, ..Engine::full() }, PageName::Chat);
+    say(&mut scene, "Who was it?");
+    assert!(scene.harness.query_by_label("The disk is full.").is_some());
+    assert!(scene.harness.query_all_by_label_contains("0 tokens").next().is_none());
+    assert!(is_disabled(&scene, "Good reply 1") && is_disabled(&scene, "Compare with another reply"));
+    press(&mut scene, "Write a better reply 1");
+    scene.harness.get_by_label("Better reply 1").focus();
+    scene.frame();
+    scene.harness.get_by_label("Better reply 1").type_text("Mia.");
+    scene.frame();
+    press(&mut scene, "Keep reply 1");
+    assert_eq!(kinds(&scene), [FeedbackKind::Better], "it is better than nothing, which is no pair");
+}
+
+#[test]
+fn what_cannot_be_kept_is_not_shown_as_kept() {
+    let failing = |command: &Command| matches!(command, Command::SpliceFeedback { .. });
+    let mut scene = wide(Engine { failing, ..Engine::full() }, PageName::Chat);
+    say(&mut scene, "Who was it?");
+    press(&mut scene, "Good reply 1");
+    assert!(scene.harness.query_by_label("You found it good.").is_none());
+    assert!(!is_disabled(&scene, "Good reply 1"), "it can be said again");
+    press(&mut scene, "Write a better reply 1");
+    scene.harness.get_by_label("Better reply 1").focus();
+    scene.frame();
+    scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
+    scene.frame();
+    press(&mut scene, "Keep reply 1");
+    let typed = scene.harness.get_by_label("Better reply 1").accesskit_node().value().unwrap();
+    assert!(typed.contains("Indeed."), "what was typed stays: {typed}");
+    scene.engine.failing = |_| false;
+    press(&mut scene, "Keep reply 1");
+    assert_eq!(kinds(&scene), [FeedbackKind::Better, FeedbackKind::Pair]);
+    assert!(scene.harness.query_by_label("As you put it.").is_some());
+}
+
+#[test]
+fn a_reply_is_rated_with_what_it_was_asked_with() {
+    let mut scene = wide(Engine::full(), PageName::Chat);
+    say(&mut scene, "Who was it?");
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").focus();
+    scene.frame();
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").type_text("Be brief.");
+    scene.frame();
+    press(&mut scene, "Good reply 1");
+    assert_eq!(scene.engine.feedback[0].prompt, [ChatMessage::new(Speaker::User, "Who was it?")]);
+    assert!(scene.harness.query_by_label("You found it good.").is_some());
+    press(&mut scene, "Remove feedback 1");
+    assert!(scene.harness.query_by_label("You found it good.").is_none(), "the row is gone");
+}
+
+#[test]
+fn feedback_that_cannot_be_read_is_told_from_none() {
+    let failing = |command: &Command| *command == Command::ListFeedback;
+    let mut scene = wide(Engine { failing, ..Engine::full() }, PageName::Chat);
+    let lists = |scene: &mut Scene| scene.sent_of(|command| *command == Command::ListFeedback).len();
+    assert_eq!(lists(&mut scene), 1, "once");
+    assert!(scene.harness.query_by_label_contains("could not be read: the disk is full").is_some());
+    scene.engine.failing = |_| false;
+    press(&mut scene, "Read again");
+    assert_eq!(lists(&mut scene), 2);
+    assert!(scene.harness.query_by_label_contains("could not be read").is_none());
 }
 
 #[test]
@@ -147,7 +257,7 @@ fn what_is_said_of_replies_becomes_rows_that_can_be_edited_removed_and_put_back(
     scene.frame();
     scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
     scene.frame();
-    press(&mut scene, "Keep");
+    press(&mut scene, "Keep reply 1");
     assert_eq!(kinds(&scene), [FeedbackKind::Bad, FeedbackKind::Better, FeedbackKind::Pair]);
     let pair = &scene.engine.feedback[2];
     assert!(pair.replies()[0].contains("Indeed.") && !pair.replies()[1].contains("Indeed."));
@@ -157,7 +267,7 @@ fn what_is_said_of_replies_becomes_rows_that_can_be_edited_removed_and_put_back(
     assert_eq!(conversations[0].0, conversations[1].0);
     assert_ne!(conversations[0].1, conversations[1].1);
     scene.picture("chat-compared");
-    press(&mut scene, "The second");
+    press(&mut scene, "The second reply 1 is better");
     let house = format!("house {}", conversations[1].1);
     let pair = scene.engine.feedback.last().unwrap();
     assert!(pair.kind() == Ok(FeedbackKind::Pair) && pair.replies()[0].contains(&house), "{pair:?}");
@@ -174,12 +284,36 @@ fn what_is_said_of_replies_becomes_rows_that_can_be_edited_removed_and_put_back(
     assert_eq!(scene.engine.feedback, before);
 }
 
+fn better(said: &str) -> Feedback {
+    Feedback { when: 7, ..Feedback::better(vec![ChatMessage::new(Speaker::User, "Who?")], said) }
+}
+
+#[test]
+fn one_row_alone_is_too_few_and_a_run_does_not_begin_by_itself_later() {
+    let failing = |command: &Command| matches!(command, Command::ReadHistory { .. });
+    let feedback = vec![better("Ada.")];
+    let mut scene = wide(Engine { feedback, failing, ..Engine::full() }, PageName::Chat);
+    assert!(is_disabled(&scene, "Train on feedback"));
+    assert!(scene.harness.query_by_label_contains("Train on feedback takes two").is_some());
+    say(&mut scene, "Who was it?");
+    press(&mut scene, "Good reply 1");
+    press(&mut scene, "Train on feedback");
+    scene.engine.failing = |_| false;
+    scene.harness.state_mut().open(PageName::Runs);
+    scene.settle();
+    scene.harness.state_mut().open(PageName::Chat);
+    scene.settle();
+    assert_eq!(scene.sent_of(|command| matches!(command, Command::Train { .. })), []);
+    press(&mut scene, "Train on feedback");
+    assert_eq!(scene.sent_of(|command| matches!(command, Command::Train { .. })).len(), 1, "asked anew");
+}
+
 #[test]
 fn a_run_is_trained_on_the_feedback() {
-    let asked = vec![ChatMessage::new(Speaker::User, "Who?")];
-    let feedback = vec![Feedback { when: 7, ..Feedback::better(asked, "Ada.") }];
+    let feedback = ["Ada.", "Eva."].map(better).to_vec();
     let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Chat);
-    assert!(scene.harness.query_by_label("Train on pairs").is_none(), "there are none");
+    assert!(is_disabled(&scene, "Train on pairs"), "there are none");
+    assert!(scene.harness.query_by_label_contains("Train on pairs takes two").is_some());
     press(&mut scene, "Train on feedback");
     let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
     let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
@@ -190,10 +324,11 @@ fn a_run_is_trained_on_the_feedback() {
 
 #[test]
 fn preferences_are_learned_of_pairs_in_small_steps() {
-    let asked = vec![ChatMessage::new(Speaker::User, "Who?")];
-    let feedback = vec![Feedback { when: 7, ..Feedback::pair(asked, "Ada.", "Eva.") }];
+    let asked = || vec![ChatMessage::new(Speaker::User, "Who?")];
+    let pair = |worse: &str| Feedback { when: 7, ..Feedback::pair(asked(), "Ada.", worse) };
+    let feedback = ["Eva.", "Ida."].map(pair).to_vec();
     let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Chat);
-    assert!(scene.harness.query_by_label("Train on feedback").is_none(), "nothing was approved");
+    assert!(is_disabled(&scene, "Train on feedback"), "nothing was approved");
     press(&mut scene, "Train on pairs");
     let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
     let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
@@ -212,8 +347,7 @@ fn a_model_that_was_never_taught_to_answer_leads_to_tune() {
 
 #[test]
 fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
-    let asked = vec![ChatMessage::new(Speaker::User, "Who?")];
-    let feedback = vec![Feedback { when: 7, ..Feedback::better(asked, "Ada.") }];
+    let feedback = ["Ada.", "Eva."].map(better).to_vec();
     let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Tune);
     assert!(scene.harness.query_by_role_and_label(Role::Button, "Tune").is_none(), "nothing was chosen");
     scene.harness.get_by_role_and_label(Role::ComboBox, "Model to begin with").click();
@@ -258,7 +392,7 @@ fn both_pages_stay_within_the_edges() {
         let tall = [size[0], 2600.0];
         let engine = Engine { feedback: feedback.clone(), ..Engine::full() };
         let mut scene = Scene::new(engine.clone(), PageName::Chat, tall, theme);
-        say(&mut scene, "Who was it?");
+        send(&mut scene, "Who was it?");
         scene.harness.get_by_label_contains("Reply 1, tokens").focus();
         scene.settle();
         scene.harness.key_press(Key::ArrowRight);

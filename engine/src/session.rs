@@ -414,7 +414,10 @@ impl Session {
                 return Ok(Answer::Later);
             }
             Command::ListFeedback => self.list_feedback(id)?,
-            Command::SpliceFeedback { at, removed, rows } => self.splice_feedback(id, at, removed, rows)?,
+            Command::SpliceFeedback { at, removed, expected, rows } => {
+                self.opened()?.project.splice_feedback(at, removed, &expected, rows)?;
+                self.list_feedback(id)?;
+            }
             Command::ExportFeedback { to, one, keep } => self.export_feedback(id, to, one, keep).await?,
             Command::StopWriting { request } => self.stop_writing(request),
             Command::Explain { source, tokens, chosen, config, count } => {

@@ -123,6 +123,10 @@ impl App {
                 self.data.keep_file();
                 gone = true;
             }
+            Some(Undo::Conversation) => {
+                self.chat.put_back();
+                gone = true;
+            }
             None => {}
         }
         if gone {

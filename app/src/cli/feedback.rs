@@ -18,7 +18,8 @@ pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
                 Command::ExportFeedback { to: Some(to.clone()), one: arguments.one, keep: !arguments.force }
             }
             (None, Some(number)) => {
-                Command::SpliceFeedback { at: Some(number as usize - 1), removed: 1, rows: Vec::new() }
+                let (expected, rows) = (Vec::new(), Vec::new());
+                Command::SpliceFeedback { at: Some(number as usize - 1), removed: 1, expected, rows }
             }
             (None, None) => Command::ListFeedback,
         };

@@ -3,11 +3,15 @@
 mod conversation;
 mod exchange;
 mod feedback;
+mod judging;
 mod text;
 
 use super::parts::{Breakpoint, caption, column};
+use super::train::Awaited;
 use super::written::{Sampling, drawn_seed, has_model, sampling_ui, source_name, start_of, stop_ui};
 use super::{Context, PageName, train, tune};
+use crate::asks::{Toast, Undo};
+use crate::state::{OpenedModel, State};
 use crate::theme::{self, space};
 use crate::widgets::{self, card, fold, plain, primary, quiet, quiet_text, what_is_this};
 use conversation::{Exchange, Reply, messages};
@@ -16,9 +20,9 @@ use egui_material_icons::icons;
 use exchange::{Edits, Place, Wanted, exchange_ui};
 use feedback::Rows;
 use glasshouse_protocol::{
-    ChatMessage, Command, Feedback, LearnsFrom, Objective, Precision, Start, WeightSource,
+    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Precision, Start, WeightSource,
 };
-use std::collections::BTreeSet;
+use judging::{Saying, keeps};
 
 /// What a person chose and said on the page.
 #[derive(Debug, Default)]
@@ -34,16 +38,37 @@ pub struct ChatPage {
     /// The seed is kept from reply to reply.
     locked: bool,
     edits: Edits,
-    /// The weights that were asked to be opened, and the run that was the latest then.
-    opened: Option<(WeightSource, Option<String>)>,
+    opened: Option<Opened>,
     /// The end of the conversation was in sight in the last frame.
     follows: bool,
     rows: Rows,
-    /// What a run on the feedback begins with and learns, until the settings of its beginning are known.
-    trains: Option<(Start, Objective)>,
-    /// Histories that were asked for.
-    asked: BTreeSet<(String, u64)>,
+    /// What was said of a reply, until it is kept.
+    saying: Option<Saying>,
+    /// Revision of the feedback that the thumbs are from.
+    seen: Option<u64>,
+    trains: Option<Begins>,
+    /// The conversation that was put away last, and what was being written into it.
+    left: Option<(Vec<Exchange>, Edits)>,
     opening: u64,
+}
+
+/// A model that was asked for.
+#[derive(Debug)]
+struct Opened {
+    source: WeightSource,
+    /// The run that the source stood for then.
+    run: Option<String>,
+    request: u64,
+    failed: bool,
+}
+
+/// A run on the feedback that is to begin once the settings of its beginning are known.
+#[derive(Debug)]
+struct Begins {
+    start: Start,
+    objective: Objective,
+    /// The request for them.
+    request: Option<u64>,
 }
 
 impl ChatPage {
@@ -104,6 +129,7 @@ impl ChatPage {
                 reply.look.ask(ui, context, (reply.request, text), &config);
             }
         }
+        self.take_kept(context.state);
     }
 
     fn is_writing(&self) -> bool {
@@ -114,12 +140,23 @@ impl ChatPage {
     fn open_model(&mut self, context: &mut Context<'_>) {
         let source = self.sampling.source.clone();
         let run = start_of(&source, context.state).map(|start| start.run);
-        let wanted = (source, run);
-        if self.opened.as_ref() != Some(&wanted) && !self.is_writing() {
-            let (source, precision) = (wanted.0.clone(), Precision::Auto);
-            context.outbox.send(Command::OpenModel { source, precision });
-            self.opened = Some(wanted);
+        let known = self.known(context.state).is_some();
+        let same = |opened: &&mut Opened| opened.source == source && opened.run == run;
+        if let Some(opened) = self.opened.as_mut().filter(same) {
+            opened.failed = !known && !context.state.waiting.contains_key(&opened.request);
+        } else if !self.is_writing() {
+            let command = Command::OpenModel { source: source.clone(), precision: Precision::Auto };
+            let request = context.outbox.send(command);
+            self.opened = Some(Opened { source, run, request, failed: false });
         }
+    }
+
+    /// What is known of the model whose reply is to come.
+    fn known<'a>(&self, state: &'a State) -> Option<&'a OpenedModel> {
+        let source = &self.sampling.source;
+        let run = start_of(source, state).map(|start| start.run);
+        let opened = state.writing.opened.as_ref();
+        opened.filter(|opened| opened.source == *source && Some(&opened.run) == run.as_ref())
     }
 
     fn conversation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
@@ -129,7 +166,10 @@ impl ChatPage {
         ui.add_space(space::TIGHT);
         if let Some(objective) = self.rows.ui(ui, context) {
             let start = start_of(&self.sampling.source, context.state);
-            self.trains = start.map(|start| (start, objective));
+            self.trains = start.map(|start| Begins { start, objective, request: None });
+        }
+        if self.trains.is_some() {
+            caption(ui, "Reading the settings…");
         }
     }
 
@@ -137,7 +177,7 @@ impl ChatPage {
         let (busy, count) = (self.is_writing(), self.exchanges.len());
         let mut wanted = None;
         for (at, exchange) in self.exchanges.iter_mut().enumerate() {
-            let place = Place { at, last: at + 1 == count, busy };
+            let place = Place { at, last: at + 1 == count, busy, keeps: keeps(context.state) };
             let shown =
                 ui.push_id(("exchange", at), |ui| exchange_ui(ui, context, exchange, &mut self.edits, place));
             wanted = shown.inner.map(|wanted| (at, wanted)).or(wanted);
@@ -150,12 +190,14 @@ impl ChatPage {
     }
 
     /// Which template the conversation is written by. Whether there is one, as far as is known.
-    fn template_ui(&self, ui: &mut Ui, context: &mut Context<'_>) -> bool {
-        let known = context.state.writing.opened.as_ref();
-        let known = known.filter(|opened| opened.source == self.sampling.source);
-        let Some(opened) = known else {
-            let opens = context.state.is_waiting(|command| matches!(command, Command::OpenModel { .. }));
-            if opens {
+    fn template_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) -> bool {
+        let Some(opened) = self.known(context.state) else {
+            if self.opened.as_ref().is_some_and(|opened| opened.failed) {
+                widgets::hint_line(ui, "The model could not be opened.");
+                if plain(ui, icons::ICON_REFRESH, "Open it again").clicked() {
+                    self.opened = None;
+                }
+            } else {
                 caption(ui, "Opening the model…");
             }
             return true;
@@ -174,8 +216,11 @@ impl ChatPage {
 
     fn composer_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, busy: bool) {
         let mut sends = false;
+        // The keyboard of a phone has Enter alone, and no Shift beside it.
+        let enters = !widgets::is_narrow(ui);
         let (_, composer) = widgets::card_with(ui, context.palette.panel, |ui| {
-            let newline = KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter);
+            let modifiers = if enters { Modifiers::SHIFT } else { Modifiers::NONE };
+            let newline = KeyboardShortcut::new(modifiers, Key::Enter);
             let field = TextEdit::multiline(&mut self.typed)
                 .hint_text("Say something")
                 .font(theme::emphasis())
@@ -184,7 +229,8 @@ impl ChatPage {
                 .return_key(newline)
                 .id_salt("say");
             let field = ui.add(field).accessible_name("Message");
-            let entered = field.has_focus()
+            let entered = enters
+                && field.has_focus()
                 && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
             ui.horizontal_wrapped(|ui| {
                 let ready = !self.typed.trim().is_empty() && self.sampling.refused().is_none();
@@ -197,13 +243,14 @@ impl ChatPage {
                     let send = |ui: &mut Ui| primary(ui, icons::ICON_SEND, "Send").clicked();
                     let pressed = ui.add_enabled_ui(ready, send).inner;
                     sends = ready && (pressed || entered);
+                    if sends {
+                        field.request_focus();
+                    }
                 }
                 if !self.exchanges.is_empty()
                     && quiet(ui, icons::ICON_ADD_COMMENT, "New conversation").clicked()
                 {
-                    self.stop(context);
-                    self.exchanges.clear();
-                    self.edits = Edits::default();
+                    self.put_away(context);
                 }
                 if Breakpoint::of(ui.ctx().content_rect().width()) == Breakpoint::Desktop {
                     quiet_text(ui, "Enter sends, Shift+Enter begins a line");
@@ -251,30 +298,30 @@ impl ChatPage {
         });
     }
 
-    /// Ends what is being written.
+    /// Ends what is being written, whether or not it has begun.
     fn stop(&self, context: &mut Context<'_>) {
         let replies = self.exchanges.iter().flat_map(|exchange| &exchange.replies);
         for reply in replies.filter(|reply| !reply.ended) {
-            context.outbox.send(Command::StopWriting { request: reply.request });
+            context.outbox.send(Command::Cancel { request: reply.request });
         }
     }
 
     /// Says something at a place, which cuts the conversation there.
     fn say(&mut self, context: &mut Context<'_>, at: usize, asked: String) {
+        // What is said now would go with the way back.
+        let leads_back = |toast: &Toast| toast.undo == Some(Undo::Conversation);
+        if self.left.take().is_some() && context.asks.toast.as_ref().is_some_and(leads_back) {
+            context.asks.toast = None;
+        }
         self.exchanges.truncate(at);
-        self.edits = Edits::default();
-        let reply = self.ask(context, &asked, self.sampling.source.clone());
-        self.exchanges.push(Exchange { asked, replies: vec![reply] });
-    }
-
-    /// Asks for a reply to a message that follows the conversation.
-    fn ask(&mut self, context: &mut Context<'_>, asked: &str, source: WeightSource) -> Reply {
+        self.edits.cut(at);
         if !self.locked {
             self.sampling.config.seed = drawn_seed(self.sampling.config.seed);
         }
         let config = self.sampling.settings(self.sampling.config.seed);
-        let messages = messages(&self.system, &self.exchanges, asked);
-        Reply::to(context.outbox.send(Command::Reply { source, messages, config }))
+        let messages = messages(&self.system, &self.exchanges, &asked);
+        let reply = ask(context, self.sampling.source.clone(), messages.clone(), config);
+        self.exchanges.push(Exchange { asked, messages, replies: vec![reply] });
     }
 
     /// Does what a person wants with an exchange.
@@ -287,114 +334,74 @@ impl ChatPage {
                 }
             }
             Wanted::Compare => self.compare(context),
-            Wanted::Choose(which) => {
-                self.prefer(context, at, which);
-                self.choose(at, which);
-            }
-            Wanted::Neither => self.choose(at, 0),
+            Wanted::Choose(which) => self.prefer(context, at, which),
+            Wanted::Leave(which) => self.choose(at, which),
             Wanted::Rate(good) => self.rate(context, at, good),
             Wanted::Improve(better) => self.improve(context, at, better),
         }
     }
 
-    /// Keeps a thumb, in the place of one that the reply has.
-    fn rate(&mut self, context: &mut Context<'_>, at: usize, good: bool) {
-        let Some(prompt) = self.prompt(at) else { return };
-        let run = self.run_of(context, at, 0);
-        let Some(reply) = self.reply(at) else { return };
-        reply.good = Some(good);
-        let row = Feedback { run, ..Feedback::thumb(prompt, &reply.said, good) };
-        let known = context.state.feedback.iter().flatten();
-        let mut places = known.enumerate();
-        let place = places.find(|(_, known)| {
-            known.label.is_some() && known.prompt == row.prompt && known.completion == row.completion
-        });
-        let (at, removed) = place.map_or((None, 0), |(place, _)| (Some(place), 1));
-        keep(context, at, removed, vec![row]);
-    }
-
-    /// Keeps a better reply, and that it is better than the one before.
-    fn improve(&mut self, context: &mut Context<'_>, at: usize, better: String) {
-        let Some(prompt) = self.prompt(at) else { return };
-        let run = self.run_of(context, at, 0);
-        let Some(reply) = self.reply(at).filter(|reply| reply.said != better) else { return };
-        let pair = Feedback::pair(prompt.clone(), &better, &reply.said);
-        let rows = [Feedback::better(prompt, &better), pair];
-        (reply.said, reply.edited, reply.good) = (better, true, None);
-        keep(context, None, 0, rows.map(|row| Feedback { run: run.clone(), ..row }).into());
-    }
-
-    /// Keeps which of two replies is better.
-    fn prefer(&self, context: &mut Context<'_>, at: usize, which: usize) {
-        let replies = self.exchanges.get(at).map(|exchange| exchange.replies.as_slice());
-        let (Some([first, second]), Some(prompt)) = (replies, self.prompt(at)) else { return };
-        let (chosen, rejected) = if which == 0 { (first, second) } else { (second, first) };
-        let run = self.run_of(context, at, which);
-        let row = Feedback { run, ..Feedback::pair(prompt, &chosen.said, &rejected.said) };
-        if row.kind().is_ok() {
-            keep(context, None, 0, vec![row]);
-        } else {
-            context.asks.tell("Both replies say the same: there is nothing to prefer");
-        }
-    }
-
-    /// The conversation up to a reply.
-    fn prompt(&self, at: usize) -> Option<Vec<ChatMessage>> {
-        let asked = &self.exchanges.get(at)?.asked;
-        Some(messages(&self.system, self.exchanges.get(..at)?, asked))
-    }
-
-    /// The run whose weights wrote a reply.
-    fn run_of(&self, context: &Context<'_>, at: usize, which: usize) -> String {
-        let reply = self.exchanges.get(at).and_then(|exchange| exchange.replies.get(which));
-        let text = reply.and_then(|reply| reply.text(&context.state.writing));
-        let source = text.map_or(&self.sampling.source, |text| &text.source);
-        start_of(source, context.state).map(|start| start.run).unwrap_or_default()
-    }
-
-    /// Trains on the feedback, once the settings of the run that it goes on from are known.
+    /// Trains on the feedback, once the settings of the run that it goes on from are known. Where they cannot be, or another run trains
+    /// by now, it does not.
     fn train(&mut self, context: &mut Context<'_>) {
-        let Some((start, objective)) = self.trains.clone() else { return };
-        train::want_history(context, &mut self.asked, &start.run);
-        let Some(history) = context.state.runs.histories.get(&start.run) else { return };
-        *context.draft = tune::tuning_of(&history.config, start, context.draft);
-        tune::learn(context.draft, objective);
-        tune::tune(context, LearnsFrom::Feedback);
+        let Some(Begins { start, objective, request }) = &mut self.trains else { return };
+        if !train::busy(context) {
+            match train::await_history(context, request, &start.run) {
+                Awaited::Waits => return,
+                Awaited::Failed => {}
+                Awaited::Here(history) => {
+                    *context.draft = tune::tuning_of(&history.config, start.clone(), context.draft);
+                    tune::learn(context.draft, *objective);
+                    tune::tune(context, LearnsFrom::Feedback);
+                    *context.go = Some(PageName::Tune);
+                }
+            }
+        }
         self.trains = None;
-        *context.go = Some(PageName::Tune);
     }
 
-    fn reply(&mut self, at: usize) -> Option<&mut Reply> {
-        self.exchanges.get_mut(at)?.replies.first_mut()
+    /// Another page is shown: what was to begin from this one does not.
+    pub fn away(&mut self) {
+        self.trains = None;
+    }
+
+    /// Puts the conversation away, and offers the way back.
+    fn put_away(&mut self, context: &mut Context<'_>) {
+        self.stop(context);
+        self.left = Some((std::mem::take(&mut self.exchanges), std::mem::take(&mut self.edits)));
+        let (text, undo) = ("A new conversation".to_owned(), Some(Undo::Conversation));
+        context.asks.toast = Some(Toast { text, undo, shown_at: None });
+    }
+
+    /// Brings back the conversation that was put away.
+    pub fn put_back(&mut self) {
+        if let Some((exchanges, edits)) = self.left.take() {
+            (self.exchanges, self.edits, self.seen) = (exchanges, edits, None);
+        }
     }
 
     /// Asks for another reply beside the last: of the same weights by another seed, or of others by the same.
     fn compare(&mut self, context: &mut Context<'_>) {
-        let Some(mut exchange) = self.exchanges.pop() else { return };
-        let config = &mut self.sampling.config;
+        let Some(exchange) = self.exchanges.last_mut() else { return };
         let first = exchange.replies.first().and_then(|reply| reply.text(&context.state.writing));
-        let seed = first.map_or(config.seed, |text| text.config.seed);
+        let seed = first.map_or(self.sampling.config.seed, |text| text.config.seed);
         let (source, seed) = match &self.rival {
             None => (first.map_or(&self.sampling.source, |text| &text.source).clone(), drawn_seed(seed)),
             Some(rival) => (rival.clone(), seed),
         };
-        let (config, messages) =
-            (self.sampling.settings(seed), messages(&self.system, &self.exchanges, &exchange.asked));
-        exchange.replies.push(Reply::to(context.outbox.send(Command::Reply { source, messages, config })));
-        self.exchanges.push(exchange);
-    }
-
-    /// Keeps one of two replies.
-    fn choose(&mut self, at: usize, which: usize) {
-        if let Some(exchange) = self.exchanges.get_mut(at).filter(|exchange| which < exchange.replies.len()) {
-            exchange.replies.swap(0, which);
-            exchange.replies.truncate(1);
-        }
+        let config = self.sampling.settings(seed);
+        exchange.replies.push(ask(context, source, exchange.messages.clone(), config));
     }
 }
 
-/// Has rows of feedback kept.
-fn keep(context: &mut Context<'_>, at: Option<usize>, removed: usize, rows: Vec<Feedback>) {
-    let sent = context.outbox.send(Command::SpliceFeedback { at, removed, rows });
-    context.asks.tell_when_done(sent, "Kept as feedback", None);
+/// Asks for a reply to a conversation.
+fn ask(
+    context: &mut Context<'_>,
+    source: WeightSource,
+    messages: Vec<ChatMessage>,
+    config: GenerateConfig,
+) -> Reply {
+    // Which run is the latest may change before what is said of the reply is kept.
+    let run = start_of(&source, context.state).map(|start| start.run).unwrap_or_default();
+    Reply::to(context.outbox.send(Command::Reply { source, messages, config }), run)
 }

@@ -5,12 +5,14 @@ mod bars;
 mod chips;
 mod clock;
 mod colours;
+mod once;
 mod run_name;
 
 pub(super) use bars::{Bar, bars_ui, rows_ui};
 pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
 pub(super) use clock::StepClock;
 pub(super) use colours::run_colour;
+pub(super) use once::Once;
 pub(super) use run_name::{called, holds};
 
 use super::Context;

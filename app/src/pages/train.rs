@@ -11,7 +11,7 @@ pub(super) mod samples;
 pub(super) mod start;
 mod text;
 
-pub use earlier::want_history;
+pub use earlier::{Awaited, await_history, want_history};
 
 use super::parts::column;
 use super::{Context, PageName, home};
@@ -231,7 +231,7 @@ pub(super) fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
 }
 
 /// Why the last run ended, where an error ended it, and the way back.
-fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub(super) fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let run = context.state.training.run.as_ref().or(context.state.runs.list.last());
     let Some((run, error)) = run.and_then(|run| Some((run.clone(), run.error.clone()?))) else { return };
     let shown = format!("put away:{}:{}", run.name, run.step);
@@ -263,7 +263,7 @@ fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ui.add_space(space::MEDIUM);
 }
 
-fn notices_ui(ui: &mut Ui, context: &mut Context<'_>) {
+pub(super) fn notices_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let notices = &context.state.training.notices;
     if notices.is_empty() {
         return;

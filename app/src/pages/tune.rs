@@ -11,9 +11,12 @@ pub(super) use settings::{learn, tuning_of};
 
 use super::train::changes::Change;
 use super::train::plots::Plots;
-use super::train::{busy, confirm, controls, preparing_ui, samples, start, want_history};
+use super::train::{
+    Awaited, await_history, busy, confirm, controls, failure_ui, notices_ui, preparing_ui, samples, start,
+    want_history,
+};
 use super::{Context, PageName};
-use crate::pages::parts::{called, column, head};
+use crate::pages::parts::{called, caption, column, head};
 use crate::state::Training;
 use crate::theme::space;
 use crate::widgets::{self, card, hint_line, primary, quiet_text};
@@ -26,10 +29,11 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct TunePage {
     learns_from: LearnsFrom,
-    /// The run that was chosen to begin with, until its settings are known.
-    wanted: Option<String>,
+    /// The run that was chosen to begin with, until its settings are known, and the request for them.
+    wanted: Option<(String, Option<u64>)>,
     /// Histories that were asked for.
     asked: BTreeSet<(String, u64)>,
+    data: data::Asked,
     plots: Plots,
     change: Option<Change>,
     opening: u64,
@@ -56,8 +60,17 @@ impl TunePage {
                 *self = Self { opening, ..Self::default() };
             }
             self.begin(context);
+            self.data.want(context, opening);
+            let run = context.state.training.run.as_ref().or(context.state.runs.list.last());
+            let tunes = run.is_some_and(|run| run.start.is_some());
+            if tunes && context.state.training.state == TrainingState::Idle {
+                failure_ui(ui, context);
+            }
             preparing_ui(ui, context);
             self.run_ui(ui, context);
+            if tunes {
+                notices_ui(ui, context);
+            }
             if widgets::is_narrow(ui) {
                 self.choices_ui(ui, context);
                 self.takes_ui(ui, context);
@@ -75,12 +88,20 @@ impl TunePage {
 
     /// Gives the draft the settings of the run that was chosen, once they are known.
     fn begin(&mut self, context: &mut Context<'_>) {
-        let Some(name) = self.wanted.clone() else { return };
-        want_history(context, &mut self.asked, &name);
-        if let Some(history) = context.state.runs.histories.get(&name) {
-            *context.draft = tuning_of(&history.config, Start::best_of(&name), context.draft);
-            self.wanted = None;
+        let Some((name, request)) = &mut self.wanted else { return };
+        match await_history(context, request, name) {
+            Awaited::Waits => return,
+            Awaited::Failed => {}
+            Awaited::Here(history) => {
+                *context.draft = tuning_of(&history.config, Start::best_of(name), context.draft);
+            }
         }
+        self.wanted = None;
+    }
+
+    /// Another page is shown: what was chosen and is not known yet is not waited for.
+    pub fn away(&mut self) {
+        self.wanted = None;
     }
 
     /// How the run that tunes fares, or the one that tuned last.
@@ -160,7 +181,8 @@ impl TunePage {
         if runs.is_empty() {
             quiet_text(ui, "There is no trained model yet. Train one, or import one.");
         } else {
-            let begun = self.wanted.clone().or(context.draft.start.as_ref().map(|start| start.run.clone()));
+            let wanted = self.wanted.as_ref().map(|(name, _)| name.clone());
+            let begun = wanted.or(context.draft.start.as_ref().map(|start| start.run.clone()));
             let known = runs.iter().find(|run| Some(&run.name) == begun.as_ref());
             let shown = known.map_or_else(|| "Choose a model".to_owned(), |run| called(run));
             let width = ui.available_width().min(360.0);
@@ -169,11 +191,14 @@ impl TunePage {
                 for run in &runs {
                     let chosen = Some(&run.name) == begun.as_ref();
                     if ui.selectable_label(chosen, called(run)).clicked() && !chosen {
-                        self.wanted = Some(run.name.clone());
+                        self.wanted = Some((run.name.clone(), None));
                     }
                 }
             });
             list.response.accessible_name("Model to begin with");
+            if self.wanted.is_some() {
+                caption(ui, "Reading the settings…");
+            }
             start::start_ui(ui, context.draft, &context.state.runs.list);
         }
         ui.horizontal_wrapped(|ui| super::runs::import_ui(ui, context));

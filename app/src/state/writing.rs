@@ -1,6 +1,8 @@
 //! Texts that models write.
 
-use glasshouse_protocol::{Candidate, Command, Ending, Event, GenerateConfig, WeightSource, WrittenToken};
+use glasshouse_protocol::{
+    Candidate, Command, Ending, ErrorKind, Event, GenerateConfig, WeightSource, WrittenToken,
+};
 use std::collections::BTreeMap;
 
 /// Texts by the number of the request that asked for them.
@@ -59,6 +61,8 @@ pub struct Text {
     pub notices: Vec<String>,
     /// Why it ended; `None` while it is written.
     pub ending: Option<Ended>,
+    /// What went wrong, where it failed.
+    pub failure: Option<String>,
     /// Tokens per second, once it has ended.
     pub tokens_per_s: f64,
 }
@@ -96,6 +100,7 @@ impl Writing {
                 said: String::new(),
                 notices: Vec::new(),
                 ending: None,
+                failure: None,
                 tokens_per_s: 0.0,
             };
             self.texts.insert(id, text);
@@ -137,9 +142,18 @@ impl Writing {
                     text.tokens_per_s = *tokens_per_s;
                 }
             }
-            Event::Failed { .. } => {
+            Event::CharactersLost { characters } => {
+                if let Some(text) = self.texts.get_mut(&id).filter(|text| text.is_reply) {
+                    text.notices.push(lost(characters));
+                }
+            }
+            Event::Failed { error } => {
                 if let Some(text) = self.texts.get_mut(&id) {
-                    text.ending = Some(Ended::Failed);
+                    // Whoever stops a text before it has begun has stopped it.
+                    let cancelled = error.kind == ErrorKind::Cancelled;
+                    text.ending =
+                        Some(if cancelled { Ended::By(Ending::Interrupted) } else { Ended::Failed });
+                    text.failure = (!cancelled).then(|| error.message.clone());
                 }
             }
             Event::Distribution { candidates, entropy_bits, kept } => {
@@ -153,6 +167,13 @@ impl Writing {
             _ => {}
         }
     }
+}
+
+/// Which characters of a prompt the vocabulary lacks, in a sentence without its end.
+pub(super) fn lost(characters: &str) -> String {
+    let each: Vec<String> = characters.chars().map(|character| format!("“{character}”")).collect();
+    let (are, plural) = if each.len() == 1 { ("is", "") } else { ("are", "s") };
+    format!("{} {are} left out: the vocabulary lacks the character{plural}", each.join(", "))
 }
 
 impl Text {
@@ -209,10 +230,19 @@ mod tests {
             let tokens = vec![WrittenToken { id: 1, text: token.to_owned() }];
             writing.apply(Some(4), None, &Event::Written { tokens, prompt: false, text: certain.to_owned() });
         }
+        writing.apply(Some(4), None, &Event::CharactersLost { characters: "ßé".to_owned() });
         let reply = &writing.texts[&4];
         assert!(reply.is_reply && reply.prompt.is_empty());
         assert_eq!((reply.said.as_str(), reply.written().as_str()), ("Ada.", "Ada.User:"));
-        assert_eq!(reply.notices, ["two were left out"]);
+        let lost = "“ß”, “é” are left out: the vocabulary lacks the characters";
+        assert_eq!(reply.notices, ["two were left out", lost]);
+        let failed = |kind| Event::Failed { error: glasshouse_protocol::ErrorReport::new(kind, "no room") };
+        writing.apply(Some(4), None, &failed(ErrorKind::Io));
+        let reply = &writing.texts[&4];
+        assert_eq!((reply.ending, reply.failure.as_deref()), (Some(Ended::Failed), Some("no room")));
+        writing.apply(Some(4), None, &failed(ErrorKind::Cancelled));
+        let reply = &writing.texts[&4];
+        assert_eq!((reply.ending, reply.failure.as_ref()), (Some(Ended::By(Ending::Interrupted)), None));
         let asked =
             Command::OpenModel { source: source.clone(), precision: glasshouse_protocol::Precision::Auto };
         let opened = Event::ModelOpened {

@@ -3,9 +3,9 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
     Candidate, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview,
-    Ending, Event, Feedback, MemoryKind, MergeStep, PlanSummary, Precision, PreparationStage, ProjectSummary,
-    RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken, message,
-    presets,
+    Ending, ErrorKind, ErrorReport, Event, Feedback, MemoryKind, MergeStep, PlanSummary, Precision,
+    PreparationStage, ProjectSummary, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary,
+    VocabularyEntry, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -31,6 +31,8 @@ pub struct Engine {
     pub feedback: Vec<Feedback>,
     /// Commands of this kind are left unanswered.
     pub silent: fn(&Command) -> bool,
+    /// Commands of this kind fail.
+    pub failing: fn(&Command) -> bool,
 }
 
 impl Engine {
@@ -43,6 +45,7 @@ impl Engine {
             chats: true,
             feedback: Vec::new(),
             silent: |_| false,
+            failing: |_| false,
         }
     }
 
@@ -58,6 +61,10 @@ impl Engine {
     pub fn answer(&mut self, command: &Command) -> Vec<Event> {
         if (self.silent)(command) {
             return Vec::new();
+        }
+        if (self.failing)(command) {
+            let error = ErrorReport::new(ErrorKind::StorageFull, "the disk is full");
+            return vec![Event::Failed { error }];
         }
         let mut events = self.events(command);
         events.push(Event::Finished);
@@ -137,8 +144,9 @@ impl Engine {
                 chatml: true,
             }],
             Command::ListFeedback => vec![Event::Feedback { rows: self.feedback.clone() }],
-            Command::SpliceFeedback { at, removed, rows } => {
-                let at = at.unwrap_or(self.feedback.len());
+            Command::SpliceFeedback { at, removed, expected, rows } => {
+                let at = at.unwrap_or(self.feedback.len()).min(self.feedback.len());
+                assert_eq!(self.feedback[at..at + removed], expected[..], "what goes is what was seen");
                 self.feedback.splice(at..at + removed, rows.clone());
                 vec![Event::Feedback { rows: self.feedback.clone() }]
             }

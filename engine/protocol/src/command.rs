@@ -478,6 +478,9 @@ pub enum Command {
         /// How many go.
         #[serde(default)]
         removed: usize,
+        /// Those that go, as they were seen: where others stand there by now, nothing is changed. None where any may go.
+        #[serde(default)]
+        expected: Vec<Feedback>,
         /// The new ones.
         #[serde(default)]
         rows: Vec<Feedback>,

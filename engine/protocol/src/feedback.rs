@@ -1,10 +1,11 @@
 //! What a person says of a model's replies, in rows as TRL's trainers read them.
 
 use crate::{ChatMessage, Role};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A row: a better reply (`messages`, for SFT), a thumb (`prompt`, `completion`, `label`, for KTO), or two replies of which one is better
-/// (`prompt`, `chosen`, `rejected`, for DPO). What it has not is left out of its line.
+/// (`prompt`, `chosen`, `rejected`, for DPO). What it has not is left out of its line. A prompt or a reply may be read as a text, which is
+/// one message then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Feedback {
@@ -12,19 +13,19 @@ pub struct Feedback {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<ChatMessage>,
     /// The conversation up to the reply.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "asked_by_text")]
     pub prompt: Vec<ChatMessage>,
     /// The reply that has a thumb.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "replied_by_text")]
     pub completion: Vec<ChatMessage>,
     /// Whether that is up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<bool>,
     /// The better reply.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "replied_by_text")]
     pub chosen: Vec<ChatMessage>,
     /// The worse reply.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "replied_by_text")]
     pub rejected: Vec<ChatMessage>,
     /// The run whose weights wrote what is judged.
     pub run: String,
@@ -64,6 +65,31 @@ impl FeedbackKind {
             Self::Good | Self::Bad => "labels.jsonl",
         }
     }
+}
+
+/// Messages, or the text of one.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a text, or a list of messages with `role` and `content`")]
+enum TextOrMessages {
+    Text(String),
+    Messages(Vec<ChatMessage>),
+}
+
+impl TextOrMessages {
+    fn messages(self, role: Role) -> Vec<ChatMessage> {
+        match self {
+            Self::Text(text) => vec![ChatMessage::new(role, text)],
+            Self::Messages(messages) => messages,
+        }
+    }
+}
+
+fn asked_by_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ChatMessage>, D::Error> {
+    Ok(TextOrMessages::deserialize(deserializer)?.messages(Role::User))
+}
+
+fn replied_by_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ChatMessage>, D::Error> {
+    Ok(TextOrMessages::deserialize(deserializer)?.messages(Role::Assistant))
 }
 
 fn reply(text: &str) -> Vec<ChatMessage> {
@@ -128,7 +154,7 @@ impl Feedback {
         let asked = if kind == FeedbackKind::Better {
             messages.iter().any(|message| message.role == Role::User)
         } else {
-            prompt.last().is_some_and(|last| last.role != Role::Assistant)
+            prompt.last().is_some_and(|last| matches!(last.role, Role::User | Role::Tool))
         };
         if !asked {
             let field = if kind == FeedbackKind::Better { "messages" } else { "prompt" };
@@ -201,12 +227,31 @@ mod tests {
     }
 
     #[test]
+    fn a_prompt_and_replies_may_be_texts() {
+        for (line, row) in [
+            (
+                r#"{"prompt":"Who?","completion":"Ada.","label":false}"#,
+                Feedback::thumb(asked("Who?"), "Ada.", false),
+            ),
+            (
+                r#"{"prompt":"Who?","chosen":"Eva.","rejected":"Ada."}"#,
+                Feedback::pair(asked("Who?"), "Eva.", "Ada."),
+            ),
+        ] {
+            assert_eq!(serde_json::from_str::<Feedback>(line).unwrap(), row);
+        }
+        let error = serde_json::from_str::<Feedback>(r#"{"prompt":3}"#).unwrap_err().to_string();
+        assert!(error.contains("expected a text, or a list of messages"), "{error}");
+    }
+
+    #[test]
     fn a_row_that_says_nothing_is_refused_by_its_field() {
         for (row, said) in [
             (Feedback::default(), "expected `messages`, or"),
             (Feedback::thumb(asked("Who?"), " ", true), "`completion`"),
             (Feedback { label: None, ..Feedback::thumb(asked("Who?"), "Ada.", true) }, "`label`"),
             (Feedback::thumb(Vec::new(), "Ada.", true), "`prompt`"),
+            (Feedback::thumb(vec![ChatMessage::new(Role::System, "Be brief.")], "Ada.", true), "`prompt`"),
             (Feedback::pair(asked("Who?"), "Ada.", "Ada."), "`rejected`"),
             (Feedback { label: Some(true), ..Feedback::better(asked("Who?"), "Ada.") }, "several formats"),
         ] {

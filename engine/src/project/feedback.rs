@@ -70,11 +70,18 @@ impl Project {
     }
 
     /// Puts rows in the place of `removed` others from row `at` (from 0) on, or behind the last, at once or not at all. Rows that do not
-    /// say when they were said are from now.
+    /// say when they were said are from now. Where none goes and there are fewer than `at`, the new ones stand behind the last.
     ///
     /// # Errors
-    /// A row breaks a rule; there are fewer rows than are to go; or the disk fails. Then nothing was changed.
-    pub fn splice_feedback(&self, at: Option<usize>, removed: usize, rows: Vec<Feedback>) -> Result<()> {
+    /// A row breaks a rule; there are fewer rows than are to go, or others than are `expected` there, if any are; a line that stays is no
+    /// row; the file would be longer than is read; or the disk fails. Then nothing was changed.
+    pub fn splice_feedback(
+        &self,
+        at: Option<usize>,
+        removed: usize,
+        expected: &[Feedback],
+        rows: Vec<Feedback>,
+    ) -> Result<()> {
         let now = storage::unix_seconds() as u64;
         let line = |mut row: Feedback| {
             row.kind().map_err(|reason| {
@@ -90,19 +97,40 @@ impl Project {
         let lock_path = runs.join(RUNS_LOCK);
         let lock = LockFile::open(&lock_path).map_err(Error::io(lock_path))?;
         lock.hold();
-        let mut lines: Vec<String> = self.feedback_lines()?.into_iter().map(|(_, line)| line).collect();
-        let at = at.unwrap_or(lines.len());
-        let end = at.saturating_add(removed);
-        if end > lines.len() {
-            return Err(Error::Refused(format!(
-                "there is no row {end} of feedback: there are {}",
-                lines.len()
-            )));
+        let lines = self.feedback_lines()?;
+        let count = lines.len();
+        let at = at.unwrap_or(count);
+        let at = if removed == 0 { at.min(count) } else { at };
+        let end = at.checked_add(removed).filter(|end| *end <= count).ok_or_else(|| {
+            let last = at.saturating_add(removed);
+            Error::Refused(format!("there is no row {last} of feedback: there are {count}"))
+        })?;
+        // Nobody could read what was kept beside a line that is no row; and such a line may go, or be mended.
+        let mut going = Vec::new();
+        for (place, line) in lines.iter().enumerate() {
+            if (at..end).contains(&place) {
+                going.push(self.feedback_row(line).ok().map(|(row, _)| row));
+            } else {
+                self.feedback_row(line)?;
+            }
         }
+        if !expected.is_empty() && !going.iter().map(Option::as_ref).eq(expected.iter().map(Some)) {
+            return Err(Error::Refused(
+                "the feedback has changed since it was listed; look at the row again, then change it"
+                    .to_owned(),
+            ));
+        }
+        let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
         lines.splice(at..end, new);
         let mut text = lines.join("\n");
         if !text.is_empty() {
             text.push('\n');
+        }
+        let bytes = text.len() as u64;
+        if bytes > LARGEST {
+            return Err(Error::Refused(format!(
+                "the feedback would have {bytes} bytes, more than are read (at most {LARGEST}); export it, and remove some rows"
+            )));
         }
         storage::write_atomically(&self.feedback_path(), text.as_bytes())
     }
@@ -133,7 +161,9 @@ impl Project {
                 *count += 1;
             }
         }
-        let names: Vec<&str> = texts.iter().map(|(name, ..)| *name).chain(FILES).collect();
+        // Any of its files makes a folder an export: which there are depends on the rows of then.
+        let mut names = FILES;
+        names.sort_by_key(|name| !files::is_file(&to.join(name)));
         storage::check_place(to, "feedback", &names, replace)?;
         let staging = Staging::beside(to)?;
         let mut written = Vec::new();
@@ -156,7 +186,8 @@ impl Project {
         for line in self.feedback_lines()? {
             let (row, kind) = self.feedback_row(&line)?;
             if pairs && kind == FeedbackKind::Pair {
-                text.push_str(&line.1);
+                // As messages, whichever form the line has.
+                text.push_str(&serde_json::to_string(&row).map_err(internal)?);
                 text.push('\n');
             } else if let Some((prompt, completion)) = row.learned().filter(|_| !pairs) {
                 text.push_str(&serde_json::to_string(&Learned { prompt, completion }).map_err(internal)?);
@@ -201,21 +232,33 @@ mod tests {
         assert_eq!(project.feedback().unwrap(), []);
         let rows = ["Ada.", "Eva.", "Ida."].map(|said| Feedback::thumb(asked("Who?"), said, true));
         for row in rows.clone() {
-            project.splice_feedback(None, 0, vec![row]).unwrap();
+            project.splice_feedback(None, 0, &[], vec![row]).unwrap();
         }
         let kept = project.feedback().unwrap();
         assert!(kept.iter().all(|row| row.when > 1_600_000_000));
         let edited = Feedback { label: Some(false), ..kept[1].clone() };
-        project.splice_feedback(Some(1), 1, vec![edited.clone()]).unwrap();
-        project.splice_feedback(Some(0), 1, Vec::new()).unwrap();
+        project.splice_feedback(Some(1), 1, &[], vec![edited.clone()]).unwrap();
+        project.splice_feedback(Some(0), 1, &[], Vec::new()).unwrap();
         assert_eq!(project.feedback().unwrap(), [edited.clone(), kept[2].clone()]);
-        project.splice_feedback(Some(0), 0, vec![kept[0].clone()]).unwrap();
+        project.splice_feedback(Some(0), 0, &[], vec![kept[0].clone()]).unwrap();
         assert_eq!(project.feedback().unwrap(), [kept[0].clone(), edited, kept[2].clone()]);
-        let error = project.splice_feedback(Some(3), 1, Vec::new()).unwrap_err().to_string();
+        let error = project.splice_feedback(Some(3), 1, &[], Vec::new()).unwrap_err().to_string();
         assert!(error.contains("no row 4 of feedback: there are 3"), "{error}");
-        let error = project.splice_feedback(None, 0, vec![Feedback::default()]).unwrap_err().to_string();
+        let error = project.splice_feedback(None, 0, &[], vec![Feedback::default()]).unwrap_err().to_string();
         assert!(error.contains("`messages`"), "{error}");
         assert_eq!(project.feedback().unwrap().len(), 3);
+
+        // What is put back after others went stands at the end, and what stands elsewhere by now is not touched.
+        let rows = project.feedback().unwrap();
+        project.splice_feedback(Some(2), 1, &rows[2..], Vec::new()).unwrap();
+        project.splice_feedback(Some(1), 1, &rows[1..2], Vec::new()).unwrap();
+        project.splice_feedback(Some(2), 0, &[], rows[2..].to_vec()).unwrap();
+        assert_eq!(project.feedback().unwrap(), [rows[0].clone(), rows[2].clone()]);
+        let error = project.splice_feedback(Some(1), 1, &rows[1..2], Vec::new()).unwrap_err().to_string();
+        assert!(error.contains("has changed since"), "{error}");
+        let error = project.splice_feedback(Some(usize::MAX), 2, &[], Vec::new()).unwrap_err().to_string();
+        assert!(error.contains("there are 2"), "{error}");
+        assert_eq!(project.feedback().unwrap().len(), 2);
     }
 
     #[test]
@@ -226,7 +269,13 @@ mod tests {
             .unwrap();
         let error = project.feedback().unwrap_err().to_string();
         assert!(error.contains("feedback.jsonl") && error.contains("line 3: expected `messages`"), "{error}");
-        project.splice_feedback(Some(1), 1, vec![Feedback::better(asked("Who?"), "Eva.")]).unwrap();
+        // What is kept beside it could not be read: nothing is.
+        let more = || vec![Feedback::better(asked("Who?"), "Eva.")];
+        let before = std::fs::read(project.folder().join(FEEDBACK_FILE)).unwrap();
+        let error = project.splice_feedback(None, 0, &[], more()).unwrap_err().to_string();
+        assert!(error.contains("line 3"), "{error}");
+        assert_eq!(std::fs::read(project.folder().join(FEEDBACK_FILE)).unwrap(), before);
+        project.splice_feedback(Some(1), 1, &[], more()).unwrap();
         assert_eq!(project.feedback().unwrap().len(), 2);
         let text = std::fs::read_to_string(project.folder().join(FEEDBACK_FILE)).unwrap();
         assert!(text.starts_with(own), "{text}");
@@ -240,7 +289,7 @@ mod tests {
         assert!(error.contains("no feedback yet"), "{error}");
         let rows =
             vec![Feedback::thumb(asked("Who?"), "Ada.", true), Feedback::thumb(asked("Who?"), "Mud.", false)];
-        project.splice_feedback(None, 0, rows).unwrap();
+        project.splice_feedback(None, 0, &[], rows).unwrap();
         assert!(project.feedback_to_learn(true).unwrap_err().to_string().contains("no pair"));
         let rows = vec![
             Feedback::better(
@@ -249,7 +298,7 @@ mod tests {
             ),
             Feedback::pair(asked("Who?"), "Eva.", "Mud."),
         ];
-        project.splice_feedback(None, 0, rows).unwrap();
+        project.splice_feedback(None, 0, &[], rows).unwrap();
         let place = folder.path().join("out");
         let written = project.export_feedback(&place, false, false).unwrap();
         let named: Vec<(String, usize)> = written
@@ -259,6 +308,11 @@ mod tests {
         let wanted = [("labels.jsonl", 2), ("chat.jsonl", 1), ("preferences.jsonl", 1)];
         assert_eq!(named, wanted.map(|(name, rows)| (name.to_owned(), rows)));
         assert!(project.export_feedback(&place, false, false).unwrap_err().to_string().contains("--force"));
+        // Rows of another kind write other files over it.
+        let rows = project.feedback().unwrap();
+        project.splice_feedback(Some(0), 2, &rows[..2], Vec::new()).unwrap();
+        assert_eq!(project.export_feedback(&place, false, true).unwrap().len(), 2);
+        project.splice_feedback(Some(0), 0, &[], rows[..2].to_vec()).unwrap();
         let one = project.export_feedback(&folder.path().join("one"), true, false).unwrap();
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].1, 4);

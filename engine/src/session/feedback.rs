@@ -5,7 +5,7 @@ use super::documents::raw_files;
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns};
 use crate::project::archive;
-use crate::protocol::{Event, Feedback, LearnsFrom, Objective};
+use crate::protocol::{Event, LearnsFrom, Objective};
 use crate::storage::Staging;
 use std::path::PathBuf;
 
@@ -17,18 +17,6 @@ impl Session {
         let rows = self.opened()?.project.feedback()?;
         self.outlet.answer(id, Event::Feedback { rows });
         Ok(())
-    }
-
-    /// Puts rows in the place of others.
-    pub(super) fn splice_feedback(
-        &mut self,
-        id: u64,
-        at: Option<usize>,
-        removed: usize,
-        rows: Vec<Feedback>,
-    ) -> Result<()> {
-        self.opened()?.project.splice_feedback(at, removed, rows)?;
-        self.list_feedback(id)
     }
 
     /// Writes all rows: to a folder, or packed beside the answer.

@@ -175,10 +175,12 @@ impl Session {
         let room = context - config.max_tokens.min(context / 2);
         let ChatPrompt { tokens, left_out } = chat_prompt(files, messages, room)?;
         if left_out > 0 {
-            let text = format!(
-                "the oldest {left_out} of {} messages were left out: they no longer fit the context of {context} tokens",
-                messages.len()
-            );
+            let (oldest, fit) = match left_out {
+                1 => ("the oldest".to_owned(), "was left out: it no longer fits"),
+                _ => (format!("the oldest {left_out}"), "were left out: they no longer fit"),
+            };
+            let text =
+                format!("{oldest} of {} messages {fit} the context of {context} tokens", messages.len());
             self.outlet.answer(id, Event::Notice { text });
         }
         let end: Vec<u32> = files.turn_end(messages).into_iter().collect();

@@ -8,8 +8,20 @@ use glasshouse_protocol::{ChatMessage, Role};
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     pub(super) asked: String,
+    /// The conversation up to the reply, as the model was asked.
+    pub(super) messages: Vec<ChatMessage>,
     /// The reply; two of them while the person compares.
     pub(super) replies: Vec<Reply>,
+}
+
+impl Exchange {
+    /// Leaves one of two replies.
+    pub(super) fn choose(&mut self, which: usize) {
+        if which < self.replies.len() {
+            self.replies.swap(0, which);
+            self.replies.truncate(1);
+        }
+    }
 }
 
 /// A reply.
@@ -17,20 +29,27 @@ pub(super) struct Exchange {
 pub(super) struct Reply {
     /// The request that it answers.
     pub(super) request: u64,
+    /// The run whose weights write it.
+    pub(super) run: String,
     /// What it says: as it was written, or as the person put it.
     pub(super) said: String,
     /// Nothing more comes.
     pub(super) ended: bool,
     /// The person put it in other words.
     pub(super) edited: bool,
-    /// Thumb up or down.
+    /// The thumb that it has among the rows of feedback, up or down.
     pub(super) good: Option<bool>,
     pub(super) look: Look,
 }
 
 impl Reply {
-    pub(super) fn to(request: u64) -> Self {
-        Self { request, ..Self::default() }
+    pub(super) fn to(request: u64, run: String) -> Self {
+        Self { request, run, ..Self::default() }
+    }
+
+    /// Whether it says anything.
+    pub(super) fn says(&self) -> bool {
+        !self.said.trim().is_empty()
     }
 
     /// The text that the model wrote, as long as it is known.
@@ -58,7 +77,7 @@ pub(super) fn messages(system: &str, exchanges: &[Exchange], asked: &str) -> Vec
     if !system.trim().is_empty() {
         messages.push(ChatMessage::new(Role::System, system));
     }
-    for Exchange { asked, replies } in exchanges {
+    for Exchange { asked, replies, .. } in exchanges {
         let said = replies.first().map_or("", |reply| reply.said.as_str());
         if !said.trim().is_empty() {
             messages.push(ChatMessage::new(Role::User, asked));
@@ -78,6 +97,7 @@ mod tests {
         let exchange = |asked: &str, said: &str| Exchange {
             asked: asked.to_owned(),
             replies: vec![Reply { said: said.to_owned(), ended: true, ..Reply::default() }],
+            ..Exchange::default()
         };
         let said = [exchange("Who?", "Ada."), exchange("Where?", " "), exchange("When?", "At dawn.")];
         let roles =

@@ -5,10 +5,12 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Breakpoint, caption, column, head, icon_button, line_ui};
 use crate::pages::written::{ending, source_of};
+use crate::state::Text;
 use crate::theme::space;
 use crate::widgets::{card, hint_line, plain, primary, prose, quiet_text, raised};
 use egui::{TextEdit, Ui};
 use egui_material_icons::icons;
+use glasshouse_protocol::WeightSource;
 
 /// What a person wants done with an exchange.
 pub(super) enum Wanted {
@@ -20,8 +22,8 @@ pub(super) enum Wanted {
     Compare,
     /// Of two replies this one is better; the other goes.
     Choose(usize),
-    /// Neither of both is better: the first stays.
-    Neither,
+    /// Neither of two replies is better: this one stays.
+    Leave(usize),
     /// A thumb up or down.
     Rate(bool),
     /// The reply as it should have been.
@@ -37,6 +39,19 @@ pub(super) struct Edits {
     reply: Option<(usize, String)>,
 }
 
+impl Edits {
+    /// Forgets what is being written from a place on, where the conversation is cut.
+    pub(super) fn cut(&mut self, from: usize) {
+        self.message.take_if(|(at, _)| *at >= from);
+        self.reply.take_if(|(at, _)| *at >= from);
+    }
+
+    /// A better reply was kept.
+    pub(super) fn close_reply(&mut self, at: usize) {
+        self.reply.take_if(|(own, _)| *own == at);
+    }
+}
+
 /// Where an exchange stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -46,6 +61,8 @@ pub(super) struct Place {
     pub(super) last: bool,
     /// Something is being written in the conversation.
     pub(super) busy: bool,
+    /// What was said of a reply is being kept.
+    pub(super) keeps: bool,
 }
 
 pub(super) fn exchange_ui(
@@ -74,8 +91,7 @@ pub(super) fn exchange_ui(
         wanted = reply_ui(ui, context, reply, &mut edits.reply, place).or(wanted);
     }
     if compares {
-        let ready = exchange.replies.iter().all(|reply| reply.ended);
-        wanted = choice_ui(ui, ready).or(wanted);
+        wanted = choice_ui(ui, &exchange.replies, place).or(wanted);
     }
     wanted
 }
@@ -91,7 +107,9 @@ fn message_ui(
     let mut wanted = None;
     raised(ui, |ui| {
         ui.set_width(ui.available_width());
-        let right = |ui: &mut Ui| icon_button(ui, !busy, icons::ICON_EDIT, &format!("Edit message {number}"));
+        // One at a time, so that no text is lost.
+        let ready = !busy && edited.is_none();
+        let right = |ui: &mut Ui| icon_button(ui, ready, icons::ICON_EDIT, &format!("Edit message {number}"));
         let pressed = line_ui(ui, right, |ui| {
             head(ui, "You");
         });
@@ -108,10 +126,15 @@ fn message_ui(
         let mut closed = false;
         ui.horizontal_wrapped(|ui| {
             let ready = !busy && !text.trim().is_empty();
-            if ui.add_enabled_ui(ready, |ui| primary(ui, icons::ICON_SEND, "Send again").clicked()).inner {
+            let send = |ui: &mut Ui| {
+                let send = primary(ui, icons::ICON_SEND, "Send again");
+                send.accessible_name(format!("Send again message {number}")).clicked()
+            };
+            if ui.add_enabled_ui(ready, send).inner {
                 wanted = Some(Wanted::Resend(text.clone()));
             }
-            closed = plain(ui, None, "Cancel").clicked();
+            let cancel = plain(ui, None, "Cancel").accessible_name(format!("Cancel message {number}"));
+            closed = cancel.clicked();
         });
         if closed || wanted.is_some() {
             *edited = None;
@@ -128,16 +151,18 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
             reply.look.text_ui(ui, context.palette, name, (reply.request, text));
             let count = format::counted(text.tokens.len() as u64, "token");
             let seed = text.config.seed;
-            caption(
-                ui,
-                match text.ending {
-                    None => format!("Writing… {count} · seed {seed}"),
-                    Some(why) => {
-                        let speed = format::tokens_per_second(text.tokens_per_s);
-                        format!("{count} · {speed} · {} · seed {seed}", ending(why))
-                    }
-                },
-            );
+            match (text.ending, &text.failure) {
+                (_, Some(reason)) => {
+                    hint_line(ui, &format!("{}.", format::capitalized(reason.trim_end_matches('.'))));
+                }
+                (None, None) => {
+                    caption(ui, format!("Writing… {count} · seed {seed}"));
+                }
+                (Some(why), None) => {
+                    let speed = format::tokens_per_second(text.tokens_per_s);
+                    caption(ui, format!("{count} · {speed} · {} · seed {seed}", ending(why)));
+                }
+            }
         }
         None => {
             prose(ui, &reply.said);
@@ -153,8 +178,16 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
 
 /// Who wrote a reply.
 fn writer(context: &Context<'_>, reply: &Reply) -> String {
-    let text = reply.text(&context.state.writing);
-    text.map_or_else(|| "The model".to_owned(), |text| source_of(text, context.state))
+    let Reply { run, .. } = reply;
+    match reply.text(&context.state.writing) {
+        Some(text) if text.source != WeightSource::Current || run.is_empty() => {
+            source_of(text, context.state)
+        }
+        Some(Text { step: Some(step), .. }) => format!("{run}, in training, step {}", format::whole(*step)),
+        Some(_) => format!("{run}, best checkpoint"),
+        None if run.is_empty() => "The model".to_owned(),
+        None => run.clone(),
+    }
 }
 
 fn reply_ui(
@@ -164,20 +197,21 @@ fn reply_ui(
     edited: &mut Option<(usize, String)>,
     place: Place,
 ) -> Option<Wanted> {
-    let Place { at, last, busy } = place;
+    let Place { at, last, busy, keeps } = place;
     let number = at + 1;
     let mut wanted = None;
     card(ui, |ui| {
         quiet_text(ui, writer(context, reply));
         if let Some((_, text)) = edited.as_mut().filter(|(place, _)| *place == at) {
-            wanted = improve_ui(ui, text, reply, number);
-            if wanted.is_some() {
+            let (improved, closed) = improve_ui(ui, text, reply, place);
+            wanted = improved;
+            if closed {
                 *edited = None;
             }
             return;
         }
         said_ui(ui, context, reply, &format!("Reply {number}"));
-        let ready = reply.ended && !reply.said.trim().is_empty();
+        let ready = reply.ended && reply.says();
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::TIGHT;
             for (good, icon, name) in
@@ -185,12 +219,13 @@ fn reply_ui(
             {
                 let chosen = reply.good == Some(good);
                 let name = format!("{name} reply {number}");
-                let pressed = icon_button(ui, ready && !chosen, icon, &name);
+                let pressed = icon_button(ui, ready && !chosen && !keeps, icon, &name);
                 if pressed {
                     wanted = Some(Wanted::Rate(good));
                 }
             }
-            if icon_button(ui, ready, icons::ICON_EDIT_NOTE, &format!("Write a better reply {number}")) {
+            let free = reply.ended && edited.is_none() && !keeps;
+            if icon_button(ui, free, icons::ICON_EDIT_NOTE, &format!("Write a better reply {number}")) {
                 *edited = Some((at, reply.said.clone()));
             }
             if icon_button(ui, ready, icons::ICON_CONTENT_COPY, &format!("Copy reply {number}")) {
@@ -232,38 +267,57 @@ fn look_ui(ui: &mut Ui, context: &Context<'_>, reply: &Reply) {
 }
 
 /// Which of two replies is better.
-fn choice_ui(ui: &mut Ui, ready: bool) -> Option<Wanted> {
+fn choice_ui(ui: &mut Ui, replies: &[Reply], Place { at, keeps, .. }: Place) -> Option<Wanted> {
     let mut wanted = None;
-    head(ui, "Which is better?");
+    let number = at + 1;
+    let ready = !keeps && replies.iter().all(|reply| reply.ended);
+    let both = replies.iter().all(Reply::says);
+    // The one that says something, where only one does.
+    let left = replies.iter().position(Reply::says).filter(|_| !both).unwrap_or(0);
+    if both || !ready {
+        head(ui, "Which is better?");
+    } else {
+        quiet_text(ui, "There is nothing to compare: not both replies say something.");
+    }
     ui.add_enabled_ui(ready, |ui| {
         ui.horizontal_wrapped(|ui| {
+            if ready && !both {
+                let name = if left == 0 { "Keep the first" } else { "Keep the second" };
+                if plain(ui, None, name).accessible_name(format!("{name} reply {number}")).clicked() {
+                    wanted = Some(Wanted::Leave(left));
+                }
+                return;
+            }
             for (which, name) in [(0, "The first"), (1, "The second")] {
-                if plain(ui, icons::ICON_THUMB_UP, name).clicked() {
+                let choice = plain(ui, icons::ICON_THUMB_UP, name);
+                if choice.accessible_name(format!("{name} reply {number} is better")).clicked() {
                     wanted = Some(Wanted::Choose(which));
                 }
             }
-            let neither = plain(ui, None, "Neither");
+            let neither =
+                plain(ui, None, "Neither").accessible_name(format!("Neither reply {number} is better"));
             if neither.on_hover_text("The first stays, and nothing is kept of it").clicked() {
-                wanted = Some(Wanted::Neither);
+                wanted = Some(Wanted::Leave(0));
             }
         });
     });
     wanted
 }
 
-/// The field in which a reply is made better.
-fn improve_ui(ui: &mut Ui, text: &mut String, reply: &Reply, number: usize) -> Option<Wanted> {
+/// The field in which a reply is made better. What is wanted, and whether the field is to be closed.
+fn improve_ui(ui: &mut Ui, text: &mut String, reply: &Reply, place: Place) -> (Option<Wanted>, bool) {
+    let number = place.at + 1;
     let field = TextEdit::multiline(text).desired_rows(4).desired_width(f32::INFINITY);
     ui.add(field.id_salt(("reply", number))).accessible_name(format!("Better reply {number}"));
-    let mut wanted = None;
+    let (mut wanted, mut closed) = (None, false);
     ui.horizontal_wrapped(|ui| {
         let changed = !text.trim().is_empty() && text.trim() != reply.said.trim();
-        if ui.add_enabled_ui(changed, |ui| primary(ui, None, "Keep").clicked()).inner {
+        let keep =
+            |ui: &mut Ui| primary(ui, None, "Keep").accessible_name(format!("Keep reply {number}")).clicked();
+        if ui.add_enabled_ui(changed && !place.keeps, keep).inner {
             wanted = Some(Wanted::Improve(text.clone()));
         }
-        if plain(ui, None, "Cancel").clicked() {
-            wanted = Some(Wanted::Improve(reply.said.clone()));
-        }
+        closed = plain(ui, None, "Cancel").accessible_name(format!("Cancel reply {number}")).clicked();
     });
-    wanted
+    (wanted, closed)
 }

@@ -1,10 +1,12 @@
 //! What was said of replies, as rows: looked at, edited, removed, exported, and trained on.
 
+use super::judging::keeps;
 use crate::format;
 use crate::link::Wish;
 use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button, line_ui};
+use crate::pages::parts::{Once, caption, icon_button, line_ui};
 use crate::pages::train::busy;
+use crate::state::{LEAST_ROWS, State};
 use crate::theme::{self, space};
 use crate::widgets::{self, card, fold, hint_line, plain, primary, quiet, quiet_text, segmented};
 use egui::{Key, Label, RichText, TextEdit, Ui};
@@ -17,19 +19,18 @@ const ROWS: usize = 8;
 /// What a person looks at in the rows.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    /// The opening of the project whose rows were asked for.
-    asked: u64,
+    /// The project's rows were asked for.
+    asked: Once,
     /// Rows that are passed over, of the newest.
     passed: usize,
-    /// The row that is edited, by its place in the file.
-    edited: Option<(usize, Feedback)>,
+    /// The row that is edited, by its place in the file; as it was, and as it is to be.
+    edited: Option<(usize, Feedback, Feedback)>,
 }
 
 impl Rows {
     /// Asks for the rows of a project, once.
     pub(super) fn want(&mut self, context: &mut Context<'_>, opening: u64) {
-        if self.asked != opening {
-            *self = Self { asked: opening, ..Self::default() };
+        if self.asked.due(opening, 0) {
             context.outbox.send(Command::ListFeedback);
         }
     }
@@ -37,33 +38,39 @@ impl Rows {
     /// Draws them. What a run is to learn of them, where one is to be trained.
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) -> Option<Objective> {
         let state = context.state;
-        let rows: &[Feedback] = state.feedback.as_deref().unwrap_or_default();
-        let waits = busy(context);
+        let rows: &[Feedback] = state.feedback.rows.as_deref().unwrap_or_default();
+        let (waits, free) = (busy(context), !keeps(state));
+        let mut again = false;
         let count = rows.len().to_string();
         let head = ("Feedback", if rows.is_empty() { "" } else { count.as_str() });
         let mut wanted = None;
         let shown = card(ui, |ui| {
             fold(ui, context.preferences, "chat:feedback", head, true, |ui, _| {
+                if state.feedback.rows.is_none() {
+                    again = unread_ui(ui, state);
+                    return None;
+                }
                 if rows.is_empty() {
                     quiet_text(ui, "A thumb, a better reply or a comparison becomes a row to train on.");
                     return None;
                 }
                 self.passed = self.passed.min(rows.len().saturating_sub(1) / ROWS * ROWS);
                 for (at, row) in rows.iter().enumerate().rev().skip(self.passed).take(ROWS) {
-                    let pressed = ui.push_id(("row", at), |ui| row_ui(ui, row, at + 1)).inner;
+                    let pressed = ui.push_id(("row", at), |ui| row_ui(ui, row, at + 1, free)).inner;
                     wanted = pressed.map(|pressed| (at, pressed)).or(wanted.take());
                 }
                 self.pages_ui(ui, rows.len());
                 let mut trains = None;
-                let learned = rows.iter().any(|row| row.learned().is_some());
-                let pairs = rows.iter().any(|row| !row.chosen.is_empty());
+                let (learned, pairs) = (state.feedback.learned, state.feedback.pairs);
+                let good = "replies that you found good or wrote better";
+                let runs = [
+                    ("Train on feedback", Objective::Chat, learned, good),
+                    ("Train on pairs", Objective::Preference, pairs, "pairs of replies"),
+                ];
                 ui.horizontal_wrapped(|ui| {
-                    for (name, objective, there) in [
-                        ("Train on feedback", Objective::Chat, learned),
-                        ("Train on pairs", Objective::Preference, pairs),
-                    ] {
+                    for (name, objective, count, _) in runs {
                         let train = |ui: &mut Ui| primary(ui, icons::ICON_SCHOOL, name).clicked();
-                        if there && ui.add_enabled_ui(!waits, train).inner {
+                        if ui.add_enabled_ui(!waits && count >= LEAST_ROWS, train).inner {
                             trains = Some(objective);
                         }
                     }
@@ -76,11 +83,17 @@ impl Rows {
                         }
                     }
                 });
+                for (name, _, _, what) in runs.iter().filter(|(_, _, count, _)| *count < LEAST_ROWS) {
+                    caption(ui, format!("{name} takes two {what} at least: the last is held out."));
+                }
                 trains
             })
         });
+        if again {
+            context.outbox.send(Command::ListFeedback);
+        }
         match wanted {
-            Some((at, Pressed::Edit)) => self.edited = rows.get(at).map(|row| (at, row.clone())),
+            Some((at, Pressed::Edit)) => self.edited = rows.get(at).map(|row| (at, row.clone(), row.clone())),
             Some((at, Pressed::Remove)) => remove(context, rows, at),
             None => {}
         }
@@ -110,7 +123,8 @@ impl Rows {
 
     /// The row that is edited, above the page.
     fn edit_ui(&mut self, ui: &Ui, context: &mut Context<'_>) {
-        let Some((at, mut row)) = self.edited.take() else { return };
+        let Some((at, before, mut row)) = self.edited.take() else { return };
+        let free = !keeps(context.state);
         let (mut saved, mut closed) = (false, false);
         let shown = widgets::dialog(ui.ctx(), "edit feedback").show(ui.ctx(), |ui| {
             ui.set_width((ui.ctx().content_rect().width() - 64.0).min(520.0));
@@ -122,16 +136,30 @@ impl Rows {
             }
             ui.add_space(space::SMALL);
             ui.horizontal_wrapped(|ui| {
-                let ready = refused.is_none();
+                let ready = refused.is_none() && free;
                 saved = ui.add_enabled_ui(ready, |ui| primary(ui, None, "Save").clicked()).inner;
                 closed = plain(ui, None, "Cancel").clicked();
             });
         });
         if saved {
-            let rows = vec![row];
-            context.outbox.send(Command::SpliceFeedback { at: Some(at), removed: 1, rows });
+            let (at, expected, rows) = (Some(at), vec![before], vec![row]);
+            context.outbox.send(Command::SpliceFeedback { at, removed: 1, expected, rows });
         } else if !closed && !shown.should_close() && !ui.input(|input| input.key_pressed(Key::Escape)) {
-            self.edited = Some((at, row));
+            self.edited = Some((at, before, row));
+        }
+    }
+}
+
+/// That the rows are not here, and why. Whether they are to be read again.
+fn unread_ui(ui: &mut Ui, state: &State) -> bool {
+    match &state.feedback.failed {
+        Some(reason) if !state.is_waiting(|command| *command == Command::ListFeedback) => {
+            hint_line(ui, &format!("The feedback could not be read: {}.", reason.trim_end_matches('.')));
+            plain(ui, icons::ICON_REFRESH, "Read again").clicked()
+        }
+        _ => {
+            quiet_text(ui, "Reading the feedback…");
+            false
         }
     }
 }
@@ -142,10 +170,10 @@ enum Pressed {
     Remove,
 }
 
-fn row_ui(ui: &mut Ui, row: &Feedback, number: usize) -> Option<Pressed> {
+fn row_ui(ui: &mut Ui, row: &Feedback, number: usize, free: bool) -> Option<Pressed> {
     let right = |ui: &mut Ui| {
-        let remove = icon_button(ui, true, icons::ICON_DELETE, &format!("Remove feedback {number}"));
-        let edit = icon_button(ui, true, icons::ICON_EDIT, &format!("Edit feedback {number}"));
+        let remove = icon_button(ui, free, icons::ICON_DELETE, &format!("Remove feedback {number}"));
+        let edit = icon_button(ui, free, icons::ICON_EDIT, &format!("Edit feedback {number}"));
         (edit, remove)
     };
     let kind = row.kind().ok();
@@ -178,9 +206,10 @@ fn in_one_line(text: &str) -> String {
 
 fn remove(context: &mut Context<'_>, rows: &[Feedback], at: usize) {
     let Some(row) = rows.get(at) else { return };
-    let place = Some(at);
-    let sent = context.outbox.send(Command::SpliceFeedback { at: place, removed: 1, rows: Vec::new() });
-    let back = Command::SpliceFeedback { at: place, removed: 0, rows: vec![row.clone()] };
+    let (at, own, none) = (Some(at), vec![row.clone()], Vec::new);
+    let gone = Command::SpliceFeedback { at, removed: 1, expected: own.clone(), rows: none() };
+    let sent = context.outbox.send(gone);
+    let back = Command::SpliceFeedback { at, removed: 0, expected: none(), rows: own };
     context.asks.tell_when_done(sent, "Removed a row of feedback", Some(back));
 }
 

@@ -169,8 +169,9 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         }
         if known.is_some_and(|history| history.config.train.adapter.is_some()) {
             let merge = button(icons::ICON_MERGE, "Merge adapter");
+            let merges = context.state.is_waiting(|command| matches!(command, Command::MergeAdapter { .. }));
             let merge = ui
-                .add_enabled(!run.checkpoints.is_empty(), merge)
+                .add_enabled(idle && !merges && !run.checkpoints.is_empty(), merge)
                 .on_hover_text("A new run has the weights with the adapter added to them");
             if merge.clicked() {
                 context.outbox.send(Command::MergeAdapter { run: run.name.clone(), checkpoint: None });

@@ -1,11 +1,40 @@
 //! Pasts of runs, asked for once.
 
 use super::Context;
+use crate::state::History;
 use glasshouse_protocol::Command;
 use std::collections::BTreeSet;
 
 /// Points of a curve that a history is thinned to: more than a plot can show.
 const POINTS: usize = 2000;
+
+/// How it stands with a history that something is to be done with.
+#[derive(Debug)]
+pub enum Awaited<'a> {
+    /// It is here.
+    Here(&'a History),
+    /// It is on its way.
+    Waits,
+    /// It could not be read; the message says why.
+    Failed,
+}
+
+/// Asks for a run's history where it is not here, once for a `request` that is `None` at first.
+pub fn await_history<'a>(context: &mut Context<'a>, request: &mut Option<u64>, run: &str) -> Awaited<'a> {
+    let state = context.state;
+    if let Some(history) = state.runs.histories.get(run) {
+        return Awaited::Here(history);
+    }
+    match *request {
+        None if !state.projects.is_leaving() => {
+            let command = Command::ReadHistory { run: run.to_owned(), points: POINTS };
+            *request = Some(context.outbox.send(command));
+            Awaited::Waits
+        }
+        Some(id) if state.waiting.contains_key(&id) => Awaited::Waits,
+        _ => Awaited::Failed,
+    }
+}
 
 /// Asks for a run's history, unless it is here or was asked for since histories became out of date last.
 pub fn want_history(context: &mut Context<'_>, asked: &mut BTreeSet<(String, u64)>, run: &str) {

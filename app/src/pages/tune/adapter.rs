@@ -1,5 +1,6 @@
 //! What of a model trains: its own parameters, or an adapter beside them.
 
+use super::settings::{follow_rate, sensible_rate};
 use crate::pages::parts::caption;
 use crate::pages::train::form::number;
 use crate::pages::train::start::trainable_ui;
@@ -8,12 +9,13 @@ use egui::Ui;
 use glasshouse_protocol::{Adapter, AdapterTarget, ErrorReport, RunConfig, Trainable};
 
 pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
-    let mut adapts = draft.train.adapter.is_some();
+    let (mut adapts, before) = (draft.train.adapter.is_some(), sensible_rate(draft));
     if segmented(ui, &mut adapts, &[(false, "The model"), (true, "An adapter (LoRA)")]) {
         draft.train.adapter = adapts.then(Adapter::default);
         if adapts {
             draft.train.trainable = Trainable::All;
         }
+        follow_rate(draft, before);
     }
     let tied = draft.model.tied_head;
     let Some(adapter) = &mut draft.train.adapter else {

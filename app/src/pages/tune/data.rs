@@ -2,8 +2,10 @@
 
 use crate::format;
 use crate::link::{FOLDERS, Wish};
+use crate::pages::parts::Once;
 use crate::pages::{Context, PageName};
-use crate::widgets::{plain, quiet, quiet_text, segmented};
+use crate::state::LEAST_ROWS;
+use crate::widgets::{hint_line, plain, quiet, quiet_text, segmented};
 use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, LearnsFrom, Objective};
@@ -11,38 +13,61 @@ use glasshouse_protocol::{Command, LearnsFrom, Objective};
 /// Files that are named one by one.
 const NAMED: usize = 6;
 
+/// What was asked about the project's data.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    feedback: Once,
+    documents: Once,
+}
+
+impl Asked {
+    /// Asks once for what is not known of the project's rows and files.
+    pub(super) fn want(&mut self, context: &mut Context<'_>, opening: u64) {
+        let state = context.state;
+        if state.feedback.rows.is_none() && self.feedback.due(opening, state.feedback.revision) {
+            context.outbox.send(Command::ListFeedback);
+        }
+        if state.documents.overview.is_none() && self.documents.due(opening, state.documents.changes) {
+            let validation = context.draft.data.validation;
+            context.outbox.send(Command::ListDocuments {
+                search: String::new(),
+                offset: 0,
+                count: 1,
+                validation,
+            });
+        }
+    }
+}
+
+/// What an objective can learn from.
+fn choices(objective: Objective) -> Vec<(LearnsFrom, &'static str)> {
+    let mut choices = vec![(LearnsFrom::Documents, "Files")];
+    match objective {
+        // Feedback says nothing of labels and of rules.
+        Objective::Text | Objective::Reward | Objective::Classify => {}
+        // Tasks have one answer each, and none that is worse.
+        Objective::Preference => choices.push((LearnsFrom::Feedback, "Feedback")),
+        Objective::Chat => {
+            choices.push((LearnsFrom::Feedback, "Feedback"));
+            if FOLDERS {
+                choices.push((LearnsFrom::Tasks, "Instruction tasks"));
+            }
+        }
+    }
+    choices
+}
+
 pub(super) fn data_ui(ui: &mut Ui, context: &mut Context<'_>, learns_from: &mut LearnsFrom) {
-    ask(context);
-    if context.draft.train.objective.is_text() {
+    let choices = choices(context.draft.train.objective);
+    if !choices.iter().any(|(choice, _)| choice == learns_from) {
         *learns_from = LearnsFrom::Documents;
-    } else {
-        let mut choices = vec![(LearnsFrom::Documents, "Files"), (LearnsFrom::Feedback, "Feedback")];
-        if FOLDERS {
-            choices.push((LearnsFrom::Tasks, "Instruction tasks"));
-        }
-        // Tasks have one answer each.
-        if context.draft.train.objective == Objective::Preference {
-            choices.retain(|(choice, _)| *choice != LearnsFrom::Tasks);
-        }
-        if !choices.iter().any(|(choice, _)| choice == learns_from) {
-            *learns_from = LearnsFrom::Documents;
-        }
+    }
+    if choices.len() > 1 {
         segmented(ui, learns_from, &choices);
     }
     match learns_from {
         LearnsFrom::Documents => files_ui(ui, context),
-        LearnsFrom::Feedback => {
-            let words = match context.draft.train.objective {
-                Objective::Preference => {
-                    format!("{} of replies, of which one is better.", format::counted(pairs(context), "pair"))
-                }
-                _ => format!("{} that you found good or wrote better.", replies(learned(context))),
-            };
-            quiet_text(ui, words);
-            if quiet(ui, icons::ICON_FORUM, "Go to Chat").clicked() {
-                *context.go = Some(PageName::Chat);
-            }
-        }
+        LearnsFrom::Feedback => feedback_ui(ui, context),
         LearnsFrom::Tasks => {
             quiet_text(
                 ui,
@@ -53,21 +78,23 @@ pub(super) fn data_ui(ui: &mut Ui, context: &mut Context<'_>, learns_from: &mut 
     }
 }
 
-/// Asks once for what is not known of the project's rows and files.
-fn ask(context: &mut Context<'_>) {
-    let state = context.state;
-    if state.feedback.is_none() && !state.is_waiting(|command| matches!(command, Command::ListFeedback)) {
-        context.outbox.send(Command::ListFeedback);
+fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let said = &context.state.feedback;
+    if let Some(reason) = &said.failed {
+        hint_line(ui, &format!("The feedback could not be read: {}.", reason.trim_end_matches('.')));
+    } else {
+        let words = match context.draft.train.objective {
+            Objective::Preference => {
+                format!("{} of replies, of which one is better.", format::counted(said.pairs as u64, "pair"))
+            }
+            Objective::Text | Objective::Chat | Objective::Reward | Objective::Classify => {
+                format!("{} that you found good or wrote better.", replies(said.learned as u64))
+            }
+        };
+        quiet_text(ui, words);
     }
-    let lists = |command: &Command| matches!(command, Command::ListDocuments { .. });
-    if state.documents.overview.is_none() && !state.is_waiting(lists) {
-        let validation = context.draft.data.validation;
-        context.outbox.send(Command::ListDocuments {
-            search: String::new(),
-            offset: 0,
-            count: 1,
-            validation,
-        });
+    if quiet(ui, icons::ICON_FORUM, "Go to Chat").clicked() {
+        *context.go = Some(PageName::Chat);
     }
 }
 
@@ -81,12 +108,29 @@ fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
     all.map(|(name, _)| name.as_str()).filter(|name| text || has_rows(name)).collect()
 }
 
+/// What a project without files that an objective can learn from has to offer, or lacks.
+fn without_files(objective: Objective) -> &'static str {
+    match objective {
+        Objective::Text => "The embedded stories.",
+        Objective::Chat => {
+            "No file of conversations yet: JSON Lines, a conversation a line, as OpenAI, ShareGPT and Alpaca write them."
+        }
+        Objective::Preference => {
+            "No file of preferences yet: JSON Lines, with `prompt`, `chosen` and `rejected` in each line, as TRL reads them."
+        }
+        Objective::Reward => {
+            "No file of prompts yet: JSON Lines, with `prompt` in each line, and `check` or `answer` for the rule that judges."
+        }
+        Objective::Classify => {
+            "No file of labelled texts yet: JSON Lines, with `text` and `label` in each line."
+        }
+    }
+}
+
 fn files_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    let (files, text) = (files(context), context.draft.train.objective.is_text());
+    let files = files(context);
     let words = match files.as_slice() {
-        [] if text => "The embedded stories.".to_owned(),
-        [] => "No file of conversations yet: JSON Lines, a conversation a line, as OpenAI, ShareGPT and Alpaca write them."
-            .to_owned(),
+        [] => without_files(context.draft.train.objective).to_owned(),
         few if few.len() <= NAMED => few.join(", "),
         [first, .., last] => format!("{first}, …, {last}: {}", format::counted(files.len() as u64, "file")),
         [one] => (*one).to_owned(),
@@ -97,34 +141,33 @@ fn files_ui(ui: &mut Ui, context: &mut Context<'_>) {
     }
 }
 
-/// Replies among the feedback that supervised fine-tuning learns.
-fn learned(context: &Context<'_>) -> u64 {
-    let rows = context.state.feedback.iter().flatten();
-    rows.filter(|row| row.learned().is_some()).count() as u64
-}
-
 fn replies(count: u64) -> String {
     format!("{} {}", format::whole(count), if count == 1 { "reply" } else { "replies" })
 }
 
-/// Pairs among the feedback, of which preferences are learned.
-fn pairs(context: &Context<'_>) -> u64 {
-    context.state.feedback.iter().flatten().filter(|row| !row.chosen.is_empty()).count() as u64
-}
-
 /// Why there is nothing to learn from, where that is so.
 pub(super) fn missing(context: &Context<'_>, learns_from: LearnsFrom) -> Option<String> {
-    let objective = context.draft.train.objective;
+    let (objective, said) = (context.draft.train.objective, &context.state.feedback);
     let missing = match learns_from {
         LearnsFrom::Documents if objective.is_text() => None,
         LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of rows to learn from."),
-        LearnsFrom::Feedback if objective == Objective::Preference => {
-            (pairs(context) == 0).then_some("Compare two replies on Chat first, or write a better one.")
-        }
-        LearnsFrom::Feedback => {
-            (learned(context) == 0).then_some("Give a reply a thumb up on Chat first, or write a better one.")
-        }
-        LearnsFrom::Tasks => None,
+        LearnsFrom::Feedback => match objective {
+            Objective::Preference => (said.pairs < LEAST_ROWS).then_some(
+                "Compare two replies on Chat first, or write a better one: two pairs at least, of which the last is held out.",
+            ),
+            Objective::Chat => (said.learned < LEAST_ROWS).then_some(
+                "Give replies on Chat a thumb up first, or write better ones: two at least, of which the last is held out.",
+            ),
+            Objective::Text | Objective::Reward | Objective::Classify => {
+                Some("Nothing of this kind is learned from feedback. Choose files.")
+            }
+        },
+        LearnsFrom::Tasks => match objective {
+            Objective::Chat => None,
+            Objective::Text | Objective::Preference | Objective::Reward | Objective::Classify => {
+                Some("Of instruction tasks only answers are learned. Choose files.")
+            }
+        },
     };
     missing.map(str::to_owned)
 }

@@ -12,8 +12,9 @@ use glasshouse_protocol::{ErrorReport, Objective, RunConfig, Start};
 const STEPS: u64 = 200;
 /// Learning rate of one: that of a model's first training would undo much of it.
 const RATE: f64 = 3e-4;
-/// That of preferences.
-const PREFERENCE_RATE: f64 = 3e-5;
+/// That of preferences and rewards, as TRL's trainers have it for a whole model, and what an adapter takes, of which so little trains.
+const PREFERENCE_RATE: f64 = 1e-6;
+const ADAPTER_PREFERENCE_RATE: f64 = 3e-5;
 
 /// Settings of a run that tunes the weights of another one, whose settings are `config`, to answer. What belongs to the place rather than to
 /// the model is the `draft`'s.
@@ -30,14 +31,31 @@ pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunC
     tuning
 }
 
-/// Gives the draft another objective. Preferences are learned in smaller steps: larger ones unlearn how to answer at all.
-pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
-    if objective == draft.train.objective {
-        return;
+/// A sensible learning rate for what the draft learns and trains. Preferences and rewards are learned in smaller steps: larger ones unlearn
+/// how to answer at all.
+pub(super) fn sensible_rate(draft: &RunConfig) -> f64 {
+    match (draft.train.objective, &draft.train.adapter) {
+        (Objective::Text | Objective::Chat | Objective::Classify, _) => RATE,
+        (Objective::Preference | Objective::Reward, None) => PREFERENCE_RATE,
+        (Objective::Preference | Objective::Reward, Some(_)) => ADAPTER_PREFERENCE_RATE,
     }
-    draft.set_objective(objective);
-    if objective == Objective::Preference {
-        draft.set_learning_rate(draft.train.learning_rate.min(PREFERENCE_RATE));
+}
+
+/// Gives the draft the learning rate for what it learns and trains by now, where it had that for what it did `before`; another one, which a
+/// person chose or the run that it begins with had, at most becomes smaller.
+pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
+    let (now, rate) = (sensible_rate(draft), draft.train.learning_rate);
+    if now.to_bits() != before.to_bits() {
+        draft.set_learning_rate(if rate.to_bits() == before.to_bits() { now } else { rate.min(now) });
+    }
+}
+
+/// Gives the draft another objective.
+pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
+    if objective != draft.train.objective {
+        let before = sensible_rate(draft);
+        draft.set_objective(objective);
+        follow_rate(draft, before);
     }
 }
 
@@ -52,7 +70,7 @@ pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     });
     list.response.accessible_name("Objective");
     learn(draft, chosen);
-    caption(ui, text::objective(chosen.name()));
+    caption(ui, text::objective(chosen));
 }
 
 /// Steps, batch and learning rate; the rest is on Train.
@@ -91,5 +109,25 @@ mod tests {
         own.set_steps(37);
         let again = tuning_of(&own, Start::best_of("2-llama-tiny"), &draft);
         assert_eq!((again.train.steps, again.start), (37, Some(Start::best_of("2-llama-tiny"))));
+    }
+
+    #[test]
+    fn preferences_and_rewards_are_learned_slowly_and_faster_by_an_adapter() {
+        let mut draft = presets::preset("llama-tiny").unwrap();
+        draft.set_objective(Objective::Chat);
+        draft.set_learning_rate(RATE);
+        learn(&mut draft, Objective::Preference);
+        assert_eq!(draft.train.learning_rate, PREFERENCE_RATE);
+        let before = sensible_rate(&draft);
+        draft.train.adapter = Some(glasshouse_protocol::Adapter::default());
+        follow_rate(&mut draft, before);
+        assert_eq!(draft.train.learning_rate, ADAPTER_PREFERENCE_RATE);
+        learn(&mut draft, Objective::Reward);
+        assert_eq!(draft.train.learning_rate, ADAPTER_PREFERENCE_RATE);
+        learn(&mut draft, Objective::Chat);
+        assert_eq!(draft.train.learning_rate, RATE);
+        draft.set_learning_rate(2e-6);
+        learn(&mut draft, Objective::Preference);
+        assert_eq!(draft.train.learning_rate, 2e-6, "one that was chosen stays");
     }
 }

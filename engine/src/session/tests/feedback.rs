@@ -11,7 +11,12 @@ fn asked(text: &str) -> Vec<ChatMessage> {
 }
 
 fn add(rows: Vec<Feedback>) -> Command {
-    Command::SpliceFeedback { at: None, removed: 0, rows }
+    Command::SpliceFeedback { at: None, removed: 0, expected: Vec::new(), rows }
+}
+
+/// Puts rows in the place of the first.
+fn splice(expected: Vec<Feedback>, rows: Vec<Feedback>) -> Command {
+    Command::SpliceFeedback { at: Some(0), removed: 1, expected, rows }
 }
 
 fn lists(heard: &[Report]) -> Vec<Vec<Feedback>> {
@@ -35,9 +40,9 @@ fn rows_are_kept_changed_and_exported() {
             after(Command::ListFeedback),
             after(add(vec![row(true), Feedback::default()])),
             after(add(vec![row(true), Feedback::better(asked("Who?"), "Eva.")])),
-            after(Command::SpliceFeedback { at: Some(0), removed: 1, rows: vec![row(false)] }),
+            after(splice(vec![row(true)], vec![row(false)])),
             after(Command::ExportFeedback { to: Some(to.clone()), one: false, keep: true }),
-            after(Command::SpliceFeedback { at: Some(0), removed: 1, rows: Vec::new() }),
+            after(splice(Vec::new(), Vec::new())),
             after(Command::ExportFeedback { to: None, one: true, keep: false }),
         ],
     );

@@ -1,0 +1,134 @@
+//! What a person says of replies: it is kept as rows of feedback, and shown once it is.
+
+use super::ChatPage;
+use super::conversation::Exchange;
+use crate::pages::Context;
+use crate::state::State;
+use glasshouse_protocol::{ChatMessage, Command, Feedback};
+
+/// What becomes of a reply when what was said of it is kept.
+#[derive(Debug)]
+pub(super) struct Saying {
+    /// The request that keeps it.
+    request: u64,
+    /// The request that the reply answers.
+    reply: u64,
+    change: Change,
+}
+
+#[derive(Debug)]
+enum Change {
+    /// It says this.
+    Improved(String),
+    /// It stays, and the other one goes.
+    Chosen,
+}
+
+/// Whether rows of feedback are being changed, so that their places may be others in a moment.
+pub(super) fn keeps(state: &State) -> bool {
+    state.is_waiting(|command| matches!(command, Command::SpliceFeedback { .. }))
+}
+
+impl ChatPage {
+    /// Takes in what was kept since, and the thumbs that replies have by now.
+    pub(super) fn take_kept(&mut self, state: &State) {
+        let done = |saying: &mut Saying| !state.waiting.contains_key(&saying.request);
+        // Where it failed, the message says why, and what was typed stays.
+        if let Some(saying) = self.saying.take_if(done)
+            && state.feedback.kept.contains(&saying.request)
+        {
+            self.change(saying);
+            self.seen = None;
+        }
+        if self.seen == Some(state.feedback.revision) {
+            return;
+        }
+        self.seen = Some(state.feedback.revision);
+        let rows = state.feedback.rows.as_deref().unwrap_or_default();
+        for Exchange { messages, replies, .. } in &mut self.exchanges {
+            for reply in replies {
+                let mut own = rows.iter().rev().filter(|row| is_thumb(row, messages, &reply.said));
+                reply.good = own.find_map(|row| row.label);
+            }
+        }
+    }
+
+    fn change(&mut self, Saying { reply, change, .. }: Saying) {
+        let found = self.exchanges.iter_mut().enumerate().find_map(|(at, exchange)| {
+            let which = exchange.replies.iter().position(|own| own.request == reply)?;
+            Some((at, which, exchange))
+        });
+        let Some((at, which, exchange)) = found else { return };
+        match change {
+            Change::Chosen => exchange.choose(which),
+            Change::Improved(better) => {
+                if let Some(own) = exchange.replies.get_mut(which) {
+                    (own.said, own.edited) = (better, true);
+                }
+                self.edits.close_reply(at);
+            }
+        }
+    }
+
+    /// Keeps a thumb, in the place of one that the reply has.
+    pub(super) fn rate(&self, context: &mut Context<'_>, at: usize, good: bool) {
+        let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
+        let Some(reply) = replies.first() else { return };
+        let rows = context.state.feedback.rows.as_deref().unwrap_or_default();
+        let place = rows.iter().rposition(|row| is_thumb(row, messages, &reply.said));
+        let before = place.and_then(|place| rows.get(place)).cloned();
+        let row = Feedback { run: reply.run.clone(), ..Feedback::thumb(messages.clone(), &reply.said, good) };
+        keep(context, place, before.into_iter().collect(), vec![row]);
+    }
+
+    /// Keeps a better reply, and that it is better than the one before, where that says anything.
+    pub(super) fn improve(&mut self, context: &mut Context<'_>, at: usize, better: String) {
+        let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
+        let Some(reply) = replies.first() else { return };
+        let mut rows = vec![Feedback::better(messages.clone(), &better)];
+        if reply.says() && reply.said != better {
+            rows.push(Feedback::pair(messages.clone(), &better, &reply.said));
+        }
+        rows.iter_mut().for_each(|row| row.run.clone_from(&reply.run));
+        let reply = reply.request;
+        let request = keep(context, None, Vec::new(), rows);
+        self.saying = Some(Saying { request, reply, change: Change::Improved(better) });
+    }
+
+    /// Keeps which of two replies is better.
+    pub(super) fn prefer(&mut self, context: &mut Context<'_>, at: usize, which: usize) {
+        let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
+        let [first, second] = replies.as_slice() else { return };
+        let (chosen, rejected) = if which == 0 { (first, second) } else { (second, first) };
+        let row = Feedback::pair(messages.clone(), &chosen.said, &rejected.said);
+        let (row, reply) = (Feedback { run: chosen.run.clone(), ..row }, chosen.request);
+        if row.kind().is_ok() {
+            let request = keep(context, None, Vec::new(), vec![row]);
+            self.saying = Some(Saying { request, reply, change: Change::Chosen });
+        } else {
+            context.asks.tell("Both replies say the same: there is nothing to prefer");
+            self.choose(at, which);
+        }
+    }
+
+    /// Leaves one of two replies, and keeps nothing of it.
+    pub(super) fn choose(&mut self, at: usize, which: usize) {
+        if let Some(exchange) = self.exchanges.get_mut(at) {
+            exchange.choose(which);
+        }
+    }
+}
+
+/// Whether a row is a thumb for a reply to a conversation.
+fn is_thumb(row: &Feedback, messages: &[ChatMessage], said: &str) -> bool {
+    let replies = row.completion.iter().map(|reply| reply.content.as_str());
+    row.label.is_some() && row.prompt == messages && replies.eq([said])
+}
+
+/// Has rows of feedback kept in the place of others that were seen there. Returns the request.
+fn keep(context: &mut Context<'_>, at: Option<usize>, expected: Vec<Feedback>, rows: Vec<Feedback>) -> u64 {
+    let removed = expected.len();
+    let sent = context.outbox.send(Command::SpliceFeedback { at, removed, expected, rows });
+    context.asks.tell_when_done(sent, "Kept as feedback", None);
+    sent
+}

@@ -1,0 +1,76 @@
+//! What was said of replies in the open project.
+
+use glasshouse_protocol::{Command, Event, Feedback};
+use std::collections::BTreeSet;
+
+/// Rows that a run takes at least: the last is held out.
+pub const LEAST_ROWS: usize = 2;
+
+/// Rows of feedback, and what there is to learn of them.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Oldest first; `None` until they were listed, and where that failed.
+    pub rows: Option<Vec<Feedback>>,
+    /// Why they could not be read when they were listed last.
+    pub failed: Option<String>,
+    /// Replies that supervised fine-tuning learns.
+    pub learned: usize,
+    /// Pairs, of which preferences are learned.
+    pub pairs: usize,
+    /// Counts how often rows came, so that pages know when to look at them again.
+    pub revision: u64,
+    /// Requests that changed the rows; one that failed is not among them.
+    pub kept: BTreeSet<u64>,
+}
+
+impl Said {
+    pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
+        match event {
+            Event::Feedback { rows } => {
+                if matches!(asked, Some(Command::SpliceFeedback { .. })) {
+                    self.kept.extend(request);
+                }
+                self.learned = rows.iter().filter(|row| row.learned().is_some()).count();
+                self.pairs = rows.iter().filter(|row| !row.chosen.is_empty()).count();
+                (self.rows, self.failed) = (Some(rows.clone()), None);
+                self.revision += 1;
+            }
+            Event::Failed { error } if asked == Some(&Command::ListFeedback) => {
+                (self.rows, self.failed) = (None, Some(error.message.clone()));
+                (self.learned, self.pairs) = (0, 0);
+            }
+            Event::ProjectOpened { .. } | Event::ProjectClosed => {
+                *self = Self { revision: self.revision + 1, ..Self::default() };
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::{ChatMessage, ErrorKind, ErrorReport, Role};
+
+    #[test]
+    fn rows_are_counted_when_they_come_and_what_cannot_be_read_is_told_from_none() {
+        let asked = || vec![ChatMessage::new(Role::User, "Who?")];
+        let rows = vec![
+            Feedback::thumb(asked(), "Ada.", true),
+            Feedback::thumb(asked(), "Mud.", false),
+            Feedback::better(asked(), "Eva."),
+            Feedback::pair(asked(), "Eva.", "Mud."),
+        ];
+        let mut said = Said::default();
+        said.apply(Some(3), Some(&Command::ListFeedback), &Event::Feedback { rows: rows.clone() });
+        assert_eq!((said.learned, said.pairs, said.revision, said.kept.len()), (2, 1, 1, 0));
+        let splice = Command::SpliceFeedback { at: None, removed: 0, expected: Vec::new(), rows: Vec::new() };
+        let failed = Event::Failed { error: ErrorReport::new(ErrorKind::Io, "the disk is full") };
+        said.apply(Some(4), Some(&splice), &failed);
+        assert_eq!((said.rows.as_ref(), said.kept.contains(&4)), (Some(&rows), false));
+        said.apply(Some(5), Some(&splice), &Event::Feedback { rows });
+        assert!(said.kept.contains(&5));
+        said.apply(Some(6), Some(&Command::ListFeedback), &failed);
+        assert_eq!((said.rows.as_ref(), said.failed.as_deref()), (None, Some("the disk is full")));
+    }
+}
