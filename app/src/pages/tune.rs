@@ -25,6 +25,9 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{Command, Launch, LearnsFrom, RunSummary, Start, TrainingState};
 use std::collections::BTreeSet;
 
+/// Points of width below which what a run takes stands under the choices.
+const NARROW: f32 = 860.0;
+
 /// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct TunePage {
@@ -71,7 +74,7 @@ impl TunePage {
             if tunes {
                 notices_ui(ui, context);
             }
-            if widgets::is_narrow(ui) {
+            if widgets::is_narrow(ui) || ui.available_width() < NARROW {
                 self.choices_ui(ui, context);
                 self.takes_ui(ui, context);
             } else {
@@ -206,11 +209,12 @@ impl TunePage {
 
     /// What the run takes, and its beginning.
     fn takes_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        if context.draft.start.is_none() {
-            return;
-        }
         card(ui, |ui| {
             head(ui, "What it takes");
+            if context.draft.start.is_none() {
+                quiet_text(ui, "Memory and time are said here once there is a model to begin with.");
+                return;
+            }
             ui.spacing_mut().item_spacing.y = space::TIGHT;
             confirm::rows_ui(ui, context);
             let missing = data::missing(context, self.learns_from);

@@ -8,7 +8,8 @@ use crate::plan::decode::DecodePlans;
 use crate::plan::fuse::{Fusions, fused};
 use crate::plan::{Dispatch, compile, trial, update};
 use glasshouse_protocol::{
-    Activation, Gate, NormKind, NormPlacement, OptimizerKind, Precision, RunConfig, TrainConfig, presets,
+    Activation, Gate, NormKind, NormPlacement, Objective, OptimizerKind, Precision, RunConfig, TrainConfig,
+    presets,
 };
 use glasshouse_shaders::KERNELS;
 use std::collections::BTreeSet;
@@ -111,6 +112,15 @@ fn every_variant_is_one_that_a_model_takes() {
                 for (device, _) in &devices {
                     let graphs = training_graphs(&config.model, &train).unwrap();
                     take(&compile(graphs.train, &[graphs.train_loss], device).unwrap().dispatches);
+                }
+            }
+            // What other objectives add.
+            if precision == Precision::F32 {
+                for objective in [Objective::Chat, Objective::Preference, Objective::Reward] {
+                    let mut train = TrainConfig { objective, batch_size: 8, ..train.clone() };
+                    train.chat.neftune_alpha = 5.0;
+                    let graphs = training_graphs(&config.model, &train).unwrap();
+                    take(&compile(graphs.train, &[graphs.train_loss], &devices[0].0).unwrap().dispatches);
                 }
             }
             // Every operation by itself.
