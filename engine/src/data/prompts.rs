@@ -38,7 +38,7 @@ pub struct PromptSettings {
     pub seed: u64,
     /// Prompts of a step.
     pub prompts: usize,
-    /// Most tokens of a prompt.
+    /// Max tokens of a prompt.
     pub room: usize,
 }
 
