@@ -139,13 +139,14 @@ fn rows_that_are_no_preferences_are_named_and_left_out() {
     std::fs::write(folder.join("pairs.jsonl"), format!("{rows}{long}\n")).unwrap();
     let told = tune(folder, "1", &["--steps", "1"]);
     let told: String = told.iter().map(ToString::to_string).collect();
-    for said in [
-        "line 61: `chosen` and `rejected` are equal",
-        "(and 2 more like it)",
-        "reference log-probabilities of",
-        "1 pair longer than the context length",
-        "1 pair left out",
-    ] {
+    // What is left out is told beside the events, and kept with the text.
+    let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
+    let index = std::fs::read_to_string(run.data_folder().unwrap().join("index.json")).unwrap();
+    for said in ["line 61: `chosen` and `rejected` are equal", "(and 2 more like it)"] {
+        assert!(index.contains(said), "{said}: {index}");
+    }
+    for said in ["reference log-probabilities of", "1 pair longer than the context length", "1 pair left out"]
+    {
         assert!(told.contains(said), "{said}: {told}");
     }
     let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "preference"];

@@ -14,7 +14,7 @@ const STEPS: u64 = 200;
 const RATE: f64 = 3e-4;
 /// That of preferences and rewards, as TRL's trainers have it for a whole model, and what an adapter takes, of which so little trains.
 const PREFERENCE_RATE: f64 = 1e-6;
-const ADAPTER_PREFERENCE_RATE: f64 = 3e-5;
+const ADAPTER_PREFERENCE_RATE: f64 = 1e-5;
 
 /// Settings of a run that tunes the weights of another one, whose settings are `config`, to answer. What belongs to the place rather than to
 /// the model is the `draft`'s.

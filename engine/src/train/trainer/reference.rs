@@ -10,9 +10,12 @@ use std::path::Path;
 /// The file's name in the run's folder.
 pub(crate) const REFERENCE_FILE: &str = "reference.safetensors";
 
-/// Fields of its header.
-const CHECKSUM: &str = "crc32c";
-const BELONGS_TO: &str = "belongs_to";
+/// The field of its header: a checksum, and what it belongs to. There is one field, since several are written in no fixed order.
+const ABOUT: &str = "about";
+
+fn about(checksum: u32, belongs_to: &str) -> String {
+    format!("{checksum:08x} {belongs_to}")
+}
 
 /// A tensor's name and shape.
 pub(super) type Kind = (&'static str, Vec<usize>);
@@ -26,10 +29,7 @@ pub(super) fn write(path: &Path, belongs_to: &str, tensors: &[(Kind, &[f32])]) -
         checksum = crc32c::crc32c_append(checksum, bytes);
         views.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(internal)?));
     }
-    let about = HashMap::from([
-        (CHECKSUM.to_owned(), format!("{checksum:08x}")),
-        (BELONGS_TO.to_owned(), belongs_to.to_owned()),
-    ]);
+    let about = HashMap::from([(ABOUT.to_owned(), about(checksum, belongs_to))]);
     storage::write_atomically(path, &safetensors::serialize(views, Some(about)).map_err(internal)?)
 }
 
@@ -41,9 +41,9 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
     let bytes = files::read(path).map_err(Error::io(path))?;
     let damaged = |error: safetensors::SafeTensorError| Error::bad_file(path, error.to_string());
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let says = |field: &str| header.metadata().as_ref()?.get(field).cloned();
+    let said = header.metadata().as_ref().and_then(|fields| fields.get(ABOUT).cloned()).unwrap_or_default();
     let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-    if says(BELONGS_TO).as_deref() != Some(belongs_to) {
+    if said.split_once(' ').map(|(_, to)| to) != Some(belongs_to) {
         return Err(Error::bad_file(path, "it is another text's, or an older version's"));
     }
     let (mut all, mut checksum) = (Vec::with_capacity(wanted.len()), 0);
@@ -57,7 +57,7 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
         let entries = tensor.data().as_chunks().0.iter();
         all.push(entries.map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<f32>>());
     }
-    if says(CHECKSUM) != Some(format!("{checksum:08x}")) {
+    if said != about(checksum, belongs_to) {
         return Err(Error::bad_file(path, "it is damaged: its checksum is another"));
     }
     if all.iter().flatten().any(|entry| !entry.is_finite()) {

@@ -117,7 +117,10 @@ fn every_variant_is_one_that_a_model_takes() {
             // What other objectives add.
             if precision == Precision::F32 {
                 for objective in [Objective::Chat, Objective::Preference, Objective::Reward] {
-                    let mut train = TrainConfig { objective, batch_size: 8, ..train.clone() };
+                    let mut train = TrainConfig { objective, ..train.clone() };
+                    if objective != Objective::Chat {
+                        train.batch_size = 8;
+                    }
                     train.chat.neftune_alpha = 5.0;
                     let graphs = training_graphs(&config.model, &train).unwrap();
                     take(&compile(graphs.train, &[graphs.train_loss], &devices[0].0).unwrap().dispatches);
