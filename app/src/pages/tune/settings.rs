@@ -53,8 +53,10 @@ pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
 /// Gives the draft another objective.
 pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
     if objective != draft.train.objective {
-        let before = sensible_rate(draft);
+        let (before, rate) = (sensible_rate(draft), draft.train.learning_rate);
         draft.set_objective(objective);
+        // One that was chosen stays.
+        draft.set_learning_rate(rate);
         follow_rate(draft, before);
     }
 }
