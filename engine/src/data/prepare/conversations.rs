@@ -1,19 +1,16 @@
 //! Conversations, as a chat template writes them, into a token store of examples. Of a preference there are two, the better answer first.
 
 use super::corpus::Corpus;
+use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
 use crate::data::read::{self, Problems};
 use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
-use crate::graph::random::nth;
 use crate::platform::Turns;
 use crate::tokenizer::{EncodedText, TokenizerFiles};
 use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{ChatExample, DataConfig};
 use std::path::Path;
-
-/// What decides which conversations are held out.
-pub(super) const HELD_OUT: u64 = 0x6865_6c64;
 
 /// Bytes of a prompt that leaves room for an answer in most contexts.
 const SHORT_PROMPT: usize = 200;
@@ -43,10 +40,9 @@ pub(super) async fn encode(
     let total = corpus.bytes();
     let mut queue = Queue {
         files,
-        held_out: (config.validation * 2.0_f64.powi(64)) as u64,
+        held_out: HeldOut::new(config),
         writer: Writer::new(folder, files.tokenizer.vocabulary_size()),
         waiting: Vec::new(),
-        counts: [0; 2],
         characters: 0,
         prompt: None,
     };
@@ -75,7 +71,7 @@ pub(super) async fn encode(
         }
     }
     queue.flush(true)?;
-    let Queue { writer, counts, characters, prompt, .. } = queue;
+    let Queue { writer, held_out: HeldOut { counts, .. }, characters, prompt, .. } = queue;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, objective, problems) {
         return Err(Error::Refused(missing));
@@ -153,12 +149,9 @@ fn answers(example: &ChatExample) -> impl Iterator<Item = &ChatExample> {
 /// Conversations that wait for being encoded together.
 struct Queue<'a> {
     files: &'a TokenizerFiles,
-    /// Numbers below it are held out.
-    held_out: u64,
+    held_out: HeldOut,
     writer: Writer,
     waiting: Vec<ChatExample>,
-    /// Conversations that train, and that are held out.
-    counts: [u64; 2],
     characters: u64,
     /// What the first that is held out asks.
     prompt: Option<String>,
@@ -183,11 +176,7 @@ impl Queue<'_> {
         let texts: Vec<&str> = examples.iter().flat_map(answers).map(|answer| answer.text.as_str()).collect();
         let mut encoded = self.files.tokenizer.encode_spans(&texts)?.into_iter();
         for (at, example) in examples.iter().enumerate() {
-            let number = self.counts.iter().sum();
-            let is_only = last && at + 1 == count && self.counts[Split::Validation as usize] == 0;
-            let held_out = is_only || nth(HELD_OUT, 0, number) < self.held_out;
-            let split = if held_out { Split::Validation } else { Split::Train };
-            self.counts[split as usize] += 1;
+            let split = self.held_out.next(last && at + 1 == count);
             if split == Split::Validation {
                 self.ask(example);
             }

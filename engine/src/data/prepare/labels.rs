@@ -2,19 +2,16 @@
 //! last token, so that batches and losses are those of any other examples.
 
 use super::corpus::Corpus;
+use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
 use crate::data::read::{LabelledText, Problems, SourceFile, labelled_texts};
-use crate::data::store::{Index, Split, SplitRecord, Writer};
+use crate::data::store::{Index, SplitRecord, Writer};
 use crate::error::{Error, Result};
-use crate::graph::random::nth;
 use crate::platform::Turns;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use glasshouse_protocol::DataConfig;
 use std::collections::BTreeSet;
 use std::path::Path;
-
-/// What decides which texts are held out.
-const HELD_OUT: u64 = 0x6865_6c64;
 
 /// Most labels: more are more likely another column.
 const MOST_LABELS: usize = 1000;
@@ -45,10 +42,9 @@ pub(super) async fn encode(
     let mut queue = Queue {
         tokenizer,
         labels: &labels,
-        held_out: (config.validation * 2.0_f64.powi(64)) as u64,
+        held_out: HeldOut::new(config),
         writer: Writer::new(folder, size),
         waiting: Vec::new(),
-        counts: [0; 2],
         characters: 0,
         lost: Vec::new(),
     };
@@ -70,7 +66,7 @@ pub(super) async fn encode(
         }
     }
     queue.flush(true)?;
-    let Queue { writer, counts, characters, lost, .. } = queue;
+    let Queue { writer, held_out: HeldOut { counts, .. }, characters, lost, .. } = queue;
     for (at, line) in lost {
         let reason = format!("line {line}: `text`: no character that the vocabulary has");
         sources.get(at).into_iter().for_each(|source| problems.note(&source.path, &reason));
@@ -156,13 +152,10 @@ async fn labels(sources: &[SourceFile], problems: &Problems, turns: &Turns) -> R
 struct Queue<'a> {
     tokenizer: &'a Tokenizer,
     labels: &'a [String],
-    /// Numbers below it are held out.
-    held_out: u64,
+    held_out: HeldOut,
     writer: Writer,
     /// Each with the number of its source.
     waiting: Vec<(usize, LabelledText)>,
-    /// Texts that train, and that are held out.
-    counts: [u64; 2],
     characters: u64,
     /// Source and line of texts of which no token is left.
     lost: Vec<(usize, u64)>,
@@ -185,11 +178,7 @@ impl Queue<'_> {
                 self.lost.push((*source, row.line));
                 continue;
             }
-            let number = self.counts.iter().sum();
-            let is_only = last && at + 1 == count && self.counts[Split::Validation as usize] == 0;
-            let held_out = is_only || nth(HELD_OUT, 0, number) < self.held_out;
-            let split = if held_out { Split::Validation } else { Split::Train };
-            self.counts[split as usize] += 1;
+            let split = self.held_out.next(last && at + 1 == count);
             self.characters += row.text.chars().count() as u64;
             let mut learned = vec![false; tokens.len()];
             tokens.push(label as u32);

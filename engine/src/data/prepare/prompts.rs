@@ -1,14 +1,14 @@
 //! Prompts, as a chat template writes them up to where the assistant is to answer, into a token store of examples, each with what is known
 //! of right answers.
 
-use super::conversations::{HELD_OUT, missing};
+use super::conversations::missing;
 use super::corpus::Corpus;
+use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
 use crate::data::read::{self, Problems};
 use crate::data::rewards::{Judge, Judged};
 use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
-use crate::graph::random::nth;
 use crate::platform::Turns;
 use crate::tokenizer::TokenizerFiles;
 use glasshouse_protocol::{ChatMessage, DataConfig, Objective, Role};
@@ -41,10 +41,9 @@ pub(super) async fn encode(
     let total = corpus.bytes();
     let mut queue = Queue {
         files,
-        held_out: (config.validation * 2.0_f64.powi(64)) as u64,
+        held_out: HeldOut::new(config),
         writer: Writer::new(folder, files.tokenizer.vocabulary_size()),
         waiting: Vec::new(),
-        counts: [0; 2],
         characters: 0,
         asked: None,
     };
@@ -77,7 +76,7 @@ pub(super) async fn encode(
         }
     }
     queue.flush(true)?;
-    let Queue { writer, counts, characters, asked, .. } = queue;
+    let Queue { writer, held_out: HeldOut { counts, .. }, characters, asked, .. } = queue;
     if let Some(missing) = missing(counts, Objective::Reward, problems) {
         return Err(Error::Refused(missing));
     }
@@ -158,12 +157,9 @@ fn message(value: &Value, at: usize) -> Result<ChatMessage, String> {
 /// Prompts that wait for being encoded together.
 struct Queue<'a> {
     files: &'a TokenizerFiles,
-    /// Numbers below it are held out.
-    held_out: u64,
+    held_out: HeldOut,
     writer: Writer,
     waiting: Vec<(String, Judged)>,
-    /// Prompts that train, and that are held out.
-    counts: [u64; 2],
     characters: u64,
     /// The first that is held out, for samples.
     asked: Option<String>,
@@ -176,13 +172,9 @@ impl Queue<'_> {
         let texts: Vec<&str> = waiting.iter().map(|(text, _)| text.as_str()).collect();
         let encoded = self.files.tokenizer.encode_many(&texts)?;
         for (at, ((text, judged), tokens)) in waiting.iter().zip(encoded).enumerate() {
-            let number = self.counts.iter().sum();
-            let is_only = last && at + 1 == waiting.len() && self.counts[Split::Validation as usize] == 0;
-            let held_out = is_only || nth(HELD_OUT, 0, number) < self.held_out;
-            let split = if held_out { Split::Validation } else { Split::Train };
-            self.counts[split as usize] += 1;
+            let split = self.held_out.next(last && at + 1 == waiting.len());
             self.characters += text.chars().count() as u64;
-            if held_out && self.asked.is_none() {
+            if split == Split::Validation && self.asked.is_none() {
                 self.asked = Some(judged.asked.clone());
             }
             self.writer.append_example(split, &tokens, &vec![false; tokens.len()], text.len() as u64)?;

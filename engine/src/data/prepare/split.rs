@@ -3,6 +3,8 @@
 use super::Count;
 use crate::data::read::TextPiece;
 use crate::data::store::Split;
+use crate::graph::random::nth;
+use glasshouse_protocol::DataConfig;
 
 /// A piece that belongs to one split.
 pub(super) struct SplitPiece {
@@ -87,6 +89,34 @@ pub(in crate::data) fn whole_documents(lengths: &[u64], wanted: f64) -> Option<u
     }
     let (miss, documents) = nearest?;
     (miss <= wanted / 2.0).then_some((lengths.len() - documents) as u64)
+}
+
+/// What decides which examples are held out.
+const HELD_OUT: u64 = 0x6865_6c64;
+
+/// Which examples are held out: each by chance, of its number alone, as often as [`DataConfig::validation`] says, and the last of all
+/// where none was.
+pub(super) struct HeldOut {
+    /// Numbers below it are.
+    below: u64,
+    /// Examples that train, and that are held out.
+    pub(super) counts: [u64; 2],
+}
+
+impl HeldOut {
+    pub(super) fn new(config: &DataConfig) -> Self {
+        Self { below: (config.validation * 2.0_f64.powi(64)) as u64, counts: [0; 2] }
+    }
+
+    /// Where the next example goes.
+    pub(super) fn next(&mut self, is_last: bool) -> Split {
+        let number = self.counts.iter().sum();
+        let is_only = is_last && self.counts[Split::Validation as usize] == 0;
+        let held_out = is_only || nth(HELD_OUT, 0, number) < self.below;
+        let split = if held_out { Split::Validation } else { Split::Train };
+        self.counts[split as usize] += 1;
+        split
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Rises with every change of the rows that a seed gives.
-pub const EDITION: u32 = 1;
+pub const EDITION: u32 = 2;
 
 /// The highest level.
 pub const LEVELS: u8 = 3;

@@ -6,7 +6,7 @@ use super::draw::{Draft, Draw, Wordings, exact, with_article};
 use super::plots::{self, ANY, Question};
 
 pub(super) const WORDINGS: &[&Wordings] =
-    &[&FRAME, &ANY[0].ask, &ANY[1].ask, &ANY[2].ask, &ANY[3].ask, &ANY[4].ask, &ANY[5].ask];
+    &[&FRAME, &INDIRECT, &ANY[0].ask, &ANY[1].ask, &ANY[2].ask, &ANY[3].ask, &ANY[4].ask, &ANY[5].ask];
 
 const FRAME: Wordings = Wordings {
     name: "story-frame",
@@ -16,9 +16,37 @@ const FRAME: Wordings = Wordings {
         "Read this story.\n\n{story}\n\n{question}",
         "Story: {story}\n\nQuestion: {question}",
         "{story}\n\nAnswer this. {question}",
+        "Look at this little story.\n\n{story}\n\n{question}",
+        "I have a story for you.\n\n{story}\n\n{question}",
+        "Listen to this. {story}\n\n{question}",
+        "A story: {story}\n\n{question}",
+        "This is what happened: {story}\n\n{question}",
+        "{story}\n\nThat was the story. {question}",
+        "{story}\n\nThink, and then answer. {question}",
+        "Here is something to read: {story}\n\nAnswer: {question}",
+        "One more story!\n\n{story}\n\n{question}",
+        "{question} Read and find out: {story}",
     ],
     validation: &["{story}\n\nNow a question: {question}"],
     held_out: &["Here is a story.\n\n{story}\n\n{question}", "This is a story: {story}\n\n{question}"],
+};
+
+/// An indirect question. With as many frames and ways to ask, a small model learns to read the question instead of its place: with five
+/// frames and direct questions alone it answered two thirds of the held-out rows that it answers nearly all of now.
+const INDIRECT: Wordings = Wordings {
+    name: "story-indirect",
+    train: &[
+        "Do you know {clause}?",
+        "I want to know {clause}.",
+        "Can you say {clause}?",
+        "Please tell us {clause}.",
+        "Say to me {clause}.",
+        "Answer in a few words {clause}.",
+        "Find out {clause}.",
+        "Please find {clause}.",
+    ],
+    validation: &["Let me know {clause}."],
+    held_out: &["I would like to hear {clause}."],
 };
 
 /// Most characters of a story at levels 1 and 2: a row of level 1 is about 128 tokens of a small vocabulary.
@@ -60,9 +88,18 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
     if MOST_CHARACTERS.get(usize::from(level) - 1).is_some_and(|most| story.len() > *most) {
         return None;
     }
-    let (asked, template) = draw.word(&question.ask);
+    let (asked, template) = match clause(&question.ask) {
+        Some(clause) if draw.below(5) < 2 => {
+            let (opening, template) = draw.word(&INDIRECT);
+            (opening.replace("{clause}", clause), template)
+        }
+        _ => {
+            let (asked, template) = draw.word(&question.ask);
+            (asked.to_owned(), template)
+        }
+    };
     let (frame, frame_template) = draw.word(&FRAME);
-    let prompt = frame.replace("{question}", &outline.fill(asked)).replace("{story}", &story);
+    let prompt = frame.replace("{question}", &outline.fill(&asked)).replace("{story}", &story);
     let answer = outline.fill(question.answer);
     let check = if question.keys.is_empty() {
         exact(accepted(&answer))
@@ -71,6 +108,11 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
         Check::Contains { all, max_words: MOST_WORDS[usize::from(level > 2)] }
     };
     Some(Draft::new(format!("{template}+{frame_template}"), &prompt, &answer, check))
+}
+
+/// A question as a clause, which is how the wording for validation has it.
+fn clause(ask: &Wordings) -> Option<&'static str> {
+    ask.validation.first()?.strip_prefix("Tell me ")?.strip_suffix('.')
 }
 
 /// The same answer with other small words before it: a place without its preposition, a thing with another article or none.
