@@ -14,11 +14,12 @@ use glasshouse::link::{Answer, Chosen, EngineLink, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse::state::State;
+use glasshouse_engine::data::tasks::{FILES, TaskKind, TaskOptions, TaskSplit, write_folder};
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, ErrorKind, Event, ExportFormat, Launch, Parcel, Quantization, Request, RunConfig, RunState,
-    TrainingState, presets,
+    Command, ErrorKind, Event, ExportFormat, Launch, Objective, Parcel, Quantization, Request, RunConfig,
+    RunState, Start, TrainingState, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -35,12 +36,14 @@ struct Extent {
     first: f64,
     /// Steps of the two runs on Shakespeare.
     steps: [u64; 2],
+    /// Steps in which the first model learns to answer.
+    answers: u64,
     /// Seconds that anything may take.
     patience: u64,
 }
 
-const WHOLE: Extent = Extent { first: 120.0, steps: [2000, 600], patience: 900 };
-const BRIEF: Extent = Extent { first: 1.0, steps: [12, 6], patience: 120 };
+const WHOLE: Extent = Extent { first: 120.0, steps: [2000, 600], answers: 2400, patience: 900 };
+const BRIEF: Extent = Extent { first: 1.0, steps: [12, 6], answers: 8, patience: 120 };
 
 struct Session {
     window: Harness<'static, App>,
@@ -243,6 +246,51 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     });
 }
 
+/// The first model learns to answer questions about stories, and is asked one that it was not tuned on.
+fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
+    let tasks = TaskOptions { kinds: vec![TaskKind::Story], level: 1, ..TaskOptions::default() };
+    let folder = work.join("tasks");
+    write_folder(&tasks, &folder, false).unwrap();
+    let first = session.state().training.run.clone().unwrap();
+    let mut config = presets::preset("first-stories").unwrap();
+    config.start = Some(Start { run: first.name, checkpoint: "latest".to_owned(), project: None });
+    config.set_objective(Objective::Chat);
+    config.data.paths = vec![folder.join(FILES[0]).display().to_string()];
+    config.train.steps = extent.answers;
+    config.train.warmup_steps = extent.answers / 40;
+    config.train.eval_interval = (extent.answers / 6).max(2);
+    session.train(config);
+    session.until("steps of the tuning", |state| state.training.state == TrainingState::Running);
+    session.trained();
+    session.show(PageName::Tune, "light");
+    session.window.set_size(egui::vec2(SIZE[0], 1100.0));
+    session.settle();
+    session.picture(
+        "tune",
+        &format!("that model tuned on questions about stories for {} steps", extent.answers),
+    );
+    session.window.set_size(SIZE.into());
+
+    session.show(PageName::Chat, "dark");
+    session.until("the model's template", |state| state.writing.opened.is_some());
+    session.settle();
+    // A short one: with what the template adds and a reply, it is to fit into the context.
+    let held_out = tasks.tasks(TaskSplit::HeldOut).take(200);
+    let task =
+        held_out.min_by_key(|task| task.prompt().iter().map(|message| message.content.len()).sum::<usize>());
+    let question = task.unwrap().prompt().last().unwrap().content.clone();
+    session.window.get_by_label("Message").focus();
+    session.settle();
+    session.window.get_by_label("Message").type_text(&question);
+    session.settle();
+    session.press("Send");
+    session.until("the reply", |state| {
+        state.writing.texts.values().any(|text| text.ending.is_some() && text.said.len() > 0)
+    });
+    session.settle();
+    session.picture("chat", "its reply to a question in a wording that it was not tuned on");
+}
+
 /// What GPT-2's settings would take on many GPUs.
 fn beyond(session: &mut Session) {
     let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
@@ -301,6 +349,7 @@ fn whole_session_of_the_pictures() {
     session.picture("write", "what that model writes, and what a token was chosen from");
     session.show(PageName::Tokenizer, "dark");
     session.picture("tokenizer", "the vocabulary that it learned from the stories");
+    tuned(&mut session, &extent, &work);
 
     // nanoGPT's run for a processor, and a shorter one beside it.
     session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });

@@ -1,6 +1,5 @@
 // Causal grouped-query attention on a GPU, through workgroup memory: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
-// variants: size=d8|d32|d48|d64|d128|any4|any half? documents?
-// never: d8+documents
+// variants: size=d32|d48|d64|d128|any4|any half? documents?
 //
 //   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //

@@ -1,6 +1,5 @@
 // Gradient of causal attention with respect to keys and values on a GPU, through workgroup memory.
-// variants: size=d8|d32|d48|d64|d128|any4|any half? documents?
-// never: d8+documents
+// variants: size=d32|d48|d64|d128|any4|any half? documents?
 //
 // Forward:  s[t] = q[t]·k/√D;  p[t] = exp(s[t] − lse[t]);  y[t] = Σ p[t]·M[t]·v
 // Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D

@@ -1,6 +1,5 @@
 // Gradient of causal attention with respect to queries on a GPU, through workgroup memory.
-// variants: size=d8|d32|d48|d64|d128|any4|any half? documents?
-// never: d8+documents
+// variants: size=d32|d48|d64|d128|any4|any half? documents?
 //
 // Forward:  s[j] = q·k[j]/√D;  p[j] = exp(s[j] − lse);  y = Σ p[j]·M[j]·v[j]
 // Here:     dp[j] = M[j]·(dy·v[j]);  ds[j] = p[j]·(dp[j] − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D

@@ -10,14 +10,13 @@ import package::shared::attention::arguments;
 @if(!half) alias Stored = Entry;
 
 // Entries of a row, and rows staged at once (about 1024 floats).
-@if(d8) const SIZE: u32 = 2u;
 @if(d32) const SIZE: u32 = 8u;
 @if(d48) const SIZE: u32 = 12u;
 @if(d64) const SIZE: u32 = 16u;
 @if(d128) const SIZE: u32 = 32u;
 @if(any4) const SIZE: u32 = 64u;
 @if(any) const SIZE: u32 = 256u;
-@if(d8 || d32) const STAGED: u32 = 32u;
+@if(d32) const STAGED: u32 = 32u;
 @if(d48 || d64) const STAGED: u32 = 16u;
 @if(d128) const STAGED: u32 = 8u;
 @if(any4 || any) const STAGED: u32 = 4u;

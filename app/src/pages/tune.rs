@@ -3,7 +3,7 @@
 
 mod adapter;
 mod data;
-mod pairs;
+mod measures;
 mod settings;
 mod text;
 
@@ -134,7 +134,7 @@ impl TunePage {
             });
         }
         ui.add_space(space::SMALL);
-        pairs::pairs_ui(ui, context.palette, training);
+        measures::measures_ui(ui, context.palette, training);
         samples::before_and_after_ui(ui, training);
         if training.state == TrainingState::Idle {
             ui.horizontal_wrapped(|ui| {

@@ -70,8 +70,8 @@ pub struct Training {
     pub estimated_seconds: Option<f64>,
     /// Seconds so far and estimated seconds left, once the engine can tell.
     pub seconds: Option<(f64, f64)>,
-    /// What the answers of the last step were worth, where it learned from answers.
-    pub rewards: Option<RewardMetrics>,
+    /// What the answers of each step were worth, where the run learns from its own answers.
+    pub rewards: Vec<(u64, RewardMetrics)>,
     /// The curves, thinned evenly when they grow long.
     pub points: Vec<StepPoint>,
     /// A point is kept every so many steps.
@@ -175,6 +175,7 @@ impl Training {
         history.events.iter().filter(before).for_each(|event| past.take(event));
         self.points.splice(0..0, past.points);
         self.evaluations.splice(0..0, past.evaluations);
+        self.rewards.splice(0..0, past.rewards);
         self.samples.splice(0..0, past.samples);
         self.whole = true;
     }
@@ -225,7 +226,7 @@ impl Training {
                 );
                 self.samples.push(Sample { step: *step, text });
             }
-            TrainEvent::Reward { metrics, .. } => self.rewards = Some(*metrics),
+            TrainEvent::Reward { step, metrics } => self.rewards.push((*step, *metrics)),
             TrainEvent::Sample { step, text } => {
                 self.samples.push(Sample { step: *step, text: text.clone() });
             }

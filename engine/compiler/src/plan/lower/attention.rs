@@ -71,7 +71,6 @@ macro_rules! variant {
         use $tiled::Size;
         let (half, documents) = ($window.qkv.half(), $window.starts.is_some());
         let size = match $window.heads.head_size {
-            8 if !documents => Size::D8,
             32 => Size::D32,
             48 => Size::D48,
             64 => Size::D64,

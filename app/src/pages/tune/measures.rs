@@ -1,0 +1,86 @@
+//! What an objective measures beside the loss: how well pairs are told apart, or what the model's own answers are worth.
+
+use crate::format;
+use crate::pages::parts::head;
+use crate::state::Training;
+use crate::theme::{Palette, space};
+use crate::widgets::{Axis, Curve, CurvePlot, Stat, card, stat_row};
+use egui::Ui;
+
+/// Height of the curves, in points.
+const HEIGHT: f32 = 180.0;
+
+/// Most points of a curve that are marked.
+const MOST_MARKS: usize = 64;
+
+/// A curve's name, and its points by step.
+type Measured = (&'static str, Vec<[f64; 2]>);
+
+/// What a run's objective measured; nothing for a run of an objective that has no more than a loss.
+pub(super) fn measures_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
+    pairs_ui(ui, palette, training);
+    rewards_ui(ui, palette, training);
+}
+
+fn pairs_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
+    let pairs = || {
+        let evaluations = training.evaluations.iter();
+        evaluations.filter_map(|evaluation| Some((evaluation.step as f64, evaluation.preference?)))
+    };
+    let Some((_, last)) = pairs().last() else { return };
+    let mut numbers = vec![
+        ("Reward margin", format!("{:.3}", last.margin)),
+        ("Accuracy", format::percent(f64::from(last.accuracy))),
+    ];
+    numbers.extend(last.log_ratio.map(|ratio| ("Log-ratio to the reference", format!("{ratio:.3}"))));
+    let margins = pairs().map(|(step, pairs)| [step, f64::from(pairs.margin)]);
+    let accuracies = pairs().map(|(step, pairs)| [step, f64::from(pairs.accuracy)]);
+    let curves = [("margin", margins.collect()), ("accuracy", accuracies.collect())];
+    measure_ui(ui, palette, ("pairs", "Pairs that are held out"), &numbers, curves);
+}
+
+fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
+    let Some((_, last)) = training.rewards.last() else { return };
+    let mut numbers = vec![
+        ("Mean reward", format!("{:.3}", last.reward)),
+        ("Tokens an answer", format!("{:.1}", last.tokens)),
+        ("Answers that ended", format::percent(f64::from(last.ended))),
+        ("Groups without variance", format::percent(f64::from(last.uniform_groups))),
+    ];
+    numbers.extend(last.kl.map(|kl| ("KL to the first weights", format!("{kl:.4}"))));
+    numbers.extend(last.clipped.map(|share| ("Clipped", format::percent(f64::from(share)))));
+    let points = |of: fn(&glasshouse_protocol::RewardMetrics) -> f32| {
+        training.rewards.iter().map(|(step, rewards)| [*step as f64, f64::from(of(rewards))]).collect()
+    };
+    let curves = [
+        ("mean reward", points(|step| step.reward)),
+        ("without variance", points(|step| step.uniform_groups)),
+    ];
+    measure_ui(ui, palette, ("rewards", "Answers of the model"), &numbers, curves);
+}
+
+/// A card with the last numbers, and two curves.
+fn measure_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    (id, title): (&'static str, &str),
+    numbers: &[(&str, String)],
+    curves: [Measured; 2],
+) {
+    let [_, _, first, second, ..] = palette.series;
+    let curves = curves.into_iter().zip([first, second]).map(|((name, points), colour)| {
+        let marks = points.len() <= MOST_MARKS;
+        Curve { name: name.to_owned(), colour, points, width: 2.0, dashed: false, marks }
+    });
+    let curves: Vec<Curve> = curves.collect();
+    card(ui, |ui| {
+        head(ui, title);
+        for (name, value) in numbers {
+            stat_row(ui, Stat { name, value, exact: "" });
+        }
+        CurvePlot::legend_ui(ui, &curves);
+        let write = |value: f64| format!("{value:.2}");
+        CurvePlot { id, axis: Axis::Steps, height: HEIGHT, log: false, write }.ui(ui, &curves);
+    });
+    ui.add_space(space::SMALL);
+}
