@@ -80,7 +80,7 @@ macro_rules! variant {
         };
         match $window.is_direct(Family::$family) && !documents {
             true => $single::kernel(half),
-            false => built($tiled::kernel(size, half, documents))?,
+            false => $tiled::kernel(size, half, documents),
         }
     }};
 }
