@@ -49,8 +49,9 @@ def pytorch(folder, batch, context, steps):
 
 
 def ours(settings, batch, steps):
-    """`bench step`'s report."""
+    """`bench step`'s report, of one micro-batch as PyTorch's."""
     command = [glasshouse_binary(), "bench", "step", "--json", "--config", settings, "--batch-size", str(batch)]
+    command += ["--set", "train.accumulate=1"]
     return measured([*command, "--device", "cpu", "--repeats", str(steps)])
 
 

@@ -1,7 +1,6 @@
 //! Attention over a window.
 
 use super::attention_direct;
-use super::matmul::built;
 use super::{Family, Launch, Lower, Lowering, Operand, Place, Site, Tier, grid, within_longest_loop};
 use crate::Result;
 use crate::graph::ops::{
