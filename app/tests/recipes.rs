@@ -64,7 +64,12 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
         assert!(told.contains("ten rows"), "{told}");
         let rows = std::fs::read_to_string(folder.join(&file)).unwrap();
         assert_eq!(rows.lines().count(), 10, "{rows}");
-        let told = learn(folder, recipe.name, &["--data", &file]);
+        // Ten poems hold out one, which windows are cut from.
+        let short: &[&str] = match recipe.metric() {
+            Metric::Perplexity => &["--set", "model.context_length=32"],
+            Metric::Answers | Metric::Labels => &[],
+        };
+        let told = learn(folder, recipe.name, &[&["--data", &file], short].concat());
         let score = told.last().unwrap();
         assert_eq!((&score["event"], &score["recipe"]), (&json!("score"), &json!(recipe.name)), "{score}");
         let run = Project::open(&folder.join("first")).unwrap().run(&(number + 2).to_string()).unwrap();

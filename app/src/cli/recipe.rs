@@ -80,6 +80,16 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     tell(arguments, recipe, &run, &held_out)?;
+    if !arguments.json {
+        let project = quoted(&arguments.project);
+        match recipe.metric() {
+            Metric::Answers => say!("ask it: glasshouse chat --project {project}")?,
+            Metric::Labels => say!("ask it: glasshouse classify --project {project} --text \"...\"")?,
+            Metric::Perplexity => {
+                say!("let it write: glasshouse generate --project {project} --prompt \"...\"")?;
+            }
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

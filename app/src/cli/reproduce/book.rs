@@ -227,7 +227,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             let (ours, verdict, note) = match (losses.last(), best) {
                 (Some(last), Some(best)) => {
                     let note = format!(
-                        "validation loss {best:.3} at its best and {:.3} at the end; the book's ends at {validation}",
+                        "lowest validation loss {best:.3}, and {:.3} at the end; the book's ends at {validation}",
                         last.validation
                     );
                     (Some(last.train), compared(last.train < 1.0 && last.validation > best), note)
@@ -272,7 +272,7 @@ fn tell(
             quoted(&arguments.project)
         )?,
         None => {
-            say!("no verdict: the data, the weights' shape, the steps or the settings are not the book's")?
+            say!("no verdict: the data, the weights' shape, the steps or the settings are not the book's")?;
         }
     }
     Ok(())
