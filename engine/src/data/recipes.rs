@@ -35,8 +35,8 @@ const SEED: u64 = 1;
 pub struct RecipeRows {
     /// The file of those that are learned.
     pub train: PathBuf,
-    /// Those that it is measured by, which lie beside it; of a recipe whose metric is perplexity there are none, since its run holds out some
-    /// of its text by itself.
+    /// Those that it is measured by, which lie beside it; of a recipe whose metric is perplexity there are none, since its run holds out
+    /// some of its text by itself.
     pub held_out: Vec<String>,
 }
 

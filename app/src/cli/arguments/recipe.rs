@@ -23,7 +23,8 @@ pub struct RecipeArguments {
     /// Write an example of its data, ten rows, and train nothing
     #[arg(long, value_name = "FILE", requires = "name", conflicts_with_all = ["data", "measure"])]
     pub example: Option<PathBuf>,
-    /// Measure a run, by number or name, and train nothing; with --data by all rows of the file
+    /// Measure a run, by number or name, and train nothing: by the rows that the recipe's last run held out, or with --data by all rows of
+    /// the file
     #[arg(long, value_name = "RUN", requires = "name", conflicts_with = "from")]
     pub measure: Option<String>,
     /// Optimizer steps; the recipe's unless said

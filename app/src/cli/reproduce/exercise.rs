@@ -52,8 +52,8 @@ pub(super) struct Gpt2 {
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Figure {
-    /// The text is learned by heart: the training loss of the last evaluation, which was as published, is below 1, and validation became worse
-    /// after its best.
+    /// The text is learned by heart: the last evaluation's training loss, beside the published one, is below 1, and the validation loss rose
+    /// after its lowest.
     ByHeart { train: f64, validation: f64 },
     /// The validation loss at the end.
     Loss(f64),

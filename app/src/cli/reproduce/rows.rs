@@ -73,8 +73,8 @@ impl Instruction {
     }
 }
 
-/// Of a list of instructions: prompt and answer as one text, all of which is learned. Of twenty parts seventeen train and one is held out; the
-/// two between them, in the file's order, test.
+/// Of a list of instructions: prompt and answer as one text, all of which is learned. Of twenty parts seventeen train and one is held out;
+/// the two between them, in the file's order, test.
 pub(super) fn instructions(list: &str) -> Result<Rows> {
     parted(list, |row| Ok(json!({ "text": format!("{}{}", row.prompt(), row.output) }).to_string()))
 }
