@@ -377,6 +377,33 @@ fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
 }
 
 #[test]
+fn a_recipe_fills_in_what_a_person_could_have_chosen() {
+    let mut scene = wide(Engine::full(), PageName::Tune);
+    scene.harness.get_by_role_and_label(Role::ComboBox, "Model to begin with").click();
+    scene.settle();
+    press(&mut scene, "1-first-stories");
+    let recipe = |name| *glasshouse_protocol::recipes::recipe(name).unwrap();
+    press(&mut scene, recipe("classify").title);
+    press(&mut scene, recipe("summarise").title);
+    assert!(scene.harness.query_by_label(recipe("summarise").row).is_some(), "an example of its data");
+    assert!(
+        scene.harness.query_by_label("letters-to-a-friend-2019.jsonl").is_some(),
+        "rows that the project has come first"
+    );
+    press(&mut scene, "Made-up rows");
+    scene.picture("tune-recipe");
+    scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
+    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((launch.learns_from, launch.recipe.as_deref()), (LearnsFrom::Tasks, Some("summarise")));
+    let train = &config.train;
+    assert_eq!((train.objective, train.steps), (Objective::Chat, recipe("summarise").steps));
+    assert_eq!(train.learning_rate, recipe("summarise").learning_rate);
+    assert_eq!(config.start.as_ref().unwrap().run, "1-first-stories");
+}
+
+#[test]
 fn both_pages_stay_within_the_edges() {
     let asked =
         || vec![ChatMessage::new(Speaker::User, "Who was it, and where did the little fox live then?")];
@@ -409,6 +436,7 @@ fn both_pages_stay_within_the_edges() {
         scene.harness.get_by_role_and_label(Role::ComboBox, "Model to begin with").click();
         scene.settle();
         press(&mut scene, "2-first-stories");
+        press(&mut scene, "Tag names");
         press(&mut scene, "An adapter (LoRA)");
         scene.picture(&format!("tune-{}-{theme}", size[0]));
         scene.check_edges(size[0]);

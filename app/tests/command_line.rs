@@ -137,6 +137,7 @@ fn help_names_every_subcommand() {
         "tokenizer",
         "export",
         "bench",
+        "recipe",
         "reproduce",
         "window",
     ] {

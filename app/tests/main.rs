@@ -23,6 +23,7 @@ mod importing;
 mod keyboard;
 mod meets;
 mod preferences;
+mod recipes;
 mod recording;
 mod rewards;
 mod screenshots;

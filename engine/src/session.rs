@@ -68,9 +68,13 @@ pub struct Options {
     pub autotune: bool,
     /// A GPU runs every operation of a layer by itself, with the kernels of its kind, in place of both: for benches.
     pub unfused: bool,
-    /// Makes the instruction tasks of a project in its folder, and names their file; `None` where they would make a program too large.
-    pub tasks: Option<fn(&Path) -> Result<PathBuf>>,
+    /// Makes the instruction tasks of a project in its folder, or the rows of a recipe, and names their file; `None` where they would make a
+    /// program too large.
+    pub tasks: Option<MakeRows>,
 }
+
+/// Makes rows in a project's folder, those of a recipe if one is named, and gives their file.
+pub type MakeRows = fn(&Path, Option<&str>) -> Result<PathBuf>;
 
 impl Default for Options {
     fn default() -> Self {
@@ -413,6 +417,10 @@ impl Session {
                 self.reply(id, &source, &messages, &config, live).await?;
                 return Ok(Answer::Later);
             }
+            Command::Replies { source, conversations, config } => {
+                self.begin_replies(id, &source, &conversations, &config, live).await?;
+                return Ok(Answer::Later);
+            }
             Command::ListFeedback => self.list_feedback(id)?,
             Command::SpliceFeedback { at, removed, expected, rows } => {
                 self.opened()?.project.splice_feedback(at, removed, &expected, rows)?;
@@ -519,6 +527,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Generate { .. }
         | Command::Samples { .. }
         | Command::Reply { .. }
+        | Command::Replies { .. }
         | Command::Explain { .. } => "loading the model",
         Command::Classify { .. } => "telling texts apart",
         _ => return None,

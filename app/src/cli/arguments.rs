@@ -7,6 +7,7 @@ mod data;
 mod feedback;
 mod interchange;
 mod preset;
+mod recipe;
 mod reproduce;
 mod runs;
 mod tokenizer;
@@ -27,6 +28,7 @@ pub use interchange::{
     BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, MergeArguments,
     QuantizationName,
 };
+pub use recipe::RecipeArguments;
 pub use reproduce::{PublishedRun, ReproduceArguments};
 pub use runs::{RunsArguments, RunsCommand};
 pub use tokenizer::{
@@ -81,6 +83,8 @@ pub enum Command {
     Feedback(FeedbackArguments),
     /// Tell texts apart by the labels that a run has learned
     Classify(ClassifyArguments),
+    /// Teach a model an application, and measure it: summarise, translate, answer, tag, classify, sentiment, poems
+    Recipe(RecipeArguments),
     /// Say what a run would take: parameters, bytes, dispatches, FLOPs; touches no device
     Plan(PlanArguments),
     /// List the GPU adapters of this machine, and which one `auto` takes

@@ -13,7 +13,7 @@ use glasshouse_engine::session;
 use std::path::Path;
 
 /// Whether it is in the network, and no path.
-fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     ["https://", "http://", "huggingface.co/"].iter().any(|start| text.starts_with(start))
 }
 

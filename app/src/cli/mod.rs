@@ -35,9 +35,11 @@ mod interrupt;
 mod merge;
 mod output;
 mod plan;
+mod recipe;
 mod reproduce;
 mod runs;
 mod samples;
+mod score;
 mod selftest;
 mod settings;
 mod tokenizer;
@@ -91,6 +93,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Chat(arguments) => chat::chat(&arguments).map(done),
         Command::Feedback(arguments) => feedback::feedback(&arguments).map(done),
         Command::Classify(arguments) => classify::classify(&arguments).map(done),
+        Command::Recipe(arguments) => recipe::recipe(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments).map(done),
         Command::Devices(arguments) => devices::devices(arguments.json).map(done),
         Command::Selftest(arguments) => selftest::selftest(&arguments),

@@ -1,10 +1,15 @@
 //! `glasshouse reproduce`: a published run again, and whether ours comes as far.
 
+mod book;
+mod exercise;
+mod rows;
+
 use super::arguments::{ConfigArguments, PublishedRun, ReproduceArguments, TrainArguments};
 use super::output::duration;
 use super::settings::{check_device, run_config, usage};
 use super::{fetch, train, trained};
 use anyhow::{Context as _, Result};
+use exercise::Exercise;
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
 use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::protocol::{ModelConfig, RunConfig, RunSummary, TrainConfig};
@@ -27,8 +32,9 @@ struct Published {
 }
 
 impl Published {
-    fn of(run: PublishedRun) -> Self {
-        match run {
+    /// The run of a name; none where that is an exercise of the book's.
+    fn of(run: PublishedRun) -> Option<Self> {
+        Some(match run {
             PublishedRun::NanogptCpu => Self {
                 preset: "nanogpt-cpu",
                 loss: 1.88,
@@ -41,7 +47,10 @@ impl Published {
                 best: true,
                 source: "karpathy/nanoGPT, README, \"I have a GPU\"",
             },
-        }
+            PublishedRun::Verdict | PublishedRun::Spam | PublishedRun::Sft | PublishedRun::Dpo => {
+                return None;
+            }
+        })
     }
 
     /// What the loss is called.
@@ -74,11 +83,21 @@ impl Published {
 }
 
 pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
-    train::told(arguments.json, run(arguments))
+    let run = match (Exercise::of(arguments.run), Published::of(arguments.run)) {
+        (Some(exercise), _) => book::run(arguments, &exercise),
+        (None, Some(published)) => run(arguments, &published),
+        (None, None) => Err(usage("this run is of no book and of no preset")),
+    };
+    train::told(arguments.json, run)
 }
 
-fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
-    let published = Published::of(arguments.run);
+fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode> {
+    if arguments.weights.is_some() || !arguments.set.is_empty() {
+        return Err(usage(format!(
+            "--weights and --set are for the book's exercises; {} begins with random weights and has its own settings",
+            published.preset
+        )));
+    }
     let preset = || ConfigArguments { preset: Some(published.preset.to_owned()), ..Default::default() };
     let steps = run_config(&preset(), published.preset)?.train.steps;
     let config = ConfigArguments { steps: arguments.steps, ..preset() };
@@ -93,7 +112,7 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         ..TrainArguments::default()
     };
     let run = train::to_the_end(&if arguments.resume {
-        check_latest(arguments, &published, steps)?;
+        check_latest(arguments, published, steps)?;
         TrainArguments { resume: true, ..training }
     } else {
         // Without tuning, so that others find the same bits on such a device.
@@ -103,7 +122,7 @@ fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     })?;
     let verdict = published.verdict(steps, &run);
     // The exit code says it, too, where nobody reads.
-    tell(arguments, &published, steps, &run, verdict).ok();
+    tell(arguments, published, steps, &run, verdict).ok();
     // A run that was broken off has shown nothing; one that was asked to be shorter did what was asked.
     let broken_off = run.step < run.steps;
     Ok(ExitCode::from(u8::from(verdict == Some(false) || broken_off)))
@@ -234,13 +253,13 @@ mod tests {
 
     #[test]
     fn a_verdict_needs_a_whole_run_and_compares_the_published_figure() {
-        let cpu = Published::of(PublishedRun::NanogptCpu);
+        let cpu = Published::of(PublishedRun::NanogptCpu).unwrap();
         assert_eq!(cpu.verdict(2000, &run(2000, 2000, 1.88, 1.85)), Some(true));
         assert_eq!(cpu.verdict(2000, &run(2000, 2000, 1.8801, 1.85)), Some(false));
         assert_eq!(cpu.verdict(2000, &run(2000, 1500, 1.80, 1.80)), None);
         assert_eq!(cpu.verdict(2000, &run(20, 20, 1.80, 1.80)), None);
         assert_eq!(cpu.verdict(2000, &run(2000, 2000, f32::NAN, 1.80)), None);
-        let gpu = Published::of(PublishedRun::NanogptGpu);
+        let gpu = Published::of(PublishedRun::NanogptGpu).unwrap();
         assert_eq!(gpu.verdict(5000, &run(5000, 5000, 1.6, 1.4697)), Some(true));
         assert_eq!(gpu.verdict(5000, &run(5000, 5000, 1.6, 1.4698)), Some(false));
     }

@@ -120,7 +120,7 @@ async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
 }
 
 /// Imports the model that --from names the place of; its run.
-async fn taken_in(place: &str, arguments: &TrainArguments, engine: &mut Engine) -> Result<String> {
+pub(super) async fn taken_in(place: &str, arguments: &TrainArguments, engine: &mut Engine) -> Result<String> {
     if arguments.from_project.is_some() {
         return Err(usage(format!(
             "--from-project says which project a run is in, and {place} is a model's place; leave one of them out"

@@ -352,7 +352,7 @@ impl ChatPage {
                 Awaited::Here(history) => {
                     *context.draft = tune::tuning_of(&history.config, start.clone(), context.draft);
                     tune::learn(context.draft, *objective);
-                    tune::tune(context, LearnsFrom::Feedback);
+                    tune::tune(context, LearnsFrom::Feedback, None);
                     *context.go = Some(PageName::Tune);
                 }
             }

@@ -4,6 +4,7 @@
 mod adapter;
 mod data;
 mod measures;
+mod recipes;
 mod settings;
 mod text;
 
@@ -22,6 +23,7 @@ use crate::theme::space;
 use crate::widgets::{self, card, hint_line, primary, quiet_text};
 use egui::{ComboBox, Ui};
 use egui_material_icons::icons;
+use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_protocol::{Command, Launch, LearnsFrom, RunSummary, Start, TrainingState};
 use std::collections::BTreeSet;
 
@@ -32,6 +34,8 @@ const NARROW: f32 = 860.0;
 #[derive(Debug, Default)]
 pub struct TunePage {
     learns_from: LearnsFrom,
+    /// What it is to be good for, where that was chosen.
+    recipe: Option<&'static TuningRecipe>,
     /// The run that was chosen to begin with, until its settings are known, and the request for them.
     wanted: Option<(String, Option<u64>)>,
     /// Histories that were asked for.
@@ -97,6 +101,9 @@ impl TunePage {
             Awaited::Failed => {}
             Awaited::Here(history) => {
                 *context.draft = tuning_of(&history.config, Start::best_of(name), context.draft);
+                if let Some(recipe) = self.recipe {
+                    recipe.fill(context.draft);
+                }
             }
         }
         self.wanted = None;
@@ -155,6 +162,11 @@ impl TunePage {
             return;
         }
         ui.add_space(space::TIGHT);
+        card(ui, |ui| {
+            head(ui, "For");
+            recipes::recipes_ui(ui, context, &mut self.recipe, &mut self.learns_from);
+        });
+        ui.add_space(space::TIGHT);
         let refused = context.state.planning.refused.clone();
         card(ui, |ui| {
             head(ui, "Learn");
@@ -163,7 +175,7 @@ impl TunePage {
         ui.add_space(space::TIGHT);
         card(ui, |ui| {
             head(ui, "From");
-            data::data_ui(ui, context, &mut self.learns_from);
+            data::data_ui(ui, context, &mut self.learns_from, self.recipe);
         });
         ui.add_space(space::TIGHT);
         card(ui, |ui| {
@@ -217,7 +229,7 @@ impl TunePage {
             }
             ui.spacing_mut().item_spacing.y = space::TIGHT;
             confirm::rows_ui(ui, context);
-            let missing = data::missing(context, self.learns_from);
+            let missing = data::missing(context, self.learns_from, self.recipe);
             let refused = context.state.planning.refused.as_ref().map(|error| error.message.clone());
             for reason in missing.iter().chain(&refused) {
                 hint_line(ui, reason);
@@ -231,14 +243,20 @@ impl TunePage {
             let pressed =
                 ui.add_enabled_ui(ready, |ui| primary(ui, icons::ICON_PLAY_ARROW, "Tune").clicked());
             if pressed.inner {
-                tune(context, self.learns_from);
+                tune(context, self.learns_from, self.recipe);
             }
         });
     }
 }
 
 /// Starts the run that the draft describes.
-pub(super) fn tune(context: &mut Context<'_>, learns_from: LearnsFrom) {
-    let launch = Launch { learns_from, ..Launch::default() };
+pub(super) fn tune(
+    context: &mut Context<'_>,
+    learns_from: LearnsFrom,
+    recipe: Option<&'static TuningRecipe>,
+) {
+    let made_up = recipe.filter(|_| learns_from == LearnsFrom::Tasks);
+    let recipe = made_up.map(|recipe| recipe.name.to_owned());
+    let launch = Launch { learns_from, recipe, ..Launch::default() };
     context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
 }

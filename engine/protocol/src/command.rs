@@ -463,6 +463,16 @@ pub enum Command {
         /// How tokens are drawn.
         config: GenerateConfig,
     },
+    /// Answers in several conversations at once, as the model's chat template writes each. Answered as [`Command::Samples`] is, a `Sampled` for
+    /// each conversation, by its number; by a notice where some are longer than the context, which sees the end of those.
+    Replies {
+        /// Whose weights.
+        source: WeightSource,
+        /// The conversations, the last message of each from the person.
+        conversations: Vec<Vec<ChatMessage>>,
+        /// How tokens are drawn, and the first answer's seed.
+        config: GenerateConfig,
+    },
     /// Ends a generation. Answered by that generation's `WritingEnded`.
     StopWriting {
         /// The number of its request; 0 ends all.
@@ -693,7 +703,7 @@ pub enum LearnsFrom {
     Documents,
     /// Its feedback: replies that were found good or written better, or pairs, as the objective asks for.
     Feedback,
-    /// Instruction tasks of our own, which are made for it. Natively only.
+    /// Instruction tasks of our own, or a recipe's rows, which are made for it. Natively only.
     Tasks,
 }
 
@@ -715,6 +725,9 @@ pub struct Launch {
     /// What a new run learns from.
     #[serde(skip_serializing_if = "is_default")]
     pub learns_from: LearnsFrom,
+    /// Where that is tasks, the recipe whose rows they are ([`crate::recipes`]); tasks of all kinds unless named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
 }
 
 fn is_default(learns_from: &LearnsFrom) -> bool {

@@ -10,6 +10,7 @@ mod mixture;
 pub mod prepare;
 mod prompts;
 pub mod read;
+pub mod recipes;
 pub mod rewards;
 pub mod store;
 pub mod stories;

@@ -22,6 +22,18 @@ pub struct Judged {
     pub answer: Option<String>,
 }
 
+impl Judged {
+    /// How right an answer is, 0 to 1: by the row's own check, or whether it is the right answer but for letter case, punctuation and
+    /// spaces.
+    pub fn score(&self, said: &str) -> f64 {
+        match (&self.check, &self.answer) {
+            (Some(check), _) => check.score(said),
+            (None, Some(answer)) => f64::from(u8::from(normalized(answer) == normalized(said))),
+            (None, None) => 0.0,
+        }
+    }
+}
+
 /// A rule, ready to judge.
 #[derive(Clone, Debug)]
 pub struct Judge {
@@ -143,6 +155,15 @@ mod tests {
 
     fn row(answer: &str) -> Judged {
         Judged { answer: Some(answer.to_owned()), ..Judged::default() }
+    }
+
+    #[test]
+    fn a_row_without_a_check_is_right_where_the_answer_is_its_own() {
+        assert_eq!(row("In the park.").score(" in the PARK"), 1.0);
+        assert_eq!(row("In the park.").score("The park."), 0.0);
+        let checked = Judged { check: Some(Check::Numeric { value: 4 }), ..row("five") };
+        assert_eq!((checked.score("It is 4."), checked.score("five")), (1.0, 0.0));
+        assert_eq!(Judged::default().score("anything"), 0.0);
     }
 
     #[test]

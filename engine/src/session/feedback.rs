@@ -45,14 +45,14 @@ impl Session {
         Ok(())
     }
 
-    /// The files that a new run learns from; `None` where those are the project's text as it is.
+    /// The files that a new run learns from, where those are tasks of a recipe if one is named; `None` where those are the project's text as it is.
     ///
     /// # Errors
     /// There is nothing of the kind to learn from.
     pub(super) async fn files_to_learn(
         &mut self,
         objective: Objective,
-        learns_from: LearnsFrom,
+        (learns_from, recipe): (LearnsFrom, Option<String>),
     ) -> Result<Option<Vec<String>>> {
         let path = match learns_from {
             // Rows lie among documents of other kinds, which are no text of theirs.
@@ -77,7 +77,7 @@ impl Session {
                     Error::Refused(reason.to_owned())
                 })?;
                 let folder = self.opened()?.project.folder().to_owned();
-                platform::aside(move || make(&folder)).await??
+                platform::aside(move || make(&folder, recipe.as_deref())).await??
             }
         };
         Ok(Some(vec![path.display().to_string()]))

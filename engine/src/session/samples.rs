@@ -1,11 +1,13 @@
-//! Several texts after one prompt, written at once: every pass over the weights goes on with all of them.
+//! Several texts written at once, after one prompt or each in a conversation of its own: every pass over the weights goes on with all of
+//! them.
 
 use super::Session;
 use super::training::Live;
-use super::writing::Key;
+use super::writing::{Key, Model};
 use crate::error::{Error, Result};
-use crate::generate::{Batch, Decode, Decoder, Generated, prompt_tokens, request};
-use crate::protocol::{Event, GenerateConfig, Precision, WeightSource};
+use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, prompt_tokens, request};
+use crate::protocol::quantity::counted;
+use crate::protocol::{ChatMessage, Event, GenerateConfig, Precision, WeightSource};
 use web_time::Instant;
 
 /// Texts that go through the model together; what is asked for beyond them waits for a place.
@@ -39,6 +41,53 @@ impl Session {
         count: usize,
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
+        let (model, decoder) = self.model_for(id, source, config, count, live).await?;
+        self.tell_lost(id, &model.tokenizer, prompt);
+        let ids = prompt_tokens(&model.tokenizer, prompt)?;
+        let requests =
+            seeds(config, count).map(|config| request(model.tokenizer.clone(), &ids, &[], &config));
+        let requests = requests.collect();
+        self.write_all(id, (model, decoder), requests, config)
+    }
+
+    /// Answers in conversations. The context sees the end of one that is longer.
+    pub(super) async fn begin_replies(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        conversations: &[Vec<ChatMessage>],
+        config: &GenerateConfig,
+        live: Option<Live<'_, '_>>,
+    ) -> Result<()> {
+        let count = conversations.len();
+        let (model, decoder) = self.model_for(id, source, config, count, live).await?;
+        let (files, context) = (model.tokenizer.files(), model.config.context_length);
+        let (mut requests, mut longer) = (Vec::with_capacity(count), 0);
+        for (messages, config) in conversations.iter().zip(seeds(config, count)) {
+            let tokens = chat_prompt(files, messages, usize::MAX)?.tokens;
+            longer += u64::from(tokens.len() > context);
+            let ends: Vec<u32> = files.turn_end(messages).into_iter().collect();
+            requests.push(request(model.tokenizer.clone(), &tokens, &ends, &config));
+        }
+        if longer > 0 {
+            let of = counted(count as u64, "conversation");
+            let text = format!(
+                "{longer} of {of} are longer than the context of {context} tokens, which sees their end alone"
+            );
+            self.outlet.answer(id, Event::Notice { text });
+        }
+        self.write_all(id, (model, decoder), requests, config)
+    }
+
+    /// A model, and what writes so many texts with it.
+    async fn model_for(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        config: &GenerateConfig,
+        count: usize,
+        live: Option<Live<'_, '_>>,
+    ) -> Result<(Model, Decoder)> {
         self.expect_room()?;
         config.validate()?;
         if !(1..=MOST).contains(&count) {
@@ -47,17 +96,22 @@ impl Session {
         let places = count.min(PLACES);
         let (model, mut decoder) = self.model_and_decoder(source, config.precision, places, live).await?;
         self.tell_model(id, &model, &decoder);
-        self.tell_lost(id, &model.tokenizer, prompt);
-        let ids = prompt_tokens(&model.tokenizer, prompt)?;
         decoder.set_interactive(self.visible);
-        let of = |number: u64| {
-            let config = GenerateConfig { seed: config.seed.wrapping_add(number), ..config.clone() };
-            request(model.tokenizer.clone(), &ids, &[], &config)
-        };
-        let batch = Batch::new(&mut decoder, (0..count as u64).map(of))?;
-        let (seed, told, begun) = (config.seed, vec![false; count], Instant::now());
-        let (key, precision) = (model.key.clone(), config.precision);
-        let samples = Samples { id, key, precision, decoder, batch, seed, told, begun, tokens: 0 };
+        Ok((model, decoder))
+    }
+
+    /// Takes the texts up.
+    fn write_all(
+        &mut self,
+        id: u64,
+        (model, mut decoder): (Model, Decoder),
+        requests: Vec<Request<Decode<'static>>>,
+        config: &GenerateConfig,
+    ) -> Result<()> {
+        let told = vec![false; requests.len()];
+        let batch = Batch::new(&mut decoder, requests)?;
+        let (seed, precision, begun) = (config.seed, config.precision, Instant::now());
+        let samples = Samples { id, key: model.key, precision, decoder, batch, seed, told, begun, tokens: 0 };
         self.generations.samples.push(samples);
         Ok(())
     }
@@ -96,6 +150,12 @@ impl Session {
         self.outlet.finished(id);
         self.generations.keep_decoder(key, precision, decoder);
     }
+}
+
+/// The settings of so many texts, each with its own seed.
+fn seeds(config: &GenerateConfig, count: usize) -> impl Iterator<Item = GenerateConfig> {
+    (0..count as u64)
+        .map(|number| GenerateConfig { seed: config.seed.wrapping_add(number), ..config.clone() })
 }
 
 fn sampled(number: usize, seed: u64, text: &Generated) -> Event {

@@ -169,7 +169,7 @@ impl Session {
 
     /// Text, tokenizer, kernels and device of a run, before there is anything of it on disk.
     async fn make_ready(&mut self, job: Job) -> Result<Ready> {
-        let Launch { precision, device: instead, learns_from, .. } = job.launch;
+        let Launch { precision, device: instead, learns_from, recipe, .. } = job.launch;
         let chosen =
             instead.clone().or_else(|| Some(self.device.request.clone()).filter(|it| !it.is_empty()));
         let (mut config, prepared, run) = match job.what {
@@ -187,6 +187,7 @@ impl Session {
                         ..self.data_config()?
                     };
                 }
+                let learns_from = (learns_from, recipe);
                 let learned = self.files_to_learn(config.train.objective, learns_from).await?;
                 config.data.paths = learned.unwrap_or(config.data.paths);
                 let beginning = Beginning::find(&self.opened()?.project, &config)?;

@@ -35,6 +35,11 @@ impl SharedTokenizer {
     fn with(tokenizer: Tokenizer, folder: &Path) -> Result<Self> {
         Ok(Self(Arc::new(TokenizerFiles::with(tokenizer, folder)?)))
     }
+
+    /// With settings and chat template.
+    pub(super) fn files(&self) -> &TokenizerFiles {
+        &self.0
+    }
 }
 
 impl Deref for SharedTokenizer {
@@ -49,7 +54,7 @@ impl Deref for SharedTokenizer {
 #[derive(Clone)]
 pub(super) struct Model {
     pub(super) key: Key,
-    config: ModelConfig,
+    pub(super) config: ModelConfig,
     pub(super) tokenizer: SharedTokenizer,
     parameters: Arc<Vec<f32>>,
     /// Steps that they were trained for.

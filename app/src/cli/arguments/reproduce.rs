@@ -10,9 +10,16 @@ pub struct ReproduceArguments {
     /// Which run
     #[arg(value_enum)]
     pub run: PublishedRun,
-    /// tinyshakespeare; fetched unless said, as `glasshouse data fetch tiny-shakespeare` does
+    /// Its data, of which the catalogue has a checksum: tiny-shakespeare, the-verdict, sms-spam, book-instructions, book-preferences; fetched
+    /// unless said, as `glasshouse data fetch NAME` does
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
+    /// What spam, sft and dpo begin with: GPT-2 as a Hugging Face folder, or its address; dpo begins with the project's latest run unless said
+    #[arg(long, value_name = "DIR|ADDRESS", conflicts_with = "resume")]
+    pub weights: Option<String>,
+    /// Change a setting of an exercise, as in `train`, which then gives no verdict; may be repeated
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", conflicts_with = "resume")]
+    pub set: Vec<String>,
     /// auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
@@ -33,11 +40,20 @@ pub struct ReproduceArguments {
     pub json: bool,
 }
 
-/// The published runs that can be repeated: presets of the same names.
+/// The published runs that can be repeated: presets of the same names, and exercises of Raschka 2024, "Build a large language model (from
+/// scratch)".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PublishedRun {
     /// nanoGPT's shakespeare-char on a laptop: validation loss 1.88
     NanogptCpu,
     /// nanoGPT's shakespeare-char on a GPU: best validation loss 1.4697
     NanogptGpu,
+    /// The book's chapter 5: a GPT-2 learns a short story by heart
+    Verdict,
+    /// Its chapter 6: GPT-2 tells spam from other messages, test accuracy 95.67 %
+    Spam,
+    /// Its chapter 7: GPT-2 medium follows instructions, validation loss 0.657
+    Sft,
+    /// And prefers polite answers, by DPO: validation loss 0.610
+    Dpo,
 }

@@ -8,6 +8,7 @@ use crate::state::LEAST_ROWS;
 use crate::widgets::{hint_line, plain, quiet, quiet_text, segmented};
 use egui::Ui;
 use egui_material_icons::icons;
+use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_protocol::{Command, LearnsFrom, Objective};
 
 /// Files that are named one by one.
@@ -40,25 +41,29 @@ impl Asked {
 }
 
 /// What an objective can learn from.
-fn choices(objective: Objective) -> Vec<(LearnsFrom, &'static str)> {
+fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFrom, &'static str)> {
     let mut choices = vec![(LearnsFrom::Documents, "Files")];
     match objective {
         // Feedback says nothing of labels and of rules.
         Objective::Text | Objective::Reward | Objective::Classify => {}
         // Tasks have one answer each, and none that is worse.
         Objective::Preference => choices.push((LearnsFrom::Feedback, "Feedback")),
-        Objective::Chat => {
-            choices.push((LearnsFrom::Feedback, "Feedback"));
-            if FOLDERS {
-                choices.push((LearnsFrom::Tasks, "Instruction tasks"));
-            }
-        }
+        Objective::Chat => choices.push((LearnsFrom::Feedback, "Feedback")),
+    }
+    if FOLDERS && (recipe.is_some() || objective == Objective::Chat) {
+        choices
+            .push((LearnsFrom::Tasks, if recipe.is_some() { "Made-up rows" } else { "Instruction tasks" }));
     }
     choices
 }
 
-pub(super) fn data_ui(ui: &mut Ui, context: &mut Context<'_>, learns_from: &mut LearnsFrom) {
-    let choices = choices(context.draft.train.objective);
+pub(super) fn data_ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    learns_from: &mut LearnsFrom,
+    recipe: Option<&TuningRecipe>,
+) {
+    let choices = choices(context.draft.train.objective, recipe);
     if !choices.iter().any(|(choice, _)| choice == learns_from) {
         *learns_from = LearnsFrom::Documents;
     }
@@ -71,8 +76,12 @@ pub(super) fn data_ui(ui: &mut Ui, context: &mut Context<'_>, learns_from: &mut 
         LearnsFrom::Tasks => {
             quiet_text(
                 ui,
-                "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, made up and with answers \
-                 that can be checked.",
+                if recipe.is_some() {
+                    "Rows about the world of the embedded stories, to try it on, made up for it."
+                } else {
+                    "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, made up and with answers \
+                 that can be checked."
+                },
             );
         }
     }
@@ -99,7 +108,7 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
 }
 
 /// Files that the objective can learn from.
-fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
+pub(super) fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
     let state = context.state;
     let all = state.documents.overview.iter().flat_map(|overview| &overview.files);
     let text = context.draft.train.objective.is_text();
@@ -146,7 +155,11 @@ fn replies(count: u64) -> String {
 }
 
 /// Why there is nothing to learn from, where that is so.
-pub(super) fn missing(context: &Context<'_>, learns_from: LearnsFrom) -> Option<String> {
+pub(super) fn missing(
+    context: &Context<'_>,
+    learns_from: LearnsFrom,
+    recipe: Option<&TuningRecipe>,
+) -> Option<String> {
     let (objective, said) = (context.draft.train.objective, &context.state.feedback);
     let missing = match learns_from {
         LearnsFrom::Documents if objective.is_text() => None,
@@ -162,6 +175,7 @@ pub(super) fn missing(context: &Context<'_>, learns_from: LearnsFrom) -> Option<
                 Some("Nothing of this kind is learned from feedback. Choose files.")
             }
         },
+        LearnsFrom::Tasks if recipe.is_some() => None,
         LearnsFrom::Tasks => match objective {
             Objective::Chat => None,
             Objective::Text | Objective::Preference | Objective::Reward | Objective::Classify => {

@@ -1,7 +1,12 @@
 //! Feeling and topic of a passage: happy or sad at level 1, one of four feelings or of six topics at level 2, both of them at level 3.
 
+use super::TaskSplit;
 use super::draw::{Draft, Draw, Wordings, exact, fill};
 use crate::data::stories::COLOURS;
+use crate::graph::random::nth;
+
+/// What the draws of passages are named by; a split adds its number.
+const PASSAGES: u64 = 0x7061_7373_0000;
 
 pub(super) const WORDINGS: &[&Wordings] = &[
     &HAPPY_OR_SAD,
@@ -220,10 +225,7 @@ const NUMBERS: &[&str] = &["two", "three", "four", "five", "six"];
 pub(super) fn draft(draw: &mut Draw) -> Draft {
     let person = draw.person(&[]);
     let [colour, number] = [draw.pick(COLOURS), draw.pick(NUMBERS)];
-    let written = |text: &str| {
-        let text = fill(text, &[("name", person.name), ("colour", colour), ("number", number)]);
-        super::draw::sentence(&text)
-    };
+    let written = |text: &str| written(text, [person.name, colour, number]);
     let feelings = if draw.level == 1 { &FEELINGS[..2] } else { FEELINGS };
     let (feeling, about_feeling) = &feelings[draw.below(feelings.len())];
     let (topic, about_topic) = &TOPICS[draw.below(TOPICS.len())];
@@ -250,4 +252,55 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     let prompt = asked.replace("{text}", &text).replace("{name}", person.name);
     let answer = answers.first().cloned().unwrap_or_default();
     Draft::new(format!("{template}+{content}"), &prompt, &answer, exact(answers))
+}
+
+fn written(text: &str, [name, colour, number]: [&str; 3]) -> String {
+    super::draw::sentence(&fill(text, &[("name", name), ("colour", colour), ("number", number)]))
+}
+
+/// What passages are labelled by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// How somebody feels: one of four feelings.
+    Feelings,
+    /// What it is about: one of six topics.
+    Topics,
+}
+
+/// Passages with their labels, without end and without a question. Those of one split share no wording with those of another.
+pub fn passages(labels: Labels, seed: u64, split: TaskSplit) -> impl Iterator<Item = (String, &'static str)> {
+    let about = match labels {
+        Labels::Feelings => FEELINGS,
+        Labels::Topics => TOPICS,
+    };
+    (0..).map(move |number| {
+        let mut draw = Draw::new(nth(seed, PASSAGES + split as u64, number), split, 1);
+        let name = draw.person(&[]).name;
+        let [colour, many] = [draw.pick(COLOURS), draw.pick(NUMBERS)];
+        let (label, wordings) = &about[draw.below(about.len())];
+        let (text, _) = draw.word(wordings);
+        (written(text, [name, colour, many]), *label)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn passages_have_every_label_and_no_split_has_those_of_another() {
+        for (labels, count) in [(Labels::Feelings, 4), (Labels::Topics, 6)] {
+            let of = |split| passages(labels, 1, split).take(400).collect::<Vec<_>>();
+            let (train, held_out) = (of(TaskSplit::Train), of(TaskSplit::HeldOut));
+            assert_eq!(train, of(TaskSplit::Train));
+            for rows in [&train, &held_out] {
+                let found: BTreeSet<&str> = rows.iter().map(|(_, label)| *label).collect();
+                assert_eq!(found.len(), count);
+                assert!(rows.iter().all(|(text, _)| !text.contains(['{', '}']) && !text.is_empty()));
+            }
+            let known: BTreeSet<&String> = train.iter().map(|(text, _)| text).collect();
+            assert!(held_out.iter().all(|(text, _)| !known.contains(text)));
+        }
+    }
 }

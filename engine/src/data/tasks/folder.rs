@@ -83,7 +83,7 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
             if split == TaskSplit::Train {
                 *written.train.entry((task.kind, task.level)).or_default() += 1;
             }
-            serde_json::to_vec(&Row { messages: &task.messages, about: task.into() })
+            line(task).map(String::into_bytes)
         })?;
         written.rows.push((name, options.rows(split)));
         if split == TaskSplit::Train {
@@ -100,6 +100,14 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
     staging.put(to)?;
     Ok(written)
+}
+
+/// A task as files of conversations have it.
+///
+/// # Errors
+/// None that anybody met: a task is plain data.
+pub fn line(task: &Task) -> serde_json::Result<String> {
+    serde_json::to_string(&Row { messages: &task.messages, about: task.into() })
 }
 
 /// The rows for training that a project keeps, of all kinds and levels; they are made where it has none yet.

@@ -14,6 +14,7 @@ mod folder;
 pub mod language;
 mod ordering;
 mod plots;
+mod poems;
 mod refusal;
 mod rewriting;
 mod story;
@@ -23,7 +24,9 @@ mod translation;
 
 pub(super) use check::last_number;
 pub use check::{Check, Tag, normalized};
-pub use folder::{FILES, Written, tasks_of, write_folder};
+pub use classification::{Labels, passages};
+pub use folder::{FILES, Written, line, tasks_of, write_folder};
+pub use poems::poems;
 
 use crate::graph::random::nth;
 use draw::{Draft, Draw, WORDINGS};

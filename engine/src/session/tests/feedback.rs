@@ -1,9 +1,9 @@
 //! What is said of replies, kept and learned from.
 
-use super::{after, failures, play, tiny, train};
+use super::{after, failures, play, sampled, tiny, train};
 use crate::protocol::{
-    ChatMessage, Command, Event, Feedback, Launch, LearnsFrom, Objective, Report, Role, RunConfig, RunState,
-    Start,
+    ChatMessage, Command, Event, Feedback, GenerateConfig, Launch, LearnsFrom, Objective, Report, Role,
+    RunConfig, RunState, Start, WeightSource,
 };
 
 fn asked(text: &str) -> Vec<ChatMessage> {
@@ -120,4 +120,73 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
         _ => None,
     });
     assert_eq!(embedded, Some(true), "the project's text is what it was");
+}
+
+/// Conversations at once, each what it is by itself; one that is longer than the context sees its end.
+#[test]
+fn replies_at_once_are_what_each_is_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = folder.path().join("shelf");
+    let mut config = tiny(4);
+    config.model.context_length = 64;
+    let made = Command::CreateProject { name: "Asked".to_owned() };
+    let feedback: Vec<Feedback> = (0..24)
+        .map(|at| Feedback::thumb(vec![ChatMessage::new(Role::User, format!("Who has {at}?"))], "Mia.", true))
+        .collect();
+    let told = Command::SpliceFeedback { at: None, removed: 0, expected: Vec::new(), rows: feedback };
+    let read = || after(Command::ReadSettings { run: None });
+    let heard = play(&shelf, vec![after(made), after(train(config, None)), after(told), read()]);
+    let id = heard.iter().find_map(|report| match &report.event {
+        Event::ProjectOpened { project, .. } => Some(project.id.clone()),
+        _ => None,
+    });
+    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    tuned.set_objective(Objective::Chat);
+    let launch = Launch { learns_from: LearnsFrom::Feedback, ..Launch::default() };
+    let tuned = Command::Train { config: Box::new(tuned), launch };
+    let asked = |at: usize| vec![ChatMessage::new(Role::User, "Who has it? ".repeat(1 + at % 3 * 20))];
+    let drawn = |seed| GenerateConfig { max_tokens: 6, seed, ..GenerateConfig::default() };
+    let replies =
+        |conversations| Command::Replies { source: WeightSource::Current, conversations, config: drawn(5) };
+    let alone = |at: usize| Command::Reply {
+        source: WeightSource::Current,
+        messages: asked(at),
+        config: drawn(5 + at as u64),
+    };
+    let unasked = vec![ChatMessage::new(Role::Assistant, "Mia.")];
+    let heard = play(
+        &shelf,
+        vec![
+            after(Command::OpenProject { id: id.unwrap() }),
+            after(tuned),
+            after(replies((0..18).map(asked).collect())),
+            after(alone(0)),
+            after(alone(15)),
+            after(replies(vec![unasked])),
+            after(replies(Vec::new())),
+        ],
+    );
+    let mut written = sampled(&heard, 4);
+    written.sort_by_key(|sample| sample.0);
+    assert_eq!(written.len(), 18, "{heard:?}");
+    for (request, number) in [(5, 0), (6, 15)] {
+        let text = heard.iter().filter(|report| report.request == Some(request)).find_map(|report| {
+            match &report.event {
+                Event::WritingEnded { text, .. } => Some(text.clone()),
+                _ => None,
+            }
+        });
+        assert_eq!(text.as_ref(), Some(&written[number].2));
+    }
+    let notices: String = heard
+        .iter()
+        .filter_map(|report| match &report.event {
+            Event::Notice { text } if report.request == Some(4) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(notices.contains("12 of 18 conversations are longer than the context of 64 tokens"), "{notices}");
+    let refused = failures(&heard);
+    assert!(refused.len() == 2 && refused[0].contains("nothing to answer to"), "{refused:?}");
+    assert!(refused[1].contains("0 samples"), "{refused:?}");
 }

@@ -1,0 +1,65 @@
+//! What can be typed after `recipe`.
+
+use super::{DEFAULT_PROJECT, thread_count};
+use clap::Args;
+use glasshouse_engine::protocol::recipes::RECIPES;
+use std::path::PathBuf;
+
+/// `recipe`.
+#[derive(Args, Debug)]
+#[command(after_help = list())]
+pub struct RecipeArguments {
+    /// Which recipe; the list of them all unless said
+    pub name: Option<String>,
+    /// Your own rows, of which every tenth is held out to measure by; rows of our own making unless said
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub data: Option<PathBuf>,
+    /// Folder of the project
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    pub project: PathBuf,
+    /// What to begin with, as in `train`: a run of the project, a Hugging Face folder, a GGUF file, or an address
+    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", default_value = "latest")]
+    pub from: String,
+    /// Write an example of its data, ten rows, and train nothing
+    #[arg(long, value_name = "FILE", requires = "name", conflicts_with_all = ["data", "measure"])]
+    pub example: Option<PathBuf>,
+    /// Measure a run, by number or name, and train nothing: by the rows that the recipe's last run held out, or with --data by all rows of
+    /// the file
+    #[arg(long, value_name = "RUN", requires = "name", conflicts_with = "from")]
+    pub measure: Option<String>,
+    /// Optimizer steps; the recipe's unless said
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Batch size, as in `train`
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Peak learning rate; the recipe's unless said
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub lr: Option<f64>,
+    /// Train an adapter and freeze the model, as in `train`: lora
+    #[arg(long, value_name = "KIND")]
+    pub adapter: Option<String>,
+    /// Seed of batches and dropout
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Set any field of the run's TOML, as in `train`; may be repeated
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Threads of the CPU executor; all cores unless said
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+    /// One JSON object per line instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A recipe a line, with what it is for.
+fn list() -> String {
+    let widest = RECIPES.iter().map(|recipe| recipe.name.len()).max().unwrap_or_default();
+    let line = |name: &str, learns: &str| format!("  {name:<widest$}  {learns}\n");
+    let lines: String = RECIPES.iter().map(|recipe| line(recipe.name, recipe.learns)).collect();
+    format!("Recipes:\n{lines}")
+}

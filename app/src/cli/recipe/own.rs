@@ -1,0 +1,145 @@
+//! A person's own rows for a recipe, in whichever format they are, as lines of one.
+
+use crate::cli::data;
+use crate::cli::settings::usage;
+use anyhow::{Context as _, Result};
+use glasshouse_conversation::{Row, RowError};
+use glasshouse_engine::data::read::{
+    LabelledText, Problems, SourceFile, find_sources, json_lines, labelled_texts,
+};
+use glasshouse_engine::data::recipes::Answered;
+use glasshouse_engine::data::tasks::Check;
+use glasshouse_engine::protocol::recipes::{Metric, TuningRecipe};
+use glasshouse_engine::protocol::{ChatMessage, Role};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// The rows of a file as lines for the recipe's run; `None` where that takes text as it is. What is wrong with some is told, and the rest
+/// counts.
+pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<String>>> {
+    if recipe.metric() == Metric::Perplexity {
+        // A file that is not there is refused before a model is imported.
+        find_sources(&[file], &Problems::default())?;
+        return Ok(None);
+    }
+    let problems = Problems::default();
+    let source = source(file, &problems)?;
+    let rows = match recipe.metric() {
+        Metric::Labels => labels(&source, &problems),
+        Metric::Answers | Metric::Perplexity => conversations(&source, &problems),
+    };
+    let advice = || {
+        format!(
+            "{} is no data of the recipe {}, which learns from {}; `glasshouse recipe {} --example rows.jsonl` writes an example",
+            file.display(),
+            recipe.name,
+            recipe.format(),
+            recipe.name
+        )
+    };
+    let rows = rows.map_err(|error| usage(format!("{}: {error:#}", advice())))?;
+    let wrong = problems.list();
+    if rows.is_empty() {
+        let first =
+            wrong.first().map_or_else(|| "no row at all".to_owned(), |problem| problem.reason.clone());
+        return Err(usage(format!("{}: {first}", advice())));
+    }
+    data::tell(&wrong);
+    Ok(Some(rows))
+}
+
+fn source(file: &Path, problems: &Problems) -> Result<SourceFile> {
+    let sources = find_sources(&[file], problems)?;
+    sources.into_iter().next().with_context(|| format!("{} is no file", file.display()))
+}
+
+fn labels(source: &SourceFile, problems: &Problems) -> Result<Vec<String>> {
+    let mut rows = Vec::new();
+    for row in labelled_texts(source)? {
+        match row? {
+            Ok(LabelledText { text, label: Some(label), .. }) => {
+                rows.push(json!({ "text": text, "label": label }).to_string());
+            }
+            Ok(LabelledText { line, .. }) => {
+                problems.note(&source.path, &format!("line {line}: `label`: missing"));
+            }
+            Err(reason) => problems.note(&source.path, &reason),
+        }
+    }
+    Ok(rows)
+}
+
+fn conversations(source: &SourceFile, problems: &Problems) -> Result<Vec<String>> {
+    let read = |line: &str, number: u64| {
+        let row =
+            answered(line).and_then(|row| serde_json::to_string(&row).map_err(|error| error.to_string()));
+        Ok(row.map_err(|reason| problems.note(&source.path, &format!("line {number}: {reason}"))).ok())
+    };
+    Ok(json_lines(source, read)?.collect::<Result<_, _>>()?)
+}
+
+/// A line as a conversation that ends with its answer, or what is wrong with it.
+fn answered(line: &str) -> Result<Answered, String> {
+    let row = Row::read(line).map_err(|error: RowError| error.to_string())?;
+    let messages: Vec<ChatMessage> = match row {
+        Row::Conversation { conversation, .. } => {
+            let messages = conversation.messages.into_iter();
+            messages.map(|message| ChatMessage::new(message.role, message.content)).collect()
+        }
+        Row::Completion { prompt, completion } => {
+            vec![ChatMessage::new(Role::User, prompt), ChatMessage::new(Role::Assistant, completion)]
+        }
+        Row::Text(_) => return Err("text, with no question and no answer".to_owned()),
+        Row::Preference(_) => return Err("a preference, with two answers".to_owned()),
+    };
+    let asks = match messages.as_slice() {
+        [.., asked, answer] => {
+            matches!(asked.role, Role::User | Role::Tool) && answer.role == Role::Assistant
+        }
+        _ => false,
+    };
+    if !asks {
+        return Err("its last two messages are no question and answer".to_owned());
+    }
+    let check = serde_json::from_str::<Value>(line).ok().and_then(|row| row.get("check").cloned());
+    let check: Option<Check> = match check.filter(|check| !check.is_null()) {
+        Some(check) => Some(serde_json::from_value(check).map_err(|error| format!("`check`: {error}"))?),
+        None => None,
+    };
+    Ok(Answered { messages, check })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_every_format_are_questions_with_answers() {
+        for line in [
+            r#"{"messages":[{"role":"user","content":"Who?"},{"role":"assistant","content":"Ada."}]}"#,
+            r#"{"conversations":[{"from":"human","value":"Who?"},{"from":"gpt","value":"Ada."}]}"#,
+            r#"{"instruction":"Who?","input":"","output":"Ada."}"#,
+            r#"{"prompt":"Who?","completion":"Ada.","check":{"type":"numeric","value":4}}"#,
+        ] {
+            let row = answered(line).unwrap();
+            assert_eq!(row.check.is_some(), line.contains("check"));
+            let question = row.question().unwrap();
+            assert_eq!(question.messages, [ChatMessage::new(Role::User, "Who?")]);
+            assert_eq!(question.judged.answer.as_deref(), Some("Ada."));
+        }
+    }
+
+    #[test]
+    fn what_is_no_question_with_an_answer_is_said() {
+        for (line, said) in [
+            (r#"{"text":"Once."}"#, "no question"),
+            (r#"{"prompt":"a","chosen":"b","rejected":"c"}"#, "preference"),
+            (r#"{"messages":[{"role":"assistant","content":"Ada."}]}"#, "no question and answer"),
+            (r#"{"prompt":"a","completion":"b","check":{"type":"vibes"}}"#, "`check`"),
+            ("{", "not JSON"),
+        ] {
+            let reason = answered(line).unwrap_err();
+            assert!(reason.contains(said), "{line}: {reason}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Rows of the book's exercises from the files that it reads.
+
+use anyhow::{Context as _, Result, ensure};
+use glasshouse_engine::graph::random::nth;
+use serde::Deserialize;
+use serde_json::json;
+
+/// What is learned, the rows that the run itself holds out among them, and what is tested by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub learned: Vec<String>,
+    pub test: Vec<String>,
+}
+
+/// What draws and orders messages, and with which seed: that of the book.
+const DRAWN: u64 = 0x7370_616d;
+const SEED: u64 = 123;
+
+/// Of a table of label and message: as many of each kind as there are of the rarer one, in a drawn order; of ten parts seven train, one is
+/// held out and two test.
+pub(super) fn spam(table: &str) -> Result<Rows> {
+    let mut kinds: [Vec<(u64, &str, &str)>; 2] = Default::default();
+    for (number, line) in table.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let (label, text) = line
+            .split_once('\t')
+            .with_context(|| format!("line {}: expected a label, a tab, and a message", number + 1))?;
+        let kind = usize::from(label == "spam");
+        ensure!(
+            kind == 1 || label == "ham",
+            "line {}: the label is {label:?}, and ham or spam is expected",
+            number + 1
+        );
+        kinds[kind].push((nth(SEED, DRAWN, number as u64), label, text));
+    }
+    let count = kinds.iter().map(Vec::len).min().unwrap_or_default();
+    ensure!(count >= 10, "{count} messages of the rarer kind, and ten at least are needed");
+    for kind in &mut kinds {
+        kind.sort_unstable();
+        kind.truncate(count);
+    }
+    let [ham, spam] = kinds;
+    let mut all: Vec<_> = ham.into_iter().chain(spam).collect();
+    all.sort_unstable();
+    let mut learned: Vec<String> =
+        all.into_iter().map(|(_, label, text)| json!({ "text": text, "label": label }).to_string()).collect();
+    let test = learned.split_off(learned.len() * 8 / 10);
+    Ok(Rows { learned, test })
+}
+
+/// A row of the book's instructions.
+#[derive(Deserialize)]
+struct Instruction {
+    instruction: String,
+    #[serde(default)]
+    input: String,
+    output: String,
+    #[serde(default)]
+    chosen: String,
+    #[serde(default)]
+    rejected: String,
+}
+
+impl Instruction {
+    /// In Alpaca's style, up to the answer.
+    fn prompt(&self) -> String {
+        let input =
+            if self.input.is_empty() { String::new() } else { format!("\n\n### Input:\n{}", self.input) };
+        format!(
+            "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n\
+             ### Instruction:\n{}{input}\n\n### Response:\n",
+            self.instruction
+        )
+    }
+}
+
+/// Of a list of instructions: prompt and answer as one text, all of which is learned. Of twenty parts seventeen train and one is held out;
+/// the two between them, in the file's order, test.
+pub(super) fn instructions(list: &str) -> Result<Rows> {
+    parted(list, |row| Ok(json!({ "text": format!("{}{}", row.prompt(), row.output) }).to_string()))
+}
+
+/// Of a list of instructions with two answers: pairs, parted in the same way.
+pub(super) fn preferences(list: &str) -> Result<Rows> {
+    parted(list, |row| {
+        let Instruction { chosen, rejected, .. } = row;
+        ensure!(
+            !chosen.is_empty() && !rejected.is_empty(),
+            "no `chosen` and `rejected` beside {:?}",
+            row.instruction
+        );
+        Ok(json!({ "prompt": row.prompt(), "chosen": chosen, "rejected": rejected }).to_string())
+    })
+}
+
+fn parted(list: &str, line: impl Fn(&Instruction) -> Result<String>) -> Result<Rows> {
+    let list: Vec<Instruction> =
+        serde_json::from_str(list).context("expected a JSON list of instruction, input and output")?;
+    ensure!(list.len() >= 20, "{} rows, and twenty at least are needed", list.len());
+    let mut learned = list.iter().map(line).collect::<Result<Vec<String>>>()?;
+    let (from, count) = (learned.len() * 85 / 100, learned.len() / 10);
+    let test = learned.drain(from..from + count).collect();
+    Ok(Rows { learned, test })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_both_kinds_are_as_many_and_parted() {
+        let table: String = (0..100)
+            .map(|number| {
+                if number % 5 == 0 { format!("spam\twin {number}\n") } else { format!("ham\thi {number}\n") }
+            })
+            .collect();
+        let Rows { learned, test } = spam(&table).unwrap();
+        assert_eq!((learned.len(), test.len()), (32, 8));
+        let all = [learned, test].concat();
+        assert_eq!(all.iter().filter(|row| row.contains(r#""label":"spam""#)).count(), 20);
+        assert_eq!(all.iter().collect::<std::collections::HashSet<_>>().len(), 40);
+        assert!(spam("eggs\ta").unwrap_err().to_string().contains("eggs"));
+        assert!(spam("ham a").unwrap_err().to_string().contains("line 1"));
+    }
+
+    #[test]
+    fn instructions_are_texts_and_pairs_and_the_tests_rows_are_the_books() {
+        let list: Vec<_> = (0..1100)
+            .map(|number| {
+                json!({
+                    "instruction": format!("Add {number}."), "input": if number == 0 { "1" } else { "" },
+                    "output": format!("= {number}"), "chosen": "Please.", "rejected": "No.",
+                })
+            })
+            .collect();
+        let list = serde_json::to_string(&list).unwrap();
+        let texts = instructions(&list).unwrap();
+        assert_eq!((texts.learned.len(), texts.test.len()), (990, 110));
+        assert!(
+            texts.learned[0].contains(r"Add 0.\n\n### Input:\n1\n\n### Response:\n= 0"),
+            "{}",
+            texts.learned[0]
+        );
+        assert!(!texts.learned[1].contains("Input"));
+        assert!(texts.test[0].contains("Add 935.") && texts.learned[935].contains("Add 1045."));
+        let pairs = preferences(&list).unwrap();
+        assert!(pairs.test[0].contains(r#""chosen":"Please.""#) && pairs.test.len() == 110);
+        let plain = r#"[{"instruction":"a","output":"b"}]"#;
+        assert!(instructions(plain).unwrap_err().to_string().contains("twenty at least"));
+        let plain = format!("[{}]", vec![r#"{"instruction":"a","output":"b"}"#; 20].join(","));
+        assert!(preferences(&plain).unwrap_err().to_string().contains("no `chosen`"));
+    }
+}

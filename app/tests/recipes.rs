@@ -1,0 +1,259 @@
+//! Recipes: an application each, learned by a run and measured on rows that no training saw; and the exercises of a book.
+
+use crate::front_ends::{error_of, succeed, train};
+use glasshouse_engine::project::Project;
+use glasshouse_protocol::Objective;
+use glasshouse_protocol::recipes::{Metric, RECIPES};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// A folder with a small model of bytes and pairs of them, that has room for a question.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    let roomy = ["--steps", "4", "--set", "model.context_length=320", "--tokenizer", "bpe", "--vocab", "400"];
+    train(folder.path(), &folder.path().join("first"), &roomy);
+    folder
+}
+
+fn lines(told: &str) -> Vec<Value> {
+    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+const SHORT: [&str; 10] =
+    ["--project", "first", "--from", "1", "--steps", "2", "--device", "cpu", "--threads", "2"];
+
+fn learn(folder: &Path, recipe: &str, more: &[&str]) -> Vec<Value> {
+    let sets = ["--json", "--batch-size", "2", "--set", "train.eval_batches=2"];
+    lines(&succeed(folder, &[&["recipe", recipe], &SHORT[..], &sets, more].concat()))
+}
+
+#[test]
+fn recipes_are_listed_and_one_that_is_misspelt_is_suggested() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["recipe"]);
+    let help = succeed(folder.path(), &["recipe", "--help"]);
+    let told = lines(&succeed(folder.path(), &["recipe", "--json"]));
+    assert_eq!(told.len(), RECIPES.len());
+    for (recipe, line) in RECIPES.iter().zip(&told) {
+        for page in [&text, &help] {
+            assert!(page.contains(recipe.name) && page.contains(recipe.learns), "{}: {page}", recipe.name);
+        }
+        assert!(text.contains(recipe.row) && text.contains(recipe.measured()), "{text}");
+        assert_eq!(
+            (&line["name"], &line["objective"]),
+            (&json!(recipe.name), &json!(recipe.objective.name()))
+        );
+    }
+    let error = error_of(folder.path(), &["recipe", "summarize", "--project", "none"]);
+    assert!(error.contains("did you mean `summarise`"), "{error}");
+    let error = error_of(folder.path(), &["recipe", "summarise", "--project", "none"]);
+    assert!(error.contains("goes on from a trained model") && error.contains("glasshouse train"), "{error}");
+    assert!(!folder.path().join("none").exists());
+}
+
+/// Each recipe's example is read by its own reader and trains; what is held out is measured, every row of it.
+#[test]
+fn the_example_of_every_recipe_trains_and_is_measured() {
+    let folder = folder();
+    let folder = folder.path();
+    for (number, recipe) in RECIPES.iter().enumerate() {
+        let file = format!("{}.jsonl", recipe.name);
+        let told = succeed(folder, &["recipe", recipe.name, "--example", &file]);
+        assert!(told.contains("ten rows"), "{told}");
+        let rows = std::fs::read_to_string(folder.join(&file)).unwrap();
+        assert_eq!(rows.lines().count(), 10, "{rows}");
+        // Ten poems hold out one, which windows are cut from.
+        let short: &[&str] = match recipe.metric() {
+            Metric::Perplexity => &["--set", "model.context_length=32"],
+            Metric::Answers | Metric::Labels => &[],
+        };
+        let told = learn(folder, recipe.name, &[&["--data", &file], short].concat());
+        let score = told.last().unwrap();
+        assert_eq!((&score["event"], &score["recipe"]), (&json!("score"), &json!(recipe.name)), "{score}");
+        let run = Project::open(&folder.join("first")).unwrap().run(&(number + 2).to_string()).unwrap();
+        assert_eq!(score["run"], run.name());
+        let config = run.config().unwrap();
+        assert_eq!((config.train.objective, config.train.steps), (recipe.objective, 2));
+        assert_eq!(config.train.learning_rate, recipe.learning_rate);
+        if recipe.metric() == Metric::Perplexity {
+            for field in ["before", "after"] {
+                assert!(score[field].as_f64().unwrap() > 1.0, "{score}");
+            }
+            continue;
+        }
+        // Of ten rows the last is held out, and trains nothing.
+        assert_eq!(score["rows"], 1);
+        let place = folder.join("first/recipes").join(recipe.name);
+        let held_out = std::fs::read_to_string(place.join("held-out.jsonl")).unwrap();
+        let train = std::fs::read_to_string(place.join("train.jsonl")).unwrap();
+        assert_eq!((train.lines().count(), held_out.lines().count()), (9, 1));
+        assert!(!train.contains(held_out.trim()));
+        let error = error_of(folder, &["recipe", recipe.name, "--example", &file]);
+        assert!(error.contains("is there already"), "{error}");
+    }
+}
+
+/// What a model answers is the same by itself and among others, so that its score is that of its answers.
+#[test]
+fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
+    let folder = folder();
+    let folder = folder.path();
+    let answers = [("Who?", "Ada."), ("Where?", "At sea."), ("When?", "At dawn.")];
+    let row = |at: usize| {
+        let (asked, answer) = answers[at % 3];
+        json!({ "prompt": asked, "completion": answer }).to_string() + "\n"
+    };
+    std::fs::write(folder.join("rows.jsonl"), (0..120).map(row).collect::<String>()).unwrap();
+    let own =
+        ["recipe", "answer", "--project", "first", "--from", "1", "--data", "rows.jsonl", "--device", "cpu"];
+    let fast = ["--steps", "150", "--lr", "3e-3", "--batch-size", "8", "--set", "model.context_length=64"];
+    let told = lines(&succeed(folder, &[&own[..], &fast, &["--json", "--threads", "2"]].concat()));
+    let score = told.last().unwrap();
+    assert_eq!((&score["rows"], &score["right"]), (&json!(12), &json!(12)), "{score}");
+    assert_eq!(score["accuracy"], 1.0);
+
+    let again = ["recipe", "answer", "--project", "first", "--measure", "2", "--device", "cpu"];
+    let told = succeed(folder, &again);
+    assert!(told.contains("answer: 12 of 12 questions right (100.0 %)"), "{told}");
+    let wrong: String = (0..30).map(row).collect::<String>().replace("At sea.", "At home.");
+    std::fs::write(folder.join("wrong.jsonl"), wrong).unwrap();
+    let told = succeed(folder, &[&again[..], &["--data", "wrong.jsonl"]].concat());
+    assert!(told.contains("answer: 20 of 30 questions right (66.7 %)"), "{told}");
+}
+
+#[test]
+fn data_of_another_format_are_refused_by_what_the_recipe_reads() {
+    let folder = folder();
+    let folder = folder.path();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write("labels.jsonl", "{\"text\":\"a b\",\"label\":\"x\"}\n{\"text\":\"a c\",\"label\":\"y\"}\n");
+    write(
+        "questions.jsonl",
+        "{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"c\",\"completion\":\"d\"}\n",
+    );
+    write("one.jsonl", "{\"prompt\":\"a\",\"completion\":\"b\"}\n");
+    for (recipe, data, said) in [
+        ("summarise", "labels.jsonl", "learns from JSON Lines, a question and its answer a line"),
+        ("summarise", "labels.jsonl", "--example rows.jsonl"),
+        ("summarise", "stories.txt", "is no data of the recipe summarise"),
+        ("classify", "questions.jsonl", "with `text` and `label`"),
+        ("classify", "stories.txt", "is no data of the recipe classify"),
+        ("tag", "one.jsonl", "two rows at least"),
+        ("poems", "nowhere.txt", "nowhere.txt"),
+        ("tag", "nowhere.jsonl", "nowhere.jsonl"),
+    ] {
+        let error = error_of(folder, &[&["recipe", recipe, "--data", data], &SHORT[..]].concat());
+        assert!(error.contains(said), "{recipe} {data}: {error}");
+    }
+    let error = error_of(folder, &["recipe", "tag", "--example", "rows.txt"]);
+    assert!(error.contains(".jsonl"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.join("first/runs")).unwrap().filter(is_folder).count(), 1);
+}
+
+fn is_folder(place: &std::io::Result<std::fs::DirEntry>) -> bool {
+    place.as_ref().is_ok_and(|place| place.path().is_dir())
+}
+
+/// Data of the shapes of the book's, made up.
+fn book(folder: &Path) {
+    let messages: String = (0..120)
+        .map(|number| match number % 4 {
+            0 => format!("spam\tWin {number} pounds now\n"),
+            _ => format!("ham\tSee you at {number}\n"),
+        })
+        .collect();
+    std::fs::write(folder.join("messages.tsv"), messages).unwrap();
+    let rows: Vec<Value> = (0..40)
+        .map(|number| {
+            json!({
+                "instruction": format!("Add one to {number}."), "input": "", "output": format!("{}", number + 1),
+                "chosen": format!("It is {}.", number + 1), "rejected": "Find out yourself.",
+            })
+        })
+        .collect();
+    std::fs::write(folder.join("rows.json"), serde_json::to_string(&rows).unwrap()).unwrap();
+}
+
+fn reproduce(folder: &Path, exercise: &str, more: &[&str]) -> Value {
+    let own = ["reproduce", exercise, "--project", "book", "--device", "cpu", "--threads", "2", "--json"];
+    let own = [&own[..], &["--steps", "2", "--set", "train.batch_size=2"]].concat();
+    lines(&succeed(folder, &[&own[..], more].concat())).pop().unwrap()
+}
+
+/// The exercises' own pipelines, on made-up data and a small GPT-2 that another program could have written.
+#[test]
+fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
+    let folder = folder();
+    let folder = folder.path();
+    book(folder);
+    succeed(folder, &["export", "--project", "first", "--to", "gpt2"]);
+    let weights = ["--weights", "gpt2"];
+    let small = [
+        "model.layers=1",
+        "model.width=32",
+        "model.heads=2",
+        "model.kv_heads=2",
+        "model.head_size=16",
+        "model.mlp.hidden=64",
+        "model.context_length=64",
+        "train.eval_interval=1",
+    ];
+    let small: Vec<&str> = small.iter().flat_map(|set| ["--set", set]).collect();
+    let verdict = reproduce(folder, "verdict", &[&["--data", "stories.txt"], &small[..]].concat());
+    let spam = reproduce(folder, "spam", &[&["--data", "messages.tsv"], &weights[..]].concat());
+    let sft = reproduce(folder, "sft", &[&["--data", "rows.json"], &weights[..]].concat());
+    let dpo = reproduce(folder, "dpo", &["--data", "rows.json"]);
+    let figures = [("verdict", 0.569), ("spam", 0.9567), ("sft", 0.657), ("dpo", 0.610)];
+    for (line, (name, published)) in [&verdict, &spam, &sft, &dpo].into_iter().zip(figures) {
+        assert_eq!((&line["event"], &line["exercise"]), (&json!("reproduction"), &json!(name)), "{line}");
+        assert_eq!((&line["published"], &line["reproduced"]), (&json!(published), &Value::Null), "{line}");
+        assert!(line["ours"].as_f64().unwrap() >= 0.0 && line["step"] == 2, "{line}");
+    }
+    // Twelve of sixty messages, half of which are spam, are asked.
+    assert!(spam["note"].as_str().unwrap().contains("of 12 texts right"), "{spam}");
+    let config = |run: &Value| {
+        Project::open(&folder.join("book")).unwrap().run(run.as_str().unwrap()).unwrap().config().unwrap()
+    };
+    let tuned = config(&spam["run"]);
+    assert_eq!(tuned.model.labels, ["ham", "spam"]);
+    assert_eq!((tuned.train.trainable.to_string().as_str(), tuned.train.beta2), ("last:1", 0.999));
+    assert_eq!(config(&sft["run"]).train.objective, Objective::Chat);
+    let dpo = config(&dpo["run"]);
+    assert_eq!(dpo.train.objective, Objective::Preference);
+    assert_eq!(Some(dpo.start.unwrap().run.as_str()), sft["run"].as_str());
+    assert_eq!(config(&verdict["run"]).tokenizer.vocabulary, 1024);
+
+    // What was broken off goes on, and its data are known.
+    let again = ["reproduce", "dpo", "--project", "book", "--device", "cpu", "--resume", "--json"];
+    let line = lines(&succeed(folder, &again)).pop().unwrap();
+    assert_eq!((&line["reproduced"], &line["step"]), (&Value::Null, &json!(2)), "{line}");
+}
+
+#[test]
+fn an_exercise_without_its_weights_or_its_data_is_refused() {
+    let folder = folder();
+    let folder = folder.path();
+    book(folder);
+    for (arguments, said) in [
+        (&["spam", "--data", "messages.tsv"][..], "openai-community/gpt2, which are not at hand"),
+        (&["spam", "--data", "messages.tsv"], "--weights"),
+        (&["sft", "--data", "rows.json"], "huggingface.co/openai-community/gpt2-medium"),
+        (
+            &["sft", "--data", "rows.json", "--weights", "nowhere"],
+            "--weights nowhere: there is no such folder",
+        ),
+        (&["dpo", "--data", "rows.json"], "glasshouse reproduce sft"),
+        (&["verdict", "--weights", "first"], "leave --weights out"),
+        (&["nanogpt-cpu", "--weights", "first"], "for the book's exercises"),
+        (&["spam", "--data", "rows.json", "--weights", "first"], "is no data of reproduce spam: line 1"),
+        (&["sft", "--data", "messages.tsv", "--weights", "first"], "expected a JSON list"),
+        (&["sft", "--data", "none.json", "--weights", "first"], "none.json"),
+    ] {
+        let arguments = [&["reproduce"], arguments, &["--project", "book"]].concat();
+        let error = error_of(folder, &arguments);
+        assert!(error.contains(said), "{arguments:?}: {error}");
+    }
+    assert!(!folder.join("book").exists());
+}

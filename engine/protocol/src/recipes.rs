@@ -1,0 +1,203 @@
+//! Recipes for the applications that people build on a trained model: what a run of each learns, from which rows, for how long and how
+//! fast, and how it is measured. A front end fills in a run's settings by one, and trains it as any other.
+
+use crate::{Objective, RunConfig, names};
+
+/// An application, and how a model learns it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TuningRecipe {
+    /// What it is asked for by, as in `summarise`.
+    pub name: &'static str,
+    /// What people press.
+    pub title: &'static str,
+    /// What a model learns by it, as a phrase.
+    pub learns: &'static str,
+    /// Of what kind its run is.
+    pub objective: Objective,
+    /// A row of its data.
+    pub row: &'static str,
+    /// What of our own making it is tried on.
+    pub generated: Generated,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+}
+
+/// Rows of our own making, all of them about the world of the embedded stories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generated {
+    /// Instruction tasks of the easiest level, of these kinds, each with a check of its answer.
+    Tasks(&'static [&'static str]),
+    /// Passages, and how somebody in them feels.
+    Feelings,
+    /// Passages, and what they are about.
+    Topics,
+    /// Short poems.
+    Poems,
+}
+
+/// How well a model does an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// The share of held-out questions that its likeliest answer answers right: by the row's own check, or as its reference answer but for
+    /// letter case, punctuation and spaces.
+    Answers,
+    /// The share of held-out texts whose label it finds.
+    Labels,
+    /// The perplexity of the held-out text, e to the power of its mean loss per token, before and after.
+    Perplexity,
+}
+
+impl TuningRecipe {
+    /// How it is measured, which follows from what is learned.
+    pub fn metric(&self) -> Metric {
+        match self.objective {
+            Objective::Text => Metric::Perplexity,
+            Objective::Classify => Metric::Labels,
+            Objective::Chat | Objective::Preference | Objective::Reward => Metric::Answers,
+        }
+    }
+
+    /// What its files are, in a sentence without its end.
+    pub fn format(&self) -> &'static str {
+        match self.metric() {
+            Metric::Perplexity => {
+                "text of any kind that `train` reads, or JSON Lines with `text`, a document a line"
+            }
+            Metric::Labels => "JSON Lines or a table (.csv), with `text` and `label`",
+            Metric::Answers => {
+                "JSON Lines, a question and its answer a line: `messages`, ShareGPT, Alpaca, or `prompt` and `completion`; a `check` beside \
+                 them scores answers"
+            }
+        }
+    }
+
+    /// How it is measured, in a sentence without its end.
+    pub fn measured(&self) -> &'static str {
+        match self.metric() {
+            Metric::Perplexity => "validation perplexity, before and after",
+            Metric::Labels => "accuracy: the share of held-out texts whose label is found",
+            Metric::Answers => "the share of held-out questions that the likeliest answer answers right",
+        }
+    }
+
+    /// Gives the settings of a run that goes on from a model what this recipe says; the rest stays.
+    pub fn fill(&self, config: &mut RunConfig) {
+        config.set_objective(self.objective);
+        config.set_steps(self.steps);
+        config.set_learning_rate(self.learning_rate);
+        config.train.eval_interval = (self.steps / 10).max(1);
+        config.train.checkpoint_interval = config.train.eval_interval;
+    }
+}
+
+/// All recipes.
+pub const RECIPES: &[TuningRecipe] = &[
+    TuningRecipe {
+        name: "summarise",
+        title: "Summarise",
+        learns: "a text in a sentence",
+        objective: Objective::Chat,
+        row: r#"{"messages": [{"role": "user", "content": "Tom had a red kite. The wind took it. Tell this in one sentence."}, {"role": "assistant", "content": "Tom lost his red kite."}]}"#,
+        generated: Generated::Tasks(&["summary"]),
+        steps: 2400,
+        learning_rate: 5e-4,
+    },
+    TuningRecipe {
+        name: "translate",
+        title: "Translate",
+        learns: "a text in another language",
+        objective: Objective::Chat,
+        row: r#"{"messages": [{"role": "user", "content": "Say in German: the red ball"}, {"role": "assistant", "content": "der rote Ball"}]}"#,
+        generated: Generated::Tasks(&["translation"]),
+        steps: 2400,
+        learning_rate: 5e-4,
+    },
+    TuningRecipe {
+        name: "answer",
+        title: "Answer questions",
+        learns: "answers to questions about a text",
+        objective: Objective::Chat,
+        row: r#"{"messages": [{"role": "user", "content": "Lily went to the park. Where did Lily go?"}, {"role": "assistant", "content": "To the park."}]}"#,
+        generated: Generated::Tasks(&["story"]),
+        steps: 2400,
+        learning_rate: 5e-4,
+    },
+    TuningRecipe {
+        name: "tag",
+        title: "Tag names",
+        learns: "the names and places in a text",
+        objective: Objective::Chat,
+        row: r#"{"messages": [{"role": "user", "content": "List names and places: Lily went to the park."}, {"role": "assistant", "content": "name: Lily\nplace: park"}]}"#,
+        generated: Generated::Tasks(&["tagging"]),
+        steps: 2400,
+        learning_rate: 5e-4,
+    },
+    TuningRecipe {
+        name: "classify",
+        title: "Classify texts",
+        learns: "which of a few kinds a text is of",
+        objective: Objective::Classify,
+        row: r#"{"text": "There was cheese, and there were two sweet pears.", "label": "food"}"#,
+        generated: Generated::Topics,
+        steps: 600,
+        learning_rate: 5e-4,
+    },
+    TuningRecipe {
+        name: "sentiment",
+        title: "Tell feelings",
+        learns: "how somebody in a text feels",
+        objective: Objective::Classify,
+        row: r#"{"text": "Ben laughed and clapped.", "label": "happy"}"#,
+        generated: Generated::Feelings,
+        steps: 600,
+        learning_rate: 5e-4,
+    },
+    TuningRecipe {
+        name: "poems",
+        title: "Write poems",
+        learns: "to write in the voice of your own poems, or of any text",
+        objective: Objective::Text,
+        row: r#"{"text": "The owl looked up and saw the moon,\nand hummed a very old, old tune."}"#,
+        generated: Generated::Poems,
+        steps: 300,
+        learning_rate: 3e-4,
+    },
+];
+
+/// The recipe of that name, or an error that suggests the nearest.
+pub fn recipe(name: &str) -> Result<&'static TuningRecipe, String> {
+    let found = RECIPES.iter().find(|recipe| recipe.name == name);
+    found.ok_or_else(|| names::unknown("recipe", name, RECIPES.iter().map(|recipe| recipe.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_recipe_is_found_by_its_name_and_a_misspelt_one_is_suggested() {
+        let names: BTreeSet<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
+        assert_eq!(names.len(), RECIPES.len());
+        for each in RECIPES {
+            assert_eq!(recipe(each.name), Ok(each));
+        }
+        assert!(recipe("sumarize").unwrap_err().contains("did you mean `summarise`"));
+    }
+
+    #[test]
+    fn a_recipe_gives_a_run_what_it_says_and_leaves_the_rest() {
+        for recipe in RECIPES {
+            let begun = presets::preset("first-stories").unwrap();
+            let mut run = begun.clone();
+            recipe.fill(&mut run);
+            assert_eq!((run.train.objective, run.train.steps), (recipe.objective, recipe.steps));
+            assert_eq!(run.train.learning_rate, recipe.learning_rate);
+            assert!(run.train.warmup_steps < recipe.steps && run.train.eval_interval > 0);
+            assert_eq!((&run.model, run.train.batch_size), (&begun.model, begun.train.batch_size));
+        }
+    }
+}
