@@ -285,7 +285,7 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     session.settle();
     session.press("Send");
     session.until("the reply", |state| {
-        state.writing.texts.values().any(|text| text.ending.is_some() && text.said.len() > 0)
+        state.writing.texts.values().any(|text| text.ending.is_some() && !text.said.is_empty())
     });
     session.settle();
     session.picture("chat", "its reply to a question in a wording that it was not tuned on");

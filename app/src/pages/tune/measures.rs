@@ -27,7 +27,7 @@ fn pairs_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
         let evaluations = training.evaluations.iter();
         evaluations.filter_map(|evaluation| Some((evaluation.step as f64, evaluation.preference?)))
     };
-    let Some((_, last)) = pairs().last() else { return };
+    let Some((_, last)) = pairs().next_back() else { return };
     let mut numbers = vec![
         ("Reward margin", format!("{:.3}", last.margin)),
         ("Accuracy", format::percent(f64::from(last.accuracy))),
