@@ -24,6 +24,7 @@ mod keyboard;
 mod meets;
 mod preferences;
 mod recording;
+mod reward_model;
 mod rewards;
 mod screenshots;
 mod start;
