@@ -136,6 +136,7 @@ fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
     assert!(losses[losses.len() - 1] < losses[0], "{losses:?}");
     let notices: String = told.iter().filter_map(|event| event["text"].as_str()).collect();
     assert!(notices.contains("call − the mean score of those their loss"), "{notices}");
+    assert!(notices.contains("answers are scored by 2-nanogpt-cpu"), "{notices}");
     // Which run that was is kept by its name.
     let settings = project.run("3").unwrap().config().unwrap().train.reward;
     assert_eq!(settings.model, project.run("2").unwrap().name());

@@ -97,7 +97,7 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig) {
             ui.selectable_value(&mut chosen, loss, text::loss(loss).0);
         }
     });
-    list.response.accessible_name("Loss");
+    list.response.accessible_name("Preference loss");
     if chosen != draft.train.preference.loss {
         let before = sensible_rate(draft);
         // What centres scores belongs to their loss alone.
@@ -124,7 +124,7 @@ fn model_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &[RunSummary]) {
             ui.selectable_value(&mut chosen, run.name.clone(), called(run));
         }
     });
-    list.response.accessible_name("Judge");
+    list.response.accessible_name("What judges replies");
     if chosen != reward.model {
         (reward.model, reward.rule) = (chosen, RewardRule::default());
     }

@@ -116,6 +116,16 @@ pub struct Scorer {
 }
 
 impl Scorer {
+    /// The run's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes that it holds, weights and activations.
+    pub fn bytes(&self) -> u64 {
+        self.executor.bytes()
+    }
+
     /// Gives each answer its score for a reward: of its prompt and itself, ended as those that the model learned from are. Of a text that is
     /// longer than the model's context, its beginning counts, as in training.
     ///

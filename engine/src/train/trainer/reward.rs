@@ -45,7 +45,7 @@ pub(super) struct Rewards {
     reference: Option<Vec<f32>>,
     /// What draws answers, once it has.
     decoder: Option<Decoder>,
-    /// The reward model, where one judges, once it has.
+    /// The reward model, where one judges.
     scorer: Option<Scorer>,
 }
 
@@ -58,12 +58,20 @@ impl Trainer<'_> {
         self.run.folder().join(ROUND_FILE)
     }
 
-    /// Keeps the run's first weights, where the divergence from them counts, and reads what the last session left of a round.
+    /// Opens the reward model, where one judges, keeps the run's first weights, where the divergence from them counts, and reads what the
+    /// last session left of a round.
     ///
     /// # Errors
-    /// The first weights are gone or damaged.
+    /// The reward model or the first weights are gone or damaged, or the device has no room for them.
     pub(super) async fn take_rewards(&mut self) -> Result<()> {
-        let Batches::Prompts(_) = &self.batches else { return Ok(()) };
+        let Batches::Prompts(prompts) = &self.batches else { return Ok(()) };
+        if let Some(model) = RewardModel::find(&self.run.project()?, &self.config, prompts.tokenizer)? {
+            let files = TokenizerFiles::with(prompts.tokenizer.clone(), &self.run.data_folder()?)?;
+            let scorer = model.open(&self.executor, files, self.config.model.context_length).await?;
+            let (name, bytes) = (scorer.name().to_owned(), quantity::bytes(scorer.bytes()));
+            self.rewards.scorer = Some(scorer);
+            self.notice(format!("answers are scored by {name}, {bytes} of memory more"));
+        }
         let settings = &self.config.train.reward;
         let (beta, iterations) = (settings.beta, settings.iterations);
         if beta > 0.0 {
@@ -254,18 +262,7 @@ impl Trainer<'_> {
         let max_tokens = train.reward.answer_tokens(model.context_length);
         let places = (train.batch_size * train.accumulate).min(PLACES);
         let drawing = Drawing { each, max_tokens, temperature, seed };
-        let (kept, mut scorer) = (self.rewards.decoder.take(), self.rewards.scorer.take());
-        if scorer.is_none() {
-            let model = RewardModel::find(&self.run.project()?, &self.config, prompts.tokenizer)?;
-            scorer = match model {
-                Some(found) => {
-                    let folder = self.run.data_folder()?;
-                    let files = TokenizerFiles::with(prompts.tokenizer.clone(), &folder)?;
-                    Some(found.open(&self.executor, files, self.config.model.context_length).await?)
-                }
-                None => None,
-            };
-        }
+        let (kept, scorer) = (self.rewards.decoder.take(), self.rewards.scorer.as_mut());
         let work = async {
             let mut decoder = match kept {
                 Some(mut decoder) => {
@@ -275,15 +272,15 @@ impl Trainer<'_> {
                 None => Decoder::beside(&self.executor, model, &weights, Precision::F32, places).await?,
             };
             let mut answers = draw(&mut decoder, prompts, asked, drawing).await?;
-            if let Some(scorer) = &mut scorer {
+            if let Some(scorer) = scorer {
                 scorer.score(&mut answers).await?;
             }
-            Ok::<_, Error>((answers, decoder, scorer))
+            Ok::<_, Error>((answers, decoder))
         };
         // What is given up takes its decoder with it.
         let Some(done) = unless_stopped(&self.options.stop, work).await else { return Ok(None) };
-        let (answers, decoder, scorer) = done?;
-        (self.rewards.decoder, self.rewards.scorer) = (Some(decoder), scorer);
+        let (answers, decoder) = done?;
+        self.rewards.decoder = Some(decoder);
         Ok(Some(answers))
     }
 
