@@ -89,7 +89,7 @@ export interface Evaluation {
   preference?: Preferences;
 }
 
-/** A reward is β times an answer's log-ratio to the reference, or β times its tokens' mean log-probability. */
+/** A reward is β times an answer's log-ratio to the reference, or β times its tokens' mean log-probability; to a reward model, its score. */
 export interface Preferences {
   /** Mean reward of the chosen answers less that of the rejected ones. */
   margin: number | null;

@@ -376,6 +376,36 @@ fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
     );
 }
 
+/// The objective's own choices: how pairs are learned, and what judges replies.
+#[test]
+fn a_reward_model_is_chosen_on_tune() {
+    let mut scene = wide(Engine::full(), PageName::Tune);
+    let open = |scene: &mut Scene, list: &str| {
+        scene.harness.get_by_role_and_label(Role::ComboBox, list).click();
+        scene.settle();
+    };
+    let planned = |scene: &mut Scene| match scene.sent_of(|sent| matches!(sent, Command::Plan { .. })).pop() {
+        Some(Command::Plan { config }) => config.train,
+        other => panic!("{other:?}"),
+    };
+    open(&mut scene, "Model to begin with");
+    press(&mut scene, "1-first-stories");
+    for list in ["Preference loss", "What judges replies"] {
+        assert!(scene.harness.query_by_role_and_label(Role::ComboBox, list).is_none(), "{list}");
+    }
+    open(&mut scene, "Objective");
+    press(&mut scene, "Preference");
+    let rate = planned(&mut scene).learning_rate;
+    open(&mut scene, "Preference loss");
+    press(&mut scene, "Reward model");
+    let train = planned(&mut scene);
+    assert!(train.learns_scores() && train.learning_rate > rate, "{train:?}");
+    open(&mut scene, "Objective");
+    press(&mut scene, "Reward");
+    assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "What judges replies").is_some());
+    assert_eq!(planned(&mut scene).objective, Objective::Reward);
+}
+
 #[test]
 fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     let mut scene = wide(Engine::full(), PageName::Tune);

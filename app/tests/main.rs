@@ -25,6 +25,7 @@ mod meets;
 mod preferences;
 mod recipes;
 mod recording;
+mod reward_model;
 mod rewards;
 mod screenshots;
 mod start;

@@ -67,6 +67,24 @@ impl Executor {
         Ok((opened.executor, opened.warning))
     }
 
+    /// An executor of other graphs on the device of this one, with weights and moments at zero. Burn's devices leave that to the CPU.
+    ///
+    /// # Errors
+    /// The device cannot hold the model beside this one's.
+    pub async fn beside(&self, graphs: &TrainingGraphs, optimizer: Optimizer) -> Result<Self> {
+        match self {
+            Self::Gpu(_, gpu) => {
+                let ring = ring(graphs.recipe.train.accumulate);
+                let executor = GpuExecutor::new(gpu, graphs, optimizer, ring).await?;
+                Ok(Self::Gpu(Box::new(executor), gpu.clone()))
+            }
+            Self::Cpu(_) | Self::Reference(_) => {
+                let threads = self.describe().threads;
+                Ok(Self::Cpu(Box::new(CpuExecutor::new(graphs, optimizer, threads)?)))
+            }
+        }
+    }
+
     /// Refuses a word that no device answers to, before work is done for it.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Beginning, Project, Run, RunRecord};
 use crate::protocol::{OpenedRun, Precision, RunConfig, TextSummary};
+use crate::train::reward::RewardModel;
 use crate::train::{Options, Trainer};
 use std::sync::Arc;
 
@@ -238,13 +239,18 @@ impl OpenRun {
         [of_run, "Once", "The", "a"].into_iter().find(known).unwrap_or_default().to_owned()
     }
 
-    /// Reads the weights of another run that it begins with, where it does: what is wrong with them is known before there is a run.
+    /// Reads the weights of another run that it begins with, where it does, and looks for the reward model that judges it: what is wrong
+    /// with them is known before there is a run.
     ///
     /// # Errors
-    /// The other run is gone, its checkpoint is damaged, or its model does not fit.
+    /// The other run is gone, its checkpoint is damaged, or its model does not fit; the reward model is none, or of another vocabulary.
     pub async fn read_start(&mut self, project: &Project) -> Result<()> {
         if self.run.is_none() {
             self.weights = weights_of_start(project.clone(), &self.config).await?;
+            if let Some(model) = RewardModel::find(project, &self.config, &self.prepared.tokenizer)? {
+                // By the name that no later run has.
+                self.config.train.reward.model = model.name();
+            }
         }
         Ok(())
     }

@@ -5,10 +5,11 @@
 //   sigmoid  softplus(−β·h), h of −S − r;
 //   ipo      (h − 1/(2β))², h of (−S − r)/n;
 //   simpo    softplus(−(β·h − margin)), h of −S/n;
-//   orpo     β·softplus(−h), h of a − log(1 − exp(a)), a = −S/n; and the mean of the losses of all chosen tokens.
+//   orpo     β·softplus(−h), h of a − log(1 − exp(a)), a = −S/n; and the mean of the losses of all chosen tokens;
+//   bradley-terry  softplus(−(h − margin)) + center·(sum of both)², h and the sum of −S, which are scores then.
 // A pair of which an answer has no token that counts gives 0.
 //
-// rows [2P·T,2] = (lse, row loss); targets, scores are rings [rows, 2P·T] and [rows, 2P], scores the reference's; loss = (mean, P), which
+// rows [2P·T,2] = (lse, row loss), of a cross-entropy or of scores; targets, scores are rings [rows, 2P·T] and [rows, 2P], scores the reference's; loss = (mean, P), which
 // goes into the micro-batch's report too; weights [2P·T]. One workgroup: 256 invocations take every 256th position of a row each.
 
 import package::shared::control::{Control, ReportRow};
@@ -18,9 +19,10 @@ struct Arguments {
     pairs: u32, // P.
     time: u32, // T.
     ignored: u32, // The target that does not count.
-    kind: u32, // 0 sigmoid, 1 ipo, 2 simpo, 3 orpo.
+    kind: u32, // 0 sigmoid, 1 ipo, 2 simpo, 3 orpo, 4 bradley-terry.
     beta: f32, // β.
-    margin: f32, // simpo's, γ.
+    margin: f32, // simpo's, γ, and bradley-terry's.
+    center: f32, // bradley-terry's.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -106,6 +108,12 @@ fn preference(@builtin(local_invocation_index) local: u32) {
                     let z = beta * (r.x / n.y - c.x / n.x) - arguments.margin;
                     mean = softplus(-z);
                     slope = beta * sigmoid(-z) * vec2(1.0, -1.0) / n;
+                }
+                case 4u: {
+                    let z = r.x - c.x - arguments.margin;
+                    let sum = -c.x - r.x;
+                    mean = softplus(-z) + arguments.center * sum * sum;
+                    slope = sigmoid(-z) * vec2(1.0, -1.0) - vec2(2.0 * arguments.center * sum);
                 }
                 default: {
                     let a = vec2(-c.x, -r.x) / n;

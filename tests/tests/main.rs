@@ -22,6 +22,7 @@ mod optimizers_parity;
 mod projects;
 mod readme;
 mod reproduction;
+mod reward_model;
 mod rewards;
 mod runs;
 mod selftest;

@@ -81,7 +81,7 @@ pub enum Command {
     Chat(ChatArguments),
     /// List what was said of replies on the Chat page; write it to files, remove a row
     Feedback(FeedbackArguments),
-    /// Tell texts apart by the labels that a run has learned
+    /// Tell texts apart by the labels that a run has learned, or score them by a reward model
     Classify(ClassifyArguments),
     /// Teach a model an application, and measure it: summarise, translate, answer, tag, classify, sentiment, poems
     Recipe(RecipeArguments),
@@ -174,9 +174,11 @@ pub struct ConfigArguments {
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
     /// What is learned: text, chat (the answers in conversations), preference (the better of two answers), reward (answers of the model's
-    /// own that a rule finds good), or classify (the labels of texts); all but text need --from. Their settings:
-    /// --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo, --set train.preference.beta=0.1,
-    /// --set train.reward.rule=check|exact|contains|regex|length|format|numeric, --set train.reward.group=8
+    /// own that a rule or a reward model finds good), or classify (the labels of texts); all but text need --from. Their settings:
+    /// --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo|bradley_terry (a reward model),
+    /// --set train.preference.beta=0.1,
+    /// --set train.reward.rule=check|exact|contains|regex|length|format|numeric, --set train.reward.model=RUN (a reward model in its place),
+    /// --set train.reward.group=8
     #[arg(long, value_name = "KIND")]
     pub objective: Option<Objective>,
     /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated
@@ -214,7 +216,7 @@ pub struct TrainArguments {
     pub config: ConfigArguments,
     /// What to train on: .txt, .md and .jsonl (field `text`) files, folders of them, or a folder of `data clean`; for --objective chat
     /// .jsonl files of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`), for preference of pairs (`prompt`,
-    /// `chosen` and `rejected`), for reward of prompts (`prompt`, with `check` or `answer`), for classify .jsonl or .csv files with `text`
+    /// `chosen` and `rejected`), for reward of prompts (`prompt`, with `check` or `answer` for a rule), for classify .jsonl or .csv files with `text`
     /// and `label`
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,

@@ -1,4 +1,4 @@
-//! `glasshouse classify`: what texts are, by a run that has learned labels.
+//! `glasshouse classify`: what texts are, by a run that has learned labels; or what they score, by a reward model.
 
 use super::arguments::ClassifyArguments;
 use super::driver::{Engine, drive};
@@ -78,6 +78,9 @@ struct Told {
 
 impl Told {
     fn row(&mut self, row: &LabelledText, labels: &[String], probabilities: &[f32]) -> Result<()> {
+        if let ([_], [score]) = (labels, probabilities) {
+            return self.score(row, *score);
+        }
         let likeliest = probabilities.iter().zip(labels).max_by(|(a, _), (b, _)| a.total_cmp(b));
         let (probability, label) = likeliest.context("the model has no labels")?;
         self.labelled += u64::from(row.label.is_some());
@@ -89,6 +92,16 @@ impl Told {
             say!("{line}")?;
         } else {
             say!("{label} ({:.1} %): {}", probability * 100.0, row.text.trim().replace('\n', " "))?;
+        }
+        Ok(())
+    }
+
+    /// A text's score, which has no bounds and no label.
+    fn score(&self, row: &LabelledText, score: f32) -> Result<()> {
+        if self.json {
+            say!("{}", json!({ "event": "score", "text": row.text, "score": score }))?;
+        } else {
+            say!("{score:.4}: {}", row.text.trim().replace('\n', " "))?;
         }
         Ok(())
     }

@@ -309,7 +309,7 @@ fn what_next(arguments: &TrainArguments, ended: &Ended) -> Result<()> {
     say!("\nThe project is in {}.", arguments.project.display())?;
     if *finished && *classifies {
         say!("Try next:")?;
-        say!("  glasshouse classify{project} --text \"...\"     what it takes a text for")?;
+        say!("  glasshouse classify{project} --text \"...\"     what it makes of a text")?;
     } else if *finished {
         say!("Try next:")?;
         say!("  glasshouse generate{project} --prompt \"{prompt}\"     let it write")?;

@@ -171,6 +171,7 @@ impl TunePage {
         card(ui, |ui| {
             head(ui, "Learn");
             settings::objective_ui(ui, context.draft);
+            settings::judge_ui(ui, context.draft, &context.state.runs.list);
         });
         ui.add_space(space::TIGHT);
         card(ui, |ui| {

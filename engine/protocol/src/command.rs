@@ -520,7 +520,7 @@ pub enum Command {
         /// Likeliest tokens to list.
         count: usize,
     },
-    /// What a model with a head for labels takes texts for. Answered by `Classified`.
+    /// What a model with a head for labels takes texts for, or what a reward model scores them. Answered by `Classified`.
     Classify {
         /// Whose weights.
         source: WeightSource,

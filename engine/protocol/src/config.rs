@@ -149,12 +149,12 @@ impl RunConfig {
             "be text, unless the run begins with a trained model (--from)",
         )?;
         let labels = self.model.labels.join(", ");
-        let rule =
-            "be none, unless train.objective is classify: a model with a head for labels writes no text";
-        let classifies = self.train.objective == Objective::Classify;
-        require(self.model.labels.is_empty() || classifies, "model.labels", labels, rule)?;
-        if let Some(adapter) = self.train.adapter.as_ref().filter(|_| classifies) {
-            let rule = "be without it where train.objective is classify, whose head is trained whole";
+        let own_head = self.train.has_own_head();
+        let rule = "be none, unless train.objective is classify or train.preference.loss is bradley_terry: a model with a head for \
+                    labels, or for a score, writes no text";
+        require(self.model.labels.is_empty() || own_head, "model.labels", labels, rule)?;
+        if let Some(adapter) = self.train.adapter.as_ref().filter(|_| own_head) {
+            let rule = "be without it where the objective has a head of its own, which is trained whole";
             let head = adapter.targets.contains(&AdapterTarget::Head);
             require(!head, "train.adapter.targets", "head", rule)?;
         }

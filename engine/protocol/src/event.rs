@@ -423,7 +423,7 @@ pub enum Event {
     Classified {
         /// The labels.
         labels: Vec<String>,
-        /// For each text the probability of each label.
+        /// For each text the probability of each label; of a reward model, which has one, the score.
         probabilities: Vec<Vec<f32>>,
     },
 

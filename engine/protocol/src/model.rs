@@ -53,7 +53,7 @@ pub struct ModelConfig {
     #[serde(default = "yes")]
     pub tied_head: bool,
     /// What the model tells texts apart by, where its head is one for labels: a row each, in this order, in place of a token's. The data of
-    /// a run whose objective is `classify` decide them.
+    /// a run whose objective is `classify` decide them. One alone is the score of a reward model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// Dropout rates, in training only.
@@ -386,6 +386,11 @@ impl ModelConfig {
         if self.labels.is_empty() { self.vocabulary } else { self.labels.len() }
     }
 
+    /// Whether its head has one row, whose logit is the score of a text: a reward model.
+    pub fn scores(&self) -> bool {
+        self.labels.len() == 1
+    }
+
     /// Its shape in a few words: `4 layers · width 128 · context length 64`.
     pub fn shape(&self) -> String {
         let layers = counted(self.layers as u64, "layer");
@@ -442,8 +447,8 @@ impl ModelConfig {
         let mut labels = self.labels.clone();
         labels.sort_unstable();
         labels.dedup();
-        let distinct = self.labels.is_empty() || (labels.len() >= 2 && labels.len() == self.labels.len());
-        require(distinct, "model.labels", self.labels.join(", "), "be at least 2, each another")?;
+        let distinct = labels.len() == self.labels.len();
+        require(distinct, "model.labels", self.labels.join(", "), "be each another")?;
         if let Some(window) = self.sliding_window {
             require(window >= 1, "model.sliding_window", window, "be at least 1")?;
         }

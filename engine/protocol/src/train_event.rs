@@ -34,7 +34,8 @@ pub enum TrainEvent {
         #[serde(flatten)]
         metrics: RewardMetrics,
     },
-    /// An evaluation. Of an objective of rewards a loss is 1 less the mean reward of the likeliest answers.
+    /// An evaluation. Of an objective of rewards a loss is 1 less the mean reward of the likeliest answers by a rule, and less
+    /// their mean score by a reward model.
     Eval {
         /// Steps done.
         step: u64,
@@ -108,7 +109,7 @@ pub enum TrainEvent {
 }
 
 /// What pairs of answers come to. An answer's reward is β times its log-ratio to the reference, log π − log π₀, or, where the loss has no
-/// reference, β times the mean log-probability of its tokens, as TRL logs it.
+/// reference, β times the mean log-probability of its tokens, as TRL logs it; to a reward model it is its score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PreferenceMetrics {
     /// Mean reward of the chosen answers less that of the rejected ones.
@@ -146,7 +147,7 @@ impl PreferenceMetrics {
 /// What answers to prompts, some to each, come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RewardMetrics {
-    /// Mean reward, 0 to 1.
+    /// Mean reward: 0 to 1 by a rule, without bounds by a reward model.
     pub reward: f32,
     /// Standard deviation of the rewards of a prompt's answers, the mean over prompts.
     pub deviation: f32,

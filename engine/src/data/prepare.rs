@@ -21,9 +21,9 @@ use crate::platform::{Turns, at_once};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, Trainer};
 use corpus::Corpus;
-use glasshouse_protocol::config::{Objective, RewardSettings};
+use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{ChatMessage, DataConfig, FileProblem, Invalid, Role, RunConfig, presets};
-pub use labels::text_tokens;
+pub use labels::{scored_tokens, text_tokens};
 pub(super) use split::whole_documents;
 use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,9 @@ pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
 /// The embedded corpus' seed: the one that `glasshouse corpus stories --seed 1` prints.
 pub const CORPUS_SEED: u64 = 1;
+
+/// What the only label of a reward model is called.
+const SCORE: &str = "reward";
 
 /// Text that is gathered before all cores encode it.
 const ENCODE_BYTES: usize = 1 << 20;
@@ -77,7 +80,7 @@ impl Prepared {
         Ok(match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
             Batches::Examples(examples) => examples.about().sentences(&config.model.labels),
-            Batches::Pairs(pairs) => pairs.about().sentences(),
+            Batches::Pairs(pairs) => pairs.sentences(),
             Batches::Prompts(prompts) => prompts.sentences(),
         })
     }
@@ -121,6 +124,7 @@ impl Prepared {
             starts: train.separates_documents(model),
             padding: self.tokenizer.end_of_text().unwrap_or(0),
             labelled: config.train.objective == Objective::Classify,
+            scored: config.train.learns_scores(),
         }
     }
 
@@ -168,8 +172,11 @@ impl Prepared {
         {
             config.train.sample_prompt = words;
         }
-        if config.train.objective == Objective::Classify {
-            config.model.labels = self.store.index().map(|index| index.labels.clone()).unwrap_or_default();
+        if config.train.has_own_head() {
+            config.model.labels = match self.store.index() {
+                _ if config.train.learns_scores() => vec![SCORE.to_owned()],
+                index => index.map(|index| index.labels.clone()).unwrap_or_default(),
+            };
             // It writes nothing that could be shown.
             config.train.sample_interval = 0;
         }
@@ -267,8 +274,8 @@ pub async fn prepare_in_turns(
     }
     if config.train.objective == Objective::Reward {
         // What a rule cannot judge is left out.
-        let RewardSettings { rule, pattern, .. } = &config.train.reward;
-        recipe = format!("{recipe}; rule {} {}", rule.name(), !pattern.is_empty());
+        let reward = &config.train.reward;
+        recipe = format!("{recipe}; rule {} {}", reward.judge(), !reward.pattern.is_empty());
     }
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
@@ -542,6 +549,7 @@ async fn encode(
         prompt: None,
         problems: problems.list(),
         labels: Vec::new(),
+        plain: false,
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     })?;

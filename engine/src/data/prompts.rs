@@ -22,7 +22,7 @@ pub struct Prompts<'a> {
     pub tokenizer: &'a Tokenizer,
     /// Tokens that end an answer.
     pub ends: Vec<u32>,
-    /// The rule that judges answers.
+    /// What judges answers.
     pub judge: Judge,
     /// Training's and validation's.
     rows: [Arc<Vec<Row>>; 2],
@@ -141,10 +141,10 @@ impl<'a> Prompts<'a> {
     /// What a person should know, a sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let [train, validation] = [0, 1].map(|split| self.rows[split].len() as u64);
+        let lack = if self.judge.is_by_model() { "− the mean score" } else { "1 − the mean reward" };
         let mut all = vec![
             format!("{} to answer, {validation} more held out", counted(train, "prompt")),
-            "evaluations ask for the likeliest answers, and call 1 − the mean reward of those their loss"
-                .to_owned(),
+            format!("evaluations ask for the likeliest answers, and call {lack} of those their loss"),
         ];
         if self.left_out > 0 {
             let room = self.settings.room as u64;

@@ -1,4 +1,5 @@
-//! What an answer is worth: the rules that a run may learn by rewards from. Every reward is a number from 0 to 1.
+//! What an answer is worth: the rules that a run may learn by rewards from. Every reward of theirs is a number from 0 to 1. A reward model,
+//! which takes a rule's place, scores answers where models are run ([`crate::train::reward`]).
 
 use super::tasks::{Check, last_number, normalized};
 use crate::error::{Error, Result};
@@ -34,10 +35,11 @@ impl Judged {
     }
 }
 
-/// A rule, ready to judge.
+/// A rule, ready to judge; or what leaves that to a reward model.
 #[derive(Clone, Debug)]
 pub struct Judge {
     rule: RewardRule,
+    by_model: bool,
     pattern: Pattern,
     words: usize,
 }
@@ -71,13 +73,20 @@ impl Judge {
             }
             _ => Pattern::Text(settings.pattern.to_lowercase()),
         };
-        Ok(Self { rule: settings.rule, pattern, words: settings.words })
+        let by_model = !settings.model.is_empty();
+        Ok(Self { rule: settings.rule, by_model, pattern, words: settings.words })
+    }
+
+    /// Whether a reward model scores answers, and no rule does.
+    pub fn is_by_model(&self) -> bool {
+        self.by_model
     }
 
     /// What a row lacks for the rule, in a sentence.
     pub fn fault(&self, row: &Judged) -> Option<&'static str> {
         let answer = row.answer.as_deref().unwrap_or_default();
         match self.rule {
+            _ if self.by_model => None,
             RewardRule::Check if row.check.is_none() => {
                 Some("`check`: missing; give one, or another train.reward.rule")
             }
@@ -101,8 +110,11 @@ impl Judge {
         }
     }
 
-    /// What an answer is worth, 0 to 1.
+    /// What an answer is worth, 0 to 1; 0 where a reward model has yet to say.
     pub fn score(&self, row: &Judged, said: &str) -> f64 {
+        if self.by_model {
+            return 0.0;
+        }
         let right = row.answer.as_deref().unwrap_or_default();
         let whole = |fits: bool| f64::from(u8::from(fits));
         match (self.rule, &self.pattern) {
@@ -219,6 +231,10 @@ mod tests {
         assert_eq!(judge(RewardRule::Contains, "e").fault(&nothing), None);
         assert_eq!(judge(RewardRule::Numeric, "").fault(&row("seven")), None);
         assert_eq!(judge(RewardRule::Length, "").fault(&nothing), None);
+        // A reward model needs nothing but the prompt.
+        let model = RewardSettings { model: "2".to_owned(), ..RewardSettings::default() };
+        let model = Judge::new(&model).unwrap();
+        assert_eq!((model.fault(&nothing), model.is_by_model()), (None, true));
     }
 
     #[test]

@@ -49,6 +49,10 @@ impl BatchRules {
                     rules.classes = graph.ty(node.inputs[0]).columns();
                     rules.ignored = ignore_index;
                 }
+                Op::Score(ops::Score { ignore_index }) => {
+                    rules.classes = 1;
+                    rules.ignored = ignore_index;
+                }
                 Op::LinearCrossEntropy(ops::LinearCrossEntropy { ignore_index, .. }) => {
                     rules.classes = graph.ty(node.inputs[1]).rows();
                     rules.ignored = ignore_index;

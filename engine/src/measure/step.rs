@@ -186,7 +186,7 @@ pub async fn measure(
 pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
     let (batch, context_length) = (config.train.batch_size, config.model.context_length);
     let vocabulary = config.model.vocabulary as u64;
-    let tokens = batch * context_length;
+    let (tokens, outputs) = (batch * context_length, config.model.outputs() as u32);
     let scores = preference(&config.train)
         .map(|_| batch)
         .or_else(|| answers(&config.train).map(|_| tokens * POLICY_SCORES));
@@ -195,14 +195,14 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
             let ids: Vec<u32> = (0..(batch * (context_length + 1)) as u64)
                 .map(|at| (random::nth(config.seed, micro_batch, at) % vocabulary) as u32)
                 .collect();
-            let rows = |from: usize| {
+            let rows = |from: usize| -> Vec<u32> {
                 ids.chunks(context_length + 1)
                     .flat_map(|row| row[from..from + context_length].to_vec())
                     .collect()
             };
             MicroBatch {
                 tokens: rows(0),
-                targets: rows(1),
+                targets: rows(1).into_iter().map(|id| id % outputs).collect(),
                 // As many terms as without, at most.
                 starts: config
                     .train

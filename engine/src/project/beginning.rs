@@ -10,7 +10,7 @@ use crate::initial;
 use crate::model::{self, is_of_classifier};
 use crate::plan::arena::ArenaLayout;
 use crate::protocol::{
-    CHATML_TOKENS, Invalid, Objective, RunConfig, Start, TokenizerConfig, Trainable, quantity::things,
+    CHATML_TOKENS, Invalid, RunConfig, Start, TokenizerConfig, Trainable, quantity::things,
 };
 use crate::tokenizer::TokenizerFiles;
 use std::ops::Range;
@@ -123,8 +123,8 @@ impl Beginning {
                 self.added.join(", ")
             ));
         }
-        let classifies = config.train.objective == Objective::Classify;
-        if config.train.trainable == Trainable::Head && config.model.tied_head && !classifies {
+        let own_head = config.train.has_own_head();
+        if config.train.trainable == Trainable::Head && config.model.tied_head && !own_head {
             notices.push(
                 "the head is the token embedding's matrix too: training it changes what the model reads as well as what it writes"
                     .to_owned(),

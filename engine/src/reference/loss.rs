@@ -3,7 +3,9 @@
 use super::interpret::{Express, Run, expect_below};
 use super::log_sum_exp;
 use crate::error::Result;
-use crate::graph::ops::{CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs};
+use crate::graph::ops::{
+    CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Score, ScoreInputs, ScoreOutputs,
+};
 use crate::graph::{Node, ValueId};
 use burn::tensor::{Tensor, TensorData};
 
@@ -17,6 +19,30 @@ impl Express for CrossEntropy {
         let CrossEntropyInputs { logits, targets } = inputs;
         let (logits, targets) = (run.floats(logits)?, run.ids(targets)?);
         cross_entropy(run, node, logits, &targets, (self.label_smoothing, self.ignore_index))
+    }
+}
+
+impl Express for Score {
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        node: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>> {
+        let ScoreInputs { logits, targets } = inputs;
+        let (logits, targets) = (run.floats(logits)?, run.ids(targets)?);
+        let counted: Vec<bool> = targets.iter().map(|id| Some(*id) != self.ignore_index).collect();
+        let known: Vec<u32> =
+            targets.iter().zip(&counted).map(|(id, counts)| if *counts { *id } else { 0 }).collect();
+        expect_below(&node.scope, &known, 1)?;
+        let weights: Vec<f32> = counted.iter().map(|counts| f32::from(u8::from(*counts))).collect();
+        let count: f32 = weights.iter().sum();
+        let weights = run.device.tensor::<2>(TensorData::new(weights, [targets.len(), 1]));
+        let each = -logits.clone() * weights;
+        let mean = each.clone().sum().reshape([1, 1]) / f64::from(count.max(1.0));
+        let number = run.device.tensor(TensorData::new(vec![count], [1, 1]));
+        let rows = Tensor::cat(vec![logits + Self::BEYOND, each], 1);
+        Ok(ScoreOutputs { loss: Tensor::cat(vec![mean, number], 1), rows })
     }
 }
 

@@ -51,6 +51,10 @@ impl Express for Preference {
                 let odds = means.clone() - (-means.exp() + 1.0).log();
                 -log_sigmoid(gap(odds)) * beta
             }
+            PreferenceLoss::BradleyTerry => {
+                let sum = sums.clone().sum_dim(1);
+                -log_sigmoid(gap(-sums.clone()) - margin) + sum.clone() * sum * f64::from(self.center)
+            }
         };
         let mut mean = (each * numbers(whole, [pairs, 1])).sum().reshape([1, 1]) / pairs as f64;
         let chosen_tokens: f32 = tokens.iter().step_by(2).sum();

@@ -178,6 +178,15 @@ impl Backward {
             let dlogits = graph.push(back, &[logits, targets, built.outputs[1], output])?[0];
             return Self::from(graph, built, (logits, dlogits), vec![SCALE, 0.0]);
         }
+        if let Op::Score(op) = case.op {
+            // Likewise, by the same gradient.
+            let missing = || Error::Internal("a loss without its node".to_owned());
+            let loss = built.graph.nodes.last().ok_or_else(missing)?;
+            let (logits, targets) = (loss.inputs[0], loss.inputs[1]);
+            let inputs = [logits, targets, built.outputs[1], output];
+            let dlogits = graph.push(op.backward(SCALE, false), &inputs)?[0];
+            return Self::from(graph, built, (logits, dlogits), vec![SCALE, 0.0]);
+        }
         let ignored = match case.op {
             Op::Preference(op) => Some(op.ignored),
             Op::Policy(op) => Some(op.ignored),

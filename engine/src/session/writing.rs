@@ -244,8 +244,9 @@ impl Session {
     ) -> Result<(Model, Decoder)> {
         let model = self.weights(source, live.as_mut()).await?;
         if !model.config.labels.is_empty() {
+            let does = if model.config.scores() { "scores texts" } else { "tells texts apart" };
             return Err(Error::Refused(format!(
-                "{} tells texts apart and writes none; ask it with `glasshouse classify`, or name another run",
+                "{} {does} and writes none; ask it with `glasshouse classify`, or name another run",
                 model.key.0
             )));
         }
@@ -365,7 +366,8 @@ impl Session {
         Ok(())
     }
 
-    /// What a model with a head for labels takes texts for. Of a text that is longer than the context, its beginning counts, as in training.
+    /// What a model with a head for labels takes texts for, or what a reward model scores them. Of a text that is longer than the context,
+    /// its beginning counts, as in training.
     pub(super) async fn classify(
         &mut self,
         id: u64,
@@ -388,14 +390,19 @@ impl Session {
         let (turns, mut probabilities) = (Turns::new(), Vec::with_capacity(texts.len()));
         for text in texts {
             turns.give().await;
-            let mut tokens = prepare::text_tokens(&model.tokenizer, text)?;
+            let encode = if model.config.scores() { prepare::scored_tokens } else { prepare::text_tokens };
+            let mut tokens = encode(&model.tokenizer, text)?;
             if tokens.is_empty() {
                 let reason = "it is empty, or the vocabulary has none of its characters";
                 return Err(Error::Refused(format!("{text:?} cannot be told apart: {reason}")));
             }
             tokens.truncate(model.config.context_length);
-            let found = sampler::probabilities(&reader.logits(&tokens)?);
-            probabilities.push(found.into_iter().map(|share| share as f32).collect());
+            let logits = reader.logits(&tokens)?;
+            probabilities.push(if model.config.scores() {
+                logits
+            } else {
+                sampler::probabilities(&logits).into_iter().map(|share| share as f32).collect()
+            });
         }
         self.generations.explainer = Some((model.key.clone(), reader));
         self.outlet.answer(id, Event::Classified { labels, probabilities });

@@ -128,13 +128,17 @@ impl TokenizerFiles {
 
     /// The token that the chat template puts behind an answer to these messages; none where it does not say.
     pub fn turn_end(&self, messages: &[ChatMessage]) -> Option<u32> {
+        self.closing(messages)?.into_iter().find(|id| self.tokenizer.describe(*id).special)
+    }
+
+    /// All tokens that the chat template puts behind an answer to these messages; none where it refuses them.
+    pub fn closing(&self, messages: &[ChatMessage]) -> Option<Vec<u32>> {
         /// A text that no template has.
         const ANSWER: &str = "glasshouse";
         let answered = [messages, &[ChatMessage::new(Role::Assistant, ANSWER)]].concat();
         let text = self.chat_renderer().ok()?.text(&answered, false).ok()?;
         let behind = text.rfind(ANSWER).map(|at| &text[at + ANSWER.len()..])?;
-        let ids = self.tokenizer.encode(behind).ok()?;
-        ids.into_iter().find(|id| self.tokenizer.describe(*id).special)
+        self.tokenizer.encode(behind).ok()
     }
 
     /// The id of a special token by its purpose: `bos_token`.

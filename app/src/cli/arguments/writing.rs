@@ -83,7 +83,7 @@ pub struct GenerateArguments {
 /// `classify`.
 #[derive(Args, Debug)]
 pub struct ClassifyArguments {
-    /// Which model: a run whose objective is classify
+    /// Which model: a run whose objective is classify, or a reward model
     #[command(flatten)]
     pub model: ModelArguments,
     /// A text; may be repeated

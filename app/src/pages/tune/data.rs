@@ -128,7 +128,7 @@ fn without_files(objective: Objective) -> &'static str {
             "No file of preferences yet: JSON Lines, with `prompt`, `chosen` and `rejected` in each line, as TRL reads them."
         }
         Objective::Reward => {
-            "No file of prompts yet: JSON Lines, with `prompt` in each line, and `check` or `answer` for the rule that judges."
+            "No file of prompts yet: JSON Lines, with `prompt` in each line, and `check` or `answer` where a rule judges."
         }
         Objective::Classify => {
             "No file of labelled texts yet: JSON Lines, with `text` and `label` in each line."

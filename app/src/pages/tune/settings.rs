@@ -2,11 +2,12 @@
 
 use super::text;
 use crate::format;
-use crate::pages::parts::caption;
+use crate::pages::parts::{called, caption};
 use crate::pages::train::form::{learning_rate, number};
 use crate::widgets::field;
 use egui::{ComboBox, Ui};
-use glasshouse_protocol::{ErrorReport, Objective, RunConfig, Start};
+use glasshouse_protocol::config::{PreferenceLoss, RewardRule, RewardSettings};
+use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary, Start};
 
 /// Steps of a first try.
 const STEPS: u64 = 200;
@@ -15,6 +16,8 @@ const RATE: f64 = 3e-4;
 /// That of preferences and rewards, as TRL's trainers have it for a whole model, and what an adapter takes, of which so little trains.
 const PREFERENCE_RATE: f64 = 1e-6;
 const ADAPTER_PREFERENCE_RATE: f64 = 1e-5;
+/// That of a reward model, whose head is new.
+const SCORING_RATE: f64 = 1e-4;
 
 /// Settings of a run that tunes the weights of another one, whose settings are `config`, to answer. What belongs to the place rather than to
 /// the model is the `draft`'s.
@@ -36,6 +39,7 @@ pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunC
 pub(super) fn sensible_rate(draft: &RunConfig) -> f64 {
     match (draft.train.objective, &draft.train.adapter) {
         (Objective::Text | Objective::Chat | Objective::Classify, _) => RATE,
+        (Objective::Preference, _) if draft.train.learns_scores() => SCORING_RATE,
         (Objective::Preference | Objective::Reward, None) => PREFERENCE_RATE,
         (Objective::Preference | Objective::Reward, Some(_)) => ADAPTER_PREFERENCE_RATE,
     }
@@ -73,6 +77,58 @@ pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     list.response.accessible_name("Objective");
     learn(draft, chosen);
     caption(ui, text::objective(chosen));
+}
+
+/// How pairs are learned, or what judges answers, where the objective asks for that.
+pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
+    match draft.train.objective {
+        Objective::Preference => loss_ui(ui, draft),
+        Objective::Reward => model_ui(ui, &mut draft.train.reward, runs),
+        Objective::Text | Objective::Chat | Objective::Classify => {}
+    }
+}
+
+/// The loss over pairs.
+fn loss_ui(ui: &mut Ui, draft: &mut RunConfig) {
+    let mut chosen = draft.train.preference.loss;
+    let list = ComboBox::from_id_salt("preference loss").selected_text(text::loss(chosen).0);
+    let list = list.show_ui(ui, |ui| {
+        for loss in PreferenceLoss::ALL {
+            ui.selectable_value(&mut chosen, loss, text::loss(loss).0);
+        }
+    });
+    list.response.accessible_name("Preference loss");
+    if chosen != draft.train.preference.loss {
+        let before = sensible_rate(draft);
+        // What centres scores belongs to their loss alone.
+        draft.train.preference.center_rewards_coefficient = 0.0;
+        draft.train.preference.loss = chosen;
+        follow_rate(draft, before);
+    }
+    caption(ui, text::loss(chosen).1);
+}
+
+/// A rule, or the run that scores answers.
+fn model_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &[RunSummary]) {
+    const RULE: &str = "A rule";
+    let mut chosen = reward.model.clone();
+    let called_by = |name: &str| {
+        let run = runs.iter().find(|run| run.name == name);
+        run.map_or_else(|| name.to_owned(), called)
+    };
+    let shown = if chosen.is_empty() { RULE.to_owned() } else { called_by(&chosen) };
+    let list = ComboBox::from_id_salt("judge").selected_text(shown).truncate();
+    let list = list.show_ui(ui, |ui| {
+        ui.selectable_value(&mut chosen, String::new(), RULE);
+        for run in runs.iter().rev().filter(|run| run.start.is_some() && !run.checkpoints.is_empty()) {
+            ui.selectable_value(&mut chosen, run.name.clone(), called(run));
+        }
+    });
+    list.response.accessible_name("What judges replies");
+    if chosen != reward.model {
+        (reward.model, reward.rule) = (chosen, RewardRule::default());
+    }
+    caption(ui, if reward.model.is_empty() { text::RULE } else { text::MODEL });
 }
 
 /// Steps, batch and learning rate; the rest is on Train.
@@ -124,6 +180,10 @@ mod tests {
         draft.train.adapter = Some(glasshouse_protocol::Adapter::default());
         follow_rate(&mut draft, before);
         assert_eq!(draft.train.learning_rate, ADAPTER_PREFERENCE_RATE);
+        let before = sensible_rate(&draft);
+        draft.train.preference.loss = PreferenceLoss::BradleyTerry;
+        follow_rate(&mut draft, before);
+        assert_eq!(draft.train.learning_rate, SCORING_RATE);
         learn(&mut draft, Objective::Reward);
         assert_eq!(draft.train.learning_rate, ADAPTER_PREFERENCE_RATE);
         learn(&mut draft, Objective::Chat);

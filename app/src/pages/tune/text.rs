@@ -1,6 +1,7 @@
 //! The page's prose.
 
 use glasshouse_protocol::Objective;
+use glasshouse_protocol::config::PreferenceLoss;
 
 pub(super) const WHAT: &str = "A model that is there learns something more: to answer, or to write as your text does. All of its \
     parameters can learn, or few of them, or an adapter beside them, which takes a fraction of the memory. The model that it begins with \
@@ -9,13 +10,34 @@ pub(super) const WHAT: &str = "A model that is there learns something more: to a
 pub(super) const EMPTY: &str =
     "A model belongs to a project. Open one that has a trained model, or import a pretrained one.";
 
+/// Under the choice of what judges replies.
+pub(super) const RULE: &str = "The rows' own checks; other rules are train.reward.rule of the settings.";
+pub(super) const MODEL: &str =
+    "A run that learned preferences as a reward model scores each reply: rows need nothing but a prompt.";
+
+/// What a loss over pairs is called, and what it does, in a sentence.
+pub(super) fn loss(loss: PreferenceLoss) -> (&'static str, &'static str) {
+    match loss {
+        PreferenceLoss::Sigmoid => {
+            ("DPO", "The better reply becomes likelier than it was, against the worse one.")
+        }
+        PreferenceLoss::Ipo => ("IPO", "As DPO, up to a set distance: for few pairs, or certain ones."),
+        PreferenceLoss::Simpo => ("SimPO", "By the mean over a reply's tokens, without a reference."),
+        PreferenceLoss::Orpo => ("ORPO", "Learns the better replies themselves, too, without a reference."),
+        PreferenceLoss::BradleyTerry => (
+            "Reward model",
+            "A head that scores replies, for runs that learn by rewards; it writes nothing itself.",
+        ),
+    }
+}
+
 /// What an objective learns, in a sentence.
 pub(super) fn objective(objective: Objective) -> &'static str {
     match objective {
         Objective::Text => "The next token of a text: to go on in another domain.",
         Objective::Chat => "To answer: the replies of conversations, and when to stop.",
         Objective::Preference => "To prefer: of two replies to one prompt the better.",
-        Objective::Reward => "To score: replies of its own, judged by a rule.",
+        Objective::Reward => "To score: replies of its own, judged by a rule or a reward model.",
         Objective::Classify => "To label: one of a few labels for a text.",
     }
 }

@@ -8,7 +8,7 @@ use crate::graph::ops::{
     CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Dropout, DropoutInputs, Embedding,
     EmbeddingInputs, HeadNorm, HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Noise, Norm,
     NormInputs, POLICY_SCORES, Policy, PolicyInputs, Preference, PreferenceInputs, Rope, RopeInputs, Scale,
-    X,
+    Score, ScoreInputs, ScoreOutputs, X,
 };
 use crate::graph::{
     Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Parameter, Type, ValueId,
@@ -164,9 +164,9 @@ pub fn answers(train: &TrainConfig) -> Option<Answers> {
 
 /// The loss over pairs of answers, where a run's objective has it.
 pub fn preference(train: &TrainConfig) -> Option<Preference> {
-    let PreferenceSettings { loss, beta, margin } = train.preference;
-    let ignored = train.ignored_target().unwrap_or(u32::MAX);
-    (train.objective == Objective::Preference).then_some(Preference { loss, beta, margin, ignored })
+    let PreferenceSettings { loss, beta, center_rewards_coefficient: center, .. } = train.preference;
+    let (margin, ignored) = (train.preference.margin(), train.ignored_target().unwrap_or(u32::MAX));
+    (train.objective == Objective::Preference).then_some(Preference { loss, beta, margin, center, ignored })
 }
 
 /// The model's parameters in their order, as a run trains them, those of its adapter behind them: what it freezes is not trainable.
@@ -288,9 +288,16 @@ impl<'config> Builder<'config> {
             }
             self.graph.set_scope("loss");
             let targets = self.graph.input(Input::Targets, Type::u32(&[batch, time]));
-            let op = CrossEntropy { label_smoothing, ignore_index };
-            let CrossEntropyOutputs { loss: mean, rows } =
-                self.graph.add(op, CrossEntropyInputs { logits, targets })?;
+            let (mean, rows) = if self.config.scores() {
+                let op = Score { ignore_index };
+                let ScoreOutputs { loss, rows } = self.graph.add(op, ScoreInputs { logits, targets })?;
+                (loss, rows)
+            } else {
+                let op = CrossEntropy { label_smoothing, ignore_index };
+                let CrossEntropyOutputs { loss, rows } =
+                    self.graph.add(op, CrossEntropyInputs { logits, targets })?;
+                (loss, rows)
+            };
             loss = Some(match (preference, answers.and_then(|answers| answers.policy)) {
                 (Some(op), _) => {
                     let scores = self.graph.input(Input::Scores, Type::f32(&[batch]));
@@ -558,6 +565,25 @@ mod tests {
         run.train.objective = Objective::Text;
         let text = training_graphs(&run.model, &run.train).unwrap();
         assert!(noise(&text.train).is_empty());
+    }
+
+    #[test]
+    fn a_reward_model_scores_texts_without_a_softmax() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        (run.model.vocabulary, run.model.labels) = (300, vec!["reward".to_owned()]);
+        run.train.objective = Objective::Preference;
+        run.set("train.preference.loss=bradley_terry").unwrap();
+        let graphs = training_graphs(&run.model, &run.train).unwrap();
+        for graph in [&graphs.train, &graphs.evaluate] {
+            let ops: Vec<&Op> = graph.nodes.iter().map(|node| &node.op).collect();
+            assert!(ops.iter().any(|op| matches!(op, Op::Score(_))));
+            assert!(ops.iter().all(|op| !matches!(op, Op::CrossEntropy(_))));
+        }
+        // One text at a time, whose loss is its score, negated.
+        let tokens = graphs.evaluate.find(crate::graph::Origin::Input(Input::Tokens)).unwrap();
+        assert_eq!(graphs.evaluate.ty(tokens).shape, [1, run.model.context_length]);
+        let head = graphs.train.parameters.iter().find(|it| it.name == "classifier.weight").unwrap();
+        assert_eq!(head.ty.shape, [1, run.model.width]);
     }
 
     #[test]

@@ -23,6 +23,9 @@ const CAREFUL_RATE: f64 = 1e-6;
 /// Likewise where only an adapter is trained, which begins as nothing.
 const ADAPTER_RATE: f64 = 1e-5;
 
+/// And of a reward model, whose head is new.
+const SCORING_RATE: f64 = 1e-4;
+
 /// Settings that there were once: run files that have them are read.
 pub(super) const REMOVED: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
 
@@ -44,7 +47,7 @@ impl RunConfig {
         if path.trim().split('.').next() == Some("start") {
             return Err("what a run begins with is said by --from RUN[:CHECKPOINT]".to_owned());
         }
-        let objective = self.train.objective;
+        let (objective, careful) = (self.train.objective, self.careful_rate());
         let (short, long) = ("adapter", "train.adapter");
         let path = match path.trim() {
             path if path == short || path.starts_with("adapter.") => path.replacen(short, long, 1),
@@ -82,6 +85,10 @@ impl RunConfig {
         // A whole number for a field of fractions is what people write.
         let value = match (table.get(last), parsed) {
             (Some(toml::Value::Float(_)), toml::Value::Integer(number)) => toml::Value::Float(number as f64),
+            // And a run's number for its name.
+            (Some(toml::Value::String(_)), toml::Value::Integer(number)) => {
+                toml::Value::String(number.to_string())
+            }
             (_, parsed) => parsed,
         };
         table.insert(last.to_owned(), value);
@@ -90,12 +97,16 @@ impl RunConfig {
             .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;
         let objective = std::mem::replace(&mut self.train.objective, objective);
         self.set_objective(objective);
+        // A loss with a head of its own takes another rate, where nobody chose one.
+        if self.train.learning_rate.to_bits() == careful.to_bits() && path.starts_with("train.preference.") {
+            self.set_learning_rate(self.careful_rate());
+        }
         Ok(())
     }
 
     /// Another objective. Where it is another, samples begin with what is found in its data: what a text begins with is no
     /// question to answer. Preferences and rewards are learned at a rate of 1e-6, or of 1e-5 by an adapter, whatever the rate was: that
-    /// of a first training would unlearn how to answer at all.
+    /// of a first training would unlearn how to answer at all. A reward model, which need not answer, learns at 1e-4.
     pub fn set_objective(&mut self, objective: Objective) {
         if objective == self.train.objective {
             return;
@@ -103,8 +114,16 @@ impl RunConfig {
         self.train.sample_prompt.clear();
         self.train.objective = objective;
         if matches!(objective, Objective::Preference | Objective::Reward) {
-            let adapts = self.train.adapter.is_some();
-            self.set_learning_rate(if adapts { ADAPTER_RATE } else { CAREFUL_RATE });
+            self.set_learning_rate(self.careful_rate());
+        }
+    }
+
+    /// The learning rate of preferences and rewards.
+    fn careful_rate(&self) -> f64 {
+        match &self.train.adapter {
+            _ if self.train.learns_scores() => SCORING_RATE,
+            Some(_) => ADAPTER_RATE,
+            None => CAREFUL_RATE,
         }
     }
 
@@ -210,6 +229,19 @@ mod tests {
         let mut flat = presets::preset("stories-15m").unwrap();
         flat.set_learning_rate(1e-3);
         assert_eq!((flat.train.learning_rate, flat.train.min_learning_rate), (1e-3, 0.0));
+    }
+
+    #[test]
+    fn a_reward_model_learns_faster_than_what_answers() {
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        run.set("train.objective=preference").unwrap();
+        run.set("train.preference.loss=bradley_terry").unwrap();
+        assert_eq!(run.train.learning_rate, SCORING_RATE);
+        run.set("train.preference.loss=simpo").unwrap();
+        assert_eq!(run.train.learning_rate, CAREFUL_RATE);
+        run.set("train.learning_rate=2e-5").unwrap();
+        run.set("train.preference.loss=bradley_terry").unwrap();
+        assert_eq!(run.train.learning_rate, 2e-5, "one that was chosen stays");
     }
 
     #[test]

@@ -15,14 +15,15 @@ pub enum Objective {
     /// instructions", section 3.5). The cross-entropy of the assistant's tokens, those that end its turns included, summed and divided by
     /// the number of such tokens in the whole step, as TRL's `SFTTrainer` with `assistant_only_loss`.
     Chat,
-    /// Pairs of answers, of which one is better: to make it likelier than the other ([`super::PreferenceLoss`]).
+    /// Pairs of answers, of which one is better: to make it likelier than the other, or to score it higher by a head of its own, which is
+    /// a reward model ([`super::PreferenceLoss`]).
     Preference,
     /// The label of a text, from rows of `text` and `label`: a head over labels takes the place of the one over tokens, and reads the
     /// residual stream at a text's last token (Radford et al. 2018, "Improving language understanding by generative pre-training",
     /// section 3.2; Raschka 2024, "Build a large language model (from scratch)", chapter 6). Cross-entropy over the labels, its mean over
     /// the texts of a step, as `ForSequenceClassification` in transformers.
     Classify,
-    /// Prompts, which the model answers itself, and a rule that says what its answers are worth: group-relative policy optimization (Shao et
+    /// Prompts, which the model answers itself, and a rule or a reward model that says what its answers are worth: group-relative policy optimization (Shao et
     /// al. 2024, "DeepSeekMath", arXiv 2402.03300; TRL's `GRPOTrainer`). Of each prompt's answers those that are worth more than the others
     /// become likelier, with the ratio of probabilities clipped and, if wanted, a penalty on the divergence from the first weights
     /// ([`super::RewardSettings`]).

@@ -22,18 +22,29 @@ pub enum PreferenceLoss {
     /// ORPO, without π₀: the mean loss of all chosen tokens − β·log σ(log odds(c) − log odds(r)), odds = p/(1 − p), p = exp(log π/n) (Hong et
     /// al. 2024, arXiv 2403.07691, equations 4 to 7, whose λ is β). TRL's `ORPOTrainer` takes the prompt's tokens into the first term, too.
     Orpo,
+    /// Bradley and Terry's, of a reward model: −log σ(r(c) − r(r) − m) + k·(r(c) + r(r))² (Ouyang et al. 2022, "Training language models to
+    /// follow instructions", equation 1; TRL's `RewardTrainer`). r is a text's score: the logit of a head with one row, which takes the place
+    /// of the one over tokens, at the text's last token. m is `margin`, for all pairs, where TRL has a column of them; k is
+    /// `center_rewards_coefficient`, which holds scores near 0 (Eisenstein et al. 2023, arXiv 2312.09244). β is not in it.
+    #[serde(alias = "bradley-terry")]
+    BradleyTerry,
 }
 
 impl PreferenceLoss {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Sigmoid, Self::Ipo, Self::Simpo, Self::Orpo];
+    pub const ALL: [Self; 5] = [Self::Sigmoid, Self::Ipo, Self::Simpo, Self::Orpo, Self::BradleyTerry];
 
     /// Whether it compares with the weights that the run begins with.
     pub fn has_reference(self) -> bool {
         match self {
             Self::Sigmoid | Self::Ipo => true,
-            Self::Simpo | Self::Orpo => false,
+            Self::Simpo | Self::Orpo | Self::BradleyTerry => false,
         }
+    }
+
+    /// Whether it is over scores of texts, by a head of their own, rather than over likelihoods.
+    pub fn is_of_scores(self) -> bool {
+        self == Self::BradleyTerry
     }
 }
 
@@ -45,14 +56,17 @@ pub struct PreferenceSettings {
     pub loss: PreferenceLoss,
     /// β of the loss: how much a difference counts.
     pub beta: f32,
-    /// γ of SimPO: by how much the chosen answer is to be ahead.
-    pub margin: f32,
+    /// By how much the chosen answer is to be ahead: γ of SimPO, 0.5 where nothing is said, and m of Bradley and Terry's, 0 then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f32>,
+    /// k of Bradley and Terry's, as TRL names it: what the squared sum of a pair's scores costs. TRL's paper has 0.01.
+    pub center_rewards_coefficient: f32,
 }
 
 impl Default for PreferenceSettings {
     /// TRL's.
     fn default() -> Self {
-        Self { loss: PreferenceLoss::Sigmoid, beta: 0.1, margin: 0.5 }
+        Self { loss: PreferenceLoss::Sigmoid, beta: 0.1, margin: None, center_rewards_coefficient: 0.0 }
     }
 }
 
@@ -61,12 +75,21 @@ impl PreferenceSettings {
         *self == Self::default()
     }
 
+    /// The margin of its loss.
+    pub fn margin(&self) -> f32 {
+        self.margin.unwrap_or(if self.loss == PreferenceLoss::Simpo { 0.5 } else { 0.0 })
+    }
+
     /// Checks every rule, of a run with so many rows in a micro-batch and such a smoothing; the first broken one is named.
     pub(super) fn validate(&self, batch_size: usize, label_smoothing: f32) -> Result<(), Invalid> {
         let beta = self.beta.is_finite() && self.beta > 0.0;
         require(beta, "train.preference.beta", self.beta, "be a number above 0")?;
-        let margin = self.margin.is_finite() && self.margin >= 0.0;
-        require(margin, "train.preference.margin", self.margin, "be 0 or more")?;
+        let center = ("train.preference.center_rewards_coefficient", self.center_rewards_coefficient);
+        for (field, value) in [("train.preference.margin", self.margin()), center] {
+            require(value.is_finite() && value >= 0.0, field, value, "be 0 or more")?;
+        }
+        let of_scores = self.loss.is_of_scores() || self.center_rewards_coefficient == 0.0;
+        require(of_scores, center.0, center.1, "be 0, unless train.preference.loss is bradley_terry")?;
         let rule = "be even with the objective preference: each pair takes two rows";
         require(batch_size.is_multiple_of(2), "train.batch_size", batch_size, rule)?;
         let rule = "be 0 with the objective preference";
@@ -76,6 +99,7 @@ impl PreferenceSettings {
 
 #[cfg(test)]
 mod tests {
+    use super::PreferenceLoss;
     use crate::{RunConfig, presets};
 
     #[test]
@@ -101,5 +125,30 @@ mod tests {
             assert!(reason.contains(said), "{reason}");
         }
         assert!(run.set("train.preference.loss=dpo").unwrap_err().contains("dpo"));
+        run.set("train.preference.center_rewards_coefficient=0.01").unwrap();
+        let reason = run.train.validate().unwrap_err().to_string();
+        assert!(reason.contains("must be 0, unless train.preference.loss is bradley_terry"), "{reason}");
+    }
+
+    #[test]
+    fn a_reward_model_has_one_score_and_no_margin_unless_one_is_said() {
+        let mut run = presets::preset("first-stories").unwrap();
+        run.set("train.objective=preference").unwrap();
+        run.set("train.preference.loss=simpo").unwrap();
+        assert_eq!((run.train.preference.margin(), run.train.learns_scores()), (0.5, false));
+        for name in ["bradley_terry", "bradley-terry"] {
+            run.set(&format!("train.preference.loss={name}")).unwrap();
+            assert_eq!(run.train.preference.loss, PreferenceLoss::BradleyTerry);
+        }
+        assert_eq!((run.train.preference.margin(), run.train.learns_scores()), (0.0, true));
+        run.set("train.preference.margin=1").unwrap();
+        run.set("train.preference.center_rewards_coefficient=0.01").unwrap();
+        run.train.batch_size = 4;
+        run.train.validate().unwrap();
+        let text = run.to_toml().unwrap();
+        assert!(text.contains("loss = \"bradley_terry\"") && text.contains("margin = 1.0"), "{text}");
+        assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
+        run.train.objective = crate::Objective::Chat;
+        assert!(!run.train.learns_scores());
     }
 }

@@ -1,4 +1,4 @@
-//! Settings of the objective `reward`: group-relative policy optimization by rules.
+//! Settings of the objective `reward`: group-relative policy optimization by rules, or by a reward model.
 
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,10 @@ const LONGEST_PATTERN: usize = 4096;
 pub struct RewardSettings {
     /// What an answer is rewarded for.
     pub rule: RewardRule,
+    /// The reward model that scores answers in the place of a rule: a run of the project, by number or name, that learned preferences by
+    /// [`super::PreferenceLoss::BradleyTerry`]. Its scores have no bounds, of which none is needed: what counts is how answers of a group
+    /// compare.
+    pub model: String,
     /// The text or the regular expression of the rules that have one.
     pub pattern: String,
     /// Words of the rule `length`.
@@ -108,6 +112,7 @@ impl Default for RewardSettings {
     fn default() -> Self {
         Self {
             rule: RewardRule::Check,
+            model: String::new(),
             pattern: String::new(),
             words: 20,
             group: 8,
@@ -126,6 +131,11 @@ impl Default for RewardSettings {
 impl RewardSettings {
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What judges answers, in a word.
+    pub fn judge(&self) -> &'static str {
+        if self.model.is_empty() { self.rule.name() } else { "model" }
     }
 
     /// Max tokens of an answer, of a model with such a context.
@@ -158,6 +168,9 @@ impl RewardSettings {
         );
         require(answers.is_multiple_of(self.group), "train.batch_size × train.accumulate", answers, rule)?;
         require(self.words >= 1, "train.reward.words", self.words, "be at least 1")?;
+        let rule = "be left out beside train.reward.model, which judges in its place";
+        let alone = self.model.is_empty() || self.rule == RewardRule::default();
+        require(alone, "train.reward.rule", self.rule.name(), rule)?;
         for (field, value, above) in [
             ("train.reward.temperature", self.temperature, true),
             ("train.reward.epsilon", self.epsilon, true),
@@ -227,6 +240,25 @@ mod tests {
             assert!(reason.contains(said), "{reason}");
         }
         assert!(run.set("train.reward.rule=vibes").unwrap_err().contains("vibes"));
+    }
+
+    #[test]
+    fn a_model_takes_the_place_of_a_rule() {
+        let mut run = presets::preset("first-stories").unwrap();
+        run.set("train.objective=reward").unwrap();
+        run.set("train.batch_size=8").unwrap();
+        assert_eq!(run.train.reward.judge(), "check");
+        run.set("train.reward.model=2").unwrap();
+        assert_eq!((run.train.reward.model.as_str(), run.train.reward.judge()), ("2", "model"));
+        run.train.validate().unwrap();
+        let text = run.to_toml().unwrap();
+        assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
+        run.set("train.reward.rule=length").unwrap();
+        let reason = run.train.validate().unwrap_err().to_string();
+        assert!(
+            reason.contains("train.reward.rule = length must be left out beside train.reward.model"),
+            "{reason}"
+        );
     }
 
     #[test]

@@ -376,6 +376,16 @@ impl TrainConfig {
         self.ignore_index.or(self.objective.is_masked().then_some(u32::MAX))
     }
 
+    /// Whether it learns scores of texts: the model's head has one row then, and writes nothing.
+    pub fn learns_scores(&self) -> bool {
+        self.objective == Objective::Preference && self.preference.loss.is_of_scores()
+    }
+
+    /// Whether its head is another than the one over tokens.
+    pub fn has_own_head(&self) -> bool {
+        self.objective == Objective::Classify || self.learns_scores()
+    }
+
     /// Rows of a batch that belong together: the two answers of a pair.
     pub fn rows_together(&self) -> usize {
         if self.objective == Objective::Preference { 2 } else { 1 }

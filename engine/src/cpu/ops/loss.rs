@@ -6,6 +6,7 @@ use crate::cpu::workers::{Rows, Workers};
 use crate::error::Result;
 use crate::graph::ops::{
     CrossEntropy, CrossEntropyBackward, CrossEntropyBackwardInputs, CrossEntropyInputs, CrossEntropyOutputs,
+    Score, ScoreInputs, ScoreOutputs,
 };
 use crate::platform::lanes::vectorised;
 use std::ops::Range;
@@ -37,6 +38,26 @@ impl Interpret for CrossEntropy {
         let settings = Settings { vocabulary: logits.columns(), label_smoothing, ignore_index };
         call.known(targets, settings.vocabulary, ignore_index)?;
         forward(call.workers, settings, logits.floats, targets.words, loss, rows);
+        Ok(())
+    }
+}
+
+impl Interpret for Score {
+    fn run(
+        &self,
+        call: Call<'_>,
+        inputs: Self::Inputs<Given<'_>>,
+        outputs: Self::Outputs<&mut [f32]>,
+        _: Self::Gradients<&mut [f32]>,
+    ) -> Result<()> {
+        let (ScoreInputs { logits, targets }, ScoreOutputs { loss, rows }) = (inputs, outputs);
+        let settings = Settings { vocabulary: 1, label_smoothing: 0.0, ignore_index: self.ignore_index };
+        call.known(targets, settings.vocabulary, settings.ignore_index)?;
+        for ((row, x), target) in rows.chunks_exact_mut(2).zip(logits.floats).zip(targets.words) {
+            let counts = Some(*target) != settings.ignore_index;
+            (row[0], row[1]) = (x + Self::BEYOND, if counts { -x } else { 0.0 });
+        }
+        mean(settings, targets.words, rows, loss);
         Ok(())
     }
 }

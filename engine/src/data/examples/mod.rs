@@ -75,6 +75,8 @@ pub struct BatchSettings {
     pub padding: u32,
     /// Whether the last token of each example is a label.
     pub labelled: bool,
+    /// Whether answers are scored at their last token, rather than learned token by token.
+    pub scored: bool,
 }
 
 impl<'a> ExampleBatches<'a> {
@@ -83,8 +85,8 @@ impl<'a> ExampleBatches<'a> {
     /// # Errors
     /// A split has no example with something to learn within a row.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
-        let BatchSettings { seed, batch, accumulate, context_length, packing, starts, padding, labelled } =
-            settings;
+        let BatchSettings { seed, batch, accumulate, context_length, .. } = settings;
+        let BatchSettings { packing, starts, padding, labelled, .. } = settings;
         let mut about = PackingStatistics::default();
         let of = |split, about: &mut PackingStatistics| -> Result<Arc<Rows>> {
             let lengths = lengths(store, split, context_length, labelled, about);
@@ -214,6 +216,27 @@ impl Batch {
         self.targets.extend(targets.map(|(token, learned)| if learned { *token } else { IGNORED }));
         if let Some(starts) = &mut self.starts {
             starts.extend(std::iter::repeat_n(start, count - 1));
+        }
+        Ok(())
+    }
+
+    /// Appends all tokens of an example, cut to a row of T positions, of which the last that fits is scored: its target is 0, the only one
+    /// that there is.
+    fn append_scored(
+        &mut self,
+        store: &TokenStore,
+        split: Split,
+        example: usize,
+        context_length: usize,
+    ) -> Result<()> {
+        let Some(examples) = store.examples(split) else { return Ok(()) };
+        let range = examples.range(example);
+        let count = ((range.end - range.start) as usize).min(context_length);
+        self.tokens.extend(store.read(split, range.start, count)?);
+        self.targets.extend(std::iter::repeat_n(IGNORED, count.saturating_sub(1)));
+        self.targets.push(0);
+        if let Some(starts) = &mut self.starts {
+            starts.extend(std::iter::repeat_n(0, count));
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Batches of preferences: pairs of answers to one prompt, a row each, the better one first.
 //!
 //! A store holds the two answers of a pair one after the other. A pair is drawn whole, so a batch has an even number of rows; which pairs
-//! a step has is a permutation that is another in every epoch, as for other examples.
+//! a step has is a permutation that is another in every epoch, as for other examples. Where answers are scored, all tokens of each are
+//! read, and the target of the last one marks where.
 
 use super::{BatchSettings, EVALUATION, TRAINING, permuted};
 use crate::data::batch::Batch;
@@ -72,9 +73,8 @@ impl<'a> PairBatches<'a> {
     /// A split has no pair whose answers differ within a row; a shard cannot be read.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
         let mut about = PairStatistics::default();
-        let train = kept(store, Split::Train, settings.context_length, &mut about)?;
-        let validation =
-            kept(store, Split::Validation, settings.context_length, &mut PairStatistics::default())?;
+        let train = kept(store, Split::Train, settings, &mut about)?;
+        let validation = kept(store, Split::Validation, settings, &mut PairStatistics::default())?;
         let pairs = [train.into(), validation.into()];
         Ok(Self { store, settings, pairs, reference: Arc::default(), about })
     }
@@ -82,6 +82,11 @@ impl<'a> PairBatches<'a> {
     /// What becomes of the training split's pairs.
     pub fn about(&self) -> PairStatistics {
         self.about
+    }
+
+    /// What a person should know of them, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        self.about.sentences(self.settings.scored)
     }
 
     /// Pairs of a split from which something is learned.
@@ -160,7 +165,7 @@ impl<'a> PairBatches<'a> {
 
     /// Pairs by their place among those that are kept.
     fn batch(&self, split: Split, drawn: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
-        let BatchSettings { batch: rows, context_length, starts, padding, .. } = self.settings;
+        let BatchSettings { batch: rows, context_length, starts, padding, scored, .. } = self.settings;
         let (pairs, reference) = (self.of(split), self.reference.of(split));
         let mut batch = Batch::with_capacity(rows * context_length, starts);
         let mut scores = Vec::with_capacity(rows);
@@ -169,7 +174,11 @@ impl<'a> PairBatches<'a> {
                 let begins = batch.tokens.len();
                 if let Some(place) = place {
                     let example = 2 * pairs[place] as usize + side;
-                    batch.append(self.store, split, example, begins, context_length)?;
+                    if scored {
+                        batch.append_scored(self.store, split, example, context_length)?;
+                    } else {
+                        batch.append(self.store, split, example, begins, context_length)?;
+                    }
                 }
                 batch.fill(begins, context_length, padding);
                 scores.push(place.and_then(|place| reference.get(2 * place + side).copied()).unwrap_or(0.0));
@@ -184,9 +193,11 @@ impl<'a> PairBatches<'a> {
 fn kept(
     store: &TokenStore,
     split: Split,
-    context_length: usize,
+    settings: BatchSettings,
     about: &mut PairStatistics,
 ) -> Result<Vec<u32>> {
+    // The last token of an answer is a target alone, unless it is what is scored.
+    let most = settings.context_length + usize::from(!settings.scored);
     let mut kept = Vec::new();
     if let Some(examples) = store.examples(split) {
         about.pairs = examples.count() / 2;
@@ -194,7 +205,7 @@ fn kept(
             let (mut answers, mut within, mut beyond) = ([(0, 0); 2], [0; 2], 0);
             for (side, (answer, within)) in answers.iter_mut().zip(&mut within).enumerate() {
                 let range = examples.range(2 * pair + side);
-                let end = range.end.min(range.start + context_length as u64 + 1);
+                let end = range.end.min(range.start + most as u64);
                 let learned = |range| examples.learned(range).filter(|learned| *learned).count();
                 *within = learned((range.start + 1).min(end)..end);
                 beyond += learned(end..range.end);
@@ -218,22 +229,25 @@ fn kept(
     }
     if kept.is_empty() {
         return Err(Error::Refused(format!(
-            "no pair of the {split} data has two answers that differ in their first {} tokens; give more pairs, shorter ones, or a longer \
-             model.context_length",
-            context_length + 1
+            "no pair of the {split} data has two answers that differ in their first {most} tokens; give more pairs, shorter ones, or a longer \
+             model.context_length"
         )));
     }
     Ok(kept)
 }
 
 impl PairStatistics {
-    /// What a person should know, a sentence each.
-    pub fn sentences(&self) -> Vec<String> {
+    /// What a person should know, a sentence each; of answers that are `scored`, or learned.
+    fn sentences(&self, scored: bool) -> Vec<String> {
         let Self { pairs, cut, cut_tokens, left_out, learned } = *self;
         let of = |number: usize, thing: &str| counted(number as u64, thing);
         let tokens = counted(learned, "token");
-        let mut all =
-            vec![format!("{} of answers: {tokens} learned in an epoch", of(pairs - left_out, "pair"))];
+        let pairs = of(pairs - left_out, "pair");
+        let mut all = vec![if scored {
+            format!("{pairs} of answers, each scored at its last token")
+        } else {
+            format!("{pairs} of answers: {tokens} learned in an epoch")
+        }];
         if cut > 0 {
             let (cut, tokens) = (of(cut, "pair"), of(cut_tokens, "token"));
             all.push(format!(
@@ -265,6 +279,7 @@ mod tests {
         starts: false,
         padding: 99,
         labelled: false,
+        scored: false,
     };
 
     /// Answers of one token and two, behind a prompt of two.
@@ -327,6 +342,32 @@ mod tests {
     }
 
     #[test]
+    fn answers_are_scored_at_their_last_token_that_fits() {
+        let folder = tempfile::tempdir().unwrap();
+        let long: Vec<u32> = (0..20).collect();
+        let mut other = long.clone();
+        other[5] = 900;
+        let learned: Vec<bool> = (0..20).map(|at| at >= 3).collect();
+        let store = stored(folder.path(), 1, &[(&long, &learned), (&other, &learned)]);
+        let settings = BatchSettings { scored: true, starts: true, ..SETTINGS };
+        let batches = PairBatches::new(&store, settings).unwrap();
+        let batch = batches.part(Split::Train, 0).unwrap();
+        let i = IGNORED;
+        assert_eq!(batch.tokens[..12], [0, 500, 600, 99, 99, 99, 0, 500, 700, 1, 99, 99]);
+        assert_eq!(batch.targets[..12], [i, i, 0, i, i, i, i, i, i, 0, i, i]);
+        assert_eq!(batch.tokens[12..], [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 900]);
+        assert_eq!(batch.targets[12..], [i, i, i, i, i, 0, i, i, i, i, i, 0]);
+        assert_eq!((batch.counted(), batch.starts.unwrap()[..6].to_vec()), (4, vec![0, 0, 0, 3, 3, 3]));
+        assert!(batches.sentences()[0].contains("each scored at its last token"));
+        // Where they begin to differ behind a row, there is nothing to tell them apart by.
+        let short = BatchSettings { context_length: 5, ..settings };
+        assert_eq!(PairBatches::new(&store, short).unwrap().about().left_out, 1);
+        // A row learned token by token has one token more, its target.
+        let learned = PairBatches::new(&store, BatchSettings { scored: false, ..short }).unwrap();
+        assert_eq!(learned.about().left_out, 0);
+    }
+
+    #[test]
     fn answers_that_are_cut_are_told_and_lost_ones_left_out() {
         let folder = tempfile::tempdir().unwrap();
         let long: Vec<u32> = (0..20).collect();
@@ -342,7 +383,7 @@ mod tests {
         let wanted =
             PairStatistics { pairs: 4, cut: 3, cut_tokens: 10 + 5 * 13, left_out: 2, learned: 3 + 8 };
         assert_eq!(about, wanted);
-        let said = about.sentences().join("; ");
+        let said = about.sentences(false).join("; ");
         assert!(said.contains("2 pairs of answers") && said.contains("2 pairs left out"), "{said}");
         let none = PairBatches::new(&store, BatchSettings { context_length: 1, ..SETTINGS }).unwrap_err();
         assert!(none.to_string().contains("no pair of the training data"), "{none}");

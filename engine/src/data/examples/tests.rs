@@ -36,6 +36,7 @@ pub(crate) fn index() -> Index {
         prompt: None,
         problems: Vec::new(),
         labels: Vec::new(),
+        plain: false,
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     }
@@ -50,6 +51,7 @@ const SETTINGS: BatchSettings = BatchSettings {
     starts: true,
     padding: 99,
     labelled: false,
+    scored: false,
 };
 const GIVEN: bool = false;
 const LEARNED: bool = true;

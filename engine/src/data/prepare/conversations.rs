@@ -45,6 +45,7 @@ pub(super) async fn encode(
         waiting: Vec::new(),
         characters: 0,
         prompt: None,
+        plain: true,
     };
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
@@ -71,7 +72,7 @@ pub(super) async fn encode(
         }
     }
     queue.flush(true)?;
-    let Queue { writer, held_out: HeldOut { counts, .. }, characters, prompt, .. } = queue;
+    let Queue { writer, held_out: HeldOut { counts, .. }, characters, prompt, plain, .. } = queue;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, objective, problems) {
         return Err(Error::Refused(missing));
@@ -92,6 +93,7 @@ pub(super) async fn encode(
         prompt,
         problems: problems.list(),
         labels: Vec::new(),
+        plain,
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     })?;
@@ -155,6 +157,8 @@ struct Queue<'a> {
     characters: u64,
     /// What the first that is held out asks.
     prompt: Option<String>,
+    /// All are texts that no template wrote.
+    plain: bool,
 }
 
 impl Queue<'_> {
@@ -180,6 +184,7 @@ impl Queue<'_> {
             if split == Split::Validation {
                 self.ask(example);
             }
+            self.plain &= example.raw;
             for (answer, encoded) in answers(example).zip(encoded.by_ref()) {
                 self.write(split, answer, encoded)?;
             }

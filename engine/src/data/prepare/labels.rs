@@ -93,6 +93,7 @@ pub(super) async fn encode(
         prompt: None,
         problems: problems.list(),
         labels,
+        plain: false,
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     })?;
@@ -105,6 +106,18 @@ pub(super) async fn encode(
 /// The tokenizer fails.
 pub fn text_tokens(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
     Ok(begun(tokenizer, tokenizer.encode(text)?))
+}
+
+/// A text's tokens, as a reward model reads one that no template wrote: with what ends it, whose score is the text's.
+///
+/// # Errors
+/// The tokenizer fails.
+pub fn scored_tokens(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
+    let mut tokens = text_tokens(tokenizer, text)?;
+    if !tokens.is_empty() {
+        tokens.extend(tokenizer.end_of_text());
+    }
+    Ok(tokens)
 }
 
 /// Tokens behind those that every text begins with.

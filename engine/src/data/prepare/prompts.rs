@@ -96,6 +96,7 @@ pub(super) async fn encode(
         prompt: asked,
         problems: problems.list(),
         labels: Vec::new(),
+        plain: false,
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     })?;

@@ -53,6 +53,9 @@ pub struct Index {
     /// What the last token of each example stands for, where examples are texts with labels: the numbers of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// Its examples are texts as they stand in the data, which no chat template wrote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// The part that trains.
     pub train: SplitRecord,
     /// The part held out.

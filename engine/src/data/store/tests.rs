@@ -20,6 +20,7 @@ fn index(vocabulary: usize) -> Index {
         prompt: None,
         problems: Vec::new(),
         labels: Vec::new(),
+        plain: false,
         train: SplitRecord::default(),
         validation: SplitRecord::default(),
     }

@@ -51,7 +51,12 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
         ("text-generation", "AutoModelForCausalLM", limits)
     } else {
         let labels = model.labels.join(", ");
-        let limits = format!("It takes every text for one of {labels}, and knows no other kind");
+        let limits = if model.scores() {
+            "A reward model: its only logit says how a text compares with others that answer the same, and nothing by itself"
+                .to_owned()
+        } else {
+            format!("It takes every text for one of {labels}, and knows no other kind")
+        };
         ("text-classification", "AutoModelForSequenceClassification", limits)
     };
     let seen = facts.step * (train.batch_size * train.accumulate * model.context_length) as u64;

@@ -69,7 +69,7 @@ async fn export_in_turns(
     let mut fields = family.write(model);
     fields.extend(shared_fields(family, begin, end_of_text));
     if !model.labels.is_empty() {
-        fields.extend(label_fields(family, model, end_of_text));
+        fields.extend(label_fields(family, model, padding(model, tokenizer)));
     }
     let texts: [(&str, Vec<u8>); 4] = [
         ("config.json", pretty(&Value::Object(fields))?),
@@ -152,17 +152,21 @@ fn shared_fields(family: &Family, begin: Option<u32>, end_of_text: Option<u32>) 
 
 /// What `config.json` says of labels. Where rows of a batch are of several lengths, `transformers` finds the last token of each by what
 /// fills it up.
-fn label_fields(family: &Family, model: &ModelConfig, end_of_text: Option<u32>) -> Map<String, Value> {
+fn label_fields(family: &Family, model: &ModelConfig, padding: Option<u32>) -> Map<String, Value> {
     let named = model.labels.iter().enumerate();
     let names: Map<String, Value> = named.clone().map(|(at, label)| (at.to_string(), json!(label))).collect();
     let numbers: Map<String, Value> = named.map(|(at, label)| (label.clone(), json!(at))).collect();
-    families::object(json!({
+    let mut fields = families::object(json!({
         "architectures": [family.class_of(model)],
         "id2label": names,
         "label2id": numbers,
-        "problem_type": "single_label_classification",
-        "pad_token_id": end_of_text,
-    }))
+        "pad_token_id": padding,
+    }));
+    // One alone is a score, which is no class's.
+    if !model.scores() {
+        fields.insert("problem_type".to_owned(), json!("single_label_classification"));
+    }
+    fields
 }
 
 /// Exports a project's model with what its run and text say for the model card.
@@ -224,6 +228,28 @@ fn pretty(value: &Value) -> Result<Vec<u8>> {
 }
 
 fn tokenizer_config(export: &Export<'_>) -> Value {
+    let mut config = plain_tokenizer_config(export);
+    let (model, TokenizerFiles { tokenizer, .. }) = (&export.config.model, export.tokenizer);
+    let padding = padding(model, export.tokenizer).filter(|_| model.scores());
+    if let (Some(token), Some(fields)) = (padding.and_then(|id| tokenizer.token(id)), config.as_object_mut())
+    {
+        fields.insert("pad_token".to_owned(), json!(token));
+    }
+    config
+}
+
+/// What fills rows of a batch up: what ends a text. A reward model reads that, too, and scores it, so that it takes another special token.
+fn padding(model: &ModelConfig, files: &TokenizerFiles) -> Option<u32> {
+    let (tokenizer, end) = (&files.tokenizer, files.tokenizer.end_of_text());
+    if !model.scores() {
+        return end;
+    }
+    let other = |id: &u32| Some(*id) != end && tokenizer.describe(*id).special;
+    let all = || (0..tokenizer.vocabulary_size() as u32).find(other);
+    files.special("pad_token").filter(other).or_else(all)
+}
+
+fn plain_tokenizer_config(export: &Export<'_>) -> Value {
     let TokenizerFiles { tokenizer, settings, .. } = export.tokenizer;
     let length = json!(export.config.model.context_length);
     if !settings.is_empty() {

@@ -12,7 +12,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
-pub const OPERATIONS: [Operation; 23] = [
+pub const OPERATIONS: [Operation; 24] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("linear_activation", 1e-5, 5e-5, linear_activation),
     operation("linear_rope", 5e-6, 5e-5, linear_rope),
@@ -20,6 +20,7 @@ pub const OPERATIONS: [Operation; 23] = [
     operation("norm", 5e-6, 5e-5, norm),
     operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
     operation("cross_entropy", 5e-6, 2e-5, cross_entropy),
+    operation("score", 1e-5, 1e-5, score),
     operation("preference", 5e-5, 2e-4, preference),
     operation("policy", 5e-6, 5e-5, || policy(true)),
     operation("policy_as_drawn", 5e-6, 5e-5, || policy(false)),
@@ -535,6 +536,20 @@ fn linear_cross_entropy() -> Vec<Case> {
     cases
 }
 
+fn score() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for shape in [vec![1], vec![2, 3], vec![3, 17], vec![MANY]] {
+        for ignore_index in [None, Some(u32::MAX)] {
+            let logits = [&shape[..], &[1]].concat();
+            cases.push(Case {
+                op: Op::Score(ops::Score { ignore_index }),
+                feeds: vec![Feed::Floats(logits, 3.0), Feed::Targets(shape.clone(), 1, ignore_index)],
+            });
+        }
+    }
+    cases
+}
+
 fn preference() -> Vec<Case> {
     let mut cases = Vec::new();
     for (pairs, time, vocabulary, scale) in
@@ -542,7 +557,7 @@ fn preference() -> Vec<Case> {
     {
         for loss in PreferenceLoss::ALL {
             let (shape, ignored) = (vec![2 * pairs, time], 0);
-            let op = ops::Preference { loss, beta: 0.4, margin: 0.3, ignored };
+            let op = ops::Preference { loss, beta: 0.4, margin: 0.3, center: 0.02, ignored };
             cases.push(Case {
                 op: Op::Preference(op),
                 feeds: vec![

@@ -24,7 +24,7 @@ pub struct Answer {
     pub ended: bool,
     /// Its text.
     pub text: String,
-    /// What it is worth, 0 to 1.
+    /// What it is worth: 0 to 1 by a rule, any number by a reward model.
     pub reward: f32,
 }
 

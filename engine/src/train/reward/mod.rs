@@ -3,8 +3,10 @@
 
 mod advantage;
 mod answers;
+mod model;
 mod round;
 
 pub use advantage::{advantages, token_shares};
 pub use answers::{Answer, Drawing, draw};
+pub use model::{RewardModel, Scorer};
 pub use round::{Round, RoundShape};

@@ -13,8 +13,9 @@ use crate::platform::files;
 use crate::protocol::{Precision, RewardMetrics, quantity};
 use crate::step::{ArenaState, MicroBatch, StepInput};
 use crate::storage;
+use crate::tokenizer::TokenizerFiles;
 use crate::train::TrainEvent;
-use crate::train::reward::{Answer, Drawing, Round, RoundShape, draw};
+use crate::train::reward::{Answer, Drawing, RewardModel, Round, RoundShape, Scorer, draw};
 use std::path::PathBuf;
 
 /// What the seeds of rounds are named by.
@@ -44,6 +45,8 @@ pub(super) struct Rewards {
     reference: Option<Vec<f32>>,
     /// What draws answers, once it has.
     decoder: Option<Decoder>,
+    /// The reward model, where one judges.
+    scorer: Option<Scorer>,
 }
 
 impl Trainer<'_> {
@@ -55,12 +58,20 @@ impl Trainer<'_> {
         self.run.folder().join(ROUND_FILE)
     }
 
-    /// Keeps the run's first weights, where the divergence from them counts, and reads what the last session left of a round.
+    /// Opens the reward model, where one judges, keeps the run's first weights, where the divergence from them counts, and reads what the
+    /// last session left of a round.
     ///
     /// # Errors
-    /// The first weights are gone or damaged.
+    /// The reward model or the first weights are gone or damaged, or the device has no room for them.
     pub(super) async fn take_rewards(&mut self) -> Result<()> {
-        let Batches::Prompts(_) = &self.batches else { return Ok(()) };
+        let Batches::Prompts(prompts) = &self.batches else { return Ok(()) };
+        if let Some(model) = RewardModel::find(&self.run.project()?, &self.config, prompts.tokenizer)? {
+            let files = TokenizerFiles::with(prompts.tokenizer.clone(), &self.run.data_folder()?)?;
+            let scorer = model.open(&self.executor, files, self.config.model.context_length).await?;
+            let (name, bytes) = (scorer.name().to_owned(), quantity::bytes(scorer.bytes()));
+            self.rewards.scorer = Some(scorer);
+            self.notice(format!("answers are scored by {name}, {bytes} of memory more"));
+        }
         let settings = &self.config.train.reward;
         let (beta, iterations) = (settings.beta, settings.iterations);
         if beta > 0.0 {
@@ -251,7 +262,7 @@ impl Trainer<'_> {
         let max_tokens = train.reward.answer_tokens(model.context_length);
         let places = (train.batch_size * train.accumulate).min(PLACES);
         let drawing = Drawing { each, max_tokens, temperature, seed };
-        let kept = self.rewards.decoder.take();
+        let (kept, scorer) = (self.rewards.decoder.take(), self.rewards.scorer.as_mut());
         let work = async {
             let mut decoder = match kept {
                 Some(mut decoder) => {
@@ -260,7 +271,10 @@ impl Trainer<'_> {
                 }
                 None => Decoder::beside(&self.executor, model, &weights, Precision::F32, places).await?,
             };
-            let answers = draw(&mut decoder, prompts, asked, drawing).await?;
+            let mut answers = draw(&mut decoder, prompts, asked, drawing).await?;
+            if let Some(scorer) = scorer {
+                scorer.score(&mut answers).await?;
+            }
             Ok::<_, Error>((answers, decoder))
         };
         // What is given up takes its decoder with it.
@@ -282,7 +296,8 @@ impl Trainer<'_> {
         self.rewards.round.as_ref()?.shown(self.config.train.reward.group)
     }
 
-    /// 1 − the mean reward of the likeliest answers to prompts of a split, to have a loss that falls; `None` where a stop came first.
+    /// 1 − the mean reward of the likeliest answers to prompts of a split, to have a loss that falls, or − their mean score by a reward
+    /// model, which has no highest; `None` where a stop came first.
     pub(super) async fn loss_of_answers(&mut self, split: Split) -> Result<Option<f32>> {
         let Batches::Prompts(prompts) = &self.batches else { return Ok(None) };
         let train = &self.config.train;
@@ -291,8 +306,9 @@ impl Trainer<'_> {
             _ => (train.eval_batches * train.batch_size).div_ceil(train.reward.group),
         };
         let asked = prompts.evaluation(split, most)?;
+        let highest = if prompts.judge.is_by_model() { 0.0 } else { 1.0 };
         let Some(answers) = self.answers_to(&asked, 1, 0.0, 0).await? else { return Ok(None) };
         let sum: f64 = answers.iter().map(|answer| f64::from(answer.reward)).sum();
-        Ok(Some((1.0 - sum / answers.len().max(1) as f64) as f32))
+        Ok(Some((highest - sum / answers.len().max(1) as f64) as f32))
     }
 }

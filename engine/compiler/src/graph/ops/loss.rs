@@ -48,17 +48,73 @@ impl Operation for CrossEntropy {
         CrossEntropyInputs { logits, targets }: CrossEntropyInputs<ValueId>,
         CrossEntropyOutputs { loss, rows }: CrossEntropyOutputs<ValueId>,
     ) -> Result<(), GraphError> {
-        // The pass begins at the mean, or an objective says how much each row weighs.
-        let (scale, share) = match (pass.begins_at(loss), pass.gradient(rows)) {
-            (Some(scale), _) => (scale, loss),
-            (None, Some(weights)) => (pass.scale(), weights),
-            (None, None) => return Ok(()),
-        };
+        let Some((scale, share)) = share_of(pass, loss, rows) else { return Ok(()) };
         let Self { label_smoothing, ignore_index } = *self;
         let op = CrossEntropyBackward { label_smoothing, ignore_index, scale, weighted: share != loss };
         let inputs = CrossEntropyBackwardInputs { logits, targets, rows, share };
         let Dx { dx } = pass.graph.add(op, inputs)?;
         pass.flow(logits, dx)
+    }
+}
+
+/// Scores in the place of likelihoods: row loss = −x, for logits of one column, which a softmax would make 1; rows whose target is
+/// `ignore_index` are left out, and the target of all others is 0. Inputs: logits [..,1], targets u32[..]. Outputs as those of
+/// [`CrossEntropy`], loss [2] = (mean over the rows that count, number of them; 0 if none), rows [N,2] = (x + 32, row loss or 0): with that
+/// for the log-sum-exp, what [`CrossEntropyBackward`] takes for the softmax is below half a rounding of 1, and −1 times each row's factor is
+/// left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// Target that does not count.
+    pub ignore_index: Option<u32>,
+}
+
+operands! {
+    /// What [`Score`] reads.
+    ScoreInputs of Score { logits, targets }
+}
+
+operands! {
+    /// What [`Score`] makes.
+    ScoreOutputs of Score { loss, rows }
+}
+
+impl Operation for Score {
+    const NAME: &'static str = "score";
+    type Inputs<T> = ScoreInputs<T>;
+    type Outputs<T> = ScoreOutputs<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(
+        &self,
+        ScoreInputs { logits, targets }: ScoreInputs<&Type>,
+        _: Nothing,
+    ) -> Rule<ScoreOutputs<Type>> {
+        targets_fit(targets, logits)?;
+        expect(logits.columns() == 1, || format!("a score is one logit, not {logits}"))?;
+        Ok(ScoreOutputs { loss: Type::f32(&[2]), rows: Type::f32(&[logits.rows(), 2]) })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        ScoreInputs { logits, targets }: ScoreInputs<ValueId>,
+        ScoreOutputs { loss, rows }: ScoreOutputs<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some((scale, share)) = share_of(pass, loss, rows) else { return Ok(()) };
+        let inputs = CrossEntropyBackwardInputs { logits, targets, rows, share };
+        let Dx { dx } = pass.graph.add(self.backward(scale, share != loss), inputs)?;
+        pass.flow(logits, dx)
+    }
+}
+
+impl Score {
+    /// What rows have for a log-sum-exp beyond their logits.
+    pub const BEYOND: f32 = 32.0;
+
+    /// Its gradient.
+    pub fn backward(self, scale: f32, weighted: bool) -> CrossEntropyBackward {
+        let ignore_index = self.ignore_index;
+        CrossEntropyBackward { label_smoothing: 0.0, ignore_index, scale, weighted }
     }
 }
 
@@ -98,6 +154,16 @@ impl Operation for CrossEntropyBackward {
 
     fn halves(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         vec![alone(outputs.dx)]
+    }
+}
+
+/// The factor on the gradient of a loss and what each row's share of it follows from: the pass begins at the mean, or an objective says how
+/// much each row weighs.
+fn share_of(pass: &Backward<'_>, loss: ValueId, rows: ValueId) -> Option<(f32, ValueId)> {
+    match (pass.begins_at(loss), pass.gradient(rows)) {
+        (Some(scale), _) => Some((scale, loss)),
+        (None, Some(weights)) => Some((pass.scale(), weights)),
+        (None, None) => None,
     }
 }
 

@@ -61,7 +61,7 @@ macro_rules! operations {
                 CachedAttention LastRow
                 Activation Gate
                 Dropout Noise Add Scale
-                CrossEntropy
+                CrossEntropy Score
                 Preference Policy
             }
             backward {

@@ -8,7 +8,7 @@ use crate::graph::{GraphError, Type, ValueId};
 use glasshouse_protocol::config::PreferenceLoss;
 
 /// Mean over pairs of answers, the better in row 2p and the worse in row 2p + 1, of a loss of their log-likelihoods (the formulas stand
-/// with [`PreferenceLoss`]). Inputs: rows [N,2] of a [`super::CrossEntropy`], targets u32[B,T] with B = 2P and N = B·T, scores [B], the
+/// with [`PreferenceLoss`]), or of their scores. Inputs: rows [N,2] of a [`super::CrossEntropy`] or a [`super::Score`], targets u32[B,T] with B = 2P and N = B·T, scores [B], the
 /// reference's log-probability of each answer, 0 where the loss has no reference. Outputs: loss [2] = (mean, P), weights [N], the gradient
 /// of the mean with respect to each row's loss, which [`super::CrossEntropyBackward`] takes. Pairs of which an answer has no target that
 /// counts give 0.
@@ -18,8 +18,10 @@ pub struct Preference {
     pub loss: PreferenceLoss,
     /// β.
     pub beta: f32,
-    /// SimPO's γ.
+    /// SimPO's γ, or m of a reward model's loss.
     pub margin: f32,
+    /// k of a reward model's loss.
+    pub center: f32,
     /// Target that does not count.
     pub ignored: u32,
 }
@@ -91,7 +93,7 @@ impl Preference {
         let share = 1.0 / pairs.len().max(1) as f64;
         let chosen_tokens = match self.loss {
             PreferenceLoss::Orpo => pairs.iter().map(|[chosen, _]| chosen.tokens).sum(),
-            PreferenceLoss::Sigmoid | PreferenceLoss::Ipo | PreferenceLoss::Simpo => 0.0,
+            _ => 0.0,
         };
         let mut total = 0.0;
         let each = pairs.iter().map(|pair| {
@@ -138,12 +140,22 @@ impl Preference {
                 let slope = beta * sigmoid(-h);
                 (beta * softplus(-h), [slope / (rest[0] * tokens[0]), -slope / (rest[1] * tokens[1])])
             }
+            PreferenceLoss::BradleyTerry => {
+                let [c, r] = [chosen, rejected].map(|answer| answer.log_probability(false));
+                let (z, slope) = (c - r - margin, sigmoid(margin - c + r));
+                let (center, sum) = (f64::from(self.center), c + r);
+                let pull = -2.0 * center * sum;
+                (softplus(-z) + center * sum * sum, [slope + pull, pull - slope])
+            }
         }
     }
 
     /// What an answer is worth to the model, as TRL logs it: β times its log-ratio to the reference, or, without one, times the mean
-    /// log-probability of its tokens.
+    /// log-probability of its tokens; its score, where it has one.
     pub fn reward(&self, answer: Answer) -> f64 {
+        if self.loss.is_of_scores() {
+            return answer.log_probability(false);
+        }
         let worth = if self.loss.has_reference() { answer.log_ratio() } else { answer.log_probability(true) };
         f64::from(self.beta) * worth
     }
@@ -162,7 +174,7 @@ mod tests {
     use super::*;
 
     fn op(loss: PreferenceLoss) -> Preference {
-        Preference { loss, beta: 0.3, margin: 0.7, ignored: u32::MAX }
+        Preference { loss, beta: 0.3, margin: 0.7, center: 0.05, ignored: u32::MAX }
     }
 
     fn pairs() -> [[Answer; 2]; 2] {
@@ -184,11 +196,16 @@ mod tests {
         let means = [[-4.0 / 3.0, -7.0 / 5.0], [-2.5 / 2.0, -0.125 / 4.0]];
         let mean = |each: [f64; 2]| (each[0] + each[1]) / 2.0;
         let orpo = mean(means.map(|[c, r]| -b * log_sigmoid((odds(c) / odds(r)).ln()))) + (4.0 + 2.5) / 5.0;
+        let k = f64::from(0.05_f32);
+        let scores = [[-4.0, -7.0], [-2.5, -0.125]];
+        let bradley_terry =
+            mean(scores.map(|[c, r]: [f64; 2]| -log_sigmoid(c - r - m) + k * (c + r).powi(2)));
         for (loss, wanted) in [
             (PreferenceLoss::Sigmoid, mean(dpo.map(|h| -log_sigmoid(b * h)))),
             (PreferenceLoss::Ipo, mean(ipo.map(|h| (h - 1.0 / (2.0 * b)).powi(2)))),
             (PreferenceLoss::Simpo, mean(means.map(|[c, r]| -log_sigmoid(b * (c - r) - m)))),
             (PreferenceLoss::Orpo, orpo),
+            (PreferenceLoss::BradleyTerry, bradley_terry),
         ] {
             let (found, _) = op(loss).of_pairs(&pairs());
             assert!((found - wanted).abs() < 1e-12, "{loss:?}: {found} {wanted}");

@@ -7,10 +7,11 @@ use super::{
 };
 use crate::Result;
 use crate::graph::ops::{
-    CrossEntropy, CrossEntropyBackward, CrossEntropyBackwardInputs, CrossEntropyInputs, Dx, Named,
+    CrossEntropy, CrossEntropyBackward, CrossEntropyBackwardInputs, CrossEntropyInputs, Dx, Named, Score,
+    ScoreInputs,
 };
 use crate::plan::Buffer;
-use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean};
+use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean, score};
 
 /// What the loss kernels are told beside their rows.
 #[derive(Clone, Copy)]
@@ -42,6 +43,23 @@ impl Lower for CrossEntropy {
         let [logits, targets, results, loss] =
             [logits, targets, outputs.rows, outputs.loss].map(Operand::place);
         let each = rows(site.target, rule, whole, [logits, targets, results])?;
+        let mean = mean(rule, [results, targets, loss])?;
+        Ok(Lowering { launches: vec![each, mean], scratch: Vec::new() })
+    }
+}
+
+impl Lower for Score {
+    /// Rows, then their mean, as of a cross-entropy.
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let (ScoreInputs { logits, targets }, outputs) = (operands.inputs, operands.outputs);
+        let count = logits.rows();
+        let rule = Rule::new(count, 1, 0.0, self.ignore_index);
+        let (ignoring, ignored) = rule.ignore();
+        let [logits, targets, results, loss] =
+            [logits, targets, outputs.rows, outputs.loss].map(Operand::place);
+        let arguments = score::Arguments { rows: count as u32, ignoring, ignored };
+        let bindings = vec![Place::Buffer(Buffer::Control), logits, targets, results];
+        let each = Launch::new(score::kernel(), arguments.bytes(), bindings, grid(count.div_ceil(256))?)?;
         let mean = mean(rule, [results, targets, loss])?;
         Ok(Lowering { launches: vec![each, mean], scratch: Vec::new() })
     }

@@ -20,9 +20,11 @@ impl Lower for Preference {
                 PreferenceLoss::Ipo => 1,
                 PreferenceLoss::Simpo => 2,
                 PreferenceLoss::Orpo => 3,
+                PreferenceLoss::BradleyTerry => 4,
             },
             beta: self.beta,
             margin: self.margin,
+            center: self.center,
         };
         let [rows, targets, scores, loss, weights] =
             [rows, targets, scores, loss, weights].map(Operand::place);

@@ -7,6 +7,7 @@ use crate::plan::arena::ArenaLayout;
 use crate::plan::decode::DecodePlans;
 use crate::plan::fuse::{Fusions, fused};
 use crate::plan::{Dispatch, compile, trial, update};
+use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
     Activation, Gate, NormKind, NormPlacement, Objective, OptimizerKind, Precision, RunConfig, TrainConfig,
     presets,
@@ -125,6 +126,15 @@ fn every_variant_is_one_that_a_model_takes() {
                     let graphs = training_graphs(&config.model, &train).unwrap();
                     take(&compile(graphs.train, &[graphs.train_loss], &devices[0].0).unwrap().dispatches);
                 }
+            }
+            if precision == Precision::F32 {
+                let mut model = config.model.clone();
+                model.labels = vec!["reward".to_owned()];
+                let mut train =
+                    TrainConfig { objective: Objective::Preference, batch_size: 8, ..train.clone() };
+                train.preference.loss = PreferenceLoss::BradleyTerry;
+                let graphs = training_graphs(&model, &train).unwrap();
+                take(&compile(graphs.train, &[graphs.train_loss], &devices[0].0).unwrap().dispatches);
             }
             // Every operation by itself.
             let plain = config.model.mlp.activation == Activation::Relu;
