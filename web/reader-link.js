@@ -4,12 +4,14 @@
 import * as pages from "./pages.js";
 import * as parquet from "./parquet.js";
 import * as pdf from "./pdf.js";
+import * as tasks from "./tasks.js";
 import * as templates from "./templates.js";
 
 const readers = {
   pages: { title: "web pages", glue: pages },
   parquet: { title: "Parquet", glue: parquet },
   pdf: { title: "PDF", glue: pdf },
+  tasks: { title: "made-up rows", glue: tasks },
   templates: { title: "chat templates", glue: templates },
 };
 const readings = new Map();
@@ -81,3 +83,5 @@ globalThis.readerTemplateEnd = (number) => {
 };
 
 globalThis.readerPage = (settings, html) => guarded("pages", ({ page }) => page(settings, html));
+
+globalThis.readerRows = (name, split, count) => guarded("tasks", ({ rows }) => rows(name, split, count));

@@ -14,7 +14,8 @@ use glasshouse::link::{Answer, Chosen, EngineLink, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse::state::State;
-use glasshouse_engine::data::tasks::{FILES, TaskKind, TaskOptions, TaskSplit, write_folder};
+use glasshouse_engine::data::task_folder::{FILES, write_folder};
+use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{

@@ -46,7 +46,7 @@ use inbox::{Ended, Inbox};
 use outlet::Outlet;
 use planning::MeasuredSpeed;
 use projects::OpenProject;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use training::{Job, Live};
@@ -68,18 +68,12 @@ pub struct Options {
     pub autotune: bool,
     /// A GPU runs every operation of a layer by itself, with the kernels of its kind, in place of both: for benches.
     pub unfused: bool,
-    /// Makes the instruction tasks of a project in its folder, or the rows of a recipe, and names their file; `None` where they would make a
-    /// program too large.
-    pub tasks: Option<MakeRows>,
 }
-
-/// Makes rows in a project's folder, those of a recipe if one is named, and gives their file.
-pub type MakeRows = fn(&Path, Option<&str>) -> Result<PathBuf>;
 
 impl Default for Options {
     fn default() -> Self {
         let (shelf, device) = (PathBuf::new(), String::new());
-        Self { shelf, device, threads: None, autotune: true, unfused: false, tasks: None }
+        Self { shelf, device, threads: None, autotune: true, unfused: false }
     }
 }
 

@@ -3,7 +3,8 @@
 use super::arguments::{CorpusArguments, CorpusCommand, CorpusStoriesArguments, CorpusTasksArguments};
 use super::settings::usage;
 use glasshouse_engine::data::stories;
-use glasshouse_engine::data::tasks::{TaskOptions, write_folder};
+use glasshouse_engine::data::task_folder::write_folder;
+use glasshouse_engine::data::tasks::TaskOptions;
 use glasshouse_engine::protocol::quantity::counted;
 use std::io::{BufWriter, Write as _};
 

@@ -9,7 +9,6 @@ use crate::link::{self, EngineLink, Link};
 use crate::pages::PageName;
 use crate::theme;
 use anyhow::{Context as _, Result, anyhow};
-use glasshouse_engine::data::recipes::rows_of;
 use glasshouse_engine::session;
 use std::fs::File;
 use std::io::BufWriter;
@@ -37,7 +36,7 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
             let preferences = link::load_preferences();
             let context = creation.egui_ctx.clone();
             theme::prepare(&context, &preferences);
-            let options = session::Options { shelf, tasks: Some(rows_of), ..session::Options::default() };
+            let options = session::Options { shelf, ..session::Options::default() };
             let engine = EngineLink::start(options, move || context.request_repaint())?;
             Ok(Box::new(App::new(Link::Engine(engine), preferences, start)?))
         }),

@@ -703,7 +703,7 @@ pub enum LearnsFrom {
     Documents,
     /// Its feedback: replies that were found good or written better, or pairs, as the objective asks for.
     Feedback,
-    /// Instruction tasks of our own, or a recipe's rows, which are made for it. Natively only.
+    /// Instruction tasks of our own, or a recipe's rows, which are made for it.
     Tasks,
 }
 

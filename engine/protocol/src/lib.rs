@@ -20,6 +20,7 @@ pub mod model;
 pub mod names;
 pub mod presets;
 pub mod quantity;
+pub mod random;
 pub mod recipes;
 pub mod summary;
 pub mod train_event;

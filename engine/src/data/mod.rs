@@ -13,13 +13,13 @@ pub mod read;
 pub mod recipes;
 pub mod rewards;
 pub mod store;
-pub mod stories;
 pub mod survey;
-pub mod tasks;
+pub mod task_folder;
 mod windows;
 
 pub use batch::{Batch, Batches, IGNORED};
 pub use examples::{ExampleBatches, PairBatches, Reference};
+pub use glasshouse_stories::{stories, tasks};
 pub use mixture::Mixture;
 pub use prepare::{Prepared, Progress, prepare};
 pub use prompts::{Prompt, PromptSettings, Prompts};

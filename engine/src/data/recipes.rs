@@ -1,14 +1,14 @@
 //! The rows that a recipe's run learns from and is measured by: made up, or a person's own, held apart in two files of a project.
 
 use super::rewards::Judged;
-use super::tasks::{self, Check, Labels, TaskKind, TaskOptions, TaskSplit, passages, poems};
+use super::tasks::{Check, TaskSplit};
 use crate::error::{Error, Result};
+use crate::platform;
 use crate::platform::files::{self, File};
 use crate::storage::Staging;
 use glasshouse_protocol::ChatMessage;
-use glasshouse_protocol::recipes::{Generated, Metric, TuningRecipe};
+use glasshouse_protocol::recipes::{Metric, TuningRecipe};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -24,11 +24,9 @@ const HOLD_OUT_EVERY: usize = 10;
 
 /// Where they lie in a project, a folder a recipe.
 const FOLDER: &str = "recipes";
+const TASKS: &str = "tasks";
 const TRAIN_FILE: &str = "train.jsonl";
 const HELD_OUT_FILE: &str = "held-out.jsonl";
-
-/// Seed of what is made up.
-const SEED: u64 = 1;
 
 /// A recipe's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,29 +50,9 @@ pub struct Question {
 /// Made-up rows of a recipe, as JSON lines; those of one split share no wording with those of another.
 ///
 /// # Errors
-/// The recipe names a kind of task that there is none of.
+/// What makes them did not come, in a browser.
 pub fn made_up(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<Vec<String>> {
-    let rows = usize::try_from(count).unwrap_or(usize::MAX);
-    let labelled = |labels| {
-        let rows = passages(labels, SEED, split).take(rows);
-        rows.map(|(text, label)| json!({ "text": text, "label": label }).to_string()).collect()
-    };
-    Ok(match recipe.generated {
-        Generated::Feelings => labelled(Labels::Feelings),
-        Generated::Topics => labelled(Labels::Topics),
-        Generated::Poems => poems(SEED).take(rows).map(|text| json!({ "text": text }).to_string()).collect(),
-        Generated::Tasks(names) => {
-            let kind = |name: &&str| {
-                let none = || Error::Internal(format!("the recipe {} has a kind {name}", recipe.name));
-                TaskKind::from_name(name).ok_or_else(none)
-            };
-            let kinds = names.iter().map(kind).collect::<Result<_>>()?;
-            // Other splits have fewer rows than training has.
-            let options = TaskOptions { seed: SEED, count: count.max(200) * 20, kinds, level: 1 };
-            let lines = options.tasks(split).take(rows).map(|task| tasks::line(&task));
-            lines.collect::<serde_json::Result<_>>().map_err(|error| Error::Internal(error.to_string()))?
-        }
-    })
+    platform::made_up_rows(Some(recipe), split, count).map_err(Error::Refused)
 }
 
 /// A recipe's made-up rows, in a project's folder.
@@ -93,9 +71,18 @@ pub fn write_made_up(recipe: &TuningRecipe, project: &Path) -> Result<RecipeRows
 /// # Errors
 /// There is no such recipe, or the disk fails.
 pub fn rows_of(project: &Path, recipe: Option<&str>) -> Result<PathBuf> {
-    let Some(name) = recipe else { return tasks::tasks_of(project) };
-    let recipe = glasshouse_protocol::recipes::recipe(name).map_err(Error::Unknown)?;
-    Ok(write_made_up(recipe, project)?.train)
+    if let Some(name) = recipe {
+        let recipe = glasshouse_protocol::recipes::recipe(name).map_err(Error::Unknown)?;
+        return Ok(write_made_up(recipe, project)?.train);
+    }
+    let path = project.join(TASKS).join(TRAIN_FILE);
+    if !files::is_file(&path) {
+        let rows = platform::made_up_rows(None, TaskSplit::Train, ROWS).map_err(Error::Refused)?;
+        let staging = Staging::beside(&project.join(TASKS))?;
+        write_lines(&staging.path().join(TRAIN_FILE), &rows)?;
+        staging.put(&project.join(TASKS))?;
+    }
+    Ok(path)
 }
 
 /// The held-out rows of the recipe's last run in a project; made-up ones where it had none.
@@ -244,6 +231,17 @@ mod tests {
                 assert_eq!(held_out(recipe, folder.path()).unwrap(), rows);
             }
         }
+    }
+
+    #[test]
+    fn tasks_of_all_kinds_are_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = rows_of(folder.path(), None).unwrap();
+        let lines = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(lines.lines().count() as u64, ROWS);
+        assert!(lines.lines().next().unwrap().contains("\"messages\""));
+        std::fs::write(&path, "as it was").unwrap();
+        assert_eq!(std::fs::read_to_string(rows_of(folder.path(), None).unwrap()).unwrap(), "as it was");
     }
 
     #[test]

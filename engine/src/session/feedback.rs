@@ -2,7 +2,8 @@
 
 use super::Session;
 use super::documents::raw_files;
-use crate::error::{Error, Result};
+use crate::data::recipes::rows_of;
+use crate::error::Result;
 use crate::platform::{self, Turns};
 use crate::project::archive;
 use crate::protocol::{Event, LearnsFrom, Objective};
@@ -71,13 +72,8 @@ impl Session {
                 self.opened()?.project.feedback_to_learn(objective == Objective::Preference)?
             }
             LearnsFrom::Tasks => {
-                let make = self.options.tasks.ok_or_else(|| {
-                    let reason = "instruction tasks are not made here; `glasshouse corpus tasks` writes them, and files \
-                                  of them are added as documents";
-                    Error::Refused(reason.to_owned())
-                })?;
                 let folder = self.opened()?.project.folder().to_owned();
-                platform::aside(move || make(&folder, recipe.as_deref())).await??
+                platform::aside(move || rows_of(&folder, recipe.as_deref())).await??
             }
         };
         Ok(Some(vec![path.display().to_string()]))

@@ -1,4 +1,4 @@
-//! Readers of large formats and the interpreter of chat templates for browsers: modules that `reader-link.js` fetches with the first such file, and that the engine calls through it.
+//! Readers of large formats, the interpreter of chat templates and what makes instruction tasks, for browsers: modules that `reader-link.js` fetches with the first such file, and that the engine calls through it.
 
 #[cfg(feature = "templates")]
 mod chat;
@@ -6,3 +6,5 @@ mod chat;
 mod files;
 #[cfg(feature = "pages")]
 mod pages;
+#[cfg(feature = "tasks")]
+mod tasks;

@@ -1,7 +1,7 @@
 //! What a run that tunes learns from.
 
 use crate::format;
-use crate::link::{FOLDERS, Wish};
+use crate::link::Wish;
 use crate::pages::parts::Once;
 use crate::pages::{Context, PageName};
 use crate::state::LEAST_ROWS;
@@ -50,7 +50,7 @@ fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFr
         Objective::Preference => choices.push((LearnsFrom::Feedback, "Feedback")),
         Objective::Chat => choices.push((LearnsFrom::Feedback, "Feedback")),
     }
-    if FOLDERS && (recipe.is_some() || objective == Objective::Chat) {
+    if recipe.is_some() || objective == Objective::Chat {
         choices
             .push((LearnsFrom::Tasks, if recipe.is_some() { "Made-up rows" } else { "Instruction tasks" }));
     }

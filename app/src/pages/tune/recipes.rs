@@ -1,7 +1,6 @@
 //! Recipes: a button each, which fills in objective, data and settings, to be changed as if a person had chosen them.
 
 use super::data;
-use crate::link::FOLDERS;
 use crate::pages::Context;
 use crate::pages::parts::caption;
 use crate::widgets::plain;
@@ -26,7 +25,7 @@ pub(super) fn recipes_ui(
                 *chosen = Some(recipe);
                 // Rows of a person's own come first; text is there always.
                 let own = !recipe.objective.is_text() && !data::files(context).is_empty();
-                *learns_from = if FOLDERS && !own { LearnsFrom::Tasks } else { LearnsFrom::Documents };
+                *learns_from = if own { LearnsFrom::Documents } else { LearnsFrom::Tasks };
             }
         }
     });

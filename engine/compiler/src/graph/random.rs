@@ -1,6 +1,8 @@
 //! Counter-based random numbers for dropout and noise: a mask is a pure function of (seed, site, element), so the backward pass
 //! recomputes it instead of storing it, and every executor draws the same one.
 
+pub use glasshouse_protocol::random::{nth, split_mix};
+
 /// Chris Wellons' `lowbias32` integer hash (nullprogram.com/blog/2018/07/31), also in `shaders/shared/random.wgsl`.
 pub fn mix(mut x: u32) -> u32 {
     x ^= x >> 16;
@@ -24,19 +26,6 @@ pub fn threshold(rate: f32) -> u32 {
 /// A number of [−1, 1) from random bits, in steps of 2⁻²³, which every executor has alike.
 pub fn signed(bits: u32) -> f32 {
     (bits >> 8) as f32 / 8_388_608.0 - 1.0
-}
-
-/// SplitMix64 (Steele et al. 2014): one step of the stream from a 64-bit state.
-pub fn split_mix(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// A stream's n-th number as a pure function of (seed, purpose, n): batches, dropout seeds, initial weights.
-pub fn nth(seed: u64, purpose: u64, n: u64) -> u64 {
-    split_mix(split_mix(split_mix(seed) ^ purpose).wrapping_add(n.wrapping_mul(0xd134_2543_de82_ef95)))
 }
 
 /// The dropout seed of a micro-batch.

@@ -2,8 +2,8 @@
 
 use super::TaskSplit;
 use super::draw::{Draft, Draw, Wordings, exact, fill};
-use crate::data::stories::COLOURS;
-use crate::graph::random::nth;
+use crate::stories::COLOURS;
+use glasshouse_protocol::random::nth;
 
 /// What the draws of passages are named by; a split adds its number.
 const PASSAGES: u64 = 0x7061_7373_0000;

@@ -1,15 +1,15 @@
 //! Tasks as a folder of JSON lines, in the conversational format of TRL, with a README that says what they are.
 
-use super::{Check, LEVELS, Stream, Task, TaskKind, TaskOptions, TaskSplit, language, refusal};
+use super::tasks::{
+    EDITION, LEVELS, POLICY, Task, TaskKind, TaskOptions, TaskSplit, language, line as row, prompt_line,
+};
 use crate::error::{Error, Result};
-use crate::platform::files::{self, File};
+use crate::platform::files::File;
 use crate::storage::{self, Staging};
-use glasshouse_protocol::ChatMessage;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What is written, in this order.
 pub const FILES: &[&str] = &["train.jsonl", "validation.jsonl", "held-out.jsonl", PROMPTS, "README.md"];
@@ -23,42 +23,6 @@ pub struct Written {
     pub rows: Vec<(&'static str, u64)>,
     /// Rows for training by kind and level.
     pub train: BTreeMap<(TaskKind, u8), u64>,
-}
-
-#[derive(Serialize)]
-struct Row<'task> {
-    messages: &'task [ChatMessage],
-    #[serde(flatten)]
-    about: About<'task>,
-}
-
-#[derive(Serialize)]
-struct Prompt<'task> {
-    prompt: &'task [ChatMessage],
-    #[serde(flatten)]
-    about: About<'task>,
-}
-
-/// What stands in a line beside what is said.
-#[derive(Serialize)]
-struct About<'task> {
-    id: &'task str,
-    kind: &'static str,
-    level: u8,
-    template: &'task str,
-    check: &'task Check,
-}
-
-impl<'task> From<&'task Task> for About<'task> {
-    fn from(task: &'task Task) -> Self {
-        Self {
-            id: &task.id,
-            kind: task.kind.name(),
-            level: task.level,
-            template: &task.template,
-            check: &task.check,
-        }
-    }
 }
 
 /// Writes the folder, at once or not at all. Tasks that stand there are replaced where that is asked for; a folder of other files is
@@ -77,20 +41,18 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
     for (split, name) in
         [(TaskSplit::Train, FILES[0]), (TaskSplit::Validation, FILES[1]), (TaskSplit::HeldOut, FILES[2])]
     {
-        let mut stream = Stream::new(options, split);
+        let mut stream = options.stream(split);
         let path = staging.path().join(name);
         write_rows(&path, stream.by_ref().take(size(options.rows(split))), |task| {
             if split == TaskSplit::Train {
                 *written.train.entry((task.kind, task.level)).or_default() += 1;
             }
-            line(task).map(String::into_bytes)
+            row(task)
         })?;
         written.rows.push((name, options.rows(split)));
         if split == TaskSplit::Train {
             // The stream goes on: with the wordings of training, and prompts that training has not.
-            write_rows(&staging.path().join(PROMPTS), stream.take(size(options.count)), |task| {
-                serde_json::to_vec(&Prompt { prompt: task.prompt(), about: task.into() })
-            })?;
+            write_rows(&staging.path().join(PROMPTS), stream.take(size(options.count)), prompt_line)?;
         }
     }
     written.rows.push((PROMPTS, options.count));
@@ -102,27 +64,6 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
     Ok(written)
 }
 
-/// A task as files of conversations have it.
-///
-/// # Errors
-/// None that anybody met: a task is plain data.
-pub fn line(task: &Task) -> serde_json::Result<String> {
-    serde_json::to_string(&Row { messages: &task.messages, about: task.into() })
-}
-
-/// The rows for training that a project keeps, of all kinds and levels; they are made where it has none yet.
-///
-/// # Errors
-/// As [`write_folder`].
-pub fn tasks_of(project: &Path) -> Result<PathBuf> {
-    let folder = project.join("tasks");
-    let path = folder.join(FILES[0]);
-    if !files::is_file(&path) {
-        write_folder(&TaskOptions::default(), &folder, true)?;
-    }
-    Ok(path)
-}
-
 fn size(rows: u64) -> usize {
     usize::try_from(rows).unwrap_or(usize::MAX)
 }
@@ -131,13 +72,13 @@ fn size(rows: u64) -> usize {
 fn write_rows(
     path: &Path,
     tasks: impl Iterator<Item = Task>,
-    mut row: impl FnMut(&Task) -> serde_json::Result<Vec<u8>>,
+    mut row: impl FnMut(&Task) -> serde_json::Result<String>,
 ) -> Result<()> {
     let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
     for task in tasks {
         let mut line = row(&task).map_err(|error| Error::Internal(error.to_string()))?;
-        line.push(b'\n');
-        file.write_all(&line).map_err(Error::io(path))?;
+        line.push('\n');
+        file.write_all(line.as_bytes()).map_err(Error::io(path))?;
     }
     file.into_inner()
         .map_err(std::io::IntoInnerError::into_error)
@@ -160,7 +101,7 @@ fn readme(options: &TaskOptions, written: &Written) -> String {
         about,
         "Edition {}, seed {}: the same edition and options give the same bytes.\n\n\
          `glasshouse corpus tasks --seed {} --count {} --kinds {} --level {}`\n\n| File | Rows |\n|---|---|\n",
-        super::EDITION,
+        EDITION,
         options.seed,
         options.seed,
         options.count,
@@ -187,7 +128,7 @@ fn readme(options: &TaskOptions, written: &Written) -> String {
         line(&mut text, &format!("| {} |{counts}", kind.name()));
     }
     text.push_str(FORMAT);
-    for rule in refusal::POLICY {
+    for rule in POLICY {
         line(&mut text, &format!("* {rule}"));
     }
     text.push_str(AFTER_POLICY);
@@ -260,3 +201,90 @@ const GRAMMAR: &str = "* A common noun ends in `-a`, a verb in `-e`, an adjectiv
 * A place is a noun with its postposition behind it: `lo geda na`, *in the garden*.
 * `Lo fima tola rano lo geda na vike ke.` is *The fox saw a red ball in the garden.*
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::super::tasks::Check;
+    use super::*;
+
+    fn options(count: u64) -> TaskOptions {
+        TaskOptions { count, ..Default::default() }
+    }
+
+    #[test]
+    fn a_seed_is_a_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let write = |name: &str, seed: u64| {
+            let to = place.path().join(name);
+            let written = write_folder(&TaskOptions { seed, ..options(300) }, &to, false).unwrap();
+            assert_eq!(written.rows.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), [300, 200, 200, 300]);
+            let mut bytes = Vec::new();
+            for name in FILES {
+                bytes.extend(std::fs::read(to.join(name)).unwrap());
+            }
+            bytes
+        };
+        let once = write("once", 1);
+        assert_eq!(once, write("again", 1));
+        assert_ne!(once, write("other", 2));
+        // The edition's rows are pinned: whoever changes one raises EDITION and this number.
+        assert_eq!((EDITION, crc32c::crc32c(&once)), (2, PINNED));
+    }
+    const PINNED: u32 = 3_115_214_972;
+
+    #[test]
+    fn files_are_conversations_and_prompts_without_answers() {
+        let place = tempfile::tempdir().unwrap();
+        let to = place.path().join("tasks");
+        let options =
+            TaskOptions { kinds: vec![TaskKind::Story, TaskKind::Refusal], level: 2, ..options(40) };
+        write_folder(&options, &to, false).unwrap();
+        let rows = |name: &str| -> Vec<serde_json::Value> {
+            let text = std::fs::read_to_string(to.join(name)).unwrap();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        let train = rows("train.jsonl");
+        assert_eq!(train.len(), 40);
+        for row in &train {
+            let messages = row["messages"].as_array().unwrap();
+            assert_eq!(messages.last().unwrap()["role"], "assistant");
+            let check: Check = serde_json::from_value(row["check"].clone()).unwrap();
+            assert_eq!(check.score(messages.last().unwrap()["content"].as_str().unwrap()), 1.0);
+            assert!(
+                ["story", "refusal"].contains(&row["kind"].as_str().unwrap())
+                    && row["level"].as_u64() <= Some(2)
+            );
+        }
+        for row in rows("prompts.jsonl") {
+            assert_eq!(row["prompt"].as_array().unwrap().last().unwrap()["role"], "user");
+            assert!(train.iter().all(|other| other["messages"][0] != row["prompt"][0] || row["level"] != 1));
+        }
+        let readme = std::fs::read_to_string(to.join("README.md")).unwrap();
+        for wanted in [
+            "| story | 10 | 10 |",
+            "seed 1",
+            "lo tolari rano",
+            "What a present is",
+            "| `held-out.jsonl` | 40 |",
+        ] {
+            assert!(readme.contains(wanted), "{wanted}: {readme}");
+        }
+    }
+
+    #[test]
+    fn only_tasks_are_replaced_and_only_where_that_is_asked_for() {
+        let place = tempfile::tempdir().unwrap();
+        let to = place.path().join("tasks");
+        std::fs::create_dir(&to).unwrap();
+        let options = options(20);
+        write_folder(&options, &to, false).unwrap();
+        assert!(write_folder(&options, &to, false).unwrap_err().to_string().contains("--force"));
+        write_folder(&options, &to, true).unwrap();
+        std::fs::write(to.join("diary.txt"), "dear diary").unwrap();
+        assert!(write_folder(&options, &to, true).unwrap_err().to_string().contains("diary.txt"));
+        assert!(
+            write_folder(&TaskOptions { count: 0, ..options }, &place.path().join("new"), false).is_err()
+        );
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+}

@@ -2,7 +2,7 @@
 //! at level 2; tense and person at once, in two clauses, at level 3.
 
 use super::draw::{Draft, Draw, Person, Wordings, exact, fill};
-use crate::data::stories::COLOURS;
+use crate::stories::COLOURS;
 
 pub(super) const WORDINGS: &[&Wordings] =
     &[&PAST, &PRESENT, &FUTURE, &PLEASE, &QUESTION, &FROM_I, &TO_I, &LONG_PAST, &LONG_FUTURE, &LONG_TO_I];

@@ -384,7 +384,7 @@ pub fn english_from_pelu(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::stories::{BOYS, GIRLS, HE_ANIMALS, SHE_ANIMALS};
+    use crate::stories::{BOYS, GIRLS, HE_ANIMALS, SHE_ANIMALS};
     use std::collections::HashSet;
 
     #[test]

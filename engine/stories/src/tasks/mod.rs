@@ -3,15 +3,15 @@
 //! Ten kinds of task are asked about the world of [`super::stories`], in its small vocabulary, at three levels. Every wording belongs
 //! to training, to validation or is held out, and to no two of them: what a model answers there, it did not learn by heart. A row is a
 //! conversation whose last message is the reference answer, and a [`Check`] that scores any other answer. All of it is integer
-//! arithmetic over `graph::random`, so that a seed gives the same rows on every target.
+//! arithmetic over `glasshouse_protocol::random`, so that a seed gives the same rows on every target.
 
 mod arithmetic;
 mod check;
 mod classification;
 mod conversation;
 mod draw;
-mod folder;
 pub mod language;
+mod line;
 mod ordering;
 mod plots;
 mod poems;
@@ -22,15 +22,15 @@ mod summary;
 mod tagging;
 mod translation;
 
-pub(super) use check::last_number;
-pub use check::{Check, Tag, normalized};
+pub use check::{Check, Tag, last_number, normalized};
 pub use classification::{Labels, passages};
-pub use folder::{FILES, Written, line, tasks_of, write_folder};
+pub use line::{line, prompt_line};
 pub use poems::poems;
+pub use refusal::POLICY;
 
-use crate::graph::random::nth;
 use draw::{Draft, Draw, WORDINGS};
 use glasshouse_protocol::ChatMessage;
+use glasshouse_protocol::random::nth;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -146,6 +146,11 @@ impl TaskSplit {
             Self::HeldOut => "held-out",
         }
     }
+
+    /// The split of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Train, Self::Validation, Self::HeldOut].into_iter().find(|split| split.name() == name)
+    }
 }
 
 /// One row.
@@ -209,7 +214,12 @@ impl TaskOptions {
 
     /// The rows of a split.
     pub fn tasks(&self, split: TaskSplit) -> impl Iterator<Item = Task> {
-        Stream::new(self, split).take(usize::try_from(self.rows(split)).unwrap_or(usize::MAX))
+        self.stream(split).take(usize::try_from(self.rows(split)).unwrap_or(usize::MAX))
+    }
+
+    /// An endless stream of a split's tasks without repeated prompts, as long as there are others.
+    pub fn stream(&self, split: TaskSplit) -> impl Iterator<Item = Task> {
+        Stream::new(self, split)
     }
 }
 
@@ -220,7 +230,7 @@ pub fn templates() -> Vec<(String, TaskSplit)> {
     all.flat_map(draw::Wordings::names).collect()
 }
 
-/// An endless stream of a split's tasks without repeated prompts, as long as there are others.
+/// Tasks one after the other.
 struct Stream {
     seed: u64,
     split: TaskSplit,

@@ -2,8 +2,8 @@
 
 use super::TaskSplit;
 use super::draw::{Draw, fill};
-use crate::data::stories::COLOURS;
-use crate::graph::random::nth;
+use crate::stories::COLOURS;
+use glasshouse_protocol::random::nth;
 
 /// What the draws of poems are named by.
 const POEMS: u64 = 0x706f_656d_0000;

@@ -3,7 +3,7 @@
 use super::Check;
 use super::check::number_word;
 use super::draw::{Draft, Draw, Wordings};
-use crate::data::stories::{COLOURS, KINDS, TRAITS};
+use crate::stories::{COLOURS, KINDS, TRAITS};
 
 pub(super) const WORDINGS: &[&Wordings] = &[&UP, &DOWN, &ALPHABET, &EVENTS];
 

@@ -1,36 +1,36 @@
 //! Picking and filling in: `{slot}` becomes what the story picked, `a(n)` the article that fits.
 
-use crate::graph::random::nth;
+use glasshouse_protocol::random::nth;
 
 /// Draws choices from a story's key.
-pub(in crate::data) struct Picker {
+pub(crate) struct Picker {
     key: u64,
     drawn: u64,
 }
 
 impl Picker {
-    pub(in crate::data) fn new(key: u64) -> Self {
+    pub(crate) fn new(key: u64) -> Self {
         Self { key, drawn: 0 }
     }
 
     /// A number below `count`.
-    pub(in crate::data) fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         self.drawn += 1;
         ((u128::from(nth(self.key, 0, self.drawn)) * count as u128) >> 64) as usize
     }
 
     /// One of the choices, which are never none.
-    pub(in crate::data) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         // `below` stays under the length; a list in this folder is never empty.
         choices[self.below(choices.len())]
     }
 }
 
 /// A story's picks by name.
-pub(in crate::data) type Slots = Vec<(&'static str, String)>;
+pub(crate) type Slots = Vec<(&'static str, String)>;
 
 /// Fills in every slot, picks that hold slots themselves included, then the articles.
-pub(in crate::data) fn expand(template: &str, slots: &Slots) -> String {
+pub(crate) fn expand(template: &str, slots: &Slots) -> String {
     let mut text = template.to_owned();
     // Picks nest at most three deep.
     for _ in 0..4 {

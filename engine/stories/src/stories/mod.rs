@@ -3,7 +3,7 @@
 //! A story picks a world (children or animals), a hero and a friend, a plot, and for every beat of the plot one of several
 //! sentences. Names, kinds, pronouns, colours and things are picked once and kept through the story, feelings follow
 //! from what happens, and people speak in quotation marks: agreement and memory that a tiny model can learn in minutes.
-//! All of it is integer arithmetic over `graph::random`, so a seed gives the same text on every target.
+//! All of it is integer arithmetic over `glasshouse_protocol::random`, so a seed gives the same text on every target.
 
 mod cast;
 mod expand;
@@ -12,11 +12,11 @@ mod outline;
 mod plots;
 mod trouble;
 
-use crate::graph::random::nth;
-use crate::tokenizer::END_OF_TEXT;
-pub(super) use cast::{BOYS, COLOURS, GIRLS, HE_ANIMALS, KINDS, SHE_ANIMALS, TRAITS};
-pub(super) use expand::{Picker, Slots, expand};
-pub(super) use outline::Outline;
+pub(crate) use cast::{BOYS, COLOURS, GIRLS, HE_ANIMALS, KINDS, SHE_ANIMALS, TRAITS};
+pub(crate) use expand::{Picker, Slots, expand};
+use glasshouse_protocol::END_OF_TEXT;
+use glasshouse_protocol::random::nth;
+pub(crate) use outline::Outline;
 use std::io::Write;
 
 /// Rises with every change of the text that a seed gives.

@@ -3,7 +3,7 @@
 
 use super::Check;
 use super::draw::{Draft, Draw, Wordings, assistant, user};
-use crate::data::stories::COLOURS;
+use crate::stories::COLOURS;
 
 pub(super) const WORDINGS: &[&Wordings] = &[
     &FACTS[0].told,

@@ -2,7 +2,7 @@
 
 use super::draw::{Draft, Draw, Wordings};
 use super::{Check, Tag};
-use crate::data::stories::{COLOURS, KINDS};
+use crate::stories::{COLOURS, KINDS};
 
 pub(super) const WORDINGS: &[&Wordings] = &[&LIST, &MARK, &MARK_ALL, &PASSAGES, &MORE];
 

@@ -4,8 +4,8 @@ use super::{
     Check, TaskSplit, arithmetic, classification, conversation, ordering, refusal, rewriting, story, summary,
     tagging, translation,
 };
-use crate::data::stories::{BOYS, GIRLS, HE_ANIMALS, Outline, Picker, SHE_ANIMALS, Slots, expand};
-use crate::graph::random::split_mix;
+use crate::stories::{BOYS, GIRLS, HE_ANIMALS, Outline, Picker, SHE_ANIMALS, Slots, expand};
+use glasshouse_protocol::random::split_mix;
 use glasshouse_protocol::{ChatMessage, Role};
 
 /// The wordings of one instruction; each belongs to one split.

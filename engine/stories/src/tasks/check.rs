@@ -154,7 +154,7 @@ pub(super) fn number_word(number: i64) -> String {
 }
 
 /// The last number of a normalised text.
-pub(in crate::data) fn last_number(said: &str) -> Option<i64> {
+pub fn last_number(said: &str) -> Option<i64> {
     let small = |word: &str| SMALL.iter().position(|small| *small == word).map(|number| number as i64);
     let tens = |word: &str| TENS.iter().position(|tens| *tens == word).map(|tens| 10 * (tens as i64 + 2));
     let words: Vec<&str> = said.split(' ').collect();

@@ -6,10 +6,10 @@
 
 use super::Check;
 use super::draw::{Draft, Draw, Person, Wordings, assistant, exact, fill, sentence, system, user};
-use crate::data::stories::COLOURS;
+use crate::stories::COLOURS;
 
 /// The policy of rows without a system message.
-pub(super) const POLICY: &[&str] = &[
+pub const POLICY: &[&str] = &[
     "What a present is, is not said.",
     "Where something is hidden, is not said.",
     "What somebody wishes in secret, is not said.",

@@ -2,17 +2,15 @@
 
 use super::expand::{Picker, Slots};
 
-pub(in crate::data) const BOYS: &[&str] =
-    &["Tom", "Ben", "Max", "Sam", "Leo", "Jack", "Tim", "Noah", "Finn", "Oscar"];
-pub(in crate::data) const GIRLS: &[&str] =
+pub(crate) const BOYS: &[&str] = &["Tom", "Ben", "Max", "Sam", "Leo", "Jack", "Tim", "Noah", "Finn", "Oscar"];
+pub(crate) const GIRLS: &[&str] =
     &["Lily", "Mia", "Anna", "Sara", "Emma", "Zoe", "Lucy", "Ella", "Rosa", "Nina"];
 /// Animals' names: not one of the children's, so that a name says which world it is.
-pub(in crate::data) const HE_ANIMALS: &[&str] =
-    &["Pip", "Bruno", "Momo", "Toby", "Otto", "Rufus", "Hugo", "Nibbles"];
-pub(in crate::data) const SHE_ANIMALS: &[&str] =
+pub(crate) const HE_ANIMALS: &[&str] = &["Pip", "Bruno", "Momo", "Toby", "Otto", "Rufus", "Hugo", "Nibbles"];
+pub(crate) const SHE_ANIMALS: &[&str] =
     &["Daisy", "Coco", "Luna", "Poppy", "Hazel", "Tilly", "Pearl", "Bella"];
 
-pub(in crate::data) const KINDS: &[&str] =
+pub(crate) const KINDS: &[&str] =
     &["fox", "rabbit", "bear", "mouse", "duck", "squirrel", "hedgehog", "frog", "cat", "dog", "owl", "pig"];
 
 const CHILD_HOMES: &[&str] = &[
@@ -37,10 +35,9 @@ const ANIMAL_HOMES: &[&str] = &[
 const CHILD_ELDERS: &[&str] = &["mother", "father", "grandmother", "grandfather"];
 const ANIMAL_ELDERS: &[&str] = &["mother", "father", "grandmother"];
 
-pub(in crate::data) const TRAITS: &[&str] =
+pub(crate) const TRAITS: &[&str] =
     &["little", "kind", "happy", "shy", "brave", "clever", "quiet", "funny", "gentle", "cheerful", "curious"];
-pub(in crate::data) const COLOURS: &[&str] =
-    &["red", "blue", "green", "yellow", "white", "brown", "orange", "pink"];
+pub(crate) const COLOURS: &[&str] = &["red", "blue", "green", "yellow", "white", "brown", "orange", "pink"];
 const TIMES: &[&str] = &["morning", "afternoon", "evening"];
 const WEATHER: &[&str] = &["sunny", "warm", "windy", "cool", "bright", "cloudy"];
 const SEASONS: &[&str] = &["spring", "summer", "autumn"];

@@ -5,7 +5,7 @@ use super::{cast, plots};
 
 /// What a story is made of before its text is put together.
 #[derive(Debug)]
-pub(in crate::data) struct Outline {
+pub(crate) struct Outline {
     plot: &'static str,
     beats: Vec<&'static str>,
     /// At which beats the second and the third paragraph begin.
@@ -15,7 +15,7 @@ pub(in crate::data) struct Outline {
 
 impl Outline {
     /// Of the story that has this key.
-    pub(in crate::data) fn new(key: u64) -> Self {
+    pub(crate) fn new(key: u64) -> Self {
         let mut picker = Picker::new(key);
         let mut slots = cast::slots(&mut picker);
         let plot = plots::choose(&mut picker);
@@ -38,33 +38,33 @@ impl Outline {
     }
 
     /// The plot's name.
-    pub(in crate::data) fn plot(&self) -> &'static str {
+    pub(crate) fn plot(&self) -> &'static str {
         self.plot
     }
 
     /// The story's parts of a sentence or two, in order, with their slots open: two introduce the hero, the plot's follow, and the
     /// last one closes.
-    pub(in crate::data) fn beats(&self) -> &[&'static str] {
+    pub(crate) fn beats(&self) -> &[&'static str] {
         &self.beats
     }
 
     /// At which beats the second and the third paragraph begin.
-    pub(in crate::data) fn paragraphs(&self) -> [usize; 2] {
+    pub(crate) fn paragraphs(&self) -> [usize; 2] {
         self.paragraphs
     }
 
     /// A text with this story's picks in its slots.
-    pub(in crate::data) fn fill(&self, template: &str) -> String {
+    pub(crate) fn fill(&self, template: &str) -> String {
         expand(template, &self.slots)
     }
 
     /// The beats from one number up to another, with spaces between them.
-    pub(in crate::data) fn excerpt(&self, beats: std::ops::Range<usize>) -> String {
+    pub(crate) fn excerpt(&self, beats: std::ops::Range<usize>) -> String {
         self.fill(&self.beats.get(beats).unwrap_or_default().join(" "))
     }
 
     /// The whole story: three paragraphs.
-    pub(in crate::data) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let [second, third] = self.paragraphs;
         [0..second, second..third, third..self.beats.len()].map(|beats| self.excerpt(beats)).join("\n\n")
     }

@@ -7,7 +7,7 @@ use super::draw::Wordings;
 
 /// A question about stories of one plot, or of all.
 #[derive(Debug)]
-pub(in crate::data::tasks) struct Question {
+pub(in crate::tasks) struct Question {
     /// The lowest level that it is asked at.
     pub level: u8,
     /// The story must have said one of each list: parts of sentences with open slots.
@@ -21,11 +21,11 @@ pub(in crate::data::tasks) struct Question {
 }
 
 /// A summary, and what must be in any.
-pub(in crate::data::tasks) type Summary = (&'static str, &'static [&'static str]);
+pub(in crate::tasks) type Summary = (&'static str, &'static [&'static str]);
 
 /// What is asked about one plot.
 #[derive(Debug)]
-pub(in crate::data::tasks) struct About {
+pub(in crate::tasks) struct About {
     pub plot: &'static str,
     pub questions: &'static [Question],
     /// Of the beginning, of the first two paragraphs, of the whole.
@@ -44,7 +44,7 @@ const fn question(
 }
 
 /// What can be asked about any plot.
-pub(in crate::data::tasks) const ANY: &[Question] = &[
+pub(in crate::tasks) const ANY: &[Question] = &[
     question(
         1,
         ("story-who-hero", &[]),
@@ -148,11 +148,11 @@ pub(in crate::data::tasks) const ANY: &[Question] = &[
 ];
 
 /// What is asked about a plot.
-pub(in crate::data::tasks) fn of(plot: &str) -> Option<&'static About> {
+pub(in crate::tasks) fn of(plot: &str) -> Option<&'static About> {
     all().find(|about| about.plot == plot)
 }
 
 /// About every plot of the stories.
-pub(in crate::data::tasks) fn all() -> impl Iterator<Item = &'static About> {
+pub(in crate::tasks) fn all() -> impl Iterator<Item = &'static About> {
     trouble::PLOTS.iter().chain(kindness::PLOTS)
 }

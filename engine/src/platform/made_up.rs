@@ -1,0 +1,43 @@
+//! Rows that are made up, by a module of its own in a browser (`web/reader`): most visitors never ask for them.
+
+use glasshouse_protocol::recipes::TuningRecipe;
+use glasshouse_stories::tasks::TaskSplit;
+
+/// Made-up rows, as JSON lines: of a recipe, or instruction tasks of all kinds.
+///
+/// # Errors
+/// What makes them did not come.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn made_up_rows(
+    recipe: Option<&TuningRecipe>,
+    split: TaskSplit,
+    count: u64,
+) -> Result<Vec<String>, String> {
+    glasshouse_stories::rows(recipe, split, count)
+}
+
+/// Made-up rows, as JSON lines: of a recipe, or instruction tasks of all kinds.
+///
+/// # Errors
+/// What makes them did not come.
+#[cfg(target_arch = "wasm32")]
+pub fn made_up_rows(
+    recipe: Option<&TuningRecipe>,
+    split: TaskSplit,
+    count: u64,
+) -> Result<Vec<String>, String> {
+    use super::readers::message;
+    use wasm_bindgen::JsValue;
+    use wasm_bindgen::prelude::wasm_bindgen;
+
+    #[wasm_bindgen]
+    extern "C" {
+        // Defined by `reader-link.js`.
+        #[wasm_bindgen(js_name = readerRows, catch)]
+        fn reader_rows(recipe: Option<&str>, split: &str, count: u32) -> Result<String, JsValue>;
+    }
+
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let rows = reader_rows(recipe.map(|recipe| recipe.name), split.name(), count);
+    Ok(rows.map_err(|error| message(&error))?.lines().map(str::to_owned).collect())
+}

@@ -1,0 +1,57 @@
+//! A task as a line of JSON, in the conversational format of TRL.
+
+use super::{Check, Task};
+use glasshouse_protocol::ChatMessage;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Row<'task> {
+    messages: &'task [ChatMessage],
+    #[serde(flatten)]
+    about: About<'task>,
+}
+
+#[derive(Serialize)]
+struct Prompt<'task> {
+    prompt: &'task [ChatMessage],
+    #[serde(flatten)]
+    about: About<'task>,
+}
+
+/// What stands in a line beside what is said.
+#[derive(Serialize)]
+struct About<'task> {
+    id: &'task str,
+    kind: &'static str,
+    level: u8,
+    template: &'task str,
+    check: &'task Check,
+}
+
+impl<'task> From<&'task Task> for About<'task> {
+    fn from(task: &'task Task) -> Self {
+        Self {
+            id: &task.id,
+            kind: task.kind.name(),
+            level: task.level,
+            template: &task.template,
+            check: &task.check,
+        }
+    }
+}
+
+/// A task as files of conversations have it.
+///
+/// # Errors
+/// None that anybody met: a task is plain data.
+pub fn line(task: &Task) -> serde_json::Result<String> {
+    serde_json::to_string(&Row { messages: &task.messages, about: task.into() })
+}
+
+/// A task as files of prompts have it: without its answer.
+///
+/// # Errors
+/// None that anybody met: a task is plain data.
+pub fn prompt_line(task: &Task) -> serde_json::Result<String> {
+    serde_json::to_string(&Prompt { prompt: task.prompt(), about: task.into() })
+}

@@ -1,0 +1,19 @@
+//! Rows that are made up: instruction tasks, and what recipes are tried on.
+
+use glasshouse_protocol::recipes::recipe;
+use glasshouse_stories::tasks::TaskSplit;
+use wasm_bindgen::JsError;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Rows of a split by its name, each a line: of a recipe, or instruction tasks of all kinds.
+///
+/// # Errors
+/// There is no such recipe or split.
+#[wasm_bindgen]
+pub fn rows(name: Option<String>, split: &str, count: u32) -> Result<String, JsError> {
+    let recipe = name.map(|name| recipe(&name)).transpose().map_err(|reason| JsError::new(&reason))?;
+    let split = TaskSplit::from_name(split).ok_or_else(|| JsError::new("there is no such split"))?;
+    let rows =
+        glasshouse_stories::rows(recipe, split, count.into()).map_err(|reason| JsError::new(&reason))?;
+    Ok(rows.join("\n"))
+}
