@@ -4,6 +4,7 @@ mod conversation;
 mod exchange;
 mod feedback;
 mod judging;
+mod queue;
 mod text;
 
 use super::parts::{Breakpoint, caption, column};
@@ -20,7 +21,7 @@ use egui_material_icons::icons;
 use exchange::{Edits, Place, Wanted, exchange_ui};
 use feedback::Rows;
 use glasshouse_protocol::{
-    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Precision, Start, WeightSource,
+    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Precision, Start, Uncertainty, WeightSource,
 };
 use judging::{Saying, keeps};
 
@@ -32,6 +33,8 @@ pub struct ChatPage {
     typed: String,
     /// Instructions for the whole conversation.
     system: String,
+    /// The person's own, while a prompt that was taken up has others.
+    own_system: Option<String>,
     sampling: Sampling,
     /// Whose weights write the second of two replies that are compared; the same with another seed where there is none.
     rival: Option<WeightSource>,
@@ -42,6 +45,8 @@ pub struct ChatPage {
     /// The end of the conversation was in sight in the last frame.
     follows: bool,
     rows: Rows,
+    /// By what prompts are proposed.
+    measure: Uncertainty,
     /// What was said of a reply, until it is kept.
     saying: Option<Saying>,
     /// Revision of the feedback that the thumbs are from.
@@ -162,6 +167,8 @@ impl ChatPage {
     fn conversation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if self.template_ui(ui, context) {
             self.exchanges_ui(ui, context);
+            ui.add_space(space::TIGHT);
+            self.queue_ui(ui, context);
         }
         ui.add_space(space::TIGHT);
         if let Some(objective) = self.rows.ui(ui, context) {
@@ -367,8 +374,27 @@ impl ChatPage {
 
     /// Puts the conversation away, and offers the way back.
     fn put_away(&mut self, context: &mut Context<'_>) {
+        let left = self.leave(context);
+        self.offer_back(context, left);
+    }
+
+    /// Ends the conversation, and what is being written in it.
+    fn leave(&mut self, context: &mut Context<'_>) -> (Vec<Exchange>, Edits) {
         self.stop(context);
-        self.left = Some((std::mem::take(&mut self.exchanges), std::mem::take(&mut self.edits)));
+        self.restore_system();
+        (std::mem::take(&mut self.exchanges), std::mem::take(&mut self.edits))
+    }
+
+    /// Instructions are the person's own again.
+    fn restore_system(&mut self) {
+        if let Some(own) = self.own_system.take() {
+            self.system = own;
+        }
+    }
+
+    /// Offers the way back to a conversation that was put away.
+    fn offer_back(&mut self, context: &mut Context<'_>, left: (Vec<Exchange>, Edits)) {
+        self.left = Some(left);
         let (text, undo) = ("A new conversation".to_owned(), Some(Undo::Conversation));
         context.asks.toast = Some(Toast { text, undo, shown_at: None });
     }
@@ -376,6 +402,7 @@ impl ChatPage {
     /// Brings back the conversation that was put away.
     pub fn put_back(&mut self) {
         if let Some((exchanges, edits)) = self.left.take() {
+            self.restore_system();
             (self.exchanges, self.edits, self.seen) = (exchanges, edits, None);
         }
     }

@@ -2,10 +2,10 @@
 
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
-    Candidate, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview,
-    Ending, ErrorKind, ErrorReport, Event, Feedback, MemoryKind, MergeStep, PlanSummary, Precision,
-    PreparationStage, ProjectSummary, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary,
-    VocabularyEntry, WrittenToken, message, presets,
+    Candidate, ChatMessage, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary,
+    DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, MemoryKind, MergeStep, PlanSummary,
+    Precision, PreparationStage, ProjectSummary, Proposal, Role, RunConfig, RunState, RunSummary,
+    TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -150,6 +150,7 @@ impl Engine {
                 self.feedback.splice(at..at + removed, rows.clone());
                 vec![Event::Feedback { rows: self.feedback.clone() }]
             }
+            Command::Propose { settings, .. } => vec![proposed(settings.measure.unwrap_or_default())],
             Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
             Command::ListRuns => vec![Event::Runs { runs: if self.runs { runs() } else { Vec::new() } }],
@@ -389,6 +390,33 @@ fn replied(seed: u64) -> Vec<Event> {
         Event::Written { tokens, prompt: false, text: said.clone() },
         Event::WritingEnded { text: said, ending: Ending::EndOfText, tokens_per_s: 412.0, seconds: 1.0 },
     ]
+}
+
+/// Two prompts, of which the second is a whole conversation.
+fn proposed(measure: Uncertainty) -> Event {
+    let message = |role, text: &str| ChatMessage::new(role, text);
+    let share = (measure == Uncertainty::Disagreement).then_some(0.25);
+    let told = vec![
+        message(Role::System, "Be brief."),
+        message(Role::User, "Who lost the ball?"),
+        message(Role::Assistant, "The boy."),
+        message(Role::User, "And when was that?"),
+    ];
+    let row = |prompt, said: &str, uncertainty| Proposal {
+        prompt,
+        said: said.to_owned(),
+        uncertainty,
+        share,
+        ..Proposal::default()
+    };
+    let asked = vec![message(Role::User, "Why was the boy sad?")];
+    Event::Proposed {
+        run: "2-first-stories".to_owned(),
+        measure,
+        labels: Vec::new(),
+        rows: vec![row(asked, "He was sad in the tall grass.", 0.82), row(told, "In autumn.", 0.61)],
+        considered: 40,
+    }
 }
 
 fn distribution(chosen: u32) -> Event {

@@ -166,6 +166,17 @@ impl Feedback {
         Ok(kind)
     }
 
+    /// Whether it is about a reply to this conversation, whatever the model was told first of all.
+    pub fn answers(&self, conversation: &[ChatMessage]) -> bool {
+        let own = match self.messages.split_last() {
+            Some((_, own)) => own,
+            None => &self.prompt,
+        };
+        let said = |message: &&ChatMessage| message.role != Role::System;
+        let key = |message: &'_ ChatMessage| (message.role, message.content.trim().to_owned());
+        own.iter().filter(said).map(key).eq(conversation.iter().filter(said).map(key))
+    }
+
     /// What was asked last.
     pub fn asked(&self) -> &str {
         let conversation = if self.messages.is_empty() { &self.prompt } else { &self.messages };
@@ -224,6 +235,11 @@ mod tests {
         assert_eq!(better.learned(), Some((&asked("Who?")[..], &reply("Eva.")[..])));
         assert!(good.learned().is_some() && pair.learned().is_none());
         assert_eq!(pair.replies(), ["Eva.", "Ada."]);
+        let told = [ChatMessage::new(Role::System, "Be brief."), ChatMessage::new(Role::User, "Who? ")];
+        for row in [&good, &better, &pair] {
+            assert!(row.answers(&told) && row.answers(&asked("Who?")));
+            assert!(!row.answers(&asked("Where?")) && !row.answers(&[]));
+        }
     }
 
     #[test]
