@@ -327,7 +327,39 @@ fn a_prompt_of_the_queue_is_answered_in_a_conversation_of_its_own_and_leaves_the
     scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
     scene.frame();
     press(&mut scene, "Keep reply 1");
-    assert!(scene.harness.query_by_label_contains("All that was proposed is answered").is_some());
+    assert!(scene.harness.query_by_label_contains("Nothing of what was proposed is left").is_some());
+}
+
+#[test]
+fn a_text_that_a_model_is_uncertain_of_gets_a_label_to_train_on() {
+    let labels = ["food", "weather"].map(str::to_owned).to_vec();
+    let mut scene = wide(Engine { labels, ..Engine::full() }, PageName::Chat);
+    assert_eq!(
+        scene.sent_of(|command| matches!(command, Command::OpenModel { .. })),
+        [],
+        "it writes nothing"
+    );
+    assert!(scene.harness.query_by_label("It tells texts apart, and writes none: food, weather").is_some());
+    assert!(scene.harness.query_by_label("Message").is_none());
+    propose(&mut scene, Uncertainty::Margin);
+    assert!(scene.harness.query_by_label_contains("0.90 · the model says “food”, 55 %").is_some());
+    scene.picture("chat-labels");
+    press(&mut scene, "Text 1: weather");
+    let row = &scene.engine.feedback[0];
+    assert_eq!((row.text.as_str(), row.text_label.as_str()), ("Mia saw the rain.", "weather"));
+    assert_eq!(row.run, "2-first-stories");
+    assert!(is_disabled(&scene, "Train on labels"), "one alone is held out");
+    press(&mut scene, "Text 1: food");
+    assert!(scene.harness.query_by_label("Text 1: food").is_none(), "both have left the queue");
+    press(&mut scene, "Edit feedback 2");
+    assert!(scene.harness.query_by_label("Text").is_some());
+    press(&mut scene, "Cancel");
+    press(&mut scene, "Train on labels");
+    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
+    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(launch.learns_from, LearnsFrom::Feedback);
+    assert_eq!(config.train.objective, Objective::Classify);
+    assert_eq!(config.start.as_ref().unwrap().run, "2-first-stories");
 }
 
 #[test]
@@ -337,7 +369,7 @@ fn looking_through_prompts_is_stopped_and_waits_for_a_file() {
     press(&mut scene, "What to answer next");
     assert!(!is_disabled(&scene, "Choose prompts"));
     propose(&mut scene, Uncertainty::Entropy);
-    assert!(scene.harness.query_by_label_contains("Having the prompts answered").is_some());
+    assert!(scene.harness.query_by_label_contains("Looking through the file").is_some());
     press(&mut scene, "Stop looking");
     let sent = scene.sent().into_iter().find(|sent| silent(&sent.command)).unwrap();
     let stopped = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));

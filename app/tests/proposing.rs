@@ -56,7 +56,7 @@ fn prompts_are_proposed_and_those_that_were_answered_or_do_not_fit_are_said() {
         // No larger than that of equally likely letters.
         let uncertainty = row["uncertainty"].as_f64().unwrap();
         assert!(uncertainty > 0.0 && uncertainty <= 128.0_f64.ln(), "{row}");
-        assert!(!row["said"].as_str().unwrap().is_empty() && row.get("share").is_none(), "{row}");
+        assert!(row["said"].is_string() && row.get("share").is_none(), "{row}");
     }
     for said in [
         "4 prompts were left out: 2 answered already, 1 the same as others, 1 longer than the context leaves beside an answer",

@@ -50,7 +50,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M"),
         Wish::HandOver { .. } => ("Path of the folder to write in", "~/bundles"),
         Wish::ExportFeedback { .. } => ("Path of the folder to write in", "~/data"),
-        Wish::Propose { .. } => ("Path of the file of prompts", "~/data/prompts.jsonl"),
+        Wish::Propose { .. } => ("Path of the file", "~/data/prompts.jsonl"),
         Wish::BringBack => ("Path of the bundle", "~/bundles/1-stories-bundle"),
         Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf"),
         Wish::ImportModelAddress => ("Address of the model", "HuggingFaceTB/SmolLM2-135M"),

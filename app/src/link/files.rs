@@ -112,8 +112,8 @@ pub const ENDINGS: &[&str] = &[
     "rkt", "rs", "sass", "scala", "scm", "scss", "sh", "sol", "sql", "sv", "swift", "tcl", "tex", "toml",
     "ts", "tsx", "v", "vb", "vhd", "vim", "vue", "wat", "wgsl", "yaml", "yml", "zig", "zsh",
 ];
-/// Endings of files of prompts.
-pub const PROMPTS: [&str; 2] = ["jsonl", "ndjson"];
+/// Endings of files of prompts, and of texts that are to have labels.
+pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
 /// Endings of files in which one of them is packed.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
 

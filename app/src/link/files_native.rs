@@ -76,7 +76,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             one(async move { dialog.pick_folder().await })
         }
         Wish::Propose { .. } => {
-            let dialog = dialog.set_title("Choose prompts").add_filter("JSON Lines", &PROMPTS);
+            let dialog = dialog.set_title("Choose a file").add_filter("Prompts or texts", &PROMPTS);
             one(async move { dialog.pick_file().await })
         }
         Wish::BringBack => {

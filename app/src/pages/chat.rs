@@ -144,6 +144,10 @@ impl ChatPage {
     /// Has the model opened whose reply is to come, which tells whether it has a chat template, and lets the reply begin at once.
     fn open_model(&mut self, context: &mut Context<'_>) {
         let source = self.sampling.source.clone();
+        // What tells texts apart has nothing to say.
+        if !labels_of(&source, context.state).is_empty() {
+            return;
+        }
         let run = start_of(&source, context.state).map(|start| start.run);
         let known = self.known(context.state).is_some();
         let same = |opened: &&mut Opened| opened.source == source && opened.run == run;
@@ -165,13 +169,17 @@ impl ChatPage {
     }
 
     fn conversation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        if self.template_ui(ui, context) {
+        let labels = labels_of(&self.sampling.source, context.state);
+        if !labels.is_empty() {
+            caption(ui, format!("It tells texts apart, and writes none: {}", labels.join(", ")));
+            self.queue_ui(ui, context, labels);
+        } else if self.template_ui(ui, context) {
             self.exchanges_ui(ui, context);
             ui.add_space(space::TIGHT);
-            self.queue_ui(ui, context);
+            self.queue_ui(ui, context, labels);
         }
         ui.add_space(space::TIGHT);
-        if let Some(objective) = self.rows.ui(ui, context) {
+        if let Some(objective) = self.rows.ui(ui, context, labels.is_empty()) {
             let start = start_of(&self.sampling.source, context.state);
             self.trains = start.map(|start| Begins { start, objective, request: None });
         }
@@ -419,6 +427,13 @@ impl ChatPage {
         let config = self.sampling.settings(seed);
         exchange.replies.push(ask(context, source, exchange.messages.clone(), config));
     }
+}
+
+/// What a model tells texts apart by; none of one that writes.
+fn labels_of<'a>(source: &WeightSource, state: &'a State) -> &'a [String] {
+    let run = start_of(source, state).map(|start| start.run);
+    let found = state.runs.list.iter().find(|listed| Some(&listed.name) == run.as_ref());
+    found.map_or(&[][..], |run| run.labels.as_slice())
 }
 
 /// Asks for a reply to a conversation.

@@ -9,7 +9,7 @@ pub struct Proposals {
     pub rows: Option<Vec<Proposal>>,
     /// The run that was asked.
     pub run: String,
-    /// Prompts that it was asked.
+    /// Prompts or texts that it was asked.
     pub considered: usize,
 }
 
@@ -21,7 +21,7 @@ impl Proposals {
             }
             Event::Feedback { rows } => {
                 if let Some(own) = &mut self.rows {
-                    own.retain(|proposal| !rows.iter().any(|row| row.answers(&proposal.prompt)));
+                    own.retain(|proposal| !rows.iter().any(|row| row.answers(proposal)));
                 }
             }
             Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),

@@ -67,9 +67,7 @@ impl Session {
                     named.map(|(name, _)| folder.join(name).display().to_string()).collect();
                 return Ok((!rows.is_empty()).then_some(rows));
             }
-            LearnsFrom::Feedback => {
-                self.opened()?.project.feedback_to_learn(objective == Objective::Preference)?
-            }
+            LearnsFrom::Feedback => self.opened()?.project.feedback_to_learn(objective)?,
             LearnsFrom::Tasks => {
                 let make = self.options.tasks.ok_or_else(|| {
                     let reason = "instruction tasks are not made here; `glasshouse corpus tasks` writes them, and files \

@@ -92,8 +92,8 @@ impl Session {
         };
         let sources = find_sources(&[path], &problems)?;
         let mut candidates = Candidates::default();
+        let answered = self.opened()?.project.feedback()?;
         if labels.is_empty() {
-            let answered = self.opened()?.project.feedback()?;
             // As many tokens are kept free for an answer as a conversation keeps.
             let context = model.config.context_length;
             let room = context - max_tokens.min(context / 2);
@@ -102,7 +102,7 @@ impl Session {
             }
         } else {
             for source in &sources {
-                candidates.read_texts(source, &model, &problems, &turns).await?;
+                candidates.read_texts(source, &answered, &model, &problems, &turns).await?;
             }
         }
         let what = if labels.is_empty() { "prompt" } else { "text" };
@@ -303,14 +303,15 @@ impl Candidates {
                     continue;
                 }
             };
-            if answered.iter().any(|row| row.answers(&prompt)) {
+            let proposal = Proposal { prompt, ..Proposal::default() };
+            if answered.iter().any(|row| row.answers(&proposal)) {
                 self.done += 1;
                 continue;
             }
-            if !self.meet(key(&prompt)) {
+            if !self.meet(key(&proposal.prompt)) {
                 continue;
             }
-            let tokens = match prompt.as_slice() {
+            let tokens = match proposal.prompt.as_slice() {
                 // Without a limit nothing is left out of it, so that what does not fit is counted as such.
                 messages if has_template => {
                     chat_prompt(files, messages, usize::MAX).map(|prompt| prompt.tokens)
@@ -324,8 +325,7 @@ impl Candidates {
             match tokens {
                 Ok(tokens) if tokens.len() > room => self.long += 1,
                 Ok(tokens) => {
-                    let ends = if has_template { files.turn_end(&prompt) } else { None };
-                    let proposal = Proposal { prompt, ..Proposal::default() };
+                    let ends = if has_template { files.turn_end(&proposal.prompt) } else { None };
                     self.found.push(Candidate { proposal, tokens, ends: ends.into_iter().collect() });
                 }
                 Err(error) => wrong(&error.to_string()),
@@ -337,6 +337,7 @@ impl Candidates {
     async fn read_texts(
         &mut self,
         source: &SourceFile,
+        answered: &[Feedback],
         model: &Model,
         problems: &Problems,
         turns: &Turns,
@@ -350,16 +351,16 @@ impl Candidates {
                     continue;
                 }
             };
-            if row.label.is_some() {
+            let proposal = Proposal { text: row.text, ..Proposal::default() };
+            if row.label.is_some() || answered.iter().any(|row| row.answers(&proposal)) {
                 self.done += 1;
-                self.known.insert(row.text.trim().to_owned());
-            } else if self.meet(row.text.trim().to_owned()) {
-                if model.tokenizer.encode(&row.text)?.is_empty() {
+                self.known.insert(proposal.text.trim().to_owned());
+            } else if self.meet(proposal.text.trim().to_owned()) {
+                if model.tokenizer.encode(&proposal.text)?.is_empty() {
                     let reason = "`text`: no character that the vocabulary has";
                     problems.note(&source.path, &format!("line {}: {reason}", row.line));
                     continue;
                 }
-                let proposal = Proposal { text: row.text, ..Proposal::default() };
                 self.found.push(Candidate { proposal, tokens: Vec::new(), ends: Vec::new() });
             }
         }
