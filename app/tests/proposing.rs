@@ -214,7 +214,7 @@ const TRAINING: [&str; 12] = [
     "--lr",
     "2e-3",
     "--set",
-    "train.batch_size=16",
+    "train.batch_size=8",
     "--set",
     "train.warmup_steps=5",
     "--set",

@@ -11,7 +11,8 @@ pub struct FeedbackArguments {
     /// Folder of the project
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Write all rows to a folder: chat.jsonl, preferences.jsonl and labels.jsonl, as TRL's trainers read them
+    /// Write all rows to a folder: chat.jsonl, preferences.jsonl and labels.jsonl, as TRL's trainers read them, and texts.jsonl, of texts with
+    /// labels
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["remove", "json", "propose"])]
     pub export: Option<PathBuf>,
     /// Write one file, feedback.jsonl, as the project has it

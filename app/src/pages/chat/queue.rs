@@ -58,10 +58,8 @@ impl ChatPage {
                 }
                 quiet_text(ui, if writes { text::PROMPTS } else { text::TEXTS });
                 if writes {
-                    let measures = [
-                        (Uncertainty::Entropy, "Entropy of tokens"),
-                        (Uncertainty::Disagreement, "Disagreement of answers"),
-                    ];
+                    let measures =
+                        [(Uncertainty::Entropy, "Entropy"), (Uncertainty::Disagreement, "Disagreement")];
                     segmented(ui, measure, &measures);
                 }
                 let name = if writes { "Choose prompts" } else { "Choose texts" };
