@@ -207,7 +207,7 @@ fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
     tuned.set_objective(Objective::Classify);
     let text = |at: usize| format!("Mia saw {at} birds.");
-    let label = |at: usize| Feedback::labelled(&text(at), if at % 2 == 0 { "even" } else { "odd" });
+    let label = |at: usize| Feedback::labelled(&text(at), if at.is_multiple_of(2) { "even" } else { "odd" });
     let launch = || Launch { learns_from: LearnsFrom::Feedback, ..Launch::default() };
     let learn = || after(Command::Train { config: Box::new(tuned.clone()), launch: launch() });
     // Two of the texts have a label by then.
