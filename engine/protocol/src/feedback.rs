@@ -4,8 +4,8 @@ use crate::{ChatMessage, Proposal, Role};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A row: a better reply (`messages`, for SFT), a thumb (`prompt`, `completion`, `label`, for KTO), or two replies of which one is better
-/// (`prompt`, `chosen`, `rejected`, for DPO); or a text with its label (`text`, `text_label`). What it has not is left out of its line. A prompt or a reply may be read as a text, which is
-/// one message then.
+/// (`prompt`, `chosen`, `rejected`, for DPO); or a text with its label (`text`, `text_label`). What it has not is left out of its line. A
+/// prompt or a reply may be read as a text, which is one message then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Feedback {
