@@ -77,6 +77,12 @@ impl Session {
             )));
         }
         let model = self.weights(source, None).await?;
+        if model.config.scores() {
+            return Err(Error::Refused(format!(
+                "{} scores texts, and is certain of each score; name a run that writes, or one that tells texts apart",
+                model.key.0
+            )));
+        }
         let labels = model.config.labels.clone();
         let measure = measure_of(settings.measure, &model)?;
         let (problems, turns) = (Problems::default(), Turns::new());
