@@ -8,6 +8,7 @@ mod feedback;
 mod importing;
 mod plan;
 mod projects;
+mod proposals;
 mod runs;
 mod tokenizer;
 mod training;
@@ -20,6 +21,7 @@ pub use feedback::{LEAST_ROWS, Said};
 pub use importing::Importing;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
+pub use proposals::Proposals;
 pub use runs::{History, Runs};
 pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
@@ -56,6 +58,8 @@ pub struct State {
     pub writing: Writing,
     /// What was said of replies in the open project.
     pub feedback: Said,
+    /// What to answer next there.
+    pub proposals: Proposals,
     /// The open project's runs.
     pub runs: Runs,
     /// A pretrained model that may be imported.
@@ -136,6 +140,7 @@ impl State {
         self.training.apply(asked.as_ref(), &event);
         self.writing.apply(request, asked.as_ref(), &event);
         self.feedback.apply(request, asked.as_ref(), &event);
+        self.proposals.apply(&event);
         self.runs.apply(asked.as_ref(), &event);
         if let Event::TrainingStarted { .. } | Event::History { .. } = &event {
             let name = self.training.run.as_ref().map(|run| &run.name);

@@ -5,10 +5,11 @@ use crate::support::scene::Scene;
 use crate::support::{self, answer, history};
 use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
     Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Objective, Role as Speaker,
-    RunState,
+    RunState, Uncertainty, WeightSource,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];
@@ -282,6 +283,97 @@ fn what_is_said_of_replies_becomes_rows_that_can_be_edited_removed_and_put_back(
     assert_eq!(scene.engine.feedback.len(), 3);
     press(&mut scene, "Undo");
     assert_eq!(scene.engine.feedback, before);
+}
+
+/// Chooses a file of prompts, as a person does in the dialog.
+fn propose(scene: &mut Scene, measure: Uncertainty) {
+    let wish = Wish::Propose { source: WeightSource::Current, measure };
+    let chosen = Chosen { name: "prompts.jsonl".to_owned(), bytes: Some(b"{}".to_vec()) };
+    scene.harness.state_mut().answer(Answer { wish, files: Ok(vec![chosen]) });
+    scene.settle();
+}
+
+#[test]
+fn a_prompt_of_the_queue_is_answered_in_a_conversation_of_its_own_and_leaves_the_queue() {
+    let mut scene = wide(Engine::full(), PageName::Chat);
+    press(&mut scene, "What to answer next");
+    say(&mut scene, "Who was it?");
+    propose(&mut scene, Uncertainty::Disagreement);
+    let sent = scene.sent_of(|command| matches!(command, Command::Propose { .. }));
+    let [Command::Propose { from, settings, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((from.as_str(), settings.measure), ("prompts.jsonl", Some(Uncertainty::Disagreement)));
+    assert!(scene.harness.query_by_label_contains("of 40 prompts that 2-first-stories was asked").is_some());
+    assert!(scene.harness.query_by_label_contains("0.82 · the model says “He was sad").is_some());
+    scene.picture("chat-queue");
+    press(&mut scene, "Answer prompt 2");
+    let (messages, _) = asked(&mut scene).pop().unwrap();
+    let said: Vec<&str> = messages.iter().map(|message| message.content.as_str()).collect();
+    assert_eq!(said, ["Be brief.", "Who lost the ball?", "The boy.", "And when was that?"]);
+    press(&mut scene, "Undo");
+    assert!(
+        scene.harness.query_by_label("Edit message 2").is_none(),
+        "the conversation before is there again"
+    );
+    press(&mut scene, "Answer prompt 2");
+    press(&mut scene, "Good reply 2");
+    assert_eq!(scene.engine.feedback[0].prompt, messages);
+    assert!(scene.harness.query_by_label("Answer prompt 2").is_none(), "it is answered");
+    press(&mut scene, "Answer prompt 1");
+    let (messages, _) = asked(&mut scene).pop().unwrap();
+    assert_eq!(messages, [ChatMessage::new(Speaker::User, "Why was the boy sad?")], "its own, told nothing");
+    press(&mut scene, "Write a better reply 1");
+    scene.harness.get_by_label("Better reply 1").focus();
+    scene.frame();
+    scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
+    scene.frame();
+    press(&mut scene, "Keep reply 1");
+    assert!(scene.harness.query_by_label_contains("Nothing of what was proposed is left").is_some());
+}
+
+#[test]
+fn a_text_that_a_model_is_uncertain_of_gets_a_label_to_train_on() {
+    let labels = ["food", "weather"].map(str::to_owned).to_vec();
+    let mut scene = wide(Engine { labels, ..Engine::full() }, PageName::Chat);
+    assert_eq!(
+        scene.sent_of(|command| matches!(command, Command::OpenModel { .. })),
+        [],
+        "it writes nothing"
+    );
+    assert!(scene.harness.query_by_label("It tells texts apart, and writes none: food, weather").is_some());
+    assert!(scene.harness.query_by_label("Message").is_none());
+    propose(&mut scene, Uncertainty::Margin);
+    assert!(scene.harness.query_by_label_contains("0.90 · the model says “food”, 55 %").is_some());
+    scene.picture("chat-labels");
+    press(&mut scene, "Text 1: weather");
+    let row = &scene.engine.feedback[0];
+    assert_eq!((row.text.as_str(), row.text_label.as_str()), ("Mia saw the rain.", "weather"));
+    assert_eq!(row.run, "2-first-stories");
+    assert!(is_disabled(&scene, "Train on labels"), "one alone is held out");
+    press(&mut scene, "Text 1: food");
+    assert!(scene.harness.query_by_label("Text 1: food").is_none(), "both have left the queue");
+    press(&mut scene, "Edit feedback 2");
+    assert!(scene.harness.query_all_by_label("Text").next().is_some());
+    press(&mut scene, "Cancel");
+    press(&mut scene, "Train on labels");
+    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
+    let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(launch.learns_from, LearnsFrom::Feedback);
+    assert_eq!(config.train.objective, Objective::Classify);
+    assert_eq!(config.start.as_ref().unwrap().run, "2-first-stories");
+}
+
+#[test]
+fn looking_through_prompts_is_stopped_and_waits_for_a_file() {
+    let silent = |command: &Command| matches!(command, Command::Propose { .. });
+    let mut scene = wide(Engine { silent, ..Engine::full() }, PageName::Chat);
+    press(&mut scene, "What to answer next");
+    assert!(!is_disabled(&scene, "Choose prompts"));
+    propose(&mut scene, Uncertainty::Entropy);
+    assert!(scene.harness.query_by_label_contains("Looking through the file").is_some());
+    press(&mut scene, "Stop looking");
+    let sent = scene.sent().into_iter().find(|sent| silent(&sent.command)).unwrap();
+    let stopped = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));
+    assert_eq!(stopped, [Command::Cancel { request: sent.id }]);
 }
 
 fn better(said: &str) -> Feedback {

@@ -27,7 +27,7 @@ fn row(number: usize) -> (String, &'static str) {
 }
 
 /// A folder with a trained model of a few words, and texts with labels to learn from and to try.
-fn folder(more: &[&str]) -> tempfile::TempDir {
+pub(super) fn folder(more: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
     std::fs::write(folder.path().join("stories.txt"), text).unwrap();
@@ -44,7 +44,7 @@ fn folder(more: &[&str]) -> tempfile::TempDir {
     folder
 }
 
-fn tune(folder: &Path, data: &str, more: &[&str]) -> Vec<Value> {
+pub(super) fn tune(folder: &Path, data: &str, more: &[&str]) -> Vec<Value> {
     let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", "1"];
     let own = [&own[..], &["--objective", "classify", "--data", data]].concat();
     lines(&succeed(folder, &[&own[..], more].concat()))

@@ -89,7 +89,7 @@ pub(super) fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, S
 }
 
 /// The same, with bytes beside each command.
-fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result<Vec<Event>, String> {
+pub(super) fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result<Vec<Event>, String> {
     let (requests, inbox) = async_channel::unbounded();
     let mut commands = commands
         .into_iter()

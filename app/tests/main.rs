@@ -23,6 +23,7 @@ mod importing;
 mod keyboard;
 mod meets;
 mod preferences;
+mod proposing;
 mod recipes;
 mod recording;
 mod reward_model;

@@ -26,6 +26,7 @@ mod inbox;
 mod outlet;
 mod planning;
 mod projects;
+mod proposing;
 mod replacing;
 mod runs;
 mod samples;
@@ -421,6 +422,11 @@ impl Session {
                 self.list_feedback(id)?;
             }
             Command::ExportFeedback { to, one, keep } => self.export_feedback(id, to, one, keep).await?,
+            Command::Propose { source, from, settings } => {
+                idle(&live)?;
+                let pool = proposing::Pool { name: &from, bytes: bytes.into_iter().next() };
+                self.propose(id, &source, pool, &settings).await?;
+            }
             Command::StopWriting { request } => self.stop_writing(request),
             Command::Explain { source, tokens, chosen, config, count } => {
                 let query = writing::TokenQuery { tokens: &tokens, chosen, count };
@@ -524,6 +530,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Replies { .. }
         | Command::Explain { .. } => "loading the model",
         Command::Classify { .. } => "telling texts apart",
+        Command::Propose { .. } => "looking for what to label next",
         _ => return None,
     })
 }

@@ -6,7 +6,7 @@ use super::typed_path::TypedPath;
 use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
-use glasshouse_protocol::{Command, ErrorKind, ExportFormat, VERIFIED_STEPS};
+use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VERIFIED_STEPS};
 use std::path::{Path, PathBuf};
 
 /// What can be dropped or picked.
@@ -94,6 +94,13 @@ impl App {
                 let place = to.as_ref().map_or_else(String::new, |to| format!(" to {}", to.display()));
                 let sent = self.outbox.send(Command::ExportFeedback { to, one, keep: true });
                 self.asks.tell_when_done(sent, format!("Exported the feedback{place}"), None);
+            }
+            Wish::Propose { source, measure } => {
+                if let Some(Chosen { name: from, bytes }) = files.into_iter().next() {
+                    let settings = ProposalSettings { measure: Some(measure), ..ProposalSettings::default() };
+                    let command = Command::Propose { source, from, settings };
+                    self.outbox.send_with(command, bytes.into_iter().collect());
+                }
             }
             Wish::BringBack => {
                 if let Some(from) = first.map(PathBuf::from) {

@@ -50,6 +50,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::ImportModel => ("Path of the Hugging Face folder", "~/models/SmolLM2-135M"),
         Wish::HandOver { .. } => ("Path of the folder to write in", "~/bundles"),
         Wish::ExportFeedback { .. } => ("Path of the folder to write in", "~/data"),
+        Wish::Propose { .. } => ("Path of the file", "~/data/prompts.jsonl"),
         Wish::BringBack => ("Path of the bundle", "~/bundles/1-stories-bundle"),
         Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf"),
         Wish::ImportModelAddress => ("Address of the model", "HuggingFaceTB/SmolLM2-135M"),
@@ -67,6 +68,7 @@ fn reads(wish: &Wish) -> bool {
             | Wish::ImportProject
             | Wish::OpenProjectFolder
             | Wish::ImportModel
+            | Wish::Propose { .. }
             | Wish::BringBack
             | Wish::ImportModelFile
     )

@@ -23,7 +23,7 @@ pub use data::{
     DataArguments, DataCleanArguments, DataCommand, DataCompareArguments, DataExplainArguments,
     DataFetchArguments, DataInspectArguments, DataRecipeArguments, DataScriptArguments,
 };
-pub use feedback::FeedbackArguments;
+pub use feedback::{FeedbackArguments, ProposeArguments};
 pub use interchange::{
     BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, MergeArguments,
     QuantizationName,
@@ -79,7 +79,7 @@ pub enum Command {
     Generate(GenerateArguments),
     /// Write with a trained model turn by turn (plain completion)
     Chat(ChatArguments),
-    /// List what was said of replies on the Chat page; write it to files, remove a row
+    /// List what was said of replies on the Chat page; write it to files, remove a row; or say what to answer or label next
     Feedback(FeedbackArguments),
     /// Tell texts apart by the labels that a run has learned, or score them by a reward model
     Classify(ClassifyArguments),

@@ -2,6 +2,7 @@
 
 use super::arguments::FeedbackArguments;
 use super::driver::drive;
+use super::propose::propose;
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::{Command, Event, Feedback};
@@ -11,6 +12,9 @@ use glasshouse_engine::session;
 const SHOWN: usize = 48;
 
 pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
+    if let Some(pool) = &arguments.propose {
+        return propose(pool, arguments);
+    }
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let command = match (&arguments.export, arguments.remove) {
@@ -56,7 +60,7 @@ fn list(rows: &[Feedback], json: bool) -> Result<()> {
 }
 
 /// The first words of a text, in one line.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default().trim_end()),

@@ -35,6 +35,7 @@ mod interrupt;
 mod merge;
 mod output;
 mod plan;
+mod propose;
 mod recipe;
 mod reproduce;
 mod runs;

@@ -3,7 +3,7 @@
 //!
 //! Natively a picked file travels as its path, and the engine reads it; in a browser its bytes come along.
 
-use glasshouse_protocol::ExportFormat;
+use glasshouse_protocol::{ExportFormat, Uncertainty, WeightSource};
 
 /// What a person wants to do with files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,13 @@ pub enum Wish {
     ExportFeedback {
         /// All of it in one file.
         one: bool,
+    },
+    /// Choose prompts of which those are proposed that a model is least certain of.
+    Propose {
+        /// Whose weights are asked.
+        source: WeightSource,
+        /// What uncertainty is.
+        measure: Uncertainty,
     },
     /// Choose a bundle that was trained with, where the platform has folders.
     BringBack,
@@ -105,6 +112,8 @@ pub const ENDINGS: &[&str] = &[
     "rkt", "rs", "sass", "scala", "scm", "scss", "sh", "sol", "sql", "sv", "swift", "tcl", "tex", "toml",
     "ts", "tsx", "v", "vb", "vhd", "vim", "vue", "wat", "wgsl", "yaml", "yml", "zig", "zsh",
 ];
+/// Endings of files of prompts, and of texts that are to have labels.
+pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
 /// Endings of files in which one of them is packed.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
 

@@ -1,7 +1,7 @@
 //! Files natively: the system's dialogs, each awaited in a thread of its own so that the window goes on.
 
 use super::dialogs;
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, model_file};
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, Wish, model_file};
 use crate::format::file_name;
 use egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
@@ -74,6 +74,10 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::ExportFeedback { .. } => {
             let dialog = dialog.set_title("Choose a folder for the feedback");
             one(async move { dialog.pick_folder().await })
+        }
+        Wish::Propose { .. } => {
+            let dialog = dialog.set_title("Choose a file").add_filter("Prompts or texts", &PROMPTS);
+            one(async move { dialog.pick_file().await })
         }
         Wish::BringBack => {
             let dialog = dialog.set_title("Choose a bundle that was trained with");

@@ -4,6 +4,7 @@ mod conversation;
 mod exchange;
 mod feedback;
 mod judging;
+mod queue;
 mod text;
 
 use super::parts::{Breakpoint, caption, column};
@@ -20,7 +21,7 @@ use egui_material_icons::icons;
 use exchange::{Edits, Place, Wanted, exchange_ui};
 use feedback::Rows;
 use glasshouse_protocol::{
-    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Precision, Start, WeightSource,
+    ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Precision, Start, Uncertainty, WeightSource,
 };
 use judging::{Saying, keeps};
 
@@ -32,6 +33,8 @@ pub struct ChatPage {
     typed: String,
     /// Instructions for the whole conversation.
     system: String,
+    /// The person's own, while a prompt that was taken up has others.
+    own_system: Option<String>,
     sampling: Sampling,
     /// Whose weights write the second of two replies that are compared; the same with another seed where there is none.
     rival: Option<WeightSource>,
@@ -42,6 +45,8 @@ pub struct ChatPage {
     /// The end of the conversation was in sight in the last frame.
     follows: bool,
     rows: Rows,
+    /// By what prompts are proposed.
+    measure: Uncertainty,
     /// What was said of a reply, until it is kept.
     saying: Option<Saying>,
     /// Revision of the feedback that the thumbs are from.
@@ -139,6 +144,10 @@ impl ChatPage {
     /// Has the model opened whose reply is to come, which tells whether it has a chat template, and lets the reply begin at once.
     fn open_model(&mut self, context: &mut Context<'_>) {
         let source = self.sampling.source.clone();
+        // What tells texts apart has nothing to say.
+        if !labels_of(&source, context.state).is_empty() {
+            return;
+        }
         let run = start_of(&source, context.state).map(|start| start.run);
         let known = self.known(context.state).is_some();
         let same = |opened: &&mut Opened| opened.source == source && opened.run == run;
@@ -160,11 +169,17 @@ impl ChatPage {
     }
 
     fn conversation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        if self.template_ui(ui, context) {
+        let labels = labels_of(&self.sampling.source, context.state);
+        if !labels.is_empty() {
+            caption(ui, format!("It tells texts apart, and writes none: {}", labels.join(", ")));
+            self.queue_ui(ui, context, labels);
+        } else if self.template_ui(ui, context) {
             self.exchanges_ui(ui, context);
+            ui.add_space(space::TIGHT);
+            self.queue_ui(ui, context, labels);
         }
         ui.add_space(space::TIGHT);
-        if let Some(objective) = self.rows.ui(ui, context) {
+        if let Some(objective) = self.rows.ui(ui, context, labels.is_empty()) {
             let start = start_of(&self.sampling.source, context.state);
             self.trains = start.map(|start| Begins { start, objective, request: None });
         }
@@ -367,8 +382,27 @@ impl ChatPage {
 
     /// Puts the conversation away, and offers the way back.
     fn put_away(&mut self, context: &mut Context<'_>) {
+        let left = self.leave(context);
+        self.offer_back(context, left);
+    }
+
+    /// Ends the conversation, and what is being written in it.
+    fn leave(&mut self, context: &mut Context<'_>) -> (Vec<Exchange>, Edits) {
         self.stop(context);
-        self.left = Some((std::mem::take(&mut self.exchanges), std::mem::take(&mut self.edits)));
+        self.restore_system();
+        (std::mem::take(&mut self.exchanges), std::mem::take(&mut self.edits))
+    }
+
+    /// Instructions are the person's own again.
+    fn restore_system(&mut self) {
+        if let Some(own) = self.own_system.take() {
+            self.system = own;
+        }
+    }
+
+    /// Offers the way back to a conversation that was put away.
+    fn offer_back(&mut self, context: &mut Context<'_>, left: (Vec<Exchange>, Edits)) {
+        self.left = Some(left);
         let (text, undo) = ("A new conversation".to_owned(), Some(Undo::Conversation));
         context.asks.toast = Some(Toast { text, undo, shown_at: None });
     }
@@ -376,6 +410,7 @@ impl ChatPage {
     /// Brings back the conversation that was put away.
     pub fn put_back(&mut self) {
         if let Some((exchanges, edits)) = self.left.take() {
+            self.restore_system();
             (self.exchanges, self.edits, self.seen) = (exchanges, edits, None);
         }
     }
@@ -392,6 +427,13 @@ impl ChatPage {
         let config = self.sampling.settings(seed);
         exchange.replies.push(ask(context, source, exchange.messages.clone(), config));
     }
+}
+
+/// What a model tells texts apart by; none of one that writes.
+fn labels_of<'a>(source: &WeightSource, state: &'a State) -> &'a [String] {
+    let run = start_of(source, state).map(|start| start.run);
+    let found = state.runs.list.iter().find(|listed| Some(&listed.name) == run.as_ref());
+    found.map_or(&[][..], |run| run.labels.as_slice())
 }
 
 /// Asks for a reply to a conversation.

@@ -2,10 +2,10 @@
 
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
-    Candidate, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview,
-    Ending, ErrorKind, ErrorReport, Event, Feedback, MemoryKind, MergeStep, PlanSummary, Precision,
-    PreparationStage, ProjectSummary, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary,
-    VocabularyEntry, WrittenToken, message, presets,
+    Candidate, ChatMessage, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary,
+    DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, MemoryKind, MergeStep, PlanSummary,
+    Precision, PreparationStage, ProjectSummary, Proposal, Role, RunConfig, RunState, RunSummary,
+    TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -27,6 +27,8 @@ pub struct Engine {
     pub runs: bool,
     /// Its models have a chat template.
     pub chats: bool,
+    /// What its latest run tells texts apart by.
+    pub labels: Vec<String>,
     /// What was said of replies.
     pub feedback: Vec<Feedback>,
     /// Commands of this kind are left unanswered.
@@ -43,6 +45,7 @@ impl Engine {
             tokenizer: false,
             runs: false,
             chats: true,
+            labels: Vec::new(),
             feedback: Vec::new(),
             silent: |_| false,
             failing: |_| false,
@@ -87,7 +90,7 @@ impl Engine {
                 project: project(),
                 config: Box::new(config()),
                 tokenizer: self.tokenizer.then(tokenizer),
-                runs: if self.runs { runs() } else { Vec::new() },
+                runs: self.listed_runs(),
             }],
             Command::ListDocuments { search, offset, .. } => vec![self.documents(search, *offset)],
             Command::AddDocuments { .. } => {
@@ -150,11 +153,20 @@ impl Engine {
                 self.feedback.splice(at..at + removed, rows.clone());
                 vec![Event::Feedback { rows: self.feedback.clone() }]
             }
+            Command::Propose { settings, .. } => {
+                vec![proposed(settings.measure.unwrap_or_default(), &self.labels)]
+            }
             Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
-            Command::ListRuns => vec![Event::Runs { runs: if self.runs { runs() } else { Vec::new() } }],
+            Command::ListRuns => vec![Event::Runs { runs: self.listed_runs() }],
             _ => Vec::new(),
         }
+    }
+
+    fn listed_runs(&self) -> Vec<RunSummary> {
+        let mut listed = if self.runs { runs() } else { Vec::new() };
+        listed.last_mut().into_iter().for_each(|run| run.labels.clone_from(&self.labels));
+        listed
     }
 
     fn documents(&self, search: &str, offset: usize) -> Event {
@@ -389,6 +401,39 @@ fn replied(seed: u64) -> Vec<Event> {
         Event::Written { tokens, prompt: false, text: said.clone() },
         Event::WritingEnded { text: said, ending: Ending::EndOfText, tokens_per_s: 412.0, seconds: 1.0 },
     ]
+}
+
+/// Two prompts, of which the second is a whole conversation; or two texts.
+fn proposed(measure: Uncertainty, labels: &[String]) -> Event {
+    let message = |role, text: &str| ChatMessage::new(role, text);
+    let share = (measure == Uncertainty::Disagreement).then_some(0.25);
+    let told = vec![
+        message(Role::System, "Be brief."),
+        message(Role::User, "Who lost the ball?"),
+        message(Role::Assistant, "The boy."),
+        message(Role::User, "And when was that?"),
+    ];
+    let row = |prompt, said: &str, uncertainty| Proposal {
+        prompt,
+        said: said.to_owned(),
+        uncertainty,
+        share,
+        ..Proposal::default()
+    };
+    let asked = vec![message(Role::User, "Why was the boy sad?")];
+    let text = |text: &str| Proposal {
+        text: text.to_owned(),
+        uncertainty: 0.9,
+        said: "food".to_owned(),
+        share: Some(0.55),
+        ..Proposal::default()
+    };
+    let rows = match labels {
+        [] => vec![row(asked, "He was sad in the tall grass.", 0.82), row(told, "In autumn.", 0.61)],
+        _ => vec![text("Mia saw the rain."), text("The owl ate bread.")],
+    };
+    let (run, labels) = ("2-first-stories".to_owned(), labels.to_vec());
+    Event::Proposed { run, measure, labels, rows, considered: 40 }
 }
 
 fn distribution(chosen: u32) -> Event {

@@ -97,6 +97,12 @@ pub fn probabilities(logits: &[f32]) -> Vec<f64> {
     weights.into_iter().map(|weight| weight / total).collect()
 }
 
+/// Entropy of probabilities, −Σ p ln p, in nats.
+pub fn entropy(probabilities: &[f64]) -> f64 {
+    let of = |share: &f64| if *share == 0.0 { 0.0 } else { -share * libm::log(*share) };
+    probabilities.iter().map(of).sum()
+}
+
 /// The tokens that may come next, in the order of their ids, with their probabilities (sum 1).
 /// `window` are the tokens that the penalty applies to; ids at or past `logits.len()` are left out of it.
 pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {

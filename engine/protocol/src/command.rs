@@ -1,7 +1,7 @@
 //! Everything that a front end can ask of the engine. Each command is answered by the events that its text names and at last by
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
-use crate::{ChatMessage, Feedback, GenerateConfig, Precision, RunConfig, TokenizerConfig};
+use crate::{ChatMessage, Feedback, GenerateConfig, Precision, ProposalSettings, RunConfig, TokenizerConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -505,6 +505,18 @@ pub enum Command {
         /// Refuse to take the place of what is there.
         #[serde(default)]
         keep: bool,
+    },
+    /// Looks through a file for the prompts of which a model is least certain, or for such texts where it tells texts apart; those that were
+    /// answered or labelled are left out, and it is said of how many else. Answered by `Proposed`.
+    Propose {
+        /// Whose weights.
+        source: WeightSource,
+        /// The file: its path natively, its name where its bytes come with the command. JSON Lines of prompts, or texts with or without
+        /// labels as [`Command::Classify`]'s models learn them.
+        from: String,
+        /// What is looked for.
+        #[serde(flatten)]
+        settings: ProposalSettings,
     },
     /// What the model thought at one place of a text: the distribution of the next token before and after each setting. Answered
     /// by `Distribution`.

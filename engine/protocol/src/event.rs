@@ -11,7 +11,7 @@ use crate::summary::{
     ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
-use crate::{Feedback, Precision, RunConfig, TrainEvent};
+use crate::{Feedback, Precision, Proposal, RunConfig, TrainEvent, Uncertainty};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -409,6 +409,19 @@ pub enum Event {
     Feedback {
         /// Oldest first.
         rows: Vec<Feedback>,
+    },
+    /// What to answer or label next.
+    Proposed {
+        /// The run that was asked.
+        run: String,
+        /// The measure.
+        measure: Uncertainty,
+        /// The labels of a model that tells texts apart.
+        labels: Vec<String>,
+        /// The most worth an answer first: uncertain, and unlike those before.
+        rows: Vec<Proposal>,
+        /// Prompts or texts that were looked at.
+        considered: usize,
     },
     /// What the model thought at one place.
     Distribution {

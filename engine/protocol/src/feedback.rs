@@ -1,11 +1,11 @@
-//! What a person says of a model's replies, in rows as TRL's trainers read them.
+//! What a person says of a model's replies, in rows as TRL's trainers read them, and of texts that are to be told apart.
 
-use crate::{ChatMessage, Role};
+use crate::{ChatMessage, Proposal, Role};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A row: a better reply (`messages`, for SFT), a thumb (`prompt`, `completion`, `label`, for KTO), or two replies of which one is better
-/// (`prompt`, `chosen`, `rejected`, for DPO). What it has not is left out of its line. A prompt or a reply may be read as a text, which is
-/// one message then.
+/// (`prompt`, `chosen`, `rejected`, for DPO); or a text with its label (`text`, `text_label`). What it has not is left out of its line. A
+/// prompt or a reply may be read as a text, which is one message then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Feedback {
@@ -27,6 +27,12 @@ pub struct Feedback {
     /// The worse reply.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "replied_by_text")]
     pub rejected: Vec<ChatMessage>,
+    /// A text that models tell apart.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// What it is.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub text_label: String,
     /// The run whose weights wrote what is judged.
     pub run: String,
     /// When it was said: seconds since 1970, UTC. 0 stands for now in what is added.
@@ -44,6 +50,8 @@ pub enum FeedbackKind {
     Bad,
     /// Two replies.
     Pair,
+    /// A text with its label.
+    Labelled,
 }
 
 impl FeedbackKind {
@@ -54,6 +62,7 @@ impl FeedbackKind {
             Self::Good => "good",
             Self::Bad => "bad",
             Self::Pair => "pair",
+            Self::Labelled => "label",
         }
     }
 
@@ -63,6 +72,7 @@ impl FeedbackKind {
             Self::Better => "chat.jsonl",
             Self::Pair => "preferences.jsonl",
             Self::Good | Self::Bad => "labels.jsonl",
+            Self::Labelled => "texts.jsonl",
         }
     }
 }
@@ -96,6 +106,11 @@ fn reply(text: &str) -> Vec<ChatMessage> {
     vec![ChatMessage::new(Role::Assistant, text)]
 }
 
+/// Who says what in a message.
+fn turn(message: &ChatMessage) -> (Role, &str) {
+    (message.role, message.content.trim())
+}
+
 fn text(messages: &[ChatMessage]) -> &str {
     messages.last().map_or("", |last| last.content.as_str())
 }
@@ -116,14 +131,28 @@ impl Feedback {
         Self { prompt, chosen: reply(chosen), rejected: reply(rejected), ..Self::default() }
     }
 
+    /// A text with its label.
+    pub fn labelled(text: &str, label: &str) -> Self {
+        Self { text: text.to_owned(), text_label: label.to_owned(), ..Self::default() }
+    }
+
     /// What it is.
     ///
     /// # Errors
     /// The first rule that it breaks: the field, and what is expected there.
     pub fn kind(&self) -> Result<FeedbackKind, String> {
-        let Self { messages, prompt, completion, label, chosen, rejected, .. } = self;
+        let Self { messages, prompt, completion, label, chosen, rejected, text: told_apart, .. } = self;
         let pair = !(chosen.is_empty() && rejected.is_empty());
         let thumb = !completion.is_empty() || label.is_some();
+        if !(told_apart.is_empty() && self.text_label.is_empty()) {
+            let alone = messages.is_empty() && prompt.is_empty() && !thumb && !pair;
+            return match (alone, told_apart.trim().is_empty(), self.text_label.trim().is_empty()) {
+                (true, false, false) => Ok(FeedbackKind::Labelled),
+                (false, ..) => Err("several formats at once: expected `text` and `text_label` alone".into()),
+                (_, true, _) => Err("`text`: expected a text that says something".into()),
+                (_, _, true) => Err("`text_label`: expected what the text is".into()),
+            };
+        }
         let (kind, replies) = match (messages.is_empty(), thumb, pair) {
             (false, false, false) => (FeedbackKind::Better, vec![("messages", messages)]),
             (true, true, false) => {
@@ -166,23 +195,42 @@ impl Feedback {
         Ok(kind)
     }
 
-    /// What was asked last.
+    /// Whether it is what was asked for: a label of the text, or something about a reply to the conversation, whatever the model was told
+    /// first of all.
+    pub fn answers(&self, Proposal { prompt, text, .. }: &Proposal) -> bool {
+        if prompt.is_empty() {
+            return !text.is_empty() && self.text.trim() == text.trim();
+        }
+        let own = match self.messages.split_last() {
+            Some((_, own)) => own,
+            None => &self.prompt,
+        };
+        let said = |message: &&ChatMessage| message.role != Role::System;
+        own.iter().filter(said).map(turn).eq(prompt.iter().filter(said).map(turn))
+    }
+
+    /// What was asked last, or the text that has a label.
     pub fn asked(&self) -> &str {
+        if !self.text.is_empty() {
+            return &self.text;
+        }
         let conversation = if self.messages.is_empty() { &self.prompt } else { &self.messages };
         let asked = conversation.iter().rev().find(|message| message.role == Role::User);
         asked.map_or("", |message| message.content.as_str())
     }
 
-    /// The replies: the one that is judged, or the better and the worse.
+    /// The replies: the one that is judged, or the better and the worse; or the label.
     pub fn replies(&self) -> Vec<&str> {
         let lists = [&self.messages, &self.completion, &self.chosen, &self.rejected];
-        lists.into_iter().filter(|list| !list.is_empty()).map(|list| text(list)).collect()
+        let label = (!self.text.is_empty()).then_some(self.text_label.as_str());
+        lists.into_iter().filter(|list| !list.is_empty()).map(|list| text(list)).chain(label).collect()
     }
 
     /// The same texts, to be edited, as [`Feedback::replies`] lists them.
     pub fn replies_mut(&mut self) -> Vec<&mut String> {
         let lists = [&mut self.messages, &mut self.completion, &mut self.chosen, &mut self.rejected];
-        lists.into_iter().filter_map(|list| Some(&mut list.last_mut()?.content)).collect()
+        let label = (!self.text.is_empty()).then_some(&mut self.text_label);
+        lists.into_iter().filter_map(|list| Some(&mut list.last_mut()?.content)).chain(label).collect()
     }
 
     /// What supervised fine-tuning learns of it: a reply that the person wrote or found good, after what led to it.
@@ -190,7 +238,7 @@ impl Feedback {
         match self.kind().ok()? {
             FeedbackKind::Better => self.messages.split_at_checked(self.messages.len() - 1),
             FeedbackKind::Good => Some((&self.prompt, &self.completion)),
-            FeedbackKind::Bad | FeedbackKind::Pair => None,
+            FeedbackKind::Bad | FeedbackKind::Pair | FeedbackKind::Labelled => None,
         }
     }
 }
@@ -227,6 +275,30 @@ mod tests {
     }
 
     #[test]
+    fn a_row_answers_what_was_asked_for() {
+        let told = vec![ChatMessage::new(Role::System, "Be brief."), ChatMessage::new(Role::User, "Who? ")];
+        let prompt = |prompt| Proposal { prompt, ..Proposal::default() };
+        let text = |text: &str| Proposal { text: text.to_owned(), ..Proposal::default() };
+        let label = Feedback::labelled("Who?", "question");
+        for row in [
+            Feedback::thumb(asked("Who?"), "Ada.", true),
+            Feedback::better(asked("Who?"), "Eva."),
+            Feedback::pair(asked("Who?"), "Eva.", "Ada."),
+        ] {
+            assert!(row.answers(&prompt(told.clone())) && row.answers(&prompt(asked("Who?"))));
+            assert!(!row.answers(&prompt(asked("Where?"))) && !row.answers(&text("Who?")));
+            assert!(!label.answers(&prompt(asked("Who?"))) && !row.answers(&Proposal::default()));
+        }
+        assert!(label.answers(&text("Who? ")) && !label.answers(&text("Where?")));
+        assert_eq!(
+            (label.kind(), label.asked(), label.replies()),
+            (Ok(FeedbackKind::Labelled), "Who?", vec!["question"])
+        );
+        let line = r#"{"text":"Who?","text_label":"question","run":"","when":0}"#;
+        assert_eq!(serde_json::to_string(&label).unwrap(), line);
+    }
+
+    #[test]
     fn a_prompt_and_replies_may_be_texts() {
         for (line, row) in [
             (
@@ -254,6 +326,12 @@ mod tests {
             (Feedback::thumb(vec![ChatMessage::new(Role::System, "Be brief.")], "Ada.", true), "`prompt`"),
             (Feedback::pair(asked("Who?"), "Ada.", "Ada."), "`rejected`"),
             (Feedback { label: Some(true), ..Feedback::better(asked("Who?"), "Ada.") }, "several formats"),
+            (
+                Feedback { text: "Who?".to_owned(), ..Feedback::better(asked("Who?"), "Ada.") },
+                "several formats",
+            ),
+            (Feedback::labelled("Who?", " "), "`text_label`"),
+            (Feedback::labelled(" ", "question"), "`text`"),
         ] {
             let reason = row.kind().unwrap_err();
             assert!(reason.contains(said), "{reason}");

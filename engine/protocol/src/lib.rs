@@ -19,6 +19,7 @@ pub mod message;
 pub mod model;
 pub mod names;
 pub mod presets;
+mod proposal;
 pub mod quantity;
 pub mod random;
 pub mod recipes;
@@ -45,6 +46,7 @@ pub use model::{
     Residual, Rope, RopeScaling,
 };
 
+pub use proposal::{Proposal, ProposalSettings, Uncertainty};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,

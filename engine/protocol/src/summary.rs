@@ -581,6 +581,9 @@ pub struct RunSummary {
     pub notes: String,
     /// In a few words: preset or shape, `4 layers · width 128 · context length 64`.
     pub shape: String,
+    /// What it tells texts apart by; none of a run that writes or scores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// Its checkpoints, oldest first.
     pub checkpoints: Vec<CheckpointSummary>,
     /// Seconds that it was estimated to take.

@@ -33,6 +33,8 @@ pub struct CpuDecoder {
     outputs: usize,
     /// In the order in which the caches have them.
     texts: Vec<Option<Text>>,
+    /// Of each token drawn is kept how uncertain it was.
+    keeps_entropies: bool,
 }
 
 /// A text under way.
@@ -50,6 +52,8 @@ struct Text {
     past: bool,
     /// Tokens that nobody has been given yet.
     written: Vec<u32>,
+    /// The entropy of what each token was drawn from, in nats, where that is kept.
+    entropies: Option<Vec<f32>>,
 }
 
 impl Text {
@@ -65,6 +69,9 @@ impl Text {
     /// Draws the next token.
     fn draw(&mut self, logits: &[f32], context_length: usize) {
         self.cached = self.history.len();
+        if let Some(entropies) = &mut self.entropies {
+            entropies.push(sampler::entropy(&sampler::probabilities(logits)) as f32);
+        }
         let draw = sampler::draw(self.seed, self.drawn);
         let token = sampler::sample(logits, &self.history, &self.sampling, draw);
         self.drawn += 1;
@@ -224,6 +231,7 @@ impl CpuDecoder {
             vocabulary: model.vocabulary,
             outputs: model.outputs(),
             texts: (0..texts).map(|_| None).collect(),
+            keeps_entropies: false,
         })
     }
 
@@ -257,6 +265,7 @@ impl CpuDecoder {
             cached: 0,
             past: false,
             written: Vec::new(),
+            entropies: self.keeps_entropies.then(Vec::new),
         };
         let free = self.texts.iter_mut().enumerate().find(|(_, place)| place.is_none());
         let (number, place) = free.ok_or_else(Error::no_place)?;
@@ -269,6 +278,18 @@ impl CpuDecoder {
         if let Some(place) = self.texts.get_mut(text) {
             *place = None;
         }
+    }
+
+    /// From now on texts keep the entropy of what each of their tokens is drawn from, before any setting: an exponential an entry of the
+    /// vocabulary and token.
+    pub fn keep_entropies(&mut self) {
+        self.keeps_entropies = true;
+    }
+
+    /// The entropies of a text's tokens so far, in nats; none where they are not kept.
+    pub fn entropies(&self, text: usize) -> &[f32] {
+        let text = self.texts.get(text).and_then(Option::as_ref);
+        text.and_then(|text| text.entropies.as_deref()).unwrap_or_default()
     }
 
     /// Texts that can be under way at once.

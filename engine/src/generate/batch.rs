@@ -2,7 +2,7 @@
 
 use super::{Decoder, Generated, GeneratedTokens, Generation};
 use crate::error::{Error, Result};
-use glasshouse_protocol::GenerateConfig;
+use glasshouse_protocol::{Ending, GenerateConfig};
 use std::collections::VecDeque;
 
 /// A text that is to be written.
@@ -79,10 +79,22 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
             }
         }
         for text in self.under_way.extract_if(.., |text| text.generation.is_over()) {
+            let entropies = decoder.entropies(text.place).to_vec();
             decoder.release(text.place);
-            self.finished[text.number] = Some(text.generation.finish());
+            let mut finished = text.generation.finish();
+            finished.entropies = entropies;
+            // What was drawn beyond its end is nothing to it.
+            finished
+                .entropies
+                .truncate(finished.tokens.len() + usize::from(finished.ending == Ending::EndOfText));
+            self.finished[text.number] = Some(finished);
         }
         Ok(added)
+    }
+
+    /// How many texts are written.
+    pub fn written(&self) -> usize {
+        self.finished.iter().flatten().count()
     }
 
     /// A text that is written.

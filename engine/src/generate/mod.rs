@@ -9,6 +9,7 @@ mod batch;
 mod chat;
 mod open;
 mod text;
+pub mod uncertainty;
 mod writer;
 
 pub use batch::{Batch, Request};
@@ -111,6 +112,15 @@ impl Decoder {
         }
     }
 
+    /// The entropies of a text's tokens so far, in nats, where the decoder keeps them: on the processor, after
+    /// [`CpuDecoder::keep_entropies`].
+    fn entropies(&self, text: usize) -> &[f32] {
+        match self {
+            Self::Cpu(decoder) => decoder.entropies(text),
+            Self::Gpu(..) => &[],
+        }
+    }
+
     /// Whether someone looks on: then no submission to a GPU exceeds about 8 ms.
     pub fn set_interactive(&mut self, interactive: bool) {
         if let Self::Gpu(decoder, _) = self {
@@ -150,6 +160,8 @@ pub struct Generated {
     pub seconds: f64,
     /// Tokens written a second.
     pub tokens_per_s: f64,
+    /// The entropy of what each token was drawn from, in nats, the one that ended it included; of a [`Batch`] whose decoder keeps them.
+    pub entropies: Vec<f32>,
 }
 
 /// A generation under way, to be carried on batch by batch between other work.
@@ -225,6 +237,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
             ending: self.writer.ending().unwrap_or(Ending::Interrupted),
             seconds,
             tokens_per_s: self.writer.tokens().len() as f64 / seconds.max(1e-9),
+            entropies: Vec::new(),
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::{Project, RUNS, RUNS_LOCK};
 use crate::error::{Error, Result};
 use crate::platform::{LockFile, files};
-use crate::protocol::{ChatMessage, Feedback, FeedbackKind};
+use crate::protocol::{ChatMessage, Feedback, FeedbackKind, Objective};
 use crate::storage::{self, Staging};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,39 @@ pub(crate) const TASKS_FOLDER: &str = "tasks";
 /// Longest file that is read.
 const LARGEST: u64 = 64 << 20;
 /// What an export writes, each where there are rows for it.
-const FILES: [&str; 4] = [FEEDBACK_FILE, "chat.jsonl", "preferences.jsonl", "labels.jsonl"];
+const FILES: [&str; 5] = [FEEDBACK_FILE, "chat.jsonl", "preferences.jsonl", "labels.jsonl", TEXTS_FILE];
+/// Texts with labels, as the objective classify reads them.
+const TEXTS_FILE: &str = "texts.jsonl";
 
 /// What supervised fine-tuning learns of a row: the completion alone, not the replies before it.
 #[derive(Serialize)]
 struct Learned<'row> {
     prompt: &'row [ChatMessage],
     completion: &'row [ChatMessage],
+}
+
+/// What classification learns of a row.
+#[derive(Serialize)]
+struct Labelled<'row> {
+    text: &'row str,
+    label: &'row str,
+}
+
+/// A row as a line of what learns from it; `None` where the objective learns nothing of it.
+fn learned_line(row: &Feedback, kind: FeedbackKind, objective: Objective) -> Result<Option<String>> {
+    let line = match (objective, kind) {
+        // As messages, whichever form the line has.
+        (Objective::Preference, FeedbackKind::Pair) => serde_json::to_string(row),
+        (Objective::Classify, FeedbackKind::Labelled) => {
+            serde_json::to_string(&Labelled { text: &row.text, label: &row.text_label })
+        }
+        (Objective::Preference | Objective::Classify, _) => return Ok(None),
+        _ => match row.learned() {
+            Some((prompt, completion)) => serde_json::to_string(&Learned { prompt, completion }),
+            None => return Ok(None),
+        },
+    };
+    line.map(Some).map_err(|error| Error::Internal(error.to_string()))
 }
 
 impl Project {
@@ -149,14 +175,15 @@ impl Project {
         }
         let mut texts: Vec<(&str, String, usize)> = Vec::new();
         for line in &lines {
-            let (_, kind) = self.feedback_row(line)?;
+            let (row, kind) = self.feedback_row(line)?;
             let name = if one { FEEDBACK_FILE } else { kind.file() };
+            let labelled = if one { None } else { learned_line(&row, kind, Objective::Classify)? };
             let place = texts.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| {
                 texts.push((name, String::new(), 0));
                 texts.len() - 1
             });
             if let Some((_, text, count)) = texts.get_mut(place) {
-                text.push_str(&line.1);
+                text.push_str(labelled.as_ref().unwrap_or(&line.1));
                 text.push('\n');
                 *count += 1;
             }
@@ -175,37 +202,38 @@ impl Project {
         Ok(written)
     }
 
-    /// Writes what a run learns of the feedback, and returns the file: replies that a person wrote or found good, or with `pairs` what was
-    /// preferred to what.
+    /// Writes what a run learns of the feedback, and returns the file: replies that a person wrote or found good, what was preferred to what, or
+    /// texts with labels, as the objective asks for.
     ///
     /// # Errors
     /// There is nothing of the kind, a line is no row, or the disk fails.
-    pub(crate) fn feedback_to_learn(&self, pairs: bool) -> Result<PathBuf> {
-        let internal = |error: serde_json::Error| Error::Internal(error.to_string());
+    pub(crate) fn feedback_to_learn(&self, objective: Objective) -> Result<PathBuf> {
         let mut text = String::new();
         for line in self.feedback_lines()? {
             let (row, kind) = self.feedback_row(&line)?;
-            if pairs && kind == FeedbackKind::Pair {
-                // As messages, whichever form the line has.
-                text.push_str(&serde_json::to_string(&row).map_err(internal)?);
-                text.push('\n');
-            } else if let Some((prompt, completion)) = row.learned().filter(|_| !pairs) {
-                text.push_str(&serde_json::to_string(&Learned { prompt, completion }).map_err(internal)?);
+            if let Some(line) = learned_line(&row, kind, objective)? {
+                text.push_str(&line);
                 text.push('\n');
             }
         }
+        let (name, missing) = match objective {
+            Objective::Preference => {
+                ("preferences.jsonl", "no pair: compare two replies on the Chat page, or write a better one")
+            }
+            Objective::Classify => {
+                (TEXTS_FILE, "no text with a label: label one under What to answer next on the Chat page")
+            }
+            _ => (
+                "chat.jsonl",
+                "no reply that you found good or wrote better: give one a thumb up on the Chat page, or edit it",
+            ),
+        };
         if text.is_empty() {
-            let missing = match pairs {
-                true => "no pair: compare two replies on the Chat page, or write a better one",
-                false => {
-                    "no reply that you found good or wrote better: give one a thumb up on the Chat page, or edit it"
-                }
-            };
             return Err(Error::Refused(format!("the feedback has {missing}")));
         }
         let folder = self.folder().join(FEEDBACK_FOLDER);
         storage::create_folder(&folder)?;
-        let path = folder.join(if pairs { "preferences.jsonl" } else { "chat.jsonl" });
+        let path = folder.join(name);
         storage::write_atomically(&path, text.as_bytes())?;
         Ok(path)
     }
@@ -290,7 +318,9 @@ mod tests {
         let rows =
             vec![Feedback::thumb(asked("Who?"), "Ada.", true), Feedback::thumb(asked("Who?"), "Mud.", false)];
         project.splice_feedback(None, 0, &[], rows).unwrap();
-        assert!(project.feedback_to_learn(true).unwrap_err().to_string().contains("no pair"));
+        assert!(
+            project.feedback_to_learn(Objective::Preference).unwrap_err().to_string().contains("no pair")
+        );
         let rows = vec![
             Feedback::better(
                 [asked("Hi"), vec![ChatMessage::new(Role::Assistant, "Ha")], asked("Who?")].concat(),
@@ -317,15 +347,35 @@ mod tests {
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].1, 4);
 
-        let learned = std::fs::read_to_string(project.feedback_to_learn(false).unwrap()).unwrap();
+        let learned = std::fs::read_to_string(project.feedback_to_learn(Objective::Chat).unwrap()).unwrap();
         let rows: Vec<serde_json::Value> =
             learned.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(rows.len(), 2, "{learned}");
         assert_eq!(rows[1]["prompt"].as_array().unwrap().len(), 3);
         assert_eq!(rows[1]["completion"][0]["content"], "Eva.");
         assert_eq!(
-            std::fs::read_to_string(project.feedback_to_learn(true).unwrap()).unwrap().lines().count(),
+            std::fs::read_to_string(project.feedback_to_learn(Objective::Preference).unwrap())
+                .unwrap()
+                .lines()
+                .count(),
             1
         );
+    }
+
+    #[test]
+    fn texts_with_labels_are_written_as_classification_reads_them() {
+        let (folder, project) = project();
+        let error = project.feedback_to_learn(Objective::Classify).unwrap_err().to_string();
+        assert!(error.contains("no text with a label"), "{error}");
+        let rows =
+            vec![Feedback::labelled("Snow fell.", "weather"), Feedback::thumb(asked("Who?"), "Ada.", true)];
+        project.splice_feedback(None, 0, &[], rows).unwrap();
+        let line = "{\"text\":\"Snow fell.\",\"label\":\"weather\"}\n";
+        let path = project.feedback_to_learn(Objective::Classify).unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), line);
+        let place = folder.path().join("out");
+        project.export_feedback(&place, false, false).unwrap();
+        assert_eq!(std::fs::read_to_string(place.join(TEXTS_FILE)).unwrap(), line);
+        assert!(place.join("labels.jsonl").exists());
     }
 }

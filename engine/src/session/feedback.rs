@@ -68,9 +68,7 @@ impl Session {
                     named.map(|(name, _)| folder.join(name).display().to_string()).collect();
                 return Ok((!rows.is_empty()).then_some(rows));
             }
-            LearnsFrom::Feedback => {
-                self.opened()?.project.feedback_to_learn(objective == Objective::Preference)?
-            }
+            LearnsFrom::Feedback => self.opened()?.project.feedback_to_learn(objective)?,
             LearnsFrom::Tasks => {
                 let folder = self.opened()?.project.folder().to_owned();
                 platform::aside(move || rows_of(&folder, recipe.as_deref())).await??

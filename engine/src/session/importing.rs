@@ -197,7 +197,7 @@ fn lacks(parameters: u64, room: u64) -> Option<String> {
 }
 
 /// A folder for files that no later session asks for.
-fn staged() -> Result<Staging> {
+pub(super) fn staged() -> Result<Staging> {
     let folder = platform::passing_folder();
     storage::create_folder(&folder)?;
     Staging::inside(&folder)

@@ -56,7 +56,7 @@ pub(super) struct Model {
     pub(super) key: Key,
     pub(super) config: ModelConfig,
     pub(super) tokenizer: SharedTokenizer,
-    parameters: Arc<Vec<f32>>,
+    pub(super) parameters: Arc<Vec<f32>>,
     /// Steps that they were trained for.
     step: u64,
 }
@@ -337,10 +337,7 @@ impl Session {
         config.validate()?;
         let model = self.weights(source, live.as_mut()).await?;
         // Logits stay on a device; one window is soon read again here.
-        let mut explainer = match self.generations.explainer.take() {
-            Some((key, explainer)) if key == model.key => explainer,
-            _ => CpuDecoder::new(&model.config, &model.parameters, self.options.threads)?,
-        };
+        let mut explainer = self.explainer(&model)?;
         let logits = explainer.logits(query.tokens)?;
         self.generations.explainer = Some((model.key.clone(), explainer));
         let window = query.tokens.iter().rev().take(model.config.context_length).copied().collect::<Vec<_>>();
@@ -383,12 +380,26 @@ impl Session {
                 model.key.0
             )));
         }
-        let mut reader = match self.generations.explainer.take() {
-            Some((key, reader)) if key == model.key => reader,
-            _ => CpuDecoder::new(&model.config, &model.parameters, self.options.threads)?,
-        };
+        let probabilities = self.label_probabilities(&model, texts).await?;
+        let shares = |of: Vec<f64>| of.into_iter().map(|share| share as f32).collect();
+        let probabilities = probabilities.into_iter().map(shares).collect();
+        self.outlet.answer(id, Event::Classified { labels, probabilities });
+        Ok(())
+    }
+
+    /// The probability of each label of each text; of a model that scores texts, their scores.
+    ///
+    /// # Errors
+    /// The vocabulary has nothing of a text.
+    pub(super) async fn label_probabilities(
+        &mut self,
+        model: &Model,
+        texts: &[String],
+    ) -> Result<Vec<Vec<f64>>> {
+        let mut reader = self.explainer(model)?;
         let (turns, mut probabilities) = (Turns::new(), Vec::with_capacity(texts.len()));
-        for text in texts {
+        for (at, text) in texts.iter().enumerate() {
+            self.outlet.progress(at as u64, texts.len() as u64);
             turns.give().await;
             let encode = if model.config.scores() { prepare::scored_tokens } else { prepare::text_tokens };
             let mut tokens = encode(&model.tokenizer, text)?;
@@ -399,18 +410,29 @@ impl Session {
             tokens.truncate(model.config.context_length);
             let logits = reader.logits(&tokens)?;
             probabilities.push(if model.config.scores() {
-                logits
+                logits.into_iter().map(f64::from).collect()
             } else {
-                sampler::probabilities(&logits).into_iter().map(|share| share as f32).collect()
+                sampler::probabilities(&logits)
             });
         }
         self.generations.explainer = Some((model.key.clone(), reader));
-        self.outlet.answer(id, Event::Classified { labels, probabilities });
-        Ok(())
+        Ok(probabilities)
+    }
+
+    /// What gives logits of single windows: that of the last time, where the model is the same.
+    fn explainer(&mut self, model: &Model) -> Result<CpuDecoder> {
+        match self.generations.explainer.take() {
+            Some((key, explainer)) if key == model.key => Ok(explainer),
+            _ => CpuDecoder::new(&model.config, &model.parameters, self.options.threads),
+        }
     }
 
     /// The weights that a source means.
-    async fn weights(&mut self, source: &WeightSource, live: Option<&mut Live<'_, '_>>) -> Result<Model> {
+    pub(super) async fn weights(
+        &mut self,
+        source: &WeightSource,
+        live: Option<&mut Live<'_, '_>>,
+    ) -> Result<Model> {
         if let (WeightSource::Current, Some(live)) = (source, live) {
             let trainer = &mut *live.trainer;
             let key = (trainer.run().name(), "current".to_owned(), trainer.step());

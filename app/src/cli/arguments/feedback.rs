@@ -2,6 +2,7 @@
 
 use super::DEFAULT_PROJECT;
 use clap::Args;
+use glasshouse_engine::protocol::Uncertainty;
 use std::path::PathBuf;
 
 /// `feedback`.
@@ -10,8 +11,9 @@ pub struct FeedbackArguments {
     /// Folder of the project
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Write all rows to a folder: chat.jsonl, preferences.jsonl and labels.jsonl, as TRL's trainers read them
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["remove", "json"])]
+    /// Write all rows to a folder: chat.jsonl, preferences.jsonl and labels.jsonl, as TRL's trainers read them, and texts.jsonl, of texts with
+    /// labels
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["remove", "json", "propose"])]
     pub export: Option<PathBuf>,
     /// Write one file, feedback.jsonl, as the project has it
     #[arg(long, requires = "export")]
@@ -20,9 +22,52 @@ pub struct FeedbackArguments {
     #[arg(long, requires = "export")]
     pub force: bool,
     /// Remove a row, by its number in the list
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "propose")]
     pub remove: Option<u32>,
     /// Print each row as a line of JSON
     #[arg(long)]
     pub json: bool,
+    /// Say what to answer or label next: those of a file's prompts of which the model is least certain, and that are unlike each other. JSON
+    /// Lines with `prompt`, `messages` or `text`; for a run with labels, texts as `classify` reads them
+    #[arg(long, value_name = "FILE")]
+    pub propose: Option<PathBuf>,
+    /// How they are looked for
+    #[command(flatten)]
+    pub proposing: ProposeArguments,
+}
+
+/// How `feedback --propose` looks.
+#[derive(Args, Debug)]
+pub struct ProposeArguments {
+    /// How many are proposed
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), requires = "propose")]
+    pub count: u32,
+    /// What uncertainty is: entropy (of an answer's tokens, on the processor), disagreement (of several answers), or margin (between labels).
+    /// Margin for a run with labels, else entropy, unless said
+    #[arg(long, value_name = "MEASURE", value_parser = uncertainty, requires = "propose")]
+    pub measure: Option<Uncertainty>,
+    /// Answers to each prompt whose disagreement is measured
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=64), requires = "propose")]
+    pub samples: u32,
+    /// Max tokens of an answer
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "propose")]
+    pub max_tokens: usize,
+    /// Run by number or name; the latest unless said
+    #[arg(long, value_name = "RUN", requires = "propose")]
+    pub run: Option<String>,
+    /// Checkpoint: best, latest, or the path of a checkpoint file
+    #[arg(long, value_name = "WHICH", default_value = "best", requires = "propose")]
+    pub checkpoint: String,
+    /// auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "propose")]
+    pub device: String,
+    /// Write a new file of rows that are ready to be answered or labelled, and to be trained on then
+    #[arg(long, value_name = "FILE", requires = "propose")]
+    pub to: Option<PathBuf>,
+}
+
+/// The measure of a name.
+fn uncertainty(name: &str) -> Result<Uncertainty, String> {
+    let found = Uncertainty::ALL.into_iter().find(|known| known.name() == name);
+    found.ok_or_else(|| format!("expected {}", Uncertainty::ALL.map(Uncertainty::name).join(", ")))
 }

@@ -6,7 +6,7 @@ use crate::link::Wish;
 use crate::pages::Context;
 use crate::pages::parts::{Once, caption, icon_button, line_ui};
 use crate::pages::train::busy;
-use crate::state::{LEAST_ROWS, State};
+use crate::state::{LEAST_ROWS, Said, State};
 use crate::theme::{self, space};
 use crate::widgets::{self, card, fold, hint_line, plain, primary, quiet, quiet_text, segmented};
 use egui::{Key, Label, RichText, TextEdit, Ui};
@@ -35,8 +35,9 @@ impl Rows {
         }
     }
 
-    /// Draws them. What a run is to learn of them, where one is to be trained.
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) -> Option<Objective> {
+    /// Draws them. What a run is to learn of them, where one is to be trained: of a model that `writes`, how to answer, and of any other what
+    /// texts are.
+    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, writes: bool) -> Option<Objective> {
         let state = context.state;
         let rows: &[Feedback] = state.feedback.rows.as_deref().unwrap_or_default();
         let (waits, free) = (busy(context), !keeps(state));
@@ -51,7 +52,11 @@ impl Rows {
                     return None;
                 }
                 if rows.is_empty() {
-                    quiet_text(ui, "A thumb, a better reply or a comparison becomes a row to train on.");
+                    let words = match writes {
+                        true => "A thumb, a better reply or a comparison becomes a row to train on.",
+                        false => "A text with its label becomes a row to train on.",
+                    };
+                    quiet_text(ui, words);
                     return None;
                 }
                 self.passed = self.passed.min(rows.len().saturating_sub(1) / ROWS * ROWS);
@@ -61,14 +66,17 @@ impl Rows {
                 }
                 self.pages_ui(ui, rows.len());
                 let mut trains = None;
-                let (learned, pairs) = (state.feedback.learned, state.feedback.pairs);
+                let Said { learned, pairs, labelled, .. } = state.feedback;
                 let good = "replies that you found good or wrote better";
-                let runs = [
+                let of_replies = [
                     ("Train on feedback", Objective::Chat, learned, good),
                     ("Train on pairs", Objective::Preference, pairs, "pairs of replies"),
                 ];
+                let of_texts =
+                    [("Train on labels", Objective::Classify, labelled, "texts of different labels")];
+                let runs = if writes { &of_replies[..] } else { &of_texts };
                 ui.horizontal_wrapped(|ui| {
-                    for (name, objective, count, _) in runs {
+                    for &(name, objective, count, _) in runs {
                         let train = |ui: &mut Ui| primary(ui, icons::ICON_SCHOOL, name).clicked();
                         if ui.add_enabled_ui(!waits && count >= LEAST_ROWS, train).inner {
                             trains = Some(objective);
@@ -181,6 +189,7 @@ fn row_ui(ui: &mut Ui, row: &Feedback, number: usize, free: bool) -> Option<Pres
         Some(FeedbackKind::Good) => icons::ICON_THUMB_UP,
         Some(FeedbackKind::Bad) => icons::ICON_THUMB_DOWN,
         Some(FeedbackKind::Pair) => icons::ICON_COMPARE,
+        Some(FeedbackKind::Labelled) => icons::ICON_LABEL,
         Some(FeedbackKind::Better) | None => icons::ICON_EDIT_NOTE,
     };
     let pressed = line_ui(ui, right, |ui| {
@@ -225,7 +234,15 @@ fn fields_ui(ui: &mut Ui, row: &mut Feedback) {
     if let Some(asked) = asked {
         field(ui, "What was asked", &mut asked.content);
     }
-    let names: &[&str] = if row.chosen.is_empty() { &["Reply"] } else { &["Better reply", "Worse reply"] };
+    let told_apart = !row.text.is_empty();
+    if told_apart {
+        field(ui, "Text", &mut row.text);
+    }
+    let names: &[&str] = match (told_apart, row.chosen.is_empty()) {
+        (true, _) => &["Label"],
+        (false, true) => &["Reply"],
+        (false, false) => &["Better reply", "Worse reply"],
+    };
     for (name, text) in names.iter().zip(row.replies_mut()) {
         field(ui, name, text);
     }

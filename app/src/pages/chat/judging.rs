@@ -126,7 +126,12 @@ fn is_thumb(row: &Feedback, messages: &[ChatMessage], said: &str) -> bool {
 }
 
 /// Has rows of feedback kept in the place of others that were seen there. Returns the request.
-fn keep(context: &mut Context<'_>, at: Option<usize>, expected: Vec<Feedback>, rows: Vec<Feedback>) -> u64 {
+pub(super) fn keep(
+    context: &mut Context<'_>,
+    at: Option<usize>,
+    expected: Vec<Feedback>,
+    rows: Vec<Feedback>,
+) -> u64 {
     let removed = expected.len();
     let sent = context.outbox.send(Command::SpliceFeedback { at, removed, expected, rows });
     context.asks.tell_when_done(sent, "Kept as feedback", None);

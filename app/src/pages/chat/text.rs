@@ -6,3 +6,14 @@ pub(super) const WHAT: &str = "A model that was tuned on conversations answers, 
 
 pub(super) const NO_TEMPLATE: &str = "This model continues texts and was never taught to answer: it has no chat template. Tune it on \
     conversations first.";
+
+pub(super) const PROMPTS: &str = "Of a file of prompts, those that the model is least certain of, and no two alike: an answer to one of \
+    them teaches more than one to a prompt that it knows.";
+
+pub(super) const PROMPTS_FORMAT: &str = "JSON Lines, with `prompt`, `messages` or `text` in each line.";
+
+pub(super) const TEXTS: &str = "Of a file of texts, those that the model is least certain of, and no two alike: a label for one of them \
+    teaches more than one for a text that it knows.";
+
+pub(super) const TEXTS_FORMAT: &str =
+    "JSON Lines with `text` in each line, or a table (.csv) with such a column.";

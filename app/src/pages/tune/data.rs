@@ -44,8 +44,9 @@ impl Asked {
 fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFrom, &'static str)> {
     let mut choices = vec![(LearnsFrom::Documents, "Files")];
     match objective {
-        // Feedback says nothing of labels and of rules.
-        Objective::Text | Objective::Reward | Objective::Classify => {}
+        // Feedback says nothing of rules.
+        Objective::Text | Objective::Reward => {}
+        Objective::Classify => choices.push((LearnsFrom::Feedback, "Feedback")),
         // Tasks have one answer each, and none that is worse.
         Objective::Preference => choices.push((LearnsFrom::Feedback, "Feedback")),
         Objective::Chat => choices.push((LearnsFrom::Feedback, "Feedback")),
@@ -96,7 +97,10 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
             Objective::Preference => {
                 format!("{} of replies, of which one is better.", format::counted(said.pairs as u64, "pair"))
             }
-            Objective::Text | Objective::Chat | Objective::Reward | Objective::Classify => {
+            Objective::Classify => {
+                format!("{} that you gave a label.", format::counted(said.labelled as u64, "text"))
+            }
+            Objective::Text | Objective::Chat | Objective::Reward => {
                 format!("{} that you found good or wrote better.", replies(said.learned as u64))
             }
         };
@@ -171,7 +175,10 @@ pub(super) fn missing(
             Objective::Chat => (said.learned < LEAST_ROWS).then_some(
                 "Give replies on Chat a thumb up first, or write better ones: two at least, of which the last is held out.",
             ),
-            Objective::Text | Objective::Reward | Objective::Classify => {
+            Objective::Classify => (said.labelled < LEAST_ROWS).then_some(
+                "Give texts labels on Chat first, under What to label next: two at least, of different labels.",
+            ),
+            Objective::Text | Objective::Reward => {
                 Some("Nothing of this kind is learned from feedback. Choose files.")
             }
         },

@@ -45,6 +45,7 @@ fn caches_and_windows_write_what_whole_texts_do() {
         let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
         let arena = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 11);
         let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
+        decoder.keep_entropies();
         let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
         let drawn = GenerateConfig {
             temperature: 0.7,
@@ -65,11 +66,15 @@ fn caches_and_windows_write_what_whole_texts_do() {
             for (n, token) in written.iter().enumerate() {
                 let window = &text[text.len().saturating_sub(model.context_length)..];
                 let draw = sampler::draw(config.seed, n as u64);
-                let wanted =
-                    sampler::sample(&logits(&model, &arena, window), window, &Sampling::of(config), draw);
+                let logits = logits(&model, &arena, window);
+                let wanted = sampler::sample(&logits, window, &Sampling::of(config), draw);
                 assert_eq!(*token, wanted, "token {n} after a prompt of {}", prompt.len());
+                let entropy = sampler::entropy(&sampler::probabilities(&logits));
+                let kept = f64::from(decoder.entropies(0)[n]);
+                assert!((kept - entropy).abs() < 1e-4, "before any setting: {kept} for {entropy}");
                 text.push(*token);
             }
+            assert_eq!(decoder.entropies(0).len(), written.len());
         }
         assert!(decoder.start(&[], &greedy).is_err());
         assert!(decoder.start(&[99], &greedy).is_err());

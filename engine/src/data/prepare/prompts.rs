@@ -11,8 +11,8 @@ use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::tokenizer::TokenizerFiles;
-use glasshouse_protocol::{ChatMessage, DataConfig, Objective, Role};
-use serde_json::{Map, Value};
+use glasshouse_protocol::{ChatMessage, DataConfig, Objective};
+use serde_json::Value;
 use std::path::Path;
 
 /// Reads the prompts of a corpus line by line and writes their tokens to a `folder`, whose index records the `recipe`. Lines that are none,
@@ -107,24 +107,8 @@ pub(super) async fn encode(
 fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged), String> {
     let row: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
     let row = row.as_object().ok_or("expected a JSON object")?;
-    let messages = match row.get("prompt") {
-        None | Some(Value::Null) => return Err("`prompt`: missing".to_owned()),
-        Some(Value::String(text)) => vec![ChatMessage::new(Role::User, text)],
-        Some(Value::Array(messages)) => {
-            messages.iter().enumerate().map(|(at, own)| message(own, at)).collect::<Result<_, _>>()?
-        }
-        Some(_) => return Err("`prompt`: expected text or a list of messages".to_owned()),
-    };
-    let last = messages.last().ok_or("`prompt`: no messages")?;
-    if !matches!(last.role, Role::User | Role::Tool) {
-        return Err(format!(
-            "`prompt`: its last message is the {}'s, and there is nothing to answer",
-            last.role
-        ));
-    }
-    if let Some(at) = messages.iter().position(|message| message.content.trim().is_empty()) {
-        return Err(format!("`prompt[{at}].content`: empty"));
-    }
+    let messages = read::messages_of(row, "prompt")?;
+    let asked = read::asked_last(&messages, "prompt")?.to_owned();
     let check = match row.get("check") {
         None | Some(Value::Null) => None,
         Some(check) => {
@@ -137,22 +121,7 @@ fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged), String> {
         Some(Value::Number(answer)) => Some(answer.to_string()),
         Some(_) => return Err("`answer`: expected text or a number".to_owned()),
     };
-    let asked = last.content.clone();
     Ok((messages, Judged { asked, check, answer }))
-}
-
-/// Message number `at` of a prompt.
-fn message(value: &Value, at: usize) -> Result<ChatMessage, String> {
-    let own: &Map<String, Value> =
-        value.as_object().ok_or_else(|| format!("`prompt[{at}]`: expected an object"))?;
-    let text = |key: &str| {
-        let found = own.get(key).and_then(Value::as_str);
-        found.ok_or_else(|| format!("`prompt[{at}].{key}`: expected text"))
-    };
-    let role = text("role")?;
-    let found = Role::ALL.into_iter().find(|known| known.name() == role);
-    let role = found.ok_or_else(|| format!("`prompt[{at}].role`: unknown role {role:?}"))?;
-    Ok(ChatMessage::new(role, text("content")?))
 }
 
 /// Prompts that wait for being encoded together.
@@ -189,6 +158,7 @@ impl Queue<'_> {
 mod tests {
     use super::*;
     use crate::data::tasks::Check;
+    use glasshouse_protocol::Role;
 
     #[test]
     fn a_prompt_is_text_or_messages_with_what_is_right() {

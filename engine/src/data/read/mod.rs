@@ -6,6 +6,7 @@
 //! the data bench's readers (`glasshouse_corpus::read`), a document at a time. A file that is not what it says, or of which a
 //! part is not, is listed among the [`Problems`], and the rest goes on.
 
+mod asked;
 mod cleaned;
 mod labelled;
 mod lines;
@@ -16,6 +17,8 @@ mod text;
 use super::store::Split;
 use crate::error::{Error, Result};
 use crate::platform::{CorpusFiles, files};
+pub use asked::prompt_of;
+pub(in crate::data) use asked::{asked_last, messages_of};
 pub use cleaned::mixture;
 use glasshouse_corpus::document::Document;
 use glasshouse_corpus::extract;

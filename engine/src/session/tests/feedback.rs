@@ -2,8 +2,8 @@
 
 use super::{after, failures, play, sampled, tiny, train};
 use crate::protocol::{
-    ChatMessage, Command, Event, Feedback, GenerateConfig, Launch, LearnsFrom, Objective, Report, Role,
-    RunConfig, RunState, Start, WeightSource,
+    ChatMessage, Command, Event, Feedback, GenerateConfig, Launch, LearnsFrom, Objective, ProposalSettings,
+    Report, Role, RunConfig, RunState, Start, Uncertainty, WeightSource,
 };
 
 fn asked(text: &str) -> Vec<ChatMessage> {
@@ -187,4 +187,67 @@ fn replies_at_once_are_what_each_is_by_itself() {
     let refused = failures(&heard);
     assert!(refused.len() == 2 && refused[0].contains("nothing to answer to"), "{refused:?}");
     assert!(refused[1].contains("0 samples"), "{refused:?}");
+}
+
+#[test]
+fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = folder.path().join("shelf");
+    let mut config = tiny(4);
+    config.model.context_length = 64;
+    let read = || after(Command::ReadSettings { run: None });
+    let made = Command::CreateProject { name: "Told".to_owned() };
+    let heard = play(&shelf, vec![after(made), after(train(config, None)), read()]);
+    let id = heard.iter().find_map(|report| match &report.event {
+        Event::ProjectOpened { project, .. } => Some(project.id.clone()),
+        _ => None,
+    });
+    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
+    tuned.set_objective(Objective::Classify);
+    let text = |at: usize| format!("Mia saw {at} birds.");
+    let label = |at: usize| Feedback::labelled(&text(at), if at.is_multiple_of(2) { "even" } else { "odd" });
+    let launch = || Launch { learns_from: LearnsFrom::Feedback, ..Launch::default() };
+    let learn = || after(Command::Train { config: Box::new(tuned.clone()), launch: launch() });
+    // Two of the texts have a label by then.
+    let pool = folder.path().join("pool.jsonl");
+    let lines = (10..16).map(|at| format!("{{\"text\":\"{}\"}}\n", text(at)));
+    std::fs::write(&pool, lines.collect::<String>()).unwrap();
+    let propose = || {
+        let settings = ProposalSettings { count: 3, ..ProposalSettings::default() };
+        after(Command::Propose { source: WeightSource::Current, from: pool.display().to_string(), settings })
+    };
+    let heard = play(
+        &shelf,
+        vec![
+            after(Command::OpenProject { id: id.unwrap() }),
+            learn(),
+            after(add((0..12).map(label).collect())),
+            learn(),
+            propose(),
+            after(Command::ListRuns),
+        ],
+    );
+    let refused = failures(&heard);
+    assert!(refused.len() == 1 && refused[0].contains("no text with a label"), "{refused:?}");
+    let proposed = heard.iter().find_map(|report| match &report.event {
+        Event::Proposed { run, measure, labels, rows, considered } => {
+            Some((run.clone(), *measure, labels.clone(), rows.clone(), *considered))
+        }
+        _ => None,
+    });
+    let (run, measure, labels, rows, considered) = proposed.unwrap();
+    assert_eq!((run.as_str(), measure, considered), ("2-first-stories", Uncertainty::Margin, 4));
+    assert_eq!(labels, ["even", "odd"]);
+    let given: Vec<String> = (0..12).map(text).collect();
+    assert!(rows.len() == 3 && rows.iter().all(|row| !given.contains(&row.text)), "{rows:?}");
+    let notice = |report: &Report| match &report.event {
+        Event::Notice { text } => text.contains("2 texts were left out: 2 labelled already"),
+        _ => false,
+    };
+    assert!(heard.iter().any(notice));
+    let listed = heard.iter().rev().find_map(|report| match &report.event {
+        Event::Runs { runs } => runs.last().map(|run| run.labels.clone()),
+        _ => None,
+    });
+    assert_eq!(listed, Some(labels));
 }

@@ -1,0 +1,167 @@
+//! What to answer or label next: prompts of a file of which the model is least certain, each to be taken into the conversation, or texts, each
+//! with a button for each label.
+
+use super::conversation::{Exchange, Reply};
+use super::judging::{keep, keeps};
+use super::{ChatPage, text};
+use crate::format;
+use crate::link::Wish;
+use crate::pages::Context;
+use crate::pages::parts::{caption, icon_button, line_ui};
+use crate::pages::train::busy;
+use crate::theme::space;
+use crate::widgets::{card, fold, plain, quiet_text, segmented};
+use egui::{Label, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{ChatMessage, Command, Feedback, Proposal, Role, Uncertainty};
+
+/// Prompts that are shown; others come as these are answered.
+const SHOWN: usize = 6;
+
+/// What a person wants with a proposal.
+enum Wanted {
+    /// To answer it in the conversation.
+    Answer(Vec<ChatMessage>),
+    /// To give the text this label.
+    Label(String, String),
+}
+
+impl ChatPage {
+    /// Draws the queue: of prompts, or where the model has `labels` of texts.
+    pub(super) fn queue_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, labels: &[String]) {
+        let state = context.state;
+        let own = &state.proposals;
+        let all: &[Proposal] = own.rows.as_deref().unwrap_or_default();
+        // Those of another model's kind wait until that is chosen again.
+        let rows: Vec<&Proposal> =
+            all.iter().filter(|row| row.prompt.is_empty() != labels.is_empty()).collect();
+        let asked = state.waiting.iter().find(|(_, command)| matches!(command, Command::Propose { .. }));
+        let asked = asked.map(|(request, _)| *request);
+        let writes = labels.is_empty();
+        let waits = busy(context)
+            || keeps(state)
+            || writes && (self.is_writing() || self.sampling.refused().is_some());
+        let count = if rows.is_empty() { String::new() } else { rows.len().to_string() };
+        let title = if writes { "What to answer next" } else { "What to label next" };
+        let mut wanted = None;
+        let (source, measure) = (self.sampling.source.clone(), &mut self.measure);
+        card(ui, |ui| {
+            fold(ui, context.preferences, "chat:queue", (title, &count), !writes, |ui, _| {
+                if let Some(request) = asked {
+                    let share = state.underway.get(&request).and_then(|(_, share)| *share);
+                    let share = share.map_or_else(String::new, |share| format!(", {:.0} %", share * 100.0));
+                    quiet_text(ui, format!("Looking through the file{share}…"));
+                    if plain(ui, icons::ICON_STOP, "Stop looking").clicked() {
+                        context.outbox.send(Command::Cancel { request });
+                    }
+                    return;
+                }
+                quiet_text(ui, if writes { text::PROMPTS } else { text::TEXTS });
+                if writes {
+                    let measures =
+                        [(Uncertainty::Entropy, "Entropy"), (Uncertainty::Disagreement, "Disagreement")];
+                    segmented(ui, measure, &measures);
+                }
+                let name = if writes { "Choose prompts" } else { "Choose texts" };
+                let choose = |ui: &mut Ui| plain(ui, icons::ICON_UPLOAD_FILE, name).clicked();
+                if ui.add_enabled_ui(!waits, choose).inner {
+                    let measure = if writes { *measure } else { Uncertainty::Margin };
+                    context.asks.wish = Some(Wish::Propose { source: source.clone(), measure });
+                }
+                if own.rows.is_none() {
+                    caption(ui, if writes { text::PROMPTS_FORMAT } else { text::TEXTS_FORMAT });
+                    return;
+                }
+                let looked = format::counted(own.considered as u64, if writes { "prompt" } else { "text" });
+                let said = match rows.is_empty() {
+                    true => "Nothing of what was proposed is left",
+                    false => "The least certain first",
+                };
+                caption(ui, format!("{said}, of {looked} that {} was asked.", own.run));
+                for (at, row) in rows.iter().enumerate().take(SHOWN) {
+                    let shown = ui.push_id(("proposal", at), |ui| row_ui(ui, row, (at + 1, labels), !waits));
+                    wanted = shown.inner.or(wanted.take());
+                }
+                if rows.len() > SHOWN {
+                    quiet_text(ui, format!("and {} more", rows.len() - SHOWN));
+                }
+            });
+        });
+        match wanted {
+            Some(Wanted::Answer(prompt)) => self.take_up(context, prompt),
+            Some(Wanted::Label(text, label)) => {
+                let row = Feedback { run: own.run.clone(), ..Feedback::labelled(&text, &label) };
+                keep(context, None, Vec::new(), vec![row]);
+            }
+            None => {}
+        }
+    }
+
+    /// Has a prompt answered in a conversation of its own.
+    fn take_up(&mut self, context: &mut Context<'_>, mut prompt: Vec<ChatMessage>) {
+        let Some(asked) = prompt.pop() else { return };
+        let left = self.leave(context);
+        let mut before = Vec::new();
+        for message in prompt {
+            match message.role {
+                Role::System => {
+                    self.own_system = Some(std::mem::replace(&mut self.system, message.content.clone()));
+                }
+                Role::User | Role::Tool => {
+                    let asked = message.content.clone();
+                    let messages = [&before[..], std::slice::from_ref(&message)].concat();
+                    self.exchanges.push(Exchange { asked, messages, replies: Vec::new() });
+                }
+                Role::Assistant => {
+                    if let Some(exchange) = self.exchanges.last_mut() {
+                        // Nobody asked for it here: its number is none that a request has.
+                        let request = u64::MAX - before.len() as u64;
+                        let said = message.content.clone();
+                        exchange.replies = vec![Reply { request, said, ended: true, ..Reply::default() }];
+                    }
+                }
+            }
+            before.push(message);
+        }
+        self.say(context, self.exchanges.len(), asked.content.trim().to_owned());
+        if !left.0.is_empty() {
+            self.offer_back(context, left);
+        }
+    }
+}
+
+/// A prompt with what the model says to it, or a text with a button for each label. What is wanted with it.
+fn row_ui(ui: &mut Ui, row: &Proposal, (number, labels): (usize, &[String]), free: bool) -> Option<Wanted> {
+    let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let left = |ui: &mut Ui| {
+        ui.add(Label::new(in_one_line(row.asked())).truncate());
+    };
+    let said = in_one_line(&row.said);
+    let said = if said.is_empty() { "nothing".to_owned() } else { format!("“{said}”") };
+    let of = if labels.is_empty() { " of the answers" } else { "" };
+    let share = row.share.map_or_else(String::new, |share| format!(", {:.0} %{of}", share * 100.0));
+    let said = format!("{:.2} · the model says {said}{share}", row.uncertainty);
+    let mut wanted = None;
+    if labels.is_empty() {
+        let right =
+            |ui: &mut Ui| icon_button(ui, free, icons::ICON_REPLY, &format!("Answer prompt {number}"));
+        if line_ui(ui, right, left) {
+            wanted = Some(Wanted::Answer(row.prompt.clone()));
+        }
+        ui.add(Label::new(said).truncate());
+    } else {
+        left(ui);
+        caption(ui, said);
+        ui.horizontal_wrapped(|ui| {
+            for label in labels {
+                let choose =
+                    |ui: &mut Ui| plain(ui, None, label).accessible_name(format!("Text {number}: {label}"));
+                if ui.add_enabled_ui(free, choose).inner.clicked() {
+                    wanted = Some(Wanted::Label(row.text.clone(), label.clone()));
+                }
+            }
+        });
+    }
+    ui.add_space(space::TIGHT);
+    wanted
+}
