@@ -526,6 +526,30 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
 }
 
 #[test]
+fn a_model_learns_from_a_teacher_that_is_chosen() {
+    let mut scene = wide(Engine::full(), PageName::Tune);
+    let choose = |scene: &mut Scene, list: &str, choice: &str| {
+        scene.harness.get_by_role_and_label(Role::ComboBox, list).click();
+        scene.settle();
+        press(scene, choice);
+    };
+    choose(&mut scene, "Model to begin with", "1-first-stories");
+    assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Model that teaches").is_none());
+    choose(&mut scene, "Objective", "Distil");
+    choose(&mut scene, "Model that teaches", "2-first-stories");
+    scene.harness.get_by_role_and_label(Role::SpinButton, "Temperature").set_value_accesskit(4.0);
+    scene.settle();
+    scene.picture("tune-distil");
+    scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
+    let [Command::Train { config, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(config.train.objective, Objective::Distil);
+    let distil = &config.train.distil;
+    assert_eq!((distil.teacher.as_str(), distil.temperature, distil.mix), ("2-first-stories", 4.0, 0.5));
+}
+
+#[test]
 fn both_pages_stay_within_the_edges() {
     let asked =
         || vec![ChatMessage::new(Speaker::User, "Who was it, and where did the little fox live then?")];

@@ -11,6 +11,7 @@ mod command_line;
 mod data_bench;
 mod data_engine;
 mod data_page;
+mod distilling;
 #[cfg(unix)]
 mod faults;
 mod feedback;

@@ -209,8 +209,8 @@ impl OpenRun {
             train_tokens: index.train.tokens,
             validation_tokens: index.validation.tokens,
         });
-        let parameters = self.graphs.train.parameter_count() as u64;
         let needs = estimate(model, train, &target)?;
+        let parameters = needs.parameters as u64;
         // Whoever resumes a run was told when it began.
         let tokens = text.filter(|_| !self.resumes).map_or(0, |text| text.train_tokens);
         Ok(OpenedRun {

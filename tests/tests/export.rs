@@ -64,6 +64,8 @@ pub fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32
         documents: false,
         preference: None,
         answers: None,
+        distil: None,
+        unlikelihood: None,
     };
     let model = build(&config.model, purpose).unwrap();
     let layout = ArenaLayout::of(&model.graph);

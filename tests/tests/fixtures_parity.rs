@@ -97,6 +97,8 @@ fn check(name: &'static str, who: Who) {
         documents: false,
         preference: None,
         answers: None,
+        distil: None,
+        unlikelihood: None,
     };
     let forward = model::build(model, purpose).expect("a model");
     let mut inputs: Vec<_> = names

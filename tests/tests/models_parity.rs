@@ -17,7 +17,7 @@ use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::model::{Dropout, Initialisation};
 use glasshouse_protocol::{
     Activation, Adapter, AdapterTarget, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement,
-    Position, Residual, Rope, RopeScaling, TrainConfig, Trainable,
+    Objective, Position, Residual, Rope, RopeScaling, TrainConfig, Trainable,
 };
 use pollster::block_on;
 
@@ -128,6 +128,16 @@ fn adapter(number: u64, model: &ModelConfig) -> Option<Adapter> {
     (number % 5 == 2).then_some(adapter)
 }
 
+/// A model that knows the same tokens, and reads farther.
+fn teacher(number: u64, student: &ModelConfig) -> ModelConfig {
+    let other = model(&mut Draw { model: MODELS + number, number: 0 });
+    ModelConfig {
+        vocabulary: student.vocabulary,
+        context_length: student.context_length + number as usize,
+        ..other
+    }
+}
+
 fn check(device: &str) {
     let mut wrong = Vec::new();
     for number in 0..MODELS {
@@ -138,7 +148,7 @@ fn check(device: &str) {
             let labels = ["happy", "sad", "neither", "both"].into_iter().take(2 + number as usize % 3);
             model.labels = labels.map(str::to_owned).collect();
         }
-        let train = TrainConfig {
+        let mut train = TrainConfig {
             batch_size: 1 + draw.below(4),
             accumulate: 1 + draw.below(2),
             label_smoothing: draw.of(&[0.0, 0.0, 0.15]),
@@ -156,6 +166,13 @@ fn check(device: &str) {
             adapter: adapter(number, &model),
             ..TrainConfig::default()
         };
+        // A teacher of another kind, which has nothing but the tokens in common; or what is said should not be said again.
+        if number % 8 == 4 {
+            train.objective = Objective::Distil;
+            train.distil.model = Some(Box::new(teacher(number, &model)));
+        } else if number % 8 == 6 && model.vocabulary > 16 {
+            train.unlikelihood = 0.5;
+        }
         let graphs = training_graphs(&model, &train).unwrap_or_else(|error| panic!("{model:?}: {error}"));
         let layout = ArenaLayout::of(&graphs.train);
         let mut parameters = initial::parameters(&graphs.train.parameters, &layout, number);

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod data;
+mod distil;
 mod measures;
 mod recipes;
 mod settings;
@@ -172,6 +173,7 @@ impl TunePage {
             head(ui, "Learn");
             settings::objective_ui(ui, context.draft);
             settings::judge_ui(ui, context.draft, &context.state.runs.list);
+            distil::teacher_ui(ui, context, refused.as_ref());
         });
         ui.add_space(space::TIGHT);
         card(ui, |ui| {

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod change;
+mod distil;
 mod generate;
 mod objective;
 mod preference;
@@ -16,6 +17,7 @@ mod typed;
 pub use adapter::{Adapter, AdapterKind, AdapterTarget};
 use change::REMOVED;
 pub use change::{RENAMED, current_name};
+pub use distil::DistilSettings;
 pub use generate::GenerateConfig;
 pub use objective::{ChatSettings, Objective};
 pub use preference::{PreferenceLoss, PreferenceSettings};
@@ -143,10 +145,10 @@ impl RunConfig {
             require(blocks >= 1 && blocks <= layers, field, &self.train.trainable, rule)?;
         }
         require(
-            self.start.is_some() || self.train.objective.is_text(),
+            self.start.is_some() || self.train.objective.learns_text(),
             "train.objective",
             self.train.objective,
-            "be text, unless the run begins with a trained model (--from)",
+            "be text or distil, unless the run begins with a trained model (--from)",
         )?;
         let labels = self.model.labels.join(", ");
         let own_head = self.train.has_own_head();
@@ -157,6 +159,9 @@ impl RunConfig {
             let rule = "be without it where the objective has a head of its own, which is trained whole";
             let head = adapter.targets.contains(&AdapterTarget::Head);
             require(!head, "train.adapter.targets", "head", rule)?;
+        }
+        if self.train.objective == Objective::Distil {
+            self.train.distil.validate_teacher(&self.model)?;
         }
         if let Some(adapter) = &self.train.adapter {
             adapter.validate(&self.model, &self.train.trainable)?;
@@ -183,10 +188,14 @@ impl RunConfig {
 
     /// No value of a micro-batch may have 2³¹ entries: kernels count them in 32 bits.
     fn validate_sizes(&self) -> Result<(), Invalid> {
+        let widest = |model: &ModelConfig| {
+            let packed = (model.heads + 2 * model.kv_heads) * model.head_size;
+            let hidden = model.mlp.hidden * if model.mlp.gate == Gate::None { 1 } else { 2 };
+            packed.max(hidden).max(model.width).max(model.vocabulary)
+        };
         let model = &self.model;
-        let packed = (model.heads + 2 * model.kv_heads) * model.head_size;
-        let hidden = model.mlp.hidden * if model.mlp.gate == Gate::None { 1 } else { 2 };
-        let widest = packed.max(hidden).max(model.width).max(model.vocabulary);
+        let teacher = self.train.teacher_model().map_or(0, widest);
+        let widest = widest(model).max(teacher);
         let batch = self.train.batch_size;
         let most = ((1_u64 << 31) - 1) / (batch as u64 * widest as u64).max(1);
         require(

@@ -33,9 +33,9 @@ pub use command::{
     WeightSource,
 };
 pub use config::{
-    Adapter, AdapterKind, AdapterTarget, ChatSettings, DataConfig, Decay, END_OF_TEXT, GenerateConfig,
-    Objective, OptimizerKind, Precision, RunConfig, Start, TokenizerConfig, TokenizerKind, TrainConfig,
-    Trainable,
+    Adapter, AdapterKind, AdapterTarget, ChatSettings, DataConfig, Decay, DistilSettings, END_OF_TEXT,
+    GenerateConfig, Objective, OptimizerKind, Precision, RunConfig, Start, TokenizerConfig, TokenizerKind,
+    TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};

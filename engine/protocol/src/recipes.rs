@@ -53,7 +53,7 @@ impl TuningRecipe {
     /// How it is measured, which follows from what is learned.
     pub fn metric(&self) -> Metric {
         match self.objective {
-            Objective::Text => Metric::Perplexity,
+            Objective::Text | Objective::Distil => Metric::Perplexity,
             Objective::Classify => Metric::Labels,
             Objective::Chat | Objective::Preference | Objective::Reward => Metric::Answers,
         }

@@ -65,7 +65,7 @@ impl Prepared {
     /// As [`Windows::new`] and [`ExampleBatches::new`]; or documents are to be separate, and no token ends them.
     pub fn batches(&self, config: &RunConfig) -> Result<Batches<'_>> {
         match config.train.objective {
-            Objective::Text => self.windows(config).map(Batches::Windows),
+            Objective::Text | Objective::Distil => self.windows(config).map(Batches::Windows),
             Objective::Chat | Objective::Classify => self.examples(config).map(Batches::Examples),
             Objective::Preference => self.pairs(config).map(Batches::Pairs),
             Objective::Reward => self.prompts(config).map(Batches::Prompts),
@@ -153,8 +153,9 @@ impl Prepared {
     /// Notes in a run's settings what the text decides: the size of the vocabulary, and the mixture that a cleaned folder
     /// asks for.
     pub fn complete(&self, config: &mut RunConfig) {
-        // Weights that are there may have rows beyond the tokens.
-        let rows = if config.start.is_some() { config.model.vocabulary } else { 0 };
+        // Weights that are there, a teacher's too, may have rows beyond the tokens.
+        let known = config.start.is_some() || config.train.teacher_model().is_some();
+        let rows = if known { config.model.vocabulary } else { 0 };
         config.model.vocabulary = self.tokenizer.vocabulary_size().max(rows);
         let prompt = &config.train.sample_prompt;
         if let (true, Some(asked)) =
@@ -165,7 +166,7 @@ impl Prepared {
         let prompt = &config.train.sample_prompt;
         let default =
             presets::preset(&config.preset).is_ok_and(|preset| preset.train.sample_prompt == *prompt);
-        if config.train.objective.is_text()
+        if config.train.objective.learns_text()
             && (default || (config.start.is_some() && prompt.is_empty()))
             && !config.data.paths.is_empty()
             && let Some(words) = self.first_words()
@@ -269,7 +270,7 @@ pub async fn prepare_in_turns(
     if let Some(given) = given {
         recipe = format!("{recipe}; tokenizer {}", recipe_of(given)?);
     }
-    if !config.train.objective.is_text() {
+    if !config.train.objective.learns_text() {
         recipe = format!("{recipe}; objective {}", config.train.objective);
     }
     if config.train.objective == Objective::Reward {

@@ -53,6 +53,11 @@ impl BatchRules {
                     rules.classes = 1;
                     rules.ignored = ignore_index;
                 }
+                Op::Distil(ops::Distil { ignore_index, .. })
+                | Op::Unlikelihood(ops::Unlikelihood { ignore_index, .. }) => {
+                    rules.classes = graph.ty(node.inputs[0]).columns();
+                    rules.ignored = ignore_index;
+                }
                 Op::LinearCrossEntropy(ops::LinearCrossEntropy { ignore_index, .. }) => {
                     rules.classes = graph.ty(node.inputs[1]).rows();
                     rules.ignored = ignore_index;

@@ -261,7 +261,7 @@ impl Beginning {
 }
 
 /// A run's tokenizer with what lies beside it.
-fn open_files(data: &Path) -> Result<TokenizerFiles> {
+pub(super) fn open_files(data: &Path) -> Result<TokenizerFiles> {
     TokenizerFiles::with(prepare::open_tokenizer(data)?, data)
 }
 

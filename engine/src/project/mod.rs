@@ -26,6 +26,7 @@ pub mod names;
 mod next;
 mod run;
 pub mod shelf;
+mod teacher;
 mod trained;
 
 pub use beginning::Beginning;
@@ -36,6 +37,7 @@ pub(crate) use feedback::{FEEDBACK_FOLDER, TASKS_FOLDER};
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord};
+pub use teacher::Teacher;
 pub use trained::{AsTrained, Trained, parameters_of};
 
 use crate::error::{Error, Result};

@@ -9,6 +9,7 @@
 mod attention;
 mod cached;
 mod device;
+mod distil;
 mod elementwise;
 mod embedding;
 mod executor;
@@ -21,6 +22,7 @@ mod norm;
 mod policy;
 mod preference;
 mod rope;
+mod unlikelihood;
 
 #[cfg(feature = "burn-wgpu")]
 mod wgpu;

@@ -96,6 +96,8 @@ pub enum Feed {
     Starts(usize, usize),
     /// So many floats in [−scale, scale), which nothing flows back to.
     Scores(usize, f32),
+    /// Floats in [−scale, scale) of a shape, which nothing flows back to.
+    Given(Vec<usize>, f32),
     /// What is known of so many tokens: [`ops::Policy`]'s.
     TokenScores(usize),
     /// Start, length and text of each row.
@@ -201,6 +203,10 @@ impl Case {
                 Feed::Scores(count, scale) => (
                     graph.input(Input::Scores, Type::f32(&[*count])),
                     Data::F32(numbers(stream, *count).iter().map(|x| x * scale).collect()),
+                ),
+                Feed::Given(shape, scale) => (
+                    graph.input(Input::Free(number), Type::f32(shape)),
+                    Data::F32(numbers(stream, count(shape)).iter().map(|x| x * scale).collect()),
                 ),
                 Feed::TokenScores(count) => (
                     graph.input(Input::Scores, Type::f32(&[*count, ops::POLICY_SCORES])),

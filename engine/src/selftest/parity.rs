@@ -187,6 +187,22 @@ impl Backward {
             let dlogits = graph.push(op.backward(SCALE, false), &inputs)?[0];
             return Self::from(graph, built, (logits, dlogits), vec![SCALE, 0.0]);
         }
+        if let Op::Distil(forward) = case.op {
+            let back = ops::DistilBackward { forward, scale: SCALE };
+            let given = built.inputs.iter().map(|(id, _)| *id);
+            let [loss, rows, softened] = [0, 1, 2].map(|at| built.outputs[at]);
+            let inputs: Vec<ValueId> = given.chain([rows, softened, loss]).collect();
+            let dlogits = graph.push(back, &inputs)?[0];
+            return Self::from(graph, built, (inputs[0], dlogits), vec![SCALE, 0.0]);
+        }
+        if let Op::Unlikelihood(forward) = case.op {
+            let back = ops::UnlikelihoodBackward { forward, scale: SCALE, documents: forward.documents };
+            let given: Vec<ValueId> = built.inputs.iter().map(|(id, _)| *id).collect();
+            let (read, starts) = given.split_at(3);
+            let inputs = [read, &[built.outputs[2], output], starts].concat();
+            let dlogits = graph.push(back, &inputs)?[0];
+            return Self::from(graph, built, (inputs[0], dlogits), vec![SCALE, 0.0]);
+        }
         let ignored = match case.op {
             Op::Preference(op) => Some(op.ignored),
             Op::Policy(op) => Some(op.ignored),

@@ -57,7 +57,7 @@ impl Session {
     ) -> Result<Option<Vec<String>>> {
         let path = match learns_from {
             // Rows lie among documents of other kinds, which are no text of theirs.
-            LearnsFrom::Documents if objective.is_text() || self.opened()?.is_beside_others() => {
+            LearnsFrom::Documents if objective.learns_text() || self.opened()?.is_beside_others() => {
                 return Ok(None);
             }
             LearnsFrom::Documents => {

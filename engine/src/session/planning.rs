@@ -4,12 +4,13 @@ use super::Session;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::measure::Extent;
-use crate::model::training_graphs;
+use crate::model::{own_parameters, training_graphs};
 use crate::plan::cluster::cluster_plan;
 use crate::plan::estimate::estimate;
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
+use crate::project::Teacher;
 use crate::protocol::cluster::ClusterRequest;
 use crate::protocol::{DeviceType, Event, PassFlops, PlanSummary, RunConfig, presets};
 
@@ -35,6 +36,7 @@ pub(super) struct MeasuredSpeed {
 
 impl Session {
     pub(super) async fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+        let config = &self.with_teacher(config)?;
         config.validate()?;
         let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         // A large model's plan takes seconds.
@@ -51,10 +53,22 @@ impl Session {
         config: &RunConfig,
         request: &ClusterRequest,
     ) -> Result<()> {
+        let config = &self.with_teacher(config)?;
         config.validate()?;
         let plan = Box::new(cluster_plan(config, request)?);
         self.outlet.answer(id, Event::ClusterPlanned { plan });
         Ok(())
+    }
+
+    /// The settings with the model of the run that teaches, where one of the open project does.
+    pub(super) fn with_teacher(&self, config: &RunConfig) -> Result<RunConfig> {
+        let mut config = config.clone();
+        if let Some(open) = &self.project
+            && let Some(teacher) = Teacher::find(&open.project, &config)?
+        {
+            teacher.settle(&mut config);
+        }
+        Ok(config)
     }
 
     /// Tokens of the open project's training split, about: 0 where nothing is known of its text.
@@ -103,6 +117,7 @@ impl Session {
     }
 
     pub(super) async fn measure(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+        let config = &self.with_teacher(config)?;
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?.step;
         self.remember_speed(config, measured.flops_per_s)?;
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;
@@ -155,6 +170,7 @@ impl Session {
     }
 
     pub(super) async fn fit_to_device(&mut self, id: u64, config: &RunConfig) -> Result<()> {
+        let config = &self.with_teacher(config)?;
         config.validate()?;
         let (wanted, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         let (config, changes) = platform::aside(move || fit(&wanted, &target, limits)).await??;
@@ -167,7 +183,8 @@ impl Session {
 fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<PlanSummary> {
     let needs = estimate(&config.model, &config.train, target)?;
     let graph = training_graphs(&config.model, &config.train)?.train;
-    let names = graph.parameters.iter();
+    let own = own_parameters(&graph.parameters);
+    let names = own.iter();
     let by_part = needs.parameters_by_part.iter();
     Ok(PlanSummary {
         parameters: needs.parameters as u64,

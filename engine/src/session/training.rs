@@ -10,7 +10,7 @@ use crate::device::DeviceKind;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::platform::{self, files};
-use crate::project::{Beginning, Run};
+use crate::project::{Beginning, Run, Teacher};
 use crate::protocol::{
     Command, DataConfig, DeviceSummary, Event, Launch, RunConfig, RunSummary, TrainEvent, TrainingState,
     quantity,
@@ -196,7 +196,14 @@ impl Session {
                         self.outlet.notice(notice);
                     }
                 }
-                let given = beginning.as_ref().map(|beginning| &beginning.tokenizer);
+                let mut taught = None;
+                if let Some(teacher) = Teacher::find(&self.opened()?.project, &config)? {
+                    taught = Some(teacher.tokenizer(beginning.as_ref())?);
+                    for notice in teacher.settle(&mut config) {
+                        self.outlet.notice(notice);
+                    }
+                }
+                let given = beginning.as_ref().map(|beginning| &beginning.tokenizer).or(taught.as_ref());
                 let prepared = Arc::new(self.prepare(job.id, &config, given).await?);
                 prepared.complete(&mut config);
                 config.validate()?;

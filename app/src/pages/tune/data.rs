@@ -45,7 +45,7 @@ fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFr
     let mut choices = vec![(LearnsFrom::Documents, "Files")];
     match objective {
         // Feedback says nothing of rules.
-        Objective::Text | Objective::Reward => {}
+        Objective::Text | Objective::Reward | Objective::Distil => {}
         Objective::Classify => choices.push((LearnsFrom::Feedback, "Feedback")),
         // Tasks have one answer each, and none that is worse.
         Objective::Preference => choices.push((LearnsFrom::Feedback, "Feedback")),
@@ -100,7 +100,7 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
             Objective::Classify => {
                 format!("{} that you gave a label.", format::counted(said.labelled as u64, "text"))
             }
-            Objective::Text | Objective::Chat | Objective::Reward => {
+            Objective::Text | Objective::Chat | Objective::Reward | Objective::Distil => {
                 format!("{} that you found good or wrote better.", replies(said.learned as u64))
             }
         };
@@ -115,7 +115,7 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
 pub(super) fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
     let state = context.state;
     let all = state.documents.overview.iter().flat_map(|overview| &overview.files);
-    let text = context.draft.train.objective.is_text();
+    let text = context.draft.train.objective.learns_text();
     let has_rows =
         |name: &str| [".jsonl", ".ndjson"].iter().any(|ending| name.to_lowercase().ends_with(ending));
     all.map(|(name, _)| name.as_str()).filter(|name| text || has_rows(name)).collect()
@@ -124,7 +124,7 @@ pub(super) fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
 /// What a project without files that an objective can learn from has to offer, or lacks.
 fn without_files(objective: Objective) -> &'static str {
     match objective {
-        Objective::Text => "The embedded stories.",
+        Objective::Text | Objective::Distil => "The embedded stories.",
         Objective::Chat => {
             "No file of conversations yet: JSON Lines, a conversation a line, as OpenAI, ShareGPT and Alpaca write them."
         }
@@ -166,7 +166,7 @@ pub(super) fn missing(
 ) -> Option<String> {
     let (objective, said) = (context.draft.train.objective, &context.state.feedback);
     let missing = match learns_from {
-        LearnsFrom::Documents if objective.is_text() => None,
+        LearnsFrom::Documents if objective.learns_text() => None,
         LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of rows to learn from."),
         LearnsFrom::Feedback => match objective {
             Objective::Preference => (said.pairs < LEAST_ROWS).then_some(
@@ -178,14 +178,18 @@ pub(super) fn missing(
             Objective::Classify => (said.labelled < LEAST_ROWS).then_some(
                 "Give texts labels on Chat first, under What to label next: two at least, of different labels.",
             ),
-            Objective::Text | Objective::Reward => {
+            Objective::Text | Objective::Reward | Objective::Distil => {
                 Some("Nothing of this kind is learned from feedback. Choose files.")
             }
         },
         LearnsFrom::Tasks if recipe.is_some() => None,
         LearnsFrom::Tasks => match objective {
             Objective::Chat => None,
-            Objective::Text | Objective::Preference | Objective::Reward | Objective::Classify => {
+            Objective::Text
+            | Objective::Preference
+            | Objective::Reward
+            | Objective::Classify
+            | Objective::Distil => {
                 Some("Of instruction tasks only answers are learned. Choose files.")
             }
         },

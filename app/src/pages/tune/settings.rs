@@ -24,7 +24,7 @@ const SCORING_RATE: f64 = 1e-4;
 pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunConfig) -> RunConfig {
     let (data, device) = (draft.data.clone(), draft.device.clone());
     let mut tuning = RunConfig { start: Some(start), data, device, ..config.clone() };
-    if tuning.train.objective.is_text() {
+    if tuning.train.objective.learns_text() {
         tuning.set_objective(Objective::Chat);
         tuning.set_steps(STEPS);
         tuning.set_learning_rate(config.train.learning_rate.min(RATE));
@@ -38,7 +38,7 @@ pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunC
 /// how to answer at all.
 pub(super) fn sensible_rate(draft: &RunConfig) -> f64 {
     match (draft.train.objective, &draft.train.adapter) {
-        (Objective::Text | Objective::Chat | Objective::Classify, _) => RATE,
+        (Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil, _) => RATE,
         (Objective::Preference, _) if draft.train.learns_scores() => SCORING_RATE,
         (Objective::Preference | Objective::Reward, None) => PREFERENCE_RATE,
         (Objective::Preference | Objective::Reward, Some(_)) => ADAPTER_PREFERENCE_RATE,
@@ -84,7 +84,7 @@ pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) 
     match draft.train.objective {
         Objective::Preference => loss_ui(ui, draft),
         Objective::Reward => model_ui(ui, &mut draft.train.reward, runs),
-        Objective::Text | Objective::Chat | Objective::Classify => {}
+        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => {}
     }
 }
 

@@ -39,5 +39,8 @@ pub(super) fn objective(objective: Objective) -> &'static str {
         Objective::Preference => "To prefer: of two replies to one prompt the better.",
         Objective::Reward => "To score: replies of its own, judged by a rule or a reward model.",
         Objective::Classify => "To label: one of a few labels for a text.",
+        Objective::Distil => {
+            "To write as a larger model does, of the same tokenizer: its probabilities of every token."
+        }
     }
 }

@@ -322,10 +322,11 @@ impl Graph {
         self.find(Origin::Input(input)).unwrap_or_else(|| self.value(ty, Origin::Input(input)))
     }
 
-    /// A constant table; the same one is the same value.
+    /// A constant table; the same one of the same size is the same value.
     pub fn constant(&mut self, constant: Constant, ty: Type) -> ValueId {
         let origin = Origin::Constant(constant);
-        self.find(origin).unwrap_or_else(|| self.value(ty, origin))
+        let same = self.values.iter().position(|value| value.origin == origin && value.ty == ty);
+        same.map_or_else(|| self.value(ty, origin), |at| ValueId(at as u32))
     }
 
     /// A cache, kept from run to run.

@@ -242,6 +242,8 @@ fn parameters_come_in_one_order_for_every_purpose() {
             documents: false,
             preference: None,
             answers: None,
+            distil: None,
+            unlikelihood: None,
         };
         assert_eq!(decode, names(loss));
     }

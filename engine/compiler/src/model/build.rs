@@ -1,20 +1,21 @@
 //! Graph-building code that reads like the paper: embed, blocks of attention and MLP, norm, head, loss.
 
 use super::adapter::{LORA_A, LORA_B, is_of_adapter};
+use super::teacher::{TEACHER, is_of_teacher};
 use super::{Recipe, TrainingGraphs};
 use crate::Result;
 use crate::graph::ops::{
     self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
-    CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Dropout, DropoutInputs, Embedding,
-    EmbeddingInputs, HeadNorm, HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs, Noise, Norm,
-    NormInputs, POLICY_SCORES, Policy, PolicyInputs, Preference, PreferenceInputs, Rope, RopeInputs, Scale,
-    Score, ScoreInputs, ScoreOutputs, X,
+    CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Distil, DistilInputs, Dropout, DropoutInputs,
+    Embedding, EmbeddingInputs, HeadNorm, HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs,
+    Noise, Norm, NormInputs, POLICY_SCORES, Policy, PolicyInputs, Preference, PreferenceInputs, Rope,
+    RopeInputs, Scale, Score, ScoreInputs, ScoreOutputs, Unlikelihood, UnlikelihoodInputs, X,
 };
 use crate::graph::{
     Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Parameter, Type, ValueId,
     gradient, store_in_half,
 };
-use glasshouse_protocol::config::{Objective, PreferenceSettings, RewardSettings};
+use glasshouse_protocol::config::{DistilSettings, Objective, PreferenceSettings, RewardSettings};
 use glasshouse_protocol::{
     Adapter, Gate, Invalid, ModelConfig, NormPlacement, Position, Precision, Residual, TrainConfig,
 };
@@ -50,6 +51,10 @@ pub enum Purpose {
         preference: Option<Preference>,
         /// Rows are answers that the model drew, to be learned by their rewards.
         answers: Option<Answers>,
+        /// The loss compares with what the run's teacher makes of the same tokens.
+        distil: Option<Distil>,
+        /// The loss asks for other tokens than those before, too.
+        unlikelihood: Option<Unlikelihood>,
     },
     /// Logits [B, 1, V] of the cursor's last tokens, keys and values kept in caches of `context` positions.
     Decode {
@@ -88,9 +93,9 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
     build_with(config, None, purpose)
 }
 
-/// Builds the decoder's forward graph as a run trains it: with noise on its embeddings, and an adapter beside the layers that it adapts. The
-/// model's own parameters come first, as they
-/// stand in all graphs of it, and those of the adapter behind them: two for each weight, [`LORA_A`] before [`LORA_B`].
+/// Builds the decoder's forward graph as a run trains it: with noise on its embeddings, an adapter beside the layers that it adapts, and a
+/// teacher whose logits its own are compared with. The model's own parameters come first, as they stand in all graphs of it, those of the
+/// adapter behind them, two for each weight, [`LORA_A`] before [`LORA_B`], and the teacher's last.
 fn build_with(config: &ModelConfig, train: Option<&TrainConfig>, purpose: Purpose) -> Result<Model> {
     config.validate()?;
     let mut builder = Builder::new(config, train, purpose);
@@ -108,33 +113,47 @@ fn build_with(config: &ModelConfig, train: Option<&TrainConfig>, purpose: Purpos
 /// The settings make no model.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let recipe = Recipe { model: model.clone(), train: train.clone() };
-    let forward = |batch, dropout, label_smoothing, ignore_index, preference, answers| {
-        let (time, documents) = (model.context_length, train.separates_documents(model));
-        let purpose = Purpose::Loss {
-            batch,
-            time,
-            dropout,
-            label_smoothing,
-            ignore_index,
-            documents,
-            preference,
-            answers,
+    if train.objective == Objective::Distil && train.teacher_model().is_none() {
+        let rule = "be looked up before this: its model is known once a run of the project begins";
+        let (field, value) = ("train.distil.teacher".to_owned(), train.distil.teacher.clone());
+        return Err(Invalid { field, value, rule: rule.to_owned() }.into());
+    }
+    let forward =
+        |batch, dropout, label_smoothing, ignore_index, preference, answers, (distil, unlikelihood)| {
+            let (time, documents) = (model.context_length, train.separates_documents(model));
+            let purpose = Purpose::Loss {
+                batch,
+                time,
+                dropout,
+                label_smoothing,
+                ignore_index,
+                documents,
+                preference,
+                answers,
+                distil,
+                unlikelihood,
+            };
+            let Model { mut graph, loss, .. } = build_with(model, Some(train), purpose)?;
+            freeze(&mut graph.parameters, model, train)?;
+            let loss =
+                loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
+            Ok::<_, crate::Error>((graph, loss))
         };
-        let Model { mut graph, loss, .. } = build_with(model, Some(train), purpose)?;
-        freeze(&mut graph.parameters, model, train)?;
-        let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
-        Ok::<_, crate::Error>((graph, loss))
-    };
     let (ignored, preference, answers) = (train.ignored_target(), preference(train), answers(train));
     // A pair is compared with what the reference makes of it, an answer with what drew it: those drop nothing.
     let dropout = preference.is_none() && answers.is_none();
+    let (smoothing, others) = (train.label_smoothing, (distil(train), unlikelihood(train, model)));
     let (mut graph, train_loss) =
-        forward(train.batch_size, dropout, train.label_smoothing, ignored, preference, answers)?;
+        forward(train.batch_size, dropout, smoothing, ignored, preference, answers, others)?;
     // Pairs are evaluated an answer at a time: what each comes to says more than their loss.
     let rows = if preference.is_some() { 1 } else { train.batch_size };
     let plain = answers.map(|answers| Answers { policy: None, ..answers });
-    let (evaluate, evaluate_loss) =
-        forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), None, plain)?;
+    let (mut evaluate, evaluate_loss) =
+        forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), None, plain, (None, None))?;
+    // A teacher is not asked there, and lies in the same arena.
+    for taught in graph.parameters.iter().skip(evaluate.parameters.len()) {
+        evaluate.parameter(taught.clone());
+    }
     let compared = train.objective == Objective::Reward && train.reward.compares_probabilities();
     let evaluate_rows = if compared { rows_of(&evaluate, evaluate_loss) } else { None };
     let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
@@ -169,6 +188,20 @@ pub fn preference(train: &TrainConfig) -> Option<Preference> {
     (train.objective == Objective::Preference).then_some(Preference { loss, beta, margin, center, ignored })
 }
 
+/// The loss against a teacher's logits, where a run's objective has it.
+pub fn distil(train: &TrainConfig) -> Option<Distil> {
+    let DistilSettings { temperature, mix, .. } = train.distil;
+    let op = Distil { temperature, mix, ignore_index: train.ignored_target() };
+    (train.objective == Objective::Distil).then_some(op)
+}
+
+/// The loss that asks for other tokens than those before, where a run has it.
+pub fn unlikelihood(train: &TrainConfig, model: &ModelConfig) -> Option<Unlikelihood> {
+    let (alpha, ignore_index) = (train.unlikelihood, train.ignored_target());
+    let op = Unlikelihood { alpha, ignore_index, documents: train.separates_documents(model) };
+    (train.objective.is_text() && alpha > 0.0).then_some(op)
+}
+
 /// The model's parameters in their order, as a run trains them, those of its adapter behind them: what it freezes is not trainable.
 pub fn parameters(model: &ModelConfig, train: &TrainConfig) -> Result<Vec<Parameter>> {
     let purpose = Purpose::Window { time: 1 };
@@ -179,6 +212,9 @@ pub fn parameters(model: &ModelConfig, train: &TrainConfig) -> Result<Vec<Parame
 
 /// Marks what a run does not train. Neither the gradient nor the optimizer comes to it then.
 fn freeze(parameters: &mut [Parameter], model: &ModelConfig, train: &TrainConfig) -> Result<()> {
+    // A teacher is frozen as it is, and comes last.
+    let own = parameters.iter().filter(|parameter| !is_of_teacher(&parameter.name)).count();
+    let (parameters, _) = parameters.split_at_mut(own);
     if train.adapter.is_some() {
         for parameter in parameters.iter_mut() {
             // A head for labels is new, and trained whole, as PEFT's `modules_to_save` has it.
@@ -217,6 +253,9 @@ struct Builder<'config> {
     adapter: Option<&'config Adapter>,
     /// Largest that is added to embeddings in training.
     noise: f32,
+    teacher: Option<&'config ModelConfig>,
+    /// What names and scopes begin with: [`TEACHER`], or nothing.
+    prefix: &'static str,
     purpose: Purpose,
     graph: Graph,
     heads: Heads,
@@ -231,9 +270,10 @@ impl<'config> Builder<'config> {
     fn new(config: &'config ModelConfig, train: Option<&'config TrainConfig>, purpose: Purpose) -> Self {
         let adapter = train.and_then(|train| train.adapter.as_ref());
         let noise = train.map_or(0.0, |train| train.embedding_noise(config));
+        let teacher = train.and_then(TrainConfig::teacher_model);
         let heads = Heads { heads: config.heads, kv_heads: config.kv_heads, head_size: config.head_size };
-        let (graph, declared) = (Graph::default(), HashMap::new());
-        Self { config, adapter, noise, purpose, graph, heads, sites: 0, declared }
+        let (graph, declared, prefix) = (Graph::default(), HashMap::new(), "");
+        Self { config, adapter, noise, teacher, prefix, purpose, graph, heads, sites: 0, declared }
     }
 
     /// B and T of the tokens.
@@ -262,55 +302,96 @@ impl<'config> Builder<'config> {
         matches!(self.purpose, Purpose::Decode { .. }).then(|| self.cursor())
     }
 
+    /// Sets the scope of the nodes that follow.
+    fn scope(&mut self, path: &str) {
+        self.graph.set_scope(&format!("{}{path}", self.prefix));
+    }
+
     fn model(mut self) -> Built<Model> {
+        let mut logits = self.logits()?;
+        let mut loss = None;
+        if let Purpose::Loss {
+            label_smoothing,
+            ignore_index,
+            preference,
+            answers,
+            distil,
+            unlikelihood,
+            ..
+        } = self.purpose
+        {
+            let (batch, time) = self.size();
+            if let Some(Answers { temperature, .. }) = answers.filter(|answers| answers.temperature != 1.0) {
+                logits = self.graph.add(Scale(1.0 / temperature), X { x: logits })?.y;
+            }
+            let taught = match distil.zip(self.teacher) {
+                Some((op, teacher)) => Some((op, self.taught(teacher)?)),
+                None => None,
+            };
+            self.scope("loss");
+            let targets = self.graph.input(Input::Targets, Type::u32(&[batch, time]));
+            loss = Some(if let Some((op, teacher)) = taught {
+                self.graph.add(op, DistilInputs { logits, teacher, targets })?.loss
+            } else if let Some(op) = unlikelihood {
+                let tokens = self.graph.input(Input::Tokens, Type::u32(&[batch, time]));
+                let starts = self.starts();
+                self.graph.add(op, UnlikelihoodInputs { logits, tokens, targets, starts })?.loss
+            } else {
+                let (mean, rows) = if self.config.scores() {
+                    let op = Score { ignore_index };
+                    let ScoreOutputs { loss, rows } = self.graph.add(op, ScoreInputs { logits, targets })?;
+                    (loss, rows)
+                } else {
+                    let op = CrossEntropy { label_smoothing, ignore_index };
+                    let CrossEntropyOutputs { loss, rows } =
+                        self.graph.add(op, CrossEntropyInputs { logits, targets })?;
+                    (loss, rows)
+                };
+                match (preference, answers.and_then(|answers| answers.policy)) {
+                    (Some(op), _) => {
+                        let scores = self.graph.input(Input::Scores, Type::f32(&[batch]));
+                        self.graph.add(op, PreferenceInputs { rows, targets, scores })?.loss
+                    }
+                    (None, Some(op)) => {
+                        let ty = Type::f32(&[batch * time, POLICY_SCORES]);
+                        let scores = self.graph.input(Input::Scores, ty);
+                        self.graph.add(op, PolicyInputs { rows, targets, scores })?.loss
+                    }
+                    (None, None) => mean,
+                }
+            });
+        }
+        Ok(Model { graph: self.graph, logits, loss })
+    }
+
+    /// The logits of a run's teacher for the same tokens: its own decoder in the same graph, of which nothing trains and that drops nothing.
+    fn taught(&mut self, teacher: &'config ModelConfig) -> Built {
+        let graph = std::mem::take(&mut self.graph);
+        let mut builder = Self { graph, prefix: TEACHER, ..Self::new(teacher, None, self.purpose) };
+        let logits = builder.logits()?;
+        self.graph = builder.graph;
+        Ok(logits)
+    }
+
+    fn logits(&mut self) -> Built {
         let (batch, time) = self.size();
         let tokens = self.graph.input(Input::Tokens, Type::u32(&[batch, time]));
-        self.graph.set_scope("embedding");
+        self.scope("embedding");
         let table = self.weight("embedding.tokens", &[self.config.vocabulary, self.config.width], false);
         let mut stream = self.embed(tokens, table)?;
         for block in 0..self.config.layers {
             stream = self.block(block, stream)?;
         }
         if self.config.norm.placement == NormPlacement::Pre {
-            self.graph.set_scope("norm");
+            self.scope("norm");
             stream = self.norm("norm", stream)?;
         }
-        self.graph.set_scope("head");
+        self.scope("head");
         if !matches!(self.purpose, Purpose::Loss { .. }) {
             let cursor = self.cursor();
             stream = self.graph.add(LastRow, LastRowInputs { x: stream, cursor })?.y;
         }
-        let mut logits = self.head(stream, table)?;
-        let mut loss = None;
-        if let Purpose::Loss { label_smoothing, ignore_index, preference, answers, .. } = self.purpose {
-            if let Some(Answers { temperature, .. }) = answers.filter(|answers| answers.temperature != 1.0) {
-                logits = self.graph.add(Scale(1.0 / temperature), X { x: logits })?.y;
-            }
-            self.graph.set_scope("loss");
-            let targets = self.graph.input(Input::Targets, Type::u32(&[batch, time]));
-            let (mean, rows) = if self.config.scores() {
-                let op = Score { ignore_index };
-                let ScoreOutputs { loss, rows } = self.graph.add(op, ScoreInputs { logits, targets })?;
-                (loss, rows)
-            } else {
-                let op = CrossEntropy { label_smoothing, ignore_index };
-                let CrossEntropyOutputs { loss, rows } =
-                    self.graph.add(op, CrossEntropyInputs { logits, targets })?;
-                (loss, rows)
-            };
-            loss = Some(match (preference, answers.and_then(|answers| answers.policy)) {
-                (Some(op), _) => {
-                    let scores = self.graph.input(Input::Scores, Type::f32(&[batch]));
-                    self.graph.add(op, PreferenceInputs { rows, targets, scores })?.loss
-                }
-                (None, Some(op)) => {
-                    let scores = self.graph.input(Input::Scores, Type::f32(&[batch * time, POLICY_SCORES]));
-                    self.graph.add(op, PolicyInputs { rows, targets, scores })?.loss
-                }
-                (None, None) => mean,
-            });
-        }
-        Ok(Model { graph: self.graph, logits, loss })
+        self.head(stream, table)
     }
 
     /// Logits of tokens, or of labels in a model that tells texts apart by them.
@@ -349,11 +430,11 @@ impl<'config> Builder<'config> {
         match self.config.norm.placement {
             NormPlacement::Pre => {
                 let path = format!("blocks.{block}.attention");
-                self.graph.set_scope(&path);
+                self.scope(&path);
                 let normed = self.norm(&format!("{path}.norm"), stream)?;
                 let attended = self.attention(block, normed, stream)?;
                 let path = format!("blocks.{block}.mlp");
-                self.graph.set_scope(&path);
+                self.scope(&path);
                 let normed = match self.config.residual {
                     Residual::Sequential => self.norm(&format!("{path}.norm"), attended)?,
                     Residual::Parallel => self.norm(&format!("{path}.norm"), stream)?,
@@ -363,11 +444,11 @@ impl<'config> Builder<'config> {
             }
             NormPlacement::Post => {
                 let path = format!("blocks.{block}.attention");
-                self.graph.set_scope(&path);
+                self.scope(&path);
                 let sum = self.attention(block, stream, stream)?;
                 let stream = self.norm(&format!("{path}.norm"), sum)?;
                 let path = format!("blocks.{block}.mlp");
-                self.graph.set_scope(&path);
+                self.scope(&path);
                 let sum = self.mlp(&path, stream, stream)?;
                 self.norm(&format!("{path}.norm"), sum)
             }
@@ -487,7 +568,8 @@ impl<'config> Builder<'config> {
 
     /// The rate where this graph drops anything at all.
     fn site_rate(&self, rate: f32) -> f32 {
-        if matches!(self.purpose, Purpose::Loss { dropout: true, .. }) { rate } else { 0.0 }
+        let learns = self.prefix.is_empty();
+        if learns && matches!(self.purpose, Purpose::Loss { dropout: true, .. }) { rate } else { 0.0 }
     }
 
     fn site(&mut self, rate: f32) -> Option<DropoutSite> {
@@ -526,10 +608,10 @@ impl<'config> Builder<'config> {
             return *declared;
         }
         self.graph.parameter(Parameter {
-            name: name.to_owned(),
+            name: format!("{}{name}", self.prefix),
             ty: Type::f32(shape),
             decayed,
-            trainable: true,
+            trainable: self.prefix.is_empty(),
             init,
         })
     }
@@ -538,7 +620,8 @@ impl<'config> Builder<'config> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Op;
+    use crate::graph::{Op, Origin};
+    use crate::model::own_parameters;
     use glasshouse_protocol::{Objective, presets};
 
     #[test]
@@ -580,10 +663,71 @@ mod tests {
             assert!(ops.iter().all(|op| !matches!(op, Op::CrossEntropy(_))));
         }
         // One text at a time, whose loss is its score, negated.
-        let tokens = graphs.evaluate.find(crate::graph::Origin::Input(Input::Tokens)).unwrap();
+        let tokens = graphs.evaluate.find(Origin::Input(Input::Tokens)).unwrap();
         assert_eq!(graphs.evaluate.ty(tokens).shape, [1, run.model.context_length]);
         let head = graphs.train.parameters.iter().find(|it| it.name == "classifier.weight").unwrap();
         assert_eq!(head.ty.shape, [1, run.model.width]);
+    }
+
+    #[test]
+    fn a_teacher_stands_behind_the_model_and_is_asked_in_training_alone() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        run.model.vocabulary = 300;
+        let teacher = ModelConfig {
+            layers: run.model.layers + 1,
+            width: 2 * run.model.width,
+            head_size: 2 * run.model.head_size,
+            context_length: 2 * run.model.context_length,
+            ..run.model.clone()
+        };
+        let theirs = build(&teacher, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+        run.train.objective = Objective::Distil;
+        let unknown = training_graphs(&run.model, &run.train).unwrap_err().to_string();
+        assert!(unknown.contains("train.distil.teacher"), "{unknown}");
+        run.train.distil.model = Some(Box::new(teacher));
+        for (adapter, precision) in [(None, Precision::F32), (Some(Adapter::default()), Precision::Mixed)] {
+            (run.train.adapter, run.train.precision) = (adapter, precision);
+            let graphs = training_graphs(&run.model, &run.train).unwrap();
+            let own = parameters(&run.model, &run.train).unwrap();
+            let all = &graphs.train.parameters;
+            assert_eq!(own_parameters(all), own);
+            let (first, last) = all.split_at(own.len());
+            assert_eq!(first, own);
+            let named = |own: &Parameter| (format!("{TEACHER}{}", own.name), own.ty.clone(), false);
+            let wanted: Vec<_> = theirs.iter().map(named).collect();
+            let found: Vec<_> =
+                last.iter().map(|own| (own.name.clone(), own.ty.clone(), own.trainable)).collect();
+            assert_eq!(found, wanted);
+            assert_eq!(&graphs.evaluate.parameters, all, "one arena has the weights of both graphs");
+            let taught = |graph: &Graph| graph.nodes.iter().filter(|node| is_of_teacher(&node.scope)).count();
+            assert!(taught(&graphs.train) > 0 && taught(&graphs.evaluate) == 0);
+            let trained = graphs.train.values.iter().filter_map(|value| match value.origin {
+                Origin::Gradient(id) => Some(id.index()),
+                _ => None,
+            });
+            assert!(trained.max().unwrap() < own.len(), "nothing flows back to a teacher");
+            // Rotations of heads of two sizes.
+            let tables = graphs.train.values.iter().filter(|it| matches!(it.origin, Origin::Constant(_)));
+            assert_eq!(tables.count(), 2);
+        }
+    }
+
+    #[test]
+    fn unlikelihood_takes_the_place_of_the_cross_entropy_and_costs_nothing_where_it_is_off() {
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        run.model.vocabulary = 65;
+        let plain = training_graphs(&run.model, &run.train).unwrap();
+        run.train.unlikelihood = 0.5;
+        run.train.document_mask = true;
+        let graphs = training_graphs(&run.model, &run.train).unwrap();
+        let losses = |graph: &Graph| -> Vec<&'static str> {
+            let names = graph.nodes.iter().map(|node| node.op.name());
+            names.filter(|name| name.contains("cross_entropy") || name.contains("unlikelihood")).collect()
+        };
+        assert_eq!(losses(&plain.train), ["cross_entropy", "cross_entropy_backward"]);
+        assert_eq!(losses(&graphs.train), ["unlikelihood", "unlikelihood_backward"]);
+        assert_eq!(losses(&graphs.evaluate), ["cross_entropy"], "evaluations are of the text alone");
+        assert_eq!(graphs.train.nodes.len(), plain.train.nodes.len());
     }
 
     #[test]

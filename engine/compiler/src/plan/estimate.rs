@@ -9,7 +9,7 @@ use crate::Result;
 use crate::dispatch;
 use crate::graph::ops::{Cost, Named, Operation};
 use crate::graph::{Graph, Node, Op, Parameter, ValueId};
-use crate::model::{is_of_adapter, training_graphs};
+use crate::model::{is_of_adapter, own_parameters, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
 use glasshouse_protocol::MemoryKind;
@@ -28,7 +28,7 @@ pub fn ring(accumulate: usize) -> usize {
 /// A run's needs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
-    /// How many weights there are.
+    /// How many weights there are, those of a teacher aside.
     pub parameters: usize,
     /// How many of them are trained.
     pub trained_parameters: usize,
@@ -94,10 +94,11 @@ pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Re
     let plans = [&training, &evaluation];
     let all = buffers(&plans, Some(&optimizer), &update, ring(train.accumulate));
     let flops = flops(&training.graph, train.batch_size * model.context_length);
+    let own = own_parameters(&training.graph.parameters);
     Ok(Estimate {
-        parameters: training.graph.parameter_count(),
-        trained_parameters: trained(&training.graph.parameters),
-        parameters_by_part: parameters_by_part(&training.graph),
+        parameters: own.iter().map(|parameter| parameter.ty.count()).sum(),
+        trained_parameters: trained(&own),
+        parameters_by_part: parameters_by_part(&own),
         bytes: bytes(&all, &training),
         dispatches_per_step: train.accumulate * (training.dispatches.len() + 1) + update.len(),
         flops_per_token: flops.total(),
@@ -111,9 +112,9 @@ fn trained(parameters: &[Parameter]) -> usize {
     trained.map(|parameter| parameter.ty.count()).sum()
 }
 
-fn parameters_by_part(graph: &Graph) -> BTreeMap<&'static str, usize> {
+fn parameters_by_part(parameters: &[Parameter]) -> BTreeMap<&'static str, usize> {
     let mut parts = BTreeMap::new();
-    for parameter in &graph.parameters {
+    for parameter in parameters {
         let name = parameter.name.as_str();
         let part = if is_of_adapter(name) {
             "adapter"
@@ -177,7 +178,13 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
     let mut flops = Flops::default();
     let mut going_back = false;
     for node in &graph.nodes {
-        let ends = matches!(node.op, Op::CrossEntropyBackward(_) | Op::LinearCrossEntropyBackward(_));
+        let ends = matches!(
+            node.op,
+            Op::CrossEntropyBackward(_)
+                | Op::LinearCrossEntropyBackward(_)
+                | Op::DistilBackward(_)
+                | Op::UnlikelihoodBackward(_)
+        );
         going_back |= ends;
         let Cost { forward, backward, .. } = cost(graph, node);
         *(if going_back { &mut flops.recomputed } else { &mut flops.forward }) += forward / tokens as f64;

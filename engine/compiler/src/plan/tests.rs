@@ -12,7 +12,7 @@ use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::presets::preset;
-use glasshouse_protocol::{Precision, RunConfig};
+use glasshouse_protocol::{ModelConfig, Objective, Precision, RunConfig};
 use glasshouse_shaders::STRUCTURES;
 use std::mem::offset_of;
 
@@ -326,4 +326,30 @@ fn lawful(dispatches: &[Dispatch], all: &[Allocation], target: &Target) {
             assert!(!clash, "{}: {:?} is read and written", kernel.name, place.buffer);
         }
     }
+}
+
+/// A teacher takes its weights and its forward pass, and is no part of the model.
+#[test]
+fn a_teacher_is_planned_for_as_what_it_takes() {
+    let mut run = preset("llama-tiny").unwrap();
+    run.model.vocabulary = 300;
+    let target = Target::new(false);
+    let teacher = ModelConfig { layers: 2 * run.model.layers, ..run.model.clone() };
+    let plain = estimate(&run.model, &run.train, &target).unwrap();
+    let own = estimate(&teacher, &run.train, &target).unwrap();
+    run.train.objective = Objective::Distil;
+    run.train.distil.model = Some(Box::new(teacher));
+    let taught = estimate(&run.model, &run.train, &target).unwrap();
+    assert_eq!((taught.parameters, taught.trained_parameters), (plain.parameters, plain.trained_parameters));
+    assert_eq!(taught.parameters_by_part, plain.parameters_by_part);
+    let bytes = |needs: &Estimate, kind: MemoryKind| needs.bytes.by_kind[&kind];
+    let weights = bytes(&plain, MemoryKind::Weights) + bytes(&own, MemoryKind::Weights);
+    assert_eq!(bytes(&taught, MemoryKind::Weights), weights);
+    for kind in [MemoryKind::Gradients, MemoryKind::OptimizerState] {
+        assert_eq!(bytes(&taught, kind), bytes(&plain, kind));
+    }
+    let forward = plain.flops.forward + own.flops.forward;
+    assert!((taught.flops.forward - forward).abs() < 1e-6 * forward, "{:?} {forward}", taught.flops);
+    assert!((taught.flops.backward - plain.flops.backward).abs() < 1e-6 * forward);
+    assert!(taught.flops_by_scope["teacher"] > 0.3, "{:?}", taught.flops_by_scope);
 }

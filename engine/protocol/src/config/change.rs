@@ -1,6 +1,6 @@
 //! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
 
-use super::{ChatSettings, PreferenceSettings, RewardSettings, one_line};
+use super::{ChatSettings, DistilSettings, PreferenceSettings, RewardSettings, one_line};
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
@@ -111,7 +111,9 @@ impl RunConfig {
         if objective == self.train.objective {
             return;
         }
-        self.train.sample_prompt.clear();
+        if !(objective.learns_text() && self.train.objective.learns_text()) {
+            self.train.sample_prompt.clear();
+        }
         self.train.objective = objective;
         if matches!(objective, Objective::Preference | Objective::Reward) {
             self.set_learning_rate(self.careful_rate());
@@ -166,6 +168,7 @@ fn add_objectives(root: &mut toml::Value) -> Result<(), String> {
         ("chat", toml::Value::try_from(ChatSettings::default())),
         ("preference", toml::Value::try_from(PreferenceSettings::default())),
         ("reward", toml::Value::try_from(RewardSettings::default())),
+        ("distil", toml::Value::try_from(DistilSettings::default())),
     ] {
         let settings = settings.map_err(|error| error.to_string())?;
         train.entry(name).or_insert(settings);

@@ -28,6 +28,9 @@ pub enum Objective {
     /// become likelier, with the ratio of probabilities clipped and, if wanted, a penalty on the divergence from the first weights
     /// ([`super::RewardSettings`]).
     Reward,
+    /// The next token of a text, and what a larger model of the same tokenizer makes of every token in its place
+    /// ([`super::DistilSettings`]).
+    Distil,
 }
 
 /// Settings of [`Objective::Chat`].
@@ -57,7 +60,8 @@ impl ChatSettings {
 
 impl Objective {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Text, Self::Chat, Self::Preference, Self::Reward, Self::Classify];
+    pub const ALL: [Self; 6] =
+        [Self::Text, Self::Chat, Self::Preference, Self::Reward, Self::Classify, Self::Distil];
 
     /// As settings spell it.
     pub fn name(self) -> &'static str {
@@ -67,6 +71,7 @@ impl Objective {
             Self::Preference => "preference",
             Self::Classify => "classify",
             Self::Reward => "reward",
+            Self::Distil => "distil",
         }
     }
 
@@ -75,18 +80,23 @@ impl Objective {
         *self == Self::Text
     }
 
+    /// Whether it learns whole texts, of documents.
+    pub fn learns_text(self) -> bool {
+        match self {
+            Self::Text | Self::Distil => true,
+            Self::Chat | Self::Preference | Self::Classify | Self::Reward => false,
+        }
+    }
+
     /// Whether some targets do not count.
     pub fn is_masked(self) -> bool {
-        match self {
-            Self::Text => false,
-            Self::Chat | Self::Preference | Self::Classify | Self::Reward => true,
-        }
+        !self.learns_text()
     }
 
     /// Whether it writes its examples by a chat template.
     pub fn needs_chat_template(self) -> bool {
         match self {
-            Self::Text | Self::Classify => false,
+            Self::Text | Self::Classify | Self::Distil => false,
             Self::Chat | Self::Preference | Self::Reward => true,
         }
     }
@@ -146,6 +156,24 @@ mod tests {
         run.train.objective = Objective::Chat;
         (run.model.context_length, run.model.width) = (25, 4);
         assert_eq!(run.train.embedding_noise(&run.model), 0.5);
+    }
+
+    #[test]
+    fn unlikelihood_belongs_to_text() {
+        let mut run = presets::preset("first-stories").unwrap();
+        assert!(!run.to_toml().unwrap().contains("unlikelihood"));
+        run.set("train.unlikelihood=1").unwrap();
+        run.validate().unwrap();
+        let text = run.to_toml().unwrap();
+        assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
+        for change in ["train.unlikelihood=-1", "train.unlikelihood=nan", "train.label_smoothing=0.1"] {
+            let mut run = run.clone();
+            run.set(change).unwrap();
+            assert_eq!(run.validate().unwrap_err().field, "train.unlikelihood", "{change}");
+        }
+        run.train.objective = Objective::Chat;
+        let reason = run.train.validate().unwrap_err().to_string();
+        assert!(reason.contains("must be 0 with the objective chat"), "{reason}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
-use super::{Adapter, ChatSettings, Objective, PreferenceSettings, RewardSettings, Trainable};
+use super::{
+    Adapter, ChatSettings, DistilSettings, Objective, PreferenceSettings, RewardSettings, Trainable,
+};
 use crate::model::Position;
 use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
@@ -111,6 +113,11 @@ pub struct TrainConfig {
     /// Label smoothing of the training loss, in [0, 1).
     #[serde(default)]
     pub label_smoothing: f32,
+    /// α of unlikelihood (Welleck et al. 2019, "Neural text generation with unlikelihood training", arXiv 1908.04319, equations 4 and 5), of the
+    /// objective `text`: the training loss of a token gets −α·Σ ln(1 − p(c)) more, over the tokens before it in its row, of its own document
+    /// where documents are separate, each once and without the token itself. 0 switches it off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unlikelihood: f32,
     /// A target id that takes no part in the loss.
     #[serde(default)]
     pub ignore_index: Option<u32>,
@@ -169,6 +176,9 @@ pub struct TrainConfig {
     /// Settings of the objective `reward`.
     #[serde(default, skip_serializing_if = "RewardSettings::is_default")]
     pub reward: RewardSettings,
+    /// Settings of the objective `distil`.
+    #[serde(default, skip_serializing_if = "DistilSettings::is_default")]
+    pub distil: DistilSettings,
     /// Was a setting once; run files that have it are read, and it changes nothing.
     #[doc(hidden)]
     #[serde(default, skip_serializing)]
@@ -187,6 +197,10 @@ impl<'de> Deserialize<'de> for Removed {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
     }
+}
+
+fn is_zero(number: &f32) -> bool {
+    *number == 0.0
 }
 
 fn one() -> usize {
@@ -244,6 +258,7 @@ impl Default for TrainConfig {
             weight_decay: 0.1,
             gradient_clipping: default_gradient_clipping(),
             label_smoothing: 0.0,
+            unlikelihood: 0.0,
             ignore_index: None,
             activation_checkpointing: false,
             precision: Precision::F32,
@@ -259,6 +274,7 @@ impl Default for TrainConfig {
             chat: ChatSettings::default(),
             preference: PreferenceSettings::default(),
             reward: RewardSettings::default(),
+            distil: DistilSettings::default(),
             fused_head: Removed,
             fused_epilogues: Removed,
         }
@@ -342,6 +358,15 @@ impl TrainConfig {
         if self.objective == Objective::Reward {
             self.reward.validate(self.batch_size, self.accumulate, self.label_smoothing)?;
         }
+        let (alpha, field) = (self.unlikelihood, "train.unlikelihood");
+        require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
+        let rule = format!("be 0 with the objective {}: it belongs to text", self.objective);
+        require(alpha == 0.0 || self.objective.is_text(), field, alpha, rule)?;
+        let rule = "be 0 with label smoothing, which makes every token likelier";
+        require(alpha == 0.0 || self.label_smoothing == 0.0, field, alpha, rule)?;
+        if self.objective == Objective::Distil {
+            self.distil.validate(self.label_smoothing)?;
+        }
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
             ("train.steps", self.steps, MOST_STEPS),
@@ -386,6 +411,11 @@ impl TrainConfig {
         self.objective == Objective::Classify || self.learns_scores()
     }
 
+    /// The model of the run that teaches, where one does and it is known.
+    pub fn teacher_model(&self) -> Option<&ModelConfig> {
+        self.distil.model.as_deref().filter(|_| self.objective == Objective::Distil)
+    }
+
     /// Rows of a batch that belong together: the two answers of a pair.
     pub fn rows_together(&self) -> usize {
         if self.objective == Objective::Preference { 2 } else { 1 }
@@ -395,7 +425,7 @@ impl TrainConfig {
     pub fn packs_examples(&self, model: &ModelConfig) -> bool {
         let relative = matches!(model.position, Position::Rope(_) | Position::None);
         match self.objective {
-            Objective::Text | Objective::Preference | Objective::Reward => false,
+            Objective::Text | Objective::Preference | Objective::Reward | Objective::Distil => false,
             Objective::Chat => self.chat.packing && relative,
             Objective::Classify => relative,
         }

@@ -12,7 +12,7 @@ use crate::platform::lanes::vectorised;
 use std::ops::Range;
 
 /// Least entries that make a thread of its own worth while.
-const WORK: usize = 1 << 12;
+pub(super) const WORK: usize = 1 << 12;
 
 /// The op's settings.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,8 @@ impl<'run> Factors<'run> {
         Self { weights: self.weights.map(|weights| &weights[rows]), ..self }
     }
 
-    fn of_row(self, row: usize) -> f32 {
+    /// Of one row.
+    pub(super) fn of_row(self, row: usize) -> f32 {
         self.weights.map_or(self.scale, |weights| self.scale * weights[row])
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod attention;
 pub mod cached;
+mod distil;
 pub mod elementwise;
 pub mod embedding;
 mod fused;
@@ -14,6 +15,7 @@ pub mod norm;
 mod policy;
 mod preference;
 pub mod rope;
+mod unlikelihood;
 
 use super::workers::Workers;
 use crate::error::{Error, Result};

@@ -23,6 +23,8 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
         documents: false,
         preference: None,
         answers: None,
+        distil: None,
+        unlikelihood: None,
     };
     let built = build(model, purpose).unwrap();
     let layout = ArenaLayout::of(&built.graph);

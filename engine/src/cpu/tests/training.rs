@@ -320,6 +320,8 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
         documents,
         preference: None,
         answers: None,
+        distil: None,
+        unlikelihood: None,
     };
     let built = build(model, purpose).unwrap();
     let layout = ArenaLayout::of(&built.graph);

@@ -126,7 +126,7 @@ fn noun(objective: Objective) -> &'static str {
         Objective::Preference => "preference",
         Objective::Reward => "prompt",
         Objective::Classify => "text",
-        Objective::Text | Objective::Chat => "conversation",
+        Objective::Text | Objective::Chat | Objective::Distil => "conversation",
     }
 }
 
@@ -136,9 +136,12 @@ fn suits(example: ChatExample, objective: Objective) -> Result<ChatExample, Stri
         (Objective::Preference, None) => {
             Err("no preference: the objective preference learns from `chosen` and `rejected`".to_owned())
         }
-        (Objective::Text | Objective::Chat | Objective::Reward | Objective::Classify, Some(_)) => Err(
-            format!("`chosen` and `rejected`: a preference, which the objective {objective} does not learn"),
-        ),
+        (
+            Objective::Text | Objective::Chat | Objective::Reward | Objective::Classify | Objective::Distil,
+            Some(_),
+        ) => Err(format!(
+            "`chosen` and `rejected`: a preference, which the objective {objective} does not learn"
+        )),
         _ => Ok(example),
     }
 }

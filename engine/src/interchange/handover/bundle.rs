@@ -144,6 +144,11 @@ fn look(run: &Run) -> Result<Handed> {
             config.train.objective
         )));
     }
+    if config.train.unlikelihood > 0.0 {
+        let reason = "train.unlikelihood is on, and a bundle's loss is the cross-entropy alone: its numbers would be others; begin a run with \
+                      its weights (--from) and unlikelihood 0";
+        return Err(refused(reason.to_owned()));
+    }
     if let Some(adapter) = &config.train.adapter {
         return Err(refused(format!(
             "it trains an adapter ({adapter}), and a bundle trains the parameters of a class of transformers; merge it into the weights \

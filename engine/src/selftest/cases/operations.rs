@@ -12,7 +12,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
-pub const OPERATIONS: [Operation; 24] = [
+pub const OPERATIONS: [Operation; 26] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("linear_activation", 1e-5, 5e-5, linear_activation),
     operation("linear_rope", 5e-6, 5e-5, linear_rope),
@@ -24,6 +24,8 @@ pub const OPERATIONS: [Operation; 24] = [
     operation("preference", 5e-5, 2e-4, preference),
     operation("policy", 5e-6, 5e-5, || policy(true)),
     operation("policy_as_drawn", 5e-6, 5e-5, || policy(false)),
+    operation("distil", 1e-5, 5e-5, distil),
+    operation("unlikelihood", 1e-5, 5e-5, unlikelihood),
     operation("cached_attention", 2e-5, 0.0, cached_attention),
     operation("embedding", 2e-7, 5e-6, embedding),
     operation("embedding_at_cursor", 2e-7, 0.0, embedding_at_cursor),
@@ -584,6 +586,57 @@ fn policy(ratio: bool) -> Vec<Case> {
                     Feed::Targets(vec![rows, time], vocabulary, Some(0).filter(|_| time > 1)),
                     Feed::TokenScores(rows * time),
                 ],
+            });
+        }
+    }
+    cases
+}
+
+fn distil() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (shape, vocabulary, scale) in [
+        (vec![1], 2, 1.0),
+        (vec![2, 3], 7, 3.0),
+        (vec![3, 17], 65, 3.0),
+        (vec![5], 1031, 3.0),
+        (vec![2], 50_257, 3.0),
+        (vec![7], 67, 90.0),
+        (vec![MANY], 3, 3.0),
+    ] {
+        for (temperature, mix, ignore_index) in
+            [(2.0, 0.5, None), (1.0, 1.0, Some(0)), (0.5, 0.25, Some(u32::MAX)), (5.0, 0.0, None)]
+        {
+            let logits = [&shape[..], &[vocabulary]].concat();
+            cases.push(Case {
+                op: Op::Distil(ops::Distil { temperature, mix, ignore_index }),
+                feeds: vec![
+                    Feed::Floats(logits.clone(), scale),
+                    Feed::Given(logits, scale),
+                    Feed::Targets(shape.clone(), vocabulary, ignore_index),
+                ],
+            });
+        }
+    }
+    cases
+}
+
+fn unlikelihood() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (rows, time, vocabulary) in
+        [(1, 1, 2), (2, 3, 7), (3, 17, 5), (1, 150, 65), (2, 5, 16_385), (1, 3, 50_257)]
+    {
+        for (alpha, ignore_index, documents) in
+            [(1.0, None, false), (0.3, Some(0), true), (2.0, Some(u32::MAX), false)]
+        {
+            let mut feeds = vec![
+                Feed::Floats(vec![rows, time, vocabulary], 2.0),
+                Feed::Tokens(vec![rows, time], vocabulary),
+                Feed::Targets(vec![rows, time], vocabulary, ignore_index),
+            ];
+            feeds.extend(documents.then_some(Feed::Starts(rows, time)));
+            cases.push(Case {
+                op: Op::Unlikelihood(ops::Unlikelihood { alpha, ignore_index, documents }),
+                feeds,
             });
         }
     }

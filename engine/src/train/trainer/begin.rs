@@ -5,14 +5,14 @@ use crate::checkpoint::{Checkpoints, Content, Loaded, Which};
 use crate::data::{Batches, Reference};
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+use crate::graph::Parameter;
 use crate::initial;
 use crate::metrics::{MetricsWriter, Resumed};
-use crate::model::TrainingGraphs;
+use crate::model::{TrainingGraphs, own_parameters};
 use crate::plan::arena::ArenaLayout;
-use crate::platform::Turns;
-use crate::project::Run;
-use crate::protocol::RunConfig;
-use crate::protocol::RunState;
+use crate::platform::{self, Turns};
+use crate::project::{Run, Teacher};
+use crate::protocol::{Objective, RunConfig, RunState};
 use crate::step::ArenaState;
 use crate::train::TrainEvent;
 use crate::train::tensorboard::TensorboardWriter;
@@ -71,7 +71,8 @@ impl<'data> Trainer<'data> {
             let reason = "this run began before; resume it, or start a new one";
             return Err(Error::bad_file(run.folder(), reason));
         }
-        let parameters = graphs.train.parameters.clone();
+        let taught = weights_of_teacher(&run, &config).await?;
+        let parameters = own_parameters(&graphs.train.parameters);
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let mut notices = Vec::new();
         let loaded = if resume {
@@ -81,7 +82,7 @@ impl<'data> Trainer<'data> {
         };
         let lost_best = checkpoints.keep_best();
         let best_is_lost = lost_best.is_some();
-        let (step, saved, best, state) = match loaded {
+        let (step, saved, best, mut state) = match loaded {
             Some(Loaded { info, state, notices: damage, .. }) => {
                 notices.extend(damage);
                 notices.extend(lost_best);
@@ -99,7 +100,7 @@ impl<'data> Trainer<'data> {
                 if resume {
                     notices.push("the run has no checkpoint yet; it begins at step 0".to_owned());
                 }
-                (0, None, None, initial_state(&config, graphs, weights).await)
+                (0, None, None, initial_state(&config, &parameters, weights).await)
             }
         };
         let (metrics, resumed) = if resume {
@@ -109,6 +110,7 @@ impl<'data> Trainer<'data> {
         };
         notices.extend(resumed.notice);
         let tensorboard = TensorboardWriter::open(&run.tensorboard_folder(), resume.then_some(step))?;
+        state.parameters.extend(taught);
         executor.set_state(&state).await?;
         let device = executor.describe();
         if let Some(before) = record.device.as_ref().filter(|before| !before.repeats(&device)) {
@@ -183,10 +185,22 @@ impl<'data> Trainer<'data> {
     }
 }
 
+/// The weights of the run's teacher, where it has one.
+async fn weights_of_teacher(run: &Run, config: &RunConfig) -> Result<Vec<f32>> {
+    if config.train.objective != Objective::Distil {
+        return Ok(Vec::new());
+    }
+    let (run, config) = (run.clone(), config.clone());
+    platform::aside(move || Teacher::weights(&run.project()?, &config)).await?
+}
+
 /// The weights that were given, or else those of the seed, and moments of zero.
-async fn initial_state(config: &RunConfig, graphs: &TrainingGraphs, weights: Option<Vec<f32>>) -> ArenaState {
-    let parameters = &graphs.train.parameters;
-    let layout = ArenaLayout::of(&graphs.train);
+async fn initial_state(
+    config: &RunConfig,
+    parameters: &[Parameter],
+    weights: Option<Vec<f32>>,
+) -> ArenaState {
+    let layout = ArenaLayout::of_parameters(parameters);
     let weights = match weights {
         Some(weights) => weights,
         None => initial::parameters_in_turns(parameters, &layout, config.seed, &Turns::new()).await,

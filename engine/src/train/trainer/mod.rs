@@ -23,12 +23,13 @@ use crate::executor::{Executor, LONGEST_LAUNCHED};
 use crate::gpu::EncodeStatistics;
 use crate::graph::{Parameter, random};
 use crate::metrics::MetricsWriter;
+use crate::plan::arena::ArenaLayout;
 use crate::plan::merge::merged;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
 use crate::protocol::config::Objective;
 use crate::protocol::{Event, Precision, ProfileEntry, ProfileMethod, RunConfig};
-use crate::step::{LossScale, MicroBatch, StepInput};
+use crate::step::{ArenaState, LossScale, MicroBatch, StepInput};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -78,6 +79,7 @@ enum Action {
 pub struct Trainer<'data> {
     run: Run,
     config: RunConfig,
+    /// Its own, not those of a teacher.
     parameters: Vec<Parameter>,
     batches: Batches<'data>,
     executor: Executor,
@@ -214,8 +216,15 @@ impl Trainer<'_> {
     /// # Errors
     /// The device fails.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
-        let state = self.executor.state().await?;
+        let state = self.state().await?;
         Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), state.parameters))
+    }
+
+    /// What of the executor's state is the run's own: a teacher's weights, which come last, are left out.
+    async fn state(&mut self) -> Result<ArenaState> {
+        let mut state = self.executor.state().await?;
+        state.parameters.truncate(ArenaLayout::of_parameters(&self.parameters).length);
+        Ok(state)
     }
 
     /// Whether [`Trainer::next`] has something to say without doing work.

@@ -52,7 +52,7 @@ impl Trainer<'_> {
     }
 
     pub(super) async fn save_milestone(&mut self) -> Result<()> {
-        let state = self.executor.state().await?;
+        let state = self.state().await?;
         let (info, parameters) = (self.checkpoint_info(), self.parameters.clone());
         let path =
             self.store(move |checkpoints| checkpoints.save_milestone(&info, &parameters, &state)).await?;
@@ -62,7 +62,7 @@ impl Trainer<'_> {
 
     pub(super) async fn save(&mut self) -> Result<()> {
         let began = Instant::now();
-        let state = self.executor.state().await?;
+        let state = self.state().await?;
         // First, so that a checkpoint that is there has its past there, too.
         self.metrics.sync()?;
         self.tensorboard.sync()?;

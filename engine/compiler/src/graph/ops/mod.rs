@@ -10,6 +10,7 @@
 
 mod attention;
 mod cached;
+mod distil;
 mod elementwise;
 mod embedding;
 mod fused;
@@ -22,9 +23,11 @@ mod operands;
 mod policy;
 mod preference;
 mod rope;
+mod unlikelihood;
 
 pub use attention::*;
 pub use cached::*;
+pub use distil::*;
 pub use elementwise::*;
 pub use embedding::*;
 pub use fused::*;
@@ -37,6 +40,7 @@ pub use operands::{Dx, Nothing, Operands, X, Y};
 pub use policy::*;
 pub use preference::*;
 pub use rope::*;
+pub use unlikelihood::*;
 
 use super::gradient::Backward;
 use super::half::{self, Operand};
@@ -63,6 +67,7 @@ macro_rules! operations {
                 Dropout Noise Add Scale
                 CrossEntropy Score
                 Preference Policy
+                Distil Unlikelihood
             }
             backward {
                 EmbeddingBackward
@@ -72,6 +77,7 @@ macro_rules! operations {
                 AttentionDelta AttentionBackward
                 ActivationBackward GateBackward
                 CrossEntropyBackward
+                DistilBackward UnlikelihoodBackward
             }
             fused {
                 LinearCrossEntropy LinearCrossEntropyBackward

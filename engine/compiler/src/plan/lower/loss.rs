@@ -29,7 +29,7 @@ impl Rule {
     }
 
     /// Whether a target is left out, and which.
-    fn ignore(&self) -> (u32, u32) {
+    pub(super) fn ignore(&self) -> (u32, u32) {
         (u32::from(self.ignore_index.is_some()), self.ignore_index.unwrap_or(0))
     }
 }

@@ -4,6 +4,7 @@
 mod attention;
 mod attention_direct;
 mod cached;
+mod distil;
 mod elementwise;
 mod embedding;
 mod fused;
@@ -21,6 +22,7 @@ mod products;
 mod reach;
 mod rope;
 mod tuning;
+mod unlikelihood;
 
 pub(super) use matmul::{FEW_ROWS, default_slices};
 pub(super) use parts::RowRange;

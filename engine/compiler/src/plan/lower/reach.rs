@@ -117,8 +117,11 @@ fn every_variant_is_one_that_a_model_takes() {
             }
             // What other objectives add.
             if precision == Precision::F32 {
-                for objective in [Objective::Chat, Objective::Preference, Objective::Reward] {
+                let objectives =
+                    [Objective::Chat, Objective::Preference, Objective::Reward, Objective::Distil];
+                for objective in objectives {
                     let mut train = TrainConfig { objective, ..train.clone() };
+                    train.distil.model = Some(Box::new(config.model.clone()));
                     if objective != Objective::Chat {
                         train.batch_size = 8;
                     }
@@ -134,6 +137,9 @@ fn every_variant_is_one_that_a_model_takes() {
                     TrainConfig { objective: Objective::Preference, batch_size: 8, ..train.clone() };
                 train.preference.loss = PreferenceLoss::BradleyTerry;
                 let graphs = training_graphs(&model, &train).unwrap();
+                take(&compile(graphs.train, &[graphs.train_loss], &devices[0].0).unwrap().dispatches);
+                let train = TrainConfig { unlikelihood: 1.0, ..config.train.clone() };
+                let graphs = training_graphs(&config.model, &train).unwrap();
                 take(&compile(graphs.train, &[graphs.train_loss], &devices[0].0).unwrap().dispatches);
             }
             // Every operation by itself.

@@ -1,0 +1,35 @@
+//! The run that teaches, and how much it counts.
+
+use crate::pages::Context;
+use crate::pages::parts::{called, caption};
+use crate::pages::train::form::number;
+use egui::{ComboBox, Ui};
+use glasshouse_protocol::{ErrorReport, Objective, RunSummary};
+
+/// What the objective `distil` asks beside; nothing with another one.
+pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorReport>) {
+    if context.draft.train.objective != Objective::Distil {
+        return;
+    }
+    let runs: Vec<&RunSummary> =
+        context.state.runs.list.iter().rev().filter(|run| !run.checkpoints.is_empty()).collect();
+    let settings = &mut context.draft.train.distil;
+    let named = settings.teacher().run;
+    let known = runs.iter().find(|run| run.name == named);
+    let shown = known.map_or_else(|| "Choose a teacher".to_owned(), |run| called(run));
+    let width = ui.available_width().min(360.0);
+    let list = ComboBox::from_id_salt("teacher").selected_text(shown).width(width).truncate();
+    let list = list.show_ui(ui, |ui| {
+        for run in &runs {
+            let chosen = run.name == named;
+            if ui.selectable_label(chosen, called(run)).clicked() && !chosen {
+                settings.teacher.clone_from(&run.name);
+            }
+        }
+    });
+    list.response.accessible_name("Model that teaches");
+    caption(ui, "A larger model of the same tokenizer, which reads at least as far.");
+    number(ui, ("Temperature", "train.distil.temperature"), &mut settings.temperature, 0.1..=100.0, refused);
+    number(ui, ("Mix", "train.distil.mix"), &mut settings.mix, 0.0..=1.0, refused);
+    caption(ui, "With a mix of 0 the text alone teaches, with 1 the model alone.");
+}

@@ -1,0 +1,353 @@
+//! Distillation: a small model learns from a larger one of the same tokenizer. Beside it unlikelihood, which their referee knows too.
+
+use crate::front_ends::{error_of, succeed, train};
+use glasshouse_engine::checkpoint::Checkpoints;
+use glasshouse_engine::data::prepare;
+use glasshouse_engine::project::{Project, Run};
+use glasshouse_protocol::RunConfig;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+
+const TEACHER: [&str; 12] = [
+    "--steps",
+    "120",
+    "--lr",
+    "3e-3",
+    "--set",
+    "model.layers=2",
+    "--set",
+    "model.width=48",
+    "--set",
+    "model.head_size=24",
+    "--set",
+    "model.context_length=24",
+];
+
+/// A folder with a text, and the project `first` with a trained model of two blocks.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    learn(folder.path(), &TEACHER);
+    folder
+}
+
+/// Trains a model of one block in the project `first`.
+fn learn(folder: &Path, more: &[&str]) -> Vec<Value> {
+    lines(&train(folder, &folder.join("first"), &[more, &["--json"]].concat()))
+}
+
+/// The same, taught by run 1.
+fn distil(folder: &Path, more: &[&str]) -> Vec<Value> {
+    let own = ["--objective", "distil", "--set", "train.distil.teacher=1"];
+    learn(folder, &[&own[..], more].concat())
+}
+
+fn lines(told: &str) -> Vec<Value> {
+    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn run(folder: &Path, name: &str) -> Run {
+    Project::open(&folder.join("first")).unwrap().run(name).unwrap()
+}
+
+fn steps(told: &[Value]) -> Vec<&Value> {
+    told.iter().filter(|event| event["event"] == "step").collect()
+}
+
+fn losses(told: &[Value]) -> Vec<f64> {
+    steps(told).iter().map(|step| step["loss"].as_f64().unwrap()).collect()
+}
+
+/// The validation losses, in the order of the steps.
+fn evaluations(told: &[Value]) -> Vec<f64> {
+    let evaluations = told.iter().filter(|event| event["event"] == "eval");
+    evaluations.map(|event| event["val_loss"].as_f64().unwrap()).collect()
+}
+
+fn mean(numbers: &[f64]) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len() as f64
+}
+
+#[test]
+fn a_small_model_comes_nearer_to_its_teacher_and_keeps_nothing_of_it() {
+    let folder = folder();
+    let folder = folder.path();
+    // The teacher's probabilities alone: the loss is the divergence from them, and 0 where both agree.
+    let only = ["--steps", "120", "--lr", "3e-3", "--set", "train.distil.mix=1"];
+    let told = distil(folder, &[&only[..], &["--set", "train.distil.temperature=1"]].concat());
+    let losses = losses(&told);
+    let (first, last) = (mean(&losses[..5]), mean(&losses[losses.len() - 20..]));
+    assert!(first > 0.0 && last < 0.5 * first, "{first} {last}");
+    let run = run(folder, "2");
+    let RunConfig { train, .. } = run.config().unwrap();
+    assert!(train.distil.teacher.starts_with("1-nanogpt-cpu:step-"), "{}", train.distil.teacher);
+    assert_eq!(train.teacher_model().map(|teacher| (teacher.layers, teacher.width)), Some((2, 48)));
+    // The model is as large as one that learned from the text alone, in its record and its files, and writes as any other.
+    let plain = learn(folder, &["--steps", "120", "--lr", "3e-3"]);
+    let text = self::run(folder, "3");
+    assert_eq!(run.record().unwrap().parameters, text.record().unwrap().parameters);
+    let checkpoint = |run: &Run| {
+        let listed = Checkpoints::new(run.checkpoints_folder()).list();
+        std::fs::read(run.checkpoints_folder().join(&listed.last().unwrap().file)).unwrap()
+    };
+    let [ours, theirs] = [checkpoint(&run), checkpoint(&text)];
+    let [ours, theirs] = [&ours, &theirs].map(|bytes| safetensors::SafeTensors::deserialize(bytes).unwrap());
+    let shapes = |tensors: &safetensors::SafeTensors<'_>| {
+        let tensors = tensors.tensors();
+        let mut shapes: Vec<_> =
+            tensors.into_iter().map(|(name, tensor)| (name, tensor.shape().to_vec())).collect();
+        shapes.sort();
+        shapes
+    };
+    assert_eq!(shapes(&ours), shapes(&theirs));
+    succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "out"]);
+    let write = ["generate", "--project", "first", "--run", "2", "--prompt", "The", "--max-tokens", "5"];
+    let write = [&write[..], &["--device", "cpu"]].concat();
+    assert!(!succeed(folder, &write).is_empty());
+    // Evaluations are those of a text, so that curves compare: before the first step they are the same number.
+    let [learned, plain] = [&told, &plain].map(|told| evaluations(told));
+    assert_eq!(learned[0], plain[0]);
+    assert!(learned[learned.len() - 1] < learned[0] - 0.3, "{learned:?}");
+    // A mix of 0 is the text alone, whatever the teacher says.
+    let alone = distil(folder, &["--steps", "10", "--set", "train.distil.mix=0"]);
+    let plain = learn(folder, &["--steps", "10"]);
+    for (ours, theirs) in self::losses(&alone).iter().zip(self::losses(&plain)) {
+        assert!((ours - theirs).abs() < 1e-5 * theirs, "{ours} {theirs}");
+    }
+}
+
+#[test]
+fn a_run_that_was_interrupted_goes_on_with_its_teacher() {
+    let folder = folder();
+    let folder = folder.path();
+    let set = ["--steps", "12", "--set", "train.accumulate=2", "--set", "train.eval_interval=4"];
+    let whole = distil(folder, &set);
+    distil(folder, &[&set[..], &["--stop-after", "5"]].concat());
+    let again = ["train", "--project", "first", "--run", "3", "--resume", "--json"];
+    // Without its teacher it cannot go on.
+    let (teacher, aside) = (run(folder, "1").folder().to_owned(), folder.join("aside"));
+    std::fs::rename(&teacher, &aside).unwrap();
+    let error = error_of(folder, &again);
+    assert!(error.contains("train.distil.teacher") && error.contains("cannot teach"), "{error}");
+    std::fs::rename(&aside, &teacher).unwrap();
+    let rest = lines(&succeed(folder, &again));
+    let step = |told: &[Value], step: u64| {
+        let at = told.iter().find(|event| event["event"] == "step" && event["step"] == step).unwrap();
+        (at["loss"].clone(), at["grad_norm"].clone())
+    };
+    for number in 6..=12 {
+        assert_eq!(step(&whole, number), step(&rest, number), "step {number}");
+    }
+    assert_eq!(evaluations(&whole).last(), evaluations(&rest).last());
+    // What is kept of activations changes no number, and a restored run has its teacher, too.
+    let kept = distil(folder, &[&set[..], &["--set", "train.activation_checkpointing=true"]].concat());
+    assert_eq!(losses(&kept), losses(&whole));
+    let project = Project::open(&folder.join("first")).unwrap();
+    let restored = project.restore(&project.run("2").unwrap(), "latest").unwrap();
+    assert_eq!(restored.config().unwrap().train.distil, run(folder, "2").config().unwrap().train.distil);
+}
+
+#[test]
+fn an_adapter_and_frozen_blocks_learn_from_a_teacher() {
+    let folder = folder();
+    let folder = folder.path();
+    learn(folder, &["--steps", "20", "--lr", "3e-3"]);
+    let from =
+        ["--from", "2", "--steps", "60", "--lr", "1e-2", "--batch-size", "16", "--set", "train.distil.mix=1"];
+    for part in [&["--adapter", "lora"][..], &["--set", "train.trainable=last:1"]] {
+        let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json"];
+        let taught = ["--objective", "distil", "--set", "train.distil.teacher=1"];
+        let told = lines(&succeed(folder, &[&own[..], &taught, &from, part].concat()));
+        let losses = losses(&told);
+        let (first, last) = (mean(&losses[..5]), mean(&losses[losses.len() - 10..]));
+        assert!(last < 0.95 * first, "{part:?}: {first} {last}");
+    }
+}
+
+#[test]
+fn what_cannot_teach_is_refused_in_a_sentence() {
+    let folder = folder();
+    let folder = folder.path();
+    learn(folder, &["--steps", "1", "--tokenizer", "byte"]);
+    let row = |label: &str| format!("{}\n", json!({ "text": "The cat sat.", "label": label }));
+    let rows = [row("a"), row("b")].concat().repeat(20);
+    std::fs::write(folder.join("rows.jsonl"), rows).unwrap();
+    let base = ["train", "--project", "first", "--device", "cpu", "--steps", "1"];
+    succeed(
+        folder,
+        &[&base[..], &["--from", "1", "--objective", "classify", "--data", "rows.jsonl"]].concat(),
+    );
+    let small = ["--preset", "nanogpt-cpu", "--data", "stories.txt", "--set", "model.context_length=16"];
+    let cases: [(&[&str], &[&str], &str); 9] = [
+        (&small, &[], "train.distil.teacher = \"\" must name the run that teaches"),
+        (&small, &["train.distil.teacher=9"], "cannot teach"),
+        (
+            &small,
+            &["train.distil.teacher=1:step-00000007-000001.safetensors"],
+            "it has no checkpoint step-00000007",
+        ),
+        (
+            &small,
+            &["train.distil.teacher=1", "model.context_length=64"],
+            "its context length is 24, and model.context_length is 64; lower that",
+        ),
+        (&small, &["train.distil.teacher=3"], "this one has a head for labels"),
+        (&["--from", "2"], &["train.distil.teacher=1"], "have different tokenizers"),
+        (
+            &small,
+            &["train.distil.teacher=1", "train.distil.mix=2"],
+            "train.distil.mix = 2 must lie between 0 and 1",
+        ),
+        (&small, &["train.distil.teacher=1", "train.distil.temperature=0"], "must be a number above 0"),
+        (&small, &["train.distil.teacher=1", "train.unlikelihood=1"], "must be 0 with the objective distil"),
+    ];
+    for (more, sets, said) in cases {
+        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        let error = error_of(folder, &[&base[..], &["--objective", "distil"], more, &sets[..]].concat());
+        assert!(error.contains(said), "{said}: {error}");
+    }
+    assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 3);
+    distil(folder, &["--steps", "2", "--stop-after", "1"]);
+    let error = error_of(folder, &["handover", "--project", "first", "--run", "4", "--to", "bundle"]);
+    assert!(error.contains("its objective is distil"), "{error}");
+    learn(folder, &["--steps", "2", "--stop-after", "1", "--set", "train.unlikelihood=1"]);
+    let error = error_of(folder, &["handover", "--project", "first", "--run", "5", "--to", "bundle"]);
+    assert!(error.contains("train.unlikelihood is on"), "{error}");
+}
+
+/// The loss asks for more than the text's, and is learned as well.
+#[test]
+fn unlikelihood_adds_to_the_loss_and_is_learned() {
+    let folder = folder();
+    let folder = folder.path();
+    let settings = ["--steps", "60", "--lr", "3e-3"];
+    let plain = learn(folder, &settings);
+    let unlikely = learn(folder, &[&settings[..], &["--set", "train.unlikelihood=1"]].concat());
+    let (plain, unlikely) = (losses(&plain), losses(&unlikely));
+    assert!(unlikely[0] > plain[0] + 0.01, "{} {}", unlikely[0], plain[0]);
+    assert!(mean(&unlikely[50..]) < unlikely[0], "{unlikely:?}");
+}
+
+/// Ten steps of PyTorch from the same weights on the same windows: of distillation by two temperatures, and of unlikelihood.
+#[test]
+fn slow_python_pytorch_distils_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.join("stories.txt"), text).unwrap();
+    let base =
+        ["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first", "--device", "cpu"];
+    let base = [&base[..], &["--threads", "2", "--vocab", "400", "--batch-size", "4"]].concat();
+    let sized = |layers: usize, head_size: usize, more: &[&str]| {
+        let sets = [
+            format!("model.layers={layers}"),
+            format!("model.width={}", 4 * head_size),
+            "model.heads=4".to_owned(),
+            "model.kv_heads=2".to_owned(),
+            format!("model.head_size={head_size}"),
+            "model.mlp.hidden=64".to_owned(),
+            "model.context_length=48".to_owned(),
+        ];
+        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        succeed(folder, &[&base[..], &sets[..], more].concat());
+    };
+    sized(3, 12, &["--steps", "60", "--lr", "3e-3"]);
+    sized(2, 8, &["--steps", "20"]);
+    for (number, to) in [("1", "teacher"), ("2", "begun")] {
+        succeed(folder, &["export", "--project", "first", "--run", number, "--to", to]);
+    }
+    let rule = [
+        "train.accumulate=2",
+        "train.decay=constant",
+        "train.warmup_steps=0",
+        "train.weight_decay=0.1",
+        "train.gradient_clipping=1",
+        "train.beta2=0.95",
+        "train.eval_interval=0",
+    ];
+    let kinds = [
+        ("distil", vec!["train.distil.teacher=1", "train.distil.temperature=2", "train.distil.mix=0.5"]),
+        ("distil", vec!["train.distil.teacher=1", "train.distil.temperature=1", "train.distil.mix=1"]),
+        ("text", vec!["train.unlikelihood=0.5"]),
+    ];
+    for (number, (objective, own)) in (3..).zip(kinds) {
+        let mut arguments =
+            vec!["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", "2"];
+        arguments.extend(["--objective", objective, "--batch-size", "3", "--steps", "10", "--lr", "1e-3"]);
+        rule.iter().chain(&own).for_each(|set| arguments.extend(["--set", set]));
+        let told = lines(&succeed(folder, &arguments));
+        let run = run(folder, &number.to_string());
+        let config = run.config().unwrap();
+        let prepared = prepare::open(&run.data_folder().unwrap()).unwrap();
+        let drawn = prepared.batches(&config).unwrap();
+        let batches: Vec<Value> = (0..10)
+            .map(|step| {
+                let both: Vec<_> = (0..2).map(|micro| drawn.train(step, micro).unwrap()).collect();
+                let rows = |ids: Vec<u32>| ids.chunks(48).map(<[u32]>::to_vec).collect::<Vec<_>>();
+                let tokens = both.iter().flat_map(|batch| rows(batch.tokens.clone())).collect::<Vec<_>>();
+                let targets = both.iter().flat_map(|batch| rows(batch.targets.clone())).collect::<Vec<_>>();
+                json!({ "tokens": tokens, "targets": targets })
+            })
+            .collect();
+        std::fs::write(folder.join("batches.json"), Value::from(batches).to_string()).unwrap();
+        let settings = json!({
+            "temperature": config.train.distil.temperature, "mix": config.train.distil.mix,
+            "unlikelihood": config.train.unlikelihood, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.95, "eps": 1e-8,
+            "weight_decay": 0.1, "clip": 1.0,
+        });
+        std::fs::write(folder.join("settings.json"), settings.to_string()).unwrap();
+        let out = format!("out-{number}");
+        let mut given = vec!["begun", "batches.json", "settings.json", &out];
+        given.extend((objective == "distil").then_some("teacher"));
+        let output = Command::new(crate::handover::python())
+            .current_dir(folder)
+            .arg(crate::support::repository().join("tests/python/distil.py"))
+            .args(given)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{number}: {}", String::from_utf8_lossy(&output.stderr));
+        let theirs = std::fs::read_to_string(folder.join(&out).join("steps.json")).unwrap();
+        let theirs: Vec<Value> = serde_json::from_str(&theirs).unwrap();
+        let ours = steps(&told);
+        assert_eq!((ours.len(), theirs.len()), (10, 10));
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            let pair =
+                |mine: &str, other: &str| (ours[mine].as_f64().unwrap(), theirs[other].as_f64().unwrap());
+            let (found, wanted) = pair("loss", "loss");
+            assert!((found - wanted).abs() < 1e-5 * wanted.max(1.0), "{number}: {ours} for {theirs}");
+            let (norm, wanted) = pair("grad_norm", "gradient_norm");
+            assert!((norm - wanted).abs() < 1e-4 * wanted, "{number}: {ours} for {theirs}");
+        }
+        let to = format!("tuned-{number}");
+        succeed(
+            folder,
+            &[
+                "export",
+                "--project",
+                "first",
+                "--run",
+                &number.to_string(),
+                "--checkpoint",
+                "latest",
+                "--to",
+                &to,
+            ],
+        );
+        let [ours, theirs] =
+            [folder.join(to).join("model.safetensors"), folder.join(out).join("weights.safetensors")]
+                .map(|path| std::fs::read(path).unwrap());
+        let [ours, theirs] =
+            [&ours, &theirs].map(|bytes| safetensors::SafeTensors::deserialize(bytes).unwrap());
+        let floats = |bytes: &[u8]| -> Vec<f64> {
+            bytes.as_chunks::<4>().0.iter().map(|four| f64::from(f32::from_le_bytes(*four))).collect()
+        };
+        for (name, tensor) in ours.tensors() {
+            let (mine, other) = (floats(tensor.data()), floats(theirs.tensor(&name).unwrap().data()));
+            let apart: f64 = mine.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+            let size = other.iter().map(|entry| entry.powi(2)).sum::<f64>().sqrt();
+            assert!(apart < 1e-4 * size, "{number}, {name}: {apart} of {size}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The loss of a model that learns from another one's logits, and its gradient.
+
+use super::loss::targets_fit;
+use super::{Dx, Nothing, Operation, operands};
+use crate::graph::gradient::Backward;
+use crate::graph::shape::{Rule, alike};
+use crate::graph::{GraphError, Type, ValueId};
+
+/// Knowledge distillation (Hinton et al. 2015, "Distilling the knowledge in a neural network", section 2): row loss =
+///
+/// ```text
+/// (1 − m)·(lse(x) − x[target]) + m·T²·Σⱼ qⱼ·(ln qⱼ − ln pⱼ)      p = softmax(x/T), q = softmax(t/T)
+/// ```
+///
+/// with x the logits and t the teacher's, to which nothing flows back; rows whose target is `ignore_index` are left out. Inputs: logits
+/// [..,V], teacher like them, targets u32[..]. Outputs: loss [2] = (mean over the rows that count, number of them; 0 if none), rows [N,2] =
+/// (lse(x), row loss or 0), softened [N,2] = (lse(x/T), lse(t/T)).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distil {
+    /// T, above 0.
+    pub temperature: f32,
+    /// m in [0, 1].
+    pub mix: f32,
+    /// Target that does not count.
+    pub ignore_index: Option<u32>,
+}
+
+operands! {
+    /// What [`Distil`] reads.
+    DistilInputs of Distil { logits, teacher, targets }
+}
+
+operands! {
+    /// What [`Distil`] makes.
+    DistilOutputs of Distil { loss, rows, softened }
+}
+
+impl Operation for Distil {
+    const NAME: &'static str = "distil";
+    type Inputs<T> = DistilInputs<T>;
+    type Outputs<T> = DistilOutputs<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: DistilInputs<&Type>, _: Nothing) -> Rule<DistilOutputs<Type>> {
+        let DistilInputs { logits, teacher, targets } = inputs;
+        targets_fit(targets, logits)?;
+        alike("teacher", teacher, logits)?;
+        let rows = Type::f32(&[logits.rows(), 2]);
+        Ok(DistilOutputs { loss: Type::f32(&[2]), softened: rows.clone(), rows })
+    }
+
+    fn differentiate(
+        &self,
+        pass: &mut Backward<'_>,
+        DistilInputs { logits, teacher, targets }: DistilInputs<ValueId>,
+        DistilOutputs { loss, rows, softened }: DistilOutputs<ValueId>,
+    ) -> Result<(), GraphError> {
+        let Some(scale) = pass.begins_at(loss) else { return Ok(()) };
+        let inputs = DistilBackwardInputs { logits, teacher, targets, rows, softened, loss };
+        let Dx { dx } = pass.graph.add(DistilBackward { forward: *self, scale }, inputs)?;
+        pass.flow(logits, dx)
+    }
+}
+
+/// dx[row, j] = f·((1 − m)·(softmax(x)ⱼ − [j = target]) + m·T·(pⱼ − qⱼ)), 0 for ignored rows; f is scale/count. Inputs: those of the
+/// forward op and what it makes, of which the second entry of loss is the count. Output: like logits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DistilBackward {
+    /// The forward op.
+    pub forward: Distil,
+    /// 1 / number of micro-batches.
+    pub scale: f32,
+}
+
+operands! {
+    /// What [`DistilBackward`] reads.
+    DistilBackwardInputs of DistilBackward { logits, teacher, targets, rows, softened, loss }
+}
+
+impl Operation for DistilBackward {
+    const NAME: &'static str = "distil_backward";
+    type Inputs<T> = DistilBackwardInputs<T>;
+    type Outputs<T> = Dx<T>;
+    type Gradients<T> = Nothing;
+
+    fn types(&self, inputs: DistilBackwardInputs<&Type>, _: Nothing) -> Rule<Dx<Type>> {
+        let DistilBackwardInputs { logits, teacher, targets, rows, softened, loss } = inputs;
+        targets_fit(targets, logits)?;
+        alike("teacher", teacher, logits)?;
+        alike("rows", rows, &Type::f32(&[logits.rows(), 2]))?;
+        alike("softened", softened, rows)?;
+        alike("loss", loss, &Type::f32(&[2]))?;
+        Ok(Dx { dx: logits.clone() })
+    }
+}

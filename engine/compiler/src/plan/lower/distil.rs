@@ -1,0 +1,58 @@
+//! The loss against a teacher's logits, and its gradient.
+
+use super::loss::{Rule, mean};
+use super::{Launch, Lower, Lowering, Operand, Place, Site, Tier, grid, row_groups};
+use crate::Result;
+use crate::graph::ops::{
+    Distil, DistilBackward, DistilBackwardInputs, DistilInputs, DistilOutputs, Dx, Named,
+};
+use crate::plan::Buffer;
+use glasshouse_shaders::{distil, distil_backward};
+
+impl Lower for Distil {
+    /// Rows, then their mean, which also goes into the report.
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let DistilInputs { logits, teacher, targets } = operands.inputs;
+        let DistilOutputs { loss, rows, softened } = operands.outputs;
+        let count = logits.rows();
+        let rule = Rule::new(count, logits.columns(), 0.0, self.ignore_index);
+        let (ignoring, ignored) = rule.ignore();
+        let arguments = distil::Arguments {
+            rows: count as u32,
+            vocabulary: logits.columns() as u32,
+            temperature: self.temperature,
+            mix: self.mix,
+            ignoring,
+            ignored,
+        };
+        let [logits, teacher, targets, rows, softened, loss] =
+            [logits, teacher, targets, rows, softened, loss].map(Operand::place);
+        let bindings = vec![Place::Buffer(Buffer::Control), logits, teacher, targets, rows, softened];
+        let groups = row_groups(Tier::Tiled, count)?;
+        let each = Launch::new(distil::kernel(), arguments.bytes(), bindings, groups)?;
+        Ok(Lowering { launches: vec![each, mean(rule, [rows, targets, loss])?], scratch: Vec::new() })
+    }
+}
+
+impl Lower for DistilBackward {
+    fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
+        let DistilBackwardInputs { logits, teacher, targets, rows, softened, loss } = operands.inputs;
+        let Dx { dx } = operands.outputs;
+        let Distil { temperature, mix, ignore_index } = self.forward;
+        let (count, vocabulary) = (logits.rows(), logits.columns());
+        let (ignoring, ignored) = Rule::new(count, vocabulary, 0.0, ignore_index).ignore();
+        let arguments = distil_backward::Arguments {
+            rows: count as u32,
+            vocabulary: vocabulary as u32,
+            temperature,
+            mix,
+            ignoring,
+            ignored,
+            scale: self.scale,
+        };
+        let places = [logits, teacher, targets, rows, softened, loss, dx].map(Operand::place);
+        let bindings = std::iter::once(Place::Buffer(Buffer::Control)).chain(places).collect();
+        let groups = grid((count * vocabulary).div_ceil(256))?;
+        Ok(Lowering::one(Launch::new(distil_backward::kernel(), arguments.bytes(), bindings, groups)?))
+    }
+}

@@ -1,0 +1,113 @@
+//! Settings of [`super::Objective::Distil`].
+
+use super::Start;
+use crate::{Invalid, ModelConfig, require};
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`super::Objective::Distil`]. The loss of a token is (1 − m)·cross-entropy + m·T²·KL(softmax(t/T) ‖ softmax(x/T)), x the
+/// logits of the model that learns and t those of its teacher for the same tokens (Hinton et al. 2015, "Distilling the knowledge in a neural
+/// network", section 2, whose targets are the text's own tokens here); the loss of a step is the mean over all its targets that count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DistilSettings {
+    /// The run that teaches, of the same project: its number or name, or `latest`, and `:` with a checkpoint's file behind it where that is
+    /// not to be the best one. The run's own record names both.
+    pub teacher: String,
+    /// T, by which the logits of both are divided: the larger, the more the teacher's unlikely tokens count.
+    pub temperature: f32,
+    /// m: 0 learns from the text alone, 1 from the teacher alone.
+    pub mix: f32,
+    /// The teacher's model, known once the run begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<Box<ModelConfig>>,
+}
+
+impl Default for DistilSettings {
+    fn default() -> Self {
+        Self { teacher: String::new(), temperature: 2.0, mix: 0.5, model: None }
+    }
+}
+
+impl DistilSettings {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The teacher's run and checkpoint, as they were typed.
+    pub fn teacher(&self) -> Start {
+        Start::parse(self.teacher.trim(), None)
+    }
+
+    /// Checks every rule, of a run with such a smoothing; the first broken one is named.
+    pub fn validate(&self, label_smoothing: f32) -> Result<(), Invalid> {
+        let rule = "name the run that teaches, by its number or name (--set train.distil.teacher=1)";
+        require(
+            self.teacher().validate().is_ok(),
+            "train.distil.teacher",
+            format!("{:?}", self.teacher),
+            rule,
+        )?;
+        let temperature = self.temperature.is_finite() && self.temperature > 0.0;
+        require(temperature, "train.distil.temperature", self.temperature, "be a number above 0")?;
+        require((0.0..=1.0).contains(&self.mix), "train.distil.mix", self.mix, "lie between 0 and 1")?;
+        let rule = "be 0 with the objective distil: the teacher says how much other tokens count";
+        require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)
+    }
+
+    /// Refuses a teacher whose logits say nothing of a model's, where its own model is known.
+    pub(super) fn validate_teacher(&self, student: &ModelConfig) -> Result<(), Invalid> {
+        let Some(teacher) = &self.model else { return Ok(()) };
+        teacher.validate()?;
+        let field = "train.distil.teacher";
+        let rule = "be a run that writes text: this one has a head for labels";
+        require(teacher.labels.is_empty(), field, &self.teacher, rule)?;
+        let (has, wants) = (teacher.vocabulary, student.vocabulary);
+        let rule = format!("be a run of as many tokens: it has {has}, and model.vocabulary is {wants}");
+        require(has == wants, field, &self.teacher, rule)?;
+        let (has, wants) = (teacher.context_length, student.context_length);
+        let rule = format!(
+            "be a run that reads as far: its context length is {has}, and model.context_length is {wants}; lower that"
+        );
+        require(has >= wants, field, &self.teacher, rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{RunConfig, presets};
+
+    #[test]
+    fn a_teacher_is_named_and_fits_its_student() {
+        let mut run = presets::preset("first-stories-small").unwrap();
+        assert!(!run.to_toml().unwrap().contains("distil"));
+        let prompt = run.train.sample_prompt.clone();
+        run.set("train.objective=distil").unwrap();
+        assert_eq!(run.train.sample_prompt, prompt, "it goes on writing texts");
+        let reason = run.validate().unwrap_err().to_string();
+        assert!(reason.contains("train.distil.teacher") && reason.contains("name the run"), "{reason}");
+        run.set("train.distil.teacher=1").unwrap();
+        run.set("train.distil.temperature=4").unwrap();
+        run.validate().unwrap();
+        assert_eq!((run.train.distil.teacher.as_str(), run.train.distil.temperature), ("1", 4.0));
+        let teacher = presets::preset("first-stories").unwrap().model;
+        run.model.vocabulary = teacher.vocabulary;
+        run.train.distil.model = Some(Box::new(teacher));
+        run.validate().unwrap();
+        let text = run.to_toml().unwrap();
+        assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
+        for (change, said) in [
+            ("train.distil.temperature=0", "train.distil.temperature = 0 must be a number above 0"),
+            ("train.distil.mix=1.5", "train.distil.mix = 1.5 must lie between 0 and 1"),
+            ("train.distil.mix=nan", "train.distil.mix = NaN must lie between 0 and 1"),
+            ("train.label_smoothing=0.1", "train.label_smoothing = 0.1 must be 0"),
+            ("train.distil.teacher=:best", "name the run that teaches"),
+            ("model.vocabulary=77", "and model.vocabulary is 77"),
+            ("model.context_length=4096", "and model.context_length is 4096; lower that"),
+        ] {
+            let mut run = run.clone();
+            run.set(change).unwrap();
+            let reason = run.validate().unwrap_err().to_string();
+            assert!(reason.contains(said), "{change}: {reason}");
+        }
+    }
+}

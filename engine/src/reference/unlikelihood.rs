@@ -1,0 +1,59 @@
+//! Cross-entropy with unlikelihood.
+
+use super::interpret::{Express, Run, expect_below};
+use super::log_sum_exp;
+use crate::error::Result;
+use crate::graph::ops::{LEAST_REST, Unlikelihood, UnlikelihoodInputs, UnlikelihoodOutputs};
+use crate::graph::{Node, ValueId};
+use burn::tensor::{Tensor, TensorData};
+
+impl Express for Unlikelihood {
+    /// By a table of all tokens that marks those which are to be unlikely.
+    fn express(
+        &self,
+        run: &mut Run<'_>,
+        node: &Node,
+        inputs: Self::Inputs<ValueId>,
+    ) -> Result<Self::Outputs<Tensor<2>>> {
+        let UnlikelihoodInputs { logits, tokens, targets, starts } = inputs;
+        let time = run.graph.ty(tokens).columns();
+        let (logits, tokens, targets) = (run.floats(logits)?, run.ids(tokens)?, run.ids(targets)?);
+        let starts = starts.map(|starts| run.ids(starts)).transpose()?;
+        let [rows, vocabulary] = logits.dims();
+        let counted: Vec<bool> = targets.iter().map(|id| Some(*id) != self.ignore_index).collect();
+        let count = counted.iter().filter(|counts| **counts).count();
+        // What does not count may be any number.
+        let goals: Vec<u32> =
+            targets.iter().zip(&counted).map(|(id, counts)| if *counts { *id } else { 0 }).collect();
+        expect_below(&node.scope, &goals, vocabulary)?;
+        expect_below(&node.scope, &tokens, vocabulary)?;
+        let mut marks = vec![0.0_f32; rows * vocabulary];
+        for (row, marks) in marks.chunks_exact_mut(vocabulary).enumerate() {
+            let first = row - row % time + starts.as_ref().map_or(0, |starts| starts[row] as usize);
+            for token in &tokens[first..=row] {
+                marks[*token as usize] = 1.0;
+            }
+            if let Some(mark) = marks.get_mut(targets[row] as usize) {
+                *mark = 0.0;
+            }
+        }
+        let marks = run.device.tensor::<2>(TensorData::new(marks, [rows, vocabulary]));
+        let weights: Vec<f32> = counted.iter().map(|counts| f32::from(u8::from(*counts))).collect();
+        let weights = run.device.tensor::<2>(TensorData::new(weights, [rows, 1]));
+        let indices = run.device.indices(&goals).reshape([rows, 1]);
+        let lse = log_sum_exp(logits.clone(), 1);
+        let hit = lse.clone() - logits.clone().gather(1, indices);
+        let p = (logits - lse.clone()).exp();
+        let rest = (-p.clone() + 1.0).clamp_min(f64::from(LEAST_REST));
+        let penalty = -(rest.clone().log() * marks.clone()).sum_dim(1);
+        let each = (hit + penalty * f64::from(self.alpha)) * weights;
+        let mean = each.clone().sum().reshape([1, 1]) / count.max(1) as f64;
+        let number = run.device.tensor(TensorData::new(vec![count as f32], [1, 1]));
+        let odds = (p / rest * marks).sum_dim(1);
+        Ok(UnlikelihoodOutputs {
+            loss: Tensor::cat(vec![mean, number], 1),
+            rows: Tensor::cat(vec![lse.clone(), each], 1),
+            sums: Tensor::cat(vec![lse, odds], 1),
+        })
+    }
+}

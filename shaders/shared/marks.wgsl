@@ -1,0 +1,24 @@
+// Tokens of a row, each marked once, in workgroup memory: a bit for each of STRETCH tokens, so that a vocabulary is gone through in
+// stretches. Between clearing, marking and looking stands a barrier each.
+
+const STRETCH: u32 = 16384u;
+
+var<workgroup> marks: array<atomic<u32>, 512>;
+
+// By `size` invocations, of which this is number `local`.
+fn clear_marks(local: u32, size: u32) {
+    for (var word = local; word < STRETCH / 32u; word += size) {
+        atomicStore(&marks[word], 0u);
+    }
+}
+
+// `number` is counted from the stretch's beginning; what lies beyond it is left out.
+fn mark(number: u32) {
+    if number < STRETCH {
+        atomicOr(&marks[number / 32u], 1u << (number % 32u));
+    }
+}
+
+fn is_marked(number: u32) -> bool {
+    return ((atomicLoad(&marks[number / 32u]) >> (number % 32u)) & 1u) == 1u;
+}
