@@ -1,15 +1,13 @@
 // Noise: y = x + size·u, u of [−1, 1) drawn for each entry from (seed, site, index).
-// variants: entries=scalar|vec4
 //
-// One invocation an entry (four with vec4). Its gradient passes through, so that the noise is never drawn again.
+// One invocation an entry. Its gradient passes through, so that the noise is never drawn again.
 
-import package::shared::entry::Entry;
 import package::shared::grid::group_number;
 import package::shared::control::{Control, ScheduleRow};
 import package::shared::random::random_bits;
 
 struct Arguments {
-    count: u32, // Entries of a binding: floats, or vectors of four.
+    count: u32,
     site: u32, // Number of the site.
     size: f32, // Largest that is added.
 }
@@ -17,8 +15,8 @@ struct Arguments {
 @group(0) @binding(0) var<uniform> arguments: Arguments;
 @group(0) @binding(1) var<storage, read> control: Control;
 @group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
-@group(0) @binding(3) var<storage, read> x: array<Entry>;
-@group(0) @binding(4) var<storage, read_write> y: array<Entry>;
+@group(0) @binding(3) var<storage, read> x: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
 fn drawn(index: u32) -> f32 {
     let bits = random_bits(schedule[control.row].seed, arguments.site, index);
@@ -29,8 +27,6 @@ fn drawn(index: u32) -> f32 {
 fn noise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let at = group_number(group) * 256u + local;
     if at < arguments.count {
-        @if(vec4) let added = vec4<f32>(drawn(4u * at), drawn(4u * at + 1u), drawn(4u * at + 2u), drawn(4u * at + 3u));
-        @else let added = drawn(at);
-        y[at] = x[at] + arguments.size * added;
+        y[at] = x[at] + arguments.size * drawn(at);
     }
 }

@@ -1,19 +1,17 @@
 // A value times a constant: y = x·factor, entry by entry.
-// variants: entries=scalar|vec4
 //
-// One invocation an entry (four with vec4, where the count divides by 4).
+// One invocation an entry.
 
-import package::shared::entry::Entry;
 import package::shared::grid::group_number;
 
 struct Arguments {
-    count: u32, // Entries of a binding: floats, or vectors of four.
+    count: u32,
     factor: f32,
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
-@group(0) @binding(1) var<storage, read> x: array<Entry>;
-@group(0) @binding(2) var<storage, read_write> y: array<Entry>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(256)
 fn scale(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -173,7 +173,7 @@ impl Session {
             decoder.keep_entropies();
             let greedy = GenerateConfig { temperature: 0.0, ..config.clone() };
             let asked = candidates.iter().map(|candidate| (candidate, greedy.clone()));
-            let answers = self.write_all(&mut Decoder::Cpu(Box::new(decoder)), model, asked).await?;
+            let answers = self.written_by(&mut Decoder::Cpu(Box::new(decoder)), model, asked).await?;
             let note = |(candidate, answer): (&mut Candidate, Generated)| {
                 candidate.proposal.said = answer.text;
                 // Of an answer that ends before it begins, what ended it has an entropy, too.
@@ -192,7 +192,7 @@ impl Session {
             .iter()
             .flat_map(|candidate| (0..samples).map(move |number| (candidate, number)))
             .map(|(candidate, number)| (candidate, seeded(number)));
-        let answers = self.write_all(&mut decoder, model, asked).await?;
+        let answers = self.written_by(&mut decoder, model, asked).await?;
         self.generations.keep_decoder(model.key.clone(), config.precision, decoder);
         let note = |(candidate, answers): (&mut Candidate, &[Generated])| {
             let texts: Vec<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();
@@ -205,7 +205,7 @@ impl Session {
     }
 
     /// Writes the answers to some prompts, each by its own settings.
-    async fn write_all<'a>(
+    async fn written_by<'a>(
         &self,
         decoder: &mut Decoder,
         model: &Model,

@@ -19,6 +19,12 @@ pub(super) fn entries(ty: &Type) -> Result<(bool, u32, [u32; 3])> {
     Ok((vec4, count as u32, grid(count.div_ceil(GROUP))?))
 }
 
+/// How many floats a binding has, and how many groups walk over them, an invocation a float.
+fn floats(ty: &Type) -> Result<(u32, [u32; 3])> {
+    let count = ty.count();
+    Ok((count as u32, grid(count.div_ceil(GROUP))?))
+}
+
 impl Lower for Add {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (AddInputs { a, b }, y) = (operands.inputs, operands.outputs.y);
@@ -56,21 +62,19 @@ impl Lower for Dropout {
 impl Lower for Noise {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
-        let (vec4, count, groups) = entries(y.ty)?;
-        let kernel = noise::kernel(if vec4 { noise::Entries::Vec4 } else { noise::Entries::Scalar });
+        let (count, groups) = floats(y.ty)?;
         let arguments = noise::Arguments { count, site: self.site, size: self.size }.bytes();
         let (control, schedule) = (Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule));
         let bindings = vec![control, schedule, x.place(), y.place()];
-        Ok(Lowering::one(Launch::new(kernel, arguments, bindings, groups)?))
+        Ok(Lowering::one(Launch::new(noise::kernel(), arguments, bindings, groups)?))
     }
 }
 
 impl Lower for Scale {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
-        let (vec4, count, groups) = entries(y.ty)?;
-        let kernel = scale::kernel(if vec4 { scale::Entries::Vec4 } else { scale::Entries::Scalar });
+        let (count, groups) = floats(y.ty)?;
         let arguments = scale::Arguments { count, factor: self.0 }.bytes();
-        Ok(Lowering::one(Launch::new(kernel, arguments, vec![x.place(), y.place()], groups)?))
+        Ok(Lowering::one(Launch::new(scale::kernel(), arguments, vec![x.place(), y.place()], groups)?))
     }
 }
