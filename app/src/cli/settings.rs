@@ -59,7 +59,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(kind) = &arguments.adapter {
         config.set(&format!("train.adapter={kind}")).map_err(usage)?;
     }
-    // An objective may bring a learning rate, and what was typed counts more.
+    // An objective or its loss may bring a learning rate, and what was typed counts more.
     let sets = |assignment: &&String, name: &str| {
         assignment.split_once('=').is_some_and(|(path, _)| path.trim() == name)
     };
@@ -73,18 +73,27 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
         config.set_objective(objective);
     }
     objectives.into_iter().try_for_each(|assignment| set(&mut config, assignment))?;
-    let rate = config.train.learning_rate;
-    let typed = arguments.lr.is_some() || others.iter().any(|one| sets(one, "train.learning_rate"));
-    if rate != begun && !typed {
-        let objective = config.train.objective;
-        tell!(
-            "note: the learning rate is {rate:e}, as the objective {objective} is learned, where it was {begun:e}; --lr sets another"
-        );
-    }
     if let Some(rate) = arguments.lr {
         config.set_learning_rate(rate);
     }
-    others.into_iter().try_for_each(|assignment| set(&mut config, assignment))?;
+    for assignment in &others {
+        set(&mut config, assignment)?;
+    }
+    match (others.iter().rfind(|one| sets(one, "train.learning_rate")), arguments.lr) {
+        (Some(assignment), _) => set(&mut config, assignment)?,
+        (None, Some(rate)) if config.train.learning_rate.to_bits() != rate.to_bits() => {
+            config.set_learning_rate(rate);
+        }
+        (None, Some(_)) => {}
+        (None, None) => {
+            let (rate, objective) = (config.train.learning_rate, config.train.objective);
+            if rate.to_bits() != begun.to_bits() {
+                tell!(
+                    "note: the learning rate is {rate:e}, as the objective {objective} is learned, where it was {begun:e}; --lr sets another"
+                );
+            }
+        }
+    }
     config.validate().map_err(|invalid| usage(invalid.to_string()))?;
     Ok(config)
 }

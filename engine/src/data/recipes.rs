@@ -23,8 +23,8 @@ const HELD_OUT: u64 = 300;
 const HOLD_OUT_EVERY: usize = 10;
 
 /// Where they lie in a project, a folder a recipe.
-const FOLDER: &str = "recipes";
-const TASKS: &str = "tasks";
+pub(crate) const RECIPES_FOLDER: &str = "recipes";
+pub(crate) const TASKS_FOLDER: &str = "tasks";
 const TRAIN_FILE: &str = "train.jsonl";
 const HELD_OUT_FILE: &str = "held-out.jsonl";
 
@@ -75,12 +75,12 @@ pub fn rows_of(project: &Path, recipe: Option<&str>) -> Result<PathBuf> {
         let recipe = glasshouse_protocol::recipes::recipe(name).map_err(Error::Unknown)?;
         return Ok(write_made_up(recipe, project)?.train);
     }
-    let path = project.join(TASKS).join(TRAIN_FILE);
+    let path = project.join(TASKS_FOLDER).join(TRAIN_FILE);
     if !files::is_file(&path) {
         let rows = platform::made_up_rows(None, TaskSplit::Train, ROWS).map_err(Error::Refused)?;
-        let staging = Staging::beside(&project.join(TASKS))?;
+        let staging = Staging::beside(&project.join(TASKS_FOLDER))?;
         write_lines(&staging.path().join(TRAIN_FILE), &rows)?;
-        staging.put(&project.join(TASKS))?;
+        staging.put(&project.join(TASKS_FOLDER))?;
     }
     Ok(path)
 }
@@ -90,7 +90,7 @@ pub fn rows_of(project: &Path, recipe: Option<&str>) -> Result<PathBuf> {
 /// # Errors
 /// They cannot be read.
 pub fn held_out(recipe: &TuningRecipe, project: &Path) -> Result<Vec<String>> {
-    let path = project.join(FOLDER).join(recipe.name).join(HELD_OUT_FILE);
+    let path = project.join(RECIPES_FOLDER).join(recipe.name).join(HELD_OUT_FILE);
     if !files::is_file(&path) {
         return made_up(recipe, TaskSplit::HeldOut, HELD_OUT);
     }
@@ -127,7 +127,7 @@ fn write(
     train: &[String],
     held_out: Vec<String>,
 ) -> Result<RecipeRows> {
-    let folder = project.join(FOLDER).join(recipe.name);
+    let folder = project.join(RECIPES_FOLDER).join(recipe.name);
     let staging = Staging::beside(&folder)?;
     write_lines(&staging.path().join(TRAIN_FILE), train)?;
     if !held_out.is_empty() {

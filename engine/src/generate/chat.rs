@@ -13,6 +13,11 @@ pub struct ChatPrompt {
     pub left_out: usize,
 }
 
+/// Tokens that a conversation may have in a context: an answer of so many is to fit, too, but for half of the context at most.
+pub fn chat_room(context: usize, max_tokens: usize) -> usize {
+    context - max_tokens.min(context / 2)
+}
+
 /// The tokens of a conversation, `room` of them at most. The oldest exchanges are left out where all are more; the system message and the
 /// last message stay.
 ///

@@ -39,5 +39,6 @@ pub fn made_up_rows(
 
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     let rows = reader_rows(recipe.map(|recipe| recipe.name), split.name(), count);
-    Ok(rows.map_err(|error| message(&error))?.lines().map(str::to_owned).collect())
+    let rows = rows.map_err(|error| format!("rows could not be generated: {}", message(&error)))?;
+    Ok(rows.lines().map(str::to_owned).collect())
 }

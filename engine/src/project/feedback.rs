@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 pub const FEEDBACK_FILE: &str = "feedback.jsonl";
 /// Folder of what a run that learns from feedback reads.
 pub(crate) const FEEDBACK_FOLDER: &str = "feedback";
-/// Folder of the instruction tasks that a project keeps.
-pub(crate) const TASKS_FOLDER: &str = "tasks";
 /// Longest file that is read.
 const LARGEST: u64 = 64 << 20;
 /// What an export writes, each where there are rows for it.

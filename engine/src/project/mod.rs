@@ -33,7 +33,7 @@ pub use beginning::Beginning;
 pub(crate) use beginning::checkpoint_of;
 pub use claim::Claim;
 pub use feedback::FEEDBACK_FILE;
-pub(crate) use feedback::{FEEDBACK_FOLDER, TASKS_FOLDER};
+pub(crate) use feedback::FEEDBACK_FOLDER;
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord};

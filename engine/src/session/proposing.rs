@@ -8,7 +8,7 @@ use crate::data::diverse::diverse;
 use crate::data::read::{self, Problems, SourceFile, find_sources, labelled_texts, prompt_of};
 use crate::error::{Error, Result};
 use crate::generate::uncertainty::{entropy, margin, mean_entropy, most_frequent};
-use crate::generate::{Batch, Decoder, Generated, chat_prompt, prompt_tokens, request};
+use crate::generate::{Batch, Decoder, Generated, chat_prompt, chat_room, prompt_tokens, request};
 use crate::platform::Turns;
 use crate::protocol::quantity::{counted, things};
 use crate::protocol::{
@@ -67,7 +67,7 @@ impl Session {
         let config = GenerateConfig { max_tokens, temperature: 1.0, ..GenerateConfig::default() };
         config.validate()?;
         if settings.count == 0 {
-            return Err(Error::Refused("none was asked for; ask for one or more (--count)".to_owned()));
+            return Err(Error::Refused("none was asked for; ask for one or more".to_owned()));
         }
         if !SAMPLES.contains(&settings.samples) {
             let (least, most) = (SAMPLES.start(), SAMPLES.end());
@@ -100,9 +100,7 @@ impl Session {
         let mut candidates = Candidates::default();
         let answered = self.opened()?.project.feedback()?;
         if labels.is_empty() {
-            // As many tokens are kept free for an answer as a conversation keeps.
-            let context = model.config.context_length;
-            let room = context - max_tokens.min(context / 2);
+            let room = chat_room(model.config.context_length, max_tokens);
             for source in &sources {
                 candidates.read_prompts(source, &answered, (&model, room), &problems, &turns).await?;
             }

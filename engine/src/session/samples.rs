@@ -5,7 +5,9 @@ use super::Session;
 use super::training::Live;
 use super::writing::{Key, Model};
 use crate::error::{Error, Result};
-use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, prompt_tokens, request};
+use crate::generate::{
+    Batch, ChatPrompt, Decode, Decoder, Generated, Request, chat_prompt, chat_room, prompt_tokens, request,
+};
 use crate::protocol::quantity::counted;
 use crate::protocol::{ChatMessage, Event, GenerateConfig, Precision, WeightSource};
 use web_time::Instant;
@@ -50,7 +52,8 @@ impl Session {
         self.write_all(id, (model, decoder), requests, config)
     }
 
-    /// Answers in conversations. The context sees the end of one that is longer.
+    /// Answers in conversations. Of one for which there is no room the oldest exchanges are left out, and of a last message that is too long
+    /// by itself the context sees the end.
     pub(super) async fn begin_replies(
         &mut self,
         id: u64,
@@ -62,17 +65,20 @@ impl Session {
         let count = conversations.len();
         let (model, decoder) = self.model_for(id, source, config, count, live).await?;
         let (files, context) = (model.tokenizer.files(), model.config.context_length);
+        let room = chat_room(context, config.max_tokens);
         let (mut requests, mut longer) = (Vec::with_capacity(count), 0);
         for (messages, config) in conversations.iter().zip(seeds(config, count)) {
-            let tokens = chat_prompt(files, messages, usize::MAX)?.tokens;
-            longer += u64::from(tokens.len() > context);
+            let ChatPrompt { tokens, left_out } =
+                chat_prompt(files, messages, room).or_else(|_| chat_prompt(files, messages, usize::MAX))?;
+            longer += u64::from(left_out > 0 || tokens.len() > room);
             let ends: Vec<u32> = files.turn_end(messages).into_iter().collect();
             requests.push(request(model.tokenizer.clone(), &tokens, &ends, &config));
         }
         if longer > 0 {
             let of = counted(count as u64, "conversation");
             let text = format!(
-                "{longer} of {of} are longer than the context of {context} tokens, which sees their end alone"
+                "{longer} of {of} are longer than the {room} tokens that the context of {context} has room for: the model sees their \
+                 end alone"
             );
             self.outlet.answer(id, Event::Notice { text });
         }
@@ -91,7 +97,7 @@ impl Session {
         self.expect_room()?;
         config.validate()?;
         if !(1..=MOST).contains(&count) {
-            return Err(Error::Refused(format!("{count} samples were asked for; 1 to {MOST} are possible")));
+            return Err(Error::Refused(format!("{count} texts were asked for; 1 to {MOST} are possible")));
         }
         let places = count.min(PLACES);
         let (model, mut decoder) = self.model_and_decoder(source, config.precision, places, live).await?;

@@ -158,7 +158,7 @@ fn samples_at_once_are_what_each_is_by_itself() {
     let ended = |event: &Event| matches!(event, Event::SamplesEnded { tokens, .. } if *tokens > 0);
     assert!(heard.iter().any(|report| report.request == Some(4) && ended(&report.event)));
     assert_eq!(failures(&heard).len(), 1);
-    assert!(failures(&heard)[0].contains("0 samples"), "{:?}", failures(&heard));
+    assert!(failures(&heard)[0].contains("0 texts"), "{:?}", failures(&heard));
     let stopped = sampled(&heard, 8);
     assert!(
         stopped.len() == 2 && stopped.iter().all(|sample| sample.3 == Ending::Interrupted),

@@ -6,7 +6,9 @@ use super::training::Live;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
 use crate::error::{Error, Result};
-use crate::generate::{self, ChatPrompt, Decoder, Opening, TextGeneration, chat_prompt, prompt_tokens};
+use crate::generate::{
+    self, ChatPrompt, Decoder, Opening, TextGeneration, chat_prompt, chat_room, prompt_tokens,
+};
 use crate::platform::Turns;
 use crate::project::Trained;
 use crate::protocol::{
@@ -175,9 +177,8 @@ impl Session {
             self.tell_lost(id, &model.tokenizer, &last.content);
         }
         let files = &*model.tokenizer.0;
-        // What is asked for is to fit, too, but for half of the context at most.
         let context = model.config.context_length;
-        let room = context - config.max_tokens.min(context / 2);
+        let room = chat_room(context, config.max_tokens);
         let ChatPrompt { tokens, left_out } = chat_prompt(files, messages, room)?;
         if left_out > 0 {
             let (oldest, fit) = match left_out {

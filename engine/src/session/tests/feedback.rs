@@ -142,7 +142,16 @@ fn replies_at_once_are_what_each_is_by_itself() {
     tuned.set_objective(Objective::Chat);
     let launch = Launch { learns_from: LearnsFrom::Feedback, ..Launch::default() };
     let tuned = Command::Train { config: Box::new(tuned), launch };
-    let asked = |at: usize| vec![ChatMessage::new(Role::User, "Who has it? ".repeat(1 + at % 3 * 20))];
+    let long = |at: usize| vec![ChatMessage::new(Role::User, "Who has it? ".repeat(1 + at % 3 * 20))];
+    // Of the last, the oldest exchange is left out.
+    let asked = |at: usize| match at {
+        17 => [
+            long(2),
+            vec![ChatMessage::new(Role::Assistant, "Mia."), ChatMessage::new(Role::User, "Who has it?")],
+        ]
+        .concat(),
+        at => long(at),
+    };
     let drawn = |seed| GenerateConfig { max_tokens: 6, seed, ..GenerateConfig::default() };
     let replies =
         |conversations| Command::Replies { source: WeightSource::Current, conversations, config: drawn(5) };
@@ -160,6 +169,7 @@ fn replies_at_once_are_what_each_is_by_itself() {
             after(replies((0..18).map(asked).collect())),
             after(alone(0)),
             after(alone(15)),
+            after(alone(17)),
             after(replies(vec![unasked])),
             after(replies(Vec::new())),
         ],
@@ -167,7 +177,7 @@ fn replies_at_once_are_what_each_is_by_itself() {
     let mut written = sampled(&heard, 4);
     written.sort_by_key(|sample| sample.0);
     assert_eq!(written.len(), 18, "{heard:?}");
-    for (request, number) in [(5, 0), (6, 15)] {
+    for (request, number) in [(5, 0), (6, 15), (7, 17)] {
         let text = heard.iter().filter(|report| report.request == Some(request)).find_map(|report| {
             match &report.event {
                 Event::WritingEnded { text, .. } => Some(text.clone()),
@@ -183,10 +193,10 @@ fn replies_at_once_are_what_each_is_by_itself() {
             _ => None,
         })
         .collect();
-    assert!(notices.contains("12 of 18 conversations are longer than the context of 64 tokens"), "{notices}");
+    assert!(notices.contains("12 of 18 conversations are longer than the 58 tokens"), "{notices}");
     let refused = failures(&heard);
     assert!(refused.len() == 2 && refused[0].contains("nothing to answer to"), "{refused:?}");
-    assert!(refused[1].contains("0 samples"), "{refused:?}");
+    assert!(refused[1].contains("0 texts"), "{refused:?}");
 }
 
 #[test]
