@@ -67,3 +67,19 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   assert.equal(event(await send(page, { command: "export_feedback" }), "exported").name, "feedback.zip");
   assert.deepEqual(page.problems, []);
 }
+
+export async function rows_to_learn_from_are_generated_by_a_module_that_the_tab_fetches(site) {
+  const page = await site.tab(await site.profile(), "?page=tune");
+  await send(page, { command: "create_project", name: "Generated" });
+  const first = await tiny(page, 5);
+  first.model.context_length = 64;
+  await send(page, { command: "train", config: first });
+  const { run, config } = event(await send(page, { command: "read_settings", run: null }), "settings");
+  const train = { ...config.train, objective: "classify", sample_prompt: "", steps: 4, warmup_steps: 1, eval_interval: 4 };
+  const start = { run, checkpoint: "latest" };
+  const command = { command: "train", config: { ...config, start, train }, learns_from: "tasks", recipe: "sentiment" };
+  assert.equal(Object.keys(losses(await send(page, command))).length, 4);
+  const { labels } = event(await send(page, { command: "read_settings", run: null }), "settings").config.model;
+  assert.deepEqual(labels, ["happy", "sad"]);
+  assert.deepEqual(page.problems, []);
+}

@@ -77,7 +77,7 @@ pub enum Command {
     Train(TrainArguments),
     /// Write text with a trained model
     Generate(GenerateArguments),
-    /// Write with a trained model turn by turn (plain completion)
+    /// Talk with a model turn by turn, by its chat template; one without goes on from what you type
     Chat(ChatArguments),
     /// List what was said of replies on the Chat page; write it to files, remove a row; or say what to answer or label next
     Feedback(FeedbackArguments),

@@ -7,8 +7,8 @@ use serde_json::json;
 /// Seed of what is made up.
 const SEED: u64 = 1;
 
-/// Made-up rows, as JSON lines: of a recipe, or instruction tasks of all kinds and levels. Those of one split share no wording with those of
-/// another.
+/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds and levels. Those of one split share no wording with those
+/// of another, but for poems, which all are put together from a few couplets and have no splits.
 ///
 /// # Errors
 /// The recipe names a kind of task that there is none of.
