@@ -80,6 +80,6 @@ export async function rows_to_learn_from_are_generated_by_a_module_that_the_tab_
   const command = { command: "train", config: { ...config, start, train }, learns_from: "tasks", recipe: "sentiment" };
   assert.equal(Object.keys(losses(await send(page, command))).length, 4);
   const { labels } = event(await send(page, { command: "read_settings", run: null }), "settings").config.model;
-  assert.deepEqual(labels, ["happy", "sad"]);
+  assert.equal(labels.length, 4);
   assert.deepEqual(page.problems, []);
 }
