@@ -1,64 +1,11 @@
 //! Texts told apart by labels: a model that went on from texts learns which kind each is of.
 
-use crate::front_ends::{error_of, succeed, train};
-use glasshouse_engine::project::{Project, Trained, parameters_of};
+use crate::front_ends::{error_of, succeed};
+use crate::support::labelled::{folder, row};
+use crate::support::tuning::{config, lines, notices, numbers, of, referee, resume, run, tune};
+use glasshouse_engine::project::{Trained, parameters_of};
 use glasshouse_protocol::Objective;
-use serde_json::{Value, json};
-use std::path::Path;
-
-/// What words tell of which kind a text is.
-const KINDS: [(&str, [&str; 4]); 3] = [
-    ("food", ["soup", "apples", "bread", "honey"]),
-    ("music", ["a drum", "the flute", "a song", "two bells"]),
-    ("weather", ["rain", "a storm", "much snow", "wind"]),
-];
-
-/// Texts from this number on are about others than those before.
-const HELD_OUT: usize = 2000;
-
-/// The number-th text and its label; neighbours are of other kinds.
-fn row(number: usize) -> (String, &'static str) {
-    let (label, words) = KINDS[number % KINDS.len()];
-    let of = |at: usize, from: &[&'static str]| from[at % from.len()];
-    let (many, others) = (["Ada", "The owl", "Ben", "A fox", "Mia"], ["Tom", "The hen", "Zoe"]);
-    let who = of(number / 3, if number < HELD_OUT { &many } else { &others });
-    let verb = of(number / 7, &["saw", "liked", "found", "had"]);
-    (format!("{who} {verb} {} and {}.", of(number / 5, &words), of(number / 11, &words)), label)
-}
-
-/// A folder with a trained model of a few words, and texts with labels to learn from and to try.
-pub(super) fn folder(more: &[&str]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
-    let roomy = ["--steps", "20", "--set", "model.context_length=64"];
-    train(folder.path(), &folder.path().join("first"), &[&roomy[..], more].concat());
-    let line = |number| {
-        let (text, label) = row(number);
-        json!({ "text": text, "label": label }).to_string() + "\n"
-    };
-    let texts: String = (0..400).map(line).collect();
-    std::fs::write(folder.path().join("texts.jsonl"), texts).unwrap();
-    let held: String = (HELD_OUT..HELD_OUT + 60).map(line).collect();
-    std::fs::write(folder.path().join("held.jsonl"), held).unwrap();
-    folder
-}
-
-pub(super) fn tune(folder: &Path, data: &str, more: &[&str]) -> Vec<Value> {
-    let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", "1"];
-    let own = [&own[..], &["--objective", "classify", "--data", data]].concat();
-    lines(&succeed(folder, &[&own[..], more].concat()))
-}
-
-fn lines(told: &str) -> Vec<Value> {
-    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// Shares of the validation texts that were right, evaluation by evaluation.
-fn accuracies(told: &[Value]) -> Vec<f64> {
-    let of = |event: &Value| event["validation"].as_f64();
-    told.iter().filter(|event| event["event"] == "accuracy").filter_map(of).collect()
-}
+use serde_json::Value;
 
 const LEARNING: [&str; 10] = [
     "--steps",
@@ -79,14 +26,13 @@ fn a_model_learns_to_tell_texts_apart() {
     for more in [&[][..], &["--set", "model.position={kind=\"none\"}"]] {
         let folder = folder(more);
         let folder = folder.path();
-        let told = tune(folder, "texts.jsonl", &LEARNING);
-        let accuracies = accuracies(&told);
+        let told = tune(folder, "1", "classify", "texts.jsonl", &LEARNING);
+        let accuracies = numbers(&told, "accuracy", "validation");
         assert!(accuracies.first().is_some_and(|first| *first < 0.7), "{accuracies:?}");
         assert!(accuracies.last().is_some_and(|last| *last > 0.95), "{accuracies:?}");
-        let notices: String = told.iter().filter_map(|event| event["text"].as_str()).collect();
+        let notices = notices(&told);
         assert!(notices.contains("told apart by: food, music, weather"), "{notices}");
-        let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
-        let config = run.config().unwrap();
+        let config = config(folder, "2");
         assert_eq!(config.model.labels, ["food", "music", "weather"]);
         assert_eq!(config.train.objective, Objective::Classify);
 
@@ -129,11 +75,11 @@ fn a_run_that_was_interrupted_goes_on_to_the_same_numbers() {
     let sets = ["--steps", "12", "--set", "train.accumulate=2", "--set", "train.batch_size=2"];
     let sets =
         [&sets[..], &["--set", "train.eval_interval=6", "--set", "train.checkpoint_interval=6"]].concat();
-    let whole = tune(folder, "texts.jsonl", &sets);
-    tune(folder, "texts.jsonl", &[&sets[..], &["--stop-after", "5"]].concat());
-    let rest = lines(&succeed(folder, &["train", "--project", "first", "--run", "3", "--resume", "--json"]));
+    let whole = tune(folder, "1", "classify", "texts.jsonl", &sets);
+    tune(folder, "1", "classify", "texts.jsonl", &[&sets[..], &["--stop-after", "5"]].concat());
+    let rest = resume(folder, "3");
     let numbers = |told: &[Value], kind: &str, field: &str| -> Vec<(u64, String)> {
-        let after = told.iter().filter(|event| event["event"] == kind && event["step"].as_u64() > Some(5));
+        let after = of(told, kind).into_iter().filter(|event| event["step"].as_u64() > Some(5));
         after.map(|event| (event["step"].as_u64().unwrap(), event[field].to_string())).collect()
     };
     for (kind, field) in
@@ -156,11 +102,10 @@ fn an_adapter_or_a_part_learns_labels_from_a_table() {
     let table: String = (0..60).map(quoted).collect();
     std::fs::write(folder.join("texts.csv"), format!("\u{feff}Label,Text\r\n{table}")).unwrap();
     let steps = ["--steps", "3", "--lr", "1e-2", "--set", "train.batch_size=4"];
-    tune(folder, "texts.csv", &[&steps[..], &["--adapter", "lora", "--set", "adapter.rank=2"]].concat());
-    tune(folder, "texts.csv", &[&steps[..], &["--set", "train.trainable=norms"]].concat());
-    let weights = |run: &str| {
-        let run = Project::open(&folder.join("first")).unwrap().run(run).unwrap();
-        let trained = Trained::load(run, "latest").unwrap();
+    tune(folder, "1", "classify", "texts.csv", &[&steps[..], &["--adapter", "lora", "--set", "adapter.rank=2"]].concat());
+    tune(folder, "1", "classify", "texts.csv", &[&steps[..], &["--set", "train.trainable=norms"]].concat());
+    let weights = |name: &str| {
+        let trained = Trained::load(run(folder, name), "latest").unwrap();
         let parameters = parameters_of(&trained.config).unwrap();
         let layout = glasshouse_engine::plan::arena::ArenaLayout::of_parameters(&parameters);
         let entries = |at: usize| trained.parameters[layout.offsets[at]..][..layout.counts[at]].to_vec();
@@ -241,16 +186,9 @@ fn rows_that_are_none_are_named_and_left_out() {
 fn slow_python_transformers_tells_the_same_texts_apart() {
     let folder = folder(&[]);
     let folder = folder.path();
-    tune(folder, "texts.jsonl", &["--steps", "30", "--lr", "4e-3", "--set", "train.batch_size=8"]);
+    tune(folder, "1", "classify", "texts.jsonl", &["--steps", "30", "--lr", "4e-3", "--set", "train.batch_size=8"]);
     succeed(folder, &["export", "--project", "first", "--to", "exported"]);
-    let output = std::process::Command::new(crate::handover::python())
-        .current_dir(folder)
-        .arg(crate::support::repository().join("tests/python/check_classifier.py"))
-        .args(["exported", "held.jsonl"])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let theirs = lines(&String::from_utf8(output.stdout).unwrap());
+    let theirs = lines(&referee(folder, "check_classifier.py", &["exported", "held.jsonl"]));
     let ours = lines(&succeed(folder, &["classify", "--project", "first", "--file", "held.jsonl", "--json"]));
     assert_eq!(theirs.len() + 1, ours.len());
     for (theirs, ours) in theirs.iter().zip(&ours) {

@@ -1,13 +1,16 @@
 //! Distillation: a small model learns from a larger one of the same tokenizer. Beside it unlikelihood, which their referee knows too.
 
 use crate::front_ends::{error_of, succeed, train};
+use crate::support::tuning::{
+    AS_REFEREES, add_sets, at, lines, mean, numbers, referee, resume, run, same_steps, same_weights, stories, trained,
+    tune, write_rows,
+};
 use glasshouse_engine::checkpoint::Checkpoints;
 use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_protocol::RunConfig;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Command;
 
 const TEACHER: [&str; 12] = [
     "--steps",
@@ -26,11 +29,7 @@ const TEACHER: [&str; 12] = [
 
 /// A folder with a text, and the project `first` with a trained model of two blocks.
 fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
-    learn(folder.path(), &TEACHER);
-    folder
+    trained(&TEACHER)
 }
 
 /// Trains a model of one block in the project `first`.
@@ -44,30 +43,13 @@ fn distil(folder: &Path, more: &[&str]) -> Vec<Value> {
     learn(folder, &[&own[..], more].concat())
 }
 
-fn lines(told: &str) -> Vec<Value> {
-    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn run(folder: &Path, name: &str) -> Run {
-    Project::open(&folder.join("first")).unwrap().run(name).unwrap()
-}
-
-fn steps(told: &[Value]) -> Vec<&Value> {
-    told.iter().filter(|event| event["event"] == "step").collect()
-}
-
 fn losses(told: &[Value]) -> Vec<f64> {
-    steps(told).iter().map(|step| step["loss"].as_f64().unwrap()).collect()
+    numbers(told, "step", "loss")
 }
 
 /// The validation losses, in the order of the steps.
 fn evaluations(told: &[Value]) -> Vec<f64> {
-    let evaluations = told.iter().filter(|event| event["event"] == "eval");
-    evaluations.map(|event| event["val_loss"].as_f64().unwrap()).collect()
-}
-
-fn mean(numbers: &[f64]) -> f64 {
-    numbers.iter().sum::<f64>() / numbers.len() as f64
+    numbers(told, "eval", "val_loss")
 }
 
 #[test]
@@ -132,13 +114,9 @@ fn a_run_that_was_interrupted_goes_on_with_its_teacher() {
     let error = error_of(folder, &again);
     assert!(error.contains("train.distil.teacher") && error.contains("cannot teach"), "{error}");
     std::fs::rename(&aside, &teacher).unwrap();
-    let rest = lines(&succeed(folder, &again));
-    let step = |told: &[Value], step: u64| {
-        let at = told.iter().find(|event| event["event"] == "step" && event["step"] == step).unwrap();
-        (at["loss"].clone(), at["grad_norm"].clone())
-    };
+    let rest = resume(folder, "3");
     for number in 6..=12 {
-        assert_eq!(step(&whole, number), step(&rest, number), "step {number}");
+        assert_eq!(at(&whole, "step", number), at(&rest, "step", number), "step {number}");
     }
     assert_eq!(evaluations(&whole).last(), evaluations(&rest).last());
     // What is kept of activations changes no number, and a restored run has its teacher, too.
@@ -171,9 +149,8 @@ fn what_cannot_teach_is_refused_in_a_sentence() {
     let folder = folder();
     let folder = folder.path();
     learn(folder, &["--steps", "1", "--tokenizer", "byte"]);
-    let row = |label: &str| format!("{}\n", json!({ "text": "The cat sat.", "label": label }));
-    let rows = [row("a"), row("b")].concat().repeat(20);
-    std::fs::write(folder.join("rows.jsonl"), rows).unwrap();
+    let row = |at: usize| json!({ "text": "The cat sat.", "label": ["a", "b"][at % 2] });
+    write_rows(&folder.join("rows.jsonl"), (0..40).map(row));
     let base = ["train", "--project", "first", "--device", "cpu", "--steps", "1"];
     succeed(
         folder,
@@ -233,10 +210,8 @@ fn unlikelihood_adds_to_the_loss_and_is_learned() {
 /// Ten steps of PyTorch from the same weights on the same windows: of distillation by two temperatures, and of unlikelihood.
 #[test]
 fn slow_python_pytorch_distils_the_same_weights() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = stories();
     let folder = folder.path();
-    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.join("stories.txt"), text).unwrap();
     let base =
         ["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first", "--device", "cpu"];
     let base = [&base[..], &["--threads", "2", "--vocab", "400", "--batch-size", "4"]].concat();
@@ -258,26 +233,16 @@ fn slow_python_pytorch_distils_the_same_weights() {
     for (number, to) in [("1", "teacher"), ("2", "begun")] {
         succeed(folder, &["export", "--project", "first", "--run", number, "--to", to]);
     }
-    let rule = [
-        "train.accumulate=2",
-        "train.decay=constant",
-        "train.warmup_steps=0",
-        "train.weight_decay=0.1",
-        "train.gradient_clipping=1",
-        "train.beta2=0.95",
-        "train.eval_interval=0",
-    ];
     let kinds = [
         ("distil", vec!["train.distil.teacher=1", "train.distil.temperature=2", "train.distil.mix=0.5"]),
         ("distil", vec!["train.distil.teacher=1", "train.distil.temperature=1", "train.distil.mix=1"]),
         ("text", vec!["train.unlikelihood=0.5"]),
     ];
     for (number, (objective, own)) in (3..).zip(kinds) {
-        let mut arguments =
-            vec!["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", "2"];
-        arguments.extend(["--objective", objective, "--batch-size", "3", "--steps", "10", "--lr", "1e-3"]);
-        rule.iter().chain(&own).for_each(|set| arguments.extend(["--set", set]));
-        let told = lines(&succeed(folder, &arguments));
+        let mut more = [&AS_REFEREES[..], &["--batch-size", "3", "--steps", "10", "--lr", "1e-3"]].concat();
+        add_sets(&mut more, &["train.accumulate=2", "train.eval_interval=0"]);
+        add_sets(&mut more, &own);
+        let told = tune(folder, "2", objective, "stories.txt", &more);
         let run = run(folder, &number.to_string());
         let config = run.config().unwrap();
         let prepared = prepare::open(&run.data_folder().unwrap()).unwrap();
@@ -301,53 +266,9 @@ fn slow_python_pytorch_distils_the_same_weights() {
         let out = format!("out-{number}");
         let mut given = vec!["begun", "batches.json", "settings.json", &out];
         given.extend((objective == "distil").then_some("teacher"));
-        let output = Command::new(crate::handover::python())
-            .current_dir(folder)
-            .arg(crate::support::repository().join("tests/python/distil.py"))
-            .args(given)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{number}: {}", String::from_utf8_lossy(&output.stderr));
-        let theirs = std::fs::read_to_string(folder.join(&out).join("steps.json")).unwrap();
-        let theirs: Vec<Value> = serde_json::from_str(&theirs).unwrap();
-        let ours = steps(&told);
-        assert_eq!((ours.len(), theirs.len()), (10, 10));
-        for (ours, theirs) in ours.iter().zip(&theirs) {
-            let pair =
-                |mine: &str, other: &str| (ours[mine].as_f64().unwrap(), theirs[other].as_f64().unwrap());
-            let (found, wanted) = pair("loss", "loss");
-            assert!((found - wanted).abs() < 1e-5 * wanted.max(1.0), "{number}: {ours} for {theirs}");
-            let (norm, wanted) = pair("grad_norm", "gradient_norm");
-            assert!((norm - wanted).abs() < 1e-4 * wanted, "{number}: {ours} for {theirs}");
-        }
-        let to = format!("tuned-{number}");
-        succeed(
-            folder,
-            &[
-                "export",
-                "--project",
-                "first",
-                "--run",
-                &number.to_string(),
-                "--checkpoint",
-                "latest",
-                "--to",
-                &to,
-            ],
-        );
-        let [ours, theirs] =
-            [folder.join(to).join("model.safetensors"), folder.join(out).join("weights.safetensors")]
-                .map(|path| std::fs::read(path).unwrap());
-        let [ours, theirs] =
-            [&ours, &theirs].map(|bytes| safetensors::SafeTensors::deserialize(bytes).unwrap());
-        let floats = |bytes: &[u8]| -> Vec<f64> {
-            bytes.as_chunks::<4>().0.iter().map(|four| f64::from(f32::from_le_bytes(*four))).collect()
-        };
-        for (name, tensor) in ours.tensors() {
-            let (mine, other) = (floats(tensor.data()), floats(theirs.tensor(&name).unwrap().data()));
-            let apart: f64 = mine.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
-            let size = other.iter().map(|entry| entry.powi(2)).sum::<f64>().sqrt();
-            assert!(apart < 1e-4 * size, "{number}, {name}: {apart} of {size}");
-        }
+        referee(folder, "distil.py", &given);
+        let (out, number) = (folder.join(&out), number.to_string());
+        same_steps(&told, &out, 10, &number);
+        same_weights(folder, &number, &out, &number);
     }
 }

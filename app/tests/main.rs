@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod active_learning;
 mod beginnings;
 mod benches;
 mod chat;

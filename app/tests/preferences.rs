@@ -1,11 +1,14 @@
 //! Preferences: a model learns which of two answers is better.
 
-use crate::front_ends::{error_of, succeed, train};
+use crate::front_ends::{error_of, succeed};
+use crate::support::tuning::{
+    AS_REFEREES, ROOMY, add_sets, at, of, pair_row, referee, resume, run, same_steps, same_weights, trained,
+    trained_llama, tune, write_rows,
+};
 use glasshouse_engine::data::{Split, prepare};
 use glasshouse_engine::project::Project;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Command;
 
 /// A prompt with the better and the worse answer.
 const PAIRS: [[&str; 3]; 3] =
@@ -13,41 +16,25 @@ const PAIRS: [[&str; 3]; 3] =
 
 /// A folder with a trained model of a few words, and `pairs.jsonl` of the pairs over and over.
 fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
-    let sizes = ["--steps", "20", "--set", "model.context_length=64"];
-    train(folder.path(), &folder.path().join("first"), &sizes);
+    let folder = trained(&ROOMY);
     let rows = (0..60).map(|at| {
         let [prompt, chosen, rejected] = PAIRS[at % PAIRS.len()];
-        let message = |role: &str, content: &str| json!([{ "role": role, "content": content }]);
-        let row = json!({
-            "prompt": message("user", prompt),
-            "chosen": message("assistant", chosen),
-            "rejected": message("assistant", rejected),
-        });
-        format!("{row}\n")
+        pair_row(prompt, chosen, rejected)
     });
-    std::fs::write(folder.path().join("pairs.jsonl"), rows.collect::<String>()).unwrap();
+    write_rows(&folder.path().join("pairs.jsonl"), rows);
     folder
 }
 
-/// Fine-tunes a run of the first project.
-fn tune(folder: &Path, from: &str, more: &[&str]) -> Vec<Value> {
-    let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", from];
-    let own = [&own[..], &["--objective", "preference", "--data", "pairs.jsonl"]].concat();
-    lines(&succeed(folder, &[&own[..], &["--batch-size", "8"], more].concat()))
-}
-
-fn lines(told: &str) -> Vec<Value> {
-    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+/// Goes on from a run of the first project.
+fn prefer(folder: &Path, from: &str, more: &[&str]) -> Vec<Value> {
+    tune(folder, from, "preference", "pairs.jsonl", &[&["--batch-size", "8"][..], more].concat())
 }
 
 /// The first evaluation and the last.
 fn ends(told: &[Value]) -> [&Value; 2] {
-    let mut evaluations = told.iter().filter(|event| event["event"] == "eval");
-    let first = evaluations.next().unwrap();
-    [first, evaluations.next_back().unwrap()]
+    let evaluations = of(told, "eval");
+    let [first, .., last] = evaluations[..] else { panic!("{evaluations:?}") };
+    [first, last]
 }
 
 #[test]
@@ -58,7 +45,7 @@ fn the_better_answers_become_likelier_by_every_loss() {
         [("sigmoid", Some(2_f64.ln())), ("ipo", Some(25.0)), ("simpo", None), ("orpo", None)]
     {
         let set = format!("train.preference.loss={loss}");
-        let told = tune(folder, "1", &["--steps", "80", "--lr", "3e-3", "--set", &set]);
+        let told = prefer(folder, "1", &["--steps", "80", "--lr", "3e-3", "--set", &set]);
         let [first, last] = ends(&told);
         let number = |event: &Value, name: &str| event["preference"][name].as_f64();
         let margins = [first, last].map(|event| number(event, "margin").unwrap());
@@ -71,7 +58,7 @@ fn the_better_answers_become_likelier_by_every_loss() {
             Some(begins) => {
                 assert!((losses[0] - begins).abs() < 1e-5 * begins, "{loss}: {losses:?}");
                 assert_eq!((margins[0], number(first, "log_ratio")), (0.0, Some(0.0)), "{loss}");
-                let step = told.iter().find(|event| event["event"] == "step").unwrap();
+                let step = of(&told, "step")[0];
                 assert!((step["loss"].as_f64().unwrap() - begins).abs() < 1e-4 * begins, "{loss}: {step}");
             }
             None => assert_eq!(number(last, "log_ratio"), None, "{loss}"),
@@ -79,7 +66,7 @@ fn the_better_answers_become_likelier_by_every_loss() {
     }
     // An adapter beside what the first of these runs made, of which it begins to differ with the first step.
     let low = ["--steps", "30", "--lr", "1e-2", "--adapter", "lora"];
-    let told = tune(folder, "2", &low);
+    let told = prefer(folder, "2", &low);
     let [first, last] = ends(&told);
     assert_eq!(first["preference"]["margin"].as_f64(), Some(0.0), "{first}");
     assert!(last["preference"]["margin"].as_f64().unwrap() > 0.02, "{last}");
@@ -90,8 +77,8 @@ fn a_run_that_was_interrupted_goes_on_with_the_same_reference() {
     let folder = folder();
     let folder = folder.path();
     let set = ["--steps", "12", "--set", "train.accumulate=3", "--set", "train.eval_interval=4"];
-    let whole = tune(folder, "1", &set);
-    tune(folder, "1", &[&set[..], &["--stop-after", "5"]].concat());
+    let whole = prefer(folder, "1", &set);
+    prefer(folder, "1", &[&set[..], &["--stop-after", "5"]].concat());
     let project = Project::open(&folder.join("first")).unwrap();
     let reference = project.run("3").unwrap().folder().join("reference.safetensors");
     let before = std::fs::read(&reference).unwrap();
@@ -105,14 +92,10 @@ fn a_run_that_was_interrupted_goes_on_with_the_same_reference() {
     let error = error_of(folder, &again);
     assert!(error.contains("reference's log-probabilities") && error.contains("begin a new run"), "{error}");
     std::fs::rename(folder.join("aside"), &reference).unwrap();
-    let rest = lines(&succeed(folder, &again));
+    let rest = resume(folder, "3");
     assert_eq!(std::fs::read(&reference).unwrap(), before);
-    let step = |told: &[Value], step: u64| {
-        let at = told.iter().find(|event| event["event"] == "step" && event["step"] == step).unwrap();
-        (at["loss"].clone(), at["grad_norm"].clone())
-    };
     for number in 6..=12 {
-        assert_eq!(step(&whole, number), step(&rest, number), "step {number}");
+        assert_eq!(at(&whole, "step", number), at(&rest, "step", number), "step {number}");
     }
     let [whole, rest] = [&whole, &rest].map(|told| ends(told)[1]);
     assert_eq!(whole, rest);
@@ -137,11 +120,10 @@ fn rows_that_are_no_preferences_are_named_and_left_out() {
     // Of the next, the answers lie beyond the context length.
     let long = json!({ "prompt": "Who? ".repeat(40), "chosen": "Ada.", "rejected": "Bo." });
     std::fs::write(folder.join("pairs.jsonl"), format!("{rows}{long}\n")).unwrap();
-    let told = tune(folder, "1", &["--steps", "1"]);
+    let told = prefer(folder, "1", &["--steps", "1"]);
     let told: String = told.iter().map(ToString::to_string).collect();
     // What is left out is told beside the events, and kept with the text.
-    let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
-    let index = std::fs::read_to_string(run.data_folder().unwrap().join("index.json")).unwrap();
+    let index = std::fs::read_to_string(run(folder, "2").data_folder().unwrap().join("index.json")).unwrap();
     for said in ["line 61: `chosen` and `rejected` are equal", "(and 2 more like it)"] {
         assert!(index.contains(said), "{said}: {index}");
     }
@@ -170,37 +152,18 @@ fn rows_that_are_no_preferences_are_named_and_left_out() {
 /// that the order of pairs is nobody's.
 #[test]
 fn slow_python_trl_prefers_the_same_answers() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = trained_llama(96, 60);
     let folder = folder.path();
-    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.join("stories.txt"), text).unwrap();
-    let sizes = [
-        "layers=2",
-        "width=32",
-        "heads=4",
-        "kv_heads=2",
-        "head_size=8",
-        "mlp.hidden=64",
-        "context_length=96",
-    ];
-    let sets: Vec<String> = sizes.iter().map(|size| format!("model.{size}")).collect();
-    let mut base = vec!["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first"];
-    base.extend(["--device", "cpu", "--steps", "60", "--vocab", "400", "--batch-size", "4"]);
-    sets.iter().for_each(|set| base.extend(["--set", set]));
-    succeed(folder, &base);
     let rows = (0..16).map(|at| {
         let (better, worse) = ("It is Ada. ".repeat(1 + at % 3), "It is the old cat. ".repeat(1 + at % 2));
         let (chosen, rejected) = (format!(" {}", better.trim()), format!(" {}", worse.trim()));
-        let row =
-            json!({ "prompt": format!("Question {at}: who is it?"), "chosen": chosen, "rejected": rejected });
-        format!("{row}\n")
+        json!({ "prompt": format!("Question {at}: who is it?"), "chosen": chosen, "rejected": rejected })
     });
-    std::fs::write(folder.join("pairs.jsonl"), rows.collect::<String>()).unwrap();
+    write_rows(&folder.join("pairs.jsonl"), rows);
     // A step that changes next to nothing gives weights with the new tokens' rows.
-    tune(folder, "1", &["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"]);
+    prefer(folder, "1", &["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"]);
     succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
-    let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
-    let prepared = prepare::open(&run.data_folder().unwrap()).unwrap();
+    let prepared = prepare::open(&run(folder, "2").data_folder().unwrap()).unwrap();
     let examples = prepared.store.examples(Split::Train).unwrap();
     let count = examples.count() / 2;
     assert!((10..16).contains(&count), "{count}");
@@ -215,9 +178,9 @@ fn slow_python_trl_prefers_the_same_answers() {
     let pairs = (0..count).map(|pair| {
         let ((prompt, chosen), (other, rejected)) = (ids(2 * pair), ids(2 * pair + 1));
         assert_eq!(prompt, other);
-        format!("{}\n", json!({ "prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected }))
+        json!({ "prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected })
     });
-    std::fs::write(folder.join("ids.jsonl"), pairs.collect::<String>()).unwrap();
+    write_rows(&folder.join("ids.jsonl"), pairs);
     for (number, (loss, beta)) in (3..).zip([("sigmoid", 0.1), ("ipo", 0.3), ("simpo", 2.0), ("orpo", 0.4)]) {
         let settings = json!({
             "loss": loss, "beta": beta, "margin": 0.6, "max_steps": 10, "per_device_train_batch_size": count,
@@ -226,55 +189,18 @@ fn slow_python_trl_prefers_the_same_answers() {
         });
         std::fs::write(folder.join("settings.json"), settings.to_string()).unwrap();
         let out = format!("out-{loss}");
-        let output = Command::new(crate::handover::python())
-            .current_dir(folder)
-            .arg(crate::support::repository().join("tests/python/trl_dpo.py"))
-            .args(["begun", "ids.jsonl", "settings.json", &out])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{loss}: {}", String::from_utf8_lossy(&output.stderr));
-        let steps = std::fs::read_to_string(folder.join(&out).join("steps.json")).unwrap();
-        let steps: Vec<Value> = serde_json::from_str(&steps).unwrap();
+        referee(folder, "trl_dpo.py", &["begun", "ids.jsonl", "settings.json", &out]);
         let sets = [
             format!("train.preference.loss={loss}"),
             format!("train.preference.beta={beta}"),
             "train.preference.margin=0.6".to_owned(),
             format!("train.batch_size={}", 2 * count),
-            "train.decay=constant".to_owned(),
-            "train.warmup_steps=0".to_owned(),
-            "train.weight_decay=0.1".to_owned(),
-            "train.gradient_clipping=1".to_owned(),
-            "train.beta2=0.95".to_owned(),
         ];
-        let mut more = vec!["--steps", "10", "--lr", "1e-3"];
-        sets.iter().for_each(|set| more.extend(["--set", set]));
-        let told = tune(folder, "2", &more);
-        let ours: Vec<&Value> = told.iter().filter(|event| event["event"] == "step").collect();
-        assert_eq!((ours.len(), steps.len()), (10, 10));
-        for (ours, theirs) in ours.iter().zip(&steps) {
-            let pair =
-                |mine: &str, other: &str| (ours[mine].as_f64().unwrap(), theirs[other].as_f64().unwrap());
-            let (found, wanted) = pair("loss", "loss");
-            assert!((found - wanted).abs() < 1e-5 * wanted.max(1.0), "{loss}: {ours} for {theirs}");
-            let (norm, wanted) = pair("grad_norm", "gradient_norm");
-            assert!((norm - wanted).abs() < 1e-4 * wanted, "{loss}: {ours} for {theirs}");
-        }
-        let to = format!("tuned-{loss}");
-        succeed(folder, &["export", "--project", "first", "--run", &number.to_string(), "--to", &to]);
-        let [ours, theirs] =
-            [folder.join(to).join("model.safetensors"), folder.join(out).join("weights.safetensors")]
-                .map(|path| std::fs::read(path).unwrap());
-        let [ours, theirs] =
-            [&ours, &theirs].map(|bytes| safetensors::SafeTensors::deserialize(bytes).unwrap());
-        let floats = |bytes: &[u8]| -> Vec<f64> {
-            let floats = bytes.as_chunks().0.iter();
-            floats.map(|four| f64::from(f32::from_le_bytes(*four))).collect()
-        };
-        for (name, tensor) in ours.tensors() {
-            let (mine, other) = (floats(tensor.data()), floats(theirs.tensor(&name).unwrap().data()));
-            let apart: f64 = mine.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
-            let size = other.iter().map(|entry| entry.powi(2)).sum::<f64>().sqrt();
-            assert!(apart < 1e-4 * size, "{loss}, {name}: {apart} of {size}");
-        }
+        let mut more = [&AS_REFEREES[..], &["--steps", "10", "--lr", "1e-3"]].concat();
+        add_sets(&mut more, &sets);
+        let told = prefer(folder, "2", &more);
+        let out = folder.join(out);
+        same_steps(&told, &out, 10, loss);
+        same_weights(folder, &number.to_string(), &out, loss);
     }
 }

@@ -1,11 +1,14 @@
 //! Reward models: a model learns to score answers by pairs of them, and another learns by its scores.
 
 use crate::front_ends::{error_of, succeed, train};
+use crate::support::tuning::{
+    AS_REFEREES, ROOMY, add_sets, at, config, lines, mean, notices, numbers, of, pair_row, referee, resume, run,
+    same_steps, same_weights, trained, trained_llama, tune, write_rows,
+};
 use glasshouse_engine::data::{Split, prepare};
 use glasshouse_engine::project::Project;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Command;
 
 /// What better answers are about, and worse ones.
 const WEATHER: [&str; 4] = ["rain", "a storm", "much snow", "wind"];
@@ -23,58 +26,37 @@ fn pair(number: usize, plain: bool) -> Value {
     if plain {
         return json!({ "prompt": prompt, "chosen": format!(" {chosen}"), "rejected": format!(" {rejected}") });
     }
-    let message = |role: &str, content: &str| json!([{ "role": role, "content": content }]);
-    json!({
-        "prompt": message("user", &prompt),
-        "chosen": message("assistant", &chosen),
-        "rejected": message("assistant", &rejected),
-    })
+    pair_row(&prompt, &chosen, &rejected)
 }
 
 /// A folder with a trained model of a few words, pairs of both kinds, and `prompts.jsonl` with nothing but prompts.
 fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
-    let roomy = ["--steps", "60", "--set", "model.context_length=64"];
-    train(folder.path(), &folder.path().join("first"), &roomy);
+    let folder = trained(&[&ROOMY[..], &["--steps", "60"]].concat());
     for (name, plain) in [("pairs.jsonl", false), ("plain.jsonl", true)] {
-        let rows: String = (0..400).map(|number| format!("{}\n", pair(number, plain))).collect();
-        std::fs::write(folder.path().join(name), rows).unwrap();
+        write_rows(&folder.path().join(name), (0..400).map(|number| pair(number, plain)));
     }
-    let prompt = |at: usize| json!({ "prompt": format!("Say {at}.") }).to_string() + "\n";
-    std::fs::write(folder.path().join("prompts.jsonl"), (0..40).map(prompt).collect::<String>()).unwrap();
+    let prompt = |at: usize| json!({ "prompt": format!("Say {at}.") });
+    write_rows(&folder.path().join("prompts.jsonl"), (0..40).map(prompt));
     folder
 }
 
-const FROM: [&str; 10] =
-    ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", "1"];
-
-const SCORING: [&str; 6] =
-    ["--objective", "preference", "--set", "train.preference.loss=bradley-terry", "--data", "pairs.jsonl"];
+const FROM: [&str; 9] = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from"];
 
 /// Enough to tell weather from food.
 const LEARNING: [&str; 8] =
     ["--steps", "200", "--lr", "4e-3", "--batch-size", "16", "--set", "train.eval_interval=50"];
 
-fn lines(told: &str) -> Vec<Value> {
-    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn of<'told>(told: &'told [Value], event: &str) -> Vec<&'told Value> {
-    told.iter().filter(|line| line["event"] == event).collect()
-}
-
-fn tune(folder: &Path, more: &[&[&str]]) -> Vec<Value> {
-    lines(&succeed(folder, &[&FROM[..], &more.concat()].concat()))
+/// Learns to score from pairs.
+fn score_pairs(folder: &Path, from: &str, data: &str, more: &[&[&str]]) -> Vec<Value> {
+    let more = [&["--set", "train.preference.loss=bradley-terry"], &more.concat()[..]].concat();
+    tune(folder, from, "preference", data, &more)
 }
 
 /// Learns by the scores of a run.
 fn learn(folder: &Path, model: &str, more: &[&str]) -> Vec<Value> {
     let set = format!("train.reward.model={model}");
-    let own = ["--objective", "reward", "--data", "prompts.jsonl", "--set", &set];
-    let sizes = ["--set", "train.reward.max_tokens=8", "--set", "train.batch_size=16"];
-    tune(folder, &[&own, &sizes, more])
+    let own = ["--set", &set, "--set", "train.reward.max_tokens=8", "--set", "train.batch_size=16"];
+    tune(folder, "1", "reward", "prompts.jsonl", &[&own[..], more].concat())
 }
 
 fn score(folder: &Path, run: &str, text: &str) -> f64 {
@@ -89,7 +71,7 @@ fn score(folder: &Path, run: &str, text: &str) -> f64 {
 fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
     let folder = folder();
     let folder = folder.path();
-    let told = tune(folder, &[&SCORING, &LEARNING]);
+    let told = score_pairs(folder, "1", "pairs.jsonl", &[&LEARNING]);
     let evaluations = of(&told, "eval");
     let (first, last) = (evaluations[0], evaluations[evaluations.len() - 1]);
     let number = |event: &Value, name: &str| event["preference"][name].as_f64().unwrap();
@@ -99,11 +81,10 @@ fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
     let margin = number(last, "chosen_reward") - number(last, "rejected_reward");
     assert!((margin - number(last, "margin")).abs() < 1e-4, "{last}");
     assert!(last["preference"]["log_ratio"].is_null(), "{last}");
-    let notices: String = told.iter().filter_map(|event| event["text"].as_str()).collect();
+    let notices = notices(&told);
     assert!(notices.contains("each scored at its last token"), "{notices}");
     assert!(of(&told, "accuracy").is_empty() && of(&told, "sample").is_empty());
-    let project = Project::open(&folder.join("first")).unwrap();
-    let model = project.run("2").unwrap().config().unwrap().model;
+    let model = config(folder, "2").model;
     assert_eq!((model.labels.as_slice(), model.outputs()), (&["reward".to_owned()][..], 1));
 
     // As transformers and TRL load it.
@@ -129,24 +110,22 @@ fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
         "train.sample_interval=20",
     ];
     let told = learn(folder, "2", &[&sets[..], &["--steps", "40", "--lr", "3e-3"]].concat());
-    let rewards: Vec<f64> = of(&told, "reward").iter().map(|step| step["reward"].as_f64().unwrap()).collect();
-    let mean = |rewards: &[f64]| rewards.iter().sum::<f64>() / rewards.len() as f64;
+    let rewards = numbers(&told, "reward", "reward");
     assert!(rewards.len() == 40 && mean(&rewards[35..]) > mean(&rewards[..5]) + 0.3, "{rewards:?}");
-    let losses: Vec<f64> = of(&told, "eval").iter().map(|eval| eval["val_loss"].as_f64().unwrap()).collect();
+    let losses = numbers(&told, "eval", "val_loss");
     assert!(losses[losses.len() - 1] < losses[0], "{losses:?}");
-    let notices: String = told.iter().filter_map(|event| event["text"].as_str()).collect();
+    let notices = notices(&told);
     assert!(notices.contains("call − the mean score of those their loss"), "{notices}");
     assert!(notices.contains("answers are scored by 2-nanogpt-cpu"), "{notices}");
     // Which run that was is kept by its name.
-    let settings = project.run("3").unwrap().config().unwrap().train.reward;
-    assert_eq!(settings.model, project.run("2").unwrap().name());
+    assert_eq!(config(folder, "3").train.reward.model, run(folder, "2").name());
 }
 
 #[test]
 fn plain_pairs_are_scored_as_they_stand() {
     let folder = folder();
     let folder = folder.path();
-    let told = tune(folder, &[&SCORING[..5], &["plain.jsonl"], &LEARNING]);
+    let told = score_pairs(folder, "1", "plain.jsonl", &[&LEARNING]);
     let last = *of(&told, "eval").last().unwrap();
     assert!(last["preference"]["accuracy"].as_f64().unwrap() > 0.9, "{last}");
     for number in [1000, 1011, 1023] {
@@ -167,21 +146,13 @@ fn plain_pairs_are_scored_as_they_stand() {
 fn runs_that_were_interrupted_go_on_to_the_same_numbers() {
     let folder = folder();
     let folder = folder.path();
-    let at = |told: &[Value], event: &str, step: u64| {
-        let mut found = (*of(told, event).iter().find(|line| line["step"] == step).unwrap()).clone();
-        found.as_object_mut().unwrap().remove("tokens_per_s");
-        found
-    };
     let steps =
         ["--steps", "8", "--lr", "3e-3", "--set", "train.eval_interval=4", "--set", "train.eval_batches=2"];
     let stop = ["--stop-after", "5"];
     let pairs = ["--batch-size", "4", "--set", "train.accumulate=3"];
-    let whole = tune(folder, &[&SCORING, &pairs, &steps]);
-    tune(folder, &[&SCORING, &pairs, &steps, &stop]);
-    let again = |run: &str| {
-        lines(&succeed(folder, &["train", "--project", "first", "--run", run, "--resume", "--json"]))
-    };
-    let rest = again("3");
+    let whole = score_pairs(folder, "1", "pairs.jsonl", &[&pairs, &steps]);
+    score_pairs(folder, "1", "pairs.jsonl", &[&pairs, &steps, &stop]);
+    let rest = resume(folder, "3");
     for number in 6..=8 {
         assert_eq!(at(&whole, "step", number), at(&rest, "step", number), "step {number}");
     }
@@ -189,7 +160,7 @@ fn runs_that_were_interrupted_go_on_to_the_same_numbers() {
     let answers = ["--set", "train.reward.iterations=3", "--set", "train.reward.group=4"];
     let whole = learn(folder, "2", &[&steps[..], &answers].concat());
     learn(folder, "2", &[&steps[..], &answers, &stop].concat());
-    let rest = again("5");
+    let rest = resume(folder, "5");
     for event in ["step", "reward"] {
         for number in 6..=8 {
             assert_eq!(at(&whole, event, number), at(&rest, event, number), "{event} {number}");
@@ -204,10 +175,9 @@ fn an_adapter_learns_to_score() {
     let folder = folder();
     let folder = folder.path();
     // The tokens of turns are learned first, which an adapter freezes.
-    tune(folder, &[&SCORING, &["--steps", "2"]]);
-    let from =
-        [&FROM[..9], &["2"], &SCORING[..], &["--adapter", "lora", "--steps", "150", "--lr", "1e-2"]].concat();
-    let told = lines(&succeed(folder, &[&from[..], &["--batch-size", "16"]].concat()));
+    score_pairs(folder, "1", "pairs.jsonl", &[&["--steps", "2"]]);
+    let adapter = ["--adapter", "lora", "--steps", "150", "--lr", "1e-2", "--batch-size", "16"];
+    let told = score_pairs(folder, "2", "pairs.jsonl", &[&adapter]);
     let last = *of(&told, "eval").last().unwrap();
     assert!(last["preference"]["accuracy"].as_f64().unwrap() > 0.75, "{last}");
     let told = learn(folder, "3", &["--steps", "1"]);
@@ -218,14 +188,14 @@ fn an_adapter_learns_to_score() {
 fn what_is_no_reward_model_is_refused() {
     let folder = folder();
     let folder = folder.path();
-    tune(folder, &[&SCORING, &["--steps", "1"]]);
+    score_pairs(folder, "1", "pairs.jsonl", &[&["--steps", "1"]]);
     // Another text has another vocabulary.
     let text = std::fs::read_to_string(folder.join("stories.txt")).unwrap();
     std::fs::write(folder.join("stories.txt"), text + "Äöü ß.\n").unwrap();
-    train(folder, &folder.join("first"), &["--steps", "1", "--set", "model.context_length=64"]);
+    train(folder, &folder.join("first"), &[&ROOMY[..], &["--steps", "1"]].concat());
     let reward = |from: &'static str, sets: &[&'static str]| {
         let own =
-            [&FROM[..9], &[from, "--objective", "reward", "--data", "prompts.jsonl", "--batch-size", "16"]];
+            [&FROM[..], &[from, "--objective", "reward", "--data", "prompts.jsonl", "--batch-size", "16"]];
         let sets = sets.iter().flat_map(|set| ["--set", *set]);
         error_of(folder, &own.concat().into_iter().chain(sets).collect::<Vec<_>>())
     };
@@ -248,6 +218,7 @@ fn what_is_no_reward_model_is_refused() {
         assert!(error.contains("scores texts and writes none"), "{error}");
     }
     let center = [
+        "1",
         "--objective",
         "preference",
         "--data",
@@ -264,31 +235,14 @@ fn what_is_no_reward_model_is_refused() {
 /// nobody's.
 #[test]
 fn slow_python_trl_scores_the_same_pairs() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = trained_llama(96, 60);
     let folder = folder.path();
-    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.join("stories.txt"), text).unwrap();
-    let sizes = [
-        "layers=2",
-        "width=32",
-        "heads=4",
-        "kv_heads=2",
-        "head_size=8",
-        "mlp.hidden=64",
-        "context_length=96",
-    ];
-    let sets: Vec<String> = sizes.iter().map(|size| format!("model.{size}")).collect();
-    let mut base = vec!["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first"];
-    base.extend(["--device", "cpu", "--steps", "60", "--vocab", "400", "--batch-size", "4"]);
-    sets.iter().for_each(|set| base.extend(["--set", set]));
-    succeed(folder, &base);
-    let rows: String = (0..16).map(|number| format!("{}\n", pair(number, true))).collect();
-    std::fs::write(folder.join("pairs.jsonl"), rows).unwrap();
+    write_rows(&folder.join("pairs.jsonl"), (0..16).map(|number| pair(number, true)));
     // A step that changes next to nothing gives weights with the new head and the new tokens' rows.
-    tune(folder, &[&SCORING, &["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"]]);
+    let still = ["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"];
+    score_pairs(folder, "1", "pairs.jsonl", &[&still]);
     succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
-    let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
-    let prepared = prepare::open(&run.data_folder().unwrap()).unwrap();
+    let prepared = prepare::open(&run(folder, "2").data_folder().unwrap()).unwrap();
     let examples = prepared.store.examples(Split::Train).unwrap();
     let count = examples.count() / 2;
     assert!((10..16).contains(&count), "{count}");
@@ -297,10 +251,9 @@ fn slow_python_trl_scores_the_same_pairs() {
         let length = (range.end - range.start) as usize;
         prepared.store.read(Split::Train, range.start, length).unwrap()
     };
-    let pairs = (0..count).map(|pair| {
-        format!("{}\n", json!({ "chosen_ids": ids(2 * pair), "rejected_ids": ids(2 * pair + 1) }))
-    });
-    std::fs::write(folder.join("ids.jsonl"), pairs.collect::<String>()).unwrap();
+    let pairs =
+        (0..count).map(|pair| json!({ "chosen_ids": ids(2 * pair), "rejected_ids": ids(2 * pair + 1) }));
+    write_rows(&folder.join("ids.jsonl"), pairs);
     for (number, (margin, center)) in (3..).zip([(0.0, 0.0), (0.5, 0.1)]) {
         let settings = json!({
             "margin": margin, "center_rewards_coefficient": center, "max_steps": 10,
@@ -310,59 +263,21 @@ fn slow_python_trl_scores_the_same_pairs() {
         });
         std::fs::write(folder.join("settings.json"), settings.to_string()).unwrap();
         let out = format!("out-{number}");
-        let output = Command::new(crate::handover::python())
-            .current_dir(folder)
-            .arg(crate::support::repository().join("tests/python/trl_reward.py"))
-            .args(["begun", "ids.jsonl", "settings.json", &out])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{margin}: {}", String::from_utf8_lossy(&output.stderr));
-        let steps = std::fs::read_to_string(folder.join(&out).join("steps.json")).unwrap();
-        let steps: Vec<Value> = serde_json::from_str(&steps).unwrap();
+        referee(folder, "trl_reward.py", &["begun", "ids.jsonl", "settings.json", &out]);
         let sets = [
             format!("train.preference.margin={margin}"),
             format!("train.preference.center_rewards_coefficient={center}"),
             format!("train.batch_size={}", 2 * count),
-            "train.decay=constant".to_owned(),
-            "train.warmup_steps=0".to_owned(),
-            "train.weight_decay=0.1".to_owned(),
-            "train.gradient_clipping=1".to_owned(),
-            "train.beta2=0.95".to_owned(),
         ];
-        let mut more = [&FROM[..9], &["2"], &SCORING[..], &["--steps", "10", "--lr", "1e-3"]].concat();
-        sets.iter().for_each(|set| more.extend(["--set", set]));
-        let told = lines(&succeed(folder, &more));
-        let ours = of(&told, "step");
-        assert_eq!((ours.len(), steps.len()), (10, 10));
-        for (ours, theirs) in ours.iter().zip(&steps) {
-            let pair =
-                |mine: &str, other: &str| (ours[mine].as_f64().unwrap(), theirs[other].as_f64().unwrap());
-            let (found, wanted) = pair("loss", "loss");
-            assert!((found - wanted).abs() < 1e-5 * wanted.max(1.0), "{margin}: {ours} for {theirs}");
-            let (norm, wanted) = pair("grad_norm", "gradient_norm");
-            assert!((norm - wanted).abs() < 1e-4 * wanted, "{margin}: {ours} for {theirs}");
-        }
-        let to = format!("tuned-{number}");
-        succeed(folder, &["export", "--project", "first", "--run", &number.to_string(), "--to", &to]);
-        let [ours, theirs] =
-            [folder.join(to).join("model.safetensors"), folder.join(&out).join("weights.safetensors")]
-                .map(|path| std::fs::read(path).unwrap());
-        let [ours, theirs] =
-            [&ours, &theirs].map(|bytes| safetensors::SafeTensors::deserialize(bytes).unwrap());
-        let floats = |bytes: &[u8]| -> Vec<f64> {
-            let floats = bytes.as_chunks().0.iter();
-            floats.map(|four| f64::from(f32::from_le_bytes(*four))).collect()
-        };
-        for (name, tensor) in ours.tensors() {
-            let (mine, other) = (floats(tensor.data()), floats(theirs.tensor(&name).unwrap().data()));
-            let apart: f64 = mine.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
-            let size = other.iter().map(|entry| entry.powi(2)).sum::<f64>().sqrt();
-            assert!(apart < 1e-4 * size, "{margin}, {name}: {apart} of {size}");
-        }
+        let mut more = [&AS_REFEREES[..], &["--steps", "10", "--lr", "1e-3"]].concat();
+        add_sets(&mut more, &sets);
+        let told = score_pairs(folder, "2", "pairs.jsonl", &[&more]);
+        let (out, about, run) = (folder.join(out), format!("margin {margin}"), number.to_string());
+        same_steps(&told, &out, 10, &about);
+        same_weights(folder, &run, &out, &about);
         // Texts of several lengths in one batch of theirs, and by themselves here.
-        let theirs = std::fs::read_to_string(folder.join(&out).join("scores.json")).unwrap();
+        let theirs = std::fs::read_to_string(out.join("scores.json")).unwrap();
         let theirs: Vec<f64> = serde_json::from_str(&theirs).unwrap();
-        let run = number.to_string();
         for (at, wanted) in theirs.iter().enumerate() {
             let text = prepared.tokenizer.decode(&ids(at)[..ids(at).len() - 1]);
             let found = score(folder, &run, &text);

@@ -1,11 +1,14 @@
 //! Supervised fine-tuning: a model that went on from texts learns to answer.
 
-use crate::front_ends::{error_of, succeed, train};
+use crate::front_ends::{error_of, succeed};
+use crate::support::tuning::{
+    AS_REFEREES, ROOMY, add_sets, at, config, notices, numbers, of, referee, resume, run, same_steps, same_weights,
+    trained, trained_llama, tune, write_rows,
+};
 use glasshouse_engine::data::{Split, prepare};
 use glasshouse_engine::project::Project;
-use glasshouse_protocol::{CHATML_TOKENS, Objective, RunConfig};
+use glasshouse_protocol::{CHATML_TOKENS, Objective};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,35 +18,20 @@ const ANSWERS: [(&str, &str); 3] = [("Who?", "Ada."), ("Where?", "At sea."), ("W
 
 /// A folder with a trained model of a few words, and `rows.jsonl` of the answers over and over.
 fn folder(more: &[&str]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
-    let roomy = ["--steps", "20", "--set", "model.context_length=64"];
-    train(folder.path(), &folder.path().join("first"), &[&roomy[..], more].concat());
+    let folder = trained(&[&ROOMY[..], more].concat());
     let rows = (0..120).map(|at| {
         let (asked, answer) = ANSWERS[at % ANSWERS.len()];
         let messages =
             json!([{ "role": "user", "content": asked }, { "role": "assistant", "content": answer }]);
-        json!({ "messages": messages }).to_string() + "\n"
+        json!({ "messages": messages })
     });
-    std::fs::write(folder.path().join("rows.jsonl"), rows.collect::<String>()).unwrap();
+    write_rows(&folder.path().join("rows.jsonl"), rows);
     folder
 }
 
-/// Fine-tunes the first project's latest run.
-fn tune(folder: &Path, more: &[&str]) -> Vec<Value> {
-    let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", "1"];
-    let own = [&own[..], &["--objective", "chat", "--data", "rows.jsonl"]].concat();
-    lines(&succeed(folder, &[&own[..], more].concat()))
-}
-
-fn lines(told: &str) -> Vec<Value> {
-    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn losses(told: &[Value]) -> BTreeMap<u64, f64> {
-    let evaluations = told.iter().filter(|event| event["event"] == "eval");
-    evaluations.map(|event| (event["step"].as_u64().unwrap(), event["val_loss"].as_f64().unwrap())).collect()
+/// Goes on from the first project's first run.
+fn teach(folder: &Path, more: &[&str]) -> Vec<Value> {
+    tune(folder, "1", "chat", "rows.jsonl", more)
 }
 
 /// What the run answers, of highest probability at each token.
@@ -60,19 +48,15 @@ fn answers(folder: &Path, run: &str, asked: &str) -> String {
     String::from_utf8(chat.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
 }
 
-fn config(folder: &Path, run: &str) -> RunConfig {
-    Project::open(&folder.join("first")).unwrap().run(run).unwrap().config().unwrap()
-}
-
 /// With learned positions, where each conversation has a row of its own, and with rotary ones, where several share a row.
 #[test]
 fn a_model_learns_to_answer_and_stops_where_the_answer_ends() {
     for (more, packs) in [(&[][..], false), (&["--set", "model.position={kind=\"none\"}"], true)] {
         let folder = folder(more);
         let folder = folder.path();
-        let told = tune(folder, &["--steps", "150", "--lr", "3e-3", "--set", "train.batch_size=8"]);
-        let losses = losses(&told);
-        assert!(losses[&0] > 1.0 && losses[&150] < 0.12, "{losses:?}");
+        let told = teach(folder, &["--steps", "150", "--lr", "3e-3", "--set", "train.batch_size=8"]);
+        let losses = numbers(&told, "eval", "val_loss");
+        assert!(losses[0] > 1.0 && losses[losses.len() - 1] < 0.12, "{losses:?}");
         for (asked, answer) in ANSWERS {
             assert_eq!(answers(folder, "2", asked), answer);
         }
@@ -80,14 +64,11 @@ fn a_model_learns_to_answer_and_stops_where_the_answer_ends() {
         assert_eq!(config.train.packs_examples(&config.model), packs);
         assert_eq!(config.tokenizer.special_tokens, CHATML_TOKENS);
         // The first that is held out is what samples answer.
-        let samples: Vec<&str> = told
-            .iter()
-            .filter(|event| event["event"] == "sample")
-            .filter_map(|event| event["text"].as_str())
-            .collect();
+        let samples: Vec<&str> =
+            of(&told, "sample").into_iter().filter_map(|event| event["text"].as_str()).collect();
         let last = samples.last().unwrap();
         assert!(ANSWERS.iter().any(|(asked, answer)| *last == format!("{asked}\n> {answer}")), "{samples:?}");
-        let notices: String = told.iter().filter_map(|event| event["text"].as_str()).collect();
+        let notices = notices(&told);
         let rows = if packs { "learned in an epoch" } else { "conversations in 1" };
         assert!(notices.contains(rows), "{notices}");
     }
@@ -98,15 +79,11 @@ fn a_run_that_was_interrupted_goes_on_with_the_same_batches() {
     let folder = folder(&["--set", "model.position={kind=\"none\"}"]);
     let folder = folder.path();
     let set = ["--steps", "12", "--set", "train.accumulate=3", "--set", "train.batch_size=2"];
-    let whole = tune(folder, &set);
-    tune(folder, &[&set[..], &["--stop-after", "5"]].concat());
-    let rest = lines(&succeed(folder, &["train", "--project", "first", "--run", "3", "--resume", "--json"]));
-    let step = |told: &[Value], step: u64| {
-        let at = told.iter().find(|event| event["event"] == "step" && event["step"] == step).unwrap();
-        (at["loss"].clone(), at["grad_norm"].clone())
-    };
+    let whole = teach(folder, &set);
+    teach(folder, &[&set[..], &["--stop-after", "5"]].concat());
+    let rest = resume(folder, "3");
     for number in 6..=12 {
-        assert_eq!(step(&whole, number), step(&rest, number), "step {number}");
+        assert_eq!(at(&whole, "step", number), at(&rest, "step", number), "step {number}");
     }
 }
 
@@ -175,24 +152,8 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
 /// is nobody's. Ours packs them, and takes them in micro-batches of uneven targets.
 #[test]
 fn slow_python_trl_trains_the_same_answers() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = trained_llama(96, 20);
     let folder = folder.path();
-    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
-    std::fs::write(folder.join("stories.txt"), text).unwrap();
-    let sizes = [
-        "layers=2",
-        "width=32",
-        "heads=4",
-        "kv_heads=2",
-        "head_size=8",
-        "mlp.hidden=64",
-        "context_length=96",
-    ];
-    let sets: Vec<String> = sizes.iter().map(|size| format!("model.{size}")).collect();
-    let mut base = vec!["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first"];
-    base.extend(["--device", "cpu", "--steps", "20", "--vocab", "400", "--batch-size", "4"]);
-    sets.iter().for_each(|set| base.extend(["--set", set]));
-    succeed(folder, &base);
     let rows: Vec<Value> = (0..24)
         .map(|at| {
             let asked = format!("Question {at}: who is it?");
@@ -211,29 +172,25 @@ fn slow_python_trl_trains_the_same_answers() {
             json!({ "messages": messages })
         })
         .collect();
-    let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
-    std::fs::write(folder.join("rows.jsonl"), lines).unwrap();
+    write_rows(&folder.join("rows.jsonl"), rows.iter().cloned());
     // A step that changes next to nothing gives weights with the new tokens' rows, and a template.
-    tune(folder, &["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"]);
+    teach(folder, &["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"]);
     succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
 
-    let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
-    let prepared = prepare::open(&run.data_folder().unwrap()).unwrap();
+    let prepared = prepare::open(&run(folder, "2").data_folder().unwrap()).unwrap();
     let examples = prepared.store.examples(Split::Train).unwrap();
-    let trained: String = (0..examples.count())
-        .map(|at| {
-            let range = examples.range(at);
-            let tokens =
-                prepared.store.read(Split::Train, range.start, (range.end - range.start) as usize).unwrap();
-            let text = prepared.tokenizer.decode(&tokens);
-            let is_asked = |row: &&Value| text.contains(row["messages"][0]["content"].as_str().unwrap());
-            let mut row = rows.iter().find(is_asked).unwrap().clone();
-            let learned = tokens.iter().zip(examples.learned(range)).filter(|(_, learned)| *learned);
-            row["learned"] = learned.map(|(token, _)| *token).collect();
-            format!("{row}\n")
-        })
-        .collect();
-    std::fs::write(folder.join("trained.jsonl"), trained).unwrap();
+    let trained = (0..examples.count()).map(|at| {
+        let range = examples.range(at);
+        let length = (range.end - range.start) as usize;
+        let tokens = prepared.store.read(Split::Train, range.start, length).unwrap();
+        let text = prepared.tokenizer.decode(&tokens);
+        let is_asked = |row: &&Value| text.contains(row["messages"][0]["content"].as_str().unwrap());
+        let mut row = rows.iter().find(is_asked).unwrap().clone();
+        let learned = tokens.iter().zip(examples.learned(range)).filter(|(_, learned)| *learned);
+        row["learned"] = learned.map(|(token, _)| *token).collect();
+        row
+    });
+    write_rows(&folder.join("trained.jsonl"), trained);
     let count = examples.count();
     assert!((10..24).contains(&count), "{count}");
     let settings = json!({
@@ -242,17 +199,7 @@ fn slow_python_trl_trains_the_same_answers() {
         "adam_beta1": 0.9, "adam_beta2": 0.95, "adam_epsilon": 1e-8,
     });
     std::fs::write(folder.join("settings.json"), settings.to_string()).unwrap();
-    let output = Command::new(crate::handover::python())
-        .current_dir(folder)
-        .arg(crate::support::repository().join("tests/python/trl_sft.py"))
-        .args(["begun", "trained.jsonl", "settings.json", "out"])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let steps: Vec<Value> =
-        serde_json::from_str(&std::fs::read_to_string(folder.join("out/steps.json")).unwrap()).unwrap();
-    let theirs = std::fs::read(folder.join("out/weights.safetensors")).unwrap();
-    let theirs = safetensors::SafeTensors::deserialize(&theirs).unwrap();
+    referee(folder, "trl_sft.py", &["begun", "trained.jsonl", "settings.json", "out"]);
 
     // Packed rows are fewer; padded ones as many as conversations.
     for (number, packing) in [(3, true), (4, false)] {
@@ -267,42 +214,12 @@ fn slow_python_trl_trains_the_same_answers() {
             format!("train.chat.packing={packing}"),
             format!("train.batch_size={}", rows / accumulate),
             format!("train.accumulate={accumulate}"),
-            "train.decay=constant".to_owned(),
-            "train.warmup_steps=0".to_owned(),
-            "train.weight_decay=0.1".to_owned(),
-            "train.gradient_clipping=1".to_owned(),
-            "train.beta2=0.95".to_owned(),
         ];
-        let mut more = vec!["--from", "2", "--steps", "10", "--lr", "1e-3"];
-        sets.iter().for_each(|set| more.extend(["--set", set]));
-        let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json"];
-        let own = [&own[..], &["--objective", "chat", "--data", "rows.jsonl"], &more].concat();
-        let told = self::lines(&succeed(folder, &own));
-        let ours: Vec<&Value> = told.iter().filter(|event| event["event"] == "step").collect();
-        for (ours, theirs) in ours.iter().zip(&steps) {
-            let pair =
-                |mine: &str, other: &str| (ours[mine].as_f64().unwrap(), theirs[other].as_f64().unwrap());
-            let (loss, wanted) = pair("loss", "loss");
-            assert!((loss - wanted).abs() < 1e-5 * wanted.max(1.0), "packing {packing}: {ours} for {theirs}");
-            let (norm, wanted) = pair("grad_norm", "gradient_norm");
-            assert!((norm - wanted).abs() < 1e-4 * wanted, "packing {packing}: {ours} for {theirs}");
-        }
-        assert_eq!((ours.len(), steps.len()), (10, 10));
-        let to = format!("tuned-{number}");
-        succeed(folder, &["export", "--project", "first", "--run", &number.to_string(), "--to", &to]);
-        let ours = std::fs::read(folder.join(to).join("model.safetensors")).unwrap();
-        let ours = safetensors::SafeTensors::deserialize(&ours).unwrap();
-        let floats = |bytes: &[u8]| -> Vec<f64> {
-            bytes
-                .chunks_exact(4)
-                .map(|four| f64::from(f32::from_le_bytes(four.try_into().unwrap())))
-                .collect()
-        };
-        for (name, tensor) in ours.tensors() {
-            let (mine, other) = (floats(tensor.data()), floats(theirs.tensor(&name).unwrap().data()));
-            let apart: f64 = mine.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
-            let size = other.iter().map(|entry| entry.powi(2)).sum::<f64>().sqrt();
-            assert!(apart < 1e-4 * size, "packing {packing}, {name}: {apart} of {size}");
-        }
+        let mut more = [&AS_REFEREES[..], &["--steps", "10", "--lr", "1e-3"]].concat();
+        add_sets(&mut more, &sets);
+        let told = tune(folder, "2", "chat", "rows.jsonl", &more);
+        let (out, about) = (folder.join("out"), format!("packing {packing}"));
+        same_steps(&told, &out, 10, &about);
+        same_weights(folder, &number.to_string(), &out, &about);
     }
 }

@@ -1,10 +1,13 @@
 //! An application over a scripted engine, and made-up events to tell it: what the window's tests share. [`window`] tells events by
 //! hand; [`scene`] has an engine that answers each command by itself.
+//! For the command line [`tuning`] has runs that go on from a model, and [`labelled`] texts for them.
 
 pub mod engine;
 pub mod scene;
 
 pub mod bench;
+pub mod labelled;
+pub mod tuning;
 
 use egui_kittest::Harness;
 use glasshouse::app::{App, AppOptions};

@@ -1,0 +1,164 @@
+//! What proposals save of a person's labels: uncertain-first against random order, until as many held-out texts are right.
+
+use crate::front_ends::succeed;
+use crate::support::labelled::propose;
+use crate::support::tuning::{mean, tune, write_rows};
+use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
+use glasshouse_engine::graph::random::nth;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+/// Topics of the passages of our classification tasks of the highest level, each followed or led by a sentence about somebody's feelings,
+/// which says nothing of the topic.
+const COMMON: [&str; 2] = ["weather", "food"];
+const RARE: [&str; 4] = ["animals", "toys", "music", "family"];
+/// Texts of the pool, and which share of them is about the common topics: most of what is collected says what much else says, too.
+const POOL: usize = 800;
+const COMMON_SHARE: f64 = 0.9;
+/// Held-out texts of each topic, so that a topic counts alike however rare it is in the pool.
+const HELD_OUT: usize = 40;
+/// Labels to begin with: one of each topic, for whoever labels knows the labels, and others by chance.
+const SEED_SET: usize = 12;
+/// Labels between two trainings.
+const BATCH: usize = 12;
+/// Labels at most: a strategy that has not reached the target by then counts as if it had, which favours the one that needs more.
+const MOST: usize = 252;
+/// Share of the held-out texts that are to be right.
+const TARGET: f64 = 0.9;
+const SEEDS: [u64; 3] = [1, 2, 3];
+/// What uncertain-first needs at most of the labels that random order needs, in the mean of the seeds.
+const MOST_OF_RANDOM: f64 = 0.7;
+/// A short fine-tuning of all weights, as long for few labels as for many.
+const TRAINING: [&str; 12] = [
+    "--steps",
+    "80",
+    "--lr",
+    "2e-3",
+    "--set",
+    "train.batch_size=8",
+    "--set",
+    "train.warmup_steps=5",
+    "--set",
+    "train.eval_interval=80",
+    "--set",
+    "train.checkpoint_interval=80",
+];
+
+type Labelled = (String, String);
+
+/// Texts with their topics, in an order that the seed draws.
+fn texts(seed: u64) -> BTreeMap<String, Vec<Labelled>> {
+    let options = TaskOptions { seed, count: 12_000, kinds: vec![TaskKind::Classification], level: 3 };
+    let (mut found, mut known) = (BTreeMap::<String, Vec<Labelled>>::new(), HashSet::new());
+    for task in options.tasks(TaskSplit::Train).filter(|task| task.level == 3) {
+        // The passage stands before or behind what is asked about it.
+        let prompt = &task.prompt()[0].content;
+        let text = prompt.split("\n\n").find(|part| !part.contains("topic (")).unwrap().to_owned();
+        let topic = task.answer().split(',').next().unwrap().to_lowercase();
+        if known.insert(text.clone()) {
+            found.entry(topic.clone()).or_default().push((text, topic));
+        }
+    }
+    found
+}
+
+/// Draws one of a list, which loses it.
+fn draw(list: &mut Vec<Labelled>, seed: u64, number: usize) -> Labelled {
+    let at = nth(seed, 0x7365_6564, number as u64) % list.len() as u64;
+    list.swap_remove(at as usize)
+}
+
+fn write(path: &Path, rows: &[Labelled], labels: bool) {
+    let row = |(text, topic): &Labelled| match labels {
+        true => json!({ "text": text, "label": topic }),
+        false => json!({ "text": text }),
+    };
+    write_rows(path, rows.iter().map(row));
+}
+
+/// Labels that a strategy needs until the target is reached, and the accuracies on the way.
+fn labels_needed(folder: &Path, seed: u64, uncertain: bool) -> (usize, Vec<(usize, f64)>) {
+    let mut by_topic = texts(seed);
+    let (mut pool, mut held_out, mut labelled) = (Vec::new(), Vec::new(), Vec::new());
+    for topic in COMMON.iter().chain(&RARE) {
+        let mut own = by_topic.remove(*topic).unwrap();
+        held_out.extend((0..HELD_OUT).map(|number| draw(&mut own, seed, number)));
+        labelled.push(draw(&mut own, seed, HELD_OUT));
+        let (share, among) = match COMMON.contains(topic) {
+            true => (COMMON_SHARE, COMMON.len()),
+            false => (1.0 - COMMON_SHARE, RARE.len()),
+        };
+        let count = (POOL as f64 * share / among as f64).round() as usize;
+        assert!(own.len() >= count, "{topic}: {} texts of {count}", own.len());
+        pool.extend((0..count).map(|number| draw(&mut own, seed, HELD_OUT + 1 + number)));
+    }
+    let by_chance = SEED_SET - labelled.len();
+    labelled.extend((0..by_chance).map(|number| draw(&mut pool, seed, POOL + number)));
+    write(&folder.join("held.jsonl"), &held_out, true);
+    let mut accuracies = Vec::new();
+    loop {
+        // The last of few rows is held out of the training: a copy of the first, so that no label is.
+        let rows = [&labelled[..], &labelled[..1]].concat();
+        write(&folder.join("labels.jsonl"), &rows, true);
+        let holds_none_out = ["--set", "data.validation=0.000001"];
+        tune(folder, "1", "classify", "labels.jsonl", &[&TRAINING[..], &holds_none_out].concat());
+        let tries =
+            ["classify", "--project", "first", "--checkpoint", "latest", "--file", "held.jsonl", "--json"];
+        let said = succeed(folder, &tries);
+        let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        let accuracy = last["accuracy"].as_f64().unwrap();
+        accuracies.push((labelled.len(), accuracy));
+        if accuracy >= TARGET || labelled.len() + BATCH > MOST {
+            return (labelled.len(), accuracies);
+        }
+        if uncertain {
+            write(&folder.join("pool.jsonl"), &pool, false);
+            let count = BATCH.to_string();
+            let (lines, _) = propose(folder, "pool.jsonl", &["--count", &count, "--checkpoint", "latest"]);
+            let (_, rows) = lines.split_last().unwrap();
+            for row in rows {
+                let at = pool.iter().position(|(text, _)| row["text"] == *text.as_str()).unwrap();
+                labelled.push(pool.swap_remove(at));
+            }
+        } else {
+            let drawn = POOL + accuracies.len() * BATCH;
+            labelled.extend((0..BATCH).map(|number| draw(&mut pool, seed, drawn + number)));
+        }
+    }
+}
+
+/// A pool of which nine tenths are about two of six topics; the held-out texts are as often about each. What it measures is the finding of
+/// what is rare, which is what random order is slow at: of a pool whose texts are all alike rare, no order gains much.
+#[test]
+fn slow_uncertain_first_takes_fewer_labels_than_random_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    succeed(
+        folder,
+        &[
+            "train",
+            "--project",
+            "first",
+            "--preset",
+            "first-stories-small",
+            "--device",
+            "cpu",
+            "--threads",
+            "2",
+        ],
+    );
+    let mut ratios = Vec::new();
+    for seed in SEEDS {
+        let (random, random_way) = labels_needed(folder, seed, false);
+        let (uncertain, uncertain_way) = labels_needed(folder, seed, true);
+        println!("seed {seed}: random order {random} labels: {random_way:.3?}");
+        println!("seed {seed}: uncertain first {uncertain} labels: {uncertain_way:.3?}");
+        let reached = uncertain_way.last().is_some_and(|(_, accuracy)| *accuracy >= TARGET);
+        assert!(reached, "uncertain first does not reach {TARGET} with {MOST} labels");
+        ratios.push(uncertain as f64 / random as f64);
+    }
+    let mean = mean(&ratios);
+    println!("labels of uncertain first for one of random order: {mean:.2}, by seed {ratios:.2?}");
+    assert!(mean <= MOST_OF_RANDOM, "{mean}");
+}

@@ -1,0 +1,183 @@
+//! What tests of runs that go on from a model share: a folder with a model in the project `first`, rows to learn from, what a run tells, and
+//! the comparison with a referee in Python.
+
+use super::repository;
+use crate::front_ends::{succeed, train};
+use glasshouse_engine::project::{Project, Run};
+use glasshouse_protocol::RunConfig;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Room for a turn of each side.
+pub const ROOMY: [&str; 2] = ["--set", "model.context_length=64"];
+
+/// AdamW as the referees have it.
+pub const AS_REFEREES: [&str; 10] = [
+    "--set",
+    "train.decay=constant",
+    "--set",
+    "train.warmup_steps=0",
+    "--set",
+    "train.weight_decay=0.1",
+    "--set",
+    "train.gradient_clipping=1",
+    "--set",
+    "train.beta2=0.95",
+];
+
+/// A folder with `stories.txt`.
+pub fn stories() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    folder
+}
+
+/// The same with a trained model of a few words.
+pub fn trained(more: &[&str]) -> TempDir {
+    let folder = stories();
+    train(folder.path(), &folder.path().join("first"), more);
+    folder
+}
+
+/// The same with a model that transformers has, too.
+pub fn trained_llama(context_length: usize, steps: usize) -> TempDir {
+    let folder = stories();
+    let (room, steps) = (format!("model.context_length={context_length}"), steps.to_string());
+    let sizes = [
+        "model.layers=2",
+        "model.width=32",
+        "model.heads=4",
+        "model.kv_heads=2",
+        "model.head_size=8",
+        "model.mlp.hidden=64",
+        &room,
+    ];
+    let mut base = vec!["train", "--preset", "llama-tiny", "--data", "stories.txt", "--project", "first"];
+    base.extend(["--device", "cpu", "--steps", &steps, "--vocab", "400", "--batch-size", "4"]);
+    add_sets(&mut base, &sizes);
+    succeed(folder.path(), &base);
+    folder
+}
+
+/// Adds settings to what is typed.
+pub fn add_sets<'set>(typed: &mut Vec<&'set str>, sets: &'set [impl AsRef<str>]) {
+    sets.iter().for_each(|set| typed.extend(["--set", set.as_ref()]));
+}
+
+/// Writes a file of JSON Lines.
+pub fn write_rows(path: &Path, rows: impl Iterator<Item = Value>) {
+    std::fs::write(path, rows.map(|row| format!("{row}\n")).collect::<String>()).unwrap();
+}
+
+/// A prompt with the better and the worse answer, as messages.
+pub fn pair_row(prompt: &str, chosen: &str, rejected: &str) -> Value {
+    let message = |role: &str, content: &str| json!([{ "role": role, "content": content }]);
+    json!({
+        "prompt": message("user", prompt),
+        "chosen": message("assistant", chosen),
+        "rejected": message("assistant", rejected),
+    })
+}
+
+/// Goes on from a run of the first project; what the new run tells.
+pub fn tune(folder: &Path, from: &str, objective: &str, data: &str, more: &[&str]) -> Vec<Value> {
+    let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", from];
+    let own = [&own[..], &["--objective", objective, "--data", data]].concat();
+    lines(&succeed(folder, &[&own[..], more].concat()))
+}
+
+/// Lets a run that was interrupted go on.
+pub fn resume(folder: &Path, run: &str) -> Vec<Value> {
+    lines(&succeed(folder, &["train", "--project", "first", "--run", run, "--resume", "--json"]))
+}
+
+/// A run of the first project.
+pub fn run(folder: &Path, name: &str) -> Run {
+    Project::open(&folder.join("first")).unwrap().run(name).unwrap()
+}
+
+/// Its settings.
+pub fn config(folder: &Path, name: &str) -> RunConfig {
+    run(folder, name).config().unwrap()
+}
+
+/// What was printed as JSON Lines.
+pub fn lines(told: &str) -> Vec<Value> {
+    told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The events of a kind.
+pub fn of<'told>(told: &'told [Value], event: &str) -> Vec<&'told Value> {
+    told.iter().filter(|line| line["event"] == event).collect()
+}
+
+/// A number of each event of a kind, in the order of the steps.
+pub fn numbers(told: &[Value], event: &str, field: &str) -> Vec<f64> {
+    of(told, event).iter().map(|line| line[field].as_f64().unwrap()).collect()
+}
+
+/// What is told of a step, but for how fast it was.
+pub fn at(told: &[Value], event: &str, step: u64) -> Value {
+    let mut found = (*of(told, event).iter().find(|line| line["step"] == step).unwrap()).clone();
+    found.as_object_mut().unwrap().remove("tokens_per_s");
+    found
+}
+
+/// What is said and written beside the numbers, one after another.
+pub fn notices(told: &[Value]) -> String {
+    told.iter().filter_map(|event| event["text"].as_str()).collect()
+}
+
+pub fn mean(numbers: &[f64]) -> f64 {
+    numbers.iter().sum::<f64>() / numbers.len() as f64
+}
+
+/// Runs a script of `tests/python` in a folder; what it prints.
+pub fn referee(folder: &Path, script: &str, arguments: &[&str]) -> String {
+    let output = Command::new(crate::handover::python())
+        .current_dir(folder)
+        .arg(repository().join("tests/python").join(script))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A run's steps have the losses and gradient norms of the referee's, which are returned.
+pub fn same_steps(told: &[Value], out: &Path, count: usize, about: &str) -> Vec<Value> {
+    let steps = std::fs::read_to_string(out.join("steps.json")).unwrap();
+    let steps: Vec<Value> = serde_json::from_str(&steps).unwrap();
+    let ours = of(told, "step");
+    assert_eq!((ours.len(), steps.len()), (count, count), "{about}");
+    for (ours, theirs) in ours.iter().zip(&steps) {
+        let pair = |mine: &str, other: &str| (ours[mine].as_f64().unwrap(), theirs[other].as_f64().unwrap());
+        let (loss, wanted) = pair("loss", "loss");
+        assert!((loss - wanted).abs() < 1e-5 * wanted.abs().max(1.0), "{about}: {ours} for {theirs}");
+        let (norm, wanted) = pair("grad_norm", "gradient_norm");
+        assert!((norm - wanted).abs() < 1e-4 * wanted, "{about}: {ours} for {theirs}");
+    }
+    steps
+}
+
+/// A run's latest weights are the referee's.
+pub fn same_weights(folder: &Path, run: &str, out: &Path, about: &str) {
+    let to = format!("tuned-{run}");
+    let typed = ["export", "--project", "first", "--run", run, "--checkpoint", "latest", "--to", &to];
+    succeed(folder, &typed);
+    let [ours, theirs] = [folder.join(to).join("model.safetensors"), out.join("weights.safetensors")]
+        .map(|path| std::fs::read(path).unwrap());
+    let [ours, theirs] = [&ours, &theirs].map(|bytes| safetensors::SafeTensors::deserialize(bytes).unwrap());
+    let floats = |bytes: &[u8]| -> Vec<f64> {
+        bytes.as_chunks::<4>().0.iter().map(|four| f64::from(f32::from_le_bytes(*four))).collect()
+    };
+    for (name, tensor) in ours.tensors() {
+        let (mine, other) = (floats(tensor.data()), floats(theirs.tensor(&name).unwrap().data()));
+        let apart: f64 = mine.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+        let size = other.iter().map(|entry| entry.powi(2)).sum::<f64>().sqrt();
+        assert!(apart < 1e-4 * size, "{about}, {name}: {apart} of {size}");
+    }
+}
