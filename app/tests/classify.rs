@@ -102,7 +102,13 @@ fn an_adapter_or_a_part_learns_labels_from_a_table() {
     let table: String = (0..60).map(quoted).collect();
     std::fs::write(folder.join("texts.csv"), format!("\u{feff}Label,Text\r\n{table}")).unwrap();
     let steps = ["--steps", "3", "--lr", "1e-2", "--set", "train.batch_size=4"];
-    tune(folder, "1", "classify", "texts.csv", &[&steps[..], &["--adapter", "lora", "--set", "adapter.rank=2"]].concat());
+    tune(
+        folder,
+        "1",
+        "classify",
+        "texts.csv",
+        &[&steps[..], &["--adapter", "lora", "--set", "adapter.rank=2"]].concat(),
+    );
     tune(folder, "1", "classify", "texts.csv", &[&steps[..], &["--set", "train.trainable=norms"]].concat());
     let weights = |name: &str| {
         let trained = Trained::load(run(folder, name), "latest").unwrap();
@@ -186,7 +192,13 @@ fn rows_that_are_none_are_named_and_left_out() {
 fn slow_python_transformers_tells_the_same_texts_apart() {
     let folder = folder(&[]);
     let folder = folder.path();
-    tune(folder, "1", "classify", "texts.jsonl", &["--steps", "30", "--lr", "4e-3", "--set", "train.batch_size=8"]);
+    tune(
+        folder,
+        "1",
+        "classify",
+        "texts.jsonl",
+        &["--steps", "30", "--lr", "4e-3", "--set", "train.batch_size=8"],
+    );
     succeed(folder, &["export", "--project", "first", "--to", "exported"]);
     let theirs = lines(&referee(folder, "check_classifier.py", &["exported", "held.jsonl"]));
     let ours = lines(&succeed(folder, &["classify", "--project", "first", "--file", "held.jsonl", "--json"]));

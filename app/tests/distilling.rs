@@ -2,8 +2,8 @@
 
 use crate::front_ends::{error_of, succeed, train};
 use crate::support::tuning::{
-    AS_REFEREES, add_sets, at, lines, mean, numbers, referee, resume, run, same_steps, same_weights, stories, trained,
-    tune, write_rows,
+    AS_REFEREES, add_sets, at, lines, mean, numbers, referee, resume, run, same_steps, same_weights, stories,
+    trained, tune, write_rows,
 };
 use glasshouse_engine::checkpoint::Checkpoints;
 use glasshouse_engine::data::prepare;

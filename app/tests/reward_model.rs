@@ -2,7 +2,7 @@
 
 use crate::front_ends::{error_of, succeed, train};
 use crate::support::tuning::{
-    AS_REFEREES, ROOMY, add_sets, at, config, lines, mean, notices, numbers, of, pair_row, referee, resume, run,
+    AS_REFEREES, ROOMY, add_sets, at, lines, mean, notices, numbers, of, pair_row, referee, resume, run,
     same_steps, same_weights, trained, trained_llama, tune, write_rows,
 };
 use glasshouse_engine::data::{Split, prepare};
@@ -40,7 +40,8 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-const FROM: [&str; 9] = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from"];
+const FROM: [&str; 9] =
+    ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from"];
 
 /// Enough to tell weather from food.
 const LEARNING: [&str; 8] =
@@ -48,7 +49,7 @@ const LEARNING: [&str; 8] =
 
 /// Learns to score from pairs.
 fn score_pairs(folder: &Path, from: &str, data: &str, more: &[&[&str]]) -> Vec<Value> {
-    let more = [&["--set", "train.preference.loss=bradley-terry"], &more.concat()[..]].concat();
+    let more = [&["--set", "train.preference.loss=bradley-terry"][..], &more.concat()].concat();
     tune(folder, from, "preference", data, &more)
 }
 
@@ -81,10 +82,10 @@ fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
     let margin = number(last, "chosen_reward") - number(last, "rejected_reward");
     assert!((margin - number(last, "margin")).abs() < 1e-4, "{last}");
     assert!(last["preference"]["log_ratio"].is_null(), "{last}");
-    let notices = notices(&told);
-    assert!(notices.contains("each scored at its last token"), "{notices}");
+    let said = notices(&told);
+    assert!(said.contains("each scored at its last token"), "{said}");
     assert!(of(&told, "accuracy").is_empty() && of(&told, "sample").is_empty());
-    let model = config(folder, "2").model;
+    let model = run(folder, "2").config().unwrap().model;
     assert_eq!((model.labels.as_slice(), model.outputs()), (&["reward".to_owned()][..], 1));
 
     // As transformers and TRL load it.
@@ -118,7 +119,7 @@ fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
     assert!(notices.contains("call − the mean score of those their loss"), "{notices}");
     assert!(notices.contains("answers are scored by 2-nanogpt-cpu"), "{notices}");
     // Which run that was is kept by its name.
-    assert_eq!(config(folder, "3").train.reward.model, run(folder, "2").name());
+    assert_eq!(run(folder, "3").config().unwrap().train.reward.model, run(folder, "2").name());
 }
 
 #[test]

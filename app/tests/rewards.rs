@@ -2,8 +2,8 @@
 
 use crate::front_ends::{error_of, succeed};
 use crate::support::tuning::{
-    AS_REFEREES, ROOMY, add_sets, at, lines, mean, notices, numbers, of, referee, resume, run, same_steps, same_weights,
-    trained, trained_llama, tune, write_rows,
+    AS_REFEREES, ROOMY, add_sets, at, lines, mean, notices, numbers, of, referee, resume, run, same_steps,
+    same_weights, trained, trained_llama, tune, write_rows,
 };
 use glasshouse_engine::project::Project;
 use serde_json::{Value, json};
@@ -253,7 +253,8 @@ fn slow_python_trl_learns_the_same_from_the_same_answers() {
         let name = (number + 3).to_string();
         resume(folder, &name);
         // Of all its steps, the first from before it stopped.
-        let told = lines(&std::fs::read_to_string(run(folder, &name).folder().join("metrics.jsonl")).unwrap());
+        let told =
+            lines(&std::fs::read_to_string(run(folder, &name).folder().join("metrics.jsonl")).unwrap());
         let out = folder.join("out").join(number.to_string());
         let theirs = same_steps(&told, &out, 3, loss);
         let rewards = of(&told, "reward");

@@ -2,8 +2,8 @@
 
 use crate::front_ends::{error_of, succeed};
 use crate::support::tuning::{
-    AS_REFEREES, ROOMY, add_sets, at, config, notices, numbers, of, referee, resume, run, same_steps, same_weights,
-    trained, trained_llama, tune, write_rows,
+    AS_REFEREES, ROOMY, add_sets, at, config, notices, numbers, of, referee, resume, run, same_steps,
+    same_weights, trained, trained_llama, tune, write_rows,
 };
 use glasshouse_engine::data::{Split, prepare};
 use glasshouse_engine::project::Project;

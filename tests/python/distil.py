@@ -6,23 +6,12 @@ distil.py STUDENT BATCHES SETTINGS OUT [TEACHER]: STUDENT and TEACHER are folder
 step, and the weights afterwards as safetensors.
 """
 
-import json
 import sys
-from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from decoder import adamw
+from referee import given, load, write
 from torch.nn import functional as F
-from transformers import AutoModelForCausalLM
-
-student_folder, batches_file, settings_file, out = map(Path, sys.argv[1:5])
-teacher_folder = Path(sys.argv[5]) if len(sys.argv) > 5 else None
-
-
-def load(folder):
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    model.config.use_cache = False
-    return model
 
 
 def distilled(logits, taught, targets, temperature, mix):
@@ -45,19 +34,12 @@ def unlikely(logits, tokens, targets, alpha):
     return loss + alpha * -(negative * rest.log()).sum(-1).mean()
 
 
-settings = json.loads(settings_file.read_text())
+student_folder, batches, settings, out = given()
 student = load(student_folder).train()
-teacher = load(teacher_folder).eval() if teacher_folder else None
-matrices = [weight for weight in student.parameters() if weight.dim() > 1]
-others = [weight for weight in student.parameters() if weight.dim() <= 1]
-optimizer = torch.optim.AdamW(
-    [{"params": matrices, "weight_decay": settings["weight_decay"]}, {"params": others, "weight_decay": 0.0}],
-    lr=settings["learning_rate"],
-    betas=(settings["beta1"], settings["beta2"]),
-    eps=settings["eps"],
-)
+teacher = load(sys.argv[5]).eval() if len(sys.argv) > 5 else None
+optimizer = adamw(settings, dict(student.named_parameters()))
 steps = []
-for batch in json.loads(batches_file.read_text()):
+for batch in batches:
     tokens, targets = torch.tensor(batch["tokens"]), torch.tensor(batch["targets"])
     logits = student(tokens).logits.flatten(0, 1)
     if teacher is None:
@@ -71,7 +53,4 @@ for batch in json.loads(batches_file.read_text()):
     norm = torch.nn.utils.clip_grad_norm_(student.parameters(), settings["clip"])
     optimizer.step()
     steps.append({"loss": loss.item(), "gradient_norm": norm.item()})
-out.mkdir(exist_ok=True)
-(out / "steps.json").write_text(json.dumps(steps))
-weights = {name: tensor.detach().clone().contiguous() for name, tensor in student.state_dict().items()}
-save_file(weights, out / "weights.safetensors")
+write(out, steps, student)

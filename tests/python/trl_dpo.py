@@ -8,42 +8,21 @@ DPO and IPO are `DPOTrainer`'s, SimPO is `CPOTrainer`'s, ORPO is `ORPOTrainer`'s
 tokens, too, and the paper, as we, over those of the answer.
 """
 
-import json
-import sys
-from pathlib import Path
-
-import torch
+import referee
 from datasets import Dataset
-from safetensors.torch import save_file
 from torch.nn import functional as F
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
-model_folder, pairs_file, settings_file, out = map(Path, sys.argv[1:5])
-torch.manual_seed(0)
+model_folder, pairs, settings, out = referee.given()
 tokenizer = AutoTokenizer.from_pretrained(model_folder)
 if tokenizer.pad_token is None:
     tokenizer.pad_token = tokenizer.eos_token
-model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
-model.config.use_cache = False
-pairs = [json.loads(line) for line in pairs_file.read_text().splitlines()]
-settings = json.loads(settings_file.read_text())
+model = referee.load(model_folder)
 loss, beta, margin = (settings.pop(name) for name in ("loss", "beta", "margin"))
-common = dict(
-    output_dir=str(out / "trainer"),
-    beta=beta,
-    use_cpu=True,
-    bf16=False,
-    gradient_checkpointing=False,
-    logging_steps=1,
-    logging_strategy="steps",
-    save_strategy="no",
-    report_to=[],
-    disable_tqdm=True,
-    **settings,
-)
+common = dict(beta=beta, **referee.common(out), **settings)
 # The trainers want to tokenize something; what they train on is put in its place.
 something = Dataset.from_list([{"prompt": "a", "chosen": "b", "rejected": "c"}])
 
@@ -80,13 +59,4 @@ else:
     trainer = kind(model=model, args=arguments, processing_class=tokenizer, train_dataset=something)
     rows = [answer(pair, "chosen") | answer(pair, "rejected") for pair in pairs]
 trainer.train_dataset = Dataset.from_list(rows)
-trainer.train()
-steps = [
-    {"loss": entry["loss"], "gradient_norm": entry["grad_norm"]}
-    for entry in trainer.state.log_history
-    if "grad_norm" in entry
-]
-out.mkdir(exist_ok=True)
-(out / "steps.json").write_text(json.dumps(steps))
-weights = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
-save_file(weights, out / "weights.safetensors")
+referee.train(trainer, model, out)

@@ -6,18 +6,15 @@ For each of them OUT gets, in a folder of its number, the loss, gradient norm, s
 the weights afterwards as safetensors. Advantages, log-probabilities and losses are TRL's; what draws answers takes no part.
 """
 
-import json
-import sys
-from pathlib import Path
-
 import torch
 from datasets import Dataset
-from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from decoder import adamw
+from referee import common, given, load, write
+from transformers import AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
-model_folder, round_file, settings_file, out = map(Path, sys.argv[1:5])
-answers = json.loads(round_file.read_text())["answers"]
+model_folder, kept, all_settings, out = given()
+answers = kept["answers"]
 tokenizer = AutoTokenizer.from_pretrained(model_folder)
 if tokenizer.pad_token is None:
     tokenizer.pad_token = tokenizer.eos_token
@@ -33,10 +30,8 @@ def padded(rows, left):
     return torch.tensor(filled), torch.tensor(masks)
 
 
-for number, settings in enumerate(json.loads(settings_file.read_text())):
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
-    model.config.use_cache = False
+for number, settings in enumerate(all_settings):
+    model = load(model_folder)
     group, steps = settings.pop("group"), settings.pop("steps")
     adam = settings.pop("adam")
     accumulate = settings["gradient_accumulation_steps"]
@@ -44,15 +39,9 @@ for number, settings in enumerate(json.loads(settings_file.read_text())):
         model=model,
         reward_funcs=lambda completions, **_: [0.0] * len(completions),
         args=GRPOConfig(
-            output_dir=str(out / "trainer"),
             num_generations=group,
             num_iterations=steps,
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
+            **common(out),
             **settings,
         ),
         train_dataset=Dataset.from_list([{"prompt": "a"}] * len(answers)),
@@ -91,14 +80,7 @@ for number, settings in enumerate(json.loads(settings_file.read_text())):
                 "num_items_in_batch": torch.tensor(sum(len(answer["tokens"]) for answer in answers)),
             }
         )
-    matrices = [weight for weight in model.parameters() if weight.dim() >= 2]
-    rest = [weight for weight in model.parameters() if weight.dim() < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": adam["weight_decay"]}, {"params": rest, "weight_decay": 0.0}],
-        lr=adam["learning_rate"],
-        betas=(adam["beta1"], adam["beta2"]),
-        eps=adam["eps"],
-    )
+    optimizer = adamw(adam, dict(model.named_parameters()))
     told = []
     for _ in range(steps):
         optimizer.zero_grad()
@@ -114,8 +96,4 @@ for number, settings in enumerate(json.loads(settings_file.read_text())):
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), adam["clip"]).item()
         optimizer.step()
         told.append({"loss": total, "gradient_norm": norm, "clipped": clipped / tokens})
-    folder = out / str(number)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "steps.json").write_text(json.dumps(told))
-    weights = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, folder / "weights.safetensors")
+    write(out / str(number), told, model)

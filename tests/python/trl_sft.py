@@ -5,23 +5,14 @@ file with `messages` and `learned` (the tokens that count, as our store has them
 OUT gets the loss and gradient norm of each step, and the weights afterwards as safetensors.
 """
 
-import json
-import sys
-from pathlib import Path
-
-import torch
 from datasets import Dataset
-from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from referee import common, given, load, train
+from transformers import AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
-model_folder, rows_file, settings_file, out = map(Path, sys.argv[1:5])
-torch.manual_seed(0)
+model_folder, rows, settings, out = given()
 tokenizer = AutoTokenizer.from_pretrained(model_folder)
-model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
-model.config.use_cache = False
-rows = [json.loads(line) for line in rows_file.read_text().splitlines()]
-settings = json.loads(settings_file.read_text())
+model = load(model_folder)
 
 # The same tokens, and the same of them learned, before anything is trained.
 for row in rows:
@@ -36,28 +27,11 @@ trainer = SFTTrainer(
     processing_class=tokenizer,
     train_dataset=Dataset.from_list([{"messages": row["messages"]} for row in rows]),
     args=SFTConfig(
-        output_dir=str(out / "trainer"),
         assistant_only_loss=True,
         packing=False,
         max_length=settings.pop("max_length"),
-        use_cpu=True,
-        bf16=False,
-        gradient_checkpointing=False,
-        logging_steps=1,
-        logging_strategy="steps",
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
+        **common(out),
         **settings,
     ),
 )
-trainer.train()
-steps = [
-    {"loss": entry["loss"], "gradient_norm": entry["grad_norm"]}
-    for entry in trainer.state.log_history
-    if "grad_norm" in entry
-]
-out.mkdir(exist_ok=True)
-(out / "steps.json").write_text(json.dumps(steps))
-weights = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
-save_file(weights, out / "weights.safetensors")
+train(trainer, model, out)
