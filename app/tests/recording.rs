@@ -261,7 +261,8 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     config.train.warmup_steps = extent.answers / 40;
     config.train.eval_interval = (extent.answers / 6).max(2);
     session.train(config);
-    session.until("steps of the tuning", |state| state.training.state == TrainingState::Running);
+    let goes_on = |state: &State| state.training.run.as_ref().is_some_and(|run| run.start.is_some());
+    session.until("the tuning", goes_on);
     session.trained();
     session.show(PageName::Tune, "light");
     session.window.set_size(egui::vec2(SIZE[0], 1100.0));
