@@ -108,7 +108,8 @@ fn a_run_that_was_interrupted_goes_on_with_its_teacher() {
     let whole = distil(folder, &set);
     distil(folder, &[&set[..], &["--stop-after", "5"]].concat());
     let again = ["train", "--project", "first", "--run", "3", "--resume", "--json"];
-    // Without its teacher it cannot go on.
+    // Without its teacher and what was kept of it, it cannot go on.
+    std::fs::remove_file(run(folder, "3").folder().join("teacher.safetensors")).unwrap();
     let (teacher, aside) = (run(folder, "1").folder().to_owned(), folder.join("aside"));
     std::fs::rename(&teacher, &aside).unwrap();
     let error = error_of(folder, &again);

@@ -22,6 +22,7 @@ mod gguf;
 mod gpu_day;
 mod handover;
 mod importing;
+mod judges;
 mod keyboard;
 mod meets;
 mod preferences;

@@ -19,7 +19,7 @@ use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Beginning, Project, Run, RunRecord};
-use crate::protocol::{OpenedRun, Precision, RunConfig, TextSummary};
+use crate::protocol::{Objective, OpenedRun, Precision, RunConfig, TextSummary};
 use crate::train::reward::RewardModel;
 use crate::train::{Options, Trainer};
 use std::sync::Arc;
@@ -243,13 +243,14 @@ impl OpenRun {
     /// with them is known before there is a run.
     ///
     /// # Errors
-    /// The other run is gone, its checkpoint is damaged, or its model does not fit; the reward model is none, or of another vocabulary.
+    /// The other run is gone, its checkpoint is damaged, or its model does not fit; the reward model is none, or of another vocabulary
+    /// or chat template.
     pub async fn read_start(&mut self, project: &Project) -> Result<()> {
         if self.run.is_none() {
             self.weights = weights_of_start(project.clone(), &self.config).await?;
-            if let Some(model) = RewardModel::find(project, &self.config, &self.prepared.tokenizer)? {
-                // By the name that no later run has.
-                self.config.train.reward.model = model.name();
+            let Prepared { tokenizer, folder, .. } = &*self.prepared;
+            if let Some(model) = RewardModel::find(project, &self.config, tokenizer, folder)? {
+                self.config.train.reward.model = model.settled()?;
             }
         }
         Ok(())
@@ -265,8 +266,11 @@ impl OpenRun {
             None => {
                 let beginning = Beginning::find(project, &self.config)?;
                 let family = beginning.map(|beginning| beginning.family()).transpose()?.flatten();
+                let learns_pairs = self.config.train.objective == Objective::Preference;
+                let index = self.prepared.store.index().filter(|_| learns_pairs);
+                let plain_pairs = index.map(|index| index.plain);
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
-                    run.save_record(&RunRecord { family, ..run.record()? })
+                    run.save_record(&RunRecord { family, plain_pairs, ..run.record()? })
                 })?
             }
         };

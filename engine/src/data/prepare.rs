@@ -278,6 +278,10 @@ pub async fn prepare_in_turns(
         let reward = &config.train.reward;
         recipe = format!("{recipe}; rule {} {}", reward.judge(), !reward.pattern.is_empty());
     }
+    if config.train.objective == Objective::Preference {
+        // Stores of before do not say whether a template wrote their pairs.
+        recipe.push_str("; marked");
+    }
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
     if let Some(prepared) = reuse(&folder, &recipe) {

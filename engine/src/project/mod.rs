@@ -38,6 +38,7 @@ pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord};
 pub use teacher::Teacher;
+pub(crate) use teacher::run_named;
 pub use trained::{AsTrained, Trained, parameters_of};
 
 use crate::error::{Error, Result};

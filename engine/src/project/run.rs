@@ -75,6 +75,9 @@ pub struct RunRecord {
     /// `model_type` of the class of transformers that an imported model is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
+    /// Of a run that learned from pairs of answers: whether those were texts as they stand in the data, which no chat template wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain_pairs: Option<bool>,
     /// What an imported model was read from, as [`crate::interchange::source_of`] says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -138,6 +141,7 @@ impl Run {
             title: String::new(),
             tags: Vec::new(),
             family: None,
+            plain_pairs: None,
             source: None,
             restored_from: None,
             estimated_seconds: None,

@@ -1,11 +1,12 @@
 //! A run that teaches another one: what it makes of each token is compared with what that one does. Both have one tokenizer.
 
 use super::beginning::{checkpoint_of, open_files};
-use super::{Beginning, Project, Run, Trained, parameters_of};
+use super::{Beginning, Project, Run, Trained};
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
+use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
-use crate::protocol::{Objective, RunConfig};
+use crate::protocol::{ModelConfig, Objective, RunConfig, Start};
 use crate::tokenizer::TokenizerFiles;
 
 /// A teacher, found and looked at. Its weights are still on disk.
@@ -31,7 +32,7 @@ impl Teacher {
         train.distil.validate(train.label_smoothing)?;
         let named = train.distil.teacher();
         let find = || {
-            let run = project.run_or_latest(Some(named.run.as_str()).filter(|name| *name != "latest"))?;
+            let run = run_named(project, &named)?;
             let checkpoint = checkpoint_of(&run, &named.checkpoint)?;
             Ok(Self { config: run.config()?, run, checkpoint })
         };
@@ -94,10 +95,28 @@ impl Teacher {
             )));
         }
         let trained = Trained::load(run, &checkpoint)?.parameters;
-        let parameters = parameters_of(&own)?;
-        let frozen = |parameter: &Parameter| Parameter { trainable: false, ..parameter.clone() };
-        let frozen: Vec<Parameter> = parameters.iter().map(frozen).collect();
-        let (from, to) = (ArenaLayout::of_parameters(&parameters), ArenaLayout::of_parameters(&frozen));
+        let (from, to) = layouts(&own.model)?;
         Ok(from.moved_to(&to, trained))
     }
+
+    /// How many weights [`Teacher::weights`] gives.
+    ///
+    /// # Errors
+    /// The teacher's model cannot be built.
+    pub fn length(config: &RunConfig) -> Result<usize> {
+        config.train.teacher_model().map_or(Ok(0), |model| Ok(layouts(model)?.1.length))
+    }
+}
+
+/// The layout of a model's weights of which nothing is frozen, and of which everything is.
+fn layouts(model: &ModelConfig) -> Result<(ArenaLayout, ArenaLayout)> {
+    let parameters = build(model, Purpose::Window { time: 1 })?.graph.parameters;
+    let frozen = |parameter: &Parameter| Parameter { trainable: false, ..parameter.clone() };
+    let frozen: Vec<Parameter> = parameters.iter().map(frozen).collect();
+    Ok((ArenaLayout::of_parameters(&parameters), ArenaLayout::of_parameters(&frozen)))
+}
+
+/// The run of a project that a setting names for what it learned.
+pub(crate) fn run_named(project: &Project, named: &Start) -> Result<Run> {
+    project.run_or_latest(Some(named.run.as_str()).filter(|name| *name != "latest"))
 }

@@ -10,9 +10,10 @@ use crate::plan::estimate::estimate;
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
-use crate::project::Teacher;
+use crate::project::{Project, Teacher};
 use crate::protocol::cluster::ClusterRequest;
 use crate::protocol::{DeviceType, Event, PassFlops, PlanSummary, RunConfig, presets};
+use crate::train::reward::RewardModel;
 
 /// Seconds of a measurement.
 const MEASURED: f64 = 2.0;
@@ -40,7 +41,12 @@ impl Session {
         config.validate()?;
         let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         // A large model's plan takes seconds.
-        let mut plan = platform::aside(move || plan_of(&planned, &target, limits)).await??;
+        let project = self.project.as_ref().map(|open| open.project.clone());
+        let plan = move || match project {
+            Some(project) => plan_beside_judge(&project, &planned, &target, limits),
+            None => plan_of(&planned, &target, limits),
+        };
+        let mut plan = platform::aside(plan).await??;
         plan.run_seconds = self.seconds_of(config, plan.flops_per_token);
         plan.proportions = config.proportions(plan.parameters, self.text_tokens(config));
         self.outlet.answer(id, Event::Planned { plan: Box::new(plan) });
@@ -180,6 +186,28 @@ impl Session {
 }
 
 /// What a run takes on a device that kernels are chosen for like this and that is so limited; nothing about time.
+/// The plan of a run with what its reward model needs, where one of the project judges.
+fn plan_beside_judge(
+    project: &Project,
+    config: &RunConfig,
+    target: &Target,
+    limits: DeviceLimits,
+) -> Result<PlanSummary> {
+    let Some(judge) = RewardModel::estimate(project, config, target)? else {
+        return plan_of(config, target, limits);
+    };
+    let bytes = judge.bytes;
+    let memory = limits.memory.map(|memory| memory.saturating_sub(bytes.total));
+    let mut plan = plan_of(config, target, DeviceLimits { memory, ..limits })?;
+    plan.bytes += bytes.total;
+    for (kind, more) in bytes.by_kind {
+        *plan.bytes_by_kind.entry(kind).or_insert(0) += more;
+    }
+    plan.largest_binding = plan.largest_binding.max(bytes.largest_binding);
+    plan.largest_buffer = plan.largest_buffer.max(bytes.largest_buffer);
+    Ok(plan)
+}
+
 fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<PlanSummary> {
     let needs = estimate(&config.model, &config.train, target)?;
     let graph = training_graphs(&config.model, &config.train)?.train;

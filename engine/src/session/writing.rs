@@ -16,6 +16,7 @@ use crate::protocol::{
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
+use crate::train::reward::learned_plain;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -391,12 +392,18 @@ impl Session {
     /// The probability of each label of each text; of a model that scores texts, their scores.
     ///
     /// # Errors
-    /// The vocabulary has nothing of a text.
+    /// The vocabulary has nothing of a text, or the model scores replies in conversations.
     pub(super) async fn label_probabilities(
         &mut self,
         model: &Model,
         texts: &[String],
     ) -> Result<Vec<Vec<f64>>> {
+        if model.config.scores() && learned_plain(&self.run_named(&model.key.0)?)? == Some(false) {
+            let run = &model.key.0;
+            return Err(Error::Refused(format!(
+                "{run} learned to score replies in conversations, and a text by itself is none; use it by --set train.reward.model={run}"
+            )));
+        }
         let mut reader = self.explainer(model)?;
         let (turns, mut probabilities) = (Turns::new(), Vec::with_capacity(texts.len()));
         for (at, text) in texts.iter().enumerate() {

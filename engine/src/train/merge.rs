@@ -27,8 +27,8 @@ impl Project {
             ..config
         };
         let parameters = parameters_of(&config)?;
-        let (count, family) =
-            (parameters.iter().map(|own| own.ty.count() as u64).sum(), run.record()?.family);
+        let RunRecord { family, plain_pairs, .. } = run.record()?;
+        let count = parameters.iter().map(|own| own.ty.count() as u64).sum();
         self.create_run_with(&config, &run.data_folder()?, |merged| {
             let (step, val_loss) = (0, info.val_loss);
             let config_crc32c = merged.config_crc32c()?;
@@ -42,6 +42,7 @@ impl Project {
                 state,
                 parameters,
                 family,
+                plain_pairs,
                 val_loss,
                 best_val_loss: val_loss,
                 ..record

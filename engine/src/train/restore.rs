@@ -1,6 +1,6 @@
 //! New runs that begin where another one stood.
 
-use super::trainer::{REFERENCE_FILE, ROUND_FILE};
+use super::trainer::{REFERENCE_FILE, REWARD_MODEL_FILE, ROUND_FILE, TEACHER_FILE};
 use crate::checkpoint::{Checkpoints, Content, Loaded};
 use crate::error::{Error, Result};
 use crate::initial;
@@ -45,10 +45,11 @@ impl Project {
                     .map_err(Error::io(restored.metrics_path()))?;
                 MetricsWriter::resume(&restored.metrics_path(), info.step)?;
             }
-            // What the next steps compare with and learn from. A milestone's run is its own reference.
-            for name in [REFERENCE_FILE, ROUND_FILE] {
+            // What the next steps compare with and learn from. A milestone's run is its own reference, and has the same judges.
+            for name in [REFERENCE_FILE, ROUND_FILE, TEACHER_FILE, REWARD_MODEL_FILE] {
                 let (from, to) = (run.folder().join(name), restored.folder().join(name));
-                if is_resumable && files::is_file(&from) {
+                let is_of_judge = [TEACHER_FILE, REWARD_MODEL_FILE].contains(&name);
+                if (is_resumable || is_of_judge) && files::is_file(&from) {
                     files::copy(&from, &to).map_err(Error::io(&to))?;
                 }
             }
@@ -61,6 +62,7 @@ impl Project {
                 val_loss: info.val_loss,
                 best_val_loss: info.best_val_loss,
                 family: record.family.clone(),
+                plain_pairs: record.plain_pairs,
                 restored_from: Some(Start { run: run.name(), checkpoint: file, project: None }),
                 ..restored.record()?
             })

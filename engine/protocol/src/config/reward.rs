@@ -1,5 +1,6 @@
 //! Settings of the objective `reward`: group-relative policy optimization by rules, or by a reward model.
 
+use super::Start;
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
@@ -79,9 +80,10 @@ const LONGEST_PATTERN: usize = 4096;
 pub struct RewardSettings {
     /// What an answer is rewarded for.
     pub rule: RewardRule,
-    /// The reward model that scores answers in the place of a rule: a run of the project, by number or name, that learned preferences by
-    /// [`super::PreferenceLoss::BradleyTerry`]. Its scores have no bounds, of which none is needed: what counts is how answers of a group
-    /// compare.
+    /// The reward model that scores answers in the place of a rule: a run of the project that learned preferences by
+    /// [`super::PreferenceLoss::BradleyTerry`], its number or name, or `latest`, and `:` with a checkpoint's file behind it where that is not
+    /// to be the best one. The run's own record names both. Scores have no bounds, of which none is needed: what counts is how answers of a
+    /// group compare.
     pub model: String,
     /// The text or the regular expression of the rules that have one.
     pub pattern: String,
@@ -138,6 +140,11 @@ impl RewardSettings {
         if self.model.is_empty() { self.rule.name() } else { "model" }
     }
 
+    /// The reward model's run and checkpoint, as they were typed.
+    pub fn named_model(&self) -> Start {
+        Start::parse(self.model.trim(), None)
+    }
+
     /// Max tokens of an answer, of a model with such a context.
     pub fn answer_tokens(&self, context_length: usize) -> usize {
         match self.max_tokens {
@@ -171,6 +178,9 @@ impl RewardSettings {
         let rule = "be left out beside train.reward.model, which judges in its place";
         let alone = self.model.is_empty() || self.rule == RewardRule::default();
         require(alone, "train.reward.rule", self.rule.name(), rule)?;
+        let named = self.model.is_empty() || self.named_model().validate().is_ok();
+        let rule = "name a run that scores texts, by its number or name (--set train.reward.model=2)";
+        require(named, "train.reward.model", format!("{:?}", self.model), rule)?;
         for (field, value, above) in [
             ("train.reward.temperature", self.temperature, true),
             ("train.reward.epsilon", self.epsilon, true),
@@ -259,6 +269,17 @@ mod tests {
             reason.contains("train.reward.rule = length must be left out beside train.reward.model"),
             "{reason}"
         );
+        run.set("train.reward.rule=check").unwrap();
+        run.set("train.reward.model=:best").unwrap();
+        let reason = run.train.validate().unwrap_err().to_string();
+        assert!(reason.contains("must name a run that scores texts"), "{reason}");
+        let named = |model: &str| {
+            let Start { run, checkpoint, .. } =
+                RewardSettings { model: model.to_owned(), ..RewardSettings::default() }.named_model();
+            [run, checkpoint]
+        };
+        assert_eq!(named(" 2"), ["2", "best"]);
+        assert_eq!(named("2-tiny:latest"), ["2-tiny", "latest"]);
     }
 
     #[test]

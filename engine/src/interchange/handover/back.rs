@@ -112,6 +112,7 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
             best_val_loss: best,
             seconds: record.seconds,
             family: record.family.clone(),
+            plain_pairs: record.plain_pairs,
             restored_from: Some(Start {
                 run: run.name(),
                 checkpoint: manifest.checkpoint.clone(),

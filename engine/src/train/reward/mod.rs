@@ -8,5 +8,6 @@ mod round;
 
 pub use advantage::{advantages, token_shares};
 pub use answers::{Answer, Drawing, draw};
+pub(crate) use model::learned_plain;
 pub use model::{RewardModel, Scorer};
 pub use round::{Round, RoundShape};

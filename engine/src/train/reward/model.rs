@@ -11,12 +11,18 @@ use crate::executor::Executor;
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
+use crate::plan::estimate::{Estimate, estimate};
+use crate::plan::lower::Target;
 use crate::platform::Turns;
-use crate::project::{Project, Run, Trained, parameters_of};
+use crate::project::{Project, Run, Trained, checkpoint_of, parameters_of, run_named};
 use crate::protocol::config::{PreferenceLoss, PreferenceSettings};
-use crate::protocol::{ChatMessage, Objective, Position, Precision, Role, RunConfig, TrainConfig, Trainable};
+use crate::protocol::{
+    ChatMessage, ModelConfig, Objective, Position, Precision, Role, RunConfig, RunState, Start, TrainConfig,
+    Trainable,
+};
 use crate::step::{ArenaState, MicroBatch};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
+use std::path::Path;
 
 /// Texts that are scored before whatever else waits has its turn.
 const AT_ONCE: usize = 8;
@@ -25,81 +31,183 @@ const AT_ONCE: usize = 8;
 #[derive(Debug)]
 pub struct RewardModel {
     run: Run,
+    /// Its settings.
+    config: RunConfig,
+    /// As the settings of the run that learns from it name it.
+    named: Start,
     /// Its pairs were texts as they stand in the data, which no template wrote.
     plain: bool,
 }
 
 impl RewardModel {
-    /// The run of a project that the settings name, where they do. `tokenizer` is that of whose answers it is to score.
+    /// The run of a project that the settings name, where they do. `tokenizer` is that of whose answers it is to score, and `data` the
+    /// folder with its chat template.
     ///
     /// # Errors
-    /// There is none, it has no head for a score, or it reads another vocabulary.
-    pub fn find(project: &Project, config: &RunConfig, tokenizer: &Tokenizer) -> Result<Option<Self>> {
-        let name = &config.train.reward.model;
-        if config.train.objective != Objective::Reward || name.is_empty() {
-            return Ok(None);
-        }
-        let run = project.run(name)?;
-        let refused = |reason: &str| {
-            let called = run.name();
-            Err(Error::Refused(format!("train.reward.model = {name}: {called} {reason}")))
+    /// There is none, it has no head for a score, or it reads another vocabulary or conversations by another template.
+    pub fn find(
+        project: &Project,
+        config: &RunConfig,
+        tokenizer: &Tokenizer,
+        data: &Path,
+    ) -> Result<Option<Self>> {
+        let Some(named) = named_by(config) else { return Ok(None) };
+        let find = || -> Result<Self> {
+            let (run, config) = scoring_run(project, &named)?;
+            let (folder, called) = (run.data_folder()?, run.name());
+            let refused = |reason: &str| Err(Error::Refused(format!("{called} {reason}")));
+            if prepare::open_tokenizer(&folder)?.to_json()? != tokenizer.to_json()? {
+                return refused(
+                    "reads texts by another vocabulary; the reward model and the run that learns from it must begin with the same tokenizer",
+                );
+            }
+            let template = TokenizerFiles::template_in(&folder)?.0;
+            let plain = match learned_plain(&run)? {
+                Some(plain) => plain,
+                // What was made elsewhere does not say.
+                None if run.record()?.state == RunState::Imported => template.is_none(),
+                None => {
+                    return refused(
+                        "says nowhere whether it learned from conversations or from plain texts, and its data are gone; train a reward model \
+                         anew, and name that",
+                    );
+                }
+            };
+            if !plain && template != TokenizerFiles::template_in(data)?.0 {
+                return refused(
+                    "learned to score conversations by another chat template; the reward model and the run that learns from it must begin \
+                     with the same template",
+                );
+            }
+            Ok(Self { run, config, named: named.clone(), plain })
         };
-        if !run.config()?.model.scores() {
-            return refused(
-                "scores no texts; train a reward model by --objective preference --set train.preference.loss=bradley_terry, and name that",
-            );
-        }
-        let folder = run.data_folder()?;
-        if prepare::open_tokenizer(&folder)?.to_json()? != tokenizer.to_json()? {
-            return refused(
-                "reads texts by another vocabulary; the reward model and the run that learns from it must begin with the same tokenizer",
-            );
-        }
-        // Whose data were thrown away is still a reward model.
-        let plain = prepare::index(&folder).is_ok_and(|index| index.plain);
-        Ok(Some(Self { run, plain }))
+        find().map(Some).map_err(|error| cannot_judge(&named, &error))
     }
 
-    /// The run's name.
-    pub fn name(&self) -> String {
-        self.run.name()
-    }
-
-    /// Opens it by its best checkpoint, on the device of another executor, for answers that are written by the tokenizer and template of
-    /// `files` within `context` tokens.
+    /// What the reward model of a run with such settings needs beside it, about; `None` where none judges.
     ///
     /// # Errors
-    /// It has no checkpoint that can be read, or the device has no room for it.
-    pub async fn open(self, beside: &Executor, files: TokenizerFiles, context: usize) -> Result<Scorer> {
-        let Self { run, plain } = self;
-        let name = run.name();
-        let trained = Trained::load(run, "best")?;
-        let own = ArenaLayout::of_parameters(&parameters_of(&trained.config)?);
-        let RunConfig { mut model, train, .. } = trained.config;
+    /// There is no such run, or it scores no texts.
+    pub fn estimate(project: &Project, config: &RunConfig, target: &Target) -> Result<Option<Estimate>> {
+        let Some(named) = named_by(config) else { return Ok(None) };
+        let (_, own) = scoring_run(project, &named).map_err(|error| cannot_judge(&named, &error))?;
+        let (model, train) = scoring_settings(own, config.model.context_length);
+        Ok(Some(estimate(&model, &train, target)?))
+    }
+
+    /// The run's name and the file of its checkpoint, as the settings of a run name both that learns from it: neither means anything else
+    /// later.
+    ///
+    /// # Errors
+    /// There is no such checkpoint.
+    pub fn settled(&self) -> Result<String> {
+        let file = checkpoint_of(&self.run, &self.named.checkpoint);
+        let file = file.map_err(|error| cannot_judge(&self.named, &error))?;
+        Ok(format!("{}:{file}", self.run.name()))
+    }
+
+    /// How many weights it has.
+    ///
+    /// # Errors
+    /// Its model cannot be built.
+    pub fn length(&self) -> Result<usize> {
+        Ok(ArenaLayout::of_parameters(&parameters_of(&self.config)?).length)
+    }
+
+    /// The weights of its checkpoint.
+    ///
+    /// # Errors
+    /// The checkpoint is gone or damaged.
+    pub fn weights(&self) -> Result<Vec<f32>> {
+        let trained = Trained::load(self.run.clone(), &self.named.checkpoint);
+        trained.map(|trained| trained.parameters).map_err(|error| cannot_judge(&self.named, &error))
+    }
+
+    /// Opens it by such weights, on the device of another executor, for answers that are written by the tokenizer and template of `files`
+    /// within `context` tokens.
+    ///
+    /// # Errors
+    /// The device has no room for it.
+    pub async fn open(
+        self,
+        weights: Vec<f32>,
+        beside: &Executor,
+        files: TokenizerFiles,
+        context: usize,
+    ) -> Result<Scorer> {
+        let Self { run, config, plain, .. } = self;
+        let own = ArenaLayout::of_parameters(&parameters_of(&config)?);
         let closing = files.closing(&[ChatMessage::new(Role::User, "?")]).unwrap_or_default();
-        if matches!(model.position, Position::Rope(_) | Position::None) {
-            // No text is longer, and positions that are filled up take as long as others.
-            model.context_length = model.context_length.min(context + closing.len());
-        }
-        let preference =
-            PreferenceSettings { loss: PreferenceLoss::BradleyTerry, ..PreferenceSettings::default() };
-        let train = TrainConfig {
-            objective: Objective::Preference,
-            preference,
-            batch_size: 2,
-            accumulate: 1,
-            trainable: Trainable::Head,
-            adapter: None,
-            precision: Precision::F32,
-            document_mask: false,
-            ..train
-        };
+        let (model, train) = scoring_settings(config, context + closing.len());
         let graphs = training_graphs(&model, &train)?;
         let mut executor = beside.beside(&graphs, Optimizer::of(&train)).await?;
-        let parameters = own.moved_to(&ArenaLayout::of(&graphs.train), trained.parameters);
+        let parameters = own.moved_to(&ArenaLayout::of(&graphs.train), weights);
         executor.set_state(&ArenaState { parameters, ..ArenaState::default() }).await?;
-        Ok(Scorer { name, executor, files, closing, plain, time: model.context_length })
+        Ok(Scorer { name: run.name(), executor, files, closing, plain, time: model.context_length })
     }
+}
+
+/// The reward model that settings name, where one judges.
+fn named_by(config: &RunConfig) -> Option<Start> {
+    let reward = &config.train.reward;
+    let judges = config.train.objective == Objective::Reward && !reward.model.is_empty();
+    judges.then(|| reward.named_model())
+}
+
+fn cannot_judge(named: &Start, error: &Error) -> Error {
+    Error::Refused(format!("train.reward.model names {named}, which cannot judge: {error}"))
+}
+
+/// The run of a name, with its settings.
+///
+/// # Errors
+/// There is none, or it has no head for a score.
+fn scoring_run(project: &Project, named: &Start) -> Result<(Run, RunConfig)> {
+    let run = run_named(project, named)?;
+    let config = run.config()?;
+    if !config.model.scores() {
+        return Err(Error::Refused(format!(
+            "{} scores no texts; train a reward model by --objective preference --set train.preference.loss=bradley_terry, and name that",
+            run.name()
+        )));
+    }
+    Ok((run, config))
+}
+
+/// Model and settings by which a run's weights score texts of so many tokens.
+fn scoring_settings(config: RunConfig, most: usize) -> (ModelConfig, TrainConfig) {
+    let RunConfig { mut model, train, .. } = config;
+    if matches!(model.position, Position::Rope(_) | Position::None) {
+        // No text is longer, and positions that are filled up take as long as others.
+        model.context_length = model.context_length.min(most);
+    }
+    let preference =
+        PreferenceSettings { loss: PreferenceLoss::BradleyTerry, ..PreferenceSettings::default() };
+    let train = TrainConfig {
+        objective: Objective::Preference,
+        preference,
+        batch_size: 2,
+        accumulate: 1,
+        trainable: Trainable::Head,
+        adapter: None,
+        precision: Precision::F32,
+        document_mask: false,
+        ..train
+    };
+    (model, train)
+}
+
+/// Whether the pairs that a run learned from were texts as they stand in the data, which no chat template wrote; `None` where nothing says
+/// so.
+///
+/// # Errors
+/// The run's record is damaged.
+pub(crate) fn learned_plain(run: &Run) -> Result<Option<bool>> {
+    if let Some(plain) = run.record()?.plain_pairs {
+        return Ok(Some(plain));
+    }
+    // Of runs of before their data alone say it.
+    Ok(prepare::index(&run.data_folder()?).ok().map(|index| index.plain))
 }
 
 /// A reward model on a device.

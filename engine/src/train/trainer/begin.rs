@@ -1,5 +1,6 @@
 //! How a session of a run begins: with initial weights, or where the last one left off.
 
+use super::reference::{self, TEACHER_FILE};
 use super::{GROUP_SECONDS, Group, LARGEST_GROUP, Options, Timing, Trainer};
 use crate::checkpoint::{Checkpoints, Content, Loaded, Which};
 use crate::data::{Batches, Reference};
@@ -185,13 +186,18 @@ impl<'data> Trainer<'data> {
     }
 }
 
-/// The weights of the run's teacher, where it has one.
+/// The weights of the run's teacher, where it has one: they are kept beside the run from its beginning on.
 async fn weights_of_teacher(run: &Run, config: &RunConfig) -> Result<Vec<f32>> {
     if config.train.objective != Objective::Distil {
         return Ok(Vec::new());
     }
     let (run, config) = (run.clone(), config.clone());
-    platform::aside(move || Teacher::weights(&run.project()?, &config)).await?
+    let read = move || {
+        let (path, count) = (run.folder().join(TEACHER_FILE), Teacher::length(&config)?);
+        let load = || Teacher::weights(&run.project()?, &config);
+        reference::kept(&path, &config.train.distil.teacher, count, load)
+    };
+    platform::aside(read).await?
 }
 
 /// The weights that were given, or else those of the seed, and moments of zero.

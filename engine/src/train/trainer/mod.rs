@@ -11,7 +11,7 @@ mod reference;
 mod reward;
 mod save;
 
-pub(super) use reference::REFERENCE_FILE;
+pub(super) use reference::{REFERENCE_FILE, REWARD_MODEL_FILE, TEACHER_FILE};
 pub(super) use reward::ROUND_FILE;
 
 use super::event::{Progress, SampleRequest, TrainEvent};

@@ -1,4 +1,5 @@
-//! What is kept beside a run of its first weights, to compare with: a file with a checksum, which says what it belongs to.
+//! What is kept beside a run of its first weights, to compare with, and of other runs' weights that it needs: a file with a checksum, which
+//! says what it belongs to.
 
 use crate::error::{Error, Result};
 use crate::platform::files;
@@ -9,6 +10,10 @@ use std::path::Path;
 
 /// The file's name in the run's folder.
 pub(crate) const REFERENCE_FILE: &str = "reference.safetensors";
+
+/// The files of other runs' weights in the folder of a run that goes on to need them: its teacher's, and its reward model's.
+pub(crate) const TEACHER_FILE: &str = "teacher.safetensors";
+pub(crate) const REWARD_MODEL_FILE: &str = "reward-model.safetensors";
 
 /// The field of its header: a checksum, and what it belongs to. There is one field, since several are written in no fixed order.
 const ABOUT: &str = "about";
@@ -44,7 +49,7 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
     let said = header.metadata().as_ref().and_then(|fields| fields.get(ABOUT).cloned()).unwrap_or_default();
     let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
     if said.split_once(' ').map(|(_, to)| to) != Some(belongs_to) {
-        return Err(Error::bad_file(path, "it is another text's, or an older version's"));
+        return Err(Error::bad_file(path, "it is another text's or run's, or an older version's"));
     }
     let (mut all, mut checksum) = (Vec::with_capacity(wanted.len()), 0);
     for (name, shape) in wanted {
@@ -66,9 +71,49 @@ pub(super) fn read(path: &Path, belongs_to: &str, wanted: &[Kind]) -> Result<Vec
     Ok(all)
 }
 
+/// So many weights of another run, of the checkpoint that is `named`: as the file has them, or else as they are loaded, and then kept in
+/// it. That run may train on meanwhile, and its checkpoints give way to others.
+///
+/// # Errors
+/// Neither can be read, or the file cannot be written.
+pub(super) fn kept(
+    path: &Path,
+    named: &str,
+    count: usize,
+    load: impl FnOnce() -> Result<Vec<f32>>,
+) -> Result<Vec<f32>> {
+    let kind = || ("weights", vec![count]);
+    let damaged = match files::is_file(path).then(|| read(path, named, &[kind()])) {
+        Some(Ok(weights)) => return Ok(weights.into_iter().next().unwrap_or_default()),
+        Some(Err(damaged)) => Some(damaged),
+        None => None,
+    };
+    let weights = load().map_err(|error| damaged.unwrap_or(error))?;
+    write(path, named, &[(kind(), weights.as_slice())])?;
+    Ok(weights)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weights_of_another_run_are_kept_and_loaded_again_where_the_file_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(TEACHER_FILE);
+        let gone = || Err(Error::Refused("it is gone".to_owned()));
+        assert!(kept(&path, "1:a", 2, gone).unwrap_err().to_string().contains("it is gone"));
+        assert_eq!(kept(&path, "1:a", 2, || Ok(vec![1.0, 2.0])).unwrap(), [1.0, 2.0]);
+        assert_eq!(kept(&path, "1:a", 2, gone).unwrap(), [1.0, 2.0]);
+        // Another checkpoint is asked for, or the file is damaged.
+        assert!(kept(&path, "1:b", 2, gone).unwrap_err().to_string().contains("another text's"));
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(kept(&path, "1:a", 2, gone).unwrap_err().to_string().contains("checksum"));
+        assert_eq!(kept(&path, "1:a", 2, || Ok(vec![3.0, 4.0])).unwrap(), [3.0, 4.0]);
+        assert_eq!(kept(&path, "1:a", 2, gone).unwrap(), [3.0, 4.0]);
+    }
 
     #[test]
     fn a_file_is_read_as_it_was_written_and_refused_where_it_is_not() {

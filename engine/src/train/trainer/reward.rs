@@ -1,7 +1,7 @@
 //! What a run of rewards has beside its steps: it draws the answers that they learn from, and is judged by what the likeliest answers to
 //! held-out prompts are worth.
 
-use super::reference::{self, Kind, REFERENCE_FILE};
+use super::reference::{self, Kind, REFERENCE_FILE, REWARD_MODEL_FILE};
 use super::{Trainer, step_input, unless_stopped};
 use crate::data::{Batches, Prompt, Split};
 use crate::error::{Error, Result};
@@ -65,9 +65,13 @@ impl Trainer<'_> {
     /// The reward model or the first weights are gone or damaged, or the device has no room for them.
     pub(super) async fn take_rewards(&mut self) -> Result<()> {
         let Batches::Prompts(prompts) = &self.batches else { return Ok(()) };
-        if let Some(model) = RewardModel::find(&self.run.project()?, &self.config, prompts.tokenizer)? {
-            let files = TokenizerFiles::with(prompts.tokenizer.clone(), &self.run.data_folder()?)?;
-            let scorer = model.open(&self.executor, files, self.config.model.context_length).await?;
+        let data = self.run.data_folder()?;
+        if let Some(model) = RewardModel::find(&self.run.project()?, &self.config, prompts.tokenizer, &data)?
+        {
+            let files = TokenizerFiles::with(prompts.tokenizer.clone(), &data)?;
+            let (path, named) = (self.run.folder().join(REWARD_MODEL_FILE), &self.config.train.reward.model);
+            let weights = reference::kept(&path, named, model.length()?, || model.weights())?;
+            let scorer = model.open(weights, &self.executor, files, self.config.model.context_length).await?;
             let (name, bytes) = (scorer.name().to_owned(), quantity::bytes(scorer.bytes()));
             self.rewards.scorer = Some(scorer);
             self.notice(format!("answers are scored by {name}, {bytes} of memory more"));
