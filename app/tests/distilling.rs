@@ -179,7 +179,7 @@ fn what_cannot_teach_is_refused_in_a_sentence() {
             &["train.distil.teacher=1", "train.distil.mix=2"],
             "train.distil.mix = 2 must lie between 0 and 1",
         ),
-        (&small, &["train.distil.teacher=1", "train.distil.temperature=0"], "must be a number above 0"),
+        (&small, &["train.distil.teacher=1", "train.distil.temperature=0"], "must lie between 0.01 and 1000"),
         (&small, &["train.distil.teacher=1", "train.unlikelihood=1"], "must be 0 with the objective distil"),
     ];
     for (more, sets, said) in cases {

@@ -4,7 +4,7 @@ use glasshouse_engine::cpu;
 use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
 use glasshouse_engine::initial;
 use glasshouse_engine::interchange::huggingface::{CardFacts, Export, Family, export};
-use glasshouse_engine::model::{Purpose, build};
+use glasshouse_engine::model::{LossForm, Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::protocol::{
     Gate, NormPlacement, Position, RunConfig, TokenizerConfig, TokenizerKind, presets,
@@ -62,10 +62,7 @@ pub fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32
         label_smoothing: 0.0,
         ignore_index: None,
         documents: false,
-        preference: None,
-        answers: None,
-        distil: None,
-        unlikelihood: None,
+        form: LossForm::CrossEntropy,
     };
     let model = build(&config.model, purpose).unwrap();
     let layout = ArenaLayout::of(&model.graph);

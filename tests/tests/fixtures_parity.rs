@@ -10,7 +10,7 @@ use crate::common::{Fixture, deviation};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::graph::{Graph, Input, Origin, ParameterId, ValueId};
 use glasshouse_engine::model::TrainingGraphs;
-use glasshouse_engine::model::{self, Purpose};
+use glasshouse_engine::model::{self, LossForm, Purpose};
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::reference::{self, Device, ReferenceExecutor};
@@ -95,10 +95,7 @@ fn check(name: &'static str, who: Who) {
         label_smoothing: train.label_smoothing,
         ignore_index: train.ignore_index,
         documents: false,
-        preference: None,
-        answers: None,
-        distil: None,
-        unlikelihood: None,
+        form: LossForm::CrossEntropy,
     };
     let forward = model::build(model, purpose).expect("a model");
     let mut inputs: Vec<_> = names

@@ -186,6 +186,20 @@ impl RunConfig {
         Ok(())
     }
 
+    /// Checks the labels of a run whose data decided them: two or more to tell texts apart by, and one for a score. Settings of a run that is
+    /// still to begin with another one may have that one's, which [`RunConfig::validate`] lets pass.
+    pub fn validate_labels(&self) -> Result<(), Invalid> {
+        let labels = &self.model.labels;
+        let (fits, rule) = match self.train.objective {
+            Objective::Classify => (labels.len() >= 2, "be at least 2 with the objective classify"),
+            Objective::Preference if self.train.learns_scores() => {
+                (self.model.scores(), "be 1, the score's, where train.preference.loss is bradley_terry")
+            }
+            _ => return Ok(()),
+        };
+        require(labels.is_empty() || fits, "model.labels", labels.join(", "), rule)
+    }
+
     /// No value of a micro-batch may have 2³¹ entries: kernels count them in 32 bits.
     fn validate_sizes(&self) -> Result<(), Invalid> {
         let widest = |model: &ModelConfig| {
@@ -236,6 +250,31 @@ pub fn without_types(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::presets;
+
+    #[test]
+    fn a_run_that_tells_texts_apart_has_two_labels_and_one_that_scores_them_has_one() {
+        let classify: &[&str] = &["train.objective=classify"];
+        let score: &[&str] = &["train.objective=preference", "train.preference.loss=bradley_terry"];
+        let cases: [(&[&str], &[&str], Option<&str>); 7] = [
+            (&[], &[], None),
+            (classify, &[], None),
+            (classify, &["ham"], Some("model.labels = ham must be at least 2")),
+            (classify, &["ham", "spam"], None),
+            (score, &[], None),
+            (score, &["reward"], None),
+            (score, &["ham", "spam"], Some("model.labels = ham, spam must be 1")),
+        ];
+        for (changes, labels, said) in cases {
+            let mut run = presets::preset("first-stories").unwrap();
+            for change in changes {
+                run.set(change).unwrap();
+            }
+            run.model.labels = labels.iter().map(|label| (*label).to_owned()).collect();
+            let refused = run.validate_labels().err().map(|invalid| invalid.to_string());
+            assert_eq!(refused.is_some(), said.is_some(), "{refused:?}");
+            assert!(refused.unwrap_or_default().contains(said.unwrap_or_default()), "{labels:?}");
+        }
+    }
 
     #[test]
     fn an_error_of_toml_is_one_line_that_names_it() {

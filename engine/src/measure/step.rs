@@ -8,7 +8,7 @@ use crate::gpu::Tuning;
 use crate::graph::ops::POLICY_SCORES;
 use crate::graph::random;
 use crate::initial;
-use crate::model::{answers, preference, training_graphs};
+use crate::model::{LossForm, loss_form, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate;
@@ -187,9 +187,11 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
     let (batch, context_length) = (config.train.batch_size, config.model.context_length);
     let vocabulary = config.model.vocabulary as u64;
     let (tokens, outputs) = (batch * context_length, config.model.outputs() as u32);
-    let scores = preference(&config.train)
-        .map(|_| batch)
-        .or_else(|| answers(&config.train).map(|_| tokens * POLICY_SCORES));
+    let scores = match loss_form(&config.train, &config.model) {
+        LossForm::Preference(_) => Some(batch),
+        LossForm::Policy { .. } => Some(tokens * POLICY_SCORES),
+        _ => None,
+    };
     (0..config.train.accumulate as u64)
         .map(|micro_batch| {
             let ids: Vec<u32> = (0..(batch * (context_length + 1)) as u64)

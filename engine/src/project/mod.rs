@@ -259,6 +259,7 @@ impl Project {
         fill: impl FnOnce(&Run) -> Result<()>,
     ) -> Result<Run> {
         config.validate()?;
+        config.validate_labels()?;
         let data = data.strip_prefix(&self.folder).map_err(|_| {
             Error::Internal(format!("{} lies outside the project {}", data.display(), self.folder.display()))
         })?;

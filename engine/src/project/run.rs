@@ -199,6 +199,7 @@ impl Run {
         let config = RunConfig::from_toml(&self.config_text()?)
             .map_err(|reason| Error::bad_file(self.folder.join(CONFIG), reason))?;
         config.validate()?;
+        config.validate_labels()?;
         Ok(config)
     }
 

@@ -1,7 +1,7 @@
 //! The loss.
 
 use super::interpret::{Express, Run, expect_below};
-use super::log_sum_exp;
+use super::{Device, log_sum_exp};
 use crate::error::Result;
 use crate::graph::ops::{
     CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Score, ScoreInputs, ScoreOutputs,
@@ -31,18 +31,38 @@ impl Express for Score {
     ) -> Result<Self::Outputs<Tensor<2>>> {
         let ScoreInputs { logits, targets } = inputs;
         let (logits, targets) = (run.floats(logits)?, run.ids(targets)?);
-        let counted: Vec<bool> = targets.iter().map(|id| Some(*id) != self.ignore_index).collect();
-        let known: Vec<u32> =
-            targets.iter().zip(&counted).map(|(id, counts)| if *counts { *id } else { 0 }).collect();
-        expect_below(&node.scope, &known, 1)?;
-        let weights: Vec<f32> = counted.iter().map(|counts| f32::from(u8::from(*counts))).collect();
-        let count: f32 = weights.iter().sum();
-        let weights = run.device.tensor::<2>(TensorData::new(weights, [targets.len(), 1]));
-        let each = -logits.clone() * weights;
-        let mean = each.clone().sum().reshape([1, 1]) / f64::from(count.max(1.0));
-        let number = run.device.tensor(TensorData::new(vec![count], [1, 1]));
-        let rows = Tensor::cat(vec![logits + Self::BEYOND, each], 1);
-        Ok(ScoreOutputs { loss: Tensor::cat(vec![mean, number], 1), rows })
+        let counted = Counted::of(run.device, &targets, self.ignore_index);
+        expect_below(&node.scope, &counted.goals, 1)?;
+        let each = -logits.clone() * counted.weights.clone();
+        let loss = counted.mean(each.clone());
+        Ok(ScoreOutputs { loss, rows: Tensor::cat(vec![logits + Self::BEYOND, each], 1) })
+    }
+}
+
+/// The rows of a loss, and which of them count.
+pub(super) struct Counted<'run> {
+    device: &'run Device,
+    /// Their targets. That of a row that does not count may be any number, and is 0 here.
+    pub(super) goals: Vec<u32>,
+    /// [N,1], 1 for rows that count and 0 for others.
+    pub(super) weights: Tensor<2>,
+    count: usize,
+}
+
+impl<'run> Counted<'run> {
+    pub(super) fn of(device: &'run Device, targets: &[u32], ignore_index: Option<u32>) -> Self {
+        let counts = |target: &u32| Some(*target) != ignore_index;
+        let goals = targets.iter().map(|target| if counts(target) { *target } else { 0 }).collect();
+        let weights: Vec<f32> = targets.iter().map(|target| f32::from(u8::from(counts(target)))).collect();
+        let weights = device.tensor(TensorData::new(weights, [targets.len(), 1]));
+        Self { device, goals, weights, count: targets.iter().filter(|target| counts(target)).count() }
+    }
+
+    /// [1,2] = (mean over the rows that count, number of them; 0 if none), of the losses [N,1], 0 for rows that do not count.
+    pub(super) fn mean(&self, each: Tensor<2>) -> Tensor<2> {
+        let mean = each.sum().reshape([1, 1]) / self.count.max(1) as f64;
+        let number = self.device.tensor(TensorData::new(vec![self.count as f32], [1, 1]));
+        Tensor::cat(vec![mean, number], 1)
     }
 }
 
@@ -54,16 +74,9 @@ pub(super) fn cross_entropy(
     targets: &[u32],
     (smoothing, ignore_index): (f32, Option<u32>),
 ) -> Result<CrossEntropyOutputs<Tensor<2>>> {
-    let counted: Vec<bool> = targets.iter().map(|id| Some(*id) != ignore_index).collect();
-    // What does not count may be any number.
-    let targets: Vec<u32> =
-        targets.iter().zip(&counted).map(|(id, counts)| if *counts { *id } else { 0 }).collect();
-    expect_below(&node.scope, &targets, logits.dims()[1])?;
-    let rows = targets.len();
-    let count = counted.iter().filter(|counts| **counts).count();
-    let column = |numbers: Vec<f32>| run.device.tensor::<2>(TensorData::new(numbers, [rows, 1]));
-    let weights = column(counted.iter().map(|counts| f32::from(u8::from(*counts))).collect());
-    let indices = run.device.indices(&targets).reshape([rows, 1]);
+    let counted = Counted::of(run.device, targets, ignore_index);
+    expect_below(&node.scope, &counted.goals, logits.dims()[1])?;
+    let indices = run.device.indices(&counted.goals).reshape([targets.len(), 1]);
     let lse = log_sum_exp(logits.clone(), 1);
     let hit = lse.clone() - logits.clone().gather(1, indices);
     let each = if smoothing > 0.0 {
@@ -72,9 +85,7 @@ pub(super) fn cross_entropy(
     } else {
         hit
     };
-    let each = each * weights;
-    let mean = each.clone().sum().reshape([1, 1]) / count.max(1) as f64;
-    let number = run.device.tensor(TensorData::new(vec![count as f32], [1, 1]));
-    let (loss, rows) = (Tensor::cat(vec![mean, number], 1), Tensor::cat(vec![lse, each], 1));
-    Ok(CrossEntropyOutputs { loss, rows })
+    let each = each * counted.weights.clone();
+    let loss = counted.mean(each.clone());
+    Ok(CrossEntropyOutputs { loss, rows: Tensor::cat(vec![lse, each], 1) })
 }

@@ -2,6 +2,7 @@
 
 use super::interpret::{Express, Run, expect_below};
 use super::log_sum_exp;
+use super::loss::Counted;
 use crate::error::Result;
 use crate::graph::ops::{LEAST_REST, Unlikelihood, UnlikelihoodInputs, UnlikelihoodOutputs};
 use crate::graph::{Node, ValueId};
@@ -20,12 +21,8 @@ impl Express for Unlikelihood {
         let (logits, tokens, targets) = (run.floats(logits)?, run.ids(tokens)?, run.ids(targets)?);
         let starts = starts.map(|starts| run.ids(starts)).transpose()?;
         let [rows, vocabulary] = logits.dims();
-        let counted: Vec<bool> = targets.iter().map(|id| Some(*id) != self.ignore_index).collect();
-        let count = counted.iter().filter(|counts| **counts).count();
-        // What does not count may be any number.
-        let goals: Vec<u32> =
-            targets.iter().zip(&counted).map(|(id, counts)| if *counts { *id } else { 0 }).collect();
-        expect_below(&node.scope, &goals, vocabulary)?;
+        let counted = Counted::of(run.device, &targets, self.ignore_index);
+        expect_below(&node.scope, &counted.goals, vocabulary)?;
         expect_below(&node.scope, &tokens, vocabulary)?;
         let mut marks = vec![0.0_f32; rows * vocabulary];
         for (row, marks) in marks.chunks_exact_mut(vocabulary).enumerate() {
@@ -38,20 +35,16 @@ impl Express for Unlikelihood {
             }
         }
         let marks = run.device.tensor::<2>(TensorData::new(marks, [rows, vocabulary]));
-        let weights: Vec<f32> = counted.iter().map(|counts| f32::from(u8::from(*counts))).collect();
-        let weights = run.device.tensor::<2>(TensorData::new(weights, [rows, 1]));
-        let indices = run.device.indices(&goals).reshape([rows, 1]);
+        let indices = run.device.indices(&counted.goals).reshape([rows, 1]);
         let lse = log_sum_exp(logits.clone(), 1);
         let hit = lse.clone() - logits.clone().gather(1, indices);
         let p = (logits - lse.clone()).exp();
         let rest = (-p.clone() + 1.0).clamp_min(f64::from(LEAST_REST));
         let penalty = -(rest.clone().log() * marks.clone()).sum_dim(1);
-        let each = (hit + penalty * f64::from(self.alpha)) * weights;
-        let mean = each.clone().sum().reshape([1, 1]) / count.max(1) as f64;
-        let number = run.device.tensor(TensorData::new(vec![count as f32], [1, 1]));
+        let each = (hit + penalty * f64::from(self.alpha)) * counted.weights.clone();
         let odds = (p / rest * marks).sum_dim(1);
         Ok(UnlikelihoodOutputs {
-            loss: Tensor::cat(vec![mean, number], 1),
+            loss: counted.mean(each.clone()),
             rows: Tensor::cat(vec![lse.clone(), each], 1),
             sums: Tensor::cat(vec![lse, odds], 1),
         })

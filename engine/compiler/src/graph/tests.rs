@@ -1,7 +1,7 @@
 //! Shape rules refuse by name; the gradient reaches every trainable parameter and nothing else.
 
 use super::*;
-use crate::model::{Purpose, build, training_graphs};
+use crate::model::{LossForm, Purpose, build, training_graphs};
 use crate::plan::compile;
 use crate::plan::estimate::estimate;
 use crate::plan::lower::Target;
@@ -240,10 +240,7 @@ fn parameters_come_in_one_order_for_every_purpose() {
             label_smoothing: 0.0,
             ignore_index: None,
             documents: false,
-            preference: None,
-            answers: None,
-            distil: None,
-            unlikelihood: None,
+            form: LossForm::CrossEntropy,
         };
         assert_eq!(decode, names(loss));
     }

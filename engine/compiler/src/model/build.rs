@@ -8,8 +8,8 @@ use crate::graph::ops::{
     self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
     CrossEntropy, CrossEntropyInputs, CrossEntropyOutputs, Distil, DistilInputs, Dropout, DropoutInputs,
     Embedding, EmbeddingInputs, HeadNorm, HeadNormInputs, LastRow, LastRowInputs, Linear, LinearInputs,
-    Noise, Norm, NormInputs, POLICY_SCORES, Policy, PolicyInputs, Preference, PreferenceInputs, Rope,
-    RopeInputs, Scale, Score, ScoreInputs, ScoreOutputs, Unlikelihood, UnlikelihoodInputs, X,
+    Noise, Norm, NormInputs, Operation, POLICY_SCORES, Policy, PolicyInputs, Preference, PreferenceInputs,
+    Rope, RopeInputs, Scale, Score, ScoreInputs, ScoreOutputs, Unlikelihood, UnlikelihoodInputs, X,
 };
 use crate::graph::{
     Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Parameter, Type, ValueId,
@@ -21,13 +21,55 @@ use glasshouse_protocol::{
 };
 use std::collections::HashMap;
 
-/// How answers that the model drew are learned from.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Answers {
-    /// What logits are divided by, as where the answers were drawn.
-    pub temperature: f32,
-    /// The loss, for which [`Input::Scores`] is one more input; without one it is the cross-entropy.
-    pub policy: Option<Policy>,
+/// Which loss a graph has.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum LossForm {
+    /// The cross-entropy of tokens or labels, or the score, negated, of a model whose head makes one.
+    #[default]
+    CrossEntropy,
+    /// The cross-entropy of answers that the model drew.
+    Answers {
+        /// What logits are divided by, as where the answers were drawn.
+        temperature: f32,
+    },
+    /// Over pairs of answers, a row each: [`Input::Scores`] is one more input.
+    Preference(Preference),
+    /// Over answers that the model drew, by their rewards: [`Input::Scores`] is one more input.
+    Policy {
+        /// The loss.
+        policy: Policy,
+        /// What logits are divided by, as where the answers were drawn.
+        temperature: f32,
+    },
+    /// Against what the run's teacher makes of the same tokens.
+    Distil(Distil),
+    /// That other tokens than those before are asked for, too.
+    Unlikelihood(Unlikelihood),
+}
+
+impl LossForm {
+    /// What logits are divided by.
+    fn temperature(self) -> f32 {
+        match self {
+            Self::Answers { temperature } | Self::Policy { temperature, .. } => temperature,
+            Self::CrossEntropy | Self::Preference(_) | Self::Distil(_) | Self::Unlikelihood(_) => 1.0,
+        }
+    }
+
+    /// Whether what it compares with was made without dropout: a pair with what the reference makes of it, an answer with what drew it.
+    fn drops_nothing(self) -> bool {
+        matches!(self, Self::Preference(_) | Self::Policy { .. })
+    }
+
+    /// That of evaluations, of the text or the answers alone.
+    fn evaluated(self) -> Self {
+        match self {
+            Self::Answers { temperature } | Self::Policy { temperature, .. } => Self::Answers { temperature },
+            Self::CrossEntropy | Self::Preference(_) | Self::Distil(_) | Self::Unlikelihood(_) => {
+                Self::CrossEntropy
+            }
+        }
+    }
 }
 
 /// What a graph of the model is for. The parameters are the same, in the same order, in all of them.
@@ -47,14 +89,8 @@ pub enum Purpose {
         ignore_index: Option<u32>,
         /// Rows hold several documents, which do not see each other: [`Input::Starts`] is one more input.
         documents: bool,
-        /// The loss is over pairs of answers, a row each: [`Input::Scores`] is one more input.
-        preference: Option<Preference>,
-        /// Rows are answers that the model drew, to be learned by their rewards.
-        answers: Option<Answers>,
-        /// The loss compares with what the run's teacher makes of the same tokens.
-        distil: Option<Distil>,
-        /// The loss asks for other tokens than those before, too.
-        unlikelihood: Option<Unlikelihood>,
+        /// Which loss.
+        form: LossForm,
     },
     /// Logits [B, 1, V] of the cursor's last tokens, keys and values kept in caches of `context` positions.
     Decode {
@@ -114,42 +150,24 @@ fn build_with(config: &ModelConfig, train: Option<&TrainConfig>, purpose: Purpos
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let recipe = Recipe { model: model.clone(), train: train.clone() };
     if train.objective == Objective::Distil && train.teacher_model().is_none() {
-        let rule = "be looked up before this: its model is known once a run of the project begins";
-        let (field, value) = ("train.distil.teacher".to_owned(), train.distil.teacher.clone());
-        return Err(Invalid { field, value, rule: rule.to_owned() }.into());
+        let reason = "train.distil.teacher names a run of a project: give the project too";
+        return Err(crate::Error::Refused(reason.to_owned()));
     }
-    let forward =
-        |batch, dropout, label_smoothing, ignore_index, preference, answers, (distil, unlikelihood)| {
-            let (time, documents) = (model.context_length, train.separates_documents(model));
-            let purpose = Purpose::Loss {
-                batch,
-                time,
-                dropout,
-                label_smoothing,
-                ignore_index,
-                documents,
-                preference,
-                answers,
-                distil,
-                unlikelihood,
-            };
-            let Model { mut graph, loss, .. } = build_with(model, Some(train), purpose)?;
-            freeze(&mut graph.parameters, model, train)?;
-            let loss =
-                loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
-            Ok::<_, crate::Error>((graph, loss))
-        };
-    let (ignored, preference, answers) = (train.ignored_target(), preference(train), answers(train));
-    // A pair is compared with what the reference makes of it, an answer with what drew it: those drop nothing.
-    let dropout = preference.is_none() && answers.is_none();
-    let (smoothing, others) = (train.label_smoothing, (distil(train), unlikelihood(train, model)));
+    let forward = |batch, dropout, label_smoothing, ignore_index, form| {
+        let (time, documents) = (model.context_length, train.separates_documents(model));
+        let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents, form };
+        let Model { mut graph, loss, .. } = build_with(model, Some(train), purpose)?;
+        freeze(&mut graph.parameters, model, train)?;
+        let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
+        Ok::<_, crate::Error>((graph, loss))
+    };
+    let (ignored, form) = (train.ignored_target(), loss_form(train, model));
     let (mut graph, train_loss) =
-        forward(train.batch_size, dropout, smoothing, ignored, preference, answers, others)?;
+        forward(train.batch_size, !form.drops_nothing(), train.label_smoothing, ignored, form)?;
     // Pairs are evaluated an answer at a time: what each comes to says more than their loss.
-    let rows = if preference.is_some() { 1 } else { train.batch_size };
-    let plain = answers.map(|answers| Answers { policy: None, ..answers });
+    let rows = if matches!(form, LossForm::Preference(_)) { 1 } else { train.batch_size };
     let (mut evaluate, evaluate_loss) =
-        forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), None, plain, (None, None))?;
+        forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), form.evaluated())?;
     // A teacher is not asked there, and lies in the same arena.
     for taught in graph.parameters.iter().skip(evaluate.parameters.len()) {
         evaluate.parameter(taught.clone());
@@ -169,37 +187,32 @@ fn rows_of(graph: &Graph, loss: ValueId) -> Option<ValueId> {
     graph.nodes.iter().find(|node| node.outputs.first() == Some(&loss))?.outputs.get(1).copied()
 }
 
-/// How answers are learned from by their rewards, where a run's objective does.
-pub fn answers(train: &TrainConfig) -> Option<Answers> {
-    let RewardSettings { temperature, epsilon, iterations, bias_corrected_kl, .. } = train.reward;
-    let policy = Policy {
-        epsilon,
-        ratio: iterations > 1,
-        corrected: bias_corrected_kl,
-        ignored: train.ignored_target().unwrap_or(u32::MAX),
-    };
-    (train.objective == Objective::Reward).then_some(Answers { temperature, policy: Some(policy) })
-}
-
-/// The loss over pairs of answers, where a run's objective has it.
-pub fn preference(train: &TrainConfig) -> Option<Preference> {
-    let PreferenceSettings { loss, beta, center_rewards_coefficient: center, .. } = train.preference;
-    let (margin, ignored) = (train.preference.margin(), train.ignored_target().unwrap_or(u32::MAX));
-    (train.objective == Objective::Preference).then_some(Preference { loss, beta, margin, center, ignored })
-}
-
-/// The loss against a teacher's logits, where a run's objective has it.
-pub fn distil(train: &TrainConfig) -> Option<Distil> {
-    let DistilSettings { temperature, mix, .. } = train.distil;
-    let op = Distil { temperature, mix, ignore_index: train.ignored_target() };
-    (train.objective == Objective::Distil).then_some(op)
-}
-
-/// The loss that asks for other tokens than those before, where a run has it.
-pub fn unlikelihood(train: &TrainConfig, model: &ModelConfig) -> Option<Unlikelihood> {
-    let (alpha, ignore_index) = (train.unlikelihood, train.ignored_target());
-    let op = Unlikelihood { alpha, ignore_index, documents: train.separates_documents(model) };
-    (train.objective.is_text() && alpha > 0.0).then_some(op)
+/// The loss that a run trains by.
+pub fn loss_form(train: &TrainConfig, model: &ModelConfig) -> LossForm {
+    let ignore_index = train.ignored_target();
+    let ignored = ignore_index.unwrap_or(u32::MAX);
+    match train.objective {
+        Objective::Preference => {
+            let PreferenceSettings { loss, beta, center_rewards_coefficient: center, .. } = train.preference;
+            let margin = train.preference.margin();
+            LossForm::Preference(Preference { loss, beta, margin, center, ignored })
+        }
+        Objective::Reward => {
+            let RewardSettings { temperature, epsilon, iterations, bias_corrected_kl: corrected, .. } =
+                train.reward;
+            let policy = Policy { epsilon, ratio: iterations > 1, corrected, ignored };
+            LossForm::Policy { policy, temperature }
+        }
+        Objective::Distil => {
+            let DistilSettings { temperature, mix, .. } = train.distil;
+            LossForm::Distil(Distil { temperature, mix, ignore_index })
+        }
+        Objective::Text if train.unlikelihood > 0.0 => {
+            let (alpha, documents) = (train.unlikelihood, train.separates_documents(model));
+            LossForm::Unlikelihood(Unlikelihood { alpha, ignore_index, documents })
+        }
+        Objective::Text | Objective::Chat | Objective::Classify => LossForm::CrossEntropy,
+    }
 }
 
 /// The model's parameters in their order, as a run trains them, those of its adapter behind them: what it freezes is not trainable.
@@ -308,64 +321,76 @@ impl<'config> Builder<'config> {
     }
 
     fn model(mut self) -> Built<Model> {
-        let mut logits = self.logits()?;
-        let mut loss = None;
-        if let Purpose::Loss {
-            label_smoothing,
-            ignore_index,
-            preference,
-            answers,
-            distil,
-            unlikelihood,
-            ..
-        } = self.purpose
-        {
-            let (batch, time) = self.size();
-            if let Some(Answers { temperature, .. }) = answers.filter(|answers| answers.temperature != 1.0) {
-                logits = self.graph.add(Scale(1.0 / temperature), X { x: logits })?.y;
+        let logits = self.logits()?;
+        let Purpose::Loss { batch, time, label_smoothing, ignore_index, form, .. } = self.purpose else {
+            return Ok(Model { graph: self.graph, logits, loss: None });
+        };
+        let temperature = form.temperature();
+        let logits = match temperature == 1.0 {
+            true => logits,
+            false => self.graph.add(Scale(1.0 / temperature), X { x: logits })?.y,
+        };
+        let plain = CrossEntropy { label_smoothing, ignore_index };
+        let loss = match form {
+            LossForm::CrossEntropy | LossForm::Answers { .. } => {
+                let targets = self.targets();
+                self.likelihoods(plain, logits, targets)?.loss
             }
-            let taught = match distil.zip(self.teacher) {
-                Some((op, teacher)) => Some((op, self.taught(teacher)?)),
-                None => None,
-            };
-            self.scope("loss");
-            let targets = self.graph.input(Input::Targets, Type::u32(&[batch, time]));
-            loss = Some(if let Some((op, teacher)) = taught {
+            LossForm::Preference(op) => {
+                let targets = self.targets();
+                let rows = self.likelihoods(plain, logits, targets)?.rows;
+                let scores = self.graph.input(Input::Scores, Type::f32(&[batch]));
+                self.graph.add(op, PreferenceInputs { rows, targets, scores })?.loss
+            }
+            LossForm::Policy { policy, .. } => {
+                let targets = self.targets();
+                let rows = self.likelihoods(plain, logits, targets)?.rows;
+                let scores = self.graph.input(Input::Scores, Type::f32(&[batch * time, POLICY_SCORES]));
+                self.graph.add(policy, PolicyInputs { rows, targets, scores })?.loss
+            }
+            LossForm::Distil(op) => {
+                let teacher = self.taught()?;
+                let targets = self.targets();
                 self.graph.add(op, DistilInputs { logits, teacher, targets })?.loss
-            } else if let Some(op) = unlikelihood {
+            }
+            LossForm::Unlikelihood(op) => {
+                let targets = self.targets();
                 let tokens = self.graph.input(Input::Tokens, Type::u32(&[batch, time]));
                 let starts = self.starts();
                 self.graph.add(op, UnlikelihoodInputs { logits, tokens, targets, starts })?.loss
-            } else {
-                let (mean, rows) = if self.config.scores() {
-                    let op = Score { ignore_index };
-                    let ScoreOutputs { loss, rows } = self.graph.add(op, ScoreInputs { logits, targets })?;
-                    (loss, rows)
-                } else {
-                    let op = CrossEntropy { label_smoothing, ignore_index };
-                    let CrossEntropyOutputs { loss, rows } =
-                        self.graph.add(op, CrossEntropyInputs { logits, targets })?;
-                    (loss, rows)
-                };
-                match (preference, answers.and_then(|answers| answers.policy)) {
-                    (Some(op), _) => {
-                        let scores = self.graph.input(Input::Scores, Type::f32(&[batch]));
-                        self.graph.add(op, PreferenceInputs { rows, targets, scores })?.loss
-                    }
-                    (None, Some(op)) => {
-                        let ty = Type::f32(&[batch * time, POLICY_SCORES]);
-                        let scores = self.graph.input(Input::Scores, ty);
-                        self.graph.add(op, PolicyInputs { rows, targets, scores })?.loss
-                    }
-                    (None, None) => mean,
-                }
-            });
+            }
+        };
+        Ok(Model { graph: self.graph, logits, loss: Some(loss) })
+    }
+
+    /// The targets of a loss, whose nodes follow.
+    fn targets(&mut self) -> ValueId {
+        self.scope("loss");
+        let (batch, time) = self.size();
+        self.graph.input(Input::Targets, Type::u32(&[batch, time]))
+    }
+
+    /// The cross-entropy, or what stands in its place where the head makes a score.
+    fn likelihoods(
+        &mut self,
+        op: CrossEntropy,
+        logits: ValueId,
+        targets: ValueId,
+    ) -> Built<CrossEntropyOutputs<ValueId>> {
+        if !self.config.scores() {
+            return self.graph.add(op, CrossEntropyInputs { logits, targets });
         }
-        Ok(Model { graph: self.graph, logits, loss })
+        let op = Score { ignore_index: op.ignore_index };
+        let ScoreOutputs { loss, rows } = self.graph.add(op, ScoreInputs { logits, targets })?;
+        Ok(CrossEntropyOutputs { loss, rows })
     }
 
     /// The logits of a run's teacher for the same tokens: its own decoder in the same graph, of which nothing trains and that drops nothing.
-    fn taught(&mut self, teacher: &'config ModelConfig) -> Built {
+    fn taught(&mut self) -> Built {
+        let Some(teacher) = self.teacher else {
+            let (scope, reason) = ("loss".to_owned(), "no teacher is known".to_owned());
+            return Err(GraphError { scope, op: Distil::NAME, reason });
+        };
         let graph = std::mem::take(&mut self.graph);
         let mut builder = Self { graph, prefix: TEACHER, ..Self::new(teacher, None, self.purpose) };
         let logits = builder.logits()?;
@@ -683,7 +708,7 @@ mod tests {
         let theirs = build(&teacher, Purpose::Window { time: 1 }).unwrap().graph.parameters;
         run.train.objective = Objective::Distil;
         let unknown = training_graphs(&run.model, &run.train).unwrap_err().to_string();
-        assert!(unknown.contains("train.distil.teacher"), "{unknown}");
+        assert!(unknown.ends_with("give the project too"), "{unknown}");
         run.train.distil.model = Some(Box::new(teacher));
         for (adapter, precision) in [(None, Precision::F32), (Some(Adapter::default()), Precision::Mixed)] {
             (run.train.adapter, run.train.precision) = (adapter, precision);

@@ -6,9 +6,6 @@ mod teacher;
 mod training;
 
 pub use adapter::{LORA_A, LORA_B, LoraPair, is_of_adapter, lora_pairs};
-pub use build::{
-    Answers, Model, Purpose, answers, build, distil, is_of_classifier, parameters, preference,
-    training_graphs, unlikelihood,
-};
+pub use build::{LossForm, Model, Purpose, build, is_of_classifier, loss_form, parameters, training_graphs};
 pub use teacher::{is_of_teacher, own_parameters};
 pub use training::{Recipe, TrainingGraphs};

@@ -13,7 +13,7 @@ pub struct DistilSettings {
     /// The run that teaches, of the same project: its number or name, or `latest`, and `:` with a checkpoint's file behind it where that is
     /// not to be the best one. The run's own record names both.
     pub teacher: String,
-    /// T, by which the logits of both are divided: the larger, the more the teacher's unlikely tokens count.
+    /// T, by which the logits of both are divided, 0.01 to 1000: the larger, the more the teacher's unlikely tokens count.
     pub temperature: f32,
     /// m: 0 learns from the text alone, 1 from the teacher alone.
     pub mix: f32,
@@ -47,8 +47,9 @@ impl DistilSettings {
             format!("{:?}", self.teacher),
             rule,
         )?;
-        let temperature = self.temperature.is_finite() && self.temperature > 0.0;
-        require(temperature, "train.distil.temperature", self.temperature, "be a number above 0")?;
+        let temperature = (0.01..=1000.0).contains(&self.temperature);
+        let rule = "lie between 0.01 and 1000";
+        require(temperature, "train.distil.temperature", self.temperature, rule)?;
         require((0.0..=1.0).contains(&self.mix), "train.distil.mix", self.mix, "lie between 0 and 1")?;
         let rule = "be 0 with the objective distil: the teacher says how much other tokens count";
         require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)
@@ -62,7 +63,11 @@ impl DistilSettings {
         let rule = "be a run that writes text: this one has a head for labels";
         require(teacher.labels.is_empty(), field, &self.teacher, rule)?;
         let (has, wants) = (teacher.vocabulary, student.vocabulary);
-        let rule = format!("be a run of as many tokens: it has {has}, and model.vocabulary is {wants}");
+        // Only a run that begins with weights has a number of its own: another takes its teacher's.
+        let rule = format!(
+            "be a run of as many tokens: it has {has}, and model.vocabulary is {wants}; rows that pad an embedding count, too, so name a \
+             teacher of {wants}, or begin with random weights (without --from), which have as many as the teacher"
+        );
         require(has == wants, field, &self.teacher, rule)?;
         let (has, wants) = (teacher.context_length, student.context_length);
         let rule = format!(
@@ -96,7 +101,10 @@ mod tests {
         let text = run.to_toml().unwrap();
         assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
         for (change, said) in [
-            ("train.distil.temperature=0", "train.distil.temperature = 0 must be a number above 0"),
+            ("train.distil.temperature=0", "train.distil.temperature = 0 must lie between 0.01 and 1000"),
+            ("train.distil.temperature=0.001", "train.distil.temperature = 0.001 must lie between"),
+            ("train.distil.temperature=1001", "train.distil.temperature = 1001 must lie between"),
+            ("train.distil.temperature=nan", "train.distil.temperature = NaN must lie between"),
             ("train.distil.mix=1.5", "train.distil.mix = 1.5 must lie between 0 and 1"),
             ("train.distil.mix=nan", "train.distil.mix = NaN must lie between 0 and 1"),
             ("train.label_smoothing=0.1", "train.label_smoothing = 0.1 must be 0"),

@@ -27,14 +27,14 @@ impl<'run> Context<'run> {
         Self { tokens: tokens.words, targets: targets.words, starts, time: tokens.columns() }
     }
 
-    /// The tokens of a row that are to be unlikely: those up to it, each once, without its target.
-    fn unlikely(self, row: usize) -> impl Iterator<Item = usize> + use<'run> {
+    /// The tokens of a row that are to be unlikely: those up to it, each once, without its target. `seen` has the last row that each token
+    /// was found in.
+    fn unlikely(self, row: usize, seen: &mut [usize]) -> impl Iterator<Item = usize> {
         let begin = row - row % self.time;
         let first = begin + self.starts.map_or(0, |starts| starts[row] as usize);
-        let before = &self.tokens[first..=row];
-        let target = self.targets[row];
-        let fresh = move |(at, token): &(usize, &u32)| **token != target && !before[..*at].contains(token);
-        before.iter().enumerate().filter(fresh).map(|(_, token)| *token as usize)
+        let target = self.targets[row] as usize;
+        let before = self.tokens[first..=row].iter().map(|token| *token as usize);
+        before.filter(move |token| *token != target && std::mem::replace(&mut seen[*token], row) != row)
     }
 }
 
@@ -99,12 +99,13 @@ vectorised! {
         sums: &mut [f32],
     ) {
         let columns = logits.len() / range.len().max(1);
+        let mut seen = vec![usize::MAX; columns];
         let outputs = rows.chunks_exact_mut(2).zip(sums.chunks_exact_mut(2));
         for ((at, x), (row, sums)) in range.zip(logits.chunks_exact(columns)).zip(outputs) {
             let most = maximum(x);
             let lse = most + sum(columns, |at| exp::<L>(x[at] - most)).ln();
             let (mut penalty, mut odds) = (0.0, 0.0);
-            for token in context.unlikely(at) {
+            for token in context.unlikely(at, &mut seen) {
                 let p = exp::<L>(x[token] - lse);
                 let rest = 1.0 - p;
                 penalty -= rest.max(LEAST_REST).ln();
@@ -131,6 +132,7 @@ vectorised! {
         dx: &mut [f32],
     ) {
         let columns = logits.len() / range.len().max(1);
+        let mut seen = vec![usize::MAX; columns];
         let inputs = range.zip(logits.chunks_exact(columns)).zip(sums.chunks_exact(2));
         for (((at, x), sums), dx) in inputs.zip(dx.chunks_exact_mut(columns)) {
             let target = context.targets[at];
@@ -142,7 +144,7 @@ vectorised! {
             for (dx, x) in dx.iter_mut().zip(x) {
                 *dx = kept * exp::<L>(x - lse);
             }
-            for token in context.unlikely(at) {
+            for token in context.unlikely(at, &mut seen) {
                 let p = exp::<L>(x[token] - lse);
                 let rest = 1.0 - p;
                 if rest >= LEAST_REST {

@@ -6,7 +6,7 @@ use crate::cpu::{CpuDecoder, run_graph};
 use crate::graph::ops;
 use crate::graph::{Graph, Input, Origin, ParameterId, Type, ValueId, random};
 use crate::initial;
-use crate::model::{Purpose, build};
+use crate::model::{LossForm, Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::sampler::{self, Sampling};
 use crate::step::Data;
@@ -21,10 +21,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
         label_smoothing: 0.0,
         ignore_index: None,
         documents: false,
-        preference: None,
-        answers: None,
-        distil: None,
-        unlikelihood: None,
+        form: LossForm::CrossEntropy,
     };
     let built = build(model, purpose).unwrap();
     let layout = ArenaLayout::of(&built.graph);

@@ -6,7 +6,7 @@ use crate::cpu::shard::Partition;
 use crate::cpu::{CpuExecutor, run_graph};
 use crate::graph::{Input, Origin, ParameterId, random};
 use crate::initial;
-use crate::model::{Purpose, TrainingGraphs, build, training_graphs};
+use crate::model::{LossForm, Purpose, TrainingGraphs, build, training_graphs};
 use crate::optimizer::{Optimizer, Rate, entry};
 use crate::plan::arena::ArenaLayout;
 use crate::step::{ArenaState, Data, MicroBatch, StepInput};
@@ -318,10 +318,7 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
         label_smoothing,
         ignore_index,
         documents,
-        preference: None,
-        answers: None,
-        distil: None,
-        unlikelihood: None,
+        form: LossForm::CrossEntropy,
     };
     let built = build(model, purpose).unwrap();
     let layout = ArenaLayout::of(&built.graph);

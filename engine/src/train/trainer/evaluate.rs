@@ -3,7 +3,7 @@
 use super::{Action, GROUP_SECONDS, Trainer, unless_stopped};
 use crate::data::{Batch, Batches, IGNORED, Split};
 use crate::error::Result;
-use crate::model::preference;
+use crate::model::{LossForm, loss_form};
 use crate::protocol::{Objective, PreferenceMetrics};
 use crate::step::MicroBatch;
 use crate::train::TrainEvent;
@@ -64,9 +64,11 @@ impl Trainer<'_> {
         &mut self,
         batches: impl Iterator<Item = Result<Batch>>,
     ) -> Result<Option<(f32, Option<PreferenceMetrics>)>> {
-        match preference(&self.config.train) {
-            None => Ok(self.mean_loss(batches).await?.map(|loss| (loss, None))),
-            Some(op) => Ok(self.preferences(op, batches).await?.map(|(loss, found)| (loss, Some(found)))),
+        match loss_form(&self.config.train, &self.config.model) {
+            LossForm::Preference(op) => {
+                Ok(self.preferences(op, batches).await?.map(|(loss, found)| (loss, Some(found))))
+            }
+            _ => Ok(self.mean_loss(batches).await?.map(|loss| (loss, None))),
         }
     }
 

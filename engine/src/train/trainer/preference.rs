@@ -6,7 +6,7 @@ use super::{Action, Trainer};
 use crate::data::{Batch, Batches, IGNORED, PairBatches, Reference, Split};
 use crate::error::{Error, Result};
 use crate::graph::ops::{Answer, Preference};
-use crate::model::preference;
+use crate::model::{LossForm, loss_form};
 use crate::platform::{Turns, files};
 use crate::protocol::PreferenceMetrics;
 use crate::train::Progress;
@@ -28,7 +28,8 @@ impl Trainer<'_> {
     /// # Errors
     /// It is gone or damaged, and the weights are not those any more; or it belongs to other pairs.
     pub(super) fn take_reference(&mut self) -> Result<()> {
-        let compares = preference(&self.config.train).is_some_and(|op| op.loss.has_reference());
+        let form = loss_form(&self.config.train, &self.config.model);
+        let compares = matches!(form, LossForm::Preference(op) if op.loss.has_reference());
         let path = self.reference_path();
         let Batches::Pairs(pairs) = &mut self.batches else { return Ok(()) };
         if !compares {

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::generate::Decoder;
 use crate::graph::ops::Policy;
 use crate::graph::random::{self, nth};
-use crate::model::answers;
+use crate::model::{LossForm, loss_form};
 use crate::platform::files;
 use crate::protocol::{Precision, RewardMetrics, quantity};
 use crate::step::{ArenaState, MicroBatch, StepInput};
@@ -178,7 +178,10 @@ impl Trainer<'_> {
     }
 
     fn policy(&self) -> Option<Policy> {
-        answers(&self.config.train).and_then(|answers| answers.policy)
+        match loss_form(&self.config.train, &self.config.model) {
+            LossForm::Policy { policy, .. } => Some(policy),
+            _ => None,
+        }
     }
 
     fn round_shape(&self) -> RoundShape {

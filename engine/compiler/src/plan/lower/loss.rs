@@ -57,7 +57,7 @@ impl Lower for Score {
         let (ignoring, ignored) = rule.ignore();
         let [logits, targets, results, loss] =
             [logits, targets, outputs.rows, outputs.loss].map(Operand::place);
-        let arguments = score::Arguments { rows: count as u32, ignoring, ignored };
+        let arguments = score::Arguments { rows: count as u32, ignoring, ignored, beyond: Self::BEYOND };
         let bindings = vec![Place::Buffer(Buffer::Control), logits, targets, results];
         let each = Launch::new(score::kernel(), arguments.bytes(), bindings, grid(count.div_ceil(256))?)?;
         let mean = mean(rule, [results, targets, loss])?;
