@@ -136,8 +136,8 @@ fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> 
 pub(super) fn check_before_import(settings: &ConfigArguments) -> Result<()> {
     let mut config = presets::preset("gpt2-124m").map_err(usage)?;
     config.start = Some(Start::best_of("latest"));
-    // As many blocks as a model can have, of which any number may be trained.
-    config.model.layers = 1024;
+    // What depends on its shape is told when that is known: any number of blocks may be trained, in windows of any size.
+    (config.model.layers, config.model.context_length, config.model.tied_head) = (1024, 1, false);
     changed(config, settings)?;
     Ok(())
 }
