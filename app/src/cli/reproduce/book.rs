@@ -16,9 +16,8 @@ use crate::cli::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
 use glasshouse_engine::data::recipes::{labelled, write_lines};
-use glasshouse_engine::protocol::config::DataConfig;
 use glasshouse_engine::protocol::{
-    CHATML_TOKENS, ModelConfig, RunConfig, RunSummary, TokenizerKind, TrainConfig,
+    CHATML_TOKENS, DataConfig, ModelConfig, RunConfig, RunSummary, TokenizerKind, TrainConfig,
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -389,8 +388,8 @@ mod tests {
         let begun = imported(SFT.shape());
         let smaller = imported(SPAM.shape());
         assert!(!is_published(&SFT, &ran(&SFT, &smaller), &[smaller]));
-        let whole = with(&ran(&SPAM, &begun), "train.trainable=last:1");
-        assert!(!is_published(&SFT, &whole, &[begun]));
+        let last = with(&ran(&SFT, &begun), "train.trainable=last:1");
+        assert!(!is_published(&SFT, &last, &[begun]));
     }
 
     #[test]
