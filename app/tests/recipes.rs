@@ -85,7 +85,9 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
         }
         // Of ten rows the last is held out, and trains nothing.
         assert_eq!(score["rows"], 1);
-        let place = folder.join("first/recipes").join(recipe.name);
+        let place = folder.join(&config.data.paths[0]).parent().unwrap().to_owned();
+        let own = place.file_name().unwrap().to_str().unwrap();
+        assert!(own.starts_with(&format!("{}-", recipe.name)), "{own}");
         let held_out = std::fs::read_to_string(place.join("held-out.jsonl")).unwrap();
         let train = std::fs::read_to_string(place.join("train.jsonl")).unwrap();
         assert_eq!((train.lines().count(), held_out.lines().count()), (9, 1));
@@ -108,19 +110,59 @@ fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
     std::fs::write(folder.join("rows.jsonl"), (0..120).map(row).collect::<String>()).unwrap();
     let own =
         ["recipe", "answer", "--project", "first", "--from", "1", "--data", "rows.jsonl", "--device", "cpu"];
-    let fast = ["--steps", "150", "--lr", "3e-3", "--batch-size", "8", "--set", "model.context_length=64"];
+    let fast = ["--steps", "400", "--lr", "3e-3", "--batch-size", "8", "--set", "model.context_length=64"];
     let told = lines(&succeed(folder, &[&own[..], &fast, &["--json", "--threads", "2"]].concat()));
     let score = told.last().unwrap();
-    assert_eq!((&score["rows"], &score["right"]), (&json!(12), &json!(12)), "{score}");
-    assert_eq!(score["accuracy"], 1.0);
+    let right = score["right"].as_u64().unwrap();
+    assert_eq!(score["rows"], 12, "{score}");
+    assert!(right >= 11, "{score}");
+    assert_eq!(score["accuracy"].as_f64().unwrap(), right as f64 / 12.0);
 
     let again = ["recipe", "answer", "--project", "first", "--measure", "2", "--device", "cpu"];
     let told = succeed(folder, &again);
-    assert!(told.contains("answer: 12 of 12 questions right (100.0 %)"), "{told}");
-    let wrong: String = (0..30).map(row).collect::<String>().replace("At sea.", "At home.");
-    std::fs::write(folder.join("wrong.jsonl"), wrong).unwrap();
-    let told = succeed(folder, &[&again[..], &["--data", "wrong.jsonl"]].concat());
-    assert!(told.contains("answer: 20 of 30 questions right (66.7 %)"), "{told}");
+    assert!(told.contains(&format!("answer: {right} of 12 questions right")), "{told}");
+    // Answers to a question are the same each time: of the file's, ten are to each, and those to one of them are wrong.
+    let asked = |file: &str, rows: &str| {
+        std::fs::write(folder.join(file), rows).unwrap();
+        let told = lines(&succeed(folder, &[&again[..], &["--data", file, "--json"]].concat()));
+        let score = told.last().unwrap();
+        assert_eq!(score["rows"], 30, "{score}");
+        score["right"].as_u64().unwrap()
+    };
+    let rows: String = (0..30).map(row).collect();
+    let (known, changed) =
+        (asked("known.jsonl", &rows), asked("wrong.jsonl", &rows.replace("At sea.", "At home.")));
+    assert!(known >= 20 && changed + 10 <= known.max(20), "{changed} and {known} of 30");
+
+    // Another recipe's rows are others, and what the run learned stays what it is measured by.
+    let tag = ["--steps", "2", "--batch-size", "2", "--from", "1", "--device", "cpu"];
+    succeed(
+        folder,
+        &[&["recipe", "answer", "--project", "first", "--data", "wrong.jsonl"], &tag[..]].concat(),
+    );
+    let told = succeed(folder, &again);
+    assert!(told.contains(&format!("answer: {right} of 12 questions right")), "{told}");
+}
+
+/// What the line cannot do is refused before it does anything.
+#[test]
+fn what_does_nothing_or_fits_nothing_is_refused() {
+    let folder = folder();
+    let folder = folder.path();
+    for (arguments, said) in [
+        (&["--steps", "5"][..], "<NAME|required"),
+        (&["--project", "first"], "required"),
+        (&["answer", "--measure", "1", "--steps", "5"], "cannot be used with"),
+        (&["answer", "--example", "a.jsonl", "--set", "train.steps=5"], "cannot be used with"),
+        (&["poems", "--project", "first", "--measure", "1", "--data", "stories.txt"], "leave --data out"),
+        (&["classify", "--project", "first", "--measure", "1"], "objective text"),
+        (&["answer", "--project", "first", "--set", "train.stepz=5"], "did you mean `steps`"),
+        (&["answer", "--project", "new", "--from", "./none", "--adapter", "lore"], "did you mean `lora`"),
+    ] {
+        let error = error_of(folder, &[&["recipe"], arguments].concat());
+        assert!(said.split('|').any(|said| error.contains(said)), "{arguments:?}: {error}");
+    }
+    assert!(!folder.join("first/recipes").exists() && !folder.join("new").exists());
 }
 
 #[test]
@@ -156,7 +198,7 @@ fn is_folder(place: &std::io::Result<std::fs::DirEntry>) -> bool {
     place.as_ref().is_ok_and(|place| place.path().is_dir())
 }
 
-/// Data of the shapes of the book's, made up.
+/// Data of the shapes of the book's, generated.
 fn book(folder: &Path) {
     let messages: String = (0..120)
         .map(|number| match number % 4 {
@@ -182,7 +224,7 @@ fn reproduce(folder: &Path, exercise: &str, more: &[&str]) -> Value {
     lines(&succeed(folder, &[&own[..], more].concat())).pop().unwrap()
 }
 
-/// The exercises' own pipelines, on made-up data and a small GPT-2 that another program could have written.
+/// The exercises' own pipelines, on generated data and a small GPT-2 that another program could have written.
 #[test]
 fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
     let folder = folder();
@@ -204,7 +246,10 @@ fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
     let verdict = reproduce(folder, "verdict", &[&["--data", "stories.txt"], &small[..]].concat());
     let spam = reproduce(folder, "spam", &[&["--data", "messages.tsv"], &weights[..]].concat());
     let sft = reproduce(folder, "sft", &[&["--data", "rows.json"], &weights[..]].concat());
-    let dpo = reproduce(folder, "dpo", &["--data", "rows.json"]);
+    // What was tuned is of another size than the book's, and is not taken for its.
+    let error = error_of(folder, &["reproduce", "dpo", "--data", "rows.json", "--project", "book"]);
+    assert!(error.contains("objective chat with 24 layers of width 1024"), "{error}");
+    let dpo = reproduce(folder, "dpo", &[&["--data", "rows.json"], &weights[..]].concat());
     let figures = [("verdict", 0.569), ("spam", 0.9567), ("sft", 0.657), ("dpo", 0.610)];
     for (line, (name, published)) in [&verdict, &spam, &sft, &dpo].into_iter().zip(figures) {
         assert_eq!((&line["event"], &line["exercise"]), (&json!("reproduction"), &json!(name)), "{line}");
@@ -222,13 +267,22 @@ fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
     assert_eq!(config(&sft["run"]).train.objective, Objective::Chat);
     let dpo = config(&dpo["run"]);
     assert_eq!(dpo.train.objective, Objective::Preference);
-    assert_eq!(Some(dpo.start.unwrap().run.as_str()), sft["run"].as_str());
+    assert_eq!(
+        dpo.start.unwrap().run,
+        config(&sft["run"]).start.unwrap().run,
+        "weights that are there already"
+    );
     assert_eq!(config(&verdict["run"]).tokenizer.vocabulary, 1024);
 
     // What was broken off goes on, and its data are known.
     let again = ["reproduce", "dpo", "--project", "book", "--device", "cpu", "--resume", "--json"];
     let line = lines(&succeed(folder, &again)).pop().unwrap();
     assert_eq!((&line["reproduced"], &line["step"]), (&Value::Null, &json!(2)), "{line}");
+    for other in ["sft", "verdict"] {
+        let again = ["reproduce", other, "--project", "book", "--device", "cpu", "--resume"];
+        let error = error_of(folder, &again);
+        assert!(error.contains("is none of reproduce"), "{error}");
+    }
 }
 
 #[test]
@@ -245,6 +299,8 @@ fn an_exercise_without_its_weights_or_its_data_is_refused() {
             "--weights nowhere: there is no such folder",
         ),
         (&["dpo", "--data", "rows.json"], "glasshouse reproduce sft"),
+        (&["verdict", "--set", "train.stepz=5"], "did you mean `steps`"),
+        (&["spam", "--weights", "first", "--set", "train.stepz=5"], "did you mean `steps`"),
         (&["verdict", "--weights", "first"], "leave --weights out"),
         (&["nanogpt-cpu", "--weights", "first"], "for the book's exercises"),
         (&["spam", "--data", "rows.json", "--weights", "first"], "is no data of reproduce spam: line 1"),

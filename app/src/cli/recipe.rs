@@ -8,17 +8,18 @@ use super::driver::drive;
 use super::import::is_place;
 use super::output::duration;
 use super::score::{Place, Score};
-use super::settings::{check_device, usage};
+use super::settings::{changed, check_device, usage};
 use super::train::{quoted, taken_in, to_the_end, told};
 use super::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::recipes::{
-    RecipeRows, held_out, labelled, made_up, questions, write_lines, write_made_up, write_own,
+    RecipeRows, generated, generated_held_out, held_out, labelled, questions, write_generated, write_lines,
+    write_own,
 };
 use glasshouse_engine::data::tasks::TaskSplit;
-use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::RunSummary;
-use glasshouse_engine::protocol::recipes::{Metric, RECIPES, TuningRecipe, recipe as named};
+use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::recipes::{Metric, RECIPES, RecipeSettings, TuningRecipe, recipe as named};
+use glasshouse_engine::protocol::{Objective, RunConfig, RunSummary, Start, presets};
 use glasshouse_engine::session;
 use serde_json::json;
 use std::path::Path;
@@ -48,15 +49,17 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
     }
     // A mistake in what was typed is told before a model is imported.
     let own = arguments.data.as_deref().map(|file| own::rows(recipe, file)).transpose()?.flatten();
+    let config = settings(arguments, recipe);
+    check(arguments, &config)?;
     let from = begin(arguments)?;
     let RecipeRows { train, held_out } = match (&own, &arguments.data) {
         (Some(rows), _) => write_own(recipe, &arguments.project, rows)?,
         // Text is what it is, of any kind.
         (None, Some(file)) => RecipeRows { train: file.clone(), held_out: Vec::new() },
-        (None, None) => write_made_up(recipe, &arguments.project)?,
+        (None, None) => write_generated(recipe, &arguments.project)?,
     };
     let run = to_the_end(&TrainArguments {
-        config: settings(arguments, recipe),
+        config,
         data: vec![train],
         project: arguments.project.clone(),
         from: Some(from),
@@ -95,49 +98,78 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
 
 /// What `train` would have to be told.
 fn settings(arguments: &RecipeArguments, recipe: &TuningRecipe) -> ConfigArguments {
-    let steps = arguments.steps.unwrap_or(recipe.steps);
-    let interval = (steps / 10).max(1);
+    let RecipeSettings { objective, steps, learning_rate, interval } =
+        recipe.settings(arguments.steps, arguments.lr);
     let every = ["eval", "checkpoint"].map(|of| format!("train.{of}_interval={interval}"));
     ConfigArguments {
         steps: Some(steps),
-        lr: Some(arguments.lr.unwrap_or(recipe.learning_rate)),
+        lr: Some(learning_rate),
         batch_size: arguments.batch_size,
         adapter: arguments.adapter.clone(),
         seed: arguments.seed,
-        objective: Some(recipe.objective),
+        objective: Some(objective),
         set: every.into_iter().chain(arguments.set.iter().cloned()).collect(),
         ..ConfigArguments::default()
     }
 }
 
-/// The run to begin with; a model that is elsewhere is imported first, so that there is a project.
-fn begin(arguments: &RecipeArguments) -> Result<String> {
+/// Refuses what cannot be trained before a model is imported, or rows are written.
+fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> {
     let RecipeArguments { from, project, .. } = arguments;
     if is_place(from) {
-        let training = TrainArguments { project: project.clone(), ..TrainArguments::default() };
-        return drive(session::Options::default(), async |engine| taken_in(from, &training, engine).await);
+        return check_before_import(settings);
     }
-    let has_runs = project.is_dir() && Project::open(project)?.runs().is_ok_and(|runs| !runs.is_empty());
-    if !has_runs {
+    if runs_of(project)?.is_empty() {
         let project = quoted(project);
         return Err(usage(format!(
             "a recipe goes on from a trained model, and {project} has none; train one (glasshouse train --project {project}), or name one \
              with --from: a Hugging Face folder, a GGUF file, or an address"
         )));
     }
-    Ok(from.clone())
+    let start = Start::parse(from, None);
+    let run = trained::find_run(project, Some(start.run.as_str()).filter(|run| *run != "latest"))?;
+    changed(RunConfig { start: Some(start), ..run.config()? }, settings)?;
+    Ok(())
+}
+
+/// Refuses settings that no model can be trained with, while that which is to be imported is not known.
+pub(super) fn check_before_import(settings: &ConfigArguments) -> Result<()> {
+    let mut config = presets::preset("gpt2-124m").map_err(usage)?;
+    config.start = Some(Start::best_of("latest"));
+    // What depends on its shape is told when that is known: any number of blocks may be trained, in windows of any size.
+    (config.model.layers, config.model.context_length, config.model.tied_head) = (1024, 1, false);
+    changed(config, settings)?;
+    Ok(())
+}
+
+/// The runs of a project; none where there is no such folder.
+pub(super) fn runs_of(project: &Path) -> Result<Vec<Run>> {
+    if project.is_dir() { Ok(Project::open(project)?.runs()?) } else { Ok(Vec::new()) }
+}
+
+/// The run to begin with; a model that is elsewhere is imported first, so that there is a project.
+fn begin(arguments: &RecipeArguments) -> Result<String> {
+    let RecipeArguments { from, project, .. } = arguments;
+    if !is_place(from) {
+        return Ok(from.clone());
+    }
+    let training = TrainArguments { project: project.clone(), ..TrainArguments::default() };
+    drive(session::Options::default(), async |engine| taken_in(from, &training, engine).await)
 }
 
 /// Lists the recipes: an object per line for programs, a paragraph each for people.
 fn list(json: bool) -> Result<()> {
     for recipe in RECIPES {
-        let TuningRecipe { name, learns, row, steps, learning_rate, .. } = recipe;
+        let TuningRecipe { name, learns, row, steps, learning_rate, expected, .. } = recipe;
         let (objective, format, measured) = (recipe.objective.name(), recipe.format(), recipe.measured());
         if json {
-            let line = json!({
+            let mut line = json!({
                 "name": name, "learns": learns, "objective": objective, "format": format, "row": row,
                 "metric": measured, "steps": steps, "learning_rate": learning_rate,
             });
+            if let (Some(expected), Some(fields)) = (expected, line.as_object_mut()) {
+                fields.insert("expected".to_owned(), json!(expected));
+            }
             say!("{line}")?;
             continue;
         }
@@ -145,6 +177,9 @@ fn list(json: bool) -> Result<()> {
         say!("    data      {format}")?;
         say!("    example   {row}")?;
         say!("    metric    {measured}")?;
+        if let Some(expected) = expected {
+            say!("    expected  {expected}")?;
+        }
         say!("    learning  objective {objective}, {steps} steps at a rate of {learning_rate:e}\n")?;
     }
     if !json {
@@ -166,7 +201,7 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
             file.display()
         )));
     }
-    write_lines(file, &made_up(recipe, TaskSplit::Train, EXAMPLES)?)?;
+    write_lines(file, &generated(recipe, TaskSplit::Train, EXAMPLES)?)?;
     say!(
         "{}: ten rows. Put your own in their place, some hundreds of them: {}",
         file.display(),
@@ -177,11 +212,48 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
 
 /// Measures a run that there is.
 fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) -> Result<()> {
-    let summary =
-        trained::find_run(&arguments.project, Some(run).filter(|run| *run != "latest"))?.summary()?;
-    let own = arguments.data.as_deref().map(|file| own::rows(recipe, file)).transpose()?.flatten();
-    let rows = own.map_or_else(|| held_out(recipe, &arguments.project), Ok)?;
-    tell(arguments, recipe, &summary, &rows)
+    let perplexity = recipe.metric() == Metric::Perplexity;
+    if perplexity && arguments.data.is_some() {
+        return Err(usage(format!(
+            "--measure says the perplexity of {} from the run's own evaluations, which read no other text; leave --data out",
+            recipe.name
+        )));
+    }
+    let run = trained::find_run(&arguments.project, Some(run).filter(|run| *run != "latest"))?;
+    let config = run.config()?;
+    check_objective(recipe, &run.name(), &config)?;
+    let rows = match &arguments.data {
+        _ if perplexity => Vec::new(),
+        Some(file) => own::rows(recipe, file)?.unwrap_or_default(),
+        None => match held_out(recipe, &arguments.project, &config)? {
+            Some(rows) => rows,
+            None => {
+                tell!(
+                    "note: {} learned no rows of the recipe {}: it is measured by generated ones; --data names others",
+                    run.name(),
+                    recipe.name
+                );
+                generated_held_out(recipe)?
+            }
+        },
+    };
+    tell(arguments, recipe, &run.summary()?, &rows)
+}
+
+/// Refuses to measure a run that was trained for something else. One that writes can be asked, however it was trained.
+fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Result<()> {
+    let objective = config.train.objective;
+    let (fits, wanted) = match recipe.metric() {
+        Metric::Perplexity | Metric::Labels => (objective == recipe.objective, recipe.objective),
+        Metric::Answers => (!config.train.has_own_head(), Objective::Chat),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "{run} was trained with the objective {objective}, and the recipe {} measures runs of the objective {wanted}; name another run",
+        recipe.name
+    )))
 }
 
 /// Says how well a run does, on rows that no training saw.
@@ -192,7 +264,7 @@ fn tell(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &RunSummary, ro
         threads: arguments.threads,
     };
     match recipe.metric() {
-        Metric::Perplexity => tell_perplexity(arguments, &place, run),
+        Metric::Perplexity => tell_perplexity(arguments, recipe.name, &place, run),
         Metric::Answers => {
             let score = place.answers(run, &questions(rows)?)?;
             tell_score(arguments, recipe.name, run, score, "question")
@@ -224,7 +296,12 @@ fn tell_score(
 }
 
 /// Says what the run's evaluations came to, before its first step and where they were best.
-fn tell_perplexity(arguments: &RecipeArguments, place: &Place<'_>, run: &RunSummary) -> Result<()> {
+fn tell_perplexity(
+    arguments: &RecipeArguments,
+    recipe: &str,
+    place: &Place<'_>,
+    run: &RunSummary,
+) -> Result<()> {
     let losses = place.losses(run)?;
     let first = losses.first().filter(|losses| losses.step == 0);
     let best = losses.iter().min_by(|a, b| a.validation.total_cmp(&b.validation));
@@ -233,7 +310,7 @@ fn tell_perplexity(arguments: &RecipeArguments, place: &Place<'_>, run: &RunSumm
     let (step, after) = (best.step, best.validation.exp());
     if arguments.json {
         let line = json!({
-            "event": "score", "recipe": "poems", "run": run.name, "before": before, "after": after, "step": step,
+            "event": "score", "recipe": recipe, "run": run.name, "before": before, "after": after, "step": step,
             "seconds": run.seconds,
         });
         return Ok(say!("{line}")?);
@@ -241,7 +318,7 @@ fn tell_perplexity(arguments: &RecipeArguments, place: &Place<'_>, run: &RunSumm
     let before = before.map_or_else(|| "unknown".to_owned(), |before| format!("{before:.2}"));
     let time = duration(run.seconds);
     say!(
-        "\npoems: validation perplexity {before} before, {after:.2} after {step} steps; {} was trained for {time}",
+        "\n{recipe}: validation perplexity {before} before, {after:.2} after {step} steps; {} was trained for {time}",
         run.name
     )?;
     Ok(())

@@ -2,10 +2,10 @@
 
 mod book;
 mod exercise;
+mod report;
 mod rows;
 
 use super::arguments::{ConfigArguments, PublishedRun, ReproduceArguments, TrainArguments};
-use super::output::duration;
 use super::settings::{check_device, run_config, usage};
 use super::{fetch, train, trained};
 use anyhow::{Context as _, Result};
@@ -13,6 +13,7 @@ use exercise::Exercise;
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
 use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::protocol::{ModelConfig, RunConfig, RunSummary, TrainConfig};
+use report::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,28 +32,41 @@ struct Published {
     source: &'static str,
 }
 
-impl Published {
-    /// The run of a name; none where that is an exercise of the book's.
-    fn of(run: PublishedRun) -> Option<Self> {
-        Some(match run {
-            PublishedRun::NanogptCpu => Self {
-                preset: "nanogpt-cpu",
-                loss: 1.88,
-                best: false,
-                source: "karpathy/nanoGPT, README, \"I only have a macbook\"",
-            },
-            PublishedRun::NanogptGpu => Self {
-                preset: "nanogpt-gpu",
-                loss: 1.4697,
-                best: true,
-                source: "karpathy/nanoGPT, README, \"I have a GPU\"",
-            },
-            PublishedRun::Verdict | PublishedRun::Spam | PublishedRun::Sft | PublishedRun::Dpo => {
-                return None;
-            }
-        })
-    }
+const NANOGPT_CPU: Published = Published {
+    preset: "nanogpt-cpu",
+    loss: 1.88,
+    best: false,
+    source: "karpathy/nanoGPT, README, \"I only have a macbook\"",
+};
 
+const NANOGPT_GPU: Published = Published {
+    preset: "nanogpt-gpu",
+    loss: 1.4697,
+    best: true,
+    source: "karpathy/nanoGPT, README, \"I have a GPU\"",
+};
+
+/// What can be repeated.
+enum Reproduction {
+    Preset(&'static Published),
+    Exercise(&'static Exercise),
+}
+
+impl Reproduction {
+    /// That of a name.
+    fn of(run: PublishedRun) -> Self {
+        match run {
+            PublishedRun::NanogptCpu => Self::Preset(&NANOGPT_CPU),
+            PublishedRun::NanogptGpu => Self::Preset(&NANOGPT_GPU),
+            PublishedRun::Verdict => Self::Exercise(&exercise::VERDICT),
+            PublishedRun::Spam => Self::Exercise(&exercise::SPAM),
+            PublishedRun::Sft => Self::Exercise(&exercise::SFT),
+            PublishedRun::Dpo => Self::Exercise(&exercise::DPO),
+        }
+    }
+}
+
+impl Published {
     /// What the loss is called.
     fn what(&self) -> &'static str {
         if self.best { "best validation loss" } else { "validation loss" }
@@ -63,8 +77,8 @@ impl Published {
         if self.best {
             ""
         } else {
-            " (the mean of 20 random batches: for one model it moves by 0.015 with their draw, and the preset's seed is one \
-             whose run ends below)"
+            "the mean of 20 random batches: for one model it moves by 0.015 with their draw, and the preset's seed is one whose run ends \
+             below the published figure"
         }
     }
 
@@ -83,12 +97,11 @@ impl Published {
 }
 
 pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
-    let run = match (Exercise::of(arguments.run), Published::of(arguments.run)) {
-        (Some(exercise), _) => book::run(arguments, &exercise),
-        (None, Some(published)) => run(arguments, &published),
-        (None, None) => Err(usage("this run is of no book and of no preset")),
+    let reproduced = match Reproduction::of(arguments.run) {
+        Reproduction::Preset(published) => run(arguments, published),
+        Reproduction::Exercise(exercise) => book::run(arguments, exercise),
     };
-    train::told(arguments.json, run)
+    train::told(arguments.json, reproduced)
 }
 
 fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode> {
@@ -117,15 +130,31 @@ fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode
     } else {
         // Without tuning, so that others find the same bits on such a device.
         // A signal that ended the download: the exit code says so.
-        let Some(text) = text(arguments, steps)? else { return Ok(ExitCode::SUCCESS) };
+        let compared = arguments.steps.is_none_or(|shorter| shorter == steps);
+        let Some(text) = data(TEXT, arguments, compared)? else { return Ok(ExitCode::SUCCESS) };
         TrainArguments { config, data: vec![text], no_autotune: true, ..training }
     })?;
-    let verdict = published.verdict(steps, &run);
+    let report = Report {
+        kind: "preset",
+        name: published.preset,
+        figure: published.what(),
+        published: published.loss,
+        source: published.source,
+        steps,
+        ours: published.ours(&run),
+        run: &run,
+        verdict: published.verdict(steps, &run),
+        note: published.spread().to_owned(),
+        differs: "",
+        incomparable: format!(
+            "a run of {} {} says nothing about the figure after {steps}",
+            run.steps,
+            things(run.steps, "step")
+        ),
+    };
     // The exit code says it, too, where nobody reads.
-    tell(arguments, published, steps, &run, verdict).ok();
-    // A run that was broken off has shown nothing; one that was asked to be shorter did what was asked.
-    let broken_off = run.step < run.steps;
-    Ok(ExitCode::from(u8::from(verdict == Some(false) || broken_off)))
+    report.tell(arguments).ok();
+    Ok(report.exit_code())
 }
 
 /// Refuses to go on with a run that is another than the published one of `steps` steps, which would get its verdict.
@@ -156,81 +185,29 @@ fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u6
     )))
 }
 
-/// The file that is named, or the catalogue's. A run of `steps` steps is compared with the published one, and must have its text.
+/// The file that is named, or the catalogue's under a name. One with other content is refused where a figure is to be compared.
 /// `None` where a signal ended the download.
-fn text(arguments: &ReproduceArguments, steps: u64) -> Result<Option<PathBuf>> {
-    let entry = catalogue::find(TEXT)?;
+fn data(name: &str, arguments: &ReproduceArguments, compared: bool) -> Result<Option<PathBuf>> {
+    let entry = catalogue::find(name)?;
     let Some(file) = &arguments.data else {
         return fetch::fetched(entry, None, arguments.json);
     };
-    let bytes = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
-    if !entry.length.admits(bytes) {
-        return Err(usage(format!(
-            "{} has {bytes} bytes where {} has {}: the published figure is of that text; leave --data out to fetch it",
-            file.display(),
-            entry.title,
-            entry.length.bytes()
-        )));
-    }
     if sha256(file)? != entry.sha256 {
-        let other = format!("{} is not {}, though it is as long", file.display(), entry.title);
-        if arguments.steps.is_none_or(|shorter| shorter == steps) {
+        let bytes = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
+        let length = if bytes == entry.length.bytes() {
+            ", though it is as long".to_owned()
+        } else {
+            format!(": it has {bytes} bytes where that has {}", entry.length.bytes())
+        };
+        let other = format!("{} is not {}{length}", file.display(), entry.title);
+        if compared {
             return Err(usage(format!(
-                "{other}: the published figure is of that text; leave --data out to fetch it"
+                "{other}; the published figure is of that text: leave --data out to fetch it"
             )));
         }
-        tell!("note: {other}");
+        tell!("note: {other}; there will be no verdict");
     }
     Ok(Some(file.clone()))
-}
-
-fn tell(
-    arguments: &ReproduceArguments,
-    published: &Published,
-    steps: u64,
-    run: &RunSummary,
-    verdict: Option<bool>,
-) -> Result<()> {
-    let ours = published.ours(run);
-    if arguments.json {
-        let line = serde_json::json!({
-            "event": "reproduction",
-            "preset": published.preset,
-            "figure": published.what(),
-            "published": published.loss,
-            "source": published.source,
-            "published_steps": steps,
-            "ours": ours,
-            "best_val_loss": run.best_val_loss,
-            "run": run.name,
-            "step": run.step,
-            "seconds": run.seconds,
-            "device": run.device,
-            "reproduced": verdict,
-        });
-        return Ok(say!("{line}")?);
-    }
-    let shown = ours.map_or_else(|| "none".to_owned(), |loss| format!("{loss:.4}"));
-    let ran = things(run.step, "step");
-    say!("\n{}: {}", published.preset, published.what())?;
-    say!("  published  {}   {steps} {} ({})", published.loss, things(steps, "step"), published.source)?;
-    say!("  ours       {shown}   {} {ran}, {}, on {}", run.step, duration(run.seconds), run.device)?;
-    match verdict {
-        Some(true) => say!("reproduced: ours is no higher than the published figure{}", published.spread())?,
-        Some(false) => {
-            say!("not reproduced: ours is higher than the published figure{}", published.spread())?;
-        }
-        None if run.step < run.steps => say!(
-            "no verdict: the run stopped before its end; go on with: glasshouse reproduce {} --project {} --resume",
-            published.preset,
-            arguments.project.display()
-        )?,
-        None => {
-            let length = things(run.steps, "step");
-            say!("no verdict: a run of {} {length} says nothing about the figure after {steps}", run.steps)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -253,13 +230,13 @@ mod tests {
 
     #[test]
     fn a_verdict_needs_a_whole_run_and_compares_the_published_figure() {
-        let cpu = Published::of(PublishedRun::NanogptCpu).unwrap();
+        let cpu = NANOGPT_CPU;
         assert_eq!(cpu.verdict(2000, &run(2000, 2000, 1.88, 1.85)), Some(true));
         assert_eq!(cpu.verdict(2000, &run(2000, 2000, 1.8801, 1.85)), Some(false));
         assert_eq!(cpu.verdict(2000, &run(2000, 1500, 1.80, 1.80)), None);
         assert_eq!(cpu.verdict(2000, &run(20, 20, 1.80, 1.80)), None);
         assert_eq!(cpu.verdict(2000, &run(2000, 2000, f32::NAN, 1.80)), None);
-        let gpu = Published::of(PublishedRun::NanogptGpu).unwrap();
+        let gpu = NANOGPT_GPU;
         assert_eq!(gpu.verdict(5000, &run(5000, 5000, 1.6, 1.4697)), Some(true));
         assert_eq!(gpu.verdict(5000, &run(5000, 5000, 1.6, 1.4698)), Some(false));
     }

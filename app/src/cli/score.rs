@@ -25,15 +25,15 @@ pub(super) struct Score {
     pub(super) rows: u64,
     /// Those that were right altogether.
     pub(super) right: u64,
-    /// The sum of what each is worth, from 0 to 1.
-    pub(super) worth: f64,
+    /// The sum of their scores, each from 0 to 1.
+    pub(super) score: f64,
 }
 
 impl Score {
-    fn add(&mut self, worth: f64) {
+    fn add(&mut self, score: f64) {
         self.rows += 1;
-        self.right += u64::from(worth >= RIGHT);
-        self.worth += worth;
+        self.right += u64::from(score >= RIGHT);
+        self.score += score;
     }
 
     /// The share that was right.
@@ -41,14 +41,14 @@ impl Score {
         self.right as f64 / self.rows.max(1) as f64
     }
 
-    /// What a row is worth in the mean.
+    /// The mean score of a row.
     pub(super) fn mean(&self) -> f64 {
-        self.worth / self.rows.max(1) as f64
+        self.score / self.rows.max(1) as f64
     }
 
     /// `212 of 300 questions right (70.7 %)`, with the mean where parts of answers count.
     pub(super) fn words(&self, thing: &str) -> String {
-        let mean = if self.worth > self.right as f64 + 1e-6 {
+        let mean = if self.score > self.right as f64 + 1e-6 {
             format!(", {:.3} in the mean of all", self.mean())
         } else {
             String::new()
@@ -196,11 +196,11 @@ mod tests {
     #[test]
     fn rows_are_right_altogether_or_count_in_part() {
         let mut score = Score::default();
-        [1.0, 0.5, 0.0, 1.0].into_iter().for_each(|worth| score.add(worth));
+        [1.0, 0.5, 0.0, 1.0].into_iter().for_each(|row| score.add(row));
         assert_eq!((score.rows, score.right), (4, 2));
         assert!((score.accuracy() - 0.5).abs() < 1e-12 && (score.mean() - 0.625).abs() < 1e-12);
         assert_eq!(score.words("question"), "2 of 4 questions right (50.0 %), 0.625 in the mean of all");
-        let whole = Score { rows: 1, right: 1, worth: 1.0 };
+        let whole = Score { rows: 1, right: 1, score: 1.0 };
         assert_eq!(whole.words("text"), "1 of 1 text right (100.0 %)");
     }
 }

@@ -16,15 +16,30 @@ pub struct TuningRecipe {
     pub objective: Objective,
     /// A row of its data.
     pub row: &'static str,
-    /// What of our own making it is tried on.
+    /// What generated rows it is tried on.
     pub generated: Generated,
     /// Optimizer steps.
     pub steps: u64,
     /// Peak learning rate.
     pub learning_rate: f64,
+    /// What came out where it was measured, in a sentence without its end; none where it was not.
+    pub expected: Option<&'static str>,
 }
 
-/// Rows of our own making, all of them about the world of the embedded stories.
+/// What a recipe gives a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecipeSettings {
+    /// Of what kind the run is.
+    pub objective: Objective,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Steps between evaluations, and between checkpoints.
+    pub interval: u64,
+}
+
+/// Generated rows, all of them about the world of the embedded stories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generated {
     /// Instruction tasks of the easiest level, of these kinds, each with a check of its answer.
@@ -82,13 +97,24 @@ impl TuningRecipe {
         }
     }
 
+    /// What it gives a run, with the steps and the learning rate that a person chose.
+    pub fn settings(&self, steps: Option<u64>, learning_rate: Option<f64>) -> RecipeSettings {
+        let steps = steps.unwrap_or(self.steps);
+        RecipeSettings {
+            objective: self.objective,
+            steps,
+            learning_rate: learning_rate.unwrap_or(self.learning_rate),
+            interval: (steps / 10).max(1),
+        }
+    }
+
     /// Gives the settings of a run that goes on from a model what this recipe says; the rest stays.
     pub fn fill(&self, config: &mut RunConfig) {
-        config.set_objective(self.objective);
-        config.set_steps(self.steps);
-        config.set_learning_rate(self.learning_rate);
-        config.train.eval_interval = (self.steps / 10).max(1);
-        config.train.checkpoint_interval = config.train.eval_interval;
+        let RecipeSettings { objective, steps, learning_rate, interval } = self.settings(None, None);
+        config.set_objective(objective);
+        config.set_steps(steps);
+        config.set_learning_rate(learning_rate);
+        (config.train.eval_interval, config.train.checkpoint_interval) = (interval, interval);
     }
 }
 
@@ -103,6 +129,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Tasks(&["summary"]),
         steps: 2400,
         learning_rate: 5e-4,
+        expected: None,
     },
     TuningRecipe {
         name: "translate",
@@ -113,6 +140,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Tasks(&["translation"]),
         steps: 2400,
         learning_rate: 5e-4,
+        expected: None,
     },
     TuningRecipe {
         name: "answer",
@@ -123,6 +151,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Tasks(&["story"]),
         steps: 2400,
         learning_rate: 5e-4,
+        expected: None,
     },
     TuningRecipe {
         name: "tag",
@@ -133,6 +162,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Tasks(&["tagging"]),
         steps: 2400,
         learning_rate: 5e-4,
+        expected: None,
     },
     TuningRecipe {
         name: "classify",
@@ -143,16 +173,18 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Topics,
         steps: 600,
         learning_rate: 5e-4,
+        expected: None,
     },
     TuningRecipe {
         name: "sentiment",
-        title: "Tell feelings",
+        title: "Sentiment",
         learns: "how somebody in a text feels",
         objective: Objective::Classify,
         row: r#"{"text": "Ben laughed and clapped.", "label": "happy"}"#,
         generated: Generated::Feelings,
         steps: 600,
         learning_rate: 5e-4,
+        expected: None,
     },
     TuningRecipe {
         name: "poems",
@@ -163,6 +195,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Poems,
         steps: 300,
         learning_rate: 3e-4,
+        expected: None,
     },
 ];
 

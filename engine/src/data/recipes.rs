@@ -1,4 +1,5 @@
-//! The rows that a recipe's run learns from and is measured by: made up, or a person's own, held apart in two files of a project.
+//! The rows that a recipe's run learns from and is measured by: generated, or a person's own, held apart in two files of a project. Rows of
+//! other content lie in another folder, so that a run's data say which rows it did not learn.
 
 use super::rewards::Judged;
 use super::tasks::{Check, TaskSplit};
@@ -6,27 +7,33 @@ use crate::error::{Error, Result};
 use crate::platform;
 use crate::platform::files::{self, File};
 use crate::storage::Staging;
-use glasshouse_protocol::ChatMessage;
 use glasshouse_protocol::recipes::{Metric, TuningRecipe};
+use glasshouse_protocol::{ChatMessage, RunConfig};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Rows for training that are made up; of poems fewer, since nobody writes so many.
+/// Generated rows for training; of poems fewer, since nobody writes so many.
 const ROWS: u64 = 20_000;
 const POEMS: u64 = 400;
 
-/// Held-out rows that are made up.
+/// Generated rows that are held out.
 const HELD_OUT: u64 = 300;
 
 /// Of so many rows of a person's own, one is held out.
 const HOLD_OUT_EVERY: usize = 10;
 
-/// Where they lie in a project, a folder a recipe.
+/// Where they lie in a project, a folder for each recipe and content.
 pub(crate) const RECIPES_FOLDER: &str = "recipes";
+/// Where instruction tasks of all kinds do.
 pub(crate) const TASKS_FOLDER: &str = "tasks";
 const TRAIN_FILE: &str = "train.jsonl";
 const HELD_OUT_FILE: &str = "held-out.jsonl";
+
+/// Bytes of their content's SHA-256 that name their folder.
+const DIGEST: usize = 8;
 
 /// A recipe's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,33 +54,41 @@ pub struct Question {
     pub judged: Judged,
 }
 
-/// Made-up rows of a recipe, as JSON lines; those of one split share no wording with those of another.
+/// Generated rows of a recipe, as JSON lines; those of one split share no wording with those of another.
 ///
 /// # Errors
 /// What makes them did not come, in a browser.
-pub fn made_up(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<Vec<String>> {
+pub fn generated(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<Vec<String>> {
     platform::made_up_rows(Some(recipe), split, count).map_err(Error::Refused)
 }
 
-/// A recipe's made-up rows, in a project's folder.
+/// Generated rows of a recipe to measure a run by that learned none of its data.
+///
+/// # Errors
+/// As [`generated`].
+pub fn generated_held_out(recipe: &TuningRecipe) -> Result<Vec<String>> {
+    generated(recipe, TaskSplit::HeldOut, HELD_OUT)
+}
+
+/// A recipe's generated rows, in a project's folder.
 ///
 /// # Errors
 /// The disk fails, and then nothing is left of them.
-pub fn write_made_up(recipe: &TuningRecipe, project: &Path) -> Result<RecipeRows> {
+pub fn write_generated(recipe: &TuningRecipe, project: &Path) -> Result<RecipeRows> {
     let perplexity = recipe.metric() == Metric::Perplexity;
-    let train = made_up(recipe, TaskSplit::Train, if perplexity { POEMS } else { ROWS })?;
-    let held_out = if perplexity { Vec::new() } else { made_up(recipe, TaskSplit::HeldOut, HELD_OUT)? };
+    let train = generated(recipe, TaskSplit::Train, if perplexity { POEMS } else { ROWS })?;
+    let held_out = if perplexity { Vec::new() } else { generated_held_out(recipe)? };
     write(recipe, project, &train, held_out)
 }
 
-/// The rows that a run of a project learns: made-up ones of the recipe that is named, or instruction tasks of all kinds.
+/// The rows that a run of a project learns: generated ones of the recipe that is named, or instruction tasks of all kinds.
 ///
 /// # Errors
 /// There is no such recipe, or the disk fails.
 pub fn rows_of(project: &Path, recipe: Option<&str>) -> Result<PathBuf> {
     if let Some(name) = recipe {
         let recipe = glasshouse_protocol::recipes::recipe(name).map_err(Error::Unknown)?;
-        return Ok(write_made_up(recipe, project)?.train);
+        return Ok(write_generated(recipe, project)?.train);
     }
     let path = project.join(TASKS_FOLDER).join(TRAIN_FILE);
     if !files::is_file(&path) {
@@ -85,17 +100,25 @@ pub fn rows_of(project: &Path, recipe: Option<&str>) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The held-out rows of the recipe's last run in a project; made-up ones where it had none.
+/// The rows that were held out of what a run of a project learned; none where that was no data of the recipe.
 ///
 /// # Errors
 /// They cannot be read.
-pub fn held_out(recipe: &TuningRecipe, project: &Path) -> Result<Vec<String>> {
-    let path = project.join(RECIPES_FOLDER).join(recipe.name).join(HELD_OUT_FILE);
-    if !files::is_file(&path) {
-        return made_up(recipe, TaskSplit::HeldOut, HELD_OUT);
-    }
+pub fn held_out(recipe: &TuningRecipe, project: &Path, run: &RunConfig) -> Result<Option<Vec<String>>> {
+    let Some(folder) = folder_of(recipe, run) else { return Ok(None) };
+    let path = project.join(RECIPES_FOLDER).join(folder).join(HELD_OUT_FILE);
     let text = files::read_to_string(&path).map_err(Error::io(&path))?;
-    Ok(text.lines().map(str::to_owned).collect())
+    Ok(Some(text.lines().map(str::to_owned).collect()))
+}
+
+/// The name of the folder of the recipe's rows that a run learned, wherever the project was then.
+fn folder_of<'run>(recipe: &TuningRecipe, run: &'run RunConfig) -> Option<&'run OsStr> {
+    let path = Path::new(run.data.paths.first()?);
+    let folder = path.parent().filter(|_| path.file_name() == Some(OsStr::new(TRAIN_FILE)))?;
+    let place = folder.parent()?.file_name()?;
+    let name = folder.file_name()?;
+    let digest = name.to_str()?.strip_prefix(recipe.name)?.strip_prefix('-')?;
+    (place == RECIPES_FOLDER && !digest.is_empty()).then_some(name)
 }
 
 /// A person's own rows in a project's folder: every tenth is held out, and one at least.
@@ -120,20 +143,33 @@ pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Resu
     write(recipe, project, &part(false), part(true))
 }
 
-/// Writes both files, at once or not at all, in the place of those that were there.
+/// Writes both files, at once or not at all, into a folder that is named after their content, unless they lie there already.
 fn write(
     recipe: &TuningRecipe,
     project: &Path,
     train: &[String],
     held_out: Vec<String>,
 ) -> Result<RecipeRows> {
-    let folder = project.join(RECIPES_FOLDER).join(recipe.name);
-    let staging = Staging::beside(&folder)?;
-    write_lines(&staging.path().join(TRAIN_FILE), train)?;
-    if !held_out.is_empty() {
-        write_lines(&staging.path().join(HELD_OUT_FILE), &held_out)?;
+    let mut hash = Sha256::new();
+    for part in [train, held_out.as_slice()] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(text_of(part));
     }
-    staging.put(&folder)?;
+    let digest: String = hash.finalize().iter().take(DIGEST).map(|byte| format!("{byte:02x}")).collect();
+    let folder = project.join(RECIPES_FOLDER).join(format!("{}-{digest}", recipe.name));
+    let holds = |name: &str, lines: &[String]| {
+        let text = files::read_to_string(folder.join(name));
+        text.is_ok_and(|text| text == text_of(lines))
+            || (lines.is_empty() && !files::is_file(&folder.join(name)))
+    };
+    if !(holds(TRAIN_FILE, train) && holds(HELD_OUT_FILE, &held_out)) {
+        let staging = Staging::beside(&folder)?;
+        write_lines(&staging.path().join(TRAIN_FILE), train)?;
+        if !held_out.is_empty() {
+            write_lines(&staging.path().join(HELD_OUT_FILE), &held_out)?;
+        }
+        staging.put(&folder)?;
+    }
     Ok(RecipeRows { train: folder.join(TRAIN_FILE), held_out })
 }
 
@@ -143,8 +179,12 @@ fn write(
 /// The disk fails.
 pub fn write_lines(path: &Path, lines: &[String]) -> Result<()> {
     let mut file = File::create(path).map_err(Error::io(path))?;
-    let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io(path))
+    file.write_all(text_of(lines).as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io(path))
+}
+
+/// Lines as a file has them.
+fn text_of(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 /// A conversation whose last message is its answer, as a line: what [`questions`] takes.
@@ -206,15 +246,24 @@ fn bad(line: &str, reason: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_protocol::presets;
     use glasshouse_protocol::recipes::{RECIPES, recipe};
+
+    /// The settings of a run that learned a file.
+    fn run(train: &Path) -> RunConfig {
+        let mut run = presets::preset("first-stories").unwrap();
+        run.data.paths = vec![train.display().to_string()];
+        run
+    }
 
     #[test]
     fn every_recipe_has_rows_and_holds_others_out() {
         let folder = tempfile::tempdir().unwrap();
         for recipe in RECIPES {
-            let written = write_made_up(recipe, folder.path()).unwrap();
+            let written = write_generated(recipe, folder.path()).unwrap();
             assert!(written.train.is_file());
             let rows = written.held_out;
+            let learned = run(&written.train);
             let perplexity = recipe.metric() == Metric::Perplexity;
             assert_eq!(rows.len() as u64, if perplexity { 0 } else { HELD_OUT }, "{}", recipe.name);
             match recipe.metric() {
@@ -228,7 +277,7 @@ mod tests {
                 }
             }
             if !perplexity {
-                assert_eq!(held_out(recipe, folder.path()).unwrap(), rows);
+                assert_eq!(held_out(recipe, folder.path(), &learned).unwrap(), Some(rows));
             }
         }
     }
@@ -254,9 +303,35 @@ mod tests {
             assert_eq!(written.held_out, held);
             let train = std::fs::read_to_string(&written.train).unwrap();
             assert_eq!(train.lines().count(), count - held.len());
-            assert_eq!(held_out(recipe, folder.path()).unwrap(), held);
+            let rows = held_out(recipe, folder.path(), &run(&written.train)).unwrap();
+            assert_eq!(rows.unwrap(), held);
         }
         let few = write_own(recipe, folder.path(), &rows(1)).unwrap_err().to_string();
         assert!(few.contains("two rows at least"), "{few}");
+    }
+    #[test]
+    fn rows_of_other_content_lie_beside_those_that_a_run_learned() {
+        let folder = tempfile::tempdir().unwrap();
+        let recipe = recipe("answer").unwrap();
+        let rows = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
+        let first = write_own(recipe, folder.path(), &rows(3)).unwrap();
+        let changed = || std::fs::metadata(&first.train).unwrap().modified().unwrap();
+        let before = changed();
+        let other = write_own(recipe, folder.path(), &rows(5)).unwrap();
+        assert_ne!(first.train, other.train);
+        assert_eq!(write_own(recipe, folder.path(), &rows(3)).unwrap(), first);
+        assert_eq!(changed(), before, "what lies there already stays");
+        for written in [&first, &other] {
+            let rows = held_out(recipe, folder.path(), &run(&written.train)).unwrap();
+            assert_eq!(rows.as_ref(), Some(&written.held_out));
+        }
+        // The project may have been elsewhere when it was trained.
+        let moved = first.train.strip_prefix(folder.path()).unwrap();
+        assert_eq!(held_out(recipe, folder.path(), &run(moved)).unwrap().unwrap(), first.held_out);
+        // A file of a person's own, all of which was learned, and what another recipe's run learned.
+        let own = run(&folder.path().join("train.jsonl"));
+        assert_eq!(held_out(recipe, folder.path(), &own).unwrap(), None);
+        let tag = glasshouse_protocol::recipes::recipe("tag").unwrap();
+        assert_eq!(held_out(tag, folder.path(), &run(&first.train)).unwrap(), None);
     }
 }

@@ -5,51 +5,63 @@ use clap::Args;
 use glasshouse_engine::protocol::recipes::RECIPES;
 use std::path::PathBuf;
 
+/// What says how to train: nothing where a run is measured alone.
+const MEASURE_TAKES_NO: [&str; 7] = ["from", "steps", "batch_size", "lr", "adapter", "seed", "set"];
+
+/// And where an example is written.
+const EXAMPLE_TAKES_NO: [&str; 11] =
+    ["data", "measure", "from", "steps", "batch_size", "lr", "adapter", "seed", "set", "device", "threads"];
+
 /// `recipe`.
 #[derive(Args, Debug)]
 #[command(after_help = list())]
 pub struct RecipeArguments {
     /// Which recipe; the list of them all unless said
     pub name: Option<String>,
-    /// Your own rows, of which every tenth is held out to measure by; rows of our own making unless said
+    /// Your own rows, of which every tenth is held out to measure by; generated rows unless said
     #[arg(long, value_name = "FILE", requires = "name")]
     pub data: Option<PathBuf>,
     /// Folder of the project
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT, requires = "name")]
     pub project: PathBuf,
     /// What to begin with, as in `train`: a run of the project, a Hugging Face folder, a GGUF file, or an address
-    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", default_value = "latest")]
+    #[arg(
+        long,
+        value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS",
+        default_value = "latest",
+        requires = "name"
+    )]
     pub from: String,
     /// Write an example of its data, ten rows, and train nothing
-    #[arg(long, value_name = "FILE", requires = "name", conflicts_with_all = ["data", "measure"])]
+    #[arg(long, value_name = "FILE", requires = "name", conflicts_with_all = EXAMPLE_TAKES_NO)]
     pub example: Option<PathBuf>,
-    /// Measure a run, by number or name, and train nothing: by the rows that the recipe's last run held out, or with --data by all rows of
-    /// the file
-    #[arg(long, value_name = "RUN", requires = "name", conflicts_with = "from")]
+    /// Measure a run, by number or name, and train nothing: by the rows that were held out of its data, generated ones where it learned no
+    /// data of the recipe, or with --data all rows of the file
+    #[arg(long, value_name = "RUN", requires = "name", conflicts_with_all = MEASURE_TAKES_NO)]
     pub measure: Option<String>,
     /// Optimizer steps; the recipe's unless said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "name")]
     pub steps: Option<u64>,
     /// Batch size, as in `train`
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "name")]
     pub batch_size: Option<usize>,
     /// Peak learning rate; the recipe's unless said
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, requires = "name")]
     pub lr: Option<f64>,
     /// Train an adapter and freeze the model, as in `train`: lora
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", requires = "name")]
     pub adapter: Option<String>,
     /// Seed of batches and dropout
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "name")]
     pub seed: Option<u64>,
     /// Set any field of the run's TOML, as in `train`; may be repeated
-    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", requires = "name")]
     pub set: Vec<String>,
     /// auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long, value_name = "DEVICE", requires = "name")]
     pub device: Option<String>,
     /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N", value_parser = thread_count)]
+    #[arg(long, value_name = "N", value_parser = thread_count, requires = "name")]
     pub threads: Option<usize>,
     /// One JSON object per line instead of text
     #[arg(long)]

@@ -14,7 +14,7 @@ pub struct ReproduceArguments {
     /// unless said, as `glasshouse data fetch NAME` does
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// What spam, sft and dpo begin with: GPT-2 as a Hugging Face folder, or its address; dpo begins with the project's latest run unless said
+    /// What spam, sft and dpo begin with: GPT-2 as a Hugging Face folder, or its address; dpo begins with the project's latest `sft` run unless said
     #[arg(long, value_name = "DIR|ADDRESS", conflicts_with = "resume")]
     pub weights: Option<String>,
     /// Change a setting of an exercise, as in `train`, which then gives no verdict; may be repeated
@@ -29,7 +29,7 @@ pub struct ReproduceArguments {
     /// Another length than the published run's, which then gives no verdict
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Go on with the project's latest run, which was broken off, to its verdict
+    /// Go on with the project's latest run, which is this one and was broken off, to its verdict
     #[arg(long, conflicts_with_all = ["data", "steps"])]
     pub resume: bool,
     /// Folder of the project; where there is one, the run is a new one in it unless resumed
@@ -48,7 +48,7 @@ pub enum PublishedRun {
     NanogptCpu,
     /// nanoGPT's shakespeare-char on a GPU: best validation loss 1.4697
     NanogptGpu,
-    /// The book's chapter 5: a GPT-2 learns a short story by heart
+    /// The book's chapter 5: a GPT-2 memorises a short story
     Verdict,
     /// Its chapter 6: GPT-2 tells spam from other messages, test accuracy 95.67 %
     Spam,

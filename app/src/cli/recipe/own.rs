@@ -134,7 +134,11 @@ mod tests {
         for (line, said) in [
             (r#"{"text":"Once."}"#, "no question"),
             (r#"{"prompt":"a","chosen":"b","rejected":"c"}"#, "preference"),
-            (r#"{"messages":[{"role":"assistant","content":"Ada."}]}"#, "no question and answer"),
+            (
+                r#"{"messages":[{"role":"assistant","content":"Ada."}]}"#,
+                "assistant messages may not come first",
+            ),
+            (r#"{"messages":[{"role":"user","content":"Who?"}]}"#, "no question and answer"),
             (r#"{"prompt":"a","completion":"b","check":{"type":"vibes"}}"#, "`check`"),
             ("{", "not JSON"),
         ] {

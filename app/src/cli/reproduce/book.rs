@@ -1,26 +1,36 @@
 //! An exercise of the book, again: its data fetched or named, its weights named, its run as `train` does it, and the figure beside the
 //! book's.
 
-use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2};
+use super::data;
+use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2, SFT};
+use super::report::Report;
 use super::rows::Rows;
 use crate::cli::arguments::{ConfigArguments, EvaluationArgument, ReproduceArguments, TrainArguments};
 use crate::cli::driver::drive;
 use crate::cli::import::{is_address, is_place};
-use crate::cli::output::duration;
+use crate::cli::recipe::{check_before_import, runs_of};
 use crate::cli::score::Place;
-use crate::cli::settings::{changed, check_device, usage};
+use crate::cli::settings::{changed, check_device, run_config, usage};
 use crate::cli::train::{quoted, taken_in, to_the_end};
-use crate::cli::{fetch, trained};
+use crate::cli::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
 use glasshouse_engine::data::recipes::{labelled, write_lines};
-use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::quantity::things;
-use glasshouse_engine::protocol::{RunConfig, RunSummary};
+use glasshouse_engine::protocol::{
+    CHATML_TOKENS, DataConfig, ModelConfig, RunConfig, RunSummary, TokenizerKind, TrainConfig,
+};
 use glasshouse_engine::session;
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// What a run that begins with random weights is shaped like, and the entries of its vocabulary: a text of five thousand words has use for
+/// no more.
+const PRESET: &str = "gpt2-124m";
+const VOCABULARY: usize = 1024;
+
+/// Where exercises' rows lie in a project, a folder each.
+const FOLDER: &str = "book";
+const TRAIN_FILE: &str = "train.jsonl";
 
 /// What came out.
 struct Outcome {
@@ -43,11 +53,17 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
         ..TrainArguments::default()
     };
     let run = if arguments.resume {
+        check_latest(arguments, exercise)?;
         to_the_end(&TrainArguments { resume: true, eval: EvaluationArgument::default(), ..training })?
     } else {
-        // What is missing is told before anything is fetched.
+        // What is missing, and a mistake in what was typed, is told before anything is fetched.
         let weights = weights(arguments, exercise)?;
-        let Some(file) = data(arguments, exercise)? else { return Ok(ExitCode::SUCCESS) };
+        let config = settings(exercise, arguments);
+        match exercise.begins {
+            Begins::Fresh => drop(run_config(&config, PRESET)?),
+            Begins::Weights(_) | Begins::Tuned(_) => check_before_import(&config)?,
+        }
+        let Some(file) = data(exercise.data, arguments, false)? else { return Ok(ExitCode::SUCCESS) };
         let rows = rows(exercise, &file)?;
         let from = match weights {
             Some(place) if is_place(&place) => Some(drive(session::Options::default(), async |engine| {
@@ -56,19 +72,58 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
             other => other,
         };
         let learned = write(arguments, exercise, &file, &rows)?;
-        let config = settings(exercise, arguments, from.is_none());
         to_the_end(&TrainArguments { config, data: vec![learned], from, no_autotune: true, ..training })?
     };
-    let outcome = outcome(arguments, exercise, &run)?;
-    tell(arguments, exercise, &run, &outcome).ok();
-    let broken_off = run.step < run.steps;
-    Ok(ExitCode::from(u8::from(outcome.verdict == Some(false) || broken_off)))
+    let Outcome { ours, verdict, note } = outcome(arguments, exercise, &run)?;
+    let Exercise { name, source, steps, figure, differs, .. } = *exercise;
+    let report = Report {
+        kind: "exercise",
+        name,
+        figure: figure.words(),
+        published: figure.published(),
+        source,
+        steps,
+        ours,
+        run: &run,
+        verdict,
+        note,
+        differs,
+        incomparable: "the data, the weights' shape, the steps or the settings are not the book's".to_owned(),
+    };
+    report.tell(arguments).ok();
+    Ok(report.exit_code())
+}
+
+/// Refuses to go on with a run that is of something else.
+fn check_latest(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<()> {
+    let run = trained::find_run(&arguments.project, None)?;
+    if is_of(exercise, &run.config()?) {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "run {} in {} is none of reproduce {}; leave --resume out to begin it",
+        run.name(),
+        arguments.project.display(),
+        exercise.name
+    )))
+}
+
+/// Whether a run is one of the exercise's, as published or not.
+fn is_of(exercise: &Exercise, run: &RunConfig) -> bool {
+    let learned = match exercise.rows {
+        Some(_) => {
+            let own = Path::new(FOLDER).join(exercise.name).join(TRAIN_FILE);
+            run.data.paths.first().is_some_and(|path| Path::new(path).ends_with(own))
+        }
+        None => run.preset == PRESET && run.tokenizer.vocabulary == VOCABULARY,
+    };
+    learned && run.train.objective == exercise.objective
 }
 
 /// What to begin with: the place of weights, or a run.
 fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option<String>> {
     let name = exercise.name;
-    let Gpt2 { repository, .. } = exercise.shape();
+    let Gpt2 { repository, layers, width } = exercise.shape();
     if let Some(weights) = &arguments.weights {
         if exercise.begins == Begins::Fresh {
             return Err(usage(format!("reproduce {name} begins with random weights; leave --weights out")));
@@ -89,32 +144,25 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
     match exercise.begins {
         Begins::Fresh => Ok(None),
         Begins::Weights(_) => Err(missing(&format!("the weights of {repository}, which are not at hand"))),
-        Begins::Tuned(_) => {
-            let project = &arguments.project;
-            let has_runs =
-                project.is_dir() && Project::open(project)?.runs().is_ok_and(|runs| !runs.is_empty());
-            if !has_runs {
-                let first = format!(
-                    "the model of `glasshouse reproduce sft`, and {} has no run; run that first, or begin with another one",
-                    quoted(project)
-                );
-                return Err(missing(&first));
-            }
-            Ok(Some("latest".to_owned()))
+        Begins::Tuned(shape) => {
+            let runs = runs_of(&arguments.project)?;
+            let tuned = |run: &RunConfig| run.train.objective == SFT.objective && has_shape(shape, run);
+            let latest = runs.iter().rev().find(|run| run.config().is_ok_and(|config| tuned(&config)));
+            let latest = latest.ok_or_else(|| {
+                missing(&format!(
+                    "the model of `glasshouse reproduce sft`, a run of the objective {} with {layers} layers of width {width}, and {} has none; \
+                     run that first, or begin with another model",
+                    SFT.objective,
+                    quoted(&arguments.project)
+                ))
+            })?;
+            Ok(Some(latest.name()))
         }
     }
 }
 
-/// The file that is named, or the catalogue's; `None` where a signal ended the download.
-fn data(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option<PathBuf>> {
-    let entry = catalogue::find(exercise.data)?;
-    let Some(file) = &arguments.data else {
-        return fetch::fetched(entry, None, arguments.json);
-    };
-    if sha256(file)? != entry.sha256 {
-        tell!("note: {} is not {}: there will be no verdict", file.display(), entry.title);
-    }
-    Ok(Some(file.clone()))
+fn has_shape(shape: Gpt2, run: &RunConfig) -> bool {
+    (run.model.layers, run.model.width) == (shape.layers, shape.width)
 }
 
 /// The exercise's rows of a file; none of a text as it is.
@@ -129,7 +177,7 @@ fn rows(exercise: &Exercise, file: &Path) -> Result<Option<Rows>> {
 
 /// Where an exercise's rows are in the project.
 fn folder(arguments: &ReproduceArguments, exercise: &Exercise) -> PathBuf {
-    arguments.project.join("book").join(exercise.name)
+    arguments.project.join(FOLDER).join(exercise.name)
 }
 
 /// Puts rows, and what they are of, into the project; names what is learned.
@@ -146,27 +194,27 @@ fn write(
     }
     let Some(Rows { learned, test }) = rows else { return Ok(file.to_owned()) };
     write_lines(&folder.join("test.jsonl"), test)?;
-    let path = folder.join("train.jsonl");
+    let path = folder.join(TRAIN_FILE);
     write_lines(&path, learned)?;
     Ok(path)
 }
 
 /// What `train` would have to be told.
-fn settings(exercise: &Exercise, arguments: &ReproduceArguments, fresh: bool) -> ConfigArguments {
+fn settings(exercise: &Exercise, arguments: &ReproduceArguments) -> ConfigArguments {
     let own = published(exercise);
     let set = own.set.into_iter().chain(arguments.set.iter().cloned()).collect();
-    let steps = arguments.steps.or(own.steps);
-    let seed = Some(123);
-    // As many entries as a text of five thousand words has use for.
-    let (preset, vocab) = if fresh { (Some("gpt2-124m".to_owned()), Some(1024)) } else { (None, None) };
-    ConfigArguments { preset, vocab, steps, seed, set, ..own }
+    ConfigArguments { steps: arguments.steps.or(own.steps), set, ..own }
 }
 
-/// The settings of the published run, beside model and seed.
+/// The settings of the published run.
 fn published(exercise: &Exercise) -> ConfigArguments {
     let interval = format!("train.checkpoint_interval={}", (exercise.steps / 2).max(1));
     let set = COMMON.iter().chain(exercise.sets).map(|set| (*set).to_owned());
+    let fresh = exercise.begins == Begins::Fresh;
     ConfigArguments {
+        preset: fresh.then(|| PRESET.to_owned()),
+        vocab: fresh.then_some(VOCABULARY),
+        seed: Some(123),
         steps: Some(exercise.steps),
         batch_size: Some(exercise.batch),
         lr: Some(exercise.rate),
@@ -176,13 +224,53 @@ fn published(exercise: &Exercise) -> ConfigArguments {
     }
 }
 
-/// Whether a run is the published one: its settings, the shape of its model, and its data.
-fn is_published(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<bool> {
-    let config = trained::find_run(&arguments.project, Some(&run.name))?.config()?;
-    let Gpt2 { layers, width, .. } = exercise.shape();
-    let as_published = changed(config.clone(), &published(exercise)).is_ok_and(|same| same == config);
-    let shaped = (config.model.layers, config.model.width) == (layers, width);
-    Ok(run.step >= exercise.steps && as_published && shaped && has_its_data(arguments, exercise, &config)?)
+/// Whether a run's settings are those of the published one, whatever its data; `before` are the run that it began with, the run that that
+/// began with, and so on.
+fn is_published(exercise: &Exercise, run: &RunConfig, before: &[RunConfig]) -> bool {
+    let begun = before.first();
+    let as_begun = |begun: &RunConfig| {
+        changed(RunConfig { start: run.start.clone(), ..begun.clone() }, &published(exercise))
+    };
+    let is_imported =
+        |begun: &RunConfig| begun.start.is_none() && begun.tokenizer.kind == TokenizerKind::Imported;
+    let is_tuned = |begun: &RunConfig| is_published(&SFT, begun, before.get(1..).unwrap_or_default());
+    let wanted = match (exercise.begins, begun) {
+        (Begins::Fresh, None) => run_config(&published(exercise), PRESET),
+        (Begins::Weights(_), Some(begun)) if is_imported(begun) => as_begun(begun),
+        (Begins::Tuned(_), Some(begun)) if is_imported(begun) || is_tuned(begun) => as_begun(begun),
+        _ => return false,
+    };
+    let Ok(wanted) = wanted else { return false };
+    // Its text decides these, and the weights and the objective the tokenizer.
+    let data = DataConfig { paths: run.data.paths.clone(), mixture: run.data.mixture.clone(), ..wanted.data };
+    let model =
+        ModelConfig { vocabulary: run.model.vocabulary, labels: run.model.labels.clone(), ..wanted.model };
+    let train = TrainConfig { sample_prompt: run.train.sample_prompt.clone(), ..wanted.train };
+    let tokenizer = if begun.is_some() { run.tokenizer.clone() } else { wanted.tokenizer };
+    let (device, start) = (run.device.clone(), run.start.clone());
+    let wanted = RunConfig { device, start, data, tokenizer, model, train, ..wanted };
+    let known = |token: &String| {
+        let of_weights = begun.is_none_or(|begun| begun.tokenizer.special_tokens.contains(token));
+        of_weights || CHATML_TOKENS.contains(&token.as_str())
+    };
+    wanted == *run && run.tokenizer.special_tokens.iter().all(known) && has_shape(exercise.shape(), run)
+}
+
+/// The settings of the run of a project that another one of it began with; none where there is no such run.
+fn begun_with(project: &Path, run: &RunConfig) -> Option<RunConfig> {
+    let start = run.start.as_ref().filter(|start| start.project.is_none())?;
+    trained::find_run(project, Some(&start.run)).ok()?.config().ok()
+}
+
+/// Whether a run is the published one, data, length and all.
+fn is_comparable(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<bool> {
+    let project = arguments.project.as_path();
+    let config = trained::find_run(project, Some(&run.name))?.config()?;
+    let before: Vec<RunConfig> =
+        std::iter::successors(begun_with(project, &config), |run| begun_with(project, run)).take(2).collect();
+    Ok(run.step >= exercise.steps
+        && is_published(exercise, &config, &before)
+        && has_its_data(arguments, exercise, &config)?)
 }
 
 fn has_its_data(arguments: &ReproduceArguments, exercise: &Exercise, config: &RunConfig) -> Result<bool> {
@@ -202,7 +290,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
         device: arguments.device.as_deref(),
         threads: arguments.threads,
     };
-    let comparable = is_published(arguments, exercise, run)?;
+    let comparable = is_comparable(arguments, exercise, run)?;
     let compared = |holds: bool| comparable.then_some(holds);
     Ok(match exercise.figure {
         Figure::Loss(published) => {
@@ -221,7 +309,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             let verdict = compared(score.accuracy() >= published - spread);
             Outcome { ours: Some(score.accuracy()), verdict, note }
         }
-        Figure::ByHeart { validation, .. } => {
+        Figure::Memorised { validation, .. } => {
             let losses = place.losses(run)?;
             let best = losses.iter().map(|loss| loss.validation).min_by(f64::total_cmp);
             let (ours, verdict, note) = match (losses.last(), best) {
@@ -239,41 +327,105 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
     })
 }
 
-fn tell(
-    arguments: &ReproduceArguments,
-    exercise: &Exercise,
-    run: &RunSummary,
-    outcome: &Outcome,
-) -> Result<()> {
-    let Exercise { name, source, steps, figure, differs, .. } = exercise;
-    let Outcome { ours, verdict, note } = outcome;
-    if arguments.json {
-        let line = json!({
-            "event": "reproduction", "exercise": name, "figure": figure.words(), "published": figure.published(),
-            "source": source, "published_steps": steps, "ours": ours, "note": note, "differs": differs, "run": run.name,
-            "step": run.step, "seconds": run.seconds, "device": run.device, "reproduced": verdict,
-        });
-        return Ok(say!("{line}")?);
+#[cfg(test)]
+mod tests {
+    use super::super::exercise::{DPO, SPAM, VERDICT};
+    use super::*;
+    use glasshouse_engine::protocol::{Start, presets};
+
+    /// Weights of a size of GPT-2, as they are imported.
+    fn imported(shape: Gpt2) -> RunConfig {
+        let mut config = presets::preset(PRESET).unwrap();
+        config.tokenizer.kind = TokenizerKind::Imported;
+        (config.model.layers, config.model.width) = (shape.layers, shape.width);
+        (config.model.heads, config.model.kv_heads) = (shape.width / 64, shape.width / 64);
+        config.model.mlp.hidden = 4 * shape.width;
+        config
     }
-    let shown = ours.map_or_else(|| "none".to_owned(), |ours| format!("{ours:.4}"));
-    let (ran, time) = (things(run.step, "step"), duration(run.seconds));
-    say!("\n{name}: {}", figure.words())?;
-    say!("  published  {:.4}   {steps} {} ({source})", figure.published(), things(*steps, "step"))?;
-    say!("  ours       {shown}   {} {ran}, {time}, on {}", run.step, run.device)?;
-    if !note.is_empty() {
-        say!("  {note}")?;
+
+    /// A run of the exercise, as it is recorded.
+    fn ran(exercise: &Exercise, begun: &RunConfig) -> RunConfig {
+        let start = Some(Start::best_of("1-gpt2"));
+        let mut run = changed(RunConfig { start, ..begun.clone() }, &published(exercise)).unwrap();
+        run.device = "cpu".to_owned();
+        run.data.paths = vec![format!("my/book/{}/train.jsonl", exercise.name)];
+        run.tokenizer.special_tokens = CHATML_TOKENS.map(str::to_owned).to_vec();
+        run.model.vocabulary += 2;
+        run.train.sample_prompt = "Below".to_owned();
+        run
     }
-    say!("  differs    {differs}")?;
-    match verdict {
-        Some(true) => say!("reproduced")?,
-        Some(false) => say!("not reproduced")?,
-        None if run.step < run.steps => say!(
-            "no verdict: the run stopped before its end; go on with: glasshouse reproduce {name} --project {} --resume",
-            quoted(&arguments.project)
-        )?,
-        None => {
-            say!("no verdict: the data, the weights' shape, the steps or the settings are not the book's")?;
+
+    /// What makes another run of one.
+    const OTHERS: [&str; 5] = [
+        "train.adapter=lora",
+        "seed=124",
+        "train.trainable=last:2",
+        "train.label_smoothing=0.1",
+        "train.chat.neftune_alpha=5",
+    ];
+
+    fn with(run: &RunConfig, assignment: &str) -> RunConfig {
+        let mut run = run.clone();
+        match assignment.strip_prefix("seed=") {
+            Some(seed) => run.seed = seed.parse().unwrap(),
+            None => run.set(assignment).unwrap(),
+        }
+        run
+    }
+
+    #[test]
+    fn a_run_with_any_other_setting_is_not_the_published_one() {
+        for exercise in [SPAM, SFT, DPO] {
+            let begun = imported(exercise.shape());
+            let run = ran(&exercise, &begun);
+            assert!(is_published(&exercise, &run, std::slice::from_ref(&begun)), "{}", exercise.name);
+            assert!(!is_published(&exercise, &run, &[]), "{}", exercise.name);
+            for other in OTHERS {
+                let other = with(&run, other);
+                assert!(!is_published(&exercise, &other, std::slice::from_ref(&begun)), "{other:?}");
+            }
+        }
+        let begun = imported(SFT.shape());
+        let smaller = imported(SPAM.shape());
+        assert!(!is_published(&SFT, &ran(&SFT, &smaller), &[smaller]));
+        let last = with(&ran(&SFT, &begun), "train.trainable=last:1");
+        assert!(!is_published(&SFT, &last, &[begun]));
+    }
+
+    #[test]
+    fn preferences_go_on_from_the_published_tuning() {
+        let begun = imported(DPO.shape());
+        let tuned = ran(&SFT, &begun);
+        let run = ran(&DPO, &tuned);
+        assert!(is_published(&DPO, &run, &[tuned.clone(), begun.clone()]));
+        for other in OTHERS {
+            let tuned = with(&tuned, other);
+            let run = ran(&DPO, &tuned);
+            assert!(!is_published(&DPO, &run, &[tuned, begun.clone()]), "{other}");
         }
     }
-    Ok(())
+
+    #[test]
+    fn a_fresh_run_has_the_published_settings_or_is_another() {
+        let mut run = run_config(&published(&VERDICT), PRESET).unwrap();
+        (run.model.vocabulary, run.train.sample_prompt) = (1013, "I HAD".to_owned());
+        run.data.paths = vec!["the-verdict.txt".to_owned()];
+        assert!(is_published(&VERDICT, &run, &[]));
+        let own = ["train.unlikelihood=1", "model.mlp.hidden=64", "train.learning_rate=1e-3"];
+        for other in OTHERS.into_iter().chain(own) {
+            assert!(!is_published(&VERDICT, &with(&run, other), &[]), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_something_else_is_not_gone_on_with() {
+        let begun = imported(SFT.shape());
+        let (sft, spam) = (ran(&SFT, &begun), ran(&SPAM, &begun));
+        assert!(is_of(&SFT, &sft) && is_of(&SPAM, &spam));
+        assert!(!is_of(&SFT, &spam) && !is_of(&SPAM, &sft) && !is_of(&DPO, &sft));
+        let own = RunConfig { data: DataConfig::default(), ..sft.clone() };
+        assert!(!is_of(&SFT, &own) && !is_of(&VERDICT, &sft));
+        let verdict = run_config(&published(&VERDICT), PRESET).unwrap();
+        assert!(is_of(&VERDICT, &verdict) && !is_of(&VERDICT, &presets::preset(PRESET).unwrap()));
+    }
 }

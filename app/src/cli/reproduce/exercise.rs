@@ -2,7 +2,6 @@
 //! their settings, and what came out there.
 
 use super::rows::{self, Rows};
-use crate::cli::arguments::PublishedRun;
 use anyhow::Result;
 use glasshouse_engine::protocol::Objective;
 
@@ -52,9 +51,9 @@ pub(super) struct Gpt2 {
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Figure {
-    /// The text is learned by heart: the last evaluation's training loss, beside the published one, is below 1, and the validation loss rose
+    /// The text is memorised: the last evaluation's training loss, beside the published one, is below 1, and the validation loss rose
     /// after its lowest.
-    ByHeart { train: f64, validation: f64 },
+    Memorised { train: f64, validation: f64 },
     /// The validation loss at the end.
     Loss(f64),
     /// The share of the test's texts whose label is found.
@@ -64,7 +63,7 @@ pub(super) enum Figure {
 impl Figure {
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::ByHeart { .. } => "training loss, of a text that is learned by heart",
+            Self::Memorised { .. } => "training loss, of a text that is memorised",
             Self::Loss(_) => "validation loss",
             Self::Accuracy(_) => "test accuracy",
         }
@@ -73,7 +72,7 @@ impl Figure {
     /// As published.
     pub(super) fn published(self) -> f64 {
         match self {
-            Self::ByHeart { train: figure, .. } | Self::Loss(figure) | Self::Accuracy(figure) => figure,
+            Self::Memorised { train: figure, .. } | Self::Loss(figure) | Self::Accuracy(figure) => figure,
         }
     }
 }
@@ -95,98 +94,99 @@ pub(super) const COMMON: &[&str] = &[
     "model.dropout={embedding=0.0, attention=0.0, residual=0.0}",
 ];
 
-impl Exercise {
-    /// The exercise of a name; none where that is another published run.
-    pub(super) fn of(run: PublishedRun) -> Option<Self> {
-        Some(match run {
-            PublishedRun::NanogptCpu | PublishedRun::NanogptGpu => return None,
-            PublishedRun::Verdict => Self {
-                name: "verdict",
-                source: "Raschka 2024, chapter 5",
-                data: "the-verdict",
-                rows: None,
-                begins: Begins::Fresh,
-                objective: Objective::Text,
-                steps: 90,
-                rate: 4e-4,
-                batch: 2,
-                sets: &[
-                    "model.context_length=256",
-                    "model.tied_head=false",
-                    "model.bias.qkv=false",
-                    "model.dropout={embedding=0.1, attention=0.1, residual=0.1}",
-                    "train.weight_decay=0.1",
-                    "train.eval_interval=5",
-                    "data.validation=0.1",
-                ],
-                figure: Figure::ByHeart { train: 0.569, validation: 6.373 },
-                differs: "the vocabulary is learned from the story, where the book takes GPT-2's: losses per token are no two of a kind, and what \
-                          is compared is that the story is learned by heart",
-            },
-            PublishedRun::Spam => Self {
-                name: "spam",
-                source: "Raschka 2024, chapter 6",
-                data: "sms-spam",
-                rows: Some(rows::spam),
-                begins: Begins::Weights(SMALL),
-                objective: Objective::Classify,
-                steps: 650,
-                rate: 5e-5,
-                batch: 8,
-                sets: &[
-                    // The longest message that the book trains on has 120 tokens.
-                    "model.context_length=128",
-                    "train.trainable=last:1",
-                    "train.weight_decay=0.1",
-                    "train.eval_interval=50",
-                    "data.validation=0.125",
-                ],
-                figure: Figure::Accuracy(0.9567),
-                differs: "which messages are drawn and held out; of 300, one is 0.33 %",
-            },
-            PublishedRun::Sft => Self {
-                name: "sft",
-                source: "Raschka 2024, chapter 7",
-                data: "book-instructions",
-                rows: Some(rows::instructions),
-                begins: Begins::Weights(MEDIUM),
-                objective: Objective::Chat,
-                steps: 232,
-                rate: 5e-5,
-                batch: 8,
-                sets: &[
-                    "model.context_length=256",
-                    "train.weight_decay=0.1",
-                    "train.eval_interval=29",
-                    "data.validation=0.0556",
-                ],
-                figure: Figure::Loss(0.657),
-                differs: "which 55 rows are held out: drawn here, the last ones there",
-            },
-            PublishedRun::Dpo => Self {
-                name: "dpo",
-                source: "Raschka 2024, chapter 7, preference tuning",
-                data: "book-preferences",
-                rows: Some(rows::preferences),
-                begins: Begins::Tuned(MEDIUM),
-                objective: Objective::Preference,
-                steps: 116,
-                rate: 5e-6,
-                batch: 8,
-                sets: &[
-                    "train.preference.loss=sigmoid",
-                    "train.preference.beta=0.1",
-                    "train.weight_decay=0.01",
-                    "train.eval_interval=29",
-                    "data.validation=0.0556",
-                ],
-                figure: Figure::Loss(0.610),
-                differs: "log-probabilities of an answer's tokens are summed, as the paper has it (arXiv 2305.18290), where the book takes their mean, \
-                          which moves the loss less",
-            },
-        })
-    }
+/// A GPT-2 memorises a short story.
+pub(super) const VERDICT: Exercise = Exercise {
+    name: "verdict",
+    source: "Raschka 2024, chapter 5",
+    data: "the-verdict",
+    rows: None,
+    begins: Begins::Fresh,
+    objective: Objective::Text,
+    steps: 90,
+    rate: 4e-4,
+    batch: 2,
+    sets: &[
+        "model.context_length=256",
+        "model.tied_head=false",
+        "model.bias.qkv=false",
+        "model.dropout={embedding=0.1, attention=0.1, residual=0.1}",
+        "train.weight_decay=0.1",
+        "train.eval_interval=5",
+        "data.validation=0.1",
+    ],
+    figure: Figure::Memorised { train: 0.569, validation: 6.373 },
+    differs: "the vocabulary is learned from the story, where the book takes GPT-2's: losses per token are no two of a kind, and what \
+              is compared is that the story is memorised",
+};
 
+/// GPT-2 tells spam from other messages.
+pub(super) const SPAM: Exercise = Exercise {
+    name: "spam",
+    source: "Raschka 2024, chapter 6",
+    data: "sms-spam",
+    rows: Some(rows::spam),
+    begins: Begins::Weights(SMALL),
+    objective: Objective::Classify,
+    steps: 650,
+    rate: 5e-5,
+    batch: 8,
+    sets: &[
+        // The longest message that the book trains on has 120 tokens.
+        "model.context_length=128",
+        "train.trainable=last:1",
+        "train.weight_decay=0.1",
+        "train.eval_interval=50",
+        "data.validation=0.125",
+    ],
+    figure: Figure::Accuracy(0.9567),
+    differs: "which messages are drawn and held out; of 300, one is 0.33 %",
+};
+
+/// GPT-2 medium follows instructions.
+pub(super) const SFT: Exercise = Exercise {
+    name: "sft",
+    source: "Raschka 2024, chapter 7",
+    data: "book-instructions",
+    rows: Some(rows::instructions),
+    begins: Begins::Weights(MEDIUM),
+    objective: Objective::Chat,
+    steps: 232,
+    rate: 5e-5,
+    batch: 8,
+    sets: &[
+        "model.context_length=256",
+        "train.weight_decay=0.1",
+        "train.eval_interval=29",
+        "data.validation=0.0556",
+    ],
+    figure: Figure::Loss(0.657),
+    differs: "which 55 rows are held out: drawn here, the last ones there",
+};
+
+/// And prefers polite answers.
+pub(super) const DPO: Exercise = Exercise {
+    name: "dpo",
+    source: "Raschka 2024, chapter 7, preference tuning",
+    data: "book-preferences",
+    rows: Some(rows::preferences),
+    begins: Begins::Tuned(MEDIUM),
+    objective: Objective::Preference,
+    steps: 116,
+    rate: 5e-6,
+    batch: 8,
+    sets: &[
+        "train.preference.loss=sigmoid",
+        "train.preference.beta=0.1",
+        "train.weight_decay=0.01",
+        "train.eval_interval=29",
+        "data.validation=0.0556",
+    ],
+    figure: Figure::Loss(0.610),
+    differs: "log-probabilities of an answer's tokens are summed, as the paper has it (arXiv 2305.18290), where the book takes their mean, \
+              which moves the loss less",
+};
+
+impl Exercise {
     /// The model whose shape the published run has.
     pub(super) fn shape(&self) -> Gpt2 {
         match self.begins {

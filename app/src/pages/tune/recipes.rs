@@ -36,4 +36,7 @@ pub(super) fn recipes_ui(
     caption(ui, format!("It learns {}. Its data: {}.", recipe.learns, recipe.format()));
     caption(ui, recipe.row);
     caption(ui, format!("`glasshouse recipe {} --measure RUN` says {}.", recipe.name, recipe.measured()));
+    if let Some(expected) = recipe.expected {
+        caption(ui, format!("Expect {expected}."));
+    }
 }
