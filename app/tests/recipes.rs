@@ -121,7 +121,7 @@ fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
     let again = ["recipe", "answer", "--project", "first", "--measure", "2", "--device", "cpu"];
     let told = succeed(folder, &again);
     assert!(told.contains(&format!("answer: {right} of 12 questions right")), "{told}");
-    // Answers to a question are the same each time: of the file's, ten are to each, and those to one of them are wrong.
+    // Of the file's questions each is asked ten times, and the answer to one of them is another in the second.
     let asked = |file: &str, rows: &str| {
         std::fs::write(folder.join(file), rows).unwrap();
         let told = lines(&succeed(folder, &[&again[..], &["--data", file, "--json"]].concat()));
@@ -132,14 +132,10 @@ fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
     let rows: String = (0..30).map(row).collect();
     let (known, changed) =
         (asked("known.jsonl", &rows), asked("wrong.jsonl", &rows.replace("At sea.", "At home.")));
-    assert!(known >= 20 && changed + 10 <= known.max(20), "{changed} and {known} of 30");
+    assert!(known >= 28 && (known - 10).abs_diff(changed) <= 1, "{changed} and {known} of 30");
 
-    // Another recipe's rows are others, and what the run learned stays what it is measured by.
-    let tag = ["--steps", "2", "--batch-size", "2", "--from", "1", "--device", "cpu"];
-    succeed(
-        folder,
-        &[&["recipe", "answer", "--project", "first", "--data", "wrong.jsonl"], &tag[..]].concat(),
-    );
+    // What a run learned is what it is measured by, whatever another one learned since.
+    learn(folder, "answer", &["--data", "wrong.jsonl"]);
     let told = succeed(folder, &again);
     assert!(told.contains(&format!("answer: {right} of 12 questions right")), "{told}");
 }
@@ -150,7 +146,7 @@ fn what_does_nothing_or_fits_nothing_is_refused() {
     let folder = folder();
     let folder = folder.path();
     for (arguments, said) in [
-        (&["--steps", "5"][..], "<NAME|required"),
+        (&["--steps", "5"][..], "required"),
         (&["--project", "first"], "required"),
         (&["answer", "--measure", "1", "--steps", "5"], "cannot be used with"),
         (&["answer", "--example", "a.jsonl", "--set", "train.steps=5"], "cannot be used with"),
@@ -160,7 +156,7 @@ fn what_does_nothing_or_fits_nothing_is_refused() {
         (&["answer", "--project", "new", "--from", "./none", "--adapter", "lore"], "did you mean `lora`"),
     ] {
         let error = error_of(folder, &[&["recipe"], arguments].concat());
-        assert!(said.split('|').any(|said| error.contains(said)), "{arguments:?}: {error}");
+        assert!(error.contains(said), "{arguments:?}: {error}");
     }
     assert!(!folder.join("first/recipes").exists() && !folder.join("new").exists());
 }
