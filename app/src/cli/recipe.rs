@@ -103,7 +103,7 @@ fn settings(arguments: &RecipeArguments, recipe: &TuningRecipe) -> ConfigArgumen
     let every = ["eval", "checkpoint"].map(|of| format!("train.{of}_interval={interval}"));
     ConfigArguments {
         steps: Some(steps),
-        lr: Some(learning_rate),
+        lr: learning_rate,
         batch_size: arguments.batch_size,
         adapter: arguments.adapter.clone(),
         seed: arguments.seed,
@@ -180,7 +180,8 @@ fn list(json: bool) -> Result<()> {
         if let Some(expected) = expected {
             say!("    expected  {expected}")?;
         }
-        say!("    learning  objective {objective}, {steps} steps at a rate of {learning_rate:e}\n")?;
+        let rate = learning_rate.map(|rate| format!(" at a rate of {rate:e}")).unwrap_or_default();
+        say!("    learning  objective {objective}, {steps} steps{rate}\n")?;
     }
     if !json {
         say!(

@@ -20,8 +20,8 @@ pub struct TuningRecipe {
     pub generated: Generated,
     /// Optimizer steps.
     pub steps: u64,
-    /// Peak learning rate.
-    pub learning_rate: f64,
+    /// Peak learning rate; that of the run which it begins with where none is said.
+    pub learning_rate: Option<f64>,
     /// What came out where it was measured, in a sentence without its end; none where it was not.
     pub expected: Option<&'static str>,
 }
@@ -33,8 +33,8 @@ pub struct RecipeSettings {
     pub objective: Objective,
     /// Optimizer steps.
     pub steps: u64,
-    /// Peak learning rate.
-    pub learning_rate: f64,
+    /// Peak learning rate; that of the run which it begins with where none is said.
+    pub learning_rate: Option<f64>,
     /// Steps between evaluations, and between checkpoints.
     pub interval: u64,
 }
@@ -103,7 +103,7 @@ impl TuningRecipe {
         RecipeSettings {
             objective: self.objective,
             steps,
-            learning_rate: learning_rate.unwrap_or(self.learning_rate),
+            learning_rate: learning_rate.or(self.learning_rate),
             interval: (steps / 10).max(1),
         }
     }
@@ -113,7 +113,9 @@ impl TuningRecipe {
         let RecipeSettings { objective, steps, learning_rate, interval } = self.settings(None, None);
         config.set_objective(objective);
         config.set_steps(steps);
-        config.set_learning_rate(learning_rate);
+        if let Some(rate) = learning_rate {
+            config.set_learning_rate(rate);
+        }
         (config.train.eval_interval, config.train.checkpoint_interval) = (interval, interval);
     }
 }
@@ -128,7 +130,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         row: r#"{"messages": [{"role": "user", "content": "Tom had a red kite. The wind took it. Tell this in one sentence."}, {"role": "assistant", "content": "Tom lost his red kite."}]}"#,
         generated: Generated::Tasks(&["summary"]),
         steps: 2400,
-        learning_rate: 5e-4,
+        learning_rate: None,
         expected: None,
     },
     TuningRecipe {
@@ -139,7 +141,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         row: r#"{"messages": [{"role": "user", "content": "Say in German: the red ball"}, {"role": "assistant", "content": "der rote Ball"}]}"#,
         generated: Generated::Tasks(&["translation"]),
         steps: 2400,
-        learning_rate: 5e-4,
+        learning_rate: None,
         expected: None,
     },
     TuningRecipe {
@@ -149,9 +151,9 @@ pub const RECIPES: &[TuningRecipe] = &[
         objective: Objective::Chat,
         row: r#"{"messages": [{"role": "user", "content": "Lily went to the park. Where did Lily go?"}, {"role": "assistant", "content": "To the park."}]}"#,
         generated: Generated::Tasks(&["story"]),
-        steps: 2400,
-        learning_rate: 5e-4,
-        expected: None,
+        steps: 5000,
+        learning_rate: None,
+        expected: Some("922 of 1,000 by first-stories, in 13 minutes on two cores"),
     },
     TuningRecipe {
         name: "tag",
@@ -161,7 +163,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         row: r#"{"messages": [{"role": "user", "content": "List names and places: Lily went to the park."}, {"role": "assistant", "content": "name: Lily\nplace: park"}]}"#,
         generated: Generated::Tasks(&["tagging"]),
         steps: 2400,
-        learning_rate: 5e-4,
+        learning_rate: None,
         expected: None,
     },
     TuningRecipe {
@@ -172,8 +174,8 @@ pub const RECIPES: &[TuningRecipe] = &[
         row: r#"{"text": "There was cheese, and there were two sweet pears.", "label": "food"}"#,
         generated: Generated::Topics,
         steps: 600,
-        learning_rate: 5e-4,
-        expected: None,
+        learning_rate: Some(5e-4),
+        expected: Some("193 of 300 by first-stories, in two minutes on two cores"),
     },
     TuningRecipe {
         name: "sentiment",
@@ -183,8 +185,8 @@ pub const RECIPES: &[TuningRecipe] = &[
         row: r#"{"text": "Ben laughed and clapped.", "label": "happy"}"#,
         generated: Generated::Feelings,
         steps: 600,
-        learning_rate: 5e-4,
-        expected: None,
+        learning_rate: Some(5e-4),
+        expected: Some("300 of 300 by first-stories, in two minutes on two cores"),
     },
     TuningRecipe {
         name: "poems",
@@ -194,7 +196,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         row: r#"{"text": "The owl looked up and saw the moon,\nand hummed a very old, old tune."}"#,
         generated: Generated::Poems,
         steps: 300,
-        learning_rate: 3e-4,
+        learning_rate: Some(3e-4),
         expected: None,
     },
 ];
@@ -228,7 +230,7 @@ mod tests {
             let mut run = begun.clone();
             recipe.fill(&mut run);
             assert_eq!((run.train.objective, run.train.steps), (recipe.objective, recipe.steps));
-            assert_eq!(run.train.learning_rate, recipe.learning_rate);
+            assert_eq!(run.train.learning_rate, recipe.learning_rate.unwrap_or(begun.train.learning_rate));
             assert!(run.train.warmup_steps < recipe.steps && run.train.eval_interval > 0);
             assert_eq!((&run.model, run.train.batch_size), (&begun.model, begun.train.batch_size));
         }
