@@ -117,7 +117,7 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig) {
 fn model_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &[RunSummary]) {
     const RULE: &str = "A rule";
     let mut chosen = reward.model.clone();
-    let known = named(runs, &reward.model);
+    let known = named(runs, &reward.named_model().run);
     let shown = match known {
         Some(run) => called(run),
         None if reward.model.is_empty() => RULE.to_owned(),
