@@ -330,6 +330,51 @@ fn a_prompt_of_the_queue_is_answered_in_a_conversation_of_its_own_and_leaves_the
     assert!(scene.harness.query_by_label_contains("Nothing of what was proposed is left").is_some());
 }
 
+fn system_prompt(scene: &Scene) -> String {
+    let field = scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt");
+    field.accesskit_node().value().unwrap_or_default()
+}
+
+#[test]
+fn what_a_prompt_of_the_queue_is_told_goes_and_comes_back_with_its_conversation() {
+    let mut scene = wide(Engine::full(), PageName::Chat);
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").focus();
+    scene.frame();
+    scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").type_text("Rhyme.");
+    scene.frame();
+    press(&mut scene, "What to answer next");
+    propose(&mut scene, Uncertainty::Entropy);
+    press(&mut scene, "Answer prompt 2");
+    assert_eq!(system_prompt(&scene), "Be brief.");
+    press(&mut scene, "New conversation");
+    assert_eq!(system_prompt(&scene), "Rhyme.", "the person's own");
+    press(&mut scene, "Undo");
+    assert_eq!(system_prompt(&scene), "Be brief.", "the conversation is whole again");
+    press(&mut scene, "Reply again");
+    let (messages, _) = asked(&mut scene).pop().unwrap();
+    assert_eq!(messages[0], ChatMessage::new(Speaker::System, "Be brief."));
+
+    press(&mut scene, "Answer prompt 1");
+    assert_eq!(system_prompt(&scene), "", "the model was asked without any");
+    let (messages, _) = asked(&mut scene).pop().unwrap();
+    assert_eq!(messages, [ChatMessage::new(Speaker::User, "Why was the boy sad?")]);
+    press(&mut scene, "New conversation");
+    assert_eq!(system_prompt(&scene), "Rhyme.");
+}
+
+#[test]
+fn a_reward_model_is_asked_for_no_text() {
+    let mut scene = wide(Engine { labels: vec!["reward".to_owned()], ..Engine::full() }, PageName::Chat);
+    let words = "It scores replies, and writes none.";
+    assert!(scene.harness.query_by_label(words).is_some());
+    assert!(scene.harness.query_by_label("Message").is_none());
+    assert!(scene.harness.query_by_label("What to label next").is_none());
+    assert_eq!(scene.sent_of(|command| matches!(command, Command::OpenModel { .. })), []);
+    scene.harness.state_mut().open(PageName::Write);
+    scene.settle();
+    assert!(scene.harness.query_by_label(words).is_some());
+}
+
 #[test]
 fn a_text_that_a_model_is_uncertain_of_gets_a_label_to_train_on() {
     let labels = ["food", "weather"].map(str::to_owned).to_vec();
@@ -468,12 +513,13 @@ fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
     );
 }
 
-/// The objective's own choices: how pairs are learned, and what judges replies.
+/// The objective's own choices: how pairs are learned, and what rewards replies.
 #[test]
 fn a_reward_model_is_chosen_on_tune() {
-    let mut scene = wide(Engine::full(), PageName::Tune);
+    let mut scene = wide(Engine { labels: vec!["reward".to_owned()], ..Engine::full() }, PageName::Tune);
+    // No pointer: the list before stays open, and might lie above this one.
     let open = |scene: &mut Scene, list: &str| {
-        scene.harness.get_by_role_and_label(Role::ComboBox, list).click();
+        scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
         scene.settle();
     };
     let planned = |scene: &mut Scene| match scene.sent_of(|sent| matches!(sent, Command::Plan { .. })).pop() {
@@ -482,7 +528,7 @@ fn a_reward_model_is_chosen_on_tune() {
     };
     open(&mut scene, "Model to begin with");
     press(&mut scene, "1-first-stories");
-    for list in ["Preference loss", "What judges replies"] {
+    for list in ["Preference loss", "Reward"] {
         assert!(scene.harness.query_by_role_and_label(Role::ComboBox, list).is_none(), "{list}");
     }
     open(&mut scene, "Objective");
@@ -494,8 +540,13 @@ fn a_reward_model_is_chosen_on_tune() {
     assert!(train.learns_scores() && train.learning_rate > rate, "{train:?}");
     open(&mut scene, "Objective");
     press(&mut scene, "Reward");
-    assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "What judges replies").is_some());
     assert_eq!(planned(&mut scene).objective, Objective::Reward);
+    let writers = |scene: &Scene| scene.harness.query_all_by_label("1-first-stories").count();
+    let before = writers(&scene);
+    open(&mut scene, "Reward");
+    assert_eq!(writers(&scene), before, "what writes is no judge");
+    press(&mut scene, "2-first-stories");
+    assert_eq!(planned(&mut scene).reward.model, "2-first-stories");
 }
 
 #[test]
@@ -506,13 +557,26 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     press(&mut scene, "1-first-stories");
     let recipe = |name| *glasshouse_protocol::recipes::recipe(name).unwrap();
     press(&mut scene, recipe("classify").title);
+    press(&mut scene, recipe("poems").title);
+    let mut files = scene.harness.query_all_by_label("forest tales.txt, letters-to-a-friend-2019.jsonl");
+    assert!(files.next().is_some(), "text of the person's own comes first, too");
+    drop(files);
+    press(&mut scene, recipe("summarise").title);
+    press(&mut scene, recipe("summarise").title);
+    assert!(scene.harness.query_by_label(recipe("summarise").row).is_none(), "it is chosen no longer");
     press(&mut scene, recipe("summarise").title);
     assert!(scene.harness.query_by_label(recipe("summarise").row).is_some(), "an example of its data");
     assert!(
         scene.harness.query_by_label("letters-to-a-friend-2019.jsonl").is_some(),
         "rows that the project has come first"
     );
-    press(&mut scene, "Made-up rows");
+    let measures = |scene: &Scene| {
+        let mut said = scene.harness.query_all_by_label_contains("glasshouse recipe summarise --measure");
+        said.next().is_some()
+    };
+    assert!(!measures(&scene), "that measures generated rows");
+    press(&mut scene, "Generated rows");
+    assert!(measures(&scene));
     scene.picture("tune-recipe");
     scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
     scene.settle();

@@ -6,7 +6,7 @@ use super::trained;
 use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::data::read::{LabelledText, Problems, find_sources, labelled_texts};
 use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{Command, Event, WeightSource};
+use glasshouse_engine::protocol::{Command, Event, WeightSource, likeliest};
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
 
@@ -81,10 +81,9 @@ impl Told {
         if let ([_], [score]) = (labels, probabilities) {
             return self.score(row, *score);
         }
-        let likeliest = probabilities.iter().zip(labels).max_by(|(a, _), (b, _)| a.total_cmp(b));
-        let (probability, label) = likeliest.context("the model has no labels")?;
+        let (label, probability) = likeliest(labels, probabilities).context("the model has no labels")?;
         self.labelled += u64::from(row.label.is_some());
-        self.right += u64::from(row.label.as_ref() == Some(label));
+        self.right += u64::from(row.label.as_deref() == Some(label));
         if self.json {
             let each = labels.iter().zip(probabilities).map(|(label, share)| (label.clone(), json!(share)));
             let each: Map<String, Value> = each.collect();

@@ -41,12 +41,12 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
                 }
                 Event::Proposed { run, measure, labels, rows, considered } => {
                     bar.finish_and_clear();
+                    if let Some(file) = &mut file {
+                        rows.iter().try_for_each(|row| writeln!(file, "{}", to_be_answered(row)))?;
+                    }
                     proposed = true;
                     for (number, row) in (1..).zip(&rows) {
                         tell_row(number, row, measure, arguments.json)?;
-                        if let Some(file) = &mut file {
-                            writeln!(file, "{}", to_be_answered(row))?;
-                        }
                     }
                     if arguments.json {
                         let measure = measure.name();
@@ -63,7 +63,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         };
         let asked = engine.ask_until_signal(command, "giving up", show).await;
         if let (false, Some(to)) = (proposed, to) {
-            // Nothing is left of a file that was made for nothing.
+            // Nothing is left of a file that was made for nothing, or did not become whole.
             drop(file);
             std::fs::remove_file(to).ok();
         }

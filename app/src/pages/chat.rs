@@ -9,7 +9,9 @@ mod text;
 
 use super::parts::{Breakpoint, caption, column};
 use super::train::Awaited;
-use super::written::{Sampling, drawn_seed, has_model, sampling_ui, source_name, start_of, stop_ui};
+use super::written::{
+    Sampling, drawn_seed, has_model, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
+};
 use super::{Context, PageName, train, tune};
 use crate::asks::{Toast, Undo};
 use crate::state::{OpenedModel, State};
@@ -52,9 +54,21 @@ pub struct ChatPage {
     /// Revision of the feedback that the thumbs are from.
     seen: Option<u64>,
     trains: Option<Begins>,
-    /// The conversation that was put away last, and what was being written into it.
-    left: Option<(Vec<Exchange>, Edits)>,
+    /// The conversation that was put away last.
+    left: Option<Left>,
     opening: u64,
+}
+
+/// A conversation that was put away.
+#[derive(Debug)]
+struct Left {
+    exchanges: Vec<Exchange>,
+    /// What was being written into it.
+    edits: Edits,
+    /// As in [`ChatPage`].
+    system: String,
+    /// As in [`ChatPage`].
+    own_system: Option<String>,
 }
 
 /// A model that was asked for.
@@ -144,8 +158,7 @@ impl ChatPage {
     /// Has the model opened whose reply is to come, which tells whether it has a chat template, and lets the reply begin at once.
     fn open_model(&mut self, context: &mut Context<'_>) {
         let source = self.sampling.source.clone();
-        // What tells texts apart has nothing to say.
-        if !labels_of(&source, context.state).is_empty() {
+        if silence(&source, context.state).is_some() {
             return;
         }
         let run = start_of(&source, context.state).map(|start| start.run);
@@ -169,10 +182,13 @@ impl ChatPage {
     }
 
     fn conversation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let labels = labels_of(&self.sampling.source, context.state);
-        if !labels.is_empty() {
-            caption(ui, format!("It tells texts apart, and writes none: {}", labels.join(", ")));
-            self.queue_ui(ui, context, labels);
+        let run = run_of(&self.sampling.source, context.state).filter(|run| run.classifies());
+        let labels: &[String] = run.map_or(&[][..], |run| run.labels.as_slice());
+        if let Some(words) = silence(&self.sampling.source, context.state) {
+            caption(ui, words);
+            if !labels.is_empty() {
+                self.queue_ui(ui, context, labels);
+            }
         } else if self.template_ui(ui, context) {
             self.exchanges_ui(ui, context);
             ui.add_space(space::TIGHT);
@@ -386,22 +402,19 @@ impl ChatPage {
         self.offer_back(context, left);
     }
 
-    /// Ends the conversation, and what is being written in it.
-    fn leave(&mut self, context: &mut Context<'_>) -> (Vec<Exchange>, Edits) {
+    /// Ends the conversation, and what is being written in it. Instructions are the person's own again.
+    fn leave(&mut self, context: &mut Context<'_>) -> Left {
         self.stop(context);
-        self.restore_system();
-        (std::mem::take(&mut self.exchanges), std::mem::take(&mut self.edits))
-    }
-
-    /// Instructions are the person's own again.
-    fn restore_system(&mut self) {
-        if let Some(own) = self.own_system.take() {
-            self.system = own;
+        let (system, own_system) = (self.system.clone(), self.own_system.take());
+        if let Some(own) = &own_system {
+            self.system.clone_from(own);
         }
+        let exchanges = std::mem::take(&mut self.exchanges);
+        Left { exchanges, edits: std::mem::take(&mut self.edits), system, own_system }
     }
 
     /// Offers the way back to a conversation that was put away.
-    fn offer_back(&mut self, context: &mut Context<'_>, left: (Vec<Exchange>, Edits)) {
+    fn offer_back(&mut self, context: &mut Context<'_>, left: Left) {
         self.left = Some(left);
         let (text, undo) = ("A new conversation".to_owned(), Some(Undo::Conversation));
         context.asks.toast = Some(Toast { text, undo, shown_at: None });
@@ -409,9 +422,9 @@ impl ChatPage {
 
     /// Brings back the conversation that was put away.
     pub fn put_back(&mut self) {
-        if let Some((exchanges, edits)) = self.left.take() {
-            self.restore_system();
+        if let Some(Left { exchanges, edits, system, own_system }) = self.left.take() {
             (self.exchanges, self.edits, self.seen) = (exchanges, edits, None);
+            (self.system, self.own_system) = (system, own_system);
         }
     }
 
@@ -427,13 +440,6 @@ impl ChatPage {
         let config = self.sampling.settings(seed);
         exchange.replies.push(ask(context, source, exchange.messages.clone(), config));
     }
-}
-
-/// What a model tells texts apart by; none of one that writes.
-fn labels_of<'a>(source: &WeightSource, state: &'a State) -> &'a [String] {
-    let run = start_of(source, state).map(|start| start.run);
-    let found = state.runs.list.iter().find(|listed| Some(&listed.name) == run.as_ref());
-    found.map_or(&[][..], |run| run.labels.as_slice())
 }
 
 /// Asks for a reply to a conversation.

@@ -101,9 +101,16 @@ impl TunePage {
             Awaited::Waits => return,
             Awaited::Failed => {}
             Awaited::Here(history) => {
+                let before = context.draft.train.clone();
                 *context.draft = tuning_of(&history.config, Start::best_of(name), context.draft);
-                if let Some(recipe) = self.recipe {
-                    recipe.fill(context.draft);
+                // What a recipe filled in stays as it is by now.
+                self.recipe = self.recipe.filter(|recipe| recipe.objective == before.objective);
+                if self.recipe.is_some() {
+                    context.draft.set_objective(before.objective);
+                    context.draft.set_steps(before.steps);
+                    context.draft.set_learning_rate(before.learning_rate);
+                    context.draft.train.eval_interval = before.eval_interval;
+                    context.draft.train.checkpoint_interval = before.checkpoint_interval;
                 }
             }
         }
@@ -252,14 +259,22 @@ impl TunePage {
     }
 }
 
+/// The run that settings mean: by its number, its name, or its name without the number, or as `latest`.
+fn named<'a>(runs: &'a [RunSummary], name: &str) -> Option<&'a RunSummary> {
+    match name {
+        "latest" => runs.last(),
+        _ => runs.iter().rev().find(|run| run.is_called(name)),
+    }
+}
+
 /// Starts the run that the draft describes.
 pub(super) fn tune(
     context: &mut Context<'_>,
     learns_from: LearnsFrom,
     recipe: Option<&'static TuningRecipe>,
 ) {
-    let made_up = recipe.filter(|_| learns_from == LearnsFrom::Tasks);
-    let recipe = made_up.map(|recipe| recipe.name.to_owned());
+    let generated = recipe.filter(|_| learns_from == LearnsFrom::Tasks);
+    let recipe = generated.map(|recipe| recipe.name.to_owned());
     let launch = Launch { learns_from, recipe, ..Launch::default() };
     context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
 }

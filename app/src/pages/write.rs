@@ -6,7 +6,7 @@ mod history;
 mod settings;
 
 use super::parts::{Breakpoint, column};
-use super::written::{another_source, drawn_seed, has_model};
+use super::written::{another_source, drawn_seed, has_model, silence};
 use super::{Context, PageName};
 use crate::theme::{self, space};
 use crate::widgets::{self, plain, primary, what_is_this};
@@ -125,7 +125,9 @@ impl WritePage {
                 && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
             ui.horizontal_wrapped(|ui| {
                 let writing = self.shown().any(|column| column.is_writing(context.state));
-                let valid = self.shown().all(|column| column.sampling.refused().is_none());
+                let valid = self.shown().all(|Column { sampling, .. }| {
+                    sampling.refused().is_none() && silence(&sampling.source, context.state).is_none()
+                });
                 // One place for both, so that nothing jumps.
                 let pressed = if writing {
                     if plain(ui, icons::ICON_STOP, "Stop").clicked() {

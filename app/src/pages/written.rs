@@ -9,7 +9,7 @@ mod text;
 
 pub(super) use look::{Look, all_tokens, source_of};
 pub(super) use sampling::{Sampling, drawn_seed, sampling_ui, stop_ui};
-pub(super) use sources::{another_source, source_name, sources, start_of};
+pub(super) use sources::{another_source, run_of, silence, source_name, sources, start_of};
 pub(super) use text::ending;
 
 use super::Context;

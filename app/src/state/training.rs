@@ -70,7 +70,7 @@ pub struct Training {
     pub estimated_seconds: Option<f64>,
     /// Seconds so far and estimated seconds left, once the engine can tell.
     pub seconds: Option<(f64, f64)>,
-    /// What the answers of each step were worth, where the run learns from its own answers.
+    /// What the answers of a step were worth, where the run learns from its own answers: thinned as the curves are, the last one aside.
     pub rewards: Vec<(u64, RewardMetrics)>,
     /// The curves, thinned evenly when they grow long.
     pub points: Vec<StepPoint>,
@@ -196,18 +196,10 @@ impl Training {
                 self.last = Some(point);
                 let share = if self.tokens_per_s == 0.0 { 1.0 } else { 0.05 };
                 self.tokens_per_s += share * (tokens_per_s - self.tokens_per_s);
-                self.stride = self.stride.max(1);
-                if step.is_multiple_of(self.stride) || *step == 1 {
+                if self.keeps(*step) {
                     self.points.push(point);
                 }
-                if self.points.len() > MOST_POINTS {
-                    self.stride *= 2;
-                    let stride = self.stride;
-                    // What stands for a gap stays.
-                    self.points.retain(|point| {
-                        point.step.is_multiple_of(stride) || point.step == 1 || point.lr.is_nan()
-                    });
-                }
+                self.thin();
             }
             TrainEvent::Eval { step, train_loss, val_loss, best, preference } => {
                 self.evaluations.push(EvalPoint {
@@ -226,7 +218,13 @@ impl Training {
                 );
                 self.samples.push(Sample { step: *step, text });
             }
-            TrainEvent::Reward { step, metrics } => self.rewards.push((*step, *metrics)),
+            TrainEvent::Reward { step, metrics } => {
+                if self.rewards.last().is_some_and(|(last, _)| !self.keeps(*last)) {
+                    self.rewards.pop();
+                }
+                self.rewards.push((*step, *metrics));
+                self.thin();
+            }
             TrainEvent::Sample { step, text } => {
                 self.samples.push(Sample { step: *step, text: text.clone() });
             }
@@ -251,8 +249,46 @@ impl Training {
         }
     }
 
+    /// Whether the curves keep a step.
+    fn keeps(&self, step: u64) -> bool {
+        step.is_multiple_of(self.stride.max(1)) || step == 1
+    }
+
+    /// Drops every second step of curves that grew long.
+    fn thin(&mut self) {
+        if self.points.len().max(self.rewards.len()) <= MOST_POINTS {
+            return;
+        }
+        self.stride = self.stride.max(1) * 2;
+        let (mut points, mut rewards) = (std::mem::take(&mut self.points), std::mem::take(&mut self.rewards));
+        // What stands for a gap stays.
+        points.retain(|point| self.keeps(point.step) || point.lr.is_nan());
+        rewards.retain(|(step, _)| self.keeps(*step));
+        (self.points, self.rewards) = (points, rewards);
+    }
+
     /// Seconds of a step at the present pace, once there is one.
     pub fn seconds_a_step(&self, tokens_per_step: u64) -> Option<f64> {
         (self.tokens_per_s > 0.0).then(|| tokens_per_step as f64 / self.tokens_per_s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_are_thinned_alike_and_the_last_answers_stay() {
+        let mut training = Training::default();
+        let last = 3 * MOST_POINTS as u64 + 1;
+        for step in 1..=last {
+            training.take(&TrainEvent::Reward { step, metrics: RewardMetrics::default() });
+            let (loss, lr, grad_norm, tokens_per_s, skipped) = (1.0, 1e-3, 1.0, 1e3, false);
+            training.take(&TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped });
+        }
+        assert!(training.points.len() <= MOST_POINTS && training.rewards.len() <= MOST_POINTS);
+        let of_points: Vec<u64> = training.points.iter().map(|point| point.step).collect();
+        let of_rewards: Vec<u64> = training.rewards.iter().map(|(step, _)| *step).collect();
+        assert_eq!(of_rewards, [&of_points[..], &[last]].concat());
     }
 }

@@ -46,7 +46,7 @@ pub use model::{
     Residual, Rope, RopeScaling,
 };
 
-pub use proposal::{Proposal, ProposalSettings, Uncertainty};
+pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,

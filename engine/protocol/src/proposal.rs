@@ -75,3 +75,25 @@ impl Proposal {
         self.prompt.last().map_or(&self.text, |last| &last.content)
     }
 }
+
+/// The likeliest of some labels, with its probability; none where there are no labels.
+pub fn likeliest<'a, P: Copy + Into<f64>>(labels: &'a [String], probabilities: &[P]) -> Option<(&'a str, P)> {
+    let each = labels.iter().map(String::as_str).zip(probabilities.iter().copied());
+    each.max_by(|(_, one), (_, other)| {
+        let (one, other): (f64, f64) = ((*one).into(), (*other).into());
+        one.total_cmp(&other)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_likeliest_label_has_the_largest_probability() {
+        let labels = ["food", "music", "weather"].map(str::to_owned);
+        assert_eq!(likeliest(&labels, &[0.2_f32, 0.5, 0.3]), Some(("music", 0.5)));
+        assert_eq!(likeliest(&labels, &[0.2_f64, 0.3, 0.5]), Some(("weather", 0.5)));
+        assert_eq!(likeliest::<f32>(&[], &[]), None);
+    }
+}

@@ -581,7 +581,7 @@ pub struct RunSummary {
     pub notes: String,
     /// In a few words: preset or shape, `4 layers · width 128 · context length 64`.
     pub shape: String,
-    /// What it tells texts apart by; none of a run that writes or scores.
+    /// What it tells texts apart by, or one alone of a run that scores them; none of a run that writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// Its checkpoints, oldest first.
@@ -589,6 +589,29 @@ pub struct RunSummary {
     /// Seconds that it was estimated to take.
     #[serde(alias = "foretold_seconds")]
     pub estimated_seconds: Option<f64>,
+}
+
+impl RunSummary {
+    /// Whether it writes text: its head is one over tokens.
+    pub fn writes(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Whether it scores texts: a reward model ([`crate::ModelConfig::scores`]).
+    pub fn scores(&self) -> bool {
+        self.labels.len() == 1
+    }
+
+    /// Whether it tells texts apart by labels.
+    pub fn classifies(&self) -> bool {
+        self.labels.len() > 1
+    }
+
+    /// Whether a person means it by a number (`3`), a name (`3-nanogpt-cpu`), or a name without its number.
+    pub fn is_called(&self, name: &str) -> bool {
+        let parts = self.name.split_once('-');
+        self.name == name || parts.is_some_and(|(number, label)| number == name || label == name)
+    }
 }
 
 /// A checkpoint.

@@ -339,7 +339,7 @@ impl Run {
             error: record.error,
             notes: record.notes,
             shape: config.model.shape(),
-            labels: if config.model.scores() { Vec::new() } else { config.model.labels },
+            labels: config.model.labels,
             checkpoints,
             estimated_seconds: record.estimated_seconds,
         })

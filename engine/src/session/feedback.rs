@@ -10,9 +10,6 @@ use crate::protocol::{Event, LearnsFrom, Objective};
 use crate::storage::Staging;
 use std::path::PathBuf;
 
-/// Endings of files of rows.
-const ROWS: [&str; 2] = [".jsonl", ".ndjson"];
-
 impl Session {
     pub(super) fn list_feedback(&mut self, id: u64) -> Result<()> {
         let rows = self.opened()?.project.feedback()?;
@@ -62,7 +59,9 @@ impl Session {
             }
             LearnsFrom::Documents => {
                 let folder = self.opened()?.documents_folder();
-                let has_rows = |name: &str| ROWS.iter().any(|ending| name.to_lowercase().ends_with(ending));
+                let endings = objective.row_endings();
+                let has_rows =
+                    |name: &str| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
                 let named = raw_files(&folder).into_iter().filter(|(name, _)| has_rows(name));
                 let rows: Vec<String> =
                     named.map(|(name, _)| folder.join(name).display().to_string()).collect();

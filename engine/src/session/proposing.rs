@@ -1,21 +1,23 @@
 //! What to answer or label next: a file's prompts or texts of which a model is least certain, the unlike first.
 
+mod candidates;
+
 use super::Session;
 use super::importing::staged;
 use super::writing::Model;
 use crate::cpu::CpuDecoder;
 use crate::data::diverse::diverse;
-use crate::data::read::{self, Problems, SourceFile, find_sources, labelled_texts, prompt_of};
+use crate::data::read::{Problems, find_sources};
 use crate::error::{Error, Result};
 use crate::generate::uncertainty::{entropy, margin, mean_entropy, most_frequent};
-use crate::generate::{Batch, Decoder, Generated, chat_prompt, chat_room, prompt_tokens, request};
+use crate::generate::{Batch, Decoder, Generated, chat_room, request};
 use crate::platform::Turns;
-use crate::protocol::quantity::{counted, things};
+use crate::protocol::quantity::counted;
 use crate::protocol::{
-    ChatMessage, Event, Feedback, GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource,
+    Event, GenerateConfig, Proposal, ProposalSettings, Uncertainty, WeightSource, likeliest,
 };
 use crate::storage;
-use std::collections::HashSet;
+use candidates::{Candidate, Candidates};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -30,28 +32,6 @@ pub(super) struct Pool<'a> {
     /// The file: its path, or its name beside its bytes.
     pub(super) name: &'a str,
     pub(super) bytes: Option<Vec<u8>>,
-}
-
-/// What is looked at, and how much else there was.
-#[derive(Default)]
-struct Candidates {
-    found: Vec<Candidate>,
-    /// Answered or labelled before.
-    done: u64,
-    /// The same as others.
-    repeated: u64,
-    /// Too long for the context.
-    long: u64,
-    /// What stands for those that were met.
-    known: HashSet<String>,
-}
-
-/// A prompt with its tokens, or a text without any.
-struct Candidate {
-    proposal: Proposal,
-    tokens: Vec<u32>,
-    /// Tokens that end an answer.
-    ends: Vec<u32>,
 }
 
 impl Session {
@@ -235,10 +215,9 @@ impl Session {
         let texts: Vec<String> = candidates.iter().map(|candidate| candidate.proposal.text.clone()).collect();
         let probabilities = self.label_probabilities(model, &texts).await?;
         let note = |(candidate, probabilities): (&mut Candidate, Vec<f64>)| {
-            let each = probabilities.iter().zip(&model.config.labels);
-            if let Some((share, label)) = each.max_by(|(one, _), (other, _)| one.total_cmp(other)) {
-                candidate.proposal.said.clone_from(label);
-                candidate.proposal.share = Some(*share as f32);
+            if let Some((label, share)) = likeliest(&model.config.labels, &probabilities) {
+                candidate.proposal.said = label.to_owned();
+                candidate.proposal.share = Some(share as f32);
             }
             match measure {
                 Uncertainty::Entropy => entropy(&probabilities),
@@ -265,144 +244,4 @@ fn measure_of(asked: Option<Uncertainty>, model: &Model) -> Result<Uncertainty> 
         (None, false) => return Ok(Uncertainty::Entropy),
     };
     Err(Error::Refused(refused))
-}
-
-/// What stands for a conversation among others.
-fn key(messages: &[ChatMessage]) -> String {
-    let said = |message: &ChatMessage| format!("{}\u{0}{}\u{0}", message.role, message.content.trim());
-    messages.iter().map(said).collect()
-}
-
-impl Candidates {
-    /// Notes what was met; whether it is new.
-    fn meet(&mut self, key: String) -> bool {
-        let new = self.known.insert(key);
-        self.repeated += u64::from(!new);
-        new
-    }
-
-    async fn read_prompts(
-        &mut self,
-        source: &SourceFile,
-        answered: &[Feedback],
-        (model, room): (&Model, usize),
-        problems: &Problems,
-        turns: &Turns,
-    ) -> Result<()> {
-        let files = model.tokenizer.files();
-        let has_template = files.chat_template.is_some();
-        let read = |line: &str, number: u64| Ok(Some((number, prompt_of(line))));
-        for row in read::json_lines(source, read)? {
-            turns.give().await;
-            let (number, row) = row?;
-            let wrong = |reason: &str| problems.note(&source.path, &format!("line {number}: {reason}"));
-            let prompt = match row {
-                Ok(Some(prompt)) => prompt,
-                Ok(None) => {
-                    self.done += 1;
-                    continue;
-                }
-                Err(reason) => {
-                    wrong(&reason);
-                    continue;
-                }
-            };
-            let proposal = Proposal { prompt, ..Proposal::default() };
-            if answered.iter().any(|row| row.answers(&proposal)) {
-                self.done += 1;
-                continue;
-            }
-            if !self.meet(key(&proposal.prompt)) {
-                continue;
-            }
-            let tokens = match proposal.prompt.as_slice() {
-                // Without a limit nothing is left out of it, so that what does not fit is counted as such.
-                messages if has_template => {
-                    chat_prompt(files, messages, usize::MAX).map(|prompt| prompt.tokens)
-                }
-                [only] => prompt_tokens(&model.tokenizer, &only.content),
-                _ => {
-                    wrong("several messages, and the model has no chat template to write them by");
-                    continue;
-                }
-            };
-            match tokens {
-                Ok(tokens) if tokens.len() > room => self.long += 1,
-                Ok(tokens) => {
-                    let ends = if has_template { files.turn_end(&proposal.prompt) } else { None };
-                    self.found.push(Candidate { proposal, tokens, ends: ends.into_iter().collect() });
-                }
-                Err(error) => wrong(&error.to_string()),
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_texts(
-        &mut self,
-        source: &SourceFile,
-        answered: &[Feedback],
-        model: &Model,
-        problems: &Problems,
-        turns: &Turns,
-    ) -> Result<()> {
-        for row in labelled_texts(source)? {
-            turns.give().await;
-            let row = match row? {
-                Ok(row) => row,
-                Err(reason) => {
-                    problems.note(&source.path, &reason);
-                    continue;
-                }
-            };
-            let proposal = Proposal { text: row.text, ..Proposal::default() };
-            if row.label.is_some() || answered.iter().any(|row| row.answers(&proposal)) {
-                self.done += 1;
-                self.known.insert(proposal.text.trim().to_owned());
-            } else if self.meet(proposal.text.trim().to_owned()) {
-                if model.tokenizer.encode(&proposal.text)?.is_empty() {
-                    let reason = "`text`: no character that the vocabulary has";
-                    problems.note(&source.path, &format!("line {}: {reason}", row.line));
-                    continue;
-                }
-                self.found.push(Candidate { proposal, tokens: Vec::new(), ends: Vec::new() });
-            }
-        }
-        Ok(())
-    }
-
-    /// How many were left out, and why, in a sentence without its end.
-    fn left_out(&self, what: &str) -> Option<String> {
-        let done = if what == "prompt" { "answered already" } else { "labelled already" };
-        let reasons = [
-            (self.done, done.to_owned()),
-            (self.repeated, "the same as others".to_owned()),
-            (self.long, "longer than the context leaves beside an answer".to_owned()),
-        ];
-        let all: u64 = reasons.iter().map(|(count, _)| count).sum();
-        let each: Vec<String> = reasons
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, reason)| format!("{count} {reason}"))
-            .collect();
-        let were = if all == 1 { "was" } else { "were" };
-        (all > 0).then(|| format!("{all} {} {were} left out: {}", things(all, what), each.join(", ")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_left_out_is_counted_by_reason() {
-        let none = Candidates::default();
-        assert_eq!(none.left_out("prompt"), None);
-        let some = Candidates { done: 2, long: 1, ..Candidates::default() };
-        let said =
-            "3 prompts were left out: 2 answered already, 1 longer than the context leaves beside an answer";
-        assert_eq!(some.left_out("prompt").as_deref(), Some(said));
-        let one = Candidates { repeated: 1, ..Candidates::default() };
-        assert_eq!(one.left_out("text").as_deref(), Some("1 text was left out: 1 the same as others"));
-    }
 }

@@ -101,12 +101,14 @@ impl ChatPage {
     fn take_up(&mut self, context: &mut Context<'_>, mut prompt: Vec<ChatMessage>) {
         let Some(asked) = prompt.pop() else { return };
         let left = self.leave(context);
+        let told = prompt.iter().filter(|message| message.role == Role::System);
+        let told: Vec<&str> = told.map(|message| message.content.as_str()).collect();
+        // The model was asked with these, or without any.
+        self.own_system = Some(std::mem::replace(&mut self.system, told.join("\n\n")));
         let mut before = Vec::new();
         for message in prompt {
             match message.role {
-                Role::System => {
-                    self.own_system = Some(std::mem::replace(&mut self.system, message.content.clone()));
-                }
+                Role::System => {}
                 Role::User | Role::Tool => {
                     let asked = message.content.clone();
                     let messages = [&before[..], std::slice::from_ref(&message)].concat();
@@ -124,7 +126,7 @@ impl ChatPage {
             before.push(message);
         }
         self.say(context, self.exchanges.len(), asked.content.trim().to_owned());
-        if !left.0.is_empty() {
+        if !left.exchanges.is_empty() {
             self.offer_back(context, left);
         }
     }

@@ -53,7 +53,7 @@ fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFr
     }
     if recipe.is_some() || objective == Objective::Chat {
         choices
-            .push((LearnsFrom::Tasks, if recipe.is_some() { "Made-up rows" } else { "Instruction tasks" }));
+            .push((LearnsFrom::Tasks, if recipe.is_some() { "Generated rows" } else { "Instruction tasks" }));
     }
     choices
 }
@@ -78,9 +78,9 @@ pub(super) fn data_ui(
             quiet_text(
                 ui,
                 if recipe.is_some() {
-                    "Rows about the world of the embedded stories, to try it on, made up for it."
+                    "Generated rows about the world of the embedded stories, to try it on."
                 } else {
-                    "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, made up and with answers \
+                    "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, with answers \
                  that can be checked."
                 },
             );
@@ -115,10 +115,19 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
 pub(super) fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
     let state = context.state;
     let all = state.documents.overview.iter().flat_map(|overview| &overview.files);
-    let text = context.draft.train.objective.learns_text();
-    let has_rows =
-        |name: &str| [".jsonl", ".ndjson"].iter().any(|ending| name.to_lowercase().ends_with(ending));
+    let objective = context.draft.train.objective;
+    let (text, endings) = (objective.learns_text(), objective.row_endings());
+    let has_rows = |name: &str| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
     all.map(|(name, _)| name.as_str()).filter(|name| text || has_rows(name)).collect()
+}
+
+/// Whether the project has anything of the person's own that the objective can learn from.
+pub(super) fn has_own(context: &Context<'_>) -> bool {
+    if context.draft.train.objective.learns_text() {
+        context.state.documents.overview.as_ref().is_some_and(|overview| !overview.embedded)
+    } else {
+        !files(context).is_empty()
+    }
 }
 
 /// What a project without files that an objective can learn from has to offer, or lacks.
@@ -135,7 +144,7 @@ fn without_files(objective: Objective) -> &'static str {
             "No file of prompts yet: JSON Lines, with `prompt` in each line, and `check` or `answer` where a rule judges."
         }
         Objective::Classify => {
-            "No file of labelled texts yet: JSON Lines, with `text` and `label` in each line."
+            "No file of labelled texts yet: JSON Lines or a table (.csv), with `text` and `label`."
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The run that teaches, and how much it counts.
 
+use super::named;
 use crate::pages::Context;
 use crate::pages::parts::{called, caption};
 use crate::pages::train::form::number;
@@ -11,17 +12,15 @@ pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option
     if context.draft.train.objective != Objective::Distil {
         return;
     }
-    let runs: Vec<&RunSummary> =
-        context.state.runs.list.iter().rev().filter(|run| !run.checkpoints.is_empty()).collect();
+    let runs: &[RunSummary] = &context.state.runs.list;
     let settings = &mut context.draft.train.distil;
-    let named = settings.teacher().run;
-    let known = runs.iter().find(|run| run.name == named);
-    let shown = known.map_or_else(|| "Choose a teacher".to_owned(), |run| called(run));
+    let known = named(runs, &settings.teacher().run);
+    let shown = known.map_or_else(|| "Choose a teacher".to_owned(), called);
     let width = ui.available_width().min(360.0);
     let list = ComboBox::from_id_salt("teacher").selected_text(shown).width(width).truncate();
     let list = list.show_ui(ui, |ui| {
-        for run in &runs {
-            let chosen = run.name == named;
+        for run in runs.iter().rev().filter(|run| run.writes() && !run.checkpoints.is_empty()) {
+            let chosen = known.is_some_and(|known| known.name == run.name);
             if ui.selectable_label(chosen, called(run)).clicked() && !chosen {
                 settings.teacher.clone_from(&run.name);
             }

@@ -1,5 +1,6 @@
 //! What an objective measures beside the loss: how well pairs are told apart, or what the model's own answers are worth.
 
+use super::text;
 use crate::format;
 use crate::pages::parts::head;
 use crate::state::Training;
@@ -12,6 +13,9 @@ const HEIGHT: f32 = 180.0;
 
 /// Most points of a curve that are marked.
 const MOST_MARKS: usize = 64;
+
+/// The share of prompts from whose answers nothing is learned.
+const UNIFORM: &str = "Groups without variance";
 
 /// A curve's name, and its points by step.
 type Measured = (&'static str, Vec<[f64; 2]>);
@@ -45,7 +49,7 @@ fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
         ("Mean reward", format!("{:.3}", last.reward)),
         ("Tokens an answer", format!("{:.1}", last.tokens)),
         ("Answers that ended", format::percent(f64::from(last.ended))),
-        ("Groups without variance", format::percent(f64::from(last.uniform_groups))),
+        (UNIFORM, format::percent(f64::from(last.uniform_groups))),
     ];
     numbers.extend(last.kl.map(|kl| ("KL to the first weights", format!("{kl:.4}"))));
     numbers.extend(last.clipped.map(|share| ("Clipped", format::percent(f64::from(share)))));
@@ -76,7 +80,7 @@ fn measure_ui(
     card(ui, |ui| {
         head(ui, title);
         for (name, value) in numbers {
-            stat_row(ui, Stat { name, value, exact: "" });
+            stat_row(ui, Stat { name, value, exact: if *name == UNIFORM { text::UNIFORM } else { "" } });
         }
         CurvePlot::legend_ui(ui, &curves);
         let write = |value: f64| format!("{value:.2}");

@@ -1,9 +1,9 @@
 //! Recipes: a button each, which fills in objective, data and settings, to be changed as if a person had chosen them.
 
 use super::data;
+use super::settings::learn;
 use crate::pages::Context;
 use crate::pages::parts::caption;
-use crate::widgets::plain;
 use egui::Ui;
 use glasshouse_protocol::LearnsFrom;
 use glasshouse_protocol::recipes::{RECIPES, TuningRecipe};
@@ -20,12 +20,17 @@ pub(super) fn recipes_ui(
     }
     ui.horizontal_wrapped(|ui| {
         for recipe in RECIPES {
-            if plain(ui, None, recipe.title).clicked() {
+            let is_chosen = chosen.is_some_and(|chosen| chosen.name == recipe.name);
+            if !ui.selectable_label(is_chosen, recipe.title).clicked() {
+                continue;
+            }
+            *chosen = (!is_chosen).then_some(recipe);
+            if !is_chosen {
+                learn(context.draft, recipe.objective);
                 recipe.fill(context.draft);
-                *chosen = Some(recipe);
-                // Rows of a person's own come first; text is there always.
-                let own = !recipe.objective.is_text() && !data::files(context).is_empty();
-                *learns_from = if own { LearnsFrom::Documents } else { LearnsFrom::Tasks };
+                // A person's own comes first.
+                let has_own = data::has_own(context);
+                *learns_from = if has_own { LearnsFrom::Documents } else { LearnsFrom::Tasks };
             }
         }
     });
@@ -35,8 +40,10 @@ pub(super) fn recipes_ui(
     };
     caption(ui, format!("It learns {}. Its data: {}.", recipe.learns, recipe.format()));
     caption(ui, recipe.row);
-    caption(ui, format!("`glasshouse recipe {} --measure RUN` says {}.", recipe.name, recipe.measured()));
-    if let Some(expected) = recipe.expected {
-        caption(ui, format!("Expect {expected}."));
+    if *learns_from == LearnsFrom::Tasks {
+        caption(ui, format!("`glasshouse recipe {} --measure RUN` says {}.", recipe.name, recipe.measured()));
+        if let Some(expected) = recipe.expected {
+            caption(ui, format!("Expect {expected}."));
+        }
     }
 }

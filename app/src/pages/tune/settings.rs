@@ -1,13 +1,13 @@
 //! What a run that tunes learns, for how long and how fast.
 
-use super::text;
+use super::{named, text};
 use crate::format;
 use crate::pages::parts::{called, caption};
 use crate::pages::train::form::{learning_rate, number};
 use crate::widgets::field;
 use egui::{ComboBox, Ui};
 use glasshouse_protocol::config::{PreferenceLoss, RewardRule, RewardSettings};
-use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary, Start};
+use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, RunSummary, Start};
 
 /// Steps of a first try.
 const STEPS: u64 = 200;
@@ -26,6 +26,7 @@ pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunC
     let mut tuning = RunConfig { start: Some(start), data, device, ..config.clone() };
     if tuning.train.objective.learns_text() {
         tuning.set_objective(Objective::Chat);
+        tuning.train.distil = DistilSettings::default();
         tuning.set_steps(STEPS);
         tuning.set_learning_rate(config.train.learning_rate.min(RATE));
         tuning.train.eval_interval = STEPS / 10;
@@ -58,6 +59,10 @@ pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
 pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
     if objective != draft.train.objective {
         let (before, rate) = (sensible_rate(draft), draft.train.learning_rate);
+        if draft.train.objective == Objective::Distil {
+            // A teacher belongs to that objective alone.
+            draft.train.distil = DistilSettings::default();
+        }
         draft.set_objective(objective);
         // One that was chosen stays.
         draft.set_learning_rate(rate);
@@ -112,19 +117,23 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig) {
 fn model_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &[RunSummary]) {
     const RULE: &str = "A rule";
     let mut chosen = reward.model.clone();
-    let called_by = |name: &str| {
-        let run = runs.iter().find(|run| run.name == name);
-        run.map_or_else(|| name.to_owned(), called)
+    let known = named(runs, &reward.named_model().run);
+    let shown = match known {
+        Some(run) => called(run),
+        None if reward.model.is_empty() => RULE.to_owned(),
+        None => reward.model.clone(),
     };
-    let shown = if chosen.is_empty() { RULE.to_owned() } else { called_by(&chosen) };
     let list = ComboBox::from_id_salt("judge").selected_text(shown).truncate();
     let list = list.show_ui(ui, |ui| {
         ui.selectable_value(&mut chosen, String::new(), RULE);
-        for run in runs.iter().rev().filter(|run| run.start.is_some() && !run.checkpoints.is_empty()) {
-            ui.selectable_value(&mut chosen, run.name.clone(), called(run));
+        for run in runs.iter().rev().filter(|run| run.scores() && !run.checkpoints.is_empty()) {
+            let is_chosen = known.is_some_and(|known| known.name == run.name);
+            if ui.selectable_label(is_chosen, called(run)).clicked() && !is_chosen {
+                chosen.clone_from(&run.name);
+            }
         }
     });
-    list.response.accessible_name("What judges replies");
+    list.response.accessible_name("Reward");
     if chosen != reward.model {
         (reward.model, reward.rule) = (chosen, RewardRule::default());
     }
@@ -191,5 +200,16 @@ mod tests {
         draft.set_learning_rate(2e-6);
         learn(&mut draft, Objective::Preference);
         assert_eq!(draft.train.learning_rate, 2e-6, "one that was chosen stays");
+    }
+
+    #[test]
+    fn a_teacher_goes_with_its_objective() {
+        let mut draft = presets::preset("llama-tiny").unwrap();
+        learn(&mut draft, Objective::Distil);
+        draft.train.distil.teacher = "1".to_owned();
+        let tuning = tuning_of(&draft, Start::best_of("2-llama-tiny"), &draft);
+        assert_eq!(tuning.train.distil, DistilSettings::default());
+        learn(&mut draft, Objective::Chat);
+        assert_eq!(draft.train.distil, DistilSettings::default());
     }
 }

@@ -15,6 +15,10 @@ pub(super) const RULE: &str = "The rows' own checks; other rules are train.rewar
 pub(super) const MODEL: &str =
     "A run that learned preferences as a reward model scores each reply: rows need nothing but a prompt.";
 
+/// Where the pointer rests on the share of groups without variance.
+pub(super) const UNIFORM: &str = "Prompts whose answers were all worth the same, of which nothing is learned: frac_reward_zero_std in \
+    TRL";
+
 /// What a loss over pairs is called, and what it does, in a sentence.
 pub(super) fn loss(loss: PreferenceLoss) -> (&'static str, &'static str) {
     match loss {

@@ -3,7 +3,7 @@
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button, line_ui};
-use crate::pages::written::{Look, Sampling, all_tokens, ending, source_name, source_of};
+use crate::pages::written::{Look, Sampling, all_tokens, ending, silence, source_name, source_of};
 use crate::state::{State, Text};
 use crate::widgets::{card, quiet_text};
 use egui::Ui;
@@ -78,9 +78,15 @@ impl Column {
                     quiet_text(ui, title);
                 },
             );
+            let silence = silence(&self.sampling.source, state);
+            if let Some(words) = &silence {
+                quiet_text(ui, words);
+            }
             let Some((request, text)) = self.request.zip(text) else {
                 ui.set_min_height(180.0);
-                quiet_text(ui, "What the model writes appears here.");
+                if silence.is_none() {
+                    quiet_text(ui, "What the model writes appears here.");
+                }
                 return;
             };
             if copy {

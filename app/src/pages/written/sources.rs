@@ -32,6 +32,22 @@ pub(in crate::pages) fn start_of(source: &WeightSource, state: &State) -> Option
     training.or_else(latest).map(|run| Start::best_of(&run.name))
 }
 
+/// The run whose weights a source stands for.
+pub(in crate::pages) fn run_of<'a>(source: &WeightSource, state: &'a State) -> Option<&'a RunSummary> {
+    let run = start_of(source, state)?.run;
+    state.runs.list.iter().find(|listed| listed.name == run)
+}
+
+/// What a model does that writes no text, in words; `None` of one that writes.
+pub(in crate::pages) fn silence(source: &WeightSource, state: &State) -> Option<String> {
+    let run = run_of(source, state).filter(|run| !run.writes())?;
+    Some(if run.scores() {
+        "It scores replies, and writes none.".to_owned()
+    } else {
+        format!("It tells texts apart, and writes none: {}", run.labels.join(", "))
+    })
+}
+
 fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
     let loss = checkpoint.val_loss.map_or_else(String::new, |loss| format!(" · loss {}", format::loss(loss)));
     let best = if checkpoint.best { " · best" } else { "" };

@@ -88,6 +88,15 @@ impl Objective {
         }
     }
 
+    /// Endings of the files that hold its rows, in small letters; none of one that learns whole texts, whose files are of many kinds.
+    pub fn row_endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Text | Self::Distil => &[],
+            Self::Chat | Self::Preference | Self::Reward => &[".jsonl", ".ndjson"],
+            Self::Classify => &[".jsonl", ".ndjson", ".csv"],
+        }
+    }
+
     /// Whether some targets do not count.
     pub fn is_masked(self) -> bool {
         !self.learns_text()
