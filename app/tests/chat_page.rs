@@ -585,7 +585,8 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     assert_eq!((launch.learns_from, launch.recipe.as_deref()), (LearnsFrom::Tasks, Some("summarise")));
     let train = &config.train;
     assert_eq!((train.objective, train.steps), (Objective::Chat, recipe("summarise").steps));
-    assert_eq!(train.learning_rate, recipe("summarise").learning_rate);
+    // Where a recipe says none, that of the run.
+    assert_eq!(train.learning_rate, recipe("summarise").learning_rate.unwrap_or(1e-3));
     assert_eq!(config.start.as_ref().unwrap().run, "1-first-stories");
 }
 

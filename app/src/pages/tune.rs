@@ -105,10 +105,14 @@ impl TunePage {
                 *context.draft = tuning_of(&history.config, Start::best_of(name), context.draft);
                 // What a recipe filled in stays as it is by now.
                 self.recipe = self.recipe.filter(|recipe| recipe.objective == before.objective);
-                if self.recipe.is_some() {
+                if let Some(recipe) = self.recipe {
+                    // A recipe without a learning rate has that of the run.
+                    let begun = history.config.train.learning_rate;
                     context.draft.set_objective(before.objective);
                     context.draft.set_steps(before.steps);
-                    context.draft.set_learning_rate(before.learning_rate);
+                    context
+                        .draft
+                        .set_learning_rate(recipe.learning_rate.map_or(begun, |_| before.learning_rate));
                     context.draft.train.eval_interval = before.eval_interval;
                     context.draft.train.checkpoint_interval = before.checkpoint_interval;
                 }

@@ -27,6 +27,12 @@ pub(super) fn recipes_ui(
             *chosen = (!is_chosen).then_some(recipe);
             if !is_chosen {
                 learn(context.draft, recipe.objective);
+                // A recipe without a learning rate has that of the run that it begins with.
+                let (state, start) = (context.state, context.draft.start.as_ref());
+                let begun = start.and_then(|start| state.runs.histories.get(&start.run));
+                if let Some(rate) = begun.map(|begun| begun.config.train.learning_rate) {
+                    context.draft.set_learning_rate(rate);
+                }
                 recipe.fill(context.draft);
                 // A person's own comes first.
                 let has_own = data::has_own(context);
