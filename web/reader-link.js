@@ -11,7 +11,7 @@ const readers = {
   pages: { title: "web pages", glue: pages },
   parquet: { title: "Parquet", glue: parquet },
   pdf: { title: "PDF", glue: pdf },
-  tasks: { title: "made-up rows", glue: tasks },
+  tasks: { title: "generated rows", glue: tasks },
   templates: { title: "chat templates", glue: templates },
 };
 const readings = new Map();

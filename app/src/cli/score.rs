@@ -5,7 +5,9 @@ use super::trained;
 use anyhow::{Context as _, Result, ensure};
 use glasshouse_engine::data::recipes::{Labelled, Question};
 use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig, RunSummary, TrainEvent, WeightSource};
+use glasshouse_engine::protocol::{
+    Command, Event, GenerateConfig, RunSummary, TrainEvent, WeightSource, likeliest,
+};
 use glasshouse_engine::session;
 use std::path::Path;
 
@@ -175,8 +177,7 @@ async fn labels(engine: &mut Engine, source: &WeightSource, texts: &[Labelled]) 
             match event {
                 Event::Classified { labels, probabilities } => {
                     for (row, shares) in asked.iter().zip(&probabilities) {
-                        let likeliest = shares.iter().zip(&labels).max_by(|(a, _), (b, _)| a.total_cmp(b));
-                        let right = likeliest.is_some_and(|(_, label)| *label == row.label);
+                        let right = likeliest(&labels, shares).is_some_and(|(label, _)| label == row.label);
                         score.add(f64::from(u8::from(right)));
                     }
                 }

@@ -59,7 +59,7 @@ pub struct Question {
 /// # Errors
 /// What makes them did not come, in a browser.
 pub fn generated(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<Vec<String>> {
-    platform::made_up_rows(Some(recipe), split, count).map_err(Error::Refused)
+    platform::generated_rows(Some(recipe), split, count).map_err(Error::Refused)
 }
 
 /// Generated rows of a recipe to measure a run by that learned none of its data.
@@ -92,7 +92,7 @@ pub fn rows_of(project: &Path, recipe: Option<&str>) -> Result<PathBuf> {
     }
     let path = project.join(TASKS_FOLDER).join(TRAIN_FILE);
     if !files::is_file(&path) {
-        let rows = platform::made_up_rows(None, TaskSplit::Train, ROWS).map_err(Error::Refused)?;
+        let rows = platform::generated_rows(None, TaskSplit::Train, ROWS).map_err(Error::Refused)?;
         let staging = Staging::beside(&project.join(TASKS_FOLDER))?;
         write_lines(&staging.path().join(TRAIN_FILE), &rows)?;
         staging.put(&project.join(TASKS_FOLDER))?;

@@ -4,8 +4,8 @@
 #[cfg(target_arch = "wasm32")]
 mod corpus_files;
 pub mod files;
+mod generated;
 pub mod lanes;
-mod made_up;
 #[cfg(any(target_arch = "wasm32", test))]
 #[cfg_attr(
     not(target_arch = "wasm32"),
@@ -37,11 +37,11 @@ mod webgpu_advice;
 
 #[cfg(target_arch = "wasm32")]
 pub use corpus_files::CorpusFiles;
+pub use generated::generated_rows;
 #[cfg(not(target_arch = "wasm32"))]
 pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use glasshouse_corpus::files::LockFile;
-pub use made_up::made_up_rows;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
     Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, make_executable, map,

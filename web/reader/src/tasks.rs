@@ -1,4 +1,4 @@
-//! Rows that are made up: instruction tasks, and what recipes are tried on.
+//! Generated rows: instruction tasks, and what recipes are tried on.
 
 use glasshouse_protocol::recipes::recipe;
 use glasshouse_stories::tasks::TaskSplit;

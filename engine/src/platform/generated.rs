@@ -1,14 +1,14 @@
-//! Rows that are made up, by a module of its own in a browser (`web/reader`): most visitors never ask for them.
+//! Generated rows, by a module of its own in a browser (`web/reader`): most visitors never ask for them.
 
 use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_stories::tasks::TaskSplit;
 
-/// Made-up rows, as JSON lines: of a recipe, or instruction tasks of all kinds.
+/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds.
 ///
 /// # Errors
 /// What makes them did not come.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn made_up_rows(
+pub fn generated_rows(
     recipe: Option<&TuningRecipe>,
     split: TaskSplit,
     count: u64,
@@ -16,12 +16,12 @@ pub fn made_up_rows(
     glasshouse_stories::rows(recipe, split, count)
 }
 
-/// Made-up rows, as JSON lines: of a recipe, or instruction tasks of all kinds.
+/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds.
 ///
 /// # Errors
 /// What makes them did not come.
 #[cfg(target_arch = "wasm32")]
-pub fn made_up_rows(
+pub fn generated_rows(
     recipe: Option<&TuningRecipe>,
     split: TaskSplit,
     count: u64,
