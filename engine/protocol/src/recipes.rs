@@ -164,7 +164,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Tasks(&["tagging"]),
         steps: 2400,
         learning_rate: None,
-        expected: None,
+        expected: Some("115 of 300 wholly right by first-stories, in eight minutes on two cores"),
     },
     TuningRecipe {
         name: "classify",
