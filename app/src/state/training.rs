@@ -263,7 +263,8 @@ impl Training {
         let (mut points, mut rewards) = (std::mem::take(&mut self.points), std::mem::take(&mut self.rewards));
         // What stands for a gap stays.
         points.retain(|point| self.keeps(point.step) || point.lr.is_nan());
-        rewards.retain(|(step, _)| self.keeps(*step));
+        let last = rewards.last().map(|(step, _)| *step);
+        rewards.retain(|(step, _)| self.keeps(*step) || Some(*step) == last);
         (self.points, self.rewards) = (points, rewards);
     }
 

@@ -6,6 +6,7 @@ use crate::front_ends::{succeed, train};
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_protocol::RunConfig;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
@@ -174,8 +175,14 @@ pub fn same_weights(folder: &Path, run: &str, out: &Path, about: &str) {
     let floats = |bytes: &[u8]| -> Vec<f64> {
         bytes.as_chunks::<4>().0.iter().map(|four| f64::from(f32::from_le_bytes(*four))).collect()
     };
+    // A tied head is exported once.
+    let names = |weights: &safetensors::SafeTensors<'_>| -> BTreeSet<String> {
+        weights.names().into_iter().filter(|name| *name != "lm_head.weight").map(str::to_owned).collect()
+    };
+    assert_eq!(names(&ours), names(&theirs), "{about}");
     for (name, tensor) in ours.tensors() {
         let (mine, other) = (floats(tensor.data()), floats(theirs.tensor(&name).unwrap().data()));
+        assert_eq!(mine.len(), other.len(), "{about}, {name}");
         let apart: f64 = mine.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
         let size = other.iter().map(|entry| entry.powi(2)).sum::<f64>().sqrt();
         assert!(apart < 1e-4 * size, "{about}, {name}: {apart} of {size}");

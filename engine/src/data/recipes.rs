@@ -309,6 +309,7 @@ mod tests {
         let few = write_own(recipe, folder.path(), &rows(1)).unwrap_err().to_string();
         assert!(few.contains("two rows at least"), "{few}");
     }
+
     #[test]
     fn rows_of_other_content_lie_beside_those_that_a_run_learned() {
         let folder = tempfile::tempdir().unwrap();

@@ -185,7 +185,6 @@ impl Session {
     }
 }
 
-/// What a run takes on a device that kernels are chosen for like this and that is so limited; nothing about time.
 /// The plan of a run with what its reward model needs, where one of the project judges.
 fn plan_beside_judge(
     project: &Project,
@@ -208,6 +207,7 @@ fn plan_beside_judge(
     Ok(plan)
 }
 
+/// What a run takes on a device that kernels are chosen for like this and that is so limited; nothing about time.
 fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<PlanSummary> {
     let needs = estimate(&config.model, &config.train, target)?;
     let graph = training_graphs(&config.model, &config.train)?.train;

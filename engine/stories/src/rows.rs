@@ -1,10 +1,10 @@
-//! What can be made up to try a recipe on.
+//! Rows that are generated to try a recipe on.
 
 use crate::tasks::{Labels, TaskKind, TaskOptions, TaskSplit, line, passages, poems};
 use glasshouse_protocol::recipes::{Generated, TuningRecipe};
 use serde_json::json;
 
-/// Seed of what is made up.
+/// Seed of what is generated.
 const SEED: u64 = 1;
 
 /// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds and levels. Those of one split share no wording with those

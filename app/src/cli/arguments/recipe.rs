@@ -39,7 +39,7 @@ pub struct RecipeArguments {
     /// data of the recipe, or with --data all rows of the file
     #[arg(long, value_name = "RUN", requires = "name", conflicts_with_all = MEASURE_TAKES_NO)]
     pub measure: Option<String>,
-    /// Optimizer steps; the recipe's unless said
+    /// Optimizer steps; the recipe's, or that of the run which it begins with, unless said
     #[arg(long, value_name = "N", requires = "name")]
     pub steps: Option<u64>,
     /// Batch size, as in `train`

@@ -146,7 +146,7 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
         Begins::Weights(_) => Err(missing(&format!("the weights of {repository}, which are not at hand"))),
         Begins::Tuned(shape) => {
             let runs = runs_of(&arguments.project)?;
-            let tuned = |run: &RunConfig| run.train.objective == SFT.objective && has_shape(shape, run);
+            let tuned = |config: &RunConfig| is_of(&SFT, config) && has_shape(shape, config);
             let latest = runs.iter().rev().find(|run| run.config().is_ok_and(|config| tuned(&config)));
             let latest = latest.ok_or_else(|| {
                 missing(&format!(

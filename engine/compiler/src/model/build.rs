@@ -22,10 +22,9 @@ use glasshouse_protocol::{
 use std::collections::HashMap;
 
 /// Which loss a graph has.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LossForm {
     /// The cross-entropy of tokens or labels, or the score, negated, of a model whose head makes one.
-    #[default]
     CrossEntropy,
     /// The cross-entropy of answers that the model drew.
     Answers {
@@ -150,7 +149,7 @@ fn build_with(config: &ModelConfig, train: Option<&TrainConfig>, purpose: Purpos
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let recipe = Recipe { model: model.clone(), train: train.clone() };
     if train.objective == Objective::Distil && train.teacher_model().is_none() {
-        let reason = "train.distil.teacher names a run of a project: give the project too";
+        let reason = "train.distil.teacher names a run of a project, and there is none here; a project's Tune page plans it";
         return Err(crate::Error::Refused(reason.to_owned()));
     }
     let forward = |batch, dropout, label_smoothing, ignore_index, form| {
@@ -708,7 +707,7 @@ mod tests {
         let theirs = build(&teacher, Purpose::Window { time: 1 }).unwrap().graph.parameters;
         run.train.objective = Objective::Distil;
         let unknown = training_graphs(&run.model, &run.train).unwrap_err().to_string();
-        assert!(unknown.ends_with("give the project too"), "{unknown}");
+        assert!(unknown.ends_with("Tune page plans it"), "{unknown}");
         run.train.distil.model = Some(Box::new(teacher));
         for (adapter, precision) in [(None, Precision::F32), (Some(Adapter::default()), Precision::Mixed)] {
             (run.train.adapter, run.train.precision) = (adapter, precision);

@@ -26,6 +26,9 @@ const ADAPTER_RATE: f64 = 1e-5;
 /// And of a reward model, whose head is new.
 const SCORING_RATE: f64 = 1e-4;
 
+/// And of what goes on from one of those by another objective, for which theirs would teach next to nothing.
+const TUNING_RATE: f64 = 5e-4;
+
 /// Settings that there were once: run files that have them are read.
 pub(super) const REMOVED: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
 
@@ -106,7 +109,8 @@ impl RunConfig {
 
     /// Another objective. Where it is another, samples begin with what is found in its data: what a text begins with is no
     /// question to answer. Preferences and rewards are learned at a rate of 1e-6, or of 1e-5 by an adapter, whatever the rate was: that
-    /// of a first training would unlearn how to answer at all. A reward model, which need not answer, learns at 1e-4.
+    /// of a first training would unlearn how to answer at all. A reward model, which need not answer, learns at 1e-4. What comes after one of
+    /// those, and was given no other rate, learns at 5e-4.
     pub fn set_objective(&mut self, objective: Objective) {
         if objective == self.train.objective {
             return;
@@ -114,9 +118,14 @@ impl RunConfig {
         if !(objective.learns_text() && self.train.objective.learns_text()) {
             self.train.sample_prompt.clear();
         }
+        let is_careful = |objective| matches!(objective, Objective::Preference | Objective::Reward);
+        let was_careful = is_careful(self.train.objective)
+            && self.train.learning_rate.to_bits() == self.careful_rate().to_bits();
         self.train.objective = objective;
-        if matches!(objective, Objective::Preference | Objective::Reward) {
+        if is_careful(objective) {
             self.set_learning_rate(self.careful_rate());
+        } else if was_careful {
+            self.set_learning_rate(TUNING_RATE);
         }
     }
 
@@ -265,6 +274,14 @@ mod tests {
         let rate = run.train.learning_rate;
         run.set_objective(Objective::Chat);
         assert_eq!(run.train.learning_rate, rate);
+        // What goes on from one of those is not learned as slowly, unless somebody chose so.
+        run.set_objective(Objective::Preference);
+        run.set_objective(Objective::Chat);
+        assert_eq!(run.train.learning_rate, TUNING_RATE);
+        run.set_objective(Objective::Reward);
+        run.set_learning_rate(3e-5);
+        run.set_objective(Objective::Chat);
+        assert_eq!(run.train.learning_rate, 3e-5);
     }
 
     #[test]

@@ -206,8 +206,8 @@ pub(crate) fn learned_plain(run: &Run) -> Result<Option<bool>> {
     if let Some(plain) = run.record()?.plain_pairs {
         return Ok(Some(plain));
     }
-    // Of runs of before their data alone say it.
-    Ok(prepare::index(&run.data_folder()?).ok().map(|index| index.plain))
+    // Of runs of before their data alone can say it, and some of those do not.
+    Ok(prepare::index(&run.data_folder()?).is_ok_and(|index| index.plain).then_some(true))
 }
 
 /// A reward model on a device.
