@@ -106,8 +106,10 @@ fn a_step_is_timed_with_chosen_kernels_and_without() {
             assert_eq!(line["ms_per_step_together"].is_f64(), device != "cpu", "{line}");
             dispatches.push(line["dispatches_per_step"].as_u64().unwrap());
         }
-        assert_eq!(dispatches[0], dispatches[1]);
-        assert_eq!(dispatches[2] > dispatches[1], device != "cpu", "{dispatches:?}");
+        // A kernel that was faster may take a dispatch more than the default, and none as many as unfused operations.
+        for fused in &dispatches[..2] {
+            assert_eq!(dispatches[2] > *fused, device != "cpu", "{dispatches:?}");
+        }
     }
 }
 

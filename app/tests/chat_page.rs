@@ -387,7 +387,9 @@ fn a_text_that_a_model_is_uncertain_of_gets_a_label_to_train_on() {
     assert!(scene.harness.query_by_label("It tells texts apart, and writes none: food, weather").is_some());
     assert!(scene.harness.query_by_label("Message").is_none());
     propose(&mut scene, Uncertainty::Margin);
-    assert!(scene.harness.query_by_label_contains("0.90 · the model says “food”, 55 %").is_some());
+    // Two texts that it is as uncertain of.
+    let said = "0.90 · the model says “food”, 55 %";
+    assert!(scene.harness.query_all_by_label_contains(said).next().is_some());
     scene.picture("chat-labels");
     press(&mut scene, "Text 1: weather");
     let row = &scene.engine.feedback[0];

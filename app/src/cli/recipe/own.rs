@@ -138,7 +138,7 @@ mod tests {
                 r#"{"messages":[{"role":"assistant","content":"Ada."}]}"#,
                 "assistant messages may not come first",
             ),
-            (r#"{"messages":[{"role":"user","content":"Who?"}]}"#, "no question and answer"),
+            (r#"{"messages":[{"role":"user","content":"Who?"}]}"#, "no message of the assistant"),
             (r#"{"prompt":"a","completion":"b","check":{"type":"vibes"}}"#, "`check`"),
             ("{", "not JSON"),
         ] {
