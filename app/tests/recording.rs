@@ -14,13 +14,12 @@ use glasshouse::link::{Answer, Chosen, EngineLink, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse::state::State;
-use glasshouse_engine::data::task_folder::{FILES, write_folder};
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, ErrorKind, Event, ExportFormat, Launch, Objective, Parcel, Quantization, Request, RunConfig,
-    RunState, Start, TrainingState, presets,
+    Command, ErrorKind, Event, ExportFormat, Launch, LearnsFrom, Objective, Parcel, Quantization, Request,
+    RunConfig, RunState, Start, TrainingState, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -248,19 +247,18 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
 }
 
 /// The first model learns to answer questions about stories, and is asked one that it was not tuned on.
-fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
+fn tuned(session: &mut Session, extent: &Extent) {
     let tasks = TaskOptions { kinds: vec![TaskKind::Story], level: 1, ..TaskOptions::default() };
-    let folder = work.join("tasks");
-    write_folder(&tasks, &folder, false).unwrap();
     let first = session.state().training.run.clone().unwrap();
     let mut config = presets::preset("first-stories").unwrap();
     config.start = Some(Start { run: first.name, checkpoint: "latest".to_owned(), project: None });
     config.set_objective(Objective::Chat);
-    config.data.paths = vec![folder.join(FILES[0]).display().to_string()];
     config.train.steps = extent.answers;
     config.train.warmup_steps = extent.answers / 40;
     config.train.eval_interval = (extent.answers / 6).max(2);
-    session.train(config);
+    let launch =
+        Launch { learns_from: LearnsFrom::Tasks, recipe: Some("answer".to_owned()), ..Launch::default() };
+    session.send(Command::Train { config: Box::new(config), launch });
     let goes_on = |state: &State| state.training.run.as_ref().is_some_and(|run| run.start.is_some());
     session.until("the tuning", goes_on);
     session.trained();
@@ -351,7 +349,7 @@ fn whole_session_of_the_pictures() {
     session.picture("write", "what that model writes, and what a token was chosen from");
     session.show(PageName::Tokenizer, "dark");
     session.picture("tokenizer", "the vocabulary that it learned from the stories");
-    tuned(&mut session, &extent, &work);
+    tuned(&mut session, &extent);
 
     // nanoGPT's run for a processor, and a shorter one beside it.
     session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });
