@@ -15,6 +15,7 @@ use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse::state::State;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
+use glasshouse_engine::project::Project;
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
@@ -246,18 +247,19 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     });
 }
 
-/// The first model learns to answer questions about stories, and is asked one that it was not tuned on.
-fn tuned(session: &mut Session, extent: &Extent) {
-    let tasks = TaskOptions { kinds: vec![TaskKind::Story], level: 1, ..TaskOptions::default() };
+/// The first model learns to translate words into the language of the tasks, and is asked in a wording that it was not tuned on.
+fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
+    let tasks = TaskOptions { kinds: vec![TaskKind::Translation], level: 1, ..TaskOptions::default() };
     let first = session.state().training.run.clone().unwrap();
-    let mut config = presets::preset("first-stories").unwrap();
+    let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
+    let project = Project::open(&work.join("shelf").join(id)).unwrap();
+    let mut config = project.run(&first.name).unwrap().config().unwrap();
     config.start = Some(Start { run: first.name, checkpoint: "latest".to_owned(), project: None });
     config.set_objective(Objective::Chat);
-    config.train.steps = extent.answers;
-    config.train.warmup_steps = extent.answers / 40;
+    config.set_steps(extent.answers);
     config.train.eval_interval = (extent.answers / 6).max(2);
     let launch =
-        Launch { learns_from: LearnsFrom::Tasks, recipe: Some("answer".to_owned()), ..Launch::default() };
+        Launch { learns_from: LearnsFrom::Tasks, recipe: Some("translate".to_owned()), ..Launch::default() };
     session.send(Command::Train { config: Box::new(config), launch });
     let goes_on = |state: &State| state.training.run.as_ref().is_some_and(|run| run.start.is_some());
     session.until("the tuning", goes_on);
@@ -267,7 +269,7 @@ fn tuned(session: &mut Session, extent: &Extent) {
     session.settle();
     session.picture(
         "tune",
-        &format!("that model tuned on questions about stories for {} steps", extent.answers),
+        &format!("that model tuned on translations into a constructed language for {} steps", extent.answers),
     );
     session.window.set_size(SIZE.into());
 
@@ -283,9 +285,11 @@ fn tuned(session: &mut Session, extent: &Extent) {
     session.settle();
     session.window.get_by_label("Message").type_text(&question);
     session.settle();
+    let before = session.state().writing.texts.len();
     session.press("Send");
     session.until("the reply", |state| {
-        state.writing.texts.values().any(|text| text.ending.is_some() && !text.said.is_empty())
+        let texts = &state.writing.texts;
+        texts.len() > before && texts.values().all(|text| text.ending.is_some())
     });
     session.settle();
     session.picture("chat", "its reply to a question in a wording that it was not tuned on");
@@ -349,7 +353,7 @@ fn whole_session_of_the_pictures() {
     session.picture("write", "what that model writes, and what a token was chosen from");
     session.show(PageName::Tokenizer, "dark");
     session.picture("tokenizer", "the vocabulary that it learned from the stories");
-    tuned(&mut session, &extent);
+    tuned(&mut session, &extent, &work);
 
     // nanoGPT's run for a processor, and a shorter one beside it.
     session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });
