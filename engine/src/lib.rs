@@ -10,6 +10,7 @@ pub mod executor;
 pub mod generate;
 pub mod gpu;
 pub mod initial;
+pub mod inspect;
 pub mod interchange;
 pub mod measure;
 pub mod metrics;

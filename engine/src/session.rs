@@ -23,6 +23,7 @@ mod feedback;
 mod handing;
 mod importing;
 mod inbox;
+mod inspecting;
 mod outlet;
 mod planning;
 mod projects;
@@ -432,6 +433,9 @@ impl Session {
                 let query = writing::TokenQuery { tokens: &tokens, chosen, count };
                 self.explain(id, &source, &query, &config, live).await?;
             }
+            Command::Inspect { source, prompt, views, settings } => {
+                self.inspect(id, &source, &prompt, &views, &settings, live).await?;
+            }
             Command::Classify { source, texts } => self.classify(id, &source, &texts, live).await?,
 
             Command::ListRuns => self.list_runs(id)?,
@@ -529,6 +533,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Reply { .. }
         | Command::Replies { .. }
         | Command::Explain { .. } => "loading the model",
+        Command::Inspect { .. } => "looking inside the model",
         Command::Classify { .. } => "telling texts apart",
         Command::Propose { .. } => "looking for what to label next",
         _ => return None,

@@ -1,7 +1,10 @@
 //! Everything that a front end can ask of the engine. Each command is answered by the events that its text names and at last by
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
-use crate::{ChatMessage, Feedback, GenerateConfig, Precision, ProposalSettings, RunConfig, TokenizerConfig};
+use crate::{
+    ChatMessage, Feedback, GenerateConfig, InspectSettings, Precision, ProposalSettings, RunConfig,
+    TokenizerConfig, View,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -531,6 +534,18 @@ pub enum Command {
         config: GenerateConfig,
         /// Likeliest tokens to list.
         count: usize,
+    },
+    /// What goes on inside a model at work on a prompt. Answered by `Inspected`.
+    Inspect {
+        /// Whose weights.
+        source: WeightSource,
+        /// The prompt; of [`View::Provenance`] the text.
+        prompt: String,
+        /// The views.
+        views: Vec<View>,
+        /// What is looked at within them.
+        #[serde(default)]
+        settings: Box<InspectSettings>,
     },
     /// What a model with a head for labels takes texts for, or what a reward model scores them. Answered by `Classified`.
     Classify {

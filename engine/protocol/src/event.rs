@@ -432,6 +432,11 @@ pub enum Event {
         /// Tokens that are left after every setting.
         kept: usize,
     },
+    /// What goes on inside a model, with the entries of each tensor beside it.
+    Inspected {
+        /// Views and their tensors.
+        inspection: Box<crate::Inspection>,
+    },
     /// What texts were taken for.
     Classified {
         /// The labels.

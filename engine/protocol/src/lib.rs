@@ -15,6 +15,7 @@ pub mod config;
 pub mod device;
 pub mod event;
 mod feedback;
+pub mod inspect;
 pub mod message;
 pub mod model;
 pub mod names;
@@ -40,6 +41,7 @@ pub use config::{
 pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
 pub use feedback::{Feedback, FeedbackKind};
+pub use inspect::{InspectSettings, Inspection, View};
 pub use message::{Parcel, Report, Request};
 pub use model::{
     Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,

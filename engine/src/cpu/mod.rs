@@ -35,12 +35,14 @@ use crate::protocol::{Objective, RunConfig, TrainConfig};
 use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
 use memory_demand::MemoryDemand;
 use other_shards::OtherShards;
-use program::{BatchShard, Program, Weights};
+pub(crate) use program::{Program, Weights};
+pub(crate) use workers::Workers;
+
+use program::BatchShard;
 use run::{Programs, Task};
 use shard::{Partition, Shard};
 use std::sync::Arc;
 use web_time::Instant;
-use workers::Workers;
 
 /// Trains and evaluates a model.
 #[derive(Debug)]

@@ -30,7 +30,7 @@ pub use occupancy::Occupancy;
 pub use profile::Timing;
 pub use repeater::Repeater;
 pub use replay::EncodeStatistics;
-pub use run::{run_graph, run_graph_for, run_graph_seeded};
+pub use run::{PreparedGraph, run_graph, run_graph_for, run_graph_seeded};
 
 /// The adapter that unit tests run on: the one that `GLASSHOUSE_TEST_ADAPTER` names, else Mesa's software one, which nothing
 /// picks by itself.

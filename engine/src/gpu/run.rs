@@ -60,6 +60,61 @@ pub(super) async fn run_plan(
     read: &[ValueId],
     seed: [u32; 2],
 ) -> Result<Vec<Data>> {
+    let (storage, program) = prepare(gpu, plan).await?;
+    fill(gpu, plan, &storage, inputs).await?;
+    given(plan, inputs, false)?;
+    run(gpu, (plan, &storage, &program), read, seed).await
+}
+
+/// A graph that stays on the device from run to run.
+#[derive(Debug)]
+pub struct PreparedGraph {
+    plan: Plan,
+    storage: Storage,
+    program: Program,
+}
+
+impl PreparedGraph {
+    /// Lowers a graph without fusions and allocates what it needs; values in `read` can be read after a run.
+    ///
+    /// # Errors
+    /// The device cannot hold or bind what the graph needs.
+    pub async fn new(gpu: &Gpu, graph: &Graph, read: &[ValueId]) -> Result<Self> {
+        let plan = compile(graph.clone(), read, &gpu.target().with_fusions(Fusions::NONE))?;
+        let (storage, program) = prepare(gpu, &plan).await?;
+        Ok(Self { plan, storage, program })
+    }
+
+    /// Uploads entries of values, which stay until others take their place.
+    ///
+    /// # Errors
+    /// Entries of another number or kind than a value has.
+    pub async fn upload(&self, gpu: &Gpu, inputs: &[(ValueId, Data)]) -> Result<()> {
+        fill(gpu, &self.plan, &self.storage, inputs).await
+    }
+
+    /// Runs it, as [`run_graph`] does, over parameters that were uploaded. Gradients begin at zero.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn run(&self, gpu: &Gpu, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Result<Vec<Data>> {
+        given(&self.plan, inputs, true)?;
+        self.upload(gpu, inputs).await?;
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        for gradient in self.storage.all(|role| matches!(role, Role::Bound(Buffer::Gradients(_)))) {
+            encoder.clear_buffer(gradient, 0, None);
+        }
+        gpu.queue.submit([encoder.finish()]);
+        run(gpu, (&self.plan, &self.storage, &self.program), read, [0, 0]).await
+    }
+
+    /// What was lowered.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+async fn prepare(gpu: &Gpu, plan: &Plan) -> Result<(Storage, Program)> {
     let allocations = buffers(&[plan], None, &[], 1);
     let storage = Storage::create(gpu, &allocations, &[plan], &[]).await?;
     let program = Program::new(gpu, &plan.dispatches, &storage, 0, 0).await?;
@@ -68,9 +123,17 @@ pub(super) async fn run_plan(
     }
     storage.fill_constants(gpu, 0, plan).await?;
     storage.set_loss_scale(gpu, LossScale::ONE).await?;
+    Ok((storage, program))
+}
+
+async fn run(
+    gpu: &Gpu,
+    (plan, storage, program): (&Plan, &Storage, &Program),
+    read: &[ValueId],
+    seed: [u32; 2],
+) -> Result<Vec<Data>> {
     let row = ScheduleRow { seed, ..ScheduleRow::default() };
     gpu.write(storage.get(0, Buffer::Schedule)?, 0, bytemuck::bytes_of(&row)).await?;
-    fill(gpu, plan, &storage, inputs).await?;
 
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     {
@@ -97,8 +160,7 @@ pub(super) async fn run_plan(
     Ok(results)
 }
 
-/// Uploads what is given, rounded where the value is in 16 bits; of a weight also the copy in 16 bits, where there is one. Inputs
-/// and parameters that a node reads must be among it.
+/// Uploads what is given, rounded where the value is in 16 bits; of a weight also the copy in 16 bits, where there is one.
 async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Data)]) -> Result<()> {
     for (value, data) in inputs {
         let ty = plan.graph.ty(*value);
@@ -129,9 +191,18 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
             bytes = rest;
         }
     }
+    Ok(())
+}
+
+/// Refuses to run where an input that a node reads is not given, or a parameter, unless those were uploaded before.
+fn given(plan: &Plan, inputs: &[(ValueId, Data)], has_parameters: bool) -> Result<()> {
     for value in plan.graph.nodes.iter().flat_map(|node| &node.inputs) {
         let origin = plan.graph.values[value.index()].origin;
-        let needed = matches!(origin, Origin::Input(_) | Origin::Parameter(_));
+        let needed = match origin {
+            Origin::Input(_) => true,
+            Origin::Parameter(_) => !has_parameters,
+            _ => false,
+        };
         if needed && inputs.iter().all(|(given, _)| given != value) {
             return Err(Error::Refused(format!("value {} ({origin:?}) is read and not given", value.0)));
         }

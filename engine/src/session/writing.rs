@@ -61,7 +61,7 @@ pub(super) struct Model {
     pub(super) tokenizer: SharedTokenizer,
     pub(super) parameters: Arc<Vec<f32>>,
     /// Steps that they were trained for.
-    step: u64,
+    pub(super) step: u64,
 }
 
 /// A text under way.
@@ -85,6 +85,8 @@ pub(super) struct Generations {
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
     explainer: Option<(Key, CpuDecoder)>,
+    /// What was looked into last.
+    pub(super) lens: Option<super::inspecting::OpenLens>,
 }
 
 impl Generations {

@@ -6,6 +6,7 @@
 //! gradient ([`Origin::Gradient`]): a node that lists one among its outputs *adds* to it, and the executor clears
 //! all gradients before the first micro-batch of a step.
 
+mod cut;
 mod gradient;
 mod half;
 pub mod ops;
@@ -15,6 +16,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use cut::cut;
 pub use gradient::{gradient, gradient_from};
 pub use half::{has_half, store_in_half};
 pub use ops::{DropoutSite, Heads, Nonlinearity, NormForm, Op};

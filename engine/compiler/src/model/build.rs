@@ -2,7 +2,7 @@
 
 use super::adapter::{LORA_A, LORA_B, is_of_adapter};
 use super::teacher::{TEACHER, is_of_teacher};
-use super::{Recipe, TrainingGraphs};
+use super::{Recipe, Site, Sites, TrainingGraphs};
 use crate::Result;
 use crate::graph::ops::{
     self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
@@ -121,6 +121,8 @@ pub struct Model {
     pub logits: ValueId,
     /// f32[2], (mean loss, rows that count), for [`Purpose::Loss`].
     pub loss: Option<ValueId>,
+    /// What can be looked at.
+    pub sites: Sites,
 }
 
 /// Builds the decoder's forward graph.
@@ -271,7 +273,9 @@ struct Builder<'config> {
     purpose: Purpose,
     graph: Graph,
     heads: Heads,
-    sites: u32,
+    dropouts: u32,
+    /// What can be looked at, as it is built.
+    sites: Sites,
     /// Parameters that stand in the graph before a layer asks for them.
     declared: HashMap<String, ValueId>,
 }
@@ -285,7 +289,19 @@ impl<'config> Builder<'config> {
         let teacher = train.and_then(TrainConfig::teacher_model);
         let heads = Heads { heads: config.heads, kv_heads: config.kv_heads, head_size: config.head_size };
         let (graph, declared, prefix) = (Graph::default(), HashMap::new(), "");
-        Self { config, adapter, noise, teacher, prefix, purpose, graph, heads, sites: 0, declared }
+        Self {
+            config,
+            adapter,
+            noise,
+            teacher,
+            prefix,
+            purpose,
+            graph,
+            heads,
+            dropouts: 0,
+            sites: Sites::default(),
+            declared,
+        }
     }
 
     /// B and T of the tokens.
@@ -322,7 +338,7 @@ impl<'config> Builder<'config> {
     fn model(mut self) -> Built<Model> {
         let logits = self.logits()?;
         let Purpose::Loss { batch, time, label_smoothing, ignore_index, form, .. } = self.purpose else {
-            return Ok(Model { graph: self.graph, logits, loss: None });
+            return Ok(Model { graph: self.graph, logits, loss: None, sites: self.sites });
         };
         let temperature = form.temperature();
         let logits = match temperature == 1.0 {
@@ -359,7 +375,7 @@ impl<'config> Builder<'config> {
                 self.graph.add(op, UnlikelihoodInputs { logits, tokens, targets, starts })?.loss
             }
         };
-        Ok(Model { graph: self.graph, logits, loss: Some(loss) })
+        Ok(Model { graph: self.graph, logits, loss: Some(loss), sites: self.sites })
     }
 
     /// The targets of a loss, whose nodes follow.
@@ -404,18 +420,23 @@ impl<'config> Builder<'config> {
         let table = self.weight("embedding.tokens", &[self.config.vocabulary, self.config.width], false);
         let mut stream = self.embed(tokens, table)?;
         for block in 0..self.config.layers {
+            self.sites.note(Site::Stream(block), stream);
             stream = self.block(block, stream)?;
         }
+        self.sites.note(Site::Stream(self.config.layers), stream);
         if self.config.norm.placement == NormPlacement::Pre {
             self.scope("norm");
             stream = self.norm("norm", stream)?;
         }
+        self.sites.note(Site::Normed, stream);
         self.scope("head");
         if !matches!(self.purpose, Purpose::Loss { .. }) {
             let cursor = self.cursor();
             stream = self.graph.add(LastRow, LastRowInputs { x: stream, cursor })?.y;
         }
-        self.head(stream, table)
+        let logits = self.head(stream, table)?;
+        self.sites.note(Site::Logits, logits);
+        Ok(logits)
     }
 
     /// Logits of tokens, or of labels in a model that tells texts apart by them.
@@ -441,8 +462,8 @@ impl<'config> Builder<'config> {
         let inputs = EmbeddingInputs { tokens, table, positions, cursor };
         let mut embedded = self.graph.add(op, inputs)?.y;
         if self.site_rate(self.noise) > 0.0 {
-            self.sites += 1;
-            embedded = self.graph.add(Noise { size: self.noise, site: self.sites }, X { x: embedded })?.y;
+            self.dropouts += 1;
+            embedded = self.graph.add(Noise { size: self.noise, site: self.dropouts }, X { x: embedded })?.y;
         }
         if self.config.embedding_scale != 1.0 {
             embedded = self.graph.add(Scale(self.config.embedding_scale), X { x: embedded })?.y;
@@ -457,6 +478,7 @@ impl<'config> Builder<'config> {
                 self.scope(&path);
                 let normed = self.norm(&format!("{path}.norm"), stream)?;
                 let attended = self.attention(block, normed, stream)?;
+                self.sites.note(Site::Between(block), attended);
                 let path = format!("blocks.{block}.mlp");
                 self.scope(&path);
                 let normed = match self.config.residual {
@@ -464,16 +486,17 @@ impl<'config> Builder<'config> {
                     Residual::Parallel => self.norm(&format!("{path}.norm"), stream)?,
                     Residual::ParallelOneNorm => normed,
                 };
-                self.mlp(&path, normed, attended)
+                self.mlp(block, normed, attended)
             }
             NormPlacement::Post => {
                 let path = format!("blocks.{block}.attention");
                 self.scope(&path);
                 let sum = self.attention(block, stream, stream)?;
                 let stream = self.norm(&format!("{path}.norm"), sum)?;
+                self.sites.note(Site::Between(block), stream);
                 let path = format!("blocks.{block}.mlp");
                 self.scope(&path);
-                let sum = self.mlp(&path, stream, stream)?;
+                let sum = self.mlp(block, stream, stream)?;
                 self.norm(&format!("{path}.norm"), sum)
             }
         }
@@ -485,6 +508,7 @@ impl<'config> Builder<'config> {
         let path = format!("blocks.{block}.attention");
         // A window as long as the context hides nothing.
         let window = config.sliding_window.filter(|window| *window < config.context_length);
+        self.sites.note(Site::AttentionInput(block), x);
         let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), config.bias.qkv)?;
         if config.qk_norm {
             let query = self.scale(&format!("{path}.query_norm"), config.head_size);
@@ -501,6 +525,7 @@ impl<'config> Builder<'config> {
             let op = Rope { heads, inverse: false, cursor: cursor.is_some() };
             qkv = self.graph.add(op, RopeInputs { qkv, table, cursor })?.y;
         }
+        self.sites.note(Site::QueriesKeysValues(block), qkv);
         let attended = if let Purpose::Decode { texts, .. } = self.purpose {
             let number = 2 * block as u32;
             let shape = Type::f32(&[texts, config.kv_heads, config.context_length, config.head_size]);
@@ -515,12 +540,16 @@ impl<'config> Builder<'config> {
             let op = Attention { heads, dropout, window, documents: starts.is_some() };
             self.graph.add(op, AttentionInputs { qkv, starts })?.y
         };
-        self.back_to_stream(&format!("{path}.output"), attended, config.bias.output, stream)
+        self.sites.note(Site::Attended(block), attended);
+        let y = self.back_to_stream(&format!("{path}.output"), attended, config.bias.output)?;
+        self.sites.note(Site::AttentionOutput(block), y);
+        Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
 
     /// stream + dropout(down(activation(up(x)))), or the gated form.
-    fn mlp(&mut self, path: &str, x: ValueId, stream: ValueId) -> Built {
-        let mlp = self.config.mlp;
+    fn mlp(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
+        let (mlp, path) = (self.config.mlp, format!("blocks.{block}.mlp"));
+        self.sites.note(Site::MlpInput(block), x);
         let hidden = if mlp.gate == Gate::None {
             let up = self.linear(&format!("{path}.up"), x, mlp.hidden, self.config.bias.mlp)?;
             self.graph.add(Activation(mlp.activation), X { x: up })?.y
@@ -528,16 +557,18 @@ impl<'config> Builder<'config> {
             let up = self.linear(&format!("{path}.up"), x, 2 * mlp.hidden, self.config.bias.mlp)?;
             self.graph.add(ops::Gate(mlp.gate), X { x: up })?.y
         };
-        self.back_to_stream(&format!("{path}.down"), hidden, self.config.bias.mlp, stream)
+        self.sites.note(Site::Hidden(block), hidden);
+        let y = self.back_to_stream(&format!("{path}.down"), hidden, self.config.bias.mlp)?;
+        self.sites.note(Site::MlpOutput(block), y);
+        Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
 
-    /// The projection back into the residual stream.
-    fn back_to_stream(&mut self, path: &str, x: ValueId, bias: bool, stream: ValueId) -> Built {
+    /// The projection back into the residual stream, to be added to it.
+    fn back_to_stream(&mut self, path: &str, x: ValueId, bias: bool) -> Built {
         let weight =
             self.weight(&format!("{path}.weight"), &[self.config.width, self.graph.ty(x).columns()], true);
         let y = self.product(path, x, weight, bias)?;
-        let y = self.dropout(self.config.dropout.residual, y)?;
-        Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
+        self.dropout(self.config.dropout.residual, y)
     }
 
     fn linear(&mut self, path: &str, x: ValueId, out: usize, bias: bool) -> Built {
@@ -599,8 +630,8 @@ impl<'config> Builder<'config> {
     fn site(&mut self, rate: f32) -> Option<DropoutSite> {
         let rate = self.site_rate(rate);
         if rate > 0.0 {
-            self.sites += 1;
-            Some(DropoutSite { rate, site: self.sites })
+            self.dropouts += 1;
+            Some(DropoutSite { rate, site: self.dropouts })
         } else {
             None
         }

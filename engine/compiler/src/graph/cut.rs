@@ -1,0 +1,54 @@
+//! A part of a graph: what some values need, from others on that are given.
+
+use super::{Graph, Input, Node, NodeId, Origin, ValueId};
+
+/// The graph of what `keep` needs, where the entries of `given` come from outside: the first of them is [`Input::Free`] 0 from then on,
+/// and so forth. Values keep their numbers; those that no node makes any more are [`Origin::Removed`].
+pub fn cut(graph: &Graph, given: &[ValueId], keep: &[ValueId]) -> Graph {
+    let mut part = graph.clone();
+    for (number, value) in given.iter().enumerate() {
+        part.values[value.index()].origin = Origin::Input(Input::Free(number as u32));
+    }
+    let mut needed = vec![false; part.values.len()];
+    for value in keep {
+        needed[value.index()] = true;
+    }
+    // A node that adds to a gradient is needed by whoever wants the gradient, and so is every other that adds to it.
+    let mut wanted: Vec<bool> = vec![false; part.nodes.len()];
+    for (at, node) in part.nodes.iter().enumerate().rev() {
+        let makes = |value: &ValueId| needed[value.index()] && is_made(&part, *value, at);
+        wanted[at] = node.outputs.iter().any(makes);
+        if wanted[at] {
+            for input in &node.inputs {
+                needed[input.index()] = true;
+            }
+        }
+    }
+    let mut number = 0;
+    let new: Vec<Option<NodeId>> = wanted
+        .iter()
+        .map(|wanted| {
+            wanted.then(|| {
+                number += 1;
+                NodeId(number - 1)
+            })
+        })
+        .collect();
+    for value in &mut part.values {
+        if let Origin::Node(node) = value.origin {
+            value.origin = new[node.index()].map_or(Origin::Removed, Origin::Node);
+        }
+    }
+    let kept = part.nodes.drain(..).zip(wanted).filter(|(_, wanted)| *wanted);
+    part.nodes = kept.map(|(node, _)| node).collect::<Vec<Node>>();
+    part
+}
+
+/// Whether a node makes a value, or adds to it: a value that is given comes from nobody here.
+fn is_made(graph: &Graph, value: ValueId, node: usize) -> bool {
+    match graph.values[value.index()].origin {
+        Origin::Node(made_by) => made_by.index() == node,
+        Origin::Gradient(_) => true,
+        _ => false,
+    }
+}

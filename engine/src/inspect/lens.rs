@@ -1,0 +1,484 @@
+//! A model that can be looked at: values of its forward pass, and their gradients, on either executor.
+
+use crate::cpu::{Program, Weights, Workers};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, PreparedGraph};
+use crate::graph::{Graph, Heads, Input, Origin, ParameterId, Type, ValueId, cut, gradient_from};
+use crate::model::{LossForm, Model, Purpose, Site, build};
+use crate::plan::arena::ArenaLayout;
+use crate::platform::{self, TURN};
+use crate::protocol::ModelConfig;
+use crate::step::Data;
+use std::sync::Arc;
+
+/// Programs that are kept for the next prompt.
+const KEPT: usize = 6;
+
+/// The shortest window: a prompt that grows by a token does not need another program each time.
+const SHORTEST: usize = 16;
+
+/// Entries with their sizes, row-major, the last size that of neighbours.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tensor {
+    /// Sizes.
+    pub shape: Vec<usize>,
+    /// Entries.
+    pub data: Vec<f32>,
+}
+
+impl Tensor {
+    /// Entries with their sizes.
+    pub fn new(shape: &[usize], data: Vec<f32>) -> Self {
+        Self { shape: shape.to_vec(), data }
+    }
+
+    /// The size of the last axis; 1 for a scalar.
+    pub fn columns(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+
+    /// The rows along the last axis.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.data.chunks_exact(self.columns().max(1))
+    }
+
+    /// A row, counted over all axes but the last; empty where there is none.
+    pub fn row(&self, at: usize) -> &[f32] {
+        let columns = self.columns();
+        self.data.get(at * columns..(at + 1) * columns).unwrap_or_default()
+    }
+}
+
+/// Where a lens computes.
+#[derive(Debug)]
+enum Place {
+    Cpu(Arc<Workers>),
+    Gpu(Box<Gpu>),
+}
+
+/// A part of the graph made ready.
+#[derive(Debug)]
+struct Prepared {
+    key: Key,
+    part: Part,
+    runner: Runner,
+}
+
+#[derive(Debug)]
+enum Runner {
+    Cpu(Box<Program>),
+    /// With the number of the weights that it has.
+    Gpu(Box<PreparedGraph>, Option<u64>),
+}
+
+/// What tells parts apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    batch: usize,
+    time: usize,
+    /// Where values come from outside.
+    from: Option<Site>,
+    sites: Vec<Site>,
+    gradients: Gradients,
+}
+
+/// Which gradients a part computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gradients {
+    None,
+    /// Of the sites.
+    Sites,
+    /// Of every parameter.
+    Parameters,
+}
+
+/// A part of the graph, and what is read of it.
+#[derive(Clone, Debug)]
+struct Part {
+    graph: Graph,
+    tokens: Option<ValueId>,
+    from: Option<ValueId>,
+    /// The gradient with respect to the logits, where gradients are computed.
+    seed: Option<ValueId>,
+    read: Vec<ValueId>,
+}
+
+/// A model that can be looked at. It has the weights as they are, or with some of them changed ([`Lens::weights_mut`]).
+#[derive(Debug)]
+pub struct Lens {
+    config: ModelConfig,
+    place: Place,
+    weights: Weights,
+    layout: ArenaLayout,
+    names: Vec<(String, Type)>,
+    /// Grows with each change of the weights.
+    version: u64,
+    prepared: Vec<Prepared>,
+}
+
+impl Lens {
+    /// Over weights laid out as [`ArenaLayout`] says, on the processor's threads, or one a core.
+    ///
+    /// # Errors
+    /// Another number of weights than the model has.
+    pub fn on_cpu(config: &ModelConfig, parameters: Vec<f32>, threads: Option<usize>) -> Result<Self> {
+        Self::new(config, parameters, Place::Cpu(Arc::new(Workers::new(threads)?)))
+    }
+
+    /// The same on a GPU.
+    ///
+    /// # Errors
+    /// Another number of weights than the model has.
+    pub fn on_gpu(config: &ModelConfig, parameters: Vec<f32>, gpu: Gpu) -> Result<Self> {
+        Self::new(config, parameters, Place::Gpu(Box::new(gpu)))
+    }
+
+    fn new(config: &ModelConfig, parameters: Vec<f32>, place: Place) -> Result<Self> {
+        let graph = build(config, Purpose::Window { time: 1 })?.graph;
+        let layout = ArenaLayout::of(&graph);
+        if parameters.len() != layout.length {
+            let (given, has) = (parameters.len(), layout.length);
+            return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
+        }
+        let names = graph.parameters.into_iter().map(|own| (own.name, own.ty)).collect();
+        let weights = Weights { parameters, gradients: Vec::new() };
+        Ok(Self { config: config.clone(), place, weights, layout, names, version: 0, prepared: Vec::new() })
+    }
+
+    /// The model's settings.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Sizes of its attention.
+    pub fn heads(&self) -> Heads {
+        let ModelConfig { heads, kv_heads, head_size, .. } = self.config;
+        Heads { heads, kv_heads, head_size }
+    }
+
+    /// The device's name.
+    pub fn device(&self) -> &str {
+        match &self.place {
+            Place::Cpu(_) => "cpu",
+            Place::Gpu(gpu) => &gpu.report().name,
+        }
+    }
+
+    /// Names and sizes of the parameters, in the graph's order.
+    pub fn parameters(&self) -> &[(String, Type)] {
+        &self.names
+    }
+
+    /// A parameter's entries and sizes, by its name.
+    pub fn weight(&self, name: &str) -> Option<(&[f32], &[usize])> {
+        let (at, ty) = self.parameter(name)?;
+        let range = self.layout.range(ParameterId(at as u32));
+        Some((self.weights.parameters.get(range)?, &ty.shape))
+    }
+
+    /// The token embedding's table [V, C], or the head's, where it has its own.
+    pub fn unembedding(&self) -> Option<(&[f32], &[usize])> {
+        ["head.weight", "classifier.weight", "embedding.tokens"].iter().find_map(|name| self.weight(name))
+    }
+
+    /// A parameter's entries, to be changed. What is computed from then on is computed with them.
+    pub fn weights_mut(&mut self, name: &str) -> Option<&mut [f32]> {
+        let (at, _) = self.parameter(name)?;
+        let range = self.layout.range(ParameterId(at as u32));
+        self.version += 1;
+        self.weights.parameters.get_mut(range)
+    }
+
+    /// All weights, laid out as the arena.
+    pub fn arena(&self) -> &[f32] {
+        &self.weights.parameters
+    }
+
+    /// Puts other weights in their place.
+    ///
+    /// # Errors
+    /// Another number of weights.
+    pub fn set_arena(&mut self, parameters: &[f32]) -> Result<()> {
+        if parameters.len() != self.weights.parameters.len() {
+            let (given, has) = (parameters.len(), self.weights.parameters.len());
+            return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
+        }
+        self.version += 1;
+        self.weights.parameters.copy_from_slice(parameters);
+        Ok(())
+    }
+
+    fn parameter(&self, name: &str) -> Option<(usize, &Type)> {
+        self.names.iter().enumerate().find(|(_, own)| own.0 == name).map(|(at, own)| (at, &own.1))
+    }
+
+    /// The values at some sites for a text of at most a context's tokens: [T, …] each, T being the text's.
+    ///
+    /// # Errors
+    /// No tokens, too many, or one beyond the vocabulary; a site that the model lacks; a device that fails.
+    pub async fn probe(&mut self, tokens: &[u32], sites: &[Site]) -> Result<Vec<Tensor>> {
+        self.check(tokens)?;
+        let time = self.window(tokens.len());
+        let key = Key { batch: 1, time, from: None, sites: sites.to_vec(), gradients: Gradients::None };
+        let found = self.run(key, tokens, None, None).await?;
+        Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
+    }
+
+    /// The values at some sites behind another whose values are given, [B, T, …] each: `from` is [B, T, …], too. So a layer's stream
+    /// is read by the head as if it were the last one, or a prompt goes on with another's.
+    ///
+    /// # Errors
+    /// Values of another size; a site that the model lacks or that does not lie behind; a device that fails.
+    pub async fn probe_from(&mut self, from: Site, values: &Tensor, sites: &[Site]) -> Result<Vec<Tensor>> {
+        let &[batch, length, columns] = values.shape.as_slice() else {
+            return Err(Error::Internal("values are given as [B, T, columns]".to_owned()));
+        };
+        if length == 0 || length > self.config.context_length || values.data.len() != batch * length * columns
+        {
+            return Err(Error::Internal(format!("values of {:?} are no part of a window", values.shape)));
+        }
+        let time = self.window(length);
+        let mut padded = vec![0.0; batch * time * columns];
+        for (row, own) in
+            padded.chunks_exact_mut(time * columns).zip(values.data.chunks_exact(length * columns))
+        {
+            row[..own.len()].copy_from_slice(own);
+        }
+        let key = Key { batch, time, from: Some(from), sites: sites.to_vec(), gradients: Gradients::None };
+        let found = self.run(key, &[], Some(padded), None).await?;
+        let cut = |tensor: Tensor| {
+            let columns = tensor.columns();
+            let rows = tensor.data.chunks_exact(time * columns);
+            let data = rows.flat_map(|row| row[..length * columns].iter().copied()).collect();
+            Tensor::new(&[batch, length, columns], data)
+        };
+        Ok(found.into_iter().map(cut).collect())
+    }
+
+    /// The gradient of Σ logits·seed with respect to the values at some sites, [T, …] each; `seed` is [T, V].
+    ///
+    /// # Errors
+    /// As [`Self::probe`]; a seed of another size.
+    pub async fn gradients(&mut self, tokens: &[u32], seed: &Tensor, sites: &[Site]) -> Result<Vec<Tensor>> {
+        self.check(tokens)?;
+        let time = self.window(tokens.len());
+        let key = Key { batch: 1, time, from: None, sites: sites.to_vec(), gradients: Gradients::Sites };
+        let found = self.run(key, tokens, None, Some(self.padded(seed, time)?)).await?;
+        Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
+    }
+
+    /// The gradient of Σ logits·seed with respect to every parameter, in their order; `seed` is [T, V].
+    ///
+    /// # Errors
+    /// As [`Self::gradients`].
+    pub async fn parameter_gradients(&mut self, tokens: &[u32], seed: &Tensor) -> Result<Vec<Tensor>> {
+        self.check(tokens)?;
+        let time = self.window(tokens.len());
+        let key = Key { batch: 1, time, from: None, sites: Vec::new(), gradients: Gradients::Parameters };
+        self.run(key, tokens, None, Some(self.padded(seed, time)?)).await
+    }
+
+    /// A seed, with zeros behind the text.
+    fn padded(&self, seed: &Tensor, time: usize) -> Result<Vec<f32>> {
+        let outputs = self.config.outputs();
+        if seed.columns() != outputs || seed.data.len() > time * outputs {
+            return Err(Error::Internal(format!("a seed of {:?} for logits of {outputs}", seed.shape)));
+        }
+        let mut padded = seed.data.clone();
+        padded.resize(time * outputs, 0.0);
+        Ok(padded)
+    }
+
+    fn check(&self, tokens: &[u32]) -> Result<()> {
+        let (context, vocabulary) = (self.config.context_length, self.config.vocabulary);
+        if tokens.is_empty() {
+            return Err(Error::Refused("an empty text has nothing to look at; give a prompt".to_owned()));
+        }
+        if tokens.len() > context {
+            let count = tokens.len();
+            return Err(Error::Refused(format!("{count} tokens do not fit the context of {context}")));
+        }
+        match tokens.iter().find(|token| **token as usize >= vocabulary) {
+            Some(token) => {
+                Err(Error::Refused(format!("token {token} is beyond the vocabulary of {vocabulary}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The window that a text of so many tokens is read in. What stands behind the text is not seen by it.
+    fn window(&self, tokens: usize) -> usize {
+        tokens.next_power_of_two().max(SHORTEST).min(self.config.context_length)
+    }
+
+    async fn run(
+        &mut self,
+        key: Key,
+        tokens: &[u32],
+        from: Option<Vec<f32>>,
+        seed: Option<Vec<f32>>,
+    ) -> Result<Vec<Tensor>> {
+        let at = match self.prepared.iter().position(|prepared| prepared.key == key) {
+            Some(at) => at,
+            None => {
+                let prepared = self.prepare(key).await?;
+                if self.prepared.len() == KEPT {
+                    self.prepared.remove(0);
+                }
+                self.prepared.push(prepared);
+                self.prepared.len() - 1
+            }
+        };
+        // The last used is the last to go.
+        let mut prepared = self.prepared.remove(at);
+        let found = self.run_prepared(&mut prepared, tokens, from, seed).await;
+        self.prepared.push(prepared);
+        found
+    }
+
+    async fn run_prepared(
+        &mut self,
+        prepared: &mut Prepared,
+        tokens: &[u32],
+        from: Option<Vec<f32>>,
+        seed: Option<Vec<f32>>,
+    ) -> Result<Vec<Tensor>> {
+        let Prepared { part, runner, .. } = prepared;
+        let mut inputs: Vec<(ValueId, Data)> = Vec::new();
+        if let Some(value) = part.tokens {
+            let mut padded = tokens.to_vec();
+            padded.resize(part.graph.ty(value).count(), 0);
+            inputs.push((value, Data::U32(padded)));
+        }
+        for (value, given) in [(part.from, from), (part.seed, seed)] {
+            if let (Some(value), Some(given)) = (value, given) {
+                inputs.push((value, Data::F32(given)));
+            }
+        }
+        let found = match (runner, &self.place) {
+            (Runner::Cpu(program), Place::Cpu(workers)) => {
+                let weights = &mut self.weights;
+                weights.gradients.clear();
+                if part.read.iter().any(|value| is_gradient(&part.graph, *value)) {
+                    weights.gradients.resize(weights.parameters.len(), 0.0);
+                }
+                for (value, data) in &inputs {
+                    match data {
+                        Data::U32(words) => program.set_words(*value, words)?,
+                        Data::F32(floats) => program.set_floats(weights, *value, floats)?,
+                    }
+                }
+                let mut next = Some(0);
+                while let Some(node) = next {
+                    next = workers.install(|| program.run_for(TURN, node, weights, [0, 0], workers))?;
+                    platform::yield_now().await;
+                }
+                part.read.iter().map(|value| program.read(weights, *value)).collect::<Result<Vec<_>>>()?
+            }
+            (Runner::Gpu(graph, version), Place::Gpu(gpu)) => {
+                if *version != Some(self.version) {
+                    for (id, value) in parameters_of(&part.graph) {
+                        let own = self.weights.parameters[self.layout.range(id)].to_vec();
+                        graph.upload(gpu, &[(value, Data::F32(own))]).await?;
+                    }
+                    *version = Some(self.version);
+                }
+                graph.run(gpu, &inputs, &part.read).await?
+            }
+            _ => return Err(Error::Internal("a lens of two devices".to_owned())),
+        };
+        let tensor = |(value, data): (&ValueId, Data)| {
+            let shape = part.graph.ty(*value).shape.clone();
+            let data = match data {
+                Data::F32(data) => data,
+                Data::U32(data) => data.into_iter().map(|entry| entry as f32).collect(),
+            };
+            Tensor { shape, data }
+        };
+        Ok(part.read.iter().zip(found).map(tensor).collect())
+    }
+
+    async fn prepare(&self, key: Key) -> Result<Prepared> {
+        let part = self.part(&key)?;
+        let runner = match &self.place {
+            Place::Cpu(_) => Runner::Cpu(Box::new(Program::new(&part.graph, &part.read))),
+            Place::Gpu(gpu) => {
+                Runner::Gpu(Box::new(PreparedGraph::new(gpu, &part.graph, &part.read).await?), None)
+            }
+        };
+        Ok(Prepared { key, part, runner })
+    }
+
+    /// The part of the one graph that a key asks for.
+    fn part(&self, key: &Key) -> Result<Part> {
+        let Model { mut graph, sites, .. } = model(&self.config, key.batch, key.time)?;
+        let at = |site: Site| {
+            let missing = || Error::Refused(format!("the model has no {site:?}"));
+            sites.get(site).ok_or_else(missing)
+        };
+        let from = key.from.map(at).transpose()?;
+        let mut read = key.sites.iter().map(|site| at(*site)).collect::<Result<Vec<_>>>()?;
+        let mut given: Vec<ValueId> = from.into_iter().collect();
+        let mut seed = None;
+        if key.gradients != Gradients::None {
+            let logits = at(Site::Logits)?;
+            let ty = graph.ty(logits).clone();
+            let value = graph.input(Input::Free(u32::MAX), ty);
+            if key.gradients == Gradients::Sites {
+                for parameter in &mut graph.parameters {
+                    parameter.trainable = false;
+                }
+            }
+            let of_sites = gradient_from(&mut graph, &[(logits, value)], &read)?;
+            let missing = || Error::Internal("a site that no logit depends on".to_owned());
+            read = match key.gradients {
+                Gradients::Sites => {
+                    of_sites.into_iter().map(|found| found.ok_or_else(missing)).collect::<Result<_>>()?
+                }
+                _ => {
+                    (0..graph.parameters.len()).map(|at| graph.gradient_of(ParameterId(at as u32))).collect()
+                }
+            };
+            seed = Some(value);
+        }
+        given.dedup();
+        let graph = cut(&graph, &given, &read);
+        let reads = |value: &ValueId| graph.nodes.iter().any(|node| node.inputs.contains(value));
+        let tokens = graph.find(Origin::Input(Input::Tokens)).filter(reads);
+        Ok(Part { graph, tokens, from, seed, read })
+    }
+}
+
+/// The decoder's forward pass over so many texts.
+fn model(config: &ModelConfig, batch: usize, time: usize) -> Result<Model> {
+    let purpose = Purpose::Loss {
+        batch,
+        time,
+        dropout: false,
+        label_smoothing: 0.0,
+        ignore_index: None,
+        documents: false,
+        form: LossForm::CrossEntropy,
+    };
+    Ok(build(config, purpose)?)
+}
+
+/// The parameters of a graph.
+fn parameters_of(graph: &Graph) -> impl Iterator<Item = (ParameterId, ValueId)> + '_ {
+    graph.values.iter().enumerate().filter_map(|(at, value)| match value.origin {
+        Origin::Parameter(id) => Some((id, ValueId(at as u32))),
+        _ => None,
+    })
+}
+
+fn is_gradient(graph: &Graph, value: ValueId) -> bool {
+    matches!(graph.values[value.index()].origin, Origin::Gradient(_))
+}
+
+/// The rows of a text in a window's values, without the window's axis of one text.
+fn of_text(tensor: Tensor, time: usize, tokens: usize) -> Tensor {
+    let columns = tensor.data.len() / time;
+    let mut data = tensor.data;
+    data.truncate(tokens * columns);
+    Tensor { shape: vec![tokens, columns], data }
+}
