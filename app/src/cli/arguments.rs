@@ -5,6 +5,7 @@ mod bench;
 mod corpus;
 mod data;
 mod feedback;
+mod inspect;
 mod interchange;
 mod preset;
 mod recipe;
@@ -24,6 +25,7 @@ pub use data::{
     DataFetchArguments, DataInspectArguments, DataRecipeArguments, DataScriptArguments,
 };
 pub use feedback::{FeedbackArguments, ProposeArguments};
+pub use inspect::{InspectArguments, ProvenanceArguments};
 pub use interchange::{
     BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, MergeArguments,
     QuantizationName,
@@ -85,6 +87,10 @@ pub enum Command {
     Classify(ClassifyArguments),
     /// Teach a model an application, and measure it: summarise, translate, answer, tag, classify, sentiment, poems
     Recipe(RecipeArguments),
+    /// Look inside a model at work on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors files
+    Inspect(InspectArguments),
+    /// Find the longest stretches of a text that stand in the training text, and where
+    Provenance(ProvenanceArguments),
     /// Say what a run would take: parameters, bytes, dispatches, FLOPs; touches no device
     Plan(PlanArguments),
     /// List the GPU adapters of this machine, and which one `auto` takes

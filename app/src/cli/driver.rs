@@ -49,7 +49,19 @@ impl Engine {
     pub(super) async fn ask(
         &mut self,
         command: Command,
-        hear: impl FnMut(Event) -> Result<()>,
+        mut hear: impl FnMut(Event) -> Result<()>,
+    ) -> Result<()> {
+        self.ask_for_bytes(command, |event, _| hear(event)).await
+    }
+
+    /// The same where bytes come beside what answers it.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(super) async fn ask_for_bytes(
+        &mut self,
+        command: Command,
+        hear: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
     ) -> Result<()> {
         let id = self.sender().send(command);
         self.answers(id, hear).await
@@ -63,7 +75,7 @@ impl Engine {
         &mut self,
         command: Command,
         message: &'static str,
-        hear: impl FnMut(Event) -> Result<()>,
+        mut hear: impl FnMut(Event) -> Result<()>,
     ) -> Result<()> {
         let (flags, sender) = (interrupt::flags(message)?, self.sender());
         let request = sender.send(command);
@@ -75,20 +87,24 @@ impl Engine {
         // One that came just before counts as well.
         cancel(flags);
         flags.when_raised(cancel);
-        match self.answers(request, hear).await {
+        match self.answers(request, |event, _| hear(event)).await {
             Err(error) if is_cancelled(&error) && flags.stop.load(Ordering::SeqCst) => Ok(()),
             answered => answered,
         }
     }
 
     /// `hear`s what happens until a request is answered in full.
-    async fn answers(&mut self, id: u64, mut hear: impl FnMut(Event) -> Result<()>) -> Result<()> {
-        while let Ok(Parcel { body: Report { request, event }, .. }) = self.reports.recv().await {
+    async fn answers(
+        &mut self,
+        id: u64,
+        mut hear: impl FnMut(Event, Vec<Vec<u8>>) -> Result<()>,
+    ) -> Result<()> {
+        while let Ok(Parcel { body: Report { request, event }, bytes }) = self.reports.recv().await {
             match (request, event) {
                 (Some(other), _) if other != id => {}
                 (_, Event::Failed { error }) => return Err(anyhow!(Refusal(error))),
                 (Some(_), Event::Finished) => return Ok(()),
-                (_, event) => hear(event)?,
+                (_, event) => hear(event, bytes)?,
             }
         }
         Err(anyhow!("the engine ended without being asked to"))

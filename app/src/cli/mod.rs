@@ -31,6 +31,7 @@ mod fetch;
 mod generate;
 mod handover;
 mod import;
+mod inspect;
 mod interrupt;
 mod merge;
 mod output;
@@ -95,6 +96,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Feedback(arguments) => feedback::feedback(&arguments).map(done),
         Command::Classify(arguments) => classify::classify(&arguments).map(done),
         Command::Recipe(arguments) => recipe::recipe(&arguments),
+        Command::Inspect(arguments) => inspect::inspect(&arguments).map(done),
+        Command::Provenance(arguments) => inspect::provenance(&arguments).map(done),
         Command::Plan(arguments) => plan::plan(&arguments).map(done),
         Command::Devices(arguments) => devices::devices(arguments.json).map(done),
         Command::Selftest(arguments) => selftest::selftest(&arguments),

@@ -1,0 +1,236 @@
+//! `glasshouse inspect`: what goes on inside a model at work on a prompt, as text, as JSON or as files; and `glasshouse provenance`.
+
+mod files;
+mod summary;
+
+use super::arguments::{InspectArguments, ProvenanceArguments};
+use super::driver::drive;
+use super::settings::{checked_device, usage};
+use super::trained;
+use anyhow::{Context as _, Result};
+use glasshouse_engine::protocol::inspect::{
+    ElementKind, InspectSettings, Inspected, Inspection, TensorSummary,
+};
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig, View, WeightSource};
+use glasshouse_engine::session;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
+    let views = match arguments.view.as_slice() {
+        [] => View::ALL.to_vec(),
+        named => named.to_vec(),
+    };
+    let changes = !arguments.edit.is_empty() || arguments.every_part || !arguments.other_prompt.is_empty();
+    if changes && !views.contains(&View::WhatIf) {
+        return Err(usage(
+            "--edit, --every-part and --other-prompt are of the view what-if; add it to --view",
+        ));
+    }
+    if let Some(to) = &arguments.to {
+        files::check(to, arguments.force)?;
+    }
+    let model = &arguments.model;
+    let checkpoint = match arguments.step {
+        Some(step) => at_step(&model.project, model.run.as_deref(), step)?,
+        None => model.checkpoint.clone(),
+    };
+    let asked = Asked {
+        project: &model.project,
+        run: model.run.clone(),
+        checkpoint,
+        prompt: &arguments.prompt,
+        views,
+        settings: settings(arguments)?,
+        device: checked_device(&arguments.device)?,
+    };
+    let answer = asked.answer()?;
+    match &arguments.to {
+        Some(to) => {
+            files::write(&answer, to, arguments.force)?;
+            say!(
+                "{}: a file for each of {} views, and inspection.json",
+                to.display(),
+                answer.head.views.len()
+            )?;
+        }
+        None if arguments.json => say!("{}", answer.json(Answer::entries))?,
+        None => summary::print(&answer)?,
+    }
+    Ok(())
+}
+
+pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
+    let asked = Asked {
+        project: &arguments.project,
+        run: arguments.run.clone(),
+        checkpoint: "best".to_owned(),
+        prompt: &arguments.text,
+        views: vec![View::Provenance],
+        settings: InspectSettings { count: arguments.count, ..InspectSettings::default() },
+        device: "cpu",
+    };
+    let answer = asked.answer()?;
+    if arguments.json { Ok(say!("{}", answer.json(Answer::entries))?) } else { summary::print(&answer) }
+}
+
+/// What is looked at within the views.
+fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
+    let drawn = &arguments.drawn;
+    let sampling = GenerateConfig {
+        temperature: drawn.temperature,
+        top_k: drawn.top_k,
+        top_p: drawn.top_p,
+        min_p: drawn.min_p,
+        repetition_penalty: drawn.repetition_penalty,
+        ..GenerateConfig::default()
+    };
+    sampling.validate().map_err(|mut invalid| {
+        invalid.field = format!("--{}", invalid.field.replace('_', "-"));
+        usage(invalid.to_string())
+    })?;
+    Ok(InspectSettings {
+        layer: arguments.layer,
+        head: arguments.head,
+        position: arguments.position,
+        token: arguments.token,
+        neuron: arguments.neuron,
+        count: arguments.count,
+        sampling,
+        edits: arguments.edit.clone(),
+        every_part: arguments.every_part,
+        other_prompt: arguments.other_prompt.clone(),
+        reference: None,
+        along_run: arguments.along_run,
+    })
+}
+
+/// The file of a run's checkpoint of that step.
+fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<String> {
+    let run = trained::find_run(project, run)?;
+    let checkpoints = run.summary()?.checkpoints;
+    if let Some(found) = checkpoints.iter().find(|checkpoint| checkpoint.step == step) {
+        return Ok(found.file.clone());
+    }
+    let nearest = checkpoints.iter().map(|checkpoint| checkpoint.step).min_by_key(|at| at.abs_diff(step));
+    Err(usage(match nearest {
+        Some(nearest) => {
+            format!("{} has no checkpoint of step {step}; the nearest is that of step {nearest}", run.name())
+        }
+        None => format!("{} has no checkpoint yet", run.name()),
+    }))
+}
+
+/// What is asked of the engine.
+struct Asked<'a> {
+    project: &'a Path,
+    run: Option<String>,
+    checkpoint: String,
+    prompt: &'a str,
+    views: Vec<View>,
+    settings: InspectSettings,
+    device: &'a str,
+}
+
+impl Asked<'_> {
+    fn answer(self) -> Result<Answer> {
+        let options = session::Options { device: self.device.to_owned(), ..session::Options::default() };
+        drive(options, async |engine| {
+            trained::use_project(engine, self.project, false).await?;
+            let (run, _) = trained::settings_of(engine, self.run.clone()).await?;
+            let source = WeightSource::Checkpoint { run, checkpoint: self.checkpoint.clone() };
+            let (prompt, views) = (self.prompt.to_owned(), self.views.clone());
+            let command =
+                Command::Inspect { source, prompt, views, settings: Box::new(self.settings.clone()) };
+            let mut answer = None;
+            let hear = |event, bytes| {
+                match event {
+                    Event::Inspected { inspection } => answer = Some(Answer { head: *inspection, bytes }),
+                    event => trained::note(&event),
+                }
+                Ok(())
+            };
+            engine.ask_for_bytes(command, hear).await?;
+            answer.context("the engine answered nothing")
+        })
+    }
+}
+
+/// What the engine saw: the views, and the entries of their tensors in order, little-endian.
+struct Answer {
+    head: Inspection,
+    bytes: Vec<Vec<u8>>,
+}
+
+/// A tensor of a view.
+struct Tensor<'a> {
+    /// Its name, behind its scope where a view has several of that name.
+    name: String,
+    summary: &'a TensorSummary,
+    bytes: &'a [u8],
+}
+
+impl Tensor<'_> {
+    fn floats(&self) -> Vec<f32> {
+        self.words().map(f32::from_le_bytes).collect()
+    }
+
+    fn integers(&self) -> Vec<u32> {
+        self.words().map(u32::from_le_bytes).collect()
+    }
+
+    fn words(&self) -> impl Iterator<Item = [u8; 4]> {
+        self.bytes.as_chunks().0.iter().copied()
+    }
+}
+
+impl Answer {
+    /// Each view with its tensors.
+    fn views<'a>(&'a self) -> impl Iterator<Item = (&'a Inspected, Vec<Tensor<'a>>)> {
+        let mut rest = self.bytes.iter();
+        self.head.views.iter().map(move |inspected| {
+            let tensor = |(summary, bytes): (&'a TensorSummary, &'a Vec<u8>)| {
+                let TensorSummary { name, scope, .. } = summary;
+                let same = inspected.tensors.iter().filter(|own| own.name == *name).count();
+                let name = if same > 1 { format!("{scope}.{name}") } else { name.clone() };
+                Tensor { name, summary, bytes }
+            };
+            (inspected, inspected.tensors.iter().zip(rest.by_ref()).map(tensor).collect())
+        })
+    }
+
+    /// A tensor's entries as JSON; what is no number is `null`.
+    fn entries(tensor: &Tensor<'_>, about: &mut Map<String, Value>) {
+        let entries = match tensor.summary.element {
+            ElementKind::F32 => json!(tensor.floats()),
+            ElementKind::U32 => json!(tensor.integers()),
+        };
+        about.insert("data".to_owned(), entries);
+    }
+
+    /// All of it as JSON; `more` is put into what is said of a tensor.
+    fn json(&self, more: impl Fn(&Tensor<'_>, &mut Map<String, Value>)) -> Value {
+        let view = |(inspected, tensors): (&Inspected, Vec<Tensor<'_>>)| {
+            let about = |tensor: &Tensor<'_>| {
+                let axes: Vec<&str> = tensor.summary.axes.iter().map(|axis| axis.name.as_str()).collect();
+                let mut about = Map::new();
+                about.insert("scope".to_owned(), json!(tensor.summary.scope));
+                about.insert("axes".to_owned(), json!(axes));
+                about.insert("shape".to_owned(), json!(tensor.summary.shape()));
+                about.insert("element".to_owned(), json!(tensor.summary.element));
+                more(tensor, &mut about);
+                (tensor.name.clone(), Value::Object(about))
+            };
+            let tensors: Map<String, Value> = tensors.iter().map(about).collect();
+            let Inspected { view, details, notices, ms, .. } = inspected;
+            let said = json!({ "tensors": tensors, "details": details, "notices": notices, "ms": ms });
+            (view.name().to_owned(), said)
+        };
+        let Inspection { run, step, device, layers, heads, tokens, cut, position, .. } = &self.head;
+        let views: Map<String, Value> = self.views().map(view).collect();
+        json!({
+            "run": run, "step": step, "device": device, "layers": layers, "heads": heads, "tokens": tokens, "cut": cut,
+            "position": position, "views": views,
+        })
+    }
+}

@@ -1,0 +1,215 @@
+//! Looking inside a model from the command line: what every view says as text, as JSON and as files, and what bad input gets.
+
+use crate::front_ends::succeed;
+use glasshouse_protocol::View;
+use safetensors::SafeTensors;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+/// What stands behind `inspect` in each test.
+const OF: [&str; 8] = ["--project", "p", "--device", "cpu", "--prompt", "One day the fox", "--layer", "1"];
+
+/// A folder with a project `p` of a run of two layers of two heads, trained for 12 steps, with checkpoints at 6 and 12.
+fn trained() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.path().join("stories.txt"), text).unwrap();
+    let mut typed = vec![
+        "train",
+        "--preset",
+        "nanogpt-cpu",
+        "--data",
+        "stories.txt",
+        "--project",
+        "p",
+        "--device",
+        "cpu",
+    ];
+    typed.extend(["--steps", "12"]);
+    for set in [
+        "model.layers=2",
+        "model.width=32",
+        "model.heads=2",
+        "model.kv_heads=2",
+        "model.head_size=16",
+        "model.mlp.hidden=64",
+        "model.context_length=16",
+        "train.batch_size=4",
+        "train.warmup_steps=2",
+        "train.eval_interval=6",
+        "train.eval_batches=2",
+        "train.checkpoint_interval=6",
+        "train.milestone_interval=6",
+        "train.sample_interval=0",
+    ] {
+        typed.extend(["--set", set]);
+    }
+    succeed(folder.path(), &typed);
+    folder
+}
+
+/// The exit code of what fails, and the lines that it says.
+fn failed(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    let output = program.current_dir(folder).args(arguments).output().unwrap();
+    assert!(!output.status.success(), "{arguments:?}");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn floats(tensor: &Value) -> Vec<f64> {
+    tensor["data"].as_array().unwrap().iter().map(|entry| entry.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn a_view_is_one_json_object_whose_entries_fit_its_axes() {
+    let folder = trained();
+    let typed = [&["inspect"][..], &OF, &["--view", "attention,tokens", "--json"]].concat();
+    let said: Value = serde_json::from_str(&succeed(folder.path(), &typed)).unwrap();
+    assert_eq!((said["step"].as_u64(), said["device"].as_str()), (Some(12), Some("cpu")), "{said}");
+    let tokens = said["tokens"].as_array().unwrap().len();
+    // A token is a character: the prompt fits, whole.
+    assert_eq!((tokens, said["cut"].as_u64()), ("One day the fox".len(), Some(0)));
+    let attention = &said["views"]["attention"]["tensors"]["probabilities"];
+    assert_eq!(attention["axes"], serde_json::json!(["L", "H", "T", "T"]));
+    assert_eq!(attention["shape"], serde_json::json!([1, 2, tokens, tokens]));
+    for (at, row) in floats(attention).chunks(tokens).enumerate() {
+        let position = at % tokens;
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-4, "row {at}: {row:?}");
+        assert!(row[position + 1..].iter().all(|later| *later == 0.0), "row {at} looks ahead: {row:?}");
+    }
+    let surprise = &said["views"]["tokens"]["tensors"]["surprise"];
+    assert_eq!(surprise["shape"], serde_json::json!([tokens]));
+    assert!(floats(surprise)[1..].iter().all(|bits| *bits > 0.0), "{surprise}");
+
+    // The same for people: the tokens and their surprise as a table.
+    let typed = [&["inspect"][..], &OF, &["--view", "tokens,attention"]].concat();
+    let said = succeed(folder.path(), &typed);
+    for part in [
+        "step 12 on cpu: 15 tokens",
+        "Tokens: ",
+        "surprise",
+        "\"f\"",
+        "Attention: ",
+        "probabilities f32[L 1, H 2, T 15, T 15]",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+}
+
+#[test]
+fn a_folder_holds_all_views_and_is_replaced_only_when_that_is_asked_for() {
+    let folder = trained();
+    let to = [&["inspect"][..], &OF, &["--to", "seen"]].concat();
+    succeed(folder.path(), &to);
+    let seen = folder.path().join("seen");
+    let head: Value = serde_json::from_slice(&std::fs::read(seen.join("inspection.json")).unwrap()).unwrap();
+    for view in View::ALL {
+        let about = &head["views"][view.name()];
+        let file = format!("{view}.safetensors");
+        assert_eq!(about["file"], file.as_str(), "{view}");
+        let bytes = std::fs::read(seen.join(file)).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let named = about["tensors"].as_object().unwrap();
+        assert_eq!(tensors.len(), named.len(), "{view}");
+        assert!(
+            !named.is_empty() || !about["details"].as_array().unwrap().is_empty(),
+            "{view} found nothing"
+        );
+        for (name, tensor) in named {
+            let shape = serde_json::json!(tensors.tensor(name).unwrap().shape());
+            assert_eq!(shape, tensor["shape"], "{name} of {view}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(&seen).unwrap().count(), View::ALL.len() + 1);
+
+    let (code, said) = failed(folder.path(), &to);
+    assert!(code == Some(1) && said.contains("holds an inspection already; --force replaces it"), "{said}");
+    let again = [&to[..], &["--force", "--view", "tokens"]].concat();
+    succeed(folder.path(), &again);
+    assert_eq!(std::fs::read_dir(&seen).unwrap().count(), 2);
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    std::fs::write(folder.path().join("mine/notes.txt"), "mine").unwrap();
+    let over = [&["inspect"][..], &OF, &["--to", "mine", "--force"]].concat();
+    let (_, said) = failed(folder.path(), &over);
+    assert!(said.contains("holds notes.txt, which is no file of an inspection"), "{said}");
+    assert_eq!(std::fs::read(folder.path().join("mine/notes.txt")).unwrap(), b"mine");
+}
+
+#[test]
+fn what_does_not_exist_is_told_with_the_nearest_that_does() {
+    let folder = trained();
+    let folder = folder.path();
+    let begin = ["inspect", "--project", "p", "--device", "cpu"];
+    for (more, code, parts) in [
+        (
+            &["--prompt", "One", "--view", "attention", "--layer", "7"][..],
+            1,
+            &["no layer 7", "the nearest is 1"][..],
+        ),
+        (&["--prompt", "One", "--view", "head", "--head", "2"], 1, &["no head 2", "the nearest is 1"]),
+        (
+            &["--prompt", "One", "--view", "tokens", "--position", "3"],
+            1,
+            &["no position 3", "the nearest is 2"],
+        ),
+        (&["--prompt", "", "--view", "tokens"], 1, &["the prompt is empty"]),
+        (&["--prompt", "One", "--view", "atention"], 2, &["atention", "'attention'"]),
+        (&["--prompt", "One"], 2, &["--view"]),
+        (
+            &["--prompt", "One", "--view", "tokens", "--step", "7"],
+            2,
+            &["no checkpoint of step 7", "that of step 6"],
+        ),
+        (&["--prompt", "One", "--view", "what-if", "--edit", "head:0"], 2, &["head:LAYER:HEAD:FACTOR"]),
+        (&["--prompt", "One", "--view", "tokens", "--edit", "mlp:0:0"], 2, &["add it to --view"]),
+        (&["--prompt", "One", "--view", "next-token", "--top-p", "0"], 2, &["--top-p"]),
+    ] {
+        let (status, said) = failed(folder, &[&begin[..], more].concat());
+        assert_eq!(status, Some(code), "{more:?}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{part:?} is not in {said}");
+        }
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    // A checkpoint by its step; and a prompt longer than the context says what was cut.
+    let long = "One day the fox went home";
+    let typed = [&begin[..], &["--prompt", long, "--view", "tokens", "--step", "6", "--json"]].concat();
+    let said: Value = serde_json::from_str(&succeed(folder, &typed)).unwrap();
+    assert_eq!((said["step"].as_u64(), said["cut"].as_u64()), (Some(6), Some(long.len() as u64 - 16)));
+}
+
+#[test]
+fn an_edit_changes_what_comes_next_and_a_factor_of_one_changes_nothing() {
+    let folder = trained();
+    let divergence = |edit: &str| {
+        let typed = [&["inspect"][..], &OF, &["--view", "what-if", "--edit", edit, "--json"]].concat();
+        let said: Value = serde_json::from_str(&succeed(folder.path(), &typed)).unwrap();
+        floats(&said["views"]["what-if"]["tensors"]["divergence"])[0]
+    };
+    assert!(divergence("head:0:1:1").abs() < 1e-6);
+    assert!(divergence("mlp:1:0") > 1e-6);
+}
+
+/// What the model was trained on stands there; what nobody wrote does not, at that length.
+#[test]
+fn a_text_of_the_training_text_is_found_there() {
+    let folder = trained();
+    let stories = std::fs::read_to_string(folder.path().join("stories.txt")).unwrap();
+    // Some of it is held out for validation.
+    let sentences =
+        [200, 9_000, 20_000, 40_000].map(|at| stories.chars().skip(at).take(60).collect::<String>());
+    let longest = |text: &str| {
+        let typed = ["provenance", "--project", "p", "--text", text, "--json"];
+        let said: Value = serde_json::from_str(&succeed(folder.path(), &typed)).unwrap();
+        let details = said["views"]["provenance"]["details"].as_array().unwrap().clone();
+        let found = details.iter().find(|detail| detail["kind"] == "matches").unwrap();
+        assert!(found["searched"].as_u64().unwrap() > 10_000, "{found}");
+        let matches = found["matches"].as_array().unwrap();
+        matches.iter().map(|found| found["length"].as_u64().unwrap()).max().unwrap_or(0)
+    };
+    assert!(sentences.iter().any(|sentence| longest(sentence) >= 30), "{sentences:?}");
+    assert!(longest("xqzjk vwq kzx") < 5);
+    let said = succeed(folder.path(), &["provenance", "--project", "p", "--text", &sentences[0]]);
+    assert!(said.contains("of training text searched") && said.contains(" tokens ("), "{said}");
+}
