@@ -21,7 +21,7 @@ pub use record::Recorder;
 use crate::asks::Asks;
 use crate::link::{self, Answer, Link, Outbox};
 use crate::pages::{Context, PageName};
-use crate::pages::{chat, data, home, model, runs, settings, tokenizer, train, tune, write};
+use crate::pages::{chat, data, home, inspect, model, runs, settings, tokenizer, train, tune, write};
 use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
@@ -97,6 +97,7 @@ pub struct App {
     tune: tune::TunePage,
     write: write::WritePage,
     chat: chat::ChatPage,
+    inspect: inspect::InspectPage,
     runs: runs::RunsPage,
     settings: settings::SettingsPage,
 }
@@ -156,6 +157,7 @@ impl App {
             tune: Default::default(),
             write: Default::default(),
             chat: Default::default(),
+            inspect: Default::default(),
             runs: Default::default(),
             settings: Default::default(),
         };
@@ -382,6 +384,7 @@ impl App {
             PageName::Tune => self.tune.ui(ui, &mut context),
             PageName::Write => self.write.ui(ui, &mut context),
             PageName::Chat => self.chat.ui(ui, &mut context),
+            PageName::Inspect => self.inspect.ui(ui, &mut context),
             PageName::Runs => self.runs.ui(ui, &mut context),
             PageName::Settings => self.settings.ui(ui, &mut context),
         });

@@ -3,6 +3,7 @@
 pub mod chat;
 pub mod data;
 pub mod home;
+pub mod inspect;
 pub mod model;
 pub mod runs;
 pub mod settings;
@@ -41,6 +42,8 @@ pub enum PageName {
     Write,
     /// Conversations, and what is said of replies.
     Chat,
+    /// Inside a model at work.
+    Inspect,
     /// Past runs.
     Runs,
     /// Device, theme, text size.
@@ -49,7 +52,7 @@ pub enum PageName {
 
 impl PageName {
     /// All of them, in the rail's order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Home,
         Self::Data,
         Self::Tokenizer,
@@ -58,6 +61,7 @@ impl PageName {
         Self::Tune,
         Self::Write,
         Self::Chat,
+        Self::Inspect,
         Self::Runs,
         Self::Settings,
     ];
@@ -73,6 +77,7 @@ impl PageName {
             Self::Tune => "Tune",
             Self::Write => "Write",
             Self::Chat => "Chat",
+            Self::Inspect => "Inspect",
             Self::Runs => "Runs",
             Self::Settings => "Settings",
         }
@@ -89,6 +94,7 @@ impl PageName {
             Self::Tune => "tune",
             Self::Write => "write",
             Self::Chat => "chat",
+            Self::Inspect => "inspect",
             Self::Runs => "runs",
             Self::Settings => "settings",
         }
@@ -110,6 +116,7 @@ impl PageName {
             Self::Tune => icons::ICON_SCHOOL,
             Self::Write => icons::ICON_EDIT_NOTE,
             Self::Chat => icons::ICON_FORUM,
+            Self::Inspect => icons::ICON_BIOTECH,
             Self::Runs => icons::ICON_TABLE_ROWS,
             Self::Settings => icons::ICON_SETTINGS,
         }

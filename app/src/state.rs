@@ -6,6 +6,7 @@ mod cleaning;
 mod documents;
 mod feedback;
 mod importing;
+mod inspection;
 mod plan;
 mod projects;
 mod proposals;
@@ -19,6 +20,7 @@ pub use cleaning::{Cleaning, Dropped};
 pub use documents::Documents;
 pub use feedback::{LEAST_ROWS, Said};
 pub use importing::Importing;
+pub use inspection::{Answer, Inspections, Tensor, ViewData};
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
 pub use proposals::Proposals;
@@ -56,6 +58,8 @@ pub struct State {
     pub training: Training,
     /// Texts that models write.
     pub writing: Writing,
+    /// What was seen inside models.
+    pub inspections: Inspections,
     /// What was said of replies in the open project.
     pub feedback: Said,
     /// What to answer next there.
@@ -139,6 +143,7 @@ impl State {
         self.planning.apply(request, asked.as_ref(), &event);
         self.training.apply(asked.as_ref(), &event);
         self.writing.apply(request, asked.as_ref(), &event);
+        self.inspections.apply(request, asked.as_ref(), &event, &bytes);
         self.feedback.apply(request, asked.as_ref(), &event);
         self.proposals.apply(&event);
         self.runs.apply(asked.as_ref(), &event);
@@ -201,6 +206,9 @@ impl State {
                 };
                 self.say(None, ErrorKind::Notice, format!("The cleaning was stopped. {next}"));
             }
+            // What is about an inspection stands with it.
+            Event::Notice { .. } | Event::CharactersLost { .. }
+                if matches!(asked, Some(Command::Inspect { .. })) => {}
             // What is about a text stands beside it.
             Event::Notice { .. } if request.is_some_and(|id| self.writing.texts.contains_key(&id)) => {}
             Event::Notice { text } => self.say(None, ErrorKind::Notice, text),
@@ -225,9 +233,9 @@ impl State {
             }
             Event::Failed { error } => {
                 self.underway.remove(&request.unwrap_or_default());
-                // A form shows the rule that its settings break beside the setting.
+                // A form shows the rule that its settings break beside the setting, and so does what looks inside a model.
                 let in_form = (error.field.is_some() && matches!(asked, Some(Command::Plan { .. })))
-                    || matches!(asked, Some(Command::PlanCluster { .. }));
+                    || matches!(asked, Some(Command::PlanCluster { .. } | Command::Inspect { .. }));
                 // The bench shows what a cleaning failed by, and the way on; and whoever cancelled something knows.
                 if !in_form && asked != Some(Command::Clean) && error.kind != ErrorKind::Cancelled {
                     self.message(asked, error);

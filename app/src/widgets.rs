@@ -10,6 +10,7 @@ mod curves;
 mod field;
 mod fold;
 mod glossary;
+mod heatmap;
 mod layout;
 mod panels;
 mod sparkline;
@@ -25,6 +26,7 @@ pub use curves::{Axis, Curve, CurvePlot, smoothed};
 pub use field::{field, field_error, whole_number};
 pub use fold::{fold, is_open, what_is_this};
 pub use glossary::{GLOSSARY, Term};
+pub use heatmap::{Heatmap, Scale, Touched, fitted};
 pub use layout::{
     WIDE, card, card_with, columns_fit, dialog, halves, is_narrow, page, prose, quiet_text, raised, section,
 };

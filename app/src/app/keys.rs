@@ -1,4 +1,4 @@
-//! The keyboard: a number opens a page, P pauses. Everything else is reached with Tab and pressed with Space or Enter.
+//! The keyboard: a number opens a page, a comma with the command key the settings, P pauses. Everything else is reached with Tab and pressed with Space or Enter.
 
 use super::App;
 use crate::pages::PageName;
@@ -8,7 +8,7 @@ use glasshouse_protocol::{Command, TrainingState};
 /// Seconds after a field has lost the keyboard in which letters and digits are no shortcuts.
 const STILL_WRITING: f64 = 1.0;
 
-/// Digits as they stand on a keyboard: 0 is the tenth page's.
+/// Digits as they stand on a keyboard: 0 is the tenth page's. The last page is the settings, which a comma opens.
 const NUMBERS: [Key; 10] = [
     Key::Num1,
     Key::Num2,
@@ -59,6 +59,10 @@ impl App {
             if pressed {
                 self.page = page;
             }
+        }
+        let comma = KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma);
+        if context.input_mut(|input| input.consume_shortcut(&comma)) {
+            self.page = PageName::Settings;
         }
         if !writing && context.input_mut(|input| input.consume_key(Modifiers::NONE, Key::P)) {
             match self.state.training.state {

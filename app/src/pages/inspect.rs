@@ -1,0 +1,189 @@
+//! Inspect: a model at work on a text, seen from every side. Each view is a section that can be opened; what is open is kept up to date
+//! with the text, the weights and what was pressed, one question at a time.
+
+mod asking;
+mod attention;
+mod chosen;
+mod embeddings;
+mod graph;
+mod head;
+mod logit_lens;
+mod neurons;
+mod next_token;
+mod positions;
+mod provenance;
+mod residual;
+mod scrub;
+mod section;
+mod shown;
+mod table;
+mod text;
+mod tokens;
+mod top;
+mod walk;
+mod weights;
+mod what_if;
+
+use super::written::has_model;
+use super::{Context, PageName};
+use crate::theme::space;
+use crate::widgets::{self, what_is_this};
+use asking::Asking;
+use chosen::Chosen;
+use egui::Ui;
+use glasshouse_protocol::{TrainingState, View, WeightSource};
+use scrub::Scrub;
+use shown::Shown;
+use std::collections::BTreeSet;
+
+/// Seconds between two looks at weights in training.
+const LOOKS: f64 = 2.0;
+
+/// What a person chose on the page.
+#[derive(Debug, Default)]
+pub struct InspectPage {
+    chosen: Chosen,
+    asking: Asking,
+    /// The prompt is the person's, not one that the page began with.
+    typed: bool,
+    /// The step of the weights in training that was looked at, and when, in seconds of egui's clock.
+    looked: Option<(u64, f64)>,
+    /// Views that are shown as tables.
+    tables: BTreeSet<View>,
+    scrub: Scrub,
+    /// The view that is scrolled to.
+    going: Option<View>,
+    opening: u64,
+}
+
+impl InspectPage {
+    /// Draws the page.
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let opening = context.state.projects.open.as_ref().map(|open| open.opening);
+        if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
+            *self = Self { opening, ..Self::default() };
+        }
+        widgets::page(ui, PageName::Inspect.key(), |ui| {
+            what_is_this(ui, context.preferences, PageName::Inspect.key(), text::WHAT);
+            let icon = PageName::Inspect.icon();
+            if opening.is_none() {
+                if widgets::empty(ui, icon, "No project is open", text::NO_PROJECT, "Choose a project") {
+                    *context.go = Some(PageName::Home);
+                }
+                return;
+            }
+            if !has_model(context) {
+                let title = "Nothing has been trained yet";
+                if widgets::empty(ui, icon, title, text::NO_MODEL, "Go to training") {
+                    *context.go = Some(PageName::Train);
+                }
+                return;
+            }
+            self.begin(context);
+            let open = self.open(context);
+            let moment = self.moment(ui, context);
+            self.asking.ask(context, &self.chosen, &open, moment);
+            let before = self.chosen.clone();
+            self.top_ui(ui, context, &open);
+            ui.add_space(space::SMALL);
+            self.sections_ui(ui, context);
+            self.follow(ui, &before, context);
+        });
+    }
+
+    /// Begins with the person's own text, where there is any.
+    fn begin(&mut self, context: &Context<'_>) {
+        if !self.typed {
+            let documents = &context.state.documents;
+            let own = documents.overview.as_ref().is_some_and(|overview| !overview.embedded);
+            let first = documents.page.first().filter(|_| own).map(|document| beginning(&document.preview));
+            let first = first.filter(|words| !words.is_empty());
+            self.chosen.prompt = first.unwrap_or_else(|| "Once upon a time".to_owned());
+        }
+    }
+
+    /// Views that are open, in the page's order.
+    fn open(&self, context: &Context<'_>) -> Vec<View> {
+        View::ALL.into_iter().filter(|view| section::is_open(context.preferences, *view)).collect()
+    }
+
+    /// Counts states of the weights that are in training: while a run trains, its step at the last look, which is moved on at most
+    /// every two seconds.
+    fn moment(&mut self, ui: &Ui, context: &Context<'_>) -> u64 {
+        let training = &context.state.training;
+        if training.state == TrainingState::Idle {
+            self.looked = None;
+            return context.state.runs.revision;
+        }
+        let now = ui.input(|input| input.time);
+        let (step, at) = *self.looked.get_or_insert((training.step, now));
+        if step == training.step {
+            return step;
+        }
+        let left = LOOKS - (now - at);
+        if left > 0.0 || self.asking.is_waiting() {
+            ui.ctx().request_repaint_after_secs(left.max(0.1) as f32);
+            return step;
+        }
+        self.looked = Some((training.step, now));
+        training.step
+    }
+
+    /// Does what follows from what was pressed.
+    fn follow(&mut self, ui: &Ui, before: &Chosen, context: &mut Context<'_>) {
+        if self.chosen.prompt != before.prompt {
+            self.chosen.another_prompt();
+        }
+        let run = |source: &WeightSource| super::written::run_of(source, context.state).map(|run| &run.name);
+        if self.chosen.source != before.source && run(&self.chosen.source) != run(&before.source) {
+            self.chosen.another_model();
+        }
+        if let Some(view) = self.chosen.go.take() {
+            section::open(context.preferences, view);
+            self.going = Some(view);
+        }
+        if self.chosen != *before {
+            // What changed is asked for in the next frame.
+            ui.ctx().request_repaint();
+        }
+    }
+}
+
+/// The first words of a text: as much as a prompt needs.
+fn beginning(text: &str) -> String {
+    text.split_whitespace().take(8).collect::<Vec<_>>().join(" ")
+}
+
+/// Draws a view.
+fn view_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    match shown.data.view {
+        View::Walk => walk::ui(ui, shown, chosen),
+        View::Tokens => tokens::ui(ui, shown, chosen),
+        View::Embeddings => embeddings::ui(ui, shown, chosen),
+        View::Positions => positions::ui(ui, shown, chosen),
+        View::Attention => attention::ui(ui, shown, chosen),
+        View::Head => head::ui(ui, shown, chosen),
+        View::Residual => residual::ui(ui, shown, chosen),
+        View::Neurons => neurons::ui(ui, shown, chosen),
+        View::LogitLens => logit_lens::ui(ui, shown, chosen),
+        View::NextToken => next_token::ui(ui, shown, chosen),
+        View::Weights => weights::ui(ui, shown, chosen),
+        View::WhatIf => what_if::ui(ui, shown, chosen),
+        View::Provenance => provenance::ui(ui, shown, chosen),
+        View::Graph => graph::ui(ui, shown, chosen),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginning;
+
+    #[test]
+    fn a_prompt_is_the_first_words_of_a_text() {
+        assert_eq!(
+            beginning("One day,\n a little girl named Mia found a key."),
+            "One day, a little girl named Mia found"
+        );
+        assert_eq!(beginning("  "), "");
+    }
+}

@@ -1,0 +1,166 @@
+//! Keeps what is shown up to date with what was chosen: one question at a time, the newest choice next.
+
+use super::chosen::Chosen;
+use crate::pages::Context;
+use crate::state::{Answer, ViewData};
+use glasshouse_protocol::{Command, InspectSettings, View, WeightSource};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// What an answer depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Key {
+    source: WeightSource,
+    /// Counts states of weights that change under the same name.
+    moment: u64,
+    prompt: String,
+    settings: InspectSettings,
+}
+
+/// A view that was answered.
+#[derive(Debug)]
+pub(super) struct Seen {
+    key: Key,
+    /// The answer that it is of.
+    pub(super) answer: Rc<Answer>,
+    /// Its numbers.
+    pub(super) data: Rc<ViewData>,
+}
+
+/// What was asked and not answered yet.
+#[derive(Debug)]
+struct Pending {
+    request: u64,
+    column: usize,
+    views: Vec<(View, Key)>,
+}
+
+/// What one column shows.
+#[derive(Debug, Default)]
+struct Column {
+    seen: BTreeMap<View, Seen>,
+    /// Why a view could not be had, and what was asked then.
+    failed: BTreeMap<View, (Key, String)>,
+    /// What there is to know beside the last answer.
+    notices: Vec<String>,
+}
+
+/// Answers of both columns, and the question under way.
+#[derive(Debug, Default)]
+pub(super) struct Asking {
+    columns: [Column; 2],
+    pending: Option<Pending>,
+    /// Views that failed together with others, so that they are asked for one by one.
+    alone: BTreeSet<View>,
+}
+
+impl Asking {
+    /// Takes in the answer to the last question, and asks the next one: about what is open and out of date. `moment` counts states
+    /// of the weights in training.
+    pub(super) fn ask(&mut self, context: &mut Context<'_>, chosen: &Chosen, open: &[View], moment: u64) {
+        self.take(context);
+        if self.pending.is_some() || chosen.prompt.is_empty() {
+            return;
+        }
+        let sources = [Some(&chosen.source), chosen.beside.as_ref()];
+        for (column, source) in sources.into_iter().enumerate() {
+            let Some(source) = source else { continue };
+            let key = |view: View| Key {
+                source: source.clone(),
+                moment: if *source == WeightSource::Current { moment } else { 0 },
+                prompt: chosen.prompt.clone(),
+                settings: chosen.settings(&[view]),
+            };
+            let stale: Vec<View> =
+                open.iter().copied().filter(|view| self.columns[column].wants(*view, &key(*view))).collect();
+            let views = match stale.first() {
+                Some(first) if self.alone.contains(first) => vec![*first],
+                _ => chosen.together(&stale).into_iter().filter(|view| !self.alone.contains(view)).collect(),
+            };
+            if views.is_empty() {
+                continue;
+            }
+            let settings = Box::new(chosen.settings(&views));
+            let (source, prompt) = (source.clone(), chosen.prompt.clone());
+            let keyed = views.iter().map(|view| (*view, key(*view))).collect();
+            let request = context.outbox.send(Command::Inspect { source, prompt, views, settings });
+            self.pending = Some(Pending { request, column, views: keyed });
+            return;
+        }
+    }
+
+    fn take(&mut self, context: &Context<'_>) {
+        let Some(Pending { request, column, views }) = self.pending.take() else { return };
+        let inspections = &context.state.inspections;
+        let shown = &mut self.columns[column];
+        if let Some(answer) = inspections.answers.get(&request) {
+            shown.notices = inspections.notices.get(&request).cloned().unwrap_or_default();
+            for (view, key) in views {
+                self.alone.remove(&view);
+                shown.failed.remove(&view);
+                if let Some(data) = answer.views.iter().find(|data| data.view == view) {
+                    let seen = Seen { key, answer: answer.clone(), data: data.clone() };
+                    shown.seen.insert(view, seen);
+                } else {
+                    shown.failed.insert(view, (key, "The engine answered without this view.".to_owned()));
+                }
+            }
+        } else if let Some(reason) = inspections.failures.get(&request) {
+            if views.len() > 1 {
+                // One of them cannot be had: which, the next answers tell.
+                self.alone.extend(views.iter().map(|(view, _)| *view));
+            } else {
+                shown.failed.extend(views.into_iter().map(|(view, key)| (view, (key, reason.clone()))));
+            }
+        } else if context.state.waiting.contains_key(&request) {
+            self.pending = Some(Pending { request, column, views });
+        } else {
+            let reason = "The engine gave no answer.";
+            shown.failed.extend(views.into_iter().map(|(view, key)| (view, (key, reason.to_owned()))));
+        }
+    }
+
+    /// The latest answer of a column, which may be older than what is chosen.
+    pub(super) fn seen(&self, column: usize, view: View) -> Option<&Seen> {
+        self.columns.get(column)?.seen.get(&view)
+    }
+
+    /// Why a view of a column could not be had.
+    pub(super) fn failure(&self, column: usize, view: View) -> Option<&str> {
+        self.columns.get(column)?.failed.get(&view).map(|(_, reason)| reason.as_str())
+    }
+
+    /// What there is to know beside a column's last answer.
+    pub(super) fn notices(&self, column: usize) -> &[String] {
+        self.columns.get(column).map_or(&[], |column| &column.notices)
+    }
+
+    /// Any answer of a column, the newest first in the order of views: what it says of the prompt holds for all.
+    pub(super) fn any(&self, column: usize, prompt: &str) -> Option<&Seen> {
+        let seen = &self.columns.get(column)?.seen;
+        seen.values().find(|seen| seen.key.prompt == prompt).or_else(|| seen.values().next())
+    }
+
+    /// Whether a question is under way, or would be sent next.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Whether a column shows these weights in every open view that can be had.
+    pub(super) fn has_drawn(&self, column: usize, source: &WeightSource, open: &[View]) -> bool {
+        let Some(column) = self.columns.get(column) else { return false };
+        let of = |key: &Key| key.source == *source;
+        open.iter().all(|view| {
+            column.seen.get(view).is_some_and(|seen| of(&seen.key))
+                || column.failed.get(view).is_some_and(|(key, _)| of(key))
+        })
+    }
+}
+
+impl Column {
+    fn wants(&self, view: View, key: &Key) -> bool {
+        let answered = self.seen.get(&view).is_some_and(|seen| seen.key == *key);
+        let failed = self.failed.get(&view).is_some_and(|(of, _)| of == key);
+        !answered && !failed
+    }
+}

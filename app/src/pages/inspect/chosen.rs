@@ -1,0 +1,164 @@
+//! What a person chose to look at.
+
+use glasshouse_protocol::inspect::Edit;
+use glasshouse_protocol::{GenerateConfig, InspectSettings, View, WeightSource};
+
+/// The prompt, the weights, and what of both is looked at. Views write into it what was pressed in them; the page asks for whatever
+/// that changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Chosen {
+    /// The text that the model works on.
+    pub(super) prompt: String,
+    /// Whose weights.
+    pub(super) source: WeightSource,
+    /// Whose weights stand beside them.
+    pub(super) beside: Option<WeightSource>,
+    /// The layer of views of one layer; `None` is the last.
+    pub(super) layer: Option<usize>,
+    /// The head of views of one head; `None` is the first.
+    pub(super) head: Option<usize>,
+    /// The position; `None` is the last.
+    pub(super) position: Option<usize>,
+    /// The token whose logit and neighbours are looked at; `None` is the likeliest next one, or the one at the position.
+    pub(super) token: Option<u32>,
+    /// The neuron whose passages are looked for.
+    pub(super) neuron: Option<usize>,
+    /// How many are listed.
+    pub(super) count: usize,
+    /// How the next token would be drawn.
+    pub(super) sampling: GenerateConfig,
+    /// Parts that are switched off, scaled or patched.
+    pub(super) edits: Vec<Edit>,
+    /// Each head and MLP is switched off by itself as well.
+    pub(super) every_part: bool,
+    /// The prompt that patched values come from.
+    pub(super) other_prompt: String,
+    /// Weights are followed along the run.
+    pub(super) along_run: bool,
+    /// Weights that maps are turned towards: the page sets it.
+    pub(super) reference: Option<WeightSource>,
+    /// The view to go to next: one view opens another by this.
+    pub(super) go: Option<View>,
+}
+
+impl Default for Chosen {
+    fn default() -> Self {
+        let settings = InspectSettings::default();
+        Self {
+            prompt: String::new(),
+            source: WeightSource::Current,
+            beside: None,
+            layer: None,
+            head: None,
+            position: None,
+            token: None,
+            neuron: None,
+            count: settings.count,
+            sampling: settings.sampling,
+            edits: Vec::new(),
+            every_part: false,
+            other_prompt: String::new(),
+            along_run: false,
+            reference: None,
+            go: None,
+        }
+    }
+}
+
+/// Views that look at one layer.
+const OF_LAYER: [View; 3] = [View::Walk, View::Head, View::Neurons];
+/// Views that look at one position.
+const OF_POSITION: [View; 8] = [
+    View::Walk,
+    View::Embeddings,
+    View::Head,
+    View::Residual,
+    View::Neurons,
+    View::LogitLens,
+    View::NextToken,
+    View::WhatIf,
+];
+/// Views that look at one token.
+const OF_TOKEN: [View; 3] = [View::Embeddings, View::Residual, View::WhatIf];
+
+impl Chosen {
+    /// What these views look at of it. What none of them reads is as it is by itself, so that a view is asked for again only when
+    /// something changed that it shows.
+    pub(super) fn settings(&self, views: &[View]) -> InspectSettings {
+        let reads = |of: &[View]| views.iter().any(|view| of.contains(view));
+        let default = InspectSettings::default();
+        let changes = reads(&[View::WhatIf]);
+        InspectSettings {
+            layer: self.layer.filter(|_| reads(&OF_LAYER)),
+            head: self.head.filter(|_| reads(&[View::Head])),
+            position: self.position.filter(|_| reads(&OF_POSITION)),
+            token: self.token.filter(|_| reads(&OF_TOKEN)),
+            neuron: self.neuron.filter(|_| reads(&[View::Neurons])),
+            count: self.count,
+            sampling: if reads(&[View::NextToken]) { self.sampling.clone() } else { default.sampling },
+            edits: if changes { self.edits.clone() } else { default.edits },
+            every_part: changes && self.every_part,
+            other_prompt: if changes { self.other_prompt.clone() } else { default.other_prompt },
+            reference: self.reference.clone().filter(|_| reads(&[View::Embeddings])),
+            along_run: self.along_run && reads(&[View::Weights]),
+        }
+    }
+
+    /// Views that are asked for together begin with the first of these: all that look at the same layer, or at none.
+    pub(super) fn together(&self, views: &[View]) -> Vec<View> {
+        let Some(first) = views.first() else { return Vec::new() };
+        if takes_long(*first) {
+            return vec![*first];
+        }
+        let of_layer = |view: &View| OF_LAYER.contains(view);
+        let alike = |view: &&View| !takes_long(**view) && of_layer(view) == of_layer(first);
+        views.iter().filter(alike).copied().collect()
+    }
+
+    /// Forgets what belongs to a prompt.
+    pub(super) fn another_prompt(&mut self) {
+        self.position = None;
+        self.token = None;
+    }
+
+    /// Forgets what belongs to a model of a certain shape.
+    pub(super) fn another_model(&mut self) {
+        self.another_prompt();
+        self.layer = None;
+        self.head = None;
+        self.neuron = None;
+        self.edits.clear();
+    }
+}
+
+/// Views that no other is to wait for.
+fn takes_long(view: View) -> bool {
+    matches!(view, View::Neurons | View::Weights | View::WhatIf | View::Provenance | View::Graph)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_is_asked_for_again_only_when_it_shows_what_changed() {
+        let before = Chosen::default();
+        let after = Chosen { head: Some(1), every_part: true, ..before.clone() };
+        let changed = |view: View| before.settings(&[view]) != after.settings(&[view]);
+        let shown: Vec<View> = View::ALL.into_iter().filter(|view| changed(*view)).collect();
+        assert_eq!(shown, [View::Head, View::WhatIf]);
+        let layer = Chosen { layer: Some(0), ..before.clone() };
+        assert_eq!(layer.settings(&[View::Attention]).layer, None, "the grid has all layers");
+        assert_eq!(layer.settings(&[View::Attention, View::Head]).layer, Some(0));
+    }
+
+    #[test]
+    fn views_of_one_layer_and_views_of_all_are_asked_for_apart_and_slow_ones_alone() {
+        let chosen = Chosen::default();
+        let all = [View::Walk, View::Tokens, View::Attention, View::Head, View::Provenance];
+        assert_eq!(chosen.together(&all), [View::Walk, View::Head]);
+        assert_eq!(chosen.together(&all[1..]), [View::Tokens, View::Attention]);
+        assert_eq!(chosen.together(&all[4..]), [View::Provenance]);
+        assert_eq!(chosen.together(&[]), []);
+    }
+}

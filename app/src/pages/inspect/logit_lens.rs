@@ -1,0 +1,11 @@
+//! What every layer would predict.
+
+use super::chosen::Chosen;
+use super::shown::Shown;
+use super::table;
+use egui::Ui;
+
+/// Draws the view, and notes in `chosen` what was pressed in it.
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
+    table::ui(ui, shown);
+}

@@ -1,0 +1,132 @@
+//! Scrubbing: the same text at every step that the run kept its weights of.
+
+use super::InspectPage;
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{caption, icon_button};
+use crate::pages::written::run_of;
+use crate::state::State;
+use crate::widgets::{self, slider};
+use egui::{Slider, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{CheckpointSummary, RunSummary, View, WeightSource};
+
+/// Seconds that a step is seen for at least while the run plays.
+const EACH: f64 = 1.0 / 3.0;
+
+/// Whether the run plays.
+#[derive(Debug, Default)]
+pub(super) struct Scrub {
+    playing: bool,
+    /// When the step was moved last, in seconds of egui's clock.
+    moved: f64,
+}
+
+/// Weights that a run kept, by step, one of each.
+fn kept(run: &RunSummary) -> Vec<&CheckpointSummary> {
+    let mut kept: Vec<&CheckpointSummary> = run.checkpoints.iter().collect();
+    kept.sort_by_key(|checkpoint| checkpoint.step);
+    kept.dedup_by_key(|checkpoint| checkpoint.step);
+    kept
+}
+
+fn source(run: &RunSummary, checkpoint: &CheckpointSummary) -> WeightSource {
+    WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.file.clone() }
+}
+
+/// The place of weights among those that their run kept: the last for weights that have none of their own.
+fn place_of(kept: &[&CheckpointSummary], shown: &WeightSource) -> usize {
+    let last = kept.len().saturating_sub(1);
+    let WeightSource::Checkpoint { checkpoint, .. } = shown else { return last };
+    kept.iter().position(|known| known.file == *checkpoint).unwrap_or(last)
+}
+
+/// The weights that maps are turned towards: the last that the run kept, so that a map turns as little as may be from step to step.
+pub(super) fn reference(shown: &WeightSource, state: &State) -> Option<WeightSource> {
+    let WeightSource::Checkpoint { .. } = shown else { return None };
+    let run = run_of(shown, state)?;
+    let last = kept(run).last().map(|last| source(run, last))?;
+    (last != *shown).then_some(last)
+}
+
+impl InspectPage {
+    /// A slider over the steps that the run kept its weights of, and a button that goes through them.
+    pub(super) fn scrub_ui(&mut self, ui: &mut Ui, context: &Context<'_>, open: &[View]) {
+        let Some(run) = run_of(&self.chosen.source, context.state) else { return };
+        let kept = kept(run);
+        let last = kept.len().saturating_sub(1);
+        if last == 0 {
+            caption(ui, "The run kept its weights at one step only: milestones make more.");
+            return;
+        }
+        let mut place = place_of(&kept, &self.chosen.source);
+        let now = ui.input(|input| input.time);
+        ui.horizontal_wrapped(|ui| {
+            let (icon, name) = match self.scrub.playing {
+                true => (icons::ICON_PAUSE, "Stop going through the run"),
+                false => (icons::ICON_PLAY_ARROW, "Go through the run"),
+            };
+            if icon_button(ui, true, icon, name) {
+                self.scrub.playing = !self.scrub.playing;
+                self.scrub.moved = now;
+                if self.scrub.playing && place == last {
+                    place = 0;
+                }
+            }
+            let room = ui.available_width();
+            ui.spacing_mut().slider_width = (room - 130.0).clamp(90.0, 420.0);
+            let bar = slider(ui, Slider::new(&mut place, 0..=last).show_value(false));
+            let bar = bar.accessible_name("Step of the run");
+            self.scrub.playing &= !bar.changed();
+            let step = kept.get(place).map_or(0, |checkpoint| checkpoint.step);
+            ui.label(format!("step {}", format::whole(step)));
+        });
+        if self.scrub.playing && self.asking.has_drawn(0, &self.chosen.source, open) {
+            let left = EACH - (now - self.scrub.moved);
+            if left > 0.0 {
+                ui.ctx().request_repaint_after_secs(left as f32);
+            } else if place < last {
+                place += 1;
+                self.scrub.moved = now;
+            } else {
+                self.scrub.playing = false;
+            }
+        }
+        if place != place_of(&kept, &self.chosen.source)
+            && let Some(checkpoint) = kept.get(place)
+        {
+            self.chosen.source = source(run, checkpoint);
+        }
+        if open.is_empty() && self.scrub.playing {
+            widgets::quiet_text(ui, "Open a part below to see it change.");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> RunSummary {
+        let checkpoint = |file: &str, step| CheckpointSummary {
+            file: file.to_owned(),
+            step,
+            val_loss: None,
+            best: false,
+            resumable: false,
+            bytes: 1,
+        };
+        let checkpoints = vec![checkpoint("b", 200), checkpoint("a", 0), checkpoint("best", 200)];
+        RunSummary { name: "example".to_owned(), checkpoints, ..RunSummary::default() }
+    }
+
+    #[test]
+    fn steps_are_in_order_and_each_stands_once() {
+        let run = run();
+        let kept = kept(&run);
+        let steps: Vec<u64> = kept.iter().map(|checkpoint| checkpoint.step).collect();
+        assert_eq!(steps, [0, 200]);
+        assert_eq!(place_of(&kept, &source(&run, kept[0])), 0);
+        assert_eq!(place_of(&kept, &WeightSource::Current), 1);
+    }
+}

@@ -1,0 +1,140 @@
+//! What the model works on, and whose weights it has: the prompt, its tokens, the weights, the layer and the head.
+
+use super::{InspectPage, scrub};
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{Breakpoint, Chip, caption, chips_ui, column, visible};
+use crate::pages::written::{another_source, source_name, sources};
+use crate::theme::{self, Palette, space};
+use crate::widgets;
+use egui::{ComboBox, TextEdit, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{View, WeightSource};
+
+impl InspectPage {
+    /// Draws it.
+    pub(super) fn top_ui(&mut self, ui: &mut Ui, context: &Context<'_>, open: &[View]) {
+        widgets::card(ui, |ui| {
+            let width = ui.available_width();
+            if Breakpoint::of(width) == Breakpoint::Phone {
+                self.prompt_ui(ui);
+                self.weights_ui(ui, context);
+                self.scrub_ui(ui, context, open);
+                self.choosers_ui(ui);
+            } else {
+                let right = 300.0;
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::LARGE;
+                    column(ui, width - right - space::LARGE, |ui| {
+                        self.prompt_ui(ui);
+                        self.scrub_ui(ui, context, open);
+                    });
+                    column(ui, right, |ui| {
+                        self.weights_ui(ui, context);
+                        self.choosers_ui(ui);
+                    });
+                });
+            }
+            for notice in self.asking.notices(0) {
+                caption(ui, notice);
+            }
+            self.chips_ui(ui);
+        });
+        self.chosen.reference = scrub::reference(&self.chosen.source, context.state);
+    }
+
+    fn prompt_ui(&mut self, ui: &mut Ui) {
+        let field = TextEdit::multiline(&mut self.chosen.prompt)
+            .hint_text("What text shall the model work on?")
+            .font(theme::emphasis())
+            .desired_rows(2)
+            .desired_width(f32::INFINITY)
+            .id_salt("prompt");
+        self.typed |= ui.add(field).accessible_name("Prompt").changed();
+    }
+
+    fn weights_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
+        let state = context.state;
+        let list = sources(state);
+        let chooser = |ui: &mut Ui, name: &str, chosen: &mut WeightSource| {
+            let shown = source_name(chosen, state);
+            let width = ui.available_width();
+            let combo = ComboBox::from_id_salt(name).selected_text(shown).width(width).truncate();
+            let combo = combo.show_ui(ui, |ui| {
+                for (source, name) in &list {
+                    ui.selectable_value(chosen, source.clone(), name);
+                }
+            });
+            combo.response.accessible_name(name);
+        };
+        chooser(ui, "Weights", &mut self.chosen.source);
+        if let Some(beside) = &mut self.chosen.beside {
+            chooser(ui, "Weights beside them", beside);
+        }
+        let name = if self.chosen.beside.is_some() { "One model" } else { "Compare" };
+        if widgets::plain(ui, icons::ICON_COMPARE, name).clicked() {
+            self.chosen.beside = match &self.chosen.beside {
+                Some(_) => None,
+                None => another_source(&self.chosen.source, state).or(Some(WeightSource::Current)),
+            };
+        }
+    }
+
+    /// The layer and the head that views of one look at.
+    fn choosers_ui(&mut self, ui: &mut Ui) {
+        let Some(seen) = self.asking.any(0, &self.chosen.prompt) else { return };
+        let (layers, heads) = (seen.answer.inspection.layers, seen.answer.inspection.heads);
+        let layer = self.chosen.layer.unwrap_or(layers.saturating_sub(1));
+        let head = self.chosen.head.unwrap_or(0);
+        let of = &seen.answer.inspection;
+        let about = format!("{} · step {} · {}", of.run, format::whole(of.step), of.device);
+        ui.horizontal_wrapped(|ui| {
+            if let Some(chosen) = number_ui(ui, "Layer", layer, layers) {
+                self.chosen.layer = Some(chosen);
+            }
+            if let Some(chosen) = number_ui(ui, "Head", head, heads) {
+                self.chosen.head = Some(chosen);
+            }
+        });
+        caption(ui, about);
+    }
+
+    /// The prompt's tokens: pressing one looks at its position.
+    fn chips_ui(&mut self, ui: &mut Ui) {
+        let Some(seen) = self.asking.any(0, &self.chosen.prompt) else { return };
+        let of = &seen.answer.inspection;
+        let position = self.chosen.position.unwrap_or(of.tokens.len().saturating_sub(1));
+        let chip = |(place, token): (usize, &glasshouse_protocol::inspect::TokenText)| Chip {
+            text: visible(&token.text),
+            below: token.id.to_string(),
+            hover: format!("Position {place}: {}, token {}", visible(&token.text), token.id),
+            tint: place,
+            lit: place == position,
+            ends_line: token.text.ends_with('\n'),
+        };
+        let chips: Vec<Chip> = of.tokens.iter().enumerate().map(chip).collect();
+        if of.cut > 0 {
+            let cut = format::whole(of.cut as u64);
+            caption(
+                ui,
+                format!("The first {cut} tokens are left out: the context holds {}.", of.tokens.len()),
+            );
+        }
+        if let Some(place) = chips_ui(ui, Palette::of(ui), "positions", &chips) {
+            self.chosen.position = Some(place);
+        }
+    }
+}
+
+/// A list of numbers from 0. The one that was chosen comes back.
+fn number_ui(ui: &mut Ui, name: &str, shown: usize, count: usize) -> Option<usize> {
+    let mut chosen = shown;
+    let list = ComboBox::from_id_salt(name).selected_text(format!("{name} {shown}")).width(96.0);
+    let list = list.show_ui(ui, |ui| {
+        for number in 0..count {
+            ui.selectable_value(&mut chosen, number, format!("{name} {number}"));
+        }
+    });
+    list.response.accessible_name(name);
+    (chosen != shown).then_some(chosen)
+}

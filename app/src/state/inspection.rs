@@ -1,0 +1,317 @@
+//! What was seen inside models: the tensors of views, taken from the bytes beside the events.
+
+use glasshouse_protocol::inspect::{Detail, ElementKind, TensorSummary, TokenText};
+use glasshouse_protocol::{Command, Event, InspectSettings, Inspection, View};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Answers by the number of their request, and the latest of each view.
+#[derive(Debug, Default)]
+pub struct Inspections {
+    /// The latest answers, by request.
+    pub answers: BTreeMap<u64, Rc<Answer>>,
+    /// The latest of each view, whoever asked for it.
+    pub latest: BTreeMap<View, (Rc<Answer>, Rc<ViewData>)>,
+    /// Why requests failed.
+    pub failures: BTreeMap<u64, String>,
+    /// What there is to know about a request beside its answer, a sentence each.
+    pub notices: BTreeMap<u64, Vec<String>>,
+}
+
+/// A model that was looked at.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    /// The prompt as it was asked about.
+    pub prompt: String,
+    /// What was asked for.
+    pub settings: InspectSettings,
+    /// What was answered, but for the numbers.
+    pub inspection: Inspection,
+    /// The views with their numbers, in the order asked for.
+    pub views: Vec<Rc<ViewData>>,
+}
+
+/// What a view shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewData {
+    /// Which.
+    pub view: View,
+    /// Its tensors.
+    pub tensors: Vec<Tensor>,
+    /// What is no tensor.
+    pub details: Vec<Detail>,
+    /// What a reader should know of it, a sentence each.
+    pub notices: Vec<String>,
+    /// Milliseconds that it took.
+    pub ms: f64,
+}
+
+/// A tensor with its entries: row-major, last axis fastest. A replayed recording has none, since bytes are not recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Its name, axes and element.
+    pub summary: TensorSummary,
+    /// Entries of an [`ElementKind::F32`].
+    pub floats: Vec<f32>,
+    /// Entries of an [`ElementKind::U32`].
+    pub integers: Vec<u32>,
+}
+
+/// Answers kept at most: those of both columns of a comparison, and one of each while the next is on its way.
+const MOST: usize = 4;
+/// Failures and notices kept at most, each.
+const MOST_WORDS: usize = 64;
+
+impl Inspections {
+    pub(super) fn apply(
+        &mut self,
+        request: Option<u64>,
+        asked: Option<&Command>,
+        event: &Event,
+        bytes: &[Vec<u8>],
+    ) {
+        // Another project's models were not looked at.
+        if matches!(event, Event::ProjectOpened { .. } | Event::ProjectClosed) {
+            *self = Self::default();
+        }
+        let (Some(id), Some(Command::Inspect { prompt, settings, .. })) = (request, asked) else { return };
+        match event {
+            Event::Inspected { inspection } => {
+                let views = views(inspection, bytes);
+                let (prompt, settings) = (prompt.clone(), (**settings).clone());
+                let answer = Rc::new(Answer { prompt, settings, inspection: (**inspection).clone(), views });
+                for data in &answer.views {
+                    self.latest.insert(data.view, (answer.clone(), data.clone()));
+                }
+                self.answers.insert(id, answer);
+                keep(&mut self.answers, MOST);
+            }
+            Event::Failed { error } => {
+                self.failures.insert(id, error.message.clone());
+                keep(&mut self.failures, MOST_WORDS);
+            }
+            Event::Notice { text } => self.note(id, text.clone()),
+            Event::CharactersLost { characters } => {
+                let words = crate::format::capitalized(&super::writing::lost(characters));
+                self.note(id, format!("{words}."));
+            }
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, id: u64, sentence: String) {
+        self.notices.entry(id).or_default().push(sentence);
+        keep(&mut self.notices, MOST_WORDS);
+    }
+}
+
+/// Forgets the oldest of more than so many.
+fn keep<T>(known: &mut BTreeMap<u64, T>, most: usize) {
+    while known.len() > most {
+        known.pop_first();
+    }
+}
+
+/// The views of an answer with the entries of their tensors, which stand in the order of the tensors beside it.
+fn views(inspection: &Inspection, bytes: &[Vec<u8>]) -> Vec<Rc<ViewData>> {
+    let mut bytes = bytes.iter();
+    let of = |seen: &glasshouse_protocol::inspect::Inspected| {
+        let tensors = seen.tensors.iter();
+        let tensors = tensors.map(|summary| Tensor::new(summary, bytes.next().map_or(&[], Vec::as_slice)));
+        Rc::new(ViewData {
+            view: seen.view,
+            tensors: tensors.collect(),
+            details: seen.details.clone(),
+            notices: seen.notices.clone(),
+            ms: seen.ms,
+        })
+    };
+    inspection.views.iter().map(of).collect()
+}
+
+impl Tensor {
+    fn new(summary: &TensorSummary, bytes: &[u8]) -> Self {
+        let (words, _) = bytes.as_chunks::<4>();
+        let (mut floats, mut integers) = (Vec::new(), Vec::new());
+        match summary.element {
+            ElementKind::F32 => floats = words.iter().map(|word| f32::from_le_bytes(*word)).collect(),
+            ElementKind::U32 => integers = words.iter().map(|word| u32::from_le_bytes(*word)).collect(),
+        }
+        // An entry for each place, or none at all: whoever draws it need not ask twice.
+        if floats.len() + integers.len() != summary.count() {
+            (floats, integers) = (Vec::new(), Vec::new());
+        }
+        Self { summary: summary.clone(), floats, integers }
+    }
+
+    /// Size of an axis; 0 where it has no such axis.
+    pub fn size(&self, axis: usize) -> usize {
+        self.summary.axes.get(axis).map_or(0, |axis| axis.size)
+    }
+
+    /// Its floats at a place of the outermost axes: all that stand below it. Nothing where there is no such place.
+    pub fn at(&self, place: &[usize]) -> &[f32] {
+        let axes = &self.summary.axes;
+        if place.len() > axes.len() || place.iter().zip(axes).any(|(at, axis)| *at >= axis.size) {
+            return &[];
+        }
+        let below: usize = axes.iter().skip(place.len()).map(|axis| axis.size).product();
+        let number = place.iter().zip(axes).fold(0, |number, (at, axis)| number * axis.size + at);
+        self.floats.get(number * below..(number + 1) * below).unwrap_or_default()
+    }
+
+    /// An entry as text, by its number.
+    pub fn text(&self, entry: usize) -> String {
+        match self.summary.element {
+            ElementKind::F32 => self.floats.get(entry).map(f32::to_string),
+            ElementKind::U32 => self.integers.get(entry).map(u32::to_string),
+        }
+        .unwrap_or_default()
+    }
+}
+
+impl ViewData {
+    /// A tensor that has its entries.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        let named = self.tensors.iter().find(|tensor| tensor.summary.name == name);
+        named.filter(|tensor| !tensor.floats.is_empty() || !tensor.integers.is_empty())
+    }
+
+    /// A tensor's floats; none where there is no such tensor.
+    pub fn floats(&self, name: &str) -> &[f32] {
+        self.tensor(name).map_or(&[], |tensor| &tensor.floats)
+    }
+
+    /// A tensor's integers; none where there is no such tensor.
+    pub fn integers(&self, name: &str) -> &[u32] {
+        self.tensor(name).map_or(&[], |tensor| &tensor.integers)
+    }
+
+    /// Tokens whose ids stand in its tensors, each once.
+    pub fn tokens(&self) -> &[TokenText] {
+        let tokens = self.details.iter().find_map(|detail| match detail {
+            Detail::Tokens { tokens } => Some(tokens.as_slice()),
+            _ => None,
+        });
+        tokens.unwrap_or_default()
+    }
+
+    /// The text of one of them.
+    pub fn text_of(&self, id: u32) -> Option<&str> {
+        self.tokens().iter().find(|token| token.id == id).map(|token| token.text.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::inspect::{Axis, Inspected};
+    use glasshouse_protocol::{ErrorKind, ErrorReport, WeightSource};
+
+    fn asked(views: &[View]) -> Command {
+        Command::Inspect {
+            source: WeightSource::Current,
+            prompt: "a b".to_owned(),
+            views: views.to_vec(),
+            settings: Box::new(InspectSettings { layer: Some(1), ..InspectSettings::default() }),
+        }
+    }
+
+    fn tensor(name: &str, axes: &[(&str, usize)], element: ElementKind) -> TensorSummary {
+        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
+        let axes = axes.iter().map(axis).collect();
+        TensorSummary { name: name.to_owned(), scope: String::new(), axes, element }
+    }
+
+    fn seen(view: View, tensors: Vec<TensorSummary>) -> Inspected {
+        let tokens = vec![TokenText { id: 7, text: " b".to_owned() }];
+        let details = vec![Detail::Tokens { tokens }];
+        Inspected { view, tensors, details, notices: vec!["said".to_owned()], ms: 2.5 }
+    }
+
+    fn inspected(views: Vec<Inspected>) -> Event {
+        Event::Inspected {
+            inspection: Box::new(Inspection {
+                run: "example".to_owned(),
+                step: 4,
+                device: "example".to_owned(),
+                layers: 2,
+                heads: 1,
+                tokens: Vec::new(),
+                cut: 0,
+                position: 0,
+                views,
+            }),
+        }
+    }
+
+    fn floats(values: &[f32]) -> Vec<u8> {
+        values.iter().copied().flat_map(f32::to_le_bytes).collect()
+    }
+
+    fn integers(values: &[u32]) -> Vec<u8> {
+        values.iter().copied().flat_map(u32::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn every_tensor_of_every_view_gets_its_bytes() {
+        let mut inspections = Inspections::default();
+        let tokens = seen(View::Tokens, vec![tensor("ids", &[("T", 2)], ElementKind::U32)]);
+        let probabilities =
+            tensor("probabilities", &[("L", 1), ("H", 2), ("T", 2), ("T", 2)], ElementKind::F32);
+        let layers = tensor("layers", &[("L", 1)], ElementKind::U32);
+        let attention = seen(View::Attention, vec![probabilities, layers]);
+        let values = [1.0, 0.0, 0.25, 0.75, 1.0, 0.0, 0.5, 0.5];
+        let bytes = [integers(&[3, 7]), floats(&values), integers(&[1])];
+        let command = asked(&[View::Tokens, View::Attention]);
+        inspections.apply(Some(4), Some(&command), &inspected(vec![tokens, attention]), &bytes);
+
+        let answer = &inspections.answers[&4];
+        assert_eq!((answer.prompt.as_str(), answer.settings.layer), ("a b", Some(1)));
+        let [first, second] = answer.views.as_slice() else { panic!("{:?}", answer.views) };
+        assert_eq!((first.integers("ids"), first.text_of(7), first.ms), (&[3, 7][..], Some(" b"), 2.5));
+        assert_eq!(first.floats("ids"), [0.0; 0], "they are integers");
+        assert_eq!(second.integers("layers"), [1]);
+        let probabilities = second.tensor("probabilities").unwrap();
+        assert_eq!(probabilities.at(&[0, 1]), [1.0, 0.0, 0.5, 0.5]);
+        assert_eq!(probabilities.at(&[0, 0, 1]), [0.25, 0.75]);
+        assert_eq!(probabilities.at(&[0, 1, 1, 1]), [0.5]);
+        assert_eq!((probabilities.at(&[1]), probabilities.at(&[0, 2])), (&[][..], &[][..]));
+        assert_eq!((probabilities.size(1), probabilities.size(4)), (2, 0));
+        assert_eq!(probabilities.text(2), "0.25");
+        assert!(Rc::ptr_eq(&inspections.latest[&View::Attention].0, answer));
+    }
+
+    #[test]
+    fn a_tensor_of_too_few_bytes_has_no_entries() {
+        let mut inspections = Inspections::default();
+        let summary = || tensor("norms", &[("P", 3)], ElementKind::F32);
+        for (id, bytes) in [(1, vec![floats(&[1.0, 2.0])]), (2, Vec::new())] {
+            let event = inspected(vec![seen(View::Weights, vec![summary()])]);
+            inspections.apply(Some(id), Some(&asked(&[View::Weights])), &event, &bytes);
+            let data = &inspections.answers[&id].views[0];
+            assert!(data.tensor("norms").is_none() && data.tensors[0].floats.is_empty(), "{data:?}");
+        }
+    }
+
+    #[test]
+    fn what_failed_and_what_was_left_out_stand_beside_their_request_and_old_answers_go() {
+        let mut inspections = Inspections::default();
+        let command = asked(&[View::Head]);
+        let error = ErrorReport::new(ErrorKind::Refused, "there is no head 9; the nearest is 1 (0 to 1)");
+        inspections.apply(Some(3), Some(&command), &Event::Failed { error: error.clone() }, &[]);
+        assert!(inspections.failures[&3].contains("the nearest is 1"));
+        inspections.apply(Some(4), Some(&Command::ListRuns), &Event::Failed { error }, &[]);
+        assert!(!inspections.failures.contains_key(&4), "it was asked for something else");
+        let lost = Event::CharactersLost { characters: "ß".to_owned() };
+        inspections.apply(Some(5), Some(&command), &lost, &[]);
+        assert_eq!(inspections.notices[&5], ["“ß” is left out: the vocabulary lacks the character."]);
+        for id in 10..20 {
+            inspections.apply(Some(id), Some(&command), &inspected(Vec::new()), &[]);
+        }
+        let kept: Vec<u64> = inspections.answers.keys().copied().collect();
+        assert_eq!(kept, [16, 17, 18, 19]);
+        inspections.apply(None, None, &Event::ProjectClosed, &[]);
+        assert!(inspections.answers.is_empty() && inspections.failures.is_empty());
+    }
+}

@@ -1,0 +1,252 @@
+//! A matrix as a picture: a cell for each entry, its number under the pointer or at the arrow keys.
+
+use crate::theme::{self, Palette};
+use egui::{
+    Color32, ColorImage, CornerRadius, EventFilter, Id, Key, Rect, Response, Role, Sense, Stroke,
+    TextureHandle, TextureOptions, Ui, Vec2, WidgetInfo, pos2, vec2,
+};
+
+/// What colours stand for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scale {
+    /// From 0 to a largest value, the panel to the accent.
+    Magnitude(f32),
+    /// From minus to plus a largest value, two hues with the panel between them.
+    Signed(f32),
+}
+
+impl Scale {
+    /// The signed scale that just holds values.
+    pub fn signed(values: &[f32]) -> Self {
+        Self::Signed(largest(values))
+    }
+
+    /// The scale of magnitudes that just holds values.
+    pub fn magnitude(values: &[f32]) -> Self {
+        Self::Magnitude(largest(values))
+    }
+
+    /// A value's colour.
+    pub fn colour(self, palette: &Palette, value: f32) -> Color32 {
+        match self {
+            Self::Magnitude(most) => theme::magnitude(palette, value / most.max(f32::MIN_POSITIVE)),
+            Self::Signed(most) => theme::signed(palette, value / most.max(f32::MIN_POSITIVE)),
+        }
+    }
+}
+
+/// The largest distance from 0 among finite values.
+fn largest(values: &[f32]) -> f32 {
+    values.iter().filter(|value| value.is_finite()).fold(0.0, |most: f32, value| most.max(value.abs()))
+}
+
+/// A matrix [rows, columns] to draw.
+#[derive(Clone, Copy)]
+pub struct Heatmap<'a> {
+    /// What it is called, and what tells it from others beside it.
+    pub name: &'a str,
+    /// Its rows.
+    pub rows: usize,
+    /// Its columns.
+    pub columns: usize,
+    /// Its entries, row by row.
+    pub values: &'a [f32],
+    /// What colours stand for.
+    pub scale: Scale,
+    /// How large it is drawn, in points; [`fitted`] keeps cells square.
+    pub size: Vec2,
+    /// The cell that stands out.
+    pub chosen: Option<(usize, usize)>,
+}
+
+/// What a person did with a heat map.
+#[derive(Debug)]
+pub struct Touched {
+    /// The widget's response; `clicked` is a click or Enter on a cell or on the whole.
+    pub response: Response,
+    /// The cell under the pointer, or where the arrow keys stand: row and column.
+    pub pointed: Option<(usize, usize)>,
+    /// The cell that was pressed.
+    pub clicked: Option<(usize, usize)>,
+}
+
+/// Size of a heat map whose cells are square and at most `cell` points wide, within a width.
+pub fn fitted(rows: usize, columns: usize, width: f32, cell: f32) -> Vec2 {
+    let side = (width / columns.max(1) as f32).min(cell);
+    vec2(side * columns as f32, side * rows as f32)
+}
+
+impl Heatmap<'_> {
+    /// Draws it. `read` writes a cell out: it is shown under the pointer and read aloud.
+    pub fn ui(&self, ui: &mut Ui, read: impl Fn(usize, usize, f32) -> String) -> Touched {
+        let palette = Palette::of(ui);
+        let (rect, response) = ui.allocate_exact_size(self.size, Sense::click());
+        let whole = self.values.len() == self.rows * self.columns && !self.values.is_empty();
+        if whole && ui.is_rect_visible(rect) {
+            self.paint(ui, palette, rect, response.id);
+        }
+        let from_pointer = response.hover_pos().filter(|_| whole).map(|at| self.cell_at(rect, at));
+        let mut cursor = self.moved(ui, &response, whole);
+        if from_pointer.is_some() && response.hovered() {
+            cursor = cursor.filter(|_| response.has_focus());
+        }
+        let pointed = from_pointer.or(cursor);
+        let clicked = response.clicked().then(|| {
+            let place = response.interact_pointer_pos().filter(|_| whole);
+            place.map(|at| self.cell_at(rect, at)).or(cursor)
+        });
+        let mark = |cell: (usize, usize), colour: Color32| {
+            let stroke = Stroke::new(1.5, colour);
+            ui.painter().rect_stroke(self.rect_of(rect, cell), 1.0, stroke, egui::StrokeKind::Outside);
+        };
+        if let Some(cell) = self.chosen.filter(|_| whole) {
+            mark(cell, palette.accent);
+        }
+        if let Some(cell) = pointed {
+            mark(cell, palette.text);
+        }
+        if response.has_focus() {
+            let ring = Stroke::new(1.5, palette.accent);
+            let corner = CornerRadius::same(2);
+            ui.painter().rect_stroke(rect.expand(3.0), corner, ring, egui::StrokeKind::Outside);
+        }
+        let written = |(row, column): (usize, usize)| {
+            let value = self.values.get(row * self.columns + column).copied().unwrap_or(f32::NAN);
+            read(row, column, value)
+        };
+        let said = pointed.map(written);
+        response.widget_info(|| WidgetInfo {
+            current_text_value: said.clone(),
+            ..WidgetInfo::labeled(Role::Button, true, format!("{}, cells by the arrow keys", self.name))
+        });
+        if let Some(words) = &said {
+            if response.hovered() {
+                response.clone().on_hover_text_at_pointer(words);
+            } else if let Some(cell) = cursor {
+                egui::Tooltip::always_open(
+                    ui.ctx().clone(),
+                    ui.layer_id(),
+                    response.id.with("cell"),
+                    self.rect_of(rect, cell),
+                )
+                .show(|ui| {
+                    ui.label(words);
+                });
+            }
+        }
+        Touched { response, pointed, clicked: clicked.flatten() }
+    }
+
+    /// The picture, which is made anew only where a number, the scale or the theme is another.
+    fn paint(&self, ui: &Ui, palette: &Palette, rect: Rect, id: Id) {
+        let stamp = self.stamp(palette.dark);
+        let known: Option<(u64, TextureHandle)> = ui.data(|data| data.get_temp(id));
+        let texture = match known {
+            Some((of, texture)) if of == stamp => texture,
+            _ => {
+                let pixels = self.values.iter().map(|value| self.scale.colour(palette, *value)).collect();
+                let image = ColorImage::new([self.columns, self.rows], pixels);
+                let texture = ui.ctx().load_texture(self.name, image, TextureOptions::NEAREST);
+                ui.data_mut(|data| data.insert_temp(id, (stamp, texture.clone())));
+                texture
+            }
+        };
+        let all = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+        ui.painter().image(texture.id(), rect, all, Color32::WHITE);
+    }
+
+    /// A number that differs where the picture does, but for odds of 2⁻⁶⁴.
+    fn stamp(&self, dark: bool) -> u64 {
+        let scale = match self.scale {
+            Scale::Magnitude(most) => u64::from(most.to_bits()),
+            Scale::Signed(most) => u64::from(most.to_bits()) | 1 << 32,
+        };
+        let begin = scale ^ u64::from(dark) << 33 ^ (self.columns as u64) << 34;
+        // The multiplier of Steele and Vigna's generators spreads neighbours.
+        let next = |sum: u64, value: &f32| {
+            (sum.rotate_left(5) ^ u64::from(value.to_bits())).wrapping_mul(0xd134_2543_de82_ef95)
+        };
+        self.values.iter().fold(begin, next)
+    }
+
+    fn cell_at(&self, rect: Rect, at: egui::Pos2) -> (usize, usize) {
+        let part = (at - rect.min) / rect.size();
+        let place = |share: f32, count: usize| {
+            ((share.max(0.0) * count as f32) as usize).min(count.saturating_sub(1))
+        };
+        (place(part.y, self.rows), place(part.x, self.columns))
+    }
+
+    fn rect_of(&self, rect: Rect, (row, column): (usize, usize)) -> Rect {
+        let cell = rect.size() / vec2(self.columns.max(1) as f32, self.rows.max(1) as f32);
+        Rect::from_min_size(rect.min + cell * vec2(column as f32, row as f32), cell)
+    }
+
+    /// Where the arrow keys stand while it has the keyboard.
+    fn moved(&self, ui: &Ui, response: &Response, whole: bool) -> Option<(usize, usize)> {
+        if !response.has_focus() || !whole {
+            return None;
+        }
+        if response.gained_focus() {
+            // The arrows are taken from the next frame on: it must not be the one in which one is pressed.
+            ui.ctx().request_repaint();
+        }
+        let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+        let id = response.id.with("cursor");
+        let known: Option<(usize, usize)> = ui.data(|data| data.get_temp(id));
+        let (mut row, mut column) = known.or(self.chosen).unwrap_or_default();
+        let pressed = |key: Key| ui.input(|input| input.key_pressed(key));
+        row = if pressed(Key::ArrowUp) {
+            row.saturating_sub(1)
+        } else {
+            row + usize::from(pressed(Key::ArrowDown))
+        };
+        column = match pressed(Key::ArrowLeft) {
+            true => column.saturating_sub(1),
+            false => column + usize::from(pressed(Key::ArrowRight)),
+        };
+        let cell = (row.min(self.rows - 1), column.min(self.columns - 1));
+        ui.data_mut(|data| data.insert_temp(id, cell));
+        Some(cell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(values: &[f32]) -> Heatmap<'_> {
+        let scale = Scale::signed(values);
+        Heatmap { name: "example", rows: 2, columns: 3, values, scale, size: vec2(30.0, 20.0), chosen: None }
+    }
+
+    #[test]
+    fn a_place_of_the_picture_is_a_cell_and_back() {
+        let values = [0.0; 6];
+        let map = map(&values);
+        let rect = Rect::from_min_size(pos2(100.0, 50.0), map.size);
+        for cell in [(0, 0), (0, 2), (1, 1)] {
+            assert_eq!(map.cell_at(rect, map.rect_of(rect, cell).center()), cell);
+        }
+        assert_eq!(map.cell_at(rect, rect.max), (1, 2), "the edge belongs to the last");
+        assert_eq!(map.cell_at(rect, rect.min - vec2(5.0, 5.0)), (0, 0));
+    }
+
+    #[test]
+    fn the_picture_is_another_one_where_a_number_is() {
+        let (one, other) = ([1.0, 2.0, 3.0, -4.0, 5.0, f32::NAN], [1.0, 2.0, 3.0, 4.0, 5.0, f32::NAN]);
+        assert_eq!(map(&one).stamp(true), map(&one).stamp(true));
+        assert_ne!(map(&one).stamp(true), map(&other).stamp(true));
+        assert_ne!(map(&one).stamp(true), map(&one).stamp(false));
+        assert_eq!(Scale::signed(&one), Scale::Signed(5.0));
+        let wider = Heatmap { rows: 3, columns: 2, ..map(&one) };
+        assert_ne!(map(&one).stamp(true), wider.stamp(true));
+    }
+
+    #[test]
+    fn cells_are_square_and_no_larger_than_asked() {
+        assert_eq!(fitted(2, 4, 400.0, 20.0), vec2(80.0, 40.0));
+        assert_eq!(fitted(2, 4, 40.0, 20.0), vec2(40.0, 20.0));
+    }
+}
