@@ -10,6 +10,7 @@
 //   engine               the link to the worker (engine-link.js)
 //   build                names this build; "development" where it has no service worker
 
+import { followMessages } from "./embed.js";
 import { compile, EngineLink } from "./engine-link.js";
 import { Mirror } from "./mirror.js";
 import init from "./page.js";
@@ -39,6 +40,8 @@ globalThis.glasshouse = {
   engine,
   build: BUILD,
 };
+
+if ((new URLSearchParams(location.search).get("embed") ?? "0") !== "0") followMessages(globalThis.glasshouse);
 
 const mirror = new Mirror(element("mirror"), element("canvas"), (id, action, value) => page?.act(id, action, value));
 

@@ -53,18 +53,21 @@ export class EngineLink {
   #timer = null;
   #module = null;
   #threads;
+  #keep;
 
   /** Why the engine is gone; null while it lives. */
   lost = null;
 
   /**
    * `base` is where worker.js and the engine lie; `firstId` numbers the requests made here, so that they can live beside
-   * those of the app; `threads` are the cores that training on the processor may take, unless it may take all.
+   * those of the app; `threads` are the cores that training on the processor may take, unless it may take all; without `keep`
+   * projects live in memory alone.
    */
-  constructor({ base = new URL(".", import.meta.url), firstId = 1, threads } = {}) {
+  constructor({ base = new URL(".", import.meta.url), firstId = 1, threads, keep = true } = {}) {
     this.#base = base;
     this.#next = firstId;
     this.#threads = threads;
+    this.#keep = keep;
   }
 
   /** Starts the worker; messages may be sent at once. */
@@ -73,7 +76,7 @@ export class EngineLink {
       // The worker loads its script while the page compiles the module.
       this.#open();
       this.#module ??= await compile(new URL("engine_bg.wasm", this.#base));
-      this.#worker?.postMessage({ module: this.#module, threads: this.#threads });
+      this.#worker?.postMessage({ module: this.#module, threads: this.#threads, keep: this.#keep });
     } catch (error) {
       this.#lose("failed", `The engine could not be loaded: ${error.message ?? error}`);
     }

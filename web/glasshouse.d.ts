@@ -47,6 +47,8 @@ export interface CreateOptions {
   base?: string | URL;
   /** Cores that training on the processor may take, a worker each; a short step takes fewer. Default: all there are. */
   threads?: number;
+  /** False: projects live in memory, as long as this engine, and touch nothing that the visitor keeps. Default true. */
+  keep?: boolean;
 }
 
 /** Which model, and how it is trained: a preset, a number of layers, or neither for the first stories; `config` overrides single fields. */
@@ -184,8 +186,10 @@ export interface GenerateOptions {
   signal?: AbortSignal;
   /** A run's checkpoint instead of the weights as they are now. */
   run?: string;
-  /** `best`, `latest` or a file's name, with `run`. Default `best`. */
+  /** `best`, `latest` or a file's name. Default `best`, with `run`. */
   checkpoint?: string;
+  /** The checkpoint or milestone of this step. */
+  step?: number;
 }
 
 export interface Generated {
@@ -193,6 +197,159 @@ export interface Generated {
   text: string;
   ending: "max_tokens" | "end_of_text" | "stop_string" | "interrupted";
   tokensPerSecond: number;
+}
+
+/** What can be looked at, by its name: the same in commands, addresses and attributes. */
+export type View =
+  | "walk" | "tokens" | "embeddings" | "positions" | "attention" | "head" | "residual" | "neurons" | "logit-lens" | "next-token"
+  | "weights" | "what-if" | "provenance" | "graph";
+
+export const VIEWS: readonly View[];
+
+/** A change to a model at work, for the view `what-if`; a factor of 0 switches a part off. */
+export type Edit =
+  | { part: "head"; layer: number; head: number; factor: number }
+  | { part: "attention" | "mlp" | "layer"; layer: number; factor: number }
+  /** The residual stream before a layer at a position is that of `otherPrompt`. */
+  | { part: "patch"; layer: number; position: number };
+
+export interface InspectOptions {
+  prompt: string;
+  views: View | readonly View[];
+  /** From 0. Default: all where a view has all, else the last. */
+  layer?: number;
+  /** From 0. Default 0. */
+  head?: number;
+  /** From 0. Default: the last. */
+  position?: number;
+  /** The id of the token whose logit is attributed and whose neighbours are found. */
+  token?: number;
+  /** With `neurons`: the one whose passages are looked for in the validation text. */
+  neuron?: number;
+  /** How many are listed. Default 10. */
+  count?: number;
+  edits?: readonly Edit[];
+  /** With `what-if`: also each head and MLP switched off by itself. */
+  everyPart?: boolean;
+  otherPrompt?: string;
+  /** With `weights`: also the run's milestones. */
+  alongRun?: boolean;
+  /** With `embeddings`: the checkpoint whose map this one is aligned with. */
+  reference?: { run: string; checkpoint?: string };
+  /** With `next-token`: how it would be drawn. */
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  minP?: number;
+  repetitionPenalty?: number;
+  /** A run's checkpoint instead of the weights as they are now; of the latest run, where `checkpoint` or `step` is given alone. */
+  run?: string;
+  /** `best`, `latest` or a file's name. Default `best`, with `run`. */
+  checkpoint?: string;
+  /** The checkpoint or milestone of this step. */
+  step?: number;
+}
+
+export interface Tensor {
+  /** Row-major, the last axis fastest. */
+  data: Float32Array | Uint32Array;
+  shape: number[];
+  /** What each axis counts: `["L", "H", "T", "T"]`, of layers, heads, positions. */
+  axes: string[];
+  /** The graph's path that it belongs to, `blocks.2.attention`; empty where it belongs to none or several. */
+  scope: string;
+}
+
+export interface TokenText {
+  id: number;
+  text: string;
+}
+
+/** What of a view is no tensor. */
+export type Detail =
+  | { kind: "tokens"; tokens: TokenText[] }
+  | { kind: "parameters"; names: string[]; steps: number[] }
+  | { kind: "passages"; passages: { tokens: TokenText[]; activations: number[]; peak: number }[]; searched: number }
+  | { kind: "matches"; matches: Match[]; searched: number; indexBytes: number; buildMs: number; longest: number | null }
+  | { kind: "graph"; nodes: GraphNode[]; values: GraphValue[]; kernels: [name: string, wgsl: string][] };
+
+/** A stretch of the prompt that stands in the training text. */
+export interface Match {
+  /** Its first token, and how many there are. */
+  start: number;
+  length: number;
+  occurrences: number;
+  /** What stands before it at its first occurrence, the stretch itself, what comes after. */
+  context: [string, string, string];
+  document: [number: number, beginning: string] | null;
+}
+
+export interface GraphNode {
+  scope: string;
+  operation: string;
+  formula: string;
+  inputs: number[];
+  outputs: number[];
+  kernels: [name: string, launches: number][];
+  ms: number | null;
+}
+
+export interface GraphValue {
+  ty: string;
+  name: string;
+  /** Smallest, largest, mean, standard deviation. */
+  statistics: [number, number, number, number] | null;
+  gradient: [number, number, number, number] | null;
+}
+
+export interface Inspected {
+  /** By name, as in the files that `glasshouse inspect --to` writes: `log_probabilities`. */
+  tensors: Record<string, Tensor>;
+  details: Detail[];
+  notices: string[];
+  /** Milliseconds that it took. */
+  ms: number;
+}
+
+export interface Inspection {
+  run: string;
+  /** Steps that the weights were trained for. */
+  step: number;
+  device: string;
+  layers: number;
+  heads: number;
+  /** The prompt's tokens, as many as the context holds. */
+  tokens: TokenText[];
+  /** Tokens at the prompt's beginning that the context has no room for. */
+  cut: number;
+  /** The position that was looked at. */
+  position: number;
+  /** Those that were asked for. */
+  views: { [view in View]?: Inspected };
+}
+
+/**
+ * `<glasshouse-lens src="my.glasshouse" view="attention" prompt="Once">`: a view of a model in a page. Its engine keeps nothing; elements
+ * of the same `src` and `device` share one. docs/embedding.md says more.
+ */
+export interface GlasshouseLens extends HTMLElement {
+  /** Draws with a lab of the page's own, in place of the attribute `src`. */
+  lab: Glasshouse | null;
+  /** What is drawn, or null. */
+  readonly inspection: Inspection | null;
+  /** Asks again, as after training; resolves when it is drawn, or the event `glasshouse-error` has said why not. */
+  refresh(): Promise<void>;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "glasshouse-lens": GlasshouseLens;
+  }
+  interface HTMLElementEventMap {
+    /** Something was drawn: its numbers. */
+    "glasshouse-numbers": CustomEvent<Inspection>;
+    "glasshouse-error": CustomEvent<GlasshouseError>;
+  }
 }
 
 export interface Plan {
@@ -230,6 +387,8 @@ export class Glasshouse {
   resume(options?: FollowOptions & { run?: string }): Promise<TrainResult | undefined>;
   abort(): Promise<void>;
   generate(options?: GenerateOptions): Promise<Generated>;
+  /** Looks inside the model at work on a prompt, also while it trains. */
+  inspect(options: InspectOptions): Promise<Inspection>;
   runs(): Promise<Run[]>;
   /** A `.glasshouse` file, which the desktop program opens too. */
   save(): Promise<Uint8Array>;

@@ -4,23 +4,18 @@
 //   const lab = await Glasshouse.create({ device: "auto" });
 //   await lab.train({ preset: "nanogpt-cpu", text, steps: 300, onStep: ({ step, loss }) => console.log(step, loss) });
 //   const { text: story } = await lab.generate({ prompt: "Once", maxTokens: 200 });
+//   const { views } = await lab.inspect({ prompt: "Once", views: ["attention"], layer: 0 });
 //
+// In a page, this module also makes the element <glasshouse-lens src="my.glasshouse" view="attention" prompt="Once">.
 // The files beside it (engine-link.js, worker.js, shard.js, engine.js, engine_bg.wasm, …) belong to it. glasshouse.d.ts says every option.
 
 import { EngineLink, GlasshouseError } from "./engine-link.js";
+import { arranged, camel, settingsOf, VIEWS, viewsOf } from "./inspection.js";
 
-export { GlasshouseError };
+export { GlasshouseError, VIEWS };
 
 /** The protocol's version that this file speaks. */
 const VERSION = 1;
-
-/** From the protocol's names to JavaScript's: `val_loss` to `valLoss`, in keys alone. */
-function camel(value) {
-  if (Array.isArray(value)) return value.map(camel);
-  if (value === null || typeof value !== "object") return value;
-  const name = (key) => key.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), camel(inner)]));
-}
 
 /** The last event of a kind among those that answered a request. */
 const last = (events, kind) => events.findLast(({ event }) => event === kind);
@@ -66,17 +61,19 @@ export class Glasshouse {
 
   /**
    * Starts an engine. `device` is "auto", "cpu", "gpu" or part of an adapter's name; `project` names what runs are kept in,
-   * over visits where storage lasts; `base` is where the files of the engine lie, unless beside this one; `threads` are the cores
-   * that training on the processor may take, unless it may take all.
+   * over visits where storage lasts, unless `keep` is false; `base` is where the files of the engine lie, unless beside this one;
+   * `threads` are the cores that training on the processor may take, unless it may take all.
    */
-  static async create({ device = "auto", project = "JavaScript", base, threads } = {}) {
+  static async create({ device = "auto", project = "JavaScript", base, threads, keep = true } = {}) {
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
       throw new GlasshouseError("invalid", `threads must be a whole number from 1 on, not ${threads}`, "threads");
     }
     const lab = new Glasshouse();
     lab.#projectName = project;
     const place = base === undefined ? {} : { base: new URL(base, globalThis.location?.href) };
-    lab.#link = new EngineLink({ ...place, threads });
+    lab.#link = new EngineLink({ ...place, threads, keep });
+    // Answers are heard by those who asked; nobody wants the rest.
+    lab.#link.listen(() => {});
     lab.#link.start();
     try {
       const events = await lab.#link.request({ command: "hello", version: VERSION, device });
@@ -225,14 +222,13 @@ export class Glasshouse {
 
   /** Writes on from a prompt with the weights as they are now, also while training goes on. */
   async generate(options = {}) {
-    const { prompt = "", onToken, signal, run, checkpoint } = options;
-    await this.#open();
+    const { prompt = "", onToken, signal } = options;
+    const source = await this.#source(options);
     const names = { maxTokens: "max_tokens", temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p",
       repetitionPenalty: "repetition_penalty", seed: "seed", stop: "stop", precision: "precision" };
     const config = {};
     for (const [name, theirs] of Object.entries(names)) if (options[name] !== undefined) config[theirs] = options[name];
     if (typeof config.stop === "string") config.stop = [config.stop];
-    const source = run === undefined ? { of: "current" } : { of: "checkpoint", run, checkpoint: checkpoint ?? "best" };
     const onEvent = (event) => {
       if (event.event === "written" && !event.prompt) event.tokens.forEach((token) => onToken?.(token));
     };
@@ -247,6 +243,34 @@ export class Glasshouse {
     } finally {
       forget();
     }
+  }
+
+  /** Whose weights: as they are now, or those of a run's checkpoint, by its name or its step; the latest run that has one, unless it is named. */
+  async #source({ run, checkpoint, step }) {
+    await this.#open();
+    if (run === undefined && checkpoint === undefined && step === undefined) return { of: "current" };
+    if (run !== undefined && step === undefined) return { of: "checkpoint", run, checkpoint: checkpoint ?? "best" };
+    const runs = await this.runs();
+    const found = runs.findLast(({ name, checkpoints }) => (run === undefined ? checkpoints.length > 0 : name === run));
+    if (!found) throw new GlasshouseError("unknown", run === undefined ? "no run has a checkpoint yet" : `no run is called ${run}`, "run");
+    if (step === undefined) return { of: "checkpoint", run: found.name, checkpoint };
+    const away = (own) => Math.abs(own.step - step);
+    const [nearest] = [...found.checkpoints].sort((one, other) => away(one) - away(other));
+    if (nearest?.step === step) return { of: "checkpoint", run: found.name, checkpoint: nearest.file };
+    const there = nearest ? `; the nearest is that of step ${nearest.step}` : "";
+    throw new GlasshouseError("unknown", `${found.name} has no checkpoint of step ${step}${there}`, "step");
+  }
+
+  /**
+   * Looks inside the model at work on a prompt, with the weights as they are now, also while training goes on, or with those of a
+   * checkpoint: each of `views` with its tensors as typed arrays.
+   */
+  async inspect(options = {}) {
+    const [views, settings] = [viewsOf(options.views), settingsOf(options)];
+    const source = await this.#source(options);
+    const command = { command: "inspect", source, prompt: options.prompt ?? "", views, settings };
+    const { inspection, files = [] } = last(await this.#link.request(command), "inspected");
+    return arranged(inspection, files);
   }
 
   /** The project's runs, oldest first. */
@@ -298,4 +322,9 @@ export class Glasshouse {
     if (this.#project && !link.lost) await link.request({ command: "close_project" }).catch(() => {});
     link.close();
   }
+}
+
+// A worker has no elements. Nobody waits for the module: it imports this one.
+if (globalThis.customElements && !customElements.get("glasshouse-lens")) {
+  import("./lens.js").catch((error) => console.warn(`<glasshouse-lens> could not be loaded: ${error.message}`));
 }

@@ -1,6 +1,6 @@
 // The engine's worker: starts the WebAssembly engine from a module that the page compiled, and carries messages.
 //
-// To here: { module, threads } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
+// To here: { module, threads, keep } once, then { request, files } (the protocol's JSON and Uint8Arrays), { configure, id } and { ping }.
 // From here: { report, files }, { configured, id, error }, { pong } or { pulse } as signs of life, and { panic } or { failed } as the last word.
 
 import init, { Engine, configure } from "./engine.js";
@@ -53,7 +53,14 @@ function receive(data) {
   }
 }
 
-async function start(module, threads) {
+/** For an engine that keeps nothing: without the browser's private files its projects are in memory. */
+function hideStorage() {
+  const getDirectory = () => Promise.reject(new DOMException("nothing is to be kept", "SecurityError"));
+  if (navigator.storage) Object.defineProperty(navigator.storage, "getDirectory", { value: getDirectory });
+}
+
+async function start({ module, threads, keep }) {
+  if (!keep) hideStorage();
   try {
     await init({ module_or_path: module });
     engine = new Engine(post, threads);
@@ -66,7 +73,7 @@ async function start(module, threads) {
 }
 
 addEventListener("message", ({ data }) => {
-  if (data.module) start(data.module, data.threads);
+  if (data.module) start(data);
   else if (data.ping) postMessage({ pong: data.ping });
   else if (engine) receive(data);
   else early.push(data);

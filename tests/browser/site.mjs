@@ -86,6 +86,27 @@ export class Site {
   }
 }
 
+/** A page of the site's origin without the app, for scripts. */
+export async function plain(site, options) {
+  const context = await site.profile({ serviceWorkers: "block", ...options });
+  await context.route("**/plain", (route) => route.fulfill({ body: "<!doctype html>", contentType: "text/html" }));
+  const page = await context.newPage();
+  await page.goto(`${site.address}plain`);
+  await page.evaluate(async (address) => {
+    globalThis.Glasshouse = (await import(`${address}glasshouse.js`)).Glasshouse;
+    globalThis.tiny = {
+      preset: "nanogpt-cpu",
+      config: {
+        model: { layers: 1, width: 32, heads: 2, kv_heads: 2, context_length: 32 },
+        train: { batch_size: 4, eval_batches: 2 },
+      },
+      text: "The quick brown fox jumps over the lazy dog. ".repeat(400),
+      seed: 3,
+    };
+  }, site.address);
+  return page;
+}
+
 /** Waits until the app of a tab draws and its engine has answered. */
 export async function ready(page) {
   await page.waitForFunction(() => globalThis.glasshouse !== undefined);

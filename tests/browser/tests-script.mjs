@@ -1,27 +1,7 @@
 // The JavaScript API, on a page of its own beside the app, and the example page.
 
 import assert from "node:assert/strict";
-
-/** A page of the site's origin without the app, for scripts. */
-async function plain(site, options) {
-  const context = await site.profile({ serviceWorkers: "block", ...options });
-  await context.route("**/plain", (route) => route.fulfill({ body: "<!doctype html>", contentType: "text/html" }));
-  const page = await context.newPage();
-  await page.goto(`${site.address}plain`);
-  await page.evaluate(async (address) => {
-    globalThis.Glasshouse = (await import(`${address}glasshouse.js`)).Glasshouse;
-    globalThis.tiny = {
-      preset: "nanogpt-cpu",
-      config: {
-        model: { layers: 1, width: 32, heads: 2, kv_heads: 2, context_length: 32 },
-        train: { batch_size: 4, eval_batches: 2 },
-      },
-      text: "The quick brown fox jumps over the lazy dog. ".repeat(400),
-      seed: 3,
-    };
-  }, site.address);
-  return page;
-}
+import { plain } from "./site.mjs";
 
 export async function the_script_trains_writes_saves_and_loads(site) {
   const page = await plain(site);

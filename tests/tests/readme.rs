@@ -1,6 +1,7 @@
 //! The tables of rooms in README and ARCHITECTURE name exactly the folders that there are, the README's table of presets exactly the presets.
 
 use glasshouse_engine::model::{Purpose, build};
+use glasshouse_engine::protocol::View;
 use glasshouse_engine::protocol::presets::{PRESETS, preset};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -63,6 +64,21 @@ fn the_readme_and_the_types_name_every_preset() {
     );
     let names: Vec<String> = PRESETS.iter().map(|(name, _)| format!("{name:?}")).collect();
     assert!(read("web/glasshouse.d.ts").contains(&format!("preset?: {};", names.join(" | "))), "{names:?}");
+}
+
+/// JavaScript's list of views, and its type of their names, are the protocol's.
+#[test]
+fn javascript_names_every_view() {
+    let read = |path: &str| std::fs::read_to_string(glasshouse_tests::repository().join(path)).expect(path);
+    let between = |path: &str, begin: &str| {
+        let text = read(path);
+        let (_, rest) = text.split_once(begin).expect(begin);
+        let (list, _) = rest.split_once(';').expect("its end");
+        list.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let views: Vec<&str> = View::ALL.into_iter().map(View::name).collect();
+    assert_eq!(between("web/inspection.js", "export const VIEWS = "), views);
+    assert_eq!(between("web/glasshouse.d.ts", "export type View ="), views);
 }
 
 /// What a preset's line says of its size is what its model has.

@@ -1,0 +1,330 @@
+// Looking inside a model from other pages: `lab.inspect`, the element <glasshouse-lens>, the application in a frame, and the examples.
+
+import assert from "node:assert/strict";
+import { plain, until } from "./site.mjs";
+
+/** Windows that an embed must hold in. */
+const SIZES = [{ width: 1280, height: 800 }, { width: 390, height: 844 }];
+
+/**
+ * What views say of a small model that was trained in the page, on a device: tensors without their entries, and what is wrong with those.
+ * The adapter gets what the processor has trained.
+ */
+function everyView(page, device, views) {
+  return page.evaluate(
+    async ({ device, views }) => {
+      const { VIEWS } = await import("/glasshouse.js");
+      const lab = await Glasshouse.create({ device, keep: false });
+      if (device === "cpu") {
+        await lab.train({ ...tiny, config: { ...tiny.config, model: { ...tiny.config.model, layers: 2 } }, steps: 12 });
+        globalThis.saved = await lab.save();
+      } else {
+        await lab.load(saved);
+      }
+      const said = {};
+      for (const view of views ?? VIEWS) {
+        const edits = [{ part: "head", layer: 1, head: 0, factor: 0 }];
+        const inspection = await lab.inspect({ prompt: "The quick brown", views: view, count: 5, edits });
+        const { tensors, details } = inspection.views[view];
+        const shapes = Object.entries(tensors).map(([name, { data, shape, axes }]) => ({
+          name,
+          shape,
+          axes,
+          kind: data.constructor.name,
+          entries: data.length,
+          lost: [...data].filter((value) => !Number.isFinite(value)).length,
+        }));
+        said[view] = { shapes, details: details.map(({ kind }) => kind) };
+      }
+      const { device: used, storage } = lab;
+      await lab.close();
+      return { said, device: used, place: storage.place };
+    },
+    { device, views },
+  );
+}
+
+/** A page of the site's origin, with elements in it. */
+async function embedded(site, html, options) {
+  const page = await plain(site, options);
+  page.problems = [];
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  await page.evaluate((html) => {
+    globalThis.heard = [];
+    for (const kind of ["glasshouse-numbers", "glasshouse-error"]) {
+      addEventListener(kind, ({ detail }) => heard.push({ kind, step: detail.step, message: detail.message, views: Object.keys(detail.views ?? {}) }));
+    }
+    document.body.innerHTML = html;
+  }, html);
+  return page;
+}
+
+/** Waits until an element of the page has told so many things. */
+const heard = (page, count) => page.waitForFunction((count) => heard.length >= count && heard, count).then((found) => found.jsonValue());
+
+export async function the_script_looks_inside_a_model(site) {
+  const page = await plain(site);
+  const result = await page.evaluate(async (file) => {
+    const caught = (work) => work.then(() => null, ({ name, kind, message }) => ({ name, kind, message }));
+    const lab = await Glasshouse.create({ device: "cpu", keep: false });
+    await lab.load(file);
+    const prompt = "One day the fox";
+    const { tokens, cut, position, step, layers, heads, views } = await lab.inspect({ prompt, views: ["attention", "tokens"], layer: 1 });
+    const { data, shape, axes } = views.attention.tensors.probabilities;
+    const time = shape.at(-1);
+    const sums = [];
+    for (let row = 0; row < data.length; row += time) sums.push(data.subarray(row, row + time).reduce((sum, own) => sum + own, 0));
+    const { surprise, ids } = views.tokens.tensors;
+    const early = await lab.inspect({ prompt, views: "next-token", step: 500 });
+    const long = await lab.inspect({ prompt: "One day ".repeat(200), views: "tokens" });
+    const problems = [
+      await caught(lab.inspect({ prompt, views: ["atention"] })),
+      await caught(lab.inspect({ prompt, views: ["attention"], layer: 9 })),
+      await caught(lab.inspect({ prompt, views: ["head"], head: 1.5 })),
+      await caught(lab.inspect({ prompt: "", views: ["tokens"] })),
+      await caught(lab.inspect({ prompt, views: ["tokens"], step: 501 })),
+      await caught(lab.inspect({ prompt })),
+    ];
+    await lab.close();
+    const stored = [];
+    for await (const name of (await navigator.storage.getDirectory()).keys()) stored.push(name);
+    const kinds = [data, surprise.data, ids.data].map(({ constructor }) => constructor.name);
+    const about = { shape, axes, cut, position, step, layers, heads, kinds };
+    return { about, tokens, sums, ids: [...ids.data], early: early.step, cut: long.cut, problems, stored };
+  }, `${site.address}sample.glasshouse`);
+  const { about, tokens } = result;
+  const time = tokens.length;
+  assert.deepEqual([about.shape, about.axes], [[1, about.heads, time, time], ["L", "H", "T", "T"]]);
+  assert.deepEqual(about.kinds, ["Float32Array", "Float32Array", "Uint32Array"]);
+  assert.deepEqual(result.ids, tokens.map(({ id }) => id));
+  assert.equal(tokens.map(({ text }) => text).join(""), "One day the fox");
+  assert.deepEqual([about.position, about.cut], [time - 1, 0]);
+  assert.equal(result.sums.length, about.heads * time);
+  for (const sum of result.sums) assert(Math.abs(sum - 1) < 1e-4, `a row of attention sums to ${sum}`);
+  assert.equal(result.early, 500);
+  assert(result.cut > 0, "a long prompt says what was cut");
+  const said = [/atention.*logit-lens/, /no layer 9; the nearest is 1/, /head must be a whole number/, /prompt is empty/, /nearest is that of step 500/, /no view was asked for/];
+  result.problems.forEach((problem, at) => {
+    assert.equal(problem?.name, "GlasshouseError");
+    assert.match(problem.message, said[at]);
+  });
+  assert.deepEqual(result.stored, [], "an engine that keeps nothing leaves nothing");
+}
+
+export async function every_view_answers_in_the_tab_and_on_webgpu(site) {
+  const page = await plain(site);
+  const check = ({ said }) => {
+    for (const [view, { shapes, details }] of Object.entries(said)) {
+      assert(shapes.length + details.length > 0, `${view} found nothing`);
+      for (const { name, shape, axes, entries, lost, kind } of shapes) {
+        assert.equal(entries, shape.reduce((product, size) => product * size, 1), `${name} of ${view}`);
+        assert.equal(axes.length, shape.length, `${name} of ${view}`);
+        assert.match(kind, /^(Float32|Uint32)Array$/);
+        assert.equal(lost, 0, `${name} of ${view} has entries that are no numbers`);
+      }
+    }
+  };
+  const processor = await everyView(page, "cpu");
+  assert.equal(processor.place, "memory");
+  assert.equal(Object.keys(processor.said).length, 14);
+  check(processor);
+  // A software adapter stands in for a GPU.
+  const adapter = await everyView(page, "gpu", ["attention", "logit-lens"]);
+  assert.equal(adapter.device.kind, "software");
+  check(adapter);
+  const shapes = ({ said }) => said.attention.shapes.map(({ name, shape }) => [name, shape]);
+  assert.deepEqual(shapes(adapter), shapes(processor));
+}
+
+export async function the_script_looks_inside_while_a_model_trains(site) {
+  const page = await plain(site);
+  const steps = await page.evaluate(async () => {
+    const lab = await Glasshouse.create({ device: "cpu", keep: false });
+    const seen = [];
+    let looking = Promise.resolve();
+    const onStep = ({ step }) => {
+      if (step % 10 !== 0) return;
+      const asked = lab.inspect({ prompt: "The quick", views: "attention" });
+      looking = looking.then(async () => seen.push((await asked).step));
+    };
+    await lab.train({ ...tiny, steps: 60, onStep });
+    await looking;
+    await lab.close();
+    return seen;
+  });
+  assert.equal(steps.length, 6);
+  assert(steps.every((step, at) => at === 0 || step >= steps[at - 1]), `${steps}`);
+  assert(steps[0] < 60, `the first look was at step ${steps[0]}`);
+}
+
+export async function an_embed_draws_and_can_be_read_as_tables(site) {
+  for (const viewport of SIZES) {
+    const lens = (view) => `<glasshouse-lens src="${site.address}sample.glasshouse" device="cpu" view="${view}" prompt="One day the fox"></glasshouse-lens>`;
+    const page = await embedded(site, ["attention", "tokens", "logit-lens", "next-token", "residual", "head"].map(lens).join(""), { viewport });
+    const told = await heard(page, 6);
+    assert.deepEqual(told.map(({ kind }) => kind), Array(6).fill("glasshouse-numbers"), JSON.stringify(told));
+    // One engine for all of them.
+    assert.equal(page.workers().filter((worker) => worker.url().endsWith("/worker.js")).length, 1);
+    const painted = await page.evaluate(() => {
+      const root = document.querySelector("glasshouse-lens[view=attention]").shadowRoot;
+      const canvas = root.querySelector(".map canvas");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return { size: [canvas.width, canvas.height], seen: data.filter((_, at) => at % 4 === 3 && data[at] > 0).length, heads: root.querySelectorAll(".heads button").length };
+    });
+    assert(painted.size[0] > 2 && painted.size[0] === painted.size[1]);
+    assert(painted.seen > painted.size[0], "attention is painted");
+    assert.equal(painted.heads, 4);
+    for (const view of ["attention", "tokens", "logit-lens", "next-token", "residual", "head"]) {
+      const own = page.locator(`glasshouse-lens[view=${view}]`);
+      assert(await own.locator(".tables table tbody tr").count() > 1, `${view} has a table`);
+      assert.match(await own.getByRole("group").first().getAttribute("aria-label"), /One day the fox/);
+    }
+    // A view without a picture shows its tables; another shows them when that is asked for, by the keyboard too.
+    assert.equal(await page.locator("glasshouse-lens[view=head] .tables table").first().isVisible(), true);
+    const button = page.locator("glasshouse-lens[view=attention]").getByRole("button", { name: "As a table" });
+    await button.focus();
+    await page.keyboard.press("Enter");
+    assert.equal(await button.getAttribute("aria-pressed"), "true");
+    await page.getByRole("table", { name: /^probabilities, L 1, H 0/ }).first().waitFor();
+    await page.keyboard.press("Enter");
+    // A token that has the keyboard says where it reads from; a head that is pressed is the one that is shown.
+    await page.locator("glasshouse-lens[view=attention] .token").nth(2).focus();
+    await page.locator("glasshouse-lens[view=attention] .said").getByText(/ reads from /).waitFor();
+    assert(await page.locator("glasshouse-lens[view=attention] .strip path").count() > 0, "lines are drawn");
+    await page.locator("glasshouse-lens[view=attention] .heads button").first().click();
+    await heard(page, 7);
+    assert.equal(await page.locator("glasshouse-lens[view=attention]").getAttribute("layer"), "0");
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert(wide <= 0, `the page is ${wide} pixels too wide at ${viewport.width}`);
+    assert.deepEqual(page.problems, []);
+  }
+}
+
+export async function an_embed_follows_its_attributes_and_names_what_is_wrong(site) {
+  const page = await embedded(site, `<glasshouse-lens id="lens" src="${site.address}sample.glasshouse" device="cpu" view="tokens" prompt="One day"></glasshouse-lens>`);
+  await heard(page, 1);
+  const set = (attributes) =>
+    page.evaluate((attributes) => {
+      const lens = document.getElementById("lens");
+      for (const [name, value] of Object.entries(attributes)) lens.setAttribute(name, value);
+    }, attributes);
+  await set({ view: "next-token", prompt: "Once", step: "500", theme: "dark" });
+  assert.deepEqual((await heard(page, 2))[1], { kind: "glasshouse-numbers", step: 500, views: ["next-token"] });
+  await page.locator("glasshouse-lens .bar i").first().waitFor();
+  const ground = () => page.locator("glasshouse-lens figure").evaluate((figure) => getComputedStyle(figure).backgroundColor);
+  assert.equal(await ground(), "rgb(14, 20, 18)");
+  await set({ theme: "light" });
+  assert.equal(await ground(), "rgb(245, 248, 245)");
+  const wrong = [
+    [{ view: "attention", layer: "7" }, /no layer 7; the nearest is 1/],
+    [{ layer: "two" }, /layer must be a whole number/],
+    [{ layer: "", step: "501" }, /the nearest is that of step 500/],
+    [{ step: "", view: "atention" }, /no view is called/],
+    [{ view: "tokens", src: "nothing.glasshouse" }, /404/],
+  ];
+  for (const [at, [attributes, said]] of wrong.entries()) {
+    await set(attributes);
+    const told = (await heard(page, at + 3))[at + 2];
+    assert.equal(told.kind, "glasshouse-error");
+    assert.match(told.message, said);
+    assert.match(await page.locator("glasshouse-lens [role=status]").textContent(), said);
+  }
+  // What was wrong can be put right.
+  await set({ src: `${site.address}sample.glasshouse` });
+  assert.equal((await heard(page, wrong.length + 3)).at(-1).kind, "glasshouse-numbers");
+  assert.deepEqual(page.problems, []);
+}
+
+export async function a_frame_shows_one_view_and_is_driven_by_messages(site) {
+  // Another origin: the same server by another name.
+  const other = site.address.replace("localhost", "127.0.0.1");
+  for (const viewport of SIZES) {
+    const context = await site.profile({ serviceWorkers: "block", viewport });
+    await context.route("**/plain", (route) => route.fulfill({ body: "<!doctype html>", contentType: "text/html" }));
+    const page = await context.newPage();
+    const warnings = [];
+    page.on("console", (message) => message.type() === "warning" && warnings.push(message.text()));
+    await page.goto(`${other}plain`);
+    await page.evaluate(async (src) => {
+      globalThis.replies = [];
+      addEventListener("message", ({ data, origin }) => replies.push({ origin, type: data.type, step: data.inspection?.step, views: Object.keys(data.inspection?.views ?? {}), message: data.message }));
+      const frame = Object.assign(document.createElement("iframe"), { id: "frame", src, style: "width: 100%; height: 700px; border: 0" });
+      const loaded = new Promise((resolve) => frame.addEventListener("load", resolve));
+      document.body.append(frame);
+      await loaded;
+    }, `${site.address}?page=inspect&view=attention&prompt=One+day&device=cpu&embed=1`);
+    const frame = page.frames().find((own) => own.url().startsWith(site.address));
+    await frame.evaluate(() => globalThis.glasshouse.ready);
+    const state = await until(frame, (state) => state.project && state.page === "inspect", "the sample in the frame");
+    assert.deepEqual(state.messages, []);
+    // Neither rail nor bar; the view, and no other.
+    const names = (role) => frame.getByRole(role).evaluateAll((all) => all.map((one) => one.getAttribute("aria-label") ?? one.textContent));
+    assert.deepEqual((await names("tab")).filter((name) => name === "Train"), []);
+    await frame.waitForFunction(() => document.getElementById("mirror").outerHTML.includes("Attention"));
+    assert.equal(await frame.evaluate(() => document.getElementById("mirror").outerHTML.includes("Embedding map")), false);
+    const send = (message) => page.evaluate((message) => document.getElementById("frame").contentWindow.postMessage(message, "*"), message);
+    // What is not listed is ignored, with one warning; what is no message of ours, without.
+    await send({ glasshouse: 1, type: "train" });
+    await send({ glasshouse: 1, type: "inspect", view: "attention", command: "remove_project" });
+    await send({ glasshouse: 1, type: "inspect", layer: "0" });
+    await send({ glasshouse: 1, type: "inspect", prompt: "x".repeat(10_001) });
+    await send({ hello: "there" });
+    await send({ glasshouse: 1, type: "inspect", view: "logit-lens", prompt: "Once upon", step: 500 });
+    await page.waitForFunction(() => replies.length > 0);
+    await send({ glasshouse: 1, type: "inspect", view: "head", layer: 9 });
+    await page.waitForFunction(() => replies.length > 1);
+    const replies = await page.evaluate(() => globalThis.replies);
+    const origin = site.address.slice(0, -1);
+    assert.deepEqual(replies[0], { origin, type: "inspected", step: 500, views: ["logit-lens"] });
+    assert.equal(replies[1].type, "failed");
+    assert.match(replies[1].message, /no layer 9/);
+    assert.equal(replies.length, 2);
+    assert.equal(warnings.filter((text) => text.includes("docs/embedding.md")).length, 1, warnings.join("\n"));
+    await frame.waitForFunction(() => document.getElementById("mirror").outerHTML.includes("Logit lens"));
+    // A page that is no embedded one hears nothing.
+    await page.evaluate(async (src) => {
+      document.getElementById("frame").remove();
+      const frame = Object.assign(document.createElement("iframe"), { id: "frame", src, style: "width: 100%; height: 700px" });
+      const loaded = new Promise((resolve) => frame.addEventListener("load", resolve));
+      document.body.append(frame);
+      await loaded;
+    }, `${site.address}?page=inspect&device=cpu`);
+    const whole = page.frames().find((own) => own.url().endsWith("?page=inspect&device=cpu"));
+    await whole.waitForFunction(() => globalThis.glasshouse?.state()?.project);
+    await send({ glasshouse: 1, type: "inspect", view: "tokens", prompt: "Once" });
+    await page.waitForTimeout(1_000);
+    assert.equal(await page.evaluate(() => globalThis.replies.length), 2);
+    await context.close();
+  }
+}
+
+export async function the_examples_of_the_lens_work(site) {
+  const page = await (await site.profile()).newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  await page.goto(`${site.address}examples/attention.html?steps=12`);
+  await page.getByText(/^Ready on /).waitFor();
+  await page.click("#train");
+  await page.getByText(/^Trained 12 steps/).waitFor({ timeout: 120_000 });
+  assert.equal(await page.evaluate(() => document.getElementById("lens").inspection.step), 12);
+  assert.equal(await page.locator("glasshouse-lens .heads button").count(), 8);
+
+  await page.goto(`${site.address}examples/logit-lens.html`);
+  await page.locator("glasshouse-lens td.heat").first().waitFor();
+  const step = () => page.evaluate(() => document.getElementById("lens").inspection.step);
+  const last = await step();
+  await page.locator("#step").fill("0");
+  await page.waitForFunction((last) => document.getElementById("lens").inspection.step < last, last);
+  const first = await step();
+  await page.click("#play");
+  await page.waitForFunction((first) => document.getElementById("lens").inspection.step > first, first);
+  await page.click("#play");
+
+  await page.goto(`${site.address}examples/lesson.html`);
+  await page.locator("#check:not([disabled])").waitFor();
+  await page.locator("glasshouse-lens#next .bar i").first().waitFor();
+  await page.selectOption("#guess", "1");
+  await page.click("#check");
+  assert.match(await page.locator("#found").textContent(), /gives the token before \d+ % of its attention/);
+  assert.deepEqual(problems, []);
+}

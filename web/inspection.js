@@ -1,0 +1,74 @@
+// From JavaScript's names to the protocol's and back; and looking inside a model: the views, what a question may say, and an answer's
+// tensors as typed arrays.
+
+import { GlasshouseError } from "./engine-link.js";
+
+/** From the protocol's names to JavaScript's: `val_loss` to `valLoss`, in keys alone. */
+export function camel(value) {
+  if (Array.isArray(value)) return value.map(camel);
+  if (value === null || typeof value !== "object") return value;
+  const name = (key) => key.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [name(key), camel(inner)]));
+}
+
+/** The views there are, by their names; a test holds the list to the engine's. */
+export const VIEWS = [
+  "walk", "tokens", "embeddings", "positions", "attention", "head", "residual", "neurons", "logit-lens", "next-token",
+  "weights", "what-if", "provenance", "graph",
+];
+
+/** What is looked at within the views, and how the next token is drawn: JavaScript's names and the protocol's. */
+const SETTINGS = { layer: "layer", head: "head", position: "position", token: "token", neuron: "neuron", count: "count",
+  edits: "edits", everyPart: "every_part", otherPrompt: "other_prompt", alongRun: "along_run" };
+const SAMPLING = { temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p", repetitionPenalty: "repetition_penalty" };
+/** Settings that count or number something. */
+const WHOLE = ["layer", "head", "position", "token", "neuron", "count"];
+
+/** Those of `options` that are given, by the protocol's names. */
+export function renamed(options, names) {
+  const given = Object.entries(names).filter(([name]) => options[name] !== undefined && options[name] !== null);
+  return Object.fromEntries(given.map(([name, theirs]) => [theirs, options[name]]));
+}
+
+/** The names of views, as the protocol has them. */
+export function viewsOf(views) {
+  return [views ?? []].flat().map((view) => {
+    if (VIEWS.includes(view)) return view.replaceAll("-", "_");
+    throw new GlasshouseError("invalid", `no view is called ${JSON.stringify(view)}; there are ${VIEWS.join(", ")}`, "views");
+  });
+}
+
+/** A question's settings. */
+export function settingsOf(options) {
+  for (const name of WHOLE) {
+    const value = options[name] ?? 0;
+    if (Number.isInteger(value) && value >= 0) continue;
+    throw new GlasshouseError("invalid", `${name} must be a whole number from 0 on, not ${value}`, name);
+  }
+  const { run, checkpoint = "best" } = options.reference ?? {};
+  const reference = options.reference ? { of: "checkpoint", run, checkpoint } : null;
+  return { ...renamed(options, SETTINGS), sampling: renamed(options, SAMPLING), reference };
+}
+
+/** A tensor's bytes as numbers. They come in a buffer of their own, little-endian as every browser is. */
+function numbers({ element }, { buffer, byteOffset, byteLength }) {
+  const Numbers = element === "u32" ? Uint32Array : Float32Array;
+  return new Numbers(buffer, byteOffset, byteLength / 4);
+}
+
+/** An answer with its tensors, by view and by name; the names of one view's are told apart by their scopes where they must be. */
+export function arranged(inspection, files) {
+  const { views, ...about } = camel(inspection);
+  let next = 0;
+  const view = ({ view, tensors, details = [], notices = [], ms }) => {
+    const named = tensors.map((tensor) => {
+      const { name, scope = "" } = tensor;
+      const alone = tensors.filter((other) => other.name === name).length === 1;
+      const shape = tensor.axes.map(({ size }) => size);
+      const axes = tensor.axes.map((axis) => axis.name);
+      return [alone ? name : `${scope}.${name}`, { data: numbers(tensor, files[next++]), shape, axes, scope }];
+    });
+    return [view.replaceAll("_", "-"), { tensors: Object.fromEntries(named), details, notices, ms }];
+  };
+  return { ...about, views: Object.fromEntries(views.map(view)) };
+}
