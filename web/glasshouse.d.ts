@@ -348,7 +348,7 @@ declare global {
   interface HTMLElementEventMap {
     /** Something was drawn: its numbers. */
     "glasshouse-numbers": CustomEvent<Inspection>;
-    "glasshouse-error": CustomEvent<GlasshouseError>;
+    "glasshouse-error": CustomEvent<Error>;
   }
 }
 

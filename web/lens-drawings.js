@@ -1,9 +1,7 @@
 // The pictures of <glasshouse-lens>, a function for each view that has one.
 
-import { make, said, slice, textsOf, word } from "./lens-tables.js";
+import { BEHAVIOURS, make, said, slice, textsOf, word } from "./lens-tables.js";
 
-/** What a head is called by, in the order of the scores. */
-const BEHAVIOURS = ["previous-token", "first-token", "duplicate-token", "induction"];
 /** Attention below this is no line. */
 const FAINT = 0.02;
 

@@ -6,6 +6,9 @@ const COLUMNS = 24;
 /** Tensors whose entries are ids of tokens. */
 const IDS = ["ids", "neighbours", "token", "top"];
 
+/** What a head is called by, in the order of attention's scores. */
+export const BEHAVIOURS = ["previous-token", "first-token", "duplicate-token", "induction"];
+
 /** An element of a kind, with properties, and what is in it. */
 export function make(kind, properties = {}, ...inner) {
   const element = Object.assign(document.createElement(kind), properties);
@@ -99,7 +102,8 @@ function matrix(name, tensor, words, about) {
   const { data, shape: [rows, columns], axes, chosen } = slice(tensor, about);
   const shown = Math.min(columns, COLUMNS);
   const row = (at) => Array.from(data.subarray(at * columns, at * columns + shown), (value) => words.entry(name, value));
-  const head = Array.from({ length: shown }, (_, at) => words.along(axes[1], at));
+  const behaviours = tensor === about.seen.tensors.scores && columns === BEHAVIOURS.length;
+  const head = Array.from({ length: shown }, (_, at) => (behaviours ? BEHAVIOURS[at] : words.along(axes[1], at)));
   const body = Array.from({ length: Math.min(rows, ROWS) }, (_, at) => [words.along(axes[0], at), ...row(at)]);
   const caption = [captionOf(name, columns, COLUMNS), ...chosen, tensor.scope].filter(Boolean).join(", ");
   return table(caption, [axes[0], ...head], body);

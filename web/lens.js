@@ -86,6 +86,8 @@ class GlasshouseLens extends HTMLElement {
       this.#button.setAttribute("aria-pressed", String(this.#asTables));
       this.#showTables(this.#asTables);
     });
+    this.#tables.setAttribute("role", "region");
+    this.#tables.setAttribute("aria-label", "The numbers as tables");
     this.#figure.setAttribute("role", "group");
     this.#figure.append(this.#state, this.#picture, this.#tables, make("figcaption", {}, this.#said, this.#button));
     root.append(make("style", { textContent: STYLE }), this.#figure);
@@ -152,6 +154,8 @@ class GlasshouseLens extends HTMLElement {
         this.dispatchEvent(new CustomEvent("glasshouse-numbers", { detail: inspection, bubbles: true, composed: true }));
       } catch (error) {
         if (!this.isConnected) return;
+        // The next question begins a new engine.
+        if (error.kind === "lost" && this.#engine) forget(this.#engine);
         this.#tell(error.message);
         this.dispatchEvent(new CustomEvent("glasshouse-error", { detail: error, bubbles: true, composed: true }));
       }
@@ -205,6 +209,7 @@ class GlasshouseLens extends HTMLElement {
   /** Shows tables in the picture's place, or leaves them to screen readers. */
   #showTables(shown) {
     this.#tables.classList.toggle("away", !shown);
+    this.#tables.tabIndex = shown ? 0 : -1;
     this.#picture.hidden = shown;
   }
 

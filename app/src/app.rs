@@ -45,8 +45,10 @@ pub struct AppOptions {
     pub seed: Option<u64>,
     /// Device wish for this visit, instead of the preferred one.
     pub device: Option<String>,
-    /// Hide the rail, for use inside another page.
+    /// Hide the rail, and the bar above the page Inspect, for use inside another page.
     pub embed: bool,
+    /// What the page Inspect begins with.
+    pub inspect: inspect::Wish,
     /// Where messages are recorded.
     pub record: Option<Recorder>,
 }
@@ -126,6 +128,7 @@ impl App {
     pub fn new(link: Link, preferences: Preferences, start: AppOptions) -> Result<Self, String> {
         let mut draft = presets::preset(start.preset.as_deref().unwrap_or("first-stories"))?;
         draft.seed = start.seed.unwrap_or(draft.seed);
+        let inspect = inspect::InspectPage::beginning_with(start.inspect.clone(), start.embed);
         let mut app = Self {
             state: State::default(),
             link,
@@ -157,7 +160,7 @@ impl App {
             tune: Default::default(),
             write: Default::default(),
             chat: Default::default(),
-            inspect: Default::default(),
+            inspect,
             runs: Default::default(),
             settings: Default::default(),
         };

@@ -60,7 +60,10 @@ async function embedded(site, html, options) {
 }
 
 /** Waits until an element of the page has told so many things. */
-const heard = (page, count) => page.waitForFunction((count) => heard.length >= count && heard, count).then((found) => found.jsonValue());
+async function heard(page, count) {
+  await page.waitForFunction((count) => globalThis.heard.length >= count, count);
+  return JSON.parse(await page.evaluate(() => JSON.stringify(globalThis.heard)));
+}
 
 export async function the_script_looks_inside_a_model(site) {
   const page = await plain(site);
@@ -273,7 +276,7 @@ export async function a_frame_shows_one_view_and_is_driven_by_messages(site) {
     await page.waitForFunction(() => replies.length > 0);
     await send({ glasshouse: 1, type: "inspect", view: "head", layer: 9 });
     await page.waitForFunction(() => replies.length > 1);
-    const replies = await page.evaluate(() => globalThis.replies);
+    const replies = JSON.parse(await page.evaluate(() => JSON.stringify(globalThis.replies)));
     const origin = site.address.slice(0, -1);
     assert.deepEqual(replies[0], { origin, type: "inspected", step: 500, views: ["logit-lens"] });
     assert.equal(replies[1].type, "failed");

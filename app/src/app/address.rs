@@ -1,8 +1,13 @@
-//! Opening by address: `?page=train&preset=nanogpt-cpu&seed=1&device=gpu&embed=1`. A browser's page reads it from its own address.
+//! Opening by address: `?page=train&preset=nanogpt-cpu&seed=1&device=gpu&embed=1`, `?page=inspect&view=attention&layer=2&prompt=One+day`. A
+//! browser's page reads it from its own address.
 
 use super::{App, AppOptions};
 use crate::pages::PageName;
-use glasshouse_protocol::{ErrorKind, presets};
+use crate::pages::inspect::Wish;
+use glasshouse_protocol::{ErrorKind, View, presets};
+
+/// Characters of a prompt that an address may have at most.
+const LONGEST_PROMPT: usize = 10_000;
 
 /// What an address asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub struct Address {
     pub device: Option<String>,
     /// Part of another page: the rail is left out.
     pub embedded: bool,
+    /// What to look at inside the model.
+    pub inspect: Wish,
     /// What it asks for and cannot have, a line each.
     pub problems: Vec<String>,
 }
@@ -56,14 +63,44 @@ impl Address {
                     .push(format!("The address has the seed {seed:?}; a seed is a whole number."));
             }
         }
+        address.read_inspect(parameter);
         address
+    }
+
+    /// Reads what to look at inside the model.
+    fn read_inspect(&mut self, parameter: impl Fn(&str) -> Option<String>) {
+        let problems = &mut self.problems;
+        let mut number = |name: &str| {
+            let text = parameter(name)?;
+            let read = text.parse::<u64>().ok().filter(|number| usize::try_from(*number).is_ok());
+            if read.is_none() {
+                problems.push(format!("The address has the {name} {text:?}; a {name} is a whole number."));
+            }
+            read
+        };
+        let [layer, head, step] = ["layer", "head", "step"].map(&mut number);
+        let view = parameter("view").and_then(|name| {
+            name.parse::<View>()
+                .map_err(|problem| problems.push(format!("The address asks for a view: {problem}.")))
+                .ok()
+        });
+        let fits = |prompt: &String| prompt.chars().count() <= LONGEST_PROMPT;
+        let prompt = parameter("prompt");
+        if prompt.as_ref().is_some_and(|prompt| !fits(prompt)) {
+            problems.push(format!("The address has a prompt of more than {LONGEST_PROMPT} characters."));
+        }
+        let [layer, head] = [layer, head].map(|number| number.map(|number| number as usize));
+        self.inspect = Wish { view, prompt: prompt.filter(fits), layer, head, step };
+        if view.is_some() {
+            self.page = self.page.or(Some(PageName::Inspect));
+        }
     }
 }
 
 impl From<Address> for AppOptions {
     fn from(address: Address) -> Self {
-        let Address { page, preset, seed, device, embedded, problems: _ } = address;
-        Self { page, preset, seed, device, embed: embedded, ..Self::default() }
+        let Address { page, preset, seed, device, embedded, inspect, problems: _ } = address;
+        Self { page, preset, seed, device, embed: embedded, inspect, ..Self::default() }
     }
 }
 
@@ -71,6 +108,7 @@ impl App {
     /// Does what an address asks for while the application runs: its page, preset and seed.
     pub fn follow(&mut self, address: &Address) {
         self.page = address.page.unwrap_or(self.page);
+        self.inspect.wish(address.inspect.clone());
         match &address.preset {
             // Its project brings them when it is opened.
             Some(preset) => {
@@ -185,6 +223,32 @@ mod tests {
         app.follow(&address);
         assert_eq!(app.state.messages.len(), 3);
         assert!(app.state.messages[0].error.message.contains("tokenizer"));
+    }
+
+    #[test]
+    fn an_address_says_what_to_look_at_inside_the_model() {
+        let address = read(&[
+            ("view", "logit-lens"),
+            ("layer", "2"),
+            ("head", "1"),
+            ("step", "40"),
+            ("prompt", "One day"),
+            ("embed", "1"),
+        ]);
+        assert_eq!((address.page, &address.problems), (Some(PageName::Inspect), &Vec::new()));
+        let (view, prompt) = (Some(View::LogitLens), Some("One day".to_owned()));
+        let wish = Wish { view, prompt, layer: Some(2), head: Some(1), step: Some(40) };
+        assert_eq!(address.inspect, wish);
+        assert_eq!(AppOptions::from(address).inspect, wish);
+        let long = "x".repeat(LONGEST_PROMPT + 1);
+        let address = read(&[("view", "atention"), ("layer", "-1"), ("head", "two"), ("prompt", &long)]);
+        assert_eq!(address.inspect, Wish::default());
+        assert_eq!(address.problems.len(), 4);
+        assert!(
+            address.problems.iter().any(|problem| problem.contains("logit-lens")),
+            "{:?}",
+            address.problems
+        );
     }
 
     #[test]

@@ -47,7 +47,10 @@ impl App {
             if width < theme::NARROW_WIDTH {
                 ui.spacing_mut().interact_size.y = theme::TOUCH;
             }
-            self.top_bar_ui(ui);
+            // A page around this one says whose model it is.
+            if !(self.start.embed && self.page == PageName::Inspect) {
+                self.top_bar_ui(ui);
+            }
             ui.spacing_mut().item_spacing.y = space::SMALL;
             self.page_ui(ui);
         });

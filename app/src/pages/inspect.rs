@@ -23,6 +23,9 @@ mod top;
 mod walk;
 mod weights;
 mod what_if;
+mod wish;
+
+pub use wish::Wish;
 
 use super::written::has_model;
 use super::{Context, PageName};
@@ -54,6 +57,12 @@ pub struct InspectPage {
     /// The view that is scrolled to.
     going: Option<View>,
     opening: u64,
+    /// What an address asked for, until there is a model.
+    wished: Option<Wish>,
+    /// Part of another page.
+    embedded: bool,
+    /// The one view that is shown.
+    alone: Option<View>,
 }
 
 impl InspectPage {
@@ -61,7 +70,8 @@ impl InspectPage {
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
-            *self = Self { opening, ..Self::default() };
+            let (wished, embedded, alone) = (self.wished.take(), self.embedded, self.alone);
+            *self = Self { opening, wished, embedded, alone, ..Self::default() };
         }
         widgets::page(ui, PageName::Inspect.key(), |ui| {
             what_is_this(ui, context.preferences, PageName::Inspect.key(), text::WHAT);
@@ -80,6 +90,7 @@ impl InspectPage {
                 return;
             }
             self.begin(context);
+            self.take_wish(context);
             let open = self.open(context);
             let moment = self.moment(ui, context);
             self.asking.ask(context, &self.chosen, &open, moment);
@@ -104,7 +115,13 @@ impl InspectPage {
 
     /// Views that are open, in the page's order.
     fn open(&self, context: &Context<'_>) -> Vec<View> {
-        View::ALL.into_iter().filter(|view| section::is_open(context.preferences, *view)).collect()
+        let open = |view: &View| section::is_open(context.preferences, *view);
+        self.views().into_iter().filter(open).collect()
+    }
+
+    /// Views that the page has.
+    fn views(&self) -> Vec<View> {
+        self.alone.map_or_else(|| View::ALL.to_vec(), |view| vec![view])
     }
 
     /// Counts states of the weights that are in training: while a run trains, its step at the last look, which is moved on at most

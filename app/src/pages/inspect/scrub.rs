@@ -34,6 +34,12 @@ fn source(run: &RunSummary, checkpoint: &CheckpointSummary) -> WeightSource {
     WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.file.clone() }
 }
 
+/// The weights that a run kept nearest to a step.
+pub(super) fn nearest(run: &RunSummary, step: u64) -> Option<WeightSource> {
+    let nearest = kept(run).into_iter().min_by_key(|checkpoint| checkpoint.step.abs_diff(step))?;
+    Some(source(run, nearest))
+}
+
 /// The place of weights among those that their run kept: the last for weights that have none of their own.
 fn place_of(kept: &[&CheckpointSummary], shown: &WeightSource) -> usize {
     let last = kept.len().saturating_sub(1);

@@ -39,7 +39,7 @@ enum Wanted {
 impl InspectPage {
     /// Draws all sections.
     pub(super) fn sections_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        for view in View::ALL {
+        for view in self.views() {
             let (wanted, card) = widgets::card_with(ui, context.palette.panel, |ui| {
                 ui.push_id(view, |ui| self.section_ui(ui, context, view)).inner
             });
