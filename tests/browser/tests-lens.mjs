@@ -84,7 +84,7 @@ export async function the_script_looks_inside_a_model(site) {
       await caught(lab.inspect({ prompt, views: ["atention"] })),
       await caught(lab.inspect({ prompt, views: ["attention"], layer: 9 })),
       await caught(lab.inspect({ prompt, views: ["head"], head: 1.5 })),
-      await caught(lab.inspect({ prompt: "", views: ["tokens"] })),
+      await caught(lab.inspect({ prompt, views: ["tokens"], position: 99 })),
       await caught(lab.inspect({ prompt, views: ["tokens"], step: 501 })),
       await caught(lab.inspect({ prompt })),
     ];
@@ -106,7 +106,7 @@ export async function the_script_looks_inside_a_model(site) {
   for (const sum of result.sums) assert(Math.abs(sum - 1) < 1e-4, `a row of attention sums to ${sum}`);
   assert.equal(result.early, 500);
   assert(result.cut > 0, "a long prompt says what was cut");
-  const said = [/atention.*logit-lens/, /no layer 9; the nearest is 1/, /head must be a whole number/, /prompt is empty/, /nearest is that of step 500/, /no view was asked for/];
+  const said = [/atention.*logit-lens/, /no layer 9; the nearest is 1/, /head must be a whole number/, /no position 99; the nearest is/, /nearest is that of step 500/, /no view was asked for/];
   result.problems.forEach((problem, at) => {
     assert.equal(problem?.name, "GlasshouseError");
     assert.match(problem.message, said[at]);
