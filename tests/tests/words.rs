@@ -56,6 +56,7 @@ const READ: &[&str] = &[
     "shaders/README.md",
     "web",
     "README.md",
+    "docs",
     "ARCHITECTURE.md",
     "tests/benches/README.md",
 ];

@@ -47,9 +47,6 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(steps) = arguments.steps {
         config.set_steps(steps);
     }
-    if let Some(size) = arguments.batch_size {
-        config.train.batch_size = size;
-    }
     if let Some(seed) = arguments.seed {
         config.seed = seed;
     }
@@ -68,11 +65,21 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     let set = |config: &mut RunConfig, assignment: &str| {
         config.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))
     };
-    let begun = config.train.learning_rate;
+    let (begun, begun_size) = (config.train.learning_rate, config.train.batch_size);
     if let Some(objective) = arguments.objective {
         config.set_objective(objective);
     }
     objectives.into_iter().try_for_each(|assignment| set(&mut config, assignment))?;
+    match arguments.batch_size {
+        Some(size) => config.train.batch_size = size,
+        None if config.train.batch_size != begun_size => {
+            let (size, group) = (config.train.batch_size, config.train.reward.group);
+            tell!(
+                "note: the batch size is {size}, groups of {group} answers, where it was {begun_size}; --batch-size sets another"
+            );
+        }
+        None => {}
+    }
     if let Some(rate) = arguments.lr {
         config.set_learning_rate(rate);
     }

@@ -53,6 +53,8 @@ struct Ended {
     prompt: String,
     /// It tells texts apart, and writes none.
     classifies: bool,
+    /// It answers in conversations.
+    converses: bool,
     /// All steps are done.
     finished: bool,
 }
@@ -77,8 +79,8 @@ fn run(arguments: &TrainArguments) -> Result<Ended> {
         let mut follower = Follower::new(arguments, steps, engine.sender());
         engine.ask(command, |event| follower.hear(event)).await?;
         let run = follower.run.take().context("the engine ended a run without a word")?;
-        let Follower { prompt, classifies, finished, .. } = follower;
-        Ok(Ended { run, prompt, classifies, finished })
+        let Follower { prompt, classifies, converses, finished, .. } = follower;
+        Ok(Ended { run, prompt, classifies, converses, finished })
     })
 }
 
@@ -163,6 +165,7 @@ struct Follower {
     stage: Option<PreparationStage>,
     prompt: String,
     classifies: bool,
+    converses: bool,
     finished: bool,
     run: Option<RunSummary>,
 }
@@ -179,6 +182,7 @@ impl Follower {
             stage: None,
             prompt: String::new(),
             classifies: false,
+            converses: false,
             finished: false,
             run: None,
         }
@@ -193,6 +197,7 @@ impl Follower {
                 introduce(&self.output, &opened);
                 self.prompt = opened.prompt;
                 self.classifies = !opened.config.model.labels.is_empty();
+                self.converses = !opened.config.train.objective.learns_text();
                 let (engine, trains) = (self.engine.clone(), self.trains.clone());
                 signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
             }
@@ -299,7 +304,7 @@ fn introduce(output: &Output, opened: &OpenedRun) {
 
 /// Where everything is, and what to try.
 fn what_next(arguments: &TrainArguments, ended: &Ended) -> Result<()> {
-    let Ended { prompt, classifies, finished, .. } = ended;
+    let Ended { prompt, classifies, converses, finished, .. } = ended;
     let default = Path::new(super::arguments::DEFAULT_PROJECT);
     let project = if arguments.project == default {
         String::new()
@@ -312,8 +317,12 @@ fn what_next(arguments: &TrainArguments, ended: &Ended) -> Result<()> {
         say!("  glasshouse classify{project} --text \"...\"     what it makes of a text")?;
     } else if *finished {
         say!("Try next:")?;
-        say!("  glasshouse generate{project} --prompt \"{prompt}\"     let it write")?;
-        say!("  glasshouse chat{project}                        write turn by turn")?;
+        if *converses {
+            say!("  glasshouse chat{project}                        talk to it")?;
+        } else {
+            say!("  glasshouse generate{project} --prompt \"{prompt}\"     let it write")?;
+            say!("  glasshouse chat{project}                        write turn by turn")?;
+        }
         say!(
             "  glasshouse export{project} --to my-model        a folder that Hugging Face's transformers opens"
         )?;

@@ -1,7 +1,8 @@
 //! Tasks as a folder of JSON lines, in the conversational format of TRL, with a README that says what they are.
 
 use super::tasks::{
-    EDITION, LEVELS, POLICY, Task, TaskKind, TaskOptions, TaskSplit, language, line as row, prompt_line,
+    EDITION, LEVELS, POLICY, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, language, line as row,
+    pair_line, prompt_line,
 };
 use crate::error::{Error, Result};
 use crate::platform::files::File;
@@ -12,9 +13,11 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// What is written, in this order.
-pub const FILES: &[&str] = &["train.jsonl", "validation.jsonl", "held-out.jsonl", PROMPTS, "README.md"];
+pub const FILES: &[&str] =
+    &["train.jsonl", "validation.jsonl", "held-out.jsonl", PROMPTS, PAIRS, "README.md"];
 
 const PROMPTS: &str = "prompts.jsonl";
+const PAIRS: &str = "pairs.jsonl";
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
     }
     storage::check_place(to, "tasks", FILES, replace)?;
     let staging = Staging::beside(to)?;
-    let mut written = Written::default();
+    let (mut written, mut extra) = (Written::default(), [(PROMPTS, 0), (PAIRS, 0)]);
     for (split, name) in
         [(TaskSplit::Train, FILES[0]), (TaskSplit::Validation, FILES[1]), (TaskSplit::HeldOut, FILES[2])]
     {
@@ -47,15 +50,23 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
             if split == TaskSplit::Train {
                 *written.train.entry((task.kind, task.level)).or_default() += 1;
             }
-            row(task)
+            row(task).map(Some)
         })?;
         written.rows.push((name, options.rows(split)));
         if split == TaskSplit::Train {
             // The stream goes on: with the wordings of training, and prompts that training has not.
-            write_rows(&staging.path().join(PROMPTS), stream.take(size(options.count)), prompt_line)?;
+            let mut more = stream.by_ref().take(size(options.count));
+            write_rows(&staging.path().join(PROMPTS), more.by_ref(), |task| prompt_line(task).map(Some))?;
+            let (mut wrong, mut pairs) = (WrongAnswers::default(), 0);
+            write_rows(&staging.path().join(PAIRS), stream.take(size(options.count)), |task| {
+                let rejected = wrong.for_task(task);
+                pairs += u64::from(rejected.is_some());
+                rejected.map(|rejected| pair_line(task, &rejected)).transpose()
+            })?;
+            extra = [(PROMPTS, options.count), (PAIRS, pairs)];
         }
     }
-    written.rows.push((PROMPTS, options.count));
+    written.rows.extend(extra);
     let path = staging.path().join("README.md");
     let mut file = File::create(&path).map_err(Error::io(&path))?;
     let text = readme(options, &written);
@@ -68,15 +79,16 @@ fn size(rows: u64) -> usize {
     usize::try_from(rows).unwrap_or(usize::MAX)
 }
 
-/// Writes rows as JSON lines, durably.
+/// Writes rows as JSON lines, durably; a task may have none.
 fn write_rows(
     path: &Path,
     tasks: impl Iterator<Item = Task>,
-    mut row: impl FnMut(&Task) -> serde_json::Result<String>,
+    mut row: impl FnMut(&Task) -> serde_json::Result<Option<String>>,
 ) -> Result<()> {
     let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
     for task in tasks {
-        let mut line = row(&task).map_err(|error| Error::Internal(error.to_string()))?;
+        let line = row(&task).map_err(|error| Error::Internal(error.to_string()))?;
+        let Some(mut line) = line else { continue };
         line.push('\n');
         file.write_all(line.as_bytes()).map_err(Error::io(path))?;
     }
@@ -154,7 +166,8 @@ const FORMAT: &str = r#"
 `train.jsonl`, `validation.jsonl` and `held-out.jsonl` have a JSON object in each line, in the conversational format of TRL:
 `messages` is a list of `{"role", "content"}`, of which the last is the reference answer. Beside it stand `id`, `kind`, `level` (1 is the
 easiest), `template` and `check`. In `prompts.jsonl`, for training with rewards, `prompt` takes the place of `messages` and ends before
-the answer; its prompts are others than those of `train.jsonl`, in the same wordings.
+the answer; its prompts are others than those of `train.jsonl`, in the same wordings. In `pairs.jsonl`, for preferences, a third set of
+prompts has two answers: `chosen` is the reference, `rejected` the answer to another task of the same kind and level, which scores less.
 
 `template` names the wordings of a row, joined by `+`. Every wording belongs to one of the three splits: training, validation and
 held-out rows share none. A prompt is in a file once, unless there are no others left of its kind and level.
@@ -217,7 +230,11 @@ mod tests {
         let write = |name: &str, seed: u64| {
             let to = place.path().join(name);
             let written = write_folder(&TaskOptions { seed, ..options(300) }, &to, false).unwrap();
-            assert_eq!(written.rows.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), [300, 200, 200, 300]);
+            assert_eq!(
+                written.rows.iter().map(|(_, rows)| *rows).collect::<Vec<_>>()[..4],
+                [300, 200, 200, 300]
+            );
+            assert!((270..=300).contains(&written.rows[4].1), "{:?}", written.rows);
             let mut bytes = Vec::new();
             for name in FILES {
                 bytes.extend(std::fs::read(to.join(name)).unwrap());
@@ -258,6 +275,11 @@ mod tests {
         for row in rows("prompts.jsonl") {
             assert_eq!(row["prompt"].as_array().unwrap().last().unwrap()["role"], "user");
             assert!(train.iter().all(|other| other["messages"][0] != row["prompt"][0] || row["level"] != 1));
+        }
+        for row in rows("pairs.jsonl") {
+            let check: Check = serde_json::from_value(row["check"].clone()).unwrap();
+            let score = |name: &str| check.score(row[name][0]["content"].as_str().unwrap());
+            assert!(score("chosen") > score("rejected"), "{row}");
         }
         let readme = std::fs::read_to_string(to.join("README.md")).unwrap();
         for wanted in [

@@ -44,10 +44,12 @@ pub(super) fn recipes_ui(
         caption(ui, "A recipe fills in all that follows; without one, choose it yourself.");
         return;
     };
-    caption(ui, format!("It learns {}. Its data: {}.", recipe.learns, recipe.format()));
+    // Where the command line has Markdown's marks, a page has its own type.
+    let format = recipe.format().replace('`', "");
+    caption(ui, format!("It learns {}. Its data: {format}.", recipe.learns));
     caption(ui, recipe.row);
     if *learns_from == LearnsFrom::Tasks {
-        caption(ui, format!("`glasshouse recipe {} --measure RUN` says {}.", recipe.name, recipe.measured()));
+        caption(ui, format!("glasshouse recipe {} --measure RUN says {}.", recipe.name, recipe.measured()));
         if let Some(expected) = recipe.expected {
             caption(ui, format!("Expect {expected}."));
         }

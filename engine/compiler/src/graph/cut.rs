@@ -52,3 +52,29 @@ fn is_made(graph: &Graph, value: ValueId, node: usize) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ops::{Add, AddInputs, Scale, X};
+    use super::super::{Graph, Input, Origin, Type};
+    use super::cut;
+
+    #[test]
+    fn a_part_has_what_its_values_need_and_no_more() {
+        let mut graph = Graph::default();
+        let x = graph.input(Input::Free(7), Type::f32(&[4]));
+        let doubled = graph.add(Scale(2.0), X { x }).unwrap().y;
+        let sum = graph.add(Add, AddInputs { a: doubled, b: x }).unwrap().y;
+        let beside = graph.add(Scale(3.0), X { x: doubled }).unwrap().y;
+        let end = graph.add(Scale(5.0), X { x: sum }).unwrap().y;
+
+        let part = cut(&graph, &[], &[sum]);
+        assert_eq!((part.nodes.len(), part.values[beside.index()].origin), (2, Origin::Removed));
+        let part = cut(&graph, &[sum], &[end]);
+        assert_eq!(part.nodes.len(), 1);
+        assert_eq!(part.values[sum.index()].origin, Origin::Input(Input::Free(0)));
+        // The node that is left is found under its new number.
+        let Origin::Node(node) = part.values[end.index()].origin else { panic!("a node makes it") };
+        assert_eq!(part.nodes[node.index()].outputs, [end]);
+    }
+}

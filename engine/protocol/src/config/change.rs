@@ -110,7 +110,7 @@ impl RunConfig {
     /// Another objective. Where it is another, samples begin with what is found in its data: what a text begins with is no
     /// question to answer. Preferences and rewards are learned at a rate of 1e-6, or of 1e-5 by an adapter, whatever the rate was: that
     /// of a first training would unlearn how to answer at all. A reward model, which need not answer, learns at 1e-4. What comes after one of
-    /// those, and was given no other rate, learns at 5e-4.
+    /// those, and was given no other rate, learns at 5e-4. A step of rewards has whole groups of answers: its batch grows until it has.
     pub fn set_objective(&mut self, objective: Objective) {
         if objective == self.train.objective {
             return;
@@ -126,6 +126,12 @@ impl RunConfig {
             self.set_learning_rate(self.careful_rate());
         } else if was_careful {
             self.set_learning_rate(TUNING_RATE);
+        }
+        let (group, accumulate) = (self.train.reward.group, self.train.accumulate);
+        if objective == Objective::Reward && group > 0 {
+            let holds_groups = |size: &usize| size.saturating_mul(accumulate).is_multiple_of(group);
+            let size = self.train.batch_size;
+            self.train.batch_size = (size..size.saturating_add(group)).find(holds_groups).unwrap_or(size);
         }
     }
 
@@ -254,6 +260,17 @@ mod tests {
         run.set("train.learning_rate=2e-5").unwrap();
         run.set("train.preference.loss=bradley_terry").unwrap();
         assert_eq!(run.train.learning_rate, 2e-5, "one that was chosen stays");
+    }
+
+    #[test]
+    fn a_step_of_rewards_has_whole_groups() {
+        for (size, accumulate, grown) in [(12, 1, 16), (12, 2, 12), (8, 3, 8), (1, 1, 8), (6, 4, 6)] {
+            let mut run = presets::preset("first-stories").unwrap();
+            (run.train.batch_size, run.train.accumulate) = (size, accumulate);
+            run.set_objective(Objective::Reward);
+            assert_eq!(run.train.batch_size, grown, "{size} × {accumulate}");
+            assert_eq!(run.validate(), Ok(()));
+        }
     }
 
     #[test]

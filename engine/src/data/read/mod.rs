@@ -82,7 +82,7 @@ pub fn json_lines<T>(
 ) -> Result<impl Iterator<Item = Result<T>>> {
     let path = &source.path;
     if !source.is_json_lines() {
-        let reason = "not a file of conversations: expected JSON Lines (.jsonl), a conversation a line";
+        let reason = "not a file of conversations: expected JSON Lines (.jsonl), a conversation a line; plain text is learned by the objective text";
         return Err(Error::bad_file(path, reason));
     }
     Ok(Lines::new(files::File::open(path).map_err(Error::io(path))?, path.clone(), read))

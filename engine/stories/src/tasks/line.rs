@@ -1,7 +1,7 @@
 //! A task as a line of JSON, in the conversational format of TRL.
 
 use super::{Check, Task};
-use glasshouse_protocol::ChatMessage;
+use glasshouse_protocol::{ChatMessage, Role};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -14,6 +14,15 @@ struct Row<'task> {
 #[derive(Serialize)]
 struct Prompt<'task> {
     prompt: &'task [ChatMessage],
+    #[serde(flatten)]
+    about: About<'task>,
+}
+
+#[derive(Serialize)]
+struct Pair<'task> {
+    prompt: &'task [ChatMessage],
+    chosen: &'task [ChatMessage],
+    rejected: [ChatMessage; 1],
     #[serde(flatten)]
     about: About<'task>,
 }
@@ -54,4 +63,14 @@ pub fn line(task: &Task) -> serde_json::Result<String> {
 /// None that anybody met: a task is plain data.
 pub fn prompt_line(task: &Task) -> serde_json::Result<String> {
     serde_json::to_string(&Prompt { prompt: task.prompt(), about: task.into() })
+}
+
+/// A task as files of preferences have it: its answer, and a worse one.
+///
+/// # Errors
+/// None that anybody met: a task is plain data.
+pub fn pair_line(task: &Task, rejected: &str) -> serde_json::Result<String> {
+    let (prompt, chosen) = task.messages.split_at(task.prompt().len());
+    let rejected = [ChatMessage { role: Role::Assistant, content: rejected.to_owned() }];
+    serde_json::to_string(&Pair { prompt, chosen, rejected, about: task.into() })
 }

@@ -13,6 +13,7 @@ mod draw;
 pub mod language;
 mod line;
 mod ordering;
+mod pairs;
 mod plots;
 mod poems;
 mod refusal;
@@ -24,7 +25,8 @@ mod translation;
 
 pub use check::{Check, Tag, last_number, normalized};
 pub use classification::{Labels, passages};
-pub use line::{line, prompt_line};
+pub use line::{line, pair_line, prompt_line};
+pub use pairs::WrongAnswers;
 pub use poems::poems;
 pub use refusal::POLICY;
 
