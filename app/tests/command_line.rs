@@ -130,6 +130,8 @@ fn help_names_every_subcommand() {
         "train",
         "generate",
         "chat",
+        "inspect",
+        "provenance",
         "plan",
         "devices",
         "selftest",
