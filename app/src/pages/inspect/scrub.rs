@@ -134,5 +134,7 @@ mod tests {
         assert_eq!(steps, [0, 200]);
         assert_eq!(place_of(&kept, &source(&run, kept[0])), 0);
         assert_eq!(place_of(&kept, &WeightSource::Current), 1);
+        assert_eq!(nearest(&run, 90), Some(source(&run, kept[0])));
+        assert_eq!(nearest(&run, 130), Some(source(&run, kept[1])));
     }
 }
