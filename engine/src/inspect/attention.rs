@@ -124,7 +124,7 @@ fn earlier(probabilities: &[f32], tokens: &[u32], behind: usize) -> f32 {
 fn entropy(probabilities: &[f32], time: usize) -> f32 {
     let bits = |row: &[f32]| {
         let seen = row.iter().filter(|share| **share > 0.0).map(|share| f64::from(*share));
-        (-seen.map(|share| share * libm::log(share)).sum::<f64>() / LN_2) as f32
+        (0.0 - seen.map(|share| share * libm::log(share)).sum::<f64>() / LN_2) as f32
     };
     mean(probabilities.chunks_exact(time.max(1)).map(bits))
 }

@@ -19,7 +19,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let width = shape.last().copied().unwrap_or(1);
     let turns = Turns::new();
 
-    let token = subject.settings.token.unwrap_or(subject.tokens[subject.position]);
+    let here = subject.tokens.get(subject.position).copied().unwrap_or(0);
+    let token = subject.settings.token.unwrap_or(here);
     let row = |id: u32| &table[id as usize * width..(id as usize + 1) * width];
     let mut near: Vec<(u32, f32)> = Vec::with_capacity(vocabulary);
     for id in 0..vocabulary as u32 {
@@ -70,7 +71,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (neighbours, cosines): (Vec<u32>, Vec<f32>) = near.into_iter().unzip();
     found.integers("neighbours", scope, &[("N", neighbours.len())], neighbours);
     found.floats("cosines", scope, &[("N", cosines.len())], cosines);
-    found.integers("token", scope, &[], vec![token]);
+    found.integers("token", scope, &[("token", 1)], vec![token]);
     found.detail(detail);
     Ok(found)
 }

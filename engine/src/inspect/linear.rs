@@ -185,7 +185,7 @@ async fn largest_directions(covariance: &[f32], columns: usize, turns: &Turns) -
             let squares = pairs.map(|(image, own)| (f64::from(*image) - values[at] * f64::from(*own)).powi(2));
             squares.sum::<f64>().sqrt()
         };
-        if (0..2.min(together)).all(|at| left(at) <= RESIDUAL * values[0].abs()) {
+        if (0..together.min(2)).all(|at| left(at) <= RESIDUAL * values[0].abs()) {
             break;
         }
         basis = combined_images;
@@ -323,7 +323,7 @@ mod tests {
         let found = map(&rows, 3);
         let wanted = [4.0, 0.0, -4.0, 0.0, 0.0, 1.0, 0.0, -1.0];
         for (found, wanted) in found.points.iter().zip(wanted) {
-            assert!((found - wanted).abs() < 1e-5, "{:?}", found);
+            assert!((found - wanted).abs() < 1e-5, "{found} for {wanted}");
         }
         let [first, second] = found.explained();
         assert!((first - 16.0 / 17.0).abs() < 1e-6 && (second - 1.0 / 17.0).abs() < 1e-6);
