@@ -54,7 +54,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             let other = Map::of(rows_of(reference, width, &ids), width, &turns).await;
             map.align(&other);
         }
-        Some(_) => found.notice("The other weights are of another vocabulary: the map is not aligned with theirs."),
+        Some(_) => {
+            found.notice("The other weights are of another vocabulary: the map is not aligned with theirs.")
+        }
         None => {}
     }
     if ids.len() < vocabulary {

@@ -182,7 +182,8 @@ async fn largest_directions(covariance: &[f32], columns: usize, turns: &Turns) -
         let left = |at: usize| {
             let range = at * columns..(at + 1) * columns;
             let pairs = combined_images[range.clone()].iter().zip(&ritz[range]);
-            let squares = pairs.map(|(image, own)| (f64::from(*image) - values[at] * f64::from(*own)).powi(2));
+            let squares =
+                pairs.map(|(image, own)| (f64::from(*image) - values[at] * f64::from(*own)).powi(2));
             squares.sum::<f64>().sqrt()
         };
         if (0..together.min(2)).all(|at| left(at) <= RESIDUAL * values[0].abs()) {
@@ -252,7 +253,8 @@ fn eigen(mut a: Vec<f64>, size: usize) -> (Vec<f64>, Vec<f64>) {
                 let tangent = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
                 let cosine = 1.0 / (tangent * tangent + 1.0).sqrt();
                 let sine = tangent * cosine;
-                let turn = |x: &mut f64, y: &mut f64| (*x, *y) = (cosine * *x - sine * *y, sine * *x + cosine * *y);
+                let turn =
+                    |x: &mut f64, y: &mut f64| (*x, *y) = (cosine * *x - sine * *y, sine * *x + cosine * *y);
                 for k in 0..size {
                     let (mut x, mut y) = (a[k * size + p], a[k * size + q]);
                     turn(&mut x, &mut y);

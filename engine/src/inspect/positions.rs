@@ -57,8 +57,11 @@ fn rotations(found: &mut Found, rope: &Rope, head_size: usize, positions: usize)
     // The second row of the model's own table holds the angles of one position, all of which are less than half a turn.
     let table = Constant::RopeTable(*rope).data(&Type::f32(&[2, head_size]));
     let (cosines, sines) = table[head_size..].split_at(pairs);
-    let frequencies: Vec<f64> =
-        sines.iter().zip(cosines).map(|(sine, cosine)| libm::atan2((*sine).into(), (*cosine).into())).collect();
+    let frequencies: Vec<f64> = sines
+        .iter()
+        .zip(cosines)
+        .map(|(sine, cosine)| libm::atan2((*sine).into(), (*cosine).into()))
+        .collect();
     let mean_cosine = |distance: usize| {
         let sum: f64 = frequencies.iter().map(|angle| libm::cos(distance as f64 * angle)).sum();
         (sum / pairs.max(1) as f64) as f32
@@ -76,6 +79,9 @@ fn rotations(found: &mut Found, rope: &Rope, head_size: usize, positions: usize)
         found.notice(format!("Of the {head_size} channels of a head {channels} turn; the others stay."));
     }
     if rope.skip_every > 0 {
-        found.notice(format!("Every layer whose number, from 1 on, {} divides turns nothing.", rope.skip_every));
+        found.notice(format!(
+            "Every layer whose number, from 1 on, {} divides turns nothing.",
+            rope.skip_every
+        ));
     }
 }

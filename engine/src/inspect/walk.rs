@@ -32,7 +32,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let logits = subject.lens.probe_from(Site::Normed, &row, &[Site::Logits]).await?;
 
     let config = subject.lens.config();
-    let (time, heads, kv_heads, size) = (subject.tokens.len(), config.heads, config.kv_heads, config.head_size);
+    let (time, heads, kv_heads, size) =
+        (subject.tokens.len(), config.heads, config.kv_heads, config.head_size);
     let packed = at(Site::QueriesKeysValues(layer));
     let attention = Attention::new(config, &packed);
     let (mut probabilities, turns) = (Vec::with_capacity(heads * time * time), Turns::new());
