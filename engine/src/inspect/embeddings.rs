@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::platform::Turns;
 use std::collections::BTreeSet;
 
-/// Most tokens of a map.
+/// Tokens of a map, at most.
 const MAPPED: usize = 2048;
 
 /// Rows that are compared before others may have their turn.
