@@ -57,8 +57,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         }
     }
     let numbers = shown.clone().map(|layer| layer as u32).collect();
+    let scope = if shown.len() == 1 { format!("blocks.{}.attention", shown.start) } else { String::new() };
     let squares = [("L", shown.len()), ("H", heads), ("T", time), ("T", time)];
-    found.floats("probabilities", "", &squares, probabilities);
+    found.floats("probabilities", &scope, &squares, probabilities);
     found.integers("layers", "", &[("L", shown.len())], numbers);
     found.floats("scores", "", &[("L", layers), ("H", heads), ("score", 4)], scores.into_flattened());
     found.floats("entropy", "", &[("L", layers), ("H", heads)], entropies);
