@@ -55,7 +55,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             map.align(&other);
         }
         Some(_) => {
-            found.notice("The other weights are of another vocabulary: the map is not aligned with theirs.")
+            found.notice("The other weights are of another vocabulary: the map is not aligned with theirs.");
         }
         None => {}
     }
