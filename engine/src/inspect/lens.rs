@@ -424,12 +424,15 @@ impl Lens {
             let logits = at(Site::Logits)?;
             let ty = graph.ty(logits).clone();
             let value = graph.input(Input::Free(u32::MAX), ty);
+            // Where weights lie follows from which of them train, so that they are frozen for this pass alone.
+            let parameters = graph.parameters.clone();
             if key.gradients == Gradients::Sites {
                 for parameter in &mut graph.parameters {
                     parameter.trainable = false;
                 }
             }
             let of_sites = gradient_from(&mut graph, &[(logits, value)], &read)?;
+            graph.parameters = parameters;
             let missing = || Error::Internal("a site that no logit depends on".to_owned());
             read = match key.gradients {
                 Gradients::Sites => {
