@@ -27,10 +27,12 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
             ExportFormat::Gguf { quantization: name.map_or_else(Quantization::default, Quantization::from) }
         }
     };
+    let mut has_labels = false;
     drive(session::Options::default(), async |engine| {
         let ModelArguments { project, run, checkpoint } = &arguments.model;
         trained::use_project(engine, project, false).await?;
-        let (run, _) = trained::settings_of(engine, run.clone()).await?;
+        let (run, config) = trained::settings_of(engine, run.clone()).await?;
+        has_labels = !config.model.labels.is_empty();
         let (checkpoint, to) = (Some(checkpoint.clone()), Some(arguments.to.clone()));
         let command = Command::ExportModel { run, checkpoint, format, to, keep: !arguments.force };
         let show = |event| {
@@ -45,7 +47,8 @@ pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let to = arguments.to.display().to_string();
     match format {
         ExportFormat::HuggingFace => {
-            say!("open it with transformers: AutoModelForCausalLM.from_pretrained({to:?})")?;
+            let class = if has_labels { "SequenceClassification" } else { "CausalLM" };
+            say!("open it with transformers: AutoModelFor{class}.from_pretrained({to:?})")?;
         }
         ExportFormat::Peft => say!("open it with PEFT: PeftModel.from_pretrained(base, {to:?})")?,
         ExportFormat::Gguf { .. } => say!("open it with llama.cpp: llama-cli -m {to:?}")?,

@@ -1,6 +1,179 @@
-use super::{Found, Subject};
-use crate::error::Result;
+//! Attention probabilities of every head, and what each head does by measured behaviour.
 
-pub(super) async fn view(_subject: &mut Subject<'_>) -> Result<Found> {
-    Ok(Found::default())
+use super::probabilities::Attention;
+use super::{Found, Subject, Tensor};
+use crate::error::Result;
+use crate::graph::random;
+use crate::model::Site;
+use crate::platform::Turns;
+use std::f64::consts::LN_2;
+
+/// Tokens of the random text that induction is measured on, before it is repeated.
+const REPEATED: usize = 48;
+
+/// The seed of that text.
+const SEED: u64 = 1;
+
+/// Most probabilities that are given at once: 64 MiB.
+const MOST: usize = 1 << 24;
+
+pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
+    let config = subject.lens.config().clone();
+    let (layers, heads, tokens) = (config.layers, config.heads, subject.tokens);
+    let (wanted, time) = (subject.layers(), tokens.len());
+    let fits = (MOST / (heads * time * time).max(1)).max(1);
+    let shown = wanted.start..wanted.end.min(wanted.start + fits);
+    let sites: Vec<Site> = (0..layers).map(Site::QueriesKeysValues).collect();
+    let packed = subject.lens.probe(tokens, &sites).await?;
+
+    let turns = Turns::new();
+    let mut probabilities = Vec::with_capacity(shown.len() * heads * time * time);
+    let (mut scores, mut entropies) = (Vec::new(), Vec::new());
+    for (layer, packed) in packed.iter().enumerate() {
+        let attention = Attention::new(&config, packed);
+        for head in 0..heads {
+            let own = attention.probabilities(head);
+            scores.push([previous(&own, time), first(&own, time), earlier(&own, tokens, 0), 0.0]);
+            entropies.push(entropy(&own, time));
+            if shown.contains(&layer) {
+                probabilities.extend(own);
+            }
+            turns.give().await;
+        }
+    }
+
+    let mut found = Found::default();
+    let repeated = repeated(config.context_length, config.vocabulary);
+    if repeated.is_empty() {
+        found.notice("The context holds no text twice: no induction score.");
+    } else {
+        let packed: Vec<Tensor> = subject.lens.probe(&repeated, &sites).await?;
+        for (layer, packed) in packed.iter().enumerate() {
+            let attention = Attention::new(&config, packed);
+            for head in 0..heads {
+                scores[layer * heads + head][3] = earlier(&attention.probabilities(head), &repeated, 1);
+                turns.give().await;
+            }
+        }
+    }
+    let numbers = shown.clone().map(|layer| layer as u32).collect();
+    let scope = if shown.len() == 1 { format!("blocks.{}.attention", shown.start) } else { String::new() };
+    let squares = [("L", shown.len()), ("H", heads), ("T", time), ("T", time)];
+    found.floats("probabilities", &scope, &squares, probabilities);
+    found.integers("layers", "", &[("L", shown.len())], numbers);
+    found.floats("scores", "", &[("L", layers), ("H", heads), ("score", 4)], scores.into_flattened());
+    found.floats("entropy", "", &[("L", layers), ("H", heads)], entropies);
+    found.integers("repeated", "", &[("N", repeated.len())], repeated);
+    if shown.len() < wanted.len() {
+        let (count, last) = (shown.len(), shown.end.saturating_sub(1));
+        found.notice(format!(
+            "Probabilities of {count} of {} layers fit, up to layer {last}; ask for a layer by its number.",
+            wanted.len()
+        ));
+    }
+    if time < 2 {
+        found.notice("One token has none before it: scores on the prompt are 0.");
+    } else if !(1..time).any(|at| tokens[..at].contains(&tokens[at])) {
+        found.notice("No token stands twice in the prompt: duplicate-token scores are 0.");
+    }
+    Ok(found)
+}
+
+/// A text of distinct random tokens, and the same again: as long as the context holds twice, at most.
+fn repeated(context_length: usize, vocabulary: usize) -> Vec<u32> {
+    let length = REPEATED.min(context_length / 2).min(vocabulary);
+    let mut text: Vec<u32> = Vec::with_capacity(2 * length);
+    // Draws go on until there are enough distinct ones; where nearly the whole vocabulary is needed that takes some more.
+    let mut draws = (0..).map(|n| (random::nth(SEED, 0x1d_0c71, n) % vocabulary.max(1) as u64) as u32);
+    while text.len() < length {
+        text.extend(draws.next().filter(|token| !text.contains(token)));
+    }
+    text.extend_from_within(..);
+    text
+}
+
+/// Mean of what queries that have something before them give; 0 where there are none.
+fn mean(shares: impl Iterator<Item = f32>) -> f32 {
+    let (sum, count) = shares.fold((0.0, 0), |(sum, count), share| (sum + f64::from(share), count + 1));
+    if count > 0 { (sum / f64::from(count)) as f32 } else { 0.0 }
+}
+
+/// Mean attention to the token before.
+fn previous(probabilities: &[f32], time: usize) -> f32 {
+    mean((1..time).map(|query| probabilities[query * time + query - 1]))
+}
+
+/// Mean attention to the first token, of all others.
+fn first(probabilities: &[f32], time: usize) -> f32 {
+    mean((1..time).map(|query| probabilities[query * time]))
+}
+
+/// Mean attention to what stands `behind` so many positions an earlier token that equals the query's: 0 for that token itself, 1 for
+/// the one after it, which an induction head reads (Olsson et al. 2022). Queries without such a token do not count.
+fn earlier(probabilities: &[f32], tokens: &[u32], behind: usize) -> f32 {
+    let time = tokens.len();
+    let share = |query: usize| {
+        let equal = |at: &usize| tokens[*at] == tokens[query];
+        let row = &probabilities[query * time..(query + 1) * time];
+        let shares = (0..query).filter(equal).map(|at| row[at + behind]);
+        shares.fold(None, |sum: Option<f32>, share| Some(sum.unwrap_or(0.0) + share))
+    };
+    mean((0..time).filter_map(share))
+}
+
+/// Entropy of a query's probabilities in bits, the mean over all queries.
+fn entropy(probabilities: &[f32], time: usize) -> f32 {
+    let bits = |row: &[f32]| {
+        let seen = row.iter().filter(|share| **share > 0.0).map(|share| f64::from(*share));
+        (0.0 - seen.map(|share| share * libm::log(share)).sum::<f64>() / LN_2) as f32
+    };
+    mean(probabilities.chunks_exact(time.max(1)).map(bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Probabilities of queries that each look at one position.
+    fn looking_at(positions: &[usize]) -> Vec<f32> {
+        let time = positions.len();
+        let mut probabilities = vec![0.0; time * time];
+        for (query, position) in positions.iter().enumerate() {
+            probabilities[query * time + position] = 1.0;
+        }
+        probabilities
+    }
+
+    #[test]
+    fn heads_that_look_at_one_place_score_there_alone() {
+        let tokens = [7, 8, 9, 7, 8, 9];
+        let scores = |positions: &[usize]| {
+            let own = looking_at(positions);
+            [previous(&own, 6), first(&own, 6), earlier(&own, &tokens, 0), earlier(&own, &tokens, 1)]
+        };
+        assert_eq!(scores(&[0, 0, 1, 2, 3, 4]), [1.0, 0.2, 0.0, 0.0]);
+        assert_eq!(scores(&[0, 0, 0, 0, 0, 0]), [0.2, 1.0, 1.0 / 3.0, 0.0]);
+        assert_eq!(scores(&[0, 1, 2, 0, 1, 2]), [0.0, 0.2, 1.0, 0.0]);
+        assert_eq!(scores(&[0, 1, 2, 1, 2, 3]), [0.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn nothing_before_is_no_score_and_even_attention_has_the_entropy_of_its_count() {
+        assert_eq!([previous(&[1.0], 1), first(&[1.0], 1), earlier(&[1.0], &[3], 0)], [0.0; 3]);
+        assert_eq!(entropy(&[1.0], 1), 0.0);
+        let even = [1.0, 0.0, 0.5, 0.5];
+        assert!((entropy(&even, 2) - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_repeated_text_is_distinct_tokens_twice() {
+        for (context, vocabulary, length) in [(128, 512, 48), (20, 512, 10), (128, 7, 7), (1, 9, 0)] {
+            let text = repeated(context, vocabulary);
+            assert_eq!(text.len(), 2 * length);
+            let (once, again) = text.split_at(length);
+            assert_eq!(once, again);
+            assert!(once.iter().enumerate().all(|(at, token)| !once[..at].contains(token)));
+            assert!(text.iter().all(|token| (*token as usize) < vocabulary));
+        }
+    }
 }

@@ -11,8 +11,8 @@ use crate::protocol::ModelConfig;
 use crate::step::Data;
 use std::sync::Arc;
 
-/// Programs that are kept for the next prompt.
-const KEPT: usize = 6;
+/// Programs that are kept for the next prompt: two for each of some views.
+const KEPT: usize = 16;
 
 /// The shortest window: a prompt that grows by a token does not need another program each time.
 const SHORTEST: usize = 16;
@@ -424,12 +424,15 @@ impl Lens {
             let logits = at(Site::Logits)?;
             let ty = graph.ty(logits).clone();
             let value = graph.input(Input::Free(u32::MAX), ty);
+            // Where weights lie follows from which of them train, so that they are frozen for this pass alone.
+            let parameters = graph.parameters.clone();
             if key.gradients == Gradients::Sites {
                 for parameter in &mut graph.parameters {
                     parameter.trainable = false;
                 }
             }
             let of_sites = gradient_from(&mut graph, &[(logits, value)], &read)?;
+            graph.parameters = parameters;
             let missing = || Error::Internal("a site that no logit depends on".to_owned());
             read = match key.gradients {
                 Gradients::Sites => {
@@ -445,6 +448,9 @@ impl Lens {
         let graph = cut(&graph, &given, &read);
         let reads = |value: &ValueId| graph.nodes.iter().any(|node| node.inputs.contains(value));
         let tokens = graph.find(Origin::Input(Input::Tokens)).filter(reads);
+        if let (Some(site), Some(_)) = (key.from, tokens) {
+            return Err(Error::Internal(format!("{site:?} is not all that the pass goes on from")));
+        }
         Ok(Part { graph, tokens, from, seed, read })
     }
 }

@@ -6,12 +6,16 @@ mod embeddings;
 mod graph;
 mod head;
 mod lens;
+mod linear;
 mod logit_lens;
 mod neurons;
 mod next_token;
 mod positions;
+mod probabilities;
 mod provenance;
 mod residual;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod walk;
 mod weights;
@@ -20,6 +24,7 @@ mod what_if;
 pub use lens::{Lens, Tensor};
 
 use crate::error::{Error, Result};
+use crate::model::Site;
 use crate::project::Run;
 use crate::protocol::inspect::{
     Axis, Detail, ElementKind, InspectSettings, Inspected, TensorSummary, TokenText, View,
@@ -63,6 +68,14 @@ impl Subject<'_> {
     /// The head that is looked at.
     pub fn head(&self) -> usize {
         self.settings.head.unwrap_or(0)
+    }
+
+    /// The values at a site for the prompt, [T, …].
+    ///
+    /// # Errors
+    /// As [`Lens::probe`].
+    pub async fn values(&mut self, site: Site) -> Result<Tensor> {
+        Ok(self.lens.probe(self.tokens, &[site]).await?.pop().unwrap_or_default())
     }
 
     /// A token with its text.

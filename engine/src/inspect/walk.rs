@@ -1,6 +1,72 @@
-use super::{Found, Subject};
-use crate::error::Result;
+//! One forward pass, value by value: from embeddings through a layer to the logits.
 
-pub(super) async fn view(_subject: &mut Subject<'_>) -> Result<Found> {
-    Ok(Found::default())
+use super::probabilities::Attention;
+use super::{Found, Subject, Tensor};
+use crate::error::Result;
+use crate::model::Site;
+use crate::platform::Turns;
+
+pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
+    let layer = subject.layer();
+    let sites = [
+        Site::Stream(0),
+        Site::AttentionInput(layer),
+        Site::QueriesKeysValues(layer),
+        Site::Attended(layer),
+        Site::AttentionOutput(layer),
+        Site::Between(layer),
+        Site::MlpInput(layer),
+        Site::Hidden(layer),
+        Site::MlpOutput(layer),
+        Site::Stream(layer + 1),
+        Site::Normed,
+    ];
+    let values = subject.lens.probe(subject.tokens, &sites).await?;
+    let at = |site: Site| {
+        let found = sites.iter().zip(&values).find(|(own, _)| **own == site);
+        found.map(|(_, values)| values.clone()).unwrap_or_default()
+    };
+    // The head reads one row alone: of a large vocabulary all rows would take longer than everything before them.
+    let normed = at(Site::Normed);
+    let row = Tensor::new(&[1, 1, normed.columns()], normed.row(subject.position).to_vec());
+    let logits = subject.lens.probe_from(Site::Normed, &row, &[Site::Logits]).await?;
+
+    let config = subject.lens.config();
+    let (time, heads, kv_heads, size) =
+        (subject.tokens.len(), config.heads, config.kv_heads, config.head_size);
+    let packed = at(Site::QueriesKeysValues(layer));
+    let attention = Attention::new(config, &packed);
+    let (mut probabilities, turns) = (Vec::with_capacity(heads * time * time), Turns::new());
+    for head in 0..heads {
+        probabilities.extend(attention.probabilities(head));
+        turns.give().await;
+    }
+    let columns = |range: std::ops::Range<usize>| -> Vec<f32> {
+        packed.rows().flat_map(|row| &row[range.clone()]).copied().collect()
+    };
+    let (queries, keys) = (heads * size, kv_heads * size);
+
+    let [block, mlp] = ["attention", "mlp"].map(|part| format!("blocks.{layer}.{part}"));
+    let mut found = Found::default();
+    let mut rows = |name: &str, scope: &str, axis: &str, tensor: Tensor| {
+        found.floats(name, scope, &[("T", time), (axis, tensor.columns())], tensor.data);
+    };
+    let split = |from: usize, count: usize| Tensor::new(&[time, count], columns(from..from + count));
+    rows("embedded", "embedding", "C", at(Site::Stream(0)));
+    rows("attention_input", &block, "C", at(Site::AttentionInput(layer)));
+    rows("queries", &block, "H·D", split(0, queries));
+    rows("keys", &block, "K·D", split(queries, keys));
+    rows("values", &block, "K·D", split(queries + keys, keys));
+    rows("attended", &block, "H·D", at(Site::Attended(layer)));
+    rows("attention_output", &block, "C", at(Site::AttentionOutput(layer)));
+    rows("between", &block, "C", at(Site::Between(layer)));
+    rows("mlp_input", &mlp, "C", at(Site::MlpInput(layer)));
+    rows("hidden", &mlp, "F", at(Site::Hidden(layer)));
+    rows("mlp_output", &mlp, "C", at(Site::MlpOutput(layer)));
+    rows("stream", &mlp, "C", at(Site::Stream(layer + 1)));
+    rows("normed", "norm", "C", normed);
+    found.floats("probabilities", &block, &[("H", heads), ("T", time), ("T", time)], probabilities);
+    let logits = logits.into_iter().next().unwrap_or_default();
+    found.floats("logits", "head", &[("V", logits.data.len())], logits.data);
+    Ok(found)
 }

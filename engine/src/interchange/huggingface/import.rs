@@ -41,6 +41,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     }
     let map: Map<String, Value> = read_json(&config_path)?;
     let model_type = map.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let labels = labels(&map).map_err(|reason| Error::bad_file(&config_path, reason))?;
     let mut fields = Fields::new(&config_path, map);
     let family = Family::of_type(&model_type).ok_or_else(|| {
         let known = super::FAMILIES.map(|family| family.model_type).join(", ");
@@ -49,7 +50,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let reason =
         "quantised weights cannot be imported; take the model in f32, f16 or bfloat16, or as a GGUF file";
     fields.must_be_absent("quantization_config", reason)?;
-    let model = family.read(&mut fields)?;
+    let model = ModelConfig { labels, ..family.read(&mut fields)? };
     let end = fields.token("eos_token_id");
     let notices = fields
         .unknown()
@@ -62,6 +63,19 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let tokenizer = TokenizerFiles::read(path)?.ending_with(end);
     let weights = Box::new(FolderWeights { folder, tensors: stored });
     Ok(Looked { family, model, notices, tokenizer, tensors, weights })
+}
+
+/// The labels of a class with a head for them, in the order of their numbers; none of one that goes on from texts.
+fn labels(config: &Map<String, Value>) -> Result<Vec<String>, String> {
+    let class = config.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
+    let Some(class) = class.filter(|class| class.ends_with("ForSequenceClassification")) else {
+        return Ok(Vec::new());
+    };
+    let names = config.get("id2label").and_then(Value::as_object);
+    let names = names.ok_or_else(|| format!("{class} without id2label: its labels have no names"))?;
+    let name = |number: usize| names.get(&number.to_string()).and_then(Value::as_str).map(str::to_owned);
+    let missing = |number| format!("id2label has {} labels and none of number {number}", names.len());
+    (0..names.len()).map(|number| name(number).ok_or_else(|| missing(number))).collect()
 }
 
 /// Each tensor of the family with the one of the folder; nothing is missing, left over or of another shape.

@@ -1,0 +1,109 @@
+//! Attention's probabilities, computed again from queries and keys: a forward pass keeps none of them.
+
+use super::Tensor;
+use super::linear::{products, softmax};
+use crate::graph::Heads;
+use crate::protocol::ModelConfig;
+
+/// A layer's queries, keys and values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attention<'a> {
+    /// [T, (H + 2K)·D].
+    packed: &'a [f32],
+    heads: Heads,
+    /// Positions that a query sees, its own included.
+    window: usize,
+}
+
+impl<'a> Attention<'a> {
+    /// Of what stands at [`crate::model::Site::QueriesKeysValues`].
+    pub(super) fn new(config: &ModelConfig, packed: &'a Tensor) -> Self {
+        let ModelConfig { heads, kv_heads, head_size, .. } = *config;
+        let window = config.sliding_window.unwrap_or(usize::MAX);
+        Self { packed: &packed.data, heads: Heads { heads, kv_heads, head_size }, window }
+    }
+
+    /// T.
+    pub(super) fn time(&self) -> usize {
+        self.packed.len() / self.heads.packed()
+    }
+
+    /// Entries of a packed row from a column on.
+    fn entries(&self, position: usize, column: usize) -> &'a [f32] {
+        &self.packed[position * self.heads.packed() + column..]
+    }
+
+    /// The first column of the keys that a head reads; its values' are K·D columns on.
+    fn keys_of(&self, head: usize) -> usize {
+        let Heads { heads, kv_heads, head_size } = self.heads;
+        self.heads.width() + head / (heads / kv_heads) * head_size
+    }
+
+    /// A query of a head, [D].
+    pub(super) fn query(&self, head: usize, position: usize) -> &'a [f32] {
+        &self.entries(position, head * self.heads.head_size)[..self.heads.head_size]
+    }
+
+    /// A key that a head reads, [D].
+    pub(super) fn key(&self, head: usize, position: usize) -> &'a [f32] {
+        &self.entries(position, self.keys_of(head))[..self.heads.head_size]
+    }
+
+    /// A value that a head reads, [D].
+    pub(super) fn value(&self, head: usize, position: usize) -> &'a [f32] {
+        let Heads { kv_heads, head_size, .. } = self.heads;
+        &self.entries(position, self.keys_of(head) + kv_heads * head_size)[..head_size]
+    }
+
+    /// The first position that a query sees.
+    fn first_seen(&self, query: usize) -> usize {
+        (query + 1).saturating_sub(self.window)
+    }
+
+    /// q·k / √D of a query with keys from a position on, as many as there is room for.
+    fn score(&self, head: usize, query: usize, from: usize, scores: &mut [f32]) {
+        let factor = 1.0 / (self.heads.head_size as f64).sqrt();
+        let keys = self.entries(from, self.keys_of(head));
+        products(self.query(head, query), keys, self.heads.packed(), factor, scores);
+    }
+
+    /// q·k / √D of a head before the mask, [T, T].
+    pub(super) fn scores(&self, head: usize) -> Vec<f32> {
+        let time = self.time();
+        let mut scores = vec![0.0; time * time];
+        for (query, row) in scores.chunks_exact_mut(time.max(1)).enumerate() {
+            self.score(head, query, 0, row);
+        }
+        scores
+    }
+
+    /// A head's probabilities [T, T]: 0 where a query does not see.
+    pub(super) fn probabilities(&self, head: usize) -> Vec<f32> {
+        let time = self.time();
+        let mut probabilities = vec![0.0; time * time];
+        for (query, row) in probabilities.chunks_exact_mut(time.max(1)).enumerate() {
+            let first = self.first_seen(query);
+            let seen = &mut row[first..=query];
+            self.score(head, query, first, seen);
+            softmax(seen);
+        }
+        probabilities
+    }
+
+    /// Σ p·v of a head, [T, D], for its probabilities.
+    pub(super) fn weighted(&self, head: usize, probabilities: &[f32]) -> Vec<f32> {
+        let (time, size) = (self.time(), self.heads.head_size);
+        let mut weighted = Vec::with_capacity(time * size);
+        let mut sums = vec![0.0f64; size];
+        for (query, row) in probabilities.chunks_exact(time.max(1)).enumerate() {
+            sums.fill(0.0);
+            for (position, probability) in row[..=query].iter().enumerate() {
+                for (sum, value) in sums.iter_mut().zip(self.value(head, position)) {
+                    *sum += f64::from(*probability) * f64::from(*value);
+                }
+            }
+            weighted.extend(sums.iter().map(|sum| *sum as f32));
+        }
+        weighted
+    }
+}
