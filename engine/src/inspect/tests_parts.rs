@@ -16,7 +16,7 @@ use crate::protocol::GenerateConfig;
 use crate::protocol::inspect::Edit;
 use crate::sampler::{self, Sampling};
 use crate::step::ArenaState;
-use bench::{Bench, gpt, lens, llama, near, number, parallel, post, refusal, softmax};
+use bench::{Bench, differ, gpt, lens, llama, near, near_shares, number, parallel, post, refusal, softmax};
 use pollster::block_on;
 
 const PROMPT: &str = "The fox sat by the river";
@@ -77,7 +77,7 @@ fn norms_are_of_the_stages_and_saliency_is_the_slope_along_each_embedding() {
             };
             let slope = (logarithm(1.01) - logarithm(0.99)) / 0.02;
             let error = (slope - f64::from(saliency[at])).abs();
-            assert!(error < 5e-3 * slope.abs().max(0.2), "{} for {slope} at {at}", saliency[at]);
+            assert!(error < 2e-2 * slope.abs() + 5e-4, "{} for {slope} at {at}", saliency[at]);
         }
     }
 }
@@ -207,7 +207,7 @@ fn the_next_token_is_what_the_sampler_makes_of_the_logits() {
 #[test]
 fn a_head_switched_off_is_its_part_of_what_was_attended_at_zero() {
     for config in [gpt(), llama()] {
-        let mut bench = Bench::new(config);
+        let mut bench = Bench::sharp(config);
         let before = bench.lens.arena().to_vec();
         let settings = InspectSettings {
             edits: vec![Edit::Head { layer: 0, head: 2, factor: 0.0 }],
@@ -225,9 +225,9 @@ fn a_head_switched_off_is_its_part_of_what_was_attended_at_zero() {
         let changed = bench.probe_from(Site::Between(0), Tensor::new(&stream.shape, between), Site::Logits);
         let last = logits.shape[0] - 1;
         let (old, new) = (softmax(logits.row(last)), softmax(changed.row(last)));
-        near(&seen.floats("before"), &old, 1e-6);
-        near(&seen.floats("after"), &new, 1e-5);
-        assert!(old.iter().zip(&new).any(|(old, new)| (old - new).abs() > 1e-4), "nothing changed");
+        near_shares(&seen.floats("before"), &old);
+        near_shares(&seen.floats("after"), &new);
+        assert!(differ(&old, &new), "nothing changed");
         let divergence: f32 = old.iter().zip(&new).map(|(old, new)| old * (old / new).log2()).sum();
         near(&seen.floats("divergence"), &[divergence], 1e-4);
         // The table over all heads has the same of this one.
@@ -265,15 +265,15 @@ fn a_part_switched_off_adds_nothing_and_its_weights_come_back() {
         let with = |edits: Vec<Edit>| InspectSettings { edits, ..InspectSettings::default() };
         let mut after = |edits| bench.look(View::WhatIf, PROMPT, &with(edits)).unwrap().floats("after");
         let twice = after(vec![edits[1], edits[1]]);
-        near(&twice, &after(vec![Edit::Attention { layer: 0, factor: 4.0 }]), 1e-6);
+        assert_eq!(twice, after(vec![Edit::Attention { layer: 0, factor: 4.0 }]));
     }
 }
 
 #[test]
 fn a_patch_of_the_same_prompt_changes_nothing_and_one_of_another_brings_its_future() {
-    let other = "The fog sat by the river";
+    let (prompt, other) = ("The fox ran", "The fog ran");
     for config in [gpt(), llama(), parallel(), post()] {
-        let mut bench = Bench::new(config);
+        let mut bench = Bench::sharp(config);
         let patches = |edits: &[(usize, usize)], other_prompt: &str| InspectSettings {
             edits: edits
                 .iter()
@@ -282,27 +282,27 @@ fn a_patch_of_the_same_prompt_changes_nothing_and_one_of_another_brings_its_futu
             other_prompt: other_prompt.to_owned(),
             ..InspectSettings::default()
         };
-        let last = bench.tokens(PROMPT).len() - 1;
-        let seen = bench.look(View::WhatIf, PROMPT, &patches(&[(1, 3), (0, 2), (2, last)], PROMPT)).unwrap();
-        near(&seen.floats("after"), &seen.floats("before"), 1e-5);
+        let last = bench.tokens(prompt).len() - 1;
+        let seen = bench.look(View::WhatIf, prompt, &patches(&[(1, 3), (0, 2), (2, last)], prompt)).unwrap();
+        near_shares(&seen.floats("after"), &seen.floats("before"));
         assert!(seen.floats("divergence")[0] < 1e-6);
         let (own, wanted) = {
-            let mut at_end = |prompt: &str| softmax(bench.probe(prompt, &[Site::Logits])[0].row(last));
-            (at_end(PROMPT), at_end(other))
+            let mut at_end = |text: &str| softmax(bench.probe(text, &[Site::Logits])[0].row(last));
+            (at_end(prompt), at_end(other))
         };
-        assert!(own.iter().zip(&wanted).any(|(own, wanted)| (own - wanted).abs() > 1e-4));
+        assert!(differ(&own, &wanted));
         // The one position at which they differ, before the first layer; all that may be read from, before the second; and the end.
-        let differs = (0..=last).find(|at| bench.tokens(PROMPT)[*at] != bench.tokens(other)[*at]).unwrap();
+        let differs = (0..=last).find(|at| bench.tokens(prompt)[*at] != bench.tokens(other)[*at]).unwrap();
         let all: Vec<(usize, usize)> = (0..=last).map(|at| (1, at)).collect();
         for edits in [&[(0, differs)][..], &all[..], &[(2, last)][..]] {
-            let seen = bench.look(View::WhatIf, PROMPT, &patches(edits, other)).unwrap();
-            near(&seen.floats("before"), &own, 1e-5);
-            near(&seen.floats("after"), &wanted, 1e-5);
+            let seen = bench.look(View::WhatIf, prompt, &patches(edits, other)).unwrap();
+            near_shares(&seen.floats("before"), &own);
+            near_shares(&seen.floats("after"), &wanted);
         }
         // What stands behind the position has no say in it.
         let early = InspectSettings { position: Some(differs - 1), ..patches(&[(0, differs)], other) };
-        let seen = bench.look(View::WhatIf, PROMPT, &early).unwrap();
-        near(&seen.floats("after"), &seen.floats("before"), 1e-6);
+        let seen = bench.look(View::WhatIf, prompt, &early).unwrap();
+        near_shares(&seen.floats("after"), &seen.floats("before"));
     }
 }
 
@@ -444,7 +444,7 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
 fn a_model_with_labels_speaks_of_labels() {
     let mut bench = Bench::new(gpt());
     bench.config.model.labels = ["ham", "spam"].map(str::to_owned).to_vec();
-    bench.lens = lens(&bench.config.model);
+    bench.lens = lens(&bench.config.model, 0.6);
     let plain = InspectSettings::default();
     let seen = bench.look(View::LogitLens, PROMPT, &plain).unwrap();
     let [Detail::Tokens { tokens }] = &seen.inspected.details[..] else { panic!() };
@@ -464,7 +464,7 @@ fn a_model_with_labels_speaks_of_labels() {
     assert_eq!(message, "there is no label 2; the nearest is 1 (0 to 1)");
     // A reward model's only output is a score, whose slope is looked at.
     bench.config.model.labels = vec!["reward".to_owned()];
-    bench.lens = lens(&bench.config.model);
+    bench.lens = lens(&bench.config.model, 0.6);
     for view in [View::Residual, View::LogitLens, View::NextToken, View::WhatIf, View::Weights] {
         let seen = bench.look(view, PROMPT, &plain).unwrap();
         assert!(!seen.inspected.notices.is_empty(), "{view}");

@@ -63,9 +63,10 @@ pub fn number(seed: u64, n: usize) -> f32 {
     (random::nth(seed, 17, n as u64) as f64 / u64::MAX as f64 * 2.0 - 1.0) as f32
 }
 
-pub fn lens(model: &ModelConfig) -> Lens {
+/// Over random weights between −`scale` and `scale`.
+pub fn lens(model: &ModelConfig, scale: f32) -> Lens {
     let length = ArenaLayout::of(&build(model, Purpose::Window { time: 1 }).unwrap().graph).length;
-    let arena = (0..length).map(|n| 0.6 * number(3, n)).collect();
+    let arena = (0..length).map(|n| scale * number(3, n)).collect();
     Lens::on_cpu(model, arena, Some(1)).unwrap()
 }
 
@@ -78,8 +79,15 @@ impl Bench {
         let prepared = prepare(&config, project.folder(), &mut |_| {}).unwrap();
         prepared.complete(&mut config);
         let run = project.create_run(&config, &prepared.folder).unwrap();
-        let lens = lens(&config.model);
+        let lens = lens(&config.model, 0.6);
         Self { _folder: folder, config, run, tokenizer: prepared.tokenizer, lens }
+    }
+
+    /// With larger weights, which attend to few positions and predict few tokens, so that every change is seen.
+    pub fn sharp(config: RunConfig) -> Self {
+        let mut bench = Self::new(config);
+        bench.lens = lens(&bench.config.model, 1.5);
+        bench
     }
 
     pub fn tokens(&self, prompt: &str) -> Vec<u32> {
@@ -141,11 +149,25 @@ impl Seen {
     }
 }
 
+/// Relative to 1 where what is wanted is smaller.
 pub fn near(got: &[f32], wanted: &[f32], within: f32) {
     assert_eq!(got.len(), wanted.len());
     for (at, (got, wanted)) in got.iter().zip(wanted).enumerate() {
         assert!((got - wanted).abs() <= within * wanted.abs().max(1.0), "at {at}: {got} for {wanted}");
     }
+}
+
+/// Probabilities, small ones as precisely as large ones.
+pub fn near_shares(got: &[f32], wanted: &[f32]) {
+    assert_eq!(got.len(), wanted.len());
+    for (at, (got, wanted)) in got.iter().zip(wanted).enumerate() {
+        assert!((got - wanted).abs() <= 1e-3 * wanted + 1e-8, "at {at}: {got} for {wanted}");
+    }
+}
+
+/// Whether some probability is another by a hundredth of itself.
+pub fn differ(one: &[f32], other: &[f32]) -> bool {
+    one.iter().zip(other).any(|(one, other)| (one - other).abs() > 1e-2 * other)
 }
 
 pub fn softmax(logits: &[f32]) -> Vec<f32> {
