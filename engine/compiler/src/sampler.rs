@@ -209,6 +209,33 @@ pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Expla
     order.iter().enumerate().map(entry).collect()
 }
 
+/// What is listed of [`explain`], and what is known of all of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The likeliest tokens, likeliest first, and the chosen one.
+    pub entries: Vec<Explained>,
+    /// Entropy of the model's own distribution, in bits.
+    pub entropy_bits: f64,
+    /// Tokens that no setting cut off.
+    pub kept: usize,
+}
+
+/// The `count` likeliest tokens of [`explain`], and the `chosen` one, whatever its rank.
+pub fn explain_likeliest(
+    logits: &[f32],
+    window: &[u32],
+    sampling: &Sampling,
+    count: usize,
+    chosen: Option<u32>,
+) -> Listed {
+    let mut entries = explain(logits, window, sampling);
+    let probabilities: Vec<f64> = entries.iter().map(|entry| entry.probability).collect();
+    let entropy_bits = entropy(&probabilities) / core::f64::consts::LN_2;
+    let kept = entries.iter().filter(|entry| entry.drawn > 0.0).count();
+    entries.retain(|entry| entry.rank <= count || Some(entry.id) == chosen);
+    Listed { entries, entropy_bits, kept }
+}
+
 /// The token that a draw in [0, 1) falls on; 0 for an empty distribution.
 pub fn choose(distribution: &[(u32, f64)], draw: f32) -> u32 {
     let mut end = 0.0;

@@ -3,6 +3,7 @@
 
 mod attention;
 mod embeddings;
+mod final_norm;
 mod graph;
 mod head;
 mod lens;
@@ -10,12 +11,15 @@ mod linear;
 mod logit_lens;
 mod neurons;
 mod next_token;
+mod outputs;
 mod positions;
 mod probabilities;
 mod provenance;
 mod residual;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_parts;
 mod tokens;
 mod walk;
 mod weights;
@@ -190,12 +194,16 @@ fn check(subject: &Subject<'_>) -> Result<()> {
         ("neuron", settings.neuron, config.mlp.hidden),
     ];
     for (what, asked, count) in numbers {
-        if let Some(asked) = asked.filter(|asked| *asked >= count) {
-            let last = count.saturating_sub(1);
-            return Err(Error::Refused(format!(
-                "there is no {what} {asked}; the nearest is {last} (0 to {last})"
-            )));
-        }
+        asked.map_or(Ok(()), |asked| exists(what, asked, count))?;
     }
     Ok(())
+}
+
+/// Refuses a number, counted from 0, beyond what there is, with the nearest that there is.
+fn exists(what: &str, asked: usize, count: usize) -> Result<()> {
+    if asked < count {
+        return Ok(());
+    }
+    let last = count.saturating_sub(1);
+    Err(Error::Refused(format!("there is no {what} {asked}; the nearest is {last} (0 to {last})")))
 }

@@ -1,6 +1,128 @@
-use super::{Found, Subject};
-use crate::error::Result;
+//! An MLP's neurons: the most active ones of a prompt, and the passages of the validation text that excite one of them most.
 
-pub(super) async fn view(_subject: &mut Subject<'_>) -> Result<Found> {
-    Ok(Found::default())
+use super::outputs::largest;
+use super::{Found, Subject, Tensor};
+use crate::data::{Split, TokenStore};
+use crate::error::Result;
+use crate::model::Site;
+use crate::protocol::inspect::{Detail, Passage};
+use std::ops::Range;
+
+/// Windows of the validation text that are looked through, spread over all of it.
+const WINDOWS: u64 = 32;
+/// Tokens of a passage, those of them that stand before its peak, and the fewest that are worth showing.
+const PASSAGE: usize = 32;
+const BEFORE: usize = 20;
+const SHORTEST: usize = 8;
+
+/// neurons [N] of a layer, those of the largest |activation| at the position first, their activations [N] there, and hidden [T, N]: theirs
+/// at every position. Where a neuron is asked for, [`Detail::Passages`].
+pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
+    let (tokens, position, layer) = (subject.tokens, subject.position, subject.layer());
+    let hidden = subject.lens.probe(tokens, &[Site::Hidden(layer)]).await?.pop().unwrap_or_default();
+    let here = hidden.row(position);
+    let strengths: Vec<f32> = here.iter().map(|activation| activation.abs()).collect();
+    let neurons = largest(&strengths, subject.settings.count);
+    let of = |row: &[f32]| -> Vec<f32> { neurons.iter().map(|neuron| row[*neuron as usize]).collect() };
+    let scope = format!("blocks.{layer}.mlp");
+    let (mut found, count) = (Found::default(), neurons.len());
+    found.floats("activations", &scope, &[("N", count)], of(here));
+    found.floats(
+        "hidden",
+        &scope,
+        &[("T", tokens.len()), ("N", count)],
+        hidden.rows().flat_map(of).collect(),
+    );
+    found.integers("neurons", &scope, &[("N", count)], neurons);
+    if let Some(neuron) = subject.settings.neuron {
+        match validation_text(subject) {
+            Ok(Some(store)) => found.detail(passages(subject, &store, layer, neuron).await?),
+            Ok(None) => found.notice("The run has no validation text to look for passages in."),
+            Err(error) => found.notice(format!("The validation text cannot be read: {error}")),
+        }
+    }
+    Ok(found)
+}
+
+/// The run's text, where it has one that is held out.
+fn validation_text(subject: &Subject<'_>) -> Result<Option<TokenStore>> {
+    if subject.run.is_imported() {
+        return Ok(None);
+    }
+    let store = TokenStore::open(&subject.run.data_folder()?)?;
+    Ok((store.len(Split::Validation) > 0).then_some(store))
+}
+
+/// A neuron's activations in a window of the validation text.
+struct Window {
+    tokens: Vec<u32>,
+    activations: Vec<f32>,
+    /// Positions that a passage shows already.
+    shown: Vec<bool>,
+}
+
+impl Window {
+    /// Where the passage around a peak lies: as far as no other one shows it. So a peak is the largest of its passage.
+    fn around(&self, peak: usize) -> Range<usize> {
+        let free = |at: &usize| self.shown.get(*at) == Some(&false);
+        let before = (peak.saturating_sub(BEFORE)..peak).rev().take_while(free).count();
+        let behind = (peak..peak - before + PASSAGE).take_while(free).count();
+        peak - before..peak + behind
+    }
+}
+
+/// The passages that excite a neuron most.
+async fn passages(
+    subject: &mut Subject<'_>,
+    store: &TokenStore,
+    layer: usize,
+    neuron: usize,
+) -> Result<Detail> {
+    let (context, length) = (subject.lens.config().context_length as u64, store.len(Split::Validation));
+    let count = length.div_ceil(context).min(WINDOWS);
+    let (mut windows, mut searched) = (Vec::new(), 0);
+    for window in 0..count {
+        let [start, end] = [window, window + 1].map(|window| window * length / count);
+        let tokens = store.read(Split::Validation, start, (end - start).min(context) as usize)?;
+        let hidden = subject.lens.probe(&tokens, &[Site::Hidden(layer)]).await?.pop().unwrap_or_default();
+        searched += tokens.len();
+        windows.push(Window {
+            activations: column(&hidden, neuron),
+            shown: vec![false; tokens.len()],
+            tokens,
+        });
+    }
+    let mut peaks: Vec<(f32, usize, usize)> = Vec::with_capacity(searched);
+    for (number, window) in windows.iter().enumerate() {
+        peaks.extend(window.activations.iter().enumerate().map(|(at, activation)| (*activation, number, at)));
+    }
+    peaks.sort_unstable_by(|one, other| {
+        other.0.total_cmp(&one.0).then((one.1, one.2).cmp(&(other.1, other.2)))
+    });
+    let mut passages = Vec::new();
+    for (_, number, peak) in peaks {
+        if passages.len() == subject.settings.count {
+            break;
+        }
+        let window = &mut windows[number];
+        if window.shown[peak] {
+            continue;
+        }
+        let range = window.around(peak);
+        if range.len() < SHORTEST.min(window.tokens.len()) {
+            continue;
+        }
+        window.shown[range.clone()].fill(true);
+        passages.push(Passage {
+            tokens: window.tokens[range.clone()].iter().map(|id| subject.token(*id)).collect(),
+            activations: window.activations[range.clone()].to_vec(),
+            peak: peak - range.start,
+        });
+    }
+    Ok(Detail::Passages { passages, searched })
+}
+
+/// A column of a matrix.
+fn column(matrix: &Tensor, at: usize) -> Vec<f32> {
+    matrix.rows().map(|row| row[at]).collect()
 }

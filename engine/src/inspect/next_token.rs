@@ -1,6 +1,44 @@
+//! The next token's distribution, and what each setting of the sampler makes of it.
+
 use super::{Found, Subject};
 use crate::error::Result;
+use crate::model::Site;
+use crate::sampler::{self, Explained, Sampling};
 
-pub(super) async fn view(_subject: &mut Subject<'_>) -> Result<Found> {
-    Ok(Found::default())
+/// logits [V] at the position; of the likeliest tokens, `ids` [N], `probability` [N] as the model has it, `tempered` [N] behind repetition
+/// penalty and temperature, `drawn` [N] by which the draw goes, and `cut_by` [N] (0 none, 1 top-k, 2 top-p, 3 min-p); entropy [1] in bits,
+/// and how many tokens are kept [1].
+pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
+    let (tokens, position, settings) = (subject.tokens, subject.position, subject.settings);
+    let mut found = Found::default();
+    if let Some(about) = subject.about_outputs() {
+        found.notice(format!("{about} There is no next token; look at logit-lens."));
+        return Ok(found);
+    }
+    let logits = subject.lens.probe(tokens, &[Site::Logits]).await?.pop().unwrap_or_default();
+    let logits = logits.row(position);
+    let window = tokens.get(..=position).unwrap_or(tokens);
+    let sampling = Sampling::of(&settings.sampling);
+    let listed = sampler::explain_likeliest(logits, window, &sampling, settings.count, settings.token);
+    let axes = [("N", listed.entries.len())];
+    let ids: Vec<u32> = listed.entries.iter().map(|entry| entry.id).collect();
+    let of = |number: fn(&Explained) -> f64| -> Vec<f32> {
+        listed.entries.iter().map(|entry| number(entry) as f32).collect()
+    };
+    found.floats("logits", "head", &[("V", logits.len())], logits.to_vec());
+    found.detail(subject.tokens_of(ids.iter().copied()));
+    found.integers("ids", "", &axes, ids);
+    found.floats("probability", "", &axes, of(|entry| entry.probability));
+    found.floats("tempered", "", &axes, of(|entry| entry.tempered));
+    found.floats("drawn", "", &axes, of(|entry| entry.drawn));
+    let cut_by = |entry: &Explained| match entry.cut_by {
+        Some("top_k") => 1,
+        Some("top_p") => 2,
+        Some("min_p") => 3,
+        _ => 0,
+    };
+    found.integers("cut_by", "", &axes, listed.entries.iter().map(cut_by).collect());
+    found.floats("entropy", "", &[("1", 1)], vec![listed.entropy_bits as f32]);
+    found.integers("kept", "", &[("1", 1)], vec![listed.kept as u32]);
+    Ok(found)
 }

@@ -345,15 +345,9 @@ impl Session {
         let logits = explainer.logits(query.tokens)?;
         self.generations.explainer = Some((model.key.clone(), explainer));
         let window = query.tokens.iter().rev().take(model.config.context_length).copied().collect::<Vec<_>>();
-        let explained = sampler::explain(&logits, &window, &Sampling::of(config));
-        let entropy: f64 = explained
-            .iter()
-            .filter(|entry| entry.probability > 0.0)
-            .map(|entry| -entry.probability * libm::log2(entry.probability))
-            .sum();
-        let kept = explained.iter().filter(|entry| entry.drawn > 0.0).count();
-        let listed = |entry: &&Explained| entry.rank <= query.count || Some(entry.id) == query.chosen;
-        let candidates = explained.iter().filter(listed).map(|entry| Candidate {
+        let listed =
+            sampler::explain_likeliest(&logits, &window, &Sampling::of(config), query.count, query.chosen);
+        let candidate = |entry: &Explained| Candidate {
             id: entry.id,
             text: model.tokenizer.describe(entry.id).text,
             rank: entry.rank,
@@ -361,9 +355,10 @@ impl Session {
             tempered: entry.tempered as f32,
             drawn: entry.drawn as f32,
             cut_by: entry.cut_by.map(str::to_owned),
-        });
-        let candidates = candidates.collect();
-        self.outlet.answer(id, Event::Distribution { candidates, entropy_bits: entropy as f32, kept });
+        };
+        let candidates = listed.entries.iter().map(candidate).collect();
+        let (entropy_bits, kept) = (listed.entropy_bits as f32, listed.kept);
+        self.outlet.answer(id, Event::Distribution { candidates, entropy_bits, kept });
         Ok(())
     }
 

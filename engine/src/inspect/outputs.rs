@@ -1,0 +1,94 @@
+//! What a model's head tells apart: tokens, or the labels of a model that tells texts apart; and how far two distributions over them
+//! are apart.
+
+use super::{Subject, exists};
+use crate::error::Result;
+use crate::protocol::inspect::{Detail, TokenText};
+
+impl Subject<'_> {
+    /// The outputs that ids mean, each once: tokens, or labels.
+    pub(super) fn outputs_of(&self, ids: impl IntoIterator<Item = u32>) -> Detail {
+        let labels = &self.lens.config().labels;
+        if labels.is_empty() {
+            return self.tokens_of(ids);
+        }
+        let mut ids: Vec<u32> = ids.into_iter().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let text = |id: u32| labels.get(id as usize).cloned().unwrap_or_default();
+        Detail::Tokens { tokens: ids.into_iter().map(|id| TokenText { id, text: text(id) }).collect() }
+    }
+
+    /// The output that is looked at: the one that was asked for, or that of the largest logit.
+    ///
+    /// # Errors
+    /// The head has no such row.
+    pub(super) fn output(&self, logits: &[f32]) -> Result<u32> {
+        let config = self.lens.config();
+        let what = if config.labels.is_empty() { "token" } else { "label" };
+        match self.settings.token {
+            Some(token) => exists(what, token as usize, config.outputs()).map(|()| token),
+            None => Ok(likeliest(logits)),
+        }
+    }
+
+    /// What a reader should know of a head that has no row for each token.
+    pub(super) fn about_outputs(&self) -> Option<&'static str> {
+        let config = self.lens.config();
+        if config.scores() {
+            Some(
+                "The model scores texts: its head has a single row, whose logit at the last position is the score.",
+            )
+        } else if !config.labels.is_empty() {
+            Some("The model tells texts apart: its outputs are labels, and those at the last position count.")
+        } else {
+            None
+        }
+    }
+}
+
+/// The place of the largest logit, the first of equals.
+pub(super) fn likeliest(logits: &[f32]) -> u32 {
+    let better = |best: (u32, f32), own: (u32, f32)| if own.1 > best.1 { own } else { best };
+    (0..).zip(logits.iter().copied()).fold((0, f32::NEG_INFINITY), better).0
+}
+
+/// The places of the largest entries, the largest first, of equals the lower place.
+pub(super) fn largest(entries: &[f32], count: usize) -> Vec<u32> {
+    let order = |one: &u32, other: &u32| {
+        let at = |place: &u32| entries.get(*place as usize).copied().unwrap_or_default();
+        at(other).total_cmp(&at(one)).then(one.cmp(other))
+    };
+    let mut places: Vec<u32> = (0..).zip(entries).map(|(place, _)| place).collect();
+    if count > 0 && count < places.len() {
+        places.select_nth_unstable_by(count - 1, order);
+    }
+    places.truncate(count);
+    places.sort_unstable_by(order);
+    places
+}
+
+/// ln Σ exp(logit).
+pub(super) fn log_sum_exp(logits: &[f32]) -> f64 {
+    let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let total: f64 = logits.iter().map(|logit| libm::exp(f64::from(*logit) - largest)).sum();
+    largest + libm::log(total)
+}
+
+/// The natural logarithm of the softmax of logits.
+pub(super) fn log_probabilities(logits: &[f32]) -> Vec<f64> {
+    let total = log_sum_exp(logits);
+    logits.iter().map(|logit| f64::from(*logit) - total).collect()
+}
+
+/// KL(before ‖ after) of two distributions by the logarithms of their probabilities, in bits.
+pub(super) fn divergence_bits(before: &[f64], after: &[f64]) -> f64 {
+    let of = |(before, after): (&f64, &f64)| libm::exp(*before) * (before - after);
+    // What rounding leaves of nothing may be below it.
+    (before.iter().zip(after).map(of).sum::<f64>() / core::f64::consts::LN_2).max(0.0)
+}
+
+/// Σ a·b.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
