@@ -23,6 +23,7 @@ const SMALL: &[&str] = &[
     "train.eval_interval=0",
     "train.checkpoint_interval=1000000",
     "train.checkpoint_seconds=0",
+    "train.milestones=off",
     "train.sample_interval=0",
 ];
 

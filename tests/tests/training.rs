@@ -22,7 +22,7 @@ use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Adapter, Decay, Precision, RunConfig, TrainConfig, Trainable};
+use glasshouse_protocol::{Adapter, Decay, Milestones, Precision, RunConfig, TrainConfig, Trainable};
 use pollster::block_on;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -812,6 +812,20 @@ fn milestones_are_kept_from_the_untrained_weights_to_the_last() {
     let apart = last.state.parameters.iter().zip(&milestone.state.parameters);
     assert!(apart.clone().all(|(one, other)| (one - other).abs() <= 1e-3 * one.abs().max(1e-4)));
     assert!(apart.clone().any(|(one, other)| one != other));
+}
+
+#[test]
+fn milestones_spaced_by_the_logarithm_are_those_that_the_settings_list() {
+    let (_folder, project) = project();
+    let mut config = config();
+    config.train.milestones = Milestones::Log;
+    let run = create(&project, &config);
+    session(&run, &store(), "cpu", Options { stop_after: Some(33), ..Options::default() }).unwrap();
+    session(&run, &store(), "cpu", Options::default()).unwrap();
+    let checkpoints = run.summary().unwrap().checkpoints.into_iter();
+    let kept: Vec<u64> = checkpoints.filter(|one| !one.resumable).map(|one| one.step).collect();
+    assert_eq!(kept, config.train.milestone_steps());
+    assert!(kept.starts_with(&[0, 1, 2]) && kept.ends_with(&[60]), "{kept:?}");
 }
 
 /// The file of the last checkpoint event.

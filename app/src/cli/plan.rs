@@ -105,6 +105,7 @@ fn report(plan: &PlanSummary) -> Value {
         "trained_parameters": plan.trained_parameters,
         "parameters_by_part": plan.parameters_by_part,
         "bytes": bytes,
+        "disk": {"total": plan.disk_bytes, "milestones": plan.milestone_bytes},
         "dispatches_per_step": plan.dispatches_per_step,
         "flops_per_token": plan.flops_per_token,
         "flops_per_token_by_pass": plan.flops_per_token_by_pass,
@@ -146,6 +147,10 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
         bytes(alive),
         kept.map_or(1.0, |kept| *kept as f64 / alive.max(1) as f64)
     )?;
+    say!("\ndisk       {:>24}, at most", bytes(plan.disk_bytes))?;
+    if plan.milestone_bytes > 0 {
+        say!("  milestones           {:>12}", bytes(plan.milestone_bytes))?;
+    }
     say!("\ndispatches per step {:>15}", whole(plan.dispatches_per_step as u64))?;
     let flops = plan.flops_per_token_by_pass;
     let again = if flops.recomputed > 0.0 {

@@ -336,7 +336,7 @@ pub struct GraphNode {
     pub inputs: Vec<usize>,
     /// What it writes.
     pub outputs: Vec<usize>,
-    /// The kernels that run it, by name, with their number of launches; none on the CPU executor.
+    /// The kernels that run it on a GPU, by name, with their number of launches; the default ones where the processor computes.
     pub kernels: Vec<(String, usize)>,
     /// Milliseconds that it took, where that was measured.
     pub ms: Option<f64>,

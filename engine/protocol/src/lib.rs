@@ -35,8 +35,8 @@ pub use command::{
 };
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, ChatSettings, DataConfig, Decay, DistilSettings, END_OF_TEXT,
-    GenerateConfig, Objective, OptimizerKind, Precision, RunConfig, Start, TokenizerConfig, TokenizerKind,
-    TrainConfig, Trainable,
+    GenerateConfig, MOST_MILESTONES, Milestones, Objective, OptimizerKind, Precision, RunConfig, Start,
+    TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};

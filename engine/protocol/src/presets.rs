@@ -2,7 +2,7 @@
 
 use crate::model::{Activation, Bias, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind};
 use crate::model::{NormPlacement, Position, Residual, Rope};
-use crate::{DataConfig, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, names};
+use crate::{DataConfig, Milestones, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, names};
 
 /// Every preset: its name, and what it is for, how large, and how long it takes. Times on two cores are those of the machine in
 /// `tests/benches/README.md`, computed from the time of a step.
@@ -63,7 +63,8 @@ fn run(tokenizer: TokenizerConfig, model: ModelConfig, train: TrainConfig) -> Ru
         data: DataConfig::default(),
         tokenizer,
         model,
-        train,
+        // Where they are small, so that a new run can be looked at as it was.
+        train: TrainConfig { milestones: Milestones::Auto, ..train },
     }
 }
 

@@ -478,6 +478,12 @@ pub struct PlanSummary {
     /// Bytes of the values alive at once at their peak: the activations of a perfect placement.
     #[serde(default)]
     pub peak_live: u64,
+    /// Bytes that the run writes to its project at most, all its checkpoints together.
+    #[serde(default)]
+    pub disk_bytes: u64,
+    /// Those of them that milestones take.
+    #[serde(default)]
+    pub milestone_bytes: u64,
     /// Kernel launches per step.
     pub dispatches_per_step: usize,
     /// Floating-point operations of training for one token.

@@ -124,6 +124,10 @@ impl Checkpoints {
                 "a milestone holds weights alone, and training cannot go on from it in the same bits";
             return Err(Error::bad_file(path, reason));
         }
+        if is_milestone && !files::is_file(&path) {
+            let reason = self.instead_of(name).unwrap_or_else(|| "there is no such milestone".to_owned());
+            return Err(Error::bad_file(path, reason));
+        }
         let bytes = if is_milestone {
             files::read(&path).map_err(Error::io(&path))?
         } else {
@@ -131,6 +135,16 @@ impl Checkpoints {
         };
         let (info, state) = state::read(&path, &bytes, parameters, content)?;
         Ok(Loaded { info, state, path, notices: Vec::new() })
+    }
+
+    /// What to take instead of a checkpoint or milestone that is not there any more, by the step in its name; `None` where nothing is
+    /// there, or the name says no step.
+    pub fn instead_of(&self, name: &str) -> Option<String> {
+        let of_checkpoint = || name.strip_prefix("step-")?.split('-').next()?.parse().ok();
+        let wanted: u64 = milestone_step(name).or_else(of_checkpoint)?;
+        let nearest = self.list().into_iter().min_by_key(|summary| summary.step.abs_diff(wanted))?;
+        let (step, file) = (nearest.step, nearest.file);
+        Some(format!("nothing is kept of step {wanted}; the nearest that is kept is step {step}, {file}"))
     }
 
     /// What a manifest says of a file.

@@ -313,6 +313,12 @@ fn the_list_names_what_can_be_loaded() {
     assert_eq!(facts(&checkpoints), all);
     std::fs::write(folder.path().join("step-00000004-000004.safetensors"), "cut").unwrap();
     assert_eq!(facts(&checkpoints), all[..3]);
+    let milestone = checkpoints.load_named("milestone-00000007.safetensors", &parameters(), Content::Weights);
+    let error = milestone.unwrap_err().to_string();
+    assert!(error.contains("step 7") && error.contains("step 3, milestone-00000003"), "{error}");
+    let instead = checkpoints.instead_of("step-00000002-000002.safetensors").unwrap();
+    assert!(instead.contains("step 1"), "{instead}");
+    assert_eq!(checkpoints.instead_of("rubbish"), None);
     for name in ["step-00000002-000002.safetensors", "../secret", "milestone-00000007.safetensors"] {
         let error = checkpoints.load_named(name, &parameters(), Content::Weights).unwrap_err().to_string();
         assert!(!error.contains('\n'), "{error}");

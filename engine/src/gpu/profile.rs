@@ -30,27 +30,32 @@ pub(super) async fn profile(gpu: &Gpu, programs: &[&Program]) -> Result<Vec<Timi
     }
     let mut timings: Vec<Timing> = Vec::new();
     for program in programs {
-        for start in (0..program.len()).step_by(PASSES) {
-            let range = start..(start + PASSES).min(program.len());
-            let nanoseconds = time(gpu, program, range.clone()).await?;
-            for (at, spent) in range.zip(nanoseconds) {
-                let (scope, kernel) = program.name(at);
-                match timings.iter_mut().find(|timing| timing.scope == scope && timing.kernel == kernel) {
-                    Some(timing) => {
-                        timing.dispatches += 1;
-                        timing.nanoseconds += spent;
-                    }
-                    None => timings.push(Timing {
-                        scope: scope.to_owned(),
-                        kernel,
-                        dispatches: 1,
-                        nanoseconds: spent,
-                    }),
+        for (at, spent) in dispatch_times(gpu, program).await?.into_iter().enumerate() {
+            let (scope, kernel) = program.name(at);
+            match timings.iter_mut().find(|timing| timing.scope == scope && timing.kernel == kernel) {
+                Some(timing) => {
+                    timing.dispatches += 1;
+                    timing.nanoseconds += spent;
                 }
+                None => timings.push(Timing {
+                    scope: scope.to_owned(),
+                    kernel,
+                    dispatches: 1,
+                    nanoseconds: spent,
+                }),
             }
         }
     }
     Ok(timings)
+}
+
+/// Nanoseconds of each dispatch of a program.
+pub(super) async fn dispatch_times(gpu: &Gpu, program: &Program) -> Result<Vec<f64>> {
+    let mut nanoseconds = Vec::with_capacity(program.len());
+    for start in (0..program.len()).step_by(PASSES) {
+        nanoseconds.extend(time(gpu, program, start..(start + PASSES).min(program.len())).await?);
+    }
+    Ok(nanoseconds)
 }
 
 /// Nanoseconds of each dispatch of a range.

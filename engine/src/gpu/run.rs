@@ -1,6 +1,7 @@
 //! One run of any graph, for op tests and probes: given values in, wanted values out.
 
 use super::Gpu;
+use super::profile::dispatch_times;
 use super::program::Program;
 use super::storage::Storage;
 use crate::error::{Error, Result};
@@ -108,6 +109,27 @@ impl PreparedGraph {
         run(gpu, (&self.plan, &self.storage, &self.program), read, [0, 0]).await
     }
 
+    /// A value's entries after a run.
+    ///
+    /// # Errors
+    /// The device is lost, or the value was not named when the graph was prepared.
+    pub async fn read(&self, gpu: &Gpu, value: ValueId) -> Result<Data> {
+        read_back(gpu, &self.plan, &self.storage, value).await
+    }
+
+    /// Milliseconds of each of the plan's dispatches, which run once more for it, in a pass each; none where the device has no
+    /// timestamps.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub async fn timings(&self, gpu: &Gpu) -> Result<Vec<f64>> {
+        if !gpu.has_timestamps() {
+            return Ok(Vec::new());
+        }
+        let nanoseconds = dispatch_times(gpu, &self.program).await?;
+        Ok(nanoseconds.into_iter().map(|spent| spent / 1e6).collect())
+    }
+
     /// What was lowered.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -143,21 +165,26 @@ async fn run(
     gpu.queue.submit([encoder.finish()]);
     let mut results = Vec::with_capacity(read.len());
     for value in read {
-        let ty = plan.graph.ty(*value);
-        let mut bytes = Vec::with_capacity(ty.bytes() as usize);
-        for (buffer, offset, count) in places(plan, *value)? {
-            bytes.extend(gpu.read(storage.get(0, buffer)?, offset, count).await?);
-        }
-        results.push(match ty.element {
-            Element::F32 => Data::F32(bytemuck::pod_collect_to_vec(&bytes)),
-            Element::F16 => {
-                let entries = bytes.as_chunks::<2>().0.iter().take(ty.count());
-                Data::F32(entries.map(|entry| f16::from_le_bytes(*entry).to_f32()).collect())
-            }
-            Element::U32 => Data::U32(bytemuck::pod_collect_to_vec(&bytes)),
-        });
+        results.push(read_back(gpu, plan, storage, *value).await?);
     }
     Ok(results)
+}
+
+/// A value's entries on the device.
+async fn read_back(gpu: &Gpu, plan: &Plan, storage: &Storage, value: ValueId) -> Result<Data> {
+    let ty = plan.graph.ty(value);
+    let mut bytes = Vec::with_capacity(ty.bytes() as usize);
+    for (buffer, offset, count) in places(plan, value)? {
+        bytes.extend(gpu.read(storage.get(0, buffer)?, offset, count).await?);
+    }
+    Ok(match ty.element {
+        Element::F32 => Data::F32(bytemuck::pod_collect_to_vec(&bytes)),
+        Element::F16 => {
+            let entries = bytes.as_chunks::<2>().0.iter().take(ty.count());
+            Data::F32(entries.map(|entry| f16::from_le_bytes(*entry).to_f32()).collect())
+        }
+        Element::U32 => Data::U32(bytemuck::pod_collect_to_vec(&bytes)),
+    })
 }
 
 /// Uploads what is given, rounded where the value is in 16 bits; of a weight also the copy in 16 bits, where there is one.

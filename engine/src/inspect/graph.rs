@@ -1,6 +1,216 @@
-use super::{Found, Subject};
-use crate::error::Result;
+//! The graph from a prompt's tokens to its logits, node by node: what each computes, by which kernels, how long it takes, and what its
+//! values and their gradients are like.
 
-pub(super) async fn view(_subject: &mut Subject<'_>) -> Result<Found> {
-    Ok(Found::default())
+use super::lens::{Forward, Statistics, statistics_of};
+use super::{Found, Subject, Tensor};
+use crate::error::Result;
+use crate::graph::{Input, Node, Origin, ValueId};
+use crate::model::Site;
+use crate::plan::Dispatch;
+use crate::protocol::inspect::{Detail, GraphNode, GraphValue};
+
+/// The whole forward pass. Gradients are those of the mean cross-entropy of the prompt's tokens.
+pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
+    let mut found = Found::default();
+    let forward = subject.lens.forward(subject.tokens).await?;
+    let mut gradients = vec![None; forward.graph.values.len()];
+    if subject.tokens.len() < 2 || !subject.lens.config().labels.is_empty() {
+        found.notice("gradients are those of a text's own next tokens; give a language model a prompt of two tokens or more");
+    } else {
+        fill_gradients(subject, &forward, &mut gradients).await?;
+    }
+    if subject.lens.is_on_cpu() {
+        found.notice("the processor computes this; the kernels are those that a GPU would run");
+    }
+    if forward.ms.iter().all(Option::is_none) {
+        found.notice("this device measures no times");
+    }
+    found.detail(detail(&forward, &gradients));
+    Ok(found)
+}
+
+/// Gradients of the values at the model's sites, and of its parameters.
+async fn fill_gradients(
+    subject: &mut Subject<'_>,
+    forward: &Forward,
+    gradients: &mut [Option<Statistics>],
+) -> Result<()> {
+    let (tokens, sites) = (subject.tokens, forward.sites.iter().filter(|(site, _)| *site != Site::Logits));
+    let (sites, values): (Vec<Site>, Vec<ValueId>) = sites.unzip();
+    let logits = subject.lens.probe(tokens, &[Site::Logits]).await?;
+    let Some(logits) = logits.first() else { return Ok(()) };
+    let seed = cross_entropy_gradient(logits, tokens);
+    if let Some(value) = forward.sites.get(Site::Logits) {
+        gradients[value.index()] = statistics_of(seed.data.iter());
+    }
+    for (value, gradient) in values.iter().zip(subject.lens.gradients(tokens, &seed, &sites).await?) {
+        gradients[value.index()] = statistics_of(gradient.data.iter());
+    }
+    let of_parameters = subject.lens.parameter_gradients(tokens, &seed).await?;
+    for (at, value) in forward.graph.values.iter().enumerate() {
+        if let Origin::Parameter(id) = value.origin {
+            let own = of_parameters.get(id.index());
+            gradients[at] = own.and_then(|gradient| statistics_of(gradient.data.iter()));
+        }
+    }
+    Ok(())
+}
+
+/// The gradient of the mean cross-entropy of a text's tokens, each given those before it, with respect to the logits [T, V]:
+/// (softmax(x) − \[target\]) / (T − 1), and nothing at the last position.
+fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32]) -> Tensor {
+    let counted = tokens.len().saturating_sub(1) as f64;
+    let mut data = Vec::with_capacity(logits.data.len());
+    for (row, target) in logits.rows().zip(tokens.iter().skip(1)) {
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let power = |entry: &f32| libm::exp(f64::from(*entry - largest));
+        let sum: f64 = row.iter().map(power).sum();
+        data.extend((0..).zip(row).map(|(token, entry)| {
+            let wanted = f64::from(u8::from(token == *target));
+            ((power(entry) / sum - wanted) / counted) as f32
+        }));
+    }
+    data.resize(logits.data.len(), 0.0);
+    Tensor::new(&logits.shape, data)
+}
+
+/// What the page draws: values that some node reads or writes, by new numbers in the order in which they occur.
+fn detail(forward: &Forward, gradients: &[Option<Statistics>]) -> Detail {
+    let graph = &forward.graph;
+    let mut numbers = vec![None; graph.values.len()];
+    let (mut nodes, mut values, mut kernels) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, node) in graph.nodes.iter().enumerate() {
+        let mut number = |value: &ValueId| {
+            *numbers[value.index()].get_or_insert_with(|| {
+                values.push(GraphValue {
+                    ty: graph.ty(*value).to_string(),
+                    name: name_of(forward, *value),
+                    statistics: forward.statistics[value.index()],
+                    gradient: gradients[value.index()],
+                });
+                values.len() - 1
+            })
+        };
+        let inputs = node.inputs.iter().map(&mut number).collect();
+        let outputs = node.outputs.iter().map(&mut number).collect();
+        let own = forward.dispatches.iter().filter(|one| one.node.is_some_and(|of| of.index() == at));
+        let launches = launches(own, &mut kernels);
+        nodes.push(of_node(node, (inputs, outputs), launches, forward.ms.get(at).copied().flatten()));
+    }
+    Detail::Graph { nodes, values, kernels }
+}
+
+fn of_node(
+    node: &Node,
+    (inputs, outputs): (Vec<usize>, Vec<usize>),
+    kernels: Vec<(String, usize)>,
+    ms: Option<f64>,
+) -> GraphNode {
+    let (operation, formula) = (node.op.name().to_owned(), node.op.formula().to_owned());
+    GraphNode { scope: node.scope.to_string(), operation, formula, inputs, outputs, kernels, ms }
+}
+
+/// The kernels of a node with their number of launches; sources that are new are added.
+fn launches<'a>(
+    dispatches: impl Iterator<Item = &'a Dispatch>,
+    sources: &mut Vec<(String, String)>,
+) -> Vec<(String, usize)> {
+    let mut launches: Vec<(String, usize)> = Vec::new();
+    for kernel in dispatches.map(|dispatch| dispatch.kernel) {
+        match launches.iter_mut().find(|(name, _)| name == kernel.name) {
+            Some((_, count)) => *count += 1,
+            None => launches.push((kernel.name.to_owned(), 1)),
+        }
+        if sources.iter().all(|(name, _)| name != kernel.name) {
+            sources.push((kernel.name.to_owned(), kernel.source.to_owned()));
+        }
+    }
+    launches
+}
+
+/// What a value is that no node makes.
+fn name_of(forward: &Forward, value: ValueId) -> String {
+    match forward.graph.values[value.index()].origin {
+        Origin::Parameter(id) => forward.graph.parameters[id.index()].name.clone(),
+        Origin::Input(Input::Tokens) => "tokens".to_owned(),
+        Origin::Input(input) => format!("{input:?}").to_lowercase(),
+        Origin::Constant(crate::graph::Constant::RopeTable(_)) => "rotations".to_owned(),
+        Origin::Constant(crate::graph::Constant::SinusoidalTable) => "sinusoidal positions".to_owned(),
+        Origin::Gradient(_) | Origin::Cache(_) | Origin::Node(_) | Origin::Removed => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::Lens;
+    use crate::model::{Purpose, build};
+    use crate::plan::arena::ArenaLayout;
+    use crate::protocol::{ModelConfig, presets};
+
+    fn lens() -> Lens {
+        let config = ModelConfig {
+            vocabulary: 50,
+            context_length: 32,
+            ..presets::preset("nanogpt-cpu").unwrap().model
+        };
+        let count = ArenaLayout::of(&build(&config, Purpose::Window { time: 1 }).unwrap().graph).length;
+        let parameters = (0..count).map(|at| ((at * 7919 % 1000) as f32 - 500.0) * 1e-4).collect();
+        Lens::on_cpu(&config, parameters, Some(1)).unwrap()
+    }
+
+    #[test]
+    fn every_node_of_the_forward_pass_has_its_formula_kernels_time_and_values() {
+        let mut lens = lens();
+        let tokens = [3, 1, 4, 1, 5];
+        let forward = pollster::block_on(lens.forward(&tokens)).unwrap();
+        let Detail::Graph { nodes, values, kernels } =
+            detail(&forward, &vec![None; forward.graph.values.len()])
+        else {
+            unreachable!("another detail")
+        };
+        assert_eq!(nodes.first().unwrap().operation, "embedding");
+        let head = nodes.last().unwrap();
+        assert_eq!((head.operation.as_str(), head.scope.as_str()), ("linear", "head"));
+        let count = nodes.iter().filter(|node| node.operation == "attention").count();
+        assert_eq!(count, lens.config().layers);
+        for node in &nodes {
+            assert!(!node.formula.is_empty() && node.ms.is_some() && !node.kernels.is_empty(), "{node:?}");
+            for (name, launches) in &node.kernels {
+                let source = &kernels.iter().find(|(own, _)| own == name).unwrap().1;
+                assert!(*launches > 0 && source.contains("@compute"), "{name}");
+            }
+            assert!(node.outputs.iter().all(|value| values[*value].statistics.is_some()), "{node:?}");
+        }
+        // What a probe of the same value finds.
+        let logits = pollster::block_on(lens.probe(&tokens, &[Site::Logits])).unwrap();
+        let own = statistics_of(logits[0].data.iter());
+        assert_eq!(values[head.outputs[0]].statistics, own);
+        assert_eq!(values[nodes[0].inputs[0]].name, "tokens");
+    }
+
+    /// By finite differences of the loss itself.
+    #[test]
+    fn the_seed_is_the_gradient_of_the_mean_cross_entropy() {
+        let tokens = [1, 0, 2];
+        let logits = Tensor::new(&[3, 3], vec![0.1, -0.4, 0.9, 1.0, 0.2, -0.3, 0.5, 0.5, 0.0]);
+        let loss = |logits: &Tensor| -> f64 {
+            let rows = logits.rows().zip(&tokens[1..]);
+            let own = rows.map(|(row, target)| {
+                let sum: f64 = row.iter().map(|entry| f64::from(*entry).exp()).sum();
+                sum.ln() - f64::from(row[*target as usize])
+            });
+            own.sum::<f64>() / 2.0
+        };
+        let gradient = cross_entropy_gradient(&logits, &tokens);
+        for at in 0..9 {
+            let moved = |by: f32| {
+                let mut moved = logits.clone();
+                moved.data[at] += by;
+                loss(&moved)
+            };
+            let slope = (moved(1e-3) - moved(-1e-3)) / 2e-3;
+            assert!((slope - f64::from(gradient.data[at])).abs() < 1e-4, "{at}: {slope} {gradient:?}");
+        }
+    }
 }

@@ -1,5 +1,12 @@
 //! A model that can be looked at: values of its forward pass, and their gradients, on either executor.
 
+mod forward;
+mod tensor;
+
+pub(super) use forward::{Forward, Statistics, statistics_of};
+pub use tensor::Tensor;
+
+use super::provenance::Indices;
 use crate::cpu::{Program, Weights, Workers};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, PreparedGraph};
@@ -16,38 +23,6 @@ const KEPT: usize = 16;
 
 /// The shortest window: a prompt that grows by a token does not need another program each time.
 const SHORTEST: usize = 16;
-
-/// Entries with their sizes, row-major, the last size that of neighbours.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tensor {
-    /// Sizes.
-    pub shape: Vec<usize>,
-    /// Entries.
-    pub data: Vec<f32>,
-}
-
-impl Tensor {
-    /// Entries with their sizes.
-    pub fn new(shape: &[usize], data: Vec<f32>) -> Self {
-        Self { shape: shape.to_vec(), data }
-    }
-
-    /// The size of the last axis; 1 for a scalar.
-    pub fn columns(&self) -> usize {
-        self.shape.last().copied().unwrap_or(1)
-    }
-
-    /// The rows along the last axis.
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
-        self.data.chunks_exact(self.columns().max(1))
-    }
-
-    /// A row, counted over all axes but the last; empty where there is none.
-    pub fn row(&self, at: usize) -> &[f32] {
-        let columns = self.columns();
-        self.data.get(at * columns..(at + 1) * columns).unwrap_or_default()
-    }
-}
 
 /// Where a lens computes.
 #[derive(Debug)]
@@ -114,6 +89,8 @@ pub struct Lens {
     /// Grows with each change of the weights.
     version: u64,
     prepared: Vec<Prepared>,
+    /// What texts are looked up in.
+    pub(super) indices: Indices,
 }
 
 impl Lens {
@@ -142,7 +119,16 @@ impl Lens {
         }
         let names = graph.parameters.into_iter().map(|own| (own.name, own.ty)).collect();
         let weights = Weights { parameters, gradients: Vec::new() };
-        Ok(Self { config: config.clone(), place, weights, layout, names, version: 0, prepared: Vec::new() })
+        Ok(Self {
+            config: config.clone(),
+            place,
+            weights,
+            layout,
+            names,
+            version: 0,
+            prepared: Vec::new(),
+            indices: Indices::default(),
+        })
     }
 
     /// The model's settings.
@@ -162,6 +148,11 @@ impl Lens {
             Place::Cpu(_) => "cpu",
             Place::Gpu(gpu) => &gpu.report().name,
         }
+    }
+
+    /// Whether the processor computes.
+    pub fn is_on_cpu(&self) -> bool {
+        matches!(self.place, Place::Cpu(_))
     }
 
     /// Names and sizes of the parameters, in the graph's order.

@@ -1,6 +1,179 @@
-use super::{Found, Subject};
-use crate::error::Result;
+//! Where a text stands in the training text: what a model has memorised looks otherwise than what it composed.
 
-pub(super) async fn view(_subject: &mut Subject<'_>) -> Result<Found> {
-    Ok(Found::default())
+mod grams;
+mod index;
+mod suffixes;
+
+pub use index::Indices;
+
+use super::{Found, Lens, Subject};
+use crate::data::store::{INDEX_FILE, TokenStore};
+use crate::error::Result;
+use crate::platform::{Turns, files};
+use crate::protocol::inspect::{Detail, Match};
+use crate::tokenizer::Tokenizer;
+use index::{Limits, TextIndex};
+use std::ops::Range;
+use std::sync::Arc;
+use web_time::Instant;
+
+/// Tokens that are shown before and after a stretch, and of its document's beginning.
+const AROUND: u64 = 24;
+
+impl Lens {
+    /// With what another found texts in: other models were trained on the same text.
+    #[must_use]
+    pub fn with_indices(mut self, indices: Indices) -> Self {
+        self.indices = indices;
+        self
+    }
+
+    /// What it found texts in, for another.
+    pub fn into_indices(self) -> Indices {
+        self.indices
+    }
+}
+
+/// The longest stretches of the whole prompt, whatever of it the context holds, that the run was trained on.
+pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
+    let (turns, mut found) = (Turns::new(), Found::default());
+    let folder = subject.run.data_folder()?;
+    if !files::is_file(&folder.join(INDEX_FILE)) {
+        let run = subject.run.name();
+        found.notice(format!(
+            "{run} came without the text that it was trained on, so nothing can be found in it"
+        ));
+        return Ok(found);
+    }
+    let begun = Instant::now();
+    let kept = subject.lens.indices.get(&folder);
+    let (index, build_ms) = match kept {
+        Some(index) => (index, 0.0),
+        None => {
+            let index = Arc::new(TextIndex::new(TokenStore::open(&folder)?, Limits::HERE, &turns).await?);
+            subject.lens.indices.keep(&folder, index.clone(), Limits::HERE.bytes);
+            (index, begun.elapsed().as_secs_f64() * 1e3)
+        }
+    };
+    // As a prompt's tokens are counted everywhere, what the tokenizer puts before it included.
+    let text = subject.tokenizer.encode_prompt(subject.prompt)?;
+    let (matches, is_cut) = matches(&index, &text, subject.settings.count, subject.tokenizer, &turns).await?;
+    let (searched, shortest) = (index.tokens(), index.shortest());
+    if shortest > index::SHORTEST {
+        found.notice(format!(
+            "the training text of {searched} tokens is too long for an index of every stretch; stretches of {shortest} tokens and \
+             more are found"
+        ));
+    }
+    if text.len() < shortest {
+        let count = text.len();
+        found.notice(format!("the text has {count} tokens; stretches of {shortest} and more are looked for"));
+    }
+    if is_cut {
+        found.notice("some stretches stand so often that not all of their places were counted");
+    }
+    let (searched, index_bytes) = (searched as usize, index.bytes());
+    found.detail(Detail::Matches { matches, searched, index_bytes, build_ms, longest: None });
+    Ok(found)
+}
+
+/// The longest stretches of a text, as many as are asked for, in the text's order; and whether not all places of one were counted.
+async fn matches(
+    index: &TextIndex,
+    text: &[u32],
+    count: usize,
+    tokenizer: &Tokenizer,
+    turns: &Turns,
+) -> Result<(Vec<Match>, bool)> {
+    let mut stretches = index.stretches(text, turns).await?;
+    // Of equally long ones the earlier.
+    stretches.sort_by_key(|stretch| std::cmp::Reverse(stretch.len()));
+    stretches.truncate(count);
+    stretches.sort_by_key(|stretch| stretch.start);
+    let (mut matches, mut is_cut) = (Vec::with_capacity(stretches.len()), false);
+    for stretch in stretches {
+        let own = &text[stretch.clone()];
+        let occurrences = index.occurrences(own, turns).await?;
+        is_cut |= index.is_cut(own);
+        let (from, to) = (occurrences.first, occurrences.first + stretch.len() as u64);
+        let document = index.document(from);
+        // What stands in other documents is no context of it, unless it goes on there.
+        let around = document.as_ref().map_or(0..index.tokens(), |(_, range)| range.start..range.end.max(to));
+        let decode = |range: Range<u64>| index.read(range).map(|tokens| tokenizer.decode(&tokens));
+        let before = decode(around.start.max(from.saturating_sub(AROUND))..from)?;
+        let after = decode(to..around.end.min(to + AROUND))?;
+        let document = document
+            .map(|(number, range)| {
+                let end = range.end.min(range.start + AROUND);
+                decode(range.start..end).map(|text| (number, text))
+            })
+            .transpose()?;
+        matches.push(Match {
+            start: stretch.start,
+            length: stretch.len(),
+            occurrences: occurrences.count,
+            context: [before, tokenizer.decode(own), after],
+            document,
+        });
+    }
+    Ok((matches, is_cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::prepare::prepare;
+    use crate::platform::at_once;
+    use crate::protocol::{TokenizerKind, presets};
+
+    /// Documents prepared as a run's text is, and the longest stretches of a text in them.
+    fn found(text: &str, count: usize) -> Vec<Match> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.txt");
+        // The last is held out.
+        let documents = [
+            "The red fox ran home. ",
+            "A cat sat on the mat. ",
+            "The red fox sat down. ",
+            "An old dog slept. ",
+        ];
+        let filler = |at: usize| format!("{}{}\n<|endoftext|>\n", documents[at], "zzz yyy xxx ".repeat(100));
+        std::fs::write(&path, (0..4).map(filler).collect::<String>()).unwrap();
+        let mut config = presets::preset("nanogpt-cpu").unwrap();
+        config.tokenizer.kind = TokenizerKind::Byte;
+        config.data.paths = vec![path.display().to_string()];
+        config.data.validation = 0.25;
+        let prepared = prepare(&config, folder.path(), &mut |_| ()).unwrap();
+        let (tokenizer, turns) = (prepared.tokenizer, Turns::none());
+        let index = at_once(TextIndex::new(prepared.store, Limits::HERE, &turns)).unwrap();
+        let text = tokenizer.encode(text).unwrap();
+        at_once(matches(&index, &text, count, &tokenizer, &turns)).unwrap().0
+    }
+
+    #[test]
+    fn a_text_is_found_in_the_documents_that_it_was_taken_from() {
+        let found = found("Now the red fox sat on the mat.", 10);
+        let stretches: Vec<&str> = found.iter().map(|one| one.context[1].as_str()).collect();
+        assert_eq!(stretches, ["he red fox sat ", " sat on the mat."]);
+        assert_eq!((found[0].start, found[0].length, found[0].occurrences), (5, 15, 1));
+        assert_eq!(found[1].context[0], "A cat");
+        assert!(found[1].context[2].starts_with(" zzz"), "{:?}", found[1].context);
+        let documents: Vec<_> = found.iter().map(|one| one.document.clone().unwrap()).collect();
+        assert_eq!(documents[0], (2, "The red fox sat down. zz".to_owned()));
+        assert_eq!(documents[1], (1, "A cat sat on the mat. zz".to_owned()));
+    }
+
+    #[test]
+    fn the_longest_are_chosen_and_how_often_they_stand_is_counted() {
+        let found = found("the red fox, and a cat sat on", 1);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].context[1].as_str(), found[0].occurrences), (" cat sat on", 1));
+        assert_eq!(self::found("a red fox!", 1)[0].occurrences, 2);
+    }
+
+    #[test]
+    fn what_stands_in_the_held_out_text_alone_is_not_found() {
+        assert_eq!(found("dog slept", 10), []);
+        assert_eq!(found("", 10), []);
+    }
 }

@@ -44,8 +44,9 @@ pub use glasshouse_corpus::SystemFiles as CorpusFiles;
 pub use glasshouse_corpus::files::LockFile;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
-    Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix, make_executable, map,
-    passing_folder, pause, process_number, threads, without_gpu, yield_now,
+    INDEX_BYTES, KEPT_MODEL_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, aside, available_memory,
+    cache_folder, exchange, fetch_corpus, id_suffix, make_executable, map, passing_folder, pause,
+    process_number, threads, without_gpu, yield_now,
 };
 pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
@@ -55,8 +56,9 @@ pub use turns::given_up_after;
 pub use turns::{TURN, Turns, at_once};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
-    LockFile, Mapping, aside, available_memory, cache_folder, exchange, fetch_corpus, id_suffix,
-    make_executable, map, passing_folder, pause, process_number, threads, without_gpu, yield_now,
+    INDEX_BYTES, KEPT_MODEL_BYTES, LockFile, MILESTONE_BYTES, Mapping, SORTED_TOKENS, aside,
+    available_memory, cache_folder, exchange, fetch_corpus, id_suffix, make_executable, map, passing_folder,
+    pause, process_number, threads, without_gpu, yield_now,
 };
 
 use crate::error::Error;

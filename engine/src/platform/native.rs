@@ -93,6 +93,18 @@ fn available(table: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
+/// Bytes that what is looked up in a training text may take while it is made: a fraction of any desktop's memory.
+pub const INDEX_BYTES: u64 = 512 << 20;
+
+/// Tokens of a training text that are sorted by what follows them: more would keep a person waiting for longer than some seconds.
+pub const SORTED_TOKENS: u64 = 16 << 20;
+
+/// Bytes of models that are kept for the next request: 32 milestones of one of 8 million weights.
+pub const KEPT_MODEL_BYTES: u64 = 1 << 30;
+
+/// Bytes that milestones of a run may take where nobody asked for them.
+pub const MILESTONE_BYTES: u64 = 256 << 20;
+
 /// What to do for a GPU where none is found.
 pub fn without_gpu() -> String {
     "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it in Settings"

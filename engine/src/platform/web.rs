@@ -80,6 +80,19 @@ pub fn available_memory() -> Option<u64> {
     Some(gigabytes.map_or(ADDRESSED, |gigabytes| ADDRESSED.min((gigabytes * (1_u64 << 30) as f64) as u64)))
 }
 
+/// Bytes that what is looked up in a training text may take while it is made: the tab has at most 4 GB for everything, and on a phone
+/// far less.
+pub const INDEX_BYTES: u64 = 192 << 20;
+
+/// Tokens of a training text that are sorted by what follows them: one thread sorts them between its other work.
+pub const SORTED_TOKENS: u64 = 4 << 20;
+
+/// Bytes of models that are kept for the next request: 32 milestones of one of a million weights.
+pub const KEPT_MODEL_BYTES: u64 = 128 << 20;
+
+/// Bytes that milestones of a run may take where nobody asked for them: a browser gives a site some gigabytes at most.
+pub const MILESTONE_BYTES: u64 = 64 << 20;
+
 /// Does work that would block. Files are memory here and there is one thread: it is done at once, after whatever waits.
 ///
 /// # Errors

@@ -76,7 +76,9 @@ impl AsTrained {
         } else {
             let path = Path::new(checkpoint);
             if !files::is_file(path) {
-                let reason = "there is no such checkpoint; name best, latest, or a checkpoint's file";
+                let unknown =
+                    || "there is no such checkpoint; name best, latest, or a checkpoint's file".to_owned();
+                let reason = checkpoints.instead_of(checkpoint).unwrap_or_else(unknown);
                 return Err(Error::bad_file(path, reason));
             }
             let (info, state) = read_state(path, &parameters, Content::Weights)?;

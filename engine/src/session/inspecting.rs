@@ -95,13 +95,15 @@ impl Session {
                 }
                 Ok(open)
             }
-            _ => {
+            other => {
+                let indices = other.map(|other| other.lens.into_indices()).unwrap_or_default();
                 let (gpu, _) = Gpu::from_request(device).await?;
                 let parameters = model.parameters.to_vec();
                 let lens = match gpu {
                     Some(gpu) => Lens::on_gpu(&model.config, parameters, gpu)?,
                     None => Lens::on_cpu(&model.config, parameters, self.options.threads)?,
                 };
+                let lens = lens.with_indices(indices);
                 Ok(OpenLens { key: model.key.clone(), device: device.clone(), lens })
             }
         }

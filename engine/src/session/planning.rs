@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::measure::Extent;
 use crate::model::{own_parameters, training_graphs};
 use crate::plan::cluster::cluster_plan;
+use crate::plan::disk;
 use crate::plan::estimate::estimate;
 use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
@@ -212,6 +213,8 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
     let needs = estimate(&config.model, &config.train, target)?;
     let graph = training_graphs(&config.model, &config.train)?.train;
     let own = own_parameters(&graph.parameters);
+    let mut train = config.train.clone();
+    disk::settle_milestones(&own, &mut train, platform::MILESTONE_BYTES);
     let names = own.iter();
     let by_part = needs.parameters_by_part.iter();
     Ok(PlanSummary {
@@ -224,6 +227,8 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
         largest_binding: needs.bytes.largest_binding,
         largest_buffer: needs.bytes.largest_buffer,
         peak_live: needs.bytes.peak_live,
+        disk_bytes: disk::bytes_of_run(&own, &train),
+        milestone_bytes: disk::bytes_of_milestones(&own, &train),
         dispatches_per_step: needs.dispatches_per_step,
         flops_per_token: needs.flops_per_token,
         flops_per_token_by_pass: PassFlops {
@@ -240,11 +245,10 @@ fn plan_of(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
 }
 
 /// Gives a run another length, with an evaluation at every twentieth of it, so that the curve is soon seen to fall, a sample and a
-/// checkpoint at every tenth, and a milestone at every quarter, so that what it wrote early can be compared with what it writes.
+/// checkpoint at every tenth. Its milestones are spaced by its length.
 fn set_length(config: &mut RunConfig, steps: u64) {
     let tenth = (steps / 10).max(1);
     config.set_steps(steps);
     config.train.eval_interval = (steps / 20).max(1);
     (config.train.checkpoint_interval, config.train.sample_interval) = (tenth, tenth);
-    config.train.milestone_interval = (steps / 4).max(1);
 }

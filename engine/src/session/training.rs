@@ -9,6 +9,8 @@ use crate::data::{self, Prepared};
 use crate::device::DeviceKind;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+use crate::model::parameters;
+use crate::plan::disk;
 use crate::platform::{self, files};
 use crate::project::{Beginning, Run, Teacher};
 use crate::protocol::{
@@ -228,6 +230,10 @@ impl Session {
             config.train.precision = precision;
         }
         self.adopt(&config, &prepared)?;
+        if run.is_none() {
+            let own = parameters(&config.model, &config.train)?;
+            disk::settle_milestones(&own, &mut config.train, platform::MILESTONE_BYTES);
+        }
         let beside_others = self.opened()?.is_beside_others();
         if !beside_others && let Some(tokenizer) = self.tokenizer_summary()? {
             self.outlet.answer(job.id, Event::TokenizerReady { tokenizer });

@@ -1,5 +1,7 @@
 //! Texts under way: each is carried on by a few tokens at a time, between other work.
 
+mod models;
+
 use super::Session;
 use super::samples::Samples;
 use super::training::Live;
@@ -17,11 +19,12 @@ use crate::protocol::{
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
 use crate::train::reward::learned_plain;
+use models::Models;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Models kept in memory between requests.
+/// Decoders that are kept for the next text.
 const KEPT: usize = 3;
 /// Texts that are written at once.
 const TEXTS: usize = 8;
@@ -81,7 +84,7 @@ struct Text {
 pub(super) struct Generations {
     texts: Vec<Text>,
     pub(super) samples: Vec<Samples>,
-    models: Vec<Model>,
+    models: Models,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
     explainer: Option<(Key, CpuDecoder)>,
@@ -441,8 +444,8 @@ impl Session {
         if let (WeightSource::Current, Some(live)) = (source, live) {
             let trainer = &mut *live.trainer;
             let key = (trainer.run().name(), "current".to_owned(), trainer.step());
-            if let Some(known) = self.generations.models.iter().find(|model| model.key == key) {
-                return Ok(known.clone());
+            if let Some(known) = self.generations.models.get(&key) {
+                return Ok(known);
             }
             let parameters = Arc::new(trainer.weights().await?);
             let config = trainer.config().model.clone();
@@ -455,11 +458,11 @@ impl Session {
             WeightSource::Current => (self.latest_written()?, "best"),
             WeightSource::Checkpoint { run, checkpoint } => (self.run_named(run)?, checkpoint.as_str()),
         };
-        // `best` and `latest` mean other weights as a run goes on.
-        let step = run.record()?.step;
+        // `best` and `latest` mean other weights as a run goes on; a file stays what it is.
+        let step = if matches!(checkpoint, "best" | "latest") { run.record()?.step } else { 0 };
         let key = (run.name(), checkpoint.to_owned(), step);
-        if let Some(known) = self.generations.models.iter().find(|model| model.key == key) {
-            return Ok(known.clone());
+        if let Some(known) = self.generations.models.get(&key) {
+            return Ok(known);
         }
         let trained = Trained::load(run, checkpoint)?;
         for notice in trained.notices {
@@ -484,10 +487,7 @@ impl Session {
     }
 
     fn keep(&mut self, model: Model) -> Model {
-        self.generations.models.push(model.clone());
-        if self.generations.models.len() > KEPT {
-            self.generations.models.remove(0);
-        }
+        self.generations.models.keep(model.clone());
         model
     }
 }

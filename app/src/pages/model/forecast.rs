@@ -60,6 +60,9 @@ impl ModelPage {
                     );
                 }
             }
+            if let Some((plan, _)) = plan {
+                caption(ui, on_disk(plan));
+            }
             ui.add_space(space::TIGHT);
             self.fit_ui(ui, context, draft);
         });
@@ -94,6 +97,15 @@ impl ModelPage {
         if primary(ui, None, "Apply").clicked() {
             self.replace(context, fitted.clone(), "fitting");
         }
+    }
+}
+
+/// What the run writes to its project.
+fn on_disk(plan: &PlanSummary) -> String {
+    let all = format::bytes(plan.disk_bytes);
+    match plan.milestone_bytes {
+        0 => format!("On disk up to {all}, without milestones."),
+        bytes => format!("On disk up to {all}, {} of it milestones.", format::bytes(bytes)),
     }
 }
 

@@ -96,11 +96,20 @@ fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
         ("Steps", format::whole(draft.train.steps)),
         ("Tokens", tokens.map_or_else(unknown, format::quantity)),
         ("Memory", plan.map_or_else(unknown, |plan| format::bytes(plan.bytes))),
+        ("Milestones", plan.map_or_else(unknown, milestones)),
         ("Time, about", plan.and_then(|plan| plan.run_seconds).map_or_else(unknown, format::duration)),
         ("Seed", draft.seed.to_string()),
     ];
     rows.extend(device.map(|device| ("Device", device)));
     rows
+}
+
+/// What the run's milestones take of the disk.
+fn milestones(plan: &PlanSummary) -> String {
+    match plan.milestone_bytes {
+        0 => "none".to_owned(),
+        bytes => format!("{} on disk", format::bytes(bytes)),
+    }
 }
 
 /// Which parameters are trained, and how many where that is known.

@@ -6,7 +6,9 @@ use crate::theme::space;
 use crate::widgets::{self, field, whole_number};
 use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
-use glasshouse_protocol::{Decay, ErrorReport, OptimizerKind, Precision, RunConfig, RunSummary};
+use glasshouse_protocol::{
+    Decay, ErrorReport, MOST_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig, RunSummary,
+};
 use std::ops::RangeInclusive;
 
 /// What preferences remember the form's fold by.
@@ -167,6 +169,24 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
     number(ui, ("Evaluation batches", "train.eval_batches"), &mut train.eval_batches, 0..=100_000, refused);
     let every = "train.checkpoint_interval";
     number(ui, ("Checkpoint every", every), &mut train.checkpoint_interval, 0..=1_000_000, refused);
+    field(ui, "Milestones", "train.milestones", refused, |ui| {
+        let name = |milestones: Milestones| match milestones {
+            Milestones::Auto => "where they are small",
+            Milestones::Log => "dense at first, then sparse",
+            Milestones::Off => "none",
+        };
+        let chosen = ComboBox::from_id_salt("milestones").selected_text(name(train.milestones));
+        let chosen = chosen.show_ui(ui, |ui| {
+            for milestones in [Milestones::Auto, Milestones::Log, Milestones::Off] {
+                ui.selectable_value(&mut train.milestones, milestones, name(milestones));
+            }
+        });
+        let says = format!(
+            "Weights in half precision that stay, so that the model can be looked at as it was: up to {MOST_MILESTONES} steps, each about as many \
+             times the one before. What they take is said under Model."
+        );
+        chosen.response.on_hover_text(says).accessible_name("Milestones");
+    });
     number(ui, ("Sample every", "train.sample_interval"), &mut train.sample_interval, 0..=1_000_000, refused);
     number(ui, ("Sample length", "train.sample_tokens"), &mut train.sample_tokens, 0..=4096, refused);
     field(ui, "Sample prompt", "train.sample_prompt", refused, |ui| {

@@ -2,7 +2,7 @@
 
 use crate::graph::Parameter;
 use crate::optimizer::Optimizer;
-use glasshouse_protocol::TrainConfig;
+use glasshouse_protocol::{Milestones, TrainConfig};
 
 /// Checkpoints that are there at once: the latest, the one before it, the best, and the one that is being written.
 const CHECKPOINTS: u64 = 4;
@@ -22,12 +22,11 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
     let optimizer = Optimizer::of(train);
     let moments = u64::from(optimizer.first_moments()) + u64::from(optimizer.second_moments());
     let checkpoint = 4 * (count(false) + moments * count(true));
-    let times = |interval: u64| train.steps.checked_div(interval).map_or(0, |times| times + 2);
-    let milestones = times(train.milestone_interval).saturating_mul(2 * count(false));
+    let times = |interval| times(train, interval);
     let sample = SAMPLE_TOKEN.saturating_mul(train.sample_tokens as u64).saturating_add(EVALUATION);
     [
         CHECKPOINTS * checkpoint,
-        milestones,
+        bytes_of_milestones(parameters, train),
         train.steps.saturating_mul(STEP),
         times(train.eval_interval).saturating_mul(EVALUATION),
         // One more by the clock.
@@ -35,4 +34,59 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
     ]
     .into_iter()
     .fold(0, u64::saturating_add)
+}
+
+/// Bytes of a run's milestones, all of which stay.
+pub fn bytes_of_milestones(parameters: &[Parameter], train: &TrainConfig) -> u64 {
+    let count = times(train, train.milestone_interval).saturating_add(train.milestone_steps().len() as u64);
+    count.saturating_mul(2 * entries(parameters))
+}
+
+/// What a run that is to begin makes of `auto`: milestones spaced by the logarithm where they take at most so many bytes.
+pub fn settle_milestones(parameters: &[Parameter], train: &mut TrainConfig, most: u64) {
+    if train.milestones == Milestones::Auto {
+        let bytes = (train.milestone_steps().len() as u64).saturating_mul(2 * entries(parameters));
+        train.milestones = if bytes <= most { Milestones::Log } else { Milestones::Off };
+    }
+}
+
+fn entries(parameters: &[Parameter]) -> u64 {
+    parameters.iter().map(|parameter| parameter.ty.count() as u64).sum()
+}
+
+/// How often something is due at most.
+fn times(train: &TrainConfig, interval: u64) -> u64 {
+    train.steps.checked_div(interval).map_or(0, |times| times + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::parameters;
+    use glasshouse_protocol::presets;
+
+    #[test]
+    fn milestones_are_kept_where_they_are_small() {
+        for (name, most, expected) in [
+            ("first-stories", 256 << 20, Milestones::Log),
+            ("first-stories", 64 << 20, Milestones::Log),
+            ("first-stories", 32 << 20, Milestones::Off),
+            ("nanogpt-gpu", 256 << 20, Milestones::Off),
+        ] {
+            let mut config = presets::preset(name).unwrap();
+            let own = parameters(&config.model, &config.train).unwrap();
+            settle_milestones(&own, &mut config.train, most);
+            assert_eq!(config.train.milestones, expected, "{name}");
+            let bytes = bytes_of_milestones(&own, &config.train);
+            assert!(bytes <= most && (bytes > 0) == (expected == Milestones::Log), "{name}: {bytes}");
+            let without = TrainConfig { milestones: Milestones::Off, ..config.train.clone() };
+            assert_eq!(bytes_of_run(&own, &config.train) - bytes_of_run(&own, &without), bytes);
+        }
+        // What a person asked for is not taken back.
+        let mut config = presets::preset("nanogpt-gpu").unwrap();
+        config.train.milestones = Milestones::Log;
+        let own = parameters(&config.model, &config.train).unwrap();
+        settle_milestones(&own, &mut config.train, 0);
+        assert_eq!(config.train.milestones, Milestones::Log);
+    }
 }

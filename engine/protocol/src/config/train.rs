@@ -1,7 +1,8 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
 use super::{
-    Adapter, ChatSettings, DistilSettings, Objective, PreferenceSettings, RewardSettings, Trainable,
+    Adapter, ChatSettings, DistilSettings, Milestones, Objective, PreferenceSettings, RewardSettings,
+    Trainable,
 };
 use crate::model::Position;
 use crate::{Invalid, ModelConfig, require};
@@ -155,6 +156,9 @@ pub struct TrainConfig {
     /// 0 switches them off.
     #[serde(default)]
     pub milestone_interval: u64,
+    /// Milestones at steps that are spaced by the logarithm.
+    #[serde(default, skip_serializing_if = "Milestones::is_off")]
+    pub milestones: Milestones,
     /// Steps between printed samples; 0 switches them off.
     #[serde(default)]
     pub sample_interval: u64,
@@ -267,6 +271,7 @@ impl Default for TrainConfig {
             checkpoint_interval: default_eval_interval(),
             checkpoint_seconds: default_checkpoint_seconds(),
             milestone_interval: 0,
+            milestones: Milestones::Off,
             sample_interval: 0,
             sample_prompt: String::new(),
             sample_tokens: default_sample_tokens(),

@@ -28,7 +28,7 @@ use crate::plan::merge::merged;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
 use crate::protocol::config::Objective;
-use crate::protocol::{Event, Precision, ProfileEntry, ProfileMethod, RunConfig};
+use crate::protocol::{Event, Milestones, Precision, ProfileEntry, ProfileMethod, RunConfig, TrainConfig};
 use crate::step::{ArenaState, LossScale, MicroBatch, StepInput};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -336,7 +336,8 @@ impl Trainer<'_> {
         if step > 0 && (due(train.checkpoint_interval) || end) && self.saved != Some(step) {
             self.actions.push_back(Action::Save);
         }
-        if due(train.milestone_interval) && !self.checkpoints.has_milestone(step) {
+        let is_milestone = due(train.milestone_interval) || spaced_milestones(train).contains(&step);
+        if is_milestone && !self.checkpoints.has_milestone(step) {
             self.actions.push_back(Action::Milestone);
         }
         if due(train.sample_interval) && !sampled {
@@ -382,7 +383,9 @@ impl Trainer<'_> {
         let boundaries = intervals
             .into_iter()
             .filter(|interval| *interval > 0)
-            .map(|interval| interval - self.step % interval);
+            .map(|interval| interval - self.step % interval)
+            .chain(spaced_milestones(train).into_iter().filter_map(|step| step.checked_sub(self.step)))
+            .filter(|left| *left > 0);
         boundaries.fold(self.last_step() - self.step, u64::min)
     }
 
@@ -585,6 +588,11 @@ pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -
         MicroBatch::normalise_over_step(&mut micro_batches, config.train.ignored_target());
     }
     Ok(StepInput { step, learning_rate: config.train.learning_rate_at(step) as f32, micro_batches })
+}
+
+/// Steps of milestones spaced by the logarithm. What nobody settled are none.
+fn spaced_milestones(train: &TrainConfig) -> Vec<u64> {
+    if train.milestones == Milestones::Log { train.milestone_steps() } else { Vec::new() }
 }
 
 #[cfg(test)]

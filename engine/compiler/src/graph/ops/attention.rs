@@ -67,6 +67,7 @@ operands! {
 
 impl Operation for Attention {
     const NAME: &'static str = "attention";
+    const FORMULA: &'static str = "y = softmax(q·kᵀ / √D + mask)·v, for each head";
     type Inputs<T> = AttentionInputs<T>;
     type Outputs<T> = AttentionOutputs<T>;
     type Gradients<T> = Nothing;
@@ -131,6 +132,7 @@ operands! {
 
 impl Operation for AttentionDelta {
     const NAME: &'static str = "attention_delta";
+    const FORMULA: &'static str = "δ[t] = Σ dy[t]·y[t], for each head";
     type Inputs<T> = AttentionDeltaInputs<T>;
     type Outputs<T> = Delta<T>;
     type Gradients<T> = Nothing;
@@ -176,6 +178,7 @@ operands! {
 
 impl Operation for AttentionBackward {
     const NAME: &'static str = "attention_backward";
+    const FORMULA: &'static str = "dv = pᵀ·dy; ds = p ⊙ (dy·vᵀ − δ); dq = ds·k / √D; dk = dsᵀ·q / √D";
     type Inputs<T> = AttentionBackwardInputs<T>;
     type Outputs<T> = Dqkv<T>;
     type Gradients<T> = Nothing;

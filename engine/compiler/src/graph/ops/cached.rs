@@ -25,6 +25,7 @@ operands! {
 
 impl Operation for CachedAttention {
     const NAME: &'static str = "cached_attention";
+    const FORMULA: &'static str = "y = softmax(q·Kᵀ / √D)·V, K and V being the caches";
     type Inputs<T> = CachedAttentionInputs<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
@@ -62,6 +63,7 @@ operands! {
 
 impl Operation for LastRow {
     const NAME: &'static str = "last_row";
+    const FORMULA: &'static str = "y[b] = x[b, length − 1]";
     type Inputs<T> = LastRowInputs<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;

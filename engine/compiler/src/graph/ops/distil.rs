@@ -37,6 +37,7 @@ operands! {
 
 impl Operation for Distil {
     const NAME: &'static str = "distil";
+    const FORMULA: &'static str = "(1 − m)·(lse(x) − x[target]) + m·T²·KL(softmax(teacher/T) ‖ softmax(x/T))";
     type Inputs<T> = DistilInputs<T>;
     type Outputs<T> = DistilOutputs<T>;
     type Gradients<T> = Nothing;
@@ -79,6 +80,8 @@ operands! {
 
 impl Operation for DistilBackward {
     const NAME: &'static str = "distil_backward";
+    const FORMULA: &'static str =
+        "dx = (1 − m)·(softmax(x) − [target]) + m·T·(softmax(x/T) − softmax(teacher/T))";
     type Inputs<T> = DistilBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;

@@ -32,6 +32,7 @@ operands! {
 
 impl Operation for Dropout {
     const NAME: &'static str = "dropout";
+    const FORMULA: &'static str = "y = x·mask / (1 − rate)";
     type Inputs<T> = DropoutInputs<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
@@ -80,6 +81,7 @@ pub struct Noise {
 
 impl Operation for Noise {
     const NAME: &'static str = "noise";
+    const FORMULA: &'static str = "y = x + size·u, u drawn from [−1, 1)";
     type Inputs<T> = X<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
@@ -113,6 +115,7 @@ operands! {
 
 impl Operation for Add {
     const NAME: &'static str = "add";
+    const FORMULA: &'static str = "y = a + b";
     type Inputs<T> = AddInputs<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
@@ -144,6 +147,7 @@ pub struct Scale(pub f32);
 
 impl Operation for Scale {
     const NAME: &'static str = "scale";
+    const FORMULA: &'static str = "y = x·factor";
     type Inputs<T> = X<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;

@@ -23,6 +23,7 @@ operands! {
 
 impl Operation for Embedding {
     const NAME: &'static str = "embedding";
+    const FORMULA: &'static str = "y[b,t] = table[tokens[b,t]] + positions[t]";
     type Inputs<T> = EmbeddingInputs<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
@@ -86,6 +87,7 @@ operands! {
 
 impl Operation for EmbeddingBackward {
     const NAME: &'static str = "embedding_backward";
+    const FORMULA: &'static str = "dtable[v] += Σ dy[b,t] over tokens[b,t] = v";
     type Inputs<T> = EmbeddingBackwardInputs<T>;
     type Outputs<T> = Nothing;
     type Gradients<T> = EmbeddingGradients<T>;

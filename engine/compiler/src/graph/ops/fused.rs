@@ -43,6 +43,7 @@ fn one(op: impl Into<Op>, inputs: &[&Type]) -> Rule<Type> {
 
 impl Operation for LinearActivation {
     const NAME: &'static str = "linear_activation";
+    const FORMULA: &'static str = "y = f(x·wᵀ + b)";
     type Inputs<T> = LinearActivationInputs<T>;
     type Outputs<T> = LinearActivationOutputs<T>;
     type Gradients<T> = Nothing;
@@ -78,6 +79,7 @@ operands! {
 
 impl Operation for LinearRope {
     const NAME: &'static str = "linear_rope";
+    const FORMULA: &'static str = "y = rope(x·wᵀ + b)";
     type Inputs<T> = LinearRopeInputs<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
@@ -107,6 +109,7 @@ operands! {
 
 impl Operation for LinearInputActivationBackward {
     const NAME: &'static str = "linear_input_activation_backward";
+    const FORMULA: &'static str = "dx = f′(x)·(dy·w)";
     type Inputs<T> = LinearInputActivationBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;
@@ -147,6 +150,7 @@ operands! {
 
 impl Operation for LinearCrossEntropy {
     const NAME: &'static str = "linear_cross_entropy";
+    const FORMULA: &'static str = "mean(lse(x·wᵀ) − (x·wᵀ)[target]), some rows at a time";
     type Inputs<T> = LinearCrossEntropyInputs<T>;
     type Outputs<T> = LinearCrossEntropyOutputs<T>;
     type Gradients<T> = Nothing;
@@ -203,6 +207,7 @@ operands! {
 
 impl Operation for LinearCrossEntropyBackward {
     const NAME: &'static str = "linear_cross_entropy_backward";
+    const FORMULA: &'static str = "dx = dlogits·w; dw += dlogitsᵀ·x, some rows at a time";
     type Inputs<T> = LinearCrossEntropyBackwardInputs<T>;
     type Outputs<T> = LinearCrossEntropyBackwardOutputs<T>;
     type Gradients<T> = HeadGradients<T>;

@@ -33,6 +33,7 @@ fn roots(qkv: &Type, heads: Heads) -> Type {
 
 impl Operation for HeadNorm {
     const NAME: &'static str = "head_norm";
+    const FORMULA: &'static str = "y = x / √(mean x² + ε) · w, for each head of queries and keys";
     type Inputs<T> = HeadNormInputs<T>;
     type Outputs<T> = HeadNormOutputs<T>;
     type Gradients<T> = Nothing;
@@ -87,6 +88,8 @@ operands! {
 
 impl Operation for HeadNormBackward {
     const NAME: &'static str = "head_norm_backward";
+    const FORMULA: &'static str =
+        "dx = ρ·(w·dy − x̂·mean(w·dy·x̂)), x̂ = x·ρ, for each head of queries and keys";
     type Inputs<T> = HeadNormBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;
@@ -125,6 +128,7 @@ operands! {
 
 impl Operation for HeadNormWeightBackward {
     const NAME: &'static str = "head_norm_weight_backward";
+    const FORMULA: &'static str = "dw += Σ dy·x·ρ, over heads and positions";
     type Inputs<T> = HeadNormWeightBackwardInputs<T>;
     type Outputs<T> = Nothing;
     type Gradients<T> = HeadNormGradients<T>;

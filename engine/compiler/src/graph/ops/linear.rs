@@ -27,6 +27,7 @@ operands! {
 
 impl Operation for Linear {
     const NAME: &'static str = "linear";
+    const FORMULA: &'static str = "y = x·wᵀ + b + residual";
     type Inputs<T> = LinearInputs<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
@@ -116,6 +117,7 @@ operands! {
 
 impl Operation for LinearInputBackward {
     const NAME: &'static str = "linear_input_backward";
+    const FORMULA: &'static str = "dx = dy·w";
     type Inputs<T> = LinearInputBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;
@@ -154,6 +156,7 @@ operands! {
 
 impl Operation for LinearWeightBackward {
     const NAME: &'static str = "linear_weight_backward";
+    const FORMULA: &'static str = "dw += dyᵀ·x";
     type Inputs<T> = LinearWeightBackwardInputs<T>;
     type Outputs<T> = Nothing;
     type Gradients<T> = LinearGradients<T>;
@@ -198,6 +201,7 @@ operands! {
 
 impl Operation for SumRows {
     const NAME: &'static str = "sum_rows";
+    const FORMULA: &'static str = "db += Σ over rows of dy";
     type Inputs<T> = Dy<T>;
     type Outputs<T> = Nothing;
     type Gradients<T> = Sum<T>;

@@ -29,6 +29,7 @@ operands! {
 
 impl Operation for CrossEntropy {
     const NAME: &'static str = "cross_entropy";
+    const FORMULA: &'static str = "mean(lse(x) − x[target]), lse(x) = ln Σ exp x";
     type Inputs<T> = CrossEntropyInputs<T>;
     type Outputs<T> = CrossEntropyOutputs<T>;
     type Gradients<T> = Nothing;
@@ -80,6 +81,7 @@ operands! {
 
 impl Operation for Score {
     const NAME: &'static str = "score";
+    const FORMULA: &'static str = "row loss = −x";
     type Inputs<T> = ScoreInputs<T>;
     type Outputs<T> = ScoreOutputs<T>;
     type Gradients<T> = Nothing;
@@ -140,6 +142,7 @@ operands! {
 
 impl Operation for CrossEntropyBackward {
     const NAME: &'static str = "cross_entropy_backward";
+    const FORMULA: &'static str = "dx = (softmax(x) − [target]) / rows that count";
     type Inputs<T> = CrossEntropyBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;

@@ -48,9 +48,20 @@ pub struct Activation(pub protocol::Activation);
 
 impl Operation for Activation {
     const NAME: &'static str = "activation";
+    const FORMULA: &'static str = "y = f(x)";
     type Inputs<T> = X<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
+
+    fn formula(&self) -> &'static str {
+        match self.0 {
+            protocol::Activation::GeluExact => "y = x·Φ(x), Φ(x) = (1 + erf(x / √2)) / 2",
+            protocol::Activation::GeluTanh => "y = x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) / 2",
+            protocol::Activation::Relu => "y = max(x, 0)",
+            protocol::Activation::ReluSquared => "y = max(x, 0)²",
+            protocol::Activation::Silu => "y = x·σ(x)",
+        }
+    }
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
         Ok(Y { y: x.clone() })
@@ -84,6 +95,7 @@ operands! {
 
 impl Operation for ActivationBackward {
     const NAME: &'static str = "activation_backward";
+    const FORMULA: &'static str = "dx = f′(x)·dy";
     type Inputs<T> = ActivationBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;
@@ -108,9 +120,18 @@ pub struct Gate(pub protocol::Gate);
 
 impl Operation for Gate {
     const NAME: &'static str = "gate";
+    const FORMULA: &'static str = "y = g(gate)·up";
     type Inputs<T> = X<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
+
+    fn formula(&self) -> &'static str {
+        match self.0 {
+            protocol::Gate::None => Self::FORMULA,
+            protocol::Gate::Swiglu => "y = SiLU(gate)·up",
+            protocol::Gate::Geglu => "y = GELU(gate)·up",
+        }
+    }
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
         expect(x.columns().is_multiple_of(2), || format!("odd columns: {x}"))?;
@@ -145,6 +166,7 @@ operands! {
 
 impl Operation for GateBackward {
     const NAME: &'static str = "gate_backward";
+    const FORMULA: &'static str = "dgate = g′(gate)·up·dy; dup = g(gate)·dy";
     type Inputs<T> = GateBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;

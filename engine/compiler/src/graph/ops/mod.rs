@@ -149,18 +149,30 @@ impl Op {
         }
         dispatch!(self, op => name(op))
     }
+
+    /// What it computes, in a line.
+    pub fn formula(&self) -> &'static str {
+        dispatch!(self, op => op.formula())
+    }
 }
 
 /// What every operation says of itself.
 pub trait Operation: Copy + Into<Op> {
     /// Name, as in error messages and profiles.
     const NAME: &'static str;
+    /// What it computes, in a line for whoever looks at the graph; all of it stands with the operation.
+    const FORMULA: &'static str;
     /// What it reads.
     type Inputs<T>: Operands<Self, T>;
     /// What it makes.
     type Outputs<T>: Operands<Self, T>;
     /// The gradients of parameters that it adds to; in a node's list they follow its outputs.
     type Gradients<T>: Operands<Self, T>;
+
+    /// What it computes with its settings, in a line.
+    fn formula(&self) -> &'static str {
+        Self::FORMULA
+    }
 
     /// Types of what it makes, or the rule that its operands break. Shapes alone: all floats are in 32 bits here.
     fn types(

@@ -52,9 +52,20 @@ operands! {
 
 impl Operation for Norm {
     const NAME: &'static str = "norm";
+    const FORMULA: &'static str =
+        "LayerNorm: y = (x − μ) / √(var + ε)·w + b; RMSNorm: y = x / √(mean x² + ε)·w";
     type Inputs<T> = NormInputs<T>;
     type Outputs<T> = NormOutputs<T>;
     type Gradients<T> = Nothing;
+
+    fn formula(&self) -> &'static str {
+        match (self.form.kind, self.form.unit_offset) {
+            (NormKind::Layer, false) => "y = (x − μ) / √(var + ε)·w + b",
+            (NormKind::Rms, false) => "y = x / √(mean x² + ε)·w",
+            (NormKind::Layer, true) => "y = (x − μ) / √(var + ε)·(1 + w) + b",
+            (NormKind::Rms, true) => "y = x / √(mean x² + ε)·(1 + w)",
+        }
+    }
 
     fn types(&self, inputs: NormInputs<&Type>, _: Nothing) -> Rule<NormOutputs<Type>> {
         let NormInputs { x, scale, bias } = inputs;
@@ -112,6 +123,8 @@ operands! {
 
 impl Operation for NormBackward {
     const NAME: &'static str = "norm_backward";
+    const FORMULA: &'static str =
+        "dx = ρ·(w·dy − mean(w·dy) − x̂·mean(w·dy·x̂)), x̂ = (x − μ)·ρ; RMSNorm: without the mean";
     type Inputs<T> = NormBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;
@@ -149,6 +162,7 @@ operands! {
 
 impl Operation for NormWeightBackward {
     const NAME: &'static str = "norm_weight_backward";
+    const FORMULA: &'static str = "dw += Σ dy·x̂; db += Σ dy";
     type Inputs<T> = NormWeightBackwardInputs<T>;
     type Outputs<T> = Nothing;
     type Gradients<T> = NormGradients<T>;

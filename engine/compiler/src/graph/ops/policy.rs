@@ -45,6 +45,7 @@ pub const POLICY_SCORES: usize = 4;
 
 impl Operation for Policy {
     const NAME: &'static str = "policy";
+    const FORMULA: &'static str = "−min(ρ·a, clip(ρ, 1 − ε, 1 + ε)·a) + β·KL to the reference";
     type Inputs<T> = PolicyInputs<T>;
     type Outputs<T> = PolicyOutputs<T>;
     type Gradients<T> = Nothing;

@@ -38,6 +38,7 @@ operands! {
 
 impl Operation for Preference {
     const NAME: &'static str = "preference";
+    const FORMULA: &'static str = "mean over pairs of loss(better, worse)";
     type Inputs<T> = PreferenceInputs<T>;
     type Outputs<T> = PreferenceOutputs<T>;
     type Gradients<T> = Nothing;

@@ -26,6 +26,7 @@ operands! {
 
 impl Operation for Rope {
     const NAME: &'static str = "rope";
+    const FORMULA: &'static str = "(x[i], x[i + D/2]) turns by t·θᵢ, in queries and keys";
     type Inputs<T> = RopeInputs<T>;
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;

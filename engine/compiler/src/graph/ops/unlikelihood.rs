@@ -42,6 +42,7 @@ operands! {
 
 impl Operation for Unlikelihood {
     const NAME: &'static str = "unlikelihood";
+    const FORMULA: &'static str = "lse(x) − x[target] − α·Σ ln(1 − p_c) over tokens c that stood before";
     type Inputs<T> = UnlikelihoodInputs<T>;
     type Outputs<T> = UnlikelihoodOutputs<T>;
     type Gradients<T> = Nothing;
@@ -90,6 +91,7 @@ operands! {
 
 impl Operation for UnlikelihoodBackward {
     const NAME: &'static str = "unlikelihood_backward";
+    const FORMULA: &'static str = "dx = p − [target] + α·([c stood before]·p/(1 − p) − p·S)";
     type Inputs<T> = UnlikelihoodBackwardInputs<T>;
     type Outputs<T> = Dx<T>;
     type Gradients<T> = Nothing;

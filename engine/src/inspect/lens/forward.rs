@@ -1,0 +1,162 @@
+//! A forward pass with all that it computes, node by node.
+
+use super::{Lens, Place, model, parameters_of};
+use crate::cpu::Program;
+use crate::error::{Error, Result};
+use crate::gpu::PreparedGraph;
+use crate::graph::{Graph, Input, Origin, ValueId, cut};
+use crate::model::{Model, Site, Sites};
+use crate::plan::fuse::Fusions;
+use crate::plan::lower::Target;
+use crate::plan::{Dispatch, compile};
+use crate::platform::{TURN, Turns, yield_now};
+use crate::step::Data;
+
+/// Smallest, largest, mean, standard deviation.
+pub(in crate::inspect) type Statistics = [f32; 4];
+
+/// The graph from a text's tokens to its logits, and what came of it.
+#[derive(Debug)]
+pub(in crate::inspect) struct Forward {
+    pub(in crate::inspect) graph: Graph,
+    pub(in crate::inspect) sites: Sites,
+    /// What runs it: on this GPU, or on one with the default kernels where the processor computes.
+    pub(in crate::inspect) dispatches: Vec<Dispatch>,
+    /// Milliseconds of each node, where the device says.
+    pub(in crate::inspect) ms: Vec<Option<f64>>,
+    /// Of each value's entries for the text.
+    pub(in crate::inspect) statistics: Vec<Option<Statistics>>,
+}
+
+impl Lens {
+    /// Runs a text through the graph, node by node as it is, without fusions, and keeps every value until it was looked at.
+    ///
+    /// # Errors
+    /// As [`Self::probe`].
+    pub(in crate::inspect) async fn forward(&mut self, tokens: &[u32]) -> Result<Forward> {
+        self.check(tokens)?;
+        let time = self.window(tokens.len());
+        let Model { graph, sites, .. } = model(&self.config, 1, time)?;
+        let missing = || Error::Internal("a model without logits".to_owned());
+        let logits = sites.get(Site::Logits).ok_or_else(missing)?;
+        let graph = cut(&graph, &[], &[logits]);
+        let numbered = || graph.values.iter().zip(0..).map(|(value, at)| (value.origin, ValueId(at)));
+        let made: Vec<ValueId> = numbered()
+            .filter(|(origin, _)| matches!(origin, Origin::Node(_)))
+            .map(|(_, value)| value)
+            .collect();
+        let input = graph.find(Origin::Input(Input::Tokens)).ok_or_else(missing)?;
+        let mut words = tokens.to_vec();
+        words.resize(time, 0);
+
+        let mut statistics = vec![None; graph.values.len()];
+        for (origin, value) in numbered() {
+            statistics[value.index()] = match origin {
+                Origin::Constant(constant) => statistics_of(constant.data(graph.ty(value)).iter()),
+                Origin::Parameter(id) => statistics_of(self.weights.parameters[self.layout.range(id)].iter()),
+                _ => None,
+            };
+        }
+        let of_text = |value: ValueId, data: &[f32]| {
+            let rows = rows_of_text(&graph.ty(value).shape, time, tokens.len());
+            statistics_of(data.chunks_exact(rows.1).flat_map(|row| &row[..rows.0]))
+        };
+        let turns = Turns::new();
+        let (dispatches, ms) = match &self.place {
+            Place::Cpu(workers) => {
+                let target = Target::new(false).with_fusions(Fusions::NONE);
+                let dispatches = compile(graph.clone(), &[logits], &target)?.dispatches;
+                let mut program = Program::new(&graph, &made);
+                program.set_words(input, &words)?;
+                // The second time, memory that was just allocated is there.
+                for _ in 0..2 {
+                    let mut next = Some(0);
+                    while let Some(node) = next {
+                        let weights = &mut self.weights;
+                        next = workers.install(|| program.run_for(TURN, node, weights, [0, 0], workers))?;
+                        yield_now().await;
+                    }
+                }
+                for value in &made {
+                    statistics[value.index()] = of_text(*value, program.floats(*value));
+                    turns.give().await;
+                }
+                (dispatches, program.timings().map(|(_, _, seconds)| Some(seconds * 1e3)).collect())
+            }
+            Place::Gpu(gpu) => {
+                let prepared = PreparedGraph::new(gpu, &graph, &made).await?;
+                for (id, value) in parameters_of(&graph) {
+                    let own = self.weights.parameters[self.layout.range(id)].to_vec();
+                    prepared.upload(gpu, &[(value, Data::F32(own))]).await?;
+                }
+                prepared.run(gpu, &[(input, Data::U32(words))], &[]).await?;
+                for value in &made {
+                    if let Data::F32(data) = prepared.read(gpu, *value).await? {
+                        statistics[value.index()] = of_text(*value, &data);
+                    }
+                    turns.give().await;
+                }
+                let dispatches = prepared.plan().dispatches.clone();
+                let mut ms = vec![None; graph.nodes.len()];
+                for (dispatch, spent) in dispatches.iter().zip(prepared.timings(gpu).await?) {
+                    if let Some(node) = dispatch.node {
+                        *ms[node.index()].get_or_insert(0.0) += spent;
+                    }
+                }
+                (dispatches, ms)
+            }
+        };
+        Ok(Forward { graph, sites, dispatches, ms, statistics })
+    }
+}
+
+/// Which entries of a value are of a text in a longer window: of each so many the first so many. Values have time first, behind a batch
+/// of one, or last, for each head.
+fn rows_of_text(shape: &[usize], time: usize, tokens: usize) -> (usize, usize) {
+    match shape {
+        [1, own, columns @ ..] | [own, columns @ ..] if *own == time => {
+            let columns: usize = columns.iter().product();
+            (tokens * columns, time * columns)
+        }
+        [.., own] if *own == time => (tokens, time),
+        _ => {
+            let all = shape.iter().product::<usize>().max(1);
+            (all, all)
+        }
+    }
+}
+
+/// Of entries, in two passes; none of none.
+pub(in crate::inspect) fn statistics_of<'a>(
+    entries: impl Iterator<Item = &'a f32> + Clone,
+) -> Option<Statistics> {
+    let mut count = 0.0_f64;
+    let (mut smallest, mut largest, mut sum) = (f32::INFINITY, f32::NEG_INFINITY, 0.0);
+    for entry in entries.clone() {
+        count += 1.0;
+        smallest = smallest.min(*entry);
+        largest = largest.max(*entry);
+        sum += f64::from(*entry);
+    }
+    if count == 0.0 {
+        return None;
+    }
+    let mean = sum / count;
+    let squares: f64 = entries.map(|entry| (f64::from(*entry) - mean) * (f64::from(*entry) - mean)).sum();
+    Some([smallest, largest, mean as f32, (squares / count).sqrt() as f32])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_of_the_text_alone() {
+        assert_eq!(rows_of_text(&[1, 16, 8], 16, 3), (24, 128));
+        assert_eq!(rows_of_text(&[16, 2], 16, 3), (6, 32));
+        assert_eq!(rows_of_text(&[1, 4, 16], 16, 3), (3, 16));
+        assert_eq!(rows_of_text(&[2], 16, 3), (2, 2));
+        assert_eq!(statistics_of([1.0, 2.0, 3.0, 6.0].iter()), Some([1.0, 6.0, 3.0, 3.5_f32.sqrt()]));
+        assert_eq!(statistics_of([].iter()), None);
+    }
+}

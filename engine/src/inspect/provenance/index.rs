@@ -1,0 +1,365 @@
+//! What finds stretches of a text in a training stream.
+
+use super::grams::Grams;
+use super::suffixes::{self, suffix_array};
+use crate::data::store::{Split, TokenStore};
+use crate::error::Result;
+use crate::platform::{self, Turns};
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The shortest stretch that is listed, in tokens: three words follow each other everywhere.
+pub(super) const SHORTEST: usize = 4;
+
+/// Tokens that are compared at once.
+const COMPARED: usize = 32;
+
+/// Places of one hash that are compared, at most: a stretch that stands everywhere is not worth waiting for.
+const MOST_COMPARED: usize = 1 << 18;
+
+/// How far an index may go: tokens that are sorted at most, and bytes that it takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) sorted: u64,
+    pub(super) bytes: u64,
+}
+
+impl Limits {
+    /// Of this machine.
+    pub(super) const HERE: Self = Self { sorted: platform::SORTED_TOKENS, bytes: platform::INDEX_BYTES };
+}
+
+/// A training stream that texts are looked up in.
+#[derive(Debug)]
+pub(super) struct TextIndex {
+    store: TokenStore,
+    /// Where documents end, where the stream tells them apart.
+    documents: Option<Vec<u64>>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Finds any stretch.
+    Suffixes(Vec<u32>),
+    /// Finds stretches of some length.
+    Grams(Grams),
+}
+
+/// Where a stretch stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Occurrences {
+    pub(super) count: usize,
+    /// The first place of the stream.
+    pub(super) first: u64,
+}
+
+impl TextIndex {
+    /// Of a store's training stream. Where there are too many tokens to be sorted, stretches of some length are found alone.
+    pub(super) async fn new(store: TokenStore, limits: Limits, turns: &Turns) -> Result<Self> {
+        let tokens = store.len(Split::Train);
+        let documents = documents(&store, turns).await?;
+        let sorted = limits.sorted.min(limits.bytes / suffixes::BYTES_PER_TOKEN).min(suffixes::MOST);
+        let kind = if tokens <= sorted {
+            let stream = store.read(Split::Train, 0, tokens as usize)?;
+            Kind::Suffixes(suffix_array(stream, turns).await)
+        } else {
+            Kind::Grams(Grams::new(&store, limits.bytes, turns).await?)
+        };
+        Ok(Self { store, documents, kind })
+    }
+
+    /// Tokens that are looked through.
+    pub(super) fn tokens(&self) -> u64 {
+        self.store.len(Split::Train)
+    }
+
+    /// Bytes that it takes beside the stream.
+    pub(super) fn bytes(&self) -> u64 {
+        let own = match &self.kind {
+            Kind::Suffixes(places) => places.len() as u64 * 4,
+            Kind::Grams(grams) => grams.bytes(),
+        };
+        own + self.documents.as_ref().map_or(0, |ends| ends.len() as u64 * 8)
+    }
+
+    /// The shortest stretch that is found.
+    pub(super) fn shortest(&self) -> usize {
+        match &self.kind {
+            Kind::Suffixes(_) => SHORTEST,
+            Kind::Grams(grams) => grams.shortest().max(SHORTEST),
+        }
+    }
+
+    /// Every stretch of a text that stands in the stream and in no longer one that does, in the text's order.
+    pub(super) async fn stretches(&self, text: &[u32], turns: &Turns) -> Result<Vec<Range<usize>>> {
+        let (shortest, mut found, mut from) = (self.shortest(), Vec::new(), 0);
+        while from + shortest <= text.len() {
+            let length = self.longest(&text[from..], turns).await?;
+            if length < shortest {
+                from += 1;
+                continue;
+            }
+            let end = from + length;
+            found.push(from..end);
+            if end == text.len() {
+                break;
+            }
+            // The next one has the token that ended this one. The longer a stretch up to there is, the less it stands anywhere.
+            let (mut low, mut high) = (from + 1, end + 2 - shortest);
+            while low < high {
+                let middle = low.midpoint(high);
+                if self.longest(&text[middle..=end], turns).await? == end + 1 - middle {
+                    high = middle;
+                } else {
+                    low = middle + 1;
+                }
+            }
+            from = low;
+        }
+        Ok(found)
+    }
+
+    /// How much of a text's beginning stands somewhere in the stream. Less than [`Self::shortest`] may be less than there is.
+    async fn longest(&self, text: &[u32], turns: &Turns) -> Result<usize> {
+        turns.give().await;
+        let mut longest = 0;
+        match &self.kind {
+            Kind::Suffixes(places) => {
+                let at = self.bound(places, text, Ordering::Greater)?;
+                for neighbour in places[at.saturating_sub(1)..].iter().take(2) {
+                    longest = longest.max(self.compare(text, u64::from(*neighbour))?.0);
+                }
+            }
+            Kind::Grams(grams) => {
+                for place in grams.candidates(text).take(MOST_COMPARED) {
+                    longest = longest.max(self.compare(text, place)?.0);
+                    if longest == text.len() {
+                        break;
+                    }
+                    turns.give().await;
+                }
+            }
+        }
+        Ok(longest)
+    }
+
+    /// Where a stretch stands.
+    pub(super) async fn occurrences(&self, stretch: &[u32], turns: &Turns) -> Result<Occurrences> {
+        let mut found = Occurrences { count: 0, first: u64::MAX };
+        match &self.kind {
+            Kind::Suffixes(places) => {
+                let from = self.bound(places, stretch, Ordering::Greater)?;
+                let to = self.bound(places, stretch, Ordering::Equal)?;
+                let own = places.get(from..to).unwrap_or_default();
+                let first = own.iter().min().copied().map_or(u64::MAX, u64::from);
+                found = Occurrences { count: own.len(), first };
+            }
+            Kind::Grams(grams) => {
+                for place in grams.candidates(stretch).take(MOST_COMPARED) {
+                    if self.compare(stretch, place)?.0 == stretch.len() {
+                        found.count += 1;
+                        found.first = found.first.min(place);
+                    }
+                    turns.give().await;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a stretch has so many places of its hash that not all are compared.
+    pub(super) fn is_cut(&self, stretch: &[u32]) -> bool {
+        match &self.kind {
+            Kind::Suffixes(_) => false,
+            Kind::Grams(grams) => grams.candidates(stretch).nth(MOST_COMPARED).is_some(),
+        }
+    }
+
+    /// The first suffix that a text does not lie behind; with `Equal` the first behind all that begin with it.
+    fn bound(&self, places: &[u32], text: &[u32], past: Ordering) -> Result<usize> {
+        let (mut low, mut high) = (0, places.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.compare(text, u64::from(places[middle]))?.1 >= past {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    /// How many tokens a text and the stream from a place on have alike, and how the text compares; equal where the stream has all
+    /// of it.
+    fn compare(&self, text: &[u32], place: u64) -> Result<(usize, Ordering)> {
+        let (mut alike, tokens) = (0, self.tokens());
+        while alike < text.len() {
+            let from = place + alike as u64;
+            let count = (text.len() - alike).min(COMPARED).min(tokens.saturating_sub(from) as usize);
+            if count == 0 {
+                return Ok((alike, Ordering::Greater));
+            }
+            let own = self.store.read(Split::Train, from, count)?;
+            for (given, own) in text[alike..].iter().zip(own) {
+                match given.cmp(&own) {
+                    Ordering::Equal => alike += 1,
+                    other => return Ok((alike, other)),
+                }
+            }
+        }
+        Ok((alike, Ordering::Equal))
+    }
+
+    /// Tokens of the stream, as far as it has them.
+    pub(super) fn read(&self, range: Range<u64>) -> Result<Vec<u32>> {
+        let end = range.end.min(self.tokens());
+        self.store.read(Split::Train, range.start.min(end), end.saturating_sub(range.start) as usize)
+    }
+
+    /// The document that a place is in, from 0, and its tokens; `None` where documents are not told apart.
+    pub(super) fn document(&self, place: u64) -> Option<(u64, Range<u64>)> {
+        let ends = self.documents.as_ref()?;
+        let number = ends.partition_point(|end| *end <= place);
+        let from = number.checked_sub(1).map_or(0, |before| ends[before]);
+        Some((number as u64, from..ends.get(number).copied().unwrap_or(self.tokens())))
+    }
+}
+
+/// Where documents end, behind the token that ends each, or examples.
+async fn documents(store: &TokenStore, turns: &Turns) -> Result<Option<Vec<u64>>> {
+    const READ: usize = 1 << 16;
+    if let Some(examples) = store.examples(Split::Train) {
+        return Ok(Some((0..examples.count()).map(|example| examples.range(example).end).collect()));
+    }
+    let Some(separator) = store.index().and_then(|index| index.end_of_text) else { return Ok(None) };
+    let (tokens, mut ends) = (store.len(Split::Train), Vec::new());
+    for from in (0..tokens).step_by(READ) {
+        let read = store.read(Split::Train, from, READ.min((tokens - from) as usize))?;
+        let own = (from + 1..).zip(read).filter(|(_, token)| *token == separator);
+        ends.extend(own.map(|(end, _)| end));
+        turns.give().await;
+    }
+    Ok(Some(ends))
+}
+
+/// Indices that are kept for the next text, by the folder of the stream, the last used at the end.
+#[derive(Debug, Default)]
+pub struct Indices(Vec<(PathBuf, Arc<TextIndex>)>);
+
+impl Indices {
+    /// The index of a folder's stream, where it is kept.
+    pub(super) fn get(&mut self, folder: &Path) -> Option<Arc<TextIndex>> {
+        let at = self.0.iter().position(|(own, _)| own == folder)?;
+        let own = self.0.remove(at);
+        let index = own.1.clone();
+        self.0.push(own);
+        Some(index)
+    }
+
+    /// Keeps an index, and as many of the others as fit the budget of one beside it.
+    pub(super) fn keep(&mut self, folder: &Path, index: Arc<TextIndex>, bytes: u64) {
+        self.0.push((folder.to_owned(), index));
+        while self.0.len() > 1 && self.0.iter().map(|(_, index)| index.bytes()).sum::<u64>() > bytes {
+            self.0.remove(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::at_once;
+    use proptest::prelude::*;
+
+    const SORTED: Limits = Limits { sorted: 1 << 20, bytes: 1 << 30 };
+    const GRAMS: Limits = Limits { sorted: 0, bytes: 1 << 30 };
+
+    fn index(stream: &[u32], limits: Limits) -> TextIndex {
+        let store = TokenStore::in_memory(stream.to_vec(), Vec::new());
+        at_once(TextIndex::new(store, limits, &Turns::none())).unwrap()
+    }
+
+    fn places(stream: &[u32], stretch: &[u32]) -> Vec<u64> {
+        let windows = stream.windows(stretch.len()).enumerate();
+        windows.filter(|(_, own)| *own == stretch).map(|(at, _)| at as u64).collect()
+    }
+
+    /// Every stretch of the text that stands in the stream, but those inside another.
+    fn stretches_plainly(stream: &[u32], text: &[u32], shortest: usize) -> Vec<Range<usize>> {
+        let stands = |range: &Range<usize>| !places(stream, &text[range.clone()]).is_empty();
+        let all = (0..text.len()).flat_map(|from| (from + shortest..=text.len()).map(move |to| from..to));
+        let all: Vec<_> = all.filter(stands).collect();
+        let within = |one: &Range<usize>, other: &Range<usize>| {
+            one != other && other.start <= one.start && one.end <= other.end
+        };
+        all.iter().filter(|one| !all.iter().any(|other| within(one, other))).cloned().collect()
+    }
+
+    fn agrees(stream: &[u32], text: &[u32], limits: Limits) -> std::result::Result<(), TestCaseError> {
+        let index = index(stream, limits);
+        let found = at_once(index.stretches(text, &Turns::none())).unwrap();
+        prop_assert_eq!(&found, &stretches_plainly(stream, text, index.shortest()));
+        for range in found {
+            let own = places(stream, &text[range.clone()]);
+            let expected = Occurrences { count: own.len(), first: own[0] };
+            prop_assert_eq!(at_once(index.occurrences(&text[range], &Turns::none())).unwrap(), expected);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn the_longest_stretches_are_those_of_a_plain_search(
+            alphabet in 1_u32..4,
+            stream in prop::collection::vec(0_u32..1000, 0..200),
+            text in prop::collection::vec(0_u32..1000, 0..24),
+            copied in prop::option::of((0_usize..150, 5_usize..30)),
+            places in 3_u64..400,
+        ) {
+            let of = |draws: Vec<u32>| draws.iter().map(|draw| draw % alphabet).collect::<Vec<u32>>();
+            let (stream, mut text) = (of(stream), of(text));
+            // Chance alone has few long stretches.
+            if let Some((from, count)) = copied {
+                text.extend(stream.iter().skip(from).take(count));
+            }
+            agrees(&stream, &text, SORTED)?;
+            agrees(&stream, &text, GRAMS)?;
+            agrees(&stream, &text, Limits { bytes: places * 8, ..GRAMS })?;
+        }
+    }
+
+    #[test]
+    fn an_index_of_few_bytes_finds_longer_stretches_alone() {
+        let stream: Vec<u32> = (0..1000).collect();
+        let whole = index(&stream, GRAMS);
+        assert_eq!(whole.shortest(), 8);
+        let small = index(&stream, Limits { sorted: 0, bytes: 2000 });
+        assert_eq!(small.shortest(), 11);
+        assert!(small.bytes() <= 2000 && whole.bytes() > 4000, "{} {}", small.bytes(), whole.bytes());
+        assert_eq!(index(&stream, Limits { sorted: 999, ..SORTED }).shortest(), 8);
+        assert_eq!(index(&stream, Limits { sorted: 1000, ..SORTED }).shortest(), SHORTEST);
+    }
+
+    #[test]
+    fn indices_are_kept_within_a_budget() {
+        let (mut kept, text) = (Indices::default(), [1, 2, 3, 4, 5]);
+        for name in ["a", "b", "c"] {
+            // 20 bytes each.
+            kept.keep(Path::new(name), Arc::new(index(&text, SORTED)), 45);
+        }
+        assert!(kept.get(Path::new("a")).is_none());
+        assert!(kept.get(Path::new("b")).is_some() && kept.get(Path::new("c")).is_some());
+    }
+
+    /// Natively and in a browser: work under way can be dropped at every turn.
+    #[test]
+    fn making_an_index_gives_turns() {
+        let stream: Vec<u32> = (0..200_000).map(|at| at * 7919 % 101).collect();
+        let store = TokenStore::in_memory(stream, Vec::new());
+        let turns = Turns::at_every_chance();
+        assert!(!crate::platform::given_up_after(20, TextIndex::new(store, SORTED, &turns)));
+    }
+}

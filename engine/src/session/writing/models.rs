@@ -1,0 +1,72 @@
+//! Models that stay in memory.
+
+use super::{Key, Model};
+use crate::platform::KEPT_MODEL_BYTES;
+
+/// Models that are kept for the next request, the last used at the end, within [`KEPT_MODEL_BYTES`]: a run's milestones, which are looked at
+/// one after the other and again, are read once.
+#[derive(Default)]
+pub(super) struct Models(Vec<Model>);
+
+impl Models {
+    pub(super) fn get(&mut self, key: &Key) -> Option<Model> {
+        let at = self.0.iter().position(|model| model.key == *key)?;
+        let model = self.0.remove(at);
+        self.0.push(model.clone());
+        Some(model)
+    }
+
+    /// Keeps a model in the place of what its name meant before, and of the oldest where all take too many bytes.
+    pub(super) fn keep(&mut self, model: Model) {
+        self.keep_within(model, KEPT_MODEL_BYTES);
+    }
+
+    fn keep_within(&mut self, model: Model, most: u64) {
+        let (run, checkpoint, _) = &model.key;
+        self.0.retain(|other| (&other.key.0, &other.key.1) != (run, checkpoint));
+        self.0.push(model);
+        let bytes =
+            |models: &[Model]| models.iter().map(|model| model.parameters.len() as u64 * 4).sum::<u64>();
+        while self.0.len() > 1 && bytes(&self.0) > most {
+            self.0.remove(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SharedTokenizer;
+    use super::*;
+    use crate::protocol::{TokenizerConfig, TokenizerKind, presets};
+    use crate::tokenizer::Tokenizer;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    fn model(checkpoint: &str, step: u64) -> Model {
+        let preset = presets::preset("nanogpt-cpu").unwrap();
+        let config = TokenizerConfig { kind: TokenizerKind::Byte, ..preset.tokenizer };
+        let tokenizer = Tokenizer::train(&config, ["text"]).unwrap();
+        let tokenizer = SharedTokenizer::with(tokenizer, Path::new("/nowhere")).unwrap();
+        let key = ("1-run".to_owned(), checkpoint.to_owned(), step);
+        Model { key, config: preset.model, tokenizer, parameters: Arc::new(vec![0.0; 100]), step }
+    }
+
+    #[test]
+    fn models_are_kept_within_a_budget_of_bytes_and_the_last_used_stays() {
+        let mut models = Models::default();
+        let names = ["a", "b", "c", "d", "e"];
+        for name in names {
+            models.keep_within(model(name, 0), 2000);
+        }
+        let key = |name: &str, step| ("1-run".to_owned(), name.to_owned(), step);
+        assert!(names.iter().all(|name| models.get(&key(name, 0)).is_some()));
+        models.get(&key("a", 0)).unwrap();
+        models.keep_within(model("f", 0), 2000);
+        assert!(models.get(&key("b", 0)).is_none() && models.get(&key("a", 0)).is_some());
+        // What a name meant before is of no use; one model is kept whatever it takes.
+        models.keep_within(model("a", 7), 2000);
+        assert!(models.get(&key("a", 0)).is_none() && models.get(&key("a", 7)).is_some());
+        models.keep_within(model("g", 0), 1);
+        assert_eq!(models.0.len(), 1);
+    }
+}
