@@ -119,6 +119,28 @@ def divergence(first, second):
     return (first.exp() * (first - second)).sum(-1) * BITS
 
 
+def draw(seed, purpose, number):
+    """The engine's `random::nth`: SplitMix64 (Steele et al. 2014) of a seed, a purpose and a number."""
+
+    def mix(state):
+        z = (state + 0x9E3779B97F4A7C15) % 2**64
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+        return z ^ (z >> 31)
+
+    return mix((mix(mix(seed) ^ purpose) + number * 0xD1342543DE82EF95) % 2**64)
+
+
+def repeated(model):
+    """The text that induction is measured on: distinct random tokens, twice."""
+    text, number, vocabulary = [], 0, model["vocabulary"]
+    while len(text) < min(48, model["context_length"] // 2, vocabulary):
+        token = draw(1, 0x1D0C71, number) % vocabulary
+        text += [token] if token not in text else []
+        number += 1
+    return torch.tensor(text + text)
+
+
 class Subject:
     """A model, a prompt, and what of both is looked at, as `InspectSettings` of the engine says it."""
 
@@ -158,6 +180,7 @@ def embeddings(subject):
     nearest = cosines.argsort(descending=True)[: subject.count]
     return {
         "ids": torch.arange(len(table)),
+        "token": torch.tensor(token),
         # A map is what it is up to the signs of its axes: distances are compared.
         "distances": torch.cdist(*[(table - table.mean(0)) @ directions[:2].T] * 2, compute_mode="donot_use_mm_for_euclid_dist"),
         "explained": scale[:2].square() / scale.square().sum(),
@@ -186,19 +209,24 @@ def attention(subject):
     earlier = torch.ones(len(ids), len(ids)).tril(-1)
     equal = (ids[:, None] == ids[None]) * earlier
     repeats = equal.sum(-1) > 0
+    again = repeated(subject.model)
+    passes = trace(subject.model, subject.weights, again)["layers"]
+    half = len(again) // 2
+    induction = torch.stack([layer["probabilities"] for layer in passes])[..., half:, 1 : half + 1]
     layers = [subject.settings["layer"]] if "layer" in subject.settings else list(range(subject.model["layers"]))
     return {
         "probabilities": probabilities[layers],
         "layers": torch.tensor(layers),
-        # The engine draws the sequence that induction is measured on, so that this column is a test's own.
         "scores": torch.stack(
             (
                 probabilities.diagonal(-1, -2, -1).mean(-1),
                 probabilities[..., 1:, 0].mean(-1),
                 (probabilities * equal).sum(-1)[..., repeats].mean(-1),
+                induction.diagonal(0, -2, -1).mean(-1),
             ),
             -1,
         ),
+        "repeated": again,
         "entropy": entropy(probabilities).mean(-1),
     }
 

@@ -26,9 +26,9 @@ const LETTERS: &str = "0123456789abcdefghijklmnopqrs";
 /// The axes of each view's tensors, outermost first; a number is an axis without a name of its own.
 const AXES: &[(View, &str)] = &[
     (View::Tokens, "ids T; log_probabilities T; surprise T; rank T; entropy T"),
-    (View::Embeddings, "ids N; map N 2; explained 2; neighbours N; cosines N"),
+    (View::Embeddings, "ids N; map N 2; explained 2; neighbours N; cosines N; token"),
     (View::Positions, "similarity position position; rotations position pair; frequencies pair"),
-    (View::Attention, "probabilities L H T T; layers L; scores L H 4; entropy L H"),
+    (View::Attention, "probabilities L H T T; layers L; scores L H 4; entropy L H; repeated N"),
     (
         View::Head,
         "queries T D; keys T D; values T D; scores T T; probabilities T T; weighted T D; output T C",
@@ -201,16 +201,6 @@ fn comparable(inspected: &Inspected, mut found: Tables, facts: &Value) -> Tables
                 points.iter().flat_map(|one| points.iter().map(move |other| apart(one, other))).collect();
             let shape = vec![points.len(), points.len()];
             found.insert("distances".to_owned(), Table { shape, entries: Entries::Floats(distances) });
-        }
-        View::Attention => {
-            // Induction is measured on a sequence of the engine's own; what it measures is in its unit tests.
-            let scores = found.remove("scores").expect("scores");
-            let [layers, heads, 4] = scores.shape[..] else { panic!("{:?}", scores.shape) };
-            let rows: Vec<&[f32]> = scores.floats().chunks_exact(4).collect();
-            assert!(rows.iter().all(|row| row[3] > 0.0 && row[3] < 1.0), "{rows:?}");
-            let refereed = rows.iter().flat_map(|row| row[..3].iter().copied()).collect();
-            let scores = Table { shape: vec![layers, heads, 3], entries: Entries::Floats(refereed) };
-            found.insert("scores".to_owned(), scores);
         }
         View::Weights => {
             let names = inspected.details.iter().find_map(|detail| match detail {
