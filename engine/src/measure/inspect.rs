@@ -14,7 +14,7 @@ use crate::platform::{self, Turns};
 use crate::project::Project;
 use crate::protocol::bench::{InspectMeasurement, ViewTime};
 use crate::protocol::inspect::{Edit, InspectSettings, View};
-use crate::protocol::{DataConfig, Objective, RunConfig, TokenizerConfig, TokenizerKind};
+use crate::protocol::{DataConfig, Objective, RunConfig, TokenizerKind};
 use crate::storage::{self, Staging};
 use web_time::Instant;
 
@@ -80,8 +80,11 @@ pub async fn measure_views(
         None => Lens::on_cpu(model, weights, threads)?,
     };
 
+    // Passages are looked for in the text as it is.
+    let has_room = prepared.tokenizer.vocabulary_size() <= model.vocabulary;
     let mut questions = questions(model.layers);
     questions.retain(|question| views.is_empty() || views.contains(&question.view));
+    questions.retain(|question| question.settings.neuron.is_none() || has_room);
     let mut lengths = vec![PROMPT_TOKENS.min(model.context_length), model.context_length];
     lengths.dedup();
     let mut times = Vec::new();
@@ -144,16 +147,12 @@ pub async fn measure_views(
     Ok((measurement, warning))
 }
 
-/// The embedded stories by bytes, which every vocabulary of a real model has room for.
+/// The embedded stories by characters, of which there are few.
 fn text_of(config: &RunConfig) -> RunConfig {
     let mut text = config.clone();
     text.data = DataConfig::default();
-    text.tokenizer = TokenizerConfig {
-        kind: TokenizerKind::Byte,
-        vocabulary: 256,
-        min_frequency: 1,
-        special_tokens: Vec::new(),
-    };
+    text.tokenizer.kind = TokenizerKind::Char;
+    text.tokenizer.special_tokens.clear();
     text.train.objective = Objective::Text;
     text.start = None;
     text
