@@ -136,7 +136,7 @@ pub async fn measure_views(
     }
     let measurement = InspectMeasurement {
         config: config.preset.clone(),
-        parameters: graph.parameters.iter().map(|parameter| parameter.ty.count() as u64).sum(),
+        parameters: graph.parameter_count() as u64,
         context_length: model.context_length,
         vocabulary: model.vocabulary,
         device: description,
