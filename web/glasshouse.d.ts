@@ -393,7 +393,7 @@ export class Glasshouse {
   /** A `.glasshouse` file, which the desktop program opens too. */
   save(): Promise<Uint8Array>;
   load(source: Uint8Array | ArrayBuffer | string | URL): Promise<{ name: string; runs: Run[] }>;
-  /** What `glasshouse bench step --json` prints, or with `timed: "decode"` what `glasshouse bench decode --json` prints. */
-  bench(options?: RunOptions & { repeats?: number; timed?: "step" | "decode" }): Promise<Record<string, unknown>>;
+  /** What `glasshouse bench step --json` prints, or with `timed: "decode"` or `"inspect"` what `glasshouse bench decode --json` or `inspect` does. */
+  bench(options?: RunOptions & { repeats?: number; timed?: "step" | "decode" | "inspect" }): Promise<Record<string, unknown>>;
   close(): Promise<void>;
 }

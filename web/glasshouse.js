@@ -307,7 +307,7 @@ export class Glasshouse {
 
   /**
    * Times a training step: milliseconds, tokens and FLOPs per second, first and last loss. With `timed: "decode"`, reading a prompt
-   * and writing on: prompt and generation tokens per second.
+   * and writing on: prompt and generation tokens per second. With `timed: "inspect"`, each view of the lens: milliseconds.
    */
   async bench(options = {}) {
     const config = await this.#config(options);

@@ -5,7 +5,7 @@ use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
     BenchReport, Command, ErrorKind, Event, GenerateConfig, Launch, ModelSource, Parcel, Precision, Report,
-    Request, RunConfig, WeightSource,
+    Request, RunConfig, View, WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -354,6 +354,14 @@ fn the_same_is_measured_alike() {
         (
             &["kernel", "--filter", "norm"],
             Command::BenchKernels { config: config(), filter: "norm".to_owned() },
+        ),
+        (
+            &["inspect", "--repeats", "1", "--view", "tokens,logit-lens"],
+            Command::BenchInspect {
+                config: config(),
+                repeats: 1,
+                views: vec![View::Tokens, View::LogitLens],
+            },
         ),
     ] {
         let common = ["--config", file.to_str().unwrap(), "--device", "cpu", "--threads", "2", "--json"];

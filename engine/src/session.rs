@@ -367,6 +367,7 @@ impl Session {
             command @ (Command::BenchStep { .. }
             | Command::BenchDecode { .. }
             | Command::BenchKernels { .. }
+            | Command::BenchInspect { .. }
             | Command::BenchScaling { .. }) => {
                 idle(&live)?;
                 self.bench(id, command).await?;
@@ -504,6 +505,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::BenchStep { .. }
         | Command::BenchDecode { .. }
         | Command::BenchKernels { .. }
+        | Command::BenchInspect { .. }
         | Command::BenchScaling { .. }
         | Command::TrainFirst { .. } => "measuring the speed",
         Command::Plan { .. } => "planning the run",

@@ -25,6 +25,7 @@ const ENGINE: &[&str] = &[
     "project",
     "train",
     "interchange",
+    "inspect",
     "measure",
     "setup",
     "selftest",

@@ -15,6 +15,7 @@ mod gguf;
 mod gguf_llama_cpp;
 mod gguf_models;
 mod import;
+mod inspect_views;
 mod loss_parity;
 mod models_parity;
 mod ops_parity;

@@ -16,8 +16,8 @@ mod writing;
 
 pub use archive::{PackArguments, UnpackArguments};
 pub use bench::{
-    BenchArguments, BenchCommand, BenchDecodeArguments, BenchKernelArguments, BenchScalingArguments,
-    BenchStepArguments,
+    BenchArguments, BenchCommand, BenchDecodeArguments, BenchInspectArguments, BenchKernelArguments,
+    BenchScalingArguments, BenchStepArguments,
 };
 pub use corpus::{CorpusArguments, CorpusCommand, CorpusStoriesArguments, CorpusTasksArguments};
 pub use data::{

@@ -1,6 +1,7 @@
 //! `glasshouse bench`: this machine's speed. A step's comes with the proof that what was timed also trained.
 
 mod decode;
+mod inspect;
 mod kernel;
 mod scaling;
 
@@ -21,6 +22,7 @@ pub(super) fn bench(command: BenchCommand) -> Result<()> {
         BenchCommand::Decode(arguments) => decode::decode(&arguments),
         BenchCommand::Scaling(arguments) => scaling::scaling(&arguments),
         BenchCommand::Kernel(arguments) => kernel::kernel(&arguments),
+        BenchCommand::Inspect(arguments) => inspect::inspect(&arguments),
     }
 }
 

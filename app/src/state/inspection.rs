@@ -241,6 +241,7 @@ mod tests {
                 cut: 0,
                 position: 0,
                 views,
+                held_training_ms: None,
             }),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::Precision;
 use crate::device::DeviceDescription;
+use crate::inspect::View;
 use serde::{Deserialize, Serialize};
 
 /// A line of a bench.
@@ -14,6 +15,8 @@ pub enum BenchReport {
     Decode(Box<DecodeMeasurement>),
     /// What a kernel of a training step reaches.
     Kernel(Box<KernelMeasurement>),
+    /// How long views of the lens take.
+    Inspect(Box<InspectMeasurement>),
     /// A model of many.
     Scaling(Box<ScalingCell>),
     /// What came of all of them.
@@ -182,6 +185,47 @@ pub struct KernelCandidate {
     pub choice: String,
     /// Milliseconds of one run, at the largest shapes of the class.
     pub ms: f64,
+}
+
+/// Views of the lens, measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InspectMeasurement {
+    /// The preset's name.
+    pub config: String,
+    /// Weights of the model.
+    pub parameters: u64,
+    /// Tokens of a window.
+    pub context_length: usize,
+    /// Entries of the vocabulary.
+    pub vocabulary: usize,
+    /// Where it ran.
+    pub device: DeviceDescription,
+    /// Answers measured of each view.
+    pub repeats: usize,
+    /// Tokens of the training text that provenance is looked for in.
+    pub text_tokens: u64,
+    /// By prompt, in the order of views.
+    pub times: Vec<ViewTime>,
+}
+
+/// How long a view takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewTime {
+    /// The view.
+    pub view: View,
+    /// What of it, where it is asked for once, by a click: `every part` of what-if, `passages` of a neuron.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Milliseconds of the first answer, which makes programs ready.
+    pub ms_first: f64,
+    /// Milliseconds of an answer after it, median.
+    pub ms: f64,
+    /// Of the fastest.
+    pub ms_fastest: f64,
+    /// Of the slowest.
+    pub ms_slowest: f64,
 }
 
 /// A model's size: layers, channels, window, vocabulary.

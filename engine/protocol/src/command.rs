@@ -714,6 +714,16 @@ pub enum Command {
         /// Only kernels with this in their name; `matmul` stands for all the linear layers'.
         filter: String,
     },
+    /// Times views of the lens on a model with random weights. Answered by a `Bench`.
+    BenchInspect {
+        /// The run.
+        config: Box<RunConfig>,
+        /// Measured answers of each view.
+        repeats: usize,
+        /// The views; all where none is named.
+        #[serde(default)]
+        views: Vec<View>,
+    },
     /// Times steps of models of many sizes, beside their estimates. Answered by a `Bench` a model, and one of all of them.
     BenchScaling {
         /// The small models only, and less time for each.

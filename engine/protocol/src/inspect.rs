@@ -440,6 +440,9 @@ pub struct Inspection {
     pub position: usize,
     /// The views, in the order asked for.
     pub views: Vec<Inspected>,
+    /// Milliseconds that a run in training waited for the answer; `None` where none trains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_training_ms: Option<f64>,
 }
 
 impl Inspection {

@@ -2,12 +2,14 @@
 //! forecast of its time rests on, what settles its precision, and a page's bench.
 
 mod decode;
+mod inspect;
 mod kernel;
 mod precision;
 mod scaling;
 mod step;
 
 pub use decode::{Passage, measure_decode};
+pub use inspect::measure_views;
 pub use kernel::measure_kernels;
 pub use precision::{Settled, settle_precision};
 pub use scaling::measure_scaling;

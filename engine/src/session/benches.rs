@@ -3,7 +3,7 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::measure::{
-    Extent, MeasuredSteps, Passage, measure, measure_decode, measure_kernels, measure_scaling,
+    Extent, MeasuredSteps, Passage, measure, measure_decode, measure_kernels, measure_scaling, measure_views,
 };
 use crate::protocol::{BenchReport, Command, Event, Precision, RunConfig};
 
@@ -42,6 +42,13 @@ impl Session {
                 for kernel in measured {
                     tell(BenchReport::Kernel(Box::new(kernel)), None);
                 }
+            }
+            Command::BenchInspect { config, repeats, views } => {
+                config.validate()?;
+                let measuring = measure_views(&config, device, threads, &views, repeats);
+                let (measured, warning) = measuring.await?;
+                self.warn(warning);
+                tell(BenchReport::Inspect(Box::new(measured)), None);
             }
             Command::BenchScaling { quick } => {
                 let mut on_cell = |cell: &_| tell(BenchReport::Scaling(Box::new(Clone::clone(cell))), None);

@@ -9,6 +9,7 @@ use crate::gpu::Gpu;
 use crate::inspect::{Lens, Subject, inspect};
 use crate::protocol::inspect::{InspectSettings, Inspection, TokenText};
 use crate::protocol::{Event, View, WeightSource};
+use web_time::Instant;
 
 /// A model that was looked at last, and whose weights it has.
 pub(super) struct OpenLens {
@@ -29,6 +30,7 @@ impl Session {
         settings: &InspectSettings,
         mut live: Option<Live<'_, '_>>,
     ) -> Result<()> {
+        let begun = live.is_some().then(Instant::now);
         settings.sampling.validate()?;
         if views.is_empty() {
             return Err(Error::Refused("no view was asked for; name one or more".to_owned()));
@@ -78,6 +80,7 @@ impl Session {
             cut,
             position,
             views: seen,
+            held_training_ms: begun.map(|begun| begun.elapsed().as_secs_f64() * 1e3),
         });
         self.generations.lens = Some(open);
         self.outlet.answer_with(id, Event::Inspected { inspection }, bytes);

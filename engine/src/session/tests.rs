@@ -1,6 +1,7 @@
 //! Sessions end to end, on the CPU: requests in, events out.
 
 mod feedback;
+mod inspecting;
 
 use super::{Options, run};
 use crate::protocol::{

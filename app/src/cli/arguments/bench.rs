@@ -2,6 +2,7 @@
 
 use super::{ConfigArguments, thread_count};
 use clap::{Args, Subcommand};
+use glasshouse_engine::protocol::View;
 
 /// `bench`.
 #[derive(Args, Debug)]
@@ -20,6 +21,8 @@ pub enum BenchCommand {
     Decode(BenchDecodeArguments),
     /// What every kernel of a training step reaches, and its share of the device's peak
     Kernel(BenchKernelArguments),
+    /// Time of each view of the lens, with random weights
+    Inspect(BenchInspectArguments),
     /// Time and memory of a step for models of many sizes, beside their estimates
     Scaling(BenchScalingArguments),
 }
@@ -101,6 +104,29 @@ pub struct BenchKernelArguments {
     #[arg(long)]
     pub no_autotune: bool,
     /// One JSON object a kernel instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench inspect`.
+#[derive(Args, Debug)]
+pub struct BenchInspectArguments {
+    /// The model, as a run has it; three of different sizes unless one is named
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// Only these views: tokens,attention
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub view: Vec<View>,
+    /// auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor; all cores unless said
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+    /// Timed answers of each view, after the first
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub repeats: usize,
+    /// One JSON object a model instead of a table
     #[arg(long)]
     pub json: bool,
 }

@@ -157,6 +157,7 @@ mod tests {
             cut: 0,
             position: 2,
             views: Vec::new(),
+            held_training_ms: None,
         };
         let settings = InspectSettings::default();
         let shown = Shown { inspection: &inspection, data: &data, settings: &settings, palette: &DARK };
