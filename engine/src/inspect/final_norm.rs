@@ -2,7 +2,7 @@
 //! part of the stream adds its share of it (direct logit attribution; Elhage et al. 2021).
 
 use super::Lens;
-use super::outputs::dot;
+use super::linear::dot;
 use crate::protocol::{NormKind, NormPlacement};
 
 /// How a logit follows from the stream behind the last layer.

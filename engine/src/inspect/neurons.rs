@@ -19,7 +19,7 @@ const SHORTEST: usize = 8;
 /// at every position. Where a neuron is asked for, [`Detail::Passages`].
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position, layer) = (subject.tokens, subject.position, subject.layer());
-    let hidden = subject.lens.probe(tokens, &[Site::Hidden(layer)]).await?.pop().unwrap_or_default();
+    let hidden = subject.values(Site::Hidden(layer)).await?;
     let here = hidden.row(position);
     let strengths: Vec<f32> = here.iter().map(|activation| activation.abs()).collect();
     let neurons = largest(&strengths, subject.settings.count);

@@ -15,7 +15,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.notice(format!("{about} There is no next token; look at logit-lens."));
         return Ok(found);
     }
-    let logits = subject.lens.probe(tokens, &[Site::Logits]).await?.pop().unwrap_or_default();
+    let logits = subject.values(Site::Logits).await?;
     let logits = logits.row(position);
     let window = tokens.get(..=position).unwrap_or(tokens);
     let sampling = Sampling::of(&settings.sampling);

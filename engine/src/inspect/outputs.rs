@@ -87,8 +87,3 @@ pub(super) fn divergence_bits(before: &[f64], after: &[f64]) -> f64 {
     // What rounding leaves of nothing may be below it.
     (before.iter().zip(after).map(of).sum::<f64>() / core::f64::consts::LN_2).max(0.0)
 }
-
-/// Σ a·b.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-}

@@ -1,7 +1,8 @@
 //! The residual stream: how long and which way it points, stage by stage, and what each part adds to a token's logit.
 
 use super::final_norm::Direction;
-use super::outputs::{dot, log_probabilities};
+use super::linear::{cosine, dot, norm};
+use super::outputs::log_probabilities;
 use super::{Found, Subject, Tensor};
 use crate::error::Result;
 use crate::model::Site;
@@ -32,7 +33,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("norms", "", &by_stage, norms(stages.iter().copied()));
     let cosines = stages.iter().flat_map(|stage| {
         let last = stages.last().into_iter().flat_map(|last| last.rows());
-        stage.rows().zip(last).map(|(row, last)| cosine(row, last) as f32)
+        stage.rows().zip(last).map(|(row, last)| cosine(row, last))
     });
     found.floats("cosines", "", &by_stage, cosines.collect());
     found.floats("attention_norms", "", &by_layer, norms(added.iter().copied().step_by(2)));
@@ -83,14 +84,4 @@ fn seed(logits: &[f32], output: u32, position: usize) -> Tensor {
 /// The norm of every row.
 fn norms<'values>(tensors: impl Iterator<Item = &'values Tensor>) -> Vec<f32> {
     tensors.flat_map(|tensor| tensor.rows().map(|row| norm(row) as f32)).collect()
-}
-
-fn norm(row: &[f32]) -> f64 {
-    libm::sqrt(dot(row, row))
-}
-
-/// The cosine of the angle between two rows; 0 where one of them is zero.
-fn cosine(one: &[f32], other: &[f32]) -> f64 {
-    let lengths = norm(one) * norm(other);
-    if lengths > 0.0 { dot(one, other) / lengths } else { 0.0 }
 }

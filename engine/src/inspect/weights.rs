@@ -58,7 +58,7 @@ async fn gradients(subject: &mut Subject<'_>, turns: &Turns) -> Result<Option<Ve
     if targets.is_empty() || !subject.lens.config().labels.is_empty() {
         return Ok(None);
     }
-    let logits = subject.lens.probe(tokens, &[Site::Logits]).await?.pop().unwrap_or_default();
+    let logits = subject.values(Site::Logits).await?;
     let (outputs, share) = (logits.columns(), 1.0 / targets.len() as f64);
     // The gradient of the loss with respect to the logits: (softmax − one-hot) / targets.
     let mut seed = Vec::with_capacity(targets.len() * outputs);
