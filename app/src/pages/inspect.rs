@@ -50,7 +50,7 @@ pub struct InspectPage {
     chosen: Chosen,
     asking: Asking,
     /// The prompt is what the page begins with or what was typed: it is the person's from here on.
-    begun: bool,
+    typed: bool,
     documents: Once,
     /// The step of the weights in training that was looked at, and when, in seconds of egui's clock.
     looked: Option<(u64, f64)>,
@@ -96,7 +96,9 @@ impl InspectPage {
             self.take_wish(context);
             let open = self.open(context);
             let moment = self.moment(ui, context);
-            self.asking.ask(context, &self.chosen, &open, moment);
+            // What the prompt's tokens are is wanted in any case.
+            let asked = if open.is_empty() { &[View::Tokens] } else { open.as_slice() };
+            self.asking.ask(context, &self.chosen, asked, moment);
             let before = self.chosen.clone();
             self.top_ui(ui, context, &open);
             ui.add_space(space::SMALL);
@@ -107,7 +109,7 @@ impl InspectPage {
 
     /// Begins with the person's own text, where there is any.
     fn begin(&mut self, context: &mut Context<'_>) {
-        if self.begun {
+        if self.typed {
             return;
         }
         let documents = &context.state.documents;
@@ -121,7 +123,7 @@ impl InspectPage {
             }
             return;
         };
-        self.begun = true;
+        self.typed = true;
         let own = documents.page.first().filter(|_| !overview.embedded);
         let words = own.map(|document| beginning(&document.preview)).unwrap_or_default();
         if !words.is_empty() {

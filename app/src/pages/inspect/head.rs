@@ -5,11 +5,12 @@ use super::chosen::Chosen;
 use super::shown::Shown;
 use super::strip::strip_ui;
 use crate::format;
-use crate::pages::parts::{Breakpoint, caption, head};
+use crate::pages::parts::{Breakpoint, caption, head, icon_button};
 use crate::state::Tensor;
 use crate::theme::{self, space};
 use crate::widgets::{Scale, prose};
 use egui::{Align2, FontId, Rect, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui_material_icons::icons;
 
 /// Height of a key's row in points.
 const ROW: f32 = 30.0;
@@ -86,8 +87,16 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let width = ui.available_width();
     let (layer, number) = (shown.layer(), shown.head());
-    head(ui, &format!("Layer {layer}, head {number}, at {}", shown.place(steps.query)));
-    caption(ui, "Press a token above for another query; layer and head are chosen above as well.");
+    ui.horizontal_wrapped(|ui| {
+        head(ui, &format!("Layer {layer}, head {number}, at {}", shown.place(steps.query)));
+        let (query, last) = (steps.query, steps.queries.size(0).saturating_sub(1));
+        if icon_button(ui, query > 0, icons::ICON_CHEVRON_LEFT, "The token before") {
+            chosen.position = Some(query.saturating_sub(1));
+        }
+        if icon_button(ui, query < last, icons::ICON_CHEVRON_RIGHT, "The token behind") {
+            chosen.position = Some(query + 1);
+        }
+    });
     ui.add_space(space::TIGHT);
 
     head(ui, "1. The query");
@@ -130,9 +139,6 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if let Some(output) = shown.data.tensor("output") {
         let norm = output.at(&[steps.query]).iter().map(|entry| entry * entry).sum::<f32>().sqrt();
         caption(ui, format!("Its length is {norm:.3}."));
-    }
-    if chosen.position.is_some_and(|position| position >= shown.inspection.tokens.len()) {
-        chosen.position = None;
     }
 }
 

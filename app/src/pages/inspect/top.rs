@@ -50,7 +50,7 @@ impl InspectPage {
             .desired_rows(2)
             .desired_width(f32::INFINITY)
             .id_salt("prompt");
-        self.begun |= ui.add(field).accessible_name("Prompt").changed();
+        self.typed |= ui.add(field).accessible_name("Prompt").changed();
     }
 
     fn weights_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {

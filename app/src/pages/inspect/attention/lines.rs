@@ -11,6 +11,8 @@ use egui::{
 const LINE: f32 = 20.0;
 /// Attention below this is not drawn.
 const LEAST: f32 = 0.02;
+/// Tokens up to which all of them are drawn.
+const CROWD: usize = 64;
 /// Height from which on it scrolls, in points.
 const TALL: f32 = 520.0;
 
@@ -84,7 +86,8 @@ fn paint(ui: &Ui, shown: &Shown<'_>, matrix: &[f32], rect: Rect, reads: usize) {
             painter.line_segment(ends, Stroke::new(0.75 + 2.25 * share * strength, colour));
         }
     };
-    for query in (0..tokens).filter(|query| *query != reads) {
+    // Of a long text only the one that is looked at can be told apart.
+    for query in (0..tokens).filter(|query| *query != reads && tokens <= CROWD) {
         line(query, 0.25);
     }
     line(reads, 1.0);
