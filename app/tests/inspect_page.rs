@@ -103,6 +103,13 @@ fn a_token_says_how_likely_it_was_and_is_looked_at_when_pressed() {
     scene.harness.get_by_label("·word1").click();
     scene.settle();
     assert_eq!(last(&mut scene).3.token, Some(1));
+    scene.harness.get_by_label("Find a token").focus();
+    scene.frame();
+    scene.harness.get_by_label("Find a token").type_text("word17");
+    scene.settle();
+    scene.harness.get_by_label("·word17").click();
+    scene.settle();
+    assert_eq!(last(&mut scene).3.token, Some(17));
     scene.picture("inspect-tokens");
 }
 

@@ -6,14 +6,19 @@ use crate::format;
 use crate::pages::parts::{Breakpoint, caption, column, head};
 use crate::theme::{Palette, space};
 use crate::widgets;
-use egui::{Align2, FontId, Pos2, Ui};
+use egui::{Align2, FontId, Pos2, Role, TextEdit, Ui, WidgetInfo};
+use egui_material_icons::icons;
 use egui_plot::{Plot, PlotPoint, PlotPoints, PlotTransform, Points, Text};
+use glasshouse_protocol::inspect::TokenText;
 use std::collections::BTreeSet;
 
 /// How near the pointer must be to a token to read it, in points.
 const NEAR: f32 = 14.0;
 /// Tokens of the prompt that are labelled without being pointed at.
 const LABELLED: usize = 24;
+
+/// Tokens that are found at most.
+const FOUND: usize = 5;
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
@@ -82,6 +87,7 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             plot.text(text.allow_hover(false));
         }
     });
+    drawn.response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, "Embedding map"));
     let pointer = drawn.response.hover_pos();
     if let Some((id, at)) = pointer.and_then(|at| nearest(ids, points, &drawn.transform, at)) {
         ui.painter_at(*drawn.transform.frame()).circle_stroke(at, 6.0, (1.5, palette.text));
@@ -120,7 +126,34 @@ fn legend_ui(ui: &mut Ui, palette: &Palette) {
     });
 }
 
+/// A field that finds tokens of the map by their text, for whoever does not see it.
+fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let id = ui.scope_id().with("sought");
+    let mut sought: String = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    let field = TextEdit::singleline(&mut sought).hint_text("Find a token").desired_width(f32::INFINITY);
+    ui.add(field.id_salt("sought")).accessible_name("Find a token");
+    for token in found(shown.data.tokens(), &sought) {
+        let text = shown.text(token.id);
+        if widgets::quiet(ui, icons::ICON_SEARCH, &text).clicked() {
+            chosen.token = Some(token.id);
+            sought.clear();
+        }
+    }
+    ui.data_mut(|data| data.insert_temp(id, sought));
+}
+
+/// Tokens whose text has what is sought, the shortest first: the one that is it and no more leads.
+fn found<'a>(tokens: &'a [TokenText], sought: &str) -> Vec<&'a TokenText> {
+    let sought = sought.trim();
+    let fits = |token: &&TokenText| !sought.is_empty() && token.text.contains(sought);
+    let mut found: Vec<&TokenText> = tokens.iter().filter(fits).collect();
+    found.sort_by_key(|token| token.text.chars().count());
+    found.truncate(FOUND);
+    found
+}
+
 fn neighbours_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    find_ui(ui, shown, chosen);
     let Some(token) = token_of(shown) else { return };
     head(ui, &format!("Nearest to {}", shown.text(token)));
     let neighbours = shown.data.integers("neighbours").iter().zip(shown.data.floats("cosines"));
@@ -136,5 +169,22 @@ fn neighbours_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
     if shown.settings.token.is_some() && widgets::plain(ui, None, "The token at the position").clicked() {
         chosen.token = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_token_with_what_is_sought_leads() {
+        let texts = [" storm", " to", "top", "a", "to"];
+        let tokens: Vec<TokenText> =
+            (0..).zip(texts).map(|(id, text)| TokenText { id, text: text.to_owned() }).collect();
+        let ids =
+            |sought: &str| -> Vec<u32> { found(&tokens, sought).iter().map(|token| token.id).collect() };
+        assert_eq!(ids("to"), [4, 1, 2, 0]);
+        assert_eq!(ids(" to "), [4, 1, 2, 0], "blanks around it are not meant");
+        assert!(ids("").is_empty() && ids("xyz").is_empty());
     }
 }
