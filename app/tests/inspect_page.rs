@@ -244,7 +244,7 @@ fn weights_in_training_are_looked_at_again_as_they_move_on_and_at_most_every_two
 
 #[test]
 fn two_models_stand_beside_each_other() {
-    let mut scene = scene(Engine::full(), WIDE, &[View::Tokens]);
+    let mut scene = scene(Engine::full(), WIDE, &[View::Tokens, View::Embeddings]);
     scene.harness.get_by_label("Compare").click();
     scene.settle();
     let (source, ..) = last(&mut scene);

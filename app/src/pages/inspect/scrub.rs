@@ -1,6 +1,7 @@
 //! Scrubbing: the same text at every step that the run kept its weights of.
 
 use super::InspectPage;
+use super::chosen::Chosen;
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button};
@@ -47,12 +48,16 @@ fn place_of(kept: &[&CheckpointSummary], shown: &WeightSource) -> usize {
     kept.iter().position(|known| known.file == *checkpoint).unwrap_or(last)
 }
 
-/// The weights that maps are turned towards: the last that the run kept, so that a map turns as little as may be from step to step.
-pub(super) fn reference(shown: &WeightSource, state: &State) -> Option<WeightSource> {
-    let WeightSource::Checkpoint { .. } = shown else { return None };
-    let run = run_of(shown, state)?;
+/// The weights that maps are turned towards: the last that the run kept, so that a map turns as little as may be from step to step, and
+/// those of two models lie alike. None where no other map is seen.
+pub(super) fn reference(chosen: &Chosen, state: &State) -> Option<WeightSource> {
+    let beside = chosen.beside.is_some();
+    if chosen.source == WeightSource::Current && !beside {
+        return None;
+    }
+    let run = run_of(&chosen.source, state)?;
     let last = kept(run).last().map(|last| source(run, last))?;
-    (last != *shown).then_some(last)
+    (beside || last != chosen.source).then_some(last)
 }
 
 impl InspectPage {
