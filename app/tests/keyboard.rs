@@ -99,6 +99,11 @@ fn tab_reaches_every_control_of_chat() {
 }
 
 #[test]
+fn tab_reaches_every_control_of_inspect() {
+    assert_page(PageName::Inspect, 1280.0);
+}
+
+#[test]
 fn tab_reaches_every_control_of_runs() {
     assert_page(PageName::Runs, 1280.0);
 }

@@ -22,6 +22,7 @@ mod gguf;
 mod gpu_day;
 mod handover;
 mod importing;
+mod inspect_page;
 mod inspected_files;
 mod inspecting;
 mod judges;

@@ -180,10 +180,13 @@ fn numbers_open_pages_unless_a_text_is_written() {
     window.key_press_modifiers(Modifiers::COMMAND, Key::Num8);
     window.run_steps(2);
     assert!(is_open(&window, "Chat"));
-    window.key_press(Key::Num0);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Comma);
     window.run_steps(2);
     assert!(is_open(&window, "Settings"));
     window.key_press(Key::Num9);
+    window.run_steps(2);
+    assert!(is_open(&window, "Inspect"));
+    window.key_press(Key::Num0);
     window.run_steps(2);
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
     window.run_steps(2);

@@ -129,27 +129,34 @@ impl App {
         }
     }
 
+    /// Two lines of pages, since so many in one would leave no room for a finger, nor for their names.
     fn bar_ui(&mut self, ui: &mut Ui) {
         let palette = Palette::of(ui);
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 0.0;
-            let width = ui.available_width() / PageName::ALL.len() as f32;
-            for page in PageName::ALL {
-                let response = self.entry_ui(ui, page, Vec2::new(width, 48.0), |ui, rect, colour| {
-                    let font = FontId::new(20.0, page.icon().font_family());
-                    let place = rect.center() - Vec2::new(0.0, 7.0);
-                    ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
-                    // So many words beside each other leave the longest of them this size on a small phone.
-                    let font = FontId::proportional((width / 4.9).clamp(8.0, 11.0));
-                    let place = rect.center_bottom() - Vec2::new(0.0, 4.0);
-                    ui.painter().text(place, Align2::CENTER_BOTTOM, page.title(), font, colour);
-                });
-                if let Some(dot) = self.dot(page) {
-                    let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
-                    ui.painter().circle_filled(response.rect.center() + Vec2::new(13.0, -16.0), 3.5, colour);
+        ui.spacing_mut().item_spacing = Vec2::ZERO;
+        let columns = PageName::ALL.len().div_ceil(2);
+        let width = ui.available_width() / columns as f32;
+        for line in PageName::ALL.chunks(columns) {
+            ui.horizontal(|ui| {
+                for page in line.iter().copied() {
+                    let response = self.entry_ui(ui, page, Vec2::new(width, 42.0), |ui, rect, colour| {
+                        let font = FontId::new(20.0, page.icon().font_family());
+                        let place = rect.center() - Vec2::new(0.0, 7.0);
+                        ui.painter().text(place, Align2::CENTER_CENTER, page.icon().codepoint, font, colour);
+                        let place = rect.center_bottom() - Vec2::new(0.0, 2.0);
+                        let font = FontId::proportional(11.0);
+                        ui.painter().text(place, Align2::CENTER_BOTTOM, page.title(), font, colour);
+                    });
+                    if let Some(dot) = self.dot(page) {
+                        let colour = if dot == Dot::Running { palette.accent } else { palette.warning };
+                        ui.painter().circle_filled(
+                            response.rect.center() + Vec2::new(13.0, -14.0),
+                            3.5,
+                            colour,
+                        );
+                    }
                 }
-            }
-        });
+            });
+        }
     }
 
     /// A page's entry in rail or bar.

@@ -84,7 +84,7 @@ impl App {
         let mut undo = None;
         let mut gone = false;
         let narrow = context.content_rect().width() < theme::NARROW_WIDTH;
-        let offset = Vec2::new(0.0, if narrow { -72.0 } else { -space::SECTION });
+        let offset = Vec2::new(0.0, if narrow { -108.0 } else { -space::SECTION });
         egui::Area::new(egui::Id::unique("toast")).anchor(Align2::CENTER_BOTTOM, offset).show(
             context,
             |ui| {

@@ -16,6 +16,7 @@ mod residual;
 mod scrub;
 mod section;
 mod shown;
+mod strip;
 mod table;
 mod text;
 mod tokens;
@@ -27,6 +28,7 @@ mod wish;
 
 pub use wish::Wish;
 
+use super::parts::Once;
 use super::written::has_model;
 use super::{Context, PageName};
 use crate::theme::space;
@@ -34,7 +36,7 @@ use crate::widgets::{self, what_is_this};
 use asking::Asking;
 use chosen::Chosen;
 use egui::Ui;
-use glasshouse_protocol::{TrainingState, View, WeightSource};
+use glasshouse_protocol::{Command, TrainingState, View, WeightSource};
 use scrub::Scrub;
 use shown::Shown;
 use std::collections::BTreeSet;
@@ -47,8 +49,9 @@ const LOOKS: f64 = 2.0;
 pub struct InspectPage {
     chosen: Chosen,
     asking: Asking,
-    /// The prompt is the person's, not one that the page began with.
+    /// The prompt is what the page begins with or what was typed: it is the person's from here on.
     typed: bool,
+    documents: Once,
     /// The step of the weights in training that was looked at, and when, in seconds of egui's clock.
     looked: Option<(u64, f64)>,
     /// Views that are shown as tables.
@@ -93,7 +96,9 @@ impl InspectPage {
             self.take_wish(context);
             let open = self.open(context);
             let moment = self.moment(ui, context);
-            self.asking.ask(context, &self.chosen, &open, moment);
+            // What the prompt's tokens are is wanted in any case.
+            let asked = if open.is_empty() { &[View::Tokens] } else { open.as_slice() };
+            self.asking.ask(context, &self.chosen, asked, moment);
             let before = self.chosen.clone();
             self.top_ui(ui, context, &open);
             ui.add_space(space::SMALL);
@@ -103,13 +108,26 @@ impl InspectPage {
     }
 
     /// Begins with the person's own text, where there is any.
-    fn begin(&mut self, context: &Context<'_>) {
-        if !self.typed {
-            let documents = &context.state.documents;
-            let own = documents.overview.as_ref().is_some_and(|overview| !overview.embedded);
-            let first = documents.page.first().filter(|_| own).map(|document| beginning(&document.preview));
-            let first = first.filter(|words| !words.is_empty());
-            self.chosen.prompt = first.unwrap_or_else(|| "Once upon a time".to_owned());
+    fn begin(&mut self, context: &mut Context<'_>) {
+        if self.typed {
+            return;
+        }
+        let documents = &context.state.documents;
+        if self.chosen.prompt.is_empty() {
+            self.chosen.prompt = "Once upon a time".to_owned();
+        }
+        let Some(overview) = &documents.overview else {
+            if self.documents.due(self.opening, documents.changes) {
+                let (search, validation) = (String::new(), context.draft.data.validation);
+                context.outbox.send(Command::ListDocuments { search, offset: 0, count: 1, validation });
+            }
+            return;
+        };
+        self.typed = true;
+        let own = documents.page.first().filter(|_| !overview.embedded);
+        let words = own.map(|document| beginning(&document.preview)).unwrap_or_default();
+        if !words.is_empty() {
+            self.chosen.prompt = words;
         }
     }
 

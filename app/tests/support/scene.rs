@@ -99,7 +99,8 @@ impl Scene {
         let Link::Script { reports, .. } = self.harness.state_mut().link() else { unreachable!("a script") };
         for request in new {
             for event in self.engine.answer(&request.command) {
-                reports.push_back(Parcel::plain(Report { request: Some(request.id), event }));
+                let bytes = super::inspect::bytes(&event);
+                reports.push_back(Parcel { body: Report { request: Some(request.id), event }, bytes });
             }
         }
     }

@@ -1,11 +1,141 @@
-//! Attention probabilities of every head.
+//! Attention: every head of every layer in miniature, what each does by measure, and one of them large with a line from each token to
+//! those that it reads from.
+
+mod lines;
+mod names;
 
 use super::chosen::Chosen;
 use super::shown::Shown;
-use super::table;
-use egui::Ui;
+use crate::pages::parts::{Breakpoint, caption, column, head};
+use crate::state::Tensor;
+use crate::theme::space;
+use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted};
+use egui::{Ui, Vec2};
+use glasshouse_protocol::View;
+use names::name_ui;
+
+/// Least side of a miniature in points.
+const SMALL: f32 = 84.0;
+/// Largest side of one.
+const LARGE: f32 = 132.0;
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let Some(probabilities) = shown.data.tensor("probabilities") else {
+        caption(ui, "There is no attention to look at.");
+        return;
+    };
+    let layers = shown.data.integers("layers");
+    let layer = chosen.layer.unwrap_or(shown.inspection.layers.saturating_sub(1));
+    // The large one is of the layer that is looked at, where it was asked for.
+    let row = layers.iter().position(|of| *of as usize == layer).unwrap_or(layers.len().saturating_sub(1));
+    let number = chosen.head.unwrap_or(0).min(probabilities.size(1).saturating_sub(1));
+    large_ui(ui, shown, chosen, probabilities, [row, number]);
+    ui.add_space(space::SMALL);
+    head(ui, "All heads");
+    caption(ui, "Rows read, columns are read from. Press a head to see it large.");
+    grid_ui(ui, shown, chosen, probabilities, [row, number]);
+}
+
+/// The layer that a row of the tensor is of.
+fn layer_of(shown: &Shown<'_>, row: usize) -> usize {
+    shown.data.integers("layers").get(row).map_or(row, |layer| *layer as usize)
+}
+
+fn large_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, of: [usize; 2]) {
+    let matrix = all.at(&of);
+    let tokens = all.size(2);
+    if matrix.is_empty() {
+        return;
+    }
+    let layer = layer_of(shown, of[0]);
+    ui.horizontal_wrapped(|ui| {
+        head(ui, &format!("Layer {layer}, head {}", of[1]));
+        name_ui(ui, shown, layer, of[1]);
+        if widgets::quiet(ui, None, "Its arithmetic").clicked() {
+            chosen.layer = Some(layer);
+            chosen.head = Some(of[1]);
+            chosen.go = Some(View::Head);
+        }
+    });
+    let width = ui.available_width();
+    let draw_map = |ui: &mut Ui, chosen: &mut Chosen, width: f32| {
+        let position = chosen.position.unwrap_or(tokens.saturating_sub(1));
+        let map = Heatmap {
+            name: "Attention of the head",
+            rows: tokens,
+            columns: tokens,
+            values: matrix,
+            scale: Scale::Magnitude(1.0),
+            size: fitted(tokens, tokens, width, 36.0),
+            chosen: None,
+        };
+        let touched = map.ui(ui, |query, key, value| {
+            format!("{} reads {value:.3} from {}", shown.place(query), shown.place(key))
+        });
+        if let Some((query, _)) = touched.clicked {
+            chosen.position = Some(query);
+        }
+        touched.pointed.map_or(position, |(query, _)| query)
+    };
+    if Breakpoint::of(width) == Breakpoint::Phone {
+        lines::ui(ui, shown, chosen, matrix, None);
+        draw_map(ui, chosen, width);
+    } else {
+        let half = ((width - space::LARGE) / 2.0).floor();
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = space::LARGE;
+            let query = column(ui, half, |ui| draw_map(ui, chosen, half.min(520.0)));
+            column(ui, half, |ui| lines::ui(ui, shown, chosen, matrix, Some(query)));
+        });
+    }
+}
+
+fn grid_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, of: [usize; 2]) {
+    let tokens = all.size(2);
+    let gap = space::SMALL;
+    let (fit, width) = columns_fit(ui.available_width(), SMALL, gap);
+    let side = width.min(LARGE);
+    let fit = fit.max(1);
+    for row in 0..all.size(0) {
+        let layer = layer_of(shown, row);
+        caption(ui, format!("Layer {layer}"));
+        let heads: Vec<usize> = (0..all.size(1)).collect();
+        for line in heads.chunks(fit) {
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = gap;
+                for number in line {
+                    column(ui, side, |ui| {
+                        let name = format!("Layer {layer}, head {number}");
+                        let map = Heatmap {
+                            name: &name,
+                            rows: tokens,
+                            columns: tokens,
+                            values: all.at(&[row, *number]),
+                            scale: Scale::Magnitude(1.0),
+                            size: Vec2::splat(side),
+                            chosen: None,
+                        };
+                        let touched = map.ui(ui, |query, key, value| {
+                            format!(
+                                "{name}: {} reads {value:.3} from {}",
+                                shown.place(query),
+                                shown.place(key)
+                            )
+                        });
+                        if [row, *number] == of {
+                            let ring = touched.response.rect.expand(2.0);
+                            let stroke = (2.0, shown.palette.accent);
+                            ui.painter().rect_stroke(ring, 2.0, stroke, egui::StrokeKind::Outside);
+                        }
+                        if touched.response.clicked() {
+                            chosen.layer = Some(layer);
+                            chosen.head = Some(*number);
+                        }
+                        name_ui(ui, shown, layer, *number);
+                    });
+                }
+            });
+        }
+    }
 }

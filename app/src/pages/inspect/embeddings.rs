@@ -1,11 +1,190 @@
-//! Token embeddings as a map, and a token's neighbours.
+//! Token embeddings as a map of their first two principal components, and a token's nearest neighbours.
 
 use super::chosen::Chosen;
 use super::shown::Shown;
-use super::table;
-use egui::Ui;
+use crate::format;
+use crate::pages::parts::{Breakpoint, caption, column, head};
+use crate::theme::{Palette, space};
+use crate::widgets;
+use egui::{Align2, FontId, Pos2, Role, TextEdit, Ui, WidgetInfo};
+use egui_material_icons::icons;
+use egui_plot::{Plot, PlotPoint, PlotPoints, PlotTransform, Points, Text};
+use glasshouse_protocol::inspect::TokenText;
+use std::collections::BTreeSet;
+
+/// How near the pointer must be to a token to read it, in points.
+const NEAR: f32 = 14.0;
+/// Tokens of the prompt that are labelled without being pointed at.
+const LABELLED: usize = 24;
+
+/// Tokens that are found at most.
+const FOUND: usize = 5;
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let width = ui.available_width();
+    if Breakpoint::of(width) == Breakpoint::Phone {
+        map_ui(ui, shown, chosen);
+        neighbours_ui(ui, shown, chosen);
+    } else {
+        let right = 240.0;
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = space::LARGE;
+            column(ui, width - right - space::LARGE, |ui| map_ui(ui, shown, chosen));
+            column(ui, right, |ui| neighbours_ui(ui, shown, chosen));
+        });
+    }
+}
+
+/// The token that is looked at: the one that was pressed, else the one at the position.
+fn token_of(shown: &Shown<'_>) -> Option<u32> {
+    let at_position = || shown.inspection.tokens.get(shown.position()).map(|token| token.id);
+    shown.settings.token.or_else(at_position)
+}
+
+fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let (ids, map) = (shown.data.integers("ids"), shown.data.floats("map"));
+    let (points, _) = map.as_chunks::<2>();
+    if points.is_empty() {
+        caption(ui, "There is no map of this model.");
+        return;
+    }
+    let place = |[x, y]: &[f32; 2]| [f64::from(*x), f64::from(*y)];
+    let of_prompt: BTreeSet<u32> = shown.inspection.tokens.iter().map(|token| token.id).collect();
+    let neighbours: BTreeSet<u32> = shown.data.integers("neighbours").iter().copied().collect();
+    let token = token_of(shown);
+    let among = |is: &dyn Fn(u32) -> bool| -> Vec<[f64; 2]> {
+        ids.iter().zip(points).filter(|(id, _)| is(**id)).map(|(_, point)| place(point)).collect()
+    };
+    let palette = shown.palette;
+    let [first, second, ..] = palette.series;
+    let groups = [
+        ("tokens", among(&|id| !of_prompt.contains(&id)), palette.quiet, 1.6),
+        ("the prompt's", among(&|id| of_prompt.contains(&id)), first, 3.5),
+        ("neighbours", among(&|id| neighbours.contains(&id)), second, 3.5),
+        ("the one looked at", among(&|id| Some(id) == token), palette.accent, 5.0),
+    ];
+    let labels = ids.iter().zip(points).filter(|(id, _)| of_prompt.contains(id) || Some(**id) == token);
+    let labels: Vec<(u32, [f64; 2])> = labels.take(LABELLED).map(|(id, point)| (*id, place(point))).collect();
+    let plot = Plot::new("embedding map")
+        .height((ui.available_width() * 0.7).clamp(220.0, 460.0))
+        .data_aspect(1.0)
+        .show_background(false)
+        .show_axes(false)
+        .show_grid(false)
+        .show_crosshair(false)
+        .show_x(false)
+        .show_y(false)
+        .allow_scroll(false);
+    let drawn = plot.show(ui, |plot| {
+        for (name, points, colour, radius) in groups {
+            let points = Points::new(name, PlotPoints::new(points)).color(colour).radius(radius);
+            plot.points(points.allow_hover(false));
+        }
+        for (id, [x, y]) in labels {
+            let words = egui::RichText::new(shown.text(id)).font(FontId::monospace(11.0)).color(palette.text);
+            let text = Text::new("label", PlotPoint::new(x, y), words).anchor(Align2::LEFT_BOTTOM);
+            plot.text(text.allow_hover(false));
+        }
+    });
+    drawn.response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, "Embedding map"));
+    let pointer = drawn.response.hover_pos();
+    if let Some((id, at)) = pointer.and_then(|at| nearest(ids, points, &drawn.transform, at)) {
+        ui.painter_at(*drawn.transform.frame()).circle_stroke(at, 6.0, (1.5, palette.text));
+        if drawn.response.clicked() {
+            chosen.token = Some(id);
+        }
+        drawn.response.on_hover_text_at_pointer(format!("{}, token {id}", shown.text(id)));
+    }
+    if let [x, y] = shown.data.floats("explained") {
+        let (x, y) = (format::percent(f64::from(*x)), format::percent(f64::from(*y)));
+        caption(ui, format!("Across {x} and up {y} of the variance. Press a token to see its neighbours."));
+    }
+    legend_ui(ui, palette);
+}
+
+/// The token that is nearest to a place of the screen, where one is near.
+fn nearest(ids: &[u32], points: &[[f32; 2]], map: &PlotTransform, at: Pos2) -> Option<(u32, Pos2)> {
+    let placed = ids.iter().zip(points).map(|(id, [x, y])| {
+        let place = map.position_from_point(&PlotPoint::new(f64::from(*x), f64::from(*y)));
+        (*id, place)
+    });
+    let found = placed.min_by(|(_, a), (_, b)| a.distance_sq(at).total_cmp(&b.distance_sq(at)))?;
+    (found.1.distance(at) <= NEAR).then_some(found)
+}
+
+fn legend_ui(ui: &mut Ui, palette: &Palette) {
+    let [first, second, ..] = palette.series;
+    ui.horizontal_wrapped(|ui| {
+        for (colour, name) in
+            [(first, "the prompt's"), (second, "neighbours"), (palette.accent, "the one looked at")]
+        {
+            let (mark, _) = ui.allocate_exact_size(egui::vec2(10.0, 14.0), egui::Sense::hover());
+            ui.painter().circle_filled(mark.center(), 4.0, colour);
+            caption(ui, name);
+        }
+    });
+}
+
+/// A field that finds tokens of the map by their text, for whoever does not see it.
+fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let id = ui.scope_id().with("sought");
+    let mut sought: String = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    let field = TextEdit::singleline(&mut sought).hint_text("Find a token").desired_width(f32::INFINITY);
+    ui.add(field.id_salt("sought")).accessible_name("Find a token");
+    for token in found(shown.data.tokens(), &sought) {
+        let text = shown.text(token.id);
+        if widgets::quiet(ui, icons::ICON_SEARCH, &text).clicked() {
+            chosen.token = Some(token.id);
+            sought.clear();
+        }
+    }
+    ui.data_mut(|data| data.insert_temp(id, sought));
+}
+
+/// Tokens whose text has what is sought, the shortest first: the one that is it and no more leads.
+fn found<'a>(tokens: &'a [TokenText], sought: &str) -> Vec<&'a TokenText> {
+    let sought = sought.trim();
+    let fits = |token: &&TokenText| !sought.is_empty() && token.text.contains(sought);
+    let mut found: Vec<&TokenText> = tokens.iter().filter(fits).collect();
+    found.sort_by_key(|token| token.text.chars().count());
+    found.truncate(FOUND);
+    found
+}
+
+fn neighbours_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    find_ui(ui, shown, chosen);
+    let Some(token) = token_of(shown) else { return };
+    head(ui, &format!("Nearest to {}", shown.text(token)));
+    let neighbours = shown.data.integers("neighbours").iter().zip(shown.data.floats("cosines"));
+    for (id, cosine) in neighbours {
+        ui.horizontal(|ui| {
+            let text = shown.text(*id);
+            if widgets::quiet(ui, None, &text).on_hover_text(format!("Neighbours of {text}")).clicked() {
+                chosen.token = Some(*id);
+            }
+            caption(ui, format!("{cosine:.3}"))
+                .on_hover_text("Cosine of the angle between the two embeddings");
+        });
+    }
+    if shown.settings.token.is_some() && widgets::plain(ui, None, "The token at the position").clicked() {
+        chosen.token = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_token_with_what_is_sought_leads() {
+        let texts = [" storm", " to", "top", "a", "to"];
+        let tokens: Vec<TokenText> =
+            (0..).zip(texts).map(|(id, text)| TokenText { id, text: text.to_owned() }).collect();
+        let ids =
+            |sought: &str| -> Vec<u32> { found(&tokens, sought).iter().map(|token| token.id).collect() };
+        assert_eq!(ids("to"), [4, 1, 2, 0]);
+        assert_eq!(ids(" to "), [4, 1, 2, 0], "blanks around it are not meant");
+        assert!(ids("").is_empty() && ids("xyz").is_empty());
+    }
 }

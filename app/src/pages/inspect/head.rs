@@ -1,11 +1,225 @@
-//! One head's arithmetic, step by step.
+//! One head's arithmetic for one token, step by step with the real numbers: the query against every key, softmax, the sum of values,
+//! and what that adds to the residual stream.
 
 use super::chosen::Chosen;
 use super::shown::Shown;
-use super::table;
-use egui::Ui;
+use super::strip::strip_ui;
+use crate::format;
+use crate::pages::parts::{Breakpoint, caption, head, icon_button};
+use crate::state::Tensor;
+use crate::theme::{self, space};
+use crate::widgets::{Scale, prose};
+use egui::{Align2, FontId, Rect, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui_material_icons::icons;
+
+/// Height of a key's row in points.
+const ROW: f32 = 30.0;
+/// Height of the keys in points, from which on they scroll.
+const TALL: f32 = 330.0;
+/// Products of a dot product that are written out.
+const TERMS: usize = 3;
+
+/// The head's tensors at one query.
+struct Steps<'a> {
+    query: usize,
+    size: usize,
+    queries: &'a Tensor,
+    keys: &'a Tensor,
+    values: &'a Tensor,
+    /// q·k / √D, for each key.
+    scores: &'a [f32],
+    probabilities: &'a [f32],
+}
+
+impl<'a> Steps<'a> {
+    fn of(shown: &Shown<'a>) -> Option<Self> {
+        let tensor = |name: &str| shown.data.tensor(name);
+        let (queries, keys, values) = (tensor("queries")?, tensor("keys")?, tensor("values")?);
+        let query = shown.position().min(queries.size(0).saturating_sub(1));
+        Some(Self {
+            query,
+            size: queries.size(1),
+            queries,
+            keys,
+            values,
+            scores: tensor("scores")?.at(&[query]),
+            probabilities: tensor("probabilities")?.at(&[query]),
+        })
+    }
+
+    /// The largest score among those that are not masked: softmax is taken of the distance to it.
+    fn largest(&self) -> f32 {
+        let seen = self.scores.iter().take(self.query + 1).zip(self.probabilities);
+        seen.filter(|(_, share)| **share > 0.0).fold(f32::NEG_INFINITY, |most, (score, _)| most.max(*score))
+    }
+
+    /// The arithmetic of one key, in words.
+    fn written(&self, key: usize) -> Vec<String> {
+        let (query, row) = (self.queries.at(&[self.query]), self.keys.at(&[key]));
+        let at = |values: &[f32]| values.get(key).copied().unwrap_or(f32::NAN);
+        let dot: f32 = query.iter().zip(row).map(|(q, k)| q * k).sum();
+        let terms = query.iter().zip(row).take(TERMS).map(|(q, k)| format!("{q:.2}·{k:.2}"));
+        let terms: Vec<String> = terms.collect();
+        let more = if query.len() > TERMS { " + …" } else { "" };
+        let most = self.largest();
+        vec![
+            format!("q·k = {}{more} = {dot:.3}", terms.join(" + ")),
+            format!(
+                "q·k / √{} = {dot:.3} / {:.3} = {:.3}",
+                self.size,
+                (self.size as f32).sqrt(),
+                at(self.scores)
+            ),
+            format!(
+                "softmax: exp({:.3} − {most:.3}) / Σ exp(…) = {:.4}",
+                at(self.scores),
+                at(self.probabilities)
+            ),
+        ]
+    }
+}
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let Some(steps) = Steps::of(shown) else {
+        caption(ui, "There is no head to look at.");
+        return;
+    };
+    let width = ui.available_width();
+    let (layer, number) = (shown.layer(), shown.head());
+    ui.horizontal_wrapped(|ui| {
+        head(ui, &format!("Layer {layer}, head {number}, at {}", shown.place(steps.query)));
+        let (query, last) = (steps.query, steps.queries.size(0).saturating_sub(1));
+        if icon_button(ui, query > 0, icons::ICON_CHEVRON_LEFT, "The token before") {
+            chosen.position = Some(query.saturating_sub(1));
+        }
+        if icon_button(ui, query < last, icons::ICON_CHEVRON_RIGHT, "The token behind") {
+            chosen.position = Some(query + 1);
+        }
+    });
+    ui.add_space(space::TIGHT);
+
+    head(ui, "1. The query");
+    prose(ui, "The token's vector times the head's columns of W_Q: what the token looks for.");
+    let row = steps.queries.at(&[steps.query]);
+    strip_ui(ui, "Query", row, Scale::signed(&steps.queries.floats), width.min(520.0));
+
+    ui.add_space(space::SMALL);
+    head(ui, "2. Against every key");
+    prose(
+        ui,
+        &format!(
+            "Each earlier token has a key. q·k is large where both point the same way; √{} keeps it in range, and softmax makes shares \
+             of 1. Later tokens are masked.",
+            steps.size
+        ),
+    );
+    let id = ui.scope_id().with("key");
+    let likeliest = || {
+        let seen = steps.probabilities.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
+        seen.map_or(0, |(key, _)| key)
+    };
+    let known: Option<usize> = ui.data(|data| data.get_temp(id));
+    let mut open = known.filter(|key| *key <= steps.query).unwrap_or_else(likeliest);
+    keys_ui(ui, shown, &steps, &mut open);
+    ui.data_mut(|data| data.insert_temp(id, open));
+    for line in steps.written(open) {
+        ui.add(egui::Label::new(RichText::new(line).monospace().text_style(theme::caption())).wrap());
+    }
+
+    ui.add_space(space::SMALL);
+    head(ui, "3. The sum of values");
+    prose(ui, "Each token's value times its share, added up: what the head has read.");
+    vector_ui(ui, shown, "weighted", "Sum of values", steps.query, width);
+
+    ui.add_space(space::SMALL);
+    head(ui, "4. Into the residual stream");
+    prose(ui, "The sum times the head's rows of W_O: what this head adds to the token's vector.");
+    vector_ui(ui, shown, "output", "Output", steps.query, width);
+    if let Some(output) = shown.data.tensor("output") {
+        let norm = output.at(&[steps.query]).iter().map(|entry| entry * entry).sum::<f32>().sqrt();
+        caption(ui, format!("Its length is {norm:.3}."));
+    }
+}
+
+fn vector_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &str, name: &str, query: usize, width: f32) {
+    if let Some(tensor) = shown.data.tensor(tensor) {
+        strip_ui(ui, name, tensor.at(&[query]), Scale::signed(&tensor.floats), width.min(520.0));
+    }
+}
+
+/// Every key that the query sees, with its score, its share and its value. A pressed one is written out.
+fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, open: &mut usize) {
+    let narrow = Breakpoint::of(ui.available_width()) == Breakpoint::Phone;
+    let (keys, values) = (Scale::signed(&steps.keys.floats), Scale::signed(&steps.values.floats));
+    let list = ScrollArea::vertical().id_salt("keys").max_height(TALL);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    list.show_rows(ui, ROW, steps.query + 1, |ui, rows| {
+        let room = ui.available_width();
+        // The words stand first, then the key, the share as a bar, and the value where there is room.
+        let words = if narrow { 150.0 } else { 190.0 };
+        let parts = if narrow { 1.0 } else { 3.0 };
+        let part = ((room - words - space::SMALL * parts) / parts).max(60.0);
+        for key in rows {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = space::SMALL;
+                if words_ui(ui, shown, steps, key, vec2(words, ROW - 4.0), *open == key) {
+                    *open = key;
+                }
+                if !narrow {
+                    strip_ui(ui, &format!("Key of {}", shown.place(key)), steps.keys.at(&[key]), keys, part);
+                }
+                bar_ui(ui, shown, steps.probabilities.get(key).copied().unwrap_or_default(), part);
+                if !narrow {
+                    let name = format!("Value of {}", shown.place(key));
+                    strip_ui(ui, &name, steps.values.at(&[key]), values, part);
+                }
+            });
+        }
+    });
+}
+
+/// A key's token, its score and its share. Whether it was pressed.
+fn words_ui(
+    ui: &mut Ui,
+    shown: &Shown<'_>,
+    steps: &Steps<'_>,
+    key: usize,
+    size: egui::Vec2,
+    open: bool,
+) -> bool {
+    let palette = shown.palette;
+    let at = |values: &[f32]| values.get(key).copied().unwrap_or(f32::NAN);
+    let share = format::percent(f64::from(at(steps.probabilities)));
+    let said = format!("Key of {}: score {:.3}, share {share}", shown.place(key), at(steps.scores));
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, open, &said));
+    let fill = if open { palette.chosen() } else { palette.raised };
+    if open || response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, 4.0, fill);
+    }
+    if response.has_focus() {
+        ui.painter().rect_stroke(rect, 4.0, (1.5, palette.accent), egui::StrokeKind::Inside);
+    }
+    let font = FontId::monospace(12.0);
+    let middle = pos2(rect.right() - 104.0, rect.center().y);
+    let token = Rect::from_min_max(rect.min, pos2(middle.x, rect.bottom()));
+    ui.painter_at(token).text(
+        token.left_center() + vec2(4.0, 0.0),
+        Align2::LEFT_CENTER,
+        shown.token(key),
+        font.clone(),
+        palette.text,
+    );
+    let score = format!("{:.2}", at(steps.scores));
+    ui.painter().text(middle + vec2(46.0, 0.0), Align2::RIGHT_CENTER, score, font.clone(), palette.quiet);
+    ui.painter().text(rect.right_center() - vec2(4.0, 0.0), Align2::RIGHT_CENTER, share, font, palette.text);
+    response.on_hover_text(said).clicked()
+}
+
+fn bar_ui(ui: &mut Ui, shown: &Shown<'_>, share: f32, width: f32) {
+    let (rect, _) = ui.allocate_exact_size(vec2(width, 10.0), Sense::hover());
+    ui.painter().rect_filled(rect, 3.0, shown.palette.raised);
+    let long = rect.width() * share.clamp(0.0, 1.0);
+    ui.painter().rect_filled(rect.with_max_x(rect.left() + long), 3.0, shown.palette.accent);
 }

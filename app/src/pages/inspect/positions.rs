@@ -1,11 +1,65 @@
-//! How alike positions are.
+//! How alike positions are to the model, and how far rotary embeddings turn each.
 
 use super::chosen::Chosen;
 use super::shown::Shown;
-use super::table;
+use crate::pages::parts::{caption, head};
+use crate::widgets::{Heatmap, Scale, fitted};
 use egui::Ui;
 
+/// Widest cell in points.
+const CELL: f32 = 18.0;
+
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let width = ui.available_width().min(560.0);
+    if let Some(similarity) = shown.data.tensor("similarity") {
+        let (rows, columns) = (similarity.size(0), similarity.size(1));
+        let map = Heatmap {
+            name: "How alike positions are",
+            rows,
+            columns,
+            values: &similarity.floats,
+            scale: Scale::Signed(1.0),
+            size: fitted(rows, columns, width, CELL),
+            chosen: None,
+        };
+        let touched = map.ui(ui, |row, column, value| format!("positions {row} and {column}: {value:.3}"));
+        if let Some((row, _)) = touched.clicked
+            && row < shown.inspection.tokens.len()
+        {
+            chosen.position = Some(row);
+        }
+        caption(ui, "Orange is alike, blue is opposite, neither is at right angles.");
+    }
+    if let Some(rotations) = shown.data.tensor("rotations") {
+        head(ui, "Rotations");
+        let (rows, columns) = (rotations.size(0), rotations.size(1));
+        let turned: Vec<f32> = rotations.floats.iter().map(|angle| angle.cos()).collect();
+        let map = Heatmap {
+            name: "Rotations by position and pair",
+            rows,
+            columns,
+            values: &turned,
+            scale: Scale::Signed(1.0),
+            size: fitted(rows, columns, width, CELL),
+            chosen: None,
+        };
+        map.ui(ui, |position, pair, cosine| {
+            let angle = rotations.at(&[position, pair]).first().copied().unwrap_or(f32::NAN);
+            format!("position {position}, pair {pair}: {angle:.3} rad, cosine {cosine:.3}")
+        });
+        let frequencies = shown.data.floats("frequencies");
+        if let (Some(first), Some(last)) = (frequencies.first(), frequencies.last()) {
+            let turn = |frequency: f32| std::f32::consts::TAU / frequency.max(f32::MIN_POSITIVE);
+            caption(
+                ui,
+                format!(
+                    "Each row is a position, each column a pair of features: the first pair turns once in {:.1} positions, the last \
+                     in {:.0}. The colour is the angle's cosine.",
+                    turn(*first),
+                    turn(*last)
+                ),
+            );
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Scrubbing: the same text at every step that the run kept its weights of.
 
 use super::InspectPage;
+use super::chosen::Chosen;
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button};
@@ -40,19 +41,25 @@ pub(super) fn nearest(run: &RunSummary, step: u64) -> Option<WeightSource> {
     Some(source(run, nearest))
 }
 
-/// The place of weights among those that their run kept: the last for weights that have none of their own.
-fn place_of(kept: &[&CheckpointSummary], shown: &WeightSource) -> usize {
+/// The place of weights among those that their run kept, by their step: the last for weights that have none of their own.
+fn place_of(run: &RunSummary, kept: &[&CheckpointSummary], shown: &WeightSource) -> usize {
     let last = kept.len().saturating_sub(1);
     let WeightSource::Checkpoint { checkpoint, .. } = shown else { return last };
-    kept.iter().position(|known| known.file == *checkpoint).unwrap_or(last)
+    let known = run.checkpoints.iter().find(|known| known.file == *checkpoint);
+    let step = known.map(|known| known.step);
+    kept.iter().position(|known| Some(known.step) == step).unwrap_or(last)
 }
 
-/// The weights that maps are turned towards: the last that the run kept, so that a map turns as little as may be from step to step.
-pub(super) fn reference(shown: &WeightSource, state: &State) -> Option<WeightSource> {
-    let WeightSource::Checkpoint { .. } = shown else { return None };
-    let run = run_of(shown, state)?;
+/// The weights that maps are turned towards: the last that the run kept, so that a map turns as little as may be from step to step, and
+/// those of two models lie alike. None where no other map is seen.
+pub(super) fn reference(chosen: &Chosen, state: &State) -> Option<WeightSource> {
+    let beside = chosen.beside.is_some();
+    if chosen.source == WeightSource::Current && !beside {
+        return None;
+    }
+    let run = run_of(&chosen.source, state)?;
     let last = kept(run).last().map(|last| source(run, last))?;
-    (last != *shown).then_some(last)
+    (beside || last != chosen.source).then_some(last)
 }
 
 impl InspectPage {
@@ -65,7 +72,7 @@ impl InspectPage {
             caption(ui, "The run kept its weights at one step only: milestones make more.");
             return;
         }
-        let mut place = place_of(&kept, &self.chosen.source);
+        let mut place = place_of(run, &kept, &self.chosen.source);
         let now = ui.input(|input| input.time);
         ui.horizontal_wrapped(|ui| {
             let (icon, name) = match self.scrub.playing {
@@ -98,7 +105,7 @@ impl InspectPage {
                 self.scrub.playing = false;
             }
         }
-        if place != place_of(&kept, &self.chosen.source)
+        if place != place_of(run, &kept, &self.chosen.source)
             && let Some(checkpoint) = kept.get(place)
         {
             self.chosen.source = source(run, checkpoint);
@@ -122,7 +129,8 @@ mod tests {
             resumable: false,
             bytes: 1,
         };
-        let checkpoints = vec![checkpoint("b", 200), checkpoint("a", 0), checkpoint("best", 200)];
+        let checkpoints =
+            vec![checkpoint("c", 300), checkpoint("b", 200), checkpoint("a", 0), checkpoint("best", 200)];
         RunSummary { name: "example".to_owned(), checkpoints, ..RunSummary::default() }
     }
 
@@ -131,9 +139,14 @@ mod tests {
         let run = run();
         let kept = kept(&run);
         let steps: Vec<u64> = kept.iter().map(|checkpoint| checkpoint.step).collect();
-        assert_eq!(steps, [0, 200]);
-        assert_eq!(place_of(&kept, &source(&run, kept[0])), 0);
-        assert_eq!(place_of(&kept, &WeightSource::Current), 1);
+        assert_eq!(steps, [0, 200, 300]);
+        assert_eq!(place_of(&run, &kept, &source(&run, kept[0])), 0);
+        assert_eq!(place_of(&run, &kept, &WeightSource::Current), 2);
+        assert_eq!(
+            place_of(&run, &kept, &source(&run, &run.checkpoints[3])),
+            1,
+            "the same step under another name"
+        );
         assert_eq!(nearest(&run, 90), Some(source(&run, kept[0])));
         assert_eq!(nearest(&run, 130), Some(source(&run, kept[1])));
     }

@@ -31,6 +31,7 @@ pub(super) fn open(preferences: &mut Preferences, view: View) {
 }
 
 /// What is wanted of a section.
+#[derive(Clone, Copy)]
 enum Wanted {
     Csv,
     Png,

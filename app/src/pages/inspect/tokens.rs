@@ -1,11 +1,101 @@
-//! Tokens, and how likely each was.
+//! Tokens: what each is, and how likely it was after those before it. The strip below a token is the stronger the more it surprised.
 
 use super::chosen::Chosen;
 use super::shown::Shown;
-use super::table;
-use egui::Ui;
+use crate::format;
+use crate::pages::parts::caption;
+use crate::theme;
+use crate::widgets;
+use egui::{Align2, FontId, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
+
+/// Bits of surprise at which the strip is as strong as it gets.
+const MOST_BITS: f32 = 12.0;
+/// Height of a token with its id, its probability and its strip, in points.
+const TALL: f32 = 62.0;
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let surprise = shown.data.floats("surprise");
+    if surprise.is_empty() {
+        caption(ui, "There are no tokens to look at.");
+        return;
+    }
+    summary_ui(ui, surprise, shown.data.floats("entropy"));
+    let position = chosen.position.unwrap_or(surprise.len() - 1);
+    ui.spacing_mut().item_spacing = Vec2::new(2.0, 6.0);
+    ui.horizontal_wrapped(|ui| {
+        for place in 0..surprise.len() {
+            if token_ui(ui, shown, place, place == position) {
+                chosen.position = Some(place);
+            }
+        }
+    });
+}
+
+/// What the whole prompt cost: the mean over tokens that something stands before.
+fn summary_ui(ui: &mut Ui, surprise: &[f32], entropy: &[f32]) {
+    let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
+    let Some(scored) = surprise.get(1..).filter(|scored| !scored.is_empty()) else {
+        caption(ui, "One token has nothing before it that could foretell it: type another.");
+        return;
+    };
+    let bits = mean(scored);
+    ui.horizontal_wrapped(|ui| {
+        widgets::term(ui, "Perplexity", None);
+        ui.label(format!("{:.2}", bits.exp2()));
+        caption(ui, format!("{bits:.3} bits per token"));
+        if let Some(expected) = entropy.get(..entropy.len().saturating_sub(1)).filter(|all| !all.is_empty()) {
+            caption(ui, format!("the model expected {:.3} (mean entropy)", mean(expected)));
+        }
+    });
+}
+
+/// A token. Whether it was pressed.
+fn token_ui(ui: &mut Ui, shown: &Shown<'_>, place: usize, is_chosen: bool) -> bool {
+    let palette = shown.palette;
+    let text = shown.token(place);
+    let at = |name: &str| shown.data.floats(name).get(place).copied().unwrap_or(f32::NAN);
+    let id = shown.data.integers("ids").get(place).copied().unwrap_or_default();
+    let rank = shown.data.integers("rank").get(place).copied().unwrap_or_default();
+    let share = format::percent(f64::from(at("log_probabilities").exp()));
+    let said = if place == 0 {
+        format!("Position 0: {text}, token {id}; nothing stands before it")
+    } else {
+        let (bits, whole) = (at("surprise"), format::whole(u64::from(rank)));
+        format!("Position {place}: {text}, token {id}, {share} likely, rank {whole}, surprise {bits:.2} bits")
+    };
+    let (font, small) = (FontId::monospace(14.0), FontId::monospace(10.0));
+    let wide = |text: &str, font: &FontId| {
+        ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x
+    };
+    let below = if place == 0 { String::new() } else { share };
+    let number = id.to_string();
+    let width = wide(&text, &font).max(wide(&number, &small)).max(wide(&below, &small)) + 8.0;
+    let width = width.clamp(14.0, ui.max_rect().width().max(14.0));
+    let (rect, response) = ui.allocate_exact_size(vec2(width, TALL), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_chosen, &said));
+    if ui.is_rect_visible(rect) {
+        let painter = ui.painter_at(rect.expand(1.0));
+        let [first, second, third, fourth, ..] = palette.series;
+        let tint = [first, second, third, fourth][place % 4];
+        let stands_out = is_chosen || response.hovered() || response.has_focus();
+        let body = rect.with_max_y(rect.top() + 26.0);
+        let fill = theme::mix(palette.panel, tint, if stands_out { 0.55 } else { 0.28 });
+        painter.rect_filled(body, 3.0, fill);
+        if is_chosen || response.has_focus() {
+            painter.rect_stroke(body, 3.0, (1.5, palette.text), egui::StrokeKind::Inside);
+        }
+        painter.text(body.center(), Align2::CENTER_CENTER, &text, font, palette.text);
+        let line = |y: f32, text: &str, colour| {
+            painter.text(pos2(rect.center().x, y), Align2::CENTER_TOP, text, small.clone(), colour);
+        };
+        line(body.bottom() + 2.0, &number, palette.quiet);
+        line(body.bottom() + 15.0, &below, palette.text);
+        let strip = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 6.0), rect.max);
+        painter.rect_filled(strip, 1.0, palette.raised);
+        if place > 0 {
+            painter.rect_filled(strip, 1.0, theme::magnitude(palette, at("surprise") / MOST_BITS));
+        }
+    }
+    response.on_hover_text(said).clicked()
 }

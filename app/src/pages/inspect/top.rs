@@ -40,7 +40,7 @@ impl InspectPage {
             }
             self.chips_ui(ui);
         });
-        self.chosen.reference = scrub::reference(&self.chosen.source, context.state);
+        self.chosen.reference = scrub::reference(&self.chosen, context.state);
     }
 
     fn prompt_ui(&mut self, ui: &mut Ui) {

@@ -1,11 +1,220 @@
-//! The walk: from text to tokens to vectors, through a block, to the next token.
+//! The walk: one forward pass as boxes in the order of the work, from the text to the next token. Each box shows the vector of the
+//! token that is looked at, and opens to the numbers of all tokens.
+
+mod boxes;
 
 use super::chosen::Chosen;
 use super::shown::Shown;
-use super::table;
-use egui::Ui;
+use super::strip::strip_ui;
+use crate::format;
+use crate::pages::parts::{Bar, caption, head, rows_ui};
+use crate::state::Tensor;
+use crate::theme::space;
+use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted, raised};
+use boxes::{BOXES, Part, Step};
+use egui::{Ui, vec2};
+use egui_material_icons::icons;
+
+/// Least width of a box in points.
+const BOX: f32 = 250.0;
+/// Next tokens that are listed.
+const NEXT: usize = 5;
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    if shown.data.tensor("embedded").is_none() {
+        caption(ui, "There is nothing to walk through yet.");
+        return;
+    }
+    let position = shown.position().min(shown.inspection.tokens.len().saturating_sub(1));
+    head(ui, &format!("At {}", shown.place(position)));
+    for (number, part) in Part::ALL.into_iter().enumerate() {
+        if part == Part::Block {
+            layers_ui(ui, shown, chosen);
+        } else {
+            caption(ui, part.title());
+        }
+        let steps: Vec<&Step> = BOXES.iter().filter(|step| step.part == part).collect();
+        boxes_ui(ui, shown, &steps, position);
+        if number + 1 < Part::ALL.len() {
+            ui.label(icons::ICON_ARROW_DOWNWARD.rich_text().size(18.0).color(shown.palette.quiet));
+        }
+    }
+    next_ui(ui, shown);
+}
+
+/// Which block is walked through, and its neighbours.
+fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let (layer, layers) = (shown.layer(), shown.inspection.layers);
+    ui.horizontal_wrapped(|ui| {
+        caption(ui, format!("Block {layer} of 0 to {}", layers.saturating_sub(1)));
+        let mut turn = |ui: &mut Ui, can: bool, icon, name: &str, to: usize| {
+            let button = ui.add_enabled_ui(can, |ui| widgets::icon_button(ui, icon, name)).inner;
+            if button.clicked() {
+                chosen.layer = Some(to);
+            }
+        };
+        turn(ui, layer > 0, icons::ICON_CHEVRON_LEFT, "The block before", layer.saturating_sub(1));
+        turn(ui, layer + 1 < layers, icons::ICON_CHEVRON_RIGHT, "The block behind", layer + 1);
+    });
+}
+
+/// Boxes beside each other as many as fit, in the order of reading.
+fn boxes_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &[&Step], position: usize) {
+    let (fit, width) = columns_fit(ui.available_width(), BOX, space::MEDIUM);
+    for line in steps.chunks(fit) {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = space::MEDIUM;
+            for step in line {
+                ui.allocate_ui(vec2(width, 0.0), |ui| {
+                    ui.vertical(|ui| {
+                        ui.set_width(width);
+                        raised(ui, |ui| {
+                            ui.set_width(ui.available_width());
+                            ui.spacing_mut().item_spacing = vec2(space::SMALL, space::TIGHT);
+                            ui.push_id(step.title, |ui| box_ui(ui, shown, step, position));
+                        });
+                    });
+                });
+            }
+        });
+    }
+}
+
+fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
+    head(ui, step.title);
+    caption(ui, step.formula);
+    caption(ui, step.means);
+    let width = ui.available_width();
+    if step.tensor.is_empty() {
+        caption(ui, words(shown, step));
+        return;
+    }
+    let Some(tensor) = shown.data.tensor(step.tensor) else {
+        caption(ui, "This model has none.");
+        return;
+    };
+    let axes: Vec<String> =
+        tensor.summary.axes.iter().map(|axis| format!("{} {}", axis.name, axis.size)).collect();
+    caption(ui, axes.join(" × "));
+    let shares = step.tensor == "probabilities";
+    let scale = if shares { Scale::Magnitude(1.0) } else { Scale::signed(&tensor.floats) };
+    if !shares {
+        let row = if tensor.summary.axes.len() == 1 { tensor.at(&[]) } else { tensor.at(&[position]) };
+        strip_ui(ui, step.title, row, scale, width);
+    }
+    let id = ui.scope_id().with("numbers");
+    let mut open: bool = ui.data(|data| data.get_temp(id)).unwrap_or(false);
+    let icon = if open { icons::ICON_EXPAND_LESS } else { icons::ICON_EXPAND_MORE };
+    let name = format!("{} in numbers", step.title);
+    if widgets::quiet(ui, icon, &name).clicked() {
+        open = !open;
+        ui.data_mut(|data| data.insert_temp(id, open));
+    }
+    if open {
+        numbers_ui(ui, shown, step, tensor, scale, position);
+    }
+}
+
+/// What a box without numbers of its own says.
+fn words(shown: &Shown<'_>, step: &Step) -> String {
+    let tokens = shown.inspection.tokens.iter();
+    match step.title {
+        "Text" => tokens.map(|token| token.text.as_str()).collect(),
+        _ => tokens.map(|token| token.id.to_string()).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// All tokens of a step as a picture, and the first numbers of the token that is looked at.
+fn numbers_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, tensor: &Tensor, scale: Scale, position: usize) {
+    let width = ui.available_width();
+    let count = tensor.summary.axes.len();
+    if count == 3 {
+        for head in 0..tensor.size(0) {
+            let name = format!("{} of head {head}", step.title);
+            matrix_ui(ui, shown, &name, tensor.at(&[head]), tensor.size(1), scale, width.min(180.0));
+            caption(ui, format!("Head {head}"));
+        }
+        return;
+    }
+    if count == 2 {
+        let name = format!("{} of all tokens", step.title);
+        matrix_ui(ui, shown, &name, &tensor.floats, tensor.size(0), scale, width);
+    }
+    let row = if count == 1 { tensor.at(&[]) } else { tensor.at(&[position]) };
+    let first: Vec<String> = row.iter().take(8).map(|value| format!("{value:.3}")).collect();
+    let more = if row.len() > first.len() { " …" } else { "" };
+    caption(ui, format!("[{}{more}]", first.join(", ")));
+    let square: f32 = row.iter().map(|value| value * value).sum();
+    let mean = row.iter().sum::<f32>() / row.len().max(1) as f32;
+    caption(ui, format!("length {:.3}, mean {mean:.4}", square.sqrt()));
+}
+
+fn matrix_ui(
+    ui: &mut Ui,
+    shown: &Shown<'_>,
+    name: &str,
+    values: &[f32],
+    rows: usize,
+    scale: Scale,
+    width: f32,
+) {
+    let columns = values.len() / rows.max(1);
+    // Few tokens of wide vectors are no line, and many tokens no tower.
+    let tall = (rows as f32 * 14.0).clamp(14.0, 220.0);
+    let size = if rows == columns { fitted(rows, columns, width, 14.0) } else { vec2(width, tall) };
+    let map = Heatmap { name, rows, columns, values, scale, size, chosen: None };
+    map.ui(ui, |row, column, value| {
+        let column = if rows == columns { shown.place(column) } else { format!("entry {column}") };
+        format!("{}, {column}: {value:.4}", shown.place(row))
+    });
+}
+
+/// The likeliest next tokens by the logits.
+fn next_ui(ui: &mut Ui, shown: &Shown<'_>) {
+    let likeliest = likeliest(shown.data.floats("logits"));
+    if likeliest.is_empty() {
+        return;
+    }
+    head(ui, "What comes next");
+    caption(ui, "p = softmax(logits): the likeliest tokens.");
+    let bars: Vec<(Bar, String)> = likeliest
+        .into_iter()
+        .map(|(id, share)| {
+            let percent = format::percent(share);
+            let hover = format!("{percent}, token {id}");
+            (Bar { label: shown.text(id), value: share, hover, colour: shown.palette.accent }, percent)
+        })
+        .collect();
+    ui.scope(|ui| {
+        ui.set_max_width(ui.available_width().min(480.0));
+        rows_ui(ui, shown.palette, &bars);
+    });
+}
+
+/// The likeliest tokens by their logits: id and probability.
+fn likeliest(logits: &[f32]) -> Vec<(u32, f64)> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weight = |logit: f32| f64::from(logit - largest).exp();
+    let sum: f64 = logits.iter().map(|logit| weight(*logit)).sum();
+    let mut all: Vec<(u32, f64)> = (0..).zip(logits.iter().map(|logit| weight(*logit) / sum)).collect();
+    all.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    all.truncate(NEXT);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::likeliest;
+
+    #[test]
+    fn probabilities_of_the_likeliest_are_softmax_of_all() {
+        let found = likeliest(&[0.0, 2.0_f32.ln(), 0.0, f32::NEG_INFINITY]);
+        let ids: Vec<u32> = found.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, [1, 0, 2, 3]);
+        for ((_, share), expected) in found.iter().zip([0.5, 0.25, 0.25, 0.0]) {
+            assert!((share - expected).abs() < 1e-6, "{share}, not {expected}");
+        }
+        assert!(likeliest(&[]).is_empty());
+    }
 }

@@ -1,0 +1,119 @@
+//! Tokens twice, those that read at the left and those that are read from at the right, and a line for each attention between them.
+
+use crate::pages::inspect::chosen::Chosen;
+use crate::pages::inspect::shown::Shown;
+use crate::theme;
+use egui::{
+    Align2, EventFilter, FontId, Key, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
+};
+
+/// Height of a token's line in points.
+const LINE: f32 = 20.0;
+/// Attention below this is not drawn.
+const LEAST: f32 = 0.02;
+/// Tokens up to which all of them are drawn.
+const CROWD: usize = 64;
+/// Height from which on it scrolls, in points.
+const TALL: f32 = 520.0;
+
+/// Draws the lines of a head's matrix [T, T]. The token under the pointer reads alone; else the one that is pointed at elsewhere, or
+/// the position.
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[f32], query: Option<usize>) {
+    let tokens = matrix.len().isqrt();
+    ScrollArea::vertical().id_salt("lines").max_height(TALL).show(ui, |ui| {
+        let size = vec2(ui.available_width(), LINE * tokens as f32);
+        let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+        let row_at = |at: Pos2| (((at.y - rect.top()) / LINE) as usize).min(tokens.saturating_sub(1));
+        let position = chosen.position.unwrap_or(tokens.saturating_sub(1)).min(tokens.saturating_sub(1));
+        if response.gained_focus() {
+            ui.ctx().request_repaint();
+        }
+        if response.has_focus() {
+            let filter = EventFilter { vertical_arrows: true, ..EventFilter::default() };
+            ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+            let (up, down) =
+                ui.input(|input| (input.key_pressed(Key::ArrowUp), input.key_pressed(Key::ArrowDown)));
+            if up {
+                chosen.position = Some(position.saturating_sub(1));
+            } else if down && position + 1 < tokens {
+                chosen.position = Some(position + 1);
+            }
+        }
+        let pointed = response.hover_pos().map(row_at);
+        if let Some(place) = pointed.filter(|_| response.clicked()) {
+            chosen.position = Some(place);
+        }
+        let reads = pointed.or(query).unwrap_or(position);
+        let said = sentence(shown, matrix, tokens, reads);
+        response.widget_info(|| WidgetInfo {
+            current_text_value: Some(said.clone()),
+            ..WidgetInfo::labeled(Role::Button, true, "What a token reads from, tokens by the arrow keys")
+        });
+        if ui.is_rect_visible(rect) {
+            paint(ui, shown, matrix, rect, reads);
+        }
+        if response.has_focus() {
+            let ring = Stroke::new(1.5, shown.palette.accent);
+            ui.painter().rect_stroke(rect, 3.0, ring, egui::StrokeKind::Inside);
+        }
+        response.on_hover_text_at_pointer(said);
+    });
+}
+
+/// Where a token reads from, the most first.
+fn sentence(shown: &Shown<'_>, matrix: &[f32], tokens: usize, query: usize) -> String {
+    let row = matrix.get(query * tokens..(query + 1) * tokens).unwrap_or_default();
+    let mut most: Vec<(usize, f32)> =
+        row.iter().copied().enumerate().filter(|(_, share)| *share >= LEAST).collect();
+    most.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let parts: Vec<String> =
+        most.iter().take(5).map(|(key, share)| format!("{share:.2} from {}", shown.place(*key))).collect();
+    format!("{} reads {}", shown.place(query), parts.join(", "))
+}
+
+fn paint(ui: &Ui, shown: &Shown<'_>, matrix: &[f32], rect: Rect, reads: usize) {
+    let palette = shown.palette;
+    let tokens = matrix.len().isqrt();
+    let painter = ui.painter_at(rect);
+    let words = (rect.width() * 0.3).min(150.0);
+    let (left, right) = (rect.left() + words, rect.right() - words);
+    let middle = |place: usize| rect.top() + LINE * (place as f32 + 0.5);
+    let row = |query: usize| matrix.get(query * tokens..(query + 1) * tokens).unwrap_or_default();
+    let line = |query: usize, strength: f32| {
+        for (key, share) in row(query).iter().enumerate().filter(|(_, share)| **share >= LEAST) {
+            let colour = theme::mix(palette.panel, palette.accent, share.sqrt() * strength);
+            let ends = [pos2(left, middle(query)), pos2(right, middle(key))];
+            painter.line_segment(ends, Stroke::new(0.75 + 2.25 * share * strength, colour));
+        }
+    };
+    // Of a long text only the one that is looked at can be told apart.
+    for query in (0..tokens).filter(|query| *query != reads && tokens <= CROWD) {
+        line(query, 0.25);
+    }
+    line(reads, 1.0);
+    let font = FontId::monospace(12.0);
+    let fitted = |text: String, at: Pos2, anchor: Align2, colour| {
+        let room = Rect::from_min_max(
+            pos2(if anchor == Align2::RIGHT_CENTER { rect.left() } else { right }, at.y - LINE / 2.0),
+            pos2(if anchor == Align2::RIGHT_CENTER { left } else { rect.right() }, at.y + LINE / 2.0),
+        );
+        painter.with_clip_rect(room.intersect(painter.clip_rect())).text(
+            at,
+            anchor,
+            text,
+            font.clone(),
+            colour,
+        );
+    };
+    for place in 0..tokens {
+        let share = row(reads).get(place).copied().unwrap_or_default();
+        let (y, colour) = (middle(place), if place == reads { palette.accent } else { palette.quiet });
+        fitted(shown.token(place), pos2(left - 6.0, y), Align2::RIGHT_CENTER, colour);
+        let words = match share >= LEAST {
+            true => format!("{} {share:.2}", shown.token(place)),
+            false => shown.token(place),
+        };
+        let colour = theme::mix(palette.quiet, palette.text, share.sqrt());
+        fitted(words, pos2(right + 6.0, y), Align2::LEFT_CENTER, colour);
+    }
+}

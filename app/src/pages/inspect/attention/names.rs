@@ -1,0 +1,66 @@
+//! What heads are called, by what they were measured to do.
+
+use crate::pages::inspect::shown::Shown;
+use crate::pages::parts::caption;
+use egui::Ui;
+
+/// A measure must reach this for a head to be called by it: more than a third of its attention.
+const NAMED: f32 = 0.35;
+
+/// The measures in the order of the tensor's last axis: what a head is called by each, and what it is.
+const MEASURES: [(&str, &str); 4] = [
+    ("previous token", "Mean attention from each token to the one before it."),
+    (
+        "first token",
+        "Mean attention from each token to the first of the text: where a head looks that has nothing to do.",
+    ),
+    ("duplicate token", "Mean attention from a token to an earlier one that is equal to it."),
+    (
+        "induction",
+        "Mean attention, on random tokens that stand twice, to the token after the earlier equal one: what comes next there is likely \
+         to come next here (Olsson et al. 2022).",
+    ),
+];
+
+/// The measure that a head reaches most of, where it is enough to call it by.
+pub(super) fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
+    let finite = scores.iter().copied().enumerate().filter(|(_, score)| score.is_finite());
+    finite
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))
+        .filter(|(place, score)| *score >= NAMED && *place < MEASURES.len())
+}
+
+/// Says what a head does, and all its measures on hover.
+pub(super) fn name_ui(ui: &mut Ui, shown: &Shown<'_>, layer: usize, head: usize) {
+    let Some(scores) = shown.data.tensor("scores").map(|scores| scores.at(&[layer, head])) else { return };
+    let line = |(name, score): (&str, f32)| format!("{name} {score:.2}");
+    let words = match name_of(scores) {
+        Some((place, score)) => line((MEASURES[place].0, score)),
+        None => "mixed".to_owned(),
+    };
+    caption(ui, words).on_hover_ui(|ui| {
+        ui.set_max_width(320.0);
+        for ((name, means), score) in MEASURES.iter().zip(scores) {
+            ui.label(line((name, *score)));
+            caption(ui, *means);
+        }
+        let entropy =
+            shown.data.tensor("entropy").and_then(|entropy| entropy.at(&[layer, head]).first().copied());
+        if let Some(bits) = entropy {
+            caption(ui, format!("Entropy {bits:.2} bits, mean over the text."));
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_called_by_what_it_does_most_where_that_is_enough() {
+        assert_eq!(name_of(&[0.1, 0.2, 0.0, 0.9]), Some((3, 0.9)));
+        assert_eq!(name_of(&[0.8, 0.36, 0.0, 0.1]), Some((0, 0.8)));
+        assert_eq!(name_of(&[0.3, 0.34, f32::NAN, 0.1]), None);
+        assert_eq!(name_of(&[]), None);
+    }
+}

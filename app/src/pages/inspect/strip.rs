@@ -1,0 +1,12 @@
+//! A vector as a strip of cells.
+
+use crate::theme::space;
+use crate::widgets::{Heatmap, Scale, Touched};
+use egui::{Ui, vec2};
+
+/// A vector's entries from left to right, blue below 0 and orange above. `name` tells it from others beside it.
+pub(super) fn strip_ui(ui: &mut Ui, name: &str, values: &[f32], scale: Scale, width: f32) -> Touched {
+    let size = vec2(width.max(24.0), space::LARGE);
+    let map = Heatmap { name, rows: 1, columns: values.len().max(1), values, scale, size, chosen: None };
+    ui.push_id(name, |ui| map.ui(ui, |_, entry, value| format!("{name}, entry {entry}: {value:.4}"))).inner
+}

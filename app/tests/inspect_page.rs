@@ -1,0 +1,286 @@
+//! Inspect, drawn in the real application on a scripted engine whose answers have real tensors.
+
+use crate::support::scene::Scene;
+use crate::support::{
+    self,
+    engine::{self, Engine},
+};
+use egui::accesskit::Role;
+use egui::{Key, OutputCommand};
+use egui_kittest::kittest::Queryable as _;
+use glasshouse::pages::PageName;
+use glasshouse_protocol::{Command, Event, InspectSettings, TrainingState, View, WeightSource};
+
+const WIDE: [f32; 2] = [1280.0, 2400.0];
+const PHONE: [f32; 2] = [360.0, 2400.0];
+
+fn inspects(command: &Command) -> bool {
+    matches!(command, Command::Inspect { .. })
+}
+
+/// A window on the page with these views open and no others.
+fn scene(engine: Engine, size: [f32; 2], views: &[View]) -> Scene {
+    let mut scene = Scene::new(engine, PageName::Home, size, "dark");
+    let app = scene.harness.state_mut();
+    for view in View::ALL {
+        app.preferences().folds.insert(format!("inspect:{view}"), views.contains(&view));
+    }
+    app.open(PageName::Inspect);
+    scene.settle();
+    scene
+}
+
+/// What was asked: whose weights, about what, which views, what of them.
+fn asked(scene: &mut Scene) -> Vec<(WeightSource, String, Vec<View>, InspectSettings)> {
+    let of = |command| match command {
+        Command::Inspect { source, prompt, views, settings } => Some((source, prompt, views, *settings)),
+        _ => None,
+    };
+    scene.sent_of(inspects).into_iter().filter_map(of).collect()
+}
+
+fn last(scene: &mut Scene) -> (WeightSource, String, Vec<View>, InspectSettings) {
+    asked(scene).pop().expect("something was asked")
+}
+
+fn shows(scene: &Scene, words: &str) -> bool {
+    scene.harness.query_all_by_label_contains(words).next().is_some()
+}
+
+fn at_step(step: u64) -> WeightSource {
+    let checkpoint = format!("step-{step}.safetensors");
+    WeightSource::Checkpoint { run: "2-first-stories".to_owned(), checkpoint }
+}
+
+#[test]
+fn what_is_open_is_asked_once_and_a_keystroke_asks_again() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Tokens, View::Attention]);
+    let first = asked(&mut scene);
+    let (source, prompt, views, _) = first.last().unwrap();
+    assert_eq!((source, views.as_slice()), (&WeightSource::Current, &[View::Tokens, View::Attention][..]));
+    assert!(prompt.starts_with("Once upon a time"), "{prompt}");
+    scene.settle();
+    assert_eq!(asked(&mut scene).len(), first.len(), "nothing has changed");
+    scene.harness.get_by_label("Prompt").focus();
+    scene.frame();
+    scene.harness.get_by_label("Prompt").type_text("!");
+    scene.settle();
+    let (_, typed, ..) = last(&mut scene);
+    assert!(typed.contains('!') && asked(&mut scene).len() == first.len() + 1, "{typed}");
+}
+
+#[test]
+fn at_most_one_question_is_under_way() {
+    let mut scene = scene(Engine { silent: inspects, ..Engine::full() }, WIDE, &[View::Tokens]);
+    let before = asked(&mut scene).len();
+    assert_eq!(before, 1);
+    scene.harness.get_by_label("Prompt").focus();
+    scene.frame();
+    for letter in ["a", "b", "c"] {
+        scene.harness.get_by_label("Prompt").type_text(letter);
+        scene.frame();
+    }
+    assert_eq!(asked(&mut scene).len(), before, "the newest is asked when the last was answered");
+}
+
+#[test]
+fn a_token_says_how_likely_it_was_and_is_looked_at_when_pressed() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Tokens, View::Embeddings]);
+    assert!(shows(&scene, "% likely, rank 2, surprise"), "the third token's rank");
+    let prompt = last(&mut scene).1;
+    let tokens = engine::tokens(&prompt);
+    assert!(tokens.len() > 3);
+    assert!(shows(&scene, "Position 0: Once") && shows(&scene, "nothing stands before it"));
+    scene.harness.get_all_by_label_contains("Position 2: ").last().unwrap().click();
+    scene.settle();
+    let (_, _, views, settings) = last(&mut scene);
+    assert_eq!(
+        (views.as_slice(), settings.position),
+        (&[View::Embeddings][..], Some(2)),
+        "tokens stay as they are"
+    );
+    // A neighbour's neighbours.
+    scene.harness.get_by_label("·word1").click();
+    scene.settle();
+    assert_eq!(last(&mut scene).3.token, Some(1));
+    scene.harness.get_by_label("Find a token").focus();
+    scene.frame();
+    scene.harness.get_by_label("Find a token").type_text("word17");
+    scene.settle();
+    scene.harness.get_by_label("·word17").click();
+    scene.settle();
+    assert_eq!(last(&mut scene).3.token, Some(17));
+    scene.picture("inspect-tokens");
+}
+
+#[test]
+fn a_pressed_head_is_the_one_whose_arithmetic_is_shown() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Attention, View::Head]);
+    assert!(shows(&scene, "previous token 0.83"), "the second head of each layer");
+    assert!(shows(&scene, "mixed"), "the first one of each");
+    scene.harness.get_by_label_contains("Layer 1, head 1, cells").click_accesskit();
+    scene.settle();
+    let (_, _, views, settings) = last(&mut scene);
+    assert_eq!((views.as_slice(), settings.layer, settings.head), (&[View::Head][..], Some(1), Some(1)));
+    assert!(shows(&scene, "Layer 1, head 1, at"));
+    assert!(shows(&scene, "q·k / √4"), "the arithmetic with its numbers");
+    assert!(shows(&scene, "Key of 0 Once: score"));
+    scene.picture("inspect-head");
+}
+
+#[test]
+fn arrow_keys_read_the_cells_of_a_head() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Attention]);
+    let name = "Attention of the head, cells by the arrow keys";
+    scene.harness.get_by_label(name).focus();
+    scene.settle();
+    scene.harness.key_press(Key::ArrowDown);
+    scene.settle();
+    let node = scene.harness.get_by_label(name);
+    let said = egui_kittest::kittest::NodeT::accesskit_node(&node).value().unwrap_or_default();
+    assert!(said.contains("reads 0.333 from 0 Once"), "{said}");
+}
+
+#[test]
+fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Walk]);
+    for title in
+        ["Token ids", "Embedding", "Shares of attention", "Residual stream", "Logits", "What comes next"]
+    {
+        assert!(shows(&scene, title), "no {title}");
+    }
+    scene.harness.get_by_label("Embedding in numbers").click();
+    scene.settle();
+    assert!(shows(&scene, "Embedding of all tokens") && shows(&scene, "length "));
+    scene.harness.get_by_label("The block before").click();
+    scene.settle();
+    assert_eq!(last(&mut scene).3.layer, Some(1), "of layers 0 to 2");
+    assert!(shows(&scene, "Block 1 of 0 to 2"));
+    scene.picture("inspect-walk");
+}
+
+#[test]
+fn every_view_can_be_read_as_a_table_and_copied() {
+    let views = [View::Tokens, View::Positions];
+    let mut scene = scene(Engine::full(), WIDE, &views);
+    for view in views {
+        scene.harness.get_by_label(&format!("{} as a table", view.title())).click();
+        scene.settle();
+    }
+    scene.harness.get_by_role_and_label(Role::Row, "0, 0, 0");
+    scene.harness.get_by_role_and_label(Role::Row, "0 Once, 0 ·word0");
+    scene.picture("inspect-tables");
+    scene.harness.get_by_label("CSV of Positions").click();
+    let mut copied = None;
+    for _ in 0..4 {
+        scene.frame();
+        for command in &scene.harness.output().platform_output.commands {
+            if let OutputCommand::CopyText(text) = command {
+                copied = Some(text.clone());
+            }
+        }
+    }
+    let text = copied.expect("it was copied");
+    assert!(text.starts_with("tensor,axes,place,value\n"));
+    assert_eq!(text.lines().count(), 1 + 16 * 16 + 16 * 2 + 2);
+}
+
+#[test]
+fn what_is_refused_stands_in_its_section_and_is_not_asked_again() {
+    let refuses =
+        |command: &Command| matches!(command, Command::Inspect { views, .. } if views.contains(&View::Head));
+    let mut scene =
+        scene(Engine { failing: refuses, ..Engine::full() }, WIDE, &[View::Walk, View::Tokens, View::Head]);
+    assert!(shows(&scene, "the disk is full"));
+    assert!(scene.harness.state().state().messages.is_empty(), "it stands beside the view alone");
+    assert!(shows(&scene, "Block 2 of 0 to 2") && shows(&scene, "Perplexity"), "what can be had is there");
+    let before = asked(&mut scene).len();
+    scene.settle();
+    scene.settle();
+    assert_eq!(asked(&mut scene).len(), before, "what failed would be asked again and again");
+}
+
+#[test]
+fn a_run_is_scrubbed_and_played_from_its_first_weights_to_its_last() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Tokens, View::Embeddings]);
+    scene.harness.get_by_role_and_label(Role::Slider, "Step of the run").set_value_accesskit(1.0);
+    scene.settle();
+    let (source, _, _, settings) = last(&mut scene);
+    assert_eq!(source, at_step(500));
+    let best = "best.safetensors".to_owned();
+    let reference = WeightSource::Checkpoint { run: "2-first-stories".to_owned(), checkpoint: best };
+    assert_eq!(settings.reference.as_ref(), Some(&reference), "maps are turned towards the last");
+    assert!(shows(&scene, "step 500"));
+    scene.harness.get_by_role_and_label(Role::Slider, "Step of the run").set_value_accesskit(0.0);
+    scene.settle();
+    let before = asked(&mut scene).len();
+    scene.harness.get_by_label("Go through the run").click();
+    for _ in 0..4 {
+        scene.settle();
+    }
+    let sources: Vec<WeightSource> =
+        asked(&mut scene).into_iter().skip(before).map(|(source, ..)| source).collect();
+    assert_eq!(sources, [at_step(500), at_step(1000), reference]);
+    assert!(shows(&scene, "Go through the run"), "it has come to its end");
+}
+
+#[test]
+fn weights_in_training_are_looked_at_again_as_they_move_on_and_at_most_every_two_seconds() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Tokens]);
+    support::tell(scene.harness.state_mut(), support::in_training(TrainingState::Running));
+    scene.settle();
+    let before = asked(&mut scene).len();
+    let moved = Event::Training { events: support::steps(1201, 1210, 2000) };
+    support::tell(scene.harness.state_mut(), [moved]);
+    for _ in 0..5 {
+        scene.frame();
+    }
+    assert_eq!(asked(&mut scene).len(), before, "it would be asked at every step");
+    scene.settle();
+    scene.settle();
+    assert_eq!(asked(&mut scene).len(), before + 1);
+    assert_eq!(last(&mut scene).0, WeightSource::Current);
+}
+
+#[test]
+fn two_models_stand_beside_each_other() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Tokens, View::Embeddings]);
+    scene.harness.get_by_label("Compare").click();
+    scene.settle();
+    let (source, ..) = last(&mut scene);
+    assert!(
+        matches!(&source, WeightSource::Checkpoint { run, .. } if run == "1-first-stories"),
+        "{source:?}"
+    );
+    assert!(shows(&scene, "2-first-stories, step 2,400") && shows(&scene, "1-first-stories, step 2,400"));
+    scene.picture("inspect-beside");
+    scene.harness.get_by_label("One model").click();
+    scene.settle();
+    assert!(!shows(&scene, "1-first-stories, step 2,400"));
+}
+
+#[test]
+fn nothing_stands_beyond_the_edge_of_a_phone() {
+    for theme in ["dark", "light"] {
+        let views =
+            [View::Walk, View::Tokens, View::Embeddings, View::Positions, View::Attention, View::Head];
+        let mut scene = scene(Engine::full(), PHONE, &views);
+        scene.harness.state_mut().preferences().theme = theme.to_owned();
+        scene.settle();
+        assert!(shows(&scene, "All heads"));
+        scene.picture(&format!("inspect-360-{theme}"));
+        scene.check_edges(PHONE[0]);
+        scene.harness.get_by_label("Compare").click();
+        scene.settle();
+        scene.check_edges(PHONE[0]);
+    }
+}
+
+#[test]
+fn what_is_missing_is_said_with_the_way_to_it() {
+    for (engine, button) in [(Engine::empty(), "Choose a project"), (Engine::fresh(), "Go to training")] {
+        let mut scene = scene(engine, WIDE, &[View::Tokens]);
+        assert!(shows(&scene, button));
+        assert!(asked(&mut scene).is_empty(), "there is nothing to look into");
+    }
+}
