@@ -46,6 +46,7 @@ pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &In
             position: settings.position.unwrap_or(count - 1),
             tokens: prompt,
             cut: 0,
+            held_training_ms: None,
             views: views.iter().map(seen).collect(),
         }),
     }

@@ -162,7 +162,7 @@ impl InspectPage {
                         context.asks.tell("Copied as CSV");
                     }
                     None => context.asks.tell(
-                        "These are too many numbers for a table: save them with `glasshouse inspect --save`",
+                        "These are too many numbers for a table: save them with `glasshouse inspect --to`",
                     ),
                 }
             }
