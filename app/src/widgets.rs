@@ -13,6 +13,7 @@ mod glossary;
 mod heatmap;
 mod layout;
 mod panels;
+mod shaded;
 mod sparkline;
 mod stat;
 mod switch;
@@ -24,13 +25,14 @@ pub use bars::{Segment, Stretch, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
 pub use curves::{Axis, Curve, CurvePlot, smoothed};
 pub use field::{field, field_error, whole_number};
-pub use fold::{fold, is_open, what_is_this};
+pub use fold::{fold, fold_head, is_open, what_is_this};
 pub use glossary::{GLOSSARY, Term};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};
 pub use layout::{
     WIDE, card, card_with, columns_fit, dialog, halves, is_narrow, page, prose, quiet_text, raised, section,
 };
 pub use panels::{Failed, empty, failed, working};
+pub use shaded::{Piece, shaded_text};
 pub use sparkline::sparkline;
 pub use stat::{Stat, stat, stat_row};
 pub use switch::switch;

@@ -6,6 +6,7 @@ mod chips;
 mod clock;
 mod colours;
 mod once;
+mod ranked;
 mod run_name;
 
 pub(super) use bars::{Bar, bars_ui, rows_ui};
@@ -13,6 +14,7 @@ pub(super) use chips::{Chip, bytes_of, chips_ui, visible};
 pub(super) use clock::StepClock;
 pub(super) use colours::run_colour;
 pub(super) use once::Once;
+pub(super) use ranked::{Ranked, Ranking};
 pub(super) use run_name::{called, holds};
 
 use super::Context;

@@ -1,5 +1,6 @@
-//! What models write, shown token by token, and how they draw it: what Write and Chat share.
+//! What models write, shown token by token, and how they draw it: what Write, Chat and Inspect share.
 
+mod candidates;
 mod explain;
 mod look;
 mod paper;
@@ -7,8 +8,9 @@ mod sampling;
 mod sources;
 mod text;
 
+pub(super) use candidates::{candidates_ui, legend_ui};
 pub(super) use look::{Look, all_tokens, source_of};
-pub(super) use sampling::{Sampling, drawn_seed, sampling_ui, stop_ui};
+pub(super) use sampling::{Sampling, drawn_seed, narrowing_ui, sampling_ui, stop_ui};
 pub(super) use sources::{another_source, run_of, silence, source_name, sources, start_of};
 pub(super) use text::ending;
 

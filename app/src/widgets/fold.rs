@@ -21,13 +21,27 @@ pub fn fold<R>(
     contents: impl FnOnce(&mut Ui, &mut Preferences) -> R,
 ) -> Option<R> {
     let mut open = is_open(preferences, name, open_at_first);
+    if fold_head(ui, &mut open, title, note) {
+        preferences.folds.insert(name.to_owned(), open);
+    }
+    open.then(|| {
+        ui.push_id(name, |ui| {
+            let shown = contents(ui, preferences);
+            ui.add_space(space::SMALL);
+            shown
+        })
+        .inner
+    })
+}
+
+/// The head of a fold alone, for one that remembers nothing. Whether it was opened or shut.
+pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool {
     let palette = Palette::of(ui);
     let height = ui.spacing().interact_size.y.max(CONTROL);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), height), Sense::click());
-    if response.clicked() {
-        open = !open;
-        preferences.folds.insert(name.to_owned(), open);
-    }
+    let clicked = response.clicked();
+    *open ^= clicked;
+    let open = *open;
     let painter = ui.painter_at(rect.expand(2.0));
     let colour = if response.hovered() { palette.accent } else { palette.text };
     let icon = if open { icons::ICON_EXPAND_MORE } else { icons::ICON_CHEVRON_RIGHT };
@@ -59,14 +73,7 @@ pub fn fold<R>(
     let enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, enabled, open, title));
     response.on_hover_cursor(egui::CursorIcon::PointingHand);
-    open.then(|| {
-        ui.push_id(name, |ui| {
-            let shown = contents(ui, preferences);
-            ui.add_space(space::SMALL);
-            shown
-        })
-        .inner
-    })
+    clicked
 }
 
 /// A page's paragraph on what it is for. It can be hidden; the question mark in the top bar brings it back.

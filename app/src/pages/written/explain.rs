@@ -1,14 +1,14 @@
 //! What the model had in mind at one token: the likeliest tokens, before and after temperature, and after every cut.
 
+use super::candidates::candidates_ui;
 use super::look::all_tokens;
 use crate::format;
 use crate::pages::parts::{caption, visible};
 use crate::state::{Distribution, Text};
-use crate::theme::{self, Palette};
+use crate::theme::Palette;
 use crate::widgets::{card, term};
-use egui::accesskit::Role;
-use egui::{Align2, FontId, Rect, RichText, Sense, Ui, WidgetInfo, pos2, vec2};
-use glasshouse_protocol::{Candidate, WrittenToken};
+use egui::{RichText, Ui};
+use glasshouse_protocol::WrittenToken;
 
 /// Height of a candidate's row, in points.
 const ROW: f32 = 32.0;
@@ -57,19 +57,9 @@ pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'
             caption(ui, format!("{} tokens left to draw from", format::whole(distribution.kept as u64)));
         });
         let distribution = distribution?;
-        legend_ui(ui, palette);
+        let verb = branches.then_some("Go on with");
+        let pressed = candidates_ui(ui, palette, &distribution.candidates, Some(token.id), verb);
         ui.spacing_mut().item_spacing.y = 0.0;
-        let most = distribution
-            .candidates
-            .iter()
-            .map(|candidate| candidate.probability.max(candidate.tempered).max(candidate.drawn));
-        let most = most.fold(f32::MIN_POSITIVE, f32::max);
-        let mut pressed = None;
-        for candidate in &distribution.candidates {
-            if candidate_ui(ui, palette, candidate, (candidate.id == token.id, branches), most) {
-                pressed = Some(candidate.text.clone());
-            }
-        }
         ui.add_space(4.0);
         caption(ui, "The model's probability, and the one that was drawn with.");
         if branches {
@@ -81,98 +71,6 @@ pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'
                 "The weights have moved on since this was written: this is how the model sees it now.",
             );
         }
-        pressed
+        pressed.and_then(|place| Some(distribution.candidates.get(place)?.text.clone()))
     })
-}
-
-fn legend_ui(ui: &mut Ui, palette: &Palette) {
-    ui.horizontal_wrapped(|ui| {
-        for (colour, name) in bars(palette) {
-            // A mark and its words stay on one line.
-            let font = theme::caption().resolve(ui.style());
-            let needed = ui.painter().layout_no_wrap(name.to_owned(), font, palette.quiet).size().x + 32.0;
-            if ui.available_size_before_wrap().x < needed {
-                ui.end_row();
-            }
-            let (mark, _) = ui.allocate_exact_size(vec2(10.0, 14.0), Sense::hover());
-            ui.painter().rect_filled(Rect::from_center_size(mark.center(), vec2(10.0, 4.0)), 1.0, colour);
-            caption(ui, name);
-        }
-    });
-}
-
-fn bars(palette: &Palette) -> [(egui::Color32, &'static str); 3] {
-    let [first, second, ..] = palette.series;
-    [
-        (first, "as the model gives it"),
-        (second, "after temperature and penalty"),
-        (palette.accent, "as it is drawn"),
-    ]
-}
-
-/// A candidate, whether it was `written`, and whether the text `branches` to it. Whether it was pressed.
-fn candidate_ui(
-    ui: &mut Ui,
-    palette: &Palette,
-    candidate: &Candidate,
-    (written, branches): (bool, bool),
-    most: f32,
-) -> bool {
-    let sense = if branches { Sense::click() } else { Sense::hover() };
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), sense);
-    let share = |probability: f32| format::percent(f64::from(probability));
-    let (verb, role) = if branches { ("Go on with ", Role::Button) } else { ("", Role::Label) };
-    let words = format!("{verb}{}, {} likely", visible(&candidate.text), share(candidate.probability));
-    response.widget_info(|| WidgetInfo::labeled(role, true, &words));
-    let painter = ui.painter_at(rect);
-    if branches && (response.hovered() || response.has_focus()) {
-        painter.rect_filled(rect, theme::CONTROL_CORNER, palette.raised);
-    }
-    if response.has_focus() {
-        painter.rect_stroke(rect, theme::CONTROL_CORNER, (1.5, palette.accent), egui::StrokeKind::Inside);
-    }
-    let cut = candidate.cut_by.is_some();
-    let colour = match (written, cut) {
-        (true, _) => palette.accent,
-        (false, true) => palette.quiet,
-        (false, false) => palette.text,
-    };
-    let inner = rect.shrink2(vec2(8.0, 0.0));
-    let names = (inner.width() * 0.3).clamp(84.0, 150.0);
-    let small = FontId::proportional(11.0);
-    let rank = pos2(inner.left(), inner.center().y);
-    painter.text(rank, Align2::LEFT_CENTER, candidate.rank, small.clone(), palette.quiet);
-    let name = Rect::from_min_max(
-        pos2(inner.left() + 26.0, inner.top()),
-        pos2(inner.left() + names, inner.bottom()),
-    );
-    let text = visible(&candidate.text);
-    ui.painter_at(name).text(name.left_center(), Align2::LEFT_CENTER, text, FontId::monospace(14.0), colour);
-    let numbers = if inner.width() < 420.0 { 128.0 } else { 150.0 };
-    let room = Rect::from_min_max(
-        pos2(inner.left() + names + 6.0, inner.top()),
-        pos2(inner.right() - numbers, inner.bottom()),
-    );
-    let values = [candidate.probability, candidate.tempered, candidate.drawn];
-    for (number, (value, (colour, _))) in values.into_iter().zip(bars(palette)).enumerate() {
-        let top = inner.center().y - 9.0 + 6.5 * number as f32;
-        let long = (value / most).clamp(0.0, 1.0) * room.width();
-        let bar = Rect::from_min_size(
-            pos2(room.left(), top),
-            vec2(if long < 0.4 { 0.0 } else { long.max(1.0) }, 4.5),
-        );
-        painter.rect_filled(bar, 1.5, colour);
-    }
-    let given = share(candidate.probability);
-    let after = match candidate.cut_by.as_deref() {
-        Some(by) => format!("{given} → cut by {}", by.replace('_', "-")),
-        None => format!("{given} → {}", share(candidate.drawn)),
-    };
-    let at = pos2(inner.right(), inner.center().y);
-    painter.text(at, Align2::RIGHT_CENTER, after, small, if cut { palette.quiet } else { palette.text });
-    let exact = format!(
-        "id {} · {:.6} as given, {:.6} after temperature, {:.6} as drawn",
-        candidate.id, candidate.probability, candidate.tempered, candidate.drawn
-    );
-    response.on_hover_text(exact).clicked()
 }

@@ -76,23 +76,10 @@ pub(in crate::pages) fn sampling_ui(
         });
     list.response.accessible_name("Weights");
     ui.add_space(space::TIGHT);
-    ui.spacing_mut().item_spacing.y = space::TIGHT;
-    ui.spacing_mut().slider_width = (width - 80.0).max(80.0);
     let config = &mut sampling.config;
     let refused = refused.as_ref();
+    narrowing_ui(ui, config, refused);
     let quiet_term = |ui: &mut Ui, name: &str| term(ui, name, Some(quiet));
-    for (name, path, value, range) in [
-        ("Temperature", "temperature", &mut config.temperature, 0.0..=2.0),
-        ("Top-p", "top_p", &mut config.top_p, 0.05..=1.0),
-        ("Min-p", "min_p", &mut config.min_p, 0.0..=0.5),
-        ("Repetition penalty", "repetition_penalty", &mut config.repetition_penalty, 0.8..=2.0),
-    ] {
-        quiet_term(ui, name);
-        let value = Slider::new(value, range).fixed_decimals(2).step_by(0.01);
-        slider(ui, value).accessible_name(name);
-        field_error(ui, path, refused);
-    }
-    number_ui(ui, quiet, "Top-k", "top_k", &mut config.top_k, 0..=100_000, refused);
     number_ui(ui, quiet, "Max tokens", "max_tokens", &mut config.max_tokens, 1..=20_000, refused);
     ui.horizontal(|ui| {
         quiet_term(ui, "Seed");
@@ -117,6 +104,29 @@ pub(in crate::pages) fn sampling_ui(
         false => "Drawn anew for each text.",
     };
     caption(ui, line);
+}
+
+/// What narrows the choice of the next token.
+pub(in crate::pages) fn narrowing_ui(
+    ui: &mut Ui,
+    config: &mut GenerateConfig,
+    refused: Option<&ErrorReport>,
+) {
+    let quiet = Palette::of(ui).quiet;
+    ui.spacing_mut().item_spacing.y = space::TIGHT;
+    ui.spacing_mut().slider_width = (ui.available_width() - 80.0).max(80.0);
+    for (name, path, value, range) in [
+        ("Temperature", "temperature", &mut config.temperature, 0.0..=2.0),
+        ("Top-p", "top_p", &mut config.top_p, 0.05..=1.0),
+        ("Min-p", "min_p", &mut config.min_p, 0.0..=0.5),
+        ("Repetition penalty", "repetition_penalty", &mut config.repetition_penalty, 0.8..=2.0),
+    ] {
+        term(ui, name, Some(quiet));
+        let value = Slider::new(value, range).fixed_decimals(2).step_by(0.01);
+        slider(ui, value).accessible_name(name);
+        field_error(ui, path, refused);
+    }
+    number_ui(ui, quiet, "Top-k", "top_k", &mut config.top_k, 0..=100_000, refused);
 }
 
 /// Stop strings, one a line.

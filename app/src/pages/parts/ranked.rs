@@ -1,0 +1,113 @@
+//! Rows to compare and to choose from: a name, bars from one zero, one below the other, and a figure at the end.
+
+use crate::theme::{self, Palette};
+use egui::accesskit::Role;
+use egui::{Align2, Color32, FontId, Rect, Sense, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+
+/// A row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ranked {
+    /// Before its name; empty for none.
+    pub(crate) rank: String,
+    /// What it is.
+    pub(crate) name: String,
+    /// Its bars from above: how long, and their colours. What is below 0 goes to the left.
+    pub(crate) bars: Vec<(f32, Color32)>,
+    /// At its end.
+    pub(crate) figure: String,
+    /// The exact values in words.
+    pub(crate) hover: String,
+    /// Its name for those who do not see it.
+    pub(crate) label: String,
+    /// It is the one that was chosen.
+    pub(crate) chosen: bool,
+    /// It is out of the running.
+    pub(crate) faint: bool,
+}
+
+/// How rows are drawn.
+#[derive(Clone, Debug)]
+pub(crate) struct Ranking {
+    /// Of their names.
+    pub(crate) font: FontId,
+    /// Room for the figures, in points.
+    pub(crate) figures: f32,
+    /// They can be pressed.
+    pub(crate) presses: bool,
+}
+
+impl Ranking {
+    /// Draws rows. The place of one that was pressed comes back.
+    pub(crate) fn ui(&self, ui: &mut Ui, palette: &Palette, rows: &[Ranked]) -> Option<usize> {
+        let values = rows.iter().flat_map(|row| &row.bars).map(|(value, _)| *value);
+        let finite = values.filter(|value| value.is_finite());
+        let (low, high) =
+            finite.fold((0.0_f32, 0.0_f32), |(low, high), value| (low.min(value), high.max(value)));
+        let before = std::mem::replace(&mut ui.spacing_mut().item_spacing.y, 0.0);
+        let mut pressed = None;
+        for (place, row) in rows.iter().enumerate() {
+            if self.row_ui(ui, palette, row, (low, high)) {
+                pressed = Some(place);
+            }
+        }
+        ui.spacing_mut().item_spacing.y = before;
+        pressed
+    }
+
+    fn row_ui(&self, ui: &mut Ui, palette: &Palette, row: &Ranked, (low, high): (f32, f32)) -> bool {
+        let sense = if self.presses { Sense::click() } else { Sense::hover() };
+        let height = 20.0 + 4.0 * row.bars.len() as f32;
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), sense);
+        let role = if self.presses { Role::Button } else { Role::Label };
+        response.widget_info(|| WidgetInfo::labeled(role, true, &row.label));
+        let painter = ui.painter_at(rect);
+        if self.presses && (response.hovered() || response.has_focus()) {
+            painter.rect_filled(rect, theme::CONTROL_CORNER, palette.raised);
+        }
+        if response.has_focus() {
+            painter.rect_stroke(rect, theme::CONTROL_CORNER, (1.5, palette.accent), StrokeKind::Inside);
+        }
+        let colour = match (row.chosen, row.faint) {
+            (true, _) => palette.accent,
+            (false, true) => palette.quiet,
+            (false, false) => palette.text,
+        };
+        let inner = rect.shrink2(vec2(8.0, 0.0));
+        let names = inner.left() + (inner.width() * 0.3).clamp(84.0, 150.0);
+        let small = FontId::proportional(11.0);
+        let left = if row.rank.is_empty() {
+            inner.left()
+        } else {
+            let rank = pos2(inner.left(), inner.center().y);
+            painter.text(rank, Align2::LEFT_CENTER, &row.rank, small.clone(), palette.quiet);
+            inner.left() + 26.0
+        };
+        let name = Rect::from_min_max(pos2(left, inner.top()), pos2(names, inner.bottom()));
+        let font = self.font.clone();
+        ui.painter_at(name).text(name.left_center(), Align2::LEFT_CENTER, &row.name, font, colour);
+        let right = (inner.right() - self.figures).max(names + 6.0);
+        let room = Rect::from_min_max(pos2(names + 6.0, inner.top()), pos2(right, inner.bottom()));
+        let span = (high - low).max(f32::MIN_POSITIVE);
+        let zero = room.left() - low / span * room.width();
+        if low < 0.0 {
+            painter.vline(zero, room.y_range(), (1.0, palette.hairline));
+        }
+        // One bar alone is as thick as two.
+        let thick = if row.bars.len() == 1 { 10.0 } else { 4.5 };
+        let top = inner.center().y - ((thick + 2.0) * row.bars.len() as f32 - 2.0) / 2.0;
+        for (number, (value, colour)) in row.bars.iter().enumerate() {
+            let long = if value.is_finite() { value / span * room.width() } else { 0.0 };
+            if long.abs() < 0.4 {
+                continue;
+            }
+            let end = zero + if long.abs() < 1.0 { long.signum() } else { long };
+            let top = top + (thick + 2.0) * number as f32;
+            let bar = Rect::from_min_max(pos2(zero.min(end), top), pos2(zero.max(end), top + thick));
+            painter.rect_filled(bar, 1.5, *colour);
+        }
+        let at = pos2(inner.right(), inner.center().y);
+        let colour = if row.faint { palette.quiet } else { palette.text };
+        painter.text(at, Align2::RIGHT_CENTER, &row.figure, small, colour);
+        response.on_hover_text(&row.hover).clicked()
+    }
+}

@@ -1,0 +1,71 @@
+//! Tokens that might come next: each as likely as the model gives it, after temperature and penalty, and as it is drawn.
+
+use crate::format;
+use crate::pages::parts::{Ranked, Ranking, caption, visible};
+use crate::theme::{self, Palette};
+use egui::{Color32, FontId, Rect, Sense, Ui, vec2};
+use glasshouse_protocol::Candidate;
+
+/// Draws candidates, the one of the `chosen` id lit. Those that can be pressed have a `verb`: the place of one that was comes back.
+pub(in crate::pages) fn candidates_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    candidates: &[Candidate],
+    chosen: Option<u32>,
+    verb: Option<&str>,
+) -> Option<usize> {
+    let names: Vec<(Color32, &str)> = bars(palette).into();
+    legend_ui(ui, palette, &names);
+    let share = |probability: f32| format::percent(f64::from(probability));
+    let row = |candidate: &Candidate| {
+        let name = visible(&candidate.text);
+        let given = share(candidate.probability);
+        let verb = verb.map_or_else(String::new, |verb| format!("{verb} "));
+        let values = [candidate.probability, candidate.tempered, candidate.drawn];
+        Ranked {
+            rank: candidate.rank.to_string(),
+            label: format!("{verb}{name}, {given} likely"),
+            name,
+            bars: values.into_iter().zip(names.iter().map(|(colour, _)| *colour)).collect(),
+            figure: match candidate.cut_by.as_deref() {
+                Some(by) => format!("{given} → cut by {}", by.replace('_', "-")),
+                None => format!("{given} → {}", share(candidate.drawn)),
+            },
+            hover: format!(
+                "id {} · {:.6} as given, {:.6} after temperature, {:.6} as drawn",
+                candidate.id, candidate.probability, candidate.tempered, candidate.drawn
+            ),
+            chosen: Some(candidate.id) == chosen,
+            faint: candidate.cut_by.is_some(),
+        }
+    };
+    let rows: Vec<Ranked> = candidates.iter().map(row).collect();
+    let figures = if ui.available_width() < 436.0 { 128.0 } else { 150.0 };
+    Ranking { font: FontId::monospace(14.0), figures, presses: verb.is_some() }.ui(ui, palette, &rows)
+}
+
+/// What the colours of bars mean.
+pub(in crate::pages) fn legend_ui(ui: &mut Ui, palette: &Palette, names: &[(Color32, &str)]) {
+    ui.horizontal_wrapped(|ui| {
+        for (colour, name) in names {
+            // A mark and its words stay on one line.
+            let font = theme::caption().resolve(ui.style());
+            let galley = ui.painter().layout_no_wrap((*name).to_owned(), font, palette.quiet);
+            if ui.available_size_before_wrap().x < galley.size().x + 32.0 {
+                ui.end_row();
+            }
+            let (mark, _) = ui.allocate_exact_size(vec2(10.0, 14.0), Sense::hover());
+            ui.painter().rect_filled(Rect::from_center_size(mark.center(), vec2(10.0, 4.0)), 1.0, *colour);
+            caption(ui, *name);
+        }
+    });
+}
+
+fn bars(palette: &Palette) -> [(Color32, &'static str); 3] {
+    let [first, second, ..] = palette.series;
+    [
+        (first, "as the model gives it"),
+        (second, "after temperature and penalty"),
+        (palette.accent, "as it is drawn"),
+    ]
+}

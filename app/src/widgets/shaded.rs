@@ -1,0 +1,102 @@
+//! A text whose pieces have shades of their own: how much a token counts, or what it belongs to.
+
+use crate::theme::{self, Palette};
+use egui::accesskit::Role;
+use egui::text::LayoutJob;
+use egui::{
+    Color32, EventFilter, FontId, Galley, Key, Sense, Stroke, StrokeKind, TextFormat, Ui, Vec2, WidgetInfo,
+};
+
+/// A piece of a text.
+#[derive(Clone, Debug, Default)]
+pub struct Piece {
+    /// Its text.
+    pub text: String,
+    /// Behind it.
+    pub fill: Color32,
+    /// Below it; transparent for none.
+    pub line: Color32,
+    /// Under the pointer; empty for nothing.
+    pub hover: String,
+    /// It is the one that was chosen.
+    pub lit: bool,
+}
+
+/// Draws pieces as one text that wraps, which is called `name` by those who do not see it. Where pieces can be chosen, the place of the
+/// one that was pressed, or that an arrow key led to, comes back.
+pub fn shaded_text(ui: &mut Ui, name: &str, pieces: &[Piece], chooses: bool) -> Option<usize> {
+    let palette = Palette::of(ui);
+    let font = FontId::monospace(13.0);
+    let mut job = LayoutJob::default();
+    job.wrap.max_width = ui.available_width();
+    let mut ends = Vec::with_capacity(pieces.len());
+    let mut letters = 0;
+    for piece in pieces {
+        let format = TextFormat {
+            background: if piece.lit { palette.accent } else { piece.fill },
+            underline: if piece.line.a() > 0 { Stroke::new(2.0, piece.line) } else { Stroke::NONE },
+            line_height: Some(22.0),
+            ..TextFormat::simple(font.clone(), if piece.lit { palette.on_accent } else { palette.text })
+        };
+        job.append(&piece.text, 0.0, format);
+        letters += piece.text.chars().count();
+        ends.push(letters);
+    }
+    let galley = ui.painter().layout_job(job);
+    let size = Vec2::new(ui.available_width(), galley.size().y.max(22.0));
+    let (rect, response) =
+        ui.allocate_exact_size(size, if chooses { Sense::click() } else { Sense::hover() });
+    let role = if chooses { Role::Button } else { Role::Label };
+    response.widget_info(|| WidgetInfo {
+        current_text_value: Some(galley.text().to_owned()),
+        ..WidgetInfo::labeled(role, true, name)
+    });
+    ui.painter().galley(rect.min, galley.clone(), palette.text);
+    let at = |place: egui::Pos2| {
+        let letter = letter_at(&galley, place - rect.min)?;
+        let piece = ends.partition_point(|end| *end <= letter);
+        (piece < pieces.len()).then_some(piece)
+    };
+    let mut chosen = None;
+    if response.clicked() {
+        response.request_focus();
+        chosen = response.interact_pointer_pos().and_then(at);
+    }
+    if response.gained_focus() {
+        // The arrows are taken from the next frame on: it must not be the one in which one is pressed.
+        ui.ctx().request_repaint();
+    }
+    if chooses && response.has_focus() {
+        let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+        let lit = pieces.iter().position(|piece| piece.lit);
+        let (back, on) =
+            ui.input(|input| (input.key_pressed(Key::ArrowLeft), input.key_pressed(Key::ArrowRight)));
+        let last = pieces.len().checked_sub(1);
+        chosen = match lit {
+            Some(lit) if back => Some(lit.saturating_sub(1)),
+            Some(lit) if on => last.map(|last| (lit + 1).min(last)),
+            None if back || on => last.map(|_| 0),
+            _ => chosen,
+        };
+        let ring = rect.expand(4.0);
+        ui.painter().rect_stroke(ring, theme::CONTROL_CORNER, (1.5, palette.accent), StrokeKind::Inside);
+    }
+    let pointed = response.hover_pos().and_then(at).and_then(|piece| pieces.get(piece));
+    if let Some(piece) = pointed.filter(|piece| !piece.hover.is_empty()) {
+        response.on_hover_text_at_pointer(&piece.hover);
+    }
+    chosen
+}
+
+/// The letter that a place of a galley is on; none beside its rows.
+fn letter_at(galley: &Galley, place: Vec2) -> Option<usize> {
+    let row = galley.rows.iter().find(|row| row.rect().y_range().contains(place.y))?;
+    if !row.rect().x_range().contains(place.x) {
+        return None;
+    }
+    let cursor = galley.cursor_from_pos(place);
+    // A cursor stands between letters: the letter is the one that the pointer is on.
+    let (letter, edge) = (cursor.index.0, galley.pos_from_cursor(cursor).left());
+    Some(if place.x < edge { letter.saturating_sub(1) } else { letter })
+}
