@@ -23,6 +23,7 @@ mod gpu_day;
 mod handover;
 mod importing;
 mod inspect_page;
+mod inspect_parts;
 mod inspected_files;
 mod inspecting;
 mod judges;

@@ -7,14 +7,17 @@ mod chosen;
 mod embeddings;
 mod graph;
 mod head;
+mod labelled;
 mod logit_lens;
 mod neurons;
 mod next_token;
 mod positions;
 mod provenance;
+mod remembered;
 mod residual;
 mod scrub;
 mod section;
+mod shading;
 mod shown;
 mod strip;
 mod table;
@@ -166,6 +169,13 @@ impl InspectPage {
 
     /// Does what follows from what was pressed.
     fn follow(&mut self, ui: &Ui, before: &Chosen, context: &mut Context<'_>) {
+        if std::mem::take(&mut self.chosen.take_written)
+            && let Some(text) = context.state.writing.texts.values().next_back()
+        {
+            self.chosen.prompt =
+                if text.is_reply { text.written() } else { text.prompt.clone() + &text.written() };
+            self.typed = true;
+        }
         if self.chosen.prompt != before.prompt {
             self.chosen.another_prompt();
         }

@@ -1,6 +1,6 @@
 //! What a person chose to look at.
 
-use glasshouse_protocol::inspect::Edit;
+use glasshouse_protocol::inspect::{Edit, TokenText};
 use glasshouse_protocol::{GenerateConfig, InspectSettings, View, WeightSource};
 
 /// The prompt, the weights, and what of both is looked at. Views write into it what was pressed in them; the page asks for whatever
@@ -37,6 +37,10 @@ pub(super) struct Chosen {
     pub(super) along_run: bool,
     /// Weights that maps are turned towards: the page sets it.
     pub(super) reference: Option<WeightSource>,
+    /// Tokens that might come next, as they were listed last: a view of one token lets one of them be chosen.
+    pub(super) listed: Vec<TokenText>,
+    /// The text that was written last is to be the prompt.
+    pub(super) take_written: bool,
     /// The view to go to next: one view opens another by this.
     pub(super) go: Option<View>,
 }
@@ -60,6 +64,8 @@ impl Default for Chosen {
             other_prompt: String::new(),
             along_run: false,
             reference: None,
+            listed: Vec::new(),
+            take_written: false,
             go: None,
         }
     }
@@ -119,6 +125,7 @@ impl Chosen {
     pub(super) fn another_prompt(&mut self) {
         self.position = None;
         self.token = None;
+        self.listed.clear();
     }
 
     /// Forgets what belongs to a model of a certain shape.

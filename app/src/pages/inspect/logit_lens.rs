@@ -1,11 +1,204 @@
-//! What every layer would predict.
+//! The logit lens: what every layer would predict at every position, if it were the last (nostalgebraist 2020).
 
 use super::chosen::Chosen;
+use super::remembered::remembered;
 use super::shown::Shown;
-use super::table;
-use egui::Ui;
+use crate::pages::parts::caption;
+use crate::theme::{self, space};
+use crate::widgets::segmented;
+use egui::accesskit::Role;
+use egui::{
+    Align2, EventFilter, FontId, Key, Rect, ScrollArea, Sense, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
+};
+
+/// Width and height of a cell, and width of the rows' names, in points.
+const CELL: Vec2 = vec2(68.0, 24.0);
+const NAMES: f32 = 72.0;
+/// Bits of divergence at which a cell is as strong as it gets, at least.
+const LEAST_BITS: f32 = 1.0;
+
+/// What cells are shaded by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Shading {
+    /// The probability of the top token.
+    #[default]
+    Probability,
+    /// How far the layer's prediction is from the last one's.
+    Divergence,
+}
+
+/// A table's numbers.
+struct Lens<'a> {
+    /// Layers and one.
+    stages: usize,
+    positions: usize,
+    top: &'a [u32],
+    probabilities: &'a [f32],
+    divergence: &'a [f32],
+}
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let data = shown.data;
+    let Some(top) = data.tensor("top") else {
+        caption(ui, "There are no predictions to show.");
+        return;
+    };
+    let lens = Lens {
+        stages: top.size(0),
+        positions: top.size(1),
+        top: &top.integers,
+        probabilities: data.floats("probabilities"),
+        divergence: data.floats("divergence"),
+    };
+    let choices = [(Shading::Probability, "Probability"), (Shading::Divergence, "KL to the last")];
+    let shading = remembered(ui, "shading", |ui, shading| {
+        segmented(ui, shading, &choices);
+        *shading
+    });
+    ui.add_space(space::SMALL);
+    table_ui(ui, shown, (&lens, shading), chosen);
+    caption(
+        ui,
+        match shading {
+            Shading::Probability => {
+                "The likeliest next token of each layer, shaded by its probability. Press a column to look at its position."
+            }
+            Shading::Divergence => {
+                "Bits by which each layer's prediction is away from the last layer's. Press a column to look at its position."
+            }
+        },
+    );
+}
+
+fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading), chosen: &mut Chosen) {
+    let palette = shown.palette;
+    let tall = CELL.y * (lens.stages + 1) as f32;
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        let (names, _) = ui.allocate_exact_size(vec2(NAMES, tall), Sense::hover());
+        for stage in 0..lens.stages {
+            let at = pos2(names.left(), names.top() + CELL.y * (stage as f32 + 1.5));
+            ui.painter().text(
+                at,
+                Align2::LEFT_CENTER,
+                stage_name(stage),
+                FontId::proportional(11.0),
+                palette.quiet,
+            );
+        }
+        ScrollArea::horizontal().id_salt("logit lens").show(ui, |ui| {
+            let size = vec2(CELL.x * lens.positions as f32, tall);
+            let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+            cells_ui(ui, shown, lens, (shading, rect));
+            let cell_at = |at: egui::Pos2| {
+                let place = (at - rect.min) / CELL;
+                let column = (place.x.max(0.0) as usize).min(lens.positions.saturating_sub(1));
+                ((place.y.max(0.0) as usize).checked_sub(1), column)
+            };
+            if response.clicked() {
+                response.request_focus();
+                if let Some(at) = response.interact_pointer_pos() {
+                    chosen.position = Some(cell_at(at).1);
+                }
+            }
+            if response.gained_focus() {
+                // The arrows are taken from the next frame on: it must not be the one in which one is pressed.
+                ui.ctx().request_repaint();
+            }
+            if response.has_focus() {
+                let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
+                ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+                let position = shown.inspection.position;
+                let pressed = |key: Key| ui.input(|input| input.key_pressed(key));
+                if pressed(Key::ArrowLeft) {
+                    chosen.position = Some(position.saturating_sub(1));
+                } else if pressed(Key::ArrowRight) {
+                    chosen.position = Some((position + 1).min(lens.positions.saturating_sub(1)));
+                }
+                let corner = theme::CONTROL_CORNER;
+                ui.painter().rect_stroke(rect, corner, (1.5, palette.accent), StrokeKind::Inside);
+            }
+            let said = || {
+                let column = shown.inspection.position;
+                let stages = (0..lens.stages).map(|stage| read(shown, lens, stage, column));
+                stages.collect::<Vec<_>>().join("; ")
+            };
+            response.widget_info(|| WidgetInfo {
+                current_text_value: Some(said()),
+                ..WidgetInfo::labeled(Role::Button, true, "Logit lens, positions by the arrow keys")
+            });
+            let pointed = response.hover_pos().map(cell_at);
+            match pointed {
+                Some((Some(stage), column)) => {
+                    response.on_hover_text_at_pointer(read(shown, lens, stage, column));
+                }
+                Some((None, column)) => {
+                    response.on_hover_text_at_pointer(format!("Position {}", shown.place(column)));
+                }
+                None => {}
+            }
+        });
+    });
+}
+
+/// The prompt's tokens and below them what each layer makes of them. Only what can be seen is drawn.
+fn cells_ui(ui: &Ui, shown: &Shown<'_>, lens: &Lens<'_>, (shading, rect): (Shading, Rect)) {
+    let palette = shown.palette;
+    let font = FontId::monospace(11.0);
+    let finite = lens.divergence.iter().copied().filter(|bits| bits.is_finite());
+    let most = finite.fold(LEAST_BITS, f32::max);
+    for column in 0..lens.positions {
+        let left = rect.left() + CELL.x * column as f32;
+        let head = Rect::from_min_size(pos2(left, rect.top()), CELL);
+        let here = column == shown.inspection.position;
+        if !ui.is_rect_visible(head.with_max_y(rect.bottom())) {
+            continue;
+        }
+        let colour = if here { palette.accent } else { palette.quiet };
+        ui.painter_at(head.shrink2(vec2(3.0, 0.0))).text(
+            head.center(),
+            Align2::CENTER_CENTER,
+            shown.token(column),
+            font.clone(),
+            colour,
+        );
+        for stage in 0..lens.stages {
+            let cell = head.translate(vec2(0.0, CELL.y * (stage + 1) as f32)).shrink(0.5);
+            let place = stage * lens.positions + column;
+            let bits = lens.divergence.get(place).copied().unwrap_or(f32::NAN);
+            let (share, words) = match shading {
+                Shading::Probability => {
+                    (lens.probabilities.get(place).copied().unwrap_or(0.0), top(shown, lens, place))
+                }
+                Shading::Divergence => (bits / most, format!("{bits:.2}")),
+            };
+            // Half of the colour at most, so that the text on it can be read.
+            ui.painter().rect_filled(cell, 2.0, theme::magnitude(palette, share * 0.5));
+            let inside = ui.painter_at(cell.shrink2(vec2(3.0, 0.0)));
+            inside.text(cell.center(), Align2::CENTER_CENTER, words, font.clone(), palette.text);
+        }
+        if here {
+            let column = head.with_max_y(rect.bottom());
+            ui.painter_at(rect).rect_stroke(column, 2.0, (1.5, palette.accent), StrokeKind::Inside);
+        }
+    }
+}
+
+fn top(shown: &Shown<'_>, lens: &Lens<'_>, place: usize) -> String {
+    lens.top.get(place).map_or_else(String::new, |id| shown.text(*id))
+}
+
+/// A cell written out.
+fn read(shown: &Shown<'_>, lens: &Lens<'_>, stage: usize, column: usize) -> String {
+    let place = stage * lens.positions + column;
+    let probability = lens.probabilities.get(place).copied().unwrap_or(f32::NAN);
+    let bits = lens.divergence.get(place).copied().unwrap_or(f32::NAN);
+    let (name, token, top) = (stage_name(stage), shown.token(column), top(shown, lens, place));
+    format!("{name} after {token}: {top}, probability {probability:.4}, KL {bits:.4} bits")
+}
+
+/// The first stage is before every layer, each other one behind a layer.
+fn stage_name(stage: usize) -> String {
+    stage.checked_sub(1).map_or_else(|| "embedding".to_owned(), |layer| format!("layer {layer}"))
 }

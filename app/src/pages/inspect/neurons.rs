@@ -1,11 +1,105 @@
-//! Neurons of an MLP.
+//! Neurons of an MLP: the most active ones at a position, what they do along the prompt, and for one the passages of the validation text
+//! that excite it most.
 
 use super::chosen::Chosen;
+use super::labelled::Labelled;
+use super::shading::{largest, shaded_tokens};
 use super::shown::Shown;
-use super::table;
-use egui::Ui;
+use crate::format;
+use crate::pages::parts::{Ranked, Ranking, caption, head};
+use crate::theme::{Palette, space};
+use crate::widgets::{Scale, shaded_text};
+use egui::{FontId, Ui};
+use glasshouse_protocol::inspect::{Detail, Passage};
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let (data, palette) = (shown.data, shown.palette);
+    let (neurons, activations) = (data.integers("neurons"), data.floats("activations"));
+    if neurons.is_empty() {
+        caption(ui, "There are no neurons to show.");
+        return;
+    }
+    let here = shown.place(shown.inspection.position);
+    head(ui, &format!("Most active in layer {}, at position {here}", shown.layer()));
+    let [below, above, ..] = palette.series;
+    let row = |(neuron, activation): (&u32, &f32)| Ranked {
+        name: neuron.to_string(),
+        label: format!("Neuron {neuron}, activation {activation:.3}"),
+        bars: vec![(*activation, if *activation < 0.0 { below } else { above })],
+        figure: format!("{activation:+.3}"),
+        hover: format!("Neuron {neuron}: {activation}. Press it to find the passages that excite it most."),
+        chosen: chosen.neuron == Some(*neuron as usize),
+        ..Ranked::default()
+    };
+    let rows: Vec<Ranked> = neurons.iter().zip(activations).map(row).collect();
+    let ranking = Ranking { font: FontId::monospace(13.0), figures: 64.0, presses: true };
+    if let Some(neuron) = ranking.ui(ui, palette, &rows).and_then(|place| neurons.get(place)) {
+        chosen.neuron = Some(*neuron as usize);
+    }
+    ui.add_space(space::MEDIUM);
+    strip_ui(ui, shown, chosen);
+    passages_ui(ui, shown, chosen);
+}
+
+/// What the neurons do at every position.
+fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let Some(hidden) = shown.data.tensor("hidden") else { return };
+    let neurons = shown.data.integers("neurons");
+    let positions = hidden.size(0);
+    let of = |neuron: usize| (0..positions).map(move |place| hidden.at(&[place, neuron]).first().copied());
+    let values: Vec<f32> = (0..neurons.len()).flat_map(of).map(|value| value.unwrap_or(f32::NAN)).collect();
+    let rows: Vec<String> = neurons.iter().map(u32::to_string).collect();
+    let columns: Vec<String> = (0..positions).map(|place| shown.token(place)).collect();
+    head(ui, "Along the prompt");
+    let lit = chosen.neuron.and_then(|neuron| neurons.iter().position(|own| *own as usize == neuron));
+    let map = Labelled {
+        name: "Activations along the prompt",
+        rows: &rows,
+        columns: &columns,
+        values: &values,
+        scale: Scale::signed(&values),
+        cell: 40.0,
+        chosen: lit.map(|row| (row, shown.inspection.position)),
+    };
+    let touched = map.ui(ui, shown.palette, |row, column, value| {
+        let neuron = rows.get(row).map_or("", String::as_str);
+        format!("Neuron {neuron}, position {}: {value:+.4}", shown.place(column))
+    });
+    if let Some((row, column)) = touched.clicked {
+        chosen.position = Some(column);
+        chosen.neuron = neurons.get(row).map(|neuron| *neuron as usize);
+    }
+    ui.add_space(space::MEDIUM);
+}
+
+fn passages_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &Chosen) {
+    let Some(neuron) = chosen.neuron else {
+        caption(ui, "Press a neuron to find the passages of the validation text that excite it most.");
+        return;
+    };
+    let found = shown.data.details.iter().find_map(|detail| match detail {
+        Detail::Passages { passages, searched } => Some((passages, *searched)),
+        _ => None,
+    });
+    head(ui, &format!("What excites neuron {neuron} most"));
+    // An answer about another neuron says nothing of this one.
+    let answered = shown.settings.neuron == Some(neuron);
+    let Some((passages, searched)) = found.filter(|_| answered) else {
+        caption(ui, "Looking through the validation text…");
+        return;
+    };
+    caption(ui, format!("Of {} of the validation text", format::counted(searched as u64, "token")));
+    let most = largest(passages.iter().flat_map(|passage| &passage.activations));
+    for (number, passage) in passages.iter().enumerate() {
+        passage_ui(ui, shown.palette, (number, passage), most);
+    }
+}
+
+fn passage_ui(ui: &mut Ui, palette: &Palette, (number, passage): (usize, &Passage), most: f32) {
+    let Passage { tokens, activations, peak } = passage;
+    let pieces = shaded_tokens(palette, tokens, activations, most, *peak);
+    let strongest = activations.get(*peak).copied().unwrap_or(f32::NAN);
+    caption(ui, format!("{}. up to {strongest:+.3}", number + 1));
+    shaded_text(ui, &format!("Passage {}, up to {strongest:.3}", number + 1), &pieces, false);
 }

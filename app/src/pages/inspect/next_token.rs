@@ -1,11 +1,99 @@
-//! The next token's distribution.
+//! The next token: its distribution as the model gives it, after temperature and penalty, and as it is drawn. The settings are those of
+//! the Write page's laboratory, and so are the bars.
 
 use super::chosen::Chosen;
 use super::shown::Shown;
-use super::table;
+use crate::format;
+use crate::pages::parts::{Breakpoint, caption, column};
+use crate::pages::written::{candidates_ui, narrowing_ui};
+use crate::state::ViewData;
+use crate::theme::space;
+use crate::widgets::{Stat, stat};
 use egui::Ui;
+use glasshouse_protocol::inspect::TokenText;
+use glasshouse_protocol::{Candidate, ErrorReport};
+
+/// Width of the settings where they stand beside the bars, in points.
+const SETTINGS: f32 = 232.0;
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let width = ui.available_width();
+    if Breakpoint::of(width) == Breakpoint::Phone {
+        settings_ui(ui, chosen);
+        ui.add_space(space::MEDIUM);
+        bars_ui(ui, shown, chosen);
+    } else {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = space::SECTION;
+            column(ui, width - SETTINGS - space::SECTION, |ui| bars_ui(ui, shown, chosen));
+            column(ui, SETTINGS, |ui| settings_ui(ui, chosen));
+        });
+    }
+}
+
+fn settings_ui(ui: &mut Ui, chosen: &mut Chosen) {
+    let refused = chosen.sampling.validate().err().map(ErrorReport::from);
+    narrowing_ui(ui, &mut chosen.sampling, refused.as_ref());
+}
+
+fn bars_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let data = shown.data;
+    let bits = data.floats("entropy").first();
+    let kept = data.integers("kept").first();
+    ui.horizontal_wrapped(|ui| {
+        if let Some(bits) = bits {
+            let (value, exact) = (format!("{bits:.2} bits"), format!("{bits} bits"));
+            stat(ui, 120.0, Stat { name: "Entropy", value: &value, exact: &exact });
+        }
+        if let Some(kept) = kept {
+            let value = format::whole(u64::from(*kept));
+            stat(ui, 140.0, Stat { name: "tokens left to draw from", value: &value, exact: "" });
+        }
+    });
+    let candidates = candidates(data);
+    let listed = |Candidate { id, text, .. }: &Candidate| TokenText { id: *id, text: text.clone() };
+    chosen.listed = candidates.iter().map(listed).collect();
+    if candidates.is_empty() {
+        caption(ui, "There is no distribution to show.");
+        return;
+    }
+    let pressed = candidates_ui(ui, shown.palette, &candidates, chosen.token, Some("Look into"));
+    if let Some(candidate) = pressed.and_then(|place| candidates.get(place)) {
+        chosen.token = Some(candidate.id);
+    }
+    ui.add_space(space::TIGHT);
+    caption(
+        ui,
+        "The model's probability, and the one that is drawn with. Press a token to look into it in the other views.",
+    );
+}
+
+/// The tokens that are listed, as the Write page has them.
+fn candidates(data: &ViewData) -> Vec<Candidate> {
+    let logits = data.floats("logits");
+    let (ids, cuts) = (data.integers("ids"), data.integers("cut_by"));
+    let names = ["probability", "tempered", "drawn"];
+    let [probability, tempered, drawn] = names.map(|name| data.floats(name));
+    let share = |shares: &[f32], place: usize| shares.get(place).copied().unwrap_or(f32::NAN);
+    let candidate = |(place, id): (usize, &u32)| {
+        let own = logits.get(*id as usize);
+        let above = own.map(|own| logits.iter().filter(|logit| *logit > own).count());
+        let cut_by = match cuts.get(place) {
+            Some(1) => Some("top_k"),
+            Some(2) => Some("top_p"),
+            Some(3) => Some("min_p"),
+            _ => None,
+        };
+        Candidate {
+            id: *id,
+            text: data.text_of(*id).map_or_else(|| format!("#{id}"), str::to_owned),
+            rank: above.unwrap_or(place) + 1,
+            probability: share(probability, place),
+            tempered: share(tempered, place),
+            drawn: share(drawn, place),
+            cut_by: cut_by.map(str::to_owned),
+        }
+    };
+    ids.iter().enumerate().map(candidate).collect()
 }

@@ -1,11 +1,173 @@
-//! The residual stream.
+//! The residual stream: what each part adds to a token's logit, which tokens of the prompt it depends on, and how long and which way the
+//! stream points by layer and position.
 
 use super::chosen::Chosen;
+use super::labelled::Labelled;
+use super::shading::{largest, shaded_tokens};
 use super::shown::Shown;
-use super::table;
-use egui::Ui;
+use crate::pages::parts::{Ranked, Ranking, caption, head, visible};
+use crate::theme::space;
+use crate::widgets::{Piece, Scale, quiet, shaded_text, term};
+use egui::{FontId, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::View;
+use glasshouse_protocol::inspect::TokenText;
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    attribution_ui(ui, shown, chosen);
+    saliency_ui(ui, shown, chosen);
+    stream_ui(ui, shown, chosen);
+}
+
+/// What each part adds to the logit of a token.
+fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let (data, palette) = (shown.data, shown.palette);
+    let added = data.floats("attribution");
+    let Some(token) = data.integers("token").first() else { return };
+    let text = shown.text(*token);
+    ui.horizontal_wrapped(|ui| {
+        head(ui, &format!("What adds to the logit of {text}"));
+        term(ui, "Direct logit attribution", Some(palette.quiet));
+    });
+    candidates_ui(ui, shown, *token, chosen);
+    if added.is_empty() {
+        return;
+    }
+    let [below, above, ..] = palette.series;
+    let row = |(place, value): (usize, &f32)| {
+        let name = part(place);
+        Ranked {
+            label: format!("{name} adds {value:.3}"),
+            name,
+            bars: vec![(*value, if *value < 0.0 { below } else { above })],
+            figure: format!("{value:+.3}"),
+            hover: format!("{value} added to the logit of {text}"),
+            ..Ranked::default()
+        }
+    };
+    let rows: Vec<Ranked> = added.iter().enumerate().map(row).collect();
+    Ranking { font: FontId::proportional(13.0), figures: 64.0, presses: false }.ui(ui, palette, &rows);
+    let sum: f32 = added.iter().sum();
+    caption(ui, format!("Together {sum:+.3}, with the final norm's scale held as it is here."));
+    ui.add_space(space::MEDIUM);
+}
+
+/// Tokens that might come next, of which one is the token whose logit is looked at.
+fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen) {
+    if chosen.listed.is_empty() {
+        if quiet(ui, icons::ICON_BAR_CHART, "See which tokens might come next").clicked() {
+            chosen.go = Some(View::NextToken);
+        }
+        return;
+    }
+    let piece = |TokenText { id, text }: &TokenText| Piece {
+        text: format!(" {} ", visible(text)),
+        fill: shown.palette.raised,
+        hover: format!("id {id}: look at its logit"),
+        lit: *id == token,
+        ..Piece::default()
+    };
+    let pieces: Vec<Piece> = chosen.listed.iter().map(piece).collect();
+    let pressed = shaded_text(ui, "Tokens that might come next", &pieces, true);
+    if let Some(id) = pressed.and_then(|place| Some(chosen.listed.get(place)?.id)) {
+        chosen.token = Some(id);
+    }
+    ui.add_space(space::TIGHT);
+}
+
+/// How much each token of the prompt speaks for it.
+fn saliency_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let saliency = shown.data.floats("saliency");
+    if saliency.is_empty() {
+        return;
+    }
+    let palette = shown.palette;
+    ui.horizontal_wrapped(|ui| {
+        head(ui, "Which tokens speak for it");
+        term(ui, "Saliency", Some(palette.quiet));
+    });
+    let (tokens, most) = (&shown.inspection.tokens, largest(saliency));
+    let pieces = shaded_tokens(palette, tokens, saliency, most, shown.inspection.position);
+    if let Some(place) = shaded_text(ui, "Saliency of the prompt's tokens", &pieces, true) {
+        chosen.position = Some(place);
+    }
+    caption(
+        ui,
+        "Gradient times embedding: blue speaks against the token, orange for it. Press a token to look at its position.",
+    );
+    ui.add_space(space::MEDIUM);
+}
+
+/// Lengths and directions, as heat maps over layers and positions.
+fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let layers = |name: &str| -> Vec<String> {
+        let count = shown.data.tensor(name).map_or(0, |tensor| tensor.size(0));
+        (0..count).map(|layer| format!("layer {layer}")).collect()
+    };
+    let stages = |name: &str| -> Vec<String> {
+        let count = shown.data.tensor(name).map_or(0, |tensor| tensor.size(0));
+        (0..count).map(part).collect()
+    };
+    let maps = [
+        (
+            "norms",
+            "How long the stream is",
+            "Its L2 norm behind each part, at each position.",
+            stages("norms"),
+        ),
+        (
+            "cosines",
+            "Which way it points",
+            "Cosine with what it is behind the last layer.",
+            stages("cosines"),
+        ),
+        (
+            "attention_norms",
+            "What attention adds",
+            "L2 norm of what each layer's attention adds.",
+            layers("attention_norms"),
+        ),
+        ("mlp_norms", "What MLPs add", "L2 norm of what each layer's MLP adds.", layers("mlp_norms")),
+    ];
+    let columns: Vec<String> = (0..shown.inspection.tokens.len()).map(|place| shown.token(place)).collect();
+    for (name, title, means, rows) in maps {
+        let values = shown.data.floats(name);
+        if values.is_empty() {
+            continue;
+        }
+        head(ui, title);
+        caption(ui, means);
+        let scale = if name == "cosines" { Scale::Signed(1.0) } else { Scale::magnitude(values) };
+        let map =
+            Labelled { name: title, rows: &rows, columns: &columns, values, scale, cell: 40.0, chosen: None };
+        let touched = map.ui(ui, shown.palette, |row, column, value| {
+            let row = rows.get(row).map_or("", String::as_str);
+            format!("{row}, position {}: {value:.4}", shown.place(column))
+        });
+        if let Some((_, column)) = touched.clicked {
+            chosen.position = Some(column);
+        }
+        ui.add_space(space::MEDIUM);
+    }
+}
+
+/// The name of a part: the embedding, then each layer's attention and MLP in turn.
+fn part(place: usize) -> String {
+    match place.checked_sub(1) {
+        None => "embedding".to_owned(),
+        Some(place) if place % 2 == 0 => format!("attention {}", place / 2),
+        Some(place) => format!("MLP {}", place / 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part;
+
+    #[test]
+    fn parts_are_named_in_the_order_in_which_they_add() {
+        let names: Vec<String> = (0..5).map(part).collect();
+        assert_eq!(names, ["embedding", "attention 0", "MLP 0", "attention 1", "MLP 1"]);
+    }
 }

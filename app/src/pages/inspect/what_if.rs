@@ -1,11 +1,287 @@
-//! What changes where a part is changed.
+//! What if: parts of the model are switched off, scaled or patched, and the distribution of the next token changes.
 
 use super::chosen::Chosen;
+use super::labelled::Labelled;
+use super::remembered::remembered;
 use super::shown::Shown;
-use super::table;
-use egui::Ui;
+use crate::pages::parts::{Ranked, Ranking, caption, head, icon_button};
+use crate::pages::written::legend_ui;
+use crate::theme::{Palette, space};
+use crate::widgets::{Scale, Stat, plain, segmented, slider, stat, switch, whole_number};
+use crate::{format, theme};
+use egui::{FontId, RichText, Slider, TextEdit, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::Inspection;
+use glasshouse_protocol::inspect::Edit;
+
+/// Edits at most: more are no longer read at a glance.
+const MOST: usize = 16;
+
+/// What the table over all parts is shaded by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Measure {
+    /// How far the whole distribution moves.
+    #[default]
+    Divergence,
+    /// How much the chosen token's log-probability changes.
+    Token,
+}
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
-pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
-    table::ui(ui, shown);
+pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    edits_ui(ui, shown, chosen);
+    ui.add_space(space::MEDIUM);
+    distributions_ui(ui, shown, chosen);
+    ui.add_space(space::MEDIUM);
+    ui.horizontal_wrapped(|ui| {
+        let name = "Every head and MLP by itself";
+        if switch(ui, chosen.every_part, name).clicked() {
+            chosen.every_part ^= true;
+        }
+        ui.label(name);
+    });
+    if chosen.every_part {
+        parts_ui(ui, shown, chosen);
+    }
+}
+
+/// The list of changes.
+fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let inspection = shown.inspection;
+    head(ui, "Changes");
+    let mut removed = None;
+    for (place, edit) in chosen.edits.iter_mut().enumerate() {
+        ui.push_id(("edit", place), |ui| {
+            if edit_ui(ui, shown.palette, inspection, (place, edit)) {
+                removed = Some(place);
+            }
+        });
+    }
+    if let Some(place) = removed {
+        chosen.edits.remove(place);
+    }
+    if chosen.edits.is_empty() {
+        caption(
+            ui,
+            "Nothing is changed yet. Switch off a head, an MLP or a layer, or take a value from another prompt.",
+        );
+    }
+    let layer = chosen.layer.unwrap_or(0).min(inspection.layers.saturating_sub(1));
+    let head = chosen.head.unwrap_or(0).min(inspection.heads.saturating_sub(1));
+    let position = inspection.position;
+    let factor = 0.0;
+    let kinds = [
+        ("Head", Edit::Head { layer, head, factor }),
+        ("Attention", Edit::Attention { layer, factor }),
+        ("MLP", Edit::Mlp { layer, factor }),
+        ("Layer", Edit::Layer { layer, factor }),
+        ("Patch", Edit::Patch { layer, position }),
+    ];
+    ui.add_enabled_ui(chosen.edits.len() < MOST, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            for (name, edit) in kinds {
+                let means = match edit {
+                    Edit::Patch { .. } => {
+                        "Replace the residual stream before a layer, at a position, by that of another prompt"
+                    }
+                    _ => "Scale what it adds to the residual stream: 0 switches it off",
+                };
+                if plain(ui, icons::ICON_ADD, name).on_hover_text(means).clicked() {
+                    chosen.edits.push(edit);
+                }
+            }
+        });
+    });
+    if chosen.edits.iter().any(|edit| matches!(edit, Edit::Patch { .. })) {
+        ui.label("The other prompt");
+        let field = TextEdit::singleline(&mut chosen.other_prompt)
+            .hint_text("Its residual stream is patched in")
+            .desired_width(f32::INFINITY)
+            .id_salt("other prompt");
+        ui.add(field).accessible_name("The other prompt");
+    }
+}
+
+/// A change: what, and by how much. Whether it is to go.
+fn edit_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    inspection: &Inspection,
+    (place, edit): (usize, &mut Edit),
+) -> bool {
+    let number = place + 1;
+    let part = |ui: &mut Ui, name: &str, value: &mut usize, most: usize| {
+        ui.label(RichText::new(name).color(palette.quiet));
+        let dragged = whole_number(value).range(0..=most).speed(0.05);
+        ui.add(dragged).accessible_name(format!("{name} of change {number}"));
+    };
+    let last = inspection.layers.saturating_sub(1);
+    let mut remove = false;
+    ui.horizontal_wrapped(|ui| {
+        let name = |ui: &mut Ui, name: &str| {
+            ui.label(RichText::new(name).text_style(theme::strong()));
+        };
+        match edit {
+            Edit::Head { layer, head, .. } => {
+                name(ui, "Head");
+                part(ui, "layer", layer, last);
+                part(ui, "head", head, inspection.heads.saturating_sub(1));
+            }
+            Edit::Attention { layer, .. } => {
+                name(ui, "Attention");
+                part(ui, "layer", layer, last);
+            }
+            Edit::Mlp { layer, .. } => {
+                name(ui, "MLP");
+                part(ui, "layer", layer, last);
+            }
+            Edit::Layer { layer, .. } => {
+                name(ui, "Layer");
+                part(ui, "layer", layer, last);
+            }
+            Edit::Patch { layer, position } => {
+                name(ui, "Patch");
+                part(ui, "before layer", layer, inspection.layers);
+                part(ui, "position", position, inspection.tokens.len().saturating_sub(1));
+            }
+        }
+        if let Edit::Head { factor, .. }
+        | Edit::Attention { factor, .. }
+        | Edit::Mlp { factor, .. }
+        | Edit::Layer { factor, .. } = edit
+        {
+            ui.spacing_mut().slider_width = 96.0;
+            let times = Slider::new(factor, 0.0..=2.0).fixed_decimals(2).step_by(0.05);
+            slider(ui, times).accessible_name(format!("Factor of change {number}"));
+        }
+        remove = icon_button(ui, true, icons::ICON_CLOSE, &format!("Remove change {number}"));
+    });
+    remove
+}
+
+/// The distribution before and after.
+fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let (data, palette) = (shown.data, shown.palette);
+    let (before, after) = (data.floats("before_listed"), data.floats("after_listed"));
+    if let Some(bits) = data.floats("divergence").first() {
+        let (value, exact) = (format!("{bits:.3} bits"), format!("{bits} bits"));
+        stat(ui, 220.0, Stat { name: "KL from before to after", value: &value, exact: &exact });
+    }
+    let ids = data.integers("ids");
+    if ids.is_empty() {
+        caption(ui, "There is no distribution to show.");
+        return;
+    }
+    let [first, ..] = palette.series;
+    legend_ui(ui, palette, &[(first, "before"), (palette.accent, "after")]);
+    let share = |value: f32| format::percent(f64::from(value));
+    let row = |((id, before), after): ((&u32, &f32), &f32)| {
+        let name = shown.text(*id);
+        Ranked {
+            label: format!("Look into {name}, {} before, {} after", share(*before), share(*after)),
+            name,
+            bars: vec![(*before, first), (*after, palette.accent)],
+            figure: format!("{} → {}", share(*before), share(*after)),
+            hover: format!("id {id} · {before:.6} before, {after:.6} after"),
+            chosen: chosen.token == Some(*id),
+            ..Ranked::default()
+        }
+    };
+    let rows: Vec<Ranked> = ids.iter().zip(before).zip(after).map(row).collect();
+    let ranking = Ranking { font: FontId::monospace(14.0), figures: 110.0, presses: true };
+    if let Some(id) = ranking.ui(ui, palette, &rows).and_then(|place| ids.get(place)) {
+        chosen.token = Some(*id);
+    }
+}
+
+/// What switching off each part alone would do.
+fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
+    let data = shown.data;
+    let choices = [(Measure::Divergence, "Distribution"), (Measure::Token, "Chosen token")];
+    let measure = remembered(ui, "measure", |ui, measure| {
+        segmented(ui, measure, &choices);
+        *measure
+    });
+    let (heads, mlps) = match measure {
+        Measure::Divergence => ("heads", "mlps"),
+        Measure::Token => ("token_heads", "token_mlps"),
+    };
+    let Some(heads) = data.tensor(heads) else {
+        caption(ui, "Switching off one part after the other…");
+        return;
+    };
+    let (layers, count) = (heads.size(0), heads.size(1));
+    let mlps = data.floats(mlps);
+    // MLPs stand behind the heads of their layer.
+    let row = |layer: usize| {
+        heads.at(&[layer]).iter().copied().chain([mlps.get(layer).copied().unwrap_or(f32::NAN)])
+    };
+    let values: Vec<f32> = (0..layers).flat_map(row).collect();
+    let rows: Vec<String> = (0..layers).map(|layer| format!("layer {layer}")).collect();
+    let columns: Vec<String> = (0..count).map(|head| head.to_string()).chain(["MLP".to_owned()]).collect();
+    let scale = match measure {
+        Measure::Divergence => Scale::magnitude(&values),
+        Measure::Token => Scale::signed(&values),
+    };
+    let map = Labelled {
+        name: "Each part switched off",
+        rows: &rows,
+        columns: &columns,
+        values: &values,
+        scale,
+        cell: 48.0,
+        chosen: None,
+    };
+    let touched = map.ui(ui, shown.palette, |layer, column, value| {
+        let part = if column < count { format!("head {column}") } else { "MLP".to_owned() };
+        match measure {
+            Measure::Divergence => format!("Layer {layer}, {part} off: KL {value:.4} bits"),
+            Measure::Token => format!("Layer {layer}, {part} off: {value:+.4} nats for the token"),
+        }
+    });
+    if let Some((layer, column)) = touched.clicked {
+        toggle(&mut chosen.edits, layer, (column < count).then_some(column));
+    }
+    caption(
+        ui,
+        "A column for each head, the MLP last. Press a part to switch it off, and once more to switch it on.",
+    );
+}
+
+/// Switches a head or an MLP off, or takes the change back.
+fn toggle(edits: &mut Vec<Edit>, layer: usize, head: Option<usize>) {
+    let factor = 0.0;
+    let edit = match head {
+        Some(head) => Edit::Head { layer, head, factor },
+        None => Edit::Mlp { layer, factor },
+    };
+    match edits.iter().position(|known| *known == edit) {
+        Some(place) => {
+            edits.remove(place);
+        }
+        None if edits.len() < MOST => edits.push(edit),
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_switched_off_and_on_again() {
+        let mut edits = Vec::new();
+        toggle(&mut edits, 1, Some(3));
+        toggle(&mut edits, 2, None);
+        assert_eq!(
+            edits,
+            [Edit::Head { layer: 1, head: 3, factor: 0.0 }, Edit::Mlp { layer: 2, factor: 0.0 }]
+        );
+        toggle(&mut edits, 1, Some(3));
+        assert_eq!(edits, [Edit::Mlp { layer: 2, factor: 0.0 }]);
+        for head in 0..40 {
+            toggle(&mut edits, 0, Some(head));
+        }
+        assert_eq!(edits.len(), MOST);
+    }
 }

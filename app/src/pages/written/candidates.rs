@@ -21,14 +21,18 @@ pub(in crate::pages) fn candidates_ui(
         let name = visible(&candidate.text);
         let given = share(candidate.probability);
         let verb = verb.map_or_else(String::new, |verb| format!("{verb} "));
+        let cut = candidate.cut_by.as_deref().map(|by| format!("cut by {}", by.replace('_', "-")));
         let values = [candidate.probability, candidate.tempered, candidate.drawn];
         Ranked {
             rank: candidate.rank.to_string(),
-            label: format!("{verb}{name}, {given} likely"),
+            label: format!(
+                "{verb}{name}, {given} likely{}",
+                cut.as_ref().map_or_else(String::new, |cut| format!(", {cut}"))
+            ),
             name,
             bars: values.into_iter().zip(names.iter().map(|(colour, _)| *colour)).collect(),
-            figure: match candidate.cut_by.as_deref() {
-                Some(by) => format!("{given} → cut by {}", by.replace('_', "-")),
+            figure: match &cut {
+                Some(cut) => format!("{given} → {cut}"),
                 None => format!("{given} → {}", share(candidate.drawn)),
             },
             hover: format!(

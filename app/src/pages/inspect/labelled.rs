@@ -1,0 +1,94 @@
+//! A heat map with the names of its rows at the left, and of its columns below where there is room for them.
+
+use crate::theme::Palette;
+use crate::widgets::{Heatmap, Scale, Touched};
+use egui::{Align2, FontId, Rect, Sense, Ui, pos2, vec2};
+
+/// A heat map with names.
+pub(super) struct Labelled<'a> {
+    /// What it is called, and what tells it from others beside it.
+    pub(super) name: &'a str,
+    /// Names of its rows.
+    pub(super) rows: &'a [String],
+    /// Names of its columns.
+    pub(super) columns: &'a [String],
+    /// Its entries, row by row.
+    pub(super) values: &'a [f32],
+    /// What colours stand for.
+    pub(super) scale: Scale,
+    /// Widest that a cell may be, in points.
+    pub(super) cell: f32,
+    /// The cell that stands out.
+    pub(super) chosen: Option<(usize, usize)>,
+}
+
+/// Room for the columns' names, in points.
+const BELOW: f32 = 16.0;
+/// Least distance from name to name, in points.
+const LINE: f32 = 12.0;
+
+impl Labelled<'_> {
+    /// Draws it as wide as there is room for. `read` writes a cell out.
+    pub(super) fn ui(
+        &self,
+        ui: &mut Ui,
+        palette: &Palette,
+        read: impl Fn(usize, usize, f32) -> String,
+    ) -> Touched {
+        let font = FontId::proportional(11.0);
+        let wide =
+            |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.quiet).size().x;
+        let longest = self.rows.iter().map(|name| wide(name)).fold(0.0, f32::max);
+        let names = (longest + 8.0).min(ui.available_width() * 0.34);
+        let room = ui.available_width() - names;
+        let count = self.columns.len().max(1) as f32;
+        // Few rows are as high as a line of text; many share the height of a screen.
+        let tall = (360.0 / self.rows.len().max(1) as f32).clamp(6.0, 18.0);
+        let size = vec2((room / count).min(self.cell) * count, tall * self.rows.len() as f32);
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = 0.0;
+            let (rect, _) = ui.allocate_exact_size(vec2(names, size.y), Sense::hover());
+            let mut free_from = rect.top();
+            for (place, name) in self.rows.iter().enumerate() {
+                let middle = rect.top() + tall * (place as f32 + 0.5);
+                if middle - LINE / 2.0 < free_from - 0.5 && place > 0 {
+                    continue;
+                }
+                free_from = middle + LINE / 2.0;
+                let at = pos2(rect.right() - 6.0, middle);
+                ui.painter_at(rect).text(at, Align2::RIGHT_CENTER, name, font.clone(), palette.quiet);
+            }
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                let map = Heatmap {
+                    name: self.name,
+                    rows: self.rows.len(),
+                    columns: self.columns.len(),
+                    values: self.values,
+                    scale: self.scale,
+                    size,
+                    chosen: self.chosen,
+                };
+                let touched = map.ui(ui, read);
+                let (below, _) = ui.allocate_exact_size(vec2(size.x, BELOW), Sense::hover());
+                self.columns_ui(ui, palette, below);
+                touched
+            })
+            .inner
+        })
+        .inner
+    }
+
+    fn columns_ui(&self, ui: &Ui, palette: &Palette, rect: Rect) {
+        let step = rect.width() / self.columns.len().max(1) as f32;
+        let mut free_from = rect.left();
+        for (place, name) in self.columns.iter().enumerate() {
+            let galley = ui.painter().layout_no_wrap(name.clone(), FontId::monospace(10.0), palette.quiet);
+            let left = rect.left() + step * (place as f32 + 0.5) - galley.size().x / 2.0;
+            if left >= free_from - 1.0 && left + galley.size().x <= rect.right() + 1.0 {
+                free_from = left + galley.size().x + 4.0;
+                ui.painter().galley(pos2(left, rect.top() + 2.0), galley, palette.quiet);
+            }
+        }
+    }
+}

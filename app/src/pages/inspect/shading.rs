@@ -1,0 +1,36 @@
+//! Tokens shaded by what they count for.
+
+use crate::pages::parts::visible;
+use crate::theme::{self, Palette};
+use crate::widgets::Piece;
+use egui::Color32;
+use glasshouse_protocol::inspect::TokenText;
+
+/// Tokens as pieces of a text, each shaded by its value, as strongly as it is large beside `most`; one of them is underlined.
+pub(super) fn shaded_tokens(
+    palette: &Palette,
+    tokens: &[TokenText],
+    values: &[f32],
+    most: f32,
+    underlined: usize,
+) -> Vec<Piece> {
+    let piece = |(place, token): (usize, &TokenText)| {
+        let value = values.get(place).copied().unwrap_or(0.0);
+        let text = visible(&token.text);
+        Piece {
+            hover: format!("{place} {text}: {value:+.4}"),
+            text,
+            // Half of a colour at most, so that the text on it can be read.
+            fill: theme::signed(palette, value / most * 0.5),
+            line: if place == underlined { palette.text } else { Color32::TRANSPARENT },
+            lit: false,
+        }
+    };
+    tokens.iter().enumerate().map(piece).collect()
+}
+
+/// The largest distance from 0 among values; never 0.
+pub(super) fn largest<'a>(values: impl IntoIterator<Item = &'a f32>) -> f32 {
+    let finite = values.into_iter().filter(|value| value.is_finite());
+    finite.fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()))
+}

@@ -1,0 +1,493 @@
+//! Views of the Inspect page on made-up numbers: what they draw, within which edges, and what is asked for when something is pressed.
+
+use crate::support::{self, full, window};
+use egui::accesskit::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::app::{App, AppOptions};
+use glasshouse::link::Link;
+use glasshouse::pages::PageName;
+use glasshouse::preferences::Preferences;
+use glasshouse_protocol::inspect::{
+    Axis, Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Passage, TensorSummary,
+    TokenText,
+};
+use glasshouse_protocol::{
+    Command, Ending, Event, InspectSettings, Inspection, Parcel, Report, View, WrittenToken,
+};
+
+const PROMPT: [&str; 5] = ["Once", " upon", " a", " time", " there"];
+const VIEWS: [View; 8] = [
+    View::Residual,
+    View::Neurons,
+    View::LogitLens,
+    View::NextToken,
+    View::Weights,
+    View::WhatIf,
+    View::Provenance,
+    View::Graph,
+];
+const LAYERS: usize = 2;
+const HEADS: usize = 2;
+const VOCABULARY: usize = 8;
+
+fn tokens(texts: &[&str]) -> Vec<TokenText> {
+    let token = |(id, text): (usize, &&str)| TokenText { id: id as u32, text: (*text).to_owned() };
+    texts.iter().enumerate().map(token).collect()
+}
+
+/// A view's tensors with their bytes, and its details.
+#[derive(Default)]
+struct Example {
+    tensors: Vec<TensorSummary>,
+    bytes: Vec<Vec<u8>>,
+    details: Vec<Detail>,
+}
+
+impl Example {
+    fn add(
+        &mut self,
+        name: &str,
+        axes: &[(&str, usize)],
+        element: ElementKind,
+        entry: impl Fn(usize) -> [u8; 4],
+    ) {
+        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
+        let axes = axes.iter().map(axis).collect();
+        let summary = TensorSummary { name: name.to_owned(), scope: String::new(), axes, element };
+        self.bytes.push((0..summary.count()).flat_map(entry).collect());
+        self.tensors.push(summary);
+    }
+
+    fn floats(&mut self, name: &str, axes: &[(&str, usize)], value: impl Fn(usize) -> f32) {
+        self.add(name, axes, ElementKind::F32, |entry| value(entry).to_le_bytes());
+    }
+
+    fn integers(&mut self, name: &str, axes: &[(&str, usize)], value: impl Fn(usize) -> u32) {
+        self.add(name, axes, ElementKind::U32, |entry| value(entry).to_le_bytes());
+    }
+
+    fn vocabulary(&mut self) {
+        let texts = [" a", " b", " c", " d", " e", " f", " g", " h"];
+        self.details.push(Detail::Tokens { tokens: tokens(&texts) });
+    }
+
+    /// A view of a model called "example".
+    fn of(view: View, settings: &InspectSettings) -> Self {
+        let mut example = Self::default();
+        match view {
+            View::Residual => example.residual(settings),
+            View::Neurons => example.neurons(settings),
+            View::LogitLens => {
+                let axes = [("stage", LAYERS + 1), ("T", PROMPT.len())];
+                example.vocabulary();
+                example.integers("top", &axes, |entry| (entry % VOCABULARY) as u32);
+                example.floats("probabilities", &axes, |entry| entry as f32 / 15.0);
+                example.floats("divergence", &axes, |entry| 3.0 - entry as f32 / 5.0);
+            }
+            View::NextToken => {
+                let axes = [("N", 4)];
+                example.vocabulary();
+                example.floats("logits", &[("V", VOCABULARY)], |entry| -(entry as f32));
+                example.integers("ids", &axes, |entry| entry as u32);
+                for name in ["probability", "tempered", "drawn"] {
+                    example.floats(name, &axes, |entry| 0.5 / (entry + 1) as f32);
+                }
+                example.integers("cut_by", &axes, |entry| u32::from(entry == 3));
+                example.floats("entropy", &[("1", 1)], |_| 2.25);
+                example.integers("kept", &[("1", 1)], |_| 3);
+            }
+            View::Weights => example.weights(settings),
+            View::WhatIf => example.what_if(settings),
+            View::Provenance => {
+                let stretch = |start, length| Match {
+                    start,
+                    length,
+                    occurrences: 3,
+                    context: ["Hello. ", "Once upon a", " hill"].map(str::to_owned),
+                    document: Some((11, "Hello. Once".to_owned())),
+                };
+                example.details.push(Detail::Matches {
+                    matches: vec![stretch(0, 3)],
+                    searched: 4_000,
+                    index_bytes: 16_000,
+                    build_ms: 12.0,
+                    longest: None,
+                });
+            }
+            View::Graph => example.graph(),
+            _ => {}
+        }
+        example
+    }
+
+    fn residual(&mut self, settings: &InspectSettings) {
+        let stages = 2 * LAYERS + 1;
+        let by_stage = [("stage", stages), ("T", PROMPT.len())];
+        let by_layer = [("L", LAYERS), ("T", PROMPT.len())];
+        self.vocabulary();
+        self.floats("norms", &by_stage, |entry| entry as f32);
+        self.floats("cosines", &by_stage, |entry| entry as f32 / 12.0 - 1.0);
+        self.floats("attention_norms", &by_layer, |entry| entry as f32 * 0.5);
+        self.floats("mlp_norms", &by_layer, |entry| entry as f32 * 0.25);
+        self.floats("attribution", &[("part", stages)], |entry| entry as f32 - 1.5);
+        self.floats("saliency", &[("T", PROMPT.len())], |entry| 0.1 - entry as f32 * 0.05);
+        let token = settings.token.unwrap_or(3);
+        self.integers("token", &[("1", 1)], |_| token);
+    }
+
+    fn neurons(&mut self, settings: &InspectSettings) {
+        let by_neuron = [("N", 3)];
+        self.integers("neurons", &by_neuron, |entry| [17, 4, 90][entry]);
+        self.floats("activations", &by_neuron, |entry| [2.5, -1.5, 0.5][entry]);
+        self.floats("hidden", &[("T", PROMPT.len()), ("N", 3)], |entry| entry as f32 - 7.0);
+        if settings.neuron.is_some() {
+            let tokens = tokens(&[" the", " fox", " ran"]);
+            let passage = Passage { tokens, activations: vec![0.1, 3.5, -0.5], peak: 1 };
+            self.details.push(Detail::Passages { passages: vec![passage], searched: 2_048 });
+        }
+    }
+
+    fn weights(&mut self, settings: &InspectSettings) {
+        let names =
+            ["embedding.tokens", "blocks.0.mlp.up.weight", "blocks.1.mlp.up.weight"].map(str::to_owned);
+        let count = names.len();
+        for prefix in ["", "gradient_"] {
+            let name = |name: &str| format!("{prefix}{name}");
+            self.floats(&name("norms"), &[("P", count)], |entry| 1.5 + entry as f32);
+            self.floats(&name("histogram"), &[("P", count), ("bin", 64)], |_| 1.0 / 64.0);
+            let edge = |entry: usize| if entry.is_multiple_of(2) { -0.25 } else { 0.25 };
+            self.floats(&name("edges"), &[("P", count), ("edge", 2)], edge);
+        }
+        let steps = if settings.along_run { vec![0, 10, 100] } else { Vec::new() };
+        if settings.along_run {
+            let axes = [("M", steps.len()), ("P", count)];
+            self.floats("norms_by_step", &axes, |entry| 1.0 + entry as f32);
+            self.floats("update_ratios", &axes, |entry| 0.001 * entry as f32);
+        }
+        self.details.push(Detail::Parameters { names: names.into(), steps });
+    }
+
+    fn what_if(&mut self, settings: &InspectSettings) {
+        let axes = [("N", 3)];
+        self.vocabulary();
+        self.integers("ids", &axes, |entry| entry as u32);
+        self.floats("before_listed", &axes, |entry| 0.5 - 0.1 * entry as f32);
+        self.floats("after_listed", &axes, |entry| 0.1 + 0.1 * entry as f32);
+        self.floats("divergence", &[("1", 1)], |_| 0.75);
+        if settings.every_part {
+            let (heads, layers) = ([("L", LAYERS), ("H", HEADS)], [("L", LAYERS)]);
+            for (name, sign) in [("", 1.0), ("token_", -1.0)] {
+                self.floats(&format!("{name}heads"), &heads, |entry| sign * entry as f32);
+                self.floats(&format!("{name}mlps"), &layers, |entry| sign * entry as f32);
+            }
+        }
+    }
+
+    fn graph(&mut self) {
+        let value = |name: &str, statistics| GraphValue {
+            ty: "f32[1, 8, 64]".to_owned(),
+            name: name.to_owned(),
+            statistics,
+            gradient: statistics,
+        };
+        let node = |scope: &str, operation: &str, kernels| GraphNode {
+            scope: scope.to_owned(),
+            operation: operation.to_owned(),
+            formula: "y = x · Wᵀ".to_owned(),
+            inputs: vec![0, 1],
+            outputs: vec![2],
+            kernels,
+            ms: Some(0.5),
+        };
+        self.details.push(Detail::Graph {
+            nodes: vec![
+                node("embedding", "gather", Vec::new()),
+                node("blocks.0.mlp", "linear", vec![("linear_tiled".to_owned(), 2)]),
+            ],
+            values: vec![
+                value("tokens", None),
+                value("blocks.0.mlp.up.weight", None),
+                value("", Some([-1.0, 1.0, 0.0, 0.5])),
+            ],
+            kernels: vec![("linear_tiled".to_owned(), "fn main() { tile(); }".to_owned())],
+        });
+    }
+}
+
+/// The page with some views open, and an engine that answers with examples.
+struct Desk {
+    window: Harness<'static, App>,
+    /// Inspections that were asked for.
+    asked: Vec<(String, Vec<View>, InspectSettings)>,
+    /// Answers have no tensors and no details.
+    bare: bool,
+}
+
+impl Desk {
+    fn new(open: &[View], (width, height): (f32, f32), theme: &str) -> Self {
+        Self::with(open, (width, height), theme, false)
+    }
+
+    fn with(open: &[View], (width, height): (f32, f32), theme: &str, bare: bool) -> Self {
+        let folds = View::ALL.map(|view| (format!("inspect:{view}"), open.contains(&view)));
+        let preferences =
+            Preferences { theme: theme.to_owned(), folds: folds.into(), ..Preferences::default() };
+        let mut app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
+        full(&mut app);
+        app.open(PageName::Inspect);
+        let mut desk = Self { window: window(app, width, height), asked: Vec::new(), bare };
+        desk.settle();
+        desk
+    }
+
+    /// Draws frames, and answers what they ask.
+    fn settle(&mut self) {
+        for _ in 0..12 {
+            self.window.run_steps(2);
+            let Link::Script { sent, reports } = self.window.state_mut().link() else {
+                unreachable!("a script")
+            };
+            for parcel in sent.drain(..) {
+                let (request, command) = (Some(parcel.body.id), parcel.body.command);
+                let Command::Inspect { prompt, views, settings, .. } = command else { continue };
+                let (event, bytes) = inspected(&views, &settings, self.bare);
+                reports.push_back(Parcel { body: Report { request, event }, bytes });
+                reports.push_back(Parcel::plain(Report { request, event: Event::Finished }));
+                self.asked.push((prompt, views, *settings));
+            }
+        }
+        self.window.run_steps(3);
+    }
+
+    fn press(&mut self, name: &str) {
+        self.window.get_all_by_label(name).last().unwrap().click();
+        self.settle();
+    }
+
+    /// The settings that a view was asked for with last.
+    fn last(&self, view: View) -> &InspectSettings {
+        let of_view = |(_, views, _): &&(String, Vec<View>, InspectSettings)| views.contains(&view);
+        let (_, _, settings) = self.asked.iter().rev().find(of_view).unwrap();
+        settings
+    }
+
+    fn says(&self, words: &str) -> bool {
+        self.window.query_all_by_label_contains(words).next().is_some()
+    }
+
+    fn check_edges(&self, width: f32) {
+        for node in self.window.root().children_recursive() {
+            let node = node.accesskit_node();
+            let label = node.label().unwrap_or_default();
+            // The table of the logit lens scrolls.
+            let Some(place) = node.bounding_box().filter(|_| !label.starts_with("Logit lens,")) else {
+                continue;
+            };
+            let inside = place.x0 >= -1.0 && place.x1 <= f64::from(width) + 1.0;
+            assert!(inside, "{:?} {label:?} stands at {place:?}", node.role());
+        }
+    }
+}
+
+fn inspected(views: &[View], settings: &InspectSettings, bare: bool) -> (Event, Vec<Vec<u8>>) {
+    let (mut seen, mut bytes) = (Vec::new(), Vec::new());
+    for view in views {
+        let example = if bare { Example::default() } else { Example::of(*view, settings) };
+        let notices = vec![format!("A notice about {view}.")];
+        seen.push(Inspected {
+            view: *view,
+            tensors: example.tensors,
+            details: example.details,
+            notices,
+            ms: 4.5,
+        });
+        bytes.extend(example.bytes);
+    }
+    let inspection = Inspection {
+        run: "example".to_owned(),
+        step: 100,
+        device: "example".to_owned(),
+        layers: LAYERS,
+        heads: HEADS,
+        tokens: tokens(&PROMPT),
+        cut: 0,
+        position: settings.position.unwrap_or(PROMPT.len() - 1),
+        views: seen,
+    };
+    (Event::Inspected { inspection: Box::new(inspection) }, bytes)
+}
+
+/// What each view says of the example.
+fn words(view: View) -> &'static str {
+    match view {
+        View::Residual => "MLP 1 adds 2.500",
+        View::Neurons => "Neuron 17, activation 2.500",
+        View::LogitLens => "Logit lens, positions by the arrow keys",
+        View::NextToken => "Look into ·d, 12.5 % likely",
+        View::Weights => "blocks.1.mlp.up.weight",
+        View::WhatIf => "Look into ·a, 50.0 % before, 10.0 % after",
+        View::Provenance => "Once·upon·a: 3 tokens, 3 times",
+        _ => "blocks.0.mlp",
+    }
+}
+
+#[test]
+fn every_view_is_drawn_within_the_edges_of_a_phone_and_of_a_window_in_both_themes() {
+    for view in VIEWS {
+        for (width, theme) in [(360.0, "dark"), (360.0, "light"), (1280.0, "dark"), (1280.0, "light")] {
+            let desk = Desk::new(&[view], (width, 2600.0), theme);
+            assert!(desk.says(words(view)), "{view} at {width} says nothing of its numbers");
+            desk.check_edges(width);
+        }
+    }
+}
+
+#[test]
+fn a_view_without_its_tensors_shows_its_notice() {
+    for view in VIEWS {
+        let desk = Desk::with(&[view], (700.0, 1600.0), "dark", true);
+        assert!(desk.says(&format!("A notice about {view}.")), "{view}");
+        assert!(!desk.says(words(view)), "{view} has numbers that nobody gave");
+    }
+}
+
+#[test]
+fn a_changed_setting_of_sampling_asks_for_the_next_token_again() {
+    let mut desk = Desk::new(&[View::NextToken], (1280.0, 1600.0), "dark");
+    let before = desk.asked.len();
+    assert_eq!(desk.last(View::NextToken).sampling.temperature, 0.8);
+    desk.window.get_by_role_and_label(Role::Slider, "Temperature").set_value_accesskit(1.4);
+    desk.settle();
+    assert_eq!(desk.last(View::NextToken).sampling.temperature, 1.4);
+    desk.window.get_by_role_and_label(Role::SpinButton, "Top-k").set_value_accesskit(5.0);
+    desk.settle();
+    assert_eq!(desk.last(View::NextToken).sampling.top_k, 5);
+    assert_eq!(desk.asked.len(), before + 2);
+    assert!(desk.says("cut by top-k"), "the fourth token was cut");
+}
+
+#[test]
+fn a_token_that_might_come_next_is_looked_into_by_the_residual_stream() {
+    let mut desk = Desk::new(&[View::NextToken, View::Residual], (1280.0, 3200.0), "dark");
+    assert!(desk.says("What adds to the logit of ·d"));
+    desk.press("Look into ·c, 16.7 % likely");
+    assert_eq!(desk.last(View::Residual).token, Some(2));
+    assert!(desk.says("What adds to the logit of ·c"));
+}
+
+#[test]
+fn a_neuron_that_was_pressed_has_its_passages_looked_for() {
+    let mut desk = Desk::new(&[View::Neurons], (1280.0, 1600.0), "light");
+    assert!(!desk.says("Passage 1"));
+    desk.press("Neuron 17, activation 2.500");
+    assert_eq!(desk.last(View::Neurons).neuron, Some(17));
+    assert!(desk.says("Passage 1, up to 3.500"));
+    assert!(desk.says("2,048 tokens"));
+}
+
+#[test]
+fn parts_are_switched_off_scaled_and_put_back() {
+    let mut desk = Desk::new(&[View::WhatIf], (1280.0, 1800.0), "dark");
+    assert_eq!(desk.last(View::WhatIf).edits, []);
+    // The page's own choosers are of the same names, and come before.
+    desk.press("Attention");
+    let factor = 0.0;
+    assert_eq!(desk.last(View::WhatIf).edits, [Edit::Attention { layer: 0, factor }]);
+    desk.window.get_by_role_and_label(Role::Slider, "Factor of change 1").set_value_accesskit(1.5);
+    desk.settle();
+    assert_eq!(desk.last(View::WhatIf).edits, [Edit::Attention { layer: 0, factor: 1.5 }]);
+    desk.press("Remove change 1");
+    assert_eq!(desk.last(View::WhatIf).edits, []);
+    desk.press("Patch");
+    desk.window.get_by_label("The other prompt").focus();
+    desk.settle();
+    desk.window.get_by_label("The other prompt").type_text("Two");
+    desk.settle();
+    let last = desk.last(View::WhatIf);
+    assert_eq!(last.edits, [Edit::Patch { layer: 0, position: 4 }]);
+    assert_eq!(last.other_prompt, "Two");
+    desk.press("Remove change 1");
+    desk.window.get_by_role_and_label(Role::Switch, "Every head and MLP by itself").click();
+    desk.settle();
+    assert!(desk.last(View::WhatIf).every_part);
+    let map = desk.window.get_by_label_contains("Each part switched off").rect();
+    // Two heads and the MLP: the second row's first cell.
+    let at = map.left_top() + map.size() * egui::vec2(1.0 / 6.0, 0.75);
+    desk.window.hover_at(at);
+    desk.window.drag_at(at);
+    desk.window.drop_at(at);
+    desk.settle();
+    assert_eq!(desk.last(View::WhatIf).edits, [Edit::Head { layer: 1, head: 0, factor }]);
+}
+
+#[test]
+fn a_parameter_has_its_histograms_and_the_run_its_curves() {
+    let mut desk = Desk::new(&[View::Weights], (1280.0, 1800.0), "dark");
+    assert!(desk.says("Weights of embedding.tokens") && desk.says("Gradients of embedding.tokens"));
+    desk.press("blocks.0.mlp.up.weight");
+    assert!(desk.says("Weights of blocks.0.mlp.up.weight"));
+    assert!(!desk.last(View::Weights).along_run);
+    desk.window.get_by_role_and_label(Role::Switch, "Along the run").click();
+    desk.settle();
+    assert!(desk.last(View::Weights).along_run);
+    assert!(desk.says("Update ratio"));
+}
+
+#[test]
+fn an_arrow_key_moves_the_logit_lens_to_the_next_position() {
+    let mut desk = Desk::new(&[View::LogitLens], (1280.0, 1200.0), "dark");
+    let table = "Logit lens, positions by the arrow keys";
+    desk.window.get_by_label(table).focus();
+    desk.settle();
+    desk.window.key_press(egui::Key::ArrowLeft);
+    desk.settle();
+    assert_eq!(desk.last(View::LogitLens).position, Some(PROMPT.len() - 2));
+    let read = desk.window.get_by_label(table).accesskit_node().value().unwrap_or_default();
+    assert!(read.contains("layer 1 after ·time") && read.contains("bits"), "{read}");
+}
+
+#[test]
+fn an_operation_is_searched_for_and_shows_its_formula_and_its_kernel() {
+    let mut desk = Desk::new(&[View::Graph], (1280.0, 1600.0), "light");
+    assert!(desk.says("2 operations · 2 launches · 1.00 ms") && !desk.says("linear 1 to"));
+    desk.window.get_by_label("Search the graph").focus();
+    desk.settle();
+    desk.window.get_by_label("Search the graph").type_text("line");
+    desk.settle();
+    assert!(!desk.says("gather 0 to"), "it was not searched for");
+    desk.press("linear 1 to f32[1, 8, 64]");
+    assert!(desk.says("y = x · Wᵀ") && desk.says("-1.0e0 to 1.0e0"));
+    assert!(!desk.says("tile()"));
+    desk.press("linear_tiled × 2");
+    assert!(desk.says("fn main() { tile(); }"));
+}
+
+#[test]
+fn the_text_that_was_written_last_is_looked_for_in_the_training_text() {
+    let mut desk = Desk::new(&[View::Provenance], (1280.0, 1200.0), "dark");
+    desk.window.state_mut().open(PageName::Write);
+    desk.settle();
+    desk.window.get_all_by_label("Write").last().unwrap().click();
+    desk.window.run_steps(2);
+    let written = |text: &str| vec![WrittenToken { id: 1, text: text.to_owned() }];
+    let events = [
+        Event::Written { tokens: written("Once upon a time"), prompt: true, text: String::new() },
+        Event::Written { tokens: written(" there was"), prompt: false, text: " there was".to_owned() },
+        Event::WritingEnded {
+            text: " there was".to_owned(),
+            ending: Ending::MaxTokens,
+            tokens_per_s: 9.0,
+            seconds: 1.0,
+        },
+        Event::Finished,
+    ];
+    support::answer(desk.window.state_mut(), |command| matches!(command, Command::Generate { .. }), events);
+    desk.window.state_mut().open(PageName::Inspect);
+    desk.settle();
+    desk.press("Use the last written text");
+    let (prompt, ..) = desk.asked.last().unwrap();
+    assert_eq!(prompt, "Once upon a time there was");
+    desk.press("Once·upon·a: 3 tokens, 3 times");
+    assert!(desk.says("First in document 12, which begins “Hello. Once”"));
+}
