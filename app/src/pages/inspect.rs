@@ -169,11 +169,12 @@ impl InspectPage {
 
     /// Does what follows from what was pressed.
     fn follow(&mut self, ui: &Ui, before: &Chosen, context: &mut Context<'_>) {
-        if std::mem::take(&mut self.chosen.take_written)
-            && let Some(text) = context.state.writing.texts.values().next_back()
-        {
-            self.chosen.prompt =
-                if text.is_reply { text.written() } else { text.prompt.clone() + &text.written() };
+        if std::mem::take(&mut self.chosen.take_written) {
+            match context.state.writing.texts.values().next_back() {
+                Some(text) if text.is_reply => self.chosen.prompt = text.written(),
+                Some(text) => self.chosen.prompt = text.prompt.clone() + &text.written(),
+                None => context.asks.tell("Nothing was written yet: Write does that"),
+            }
             self.typed = true;
         }
         if self.chosen.prompt != before.prompt {
@@ -201,7 +202,7 @@ fn beginning(text: &str) -> String {
 
 /// Draws a view.
 fn view_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    match shown.data.view {
+    remembered::anchored(ui, "view", |ui| match shown.data.view {
         View::Walk => walk::ui(ui, shown, chosen),
         View::Tokens => tokens::ui(ui, shown, chosen),
         View::Embeddings => embeddings::ui(ui, shown, chosen),
@@ -216,7 +217,7 @@ fn view_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         View::WhatIf => what_if::ui(ui, shown, chosen),
         View::Provenance => provenance::ui(ui, shown, chosen),
         View::Graph => graph::ui(ui, shown, chosen),
-    }
+    });
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ const OF_POSITION: [View; 8] = [
     View::WhatIf,
 ];
 /// Views that look at one token.
-const OF_TOKEN: [View; 3] = [View::Embeddings, View::Residual, View::WhatIf];
+const OF_TOKEN: [View; 4] = [View::Embeddings, View::Residual, View::NextToken, View::WhatIf];
 
 impl Chosen {
     /// What these views look at of it. What none of them reads is as it is by itself, so that a view is asked for again only when

@@ -3,7 +3,7 @@
 mod node;
 
 use super::chosen::Chosen;
-use super::remembered::remembered;
+use super::remembered::{anchored, remembered};
 use super::shown::Shown;
 use crate::format;
 use crate::pages::parts::caption;
@@ -63,7 +63,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
             // What was searched for is seen at once.
             let mut open = !search.is_empty() || look.open.contains(scope);
             let title = if scope.is_empty() { "whole model" } else { scope };
-            ui.push_id(scope, |ui| {
+            anchored(ui, &format!("scope {scope}"), |ui| {
                 if fold_head(ui, &mut open, title, &graph.summary(&nodes)) {
                     if open {
                         look.open.insert(scope.to_owned());
@@ -150,7 +150,7 @@ impl<'a> Graph<'a> {
             let ty = ty.map_or("", |value| value.ty.as_str());
             let took = node.ms.map_or_else(|| format::NOTHING.to_owned(), format::milliseconds);
             let name = format!("{} {number} to {ty}", node.operation);
-            ui.push_id(number, |ui| {
+            anchored(ui, &format!("node {number}"), |ui| {
                 let row = table.row_ui(ui, &name, chosen, |ui, column| match column {
                     0 => {
                         ui.add(Label::new(RichText::new(&node.operation).monospace()).truncate());

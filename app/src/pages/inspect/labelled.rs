@@ -1,5 +1,6 @@
 //! A heat map with the names of its rows at the left, and of its columns below where there is room for them.
 
+use super::remembered::anchored;
 use crate::theme::Palette;
 use crate::widgets::{Heatmap, Scale, Touched};
 use egui::{Align2, FontId, Rect, Sense, Ui, pos2, vec2};
@@ -45,7 +46,7 @@ impl Labelled<'_> {
         // Few rows are as high as a line of text; many share the height of a screen.
         let tall = (360.0 / self.rows.len().max(1) as f32).clamp(6.0, 18.0);
         let size = vec2((room / count).min(self.cell) * count, tall * self.rows.len() as f32);
-        ui.horizontal_top(|ui| {
+        let draw = |ui: &mut Ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             let (rect, _) = ui.allocate_exact_size(vec2(names, size.y), Sense::hover());
             let mut free_from = rect.top();
@@ -75,8 +76,8 @@ impl Labelled<'_> {
                 touched
             })
             .inner
-        })
-        .inner
+        };
+        anchored(ui, self.name, |ui| ui.horizontal_top(draw).inner)
     }
 
     fn columns_ui(&self, ui: &Ui, palette: &Palette, rect: Rect) {

@@ -221,8 +221,8 @@ mod tests {
 
     #[test]
     fn longer_stretches_are_stronger() {
-        let green = |length| i32::from(strength(&DARK, length).r());
-        assert!(green(2) < green(8) && green(8) < green(64));
+        let red = |length| strength(&DARK, length).r();
+        assert!(red(2) < red(8) && red(8) < red(64));
         assert_eq!(strength(&DARK, 64), strength(&DARK, 1000));
     }
 }

@@ -6,7 +6,7 @@ use super::shown::Shown;
 use crate::format;
 use crate::pages::parts::{Bar, bars_ui, caption, head};
 use crate::state::{Tensor, ViewData};
-use crate::theme::{self, Palette, space};
+use crate::theme::{Palette, space};
 use crate::widgets::{
     Align, Axis, Column, Curve, CurvePlot, Stat, Table, explain, sparkline, stat_row, switch,
 };

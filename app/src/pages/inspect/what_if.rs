@@ -2,7 +2,7 @@
 
 use super::chosen::Chosen;
 use super::labelled::Labelled;
-use super::remembered::remembered;
+use super::remembered::{anchored, remembered};
 use super::shown::Shown;
 use crate::pages::parts::{Ranked, Ranking, caption, head, icon_button};
 use crate::pages::written::legend_ui;
@@ -41,7 +41,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         ui.label(name);
     });
     if chosen.every_part {
-        parts_ui(ui, shown, chosen);
+        anchored(ui, "parts", |ui| parts_ui(ui, shown, chosen));
     }
 }
 
@@ -51,7 +51,7 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     head(ui, "Changes");
     let mut removed = None;
     for (place, edit) in chosen.edits.iter_mut().enumerate() {
-        ui.push_id(("edit", place), |ui| {
+        anchored(ui, &format!("edit {place}"), |ui| {
             if edit_ui(ui, shown.palette, inspection, (place, edit)) {
                 removed = Some(place);
             }
