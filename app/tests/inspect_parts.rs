@@ -354,7 +354,7 @@ fn a_view_without_its_tensors_shows_its_notice() {
 
 #[test]
 fn a_changed_setting_of_sampling_asks_for_the_next_token_again() {
-    let mut desk = Desk::new(&[View::NextToken], (1280.0, 1600.0), "dark");
+    let mut desk = Desk::new(&[View::NextToken], (1280.0, 3200.0), "dark");
     let before = desk.asked.len();
     assert_eq!(desk.last(View::NextToken).sampling.temperature, 0.8);
     desk.window.get_by_role_and_label(Role::Slider, "Temperature").set_value_accesskit(1.4);
@@ -378,7 +378,7 @@ fn a_token_that_might_come_next_is_looked_into_by_the_residual_stream() {
 
 #[test]
 fn a_neuron_that_was_pressed_has_its_passages_looked_for() {
-    let mut desk = Desk::new(&[View::Neurons], (1280.0, 1600.0), "light");
+    let mut desk = Desk::new(&[View::Neurons], (1280.0, 3200.0), "light");
     assert!(!desk.says("Passage 1"));
     desk.press("Neuron 17, activation 2.500");
     assert_eq!(desk.last(View::Neurons).neuron, Some(17));
@@ -388,7 +388,7 @@ fn a_neuron_that_was_pressed_has_its_passages_looked_for() {
 
 #[test]
 fn parts_are_switched_off_scaled_and_put_back() {
-    let mut desk = Desk::new(&[View::WhatIf], (1280.0, 1800.0), "dark");
+    let mut desk = Desk::new(&[View::WhatIf], (1280.0, 3200.0), "dark");
     assert_eq!(desk.last(View::WhatIf).edits, []);
     // The page's own choosers are of the same names, and come before.
     desk.press("Attention");
@@ -423,7 +423,7 @@ fn parts_are_switched_off_scaled_and_put_back() {
 
 #[test]
 fn a_parameter_has_its_histograms_and_the_run_its_curves() {
-    let mut desk = Desk::new(&[View::Weights], (1280.0, 1800.0), "dark");
+    let mut desk = Desk::new(&[View::Weights], (1280.0, 3200.0), "dark");
     assert!(desk.says("Weights of embedding.tokens") && desk.says("Gradients of embedding.tokens"));
     desk.press("blocks.0.mlp.up.weight");
     assert!(desk.says("Weights of blocks.0.mlp.up.weight"));
@@ -436,7 +436,7 @@ fn a_parameter_has_its_histograms_and_the_run_its_curves() {
 
 #[test]
 fn an_arrow_key_moves_the_logit_lens_to_the_next_position() {
-    let mut desk = Desk::new(&[View::LogitLens], (1280.0, 1200.0), "dark");
+    let mut desk = Desk::new(&[View::LogitLens], (1280.0, 3200.0), "dark");
     let table = "Logit lens, positions by the arrow keys";
     desk.window.get_by_label(table).focus();
     desk.settle();
@@ -449,7 +449,7 @@ fn an_arrow_key_moves_the_logit_lens_to_the_next_position() {
 
 #[test]
 fn an_operation_is_searched_for_and_shows_its_formula_and_its_kernel() {
-    let mut desk = Desk::new(&[View::Graph], (1280.0, 1600.0), "light");
+    let mut desk = Desk::new(&[View::Graph], (1280.0, 3200.0), "light");
     assert!(desk.says("2 operations · 2 launches · 1.00 ms") && !desk.says("linear 1 to"));
     desk.window.get_by_label("Search the graph").focus();
     desk.settle();
@@ -465,7 +465,7 @@ fn an_operation_is_searched_for_and_shows_its_formula_and_its_kernel() {
 
 #[test]
 fn the_text_that_was_written_last_is_looked_for_in_the_training_text() {
-    let mut desk = Desk::new(&[View::Provenance], (1280.0, 1200.0), "dark");
+    let mut desk = Desk::new(&[View::Provenance], (1280.0, 3200.0), "dark");
     desk.window.state_mut().open(PageName::Write);
     desk.settle();
     desk.window.get_all_by_label("Write").last().unwrap().click();

@@ -655,7 +655,7 @@ pub const GLOSSARY: &[Term] = &[
     entry(
         "update ratio",
         &[],
-        "How far a parameter moved, beside how large it is. Around 0.001 a step is usual; far above it training is restless, far below it slow.",
+        "How far a parameter moved since the milestone before, beside how large it was there: one that stands still learns nothing, one that leaps forgets.",
         "‖wₜ − wₜ₋₁‖ / ‖wₜ₋₁‖",
         "Karpathy 2022, makemore, part 3",
     ),

@@ -143,36 +143,50 @@ impl<'a> Graph<'a> {
         let columns = columns((ui.available_width() - others).max(60.0));
         let table = Table { columns: &columns, row: 26.0 };
         table.titles_ui(ui);
+        let between = std::mem::replace(&mut ui.spacing_mut().item_spacing.y, 0.0);
         for number in nodes {
             let Some(node) = self.nodes.get(*number) else { continue };
-            let chosen = look.node == Some(*number);
-            let ty = node.outputs.first().and_then(|value| self.values.get(*value));
-            let ty = ty.map_or("", |value| value.ty.as_str());
-            let took = node.ms.map_or_else(|| format::NOTHING.to_owned(), format::milliseconds);
-            let name = format!("{} {number} to {ty}", node.operation);
             anchored(ui, &format!("node {number}"), |ui| {
-                let row = table.row_ui(ui, &name, chosen, |ui, column| match column {
-                    0 => {
-                        ui.add(Label::new(RichText::new(&node.operation).monospace()).truncate());
-                    }
-                    1 => {
-                        let ty = RichText::new(ty).monospace().color(palette.quiet);
-                        ui.add(Label::new(ty).truncate());
-                    }
-                    _ => {
-                        ui.label(&took);
-                    }
-                });
-                if row.clicked() {
+                let chosen = look.node == Some(*number);
+                if self.row_ui(ui, &table, (*number, node), chosen) {
                     look.node = if chosen { None } else { Some(*number) };
                     look.kernel = None;
                 }
                 if look.node == Some(*number) {
+                    ui.spacing_mut().item_spacing.y = between;
                     self.node_ui(ui, palette, node, &mut look.kernel);
                     ui.add_space(space::SMALL);
                 }
             });
         }
+        ui.spacing_mut().item_spacing.y = between;
+    }
+
+    /// An operation in the table. Whether it was pressed.
+    fn row_ui(
+        &self,
+        ui: &mut Ui,
+        table: &Table<'_>,
+        (number, node): (usize, &GraphNode),
+        chosen: bool,
+    ) -> bool {
+        let quiet = Palette::of(ui).quiet;
+        let ty = node.outputs.first().and_then(|value| self.values.get(*value));
+        let ty = ty.map_or("", |value| value.ty.as_str());
+        let took = node.ms.map_or_else(|| format::NOTHING.to_owned(), format::milliseconds);
+        let name = format!("{} {number} to {ty}", node.operation);
+        let row = table.row_ui(ui, &name, chosen, |ui, column| match column {
+            0 => {
+                ui.add(Label::new(RichText::new(&node.operation).monospace()).truncate());
+            }
+            1 => {
+                ui.add(Label::new(RichText::new(ty).monospace().color(quiet)).truncate());
+            }
+            _ => {
+                ui.label(&took);
+            }
+        });
+        row.clicked()
     }
 }
 

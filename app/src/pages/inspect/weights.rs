@@ -28,7 +28,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let parameter = remembered(ui, "parameter", |ui, parameter: &mut usize| {
         *parameter = (*parameter).min(names.len().saturating_sub(1));
-        table_ui(ui, palette, data, names, parameter);
+        table_ui(ui, data, names, parameter);
         *parameter
     });
     ui.add_space(space::MEDIUM);
@@ -76,11 +76,11 @@ fn short(value: f64) -> String {
     }
 }
 
-fn table_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, names: &[String], parameter: &mut usize) {
+fn table_ui(ui: &mut Ui, data: &ViewData, names: &[String], parameter: &mut usize) {
     let width = ui.available_width();
     let narrow = width < 420.0;
     let number = |title| Column { title, width: 60.0, align: Align::Right };
-    let spread = Column { title: "Weights", width: if narrow { 60.0 } else { 110.0 }, align: Align::Left };
+    let spread = Column { title: "Weights", width: spread_width(narrow), align: Align::Left };
     let mut columns = vec![number("Norm")];
     if !narrow {
         columns.extend([number("Gradient"), Column { title: "Gradients", ..spread }]);
@@ -92,44 +92,53 @@ fn table_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, names: &[String], p
     columns.insert(0, name);
     let table = Table { columns: &columns, row: ROW };
     table.titles_ui(ui);
-    let [weights, gradients, ..] = palette.series;
-    ScrollArea::vertical().id_salt("parameters").max_height(TALLEST).auto_shrink([false, true]).show_rows(
-        ui,
-        ROW,
-        names.len(),
-        |ui, seen| {
-            ui.spacing_mut().item_spacing.y = 0.0;
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let list = ScrollArea::vertical().id_salt("parameters").max_height(TALLEST);
+        list.auto_shrink([false, true]).show_rows(ui, ROW, names.len(), |ui, seen| {
             for place in seen {
                 let Some(name) = names.get(place) else { continue };
-                let spread = |ui: &mut Ui, tensor: &str, width: f32, colour: Color32| {
-                    sparkline(ui, of(data, tensor, place), vec2(width, ROW - 8.0), colour);
-                };
-                let row = table.row_ui(ui, name, place == *parameter, |ui, column| match column {
-                    0 => {
-                        ui.add(
-                            Label::new(RichText::new(ending(name, narrow)).monospace().size(12.0)).truncate(),
-                        );
-                    }
-                    1 => {
-                        ui.label(figure(data, "norms", place));
-                    }
-                    2 => spread(ui, "histogram", spread_width(narrow), weights),
-                    3 => {
-                        ui.label(figure(data, "gradient_norms", place));
-                    }
-                    _ => spread(ui, "gradient_histogram", spread_width(narrow), gradients),
-                });
-                let exact =
-                    |tensor: &str| of(data, tensor, place).first().map_or_else(String::new, f32::to_string);
-                let (norm, gradient) = (exact("norms"), exact("gradient_norms"));
-                if row.on_hover_text(format!("{name}\nnorm {norm}, gradient norm {gradient}")).clicked() {
+                let chosen = place == *parameter;
+                if row_ui(ui, (&table, narrow), data, (place, name), chosen) {
                     *parameter = place;
                 }
             }
-        },
-    );
+        });
+    });
 }
 
+/// A parameter in the table. Whether it was pressed.
+fn row_ui(
+    ui: &mut Ui,
+    (table, narrow): (&Table<'_>, bool),
+    data: &ViewData,
+    (place, name): (usize, &String),
+    chosen: bool,
+) -> bool {
+    let [weights, gradients, ..] = Palette::of(ui).series;
+    let spread = |ui: &mut Ui, tensor: &str, colour: Color32| {
+        sparkline(ui, of(data, tensor, place), vec2(spread_width(narrow), ROW - 8.0), colour);
+    };
+    let row = table.row_ui(ui, name, chosen, |ui, column| match column {
+        0 => {
+            let name = RichText::new(ending(name, narrow)).monospace().size(12.0);
+            ui.add(Label::new(name).truncate());
+        }
+        1 => {
+            ui.label(figure(data, "norms", place));
+        }
+        2 => spread(ui, "histogram", weights),
+        3 => {
+            ui.label(figure(data, "gradient_norms", place));
+        }
+        _ => spread(ui, "gradient_histogram", gradients),
+    });
+    let exact = |tensor: &str| of(data, tensor, place).first().map_or_else(String::new, f32::to_string);
+    let (norm, gradient) = (exact("norms"), exact("gradient_norms"));
+    row.on_hover_text(format!("{name}\nnorm {norm}, gradient norm {gradient}")).clicked()
+}
+
+/// Room for a histogram in the table, in points.
 fn spread_width(narrow: bool) -> f32 {
     if narrow { 60.0 } else { 110.0 }
 }
