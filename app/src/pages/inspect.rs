@@ -171,8 +171,7 @@ impl InspectPage {
     fn follow(&mut self, ui: &Ui, before: &Chosen, context: &mut Context<'_>) {
         if std::mem::take(&mut self.chosen.take_written) {
             match context.state.writing.texts.values().next_back() {
-                Some(text) if text.is_reply => self.chosen.prompt = text.written(),
-                Some(text) => self.chosen.prompt = text.prompt.clone() + &text.written(),
+                Some(text) => self.chosen.prompt = text.prompt.clone() + &text.said,
                 None => context.asks.tell("Nothing was written yet: Write does that"),
             }
             self.typed = true;

@@ -84,9 +84,12 @@ fn passages_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &Chosen) {
     });
     head(ui, &format!("What excites neuron {neuron} most"));
     // An answer about another neuron says nothing of this one.
-    let answered = shown.settings.neuron == Some(neuron);
-    let Some((passages, searched)) = found.filter(|_| answered) else {
+    if shown.settings.neuron != Some(neuron) {
         caption(ui, "Looking through the validation text…");
+        return;
+    }
+    let Some((passages, searched)) = found else {
+        caption(ui, "There is no validation text to look through.");
         return;
     };
     caption(ui, format!("Of {} of the validation text", format::counted(searched as u64, "token")));

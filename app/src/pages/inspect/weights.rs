@@ -42,7 +42,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         ui.label("Along the run");
     });
     if chosen.along_run {
-        run_ui(ui, palette, data, (names, steps), parameter);
+        run_ui(ui, shown, (names, steps), parameter);
     }
 }
 
@@ -182,16 +182,15 @@ fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, na
 }
 
 /// Norms and update ratios from milestone to milestone.
-fn run_ui(
-    ui: &mut Ui,
-    palette: &Palette,
-    data: &ViewData,
-    (names, steps): (&[String], &[u64]),
-    parameter: usize,
-) {
+fn run_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]), parameter: usize) {
+    let (data, palette) = (shown.data, shown.palette);
     let plots = [("Norm", "norms_by_step", false), ("Update ratio", "update_ratios", true)];
     if plots.iter().all(|(_, tensor, _)| data.tensor(tensor).is_none()) {
-        caption(ui, "Reading the run's milestones…");
+        let words = match shown.settings.along_run {
+            true => "The run has no milestones to compare.",
+            false => "Reading the run's milestones…",
+        };
+        caption(ui, words);
         return;
     }
     let together = alike(names, parameter);

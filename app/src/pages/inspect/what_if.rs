@@ -207,7 +207,11 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         Measure::Token => ("token_heads", "token_mlps"),
     };
     let Some(heads) = data.tensor(heads) else {
-        caption(ui, "Switching off one part after the other…");
+        let words = match shown.settings.every_part {
+            true => "There is nothing to show of the parts.",
+            false => "Switching off one part after the other…",
+        };
+        caption(ui, words);
         return;
     };
     let (layers, count) = (heads.size(0), heads.size(1));
