@@ -87,7 +87,8 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
                 palette.quiet,
             );
         }
-        ScrollArea::horizontal().id_salt("logit lens").show(ui, |ui| {
+        // The last position is the one that is looked at unless another was chosen.
+        ScrollArea::horizontal().id_salt("logit lens").stick_to_right(true).show(ui, |ui| {
             let size = vec2(CELL.x * lens.positions as f32, tall);
             let (rect, response) = ui.allocate_exact_size(size, Sense::click());
             cells_ui(ui, shown, lens, (shading, rect));
@@ -111,10 +112,15 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
                 ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
                 let position = shown.inspection.position;
                 let pressed = |key: Key| ui.input(|input| input.key_pressed(key));
-                if pressed(Key::ArrowLeft) {
-                    chosen.position = Some(position.saturating_sub(1));
-                } else if pressed(Key::ArrowRight) {
-                    chosen.position = Some((position + 1).min(lens.positions.saturating_sub(1)));
+                let moved = match (pressed(Key::ArrowLeft), pressed(Key::ArrowRight)) {
+                    (true, _) => Some(position.saturating_sub(1)),
+                    (_, true) => Some((position + 1).min(lens.positions.saturating_sub(1))),
+                    _ => None,
+                };
+                if let Some(column) = moved {
+                    chosen.position = Some(column);
+                    let left = rect.left() + CELL.x * column as f32;
+                    ui.scroll_to_rect(Rect::from_min_size(pos2(left, rect.top()), CELL), None);
                 }
                 let corner = theme::CONTROL_CORNER;
                 ui.painter().rect_stroke(rect, corner, (1.5, palette.accent), StrokeKind::Inside);
