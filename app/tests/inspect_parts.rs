@@ -314,6 +314,7 @@ fn inspected(views: &[View], settings: &InspectSettings, bare: bool) -> (Event, 
         cut: 0,
         position: settings.position.unwrap_or(PROMPT.len() - 1),
         views: seen,
+        held_training_ms: None,
     };
     (Event::Inspected { inspection: Box::new(inspection) }, bytes)
 }
