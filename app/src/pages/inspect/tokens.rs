@@ -36,7 +36,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 fn summary_ui(ui: &mut Ui, surprise: &[f32], entropy: &[f32]) {
     let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
     let Some(scored) = surprise.get(1..).filter(|scored| !scored.is_empty()) else {
-        caption(ui, "One token has nothing before it that could foretell it: type another.");
+        caption(ui, "One token has nothing before it that could predict it: type another.");
         return;
     };
     let bits = mean(scored);
