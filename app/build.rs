@@ -9,8 +9,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in fs::read_dir("lessons")? {
         let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "md") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // README.md says how a lesson is written.
+        if name.ends_with(".md") && name != "README.md" {
             files.push((name, fs::read_to_string(&path)?));
         }
     }

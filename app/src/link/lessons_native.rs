@@ -31,7 +31,8 @@ fn files_of(folder: &Path, files: &mut Vec<(String, Result<String, String>)>) ->
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_file() && path.extension().is_some_and(|ending| ending == "md") {
+        let is_lesson = path.extension().is_some_and(|ending| ending == "md");
+        if path.is_file() && is_lesson && !path.ends_with("README.md") {
             paths.push(path);
         }
     }
@@ -57,7 +58,7 @@ mod tests {
         let shelf = tempfile::tempdir().unwrap();
         let folder = shelf.path().join("owls").join("lessons");
         std::fs::create_dir_all(&folder).unwrap();
-        for (name, text) in [("2-b.md", "two"), ("1-a.md", "one"), ("notes.txt", "no")] {
+        for (name, text) in [("2-b.md", "two"), ("1-a.md", "one"), ("notes.txt", "no"), ("README.md", "no")] {
             std::fs::write(folder.join(name), text).unwrap();
         }
         std::fs::write(folder.join("3-c.md"), [0xff, 0xfe]).unwrap();

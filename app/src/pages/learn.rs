@@ -59,7 +59,9 @@ impl LearnPage {
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.read(context);
-        widgets::page(ui, PageName::Learn.key(), |ui| {
+        // Each lesson begins at its top.
+        let id = format!("learn {}", self.open.as_deref().unwrap_or_default());
+        widgets::page(ui, &id, |ui| {
             what_is_this(ui, context.preferences, PageName::Learn.key(), text::WHAT);
             if let Some(lacks) = &self.lacks {
                 hint_line(ui, lacks);
@@ -82,8 +84,10 @@ impl LearnPage {
             self.library = Library::of(files(context));
             (self.shown, self.checking) = (Shown::default(), Checking::default());
         }
-        if let Some(number) = self.wanted.take() {
-            let last = self.library.lessons.len();
+        let last = self.library.lessons.len();
+        // A number beyond the program's lessons may be one of a project that is on its way.
+        let waits = context.state.projects.open.is_none() && !context.state.projects.listed;
+        if let Some(number) = self.wanted.take_if(|number| *number <= last || !waits) {
             self.lacks = (number == 0 || number > last).then(|| {
                 format!(
                     "There is no lesson {number}; the nearest is {} (1 to {last}).",
@@ -218,7 +222,7 @@ impl LearnPage {
         widgets::card(ui, |ui| self.shown.ui(ui, context, &lesson.head.instrument));
         ui.add_space(space::TIGHT);
         let begun = widgets::card(ui, |ui| self.checking.check_ui(ui, context, lesson));
-        if begun {
+        if begun && lesson.head.instrument.tokens.is_some() {
             // What is measured is the lesson's own text, whatever was typed since.
             self.shown = Shown::default();
         }

@@ -265,7 +265,7 @@ impl Instrument {
             return Err(wrong("tokens", "tokens is the text to cut, and it is empty"));
         }
         let sampling = self.sampling();
-        sampling.validate().map_err(|broken| wrong("[instrument]", broken.to_string()))
+        sampling.validate().map_err(|broken| wrong(&broken.field, broken.to_string()))
     }
 
     /// How the next token is drawn.

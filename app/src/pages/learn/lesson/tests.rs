@@ -59,15 +59,15 @@ fn what_is_wrong_is_said_with_its_line_and_the_nearest_name() {
         ("view = \"logit-lens\"", "view = \"logit-lense\"", 6, "did you mean `logit-lens`?"),
         ("view = \"logit-lens\"\n", "", 5, "an instrument is one of: view, plot, tokens"),
         ("prompt = \"The owl\"", "prompt = \" \"", 6, "a view needs a prompt"),
-        ("prompt = \"The owl\"", "prompt = \"o\"\ntop_p = 2.0", 5, "top_p"),
+        ("prompt = \"The owl\"", "prompt = \"o\"\ntop_p = 2.0", 8, "top_p = 2 must"),
         ("{ text = \"late\" }", "{ text = \"late\", below = 9.0 }", 11, "the last choice has no `below`"),
         ("{ text = \"early\", below = 2.0 }, ", "", 9, "a prediction has 2 to 4"),
         ("first_leading_layer", "first_leading_layers", 14, "did you mean `first_leading_layer`?"),
         ("first_leading_layer", "characters_per_token", 14, "needs the instrument's tokens"),
         ("first-stories-small", "first-story", 18, "did you mean"),
         ("layers = 1", "layers = 0", 17, "Short: "),
-        ("## Owls\nThey look.\n", "", 25, "the lesson has no text"),
-        ("+++\n## Owls", "## Owls", 25, "the declaration has no end"),
+        ("## Owls\nThey look.\n", "", 24, "the lesson has no text"),
+        ("+++\n## Owls", "## Owls", 24, "the declaration has no end"),
     ] {
         let found = broken(from, to);
         assert_eq!((found.line, found.file.as_str()), (line, "/lessons/owls.md"), "{to}: {}", found.what);
