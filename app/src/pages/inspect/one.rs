@@ -1,9 +1,9 @@
 //! One view by itself, outside of the page: what a lesson looks at.
 
 use super::asking::Asking;
-use super::chosen::Chosen;
+use super::chosen::{Chosen, OF_LAYER, OF_POSITION};
 use super::shown::Shown;
-use super::view_ui;
+use super::{top, view_ui};
 use crate::pages::Context;
 use crate::pages::parts::caption;
 use crate::widgets::hint_line;
@@ -43,6 +43,12 @@ impl OneView {
         let before = self.chosen.clone();
         let field = TextEdit::multiline(&mut self.chosen.prompt).desired_rows(2).desired_width(f32::INFINITY);
         ui.add(field.id_salt("lesson's prompt")).accessible_name("Prompt");
+        if OF_POSITION.contains(&view) {
+            top::positions_ui(ui, &self.asking, &mut self.chosen);
+        }
+        if OF_LAYER.contains(&view) {
+            top::choosers_ui(ui, &self.asking, &mut self.chosen);
+        }
         if let Some(reason) = self.asking.failure(0, view) {
             hint_line(ui, reason);
         }
