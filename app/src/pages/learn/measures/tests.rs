@@ -120,6 +120,7 @@ fn inspected(
         tokens: [(5, "An"), (6, " owl")].map(token).to_vec(),
         cut: 0,
         position: 1,
+        held_training_ms: None,
         views: vec![Inspected { view, tensors, details, notices: Vec::new(), ms: 1.0 }],
     };
     let command = Command::Inspect {
