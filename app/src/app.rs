@@ -21,7 +21,7 @@ pub use record::Recorder;
 use crate::asks::Asks;
 use crate::link::{self, Answer, Link, Outbox};
 use crate::pages::{Context, PageName};
-use crate::pages::{chat, data, home, inspect, model, runs, settings, tokenizer, train, tune, write};
+use crate::pages::{chat, data, home, inspect, learn, model, runs, settings, tokenizer, train, tune, write};
 use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
@@ -43,6 +43,8 @@ pub struct AppOptions {
     pub preset: Option<String>,
     /// Its seed.
     pub seed: Option<u64>,
+    /// Lesson to open, by its number from 1.
+    pub lesson: Option<usize>,
     /// Device wish for this visit, instead of the preferred one.
     pub device: Option<String>,
     /// Hide the rail, and the bar above the page Inspect, for use inside another page.
@@ -101,6 +103,7 @@ pub struct App {
     chat: chat::ChatPage,
     inspect: inspect::InspectPage,
     runs: runs::RunsPage,
+    learn: learn::LearnPage,
     settings: settings::SettingsPage,
 }
 
@@ -162,8 +165,12 @@ impl App {
             chat: Default::default(),
             inspect,
             runs: Default::default(),
+            learn: Default::default(),
             settings: Default::default(),
         };
+        if let Some(number) = app.start.lesson {
+            app.learn.open(number);
+        }
         app.greet();
         Ok(app)
     }
@@ -389,6 +396,7 @@ impl App {
             PageName::Chat => self.chat.ui(ui, &mut context),
             PageName::Inspect => self.inspect.ui(ui, &mut context),
             PageName::Runs => self.runs.ui(ui, &mut context),
+            PageName::Learn => self.learn.ui(ui, &mut context),
             PageName::Settings => self.settings.ui(ui, &mut context),
         });
         if self.page != PageName::Data {

@@ -8,6 +8,10 @@ mod files;
 mod files_native;
 #[cfg(target_arch = "wasm32")]
 mod files_web;
+#[cfg(not(target_arch = "wasm32"))]
+mod lessons_native;
+#[cfg(target_arch = "wasm32")]
+mod lessons_web;
 pub mod mirror;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
@@ -23,6 +27,10 @@ pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, mod
 pub use files_native::{FOLDERS, HERE, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
 pub use files_web::{FOLDERS, HERE, chosen_files, expanded, pick, read_dropped, save};
+#[cfg(not(target_arch = "wasm32"))]
+pub use lessons_native::lesson_files;
+#[cfg(target_arch = "wasm32")]
+pub use lessons_web::lesson_files;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]

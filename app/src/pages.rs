@@ -4,6 +4,7 @@ pub mod chat;
 pub mod data;
 pub mod home;
 pub mod inspect;
+pub mod learn;
 pub mod model;
 pub mod runs;
 pub mod settings;
@@ -46,13 +47,15 @@ pub enum PageName {
     Inspect,
     /// Past runs.
     Runs,
+    /// Lessons.
+    Learn,
     /// Device, theme, text size.
     Settings,
 }
 
 impl PageName {
     /// All of them, in the rail's order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Home,
         Self::Data,
         Self::Tokenizer,
@@ -63,6 +66,7 @@ impl PageName {
         Self::Chat,
         Self::Inspect,
         Self::Runs,
+        Self::Learn,
         Self::Settings,
     ];
 
@@ -79,6 +83,7 @@ impl PageName {
             Self::Chat => "Chat",
             Self::Inspect => "Inspect",
             Self::Runs => "Runs",
+            Self::Learn => "Learn",
             Self::Settings => "Settings",
         }
     }
@@ -96,6 +101,7 @@ impl PageName {
             Self::Chat => "chat",
             Self::Inspect => "inspect",
             Self::Runs => "runs",
+            Self::Learn => "learn",
             Self::Settings => "settings",
         }
     }
@@ -118,6 +124,7 @@ impl PageName {
             Self::Chat => icons::ICON_FORUM,
             Self::Inspect => icons::ICON_BIOTECH,
             Self::Runs => icons::ICON_TABLE_ROWS,
+            Self::Learn => icons::ICON_MENU_BOOK,
             Self::Settings => icons::ICON_SETTINGS,
         }
     }

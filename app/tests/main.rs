@@ -28,6 +28,7 @@ mod inspected_files;
 mod inspecting;
 mod judges;
 mod keyboard;
+mod learn;
 mod meets;
 mod preferences;
 mod proposing;

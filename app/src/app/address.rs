@@ -1,5 +1,5 @@
-//! Opening by address: `?page=train&preset=nanogpt-cpu&seed=1&device=gpu&embed=1`, `?page=inspect&view=attention&layer=2&prompt=One+day`. A
-//! browser's page reads it from its own address.
+//! Opening by address: `?page=train&preset=nanogpt-cpu&seed=1&device=gpu&embed=1`, `?page=inspect&view=attention&layer=2&prompt=One+day`,
+//! `?lesson=3&preset=…`. A browser's page reads it from its own address.
 
 use super::{App, AppOptions};
 use crate::pages::PageName;
@@ -18,6 +18,8 @@ pub struct Address {
     pub preset: Option<String>,
     /// The draft's seed.
     pub seed: Option<u64>,
+    /// The lesson to open, by its number from 1.
+    pub lesson: Option<usize>,
     /// Device wish, instead of the preferred one.
     pub device: Option<String>,
     /// Part of another page: the rail is left out.
@@ -44,6 +46,15 @@ impl Address {
                     .problems
                     .push(format!("The address asks for the page {word:?}; there are {}.", known.join(", ")));
             }
+        }
+        if let Some(number) = parameter("lesson") {
+            address.lesson = number.parse().ok();
+            if address.lesson.is_none() {
+                let what =
+                    format!("The address asks for the lesson {number:?}; a lesson is a whole number from 1.");
+                address.problems.push(what);
+            }
+            address.page = address.page.or(address.lesson.map(|_| PageName::Learn));
         }
         if let Some(name) = parameter("preset") {
             match presets::preset(&name) {
@@ -99,8 +110,8 @@ impl Address {
 
 impl From<Address> for AppOptions {
     fn from(address: Address) -> Self {
-        let Address { page, preset, seed, device, embedded, inspect, problems: _ } = address;
-        Self { page, preset, seed, device, embed: embedded, inspect, ..Self::default() }
+        let Address { page, preset, seed, lesson, device, embedded, inspect, problems: _ } = address;
+        Self { page, preset, seed, lesson, device, embed: embedded, inspect, ..Self::default() }
     }
 }
 
@@ -109,6 +120,9 @@ impl App {
     pub fn follow(&mut self, address: &Address) {
         self.page = address.page.unwrap_or(self.page);
         self.inspect.wish(address.inspect.clone());
+        if let Some(number) = address.lesson {
+            self.learn.open(number);
+        }
         match &address.preset {
             // Its project brings them when it is opened.
             Some(preset) => {
@@ -249,6 +263,16 @@ mod tests {
             "{:?}",
             address.problems
         );
+    }
+
+    #[test]
+    fn a_lesson_opens_with_its_preset_and_seed() {
+        let address = read(&[("lesson", "3"), ("preset", "first-stories-small"), ("seed", "7")]);
+        assert_eq!((address.page, address.lesson), (Some(PageName::Learn), Some(3)));
+        let app = App::new(Link::script(), Preferences::default(), address.into()).unwrap();
+        assert_eq!((app.page, app.draft.seed), (PageName::Learn, 7));
+        let address = read(&[("lesson", "three")]);
+        assert_eq!((address.page, address.problems.len()), (None, 1));
     }
 
     #[test]

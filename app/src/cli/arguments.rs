@@ -343,9 +343,12 @@ pub struct WindowArguments {
     /// Folder of the project to open; the last one unless said
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// Page to open: home, data, tokenizer, model, train, write, runs, settings
+    /// Page to open: home, data, tokenizer, model, train, write, inspect, runs, learn, settings
     #[arg(long, value_name = "NAME")]
     pub page: Option<String>,
+    /// Lesson to open, by its number from 1
+    #[arg(long, value_name = "N")]
+    pub lesson: Option<usize>,
     /// Folder that holds all projects; Glasshouse in the home folder unless said
     #[arg(long, value_name = "DIR")]
     pub shelf: Option<PathBuf>,

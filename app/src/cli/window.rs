@@ -54,7 +54,7 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
             let page = PageName::from_key(name);
             Some(page.ok_or_else(|| usage(format!("no page `{name}`: there are {}", names.join(", "))))?)
         }
-        None => None,
+        None => arguments.lesson.map(|_| PageName::Learn),
     };
     let project = match &arguments.project {
         Some(folder) => {
@@ -71,7 +71,8 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
         }
         None => None,
     };
-    Ok(AppOptions { page, project, record, sample: Some(SAMPLE.to_vec()), ..AppOptions::default() })
+    let lesson = arguments.lesson;
+    Ok(AppOptions { page, lesson, project, record, sample: Some(SAMPLE.to_vec()), ..AppOptions::default() })
 }
 
 /// An error's own words in one line, without the place in the window library's source that some of them begin with.

@@ -72,9 +72,9 @@ impl Default for Chosen {
 }
 
 /// Views that look at one layer.
-const OF_LAYER: [View; 3] = [View::Walk, View::Head, View::Neurons];
+pub(super) const OF_LAYER: [View; 3] = [View::Walk, View::Head, View::Neurons];
 /// Views that look at one position.
-const OF_POSITION: [View; 8] = [
+pub(super) const OF_POSITION: [View; 8] = [
     View::Walk,
     View::Embeddings,
     View::Head,

@@ -1,5 +1,7 @@
 //! What the model works on, and whose weights it has: the prompt, its tokens, the weights, the layer and the head.
 
+use super::asking::Asking;
+use super::chosen::Chosen;
 use super::{InspectPage, scrub};
 use crate::format;
 use crate::pages::Context;
@@ -20,7 +22,7 @@ impl InspectPage {
                 self.prompt_ui(ui);
                 self.weights_ui(ui, context);
                 self.scrub_ui(ui, context, open);
-                self.choosers_ui(ui);
+                choosers_ui(ui, &self.asking, &mut self.chosen);
             } else {
                 let right = 300.0;
                 ui.horizontal_top(|ui| {
@@ -31,14 +33,14 @@ impl InspectPage {
                     });
                     column(ui, right, |ui| {
                         self.weights_ui(ui, context);
-                        self.choosers_ui(ui);
+                        choosers_ui(ui, &self.asking, &mut self.chosen);
                     });
                 });
             }
             for notice in self.asking.notices(0) {
                 caption(ui, notice);
             }
-            self.chips_ui(ui);
+            positions_ui(ui, &self.asking, &mut self.chosen);
         });
         self.chosen.reference = scrub::reference(&self.chosen, context.state);
     }
@@ -79,50 +81,47 @@ impl InspectPage {
             };
         }
     }
+}
 
-    /// The layer and the head that views of one look at.
-    fn choosers_ui(&mut self, ui: &mut Ui) {
-        let Some(seen) = self.asking.any(0, &self.chosen.prompt) else { return };
-        let (layers, heads) = (seen.answer.inspection.layers, seen.answer.inspection.heads);
-        let layer = self.chosen.layer.unwrap_or(layers.saturating_sub(1));
-        let head = self.chosen.head.unwrap_or(0);
-        let of = &seen.answer.inspection;
-        let about = format!("{} · step {} · {}", of.run, format::whole(of.step), of.device);
-        ui.horizontal_wrapped(|ui| {
-            if let Some(chosen) = number_ui(ui, "Layer", layer, layers) {
-                self.chosen.layer = Some(chosen);
-            }
-            if let Some(chosen) = number_ui(ui, "Head", head, heads) {
-                self.chosen.head = Some(chosen);
-            }
-        });
-        caption(ui, about);
+/// The layer and the head that views of one look at.
+pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
+    let Some(seen) = asking.any(0, &chosen.prompt) else { return };
+    let (layers, heads) = (seen.answer.inspection.layers, seen.answer.inspection.heads);
+    let layer = chosen.layer.unwrap_or(layers.saturating_sub(1));
+    let head = chosen.head.unwrap_or(0);
+    let of = &seen.answer.inspection;
+    let about = format!("{} · step {} · {}", of.run, format::whole(of.step), of.device);
+    ui.horizontal_wrapped(|ui| {
+        if let Some(layer) = number_ui(ui, "Layer", layer, layers) {
+            chosen.layer = Some(layer);
+        }
+        if let Some(head) = number_ui(ui, "Head", head, heads) {
+            chosen.head = Some(head);
+        }
+    });
+    caption(ui, about);
+}
+
+/// The prompt's tokens: pressing one looks at its position.
+pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
+    let Some(seen) = asking.any(0, &chosen.prompt) else { return };
+    let of = &seen.answer.inspection;
+    let position = chosen.position.unwrap_or(of.tokens.len().saturating_sub(1));
+    let chip = |(place, token): (usize, &glasshouse_protocol::inspect::TokenText)| Chip {
+        text: visible(&token.text),
+        below: token.id.to_string(),
+        hover: format!("Position {place}: {}, token {}", visible(&token.text), token.id),
+        tint: place,
+        lit: place == position,
+        ends_line: token.text.ends_with('\n'),
+    };
+    let chips: Vec<Chip> = of.tokens.iter().enumerate().map(chip).collect();
+    if of.cut > 0 {
+        let cut = format::whole(of.cut as u64);
+        caption(ui, format!("The first {cut} tokens are left out: the context holds {}.", of.tokens.len()));
     }
-
-    /// The prompt's tokens: pressing one looks at its position.
-    fn chips_ui(&mut self, ui: &mut Ui) {
-        let Some(seen) = self.asking.any(0, &self.chosen.prompt) else { return };
-        let of = &seen.answer.inspection;
-        let position = self.chosen.position.unwrap_or(of.tokens.len().saturating_sub(1));
-        let chip = |(place, token): (usize, &glasshouse_protocol::inspect::TokenText)| Chip {
-            text: visible(&token.text),
-            below: token.id.to_string(),
-            hover: format!("Position {place}: {}, token {}", visible(&token.text), token.id),
-            tint: place,
-            lit: place == position,
-            ends_line: token.text.ends_with('\n'),
-        };
-        let chips: Vec<Chip> = of.tokens.iter().enumerate().map(chip).collect();
-        if of.cut > 0 {
-            let cut = format::whole(of.cut as u64);
-            caption(
-                ui,
-                format!("The first {cut} tokens are left out: the context holds {}.", of.tokens.len()),
-            );
-        }
-        if let Some(place) = chips_ui(ui, Palette::of(ui), "positions", &chips) {
-            self.chosen.position = Some(place);
-        }
+    if let Some(place) = chips_ui(ui, Palette::of(ui), "positions", &chips) {
+        chosen.position = Some(place);
     }
 }
 

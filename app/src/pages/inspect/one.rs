@@ -1,0 +1,84 @@
+//! One view by itself, outside of the page: what a lesson looks at.
+
+use super::asking::Asking;
+use super::chosen::{Chosen, OF_LAYER, OF_POSITION};
+use super::shown::Shown;
+use super::{top, view_ui};
+use crate::pages::Context;
+use crate::pages::parts::caption;
+use crate::widgets::hint_line;
+use egui::{TextEdit, Ui};
+use glasshouse_protocol::{InspectSettings, View, WeightSource};
+
+/// A view with its prompt, and what was pressed in it.
+#[derive(Debug)]
+pub(in crate::pages) struct OneView {
+    view: View,
+    chosen: Chosen,
+    asking: Asking,
+}
+
+impl OneView {
+    /// A view at work on a prompt.
+    pub(in crate::pages) fn new(view: View, prompt: &str, settings: &InspectSettings) -> Self {
+        let chosen = Chosen {
+            prompt: prompt.to_owned(),
+            layer: settings.layer,
+            head: settings.head,
+            position: settings.position,
+            neuron: settings.neuron,
+            count: settings.count,
+            sampling: settings.sampling.clone(),
+            ..Chosen::default()
+        };
+        Self { view, chosen, asking: Asking::default() }
+    }
+
+    /// Draws it with a source's weights.
+    pub(in crate::pages) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, source: &WeightSource) {
+        self.chosen.source.clone_from(source);
+        let view = self.view;
+        let moment = context.state.runs.revision;
+        self.asking.ask(context, &self.chosen, &[view], moment);
+        let before = self.chosen.clone();
+        let field = TextEdit::multiline(&mut self.chosen.prompt).desired_rows(2).desired_width(f32::INFINITY);
+        ui.add(field.id_salt("lesson's prompt")).accessible_name("Prompt");
+        if OF_POSITION.contains(&view) {
+            top::positions_ui(ui, &self.asking, &mut self.chosen);
+        }
+        if OF_LAYER.contains(&view) {
+            top::choosers_ui(ui, &self.asking, &mut self.chosen);
+        }
+        if let Some(reason) = self.asking.failure(0, view) {
+            hint_line(ui, reason);
+        }
+        for notice in self.asking.notices(0) {
+            caption(ui, notice);
+        }
+        match self.asking.seen(0, view) {
+            Some(seen) => {
+                let (answer, data) = (seen.answer.clone(), seen.data.clone());
+                for notice in &data.notices {
+                    caption(ui, notice);
+                }
+                let (inspection, settings) = (&answer.inspection, &answer.settings);
+                let shown = Shown { inspection, data: &data, settings, palette: context.palette };
+                view_ui(ui, &shown, &mut self.chosen);
+            }
+            None if self.asking.failure(0, view).is_none() => {
+                caption(ui, "Asking the model…");
+            }
+            None => {}
+        }
+        if self.chosen.prompt != before.prompt {
+            self.chosen.another_prompt();
+        }
+        // A view may open another one, which stands on the Inspect page.
+        if self.chosen.go.take().is_some() {
+            *context.go = Some(crate::pages::PageName::Inspect);
+        }
+        if self.chosen != before {
+            ui.ctx().request_repaint();
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Learn: short lessons on the person's own machine and model. A lesson is a file of `app/lessons` or of a teacher's folder; this page
+//! draws its text, its instrument, its prediction and its check, and keeps what came of them.
+
+mod answers;
+mod check;
+mod instrument;
+mod lesson;
+mod library;
+mod markdown;
+mod measures;
+mod sheet;
+mod text;
+
+pub use lesson::{BUILT_IN, Broken, Lesson};
+pub use library::Library;
+
+use super::parts::{caption, column, head};
+use super::{Context, PageName};
+use crate::format;
+use crate::link;
+use crate::theme::{self, space};
+use crate::widgets::{self, hint_line, what_is_this};
+use check::Checking;
+use egui::{Label, RichText, Sense, Ui, WidgetInfo};
+use egui_material_icons::icons;
+use glasshouse_protocol::presets;
+use instrument::Shown;
+
+/// What a person chose on the page.
+#[derive(Debug, Default)]
+pub struct LearnPage {
+    library: Library,
+    /// The opening of the project whose lessons were read, once they were.
+    read: Option<u64>,
+    /// The lesson that is open, by its name.
+    open: Option<String>,
+    /// A lesson to open, by its number from 1, once lessons were read.
+    wanted: Option<usize>,
+    /// What an address asked for and cannot have.
+    lacks: Option<String>,
+    shown: Shown,
+    checking: Checking,
+}
+
+/// What was pressed in a lesson's head.
+enum Pressed {
+    All,
+    Lesson(usize),
+    Sheet,
+    Link,
+}
+
+impl LearnPage {
+    /// Opens a lesson by its number from 1.
+    pub fn open(&mut self, number: usize) {
+        self.wanted = Some(number);
+    }
+
+    /// Draws the page.
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        self.read(context);
+        // Each lesson begins at its top.
+        let id = format!("learn {}", self.open.as_deref().unwrap_or_default());
+        widgets::page(ui, &id, |ui| {
+            what_is_this(ui, context.preferences, PageName::Learn.key(), text::WHAT);
+            if let Some(lacks) = &self.lacks {
+                hint_line(ui, lacks);
+            }
+            let name = self.open.as_ref();
+            let place =
+                name.and_then(|name| self.library.lessons.iter().position(|lesson| lesson.name == *name));
+            match place.and_then(|place| Some((place, self.library.lessons.get(place)?.clone()))) {
+                Some((place, lesson)) => self.lesson_ui(ui, context, place, &lesson),
+                None => self.list_ui(ui, context),
+            }
+        });
+    }
+
+    /// Reads lessons when a project is opened, and opens the one that an address asked for.
+    fn read(&mut self, context: &Context<'_>) {
+        let openings = context.state.projects.openings;
+        if self.read != Some(openings) {
+            self.read = Some(openings);
+            self.library = Library::of(files(context));
+            (self.shown, self.checking) = (Shown::default(), Checking::default());
+        }
+        let last = self.library.lessons.len();
+        // A number beyond the program's lessons may be one of a project that is on its way.
+        let waits = context.state.projects.open.is_none() && !context.state.projects.listed;
+        if let Some(number) = self.wanted.take_if(|number| *number <= last || !waits) {
+            self.lacks = (number == 0 || number > last).then(|| {
+                format!(
+                    "There is no lesson {number}; the nearest is {} (1 to {last}).",
+                    number.clamp(1, last.max(1))
+                )
+            });
+            self.go(number.clamp(1, last.max(1)) - 1);
+        }
+    }
+
+    fn go(&mut self, place: usize) {
+        self.open = self.library.lessons.get(place).map(|lesson| lesson.name.clone());
+        (self.shown, self.checking) = (Shown::default(), Checking::default());
+    }
+
+    fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let done = |lesson: &Lesson| {
+            context
+                .preferences
+                .lessons
+                .get(&lesson.name)
+                .is_some_and(|progress| progress.measurement.is_some())
+        };
+        let finished = self.library.lessons.iter().filter(|lesson| done(lesson)).count();
+        ui.horizontal_wrapped(|ui| {
+            widgets::quiet_text(ui, format!("{finished} of {} done", self.library.lessons.len()));
+            if widgets::quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked() {
+                self.read = None;
+            }
+            let begun = !context.preferences.lessons.is_empty();
+            ui.add_enabled_ui(begun, |ui| {
+                if widgets::quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked() {
+                    let file = answers::json(&self.library.lessons, &context.preferences.lessons);
+                    context.asks.save = Some((format::file_name("lesson answers", "json"), file));
+                }
+            });
+        });
+        ui.add_space(space::SMALL);
+        let mut chosen = None;
+        let gap = space::MEDIUM;
+        let (columns, width) = widgets::columns_fit(ui.available_width(), 300.0, gap);
+        let rows = self.library.lessons.chunks(columns).enumerate();
+        for (row, lessons) in rows {
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = gap;
+                for (place, lesson) in lessons.iter().enumerate() {
+                    let number = row * columns + place;
+                    column(ui, width, |ui| {
+                        if card_ui(ui, context, number, lesson) {
+                            chosen = Some(number);
+                        }
+                    });
+                }
+            });
+            ui.add_space(space::SMALL);
+        }
+        if let Some(place) = chosen {
+            self.go(place);
+        }
+        for broken in &self.library.broken {
+            hint_line(ui, &format!("{broken}. The other lessons are as they were."));
+        }
+    }
+
+    fn lesson_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, place: usize, lesson: &Lesson) {
+        match self.head_ui(ui, place) {
+            Some(Pressed::All) => self.open = None,
+            Some(Pressed::Lesson(place)) => self.go(place),
+            Some(Pressed::Sheet) => {
+                let address = address(context, place, lesson);
+                let page = sheet::html(lesson, place + 1, &address).into_bytes();
+                context.asks.save = Some((format::file_name(&lesson.name, "html"), page));
+            }
+            Some(Pressed::Link) => {
+                ui.ctx().copy_text(address(context, place, lesson));
+                context.asks.tell("Copied the link");
+            }
+            None => {}
+        }
+        ui.label(RichText::new(&lesson.head.title).text_style(theme::title()));
+        caption(ui, format!("about {} minutes", lesson.head.minutes));
+        ui.add_space(space::SMALL);
+        if context.state.projects.open.is_none() {
+            widgets::quiet_text(ui, text::NO_PROJECT);
+            if widgets::primary(ui, PageName::Home.icon(), "Choose a project").clicked() {
+                *context.go = Some(PageName::Home);
+            }
+            ui.add_space(space::SMALL);
+        }
+        let width = ui.available_width();
+        let prose = theme::PROSE;
+        if width < 2.0 * prose {
+            markdown::ui(ui, &lesson.text);
+            self.work_ui(ui, context, lesson);
+        } else {
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::SECTION;
+                column(ui, prose, |ui| markdown::ui(ui, &lesson.text));
+                column(ui, width - prose - space::SECTION, |ui| self.work_ui(ui, context, lesson));
+            });
+        }
+    }
+
+    /// What stands above a lesson: the way back, to its neighbours, and out.
+    fn head_ui(&self, ui: &mut Ui, place: usize) -> Option<Pressed> {
+        let last = self.library.lessons.len().saturating_sub(1);
+        let mut pressed = None;
+        ui.horizontal_wrapped(|ui| {
+            if widgets::quiet(ui, icons::ICON_ARROW_BACK, "All lessons").clicked() {
+                pressed = Some(Pressed::All);
+            }
+            if place > 0 && widgets::quiet(ui, icons::ICON_CHEVRON_LEFT, "Previous lesson").clicked() {
+                pressed = Some(Pressed::Lesson(place - 1));
+            }
+            if place < last && widgets::quiet(ui, icons::ICON_CHEVRON_RIGHT, "Next lesson").clicked() {
+                pressed = Some(Pressed::Lesson(place + 1));
+            }
+            if widgets::quiet(ui, icons::ICON_PRINT, "Save a sheet to print").clicked() {
+                pressed = Some(Pressed::Sheet);
+            }
+            if widgets::quiet(ui, icons::ICON_LINK, "Copy link").clicked() {
+                pressed = Some(Pressed::Link);
+            }
+        });
+        pressed
+    }
+
+    /// What is done in a lesson: predict, look, measure, and read the code.
+    fn work_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
+        widgets::card(ui, |ui| self.checking.prediction_ui(ui, context, lesson));
+        ui.add_space(space::TIGHT);
+        widgets::card(ui, |ui| self.shown.ui(ui, context, &lesson.head.instrument));
+        ui.add_space(space::TIGHT);
+        let begun = widgets::card(ui, |ui| self.checking.check_ui(ui, context, lesson));
+        if begun && lesson.head.instrument.tokens.is_some() {
+            // What is measured is the lesson's own text, whatever was typed since.
+            self.shown = Shown::default();
+        }
+        ui.add_space(space::TIGHT);
+        if !lesson.head.code.is_empty() {
+            widgets::card(ui, |ui| {
+                head(ui, "Where the code does it");
+                for code in &lesson.head.code {
+                    ui.add(Label::new(&code.what).wrap());
+                    let kernel = code.kernel.as_ref().map(|kernel| format!(" · kernel {kernel}"));
+                    let place = format!("{}{}", code.file, kernel.unwrap_or_default());
+                    let words = RichText::new(place).text_style(theme::caption()).monospace();
+                    ui.add(Label::new(words.color(context.palette.quiet)).wrap());
+                }
+            });
+        }
+    }
+}
+
+/// Files of a teacher's: none before a shelf is known.
+fn files(context: &Context<'_>) -> Vec<(String, Result<String, String>)> {
+    let state = context.state;
+    let shelf = state.engine.as_ref().map(|engine| engine.storage.place.as_str());
+    let project = state.projects.open.as_ref().map(|open| open.summary.id.as_str());
+    link::lesson_files(shelf.unwrap_or_default(), project.filter(|_| shelf.is_some()))
+}
+
+/// The address that opens a lesson with the settings of its runs, or else of the draft.
+fn address(context: &Context<'_>, place: usize, lesson: &Lesson) -> String {
+    let mut words = format!("?lesson={}", place + 1);
+    let offer = lesson.head.run.first();
+    let (preset, seed) =
+        offer.map_or((&context.draft.preset, context.draft.seed), |offer| (&offer.preset, offer.seed));
+    if presets::preset(preset).is_ok() {
+        words.push_str(&format!("&preset={preset}&seed={seed}"));
+    }
+    words
+}
+
+/// A lesson in the list. Answers whether it was pressed.
+fn card_ui(ui: &mut Ui, context: &Context<'_>, number: usize, lesson: &Lesson) -> bool {
+    let palette = context.palette;
+    let progress = context.preferences.lessons.get(&lesson.name);
+    let measured = progress.and_then(|progress| progress.measurement.as_ref());
+    let (icon, words) = match (progress, measured) {
+        (_, Some(_)) => (icons::ICON_CHECK_CIRCLE, "done"),
+        (Some(_), None) => (icons::ICON_PENDING, "predicted"),
+        (None, None) => (icons::ICON_CIRCLE, "not begun"),
+    };
+    let (_, card) = widgets::card_with(ui, palette.panel, |ui| {
+        ui.horizontal(|ui| {
+            let colour = if measured.is_some() { palette.accent } else { palette.quiet };
+            ui.label(icon.rich_text().size(18.0).color(colour));
+            let title = format!("{}. {}", number + 1, lesson.head.title);
+            ui.add(Label::new(RichText::new(title).text_style(theme::strong())).truncate());
+        });
+        caption(ui, format!("about {} minutes · {words}", lesson.head.minutes));
+        if let Some(measured) = measured {
+            caption(ui, &measured.sentence);
+        }
+    });
+    let response = ui.interact(card.rect, ui.scope_id().with(("lesson", number)), Sense::click());
+    let name = format!("Lesson {}: {}, {words}", number + 1, lesson.head.title);
+    response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &name));
+    if response.has_focus() || response.hovered() {
+        let ring = egui::Stroke::new(1.5, palette.accent);
+        let corner = f32::from(theme::CARD_CORNER);
+        ui.painter().rect_stroke(response.rect, corner, ring, egui::StrokeKind::Inside);
+    }
+    response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
+}

@@ -1,0 +1,75 @@
+//! What a learner predicted and measured, as a file for a teacher.
+
+use super::lesson::Lesson;
+use crate::preferences::LessonProgress;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Counts changes of the file's form.
+const VERSION: u32 = 1;
+
+/// Answers to the lessons that were begun, as JSON, in the lessons' order. What was not measured yet is null.
+pub fn json(lessons: &[Lesson], progress: &BTreeMap<String, LessonProgress>) -> Vec<u8> {
+    let begun = lessons.iter().filter_map(|lesson| Some((lesson, progress.get(&lesson.name)?)));
+    let answers = begun.map(|(lesson, progress)| {
+        let measured = progress.measurement.as_ref();
+        json!({
+            "lesson": lesson.name,
+            "title": lesson.head.title,
+            "question": progress.question,
+            "prediction": progress.prediction,
+            "measure": measured.map_or(&lesson.head.check.measure, |measured| &measured.measure),
+            "measurement": measured.map(|measured| measured.value),
+            "sentence": measured.map(|measured| &measured.sentence),
+            "held": measured.map(|measured| measured.held),
+            "run": measured.and_then(|measured| measured.run.as_ref()),
+            "step": measured.and_then(|measured| measured.step),
+        })
+    });
+    let file = json!({ "version": VERSION, "answers": answers.collect::<Vec<_>>() });
+    format!("{file:#}\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::learn::library::Library;
+    use crate::preferences::Measurement;
+
+    #[test]
+    fn the_file_has_every_lesson_that_was_begun_and_what_was_measured_of_it() {
+        let lessons = Library::of(Vec::new()).lessons;
+        let predicted = |prediction: &str| LessonProgress {
+            question: "How many?".to_owned(),
+            prediction: prediction.to_owned(),
+            ..LessonProgress::default()
+        };
+        let measurement = Measurement {
+            measure: "characters_per_token".to_owned(),
+            value: 2.5,
+            sentence: "There are.".to_owned(),
+            held: true,
+            run: Some("1-first".to_owned()),
+            step: Some(40),
+        };
+        let done = LessonProgress { measurement: Some(measurement), ..predicted("two") };
+        let mut progress = BTreeMap::new();
+        progress.insert(lessons[1].name.clone(), predicted("three"));
+        progress.insert(lessons[0].name.clone(), done);
+        progress.insert("of another project".to_owned(), predicted("four"));
+        let file: serde_json::Value = serde_json::from_slice(&json(&lessons, &progress)).unwrap();
+        assert_eq!(file["version"], 1);
+        let answers = file["answers"].as_array().unwrap();
+        assert_eq!(answers.len(), 2);
+        assert_eq!(answers[0]["lesson"], "01-text-and-tokens");
+        let of = |key: &str| answers[0][key].clone();
+        assert_eq!(
+            (of("measurement"), of("held"), of("run"), of("step")),
+            (2.5.into(), true.into(), "1-first".into(), 40.into())
+        );
+        assert_eq!(
+            (answers[1]["prediction"].clone(), answers[1]["measurement"].clone()),
+            ("three".into(), ().into())
+        );
+    }
+}

@@ -1,0 +1,268 @@
+//! Prediction and check: what a person says first, what is measured then, and whether the one held against the other.
+
+use super::lesson::{Lesson, Offer, Prediction};
+use super::measures::{self, Missing};
+use super::text;
+use crate::pages::home::grow_first_model;
+use crate::pages::parts::{caption, head};
+use crate::pages::train::{busy, want_history};
+use crate::pages::{Context, PageName};
+use crate::preferences::{LessonProgress, Measurement};
+use crate::theme::{Palette, space};
+use crate::widgets::{self, hint_line};
+use egui::{DragValue, Label, RichText, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::{Command, Launch, TrainingState};
+use std::collections::BTreeSet;
+
+/// A prediction that is being made, and a measurement under way.
+#[derive(Debug, Default)]
+pub(super) struct Checking {
+    /// The choice's number, or the number typed; `None` before anything was chosen.
+    chosen: Option<f64>,
+    /// A measurement was asked for and is not there yet.
+    measuring: bool,
+    /// The request that it waits for, and what that is to bring.
+    request: Option<(u64, Missing)>,
+    asked: BTreeSet<(String, u64)>,
+    /// Why it cannot be measured now.
+    lacks: Option<String>,
+}
+
+impl Checking {
+    /// Draws the prediction. What was predicted stays as it is until it is taken back.
+    pub(super) fn prediction_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
+        let prediction = &lesson.head.prediction;
+        head(ui, "Predict first");
+        ui.add(Label::new(&prediction.question).wrap());
+        ui.add_space(space::TIGHT);
+        if let Some(progress) = context.preferences.lessons.get(&lesson.name) {
+            let words = format!("Your prediction: {}", progress.prediction);
+            ui.add(Label::new(RichText::new(words).color(context.palette.accent)).wrap());
+            if widgets::quiet(ui, icons::ICON_UNDO, "Predict again").clicked() {
+                context.preferences.lessons.remove(&lesson.name);
+                *self = Self::default();
+            }
+            return;
+        }
+        match &prediction.number {
+            Some(number) => {
+                let mut value = self.chosen.unwrap_or_default();
+                ui.horizontal(|ui| {
+                    let field = ui.add(DragValue::new(&mut value).speed(0.1).max_decimals(3));
+                    if field.accessible_name("Your prediction").changed() {
+                        self.chosen = Some(value);
+                    }
+                    ui.label(&number.unit);
+                });
+            }
+            None => {
+                for (place, choice) in prediction.choices.iter().enumerate() {
+                    let is_chosen = self.chosen == Some(place as f64);
+                    if ui.radio(is_chosen, &choice.text).clicked() {
+                        self.chosen = Some(place as f64);
+                    }
+                }
+            }
+        }
+        ui.add_space(space::TIGHT);
+        let predicted = self.chosen.filter(|value| value.is_finite());
+        ui.add_enabled_ui(predicted.is_some(), |ui| {
+            if widgets::primary(ui, icons::ICON_CHECK, "Predict").clicked()
+                && let Some(predicted) = predicted
+            {
+                let progress = LessonProgress {
+                    question: prediction.question.clone(),
+                    prediction: in_words(prediction, predicted),
+                    predicted,
+                    measurement: None,
+                };
+                context.preferences.lessons.insert(lesson.name.clone(), progress);
+            }
+        });
+    }
+
+    /// Draws the check. Answers whether a measurement was begun.
+    pub(super) fn check_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) -> bool {
+        head(ui, "Then measure");
+        let Some(measure) = measures::find(&lesson.head.check.measure) else { return false };
+        caption(ui, format!("Measured: {}.", measure.about));
+        let mut begun = false;
+        match context.preferences.lessons.get(&lesson.name).cloned() {
+            None => {
+                widgets::quiet_text(ui, text::AFTER_PREDICTION);
+            }
+            Some(progress) => {
+                if let Some(measured) = &progress.measurement {
+                    measured_ui(ui, context.palette, measured, &lesson.head.check.after);
+                }
+                let again = progress.measurement.is_some();
+                ui.add_enabled_ui(!self.measuring, |ui| {
+                    let icon = icons::ICON_STRAIGHTEN;
+                    let button = match again {
+                        true => widgets::plain(ui, icon, "Measure again"),
+                        false => widgets::primary(ui, icon, "Measure"),
+                    };
+                    if button.clicked() {
+                        (self.measuring, self.request, self.lacks) = (true, None, None);
+                        begun = true;
+                    }
+                });
+                if self.measuring {
+                    self.measure(context, lesson, progress);
+                    if self.measuring {
+                        caption(ui, "Measuring…");
+                    }
+                }
+                if let Some(lacks) = &self.lacks {
+                    hint_line(ui, lacks);
+                }
+            }
+        }
+        self.offers_ui(ui, context, &lesson.head.run);
+        begun
+    }
+
+    /// Takes the measurement if everything is there, and asks for what is not.
+    fn measure(&mut self, context: &mut Context<'_>, lesson: &Lesson, progress: LessonProgress) {
+        let Some(measure) = measures::find(&lesson.head.check.measure) else { return };
+        match measure.take(context.state, &lesson.head.instrument) {
+            Ok(measured) => {
+                let held = lesson.head.prediction.holds(progress.predicted, measured.value);
+                let measurement = Some(Measurement { held, ..measured });
+                let progress = LessonProgress { measurement, ..progress };
+                context.preferences.lessons.insert(lesson.name.clone(), progress);
+                (self.measuring, self.request) = (false, None);
+            }
+            Err(Missing::Runs(what)) => self.end(what),
+            Err(Missing::End) => self.end(text::TRAINS.to_owned()),
+            Err(Missing::Number) => self.end(text::NO_NUMBER.to_owned()),
+            Err(missing) => self.ask(context, lesson, missing),
+        }
+    }
+
+    /// Ends a measurement that cannot be taken now, and says why.
+    fn end(&mut self, lacks: String) {
+        (self.measuring, self.request, self.lacks) = (false, None, Some(lacks));
+    }
+
+    /// Asks once for what is missing, and ends the measurement where the answer did not bring it.
+    fn ask(&mut self, context: &mut Context<'_>, lesson: &Lesson, missing: Missing) {
+        if let Some((request, asked)) = &self.request
+            && *asked == missing
+        {
+            if !context.state.waiting.contains_key(request) {
+                let reason = context.state.inspections.failures.get(request).cloned();
+                self.end(reason.unwrap_or_else(|| text::NO_NUMBER.to_owned()));
+            }
+            return;
+        }
+        let instrument = &lesson.head.instrument;
+        let command = match &missing {
+            Missing::Tokens if context.state.tokenizer.summary.is_none() => {
+                return self.end(text::NO_TOKENIZER.to_owned());
+            }
+            Missing::Tokens => Command::Tokenize { text: instrument.tokens.clone().unwrap_or_default() },
+            Missing::View(view, source) => Command::Inspect {
+                source: source.clone(),
+                prompt: instrument.prompt.clone(),
+                views: vec![*view],
+                settings: Box::new(instrument.settings(*view)),
+            },
+            Missing::Histories(runs) => {
+                // One that cannot be read is not asked for again, and a message says why.
+                let waits =
+                    context.state.is_waiting(|command| matches!(command, Command::ReadHistory { .. }));
+                let before = self.asked.len();
+                runs.iter().for_each(|run| want_history(context, &mut self.asked, run));
+                if !waits && self.asked.len() == before {
+                    self.end(text::NO_NUMBER.to_owned());
+                }
+                return;
+            }
+            Missing::Runs(_) | Missing::End | Missing::Number => return,
+        };
+        self.request = Some((context.outbox.send(command), missing));
+    }
+
+    /// Runs that the lesson offers, and the one that trains.
+    fn offers_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, offers: &[Offer]) {
+        let trains = context.state.training.state != TrainingState::Idle;
+        if trains {
+            let training = &context.state.training;
+            let share = training.step as f32 / training.steps.max(1) as f32;
+            let name = training.run.as_ref().map_or("A run", |run| run.name.as_str());
+            let words = format!("{name} trains: step {} of {}", training.step, training.steps);
+            if widgets::working(ui, &words, Some(share), Some("Stop")) {
+                context.outbox.send(Command::StopTraining);
+            }
+        }
+        if measures::source(context.state).is_none() && offers.is_empty() && !trains {
+            ui.add_enabled_ui(context.state.engine.is_some() && !busy(context), |ui| {
+                if widgets::plain(ui, icons::ICON_POTTED_PLANT, "Grow your first model").clicked() {
+                    grow_first_model(context);
+                }
+            });
+        }
+        if offers.is_empty() {
+            return;
+        }
+        ui.add_space(space::SMALL);
+        caption(ui, "Train for this lesson, on this project's text:");
+        let ready = context.state.projects.open.is_some() && !busy(context);
+        ui.add_enabled_ui(ready, |ui| {
+            ui.horizontal_wrapped(|ui| {
+                for offer in offers {
+                    let means = format!("{}, seed {}, {} steps", offer.preset, offer.seed, offer.steps);
+                    let button = widgets::plain(ui, PageName::Train.icon(), &offer.title);
+                    if button.on_hover_text(means).clicked() {
+                        self.train(context, offer);
+                    }
+                }
+            });
+        });
+    }
+
+    fn train(&mut self, context: &mut Context<'_>, offer: &Offer) {
+        match offer.config(context.draft) {
+            Ok(config) => {
+                let config = Box::new(config);
+                context.outbox.send(Command::Train { config, launch: Launch::default() });
+                self.lacks = None;
+            }
+            Err(problem) => self.lacks = Some(problem),
+        }
+    }
+}
+
+/// What was predicted, in words.
+fn in_words(prediction: &Prediction, predicted: f64) -> String {
+    match &prediction.number {
+        Some(number) => format!("{predicted} {}", number.unit),
+        None => {
+            let choice = prediction.choices.iter().enumerate().find(|(place, _)| *place as f64 == predicted);
+            choice.map_or_else(String::new, |(_, choice)| choice.text.clone())
+        }
+    }
+}
+
+/// What was measured, whether the prediction held, and what to make of it.
+fn measured_ui(ui: &mut Ui, palette: &Palette, measured: &Measurement, after: &str) {
+    let (icon, colour, words) = match measured.held {
+        true => (icons::ICON_CHECK_CIRCLE, palette.accent, "Your prediction held."),
+        false => (icons::ICON_CANCEL, palette.warning, "Your prediction did not hold."),
+    };
+    ui.add(Label::new(&measured.sentence).wrap());
+    ui.horizontal(|ui| {
+        ui.label(icon.rich_text().size(18.0).color(colour));
+        ui.label(RichText::new(words).color(colour));
+    });
+    if let (Some(run), Some(step)) = (&measured.run, measured.step) {
+        caption(ui, format!("Measured on {run}, step {}.", crate::format::whole(step)));
+    }
+    if !after.is_empty() {
+        ui.add_space(space::TIGHT);
+        widgets::quiet_text(ui, after);
+    }
+    ui.add_space(space::SMALL);
+}

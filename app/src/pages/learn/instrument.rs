@@ -1,0 +1,174 @@
+//! The instrument of a lesson: a view of the model, a plot of runs, or a text in tokens, drawn with the same parts as on the pages that
+//! they come from.
+
+use super::lesson::{Instrument, Plot};
+use super::{measures, sheet};
+use crate::format;
+use crate::pages::inspect::OneView;
+use crate::pages::parts::{Chip, Debounce, caption, chips_ui, head, visible};
+use crate::pages::train::want_history;
+use crate::pages::{Context, PageName};
+use crate::state::{State, Training};
+use crate::widgets::{self, Axis, Curve, CurvePlot, hint_line, smoothed};
+use egui::{TextEdit, Ui};
+use glasshouse_protocol::{Command, TrainEvent};
+use std::collections::BTreeSet;
+
+/// Runs that are drawn at most.
+const MOST_RUNS: usize = 8;
+/// Characters that are cut into tokens at most.
+const LONGEST: usize = 2_000;
+
+/// What was pressed and typed in an instrument.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// The view, once it was drawn.
+    view: Option<OneView>,
+    /// The text that is cut into tokens.
+    text: Option<String>,
+    cutting: Debounce<(u64, u64, String)>,
+    asked: BTreeSet<(String, u64)>,
+}
+
+impl Shown {
+    /// Draws the instrument.
+    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, instrument: &Instrument) {
+        if let Some(view) = instrument.view {
+            head(ui, view.title());
+            caption(ui, view.formula());
+            let Some(source) = measures::source(context.state) else {
+                widgets::quiet_text(ui, super::text::NO_MODEL);
+                return;
+            };
+            let first = || OneView::new(view, &instrument.prompt, &instrument.settings(view));
+            self.view.get_or_insert_with(first).ui(ui, context, &source);
+        } else if let Some(plot) = instrument.plot {
+            head(ui, sheet::called(plot));
+            self.plot_ui(ui, context, plot);
+        } else if let Some(text) = &instrument.tokens {
+            head(ui, "Text in tokens");
+            self.tokens_ui(ui, context, text);
+        }
+    }
+
+    fn tokens_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, first: &str) {
+        if context.state.tokenizer.summary.is_none() {
+            widgets::quiet_text(ui, super::text::NO_TOKENIZER);
+            if widgets::plain(ui, PageName::Tokenizer.icon(), "Go to the tokenizer").clicked() {
+                *context.go = Some(PageName::Tokenizer);
+            }
+            return;
+        }
+        let text = self.text.get_or_insert_with(|| first.to_owned());
+        let field =
+            TextEdit::multiline(text).char_limit(LONGEST).desired_rows(2).desired_width(f32::INFINITY);
+        ui.add(field.id_salt("lesson's text")).accessible_name("Text to tokenize");
+        let key = (context.state.projects.openings, context.state.tokenizer.trained, text.clone());
+        if self.cutting.due(ui, &key) && !text.is_empty() {
+            context.outbox.send(Command::Tokenize { text: text.clone() });
+        }
+        let Some((known, tokens, lost)) = &context.state.tokenizer.tokens else {
+            caption(ui, "Tokenizing…");
+            return;
+        };
+        let characters = known.chars().count();
+        caption(ui, format!("{} tokens for {characters} characters", tokens.len()));
+        let chip = |(place, token): (usize, &glasshouse_protocol::TokenSummary)| Chip {
+            text: visible(&token.text),
+            below: token.id.to_string(),
+            hover: format!("{} · id {}", visible(&token.text), token.id),
+            tint: place,
+            lit: token.special,
+            ends_line: token.text.ends_with('\n'),
+        };
+        let chips: Vec<Chip> = tokens.iter().enumerate().map(chip).collect();
+        chips_ui(ui, context.palette, "lesson's tokens", &chips);
+        if !lost.is_empty() {
+            hint_line(ui, &format!("Not in the vocabulary, and lost: {}", visible(lost)));
+        }
+    }
+
+    fn plot_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, plot: Plot) {
+        let state = context.state;
+        let several = plot == Plot::Runs;
+        let shown = state.runs.list.iter().rev().filter(|run| run.step > 0);
+        for run in shown.take(if several { MOST_RUNS } else { 1 }) {
+            want_history(context, &mut self.asked, &run.name);
+        }
+        let curves = if several { all_runs(context) } else { latest(context, plot) };
+        if curves.iter().all(|curve| curve.points.is_empty()) {
+            widgets::quiet_text(ui, super::text::NO_RUN);
+            return;
+        }
+        CurvePlot::legend_ui(ui, &curves);
+        let drawn = CurvePlot {
+            id: &format!("lesson {plot:?} {}", state.runs.revision),
+            axis: Axis::Steps,
+            height: 240.0,
+            log: false,
+            write: match plot {
+                Plot::Loss | Plot::Runs => |value| format::loss(value as f32),
+                Plot::LearningRate => format::scientific,
+                Plot::GradientNorm => |value| format!("{value:.2}"),
+            },
+        };
+        drawn.ui(ui, &curves);
+    }
+}
+
+/// The run that trains, or the latest one's past.
+fn with_latest<R>(state: &State, draw: impl FnOnce(&Training) -> R) -> Option<R> {
+    if state.training.run.is_some() && !state.training.points.is_empty() {
+        return Some(draw(&state.training));
+    }
+    let run = state.runs.list.iter().rev().find(|run| run.step > 0)?;
+    let history = state.runs.histories.get(&run.name)?;
+    Some(draw(&Training::of_history(run, history)))
+}
+
+fn latest(context: &Context<'_>, plot: Plot) -> Vec<Curve> {
+    let [first, second, ..] = context.palette.series;
+    let curves = with_latest(context.state, |training| {
+        let value = |point: &crate::state::StepPoint| match plot {
+            Plot::LearningRate => point.lr,
+            Plot::GradientNorm => f64::from(point.grad_norm),
+            Plot::Loss | Plot::Runs => f64::from(point.loss),
+        };
+        let points: Vec<[f64; 2]> =
+            training.points.iter().map(|point| [point.step as f64, value(point)]).collect();
+        if plot != Plot::Loss {
+            return vec![curve(sheet::called(plot), first, points)];
+        }
+        let evaluations = training.evaluations.iter();
+        let evaluated = evaluations.map(|point| [point.step as f64, f64::from(point.val_loss)]).collect();
+        // A young curve is not drawn far behind its points.
+        let weight = 0.8_f64.min(1.0 - 1.0 / (1.0 + points.len() as f64 / 40.0));
+        let validation = Curve { marks: true, ..curve("validation", second, evaluated) };
+        vec![curve("training", first, smoothed(&points, weight)), validation]
+    });
+    curves.unwrap_or_default()
+}
+
+/// Validation losses of the latest runs.
+fn all_runs(context: &Context<'_>) -> Vec<Curve> {
+    let state = context.state;
+    let known = state.runs.list.iter().rev().take(MOST_RUNS).rev();
+    let known = known.filter_map(|run| Some((run, state.runs.histories.get(&run.name)?)));
+    let of =
+        |(place, (run, history)): (usize, (&glasshouse_protocol::RunSummary, &crate::state::History))| {
+            let points = history.events.iter().filter_map(|event| match event {
+                TrainEvent::Eval { step, val_loss, .. } => Some([*step as f64, f64::from(*val_loss)]),
+                _ => None,
+            });
+            let series = context.palette.series;
+            let colour = series.get(place % series.len()).copied().unwrap_or(context.palette.accent);
+            let layers = history.config.model.layers;
+            let name = format!("{} · {layers} {}", run.name, if layers == 1 { "layer" } else { "layers" });
+            Curve { marks: true, dashed: place >= series.len(), ..curve(&name, colour, points.collect()) }
+        };
+    known.enumerate().map(of).collect()
+}
+
+fn curve(name: &str, colour: egui::Color32, points: Vec<[f64; 2]>) -> Curve {
+    Curve { name: name.to_owned(), colour, points, width: 2.0, dashed: false, marks: false }
+}

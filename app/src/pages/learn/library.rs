@@ -1,0 +1,69 @@
+//! All lessons that there are: the program's, and those of a teacher's folders. A file of the same name stands in the place of the
+//! program's; one that is no lesson says so and leaves the rest as they are.
+
+use super::lesson::{BUILT_IN, Broken, Lesson};
+
+/// The lessons, in the order of their names, and the files that are none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Library {
+    /// Lessons.
+    pub lessons: Vec<Lesson>,
+    /// Files that are no lessons.
+    pub broken: Vec<Broken>,
+}
+
+impl Library {
+    /// The program's lessons and those of other files: each a path with its text, or why it cannot be read.
+    pub fn of(files: Vec<(String, Result<String, String>)>) -> Self {
+        let mut library = Self::default();
+        for (file, text) in BUILT_IN {
+            library.take(Lesson::parse(file, text));
+        }
+        for (file, text) in files {
+            library.take(match text {
+                Ok(text) => Lesson::parse(&file, &text),
+                Err(what) => Err(Broken { file, line: 1, what }),
+            });
+        }
+        library.lessons.sort_by(|left, right| left.name.cmp(&right.name));
+        library
+    }
+
+    fn take(&mut self, lesson: Result<Lesson, Broken>) {
+        match lesson {
+            Ok(lesson) => {
+                self.lessons.retain(|known| known.name != lesson.name);
+                self.lessons.push(lesson);
+            }
+            Err(broken) => self.broken.push(broken),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lesson_of_the_program_is_one() {
+        let library = Library::of(Vec::new());
+        assert_eq!((library.lessons.len(), &library.broken[..]), (12, &[][..]));
+    }
+
+    #[test]
+    fn a_broken_file_is_named_and_leaves_the_rest_and_one_of_the_same_name_takes_its_place() {
+        let (name, text) = BUILT_IN[0];
+        let mine = text.replacen("Text and tokens", "Owls and tokens", 1);
+        let files = vec![
+            ("/owls/lessons/20-owls.md".to_owned(), Ok("no declaration".to_owned())),
+            ("/owls/lessons/21-unreadable.md".to_owned(), Err("permission denied".to_owned())),
+            (format!("/owls/lessons/{name}"), Ok(mine)),
+        ];
+        let library = Library::of(files);
+        assert_eq!(library.lessons.len(), 12);
+        assert_eq!(library.lessons[0].head.title, "Owls and tokens");
+        let said: Vec<String> = library.broken.iter().map(ToString::to_string).collect();
+        assert!(said[0].starts_with("/owls/lessons/20-owls.md, line 1: a lesson begins with"), "{said:?}");
+        assert_eq!(said[1], "/owls/lessons/21-unreadable.md, line 1: permission denied");
+    }
+}

@@ -1,0 +1,219 @@
+//! What a lesson can measure, each by a name that its file gives: numbers of the person's own text, run and model, taken from what the
+//! engine told. Nothing here knows a right answer.
+
+mod of_model;
+mod of_runs;
+
+use super::lesson::Instrument;
+use crate::preferences::Measurement;
+use crate::state::{Answer, History, State, ViewData};
+use glasshouse_protocol::inspect::Detail;
+use glasshouse_protocol::{RunState, RunSummary, TokenSummary, TrainingState, View, WeightSource};
+
+/// A measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// What a lesson calls it.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+    of: Of,
+}
+
+/// What was found: the number, and in a sentence what was measured.
+type Found = (f64, String);
+
+/// What a measure is taken from.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    /// A text and its tokens.
+    Tokens(fn(&str, &[TokenSummary]) -> Option<Found>),
+    /// A view of the model at work on the lesson's prompt, with the size of the project's vocabulary.
+    View(View, fn(&Answer, &ViewData, Option<usize>) -> Option<Found>),
+    /// The latest run's past.
+    Run(fn(&History) -> Option<Found>),
+    /// All runs with their pasts, oldest first; none where no two can be compared.
+    Runs(fn(&[(&RunSummary, &History)]) -> Option<Found>),
+}
+
+/// What has to be there before something can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// The lesson's text in tokens.
+    Tokens,
+    /// A view of the model at work on the lesson's prompt.
+    View(View),
+    /// A run that was trained.
+    Run,
+    /// Several runs that differ in one thing.
+    Runs,
+}
+
+/// What is not there yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The lesson's text in tokens: to be asked for.
+    Tokens,
+    /// A view of a source's weights: to be asked for.
+    View(View, WeightSource),
+    /// Pasts of these runs: to be asked for.
+    Histories(Vec<String>),
+    /// A run that was trained, or several, in a sentence: the person has to train.
+    Runs(String),
+    /// A run that is in training ends first.
+    End,
+    /// What was asked for came without the number that is needed.
+    Number,
+}
+
+/// All measures, in the order of the lessons.
+pub const ALL: &[Measure] = &[
+    Measure {
+        name: "characters_per_token",
+        about: "characters of the lesson's text per token",
+        of: Of::Tokens(characters_per_token),
+    },
+    of_model::NEAREST_COSINE,
+    of_model::ATTENTION_PEAK,
+    of_model::PREVIOUS_TOKEN_SCORE,
+    of_model::INDUCTION_SCORE,
+    of_model::MLP_OVER_HEAD,
+    of_model::RESIDUAL_GROWTH,
+    of_model::FIRST_LEADING_LAYER,
+    of_model::TOKENS_KEPT,
+    of_model::TOP_PROBABILITY_RATIO,
+    of_model::SURPRISE_SHARE,
+    of_model::LONGEST_MATCH,
+    of_runs::FIRST_LOSS_RATIO,
+    of_runs::LOSS_FALLS,
+    of_runs::HALF_FALL_SHARE,
+    of_runs::VALIDATION_GAP,
+    of_runs::DEPTH_LOSS_RATIO,
+    of_runs::LEARNING_RATE_LOSS_RATIO,
+];
+
+/// The measure of that name.
+pub fn find(name: &str) -> Option<&'static Measure> {
+    ALL.iter().find(|measure| measure.name == name)
+}
+
+/// Whose weights a lesson looks at: the best checkpoint of the run that was trained for most steps, the latest of several, so that a
+/// short run for one lesson does not stand in for the model of another.
+pub fn source(state: &State) -> Option<WeightSource> {
+    let writes = state.runs.list.iter().filter(|run| run.writes() && !run.checkpoints.is_empty());
+    let run = writes.max_by_key(|run| run.step)?;
+    Some(WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() })
+}
+
+impl Measure {
+    /// What has to be there.
+    pub fn needs(&self) -> Needs {
+        match self.of {
+            Of::Tokens(_) => Needs::Tokens,
+            Of::View(view, _) => Needs::View(view),
+            Of::Run(_) => Needs::Run,
+            Of::Runs(_) => Needs::Runs,
+        }
+    }
+
+    /// Measures, from what the engine has told.
+    ///
+    /// # Errors
+    /// What is not there yet.
+    pub fn take(&self, state: &State, instrument: &Instrument) -> Result<Measurement, Missing> {
+        let (found, run, step) = match self.of {
+            Of::Tokens(of) => {
+                let text = instrument.tokens.as_deref().unwrap_or_default();
+                let known = state.tokenizer.tokens.as_ref().filter(|(known, ..)| known == text);
+                let (_, tokens, _) = known.ok_or(Missing::Tokens)?;
+                (of(text, tokens), None, None)
+            }
+            Of::View(view, of) => {
+                let answer = answer(state, instrument, view)?;
+                let data = answer.views.iter().find(|data| data.view == view).ok_or(Missing::Number)?;
+                let vocabulary = state.tokenizer.summary.as_ref().map(|summary| summary.vocabulary);
+                let inspection = &answer.inspection;
+                (of(answer, data, vocabulary), Some(inspection.run.clone()), Some(inspection.step))
+            }
+            Of::Run(of) => {
+                let run = latest(state)?;
+                let history = state.runs.histories.get(&run.name);
+                let history = history.ok_or_else(|| Missing::Histories(vec![run.name.clone()]))?;
+                (of(history), Some(run.name.clone()), Some(run.step))
+            }
+            Of::Runs(of) => {
+                let ended: Vec<&RunSummary> = ended(state).collect();
+                let unread = ended.iter().filter(|run| !state.runs.histories.contains_key(&run.name));
+                let unread: Vec<String> = unread.map(|run| run.name.clone()).collect();
+                if !unread.is_empty() {
+                    return Err(Missing::Histories(unread));
+                }
+                let known = ended.iter().filter_map(|run| Some((*run, state.runs.histories.get(&run.name)?)));
+                let found = of(&known.collect::<Vec<_>>());
+                (Some(found.ok_or_else(|| self.needs_runs())?), None, None)
+            }
+        };
+        let (value, sentence) = found.filter(|(value, _)| value.is_finite()).ok_or(Missing::Number)?;
+        Ok(Measurement { measure: self.name.to_owned(), value, sentence, held: false, run, step })
+    }
+
+    fn needs_runs(&self) -> Missing {
+        Missing::Runs(format!("This compares runs that differ in one thing: {}.", self.about))
+    }
+}
+
+/// The newest answer about the lesson's prompt with its settings, of the run that lessons look at.
+fn answer<'a>(state: &'a State, instrument: &Instrument, view: View) -> Result<&'a Answer, Missing> {
+    let source = source(state).ok_or_else(no_run)?;
+    let WeightSource::Checkpoint { run, .. } = &source else { return Err(no_run()) };
+    let settings = instrument.settings(view);
+    let fits = |answer: &&std::rc::Rc<Answer>| {
+        answer.prompt == instrument.prompt
+            && answer.settings == settings
+            && answer.inspection.run == *run
+            && answer.views.iter().any(|data| data.view == view)
+    };
+    let found = state.inspections.answers.values().rev().find(fits);
+    found.map(AsRef::as_ref).ok_or(Missing::View(view, source))
+}
+
+fn no_run() -> Missing {
+    Missing::Runs("There is no trained model in this project yet.".to_owned())
+}
+
+/// Runs that were trained and are not in training now, oldest first.
+fn ended(state: &State) -> impl Iterator<Item = &RunSummary> {
+    let trains = state.training.run.as_ref().filter(|_| state.training.state != TrainingState::Idle);
+    let name = trains.map(|run| run.name.as_str());
+    let list = state.runs.list.iter();
+    list.filter(move |run| run.step > 0 && run.state != RunState::Imported && Some(run.name.as_str()) != name)
+}
+
+/// The latest run.
+fn latest(state: &State) -> Result<&RunSummary, Missing> {
+    match state.training.state {
+        TrainingState::Idle => ended(state).last().ok_or_else(no_run),
+        _ => Err(Missing::End),
+    }
+}
+
+fn characters_per_token(text: &str, tokens: &[TokenSummary]) -> Option<Found> {
+    let characters = text.chars().count();
+    let ratio = characters as f64 / tokens.len() as f64;
+    let sentence = format!(
+        "The text has {characters} characters in {} tokens: {ratio:.2} characters per token.",
+        tokens.len()
+    );
+    Some((ratio, sentence))
+}
+
+/// Matches of a provenance view.
+fn matches(data: &ViewData) -> Option<&[glasshouse_protocol::inspect::Match]> {
+    data.details.iter().find_map(|detail| match detail {
+        Detail::Matches { matches, .. } => Some(matches.as_slice()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

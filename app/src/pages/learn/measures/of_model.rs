@@ -1,0 +1,200 @@
+//! Measures of a model at work on a lesson's prompt.
+
+use super::{Found, Measure, Of, matches};
+use crate::format;
+use crate::pages::parts::visible;
+use crate::state::{Answer, Tensor, ViewData};
+use glasshouse_protocol::View;
+
+pub(super) const NEAREST_COSINE: Measure = Measure {
+    name: "nearest_cosine",
+    about: "cosine between the embedding of the token looked at and its nearest neighbour's",
+    of: Of::View(View::Embeddings, nearest_cosine),
+};
+pub(super) const ATTENTION_PEAK: Measure = Measure {
+    name: "attention_peak",
+    about: "largest attention probability of the position looked at, in one head",
+    of: Of::View(View::Head, attention_peak),
+};
+pub(super) const PREVIOUS_TOKEN_SCORE: Measure = Measure {
+    name: "previous_token_score",
+    about: "mean attention to the token before, of the head that has most",
+    of: Of::View(View::Attention, |answer, data, _| best_head(answer, data, 0, "to the token before")),
+};
+pub(super) const INDUCTION_SCORE: Measure = Measure {
+    name: "induction_score",
+    about: "mean attention behind an earlier equal token, of the head that has most",
+    of: Of::View(View::Attention, |answer, data, _| {
+        best_head(answer, data, 3, "to the token behind an earlier equal one")
+    }),
+};
+pub(super) const MLP_OVER_HEAD: Measure = Measure {
+    name: "mlp_over_head",
+    about: "how far switching off one MLP moves the next token's distribution, over the same for one head",
+    of: Of::View(View::WhatIf, mlp_over_head),
+};
+pub(super) const RESIDUAL_GROWTH: Measure = Measure {
+    name: "residual_growth",
+    about: "length of the residual stream behind the last block over that of the embedding",
+    of: Of::View(View::Residual, residual_growth),
+};
+pub(super) const FIRST_LEADING_LAYER: Measure = Measure {
+    name: "first_leading_layer",
+    about: "layers after which the token that wins at the end leads for good",
+    of: Of::View(View::LogitLens, first_leading_layer),
+};
+pub(super) const TOKENS_KEPT: Measure = Measure {
+    name: "tokens_kept",
+    about: "tokens that the sampler's settings leave to draw from",
+    of: Of::View(View::NextToken, tokens_kept),
+};
+pub(super) const TOP_PROBABILITY_RATIO: Measure = Measure {
+    name: "top_probability_ratio",
+    about: "the likeliest token's probability at the lesson's temperature over that without it",
+    of: Of::View(View::NextToken, top_probability_ratio),
+};
+pub(super) const SURPRISE_SHARE: Measure = Measure {
+    name: "surprise_share",
+    about: "mean surprise of the prompt's tokens over that of an even guess",
+    of: Of::View(View::Tokens, surprise_share),
+};
+pub(super) const LONGEST_MATCH: Measure = Measure {
+    name: "longest_match",
+    about: "tokens of the longest stretch of the prompt that stands in the training text",
+    of: Of::View(View::Provenance, |_, data, _| {
+        let length = matches(data)?.iter().map(|found| found.length).max().unwrap_or(0);
+        let sentence = format!("The longest stretch that stands in the training text has {length} tokens.");
+        Some((length as f64, sentence))
+    }),
+};
+
+/// The place of the largest, and the largest.
+fn largest(values: &[f32]) -> Option<(usize, f32)> {
+    let (place, value) =
+        values.iter().copied().enumerate().max_by(|(_, left), (_, right)| left.total_cmp(right))?;
+    Some((place, value))
+}
+
+/// A token of the prompt as a reader sees it.
+fn token(answer: &Answer, place: usize) -> String {
+    let token = answer.inspection.tokens.get(place);
+    token.map_or_else(|| format!("token {place}"), |token| format!("“{}”", visible(&token.text)))
+}
+
+fn nearest_cosine(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    let place = answer.inspection.position;
+    let own = answer.settings.token.or_else(|| Some(answer.inspection.tokens.get(place)?.id));
+    let pairs = data.integers("neighbours").iter().zip(data.floats("cosines"));
+    // A token is its own nearest neighbour.
+    let (id, cosine) =
+        pairs.filter(|(id, _)| Some(**id) != own).max_by(|(_, left), (_, right)| left.total_cmp(right))?;
+    let neighbour = data.text_of(*id).map_or_else(|| format!("#{id}"), |text| format!("“{}”", visible(text)));
+    let sentence = format!(
+        "The nearest neighbour of {} is {neighbour}, with a cosine of {cosine:.3}.",
+        token(answer, place)
+    );
+    Some((f64::from(*cosine), sentence))
+}
+
+fn attention_peak(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    let position = answer.inspection.position;
+    let row = data.tensor("probabilities")?.at(&[position]);
+    let (place, peak) = largest(row)?;
+    let (from, to) = (token(answer, position), token(answer, place));
+    let share = format::percent(f64::from(peak));
+    let sentence = format!("{from} at position {position} looks most at {to} at position {place}: {share}.");
+    Some((f64::from(peak), sentence))
+}
+
+/// The head with the highest of one kind of score; the kinds are the last axis.
+fn best_head(_: &Answer, data: &ViewData, kind: usize, what: &str) -> Option<Found> {
+    let scores: &Tensor = data.tensor("scores")?;
+    let (layers, heads) = (scores.size(0), scores.size(1));
+    let all = (0..layers).flat_map(|layer| (0..heads).map(move |head| (layer, head)));
+    let scored = all.filter_map(|(layer, head)| Some((layer, head, *scores.at(&[layer, head]).get(kind)?)));
+    let (layer, head, score) = scored.max_by(|left, right| left.2.total_cmp(&right.2))?;
+    let share = format::percent(f64::from(score));
+    let sentence =
+        format!("Head {head} of layer {layer} has most: on average, {share} of its attention goes {what}.");
+    Some((f64::from(score), sentence))
+}
+
+fn mlp_over_head(_: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    let heads = data.tensor("heads")?;
+    let (place, head) = largest(&heads.floats)?;
+    let (layer, mlp) = largest(data.floats("mlps"))?;
+    let (of, number) = (place / heads.size(1).max(1), place % heads.size(1).max(1));
+    if head <= 0.0 {
+        return None;
+    }
+    let ratio = f64::from(mlp) / f64::from(head);
+    let sentence = format!(
+        "Without the MLP of layer {layer} the distribution moves by {mlp:.3} bits, without head {number} of layer {of} by {head:.3} bits: \
+         {ratio:.2} times as far."
+    );
+    Some((ratio, sentence))
+}
+
+fn residual_growth(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    let norms = data.tensor("norms")?;
+    let position = answer.inspection.position;
+    let last_stage = norms.size(0).checked_sub(1)?;
+    let [first] = norms.at(&[0, position]) else { return None };
+    let [last] = norms.at(&[last_stage, position]) else { return None };
+    let growth = f64::from(*last) / f64::from(*first);
+    let sentence = format!(
+        "At {} the stream is {first:.2} long as an embedding and {last:.2} behind the last block: {growth:.2} times as long.",
+        token(answer, position)
+    );
+    Some((growth, sentence))
+}
+
+fn first_leading_layer(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    let top = data.tensor("top")?;
+    let (stages, positions) = (top.size(0), top.size(1));
+    let position = answer.inspection.position;
+    let at = |stage: usize| top.integers.get(stage * positions + position).copied();
+    let winner = at(stages.checked_sub(1)?)?;
+    let leads = (0..stages).rev().take_while(|stage| at(*stage) == Some(winner)).last()?;
+    let text =
+        data.text_of(winner).map_or_else(|| format!("#{winner}"), |text| format!("“{}”", visible(text)));
+    let sentence =
+        format!("{text} wins at the end, and leads for good after {leads} of {} layers.", stages - 1);
+    Some((leads as f64, sentence))
+}
+
+fn tokens_kept(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    let [kept] = data.integers("kept") else { return None };
+    let sampling = &answer.settings.sampling;
+    let sentence = format!(
+        "With temperature {} and top-p {}, {} of the vocabulary are left to draw from.",
+        sampling.temperature,
+        sampling.top_p,
+        if *kept == 1 { "1 token".to_owned() } else { format!("{kept} tokens") }
+    );
+    Some((f64::from(*kept), sentence))
+}
+
+fn top_probability_ratio(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+    let (_, before) = largest(data.floats("probability"))?;
+    let (_, after) = largest(data.floats("tempered"))?;
+    let ratio = f64::from(after) / f64::from(before);
+    let [before, after] = [before, after].map(|share| format::percent(f64::from(share)));
+    let temperature = answer.settings.sampling.temperature;
+    let sentence = format!(
+        "The likeliest token has {before} by itself and {after} at temperature {temperature}: {ratio:.2} times as much."
+    );
+    Some((ratio, sentence))
+}
+
+fn surprise_share(_: &Answer, data: &ViewData, vocabulary: Option<usize>) -> Option<Found> {
+    // Nothing stands before the first.
+    let surprise = data.floats("surprise").get(1..).filter(|rest| !rest.is_empty())?;
+    let mean = surprise.iter().map(|bits| f64::from(*bits)).sum::<f64>() / surprise.len() as f64;
+    let even = (vocabulary.filter(|size| *size > 1)? as f64).log2();
+    let share = mean / even;
+    let sentence = format!(
+        "The tokens surprise by {mean:.2} bits on average; an even guess costs {even:.2} bits: {share:.2} of that."
+    );
+    Some((share, sentence))
+}

@@ -1,0 +1,153 @@
+//! Measures of runs: what their losses did.
+
+use super::{Found, Measure, Of};
+use crate::format;
+use crate::state::History;
+use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent};
+
+pub(super) const FIRST_LOSS_RATIO: Measure = Measure {
+    name: "first_loss_ratio",
+    about: "the first loss of the latest run over ln V",
+    of: Of::Run(first_loss_ratio),
+};
+pub(super) const LOSS_FALLS: Measure = Measure {
+    name: "loss_falls",
+    about: "the last loss of the latest run over its first",
+    of: Of::Run(loss_falls),
+};
+pub(super) const HALF_FALL_SHARE: Measure = Measure {
+    name: "half_fall_share",
+    about: "share of the steps after which half of the loss's fall is done",
+    of: Of::Run(half_fall_share),
+};
+pub(super) const VALIDATION_GAP: Measure = Measure {
+    name: "validation_gap",
+    about: "validation loss less training loss at the last evaluation",
+    of: Of::Run(validation_gap),
+};
+pub(super) const DEPTH_LOSS_RATIO: Measure = Measure {
+    name: "depth_loss_ratio",
+    about: "best validation loss of the deepest run over that of the shallowest, all else alike",
+    of: Of::Runs(|runs| {
+        let layers = |config: &mut RunConfig| std::mem::take(&mut config.model.layers) as f64;
+        compare(runs, layers, |layers| format!("{layers} {}", if layers == 1.0 { "layer" } else { "layers" }))
+    }),
+};
+pub(super) const LEARNING_RATE_LOSS_RATIO: Measure = Measure {
+    name: "learning_rate_loss_ratio",
+    about: "best validation loss of the run with the highest learning rate over that with the lowest, all else alike",
+    of: Of::Runs(|runs| {
+        let rate = |config: &mut RunConfig| {
+            // The minimum goes with it.
+            config.train.min_learning_rate = 0.0;
+            std::mem::take(&mut config.train.learning_rate)
+        };
+        compare(runs, rate, |rate| format!("a learning rate of {}", format::scientific(rate)))
+    }),
+};
+
+/// Losses of a run's steps: (step, loss), without gaps.
+fn losses(history: &History) -> Vec<(u64, f64)> {
+    let loss = |event: &TrainEvent| match event {
+        TrainEvent::Step { step, loss, .. } if loss.is_finite() => Some((*step, f64::from(*loss))),
+        _ => None,
+    };
+    history.events.iter().filter_map(loss).collect()
+}
+
+fn first_loss_ratio(history: &History) -> Option<Found> {
+    let (step, loss) = losses(history).first().copied()?;
+    let vocabulary = history.config.model.vocabulary;
+    let even = (vocabulary as f64).ln();
+    let ratio = loss / even;
+    let sentence = format!(
+        "The loss of step {step} was {loss:.3}, and ln {vocabulary} is {even:.3}: {ratio:.3} of an even guess."
+    );
+    Some((ratio, sentence))
+}
+
+/// Mean of a curve's first or last points, against the noise of single batches: a twentieth of them, 20 at most.
+fn mean(points: &[(u64, f64)]) -> f64 {
+    points.iter().map(|(_, loss)| loss).sum::<f64>() / points.len().max(1) as f64
+}
+
+fn tail(losses: &[(u64, f64)]) -> &[(u64, f64)] {
+    let count = (losses.len() / 20).clamp(1, 20);
+    losses.get(losses.len().saturating_sub(count)..).unwrap_or_default()
+}
+
+fn loss_falls(history: &History) -> Option<Found> {
+    let losses = losses(history);
+    let (_, first) = losses.first().copied()?;
+    let last = mean(tail(&losses));
+    let ratio = last / first;
+    Some((ratio, format!("The loss went from {first:.3} to {last:.3}: {ratio:.3} of what it was.")))
+}
+
+fn half_fall_share(history: &History) -> Option<Found> {
+    let losses = losses(history);
+    let (_, first) = losses.first().copied()?;
+    let last = mean(tail(&losses));
+    if last >= first {
+        return None;
+    }
+    let half = (first + last) / 2.0;
+    let (steps, _) = losses.last().copied()?;
+    // The first of three neighbours that lie below, so that one lucky batch does not count.
+    let below =
+        losses.windows(3.min(losses.len())).find(|near| near.iter().all(|(_, loss)| *loss <= half))?;
+    let (step, _) = below.first().copied()?;
+    let share = step as f64 / steps as f64;
+    let sentence = format!(
+        "The loss fell from {first:.3} to {last:.3}, and was half-way at step {step} of {steps}: after {} of them.",
+        format::percent(share)
+    );
+    Some((share, sentence))
+}
+
+fn validation_gap(history: &History) -> Option<Found> {
+    let last = history.events.iter().rev().find_map(|event| match event {
+        TrainEvent::Eval { step, train_loss, val_loss, .. } => Some((*step, *train_loss, *val_loss)),
+        _ => None,
+    });
+    let (step, train, validation) = last?;
+    let gap = f64::from(validation) - f64::from(train);
+    let sentence = format!(
+        "At step {step} the loss is {train:.3} on training text and {validation:.3} on held-out text: a gap of {gap:+.3}."
+    );
+    Some((gap, sentence))
+}
+
+/// Compares the highest with the lowest of the latest runs that differ in one setting alone, which `take` reads and removes.
+fn compare(
+    runs: &[(&RunSummary, &History)],
+    take: impl Fn(&mut RunConfig) -> f64,
+    called: impl Fn(f64) -> String,
+) -> Option<Found> {
+    let mut sorted: Vec<(RunConfig, f64, f64)> = Vec::new();
+    for (run, history) in runs {
+        let Some(loss) = run.best_val_loss.filter(|loss| loss.is_finite()) else { continue };
+        let mut rest = history.config.clone();
+        let value = take(&mut rest);
+        sorted.push((rest, value, f64::from(loss)));
+    }
+    // The newest group of two or more.
+    let group = sorted.iter().rev().find_map(|(rest, ..)| {
+        let alike: Vec<(f64, f64)> =
+            sorted.iter().filter(|other| other.0 == *rest).map(|(_, value, loss)| (*value, *loss)).collect();
+        let differs = alike.iter().any(|(value, _)| Some(value) != alike.first().map(|(first, _)| first));
+        differs.then_some(alike)
+    })?;
+    // Of runs that are repeated, the newest counts.
+    let (most, of_most) =
+        group.iter().rev().copied().reduce(|best, next| if next.0 > best.0 { next } else { best })?;
+    let (least, of_least) =
+        group.iter().rev().copied().reduce(|best, next| if next.0 < best.0 { next } else { best })?;
+    let ratio = of_most / of_least;
+    let sentence = format!(
+        "The best validation loss is {of_most:.3} with {} and {of_least:.3} with {}: {ratio:.3} of it.",
+        called(most),
+        called(least)
+    );
+    Some((ratio, sentence))
+}

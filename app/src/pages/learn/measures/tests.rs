@@ -1,0 +1,331 @@
+use super::*;
+use crate::pages::learn::lesson::{Instrument, Lesson};
+use crate::pages::learn::library::Library;
+use glasshouse_protocol::inspect::{Axis, ElementKind, Inspected, Match, TensorSummary, TokenText};
+use glasshouse_protocol::{
+    CheckpointSummary, Command, Event, Inspection, Parcel, ProjectSummary, Report, RunConfig,
+    TokenizerSummary, TrainEvent, presets,
+};
+
+fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
+    let checkpoint = CheckpointSummary {
+        file: "step-40.safetensors".to_owned(),
+        step,
+        val_loss: Some(best_val_loss),
+        best: true,
+        resumable: true,
+        bytes: 1,
+    };
+    RunSummary {
+        name: name.to_owned(),
+        step,
+        steps: step,
+        best_val_loss: Some(best_val_loss),
+        checkpoints: vec![checkpoint],
+        state: RunState::Finished,
+        ..RunSummary::default()
+    }
+}
+
+/// A state to which a project with these runs was told.
+fn opened(runs: Vec<RunSummary>) -> State {
+    let mut state = State::default();
+    let tokenizer = TokenizerSummary {
+        config: presets::preset("first-stories-small").unwrap().tokenizer,
+        vocabulary: 256,
+        train_tokens: 10,
+        validation_tokens: 1,
+        bytes_per_token: 2.0,
+        unused: 0,
+        merges: true,
+    };
+    let config = Box::new(presets::preset("first-stories-small").unwrap());
+    let project = ProjectSummary { id: "owls".to_owned(), ..ProjectSummary::default() };
+    tell(&mut state, Event::ProjectOpened { project, config, tokenizer: Some(tokenizer), runs });
+    state
+}
+
+fn tell(state: &mut State, event: Event) {
+    state.apply(Parcel::plain(Report { request: None, event }));
+}
+
+fn history(run: &str, config: RunConfig, losses: &[f32], gap: f32) -> Event {
+    let steps = losses.iter().zip(1..);
+    let mut events: Vec<TrainEvent> = steps
+        .map(|(loss, step)| TrainEvent::Step {
+            step,
+            loss: *loss,
+            lr: 1e-3,
+            grad_norm: 1.0,
+            tokens_per_s: 1.0,
+            skipped: false,
+        })
+        .collect();
+    let step = losses.len() as u64;
+    events.push(TrainEvent::Eval {
+        step,
+        train_loss: 2.0,
+        val_loss: 2.0 + gap,
+        best: true,
+        preference: None,
+    });
+    Event::History { run: run.to_owned(), config: Box::new(config), events, checkpoints: Vec::new() }
+}
+
+fn take(state: &State, name: &str, instrument: &Instrument) -> Result<(f64, String), Missing> {
+    find(name).unwrap().take(state, instrument).map(|measured| (measured.value, measured.sentence))
+}
+
+fn near(found: Result<(f64, String), Missing>, value: f64, says: &str) {
+    let (measured, sentence) = found.unwrap();
+    assert!((measured - value).abs() < 1e-4, "{measured}: {sentence}");
+    assert!(sentence.contains(says), "{sentence}");
+}
+
+/// A tensor of floats: name, axes, entries.
+type Floats<'a> = (&'a str, &'a [usize], &'a [f32]);
+
+/// Answers an inspection of the lesson's prompt by run `1-owls` at its second position.
+fn inspected(
+    state: &mut State,
+    instrument: &Instrument,
+    view: View,
+    floats: &[Floats<'_>],
+    integers: &[(&str, &[usize], &[u32])],
+    details: Vec<Detail>,
+) {
+    let summary = |name: &str, sizes: &[usize], element| TensorSummary {
+        name: name.to_owned(),
+        scope: String::new(),
+        axes: sizes.iter().map(|size| Axis { name: "n".to_owned(), size: *size }).collect(),
+        element,
+    };
+    let mut tensors: Vec<TensorSummary> =
+        floats.iter().map(|(name, axes, _)| summary(name, axes, ElementKind::F32)).collect();
+    tensors.extend(integers.iter().map(|(name, axes, _)| summary(name, axes, ElementKind::U32)));
+    let mut bytes: Vec<Vec<u8>> = floats
+        .iter()
+        .map(|(.., values)| values.iter().copied().flat_map(f32::to_le_bytes).collect())
+        .collect();
+    bytes.extend(
+        integers.iter().map(|(.., values)| values.iter().copied().flat_map(u32::to_le_bytes).collect()),
+    );
+    let token = |(id, text): (u32, &str)| TokenText { id, text: text.to_owned() };
+    let inspection = Inspection {
+        run: "1-owls".to_owned(),
+        step: 40,
+        device: "example".to_owned(),
+        layers: 2,
+        heads: 2,
+        tokens: [(5, "An"), (6, " owl")].map(token).to_vec(),
+        cut: 0,
+        position: 1,
+        held_training_ms: None,
+        views: vec![Inspected { view, tensors, details, notices: Vec::new(), ms: 1.0 }],
+    };
+    let command = Command::Inspect {
+        source: WeightSource::Current,
+        prompt: instrument.prompt.clone(),
+        views: vec![view],
+        settings: Box::new(instrument.settings(view)),
+    };
+    state.sent(9, &command);
+    let event = Event::Inspected { inspection: Box::new(inspection) };
+    state.apply(Parcel { body: Report { request: Some(9), event }, bytes });
+}
+
+fn of(view: View) -> Instrument {
+    Instrument { view: Some(view), prompt: "An owl".to_owned(), ..Instrument::default() }
+}
+
+#[test]
+fn names_are_distinct_and_each_measure_says_what_it_lacks() {
+    let empty = State::default();
+    for measure in ALL {
+        assert_eq!(find(measure.name).unwrap().name, measure.name);
+        let instrument = Instrument { tokens: Some("An owl".to_owned()), ..of(View::Tokens) };
+        let lacks = measure.take(&empty, &instrument).unwrap_err();
+        match measure.needs() {
+            Needs::Tokens => assert_eq!(lacks, Missing::Tokens),
+            _ => assert!(
+                matches!(&lacks, Missing::Runs(what) if what.ends_with('.')),
+                "{}: {lacks:?}",
+                measure.name
+            ),
+        }
+    }
+    let names: std::collections::BTreeSet<&str> = ALL.iter().map(|measure| measure.name).collect();
+    assert_eq!(names.len(), ALL.len());
+}
+
+#[test]
+fn text_is_measured_once_its_own_tokens_are_there() {
+    let mut state = opened(Vec::new());
+    let instrument = Instrument { tokens: Some("An owl".to_owned()), ..Instrument::default() };
+    let tokens = |text: &str| Event::Tokens {
+        text: text.to_owned(),
+        tokens: ["An", " o", "wl"]
+            .map(|text| TokenSummary { id: 1, text: text.to_owned(), special: false })
+            .to_vec(),
+        lost: String::new(),
+    };
+    tell(&mut state, tokens("Another text"));
+    assert_eq!(take(&state, "characters_per_token", &instrument), Err(Missing::Tokens));
+    tell(&mut state, tokens("An owl"));
+    near(take(&state, "characters_per_token", &instrument), 2.0, "6 characters in 3 tokens");
+}
+
+#[test]
+fn the_model_that_was_trained_for_most_steps_is_looked_at() {
+    let runs = vec![run("1-owls", 400, 2.0), run("2-short", 40, 3.0)];
+    let state = opened(runs);
+    let expected = WeightSource::Checkpoint { run: "1-owls".to_owned(), checkpoint: "best".to_owned() };
+    assert_eq!(source(&state), Some(expected.clone()));
+    let lacks = take(&state, "attention_peak", &of(View::Head));
+    assert_eq!(lacks, Err(Missing::View(View::Head, expected)));
+}
+
+#[test]
+fn views_are_measured_at_the_position_that_was_looked_at() {
+    let mut state = opened(vec![run("1-owls", 400, 2.0)]);
+    let instrument = of(View::Head);
+    inspected(
+        &mut state,
+        &instrument,
+        View::Head,
+        &[("probabilities", &[2, 2], &[1.0, 0.0, 0.75, 0.25])],
+        &[],
+        vec![],
+    );
+    near(take(&state, "attention_peak", &instrument), 0.75, "“An” at position 0");
+
+    let scores = [0.1, 0., 0., 0.9, 0.2, 0., 0., 0., 0.6, 0., 0., 0.1, 0.3, 0., 0., 0.];
+    let instrument = of(View::Attention);
+    inspected(&mut state, &instrument, View::Attention, &[("scores", &[2, 2, 4], &scores)], &[], vec![]);
+    near(take(&state, "previous_token_score", &instrument), 0.6, "Head 0 of layer 1");
+    near(take(&state, "induction_score", &instrument), 0.9, "Head 0 of layer 0");
+
+    let instrument = of(View::Neurons);
+    let parts: [Floats<'_>; 2] = [("heads", &[2, 2], &[0.1, 0.5, 0.2, 0.0]), ("mlps", &[2], &[0.25, 1.0])];
+    inspected(&mut state, &instrument, View::WhatIf, &parts, &[], vec![]);
+    near(take(&state, "mlp_over_head", &instrument), 2.0, "without head 1 of layer 0");
+
+    let instrument = of(View::Residual);
+    let norms = [1.0, 2.0, 3.0, 3.0, 4.0, 8.0];
+    inspected(&mut state, &instrument, View::Residual, &[("norms", &[3, 2], &norms)], &[], vec![]);
+    near(take(&state, "residual_growth", &instrument), 4.0, "2.00 long as an embedding and 8.00");
+
+    let instrument = of(View::LogitLens);
+    inspected(
+        &mut state,
+        &instrument,
+        View::LogitLens,
+        &[],
+        &[("top", &[3, 2], &[1, 7, 1, 9, 1, 9])],
+        vec![],
+    );
+    near(
+        take(&state, "first_leading_layer", &instrument),
+        1.0,
+        "#9 wins at the end, and leads for good after 1 of 2",
+    );
+
+    let instrument = Instrument { temperature: Some(0.5), ..of(View::NextToken) };
+    let shares: [Floats<'_>; 2] = [("probability", &[2], &[0.4, 0.1]), ("tempered", &[2], &[0.6, 0.05])];
+    inspected(&mut state, &instrument, View::NextToken, &shares, &[("kept", &[1], &[3])], vec![]);
+    near(take(&state, "tokens_kept", &instrument), 3.0, "temperature 0.5");
+    near(take(&state, "top_probability_ratio", &instrument), 1.5, "1.50 times");
+
+    let instrument = of(View::Tokens);
+    inspected(&mut state, &instrument, View::Tokens, &[("surprise", &[2], &[0.0, 6.0])], &[], vec![]);
+    near(take(&state, "surprise_share", &instrument), 0.75, "an even guess costs 8.00 bits");
+
+    let instrument = of(View::Embeddings);
+    let tokens = vec![TokenText { id: 3, text: " bird".to_owned() }];
+    let details = vec![Detail::Tokens { tokens }];
+    let integers: [(&str, &[usize], &[u32]); 1] = [("neighbours", &[2], &[6, 3])];
+    inspected(
+        &mut state,
+        &instrument,
+        View::Embeddings,
+        &[("cosines", &[2], &[1.0, 0.5])],
+        &integers,
+        details,
+    );
+    near(take(&state, "nearest_cosine", &instrument), 0.5, "“·bird”");
+
+    let instrument = of(View::Provenance);
+    let found =
+        |length| Match { start: 0, length, occurrences: 1, context: Default::default(), document: None };
+    let matches = vec![found(3), found(11), found(4)];
+    let details =
+        vec![Detail::Matches { matches, searched: 9, index_bytes: 1, build_ms: 0.0, longest: None }];
+    inspected(&mut state, &instrument, View::Provenance, &[], &[], details);
+    near(take(&state, "longest_match", &instrument), 11.0, "11 tokens");
+
+    // An answer to another question does not count.
+    let other = Instrument { layer: Some(1), ..of(View::Head) };
+    assert!(matches!(take(&state, "attention_peak", &other), Err(Missing::View(View::Head, _))));
+}
+
+#[test]
+fn a_run_is_measured_by_its_losses() {
+    let mut state = opened(vec![run("1-owls", 40, 2.0)]);
+    let instrument = Instrument::default();
+    assert_eq!(
+        take(&state, "validation_gap", &instrument),
+        Err(Missing::Histories(vec!["1-owls".to_owned()]))
+    );
+    let mut config = presets::preset("first-stories-small").unwrap();
+    config.model.vocabulary = 256;
+    let losses: Vec<f32> = (0..40).map(|step| if step < 8 { 6.0 - 0.5 * step as f32 } else { 2.0 }).collect();
+    tell(&mut state, history("1-owls", config, &losses, 0.25));
+    near(take(&state, "first_loss_ratio", &instrument), 6.0 / 256_f64.ln(), "step 1");
+    near(take(&state, "loss_falls", &instrument), 1.0 / 3.0, "6.000 to 2.000");
+    near(take(&state, "half_fall_share", &instrument), 5.0 / 40.0, "step 5 of 40");
+    near(take(&state, "validation_gap", &instrument), 0.25, "+0.250");
+}
+
+#[test]
+fn runs_are_compared_that_differ_in_one_thing() {
+    let runs = vec![run("1-a", 40, 2.0), run("2-b", 40, 1.5), run("3-c", 40, 1.0), run("4-d", 40, 3.0)];
+    let mut state = opened(runs);
+    let instrument = Instrument::default();
+    let mut config = presets::preset("first-stories-small").unwrap();
+    for (name, layers, rate) in [("1-a", 1, 1.0), ("2-b", 2, 1.0), ("3-c", 4, 1.0), ("4-d", 4, 0.5)] {
+        assert!(matches!(take(&state, "depth_loss_ratio", &instrument), Err(Missing::Histories(_))));
+        config.model.layers = layers;
+        config.train.learning_rate = 1e-3 * rate;
+        config.train.min_learning_rate = 1e-4 * rate;
+        tell(&mut state, history(name, config.clone(), &[3.0], 0.0));
+    }
+    near(take(&state, "depth_loss_ratio", &instrument), 0.5, "1.000 with 4 layers and 2.000 with 1 layer");
+    near(take(&state, "learning_rate_loss_ratio", &instrument), 1.0 / 3.0, "3.000 with a learning rate");
+    let mut alone = opened(vec![run("1-a", 40, 2.0)]);
+    tell(&mut alone, history("1-a", config, &[3.0], 0.0));
+    assert!(matches!(take(&alone, "depth_loss_ratio", &instrument), Err(Missing::Runs(_))));
+}
+
+#[test]
+fn every_lesson_measures_something_that_its_prediction_can_hold_against() {
+    let lessons: Vec<Lesson> = Library::of(Vec::new()).lessons;
+    for lesson in lessons {
+        let measure = find(&lesson.head.check.measure).unwrap();
+        assert!(!measure.about.is_empty() && !lesson.head.check.after.is_empty(), "{}", lesson.name);
+        assert_eq!(lesson.head.prediction.choice_of(f64::NEG_INFINITY), 0, "{}", lesson.name);
+        let last = lesson.head.prediction.choices.len() - 1;
+        assert_eq!(lesson.head.prediction.choice_of(f64::MAX), last, "{}", lesson.name);
+    }
+}
+
+#[test]
+fn the_folders_readme_has_every_measure() {
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    let readme = std::fs::read_to_string(std::path::Path::new(&folder).join("lessons/README.md")).unwrap();
+    let table: String =
+        ALL.iter().map(|measure| format!("| `{}` | {} |\n", measure.name, measure.about)).collect();
+    assert!(
+        readme.contains(&format!("| Measure | What it is |\n|---|---|\n{table}")),
+        "README.md needs:\n{table}"
+    );
+}
