@@ -9,7 +9,7 @@ use crate::support;
 use egui::{Key, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
-use glasshouse::app::{App, AppOptions, Recorder};
+use glasshouse::app::{Address, App, AppOptions, Recorder};
 use glasshouse::link::{Answer, Chosen, EngineLink, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
@@ -20,7 +20,7 @@ use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
     Command, ErrorKind, Event, ExportFormat, Launch, LearnsFrom, Objective, Parcel, Quantization, Request,
-    RunConfig, RunState, Start, TrainingState, presets,
+    RunConfig, RunState, Start, TrainingState, View, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -39,12 +39,36 @@ struct Extent {
     steps: [u64; 2],
     /// Steps in which the first model learns to answer.
     answers: u64,
+    /// Views of the first model that are looked at, at three steps of its run.
+    views: &'static [View],
+    /// The themes of those.
+    themes: &'static [&'static str],
     /// Seconds that anything may take.
     patience: u64,
 }
 
-const WHOLE: Extent = Extent { first: 120.0, steps: [2000, 600], answers: 2400, patience: 900 };
-const BRIEF: Extent = Extent { first: 1.0, steps: [12, 6], answers: 8, patience: 120 };
+const WHOLE: Extent = Extent {
+    first: 120.0,
+    steps: [2000, 600],
+    answers: 2400,
+    views: &View::ALL,
+    themes: &["dark", "light"],
+    patience: 900,
+};
+const BRIEF: Extent = Extent {
+    first: 1.0,
+    steps: [12, 6],
+    answers: 8,
+    views: &[View::Attention, View::LogitLens],
+    themes: &["dark"],
+    patience: 120,
+};
+
+/// What the first model is looked at with: its story begins again, so that there is something to repeat.
+const LOOKED_AT: &str = "One day, Tom and Mia saw a red kite. Tom and Mia saw a red";
+
+/// The size of a view at one of three steps that stand beside each other.
+const STRIP: [f32; 2] = [600.0, 760.0];
 
 struct Session {
     window: Harness<'static, App>,
@@ -55,6 +79,8 @@ struct Session {
     patience: Duration,
     folder: PathBuf,
     pictures: Vec<Value>,
+    /// Which run the views show, and at which steps.
+    looked_at: Value,
 }
 
 impl Session {
@@ -69,8 +95,8 @@ impl Session {
         let log = Recorder::new(std::fs::File::create(work.join("messages.jsonl")).unwrap());
         let patience = Duration::from_secs(extent.patience);
         std::fs::create_dir_all(folder).unwrap();
-        let (folder, pictures) = (folder.to_owned(), Vec::new());
-        Self { window, engine, log, asked: 1 << 40, patience, folder, pictures }
+        let (folder, pictures, looked_at) = (folder.to_owned(), Vec::new(), Value::Null);
+        Self { window, engine, log, asked: 1 << 40, patience, folder, pictures, looked_at }
     }
 
     fn state(&self) -> &State {
@@ -247,6 +273,62 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     });
 }
 
+/// Each view of the first model at three steps of its run, beside each other: the untrained one, one on the way, the last. Then the page as
+/// it is seen, and a lesson.
+fn looked_into(session: &mut Session, extent: &Extent) {
+    session.ask(Command::ListRuns);
+    let run = session.state().runs.list.last().unwrap().clone();
+    let mut steps: Vec<u64> = run.checkpoints.iter().map(|kept| kept.step).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    let steps = [steps[0], steps[steps.len() / 2], steps[steps.len() - 1]];
+    std::fs::create_dir_all(session.folder.join("lens")).unwrap();
+    session.window.set_size(STRIP.into());
+    for theme in extent.themes {
+        for view in extent.views {
+            session.show(PageName::Inspect, theme);
+            let strips: Vec<_> = steps.iter().map(|step| strip(session, *view, *step)).collect();
+            let (width, height) = strips[0].dimensions();
+            let mut sheet = image::RgbaImage::new(3 * width, height);
+            for (strip, left) in strips.iter().zip([0, width, 2 * width]) {
+                image::imageops::replace(&mut sheet, strip, i64::from(left), 0);
+            }
+            write_png(&sheet, &session.folder.join("lens").join(format!("{view}-{theme}.png")));
+        }
+    }
+    session.looked_at = json!({ "run": run.name, "steps": steps, "prompt": LOOKED_AT });
+    session.window.set_size(SIZE.into());
+    look(session, View::Attention, steps[2]);
+    session.picture("inspect", &format!("where that model's heads read from at step {}", steps[2]));
+    session.window.state_mut().follow(&Address::read(|name| (name == "lesson").then(|| "4".to_owned())));
+    session.settle();
+    session.picture("learn", "a lesson about heads, on that model");
+}
+
+/// Opens a view alone, at a step of the run.
+fn look(session: &mut Session, view: View, step: u64) {
+    for other in View::ALL {
+        session.window.state_mut().preferences().folds.insert(format!("inspect:{other}"), other == view);
+    }
+    let address = Address::read(|name| match name {
+        "page" => Some("inspect".to_owned()),
+        "view" => Some(view.name().to_owned()),
+        "prompt" => Some(LOOKED_AT.to_owned()),
+        "step" => Some(step.to_string()),
+        _ => None,
+    });
+    session.window.state_mut().follow(&address);
+    session.settle();
+    session.settle();
+}
+
+fn strip(session: &mut Session, view: View, step: u64) -> image::RgbaImage {
+    look(session, view, step);
+    session.window.remove_cursor();
+    session.turn();
+    session.window.render().unwrap()
+}
+
 /// The first model learns to translate words into the language of the tasks, and is asked in a wording that it was not tuned on.
 fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     let tasks = TaskOptions { kinds: vec![TaskKind::Translation], level: 1, ..TaskOptions::default() };
@@ -353,6 +435,7 @@ fn whole_session_of_the_pictures() {
     session.picture("write", "what that model writes, and what a token was chosen from");
     session.show(PageName::Tokenizer, "dark");
     session.picture("tokenizer", "the vocabulary that it learned from the stories");
+    looked_into(&mut session, &extent);
     tuned(&mut session, &extent, &work);
 
     // nanoGPT's run for a processor, and a shorter one beside it.
@@ -430,6 +513,7 @@ fn whole_session_of_the_pictures() {
         "processor": processor(),
         "system": std::env::consts::OS,
         "projects": runs,
+        "lens": session.looked_at,
         "pictures": session.pictures,
     });
     let text = serde_json::to_string_pretty(&recording).unwrap();
