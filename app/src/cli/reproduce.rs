@@ -171,8 +171,9 @@ fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u6
     let same_model = ModelConfig { vocabulary: wanted.model.vocabulary, ..model.clone() } == wanted.model;
     // Another text would have another alphabet; one of another length gets no verdict whatever its text.
     let same_text = train.steps != steps || model.vocabulary == ALPHABET;
-    // What samples begin with changes no number, and is the text's own first words.
-    let published_training = TrainConfig { sample_prompt: train.sample_prompt.clone(), ..wanted.train };
+    // What samples begin with, the text's own first words, and what is kept on the way change no number.
+    let (sample_prompt, milestones) = (train.sample_prompt.clone(), train.milestones);
+    let published_training = TrainConfig { sample_prompt, milestones, ..wanted.train };
     let same_training = train == published_training && seed == wanted.seed;
     if preset == published.preset && same_model && same_training && same_text {
         return Ok(());

@@ -145,6 +145,8 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
         typed.data.mixture.clone_from(&run.data.mixture);
         typed.device.clone_from(&run.device);
         typed.train.precision = run.train.precision;
+        // `auto` was settled when the run began.
+        typed.train.milestones = run.train.milestones;
         if typed != *run {
             others.push(format!("--config {} says other than its run.toml", file.display()));
         }
