@@ -29,5 +29,7 @@ pub(super) fn install_fonts(context: &Context) {
         |first: &str| std::iter::once(first.to_owned()).chain(fallbacks.iter().cloned()).collect::<Vec<_>>();
     fonts.families.insert(strong_family(), led_by("Noto Sans Bold"));
     fonts.families.insert(FontFamily::Proportional, led_by("Noto Sans"));
+    // Formulas have letters above and below the line that Hack lacks.
+    fonts.families.entry(FontFamily::Monospace).or_default().push("Noto Sans".to_owned());
     context.set_fonts(fonts);
 }
