@@ -656,7 +656,7 @@ pub const GLOSSARY: &[Term] = &[
         "update ratio",
         &[],
         "How far a parameter moved since the milestone before, beside how large it was there: one that stands still learns nothing, one that leaps forgets.",
-        "‖wₜ − wₜ₋₁‖ / ‖wₜ₋₁‖",
+        "‖w[t] − w[t−1]‖ / ‖w[t−1]‖",
         "Karpathy 2022, makemore, part 3",
     ),
 ];

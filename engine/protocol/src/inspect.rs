@@ -109,22 +109,25 @@ impl View {
     /// The formula that it draws.
     pub fn formula(self) -> &'static str {
         match self {
-            Self::Tokens => "surprise(t) = −log₂ p(xₜ | x₍₀…ₜ₋₁₎)",
+            Self::Tokens => "surprise[t] = −log₂ p(x[t] | x[0…t−1])",
             Self::Embeddings => {
                 "PCA: E − mean = U·S·Vᵀ, drawn in the first two columns of U·S; cos(a, b) = a·b / (‖a‖‖b‖)"
             }
-            Self::Positions => "learned: cos(Pᵢ, Pⱼ); rotary: meanₖ cos((i − j)·θₖ)",
+            Self::Positions => {
+                "learned, sinusoidal: cos(P[i], P[j]); rotary: the mean of cos((i − j)·θ) over all pairs"
+            }
             Self::Attention => "A = softmax(Q·Kᵀ / √D + mask)",
             Self::Head => "softmax(q·kᵀ / √D + mask)·v·W_O",
             Self::Residual => {
-                "x₍ₗ₊₁₎ = xₗ + attention(norm(xₗ)) + mlp(norm(·)); attribution = (part ⊙ scale / rms(x))·W_U[token]"
+                "x' = x + attention(norm(x)) + mlp(norm(·)); attribution = (part ⊙ scale / rms(x))·W_U[token], for LayerNorm less \
+                 the means"
             }
             Self::Neurons => "h = activation(W_up·norm(x)), or activation(gate)·up",
-            Self::LogitLens => "softmax(W_U·norm(xₗ)); KL(pₗ ‖ p_last)",
+            Self::LogitLens => "softmax(W_U·norm(x[l])); KL(p[L] ‖ p[l])",
             Self::NextToken => "p = softmax(logits / temperature), then top-k, top-p, min-p",
-            Self::Weights => "ratio = ‖wₜ − w₍ₜ₋₁₎‖ / ‖w₍ₜ₋₁₎‖",
+            Self::Weights => "ratio = ‖w − w'‖ / ‖w'‖, w' being the weights at the milestone before",
             Self::WhatIf => "KL(p_before ‖ p_after)",
-            Self::Provenance => "longest n with xᵢ…xᵢ₊ₙ in the training text",
+            Self::Provenance => "longest n with x[i…i+n−1] in the training text",
             Self::Walk => "tokens → embedding → blocks of attention and MLP → norm → head → softmax",
             Self::Graph => "value = operation(values)",
         }
