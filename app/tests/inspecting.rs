@@ -144,16 +144,15 @@ fn what_does_not_exist_is_told_with_the_nearest_that_does() {
     for (more, code, parts) in [
         (
             &["--prompt", "One", "--view", "attention", "--layer", "7"][..],
-            1,
+            2,
             &["no layer 7", "the nearest is 1"][..],
         ),
-        (&["--prompt", "One", "--view", "head", "--head", "2"], 1, &["no head 2", "the nearest is 1"]),
+        (&["--prompt", "One", "--view", "head", "--head", "2"], 2, &["no head 2", "the nearest is 1"]),
         (
             &["--prompt", "One", "--view", "tokens", "--position", "3"],
-            1,
+            2,
             &["no position 3", "the nearest is 2"],
         ),
-        (&["--prompt", "", "--view", "tokens"], 1, &["the prompt is empty"]),
         (&["--prompt", "One", "--view", "atention"], 2, &["atention", "'attention'"]),
         (&["--prompt", "One"], 2, &["--view"]),
         (
