@@ -101,7 +101,7 @@ fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
     let scale = if shares { Scale::Magnitude(1.0) } else { Scale::signed(&tensor.floats) };
     if !shares {
         let row = if tensor.summary.axes.len() == 1 { tensor.at(&[]) } else { tensor.at(&[position]) };
-        strip_ui(ui, step.title, row, scale, width);
+        strip_ui(ui, "strip", step.title, row, scale, width);
     }
     let id = ui.scope_id().with("numbers");
     let mut open: bool = ui.data(|data| data.get_temp(id)).unwrap_or(false);
