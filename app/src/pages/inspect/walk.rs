@@ -162,7 +162,7 @@ fn matrix_ui(
 ) {
     let Some([down, across]) = tensor.summary.axes.get(place.len()..) else { return };
     let (values, rows, columns) = (tensor.at(place), down.size, across.size);
-    // As many tokens as a vector has entries are no tokens on both sides.
+    // [T, C] is none of tokens by tokens, though T may be C.
     let of_tokens = down.name == across.name;
     // Few tokens of wide vectors are no line, and many tokens no tower.
     let tall = (rows as f32 * 14.0).clamp(14.0, 220.0);
