@@ -118,11 +118,12 @@ fn a_pressed_head_is_the_one_whose_arithmetic_is_shown() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Attention, View::Head]);
     assert!(shows(&scene, "previous token 0.83"), "the second head of each layer");
     assert!(shows(&scene, "mixed"), "the first one of each");
-    scene.harness.get_by_label_contains("Layer 1, head 1, cells").click_accesskit();
+    scene.harness.get_by_label_contains("Layer 1, head 1, previous token 0.83, cells").click_accesskit();
     scene.settle();
     let (_, _, views, settings) = last(&mut scene);
     assert_eq!((views.as_slice(), settings.layer, settings.head), (&[View::Head][..], Some(1), Some(1)));
     assert!(shows(&scene, "Layer 1, head 1, at"));
+    assert!(shows(&scene, "Layer 1, head 1, previous token 0.83, chosen"), "it is said which one is chosen");
     assert!(shows(&scene, "q·k / √4"), "the arithmetic with its numbers");
     assert!(shows(&scene, "Key of 0 Once: score"));
     scene.picture("inspect-head");
@@ -257,6 +258,15 @@ fn two_models_stand_beside_each_other() {
     scene.harness.get_by_label("One model").click();
     scene.settle();
     assert!(!shows(&scene, "1-first-stories, step 2,400"));
+}
+
+#[test]
+fn changes_beside_another_model_are_made_in_the_first_column() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::WhatIf]);
+    scene.harness.get_by_label("Compare").click();
+    scene.settle();
+    assert_eq!(scene.harness.query_all_by_label_contains("Nothing is changed yet").count(), 1);
+    assert!(shows(&scene, "The same changes as in the other model."));
 }
 
 #[test]

@@ -76,6 +76,8 @@ impl Example {
     fn of(view: View, settings: &InspectSettings) -> Self {
         let mut example = Self::default();
         match view {
+            // A model that tells texts apart gives no token a probability.
+            View::Tokens => example.integers("ids", &[("T", PROMPT.len())], |entry| entry as u32),
             View::Residual => example.residual(settings),
             View::Neurons => example.neurons(settings),
             View::LogitLens => {
@@ -446,6 +448,50 @@ fn an_arrow_key_moves_the_logit_lens_to_the_next_position() {
     assert_eq!(desk.last(View::LogitLens).position, Some(PROMPT.len() - 2));
     let read = desk.window.get_by_label(table).accesskit_node().value().unwrap_or_default();
     assert!(read.contains("layer 1 after ·time") && read.contains("bits"), "{read}");
+    // One press upon another, before there is an answer.
+    for _ in 0..2 {
+        desk.window.key_press(egui::Key::ArrowLeft);
+        desk.window.run_steps(2);
+    }
+    desk.settle();
+    assert_eq!(desk.last(View::LogitLens).position, Some(PROMPT.len() - 4));
+}
+
+#[test]
+fn arrow_keys_go_through_the_saliency_of_the_prompt_from_the_position_that_is_looked_at() {
+    let mut desk = Desk::new(&[View::Residual], (1280.0, 3200.0), "dark");
+    desk.window.get_by_label("Saliency of the prompt's tokens").focus();
+    desk.settle();
+    for (key, position) in [
+        (egui::Key::ArrowLeft, PROMPT.len() - 2),
+        (egui::Key::ArrowLeft, PROMPT.len() - 3),
+        (egui::Key::ArrowRight, PROMPT.len() - 2),
+    ] {
+        desk.window.key_press(key);
+        desk.settle();
+        assert_eq!(desk.last(View::Residual).position, Some(position));
+    }
+}
+
+#[test]
+fn arrow_keys_go_through_a_stretch_and_out_of_it() {
+    let mut desk = Desk::new(&[View::Provenance], (1280.0, 3200.0), "dark");
+    desk.press("Once·upon·a: 3 tokens, 3 times");
+    desk.window.get_by_label("The text and where it comes from").focus();
+    desk.settle();
+    for inside in [true, true, false] {
+        desk.window.key_press(egui::Key::ArrowRight);
+        desk.settle();
+        assert_eq!(desk.says("First in document 12"), inside);
+    }
+}
+
+#[test]
+fn tokens_without_probabilities_are_read_by_their_ids() {
+    let mut desk = Desk::new(&[View::Tokens], (1280.0, 3200.0), "dark");
+    assert!(desk.says("Position 0: Once, token 0") && desk.says("Position 4: ·there, token 4"));
+    assert!(!desk.says("bits per token") && !desk.says("There are no tokens"));
+    desk.press("Position 1: ·upon, token 1");
 }
 
 #[test]

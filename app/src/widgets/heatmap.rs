@@ -1,10 +1,18 @@
 //! A matrix as a picture: a cell for each entry, its number under the pointer or at the arrow keys.
 
 use crate::theme::{self, Palette};
+use egui::cache::FramePublisher;
 use egui::{
     Color32, ColorImage, CornerRadius, EventFilter, Id, Key, Rect, Response, Role, Sense, Stroke,
     TextureHandle, TextureOptions, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
+use std::borrow::Cow;
+
+/// Texels on a side at most, though a graphics card may hold more: each one holds these.
+const SIDE: usize = 2048;
+
+/// Pictures that were drawn in this frame or the last one, each with what it is of; others are let go of.
+type Pictures = FramePublisher<Id, (u64, TextureHandle)>;
 
 /// What colours stand for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +45,16 @@ impl Scale {
 
 /// The largest distance from 0 among finite values.
 fn largest(values: &[f32]) -> f32 {
-    values.iter().filter(|value| value.is_finite()).fold(0.0, |most: f32, value| most.max(value.abs()))
+    let size = |value: f32| if value.is_finite() { value.abs() } else { 0.0 };
+    // Eight beside each other, none of which waits for another one.
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut most = [0.0_f32; 8];
+    for chunk in chunks {
+        for (most, value) in most.iter_mut().zip(chunk) {
+            *most = most.max(size(*value));
+        }
+    }
+    rest.iter().map(|value| size(*value)).chain(most).fold(0.0, f32::max)
 }
 
 /// A matrix [rows, columns] to draw.
@@ -140,22 +157,56 @@ impl Heatmap<'_> {
     /// The picture, which is made anew only where a number, the scale or the theme is another.
     fn paint(&self, ui: &Ui, palette: &Palette, rect: Rect, id: Id) {
         let stamp = self.stamp(palette.dark);
-        let known: Option<(u64, TextureHandle)> = ui.data(|data| data.get_temp(id));
+        let known = ui.memory_mut(|memory| memory.caches.cache::<Pictures>().get(&id).cloned());
         let texture = match known {
             Some((of, texture)) if of == stamp => texture,
             _ => {
-                let pixels = self.values.iter().map(|value| self.scale.colour(palette, *value)).collect();
-                let image = ColorImage::new([self.columns, self.rows], pixels);
-                let texture = ui.ctx().load_texture(self.name, image, TextureOptions::NEAREST);
-                ui.data_mut(|data| data.insert_temp(id, (stamp, texture.clone())));
-                texture
+                let side = ui.input(|input| input.max_texture_side).min(SIDE);
+                let (rows, columns, texels) = self.texels(side);
+                let pixels = texels.iter().map(|value| self.scale.colour(palette, *value)).collect();
+                let image = ColorImage::new([columns, rows], pixels);
+                ui.ctx().load_texture(self.name, image, TextureOptions::NEAREST)
             }
         };
+        let drawn = (stamp, texture.clone());
+        ui.memory_mut(|memory| memory.caches.cache::<Pictures>().set(id, drawn));
         let all = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
         ui.painter().image(texture.id(), rect, all, Color32::WHITE);
     }
 
-    /// A number that differs where the picture does, but for odds of 2⁻⁶⁴.
+    /// Rows, columns and entries of a picture whose sides are no longer than so many texels: of the entries that fall into one texel, the
+    /// one that is farthest from 0.
+    fn texels(&self, side: usize) -> (usize, usize, Cow<'_, [f32]>) {
+        let (rows, columns) = (self.rows.min(side), self.columns.min(side));
+        if (rows, columns) == (self.rows, self.columns) {
+            return (rows, columns, Cow::Borrowed(self.values));
+        }
+        let begin = |texel: usize, entries: usize, texels: usize| {
+            (texel as u64 * entries as u64 / texels as u64) as usize
+        };
+        let stretch = |texel: usize, entries: usize, texels: usize| {
+            begin(texel, entries, texels)..begin(texel + 1, entries, texels)
+        };
+        let mut picture = Vec::with_capacity(rows * columns);
+        for row in 0..rows {
+            for column in 0..columns {
+                let across = stretch(column, self.columns, columns);
+                let mut farthest = f32::NAN;
+                for own in stretch(row, self.rows, rows) {
+                    for value in &self.values[own * self.columns..][across.clone()] {
+                        if farthest.is_nan() || value.abs() > farthest.abs() {
+                            farthest = *value;
+                        }
+                    }
+                }
+                picture.push(farthest);
+            }
+        }
+        (rows, columns, Cow::Owned(picture))
+    }
+
+    /// A number that differs where the picture does, but for odds of 2⁻⁶⁴. It is of the entries and not of their address: the next answer
+    /// may lie where the last one lay.
     fn stamp(&self, dark: bool) -> u64 {
         let scale = match self.scale {
             Scale::Magnitude(most) => u64::from(most.to_bits()),
@@ -163,10 +214,17 @@ impl Heatmap<'_> {
         };
         let begin = scale ^ u64::from(dark) << 33 ^ (self.columns as u64) << 34;
         // The multiplier of Steele and Vigna's generators spreads neighbours.
-        let next = |sum: u64, value: &f32| {
-            (sum.rotate_left(5) ^ u64::from(value.to_bits())).wrapping_mul(0xd134_2543_de82_ef95)
-        };
-        self.values.iter().fold(begin, next)
+        let next = |sum: u64, bits: u64| (sum.rotate_left(5) ^ bits).wrapping_mul(0xd134_2543_de82_ef95);
+        // Eight sums beside each other, none of which waits for another one: this is done in every frame.
+        let (chunks, rest) = self.values.as_chunks::<8>();
+        let mut sums = [begin; 8];
+        for chunk in chunks {
+            for (sum, value) in sums.iter_mut().zip(chunk) {
+                *sum = next(*sum, u64::from(value.to_bits()));
+            }
+        }
+        let rest = rest.iter().map(|value| u64::from(value.to_bits()));
+        sums.into_iter().chain(rest).fold(begin, next)
     }
 
     fn cell_at(&self, rect: Rect, at: egui::Pos2) -> (usize, usize) {
@@ -242,6 +300,63 @@ mod tests {
         assert_eq!(Scale::signed(&one), Scale::Signed(5.0));
         let wider = Heatmap { rows: 3, columns: 2, ..map(&one) };
         assert_ne!(map(&one).stamp(true), wider.stamp(true));
+        let many: Vec<f32> = (0..600).map(|entry| (entry as f32).sin()).collect();
+        let of = |values: &[f32]| Heatmap { rows: 20, columns: 30, ..map(values) }.stamp(true);
+        for place in [0, 7, 8, 300, 599] {
+            let mut other = many.clone();
+            other[place] += 1.0;
+            assert_ne!(of(&many), of(&other), "entry {place}");
+        }
+    }
+
+    #[test]
+    fn the_largest_is_found_wherever_it_stands() {
+        for place in [0, 7, 8, 15, 16, 17] {
+            let mut values = [1.0, f32::NAN, f32::INFINITY, -2.0, 0.5, 0.0, 0.0, 1.0].repeat(3);
+            values[place] = -9.0;
+            assert_eq!(Scale::magnitude(&values), Scale::Magnitude(9.0), "entry {place}");
+        }
+        assert_eq!(Scale::signed(&[]), Scale::Signed(0.0));
+    }
+
+    #[test]
+    fn a_picture_of_more_columns_than_a_texture_has_shows_the_farthest_of_each_stretch() {
+        let mut values = vec![0.25; 32_000];
+        values[0] = f32::NAN;
+        values[5] = -1.0;
+        values[31_999] = 3.0;
+        let wide = Heatmap { rows: 1, columns: 32_000, ..map(&values) };
+        let (rows, columns, texels) = wide.texels(SIDE);
+        assert_eq!((rows, columns, texels.len()), (1, 2048, 2048));
+        assert_eq!((texels[0], texels[1], texels[2047]), (-1.0, 0.25, 3.0));
+        let tall = Heatmap { rows: 4_000, columns: 8, ..map(&values) };
+        let (rows, columns, texels) = tall.texels(SIDE);
+        assert_eq!((rows, columns, texels.len()), (2048, 8, 2048 * 8));
+        assert_eq!((texels[5], texels[2048 * 8 - 1]), (-1.0, 3.0));
+        let (rows, columns, texels) = map(&values[..6]).texels(SIDE);
+        assert_eq!((rows, columns, texels.len()), (2, 3, 6));
+    }
+
+    #[test]
+    fn a_picture_of_any_size_is_drawn_and_let_go_of_with_it() {
+        let context = egui::Context::default();
+        theme::prepare(&context, &crate::preferences::Preferences::default());
+        let values = vec![1.0; 32_000];
+        let frame = |drawn: bool| {
+            let output = context.run_ui(egui::RawInput::default(), |ui| {
+                if drawn {
+                    Heatmap { rows: 1, columns: 32_000, ..map(&values) }.ui(ui, |_, _, _| String::new());
+                }
+            });
+            output.drop_without_applying_deltas();
+            context.tex_manager().read().num_allocated()
+        };
+        frame(false);
+        let before = frame(false);
+        assert_eq!(frame(true), before + 1);
+        assert_eq!(frame(true), before + 1, "it would be made anew in each frame");
+        frame(false);
+        assert_eq!(frame(false), before, "its texture would stay for ever");
     }
 
     #[test]

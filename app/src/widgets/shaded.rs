@@ -23,8 +23,14 @@ pub struct Piece {
 }
 
 /// Draws pieces as one text that wraps, which is called `name` by those who do not see it. Where pieces can be chosen, the place of the
-/// one that was pressed, or that an arrow key led to, comes back.
-pub fn shaded_text(ui: &mut Ui, name: &str, pieces: &[Piece], chooses: bool) -> Option<usize> {
+/// one that was pressed, or that an arrow key led to from `cursor`, comes back.
+pub fn shaded_text(
+    ui: &mut Ui,
+    name: &str,
+    pieces: &[Piece],
+    chooses: bool,
+    cursor: Option<usize>,
+) -> Option<usize> {
     let palette = Palette::of(ui);
     let font = FontId::monospace(13.0);
     let mut job = LayoutJob::default();
@@ -69,13 +75,12 @@ pub fn shaded_text(ui: &mut Ui, name: &str, pieces: &[Piece], chooses: bool) -> 
     if chooses && response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-        let lit = pieces.iter().position(|piece| piece.lit);
         let (back, on) =
             ui.input(|input| (input.key_pressed(Key::ArrowLeft), input.key_pressed(Key::ArrowRight)));
         let last = pieces.len().checked_sub(1);
-        chosen = match lit {
-            Some(lit) if back => Some(lit.saturating_sub(1)),
-            Some(lit) if on => last.map(|last| (lit + 1).min(last)),
+        chosen = match cursor {
+            Some(at) if back => last.map(|last| at.saturating_sub(1).min(last)),
+            Some(at) if on => last.map(|last| (at + 1).min(last)),
             None if back || on => last.map(|_| 0),
             _ => chosen,
         };

@@ -1,10 +1,14 @@
 //! One forward pass, value by value: from embeddings through a layer to the logits.
 
+use super::outputs::largest;
 use super::probabilities::Attention;
 use super::{Found, Subject, Tensor};
 use crate::error::Result;
 use crate::model::Site;
 use crate::platform::Turns;
+
+/// Next tokens whose texts are given: those of the largest logits.
+const NEXT: usize = 10;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let layer = subject.layer();
@@ -67,6 +71,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     rows("normed", "norm", "C", normed);
     found.floats("probabilities", &block, &[("H", heads), ("T", time), ("T", time)], probabilities);
     let logits = logits.into_iter().next().unwrap_or_default();
+    found.detail(subject.outputs_of(largest(&logits.data, NEXT)));
     found.floats("logits", "head", &[("V", logits.data.len())], logits.data);
     Ok(found)
 }

@@ -107,8 +107,12 @@ fn grid_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, of
                 for number in line {
                     column(ui, side, |ui| {
                         let name = format!("Layer {layer}, head {number}");
+                        // What is seen of it is said as well: what it does, and that it is the one that was chosen.
+                        let does = names::words(shown, layer, *number).map(|words| format!(", {words}"));
+                        let chosen_one = if [row, *number] == of { ", chosen" } else { "" };
+                        let said = format!("{name}{}{chosen_one}", does.unwrap_or_default());
                         let map = Heatmap {
-                            name: &name,
+                            name: &said,
                             rows: tokens,
                             columns: tokens,
                             values: all.at(&[row, *number]),

@@ -102,7 +102,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     head(ui, "1. The query");
     prose(ui, "The token's vector times the head's columns of W_Q: what the token looks for.");
     let row = steps.queries.at(&[steps.query]);
-    strip_ui(ui, "Query", row, Scale::signed(&steps.queries.floats), width.min(520.0));
+    strip_ui(ui, "query", "Query", row, Scale::signed(&steps.queries.floats), width.min(520.0));
 
     ui.add_space(space::SMALL);
     head(ui, "2. Against every key");
@@ -144,7 +144,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
 fn vector_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &str, name: &str, query: usize, width: f32) {
     if let Some(tensor) = shown.data.tensor(tensor) {
-        strip_ui(ui, name, tensor.at(&[query]), Scale::signed(&tensor.floats), width.min(520.0));
+        strip_ui(ui, name, name, tensor.at(&[query]), Scale::signed(&tensor.floats), width.min(520.0));
     }
 }
 
@@ -167,12 +167,13 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, open: &mut usize) 
                     *open = key;
                 }
                 if !narrow {
-                    strip_ui(ui, &format!("Key of {}", shown.place(key)), steps.keys.at(&[key]), keys, part);
+                    let name = format!("Key of {}", shown.place(key));
+                    strip_ui(ui, ("key", key), &name, steps.keys.at(&[key]), keys, part);
                 }
                 bar_ui(ui, shown, steps.probabilities.get(key).copied().unwrap_or_default(), part);
                 if !narrow {
                     let name = format!("Value of {}", shown.place(key));
-                    strip_ui(ui, &name, steps.values.at(&[key]), values, part);
+                    strip_ui(ui, ("value", key), &name, steps.values.at(&[key]), values, part);
                 }
             });
         }

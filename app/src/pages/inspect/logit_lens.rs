@@ -110,7 +110,8 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
             if response.has_focus() {
                 let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
                 ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-                let position = shown.inspection.position;
+                // The answer may be of a position that was left since.
+                let position = chosen.position.unwrap_or(shown.inspection.position);
                 let pressed = |key: Key| ui.input(|input| input.key_pressed(key));
                 let moved = match (pressed(Key::ArrowLeft), pressed(Key::ArrowRight)) {
                     (true, _) => Some(position.saturating_sub(1)),

@@ -104,5 +104,5 @@ fn passage_ui(ui: &mut Ui, palette: &Palette, (number, passage): (usize, &Passag
     let pieces = shaded_tokens(palette, tokens, activations, most, *peak);
     let strongest = activations.get(*peak).copied().unwrap_or(f32::NAN);
     caption(ui, format!("{}. up to {strongest:+.3}", number + 1));
-    shaded_text(ui, &format!("Passage {}, up to {strongest:.3}", number + 1), &pieces, false);
+    shaded_text(ui, &format!("Passage {}, up to {strongest:.3}", number + 1), &pieces, false, None);
 }

@@ -52,8 +52,11 @@ fn bars_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         }
     });
     let candidates = candidates(data);
-    let listed = |Candidate { id, text, .. }: &Candidate| TokenText { id: *id, text: text.clone() };
-    chosen.listed = candidates.iter().map(listed).collect();
+    // The first column's are those that can be chosen: another model may have other tokens.
+    if shown.column == 0 {
+        let listed = |Candidate { id, text, .. }: &Candidate| TokenText { id: *id, text: text.clone() };
+        chosen.listed = candidates.iter().map(listed).collect();
+    }
     if candidates.is_empty() {
         caption(ui, "There is no distribution to show.");
         return;

@@ -62,7 +62,7 @@ impl OneView {
                     caption(ui, notice);
                 }
                 let (inspection, settings) = (&answer.inspection, &answer.settings);
-                let shown = Shown { inspection, data: &data, settings, palette: context.palette };
+                let shown = Shown { inspection, data: &data, settings, column: 0, palette: context.palette };
                 view_ui(ui, &shown, &mut self.chosen);
             }
             None if self.asking.failure(0, view).is_none() => {

@@ -120,7 +120,9 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Found<'_>, place: &mut Option
         Piece { text: token.text.clone(), fill, line, hover, lit }
     };
     let pieces: Vec<Piece> = shown.inspection.tokens.iter().enumerate().map(piece).collect();
-    if let Some(pressed) = shaded_text(ui, "The text and where it comes from", &pieces, true) {
+    // The arrow keys go from token to token, though the whole stretch is lit.
+    let cursor = place.and_then(|place| place.checked_sub(cut));
+    if let Some(pressed) = shaded_text(ui, "The text and where it comes from", &pieces, true, cursor) {
         *place = Some(pressed + cut);
     }
     ui.add_space(space::SMALL);
@@ -134,7 +136,7 @@ fn stretch_ui(ui: &mut Ui, palette: &Palette, stretch: &Match) {
         let plain = |text: &String| Piece { text: text.clone(), ..Piece::default() };
         let pieces =
             [plain(before), Piece { fill: strength(palette, stretch.length), ..plain(own) }, plain(after)];
-        shaded_text(ui, "Where it stands first", &pieces, false);
+        shaded_text(ui, "Where it stands first", &pieces, false, None);
         let length = format::counted(stretch.length as u64, "token");
         caption(ui, format!("{length}, {} in the training text.", times(stretch)));
         if let Some((number, beginning)) = &stretch.document {

@@ -69,7 +69,8 @@ fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen
         ..Piece::default()
     };
     let pieces: Vec<Piece> = chosen.listed.iter().map(piece).collect();
-    let pressed = shaded_text(ui, "Tokens that might come next", &pieces, true);
+    let cursor = pieces.iter().position(|piece| piece.lit);
+    let pressed = shaded_text(ui, "Tokens that might come next", &pieces, true, cursor);
     if let Some(id) = pressed.and_then(|place| Some(chosen.listed.get(place)?.id)) {
         chosen.token = Some(id);
     }
@@ -89,7 +90,8 @@ fn saliency_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     });
     let (tokens, most) = (&shown.inspection.tokens, largest(saliency));
     let pieces = shaded_tokens(palette, tokens, saliency, most, shown.inspection.position);
-    if let Some(place) = shaded_text(ui, "Saliency of the prompt's tokens", &pieces, true) {
+    let cursor = Some(chosen.position.unwrap_or(shown.inspection.position));
+    if let Some(place) = shaded_text(ui, "Saliency of the prompt's tokens", &pieces, true, cursor) {
         chosen.position = Some(place);
     }
     caption(

@@ -135,8 +135,8 @@ impl InspectPage {
             caption(ui, notice);
         }
         let (answer, data) = (seen.answer.clone(), seen.data.clone());
-        let shown =
-            Shown { inspection: &answer.inspection, data: &data, settings: &answer.settings, palette };
+        let (inspection, settings) = (&answer.inspection, &answer.settings);
+        let shown = Shown { inspection, data: &data, settings, column, palette };
         if self.tables.contains(&view) {
             table::ui(ui, &shown);
         } else {
@@ -154,6 +154,7 @@ impl InspectPage {
                     inspection: &seen.answer.inspection,
                     data: &seen.data,
                     settings: &seen.answer.settings,
+                    column: 0,
                     palette: context.palette,
                 };
                 match table::csv(&shown) {

@@ -14,6 +14,8 @@ pub(super) struct Shown<'a> {
     pub(super) data: &'a ViewData,
     /// What was asked for.
     pub(super) settings: &'a InspectSettings,
+    /// The column that it stands in: 0, or 1 beside another model.
+    pub(super) column: usize,
     /// Colours of the theme in use.
     pub(super) palette: &'a Palette,
 }

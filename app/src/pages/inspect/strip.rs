@@ -2,11 +2,18 @@
 
 use crate::theme::space;
 use crate::widgets::{Heatmap, Scale, Touched};
-use egui::{Ui, vec2};
+use egui::{AsIdSalt, Ui, vec2};
 
-/// A vector's entries from left to right, blue below 0 and orange above. `name` tells it from others beside it.
-pub(super) fn strip_ui(ui: &mut Ui, name: &str, values: &[f32], scale: Scale, width: f32) -> Touched {
+/// A vector's entries from left to right, blue below 0 and orange above. `id` tells it from others beside it, whatever it is called.
+pub(super) fn strip_ui(
+    ui: &mut Ui,
+    id: impl AsIdSalt,
+    name: &str,
+    values: &[f32],
+    scale: Scale,
+    width: f32,
+) -> Touched {
     let size = vec2(width.max(24.0), space::LARGE);
     let map = Heatmap { name, rows: 1, columns: values.len().max(1), values, scale, size, chosen: None };
-    ui.push_id(name, |ui| map.ui(ui, |_, entry, value| format!("{name}, entry {entry}: {value:.4}"))).inner
+    ui.push_id(id, |ui| map.ui(ui, |_, entry, value| format!("{name}, entry {entry}: {value:.4}"))).inner
 }

@@ -160,7 +160,8 @@ mod tests {
             held_training_ms: None,
         };
         let settings = InspectSettings::default();
-        let shown = Shown { inspection: &inspection, data: &data, settings: &settings, palette: &DARK };
+        let shown =
+            Shown { inspection: &inspection, data: &data, settings: &settings, column: 0, palette: &DARK };
         let text = csv(&shown).unwrap();
         assert_eq!(text.lines().count(), 7);
         assert_eq!(text.lines().nth(4), Some("norms,stage T,1 0,1.5"));

@@ -15,16 +15,19 @@ const TALL: f32 = 62.0;
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    let surprise = shown.data.floats("surprise");
-    if surprise.is_empty() {
+    let (tokens, surprise) = (shown.data.integers("ids").len(), shown.data.floats("surprise"));
+    if tokens == 0 {
         caption(ui, "There are no tokens to look at.");
         return;
     }
-    summary_ui(ui, surprise, shown.data.floats("entropy"));
-    let position = chosen.position.unwrap_or(surprise.len() - 1);
+    // A model that tells texts apart gives no token a probability.
+    if !surprise.is_empty() {
+        summary_ui(ui, surprise, shown.data.floats("entropy"));
+    }
+    let position = chosen.position.unwrap_or(tokens - 1);
     ui.spacing_mut().item_spacing = Vec2::new(2.0, 6.0);
     ui.horizontal_wrapped(|ui| {
-        for place in 0..surprise.len() {
+        for place in 0..tokens {
             if token_ui(ui, shown, place, place == position) {
                 chosen.position = Some(place);
             }
@@ -58,7 +61,10 @@ fn token_ui(ui: &mut Ui, shown: &Shown<'_>, place: usize, is_chosen: bool) -> bo
     let id = shown.data.integers("ids").get(place).copied().unwrap_or_default();
     let rank = shown.data.integers("rank").get(place).copied().unwrap_or_default();
     let share = format::percent(f64::from(at("log_probabilities").exp()));
-    let said = if place == 0 {
+    let scored = !shown.data.floats("surprise").is_empty();
+    let said = if !scored {
+        format!("Position {place}: {text}, token {id}")
+    } else if place == 0 {
         format!("Position 0: {text}, token {id}; nothing stands before it")
     } else {
         let (bits, whole) = (at("surprise"), format::whole(u64::from(rank)));
@@ -68,7 +74,7 @@ fn token_ui(ui: &mut Ui, shown: &Shown<'_>, place: usize, is_chosen: bool) -> bo
     let wide = |text: &str, font: &FontId| {
         ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x
     };
-    let below = if place == 0 { String::new() } else { share };
+    let below = if place == 0 || !scored { String::new() } else { share };
     let number = id.to_string();
     let width = wide(&text, &font).max(wide(&number, &small)).max(wide(&below, &small)) + 8.0;
     let width = width.clamp(14.0, ui.max_rect().width().max(14.0));
@@ -92,8 +98,10 @@ fn token_ui(ui: &mut Ui, shown: &Shown<'_>, place: usize, is_chosen: bool) -> bo
         line(body.bottom() + 2.0, &number, palette.quiet);
         line(body.bottom() + 15.0, &below, palette.text);
         let strip = Rect::from_min_max(pos2(rect.left(), rect.bottom() - 6.0), rect.max);
-        painter.rect_filled(strip, 1.0, palette.raised);
-        if place > 0 {
+        if scored {
+            painter.rect_filled(strip, 1.0, palette.raised);
+        }
+        if scored && place > 0 {
             painter.rect_filled(strip, 1.0, theme::magnitude(palette, at("surprise") / MOST_BITS));
         }
     }

@@ -14,6 +14,7 @@ use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted, raised};
 use boxes::{BOXES, Part, Step};
 use egui::{Ui, vec2};
 use egui_material_icons::icons;
+use glasshouse_protocol::inspect::TokenText;
 
 /// Least width of a box in points.
 const BOX: f32 = 250.0;
@@ -101,7 +102,7 @@ fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
     let scale = if shares { Scale::Magnitude(1.0) } else { Scale::signed(&tensor.floats) };
     if !shares {
         let row = if tensor.summary.axes.len() == 1 { tensor.at(&[]) } else { tensor.at(&[position]) };
-        strip_ui(ui, step.title, row, scale, width);
+        strip_ui(ui, "strip", step.title, row, scale, width);
     }
     let id = ui.scope_id().with("numbers");
     let mut open: bool = ui.data(|data| data.get_temp(id)).unwrap_or(false);
@@ -132,14 +133,14 @@ fn numbers_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, tensor: &Tensor, scal
     if count == 3 {
         for head in 0..tensor.size(0) {
             let name = format!("{} of head {head}", step.title);
-            matrix_ui(ui, shown, &name, tensor.at(&[head]), tensor.size(1), scale, width.min(180.0));
+            matrix_ui(ui, shown, &name, (tensor, &[head]), scale, width.min(180.0));
             caption(ui, format!("Head {head}"));
         }
         return;
     }
     if count == 2 {
         let name = format!("{} of all tokens", step.title);
-        matrix_ui(ui, shown, &name, &tensor.floats, tensor.size(0), scale, width);
+        matrix_ui(ui, shown, &name, (tensor, &[]), scale, width);
     }
     let row = if count == 1 { tensor.at(&[]) } else { tensor.at(&[position]) };
     let first: Vec<String> = row.iter().take(8).map(|value| format!("{value:.3}")).collect();
@@ -150,29 +151,32 @@ fn numbers_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, tensor: &Tensor, scal
     caption(ui, format!("length {:.3}, mean {mean:.4}", square.sqrt()));
 }
 
+/// The matrix at a place of a tensor's outermost axes.
 fn matrix_ui(
     ui: &mut Ui,
     shown: &Shown<'_>,
     name: &str,
-    values: &[f32],
-    rows: usize,
+    (tensor, place): (&Tensor, &[usize]),
     scale: Scale,
     width: f32,
 ) {
-    let columns = values.len() / rows.max(1);
+    let Some([down, across]) = tensor.summary.axes.get(place.len()..) else { return };
+    let (values, rows, columns) = (tensor.at(place), down.size, across.size);
+    // [T, C] is none of tokens by tokens, though T may be C.
+    let of_tokens = down.name == across.name;
     // Few tokens of wide vectors are no line, and many tokens no tower.
     let tall = (rows as f32 * 14.0).clamp(14.0, 220.0);
-    let size = if rows == columns { fitted(rows, columns, width, 14.0) } else { vec2(width, tall) };
+    let size = if of_tokens { fitted(rows, columns, width, 14.0) } else { vec2(width, tall) };
     let map = Heatmap { name, rows, columns, values, scale, size, chosen: None };
     map.ui(ui, |row, column, value| {
-        let column = if rows == columns { shown.place(column) } else { format!("entry {column}") };
+        let column = if of_tokens { shown.place(column) } else { format!("entry {column}") };
         format!("{}, {column}: {value:.4}", shown.place(row))
     });
 }
 
 /// The likeliest next tokens by the logits.
 fn next_ui(ui: &mut Ui, shown: &Shown<'_>) {
-    let likeliest = likeliest(shown.data.floats("logits"));
+    let likeliest = likeliest(shown.data.floats("logits"), shown.data.tokens());
     if likeliest.is_empty() {
         return;
     }
@@ -192,29 +196,31 @@ fn next_ui(ui: &mut Ui, shown: &Shown<'_>) {
     });
 }
 
-/// The likeliest tokens by their logits: id and probability.
-fn likeliest(logits: &[f32]) -> Vec<(u32, f64)> {
+/// The likeliest of the tokens that the engine lists, by the logits of all: id and probability.
+fn likeliest(logits: &[f32], listed: &[TokenText]) -> Vec<(u32, f64)> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weight = |logit: f32| f64::from(logit - largest).exp();
+    let weight = |logit: f32| f64::from((logit - largest).exp());
     let sum: f64 = logits.iter().map(|logit| weight(*logit)).sum();
-    let mut all: Vec<(u32, f64)> = (0..).zip(logits.iter().map(|logit| weight(*logit) / sum)).collect();
-    all.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    all.truncate(NEXT);
-    all
+    let share = |token: &TokenText| Some((token.id, weight(*logits.get(token.id as usize)?) / sum));
+    let mut shares: Vec<(u32, f64)> = listed.iter().filter_map(share).collect();
+    shares.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    shares.truncate(NEXT);
+    shares
 }
 
 #[cfg(test)]
 mod tests {
-    use super::likeliest;
+    use super::{TokenText, likeliest};
 
     #[test]
     fn probabilities_of_the_likeliest_are_softmax_of_all() {
-        let found = likeliest(&[0.0, 2.0_f32.ln(), 0.0, f32::NEG_INFINITY]);
+        let listed = [0, 1, 3, 9].map(|id| TokenText { id, text: String::new() });
+        let found = likeliest(&[0.0, 2.0_f32.ln(), 0.0, f32::NEG_INFINITY], &listed);
         let ids: Vec<u32> = found.iter().map(|(id, _)| *id).collect();
-        assert_eq!(ids, [1, 0, 2, 3]);
-        for ((_, share), expected) in found.iter().zip([0.5, 0.25, 0.25, 0.0]) {
+        assert_eq!(ids, [1, 0, 3], "of those that are listed and have a logit");
+        for ((_, share), expected) in found.iter().zip([0.5, 0.25, 0.0]) {
             assert!((share - expected).abs() < 1e-6, "{share}, not {expected}");
         }
-        assert!(likeliest(&[]).is_empty());
+        assert!(likeliest(&[], &listed).is_empty());
     }
 }

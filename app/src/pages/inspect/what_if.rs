@@ -29,7 +29,12 @@ enum Measure {
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    edits_ui(ui, shown, chosen);
+    // They hold for both models, and a smaller one would draw those of the first within its own bounds.
+    if shown.column == 0 {
+        edits_ui(ui, shown, chosen);
+    } else {
+        caption(ui, "The same changes as in the other model.");
+    }
     ui.add_space(space::MEDIUM);
     distributions_ui(ui, shown, chosen);
     ui.add_space(space::MEDIUM);

@@ -135,6 +135,12 @@ fn the_walk_ends_with_the_logits_of_its_position() {
         let at = inspected.tensors.iter().position(|tensor| tensor.name == "logits").unwrap();
         let found: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes[at]);
         compare(&found, logits[0].row(6), 1e-5, "logits");
+        let [Detail::Tokens { tokens }] = &inspected.details[..] else { panic!("{:?}", inspected.details) };
+        let mut next: Vec<u32> = tokens.iter().map(|token| token.id).collect();
+        let mut wanted = outputs::largest(&found, 10);
+        next.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(next, wanted, "texts of the likeliest tokens");
         let keys = inspected.tensors.iter().find(|tensor| tensor.name == "keys").unwrap();
         assert_eq!(keys.shape(), [TOKENS.len(), config.kv_heads * config.head_size]);
     }

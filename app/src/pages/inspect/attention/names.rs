@@ -30,14 +30,24 @@ pub(super) fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
         .filter(|(place, score)| *score >= NAMED && *place < MEASURES.len())
 }
 
-/// Says what a head does, and all its measures on hover.
-pub(super) fn name_ui(ui: &mut Ui, shown: &Shown<'_>, layer: usize, head: usize) {
-    let Some(scores) = shown.data.tensor("scores").map(|scores| scores.at(&[layer, head])) else { return };
-    let line = |(name, score): (&str, f32)| format!("{name} {score:.2}");
-    let words = match name_of(scores) {
+/// A measure and how much of it.
+fn line((name, score): (&str, f32)) -> String {
+    format!("{name} {score:.2}")
+}
+
+/// What a head does, in words; none where it was not measured.
+pub(super) fn words(shown: &Shown<'_>, layer: usize, head: usize) -> Option<String> {
+    let scores = shown.data.tensor("scores")?.at(&[layer, head]);
+    Some(match name_of(scores) {
         Some((place, score)) => line((MEASURES[place].0, score)),
         None => "mixed".to_owned(),
-    };
+    })
+}
+
+/// Says what a head does, and all its measures on hover.
+pub(super) fn name_ui(ui: &mut Ui, shown: &Shown<'_>, layer: usize, head: usize) {
+    let Some(words) = words(shown, layer, head) else { return };
+    let scores: &[f32] = shown.data.tensor("scores").map_or(&[], |scores| scores.at(&[layer, head]));
     caption(ui, words).on_hover_ui(|ui| {
         ui.set_max_width(320.0);
         for ((name, means), score) in MEASURES.iter().zip(scores) {
