@@ -44,7 +44,12 @@ pub fn html(lesson: &Lesson, number: usize, address: &str) -> String {
         let places: String = head
             .code
             .iter()
-            .map(|code| format!("<li>{}: <code>{}</code></li>", escaped(&code.what), escaped(&code.file)))
+            .map(|code| {
+                let kernel = code.kernel.as_ref();
+                let kernel = kernel.map(|kernel| format!(" · kernel <code>{}</code>", escaped(kernel)));
+                let (what, file) = (escaped(&code.what), escaped(&code.file));
+                format!("<li>{what}: <code>{file}</code>{}</li>", kernel.unwrap_or_default())
+            })
             .collect();
         writeln!(page, "<section><h2>Where the code does it</h2><ul>{places}</ul></section>").ok();
     }
@@ -86,6 +91,8 @@ mod tests {
             }
             for code in &lesson.head.code {
                 assert!(page.contains(&code.file), "{}", lesson.name);
+                let kernel = code.kernel.as_ref().map(|kernel| format!("kernel <code>{kernel}</code>"));
+                assert!(kernel.is_none_or(|kernel| page.contains(&kernel)), "{}", lesson.name);
             }
             assert!(page.contains("?lesson=1&amp;preset=first-stories") && page.contains("<h2>Try it</h2>"));
             for fetches in ["src=", "href=", "url(", "<script"] {
