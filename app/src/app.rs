@@ -371,13 +371,14 @@ impl App {
     }
 
     fn page_ui(&mut self, ui: &mut egui::Ui) {
-        let mut go = None;
+        let (mut go, mut look) = (None, None);
         let mut context = Context {
             state: &self.state,
             palette: Palette::of(ui),
             draft: &mut self.draft,
             outbox: &mut self.outbox,
             go: &mut go,
+            look: &mut look,
             preferences: &mut self.preferences,
             asks: &mut self.asks,
         };
@@ -407,6 +408,9 @@ impl App {
         }
         if self.page != PageName::Chat {
             self.chat.away();
+        }
+        if let Some(wish) = look {
+            self.inspect.wish(wish);
         }
         self.page = go.unwrap_or(self.page);
     }

@@ -143,6 +143,8 @@ pub struct Context<'a> {
     pub outbox: &'a mut Outbox,
     /// A page to go to after this frame.
     pub go: &'a mut Option<PageName>,
+    /// What the page Inspect is to look at after this frame.
+    pub look: &'a mut Option<inspect::Wish>,
     /// What the person prefers: remembered across starts.
     pub preferences: &'a mut crate::preferences::Preferences,
     /// What the page wants of the window: files picked or saved, a line with an undo.

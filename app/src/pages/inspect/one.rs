@@ -3,9 +3,9 @@
 use super::asking::Asking;
 use super::chosen::{Chosen, OF_LAYER, OF_POSITION};
 use super::shown::Shown;
-use super::{top, view_ui};
-use crate::pages::Context;
+use super::{Wish, top, view_ui};
 use crate::pages::parts::caption;
+use crate::pages::{Context, PageName};
 use crate::widgets::hint_line;
 use egui::{TextEdit, Ui};
 use glasshouse_protocol::{InspectSettings, View, WeightSource};
@@ -70,12 +70,22 @@ impl OneView {
             }
             None => {}
         }
+        if std::mem::take(&mut self.chosen.take_written) {
+            match context.state.writing.texts.values().next_back() {
+                Some(text) => self.chosen.prompt = text.prompt.clone() + &text.said,
+                None => context.asks.tell("Nothing was written yet: Write does that"),
+            }
+        }
         if self.chosen.prompt != before.prompt {
             self.chosen.another_prompt();
         }
         // A view may open another one, which stands on the Inspect page.
-        if self.chosen.go.take().is_some() {
-            *context.go = Some(crate::pages::PageName::Inspect);
+        if let Some(view) = self.chosen.go.take() {
+            let Chosen { prompt, layer, head, position, .. } = &self.chosen;
+            let (view, prompt) = (Some(view), Some(prompt.clone()));
+            let (layer, head, position) = (*layer, *head, *position);
+            *context.look = Some(Wish { view, prompt, layer, head, position, step: None });
+            *context.go = Some(PageName::Inspect);
         }
         if self.chosen != before {
             ui.ctx().request_repaint();

@@ -1,4 +1,4 @@
-//! What an address, or a page around an embedded one, asks to see.
+//! What an address, a lesson, or a page around an embedded one asks to see.
 
 use super::{Context, InspectPage, scrub};
 use crate::pages::written::run_of;
@@ -15,6 +15,8 @@ pub struct Wish {
     pub layer: Option<usize>,
     /// The head.
     pub head: Option<usize>,
+    /// The position; no address has one.
+    pub position: Option<usize>,
     /// The step of the checkpoint or milestone; the nearest that the run kept is taken.
     pub step: Option<u64>,
 }
@@ -38,7 +40,7 @@ impl InspectPage {
 
     /// Takes over what was asked for.
     pub(super) fn take_wish(&mut self, context: &Context<'_>) {
-        let Some(Wish { view, prompt, layer, head, step }) = self.wished.take() else { return };
+        let Some(Wish { view, prompt, layer, head, position, step }) = self.wished.take() else { return };
         let chosen = &mut self.chosen;
         if let Some(prompt) = prompt {
             chosen.another_prompt();
@@ -47,6 +49,7 @@ impl InspectPage {
         }
         chosen.layer = layer.or(chosen.layer);
         chosen.head = head.or(chosen.head);
+        chosen.position = position.or(chosen.position);
         chosen.go = view.or(chosen.go);
         let run = run_of(&chosen.source, context.state);
         if let Some(source) = step.zip(run).and_then(|(step, run)| scrub::nearest(run, step)) {
