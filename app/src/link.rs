@@ -28,9 +28,9 @@ pub use files_native::{FOLDERS, HERE, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
 pub use files_web::{FOLDERS, HERE, chosen_files, expanded, pick, read_dropped, save};
 #[cfg(not(target_arch = "wasm32"))]
-pub use lessons_native::lesson_files;
+pub use lessons_native::{LESSON_FOLDERS, lesson_files, page_address};
 #[cfg(target_arch = "wasm32")]
-pub use lessons_web::lesson_files;
+pub use lessons_web::{LESSON_FOLDERS, lesson_files, page_address};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]

@@ -20,8 +20,9 @@ pub struct Preferences {
     pub project: Option<String>,
     /// What folds open or shut was left how, by the fold's name; also the hidden "what is this?" texts.
     pub folds: BTreeMap<String, bool>,
-    /// How far each lesson was done, by the lesson's name.
-    pub lessons: BTreeMap<String, LessonProgress>,
+    /// How far each lesson was done, by the project's id and the lesson's name.
+    #[serde(rename = "lessons_by_project")]
+    pub lessons: BTreeMap<String, BTreeMap<String, LessonProgress>>,
 }
 
 /// What a person made of a lesson.
@@ -80,11 +81,16 @@ mod tests {
         preferences.folds.insert("what:train".to_owned(), false);
         let measurement = Measurement { value: 2.5, held: true, ..Measurement::default() };
         let done = LessonProgress { measurement: Some(measurement), ..LessonProgress::default() };
-        preferences.lessons.insert("01-text".to_owned(), done);
+        let of_owls = preferences.lessons.entry("owls".to_owned()).or_default();
+        of_owls.insert("01-text".to_owned(), done);
         let text = serde_json::to_string(&preferences).unwrap();
         assert_eq!(serde_json::from_str::<Preferences>(&text).unwrap(), preferences);
         let other = r#"{"theme": "light", "something_new": 3}"#;
         let read: Preferences = serde_json::from_str(other).unwrap();
         assert_eq!((read.theme.as_str(), read.scale), ("light", 1.0));
+        // Before, progress was kept for no project: whose it was cannot be told.
+        let before = r#"{"scale": 1.5, "lessons": {"01-text": {"question": "How many?", "predicted": 2}}}"#;
+        let read: Preferences = serde_json::from_str(before).unwrap();
+        assert_eq!((read.scale, read.lessons.len()), (1.5, 0));
     }
 }

@@ -253,11 +253,11 @@ fn two_models_stand_beside_each_other() {
         matches!(&source, WeightSource::Checkpoint { run, .. } if run == "1-first-stories"),
         "{source:?}"
     );
-    assert!(shows(&scene, "2-first-stories, step 2,400") && shows(&scene, "1-first-stories, step 2,400"));
+    assert!(shows(&scene, "2-first-stories, step 2,400") && shows(&scene, "1-first-stories, step 1,150"));
     scene.picture("inspect-beside");
     scene.harness.get_by_label("One model").click();
     scene.settle();
-    assert!(!shows(&scene, "1-first-stories, step 2,400"));
+    assert!(!shows(&scene, "1-first-stories, step 1,150"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::support::scene::Scene;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::pages::PageName;
 use glasshouse::pages::learn::{BUILT_IN, Library};
+use glasshouse::preferences::LessonProgress;
 use glasshouse_protocol::{Command, View};
 
 const WIDE: [f32; 2] = [1280.0, 1400.0];
@@ -43,6 +44,15 @@ fn named(scene: &Scene, words: &str) -> bool {
     scene.harness.query_all_by_label_contains(words).next().is_some()
 }
 
+/// What was made of a lesson, in the one project.
+fn progress(scene: &mut Scene, lesson: &str) -> LessonProgress {
+    let lessons = &scene.harness.state_mut().preferences().lessons;
+    let mut projects = lessons.values();
+    let of = projects.next().unwrap();
+    assert!(projects.next().is_none(), "{lessons:?}");
+    of[lesson].clone()
+}
+
 #[test]
 fn a_lesson_is_done_from_its_start_to_its_check() {
     let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
@@ -59,8 +69,7 @@ fn a_lesson_is_done_from_its_start_to_its_check() {
     scene.press_last("Measure");
     scene.settle();
     assert!(named(&scene, "The text has"), "what was measured is said");
-    let progress = scene.harness.state_mut().preferences().lessons["01-text-and-tokens"].clone();
-    let measured = progress.measurement.unwrap();
+    let measured = progress(&mut scene, "01-text-and-tokens").measurement.unwrap();
     assert_eq!(measured.held, (1.3..3.0).contains(&measured.value), "{measured:?}");
     assert!(named(
         &scene,
@@ -73,7 +82,7 @@ fn a_lesson_is_done_from_its_start_to_its_check() {
 }
 
 #[test]
-fn a_view_is_asked_for_as_the_lesson_declares_it_and_its_silence_is_said() {
+fn a_view_is_asked_for_once_a_prediction_was_made_and_measured_at_the_best_checkpoint() {
     let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "light");
     scene.press_last("Lesson 3: Attention by hand, not begun");
     scene.settle();
@@ -82,17 +91,57 @@ fn a_view_is_asked_for_as_the_lesson_declares_it_and_its_silence_is_said() {
             .sent_of(|command| matches!(command, Command::Inspect { views, .. } if *views == [View::Head]))
             .len()
     };
-    let before = asked(&mut scene);
-    assert!(before > 0, "the instrument asks");
+    assert_eq!(asked(&mut scene), 0, "what the instrument shows is the answer");
+    assert!(named(&scene, "Predict first; then"));
     scene.press_last("Between a quarter and three quarters");
     scene.settle();
     scene.press_last("Predict");
     scene.settle();
+    assert!(asked(&mut scene) > 0, "the instrument asks");
     scene.press_last("Measure");
     scene.settle();
-    assert!(asked(&mut scene) > before, "the check asks for the lesson's own settings");
-    assert!(named(&scene, "without the number"), "an answer without numbers is no measurement");
-    assert!(scene.harness.state_mut().preferences().lessons["03-attention-by-hand"].measurement.is_none());
+    assert!(named(&scene, "looks most at"), "what was measured is said");
+    let measured = progress(&mut scene, "03-attention-by-hand").measurement.unwrap();
+    assert_eq!((measured.run.as_deref(), measured.step), (Some("2-first-stories"), Some(1150)));
+}
+
+#[test]
+fn a_lesson_that_asks_otherwise_by_now_asks_again() {
+    let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
+    scene.press_last("Lesson 1: Text and tokens, not begun");
+    scene.settle();
+    scene.press_last("Between one and three: pieces of words");
+    scene.settle();
+    scene.press_last("Predict");
+    scene.settle();
+    assert!(named(&scene, "Your prediction:"));
+    let lessons = &mut scene.harness.state_mut().preferences().lessons;
+    for (_, progress) in lessons.values_mut().flatten() {
+        progress.question.push_str(" Or not?");
+    }
+    scene.settle();
+    assert!(!named(&scene, "Your prediction:") && named(&scene, "Predict first; then"));
+}
+
+#[test]
+fn a_lessons_button_opens_the_view_as_it_stands_in_the_lesson() {
+    let mut scene = Scene::new(Engine::full(), PageName::Learn, WIDE, "dark");
+    scene.press_last("Lesson 4: Heads, not begun");
+    scene.settle();
+    scene.press_last("30 to 70 %: some head leans that way");
+    scene.settle();
+    scene.press_last("Predict");
+    scene.settle();
+    scene.press_last("Its arithmetic");
+    scene.settle();
+    let asked = scene.sent_of(|command| match command {
+        Command::Inspect { prompt, views, settings, .. } => {
+            let of_lesson = prompt == "Once upon a time there was a cat. Once upon a time";
+            of_lesson && views.contains(&View::Head) && settings.layer == Some(2)
+        }
+        _ => false,
+    });
+    assert!(!asked.is_empty());
 }
 
 #[test]

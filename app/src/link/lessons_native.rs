@@ -7,6 +7,9 @@ const FOLDER: &str = "GLASSHOUSE_LESSONS";
 /// A longer file is no lesson.
 const LARGEST: u64 = 1 << 20;
 
+/// Whether folders of lessons can be read.
+pub const LESSON_FOLDERS: bool = true;
+
 /// Lessons beside those of the program: of the folder that the environment names, and of the folder `lessons` in a project's. Each is a
 /// file's path and its text, or why it cannot be read, in the order of the names.
 pub fn lesson_files(shelf: &str, project: Option<&str>) -> Vec<(String, Result<String, String>)> {
@@ -25,6 +28,11 @@ pub fn lesson_files(shelf: &str, project: Option<&str>) -> Vec<(String, Result<S
         files.push((folder.display().to_string(), Err(error.to_string())));
     }
     files
+}
+
+/// Nothing: a window has no address, and what follows `?` goes behind a page's.
+pub fn page_address() -> String {
+    String::new()
 }
 
 fn files_of(folder: &Path, files: &mut Vec<(String, Result<String, String>)>) -> std::io::Result<()> {

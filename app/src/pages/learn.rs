@@ -105,26 +105,29 @@ impl LearnPage {
 
     fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let done = |lesson: &Lesson| {
-            context
-                .preferences
-                .lessons
-                .get(&lesson.name)
-                .is_some_and(|progress| progress.measurement.is_some())
+            check::progress(context, lesson).is_some_and(|progress| progress.measurement.is_some())
         };
         let finished = self.library.lessons.iter().filter(|lesson| done(lesson)).count();
         ui.horizontal_wrapped(|ui| {
             widgets::quiet_text(ui, format!("{finished} of {} done", self.library.lessons.len()));
-            if widgets::quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked() {
+            if link::LESSON_FOLDERS && widgets::quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked()
+            {
                 self.read = None;
             }
-            let begun = !context.preferences.lessons.is_empty();
-            ui.add_enabled_ui(begun, |ui| {
-                if widgets::quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked() {
-                    let file = answers::json(&self.library.lessons, &context.preferences.lessons);
+            let begun = context.preferences.lessons.get(check::project(context.state));
+            let begun = begun.filter(|begun| !begun.is_empty());
+            ui.add_enabled_ui(begun.is_some(), |ui| {
+                if widgets::quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked()
+                    && let Some(begun) = begun
+                {
+                    let file = answers::json(&self.library.lessons, begun);
                     context.asks.save = Some((format::file_name("lesson answers", "json"), file));
                 }
             });
         });
+        if !link::LESSON_FOLDERS {
+            widgets::quiet_text(ui, text::NO_FOLDERS);
+        }
         ui.add_space(space::SMALL);
         let mut chosen = None;
         let gap = space::MEDIUM;
@@ -163,7 +166,7 @@ impl LearnPage {
             }
             Some(Pressed::Link) => {
                 ui.ctx().copy_text(address(context, place, lesson));
-                context.asks.tell("Copied the link");
+                context.asks.tell(text::COPIED);
             }
             None => {}
         }
@@ -219,7 +222,15 @@ impl LearnPage {
     fn work_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
         widgets::card(ui, |ui| self.checking.prediction_ui(ui, context, lesson));
         ui.add_space(space::TIGHT);
-        widgets::card(ui, |ui| self.shown.ui(ui, context, &lesson.head.instrument));
+        let predicted = check::progress(context, lesson).is_some();
+        widgets::card(ui, |ui| {
+            if predicted {
+                self.shown.ui(ui, context, &lesson.head.instrument);
+            } else {
+                // What it shows is the answer.
+                widgets::quiet_text(ui, text::PREDICT_FIRST);
+            }
+        });
         ui.add_space(space::TIGHT);
         let begun = widgets::card(ui, |ui| self.checking.check_ui(ui, context, lesson));
         if begun && lesson.head.instrument.tokens.is_some() {
@@ -250,9 +261,9 @@ fn files(context: &Context<'_>) -> Vec<(String, Result<String, String>)> {
     link::lesson_files(shelf.unwrap_or_default(), project.filter(|_| shelf.is_some()))
 }
 
-/// The address that opens a lesson with the settings of its runs, or else of the draft.
+/// The address that opens a lesson with the settings of its runs, or else of the draft; natively what goes behind the page's address.
 fn address(context: &Context<'_>, place: usize, lesson: &Lesson) -> String {
-    let mut words = format!("?lesson={}", place + 1);
+    let mut words = format!("{}?lesson={}", link::page_address(), place + 1);
     let offer = lesson.head.run.first();
     let (preset, seed) =
         offer.map_or((&context.draft.preset, context.draft.seed), |offer| (&offer.preset, offer.seed));
@@ -265,7 +276,7 @@ fn address(context: &Context<'_>, place: usize, lesson: &Lesson) -> String {
 /// A lesson in the list. Answers whether it was pressed.
 fn card_ui(ui: &mut Ui, context: &Context<'_>, number: usize, lesson: &Lesson) -> bool {
     let palette = context.palette;
-    let progress = context.preferences.lessons.get(&lesson.name);
+    let progress = check::progress(context, lesson);
     let measured = progress.and_then(|progress| progress.measurement.as_ref());
     let (icon, words) = match (progress, measured) {
         (_, Some(_)) => (icons::ICON_CHECK_CIRCLE, "done"),

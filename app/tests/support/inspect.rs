@@ -25,6 +25,8 @@ pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &In
     let step = match source {
         WeightSource::Checkpoint { checkpoint, .. } if checkpoint.contains("step-500") => 500,
         WeightSource::Checkpoint { checkpoint, .. } if checkpoint.contains("step-0") => 0,
+        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.contains("step-1000") => 1000,
+        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.contains("best") => 1150,
         _ => 2400,
     };
     let seen = |view: &View| Inspected {

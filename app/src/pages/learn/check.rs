@@ -8,6 +8,7 @@ use crate::pages::parts::{caption, head};
 use crate::pages::train::{busy, want_history};
 use crate::pages::{Context, PageName};
 use crate::preferences::{LessonProgress, Measurement};
+use crate::state::State;
 use crate::theme::{Palette, space};
 use crate::widgets::{self, hint_line};
 use egui::{DragValue, Label, RichText, Ui};
@@ -25,6 +26,8 @@ pub(super) struct Checking {
     /// The request that it waits for, and what that is to bring.
     request: Option<(u64, Missing)>,
     asked: BTreeSet<(String, u64)>,
+    /// Runs whose pasts could not be read, by name: they are not compared.
+    unread: BTreeSet<String>,
     /// Why it cannot be measured now.
     lacks: Option<String>,
 }
@@ -36,11 +39,14 @@ impl Checking {
         head(ui, "Predict first");
         ui.add(Label::new(&prediction.question).wrap());
         ui.add_space(space::TIGHT);
-        if let Some(progress) = context.preferences.lessons.get(&lesson.name) {
+        if let Some(progress) = progress(context, lesson) {
             let words = format!("Your prediction: {}", progress.prediction);
             ui.add(Label::new(RichText::new(words).color(context.palette.accent)).wrap());
             if widgets::quiet(ui, icons::ICON_UNDO, "Predict again").clicked() {
-                context.preferences.lessons.remove(&lesson.name);
+                let lessons = context.preferences.lessons.get_mut(project(context.state));
+                if let Some(lessons) = lessons {
+                    lessons.remove(&lesson.name);
+                }
                 *self = Self::default();
             }
             return;
@@ -66,7 +72,9 @@ impl Checking {
             }
         }
         ui.add_space(space::TIGHT);
-        let predicted = self.chosen.filter(|value| value.is_finite());
+        // A number stands there from the start, and may be meant as it is.
+        let number = prediction.number.is_some().then_some(0.0);
+        let predicted = self.chosen.or(number).filter(|value| value.is_finite());
         ui.add_enabled_ui(predicted.is_some(), |ui| {
             if widgets::primary(ui, icons::ICON_CHECK, "Predict").clicked()
                 && let Some(predicted) = predicted
@@ -77,7 +85,7 @@ impl Checking {
                     predicted,
                     measurement: None,
                 };
-                context.preferences.lessons.insert(lesson.name.clone(), progress);
+                keep(context, lesson, progress);
             }
         });
     }
@@ -88,7 +96,7 @@ impl Checking {
         let Some(measure) = measures::find(&lesson.head.check.measure) else { return false };
         caption(ui, format!("Measured: {}.", measure.about));
         let mut begun = false;
-        match context.preferences.lessons.get(&lesson.name).cloned() {
+        match progress(context, lesson).cloned() {
             None => {
                 widgets::quiet_text(ui, text::AFTER_PREDICTION);
             }
@@ -105,6 +113,7 @@ impl Checking {
                     };
                     if button.clicked() {
                         (self.measuring, self.request, self.lacks) = (true, None, None);
+                        self.unread.clear();
                         begun = true;
                     }
                 });
@@ -126,19 +135,37 @@ impl Checking {
     /// Takes the measurement if everything is there, and asks for what is not.
     fn measure(&mut self, context: &mut Context<'_>, lesson: &Lesson, progress: LessonProgress) {
         let Some(measure) = measures::find(&lesson.head.check.measure) else { return };
-        match measure.take(context.state, &lesson.head.instrument) {
+        match measure.take(context.state, &lesson.head.instrument, &self.unread) {
             Ok(measured) => {
                 let held = lesson.head.prediction.holds(progress.predicted, measured.value);
                 let measurement = Some(Measurement { held, ..measured });
                 let progress = LessonProgress { measurement, ..progress };
-                context.preferences.lessons.insert(lesson.name.clone(), progress);
+                keep(context, lesson, progress);
                 (self.measuring, self.request) = (false, None);
             }
             Err(Missing::Runs(what)) => self.end(what),
             Err(Missing::End) => self.end(text::TRAINS.to_owned()),
             Err(Missing::Number) => self.end(text::NO_NUMBER.to_owned()),
+            Err(Missing::Histories(runs)) if self.want(context, &runs) => {}
+            Err(Missing::Histories(runs)) => {
+                // One that cannot be read is not asked for again, and a message says why; the others are compared without it.
+                let before = self.unread.len();
+                self.unread.extend(runs);
+                match self.unread.len() > before {
+                    true => self.measure(context, lesson, progress),
+                    false => self.end(text::NO_NUMBER.to_owned()),
+                }
+            }
             Err(missing) => self.ask(context, lesson, missing),
         }
+    }
+
+    /// Asks for pasts of runs. Answers whether any is on its way.
+    fn want(&mut self, context: &mut Context<'_>, runs: &[String]) -> bool {
+        let waits = context.state.is_waiting(|command| matches!(command, Command::ReadHistory { .. }));
+        let before = self.asked.len();
+        runs.iter().for_each(|run| want_history(context, &mut self.asked, run));
+        waits || self.asked.len() != before
     }
 
     /// Ends a measurement that cannot be taken now, and says why.
@@ -169,18 +196,7 @@ impl Checking {
                 views: vec![*view],
                 settings: Box::new(instrument.settings(*view)),
             },
-            Missing::Histories(runs) => {
-                // One that cannot be read is not asked for again, and a message says why.
-                let waits =
-                    context.state.is_waiting(|command| matches!(command, Command::ReadHistory { .. }));
-                let before = self.asked.len();
-                runs.iter().for_each(|run| want_history(context, &mut self.asked, run));
-                if !waits && self.asked.len() == before {
-                    self.end(text::NO_NUMBER.to_owned());
-                }
-                return;
-            }
-            Missing::Runs(_) | Missing::End | Missing::Number => return,
+            Missing::Histories(_) | Missing::Runs(_) | Missing::End | Missing::Number => return,
         };
         self.request = Some((context.outbox.send(command), missing));
     }
@@ -233,6 +249,25 @@ impl Checking {
             Err(problem) => self.lacks = Some(problem),
         }
     }
+}
+
+/// What a person made of a lesson in the open project; `None` also where the lesson asks otherwise by now.
+pub(super) fn progress<'a>(context: &'a Context<'_>, lesson: &Lesson) -> Option<&'a LessonProgress> {
+    let asked = &lesson.head.prediction;
+    let progress = context.preferences.lessons.get(project(context.state))?.get(&lesson.name)?;
+    let same =
+        progress.question == asked.question && progress.prediction == in_words(asked, progress.predicted);
+    same.then_some(progress)
+}
+
+/// The project that progress is kept for, by its id; an empty one without a project.
+pub(super) fn project(state: &State) -> &str {
+    state.projects.open.as_ref().map_or("", |open| open.summary.id.as_str())
+}
+
+fn keep(context: &mut Context<'_>, lesson: &Lesson, progress: LessonProgress) {
+    let lessons = context.preferences.lessons.entry(project(context.state).to_owned()).or_default();
+    lessons.insert(lesson.name.clone(), progress);
 }
 
 /// What was predicted, in words.

@@ -91,7 +91,7 @@ impl Shown {
     fn plot_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, plot: Plot) {
         let state = context.state;
         let several = plot == Plot::Runs;
-        let shown = state.runs.list.iter().rev().filter(|run| run.step > 0);
+        let shown = state.runs.list.iter().rev().filter(|run| measures::counts(run));
         for run in shown.take(if several { MOST_RUNS } else { 1 }) {
             want_history(context, &mut self.asked, &run.name);
         }
@@ -121,7 +121,7 @@ fn with_latest<R>(state: &State, draw: impl FnOnce(&Training) -> R) -> Option<R>
     if state.training.run.is_some() && !state.training.points.is_empty() {
         return Some(draw(&state.training));
     }
-    let run = state.runs.list.iter().rev().find(|run| run.step > 0)?;
+    let run = state.runs.list.iter().rev().find(|run| measures::counts(run))?;
     let history = state.runs.histories.get(&run.name)?;
     Some(draw(&Training::of_history(run, history)))
 }
@@ -152,8 +152,9 @@ fn latest(context: &Context<'_>, plot: Plot) -> Vec<Curve> {
 /// Validation losses of the latest runs.
 fn all_runs(context: &Context<'_>) -> Vec<Curve> {
     let state = context.state;
-    let known = state.runs.list.iter().rev().take(MOST_RUNS).rev();
-    let known = known.filter_map(|run| Some((run, state.runs.histories.get(&run.name)?)));
+    let counted: Vec<_> =
+        state.runs.list.iter().rev().filter(|run| measures::counts(run)).take(MOST_RUNS).collect();
+    let known = counted.into_iter().rev().filter_map(|run| Some((run, state.runs.histories.get(&run.name)?)));
     let of =
         |(place, (run, history)): (usize, (&glasshouse_protocol::RunSummary, &crate::state::History))| {
             let points = history.events.iter().filter_map(|event| match event {

@@ -8,7 +8,10 @@ use super::lesson::Instrument;
 use crate::preferences::Measurement;
 use crate::state::{Answer, History, State, ViewData};
 use glasshouse_protocol::inspect::Detail;
-use glasshouse_protocol::{RunState, RunSummary, TokenSummary, TrainingState, View, WeightSource};
+use glasshouse_protocol::{
+    CheckpointSummary, RunState, RunSummary, TokenSummary, TrainingState, View, WeightSource,
+};
+use std::collections::BTreeSet;
 
 /// A measure.
 #[derive(Clone, Copy, Debug)]
@@ -100,9 +103,21 @@ pub fn find(name: &str) -> Option<&'static Measure> {
 /// Whose weights a lesson looks at: the best checkpoint of the run that was trained for most steps, the latest of several, so that a
 /// short run for one lesson does not stand in for the model of another.
 pub fn source(state: &State) -> Option<WeightSource> {
+    let run = looked_at(state)?;
+    let checkpoint = best_of(state, run).map_or("best", |best| best.file.as_str());
+    Some(WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.to_owned() })
+}
+
+/// The run that lessons look at.
+fn looked_at(state: &State) -> Option<&RunSummary> {
     let writes = state.runs.list.iter().filter(|run| run.writes() && !run.checkpoints.is_empty());
-    let run = writes.max_by_key(|run| run.step)?;
-    Some(WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() })
+    writes.max_by_key(|run| run.step)
+}
+
+/// The checkpoint of a run that is looked at; none while it trains, since its files come and go.
+fn best_of<'a>(state: &State, run: &'a RunSummary) -> Option<&'a CheckpointSummary> {
+    let best = run.checkpoints.iter().find(|checkpoint| checkpoint.best).or(run.checkpoints.last());
+    best.filter(|_| trains(state) != Some(run.name.as_str()))
 }
 
 impl Measure {
@@ -116,11 +131,16 @@ impl Measure {
         }
     }
 
-    /// Measures, from what the engine has told.
+    /// Measures, from what the engine has told. Of several runs, those that are `unread` do without their pasts.
     ///
     /// # Errors
     /// What is not there yet.
-    pub fn take(&self, state: &State, instrument: &Instrument) -> Result<Measurement, Missing> {
+    pub fn take(
+        &self,
+        state: &State,
+        instrument: &Instrument,
+        unread: &BTreeSet<String>,
+    ) -> Result<Measurement, Missing> {
         let (found, run, step) = match self.of {
             Of::Tokens(of) => {
                 let text = instrument.tokens.as_deref().unwrap_or_default();
@@ -143,10 +163,11 @@ impl Measure {
             }
             Of::Runs(of) => {
                 let ended: Vec<&RunSummary> = ended(state).collect();
-                let unread = ended.iter().filter(|run| !state.runs.histories.contains_key(&run.name));
-                let unread: Vec<String> = unread.map(|run| run.name.clone()).collect();
-                if !unread.is_empty() {
-                    return Err(Missing::Histories(unread));
+                let known = |run: &RunSummary| state.runs.histories.contains_key(&run.name);
+                let wanted = ended.iter().filter(|run| !known(run) && !unread.contains(&run.name));
+                let wanted: Vec<String> = wanted.map(|run| run.name.clone()).collect();
+                if !wanted.is_empty() {
+                    return Err(Missing::Histories(wanted));
                 }
                 let known = ended.iter().filter_map(|run| Some((*run, state.runs.histories.get(&run.name)?)));
                 let found = of(&known.collect::<Vec<_>>());
@@ -162,15 +183,17 @@ impl Measure {
     }
 }
 
-/// The newest answer about the lesson's prompt with its settings, of the run that lessons look at.
+/// The newest answer about the lesson's prompt with its settings, of the weights that lessons look at.
 fn answer<'a>(state: &'a State, instrument: &Instrument, view: View) -> Result<&'a Answer, Missing> {
     let source = source(state).ok_or_else(no_run)?;
-    let WeightSource::Checkpoint { run, .. } = &source else { return Err(no_run()) };
+    let run = looked_at(state).ok_or_else(no_run)?;
+    let step = best_of(state, run).map(|best| best.step);
     let settings = instrument.settings(view);
     let fits = |answer: &&std::rc::Rc<Answer>| {
         answer.prompt == instrument.prompt
             && answer.settings == settings
-            && answer.inspection.run == *run
+            && answer.inspection.run == run.name
+            && step.is_none_or(|step| answer.inspection.step == step)
             && answer.views.iter().any(|data| data.view == view)
     };
     let found = state.inspections.answers.values().rev().find(fits);
@@ -181,12 +204,21 @@ fn no_run() -> Missing {
     Missing::Runs("There is no trained model in this project yet.".to_owned())
 }
 
-/// Runs that were trained and are not in training now, oldest first.
+/// The run that is in training now.
+fn trains(state: &State) -> Option<&str> {
+    let run = state.training.run.as_ref().filter(|_| state.training.state != TrainingState::Idle);
+    run.map(|run| run.name.as_str())
+}
+
+/// Whether measures of runs count a run: it was trained here, from the start, to write. A fine-tune begins with what another learnt.
+pub(super) fn counts(run: &RunSummary) -> bool {
+    run.step > 0 && run.state != RunState::Imported && run.writes() && run.start.is_none()
+}
+
+/// Runs that count and are not in training now, oldest first.
 fn ended(state: &State) -> impl Iterator<Item = &RunSummary> {
-    let trains = state.training.run.as_ref().filter(|_| state.training.state != TrainingState::Idle);
-    let name = trains.map(|run| run.name.as_str());
-    let list = state.runs.list.iter();
-    list.filter(move |run| run.step > 0 && run.state != RunState::Imported && Some(run.name.as_str()) != name)
+    let name = trains(state);
+    state.runs.list.iter().filter(move |run| counts(run) && Some(run.name.as_str()) != name)
 }
 
 /// The latest run.

@@ -9,7 +9,14 @@ pub(super) const NO_MODEL: &str = "Here would be the inside of a model at work. 
 pub(super) const NO_RUN: &str = "Here would be the curves of a run. This project has none yet.";
 pub(super) const NO_TOKENIZER: &str =
     "Here would be a text in tokens. This project has no tokenizer yet; training one takes seconds.";
+pub(super) const PREDICT_FIRST: &str = "Predict first; then the instrument shows your model.";
 pub(super) const AFTER_PREDICTION: &str = "The measurement is shown once you have made your prediction.";
+pub(super) const NO_FOLDERS: &str = "A page in a browser reads no folders: a teacher's own lessons are shown by the installed Glasshouse alone.";
+pub(super) const COPIED: &str = if cfg!(target_arch = "wasm32") {
+    "Copied the link"
+} else {
+    "Copied the link: it goes behind the address of a page with Glasshouse"
+};
 pub(super) const TRAINS: &str = "A run is in training. It can be measured when it has ended.";
 pub(super) const NO_NUMBER: &str =
     "The engine answered without the number that this lesson measures, so that nothing was compared.";

@@ -3,13 +3,13 @@ use crate::pages::learn::lesson::{Instrument, Lesson};
 use crate::pages::learn::library::Library;
 use glasshouse_protocol::inspect::{Axis, ElementKind, Inspected, Match, TensorSummary, TokenText};
 use glasshouse_protocol::{
-    CheckpointSummary, Command, Event, Inspection, Parcel, ProjectSummary, Report, RunConfig,
+    CheckpointSummary, Command, Event, Inspection, Parcel, ProjectSummary, Report, RunConfig, Start,
     TokenizerSummary, TrainEvent, presets,
 };
 
 fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
     let checkpoint = CheckpointSummary {
-        file: "step-40.safetensors".to_owned(),
+        file: format!("step-{step}.safetensors"),
         step,
         val_loss: Some(best_val_loss),
         best: true,
@@ -73,7 +73,10 @@ fn history(run: &str, config: RunConfig, losses: &[f32], gap: f32) -> Event {
 }
 
 fn take(state: &State, name: &str, instrument: &Instrument) -> Result<(f64, String), Missing> {
-    find(name).unwrap().take(state, instrument).map(|measured| (measured.value, measured.sentence))
+    find(name)
+        .unwrap()
+        .take(state, instrument, &BTreeSet::new())
+        .map(|measured| (measured.value, measured.sentence))
 }
 
 fn near(found: Result<(f64, String), Missing>, value: f64, says: &str) {
@@ -113,7 +116,7 @@ fn inspected(
     let token = |(id, text): (u32, &str)| TokenText { id, text: text.to_owned() };
     let inspection = Inspection {
         run: "1-owls".to_owned(),
-        step: 40,
+        step: 400,
         device: "example".to_owned(),
         layers: 2,
         heads: 2,
@@ -144,7 +147,7 @@ fn names_are_distinct_and_each_measure_says_what_it_lacks() {
     for measure in ALL {
         assert_eq!(find(measure.name).unwrap().name, measure.name);
         let instrument = Instrument { tokens: Some("An owl".to_owned()), ..of(View::Tokens) };
-        let lacks = measure.take(&empty, &instrument).unwrap_err();
+        let lacks = measure.take(&empty, &instrument, &BTreeSet::new()).unwrap_err();
         match measure.needs() {
             Needs::Tokens => assert_eq!(lacks, Missing::Tokens),
             _ => assert!(
@@ -179,7 +182,8 @@ fn text_is_measured_once_its_own_tokens_are_there() {
 fn the_model_that_was_trained_for_most_steps_is_looked_at() {
     let runs = vec![run("1-owls", 400, 2.0), run("2-short", 40, 3.0)];
     let state = opened(runs);
-    let expected = WeightSource::Checkpoint { run: "1-owls".to_owned(), checkpoint: "best".to_owned() };
+    let checkpoint = "step-400.safetensors".to_owned();
+    let expected = WeightSource::Checkpoint { run: "1-owls".to_owned(), checkpoint };
     assert_eq!(source(&state), Some(expected.clone()));
     let lacks = take(&state, "attention_peak", &of(View::Head));
     assert_eq!(lacks, Err(Missing::View(View::Head, expected)));
@@ -266,6 +270,39 @@ fn views_are_measured_at_the_position_that_was_looked_at() {
     // An answer to another question does not count.
     let other = Instrument { layer: Some(1), ..of(View::Head) };
     assert!(matches!(take(&state, "attention_peak", &other), Err(Missing::View(View::Head, _))));
+}
+
+#[test]
+fn a_model_that_was_trained_on_is_looked_at_again() {
+    let mut state = opened(vec![run("1-owls", 400, 2.0)]);
+    let instrument = of(View::Head);
+    let seen: [Floats<'_>; 1] = [("probabilities", &[2, 2], &[1.0, 0.0, 0.75, 0.25])];
+    inspected(&mut state, &instrument, View::Head, &seen, &[], vec![]);
+    assert!(take(&state, "attention_peak", &instrument).is_ok());
+    tell(&mut state, Event::Runs { runs: vec![run("1-owls", 440, 1.5)] });
+    let lacks = take(&state, "attention_peak", &instrument);
+    let Err(Missing::View(View::Head, WeightSource::Checkpoint { checkpoint, .. })) = &lacks else {
+        panic!("{lacks:?}")
+    };
+    assert_eq!(checkpoint, "step-440.safetensors");
+}
+
+#[test]
+fn a_fine_tune_is_not_the_latest_run_and_one_that_cannot_be_read_is_done_without() {
+    let tuned = RunSummary { start: Some(Start::best_of("1-a")), ..run("3-tuned", 40, 1.0) };
+    let mut state = opened(vec![run("1-a", 40, 2.0), run("2-b", 40, 1.5), run("0-old", 40, 9.0), tuned]);
+    let instrument = Instrument::default();
+    let old = || vec!["0-old".to_owned()];
+    assert_eq!(take(&state, "validation_gap", &instrument), Err(Missing::Histories(old())));
+    let mut config = presets::preset("first-stories-small").unwrap();
+    for (name, layers) in [("1-a", 1), ("2-b", 2)] {
+        config.model.layers = layers;
+        tell(&mut state, history(name, config.clone(), &[3.0], 0.0));
+    }
+    assert_eq!(take(&state, "depth_loss_ratio", &instrument), Err(Missing::Histories(old())));
+    let measure = find("depth_loss_ratio").unwrap();
+    let measured = measure.take(&state, &instrument, &old().into_iter().collect()).unwrap();
+    assert!((measured.value - 0.75).abs() < 1e-6, "{measured:?}");
 }
 
 #[test]
