@@ -302,6 +302,9 @@ fn looked_into(session: &mut Session, extent: &Extent) {
     session.picture("inspect", &format!("where that model's heads read from at step {}", steps[2]));
     session.window.state_mut().follow(&Address::read(|name| (name == "lesson").then(|| "4".to_owned())));
     session.settle();
+    // The instrument shows the model once a prediction was made.
+    session.press("30 to 70 %: some head leans that way");
+    session.press("Predict");
     session.picture("learn", "a lesson about heads, on that model");
 }
 
