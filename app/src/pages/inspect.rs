@@ -33,21 +33,21 @@ mod wish;
 pub use wish::Wish;
 
 use super::parts::Once;
-use super::written::has_model;
+use super::written::{has_model, run_of};
 use super::{Context, PageName};
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
 use asking::Asking;
-use chosen::Chosen;
+use chosen::{Chosen, takes_long};
 use egui::Ui;
-use glasshouse_protocol::{Command, TrainingState, View, WeightSource};
+use glasshouse_protocol::{Command, TrainingState, View};
 pub(super) use one::OneView;
 use scrub::Scrub;
 use shown::Shown;
 use std::collections::BTreeSet;
 
-/// Seconds between two looks at weights in training.
-const LOOKS: f64 = 2.0;
+/// Seconds between two looks at weights in training: of views that are quick, and of those that take long.
+const LOOKS: [f64; 2] = [2.0, 10.0];
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
@@ -57,8 +57,10 @@ pub struct InspectPage {
     /// The prompt is what the page begins with or what was typed: it is the person's from here on.
     typed: bool,
     documents: Once,
-    /// The step of the weights in training that was looked at, and when, in seconds of egui's clock.
-    looked: Option<(u64, f64)>,
+    /// The step of the weights in training that quick views and slow ones looked at, and when, in seconds of egui's clock.
+    looked: [Option<(u64, f64)>; 2],
+    /// The run whose weights are looked at: layers, heads and positions that were chosen are of its model.
+    run: Option<String>,
     /// Views that are shown as tables.
     tables: BTreeSet<View>,
     scrub: Scrub,
@@ -98,12 +100,20 @@ impl InspectPage {
                 return;
             }
             self.begin(context);
+            self.follow_run(context);
             self.take_wish(context);
             let open = self.open(context);
-            let moment = self.moment(ui, context);
+            let [quick, slow] = self.moments(ui, context);
+            let trains = context.state.training.state != TrainingState::Idle;
+            let moment = |view: View| match view {
+                // Where a text stands in the training text says nothing of the weights.
+                View::Provenance if trains => 0,
+                _ if takes_long(view) => slow,
+                _ => quick,
+            };
             // What the prompt's tokens are is wanted in any case.
             let asked = if open.is_empty() { &[View::Tokens] } else { open.as_slice() };
-            self.asking.ask(context, &self.chosen, asked, moment);
+            self.asking.ask_each(context, &self.chosen, asked, moment);
             let before = self.chosen.clone();
             self.top_ui(ui, context, &open);
             ui.add_space(space::SMALL);
@@ -147,26 +157,41 @@ impl InspectPage {
         self.alone.map_or_else(|| View::ALL.to_vec(), |view| vec![view])
     }
 
-    /// Counts states of the weights that are in training: while a run trains, its step at the last look, which is moved on at most
-    /// every two seconds.
-    fn moment(&mut self, ui: &Ui, context: &Context<'_>) -> u64 {
+    /// Counts states of the weights that are in training, for views that are quick and for slow ones: while a run trains, its step at
+    /// the last look, which is moved on at most as often as [`LOOKS`] says.
+    fn moments(&mut self, ui: &Ui, context: &Context<'_>) -> [u64; 2] {
         let training = &context.state.training;
         if training.state == TrainingState::Idle {
-            self.looked = None;
-            return context.state.runs.revision;
+            self.looked = [None; 2];
+            return [context.state.runs.revision; 2];
         }
         let now = ui.input(|input| input.time);
-        let (step, at) = *self.looked.get_or_insert((training.step, now));
-        if step == training.step {
-            return step;
+        let mut moments = [training.step; 2];
+        for ((looked, moment), seconds) in self.looked.iter_mut().zip(&mut moments).zip(LOOKS) {
+            let (step, at) = *looked.get_or_insert((training.step, now));
+            if step == training.step {
+                continue;
+            }
+            let left = seconds - (now - at);
+            if left > 0.0 || self.asking.is_waiting() {
+                ui.ctx().request_repaint_after_secs(left.max(0.1) as f32);
+                *moment = step;
+            } else {
+                *looked = Some((training.step, now));
+            }
         }
-        let left = LOOKS - (now - at);
-        if left > 0.0 || self.asking.is_waiting() {
-            ui.ctx().request_repaint_after_secs(left.max(0.1) as f32);
-            return step;
+        moments
+    }
+
+    /// What belongs to one run's model is forgotten where the weights are another run's, whoever chose them.
+    fn follow_run(&mut self, context: &Context<'_>) {
+        let Some(run) = run_of(&self.chosen.source, context.state) else { return };
+        if self.run.as_ref() == Some(&run.name) {
+            return;
         }
-        self.looked = Some((training.step, now));
-        training.step
+        if self.run.replace(run.name.clone()).is_some() {
+            self.chosen.another_model();
+        }
     }
 
     /// Does what follows from what was pressed.
@@ -180,10 +205,6 @@ impl InspectPage {
         }
         if self.chosen.prompt != before.prompt {
             self.chosen.another_prompt();
-        }
-        let run = |source: &WeightSource| super::written::run_of(source, context.state).map(|run| &run.name);
-        if self.chosen.source != before.source && run(&self.chosen.source) != run(&before.source) {
-            self.chosen.another_model();
         }
         if let Some(view) = self.chosen.go.take() {
             section::open(context.preferences, view);

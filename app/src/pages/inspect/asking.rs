@@ -17,6 +17,13 @@ pub(super) struct Key {
     settings: InspectSettings,
 }
 
+impl Key {
+    /// Whether it is about this prompt and these weights, whatever of both is looked at.
+    fn is_of(&self, prompt: &str, source: &WeightSource) -> bool {
+        self.prompt == prompt && self.source == *source
+    }
+}
+
 /// A view that was answered.
 #[derive(Debug)]
 pub(super) struct Seen {
@@ -25,6 +32,13 @@ pub(super) struct Seen {
     pub(super) answer: Rc<Answer>,
     /// Its numbers.
     pub(super) data: Rc<ViewData>,
+}
+
+impl Seen {
+    /// Whether it is of this prompt and of these weights.
+    pub(super) fn is_of(&self, prompt: &str, source: &WeightSource) -> bool {
+        self.key.is_of(prompt, source)
+    }
 }
 
 /// What was asked and not answered yet.
@@ -58,6 +72,17 @@ impl Asking {
     /// Takes in the answer to the last question, and asks the next one: about what is open and out of date. `moment` counts states
     /// of the weights in training.
     pub(super) fn ask(&mut self, context: &mut Context<'_>, chosen: &Chosen, open: &[View], moment: u64) {
+        self.ask_each(context, chosen, open, |_| moment);
+    }
+
+    /// The same where views look at weights in training at moments of their own.
+    pub(super) fn ask_each(
+        &mut self,
+        context: &mut Context<'_>,
+        chosen: &Chosen,
+        open: &[View],
+        moment: impl Fn(View) -> u64,
+    ) {
         self.take(context);
         if self.pending.is_some() || chosen.prompt.is_empty() {
             return;
@@ -67,7 +92,7 @@ impl Asking {
             let Some(source) = source else { continue };
             let key = |view: View| Key {
                 source: source.clone(),
-                moment: if *source == WeightSource::Current { moment } else { 0 },
+                moment: if *source == WeightSource::Current { moment(view) } else { 0 },
                 prompt: chosen.prompt.clone(),
                 settings: chosen.settings(&[view]),
             };
@@ -128,6 +153,12 @@ impl Asking {
     /// Why a view of a column could not be had.
     pub(super) fn failure(&self, column: usize, view: View) -> Option<&str> {
         self.columns.get(column)?.failed.get(&view).map(|(_, reason)| reason.as_str())
+    }
+
+    /// Whether a view of a column could not be had of this prompt and of these weights.
+    pub(super) fn has_failed(&self, column: usize, view: View, prompt: &str, source: &WeightSource) -> bool {
+        let failed = self.columns.get(column).and_then(|column| column.failed.get(&view));
+        failed.is_some_and(|(key, _)| key.is_of(prompt, source))
     }
 
     /// What there is to know beside a column's last answer.

@@ -26,15 +26,34 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         return;
     };
     let layers = shown.data.integers("layers");
-    let layer = chosen.layer.unwrap_or(shown.inspection.layers.saturating_sub(1));
-    // The large one is of the layer that is looked at, where it was asked for.
+    let layer = looked_at(shown, chosen);
+    // The large one is of the layer that is looked at, which may be on its way.
     let row = layers.iter().position(|of| *of as usize == layer).unwrap_or(layers.len().saturating_sub(1));
     let number = chosen.head.unwrap_or(0).min(probabilities.size(1).saturating_sub(1));
     large_ui(ui, shown, chosen, probabilities, [row, number]);
     ui.add_space(space::SMALL);
     head(ui, "All heads");
     caption(ui, "Rows read, columns are read from. Press a head to see it large.");
+    if shown.settings.layer.is_some() && layers.len() < shown.inspection.layers {
+        caption(
+            ui,
+            "Not all layers of so long a prompt fit: this is the one that is chosen above, by its number.",
+        );
+    }
     grid_ui(ui, shown, chosen, probabilities, [row, number]);
+}
+
+/// The layer that is looked at.
+fn looked_at(shown: &Shown<'_>, chosen: &Chosen) -> usize {
+    chosen.layer.unwrap_or(shown.inspection.layers.saturating_sub(1))
+}
+
+/// The layer that is looked at, where the answer has not room for all layers and lacks this one: it is to be asked for alone.
+pub(super) fn left_out(shown: &Shown<'_>, chosen: &Chosen) -> Option<usize> {
+    let layers = shown.data.integers("layers");
+    let layer = looked_at(shown, chosen);
+    let lacks = layers.len() < shown.inspection.layers && !layers.iter().any(|of| *of as usize == layer);
+    (lacks && !layers.is_empty()).then_some(layer)
 }
 
 /// The layer that a row of the tensor is of.

@@ -15,6 +15,8 @@ pub(super) struct Chosen {
     pub(super) beside: Option<WeightSource>,
     /// The layer of views of one layer; `None` is the last.
     pub(super) layer: Option<usize>,
+    /// The layer that attention is asked for alone while no other is chosen; `None` where all layers fit into one answer.
+    pub(super) one_layer: Option<usize>,
     /// The head of views of one head; `None` is the first.
     pub(super) head: Option<usize>,
     /// The position; `None` is the last.
@@ -53,6 +55,7 @@ impl Default for Chosen {
             source: WeightSource::Current,
             beside: None,
             layer: None,
+            one_layer: None,
             head: None,
             position: None,
             token: None,
@@ -94,15 +97,17 @@ impl Chosen {
         let reads = |of: &[View]| views.iter().any(|view| of.contains(view));
         let default = InspectSettings::default();
         let changes = reads(&[View::WhatIf]);
+        let layer = self.layer.filter(|_| reads(&OF_LAYER));
+        let alone = self.one_layer.filter(|_| reads(&[View::Attention]));
         InspectSettings {
-            layer: self.layer.filter(|_| reads(&OF_LAYER)),
+            layer: layer.or(alone.map(|alone| self.layer.unwrap_or(alone))),
             head: self.head.filter(|_| reads(&[View::Head])),
             position: self.position.filter(|_| reads(&OF_POSITION)),
             token: self.token.filter(|_| reads(&OF_TOKEN)),
             neuron: self.neuron.filter(|_| reads(&[View::Neurons])),
             count: self.count,
             sampling: if reads(&[View::NextToken]) { self.sampling.clone() } else { default.sampling },
-            edits: if changes { self.edits.clone() } else { default.edits },
+            edits: if changes { self.possible_edits() } else { default.edits },
             every_part: changes && self.every_part,
             other_prompt: if changes { self.other_prompt.clone() } else { default.other_prompt },
             reference: self.reference.clone().filter(|_| reads(&[View::Embeddings])),
@@ -116,15 +121,24 @@ impl Chosen {
         if takes_long(*first) {
             return vec![*first];
         }
-        let of_layer = |view: &View| OF_LAYER.contains(view);
+        let of_layer =
+            |view: &View| OF_LAYER.contains(view) || *view == View::Attention && self.one_layer.is_some();
         let alike = |view: &&View| !takes_long(**view) && of_layer(view) == of_layer(first);
         views.iter().filter(alike).copied().collect()
+    }
+
+    /// Its edits, without patches while there is no prompt that they could come from.
+    fn possible_edits(&self) -> Vec<Edit> {
+        let possible = |edit: &&Edit| !self.other_prompt.is_empty() || !is_patch(edit);
+        self.edits.iter().filter(possible).copied().collect()
     }
 
     /// Forgets what belongs to a prompt.
     pub(super) fn another_prompt(&mut self) {
         self.position = None;
         self.token = None;
+        self.one_layer = None;
+        self.edits.retain(|edit| !is_patch(edit));
         self.listed.clear();
     }
 
@@ -138,8 +152,13 @@ impl Chosen {
     }
 }
 
+/// Whether it takes a value at a position of another prompt.
+fn is_patch(edit: &Edit) -> bool {
+    matches!(edit, Edit::Patch { .. })
+}
+
 /// Views that no other is to wait for.
-fn takes_long(view: View) -> bool {
+pub(super) fn takes_long(view: View) -> bool {
     matches!(view, View::Neurons | View::Weights | View::WhatIf | View::Provenance | View::Graph)
 }
 
@@ -157,6 +176,32 @@ mod tests {
         let layer = Chosen { layer: Some(0), ..before.clone() };
         assert_eq!(layer.settings(&[View::Attention]).layer, None, "the grid has all layers");
         assert_eq!(layer.settings(&[View::Attention, View::Head]).layer, Some(0));
+    }
+
+    #[test]
+    fn attention_of_a_long_prompt_is_asked_for_of_the_chosen_layer() {
+        let mut chosen = Chosen { one_layer: Some(3), ..Chosen::default() };
+        assert_eq!(chosen.settings(&[View::Attention]).layer, Some(3));
+        assert_eq!(chosen.settings(&[View::Tokens]).layer, None);
+        let open = [View::Walk, View::Tokens, View::Attention];
+        assert_eq!(chosen.together(&open), [View::Walk, View::Attention]);
+        chosen.layer = Some(1);
+        assert_eq!(chosen.settings(&[View::Attention]).layer, Some(1));
+        chosen.another_prompt();
+        assert_eq!(chosen.settings(&[View::Attention]).layer, None, "it may be a short one");
+        assert_eq!(chosen.together(&open), [View::Walk]);
+    }
+
+    #[test]
+    fn patches_wait_for_the_other_prompt_and_go_with_the_first() {
+        let (head, patch) =
+            (Edit::Head { layer: 0, head: 1, factor: 0.0 }, Edit::Patch { layer: 1, position: 7 });
+        let mut chosen = Chosen { edits: vec![head, patch], ..Chosen::default() };
+        assert_eq!(chosen.settings(&[View::WhatIf]).edits, [head]);
+        chosen.other_prompt = "Twice".to_owned();
+        assert_eq!(chosen.settings(&[View::WhatIf]).edits, [head, patch]);
+        chosen.another_prompt();
+        assert_eq!(chosen.edits, [head], "the position was one of the prompt before");
     }
 
     #[test]
