@@ -4,6 +4,9 @@ use crate::link::Wish;
 use egui::Rect;
 use glasshouse_protocol::{Command, Event, ExportFormat, Report};
 
+/// What is said where a part of the window is to be saved that is not all in sight.
+pub const IN_SIGHT: &str = "The picture has what is in sight: a taller window shows more";
+
 /// What pages want; the app sees to it after drawing.
 #[derive(Debug, Default)]
 pub struct Asks {

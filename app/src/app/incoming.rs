@@ -3,6 +3,7 @@
 use super::App;
 use super::importing::is_model;
 use super::typed_path::TypedPath;
+use crate::asks;
 use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
@@ -117,7 +118,10 @@ impl App {
             }
             Wish::Saved => {
                 if let Some(name) = first {
-                    self.asks.tell(format!("Saved as {name}"));
+                    // What was said of a picture as it was taken holds of the file as well.
+                    let said = self.asks.toast.as_ref().map_or("", |toast| toast.text.as_str());
+                    let more = if said == asks::IN_SIGHT { format!(". {said}") } else { String::new() };
+                    self.asks.tell(format!("Saved as {name}{more}"));
                 }
             }
             Wish::AddDocuments | Wish::AddFolder | Wish::ImportProject | Wish::Dropped => self.take_in(files),

@@ -10,7 +10,7 @@ use crate::state::State;
 use crate::widgets::{self, slider};
 use egui::{Slider, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{CheckpointSummary, RunSummary, View, WeightSource};
+use glasshouse_protocol::{CheckpointSummary, RunSummary, TrainingState, View, WeightSource};
 
 /// Seconds that a step is seen for at least while the run plays.
 const EACH: f64 = 1.0 / 3.0;
@@ -50,16 +50,27 @@ fn place_of(run: &RunSummary, kept: &[&CheckpointSummary], shown: &WeightSource)
     kept.iter().position(|known| Some(known.step) == step).unwrap_or(last)
 }
 
-/// The weights that maps are turned towards: the last that the run kept, so that a map turns as little as may be from step to step, and
-/// those of two models lie alike. None where no other map is seen.
+/// Weights of a run that stay what they are while it trains: its first milestone, where it keeps any.
+fn first(run: &RunSummary) -> Option<WeightSource> {
+    let milestones = run.checkpoints.iter().filter(|checkpoint| !checkpoint.resumable && !checkpoint.best);
+    Some(source(run, milestones.min_by_key(|checkpoint| checkpoint.step)?))
+}
+
+/// The weights that maps are turned towards, so that a map turns as little as may be from step to step, and those of two models lie
+/// alike: the last that the run kept, and of one that still trains those that do not change. None where no other map is seen.
 pub(super) fn reference(chosen: &Chosen, state: &State) -> Option<WeightSource> {
     let beside = chosen.beside.is_some();
-    if chosen.source == WeightSource::Current && !beside {
+    let trains = state.training.state != TrainingState::Idle;
+    if chosen.source == WeightSource::Current && !beside && !trains {
         return None;
     }
     let run = run_of(&chosen.source, state)?;
-    let last = kept(run).last().map(|last| source(run, last))?;
-    (beside || last != chosen.source).then_some(last)
+    let in_training = state.training.run.as_ref().filter(|_| trains);
+    let fixed = match in_training {
+        Some(training) if training.name == run.name => first(run),
+        _ => kept(run).last().map(|last| source(run, last)),
+    }?;
+    (beside || fixed != chosen.source).then_some(fixed)
 }
 
 impl InspectPage {
@@ -69,7 +80,11 @@ impl InspectPage {
         let kept = kept(run);
         let last = kept.len().saturating_sub(1);
         if last == 0 {
-            caption(ui, "The run kept its weights at one step only: milestones make more.");
+            let words = match kept.is_empty() {
+                true => "The run has kept no weights yet: milestones make some.",
+                false => "The run kept its weights at one step only: milestones make more.",
+            };
+            caption(ui, words);
             return;
         }
         let mut place = place_of(run, &kept, &self.chosen.source);
@@ -132,6 +147,14 @@ mod tests {
         let checkpoints =
             vec![checkpoint("c", 300), checkpoint("b", 200), checkpoint("a", 0), checkpoint("best", 200)];
         RunSummary { name: "example".to_owned(), checkpoints, ..RunSummary::default() }
+    }
+
+    #[test]
+    fn the_first_milestone_stays_what_it_is() {
+        let mut run = run();
+        assert_eq!(first(&run), Some(source(&run, &run.checkpoints[2])), "step 0");
+        run.checkpoints.retain(|checkpoint| checkpoint.best);
+        assert_eq!(first(&run), None, "the best moves on");
     }
 
     #[test]

@@ -1,20 +1,25 @@
 //! A view's section: its head, its formula, what it can be saved as, and the view of one source or of two beside each other.
 
 use super::shown::Shown;
-use super::{InspectPage, table, view_ui};
-use crate::asks::Capture;
+use super::{InspectPage, attention, beginning, table, view_ui};
+use crate::asks::{self, Capture};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Breakpoint, caption};
 use crate::preferences::Preferences;
+use crate::state::Answer;
 use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{Align, Rect, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::View;
+use glasshouse_protocol::{View, WeightSource};
 
 /// Views that are open before a person has chosen.
 const AT_FIRST: [View; 3] = [View::Walk, View::Tokens, View::Attention];
+/// Seconds from which on what is shown of another prompt or of other weights says so: most answers are there within a frame or two.
+const PATIENCE: f64 = 0.5;
+/// How strong it still is.
+const FADED: f32 = 0.5;
 
 fn fold(view: View) -> String {
     format!("inspect:{view}")
@@ -28,6 +33,11 @@ pub(super) fn is_open(preferences: &Preferences, view: View) -> bool {
 /// Opens a view.
 pub(super) fn open(preferences: &mut Preferences, view: View) {
     preferences.folds.insert(fold(view), true);
+}
+
+/// Where it is kept since when, in seconds of egui's clock, what a place shows is of another prompt or of other weights.
+fn old_since(ui: &Ui) -> egui::Id {
+    ui.scope_id().with("old since")
 }
 
 /// What is wanted of a section.
@@ -107,6 +117,31 @@ impl InspectPage {
         wanted
     }
 
+    /// Says of what is shown that it is of another prompt or of other weights than are chosen, once that has lasted. Whether it did.
+    fn old_ui(&self, ui: &mut Ui, (column, view): (usize, View), answer: &Answer, source: &WeightSource) -> bool {
+        let prompt = &self.chosen.prompt;
+        let failed = self.asking.has_failed(column, view, prompt, source);
+        let now = ui.input(|input| input.time);
+        let since = ui.data_mut(|data| *data.get_temp_mut_or(old_since(ui), now));
+        let left = PATIENCE - (now - since);
+        if left > 0.0 && !failed {
+            ui.ctx().request_repaint_after_secs(left as f32);
+            return false;
+        }
+        let words = beginning(&answer.prompt);
+        let more = if words.len() < answer.prompt.trim().len() { "…" } else { "" };
+        let step = format::whole(answer.inspection.step);
+        let new = if prompt.is_empty() {
+            super::text::NO_PROMPT
+        } else if failed {
+            "the new answer could not be had."
+        } else {
+            "the new answer is on its way."
+        };
+        caption(ui, format!("Of “{words}{more}”, step {step}: {new}"));
+        true
+    }
+
     fn column_ui(&mut self, ui: &mut Ui, palette: &Palette, column: usize, view: View) {
         if self.chosen.beside.is_some()
             && let Some(seen) = self.asking.seen(column, view)
@@ -134,13 +169,35 @@ impl InspectPage {
         for notice in &seen.data.notices {
             caption(ui, notice);
         }
+        let source = match &self.chosen.beside {
+            Some(beside) if column > 0 => beside.clone(),
+            _ => self.chosen.source.clone(),
+        };
+        let current = seen.is_of(&self.chosen.prompt, &source);
         let (answer, data) = (seen.answer.clone(), seen.data.clone());
         let (inspection, settings) = (&answer.inspection, &answer.settings);
         let shown = Shown { inspection, data: &data, settings, column, palette };
+        let (opacity, position) = (ui.opacity(), self.chosen.position);
+        if current {
+            ui.data_mut(|data| data.remove::<f64>(old_since(ui)));
+        } else if self.old_ui(ui, (column, view), &answer, &source) {
+            ui.set_opacity(opacity * FADED);
+        }
         if self.tables.contains(&view) {
             table::ui(ui, &shown);
         } else {
             view_ui(ui, &shown, &mut self.chosen);
+        }
+        ui.set_opacity(opacity);
+        if answer.prompt != self.chosen.prompt {
+            // A place in another text is none in this one.
+            self.chosen.position = position;
+        }
+        if current
+            && (column, view) == (0, View::Attention)
+            && let Some(layer) = attention::left_out(&shown, &self.chosen)
+        {
+            self.chosen.one_layer = Some(layer);
         }
     }
 
@@ -158,18 +215,21 @@ impl InspectPage {
                     palette: context.palette,
                 };
                 match table::csv(&shown) {
-                    Some(text) => {
+                    Ok(text) => {
                         ui.ctx().copy_text(text);
                         context.asks.tell("Copied as CSV");
                     }
-                    None => context.asks.tell(
-                        "These are too many numbers for a table: save them with `glasshouse inspect --to`",
-                    ),
+                    Err(reason) => context.asks.tell(reason),
                 }
             }
             Some(Wanted::Png) => {
                 let name = format::file_name(&format!("{run} {}", view.title()), "png");
-                context.asks.capture = Some(Capture { rect, name });
+                // What is scrolled away is not drawn, and what stands over it is no part of it.
+                let seen = rect.intersect(ui.clip_rect());
+                if seen.height() < rect.height() - 1.0 {
+                    context.asks.tell(asks::IN_SIGHT);
+                }
+                context.asks.capture = Some(Capture { rect: seen, name });
             }
             None => {}
         }

@@ -90,7 +90,10 @@ pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let layer = chosen.layer.unwrap_or(layers.saturating_sub(1));
     let head = chosen.head.unwrap_or(0);
     let of = &seen.answer.inspection;
-    let about = format!("{} · step {} · {}", of.run, format::whole(of.step), of.device);
+    let mut about = format!("{} · step {} · {}", of.run, format::whole(of.step), of.device);
+    if let Some(ms) = of.held_training_ms {
+        about += &format!(" · held training {}", format::milliseconds(ms));
+    }
     ui.horizontal_wrapped(|ui| {
         if let Some(layer) = number_ui(ui, "Layer", layer, layers) {
             chosen.layer = Some(layer);
@@ -120,7 +123,10 @@ pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
         let cut = format::whole(of.cut as u64);
         caption(ui, format!("The first {cut} tokens are left out: the context holds {}.", of.tokens.len()));
     }
-    if let Some(place) = chips_ui(ui, Palette::of(ui), "positions", &chips) {
+    // A place in another text is none in this one.
+    if let Some(place) = chips_ui(ui, Palette::of(ui), "positions", &chips)
+        && seen.answer.prompt == chosen.prompt
+    {
         chosen.position = Some(place);
     }
 }
