@@ -118,7 +118,13 @@ impl InspectPage {
     }
 
     /// Says of what is shown that it is of another prompt or of other weights than are chosen, once that has lasted. Whether it did.
-    fn old_ui(&self, ui: &mut Ui, (column, view): (usize, View), answer: &Answer, source: &WeightSource) -> bool {
+    fn old_ui(
+        &self,
+        ui: &mut Ui,
+        (column, view): (usize, View),
+        answer: &Answer,
+        source: &WeightSource,
+    ) -> bool {
         let prompt = &self.chosen.prompt;
         let failed = self.asking.has_failed(column, view, prompt, source);
         let now = ui.input(|input| input.time);
