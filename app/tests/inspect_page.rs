@@ -187,6 +187,25 @@ fn every_view_can_be_read_as_a_table_and_copied() {
 }
 
 #[test]
+fn what_is_of_another_prompt_says_so_until_the_answer_is_there() {
+    let is_new =
+        |command: &Command| matches!(command, Command::Inspect { prompt, .. } if prompt.contains('!'));
+    let views = [View::Tokens, View::Positions];
+    let on_its_way = Engine { silent: is_new, ..Engine::full() };
+    let refused = Engine { failing: is_new, ..Engine::full() };
+    for (engine, words) in [(on_its_way, "is on its way"), (refused, "could not be had")] {
+        let mut scene = scene(engine, WIDE, &views);
+        assert!(!shows(&scene, "the new answer"));
+        scene.harness.get_by_label("Prompt").focus();
+        scene.frame();
+        scene.harness.get_by_label("Prompt").type_text("!");
+        scene.settle();
+        scene.settle();
+        assert!(shows(&scene, &format!("step 2,400: the new answer {words}")));
+    }
+}
+
+#[test]
 fn what_is_refused_stands_in_its_section_and_is_not_asked_again() {
     let refuses =
         |command: &Command| matches!(command, Command::Inspect { views, .. } if views.contains(&View::Head));
@@ -241,6 +260,21 @@ fn weights_in_training_are_looked_at_again_as_they_move_on_and_at_most_every_two
     scene.settle();
     assert_eq!(asked(&mut scene).len(), before + 1);
     assert_eq!(last(&mut scene).0, WeightSource::Current);
+}
+
+#[test]
+fn another_run_begins_with_its_own_layer_and_head() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Attention, View::Head]);
+    let head = |scene: &mut Scene| {
+        let of_head = asked(scene).into_iter().rev().find(|(_, _, views, _)| views.contains(&View::Head));
+        of_head.map(|(.., settings)| (settings.layer, settings.head)).expect("the head is open")
+    };
+    scene.harness.get_by_label_contains("Layer 1, head 1, cells").click_accesskit();
+    scene.settle();
+    assert_eq!(head(&mut scene), (Some(1), Some(1)));
+    support::tell(scene.harness.state_mut(), support::in_training(TrainingState::Running));
+    scene.settle();
+    assert_eq!(head(&mut scene), (None, None), "the run in training may have fewer");
 }
 
 #[test]
