@@ -269,7 +269,7 @@ fn another_run_begins_with_its_own_layer_and_head() {
         let of_head = asked(scene).into_iter().rev().find(|(_, _, views, _)| views.contains(&View::Head));
         of_head.map(|(.., settings)| (settings.layer, settings.head)).expect("the head is open")
     };
-    scene.harness.get_by_label_contains("Layer 1, head 1, cells").click_accesskit();
+    scene.harness.get_by_label_contains("Layer 1, head 1, previous token 0.83, cells").click_accesskit();
     scene.settle();
     assert_eq!(head(&mut scene), (Some(1), Some(1)));
     support::tell(scene.harness.state_mut(), support::in_training(TrainingState::Running));
