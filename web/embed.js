@@ -67,7 +67,9 @@ export function followMessages(app) {
     const { view, prompt, step, layer, head } = asked;
     if (prompt === undefined) throw new Error("there is no prompt: name one in the first message, or in the address");
     // Matches are stretches of the visitor's own text. A neuron's passages would be, too; no message can name a neuron.
-    if (view === "provenance" && origin !== location.origin) throw new Error("provenance is told to pages of this origin alone: it quotes training text");
+    if (view === "provenance" && origin !== location.origin) {
+      throw new Error("provenance is told to pages of this origin alone: it quotes training text");
+    }
     await app.ready;
     await opened(app);
     app.follow(`?${new URLSearchParams({ page: "inspect", ...message })}`);

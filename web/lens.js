@@ -1,7 +1,8 @@
 // <glasshouse-lens src="my.glasshouse" view="attention" prompt="Once upon a time">: a view of a model, in anybody's page.
 //
 // Attributes: src (the address of a .glasshouse file), view, prompt, layer, head, step (of a checkpoint or milestone), device, base (where
-// the engine's files lie), theme (light, dark; else the visitor's). Properties: lab (a Glasshouse of the page's own, in place of src), inspection. Method: refresh().
+// the engine's files lie), theme (light, dark; else the visitor's). Properties: lab (a Glasshouse of the page's own, in place of src),
+// inspection. Method: refresh().
 // Events: glasshouse-numbers (detail: the inspection), glasshouse-error (detail: the error). docs/embedding.md says more.
 
 import { Glasshouse, GlasshouseError } from "./glasshouse.js";
