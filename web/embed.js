@@ -18,7 +18,16 @@ const FIELDS = {
   layer: whole,
   head: whole,
   step: whole,
+  id: whole,
 };
+
+/** What a page's own address asks for, as far as a message may. */
+function fromAddress() {
+  const address = new URLSearchParams(location.search);
+  const given = ["view", "prompt", "layer", "head", "step"].filter((name) => address.has(name));
+  const read = (name) => (FIELDS[name] === whole ? Number(address.get(name) || NaN) : address.get(name));
+  return Object.fromEntries(given.map((name) => [name, read(name)]).filter(([name, value]) => FIELDS[name](value)));
+}
 
 /** Whether a message is one of those that are listed. */
 function isKnown(message) {
@@ -49,20 +58,24 @@ async function sourceOf(app, step) {
 /** Follows messages of the page around this one. `app` is `window.glasshouse`. */
 export function followMessages(app) {
   /** What was asked for so far: a message changes what it names. */
-  const address = new URLSearchParams(location.search);
-  let asked = { view: address.get("view") ?? "attention", prompt: address.get("prompt") ?? "" };
+  let asked = { view: "attention", ...fromAddress() };
   let warned = false;
 
-  async function answer({ glasshouse, type, ...message }) {
+  async function answer({ glasshouse, type, id, ...message }, origin) {
     asked = { ...asked, ...message };
+    // Read at once: while this one waits, the next message changes what is asked for.
+    const { view, prompt, step, layer, head } = asked;
+    if (prompt === undefined) throw new Error("there is no prompt: name one in the first message, or in the address");
+    // Matches are stretches of the visitor's own text. A neuron's passages would be, too; no message can name a neuron.
+    if (view === "provenance" && origin !== location.origin) {
+      throw new Error("provenance is told to pages of this origin alone: it quotes training text");
+    }
     await app.ready;
     await opened(app);
     app.follow(`?${new URLSearchParams({ page: "inspect", ...message })}`);
-    const { view, prompt, step, layer, head } = asked;
     const [source, views] = [await sourceOf(app, step), [view.replaceAll("-", "_")]];
     const events = await app.send({ command: "inspect", source, prompt, views, settings: { layer, head } });
-    const { inspection, files = [] } = events.find(({ event }) => event === "inspected");
-    return { type: "inspected", inspection: arranged(inspection, files) };
+    return { type: "inspected", inspection: arranged(events) };
   }
 
   addEventListener("message", async ({ data, source, origin }) => {
@@ -73,8 +86,8 @@ export function followMessages(app) {
       warned = true;
       return;
     }
-    const reply = await answer(data).catch(({ message }) => ({ type: "failed", message }));
+    const reply = await answer(data, origin).catch(({ message }) => ({ type: "failed", message }));
     // A page without an origin, as one in a sandbox, cannot be told apart from others, and gets no reply.
-    if (origin !== "null") source.postMessage({ glasshouse: 1, ...reply }, { targetOrigin: origin });
+    if (origin !== "null") source.postMessage({ glasshouse: 1, id: data.id, ...reply }, { targetOrigin: origin });
   });
 }

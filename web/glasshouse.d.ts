@@ -269,7 +269,7 @@ export interface TokenText {
 export type Detail =
   | { kind: "tokens"; tokens: TokenText[] }
   | { kind: "parameters"; names: string[]; steps: number[] }
-  | { kind: "passages"; passages: { tokens: TokenText[]; activations: number[]; peak: number }[]; searched: number }
+  | { kind: "passages"; passages: { tokens: TokenText[]; activations: (number | null)[]; peak: number }[]; searched: number }
   | { kind: "matches"; matches: Match[]; searched: number; indexBytes: number; buildMs: number; longest: number | null }
   | { kind: "graph"; nodes: GraphNode[]; values: GraphValue[]; kernels: [name: string, wgsl: string][] };
 
@@ -298,8 +298,8 @@ export interface GraphValue {
   ty: string;
   name: string;
   /** Smallest, largest, mean, standard deviation. */
-  statistics: [number, number, number, number] | null;
-  gradient: [number, number, number, number] | null;
+  statistics: [number | null, number | null, number | null, number | null] | null;
+  gradient: [number | null, number | null, number | null, number | null] | null;
 }
 
 export interface Inspected {
@@ -322,15 +322,19 @@ export interface Inspection {
   tokens: TokenText[];
   /** Tokens at the prompt's beginning that the context has no room for. */
   cut: number;
+  /** Characters of the prompt that the vocabulary lacks, each once: they are left out. */
+  charactersLost: string;
   /** The position that was looked at. */
   position: number;
+  /** Milliseconds that a run in training waited for the answer; absent where none trained. */
+  heldTrainingMs?: number;
   /** Those that were asked for. */
   views: { [view in View]?: Inspected };
 }
 
 /**
  * `<glasshouse-lens src="my.glasshouse" view="attention" prompt="Once">`: a view of a model in a page. Its engine keeps nothing; elements
- * of the same `src` and `device` share one. docs/embedding.md says more.
+ * of the same `src`, `device` and `base` share one. docs/embedding.md says more.
  */
 export interface GlasshouseLens extends HTMLElement {
   /** Draws with a lab of the page's own, in place of the attribute `src`. */

@@ -36,6 +36,18 @@ async function documents({ text, files }) {
   );
 }
 
+/** A file's bytes, by its address. */
+async function fetched(address) {
+  try {
+    const response = await fetch(address);
+    if (response.ok) return await response.arrayBuffer();
+    throw new GlasshouseError("io", `${address}: the server answers ${response.status}`);
+  } catch (error) {
+    if (error instanceof GlasshouseError) throw error;
+    throw new GlasshouseError("io", `${address} could not be fetched; another server must allow it (CORS)`);
+  }
+}
+
 /** Calls `stop` once when a signal is raised; the result undoes it. */
 function onAbort(signal, stop) {
   if (!signal) return () => {};
@@ -269,8 +281,7 @@ export class Glasshouse {
     const [views, settings] = [viewsOf(options.views), settingsOf(options)];
     const source = await this.#source(options);
     const command = { command: "inspect", source, prompt: options.prompt ?? "", views, settings };
-    const { inspection, files = [] } = last(await this.#link.request(command), "inspected");
-    return arranged(inspection, files);
+    return arranged(await this.#link.request(command));
   }
 
   /** The project's runs, oldest first. */
@@ -293,11 +304,7 @@ export class Glasshouse {
 
   async #load(source) {
     let bytes = source;
-    if (typeof source === "string" || source instanceof URL) {
-      const response = await fetch(source);
-      if (!response.ok) throw new GlasshouseError("io", `${source}: the server answers ${response.status}`);
-      bytes = await response.arrayBuffer();
-    }
+    if (typeof source === "string" || source instanceof URL) bytes = await fetched(source);
     const file = new Uint8Array(bytes).slice();
     const events = await this.#link.request({ command: "import_project", name: null, from: null }, { files: [file] });
     const { project, runs } = last(events, "project_opened");

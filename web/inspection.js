@@ -56,8 +56,10 @@ function numbers({ element }, { buffer, byteOffset, byteLength }) {
   return new Numbers(buffer, byteOffset, byteLength / 4);
 }
 
-/** An answer with its tensors, by view and by name; the names of one view's are told apart by their scopes where they must be. */
-export function arranged(inspection, files) {
+/** The events of an answer as one, with its tensors by view and by name; those of one view are told apart by their scopes where they must be. */
+export function arranged(events) {
+  const { inspection, files = [] } = events.find(({ event }) => event === "inspected");
+  const charactersLost = events.find(({ event }) => event === "characters_lost")?.characters ?? "";
   const { views, ...about } = camel(inspection);
   let next = 0;
   const view = ({ view, tensors, details = [], notices = [], ms }) => {
@@ -70,5 +72,5 @@ export function arranged(inspection, files) {
     });
     return [view.replaceAll("_", "-"), { tensors: Object.fromEntries(named), details, notices, ms }];
   };
-  return { ...about, views: Object.fromEntries(views.map(view)) };
+  return { ...about, charactersLost, views: Object.fromEntries(views.map(view)) };
 }

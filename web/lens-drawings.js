@@ -95,7 +95,9 @@ function attention(about) {
   const [depth, heads, time] = probabilities.shape;
   const known = layers ? [...layers.data] : [...Array(depth).keys()];
   const shown = { layer: about.layer ?? known.at(-1), head: Math.min(about.head, heads - 1) };
-  const { data } = slice(probabilities, { seen, ...shown });
+  const part = slice(probabilities, { seen, ...shown });
+  if (!part) return null;
+  const { data } = part;
   const quoted = (at) => `“${word(tokens[at].text)}”`;
   const large = heat(data, time, time, colour("--accent"), 1);
   onEntry(large, (to, from) => say(`${quoted(to)} at ${to} reads ${said(data[to * time + from])} from ${quoted(from)} at ${from}`));
@@ -131,7 +133,7 @@ function tokens(about) {
 
 /** Rows of a name, bars, and what they come to. */
 function bars(rows) {
-  const row = ([name, marks, value]) => [make("span", { className: "word", textContent: name }), make("span", { className: "bar" }, ...marks), make("span", { textContent: value })];
+  const row = ([name, marks, value]) => [make("span", { className: "word", textContent: name, title: name }), make("span", { className: "bar" }, ...marks), make("span", { textContent: value })];
   return make("div", { className: "bars" }, ...rows.flatMap(row));
 }
 

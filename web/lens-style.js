@@ -38,7 +38,9 @@ canvas { display: block; width: 100%; image-rendering: pixelated; background: va
 .strip .token { position: relative; padding: 2px 3px; min-height: 28px; isolation: isolate; overflow: hidden }
 .token::before, .heat::before { content: ""; position: absolute; inset: 0; background: var(--accent); opacity: calc(var(--heat, 0) * .5); z-index: -1 }
 .heat { position: relative; isolation: isolate }
-.bars { display: grid; grid-template-columns: auto 1fr auto; gap: 4px 8px; align-items: center; font-variant-numeric: tabular-nums }
+.bars { display: grid; grid-template-columns: minmax(0, auto) minmax(60px, 1fr) auto; gap: 4px 8px; align-items: center; font-variant-numeric: tabular-nums }
+.bars .word { overflow: hidden; text-overflow: ellipsis }
+.bars > :nth-child(3n) { white-space: nowrap }
 .bar { position: relative; height: 16px; background: var(--raised); border-radius: 3px }
 .bar i { position: absolute; top: 0; bottom: 0; background: var(--accent); border-radius: 3px }
 .bar i.second { top: 10px; background: var(--second) }

@@ -33,7 +33,7 @@ export function textsOf({ inspection, seen }) {
   return new Map([...inspection.tokens, ...listed].map(({ id, text }) => [id, word(text)]));
 }
 
-/** The matrix at the chosen layer and head of a tensor of more axes, and what was chosen. */
+/** The matrix at the chosen layer and head of a tensor of more axes, and what was chosen; null where it lacks the layer. */
 export function slice({ data, shape, axes }, { seen, layer, head }) {
   const chosen = [];
   while (shape.length > 2) {
@@ -41,7 +41,8 @@ export function slice({ data, shape, axes }, { seen, layer, head }) {
     const { data: known = [] } = seen.tensors.layers ?? {};
     const layers = known.length === size ? [...known] : [...Array(size).keys()];
     const place = { L: layer === undefined ? size - 1 : layers.indexOf(layer), H: head }[axes[0]] ?? 0;
-    const at = Math.min(Math.max(place, 0), size - 1);
+    if (place < 0) return null;
+    const at = Math.min(place, size - 1);
     const below = rest.reduce((product, own) => product * own, 1);
     chosen.push(`${axes[0]} ${axes[0] === "L" ? layers[at] : at}`);
     [data, shape, axes] = [data.subarray(at * below, (at + 1) * below), rest, axes.slice(1)];
@@ -97,9 +98,11 @@ function lists(tensors, words) {
   });
 }
 
-/** A tensor of two axes, or what was chosen of one of more. */
+/** A tensor of two axes, or what was chosen of one of more; null where that is not there. */
 function matrix(name, tensor, words, about) {
-  const { data, shape: [rows, columns], axes, chosen } = slice(tensor, about);
+  const part = slice(tensor, about);
+  if (!part) return null;
+  const { data, shape: [rows, columns], axes, chosen } = part;
   const shown = Math.min(columns, COLUMNS);
   const row = (at) => Array.from(data.subarray(at * columns, at * columns + shown), (value) => words.entry(name, value));
   const behaviours = tensor === about.seen.tensors.scores && columns === BEHAVIOURS.length;
@@ -135,7 +138,7 @@ export function tables(view, about) {
   const { seen } = about;
   const words = wordsOf(about);
   const tensors = Object.entries(seen.tensors);
-  const matrices = tensors.filter(([, { shape }]) => shape.length > 1).map(([name, tensor]) => matrix(name, tensor, words, about));
+  const matrices = tensors.filter(([, { shape }]) => shape.length > 1).map(([name, tensor]) => matrix(name, tensor, words, about)).filter(Boolean);
   const details = seen.details.filter(({ kind }) => DETAILS[kind]).map((detail) => DETAILS[detail.kind](detail));
   const notices = seen.notices.map((notice) => make("p", { textContent: notice }));
   return [...lists(tensors.filter(([, { shape }]) => shape.length === 1), words), ...matrices, ...details, ...notices];

@@ -1,22 +1,27 @@
 // <glasshouse-lens src="my.glasshouse" view="attention" prompt="Once upon a time">: a view of a model, in anybody's page.
 //
-// Attributes: src (the address of a .glasshouse file), view, prompt, layer, head, step (of a checkpoint or milestone), device, theme (light,
-// dark; else the visitor's). Properties: lab (a Glasshouse of the page's own, in place of src), inspection. Method: refresh().
+// Attributes: src (the address of a .glasshouse file), view, prompt, layer, head, step (of a checkpoint or milestone), device, base (where
+// the engine's files lie), theme (light, dark; else the visitor's). Properties: lab (a Glasshouse of the page's own, in place of src),
+// inspection. Method: refresh().
 // Events: glasshouse-numbers (detail: the inspection), glasshouse-error (detail: the error). docs/embedding.md says more.
 
 import { Glasshouse, GlasshouseError } from "./glasshouse.js";
 import { draw } from "./lens-drawings.js";
 import { STYLE } from "./lens-style.js";
-import { make, tables } from "./lens-tables.js";
+import { make, tables, word } from "./lens-tables.js";
 
 /** Milliseconds for which an engine that no element uses any more waits for another one. */
 const LINGER = 5_000;
 
+/** One for all elements; a page whose policy forbids styles of its own allows it. */
+const SHEET = new CSSStyleSheet();
+SHEET.replaceSync(STYLE);
+
 /** Engines by what they opened, and for whom they stay. */
 const engines = new Map();
 
-async function begin(src, device) {
-  const lab = await Glasshouse.create({ device, project: "Embedded", keep: false });
+async function begin({ src, device, base }) {
+  const lab = await Glasshouse.create({ device, base, project: "Embedded", keep: false });
   try {
     await lab.load(src);
     return lab;
@@ -26,12 +31,15 @@ async function begin(src, device) {
   }
 }
 
+/** What tells engines apart. */
+const keyOf = ({ src, device, base }) => JSON.stringify([src, device, base]);
+
 /** The engine that has opened a file on a device: one for all elements. */
-function take(src, device) {
-  const key = JSON.stringify([src, device]);
+function take(place) {
+  const key = keyOf(place);
   let engine = engines.get(key);
   if (!engine) {
-    engine = { key, users: 0, lab: begin(src, device) };
+    engine = { key, users: 0, lab: begin(place) };
     engines.set(key, engine);
     // What could not be opened is tried again by whoever asks next.
     engine.lab.catch(() => forget(engine));
@@ -54,12 +62,24 @@ function leave(engine) {
   }, LINGER);
 }
 
+/** What of the prompt the model does not see, or else what a reader should know of the view. */
+function noticesOf({ cut, charactersLost }, { notices }) {
+  const tokens = cut === 1 ? "token is" : `${cut} tokens are`;
+  const lost = [
+    cut > 0 && `The first ${tokens} cut: the context has no room for more.`,
+    charactersLost && `Not in the vocabulary, and left out: ${word(charactersLost)}`,
+  ].filter(Boolean);
+  return lost.length > 0 ? lost.join(" ") : (notices[0] ?? "");
+}
+
 class GlasshouseLens extends HTMLElement {
-  static observedAttributes = ["src", "view", "layer", "head", "prompt", "step", "device", "theme"];
+  static observedAttributes = ["src", "view", "layer", "head", "prompt", "step", "device", "base", "theme"];
 
   #engine = null;
   #lab = null;
   #inspection = null;
+  /** The lab, or the engine's key, that was asked last. */
+  #asked = null;
   /** What was asked for changed since. */
   #stale = false;
   /** Resolves when nothing is left to be asked; null where nothing is. */
@@ -90,7 +110,8 @@ class GlasshouseLens extends HTMLElement {
     this.#tables.setAttribute("aria-label", "The numbers as tables");
     this.#figure.setAttribute("role", "group");
     this.#figure.append(this.#state, this.#picture, this.#tables, make("figcaption", {}, this.#said, this.#button));
-    root.append(make("style", { textContent: STYLE }), this.#figure);
+    root.adoptedStyleSheets = [SHEET];
+    root.append(this.#figure);
   }
 
   connectedCallback() {
@@ -132,34 +153,56 @@ class GlasshouseLens extends HTMLElement {
   /** Asks for what the attributes say, and draws it. What changes meanwhile is asked for when that is there. */
   refresh() {
     this.#stale = true;
-    this.#work ??= this.#ask().finally(() => (this.#work = null));
+    this.#work ??= this.#ask();
     return this.#work;
   }
 
   async #ask() {
-    while (this.#stale) {
-      // Attributes that are set one after another are one question.
-      await Promise.resolve();
-      this.#stale = false;
-      if (!this.isConnected || (!this.#lab && !this.hasAttribute("src"))) return;
-      try {
-        const wish = this.#wish();
-        if (!this.#inspection) this.#tell("Loading the model…");
-        const inspection = await (await this.#labOf()).inspect(wish);
-        if (!this.isConnected) return;
-        this.#check(inspection);
-        this.#inspection = inspection;
-        this.#tell("");
-        this.#draw();
-        this.dispatchEvent(new CustomEvent("glasshouse-numbers", { detail: inspection, bubbles: true, composed: true }));
-      } catch (error) {
-        if (!this.isConnected) return;
-        // The next question begins a new engine.
-        if (error.kind === "lost" && this.#engine) forget(this.#engine);
-        this.#tell(error.message);
-        this.dispatchEvent(new CustomEvent("glasshouse-error", { detail: error, bubbles: true, composed: true }));
+    try {
+      while (this.#stale) {
+        // Attributes that are set one after another are one question.
+        await Promise.resolve();
+        this.#stale = false;
+        if (!this.isConnected || (!this.#lab && !this.getAttribute("src"))) return;
+        await this.#answer();
       }
+    } finally {
+      // No moment lies between the last look at what is stale and this: what changes from here on begins anew.
+      this.#work = null;
     }
+  }
+
+  /** Asks once, and draws the answer or says what is wrong. */
+  async #answer() {
+    try {
+      const wish = this.#wish();
+      const lab = this.#labOf();
+      if (!this.#inspection) this.#tell("Loading the model…");
+      const inspection = await this.#inspect(await lab, wish);
+      if (!this.isConnected) return;
+      this.#inspection = inspection;
+      this.#tell("");
+      this.#draw();
+      this.dispatchEvent(new CustomEvent("glasshouse-numbers", { detail: inspection, bubbles: true, composed: true }));
+    } catch (error) {
+      if (!this.isConnected) return;
+      // The next question begins a new engine.
+      if (error.kind === "lost" && this.#engine) forget(this.#engine);
+      this.#tell(error.message);
+      this.dispatchEvent(new CustomEvent("glasshouse-error", { detail: error, bubbles: true, composed: true }));
+    }
+  }
+
+  /** What a lab answers. Of a deep model it gives the attention of as many layers as fit: another one is asked for by itself. */
+  async #inspect(lab, { layer, ...wish }) {
+    // The small pictures show every layer.
+    const [view] = wish.views;
+    const every = view === "attention";
+    const inspection = await lab.inspect(every ? wish : { ...wish, layer });
+    if (!every || layer === undefined) return inspection;
+    this.#check(inspection, layer);
+    const { layers } = inspection.views[view].tensors;
+    return !layers || layers.data.includes(layer) ? inspection : lab.inspect({ ...wish, layer });
   }
 
   /** What the attributes ask for. */
@@ -172,28 +215,51 @@ class GlasshouseLens extends HTMLElement {
     };
     const view = this.getAttribute("view") ?? "attention";
     const [layer, head, step] = ["layer", "head", "step"].map(whole);
-    // The small pictures show every layer.
-    const of = view === "attention" ? {} : { layer };
-    return { views: [view], prompt: this.getAttribute("prompt") ?? "", head, step, ...of };
+    return { views: [view], prompt: this.getAttribute("prompt") ?? "", layer, head, step };
   }
 
   /** Refuses a layer that the model does not have, where it was not the engine that was asked for one. */
-  #check({ layers }) {
-    const layer = Number(this.getAttribute("layer") ?? 0);
+  #check({ layers }, layer) {
     if (layer < layers) return;
-    throw new GlasshouseError("refused", `there is no layer ${layer}; the nearest is ${layers - 1} (0 to ${layers - 1})`, "layer");
+    throw new GlasshouseError("unknown", `there is no layer ${layer}; the nearest is ${layers - 1} (0 to ${layers - 1})`, "layer");
   }
 
   async #labOf() {
-    if (this.#lab) return this.#lab;
-    const src = new URL(this.getAttribute("src"), document.baseURI).href;
-    const device = this.getAttribute("device") || "auto";
-    const key = JSON.stringify([src, device]);
+    if (this.#lab) {
+      this.#meet(this.#lab);
+      return this.#lab;
+    }
+    const place = { src: this.#address("src"), device: this.getAttribute("device") || "auto", base: this.#address("base") };
+    const key = keyOf(place);
+    this.#meet(key);
     if (this.#engine?.key !== key || engines.get(key) !== this.#engine) {
       this.#release();
-      this.#engine = take(src, device);
+      this.#engine = take(place);
     }
     return this.#engine.lab;
+  }
+
+  /** An attribute that is an address, seen from the page. */
+  #address(name) {
+    const text = this.getAttribute(name);
+    if (!text) return undefined;
+    try {
+      return new URL(text, document.baseURI).href;
+    } catch {
+      throw new GlasshouseError("invalid", `${name} must be an address, not ${text}`, name);
+    }
+  }
+
+  /** Puts another model's picture away. */
+  #meet(model) {
+    if (this.#asked === model) return;
+    this.#asked = model;
+    this.#inspection = null;
+    this.#picture.replaceChildren();
+    this.#tables.replaceChildren();
+    this.#said.textContent = "";
+    this.#button.hidden = true;
+    this.#figure.removeAttribute("aria-label");
   }
 
   #release() {
@@ -217,7 +283,7 @@ class GlasshouseLens extends HTMLElement {
     const inspection = this.#inspection;
     if (!inspection) return;
     const [[view, seen]] = Object.entries(inspection.views);
-    const { tokens, cut, run, step } = inspection;
+    const { tokens, run, step } = inspection;
     const prompt = tokens.map(({ text }) => text).join("");
     const name = `${view} of ${run} at step ${step}: ${prompt}`;
     this.#figure.setAttribute("aria-label", name);
@@ -230,7 +296,7 @@ class GlasshouseLens extends HTMLElement {
     const colour = (name) => getComputedStyle(this.#figure).getPropertyValue(name).trim();
     const layer = this.getAttribute("layer") ? numberOf("layer") : undefined;
     const about = { inspection, seen, layer, head: numberOf("head"), say, choose, colour };
-    say(cut > 0 ? `The first ${cut} tokens are cut: the context has no room for them.` : (seen.notices[0] ?? ""));
+    say(noticesOf(inspection, seen));
     // A picture that has the keyboard keeps it.
     const focused = this.shadowRoot.activeElement?.dataset.place;
     const picture = draw(view, about);
@@ -243,4 +309,4 @@ class GlasshouseLens extends HTMLElement {
   }
 }
 
-customElements.define("glasshouse-lens", GlasshouseLens);
+if (!customElements.get("glasshouse-lens")) customElements.define("glasshouse-lens", GlasshouseLens);

@@ -3,8 +3,14 @@
 import assert from "node:assert/strict";
 import { ready, send, tiny, until } from "./site.mjs";
 
+/** Windows that a page must be usable in. */
+const SIZES = [{ width: 1280, height: 800 }, { width: 390, height: 844 }];
+
 /** Presses what an element stands for, as assistive technology does: without a pointer. */
 const press = (page, role, name) => page.getByRole(role, { name }).first().dispatchEvent("click");
+
+/** Presses a button once it can be pressed. */
+const pressOnce = (page, name) => page.getByRole("button", { name, disabled: false }).first().dispatchEvent("click");
 
 export async function the_first_click_of_a_first_visit_meets_no_error(site) {
   const page = await site.tab(await site.profile());
@@ -21,7 +27,7 @@ export async function the_first_click_of_a_first_visit_meets_no_error(site) {
 
 export async function every_page_can_be_read_and_opened_by_its_elements(site) {
   const page = await site.tab(await site.profile());
-  for (const name of ["Data", "Tokenizer", "Model", "Train", "Tune", "Write", "Chat", "Inspect", "Runs", "Settings", "Home"]) {
+  for (const name of ["Data", "Tokenizer", "Model", "Train", "Tune", "Write", "Chat", "Inspect", "Runs", "Learn", "Settings", "Home"]) {
     await press(page, "tab", name);
     await until(page, ({ page }) => page === name.toLowerCase(), `the page ${name}`);
     await page.getByRole("tab", { name, selected: true }).waitFor();
@@ -37,6 +43,68 @@ export async function every_page_can_be_read_and_opened_by_its_elements(site) {
     assert.deepEqual(nameless, [], `on ${name}`);
   }
   assert.deepEqual(page.problems, []);
+}
+
+export async function a_lesson_goes_from_its_prediction_to_its_check(site) {
+  for (const viewport of SIZES) {
+    const page = await site.tab(await site.profile({ viewport }), "?lesson=1&device=cpu");
+    await until(page, ({ page }) => page === "learn", "the lesson's page");
+    await page.getByRole("radio").first().waitFor();
+    // What is measured is seen after the prediction alone.
+    const instrument = page.getByRole("textbox", { name: "Text to tokenize" });
+    assert.equal(await instrument.count(), 0);
+    assert.equal(await page.getByRole("button", { name: /^Measure$/ }).count(), 0);
+    const choices = page.getByRole("radio");
+    assert.equal(await choices.count(), 4);
+    await choices.nth(2).dispatchEvent("click");
+    await pressOnce(page, /^Predict$/);
+    await page.getByText(/^Your prediction: Between three and five/).waitFor();
+    await instrument.waitFor();
+    await pressOnce(page, /^Measure$/);
+    await page.getByText(/^Your prediction (held|did not hold)\.$/).waitFor();
+    await page.getByRole("button", { name: /^Measure again$/ }).waitFor();
+    assert.match(await page.locator("#mirror").textContent(), /characters in \d+ tokens/);
+    // It is kept, until it is taken back.
+    await page.reload();
+    await ready(page);
+    await page.getByText(/^Your prediction: Between three and five/).waitFor();
+    await press(page, "button", "Predict again");
+    await page.getByRole("radio").first().waitFor();
+    assert.deepEqual(page.problems, []);
+  }
+}
+
+export async function the_inspect_page_draws_views_and_goes_through_a_run(site) {
+  for (const viewport of SIZES) {
+    const page = await site.tab(await site.profile({ viewport }), "?page=inspect&view=attention&prompt=One+day+the+fox&device=cpu");
+    await until(page, ({ page }) => page === "inspect", "the page");
+    // A view is drawn: the answer says whose it is, and the view can be had as a table.
+    const about = page.getByText(/ · step \S+ · /).first();
+    await about.waitFor();
+    await page.getByRole("checkbox", { name: "Attention as a table" }).waitFor();
+    const bar = page.getByRole("slider", { name: "Step of the run" });
+    const place = async () => Number(await bar.getAttribute("aria-valuenow"));
+    const last = Number(await bar.getAttribute("aria-valuemax"));
+    assert(last > 2, `the sample kept its weights at ${last + 1} steps`);
+    assert.equal(await place(), last);
+    // From the end it begins anew, and goes on as what it shows is drawn.
+    const at = (wanted) => page.locator(`[role=slider][aria-label="Step of the run"][aria-valuenow="${wanted}"]`).waitFor();
+    await press(page, "button", /^Go through the run$/);
+    await at(0);
+    await at(1);
+    await press(page, "button", /^Stop going through the run$/);
+    await page.getByRole("button", { name: /^Go through the run$/ }).waitFor();
+    const stopped = await place();
+    assert(stopped >= 1 && stopped <= last, `it stopped at ${stopped} of ${last}`);
+    // The slider takes one step by the keyboard, and the answer is of that step.
+    await bar.focus();
+    await bar.press("ArrowDown");
+    await at(stopped - 1);
+    const step = await page.getByText(/^step \S+$/).first().textContent();
+    await page.getByText(` · ${step} · `).first().waitFor();
+    assert.deepEqual((await page.evaluate(() => globalThis.glasshouse.state())).messages, []);
+    assert.deepEqual(page.problems, []);
+  }
 }
 
 export async function text_is_written_and_numbers_are_changed_by_elements(site) {

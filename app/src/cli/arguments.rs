@@ -65,6 +65,8 @@ const FIRST_STEPS: &str = "First steps:
   glasshouse                                        the window
   glasshouse train                                  a first model from the embedded stories, in about two minutes
   glasshouse generate --prompt \"One day\"            let it write
+  glasshouse inspect --prompt \"One day\" --view attention
+                                                    see where its attention goes
   glasshouse train --data my-text.txt --project my  a model of your own text
   glasshouse data clean --in my-pages --out clean   clean web pages, PDFs, tables; then train --data clean";
 
@@ -343,7 +345,7 @@ pub struct WindowArguments {
     /// Folder of the project to open; the last one unless said
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// Page to open: home, data, tokenizer, model, train, write, inspect, runs, learn, settings
+    /// Page to open: home, data, tokenizer, model, train, tune, write, chat, inspect, runs, learn, settings
     #[arg(long, value_name = "NAME")]
     pub page: Option<String>,
     /// Lesson to open, by its number from 1
