@@ -333,7 +333,8 @@ mod tests {
         let (rows, columns, texels) = tall.texels(SIDE);
         assert_eq!((rows, columns, texels.len()), (2048, 8, 2048 * 8));
         assert_eq!((texels[5], texels[2048 * 8 - 1]), (-1.0, 3.0));
-        let (rows, columns, texels) = map(&values[..6]).texels(SIDE);
+        let small = map(&values[..6]);
+        let (rows, columns, texels) = small.texels(SIDE);
         assert_eq!((rows, columns, texels.len()), (2, 3, 6));
     }
 
