@@ -49,8 +49,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut map = Map::of(rows_of(table, width, &ids), width, &turns).await;
     match subject.reference {
         // Maps of other widths compare, too: what is aligned is their points.
-        Some(reference) if !reference.is_empty() && reference.len().is_multiple_of(vocabulary) => {
-            let width = reference.len() / vocabulary;
+        Some((reference, width)) if width > 0 && reference.len() == vocabulary * width => {
             let other = Map::of(rows_of(reference, width, &ids), width, &turns).await;
             map.align(&other);
         }

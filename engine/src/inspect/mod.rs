@@ -26,10 +26,12 @@ mod weights;
 mod what_if;
 
 pub use lens::{Lens, Tensor};
+pub use provenance::Indices;
 
 use crate::error::{Error, Result};
 use crate::model::Site;
 use crate::project::Run;
+use crate::protocol::ModelConfig;
 use crate::protocol::inspect::{
     Axis, Detail, ElementKind, InspectSettings, Inspected, TensorSummary, TokenText, View,
 };
@@ -54,8 +56,8 @@ pub struct Subject<'a> {
     pub settings: &'a InspectSettings,
     /// The run that the weights are of: its text and its milestones.
     pub run: &'a Run,
-    /// The embedding table [V, C] that maps are aligned with.
-    pub reference: Option<&'a [f32]>,
+    /// The embedding table [V, C] that maps are aligned with, and C.
+    pub reference: Option<(&'a [f32], usize)>,
 }
 
 impl Subject<'_> {
@@ -148,9 +150,10 @@ impl Found {
 
     fn finished(self, view: View, ms: f64) -> (Inspected, Vec<Vec<u8>>) {
         let (tensors, data): (Vec<_>, Vec<_>) = self.tensors.into_iter().unzip();
+        // Little-endian, as every processor is that this is built for.
         let bytes = |data: Data| match data {
-            Data::F32(data) => data.into_iter().flat_map(f32::to_le_bytes).collect(),
-            Data::U32(data) => data.into_iter().flat_map(u32::to_le_bytes).collect(),
+            Data::F32(data) => bytemuck::cast_slice::<f32, u8>(&data).to_vec(),
+            Data::U32(data) => bytemuck::cast_slice::<u32, u8>(&data).to_vec(),
         };
         let bytes = data.into_iter().map(bytes).collect();
         (Inspected { view, tensors, details: self.details, notices: self.notices, ms }, bytes)
@@ -162,7 +165,7 @@ impl Found {
 /// # Errors
 /// A layer, head, position or token that does not exist, with the nearest that does; a device that fails.
 pub async fn inspect(view: View, subject: &mut Subject<'_>) -> Result<(Inspected, Vec<Vec<u8>>)> {
-    check(subject)?;
+    check(subject.lens.config(), subject.settings, subject.tokens)?;
     let begun = Instant::now();
     let found = match view {
         View::Tokens => tokens::view(subject).await?,
@@ -184,26 +187,35 @@ pub async fn inspect(view: View, subject: &mut Subject<'_>) -> Result<(Inspected
 }
 
 /// Refuses what the model or the prompt does not have.
-fn check(subject: &Subject<'_>) -> Result<()> {
-    let (config, settings) = (subject.lens.config(), subject.settings);
+///
+/// # Errors
+/// A layer, head, position, token or neuron that does not exist, with the nearest that does.
+pub fn check(config: &ModelConfig, settings: &InspectSettings, tokens: &[u32]) -> Result<()> {
     let numbers = [
         ("layer", settings.layer, config.layers),
         ("head", settings.head, config.heads),
-        ("position", settings.position, subject.tokens.len()),
+        ("position", settings.position, tokens.len()),
         ("token", settings.token.map(|token| token as usize), config.vocabulary),
         ("neuron", settings.neuron, config.mlp.hidden),
     ];
     for (what, asked, count) in numbers {
         asked.map_or(Ok(()), |asked| exists(what, asked, count))?;
     }
-    Ok(())
+    // A tokenizer may have more tokens than the model has rows for.
+    match tokens.iter().find(|token| **token as usize >= config.vocabulary) {
+        Some(token) => {
+            let vocabulary = config.vocabulary;
+            Err(Error::Refused(format!("token {token} is beyond the vocabulary of {vocabulary}")))
+        }
+        None => Ok(()),
+    }
 }
 
-/// Refuses a number, counted from 0, beyond what there is, with the nearest that there is.
+/// Knows no number, counted from 0, beyond what there is, and names the nearest that there is.
 fn exists(what: &str, asked: usize, count: usize) -> Result<()> {
     if asked < count {
         return Ok(());
     }
     let last = count.saturating_sub(1);
-    Err(Error::Refused(format!("there is no {what} {asked}; the nearest is {last} (0 to {last})")))
+    Err(Error::Unknown(format!("there is no {what} {asked}; the nearest is {last} (0 to {last})")))
 }

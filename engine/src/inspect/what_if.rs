@@ -110,7 +110,7 @@ async fn patches(subject: &mut Subject<'_>, found: &mut Found) -> Result<Vec<Pat
     let other = &other[cut..];
     if let Some((_, position)) = asked.iter().find(|(_, position)| *position >= other.len()) {
         let (count, last) = (other.len(), other.len().saturating_sub(1));
-        return Err(Error::Refused(format!(
+        return Err(Error::Unknown(format!(
             "the other prompt has {count} tokens and no position {position}; the nearest is {last} (0 to {last})"
         )));
     }

@@ -99,7 +99,7 @@ impl Session {
             _ => summary.request.clone(),
         };
         self.device = ChosenDevice { request, summary, is_known: true };
-        self.generations.forget_decoders();
+        self.generations.forget_device();
         self.outlet.answer(
             id,
             Event::Ready {

@@ -3,6 +3,7 @@
 mod models;
 
 use super::Session;
+use super::inspecting::OpenLens;
 use super::samples::Samples;
 use super::training::Live;
 use crate::cpu::CpuDecoder;
@@ -11,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::generate::{
     self, ChatPrompt, Decoder, Opening, TextGeneration, chat_prompt, chat_room, prompt_tokens,
 };
+use crate::inspect::Indices;
 use crate::platform::Turns;
 use crate::project::Trained;
 use crate::protocol::{
@@ -89,7 +91,9 @@ pub(super) struct Generations {
     decoders: Vec<(Key, Precision, Decoder)>,
     explainer: Option<(Key, CpuDecoder)>,
     /// What was looked into last.
-    pub(super) lens: Option<super::inspecting::OpenLens>,
+    pub(super) lens: Option<OpenLens>,
+    /// What texts were found in, while there is no lens that has it.
+    pub(super) indices: Indices,
 }
 
 impl Generations {
@@ -111,9 +115,17 @@ impl Generations {
         *self = Self::default();
     }
 
-    /// Forgets decoders: another device is chosen.
-    pub(super) fn forget_decoders(&mut self) {
+    /// Forgets what is open on a device: another is chosen.
+    pub(super) fn forget_device(&mut self) {
         self.decoders.clear();
+        self.forget_lens();
+    }
+
+    /// Forgets what was looked into, but not what texts were found in.
+    pub(super) fn forget_lens(&mut self) {
+        if let Some(open) = self.lens.take() {
+            self.indices = open.lens.into_indices();
+        }
     }
 }
 

@@ -11,7 +11,7 @@ struct Bench {
     run: Run,
     tokens: Vec<u32>,
     settings: InspectSettings,
-    reference: Option<Vec<f32>>,
+    reference: Option<(Vec<f32>, usize)>,
     _folder: tempfile::TempDir,
 }
 
@@ -45,7 +45,7 @@ impl Bench {
             position: self.settings.position.unwrap_or(last),
             settings: &self.settings,
             run: &self.run,
-            reference: self.reference.as_deref(),
+            reference: self.reference.as_ref().map(|(table, width)| (&**table, *width)),
         }
     }
 }
@@ -191,7 +191,7 @@ fn a_map_turns_to_where_it_was() {
         row.reverse();
         row.iter_mut().for_each(|entry| *entry = 3.0 - *entry);
     }
-    bench.reference = Some(table);
+    bench.reference = Some((table, 15));
     let after = block_on(embeddings::view(&mut bench.subject())).unwrap();
     compare(after.get("map"), before.get("map"), 1e-3, "the map");
 }
