@@ -134,6 +134,11 @@ impl PreparedGraph {
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
+
+    /// Bytes that it keeps on the device.
+    pub fn bytes(&self) -> u64 {
+        self.storage.bytes()
+    }
 }
 
 async fn prepare(gpu: &Gpu, plan: &Plan) -> Result<(Storage, Program)> {

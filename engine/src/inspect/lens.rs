@@ -42,8 +42,18 @@ struct Prepared {
 #[derive(Debug)]
 enum Runner {
     Cpu(Box<Program>),
-    /// With the number of the weights that it has.
-    Gpu(Box<PreparedGraph>, Option<u64>),
+    /// With the version of each parameter that it has, 0 for none.
+    Gpu(Box<PreparedGraph>, Vec<u64>),
+}
+
+impl Prepared {
+    /// Bytes that it keeps on its device.
+    fn bytes(&self) -> u64 {
+        match &self.runner {
+            Runner::Cpu(program) => program.bytes(),
+            Runner::Gpu(graph, _) => graph.bytes(),
+        }
+    }
 }
 
 /// What tells parts apart.
@@ -76,6 +86,8 @@ struct Part {
     /// The gradient with respect to the logits, where gradients are computed.
     seed: Option<ValueId>,
     read: Vec<ValueId>,
+    /// The parameters that its nodes read.
+    weights: Vec<(ParameterId, ValueId)>,
 }
 
 /// A model that can be looked at. It has the weights as they are, or with some of them changed ([`Lens::weights_mut`]).
@@ -86,8 +98,10 @@ pub struct Lens {
     weights: Weights,
     layout: ArenaLayout,
     names: Vec<(String, Type)>,
-    /// Grows with each change of the weights.
-    version: u64,
+    /// Which entries each parameter has: no two that may differ have the same number.
+    versions: Vec<u64>,
+    /// The last number that was given.
+    last_version: u64,
     prepared: Vec<Prepared>,
     /// What texts are looked up in.
     pub(super) indices: Indices,
@@ -117,15 +131,16 @@ impl Lens {
             let (given, has) = (parameters.len(), layout.length);
             return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
         }
-        let names = graph.parameters.into_iter().map(|own| (own.name, own.ty)).collect();
+        let names: Vec<_> = graph.parameters.into_iter().map(|own| (own.name, own.ty)).collect();
         let weights = Weights { parameters, gradients: Vec::new() };
         Ok(Self {
             config: config.clone(),
             place,
             weights,
             layout,
+            versions: vec![1; names.len()],
+            last_version: 1,
             names,
-            version: 0,
             prepared: Vec::new(),
             indices: Indices::default(),
         })
@@ -175,9 +190,27 @@ impl Lens {
     /// A parameter's entries, to be changed. What is computed from then on is computed with them.
     pub fn weights_mut(&mut self, name: &str) -> Option<&mut [f32]> {
         let (at, _) = self.parameter(name)?;
+        self.last_version += 1;
+        *self.versions.get_mut(at)? = self.last_version;
+        self.weights.parameters.get_mut(self.layout.range(ParameterId(at as u32)))
+    }
+
+    /// The number of a parameter's entries as they are, for [`Self::put_back`].
+    pub(super) fn version(&self, name: &str) -> Option<u64> {
+        let (at, _) = self.parameter(name)?;
+        self.versions.get(at).copied()
+    }
+
+    /// Puts entries back that a parameter had, with their number: what has not heard of others meanwhile need not hear of these.
+    pub(super) fn put_back(&mut self, name: &str, entries: &[f32], version: u64) {
+        let Some((at, _)) = self.parameter(name) else { return };
         let range = self.layout.range(ParameterId(at as u32));
-        self.version += 1;
-        self.weights.parameters.get_mut(range)
+        if let (Some(own), Some(number)) = (self.weights.parameters.get_mut(range), self.versions.get_mut(at))
+            && own.len() == entries.len()
+        {
+            own.copy_from_slice(entries);
+            *number = version;
+        }
     }
 
     /// All weights, laid out as the arena.
@@ -194,7 +227,8 @@ impl Lens {
             let (given, has) = (parameters.len(), self.weights.parameters.len());
             return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
         }
-        self.version += 1;
+        self.last_version += 1;
+        self.versions.fill(self.last_version);
         self.weights.parameters.copy_from_slice(parameters);
         Ok(())
     }
@@ -309,32 +343,33 @@ impl Lens {
         from: Option<Vec<f32>>,
         seed: Option<Vec<f32>>,
     ) -> Result<Vec<Tensor>> {
-        let at = match self.prepared.iter().position(|prepared| prepared.key == key) {
-            Some(at) => at,
-            None => {
-                let prepared = self.prepare(key).await?;
-                if self.prepared.len() == KEPT {
-                    self.prepared.remove(0);
-                }
-                self.prepared.push(prepared);
-                self.prepared.len() - 1
-            }
+        let prepared = match self.prepared.iter().position(|prepared| prepared.key == key) {
+            Some(at) => self.prepared.remove(at),
+            None => self.prepare(key).await?,
         };
         // The last used is the last to go.
-        let mut prepared = self.prepared.remove(at);
-        let found = self.run_prepared(&mut prepared, tokens, from, seed).await;
         self.prepared.push(prepared);
-        found
+        self.keep_within(platform::LENS_BYTES);
+        self.run_last(tokens, from, seed).await
     }
 
-    async fn run_prepared(
+    /// Forgets the programs that were used longest ago, until the others take no more than so many bytes. The last used stays.
+    fn keep_within(&mut self, most: u64) {
+        let mut bytes: u64 = self.prepared.iter().map(Prepared::bytes).sum();
+        while self.prepared.len() > 1 && (bytes > most || self.prepared.len() > KEPT) {
+            bytes -= self.prepared.remove(0).bytes();
+        }
+    }
+
+    /// Runs the program that was asked for last.
+    async fn run_last(
         &mut self,
-        prepared: &mut Prepared,
         tokens: &[u32],
         from: Option<Vec<f32>>,
         seed: Option<Vec<f32>>,
     ) -> Result<Vec<Tensor>> {
-        let Prepared { part, runner, .. } = prepared;
+        let missing = || Error::Internal("a program that was just made ready".to_owned());
+        let Prepared { part, runner, .. } = self.prepared.last_mut().ok_or_else(missing)?;
         let mut inputs: Vec<(ValueId, Data)> = Vec::new();
         if let Some(value) = part.tokens {
             let mut padded = tokens.to_vec();
@@ -364,15 +399,22 @@ impl Lens {
                     next = workers.install(|| program.run_for(TURN, node, weights, [0, 0], workers))?;
                     platform::yield_now().await;
                 }
-                part.read.iter().map(|value| program.read(weights, *value)).collect::<Result<Vec<_>>>()?
+                let read =
+                    part.read.iter().map(|value| program.read(weights, *value)).collect::<Result<Vec<_>>>();
+                // As many as weights: they are not kept.
+                weights.gradients = Vec::new();
+                read?
             }
-            (Runner::Gpu(graph, version), Place::Gpu(gpu)) => {
-                if *version != Some(self.version) {
-                    for (id, value) in parameters_of(&part.graph) {
-                        let own = self.weights.parameters[self.layout.range(id)].to_vec();
-                        graph.upload(gpu, &[(value, Data::F32(own))]).await?;
+            (Runner::Gpu(graph, versions), Place::Gpu(gpu)) => {
+                for (id, value) in &part.weights {
+                    let (has, wanted) = (&mut versions[id.index()], self.versions[id.index()]);
+                    if *has != wanted {
+                        let own = self.weights.parameters[self.layout.range(*id)].to_vec();
+                        // Given up in the midst of it, it has neither these nor those.
+                        *has = 0;
+                        graph.upload(gpu, &[(*value, Data::F32(own))]).await?;
+                        *has = wanted;
                     }
-                    *version = Some(self.version);
                 }
                 graph.run(gpu, &inputs, &part.read).await?
             }
@@ -394,7 +436,8 @@ impl Lens {
         let runner = match &self.place {
             Place::Cpu(_) => Runner::Cpu(Box::new(Program::new(&part.graph, &part.read))),
             Place::Gpu(gpu) => {
-                Runner::Gpu(Box::new(PreparedGraph::new(gpu, &part.graph, &part.read).await?), None)
+                let graph = PreparedGraph::new(gpu, &part.graph, &part.read).await?;
+                Runner::Gpu(Box::new(graph), vec![0; self.names.len()])
             }
         };
         Ok(Prepared { key, part, runner })
@@ -438,11 +481,12 @@ impl Lens {
         given.dedup();
         let graph = cut(&graph, &given, &read);
         let reads = |value: &ValueId| graph.nodes.iter().any(|node| node.inputs.contains(value));
+        let weights = parameters_of(&graph).filter(|(_, value)| reads(value)).collect();
         let tokens = graph.find(Origin::Input(Input::Tokens)).filter(reads);
         if let (Some(site), Some(_)) = (key.from, tokens) {
             return Err(Error::Internal(format!("{site:?} is not all that the pass goes on from")));
         }
-        Ok(Part { graph, tokens, from, seed, read })
+        Ok(Part { graph, tokens, from, seed, read, weights })
     }
 }
 

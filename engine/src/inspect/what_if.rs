@@ -201,7 +201,8 @@ async fn every_part(
 #[derive(Debug)]
 pub(super) struct Changed<'lens> {
     pub(super) lens: &'lens mut Lens,
-    before: Vec<(String, Vec<f32>)>,
+    /// The entries that parameters had, and their versions.
+    before: Vec<(String, Vec<f32>, u64)>,
 }
 
 impl<'lens> Changed<'lens> {
@@ -242,9 +243,13 @@ impl<'lens> Changed<'lens> {
     /// Scales some columns of a parameter, or all; nothing where the model has no such one, as it may have no biases.
     fn scale(&mut self, name: &str, columns: Option<Range<usize>>, factor: f32) {
         let width = self.lens.weight(name).and_then(|(_, shape)| shape.last().copied());
-        let (Some(width), Some(entries)) = (width, self.lens.weights_mut(name)) else { return };
-        if self.before.iter().all(|(kept, _)| kept != name) {
-            self.before.push((name.to_owned(), entries.to_vec()));
+        let version = self.lens.version(name);
+        let (Some(width), Some(version), Some(entries)) = (width, version, self.lens.weights_mut(name))
+        else {
+            return;
+        };
+        if self.before.iter().all(|(kept, ..)| kept != name) {
+            self.before.push((name.to_owned(), entries.to_vec(), version));
         }
         let columns = columns.unwrap_or(0..width);
         for row in entries.chunks_exact_mut(width) {
@@ -255,10 +260,8 @@ impl<'lens> Changed<'lens> {
 
 impl Drop for Changed<'_> {
     fn drop(&mut self) {
-        for (name, entries) in &self.before {
-            if let Some(own) = self.lens.weights_mut(name) {
-                own.copy_from_slice(entries);
-            }
+        for (name, entries, version) in &self.before {
+            self.lens.put_back(name, entries, *version);
         }
     }
 }

@@ -102,6 +102,9 @@ pub const SORTED_TOKENS: u64 = 16 << 20;
 /// Bytes of models that are kept for the next request: 32 milestones of one of 8 million weights.
 pub const KEPT_MODEL_BYTES: u64 = 1 << 30;
 
+/// Bytes that programs for looking inside a model take which are kept for the next prompt.
+pub const LENS_BYTES: u64 = 512 << 20;
+
 /// Bytes that milestones of a run may take where nobody asked for them.
 pub const MILESTONE_BYTES: u64 = 256 << 20;
 

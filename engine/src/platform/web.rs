@@ -90,6 +90,9 @@ pub const SORTED_TOKENS: u64 = 4 << 20;
 /// Bytes of models that are kept for the next request: 32 milestones of one of a million weights.
 pub const KEPT_MODEL_BYTES: u64 = 128 << 20;
 
+/// Bytes that programs for looking inside a model take which are kept for the next prompt: a tab has 4 GB for everything.
+pub const LENS_BYTES: u64 = 96 << 20;
+
 /// Bytes that milestones of a run may take where nobody asked for them: a browser gives a site some gigabytes at most.
 pub const MILESTONE_BYTES: u64 = 64 << 20;
 

@@ -1,7 +1,9 @@
 //! Views of small models of bytes.
 
 use super::*;
+use crate::platform::given_up_after;
 use crate::project::Project;
+use crate::protocol::inspect::Edit;
 use crate::protocol::{TokenizerConfig, TokenizerKind};
 
 /// A model that a view looks at, with a prompt.
@@ -194,4 +196,20 @@ fn a_map_turns_to_where_it_was() {
     bench.reference = Some((table, 15));
     let after = block_on(embeddings::view(&mut bench.subject())).unwrap();
     compare(after.get("map"), before.get("map"), 1e-3, "the map");
+}
+
+/// What is given up in the midst of an edit leaves no edit behind.
+#[test]
+fn weights_are_as_they_were_wherever_an_edit_is_given_up() {
+    let mut bench = Bench::new(gpt(), &TOKENS);
+    bench.settings.edits = vec![Edit::Layer { layer: 0, factor: 0.5 }];
+    bench.settings.every_part = true;
+    let bits = |lens: &Lens| lens.arena().iter().map(|weight| weight.to_bits()).collect::<Vec<u32>>();
+    let before = bits(&bench.lens);
+    let mut turns = 0;
+    while !given_up_after(turns, what_if::view(&mut bench.subject())) {
+        assert!(bits(&bench.lens) == before, "given up at turn {turns}");
+        turns += 1;
+    }
+    assert!(turns > 10 && bits(&bench.lens) == before, "{turns} turns");
 }
