@@ -154,6 +154,7 @@ impl Session {
             }
             let mut trainer = begun?;
             set_visible(&mut trainer, self.visible);
+            self.generations.forget_current();
             let began = Event::TrainingStarted {
                 run: run.summary()?,
                 device: Box::new(device.clone()),

@@ -6,6 +6,7 @@ use super::Session;
 use super::inspecting::OpenLens;
 use super::samples::Samples;
 use super::training::Live;
+use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
 use crate::error::{Error, Result};
@@ -22,6 +23,7 @@ use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
 use crate::train::reward::learned_plain;
 use models::Models;
+use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,8 +33,12 @@ const KEPT: usize = 3;
 /// Texts that are written at once.
 const TEXTS: usize = 8;
 
-/// What weights are called: run, checkpoint, step.
+/// What weights are called: run, checkpoint, and what tells apart what that means over time: a step, or of a file that is no checkpoint
+/// of the run a fingerprint.
 pub(super) type Key = (String, String, u64);
+
+/// The checkpoint's name in the key of a run in training.
+const CURRENT: &str = "current";
 
 /// A tokenizer with its settings and chat template, shared by a model and the texts that are written with it.
 #[derive(Clone)]
@@ -119,6 +125,21 @@ impl Generations {
     pub(super) fn forget_device(&mut self) {
         self.decoders.clear();
         self.forget_lens();
+    }
+
+    /// Forgets weights of runs in training: one that goes on from a checkpoint may come to other weights by the same step.
+    pub(super) fn forget_current(&mut self) {
+        let is_current = |key: &Key| key.1 == CURRENT;
+        self.models.forget(is_current);
+        self.decoders.retain(|(key, ..)| !is_current(key));
+        if self.explainer.as_ref().is_some_and(|(key, _)| is_current(key)) {
+            self.explainer = None;
+        }
+        if let Some(open) = &mut self.lens
+            && open.key.as_ref().is_some_and(is_current)
+        {
+            open.key = None;
+        }
     }
 
     /// Forgets what was looked into, but not what texts were found in.
@@ -455,7 +476,7 @@ impl Session {
     ) -> Result<Model> {
         if let (WeightSource::Current, Some(live)) = (source, live) {
             let trainer = &mut *live.trainer;
-            let key = (trainer.run().name(), "current".to_owned(), trainer.step());
+            let key = (trainer.run().name(), CURRENT.to_owned(), trainer.step());
             if let Some(known) = self.generations.models.get(&key) {
                 return Ok(known);
             }
@@ -470,13 +491,19 @@ impl Session {
             WeightSource::Current => (self.latest_written()?, "best"),
             WeightSource::Checkpoint { run, checkpoint } => (self.run_named(run)?, checkpoint.as_str()),
         };
-        // `best` and `latest` mean other weights as a run goes on; a file stays what it is.
-        let step = if matches!(checkpoint, "best" | "latest") { run.record()?.step } else { 0 };
-        let key = (run.name(), checkpoint.to_owned(), step);
+        // `best` and `latest` mean other weights as a run goes on; a checkpoint's file stays what it is.
+        let is_moving = matches!(checkpoint, "best" | "latest");
+        let step = if is_moving { run.record()?.step } else { 0 };
+        let mut key = (run.name(), checkpoint.to_owned(), step);
         if let Some(known) = self.generations.models.get(&key) {
             return Ok(known);
         }
+        let files = Checkpoints::new(run.checkpoints_folder());
         let trained = Trained::load(run, checkpoint)?;
+        // Any other file may be written anew, and is read each time.
+        if !is_moving && files.list().iter().all(|own| own.file != checkpoint) {
+            key.2 = fingerprint(&trained.parameters);
+        }
         for notice in trained.notices {
             self.outlet.notice(notice);
         }
@@ -502,6 +529,13 @@ impl Session {
         self.generations.models.keep(model.clone());
         model
     }
+}
+
+/// A number that other weights hardly have; never that of a checkpoint, 0.
+fn fingerprint(weights: &[f32]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytemuck::cast_slice(weights));
+    hasher.finish().max(1)
 }
 
 fn written(

@@ -16,6 +16,11 @@ impl Models {
         Some(model)
     }
 
+    /// Forgets models by their keys.
+    pub(super) fn forget(&mut self, goes: impl Fn(&Key) -> bool) {
+        self.0.retain(|model| !goes(&model.key));
+    }
+
     /// Keeps a model in the place of what its name meant before, and of the oldest where all take too many bytes.
     pub(super) fn keep(&mut self, model: Model) {
         self.keep_within(model, KEPT_MODEL_BYTES);
@@ -68,5 +73,7 @@ mod tests {
         assert!(models.get(&key("a", 0)).is_none() && models.get(&key("a", 7)).is_some());
         models.keep_within(model("g", 0), 1);
         assert_eq!(models.0.len(), 1);
+        models.forget(|(_, checkpoint, _)| checkpoint == "g");
+        assert!(models.0.is_empty());
     }
 }

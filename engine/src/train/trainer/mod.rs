@@ -28,7 +28,9 @@ use crate::plan::merge::merged;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
 use crate::protocol::config::Objective;
-use crate::protocol::{Event, Milestones, Precision, ProfileEntry, ProfileMethod, RunConfig, TrainConfig};
+use crate::protocol::{
+    Event, MOST_MILESTONES, Milestones, Precision, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
+};
 use crate::step::{ArenaState, LossScale, MicroBatch, StepInput};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -336,7 +338,8 @@ impl Trainer<'_> {
         if step > 0 && (due(train.checkpoint_interval) || end) && self.saved != Some(step) {
             self.actions.push_back(Action::Save);
         }
-        let is_milestone = due(train.milestone_interval) || spaced_milestones(train).contains(&step);
+        let is_spaced = || spaced_milestones(train).contains(&step) && self.has_room_for_milestone();
+        let is_milestone = due(train.milestone_interval) || is_spaced();
         if is_milestone && !self.checkpoints.has_milestone(step) {
             self.actions.push_back(Action::Milestone);
         }
@@ -344,6 +347,17 @@ impl Trainer<'_> {
             self.actions.push_back(Action::Sample);
         }
         self.pace.sampled |= sampled || (step > 0 && self.actions.contains(&Action::Sample));
+    }
+
+    /// Whether one more milestone spaced by the logarithm may be kept, besides the last: where a run was given another number of steps,
+    /// they are spaced anew, and those that were kept before stay.
+    fn has_room_for_milestone(&self) -> bool {
+        let train = &self.config.train;
+        let by_interval =
+            |step: u64| train.milestone_interval > 0 && step.is_multiple_of(train.milestone_interval);
+        let list = self.checkpoints.list();
+        let kept = list.iter().filter(|kept| !kept.resumable && !by_interval(kept.step)).count() as u64;
+        kept + u64::from(self.step < train.steps) < MOST_MILESTONES
     }
 
     /// Asks for the run's first sample of trained weights as soon as there is something to see, which changes no number.
