@@ -72,7 +72,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (neighbours, cosines): (Vec<u32>, Vec<f32>) = near.into_iter().unzip();
     found.integers("neighbours", scope, &[("N", neighbours.len())], neighbours);
     found.floats("cosines", scope, &[("N", cosines.len())], cosines);
-    found.integers("token", scope, &[("token", 1)], vec![token]);
+    found.integers("token", scope, &[("1", 1)], vec![token]);
     found.detail(detail);
     Ok(found)
 }

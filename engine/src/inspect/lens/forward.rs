@@ -4,7 +4,7 @@ use super::{Lens, Place, model, parameters_of};
 use crate::cpu::Program;
 use crate::error::{Error, Result};
 use crate::gpu::PreparedGraph;
-use crate::graph::{Graph, Input, Origin, ValueId, cut};
+use crate::graph::{Graph, Input, Op, Origin, ValueId, cut};
 use crate::model::{Model, Site, Sites};
 use crate::plan::fuse::Fusions;
 use crate::plan::lower::Target;
@@ -58,7 +58,8 @@ impl Lens {
             };
         }
         let of_text = |value: ValueId, data: &[f32]| {
-            let rows = rows_of_text(&graph.ty(value).shape, time, tokens.len());
+            let shape = &graph.ty(value).shape;
+            let rows = rows_of_text(shape, is_by_head(&graph, value), time, tokens.len());
             statistics_of(data.chunks_exact(rows.1).flat_map(|row| &row[..rows.0]))
         };
         let turns = Turns::new();
@@ -112,18 +113,25 @@ impl Lens {
 
 /// Which entries of a value are of a text in a longer window: of each so many the first so many. Values have time first, behind a batch
 /// of one, or last, for each head.
-fn rows_of_text(shape: &[usize], time: usize, tokens: usize) -> (usize, usize) {
+fn rows_of_text(shape: &[usize], is_by_head: bool, time: usize, tokens: usize) -> (usize, usize) {
     match shape {
+        _ if is_by_head => (tokens, time),
         [1, own, columns @ ..] | [own, columns @ ..] if *own == time => {
             let columns: usize = columns.iter().product();
             (tokens * columns, time * columns)
         }
-        [.., own] if *own == time => (tokens, time),
         _ => {
             let all = shape.iter().product::<usize>().max(1);
             (all, all)
         }
     }
+}
+
+/// Whether a value has time last, behind the heads: what attention's sums of exponentials are.
+fn is_by_head(graph: &Graph, value: ValueId) -> bool {
+    let Origin::Node(node) = graph.values[value.index()].origin else { return false };
+    let node = &graph.nodes[node.index()];
+    matches!(node.op, Op::Attention(_)) && node.outputs.get(1) == Some(&value)
 }
 
 /// Of entries, in two passes; none of none.
@@ -152,10 +160,13 @@ mod tests {
 
     #[test]
     fn statistics_are_of_the_text_alone() {
-        assert_eq!(rows_of_text(&[1, 16, 8], 16, 3), (24, 128));
-        assert_eq!(rows_of_text(&[16, 2], 16, 3), (6, 32));
-        assert_eq!(rows_of_text(&[1, 4, 16], 16, 3), (3, 16));
-        assert_eq!(rows_of_text(&[2], 16, 3), (2, 2));
+        assert_eq!(rows_of_text(&[1, 16, 8], false, 16, 3), (24, 128));
+        assert_eq!(rows_of_text(&[16, 2], false, 16, 3), (6, 32));
+        assert_eq!(rows_of_text(&[1, 4, 16], true, 16, 3), (3, 16));
+        assert_eq!(rows_of_text(&[2], false, 16, 3), (2, 2));
+        // As many heads, or columns, as positions.
+        assert_eq!(rows_of_text(&[1, 16, 16], true, 16, 3), (3, 16));
+        assert_eq!(rows_of_text(&[1, 16, 16], false, 16, 3), (48, 256));
         assert_eq!(statistics_of([1.0, 2.0, 3.0, 6.0].iter()), Some([1.0, 6.0, 3.0, 3.5_f32.sqrt()]));
         assert_eq!(statistics_of([].iter()), None);
     }
