@@ -26,7 +26,7 @@ const LETTERS: &str = "0123456789abcdefghijklmnopqrs";
 /// The axes of each view's tensors, outermost first; a number is an axis without a name of its own.
 const AXES: &[(View, &str)] = &[
     (View::Tokens, "ids T; log_probabilities T; surprise T; rank T; entropy T"),
-    (View::Embeddings, "ids N; map N 2; explained 2; neighbours N; cosines N; token"),
+    (View::Embeddings, "ids N; map N 2; explained 2; neighbours N; cosines N; token 1"),
     (View::Positions, "similarity position position; rotations position pair; frequencies pair"),
     (View::Attention, "probabilities L H T T; layers L; scores L H 4; entropy L H; repeated N"),
     (
@@ -238,7 +238,9 @@ fn wrong(found: &Tables, expected: &Tables, counts: &[usize]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, expected) in expected {
         let found = &found[name];
-        if found.shape != expected.shape {
+        // A single number of PyTorch has no axis.
+        let same = found.shape == expected.shape || (expected.shape.is_empty() && found.shape == [1]);
+        if !same {
             wrong.push(format!("{name} is {:?}, not {:?}", found.shape, expected.shape));
             continue;
         }

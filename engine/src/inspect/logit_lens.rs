@@ -1,6 +1,6 @@
 //! The logit lens (nostalgebraist 2020): what every layer's stream would predict, were it the last.
 
-use super::outputs::{likeliest, log_sum_exp};
+use super::outputs::{in_bits, likeliest, log_sum_exp};
 use super::{Found, Subject, Tensor};
 use crate::error::Result;
 use crate::model::Site;
@@ -81,6 +81,6 @@ impl Compared {
             f64::from(*probability) * (f64::from(*last) - f64::from(*logit) + difference)
         };
         let rows = self.probabilities.row(at).iter().zip(self.logits.row(at)).zip(logits);
-        (rows.map(of).sum::<f64>() / core::f64::consts::LN_2).max(0.0)
+        in_bits(rows.map(of).sum())
     }
 }

@@ -84,6 +84,11 @@ pub(super) fn log_probabilities(logits: &[f32]) -> Vec<f64> {
 /// KL(before ‖ after) of two distributions by the logarithms of their probabilities, in bits.
 pub(super) fn divergence_bits(before: &[f64], after: &[f64]) -> f64 {
     let of = |(before, after): (&f64, &f64)| libm::exp(*before) * (before - after);
-    // What rounding leaves of nothing may be below it.
-    (before.iter().zip(after).map(of).sum::<f64>() / core::f64::consts::LN_2).max(0.0)
+    in_bits(before.iter().zip(after).map(of).sum())
+}
+
+/// A divergence in bits. What rounding leaves of nothing may be below it; what is not a number stays so.
+pub(super) fn in_bits(nats: f64) -> f64 {
+    let bits = nats / core::f64::consts::LN_2;
+    if bits < 0.0 { 0.0 } else { bits }
 }
