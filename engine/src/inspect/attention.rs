@@ -1,11 +1,12 @@
 //! Attention probabilities of every head, and what each head does by measured behaviour.
 
-use super::probabilities::Attention;
+use super::probabilities::{Attention, MOST, check, count, give_after};
 use super::{Found, Subject, Tensor};
 use crate::error::Result;
 use crate::graph::random;
 use crate::model::Site;
 use crate::platform::Turns;
+use crate::protocol::ModelConfig;
 use std::f64::consts::LN_2;
 
 /// Tokens of the random text that induction is measured on, before it is repeated.
@@ -14,27 +15,25 @@ const REPEATED: usize = 48;
 /// The seed of that text.
 const SEED: u64 = 1;
 
-/// Most probabilities that are given at once: 64 MiB.
-const MOST: usize = 1 << 24;
-
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let config = subject.lens.config().clone();
     let (layers, heads, tokens) = (config.layers, config.heads, subject.tokens);
     let (wanted, time) = (subject.layers(), tokens.len());
-    let fits = (MOST / (heads * time * time).max(1)).max(1);
+    check(time)?;
+    let fits = MOST / count(heads, time).max(1);
     let shown = wanted.start..wanted.end.min(wanted.start + fits);
     let sites: Vec<Site> = (0..layers).map(Site::QueriesKeysValues).collect();
     let packed = subject.lens.probe(tokens, &sites).await?;
 
     let turns = Turns::new();
-    let mut probabilities = Vec::with_capacity(shown.len() * heads * time * time);
+    let mut probabilities = Vec::with_capacity(shown.len() * count(heads, time));
     let (mut scores, mut entropies) = (Vec::new(), Vec::new());
     for (layer, packed) in packed.iter().enumerate() {
         let attention = Attention::new(&config, packed);
         for head in 0..heads {
-            let own = attention.probabilities(head);
+            let own = attention.probabilities(head, &turns).await;
             scores.push([previous(&own, time), first(&own, time), earlier(&own, tokens, 0), 0.0]);
-            entropies.push(entropy(&own, time));
+            entropies.push(entropy(&own, time, &turns).await);
             if shown.contains(&layer) {
                 probabilities.extend(own);
             }
@@ -43,18 +42,12 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     }
 
     let mut found = Found::default();
-    let repeated = repeated(config.context_length, config.vocabulary);
+    let repeated = repeated(&config);
     if repeated.is_empty() {
-        found.notice("The context holds no text twice: no induction score.");
-    } else {
-        let packed: Vec<Tensor> = subject.lens.probe(&repeated, &sites).await?;
-        for (layer, packed) in packed.iter().enumerate() {
-            let attention = Attention::new(&config, packed);
-            for head in 0..heads {
-                scores[layer * heads + head][3] = earlier(&attention.probabilities(head), &repeated, 1);
-                turns.give().await;
-            }
-        }
+        found.notice("No query sees a text of two tokens twice: there is no induction score.");
+    }
+    for (scores, own) in scores.iter_mut().zip(induction(subject, &repeated, &sites, &turns).await?) {
+        scores[3] = own;
     }
     let numbers = shown.clone().map(|layer| layer as u32).collect();
     let scope = if shown.len() == 1 { format!("blocks.{}.attention", shown.start) } else { String::new() };
@@ -64,7 +57,12 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("scores", "", &[("L", layers), ("H", heads), ("score", 4)], scores.into_flattened());
     found.floats("entropy", "", &[("L", layers), ("H", heads)], entropies);
     found.integers("repeated", "", &[("N", repeated.len())], repeated);
-    if shown.len() < wanted.len() {
+    if shown.is_empty() && !wanted.is_empty() {
+        found.notice(format!(
+            "The probabilities of a layer's {heads} heads for {time} tokens are more than {MOST} and are left out; the view of one head \
+             has its own, and a shorter prompt all."
+        ));
+    } else if shown.len() < wanted.len() {
         let (count, last) = (shown.len(), shown.end.saturating_sub(1));
         found.notice(format!(
             "Probabilities of {count} of {} layers fit, up to layer {last}; ask for a layer by its number.",
@@ -79,12 +77,46 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// A text of distinct random tokens, and the same again: as long as the context holds twice, at most.
-fn repeated(context_length: usize, vocabulary: usize) -> Vec<u32> {
-    let length = REPEATED.min(context_length / 2).min(vocabulary);
+/// Mean attention of every head, layer by layer, to what an induction head reads in a repeated text; none where there is no such text.
+/// It depends on the weights alone: the lens keeps it for the next prompt.
+async fn induction(
+    subject: &mut Subject<'_>,
+    repeated: &[u32],
+    sites: &[Site],
+    turns: &Turns,
+) -> Result<Vec<f32>> {
+    if repeated.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Some(kept) = subject.lens.kept_induction() {
+        return Ok(kept.to_vec());
+    }
+    let config = subject.lens.config().clone();
+    let packed: Vec<Tensor> = subject.lens.probe(repeated, sites).await?;
+    let mut scores = Vec::with_capacity(packed.len() * config.heads);
+    for packed in &packed {
+        let attention = Attention::new(&config, packed);
+        for head in 0..config.heads {
+            scores.push(earlier(&attention.probabilities(head, turns).await, repeated, 1));
+            turns.give().await;
+        }
+    }
+    subject.lens.keep_induction(&scores);
+    Ok(scores)
+}
+
+/// A text of distinct random tokens, and the same again: as long as the context holds twice and as a query sees, at most. None where it
+/// would be a single token, since what follows that is the query itself.
+fn repeated(config: &ModelConfig) -> Vec<u32> {
+    let vocabulary = config.vocabulary;
+    let seen = config.sliding_window.unwrap_or(usize::MAX);
+    let length = REPEATED.min(config.context_length / 2).min(vocabulary).min(seen);
+    if length < 2 {
+        return Vec::new();
+    }
     let mut text: Vec<u32> = Vec::with_capacity(2 * length);
     // Draws go on until there are enough distinct ones; where nearly the whole vocabulary is needed that takes some more.
-    let mut draws = (0..).map(|n| (random::nth(SEED, 0x1d_0c71, n) % vocabulary.max(1) as u64) as u32);
+    let mut draws = (0..).map(|n| (random::nth(SEED, 0x1d_0c71, n) % vocabulary as u64) as u32);
     while text.len() < length {
         text.extend(draws.next().filter(|token| !text.contains(token)));
     }
@@ -122,17 +154,25 @@ fn earlier(probabilities: &[f32], tokens: &[u32], behind: usize) -> f32 {
 }
 
 /// Entropy of a query's probabilities in bits, the mean over all queries.
-fn entropy(probabilities: &[f32], time: usize) -> f32 {
+async fn entropy(probabilities: &[f32], time: usize, turns: &Turns) -> f32 {
     let bits = |row: &[f32]| {
-        let seen = row.iter().filter(|share| **share > 0.0).map(|share| f64::from(*share));
+        // What is not a number stays so.
+        let seen = row.iter().filter(|share| **share != 0.0).map(|share| f64::from(*share));
         (0.0 - seen.map(|share| share * libm::log(share)).sum::<f64>() / LN_2) as f32
     };
-    mean(probabilities.chunks_exact(time.max(1)).map(bits))
+    let mut each = Vec::with_capacity(time);
+    for (query, row) in probabilities.chunks_exact(time.max(1)).enumerate() {
+        each.push(bits(row));
+        give_after(query, turns).await;
+    }
+    mean(each.into_iter())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::at_once;
+    use crate::protocol::presets;
 
     /// Probabilities of queries that each look at one position.
     fn looking_at(positions: &[usize]) -> Vec<f32> {
@@ -160,15 +200,27 @@ mod tests {
     #[test]
     fn nothing_before_is_no_score_and_even_attention_has_the_entropy_of_its_count() {
         assert_eq!([previous(&[1.0], 1), first(&[1.0], 1), earlier(&[1.0], &[3], 0)], [0.0; 3]);
+        let entropy = |own: &[f32], time| at_once(entropy(own, time, &Turns::none()));
         assert_eq!(entropy(&[1.0], 1), 0.0);
         let even = [1.0, 0.0, 0.5, 0.5];
         assert!((entropy(&even, 2) - 0.5).abs() < 1e-6);
+        assert!(entropy(&[1.0, 0.0, f32::NAN, f32::NAN], 2).is_nan());
     }
 
     #[test]
     fn the_repeated_text_is_distinct_tokens_twice() {
-        for (context, vocabulary, length) in [(128, 512, 48), (20, 512, 10), (128, 7, 7), (1, 9, 0)] {
-            let text = repeated(context, vocabulary);
+        let lengths = [
+            (128, 512, None, 48),
+            (20, 512, None, 10),
+            (128, 7, None, 7),
+            (1, 9, None, 0),
+            (3, 9, None, 0),
+            (128, 512, Some(16), 16),
+            (128, 512, Some(1), 0),
+        ];
+        for (context_length, vocabulary, sliding_window, length) in lengths {
+            let shape = presets::gpt(vocabulary, context_length, 1, 1, 8);
+            let text = repeated(&ModelConfig { sliding_window, ..shape });
             assert_eq!(text.len(), 2 * length);
             let (once, again) = text.split_at(length);
             assert_eq!(once, again);

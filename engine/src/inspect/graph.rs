@@ -2,11 +2,13 @@
 //! values and their gradients are like.
 
 use super::lens::{Forward, Statistics, statistics_of};
-use super::{Found, Subject, Tensor};
+use super::outputs::cross_entropy_gradient;
+use super::{Found, Subject};
 use crate::error::Result;
 use crate::graph::{Input, Node, Origin, ValueId};
 use crate::model::Site;
 use crate::plan::Dispatch;
+use crate::platform::Turns;
 use crate::protocol::inspect::{Detail, GraphNode, GraphValue};
 
 /// The whole forward pass. Gradients are those of the mean cross-entropy of the prompt's tokens.
@@ -15,15 +17,15 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let forward = subject.lens.forward(subject.tokens).await?;
     let mut gradients = vec![None; forward.graph.values.len()];
     if subject.tokens.len() < 2 || !subject.lens.config().labels.is_empty() {
-        found.notice("gradients are those of a text's own next tokens; give a language model a prompt of two tokens or more");
+        found.notice("Gradients are those of a text's own next tokens; give a language model a prompt of two tokens or more.");
     } else {
         fill_gradients(subject, &forward, &mut gradients).await?;
     }
     if subject.lens.is_on_cpu() {
-        found.notice("the processor computes this; the kernels are those that a GPU would run");
+        found.notice("The processor computes this; the kernels are those that a GPU would run.");
     }
     if forward.ms.iter().all(Option::is_none) {
-        found.notice("this device measures no times");
+        found.notice("This device measures no times.");
     }
     found.detail(detail(&forward, &gradients));
     Ok(found)
@@ -39,7 +41,7 @@ async fn fill_gradients(
     let (sites, values): (Vec<Site>, Vec<ValueId>) = sites.unzip();
     let logits = subject.lens.probe(tokens, &[Site::Logits]).await?;
     let Some(logits) = logits.first() else { return Ok(()) };
-    let seed = cross_entropy_gradient(logits, tokens);
+    let seed = cross_entropy_gradient(logits, tokens, &Turns::new()).await;
     if let Some(value) = forward.sites.get(Site::Logits) {
         gradients[value.index()] = statistics_of(seed.data.iter());
     }
@@ -54,24 +56,6 @@ async fn fill_gradients(
         }
     }
     Ok(())
-}
-
-/// The gradient of the mean cross-entropy of a text's tokens, each given those before it, with respect to the logits [T, V]:
-/// (softmax(x) − \[target\]) / (T − 1), and nothing at the last position.
-fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32]) -> Tensor {
-    let counted = tokens.len().saturating_sub(1) as f64;
-    let mut data = Vec::with_capacity(logits.data.len());
-    for (row, target) in logits.rows().zip(tokens.iter().skip(1)) {
-        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let power = |entry: &f32| libm::exp(f64::from(*entry - largest));
-        let sum: f64 = row.iter().map(power).sum();
-        data.extend((0..).zip(row).map(|(token, entry)| {
-            let wanted = f64::from(u8::from(token == *target));
-            ((power(entry) / sum - wanted) / counted) as f32
-        }));
-    }
-    data.resize(logits.data.len(), 0.0);
-    Tensor::new(&logits.shape, data)
 }
 
 /// What the page draws: values that some node reads or writes, by new numbers in the order in which they occur.
@@ -187,30 +171,5 @@ mod tests {
         let own = statistics_of(logits[0].data.iter());
         assert_eq!(values[head.outputs[0]].statistics, own);
         assert_eq!(values[nodes[0].inputs[0]].name, "tokens");
-    }
-
-    /// By finite differences of the loss itself.
-    #[test]
-    fn the_seed_is_the_gradient_of_the_mean_cross_entropy() {
-        let tokens = [1, 0, 2];
-        let logits = Tensor::new(&[3, 3], vec![0.1, -0.4, 0.9, 1.0, 0.2, -0.3, 0.5, 0.5, 0.0]);
-        let loss = |logits: &Tensor| -> f64 {
-            let rows = logits.rows().zip(&tokens[1..]);
-            let own = rows.map(|(row, target)| {
-                let sum: f64 = row.iter().map(|entry| f64::from(*entry).exp()).sum();
-                sum.ln() - f64::from(row[*target as usize])
-            });
-            own.sum::<f64>() / 2.0
-        };
-        let gradient = cross_entropy_gradient(&logits, &tokens);
-        for at in 0..9 {
-            let moved = |by: f32| {
-                let mut moved = logits.clone();
-                moved.data[at] += by;
-                loss(&moved)
-            };
-            let slope = (moved(1e-3) - moved(-1e-3)) / 2e-3;
-            assert!((slope - f64::from(gradient.data[at])).abs() < 1e-4, "{at}: {slope} {gradient:?}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! One head's arithmetic, step by step: q·k / √D, mask, softmax, ·v, times its columns of the output weight.
 
 use super::linear::products;
-use super::probabilities::Attention;
+use super::probabilities::{self, Attention};
 use super::{Found, Subject};
 use crate::error::{Error, Result};
 use crate::model::Site;
@@ -10,20 +10,22 @@ use crate::protocol::Position;
 
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (layer, head) = (subject.layer(), subject.head());
+    probabilities::check(subject.tokens.len())?;
     let packed = subject.values(Site::QueriesKeysValues(layer)).await?;
     let config = subject.lens.config();
     let attention = Attention::new(config, &packed);
     let (time, size, width) = (attention.time(), config.head_size, config.width);
     let rows = |row: &dyn Fn(usize) -> Vec<f32>| (0..time).flat_map(row).collect::<Vec<f32>>();
-    let probabilities = attention.probabilities(head);
-    let weighted = attention.weighted(head, &probabilities);
+    let turns = Turns::new();
+    let scores = attention.scores(head, &turns).await;
+    let probabilities = attention.probabilities(head, &turns).await;
+    let weighted = attention.weighted(head, &probabilities, &turns).await;
 
     let scope = format!("blocks.{layer}.attention");
     let name = format!("{scope}.output.weight");
     let missing = || Error::Internal(format!("attention without {name}"));
     let (weight, _) = subject.lens.weight(&name).ok_or_else(missing)?;
     let mut output = vec![0.0; time * width];
-    let turns = Turns::new();
     for (row, to) in weighted.chunks_exact(size).zip(output.chunks_exact_mut(width)) {
         products(row, &weight[head * size..], config.heads * size, 1.0, to);
         turns.give().await;
@@ -34,7 +36,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("queries", &scope, &vectors, rows(&|at| attention.query(head, at).to_vec()));
     found.floats("keys", &scope, &vectors, rows(&|at| attention.key(head, at).to_vec()));
     found.floats("values", &scope, &vectors, rows(&|at| attention.value(head, at).to_vec()));
-    found.floats("scores", &scope, &[("T", time), ("T", time)], attention.scores(head));
+    found.floats("scores", &scope, &[("T", time), ("T", time)], scores);
     found.floats("probabilities", &scope, &[("T", time), ("T", time)], probabilities);
     found.floats("weighted", &scope, &vectors, weighted);
     found.floats("output", &scope, &[("T", time), ("C", width)], output);

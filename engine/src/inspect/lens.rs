@@ -1,6 +1,7 @@
 //! A model that can be looked at: values of its forward pass, and their gradients, on either executor.
 
 mod forward;
+mod kept;
 mod tensor;
 
 pub(super) use forward::{Forward, Statistics, statistics_of};
@@ -94,6 +95,7 @@ struct Part {
 #[derive(Debug)]
 pub struct Lens {
     config: ModelConfig,
+    kept: kept::Kept,
     place: Place,
     weights: Weights,
     layout: ArenaLayout,
@@ -135,6 +137,7 @@ impl Lens {
         let weights = Weights { parameters, gradients: Vec::new() };
         Ok(Self {
             config: config.clone(),
+            kept: kept::Kept::default(),
             place,
             weights,
             layout,

@@ -38,7 +38,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         match validation_text(subject) {
             Ok(Some(store)) => found.detail(passages(subject, &store, layer, neuron).await?),
             Ok(None) => found.notice("The run has no validation text to look for passages in."),
-            Err(error) => found.notice(format!("The validation text cannot be read: {error}")),
+            Err(error) => found.notice(format!("The validation text cannot be read: {error}.")),
         }
     }
     Ok(found)

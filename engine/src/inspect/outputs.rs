@@ -1,8 +1,9 @@
 //! What a model's head tells apart: tokens, or the labels of a model that tells texts apart; and how far two distributions over them
 //! are apart.
 
-use super::{Subject, exists};
+use super::{Subject, Tensor, exists};
 use crate::error::Result;
+use crate::platform::Turns;
 use crate::protocol::inspect::{Detail, TokenText};
 
 impl Subject<'_> {
@@ -81,6 +82,23 @@ pub(super) fn log_probabilities(logits: &[f32]) -> Vec<f64> {
     logits.iter().map(|logit| f64::from(*logit) - total).collect()
 }
 
+/// The gradient of the mean cross-entropy of a text's tokens, each given those before it, with respect to the logits [T, V]:
+/// (softmax(x) − \[target\]) / (T − 1), and nothing at the last position.
+pub(super) async fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32], turns: &Turns) -> Tensor {
+    let share = 1.0 / tokens.len().saturating_sub(1).max(1) as f64;
+    let mut data = Vec::with_capacity(logits.data.len());
+    for (row, target) in logits.rows().zip(tokens.iter().skip(1)) {
+        let total = log_sum_exp(row);
+        data.extend((0..).zip(row).map(|(token, logit)| {
+            let wanted = f64::from(u8::from(token == *target));
+            (share * (libm::exp(f64::from(*logit) - total) - wanted)) as f32
+        }));
+        turns.give().await;
+    }
+    data.resize(logits.data.len(), 0.0);
+    Tensor::new(&logits.shape, data)
+}
+
 /// KL(before ‖ after) of two distributions by the logarithms of their probabilities, in bits.
 pub(super) fn divergence_bits(before: &[f64], after: &[f64]) -> f64 {
     let of = |(before, after): (&f64, &f64)| libm::exp(*before) * (before - after);
@@ -91,4 +109,40 @@ pub(super) fn divergence_bits(before: &[f64], after: &[f64]) -> f64 {
 pub(super) fn in_bits(nats: f64) -> f64 {
     let bits = nats / core::f64::consts::LN_2;
     if bits < 0.0 { 0.0 } else { bits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::at_once;
+
+    /// By finite differences of the loss itself.
+    #[test]
+    fn the_seed_is_the_gradient_of_the_mean_cross_entropy() {
+        let tokens = [1, 0, 2];
+        let logits = Tensor::new(&[3, 3], vec![0.1, -0.4, 0.9, 1.0, 0.2, -0.3, 0.5, 0.5, 0.0]);
+        let loss = |logits: &Tensor| -> f64 {
+            let rows = logits.rows().zip(&tokens[1..]);
+            let own = rows.map(|(row, target)| log_sum_exp(row) - f64::from(row[*target as usize]));
+            own.sum::<f64>() / 2.0
+        };
+        let gradient = at_once(cross_entropy_gradient(&logits, &tokens, &Turns::none()));
+        for at in 0..9 {
+            let moved = |by: f32| {
+                let mut moved = logits.clone();
+                moved.data[at] += by;
+                loss(&moved)
+            };
+            let slope = (moved(1e-3) - moved(-1e-3)) / 2e-3;
+            assert!((slope - f64::from(gradient.data[at])).abs() < 1e-4, "{at}: {slope} {gradient:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_no_small_divergence() {
+        let half = [0.5_f64.ln(); 2];
+        assert_eq!(divergence_bits(&half, &half), 0.0);
+        assert!((divergence_bits(&half, &[0.25_f64.ln(), 0.75_f64.ln()]) - 0.2075).abs() < 1e-4);
+        assert!(divergence_bits(&half, &[f64::NAN; 2]).is_nan());
+    }
 }

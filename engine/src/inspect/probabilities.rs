@@ -2,8 +2,40 @@
 
 use super::Tensor;
 use super::linear::{products, softmax};
+use crate::error::{Error, Result};
 use crate::graph::Heads;
+use crate::platform::Turns;
 use crate::protocol::ModelConfig;
+
+/// Most probabilities that are held at once: 64 MiB.
+pub(super) const MOST: usize = 1 << 24;
+
+/// Queries that are computed before others may have their turn.
+const QUERIES: usize = 16;
+
+/// How many probabilities so many heads have for a text.
+pub(super) fn count(heads: usize, time: usize) -> usize {
+    time.saturating_mul(time).saturating_mul(heads)
+}
+
+/// Refuses a text of which a single head has more probabilities than are held at once.
+pub(super) fn check(time: usize) -> Result<()> {
+    if count(1, time) <= MOST {
+        return Ok(());
+    }
+    let most = MOST.isqrt();
+    Err(Error::Refused(format!(
+        "a head has {time} × {time} probabilities for {time} tokens, and no more than {most} × {most} are computed; give a prompt of \
+         at most {most} tokens"
+    )))
+}
+
+/// Gives others their turn after every few queries.
+pub(super) async fn give_after(query: usize, turns: &Turns) {
+    if query % QUERIES == QUERIES - 1 {
+        turns.give().await;
+    }
+}
 
 /// A layer's queries, keys and values.
 #[derive(Clone, Copy, Debug)]
@@ -68,17 +100,18 @@ impl<'a> Attention<'a> {
     }
 
     /// q·k / √D of a head before the mask, [T, T].
-    pub(super) fn scores(&self, head: usize) -> Vec<f32> {
+    pub(super) async fn scores(&self, head: usize, turns: &Turns) -> Vec<f32> {
         let time = self.time();
         let mut scores = vec![0.0; time * time];
         for (query, row) in scores.chunks_exact_mut(time.max(1)).enumerate() {
             self.score(head, query, 0, row);
+            give_after(query, turns).await;
         }
         scores
     }
 
     /// A head's probabilities [T, T]: 0 where a query does not see.
-    pub(super) fn probabilities(&self, head: usize) -> Vec<f32> {
+    pub(super) async fn probabilities(&self, head: usize, turns: &Turns) -> Vec<f32> {
         let time = self.time();
         let mut probabilities = vec![0.0; time * time];
         for (query, row) in probabilities.chunks_exact_mut(time.max(1)).enumerate() {
@@ -86,12 +119,13 @@ impl<'a> Attention<'a> {
             let seen = &mut row[first..=query];
             self.score(head, query, first, seen);
             softmax(seen);
+            give_after(query, turns).await;
         }
         probabilities
     }
 
     /// Σ p·v of a head, [T, D], for its probabilities.
-    pub(super) fn weighted(&self, head: usize, probabilities: &[f32]) -> Vec<f32> {
+    pub(super) async fn weighted(&self, head: usize, probabilities: &[f32], turns: &Turns) -> Vec<f32> {
         let (time, size) = (self.time(), self.heads.head_size);
         let mut weighted = Vec::with_capacity(time * size);
         let mut sums = vec![0.0f64; size];
@@ -103,7 +137,21 @@ impl<'a> Attention<'a> {
                 }
             }
             weighted.extend(sums.iter().map(|sum| *sum as f32));
+            give_after(query, turns).await;
         }
         weighted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_too_many_tokens_is_refused_with_how_many_fit() {
+        assert!(check(4096).is_ok());
+        let message = check(4097).unwrap_err().to_string();
+        assert!(message.contains("at most 4096 tokens"), "{message}");
+        assert_eq!(count(usize::MAX, 2), usize::MAX);
     }
 }

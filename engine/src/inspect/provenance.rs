@@ -41,7 +41,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     if !files::is_file(&folder.join(INDEX_FILE)) {
         let run = subject.run.name();
         found.notice(format!(
-            "{run} came without the text that it was trained on, so nothing can be found in it"
+            "The run {run} came without the text that it was trained on: nothing can be found in it."
         ));
         return Ok(found);
     }
@@ -50,8 +50,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (index, build_ms) = match kept {
         Some(index) => (index, 0.0),
         None => {
-            let index = Arc::new(TextIndex::new(TokenStore::open(&folder)?, Limits::HERE, &turns).await?);
-            subject.lens.indices.keep(&folder, index.clone(), Limits::HERE.bytes);
+            let limits = Limits::here();
+            let index = Arc::new(TextIndex::new(TokenStore::open(&folder)?, limits, &turns).await?);
+            subject.lens.indices.keep(&folder, index.clone(), limits.bytes);
             (index, begun.elapsed().as_secs_f64() * 1e3)
         }
     };
@@ -61,16 +62,17 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (searched, shortest) = (index.tokens(), index.shortest());
     if shortest > index::SHORTEST {
         found.notice(format!(
-            "the training text of {searched} tokens is too long for an index of every stretch; stretches of {shortest} tokens and \
-             more are found"
+            "The training text of {searched} tokens is too long for an index of every stretch: stretches of {shortest} tokens and \
+             more are found."
         ));
     }
     if text.len() < shortest {
         let count = text.len();
-        found.notice(format!("the text has {count} tokens; stretches of {shortest} and more are looked for"));
+        found
+            .notice(format!("The text has {count} tokens: stretches of {shortest} and more are looked for."));
     }
     if is_cut {
-        found.notice("some stretches stand so often that not all of their places were counted");
+        found.notice("Some stretches stand so often that not all of their places were counted.");
     }
     let (searched, index_bytes) = (searched as usize, index.bytes());
     found.detail(Detail::Matches { matches, searched, index_bytes, build_ms, longest: None });
@@ -145,7 +147,7 @@ mod tests {
         config.data.validation = 0.25;
         let prepared = prepare(&config, folder.path(), &mut |_| ()).unwrap();
         let (tokenizer, turns) = (prepared.tokenizer, Turns::none());
-        let index = at_once(TextIndex::new(prepared.store, Limits::HERE, &turns)).unwrap();
+        let index = at_once(TextIndex::new(prepared.store, Limits::here(), &turns)).unwrap();
         let text = tokenizer.encode(text).unwrap();
         at_once(matches(&index, &text, count, &tokenizer, &turns)).unwrap().0
     }

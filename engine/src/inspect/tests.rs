@@ -11,6 +11,7 @@ use crate::model::{LossForm, Model, Purpose, build, training_graphs};
 use crate::plan::arena::ArenaLayout;
 use crate::plan::compile;
 use crate::plan::lower::Target;
+use crate::platform::Turns;
 use crate::protocol::{
     Activation, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
     Residual, Rope, presets,
@@ -190,6 +191,7 @@ fn a_pass_that_goes_on_from_a_layers_stream_ends_alike() {
 
 #[test]
 fn probabilities_times_values_are_what_attention_found() {
+    let turns = Turns::none();
     let windowed = ModelConfig { sliding_window: Some(4), qk_norm: true, ..llama() };
     for config in [gpt(), llama(), windowed] {
         for layer in 0..config.layers {
@@ -197,7 +199,7 @@ fn probabilities_times_values_are_what_attention_found() {
             let found = block_on(lens(&config).probe(&TOKENS, &sites)).unwrap();
             let attention = probabilities::Attention::new(&config, &found[0]);
             for head in 0..config.heads {
-                let own = attention.probabilities(head);
+                let own = block_on(attention.probabilities(head, &turns));
                 for (query, row) in own.chunks_exact(TOKENS.len()).enumerate() {
                     assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6);
                     let first = (query + 1).saturating_sub(config.sliding_window.unwrap_or(99));
@@ -206,7 +208,8 @@ fn probabilities_times_values_are_what_attention_found() {
                 let size = config.head_size;
                 let wanted: Vec<f32> =
                     found[1].rows().flat_map(|row| &row[head * size..(head + 1) * size]).copied().collect();
-                compare(&attention.weighted(head, &own), &wanted, 1e-5, "attended");
+                let weighted = block_on(attention.weighted(head, &own, &turns));
+                compare(&weighted, &wanted, 1e-5, "attended");
             }
         }
     }

@@ -438,6 +438,31 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
         );
         near(&[ratios[at], ratios[names.len() + at]], &[0.0, norm(&change) / norm(&first[range])], 1e-5);
     }
+    // What is listed as before is not read again: damage is not seen.
+    let last = checkpoints.list().pop().unwrap();
+    let path = bench.run.checkpoints_folder().join(&last.file);
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let again = bench.look(View::Weights, "Another prompt", &alone).unwrap();
+    assert_eq!(again.floats("norms_by_step"), norms);
+    assert_eq!(again.inspected.notices, seen.inspected.notices);
+}
+
+#[test]
+fn induction_is_measured_anew_where_the_weights_change() {
+    let mut bench = Bench::sharp(gpt());
+    let scores = |bench: &mut Bench| {
+        bench.look(View::Attention, PROMPT, &InspectSettings::default()).unwrap().floats("scores")
+    };
+    let first = scores(&mut bench);
+    assert_eq!(scores(&mut bench), first);
+    bench.lens.weights_mut("blocks.0.attention.qkv.weight").unwrap().fill(0.0);
+    let changed = scores(&mut bench);
+    assert_ne!(changed[3], first[3]);
+    let arena = bench.lens.arena().to_vec();
+    bench.lens = super::Lens::on_cpu(&bench.config.model, arena, Some(1)).unwrap();
+    assert_eq!(scores(&mut bench), changed);
 }
 
 #[test]

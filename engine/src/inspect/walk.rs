@@ -1,7 +1,7 @@
 //! One forward pass, value by value: from embeddings through a layer to the logits.
 
 use super::outputs::largest;
-use super::probabilities::Attention;
+use super::probabilities::{Attention, MOST, count};
 use super::{Found, Subject, Tensor};
 use crate::error::Result;
 use crate::model::Site;
@@ -40,18 +40,26 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         (subject.tokens.len(), config.heads, config.kv_heads, config.head_size);
     let packed = at(Site::QueriesKeysValues(layer));
     let attention = Attention::new(config, &packed);
-    let (mut probabilities, turns) = (Vec::with_capacity(heads * time * time), Turns::new());
+    let (queries, keys) = (heads * size, kv_heads * size);
+    let mut found = Found::default();
+    // All heads' probabilities, or none.
+    let fits = count(heads, time) <= MOST;
+    if !fits {
+        found.notice(format!(
+            "The probabilities of {heads} heads for {time} tokens are more than {MOST} and are left out; a shorter prompt has them."
+        ));
+    }
+    let heads = if fits { heads } else { 0 };
+    let (mut probabilities, turns) = (Vec::with_capacity(count(heads, time)), Turns::new());
     for head in 0..heads {
-        probabilities.extend(attention.probabilities(head));
+        probabilities.extend(attention.probabilities(head, &turns).await);
         turns.give().await;
     }
     let columns = |range: std::ops::Range<usize>| -> Vec<f32> {
         packed.rows().flat_map(|row| &row[range.clone()]).copied().collect()
     };
-    let (queries, keys) = (heads * size, kv_heads * size);
 
     let [block, mlp] = ["attention", "mlp"].map(|part| format!("blocks.{layer}.{part}"));
-    let mut found = Found::default();
     let mut rows = |name: &str, scope: &str, axis: &str, tensor: Tensor| {
         found.floats(name, scope, &[("T", time), (axis, tensor.columns())], tensor.data);
     };

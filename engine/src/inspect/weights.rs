@@ -1,6 +1,6 @@
 //! Weights and their gradients by parameter, and how both of a run's change from milestone to milestone.
 
-use super::outputs::log_probabilities;
+use super::outputs::cross_entropy_gradient;
 use super::{Found, Subject, Tensor};
 use crate::checkpoint::Checkpoints;
 use crate::error::Result;
@@ -9,6 +9,7 @@ use crate::model::Site;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::Turns;
 use crate::project::{Trained, parameters_of};
+use crate::protocol::CheckpointSummary;
 use crate::protocol::inspect::Detail;
 
 /// Bins of a histogram.
@@ -44,8 +45,11 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         }
         None => found.notice("A prompt of a single token has no next one to predict: there is no gradient."),
     }
-    let steps =
-        if subject.settings.along_run { along_run(subject, &mut found, &turns).await? } else { Vec::new() };
+    let steps = if subject.settings.along_run {
+        along_run(subject, &turns).await?.show(&mut found)
+    } else {
+        Vec::new()
+    };
     found.detail(Detail::Parameters { names, steps });
     Ok(found)
 }
@@ -54,23 +58,11 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
 /// is predicted.
 async fn gradients(subject: &mut Subject<'_>, turns: &Turns) -> Result<Option<Vec<Tensor>>> {
     let tokens = subject.tokens;
-    let targets = tokens.get(1..).unwrap_or_default();
-    if targets.is_empty() || !subject.lens.config().labels.is_empty() {
+    if tokens.len() < 2 || !subject.lens.config().labels.is_empty() {
         return Ok(None);
     }
     let logits = subject.values(Site::Logits).await?;
-    let (outputs, share) = (logits.columns(), 1.0 / targets.len() as f64);
-    // The gradient of the loss with respect to the logits: (softmax − one-hot) / targets.
-    let mut seed = Vec::with_capacity(targets.len() * outputs);
-    for (row, target) in logits.rows().zip(targets) {
-        let start = seed.len();
-        seed.extend(log_probabilities(row).into_iter().map(|entry| (share * libm::exp(entry)) as f32));
-        if let Some(entry) = seed.get_mut(start + *target as usize) {
-            *entry -= share as f32;
-        }
-        turns.give().await;
-    }
-    let seed = Tensor::new(&[targets.len(), outputs], seed);
+    let seed = cross_entropy_gradient(&logits, tokens, turns).await;
     subject.lens.parameter_gradients(tokens, &seed).await.map(Some)
 }
 
@@ -118,48 +110,78 @@ impl Statistics {
     }
 }
 
-/// The norms of the run's milestones and checkpoints, and how far each went from the one before, one pair in memory at a time. Returns
-/// their steps.
-async fn along_run(subject: &Subject<'_>, found: &mut Found, turns: &Turns) -> Result<Vec<u64>> {
+/// How a run's weights change from milestone to milestone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AlongRun {
+    /// Parameters of the run's model.
+    parameters: usize,
+    /// Steps that could be read.
+    steps: Vec<u64>,
+    /// [M, P].
+    norms: Vec<f32>,
+    /// [M, P]: how far each went from the one before, over that one's norm.
+    ratios: Vec<f32>,
+    notices: Vec<String>,
+}
+
+impl AlongRun {
+    /// Adds its tensors, and returns the steps.
+    fn show(self, found: &mut Found) -> Vec<u64> {
+        let axes = [("M", self.steps.len()), ("P", self.parameters)];
+        found.floats("norms_by_step", "", &axes, self.norms);
+        found.floats("update_ratios", "", &axes, self.ratios);
+        for notice in self.notices {
+            found.notice(notice);
+        }
+        self.steps
+    }
+}
+
+/// The norms of the run's milestones and checkpoints, and how far each went from the one before, one pair in memory at a time. They are
+/// read once for a list of them.
+async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun> {
     let run = subject.run;
     // Of one step the milestone comes first.
     let mut listed = Checkpoints::new(run.checkpoints_folder()).list();
     listed.dedup_by_key(|checkpoint| checkpoint.step);
+    let checkpoints: Vec<CheckpointSummary> = spread(&listed, STEPS).cloned().collect();
+    if let Some(kept) = subject.lens.kept_along_run(run.folder(), &checkpoints) {
+        return Ok(kept.clone());
+    }
     let layout = ArenaLayout::of_parameters(&parameters_of(&run.config()?)?);
-    let (mut steps, mut norms, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut along = AlongRun { parameters: layout.offsets.len(), ..AlongRun::default() };
     let mut before: Vec<f32> = Vec::new();
     let mut from_zero = false;
-    for checkpoint in spread(&listed, STEPS) {
+    for checkpoint in &checkpoints {
         let weights = match Trained::load(run.clone(), &checkpoint.file) {
             Ok(trained) => trained.parameters,
             Err(error) => {
-                found.notice(format!("Step {} is passed over: {error}", checkpoint.step));
+                along.notices.push(format!("Step {} is passed over: {error}.", checkpoint.step));
                 continue;
             }
         };
-        for parameter in 0..layout.offsets.len() {
+        for parameter in 0..along.parameters {
             let range = layout.range(ParameterId(parameter as u32));
             let (norm, change, old) =
                 changes(before.get(range.clone()), weights.get(range).unwrap_or_default(), turns).await;
-            from_zero |= !steps.is_empty() && old == 0.0 && change > 0.0;
-            norms.push(norm as f32);
-            ratios.push(if old > 0.0 { (change / old) as f32 } else { 0.0 });
+            from_zero |= !along.steps.is_empty() && old == 0.0 && change > 0.0;
+            along.norms.push(norm as f32);
+            along.ratios.push(if old > 0.0 { (change / old) as f32 } else { 0.0 });
         }
-        steps.push(checkpoint.step);
+        along.steps.push(checkpoint.step);
         before = weights;
     }
-    let axes = [("M", steps.len()), ("P", layout.offsets.len())];
-    found.floats("norms_by_step", "", &axes, norms);
-    found.floats("update_ratios", "", &axes, ratios);
-    if steps.is_empty() {
-        found.notice("The run has no milestone and no checkpoint that could be read.");
+    if along.steps.is_empty() {
+        along.notices.push("The run has no milestone and no checkpoint that could be read.".to_owned());
     }
     if from_zero {
-        found.notice(
-            "Where a parameter was all zeros before, its update ratio has no denominator and is given as 0.",
+        along.notices.push(
+            "Where a parameter was all zeros before, its update ratio has no denominator and is given as 0."
+                .to_owned(),
         );
     }
-    Ok(steps)
+    subject.lens.keep_along_run(run.folder(), checkpoints, along.clone());
+    Ok(along)
 }
 
 /// ‖new‖, ‖new − old‖ and ‖old‖ of a parameter; the last two are 0 where there is nothing before.

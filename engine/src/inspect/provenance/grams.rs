@@ -35,20 +35,23 @@ impl Grams {
         // The power of two at or below the number of places: no more than a table entry for each.
         let buckets = 1_usize << places.max(1).ilog2();
         let mut grams = Self { stride, starts: vec![0; buckets + 1], places: vec![0; places] };
-        // Counts, then sums, so that each bucket's start is where the next place of it goes; filling moves them on by one bucket.
+        // Counts, then sums, so that each bucket's start is where the next place of it goes: filling moves it on to where the next
+        // bucket's places begin.
         grams.pass(store, turns, |grams, bucket, _| grams.starts[bucket + 1] += 1).await?;
         let mut sum = 0;
         for start in &mut grams.starts {
             sum += *start;
             *start = sum;
         }
-        let mut next = grams.starts.clone();
         grams
             .pass(store, turns, |grams, bucket, place| {
-                grams.places[next[bucket] as usize] = place;
-                next[bucket] += 1;
+                let at = grams.starts[bucket] as usize;
+                grams.places[at] = place;
+                grams.starts[bucket] += 1;
             })
             .await?;
+        grams.starts.copy_within(..buckets, 1);
+        grams.starts[0] = 0;
         Ok(grams)
     }
 

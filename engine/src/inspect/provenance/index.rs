@@ -27,8 +27,11 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Of this machine.
-    pub(super) const HERE: Self = Self { sorted: platform::SORTED_TOKENS, bytes: platform::INDEX_BYTES };
+    /// Of this machine: a quarter of the memory that there is, at most.
+    pub(super) fn here() -> Self {
+        let room = platform::available_memory().map_or(u64::MAX, |available| available / 4);
+        Self { sorted: platform::SORTED_TOKENS, bytes: platform::INDEX_BYTES.min(room) }
+    }
 }
 
 /// A training stream that texts are looked up in.

@@ -1,0 +1,48 @@
+//! What views found that no prompt has a say in: the next one need not wait for it.
+
+use super::Lens;
+use crate::inspect::weights::AlongRun;
+use crate::protocol::CheckpointSummary;
+use std::path::{Path, PathBuf};
+
+/// What is kept for the next prompt.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// Induction scores [L, H], and the version of the weights that they are of.
+    induction: Option<(u64, Vec<f32>)>,
+    /// How a run's weights change, by its folder and the checkpoints that were read.
+    along_run: Option<(PathBuf, Vec<CheckpointSummary>, AlongRun)>,
+}
+
+impl Lens {
+    /// Induction scores [L, H] of the weights as they are, where they were kept.
+    pub(in crate::inspect) fn kept_induction(&self) -> Option<&[f32]> {
+        let (version, scores) = self.kept.induction.as_ref()?;
+        (*version == self.version).then_some(scores.as_slice())
+    }
+
+    /// Keeps the induction scores [L, H] of the weights as they are.
+    pub(in crate::inspect) fn keep_induction(&mut self, scores: &[f32]) {
+        self.kept.induction = Some((self.version, scores.to_vec()));
+    }
+
+    /// How the weights of a run change over some of its checkpoints, where it was kept.
+    pub(in crate::inspect) fn kept_along_run(
+        &self,
+        folder: &Path,
+        checkpoints: &[CheckpointSummary],
+    ) -> Option<&AlongRun> {
+        let (own, of, along) = self.kept.along_run.as_ref()?;
+        (own == folder && of == checkpoints).then_some(along)
+    }
+
+    /// Keeps how the weights of a run change over some of its checkpoints.
+    pub(in crate::inspect) fn keep_along_run(
+        &mut self,
+        folder: &Path,
+        checkpoints: Vec<CheckpointSummary>,
+        along: AlongRun,
+    ) {
+        self.kept.along_run = Some((folder.to_owned(), checkpoints, along));
+    }
+}
