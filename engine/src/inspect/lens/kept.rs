@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// What is kept for the next prompt.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// Induction scores [L, H], and the version of the weights that they are of.
-    induction: Option<(u64, Vec<f32>)>,
+    /// Induction scores [L, H], and the versions of the parameters that they are of.
+    induction: Option<(Vec<u64>, Vec<f32>)>,
     /// How a run's weights change, by its folder and the checkpoints that were read.
     along_run: Option<(PathBuf, Vec<CheckpointSummary>, AlongRun)>,
 }
@@ -17,13 +17,13 @@ pub(super) struct Kept {
 impl Lens {
     /// Induction scores [L, H] of the weights as they are, where they were kept.
     pub(in crate::inspect) fn kept_induction(&self) -> Option<&[f32]> {
-        let (version, scores) = self.kept.induction.as_ref()?;
-        (*version == self.version).then_some(scores.as_slice())
+        let (versions, scores) = self.kept.induction.as_ref()?;
+        (*versions == self.versions).then_some(scores.as_slice())
     }
 
     /// Keeps the induction scores [L, H] of the weights as they are.
     pub(in crate::inspect) fn keep_induction(&mut self, scores: &[f32]) {
-        self.kept.induction = Some((self.version, scores.to_vec()));
+        self.kept.induction = Some((self.versions.clone(), scores.to_vec()));
     }
 
     /// How the weights of a run change over some of its checkpoints, where it was kept.
