@@ -403,9 +403,9 @@ fn parts_are_switched_off_scaled_and_put_back() {
     desk.press("Remove change 1");
     assert_eq!(desk.last(View::WhatIf).edits, []);
     desk.press("Patch");
-    desk.window.get_by_label("The other prompt").focus();
+    desk.window.get_by_role_and_label(Role::TextInput, "The other prompt").focus();
     desk.settle();
-    desk.window.get_by_label("The other prompt").type_text("Two");
+    desk.window.get_by_role_and_label(Role::TextInput, "The other prompt").type_text("Two");
     desk.settle();
     let last = desk.last(View::WhatIf);
     assert_eq!(last.edits, [Edit::Patch { layer: 0, position: 4 }]);

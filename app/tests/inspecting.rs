@@ -28,6 +28,7 @@ fn trained() -> tempfile::TempDir {
     ];
     typed.extend(["--steps", "12"]);
     for set in [
+        "train.milestones=off",
         "model.layers=2",
         "model.width=32",
         "model.heads=2",

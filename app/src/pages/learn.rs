@@ -115,15 +115,12 @@ impl LearnPage {
                 self.read = None;
             }
             let begun = context.preferences.lessons.get(check::project(context.state));
-            let begun = begun.filter(|begun| !begun.is_empty());
-            ui.add_enabled_ui(begun.is_some(), |ui| {
-                if widgets::quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked()
-                    && let Some(begun) = begun
-                {
-                    let file = answers::json(&self.library.lessons, begun);
-                    context.asks.save = Some((format::file_name("lesson answers", "json"), file));
-                }
-            });
+            if let Some(begun) = begun.filter(|begun| !begun.is_empty())
+                && widgets::quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked()
+            {
+                let file = answers::json(&self.library.lessons, begun);
+                context.asks.save = Some((format::file_name("lesson answers", "json"), file));
+            }
         });
         if !link::LESSON_FOLDERS {
             widgets::quiet_text(ui, text::NO_FOLDERS);

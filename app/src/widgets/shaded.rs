@@ -52,7 +52,8 @@ pub fn shaded_text(
     let size = Vec2::new(ui.available_width(), galley.size().y.max(22.0));
     let (rect, response) =
         ui.allocate_exact_size(size, if chooses { Sense::click() } else { Sense::hover() });
-    let role = if chooses { Role::Button } else { Role::Label };
+    // A label's name would be its text.
+    let role = if chooses { Role::Button } else { Role::Group };
     response.widget_info(|| WidgetInfo {
         current_text_value: Some(galley.text().to_owned()),
         ..WidgetInfo::labeled(role, true, name)
