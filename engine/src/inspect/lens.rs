@@ -11,7 +11,9 @@ use super::provenance::Indices;
 use crate::cpu::{Program, Weights, Workers};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, PreparedGraph};
-use crate::graph::{Graph, Heads, Input, Origin, ParameterId, Type, ValueId, cut, gradient_from};
+use crate::graph::{
+    Graph, Heads, Input, Origin, ParameterId, Type, ValueId, cut, gradient_from, token_order,
+};
 use crate::model::{LossForm, Model, Purpose, Site, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, TURN};
@@ -83,6 +85,8 @@ enum Gradients {
 struct Part {
     graph: Graph,
     tokens: Option<ValueId>,
+    /// The tokens' order, which the gradient of the embedding runs over.
+    order: Option<ValueId>,
     from: Option<ValueId>,
     /// The gradient with respect to the logits, where gradients are computed.
     seed: Option<ValueId>,
@@ -377,6 +381,9 @@ impl Lens {
         if let Some(value) = part.tokens {
             let mut padded = tokens.to_vec();
             padded.resize(part.graph.ty(value).count(), 0);
+            if let Some(order) = part.order {
+                inputs.push((order, Data::U32(token_order(&padded))));
+            }
             inputs.push((value, Data::U32(padded)));
         }
         for (value, given) in [(part.from, from), (part.seed, seed)] {
@@ -486,10 +493,11 @@ impl Lens {
         let reads = |value: &ValueId| graph.nodes.iter().any(|node| node.inputs.contains(value));
         let weights = parameters_of(&graph).filter(|(_, value)| reads(value)).collect();
         let tokens = graph.find(Origin::Input(Input::Tokens)).filter(reads);
+        let order = graph.find(Origin::Input(Input::TokenOrder)).filter(reads);
         if let (Some(site), Some(_)) = (key.from, tokens) {
             return Err(Error::Internal(format!("{site:?} is not all that the pass goes on from")));
         }
-        Ok(Part { graph, tokens, from, seed, read, weights })
+        Ok(Part { graph, tokens, order, from, seed, read, weights })
     }
 }
 
