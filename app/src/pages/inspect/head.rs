@@ -152,7 +152,7 @@ fn vector_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &str, name: &str, query: us
 fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, open: &mut usize) {
     let narrow = Breakpoint::of(ui.available_width()) == Breakpoint::Phone;
     let (keys, values) = (Scale::signed(&steps.keys.floats), Scale::signed(&steps.values.floats));
-    let list = ScrollArea::vertical().id_salt("keys").max_height(TALL);
+    let list = ScrollArea::vertical().id_salt("keys").max_height(TALL).min_scrolled_height(TALL);
     ui.spacing_mut().item_spacing.y = 2.0;
     list.show_rows(ui, ROW, steps.query + 1, |ui, rows| {
         let room = ui.available_width();

@@ -107,7 +107,10 @@ fn rows_ui(
     ScrollArea::horizontal().id_salt("columns").show(ui, |ui| {
         ui.vertical(|ui| {
             table.titles_ui(ui);
-            let list = ScrollArea::vertical().id_salt(("entries", name)).max_height(HEIGHT);
+            let list = ScrollArea::vertical()
+                .id_salt(("entries", name))
+                .max_height(HEIGHT)
+                .min_scrolled_height(HEIGHT);
             ui.spacing_mut().item_spacing.y = 0.0;
             list.show_rows(ui, ROW, count, |ui, rows| {
                 for row in rows {

@@ -78,7 +78,7 @@ fn short(value: f64) -> String {
 
 fn table_ui(ui: &mut Ui, data: &ViewData, names: &[String], parameter: &mut usize) {
     let width = ui.available_width();
-    let narrow = width < 420.0;
+    let narrow = width < 520.0;
     let number = |title| Column { title, width: 60.0, align: Align::Right };
     let spread = Column { title: "Weights", width: spread_width(narrow), align: Align::Left };
     let mut columns = vec![number("Norm")];
@@ -94,7 +94,8 @@ fn table_ui(ui: &mut Ui, data: &ViewData, names: &[String], parameter: &mut usiz
     table.titles_ui(ui);
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        let list = ScrollArea::vertical().id_salt("parameters").max_height(TALLEST);
+        let list =
+            ScrollArea::vertical().id_salt("parameters").max_height(TALLEST).min_scrolled_height(TALLEST);
         list.auto_shrink([false, true]).show_rows(ui, ROW, names.len(), |ui, seen| {
             for place in seen {
                 let Some(name) = names.get(place) else { continue };

@@ -92,11 +92,13 @@ fn source_ui(ui: &mut Ui, name: &str, source: &str) {
         ui.ctx().copy_text(source.to_owned());
     }
     ui.add_space(space::TIGHT);
-    ScrollArea::both().id_salt(("source", name)).max_height(SOURCE).auto_shrink([false, true]).show(
-        ui,
-        |ui| {
+    ScrollArea::both()
+        .id_salt(("source", name))
+        .max_height(SOURCE)
+        .min_scrolled_height(SOURCE)
+        .auto_shrink([false, true])
+        .show(ui, |ui| {
             let code = RichText::new(source).monospace().size(12.0);
             ui.add(Label::new(code).extend().selectable(true));
-        },
-    );
+        });
 }
