@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use wasm_bindgen::JsValue;
 use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
-/// Shorter files are kept in memory.
-pub(super) const LARGE: u64 = 1 << 20;
+/// Shorter files are kept in memory: of a small model also its milestones.
+pub(super) const LARGE: u64 = 1 << 18;
 /// Files that are open at a time at most: a browser has not endlessly many.
 const MOST: usize = 256;
 
