@@ -311,11 +311,11 @@ export async function a_frame_shows_one_view_and_is_driven_by_messages(site) {
   const other = site.address.replace("localhost", "127.0.0.1");
   for (const viewport of SIZES) {
     const context = await site.profile({ serviceWorkers: "block", viewport });
-    await context.route("**/plain", (route) => route.fulfill({ body: "<!doctype html>", contentType: "text/html" }));
     const page = await context.newPage();
     const warnings = [];
     page.on("console", (message) => message.type() === "warning" && warnings.push(message.text()));
-    await page.goto(`${other}plain`);
+    // A page that came from the server: a browser keeps one without an address of its own from the local network.
+    await page.goto(`${other}glasshouse.js`);
     await page.evaluate(async (src) => {
       globalThis.replies = [];
       addEventListener("message", ({ data, origin }) => {
