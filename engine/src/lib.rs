@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod evaluate;
 pub mod executor;
 pub mod generate;
 pub mod gpu;
@@ -31,6 +32,7 @@ pub mod train;
 
 pub use error::{Error, Result};
 pub use glasshouse_compiler::{graph, model, optimizer, plan, sampler, step};
+pub use glasshouse_evaluate as evaluation;
 pub use glasshouse_protocol as protocol;
 #[cfg(not(target_arch = "wasm32"))]
 pub use platform::signals;

@@ -14,11 +14,13 @@
 //! What may take longer than a moment is a future that gives others their turn every few milliseconds. Meanwhile the inbox is
 //! read, and a request that is cancelled is dropped where it stands: whatever it made by then goes with it.
 
+mod auditing;
 mod benches;
 mod cleaning;
 mod corpora;
 mod device;
 mod documents;
+mod evaluating;
 mod feedback;
 mod handing;
 mod importing;
@@ -438,6 +440,12 @@ impl Session {
                 self.inspect(id, &source, &prompt, &views, &settings, live).await?;
             }
             Command::Classify { source, texts } => self.classify(id, &source, &texts, live).await?,
+            Command::Evaluate { source, settings } => {
+                self.evaluate(id, &source, *settings, bytes, live).await?;
+            }
+            Command::Audit { source, settings } => self.audit(id, &source, *settings, live).await?,
+            Command::ReadEvaluations { runs } => self.read_evaluations(id, &runs).await?,
+            Command::WriteCard { run, to, keep } => self.write_card(id, &run, to, keep)?,
 
             Command::ListRuns => self.list_runs(id)?,
             Command::ReadSettings { run } => self.read_settings(id, run.as_deref())?,
@@ -537,6 +545,8 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",
         Command::Classify { .. } => "telling texts apart",
+        Command::Evaluate { .. } | Command::ReadEvaluations { .. } => "evaluating the model",
+        Command::Audit { .. } => "auditing the model",
         Command::Propose { .. } => "looking for what to label next",
         _ => return None,
     })

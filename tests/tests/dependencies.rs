@@ -26,6 +26,7 @@ const ENGINE: &[&str] = &[
     "train",
     "interchange",
     "inspect",
+    "evaluate",
     "measure",
     "setup",
     "selftest",

@@ -554,6 +554,36 @@ pub enum Command {
         /// The texts.
         texts: Vec<String>,
     },
+    /// Evaluates a model: on its run's validation split, and on tasks. Bytes of task files come with the command where it is no native
+    /// one. Answered by `Evaluating`s and `Evaluated`.
+    Evaluate {
+        /// Whose weights.
+        source: WeightSource,
+        /// What on.
+        settings: Box<crate::EvaluateSettings>,
+    },
+    /// Looks for bias, memorised and personal text. Answered by `Evaluating`s and `Audited`.
+    Audit {
+        /// Whose weights.
+        source: WeightSource,
+        /// What for.
+        settings: Box<crate::AuditSettings>,
+    },
+    /// Reads what is kept of evaluations and audits. Answered by `Evaluations`.
+    ReadEvaluations {
+        /// Names of runs; those that were not evaluated are left out.
+        runs: Vec<String>,
+    },
+    /// Writes the card of a run that was evaluated: one page of HTML. Answered by `CardWritten`.
+    WriteCard {
+        /// The run.
+        run: String,
+        /// The file, natively; else it comes with the answer.
+        to: Option<PathBuf>,
+        /// Refuse to take the place of a file that is there.
+        #[serde(default)]
+        keep: bool,
+    },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     /// Lists the project's runs. Answered by `Runs`.

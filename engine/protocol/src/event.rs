@@ -444,6 +444,39 @@ pub enum Event {
         /// For each text the probability of each label; of a reward model, which has one, the score.
         probabilities: Vec<Vec<f32>>,
     },
+    /// How far an evaluation or an audit is.
+    Evaluating {
+        /// What it is at, in words.
+        what: String,
+        /// Things of it that are done.
+        done: u64,
+        /// All of them; 0 where that is not known.
+        total: u64,
+    },
+    /// How good a model is.
+    Evaluated {
+        /// All that was found.
+        evaluation: Box<crate::Evaluation>,
+    },
+    /// What is kept of evaluations and audits, and how the runs compare.
+    Evaluations {
+        /// Of each run that was evaluated.
+        evaluations: Vec<crate::Evaluation>,
+        /// Of each run that was audited.
+        audits: Vec<crate::Audit>,
+        /// Each two of the runs, on all that both were evaluated on.
+        comparisons: Vec<crate::Comparison>,
+    },
+    /// How safe a model is.
+    Audited {
+        /// All that was found.
+        audit: Box<crate::Audit>,
+    },
+    /// A run's card is written.
+    CardWritten {
+        /// Where, natively; else the page is beside it.
+        path: Option<std::path::PathBuf>,
+    },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     /// The project's runs.

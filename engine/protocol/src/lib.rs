@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod device;
+pub mod evaluation;
 pub mod event;
 mod feedback;
 pub mod inspect;
@@ -39,6 +40,7 @@ pub use config::{
     TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
+pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
 pub use feedback::{Feedback, FeedbackKind};
 pub use inspect::{InspectSettings, Inspection, View};

@@ -1,0 +1,1 @@
+//! Task metrics, each equal to its referee package.
