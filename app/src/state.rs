@@ -7,6 +7,7 @@ mod documents;
 mod feedback;
 mod importing;
 mod inspection;
+mod lessons;
 mod plan;
 mod projects;
 mod proposals;
@@ -21,6 +22,7 @@ pub use documents::Documents;
 pub use feedback::{LEAST_ROWS, Said};
 pub use importing::Importing;
 pub use inspection::{Answer, Inspections, Tensor, ViewData};
+pub use lessons::Lessons;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
 pub use proposals::Proposals;
@@ -62,6 +64,8 @@ pub struct State {
     pub inspections: Inspections,
     /// What was said of replies in the open project.
     pub feedback: Said,
+    /// Lessons of a teacher's, and what was made of lessons.
+    pub lessons: Lessons,
     /// What to answer next there.
     pub proposals: Proposals,
     /// The open project's runs.
@@ -145,6 +149,7 @@ impl State {
         self.writing.apply(request, asked.as_ref(), &event);
         self.inspections.apply(request, asked.as_ref(), &event, &bytes);
         self.feedback.apply(request, asked.as_ref(), &event);
+        self.lessons.apply(&event);
         self.proposals.apply(&event);
         self.runs.apply(asked.as_ref(), &event);
         if let Event::TrainingStarted { .. } | Event::History { .. } = &event {

@@ -26,6 +26,7 @@ mod handing;
 mod importing;
 mod inbox;
 mod inspecting;
+mod lessons;
 mod outlet;
 mod planning;
 mod projects;
@@ -419,6 +420,10 @@ impl Session {
             Command::Replies { source, conversations, config } => {
                 self.begin_replies(id, &source, &conversations, &config, live).await?;
                 return Ok(Answer::Later);
+            }
+            Command::ListLessons => self.list_lessons(id)?,
+            Command::KeepLesson { lesson, progress } => {
+                self.keep_lesson(id, &lesson, progress.map(|progress| *progress))?;
             }
             Command::ListFeedback => self.list_feedback(id)?,
             Command::SpliceFeedback { at, removed, expected, rows } => {

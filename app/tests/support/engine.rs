@@ -3,9 +3,9 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary,
-    DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, MemoryKind, MergeStep, PlanSummary,
-    Precision, PreparationStage, ProjectSummary, Proposal, Role, RunConfig, RunState, RunSummary,
-    TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WrittenToken, message, presets,
+    DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, LessonProgress, MemoryKind,
+    MergeStep, PlanSummary, Precision, PreparationStage, ProjectSummary, Proposal, Role, RunConfig, RunState,
+    RunSummary, TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -31,6 +31,8 @@ pub struct Engine {
     pub labels: Vec<String>,
     /// What was said of replies.
     pub feedback: Vec<Feedback>,
+    /// What was made of lessons.
+    pub lessons: BTreeMap<String, LessonProgress>,
     /// Commands of this kind are left unanswered.
     pub silent: fn(&Command) -> bool,
     /// Commands of this kind fail.
@@ -47,6 +49,7 @@ impl Engine {
             chats: true,
             labels: Vec::new(),
             feedback: Vec::new(),
+            lessons: BTreeMap::new(),
             silent: |_| false,
             failing: |_| false,
         }
@@ -54,6 +57,10 @@ impl Engine {
 
     pub fn fresh() -> Self {
         Self { project: true, ..Self::empty() }
+    }
+
+    fn lessons(&self) -> Event {
+        Event::Lessons { files: Vec::new(), progress: self.lessons.clone() }
     }
 
     pub fn full() -> Self {
@@ -146,6 +153,14 @@ impl Engine {
                 chats: self.chats,
                 chatml: true,
             }],
+            Command::ListLessons => vec![self.lessons()],
+            Command::KeepLesson { lesson, progress } => {
+                match progress {
+                    Some(progress) => self.lessons.insert(lesson.clone(), (**progress).clone()),
+                    None => self.lessons.remove(lesson),
+                };
+                vec![self.lessons()]
+            }
             Command::ListFeedback => vec![Event::Feedback { rows: self.feedback.clone() }],
             Command::SpliceFeedback { at, removed, expected, rows } => {
                 let at = at.unwrap_or(self.feedback.len()).min(self.feedback.len());

@@ -481,6 +481,15 @@ pub enum Command {
         /// The number of its request; 0 ends all.
         request: u64,
     },
+    /// Lists lessons that stand beside the program's, and what was made of lessons in the open project. Answered by `Lessons`.
+    ListLessons,
+    /// Keeps what was made of a lesson. Answered by `Lessons`.
+    KeepLesson {
+        /// The lesson's name.
+        lesson: String,
+        /// What was made of it; `None` forgets it.
+        progress: Option<Box<crate::LessonProgress>>,
+    },
     /// Lists what was said of replies. Answered by `Feedback`.
     ListFeedback,
     /// Puts rows of feedback in the place of others. Answered by `Feedback`.

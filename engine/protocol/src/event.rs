@@ -405,6 +405,13 @@ pub enum Event {
         /// Seconds that it took.
         seconds: f64,
     },
+    /// Lessons beside the program's.
+    Lessons {
+        /// Files of the open project, and of the folder that there is for every one.
+        files: Vec<crate::LessonFile>,
+        /// What was made of each lesson in the open project, by the lesson's name.
+        progress: std::collections::BTreeMap<String, crate::LessonProgress>,
+    },
     /// What was said of replies.
     Feedback {
         /// Oldest first.

@@ -17,6 +17,7 @@ pub mod evaluation;
 pub mod event;
 mod feedback;
 pub mod inspect;
+mod lessons;
 pub mod message;
 pub mod model;
 pub mod names;
@@ -44,6 +45,7 @@ pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluat
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
 pub use feedback::{Feedback, FeedbackKind};
 pub use inspect::{InspectSettings, Inspection, View};
+pub use lessons::{LessonFile, LessonMeasurement, LessonProgress};
 pub use message::{Parcel, Report, Request};
 pub use model::{
     Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,
