@@ -187,35 +187,51 @@ impl NGram {
         }
     }
 
-    /// The losses of a document's tokens in nats, each given those before it. `tokens` are what follows the document's beginning, which
-    /// is not among them.
+    /// Begins to read a document.
+    pub fn reading(&self) -> Reading<'_> {
+        let discounts = self.levels.iter().map(|level| Discounts::of(level.with_count)).collect();
+        Reading { model: self, discounts, history: self.beginning().map(Some).collect() }
+    }
+
+    /// The losses of a document's tokens in nats. `tokens` are what follows its beginning, which is not among them.
     pub fn nats(&self, tokens: &[u32]) -> Vec<f64> {
-        let discounts: Vec<Discounts> =
-            self.levels.iter().map(|level| Discounts::of(level.with_count)).collect();
-        let mut history: Vec<Option<u32>> = self.beginning().map(Some).collect();
-        let mut nats = Vec::with_capacity(tokens.len());
-        for token in tokens {
-            let mut probability = 1.0 / self.vocabulary.max(1) as f64;
-            let mut ends = vec![Some(EMPTY)];
-            for (order, context) in (1..).zip(&history) {
-                let number = context.and_then(|context| self.levels[order].find(context, *token));
-                ends.push(number);
-                let behind =
-                    context.and_then(|context| self.levels[order - 1].contexts.get(context as usize));
-                let Some(behind) = behind.filter(|behind| behind.total > 0) else { continue };
-                let Discounts([one, two, more]) = discounts[order];
-                let [ones, twos, others] = behind.with_count.map(f64::from);
-                let left = one * ones + two * twos + more * others;
-                let count = number.and_then(|number| self.levels[order].counts.get(number as usize));
-                let count = count.map_or(0, |count| *count);
-                let kept = f64::from(count) - discounts[order].from(count);
-                probability = (kept + left * probability) / f64::from(behind.total);
-            }
-            nats.push(-libm::log(probability));
-            ends.truncate(self.order());
-            history = if *token == self.boundary { self.beginning().map(Some).collect() } else { ends };
+        let mut reading = self.reading();
+        tokens.iter().map(|token| reading.nats(*token)).collect()
+    }
+}
+
+/// A document that is predicted token by token.
+#[derive(Clone, Debug)]
+pub struct Reading<'a> {
+    model: &'a NGram,
+    /// Of each order.
+    discounts: Vec<Discounts>,
+    /// As [`NGram`]'s; `None` where an n-gram was never seen.
+    history: Vec<Option<u32>>,
+}
+
+impl Reading<'_> {
+    /// The loss of the next token in nats, given those before it.
+    pub fn nats(&mut self, token: u32) -> f64 {
+        let Self { model, discounts, history } = self;
+        let mut probability = 1.0 / model.vocabulary.max(1) as f64;
+        let mut ends = vec![Some(EMPTY)];
+        for (order, context) in (1..).zip(history.iter()) {
+            let number = context.and_then(|context| model.levels[order].find(context, token));
+            ends.push(number);
+            let behind = context.and_then(|context| model.levels[order - 1].contexts.get(context as usize));
+            let Some(behind) = behind.filter(|behind| behind.total > 0) else { continue };
+            let Discounts([one, two, more]) = discounts[order];
+            let [ones, twos, others] = behind.with_count.map(f64::from);
+            let left = one * ones + two * twos + more * others;
+            let count = number.and_then(|number| model.levels[order].counts.get(number as usize));
+            let count = count.map_or(0, |count| *count);
+            let kept = f64::from(count) - discounts[order].from(count);
+            probability = (kept + left * probability) / f64::from(behind.total);
         }
-        nats
+        ends.truncate(model.order());
+        *history = if token == model.boundary { model.beginning().map(Some).collect() } else { ends };
+        -libm::log(probability)
     }
 }
 

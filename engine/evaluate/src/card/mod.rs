@@ -6,6 +6,7 @@
 
 mod audit;
 mod chart;
+mod markdown;
 mod model_index;
 mod quality;
 mod tables;
@@ -14,6 +15,7 @@ mod tasks;
 mod tests;
 mod words;
 
+pub use markdown::markdown;
 pub use model_index::model_index;
 pub use words::{number, share, title};
 

@@ -227,6 +227,22 @@ fn the_hub_s_figures_are_lines_of_yaml() {
 }
 
 #[test]
+fn a_section_of_markdown_has_the_same_figures() {
+    let section = markdown(&evaluation("a|b <i>\nc"));
+    for wanted in [
+        "## Evaluation",
+        "| Bits per byte | 0.8100 | 0.7290 … 0.8910 | 12,345 tokens |",
+        "| 5-gram, bits per byte | 1.4000 |",
+        "**Contaminated**: of the held-out text, 3 of 40 texts share runs of 13 words",
+        "qa.jsonl, 0 rows:",
+        "* a\\|b \\<i\\> c\n",
+    ] {
+        assert!(section.contains(wanted), "{wanted}: {section}");
+    }
+    assert_eq!(markdown(&Evaluation::default()), "");
+}
+
+#[test]
 fn numbers_read_as_people_write_them() {
     assert_eq!(
         [0.0, 1.0, 0.000_04, 12.345, 123.45, 1204.4, -3.5].map(number).join(" "),
