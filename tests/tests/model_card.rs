@@ -2,13 +2,20 @@
 
 use super::export::small;
 use glasshouse_engine::interchange::huggingface::{CardFacts, Export, export};
-use glasshouse_engine::protocol::evaluation::{Likelihood, Metric, TaskReport};
 use glasshouse_engine::protocol::Evaluation;
+use glasshouse_engine::protocol::evaluation::{Likelihood, Metric, TaskReport};
 use glasshouse_tests::python;
 use serde_json::Value;
 
 fn metric(name: &str, value: f64, interval: Option<[f64; 2]>) -> Metric {
-    Metric { name: name.to_owned(), value: Some(value), interval, count: 100, of: "rows".to_owned(), ..Metric::default() }
+    Metric {
+        name: name.to_owned(),
+        value: Some(value),
+        interval,
+        count: 100,
+        of: "rows".to_owned(),
+        ..Metric::default()
+    }
 }
 
 #[test]
@@ -35,7 +42,10 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
             metrics: figures.to_vec(),
             ..Likelihood::default()
         }),
-        tasks: vec![task("generate", vec![signed, none]), task("choose", vec![metric("accuracy", 0.25, None)])],
+        tasks: vec![
+            task("generate", vec![signed, none]),
+            task("choose", vec![metric("accuracy", 0.25, None)]),
+        ],
         ..Evaluation::default()
     };
     let facts = CardFacts {
@@ -49,7 +59,10 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
     export(&parts, folder.path(), false).unwrap();
     let card = folder.path().join("README.md");
     let text = std::fs::read_to_string(&card).unwrap();
-    assert!(text.contains("## Evaluation") && text.contains("| Bits per byte | 4.0000 | 3.0000 … 5.0000 | 100 rows |"));
+    assert!(
+        text.contains("## Evaluation")
+            && text.contains("| Bits per byte | 4.0000 | 3.0000 … 5.0000 | 100 rows |")
+    );
     let output = python("check_model_card.py").arg(&card).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let read: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -72,7 +85,10 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
     for (at, (texts, value)) in wanted.into_iter().enumerate() {
         assert_eq!(brief(at), (texts.to_owned(), value));
     }
-    assert_eq!((&results[0]["dataset"], &results[0]["split"]), (&"held-out-text".into(), &"validation".into()));
+    assert_eq!(
+        (&results[0]["dataset"], &results[0]["split"]),
+        (&"held-out-text".into(), &"validation".into())
+    );
     assert_eq!(results[0]["args"]["interval_95"], serde_json::json!([1.2, 1.3]));
     assert_eq!(results[3]["args"]["signature"], "nrefs:1|case:mixed");
     assert_eq!(results[3]["dataset"], hostile.strip_suffix(".jsonl").unwrap());

@@ -16,15 +16,19 @@ pub fn markdown(evaluation: &Evaluation) -> String {
             table(&own.metrics)
         );
     }
-    let baselines = evaluation.baselines.iter().map(|own| Metric {
-        name: format!("{}, bits per byte", own.name),
-        ..own.bits_per_byte.clone()
-    });
+    let baselines = evaluation
+        .baselines
+        .iter()
+        .map(|own| Metric { name: format!("{}, bits per byte", own.name), ..own.bits_per_byte.clone() });
     let baselines: Vec<Metric> = baselines.collect();
     if !baselines.is_empty() {
         text += &format!("Baselines on the same text:\n\n{}", table(&baselines));
     }
-    text += &evaluation.contamination.as_ref().map(|own| contaminated("the held-out text", own)).unwrap_or_default();
+    text += &evaluation
+        .contamination
+        .as_ref()
+        .map(|own| contaminated("the held-out text", own))
+        .unwrap_or_default();
     for task in &evaluation.tasks {
         text += &format!("{}, {} rows:\n\n{}", plain(&task.name), whole(task.rows), table(&task.metrics));
         text += &task.contamination.as_ref().map(|own| contaminated("the task", own)).unwrap_or_default();
