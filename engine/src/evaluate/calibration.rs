@@ -1,0 +1,1 @@
+//! Whether a model is as sure as it is right.
