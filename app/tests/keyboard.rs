@@ -117,7 +117,7 @@ fn tab_reaches_every_control_of_evaluate() {
 fn tab_reaches_every_control_of_what_an_evaluation_found() {
     let mut app = support::app("light");
     support::full(&mut app);
-    support::tell(&mut app, [support::evaluation::kept(&["2-llama-tiny".to_owned()])]);
+    support::tell(&mut app, [support::evaluation::kept(&["2-llama-tiny".to_owned()], true)]);
     for fold in ["evaluate:options", "evaluate:audit options"] {
         app.preferences().folds.insert(fold.to_owned(), true);
     }

@@ -31,7 +31,7 @@ pub fn metric_title(name: &str) -> String {
 }
 
 /// Whether a metric is a share of things, between 0 and 1.
-fn is_share(name: &str) -> bool {
+pub fn is_share(name: &str) -> bool {
     let last = name.rsplit('_').next().unwrap_or(name);
     SHARES.contains(&name) || SHARES.contains(&last) || last == "f1" || name.contains("accuracy")
 }

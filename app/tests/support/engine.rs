@@ -30,8 +30,10 @@ pub struct Engine {
     pub chats: bool,
     /// What its latest run tells texts apart by.
     pub labels: Vec<String>,
-    /// Its runs were evaluated and audited.
+    /// Its runs were evaluated.
     pub evaluated: bool,
+    /// They were audited.
+    pub audited: bool,
     /// What was said of replies.
     pub feedback: Vec<Feedback>,
     /// What was made of lessons.
@@ -52,6 +54,7 @@ impl Engine {
             chats: true,
             labels: Vec::new(),
             evaluated: false,
+            audited: false,
             feedback: Vec::new(),
             lessons: BTreeMap::new(),
             silent: |_| false,
@@ -177,7 +180,7 @@ impl Engine {
             }
             Command::ReadEvaluations { runs } => {
                 let known = if self.evaluated { runs.as_slice() } else { &[] };
-                vec![super::evaluation::kept(known)]
+                vec![super::evaluation::kept(known, self.audited)]
             }
             Command::Evaluate { source, .. } => {
                 self.evaluated = true;
@@ -188,7 +191,7 @@ impl Engine {
                 vec![at(0), at(64_000), Event::Evaluated { evaluation }]
             }
             Command::Audit { source, .. } => {
-                self.evaluated = true;
+                self.audited = true;
                 vec![Event::Audited { audit: Box::new(super::evaluation::audit(&evaluated(source))) }]
             }
             Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],

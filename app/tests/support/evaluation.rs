@@ -222,8 +222,8 @@ pub fn audit(run: &str) -> Audit {
     }
 }
 
-/// What is kept of runs, and each two of them compared.
-pub fn kept(runs: &[String]) -> Event {
+/// What is kept of runs, with their audits or without, and each two of them compared.
+pub fn kept(runs: &[String], audited: bool) -> Event {
     let bits = |place: usize| 0.84 + 0.05 * place as f64;
     let evaluations = runs.iter().enumerate().map(|(place, run)| evaluation(run, bits(place)));
     let pair = |first: usize, second: usize| Comparison {
@@ -241,7 +241,7 @@ pub fn kept(runs: &[String]) -> Event {
     let pairs = (0..runs.len()).flat_map(|first| (first + 1..runs.len()).map(move |second| (first, second)));
     Event::Evaluations {
         evaluations: evaluations.collect(),
-        audits: runs.iter().map(|run| audit(run)).collect(),
+        audits: runs.iter().filter(|_| audited).map(|run| audit(run)).collect(),
         comparisons: pairs.map(|(first, second)| pair(first, second)).collect(),
     }
 }

@@ -31,9 +31,7 @@ pub(super) fn cards_ui(ui: &mut Ui, context: &Context<'_>, shown: &[&RunSummary]
         .map(|run| lines(found.evaluations.get(&run.name), found.audits.get(&run.name)))
         .collect();
     let ranges = ranges(&all);
-    let (columns, width) = columns_fit(ui.available_width(), LEAST, space::MEDIUM);
-    let columns = columns.min(shown.len());
-    let width = if columns == 1 { ui.available_width() } else { width };
+    let (columns, width) = even(ui.available_width(), shown.len(), space::MEDIUM);
     let with_lines: Vec<(&RunSummary, &Vec<Line>)> = shown.iter().copied().zip(&all).collect();
     for row in with_lines.chunks(columns.max(1)) {
         ui.horizontal_top(|ui| {
@@ -46,6 +44,12 @@ pub(super) fn cards_ui(ui: &mut Ui, context: &Context<'_>, shown: &[&RunSummary]
             }
         });
     }
+}
+
+/// How many columns of a card's width there are, of so many at most, and how wide each is where they fill the room.
+fn even(available: f32, most: usize, gap: f32) -> (usize, f32) {
+    let columns = columns_fit(available, LEAST, gap).0.min(most).max(1);
+    (columns, (available - gap * (columns - 1) as f32) / columns as f32)
 }
 
 /// What a card says of a run, in order.
@@ -74,13 +78,14 @@ fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
     lines
 }
 
-/// Of each line the range that all runs' intervals lie in.
+/// Of each line the range from 0 that all runs' intervals lie in, so that an interval is seen beside its value; of a share, all of it.
 fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> {
     let mut ranges: BTreeMap<String, [f64; 2]> = BTreeMap::new();
     for (name, metric) in all.iter().flatten() {
         let Some(value) = metric.value.filter(|value| value.is_finite()) else { continue };
         let [low, high] = metric.interval.unwrap_or([value; 2]);
-        let range = ranges.entry(name.clone()).or_insert([low, high]);
+        let whole = if format::is_share(&metric.name) { [0.0, 1.0] } else { [0.0; 2] };
+        let range = ranges.entry(name.clone()).or_insert(whole);
         *range = [range[0].min(low), range[1].max(high)];
     }
     ranges
@@ -101,9 +106,10 @@ fn card_ui(
         ui.painter().circle_filled(mark.center(), 5.0, colour);
         ui.add(Label::new(RichText::new(called(run)).text_style(theme::strong())).truncate());
     });
+    let lines = |ui: &mut Ui| lines_ui(ui, lines, ranges, colour);
     let Some(evaluation) = found.evaluations.get(&run.name) else {
         caption(ui, format!("{} · not evaluated yet: press Evaluate", run.shape));
-        lines.iter().for_each(|line| line_ui(ui, line, ranges, colour));
+        lines(ui);
         return;
     };
     let step = format::whole(evaluation.step);
@@ -112,24 +118,65 @@ fn card_ui(
     if let Some(later) = later(context, run, evaluation) {
         caption(ui, later);
     }
-    let likelihood = evaluation.likelihood.as_ref();
-    if let Some(first) = likelihood.and_then(|likelihood| metric_of(&likelihood.metrics, FIRST)) {
-        let number = RichText::new(format::metric(first)).text_style(theme::number());
-        ui.label(number).on_hover_text(format::exactly(first));
-        let between = format::metric_between(first);
-        let words = if between.is_empty() { String::new() } else { format!(", {between}") };
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing.x = 0.0;
-            term(ui, "bits per byte", Some(palette.quiet));
-            ui.label(RichText::new(words).color(palette.quiet));
-        });
+    let (width, gap) = (ui.available_width(), space::SECTION);
+    if width < 2.0 * LEAST + gap {
+        first_ui(ui, palette, evaluation);
+        ui.add_space(space::TIGHT);
+        lines(ui);
+        seen_ui(ui, palette, evaluation);
+        return;
     }
-    ui.add_space(space::TIGHT);
-    lines.iter().for_each(|line| line_ui(ui, line, ranges, colour));
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        column(ui, LEAST, |ui| {
+            first_ui(ui, palette, evaluation);
+            seen_ui(ui, palette, evaluation);
+        });
+        column(ui, width - LEAST - gap, |ui| lines(ui));
+    });
+}
+
+/// The number that a card begins with.
+fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
+    let likelihood = evaluation.likelihood.as_ref();
+    let Some(first) = likelihood.and_then(|likelihood| metric_of(&likelihood.metrics, FIRST)) else { return };
+    let number = RichText::new(format::metric(first)).text_style(theme::number());
+    ui.label(number).on_hover_text(format::exactly(first));
+    let between = format::metric_between(first);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        term(ui, "bits per byte", Some(palette.quiet));
+        if !between.is_empty() {
+            ui.label(RichText::new(format!(", {between}")).color(palette.quiet));
+        }
+    });
+}
+
+/// Whether the model has seen what it was evaluated on.
+fn seen_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     if let Some(contamination) = &evaluation.contamination {
         ui.add_space(space::TIGHT);
         contamination_ui(ui, palette, "document", contamination);
     }
+}
+
+/// Lines in as many columns as there is room for.
+fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, colour: egui::Color32) {
+    let gap = space::SECTION;
+    let (columns, width) = even(ui.available_width(), 3, gap);
+    if columns == 1 {
+        lines.iter().for_each(|line| line_ui(ui, line, ranges, colour));
+        return;
+    }
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        for part in lines.chunks(lines.len().div_ceil(columns).max(1)) {
+            column(ui, width, |ui| {
+                ui.spacing_mut().item_spacing.x = space::SMALL;
+                part.iter().for_each(|line| line_ui(ui, line, ranges, colour));
+            });
+        }
+    });
 }
 
 /// A metric by its name.
@@ -201,10 +248,7 @@ pub(super) fn metrics_ui(ui: &mut Ui, metrics: &[Metric]) {
     let accent = Palette::of(ui).accent;
     let width = ui.available_width().min(theme::PROSE);
     column(ui, width, |ui| {
-        for line in &lines {
-            // Alone, a number stands in the middle of a range of its own.
-            line_ui(ui, line, &ranges, accent);
-        }
+        lines.iter().for_each(|line| line_ui(ui, line, &ranges, accent));
     });
     if metrics.is_empty() {
         widgets::quiet_text(ui, "Nothing was measured.");
@@ -246,7 +290,8 @@ mod tests {
         let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["Perplexity", "ECE", "qa.jsonl: Exact match", "Memorised"]);
         let second = vec![("Perplexity".to_owned(), metric("perplexity", 12.0))];
-        assert_eq!(ranges(&[first, second])["Perplexity"], [8.0, 13.0]);
+        let ranges = ranges(&[first, second]);
+        assert_eq!((ranges["Perplexity"], ranges["ECE"]), ([0.0, 13.0], [-0.97, 1.03]));
         assert!(lines(None, None).is_empty());
     }
 }

@@ -98,7 +98,7 @@ impl EvaluatePage {
             }
             let known = chosen().filter(|run| state.evaluation.evaluations.contains_key(&run.name));
             let detailed = |run: &&RunSummary| Some(&run.name) == self.detail.as_ref();
-            let run = known.clone().find(detailed).or_else(|| known.clone().last());
+            let run = known.clone().find(detailed).or_else(|| known.clone().next_back());
             let card = |ui: &mut Ui| {
                 let hint = "One page that stands alone and prints well";
                 plain(ui, icons::ICON_SAVE, "Save card").on_hover_text(hint).clicked()

@@ -43,7 +43,7 @@ pub(super) fn predicted_ui(
         let note = format!("ECE {}", format::metric(&calibration.ece));
         let head = Head { key: "calibration", title: "As sure as it is right?", note: &note, open: true };
         section_ui(ui, context, head, Some(&|| csv_bins(calibration)), |ui, _| {
-            calibration_ui(ui, calibration)
+            calibration_ui(ui, calibration);
         });
     }
     for (place, table) in likelihood.errors.iter().enumerate() {

@@ -152,13 +152,16 @@ fn answers_ui(
             ];
             let said = format!("Line {}: {}, expected {}", cells[0], cells[2], cells[3]);
             let mine = filter.open == Some(answer.line);
-            let row = table.row_ui(ui, &said, mine, |ui, place| {
-                // On a narrow screen the question is left to the whole answer below.
-                let place = if columns.len() < cells.len() && place > 0 { place + 1 } else { place };
-                if let Some(text) = cells.get(place) {
-                    ui.add(Label::new(in_one_line(text)).truncate());
-                }
+            let row = ui.push_id(answer.line, |ui| {
+                table.row_ui(ui, &said, mine, |ui, place| {
+                    // On a narrow screen the question is left to the whole answer below.
+                    let place = if columns.len() < cells.len() && place > 0 { place + 1 } else { place };
+                    if let Some(text) = cells.get(place) {
+                        ui.add(Label::new(in_one_line(text)).truncate());
+                    }
+                })
             });
+            let row = row.inner;
             if row.clicked() {
                 filter.open = (!mine).then_some(answer.line);
             }
