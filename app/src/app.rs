@@ -437,6 +437,8 @@ impl App {
                 Command::Train { .. }
                     | Command::TrainFirst { .. }
                     | Command::TrainTokenizer { .. }
+                    | Command::Evaluate { .. }
+                    | Command::Audit { .. }
                     | Command::CreateProject { .. }
                     | Command::OpenProject { .. }
                     | Command::CloseProject

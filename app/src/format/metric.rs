@@ -19,6 +19,10 @@ const TITLES: &[(&str, &str)] = &[
 /// Names, and ends of names, of shares.
 const SHARES: &[&str] = &["exact", "repetition", "distinct_2", "rate", "share", "ece", "precision", "recall"];
 
+/// Beginnings of names of shares.
+const BEGINNINGS: &[&str] =
+    &["extractable", "near_exact", "stereotyped", "texts_with", "findings_in", "distinct"];
+
 /// What people call a metric: `Bits per byte` of `bits_per_byte`.
 pub fn metric_title(name: &str) -> String {
     if let Some((_, title)) = TITLES.iter().find(|(known, _)| *known == name) {
@@ -33,7 +37,8 @@ pub fn metric_title(name: &str) -> String {
 /// Whether a metric is a share of things, between 0 and 1.
 pub fn is_share(name: &str) -> bool {
     let last = name.rsplit('_').next().unwrap_or(name);
-    SHARES.contains(&name) || SHARES.contains(&last) || last == "f1" || name.contains("accuracy")
+    let begins = BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
+    begins || SHARES.contains(&name) || SHARES.contains(&last) || last == "f1" || name.contains("accuracy")
 }
 
 /// A metric's number as tables have it: a share in percent, a score of 100 with one decimal, any other with four figures or decimals.
@@ -114,6 +119,7 @@ mod tests {
             ("token_accuracy", 0.4321, "43.2 %"),
             ("macro_f1", 0.5, "50.0 %"),
             ("pass_rate", 1.0, "100.0 %"),
+            ("extractable_held_out", 0.005, "0.5 %"),
             ("bleu", 27.345, "27.3"),
             ("bits_per_byte", 0.8421, "0.8421"),
             ("perplexity", 12.3456, "12.35"),

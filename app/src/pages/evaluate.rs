@@ -42,7 +42,7 @@ pub struct EvaluatePage {
     /// What was read last: of which opening, after how many changes, of which runs.
     read: Option<(u64, u64, Vec<String>)>,
     asking: Asking,
-    /// How the answers of each task are looked through, by the task's name.
+    /// How the answers of each task are looked through, by the run, the task's place and its name.
     answers: BTreeMap<String, tasks::Filter>,
     /// Failures that were put away, by request.
     dismissed: BTreeSet<u64>,

@@ -766,8 +766,15 @@ pub const GLOSSARY: &[Term] = &[
         "Gao 2021, Multiple choice normalization in LM evaluation",
     ),
     entry(
+        "extractable",
+        &["near exact", "edit similarity"],
+        "Of passages of the training text, the share that the model writes on by itself, word for word or nearly, once it is given their beginning.",
+        "",
+        "Carlini et al. 2022, arXiv 2202.07646",
+    ),
+    entry(
         "exposure",
-        &[],
+        &["exposure bits"],
         "How much likelier the model finds a secret that was planted in its training text than others of the same shape, in bits.",
         "log₂ |R| − log₂ rank",
         "Carlini et al. 2019, arXiv 1802.08232",

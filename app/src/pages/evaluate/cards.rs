@@ -132,7 +132,10 @@ fn card_ui(
             first_ui(ui, palette, evaluation);
             seen_ui(ui, palette, evaluation);
         });
-        column(ui, width - LEAST - gap, |ui| lines(ui));
+        column(ui, width - LEAST - gap, |ui| {
+            ui.spacing_mut().item_spacing.x = space::SMALL;
+            lines(ui);
+        });
     });
 }
 

@@ -108,7 +108,7 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
         let known = context.state.runs.list.iter().find(|known| known.name == *run);
         known.map_or(run.clone(), called)
     };
-    let what = format::metric_title(&pair.what);
+    let what = what(pair);
     let colour = match better(&pair.difference) {
         Some(_) => palette.accent,
         None => palette.quiet,
@@ -137,6 +137,13 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
         ui.add(Label::new(&pair.verdict).wrap());
     });
     ui.add_space(space::TIGHT);
+}
+
+/// What was compared, in words: of a task its name stands before the metric's.
+fn what(pair: &Comparison) -> String {
+    let metric = &pair.difference.name;
+    let task = pair.what.strip_suffix(metric.as_str()).unwrap_or_default();
+    format!("{task}{}", format::metric_title(metric))
 }
 
 /// Whether a difference is more than chance: its sign.
@@ -228,6 +235,9 @@ mod tests {
         };
         assert_eq!(signed(&pair(-0.05, [-0.07, -0.03])), "−0.0500 (−0.0700 to −0.0300)");
         assert_eq!(signed(&pair(0.01, [-0.02, 0.04])), "+0.0100 (−0.0200 to +0.0400)");
+        let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
+        assert_eq!(what(&of("bits_per_byte")), "Bits per byte");
+        assert_eq!(what(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");
         assert_eq!(better(&pair(0.01, [-0.02, 0.04]).difference), None);
         assert_eq!(better(&pair(-0.05, [-0.07, -0.03]).difference), Some(-1.0));
         assert_eq!(csv(&[&pair(0.5, [0.25, 0.75])]).lines().nth(1), Some(",,,0,0,0.5,0.25,0.75,"));

@@ -67,9 +67,10 @@ fn does(kind: &str) -> &str {
 impl EvaluatePage {
     /// Draws every task of an evaluation.
     pub(super) fn tasks_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
-        for task in &evaluation.tasks {
-            let filter = self.answers.entry(format!("{} {}", evaluation.run, task.name)).or_default();
-            let key = format!("task {}", task.name);
+        for (place, task) in evaluation.tasks.iter().enumerate() {
+            // Two files may have one name.
+            let filter = self.answers.entry(format!("{} {place} {}", evaluation.run, task.name)).or_default();
+            let key = format!("task {place} {}", task.name);
             let note = format!("{} · {}", format::counted(task.rows, "row"), does(&task.kind));
             let part = Head { key: &key, title: &task.name, note: &note, open: true };
             section_ui(ui, context, part, Some(&|| csv(task)), |ui, context| {
