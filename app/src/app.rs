@@ -21,7 +21,9 @@ pub use record::Recorder;
 use crate::asks::Asks;
 use crate::link::{self, Answer, Link, Outbox};
 use crate::pages::{Context, PageName};
-use crate::pages::{chat, data, home, inspect, learn, model, runs, settings, tokenizer, train, tune, write};
+use crate::pages::{
+    chat, data, evaluate, home, inspect, learn, model, runs, settings, tokenizer, train, tune, write,
+};
 use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
@@ -103,6 +105,7 @@ pub struct App {
     chat: chat::ChatPage,
     inspect: inspect::InspectPage,
     runs: runs::RunsPage,
+    evaluate: evaluate::EvaluatePage,
     learn: learn::LearnPage,
     settings: settings::SettingsPage,
 }
@@ -165,6 +168,7 @@ impl App {
             chat: Default::default(),
             inspect,
             runs: Default::default(),
+            evaluate: Default::default(),
             learn: Default::default(),
             settings: Default::default(),
         };
@@ -397,6 +401,7 @@ impl App {
             PageName::Chat => self.chat.ui(ui, &mut context),
             PageName::Inspect => self.inspect.ui(ui, &mut context),
             PageName::Runs => self.runs.ui(ui, &mut context),
+            PageName::Evaluate => self.evaluate.ui(ui, &mut context),
             PageName::Learn => self.learn.ui(ui, &mut context),
             PageName::Settings => self.settings.ui(ui, &mut context),
         });
@@ -432,6 +437,8 @@ impl App {
                 Command::Train { .. }
                     | Command::TrainFirst { .. }
                     | Command::TrainTokenizer { .. }
+                    | Command::Evaluate { .. }
+                    | Command::Audit { .. }
                     | Command::CreateProject { .. }
                     | Command::OpenProject { .. }
                     | Command::CloseProject

@@ -5,7 +5,8 @@ use glasshouse_protocol::{
     Candidate, ChatMessage, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary,
     DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, LessonProgress, MemoryKind,
     MergeStep, PlanSummary, Precision, PreparationStage, ProjectSummary, Proposal, Role, RunConfig, RunState,
-    RunSummary, TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WrittenToken, message, presets,
+    RunSummary, TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WeightSource, WrittenToken,
+    message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -29,6 +30,10 @@ pub struct Engine {
     pub chats: bool,
     /// What its latest run tells texts apart by.
     pub labels: Vec<String>,
+    /// Its runs were evaluated.
+    pub evaluated: bool,
+    /// They were audited.
+    pub audited: bool,
     /// What was said of replies.
     pub feedback: Vec<Feedback>,
     /// What was made of lessons.
@@ -48,6 +53,8 @@ impl Engine {
             runs: false,
             chats: true,
             labels: Vec::new(),
+            evaluated: false,
+            audited: false,
             feedback: Vec::new(),
             lessons: BTreeMap::new(),
             silent: |_| false,
@@ -171,6 +178,22 @@ impl Engine {
             Command::Propose { settings, .. } => {
                 vec![proposed(settings.measure.unwrap_or_default(), &self.labels)]
             }
+            Command::ReadEvaluations { runs } => {
+                let known = if self.evaluated { runs.as_slice() } else { &[] };
+                vec![super::evaluation::kept(known, self.audited)]
+            }
+            Command::Evaluate { source, .. } => {
+                self.evaluated = true;
+                let run = evaluated(source);
+                let evaluation = Box::new(super::evaluation::evaluation(&run, 0.84));
+                let at =
+                    |done| Event::Evaluating { what: "reading the text".to_owned(), done, total: 64_000 };
+                vec![at(0), at(64_000), Event::Evaluated { evaluation }]
+            }
+            Command::Audit { source, .. } => {
+                self.audited = true;
+                vec![Event::Audited { audit: Box::new(super::evaluation::audit(&evaluated(source))) }]
+            }
             Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
             Command::Inspect { source, prompt, views, settings } => {
@@ -237,6 +260,14 @@ impl Engine {
         };
         let page = found.iter().skip(offset).take(50).cloned().collect();
         Event::Documents { overview, search: search.to_owned(), offset, found: found.len(), documents: page }
+    }
+}
+
+/// The run of some weights.
+fn evaluated(source: &WeightSource) -> String {
+    match source {
+        WeightSource::Current => "2-first-stories".to_owned(),
+        WeightSource::Checkpoint { run, .. } => run.clone(),
     }
 }
 
