@@ -1,5 +1,6 @@
 //! Evaluating models: how well they predict and answer, on either executor. What is computed beside a model is in `glasshouse-evaluate`.
 
+pub mod audit;
 pub mod calibration;
 pub mod errors;
 pub mod likelihood;
