@@ -284,6 +284,29 @@ export class Glasshouse {
     return arranged(await this.#link.request(command));
   }
 
+  /**
+   * Looks for what a model has learned that nobody wanted it to: `sections` are of "bias", "memorisation", "canaries" and "personal", all
+   * unless some are named; `pairs` is a File or the text of one with pairs of sentences. Resolves to the audit, which is kept with the run.
+   */
+  async audit(options = {}) {
+    const { sections, samples, pairs, seed, onProgress, signal } = options;
+    const text = pairs instanceof Blob ? await pairs.text() : pairs;
+    const given = Object.entries({ sections, samples, pairs: text, seed }).filter(([, value]) => value !== undefined);
+    const command = { command: "audit", source: await this.#source(options), settings: Object.fromEntries(given) };
+    const onEvent = ({ event, ...about }) => {
+      if (event === "evaluating") onProgress?.(about);
+    };
+    let forget = () => {};
+    const sent = (request) => {
+      forget = onAbort(signal, () => this.#link.request({ command: "cancel", request }).catch(() => {}));
+    };
+    try {
+      return camel(last(await this.#link.request(command, { onEvent, sent }), "audited").audit);
+    } finally {
+      forget();
+    }
+  }
+
   /** The project's runs, oldest first. */
   async runs() {
     await this.#open();

@@ -130,6 +130,7 @@ fn help_names_every_subcommand() {
         "train",
         "generate",
         "chat",
+        "audit",
         "inspect",
         "provenance",
         "plan",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod active_learning;
+mod auditing;
 mod beginnings;
 mod benches;
 mod chat;

@@ -1,6 +1,7 @@
 //! What can be typed, and the help that says so.
 
 mod archive;
+mod audit;
 mod bench;
 mod corpus;
 mod data;
@@ -15,6 +16,7 @@ mod tokenizer;
 mod writing;
 
 pub use archive::{PackArguments, UnpackArguments};
+pub use audit::AuditArguments;
 pub use bench::{
     BenchArguments, BenchCommand, BenchDecodeArguments, BenchInspectArguments, BenchKernelArguments,
     BenchScalingArguments, BenchStepArguments,
@@ -87,6 +89,8 @@ pub enum Command {
     Feedback(FeedbackArguments),
     /// Tell texts apart by the labels that a run has learned, or score them by a reward model
     Classify(ClassifyArguments),
+    /// Look for what a model has learned that nobody wanted it to: bias, memorised text, canaries, personal data
+    Audit(AuditArguments),
     /// Teach a model an application, and measure it: summarise, translate, answer, tag, classify, sentiment, poems
     Recipe(RecipeArguments),
     /// Look inside a model at work on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors files
@@ -171,6 +175,10 @@ pub struct ConfigArguments {
     /// with an adapter, unless it is said
     #[arg(long, alias = "learning-rate", value_name = "X", allow_negative_numbers = true)]
     pub lr: Option<f64>,
+    /// Plant so many canaries into the training text, sentences with a secret number, 1, 2, 4, … up to 64 times each, for `glasshouse audit` to
+    /// look for (data.canaries)
+    #[arg(long, value_name = "N")]
+    pub canaries: Option<usize>,
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

@@ -16,6 +16,7 @@ macro_rules! tell {
 }
 
 pub mod arguments;
+mod audit;
 mod bar;
 mod bench;
 mod carry;
@@ -38,6 +39,7 @@ mod output;
 mod plan;
 mod propose;
 mod recipe;
+mod report;
 mod reproduce;
 mod runs;
 mod samples;
@@ -95,6 +97,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Chat(arguments) => chat::chat(&arguments).map(done),
         Command::Feedback(arguments) => feedback::feedback(&arguments).map(done),
         Command::Classify(arguments) => classify::classify(&arguments).map(done),
+        Command::Audit(arguments) => audit::audit(&arguments).map(done),
         Command::Recipe(arguments) => recipe::recipe(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(done),
         Command::Provenance(arguments) => inspect::provenance(&arguments).map(done),
