@@ -3,7 +3,6 @@
 
 pub mod baselines;
 pub mod bias;
-
 pub mod card;
 pub mod metrics;
 pub mod statistics;
