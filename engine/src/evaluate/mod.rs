@@ -1,7 +1,9 @@
 //! Evaluating models: how well they predict and answer, on either executor. What is computed beside a model is in `glasshouse-evaluate`.
 
 pub mod audit;
+pub mod baselines;
 mod calibration;
+pub mod contamination;
 pub mod documents;
 mod errors;
 mod frequencies;
@@ -9,8 +11,11 @@ pub mod likelihood;
 mod repetition;
 pub mod scorer;
 mod tally;
+mod training_text;
 pub mod windows;
 
+pub use baselines::baselines;
+pub use contamination::{contamination, contaminations, text_contamination};
 pub use documents::{Document, HeldOut};
 pub use likelihood::likelihood;
 pub use scorer::{Detail, Scorer, Scoring, TokenScore};
