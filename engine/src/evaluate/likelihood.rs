@@ -99,6 +99,9 @@ pub async fn likelihood(
     })
 }
 
+/// Hears a document's number, itself, a window of it, and what its tokens came to.
+type Note<'note> = &'note mut dyn FnMut(usize, &Document, &Window, &[TokenScore]);
+
 /// How documents are gone through.
 struct Walk {
     window: usize,
@@ -111,14 +114,13 @@ struct Walk {
 }
 
 impl Walk {
-    /// Scores documents in their order, the windows of many together. What is noted is the document's number and itself, a window, and what
-    /// its tokens came to; what is told is tokens, and about how many there are.
+    /// Scores documents in their order, the windows of many together; what is told is tokens, and about how many there are.
     async fn run(
         &self,
         scorer: &mut Scorer,
         tokenizer: &Tokenizer,
         held_out: &HeldOut,
-        note: &mut dyn FnMut(usize, &Document, &Window, &[TokenScore]),
+        note: Note<'_>,
         tell: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
         let (mut waiting, mut bytes, turns) = (Waiting::default(), 0, Turns::new());
@@ -148,7 +150,7 @@ impl Walk {
         &self,
         waiting: &mut Waiting,
         scorer: &mut Scorer,
-        note: &mut dyn FnMut(usize, &Document, &Window, &[TokenScore]),
+        note: Note<'_>,
         tell: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
         let scorings: Vec<Scoring<'_>> =
