@@ -123,6 +123,20 @@ fn a_single_text_in_windows_without_overlap_has_the_loss_that_the_trainer_comput
 }
 
 #[test]
+fn a_stride_that_would_leave_tokens_out_is_refused() {
+    let Fixture { config, prepared, run, parameters, .. } = &fixture(true, "llama-tiny");
+    let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();
+    let mut scorer = block_on(Scorer::open(&config.model, parameters, "cpu", Some(1))).unwrap();
+    let mut subject = Subject { scorer: &mut scorer, tokenizer: &tokenizer, run, parameters };
+    for (stride, nearest) in [(0, 1), (33, 32)] {
+        let settings = EvaluateSettings { stride: Some(stride), ..settings() };
+        let refused =
+            block_on(likelihood(&mut subject, &settings, &mut |_, _, _| ())).unwrap_err().to_string();
+        assert!(refused.contains(&format!("the nearest stride is {nearest} (1 to 32)")), "{refused}");
+    }
+}
+
+#[test]
 fn everything_that_is_said_of_a_text_adds_up() {
     let fixture = fixture(false, "gpt2-124m");
     let found = evaluated(&fixture, &settings());
