@@ -130,6 +130,7 @@ fn help_names_every_subcommand() {
         "train",
         "generate",
         "chat",
+        "evaluate",
         "inspect",
         "provenance",
         "plan",

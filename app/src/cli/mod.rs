@@ -25,6 +25,7 @@ mod corpus;
 mod data;
 mod devices;
 mod driver;
+mod evaluate;
 mod export;
 mod feedback;
 mod fetch;
@@ -96,6 +97,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Feedback(arguments) => feedback::feedback(&arguments).map(done),
         Command::Classify(arguments) => classify::classify(&arguments).map(done),
         Command::Recipe(arguments) => recipe::recipe(&arguments),
+        Command::Evaluate(arguments) => evaluate::evaluate(&arguments).map(done),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(done),
         Command::Provenance(arguments) => inspect::provenance(&arguments).map(done),
         Command::Plan(arguments) => plan::plan(&arguments).map(done),

@@ -14,6 +14,8 @@ pub struct EvaluateSettings {
     pub likelihood: bool,
     /// What needs no neural network beside it: n-grams, compressors.
     pub baselines: bool,
+    /// The run whose validation split it is; `None` takes the model's own, which an imported model has not.
+    pub text_of: Option<String>,
     /// Documents of the validation split at most; `None` takes all.
     pub documents: Option<usize>,
     /// Tokens by which windows follow one another; `None` takes half a context.
@@ -37,6 +39,7 @@ impl Default for EvaluateSettings {
         Self {
             likelihood: true,
             baselines: true,
+            text_of: None,
             documents: None,
             stride: None,
             tasks: Vec::new(),

@@ -13,10 +13,7 @@ const ANSWERS: [&str; 3] = ["completion", "chosen", "rejected"];
 ///
 /// # Errors
 /// What is wrong with the field, which is named.
-pub(crate) fn messages_of(
-    row: &Map<String, Value>,
-    field: &str,
-) -> Result<Vec<ChatMessage>, String> {
+pub(crate) fn messages_of(row: &Map<String, Value>, field: &str) -> Result<Vec<ChatMessage>, String> {
     match row.get(field) {
         None | Some(Value::Null) => Err(format!("`{field}`: missing")),
         Some(Value::String(text)) => Ok(vec![ChatMessage::new(Role::User, text)]),
