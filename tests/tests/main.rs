@@ -17,6 +17,7 @@ mod gguf_models;
 mod import;
 mod inspect_views;
 mod loss_parity;
+mod metrics;
 mod models_parity;
 mod ops_parity;
 mod optimizers_parity;

@@ -1,0 +1,54 @@
+//! Expected calibration error (Guo et al. 2017, arXiv:1706.04599) over 15 bins of equal width, (lower, upper]: Σ share of the bin ×
+//! |accuracy − confidence|. torchmetrics' bins are [lower, upper), which only confidences on an edge can tell from these.
+
+use crate::statistics::wilson;
+use glasshouse_protocol::evaluation::CalibrationBin;
+
+/// Bins.
+pub const BINS: usize = 15;
+
+/// What predictions come to by bin: how many, the sum of their confidences, how many were right. Sums of these are sums of predictions, so
+/// that a document has one of them and a bootstrap adds those of the drawn.
+pub type Sums = [f64; 3 * BINS];
+
+/// The sums of predictions, given as confidence (0 to 1) and whether they were right. What is not a number does not count.
+pub fn sums(predictions: impl IntoIterator<Item = (f64, bool)>) -> Sums {
+    let edges: [f64; BINS] = std::array::from_fn(|bin| (bin + 1) as f64 / BINS as f64);
+    let mut sums = [0.0; 3 * BINS];
+    for (confidence, right) in predictions.into_iter().filter(|(confidence, _)| !confidence.is_nan()) {
+        let bin = edges.partition_point(|upper| *upper < confidence).min(BINS - 1);
+        if let Some([count, confidences, rights]) = sums.get_mut(3 * bin..3 * bin + 3) {
+            *count += 1.0;
+            *confidences += confidence;
+            *rights += f64::from(u8::from(right));
+        }
+    }
+    sums
+}
+
+/// The expected calibration error; not a number where nothing was predicted.
+pub fn ece(sums: &Sums) -> f64 {
+    let (mut count, mut error) = (0.0, 0.0);
+    for bin in sums.chunks_exact(3) {
+        if let [predictions, confidences, rights] = bin {
+            count += predictions;
+            error += (rights - confidences).abs();
+        }
+    }
+    error / count
+}
+
+/// The bins of a reliability diagram, each accuracy with Wilson's interval.
+pub fn bins(sums: &Sums) -> Vec<CalibrationBin> {
+    let bins = sums.chunks_exact(3).filter_map(|bin| bin.first_chunk::<3>());
+    bins.map(|[count, confidences, rights]| {
+        let mean = |sum: f64| if *count > 0.0 { sum / count } else { 0.0 };
+        CalibrationBin {
+            count: *count as u64,
+            confidence: mean(*confidences),
+            accuracy: mean(*rights),
+            interval: wilson(*rights as u64, *count as u64),
+        }
+    })
+    .collect()
+}

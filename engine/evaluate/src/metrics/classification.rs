@@ -1,0 +1,204 @@
+//! Accuracy, F1 by class and its averages, confusion matrix and report, as scikit-learn 1.9 has them with its defaults: classes are all
+//! labels that occur, sorted; a share of nothing is 0.
+
+use super::Score;
+use crate::statistics::Bootstrap;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Classes of a confusion matrix at most.
+pub const MOST_CLASSES: usize = 1000;
+
+/// Counts of a class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Rightly answered.
+    pub right: u64,
+    /// Answered.
+    pub answered: u64,
+    /// Expected: the class's support.
+    pub expected: u64,
+}
+
+impl Tally {
+    /// The class's precision, recall and F1. F1 is made of the counts, as scikit-learn makes it, which rounding can tell from 2PR / (P + R).
+    pub fn score(&self) -> Score {
+        let both = self.answered + self.expected;
+        let f1 = if both == 0 { 0.0 } else { 2.0 * self.right as f64 / both as f64 };
+        Score { f1, ..self.harmonic() }
+    }
+
+    /// The same with F1 made of precision and recall, as seqeval makes it.
+    pub(super) fn harmonic(&self) -> Score {
+        Score::of(self.right as usize, self.answered as usize, self.expected as usize)
+    }
+}
+
+/// Averages over classes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Averages {
+    /// Of all counts together; where every row has one label, F1 is the accuracy.
+    pub micro: Score,
+    /// The mean of the classes.
+    pub macro_average: Score,
+    /// The mean of the classes, each as often as it is expected.
+    pub weighted: Score,
+}
+
+impl Averages {
+    /// The averages of classes whose scores are made by `score`. Where there is nothing to average it is 0.
+    pub(super) fn of(tallies: &[Tally], score: fn(&Tally) -> Score) -> Self {
+        let mut all = Tally::default();
+        for tally in tallies {
+            all.right += tally.right;
+            all.answered += tally.answered;
+            all.expected += tally.expected;
+        }
+        let mean = |weight: fn(&Tally) -> f64| {
+            let whole: f64 = tallies.iter().map(weight).sum();
+            let of = |part: fn(Score) -> f64| {
+                let parts: Vec<f64> =
+                    tallies.iter().map(|tally| weight(tally) * part(score(tally))).collect();
+                if whole > 0.0 { sum(&parts) / whole } else { 0.0 }
+            };
+            Score { precision: of(|s| s.precision), recall: of(|s| s.recall), f1: of(|s| s.f1) }
+        };
+        let [macro_average, weighted] = [mean(|_| 1.0), mean(|tally| tally.expected as f64)];
+        Self { micro: score(&all), macro_average, weighted }
+    }
+}
+
+/// A sum in the order in which NumPy adds: reports round to two digits, and 0.125 is one or the other by its last bit.
+fn sum(values: &[f64]) -> f64 {
+    if values.len() < 8 {
+        return values.iter().fold(0.0, |sum, value| sum + value);
+    }
+    if values.len() > 128 {
+        let half = values.len() / 2;
+        let (first, second) = values.split_at(half - half % 8);
+        return sum(first) + sum(second);
+    }
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        sums.iter_mut().zip(eight).for_each(|(sum, value)| *sum += value);
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
+    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
+}
+
+/// How well labels were given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Classification {
+    /// All labels that were expected or answered, sorted.
+    pub labels: Vec<String>,
+    /// Counts by label.
+    pub tallies: Vec<Tally>,
+    /// Averages over labels.
+    pub averages: Averages,
+    /// The share of rows that are right.
+    pub accuracy: f64,
+    /// Of each row the expected label's number and the answered one's.
+    pub rows: Vec<(usize, usize)>,
+}
+
+/// Compares labels, given as expected and answered.
+pub fn classification<S: AsRef<str>>(pairs: &[(S, S)]) -> Classification {
+    let both = pairs.iter().flat_map(|(expected, answered)| [expected.as_ref(), answered.as_ref()]);
+    let mut numbers: BTreeMap<&str, usize> = both.map(|label| (label, 0)).collect();
+    numbers.values_mut().enumerate().for_each(|(at, number)| *number = at);
+    let number = |label: &S| numbers.get(label.as_ref()).copied().unwrap_or(0);
+    let rows: Vec<(usize, usize)> = pairs.iter().map(|(e, a)| (number(e), number(a))).collect();
+    let tallies = tallies(numbers.len(), rows.iter().copied());
+    let averages = Averages::of(&tallies, Tally::score);
+    let labels = numbers.into_keys().map(str::to_owned).collect();
+    Classification { labels, tallies, averages, accuracy: averages.micro.f1, rows }
+}
+
+fn tallies(labels: usize, rows: impl Iterator<Item = (usize, usize)>) -> Vec<Tally> {
+    let mut tallies = vec![Tally::default(); labels];
+    for (expected, answered) in rows {
+        tallies[expected].expected += 1;
+        tallies[answered].answered += 1;
+        tallies[answered].right += u64::from(expected == answered);
+    }
+    tallies
+}
+
+impl Classification {
+    /// 1 for each row that is right, else 0.
+    pub fn scores(&self) -> Vec<f64> {
+        self.rows.iter().map(|(expected, answered)| f64::from(u8::from(expected == answered))).collect()
+    }
+
+    /// The interval over resampled rows of what `of` takes from the averages. Labels that a resample has none of do not count in it.
+    pub fn interval(&self, bootstrap: &Bootstrap, of: impl Fn(&Averages) -> f64) -> Option<[f64; 2]> {
+        bootstrap.statistic(self.rows.len(), |drawn| of(&self.averages_of(drawn)))
+    }
+
+    /// The averages of some of the rows, by number.
+    pub(crate) fn averages_of(&self, rows: &[u32]) -> Averages {
+        let drawn = rows.iter().filter_map(|row| self.rows.get(*row as usize)).copied();
+        let mut tallies = tallies(self.labels.len(), drawn);
+        tallies.retain(|tally| tally.expected + tally.answered > 0);
+        Averages::of(&tallies, Tally::score)
+    }
+
+    /// Rows by expected label (down) and answered label (across); `None` of more than [`MOST_CLASSES`] labels.
+    pub fn confusion(&self) -> Option<Vec<Vec<u64>>> {
+        let count = self.labels.len();
+        if count > MOST_CLASSES {
+            return None;
+        }
+        let mut matrix = vec![vec![0; count]; count];
+        self.rows.iter().for_each(|(expected, answered)| matrix[*expected][*answered] += 1);
+        Some(matrix)
+    }
+
+    /// The report as scikit-learn's `classification_report` prints it; empty without rows.
+    pub fn report(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        // scikit-learn counts in floats where no row is right, and prints them so.
+        let float = self.accuracy == 0.0;
+        let support = |count: u64| if float { format!("{count}.0") } else { count.to_string() };
+        let all = support(self.rows.len() as u64);
+        let accuracy = (self.accuracy, all.clone());
+        let averages = [("macro avg", self.averages.macro_average), ("weighted avg", self.averages.weighted)];
+        let averages = averages.map(|(name, score)| (name, score, all.clone()));
+        let classes: Vec<(Score, u64)> =
+            self.tallies.iter().map(|tally| (tally.score(), tally.expected)).collect();
+        report(&self.labels, &classes, &support, Some(accuracy), &averages)
+    }
+}
+
+/// A table of classes, then of averages, as scikit-learn and seqeval print it.
+pub(super) fn report(
+    names: &[String],
+    classes: &[(Score, u64)],
+    support: &dyn Fn(u64) -> String,
+    accuracy: Option<(f64, String)>,
+    averages: &[(&str, Score, String)],
+) -> String {
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let width = longest.max("weighted avg".len());
+    let row = |name: &str, score: Score, support: &str| {
+        let Score { precision, recall, f1 } = score;
+        format!("{name:>width$}  {precision:>9.2} {recall:>9.2} {f1:>9.2} {support:>9}\n")
+    };
+    let mut out =
+        format!("{:>width$}  {:>9} {:>9} {:>9} {:>9}\n\n", "", "precision", "recall", "f1-score", "support");
+    for (name, (score, expected)) in names.iter().zip(classes) {
+        out += &row(name, *score, &support(*expected));
+    }
+    out.push('\n');
+    if let Some((accuracy, support)) = accuracy {
+        // Writing to a string cannot fail.
+        writeln!(out, "{:>width$}  {:>9} {:>9} {accuracy:>9.2} {support:>9}", "accuracy", "", "").ok();
+    }
+    for (name, score, support) in averages {
+        out += &row(name, *score, support);
+    }
+    out
+}

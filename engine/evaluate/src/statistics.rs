@@ -1,1 +1,0 @@
-//! Intervals: seeded bootstraps over documents or rows, paired where two models are compared.

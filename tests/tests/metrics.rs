@@ -1,0 +1,394 @@
+//! Task metrics against the packages that define them, on generated and hostile text, labels and tags: the same to 1e-9.
+
+use glasshouse_evaluate::metrics::classification::{Averages, Tally};
+use glasshouse_evaluate::metrics::entities::Scheme;
+use glasshouse_evaluate::metrics::{
+    Row, Score, bleu, calibration, chrf, chrf_plus_plus, classification, entities, exact, f1, rouge,
+};
+use glasshouse_protocol::random::nth;
+use serde_json::{Value, json};
+
+/// Words whose stems differ by rule, parts of words, and what tokenisers part, keep or stumble on.
+const PARTS: &[&str] = &[
+    "the",
+    "a",
+    "an",
+    "The",
+    "A.",
+    "cat",
+    "cats",
+    "sat",
+    "mat",
+    "on",
+    "was",
+    "were",
+    "running",
+    "runs",
+    "sky",
+    "skies",
+    "dying",
+    "died",
+    "flies",
+    "spied",
+    "happily",
+    "enjoyment",
+    "relational",
+    "conditional",
+    "rationally",
+    "radicalli",
+    "hopefully",
+    "geologi",
+    "theology",
+    "hopping",
+    "falling",
+    "failing",
+    "filing",
+    "fizzed",
+    "controlling",
+    "generalizations",
+    "oscillators",
+    "adjustment",
+    "replacement",
+    "adoption",
+    "effectiveness",
+    "probate",
+    "cease",
+    "agreed",
+    "feed",
+    "yyyy",
+    "syzygy",
+    "x1y2z3",
+    "innings",
+    "proceeding",
+    "oed",
+    "1,000.50",
+    "3-4",
+    "0.5.",
+    "U.S.A.",
+    "a.m.",
+    "e.g.,",
+    "...",
+    "-",
+    "--",
+    ",",
+    ".",
+    "'",
+    "'s",
+    "don't",
+    "\"quoted\"",
+    "(bracket)",
+    "[x]",
+    "{y}",
+    "$5",
+    "50%",
+    "a/b",
+    "c:\\d",
+    "x_y",
+    "#tag",
+    "@me",
+    "~",
+    "^",
+    "`",
+    "|",
+    "<skipped>",
+    "<b>",
+    "&quot;",
+    "&amp;lt;",
+    "&lt;i&gt;",
+    "&",
+    "&nbsp;",
+    "well-\n",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\t",
+    "\u{b}",
+    "\u{c}",
+    "\u{1c}",
+    "\u{1f}",
+    "\u{85}",
+    "\u{a0}",
+    "\u{2028}",
+    "\u{3000}",
+    "\u{200b}",
+    "\u{feff}",
+    "é",
+    "e\u{301}",
+    "a\u{301}",
+    "naïve",
+    "Straße",
+    "İstanbul",
+    "\u{212a}elvin",
+    "ΟΔΟΣ",
+    "ſ",
+    "漢字",
+    "東京。",
+    "、",
+    "हिन्दी",
+    "का",
+    "العربية",
+    "٣",
+    "½",
+    "Ⅷ",
+    "ⓐ",
+    "²",
+    "😀",
+    "👩\u{200d}👧",
+    "🇩🇪",
+    "—",
+    "–",
+    "…",
+    "“a”",
+    "¿",
+    "€3,50",
+];
+
+/// Numbers in a row from a seed.
+struct Draws(u64, u64);
+
+impl Draws {
+    fn below(&mut self, end: usize) -> usize {
+        self.1 += 1;
+        (nth(7, self.0, self.1) % end as u64) as usize
+    }
+
+    fn text(&mut self, most: usize) -> Vec<String> {
+        let count = self.below(most + 1);
+        // Some texts of few words, so that much is equal.
+        let parts = if self.below(2) == 0 { PARTS.len() } else { 2 + self.below(12) };
+        let first = self.below(PARTS.len());
+        let mut part = || PARTS[(first + self.below(parts)) % PARTS.len()].to_owned();
+        (0..count).map(|_| part()).collect()
+    }
+
+    /// Another text that shares much with one.
+    fn like(&mut self, text: &[String]) -> Vec<String> {
+        let mut other = text.to_vec();
+        for _ in 0..self.below(1 + text.len() / 2) {
+            let at = self.below(other.len() + 1);
+            match self.below(3) {
+                0 if at < other.len() => drop(other.remove(at)),
+                1 => other.insert(at, PARTS[self.below(PARTS.len())].to_owned()),
+                _ if at < other.len() => other.rotate_left(at),
+                _ => {}
+            }
+        }
+        other
+    }
+
+    fn join(&mut self, parts: &[String]) -> String {
+        let mut text = String::new();
+        for part in parts {
+            text += part;
+            text += [" ", " ", " ", "", "\n"][self.below(5)];
+        }
+        text
+    }
+
+    fn row(&mut self, most: usize, references: usize) -> Value {
+        let parts = self.text(most);
+        let expected: Vec<String> = (0..references)
+            .map(|_| {
+                let other = if self.below(8) == 0 { self.text(most) } else { self.like(&parts) };
+                self.join(&other)
+            })
+            .collect();
+        json!({ "answer": self.join(&parts), "expected": expected })
+    }
+}
+
+fn cases(seed: u64) -> Vec<Value> {
+    let mut cases = Vec::new();
+    let fixed = [
+        "", " ", ".", "...!?", "the", "a an the", "\u{1c}", "漢字", "😀", "a\u{301}", "&quot;", "1,2",
+        "\n\n", "yyyy", "- -\n",
+    ];
+    for answer in fixed {
+        for expected in fixed {
+            let row = json!({ "kind": "answer", "rouge": true, "answer": answer, "expected": [expected] });
+            cases.push(row);
+            cases.push(json!({ "kind": "corpus", "rows": [{ "answer": answer, "expected": [expected] }] }));
+        }
+    }
+    for number in 0..1200 {
+        let mut draws = Draws(seed.wrapping_add(number), 0);
+        let references = 1 + draws.below(3);
+        let mut row = draws.row(40, references);
+        row["kind"] = json!("answer");
+        row["rouge"] = json!(true);
+        cases.push(row);
+        let (rows, varied) = (1 + draws.below(6), draws.below(3) == 0);
+        let rows: Vec<Value> = (0..rows)
+            .map(|_| {
+                let references = if varied { 1 + draws.below(3) } else { references };
+                draws.row(40, references)
+            })
+            .collect();
+        cases.push(json!({ "kind": "corpus", "rows": rows }));
+        cases.push(labels(&mut draws));
+        cases.push(tags(&mut draws));
+        let values: Vec<(f64, u8)> = (0..1 + draws.below(300))
+            .map(|_| (draws.below(1_000_000_007) as f64 / 1_000_000_007.0, draws.below(2) as u8))
+            .collect();
+        cases.push(json!({ "kind": "confidences", "values": values }));
+    }
+    let mut draws = Draws(seed.wrapping_add(99_999), 0);
+    // Longer than a word of the bit vectors by far; and so long that only what is linear can be asked of Python.
+    for (words, rouge) in [(700, true), (30_000, false)] {
+        let parts: Vec<String> = (0..words).map(|_| PARTS[draws.below(PARTS.len())].to_owned()).collect();
+        let other = draws.like(&parts[..words - 30]);
+        let (answer, expected) = (draws.join(&parts), [draws.join(&other)]);
+        cases.push(json!({ "kind": "answer", "rouge": rouge, "answer": answer, "expected": expected }));
+        cases.push(json!({ "kind": "corpus", "rows": [{ "answer": answer, "expected": expected }] }));
+    }
+    cases
+}
+
+fn labels(draws: &mut Draws) -> Value {
+    const LABELS: &[&str] = &[
+        "yes",
+        "no",
+        "Maybe",
+        "",
+        " ",
+        "漢字",
+        "e\u{301}clair",
+        "a label with a name that is long",
+        "😀",
+        "0",
+    ];
+    // More than eight and more than 128 classes are added up in other orders.
+    let labels = 1 + draws.below([LABELS.len(), 40, 300][draws.below(3)]);
+    let name = |label: usize| LABELS.get(label).map_or_else(|| format!("label {label}"), |name| (*name).to_owned());
+    let pairs: Vec<(String, String)> = (0..1 + draws.below(40 + 2 * labels))
+        .map(|_| {
+            let expected = draws.below(labels);
+            let answered = if draws.below(3) > 0 { expected } else { draws.below(labels) };
+            (name(expected), name(answered))
+        })
+        .collect();
+    json!({ "kind": "labels", "pairs": pairs })
+}
+
+fn tags(draws: &mut Draws) -> Value {
+    const STRICT: &[&str] = &[
+        "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-a-b", "I-a-b", "B", "I", "B-", "I--x-", "B-x", "I-漢字",
+        "B漢字",
+    ];
+    const MORE: &[&str] = &["E-PER", "S-PER", "E-LOC", "S-LOC", "E", "S", "X", "X-PER", ".", "L-PER", "o"];
+    let strict = draws.below(2) == 0;
+    let tag = |draws: &mut Draws| {
+        let at = draws.below(if strict { STRICT.len() } else { STRICT.len() + MORE.len() });
+        STRICT.get(at).copied().unwrap_or_else(|| MORE[at - STRICT.len()])
+    };
+    let rows: Vec<(Vec<&str>, Vec<&str>)> = (0..1 + draws.below(5))
+        .map(|_| {
+            let expected: Vec<&str> = (0..draws.below(14)).map(|_| tag(draws)).collect();
+            let mut answered = expected.clone();
+            answered.iter_mut().for_each(|old| *old = if draws.below(5) == 0 { tag(draws) } else { *old });
+            (expected, answered)
+        })
+        .collect();
+    json!({ "kind": "tags", "strict": strict, "rows": rows })
+}
+
+/// A row's texts, which a [`Row`] borrows.
+fn owned(row: &Value) -> (String, Vec<String>) {
+    let texts = row["expected"].as_array().unwrap().iter();
+    (
+        row["answer"].as_str().unwrap().to_owned(),
+        texts.map(|text| text.as_str().unwrap().to_owned()).collect(),
+    )
+}
+
+/// Our numbers and texts of a case, in the order of `metrics.py`.
+fn ours(case: &Value) -> (Vec<f64>, Vec<String>) {
+    let three = |score: Score| [score.precision, score.recall, score.f1];
+    let averages = |averages: &Averages| {
+        [averages.micro, averages.macro_average, averages.weighted]
+            .into_iter()
+            .flat_map(three)
+            .collect::<Vec<f64>>()
+    };
+    let by_class = |tallies: &[Tally]| {
+        let numbers = |tally: &Tally| three(tally.score()).into_iter().chain([tally.expected as f64]);
+        tallies.iter().flat_map(numbers).collect::<Vec<f64>>()
+    };
+    match case["kind"].as_str().unwrap() {
+        "answer" => {
+            let (answer, expected) = owned(case);
+            let row = Row { answer: &answer, expected: &expected };
+            let mut numbers = vec![exact(&row), f1(&row)];
+            for stemmer in [false, true].into_iter().filter(|_| case["rouge"] == true) {
+                let found = rouge(&row, stemmer);
+                let sorts = [found.rouge_1, found.rouge_2, found.rouge_l, found.rouge_lsum];
+                numbers.extend(sorts.into_iter().flat_map(three));
+            }
+            (numbers, Vec::new())
+        }
+        "corpus" => {
+            let texts: Vec<(String, Vec<String>)> =
+                case["rows"].as_array().unwrap().iter().map(owned).collect();
+            let rows: Vec<Row<'_>> =
+                texts.iter().map(|(answer, expected)| Row { answer, expected }).collect();
+            let (found, characters, words) = (bleu(&rows), chrf(&rows), chrf_plus_plus(&rows));
+            let mut numbers = vec![found.score, found.brevity_penalty];
+            let counts =
+                [found.length, found.reference_length].into_iter().chain(found.counts).chain(found.totals);
+            numbers.extend(counts.map(|count| count as f64));
+            numbers.extend(found.precisions);
+            numbers.extend([characters.score, words.score]);
+            (numbers, vec![found.signature, characters.signature, words.signature])
+        }
+        "labels" => {
+            let pairs: Vec<(String, String)> = serde_json::from_value(case["pairs"].clone()).unwrap();
+            let found = classification(&pairs);
+            let mut numbers = vec![found.accuracy];
+            numbers.extend(averages(&found.averages));
+            numbers.extend(by_class(&found.tallies));
+            numbers.extend(found.confusion().unwrap().concat().into_iter().map(|count| count as f64));
+            (numbers, vec![found.report()])
+        }
+        "tags" => {
+            let rows: Vec<(Vec<String>, Vec<String>)> = serde_json::from_value(case["rows"].clone()).unwrap();
+            let scheme = if case["strict"] == true { Scheme::Iob2 } else { Scheme::Lenient };
+            let found = entities(&rows, scheme);
+            if found.types.is_empty() {
+                return (Vec::new(), Vec::new());
+            }
+            let mut numbers = averages(&found.averages);
+            numbers.extend(by_class(&found.tallies));
+            (numbers, vec![found.report()])
+        }
+        "confidences" => {
+            let values: Vec<(f64, u8)> = serde_json::from_value(case["values"].clone()).unwrap();
+            let sums = calibration::sums(values.iter().map(|(confidence, right)| (*confidence, *right == 1)));
+            (vec![calibration::ece(&sums)], Vec::new())
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn slow_python_metrics_equal_the_packages_that_define_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cases.jsonl");
+    let seed = std::env::var("GLASSHOUSE_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    let cases = cases(seed);
+    let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let output = glasshouse_tests::python("metrics.py").arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let referee: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(referee.len(), cases.len());
+    for (case, referee) in cases.iter().zip(&referee) {
+        let (numbers, texts) = ours(case);
+        let expected: Vec<f64> = serde_json::from_value(referee["numbers"].clone()).unwrap();
+        let same = numbers.len() == expected.len()
+            && numbers.iter().zip(&expected).all(|(ours, theirs)| (ours - theirs).abs() <= 1e-9);
+        let case = case.to_string();
+        let case = case.chars().take(2000).collect::<String>();
+        assert!(same, "{case}\nours   {numbers:?}\ntheirs {expected:?}");
+        assert_eq!(json!(texts), referee["texts"], "{case}");
+    }
+}
