@@ -18,6 +18,7 @@ mod import;
 mod inspect_views;
 mod loss_parity;
 mod metrics;
+mod model_card;
 mod models_parity;
 mod ops_parity;
 mod optimizers_parity;

@@ -1,5 +1,7 @@
 //! What evaluating a language model computes beside the model: task metrics as the field's packages define them, intervals, baselines,
 //! cards, and the word lists of audits. It knows no model and no device; `engine/src/evaluate` runs models and asks here.
 
+pub mod baselines;
+pub mod card;
 pub mod metrics;
 pub mod statistics;

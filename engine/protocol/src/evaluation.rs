@@ -331,6 +331,8 @@ pub struct Contamination {
     pub share: f64,
     /// The most contaminated: the text's beginning and the share of its n-grams.
     pub worst: Vec<(String, f64)>,
+    /// How it was looked for, a sentence or two.
+    pub about: String,
 }
 
 /// What came of a task.

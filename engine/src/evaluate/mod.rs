@@ -4,6 +4,7 @@ pub mod calibration;
 pub mod errors;
 pub mod likelihood;
 pub mod scorer;
+pub mod tasks;
 pub mod windows;
 
 pub use likelihood::likelihood;

@@ -12,6 +12,7 @@
 //!     run.toml                       the resolved configuration
 //!     run.json                       how the run fares: device, state, steps done
 //!     metrics.jsonl                  one event a line
+//!     evaluation.json                what was found of its weights, where it was evaluated
 //!     tensorboard/                   the same numbers as TensorBoard events
 //!     checkpoints/                   weights and optimizer state (crate::checkpoint)
 //! ```
@@ -21,6 +22,7 @@
 pub mod archive;
 mod beginning;
 mod claim;
+mod evaluations;
 mod feedback;
 pub mod names;
 mod next;
@@ -32,6 +34,7 @@ mod trained;
 pub use beginning::Beginning;
 pub(crate) use beginning::checkpoint_of;
 pub use claim::Claim;
+pub use evaluations::weights_crc32c;
 pub use feedback::FEEDBACK_FILE;
 pub(crate) use feedback::FEEDBACK_FOLDER;
 pub use next::{Next, TrainedTokenizer};

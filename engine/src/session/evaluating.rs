@@ -9,7 +9,7 @@ use super::{Session, idle};
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::evaluate::tasks::{self, Answerer, Answering, Asked, TaskFile, families};
-use crate::evaluate::{Scorer, Subject, baselines, contamination, likelihood};
+use crate::evaluate::{Scorer, Subject, likelihood};
 use crate::evaluation::card;
 use crate::evaluation::statistics::{Bootstrap, compare};
 use crate::generate::{Decoder, Opening};
@@ -130,9 +130,6 @@ impl Session {
         };
         if settings.likelihood {
             let found = likelihood(&mut subject, settings, &mut tell).await?;
-            if settings.baselines {
-                evaluation.baselines = baselines(&mut subject, &found, settings, &mut tell).await?;
-            }
             evaluation.likelihood = Some(found);
         }
         if asked.is_empty() {

@@ -1,7 +1,8 @@
 //! The model card: what a stranger must know before using the model.
 
 use super::Family;
-use glasshouse_protocol::{RunConfig, Start};
+use glasshouse_evaluate::card;
+use glasshouse_protocol::{Evaluation, RunConfig, Start};
 
 /// What a run knows of its data and results.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,8 @@ pub struct CardFacts {
     pub parameters: usize,
     /// It was trained elsewhere and imported as it is.
     pub imported: bool,
+    /// What was found when these weights were evaluated.
+    pub evaluation: Option<Box<Evaluation>>,
 }
 
 /// The card's Markdown.
@@ -61,7 +64,7 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
     };
     let seen = facts.step * (train.batch_size * train.accumulate * model.context_length) as u64;
     format!(
-        "---\nlibrary_name: transformers\npipeline_tag: {task}\n---\n\n\
+        "---\nlibrary_name: transformers\npipeline_tag: {task}\n{figures}---\n\n\
          # {name}\n\n\
          A {class} of {parameters} parameters, trained with Glasshouse {version} {begun}.\n\n\
          ```python\n\
@@ -79,11 +82,13 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
          * Seed {seed}, on {device}\n\n\
          ## Result\n\n\
          * Validation loss: {loss}\n\n\
-         ## Limits\n\n\
+         {evaluation}## Limits\n\n\
          {limits}, it was not aligned or checked for safety or bias, it repeats what its data holds, and it sees {context} tokens at a \
          time.\n\n\
          ## Settings\n\n\
          ```toml\n{settings}```\n",
+        figures = figures(facts),
+        evaluation = evaluation(facts),
         name = facts.name,
         class = family.class_of(model),
         parameters = facts.parameters,
@@ -109,14 +114,28 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
     )
 }
 
+/// The figures as the Hub reads them.
+fn figures(facts: &CardFacts) -> String {
+    facts.evaluation.as_ref().map(|own| card::model_index(own, &facts.name)).unwrap_or_default()
+}
+
+/// The figures as people read them.
+fn evaluation(facts: &CardFacts) -> String {
+    let section = facts.evaluation.as_ref().map(|own| card::markdown(own)).filter(|own| !own.is_empty());
+    section.map(|own| format!("{}\n\n", own.trim_end())).unwrap_or_default()
+}
+
 /// The card of a model that Glasshouse only carried.
 fn imported_card(config: &RunConfig, family: &Family, facts: &CardFacts) -> String {
     format!(
-        "---\nlibrary_name: transformers\npipeline_tag: text-generation\n---\n\n\
+        "---\nlibrary_name: transformers\npipeline_tag: text-generation\n{figures}---\n\n\
          # {name}\n\n\
          A {class} of {parameters} parameters, imported into Glasshouse {version} and exported again without training: what \
          its authors say of its data, licence and limits holds.\n\n\
-         Context length {context}, vocabulary of {vocabulary} entries.\n",
+         Context length {context}, vocabulary of {vocabulary} entries.\n\n\
+         {evaluation}",
+        figures = figures(facts),
+        evaluation = evaluation(facts),
         name = facts.name,
         class = family.class,
         parameters = facts.parameters,

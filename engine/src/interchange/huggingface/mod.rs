@@ -23,10 +23,10 @@ use super::tensors::{Parameters, Tensor};
 use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once, files};
-use crate::project::{Trained, parameters_of};
+use crate::project::{Trained, parameters_of, weights_crc32c};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
-use glasshouse_protocol::{ModelConfig, RunConfig, RunState};
+use glasshouse_protocol::{Evaluation, ModelConfig, RunConfig, RunState};
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -185,6 +185,9 @@ pub(crate) async fn export_trained_in_turns(
     // The card can do without: a model whose text was thrown away is still a model.
     let index = prepare::index(&model.run.data_folder()?).ok();
     let index = index.as_ref();
+    // Of other weights its figures would be false; one that cannot be read is named where evaluations are.
+    let own = |evaluation: &Evaluation| evaluation.weights_crc32c == weights_crc32c(&model.parameters);
+    let evaluation = model.run.evaluation().ok().flatten().filter(own);
     let facts = CardFacts {
         name: format!("{} ({})", model.run.project_name(), model.run.name()),
         sources: index
@@ -197,6 +200,7 @@ pub(crate) async fn export_trained_in_turns(
         device: record.device.map_or_else(|| "an unrecorded device".to_owned(), |device| device.to_string()),
         parameters: parameters_of(&model.config)?.iter().map(|parameter| parameter.ty.count()).sum(),
         imported: record.state == RunState::Imported,
+        evaluation: evaluation.map(Box::new),
     };
     let Trained { config, parameters, .. } = model;
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;

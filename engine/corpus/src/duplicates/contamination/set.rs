@@ -254,19 +254,20 @@ impl Set {
         }
     }
 
-    /// The item that a document has most of, by share and then by number of runs; none where it has not a single run of any.
-    pub fn find(&self, text: &str) -> Option<Overlap> {
-        if self.runs.is_empty() {
-            return None;
-        }
+    /// How many different runs an item has that are looked at and count. Items are numbered as they were added, without those left out.
+    pub fn item_runs(&self, item: u32) -> u32 {
+        self.items.get(item as usize).map_or(0, |item| item.runs)
+    }
+
+    /// Tells every run of a text that items have: each of those items with the run's hash, as often as the run stands there. Returns how
+    /// many runs the text has, or has that are looked at.
+    pub fn visit(&self, text: &str, mut found: impl FnMut(u32, u64)) -> u64 {
         let in_use = self.lengths.iter().enumerate().filter(|(_, items)| **items > 0);
         let mut shingles: Vec<Shingles> = in_use.map(|(length, _)| Shingles::new(length)).collect();
-        let mut found: Vec<(u32, u64)> = Vec::new();
-        let mut room = FINDS;
         let (mut count, mut looked_at) = (0_u64, 0_u64);
         words::scan(text, &mut |word: u64| {
             count += 1;
-            let longest = shingles.len() - 1;
+            let longest = shingles.len().saturating_sub(1);
             for (number, shingles) in shingles.iter_mut().enumerate() {
                 if let Some(hash) = shingles.take(word)
                     && self.takes(hash)
@@ -278,10 +279,26 @@ impl Set {
                     && let Some(holder) = self.runs.get(&hash)
                     && holder.more != COMMON
                 {
-                    found.push((holder.item, hash));
-                    found.extend(chain(&self.more, holder.more).map(|item| (item, hash)));
+                    found(holder.item, hash);
+                    chain(&self.more, holder.more).for_each(|item| found(item, hash));
                 }
             }
+        });
+        match self.zeros {
+            0 => (count + 1).saturating_sub(u64::from(self.settings.words)).max(1),
+            _ => looked_at.max(1),
+        }
+    }
+
+    /// The item that a document has most of, by share and then by number of runs; none where it has not a single run of any.
+    pub fn find(&self, text: &str) -> Option<Overlap> {
+        if self.runs.is_empty() {
+            return None;
+        }
+        let mut found: Vec<(u32, u64)> = Vec::new();
+        let mut room = FINDS;
+        let document_runs = self.visit(text, |item, hash| {
+            found.push((item, hash));
             if found.len() > room {
                 found.sort_unstable();
                 found.dedup();
@@ -290,10 +307,6 @@ impl Set {
         });
         found.sort_unstable();
         found.dedup();
-        let document_runs = match self.zeros {
-            0 => (count + 1).saturating_sub(u64::from(self.settings.words)).max(1),
-            _ => looked_at.max(1),
-        };
         let mut best: Option<(f64, &Item, u32)> = None;
         for group in found.chunk_by(|one, other| one.0 == other.0) {
             let Some(item) = group.first().and_then(|(item, _)| self.items.get(*item as usize)) else {

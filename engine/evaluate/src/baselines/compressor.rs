@@ -1,0 +1,81 @@
+//! What compressors make of a text.
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use lzma_rust2::{XzOptions, XzWriter};
+use std::io::{self, Write};
+
+/// How far back `xz` looks, at most: the dictionary of its default preset, 6. A compressor of so much takes about 100 MB.
+pub const XZ_WINDOW: u64 = 8 << 20;
+
+/// A compressor that keeps nothing but how many bytes it wrote. It takes a text in pieces, so that others can have their turns.
+pub enum Compressor {
+    /// Deflate with gzip's head, level 9.
+    Gzip(GzEncoder<Counter>),
+    /// LZMA2 in an `.xz` file, preset 6.
+    Xz(Box<XzWriter<Counter>>),
+}
+
+impl std::fmt::Debug for Compressor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Gzip(_) => "Gzip",
+            Self::Xz(_) => "Xz",
+        })
+    }
+}
+
+impl Compressor {
+    /// `gzip -9`.
+    pub fn gzip() -> Self {
+        Self::Gzip(GzEncoder::new(Counter::default(), Compression::best()))
+    }
+
+    /// `xz -6` of a text of so many bytes, for which its dictionary is made no larger than it need be.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn xz(bytes: u64) -> io::Result<Self> {
+        let mut options = XzOptions::with_preset(6);
+        options.lzma_options.dict_size = bytes.next_power_of_two().clamp(1 << 16, XZ_WINDOW) as u32;
+        Ok(Self::Xz(Box::new(XzWriter::new(Counter::default(), options)?)))
+    }
+
+    /// Takes the next piece of the text.
+    ///
+    /// # Errors
+    /// None that is known: what is written is only counted.
+    pub fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Gzip(gzip) => gzip.write_all(piece),
+            Self::Xz(xz) => xz.write_all(piece),
+        }
+    }
+
+    /// Bytes of the whole compressed text.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn finish(self) -> io::Result<u64> {
+        let counter = match self {
+            Self::Gzip(gzip) => gzip.finish()?,
+            Self::Xz(xz) => xz.finish()?,
+        };
+        Ok(counter.0)
+    }
+}
+
+/// Counts bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

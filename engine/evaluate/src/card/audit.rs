@@ -1,0 +1,34 @@
+//! What audits found, each with its sample and what it cannot show.
+
+use super::tables;
+use super::words::shown;
+use glasshouse_protocol::evaluation::{Audit, AuditSection};
+use maud::{Markup, html};
+
+pub(super) fn section(audit: Option<&Audit>) -> Markup {
+    html! {
+        @if let Some(audit) = audit {
+            section #audits {
+                h2 { "Audits" }
+                @for own in &audit.sections { (part(own)) }
+            }
+        }
+    }
+}
+
+fn part(own: &AuditSection) -> Markup {
+    let heading = if own.title.is_empty() { super::title(&own.name) } else { shown(&own.title) };
+    html! {
+        h3 { (heading) }
+        div.card {
+            @if let Some(reason) = &own.skipped { p.quiet { "Not made: " (shown(reason)) } }
+            @if !own.sample.is_empty() { p.note { (shown(&own.sample)) } }
+            @if !own.metrics.is_empty() { (tables::metrics(&own.metrics)) }
+            @for table in &own.tables { (tables::table(table)) }
+            @if !own.limits.is_empty() {
+                h4 { "What it cannot show" }
+                ul { @for limit in &own.limits { li { (shown(limit)) } } }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The figures as a section of a model card in Markdown.
+
+use super::words::{interval, number, share, title};
+use glasshouse_protocol::evaluation::{Contamination, Evaluation, Metric};
+use glasshouse_protocol::quantity::whole;
+
+/// The section `## Evaluation` of a model card; empty where nothing was measured.
+pub fn markdown(evaluation: &Evaluation) -> String {
+    let mut text = String::new();
+    if let Some(own) = &evaluation.likelihood {
+        text += &format!(
+            "Held-out text: {} documents, {} tokens, {} bytes.\n\n{}",
+            whole(own.documents),
+            whole(own.tokens),
+            whole(own.bytes),
+            table(&own.metrics)
+        );
+    }
+    let baselines = evaluation
+        .baselines
+        .iter()
+        .map(|own| Metric { name: format!("{}, bits per byte", own.name), ..own.bits_per_byte.clone() });
+    let baselines: Vec<Metric> = baselines.collect();
+    if !baselines.is_empty() {
+        text += &format!("Baselines on the same text:\n\n{}", table(&baselines));
+    }
+    text += &evaluation
+        .contamination
+        .as_ref()
+        .map(|own| contaminated("the held-out text", own))
+        .unwrap_or_default();
+    for task in &evaluation.tasks {
+        text += &format!("{}, {} rows:\n\n{}", plain(&task.name), whole(task.rows), table(&task.metrics));
+        text += &task.contamination.as_ref().map(|own| contaminated("the task", own)).unwrap_or_default();
+    }
+    if text.is_empty() {
+        return text;
+    }
+    let limits: String = evaluation.limits.iter().map(|limit| format!("* {}\n", plain(limit))).collect();
+    format!(
+        "## Evaluation\n\nIntervals hold the value in 95 of 100 samples (bootstrap over documents or rows).\n\n{text}{limits}"
+    )
+}
+
+fn table(metrics: &[Metric]) -> String {
+    let row = |metric: &Metric| {
+        let signature = metric.signature.as_ref().map(|own| format!(" ({})", plain(own))).unwrap_or_default();
+        format!(
+            "| {}{signature} | {} | {} | {} {} |\n",
+            plain(&title(&metric.name)),
+            metric.value.map_or_else(|| "–".to_owned(), number),
+            metric.interval.map_or_else(|| "–".to_owned(), interval),
+            whole(metric.count),
+            plain(&metric.of)
+        )
+    };
+    let rows: String = metrics.iter().map(row).collect();
+    format!("| Figure | Value | 95 % interval | Of |\n|---|---:|---:|---:|\n{rows}\n")
+}
+
+fn contaminated(what: &str, own: &Contamination) -> String {
+    if own.found == 0 {
+        return String::new();
+    }
+    format!(
+        "**Contaminated**: of {what}, {} of {} texts share runs of {} words with the training text ({} of all such runs).\n\n",
+        whole(own.found),
+        whole(own.looked_up),
+        own.n,
+        share(own.share)
+    )
+}
+
+/// A text in one line that is nothing but text.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    for letter in super::words::shown(text).chars() {
+        match letter {
+            '\n' | '\t' => plain.push(' '),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '&' => plain.extend(['\\', letter]),
+            _ => plain.push(letter),
+        }
+    }
+    plain
+}

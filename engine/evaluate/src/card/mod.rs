@@ -1,0 +1,282 @@
+//! A model's card as a page that stands alone: one file, which asks nothing of any network, reads well on a screen and on paper, in light
+//! and in dark, and has no script. And the part of a model card that the Hugging Face Hub reads (`model_index`).
+//!
+//! Prompts, answers and documents come from outside: `maud` escapes whatever is written, and what turns the direction of writing or
+//! controls a terminal is replaced ([`words::shown`]). A content policy in the page forbids whatever would be fetched.
+
+mod audit;
+mod chart;
+mod markdown;
+mod model_index;
+mod quality;
+mod tables;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use markdown::markdown;
+pub use model_index::model_index;
+pub use words::{number, share, title};
+
+use glasshouse_protocol::evaluation::{Audit, Comparison, Contamination, Evaluation, Metric};
+use glasshouse_protocol::quantity::{counted, whole};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use words::{compact, duration, interval, shown};
+
+const STYLE: &str = include_str!("style.css");
+
+/// What the page may load: nothing.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+/// Settings that are listed.
+const SETTINGS_SHOWN: usize = 60;
+
+/// The card of an evaluation, with the audit of the same weights where there is one, and other evaluations beside it with what came of
+/// comparing them.
+pub fn html(
+    evaluation: &Evaluation,
+    audit: Option<&Audit>,
+    beside: &[(&Evaluation, Vec<Comparison>)],
+) -> String {
+    let name = name(evaluation);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en-GB" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="referrer" content="no-referrer";
+                meta name="generator" content={ "Glasshouse " (env!("CARGO_PKG_VERSION")) };
+                link rel="icon" href="data:,";
+                title { (name) ": model card" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (header(evaluation, audit, beside))
+                main {
+                    (contamination_warning(evaluation))
+                    (model(evaluation))
+                    (quality::section(evaluation))
+                    (tasks::section(evaluation))
+                    (tables::comparisons(beside))
+                    (contamination(evaluation))
+                    (audit::section(audit))
+                    (limits(evaluation))
+                    (cost(evaluation))
+                }
+                footer {
+                    p {
+                        "Written by Glasshouse " (env!("CARGO_PKG_VERSION")) ". Intervals hold the value in 95 of 100 samples: percentiles of "
+                        (whole(u64::from(evaluation.settings.resamples))) " resamples of documents or rows, seed " (evaluation.settings.seed)
+                        ". The same figures stand in " code { "evaluation.json" } " in the run's folder."
+                    }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// What people call the model.
+fn name(evaluation: &Evaluation) -> String {
+    let title = evaluation.model.title.trim();
+    shown(if title.is_empty() { &evaluation.run } else { title })
+}
+
+/// What it is and its figures at a glance.
+fn header(
+    evaluation: &Evaluation,
+    audit: Option<&Audit>,
+    beside: &[(&Evaluation, Vec<Comparison>)],
+) -> Markup {
+    let links = [
+        ("model", "Model", true),
+        ("quality", "Prediction", evaluation.likelihood.is_some() || !evaluation.baselines.is_empty()),
+        ("calibration", "Calibration", quality::calibration_of(evaluation).is_some()),
+        ("errors", "Worst cases", evaluation.likelihood.as_ref().is_some_and(|own| !own.errors.is_empty())),
+        ("tasks", "Tasks", !evaluation.tasks.is_empty()),
+        ("comparisons", "Comparisons", !beside.is_empty()),
+        ("contamination", "Contamination", evaluation.contamination.is_some()),
+        ("audits", "Audits", audit.is_some()),
+        ("limits", "Limits", !evaluation.limits.is_empty()),
+        ("cost", "Time and energy", true),
+    ];
+    html! {
+        header {
+            div.brand {
+                // The mark of the program: a glass house.
+                svg viewBox="0 0 20 20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round" {
+                    path d="M10 2 L18 8 V18 H2 V8 Z M10 2 V18 M2 8 H18" {}
+                }
+                span { "Glasshouse · model card" }
+            }
+            h1 { (name(evaluation)) }
+            @if !evaluation.model.about.is_empty() { p.lead { (shown(&evaluation.model.about)) } }
+            div.figures {
+                @for metric in headline(evaluation) {
+                    div.card {
+                        div.label { (title(&metric.name)) }
+                        div.figure { (metric.value.map_or_else(|| "–".to_owned(), number)) }
+                        div.quiet {
+                            @if let Some(own) = metric.interval { (interval(own)) ", " }
+                            (compact(metric.count)) " " (shown(&metric.of))
+                        }
+                    }
+                }
+            }
+            nav aria-label="Parts of this page" {
+                @for (anchor, title, _) in links.iter().filter(|(_, _, there)| *there) {
+                    a href={ "#" (anchor) } { (title) }
+                }
+            }
+        }
+    }
+}
+
+/// The figures that matter most: of the text, or else of the tasks.
+fn headline(evaluation: &Evaluation) -> Vec<&Metric> {
+    let of_text = evaluation.likelihood.iter().flat_map(|likelihood| &likelihood.metrics);
+    let wanted = ["bits_per_byte", "perplexity", "token_accuracy"];
+    let own: Vec<&Metric> =
+        wanted.iter().filter_map(|name| of_text.clone().find(|metric| metric.name == *name)).collect();
+    if !own.is_empty() {
+        return own;
+    }
+    evaluation.tasks.iter().filter_map(|task| task.metrics.first()).take(3).collect()
+}
+
+/// What it is, what it learned from, and how.
+fn model(evaluation: &Evaluation) -> Markup {
+    let (model, settings) = (&evaluation.model, &evaluation.model.settings);
+    let checkpoint = format!("{}, step {}", shown(&evaluation.checkpoint), whole(evaluation.step));
+    let facts = [
+        ("Run", shown(&evaluation.run)),
+        ("Checkpoint", checkpoint),
+        ("Weights", format!("CRC-32C {:08x}", evaluation.weights_crc32c)),
+        ("Parameters", if model.parameters > 0 { whole(model.parameters) } else { String::new() }),
+        ("Shape", shown(&model.shape)),
+        (
+            "Context",
+            if model.context_length > 0 {
+                counted(model.context_length as u64, "token")
+            } else {
+                String::new()
+            },
+        ),
+        ("Tokenizer", shown(&model.tokenizer)),
+        ("Training loss", model.train_loss.map(number).unwrap_or_default()),
+        ("Best validation loss", model.validation_loss.map(number).unwrap_or_default()),
+    ];
+    html! {
+        section #model {
+            h2 { "Model" }
+            div.card {
+                dl.facts {
+                    @for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+                        dt { (name) } dd { (value) }
+                    }
+                }
+            }
+            h3 { "Data" }
+            div.card {
+                @if model.data.is_empty() {
+                    p.quiet { "What it was trained on is not recorded." }
+                } @else {
+                    ul.plain { @for source in &model.data { li { bdi { (shown(source)) } } } }
+                }
+            }
+            @if !settings.is_empty() {
+                h3 { "Settings" }
+                div.card {
+                    p.note { "Those that differ from the preset." }
+                    pre {
+                        @for setting in settings.iter().take(SETTINGS_SHOWN) { (shown(setting)) "\n" }
+                        @if settings.len() > SETTINGS_SHOWN { "and " (settings.len() - SETTINGS_SHOWN) " more" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Evaluated text that was learned, said before any figure of it.
+fn contamination_warning(evaluation: &Evaluation) -> Markup {
+    let of_text = evaluation.contamination.iter().map(|own| ("the evaluated text".to_owned(), own));
+    let of_tasks = evaluation
+        .tasks
+        .iter()
+        .filter_map(|task| Some((format!("the task {}", shown(&task.name)), task.contamination.as_ref()?)));
+    let found: Vec<(String, &Contamination)> =
+        of_text.chain(of_tasks).filter(|(_, own)| own.found > 0).collect();
+    html! {
+        @if !found.is_empty() {
+            div.alarm role="note" {
+                svg viewBox="0 0 20 20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" {
+                    path d="M10 2.5 L18.5 17.5 H1.5 Z M10 8 V12 M10 14.6 V14.8" {}
+                }
+                div {
+                    b { "Contaminated: the model was trained on part of what it is measured on." }
+                    @for (what, own) in &found {
+                        p {
+                            "Of " (what) ", " (whole(own.found)) " of " (whole(own.looked_up)) " texts share runs of " (own.n)
+                            " words with the training text, " (share(own.share)) " of all such runs. Figures of them are better than those of new text would be."
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What was looked up in the training text, and found.
+fn contamination(evaluation: &Evaluation) -> Markup {
+    html! {
+        @if let Some(own) = &evaluation.contamination {
+            section #contamination {
+                h2 { "Contamination" }
+                (tables::contamination(own))
+            }
+        }
+    }
+}
+
+/// What a reader should know before believing it.
+fn limits(evaluation: &Evaluation) -> Markup {
+    html! {
+        @if !evaluation.limits.is_empty() {
+            section #limits {
+                h2 { "Limits" }
+                div.card { ul { @for limit in &evaluation.limits { li { (shown(limit)) } } } }
+            }
+        }
+    }
+}
+
+/// What training and evaluating took. Joules are not known: neither wgpu nor a browser reads a meter.
+fn cost(evaluation: &Evaluation) -> Markup {
+    let model = &evaluation.model;
+    let on = |device: &str| if device.is_empty() { String::new() } else { format!(" on {}", shown(device)) };
+    let training = model.train_seconds.map(|seconds| {
+        format!("{}{}", duration(seconds), on(model.train_device.as_deref().unwrap_or_default()))
+    });
+    html! {
+        section #cost {
+            h2 { "Time and energy" }
+            div.card {
+                dl.facts {
+                    dt { "Training" } dd { (training.unwrap_or_else(|| "not recorded".to_owned())) }
+                    @if let Some(flops) = model.train_flops.filter(|flops| flops.is_finite() && *flops > 0.0) {
+                        dt { "Work of training" } dd { (format!("{flops:.2e}")) " floating-point operations" }
+                    }
+                    dt { "Evaluation" } dd { (duration(evaluation.seconds)) (on(&evaluation.device)) }
+                }
+                p.note {
+                    "Energy was not measured: no meter was read, and a device's rated power is no measure of what a run drew. Multiply the time by what "
+                    "your own meter shows."
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The figures as the Hugging Face Hub reads them: the entry `model-index` of a model card's front matter.
+//!
+//! YAML is written by hand, a mapping of known keys: every text is a JSON string, which YAML takes as a double-quoted scalar, so that none
+//! can end it.
+
+use glasshouse_protocol::evaluation::{Evaluation, Likelihood, Metric, TaskReport};
+use std::fmt::Write as _;
+
+/// What a task's answers are, as the Hub names tasks.
+const TEXT_GENERATION: (&str, &str) = ("text-generation", "Text generation");
+
+/// One set of figures.
+struct Results<'a> {
+    task: (&'static str, &'static str),
+    /// The set's identifier and name, and which part of it.
+    dataset: (String, String, Option<String>),
+    metrics: Vec<&'a Metric>,
+}
+
+/// The lines of front matter that give a model's figures, from `model-index:` on; empty where there is nothing that is finite.
+///
+/// Results have a `task`, a `dataset` and `metrics`, each of which has a `type`, a `name` and a `value`; intervals and what a figure is
+/// of stand in a metric's `args`. `huggingface_hub.ModelCardData` reads them as `eval_results`.
+pub fn model_index(evaluation: &Evaluation, name: &str) -> String {
+    let of_text = evaluation.likelihood.iter().map(of_text);
+    let results: Vec<Results<'_>> = of_text
+        .chain(evaluation.tasks.iter().map(of_task))
+        .filter(|results| !results.metrics.is_empty())
+        .collect();
+    if results.is_empty() {
+        return String::new();
+    }
+    let mut yaml = format!("model-index:\n- name: {}\n  results:\n", quoted(name));
+    for results in &results {
+        write_results(&mut yaml, results);
+    }
+    yaml
+}
+
+fn of_text(own: &Likelihood) -> Results<'_> {
+    let split = if own.split.is_empty() { "validation" } else { &own.split };
+    Results {
+        task: TEXT_GENERATION,
+        dataset: (
+            "held-out-text".to_owned(),
+            "Held-out documents of the training data".to_owned(),
+            Some(split.to_owned()),
+        ),
+        metrics: finite(&own.metrics),
+    }
+}
+
+fn of_task(own: &TaskReport) -> Results<'_> {
+    let task = match own.kind.as_str() {
+        "choose" => ("multiple-choice", "Multiple choice"),
+        "classify" => ("text-classification", "Text classification"),
+        "tag" => ("token-classification", "Token classification"),
+        _ => TEXT_GENERATION,
+    };
+    let stem = own.name.rsplit_once('.').map_or(own.name.as_str(), |(stem, _)| stem);
+    Results { task, dataset: (stem.to_owned(), own.name.clone(), None), metrics: finite(&own.metrics) }
+}
+
+fn finite(metrics: &[Metric]) -> Vec<&Metric> {
+    metrics.iter().filter(|metric| metric.value.is_some_and(f64::is_finite)).collect()
+}
+
+fn write_results(yaml: &mut String, results: &Results<'_>) {
+    let (task, task_name) = results.task;
+    let (dataset, dataset_name, split) = &results.dataset;
+    let mut lines = vec![
+        "  - task:".to_owned(),
+        format!("      type: {task}"),
+        format!("      name: {task_name}"),
+        "    dataset:".to_owned(),
+        format!("      type: {}", quoted(dataset)),
+        format!("      name: {}", quoted(dataset_name)),
+    ];
+    lines.extend(split.as_ref().map(|split| format!("      split: {}", quoted(split))));
+    lines.push("    metrics:".to_owned());
+    for metric in &results.metrics {
+        lines.push(format!("    - type: {}", quoted(&metric.name)));
+        lines.push(format!("      name: {}", quoted(&super::title(&metric.name))));
+        lines.push(format!("      value: {}", float(metric.value.unwrap_or_default())));
+        lines.push("      args:".to_owned());
+        lines.push(format!("        count: {}", metric.count));
+        lines.push(format!("        of: {}", quoted(&metric.of)));
+        if let Some([low, high]) = metric.interval.filter(|ends| ends.iter().all(|end| end.is_finite())) {
+            lines.push(format!("        interval_95: [{}, {}]", float(low), float(high)));
+        }
+        lines.extend(metric.signature.as_ref().map(|own| format!("        signature: {}", quoted(own))));
+    }
+    for line in lines {
+        // A string takes whatever is written.
+        writeln!(yaml, "{line}").ok();
+    }
+}
+
+/// A number that YAML 1.1 reads as one: it takes `1e-5` for a text, and `1.0e-5` not.
+fn float(value: f64) -> String {
+    let text = format!("{value:?}");
+    match text.split_once('e') {
+        Some((digits, exponent)) => {
+            let point = if digits.contains('.') { "" } else { ".0" };
+            let sign = if exponent.starts_with('-') { "" } else { "+" };
+            format!("{digits}{point}e{sign}{exponent}")
+        }
+        None => text,
+    }
+}
+
+/// A double-quoted scalar. What YAML does not take as it is (controls, surrogates' place, marks of byte order) is escaped.
+fn quoted(text: &str) -> String {
+    let mut scalar = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => scalar.extend(['\\', letter]),
+            '\u{20}'..='\u{7e}'
+            | '\u{a0}'..='\u{2027}'
+            | '\u{202a}'..='\u{d7ff}'
+            | '\u{e000}'..='\u{fdff}' => scalar.push(letter),
+            '\u{fe00}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'.. => scalar.push(letter),
+            _ => {
+                write!(scalar, "\\u{:04x}", u32::from(letter)).ok();
+            }
+        }
+    }
+    scalar.push('"');
+    scalar
+}

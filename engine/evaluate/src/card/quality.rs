@@ -1,0 +1,213 @@
+//! How well the text is predicted: figures, baselines beside them, calibration, where it errs.
+
+use super::words::{compact, interval, number, shown, title};
+use super::{chart, tables};
+use glasshouse_protocol::evaluation::{Baseline, Calibration, Evaluation, Likelihood, LossBy, Metric};
+use glasshouse_protocol::quantity::{bytes, counted, whole};
+use maud::{Markup, html};
+
+/// Groups of a table of losses that are shown.
+const GROUPS_SHOWN: usize = 24;
+
+/// What is known of calibration.
+pub(super) fn calibration_of(evaluation: &Evaluation) -> Option<&Calibration> {
+    evaluation.likelihood.as_ref()?.calibration.as_ref()
+}
+
+pub(super) fn section(evaluation: &Evaluation) -> Markup {
+    let likelihood = evaluation.likelihood.as_ref();
+    html! {
+        @if likelihood.is_some() || !evaluation.baselines.is_empty() {
+            section #quality {
+                h2 { "Prediction" }
+                @if let Some(likelihood) = likelihood { (read(likelihood)) }
+                @if !evaluation.baselines.is_empty() { (baselines(evaluation)) }
+                @for by in likelihood.iter().flat_map(|own| &own.by) { (losses(by, loss(likelihood))) }
+            }
+        }
+        @if let Some(own) = calibration_of(evaluation) { (calibration(own)) }
+        @if let Some(own) = likelihood.filter(|own| !own.errors.is_empty()) {
+            section #errors {
+                h2 { "Worst cases" }
+                p.lead { "Where it errs most. Each row opens in the lens of the program: the marked token is the one that was predicted badly." }
+                @for table in &own.errors { div.card { (tables::table(table)) } }
+            }
+        }
+    }
+}
+
+fn metric<'a>(likelihood: Option<&'a Likelihood>, name: &str) -> Option<&'a Metric> {
+    likelihood?.metrics.iter().find(|metric| metric.name == name)
+}
+
+fn loss(likelihood: Option<&Likelihood>) -> Option<f64> {
+    metric(likelihood, "loss")?.value
+}
+
+/// What was read and how, and what came of it.
+fn read(own: &Likelihood) -> Markup {
+    html! {
+        p.lead {
+            "On " (counted(own.documents, "document")) " of the " (shown(&own.split)) " split: " (whole(own.tokens)) " tokens, " (bytes(own.bytes))
+            ". Windows of " (counted(own.window as u64, "token")) " follow one another by " (whole(own.stride as u64)) ", so that "
+            @if own.stride < own.window { "each token is predicted once, from " (whole((own.window - own.stride) as u64)) " tokens or more where there are as many." }
+            @else { "each token is predicted once." }
+        }
+        div.card {
+            (tables::metrics(&own.metrics))
+            @if own.tokens_per_s > 0.0 { p.note { (compact(own.tokens_per_s.round() as u64)) " tokens per second." } }
+        }
+    }
+}
+
+/// What something simpler makes of the same text, and the model among them.
+fn baselines(evaluation: &Evaluation) -> Markup {
+    let own = metric(evaluation.likelihood.as_ref(), "bits_per_byte");
+    let value = own.and_then(|metric| metric.value);
+    // A bar is as long as the worst of those that could be real.
+    let values = evaluation.baselines.iter().filter_map(|baseline| baseline.bits_per_byte.value).chain(value);
+    let most = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
+    let is_worse = |baseline: &&Baseline| match (baseline.bits_per_byte.value, value) {
+        (Some(theirs), Some(ours)) => theirs > ours,
+        _ => true,
+    };
+    let (worse, better): (Vec<&Baseline>, Vec<&Baseline>) = evaluation.baselines.iter().partition(is_worse);
+    let perplexity = metric(evaluation.likelihood.as_ref(), "perplexity").and_then(|metric| metric.value);
+    html! {
+        h3 { "Beside simpler things" }
+        div.card {
+            div.scroll {
+                table.grid {
+                    thead {
+                        tr { th.words { "What" } th { "Bits per byte" } th.bars {} th { "95 % interval" } th { "Perplexity" } th { "Above the model by" } }
+                    }
+                    tbody {
+                        @for baseline in &better { (baseline_row(baseline, most)) }
+                        @if let Some(own) = own {
+                            tr.own {
+                                td.words { b { "This model" } }
+                                td { b { (own.value.map_or_else(|| "–".to_owned(), number)) } }
+                                td.bars { (bar(own.value, most, true)) }
+                                td { (own.interval.map_or_else(|| "–".to_owned(), interval)) }
+                                td { (perplexity.map_or_else(|| "–".to_owned(), number)) }
+                                td { "–" }
+                            }
+                        }
+                        @for baseline in &worse { (baseline_row(baseline, most)) }
+                    }
+                }
+            }
+            @if value.is_some() && !better.is_empty() {
+                p.bad { "The model does not beat " (better.iter().map(|own| shown(&own.name)).collect::<Vec<_>>().join(", ")) "." }
+            }
+            ul.notes { @for baseline in better.iter().chain(&worse) { li { b { (shown(&baseline.name)) } ": " (shown(&baseline.about)) } } }
+        }
+    }
+}
+
+fn baseline_row(baseline: &Baseline, most: f64) -> Markup {
+    let (own, difference) = (&baseline.bits_per_byte, baseline.difference.as_ref());
+    html! {
+        tr {
+            td.words { (shown(&baseline.name)) }
+            td { (own.value.map_or_else(|| "–".to_owned(), number)) }
+            td.bars { (bar(own.value, most, false)) }
+            td { (own.interval.map_or_else(|| "–".to_owned(), interval)) }
+            td { (baseline.perplexity.map_or_else(|| "–".to_owned(), number)) }
+            td {
+                @match difference.and_then(|metric| metric.value) {
+                    Some(value) => { (number(value)) }
+                    None => { "–" }
+                }
+                @if let Some(own) = difference.and_then(|metric| metric.interval) { span.quiet { " " (interval(own)) } }
+            }
+        }
+    }
+}
+
+fn bar(value: Option<f64>, most: f64, is_own: bool) -> Markup {
+    let share = value.filter(|_| most > 0.0).map_or(0.0, |value| (value / most).clamp(0.0, 1.0));
+    html! {
+        svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
+            rect class=(if is_own { "fill-own" } else { "fill-bar" }) width=(format!("{:.1}", 100.0 * share)) height="10" {}
+        }
+    }
+}
+
+/// The loss by what tokens have in common: drawn where the groups have an order.
+fn losses(by: &LossBy, mean: Option<f64>) -> Markup {
+    let (heading, axis) = match by.name.as_str() {
+        "position" => ("Does context help?", Some("place in the window")),
+        "frequency" => ("Common and rare tokens", Some("times seen in the training text")),
+        "source" => ("By source", None),
+        _ => ("", None),
+    };
+    let rest = by.groups.len().saturating_sub(GROUPS_SHOWN);
+    html! {
+        @if !by.groups.is_empty() {
+            h3 { @if heading.is_empty() { "Loss by " (title(&by.name).to_lowercase()) } @else { (heading) } }
+            div.card {
+                @if let Some(axis) = axis {
+                    p.note { "Loss in nats per token; the band is the 95 % interval" @if mean.is_some() { ", the dashed line the mean of all tokens" } "." }
+                    (chart::losses(by, axis, mean))
+                } @else {
+                    div.scroll {
+                        table.grid {
+                            thead { tr { th.words { (title(&by.name)) } th { "Loss in nats per token" } th { "95 % interval" } th { "Of" } } }
+                            tbody {
+                                @for (label, own) in by.groups.iter().take(GROUPS_SHOWN) {
+                                    tr {
+                                        td.words { bdi { (shown(label)) } }
+                                        td { (own.value.map_or_else(|| "–".to_owned(), number)) }
+                                        td { (own.interval.map_or_else(|| "–".to_owned(), interval)) }
+                                        td { (whole(own.count)) " " (shown(&own.of)) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    @if rest > 0 { p.note { "And " (whole(rest as u64)) " more." } }
+                }
+            }
+        }
+    }
+}
+
+fn calibration(own: &Calibration) -> Markup {
+    let [before, after] = &own.checked;
+    let verdict = match own.temperature {
+        hot if hot > 1.02 => {
+            "It is surer than it is right: dividing its logits by more than 1 predicts better."
+        }
+        cold if cold < 0.98 => {
+            "It is less sure than it is right: dividing its logits by less than 1 predicts better."
+        }
+        _ => "It is about as sure as it is right.",
+    };
+    html! {
+        section #calibration {
+            h2 { "Calibration" }
+            p.lead { "Whether tokens that it gives a probability of 0.7 are right in 7 of 10 cases (Guo et al. 2017)." }
+            div.card.side {
+                (chart::reliability(&own.bins))
+                div {
+                    (tables::metrics(std::slice::from_ref(&own.ece)))
+                    dl.facts {
+                        dt { "Temperature fitted on half of the documents" } dd { (number(own.temperature)) }
+                        dt { "Error on the other half without it" } dd { (metric_cell(before)) }
+                        dt { "Error on the other half with it" } dd { (metric_cell(after)) }
+                    }
+                    p { (verdict) }
+                    p.note { "Bars are the share that was right of tokens of about the same confidence, lines their 95 % intervals; the strip below says how many tokens there are." }
+                }
+            }
+        }
+    }
+}
+
+fn metric_cell(metric: &Metric) -> Markup {
+    html! {
+        (metric.value.map_or_else(|| "–".to_owned(), number))
+        @if let Some(own) = metric.interval { span.quiet { " " (interval(own)) } }
+    }
+}

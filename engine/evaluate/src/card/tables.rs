@@ -1,0 +1,182 @@
+//! Tables of figures.
+
+use super::words::{beginning, interval, number, share, shown, title};
+use glasshouse_protocol::evaluation::{Better, Cell, Comparison, Contamination, Evaluation, Metric, Table};
+use glasshouse_protocol::quantity::whole;
+use maud::{Markup, html};
+
+/// Rows of a table that are shown.
+const ROWS_SHOWN: usize = 40;
+
+/// Characters of a text in a cell.
+const CELL_SHOWN: usize = 400;
+
+/// Figures below each other, each with its interval and what it is of.
+pub(super) fn metrics(metrics: &[Metric]) -> Markup {
+    html! {
+        div.scroll {
+            table.grid {
+                thead { tr { th.words { "Figure" } th { "Value" } th { "95 % interval" } th { "Of" } th.words { "Better" } } }
+                tbody {
+                    @for metric in metrics {
+                        tr {
+                            td.words {
+                                (title(&metric.name))
+                                @if let Some(signature) = &metric.signature { br; code { (shown(signature)) } }
+                            }
+                            td { b { (metric.value.map_or_else(|| "–".to_owned(), number)) } }
+                            td { (metric.interval.map_or_else(|| "–".to_owned(), interval)) }
+                            td { (whole(metric.count)) " " (shown(&metric.of)) }
+                            td.words { (better(metric.better)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn better(better: Better) -> &'static str {
+    match better {
+        Better::Higher => "higher",
+        Better::Lower => "lower",
+        Better::Neither => "neither",
+    }
+}
+
+/// A table of any kind.
+pub(super) fn table(table: &Table) -> Markup {
+    let rest = table.rows.len().saturating_sub(ROWS_SHOWN);
+    // A column of words is set to the left.
+    let is_words: Vec<bool> = (0..table.columns.len())
+        .map(|at| table.rows.iter().any(|row| matches!(row.get(at), Some(Cell::Text(_) | Cell::Passage(_)))))
+        .collect();
+    let class = |at: usize| is_words.get(at).is_some_and(|own| *own).then_some("words");
+    html! {
+        h4 { (shown(&table.title)) }
+        @if !table.about.is_empty() { p.note { (shown(&table.about)) } }
+        div.scroll {
+            table.grid {
+                thead {
+                    tr { @for (at, column) in table.columns.iter().enumerate() { th class=[class(at)] { (shown(column)) } } }
+                }
+                tbody {
+                    @for row in table.rows.iter().take(ROWS_SHOWN) {
+                        tr { @for (at, own) in row.iter().enumerate() { td class=[class(at)] { (cell(own)) } } }
+                    }
+                }
+            }
+        }
+        @if rest > 0 { p.note { "And " (whole(rest as u64)) " more rows." } }
+    }
+}
+
+fn cell(cell: &Cell) -> Markup {
+    html! {
+        @match cell {
+            Cell::Count(count) => { (whole(*count)) }
+            Cell::Number(value) => { (number(*value)) }
+            Cell::Text(text) => { bdi { (excerpt(text, CELL_SHOWN)) } }
+            Cell::Metric(metric) => {
+                (metric.value.map_or_else(|| "–".to_owned(), number))
+                @if let Some(own) = metric.interval { span.quiet { " " (interval(own)) } }
+            }
+            Cell::Passage(passage) => { bdi.passage { (place(&passage.prompt, &passage.token)) } }
+        }
+    }
+}
+
+/// The end of a prompt with its last token marked.
+fn place(prompt: &str, token: &str) -> Markup {
+    let before = prompt.strip_suffix(token).unwrap_or(prompt);
+    let from = before.char_indices().rev().nth(CELL_SHOWN / 4).map_or(0, |(at, _)| at);
+    html! {
+        @if from > 0 { "…" }
+        (shown(&before[from..]))
+        @if prompt.ends_with(token) && !token.is_empty() { mark { (excerpt(token, CELL_SHOWN)) } }
+    }
+}
+
+/// A text's beginning.
+pub(super) fn excerpt(text: &str, characters: usize) -> Markup {
+    let (own, is_cut) = beginning(text, characters);
+    html! { (own) @if is_cut { "…" } }
+}
+
+/// What was compared with other models.
+pub(super) fn comparisons(beside: &[(&Evaluation, Vec<Comparison>)]) -> Markup {
+    html! {
+        @if !beside.is_empty() {
+            section #comparisons {
+                h2 { "Comparisons" }
+                p.lead { "On the same documents or rows, paired: what makes one of them hard is hard for both and does not widen the interval." }
+                @for (other, comparisons) in beside {
+                    h3 { "With " (super::name(other)) }
+                    div.card.scroll {
+                        @if comparisons.is_empty() {
+                            p.quiet { "They were evaluated on nothing in common." }
+                        } @else {
+                            table.grid {
+                                thead {
+                                    tr {
+                                        th.words { "Figure" } th { "This" } th { "That" } th { "Difference" } th { "95 % interval" }
+                                        th.words { "Verdict" }
+                                    }
+                                }
+                                tbody { @for own in comparisons { (comparison(own)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn comparison(comparison: &Comparison) -> Markup {
+    let difference = &comparison.difference;
+    html! {
+        tr {
+            td.words { (title(&comparison.what)) }
+            td { (number(comparison.first_value)) }
+            td { (number(comparison.second_value)) }
+            td { b { (difference.value.map_or_else(|| "–".to_owned(), number)) } }
+            td { (difference.interval.map_or_else(|| "–".to_owned(), interval)) }
+            td.words { (shown(&comparison.verdict)) }
+        }
+    }
+}
+
+/// What of some texts stands in the training text.
+pub(super) fn contamination(own: &Contamination) -> Markup {
+    let class = if own.found > 0 { "bad" } else { "good" };
+    html! {
+        div.card {
+            p {
+                b class=(class) {
+                    @if own.found > 0 {
+                        (whole(own.found)) " of " (whole(own.looked_up)) " texts share runs of words with the training text"
+                    } @else if own.looked_up > 0 {
+                        "None of " (whole(own.looked_up)) " texts shares a run of words with the training text"
+                    } @else {
+                        "No text was long enough to be looked up"
+                    }
+                }
+                ": runs of " (own.n) " words, " (share(own.share)) " of which were found."
+            }
+            @if !own.about.is_empty() { p.note { (shown(&own.about)) } }
+            @if !own.worst.is_empty() {
+                div.scroll {
+                    table.grid {
+                        thead { tr { th.words { "Most of it seen" } th { "Share of its runs" } } }
+                        tbody {
+                            @for (text, part) in own.worst.iter().take(ROWS_SHOWN) {
+                                tr { td.words { bdi.passage { (excerpt(text, CELL_SHOWN / 2)) } } td { (share(*part)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+use super::words::{compact, duration};
+use super::*;
+use glasshouse_protocol::evaluation::{
+    AuditSection, Baseline, Calibration, CalibrationBin, Cell, Likelihood, LossBy, Passage, Table,
+    TaskAnswer, TaskReport,
+};
+
+const HOSTILE: &str =
+    "</style><script>alert(1)</script> & \"q\" 'a' \u{202e}\u{7}\u{0}\u{85}\u{feff}\u{1F98A}\n: - # |";
+
+fn metric(name: &str, value: f64) -> Metric {
+    let interval = Some([value * 0.9, value * 1.1]);
+    Metric {
+        name: name.to_owned(),
+        value: Some(value),
+        interval,
+        count: 12_345,
+        of: "tokens".to_owned(),
+        ..Metric::default()
+    }
+}
+
+/// An evaluation that has some of everything, every text of it what `text` says.
+fn evaluation(text: &str) -> Evaluation {
+    let bins = (0..15_u32).map(|nth| CalibrationBin {
+        count: u64::from(nth * 10),
+        confidence: f64::from(nth) / 15.0,
+        accuracy: f64::from(nth) / 16.0,
+        interval: [f64::from(nth) / 20.0, f64::from(nth) / 15.0],
+    });
+    let by = |name: &str| LossBy {
+        name: name.to_owned(),
+        groups: (1..=30).map(|at| (format!("{text}{at}"), metric("loss", 3.0 / f64::from(at)))).collect(),
+    };
+    let table = Table {
+        title: text.to_owned(),
+        about: text.to_owned(),
+        columns: vec![text.to_owned(); 5],
+        rows: vec![vec![
+            Cell::Count(3),
+            Cell::Number(0.5),
+            Cell::Text(text.to_owned()),
+            Cell::Metric(Box::new(metric("loss", 2.0))),
+            Cell::Passage(Passage { prompt: format!("{text} end"), token: " end".to_owned() }),
+        ]],
+    };
+    let contamination = Contamination {
+        n: 13,
+        looked_up: 40,
+        found: 3,
+        share: 0.02,
+        worst: vec![(text.to_owned(), 0.9)],
+        about: text.to_owned(),
+    };
+    Evaluation {
+        run: "1-first".to_owned(),
+        checkpoint: text.to_owned(),
+        model: glasshouse_protocol::evaluation::EvaluatedModel {
+            title: text.to_owned(),
+            about: text.to_owned(),
+            data: vec![text.to_owned()],
+            settings: vec![text.to_owned()],
+            train_flops: Some(1.5e15),
+            train_seconds: Some(130.0),
+            ..Default::default()
+        },
+        likelihood: Some(Likelihood {
+            split: "validation".to_owned(),
+            documents: 40,
+            metrics: vec![metric("loss", 1.25), metric("perplexity", 3.49), metric("bits_per_byte", 0.81)],
+            by: vec![by("position"), by("frequency"), by("source"), by(text)],
+            calibration: Some(Calibration {
+                bins: bins.collect(),
+                temperature: 1.2,
+                ..Calibration::default()
+            }),
+            errors: vec![table.clone()],
+            ..Likelihood::default()
+        }),
+        baselines: vec![
+            Baseline {
+                name: "5-gram".to_owned(),
+                about: text.to_owned(),
+                bits_per_byte: metric("bits_per_byte", 1.4),
+                ..Baseline::default()
+            },
+            Baseline {
+                name: "better".to_owned(),
+                bits_per_byte: metric("bits_per_byte", 0.5),
+                ..Baseline::default()
+            },
+        ],
+        contamination: Some(contamination.clone()),
+        tasks: vec![TaskReport {
+            name: "qa.jsonl".to_owned(),
+            kind: "generate".to_owned(),
+            metrics: vec![
+                Metric { signature: Some(text.to_owned()), ..metric("bleu", 12.5) },
+                metric(text, 1e-7),
+            ],
+            tables: vec![table],
+            broken: vec![(7, text.to_owned())],
+            answers: vec![TaskAnswer {
+                line: 1,
+                prompt: text.to_owned(),
+                answer: text.to_owned(),
+                expected: vec![text.to_owned()],
+                scores: vec![Some(0.0)],
+                group: Some(text.to_owned()),
+            }],
+            contamination: Some(contamination),
+            ..TaskReport::default()
+        }],
+        limits: vec![text.to_owned()],
+        ..Evaluation::default()
+    }
+}
+
+#[test]
+fn a_card_says_what_was_found() {
+    let own = evaluation("plain");
+    let other = Evaluation { run: "2-other".to_owned(), ..Evaluation::default() };
+    let comparison = Comparison {
+        what: "bits_per_byte".to_owned(),
+        verdict: "the first is better".to_owned(),
+        ..Comparison::default()
+    };
+    let audit = Audit {
+        sections: vec![AuditSection {
+            title: "Bias".to_owned(),
+            sample: "Of 200 pairs.".to_owned(),
+            ..AuditSection::default()
+        }],
+        ..Audit::default()
+    };
+    let page = html(&own, Some(&audit), &[(&other, vec![comparison])]);
+    for wanted in [
+        "Bits per byte",
+        "0.8100",
+        "0.7290 … 0.8910",
+        "5-gram",
+        "The model does not beat better.",
+        "Contaminated",
+        "3 of 40 texts",
+        "Reliability diagram",
+        "Loss by place in the window",
+        "surer than it is right",
+        "the first is better",
+        "2-other",
+        "Of 200 pairs.",
+        "2 min 10 s",
+        "1.50e15",
+        "Energy was not measured",
+        "Line 7: plain",
+        "<mark> end</mark>",
+    ] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    for (open, close) in [
+        ("<section", "</section>"),
+        ("<table", "</table>"),
+        ("<svg", "</svg>"),
+        ("<div", "</div>"),
+        ("<p", "</p>"),
+    ] {
+        let opened = page.matches(open).count()
+            - if open == "<p" {
+                ["<path", "<poly", "<pre"].map(|own| page.matches(own).count()).iter().sum()
+            } else {
+                0
+            };
+        assert_eq!(opened, page.matches(close).count(), "{open}");
+    }
+}
+
+#[test]
+fn nothing_found_makes_a_card_as_well() {
+    let page = html(&Evaluation { run: "1-first".to_owned(), ..Evaluation::default() }, None, &[]);
+    assert!(page.contains("<h1>1-first</h1>") && page.contains("Energy was not measured"));
+    assert!(!page.contains("Contaminated") && !page.contains("NaN"));
+    assert_eq!(model_index(&Evaluation::default(), "x"), "");
+}
+
+#[test]
+fn hostile_texts_stay_texts() {
+    let page = html(&evaluation(HOSTILE), None, &[]);
+    assert!(!page.contains("<script") && page.matches("</style>").count() == 1);
+    assert!(page.contains("&lt;script&gt;"));
+    for hidden in ['\u{202e}', '\u{7}', '\u{0}', '\u{85}'] {
+        assert!(!page.contains(hidden), "{hidden:?}");
+    }
+    let fetches = ["http:", "https:", "url(", "src=", "@import"];
+    assert!(fetches.iter().all(|fetch| !page.contains(fetch)));
+}
+
+#[test]
+fn drawings_hold_no_number_that_is_none() {
+    let mut own = evaluation("plain");
+    if let Some(likelihood) = &mut own.likelihood {
+        for by in &mut likelihood.by {
+            by.groups.truncate(1);
+            for (_, metric) in &mut by.groups {
+                *metric = Metric { value: Some(0.0), interval: Some([f64::NAN, 1.0]), ..Metric::default() };
+            }
+        }
+    }
+    own.baselines
+        .push(Baseline { bits_per_byte: metric("bits_per_byte", f64::INFINITY), ..Baseline::default() });
+    let page = html(&own, None, &[]);
+    assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+}
+
+#[test]
+fn the_hub_s_figures_are_lines_of_yaml() {
+    let yaml = model_index(&evaluation("a \"b\"\n\u{85}c"), "my \\model");
+    let wanted = "model-index:\n- name: \"my \\\\model\"\n  results:\n  - task:\n      type: text-generation\n      name: Text generation\n    dataset:\n      \
+                  type: \"held-out-text\"\n      name: \"Held-out documents of the training data\"\n      split: \"validation\"\n    metrics:\n    - type: \
+                  \"loss\"\n      name: \"Loss in nats per token\"\n      value: 1.25\n      args:\n        count: 12345\n        of: \"tokens\"\n        \
+                  interval_95: [1.125, 1.375]\n";
+    assert!(yaml.starts_with(wanted), "{yaml}");
+    assert!(
+        yaml.contains("type: \"qa\"\n      name: \"qa.jsonl\"\n    metrics:")
+            && yaml.contains("signature: \"a \\\"b\\\"\\u000a\\u0085c\"")
+    );
+    // Without a point YAML 1.1 would take it for a text.
+    assert!(yaml.contains("value: 1.0e-7"), "{yaml}");
+}
+
+#[test]
+fn a_section_of_markdown_has_the_same_figures() {
+    let section = markdown(&evaluation("a|b <i>\nc"));
+    for wanted in [
+        "## Evaluation",
+        "| Bits per byte | 0.8100 | 0.7290 … 0.8910 | 12,345 tokens |",
+        "| 5-gram, bits per byte | 1.4000 |",
+        "**Contaminated**: of the held-out text, 3 of 40 texts share runs of 13 words",
+        "qa.jsonl, 0 rows:",
+        "* a\\|b \\<i\\> c\n",
+    ] {
+        assert!(section.contains(wanted), "{wanted}: {section}");
+    }
+    assert_eq!(markdown(&Evaluation::default()), "");
+}
+
+#[test]
+fn numbers_read_as_people_write_them() {
+    assert_eq!(
+        [0.0, 1.0, 0.000_04, 12.345, 123.45, 1204.4, -3.5].map(number).join(" "),
+        "0 1.0000 4.0e−5 12.35 123.5 1,204 −3.5000"
+    );
+    assert_eq!(
+        [0.0, 0.00001, 0.002, 0.5, 0.9999, 1.0].map(share).join(", "),
+        "0 %, under 0.01 %, 0.20 %, 50.0 %, over 99.9 %, 100 %"
+    );
+    assert_eq!(
+        [812, 34_512, 999_499, 1_230_000, 2_000_000_000].map(compact).join(", "),
+        "812, 34.5 k, 999 k, 1.23 M, 2.00 B"
+    );
+    assert_eq!([0.44, 12.0, 130.0, 11_100.0].map(duration).join(", "), "0.4 s, 12 s, 2 min 10 s, 3 h 5 min");
+}

@@ -1,0 +1,113 @@
+//! Names and numbers as the card has them.
+
+use glasshouse_protocol::quantity::whole;
+
+/// What a metric is called.
+pub fn title(name: &str) -> String {
+    let known = match name {
+        "loss" => "Loss in nats per token",
+        "bits_per_byte" => "Bits per byte",
+        "token_accuracy" => "Next token right",
+        "top_5_accuracy" => "Among the five likeliest",
+        "repetition" => "Repetition (4-grams seen before)",
+        "distinct_2" => "Distinct bigrams",
+        "ece" | "expected_calibration_error" => "Expected calibration error",
+        "exact" => "Exact match",
+        "f1" => "Token F1",
+        "bleu" => "BLEU",
+        "chrf" => "chrF",
+        "rouge_1" => "ROUGE-1",
+        "rouge_2" => "ROUGE-2",
+        "rouge_l" => "ROUGE-L",
+        "accuracy_per_character" => "Accuracy per character",
+        "accuracy_normalised" => "Accuracy, normalised",
+        "macro_f1" => "Macro F1",
+        "micro_f1" => "Micro F1",
+        "weighted_f1" => "Weighted F1",
+        "entity_f1" => "Entity F1",
+        _ => "",
+    };
+    if !known.is_empty() {
+        return known.to_owned();
+    }
+    let spaced = shown(name).replace('_', " ");
+    let mut letters = spaced.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// A number with about four significant digits: `0.8123`, `12.35`, `1,204`, `3.1e-5`.
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    match size {
+        _ if !value.is_finite() => "–".to_owned(),
+        0.0 => "0".to_owned(),
+        _ if size < 0.0005 => format!("{value:.1e}"),
+        _ if size < 10.0 => format!("{value:.4}"),
+        _ if size < 100.0 => format!("{value:.2}"),
+        _ if size < 999.95 => format!("{value:.1}"),
+        _ if size < 1e15 => format!("{}{}", if value < 0.0 { "−" } else { "" }, whole(size.round() as u64)),
+        _ => format!("{value:.2e}"),
+    }
+    .replace('-', "−")
+}
+
+/// A share of one as per cent: what is little does not read as nothing, nor what is not all as all.
+pub fn share(part: f64) -> String {
+    let cent = part * 100.0;
+    match cent {
+        _ if !cent.is_finite() => "–".to_owned(),
+        0.0 => "0 %".to_owned(),
+        _ if cent < 0.01 => "under 0.01 %".to_owned(),
+        _ if cent < 1.0 => format!("{cent:.2} %"),
+        _ if (99.95..100.0).contains(&cent) => "over 99.9 %".to_owned(),
+        _ if cent >= 100.0 => format!("{cent:.0} %"),
+        _ => format!("{cent:.1} %"),
+    }
+}
+
+/// An interval: `0.81 … 0.84`.
+pub(super) fn interval([low, high]: [f64; 2]) -> String {
+    format!("{} … {}", number(low), number(high))
+}
+
+/// How many: `812`, `34.5 k`, `1.23 M`.
+pub(super) fn compact(value: u64) -> String {
+    let scaled = |unit: f64, name: &str| {
+        let own = value as f64 / unit;
+        let digits = if own < 9.995 { 2 } else { usize::from(own < 99.95) };
+        format!("{own:.digits$} {name}")
+    };
+    match value {
+        0..=9_999 => whole(value),
+        10_000..=999_499 => scaled(1e3, "k"),
+        999_500..=999_499_999 => scaled(1e6, "M"),
+        _ => scaled(1e9, "B"),
+    }
+}
+
+/// A time: `0.4 s`, `12 s`, `2 min 10 s`, `3 h 5 min`.
+pub(super) fn duration(seconds: f64) -> String {
+    let all = seconds.max(0.0).round() as u64;
+    match all {
+        _ if !seconds.is_finite() => "–".to_owned(),
+        _ if seconds < 9.95 => format!("{seconds:.1} s"),
+        0..60 => format!("{all} s"),
+        60..3600 => format!("{} min {} s", all / 60, all % 60),
+        _ => format!("{} h {} min", all / 3600, all % 3600 / 60),
+    }
+}
+
+/// A text from outside without what turns the direction of writing, controls a terminal or is no character.
+pub(super) fn shown(text: &str) -> String {
+    let hidden = |letter: char| {
+        matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fdd0}'..='\u{fdef}')
+            || (letter.is_control() && !matches!(letter, '\n' | '\t'))
+    };
+    text.replace(hidden, "\u{fffd}")
+}
+
+/// The first characters of a text, and whether there are more.
+pub(super) fn beginning(text: &str, characters: usize) -> (String, bool) {
+    let end = text.char_indices().nth(characters).map(|(at, _)| at);
+    (shown(&text[..end.unwrap_or(text.len())]), end.is_some())
+}
