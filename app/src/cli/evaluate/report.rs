@@ -1,5 +1,6 @@
 //! An evaluation as text: values with their intervals in columns, sentences below.
 
+use glasshouse_engine::evaluation::card::number;
 use glasshouse_engine::protocol::evaluation::{
     Baseline, Calibration, Cell, Likelihood, Metric, Table, TaskReport,
 };
@@ -195,14 +196,6 @@ fn with_interval(metric: &Metric) -> String {
     match metric.interval {
         Some([low, high]) => format!("{} [{}, {}]", value(metric), number(low), number(high)),
         None => value(metric),
-    }
-}
-
-fn number(value: f64) -> String {
-    match value.abs() {
-        0.0..10.0 => format!("{value:.4}"),
-        10.0..100.0 => format!("{value:.2}"),
-        _ => format!("{value:.1}"),
     }
 }
 

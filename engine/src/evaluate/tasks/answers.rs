@@ -53,7 +53,8 @@ pub(super) async fn answers(
             Err(error) => answers.push(Err(error.to_string())),
             Ok(prompt) => {
                 let stop = if lines || prompting.chats(row) { Vec::new() } else { vec!["\n".to_owned()] };
-                let config = GenerateConfig { max_tokens, temperature: 0.0, stop, ..GenerateConfig::default() };
+                let config =
+                    GenerateConfig { max_tokens, temperature: 0.0, stop, ..GenerateConfig::default() };
                 requests.push(request(&files.tokenizer, &prompt.tokens, &prompt.ends, &config));
                 asked.push(at);
                 cut += u64::from(prompt.cut);
@@ -82,7 +83,9 @@ pub(super) async fn answers(
 fn longest(files: &TokenizerFiles, rows: &[Row]) -> Result<usize> {
     let mut expected: Vec<String> = rows.iter().flat_map(Row::expected).collect();
     // What a rule alone judges may be as long as the rule lets it.
-    let ruled = rows.iter().any(|row| matches!(&row.right, Right::Answers { references, .. } if references.is_empty()));
+    let ruled = rows
+        .iter()
+        .any(|row| matches!(&row.right, Right::Answers { references, .. } if references.is_empty()));
     expected.sort_by_key(|text| std::cmp::Reverse(text.len()));
     // The longest text has the most tokens, or nearly so.
     expected.truncate(64);

@@ -1,8 +1,8 @@
 //! What was answered to the rows of a task, by a model here or by one that does not run here.
 
+use super::answers::tags_of;
 use super::choices::{Chosen, best};
 use super::prompt::names_of;
-use super::answers::tags_of;
 use super::rows::{Right, Row, TaskFile, chosen};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
@@ -71,8 +71,13 @@ impl<'a> AllGiven<'a> {
             }
         }
         if found.iter().all(Option::is_none) {
-            let first = broken.first().map_or_else(|| "it is empty".to_owned(), |(line, reason)| format!("line {line}: {reason}"));
-            return Err(Error::bad_file(name, format!("it has no answer to a row of {}; {first}", file.name)));
+            let first = broken
+                .first()
+                .map_or_else(|| "it is empty".to_owned(), |(line, reason)| format!("line {line}: {reason}"));
+            return Err(Error::bad_file(
+                name,
+                format!("it has no answer to a row of {}; {first}", file.name),
+            ));
         }
         let missing = || Err("its results say nothing of this row".to_owned());
         let mut all = Self::of(&file.rows, found.into_iter().map(|given| given.map_or_else(missing, Ok)));
@@ -136,10 +141,12 @@ pub(super) fn simplest(rows: &[(&Row, Given)]) -> Option<(&'static str, String, 
         }
         Right::Label(_) => {
             let all: Vec<Row> = rows.iter().map(|(row, _)| (*row).clone()).collect();
-            let count = |name: &String| all.iter().filter(|row| row.right == Right::Label(name.clone())).count();
+            let count =
+                |name: &String| all.iter().filter(|row| row.right == Right::Label(name.clone())).count();
             // Of equally common ones the first by its name.
             let commonest = names_of(&all).into_iter().rev().max_by_key(count)?;
-            let worth = all.iter().map(|row| f64::from(u8::from(row.right == Right::Label(commonest.clone()))));
+            let worth =
+                all.iter().map(|row| f64::from(u8::from(row.right == Right::Label(commonest.clone()))));
             let about = format!("The commonest label of the file, {commonest}, whatever the text.");
             Some(("majority", about, worth.collect()))
         }
@@ -190,7 +197,9 @@ mod tests {
         let rows: Vec<_> = choices.rows.iter().map(|row| (row, Given::default())).collect();
         let (name, _, worth) = simplest(&rows).unwrap();
         assert_eq!((name, worth), ("random", vec![0.25]));
-        let labels = file("{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\"}\n{\"text\":\"c\",\"label\":\"y\"}\n");
+        let labels = file(
+            "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\"}\n{\"text\":\"c\",\"label\":\"y\"}\n",
+        );
         let rows: Vec<_> = labels.rows.iter().map(|row| (row, Given::default())).collect();
         let (name, about, worth) = simplest(&rows).unwrap();
         assert_eq!((name, worth), ("majority", vec![0.0, 1.0, 1.0]));

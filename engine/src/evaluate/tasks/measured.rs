@@ -40,7 +40,8 @@ impl Measured {
     /// The first metric that is a mean of rows, and what those have.
     pub(super) fn first_of_rows(&self) -> Option<(&str, &[f64])> {
         let mut each = self.metrics.iter().zip(&self.scores);
-        each.find(|(_, scores)| !scores.is_empty()).map(|(metric, scores)| (metric.name.as_str(), scores.as_slice()))
+        each.find(|(_, scores)| !scores.is_empty())
+            .map(|(metric, scores)| (metric.name.as_str(), scores.as_slice()))
     }
 
     /// A metric's value less that of another's, paired by row; `None` where one of them is of all rows at once.
@@ -183,7 +184,8 @@ impl Measured {
         for (name, of) in of {
             self.mean(name, found.iter().map(of).collect(), bootstrap);
             if let Some(metric) = self.metrics.last_mut() {
-                metric.signature = Some(format!("rouge-score, use_stemmer={}", if stems { "True" } else { "False" }));
+                metric.signature =
+                    Some(format!("rouge-score, use_stemmer={}", if stems { "True" } else { "False" }));
             }
         }
     }
@@ -205,12 +207,19 @@ impl Measured {
             self.push(name, of(&found.averages), interval, rows.len(), Vec::new(), None);
             turns.give().await;
         }
-        self.tables.push(by_class("Classification report", "As scikit-learn's classification_report.", &found.labels, &found.tallies));
+        self.tables.push(by_class(
+            "Classification report",
+            "As scikit-learn's classification_report.",
+            &found.labels,
+            &found.tallies,
+        ));
         if found.labels.len() <= CLASSES
             && let Some(matrix) = found.confusion()
         {
             let line = |(label, counts): (&String, Vec<u64>)| {
-                std::iter::once(Cell::Text(label.clone())).chain(counts.into_iter().map(Cell::Count)).collect()
+                std::iter::once(Cell::Text(label.clone()))
+                    .chain(counts.into_iter().map(Cell::Count))
+                    .collect()
             };
             self.tables.push(Table {
                 title: "Confusion matrix".to_owned(),
@@ -223,7 +232,9 @@ impl Measured {
 
     /// F1 of entities as seqeval has it by default, and strictly of IOB2.
     pub(super) fn entities(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
-        let pair = |(row, given): &(&Row, Given)| tags(row, given, names).map(|(right, said)| (right.to_vec(), said));
+        let pair = |(row, given): &(&Row, Given)| {
+            tags(row, given, names).map(|(right, said)| (right.to_vec(), said))
+        };
         let tagged: Vec<_> = rows.iter().filter_map(pair).collect();
         for (name, scheme, signature) in [
             ("entity_f1", Scheme::Lenient, "seqeval, default"),
@@ -231,9 +242,21 @@ impl Measured {
         ] {
             let found = entities(&tagged, scheme);
             let interval = found.interval(bootstrap);
-            self.push(name, found.averages.micro.f1, interval, rows.len(), Vec::new(), Some(signature.to_owned()));
+            self.push(
+                name,
+                found.averages.micro.f1,
+                interval,
+                rows.len(),
+                Vec::new(),
+                Some(signature.to_owned()),
+            );
             if scheme == Scheme::Lenient {
-                self.tables.push(by_class("By type of entity", "As seqeval's classification_report.", &found.types, &found.tallies));
+                self.tables.push(by_class(
+                    "By type of entity",
+                    "As seqeval's classification_report.",
+                    &found.types,
+                    &found.tallies,
+                ));
             }
         }
     }

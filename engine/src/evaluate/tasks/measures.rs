@@ -136,7 +136,9 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<Measure> {
         ("rouge", Some("stemmer")) => Measure::Rouge(true),
         ("rule", rule) => Measure::Rule(rule.map(judge).transpose()?.map(Box::new)),
         (_, Some(_)) => {
-            return Err(Error::Refused(format!("the metric {plain} has no settings; leave out what stands behind its name")));
+            return Err(Error::Refused(format!(
+                "the metric {plain} has no settings; leave out what stands behind its name"
+            )));
         }
         ("exact", _) => Measure::Exact,
         ("f1", _) => Measure::F1,
@@ -169,7 +171,11 @@ fn judge(text: &str) -> Result<Judge> {
 }
 
 /// Rows without what a measure compares with become broken ones.
-fn leave_out_what_has_nothing_to_compare_with(measure: &Measure, name: &str, file: &mut TaskFile) -> Result<()> {
+fn leave_out_what_has_nothing_to_compare_with(
+    measure: &Measure,
+    name: &str,
+    file: &mut TaskFile,
+) -> Result<()> {
     let mut first = None;
     let broken = &mut file.broken;
     file.rows.retain(|row| {
@@ -177,7 +183,9 @@ fn leave_out_what_has_nothing_to_compare_with(measure: &Measure, name: &str, fil
         let fault = match measure {
             Measure::Rule(Some(judge)) => judge.fault(judged).map(str::to_owned),
             Measure::Rule(None) => None,
-            _ if references.is_empty() => Some(format!("`answer`: missing, and the metric {name} compares with it")),
+            _ if references.is_empty() => {
+                Some(format!("`answer`: missing, and the metric {name} compares with it"))
+            }
             _ => None,
         };
         if let Some(reason) = &fault {
@@ -217,7 +225,11 @@ mod tests {
     #[test]
     fn a_metric_that_does_not_fit_names_those_that_do() {
         let said = error(&["bleu"], CHOICES);
-        assert!(said.contains("bleu does not fit rows.jsonl, whose rows choose among answers") && said.ends_with("accuracy"), "{said}");
+        assert!(
+            said.contains("bleu does not fit rows.jsonl, whose rows choose among answers")
+                && said.ends_with("accuracy"),
+            "{said}"
+        );
         let said = error(&["accuracy"], ANSWERED);
         assert!(said.ends_with("exact, f1, bleu, chrf, rouge, rule"), "{said}");
         assert!(error(&["blue"], ANSWERED).contains("did you mean `bleu`"));
@@ -235,7 +247,10 @@ mod tests {
         for (line, wanted) in [
             (ANSWERED, vec!["exact", "f1"]),
             (CHOICES, vec!["accuracy"]),
-            (r#"{"prompt":"a","answer":"one two three four five six seven"}"#, vec!["f1", "bleu", "chrf", "rouge"]),
+            (
+                r#"{"prompt":"a","answer":"one two three four five six seven"}"#,
+                vec!["f1", "bleu", "chrf", "rouge"],
+            ),
             (r#"{"prompt":"a","check":{"type":"numeric","value":1}}"#, vec!["rule"]),
             (r#"{"text":"a","label":"b"}"#, vec!["accuracy", "report"]),
             (r#"{"tokens":["a"],"tags":["O"]}"#, vec!["entities", "accuracy"]),

@@ -91,7 +91,9 @@ impl Asked {
 
     /// What each row asks: its text, as far as a training text could hold it.
     pub fn texts(&self) -> Vec<String> {
-        let text = |row: &Row| row.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n");
+        let text = |row: &Row| {
+            row.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
+        };
         self.file.rows.iter().map(text).collect()
     }
 }
@@ -113,7 +115,8 @@ pub async fn task(
     let mut tell = |what: &str, done: u64, of: u64| tell(&format!("{}: {what}", file.name), done, of);
     let (all, about) = given(answerer, asked, (&prompting, &names), &mut tell).await?;
     let Some((first, _)) = all.rows.first() else {
-        let (line, reason) = all.broken.first().map_or((0, "it has none"), |(line, reason)| (*line, reason.as_str()));
+        let (line, reason) =
+            all.broken.first().map_or((0, "it has none"), |(line, reason)| (*line, reason.as_str()));
         return Err(Error::Refused(format!("no row of {} could be asked; line {line}: {reason}", file.name)));
     };
     let by_template = prompting.chats(first);
@@ -123,14 +126,18 @@ pub async fn task(
     broken.sort_by_key(|(line, _)| *line);
     let mut sentences = about;
     if broken.len() > LISTED {
-        sentences.push(format!("{} could not be asked; the first {LISTED} are listed.", counted(broken.len() as u64, "line")));
+        sentences.push(format!(
+            "{} could not be asked; the first {LISTED} are listed.",
+            counted(broken.len() as u64, "line")
+        ));
         broken.truncate(LISTED);
     }
     if !by_template {
         let text: String = all.rows.iter().map(|(row, _)| prompting.text(row)).collect();
         let lost: String = answerer.tokenizer.tokenizer.unknown_characters(&text).into_iter().collect();
         if !lost.is_empty() {
-            sentences.push(format!("The vocabulary lacks characters of the prompts, which are left out: {lost}"));
+            sentences
+                .push(format!("The vocabulary lacks characters of the prompts, which are left out: {lost}"));
         }
     }
     let (mut tables, mut answers) = (measured.tables.clone(), Vec::with_capacity(all.rows.len()));
@@ -173,11 +180,19 @@ async fn given<'a>(
         (Answering::Labels(reader), Kind::Classify) => {
             let labels = &answerer.config.labels;
             about = vec!["The label that the model's own head finds likeliest counts.".to_owned()];
-            let unknown: Vec<&str> = names.iter().filter(|name| !labels.contains(name)).map(String::as_str).collect();
+            let unknown: Vec<&str> =
+                names.iter().filter(|name| !labels.contains(name)).map(String::as_str).collect();
             if !unknown.is_empty() {
-                about.push(format!("The model has never learned these labels of the file: {}.", unknown.join(", ")));
+                about.push(format!(
+                    "The model has never learned these labels of the file: {}.",
+                    unknown.join(", ")
+                ));
             }
-            AllGiven::of(rows, labelled(reader, answerer.tokenizer, (labels, answerer.config.context_length), rows, tell).await?)
+            AllGiven::of(
+                rows,
+                labelled(reader, answerer.tokenizer, (labels, answerer.config.context_length), rows, tell)
+                    .await?,
+            )
         }
         (Answering::Labels(_), kind) => {
             return Err(Error::Refused(format!(
@@ -187,10 +202,14 @@ async fn given<'a>(
             )));
         }
         (Answering::Writes { decoder, .. }, Kind::Generate | Kind::Tag) => {
-            let found = answers::answers(decoder, answerer.tokenizer, prompting, rows, asked.max_tokens, tell).await?;
+            let found =
+                answers::answers(decoder, answerer.tokenizer, prompting, rows, asked.max_tokens, tell)
+                    .await?;
             about.push(found.about(file.kind));
             about.extend(cut(found.cut));
-            let given = |answer: std::result::Result<String, String>| answer.map(|answer| Given { answer, chosen: None });
+            let given = |answer: std::result::Result<String, String>| {
+                answer.map(|answer| Given { answer, chosen: None })
+            };
             AllGiven::of(rows, found.answers.into_iter().map(given))
         }
         (Answering::Writes { scorer, .. }, Kind::Choose) => {
@@ -233,7 +252,10 @@ fn choices_of(row: &Row) -> &[String] {
 fn cut(rows: u64) -> Option<String> {
     (rows > 0).then(|| {
         let verb = if rows == 1 { "is" } else { "are" };
-        format!("{rows} {} {verb} longer than the context: the model saw their end alone.", things(rows, "row"))
+        format!(
+            "{rows} {} {verb} longer than the context: the model saw their end alone.",
+            things(rows, "row")
+        )
     })
 }
 
@@ -294,7 +316,10 @@ async fn beside(
         let differences = if same { pairs.collect() } else { Vec::new() };
         beside.push(TaskBaseline {
             name: name.clone(),
-            about: format!("Results that were brought, {} of them.", counted(theirs.rows.len() as u64, "row")),
+            about: format!(
+                "Results that were brought, {} of them.",
+                counted(theirs.rows.len() as u64, "row")
+            ),
             metrics: other.metrics,
             differences,
             broken: theirs.broken.into_iter().take(LISTED).collect(),

@@ -38,7 +38,9 @@ impl Wording {
         if let Some(last) = messages.last_mut() {
             let asks = match self.kind {
                 Kind::Generate | Kind::Choose => return messages,
-                Kind::Classify => format!("Which label fits this text: {names}? Answer with the label alone."),
+                Kind::Classify => {
+                    format!("Which label fits this text: {names}? Answer with the label alone.")
+                }
                 Kind::Tag => format!("Write the tag of each word, with spaces between them: {names}."),
             };
             last.content = format!("{asks}\n\n{}", last.content);

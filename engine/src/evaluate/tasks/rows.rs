@@ -21,8 +21,7 @@ const QUESTIONS: [&str; 5] = ["prompt", "question", "messages", "instruction", "
 /// Fields of a text that choices go on from.
 const CONTEXTS: [&str; 7] = ["prompt", "question", "messages", "ctx", "context", "input", "text"];
 /// Fields of right answers.
-const ANSWERS: [&str; 7] =
-    ["answers", "answer", "completion", "references", "reference", "target", "output"];
+const ANSWERS: [&str; 7] = ["answers", "answer", "completion", "references", "reference", "target", "output"];
 const CHOICES: [&str; 2] = ["choices", "options"];
 /// Fields of the right choice.
 const CHOSEN: [&str; 6] = ["answer", "label", "answerKey", "answers", "gold", "target"];
@@ -199,8 +198,9 @@ fn row_of(line: &[u8], number: u64) -> Result<Option<Row>, String> {
     if line.is_empty() {
         return Ok(None);
     }
-    let value: Value = serde_json::from_str(line)
-        .map_err(|error| format!("not JSON: {}", error.to_string().replace(" at line 1 column ", " at column ")))?;
+    let value: Value = serde_json::from_str(line).map_err(|error| {
+        format!("not JSON: {}", error.to_string().replace(" at line 1 column ", " at column "))
+    })?;
     let Value::Object(fields) = value else { return Err("expected a JSON object".to_owned()) };
     let has = |names: &[&str]| names.iter().any(|name| given(&fields, name).is_some());
     let (messages, plain, right) = if has(&["tokens"]) {
@@ -287,7 +287,8 @@ fn question<'names>(
     let field = names.iter().copied().find(|name| given(fields, name).is_some());
     let field = field.ok_or_else(|| format!("`prompt`: missing; expected one of {}", listed(names)))?;
     let mut messages = messages_of(fields, field)?;
-    let text = |name: &str| given(fields, name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    let text =
+        |name: &str| given(fields, name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     let with = match field {
         "question" => text("context").map(|context| (context, true)),
         "instruction" => text("input").map(|input| (input, false)),
@@ -335,20 +336,30 @@ fn choice(fields: &Map<String, Value>) -> Result<Parts, String> {
 }
 
 /// The number of a choice that is named by its number from 0, its text, its label or its letter.
-pub(super) fn chosen(value: &Value, choices: &[String], labels: &[String], field: &str) -> Result<usize, String> {
+pub(super) fn chosen(
+    value: &Value,
+    choices: &[String],
+    labels: &[String],
+    field: &str,
+) -> Result<usize, String> {
     let count = choices.len();
     let number = match value {
         Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
         Value::Bool(yes) => Some(usize::from(*yes)),
         Value::String(text) => {
             let place = |all: &[String]| all.iter().position(|own| own.trim() == text.trim());
-            place(choices).or_else(|| place(labels)).or_else(|| letter(text.trim())).or_else(|| text.trim().parse().ok())
+            place(choices)
+                .or_else(|| place(labels))
+                .or_else(|| letter(text.trim()))
+                .or_else(|| text.trim().parse().ok())
         }
         _ => None,
     };
     match number {
         Some(number) if number < count => Ok(number),
-        Some(number) => Err(format!("`{field}`: {number} is beyond the {count} choices, which are counted from 0")),
+        Some(number) => {
+            Err(format!("`{field}`: {number} is beyond the {count} choices, which are counted from 0"))
+        }
         None => Err(format!("`{field}`: {value} is none of the choices, nor a number or a letter of one")),
     }
 }
@@ -429,7 +440,10 @@ mod tests {
             assert_eq!(row.group.is_some(), line.contains("group"));
         }
         let with = row(r#"{"context":"Ada wrote.","question":"Who?","answer":7}"#);
-        assert_eq!((with.messages[0].content.as_str(), with.expected()), ("Ada wrote.\n\nWho?", vec!["7".to_owned()]));
+        assert_eq!(
+            (with.messages[0].content.as_str(), with.expected()),
+            ("Ada wrote.\n\nWho?", vec!["7".to_owned()])
+        );
         let checked = row(r#"{"prompt":"2+2?","check":{"type":"numeric","value":4}}"#);
         let Right::Answers { references, judged } = checked.right else { panic!("answers") };
         assert!(references.is_empty() && judged.score("It is 4.") == 1.0);

@@ -17,10 +17,12 @@ const MOST_ROWS: usize = 10_000;
 /// What makes them did not come, in a browser.
 pub fn families(rows: Option<usize>) -> Result<Vec<TaskFile>> {
     let (rows, kinds) = (rows.unwrap_or(ROWS).clamp(1, MOST_ROWS), TaskKind::ALL.len());
-    let lines = platform::generated_rows(None, TaskSplit::HeldOut, (rows * kinds) as u64).map_err(Error::Refused)?;
+    let lines =
+        platform::generated_rows(None, TaskSplit::HeldOut, (rows * kinds) as u64).map_err(Error::Refused)?;
     let of = |(at, kind): (usize, &TaskKind)| {
         // Kinds take turns.
-        let own: String = lines.iter().skip(at).step_by(kinds).flat_map(|line| [line.as_str(), "\n"]).collect();
+        let own: String =
+            lines.iter().skip(at).step_by(kinds).flat_map(|line| [line.as_str(), "\n"]).collect();
         TaskFile::read(kind.name(), own.as_bytes(), None)
     };
     TaskKind::ALL.iter().enumerate().map(of).collect()

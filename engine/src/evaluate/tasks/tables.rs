@@ -28,7 +28,8 @@ pub(super) fn by_group(
     }
     let of = |places: &[usize]| places.iter().filter_map(|at| scores.get(*at).copied()).collect::<Vec<f64>>();
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let mut groups: Vec<_> = groups.into_iter().map(|(group, places)| (mean(&of(&places)), group, places)).collect();
+    let mut groups: Vec<_> =
+        groups.into_iter().map(|(group, places)| (mean(&of(&places)), group, places)).collect();
     groups.sort_by(|(one, ..), (other, ..)| one.total_cmp(other));
     let count = groups.len();
     groups.truncate(LISTED);
@@ -52,7 +53,13 @@ pub(super) fn by_group(
             of: "rows".to_owned(),
             signature: None,
         };
-        vec![Cell::Text(group.to_owned()), Cell::Count(values.len() as u64), Cell::Metric(Box::new(metric)), question, answer]
+        vec![
+            Cell::Text(group.to_owned()),
+            Cell::Count(values.len() as u64),
+            Cell::Metric(Box::new(metric)),
+            question,
+            answer,
+        ]
     };
     let more = if count > LISTED { format!(" of {count}") } else { String::new() };
     Some(Table {
