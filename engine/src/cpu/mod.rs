@@ -36,6 +36,7 @@ use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
 use memory_demand::MemoryDemand;
 use other_shards::OtherShards;
 pub(crate) use program::{Program, Weights};
+pub(crate) use run::run_in_turns;
 pub(crate) use workers::Workers;
 
 use program::BatchShard;

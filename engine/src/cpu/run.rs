@@ -53,13 +53,7 @@ impl Run {
         shard: BatchShard,
     ) -> Result<(f32, f32)> {
         self.begin(weights, batch, shard)?;
-        let mut next = Some(0);
-        while let Some(from) = next {
-            next = Lent::begin(&mut self.program, weights, workers, from, batch.seed).end().await?;
-            if next.is_some() {
-                platform::yield_now().await;
-            }
-        }
+        run_in_turns(&mut self.program, weights, workers, batch.seed).await?;
         self.end()
     }
 
@@ -95,6 +89,23 @@ impl Run {
             _ => Err(Error::Internal("the loss is not a pair".to_owned())),
         }
     }
+}
+
+/// Runs a program to its end. Between its nodes whatever else waits has its turn.
+pub(crate) async fn run_in_turns(
+    program: &mut Program,
+    weights: &mut Weights,
+    workers: &Arc<Workers>,
+    seed: [u32; 2],
+) -> Result<()> {
+    let mut next = Some(0);
+    while let Some(from) = next {
+        next = Lent::begin(program, weights, workers, from, seed).end().await?;
+        if next.is_some() {
+            platform::yield_now().await;
+        }
+    }
+    Ok(())
 }
 
 /// A program and its weights, lent to the threads that run it while this one listens to others. Whatever becomes of the run, they

@@ -1,1 +1,276 @@
-//! Where a model errs most.
+//! Where a model errs most: documents, tokens, and kinds of tokens by the words that they are of.
+
+use super::TokenScore;
+use super::documents::Document;
+use super::frequencies::Frequencies;
+use crate::protocol::evaluation::{Cell, Metric, Passage, Table};
+use crate::tokenizer::Tokenizer;
+use std::collections::HashSet;
+
+/// Rows of a table.
+pub(super) const WORST: usize = 20;
+/// Fewer tokens than this say little of a document.
+pub(super) const FEW: u32 = 16;
+/// Characters of a document's beginning.
+const BEGINNING: usize = 160;
+/// Tokens of which one is rare that occurs less often.
+const RARE: u64 = 100_000;
+
+/// Kinds of tokens, each token being of the first that fits.
+pub(super) const KINDS: [&str; 8] = [
+    "end of a text",
+    "spaces and line breaks",
+    "numbers",
+    "punctuation",
+    "names",
+    "rare tokens",
+    "first mentions",
+    "other words",
+];
+const END: u8 = 0;
+const SPACE: u8 = 1;
+const NUMBER: u8 = 2;
+const PUNCTUATION: u8 = 3;
+const NAME: u8 = 4;
+const RARE_TOKEN: u8 = 5;
+const FIRST: u8 = 6;
+const OTHER: u8 = 7;
+
+/// The kind of each token of a document.
+pub(super) fn kinds(document: &Document, frequencies: &Frequencies) -> Vec<u8> {
+    let Document { text, starts, tokens, given, .. } = document;
+    let bytes = kinds_of_bytes(text);
+    let mut kinds = Vec::with_capacity(tokens.len());
+    for (at, (token, start)) in tokens.iter().zip(starts).enumerate() {
+        let end = starts.get(at + 1).copied().unwrap_or(text.len());
+        // Half a character at a text's end begins where the text has ended.
+        let own = bytes.get(*start..end.max(start + 1).min(bytes.len())).unwrap_or_default();
+        let kind = own.iter().find(|kind| **kind != SPACE).or(own.first()).copied();
+        kinds.push(match kind {
+            _ if at < *given => END,
+            None => END,
+            Some(FIRST | OTHER) if frequencies.of(*token).saturating_mul(RARE) < frequencies.total() => {
+                RARE_TOKEN
+            }
+            Some(kind) => kind,
+        });
+    }
+    kinds
+}
+
+/// The kind of the word that each byte of a text is in.
+fn kinds_of_bytes(text: &str) -> Vec<u8> {
+    let mut kinds = Vec::with_capacity(text.len());
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut sentence_begins = true;
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_word = first.is_alphanumeric();
+        let end = match is_word {
+            true => rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len()),
+            false => first.len_utf8(),
+        };
+        let (own, behind) = rest.split_at(end);
+        let kind = if !is_word {
+            // Speech begins a sentence, and so does a line.
+            sentence_begins |= matches!(first, '.' | '!' | '?' | '…' | '\n' | '"' | '“' | '«' | '„');
+            if first.is_whitespace() { SPACE } else { PUNCTUATION }
+        } else if own.contains(char::is_numeric) {
+            NUMBER
+        } else if first.is_uppercase() && !sentence_begins {
+            NAME
+        } else if seen.insert(own.to_lowercase()) {
+            FIRST
+        } else {
+            OTHER
+        };
+        sentence_begins &= !is_word;
+        kinds.resize(kinds.len() + own.len(), kind);
+        rest = behind;
+    }
+    kinds
+}
+
+/// What share of the loss each kind of tokens has: tokens, nats and mean loss of each, in the order of [`KINDS`].
+pub(super) fn kinds_table(kinds: &[(f64, f64, Metric)]) -> Table {
+    let tokens: f64 = kinds.iter().map(|(tokens, ..)| tokens).sum();
+    let nats: f64 = kinds.iter().map(|(_, nats, _)| nats).sum();
+    let mut found: Vec<_> = KINDS.iter().zip(kinds).filter(|(_, (tokens, ..))| *tokens > 0.0).collect();
+    found.sort_by(|(_, a), (_, b)| b.1.total_cmp(&a.1));
+    let row = |(kind, (own, lost, mean)): (&&str, &(f64, f64, Metric))| {
+        vec![
+            Cell::Text((*kind).to_owned()),
+            Cell::Count(*own as u64),
+            Cell::Number(own / tokens),
+            Cell::Number(lost / nats),
+            Cell::Metric(Box::new(mean.clone())),
+        ]
+    };
+    Table {
+        title: "Kinds of tokens".to_owned(),
+        about: "A token is of the word that it begins or goes on with. Names are capitalised within a sentence; rare tokens occur less than \
+                once in 100,000 tokens of the training text; first mentions are words that the document has not had before."
+            .to_owned(),
+        columns: ["Kind", "Tokens", "Share of tokens", "Share of loss", "Loss"].map(str::to_owned).to_vec(),
+        rows: found.into_iter().map(row).collect(),
+    }
+}
+
+/// A document that is predicted badly.
+#[derive(Clone, Debug)]
+pub(super) struct WorstDocument {
+    /// Its text.
+    pub(super) text: String,
+    /// What it costs.
+    pub(super) bits_per_byte: f64,
+    /// How many of its tokens were predicted.
+    pub(super) tokens: u32,
+}
+
+/// The documents that cost most bits a byte, the worst first.
+pub(super) fn documents_table(worst: &[WorstDocument]) -> Table {
+    let row = |WorstDocument { text, bits_per_byte, tokens }: &WorstDocument| {
+        vec![
+            Cell::Passage(Passage { prompt: beginning(text), token: String::new() }),
+            Cell::Number(*bits_per_byte),
+            Cell::Count(u64::from(*tokens)),
+        ]
+    };
+    Table {
+        title: "Worst documents".to_owned(),
+        about: format!("By bits per byte, of those with at least {FEW} tokens."),
+        columns: ["Begins with", "Bits per byte", "Tokens"].map(str::to_owned).to_vec(),
+        rows: worst.iter().map(row).collect(),
+    }
+}
+
+/// A text's beginning, cut at a word's end.
+fn beginning(text: &str) -> String {
+    let cut = text.char_indices().nth(BEGINNING).map_or(text, |(at, _)| &text[..at]);
+    let whole = cut.len() == text.len();
+    let word = cut.rfind(char::is_whitespace).filter(|at| !whole && *at > 0);
+    word.map_or(cut, |at| &cut[..at]).to_owned()
+}
+
+/// A token that was least expected.
+#[derive(Clone, Debug)]
+struct WorstToken {
+    /// Its context and it.
+    tokens: Vec<u32>,
+    score: TokenScore,
+}
+
+/// The tokens that were least expected, the worst first.
+#[derive(Debug, Default)]
+pub(super) struct WorstTokens(Vec<WorstToken>);
+
+impl WorstTokens {
+    /// Takes a token in, where it is among the worst; `tokens` are its context and it.
+    pub(super) fn note(&mut self, tokens: &[u32], score: &TokenScore) {
+        let at = self.0.partition_point(|worse| worse.score.log_probability <= score.log_probability);
+        if at < WORST {
+            self.0.insert(at, WorstToken { tokens: tokens.to_vec(), score: score.clone() });
+            self.0.truncate(WORST);
+        }
+    }
+
+    /// Them as a table; a model reads so many tokens.
+    pub(super) fn table(&self, tokenizer: &Tokenizer, window: usize) -> Table {
+        let text = |token: u32| tokenizer.describe(token).text;
+        let row = |WorstToken { tokens, score }: &WorstToken| {
+            let cut = tokens.len().saturating_sub(window);
+            let prompt = tokenizer.decode(tokens.get(cut..).unwrap_or_default());
+            vec![
+                Cell::Passage(Passage { prompt, token: text(score.token) }),
+                Cell::Number(f64::from(-score.log_probability)),
+                Cell::Count(u64::from(score.rank)),
+                Cell::Text(text(score.likeliest)),
+                Cell::Number(f64::from(score.confidence)),
+            ]
+        };
+        Table {
+            title: "Worst tokens".to_owned(),
+            about: "Those to which the model gave least probability where they stand.".to_owned(),
+            columns: ["Token in its text", "Loss", "Rank", "Likeliest instead", "Its probability"]
+                .map(str::to_owned)
+                .to_vec(),
+            rows: self.0.iter().map(row).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_of_the_words_that_they_are_in() {
+        let text = "The cat met Tom in 1999. The cat";
+        let spans = ["The", " cat", " met", " T", "om", " in", " 19", "99", ".", " ", "The", " cat", ""];
+        let mut starts = vec![0];
+        let mut at = 0;
+        for span in spans {
+            starts.push(at);
+            at += span.len();
+        }
+        let tokens = (0..starts.len() as u32).collect();
+        let document = Document { text: text.to_owned(), starts, tokens, given: 1, ..Document::default() };
+        let mut counts = vec![50; 14];
+        counts[3] = 0;
+        let kinds = kinds(&document, &Frequencies::new(counts, 1_000_000));
+        assert_eq!(
+            kinds,
+            [
+                END,
+                FIRST,
+                FIRST,
+                RARE_TOKEN,
+                NAME,
+                NAME,
+                FIRST,
+                NUMBER,
+                NUMBER,
+                PUNCTUATION,
+                SPACE,
+                OTHER,
+                OTHER,
+                END
+            ]
+        );
+    }
+
+    #[test]
+    fn the_least_expected_tokens_come_first_and_are_few() {
+        let mut worst = WorstTokens::default();
+        for at in 0..100_u32 {
+            let log_probability = -((at * 37 % 100) as f32);
+            worst.note(&[at], &TokenScore { token: at, log_probability, ..TokenScore::default() });
+        }
+        assert_eq!(worst.0.len(), WORST);
+        let found: Vec<f32> = worst.0.iter().map(|token| token.score.log_probability).collect();
+        assert_eq!(found, (0..WORST).map(|at| at as f32 - 99.0).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn shares_are_of_all_tokens_and_of_all_loss() {
+        let nothing = (0.0, 0.0, Metric::default());
+        let mut kinds = vec![nothing; KINDS.len()];
+        kinds[usize::from(NAME)] = (1.0, 6.0, Metric::default());
+        kinds[usize::from(OTHER)] = (3.0, 2.0, Metric::default());
+        let table = kinds_table(&kinds);
+        assert_eq!(table.rows.len(), 2);
+        assert_eq!(
+            table.rows[0][..4],
+            [Cell::Text("names".to_owned()), Cell::Count(1), Cell::Number(0.25), Cell::Number(0.75)]
+        );
+    }
+
+    #[test]
+    fn a_beginning_ends_with_a_word() {
+        assert_eq!(beginning("short text"), "short text");
+        let long = "word ".repeat(50);
+        let cut = beginning(&long);
+        assert!(cut.len() <= BEGINNING && cut.ends_with("word"));
+        assert_eq!(beginning(&"ü".repeat(200)), "ü".repeat(BEGINNING));
+    }
+}

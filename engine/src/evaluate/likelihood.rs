@@ -1,17 +1,244 @@
-//! How well a model predicts the text that was held out.
+//! How well a model predicts the text that was held out, and what follows from it.
 
-use super::{Subject, Tell};
-use crate::error::{Error, Result};
-use crate::protocol::{EvaluateSettings, Likelihood};
+use super::documents::{Document, HeldOut};
+use super::errors::{self, KINDS, WorstDocument};
+use super::frequencies::{self, Frequencies, GROUPS};
+use super::tally::{Tally, ratio};
+use super::windows::Window;
+use super::{Detail, Scorer, Scoring, Subject, Tell, TokenScore, calibration, repetition};
+use crate::error::Result;
+use crate::evaluation::statistics::Bootstrap;
+use crate::platform::Turns;
+use crate::protocol::EvaluateSettings;
+use crate::protocol::evaluation::{Likelihood, LossBy, Metric};
+use crate::tokenizer::Tokenizer;
+use std::rc::Rc;
+use web_time::Instant;
 
-/// Evaluates a model on the validation split of its run.
+/// Tokens that are scored together, whatever documents they are of.
+const TOGETHER: u64 = 1 << 15;
+
+/// Tokens by which it is measured whether context helps.
+const BY_POSITION: u64 = 1 << 16;
+
+/// Evaluates a model on the validation split of its run: all of it unless the settings say less. Windows follow each other by half of
+/// them unless the settings say otherwise.
 ///
 /// # Errors
-/// A model that predicts no tokens; a run without text; a device that fails.
+/// A run without text; a stride beyond the context; a device that fails.
 pub async fn likelihood(
-    _subject: &mut Subject<'_>,
-    _settings: &EvaluateSettings,
-    _tell: Tell<'_>,
+    subject: &mut Subject<'_>,
+    settings: &EvaluateSettings,
+    tell: Tell<'_>,
 ) -> Result<Likelihood> {
-    Err(Error::Internal("nothing is evaluated yet".to_owned()))
+    let turns = Turns::new();
+    let tokenizer = &subject.tokenizer.tokenizer;
+    let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &turns).await?;
+    let bootstrap = Bootstrap { resamples: settings.resamples, seed: settings.seed };
+    let window = subject.scorer.config().context_length;
+    let stride = settings.stride.unwrap_or(window.div_ceil(2)).clamp(1, window);
+    tell("reading the text", 0, 1);
+    let frequencies = Frequencies::count(&held_out, tokenizer, &turns).await?;
+    let mut tally = Tally::new(&held_out, &frequencies);
+    let begun = Instant::now();
+    let walk = Walk { window, stride, detail: Detail::Tokens, every: 1, most: u64::MAX };
+    let mut heard = |done, of| tell("predicting the text", done, of);
+    let mut note = |number, document: &Document, window: &Window, scores: &[TokenScore]| {
+        tally.note(number, document, window, scores);
+    };
+    walk.run(subject.scorer, tokenizer, &held_out, &mut note, &mut heard).await?;
+    let tokens_per_s = tally.tokens() as f64 / begun.elapsed().as_secs_f64().max(1e-9);
+
+    let mut metrics = tally.metrics(&bootstrap);
+    let mut by = vec![by_position(subject.scorer, tokenizer, &held_out, &bootstrap, tell).await?];
+    let mut of = |name: &str, mut groups: Vec<(String, Metric)>| {
+        // Groups without a token say nothing.
+        groups.retain(|(_, metric)| metric.count > 0);
+        by.extend((!groups.is_empty()).then(|| LossBy { name: name.to_owned(), groups }));
+    };
+    let mut groups = Vec::new();
+    for group in 0..GROUPS {
+        groups.push((frequencies::label(group), tally.frequency(group, &bootstrap)));
+        turns.give().await;
+    }
+    of("frequency", groups);
+    let mut groups = Vec::new();
+    for (number, source) in held_out.sources.iter().enumerate() {
+        groups.push((source.clone(), tally.source(number, &bootstrap)));
+        turns.give().await;
+    }
+    of("source", groups);
+    let mut kinds = Vec::new();
+    for kind in 0..KINDS.len() {
+        kinds.push(tally.kind(kind, &bootstrap));
+        turns.give().await;
+    }
+    let errors = vec![
+        errors::documents_table(&worst_documents(&tally, &held_out, tokenizer)?),
+        tally.worst.table(tokenizer, window),
+        errors::kinds_table(&kinds),
+    ];
+    let mut heard = |done, of| tell("calibration", done, of);
+    let bins = tally.bins();
+    let calibration =
+        calibration::calibration(subject.scorer, tokenizer, &held_out, &bins, &bootstrap, &mut heard).await?;
+    metrics.extend(repetition::repetition(subject, settings, &held_out, tell).await?);
+    Ok(Likelihood {
+        split: held_out.split.clone(),
+        documents: held_out.count() as u64,
+        tokens: tally.tokens(),
+        bytes: tally.bytes(),
+        window,
+        stride,
+        tokens_per_s,
+        metrics,
+        by,
+        calibration: Some(calibration),
+        errors,
+        by_document: tally.by_document,
+    })
+}
+
+/// How documents are gone through.
+struct Walk {
+    window: usize,
+    stride: usize,
+    detail: Detail,
+    /// One of so many documents is read.
+    every: usize,
+    /// Tokens after which it ends.
+    most: u64,
+}
+
+impl Walk {
+    /// Scores documents in their order, the windows of many together. What is noted is the document's number and itself, a window, and what
+    /// its tokens came to; what is told is tokens, and about how many there are.
+    async fn run(
+        &self,
+        scorer: &mut Scorer,
+        tokenizer: &Tokenizer,
+        held_out: &HeldOut,
+        note: &mut dyn FnMut(usize, &Document, &Window, &[TokenScore]),
+        tell: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
+        let (mut waiting, mut bytes, turns) = (Waiting::default(), 0, Turns::new());
+        for number in (0..held_out.count()).step_by(self.every) {
+            let document = Rc::new(held_out.document(number, tokenizer)?);
+            bytes += document.text.len();
+            // What was read of the text says how much of it there is.
+            let share = (bytes * self.every) as f64 / held_out.bytes().max(1) as f64;
+            waiting.share = share.clamp(1e-9, 1.0);
+            for window in document.windows(self.window, self.stride, held_out.separate) {
+                waiting.tokens += (window.tokens.end - window.from) as u64;
+                waiting.windows.push((number, document.clone(), window));
+                if waiting.tokens >= TOGETHER.min(self.most - waiting.done) {
+                    self.score(&mut waiting, scorer, note, tell).await?;
+                }
+                if waiting.done >= self.most {
+                    return Ok(());
+                }
+            }
+            turns.give().await;
+        }
+        self.score(&mut waiting, scorer, note, tell).await
+    }
+
+    /// Scores what waits for it.
+    async fn score(
+        &self,
+        waiting: &mut Waiting,
+        scorer: &mut Scorer,
+        note: &mut dyn FnMut(usize, &Document, &Window, &[TokenScore]),
+        tell: &mut dyn FnMut(u64, u64),
+    ) -> Result<()> {
+        let scorings: Vec<Scoring<'_>> =
+            waiting.windows.iter().map(|(_, document, window)| window.of(&document.tokens)).collect();
+        let (done, tokens) = (waiting.done, waiting.tokens);
+        let of = (((done + tokens) as f64 / waiting.share) as u64).min(self.most).max(done + tokens);
+        let mut heard = |now, _| tell(done + now, of);
+        let scores = scorer.score(&scorings, self.detail, &mut heard).await?;
+        let turns = Turns::new();
+        for ((number, document, window), scores) in waiting.windows.drain(..).zip(&scores) {
+            note(number, &document, &window, scores);
+            turns.give().await;
+        }
+        waiting.done += std::mem::take(&mut waiting.tokens);
+        Ok(())
+    }
+}
+
+/// Windows that are to be scored together.
+#[derive(Default)]
+struct Waiting {
+    windows: Vec<(usize, Rc<Document>, Window)>,
+    /// Tokens of them.
+    tokens: u64,
+    /// Tokens that were scored before.
+    done: u64,
+    /// The share of all text that was read.
+    share: f64,
+}
+
+/// The loss by how many tokens stand before one in its window. For that windows do not overlap: every place is as often one's as another's.
+async fn by_position(
+    scorer: &mut Scorer,
+    tokenizer: &Tokenizer,
+    held_out: &HeldOut,
+    bootstrap: &Bootstrap,
+    tell: Tell<'_>,
+) -> Result<LossBy> {
+    let window = scorer.config().context_length;
+    // A token stands for two bytes or more, and fewer documents than that are no sample of them.
+    let every = (held_out.bytes() / 2 / BY_POSITION).clamp(1, held_out.count().div_ceil(64) as u64) as usize;
+    let walk = Walk { window, stride: window, detail: Detail::Losses, every, most: BY_POSITION };
+    let groups = window.ilog2() as usize + 1;
+    let mut windows: Vec<Vec<[f64; 2]>> = vec![Vec::new(); groups];
+    let mut note = |_, document: &Document, window: &Window, scores: &[TokenScore]| {
+        let mut sums = vec![[0.0; 2]; groups];
+        for (at, score) in (window.from..window.tokens.end).zip(scores) {
+            let group = (at - window.tokens.start).checked_ilog2().map_or(0, |power| power as usize);
+            if let (Some([nats, tokens]), Some(true)) = (sums.get_mut(group), document.predicted.get(at)) {
+                *nats -= f64::from(score.log_probability);
+                *tokens += 1.0;
+            }
+        }
+        for (group, sums) in windows.iter_mut().zip(sums) {
+            group.extend((sums[1] > 0.0).then_some(sums));
+        }
+    };
+    let mut heard = |done, of| tell("predicting the text from less of it", done, of);
+    walk.run(scorer, tokenizer, held_out, &mut note, &mut heard).await?;
+    let (turns, mut named) = (Turns::new(), Vec::new());
+    for (group, windows) in windows.iter().enumerate().filter(|(_, windows)| !windows.is_empty()) {
+        let (from, to) = (1_usize << group, ((2_usize << group) - 1).min(window));
+        let label = if from == to { from.to_string() } else { format!("{from} to {to}") };
+        named.push((label, ratio("loss", "tokens", windows, bootstrap)));
+        turns.give().await;
+    }
+    Ok(LossBy { name: "position".to_owned(), groups: named })
+}
+
+/// The documents that cost most bits a byte, read again for their text.
+fn worst_documents(
+    tally: &Tally<'_>,
+    held_out: &HeldOut,
+    tokenizer: &Tokenizer,
+) -> Result<Vec<WorstDocument>> {
+    let bits = |at: usize| {
+        let own = tally.by_document.get(at).filter(|own| own.tokens >= errors::FEW && own.bytes > 0)?;
+        Some((own.nats / std::f64::consts::LN_2 / f64::from(own.bytes), own.tokens))
+    };
+    let mut all: Vec<_> = (0..tally.by_document.len())
+        .filter_map(|at| bits(at).map(|(bits, tokens)| (bits, tokens, at)))
+        .collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.truncate(errors::WORST);
+    let mut worst = Vec::with_capacity(all.len());
+    for (bits_per_byte, tokens, at) in all {
+        let Some((number, part)) = tally.places.get(at).copied() else { continue };
+        let document = held_out.document(number, tokenizer)?;
+        let text = document.parts.get(part).and_then(|part| document.text.get(part.text.clone()));
+        worst.push(WorstDocument { text: text.unwrap_or_default().to_owned(), bits_per_byte, tokens });
+    }
+    Ok(worst)
 }

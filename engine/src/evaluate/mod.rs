@@ -1,12 +1,17 @@
 //! Evaluating models: how well they predict and answer, on either executor. What is computed beside a model is in `glasshouse-evaluate`.
 
-pub mod calibration;
-pub mod errors;
+mod calibration;
+pub mod documents;
+mod errors;
+mod frequencies;
 pub mod likelihood;
+mod repetition;
 pub mod scorer;
+mod tally;
 pub mod tasks;
 pub mod windows;
 
+pub use documents::{Document, HeldOut};
 pub use likelihood::likelihood;
 pub use scorer::{Detail, Scorer, Scoring, TokenScore};
 pub use windows::score_text;

@@ -81,7 +81,15 @@ impl PreparedGraph {
     /// # Errors
     /// The device cannot hold or bind what the graph needs.
     pub async fn new(gpu: &Gpu, graph: &Graph, read: &[ValueId]) -> Result<Self> {
-        let plan = compile(graph.clone(), read, &gpu.target().with_fusions(Fusions::NONE))?;
+        Self::with_fusions(gpu, graph, read, Fusions::NONE).await
+    }
+
+    /// As [`Self::new`], with these fusions.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn with_fusions(gpu: &Gpu, graph: &Graph, read: &[ValueId], fusions: Fusions) -> Result<Self> {
+        let plan = compile(graph.clone(), read, &gpu.target().with_fusions(fusions))?;
         let (storage, program) = prepare(gpu, &plan).await?;
         Ok(Self { plan, storage, program })
     }

@@ -1,5 +1,6 @@
 //! A model that can be looked at: values of its forward pass, and their gradients, on either executor.
 
+mod batches;
 mod forward;
 mod kept;
 mod tensor;
@@ -8,7 +9,8 @@ pub(super) use forward::{Forward, Statistics, statistics_of};
 pub use tensor::Tensor;
 
 use super::provenance::Indices;
-use crate::cpu::{Program, Weights, Workers};
+use crate::cpu::{Program, Weights, Workers, fused, run_in_turns};
+use crate::data::IGNORED;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, PreparedGraph};
 use crate::graph::{
@@ -16,7 +18,8 @@ use crate::graph::{
 };
 use crate::model::{LossForm, Model, Purpose, Site, build};
 use crate::plan::arena::ArenaLayout;
-use crate::platform::{self, TURN};
+use crate::plan::fuse::Fusions;
+use crate::platform;
 use crate::protocol::ModelConfig;
 use crate::step::Data;
 use std::sync::Arc;
@@ -68,6 +71,15 @@ struct Key {
     from: Option<Site>,
     sites: Vec<Site>,
     gradients: Gradients,
+    /// Whether the loss of each target is read, and no site: then the head is made one with it.
+    losses: bool,
+}
+
+impl Key {
+    /// Values at some sites for texts of so many tokens, from the tokens on.
+    fn of_sites(batch: usize, time: usize, sites: &[Site]) -> Self {
+        Self { batch, time, from: None, sites: sites.to_vec(), gradients: Gradients::None, losses: false }
+    }
 }
 
 /// Which gradients a part computes.
@@ -85,6 +97,7 @@ enum Gradients {
 struct Part {
     graph: Graph,
     tokens: Option<ValueId>,
+    targets: Option<ValueId>,
     /// The tokens' order, which the gradient of the embedding runs over.
     order: Option<ValueId>,
     from: Option<ValueId>,
@@ -93,6 +106,19 @@ struct Part {
     read: Vec<ValueId>,
     /// The parameters that its nodes read.
     weights: Vec<(ParameterId, ValueId)>,
+}
+
+/// What a part is run over.
+#[derive(Debug, Default)]
+struct Given<'given> {
+    /// Filled up with 0.
+    tokens: &'given [u32],
+    /// Filled up with [`IGNORED`].
+    targets: &'given [u32],
+    /// Values of the site that it goes on from.
+    from: Option<Vec<f32>>,
+    /// The gradient with respect to the logits.
+    seed: Option<Vec<f32>>,
 }
 
 /// A model that can be looked at. It has the weights as they are, or with some of them changed ([`Lens::weights_mut`]).
@@ -251,8 +277,8 @@ impl Lens {
     pub async fn probe(&mut self, tokens: &[u32], sites: &[Site]) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { batch: 1, time, from: None, sites: sites.to_vec(), gradients: Gradients::None };
-        let found = self.run(key, tokens, None, None).await?;
+        let key = Key::of_sites(1, time, sites);
+        let found = self.run(key, Given { tokens, ..Given::default() }).await?;
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
     }
 
@@ -276,8 +302,8 @@ impl Lens {
         {
             row[..own.len()].copy_from_slice(own);
         }
-        let key = Key { batch, time, from: Some(from), sites: sites.to_vec(), gradients: Gradients::None };
-        let found = self.run(key, &[], Some(padded), None).await?;
+        let key = Key { from: Some(from), ..Key::of_sites(batch, time, sites) };
+        let found = self.run(key, Given { from: Some(padded), ..Given::default() }).await?;
         let cut = |tensor: Tensor| {
             let columns = tensor.columns();
             let rows = tensor.data.chunks_exact(time * columns);
@@ -294,8 +320,9 @@ impl Lens {
     pub async fn gradients(&mut self, tokens: &[u32], seed: &Tensor, sites: &[Site]) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { batch: 1, time, from: None, sites: sites.to_vec(), gradients: Gradients::Sites };
-        let found = self.run(key, tokens, None, Some(self.padded(seed, time)?)).await?;
+        let key = Key { gradients: Gradients::Sites, ..Key::of_sites(1, time, sites) };
+        let seed = Some(self.padded(seed, time)?);
+        let found = self.run(key, Given { tokens, seed, ..Given::default() }).await?;
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
     }
 
@@ -306,8 +333,9 @@ impl Lens {
     pub async fn parameter_gradients(&mut self, tokens: &[u32], seed: &Tensor) -> Result<Vec<Tensor>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { batch: 1, time, from: None, sites: Vec::new(), gradients: Gradients::Parameters };
-        self.run(key, tokens, None, Some(self.padded(seed, time)?)).await
+        let key = Key { gradients: Gradients::Parameters, ..Key::of_sites(1, time, &[]) };
+        let seed = Some(self.padded(seed, time)?);
+        self.run(key, Given { tokens, seed, ..Given::default() }).await
     }
 
     /// A seed, with zeros behind the text.
@@ -343,13 +371,7 @@ impl Lens {
         tokens.next_power_of_two().max(SHORTEST).min(self.config.context_length)
     }
 
-    async fn run(
-        &mut self,
-        key: Key,
-        tokens: &[u32],
-        from: Option<Vec<f32>>,
-        seed: Option<Vec<f32>>,
-    ) -> Result<Vec<Tensor>> {
+    async fn run(&mut self, key: Key, given: Given<'_>) -> Result<Vec<Tensor>> {
         let prepared = match self.prepared.iter().position(|prepared| prepared.key == key) {
             Some(at) => self.prepared.remove(at),
             None => self.prepare(key).await?,
@@ -357,7 +379,7 @@ impl Lens {
         // The last used is the last to go.
         self.prepared.push(prepared);
         self.keep_within(platform::LENS_BYTES);
-        self.run_last(tokens, from, seed).await
+        self.run_last(given).await
     }
 
     /// Forgets the programs that were used longest ago, until the others take no more than so many bytes. The last used stays.
@@ -369,12 +391,8 @@ impl Lens {
     }
 
     /// Runs the program that was asked for last.
-    async fn run_last(
-        &mut self,
-        tokens: &[u32],
-        from: Option<Vec<f32>>,
-        seed: Option<Vec<f32>>,
-    ) -> Result<Vec<Tensor>> {
+    async fn run_last(&mut self, given: Given<'_>) -> Result<Vec<Tensor>> {
+        let Given { tokens, targets, from, seed } = given;
         let missing = || Error::Internal("a program that was just made ready".to_owned());
         let Prepared { part, runner, .. } = self.prepared.last_mut().ok_or_else(missing)?;
         let mut inputs: Vec<(ValueId, Data)> = Vec::new();
@@ -384,6 +402,11 @@ impl Lens {
             if let Some(order) = part.order {
                 inputs.push((order, Data::U32(token_order(&padded))));
             }
+            inputs.push((value, Data::U32(padded)));
+        }
+        if let Some(value) = part.targets {
+            let mut padded = targets.to_vec();
+            padded.resize(part.graph.ty(value).count(), IGNORED);
             inputs.push((value, Data::U32(padded)));
         }
         for (value, given) in [(part.from, from), (part.seed, seed)] {
@@ -404,11 +427,7 @@ impl Lens {
                         Data::F32(floats) => program.set_floats(weights, *value, floats)?,
                     }
                 }
-                let mut next = Some(0);
-                while let Some(node) = next {
-                    next = workers.install(|| program.run_for(TURN, node, weights, [0, 0], workers))?;
-                    platform::yield_now().await;
-                }
+                run_in_turns(program, weights, workers, [0, 0]).await?;
                 let read =
                     part.read.iter().map(|value| program.read(weights, *value)).collect::<Result<Vec<_>>>();
                 // As many as weights: they are not kept.
@@ -444,9 +463,13 @@ impl Lens {
     async fn prepare(&self, key: Key) -> Result<Prepared> {
         let part = self.part(&key)?;
         let runner = match &self.place {
+            Place::Cpu(_) if key.losses => {
+                Runner::Cpu(Box::new(Program::new(&fused(&part.graph, &part.read), &part.read)))
+            }
             Place::Cpu(_) => Runner::Cpu(Box::new(Program::new(&part.graph, &part.read))),
             Place::Gpu(gpu) => {
-                let graph = PreparedGraph::new(gpu, &part.graph, &part.read).await?;
+                let fusions = if key.losses { Fusions::ALL } else { Fusions::NONE };
+                let graph = PreparedGraph::with_fusions(gpu, &part.graph, &part.read, fusions).await?;
                 Runner::Gpu(Box::new(graph), vec![0; self.names.len()])
             }
         };
@@ -455,13 +478,19 @@ impl Lens {
 
     /// The part of the one graph that a key asks for.
     fn part(&self, key: &Key) -> Result<Part> {
-        let Model { mut graph, sites, .. } = model(&self.config, key.batch, key.time)?;
+        let Model { mut graph, sites, loss, .. } = model(&self.config, key.batch, key.time)?;
         let at = |site: Site| {
             let missing = || Error::Refused(format!("the model has no {site:?}"));
             sites.get(site).ok_or_else(missing)
         };
         let from = key.from.map(at).transpose()?;
         let mut read = key.sites.iter().map(|site| at(*site)).collect::<Result<Vec<_>>>()?;
+        if key.losses {
+            let missing = || Error::Internal("a model without losses".to_owned());
+            let node =
+                graph.nodes.iter().find(|node| loss.is_some() && node.outputs.first() == loss.as_ref());
+            read.push(node.and_then(|node| node.outputs.get(1).copied()).ok_or_else(missing)?);
+        }
         let mut given: Vec<ValueId> = from.into_iter().collect();
         let mut seed = None;
         if key.gradients != Gradients::None {
@@ -493,11 +522,12 @@ impl Lens {
         let reads = |value: &ValueId| graph.nodes.iter().any(|node| node.inputs.contains(value));
         let weights = parameters_of(&graph).filter(|(_, value)| reads(value)).collect();
         let tokens = graph.find(Origin::Input(Input::Tokens)).filter(reads);
+        let targets = graph.find(Origin::Input(Input::Targets)).filter(reads);
         let order = graph.find(Origin::Input(Input::TokenOrder)).filter(reads);
         if let (Some(site), Some(_)) = (key.from, tokens) {
             return Err(Error::Internal(format!("{site:?} is not all that the pass goes on from")));
         }
-        Ok(Part { graph, tokens, order, from, seed, read, weights })
+        Ok(Part { graph, tokens, targets, order, from, seed, read, weights })
     }
 }
 
@@ -508,7 +538,7 @@ fn model(config: &ModelConfig, batch: usize, time: usize) -> Result<Model> {
         time,
         dropout: false,
         label_smoothing: 0.0,
-        ignore_index: None,
+        ignore_index: Some(IGNORED),
         documents: false,
         form: LossForm::CrossEntropy,
     };

@@ -1,0 +1,416 @@
+//! The text that was held out, document by document, in the tokens of the model that is evaluated.
+//!
+//! A document is predicted by itself: it begins behind the token that ends the one before. A text of few documents is counted in
+//! passages, cut at the ends of lines: an interval needs many things that can be drawn again, and passages of the same text are the same
+//! for every tokenizer.
+
+use super::windows::{Window, windows};
+use crate::data::prepare::{self, Prepared};
+use crate::data::store::{INDEX_FILE, Split, TokenStore};
+use crate::error::{Error, Result};
+use crate::platform::{Turns, files};
+use crate::project::Run;
+use crate::protocol::quantity::counted;
+use crate::protocol::{Objective, RunConfig};
+use crate::tokenizer::{Tokenizer, TokenizerFiles};
+use std::ops::Range;
+
+/// Fewer documents than this are counted in passages.
+const FEW: usize = 16;
+/// Passages of the whole text then, and the least bytes of one.
+const PASSAGES: usize = 64;
+const SHORTEST: usize = 64;
+/// Tokens that are looked through at once for the ends of documents.
+const READ: u64 = 1 << 16;
+/// Runs that begin with each other at most.
+const GENERATIONS: usize = 32;
+
+/// A document that was held out.
+#[derive(Clone, Debug, Default)]
+pub struct Document {
+    /// What is given, its tokens, and the token that ends it, where it is ended by one.
+    pub tokens: Vec<u32>,
+    /// How many of them are given before it begins.
+    pub given: usize,
+    /// Which of all its tokens are predicted.
+    pub predicted: Vec<bool>,
+    /// Its text.
+    pub text: String,
+    /// Where each token begins in the text: its length for the one that ends it, 0 for those that are given.
+    pub starts: Vec<usize>,
+    /// What it is counted as: itself, or its passages.
+    pub parts: Vec<Part>,
+    /// The number of its source in the mixture, where the data know.
+    pub source: Option<usize>,
+}
+
+/// A document, or a passage of one, as it is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Its tokens.
+    pub tokens: Range<usize>,
+    /// Its part of the text.
+    pub text: Range<usize>,
+    /// Bytes of UTF-8 that its predicted tokens stand for.
+    pub bytes: u32,
+}
+
+impl Document {
+    /// Windows in which its tokens are scored, each once.
+    pub fn windows(&self, window: usize, stride: usize, separate: bool) -> Vec<Window> {
+        let given = self.given;
+        if !separate || given == 0 || self.tokens.len() <= given {
+            let mut all = windows(self.tokens.len(), window, stride);
+            all.iter_mut().for_each(|window| window.from = window.from.max(given.min(window.tokens.end)));
+            all.retain(|window| window.from < window.tokens.end);
+            return all;
+        }
+        // What ended the document before is seen by the first token alone, as in training.
+        let first = Window { tokens: 0..given + 1, from: given };
+        let behind = windows(self.tokens.len() - given, window, stride).into_iter();
+        let moved = behind.map(|Window { tokens, from }| Window {
+            tokens: tokens.start + given..tokens.end + given,
+            from: from + given,
+        });
+        std::iter::once(first).chain(moved).collect()
+    }
+}
+
+/// The documents that were held out of a run's text.
+#[derive(Debug)]
+pub struct HeldOut {
+    prepared: Prepared,
+    /// Where each lies in the validation split, without the token that ends it, and whether one does.
+    spans: Vec<(Range<u64>, bool)>,
+    /// Documents are conversations, whose answers alone are predicted.
+    answers: bool,
+    /// Their tokens are those of the model that is evaluated.
+    own_tokens: bool,
+    /// What the model has before a document, and behind.
+    before: Vec<u32>,
+    end: Option<u32>,
+    /// Documents did not see what ended the one before.
+    pub separate: bool,
+    /// What is evaluated, in words.
+    pub split: String,
+    /// Names of the sources that documents are of.
+    pub sources: Vec<String>,
+    /// Whether documents are counted in passages.
+    pub passages: bool,
+}
+
+impl HeldOut {
+    /// The validation split of a run; of one without text, that of the run that it began from, else of the project's latest one with
+    /// text. Of many documents at most so many, evenly spaced.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub async fn open(
+        run: &Run,
+        tokenizer: &TokenizerFiles,
+        documents: Option<usize>,
+        turns: &Turns,
+    ) -> Result<Self> {
+        let (text_of, config) = text_run(run)?;
+        let prepared = prepare::open(&text_of.data_folder()?)?;
+        let index = prepared.store.index();
+        let json = tokenizer.tokenizer.to_json()?;
+        let own_tokens = index.is_some_and(|index| index.tokenizer_crc32c == crc32c::crc32c(json.as_bytes()));
+        let store = &prepared.store;
+        let answers = store.examples(Split::Validation).is_some();
+        if answers && !own_tokens {
+            let (run, other) = (run.name(), text_of.name());
+            return Err(Error::Refused(format!(
+                "{run} has no text of its own, and the conversations of {other} are in the tokens of another tokenizer; evaluate it by a task file"
+            )));
+        }
+        let ended = index.and_then(|index| index.end_of_text);
+        let mut spans = match store.examples(Split::Validation) {
+            // Of a pair the better answer, which comes first.
+            Some(examples) => {
+                let step = if config.train.objective == Objective::Preference { 2 } else { 1 };
+                (0..examples.count()).step_by(step).map(|example| (examples.range(example), false)).collect()
+            }
+            None => documents_of(store, ended, turns).await?,
+        };
+        let all = spans.len();
+        if let Some(most) = documents.filter(|most| *most < all) {
+            spans = (0..most).filter_map(|at| spans.get(at * all / most).cloned()).collect();
+        }
+        let mut sources: Vec<String> = Vec::new();
+        for stretch in index.iter().flat_map(|index| &index.validation.stretches) {
+            if !sources.contains(&stretch.source) {
+                sources.push(stretch.source.clone());
+            }
+        }
+        let files = &tokenizer.tokenizer;
+        let before = match (run.is_imported(), files.begins(), files.end_of_text()) {
+            (true, begins, _) if !begins.is_empty() => begins.to_vec(),
+            // A model that never saw one document end learned nothing of the token.
+            (_, _, Some(end)) if !answers && (ended.is_some() || !own_tokens) => vec![end],
+            _ => Vec::new(),
+        };
+        let passages = !answers && all < FEW;
+        let held_out = Self {
+            spans,
+            answers,
+            own_tokens,
+            before,
+            end: files.end_of_text().filter(|_| ended.is_some()),
+            separate: !answers && config.train.document_mask,
+            split: String::new(),
+            sources,
+            passages,
+            prepared,
+        };
+        let split = held_out.words(all, run, &text_of);
+        if held_out.spans.is_empty() {
+            return Err(Error::Refused(format!(
+                "nothing was held out of the text of {}; begin a run with data.validation above 0, or evaluate it by a task file",
+                text_of.name()
+            )));
+        }
+        Ok(Self { split, ..held_out })
+    }
+
+    /// What is evaluated, in words.
+    fn words(&self, all: usize, run: &Run, text_of: &Run) -> String {
+        let what = if self.answers { "conversation" } else { "document" };
+        let read = self.spans.len();
+        let mut words = match read == all {
+            true => format!("validation, all of it: {}", counted(all as u64, what)),
+            false => {
+                format!("validation, {read} of its {}, evenly spaced", counted(all as u64, what))
+            }
+        };
+        if self.answers {
+            words.push_str(", of which the answers are predicted");
+        }
+        if self.passages {
+            words.push_str(", counted by passages");
+        }
+        if run != text_of {
+            words = format!("{words}; the text is that of {}", text_of.name());
+        }
+        words
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// What they are counted as: so many at most.
+    pub fn parts(&self) -> usize {
+        if self.passages { self.count() + PASSAGES } else { self.count() }
+    }
+
+    /// The prepared text that they were held out of.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// Whether its tokens are those of the model that is evaluated.
+    pub fn has_own_tokens(&self) -> bool {
+        self.own_tokens
+    }
+
+    /// Bytes of the text that was held out.
+    pub fn bytes(&self) -> u64 {
+        self.prepared.store.index().map_or(0, |index| index.validation.bytes)
+    }
+
+    /// A document.
+    ///
+    /// # Errors
+    /// A shard cannot be read; the model's tokenizer cannot encode the text.
+    pub fn document(&self, at: usize, tokenizer: &Tokenizer) -> Result<Document> {
+        let Some((span, ended)) = self.spans.get(at).cloned() else {
+            return Err(Error::Internal(format!("document {at} of {}", self.spans.len())));
+        };
+        let store = &self.prepared.store;
+        let mut own = store.read(Split::Validation, span.start, (span.end - span.start) as usize)?;
+        let given = self.before.len();
+        let mut tokens = self.before.clone();
+        let mut starts = vec![0; given];
+        let mut text = String::new();
+        if !self.own_tokens {
+            text = self.prepared.tokenizer.decode(&own);
+            own = tokenizer.encode(&text)?;
+        }
+        let (mut stream, mut length, mut decoded) = (tokenizer.decode_stream(), 0, String::new());
+        for token in &own {
+            starts.push(length);
+            if let Some(piece) = stream.push(*token) {
+                length += piece.len();
+                decoded.push_str(&piece);
+            }
+        }
+        decoded.extend(stream.flush());
+        if self.own_tokens {
+            text = decoded;
+        }
+        starts.iter_mut().for_each(|start| *start = (*start).min(text.len()));
+        tokens.append(&mut own);
+        if let Some(end) = self.end.filter(|_| ended) {
+            tokens.push(end);
+            starts.push(text.len());
+        }
+        let mut predicted = vec![true; tokens.len()];
+        predicted.iter_mut().take(given.max(1)).for_each(|predicted| *predicted = false);
+        if let Some(examples) = store.examples(Split::Validation) {
+            for (predicted, learned) in predicted.iter_mut().skip(given).zip(examples.learned(span.clone())) {
+                *predicted &= learned;
+            }
+        }
+        let stretches = store.index().map_or(&[][..], |index| &index.validation.stretches);
+        let stretch = stretches.partition_point(|stretch| stretch.start <= span.start);
+        let source = stretch.checked_sub(1).and_then(|at| stretches.get(at));
+        let source = source.and_then(|own| self.sources.iter().position(|source| *source == own.source));
+        let mut document = Document { tokens, given, predicted, text, starts, parts: Vec::new(), source };
+        document.parts = self.parts_of(&document, tokenizer);
+        Ok(document)
+    }
+
+    fn parts_of(&self, document: &Document, tokenizer: &Tokenizer) -> Vec<Part> {
+        let Document { tokens, given, text, starts, predicted, .. } = document;
+        if self.answers {
+            // The bytes of what is predicted, and of nothing else.
+            let answers: Vec<u32> =
+                tokens.iter().zip(predicted).filter(|(_, is)| **is).map(|(token, _)| *token).collect();
+            let bytes = tokenizer.decode(&answers).len() as u32;
+            return vec![Part { tokens: *given..tokens.len(), text: 0..text.len(), bytes }];
+        }
+        let share = |bytes: usize| bytes as f64 / self.bytes().max(1) as f64;
+        let wanted = if self.passages { (PASSAGES as f64 * share(text.len())).round() as usize } else { 1 };
+        let mut from = *given;
+        let mut parts = Vec::new();
+        for text in passages(text, wanted.min(text.len() / SHORTEST).max(1)) {
+            let is_last = text.end == document.text.len();
+            let behind = starts.get(from..).unwrap_or_default();
+            let count = behind.partition_point(|start| *start < text.end);
+            let to = if is_last { tokens.len() } else { from + count };
+            parts.push(Part { tokens: from..to, bytes: text.len() as u32, text });
+            from = to;
+        }
+        parts
+    }
+}
+
+/// Cuts a text into so many passages of about the same length, at the ends of lines where there are some near.
+fn passages(text: &str, count: usize) -> Vec<Range<usize>> {
+    let mut cuts = vec![0];
+    for number in 1..count {
+        let mut at = number * text.len() / count;
+        while !text.is_char_boundary(at) {
+            at += 1;
+        }
+        let near = text.get(at..).unwrap_or_default();
+        let line = near.find('\n').filter(|line| *line < text.len() / (2 * count));
+        let cut = at + line.map_or(0, |line| line + 1);
+        if cuts.last().is_some_and(|last| *last < cut) && cut < text.len() {
+            cuts.push(cut);
+        }
+    }
+    let ends = cuts.iter().copied().skip(1).chain([text.len()]);
+    cuts.iter().copied().zip(ends).map(|(from, to)| from..to).collect()
+}
+
+/// Where documents lie in the validation split, those without a token left out.
+async fn documents_of(
+    store: &TokenStore,
+    ended: Option<u32>,
+    turns: &Turns,
+) -> Result<Vec<(Range<u64>, bool)>> {
+    let length = store.len(Split::Validation);
+    let (mut spans, mut from, mut at) = (Vec::new(), 0, 0);
+    while let (true, Some(end)) = (at < length, ended) {
+        let tokens = store.read(Split::Validation, at, READ.min(length - at) as usize)?;
+        for (place, token) in (at..).zip(&tokens) {
+            if *token == end {
+                spans.push((from..place, true));
+                from = place + 1;
+            }
+        }
+        at += tokens.len() as u64;
+        turns.give().await;
+    }
+    spans.push((from..length, false));
+    spans.retain(|(span, _)| !span.is_empty());
+    Ok(spans)
+}
+
+/// The run whose text a model is evaluated on, and its settings.
+fn text_run(run: &Run) -> Result<(Run, RunConfig)> {
+    let mut next = Some(run.clone());
+    for _ in 0..GENERATIONS {
+        let Some(run) = next.take() else { break };
+        let config = run.config()?;
+        if has_text(&run, &config) {
+            return Ok((run, config));
+        }
+        let start = config.start.as_ref().filter(|start| start.project.is_none());
+        next = start.map(|start| run.project()?.run(&start.run)).transpose().unwrap_or_default();
+    }
+    let runs = run.project().and_then(|project| project.runs()).unwrap_or_default();
+    for other in runs.into_iter().rev() {
+        if let Ok(config) = other.config()
+            && config.train.objective.learns_text()
+            && has_text(&other, &config)
+        {
+            return Ok((other, config));
+        }
+    }
+    Err(Error::Refused(format!(
+        "{} came without a text, and no other run of the project has one to evaluate it on; train a run on a text, or give a task file",
+        run.name()
+    )))
+}
+
+/// Whether a run's data hold text whose tokens a model can predict.
+fn has_text(run: &Run, config: &RunConfig) -> bool {
+    let predicts = match config.train.objective {
+        Objective::Text | Objective::Distil | Objective::Chat => true,
+        Objective::Preference => !config.train.learns_scores(),
+        Objective::Classify | Objective::Reward => false,
+    };
+    predicts && run.data_folder().is_ok_and(|folder| files::is_file(&folder.join(INDEX_FILE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passages_are_cut_at_lines_and_are_the_whole_text() {
+        let text = "one line\nanother line\nund noch größere Zeile\nlast";
+        for count in 1..9 {
+            let cut = passages(text, count);
+            assert!(cut.len() <= count && !cut.is_empty());
+            assert_eq!(cut.iter().map(|part| &text[part.clone()]).collect::<String>(), text);
+        }
+        // The next line is too far, and near enough; a character is whole.
+        assert_eq!(passages(text, 2), [0..25, 25..51]);
+        assert_eq!(passages(text, 3), [0..22, 22..35, 35..51]);
+        assert_eq!(passages("", 3), [0..0]);
+    }
+
+    #[test]
+    fn what_is_given_is_not_scored_and_the_rest_once() {
+        let document = Document { tokens: vec![0; 12], given: 1, ..Document::default() };
+        for separate in [false, true] {
+            for (window, stride) in [(4, 2), (4, 4), (20, 10), (1, 1)] {
+                let mut next = 1;
+                for Window { tokens, from } in document.windows(window, stride, separate) {
+                    assert_eq!(from, next);
+                    assert!(from > tokens.start && tokens.len() <= window + 1);
+                    assert!(!separate || from == 1 || tokens.start >= 1, "{tokens:?}");
+                    next = tokens.end;
+                }
+                assert_eq!(next, 12, "{window} {stride} {separate}");
+            }
+        }
+        let bare = Document { tokens: vec![0; 3], ..Document::default() };
+        assert_eq!(bare.windows(8, 4, true), [Window { tokens: 0..3, from: 1 }]);
+    }
+}

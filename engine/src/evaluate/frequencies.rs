@@ -1,0 +1,105 @@
+//! How often each token occurs in the training text.
+
+use super::documents::HeldOut;
+use crate::data::store::Split;
+use crate::error::Result;
+use crate::platform::Turns;
+use crate::protocol::quantity::whole;
+use crate::tokenizer::Tokenizer;
+
+/// Tokens that are looked at; of a longer text stretches of it, evenly spaced.
+const LOOKED_AT: u64 = 16 << 20;
+/// Tokens of a stretch.
+const STRETCH: u64 = 1 << 16;
+/// Tokens of a stretch that is tokenized anew, of which an eighth as many are.
+const ENCODED: u64 = 1 << 14;
+
+/// Groups by powers of ten: never, 1 to 9, and so on.
+pub(super) const GROUPS: usize = 10;
+
+/// How often each token occurs.
+#[derive(Debug, Default)]
+pub(super) struct Frequencies {
+    counts: Vec<u64>,
+    total: u64,
+}
+
+impl Frequencies {
+    /// Of tokens by their ids, and how many tokens the text has.
+    #[cfg(test)]
+    pub(super) fn new(counts: Vec<u64>, total: u64) -> Self {
+        Self { counts, total }
+    }
+
+    /// Counts the tokens of the training text, in those of the model that is evaluated; what is not looked at of a long text is taken to
+    /// be like the rest.
+    pub(super) async fn count(held_out: &HeldOut, tokenizer: &Tokenizer, turns: &Turns) -> Result<Self> {
+        let prepared = held_out.prepared();
+        let length = prepared.store.len(Split::Train);
+        let own = held_out.has_own_tokens();
+        let (stretch, most) = if own { (STRETCH, LOOKED_AT) } else { (ENCODED, LOOKED_AT / 8) };
+        let stretches = length.min(most).div_ceil(stretch);
+        let mut counts = vec![0_u64; tokenizer.vocabulary_size()];
+        let mut looked_at = 0;
+        for number in 0..stretches {
+            // Without a gap where all of it is looked at.
+            let from = if length <= most { number * stretch } else { number * (length / stretches) };
+            let count = stretch.min(length - from);
+            let mut tokens = prepared.store.read(Split::Train, from, count as usize)?;
+            looked_at += count;
+            if !own {
+                tokens = tokenizer.encode(&prepared.tokenizer.decode(&tokens))?;
+            }
+            for token in tokens {
+                if let Some(count) = counts.get_mut(token as usize) {
+                    *count += 1;
+                }
+            }
+            turns.give().await;
+        }
+        let scale = length as f64 / looked_at.max(1) as f64;
+        counts.iter_mut().for_each(|count| *count = (*count as f64 * scale).round() as u64);
+        Ok(Self { total: counts.iter().sum(), counts })
+    }
+
+    /// Of a token.
+    pub(super) fn of(&self, token: u32) -> u64 {
+        self.counts.get(token as usize).copied().unwrap_or(0)
+    }
+
+    /// Of all tokens.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The group of a token, below [`GROUPS`].
+    pub(super) fn group(&self, token: u32) -> usize {
+        self.of(token).checked_ilog10().map_or(0, |power| (power as usize + 1).min(GROUPS - 1))
+    }
+}
+
+/// What a group is called.
+pub(super) fn label(group: usize) -> String {
+    let from = |group: usize| 10_u64.pow(group as u32 - 1);
+    match group {
+        0 => "never".to_owned(),
+        group if group + 1 == GROUPS => format!("{} and more", whole(from(group))),
+        group => format!("{} to {}", whole(from(group)), whole(from(group + 1) - 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_grouped_by_powers_of_ten() {
+        let frequencies = Frequencies::new(vec![0, 1, 9, 10, 999, 1000, u64::MAX], 0);
+        let groups: Vec<usize> = (0..8).map(|token| frequencies.group(token)).collect();
+        assert_eq!(groups, [0, 1, 1, 2, 3, 4, GROUPS - 1, 0]);
+        assert_eq!(
+            [label(0), label(1), label(4), label(9)],
+            ["never", "1 to 9", "1,000 to 9,999", "100,000,000 and more"]
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! Whether a model says the same again and again, measured on texts that it writes, beside the text that was held out.
+
+use super::documents::HeldOut;
+use super::{Subject, Tell};
+use crate::error::Result;
+use crate::evaluation::statistics::Bootstrap;
+use crate::generate::{Batch, Decoder, Opening, request};
+use crate::protocol::evaluation::{Better, Metric};
+use crate::protocol::{EvaluateSettings, GenerateConfig};
+use std::collections::HashSet;
+
+/// Texts that are written, and tokens of each.
+const TEXTS: usize = 16;
+const LENGTH: usize = 200;
+
+/// Tokens of the held-out text that one goes on from, where no token begins a text.
+const PROMPT: usize = 8;
+
+/// Words of an n-gram that counts as repeated.
+const GRAM: usize = 4;
+
+/// What is counted of a text: n-grams that stood in it before, all n-grams, different pairs of words, all pairs.
+type Counts = [f64; 4];
+
+/// The share of 4-grams of words that stood before in the same text, and of pairs of words that are different (Li et al. 2016, "A
+/// diversity-promoting objective function for neural conversation models"), of sampled texts and of as much of the held-out text.
+///
+/// # Errors
+/// The device cannot write beside the scorer, or fails.
+pub(super) async fn repetition(
+    subject: &Subject<'_>,
+    settings: &EvaluateSettings,
+    held_out: &HeldOut,
+    tell: Tell<'_>,
+) -> Result<Vec<Metric>> {
+    let tokenizer = &subject.tokenizer.tokenizer;
+    let config = subject.scorer.config();
+    let (mut prompts, mut texts) = (Vec::new(), Vec::new());
+    for number in 0..TEXTS {
+        // The same document, where there are fewer, from another place on.
+        let document = held_out.document(number * held_out.count() / TEXTS, tokenizer)?;
+        let given = document.predicted.iter().position(|predicted| *predicted).unwrap_or(1);
+        let parts = &document.parts;
+        let part = parts.get(number * parts.len() / TEXTS);
+        let begins = part.filter(|_| held_out.passages).map_or(0, |part| part.tokens.start);
+        let prompt = if document.given == 0 && given <= 1 {
+            begins..(begins + PROMPT).min(document.tokens.len())
+        } else {
+            0..given
+        };
+        let prompt = document.tokens.get(prompt).unwrap_or_default();
+        let cut = prompt.len().saturating_sub(config.context_length);
+        prompts.push(prompt.get(cut..).unwrap_or_default().to_vec());
+        let from = part.filter(|_| held_out.passages).map_or(0, |part| part.text.start);
+        texts.push(document.text.get(from..).unwrap_or_default().to_owned());
+    }
+    let opening = Opening { threads: Some(subject.scorer.threads()), texts: TEXTS, ..Opening::default() };
+    let device = subject.scorer.device();
+    let (mut decoder, _) = Decoder::open(device, config, subject.parameters, &opening).await?;
+    let requests =
+        prompts.iter().zip(0..).filter(|(prompt, _)| !prompt.is_empty()).map(|(prompt, number)| {
+            let seed = settings.seed.wrapping_add(number);
+            let own =
+                GenerateConfig { max_tokens: LENGTH, temperature: 1.0, seed, ..GenerateConfig::default() };
+            request(tokenizer, prompt, &[], &own)
+        });
+    let mut batch = Batch::new(&mut decoder, requests)?;
+    while !batch.is_over() {
+        batch.next(&mut decoder).await?;
+        tell("sampled texts", batch.written() as u64, TEXTS as u64);
+    }
+    let written: Vec<String> = batch.finish().into_iter().map(|written| written.text).collect();
+    // Longer texts repeat more: as many words of each.
+    let pairs = texts.iter().zip(&written);
+    let held_out: Vec<Counts> =
+        pairs.map(|(text, written)| counts(text, written.split_whitespace().count())).collect();
+    let sampled: Vec<Counts> = written.iter().map(|written| counts(written, usize::MAX)).collect();
+    let bootstrap = Bootstrap { resamples: settings.resamples, seed: settings.seed };
+    Ok([("", &sampled, "sampled"), ("_of_text", &held_out, "held-out")]
+        .into_iter()
+        .flat_map(|(name, counts, of)| metrics(name, counts, of, &bootstrap))
+        .collect())
+}
+
+/// What the texts' counts come to.
+fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [Metric; 2] {
+    let metric = |base: &str, of: String, better, [above, below]: [usize; 2]| {
+        let numbers = |at: usize| -> Vec<f64> { counts.iter().map(|counts| counts[at]).collect() };
+        let (above, below) = (numbers(above), numbers(below));
+        let count: f64 = below.iter().sum();
+        Metric {
+            name: format!("{base}{name}"),
+            value: Some(above.iter().sum::<f64>() / count).filter(|value| value.is_finite()),
+            interval: bootstrap.ratio(&above, &below),
+            better,
+            count: count as u64,
+            of,
+            signature: None,
+        }
+    };
+    [
+        metric("repetition", format!("4-grams of words of {of} texts"), Better::Lower, [0, 1]),
+        metric("distinct_2", format!("pairs of words of {of} texts"), Better::Higher, [2, 3]),
+    ]
+}
+
+/// Of a text's first words.
+fn counts(text: &str, words: usize) -> Counts {
+    let words: Vec<&str> = text.split_whitespace().take(words).collect();
+    let (mut grams, mut pairs) = (HashSet::new(), HashSet::new());
+    let repeated = words.windows(GRAM).filter(|gram| !grams.insert(*gram)).count();
+    let distinct = words.windows(2).filter(|pair| pairs.insert(*pair)).count();
+    let of = |gram: usize| (words.len() + 1).saturating_sub(gram) as f64;
+    [repeated as f64, of(GRAM), distinct as f64, of(2)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stood_before_in_the_same_text_is_repeated() {
+        assert_eq!(counts("a b c d a b c d", usize::MAX), [1.0, 5.0, 4.0, 7.0]);
+        assert_eq!(counts("a b c d a b c d", 5), [0.0, 2.0, 4.0, 4.0]);
+        assert_eq!(counts("a a a a a a", usize::MAX), [2.0, 3.0, 1.0, 5.0]);
+        assert_eq!(counts("", usize::MAX), [0.0; 4]);
+        let bootstrap = Bootstrap { resamples: 100, seed: 1 };
+        let [repetition, distinct] =
+            metrics("", &[[1.0, 5.0, 4.0, 7.0], [0.0, 5.0, 7.0, 7.0]], "sampled", &bootstrap);
+        assert_eq!(
+            (repetition.name.as_str(), repetition.value, repetition.count),
+            ("repetition", Some(0.1), 10)
+        );
+        assert_eq!((distinct.name.as_str(), distinct.value), ("distinct_2", Some(11.0 / 14.0)));
+        let [low, high] = repetition.interval.unwrap();
+        assert!((0.0..=0.1).contains(&low) && (0.1..=0.2).contains(&high));
+        // Nothing was written: there is nothing to say.
+        assert_eq!(metrics("", &[[0.0; 4]; 2], "sampled", &bootstrap)[0].value, None);
+    }
+}

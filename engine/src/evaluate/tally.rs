@@ -1,0 +1,227 @@
+//! What the tokens of documents come to, added up as they are scored: no score is kept.
+
+use super::TokenScore;
+use super::calibration::{self, Bins};
+use super::documents::{Document, HeldOut};
+use super::errors::{KINDS, WorstTokens, kinds};
+use super::frequencies::{Frequencies, GROUPS};
+use super::windows::Window;
+use crate::evaluation::statistics::Bootstrap;
+use crate::protocol::evaluation::{Better, DocumentLoss, Metric};
+
+/// Documents are drawn again in at most so many runs of neighbours, as [`Bootstrap`] does.
+const UNITS: usize = 2048;
+
+/// The rank up to which a token is among the five likeliest.
+const TOP: u32 = 5;
+
+/// Sums of a unit: what is drawn again for intervals.
+#[derive(Clone, Debug)]
+struct Unit {
+    nats: f64,
+    tokens: f64,
+    bytes: f64,
+    right: f64,
+    right_of_5: f64,
+    bins: Bins,
+    /// Nats and tokens of each group of frequency, each kind and each source.
+    groups: Vec<[f64; 2]>,
+}
+
+/// Everything that is counted.
+pub(super) struct Tally<'text> {
+    frequencies: &'text Frequencies,
+    documents: usize,
+    sources: usize,
+    passages: bool,
+    units: Vec<Unit>,
+    /// Of each document or passage.
+    pub(super) by_document: Vec<DocumentLoss>,
+    /// Which those are: the document's number, and the part's in it.
+    pub(super) places: Vec<(usize, usize)>,
+    pub(super) worst: WorstTokens,
+    /// The document that is under way, where its parts begin in the lists, and the kinds of its tokens.
+    under_way: Option<(usize, usize, Vec<u8>)>,
+}
+
+impl<'text> Tally<'text> {
+    /// For documents, and how often tokens occur in the training text.
+    pub(super) fn new(held_out: &HeldOut, frequencies: &'text Frequencies) -> Self {
+        Self {
+            frequencies,
+            documents: held_out.count(),
+            sources: held_out.sources.len(),
+            passages: held_out.passages,
+            units: Vec::new(),
+            by_document: Vec::new(),
+            places: Vec::new(),
+            worst: WorstTokens::default(),
+            under_way: None,
+        }
+    }
+
+    /// Takes in what a window of a document came to. Windows of a document come one after the other.
+    pub(super) fn note(
+        &mut self,
+        number: usize,
+        document: &Document,
+        window: &Window,
+        scores: &[TokenScore],
+    ) {
+        if self.under_way.as_ref().is_none_or(|(own, ..)| *own != number) {
+            let kinds = kinds(document, self.frequencies);
+            self.under_way = Some((number, self.by_document.len(), kinds));
+            for (part, own) in document.parts.iter().enumerate() {
+                let text = document.text.get(own.text.clone()).unwrap_or_default();
+                let text_crc32c = crc32c::crc32c(text.as_bytes());
+                self.by_document.push(DocumentLoss {
+                    text_crc32c,
+                    bytes: own.bytes,
+                    ..DocumentLoss::default()
+                });
+                self.places.push((number, part));
+                let unit = self.unit(number);
+                self.units[unit].bytes += f64::from(own.bytes);
+            }
+        }
+        let Some((_, first, kinds)) = self.under_way.take() else { return };
+        for (at, score) in (window.from..window.tokens.end).zip(scores) {
+            if document.predicted.get(at) != Some(&true) {
+                continue;
+            }
+            let part = document.parts.partition_point(|part| part.tokens.end <= at);
+            let Some(own) = self.by_document.get_mut(first + part) else { continue };
+            let nats = -f64::from(score.log_probability);
+            own.nats += nats;
+            own.tokens += 1;
+            let unit = self.unit_of(number, first + part);
+            let Some(unit) = self.units.get_mut(unit) else { continue };
+            let right = score.rank == 1;
+            unit.nats += nats;
+            unit.tokens += 1.0;
+            unit.right += f64::from(u8::from(right));
+            unit.right_of_5 += f64::from(u8::from(score.rank <= TOP));
+            calibration::count(&mut unit.bins, f64::from(score.confidence), right);
+            let kind = kinds.get(at).map_or(0, |kind| usize::from(*kind));
+            let groups = [
+                Some(self.frequencies.group(score.token)),
+                Some(GROUPS + kind),
+                document.source.map(|at| GROUPS + KINDS.len() + at),
+            ];
+            for group in groups.into_iter().flatten() {
+                if let Some([sum, tokens]) = unit.groups.get_mut(group) {
+                    *sum += nats;
+                    *tokens += 1.0;
+                }
+            }
+            self.worst.note(document.tokens.get(window.tokens.start..=at).unwrap_or_default(), score);
+        }
+        self.under_way = Some((number, first, kinds));
+    }
+
+    /// The unit of the part that was added last, made where it is the first of it.
+    fn unit(&mut self, number: usize) -> usize {
+        let unit = self.unit_of(number, self.by_document.len() - 1);
+        let empty = Unit {
+            nats: 0.0,
+            tokens: 0.0,
+            bytes: 0.0,
+            right: 0.0,
+            right_of_5: 0.0,
+            bins: calibration::NONE,
+            groups: vec![[0.0; 2]; GROUPS + KINDS.len() + self.sources],
+        };
+        if self.units.len() <= unit {
+            self.units.resize(unit + 1, empty);
+        }
+        unit
+    }
+
+    fn unit_of(&self, number: usize, part: usize) -> usize {
+        if self.passages { part } else { number * self.documents.min(UNITS) / self.documents.max(1) }
+    }
+
+    /// Tokens that were predicted.
+    pub(super) fn tokens(&self) -> u64 {
+        self.by_document.iter().map(|document| u64::from(document.tokens)).sum()
+    }
+
+    /// Bytes of the text that they stand for.
+    pub(super) fn bytes(&self) -> u64 {
+        self.by_document.iter().map(|document| u64::from(document.bytes)).sum()
+    }
+
+    /// Bins of confidence by unit.
+    pub(super) fn bins(&self) -> Vec<Bins> {
+        self.units.iter().map(|unit| unit.bins).collect()
+    }
+
+    /// Loss, perplexity, bits per byte, token accuracy and top-5 accuracy.
+    pub(super) fn metrics(&self, bootstrap: &Bootstrap) -> Vec<Metric> {
+        let tokens = ("tokens", self.tokens(), Better::Lower);
+        let loss = self.metric("loss", tokens, bootstrap, |unit| [unit.nats, unit.tokens]);
+        let mut perplexity = Metric { name: "perplexity".to_owned(), ..loss.clone() };
+        perplexity.value = loss.value.map(f64::exp).filter(|value| value.is_finite());
+        perplexity.interval = loss.interval.map(|interval| interval.map(f64::exp));
+        let bytes = ("bytes", self.bytes(), Better::Lower);
+        let bits = |unit: &Unit| [unit.nats / std::f64::consts::LN_2, unit.bytes];
+        let tokens = ("tokens", self.tokens(), Better::Higher);
+        vec![
+            loss,
+            perplexity,
+            self.metric("bits_per_byte", bytes, bootstrap, bits),
+            self.metric("token_accuracy", tokens, bootstrap, |unit| [unit.right, unit.tokens]),
+            self.metric("top_5_accuracy", tokens, bootstrap, |unit| [unit.right_of_5, unit.tokens]),
+        ]
+    }
+
+    fn metric(
+        &self,
+        name: &str,
+        (of, count, better): (&str, u64, Better),
+        bootstrap: &Bootstrap,
+        part: impl Fn(&Unit) -> [f64; 2],
+    ) -> Metric {
+        let parts: Vec<[f64; 2]> = self.units.iter().map(part).collect();
+        Metric { count, better, ..ratio(name, of, &parts, bootstrap) }
+    }
+
+    /// The loss of a group of frequency, and so of a kind and of a source, by the numbers that [`Unit::groups`] gives them.
+    fn group(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
+        let parts = self.units.iter().filter_map(|unit| unit.groups.get(group).copied());
+        ratio("loss", "tokens", &parts.collect::<Vec<_>>(), bootstrap)
+    }
+
+    /// The loss of tokens of a group of frequency.
+    pub(super) fn frequency(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
+        self.group(group, bootstrap)
+    }
+
+    /// The loss of tokens of a source.
+    pub(super) fn source(&self, source: usize, bootstrap: &Bootstrap) -> Metric {
+        self.group(GROUPS + KINDS.len() + source, bootstrap)
+    }
+
+    /// Tokens, nats and the loss of a kind of tokens.
+    pub(super) fn kind(&self, kind: usize, bootstrap: &Bootstrap) -> (f64, f64, Metric) {
+        let group = GROUPS + kind;
+        let sum = |at: usize| {
+            self.units.iter().filter_map(|unit| unit.groups.get(group)).map(|sums| sums[at]).sum()
+        };
+        (sum(1), sum(0), self.group(group, bootstrap))
+    }
+}
+
+/// Σ of the first numbers by Σ of the second, with its interval; how many the second are.
+pub(super) fn ratio(name: &str, of: &str, parts: &[[f64; 2]], bootstrap: &Bootstrap) -> Metric {
+    let [above, below] = parts.iter().fold([0.0; 2], |[a, b], [above, below]| [a + above, b + below]);
+    Metric {
+        name: name.to_owned(),
+        value: Some(above / below).filter(|value| value.is_finite()),
+        interval: bootstrap.sums(parts, |[above, below]| above / below),
+        better: Better::Lower,
+        count: below as u64,
+        of: of.to_owned(),
+        signature: None,
+    }
+}

@@ -1,0 +1,55 @@
+//! Many texts at once, for those who measure a model: what it makes of each token, and no more of it than that.
+
+use super::{Given, Key, Lens, Tensor};
+use crate::error::{Error, Result};
+use crate::model::Site;
+
+/// Rows that the head reads are a multiple of this, the tokens of a text of their own.
+const ROWS: usize = 16;
+
+impl Lens {
+    /// The loss of each target of `batch` windows of `time` tokens each, [B·T] in nats, 0 where the target is
+    /// [`crate::data::IGNORED`]. No logits leave the device.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub(crate) async fn losses(
+        &mut self,
+        [batch, time]: [usize; 2],
+        tokens: &[u32],
+        targets: &[u32],
+    ) -> Result<Vec<f32>> {
+        let key = Key { losses: true, ..Key::of_sites(batch, time, &[]) };
+        let rows = self.run(key, Given { tokens, targets, ..Given::default() }).await?.pop();
+        let rows = rows.ok_or_else(|| Error::Internal("losses that nobody read".to_owned()))?;
+        Ok(rows.data.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
+    }
+
+    /// What the head reads of `batch` windows of `time` tokens each, [B, T, C].
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub(crate) async fn normed(&mut self, [batch, time]: [usize; 2], tokens: &[u32]) -> Result<Tensor> {
+        let key = Key::of_sites(batch, time, &[Site::Normed]);
+        let found = self.run(key, Given { tokens, ..Given::default() }).await?.pop();
+        found.ok_or_else(|| Error::Internal("values that nobody read".to_owned()))
+    }
+
+    /// What the head makes of rows of [`Self::normed`], [N, C] to [N, V].
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub(crate) async fn logits_of(&mut self, normed: &[f32]) -> Result<Tensor> {
+        let (width, outputs) = (self.config.width, self.config.outputs());
+        let rows = normed.len() / width;
+        let time = ROWS.min(self.config.context_length);
+        let batch = rows.div_ceil(time).next_power_of_two();
+        let mut padded = normed.to_vec();
+        padded.resize(batch * time * width, 0.0);
+        let key = Key { from: Some(Site::Normed), ..Key::of_sites(batch, time, &[Site::Logits]) };
+        let found = self.run(key, Given { from: Some(padded), ..Given::default() }).await?.pop();
+        let mut data = found.ok_or_else(|| Error::Internal("logits that nobody read".to_owned()))?.data;
+        data.truncate(rows * outputs);
+        Ok(Tensor::new(&[rows, outputs], data))
+    }
+}
