@@ -34,10 +34,9 @@ pub async fn baselines(
     let turns = Turns::new();
     let tokenizer = &subject.tokenizer.tokenizer;
     let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &turns).await?;
-    let objective = subject.run.config()?.train.objective;
     let evaluated = Evaluated::read(&held_out, subject, likelihood, settings, &turns).await?;
     let vocabulary = subject.scorer.config().vocabulary;
-    let mut training = TrainingTokens::new(&held_out, objective, tokenizer);
+    let mut training = TrainingTokens::new(&held_out, &subject.run.config()?, tokenizer);
     let mut found = Vec::new();
     let about = format!("Every one of {} tokens as likely as any other.", whole(vocabulary as u64));
     found.push(evaluated.baseline("uniform", about, |_, _| (vocabulary.max(1) as f64).ln()));
@@ -48,7 +47,8 @@ pub async fn baselines(
     );
     found.push(evaluated.baseline("unigram", about, |_, token| unigram.nats(token)));
     for order in 2..=MOST_ORDERS {
-        let learned = ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), tell, &turns).await?;
+        let learned =
+            ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), tell, &turns).await?;
         found.push(evaluated.ngram(&learned, &turns).await);
     }
     found.extend(compressors(&held_out, &evaluated, tell, &turns).await?);
@@ -89,6 +89,8 @@ impl Evaluated {
             text: String::new(),
             bootstrap: Bootstrap { resamples: settings.resamples, seed: settings.seed },
         };
+        // Of conversations the answers alone are predicted.
+        let is_whole = held_out.prepared().store.examples(Split::Validation).is_none();
         for at in 0..held_out.count() {
             let mut document = held_out.document(at, tokenizer)?;
             for part in &document.parts {
@@ -97,7 +99,7 @@ impl Evaluated {
                 own.bytes.push(f64::from(part.bytes));
             }
             let text = std::mem::take(&mut document.text);
-            if held_out.predicts_all() {
+            if is_whole {
                 own.text.push_str(&text);
             } else {
                 let predicted = document.tokens.iter().zip(&document.predicted);
@@ -222,7 +224,9 @@ impl Learned {
         let tokens = whole(self.model.tokens());
         let of = match self.full {
             None => format!("the {tokens} training tokens"),
-            Some(budget) => format!("the first {tokens} training tokens, as many as fit in {}", bytes(budget)),
+            Some(budget) => {
+                format!("the first {tokens} training tokens, as many as fit in {}", bytes(budget))
+            }
         };
         format!(
             "Interpolated modified Kneser–Ney smoothing (Chen and Goodman 1998) over the model's own tokens, trained on {of}."
@@ -294,12 +298,7 @@ async fn compressors(
     ])
 }
 
-async fn compress(
-    mut compressor: Compressor,
-    texts: &[&[u8]],
-    tell: Tell<'_>,
-    turns: &Turns,
-) -> Result<u64> {
+async fn compress(mut compressor: Compressor, texts: &[&[u8]], tell: Tell<'_>, turns: &Turns) -> Result<u64> {
     let internal = |error: std::io::Error| Error::Internal(format!("a compressor: {error}"));
     let (mut done, all) = (0, texts.iter().map(|text| text.len() as u64).sum());
     for piece in texts.iter().flat_map(|text| text.chunks(BYTES)) {
@@ -330,3 +329,6 @@ async fn end_of_training(held_out: &HeldOut, room: usize, turns: &Turns) -> Resu
     let cut = text.ceil_char_boundary(text.len().saturating_sub(room));
     Ok(text.split_off(cut))
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,11 +47,7 @@ pub async fn text_contamination(
 ///
 /// # Errors
 /// A training text is damaged.
-pub async fn contamination(
-    subject: &Subject<'_>,
-    texts: &[&str],
-    tell: Tell<'_>,
-) -> Result<Contamination> {
+pub async fn contamination(subject: &Subject<'_>, texts: &[&str], tell: Tell<'_>) -> Result<Contamination> {
     let groups = contaminations(subject, &[texts], tell).await?;
     Ok(groups.into_iter().next().unwrap_or_default())
 }
@@ -134,13 +130,16 @@ impl Lookup {
             .zip(&counts)
             .zip(&self.texts)
             .filter(|((_, count), _)| **count > 0)
-            .map(|((item, count), text)| (f64::from(*count) / f64::from(self.set.item_runs(item).max(1)), *text))
+            .map(|((item, count), text)| {
+                (f64::from(*count) / f64::from(self.set.item_runs(item).max(1)), *text)
+            })
             .collect();
         // Of equally contaminated ones the first.
         worst.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         let found = worst.len() as u64;
         worst.truncate(WORST);
-        let beginning = |text: usize| texts.get(text).map(|text| text.chars().take(BEGINNING).collect::<String>());
+        let beginning =
+            |text: usize| texts.get(text).map(|text| text.chars().take(BEGINNING).collect::<String>());
         Contamination {
             n: self.words,
             looked_up: self.texts.len() as u64,
@@ -189,7 +188,10 @@ mod tests {
         let short = "a text of no more than five words and three";
         let found = looked_up(
             &[long, other, short, "too short"],
-            &["Before: ONE, two three – four five six; seven eight nine ten eleven twelve thirteen! And on.", short],
+            &[
+                "Before: ONE, two three – four five six; seven eight nine ten eleven twelve thirteen! And on.",
+                short,
+            ],
         );
         // Of the first one run of two, of the short one all that there is.
         assert_eq!((found.n, found.looked_up, found.found), (13, 3, 2));

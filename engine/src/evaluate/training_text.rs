@@ -36,9 +36,10 @@ pub(super) struct Piece {
 
 impl<'a> TrainingTokens<'a> {
     /// Of the text that documents were held out of. Of pairs the better answer is read, which comes first.
-    pub(super) fn new(held_out: &'a HeldOut, objective: Objective, tokenizer: &'a Tokenizer) -> Self {
+    pub(super) fn new(held_out: &'a HeldOut, config: &RunConfig, tokenizer: &'a Tokenizer) -> Self {
         let prepared = held_out.prepared();
-        let step = if objective == Objective::Preference { 2 } else { 1 };
+        let pairs = config.train.objective == Objective::Preference && !config.train.learns_scores();
+        let step = if pairs { 2 } else { 1 };
         Self {
             store: &prepared.store,
             translated: (!held_out.has_own_tokens()).then_some((&prepared.tokenizer, tokenizer)),
@@ -123,7 +124,9 @@ impl TrainingTexts {
             if run.is_imported() || !files::is_file(&folder.join(INDEX_FILE)) {
                 texts.incomplete = true;
             } else if !known.contains(&folder) {
-                texts.stores.push((TokenStore::open(&folder)?, crate::data::prepare::open_tokenizer(&folder)?));
+                texts
+                    .stores
+                    .push((TokenStore::open(&folder)?, crate::data::prepare::open_tokenizer(&folder)?));
                 known.push(folder);
             }
             next = texts.beginning(&run, &config);

@@ -11,7 +11,7 @@ pub const XZ_WINDOW: u64 = 8 << 20;
 /// A compressor that keeps nothing but how many bytes it wrote. It takes a text in pieces, so that others can have their turns.
 pub enum Compressor {
     /// Deflate with gzip's head, level 9.
-    Gzip(GzEncoder<Counter>),
+    Gzip(Box<GzEncoder<Counter>>),
     /// LZMA2 in an `.xz` file, preset 6.
     Xz(Box<XzWriter<Counter>>),
 }
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Compressor {
 impl Compressor {
     /// `gzip -9`.
     pub fn gzip() -> Self {
-        Self::Gzip(GzEncoder::new(Counter::default(), Compression::best()))
+        Self::Gzip(Box::new(GzEncoder::new(Counter::default(), Compression::best())))
     }
 
     /// `xz -6` of a text of so many bytes, for which its dictionary is made no larger than it need be.

@@ -137,7 +137,7 @@ fn higher_orders_predict_better() {
     let text: Vec<u32> = (0..4000_u32)
         .map(|at| match at % 6 {
             0 => 1 + at / 6 % 2,
-            1 | 2 | 3 => 10,
+            1..=3 => 10,
             4 => 3 + at / 6 % 2,
             _ => 5,
         })
