@@ -1,6 +1,8 @@
 //! Evaluating models: how well they predict and answer, on either executor. What is computed beside a model is in `glasshouse-evaluate`.
 
+pub mod baselines;
 mod calibration;
+pub mod contamination;
 pub mod documents;
 mod errors;
 mod frequencies;
@@ -9,8 +11,11 @@ mod repetition;
 pub mod scorer;
 mod tally;
 pub mod tasks;
+mod training_text;
 pub mod windows;
 
+pub use baselines::baselines;
+pub use contamination::{contamination, contaminations, text_contamination};
 pub use documents::{Document, HeldOut};
 pub use likelihood::likelihood;
 pub use scorer::{Detail, Scorer, Scoring, TokenScore};

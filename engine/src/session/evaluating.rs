@@ -9,13 +9,13 @@ use super::{Session, idle};
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::evaluate::tasks::{self, Answerer, Answering, Asked, TaskFile, families};
-use crate::evaluate::{Scorer, Subject, likelihood};
+use crate::evaluate::{Scorer, Subject, Tell, baselines, contaminations, likelihood, text_contamination};
 use crate::evaluation::card;
 use crate::evaluation::statistics::{Bootstrap, compare};
 use crate::generate::{Decoder, Opening};
 use crate::platform::{Turns, files};
 use crate::project::Run;
-use crate::protocol::evaluation::{TaskReport, TaskRequest};
+use crate::protocol::evaluation::{Contamination, TaskReport, TaskRequest};
 use crate::protocol::{Audit, Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
 use crate::storage;
 use std::path::{Path, PathBuf};
@@ -121,7 +121,8 @@ impl Session {
         tell("loading the model", 0, 0);
         let mut scorer = Scorer::open(&model.config, &model.parameters, &device, threads).await?;
         scorer.device().clone_into(&mut evaluation.device);
-        let settings = &evaluation.settings;
+        let settings = evaluation.settings.clone();
+        let settings = &settings;
         let mut subject = Subject {
             scorer: &mut scorer,
             tokenizer: model.tokenizer.files(),
@@ -130,8 +131,16 @@ impl Session {
         };
         if settings.likelihood {
             let found = likelihood(&mut subject, settings, &mut tell).await?;
+            if settings.baselines {
+                evaluation.baselines = baselines(&subject, &found, settings, &mut tell).await?;
+            }
             evaluation.likelihood = Some(found);
         }
+        let seen = match run.is_imported() {
+            // What it was trained on is not known.
+            true => Vec::new(),
+            false => self.seen(&subject, (run, text), &asked, evaluation, &mut tell).await,
+        };
         if asked.is_empty() {
             return Ok(());
         }
@@ -146,7 +155,46 @@ impl Session {
             };
             evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
         }
+        for (task, seen) in evaluation.tasks.iter_mut().zip(seen) {
+            task.contamination = Some(seen);
+        }
         Ok(())
+    }
+
+    /// How much of the evaluated text and of each task's rows stands in the text that the model was trained on. Where that cannot be read,
+    /// it is told: an evaluation without is one.
+    async fn seen(
+        &self,
+        subject: &Subject<'_>,
+        (run, text): (&Run, &Run),
+        asked: &[Asked],
+        evaluation: &mut Evaluation,
+        tell: Tell<'_>,
+    ) -> Vec<Contamination> {
+        let unknown = |error: Error| {
+            self.outlet
+                .notice(format!("whether the model has seen what it is evaluated on is not known: {error}"));
+        };
+        if evaluation.likelihood.is_some() && run == text {
+            match text_contamination(subject, &evaluation.settings, &mut *tell).await {
+                Ok(found) => evaluation.contamination = Some(found),
+                Err(error) => unknown(error),
+            }
+        }
+        if asked.is_empty() || run != text {
+            return Vec::new();
+        }
+        let texts: Vec<Vec<String>> = asked.iter().map(Asked::texts).collect();
+        let texts: Vec<Vec<&str>> =
+            texts.iter().map(|rows| rows.iter().map(String::as_str).collect()).collect();
+        let groups: Vec<&[&str]> = texts.iter().map(Vec::as_slice).collect();
+        match contaminations(subject, &groups, tell).await {
+            Ok(found) => found,
+            Err(error) => {
+                unknown(error);
+                Vec::new()
+            }
+        }
     }
 
     /// Answers with what is kept of evaluations and audits, and with how the runs compare.
