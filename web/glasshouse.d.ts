@@ -356,6 +356,95 @@ declare global {
   }
 }
 
+/** A file of rows whose right answers are known: a File, or a name with a text or bytes. */
+export type TaskFile = (File | { name: string; text: string } | { name: string; bytes: Uint8Array }) & {
+  /** `exact`, `f1`, `bleu`, `chrf`, `rouge`, `rule`; of choices `accuracy`; of labels `accuracy`, `report`; of tags `entities`, `accuracy`. */
+  metrics?: string[];
+  /** Rows at most. */
+  rows?: number;
+  /** Tokens of an answer at most. */
+  maxTokens?: number;
+};
+
+export interface EvaluateOptions {
+  /** How well the held-out text is predicted. Default true. */
+  likelihood?: boolean;
+  /** N-grams and compressors on the same text. Default true. */
+  baselines?: boolean;
+  /** The run whose held-out text it is; the model's own unless said. */
+  textOf?: string;
+  /** Documents at most. */
+  documents?: number;
+  /** Tokens by which windows follow one another. Default half the context length. */
+  stride?: number;
+  tasks?: readonly TaskFile[];
+  /** Every family of the project's own instruction tasks as well. Default false. */
+  suite?: boolean;
+  suiteRows?: number;
+  /** Resamples of each interval's bootstrap. Default 10,000. */
+  resamples?: number;
+  seed?: number;
+  /** Keep what is found with the run. Default true. */
+  keep?: boolean;
+  onProgress?(progress: { what: string; done: number; total: number }): void;
+  signal?: AbortSignal;
+  /** A run's checkpoint instead of the weights as they are now, as for `inspect`. */
+  run?: string;
+  checkpoint?: string;
+  step?: number;
+}
+
+/** A number with its uncertainty. */
+export interface Metric {
+  name: string;
+  value: number | null;
+  /** The interval that holds it in 95 of 100 samples. */
+  interval?: [number, number];
+  better: "higher" | "lower" | "neither";
+  count: number;
+  of: string;
+  signature?: string;
+}
+
+export interface TaskReport {
+  name: string;
+  kind: "generate" | "choose" | "classify" | "tag";
+  rows: number;
+  about: string[];
+  /** Lines that could not be asked, and why. */
+  broken: [line: number, reason: string][];
+  metrics: Metric[];
+  tables: Record<string, unknown>[];
+  answers: { line: number; prompt: string; answer: string; expected: string[]; scores: (number | null)[]; group: string | null }[];
+  beside: { name: string; about: string; metrics: Metric[]; differences: Metric[]; broken: [number, string][] }[];
+}
+
+/** As `glasshouse evaluate --json` prints it, by names such as `bitsPerByte`. */
+export interface Evaluation {
+  run: string;
+  checkpoint: string;
+  step: number;
+  device: string;
+  seconds: number;
+  model: Record<string, unknown>;
+  likelihood: ({ metrics: Metric[]; documents: number; tokens: number; bytes: number } & Record<string, unknown>) | null;
+  baselines: ({ name: string; about: string; bitsPerByte: Metric; perplexity: number | null; difference: Metric | null })[];
+  contamination: Record<string, unknown> | null;
+  tasks: TaskReport[];
+  limits: string[];
+}
+
+/** Two models on the same things; `difference` is the first less the second, paired. */
+export interface Comparison {
+  first: string;
+  second: string;
+  what: string;
+  firstValue: number;
+  secondValue: number;
+  difference: Metric;
+  verdict: string;
+}
+
 export interface Plan {
   parameters: number;
   parametersByPart: Record<string, number>;
@@ -456,6 +545,12 @@ export class Glasshouse {
   inspect(options: InspectOptions): Promise<Inspection>;
   /** Looks for bias, memorised text, canaries and personal data. An abort rejects with the kind `cancelled`. */
   audit(options?: AuditOptions): Promise<Audit>;
+  /** Says how good the model is, on held-out text and on tasks. While a run trains it is refused: kind `busy`. */
+  evaluate(options?: EvaluateOptions): Promise<Evaluation>;
+  /** What is kept of evaluations, and how each two of the runs compare. */
+  evaluations(runs?: readonly string[]): Promise<{ evaluations: Evaluation[]; audits: Audit[]; comparisons: Comparison[] }>;
+  /** The card of a run that was evaluated, a page of HTML. */
+  card(run: string): Promise<string>;
   runs(): Promise<Run[]>;
   /** A `.glasshouse` file, which the desktop program opens too. */
   save(): Promise<Uint8Array>;

@@ -5,12 +5,13 @@
 //   await lab.train({ preset: "nanogpt-cpu", text, steps: 300, onStep: ({ step, loss }) => console.log(step, loss) });
 //   const { text: story } = await lab.generate({ prompt: "Once", maxTokens: 200 });
 //   const { views } = await lab.inspect({ prompt: "Once", views: ["attention"], layer: 0 });
+//   const { likelihood, tasks } = await lab.evaluate({ tasks: [{ name: "qa.jsonl", text: rows }] });
 //
 // In a page, this module also makes the element <glasshouse-lens src="my.glasshouse" view="attention" prompt="Once">.
 // The files beside it (engine-link.js, worker.js, shard.js, engine.js, engine_bg.wasm, …) belong to it. glasshouse.d.ts says every option.
 
 import { EngineLink, GlasshouseError } from "./engine-link.js";
-import { arranged, camel, settingsOf, VIEWS, viewsOf } from "./inspection.js";
+import { arranged, camel, renamed, settingsOf, VIEWS, viewsOf } from "./inspection.js";
 
 export { GlasshouseError, VIEWS };
 
@@ -35,6 +36,11 @@ async function documents({ text, files }) {
     }),
   );
 }
+
+/** What an evaluation is asked for, and each task: JavaScript's names and the protocol's. */
+const EVALUATION = { likelihood: "likelihood", baselines: "baselines", textOf: "text_of", documents: "documents", stride: "stride",
+  suite: "suite", suiteRows: "suite_rows", resamples: "resamples", seed: "seed", keep: "keep" };
+const TASK = { metrics: "metrics", rows: "rows", maxTokens: "max_tokens" };
 
 /** A file's bytes, by its address. */
 async function fetched(address) {
@@ -289,22 +295,57 @@ export class Glasshouse {
    * unless some are named; `pairs` is a File or the text of one with pairs of sentences. Resolves to the audit, which is kept with the run.
    */
   async audit(options = {}) {
-    const { sections, samples, pairs, seed, onProgress, signal } = options;
+    const { sections, samples, pairs, seed } = options;
     const text = pairs instanceof Blob ? await pairs.text() : pairs;
     const given = Object.entries({ sections, samples, pairs: text, seed }).filter(([, value]) => value !== undefined);
     const command = { command: "audit", source: await this.#source(options), settings: Object.fromEntries(given) };
-    const onEvent = ({ event, ...about }) => {
-      if (event === "evaluating") onProgress?.(about);
+    return camel(last(await this.#judge(command, options), "audited").audit);
+  }
+
+  /**
+   * Evaluates the model, or a checkpoint: on the text that was held out, beside baselines, and on tasks, each a file of JSON Lines. Not
+   * while a run trains.
+   */
+  async evaluate(options = {}) {
+    const given = [...(options.tasks ?? [])];
+    const files = await documents({ files: given });
+    const tasks = files.map(([file], at) => ({ file, ...renamed(given[at], TASK) }));
+    const settings = { ...renamed(options, EVALUATION), tasks };
+    const command = { command: "evaluate", source: await this.#source(options), settings };
+    const events = await this.#judge(command, options, files.map(([, bytes]) => bytes));
+    return camel(last(events, "evaluated").evaluation);
+  }
+
+  /** An evaluation or an audit, whose progress is told and which can be cancelled. */
+  async #judge(command, { onProgress, signal }, files = []) {
+    const onEvent = ({ event, what, done, total }) => {
+      if (event === "evaluating") onProgress?.({ what, done, total });
     };
     let forget = () => {};
     const sent = (request) => {
       forget = onAbort(signal, () => this.#link.request({ command: "cancel", request }).catch(() => {}));
     };
     try {
-      return camel(last(await this.#link.request(command, { onEvent, sent }), "audited").audit);
+      return await this.#link.request(command, { files, onEvent, sent });
     } finally {
       forget();
     }
+  }
+
+  /** What is kept of runs' evaluations and audits, and how each two of the runs compare, paired. Of all runs, unless some are named. */
+  async evaluations(runs) {
+    await this.#open();
+    const names = runs ?? (await this.runs()).map(({ name }) => name);
+    const events = await this.#link.request({ command: "read_evaluations", runs: names });
+    const { evaluations, audits, comparisons } = last(events, "evaluations");
+    return camel({ evaluations, audits, comparisons });
+  }
+
+  /** The card of a run that was evaluated: one page of HTML. */
+  async card(run) {
+    await this.#open();
+    const events = await this.#link.request({ command: "write_card", run, to: null });
+    return new TextDecoder().decode(last(events, "card_written").files[0]);
   }
 
   /** The project's runs, oldest first. */

@@ -5,6 +5,7 @@ mod audit;
 mod bench;
 mod corpus;
 mod data;
+mod evaluate;
 mod feedback;
 mod inspect;
 mod interchange;
@@ -26,6 +27,7 @@ pub use data::{
     DataArguments, DataCleanArguments, DataCommand, DataCompareArguments, DataExplainArguments,
     DataFetchArguments, DataInspectArguments, DataRecipeArguments, DataScriptArguments,
 };
+pub use evaluate::{EvaluateArguments, SuiteName};
 pub use feedback::{FeedbackArguments, ProposeArguments};
 pub use inspect::{InspectArguments, ProvenanceArguments};
 pub use interchange::{
@@ -93,6 +95,8 @@ pub enum Command {
     Audit(AuditArguments),
     /// Teach a model an application, and measure it: summarise, translate, answer, tag, classify, sentiment, poems
     Recipe(RecipeArguments),
+    /// Say how good models are, with intervals, beside baselines and each other: on held-out text, on tasks of your own; write their cards
+    Evaluate(EvaluateArguments),
     /// Look inside a model at work on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors files
     Inspect(InspectArguments),
     /// Find the longest stretches of a text that stand in the training text, and where

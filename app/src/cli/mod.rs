@@ -26,6 +26,7 @@ mod corpus;
 mod data;
 mod devices;
 mod driver;
+mod evaluate;
 mod export;
 mod feedback;
 mod fetch;
@@ -99,6 +100,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Classify(arguments) => classify::classify(&arguments).map(done),
         Command::Audit(arguments) => audit::audit(&arguments).map(done),
         Command::Recipe(arguments) => recipe::recipe(&arguments),
+        Command::Evaluate(arguments) => evaluate::evaluate(&arguments).map(done),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(done),
         Command::Provenance(arguments) => inspect::provenance(&arguments).map(done),
         Command::Plan(arguments) => plan::plan(&arguments).map(done),

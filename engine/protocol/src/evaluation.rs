@@ -14,6 +14,8 @@ pub struct EvaluateSettings {
     pub likelihood: bool,
     /// What needs no neural network beside it: n-grams, compressors.
     pub baselines: bool,
+    /// The run whose validation split it is; `None` takes the model's own, which an imported model has not.
+    pub text_of: Option<String>,
     /// Documents of the validation split at most; `None` takes all.
     pub documents: Option<usize>,
     /// Tokens by which windows follow one another; `None` takes half a context.
@@ -22,6 +24,8 @@ pub struct EvaluateSettings {
     pub tasks: Vec<TaskRequest>,
     /// Every family of instruction tasks as well, on wordings that no training rows have.
     pub suite: bool,
+    /// Rows of each of those families; `None` takes 100.
+    pub suite_rows: Option<usize>,
     /// Resamples of each interval's bootstrap.
     pub resamples: u32,
     /// Seed of all that is drawn.
@@ -35,10 +39,12 @@ impl Default for EvaluateSettings {
         Self {
             likelihood: true,
             baselines: true,
+            text_of: None,
             documents: None,
             stride: None,
             tasks: Vec::new(),
             suite: false,
+            suite_rows: None,
             resamples: RESAMPLES,
             seed: 0,
             keep: true,
@@ -52,12 +58,25 @@ impl Default for EvaluateSettings {
 pub struct TaskRequest {
     /// A path, natively; in a browser the file's name, whose bytes come with the command in the order of the tasks.
     pub file: String,
-    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `rule`. Empty: what fits the rows.
+    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `rule`, or a rule of rewards as
+    /// `rule:numeric` or `rule:regex=^[A-Z]`. Empty: what fits the rows.
     pub metrics: Vec<String>,
     /// Rows at most, the first ones; `None` takes all.
     pub rows: Option<usize>,
     /// Tokens of an answer at most; `None` follows from the longest right answer.
     pub max_tokens: Option<usize>,
+    /// Answers of models that do not run here, to the same rows.
+    pub results: Vec<TaskResults>,
+}
+
+/// Answers of a model that does not run here: JSON Lines of `{"line": 1, "answer": "…"}`, as `glasshouse evaluate --script` writes them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskResults {
+    /// What it is called in tables.
+    pub name: String,
+    /// A path, natively; in a browser the file's name, whose bytes come behind those of its task.
+    pub file: String,
 }
 
 /// Which end of a metric is the good one.
@@ -328,6 +347,8 @@ pub struct TaskReport {
     pub kind: String,
     /// Rows that were evaluated.
     pub rows: u64,
+    /// How it was asked, a sentence each.
+    pub about: Vec<String>,
     /// Lines that could not be, and why.
     pub broken: Vec<(u64, String)>,
     /// What it came to.
@@ -338,6 +359,24 @@ pub struct TaskReport {
     pub answers: Vec<TaskAnswer>,
     /// How much of the rows stands in the training text.
     pub contamination: Option<Contamination>,
+    /// What others make of the same rows.
+    pub beside: Vec<TaskBaseline>,
+}
+
+/// What a simple rule, or a model that does not run here, makes of a task.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskBaseline {
+    /// `random`, `majority`, or what its results are called.
+    pub name: String,
+    /// What it is, a sentence.
+    pub about: String,
+    /// What it comes to.
+    pub metrics: Vec<Metric>,
+    /// The model's value less its own, paired by row, of each metric that is a mean of rows.
+    pub differences: Vec<Metric>,
+    /// Lines of its results that say nothing of a row, and why.
+    pub broken: Vec<(u64, String)>,
 }
 
 /// A row of a task and what the model made of it.

@@ -11,6 +11,7 @@ pub mod likelihood;
 mod repetition;
 pub mod scorer;
 mod tally;
+pub mod tasks;
 mod training_text;
 pub mod windows;
 

@@ -13,10 +13,7 @@ const ANSWERS: [&str; 3] = ["completion", "chosen", "rejected"];
 ///
 /// # Errors
 /// What is wrong with the field, which is named.
-pub(in crate::data) fn messages_of(
-    row: &Map<String, Value>,
-    field: &str,
-) -> Result<Vec<ChatMessage>, String> {
+pub(crate) fn messages_of(row: &Map<String, Value>, field: &str) -> Result<Vec<ChatMessage>, String> {
     match row.get(field) {
         None | Some(Value::Null) => Err(format!("`{field}`: missing")),
         Some(Value::String(text)) => Ok(vec![ChatMessage::new(Role::User, text)]),
@@ -45,7 +42,7 @@ fn message(value: &Value, field: &str, at: usize) -> Result<ChatMessage, String>
 ///
 /// # Errors
 /// There is nothing to answer, or a message says nothing.
-pub(in crate::data) fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result<&'a str, String> {
+pub(crate) fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result<&'a str, String> {
     let last = messages.last().ok_or_else(|| format!("`{field}`: no messages"))?;
     if !matches!(last.role, Role::User | Role::Tool) {
         return Err(format!(

@@ -1,0 +1,324 @@
+//! `glasshouse evaluate`: how good models are, with intervals, beside baselines and each other.
+
+mod report;
+mod script;
+
+use super::arguments::EvaluateArguments;
+use super::bar::bar;
+use super::driver::{Engine, drive};
+use super::import::{Imported, import_from, is_place};
+use super::settings::{check_device, usage};
+use super::train::{quoted, told};
+use super::trained;
+use anyhow::{Context as _, Result, bail};
+use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::evaluation::{TaskRequest, TaskResults};
+use glasshouse_engine::protocol::{
+    Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
+};
+use glasshouse_engine::session;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+pub(super) fn evaluate(arguments: &EvaluateArguments) -> Result<()> {
+    told(arguments.json, run(arguments))
+}
+
+fn run(arguments: &EvaluateArguments) -> Result<()> {
+    if let Some(folder) = &arguments.script {
+        return script::write(arguments, folder);
+    }
+    check_device(Some(arguments.device.as_str()))?;
+    let settings = settings(arguments)?;
+    let options = session::Options {
+        device: arguments.device.clone(),
+        threads: arguments.threads,
+        ..session::Options::default()
+    };
+    drive(options, async |engine| {
+        let places = arguments.against.iter().any(|other| is_place(other));
+        trained::use_project(engine, &arguments.project, places).await?;
+        let runs = runs(arguments, engine).await?;
+        let mut evaluations = Vec::with_capacity(runs.len());
+        let text = runs.iter().find(|run| !run.imported).map(|run| run.name.clone());
+        for run in &runs {
+            let Some(settings) = settings_for(run, &settings, text.as_ref())? else { continue };
+            match evaluation(engine, run, arguments, settings).await? {
+                Some(evaluation) => evaluations.push(evaluation),
+                // A signal came first; what was found before is kept.
+                None => return Ok(()),
+            }
+        }
+        let names: Vec<String> = evaluations.iter().map(|evaluation| evaluation.run.clone()).collect();
+        for evaluation in &evaluations {
+            if arguments.json {
+                say!("{}", with_event("evaluation", &serde_json::to_value(evaluation)?))?;
+            } else {
+                report::evaluation(evaluation)?;
+            }
+        }
+        if names.len() > 1 {
+            let comparisons = comparisons(engine, names.clone()).await?;
+            if arguments.json {
+                for comparison in &comparisons {
+                    say!("{}", with_event("comparison", &serde_json::to_value(comparison)?))?;
+                }
+            } else {
+                report::comparisons(&comparisons)?;
+            }
+        }
+        if let (Some(card), Some(run)) = (&arguments.card, names.first()) {
+            write_card(engine, arguments, run, card).await?;
+        } else if let (false, Some(run)) = (arguments.json, names.first()) {
+            let project = quoted(&arguments.project);
+            tell!("a page of it: glasshouse evaluate --project {project} --run {run} --card card.html");
+        }
+        Ok(())
+    })
+}
+
+/// What was typed.
+fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
+    let EvaluateArguments { task, with_results, name, .. } = arguments;
+    if name.len() > with_results.len() {
+        return Err(usage("there are more names (--name) than results (--with-results); leave some out"));
+    }
+    if task.len() > 1 && !with_results.is_empty() && with_results.len() != task.len() {
+        return Err(usage(format!(
+            "{} results for {} tasks: give one file of results (--with-results) for each task (--task), in their order",
+            with_results.len(),
+            task.len()
+        )));
+    }
+    let number = |number: Option<u32>| number.map(|number| number as usize);
+    let results = |at: usize| {
+        let file = with_results.get(at)?;
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Some(TaskResults { name: name.get(at).cloned().unwrap_or(stem), file: file.display().to_string() })
+    };
+    let tasks = task.iter().enumerate().map(|(at, file)| TaskRequest {
+        file: file.display().to_string(),
+        metrics: arguments.metrics.iter().map(|name| name.trim().to_owned()).collect(),
+        rows: number(arguments.rows),
+        max_tokens: number(arguments.max_tokens),
+        results: match task.len() {
+            1 => (0..with_results.len()).filter_map(results).collect(),
+            _ => results(at).into_iter().collect(),
+        },
+    });
+    Ok(EvaluateSettings {
+        likelihood: !arguments.no_likelihood,
+        baselines: !arguments.no_likelihood && !arguments.no_baselines,
+        text_of: None,
+        documents: number(arguments.documents),
+        stride: number(arguments.stride),
+        tasks: tasks.collect(),
+        suite: arguments.suite.is_some(),
+        suite_rows: number(arguments.rows),
+        resamples: arguments.resamples,
+        seed: arguments.seed,
+        keep: true,
+    })
+}
+
+/// A model that is evaluated.
+struct Evaluated {
+    name: String,
+    /// It has no text of its own.
+    imported: bool,
+    /// It tells texts apart, and predicts none.
+    labels: bool,
+}
+
+impl Evaluated {
+    fn of(run: &Run) -> Result<Self> {
+        let imported = run.record()?.state == RunState::Imported;
+        Ok(Self { name: run.name(), imported, labels: !run.config()?.model.labels.is_empty() })
+    }
+}
+
+/// The models that are meant, those that are compared with behind the others.
+async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<Evaluated>> {
+    let mut others = Vec::new();
+    for other in &arguments.against {
+        if is_place(other) {
+            let Imported { run, about } = import_from(engine, Path::new(other), None)
+                .await?
+                .context("the import was stopped before there was anything to evaluate")?;
+            tell!("{run}: {about}");
+            others.push(run);
+        } else {
+            others.push(other.clone());
+        }
+    }
+    let project = Project::open(&arguments.project)?;
+    let named: Vec<String> = arguments.run.iter().chain(&arguments.runs).cloned().collect();
+    let mut runs = named.iter().map(|name| project.run(name)).collect::<Result<Vec<_>, _>>()?;
+    if runs.is_empty() {
+        // A model that was imported to compare with is not what the project is about.
+        let trained = |run: &Run| run.record().is_ok_and(|record| record.state != RunState::Imported);
+        let all = project.runs()?;
+        match all.iter().rev().find(|run| trained(run)) {
+            Some(run) => runs.push(run.clone()),
+            None if others.is_empty() => runs.push(project.run_or_latest(None)?),
+            None => {}
+        }
+    }
+    for other in &others {
+        runs.push(project.run(other)?);
+    }
+    let mut found: Vec<Evaluated> = Vec::with_capacity(runs.len());
+    for run in &runs {
+        if found.iter().all(|known| known.name != run.name()) {
+            found.push(Evaluated::of(run)?);
+        }
+    }
+    Ok(found)
+}
+
+/// What a model can be evaluated on: one without text of its own on that of the first that has some. `None` where that is nothing.
+fn settings_for(
+    run: &Evaluated,
+    settings: &EvaluateSettings,
+    text: Option<&String>,
+) -> Result<Option<EvaluateSettings>> {
+    let mut settings = settings.clone();
+    let has_tasks = settings.suite || !settings.tasks.is_empty();
+    if run.imported {
+        settings.text_of = text.cloned();
+    }
+    if settings.likelihood && run.imported && text.is_none() {
+        if !has_tasks {
+            return Err(usage(format!(
+                "{} is an imported model, which has no validation text; give it a task (--task FILE, --suite tasks)",
+                run.name
+            )));
+        }
+        tell!(
+            "note: {} is an imported model without a validation text: its likelihood is left out",
+            run.name
+        );
+        (settings.likelihood, settings.baselines) = (false, false);
+    }
+    if run.labels {
+        (settings.likelihood, settings.baselines) = (false, false);
+    }
+    if !settings.likelihood && !has_tasks {
+        let reason = if run.labels {
+            format!(
+                "{} tells texts apart, and predicts none; give it a file of texts and labels (--task FILE)",
+                run.name
+            )
+        } else {
+            "there is nothing to evaluate with --no-likelihood and no task; give one (--task FILE, --suite tasks)".to_owned()
+        };
+        return Err(usage(reason));
+    }
+    Ok(Some(settings))
+}
+
+/// Evaluates a model; `None` where a signal came first.
+async fn evaluation(
+    engine: &mut Engine,
+    run: &Evaluated,
+    arguments: &EvaluateArguments,
+    settings: EvaluateSettings,
+) -> Result<Option<Evaluation>> {
+    let checkpoint = if run.imported { "best".to_owned() } else { arguments.checkpoint.clone() };
+    let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint };
+    let (mut found, mut shown) = (None, Shown::new(&run.name, arguments.json));
+    let show = |event| {
+        match event {
+            Event::Evaluating { what, done, total } => shown.show(&what, done, total),
+            Event::Evaluated { evaluation } => found = Some(*evaluation),
+            event => trained::note(&event),
+        }
+        Ok(())
+    };
+    let command = Command::Evaluate { source, settings: Box::new(settings) };
+    let asked =
+        engine.ask_until_signal(command, "stopping; what was found of other models is kept", show).await;
+    shown.clear();
+    asked?;
+    Ok(found)
+}
+
+/// How the models compare, paired.
+async fn comparisons(engine: &mut Engine, runs: Vec<String>) -> Result<Vec<Comparison>> {
+    let mut found = None;
+    let hear = |event| {
+        if let Event::Evaluations { comparisons, .. } = event {
+            found = Some(comparisons);
+        }
+        Ok(())
+    };
+    engine.ask(Command::ReadEvaluations { runs }, hear).await?;
+    found.context("the engine told no comparisons")
+}
+
+async fn write_card(
+    engine: &mut Engine,
+    arguments: &EvaluateArguments,
+    run: &str,
+    card: &Path,
+) -> Result<()> {
+    if card.is_dir() {
+        bail!("{} is a folder; name a file for the card", card.display());
+    }
+    let to = Some(std::path::absolute(card)?);
+    let command = Command::WriteCard { run: run.to_owned(), to, keep: !arguments.force };
+    let hear = |event| {
+        match event {
+            Event::CardWritten { .. } => tell!("card: {}", card.display()),
+            event => trained::note(&event),
+        }
+        Ok(())
+    };
+    engine.ask(command, hear).await
+}
+
+/// An object that says what it is.
+fn with_event(event: &str, value: &Value) -> Value {
+    let mut line = json!({ "event": event });
+    if let (Some(line), Some(fields)) = (line.as_object_mut(), value.as_object()) {
+        line.extend(fields.clone());
+    }
+    line
+}
+
+/// How far an evaluation is: a bar on a terminal, else a line for each of its parts.
+struct Shown {
+    run: String,
+    bar: Option<ProgressBar>,
+    what: String,
+    quiet: bool,
+}
+
+impl Shown {
+    fn new(run: &str, json: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = terminal.then(|| bar(0, "{bar:28} {pos}/{len} · {wide_msg}"));
+        Self { run: run.to_owned(), bar, what: String::new(), quiet: json && !terminal }
+    }
+
+    fn show(&mut self, what: &str, done: u64, total: u64) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(total);
+                bar.set_position(done);
+                bar.set_message(format!("{}: {what}", self.run));
+            }
+            None if self.what != what && !self.quiet => tell!("{}: {what}", self.run),
+            None => {}
+        }
+        what.clone_into(&mut self.what);
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

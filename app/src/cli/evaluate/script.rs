@@ -1,0 +1,53 @@
+//! `glasshouse evaluate --script`: a Python program and rows, with which models that do not run here answer the same tasks.
+
+use crate::cli::arguments::EvaluateArguments;
+use crate::cli::settings::usage;
+use crate::cli::train::quoted;
+use anyhow::{Context as _, Result};
+use glasshouse_engine::data::recipes::write_lines;
+use glasshouse_engine::evaluate::tasks::TaskFile;
+use std::path::Path;
+
+/// The program, whole.
+const PROGRAM: &str = include_str!("answer.py");
+const NAME: &str = "answer.py";
+
+/// Writes the program and each task's rows into a folder.
+pub(super) fn write(arguments: &EvaluateArguments, folder: &Path) -> Result<()> {
+    let mut rows = Vec::with_capacity(arguments.task.len());
+    for file in &arguments.task {
+        let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+        let most = arguments.rows.map(|rows| rows as usize);
+        let task = TaskFile::read(&file.display().to_string(), &bytes, most)?;
+        for (line, reason) in &task.broken {
+            tell!("note: {} line {line} left out: {reason}", task.name);
+        }
+        let stem = task.name.strip_suffix(".jsonl").unwrap_or(&task.name).to_owned();
+        rows.push((stem, task.questions(arguments.max_tokens.map(|tokens| tokens as usize))));
+    }
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let names = rows.iter().map(|(stem, _)| format!("{stem}.rows.jsonl")).chain([NAME.to_owned()]);
+    if let Some(there) = names.map(|name| folder.join(name)).find(|path| path.exists() && !arguments.force) {
+        return Err(usage(format!(
+            "{} is there already; name another folder, or say --force",
+            there.display()
+        )));
+    }
+    let program = folder.join(NAME);
+    std::fs::write(&program, PROGRAM).with_context(|| program.display().to_string())?;
+    for (stem, lines) in &rows {
+        write_lines(&folder.join(format!("{stem}.rows.jsonl")), lines)?;
+    }
+    say!("{}: answer with any model of transformers:", folder.display())?;
+    say!("  python {} --model google/flan-t5-small", quoted(&program))?;
+    for (file, (stem, _)) in arguments.task.iter().zip(&rows) {
+        let results = folder.join(format!("{stem}.results.jsonl"));
+        say!(
+            "  glasshouse evaluate --project {} --task {} --with-results {} --name flan-t5-small",
+            quoted(&arguments.project),
+            quoted(file),
+            quoted(&results)
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Choices among answers, and labels of texts, by how likely the model finds each of them.
+
+use super::prompt::{Pair, Prompting};
+use super::rows::Row;
+use crate::error::Result;
+use crate::evaluate::{Detail, Scorer, Scoring, Tell};
+use crate::platform::Turns;
+use std::collections::HashMap;
+
+/// Rows that are scored at once.
+const AT_ONCE: usize = 128;
+
+/// What a model chose, by each of three measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Chosen {
+    /// The largest Σ log p(answer | text).
+    pub(super) likeliest: usize,
+    /// The largest Σ log p per character of the answer, lm-eval's `acc_norm`; `None` where only the choice is known.
+    pub(super) per_character: Option<usize>,
+    /// The largest Σ log p(answer | text) − Σ log p(answer), lm-eval's `acc_mutual_info` (Brown et al. 2020, arXiv:2005.14165); `None` where
+    /// the vocabulary has no token that texts begin or end with.
+    pub(super) normalised: Option<usize>,
+}
+
+/// What was chosen.
+pub(super) struct Choosing {
+    /// Of each row what was chosen, or why it could not be asked.
+    pub(super) chosen: Vec<std::result::Result<Chosen, String>>,
+    /// Rows of which the context saw the end alone.
+    pub(super) cut: u64,
+}
+
+/// Has a model choose among each row's choices.
+///
+/// # Errors
+/// The device fails.
+pub(super) async fn choose<'a>(
+    scorer: &mut Scorer,
+    prompting: &Prompting<'_>,
+    rows: &'a [Row],
+    choices: impl Fn(&'a Row) -> &'a [String] + Copy,
+    tell: Tell<'_>,
+) -> Result<Choosing> {
+    let (turns, mut alone) = (Turns::new(), HashMap::<String, Option<f64>>::new());
+    let (mut chosen, mut cut) = (Vec::with_capacity(rows.len()), 0);
+    for part in rows.chunks(AT_ONCE) {
+        let (mut pairs, mut counts) = (Vec::new(), Vec::with_capacity(part.len()));
+        for row in part {
+            turns.give().await;
+            let found = choices(row).iter().map(|choice| prompting.pair(row, choice));
+            counts.push(match found.collect::<Result<Option<Vec<Pair>>>>() {
+                Ok(Some(found)) => {
+                    let count = found.len();
+                    cut += u64::from(found.iter().any(|pair| pair.cut));
+                    pairs.extend(found);
+                    Ok(count)
+                }
+                Ok(None) => Err("the vocabulary has nothing of one of its choices".to_owned()),
+                Err(error) => Err(error.to_string()),
+            });
+        }
+        // Behind those of the rows stand answers alone that were not scored before.
+        let (mut new, chats) = (Vec::new(), part.iter().any(|row| prompting.chats(row)));
+        for choice in part.iter().flat_map(choices) {
+            if !alone.contains_key(choice) {
+                alone.insert(choice.clone(), None);
+                if let Some(pair) = prompting.alone(choice, chats)? {
+                    new.push(choice.clone());
+                    pairs.push(pair);
+                }
+            }
+        }
+        let mut sums = sums(scorer, &pairs, (chosen.len(), rows.len()), tell).await?.into_iter();
+        let mut own: Vec<std::result::Result<Vec<f64>, String>> = Vec::with_capacity(part.len());
+        own.extend(counts.into_iter().map(|count| count.map(|count| sums.by_ref().take(count).collect())));
+        alone.extend(new.into_iter().zip(sums.map(Some)));
+        let each = part.iter().zip(own);
+        chosen.extend(each.map(|(row, own)| own.map(|own| best(&own, choices(row), &alone))));
+    }
+    tell("choosing", rows.len() as u64, rows.len() as u64);
+    Ok(Choosing { chosen, cut })
+}
+
+/// Σ log p of each pair's answer.
+async fn sums(
+    scorer: &mut Scorer,
+    pairs: &[Pair],
+    (begun, rows): (usize, usize),
+    tell: Tell<'_>,
+) -> Result<Vec<f64>> {
+    let texts: Vec<Scoring<'_>> =
+        pairs.iter().map(|pair| Scoring { tokens: &pair.tokens, from: pair.from }).collect();
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut progress = |done: u64, of: u64| {
+        let part = (rows - begun).min(AT_ONCE) as f64 * done as f64 / of.max(1) as f64;
+        tell("choosing", begun as u64 + part as u64, rows as u64);
+    };
+    let scored = scorer.score(&texts, Detail::Losses, &mut progress).await?;
+    Ok(scored.iter().map(|text| text.iter().map(|token| f64::from(token.log_probability)).sum()).collect())
+}
+
+/// The best choice by each measure; of equal ones the first, as NumPy's argmax.
+pub(super) fn best(sums: &[f64], choices: &[String], alone: &HashMap<String, Option<f64>>) -> Chosen {
+    let lengths = choices.iter().map(|choice| choice.chars().count().max(1) as f64);
+    let per_character: Vec<f64> = sums.iter().zip(lengths).map(|(sum, length)| sum / length).collect();
+    let own = choices.iter().map(|choice| alone.get(choice).copied().flatten());
+    let normalised: Option<Vec<f64>> = sums.iter().zip(own).map(|(sum, own)| Some(sum - own?)).collect();
+    Chosen {
+        likeliest: largest(sums),
+        per_character: Some(largest(&per_character)),
+        normalised: normalised.as_deref().map(largest),
+    }
+}
+
+fn largest(values: &[f64]) -> usize {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (at, value) in values.iter().enumerate() {
+        if *value > best.1 {
+            best = (at, *value);
+        }
+    }
+    best.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equal_choices_is_chosen_by_each_measure() {
+        let choices = ["no", "certainly", "öäü"].map(str::to_owned);
+        let alone = HashMap::from([
+            ("no".to_owned(), Some(-1.0)),
+            ("certainly".to_owned(), Some(-9.5)),
+            ("öäü".to_owned(), Some(-2.0)),
+        ]);
+        // Per character -2, -1, -4/3: characters count, and not bytes.
+        let chosen = best(&[-4.0, -9.0, -4.0], &choices, &alone);
+        assert_eq!(chosen, Chosen { likeliest: 0, per_character: Some(1), normalised: Some(1) });
+        let unknown = best(&[-4.0, -9.0, -3.0], &choices, &HashMap::new());
+        assert_eq!((unknown.likeliest, unknown.normalised), (2, None));
+    }
+}

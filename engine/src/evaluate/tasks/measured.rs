@@ -1,0 +1,360 @@
+//! What answers came to: each metric with its interval, what each row has of it, and the tables that belong to it.
+
+use super::choices::Chosen;
+use super::given::{Given, tags};
+use super::rows::{Right, Row};
+use crate::data::rewards::Judge;
+use crate::evaluation::metrics::classification::{Averages, Tally};
+use crate::evaluation::metrics::entities::Scheme;
+use crate::evaluation::metrics::rouge::Rouge;
+use crate::evaluation::metrics::{Row as Answer, bleu, chrf, classification, entities, rouge};
+use crate::evaluation::statistics::Bootstrap;
+use crate::platform::Turns;
+use crate::protocol::evaluation::{Better, Cell, Metric, Table};
+
+/// What less than this is short of, is right: shares of parts are not exact.
+pub(super) const RIGHT: f64 = 1.0 - 1e-9;
+
+/// Classes of a confusion matrix that people can read.
+const CLASSES: usize = 20;
+
+/// What answers came to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Measured {
+    /// Each metric.
+    pub(super) metrics: Vec<Metric>,
+    /// Of each metric its value of each row; empty where it is of all rows at once.
+    pub(super) scores: Vec<Vec<f64>>,
+    /// A confusion matrix, a classification report.
+    pub(super) tables: Vec<Table>,
+}
+
+impl Measured {
+    /// Accuracies of rows.
+    pub(super) fn of_accuracy(values: Vec<f64>, bootstrap: &Bootstrap) -> Self {
+        let mut measured = Self::default();
+        measured.mean("accuracy", values, bootstrap);
+        measured
+    }
+
+    /// The first metric that is a mean of rows, and what those have.
+    pub(super) fn first_of_rows(&self) -> Option<(&str, &[f64])> {
+        let mut each = self.metrics.iter().zip(&self.scores);
+        each.find(|(_, scores)| !scores.is_empty())
+            .map(|(metric, scores)| (metric.name.as_str(), scores.as_slice()))
+    }
+
+    /// A metric's value less that of another's, paired by row; `None` where one of them is of all rows at once.
+    pub(super) fn difference(
+        &self,
+        at: usize,
+        other: &Self,
+        place: usize,
+        bootstrap: &Bootstrap,
+    ) -> Option<Metric> {
+        let (own, theirs) = (self.scores.get(at)?, other.scores.get(place)?);
+        if own.is_empty() || own.len() != theirs.len() {
+            return None;
+        }
+        let ones = vec![1.0; own.len()];
+        let (metric, other) = (self.metrics.get(at)?, other.metrics.get(place)?);
+        Some(Metric {
+            value: Some(metric.value? - other.value?),
+            interval: bootstrap.paired_difference((own, &ones), (theirs, &ones)),
+            ..metric.clone()
+        })
+    }
+
+    /// A metric that is a mean of rows.
+    fn mean(&mut self, name: &str, values: Vec<f64>, bootstrap: &Bootstrap) {
+        let value = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        self.push(name, value, bootstrap.mean(&values), values.len(), values, None);
+    }
+
+    fn push(
+        &mut self,
+        name: &str,
+        value: f64,
+        interval: Option<[f64; 2]>,
+        count: usize,
+        scores: Vec<f64>,
+        signature: Option<String>,
+    ) {
+        self.metrics.push(Metric {
+            name: name.to_owned(),
+            value: Some(value).filter(|value| value.is_finite()),
+            interval,
+            better: Better::Higher,
+            count: count as u64,
+            of: "rows".to_owned(),
+            signature,
+        });
+        self.scores.push(scores);
+    }
+
+    /// Rows that a rule finds right, and what it finds them worth in the mean where that is more.
+    pub(super) fn rule(&mut self, rows: &[(&Row, Given)], judge: Option<&Judge>, bootstrap: &Bootstrap) {
+        let score = |(row, given): &(&Row, Given)| match (&row.right, judge) {
+            (Right::Answers { judged, .. }, Some(judge)) => judge.score(judged, &given.answer),
+            (Right::Answers { judged, .. }, None) => judged.score(&given.answer),
+            _ => 0.0,
+        };
+        let scores: Vec<f64> = rows.iter().map(score).collect();
+        let passed: Vec<f64> = scores.iter().map(|score| f64::from(u8::from(*score >= RIGHT))).collect();
+        let parts = scores.iter().zip(&passed).any(|(score, passed)| *score > passed + 1e-6);
+        self.mean("pass_rate", passed, bootstrap);
+        if parts {
+            self.mean("score", scores, bootstrap);
+        }
+    }
+
+    /// How often what is right was chosen, named, or put on a word.
+    pub(super) fn accuracy(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
+        let is = |right: bool| f64::from(u8::from(right));
+        if rows.iter().any(|(row, _)| matches!(row.right, Right::Choice { .. })) {
+            let by = |measure: fn(&Chosen) -> Option<usize>| -> Option<Vec<f64>> {
+                let right = |(row, given): &(&Row, Given)| match (&row.right, &given.chosen) {
+                    (Right::Choice { right, .. }, Some(chosen)) => {
+                        measure(chosen).map(|at| is(right.contains(&at)))
+                    }
+                    _ => None,
+                };
+                rows.iter().map(right).collect()
+            };
+            for (name, values) in [
+                ("accuracy", by(|chosen| Some(chosen.likeliest))),
+                ("accuracy_per_character", by(|chosen| chosen.per_character)),
+                ("accuracy_normalised", by(|chosen| chosen.normalised)),
+            ] {
+                if let Some(values) = values {
+                    self.mean(name, values, bootstrap);
+                }
+            }
+            return;
+        }
+        let tagged: Vec<_> = rows.iter().filter_map(|(row, given)| tags(row, given, names)).collect();
+        if tagged.is_empty() {
+            let named = |(row, given): &(&Row, Given)| is(row.right == Right::Label(given.answer.clone()));
+            self.mean("accuracy", rows.iter().map(named).collect(), bootstrap);
+            return;
+        }
+        // Of all words, whose rows are drawn.
+        let same = |(right, said): &(&[String], Vec<String>)| {
+            right.iter().zip(said).filter(|(right, said)| right == said).count() as f64
+        };
+        let (right, words): (Vec<f64>, Vec<f64>) =
+            tagged.iter().map(|row| (same(row), row.0.len() as f64)).unzip();
+        let value = right.iter().sum::<f64>() / words.iter().sum::<f64>();
+        self.push("accuracy", value, bootstrap.ratio(&right, &words), rows.len(), Vec::new(), None);
+    }
+
+    /// A metric of each row's answer and right ones.
+    pub(super) fn of_each(
+        &mut self,
+        name: &str,
+        rows: &[(&Row, Given)],
+        of: fn(&Answer<'_>) -> f64,
+        bootstrap: &Bootstrap,
+    ) {
+        self.mean(name, answers(rows).iter().map(of).collect(), bootstrap);
+    }
+
+    /// BLEU of all rows.
+    pub(super) fn bleu(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap) {
+        let found = bleu(&answers(rows));
+        let interval = found.interval(bootstrap);
+        self.push("bleu", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
+    }
+
+    /// chrF of all rows.
+    pub(super) fn chrf(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap) {
+        let found = chrf(&answers(rows));
+        let interval = found.interval(bootstrap);
+        self.push("chrf", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
+    }
+
+    /// F1 of ROUGE-1, -2 and -L, of each row against its best reference.
+    pub(super) fn rouge(&mut self, rows: &[(&Row, Given)], stems: bool, bootstrap: &Bootstrap) {
+        let found: Vec<Rouge> = answers(rows).iter().map(|row| rouge(row, stems)).collect();
+        let of: [(&str, fn(&Rouge) -> f64); 3] = [
+            ("rouge_1", |found| found.rouge_1.f1),
+            ("rouge_2", |found| found.rouge_2.f1),
+            ("rouge_l", |found| found.rouge_l.f1),
+        ];
+        for (name, of) in of {
+            self.mean(name, found.iter().map(of).collect(), bootstrap);
+            if let Some(metric) = self.metrics.last_mut() {
+                metric.signature =
+                    Some(format!("rouge-score, use_stemmer={}", if stems { "True" } else { "False" }));
+            }
+        }
+    }
+
+    /// F1 by label and its averages, as scikit-learn has them.
+    pub(super) async fn report(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
+        let pair = |(row, given): &(&Row, Given)| match &row.right {
+            Right::Label(label) => Some((label.clone(), given.answer.clone())),
+            _ => None,
+        };
+        let found = classification(&rows.iter().filter_map(pair).collect::<Vec<_>>());
+        let of: [(&str, fn(&Averages) -> f64); 3] = [
+            ("macro_f1", |averages| averages.macro_average.f1),
+            ("micro_f1", |averages| averages.micro.f1),
+            ("weighted_f1", |averages| averages.weighted.f1),
+        ];
+        for (name, of) in of {
+            let interval = found.interval(bootstrap, of);
+            self.push(name, of(&found.averages), interval, rows.len(), Vec::new(), None);
+            turns.give().await;
+        }
+        self.tables.push(by_class(
+            "Classification report",
+            "As scikit-learn's classification_report.",
+            &found.labels,
+            &found.tallies,
+        ));
+        if found.labels.len() <= CLASSES
+            && let Some(matrix) = found.confusion()
+        {
+            let line = |(label, counts): (&String, Vec<u64>)| {
+                std::iter::once(Cell::Text(label.clone()))
+                    .chain(counts.into_iter().map(Cell::Count))
+                    .collect()
+            };
+            self.tables.push(Table {
+                title: "Confusion matrix".to_owned(),
+                about: "Right labels down, answered ones across.".to_owned(),
+                columns: std::iter::once(String::new()).chain(found.labels.iter().cloned()).collect(),
+                rows: found.labels.iter().zip(matrix).map(line).collect(),
+            });
+        }
+    }
+
+    /// F1 of entities as seqeval has it by default, and strictly of IOB2.
+    pub(super) fn entities(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
+        let pair = |(row, given): &(&Row, Given)| {
+            tags(row, given, names).map(|(right, said)| (right.to_vec(), said))
+        };
+        let tagged: Vec<_> = rows.iter().filter_map(pair).collect();
+        for (name, scheme, signature) in [
+            ("entity_f1", Scheme::Lenient, "seqeval, default"),
+            ("entity_f1_strict", Scheme::Iob2, "seqeval, mode=strict, scheme=IOB2"),
+        ] {
+            let found = entities(&tagged, scheme);
+            let interval = found.interval(bootstrap);
+            self.push(
+                name,
+                found.averages.micro.f1,
+                interval,
+                rows.len(),
+                Vec::new(),
+                Some(signature.to_owned()),
+            );
+            if scheme == Scheme::Lenient {
+                self.tables.push(by_class(
+                    "By type of entity",
+                    "As seqeval's classification_report.",
+                    &found.types,
+                    &found.tallies,
+                ));
+            }
+        }
+    }
+}
+
+/// Precision, recall and F1 by class.
+fn by_class(title: &str, about: &str, labels: &[String], tallies: &[Tally]) -> Table {
+    let line = |(label, tally): (&String, &Tally)| {
+        let score = tally.score();
+        let shares = [score.precision, score.recall, score.f1].map(Cell::Number);
+        let [precision, recall, f1] = shares;
+        vec![Cell::Text(label.clone()), precision, recall, f1, Cell::Count(tally.expected)]
+    };
+    Table {
+        title: title.to_owned(),
+        about: about.to_owned(),
+        columns: ["", "precision", "recall", "f1-score", "support"].map(str::to_owned).to_vec(),
+        rows: labels.iter().zip(tallies).map(line).collect(),
+    }
+}
+
+/// The answers of rows that have some with the right ones.
+fn answers<'a>(rows: &'a [(&Row, Given)]) -> Vec<Answer<'a>> {
+    let answer = |(row, given): &'a (&Row, Given)| match &row.right {
+        Right::Answers { references, .. } => Some(Answer { answer: &given.answer, expected: references }),
+        _ => None,
+    };
+    rows.iter().filter_map(answer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::TaskFile;
+    use super::*;
+
+    const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 100, seed: 1 };
+
+    fn given(text: &str, answers: &[&str]) -> (TaskFile, Vec<Given>) {
+        let file = TaskFile::read("rows.jsonl", text.as_bytes(), None).unwrap();
+        let given = answers.iter().map(|answer| Given { answer: (*answer).to_owned(), chosen: None });
+        (file, given.collect())
+    }
+
+    fn values(measured: &Measured) -> Vec<(&str, f64)> {
+        measured.metrics.iter().map(|metric| (metric.name.as_str(), metric.value.unwrap())).collect()
+    }
+
+    #[test]
+    fn choices_count_by_each_measure_that_all_rows_have() {
+        let text = "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":0}\n".repeat(2);
+        let (file, mut given) = given(&text, &["b", "c"]);
+        given[0].chosen = Some(Chosen { likeliest: 0, per_character: Some(1), normalised: Some(0) });
+        given[1].chosen = Some(Chosen { likeliest: 1, per_character: Some(1), normalised: None });
+        let rows: Vec<_> = file.rows.iter().zip(given).collect();
+        let mut measured = Measured::default();
+        measured.accuracy(&rows, &[], &BOOTSTRAP);
+        assert_eq!(values(&measured), [("accuracy", 0.5), ("accuracy_per_character", 0.0)]);
+        assert_eq!(measured.scores[0], [1.0, 0.0]);
+        let chance = Measured::of_accuracy(vec![0.5, 0.5], &BOOTSTRAP);
+        let difference = measured.difference(0, &chance, 0, &BOOTSTRAP).unwrap();
+        assert_eq!((difference.value, difference.interval), (Some(0.0), Some([-0.5, 0.5])));
+    }
+
+    #[test]
+    fn tags_count_by_word_and_by_entity() {
+        let text = r#"{"tokens":["Ada","Byron","wrote"],"tags":["B-PER","I-PER","O"]}"#;
+        let names = ["B-PER", "I-PER", "O"].map(str::to_owned);
+        let (file, given) = given(text, &["B-PER O"]);
+        let rows: Vec<_> = file.rows.iter().zip(given).collect();
+        let mut measured = Measured::default();
+        measured.accuracy(&rows, &names, &BOOTSTRAP);
+        measured.entities(&rows, &names, &BOOTSTRAP);
+        let found = values(&measured);
+        assert!((found[0].1 - 2.0 / 3.0).abs() < 1e-12 && found[1] == ("entity_f1", 0.0), "{found:?}");
+    }
+
+    #[test]
+    fn labels_have_a_report_and_a_confusion_matrix() {
+        let text = "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\"}\n";
+        let (file, given) = given(text, &["x", "x"]);
+        let rows: Vec<_> = file.rows.iter().zip(given).collect();
+        let mut measured = Measured::default();
+        crate::platform::at_once(measured.report(&rows, &BOOTSTRAP, &Turns::none()));
+        let found = values(&measured);
+        assert_eq!((found[0].0, found[1]), ("macro_f1", ("micro_f1", 0.5)));
+        let confusion = &measured.tables[1];
+        assert_eq!(confusion.columns, ["", "x", "y"]);
+        assert_eq!(confusion.rows[1], [Cell::Text("y".to_owned()), Cell::Count(1), Cell::Count(0)]);
+    }
+
+    #[test]
+    fn a_rule_counts_rows_that_pass_and_what_parts_are_worth() {
+        let text = r#"{"prompt":"a","check":{"type":"contains","all":["red","blue"],"max_words":9}}"#;
+        let text = format!("{text}\n{text}\n");
+        let (file, given) = given(&text, &["red and blue", "red"]);
+        let rows: Vec<_> = file.rows.iter().zip(given).collect();
+        let mut measured = Measured::default();
+        measured.rule(&rows, None, &BOOTSTRAP);
+        assert_eq!(values(&measured), [("pass_rate", 0.5), ("score", 0.75)]);
+    }
+}

@@ -1,0 +1,275 @@
+//! What answers are worth, by the metrics that fit a task's rows, each with its interval.
+
+use super::given::Given;
+use super::measured::Measured;
+use super::rows::{Kind, LISTED, Right, Row, TaskFile};
+use crate::data::rewards::Judge;
+use crate::error::{Error, Result};
+use crate::evaluation::metrics::{exact, f1};
+use crate::evaluation::statistics::Bootstrap;
+use crate::platform::Turns;
+use crate::protocol::config::{RewardRule, RewardSettings};
+use crate::protocol::names;
+
+/// Right answers of more words than this are texts, whose words count more than that they are the same.
+const WORDS: usize = 6;
+
+/// A way to measure answers.
+#[derive(Clone, Debug)]
+enum Measure {
+    Exact,
+    F1,
+    Bleu,
+    Chrf,
+    /// With the stems of words, or with words as they are.
+    Rouge(bool),
+    Accuracy,
+    Report,
+    Entities,
+    /// The row's own check, or a rule of rewards.
+    Rule(Option<Box<Judge>>),
+}
+
+/// Ways to measure, by name, and the rows that they fit.
+const MEASURES: [(&str, &[Kind]); 9] = [
+    ("exact", &[Kind::Generate]),
+    ("f1", &[Kind::Generate]),
+    ("bleu", &[Kind::Generate]),
+    ("chrf", &[Kind::Generate]),
+    ("rouge", &[Kind::Generate]),
+    ("accuracy", &[Kind::Choose, Kind::Classify, Kind::Tag]),
+    ("report", &[Kind::Classify]),
+    ("entities", &[Kind::Tag]),
+    ("rule", &[Kind::Generate]),
+];
+
+/// How a task's answers are measured.
+#[derive(Clone, Debug)]
+pub(super) struct Measures(Vec<Measure>);
+
+impl Measures {
+    /// Those that are named, or those that fit the rows. Rows that one of them cannot judge become broken ones.
+    ///
+    /// # Errors
+    /// One is unknown, does not fit the rows, or can judge none of them.
+    pub(super) fn of(wanted: &[String], file: &mut TaskFile) -> Result<Self> {
+        let named: Vec<String> = match wanted {
+            [] => default_of(file).into_iter().map(str::to_owned).collect(),
+            wanted => wanted.to_vec(),
+        };
+        let mut measures = Vec::with_capacity(named.len());
+        for name in &named {
+            let measure = measure_of(name, file)?;
+            leave_out_what_has_nothing_to_compare_with(&measure, name, file)?;
+            measures.push(measure);
+        }
+        Ok(Self(measures))
+    }
+
+    /// Measures answers.
+    pub(super) async fn measure(
+        &self,
+        rows: &[(&Row, Given)],
+        names: &[String],
+        bootstrap: &Bootstrap,
+    ) -> Measured {
+        let (turns, mut measured) = (Turns::new(), Measured::default());
+        for measure in &self.0 {
+            match measure {
+                Measure::Exact => measured.of_each("exact", rows, exact, bootstrap),
+                Measure::F1 => measured.of_each("f1", rows, f1, bootstrap),
+                Measure::Bleu => measured.bleu(rows, bootstrap),
+                Measure::Chrf => measured.chrf(rows, bootstrap),
+                Measure::Rouge(stems) => measured.rouge(rows, *stems, bootstrap),
+                Measure::Accuracy => measured.accuracy(rows, names, bootstrap),
+                Measure::Report => measured.report(rows, bootstrap, &turns).await,
+                Measure::Entities => measured.entities(rows, names, bootstrap),
+                Measure::Rule(judge) => measured.rule(rows, judge.as_deref(), bootstrap),
+            }
+            turns.give().await;
+        }
+        measured
+    }
+}
+
+/// What fits rows that nothing was asked for.
+fn default_of(file: &TaskFile) -> Vec<&'static str> {
+    match file.kind {
+        Kind::Choose => vec!["accuracy"],
+        Kind::Classify => vec!["accuracy", "report"],
+        Kind::Tag => vec!["entities", "accuracy"],
+        Kind::Generate => {
+            let (mut checked, mut words, mut count) = (true, 0, 0);
+            for row in &file.rows {
+                let Right::Answers { references, judged } = &row.right else { continue };
+                checked &= judged.check.is_some();
+                words += references.iter().map(|text| text.split_whitespace().count()).sum::<usize>();
+                count += references.len();
+            }
+            match (checked, words > WORDS * count) {
+                (true, _) => vec!["rule"],
+                (false, false) => vec!["exact", "f1"],
+                (false, true) => vec!["f1", "bleu", "chrf", "rouge"],
+            }
+        }
+    }
+}
+
+fn measure_of(name: &str, file: &TaskFile) -> Result<Measure> {
+    let (plain, rule) = name.split_once(':').map_or((name, None), |(plain, rule)| (plain, Some(rule)));
+    let known = || MEASURES.iter().map(|(name, _)| *name);
+    let Some((_, kinds)) = MEASURES.iter().find(|(known, _)| *known == plain) else {
+        return Err(Error::Unknown(names::unknown("metric", plain, known())));
+    };
+    if !kinds.contains(&file.kind) {
+        let fit: Vec<&str> =
+            MEASURES.iter().filter(|(_, kinds)| kinds.contains(&file.kind)).map(|(name, _)| *name).collect();
+        return Err(Error::Refused(format!(
+            "the metric {plain} does not fit {}, whose rows {}; those that fit: {}",
+            file.name,
+            file.kind.words(),
+            fit.join(", ")
+        )));
+    }
+    Ok(match (plain, rule) {
+        ("rouge", None) => Measure::Rouge(false),
+        ("rouge", Some("stemmer")) => Measure::Rouge(true),
+        ("rule", rule) => Measure::Rule(rule.map(judge).transpose()?.map(Box::new)),
+        (_, Some(_)) => {
+            return Err(Error::Refused(format!(
+                "the metric {plain} has no settings; leave out what stands behind its name"
+            )));
+        }
+        ("exact", _) => Measure::Exact,
+        ("f1", _) => Measure::F1,
+        ("bleu", _) => Measure::Bleu,
+        ("chrf", _) => Measure::Chrf,
+        ("report", _) => Measure::Report,
+        ("entities", _) => Measure::Entities,
+        _ => Measure::Accuracy,
+    })
+}
+
+/// A rule of rewards: `numeric`, `regex=^[A-Z]`, `length=20`.
+fn judge(text: &str) -> Result<Judge> {
+    let (name, setting) = text.split_once('=').unwrap_or((text, ""));
+    let known = || RewardRule::ALL.into_iter().map(RewardRule::name);
+    let rule = RewardRule::ALL.into_iter().find(|rule| rule.name() == name);
+    let rule = rule.ok_or_else(|| Error::Unknown(names::unknown("rule", name, known())))?;
+    let mut settings = RewardSettings { rule, pattern: setting.to_owned(), ..RewardSettings::default() };
+    if rule == RewardRule::Length && !setting.is_empty() {
+        let words = setting.parse().ok().filter(|words| *words > 0);
+        settings.words = words
+            .ok_or_else(|| Error::Refused(format!("rule:length={setting}: expected a number of words")))?;
+    }
+    let needs_pattern = matches!(rule, RewardRule::Regex | RewardRule::Format);
+    if needs_pattern && setting.is_empty() {
+        let reason = format!("the rule {name} needs a regular expression: rule:{name}=^[A-Z]");
+        return Err(Error::Refused(reason));
+    }
+    Judge::new(&settings)
+}
+
+/// Rows without what a measure compares with become broken ones.
+fn leave_out_what_has_nothing_to_compare_with(
+    measure: &Measure,
+    name: &str,
+    file: &mut TaskFile,
+) -> Result<()> {
+    let mut first = None;
+    let broken = &mut file.broken;
+    file.rows.retain(|row| {
+        let Right::Answers { references, judged } = &row.right else { return true };
+        let fault = match measure {
+            Measure::Rule(Some(judge)) => judge.fault(judged).map(str::to_owned),
+            Measure::Rule(None) => None,
+            _ if references.is_empty() => {
+                Some(format!("`answer`: missing, and the metric {name} compares with it"))
+            }
+            _ => None,
+        };
+        if let Some(reason) = &fault {
+            first.get_or_insert_with(|| (row.line, reason.clone()));
+            if broken.len() <= LISTED {
+                broken.push((row.line, reason.clone()));
+            }
+        }
+        fault.is_none()
+    });
+    match first {
+        Some((line, reason)) if file.rows.is_empty() => Err(Error::bad_file(
+            &file.name,
+            format!("the metric {name} can judge no row; line {line}: {reason}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::Kind;
+    use super::*;
+
+    fn file(line: &str) -> TaskFile {
+        TaskFile::read("rows.jsonl", line.as_bytes(), None).unwrap()
+    }
+
+    fn error(names: &[&str], line: &str) -> String {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Measures::of(&names, &mut file(line)).unwrap_err().to_string()
+    }
+
+    const ANSWERED: &str = r#"{"prompt":"a","answer":"b"}"#;
+    const CHOICES: &str = r#"{"prompt":"a","choices":["b","c"],"answer":0}"#;
+
+    #[test]
+    fn a_metric_that_does_not_fit_names_those_that_do() {
+        let said = error(&["bleu"], CHOICES);
+        assert!(
+            said.contains("bleu does not fit rows.jsonl, whose rows choose among answers")
+                && said.ends_with("accuracy"),
+            "{said}"
+        );
+        let said = error(&["accuracy"], ANSWERED);
+        assert!(said.ends_with("exact, f1, bleu, chrf, rouge, rule"), "{said}");
+        assert!(error(&["blue"], ANSWERED).contains("did you mean `bleu`"));
+        assert!(error(&["exact:yes"], ANSWERED).contains("has no settings"));
+        assert!(error(&["rule:numerik"], ANSWERED).contains("did you mean `numeric`"));
+        assert!(error(&["rule:regex"], ANSWERED).contains("needs a regular expression"));
+        assert!(error(&["rule:regex=("], ANSWERED).contains("no regular expression"));
+        assert!(error(&["rule:length=x"], ANSWERED).contains("expected a number of words"));
+        let said = error(&["rule:numeric"], ANSWERED);
+        assert!(said.contains("can judge no row; line 1: `answer`: no number"), "{said}");
+    }
+
+    #[test]
+    fn what_fits_rows_follows_from_their_answers() {
+        for (line, wanted) in [
+            (ANSWERED, vec!["exact", "f1"]),
+            (CHOICES, vec!["accuracy"]),
+            (
+                r#"{"prompt":"a","answer":"one two three four five six seven"}"#,
+                vec!["f1", "bleu", "chrf", "rouge"],
+            ),
+            (r#"{"prompt":"a","check":{"type":"numeric","value":1}}"#, vec!["rule"]),
+            (r#"{"text":"a","label":"b"}"#, vec!["accuracy", "report"]),
+            (r#"{"tokens":["a"],"tags":["O"]}"#, vec!["entities", "accuracy"]),
+        ] {
+            assert_eq!(default_of(&file(line)), wanted, "{line}");
+        }
+        for (name, kinds) in MEASURES {
+            assert!(!kinds.is_empty() && kinds.iter().all(|kind| Kind::words(*kind).len() > 3), "{name}");
+        }
+    }
+
+    #[test]
+    fn rows_that_a_metric_cannot_judge_are_broken() {
+        let two = format!("{ANSWERED}\n{}", r#"{"prompt":"a","check":{"type":"numeric","value":1}}"#);
+        let mut both = file(&two);
+        Measures::of(&["rule".to_owned()], &mut both).unwrap();
+        assert_eq!((both.rows.len(), both.broken.len()), (2, 0));
+        Measures::of(&["exact".to_owned()], &mut both).unwrap();
+        assert_eq!((both.rows.len(), both.broken.len()), (1, 1));
+        assert!(both.broken[0].1.contains("the metric exact compares with it"), "{:?}", both.broken);
+    }
+}

@@ -1,0 +1,329 @@
+//! Tasks: rows whose right answers are known, from a person's file or the project's own families; what a model makes of them, and what
+//! that is worth.
+//!
+//! Rows are read in `rows`, asked as `prompt` says, answered in `answers` (in the model's own words) or `choices` (by likelihood), and
+//! measured in `measures`; `tables` says where a model fails.
+
+mod answers;
+mod choices;
+mod given;
+mod measured;
+mod measures;
+mod prompt;
+mod rows;
+mod script;
+mod suite;
+mod tables;
+
+pub use rows::{Kind, Right, Row, TaskFile};
+pub use suite::families;
+
+use super::{Scorer, Tell};
+use crate::cpu::CpuDecoder;
+use crate::data::prepare::text_tokens;
+use crate::error::{Error, Result};
+use crate::evaluation::statistics::Bootstrap;
+use crate::generate::Decoder;
+use crate::platform::Turns;
+use crate::protocol::evaluation::{TaskAnswer, TaskBaseline, TaskReport, TaskRequest};
+use crate::protocol::quantity::{counted, things};
+use crate::protocol::{ModelConfig, likeliest};
+use crate::sampler;
+use crate::tokenizer::TokenizerFiles;
+use given::{AllGiven, Given};
+use measured::Measured;
+use measures::Measures;
+use prompt::{Prompting, names_of};
+use rows::LISTED;
+
+/// A model that is asked.
+#[derive(Debug)]
+pub struct Answerer<'a> {
+    /// Its settings.
+    pub config: &'a ModelConfig,
+    /// Its tokenizer and chat template.
+    pub tokenizer: &'a TokenizerFiles,
+    /// What it does.
+    pub model: Answering<'a>,
+}
+
+/// What a model does with text.
+#[derive(Debug)]
+pub enum Answering<'a> {
+    /// It writes, and says how likely texts are.
+    Writes {
+        /// Says how likely texts are.
+        scorer: &'a mut Scorer,
+        /// Writes.
+        decoder: &'a mut Decoder,
+    },
+    /// It tells texts apart by the labels that it learned.
+    Labels(&'a mut CpuDecoder),
+}
+
+/// A task, and how its answers are measured.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    file: TaskFile,
+    measures: Measures,
+    max_tokens: Option<usize>,
+    /// Names and files' bytes of results of models that do not run here.
+    results: Vec<(String, Vec<u8>)>,
+}
+
+impl Asked {
+    /// A file's rows with what they are measured by: what is asked for, or what fits them. Rows that a rule cannot judge are broken.
+    ///
+    /// # Errors
+    /// A metric is unknown or does not fit the rows; results that say nothing of them.
+    pub fn new(mut file: TaskFile, request: &TaskRequest, results: Vec<(String, Vec<u8>)>) -> Result<Self> {
+        let measures = Measures::of(&request.metrics, &mut file)?;
+        for (name, bytes) in &results {
+            AllGiven::read(name, bytes, &file)?;
+        }
+        Ok(Self { file, measures, max_tokens: request.max_tokens, results })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.file.name
+    }
+
+    /// What each row asks: its text, as far as a training text could hold it.
+    pub fn texts(&self) -> Vec<String> {
+        let text = |row: &Row| {
+            row.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
+        };
+        self.file.rows.iter().map(text).collect()
+    }
+}
+
+/// Has a model do a task.
+///
+/// # Errors
+/// The model cannot do such a task, no row can be asked, or the device fails.
+pub async fn task(
+    answerer: &mut Answerer<'_>,
+    asked: &Asked,
+    bootstrap: &Bootstrap,
+    tell: Tell<'_>,
+) -> Result<TaskReport> {
+    let file = &asked.file;
+    let names = names_of(&file.rows);
+    let prompting =
+        Prompting::new(answerer.tokenizer, answerer.config.context_length, file.kind, names.clone());
+    let mut tell = |what: &str, done: u64, of: u64| tell(&format!("{}: {what}", file.name), done, of);
+    let (all, about) = given(answerer, asked, (&prompting, &names), &mut tell).await?;
+    let Some((first, _)) = all.rows.first() else {
+        let (line, reason) =
+            all.broken.first().map_or((0, "it has none"), |(line, reason)| (*line, reason.as_str()));
+        return Err(Error::Refused(format!("no row of {} could be asked; line {line}: {reason}", file.name)));
+    };
+    let by_template = prompting.chats(first);
+    let measured = asked.measures.measure(&all.rows, &names, bootstrap).await;
+    let beside = beside(asked, &all, &measured, (&names, bootstrap)).await?;
+    let mut broken = [file.broken.as_slice(), &all.broken].concat();
+    broken.sort_by_key(|(line, _)| *line);
+    let mut sentences = about;
+    if broken.len() > LISTED {
+        sentences.push(format!(
+            "{} could not be asked; the first {LISTED} are listed.",
+            counted(broken.len() as u64, "line")
+        ));
+        broken.truncate(LISTED);
+    }
+    if !by_template {
+        let text: String = all.rows.iter().map(|(row, _)| prompting.text(row)).collect();
+        let lost: String = answerer.tokenizer.tokenizer.unknown_characters(&text).into_iter().collect();
+        if !lost.is_empty() {
+            sentences
+                .push(format!("The vocabulary lacks characters of the prompts, which are left out: {lost}"));
+        }
+    }
+    let (mut tables, mut answers) = (measured.tables.clone(), Vec::with_capacity(all.rows.len()));
+    tables.extend(tables::by_group(&all.rows, &measured, &prompting, bootstrap));
+    for (at, (row, given)) in all.rows.iter().enumerate() {
+        answers.push(TaskAnswer {
+            line: row.line,
+            prompt: prompting.text(row),
+            answer: given.answer.clone(),
+            expected: row.expected(),
+            scores: measured.scores.iter().map(|scores| scores.get(at).copied()).collect(),
+            group: row.group.clone(),
+        });
+    }
+    Ok(TaskReport {
+        name: file.name.clone(),
+        file_crc32c: file.crc32c,
+        kind: file.kind.name().to_owned(),
+        rows: all.rows.len() as u64,
+        about: sentences,
+        broken,
+        metrics: measured.metrics,
+        tables,
+        answers,
+        contamination: None,
+        beside,
+    })
+}
+
+/// What a model makes of a task's rows, and how they were asked, a sentence each.
+async fn given<'a>(
+    answerer: &mut Answerer<'_>,
+    asked: &'a Asked,
+    (prompting, names): (&Prompting<'_>, &[String]),
+    tell: Tell<'_>,
+) -> Result<(AllGiven<'a>, Vec<String>)> {
+    let file = &asked.file;
+    let (mut about, rows) = (vec![prompting.about(&file.rows)], file.rows.as_slice());
+    let all = match (&mut answerer.model, file.kind) {
+        (Answering::Labels(reader), Kind::Classify) => {
+            let labels = &answerer.config.labels;
+            about = vec!["The label that the model's own head finds likeliest counts.".to_owned()];
+            let unknown: Vec<&str> =
+                names.iter().filter(|name| !labels.contains(name)).map(String::as_str).collect();
+            if !unknown.is_empty() {
+                about.push(format!(
+                    "The model has never learned these labels of the file: {}.",
+                    unknown.join(", ")
+                ));
+            }
+            AllGiven::of(
+                rows,
+                labelled(reader, answerer.tokenizer, (labels, answerer.config.context_length), rows, tell)
+                    .await?,
+            )
+        }
+        (Answering::Labels(_), kind) => {
+            return Err(Error::Refused(format!(
+                "the model tells texts apart and writes none, and the rows of {} {}; give it rows of `text` and `label`, or name another run",
+                file.name,
+                kind.words()
+            )));
+        }
+        (Answering::Writes { decoder, .. }, Kind::Generate | Kind::Tag) => {
+            let found =
+                answers::answers(decoder, answerer.tokenizer, prompting, rows, asked.max_tokens, tell)
+                    .await?;
+            about.push(found.about(file.kind));
+            about.extend(cut(found.cut));
+            let given = |answer: std::result::Result<String, String>| {
+                answer.map(|answer| Given { answer, chosen: None })
+            };
+            AllGiven::of(rows, found.answers.into_iter().map(given))
+        }
+        (Answering::Writes { scorer, .. }, Kind::Choose) => {
+            let found = choices::choose(scorer, prompting, rows, choices_of, tell).await?;
+            about.extend(cut(found.cut));
+            let each = rows.iter().zip(found.chosen);
+            AllGiven::of(
+                rows,
+                each.map(|(row, chosen)| {
+                    chosen.map(|chosen| Given {
+                        answer: choices_of(row).get(chosen.likeliest).cloned().unwrap_or_default(),
+                        chosen: Some(chosen),
+                    })
+                }),
+            )
+        }
+        (Answering::Writes { scorer, .. }, Kind::Classify) => {
+            let found = choices::choose(scorer, prompting, rows, |_| names, tell).await?;
+            about.extend(cut(found.cut));
+            let label = |at: usize| names.get(at).cloned().unwrap_or_default();
+            AllGiven::of(
+                rows,
+                found.chosen.into_iter().map(|chosen| {
+                    chosen.map(|chosen| Given { answer: label(chosen.likeliest), chosen: None })
+                }),
+            )
+        }
+    };
+    Ok((all, about))
+}
+
+fn choices_of(row: &Row) -> &[String] {
+    match &row.right {
+        Right::Choice { choices, .. } => choices,
+        _ => &[],
+    }
+}
+
+/// Says that prompts were too long.
+fn cut(rows: u64) -> Option<String> {
+    (rows > 0).then(|| {
+        let verb = if rows == 1 { "is" } else { "are" };
+        format!(
+            "{rows} {} {verb} longer than the context: the model saw their end alone.",
+            things(rows, "row")
+        )
+    })
+}
+
+/// The label of each text by a head for labels.
+async fn labelled(
+    reader: &mut CpuDecoder,
+    files: &TokenizerFiles,
+    (labels, context): (&[String], usize),
+    rows: &[Row],
+    tell: Tell<'_>,
+) -> Result<Vec<std::result::Result<Given, String>>> {
+    let (turns, mut given) = (Turns::new(), Vec::with_capacity(rows.len()));
+    for (at, row) in rows.iter().enumerate() {
+        tell("telling texts apart", at as u64, rows.len() as u64);
+        turns.give().await;
+        let text = row.messages.first().map_or("", |message| message.content.as_str());
+        let mut tokens = text_tokens(&files.tokenizer, text)?;
+        // Of a text that is longer than the context, its beginning counts, as in training.
+        tokens.truncate(context);
+        if tokens.is_empty() {
+            given.push(Err("`text`: the vocabulary has none of its characters".to_owned()));
+            continue;
+        }
+        let shares: Vec<f32> =
+            sampler::probabilities(&reader.logits(&tokens)?).into_iter().map(|share| share as f32).collect();
+        let answer = likeliest(labels, &shares).map(|(label, _)| label.to_owned()).unwrap_or_default();
+        given.push(Ok(Given { answer, chosen: None }));
+    }
+    Ok(given)
+}
+
+/// What others make of the rows that the model answered.
+async fn beside(
+    asked: &Asked,
+    all: &AllGiven<'_>,
+    measured: &Measured,
+    (names, bootstrap): (&[String], &Bootstrap),
+) -> Result<Vec<TaskBaseline>> {
+    let mut beside = Vec::new();
+    let accuracy = |metric: &crate::protocol::evaluation::Metric| metric.name == "accuracy";
+    if let Some((name, about, worth)) = given::simplest(&all.rows)
+        && let Some(at) = measured.metrics.iter().position(accuracy)
+    {
+        let simple = Measured::of_accuracy(worth, bootstrap);
+        let differences = measured.difference(at, &simple, 0, bootstrap).into_iter().collect();
+        let (name, metrics) = (name.to_owned(), simple.metrics);
+        beside.push(TaskBaseline { name, about, metrics, differences, broken: Vec::new() });
+    }
+    for (name, bytes) in &asked.results {
+        let theirs = AllGiven::read(name, bytes, &asked.file)?;
+        let other = asked.measures.measure(&theirs.rows, names, bootstrap).await;
+        // Only rows that both have answered are paired.
+        let same = theirs.rows.iter().map(|(row, _)| row.line).eq(all.rows.iter().map(|(row, _)| row.line));
+        let pairs = measured.metrics.iter().enumerate().filter_map(|(at, metric)| {
+            let place = other.metrics.iter().position(|theirs| theirs.name == metric.name)?;
+            measured.difference(at, &other, place, bootstrap)
+        });
+        let differences = if same { pairs.collect() } else { Vec::new() };
+        beside.push(TaskBaseline {
+            name: name.clone(),
+            about: format!(
+                "Results that were brought, {} of them.",
+                counted(theirs.rows.len() as u64, "row")
+            ),
+            metrics: other.metrics,
+            differences,
+            broken: theirs.broken.into_iter().take(LISTED).collect(),
+        });
+    }
+    Ok(beside)
+}

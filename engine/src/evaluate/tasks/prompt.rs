@@ -1,0 +1,278 @@
+//! What a model is given of a row: its chat template's text where it chats and the row is a question, and the row's own text where it is to
+//! go on from that.
+
+use super::rows::{Kind, Right, Row};
+use crate::error::Result;
+use crate::generate::{chat_prompt, chat_room, prompt_tokens};
+use crate::protocol::ChatMessage;
+use crate::tokenizer::{Tokenizer, TokenizerFiles};
+
+/// Words between a text and its label or tags, for models without a chat template.
+const LABEL: &str = "\nLabel:";
+const TAGS: &str = "\nTags:";
+
+/// A question as a model has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Prompt {
+    /// Tokens up to where the answer begins.
+    pub(super) tokens: Vec<u32>,
+    /// Tokens that end an answer.
+    pub(super) ends: Vec<u32>,
+    /// The context has no room for its beginning.
+    pub(super) cut: bool,
+}
+
+/// The words in which rows of a task are asked.
+#[derive(Debug)]
+pub(super) struct Wording {
+    pub(super) kind: Kind,
+    /// All labels or tags of the file.
+    pub(super) names: Vec<String>,
+}
+
+impl Wording {
+    /// What a row asks a model that chats: where it has no question of its own, one that lists the labels or tags.
+    pub(super) fn chat_messages(&self, row: &Row) -> Vec<ChatMessage> {
+        let mut messages = row.messages.clone();
+        let names = self.names.join(", ");
+        if let Some(last) = messages.last_mut() {
+            let asks = match self.kind {
+                Kind::Generate | Kind::Choose => return messages,
+                Kind::Classify => {
+                    format!("Which label fits this text: {names}? Answer with the label alone.")
+                }
+                Kind::Tag => format!("Write the tag of each word, with spaces between them: {names}."),
+            };
+            last.content = format!("{asks}\n\n{}", last.content);
+        }
+        messages
+    }
+
+    pub(super) fn plain_messages(&self, row: &Row) -> Vec<ChatMessage> {
+        let mut messages = row.messages.clone();
+        if let Some(last) = messages.last_mut() {
+            last.content.push_str(match self.kind {
+                Kind::Generate | Kind::Choose => "",
+                Kind::Classify => LABEL,
+                Kind::Tag => TAGS,
+            });
+        }
+        messages
+    }
+
+    /// What a row asks a model without a chat template.
+    pub(super) fn plain_text(&self, row: &Row) -> String {
+        joined(&self.plain_messages(row))
+    }
+}
+
+/// How a model is asked the rows of a task.
+#[derive(Debug)]
+pub(super) struct Prompting<'a> {
+    files: &'a TokenizerFiles,
+    context: usize,
+    wording: Wording,
+}
+
+impl<'a> Prompting<'a> {
+    pub(super) fn new(files: &'a TokenizerFiles, context: usize, kind: Kind, names: Vec<String>) -> Self {
+        Self { files, context, wording: Wording { kind, names } }
+    }
+
+    /// Whether a row is asked by the chat template.
+    pub(super) fn chats(&self, row: &Row) -> bool {
+        self.files.chat_template.is_some() && !row.plain
+    }
+
+    /// What a row asks, before a template.
+    fn messages(&self, row: &Row) -> Vec<ChatMessage> {
+        if self.chats(row) { self.wording.chat_messages(row) } else { self.wording.plain_messages(row) }
+    }
+
+    /// What a row asks, as people read it.
+    pub(super) fn text(&self, row: &Row) -> String {
+        joined(&self.messages(row))
+    }
+
+    /// A row's question, with room for an answer of so many tokens. Of one that is too long the context sees the end.
+    ///
+    /// # Errors
+    /// The chat template refuses it, or the vocabulary has nothing of it.
+    pub(super) fn question(&self, row: &Row, max_tokens: usize) -> Result<Prompt> {
+        let room = chat_room(self.context, max_tokens);
+        let messages = self.messages(row);
+        let (mut tokens, ends) = if self.chats(row) {
+            let found = chat_prompt(self.files, &messages, room)
+                .or_else(|_| chat_prompt(self.files, &messages, usize::MAX))?;
+            (found.tokens, self.files.turn_end(&messages).into_iter().collect())
+        } else {
+            (prompt_tokens(&self.files.tokenizer, &joined(&messages))?, Vec::new())
+        };
+        let cut = tokens.len().saturating_sub(room);
+        tokens.drain(..cut);
+        Ok(Prompt { tokens, ends, cut: cut > 0 })
+    }
+
+    /// A row's text and one of its answers as tokens, and where the answer begins, as lm-eval's `_encode_pair` has it: spaces at the text's
+    /// end are the answer's. `None` where no token of the answer can be scored.
+    ///
+    /// # Errors
+    /// The chat template refuses the row.
+    pub(super) fn pair(&self, row: &Row, answer: &str) -> Result<Option<Pair>> {
+        let messages = self.messages(row);
+        let text = if self.chats(row) {
+            let renderer = self.files.chat_renderer()?;
+            renderer.text(&messages, true).map_err(|reason| crate::tokenizer::template_fails(&reason))?
+        } else {
+            joined(&messages)
+        };
+        // Templates write themselves what a text begins with.
+        let begins: &[u32] = if self.chats(row) { &[] } else { self.files.tokenizer.begins() };
+        let answer = if self.chats(row) { answer.to_owned() } else { continuation(&text, answer) };
+        pair(&self.files.tokenizer, begins, self.prefix(), &text, &answer, self.context)
+    }
+
+    /// An answer behind nothing, as a turn of its own or behind a space: after the token that begins texts, or the one that ends them. `None` where there is neither.
+    ///
+    /// # Errors
+    /// The tokenizer fails.
+    pub(super) fn alone(&self, answer: &str, chats: bool) -> Result<Option<Pair>> {
+        let Some(prefix) = self.prefix() else { return Ok(None) };
+        let answer = if chats { answer.to_owned() } else { continuation("", answer) };
+        pair(&self.files.tokenizer, &[], Some(prefix), "", &answer, self.context)
+    }
+
+    fn prefix(&self) -> Option<u32> {
+        self.files.special("bos_token").or_else(|| self.files.tokenizer.end_of_text())
+    }
+
+    /// How all rows are asked, a sentence.
+    pub(super) fn about(&self, rows: &[Row]) -> String {
+        let chats = rows.first().is_some_and(|row| self.chats(row));
+        match (self.wording.kind, chats) {
+            (Kind::Generate, true) => "Questions stand in the model's chat template.".to_owned(),
+            (Kind::Generate, false) => "The model goes on from each prompt as it stands.".to_owned(),
+            (Kind::Choose, true) => "Questions stand in the model's chat template, and each choice is the likelihood of that answer.".to_owned(),
+            (Kind::Choose, false) => {
+                "Each choice is the likelihood of that answer behind the prompt and a space, tokenised as lm-eval does.".to_owned()
+            }
+            (Kind::Classify, true) => {
+                "The model's chat template has a question that lists the labels, and the likeliest label as its answer counts.".to_owned()
+            }
+            (Kind::Classify, false) => "The likeliest label behind the text, a new line and \"Label:\" counts.".to_owned(),
+            (Kind::Tag, true) => "A question in the model's chat template lists the tags, and the words of its answer are taken for them.".to_owned(),
+            (Kind::Tag, false) => "What the model writes behind the words, a new line and \"Tags:\" is taken for tags.".to_owned(),
+        }
+    }
+}
+
+/// Tokens of a text with an answer behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    /// Both, at most a context and one.
+    pub(super) tokens: Vec<u32>,
+    /// The answer's first token.
+    pub(super) from: usize,
+    /// The context has no room for the text's beginning.
+    pub(super) cut: bool,
+}
+
+/// The messages of a model that does not chat.
+fn joined(messages: &[ChatMessage]) -> String {
+    messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+/// An answer with the space that parts it from the text, where nothing does.
+fn continuation(text: &str, answer: &str) -> String {
+    let parted = text.ends_with(char::is_whitespace) || answer.starts_with(char::is_whitespace);
+    if parted { answer.to_owned() } else { format!(" {answer}") }
+}
+
+/// Tokens of a text and what goes on from it.
+fn pair(
+    tokenizer: &Tokenizer,
+    begins: &[u32],
+    prefix: Option<u32>,
+    text: &str,
+    answer: &str,
+    context: usize,
+) -> Result<Option<Pair>> {
+    let kept = text.trim_end();
+    let encode = |text: &str| -> Result<Vec<u32>> { Ok([begins, &tokenizer.encode(text)?].concat()) };
+    let mut tokens = encode(&format!("{text}{answer}"))?;
+    let mut from = encode(kept)?.len();
+    if from == 0 {
+        // Behind nothing stands what begins texts, unless the answer begins with it.
+        match prefix {
+            Some(prefix) if tokens.first() != Some(&prefix) => tokens.insert(0, prefix),
+            _ => {}
+        }
+        from = 1;
+    }
+    if from >= tokens.len() {
+        return Ok(None);
+    }
+    let cut = tokens.len().saturating_sub(context + 1);
+    tokens.drain(..cut);
+    Ok(Some(Pair { from: from.saturating_sub(cut).max(1), tokens, cut: cut > 0 }))
+}
+
+/// Names of all labels or tags of rows, each once, sorted.
+pub(super) fn names_of(rows: &[Row]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for row in rows {
+        match &row.right {
+            Right::Label(label) => names.push(label.clone()),
+            Right::Tags { tags, .. } => names.extend(tags.iter().cloned()),
+            Right::Answers { .. } | Right::Choice { .. } => {}
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{TokenizerConfig, TokenizerKind, presets};
+
+    fn tokenizer(kind: TokenizerKind) -> Tokenizer {
+        let preset = presets::preset("nanogpt-cpu").unwrap();
+        let config = TokenizerConfig { kind, ..preset.tokenizer };
+        Tokenizer::train(&config, ["a cat and a dog"]).unwrap()
+    }
+
+    #[test]
+    fn spaces_at_the_end_of_a_text_are_the_answers() {
+        let tokenizer = tokenizer(TokenizerKind::Byte);
+        let found = pair(&tokenizer, &[], None, "a ", "cat", 100).unwrap().unwrap();
+        assert_eq!((found.tokens.len(), found.from, found.cut), (5, 1, false));
+        let found = pair(&tokenizer, &[], None, "a", " cat", 100).unwrap().unwrap();
+        assert_eq!((found.tokens.len(), found.from), (5, 1));
+        // Of a text that is too long the end counts, and one token at least is given.
+        let found = pair(&tokenizer, &[], None, "a dog and a", " cat", 5).unwrap().unwrap();
+        assert_eq!((found.tokens.len(), found.from, found.cut), (6, 2, true));
+        let found = pair(&tokenizer, &[], None, "a", " cat and a dog", 4).unwrap().unwrap();
+        assert_eq!((found.tokens.len(), found.from), (5, 1));
+        assert_eq!(pair(&tokenizer, &[], None, "a", "", 100).unwrap(), None);
+    }
+
+    #[test]
+    fn behind_nothing_stands_what_begins_texts() {
+        let tokenizer = tokenizer(TokenizerKind::Byte);
+        let found = pair(&tokenizer, &[], Some(7), "", " cat", 100).unwrap().unwrap();
+        assert_eq!((found.tokens[0], found.from, found.tokens.len()), (7, 1, 5));
+        // Without such a token the first one is given, and the others are scored.
+        let found = pair(&tokenizer, &[], None, " ", "cat", 100).unwrap().unwrap();
+        assert_eq!((found.from, found.tokens.len()), (1, 4));
+    }
+
+    #[test]
+    fn an_answer_is_parted_by_one_space() {
+        assert_eq!(continuation("A", "cat"), " cat");
+        assert_eq!(continuation("A\n", "cat"), "cat");
+        assert_eq!(continuation("A", " cat"), " cat");
+        assert_eq!(continuation("", "cat"), " cat");
+    }
+}

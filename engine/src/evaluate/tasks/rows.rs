@@ -1,0 +1,515 @@
+//! Rows of a task file, JSON Lines: what is asked, and what is right.
+//!
+//! | kind | keys |
+//! |---|---|
+//! | generate | `prompt`, `question` (with a `context`), `messages`, `instruction` (with an `input`) or `input`; `answers`, `answer`, `completion`, `references`, `reference`, `target` or `output`; `check` |
+//! | choose | one of the same or `ctx`; `choices` or `options`; `answer`, `label`, `answerKey`, `gold` or `target`: an index, a letter, or the text |
+//! | classify | `text`, `label` |
+//! | tag | `tokens`, `tags` |
+//!
+//! What a row belongs to may stand in `group`, `template`, `category`, `subject` or `kind`.
+
+use crate::data::read::{asked_last, messages_of};
+use crate::data::rewards::Judged;
+use crate::data::tasks::Check;
+use crate::error::{Error, Result};
+use crate::protocol::{ChatMessage, Role};
+use serde_json::{Map, Value};
+
+/// Fields of a question, in the order in which they are looked for.
+const QUESTIONS: [&str; 5] = ["prompt", "question", "messages", "instruction", "input"];
+/// Fields of a text that choices go on from.
+const CONTEXTS: [&str; 7] = ["prompt", "question", "messages", "ctx", "context", "input", "text"];
+/// Fields of right answers.
+const ANSWERS: [&str; 7] = ["answers", "answer", "completion", "references", "reference", "target", "output"];
+const CHOICES: [&str; 2] = ["choices", "options"];
+/// Fields of the right choice.
+const CHOSEN: [&str; 6] = ["answer", "label", "answerKey", "answers", "gold", "target"];
+const GROUPS: [&str; 5] = ["group", "template", "category", "subject", "kind"];
+
+/// Most lines that are listed as broken; the others count alone.
+pub(super) const LISTED: usize = 1000;
+
+/// What the rows of a file want of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// To answer in its own words.
+    Generate,
+    /// To choose among answers.
+    Choose,
+    /// To name the label of a text.
+    Classify,
+    /// To name the tag of each word.
+    Tag,
+}
+
+impl Kind {
+    /// As reports have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Choose => "choose",
+            Self::Classify => "classify",
+            Self::Tag => "tag",
+        }
+    }
+
+    /// What rows of it are, behind "rows that".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Generate => "are answered in free text",
+            Self::Choose => "choose among answers",
+            Self::Classify => "have labels",
+            Self::Tag => "have tags",
+        }
+    }
+}
+
+/// What is right.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Right {
+    /// Any of these, or what the row's check finds right.
+    Answers {
+        /// Right answers; none where a check alone judges.
+        references: Vec<String>,
+        /// What a rule judges by.
+        judged: Box<Judged>,
+    },
+    /// Any of these choices.
+    Choice {
+        /// All of them.
+        choices: Vec<String>,
+        /// Numbers of the right ones, from 0.
+        right: Vec<usize>,
+    },
+    /// This label.
+    Label(String),
+    /// A tag for each word.
+    Tags {
+        /// Words.
+        words: Vec<String>,
+        /// As many tags.
+        tags: Vec<String>,
+    },
+}
+
+/// A row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its line in the file, from 1.
+    pub line: u64,
+    /// What is asked, up to where the answer begins; a text is one message.
+    pub messages: Vec<ChatMessage>,
+    /// It is a text to go on from, also for a model that chats.
+    pub plain: bool,
+    /// What is right.
+    pub right: Right,
+    /// What it belongs to.
+    pub group: Option<String>,
+}
+
+impl Row {
+    /// What is right, as people read it.
+    pub fn expected(&self) -> Vec<String> {
+        match &self.right {
+            Right::Answers { references, .. } => references.clone(),
+            Right::Choice { choices, right } => {
+                right.iter().filter_map(|at| choices.get(*at).cloned()).collect()
+            }
+            Right::Label(label) => vec![label.clone()],
+            Right::Tags { tags, .. } => vec![tags.join(" ")],
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self.right {
+            Right::Answers { .. } => Kind::Generate,
+            Right::Choice { .. } => Kind::Choose,
+            Right::Label(_) => Kind::Classify,
+            Right::Tags { .. } => Kind::Tag,
+        }
+    }
+}
+
+/// The rows of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskFile {
+    /// Its name without folder.
+    pub name: String,
+    /// CRC-32C of the lines that were read.
+    pub crc32c: u32,
+    /// What all its rows want.
+    pub kind: Kind,
+    /// Those that can be asked.
+    pub rows: Vec<Row>,
+    /// Lines that cannot, and why; of very many the first ones.
+    pub broken: Vec<(u64, String)>,
+}
+
+impl TaskFile {
+    /// Reads a file's rows, the first `most` of them. A line that is none is noted, and the rest counts.
+    ///
+    /// # Errors
+    /// No line is a row: the first one's fault is said.
+    pub fn read(name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
+        let most = most.unwrap_or(usize::MAX);
+        let (mut rows, mut broken, mut end) = (Vec::<Row>::new(), Vec::new(), 0);
+        for (at, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            if rows.len() >= most {
+                break;
+            }
+            end += line.len();
+            let number = at as u64 + 1;
+            match row_of(line, number) {
+                Ok(None) => {}
+                Ok(Some(row)) => match rows.first().map(Row::kind) {
+                    Some(first) if first != row.kind() => {
+                        let [first, own] = [first, row.kind()].map(Kind::words);
+                        broken.push((number, format!("rows above {first}, and this one would {own}")));
+                    }
+                    _ => rows.push(row),
+                },
+                Err(reason) => broken.push((number, reason)),
+            }
+        }
+        let Some(kind) = rows.first().map(Row::kind) else {
+            let reason = match broken.first() {
+                _ if bytes.trim_ascii_start().starts_with(b"[") => {
+                    "it is a list of JSON; write one row a line (JSON Lines)".to_owned()
+                }
+                Some((line, reason)) => format!("no line is a row; line {line}: {reason}"),
+                None => "it has no rows".to_owned(),
+            };
+            return Err(Error::bad_file(name, reason));
+        };
+        let crc32c = crc32c::crc32c(bytes.get(..end).unwrap_or(bytes));
+        let name = name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned();
+        Ok(Self { name, crc32c, kind, rows, broken })
+    }
+}
+
+/// A line's row; `None` where it is empty.
+fn row_of(line: &[u8], number: u64) -> Result<Option<Row>, String> {
+    let line = std::str::from_utf8(line).map_err(|error| {
+        format!("not UTF-8 at its byte {}; convert the file to UTF-8", error.valid_up_to())
+    })?;
+    // A byte order mark is no JSON.
+    let line = line.trim_start_matches('\u{feff}').trim();
+    if line.is_empty() {
+        return Ok(None);
+    }
+    let value: Value = serde_json::from_str(line).map_err(|error| {
+        format!("not JSON: {}", error.to_string().replace(" at line 1 column ", " at column "))
+    })?;
+    let Value::Object(fields) = value else { return Err("expected a JSON object".to_owned()) };
+    let has = |names: &[&str]| names.iter().any(|name| given(&fields, name).is_some());
+    let (messages, plain, right) = if has(&["tokens"]) {
+        tagged(&fields)?
+    } else if has(&CHOICES) {
+        choice(&fields)?
+    } else if has(&["text"]) && has(&["label"]) && !has(&QUESTIONS) {
+        labelled(&fields)?
+    } else {
+        answered(&fields)?
+    };
+    let group = GROUPS.iter().find_map(|name| given(&fields, name).and_then(word));
+    Ok(Some(Row { line: number, messages, plain, right, group }))
+}
+
+type Parts = (Vec<ChatMessage>, bool, Right);
+
+/// A field that says something.
+fn given<'row>(fields: &'row Map<String, Value>, name: &str) -> Option<&'row Value> {
+    fields.get(name).filter(|value| !value.is_null())
+}
+
+/// A word or a number as text.
+fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        _ => None,
+    }
+}
+
+/// A list of words; one by itself is a list, and so are SQuAD's `{"text": […]}` and ARC's `{"text": […], "label": […]}`.
+fn words(value: &Value, field: &str) -> Result<Vec<String>, String> {
+    match value {
+        Value::Array(values) => {
+            let each = values.iter().map(|value| word(value).or_else(|| content(value)));
+            each.collect::<Option<_>>().ok_or_else(|| format!("`{field}`: expected a list of texts"))
+        }
+        Value::Object(fields) => match fields.get("text") {
+            Some(text) => words(text, field),
+            None => Err(format!("`{field}`: expected a text or a list of texts")),
+        },
+        value => Ok(word(value).into_iter().collect()),
+    }
+}
+
+/// What a message says, where an answer is a list of those.
+fn content(value: &Value) -> Option<String> {
+    value.get("content").or_else(|| value.get("value")).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn answered(fields: &Map<String, Value>) -> Result<Parts, String> {
+    let (mut messages, field) = question(fields, &QUESTIONS)?;
+    let reply = messages.pop_if(|last| field == "messages" && last.role == Role::Assistant);
+    let check = given(fields, "check").map(|check| serde_json::from_value::<Check>(check.clone()));
+    let check = check.transpose().map_err(|error| format!("`check`: {error}"))?;
+    // An input may stand beside an instruction, and is part of the question then.
+    let found = ANSWERS.iter().find_map(|name| Some((*name, given(fields, name)?)));
+    let references = match (found, reply) {
+        (Some((name, value)), _) => {
+            let mut references = words(value, name)?;
+            references.iter_mut().for_each(|text| *text = text.trim().to_owned());
+            references.retain(|text| !text.is_empty());
+            if references.is_empty() && check.is_none() {
+                return Err(format!("`{name}`: empty; there is nothing to compare an answer with"));
+            }
+            references
+        }
+        (None, Some(reply)) if !reply.content.trim().is_empty() => vec![reply.content.trim().to_owned()],
+        (None, _) if check.is_some() => Vec::new(),
+        (None, _) => return Err(format!("`answer`: missing; expected one of {}", listed(&ANSWERS))),
+    };
+    let asked = asked_last(&messages, field)?.to_owned();
+    let judged = Box::new(Judged { asked, check, answer: references.first().cloned() });
+    Ok((messages, false, Right::Answers { references, judged }))
+}
+
+/// The question's messages, and the field that it stands in.
+fn question<'names>(
+    fields: &Map<String, Value>,
+    names: &[&'names str],
+) -> Result<(Vec<ChatMessage>, &'names str), String> {
+    let field = names.iter().copied().find(|name| given(fields, name).is_some());
+    let field = field.ok_or_else(|| format!("`prompt`: missing; expected one of {}", listed(names)))?;
+    let mut messages = messages_of(fields, field)?;
+    let text =
+        |name: &str| given(fields, name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    let with = match field {
+        "question" => text("context").map(|context| (context, true)),
+        "instruction" => text("input").map(|input| (input, false)),
+        _ => None,
+    };
+    if let (Some((more, first)), [message]) = (with, messages.as_mut_slice()) {
+        let own = std::mem::take(&mut message.content);
+        message.content = if first { format!("{more}\n\n{own}") } else { format!("{own}\n\n{more}") };
+    }
+    Ok((messages, field))
+}
+
+fn choice(fields: &Map<String, Value>) -> Result<Parts, String> {
+    let (messages, field) = question(fields, &CONTEXTS)?;
+    // What choices are put behind may be empty: then they are compared by themselves.
+    if field == "messages" {
+        asked_last(&messages, field)?;
+    }
+    let name = CHOICES.into_iter().find(|name| given(fields, name).is_some()).unwrap_or("choices");
+    let value = given(fields, name).unwrap_or(&Value::Null);
+    let choices = words(value, name)?;
+    if choices.len() < 2 {
+        return Err(format!("`{name}`: expected two answers or more"));
+    }
+    if let Some(at) = choices.iter().position(|choice| choice.trim().is_empty()) {
+        return Err(format!("`{name}[{at}]`: empty"));
+    }
+    let labels = value.get("label").map(|labels| words(labels, name)).transpose()?.unwrap_or_default();
+    let (answer, right) = CHOSEN
+        .iter()
+        .find_map(|name| Some((*name, given(fields, name)?)))
+        .ok_or_else(|| format!("`answer`: missing; expected one of {}", listed(&CHOSEN)))?;
+    let each = match right {
+        Value::Array(all) => all.iter().collect(),
+        one => vec![one],
+    };
+    let right = each.into_iter().map(|one| chosen(one, &choices, &labels, answer));
+    let right = right.collect::<Result<Vec<usize>, _>>()?;
+    if right.is_empty() {
+        return Err(format!("`{answer}`: empty; no choice is right"));
+    }
+    // A question is one to a model that chats; any other text is to be gone on from.
+    let plain = !matches!(field, "question" | "messages");
+    Ok((messages, plain, Right::Choice { choices, right }))
+}
+
+/// The number of a choice that is named by its number from 0, its text, its label or its letter.
+pub(super) fn chosen(
+    value: &Value,
+    choices: &[String],
+    labels: &[String],
+    field: &str,
+) -> Result<usize, String> {
+    let count = choices.len();
+    let number = match value {
+        Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
+        Value::Bool(yes) => Some(usize::from(*yes)),
+        Value::String(text) => {
+            let place = |all: &[String]| all.iter().position(|own| own.trim() == text.trim());
+            place(choices)
+                .or_else(|| place(labels))
+                .or_else(|| letter(text.trim()))
+                .or_else(|| text.trim().parse().ok())
+        }
+        _ => None,
+    };
+    match number {
+        Some(number) if number < count => Ok(number),
+        Some(number) => {
+            Err(format!("`{field}`: {number} is beyond the {count} choices, which are counted from 0"))
+        }
+        None => Err(format!("`{field}`: {value} is none of the choices, nor a number or a letter of one")),
+    }
+}
+
+/// `A` is 0.
+pub(super) fn letter(text: &str) -> Option<usize> {
+    let mut bytes = text.bytes();
+    match (bytes.next(), bytes.next()) {
+        (Some(letter), None) if letter.is_ascii_alphabetic() => {
+            Some(usize::from(letter.to_ascii_uppercase() - b'A'))
+        }
+        _ => None,
+    }
+}
+
+fn labelled(fields: &Map<String, Value>) -> Result<Parts, String> {
+    let messages = messages_of(fields, "text")?;
+    asked_last(&messages, "text")?;
+    let label = given(fields, "label").and_then(word).map(|label| label.trim().to_owned());
+    match label {
+        None => Err("`label`: expected a word or a number".to_owned()),
+        Some(label) if label.is_empty() => Err("`label`: empty".to_owned()),
+        Some(label) => Ok((messages, false, Right::Label(label))),
+    }
+}
+
+fn tagged(fields: &Map<String, Value>) -> Result<Parts, String> {
+    let list = |name: &str| match given(fields, name) {
+        Some(value @ Value::Array(_)) => words(value, name),
+        Some(_) => Err(format!("`{name}`: expected a list")),
+        None => Err(format!("`{name}`: missing")),
+    };
+    let (all, tags) = (list("tokens")?, list("tags")?);
+    if all.is_empty() || all.len() != tags.len() {
+        return Err(format!("`tags`: {} for {} tokens", tags.len(), all.len()));
+    }
+    if let Some(at) = tags.iter().position(|tag| tag.is_empty() || tag.contains(char::is_whitespace)) {
+        return Err(format!("`tags[{at}]`: expected a word"));
+    }
+    let messages = match given(fields, "prompt") {
+        Some(_) => messages_of(fields, "prompt")?,
+        None => vec![ChatMessage::new(Role::User, all.join(" "))],
+    };
+    Ok((messages, false, Right::Tags { words: all, tags }))
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> TaskFile {
+        TaskFile::read("some/rows.jsonl", text.as_bytes(), None).unwrap()
+    }
+
+    fn row(line: &str) -> Row {
+        read(line).rows.remove(0)
+    }
+
+    #[test]
+    fn answers_stand_in_any_of_their_fields() {
+        for line in [
+            r#"{"prompt":"Who?","answer":"Ada"}"#,
+            r#"{"question":"Who?","answers":{"text":["Ada"],"answer_start":[0]}}"#,
+            r#"{"input":"Who?","target":"Ada"}"#,
+            r#"{"instruction":"Who?","input":"","output":"Ada"}"#,
+            r#"{"prompt":"Who?","completion":" Ada"}"#,
+            r#"{"prompt":[{"role":"user","content":"Who?"}],"completion":[{"role":"assistant","content":"Ada"}]}"#,
+            r#"{"messages":[{"role":"user","content":"Who?"},{"role":"assistant","content":"Ada"}]}"#,
+            r#"{"messages":[{"role":"user","content":"Who?"}],"references":["Ada"],"group":"people"}"#,
+        ] {
+            let row = row(line);
+            assert_eq!(row.messages, [ChatMessage::new(Role::User, "Who?")], "{line}");
+            assert_eq!(row.expected(), ["Ada"], "{line}");
+            assert_eq!(row.group.is_some(), line.contains("group"));
+        }
+        let with = row(r#"{"context":"Ada wrote.","question":"Who?","answer":7}"#);
+        assert_eq!(
+            (with.messages[0].content.as_str(), with.expected()),
+            ("Ada wrote.\n\nWho?", vec!["7".to_owned()])
+        );
+        let checked = row(r#"{"prompt":"2+2?","check":{"type":"numeric","value":4}}"#);
+        let Right::Answers { references, judged } = checked.right else { panic!("answers") };
+        assert!(references.is_empty() && judged.score("It is 4.") == 1.0);
+    }
+
+    #[test]
+    fn choices_are_named_by_number_letter_label_or_text() {
+        for right in ["1", "\"B\"", "\"b\"", "\"1\"", "\"dog\"", "[1]"] {
+            let line = format!(r#"{{"prompt":"A","choices":["cat","dog"],"answer":{right}}}"#);
+            assert_eq!(row(&line).expected(), ["dog"], "{line}");
+        }
+        let arc = r#"{"question":"A?","choices":{"text":["cat","dog"],"label":["1","2"]},"answerKey":"2"}"#;
+        assert_eq!((row(arc).expected(), row(arc).plain), (vec!["dog".to_owned()], false));
+        // A text that is a number counts before the number.
+        let numbers = r#"{"prompt":"A","choices":["2","1","0"],"answer":"0"}"#;
+        assert_eq!(row(numbers).expected(), ["0"]);
+    }
+
+    #[test]
+    fn a_broken_line_is_named_and_the_others_count() {
+        let text = "{\"prompt\":\"a\",\"answer\":\"b\"}\n\n{\n{\"prompt\":\"a\"}\n{\"prompt\":\"a\",\"answer\":[]}\n\
+                    {\"text\":\"a\",\"label\":\"b\"}\n{\"answer\":\"b\"}\n[1]\n\u{feff}{\"prompt\":\"c\",\"answer\":\"d\"}\n";
+        let file = read(text);
+        assert_eq!((file.name.as_str(), file.kind, file.rows.len()), ("rows.jsonl", Kind::Generate, 2));
+        assert_eq!(file.rows[1].line, 9);
+        let said = [
+            (3, "not JSON"),
+            (4, "`answer`: missing"),
+            (5, "nothing to compare"),
+            (6, "rows above are answered in free text"),
+            (7, "`prompt`: missing"),
+            (8, "expected a JSON object"),
+        ];
+        assert_eq!(file.broken.len(), said.len());
+        for ((line, reason), (wanted, part)) in file.broken.iter().zip(said) {
+            assert!(*line == wanted && reason.contains(part), "{line}: {reason}");
+        }
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.extend(b"{\"prompt\":\"\xff\",\"answer\":\"b\"}");
+        let file = TaskFile::read("rows.jsonl", &bytes, None).unwrap();
+        assert!(file.broken.last().unwrap().1.contains("not UTF-8 at its byte 11"));
+    }
+
+    #[test]
+    fn what_has_no_rows_says_why() {
+        for (text, said) in [
+            ("", "it has no rows"),
+            ("[{\"prompt\":1}]", "list of JSON"),
+            ("hello", "line 1: not JSON"),
+            (r#"{"prompt":"a","choices":["a"],"answer":0}"#, "two answers or more"),
+            (r#"{"prompt":"a","choices":["a","b"],"answer":2}"#, "beyond the 2 choices"),
+            (r#"{"prompt":"a","choices":["a","b"],"answer":"x y"}"#, "none of the choices"),
+            (r#"{"tokens":["a","b"],"tags":["O"]}"#, "1 for 2 tokens"),
+        ] {
+            let error = TaskFile::read("rows.jsonl", text.as_bytes(), None).unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_first_rows_have_a_checksum_of_their_own() {
+        let text = "{\"prompt\":\"a\",\"answer\":\"b\"}\n{\"prompt\":\"c\",\"answer\":\"d\"}\n";
+        let first = TaskFile::read("rows.jsonl", text.as_bytes(), Some(1)).unwrap();
+        assert_eq!(first.rows.len(), 1);
+        let line = text.split_inclusive('\n').next().unwrap();
+        assert_eq!(first.crc32c, crc32c::crc32c(line.as_bytes()));
+        assert_ne!(first.crc32c, read(text).crc32c);
+    }
+}

@@ -1,0 +1,60 @@
+//! A task's rows as a program in another language reads them, without what is right: so that models which do not run here answer the same
+//! questions, in the same words.
+
+use super::prompt::{Wording, names_of};
+use super::rows::{Kind, Right, Row, TaskFile};
+use crate::protocol::ChatMessage;
+use serde::Serialize;
+
+/// Tokens of an answer beyond the bytes of the longest right one, and of any.
+const ROOM: usize = 16;
+const MOST_TOKENS: usize = 512;
+
+/// A row as a line.
+#[derive(Serialize)]
+struct Line<'a> {
+    /// Line of the task file.
+    line: u64,
+    /// What a model without a chat template goes on from.
+    prompt: String,
+    /// What a chat template takes; absent where the row is a text to go on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<Vec<ChatMessage>>,
+    /// What is compared by likelihood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choices: Option<&'a [String]>,
+    /// Tokens of an answer at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<usize>,
+    /// An answer ends at a new line, where no chat template asks.
+    of_a_line: bool,
+}
+
+impl TaskFile {
+    /// Its rows as JSON lines for a program over `transformers`.
+    pub fn questions(&self, max_tokens: Option<usize>) -> Vec<String> {
+        let names = names_of(&self.rows);
+        let wording = Wording { kind: self.kind, names: names.clone() };
+        let expected: Vec<String> = self.rows.iter().flat_map(Row::expected).collect();
+        let of_a_line = !expected.iter().any(|text| text.contains('\n'));
+        let longest = expected.iter().map(String::len).max().unwrap_or(0);
+        let most = max_tokens.unwrap_or((longest + ROOM).min(MOST_TOKENS));
+        let line = |row: &Row| {
+            let choices = match (&row.right, self.kind) {
+                (Right::Choice { choices, .. }, _) => Some(choices.as_slice()),
+                (_, Kind::Classify) => Some(names.as_slice()),
+                _ => None,
+            };
+            let line = Line {
+                line: row.line,
+                prompt: wording.plain_text(row),
+                messages: (!row.plain).then(|| wording.chat_messages(row)),
+                max_tokens: choices.is_none().then_some(most),
+                choices,
+                of_a_line,
+            };
+            serde_json::to_string(&line).unwrap_or_default()
+        };
+        self.rows.iter().map(line).collect()
+    }
+}

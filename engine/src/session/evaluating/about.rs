@@ -1,0 +1,242 @@
+//! What a card says of a model, and what a reader should know before believing its numbers.
+
+use crate::data::recipes::{RECIPES_FOLDER, TASKS_FOLDER};
+use crate::error::Result;
+use crate::metrics;
+use crate::model::parameters;
+use crate::plan::estimate::estimate;
+use crate::plan::lower::Target;
+use crate::project::{Run, RunRecord};
+use crate::protocol::evaluation::{EvaluatedModel, Evaluation};
+use crate::protocol::quantity::{bytes, counted, whole};
+use crate::protocol::{Objective, RunConfig, RunState, TrainEvent, presets};
+use crate::tokenizer::Tokenizer;
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+/// Fewer documents, rows or words than these say little.
+const FEW_DOCUMENTS: u64 = 100;
+const FEW_ROWS: u64 = 100;
+const SHORT: usize = 256;
+
+/// A run's model in the words of its card.
+pub(super) fn model(run: &Run, tokenizer: &Tokenizer) -> Result<EvaluatedModel> {
+    let (config, record) = (run.config()?, run.record()?);
+    let trained = record.state != RunState::Imported;
+    let title = if record.title.is_empty() { run.name() } else { record.title.clone() };
+    let count = match record.parameters {
+        0 => parameters(&config.model, &config.train)?.iter().map(|own| own.ty.count() as u64).sum(),
+        known => known,
+    };
+    // What training took can be said where the plan can be made; a card without is a card.
+    let flops = estimate(&config.model, &config.train, &Target::new(false)).ok();
+    let flops =
+        flops.map(|needs| needs.flops_per_token * config.tokens_per_step() as f64 * record.step as f64);
+    Ok(EvaluatedModel {
+        title,
+        about: about(&config, &record),
+        parameters: count,
+        shape: format!(
+            "{} · {} · vocabulary {}",
+            config.model.shape(),
+            counted(config.model.heads as u64, "head"),
+            whole(config.model.vocabulary as u64)
+        ),
+        context_length: config.model.context_length,
+        tokenizer: format!(
+            "{}, {}",
+            config.tokenizer.kind.name(),
+            counted(tokenizer.vocabulary_size() as u64, "token")
+        ),
+        tokenizer_crc32c: crc32c::crc32c(tokenizer.to_json()?.as_bytes()),
+        data: if trained { data(&config) } else { Vec::new() },
+        settings: settings(&config),
+        train_loss: last_loss(run),
+        validation_loss: record.best_val_loss.map(f64::from),
+        train_seconds: trained.then_some(record.seconds),
+        train_device: record.device.as_ref().filter(|_| trained).map(ToString::to_string),
+        train_flops: flops.filter(|_| trained),
+    })
+}
+
+fn about(config: &RunConfig, record: &RunRecord) -> String {
+    if record.state == RunState::Imported {
+        let family = record.family.as_deref().unwrap_or("language model");
+        return format!("An imported model ({family}): what it was trained on is not known here.");
+    }
+    let learned = match config.train.objective {
+        Objective::Text => "to go on from text",
+        Objective::Chat => "to answer in conversations",
+        Objective::Preference => "which of two answers is better",
+        Objective::Reward => "from rewards of its own answers",
+        Objective::Classify => "the labels of texts",
+        Objective::Distil => "text, and what a larger model makes of it",
+    };
+    match record.restored_from.as_ref().or(config.start.as_ref()) {
+        Some(start) => format!("It learned {learned}, and began with the weights of {start}."),
+        None => format!("It learned {learned}, from random weights on."),
+    }
+}
+
+fn data(config: &RunConfig) -> Vec<String> {
+    let data = &config.data;
+    let mut lines = match data.paths.as_slice() {
+        [] => vec![format!("the embedded stories, {}", bytes(data.corpus_bytes))],
+        paths => paths.to_vec(),
+    };
+    lines.extend(data.mixture.iter().map(|(source, share)| format!("{source}: a share of {share}")));
+    lines
+}
+
+/// Settings that differ from those of the preset, `train.learning_rate = 0.001`.
+fn settings(config: &RunConfig) -> Vec<String> {
+    let flat = |config: &RunConfig| {
+        let mut fields = BTreeMap::new();
+        flatten("", &serde_json::to_value(config).unwrap_or_default(), &mut fields);
+        fields
+    };
+    let preset = presets::preset(&config.preset).map(|preset| flat(&preset)).unwrap_or_default();
+    let own = flat(config).into_iter().filter(|(path, value)| {
+        // Where the text lies and what was begun with is said elsewhere.
+        !path.starts_with("data.paths") && !path.starts_with("start") && preset.get(path) != Some(value)
+    });
+    let named = (!config.preset.is_empty()).then(|| format!("preset = {}", config.preset));
+    named
+        .into_iter()
+        .chain(
+            own.map(|(path, value)| format!("{path} = {value}")).filter(|line| !line.starts_with("preset =")),
+        )
+        .collect()
+}
+
+fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                flatten(&path, value, into);
+            }
+        }
+        serde_json::Value::String(text) => {
+            into.insert(path.to_owned(), text.clone());
+        }
+        other => {
+            into.insert(path.to_owned(), other.to_string());
+        }
+    }
+}
+
+/// The training loss of the run's last evaluation, or of its last step.
+fn last_loss(run: &Run) -> Option<f64> {
+    let events = metrics::thinned(&run.metrics_path(), 1).ok()?;
+    let evaluated = events.iter().rev().find_map(|event| match event {
+        TrainEvent::Eval { train_loss, .. } => Some(*train_loss),
+        _ => None,
+    });
+    let stepped = || {
+        events.iter().rev().find_map(|event| match event {
+            TrainEvent::Step { loss, .. } => Some(*loss),
+            _ => None,
+        })
+    };
+    evaluated.or_else(stepped).filter(|loss| loss.is_finite()).map(f64::from)
+}
+
+/// What a reader should know, a sentence each.
+pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> {
+    let (config, record) = (run.config()?, run.record()?);
+    let mut limits = Vec::new();
+    if record.state != RunState::Imported {
+        limits.push(
+            "This is one run under one seed: another seed gives other numbers, and the intervals do not hold that."
+                .to_owned(),
+        );
+    }
+    if let Some(likelihood) = &evaluation.likelihood {
+        if likelihood.documents < FEW_DOCUMENTS {
+            limits.push(format!(
+                "The text has {} alone: an interval over so few says little.",
+                counted(likelihood.documents, "document")
+            ));
+        }
+        match &evaluation.settings.text_of {
+            Some(other) if *other != evaluation.run => {
+                limits.push(format!("The text is the validation split of {other}: the model may never have seen its like."));
+            }
+            _ => limits.push(
+                "The text is of the same sources as the training text: how well the model does elsewhere is not measured."
+                    .to_owned(),
+            ),
+        }
+    }
+    if evaluation.model.context_length < SHORT {
+        limits.push(format!(
+            "The model sees {} at once: whatever needs more of a text is beyond it.",
+            counted(evaluation.model.context_length as u64, "token")
+        ));
+    }
+    let found = evaluation
+        .contamination
+        .iter()
+        .chain(evaluation.tasks.iter().filter_map(|task| task.contamination.as_ref()));
+    let (looked, shared) =
+        found.fold((0, 0), |(looked, shared), one| (looked + one.looked_up, shared + one.found));
+    if shared > 0 {
+        limits.push(format!(
+            "{} of {} that were looked up share a passage with the training text: the numbers flatter the model there.",
+            whole(shared),
+            counted(looked, "text")
+        ));
+    }
+    for task in &evaluation.tasks {
+        if task.rows < FEW_ROWS {
+            limits.push(format!("{} has {} alone.", task.name, counted(task.rows, "row")));
+        }
+        if !task.broken.is_empty() {
+            limits.push(format!(
+                "Of {} {} could not be evaluated.",
+                task.name,
+                counted(task.broken.len() as u64, "line")
+            ));
+        }
+    }
+    if !evaluation.tasks.is_empty() && config.data.paths.iter().any(|path| is_of_tasks(path)) {
+        limits.push(
+            "The model learned rows of the project's own tasks: those of the same families have other wordings, and are of the same kind."
+                .to_owned(),
+        );
+    }
+    if record.state == RunState::Imported && !evaluation.tasks.is_empty() {
+        limits.push(
+            "What the imported model was trained on is not known: it may have seen these rows.".to_owned(),
+        );
+    }
+    Ok(limits)
+}
+
+/// Whether a path lies in a folder of generated tasks.
+fn is_of_tasks(path: &str) -> bool {
+    let own = |part: Component<'_>| part.as_os_str() == RECIPES_FOLDER || part.as_os_str() == TASKS_FOLDER;
+    Path::new(path).components().any(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_settings_that_differ_from_the_preset_are_said() {
+        let mut config = presets::preset("nanogpt-cpu").unwrap();
+        assert_eq!(settings(&config), ["preset = nanogpt-cpu"]);
+        config.train.steps = 7;
+        config.data.paths = vec!["/home/somebody/text.txt".to_owned()];
+        assert_eq!(settings(&config), ["preset = nanogpt-cpu", "train.steps = 7"]);
+        assert_eq!(data(&config), ["/home/somebody/text.txt"]);
+    }
+
+    #[test]
+    fn rows_of_tasks_are_known_by_their_folder() {
+        assert!(is_of_tasks("recipes/answer-0123/train.jsonl") && is_of_tasks("/p/tasks/train.jsonl"));
+        assert!(!is_of_tasks("my-recipes.txt") && !is_of_tasks("texts/a.txt"));
+    }
+}
