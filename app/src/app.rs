@@ -11,6 +11,8 @@ mod keys;
 mod messages;
 mod record;
 mod scripting;
+#[cfg(feature = "command-line")]
+mod serving;
 mod top_bar;
 mod typed_path;
 
@@ -92,6 +94,9 @@ pub struct App {
     kept: Preferences,
     start: AppOptions,
     asks: Asks,
+    /// What answers other programs.
+    #[cfg(feature = "command-line")]
+    server: Option<crate::serve::Server>,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     home: home::HomePage,
     data: data::DataPage,
@@ -154,6 +159,8 @@ impl App {
             preferences,
             start,
             asks: Asks::default(),
+            #[cfg(feature = "command-line")]
+            server: None,
             answers: mpsc::channel(),
             home: Default::default(),
             data: Default::default(),
@@ -365,6 +372,8 @@ impl App {
         self.importing_ui(ui.ctx());
         self.introduced();
         self.fulfil(ui.ctx());
+        #[cfg(feature = "command-line")]
+        self.serve_or_not();
         self.keep_draft(ui.ctx());
         self.send();
         self.keep_preferences();

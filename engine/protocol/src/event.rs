@@ -405,6 +405,16 @@ pub enum Event {
         /// Seconds that it took.
         seconds: f64,
     },
+    /// A piece of a completion.
+    Completing {
+        /// Text that is certain by now, and was not told before.
+        text: String,
+    },
+    /// A completion is written.
+    Completed {
+        /// All of it.
+        completion: Box<crate::Completion>,
+    },
     /// What was said of replies.
     Feedback {
         /// Oldest first.

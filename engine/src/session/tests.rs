@@ -1,5 +1,6 @@
 //! Sessions end to end, on the CPU: requests in, events out.
 
+mod completing;
 mod feedback;
 mod inspecting;
 
