@@ -11,6 +11,8 @@ mod keys;
 mod messages;
 mod record;
 mod scripting;
+#[cfg(feature = "command-line")]
+mod serving;
 mod top_bar;
 mod typed_path;
 
@@ -94,6 +96,9 @@ pub struct App {
     kept: Preferences,
     start: AppOptions,
     asks: Asks,
+    /// What answers other programs.
+    #[cfg(feature = "command-line")]
+    server: Option<crate::serve::Server>,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     home: home::HomePage,
     data: data::DataPage,
@@ -157,6 +162,8 @@ impl App {
             preferences,
             start,
             asks: Asks::default(),
+            #[cfg(feature = "command-line")]
+            server: None,
             answers: mpsc::channel(),
             home: Default::default(),
             data: Default::default(),
@@ -369,6 +376,8 @@ impl App {
         self.importing_ui(ui.ctx());
         self.introduced();
         self.fulfil(ui.ctx());
+        #[cfg(feature = "command-line")]
+        self.serve_or_not();
         self.keep_draft(ui.ctx());
         self.send();
         self.keep_preferences();

@@ -137,6 +137,7 @@ fn help_names_every_subcommand() {
         "plan",
         "devices",
         "selftest",
+        "serve",
         "corpus",
         "tokenizer",
         "export",

@@ -39,6 +39,8 @@ mod recording;
 mod reward_model;
 mod rewards;
 mod screenshots;
+mod serving;
+mod serving_clients;
 mod start;
 mod support;
 mod text_pages;

@@ -13,6 +13,7 @@ mod preset;
 mod recipe;
 mod reproduce;
 mod runs;
+mod serve;
 mod tokenizer;
 mod writing;
 
@@ -37,6 +38,7 @@ pub use interchange::{
 pub use recipe::RecipeArguments;
 pub use reproduce::{PublishedRun, ReproduceArguments};
 pub use runs::{RunsArguments, RunsCommand};
+pub use serve::ServeArguments;
 pub use tokenizer::{
     TokenizerArguments, TokenizerCommand, TokenizerDecodeArguments, TokenizerEncodeArguments, TokenizerPlace,
     TokenizerTrainArguments,
@@ -87,6 +89,8 @@ pub enum Command {
     Generate(GenerateArguments),
     /// Talk with a model turn by turn, by its chat template; one without goes on from what you type
     Chat(ChatArguments),
+    /// Answer programs that speak OpenAI's API, with any run of a project: completions, chat, log-probabilities
+    Serve(ServeArguments),
     /// List what was said of replies on the Chat page; write it to files, remove a row; or say what to answer or label next
     Feedback(FeedbackArguments),
     /// Tell texts apart by the labels that a run has learned, or score them by a reward model

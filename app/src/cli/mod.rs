@@ -46,6 +46,7 @@ mod runs;
 mod samples;
 mod score;
 mod selftest;
+mod serve;
 mod settings;
 mod tokenizer;
 mod train;
@@ -97,6 +98,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Generate(arguments) => generate::generate(&arguments).map(done),
         Command::Chat(arguments) => chat::chat(&arguments).map(done),
         Command::Feedback(arguments) => feedback::feedback(&arguments).map(done),
+        Command::Serve(arguments) => serve::serve(&arguments).map(done),
         Command::Classify(arguments) => classify::classify(&arguments).map(done),
         Command::Audit(arguments) => audit::audit(&arguments).map(done),
         Command::Recipe(arguments) => recipe::recipe(&arguments),

@@ -412,6 +412,16 @@ pub enum Event {
         /// What was made of each lesson in the open project, by the lesson's name.
         progress: std::collections::BTreeMap<String, crate::LessonProgress>,
     },
+    /// A piece of a completion.
+    Completing {
+        /// Text that is certain by now, and was not told before.
+        text: String,
+    },
+    /// A completion is written.
+    Completed {
+        /// All of it.
+        completion: Box<crate::Completion>,
+    },
     /// What was said of replies.
     Feedback {
         /// Oldest first.

@@ -11,6 +11,7 @@ mod chat;
 pub mod cleaning;
 pub mod cluster;
 pub mod command;
+pub mod completion;
 pub mod config;
 pub mod device;
 pub mod evaluation;
@@ -35,6 +36,7 @@ pub use command::{
     Command, ExportFormat, Launch, LearnsFrom, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder,
     WeightSource,
 };
+pub use completion::{Completion, CompletionPrompt, CompletionSettings, CompletionToken, LikelyToken};
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, ChatSettings, DataConfig, Decay, DistilSettings, END_OF_TEXT,
     GenerateConfig, MOST_MILESTONES, Milestones, Objective, OptimizerKind, Precision, RunConfig, Start,
