@@ -16,6 +16,7 @@ pub mod device;
 pub mod evaluation;
 pub mod event;
 mod feedback;
+mod guard;
 pub mod inspect;
 pub mod message;
 pub mod model;
@@ -36,13 +37,14 @@ pub use command::{
 };
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, ChatSettings, DataConfig, Decay, DistilSettings, END_OF_TEXT,
-    GenerateConfig, MOST_MILESTONES, Milestones, Objective, OptimizerKind, Precision, RunConfig, Start,
-    TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    GenerateConfig, GuardAction, GuardMode, GuardSettings, MOST_MILESTONES, Milestones, Objective,
+    OptimizerKind, Precision, RunConfig, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
 pub use feedback::{Feedback, FeedbackKind};
+pub use guard::{GuardDocument, GuardKind, GuardReport, GuardSeverity, Intervention};
 pub use inspect::{InspectSettings, Inspection, View};
 pub use message::{Parcel, Report, Request};
 pub use model::{

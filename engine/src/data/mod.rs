@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod diverse;
+mod documents;
 mod examples;
 mod mixture;
 pub mod prepare;
