@@ -108,6 +108,27 @@ export interface Sample {
   text: string;
 }
 
+/** Something that the guard saw (`train.guard`). Where `step` is less than `seen`, the run went back to it, and what was told of the steps between is void. */
+export interface Guard {
+  step: number;
+  /** Steps done when it was seen. */
+  seen: number;
+  /** The step that it began at, as far as that can be told. */
+  since: number;
+  kind:
+    | "loss_spike" | "loss_rise" | "gradient_spike" | "non_finite" | "dead_layer" | "exploding_layer" | "plateau" | "overfitting"
+    | "repetition";
+  severity: "info" | "warning" | "critical";
+  /** What was seen, what it usually means, and what was done, in plain sentences. */
+  text: string;
+  action: "note" | "lower" | "skip" | "go_back";
+  value?: number;
+  /** What `value` was compared with. */
+  threshold?: number;
+  /** The first documents that the step's batch was cut from, by their numbers in the training text. */
+  documents?: { number: number; source?: string }[];
+}
+
 export interface Preparing {
   stage: "reading" | "training" | "encoding" | "reused";
   done: number;
@@ -119,6 +140,7 @@ export interface FollowOptions {
   onStep?: (step: Step) => void;
   onEval?: (evaluation: Evaluation) => void;
   onSample?: (sample: Sample) => void;
+  onGuard?: (seen: Guard) => void;
   /** Raised: the run is stopped and saved, and the promise resolves. */
   signal?: AbortSignal;
 }

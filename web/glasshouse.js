@@ -185,9 +185,9 @@ export class Glasshouse {
     if (this.#busy) throw new GlasshouseError("busy", "a run trains already; abort it or wait for it");
   }
 
-  async #follow(command, { onStep, onEval, onSample, onPreparing, signal } = {}) {
+  async #follow(command, { onStep, onEval, onSample, onGuard, onPreparing, signal } = {}) {
     let loss = null;
-    const tell = { step: onStep, eval: onEval, sample: onSample };
+    const tell = { step: onStep, eval: onEval, sample: onSample, guard: onGuard };
     const onEvent = (event) => {
       if (event.event === "preparing") onPreparing?.(camel(event));
       if (event.event !== "training") return;

@@ -25,7 +25,7 @@ mod term;
 pub use banner::{advice, banner, hint_line};
 pub use bars::{Segment, Stretch, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
-pub use curves::{Axis, Curve, CurvePlot, smoothed};
+pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{field, field_error, whole_number};
 pub use fold::{fold, fold_head, is_open, what_is_this};
 pub use glossary::{GLOSSARY, Term};

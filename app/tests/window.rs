@@ -10,7 +10,8 @@ use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, Event, Launch, Precision, RunState, TrainingState,
+    Command, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind, GuardReport,
+    GuardSeverity, Launch, Precision, RunState, TrainEvent, TrainingState,
 };
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
@@ -469,6 +470,40 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
     assert_eq!(steps(after.state()), all);
     let samples = |app: &App| app.state().training.samples.len();
     assert_eq!((samples(&before), samples(after.state())), (4, 4));
+}
+
+/// A run that the guard took back has one curve, a mark, and the sentence in a list, on Train and on Runs.
+#[test]
+fn what_the_guard_saw_is_read_below_the_curves() {
+    let mut app = support::app("dark");
+    full(&mut app);
+    let text =
+        "The loss of step 1,150 is 7.91, 10.4 standard deviations above the mean of the last 128 steps.";
+    let report = GuardReport {
+        step: 1000,
+        seen: 1150,
+        since: 1150,
+        kind: GuardKind::LossSpike,
+        severity: GuardSeverity::Critical,
+        text: text.to_owned(),
+        action: GuardAction::Skip,
+        value: Some(10.4),
+        threshold: Some(6.0),
+        documents: vec![
+            GuardDocument { number: 12, source: None },
+            GuardDocument { number: 1040, source: Some("web".to_owned()) },
+        ],
+    };
+    tell(&mut app, in_training(TrainingState::Running));
+    tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(report)] }]);
+    assert_eq!(app.state().training.step, 1000);
+    assert!(app.state().training.points.iter().all(|point| point.step <= 1000));
+    app.open(PageName::Train);
+    let mut window = window(app, 1200.0, 1600.0);
+    window.run_steps(2);
+    window.get_by_label("Step 1,150: loss spike");
+    window.get_by_label(text);
+    window.get_by_label("The batch was cut from these documents of the training text: 12, 1,040 (web)");
 }
 
 #[test]

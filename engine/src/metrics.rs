@@ -7,6 +7,9 @@ use crate::storage;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+/// Samples that a run remembers where it goes on.
+const LAST_SAMPLES: usize = 4;
+
 /// Appends to a run's metrics.
 #[derive(Debug)]
 pub struct MetricsWriter {
@@ -21,6 +24,8 @@ pub struct Resumed {
     pub last_evaluation: Option<(u64, f32, f32)>,
     /// There was a sample at that very step.
     pub sampled: bool,
+    /// The last samples up to that step and their steps, the newest last.
+    pub samples: Vec<(u64, String)>,
     /// Steps up to that one of which nothing is known any more: the first and the last.
     pub gap: Option<(u64, u64)>,
     /// What to say about lines that are damaged.
@@ -72,7 +77,12 @@ impl MetricsWriter {
                 TrainEvent::Eval { step: at, train_loss, val_loss, .. } => {
                     resumed.last_evaluation = Some((at, train_loss, val_loss));
                 }
-                TrainEvent::Sample { step: at, .. } => resumed.sampled |= at == step,
+                TrainEvent::Sample { step: at, text } => {
+                    resumed.sampled |= at == step;
+                    resumed.samples.push((at, text));
+                    let old = resumed.samples.len().saturating_sub(LAST_SAMPLES);
+                    resumed.samples.drain(..old);
+                }
                 TrainEvent::Step { step: at, .. } | TrainEvent::Gap { to: at, .. } => known = at,
                 _ => {}
             }
@@ -197,7 +207,9 @@ mod tests {
         writer.flush().unwrap();
         assert!(MetricsWriter::create(&path).is_err());
         let (mut writer, resumed) = MetricsWriter::resume(&path, 2).unwrap();
-        let wanted = Resumed { last_evaluation: Some((0, 1.25, 0.1)), sampled: true, ..Resumed::default() };
+        let samples = vec![(2, "line\nbreak".to_owned())];
+        let wanted =
+            Resumed { last_evaluation: Some((0, 1.25, 0.1)), sampled: true, samples, ..Resumed::default() };
         assert_eq!(resumed, wanted);
         writer.write(&eval(2)).unwrap();
         writer.flush().unwrap();

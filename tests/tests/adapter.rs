@@ -162,6 +162,7 @@ fn run_with(project: &glasshouse_engine::project::Project, config: &RunConfig, p
             val_loss: None,
             best_val_loss: None,
             model: settings_of(&config.model),
+            guard: None,
         };
         let state = ArenaState { parameters, ..ArenaState::default() };
         Checkpoints::new(run.checkpoints_folder()).save(&info, &list, &state, true)?;

@@ -15,6 +15,7 @@ mod fusions;
 mod gguf;
 mod gguf_llama_cpp;
 mod gguf_models;
+mod guard;
 mod import;
 mod inspect_views;
 mod loss_parity;

@@ -47,7 +47,7 @@ pub use writing::{ChatArguments, ClassifyArguments, GenerateArguments, ModelArgu
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::cpu::MOST_THREADS;
-use glasshouse_engine::protocol::{Objective, Precision};
+use glasshouse_engine::protocol::{GuardMode, Objective, Precision};
 use std::path::PathBuf;
 
 /// Where a project is kept unless said otherwise.
@@ -197,6 +197,10 @@ pub struct ConfigArguments {
     /// What training stores values as, and what `bench decode` reads weights as
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
+    /// What looks after the run's health does: note (says what it sees), act (also goes back or lowers the learning rate against a loss that
+    /// shoots up), or off (train.guard.mode; more: --set train.guard.KEY=VALUE)
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub guard: Option<GuardArgument>,
     /// What is learned: text, chat (the answers in conversations), preference (the better of two answers), reward (answers of the model's
     /// own that a rule or a reward model finds good), classify (the labels of texts), or distil (text, and what a larger run makes of it:
     /// --set train.distil.teacher=RUN); all but text and distil need --from. Their settings:
@@ -229,6 +233,28 @@ impl PrecisionArgument {
             Self::F32 => Precision::F32,
             Self::Mixed => Precision::Mixed,
             Self::Auto => Precision::Auto,
+        }
+    }
+}
+
+/// `train.guard.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GuardArgument {
+    /// Says what it sees, and changes nothing
+    Note,
+    /// Also does something against a loss that shoots up
+    Act,
+    /// Does not look
+    Off,
+}
+
+impl GuardArgument {
+    /// As settings have it.
+    pub fn mode(self) -> GuardMode {
+        match self {
+            Self::Note => GuardMode::Note,
+            Self::Act => GuardMode::Act,
+            Self::Off => GuardMode::Off,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
 
 use super::bar::bar;
-use glasshouse_engine::protocol::{PreferenceMetrics, RewardMetrics};
+use glasshouse_engine::protocol::{GuardReport, PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::train::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
@@ -73,6 +73,14 @@ impl Output {
         }
     }
 
+    /// What the guard saw; where the run went back, the bar does, too.
+    fn guard(&self, report: &GuardReport) {
+        if report.went_back() {
+            self.resume_at(report.step);
+        }
+        self.notice(&of_guard(report));
+    }
+
     /// Shows an event.
     pub(super) fn event(&mut self, event: &TrainEvent) {
         if let Shape::Json = self.shape {
@@ -82,6 +90,7 @@ impl Output {
             TrainEvent::Step { step, .. } => self.step(*step, event),
             TrainEvent::Reward { metrics, .. } => self.rewards = Some(*metrics),
             TrainEvent::Notice { text } => self.notice(text),
+            TrainEvent::Guard(report) => self.guard(report),
             TrainEvent::Done { .. } => {
                 if let Shape::Bar(bar) = &self.shape {
                     bar.finish_and_clear();
@@ -156,6 +165,17 @@ fn of_answers(rewards: &RewardMetrics) -> String {
     )
 }
 
+/// What the guard saw, and in which documents.
+fn of_guard(report: &GuardReport) -> String {
+    let numbers: Vec<String> = report.documents.iter().map(|document| document.number.to_string()).collect();
+    let documents = match numbers.as_slice() {
+        [] => String::new(),
+        [one] => format!(" Its batch was cut from document {one} of the training text."),
+        several => format!(" Its batch was cut from documents {} of the training text.", several.join(", ")),
+    };
+    format!("{}: {}{documents}", report.kind.name(), report.text)
+}
+
 /// An event as a line of text.
 fn line(event: &TrainEvent) -> String {
     match event {
@@ -184,6 +204,7 @@ fn line(event: &TrainEvent) -> String {
             "note: what was recorded of steps {from} to {to} is lost, as after a power cut; their work is in the checkpoint, and the \
              curves have a gap there"
         ),
+        TrainEvent::Guard(report) => format!("note: {}", of_guard(report)),
         TrainEvent::Notice { text } => format!("note: {text}"),
         TrainEvent::Done { step, finished, best_val_loss, seconds, tokens_per_s, .. } => {
             let ended = if *finished { "done" } else { "stopped" };

@@ -53,6 +53,9 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(precision) = arguments.precision {
         config.train.precision = precision.precision();
     }
+    if let Some(guard) = arguments.guard {
+        config.train.guard.mode = guard.mode();
+    }
     if let Some(kind) = &arguments.adapter {
         config.set(&format!("train.adapter={kind}")).map_err(usage)?;
     }
@@ -137,6 +140,8 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
     let canaries = arguments.canaries.map(|typed| typed.to_string());
     compare("canaries", canaries, run.data.canaries.to_string());
     compare("seed", arguments.seed.map(|typed| typed.to_string()), run.seed.to_string());
+    let guard = arguments.guard.map(|guard| guard.mode().name().to_owned());
+    compare("guard", guard, run.train.guard.mode.name().to_owned());
     let typed: Vec<String> = data.iter().map(|path| path.display().to_string()).collect();
     let has =
         if run.data.paths.is_empty() { "the embedded stories".to_owned() } else { run.data.paths.join(" ") };
@@ -201,7 +206,7 @@ mod tests {
     use super::*;
     use crate::cli::arguments::{Arguments, Command};
     use clap::Parser as _;
-    use glasshouse_engine::protocol::{Decay, Precision};
+    use glasshouse_engine::protocol::{Decay, GuardMode, Precision};
 
     /// The settings that a command line gives, with the words as a shell hands them over.
     fn typed(line: &str) -> RunConfig {
@@ -239,6 +244,7 @@ mod tests {
             (run.train.batch_size, run.train.precision, run.train.decay) =
                 (7, Precision::Auto, Decay::Linear);
             runs.push(run.clone());
+            (run.train.guard.mode, run.train.guard.retries) = (GuardMode::Act, 5);
             // What no option says, and what must be quoted.
             (run.train.warmup_steps, run.train.min_learning_rate) = (3, 1.7e-5);
             (run.train.sample_prompt, run.train.ignore_index) = ("\nIt's \"7\" = 8".to_owned(), Some(3));

@@ -5,6 +5,7 @@ pub(super) mod confirm;
 pub(super) mod controls;
 mod earlier;
 pub(super) mod form;
+pub(super) mod guard;
 pub(super) mod plots;
 mod profile;
 pub(super) mod samples;
@@ -191,6 +192,10 @@ impl TrainPage {
 
     fn folds_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         profile::fold_ui(ui, context);
+        let past = self.past.take();
+        let of_past = past.as_ref().map(|(_, _, past)| past.guard.as_slice());
+        guard::fold_ui(ui, context, of_past.unwrap_or_default());
+        self.past = past;
         notices_ui(ui, context);
         form::fold_ui(ui, context);
     }

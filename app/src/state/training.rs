@@ -1,8 +1,8 @@
 //! The run in training, or the one that trained last.
 
 use glasshouse_protocol::{
-    Command, DeviceSummary, Event, PreferenceMetrics, ProfileEntry, ProfileMethod, RewardMetrics, RunSummary,
-    TrainEvent, TrainingState,
+    Command, DeviceSummary, Event, GuardReport, PreferenceMetrics, ProfileEntry, ProfileMethod,
+    RewardMetrics, RunSummary, TrainEvent, TrainingState,
 };
 
 /// Points that a curve keeps at most; then every second one is dropped.
@@ -82,6 +82,8 @@ pub struct Training {
     pub evaluations: Vec<EvalPoint>,
     /// Samples, oldest first.
     pub samples: Vec<Sample>,
+    /// What the guard saw, oldest first.
+    pub guard: Vec<GuardReport>,
     /// Notices of the run, newest last.
     pub notices: Vec<String>,
     /// Step of the last checkpoint.
@@ -177,6 +179,7 @@ impl Training {
         self.evaluations.splice(0..0, past.evaluations);
         self.rewards.splice(0..0, past.rewards);
         self.samples.splice(0..0, past.samples);
+        self.guard.splice(0..0, past.guard);
         self.whole = true;
     }
 
@@ -229,6 +232,12 @@ impl Training {
                 self.samples.push(Sample { step: *step, text: text.clone() });
             }
             TrainEvent::Checkpoint { step, .. } => self.saved = Some(*step),
+            TrainEvent::Guard(report) => {
+                if report.went_back() {
+                    self.go_back(report.step);
+                }
+                self.guard.push(report.clone());
+            }
             TrainEvent::Gap { from, to } => {
                 let nothing = f32::NAN;
                 self.points.push(StepPoint {
@@ -247,6 +256,15 @@ impl Training {
             TrainEvent::Notice { text } => self.notices.push(text.clone()),
             TrainEvent::Done { step, .. } => self.step = *step,
         }
+    }
+
+    /// Forgets what came after a step: the run went back to it.
+    fn go_back(&mut self, step: u64) {
+        self.step = step;
+        self.points.retain(|point| point.step <= step);
+        self.evaluations.retain(|point| point.step <= step);
+        self.rewards.retain(|(at, _)| *at <= step);
+        self.samples.retain(|sample| sample.step <= step);
     }
 
     /// Whether the curves keep a step.
@@ -277,6 +295,40 @@ impl Training {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_protocol::{GuardAction, GuardKind, GuardSeverity};
+
+    #[test]
+    fn a_run_that_went_back_has_one_past_and_what_the_guard_saw() {
+        let mut training = Training::default();
+        let step = |step: u64, loss: f32| {
+            let (lr, grad_norm, tokens_per_s, skipped) = (1e-3, 1.0, 1e3, false);
+            TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped }
+        };
+        for at in 1..=10 {
+            training.take(&step(at, if at == 10 { 9.0 } else { 2.0 }));
+        }
+        training.take(&TrainEvent::Sample { step: 9, text: "gone".to_owned() });
+        let mut report = GuardReport {
+            step: 10,
+            seen: 10,
+            since: 10,
+            kind: GuardKind::LossSpike,
+            severity: GuardSeverity::Critical,
+            text: "The loss of step 10 is 9.".to_owned(),
+            action: GuardAction::Note,
+            value: Some(11.0),
+            threshold: Some(6.0),
+            documents: Vec::new(),
+        };
+        training.take(&TrainEvent::Guard(report.clone()));
+        assert_eq!((training.step, training.points.len()), (10, 10), "a note changes nothing");
+        (report.step, report.action) = (6, GuardAction::GoBack);
+        training.take(&TrainEvent::Guard(report));
+        training.take(&step(7, 2.0));
+        let steps: Vec<u64> = training.points.iter().map(|point| point.step).collect();
+        assert_eq!((steps, training.step), ((1..=7).collect(), 7));
+        assert!(training.samples.is_empty() && training.guard.len() == 2);
+    }
 
     #[test]
     fn curves_are_thinned_alike_and_the_last_answers_stay() {

@@ -9,7 +9,7 @@ mod readings;
 use crate::format;
 use crate::theme::{self, Palette};
 use egui::{Color32, Rect, RichText, Sense, Stroke, Ui, Vec2, pos2};
-use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points};
+use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points, VLine};
 
 /// What the horizontal axis counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +57,17 @@ pub struct Curve {
     pub marks: bool,
 }
 
+/// Something that happened at a place of the axis.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// Where.
+    pub at: f64,
+    /// The colour of its line.
+    pub colour: Color32,
+    /// What is read where the pointer is near.
+    pub text: String,
+}
+
 /// A plot of curves.
 #[derive(Clone, Copy)]
 pub struct CurvePlot<'a> {
@@ -75,6 +86,11 @@ pub struct CurvePlot<'a> {
 impl CurvePlot<'_> {
     /// Draws curves, and answers where.
     pub fn ui(&self, ui: &mut Ui, curves: &[Curve]) -> Rect {
+        self.marked_ui(ui, curves, &[])
+    }
+
+    /// Likewise, with marks of what happened.
+    pub fn marked_ui(&self, ui: &mut Ui, curves: &[Curve], happened: &[Mark]) -> Rect {
         let palette = Palette::of(ui);
         let font = theme::caption().resolve(ui.style());
         let most = (ui.available_width() * 1.5).max(64.0) as usize;
@@ -115,6 +131,10 @@ impl CurvePlot<'_> {
             thinned(&all, most)
         };
         let shown = plot.show(ui, |plot| {
+            for (number, mark) in happened.iter().enumerate() {
+                let line = VLine::new(String::new(), mark.at).id(("happened", number)).color(mark.colour);
+                plot.vline(line.width(1.0).style(LineStyle::dotted_dense()).allow_hover(false));
+            }
             for curve in curves {
                 let style = if curve.dashed { LineStyle::dashed_dense() } else { LineStyle::Solid };
                 for (number, part) in curve.points.split(|[_, y]| !y.is_finite()).enumerate() {
@@ -134,7 +154,7 @@ impl CurvePlot<'_> {
                 }
             }
         });
-        readings::readings_ui(ui, self, curves, &shown.response, &shown.transform);
+        readings::readings_ui(ui, self, (curves, happened), &shown.response, &shown.transform);
         shown.response.rect
     }
 

@@ -98,6 +98,15 @@ pub const GLOSSARY: &[Term] = &[
         "Pascanu, Mikolov and Bengio 2013",
     ),
     entry(
+        "guard",
+        &["loss spike"],
+        "Looks after the health of a run: losses that shoot up, gradients that are not finite, layers that learn nothing, overfitting, samples \
+         that go round in circles. It says what it sees; it can also go back to the last good checkpoint, and on with other batches and a lower \
+         learning rate.",
+        "z = (loss − mean) / standard deviation, over the last 128 steps",
+        "Karpathy 2024, llm.c, outlier_detector.h; Chowdhery et al. 2022, PaLM, §5.1",
+    ),
+    entry(
         "weight decay",
         &[],
         "Each step pulls the weights a little towards zero, which keeps them from growing without need.",

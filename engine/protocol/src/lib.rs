@@ -17,6 +17,7 @@ pub mod device;
 pub mod evaluation;
 pub mod event;
 mod feedback;
+mod guard;
 pub mod inspect;
 mod lessons;
 pub mod message;
@@ -39,13 +40,14 @@ pub use command::{
 pub use completion::{Completion, CompletionPrompt, CompletionSettings, CompletionToken, LikelyToken};
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, ChatSettings, DataConfig, Decay, DistilSettings, END_OF_TEXT,
-    GenerateConfig, MOST_MILESTONES, Milestones, Objective, OptimizerKind, Precision, RunConfig, Start,
-    TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    GenerateConfig, GuardAction, GuardMode, GuardSettings, MOST_MILESTONES, Milestones, Objective,
+    OptimizerKind, Precision, RunConfig, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
 pub use feedback::{Feedback, FeedbackKind};
+pub use guard::{GuardDocument, GuardKind, GuardReport, GuardSeverity, Intervention};
 pub use inspect::{InspectSettings, Inspection, View};
 pub use lessons::{LessonFile, LessonMeasurement, LessonProgress};
 pub use message::{Parcel, Report, Request};

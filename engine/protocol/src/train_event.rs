@@ -1,5 +1,6 @@
 //! What a run tells the world while it trains. The same objects go to `metrics.jsonl`, to `--json`'s lines and to a window.
 
+use crate::GuardReport;
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened. `step` is the number of optimizer steps done so far, so the first step reports 1.
@@ -76,6 +77,9 @@ pub enum TrainEvent {
         /// It is the best so far, too.
         best: bool,
     },
+    /// The guard saw something, and may have done something against it. Where it went back, its `step` lies below where it was `seen`, and
+    /// what was told of the steps between counts no more.
+    Guard(GuardReport),
     /// What is known of some steps is lost, though the checkpoint that the run goes on from has their work: a power cut takes what
     /// was written last.
     Gap {
@@ -193,6 +197,7 @@ impl TrainEvent {
             | Self::Sample { step, .. }
             | Self::Checkpoint { step, .. }
             | Self::Done { step, .. } => Some(*step),
+            Self::Guard(report) => Some(report.step),
             Self::Gap { to, .. } => Some(*to),
             Self::Notice { .. } => None,
         }

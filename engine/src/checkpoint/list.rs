@@ -31,9 +31,7 @@ impl Checkpoints {
         let best =
             manifests.first().and_then(|(_, manifest)| manifest.best.as_ref()).map(|entry| &entry.file);
         let mut found: Vec<CheckpointSummary> = Vec::new();
-        let entries =
-            manifests.iter().flat_map(|(_, manifest)| [Some(&manifest.latest), manifest.best.as_ref()]);
-        for entry in entries.flatten() {
+        for entry in manifests.iter().flat_map(|(_, manifest)| manifest.entries()) {
             let is_whole = files::metadata(self.folder.join(&entry.file))
                 .is_ok_and(|metadata| metadata.len() == entry.bytes);
             if is_whole && !found.iter().any(|summary| summary.file == entry.file) {
@@ -69,6 +67,13 @@ impl Checkpoints {
             })
         };
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter_map(summary).collect()
+    }
+
+    /// Removes the milestones of later steps. One that cannot be removed stays as it is.
+    pub(super) fn remove_milestones_after(&self, step: u64) {
+        for milestone in self.milestones().into_iter().filter(|milestone| milestone.step > step) {
+            files::remove_file(self.folder.join(milestone.file)).ok();
+        }
     }
 
     /// Whether a step's milestone is kept.
@@ -150,9 +155,8 @@ impl Checkpoints {
     /// What a manifest says of a file.
     fn entry(&self, name: &str) -> Result<Entry> {
         let manifests = self.manifests(&mut Vec::new());
-        let mut entries =
-            manifests.into_iter().flat_map(|(_, manifest)| [Some(manifest.latest), manifest.best]).flatten();
-        entries.find(|entry| entry.file == name).ok_or_else(|| {
+        let mut entries = manifests.iter().flat_map(|(_, manifest)| manifest.entries());
+        entries.find(|entry| entry.file == name).cloned().ok_or_else(|| {
             let known: Vec<String> = self.list().into_iter().map(|summary| summary.file).collect();
             let reason =
                 crate::protocol::names::unknown("checkpoint", name, known.iter().map(String::as_str));

@@ -68,15 +68,23 @@ pub(super) struct Manifest {
     pub sequence: u64,
     pub latest: Entry,
     pub best: Option<Entry>,
+    /// The states that the guard may go back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Entry>,
 }
 
 impl Manifest {
-    pub(super) fn new(sequence: u64, latest: Entry, best: Option<Entry>) -> Self {
-        Self { format: FORMAT.to_owned(), version: VERSION, sequence, latest, best }
+    pub(super) fn new(sequence: u64, latest: Entry, best: Option<Entry>, kept: Vec<Entry>) -> Self {
+        Self { format: FORMAT.to_owned(), version: VERSION, sequence, latest, best, kept }
+    }
+
+    /// All that it names, the latest first; a file may be named more than once.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        std::iter::once(&self.latest).chain(&self.best).chain(&self.kept)
     }
 
     pub(super) fn names(&self, file: &str) -> bool {
-        self.latest.file == file || self.best.as_ref().is_some_and(|best| best.file == file)
+        self.entries().any(|entry| entry.file == file)
     }
 
     pub(super) fn write(&self, folder: &Path, slot: Slot) -> Result<()> {
@@ -108,7 +116,7 @@ impl Manifest {
                 manifest.version, manifest.format
             ));
         }
-        for entry in [Some(&manifest.latest), manifest.best.as_ref()].into_iter().flatten() {
+        for entry in manifest.entries() {
             // Names from outside must not lead out of the folder.
             let plain = entry.file.starts_with("step-") && !entry.file.contains(['/', '\\']);
             if !plain {

@@ -5,14 +5,17 @@
 //! whatever a crash or a full disk leaves behind, the newest manifest that checks out names whole files, and the one before
 //! it names the state before. (Alternating, because a browser's private file system has no atomic rename.)
 //!
-//! Kept are the latest state, the one before it, and the one with the lowest validation loss. Milestones, weights alone in
+//! Kept are the latest state, the one before it, the one with the lowest validation loss, and, where the guard acts, the two that it may
+//! go back to. Milestones, weights alone in
 //! half precision, are files that no manifest names and nothing removes.
 
+mod guard;
 mod list;
 mod manifest;
 mod moment;
 mod state;
 
+pub use guard::GuardState;
 pub(crate) use moment::CarriedFile;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
@@ -23,6 +26,9 @@ use crate::step::ArenaState;
 use crate::storage;
 use manifest::{Entry, Manifest, Slot};
 use std::path::{Path, PathBuf};
+
+/// States that are kept for the guard.
+const KEPT: usize = 2;
 
 /// Which of a run's checkpoints is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +59,16 @@ pub struct Checkpoints {
     /// The manifest that was loaded from or written last: the one that the next save must not touch.
     trusted: Option<Slot>,
     best: Option<Entry>,
+    /// The states that the guard may go back to, the newest last.
+    kept: Vec<Entry>,
+    /// The next state to be saved is one of them.
+    keeps_next: bool,
 }
 
 impl Checkpoints {
     /// The checkpoints in a folder, which may not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), trusted: None, best: None }
+        Self { folder: folder.into(), trusted: None, best: None, kept: Vec::new(), keeps_next: false }
     }
 
     /// Reads a checkpoint for a model with these parameters. `None` where none was ever finished.
@@ -105,11 +115,13 @@ impl Checkpoints {
         Err(Error::bad_file(&self.folder, reason))
     }
 
-    /// Keeps the best checkpoint of the manifest that [`Checkpoints::load`] used, if its file is whole. To be called once
+    /// Keeps the best checkpoint of the manifest that [`Checkpoints::load`] used, if its file is whole, and those of the guard. To be called once
     /// before a resumed run saves. Returns a notice where the best one is lost.
     pub fn keep_best(&mut self) -> Option<String> {
         let trusted = self.trusted?;
-        let best = Manifest::read(&self.folder, trusted).ok().flatten()?.best?;
+        let Manifest { best, kept, .. } = Manifest::read(&self.folder, trusted).ok().flatten()?;
+        self.kept = kept;
+        let best = best?;
         match best.read(&self.folder.join(&best.file)) {
             Ok(_) => {
                 self.best = Some(best);
@@ -150,11 +162,47 @@ impl Checkpoints {
         storage::sync_folder_of(&path);
         let latest = Entry { file, bytes, crc32c, step: info.step, val_loss: info.val_loss };
         let best = if best { Some(latest.clone()) } else { self.best.clone() };
-        Manifest::new(sequence, latest, best.clone()).write(&self.folder, slot).inspect_err(remove)?;
+        let mut kept = self.kept.clone();
+        if std::mem::take(&mut self.keeps_next) {
+            kept.retain(|entry| entry.step < info.step);
+            kept.push(latest.clone());
+            kept.drain(..kept.len().saturating_sub(KEPT));
+        }
+        Manifest::new(sequence, latest, best.clone(), kept.clone())
+            .write(&self.folder, slot)
+            .inspect_err(remove)?;
         self.trusted = Some(slot);
-        self.best = best;
+        (self.best, self.kept) = (best, kept);
         self.sweep();
         Ok(path)
+    }
+
+    /// Makes the next state that is saved one that the guard may go back to, in the place of the oldest of those.
+    pub fn keep_next(&mut self) {
+        self.keeps_next = true;
+    }
+
+    /// Steps of the states that the guard may go back to, ascending.
+    pub fn kept_steps(&self) -> Vec<u64> {
+        self.kept.iter().map(|entry| entry.step).collect()
+    }
+
+    /// Reads a state that the guard may go back to.
+    ///
+    /// # Errors
+    /// None of that step is kept, or it is damaged.
+    pub fn load_kept(&self, step: u64, parameters: &[Parameter]) -> Result<Loaded> {
+        let missing = || Error::bad_file(&self.folder, format!("no state of step {step} is kept"));
+        let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
+        let path = self.folder.join(&entry.file);
+        let (info, state) = state::read(&path, &entry.read(&path)?, parameters, Content::WeightsAndMoments)?;
+        Ok(Loaded { info, state, path, notices: Vec::new() })
+    }
+
+    /// Forgets what was kept of later steps, milestones among it: the run went back to this one.
+    pub fn forget_after(&mut self, step: u64) {
+        self.kept.retain(|entry| entry.step <= step);
+        self.remove_milestones_after(step);
     }
 
     /// Both manifests, as far as they check out, the newest first; what does not is noted.

@@ -44,8 +44,7 @@ impl Checkpoints {
         for (slot, bytes) in manifests {
             let Some(bytes) = bytes else { continue };
             if let Ok(manifest) = Manifest::parse(bytes) {
-                let entries = [Some(manifest.latest), manifest.best].into_iter().flatten();
-                named.extend(entries.map(|entry| entry.file));
+                named.extend(manifest.entries().map(|entry| entry.file.clone()));
             }
             let name = slot.path(&self.folder).file_name().unwrap_or_default().to_string_lossy().into_owned();
             parts.push((name, CarriedFile::Bytes(bytes.clone())));

@@ -1,6 +1,7 @@
 //! Weights and moments as a safetensors file: parameters by their names, moments under `first_moment.` and
 //! `second_moment.`, and one JSON object about the run in the file's metadata, with its loss scale where there is one.
 
+use super::GuardState;
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
@@ -44,6 +45,9 @@ pub struct CheckpointInfo {
     /// The model's settings that decide what the weights compute, by [`settings_of`]; empty in files of older versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub model: BTreeMap<String, String>,
+    /// What the guard remembers, where it looks after the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardState>,
 }
 
 /// The settings of a model that decide what its weights compute, by their dotted names.

@@ -48,6 +48,7 @@ fn info(step: u64) -> CheckpointInfo {
         val_loss: Some(1.1 + step as f32 / 3.0),
         best_val_loss: Some(0.1),
         model: Default::default(),
+        guard: None,
     }
 }
 
@@ -105,6 +106,40 @@ fn the_latest_the_one_before_and_the_best_are_kept() {
     save(&mut resumed, 7, false);
     assert_eq!((load(Which::Latest).info.step, load(Which::Best).info.step), (7, 2));
     assert_eq!(files(folder.path()).len(), 3);
+}
+
+#[test]
+fn states_to_go_back_to_are_kept_until_the_run_went_back_beyond_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpoints = Checkpoints::new(folder.path());
+    for step in [0, 10, 13, 20, 27, 30, 31, 32] {
+        if step % 10 == 0 {
+            checkpoints.keep_next();
+        }
+        save(&mut checkpoints, step, step == 13);
+    }
+    assert_eq!(checkpoints.kept_steps(), [20, 30]);
+    let loaded = checkpoints.load_kept(20, &parameters()).unwrap();
+    assert_eq!((loaded.info.step, loaded.state), (20, state(20.0)));
+    assert!(checkpoints.load_kept(10, &parameters()).is_err());
+    let steps = |checkpoints: &Checkpoints| -> Vec<u64> {
+        checkpoints.list().iter().filter(|kept| kept.resumable).map(|kept| kept.step).collect()
+    };
+    assert_eq!(steps(&checkpoints), [13, 20, 30, 31, 32]);
+    // Another session has them, too.
+    let mut again = Checkpoints::new(folder.path());
+    again.load(Which::Latest, &parameters(), Content::Weights).unwrap().unwrap();
+    assert_eq!((again.keep_best(), again.kept_steps()), (None, vec![20, 30]));
+    milestone(folder.path(), 25);
+    milestone(folder.path(), 15);
+    again.forget_after(20);
+    // The state that it went back to is saved again, and takes its own place.
+    again.keep_next();
+    save(&mut again, 20, false);
+    assert_eq!(again.kept_steps(), [20]);
+    assert_eq!((again.has_milestone(15), again.has_milestone(25)), (true, false));
+    save(&mut again, 21, false);
+    assert_eq!(steps(&again), [13, 20, 21]);
 }
 
 #[test]

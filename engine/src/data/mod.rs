@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod canaries;
 pub mod diverse;
+mod documents;
 mod examples;
 mod mixture;
 pub mod prepare;

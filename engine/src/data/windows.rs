@@ -14,12 +14,12 @@ const EVALUATION: u64 = 0x6576_616c;
 /// Draws batches of `batch` windows of `context` tokens from a store.
 #[derive(Clone, Debug)]
 pub struct Windows<'a> {
-    store: &'a TokenStore,
+    pub(super) store: &'a TokenStore,
     /// Where training windows begin, unless anywhere alike.
     mixture: Option<Arc<Mixture>>,
     seed: u64,
     batch: usize,
-    context_length: usize,
+    pub(super) context_length: usize,
     /// The token that ends a document, where documents do not see each other.
     separator: Option<u32>,
 }

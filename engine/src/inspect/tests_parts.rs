@@ -406,6 +406,7 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
             val_loss: None,
             best_val_loss: None,
             model: settings_of(&bench.config.model),
+            guard: None,
         };
         let state = ArenaState { parameters: arena(step), ..ArenaState::default() };
         let path = checkpoints.save_milestone(&info, &parameters, &state).unwrap();

@@ -45,6 +45,7 @@ pub(crate) async fn import_in_turns(
             val_loss: None,
             best_val_loss: None,
             model: settings_of(&config.model),
+            guard: None,
         };
         let state = ArenaState { parameters: weights, ..ArenaState::default() };
         Checkpoints::new(run.checkpoints_folder()).save(&info, &parameters, &state, true)?;

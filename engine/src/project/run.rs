@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::parameters;
 use crate::plan::disk;
 use crate::platform::files::{self, File};
-use crate::protocol::{RunConfig, RunState, RunSummary, Start};
+use crate::protocol::{Intervention, RunConfig, RunState, RunSummary, Start};
 use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -84,6 +84,9 @@ pub struct RunRecord {
     /// The checkpoint that it goes on from, where that is another run's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_from: Option<Start>,
+    /// What the guard did to it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interventions: Vec<Intervention>,
     /// Seconds that the whole run was estimated to take.
     #[serde(alias = "foretold_seconds", default)]
     pub estimated_seconds: Option<f64>,
@@ -144,6 +147,7 @@ impl Run {
             plain_pairs: None,
             source: None,
             restored_from: None,
+            interventions: Vec::new(),
             estimated_seconds: None,
         })?;
         // Last, since a folder with a configuration is a run.

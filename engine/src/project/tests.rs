@@ -171,6 +171,7 @@ fn a_run_is_listed_at_the_step_that_it_goes_on_from() {
         val_loss: None,
         best_val_loss: None,
         model: Default::default(),
+        guard: None,
     };
     Checkpoints::new(run.checkpoints_folder()).save(&info, &[], &ArenaState::default(), false).unwrap();
     assert_eq!(run.summary().unwrap().step, 30);

@@ -139,6 +139,7 @@ impl Session {
             early_sample: true,
             stop: control.stop.clone(),
             save: control.save.clone(),
+            fault: None,
         };
         let prepared = open_run.prepared.clone();
         loop {

@@ -32,8 +32,14 @@ impl Project {
         self.create_run_with(&config, &run.data_folder()?, |merged| {
             let (step, val_loss) = (0, info.val_loss);
             let config_crc32c = merged.config_crc32c()?;
-            let info =
-                CheckpointInfo { step, tokens_seen: 0, config_crc32c, best_val_loss: val_loss, ..info };
+            let info = CheckpointInfo {
+                step,
+                tokens_seen: 0,
+                config_crc32c,
+                best_val_loss: val_loss,
+                guard: None,
+                ..info
+            };
             let state = ArenaState { parameters: weights, ..ArenaState::default() };
             Checkpoints::new(merged.checkpoints_folder()).save(&info, &parameters, &state, true)?;
             let record = merged.record()?;

@@ -4,6 +4,7 @@
 //! calling, and the same loop serves a terminal, a window and a browser's worker.
 
 mod event;
+mod guard;
 mod merge;
 mod restore;
 pub mod reward;
@@ -14,4 +15,4 @@ mod trainer;
 pub use event::{Progress, SampleRequest, TrainEvent};
 pub use sample::Sample;
 pub(crate) use trainer::step_input;
-pub use trainer::{Options, Trainer};
+pub use trainer::{Fault, Options, Trainer};

@@ -34,6 +34,7 @@ impl Project {
             let zeros = initial::zero_moments(&config.train, &parameters);
             (state.first_moments, state.second_moments) = (zeros.first_moments, zeros.second_moments);
             (info.step, info.tokens_seen, info.best_val_loss) = (0, 0, None);
+            info.guard = None;
         }
         let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         self.create_run_with(&config, &run.data_folder()?, |restored| {

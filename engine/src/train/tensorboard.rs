@@ -1,4 +1,4 @@
-//! TensorBoard event files, written by hand: the format is two nested protobuf messages in a checksummed frame, and the
+//! TensorBoard event files, written by hand: the format is a few nested protobuf messages in a checksummed frame, and the
 //! crates that write it bring a protobuf compiler along.
 //!
 //! A record is its length (u64), the length's masked crc32c, the bytes of an `Event` message, and their masked crc32c, all
@@ -52,6 +52,28 @@ impl TensorboardWriter {
         self.record(&event(storage::unix_seconds(), step, 5, &summary))
     }
 
+    /// Appends a text of a step, for TensorBoard's text plugin: a tensor of one string (`tensor.proto`, `plugins/text/metadata.py`).
+    pub fn text(&mut self, step: u64, tag: &str, text: &str) -> Result<()> {
+        let (mut plugin, mut metadata, mut size, mut shape) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        put_bytes(&mut plugin, 1, b"text");
+        put_bytes(&mut metadata, 1, &plugin);
+        put_key(&mut size, 1, VARINT);
+        put_varint(&mut size, 1);
+        put_bytes(&mut shape, 2, &size);
+        let mut tensor = Vec::new();
+        put_key(&mut tensor, 1, VARINT);
+        put_varint(&mut tensor, STRING);
+        put_bytes(&mut tensor, 2, &shape);
+        put_bytes(&mut tensor, 8, text.as_bytes());
+        let (mut entry, mut summary) = (Vec::new(), Vec::new());
+        put_bytes(&mut entry, 1, tag.as_bytes());
+        put_bytes(&mut entry, 8, &tensor);
+        put_bytes(&mut entry, 9, &metadata);
+        put_bytes(&mut summary, 1, &entry);
+        self.record(&event(storage::unix_seconds(), step, 5, &summary))
+    }
+
     /// Hands what is buffered to the operating system, so that a running TensorBoard shows it.
     pub fn flush(&mut self) -> Result<()> {
         self.output.flush().map_err(Error::io(&self.path))
@@ -93,6 +115,8 @@ const VARINT: u64 = 0;
 const FIXED64: u64 = 1;
 const LENGTH: u64 = 2;
 const FIXED32: u64 = 5;
+/// `DT_STRING` of `types.proto`.
+const STRING: u64 = 7;
 
 /// An `Event` with its time, its step and one field of bytes.
 fn event(seconds: f64, step: u64, field: u64, bytes: &[u8]) -> Vec<u8> {
@@ -156,6 +180,30 @@ mod tests {
             &1.5_f32.to_le_bytes(),
         ];
         assert_eq!(data[9..], summary.concat());
+    }
+
+    #[test]
+    fn a_text_is_a_tensor_of_one_string() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = TensorboardWriter::open(folder.path(), None).unwrap();
+        writer.text(2, "guard/plateau", "Neither loss").unwrap();
+        writer.flush().unwrap();
+        let bytes = std::fs::read(&writer.path).unwrap();
+        let data = &bytes[26 + 16 + 12..bytes.len() - 4];
+        // Summary.Value: tag, then the tensor (DT_STRING, shape [1], the string), then its metadata, whose plugin is `text`.
+        let tensor = [&[0x08, 7, 0x12, 4, 0x12, 2, 0x08, 1, 0x42, 12][..], b"Neither loss"].concat();
+        let metadata = [&[0x0a, 6, 0x0a, 4][..], b"text"].concat();
+        let value = [
+            &[0x0a, 13][..],
+            b"guard/plateau",
+            &[0x42, tensor.len() as u8],
+            &tensor,
+            &[0x4a, metadata.len() as u8],
+            &metadata,
+        ]
+        .concat();
+        let summary = [&[0x10, 2, 0x2a, value.len() as u8 + 2, 0x0a, value.len() as u8][..], &value].concat();
+        assert_eq!(data[9..], summary);
     }
 
     #[test]

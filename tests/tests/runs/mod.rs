@@ -49,6 +49,11 @@ pub fn config() -> RunConfig {
 
 /// Tokens of which each but every fifth follows from the one before.
 pub fn store() -> TokenStore {
+    store_of(4000, 700)
+}
+
+/// So many of them, to train on and held out.
+pub fn store_of(train: u64, validation: u64) -> TokenStore {
     let tokens = |stream: u64, count: u64| {
         let mut last = 0;
         (0..count)
@@ -60,7 +65,7 @@ pub fn store() -> TokenStore {
             })
             .collect()
     };
-    TokenStore::in_memory(tokens(0, 4000), tokens(1, 700))
+    TokenStore::in_memory(tokens(0, train), tokens(1, validation))
 }
 
 /// A project in a temporary folder, gone with the guard.

@@ -3,12 +3,13 @@
 use super::Context;
 use crate::format;
 use crate::pages::parts::{called, run_colour};
-use crate::pages::train::plots::history_points;
+use crate::pages::train::guard;
+use crate::pages::train::plots::{history_clock, history_points};
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Axis, Column, Curve, CurvePlot, Table};
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent};
+use glasshouse_protocol::{GuardReport, RunConfig, RunSummary, TrainEvent};
 use std::collections::BTreeMap;
 
 /// What is overlaid.
@@ -27,12 +28,19 @@ impl Compare {
     }
 
     fn curves_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
-        let mut curves = Vec::new();
+        let (mut curves, mut marks, mut seen) = (Vec::new(), Vec::new(), Vec::new());
         for run in runs {
             let Some(history) = context.state.runs.histories.get(&run.name) else { continue };
             let points = history_points(history, self.axis, |event| point(event, self.training));
             let points = if self.training { widgets::smoothed(&points, 0.9) } else { points };
             let (colour, dashed) = run_colour(context.palette, &run.name);
+            let clock = history_clock(history);
+            let place = |step: u64| clock.place(self.axis, step as f64);
+            let reports = || history.events.iter().filter_map(report);
+            marks.extend(guard::marks(context.palette, Some(colour), reports(), place));
+            if reports().next().is_some() {
+                seen.push((called(run), reports().collect::<Vec<_>>()));
+            }
             curves.push(Curve {
                 name: called(run),
                 colour,
@@ -67,8 +75,21 @@ impl Compare {
                 log: *log,
                 write: |value| format::loss(value as f32),
             };
-            plot.ui(ui, &curves);
+            plot.marked_ui(ui, &curves, &marks);
+            for (name, reports) in seen {
+                ui.add_space(space::SMALL);
+                ui.label(RichText::new(format!("Guard of {name}")).text_style(theme::strong()));
+                guard::list_ui(ui, context.palette, reports.into_iter());
+            }
         });
+    }
+}
+
+/// What the guard saw.
+pub(super) fn report(event: &TrainEvent) -> Option<&GuardReport> {
+    match event {
+        TrainEvent::Guard(report) => Some(report),
+        _ => None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! One run: its note, its checkpoints, what it wrote, and what can be done with it.
 
 use super::super::{Context, PageName};
+use super::compare::report;
 use crate::format;
 use crate::link::Wish;
 use crate::pages::parts::called;
+use crate::pages::train::guard;
 use crate::theme::{self, space};
 use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
@@ -95,6 +97,14 @@ impl Details {
             self.kept_ui(ui, context, run);
             ui.add_space(space::SMALL);
             actions_ui(ui, context, run);
+            if let Some(history) = context.state.runs.histories.get(&run.name) {
+                let reports: Vec<_> = history.events.iter().filter_map(report).collect();
+                if !reports.is_empty() {
+                    ui.add_space(space::MEDIUM);
+                    ui.label(RichText::new("Guard").text_style(theme::strong()));
+                    guard::list_ui(ui, context.palette, reports.into_iter());
+                }
+            }
             let wrote = context.state.runs.histories.get(&run.name).and_then(|history| {
                 history.events.iter().rev().find_map(|event| match event {
                     TrainEvent::Sample { text, .. } => Some(text.clone()),

@@ -7,7 +7,8 @@ use crate::widgets::{self, field, whole_number};
 use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
 use glasshouse_protocol::{
-    Decay, ErrorReport, MOST_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig, RunSummary,
+    Decay, ErrorReport, GuardMode, MOST_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig,
+    RunSummary,
 };
 use std::ops::RangeInclusive;
 
@@ -186,6 +187,20 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
              times the one before. What they take is said under Model."
         );
         chosen.response.on_hover_text(says).accessible_name("Milestones");
+    });
+    field(ui, "Guard", "train.guard.mode", refused, |ui| {
+        let name = |mode: GuardMode| match mode {
+            GuardMode::Note => "says what it sees",
+            GuardMode::Act => "goes back where the loss shoots up",
+            GuardMode::Off => "does not look",
+        };
+        let chosen =
+            ComboBox::from_id_salt("guard").selected_text(name(train.guard.mode)).show_ui(ui, |ui| {
+                for mode in GuardMode::ALL {
+                    ui.selectable_value(&mut train.guard.mode, mode, name(mode));
+                }
+            });
+        chosen.response.accessible_name("Guard");
     });
     number(ui, ("Sample every", "train.sample_interval"), &mut train.sample_interval, 0..=1_000_000, refused);
     number(ui, ("Sample length", "train.sample_tokens"), &mut train.sample_tokens, 0..=4096, refused);

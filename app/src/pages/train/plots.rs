@@ -1,6 +1,6 @@
 //! The curves: loss, learning rate, gradient norm, speed, with other runs as an overlay, by steps or by time.
 
-use super::{Context, controls};
+use super::{Context, controls, guard};
 use crate::format;
 use crate::pages::parts::{StepClock, run_colour};
 use crate::state::{History, StepPoint, Training};
@@ -54,7 +54,10 @@ impl Default for Plots {
 
 impl Plots {
     pub(in crate::pages) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, training: &Training) {
-        let curves = self.curves(context, training);
+        let clock = clock(context, training);
+        let curves = self.curves(context, training, &clock);
+        let place = |step: u64| clock.place(self.axis, step as f64);
+        let marks = guard::marks(context.palette, None, training.guard.iter(), place);
         // Tabs and scales stand beside each other from here on.
         let narrow = ui.available_width() < 720.0;
         let slim = ui.available_width() < 400.0;
@@ -92,7 +95,7 @@ impl Plots {
                     Tab::Speed => format::quantity,
                 },
             };
-            plot.ui(ui, &curves);
+            plot.marked_ui(ui, &curves, &marks);
             asked
         });
         match asked {
@@ -162,7 +165,7 @@ impl Plots {
         asked
     }
 
-    fn curves(&self, context: &Context<'_>, training: &Training) -> Vec<Curve> {
+    fn curves(&self, context: &Context<'_>, training: &Training, clock: &StepClock) -> Vec<Curve> {
         let palette = context.palette;
         let value = |point: &StepPoint| match self.tab {
             Tab::Loss => f64::from(point.loss),
@@ -170,9 +173,6 @@ impl Plots {
             Tab::GradientNorm => f64::from(point.grad_norm),
             Tab::Speed => point.tokens_per_s,
         };
-        let tokens = training.run.as_ref().and_then(|run| controls::tokens_per_step(context, run));
-        let speeds = training.points.iter().map(|point| (point.step, point.tokens_per_s));
-        let clock = StepClock::of(speeds, tokens.unwrap_or(1));
         let place = |step: u64| clock.place(self.axis, step as f64);
         let points: Vec<[f64; 2]> =
             training.points.iter().map(|point| [place(point.step), value(point)]).collect();
@@ -231,6 +231,13 @@ impl Plots {
     }
 }
 
+/// When the steps of a run were done.
+fn clock(context: &Context<'_>, training: &Training) -> StepClock {
+    let tokens = training.run.as_ref().and_then(|run| controls::tokens_per_step(context, run));
+    let speeds = training.points.iter().map(|point| (point.step, point.tokens_per_s));
+    StepClock::of(speeds, tokens.unwrap_or(1))
+}
+
 #[derive(Clone, Copy)]
 enum More {
     Csv,
@@ -248,18 +255,23 @@ fn curve(name: String, colour: egui::Color32, points: Vec<[f64; 2]>, width: f32)
     Curve { name, colour, points, width, dashed: false, marks: false }
 }
 
+/// When the steps of a run of the past were done.
+pub(in crate::pages) fn history_clock(history: &History) -> StepClock {
+    let tokens = controls::tokens_of(&history.config).unwrap_or(1);
+    let speeds = history.events.iter().filter_map(|event| match event {
+        TrainEvent::Step { step, tokens_per_s, .. } => Some((*step, *tokens_per_s)),
+        _ => None,
+    });
+    StepClock::of(speeds, tokens)
+}
+
 /// Points of a run of the past, placed on an axis by its own clock.
 pub(in crate::pages) fn history_points(
     history: &History,
     axis: Axis,
     point: impl Fn(&TrainEvent) -> Option<[f64; 2]>,
 ) -> Vec<[f64; 2]> {
-    let tokens = controls::tokens_of(&history.config).unwrap_or(1);
-    let speeds = history.events.iter().filter_map(|event| match event {
-        TrainEvent::Step { step, tokens_per_s, .. } => Some((*step, *tokens_per_s)),
-        _ => None,
-    });
-    let clock = StepClock::of(speeds, tokens);
+    let clock = history_clock(history);
     let placed = |[step, value]: [f64; 2]| [clock.place(axis, step), value];
     history.events.iter().filter_map(point).map(placed).collect()
 }

@@ -1,18 +1,21 @@
 //! What the pointer reads: every curve at one place of the axis.
 
-use super::{Curve, CurvePlot};
+use super::{Curve, CurvePlot, Mark};
 use crate::theme::{self, Palette};
-use egui::{Response, RichText, Sense, Stroke, Ui, Vec2, pos2};
+use egui::{Label, Response, RichText, Sense, Stroke, Ui, Vec2, pos2};
 use egui_plot::PlotTransform;
 
 /// How far beyond a curve's ends it is still read, as a share of the plot's width.
 const BEYOND: f64 = 0.02;
 
+/// How near the pointer must be to a mark of what happened, in points.
+const NEAR: f32 = 6.0;
+
 /// Draws a line where the pointer is, a point on each curve, and beside the pointer what they are there.
 pub(super) fn readings_ui(
     ui: &mut Ui,
     plot: &CurvePlot<'_>,
-    curves: &[Curve],
+    (curves, happened): (&[Curve], &[Mark]),
     response: &Response,
     transform: &PlotTransform,
 ) {
@@ -22,7 +25,9 @@ pub(super) fn readings_ui(
     let slack = transform.bounds().width() * BEYOND;
     let readings: Vec<(&Curve, [f64; 2])> =
         curves.iter().filter_map(|curve| Some((curve, nearest(&curve.points, at, slack)?))).collect();
-    if readings.is_empty() {
+    let near = |mark: &&Mark| (transform.position_from_point_x(mark.at) - pointer.x).abs() <= NEAR;
+    let near: Vec<&Mark> = happened.iter().filter(near).collect();
+    if readings.is_empty() && near.is_empty() {
         return;
     }
     let palette = Palette::of(ui);
@@ -48,6 +53,10 @@ pub(super) fn readings_ui(
                 ui.end_row();
             }
         });
+        for mark in near {
+            ui.set_max_width(360.0);
+            ui.add(Label::new(RichText::new(&mark.text).color(mark.colour)).wrap());
+        }
     });
 }
 

@@ -6,6 +6,8 @@ use glasshouse_protocol::{Milestones, TrainConfig};
 
 /// Checkpoints that are there at once: the latest, the one before it, the best, and the one that is being written.
 const CHECKPOINTS: u64 = 4;
+/// And those that a guard that acts may go back to.
+const KEPT: u64 = 2;
 /// Bytes that a step, an evaluation and a sample's token take in `metrics.jsonl` and TensorBoard events together, rounded up
 /// from what runs have written.
 const STEP: u64 = 480;
@@ -24,8 +26,9 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
     let checkpoint = 4 * (count(false) + moments * count(true));
     let times = |interval| times(train, interval);
     let sample = SAMPLE_TOKEN.saturating_mul(train.sample_tokens as u64).saturating_add(EVALUATION);
+    let kept = if train.guard.acts() { KEPT } else { 0 };
     [
-        CHECKPOINTS * checkpoint,
+        (CHECKPOINTS + kept) * checkpoint,
         bytes_of_milestones(parameters, train),
         train.steps.saturating_mul(STEP),
         times(train.eval_interval).saturating_mul(EVALUATION),

@@ -1,6 +1,6 @@
 //! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
 
-use super::{ChatSettings, DistilSettings, PreferenceSettings, RewardSettings, one_line};
+use super::{ChatSettings, DistilSettings, GuardSettings, PreferenceSettings, RewardSettings, one_line};
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ impl RunConfig {
             before.train.adapter.get_or_insert_default();
         }
         let mut root = toml::Value::try_from(&before).map_err(|error| error.to_string())?;
-        add_objectives(&mut root)?;
+        add_defaults(&mut root)?;
         let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
             .ok()
             .and_then(|mut table| table.remove("value"))
@@ -179,14 +179,15 @@ impl RunConfig {
     }
 }
 
-/// Adds the tables of objectives that are as a rule, which files leave out: their settings are set by name as well.
-fn add_objectives(root: &mut toml::Value) -> Result<(), String> {
+/// Adds the tables of settings that are as a rule, which files leave out: they are set by name as well.
+fn add_defaults(root: &mut toml::Value) -> Result<(), String> {
     let Some(train) = root.get_mut("train").and_then(toml::Value::as_table_mut) else { return Ok(()) };
     for (name, settings) in [
         ("chat", toml::Value::try_from(ChatSettings::default())),
         ("preference", toml::Value::try_from(PreferenceSettings::default())),
         ("reward", toml::Value::try_from(RewardSettings::default())),
         ("distil", toml::Value::try_from(DistilSettings::default())),
+        ("guard", toml::Value::try_from(GuardSettings::default())),
     ] {
         let settings = settings.map_err(|error| error.to_string())?;
         train.entry(name).or_insert(settings);

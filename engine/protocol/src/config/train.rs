@@ -1,8 +1,8 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
 use super::{
-    Adapter, ChatSettings, DistilSettings, Milestones, Objective, PreferenceSettings, RewardSettings,
-    Trainable,
+    Adapter, ChatSettings, DistilSettings, GuardSettings, Milestones, Objective, PreferenceSettings,
+    RewardSettings, Trainable,
 };
 use crate::model::Position;
 use crate::{Invalid, ModelConfig, require};
@@ -183,6 +183,9 @@ pub struct TrainConfig {
     /// Settings of the objective `distil`.
     #[serde(default, skip_serializing_if = "DistilSettings::is_default")]
     pub distil: DistilSettings,
+    /// Settings of the guard.
+    #[serde(default, skip_serializing_if = "GuardSettings::is_default")]
+    pub guard: GuardSettings,
     /// Was a setting once; run files that have it are read, and it changes nothing.
     #[doc(hidden)]
     #[serde(default, skip_serializing)]
@@ -280,6 +283,7 @@ impl Default for TrainConfig {
             preference: PreferenceSettings::default(),
             reward: RewardSettings::default(),
             distil: DistilSettings::default(),
+            guard: GuardSettings::default(),
             fused_head: Removed,
             fused_epilogues: Removed,
         }
@@ -372,6 +376,7 @@ impl TrainConfig {
         if self.objective == Objective::Distil {
             self.distil.validate(self.label_smoothing)?;
         }
+        self.guard.validate()?;
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
             ("train.steps", self.steps, MOST_STEPS),

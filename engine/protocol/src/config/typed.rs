@@ -97,6 +97,10 @@ impl RunConfig {
             option("precision", &[Precision::name(self.train.precision).to_owned()]);
             run.train.precision = self.train.precision;
         }
+        if self.train.guard.mode != run.train.guard.mode {
+            option("guard", &[self.train.guard.mode.name().to_owned()]);
+            run.train.guard.mode = self.train.guard.mode;
+        }
         for (path, value) in run.differences(self)? {
             let as_typed = |text: &String| {
                 let mut typed = run.clone();
@@ -180,6 +184,8 @@ mod tests {
         assert_eq!(line(FIRST, &|run| run.set_learning_rate(1e-3)), "glasshouse train --lr 0.001");
         assert_eq!(line(FIRST, &|run| run.set_steps(40)), "glasshouse train --steps 40");
         assert_eq!(line(FIRST, &|run| run.model.vocabulary = 999), "glasshouse train");
+        let act = |run: &mut RunConfig| run.train.guard.mode = crate::GuardMode::Act;
+        assert_eq!(line(FIRST, &act), "glasshouse train --guard act");
         assert_eq!(line(FIRST, &|run| run.train.eps = 1e-7), "glasshouse train --set train.eps=1e-7");
         let said = line(FIRST, &|run| run.train.sample_prompt = "Anna's cat".to_owned());
         assert_eq!(said, r"glasshouse train --set 'train.sample_prompt=Anna'\''s cat'");

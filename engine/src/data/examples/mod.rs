@@ -127,13 +127,23 @@ impl<'a> ExampleBatches<'a> {
     /// # Errors
     /// A shard cannot be read.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
+        self.batch(Split::Train, self.drawn(step, micro_batch).map(Some))
+    }
+
+    /// The rows of [`ExampleBatches::train`].
+    fn drawn(&self, step: u64, micro_batch: u64) -> impl Iterator<Item = usize> {
         let first = (step * self.accumulate + micro_batch) * self.batch as u64;
         let count = self.rows(Split::Train).count() as u64;
-        let drawn = (first..first + self.batch as u64).map(|at| {
+        (first..first + self.batch as u64).map(move |at| {
             let key = nth(nth(self.seed, TRAINING, 0), TRAINING, at / count);
-            Some(permuted(at % count, count, key) as usize)
-        });
-        self.batch(Split::Train, drawn)
+            permuted(at % count, count, key) as usize
+        })
+    }
+
+    /// The numbers of the examples of [`ExampleBatches::train`], from 1 on.
+    pub fn numbers(&self, step: u64, micro_batch: u64) -> impl Iterator<Item = u64> {
+        let rows = self.rows(Split::Train);
+        self.drawn(step, micro_batch).flat_map(|row| rows.row(row)).map(|example| u64::from(*example) + 1)
     }
 
     /// The evaluation batch of that index: every evaluation of a run uses the same ones, and no row twice.

@@ -97,6 +97,7 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
             val_loss: state.val_loss,
             best_val_loss: best,
             model: settings_of(&config.model),
+            guard: None,
         };
         let is_best = state.val_loss.is_some() && state.val_loss == best;
         Checkpoints::new(new.checkpoints_folder()).save(&info, &trained, &arena, is_best)?;

@@ -167,6 +167,11 @@ fn look(run: &Run) -> Result<Handed> {
     let loaded =
         loaded.ok_or_else(|| refused("this run has no checkpoint yet; train it first".to_owned()))?;
     run.check_model(&loaded.info, &config)?;
+    if loaded.info.guard.as_ref().is_some_and(|guard| !guard.interventions.is_empty()) {
+        let reason = "the guard took this run back or lowered its learning rate, and a bundle draws batches and rates by the settings alone; begin a \
+                      run with its weights (--from)";
+        return Err(refused(reason.to_owned()));
+    }
     let (step, steps) = (loaded.info.step, config.train.steps);
     if step >= steps {
         return Err(refused(format!(

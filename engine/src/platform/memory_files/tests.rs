@@ -392,6 +392,7 @@ mod stored {
                 val_loss: None,
                 best_val_loss: None,
                 model: Default::default(),
+                guard: None,
             };
             let state = ArenaState { parameters: vec![step as f32; 64], ..ArenaState::default() };
             checkpoints.save(&info, &parameters(), &state, step == 2 || step == 5).unwrap();

@@ -16,6 +16,7 @@ use crate::project::{Run, Teacher};
 use crate::protocol::{Objective, RunConfig, RunState};
 use crate::step::ArenaState;
 use crate::train::TrainEvent;
+use crate::train::guard::Guard;
 use crate::train::tensorboard::TensorboardWriter;
 use std::collections::VecDeque;
 use web_time::Instant;
@@ -83,7 +84,7 @@ impl<'data> Trainer<'data> {
         };
         let lost_best = checkpoints.keep_best();
         let best_is_lost = lost_best.is_some();
-        let (step, saved, best, mut state) = match loaded {
+        let (step, saved, best, mut state, remembered) = match loaded {
             Some(Loaded { info, state, notices: damage, .. }) => {
                 notices.extend(damage);
                 notices.extend(lost_best);
@@ -95,13 +96,13 @@ impl<'data> Trainer<'data> {
                     );
                 }
                 let best = info.best_val_loss.filter(|_| !best_is_lost);
-                (info.step, Some(info.step), best, state)
+                (info.step, Some(info.step), best, state, info.guard)
             }
             None => {
                 if resume {
                     notices.push("the run has no checkpoint yet; it begins at step 0".to_owned());
                 }
-                (0, None, None, initial_state(&config, &parameters, weights).await)
+                (0, None, None, initial_state(&config, &parameters, weights).await, None)
             }
         };
         let (metrics, resumed) = if resume {
@@ -137,6 +138,7 @@ impl<'data> Trainer<'data> {
             saved: Instant::now(),
             saving_seconds: 0.0,
         };
+        let guard = Guard::new(&config, remembered);
         let mut trainer = Self {
             run,
             config,
@@ -160,7 +162,7 @@ impl<'data> Trainer<'data> {
             over: false,
             pace,
             group: Group { seconds: GROUP_SECONDS, steps: LARGEST_GROUP },
-            bad_steps: 0,
+            guard,
             rewards: super::reward::Rewards::default(),
             reference: Reference::default(),
             reference_told: None,
@@ -182,6 +184,7 @@ impl<'data> Trainer<'data> {
             // The last session may have died between an evaluation and the checkpoint of what it found best.
             trainer.take_if_best(val_loss);
         }
+        trainer.remember(&resumed.samples);
         Ok(trainer)
     }
 }

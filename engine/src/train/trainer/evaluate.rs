@@ -41,6 +41,7 @@ impl Trainer<'_> {
                 [Split::Train, Split::Validation].map(|split| self.evaluation_batches(split));
             self.measure_accuracy(train, validation).await?;
         }
+        self.watch_evaluation()?;
         self.metrics.flush()?;
         let losses = [("loss/evaluation", train_loss), ("loss/validation", val_loss)];
         let of_pairs = preference.iter().flat_map(PreferenceMetrics::scalars);

@@ -6,15 +6,19 @@ mod accuracy;
 mod begin;
 mod change;
 mod evaluate;
+mod fault;
+mod guard;
 mod preference;
 mod reference;
 mod reward;
 mod save;
 
+pub use fault::Fault;
 pub(super) use reference::{REFERENCE_FILE, REWARD_MODEL_FILE, TEACHER_FILE};
 pub(super) use reward::ROUND_FILE;
 
 use super::event::{Progress, SampleRequest, TrainEvent};
+use super::guard::Guard;
 use super::tensorboard::TensorboardWriter;
 use crate::checkpoint::Checkpoints;
 use crate::data::{Batches, Reference};
@@ -29,9 +33,9 @@ use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
 use crate::protocol::config::Objective;
 use crate::protocol::{
-    Event, MOST_MILESTONES, Milestones, Precision, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
+    Event, Intervention, MOST_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
 };
-use crate::step::{ArenaState, LossScale, MicroBatch, StepInput};
+use crate::step::{ArenaState, MicroBatch, StepInput};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -46,10 +50,6 @@ const LARGEST_GROUP: u64 = 32;
 const GROUP_SECONDS: f64 = 0.2;
 /// Seconds of a run after which its first sample by the clock is due; those after it come by steps.
 const FIRST_SAMPLE_SECONDS: f64 = 2.0;
-/// Steps in a row without a finite gradient after which a run has diverged; in mixed precision beside those that the search for a
-/// loss scale may take.
-const DIVERGED_AFTER: u32 = 10;
-
 /// How a session of a run is to go, beside the run's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -63,6 +63,9 @@ pub struct Options {
     pub early_sample: bool,
     /// Set it from anywhere to have a checkpoint of the next step; it is cleared then.
     pub save: Arc<AtomicBool>,
+    /// What is to go wrong, in tests of the guard.
+    #[doc(hidden)]
+    pub fault: Option<Fault>,
 }
 
 /// What is left to do at the current step.
@@ -106,8 +109,7 @@ pub struct Trainer<'data> {
     over: bool,
     pace: Timing,
     group: Group,
-    /// Steps in a row that were skipped or whose loss was not finite.
-    bad_steps: u32,
+    guard: Guard,
     /// Of a run that learns by rewards.
     rewards: reward::Rewards,
     /// What is known so far of what the first weights make of a run's pairs.
@@ -185,6 +187,9 @@ impl Trainer<'_> {
     pub fn sample_written(&mut self, text: String) -> Result<TrainEvent> {
         let event = TrainEvent::Sample { step: self.step, text };
         self.metrics.write(&event)?;
+        if let TrainEvent::Sample { text, .. } = &event {
+            self.watch_sample(text)?;
+        }
         self.metrics.flush()?;
         Ok(event)
     }
@@ -335,7 +340,8 @@ impl Trainer<'_> {
         if due(train.eval_interval) && !evaluated {
             self.actions.push_back(Action::Evaluate);
         }
-        if step > 0 && (due(train.checkpoint_interval) || end) && self.saved != Some(step) {
+        let is_kept = step == 0 && self.guard.keeps(step, train);
+        if (is_kept || step > 0 && (due(train.checkpoint_interval) || end)) && self.saved != Some(step) {
             self.actions.push_back(Action::Save);
         }
         let is_spaced = || spaced_milestones(train).contains(&step) && self.has_room_for_milestone();
@@ -399,15 +405,18 @@ impl Trainer<'_> {
             .filter(|interval| *interval > 0)
             .map(|interval| interval - self.step % interval)
             .chain(spaced_milestones(train).into_iter().filter_map(|step| step.checked_sub(self.step)))
+            .chain(self.steps_to_fault())
             .filter(|left| *left > 0);
         boundaries.fold(self.last_step() - self.step, u64::min)
     }
 
-    /// Trains a few steps; false where a stop came in the midst of one, which is given up: it takes too long to be waited for.
+    /// Trains a few steps; false where a stop came in the midst of one, which is given up: it takes too long to be waited for, and where the
+    /// guard took the run back.
     async fn train_group(&mut self) -> Result<bool> {
         let fitting = self.pace.step_seconds.map_or(1, |seconds| (self.group.seconds / seconds) as u64);
         let count = self.steps_to_boundary().min(fitting.clamp(1, self.group.steps));
         let began = Instant::now();
+        self.plant_fault().await?;
         let Some(inputs) = self.step_inputs(count).await? else { return Ok(false) };
         let count = inputs.len() as u64;
         let reports = match inputs.as_slice() {
@@ -437,7 +446,7 @@ impl Trainer<'_> {
         for (input, report) in inputs.iter().zip(reports) {
             self.step = input.step + 1;
             self.best_here = false;
-            let (step, lr) = (self.step, self.config.train.learning_rate_at(input.step));
+            let (step, lr) = (self.step, self.learning_rate_at(input.step));
             self.tell_rewards()?;
             self.emit(TrainEvent::Step {
                 step,
@@ -456,42 +465,14 @@ impl Trainer<'_> {
                     ("tokens_per_second", tokens_per_s as f32),
                 ],
             )?;
-            self.watch_divergence(report.skipped || !report.loss.is_finite())?;
+            if self.watch_step(&report).await? {
+                // What else the group did is undone.
+                return Ok(false);
+            }
+            self.watch_divergence()?;
         }
         self.metrics.flush()?;
         Ok(true)
-    }
-
-    fn watch_divergence(&mut self, bad: bool) -> Result<()> {
-        if !bad {
-            self.bad_steps = 0;
-            return Ok(());
-        }
-        self.bad_steps += 1;
-        if self.bad_steps == 1 {
-            self.notice(format!(
-                "step {}: the gradient is not finite, so the step was skipped and the weights are as before{}",
-                self.step,
-                if self.is_mixed() { "; mixed precision tries it with half the loss scale" } else { "" }
-            ));
-        }
-        let most = DIVERGED_AFTER + if self.is_mixed() { LossScale::HALVINGS } else { 0 };
-        if self.bad_steps >= most {
-            let safe = match self.saved {
-                Some(step) => format!("the checkpoint of step {step} is safe"),
-                None => "no checkpoint was made yet".to_owned(),
-            };
-            return Err(Error::Refused(format!(
-                "training diverged: no finite gradient in the {most} steps up to step {}; {safe}. Start a new run with \
-                 a lower train.learning_rate ({} now), a longer train.warmup_steps or train.gradient_clipping = 1",
-                self.step, self.config.train.learning_rate
-            )));
-        }
-        Ok(())
-    }
-
-    fn is_mixed(&self) -> bool {
-        self.config.train.precision == Precision::Mixed
     }
 
     /// Records an event and puts it out.
@@ -583,10 +564,21 @@ fn rest_of_step(entries: &[ProfileEntry], step_ms: f64, method: ProfileMethod) -
 
 /// What a run's step works on: a pure function of its settings, its text and the step's number.
 pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -> Result<StepInput> {
+    step_input_after(&[], config, batches, step)
+}
+
+/// As [`step_input`], of a run that the guard has acted on.
+fn step_input_after(
+    interventions: &[Intervention],
+    config: &RunConfig,
+    batches: &Batches<'_>,
+    step: u64,
+) -> Result<StepInput> {
+    let draw = Intervention::draw(interventions, step);
     let mut micro_batches = (0..config.train.accumulate as u64)
         .map(|micro_batch| {
-            let batch = batches.train(step, micro_batch)?;
-            let seed = random::dropout_seed(config.seed, step, micro_batch);
+            let batch = batches.train(draw, micro_batch)?;
+            let seed = random::dropout_seed(config.seed, draw, micro_batch);
             Ok(MicroBatch {
                 tokens: batch.tokens,
                 targets: batch.targets,
@@ -601,7 +593,8 @@ pub(crate) fn step_input(config: &RunConfig, batches: &Batches<'_>, step: u64) -
     if config.train.objective != Objective::Preference {
         MicroBatch::normalise_over_step(&mut micro_batches, config.train.ignored_target());
     }
-    Ok(StepInput { step, learning_rate: config.train.learning_rate_at(step) as f32, micro_batches })
+    let learning_rate = config.train.learning_rate_at(step) * Intervention::factor(interventions, step);
+    Ok(StepInput { step, learning_rate: learning_rate as f32, micro_batches })
 }
 
 /// Steps of milestones spaced by the logarithm. What nobody settled are none.

@@ -2,7 +2,7 @@
 //! held-out prompts are worth.
 
 use super::reference::{self, Kind, REFERENCE_FILE, REWARD_MODEL_FILE};
-use super::{Trainer, step_input, unless_stopped};
+use super::{Trainer, step_input_after, unless_stopped};
 use crate::data::{Batches, Prompt, Split};
 use crate::error::{Error, Result};
 use crate::generate::Decoder;
@@ -140,10 +140,12 @@ impl Trainer<'_> {
     pub(super) async fn step_inputs(&mut self, count: u64) -> Result<Option<Vec<StepInput>>> {
         let Batches::Prompts(_) = &self.batches else {
             let steps = self.step..self.step + count;
-            return steps
-                .map(|step| step_input(&self.config, &self.batches, step))
-                .collect::<Result<_>>()
-                .map(Some);
+            let done = self.guard.interventions();
+            let mut inputs = steps
+                .map(|step| step_input_after(done, &self.config, &self.batches, step))
+                .collect::<Result<Vec<_>>>()?;
+            self.spoil(&mut inputs);
+            return Ok(Some(inputs));
         };
         let number = self.step / self.config.train.reward.iterations;
         if self.rewards.round.as_ref().is_none_or(|round| round.number != number) {
@@ -173,7 +175,7 @@ impl Trainer<'_> {
         let metrics = self.policy().map(|op| round.metrics(settings, &op, shape, known.as_deref()));
         self.rewards.round = Some(round);
         self.rewards.metrics = metrics;
-        let learning_rate = self.config.train.learning_rate_at(self.step) as f32;
+        let learning_rate = self.learning_rate_at(self.step) as f32;
         Ok(Some(vec![StepInput { step: self.step, learning_rate, micro_batches }]))
     }
 

@@ -37,6 +37,7 @@ impl Trainer<'_> {
             val_loss: self.evaluated.filter(|(step, ..)| *step == self.step).map(|(_, _, loss)| loss),
             best_val_loss: self.best,
             model: settings_of(&self.config.model),
+            guard: self.guard.remembered(),
         }
     }
 
@@ -63,6 +64,10 @@ impl Trainer<'_> {
     pub(super) async fn save(&mut self) -> Result<()> {
         let began = Instant::now();
         let state = self.state().await?;
+        let state = self.watch_layers(state).await?;
+        if self.guard.keeps(self.step, &self.config.train) {
+            self.checkpoints.keep_next();
+        }
         // First, so that a checkpoint that is there has its past there, too.
         self.metrics.sync()?;
         self.tensorboard.sync()?;
@@ -93,6 +98,7 @@ impl Trainer<'_> {
         self.record.step = self.step;
         self.record.val_loss = self.evaluated.map(|(_, _, loss)| loss);
         self.record.best_val_loss = self.best;
+        self.record.interventions = self.guard.interventions().to_vec();
         self.record.seconds = self.pace.earlier_seconds + self.pace.began.elapsed().as_secs_f64();
         self.run.save_record(&self.record)
     }

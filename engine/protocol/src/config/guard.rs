@@ -1,0 +1,184 @@
+//! Settings of the guard, which looks after a run's health.
+
+use crate::{Invalid, require};
+use serde::{Deserialize, Serialize};
+
+/// Most steps of [`GuardSettings::window`].
+const LONGEST_WINDOW: usize = 4096;
+/// Fewest: standard deviations of less say little.
+const SHORTEST_WINDOW: usize = 16;
+
+/// Whether the guard looks, and whether it acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardMode {
+    /// It says what it sees, and changes nothing.
+    #[default]
+    Note,
+    /// It also does what the settings say against trouble.
+    Act,
+    /// It does not look.
+    Off,
+}
+
+impl GuardMode {
+    /// Each as it is written in a configuration.
+    pub const ALL: [Self; 3] = [Self::Note, Self::Act, Self::Off];
+
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Act => "act",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// What is done against trouble.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardAction {
+    /// It is told.
+    #[default]
+    Note,
+    /// The learning rate is lowered.
+    Lower,
+    /// The run goes back to the last good checkpoint, and on with another batch in the place of the one that was odd.
+    Skip,
+    /// The run goes back to the last good checkpoint, and on with other batches and a lower learning rate.
+    GoBack,
+}
+
+/// Settings of the guard (`train.guard`). What it looks for, and where that is from, is in `docs/guard.md`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuardSettings {
+    /// Whether it looks, and whether it acts.
+    pub mode: GuardMode,
+    /// Steps that a loss and a gradient norm are compared with, 16 to 4096.
+    pub window: usize,
+    /// Standard deviations above the window's mean from which a step's loss is a spike.
+    pub loss_z: f32,
+    /// Likewise for the norm of its gradient, which is told and never acted on: clipping does that.
+    pub gradient_z: f32,
+    /// Standard deviations of a single step's loss by which the median of the window's last eighth is above the mean of the rest
+    /// where the loss has risen.
+    pub rise: f32,
+    /// What is done against a spike of the loss. A second one within a window's length is treated as a rise: it was not the batch.
+    pub on_spike: GuardAction,
+    /// What is done against a loss that has risen.
+    pub on_rise: GuardAction,
+    /// What is done where no gradient is finite any more.
+    pub on_non_finite: GuardAction,
+    /// What the learning rate is multiplied by where it is lowered, above 0 and at most 1.
+    pub rate_factor: f32,
+    /// Steps that it stays lowered for; 0 is the rest of the run.
+    pub rate_steps: u64,
+    /// How often the guard acts in a run at most.
+    pub retries: u32,
+}
+
+impl Default for GuardSettings {
+    fn default() -> Self {
+        Self {
+            mode: GuardMode::Note,
+            window: 128,
+            loss_z: 6.0,
+            gradient_z: 8.0,
+            rise: 3.0,
+            on_spike: GuardAction::Skip,
+            on_rise: GuardAction::GoBack,
+            on_non_finite: GuardAction::GoBack,
+            rate_factor: 0.5,
+            rate_steps: 0,
+            retries: 3,
+        }
+    }
+}
+
+impl GuardSettings {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether it acts.
+    pub fn acts(&self) -> bool {
+        self.mode == GuardMode::Act
+    }
+
+    /// Checks every rule; the first broken one is named.
+    pub(super) fn validate(&self) -> Result<(), Invalid> {
+        let window = (SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&self.window);
+        let rule = format!("lie between {SHORTEST_WINDOW} and {LONGEST_WINDOW}");
+        require(window, "train.guard.window", self.window, rule)?;
+        // No value of a window that holds it is further from the window's mean.
+        let count = self.window as f32;
+        let furthest = (count - 1.0) / count.sqrt();
+        for (field, z) in [("train.guard.loss_z", self.loss_z), ("train.guard.gradient_z", self.gradient_z)] {
+            let rule = format!(
+                "be at least 1 and below {furthest:.1}, the most that a window of {} steps allows",
+                self.window
+            );
+            require((1.0..furthest).contains(&z), field, z, rule)?;
+        }
+        let (rise, factor) = (self.rise, self.rate_factor);
+        require((0.1..=1000.0).contains(&rise), "train.guard.rise", rise, "lie between 0.1 and 1000")?;
+        let rule = "be above 0 and at most 1";
+        require(factor > 0.0 && factor <= 1.0, "train.guard.rate_factor", factor, rule)?;
+        let rule = "be at most 4294967296";
+        require(self.rate_steps <= 1 << 32, "train.guard.rate_steps", self.rate_steps, rule)?;
+        require(self.retries <= 100, "train.guard.retries", self.retries, "be at most 100")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RunConfig, presets};
+
+    #[test]
+    fn a_guard_is_set_by_its_keys_and_left_out_as_it_is_by_default() {
+        let mut run = presets::preset("first-stories").unwrap();
+        assert_eq!(run.train.guard.mode, GuardMode::Note);
+        assert!(!run.to_toml().unwrap().contains("guard"));
+        for change in [
+            "mode=act",
+            "window=64",
+            "loss_z=5",
+            "on_rise=lower",
+            "rate_factor=0.25",
+            "rate_steps=200",
+            "retries=1",
+        ] {
+            run.set(&format!("train.guard.{change}")).unwrap();
+            run.validate().unwrap();
+        }
+        let guard = &run.train.guard;
+        assert_eq!((guard.mode, guard.window, guard.on_rise), (GuardMode::Act, 64, GuardAction::Lower));
+        assert_eq!((guard.loss_z, guard.rate_factor, guard.rate_steps), (5.0, 0.25, 200));
+        let text = run.to_toml().unwrap();
+        assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
+        let reason = run.set("train.guard.mode=axt").unwrap_err();
+        assert!(reason.contains("act"), "{reason}");
+    }
+
+    #[test]
+    fn a_guard_that_could_never_see_anything_is_refused() {
+        for (change, said) in [
+            ("window=8", "train.guard.window = 8 must lie between 16 and 4096"),
+            ("loss_z=12", "train.guard.loss_z = 12 must be at least 1 and below 11.2"),
+            ("gradient_z=nan", "train.guard.gradient_z = NaN must be at least 1"),
+            ("rise=0", "train.guard.rise = 0 must lie between"),
+            ("rate_factor=0", "train.guard.rate_factor = 0 must be above 0"),
+            ("rate_factor=1.5", "train.guard.rate_factor = 1.5 must be above 0"),
+            ("retries=101", "train.guard.retries = 101 must be at most 100"),
+        ] {
+            let mut run = presets::preset("first-stories").unwrap();
+            run.model.vocabulary = 300;
+            run.set(&format!("train.guard.{change}")).unwrap();
+            let reason = run.validate().unwrap_err().to_string();
+            assert!(reason.starts_with(said), "{reason}");
+        }
+    }
+}

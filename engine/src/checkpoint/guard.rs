@@ -1,0 +1,23 @@
+//! What the guard remembers of a run: it goes on with it as it would have without an interruption.
+
+use crate::protocol::{GuardKind, Intervention};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The guard's memory. Its fractions are of single precision, which JSON keeps to the bit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GuardState {
+    /// Losses of the last steps, those aside that were not finite, the newest last.
+    pub losses: Vec<f32>,
+    /// Their gradient norms, likewise.
+    pub gradient_norms: Vec<f32>,
+    /// Steps in a row that were skipped or whose loss was not finite.
+    pub bad_steps: u32,
+    /// Step, training loss and validation loss of the last evaluations.
+    pub evaluations: Vec<(u64, f32, f32)>,
+    /// What was told lately, and at which step.
+    pub told: BTreeMap<GuardKind, u64>,
+    /// What was done, in order.
+    pub interventions: Vec<Intervention>,
+}

@@ -1,0 +1,413 @@
+//! The guard: it looks after a run's health. What it looks at is there anyway: what each step reports, evaluations, samples and
+//! checkpoints; each detector is a file, and a pure function of those. What it sees is a [`Finding`] in plain sentences; what is done about
+//! one is the settings' to say and [`crate::train::Trainer`]'s to do. What it remembers lies in checkpoints ([`GuardState`]) and depends on
+//! steps alone, never on the clock, so that a run that was interrupted, or is repeated, is told of the same things and does the same.
+
+mod evaluations;
+mod layers;
+mod outlier;
+mod repetition;
+mod rise;
+
+use crate::checkpoint::GuardState;
+use crate::graph::Parameter;
+use crate::optimizer::Optimizer;
+use crate::protocol::{
+    GuardAction, GuardKind, GuardMode, GuardSettings, GuardSeverity, Intervention, Objective, Precision,
+    RunConfig, TrainConfig,
+};
+use crate::step::{ArenaState, LossScale, StepReport};
+use evaluations::REMEMBERED;
+
+/// Steps in a row without a finite gradient that are too many; in mixed precision beside those that the search for a loss scale takes.
+const BAD_STEPS: u32 = 3;
+/// Share of a sample that it said before from which it goes round in circles, and how many samples in a row must.
+const REPEATED: f32 = 0.5;
+const SAMPLES: u32 = 2;
+/// A plateau at a rate below this share of the peak is how schedules end.
+const ENDING: f64 = 0.1;
+
+/// Something that the guard saw.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Finding {
+    pub kind: GuardKind,
+    pub severity: GuardSeverity,
+    /// The step that it began at.
+    pub since: u64,
+    pub text: String,
+    pub value: f32,
+    pub threshold: f32,
+}
+
+/// What a run's guard knows.
+#[derive(Debug)]
+pub(super) struct Guard {
+    settings: GuardSettings,
+    state: GuardState,
+    /// Whether the objective's loss is one that falls.
+    has_loss: bool,
+    is_mixed: bool,
+    /// Samples in a row that went round in circles.
+    circles: u32,
+}
+
+impl Guard {
+    /// The guard of a run, with what it remembered when the run was interrupted.
+    pub(super) fn new(config: &RunConfig, state: Option<GuardState>) -> Self {
+        Self {
+            settings: config.train.guard.clone(),
+            state: state.unwrap_or_default(),
+            // The loss of rewards says nothing of how well they are earned.
+            has_loss: config.train.objective != Objective::Reward,
+            is_mixed: config.train.precision == Precision::Mixed,
+            circles: 0,
+        }
+    }
+
+    fn looks(&self) -> bool {
+        self.settings.mode != GuardMode::Off
+    }
+
+    /// What a checkpoint keeps of it: nothing where it never looks.
+    pub(super) fn remembered(&self) -> Option<GuardState> {
+        (self.looks() || !self.state.interventions.is_empty()).then(|| self.state.clone())
+    }
+
+    /// What was done to the run.
+    pub(super) fn interventions(&self) -> &[Intervention] {
+        &self.state.interventions
+    }
+
+    /// Steps in a row, up to the last, that were skipped or whose loss was not finite.
+    pub(super) fn bad_steps(&self) -> u32 {
+        self.state.bad_steps
+    }
+
+    /// The last evaluation that it remembers.
+    pub(super) fn last_evaluation(&self) -> Option<(u64, f32, f32)> {
+        self.state.evaluations.last().copied()
+    }
+
+    /// Whether the state at a step, that of a checkpoint by steps, is one to go back to.
+    pub(super) fn keeps(&self, step: u64, train: &TrainConfig) -> bool {
+        let interval = train.checkpoint_interval;
+        let is_due = step == 0 || (interval > 0 && step.is_multiple_of(interval));
+        self.settings.acts() && self.has_loss && is_due && self.state.bad_steps == 0
+    }
+
+    /// Looks at what a step reports, the z-score of its loss among it, which is worth a curve.
+    pub(super) fn step(&mut self, step: u64, report: &StepReport) -> (Vec<Finding>, Option<f32>) {
+        let is_bad = report.skipped || !report.loss.is_finite();
+        self.state.bad_steps = if is_bad { self.state.bad_steps + 1 } else { 0 };
+        let (mut found, mut score) = (Vec::new(), None);
+        if !self.looks() {
+            return (found, score);
+        }
+        let most = BAD_STEPS + if self.is_mixed { LossScale::HALVINGS } else { 0 };
+        if self.state.bad_steps == most {
+            let since = step + 1 - u64::from(most);
+            found.push(Finding {
+                kind: GuardKind::NonFinite,
+                severity: GuardSeverity::Critical,
+                since,
+                text: format!(
+                    "No gradient has been finite since step {since}, {most} steps in a row. It usually means that weights or activations have \
+                     grown beyond all bounds: a learning rate that is too high, or weights that are no numbers any more."
+                ),
+                value: most as f32,
+                threshold: most as f32,
+            });
+        }
+        if is_bad {
+            return (found, score);
+        }
+        let size = self.settings.window;
+        let loss = report.loss;
+        if self.has_loss {
+            let z = outlier::z_score(&mut self.state.losses, loss, size);
+            score = z.map(|z| z as f32);
+            let limit = f64::from(self.settings.loss_z);
+            if let Some(z) = z.filter(|z| *z >= limit && self.is_news(GuardKind::LossSpike, step)) {
+                found.push(Finding {
+                    kind: GuardKind::LossSpike,
+                    severity: GuardSeverity::Critical,
+                    since: step,
+                    text: format!(
+                        "The loss of step {step} is {loss:.3}, {z:.1} standard deviations above the mean of the last {size} steps. One step \
+                         that stands out usually means an odd batch: another language, broken text, one line again and again."
+                    ),
+                    value: z as f32,
+                    threshold: self.settings.loss_z,
+                });
+            }
+            let limit = f64::from(self.settings.rise);
+            let risen = rise::rise(&self.state.losses, size).filter(|(_, _, z)| *z >= limit);
+            // A spike is told of as one.
+            let spikes = found.iter().any(|found| found.kind == GuardKind::LossSpike);
+            if let Some((now, before, z)) =
+                risen.filter(|_| !spikes && self.is_news(GuardKind::LossRise, step))
+            {
+                let last = size / rise::PART;
+                let since = (step + 1).saturating_sub(last as u64);
+                found.push(Finding {
+                    kind: GuardKind::LossRise,
+                    severity: GuardSeverity::Critical,
+                    since,
+                    text: format!(
+                        "The loss has risen since about step {since}: the median of the last {last} steps is {now:.3}, and their mean before was {before:.3}, \
+                         {z:.1} standard deviations less. It usually means that the learning rate is too high."
+                    ),
+                    value: z as f32,
+                    threshold: self.settings.rise,
+                });
+            }
+        }
+        if report.gradient_norm.is_finite() {
+            let norm = report.gradient_norm;
+            let z = outlier::z_score(&mut self.state.gradient_norms, norm, size);
+            let limit = f64::from(self.settings.gradient_z);
+            if let Some(z) = z.filter(|z| *z >= limit && self.is_news(GuardKind::GradientSpike, step)) {
+                found.push(Finding {
+                    kind: GuardKind::GradientSpike,
+                    severity: GuardSeverity::Warning,
+                    since: step,
+                    text: format!(
+                        "The gradient of step {step} has the norm {norm:.2}, {z:.1} standard deviations above the mean of the last {size} steps. \
+                         Gradient clipping keeps one such step from doing harm; many of them mean that the learning rate is too high."
+                    ),
+                    value: z as f32,
+                    threshold: self.settings.gradient_z,
+                });
+            }
+        }
+        (found, score)
+    }
+
+    /// Looks at an evaluation, at a learning rate that is this share of the peak. One that it knows is none.
+    pub(super) fn evaluation(&mut self, losses: (u64, f32, f32), rate: f64) -> Vec<Finding> {
+        let (step, train, validation) = losses;
+        let is_known = self.last_evaluation().is_some_and(|last| last.0 >= step);
+        if !self.looks() || is_known || !train.is_finite() || !validation.is_finite() {
+            return Vec::new();
+        }
+        let all = &mut self.state.evaluations;
+        all.push(losses);
+        all.drain(..all.len().saturating_sub(REMEMBERED));
+        let (overfits, stands) = (evaluations::overfitting(all), evaluations::plateau(all));
+        let mut found = Vec::new();
+        if let Some(first) = self.begins(GuardKind::Overfitting, step, overfits) {
+            let (since, _, before) = first;
+            found.push(Finding {
+                kind: GuardKind::Overfitting,
+                severity: GuardSeverity::Warning,
+                since,
+                text: format!(
+                    "The validation loss has risen since step {since}, from {before:.4} to {validation:.4}, while the training loss fell to \
+                     {train:.4}. The model learns its training text by heart: the best checkpoint is kept; more text, dropout, fewer steps or a \
+                     smaller model help."
+                ),
+                value: validation,
+                threshold: before,
+            });
+        }
+        let stands = stands.filter(|_| rate >= ENDING && overfits.is_none());
+        if let Some(first) = self.begins(GuardKind::Plateau, step, stands) {
+            let (since, _, before) = first;
+            found.push(Finding {
+                kind: GuardKind::Plateau,
+                severity: GuardSeverity::Info,
+                since,
+                text: format!(
+                    "Neither loss has fallen since step {since} (validation {before:.4}). Either the model has learned what it can from this text, or \
+                     the learning rate does not suit it: a lower one helps where losses go up and down, a higher one where they hardly move."
+                ),
+                value: validation,
+                threshold: before,
+            });
+        }
+        found
+    }
+
+    /// Looks at a sample.
+    pub(super) fn sample(&mut self, step: u64, text: &str) -> Option<Finding> {
+        let share = repetition::repeated_share(text).filter(|_| self.looks())?;
+        self.circles = if share >= REPEATED { (self.circles + 1).min(SAMPLES + 1) } else { 0 };
+        (self.circles == SAMPLES).then(|| Finding {
+            kind: GuardKind::Repetition,
+            severity: GuardSeverity::Info,
+            since: step,
+            text: format!(
+                "The last {SAMPLES} samples go round in circles: {:.0} % of what the one at step {step} says it said before. Young and small \
+                 models do; later in a run it means that the training text repeats itself, or that the sample is drawn too greedily.",
+                share * 100.0
+            ),
+            value: share,
+            threshold: REPEATED,
+        })
+    }
+
+    /// Looks at the state of a checkpoint by steps, whose last step had this learning rate.
+    pub(super) fn layers(&mut self, found: &layers::Layers, step: u64, is_settled: bool) -> Vec<Finding> {
+        let mut all = Vec::new();
+        if !self.looks() {
+            return all;
+        }
+        let explodes = found.parts.iter().find(|part| {
+            !part.is_finite
+                || (is_settled && part.update.is_some_and(|update| update > layers::LARGEST_UPDATE))
+        });
+        if let Some(part) = self.begins(GuardKind::ExplodingLayer, step, explodes) {
+            let what = match part.update.filter(|_| part.is_finite) {
+                Some(update) => format!(
+                    "An update at step {step} changed the weights of {} by {:.0} % of their norm; a thousandth is typical. The learning rate is too \
+                     high for it.",
+                    part.name,
+                    update * 100.0
+                ),
+                None => format!(
+                    "Weights of {} are not finite at step {step}. Nothing can be learned from here on: the run must go back.",
+                    part.name
+                ),
+            };
+            all.push(Finding {
+                kind: GuardKind::ExplodingLayer,
+                severity: GuardSeverity::Warning,
+                since: step,
+                text: what,
+                value: part.update.unwrap_or(f64::NAN) as f32,
+                threshold: layers::LARGEST_UPDATE as f32,
+            });
+        }
+        let dead = found.dead.first().filter(|_| is_settled);
+        if let Some(name) = self.begins(GuardKind::DeadLayer, step, dead) {
+            let others = match found.dead.len() - 1 {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            all.push(Finding {
+                kind: GuardKind::DeadLayer,
+                severity: GuardSeverity::Warning,
+                since: step,
+                text: format!(
+                    "{name}{others} got no gradient up to step {step}, so it learns nothing. Units that are off for every token (ReLU after \
+                     too large an update), or weights of zero behind it, do that."
+                ),
+                value: 0.0,
+                threshold: 0.0,
+            });
+        }
+        all
+    }
+
+    /// What is to be done about a finding. One that comes back soon after something was done against it was not the batch's fault.
+    pub(super) fn action(&self, finding: &Finding, step: u64) -> GuardAction {
+        let is_over = self.state.interventions.len() >= self.settings.retries as usize;
+        if !self.settings.acts() || finding.severity != GuardSeverity::Critical || is_over {
+            return GuardAction::Note;
+        }
+        let asked = match finding.kind {
+            GuardKind::LossSpike => self.settings.on_spike,
+            GuardKind::LossRise => self.settings.on_rise,
+            GuardKind::NonFinite => self.settings.on_non_finite,
+            _ => GuardAction::Note,
+        };
+        let asked =
+            if asked == GuardAction::Skip && self.comes_back(step) { self.settings.on_rise } else { asked };
+        // A round of answers cannot be taken back.
+        match asked {
+            GuardAction::Skip | GuardAction::GoBack if !self.has_loss => GuardAction::Lower,
+            asked => asked,
+        }
+    }
+
+    /// Whether something was done already within a window of a step.
+    fn comes_back(&self, step: u64) -> bool {
+        let last = self.state.interventions.last();
+        last.is_some_and(|last| step <= last.seen + self.settings.window as u64)
+    }
+
+    /// Which of the states that are kept to go back to, ascending, the newest from before a finding first; where going back did not help a
+    /// moment ago, those from before that.
+    pub(super) fn candidates(&self, kept: &[u64], finding: &Finding, step: u64) -> Vec<u64> {
+        let begun = match finding.kind {
+            // What rises began before it was seen to.
+            GuardKind::LossRise => finding.since.saturating_sub((self.settings.window / rise::PART) as u64),
+            _ => finding.since.saturating_sub(1),
+        };
+        let mut all: Vec<u64> = kept.iter().rev().copied().filter(|kept| *kept <= begun).collect();
+        let last = self.state.interventions.last().filter(|last| last.action == GuardAction::GoBack);
+        if let Some(last) = last.filter(|_| self.comes_back(step)) {
+            let older: Vec<u64> = all.iter().copied().filter(|kept| *kept < last.from).collect();
+            if !older.is_empty() {
+                all = older;
+            }
+        }
+        all
+    }
+
+    /// What an action comes to: seen at a step, it concerns the steps from `from` on.
+    pub(super) fn intervention(
+        &self,
+        finding: &Finding,
+        action: GuardAction,
+        seen: u64,
+        from: u64,
+    ) -> Intervention {
+        let lowers = action != GuardAction::Skip;
+        let until = (lowers && self.settings.rate_steps > 0).then(|| from + self.settings.rate_steps);
+        let factor = if lowers { self.settings.rate_factor } else { 1.0 };
+        Intervention { seen, kind: finding.kind, action, from, until, factor }
+    }
+
+    /// Records something that was done.
+    pub(super) fn intervene(&mut self, intervention: Intervention) {
+        self.state.interventions.push(intervention);
+    }
+
+    /// Remembers what it did at the state that the run went back to; what was done since stays done.
+    pub(super) fn return_to(&mut self, state: Option<GuardState>) {
+        let interventions = std::mem::take(&mut self.state.interventions);
+        self.state = GuardState { interventions, ..state.unwrap_or_default() };
+        self.circles = 0;
+    }
+
+    /// How often it has acted, and how often it may.
+    pub(super) fn acted(&self) -> (usize, u32) {
+        (self.state.interventions.len(), self.settings.retries)
+    }
+
+    /// Whether this kind was not told of within a window, and notes that it is now.
+    fn is_news(&mut self, kind: GuardKind, step: u64) -> bool {
+        let window = self.settings.window as u64;
+        let is_news = self.state.told.get(&kind).is_none_or(|told| step >= told + window);
+        if is_news {
+            self.state.told.insert(kind, step);
+        }
+        is_news
+    }
+
+    /// What is seen now and was not at the last look.
+    fn begins<T>(&mut self, kind: GuardKind, step: u64, seen: Option<T>) -> Option<T> {
+        match seen {
+            Some(seen) => self.state.told.insert(kind, step).is_none().then_some(seen),
+            None => {
+                self.state.told.remove(&kind);
+                None
+            }
+        }
+    }
+}
+
+/// What a checkpoint's state says of the layers.
+pub(super) fn look_at_layers(
+    parameters: &[Parameter],
+    state: &ArenaState,
+    train: &TrainConfig,
+    step: u64,
+    learning_rate: f64,
+) -> layers::Layers {
+    layers::layers(parameters, state, &Optimizer::of(train), step, learning_rate)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! How far a number is from those before it, as llm.c's `outlier_detector.h` counts it (Karpathy 2024): the z-score of the newest of a
+//! window's values over the window that holds it. Two things are added: sums are taken anew each time, so that a run that goes on from
+//! a checkpoint has the same bits, and a standard deviation counts as a hundredth of the mean at least, so that a loss near its end,
+//! which hardly moves, makes no alarm of nothing.
+
+/// Least standard deviation, as a share of the mean.
+const LEAST: f64 = 0.01;
+
+/// Appends a value to a window of so many, and says how many standard deviations it is above the window's mean, once the window is full.
+pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize) -> Option<f64> {
+    let is_full = window.len() >= size;
+    window.push(value);
+    window.drain(..window.len().saturating_sub(size));
+    let (mean, deviation) = moments(window)?;
+    is_full.then(|| (f64::from(value) - mean) / deviation)
+}
+
+/// The mean and the standard deviation of values, the latter at least [`LEAST`] of the former; nothing of none, or where all are 0.
+pub(super) fn moments(values: &[f32]) -> Option<(f64, f64)> {
+    let count = values.len() as f64;
+    let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
+    let variance = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
+    let deviation = variance.sqrt().max(LEAST * mean.abs());
+    (deviation > 0.0).then_some((mean, deviation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_comes_once_the_window_is_full_and_equals_llm_c() {
+        let mut window = Vec::new();
+        for n in 0..128 {
+            let value = if n % 2 == 0 { 1.5 } else { 2.5 };
+            assert_eq!(z_score(&mut window, value, 128), None, "{n}");
+        }
+        // The window holds 63 of 1.5, 64 of 2.5 and the new one: mean 2.0273, variance 0.3176.
+        let z = z_score(&mut window, 5.0, 128).unwrap();
+        assert!((z - 5.274_684).abs() < 1e-5, "{z}");
+        assert_eq!((window.len(), window[127]), (128, 5.0));
+    }
+
+    #[test]
+    fn a_value_that_hardly_moves_is_no_outlier() {
+        let mut window = vec![1.0; 64];
+        let z = z_score(&mut window, 1.02, 64).unwrap();
+        assert!(z < 2.0, "{z}");
+        assert_eq!(z_score(&mut vec![0.0; 64], 0.0, 64), None);
+    }
+
+    #[test]
+    fn no_score_exceeds_what_a_window_allows() {
+        let mut window: Vec<f32> = (0..128).map(|n| 2.0 + 0.01 * (n % 7) as f32).collect();
+        let z = z_score(&mut window, 1e9, 128).unwrap();
+        assert!((11.0..127.0 / 128.0_f64.sqrt() + 1e-6).contains(&z), "{z}");
+    }
+}

@@ -1,0 +1,46 @@
+//! A loss that has gone up and stays there, which no single step of it need show: the median of the window's last eighth, which one odd
+//! step does not move, against the mean of the rest. The difference is counted in standard deviations of one step, though a median of several
+//! spreads less, so that what wanders is no alarm.
+
+use super::outlier::moments;
+
+/// The last steps are this part of a window.
+pub(super) const PART: usize = 8;
+
+/// The median of a full window's last part, the mean of the rest, and by how many of the rest's standard deviations the first is above the other.
+pub(super) fn rise(window: &[f32], size: usize) -> Option<(f64, f64, f64)> {
+    let (before, last) = window.split_at_checked(size - size / PART).filter(|_| window.len() == size)?;
+    let (mean, deviation) = moments(before)?;
+    let mut last = last.to_vec();
+    last.sort_by(f32::total_cmp);
+    let now = f64::from(*last.get(last.len() / 2)?);
+    Some((now, mean, (now - mean) / deviation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A loss of so many steps about a value, give or take 0.1.
+    fn about(mean: f32, steps: usize) -> Vec<f32> {
+        (0..steps).map(|step| mean + if step % 2 == 0 { 0.1 } else { -0.1 }).collect()
+    }
+
+    #[test]
+    fn a_loss_that_climbs_slowly_is_seen_and_one_that_falls_is_not() {
+        let climbing: Vec<f32> = about(2.0, 128)
+            .into_iter()
+            .enumerate()
+            .map(|(at, loss)| loss + at.saturating_sub(96) as f32 * 0.02)
+            .collect();
+        let (now, before, z) = rise(&climbing, 128).unwrap();
+        assert!(z > 3.0 && now > before, "{z}");
+        let falling: Vec<f32> = climbing.iter().rev().copied().collect();
+        assert!(rise(&falling, 128).unwrap().2 < 0.0);
+        assert!(rise(&about(2.0, 128), 128).unwrap().2.abs() < 0.5);
+        assert_eq!(rise(&about(2.0, 100), 128), None);
+        let mut odd = about(2.0, 128);
+        odd[120] = 9.0;
+        assert!(rise(&odd, 128).unwrap().2 < 2.0, "one step is no rise");
+    }
+}

@@ -1,0 +1,225 @@
+use super::*;
+use crate::graph::random::nth;
+use crate::protocol::presets;
+
+fn config(mode: GuardMode, precision: Precision) -> RunConfig {
+    let mut config = presets::preset("nanogpt-cpu").unwrap();
+    config.train.guard.mode = mode;
+    config.train.precision = precision;
+    config
+}
+
+fn guard(mode: GuardMode) -> Guard {
+    Guard::new(&config(mode, Precision::F32), None)
+}
+
+/// A number of a normal distribution, nearly: twelve even ones less six.
+fn normal(seed: u64, step: u64) -> f32 {
+    let even = |at: u64| (nth(seed, step, at) >> 40) as f32 / (1 << 24) as f32;
+    (0..12).map(even).sum::<f32>() - 6.0
+}
+
+/// What a run reports that learns as runs do: a loss that falls fast and then slowly, and spreads about its mean; a gradient that is longer
+/// at times.
+fn healthy(seed: u64, step: u64) -> StepReport {
+    let loss = 1.8 + 2.4 * (-(step as f32) / 150.0).exp() + 0.08 * normal(seed, step);
+    let gradient_norm = 0.6 * (0.25 * normal(seed ^ 1, step)).exp() + 2.0 * (-(step as f32) / 90.0).exp();
+    StepReport { loss, gradient_norm, skipped: false }
+}
+
+/// The findings of the steps from one on, and the step of each.
+fn watch(
+    guard: &mut Guard,
+    steps: std::ops::RangeInclusive<u64>,
+    report: impl Fn(u64) -> StepReport,
+) -> Vec<(u64, Finding)> {
+    steps
+        .flat_map(|step| guard.step(step, &report(step)).0.into_iter().map(move |found| (step, found)))
+        .collect()
+}
+
+#[test]
+fn ten_healthy_runs_raise_no_alarm_that_acts() {
+    for seed in 0..10 {
+        let found = watch(&mut guard(GuardMode::Act), 1..=3000, |step| healthy(seed, step));
+        let critical: Vec<_> =
+            found.iter().filter(|(_, found)| found.severity == GuardSeverity::Critical).collect();
+        assert!(critical.is_empty(), "{critical:?}");
+    }
+}
+
+#[test]
+fn a_batch_of_garbage_is_seen_at_its_step() {
+    let report =
+        |step| StepReport { loss: if step == 700 { 7.5 } else { healthy(3, step).loss }, ..healthy(3, step) };
+    let found = watch(&mut guard(GuardMode::Note), 1..=900, report);
+    let [(700, spike)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        (spike.kind, spike.severity, spike.since),
+        (GuardKind::LossSpike, GuardSeverity::Critical, 700)
+    );
+    assert!(spike.value > 10.0 && spike.text.starts_with("The loss of step 700 is 7.500, "), "{spike:?}");
+}
+
+#[test]
+fn a_loss_that_climbs_is_seen_within_32_steps_and_once_in_a_window() {
+    let climbs = |step: u64| StepReport {
+        loss: healthy(4, step).loss + step.saturating_sub(500).min(100) as f32 * 0.03,
+        ..healthy(4, step)
+    };
+    let found = watch(&mut guard(GuardMode::Note), 1..=600, climbs);
+    let risen: Vec<u64> =
+        found.iter().filter(|(_, found)| found.kind == GuardKind::LossRise).map(|(step, _)| *step).collect();
+    assert!((501..=532).contains(&risen[0]), "{risen:?}");
+    assert_eq!(risen.len(), 1);
+}
+
+#[test]
+fn a_long_gradient_is_told_of_and_never_acted_on() {
+    let report =
+        |step| StepReport { gradient_norm: if step == 400 { 60.0 } else { 0.5 }, ..healthy(5, step) };
+    let mut guard = guard(GuardMode::Act);
+    let found = watch(&mut guard, 1..=500, report);
+    let [(400, spike)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((spike.kind, guard.action(spike, 400)), (GuardKind::GradientSpike, GuardAction::Note));
+}
+
+#[test]
+fn an_overflow_of_half_precision_is_the_loss_scale_at_work_until_it_is_not() {
+    let overflows = |step| StepReport { loss: 2.0, gradient_norm: f32::INFINITY, skipped: step > 200 };
+    let seen = |precision, until| {
+        let mut guard = Guard::new(&config(GuardMode::Act, precision), None);
+        let found = watch(&mut guard, 1..=until, overflows);
+        found.into_iter().map(|(step, found)| (step, found.kind, found.since)).collect::<Vec<_>>()
+    };
+    // In 32 bits three in a row are too many; in mixed precision the first scale is halved sixteen times before.
+    assert_eq!(seen(Precision::F32, 300), [(203, GuardKind::NonFinite, 201)]);
+    assert_eq!(seen(Precision::Mixed, 216), []);
+    assert_eq!(seen(Precision::Mixed, 300), [(219, GuardKind::NonFinite, 201)]);
+    // Halved once, and well again.
+    let once = |step| StepReport { loss: 2.0, gradient_norm: 1.0, skipped: step % 50 == 0 };
+    let found = watch(&mut Guard::new(&config(GuardMode::Act, Precision::Mixed), None), 1..=1000, once);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn what_is_no_number_is_counted_where_nobody_looks_and_told_where_somebody_does() {
+    let nan = |_| StepReport { loss: f32::NAN, gradient_norm: f32::NAN, skipped: true };
+    let mut off = guard(GuardMode::Off);
+    assert_eq!(watch(&mut off, 1..=5, nan), []);
+    assert_eq!((off.bad_steps(), off.remembered()), (5, None));
+    let mut note = guard(GuardMode::Note);
+    let found = watch(&mut note, 1..=5, nan);
+    assert_eq!((found.len(), note.action(&found[0].1, 5)), (1, GuardAction::Note));
+}
+
+#[test]
+fn an_interrupted_guard_goes_on_to_the_bit() {
+    let report = |step| StepReport {
+        loss: if step % 300 == 7 { 6.0 } else { healthy(6, step).loss },
+        ..healthy(6, step)
+    };
+    let config = config(GuardMode::Act, Precision::F32);
+    let mut straight = Guard::new(&config, None);
+    let all = watch(&mut straight, 1..=1000, report);
+    let mut first = Guard::new(&config, None);
+    let mut parts = watch(&mut first, 1..=431, report);
+    let text = serde_json::to_string(&first.remembered().unwrap()).unwrap();
+    let mut second = Guard::new(&config, Some(serde_json::from_str(&text).unwrap()));
+    parts.extend(watch(&mut second, 432..=1000, report));
+    assert_eq!(parts, all);
+    assert!(!all.is_empty());
+    assert_eq!(second.remembered(), straight.remembered());
+}
+
+fn finding(kind: GuardKind, since: u64) -> Finding {
+    let (severity, text) = (GuardSeverity::Critical, String::new());
+    Finding { kind, severity, since, text, value: 9.0, threshold: 6.0 }
+}
+
+#[test]
+fn what_comes_back_was_not_the_batch_and_retries_are_bounded() {
+    let mut guard = guard(GuardMode::Act);
+    let spike = finding(GuardKind::LossSpike, 500);
+    assert_eq!(guard.action(&spike, 500), GuardAction::Skip);
+    guard.intervene(guard.intervention(&spike, GuardAction::Skip, 500, 499));
+    assert_eq!(guard.action(&spike, 560), GuardAction::GoBack, "soon after");
+    assert_eq!(guard.action(&spike, 900), GuardAction::Skip, "long after");
+    guard.intervene(guard.intervention(&spike, GuardAction::GoBack, 560, 400));
+    // Going back did not help a moment ago: further back.
+    assert_eq!(guard.candidates(&[200, 400], &finding(GuardKind::LossSpike, 570), 570), [200]);
+    assert_eq!(guard.candidates(&[400], &finding(GuardKind::LossSpike, 570), 570), [400]);
+    assert_eq!(guard.candidates(&[200, 400], &finding(GuardKind::LossSpike, 900), 900), [400, 200]);
+    guard.intervene(guard.intervention(&spike, GuardAction::Lower, 700, 732));
+    assert_eq!(guard.action(&spike, 2000), GuardAction::Note);
+    let [skip, back, lower] = guard.interventions() else { panic!() };
+    assert_eq!((skip.factor, back.factor, back.until, lower.from), (1.0, 0.5, None, 732));
+}
+
+#[test]
+fn a_good_state_is_from_before_the_trouble() {
+    let guard = guard(GuardMode::Act);
+    let at = |kind, since| guard.candidates(&[100, 200], &finding(kind, since), since);
+    assert_eq!(at(GuardKind::LossSpike, 201), [200, 100]);
+    assert_eq!(at(GuardKind::LossSpike, 200), [100], "its state is the step's own");
+    assert_eq!(at(GuardKind::LossRise, 210), [100], "a rise began before it was seen to");
+    assert_eq!(at(GuardKind::NonFinite, 50), [0; 0]);
+}
+
+#[test]
+fn a_run_of_rewards_is_never_taken_back() {
+    let mut config = config(GuardMode::Act, Precision::F32);
+    config.train.objective = Objective::Reward;
+    let guard = Guard::new(&config, None);
+    assert_eq!(guard.action(&finding(GuardKind::NonFinite, 50), 52), GuardAction::Lower);
+    assert!(!guard.keeps(0, &config.train));
+}
+
+#[test]
+fn states_are_kept_by_steps_and_not_in_the_midst_of_trouble() {
+    let config = config(GuardMode::Act, Precision::F32);
+    let (mut guard, interval) = (Guard::new(&config, None), config.train.checkpoint_interval);
+    let kept = |guard: &Guard| [0, interval, interval + 1].map(|step| guard.keeps(step, &config.train));
+    assert_eq!(kept(&guard), [true, true, false]);
+    guard.step(interval, &StepReport { loss: f32::NAN, gradient_norm: 1.0, skipped: false });
+    assert_eq!(kept(&guard), [false; 3]);
+    assert!(!self::guard(GuardMode::Note).keeps(0, &config.train));
+}
+
+#[test]
+fn overfitting_is_told_when_it_begins() {
+    let mut guard = guard(GuardMode::Note);
+    let train = [4.0, 2.0, 1.5, 1.2, 1.0, 0.9, 0.8, 0.7];
+    let validation = [4.0, 2.1, 1.9, 1.95, 2.0, 2.1, 2.2, 2.3];
+    let mut told = Vec::new();
+    for (at, (train, validation)) in (0..).zip(train.into_iter().zip(validation)) {
+        let losses = (250 * at, train, validation);
+        told.extend(
+            guard.evaluation(losses, 1.0).into_iter().map(|found| (losses.0, found.kind, found.since)),
+        );
+        // The same again, as after an interruption.
+        assert_eq!(guard.evaluation(losses, 1.0), []);
+    }
+    assert_eq!(told, [(1250, GuardKind::Overfitting, 500)]);
+}
+
+#[test]
+fn a_plateau_at_the_end_of_a_schedule_is_none() {
+    let told = |rate| {
+        let mut guard = guard(GuardMode::Note);
+        let losses = [4.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0];
+        let found = (0..).zip(losses).flat_map(|(at, loss)| guard.evaluation((100 * at, loss, loss), rate));
+        found.map(|found| (found.kind, found.since)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(1.0), [(GuardKind::Plateau, 100)]);
+    assert_eq!(told(0.05), []);
+}
+
+#[test]
+fn two_samples_in_circles_are_told_of_once() {
+    let (mut guard, circles) = (guard(GuardMode::Note), "round and round it goes ".repeat(20));
+    let plain: String = (0..60).map(|word| format!("word{word} ")).collect();
+    let told = [&circles, &plain, &circles, &circles, &circles, &plain, &circles, &circles]
+        .map(|text| guard.sample(100, text).is_some());
+    assert_eq!(told, [false, false, false, true, false, false, false, true]);
+}

@@ -1,0 +1,265 @@
+//! The trainer's part of the guard: what is seen is recorded and told, and what the settings say against it is done.
+//!
+//! Whatever is done depends on steps alone: on which checkpoints there are by `train.checkpoint_interval`, never on those that the clock or
+//! a person added, and not on how many steps a group had. So a run that is repeated, or was interrupted in between, does the same.
+
+use super::{Action, LARGEST_GROUP, Trainer};
+use crate::checkpoint::Loaded;
+use crate::error::{Error, Result};
+use crate::metrics::MetricsWriter;
+use crate::platform::{self, Turns, files};
+use crate::protocol::{
+    GuardAction, GuardDocument, GuardMode, GuardReport, GuardSeverity, Intervention, Precision,
+};
+use crate::step::{ArenaState, LossScale, StepReport};
+use crate::train::TrainEvent;
+use crate::train::guard::{Finding, look_at_layers};
+use crate::train::tensorboard::TensorboardWriter;
+
+/// Steps in a row without a finite gradient after which a run has diverged; in mixed precision beside those that the search for a
+/// loss scale may take.
+const DIVERGED_AFTER: u32 = 10;
+
+impl Trainer<'_> {
+    /// The learning rate of a step, counted from 0: the schedule's, as the guard has lowered it.
+    pub(super) fn learning_rate_at(&self, step: u64) -> f64 {
+        self.config.train.learning_rate_at(step) * Intervention::factor(self.guard.interventions(), step)
+    }
+
+    /// Whether the state at this step is saved because of its number.
+    fn saves_by_steps(&self) -> bool {
+        let train = &self.config.train;
+        let is_due = train.checkpoint_interval > 0 && self.step.is_multiple_of(train.checkpoint_interval);
+        is_due || self.step == train.steps
+    }
+
+    /// Has the guard remember what was recorded before this session and its checkpoint does not hold.
+    pub(super) fn remember(&mut self, samples: &[(u64, String)]) {
+        if let Some(evaluated) = self.evaluated.filter(|(step, ..)| *step == self.step) {
+            let rate = self.share_of_rate();
+            self.guard.evaluation(evaluated, rate);
+        }
+        for (step, text) in samples {
+            if self.samples_by_steps(*step) {
+                self.guard.sample(*step, text);
+            }
+        }
+    }
+
+    /// Looks at the step that was just done. Whether the run went back.
+    pub(super) async fn watch_step(&mut self, report: &StepReport) -> Result<bool> {
+        let (found, score) = self.guard.step(self.step, report);
+        if let Some(score) = score {
+            self.tensorboard.scalars(self.step, &[("guard/loss_z", score)])?;
+        }
+        for finding in found {
+            let documents = match finding.kind.is_of_batch() {
+                true => self.documents_of_step().await?,
+                false => Vec::new(),
+            };
+            let report = GuardReport {
+                step: self.step,
+                seen: self.step,
+                since: finding.since,
+                kind: finding.kind,
+                severity: finding.severity,
+                text: finding.text.clone(),
+                action: self.guard.action(&finding, self.step),
+                value: Some(finding.value).filter(|value| value.is_finite()),
+                threshold: Some(finding.threshold).filter(|value| value.is_finite()),
+                documents,
+            };
+            if self.act(report, &finding).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Ends a run that has diverged, for all that the guard did.
+    pub(super) fn watch_divergence(&mut self) -> Result<()> {
+        let bad_steps = self.guard.bad_steps();
+        if bad_steps == 1 {
+            self.notice(format!(
+                "step {}: the gradient is not finite, so the step was skipped and the weights are as before{}",
+                self.step,
+                if self.is_mixed() { "; mixed precision tries it with half the loss scale" } else { "" }
+            ));
+        }
+        let most = DIVERGED_AFTER + if self.is_mixed() { LossScale::HALVINGS } else { 0 };
+        if bad_steps >= most {
+            let safe = match self.saved {
+                Some(step) => format!("the checkpoint of step {step} is safe"),
+                None => "no checkpoint was made yet".to_owned(),
+            };
+            return Err(Error::Refused(format!(
+                "training diverged: no finite gradient in the {most} steps up to step {}; {safe}. Start a new run with \
+                 a lower train.learning_rate ({} now), a longer train.warmup_steps or train.gradient_clipping = 1",
+                self.step, self.config.train.learning_rate
+            )));
+        }
+        Ok(())
+    }
+
+    fn is_mixed(&self) -> bool {
+        self.config.train.precision == Precision::Mixed
+    }
+
+    /// Looks at the evaluation that was just done.
+    pub(super) fn watch_evaluation(&mut self) -> Result<()> {
+        let Some(evaluated) = self.evaluated else { return Ok(()) };
+        let rate = self.share_of_rate();
+        let found = self.guard.evaluation(evaluated, rate);
+        found.into_iter().try_for_each(|finding| self.note(finding))
+    }
+
+    /// Looks at a sample that was just written.
+    pub(super) fn watch_sample(&mut self, text: &str) -> Result<()> {
+        if !self.samples_by_steps(self.step) {
+            return Ok(());
+        }
+        self.guard.sample(self.step, text).map_or(Ok(()), |finding| self.note(finding))
+    }
+
+    /// Looks at the weights and moments that are about to be saved because of the step's number: a pass over them, aside.
+    pub(super) async fn watch_layers(&mut self, state: ArenaState) -> Result<ArenaState> {
+        let train = self.config.train.clone();
+        if train.guard.mode == GuardMode::Off || !self.saves_by_steps() {
+            return Ok(state);
+        }
+        let (parameters, step) = (self.parameters.clone(), self.step);
+        let rate = self.learning_rate_at(step.saturating_sub(1));
+        let is_settled = step > train.warmup_steps && step >= train.guard.window as u64;
+        let look = move || (look_at_layers(&parameters, &state, &train, step, rate), state);
+        let (layers, state) = platform::aside(look).await?;
+        let found = self.guard.layers(&layers, step, is_settled);
+        found.into_iter().try_for_each(|finding| self.note(finding))?;
+        Ok(state)
+    }
+
+    /// A sample is due at a step by its number, whether or not the clock wanted one, too.
+    fn samples_by_steps(&self, step: u64) -> bool {
+        let train = &self.config.train;
+        train.sample_interval > 0 && (step.is_multiple_of(train.sample_interval) || step == train.steps)
+    }
+
+    fn share_of_rate(&self) -> f64 {
+        self.learning_rate_at(self.step.saturating_sub(1)) / self.config.train.learning_rate
+    }
+
+    /// Records and tells what needs no action.
+    fn note(&mut self, finding: Finding) -> Result<()> {
+        let finite = |value: f32| Some(value).filter(|value| value.is_finite());
+        self.report(GuardReport {
+            step: self.step,
+            seen: self.step,
+            since: finding.since,
+            kind: finding.kind,
+            severity: finding.severity,
+            value: finite(finding.value),
+            threshold: finite(finding.threshold),
+            text: finding.text,
+            action: GuardAction::Note,
+            documents: Vec::new(),
+        })
+    }
+
+    fn report(&mut self, report: GuardReport) -> Result<()> {
+        let tag = format!("guard/{}", report.kind.name().replace(' ', "_"));
+        self.tensorboard.text(report.step, &tag, &report.text)?;
+        self.emit(TrainEvent::Guard(report))
+    }
+
+    /// Does what a report says is to be done. Whether the run went back.
+    async fn act(&mut self, mut report: GuardReport, finding: &Finding) -> Result<bool> {
+        let (acted, most) = self.guard.acted();
+        let times = format!("action {} of at most {most}", acted + 1);
+        if let GuardAction::Skip | GuardAction::GoBack = report.action {
+            let action = report.action;
+            if let Some(good) = self.good_state(finding).await? {
+                let back = good.info.step;
+                let from = if action == GuardAction::Skip { self.step - 1 } else { back };
+                let intervention = self.guard.intervention(finding, action, self.step, from);
+                let goes_on = match action {
+                    GuardAction::Skip => format!("another batch in the place of that of step {}", self.step),
+                    _ => format!("other batches at {} times the learning rate", intervention.factor),
+                };
+                report.text +=
+                    &format!(" The run goes back to step {back}, and on with {goes_on} ({times}).");
+                report.step = back;
+                self.go_back(good, intervention).await?;
+                self.report(report)?;
+                self.metrics.flush()?;
+                return Ok(true);
+            }
+            report.text += " There is no good state to go back to.";
+            report.action = GuardAction::Lower;
+        }
+        if report.action == GuardAction::Lower {
+            // No step that is under way with this one is concerned, however many they are.
+            let from = self.step + LARGEST_GROUP;
+            let intervention = self.guard.intervention(finding, GuardAction::Lower, self.step, from);
+            report.text += &format!(
+                " From step {} on the learning rate is {} times what it was to be ({times}).",
+                from + 1,
+                intervention.factor
+            );
+            self.guard.intervene(intervention);
+        } else if self.is_out_of_retries(report.severity) {
+            report.text += &format!(
+                " The guard has acted {acted} times already and does no more (train.guard.retries)."
+            );
+        }
+        self.report(report)?;
+        Ok(false)
+    }
+
+    /// Whether this would be acted on, had not been acted as often as may be.
+    fn is_out_of_retries(&self, severity: GuardSeverity) -> bool {
+        let (acted, most) = self.guard.acted();
+        self.config.train.guard.acts() && severity == GuardSeverity::Critical && acted >= most as usize
+    }
+
+    /// The newest good state from before a finding: one whose weights are finite. One that is damaged is passed over.
+    async fn good_state(&mut self, finding: &Finding) -> Result<Option<Loaded>> {
+        let candidates = self.guard.candidates(&self.checkpoints.kept_steps(), finding, self.step);
+        let (checkpoints, parameters) = (self.checkpoints.clone(), self.parameters.clone());
+        let look = move || {
+            candidates.into_iter().find_map(|step| {
+                let loaded = checkpoints.load_kept(step, &parameters).ok()?;
+                loaded.state.parameters.iter().all(|weight| weight.is_finite()).then_some(loaded)
+            })
+        };
+        platform::aside(look).await
+    }
+
+    /// Goes back to a state, and on as an intervention says. It is saved at once, so that the run goes on from there whenever it is
+    /// interrupted. What was recorded of the steps since is moved to a file beside the metrics.
+    async fn go_back(&mut self, good: Loaded, intervention: Intervention) -> Result<()> {
+        let Loaded { info, mut state, .. } = good;
+        // What is not the run's own, a teacher's weights, comes last and stays.
+        let now = self.executor.state().await?.parameters;
+        state.parameters.extend_from_slice(now.get(state.parameters.len()..).unwrap_or_default());
+        self.executor.set_state(&state).await?;
+        self.guard.return_to(info.guard);
+        self.guard.intervene(intervention);
+        (self.step, self.saved, self.best_here) = (info.step, None, false);
+        self.evaluated = self.guard.last_evaluation();
+        self.actions.retain(|action| *action == Action::Finish);
+        self.checkpoints.forget_after(info.step);
+        self.save().await?;
+        let (path, number) = (self.run.metrics_path(), self.guard.interventions().len());
+        let aside = self.run.folder().join(format!("metrics-before-return-{number}.jsonl"));
+        files::copy(&path, &aside).map_err(Error::io(&aside))?;
+        self.metrics = MetricsWriter::resume(&path, info.step)?.0;
+        self.tensorboard.flush()?;
+        self.tensorboard = TensorboardWriter::open(&self.run.tensorboard_folder(), Some(info.step))?;
+        Ok(())
+    }
+
+    /// The documents that the batch of the step that was just done was cut from.
+    async fn documents_of_step(&self) -> Result<Vec<GuardDocument>> {
+        let draw = Intervention::draw(self.guard.interventions(), self.step.saturating_sub(1));
+        self.batches.documents(draw, self.config.train.accumulate as u64, &Turns::new()).await
+    }
+}

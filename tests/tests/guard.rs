@@ -1,0 +1,238 @@
+//! The guard: faults that are planted in a run are found, the run recovers from them by itself, and does the same again whenever it is
+//! repeated or interrupted. What healthy runs report raises no alarm.
+
+use crate::runs::{
+    config, create, last_checkpoint, numbers, project, session, session_until, store_of, with_trainer,
+};
+use glasshouse_engine::data::TokenStore;
+use glasshouse_engine::metrics;
+use glasshouse_engine::train::{Fault, Options, Progress, TrainEvent};
+use glasshouse_protocol::model::Dropout;
+use glasshouse_protocol::{
+    Decay, GuardAction, GuardKind, GuardMode, GuardReport, GuardSettings, GuardSeverity, RunConfig,
+    TrainConfig,
+};
+
+/// A text that six hundred steps do not learn by heart.
+fn store() -> TokenStore {
+    store_of(40_000, 3000)
+}
+
+/// Six hundred steps of the tiny model, looked at in windows of 64, checkpoints every 50 steps. The learning rate stays what it is until the
+/// last 150.
+fn guarded(mode: GuardMode) -> RunConfig {
+    let mut config = config();
+    config.model.dropout = Dropout::everywhere(0.0);
+    let guard = GuardSettings { mode, window: 64, loss_z: 5.5, gradient_z: 7.0, ..GuardSettings::default() };
+    let train = TrainConfig {
+        steps: 600,
+        learning_rate: 1e-2,
+        min_learning_rate: 1e-4,
+        warmup_steps: 20,
+        decay: Decay::WarmupStableDecay,
+        decay_steps: 150,
+        eval_interval: 100,
+        checkpoint_interval: 50,
+        sample_interval: 0,
+        guard,
+        ..config.train
+    };
+    RunConfig { train, ..config }
+}
+
+fn healthy() -> Options {
+    Options { evaluate_whole_split: true, ..Options::default() }
+}
+
+fn faulty(fault: Fault) -> Options {
+    Options { fault: Some(fault), ..healthy() }
+}
+
+fn reports(events: &[TrainEvent]) -> Vec<&GuardReport> {
+    let seen = events.iter().filter_map(|event| match event {
+        TrainEvent::Guard(report) => Some(report),
+        _ => None,
+    });
+    seen.collect()
+}
+
+/// What was done, where it was seen, and where the run went on.
+fn acts(events: &[TrainEvent]) -> Vec<(GuardKind, GuardAction, u64, u64)> {
+    let acted = reports(events).into_iter().filter(|report| report.action != GuardAction::Note);
+    acted.map(|report| (report.kind, report.action, report.seen, report.step)).collect()
+}
+
+fn final_loss(events: &[TrainEvent]) -> f32 {
+    match events.last() {
+        Some(TrainEvent::Done { finished: true, val_loss: Some(loss), .. }) => *loss,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The undisturbed run's loss at its end.
+fn undisturbed(config: &RunConfig) -> f32 {
+    let (_folder, project) = project();
+    let events = session(&create(&project, config), &store(), "cpu", healthy()).unwrap();
+    assert_eq!(acts(&events), []);
+    final_loss(&events)
+}
+
+/// A fault is found, and the run ends within 2 % of the undisturbed one; a second run does the same to the bit, and so does one that dies
+/// at each of these steps, and again after the guard acted.
+fn recovers(config: &RunConfig, fault: Fault, dies: &[u64]) -> Vec<(GuardKind, GuardAction, u64, u64)> {
+    let (_folder, project) = project();
+    let store = store();
+    let run = create(&project, config);
+    let events = session(&run, &store, "cpu", faulty(fault)).unwrap();
+    let (ends, wanted) = (final_loss(&events), undisturbed(config));
+    assert!(
+        (ends / wanted - 1.0).abs() < 0.02,
+        "{fault:?}: {ends} instead of {wanted}: {:#?}",
+        reports(&events)
+    );
+    let recorded = metrics::read(&run.metrics_path()).unwrap();
+    let without_saves = |events: &[TrainEvent]| {
+        let mut events = numbers(events);
+        events.retain(|event| !matches!(event, TrainEvent::Checkpoint { .. }));
+        events
+    };
+    // Each step stands once in what is recorded.
+    let steps: Vec<u64> = recorded
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Step { step, .. } => Some(*step),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(steps, (1..=config.train.steps).collect::<Vec<_>>());
+    let again = session(&create(&project, config), &store, "cpu", faulty(fault)).unwrap();
+    assert_eq!((numbers(&again), last_checkpoint(&again)), (numbers(&events), last_checkpoint(&events)));
+    let interrupted = create(&project, config);
+    for at in dies {
+        session_until(&interrupted, &store, "cpu", faulty(fault), |event| event.step() == Some(*at)).unwrap();
+    }
+    // Then where the guard has just acted.
+    let acted =
+        |event: &TrainEvent| matches!(event, TrainEvent::Guard(report) if report.action != GuardAction::Note);
+    session_until(&interrupted, &store, "cpu", faulty(fault), acted).unwrap();
+    let rest = session(&interrupted, &store, "cpu", faulty(fault)).unwrap();
+    assert_eq!(last_checkpoint(&rest), last_checkpoint(&events));
+    assert_eq!(without_saves(&metrics::read(&interrupted.metrics_path()).unwrap()), without_saves(&recorded));
+    assert_eq!(interrupted.record().unwrap().interventions, run.record().unwrap().interventions);
+    acts(&events)
+}
+
+#[test]
+fn a_batch_of_garbage_is_skipped_and_the_run_is_as_good() {
+    let acts = recovers(&guarded(GuardMode::Act), Fault::Garbage { step: 329 }, &[120, 310]);
+    assert_eq!(acts, [(GuardKind::LossSpike, GuardAction::Skip, 330, 300)]);
+}
+
+#[test]
+fn a_rate_ten_times_too_high_is_lowered() {
+    let mut config = guarded(GuardMode::Act);
+    (config.train.steps, config.train.learning_rate) = (700, 3e-2);
+    config.train.guard.rate_factor = 0.1;
+    let acts = recovers(&config, Fault::Rate { from: 500, factor: 10.0 }, &[480]);
+    assert!(!acts.is_empty() && acts.len() <= 3, "{acts:?}");
+    for (kind, _, seen, back) in &acts {
+        assert!(matches!(kind, GuardKind::LossSpike | GuardKind::LossRise), "{acts:?}");
+        assert!((501..=600).contains(seen) && *back <= 500, "{acts:?}");
+    }
+    assert!(acts.iter().any(|(_, action, ..)| *action == GuardAction::GoBack), "{acts:?}");
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_taken_back() {
+    let acts = recovers(&guarded(GuardMode::Act), Fault::NotANumber { step: 431 }, &[40, 425]);
+    assert_eq!(acts, [(GuardKind::NonFinite, GuardAction::GoBack, 434, 400)]);
+}
+
+#[test]
+fn a_fault_before_the_first_checkpoint_by_steps_takes_the_run_to_its_beginning() {
+    let acts = recovers(&guarded(GuardMode::Act), Fault::NotANumber { step: 20 }, &[10]);
+    assert_eq!(acts, [(GuardKind::NonFinite, GuardAction::GoBack, 23, 0)]);
+}
+
+#[test]
+fn a_guard_that_notes_changes_no_number() {
+    let (_folder, project) = project();
+    let store = store();
+    let fault = faulty(Fault::Garbage { step: 329 });
+    let train = |mode| session(&create(&project, &guarded(mode)), &store, "cpu", fault.clone()).unwrap();
+    let (noted, off) = (train(GuardMode::Note), train(GuardMode::Off));
+    let seen = reports(&noted);
+    let spike = seen.iter().find(|report| report.kind == GuardKind::LossSpike).expect("a spike");
+    assert_eq!((spike.seen, spike.step, spike.severity), (330, 330, GuardSeverity::Critical));
+    assert_eq!(spike.action, GuardAction::Note);
+    assert!(spike.value > spike.threshold && spike.text.contains("odd batch"), "{spike:?}");
+    let plain = |events: &[TrainEvent]| {
+        let mut events = numbers(events);
+        events.retain(|event| !matches!(event, TrainEvent::Guard(_) | TrainEvent::Checkpoint { .. }));
+        events
+    };
+    assert_eq!((plain(&noted), reports(&off).len()), (plain(&off), 0));
+}
+
+#[test]
+fn a_run_without_retries_left_ends_as_one_without_a_guard() {
+    let (_folder, project) = project();
+    let mut config = guarded(GuardMode::Act);
+    (config.train.guard.retries, config.train.guard.on_non_finite) = (0, GuardAction::GoBack);
+    let fault = faulty(Fault::NotANumber { step: 120 });
+    let mut shown = Vec::new();
+    let error = session_until(&create(&project, &config), &store(), "cpu", fault, |event| {
+        shown.push(event.clone());
+        false
+    });
+    assert!(error.unwrap_err().to_string().contains("training diverged"));
+    let seen = reports(&shown).into_iter().find(|report| report.kind == GuardKind::NonFinite).unwrap();
+    assert!(seen.text.contains("acted 0 times") && seen.action == GuardAction::Note, "{seen:?}");
+}
+
+#[test]
+fn lowering_the_rate_begins_at_a_step_whatever_the_groups() {
+    let (_folder, project) = project();
+    let mut config = guarded(GuardMode::Act);
+    config.train.guard.on_spike = GuardAction::Lower;
+    config.train.guard.rate_steps = 40;
+    let fault = faulty(Fault::Garbage { step: 329 });
+    let by_ones = create(&project, &config);
+    let single = with_trainer(&by_ones, &store(), "cpu", fault.clone(), |trainer| {
+        trainer.set_group_steps(1);
+        let mut events = Vec::new();
+        loop {
+            match pollster::block_on(trainer.next()).unwrap() {
+                Progress::Event(event) => events.push(event),
+                Progress::Over => return events,
+                _ => {}
+            }
+        }
+    })
+    .unwrap();
+    let several = session(&create(&project, &config), &store(), "cpu", fault).unwrap();
+    assert_eq!(numbers(&single), numbers(&several));
+    let rate = |wanted: u64| {
+        let found = single.iter().find_map(|event| match event {
+            TrainEvent::Step { step, lr, .. } if *step == wanted => Some(*lr),
+            _ => None,
+        });
+        found.unwrap() / config.train.learning_rate_at(wanted - 1)
+    };
+    assert_eq!([330, 362, 363, 402, 403].map(rate), [1.0, 1.0, 0.5, 0.5, 1.0]);
+}
+
+#[test]
+fn ten_healthy_runs_are_left_alone() {
+    let (_folder, project) = project();
+    let store = store();
+    for seed in 1..=10 {
+        let config = RunConfig { seed, ..guarded(GuardMode::Act) };
+        let events = session(&create(&project, &config), &store, "cpu", healthy()).unwrap();
+        let critical: Vec<_> = reports(&events)
+            .into_iter()
+            .filter(|report| report.severity == GuardSeverity::Critical)
+            .collect();
+        assert!(critical.is_empty(), "seed {seed}: {critical:?}");
+    }
+}
