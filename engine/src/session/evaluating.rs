@@ -263,10 +263,9 @@ impl Session {
             return None;
         }
         let read = storage::read_json(&path, LARGEST);
-        read.map_err(|error| {
-            self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"))
-        })
-        .ok()
+        let told =
+            |error| self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
+        read.map_err(told).ok()
     }
 }
 
