@@ -258,7 +258,8 @@ fn labels(draws: &mut Draws) -> Value {
         "0",
     ];
     // More than eight and more than 128 classes are added up in other orders.
-    let labels = 1 + draws.below([LABELS.len(), 40, 300][draws.below(3)]);
+    let most = [LABELS.len(), 40, 300][draws.below(3)];
+    let labels = 1 + draws.below(most);
     let name =
         |label: usize| LABELS.get(label).map_or_else(|| format!("label {label}"), |name| (*name).to_owned());
     let pairs: Vec<(String, String)> = (0..1 + draws.below(40 + 2 * labels))
