@@ -1,10 +1,265 @@
-//! Two evaluations on the same things.
+//! Two evaluations on the same things: documents of the same text, rows of the same file. What one of them lacks is left out of both.
 
 use super::Bootstrap;
+use crate::metrics::classification::{Averages, classification};
+use crate::metrics::{Row, bleu, chrf};
+use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::{Comparison, Evaluation};
+use std::collections::{BTreeMap, VecDeque};
 
-/// What two evaluations have in common.
+/// Compares what two evaluations have in common: bits per byte, perplexity where the tokenizers are equal, and each metric of each task
+/// that both have answered. The interval is of the difference, by a paired bootstrap, and the verdict says in plain words what follows.
+/// What cannot be compared, since the texts or files are others, is there without a difference, and the verdict says why.
 pub fn compare(first: &Evaluation, second: &Evaluation, bootstrap: &Bootstrap) -> Vec<Comparison> {
-    let _ = (first, second, bootstrap);
-    Vec::new()
+    let mut names = [first.run.clone(), second.run.clone()];
+    if first.run == second.run {
+        names = [first, second].map(|one| format!("{} ({})", one.run, one.checkpoint));
+    }
+    let pair = Pair { names, bootstrap };
+    let mut found = Vec::new();
+    if let (Some(one), Some(other)) = (&first.likelihood, &second.likelihood) {
+        let same_tokenizer = first.model.tokenizer_crc32c == second.model.tokenizer_crc32c;
+        pair.likelihoods(one, other, same_tokenizer, &mut found);
+    }
+    for one in &first.tasks {
+        if let Some(other) = second.tasks.iter().find(|other| other.name == one.name) {
+            pair.tasks(one, other, &mut found);
+        }
+    }
+    found
+}
+
+/// Who is compared, and how.
+struct Pair<'a> {
+    names: [String; 2],
+    bootstrap: &'a Bootstrap,
+}
+
+/// A value of both on the same things.
+struct Values {
+    values: [f64; 2],
+    interval: Option<[f64; 2]>,
+    count: usize,
+}
+
+impl Pair<'_> {
+    fn likelihoods(
+        &self,
+        one: &Likelihood,
+        other: &Likelihood,
+        same_tokenizer: bool,
+        out: &mut Vec<Comparison>,
+    ) {
+        let metric = |name: &str| Metric {
+            name: name.to_owned(),
+            better: Better::Lower,
+            of: "documents".to_owned(),
+            ..Metric::default()
+        };
+        let shared = shared_documents(&one.by_document, &other.by_document);
+        let mut aside = String::new();
+        let most = one.by_document.len().max(other.by_document.len());
+        if shared.len() < most {
+            aside = format!(" Only the {} documents of {most} that both have read count.", shared.len());
+        }
+        let mut add = |name: &str, scale: fn([f64; 2]) -> f64, per: fn(&DocumentLoss) -> u32, aside: &str| {
+            let [first, second] = [0, 1].map(|side: usize| -> Vec<[f64; 2]> {
+                let losses = shared.iter().filter_map(|pair| pair.get(side));
+                losses.map(|loss| [loss.nats, f64::from(per(loss))]).collect()
+            });
+            let values = [&first, &second].map(|items| {
+                scale(items.iter().fold([0.0, 0.0], |[nats, of], item| [nats + item[0], of + item[1]]))
+            });
+            let interval = self.bootstrap.paired_sums(&first, &second, scale);
+            out.push(if values.iter().all(|value| value.is_finite()) {
+                self.compared(name, &metric(name), &Values { values, interval, count: shared.len() }, aside)
+            } else {
+                let values = [one, other].map(|side| overall(&side.metrics, name));
+                self.not_compared(name, &metric(name), values, "no document is in both evaluations")
+            });
+        };
+        let bits: fn([f64; 2]) -> f64 = |[nats, bytes]| nats / std::f64::consts::LN_2 / bytes;
+        if same_tokenizer {
+            add("bits_per_byte", bits, |loss| loss.bytes, &aside);
+            add("perplexity", |[nats, tokens]| libm::exp(nats / tokens), |loss| loss.tokens, &aside);
+        } else {
+            aside += " Perplexities are not compared, since the tokenizers differ: bits per byte are, which do not depend on them.";
+            add("bits_per_byte", bits, |loss| loss.bytes, &aside);
+        }
+    }
+
+    fn tasks(&self, one: &TaskReport, other: &TaskReport, out: &mut Vec<Comparison>) {
+        let mut by_line: BTreeMap<u64, &TaskAnswer> =
+            other.answers.iter().map(|row| (row.line, row)).collect();
+        let pairs = one.answers.iter().filter_map(|row| Some((row, by_line.remove(&row.line)?)));
+        let shared: Vec<(&TaskAnswer, &TaskAnswer)> = pairs.collect();
+        for (at, metric) in one.metrics.iter().enumerate() {
+            let Some(of_other) = other.metrics.iter().position(|other| other.name == metric.name) else {
+                continue;
+            };
+            let what = format!("{}: {}", one.name, metric.name);
+            let overall = [one, other].map(|task| overall(&task.metrics, &metric.name));
+            if one.file_crc32c != other.file_crc32c {
+                out.push(self.not_compared(&what, metric, overall, "the files of that name differ"));
+                continue;
+            }
+            if shared.is_empty() {
+                out.push(self.not_compared(&what, metric, overall, "no row is in both evaluations"));
+                continue;
+            }
+            let values = of_rows(&shared, at, of_other, self.bootstrap).or_else(|| {
+                let own = [&one.answers, &other.answers];
+                of_all_rows(&metric.name, &shared, own, overall, self.bootstrap)
+            });
+            out.push(match values {
+                Some(values) => self.compared(&what, metric, &values, ""),
+                None => {
+                    let why = "it is of all rows at once and cannot be made again from what was kept of them";
+                    self.not_compared(&what, metric, overall, why)
+                }
+            });
+        }
+    }
+
+    fn compared(&self, what: &str, metric: &Metric, values: &Values, aside: &str) -> Comparison {
+        let [first, second] = values.values;
+        let difference = first - second;
+        let verdict = self.verdict(metric.better, difference, values.interval, &metric.of);
+        let difference = Metric {
+            name: metric.name.clone(),
+            value: Some(difference),
+            interval: values.interval,
+            better: metric.better,
+            count: values.count as u64,
+            of: metric.of.clone(),
+            signature: metric.signature.clone(),
+        };
+        self.comparison(what, values.values, difference, format!("{verdict}{aside}"))
+    }
+
+    fn not_compared(&self, what: &str, metric: &Metric, overall: [f64; 2], why: &str) -> Comparison {
+        let difference = Metric { value: None, interval: None, count: 0, ..metric.clone() };
+        self.comparison(what, overall, difference, format!("Not compared: {why}."))
+    }
+
+    fn comparison(&self, what: &str, values: [f64; 2], difference: Metric, verdict: String) -> Comparison {
+        let [first, second] = self.names.clone();
+        let [first_value, second_value] = values;
+        Comparison { first, second, what: what.to_owned(), first_value, second_value, difference, verdict }
+    }
+
+    fn verdict(&self, better: Better, difference: f64, interval: Option<[f64; 2]>, of: &str) -> String {
+        let Some([low, high]) = interval else {
+            return format!("Too little to say: an interval needs two {of} at least.");
+        };
+        if low == 0.0 && high == 0.0 {
+            return "No difference.".to_owned();
+        }
+        let digits = decimals(difference.abs().max(low.abs()).max(high.abs()));
+        if low <= 0.0 && high >= 0.0 {
+            return format!(
+                "Within the noise: the interval of the difference, {low:.digits$} to {high:.digits$}, holds 0."
+            );
+        }
+        let [first, second] = &self.names;
+        let name = if (difference > 0.0) == (better != Better::Lower) { first } else { second };
+        let word = if better == Better::Neither { "higher" } else { "better" };
+        let (low, high) = if difference > 0.0 { (low, high) } else { (-high, -low) };
+        let difference = difference.abs();
+        format!("{name} is {word} by {difference:.digits$} ({low:.digits$} to {high:.digits$}).")
+    }
+}
+
+/// Decimals that show three digits of a number.
+fn decimals(number: f64) -> usize {
+    if number > 0.0 { (2.0 - libm::floor(libm::log10(number))).clamp(0.0, 9.0) as usize } else { 0 }
+}
+
+/// What an evaluation says of all its documents or rows; 0 where it says nothing.
+fn overall(metrics: &[Metric], name: &str) -> f64 {
+    metrics.iter().find(|metric| metric.name == name).and_then(|metric| metric.value).unwrap_or(0.0)
+}
+
+/// Documents with the same text, each as often as both have it.
+fn shared_documents(one: &[DocumentLoss], other: &[DocumentLoss]) -> Vec<[DocumentLoss; 2]> {
+    let mut by_text: BTreeMap<(u32, u32), VecDeque<DocumentLoss>> = BTreeMap::new();
+    for loss in other {
+        by_text.entry((loss.text_crc32c, loss.bytes)).or_default().push_back(*loss);
+    }
+    let pairs = one.iter().filter_map(|loss| {
+        let other = by_text.get_mut(&(loss.text_crc32c, loss.bytes))?.pop_front()?;
+        Some([*loss, other])
+    });
+    pairs.collect()
+}
+
+/// The means of rows' scores by two metrics of the same name, given by their numbers; `None` where a row has none.
+fn of_rows(
+    shared: &[(&TaskAnswer, &TaskAnswer)],
+    metric: usize,
+    of_other: usize,
+    bootstrap: &Bootstrap,
+) -> Option<Values> {
+    let score = |row: &TaskAnswer, at: usize| -> Option<[f64; 2]> { Some([(*row.scores.get(at)?)?, 1.0]) };
+    let first: Vec<[f64; 2]> = shared.iter().map(|(row, _)| score(row, metric)).collect::<Option<_>>()?;
+    let second: Vec<[f64; 2]> = shared.iter().map(|(_, row)| score(row, of_other)).collect::<Option<_>>()?;
+    let mean = |items: &[[f64; 2]]| items.iter().map(|item| item[0]).sum::<f64>() / items.len() as f64;
+    let interval = bootstrap.paired_sums(&first, &second, |[sum, count]| sum / count);
+    Some(Values { values: [mean(&first), mean(&second)], interval, count: shared.len() })
+}
+
+/// A metric of all rows at once, made again from what each answered: `None` where that does not give each one's own figure.
+fn of_all_rows(
+    name: &str,
+    shared: &[(&TaskAnswer, &TaskAnswer)],
+    own: [&Vec<TaskAnswer>; 2],
+    overall: [f64; 2],
+    bootstrap: &Bootstrap,
+) -> Option<Values> {
+    let never = Bootstrap { resamples: 0, ..*bootstrap };
+    for (answers, overall) in own.into_iter().zip(overall) {
+        let twice: Vec<(&TaskAnswer, &TaskAnswer)> = answers.iter().map(|row| (row, row)).collect();
+        let [again, _] = remade(name, &twice, &never)?.values;
+        if (again - overall).abs() > 1e-6 {
+            return None;
+        }
+    }
+    remade(name, shared, bootstrap)
+}
+
+fn row(answer: &TaskAnswer) -> Row<'_> {
+    Row { answer: &answer.answer, expected: &answer.expected }
+}
+
+fn remade(name: &str, shared: &[(&TaskAnswer, &TaskAnswer)], bootstrap: &Bootstrap) -> Option<Values> {
+    let count = shared.len();
+    let sides = || {
+        let first: Vec<Row<'_>> = shared.iter().map(|(answer, _)| row(answer)).collect();
+        let second: Vec<Row<'_>> = shared.iter().map(|(_, answer)| row(answer)).collect();
+        [first, second]
+    };
+    let of: fn(&Averages) -> f64 = match name {
+        "bleu" => {
+            let [first, second] = sides().map(|rows| bleu(&rows));
+            let interval = bootstrap.paired_sums(&first.rows, &second.rows, |sums| bleu::score(&sums));
+            return Some(Values { values: [first.score, second.score], interval, count });
+        }
+        "chrf" => {
+            let [first, second] = sides().map(|rows| chrf(&rows));
+            let interval = bootstrap.paired_sums(&first.rows, &second.rows, |sums| chrf::score(&sums));
+            return Some(Values { values: [first.score, second.score], interval, count });
+        }
+        "macro_f1" => |averages| averages.macro_average.f1,
+        "micro_f1" => |averages| averages.micro.f1,
+        "weighted_f1" => |averages| averages.weighted.f1,
+        _ => return None,
+    };
+    let [first, second] = sides().map(|rows| -> Option<_> {
+        let pair = |row: &Row<'_>| Some((row.expected.first()?.clone(), row.answer.to_owned()));
+        Some(classification(&rows.iter().map(pair).collect::<Option<Vec<_>>>()?))
+    });
+    let (first, second) = (first?, second?);
+    let interval =
+        bootstrap.statistic(count, |drawn| of(&first.averages_of(drawn)) - of(&second.averages_of(drawn)));
+    Some(Values { values: [of(&first.averages), of(&second.averages)], interval, count })
 }

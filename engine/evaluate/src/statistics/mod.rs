@@ -58,14 +58,11 @@ impl Bootstrap {
     /// The interval of Σ numerators / Σ denominators of the first less that of the second, where the same items are drawn for both: what
     /// makes items easy or hard is in both and goes out. `None` as [`Bootstrap::ratio`].
     pub fn paired_difference(&self, first: (&[f64], &[f64]), second: (&[f64], &[f64])) -> Option<[f64; 2]> {
-        let items = first.0.len();
-        if [first.1.len(), second.0.len(), second.1.len()].iter().any(|length| *length != items) {
-            return None;
-        }
-        let first = first.0.iter().zip(first.1);
-        let second = second.0.iter().zip(second.1);
-        let items: Vec<[f64; 4]> = first.zip(second).map(|((a, b), (c, d))| [*a, *b, *c, *d]).collect();
-        self.sums(&items, |[a, b, c, d]| a / b - c / d)
+        let items = |(numerators, denominators): (&[f64], &[f64])| -> Option<Vec<[f64; 2]>> {
+            let same = numerators.len() == denominators.len();
+            same.then(|| numerators.iter().zip(denominators).map(|(n, d)| [*n, *d]).collect())
+        };
+        self.paired_sums(&items(first)?, &items(second)?, |[numerator, denominator]| numerator / denominator)
     }
 
     /// The interval of any statistic of sums: `items` has a row of `N` numbers for each item (BLEU's counts, say), and `of` makes the
@@ -85,6 +82,29 @@ impl Bootstrap {
                 add(&mut sum, &blocks[draw]);
             }
             of(sum)
+        });
+        percentiles(resampled.collect())
+    }
+
+    /// The interval of a statistic of sums of the first less that of the second, where the same items are drawn for both. `None` as
+    /// [`Bootstrap::sums`], and where the two have not as many items.
+    pub fn paired_sums<const N: usize>(
+        &self,
+        first: &[[f64; N]],
+        second: &[[f64; N]],
+        mut of: impl FnMut([f64; N]) -> f64,
+    ) -> Option<[f64; 2]> {
+        if first.len() < 2 || first.len() != second.len() {
+            return None;
+        }
+        let (first, second) = (blocks(first), blocks(second));
+        let resampled = (0..self.resamples).map(|resample| {
+            let mut sums = [[0.0; N]; 2];
+            for draw in self.draws(resample, first.len()) {
+                add(&mut sums[0], &first[draw]);
+                add(&mut sums[1], &second[draw]);
+            }
+            of(sums[0]) - of(sums[1])
         });
         percentiles(resampled.collect())
     }

@@ -1,1 +1,199 @@
+use super::*;
+use glasshouse_protocol::Evaluation;
+use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 
+const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 2000, seed: 3 };
+
+/// Numbers between 0 and 1.
+fn uniform(stream: u64, count: usize) -> Vec<f64> {
+    (0..count as u64).map(|n| (nth(1, stream, n) >> 11) as f64 / (1u64 << 53) as f64).collect()
+}
+
+#[test]
+fn intervals_are_as_long_as_theory_says() {
+    // Items one by one, and in blocks of about five.
+    for count in [1000, 10_000] {
+        let values = uniform(count as u64, count);
+        let mean = values.iter().sum::<f64>() / count as f64;
+        let [low, high] = Bootstrap::default().mean(&values).unwrap();
+        let expected = 2.0 * Z * (1.0 / 12.0 / count as f64).sqrt();
+        assert!(((high - low) / expected - 1.0).abs() < 0.05, "{} of {expected}", high - low);
+        assert!(low < mean && mean < high);
+        let ones = vec![1.0; count];
+        assert_eq!(Bootstrap::default().ratio(&values, &ones), Some([low, high]));
+    }
+    // Two values have three means, the outer ones in a quarter of the resamples each.
+    assert_eq!(BOOTSTRAP.mean(&[0.0, 1.0]), Some([0.0, 1.0]));
+}
+
+#[test]
+fn intervals_hold_the_truth_as_often_as_they_say() {
+    let bootstrap = Bootstrap { resamples: 400, seed: 5 };
+    let held = (0..400).filter(|sample| {
+        let [low, high] = bootstrap.mean(&uniform(10_000 + sample, 60)).unwrap();
+        low <= 0.5 && 0.5 <= high
+    });
+    let held = held.count();
+    assert!((360..=396).contains(&held), "{held} of 400");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_interval_and_another_one_another() {
+    let values = uniform(1, 100);
+    assert_eq!(BOOTSTRAP.mean(&values), BOOTSTRAP.mean(&values));
+    assert_ne!(BOOTSTRAP.mean(&values), Bootstrap { seed: 4, ..BOOTSTRAP }.mean(&values));
+    let sum = |drawn: &[u32]| drawn.iter().map(|at| values[*at as usize]).sum::<f64>() / drawn.len() as f64;
+    let [low, high] = BOOTSTRAP.statistic(100, sum).unwrap();
+    let [expected_low, expected_high] = BOOTSTRAP.mean(&values).unwrap();
+    assert!((low - expected_low).abs() < 1e-12 && (high - expected_high).abs() < 1e-12);
+}
+
+#[test]
+fn pairs_take_out_what_makes_items_easy_or_hard() {
+    let (hard, noise) = (uniform(1, 300), uniform(2, 300));
+    let ones = vec![1.0; 300];
+    let other: Vec<f64> = hard.iter().zip(&noise).map(|(value, noise)| value + 0.01 + 0.01 * noise).collect();
+    let [low, high] = BOOTSTRAP.paired_difference((&other, &ones), (&hard, &ones)).unwrap();
+    assert!(low > 0.014 && high < 0.016, "{low} to {high}");
+    let alone = [BOOTSTRAP.mean(&other).unwrap(), BOOTSTRAP.mean(&hard).unwrap()];
+    assert!(alone[0][0] < alone[1][1], "each alone would show nothing");
+    assert_eq!(BOOTSTRAP.paired_difference((&hard, &ones), (&hard, &ones)), Some([0.0, 0.0]));
+}
+
+#[test]
+fn what_has_no_interval_gets_none() {
+    assert_eq!(BOOTSTRAP.mean(&[]), None);
+    assert_eq!(BOOTSTRAP.mean(&[1.0]), None);
+    assert_eq!(BOOTSTRAP.ratio(&[1.0, 2.0], &[0.0, 0.0]), None);
+    assert_eq!(BOOTSTRAP.ratio(&[1.0, 2.0], &[1.0]), None);
+    assert_eq!(BOOTSTRAP.mean(&[f64::NAN, 1.0, f64::NAN]), Some([1.0, 1.0]));
+    assert_eq!(BOOTSTRAP.paired_difference((&[1.0, 2.0], &[1.0, 1.0]), (&[1.0], &[1.0])), None);
+    assert_eq!(BOOTSTRAP.statistic(1, |_| 1.0), None);
+    assert_eq!(Bootstrap { resamples: 0, seed: 0 }.mean(&[1.0, 2.0]), None);
+}
+
+#[test]
+fn wilsons_interval_is_scipys() {
+    for (right, count, expected) in [
+        (8, 10, [0.490_162_471_536_641_8, 0.943_317_848_545_624_8]),
+        (0, 5, [0.0, 0.434_482_464_783_174_77]),
+        (5, 5, [0.565_517_535_216_825_1, 1.0]),
+        (263, 1000, [0.236_656_859_791_078_37, 0.291_157_023_731_074_7]),
+        (0, 0, [0.0, 1.0]),
+    ] {
+        let found = wilson(right, count);
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?} {expected:?}");
+    }
+}
+
+fn evaluation(run: &str, tokenizer: u32, bits: impl Fn(usize) -> f64) -> Evaluation {
+    let documents = (0..200).map(|at| DocumentLoss {
+        text_crc32c: at as u32 / 2,
+        tokens: 25,
+        bytes: 100 + (at as u32 / 2) % 7,
+        nats: bits(at) * 100.0 * std::f64::consts::LN_2,
+    });
+    let mut evaluation = Evaluation { run: run.to_owned(), ..Evaluation::default() };
+    evaluation.model.tokenizer_crc32c = tokenizer;
+    evaluation.likelihood = Some(Likelihood { by_document: documents.collect(), ..Likelihood::default() });
+    evaluation
+}
+
+#[test]
+fn models_are_compared_in_plain_words() {
+    let noise = uniform(7, 200);
+    let base = evaluation("base", 1, |at| 2.0 + noise[at]);
+    let better = evaluation("better", 1, |at| 1.9 + noise[at]);
+    let found = compare(&base, &better, &BOOTSTRAP);
+    let what: Vec<&str> = found.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(what, ["bits_per_byte", "perplexity"]);
+    assert!(found[0].verdict.starts_with("better is better by 0.097"), "{}", found[0].verdict);
+    assert_eq!((found[0].difference.count, found[0].difference.better), (200, Better::Lower));
+    assert!(found[0].first_value > found[0].second_value);
+    let other = evaluation("other", 1, |at| 2.0 + noise[(at + 50) % 200]);
+    let verdict = &compare(&base, &other, &BOOTSTRAP)[0].verdict;
+    assert!(verdict.starts_with("Within the noise: the interval of the difference, -0."), "{verdict}");
+    assert_eq!(compare(&base, &base, &BOOTSTRAP)[0].verdict, "No difference.");
+    assert_eq!(compare(&base, &base, &BOOTSTRAP)[0].first, "base ()");
+}
+
+#[test]
+fn perplexities_of_different_tokenizers_are_not_compared() {
+    let found = compare(&evaluation("a", 1, |_| 2.0), &evaluation("b", 2, |_| 1.0), &BOOTSTRAP);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].what, "bits_per_byte");
+    assert!(
+        found[0].verdict.contains("b is better by 0.97") && found[0].verdict.contains("tokenizers differ")
+    );
+}
+
+#[test]
+fn only_shared_documents_count() {
+    let (mut one, other) =
+        (evaluation("a", 1, |_| 2.0), evaluation("b", 1, |at| if at < 9 { 9.0 } else { 1.0 }));
+    one.likelihood.as_mut().unwrap().by_document.drain(..20);
+    let found = &compare(&one, &other, &BOOTSTRAP)[0];
+    assert_eq!(found.difference.count, 180);
+    assert!(
+        found.verdict.ends_with("Only the 180 documents of 200 that both have read count."),
+        "{}",
+        found.verdict
+    );
+    assert!(found.second_value < 1.0);
+    one.likelihood.as_mut().unwrap().by_document.clear();
+    let found = &compare(&one, &other, &BOOTSTRAP)[0];
+    assert_eq!(
+        (found.difference.value, found.verdict.as_str()),
+        (None, "Not compared: no document is in both evaluations.")
+    );
+    assert!(serde_json::to_string(&found).is_ok());
+}
+
+fn task(answers: &[&str], skip: usize) -> TaskReport {
+    let rows = answers.iter().enumerate().skip(skip).map(|(at, answer)| TaskAnswer {
+        line: at as u64 + 1,
+        answer: (*answer).to_owned(),
+        expected: vec!["the cat sat on a mat".to_owned()],
+        scores: vec![Some(f64::from(u8::from(*answer == "the cat sat on a mat"))), None, None],
+        ..TaskAnswer::default()
+    });
+    let answers: Vec<TaskAnswer> = rows.collect();
+    let rows: Vec<crate::metrics::Row<'_>> = answers
+        .iter()
+        .map(|row| crate::metrics::Row { answer: &row.answer, expected: &row.expected })
+        .collect();
+    let metric = |name: &str, value: f64| Metric {
+        name: name.to_owned(),
+        value: Some(value),
+        of: "rows".to_owned(),
+        ..Metric::default()
+    };
+    let metrics = vec![
+        metric("exact", 0.5),
+        metric("bleu", crate::metrics::bleu(&rows).score),
+        metric("entity_f1", 0.5),
+    ];
+    TaskReport { name: "qa.jsonl".to_owned(), file_crc32c: 4, metrics, answers, ..TaskReport::default() }
+}
+
+#[test]
+fn tasks_are_compared_by_row_and_as_a_whole() {
+    let right = "the cat sat on a mat";
+    let mut one =
+        Evaluation { run: "one".to_owned(), tasks: vec![task(&[right; 12], 0)], ..Evaluation::default() };
+    let mut answers = [right; 12];
+    answers[3..].fill("the dog sat on a mat");
+    let other =
+        Evaluation { run: "other".to_owned(), tasks: vec![task(&answers, 2)], ..Evaluation::default() };
+    let found = compare(&one, &other, &BOOTSTRAP);
+    let [exact, bleu, entities] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((exact.what.as_str(), exact.first_value, exact.second_value), ("qa.jsonl: exact", 1.0, 0.1));
+    assert_eq!(exact.difference.count, 10);
+    assert!(exact.verdict.starts_with("one is better by 0.900"), "{}", exact.verdict);
+    assert!((bleu.first_value - 100.0).abs() < 1e-9 && bleu.second_value < 60.0);
+    assert!(bleu.verdict.starts_with("one is better by"), "{}", bleu.verdict);
+    assert!(entities.verdict.starts_with("Not compared: it is of all rows at once"), "{}", entities.verdict);
+    one.tasks[0].file_crc32c = 5;
+    let found = compare(&one, &other, &BOOTSTRAP);
+    assert_eq!(found[0].verdict, "Not compared: the files of that name differ.");
+}
