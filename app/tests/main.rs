@@ -13,6 +13,7 @@ mod data_bench;
 mod data_engine;
 mod data_page;
 mod distilling;
+mod evaluating;
 #[cfg(unix)]
 mod faults;
 mod feedback;

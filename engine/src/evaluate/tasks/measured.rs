@@ -18,6 +18,9 @@ pub(super) const RIGHT: f64 = 1.0 - 1e-9;
 /// Classes of a confusion matrix that people can read.
 const CLASSES: usize = 20;
 
+/// A metric's name, and its value of what was found.
+type Named<T> = (&'static str, fn(&T) -> f64);
+
 /// What answers came to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Measured {
@@ -176,7 +179,7 @@ impl Measured {
     /// F1 of ROUGE-1, -2 and -L, of each row against its best reference.
     pub(super) fn rouge(&mut self, rows: &[(&Row, Given)], stems: bool, bootstrap: &Bootstrap) {
         let found: Vec<Rouge> = answers(rows).iter().map(|row| rouge(row, stems)).collect();
-        let of: [(&str, fn(&Rouge) -> f64); 3] = [
+        let of: [Named<Rouge>; 3] = [
             ("rouge_1", |found| found.rouge_1.f1),
             ("rouge_2", |found| found.rouge_2.f1),
             ("rouge_l", |found| found.rouge_l.f1),
@@ -197,7 +200,7 @@ impl Measured {
             _ => None,
         };
         let found = classification(&rows.iter().filter_map(pair).collect::<Vec<_>>());
-        let of: [(&str, fn(&Averages) -> f64); 3] = [
+        let of: [Named<Averages>; 3] = [
             ("macro_f1", |averages| averages.macro_average.f1),
             ("micro_f1", |averages| averages.micro.f1),
             ("weighted_f1", |averages| averages.weighted.f1),
@@ -289,7 +292,7 @@ fn answers<'a>(rows: &'a [(&Row, Given)]) -> Vec<Answer<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rows::TaskFile;
+    use super::super::file::TaskFile;
     use super::*;
 
     const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 100, seed: 1 };
