@@ -144,10 +144,12 @@ impl HeldOut {
             }
         }
         let files = &tokenizer.tokenizer;
-        let before = match (run.is_imported(), files.begins(), files.end_of_text()) {
-            (true, begins, _) if !begins.is_empty() => begins.to_vec(),
+        // Text in another model's tokens is for a model that came with its own.
+        let foreign = !own_tokens || run.is_imported();
+        let before = match (files.begins(), files.end_of_text()) {
+            (begins, _) if foreign && !begins.is_empty() => begins.to_vec(),
             // A model that never saw one document end learned nothing of the token.
-            (_, _, Some(end)) if !answers && (ended.is_some() || !own_tokens) => vec![end],
+            (_, Some(end)) if !answers && (ended.is_some() || !own_tokens) => vec![end],
             _ => Vec::new(),
         };
         let passages = !answers && all < FEW;
