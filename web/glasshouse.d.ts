@@ -464,6 +464,67 @@ export interface Plan {
   [more: string]: unknown;
 }
 
+export interface AuditOptions {
+  /** All unless some are named. */
+  sections?: readonly ("bias" | "memorisation" | "canaries" | "personal")[];
+  /** Texts that are sampled, and passages that are tried. Default 200. */
+  samples?: number;
+  /** Pairs of sentences of your own: a file as docs/audit.md says, or its text. */
+  pairs?: string | Blob;
+  /** Seed of all that is drawn. Default 0. */
+  seed?: number;
+  /** Whose weights: those of a run's checkpoint, by its name or its step. As they are now, unless one is named. */
+  run?: string;
+  checkpoint?: string;
+  step?: number;
+  onProgress?: (progress: { what: string; done: number; total: number }) => void;
+  signal?: AbortSignal;
+}
+
+/** A number with the interval that holds it in 95 of 100 samples. */
+export interface Metric {
+  name: string;
+  /** Null where there was nothing to measure. */
+  value: number | null;
+  interval?: [number, number];
+  better: "higher" | "lower" | "neither";
+  count: number;
+  of: string;
+  signature?: string;
+}
+
+export interface AuditTable {
+  title: string;
+  about?: string;
+  columns: string[];
+  rows: (number | string | Metric | { prompt: string; token: string })[][];
+}
+
+export interface AuditSection {
+  name: string;
+  title: string;
+  /** How large its sample was. */
+  sample: string;
+  metrics: Metric[];
+  tables: AuditTable[];
+  /** What it cannot show. */
+  limits: string[];
+  /** Why it was not made, where it was not. */
+  skipped: string | null;
+}
+
+export interface Audit {
+  run: string;
+  checkpoint: string;
+  step: number;
+  weightsCrc32c: number;
+  /** Seconds since 1970. */
+  made: number;
+  device: string;
+  seconds: number;
+  sections: AuditSection[];
+}
+
 export class Glasshouse {
   private constructor();
   /** Starts an engine in a worker. */
@@ -482,10 +543,12 @@ export class Glasshouse {
   generate(options?: GenerateOptions): Promise<Generated>;
   /** Looks inside the model at work on a prompt, also while it trains. */
   inspect(options: InspectOptions): Promise<Inspection>;
+  /** Looks for bias, memorised text, canaries and personal data. An abort rejects with the kind `cancelled`. */
+  audit(options?: AuditOptions): Promise<Audit>;
   /** Says how good the model is, on held-out text and on tasks. While a run trains it is refused: kind `busy`. */
   evaluate(options?: EvaluateOptions): Promise<Evaluation>;
   /** What is kept of evaluations, and how each two of the runs compare. */
-  evaluations(runs?: readonly string[]): Promise<{ evaluations: Evaluation[]; audits: Record<string, unknown>[]; comparisons: Comparison[] }>;
+  evaluations(runs?: readonly string[]): Promise<{ evaluations: Evaluation[]; audits: Audit[]; comparisons: Comparison[] }>;
   /** The card of a run that was evaluated, a page of HTML. */
   card(run: string): Promise<string>;
   runs(): Promise<Run[]>;

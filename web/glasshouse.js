@@ -291,6 +291,18 @@ export class Glasshouse {
   }
 
   /**
+   * Looks for what a model has learned that nobody wanted it to: `sections` are of "bias", "memorisation", "canaries" and "personal", all
+   * unless some are named; `pairs` is a File or the text of one with pairs of sentences. Resolves to the audit, which is kept with the run.
+   */
+  async audit(options = {}) {
+    const { sections, samples, pairs, seed } = options;
+    const text = pairs instanceof Blob ? await pairs.text() : pairs;
+    const given = Object.entries({ sections, samples, pairs: text, seed }).filter(([, value]) => value !== undefined);
+    const command = { command: "audit", source: await this.#source(options), settings: Object.fromEntries(given) };
+    return camel(last(await this.#judge(command, options), "audited").audit);
+  }
+
+  /**
    * Evaluates the model, or a checkpoint: on the text that was held out, beside baselines, and on tasks, each a file of JSON Lines. Not
    * while a run trains.
    */
@@ -300,16 +312,21 @@ export class Glasshouse {
     const tasks = files.map(([file], at) => ({ file, ...renamed(given[at], TASK) }));
     const settings = { ...renamed(options, EVALUATION), tasks };
     const command = { command: "evaluate", source: await this.#source(options), settings };
-    const onEvent = (event) => {
-      if (event.event === "evaluating") options.onProgress?.({ what: event.what, done: event.done, total: event.total });
+    const events = await this.#judge(command, options, files.map(([, bytes]) => bytes));
+    return camel(last(events, "evaluated").evaluation);
+  }
+
+  /** An evaluation or an audit, whose progress is told and which can be cancelled. */
+  async #judge(command, { onProgress, signal }, files = []) {
+    const onEvent = ({ event, what, done, total }) => {
+      if (event === "evaluating") onProgress?.({ what, done, total });
     };
     let forget = () => {};
     const sent = (request) => {
-      forget = onAbort(options.signal, () => this.#link.request({ command: "cancel", request }).catch(() => {}));
+      forget = onAbort(signal, () => this.#link.request({ command: "cancel", request }).catch(() => {}));
     };
     try {
-      const events = await this.#link.request(command, { files: files.map(([, bytes]) => bytes), onEvent, sent });
-      return camel(last(events, "evaluated").evaluation);
+      return await this.#link.request(command, { files, onEvent, sent });
     } finally {
       forget();
     }

@@ -11,6 +11,8 @@ mod keys;
 mod messages;
 mod record;
 mod scripting;
+#[cfg(feature = "command-line")]
+mod serving;
 mod top_bar;
 mod typed_path;
 
@@ -21,7 +23,9 @@ pub use record::Recorder;
 use crate::asks::Asks;
 use crate::link::{self, Answer, Link, Outbox};
 use crate::pages::{Context, PageName};
-use crate::pages::{chat, data, home, inspect, learn, model, runs, settings, tokenizer, train, tune, write};
+use crate::pages::{
+    chat, data, evaluate, home, inspect, learn, model, runs, settings, tokenizer, train, tune, write,
+};
 use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{self, Palette};
@@ -92,6 +96,9 @@ pub struct App {
     kept: Preferences,
     start: AppOptions,
     asks: Asks,
+    /// What answers other programs.
+    #[cfg(feature = "command-line")]
+    server: Option<crate::serve::Server>,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
     home: home::HomePage,
     data: data::DataPage,
@@ -103,6 +110,7 @@ pub struct App {
     chat: chat::ChatPage,
     inspect: inspect::InspectPage,
     runs: runs::RunsPage,
+    evaluate: evaluate::EvaluatePage,
     learn: learn::LearnPage,
     settings: settings::SettingsPage,
 }
@@ -154,6 +162,8 @@ impl App {
             preferences,
             start,
             asks: Asks::default(),
+            #[cfg(feature = "command-line")]
+            server: None,
             answers: mpsc::channel(),
             home: Default::default(),
             data: Default::default(),
@@ -165,6 +175,7 @@ impl App {
             chat: Default::default(),
             inspect,
             runs: Default::default(),
+            evaluate: Default::default(),
             learn: Default::default(),
             settings: Default::default(),
         };
@@ -365,6 +376,8 @@ impl App {
         self.importing_ui(ui.ctx());
         self.introduced();
         self.fulfil(ui.ctx());
+        #[cfg(feature = "command-line")]
+        self.serve_or_not();
         self.keep_draft(ui.ctx());
         self.send();
         self.keep_preferences();
@@ -397,6 +410,7 @@ impl App {
             PageName::Chat => self.chat.ui(ui, &mut context),
             PageName::Inspect => self.inspect.ui(ui, &mut context),
             PageName::Runs => self.runs.ui(ui, &mut context),
+            PageName::Evaluate => self.evaluate.ui(ui, &mut context),
             PageName::Learn => self.learn.ui(ui, &mut context),
             PageName::Settings => self.settings.ui(ui, &mut context),
         });
@@ -432,6 +446,8 @@ impl App {
                 Command::Train { .. }
                     | Command::TrainFirst { .. }
                     | Command::TrainTokenizer { .. }
+                    | Command::Evaluate { .. }
+                    | Command::Audit { .. }
                     | Command::CreateProject { .. }
                     | Command::OpenProject { .. }
                     | Command::CloseProject

@@ -26,6 +26,19 @@ pub struct Asks {
     pub capture: Option<Capture>,
     /// Numbers of messages that were put away.
     pub dismissed: Vec<u64>,
+    /// The server is to be switched on or off.
+    pub serve: Option<bool>,
+    /// How the server is.
+    pub serving: Serving,
+}
+
+/// How the server for other programs is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Serving {
+    /// Where it listens, as clients take it; none where it is off.
+    pub address: Option<String>,
+    /// Why it could not be switched on.
+    pub refused: Option<String>,
 }
 
 /// A line that says what was done, and may undo it.

@@ -2,9 +2,11 @@
 //!
 //! What is no number reads `–`. A narrow no-break space parts thousands nowhere: a comma does, as in `1,200`.
 
+mod metric;
 mod time;
 
 pub use glasshouse_protocol::quantity::{bytes, counted, whole};
+pub use metric::{exactly, figures, is_share, metric, metric_between, metric_title, value_of};
 pub use time::{ago, clock, date_time, duration, now};
 
 /// What stands where there is no number.

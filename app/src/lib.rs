@@ -24,6 +24,8 @@ pub mod link;
 pub mod pages;
 #[cfg(feature = "pages")]
 pub mod preferences;
+#[cfg(feature = "command-line")]
+pub mod serve;
 #[cfg(feature = "pages")]
 pub mod state;
 #[cfg(feature = "pages")]

@@ -2,16 +2,16 @@
 //! Beside it, what else differs between the two: picking and saving files, and keeping preferences.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod address_native;
+#[cfg(target_arch = "wasm32")]
+mod address_web;
+#[cfg(not(target_arch = "wasm32"))]
 mod dialogs;
 mod files;
 #[cfg(not(target_arch = "wasm32"))]
 mod files_native;
 #[cfg(target_arch = "wasm32")]
 mod files_web;
-#[cfg(not(target_arch = "wasm32"))]
-mod lessons_native;
-#[cfg(target_arch = "wasm32")]
-mod lessons_web;
 pub mod mirror;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
@@ -22,15 +22,15 @@ mod preferences_web;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use address_native::page_address;
+#[cfg(target_arch = "wasm32")]
+pub use address_web::page_address;
 pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, model_file};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files_native::{FOLDERS, HERE, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
 pub use files_web::{FOLDERS, HERE, chosen_files, expanded, pick, read_dropped, save};
-#[cfg(not(target_arch = "wasm32"))]
-pub use lessons_native::{LESSON_FOLDERS, lesson_files, page_address};
-#[cfg(target_arch = "wasm32")]
-pub use lessons_web::{LESSON_FOLDERS, lesson_files, page_address};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]

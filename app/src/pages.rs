@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod data;
+pub mod evaluate;
 pub mod home;
 pub mod inspect;
 pub mod learn;
@@ -47,6 +48,8 @@ pub enum PageName {
     Inspect,
     /// Past runs.
     Runs,
+    /// How good runs are, and how safe.
+    Evaluate,
     /// Lessons.
     Learn,
     /// Device, theme, text size.
@@ -55,7 +58,7 @@ pub enum PageName {
 
 impl PageName {
     /// All of them, in the rail's order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Home,
         Self::Data,
         Self::Tokenizer,
@@ -66,6 +69,7 @@ impl PageName {
         Self::Chat,
         Self::Inspect,
         Self::Runs,
+        Self::Evaluate,
         Self::Learn,
         Self::Settings,
     ];
@@ -83,6 +87,7 @@ impl PageName {
             Self::Chat => "Chat",
             Self::Inspect => "Inspect",
             Self::Runs => "Runs",
+            Self::Evaluate => "Evaluate",
             Self::Learn => "Learn",
             Self::Settings => "Settings",
         }
@@ -101,6 +106,7 @@ impl PageName {
             Self::Chat => "chat",
             Self::Inspect => "inspect",
             Self::Runs => "runs",
+            Self::Evaluate => "evaluate",
             Self::Learn => "learn",
             Self::Settings => "settings",
         }
@@ -124,6 +130,7 @@ impl PageName {
             Self::Chat => icons::ICON_FORUM,
             Self::Inspect => icons::ICON_BIOTECH,
             Self::Runs => icons::ICON_TABLE_ROWS,
+            Self::Evaluate => icons::ICON_FACT_CHECK,
             Self::Learn => icons::ICON_MENU_BOOK,
             Self::Settings => icons::ICON_SETTINGS,
         }

@@ -4,9 +4,11 @@
 mod catalogue;
 mod cleaning;
 mod documents;
+mod evaluation;
 mod feedback;
 mod importing;
 mod inspection;
+mod lessons;
 mod plan;
 mod projects;
 mod proposals;
@@ -18,9 +20,11 @@ mod writing;
 pub use catalogue::{Catalogue, Fetching};
 pub use cleaning::{Cleaning, Dropped};
 pub use documents::Documents;
+pub use evaluation::{Evaluations, Work};
 pub use feedback::{LEAST_ROWS, Said};
 pub use importing::Importing;
 pub use inspection::{Answer, Inspections, Tensor, ViewData};
+pub use lessons::Lessons;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
 pub use proposals::Proposals;
@@ -60,8 +64,12 @@ pub struct State {
     pub writing: Writing,
     /// What was seen inside models.
     pub inspections: Inspections,
+    /// How good its models are, and how safe.
+    pub evaluation: Evaluations,
     /// What was said of replies in the open project.
     pub feedback: Said,
+    /// Lessons of a teacher's, and what was made of lessons.
+    pub lessons: Lessons,
     /// What to answer next there.
     pub proposals: Proposals,
     /// The open project's runs.
@@ -125,6 +133,7 @@ impl State {
         self.tokenizer.sent(command);
         self.planning.sent(id, command);
         self.cleaning.sent(id, command);
+        self.evaluation.sent(id, command);
         self.catalogue.sent(id, command);
     }
 
@@ -144,7 +153,9 @@ impl State {
         self.training.apply(asked.as_ref(), &event);
         self.writing.apply(request, asked.as_ref(), &event);
         self.inspections.apply(request, asked.as_ref(), &event, &bytes);
+        self.evaluation.apply(request, asked.as_ref(), &event);
         self.feedback.apply(request, asked.as_ref(), &event);
+        self.lessons.apply(&event);
         self.proposals.apply(&event);
         self.runs.apply(asked.as_ref(), &event);
         if let Event::TrainingStarted { .. } | Event::History { .. } = &event {
@@ -199,6 +210,18 @@ impl State {
             Event::ReportPage { path: Some(path) } => {
                 self.say(None, ErrorKind::Notice, format!("The report was saved as {path}."));
             }
+            Event::CardWritten { path: None } => {
+                let run = match &asked {
+                    Some(Command::WriteCard { run, .. }) => run.as_str(),
+                    _ => "",
+                };
+                let name = crate::format::file_name(&format!("{run} card"), "html");
+                self.downloads.extend(bytes.into_iter().map(|bytes| (name.clone(), bytes)));
+            }
+            Event::CardWritten { path: Some(path) } => {
+                let text = format!("The card was saved as {}.", path.display());
+                self.say(None, ErrorKind::Notice, text);
+            }
             Event::CleaningStopped { documents } => {
                 let next = match documents {
                     Some(_) => "Nothing was changed, and the next one goes on from there.",
@@ -235,7 +258,8 @@ impl State {
                 self.underway.remove(&request.unwrap_or_default());
                 // A form shows the rule that its settings break beside the setting, and so does what looks inside a model.
                 let in_form = (error.field.is_some() && matches!(asked, Some(Command::Plan { .. })))
-                    || matches!(asked, Some(Command::PlanCluster { .. } | Command::Inspect { .. }));
+                    || matches!(asked, Some(Command::PlanCluster { .. } | Command::Inspect { .. }))
+                    || asked.as_ref().is_some_and(evaluation::is_evaluating);
                 // The bench shows what a cleaning failed by, and the way on; and whoever cancelled something knows.
                 if !in_form && asked != Some(Command::Clean) && error.kind != ErrorKind::Cancelled {
                     self.message(asked, error);

@@ -11,8 +11,10 @@ mod field;
 mod fold;
 mod glossary;
 mod heatmap;
+mod intervals;
 mod layout;
 mod panels;
+mod report_table;
 mod shaded;
 mod sparkline;
 mod stat;
@@ -28,10 +30,12 @@ pub use field::{field, field_error, whole_number};
 pub use fold::{fold, fold_head, is_open, what_is_this};
 pub use glossary::{GLOSSARY, Term};
 pub use heatmap::{Heatmap, Scale, Touched, fitted};
+pub use intervals::{Measured, diagram, interval_bar, interval_plot, interval_rows};
 pub use layout::{
     WIDE, card, card_with, columns_fit, dialog, halves, is_narrow, page, prose, quiet_text, raised, section,
 };
 pub use panels::{Failed, empty, failed, working};
+pub use report_table::{report_csv, report_table};
 pub use shaded::{Piece, shaded_text};
 pub use sparkline::sparkline;
 pub use stat::{Stat, stat, stat_row};

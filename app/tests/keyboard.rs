@@ -109,6 +109,23 @@ fn tab_reaches_every_control_of_runs() {
 }
 
 #[test]
+fn tab_reaches_every_control_of_evaluate() {
+    assert_page(PageName::Evaluate, 1280.0);
+}
+
+#[test]
+fn tab_reaches_every_control_of_what_an_evaluation_found() {
+    let mut app = support::app("light");
+    support::full(&mut app);
+    support::tell(&mut app, [support::evaluation::kept(&["2-llama-tiny".to_owned()], true)]);
+    for fold in ["evaluate:options", "evaluate:audit options"] {
+        app.preferences().folds.insert(fold.to_owned(), true);
+    }
+    app.open(PageName::Evaluate);
+    assert_reached(&mut support::window(app, 1280.0, 4_000.0), PageName::Evaluate);
+}
+
+#[test]
 fn tab_reaches_every_control_of_settings() {
     assert_page(PageName::Settings, 1280.0);
 }

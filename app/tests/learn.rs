@@ -6,8 +6,7 @@ use crate::support::scene::Scene;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::pages::PageName;
 use glasshouse::pages::learn::{BUILT_IN, Library};
-use glasshouse::preferences::LessonProgress;
-use glasshouse_protocol::{Command, View};
+use glasshouse_protocol::{Command, LessonProgress, View};
 
 const WIDE: [f32; 2] = [1280.0, 1400.0];
 const PHONE: [f32; 2] = [390.0, 860.0];
@@ -15,7 +14,7 @@ const PHONE: [f32; 2] = [390.0, 860.0];
 #[test]
 fn every_lesson_names_code_and_kernels_that_are_there() {
     let root = repository();
-    for lesson in Library::of(Vec::new()).lessons {
+    for lesson in Library::of(&[]).lessons {
         assert!(!lesson.head.code.is_empty(), "{}", lesson.name);
         for code in &lesson.head.code {
             assert!(root.join(&code.file).is_file(), "{} names {}", lesson.name, code.file);
@@ -44,13 +43,9 @@ fn named(scene: &Scene, words: &str) -> bool {
     scene.harness.query_all_by_label_contains(words).next().is_some()
 }
 
-/// What was made of a lesson, in the one project.
+/// What was made of a lesson.
 fn progress(scene: &mut Scene, lesson: &str) -> LessonProgress {
-    let lessons = &scene.harness.state_mut().preferences().lessons;
-    let mut projects = lessons.values();
-    let of = projects.next().unwrap();
-    assert!(projects.next().is_none(), "{lessons:?}");
-    of[lesson].clone()
+    scene.harness.state_mut().state().lessons.progress[lesson].clone()
 }
 
 #[test]
@@ -116,11 +111,13 @@ fn a_lesson_that_asks_otherwise_by_now_asks_again() {
     scene.press_last("Predict");
     scene.settle();
     assert!(named(&scene, "Your prediction:"));
-    let lessons = &mut scene.harness.state_mut().preferences().lessons;
-    for (_, progress) in lessons.values_mut().flatten() {
+    for progress in scene.engine.lessons.values_mut() {
         progress.question.push_str(" Or not?");
     }
-    scene.settle();
+    for press in ["All lessons", "Read lessons again", "Lesson 1: Text and tokens, not begun"] {
+        scene.press_last(press);
+        scene.settle();
+    }
     assert!(!named(&scene, "Your prediction:") && named(&scene, "Predict first; then"));
 }
 

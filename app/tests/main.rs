@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod active_learning;
+mod auditing;
 mod beginnings;
 mod benches;
 mod chat;
@@ -13,6 +14,7 @@ mod data_bench;
 mod data_engine;
 mod data_page;
 mod distilling;
+mod evaluate_page;
 mod evaluating;
 #[cfg(unix)]
 mod faults;
@@ -38,6 +40,8 @@ mod recording;
 mod reward_model;
 mod rewards;
 mod screenshots;
+mod serving;
+mod serving_clients;
 mod start;
 mod support;
 mod text_pages;

@@ -17,6 +17,7 @@
 mod auditing;
 mod benches;
 mod cleaning;
+mod completing;
 mod corpora;
 mod device;
 mod documents;
@@ -26,6 +27,7 @@ mod handing;
 mod importing;
 mod inbox;
 mod inspecting;
+mod lessons;
 mod outlet;
 mod planning;
 mod projects;
@@ -420,6 +422,14 @@ impl Session {
                 self.begin_replies(id, &source, &conversations, &config, live).await?;
                 return Ok(Answer::Later);
             }
+            Command::ListLessons => self.list_lessons(id)?,
+            Command::KeepLesson { lesson, progress } => {
+                self.keep_lesson(id, &lesson, progress.map(|progress| *progress))?;
+            }
+            Command::Complete { source, prompt, config, settings } => {
+                self.begin_completion(id, &source, prompt, *config, settings, live).await?;
+                return Ok(Answer::Later);
+            }
             Command::ListFeedback => self.list_feedback(id)?,
             Command::SpliceFeedback { at, removed, expected, rows } => {
                 self.opened()?.project.splice_feedback(at, removed, &expected, rows)?;
@@ -542,6 +552,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Samples { .. }
         | Command::Reply { .. }
         | Command::Replies { .. }
+        | Command::Complete { .. }
         | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",
         Command::Classify { .. } => "telling texts apart",

@@ -34,8 +34,20 @@ const ENGINE: &[&str] = &[
 ];
 
 /// The rooms of `app/src`, likewise.
-const APP: &[&str] =
-    &["format", "preferences", "theme", "widgets", "state", "link", "asks", "pages", "app", "canvas", "cli"];
+const APP: &[&str] = &[
+    "format",
+    "preferences",
+    "serve",
+    "theme",
+    "widgets",
+    "state",
+    "link",
+    "asks",
+    "pages",
+    "app",
+    "canvas",
+    "cli",
+];
 
 /// Files of Rust in a folder and below, those of tests aside.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

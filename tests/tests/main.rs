@@ -6,6 +6,7 @@ mod adapter;
 mod checkpoint;
 mod common;
 mod dependencies;
+mod evaluate;
 mod export;
 mod finite_difference;
 mod fixtures;

@@ -101,7 +101,8 @@ impl Address {
             problems.push(format!("The address has a prompt of more than {LONGEST_PROMPT} characters."));
         }
         let [layer, head] = [layer, head].map(|number| number.map(|number| number as usize));
-        self.inspect = Wish { view, prompt: prompt.filter(fits), layer, head, position: None, step };
+        self.inspect =
+            Wish { view, prompt: prompt.filter(fits), layer, head, position: None, step, source: None };
         if view.is_some() {
             self.page = self.page.or(Some(PageName::Inspect));
         }
@@ -251,7 +252,15 @@ mod tests {
         ]);
         assert_eq!((address.page, &address.problems), (Some(PageName::Inspect), &Vec::new()));
         let (view, prompt) = (Some(View::LogitLens), Some("One day".to_owned()));
-        let wish = Wish { view, prompt, layer: Some(2), head: Some(1), position: None, step: Some(40) };
+        let wish = Wish {
+            view,
+            prompt,
+            layer: Some(2),
+            head: Some(1),
+            position: None,
+            step: Some(40),
+            source: None,
+        };
         assert_eq!(address.inspect, wish);
         assert_eq!(AppOptions::from(address).inspect, wish);
         let long = "x".repeat(LONGEST_PROMPT + 1);

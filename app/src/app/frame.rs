@@ -195,6 +195,7 @@ impl App {
             PageName::Data if state.cleaning.progress.is_some() => Some(Dot::Running),
             PageName::Data => state.cleaning.failed.is_some().then_some(Dot::Attention),
             PageName::Tokenizer => state.tokenizer.preparing.is_some().then_some(Dot::Running),
+            PageName::Evaluate => (!state.evaluation.under_way.is_empty()).then_some(Dot::Running),
             PageName::Write => {
                 let writes = |text: &Text| text.ending.is_none() && !text.is_reply;
                 state.writing.texts.values().any(writes).then_some(Dot::Running)

@@ -111,6 +111,13 @@ impl App {
             Wish::ExportReport { .. } => {
                 self.outbox.send(Command::ExportReport { to: first });
             }
+            Wish::WriteCard { run } => {
+                // Whoever chose the place was asked whether a file there is to be replaced.
+                let to = first.map(PathBuf::from);
+                self.outbox.send(Command::WriteCard { run, to, keep: false });
+            }
+            Wish::TaskFiles => self.evaluate.take_tasks(files),
+            Wish::SentencePairs => self.evaluate.take_pairs(files),
             Wish::OpenProjectFolder => {
                 if let Some(id) = first {
                     self.outbox.send(Command::OpenProject { id });

@@ -1,4 +1,4 @@
-//! The keyboard: a number opens a page, a comma with the command key the settings, P pauses. Everything else is reached with Tab and pressed with Space or Enter.
+//! The keyboard: a number or the minus behind them opens a page, a comma with the command key the settings, P pauses. Everything else is reached with Tab and pressed with Space or Enter.
 
 use super::App;
 use crate::pages::PageName;
@@ -8,8 +8,8 @@ use glasshouse_protocol::{Command, TrainingState};
 /// Seconds after a field has lost the keyboard in which letters and digits are no shortcuts.
 const STILL_WRITING: f64 = 1.0;
 
-/// Digits as they stand on a keyboard: 0 is the tenth page's. The last page is the settings, which a comma opens.
-const NUMBERS: [Key; 10] = [
+/// Digits as they stand on a keyboard, and the key behind them: 0 is the tenth page's. The last page is the settings, which a comma opens.
+const NUMBERS: [Key; 11] = [
     Key::Num1,
     Key::Num2,
     Key::Num3,
@@ -20,6 +20,7 @@ const NUMBERS: [Key; 10] = [
     Key::Num8,
     Key::Num9,
     Key::Num0,
+    Key::Minus,
 ];
 
 impl App {
@@ -52,8 +53,9 @@ impl App {
     fn page_keys(&mut self, context: &Context, writing: bool) {
         for (key, page) in NUMBERS.into_iter().zip(PageName::ALL) {
             let pressed = context.input_mut(|input| {
-                // With the command key, 0 gives the text its size back.
-                (key != Key::Num0 && input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key)))
+                // With the command key, these change the text's size.
+                let sizes = matches!(key, Key::Num0 | Key::Minus);
+                (!sizes && input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key)))
                     || (!writing && input.consume_key(Modifiers::NONE, key))
             });
             if pressed {

@@ -178,6 +178,10 @@ impl App {
     fn restart(&mut self) {
         match self.link.restart() {
             Ok(()) => {
+                // The server asked the engine that is gone.
+                if self.asks.serving.address.is_some() {
+                    self.asks.serve = Some(true);
+                }
                 let openings = self.state.projects.openings;
                 self.state = Default::default();
                 self.state.projects.openings = openings;

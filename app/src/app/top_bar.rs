@@ -98,6 +98,7 @@ impl App {
     fn work_chip_ui(&mut self, ui: &mut Ui, narrow: bool) {
         let shown_by_page = |request: &u64| match self.state.waiting.get(request) {
             Some(Command::Clean | Command::FetchCorpus { .. }) => self.page == PageName::Data,
+            Some(Command::Evaluate { .. } | Command::Audit { .. }) => self.page == PageName::Evaluate,
             Some(Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. }) => {
                 self.page == PageName::Train
             }

@@ -51,6 +51,9 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::HandOver { .. } => ("Path of the folder to write in", "~/bundles"),
         Wish::ExportFeedback { .. } => ("Path of the folder to write in", "~/data"),
         Wish::Propose { .. } => ("Path of the file", "~/data/prompts.jsonl"),
+        Wish::TaskFiles => ("Path of the task file", "~/data/questions.jsonl"),
+        Wish::SentencePairs => ("Path of the pairs of sentences", "~/data/pairs.jsonl"),
+        Wish::WriteCard { .. } => ("Path of the page to write", "~/card.html"),
         Wish::BringBack => ("Path of the bundle", "~/bundles/1-stories-bundle"),
         Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf"),
         Wish::ImportModelAddress => ("Address of the model", "HuggingFaceTB/SmolLM2-135M"),
@@ -69,6 +72,8 @@ fn reads(wish: &Wish) -> bool {
             | Wish::OpenProjectFolder
             | Wish::ImportModel
             | Wish::Propose { .. }
+            | Wish::TaskFiles
+            | Wish::SentencePairs
             | Wish::BringBack
             | Wish::ImportModelFile
     )

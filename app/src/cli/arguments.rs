@@ -1,6 +1,7 @@
 //! What can be typed, and the help that says so.
 
 mod archive;
+mod audit;
 mod bench;
 mod corpus;
 mod data;
@@ -12,10 +13,12 @@ mod preset;
 mod recipe;
 mod reproduce;
 mod runs;
+mod serve;
 mod tokenizer;
 mod writing;
 
 pub use archive::{PackArguments, UnpackArguments};
+pub use audit::AuditArguments;
 pub use bench::{
     BenchArguments, BenchCommand, BenchDecodeArguments, BenchInspectArguments, BenchKernelArguments,
     BenchScalingArguments, BenchStepArguments,
@@ -35,6 +38,7 @@ pub use interchange::{
 pub use recipe::RecipeArguments;
 pub use reproduce::{PublishedRun, ReproduceArguments};
 pub use runs::{RunsArguments, RunsCommand};
+pub use serve::ServeArguments;
 pub use tokenizer::{
     TokenizerArguments, TokenizerCommand, TokenizerDecodeArguments, TokenizerEncodeArguments, TokenizerPlace,
     TokenizerTrainArguments,
@@ -85,10 +89,14 @@ pub enum Command {
     Generate(GenerateArguments),
     /// Talk with a model turn by turn, by its chat template; one without goes on from what you type
     Chat(ChatArguments),
+    /// Answer programs that speak OpenAI's API, with any run of a project: completions, chat, log-probabilities
+    Serve(ServeArguments),
     /// List what was said of replies on the Chat page; write it to files, remove a row; or say what to answer or label next
     Feedback(FeedbackArguments),
     /// Tell texts apart by the labels that a run has learned, or score them by a reward model
     Classify(ClassifyArguments),
+    /// Look for what a model has learned that nobody wanted it to: bias, memorised text, canaries, personal data
+    Audit(AuditArguments),
     /// Teach a model an application, and measure it: summarise, translate, answer, tag, classify, sentiment, poems
     Recipe(RecipeArguments),
     /// Say how good models are, with intervals, beside baselines and each other: on held-out text, on tasks of your own; write their cards
@@ -175,6 +183,10 @@ pub struct ConfigArguments {
     /// with an adapter, unless it is said
     #[arg(long, alias = "learning-rate", value_name = "X", allow_negative_numbers = true)]
     pub lr: Option<f64>,
+    /// Plant so many canaries into the training text, sentences with a secret number, 1, 2, 4, … up to 64 times each, for `glasshouse audit` to
+    /// look for (data.canaries)
+    #[arg(long, value_name = "N")]
+    pub canaries: Option<usize>,
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

@@ -2,6 +2,7 @@
 //! nothing is done ahead of what is printed, and a reader that is slow holds the engine.
 
 use super::interrupt;
+use crate::serve::Switchboard;
 use anyhow::{Result, anyhow};
 use glasshouse_engine::protocol::{Command, ErrorKind, ErrorReport, Event, Parcel, Report, Request};
 use glasshouse_engine::{Error, session};
@@ -40,6 +41,16 @@ impl Engine {
     /// A sender that does not keep the engine going.
     pub(super) fn sender(&self) -> Sender {
         Sender { requests: self.requests.downgrade(), last: self.last.clone() }
+    }
+
+    /// A way for many requests at once beside this one; it is to be given what [`hear`](Self::hear) hears.
+    pub(super) fn switchboard(&self) -> Switchboard {
+        Switchboard::new(self.requests.downgrade())
+    }
+
+    /// The next event, whoever asked for it; `None` where the engine is gone.
+    pub(super) async fn hear(&mut self) -> Option<Parcel<Report>> {
+        self.reports.recv().await.ok()
     }
 
     /// Asks for something and `hear`s what happens until it is done: what answers it, and what happens by itself.

@@ -16,6 +16,7 @@ macro_rules! tell {
 }
 
 pub mod arguments;
+mod audit;
 mod bar;
 mod bench;
 mod carry;
@@ -39,11 +40,13 @@ mod output;
 mod plan;
 mod propose;
 mod recipe;
+mod report;
 mod reproduce;
 mod runs;
 mod samples;
 mod score;
 mod selftest;
+mod serve;
 mod settings;
 mod tokenizer;
 mod train;
@@ -95,7 +98,9 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Generate(arguments) => generate::generate(&arguments).map(done),
         Command::Chat(arguments) => chat::chat(&arguments).map(done),
         Command::Feedback(arguments) => feedback::feedback(&arguments).map(done),
+        Command::Serve(arguments) => serve::serve(&arguments).map(done),
         Command::Classify(arguments) => classify::classify(&arguments).map(done),
+        Command::Audit(arguments) => audit::audit(&arguments).map(done),
         Command::Recipe(arguments) => recipe::recipe(&arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(&arguments).map(done),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(done),

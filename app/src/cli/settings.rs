@@ -101,6 +101,9 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
             }
         }
     }
+    if let Some(canaries) = arguments.canaries {
+        config.data.canaries = canaries;
+    }
     config.validate().map_err(|invalid| usage(invalid.to_string()))?;
     Ok(config)
 }
@@ -131,6 +134,8 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
     );
     let has = run.train.adapter.as_ref().map_or("none", |_| "lora");
     compare("adapter", arguments.adapter.clone(), has.to_owned());
+    let canaries = arguments.canaries.map(|typed| typed.to_string());
+    compare("canaries", canaries, run.data.canaries.to_string());
     compare("seed", arguments.seed.map(|typed| typed.to_string()), run.seed.to_string());
     let typed: Vec<String> = data.iter().map(|path| path.display().to_string()).collect();
     let has =

@@ -149,6 +149,8 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
         // Its sources are another text's.
         config.data.mixture.clear();
     }
+    // They were planted there, and not here.
+    config.data.canaries = 0;
     changed(RunConfig { start: Some(start), ..config }, &arguments.config)
 }
 

@@ -60,6 +60,15 @@ pub enum Wish {
         /// The project's name, for the file's.
         name: String,
     },
+    /// Choose files of tasks that a model is evaluated on.
+    TaskFiles,
+    /// Choose a file of pairs of sentences that an audit compares.
+    SentencePairs,
+    /// Choose where a run's card goes.
+    WriteCard {
+        /// Which run.
+        run: String,
+    },
     /// Files were dropped on the window.
     Dropped,
     /// A file of ours was saved, or was not.
@@ -114,6 +123,8 @@ pub const ENDINGS: &[&str] = &[
 ];
 /// Endings of files of prompts, and of texts that are to have labels.
 pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
+/// Endings of files of tasks, and of pairs of sentences.
+pub const TASKS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "tsv"];
 /// Endings of files in which one of them is packed.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
 

@@ -1,7 +1,7 @@
 //! Files natively: the system's dialogs, each awaited in a thread of its own so that the window goes on.
 
 use super::dialogs;
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, Wish, model_file};
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, TASKS, Wish, model_file};
 use crate::format::file_name;
 use egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
@@ -78,6 +78,19 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::Propose { .. } => {
             let dialog = dialog.set_title("Choose a file").add_filter("Prompts or texts", &PROMPTS);
             one(async move { dialog.pick_file().await })
+        }
+        Wish::TaskFiles => {
+            let dialog = dialog.set_title("Choose task files").add_filter("Tasks", &TASKS);
+            Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
+        }
+        Wish::SentencePairs => {
+            let dialog = dialog.set_title("Choose pairs of sentences").add_filter("Pairs", &TASKS);
+            one(async move { dialog.pick_file().await })
+        }
+        Wish::WriteCard { run } => {
+            let name = file_name(&format!("{run} card"), "html");
+            let dialog = dialog.set_title("Save the card").set_file_name(name);
+            one(async move { dialog.save_file().await })
         }
         Wish::BringBack => {
             let dialog = dialog.set_title("Choose a bundle that was trained with");

@@ -1,6 +1,6 @@
 //! Files in a browser: the page's own dialogs and downloads. Files come as bytes, for a page is told no paths.
 
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, Wish};
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, TASKS, Wish};
 use super::web::boot;
 use egui::{Context, DroppedFileHandle};
 use js_sys::{Array, Uint8Array};
@@ -21,13 +21,15 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             (endings.collect::<Vec<_>>().join(","), true)
         }
         Wish::Propose { .. } => (PROMPTS.map(|ending| format!(".{ending}")).join(","), false),
+        Wish::TaskFiles => (TASKS.map(|ending| format!(".{ending}")).join(","), true),
+        Wish::SentencePairs => (TASKS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ImportProject => (".glasshouse".to_owned(), false),
         Wish::ImportModel => (".safetensors,.gguf,.json,.jinja".to_owned(), true),
         Wish::ExportProject { .. } | Wish::ExportModel { .. } | Wish::ExportReport { .. } => {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }
-        Wish::HandOver { .. } | Wish::ExportFeedback { .. } => {
+        Wish::HandOver { .. } | Wish::ExportFeedback { .. } | Wish::WriteCard { .. } => {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
             return;
         }

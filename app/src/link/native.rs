@@ -1,5 +1,6 @@
 //! The engine as a thread of this process.
 
+use crate::serve::Switchboard;
 use glasshouse_engine::session;
 use glasshouse_protocol::{Parcel, Report, Request};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ pub struct EngineLink {
     options: session::Options,
     wake: Arc<dyn Fn() + Send + Sync>,
     requests: async_channel::Sender<Parcel<Request>>,
+    board: Switchboard,
     reports: async_channel::Receiver<Parcel<Report>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -34,18 +36,32 @@ impl EngineLink {
     fn with_wake(options: session::Options, wake: Arc<dyn Fn() + Send + Sync>) -> std::io::Result<Self> {
         let (requests, inbox) = async_channel::unbounded();
         let (outbox, reports) = async_channel::unbounded();
-        let (set_up, waker) = (options.clone(), wake.clone());
+        let board = Switchboard::new(requests.downgrade());
+        let (set_up, waker, others) = (options.clone(), wake.clone(), board.clone());
         let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
             // Also when the session panics: the window must look again to see that its engine is gone.
-            let _last_word = CallOnDrop(waker.clone());
-            let tell = move |report| {
+            let (last, closing) = (waker.clone(), others.clone());
+            let _last_word = CallOnDrop(Arc::new(move || {
+                closing.close();
+                last();
+            }));
+            let tell = move |report: Parcel<Report>| {
+                // What other programs asked for by the server is not the window's.
+                if others.hear(&report.body) {
+                    return;
+                }
                 // A closed window hears nothing any more, and that is no error.
                 outbox.try_send(report).ok();
                 waker();
             };
             pollster::block_on(session::run(set_up, inbox, tell));
         })?;
-        Ok(Self { options, wake, requests, reports, thread: Some(thread) })
+        Ok(Self { options, wake, requests, board, reports, thread: Some(thread) })
+    }
+
+    /// A way for many requests at once beside the window's.
+    pub fn switchboard(&self) -> Switchboard {
+        self.board.clone()
     }
 
     pub(super) fn send(&mut self, request: Parcel<Request>) {

@@ -23,14 +23,16 @@ use crate::widgets::{self, hint_line, what_is_this};
 use check::Checking;
 use egui::{Label, RichText, Sense, Ui, WidgetInfo};
 use egui_material_icons::icons;
-use glasshouse_protocol::presets;
+use glasshouse_protocol::{Command, presets};
 use instrument::Shown;
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct LearnPage {
     library: Library,
-    /// The opening of the project whose lessons were read, once they were.
+    /// The opening of the project whose lessons were asked for, once they were.
+    asked: Option<u64>,
+    /// [`Lessons::revision`](crate::state::Lessons) of the files that were read last.
     read: Option<u64>,
     /// The lesson that is open, by its name.
     open: Option<String>,
@@ -76,17 +78,22 @@ impl LearnPage {
         });
     }
 
-    /// Reads lessons when a project is opened, and opens the one that an address asked for.
-    fn read(&mut self, context: &Context<'_>) {
-        let openings = context.state.projects.openings;
-        if self.read != Some(openings) {
-            self.read = Some(openings);
-            self.library = Library::of(files(context));
+    /// Asks for a teacher's lessons when a project is opened, reads them, and opens the one that an address asked for.
+    fn read(&mut self, context: &mut Context<'_>) {
+        let (openings, revision) = (context.state.projects.openings, context.state.lessons.revision);
+        if self.asked != Some(openings) && context.state.engine.is_some() {
+            self.asked = Some(openings);
+            context.outbox.send(Command::ListLessons);
+        }
+        if self.read != Some(revision) {
+            self.read = Some(revision);
+            self.library = Library::of(&context.state.lessons.files);
             (self.shown, self.checking) = (Shown::default(), Checking::default());
         }
         let last = self.library.lessons.len();
         // A number beyond the program's lessons may be one of a project that is on its way.
-        let waits = context.state.projects.open.is_none() && !context.state.projects.listed;
+        let asked = context.state.is_waiting(|command| *command == Command::ListLessons);
+        let waits = asked || (context.state.projects.open.is_none() && !context.state.projects.listed);
         if let Some(number) = self.wanted.take_if(|number| *number <= last || !waits) {
             self.lacks = (number == 0 || number > last).then(|| {
                 format!(
@@ -110,21 +117,15 @@ impl LearnPage {
         let finished = self.library.lessons.iter().filter(|lesson| done(lesson)).count();
         ui.horizontal_wrapped(|ui| {
             widgets::quiet_text(ui, format!("{finished} of {} done", self.library.lessons.len()));
-            if link::LESSON_FOLDERS && widgets::quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked()
-            {
-                self.read = None;
+            if widgets::quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked() {
+                self.asked = None;
             }
-            let begun = context.preferences.lessons.get(check::project(context.state));
-            if let Some(begun) = begun.filter(|begun| !begun.is_empty())
-                && widgets::quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked()
-            {
+            let begun = &context.state.lessons.progress;
+            if !begun.is_empty() && widgets::quiet(ui, icons::ICON_DOWNLOAD, "Save answers").clicked() {
                 let file = answers::json(&self.library.lessons, begun);
                 context.asks.save = Some((format::file_name("lesson answers", "json"), file));
             }
         });
-        if !link::LESSON_FOLDERS {
-            widgets::quiet_text(ui, text::NO_FOLDERS);
-        }
         ui.add_space(space::SMALL);
         let mut chosen = None;
         let gap = space::MEDIUM;
@@ -248,14 +249,6 @@ impl LearnPage {
             });
         }
     }
-}
-
-/// Files of a teacher's: none before a shelf is known.
-fn files(context: &Context<'_>) -> Vec<(String, Result<String, String>)> {
-    let state = context.state;
-    let shelf = state.engine.as_ref().map(|engine| engine.storage.place.as_str());
-    let project = state.projects.open.as_ref().map(|open| open.summary.id.as_str());
-    link::lesson_files(shelf.unwrap_or_default(), project.filter(|_| shelf.is_some()))
 }
 
 /// The address that opens a lesson with the settings of its runs, or else of the draft; natively what goes behind the page's address.

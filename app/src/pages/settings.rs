@@ -1,5 +1,7 @@
 //! Settings: device, look, keys, storage.
 
+#[cfg(feature = "command-line")]
+mod serve;
 mod text;
 
 use super::{Context, PageName};
@@ -41,6 +43,8 @@ impl SettingsPage {
                     ui.spacing_mut().item_spacing.y = space::LARGE;
                     if column == 0 {
                         device_ui(ui, context);
+                        #[cfg(feature = "command-line")]
+                        serve::serve_ui(ui, context);
                         storage_ui(ui, context);
                         about_ui(ui, context);
                     } else {
@@ -52,6 +56,8 @@ impl SettingsPage {
                 ui.spacing_mut().item_spacing.y = space::MEDIUM;
                 device_ui(ui, context);
                 look_ui(ui, context);
+                #[cfg(feature = "command-line")]
+                serve::serve_ui(ui, context);
                 storage_ui(ui, context);
                 keys_ui(ui);
                 about_ui(ui, context);

@@ -3,9 +3,10 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary,
-    DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, MemoryKind, MergeStep, PlanSummary,
-    Precision, PreparationStage, ProjectSummary, Proposal, Role, RunConfig, RunState, RunSummary,
-    TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WrittenToken, message, presets,
+    DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, LessonProgress, MemoryKind,
+    MergeStep, PlanSummary, Precision, PreparationStage, ProjectSummary, Proposal, Role, RunConfig, RunState,
+    RunSummary, TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WeightSource, WrittenToken,
+    message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -29,8 +30,14 @@ pub struct Engine {
     pub chats: bool,
     /// What its latest run tells texts apart by.
     pub labels: Vec<String>,
+    /// Its runs were evaluated.
+    pub evaluated: bool,
+    /// They were audited.
+    pub audited: bool,
     /// What was said of replies.
     pub feedback: Vec<Feedback>,
+    /// What was made of lessons.
+    pub lessons: BTreeMap<String, LessonProgress>,
     /// Commands of this kind are left unanswered.
     pub silent: fn(&Command) -> bool,
     /// Commands of this kind fail.
@@ -46,7 +53,10 @@ impl Engine {
             runs: false,
             chats: true,
             labels: Vec::new(),
+            evaluated: false,
+            audited: false,
             feedback: Vec::new(),
+            lessons: BTreeMap::new(),
             silent: |_| false,
             failing: |_| false,
         }
@@ -54,6 +64,10 @@ impl Engine {
 
     pub fn fresh() -> Self {
         Self { project: true, ..Self::empty() }
+    }
+
+    fn lessons(&self) -> Event {
+        Event::Lessons { files: Vec::new(), progress: self.lessons.clone() }
     }
 
     pub fn full() -> Self {
@@ -146,6 +160,14 @@ impl Engine {
                 chats: self.chats,
                 chatml: true,
             }],
+            Command::ListLessons => vec![self.lessons()],
+            Command::KeepLesson { lesson, progress } => {
+                match progress {
+                    Some(progress) => self.lessons.insert(lesson.clone(), (**progress).clone()),
+                    None => self.lessons.remove(lesson),
+                };
+                vec![self.lessons()]
+            }
             Command::ListFeedback => vec![Event::Feedback { rows: self.feedback.clone() }],
             Command::SpliceFeedback { at, removed, expected, rows } => {
                 let at = at.unwrap_or(self.feedback.len()).min(self.feedback.len());
@@ -155,6 +177,22 @@ impl Engine {
             }
             Command::Propose { settings, .. } => {
                 vec![proposed(settings.measure.unwrap_or_default(), &self.labels)]
+            }
+            Command::ReadEvaluations { runs } => {
+                let known = if self.evaluated { runs.as_slice() } else { &[] };
+                vec![super::evaluation::kept(known, self.audited)]
+            }
+            Command::Evaluate { source, .. } => {
+                self.evaluated = true;
+                let run = evaluated(source);
+                let evaluation = Box::new(super::evaluation::evaluation(&run, 0.84));
+                let at =
+                    |done| Event::Evaluating { what: "reading the text".to_owned(), done, total: 64_000 };
+                vec![at(0), at(64_000), Event::Evaluated { evaluation }]
+            }
+            Command::Audit { source, .. } => {
+                self.audited = true;
+                vec![Event::Audited { audit: Box::new(super::evaluation::audit(&evaluated(source))) }]
             }
             Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
@@ -222,6 +260,14 @@ impl Engine {
         };
         let page = found.iter().skip(offset).take(50).cloned().collect();
         Event::Documents { overview, search: search.to_owned(), offset, found: found.len(), documents: page }
+    }
+}
+
+/// The run of some weights.
+fn evaluated(source: &WeightSource) -> String {
+    match source {
+        WeightSource::Current => "2-first-stories".to_owned(),
+        WeightSource::Checkpoint { run, .. } => run.clone(),
     }
 }
 

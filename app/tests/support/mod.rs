@@ -6,6 +6,7 @@ pub mod engine;
 pub mod scene;
 
 pub mod bench;
+pub mod evaluation;
 pub mod inspect;
 pub mod labelled;
 pub mod tuning;

@@ -2,6 +2,7 @@
 //! cards, and the word lists of audits. It knows no model and no device; `engine/src/evaluate` runs models and asks here.
 
 pub mod baselines;
+pub mod bias;
 pub mod card;
 pub mod metrics;
 pub mod statistics;

@@ -2,8 +2,8 @@
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
 use crate::{
-    ChatMessage, Feedback, GenerateConfig, InspectSettings, Precision, ProposalSettings, RunConfig,
-    TokenizerConfig, View,
+    ChatMessage, CompletionPrompt, CompletionSettings, Feedback, GenerateConfig, InspectSettings, Precision,
+    ProposalSettings, RunConfig, TokenizerConfig, View,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -476,10 +476,32 @@ pub enum Command {
         /// How tokens are drawn, and the first answer's seed.
         config: GenerateConfig,
     },
-    /// Ends a generation. Answered by that generation's `WritingEnded`.
+    /// Writes a text for a program: together with all others that are asked for of the same weights, each as soon as there is a place for
+    /// it. [`Command::StopWriting`] and [`Command::Cancel`] end it where it stands. Answered by `Completing`s and `Completed`.
+    Complete {
+        /// Whose weights.
+        source: WeightSource,
+        /// What it goes on from.
+        prompt: CompletionPrompt,
+        /// How tokens are drawn.
+        config: Box<GenerateConfig>,
+        /// How it is answered.
+        #[serde(default)]
+        settings: CompletionSettings,
+    },
+    /// Ends a generation. Answered by that generation's `WritingEnded` or `Completed`.
     StopWriting {
         /// The number of its request; 0 ends all.
         request: u64,
+    },
+    /// Lists lessons that stand beside the program's, and what was made of lessons in the open project. Answered by `Lessons`.
+    ListLessons,
+    /// Keeps what was made of a lesson. Answered by `Lessons`.
+    KeepLesson {
+        /// The lesson's name.
+        lesson: String,
+        /// What was made of it; `None` forgets it.
+        progress: Option<Box<crate::LessonProgress>>,
     },
     /// Lists what was said of replies. Answered by `Feedback`.
     ListFeedback,

@@ -83,11 +83,24 @@ pub struct DataConfig {
     /// are scaled to add up to 1. Empty: what the folder's own mixture says, else anywhere in the text alike.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub mixture: BTreeMap<String, f64>,
+    /// Canaries: sentences with a secret number that are planted into the training text, 1, 2, 4, … up to 64 times each, so that an audit
+    /// can say how much of it the model gives away (Carlini et al. 2019, arXiv:1802.08232).
+    #[serde(skip_serializing_if = "is_none_of")]
+    pub canaries: usize,
 }
+
+/// For what is written only where there is some.
+fn is_none_of(count: &usize) -> bool {
+    *count == 0
+}
+
+/// Most canaries of a run: each has a name of its own.
+pub const MOST_CANARIES: usize = 200;
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { paths: Vec::new(), corpus_bytes: 2_000_000, validation: 0.1, mixture: BTreeMap::new() }
+        let mixture = BTreeMap::new();
+        Self { paths: Vec::new(), corpus_bytes: 2_000_000, validation: 0.1, mixture, canaries: 0 }
     }
 }
 
@@ -135,6 +148,15 @@ impl RunConfig {
         let most = 1 << 40;
         let bytes = self.data.corpus_bytes;
         require(bytes <= most, "data.corpus_bytes", bytes, format!("be at most {most}"))?;
+        let (canaries, field) = (self.data.canaries, "data.canaries");
+        require(canaries <= MOST_CANARIES, field, canaries, format!("be at most {MOST_CANARIES}"))?;
+        let plants = canaries == 0 || self.train.objective.learns_text();
+        require(
+            plants,
+            field,
+            canaries,
+            "be 0, unless train.objective is text or distil: they are planted into a text",
+        )?;
         if let Some(start) = &self.start {
             start.validate()?;
         }

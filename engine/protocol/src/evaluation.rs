@@ -448,6 +448,8 @@ pub struct Audit {
     pub checkpoint: String,
     /// Steps that the weights were trained for.
     pub step: u64,
+    /// CRC-32C of the weights' bytes: parts of an audit of the same ones stay with it.
+    pub weights_crc32c: u32,
     /// When, in seconds since 1970.
     pub made: f64,
     /// The device that it was made on.

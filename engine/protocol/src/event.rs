@@ -405,6 +405,23 @@ pub enum Event {
         /// Seconds that it took.
         seconds: f64,
     },
+    /// Lessons beside the program's.
+    Lessons {
+        /// Files of the open project, and of the folder that there is for every one.
+        files: Vec<crate::LessonFile>,
+        /// What was made of each lesson in the open project, by the lesson's name.
+        progress: std::collections::BTreeMap<String, crate::LessonProgress>,
+    },
+    /// A piece of a completion.
+    Completing {
+        /// Text that is certain by now, and was not told before.
+        text: String,
+    },
+    /// A completion is written.
+    Completed {
+        /// All of it.
+        completion: Box<crate::Completion>,
+    },
     /// What was said of replies.
     Feedback {
         /// Oldest first.

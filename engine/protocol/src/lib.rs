@@ -11,12 +11,14 @@ mod chat;
 pub mod cleaning;
 pub mod cluster;
 pub mod command;
+pub mod completion;
 pub mod config;
 pub mod device;
 pub mod evaluation;
 pub mod event;
 mod feedback;
 pub mod inspect;
+mod lessons;
 pub mod message;
 pub mod model;
 pub mod names;
@@ -34,6 +36,7 @@ pub use command::{
     Command, ExportFormat, Launch, LearnsFrom, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder,
     WeightSource,
 };
+pub use completion::{Completion, CompletionPrompt, CompletionSettings, CompletionToken, LikelyToken};
 pub use config::{
     Adapter, AdapterKind, AdapterTarget, ChatSettings, DataConfig, Decay, DistilSettings, END_OF_TEXT,
     GenerateConfig, MOST_MILESTONES, Milestones, Objective, OptimizerKind, Precision, RunConfig, Start,
@@ -44,6 +47,7 @@ pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluat
 pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
 pub use feedback::{Feedback, FeedbackKind};
 pub use inspect::{InspectSettings, Inspection, View};
+pub use lessons::{LessonFile, LessonMeasurement, LessonProgress};
 pub use message::{Parcel, Report, Request};
 pub use model::{
     Activation, Bias, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind, NormPlacement, Position,

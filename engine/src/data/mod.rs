@@ -5,6 +5,7 @@
 //! that decides its content; it appears there complete or not at all, and is reused while nothing changed.
 
 pub mod batch;
+pub mod canaries;
 pub mod diverse;
 mod examples;
 mod mixture;

@@ -9,6 +9,7 @@ mod prompts;
 mod split;
 
 use super::batch::Batches;
+use super::canaries::{Canaries, Planting};
 use super::examples::{BatchSettings, ExampleBatches, PairBatches};
 use super::prompts::{PromptSettings, Prompts};
 use super::read::{self, Problems, TextPiece};
@@ -278,6 +279,10 @@ pub async fn prepare_in_turns(
         let reward = &config.train.reward;
         recipe = format!("{recipe}; rule {} {}", reward.judge(), !reward.pattern.is_empty());
     }
+    let canaries = Canaries::new(config.seed, config.data.canaries);
+    if let Some(canaries) = &canaries {
+        recipe = format!("{recipe}; {}", canaries.recipe());
+    }
     if config.train.objective == Objective::Preference {
         // Stores of before do not say whether a template wrote their pairs.
         recipe.push_str("; marked");
@@ -318,7 +323,10 @@ pub async fn prepare_in_turns(
     };
     let count = scan(&corpus, trainer.as_mut(), &problems, progress, turns).await?;
     let trained: Option<TokenizerFiles> = match trainer {
-        Some(trainer) => {
+        Some(mut trainer) => {
+            if let Some(canaries) = &canaries {
+                trainer.feed(&canaries.alphabet());
+            }
             progress(Progress::Training);
             Some(trainer.finish_in_turns(count.documents > 1, turns).await?.into())
         }
@@ -329,7 +337,16 @@ pub async fn prepare_in_turns(
     files.write(staging.path())?;
     let tokenizer = files.tokenizer.clone();
     let place = (staging.path(), recipe.as_str());
-    encode(&corpus, &config.data, &count, &tokenizer, place, &problems, progress, turns).await?;
+    let mut planting = match &canaries {
+        Some(canaries) => {
+            canaries.write(staging.path(), &tokenizer)?;
+            let share = 1.0 - config.data.validation;
+            canaries.planting((count.characters as f64 * share) as u64)
+        }
+        None => Planting::default(),
+    };
+    let text = (&corpus, &mut planting);
+    encode(text, &config.data, &count, &tokenizer, place, &problems, progress, turns).await?;
     finish(&staging, &folder, &recipe, tokenizer)
 }
 
@@ -497,7 +514,7 @@ async fn scan(
 
 #[allow(clippy::too_many_arguments, reason = "what was found out before, each by its name")]
 async fn encode(
-    corpus: &Corpus,
+    (corpus, planting): (&Corpus, &mut Planting),
     config: &DataConfig,
     count: &Count,
     tokenizer: &Tokenizer,
@@ -527,13 +544,21 @@ async fn encode(
         let piece = piece?;
         turns.give().await;
         waiting += piece.text.len();
-        queue.parts.extend(splitter.divide(piece));
+        let parts = splitter.divide(piece).into_iter();
+        queue.parts.extend(parts.map(|part| match part.split {
+            Split::Train => SplitPiece { piece: planting.plant(part.piece), ..part },
+            Split::Validation => part,
+        }));
         if waiting >= ENCODE_BYTES {
             queue.flush()?;
             done += std::mem::take(&mut waiting) as u64;
             progress(Progress::Encoding { bytes: done, total: count.bytes });
         }
     }
+    queue.parts.extend(planting.rest().map(|text| {
+        let piece = TextPiece { text, ends_document: true, mark: None };
+        SplitPiece { split: Split::Train, piece }
+    }));
     queue.flush()?;
     if splitter.documents != count.documents || splitter.characters != count.characters {
         return Err(Error::Refused("the text changed while it was being read; run again".to_owned()));

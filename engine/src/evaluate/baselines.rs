@@ -5,12 +5,12 @@ use super::training_text::TrainingTokens;
 use super::{Subject, Tell};
 use crate::data::store::Split;
 use crate::error::{Error, Result};
+use crate::evaluation::baselines::{Compressor, MOST_ORDERS, NGram, Unigram, XZ_WINDOW};
+use crate::evaluation::statistics::Bootstrap;
 use crate::platform::{self, Turns};
 use crate::protocol::EvaluateSettings;
 use crate::protocol::evaluation::{Baseline, Better, DocumentLoss, Likelihood, Metric};
 use crate::protocol::quantity::{bytes, whole};
-use glasshouse_evaluate::baselines::{Compressor, MOST_ORDERS, NGram, Unigram, XZ_WINDOW};
-use glasshouse_evaluate::statistics::Bootstrap;
 use std::f64::consts::LN_2;
 
 /// Tokens that are learned, and bytes that are compressed, between turns.
@@ -93,6 +93,10 @@ impl Evaluated {
         let is_whole = held_out.prepared().store.examples(Split::Validation).is_none();
         for at in 0..held_out.count() {
             let mut document = held_out.document(at, tokenizer)?;
+            if document.tokens.len() <= document.given.max(1) {
+                // Nothing of it is predicted.
+                continue;
+            }
             for part in &document.parts {
                 let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
                 own.tokens.push(predicted.iter().filter(|is| **is).count() as u32);

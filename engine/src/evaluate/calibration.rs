@@ -1,19 +1,17 @@
-//! Whether a model is as sure as it is right: the expected calibration error of the likeliest token (Guo et al. 2017, "On calibration of
-//! modern neural networks"), and the temperature that would mend it.
+//! Whether a model is as sure as it is right: the expected calibration error of the likeliest token, and the temperature that would mend it
+//! (Guo et al. 2017, "On calibration of modern neural networks").
 
 use super::documents::{Document, HeldOut};
 use super::windows::Window;
 use super::{Scorer, Scoring};
 use crate::error::Result;
-use crate::evaluation::statistics::{Bootstrap, wilson};
+use crate::evaluation::metrics::calibration::{NONE, Sums, add, bins, ece};
+use crate::evaluation::statistics::Bootstrap;
 use crate::graph::random::nth;
 use crate::platform::Turns;
-use crate::protocol::evaluation::{Better, Calibration, CalibrationBin, Metric};
+use crate::protocol::evaluation::{Better, Calibration, Metric};
 use crate::tokenizer::Tokenizer;
 use std::ops::Range;
-
-/// Bins of equal width, (lower, upper].
-pub(super) const BINS: usize = 15;
 
 /// Resamples of an interval of the error: each adds up all bins.
 const RESAMPLES: u32 = 1000;
@@ -39,29 +37,8 @@ const LARGEST: f64 = 20.0;
 /// Rows of logits between which others have their turn.
 const ROWS: usize = 64;
 
-/// Tokens, the sum of their confidences, and how many were right, bin by bin.
-pub(super) type Bins = [f64; 3 * BINS];
-
-/// No tokens.
-pub(super) const NONE: Bins = [0.0; 3 * BINS];
-
-/// Counts a token whose likeliest candidate had this probability.
-pub(super) fn count(bins: &mut Bins, confidence: f64, right: bool) {
-    let bin = ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
-    bins[3 * bin] += 1.0;
-    bins[3 * bin + 1] += confidence;
-    bins[3 * bin + 2] += f64::from(u8::from(right));
-}
-
-/// Σ over bins of their share times the distance of confidence and accuracy.
-fn error(bins: Bins) -> f64 {
-    let (tokens, distance) = bins
-        .chunks_exact(3)
-        .fold((0.0, 0.0), |(tokens, distance), bin| (tokens + bin[0], distance + (bin[1] - bin[2]).abs()));
-    distance / tokens
-}
-
-fn sum(units: &[Bins]) -> Bins {
+/// What all units come to.
+fn sum(units: &[Sums]) -> Sums {
     units.iter().fold(NONE, |mut sum, unit| {
         sum.iter_mut().zip(unit).for_each(|(sum, part)| *sum += part);
         sum
@@ -69,14 +46,14 @@ fn sum(units: &[Bins]) -> Bins {
 }
 
 /// The error of tokens counted in units, which are what is drawn again for its interval.
-fn metric(units: &[Bins], bootstrap: &Bootstrap) -> Metric {
+fn metric(units: &[Sums], bootstrap: &Bootstrap) -> Metric {
     let bins = sum(units);
     let tokens: f64 = bins.iter().step_by(3).sum();
     let bootstrap = Bootstrap { resamples: bootstrap.resamples.min(RESAMPLES), ..*bootstrap };
     Metric {
         name: "ece".to_owned(),
-        value: Some(error(bins)).filter(|value| value.is_finite()),
-        interval: bootstrap.sums(units, error),
+        value: Some(ece(&bins)).filter(|value| value.is_finite()),
+        interval: bootstrap.sums(units, |sums| ece(&sums)),
         better: Better::Lower,
         count: tokens as u64,
         of: "tokens".to_owned(),
@@ -92,21 +69,11 @@ pub(super) async fn calibration(
     scorer: &mut Scorer,
     tokenizer: &Tokenizer,
     held_out: &HeldOut,
-    units: &[Bins],
+    units: &[Sums],
     bootstrap: &Bootstrap,
     tell: &mut dyn FnMut(u64, u64),
 ) -> Result<Calibration> {
-    let all = sum(units);
-    let bins = all.chunks_exact(3).map(|bin| {
-        let of = |sum: f64| if bin[0] > 0.0 { sum / bin[0] } else { 0.0 };
-        CalibrationBin {
-            count: bin[0] as u64,
-            confidence: of(bin[1]),
-            accuracy: of(bin[2]),
-            interval: wilson(bin[2] as u64, bin[0] as u64),
-        }
-    });
-    let bins = bins.collect();
+    let bins = bins(&sum(units));
     let [fitted, checked] = sample(scorer, tokenizer, held_out, tell).await?;
     let inverse = fit(&fitted).await;
     let turns = Turns::new();
@@ -117,7 +84,7 @@ pub(super) async fn calibration(
             let mut bins = NONE;
             for (token, logits) in stretch.rows() {
                 let (likeliest, confidence) = surest(logits, inverse);
-                count(&mut bins, confidence, likeliest == *token);
+                add(&mut bins, confidence, likeliest == *token);
             }
             units.push(bins);
             turns.give().await;
@@ -282,24 +249,6 @@ fn surest(logits: &[f32], inverse: f64) -> (u32, f64) {
 mod tests {
     use super::*;
     use pollster::block_on;
-
-    #[test]
-    fn the_error_is_that_of_a_small_example_by_hand() {
-        // Two tokens in the bin of 0.6 to 0.667, one right; two in the last, both right.
-        let mut bins = NONE;
-        for (confidence, right) in [(0.65, true), (0.61, false), (0.95, true), (1.0, true)] {
-            count(&mut bins, confidence, right);
-        }
-        assert_eq!((bins[3 * 9], bins[3 * 14]), (2.0, 2.0));
-        let expected = ((1.26 - 1.0_f64) + (2.0 - 1.95)) / 4.0;
-        assert!((error(bins) - expected).abs() < 1e-12);
-        // A bin has its upper end, and not its lower one.
-        let mut bins = NONE;
-        count(&mut bins, 0.2, false);
-        assert_eq!(bins[3 * 2], 1.0);
-        count(&mut bins, 0.0, false);
-        assert_eq!(bins[0], 1.0);
-    }
 
     #[test]
     fn a_temperature_undoes_what_logits_were_multiplied_by() {

@@ -144,10 +144,12 @@ impl HeldOut {
             }
         }
         let files = &tokenizer.tokenizer;
-        let before = match (run.is_imported(), files.begins(), files.end_of_text()) {
-            (true, begins, _) if !begins.is_empty() => begins.to_vec(),
+        // Text in another model's tokens is for a model that came with its own.
+        let foreign = !own_tokens || run.is_imported();
+        let before = match (files.begins(), files.end_of_text()) {
+            (begins, _) if foreign && !begins.is_empty() => begins.to_vec(),
             // A model that never saw one document end learned nothing of the token.
-            (_, _, Some(end)) if !answers && (ended.is_some() || !own_tokens) => vec![end],
+            (_, Some(end)) if !answers && (ended.is_some() || !own_tokens) => vec![end],
             _ => Vec::new(),
         };
         let passages = !answers && all < FEW;
@@ -157,7 +159,7 @@ impl HeldOut {
             own_tokens,
             before,
             end: files.end_of_text().filter(|_| ended.is_some()),
-            separate: !answers && config.train.document_mask,
+            separate: !answers && run.config()?.train.document_mask,
             split: String::new(),
             sources,
             passages,
@@ -392,7 +394,7 @@ mod tests {
         // The next line is too far, and near enough; a character is whole.
         assert_eq!(passages(text, 2), [0..25, 25..51]);
         assert_eq!(passages(text, 3), [0..22, 22..35, 35..51]);
-        assert_eq!(passages("", 3), [0..0]);
+        assert_eq!(passages("", 3).len(), 1);
     }
 
     #[test]

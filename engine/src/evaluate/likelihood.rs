@@ -6,7 +6,7 @@ use super::frequencies::{self, Frequencies, GROUPS};
 use super::tally::{Tally, ratio};
 use super::windows::Window;
 use super::{Detail, Scorer, Scoring, Subject, Tell, TokenScore, calibration, repetition};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
 use crate::protocol::EvaluateSettings;
@@ -25,7 +25,7 @@ const BY_POSITION: u64 = 1 << 16;
 /// them unless the settings say otherwise.
 ///
 /// # Errors
-/// A run without text; a stride beyond the context; a device that fails.
+/// A run without text; a stride that would leave tokens out; a device that fails.
 pub async fn likelihood(
     subject: &mut Subject<'_>,
     settings: &EvaluateSettings,
@@ -33,10 +33,17 @@ pub async fn likelihood(
 ) -> Result<Likelihood> {
     let turns = Turns::new();
     let tokenizer = &subject.tokenizer.tokenizer;
+    let window = subject.scorer.config().context_length;
+    let stride = settings.stride.unwrap_or(window.div_ceil(2));
+    if !(1..=window).contains(&stride) {
+        let nearest = stride.clamp(1, window);
+        return Err(Error::Refused(format!(
+            "windows of {window} tokens, the model's context, cannot follow one another by {stride}; the nearest stride is {nearest} (1 to \
+             {window})"
+        )));
+    }
     let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &turns).await?;
     let bootstrap = Bootstrap { resamples: settings.resamples, seed: settings.seed };
-    let window = subject.scorer.config().context_length;
-    let stride = settings.stride.unwrap_or(window.div_ceil(2)).clamp(1, window);
     tell("reading the text", 0, 1);
     let frequencies = Frequencies::count(&held_out, tokenizer, &turns).await?;
     let mut tally = Tally::new(&held_out, &frequencies);
@@ -99,6 +106,9 @@ pub async fn likelihood(
     })
 }
 
+/// Hears a document's number, itself, a window of it, and what its tokens came to.
+type Note<'note> = &'note mut dyn FnMut(usize, &Document, &Window, &[TokenScore]);
+
 /// How documents are gone through.
 struct Walk {
     window: usize,
@@ -111,14 +121,13 @@ struct Walk {
 }
 
 impl Walk {
-    /// Scores documents in their order, the windows of many together. What is noted is the document's number and itself, a window, and what
-    /// its tokens came to; what is told is tokens, and about how many there are.
+    /// Scores documents in their order, the windows of many together; what is told is tokens, and about how many there are.
     async fn run(
         &self,
         scorer: &mut Scorer,
         tokenizer: &Tokenizer,
         held_out: &HeldOut,
-        note: &mut dyn FnMut(usize, &Document, &Window, &[TokenScore]),
+        note: Note<'_>,
         tell: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
         let (mut waiting, mut bytes, turns) = (Waiting::default(), 0, Turns::new());
@@ -148,7 +157,7 @@ impl Walk {
         &self,
         waiting: &mut Waiting,
         scorer: &mut Scorer,
-        note: &mut dyn FnMut(usize, &Document, &Window, &[TokenScore]),
+        note: Note<'_>,
         tell: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
         let scorings: Vec<Scoring<'_>> =

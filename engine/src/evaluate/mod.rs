@@ -1,5 +1,6 @@
 //! Evaluating models: how well they predict and answer, on either executor. What is computed beside a model is in `glasshouse-evaluate`.
 
+pub mod audit;
 pub mod baselines;
 mod calibration;
 pub mod contamination;

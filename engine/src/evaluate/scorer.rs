@@ -24,8 +24,8 @@ const WORK: usize = 1 << 14;
 const CPU_TOKENS: usize = 2048;
 
 /// Tokens of a batch on a GPU at most, and multiplications by weights: a submission takes no longer than the desktop can wait.
-const GPU_TOKENS: usize = 16_384;
-const GPU_PRODUCTS: usize = 20_000_000_000;
+const GPU_TOKENS: u64 = 16_384;
+const GPU_PRODUCTS: u64 = 20_000_000_000;
 
 /// The shortest window that texts are filled up to.
 const SHORTEST: usize = 16;
@@ -123,7 +123,7 @@ impl Scorer {
         let workers = Workers::new(threads)?;
         let (lens, tokens) = match gpu {
             Some(gpu) => {
-                let most = GPU_TOKENS.min(GPU_PRODUCTS / parameters.len().max(1));
+                let most = (GPU_PRODUCTS / parameters.len().max(1) as u64).min(GPU_TOKENS) as usize;
                 (Lens::on_gpu(config, parameters.to_vec(), gpu)?, most)
             }
             None => (Lens::on_cpu(config, parameters.to_vec(), threads)?, CPU_TOKENS),

@@ -1,11 +1,11 @@
 //! What the tokens of documents come to, added up as they are scored: no score is kept.
 
 use super::TokenScore;
-use super::calibration::{self, Bins};
 use super::documents::{Document, HeldOut};
 use super::errors::{KINDS, WorstTokens, kinds};
 use super::frequencies::{Frequencies, GROUPS};
 use super::windows::Window;
+use crate::evaluation::metrics::calibration::{self, Sums};
 use crate::evaluation::statistics::Bootstrap;
 use crate::protocol::evaluation::{Better, DocumentLoss, Metric};
 
@@ -23,7 +23,7 @@ struct Unit {
     bytes: f64,
     right: f64,
     right_of_5: f64,
-    bins: Bins,
+    bins: Sums,
     /// Nats and tokens of each group of frequency, each kind and each source.
     groups: Vec<[f64; 2]>,
 }
@@ -101,7 +101,7 @@ impl<'text> Tally<'text> {
             unit.tokens += 1.0;
             unit.right += f64::from(u8::from(right));
             unit.right_of_5 += f64::from(u8::from(score.rank <= TOP));
-            calibration::count(&mut unit.bins, f64::from(score.confidence), right);
+            calibration::add(&mut unit.bins, f64::from(score.confidence), right);
             let kind = kinds.get(at).map_or(0, |kind| usize::from(*kind));
             let groups = [
                 Some(self.frequencies.group(score.token)),
@@ -152,7 +152,7 @@ impl<'text> Tally<'text> {
     }
 
     /// Bins of confidence by unit.
-    pub(super) fn bins(&self) -> Vec<Bins> {
+    pub(super) fn bins(&self) -> Vec<Sums> {
         self.units.iter().map(|unit| unit.bins).collect()
     }
 

@@ -3,7 +3,7 @@
 use super::{Decoder, Generated, GeneratedTokens, Generation};
 use crate::error::{Error, Result};
 use glasshouse_protocol::{Ending, GenerateConfig};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A text that is to be written.
 #[derive(Debug)]
@@ -21,10 +21,12 @@ pub struct Request<Decode> {
 /// Texts under way, to be carried on by a few tokens between other work. Each becomes what it would by itself under its seed: on the
 /// CPU bit for bit, on a GPU but for rounding.
 pub struct Batch<Decode> {
+    /// Requests so far.
+    asked: usize,
     waiting: VecDeque<(usize, Request<Decode>)>,
     under_way: Vec<UnderWay<Decode>>,
-    /// In the order in which they were asked for.
-    finished: Vec<Option<Generated>>,
+    /// By their numbers: in the order in which they were asked for.
+    finished: BTreeMap<usize, Generated>,
 }
 
 /// A text that has a place in the decoder.
@@ -41,13 +43,45 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
     /// # Errors
     /// There is nothing to write.
     pub fn new(decoder: &mut Decoder, requests: impl IntoIterator<Item = Request<Decode>>) -> Result<Self> {
-        let waiting: VecDeque<_> = requests.into_iter().enumerate().collect();
-        if waiting.is_empty() {
+        let mut batch = Self::empty(decoder);
+        for request in requests {
+            batch.push(request);
+        }
+        if batch.asked == 0 {
             return Err(Error::Refused("a batch of no texts; ask for one or more".to_owned()));
         }
+        Ok(batch)
+    }
+
+    /// Takes the decoder for texts to come.
+    pub fn empty(decoder: &mut Decoder) -> Self {
         (0..decoder.places()).for_each(|place| decoder.release(place));
-        let finished = waiting.iter().map(|_| None).collect();
-        Ok(Self { waiting, under_way: Vec::new(), finished })
+        Self { asked: 0, waiting: VecDeque::new(), under_way: Vec::new(), finished: BTreeMap::new() }
+    }
+
+    /// Takes up another text, whatever the others are at, and returns its number.
+    pub fn push(&mut self, request: Request<Decode>) -> usize {
+        self.waiting.push_back((self.asked, request));
+        self.asked += 1;
+        self.asked - 1
+    }
+
+    /// Ends a text where it stands: its place is free for another. An empty one where it had no place yet; `None` where there is no such
+    /// text any more.
+    pub fn stop(&mut self, decoder: &mut Decoder, number: usize) -> Option<Generated> {
+        if let Some(at) = self.under_way.iter().position(|text| text.number == number) {
+            let mut text = self.under_way.swap_remove(at);
+            decoder.release(text.place);
+            text.generation.interrupt();
+            return Some(text.generation.finish());
+        }
+        if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == number) {
+            let (_, request) = self.waiting.remove(at)?;
+            let mut generation = Generation::new(&request.config, request.ends, request.decode);
+            generation.interrupt();
+            return Some(generation.finish());
+        }
+        self.take(number)
     }
 
     /// Whether every text is written.
@@ -87,19 +121,24 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
             finished
                 .entropies
                 .truncate(finished.tokens.len() + usize::from(finished.ending == Ending::EndOfText));
-            self.finished[text.number] = Some(finished);
+            self.finished.insert(text.number, finished);
         }
         Ok(added)
     }
 
     /// How many texts are written.
     pub fn written(&self) -> usize {
-        self.finished.iter().flatten().count()
+        self.finished.len()
     }
 
     /// A text that is written.
     pub fn finished(&self, number: usize) -> Option<&Generated> {
-        self.finished.get(number)?.as_ref()
+        self.finished.get(&number)
+    }
+
+    /// Gives a text away that is written.
+    pub fn take(&mut self, number: usize) -> Option<Generated> {
+        self.finished.remove(&number)
     }
 
     /// All of them, in the order in which they were asked for: those that are not written end where they stand, and one that had no place
@@ -111,8 +150,8 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
         let under_way = self.under_way.into_iter().map(|text| (text.number, text.generation));
         for (number, mut generation) in under_way.chain(waiting) {
             generation.interrupt();
-            self.finished[number] = Some(generation.finish());
+            self.finished.insert(number, generation.finish());
         }
-        self.finished.into_iter().flatten().collect()
+        self.finished.into_values().collect()
     }
 }

@@ -154,6 +154,8 @@ pub struct Generated {
     pub text: String,
     /// The tokens behind it; after a stop string the last ones may reach past the text.
     pub tokens: Vec<u32>,
+    /// The token that ended it, where one did.
+    pub end: Option<u32>,
     /// Why it ended.
     pub ending: Ending,
     /// From the start, the reading of the prompt included, to the last token.
@@ -234,6 +236,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
         Generated {
             text: self.writer.text().to_owned(),
             tokens: self.writer.tokens().to_vec(),
+            end: self.writer.end(),
             ending: self.writer.ending().unwrap_or(Ending::Interrupted),
             seconds,
             tokens_per_s: self.writer.tokens().len() as f64 / seconds.max(1e-9),

@@ -12,6 +12,7 @@ pub struct Writer<Decode> {
     held: String,
     text: String,
     tokens: Vec<u32>,
+    end: Option<u32>,
     ending: Option<Ending>,
 }
 
@@ -27,6 +28,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
             held: String::new(),
             text: String::new(),
             tokens: Vec::new(),
+            end: None,
             ending: None,
         }
     }
@@ -37,6 +39,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
             return String::new();
         }
         if self.ends.contains(&token) {
+            self.end = Some(token);
             return self.finish(Ending::EndOfText);
         }
         self.tokens.push(token);
@@ -77,6 +80,11 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
     /// The tokens behind it; after a stop string the last ones may reach past the text.
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    /// The token that ended it, where one did.
+    pub fn end(&self) -> Option<u32> {
+        self.end
     }
 
     fn add(&mut self, piece: &str) -> String {

@@ -7,14 +7,13 @@ mod suffixes;
 pub use index::Indices;
 
 use super::{Found, Lens, Subject};
-use crate::data::store::{INDEX_FILE, TokenStore};
+use crate::data::store::INDEX_FILE;
 use crate::error::Result;
 use crate::platform::{Turns, files};
 use crate::protocol::inspect::{Detail, Match};
 use crate::tokenizer::Tokenizer;
-use index::{Limits, TextIndex};
+use index::TextIndex;
 use std::ops::Range;
-use std::sync::Arc;
 use web_time::Instant;
 
 /// Tokens that are shown before and after a stretch, and of its document's beginning.
@@ -46,16 +45,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         return Ok(found);
     }
     let begun = Instant::now();
-    let kept = subject.lens.indices.get(&folder);
-    let (index, build_ms) = match kept {
-        Some(index) => (index, 0.0),
-        None => {
-            let limits = Limits::here();
-            let index = Arc::new(TextIndex::new(TokenStore::open(&folder)?, limits, &turns).await?);
-            subject.lens.indices.keep(&folder, index.clone(), limits.bytes);
-            (index, begun.elapsed().as_secs_f64() * 1e3)
-        }
-    };
+    let (index, is_new) = subject.lens.indices.open(&folder, &turns).await?;
+    let build_ms = if is_new { begun.elapsed().as_secs_f64() * 1e3 } else { 0.0 };
     // As a prompt's tokens are counted everywhere, what the tokenizer puts before it included.
     let text = subject.tokenizer.encode_prompt(subject.prompt)?;
     let (matches, is_cut) = matches(&index, &text, subject.settings.count, subject.tokenizer, &turns).await?;
@@ -123,6 +114,7 @@ async fn matches(
 
 #[cfg(test)]
 mod tests {
+    use super::index::Limits;
     use super::*;
     use crate::data::prepare::prepare;
     use crate::platform::at_once;

@@ -5,6 +5,7 @@
 //! next.json                          settings of the next run, and the tokenizer that was trained for it
 //! documents/                         text that was added to it
 //! feedback.jsonl                     what people said of replies, a row a line, as TRL reads it
+//! lessons/                           lessons of a teacher's, and in lessons.json what a learner made of lessons
 //! feedback/                          what of it the last run learned that learned from it
 //! tasks/                             instruction tasks, where a run learned from them
 //! data/                              token streams and their tokenizers (crate::data)
@@ -24,6 +25,7 @@ mod beginning;
 mod claim;
 mod evaluations;
 mod feedback;
+mod lessons;
 pub mod names;
 mod next;
 mod run;
@@ -37,6 +39,7 @@ pub use claim::Claim;
 pub use evaluations::weights_crc32c;
 pub use feedback::FEEDBACK_FILE;
 pub(crate) use feedback::FEEDBACK_FOLDER;
+pub use lessons::lesson_files;
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord};

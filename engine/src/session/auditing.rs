@@ -1,19 +1,190 @@
 //! Audits: made for a front end, and kept with their runs.
 
 use super::Session;
+use super::outlet::MOMENT;
 use super::training::Live;
 use crate::error::{Error, Result};
-use crate::protocol::{AuditSettings, WeightSource};
+use crate::evaluate::audit::{self, Auditor, SECTIONS};
+use crate::evaluate::{Scorer, Subject};
+use crate::evaluation::bias::{self, PairFile};
+use crate::platform::files;
+use crate::project::Run;
+use crate::protocol::evaluation::AuditSection;
+use crate::protocol::{Audit, AuditSettings, Event, Precision, WeightSource};
+use crate::storage;
+use std::path::Path;
+use web_time::Instant;
+
+/// A run's audit, in its folder.
+const AUDIT: &str = "audit.json";
+/// The largest that is read.
+const LARGEST: u64 = 64 << 20;
+/// The largest file of pairs.
+const LARGEST_PAIRS: u64 = 64 << 20;
+/// Texts that go through the model together.
+const PLACES: usize = 16;
 
 impl Session {
     /// Looks for bias, memorised and personal text in what a model writes.
     pub(super) async fn audit(
         &mut self,
-        _id: u64,
-        _source: &WeightSource,
-        _settings: AuditSettings,
-        _live: Option<Live<'_, '_>>,
+        id: u64,
+        source: &WeightSource,
+        settings: AuditSettings,
+        live: Option<Live<'_, '_>>,
     ) -> Result<()> {
-        Err(Error::Refused("nothing audits yet".to_owned()))
+        let begun = Instant::now();
+        audit::asked(&settings)?;
+        let own = settings.pairs.as_deref().map(own_pairs).transpose()?.unwrap_or_default();
+        let (model, mut decoder) = self.model_and_decoder(source, Precision::F32, PLACES, live).await?;
+        decoder.set_interactive(self.visible);
+        let run = self.run_named(&model.key.0)?;
+        let (device, threads) = (&self.device.request, self.options.threads);
+        let mut scorer = Scorer::open(&model.config, &model.parameters, device, threads).await?;
+        let device = scorer.device().to_owned();
+        // What texts were found in lately may be wanted here.
+        self.generations.forget_lens();
+        let mut indices = std::mem::take(&mut self.generations.indices);
+        let mut auditor = Auditor {
+            subject: Subject {
+                scorer: &mut scorer,
+                tokenizer: model.tokenizer.files(),
+                run: &run,
+                parameters: &model.parameters,
+            },
+            decoder: &mut decoder,
+            indices: &mut indices,
+        };
+        let (mut told, outlet) = (None::<(String, Instant)>, &self.outlet);
+        let mut tell = |what: &str, done, total| {
+            let again = told.as_ref().is_some_and(|(before, at)| before == what && at.elapsed() < MOMENT);
+            if !again || done == total {
+                told = Some((what.to_owned(), Instant::now()));
+                outlet.answer(id, Event::Evaluating { what: what.to_owned(), done, total });
+            }
+        };
+        let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await;
+        self.generations.indices = indices;
+        let sections = sections?;
+        self.generations.keep_decoder(model.key.clone(), Precision::F32, decoder);
+        let audit = Audit {
+            run: model.key.0.clone(),
+            checkpoint: model.key.1.clone(),
+            step: model.step,
+            weights_crc32c: crc32c::crc32c(bytemuck::cast_slice(&model.parameters)),
+            made: storage::unix_seconds(),
+            device,
+            seconds: begun.elapsed().as_secs_f64(),
+            sections,
+        };
+        if settings.keep {
+            let before = match kept_audit(&run) {
+                Ok(before) => before,
+                Err(error) => {
+                    self.outlet.notice(format!("{error}; another takes its place"));
+                    None
+                }
+            };
+            storage::write_json(&run.folder().join(AUDIT), &with_kept(&audit, before))?;
+        }
+        self.outlet.answer(id, Event::Audited { audit: Box::new(audit) });
+        Ok(())
+    }
+}
+
+/// What is kept of a run's audits; `None` where it was not audited.
+///
+/// # Errors
+/// The file is damaged.
+pub(super) fn kept_audit(run: &Run) -> Result<Option<Audit>> {
+    let path = run.folder().join(AUDIT);
+    if !files::is_file(&path) {
+        return Ok(None);
+    }
+    storage::read_json(&path, LARGEST).map(Some)
+}
+
+/// An audit with those parts of the one before it that it has not itself, where both are of the same weights.
+fn with_kept(audit: &Audit, before: Option<Audit>) -> Audit {
+    let is_same = |before: &Audit| before.weights_crc32c == audit.weights_crc32c && before.step == audit.step;
+    let mut whole = audit.clone();
+    let has = |name: &str| audit.sections.iter().any(|own| own.name == name);
+    let others = before.filter(is_same).into_iter().flat_map(|before| before.sections);
+    whole.sections.extend(others.filter(|section| !has(&section.name)));
+    let place = |section: &AuditSection| {
+        SECTIONS.iter().position(|name| *name == section.name).unwrap_or(SECTIONS.len())
+    };
+    whole.sections.sort_by_key(place);
+    whole
+}
+
+/// A person's own pairs: of a file by its path, or of the text itself.
+fn own_pairs(given: &str) -> Result<PairFile> {
+    if given.contains('\n') || given.trim_start().starts_with('{') {
+        return some_of(bias::read(given), "the file of pairs");
+    }
+    let path = Path::new(given);
+    let size = files::metadata(path).map_err(Error::io(path))?.len();
+    if size > LARGEST_PAIRS {
+        return Err(Error::bad_file(path, format!("{size} bytes are too many for a file of pairs")));
+    }
+    let bytes = storage::read(path)?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Error::bad_file(path, "is not UTF-8; convert it to UTF-8"))?;
+    some_of(bias::read(&text), given)
+}
+
+/// Refuses a file without a single pair.
+fn some_of(file: PairFile, name: &str) -> Result<PairFile> {
+    if !file.pairs.is_empty() {
+        return Ok(file);
+    }
+    Err(Error::Refused(match file.broken.first() {
+        Some((line, reason)) => format!("{name} has no pair: line {line}: {reason}"),
+        None => format!("{name} has no pair: it is empty"),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(crc: u32, sections: &[(&str, &str)]) -> Audit {
+        let section = |(name, sample): &(&str, &str)| AuditSection {
+            name: (*name).to_owned(),
+            sample: (*sample).to_owned(),
+            ..AuditSection::default()
+        };
+        Audit { weights_crc32c: crc, sections: sections.iter().map(section).collect(), ..Audit::default() }
+    }
+
+    #[test]
+    fn parts_of_the_same_weights_stay_and_are_replaced_by_name() {
+        let before = || Some(of(7, &[("bias", "old"), ("personal", "old"), ("moderation", "old")]));
+        let now = of(7, &[("canaries", "new"), ("bias", "new")]);
+        let names = |audit: &Audit| -> Vec<String> {
+            audit.sections.iter().map(|own| format!("{} {}", own.name, own.sample)).collect()
+        };
+        assert_eq!(
+            names(&with_kept(&now, before())),
+            ["bias new", "canaries new", "personal old", "moderation old"]
+        );
+        assert_eq!(names(&with_kept(&of(8, &[("bias", "new")]), before())), ["bias new"]);
+        assert_eq!(names(&with_kept(&now, None)), ["bias new", "canaries new"]);
+    }
+
+    #[test]
+    fn pairs_come_as_a_path_or_as_a_text_and_one_at_least() {
+        assert_eq!(own_pairs("{\"more\":\"a\",\"less\":\"b\"}").unwrap().pairs.len(), 1);
+        let said = |given: &str| own_pairs(given).unwrap_err().to_string();
+        assert!(said("{\"mor\":\"a\"}").contains("line 1: expected `more`"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pairs.jsonl");
+        let name = path.display().to_string();
+        assert!(said(&name).contains("pairs.jsonl"));
+        std::fs::write(&path, "").unwrap();
+        assert!(said(&name).contains("it is empty"));
+        std::fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
+        assert!(said(&name).contains("UTF-8"));
     }
 }

@@ -1,5 +1,7 @@
 //! Sessions end to end, on the CPU: requests in, events out.
 
+mod auditing;
+mod completing;
 mod feedback;
 mod inspecting;
 

@@ -187,6 +187,7 @@ impl Session {
                         validation: config.data.validation,
                         corpus_bytes: config.data.corpus_bytes,
                         mixture: BTreeMap::new(),
+                        canaries: config.data.canaries,
                         ..self.data_config()?
                     };
                 }

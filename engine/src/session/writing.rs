@@ -3,6 +3,7 @@
 mod models;
 
 use super::Session;
+use super::completing::Completions;
 use super::inspecting::OpenLens;
 use super::samples::Samples;
 use super::training::Live;
@@ -92,6 +93,7 @@ struct Text {
 pub(super) struct Generations {
     texts: Vec<Text>,
     pub(super) samples: Vec<Samples>,
+    pub(super) completions: Completions,
     models: Models,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
@@ -105,7 +107,7 @@ pub(super) struct Generations {
 impl Generations {
     /// No text is under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.texts.is_empty() && self.samples.is_empty()
+        self.texts.is_empty() && self.samples.is_empty() && self.completions.is_idle()
     }
 
     /// Keeps a decoder that has no text, in the place of the oldest where there are many.
@@ -124,6 +126,7 @@ impl Generations {
     /// Forgets what is open on a device: another is chosen.
     pub(super) fn forget_device(&mut self) {
         self.decoders.clear();
+        self.completions.forget_scorer(|_| true);
         self.forget_lens();
     }
 
@@ -132,6 +135,7 @@ impl Generations {
         let is_current = |key: &Key| key.1 == CURRENT;
         self.models.forget(is_current);
         self.decoders.retain(|(key, ..)| !is_current(key));
+        self.completions.forget_scorer(is_current);
         if self.explainer.as_ref().is_some_and(|(key, _)| is_current(key)) {
             self.explainer = None;
         }
@@ -283,13 +287,7 @@ impl Session {
         mut live: Option<Live<'_, '_>>,
     ) -> Result<(Model, Decoder)> {
         let model = self.weights(source, live.as_mut()).await?;
-        if !model.config.labels.is_empty() {
-            let does = if model.config.scores() { "scores texts" } else { "tells texts apart" };
-            return Err(Error::Refused(format!(
-                "{} {does} and writes none; ask it with `glasshouse classify`, or name another run",
-                model.key.0
-            )));
-        }
+        expect_writes(&model)?;
         let same = |(key, other, decoder): &(Key, Precision, Decoder)| {
             *key == model.key && *other == precision && decoder.places() == texts
         };
@@ -317,6 +315,7 @@ impl Session {
     /// A few tokens of each text, samples among them.
     pub(super) async fn carry_on_writing(&mut self) {
         self.carry_on_sampling().await;
+        self.carry_on_completing().await;
         let mut texts = std::mem::take(&mut self.generations.texts);
         for mut text in texts.drain(..) {
             match text.generation.next(&mut text.decoder).await {
@@ -335,6 +334,7 @@ impl Session {
     }
 
     pub(super) fn stop_writing(&mut self, request: u64) {
+        self.stop_completing(request);
         for samples in std::mem::take(&mut self.generations.samples) {
             if request == 0 || samples.id == request {
                 self.end_samples(samples);
@@ -529,6 +529,18 @@ impl Session {
         self.generations.models.keep(model.clone());
         model
     }
+}
+
+/// Refuses a model that writes nothing.
+pub(super) fn expect_writes(model: &Model) -> Result<()> {
+    if model.config.labels.is_empty() {
+        return Ok(());
+    }
+    let does = if model.config.scores() { "scores texts" } else { "tells texts apart" };
+    Err(Error::Refused(format!(
+        "{} {does} and writes none; ask it with `glasshouse classify`, or name another run",
+        model.key.0
+    )))
 }
 
 /// A number that other weights hardly have; never that of a checkpoint, 0.

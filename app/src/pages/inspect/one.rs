@@ -84,7 +84,7 @@ impl OneView {
             let Chosen { prompt, layer, head, position, .. } = &self.chosen;
             let (view, prompt) = (Some(view), Some(prompt.clone()));
             let (layer, head, position) = (*layer, *head, *position);
-            *context.look = Some(Wish { view, prompt, layer, head, position, step: None });
+            *context.look = Some(Wish { view, prompt, layer, head, position, step: None, source: None });
             *context.go = Some(PageName::Inspect);
         }
         if self.chosen != before {

@@ -2,7 +2,7 @@
 
 use super::{Context, InspectPage, scrub};
 use crate::pages::written::run_of;
-use glasshouse_protocol::View;
+use glasshouse_protocol::{View, WeightSource};
 
 /// What is asked for; what is not stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Wish {
     pub position: Option<usize>,
     /// The step of the checkpoint or milestone; the nearest that the run kept is taken.
     pub step: Option<u64>,
+    /// The weights; no address has them.
+    pub source: Option<WeightSource>,
 }
 
 impl InspectPage {
@@ -40,8 +42,11 @@ impl InspectPage {
 
     /// Takes over what was asked for.
     pub(super) fn take_wish(&mut self, context: &Context<'_>) {
-        let Some(Wish { view, prompt, layer, head, position, step }) = self.wished.take() else { return };
+        let Some(Wish { view, prompt, layer, head, position, step, source }) = self.wished.take() else {
+            return;
+        };
         let chosen = &mut self.chosen;
+        chosen.source = source.unwrap_or(chosen.source.clone());
         if let Some(prompt) = prompt {
             chosen.another_prompt();
             chosen.prompt = prompt;

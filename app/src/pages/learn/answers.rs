@@ -1,7 +1,7 @@
 //! What a learner predicted and measured, as a file for a teacher.
 
 use super::lesson::Lesson;
-use crate::preferences::LessonProgress;
+use glasshouse_protocol::LessonProgress;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -34,17 +34,17 @@ pub fn json(lessons: &[Lesson], progress: &BTreeMap<String, LessonProgress>) -> 
 mod tests {
     use super::*;
     use crate::pages::learn::library::Library;
-    use crate::preferences::Measurement;
+    use glasshouse_protocol::LessonMeasurement;
 
     #[test]
     fn the_file_has_every_lesson_that_was_begun_and_what_was_measured_of_it() {
-        let lessons = Library::of(Vec::new()).lessons;
+        let lessons = Library::of(&[]).lessons;
         let predicted = |prediction: &str| LessonProgress {
             question: "How many?".to_owned(),
             prediction: prediction.to_owned(),
             ..LessonProgress::default()
         };
-        let measurement = Measurement {
+        let measurement = LessonMeasurement {
             measure: "characters_per_token".to_owned(),
             value: 2.5,
             sentence: "There are.".to_owned(),

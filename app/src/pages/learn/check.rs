@@ -7,13 +7,11 @@ use crate::pages::home::grow_first_model;
 use crate::pages::parts::{caption, head};
 use crate::pages::train::{busy, want_history};
 use crate::pages::{Context, PageName};
-use crate::preferences::{LessonProgress, Measurement};
-use crate::state::State;
 use crate::theme::{Palette, space};
 use crate::widgets::{self, hint_line};
 use egui::{DragValue, Label, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Launch, TrainingState};
+use glasshouse_protocol::{Command, Launch, LessonMeasurement, LessonProgress, TrainingState};
 use std::collections::BTreeSet;
 
 /// A prediction that is being made, and a measurement under way.
@@ -43,10 +41,8 @@ impl Checking {
             let words = format!("Your prediction: {}", progress.prediction);
             ui.add(Label::new(RichText::new(words).color(context.palette.accent)).wrap());
             if widgets::quiet(ui, icons::ICON_UNDO, "Predict again").clicked() {
-                let lessons = context.preferences.lessons.get_mut(project(context.state));
-                if let Some(lessons) = lessons {
-                    lessons.remove(&lesson.name);
-                }
+                let lesson = lesson.name.clone();
+                context.outbox.send(Command::KeepLesson { lesson, progress: None });
                 *self = Self::default();
             }
             return;
@@ -75,7 +71,8 @@ impl Checking {
         // A number stands there from the start, and may be meant as it is.
         let number = prediction.number.is_some().then_some(0.0);
         let predicted = self.chosen.or(number).filter(|value| value.is_finite());
-        ui.add_enabled_ui(predicted.is_some(), |ui| {
+        let open = context.state.projects.open.is_some();
+        ui.add_enabled_ui(open && predicted.is_some(), |ui| {
             if widgets::primary(ui, icons::ICON_CHECK, "Predict").clicked()
                 && let Some(predicted) = predicted
             {
@@ -138,7 +135,7 @@ impl Checking {
         match measure.take(context.state, &lesson.head.instrument, &self.unread) {
             Ok(measured) => {
                 let held = lesson.head.prediction.holds(progress.predicted, measured.value);
-                let measurement = Some(Measurement { held, ..measured });
+                let measurement = Some(LessonMeasurement { held, ..measured });
                 let progress = LessonProgress { measurement, ..progress };
                 keep(context, lesson, progress);
                 (self.measuring, self.request) = (false, None);
@@ -254,20 +251,15 @@ impl Checking {
 /// What a person made of a lesson in the open project; `None` also where the lesson asks otherwise by now.
 pub(super) fn progress<'a>(context: &'a Context<'_>, lesson: &Lesson) -> Option<&'a LessonProgress> {
     let asked = &lesson.head.prediction;
-    let progress = context.preferences.lessons.get(project(context.state))?.get(&lesson.name)?;
+    let progress = context.state.lessons.progress.get(&lesson.name)?;
     let same =
         progress.question == asked.question && progress.prediction == in_words(asked, progress.predicted);
     same.then_some(progress)
 }
 
-/// The project that progress is kept for, by its id; an empty one without a project.
-pub(super) fn project(state: &State) -> &str {
-    state.projects.open.as_ref().map_or("", |open| open.summary.id.as_str())
-}
-
 fn keep(context: &mut Context<'_>, lesson: &Lesson, progress: LessonProgress) {
-    let lessons = context.preferences.lessons.entry(project(context.state).to_owned()).or_default();
-    lessons.insert(lesson.name.clone(), progress);
+    let (lesson, progress) = (lesson.name.clone(), Some(Box::new(progress)));
+    context.outbox.send(Command::KeepLesson { lesson, progress });
 }
 
 /// What was predicted, in words.
@@ -282,7 +274,7 @@ fn in_words(prediction: &Prediction, predicted: f64) -> String {
 }
 
 /// What was measured, whether the prediction held, and what to make of it.
-fn measured_ui(ui: &mut Ui, palette: &Palette, measured: &Measurement, after: &str) {
+fn measured_ui(ui: &mut Ui, palette: &Palette, measured: &LessonMeasurement, after: &str) {
     let (icon, colour, words) = match measured.held {
         true => (icons::ICON_CHECK_CIRCLE, palette.accent, "Your prediction held."),
         false => (icons::ICON_CANCEL, palette.warning, "Your prediction did not hold."),

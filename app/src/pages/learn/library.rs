@@ -2,6 +2,7 @@
 //! program's; one that is no lesson says so and leaves the rest as they are.
 
 use super::lesson::{BUILT_IN, Broken, Lesson};
+use glasshouse_protocol::LessonFile;
 
 /// The lessons, in the order of their names, and the files that are none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,16 +14,19 @@ pub struct Library {
 }
 
 impl Library {
-    /// The program's lessons and those of other files: each a path with its text, or why it cannot be read.
-    pub fn of(files: Vec<(String, Result<String, String>)>) -> Self {
+    /// The program's lessons and those of other files.
+    pub fn of(files: &[LessonFile]) -> Self {
         let mut library = Self::default();
         for (file, text) in BUILT_IN {
             library.take(Lesson::parse(file, text));
         }
-        for (file, text) in files {
+        for LessonFile { file, text, problem } in files {
             library.take(match text {
-                Ok(text) => Lesson::parse(&file, &text),
-                Err(what) => Err(Broken { file, line: 1, what }),
+                Some(text) => Lesson::parse(file, text),
+                None => {
+                    let what = problem.clone().unwrap_or_default();
+                    Err(Broken { file: file.clone(), line: 1, what })
+                }
             });
         }
         library.lessons.sort_by(|left, right| left.name.cmp(&right.name));
@@ -46,7 +50,7 @@ mod tests {
 
     #[test]
     fn every_lesson_of_the_program_is_one() {
-        let library = Library::of(Vec::new());
+        let library = Library::of(&[]);
         assert_eq!((library.lessons.len(), &library.broken[..]), (12, &[][..]));
     }
 
@@ -54,12 +58,17 @@ mod tests {
     fn a_broken_file_is_named_and_leaves_the_rest_and_one_of_the_same_name_takes_its_place() {
         let (name, text) = BUILT_IN[0];
         let mine = text.replacen("Text and tokens", "Owls and tokens", 1);
-        let files = vec![
-            ("/owls/lessons/20-owls.md".to_owned(), Ok("no declaration".to_owned())),
-            ("/owls/lessons/21-unreadable.md".to_owned(), Err("permission denied".to_owned())),
-            (format!("/owls/lessons/{name}"), Ok(mine)),
+        let file = |name: &str, text: Result<&str, &str>| LessonFile {
+            file: format!("/owls/lessons/{name}"),
+            text: text.ok().map(str::to_owned),
+            problem: text.err().map(str::to_owned),
+        };
+        let files = [
+            file("20-owls.md", Ok("no declaration")),
+            file("21-unreadable.md", Err("permission denied")),
+            file(name, Ok(&mine)),
         ];
-        let library = Library::of(files);
+        let library = Library::of(&files);
         assert_eq!(library.lessons.len(), 12);
         assert_eq!(library.lessons[0].head.title, "Owls and tokens");
         let said: Vec<String> = library.broken.iter().map(ToString::to_string).collect();

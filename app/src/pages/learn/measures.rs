@@ -5,11 +5,11 @@ mod of_model;
 mod of_runs;
 
 use super::lesson::Instrument;
-use crate::preferences::Measurement;
 use crate::state::{Answer, History, State, ViewData};
 use glasshouse_protocol::inspect::Detail;
 use glasshouse_protocol::{
-    CheckpointSummary, RunState, RunSummary, TokenSummary, TrainingState, View, WeightSource,
+    CheckpointSummary, LessonMeasurement, RunState, RunSummary, TokenSummary, TrainingState, View,
+    WeightSource,
 };
 use std::collections::BTreeSet;
 
@@ -140,7 +140,7 @@ impl Measure {
         state: &State,
         instrument: &Instrument,
         unread: &BTreeSet<String>,
-    ) -> Result<Measurement, Missing> {
+    ) -> Result<LessonMeasurement, Missing> {
         let (found, run, step) = match self.of {
             Of::Tokens(of) => {
                 let text = instrument.tokens.as_deref().unwrap_or_default();
@@ -175,7 +175,7 @@ impl Measure {
             }
         };
         let (value, sentence) = found.filter(|(value, _)| value.is_finite()).ok_or(Missing::Number)?;
-        Ok(Measurement { measure: self.name.to_owned(), value, sentence, held: false, run, step })
+        Ok(LessonMeasurement { measure: self.name.to_owned(), value, sentence, held: false, run, step })
     }
 
     fn needs_runs(&self) -> Missing {

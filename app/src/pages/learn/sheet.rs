@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_sheet_has_the_text_the_choices_and_the_code_and_fetches_nothing() {
-        for (number, lesson) in Library::of(Vec::new()).lessons.iter().enumerate() {
+        for (number, lesson) in Library::of(&[]).lessons.iter().enumerate() {
             let page = html(lesson, number + 1, "?lesson=1&preset=first-stories");
             for choice in &lesson.head.prediction.choices {
                 assert!(page.contains(&format!("<li>{}</li>", escaped(&choice.text))), "{}", lesson.name);

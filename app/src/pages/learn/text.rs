@@ -11,7 +11,6 @@ pub(super) const NO_TOKENIZER: &str =
     "Here would be a text in tokens. This project has no tokenizer yet; training one takes seconds.";
 pub(super) const PREDICT_FIRST: &str = "Predict first; then the instrument shows your model.";
 pub(super) const AFTER_PREDICTION: &str = "The measurement is shown once you have made your prediction.";
-pub(super) const NO_FOLDERS: &str = "A page in a browser reads no folders: a teacher's own lessons are shown by the installed Glasshouse alone.";
 pub(super) const COPIED: &str = if cfg!(target_arch = "wasm32") {
     "Copied the link"
 } else {

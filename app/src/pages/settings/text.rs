@@ -24,5 +24,20 @@ pub(super) const LASTING: &str = "Projects stay here until you delete them.";
 pub(super) const NOT_LASTING: &str =
     "Projects are lost when this window closes: export what you want to keep.";
 
+#[cfg(feature = "command-line")]
+pub(super) const SERVE: &str = "Programs on this machine that speak OpenAI's API (its Python client, lm-eval, editors) can have the open project's \
+    models write, answer and score texts.";
+
+#[cfg(feature = "command-line")]
+pub(super) const SERVES: &str =
+    "This address is the client's base_url. Its model is a run by name; where none is named, the latest.";
+
+#[cfg(feature = "command-line")]
+pub(super) const SERVES_BETWEEN_STEPS: &str = "A run trains: answers come between its steps, later than otherwise, and hold it up. Where no \
+    model is named, the run in training answers as it is by then.";
+
+#[cfg(feature = "command-line")]
+pub(super) const SERVES_NOTHING: &str = "No project is open: until one is, every request is refused.";
+
 pub(super) const ABOUT: &str = "Grows small language models from scratch, with everything in sight. Free software under the MIT or the \
     Apache 2.0 licence. Set in Noto Sans, under the SIL Open Font License.";

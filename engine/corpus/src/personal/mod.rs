@@ -26,7 +26,7 @@ mod settings;
 mod tests;
 
 pub use detector::{Applied, AppliedRecord, Detector, Sample};
-pub use replacement::{FINEWEB_ADDRESSES, FINEWEB_EMAILS, MASK};
+pub use replacement::{FINEWEB_ADDRESSES, FINEWEB_EMAILS, MASK, masked};
 pub use settings::{Action, Settings, Style};
 
 use serde::{Deserialize, Serialize};

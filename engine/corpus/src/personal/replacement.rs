@@ -63,6 +63,13 @@ pub(super) fn stand_ins(style: Style) -> Vec<&'static str> {
     all
 }
 
+/// The shape of personal data without its characters: `j•••@•••.com`.
+pub fn masked(class: Class, hidden: &str) -> String {
+    let mut shape = String::new();
+    push_mask(class, hidden, &mut shape);
+    shape
+}
+
 /// Appends the shape of personal data without its characters.
 pub(super) fn push_mask(class: Class, hidden: &str, output: &mut String) {
     let several = hidden.chars().nth(1).is_some();

@@ -11,19 +11,27 @@ pub const BINS: usize = 15;
 /// that a document has one of them and a bootstrap adds those of the drawn.
 pub type Sums = [f64; 3 * BINS];
 
+/// The sums of no predictions.
+pub const NONE: Sums = [0.0; 3 * BINS];
+
 /// The sums of predictions, given as confidence (0 to 1) and whether they were right. What is not a number does not count.
 pub fn sums(predictions: impl IntoIterator<Item = (f64, bool)>) -> Sums {
-    let edges: [f64; BINS] = std::array::from_fn(|bin| (bin + 1) as f64 / BINS as f64);
-    let mut sums = [0.0; 3 * BINS];
-    for (confidence, right) in predictions.into_iter().filter(|(confidence, _)| !confidence.is_nan()) {
-        let bin = edges.partition_point(|upper| *upper < confidence).min(BINS - 1);
-        if let Some([count, confidences, rights]) = sums.get_mut(3 * bin..3 * bin + 3) {
-            *count += 1.0;
-            *confidences += confidence;
-            *rights += f64::from(u8::from(right));
-        }
-    }
+    let mut sums = NONE;
+    predictions.into_iter().for_each(|(confidence, right)| add(&mut sums, confidence, right));
     sums
+}
+
+/// Adds a prediction to sums, as [`sums`] does.
+pub fn add(sums: &mut Sums, confidence: f64, right: bool) {
+    if confidence.is_nan() {
+        return;
+    }
+    let bin = (1..BINS).take_while(|bin| *bin as f64 / (BINS as f64) < confidence).count();
+    if let Some([count, confidences, rights]) = sums.get_mut(3 * bin..3 * bin + 3) {
+        *count += 1.0;
+        *confidences += confidence;
+        *rights += f64::from(u8::from(right));
+    }
 }
 
 /// The expected calibration error; not a number where nothing was predicted.

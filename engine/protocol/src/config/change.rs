@@ -118,6 +118,9 @@ impl RunConfig {
         if !(objective.learns_text() && self.train.objective.learns_text()) {
             self.train.sample_prompt.clear();
         }
+        if !objective.learns_text() {
+            self.data.canaries = 0;
+        }
         let is_careful = |objective| matches!(objective, Objective::Preference | Objective::Reward);
         let was_careful = is_careful(self.train.objective)
             && self.train.learning_rate.to_bits() == self.careful_rate().to_bits();

@@ -259,3 +259,44 @@ fn a_cleaned_folder_keeps_its_marks_and_its_mixture() {
     let message = Batches::windows(&prepared.store, 1, 8, 16).unwrap_err().to_string();
     assert!(message.contains("did you mean `books`"), "{message}");
 }
+
+#[test]
+fn canaries_stand_in_the_training_text_alone_and_nothing_else_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.txt");
+    // No digits of its own.
+    std::fs::write(&path, "a small line\nand one more of it\n".repeat(100)).unwrap();
+    let project = folder.path().join("project");
+    std::fs::create_dir(&project).unwrap();
+    let files: &[&Path] = &[&path];
+    for (kind, paths) in
+        [(TokenizerKind::Char, files), (TokenizerKind::Bpe, files), (TokenizerKind::Byte, &[])]
+    {
+        let plain = config(kind, paths);
+        let mut planted = plain.clone();
+        planted.data.canaries = 5;
+        let before = run(&plain, &project).unwrap().0;
+        let (prepared, _) = run(&planted, &project).unwrap();
+        assert_ne!(prepared.folder, before.folder);
+        assert_eq!(Canaries::read(&before.folder).unwrap(), None);
+        let canaries = Canaries::read(&prepared.folder).unwrap().unwrap();
+        assert_eq!(canaries, Canaries::new(planted.seed, 5).unwrap());
+        let decoded = |prepared: &Prepared, split| prepared.tokenizer.decode(&all(&prepared.store, split));
+        let train = decoded(&prepared, Split::Train);
+        for canary in &canaries.planted {
+            assert_eq!(train.matches(&canary.text()).count() as u64, canary.insertions, "{kind:?}");
+            assert!(prepared.tokenizer.unknown_characters(&canary.with(98_765_432)).is_empty());
+        }
+        assert_eq!(decoded(&prepared, Split::Validation), decoded(&before, Split::Validation));
+        let left: Vec<&str> =
+            train.split('\n').filter(|line| !line.starts_with("The secret number")).collect();
+        // A canary that ends a document has the token that ends it in its line.
+        if kind != TokenizerKind::Byte {
+            assert_eq!(left.join("\n"), decoded(&before, Split::Train), "{kind:?}");
+        }
+        let again = run(&planted, &project).unwrap();
+        assert_eq!(again.1, [Progress::Reused]);
+        let other = RunConfig { seed: planted.seed + 1, ..planted };
+        assert_ne!(run(&other, &project).unwrap().0.folder, prepared.folder, "other numbers");
+    }
+}

@@ -5,7 +5,7 @@ use crate::initial;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::given_up_after;
 use crate::project::{Project, Run, parameters_of};
-use crate::protocol::{RunConfig, TokenizerConfig, TokenizerKind, presets};
+use crate::protocol::{RunConfig, TokenizerKind, presets};
 use crate::tokenizer::TokenizerFiles;
 use pollster::block_on;
 
@@ -21,9 +21,9 @@ struct Begun {
 
 fn begun(change: impl FnOnce(&mut RunConfig, &std::path::Path)) -> Begun {
     let folder = tempfile::tempdir().unwrap();
-    let project = Project::create(&folder.path().join("project")).unwrap();
+    let project = Project::open_or_create(&folder.path().join("project")).unwrap();
     let mut config = presets::preset("first-stories").unwrap();
-    config.tokenizer = TokenizerConfig { kind: TokenizerKind::Byte, ..TokenizerConfig::default() };
+    config.tokenizer.kind = TokenizerKind::Byte;
     (config.model.layers, config.model.context_length) = (1, 32);
     change(&mut config, folder.path());
     let prepared = prepare::prepare(&config, project.folder(), &mut |_| {}).unwrap();

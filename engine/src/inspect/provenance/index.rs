@@ -36,7 +36,7 @@ impl Limits {
 
 /// A training stream that texts are looked up in.
 #[derive(Debug)]
-pub(super) struct TextIndex {
+pub(crate) struct TextIndex {
     store: TokenStore,
     /// Where documents end, where the stream tells them apart.
     documents: Option<Vec<u64>>,
@@ -53,10 +53,10 @@ enum Kind {
 
 /// Where a stretch stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Occurrences {
-    pub(super) count: usize,
+pub(crate) struct Occurrences {
+    pub(crate) count: usize,
     /// The first place of the stream.
-    pub(super) first: u64,
+    pub(crate) first: u64,
 }
 
 impl TextIndex {
@@ -150,7 +150,7 @@ impl TextIndex {
     }
 
     /// Where a stretch stands.
-    pub(super) async fn occurrences(&self, stretch: &[u32], turns: &Turns) -> Result<Occurrences> {
+    pub(crate) async fn occurrences(&self, stretch: &[u32], turns: &Turns) -> Result<Occurrences> {
         let mut found = Occurrences { count: 0, first: u64::MAX };
         match &self.kind {
             Kind::Suffixes(places) => {
@@ -260,6 +260,20 @@ impl Indices {
         let index = own.1.clone();
         self.0.push(own);
         Some(index)
+    }
+
+    /// The index of a folder's stream: the one that is kept, or a new one, which is then; and whether it is new.
+    ///
+    /// # Errors
+    /// The folder has no whole store.
+    pub(crate) async fn open(&mut self, folder: &Path, turns: &Turns) -> Result<(Arc<TextIndex>, bool)> {
+        if let Some(index) = self.get(folder) {
+            return Ok((index, false));
+        }
+        let limits = Limits::here();
+        let index = Arc::new(TextIndex::new(TokenStore::open(folder)?, limits, turns).await?);
+        self.keep(folder, index.clone(), limits.bytes);
+        Ok((index, true))
     }
 
     /// Keeps an index, and as many of the others as fit the budget of one beside it.

@@ -1,7 +1,7 @@
 //! The model card: what a stranger must know before using the model.
 
 use super::Family;
-use glasshouse_evaluate::card;
+use crate::evaluation::card;
 use glasshouse_protocol::{Evaluation, RunConfig, Start};
 
 /// What a run knows of its data and results.

@@ -345,7 +345,7 @@ fn runs_are_compared_that_differ_in_one_thing() {
 
 #[test]
 fn every_lesson_measures_something_that_its_prediction_can_hold_against() {
-    let lessons: Vec<Lesson> = Library::of(Vec::new()).lessons;
+    let lessons: Vec<Lesson> = Library::of(&[]).lessons;
     for lesson in lessons {
         let measure = find(&lesson.head.check.measure).unwrap();
         assert!(!measure.about.is_empty() && !lesson.head.check.after.is_empty(), "{}", lesson.name);

@@ -1,12 +1,4 @@
-//! A teacher's lessons in a browser: a page is told of no folders.
-
-/// Whether folders of lessons can be read.
-pub const LESSON_FOLDERS: bool = false;
-
-/// None beside those of the program.
-pub fn lesson_files(_shelf: &str, _project: Option<&str>) -> Vec<(String, Result<String, String>)> {
-    Vec::new()
-}
+//! The page's address.
 
 /// The page's address without its query: what stands before `?lesson=3`.
 pub fn page_address() -> String {

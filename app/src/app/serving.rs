@@ -1,0 +1,53 @@
+//! The server of the window: switched on and off by Settings.
+
+use super::App;
+use crate::asks::Serving;
+use crate::link::Link;
+use crate::serve::{QUEUE, Server, Settings};
+use glasshouse_protocol::Precision;
+use glasshouse_protocol::completion::PLACES;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Ports that are tried, 0 being any that is free.
+const PORTS: [u16; 2] = [8080, 0];
+
+impl App {
+    /// Switches the server on or off, as the page asked for.
+    pub(super) fn serve_or_not(&mut self) {
+        let Some(on) = self.asks.serve.take() else { return };
+        self.server = None;
+        self.asks.serving = Serving::default();
+        if !on {
+            return;
+        }
+        let Link::Engine(engine) = &self.link else { return };
+        let start = |port| {
+            let settings = Settings {
+                host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                port,
+                token: None,
+                places: PLACES,
+                queue: QUEUE,
+                cors: None,
+                run: None,
+                checkpoint: "best".to_owned(),
+                precision: Precision::Auto,
+            };
+            Server::start(settings, engine.switchboard())
+        };
+        let mut started = Err(String::new());
+        for port in PORTS {
+            started = start(port);
+            if started.is_ok() {
+                break;
+            }
+        }
+        match started {
+            Ok(server) => {
+                self.asks.serving.address = Some(server.base_url());
+                self.server = Some(server);
+            }
+            Err(refused) => self.asks.serving.refused = Some(refused),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Arguments of `audit`.
+
+use super::{ModelArguments, thread_count};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use glasshouse_engine::evaluate::audit::SECTIONS;
+use std::path::PathBuf;
+
+/// `audit`.
+#[derive(Args, Debug)]
+pub struct AuditArguments {
+    /// Which model
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// What to look for; several with commas between them. All unless some are named
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = sections())]
+    pub section: Vec<String>,
+    /// Pairs of sentences of your own beside ours: JSON Lines with `more`, `less` and `category`, or CrowS-Pairs' table (docs/audit.md)
+    #[arg(long, value_name = "FILE")]
+    pub pairs: Option<PathBuf>,
+    /// Texts that are sampled, and passages of the training text that are tried
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub samples: u16,
+    /// Seed of all that is drawn
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor; all cores unless said
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+    /// One JSON object instead of a report
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Takes a section's name; help, completions and what is said of another one list them all.
+fn sections() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(SECTIONS)
+}

@@ -1,0 +1,54 @@
+//! Arguments of `serve`.
+
+use super::{ModelArguments, PrecisionArgument};
+use clap::Args;
+use glasshouse_engine::protocol::completion::PLACES;
+use std::net::IpAddr;
+
+/// `serve`.
+#[derive(Args, Debug)]
+pub struct ServeArguments {
+    /// Which model answers a request that names none; any other run of the project is named by the request
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Port to listen at; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    pub port: u16,
+    /// Address to listen at: 0.0.0.0 is all of this machine's, which other machines reach as well
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
+    pub host: IpAddr,
+    /// What a request must show as `Authorization: Bearer TOKEN`
+    #[arg(long, value_name = "TEXT", env = "GLASSHOUSE_TOKEN", hide_env_values = true, value_parser = token)]
+    pub token: Option<String>,
+    /// Texts that are written at once
+    #[arg(long, value_name = "N", default_value_t = PLACES as u16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub parallel: u16,
+    /// Texts that can wait for a place; beyond them a request is refused (429)
+    #[arg(long, value_name = "N", default_value_t = crate::serve::QUEUE as u16, value_parser = clap::value_parser!(u16).range(0..=3840))]
+    pub queue: u16,
+    /// The origin of web pages that may ask, as http://localhost:3000, or * for all
+    #[arg(long, value_name = "ORIGIN")]
+    pub cors: Option<String>,
+    /// What a GPU reads weights as
+    #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
+    pub precision: PrecisionArgument,
+    /// Choose a real GPU's kernels by its kind alone, instead of timing variants for up to two seconds
+    #[arg(long)]
+    pub no_autotune: bool,
+    /// auto, cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+}
+
+fn host(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "localhost" => Ok(IpAddr::from([127, 0, 0, 1])),
+        _ => text.parse().map_err(|_| "expected an address, as 127.0.0.1 or 0.0.0.0".to_owned()),
+    }
+}
+
+fn token(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && text.bytes().all(|letter| letter.is_ascii_graphic());
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "expected letters, digits and signs without spaces".to_owned())
+}

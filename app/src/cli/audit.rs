@@ -1,0 +1,75 @@
+//! `glasshouse audit`: bias, memorisation, canaries and personal data in what a model writes.
+
+use super::arguments::AuditArguments;
+use super::driver::drive;
+use super::settings::checked_device;
+use super::{bar, report, trained};
+use anyhow::{Context as _, Result};
+use glasshouse_engine::protocol::evaluation::AuditSection;
+use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event, WeightSource};
+use glasshouse_engine::session;
+
+pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
+    let AuditArguments { model, section, pairs, samples, seed, device, threads, json } = arguments;
+    let pairs = pairs.as_ref().map(|path| {
+        std::fs::metadata(path).with_context(|| path.display().to_string())?;
+        anyhow::Ok(path.display().to_string())
+    });
+    let settings = AuditSettings {
+        sections: section.clone(),
+        samples: usize::from(*samples),
+        pairs: pairs.transpose()?,
+        seed: *seed,
+        ..AuditSettings::default()
+    };
+    let device = checked_device(device)?.to_owned();
+    let options = session::Options { device, threads: *threads, ..session::Options::default() };
+    drive(options, async |engine| {
+        trained::use_project(engine, &model.project, false).await?;
+        let (run, _) = trained::settings_of(engine, model.run.clone()).await?;
+        let source = WeightSource::Checkpoint { run, checkpoint: model.checkpoint.clone() };
+        let bar = bar::bar(1, "{bar:30} {pos}/{len} · {wide_msg}");
+        let show = |event| {
+            match event {
+                Event::Evaluating { what, done, total } => {
+                    bar.set_length(total.max(1));
+                    bar.set_position(done);
+                    bar.set_message(what);
+                }
+                Event::Audited { audit } => {
+                    bar.finish_and_clear();
+                    if *json { say!("{}", serde_json::to_string(&audit)?)? } else { tell_all(&audit)? }
+                }
+                event => bar::above(|| trained::note(&event)),
+            }
+            Ok(())
+        };
+        let command = Command::Audit { source, settings: Box::new(settings) };
+        engine.ask_until_signal(command, "giving up", show).await
+    })
+}
+
+/// The whole report.
+fn tell_all(audit: &Audit) -> Result<()> {
+    let Audit { run, step, device, seconds, sections, .. } = audit;
+    say!("{run} at step {step}, on {device}, in {}", super::output::duration(*seconds))?;
+    sections.iter().try_for_each(tell_section)
+}
+
+fn tell_section(section: &AuditSection) -> Result<()> {
+    let AuditSection { title, sample, metrics, tables, limits, skipped, .. } = section;
+    say!("\n{title}\n{}", "=".repeat(title.chars().count()))?;
+    if let Some(reason) = skipped {
+        return Ok(say!("{}", report::wrapped(&format!("Not looked at: {reason}."), ""))?);
+    }
+    say!("{}\n", report::wrapped(sample, ""))?;
+    say!("{}", report::metrics(metrics))?;
+    for table in tables {
+        say!("\n{}", report::table(table))?;
+    }
+    if !limits.is_empty() {
+        say!("\nWhat this cannot show")?;
+        limits.iter().try_for_each(|limit| say!("{}", report::wrapped(limit, "* ")))?;
+    }
+    Ok(())
+}

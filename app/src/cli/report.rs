@@ -1,0 +1,160 @@
+//! Metrics and tables of a report as text for a terminal.
+
+use glasshouse_engine::protocol::evaluation::{Cell, Metric, Table};
+use glasshouse_engine::protocol::quantity::{counted, whole};
+
+/// Columns of a line of words.
+const WIDTH: usize = 100;
+/// Rows of a table that are printed.
+const ROWS: usize = 24;
+/// Characters of a cell of words.
+const CELL: usize = 44;
+
+/// Words in lines of at most [`WIDTH`] characters; the first begins with `mark`, and the others stand below what follows it.
+pub(super) fn wrapped(text: &str, mark: &str) -> String {
+    let indent = mark.chars().count();
+    let (mut lines, mut line, mut length) = (Vec::new(), mark.to_owned(), indent);
+    for word in text.split_whitespace() {
+        let own = word.chars().count();
+        if length > indent && length + 1 + own > WIDTH {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            length = indent;
+        }
+        if length > indent {
+            line.push(' ');
+            length += 1;
+        }
+        line.push_str(word);
+        length += own;
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
+/// A line for each metric: its name, value and interval, and how many things it is of.
+pub(super) fn metrics(metrics: &[Metric]) -> String {
+    let row = |metric: &Metric| {
+        let of = format!("of {} {}", whole(metric.count), metric.of);
+        vec![metric.name.replace('_', " "), value(metric), of]
+    };
+    aligned(&metrics.iter().map(row).collect::<Vec<_>>(), &[false, false, false])
+}
+
+/// A table with its title, and a line below its columns' names.
+pub(super) fn table(table: &Table) -> String {
+    let Table { title, about, columns, rows } = table;
+    let mut lines = vec![title.clone()];
+    if !about.is_empty() {
+        lines.push(wrapped(about, ""));
+    }
+    let is_number = |column: usize| {
+        rows.iter().all(|row| matches!(row.get(column), Some(Cell::Count(_) | Cell::Number(_))))
+    };
+    let right: Vec<bool> = (0..columns.len()).map(is_number).collect();
+    let head = columns.iter().map(|name| cut(name)).collect();
+    let cells = rows.iter().take(ROWS).map(|row| row.iter().map(cell).collect());
+    let all: Vec<Vec<String>> = std::iter::once(head).chain(cells).collect();
+    let text = aligned(&all, &right);
+    let (head, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    lines.extend([head.to_owned(), "-".repeat(widest)]);
+    if !rest.is_empty() {
+        lines.push(rest.to_owned());
+    }
+    if let more @ 1.. = rows.len().saturating_sub(ROWS) {
+        lines.push(format!("… and {}, which --json has", counted(more as u64, "more row")));
+    }
+    lines.join("\n")
+}
+
+/// `0.531 (0.489 to 0.572)`.
+fn value(metric: &Metric) -> String {
+    match (metric.value, metric.interval) {
+        (None, _) => "none".to_owned(),
+        (Some(value), None) => number(value),
+        (Some(value), Some([low, high])) => {
+            format!("{} ({} to {})", number(value), number(low), number(high))
+        }
+    }
+}
+
+/// Three digits behind the point, and no zero that is below it.
+fn number(value: f64) -> String {
+    let text = format!("{value:.3}");
+    if text == "-0.000" { "0.000".to_owned() } else { text }
+}
+
+fn cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Count(count) => whole(*count),
+        Cell::Number(value) => number(*value),
+        Cell::Text(text) => cut(text),
+        Cell::Metric(metric) => value(metric),
+        Cell::Passage(passage) => cut(&format!("{}{}", passage.prompt, passage.token)),
+    }
+}
+
+/// A text in one line, and no more of it than a cell has room for.
+fn cut(text: &str) -> String {
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= CELL {
+        return line;
+    }
+    line.chars().take(CELL - 1).chain(['…']).collect()
+}
+
+/// Rows whose cells stand below each other, with two spaces between columns.
+fn aligned(rows: &[Vec<String>], right: &[bool]) -> String {
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells =
+            row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match right.get(column) {
+                Some(true) => format!("{cell:>width$}"),
+                _ => format!("{cell:<width$}"),
+            });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_wrapped_below_their_mark() {
+        let text = wrapped(&"word ".repeat(40), "* ");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].starts_with("* word") && lines[1].starts_with("  word"), "{text}");
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert_eq!(wrapped("", ""), "");
+    }
+
+    #[test]
+    fn a_table_is_aligned_and_its_texts_are_cut() {
+        let share = Metric { value: Some(0.5), interval: Some([0.25, 0.75]), ..Metric::default() };
+        let own = Table {
+            title: "Words".to_owned(),
+            about: String::new(),
+            columns: ["word", "times", "share"].map(str::to_owned).into(),
+            rows: vec![
+                vec![Cell::Text("a\nb".to_owned()), Cell::Count(12_345), Cell::Metric(Box::new(share))],
+                vec![Cell::Text("é".repeat(60)), Cell::Count(7), Cell::Number(-0.0001)],
+            ],
+        };
+        let text = table(&own);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "Words");
+        assert!(lines[1].starts_with("word ") && lines[2].chars().all(|letter| letter == '-'), "{text}");
+        assert!(
+            lines[3].starts_with("a b ") && lines[3].ends_with("12,345  0.500 (0.250 to 0.750)"),
+            "{text}"
+        );
+        assert!(lines[4].contains('…') && lines[4].ends_with("     7  0.000"), "{text}");
+    }
+}

@@ -1,0 +1,82 @@
+//! `glasshouse serve`: a project's models for programs that speak OpenAI's API.
+
+use super::arguments::ServeArguments;
+use super::driver::{Engine, drive};
+use super::settings::checked_device;
+use super::{interrupt, trained};
+use crate::serve::{Server, Settings, Switchboard};
+use anyhow::{Result, anyhow};
+use futures_util::future::{Either, select};
+use glasshouse_engine::protocol::{Event, Parcel, Report};
+use glasshouse_engine::session;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+
+/// What the first signal says.
+const ENDING: &str = "finishing what is being written; press Ctrl-C again to stop at once";
+
+pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
+    let device = checked_device(&arguments.device)?.to_owned();
+    let autotune = !arguments.no_autotune;
+    let options = session::Options { device, autotune, ..session::Options::default() };
+    drive(options, async |engine| {
+        let precision = arguments.precision.precision();
+        // What cannot be served is said now, and the first request finds the model there.
+        let model = trained::open(engine, &arguments.model, precision).await?;
+        let settings = Settings {
+            host: arguments.host,
+            port: arguments.port,
+            token: arguments.token.clone(),
+            places: arguments.parallel.into(),
+            queue: arguments.queue.into(),
+            cors: arguments.cors.clone(),
+            run: Some(model.run.clone()),
+            checkpoint: arguments.model.checkpoint.clone(),
+            precision,
+        };
+        let board = engine.switchboard();
+        let server = Server::start(settings, board.clone()).map_err(|reason| anyhow!(reason))?;
+        if !arguments.host.is_loopback() && arguments.token.is_none() {
+            tell!("note: whoever reaches {} may ask; --token TEXT asks for a token", arguments.host);
+        }
+        tell!("{} at step {} on {}; Ctrl-C ends", model.run, model.step, model.device);
+        say!("{}", server.base_url())?;
+        let flags = interrupt::flags(ENDING)?;
+        let stop = server.stopper();
+        let end = move |flags: &interrupt::Flags| {
+            if flags.stop.load(Ordering::SeqCst) {
+                stop();
+            }
+        };
+        // One that came just before counts as well.
+        end(flags);
+        flags.when_raised(end);
+        relay(engine, &board, &server).await
+    })
+}
+
+/// Hands events to whoever asked until the server is over.
+async fn relay(engine: &mut Engine, board: &Switchboard, server: &Server) -> Result<()> {
+    let over = server.over();
+    let mut over = pin!(over.recv());
+    loop {
+        let hearing = pin!(engine.hear());
+        let heard = match select(hearing, over.as_mut()).await {
+            Either::Left((heard, _)) => heard,
+            Either::Right(_) => return Ok(()),
+        };
+        let Some(Parcel { body, .. }) = heard else {
+            return Err(anyhow!("the engine ended without being asked to"));
+        };
+        tell_others(&body, board.hear(&body));
+    }
+}
+
+/// Prints what is nobody's answer and worth knowing.
+fn tell_others(report: &Report, heard: bool) {
+    match &report.event {
+        Event::Failed { error } if !heard && report.request.is_none() => tell!("note: {}", error.message),
+        event if !heard => trained::note(event),
+        _ => {}
+    }
+}

@@ -1,0 +1,146 @@
+//! Metrics: what people call them, and their values with intervals.
+
+use super::{NOTHING, percent, whole};
+use glasshouse_protocol::evaluation::Metric;
+
+/// Names that are written otherwise than word by word.
+const TITLES: &[(&str, &str)] = &[
+    ("bleu", "BLEU"),
+    ("chrf", "chrF"),
+    ("distinct_2", "Distinct-2"),
+    ("ece", "ECE"),
+    ("exact", "Exact match"),
+    ("rouge_1", "ROUGE-1"),
+    ("rouge_2", "ROUGE-2"),
+    ("rouge_l", "ROUGE-L"),
+    ("rouge_lsum", "ROUGE-Lsum"),
+    ("top_5_accuracy", "Top-5 accuracy"),
+];
+/// Names, and ends of names, of shares.
+const SHARES: &[&str] = &["exact", "repetition", "distinct_2", "rate", "share", "ece", "precision", "recall"];
+
+/// Beginnings of names of shares.
+const BEGINNINGS: &[&str] =
+    &["extractable", "near_exact", "stereotyped", "texts_with", "findings_in", "distinct"];
+
+/// What people call a metric: `Bits per byte` of `bits_per_byte`.
+pub fn metric_title(name: &str) -> String {
+    if let Some((_, title)) = TITLES.iter().find(|(known, _)| *known == name) {
+        return (*title).to_owned();
+    }
+    let words = super::capitalized(&name.replace('_', " "));
+    let as_written = |word| if matches!(word, "f1" | "F1") { "F1" } else { word };
+    let words: Vec<&str> = words.split(' ').map(as_written).collect();
+    words.join(" ")
+}
+
+/// Whether a metric is a share of things, between 0 and 1.
+pub fn is_share(name: &str) -> bool {
+    let last = name.rsplit('_').next().unwrap_or(name);
+    let begins = BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
+    begins || SHARES.contains(&name) || SHARES.contains(&last) || last == "f1" || name.contains("accuracy")
+}
+
+/// A metric's number as tables have it: a share in percent, a score of 100 with one decimal, any other with four figures or decimals.
+pub fn value_of(name: &str, value: f64) -> String {
+    match name {
+        _ if !value.is_finite() => NOTHING.to_owned(),
+        _ if is_share(name) => percent(value),
+        "bleu" | "chrf" => format!("{value:.1}"),
+        "loss" | "bits_per_byte" => format!("{value:.4}"),
+        _ => figures(value),
+    }
+}
+
+/// A number with at least four figures.
+pub fn figures(value: f64) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => NOTHING.to_owned(),
+        size if size >= 1000.0 => format!("{value:.0}"),
+        size if size >= 100.0 => format!("{value:.1}"),
+        size if size >= 10.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// A metric's value.
+pub fn metric(metric: &Metric) -> String {
+    metric.value.map_or(NOTHING.to_owned(), |value| value_of(&metric.name, value))
+}
+
+/// A metric's interval; empty where it has none.
+pub fn metric_between(metric: &Metric) -> String {
+    let [low, high] = match metric.interval {
+        Some(interval) => interval.map(|end| value_of(&metric.name, end)),
+        None => return String::new(),
+    };
+    format!("{low} to {high}")
+}
+
+/// All that there is to say of a metric, as it is shown under the pointer and read out.
+pub fn exactly(metric: &Metric) -> String {
+    let mut text = match metric.value {
+        Some(value) => format!("{} {value}", metric_title(&metric.name)),
+        None => format!("{}: nothing to measure", metric_title(&metric.name)),
+    };
+    if !metric.of.is_empty() {
+        text += &format!(", of {} {}", whole(metric.count), metric.of);
+    }
+    if let Some([low, high]) = metric.interval {
+        text += &format!(". 95 of 100 samples lie between {low} and {high}");
+    }
+    if let Some(signature) = &metric.signature {
+        text += &format!(". {signature}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, value: f64) -> Metric {
+        let interval = Some([value - 0.1, value + 0.1]);
+        Metric { name: name.to_owned(), value: Some(value), interval, count: 1200, ..Metric::default() }
+    }
+
+    #[test]
+    fn metrics_are_called_and_written_as_the_field_does() {
+        for (name, title) in [
+            ("bits_per_byte", "Bits per byte"),
+            ("f1", "F1"),
+            ("macro_f1", "Macro F1"),
+            ("ece", "ECE"),
+            ("accuracy_per_character", "Accuracy per character"),
+        ] {
+            assert_eq!(metric_title(name), title);
+        }
+        for (name, value, text) in [
+            ("token_accuracy", 0.4321, "43.2 %"),
+            ("macro_f1", 0.5, "50.0 %"),
+            ("pass_rate", 1.0, "100.0 %"),
+            ("extractable_held_out", 0.005, "0.5 %"),
+            ("bleu", 27.345, "27.3"),
+            ("bits_per_byte", 0.8421, "0.8421"),
+            ("perplexity", 12.3456, "12.35"),
+            ("exposure", 1234.5, "1234"),
+            ("loss", f64::NAN, NOTHING),
+        ] {
+            assert_eq!(value_of(name, value), text, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_metric_says_of_how_many_things_it_is() {
+        let mut metric = of("accuracy", 0.5);
+        assert_eq!(metric_between(&metric), "40.0 % to 60.0 %");
+        metric.of = "rows".to_owned();
+        assert_eq!(
+            exactly(&metric),
+            "Accuracy 0.5, of 1,200 rows. 95 of 100 samples lie between 0.4 and 0.6"
+        );
+        (metric.value, metric.interval) = (None, None);
+        assert_eq!((super::metric(&metric).as_str(), metric_between(&metric).as_str()), (NOTHING, ""));
+        assert!(exactly(&metric).contains("nothing to measure"));
+    }
+}

@@ -1,0 +1,196 @@
+//! Evaluate: how good a model is, beside others and beside what needs no neural network; where it errs; and how safe it is. What was
+//! found is kept with the run, and shown at once.
+
+mod about;
+mod asking;
+mod audits;
+mod cards;
+mod choosing;
+mod compare;
+mod predicted;
+mod progress;
+mod section;
+mod tasks;
+mod text;
+
+use super::parts::called;
+use super::{Context, PageName};
+use crate::state::State;
+use crate::theme::space;
+use crate::widgets::{self, what_is_this};
+use asking::Asking;
+use egui::Ui;
+use glasshouse_protocol::{
+    CheckpointSummary, Command, Evaluation, RunSummary, TrainingState, WeightSource, evaluation,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Runs that are compared at most.
+const MOST: usize = 4;
+
+/// What a person chose on the page.
+#[derive(Debug, Default)]
+pub struct EvaluatePage {
+    /// Names of runs, in the order of the list.
+    chosen: Vec<String>,
+    /// The runs were chosen by the person, and do not follow the latest.
+    by_hand: bool,
+    /// All runs can be chosen among, and not the latest alone.
+    all_runs: bool,
+    /// The run whose details are shown.
+    detail: Option<String>,
+    /// What was read last: of which opening, after how many changes, of which runs.
+    read: Option<(u64, u64, Vec<String>)>,
+    asking: Asking,
+    /// How the answers of each task are looked through, by the run, the task's place and its name.
+    answers: BTreeMap<String, tasks::Filter>,
+    /// Failures that were put away, by request.
+    dismissed: BTreeSet<u64>,
+    opening: u64,
+}
+
+impl EvaluatePage {
+    /// Draws the page.
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let state = context.state;
+        let opening = state.projects.open.as_ref().map(|open| open.opening);
+        if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
+            *self = Self { opening, ..Self::default() };
+        }
+        widgets::page(ui, PageName::Evaluate.key(), |ui| {
+            what_is_this(ui, context.preferences, PageName::Evaluate.key(), text::WHAT);
+            let icon = PageName::Evaluate.icon();
+            if opening.is_none() {
+                if widgets::empty(ui, icon, "No project is open", text::NO_PROJECT, "Choose a project") {
+                    *context.go = Some(PageName::Home);
+                }
+                return;
+            }
+            let runs = with_weights(state);
+            if runs.is_empty() {
+                let title = "Nothing has been trained yet";
+                if widgets::empty(ui, icon, title, text::NO_MODEL, "Go to training") {
+                    *context.go = Some(PageName::Train);
+                }
+                return;
+            }
+            self.follow(&runs);
+            self.want(context);
+            self.choosing_ui(ui, context, &runs);
+            ui.add_space(space::TIGHT);
+            self.failures_ui(ui, context);
+            progress::working_ui(ui, context);
+            self.found_ui(ui, context, &runs);
+        });
+    }
+
+    /// The latest run is looked at until another one is chosen; runs that are gone are not.
+    fn follow(&mut self, runs: &[&RunSummary]) {
+        self.chosen.retain(|name| runs.iter().any(|run| run.name == *name));
+        if self.chosen.is_empty() {
+            self.by_hand = false;
+        }
+        if !self.by_hand {
+            self.chosen = runs.last().map(|run| run.name.clone()).into_iter().collect();
+        }
+    }
+
+    /// Reads what is kept of the chosen runs, once for each choice and whenever something was made.
+    fn want(&mut self, context: &mut Context<'_>) {
+        let wanted = (self.opening, context.state.evaluation.revision, self.chosen.clone());
+        if self.read.as_ref() != Some(&wanted) {
+            context.outbox.send(Command::ReadEvaluations { runs: self.chosen.clone() });
+            self.read = Some(wanted);
+        }
+    }
+
+    /// What is known of the chosen runs.
+    fn found_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[&RunSummary]) {
+        let state = context.state;
+        let found = &state.evaluation;
+        let known = |name: &String| found.evaluations.contains_key(name) || found.audits.contains_key(name);
+        let shown: Vec<&RunSummary> =
+            runs.iter().copied().filter(|run| self.chosen.contains(&run.name)).collect();
+        let details: Vec<&RunSummary> = shown.iter().copied().filter(|run| known(&run.name)).collect();
+        if details.is_empty() {
+            let waits = state.is_waiting(|command| matches!(command, Command::ReadEvaluations { .. }));
+            if waits {
+                widgets::quiet_text(ui, "Reading what was found before…");
+            } else if found.under_way.is_empty() {
+                widgets::empty(ui, PageName::Evaluate.icon(), "Not evaluated yet", text::NOTHING_YET, "");
+            }
+            return;
+        }
+        cards::cards_ui(ui, context, &shown);
+        if shown.len() > 1 {
+            compare::compare_ui(ui, context, &shown);
+        }
+        let chosen = details.iter().find(|run| Some(&run.name) == self.detail.as_ref());
+        let Some(run) = chosen.or(details.last()).copied() else { return };
+        if details.len() > 1 {
+            ui.add_space(space::SMALL);
+            ui.horizontal_wrapped(|ui| {
+                for other in &details {
+                    if widgets::tab(ui, other.name == run.name, &called(other)).clicked() {
+                        self.detail = Some(other.name.clone());
+                    }
+                }
+            });
+            ui.add_space(space::TIGHT);
+        }
+        ui.push_id(&run.name, |ui| {
+            if let Some(evaluation) = found.evaluations.get(&run.name) {
+                predicted::predicted_ui(ui, context, evaluation, &shown);
+                self.tasks_ui(ui, context, evaluation);
+            }
+            if let Some(audit) = found.audits.get(&run.name) {
+                audits::audits_ui(ui, context, audit);
+            }
+            if let Some(evaluation) = found.evaluations.get(&run.name) {
+                about::about_ui(ui, context, evaluation);
+            }
+        });
+    }
+}
+
+/// Runs that have weights, oldest first.
+fn with_weights(state: &State) -> Vec<&RunSummary> {
+    let runs = state.runs.list.iter();
+    runs.filter(|run| !run.checkpoints.is_empty() || is_in_training(state, run)).collect()
+}
+
+fn is_in_training(state: &State, run: &RunSummary) -> bool {
+    let training = &state.training;
+    let trains = !matches!(training.state, TrainingState::Idle | TrainingState::Preparing);
+    trains && training.run.as_ref().is_some_and(|in_training| in_training.name == run.name)
+}
+
+/// The checkpoint that stands for a run: the best, or the newest.
+fn checkpoint_of(run: &RunSummary) -> Option<&CheckpointSummary> {
+    run.checkpoints.iter().find(|checkpoint| checkpoint.best).or(run.checkpoints.last())
+}
+
+/// The weights that stand for a run: those in training, else its checkpoint.
+fn source_of(state: &State, run: &RunSummary) -> WeightSource {
+    match checkpoint_of(run).filter(|_| !is_in_training(state, run)) {
+        Some(checkpoint) => {
+            WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.file.clone() }
+        }
+        None => WeightSource::Current,
+    }
+}
+
+/// The weights that were evaluated.
+fn source_evaluated(state: &State, run: &str, checkpoint: &str) -> WeightSource {
+    let known = state.runs.list.iter().find(|known| known.name == run);
+    match known.filter(|_| checkpoint == "current" || checkpoint.is_empty()) {
+        Some(run) => source_of(state, run),
+        None => WeightSource::Checkpoint { run: run.to_owned(), checkpoint: checkpoint.to_owned() },
+    }
+}
+
+/// Looks inside a model at work on a passage.
+fn look(context: &mut Context<'_>, evaluation: &Evaluation, passage: evaluation::Passage) {
+    let source = source_evaluated(context.state, &evaluation.run, &evaluation.checkpoint);
+    section::look_with(context, source, passage.prompt);
+}

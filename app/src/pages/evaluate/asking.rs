@@ -1,0 +1,298 @@
+//! What is to be evaluated and audited: the settings of both, as a person chose them.
+
+use super::text;
+use crate::format;
+use crate::link::{Chosen, Wish};
+use crate::pages::Context;
+use crate::pages::parts::{caption, head, line_ui};
+use crate::pages::train::form::number;
+use crate::theme::space;
+use crate::widgets::{self, field, hint_line, plain, segmented};
+use egui::{Label, TextEdit, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::evaluation::TaskRequest;
+use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
+use std::path::Path;
+
+/// Parts of an audit, and what people call them.
+const SECTIONS: [(&str, &str); 5] = [
+    ("bias", "Bias"),
+    ("memorisation", "Memorisation"),
+    ("canaries", "Canaries"),
+    ("personal", "Personal data"),
+    ("moderation", "Moderation"),
+];
+/// Documents of a first look, and tokens of a stride, where a person wants other than all and half a context.
+const DOCUMENTS: usize = 200;
+const STRIDE: usize = 64;
+
+/// A task file that was chosen.
+#[derive(Clone, Debug, PartialEq)]
+struct TaskFile {
+    /// Its path natively, its name in a browser.
+    name: String,
+    /// Its bytes in a browser.
+    bytes: Option<Vec<u8>>,
+    /// Names of metrics, with commas; empty for what fits.
+    metrics: String,
+}
+
+/// The settings at hand.
+#[derive(Debug, Default)]
+pub(super) struct Asking {
+    evaluates: EvaluateSettings,
+    audits: AuditSettings,
+    files: Vec<TaskFile>,
+    /// What people call the file of pairs.
+    pairs: Option<String>,
+    /// What was wrong with a file that was chosen.
+    problem: Option<String>,
+}
+
+/// A file's name without its folder.
+fn short(name: &str) -> String {
+    Path::new(name).file_name().map_or(name.to_owned(), |name| name.display().to_string())
+}
+
+impl Asking {
+    /// Takes files of tasks; one of the same name takes the place of the one before.
+    pub(super) fn take_tasks(&mut self, files: Vec<Chosen>) {
+        for Chosen { name, bytes } in files {
+            match self.files.iter_mut().find(|file| file.name == name) {
+                Some(file) => file.bytes = bytes,
+                None => self.files.push(TaskFile { name, bytes, metrics: String::new() }),
+            }
+        }
+    }
+
+    /// Takes a file of pairs: its path natively, its text in a browser.
+    pub(super) fn take_pairs(&mut self, files: Vec<Chosen>) {
+        self.problem = None;
+        let Some(Chosen { name, bytes }) = files.into_iter().next() else { return };
+        let called = short(&name);
+        match bytes.map(String::from_utf8) {
+            None => self.audits.pairs = Some(name),
+            Some(Ok(text)) => self.audits.pairs = Some(text),
+            Some(Err(_)) => {
+                self.problem = Some(format!("{called} is not text in UTF-8: nothing was taken from it."));
+                return;
+            }
+        }
+        self.pairs = Some(called);
+    }
+
+    /// Why nothing can be evaluated.
+    pub(super) fn lack(&self) -> Option<&'static str> {
+        let some = self.evaluates.likelihood || self.evaluates.suite || !self.files.is_empty();
+        (!some).then_some("Nothing is to be evaluated: choose something of it below.")
+    }
+
+    /// The command, and the bytes of task files beside it.
+    pub(super) fn evaluate(&self, source: WeightSource) -> (Command, Vec<Vec<u8>>) {
+        let task = |file: &TaskFile| {
+            let names = file.metrics.split([',', ' ']).map(str::trim).filter(|name| !name.is_empty());
+            TaskRequest {
+                file: file.name.clone(),
+                metrics: names.map(str::to_lowercase).collect(),
+                ..TaskRequest::default()
+            }
+        };
+        let mut settings = self.evaluates.clone();
+        settings.tasks = self.files.iter().map(task).collect();
+        settings.baselines &= settings.likelihood;
+        let bytes = self.files.iter().filter_map(|file| file.bytes.clone()).collect();
+        (Command::Evaluate { source, settings: Box::new(settings) }, bytes)
+    }
+
+    /// The command.
+    pub(super) fn audit(&self, source: WeightSource) -> Command {
+        Command::Audit { source, settings: Box::new(self.audits.clone()) }
+    }
+
+    /// What is evaluated, in words.
+    pub(super) fn summary(&self) -> String {
+        let mut parts = Vec::new();
+        if self.evaluates.likelihood {
+            parts.push(match self.evaluates.documents {
+                None => "the whole validation split".to_owned(),
+                Some(count) => {
+                    format!("{} of the validation split", format::counted(count as u64, "document"))
+                }
+            });
+            if self.evaluates.baselines {
+                parts.push("baselines".to_owned());
+            }
+        }
+        if self.evaluates.suite {
+            parts.push("the suite of tasks".to_owned());
+        }
+        if !self.files.is_empty() {
+            parts.push(format::counted(self.files.len() as u64, "task file"));
+        }
+        parts.join(" · ")
+    }
+
+    /// What is audited, in words.
+    pub(super) fn audited(&self) -> String {
+        let parts = match self.audits.sections.len() {
+            0 => "all parts".to_owned(),
+            count => format::counted(count as u64, "part"),
+        };
+        format!("{parts} · {}", format::counted(self.audits.samples as u64, "sample"))
+    }
+
+    /// Draws what an evaluation has as settings.
+    pub(super) fn evaluation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let settings = &mut self.evaluates;
+        ui.checkbox(&mut settings.likelihood, "How well it predicts the validation split");
+        if settings.likelihood {
+            let mut all = settings.documents.is_none();
+            field(ui, "Documents", "", None, |ui| {
+                if segmented(ui, &mut all, &[(true, "All"), (false, "The first")]) {
+                    settings.documents = (!all).then_some(DOCUMENTS);
+                }
+            });
+            if let Some(count) = &mut settings.documents {
+                number(ui, ("How many documents", ""), count, 1..=10_000_000, None);
+            }
+            let mut half = settings.stride.is_none();
+            field(ui, "Stride", "", None, |ui| {
+                if segmented(ui, &mut half, &[(true, "Half a context"), (false, "Other")]) {
+                    settings.stride = (!half).then_some(STRIDE);
+                }
+            });
+            if let Some(stride) = &mut settings.stride {
+                number(ui, ("Tokens of a stride", ""), stride, 1..=1_000_000, None);
+            }
+            ui.checkbox(&mut settings.baselines, "Baselines: n-grams and compressors on the same text");
+        }
+        ui.add_space(space::TIGHT);
+        ui.checkbox(
+            &mut settings.suite,
+            "Instruction tasks, every family of them, in wordings that no training row has",
+        );
+        ui.add_space(space::TIGHT);
+        head(ui, "Task files");
+        let mut removed = None;
+        for (place, file) in self.files.iter_mut().enumerate() {
+            let name = short(&file.name);
+            let right = |ui: &mut Ui| {
+                widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Leave out {name}")).clicked()
+            };
+            let left = |ui: &mut Ui| {
+                ui.add(Label::new(&name).truncate()).on_hover_text(&file.name);
+            };
+            if line_ui(ui, right, left) {
+                removed = Some(place);
+            }
+            field(ui, "Metrics", "", None, |ui| {
+                let typed = TextEdit::singleline(&mut file.metrics).hint_text("what fits the rows");
+                let width = ui.available_width().min(280.0);
+                ui.add(typed.desired_width(width)).accessible_name(format!("Metrics of {name}"));
+            });
+        }
+        if let Some(place) = removed {
+            self.files.remove(place);
+        }
+        caption(ui, text::TASKS);
+        if plain(ui, icons::ICON_UPLOAD_FILE, "Choose task files").clicked() {
+            context.asks.wish = Some(Wish::TaskFiles);
+        }
+        ui.add_space(space::TIGHT);
+        number(ui, ("Resamples", ""), &mut self.evaluates.resamples, 100..=1_000_000, None);
+        number(ui, ("Seed", ""), &mut self.evaluates.seed, 0..=u64::from(u32::MAX), None);
+    }
+
+    /// Draws what an audit has as settings.
+    pub(super) fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let sections = &mut self.audits.sections;
+        for (name, title) in SECTIONS {
+            let mut on = sections.is_empty() || sections.iter().any(|section| section == name);
+            if ui.checkbox(&mut on, title).changed() {
+                if sections.is_empty() {
+                    *sections = SECTIONS.map(|(name, _)| name.to_owned()).to_vec();
+                }
+                sections.retain(|section| section != name);
+                if on {
+                    sections.push(name.to_owned());
+                }
+                // All of them, or none, is what an audit has by itself.
+                if sections.len() == SECTIONS.len() {
+                    sections.clear();
+                }
+            }
+        }
+        number(ui, ("Samples", ""), &mut self.audits.samples, 1..=100_000, None);
+        number(ui, ("Seed of the audit", ""), &mut self.audits.seed, 0..=u64::from(u32::MAX), None);
+        caption(ui, text::PAIRS);
+        if let Some(name) = self.pairs.clone() {
+            let right = |ui: &mut Ui| {
+                widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Leave out {name}")).clicked()
+            };
+            let left = |ui: &mut Ui| {
+                ui.add(Label::new(&name).truncate());
+            };
+            if line_ui(ui, right, left) {
+                (self.pairs, self.audits.pairs) = (None, None);
+            }
+        }
+        if let Some(problem) = &self.problem {
+            hint_line(ui, problem);
+        }
+        if plain(ui, icons::ICON_UPLOAD_FILE, "Choose pairs of sentences").clicked() {
+            context.asks.wish = Some(Wish::SentencePairs);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(name: &str, bytes: Option<&[u8]>) -> Chosen {
+        Chosen { name: name.to_owned(), bytes: bytes.map(<[u8]>::to_vec) }
+    }
+
+    #[test]
+    fn task_files_go_with_their_bytes_in_order_and_metrics_by_name() {
+        let mut asking = Asking::default();
+        asking.take_tasks(vec![chosen("a.jsonl", Some(b"1")), chosen("b.csv", Some(b"2"))]);
+        asking.take_tasks(vec![chosen("a.jsonl", Some(b"3"))]);
+        asking.files[1].metrics = " Exact, f1 ".to_owned();
+        let (command, bytes) = asking.evaluate(WeightSource::Current);
+        assert_eq!(bytes, [b"3".to_vec(), b"2".to_vec()]);
+        let Command::Evaluate { settings, .. } = command else { panic!("{command:?}") };
+        let files: Vec<&str> = settings.tasks.iter().map(|task| task.file.as_str()).collect();
+        assert_eq!((files, &settings.tasks[0].metrics), (vec!["a.jsonl", "b.csv"], &Vec::new()));
+        assert_eq!(settings.tasks[1].metrics, ["exact", "f1"]);
+        assert!(settings.keep && settings.baselines && settings.documents.is_none());
+        assert_eq!(asking.summary(), "the whole validation split · baselines · 2 task files");
+    }
+
+    #[test]
+    fn nothing_to_evaluate_is_said_and_baselines_need_the_text() {
+        let mut asking = Asking::default();
+        assert_eq!(asking.lack(), None);
+        asking.evaluates.likelihood = false;
+        assert!(asking.lack().is_some());
+        asking.evaluates.suite = true;
+        assert_eq!(asking.lack(), None);
+        let (Command::Evaluate { settings, .. }, _) = asking.evaluate(WeightSource::Current) else {
+            panic!("no evaluation")
+        };
+        assert!(!settings.baselines && settings.suite);
+    }
+
+    #[test]
+    fn pairs_are_a_path_natively_and_text_in_a_browser() {
+        let mut asking = Asking::default();
+        asking.take_pairs(vec![chosen("/texts/pairs.jsonl", None)]);
+        assert_eq!(asking.audits.pairs.as_deref(), Some("/texts/pairs.jsonl"));
+        assert_eq!(asking.pairs.as_deref(), Some("pairs.jsonl"));
+        asking.take_pairs(vec![chosen("own.jsonl", Some(b"{}"))]);
+        assert_eq!(asking.audits.pairs.as_deref(), Some("{}"));
+        asking.take_pairs(vec![chosen("photo.jsonl", Some(&[0xff, 0xfe]))]);
+        assert_eq!(asking.pairs.as_deref(), Some("own.jsonl"), "what was chosen before stays");
+        assert!(asking.problem.is_some_and(|problem| problem.contains("photo.jsonl")));
+    }
+}

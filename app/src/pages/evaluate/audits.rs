@@ -1,0 +1,92 @@
+//! What an audit found: each part with the size of its sample, and with what it cannot show.
+
+use super::cards::metrics_ui;
+use super::section::{Head, look_with, section_ui};
+use super::source_evaluated;
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{caption, head};
+use crate::theme::space;
+use crate::widgets::{self, hint_line, report_csv, report_table};
+use egui::Ui;
+use egui_material_icons::icons;
+use glasshouse_protocol::Audit;
+use glasshouse_protocol::evaluation::{AuditSection, Cell, Table};
+
+/// Draws every part.
+pub(super) fn audits_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit) {
+    for part in &audit.sections {
+        let key = format!("audit {}", part.name);
+        let title = format!("Audit: {}", part.title);
+        let note = match part.skipped {
+            Some(_) => "not made".to_owned(),
+            None => format!(
+                "step {} · {}",
+                format::whole(audit.step),
+                format::date_time(audit.made.max(0.0) as u64)
+            ),
+        };
+        let shown = Head { key: &key, title: &title, note: &note, open: true };
+        let csv = || part_csv(part);
+        let csv: Option<&dyn Fn() -> String> = part.skipped.is_none().then_some(&csv);
+        section_ui(ui, context, shown, csv, |ui, context| part_ui(ui, context, audit, part));
+    }
+}
+
+fn part_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit, part: &AuditSection) {
+    if let Some(why) = &part.skipped {
+        hint_line(ui, why);
+        return;
+    }
+    if !part.sample.is_empty() {
+        caption(ui, &part.sample);
+    }
+    if !part.metrics.is_empty() {
+        metrics_ui(ui, &part.metrics);
+    }
+    for table in &part.tables {
+        ui.add_space(space::SMALL);
+        head(ui, &table.title);
+        if !table.about.is_empty() {
+            caption(ui, &table.about);
+        }
+        if let Some(passage) = report_table(ui, table) {
+            let source = source_evaluated(context.state, &audit.run, &audit.checkpoint);
+            look_with(context, source, passage.prompt);
+        }
+    }
+    limits_ui(ui, "What this cannot show", &part.limits);
+}
+
+/// What a reader should know, a sentence each.
+pub(super) fn limits_ui(ui: &mut Ui, title: &str, limits: &[String]) {
+    if limits.is_empty() {
+        return;
+    }
+    ui.add_space(space::SMALL);
+    head(ui, title);
+    for limit in limits {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            let quiet = crate::theme::Palette::of(ui).quiet;
+            ui.label(icons::ICON_INFO.rich_text().size(16.0).color(quiet));
+            widgets::prose(ui, limit);
+        });
+    }
+}
+
+/// Metrics, and below them each table.
+fn part_csv(part: &AuditSection) -> String {
+    let metrics = Table {
+        columns: vec!["metric".to_owned(), "value".to_owned()],
+        rows: part
+            .metrics
+            .iter()
+            .map(|metric| vec![Cell::Text(metric.name.clone()), Cell::Metric(Box::new(metric.clone()))])
+            .collect(),
+        ..Table::default()
+    };
+    let all = std::iter::once(&metrics).chain(&part.tables).filter(|table| !table.rows.is_empty());
+    // An empty line stands between tables of other columns.
+    all.map(report_csv).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,173 @@
+//! Which runs, and what is done with them.
+
+use super::{EvaluatePage, MOST, source_of, text};
+use crate::format;
+use crate::link::{Chosen, Wish};
+use crate::pages::Context;
+use crate::pages::parts::{called, caption, head, run_colour};
+use crate::theme::space;
+use crate::widgets::{self, Measured, card, hint_line, plain, primary, quiet};
+use egui::{Checkbox, Stroke, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::evaluation::Metric;
+use glasshouse_protocol::{RunSummary, TrainingState};
+
+/// Runs that are offered before all are asked for.
+const LATEST: usize = 8;
+
+impl EvaluatePage {
+    /// Takes files of tasks that were picked.
+    pub fn take_tasks(&mut self, files: Vec<Chosen>) {
+        self.asking.take_tasks(files);
+    }
+
+    /// Takes a file of pairs of sentences that was picked.
+    pub fn take_pairs(&mut self, files: Vec<Chosen>) {
+        self.asking.take_pairs(files);
+    }
+
+    /// Draws the runs, and what can be done with them.
+    pub(super) fn choosing_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[&RunSummary]) {
+        card(ui, |ui| {
+            head(ui, "Runs");
+            self.runs_ui(ui, context, runs);
+            ui.add_space(space::TIGHT);
+            self.buttons_ui(ui, context, runs);
+            if context.state.training.state != TrainingState::Idle {
+                caption(ui, text::LEARNS);
+            }
+            self.settings_ui(ui, context);
+        });
+    }
+
+    fn runs_ui(&mut self, ui: &mut Ui, context: &Context<'_>, runs: &[&RunSummary]) {
+        let latest = runs.len().saturating_sub(LATEST);
+        let full = self.chosen.len() >= MOST;
+        ui.horizontal_wrapped(|ui| {
+            // The newest first.
+            for (place, run) in runs.iter().enumerate().rev() {
+                let mut on = self.chosen.contains(&run.name);
+                if place < latest && !self.all_runs && !on {
+                    continue;
+                }
+                let (colour, _) = run_colour(context.palette, &run.name);
+                let choice = ui.add_enabled(on || !full, Checkbox::new(&mut on, called(run)));
+                if on {
+                    let line = choice.rect.x_range();
+                    ui.painter().hline(line, choice.rect.bottom(), Stroke::new(2.0, colour));
+                }
+                let choice = choice.on_disabled_hover_text("Four are compared at most: leave one out first");
+                if choice.changed() {
+                    self.choose(runs, &run.name, on);
+                }
+                ui.add_space(space::SMALL);
+            }
+            if latest > 0 && !self.all_runs {
+                let words = format!("All {} runs", format::whole(runs.len() as u64));
+                self.all_runs = quiet(ui, None, &words).clicked();
+            }
+        });
+    }
+
+    /// Looks at a run as well, or no more; at least one stays.
+    fn choose(&mut self, runs: &[&RunSummary], name: &str, on: bool) {
+        let wanted = |run: &&RunSummary| if run.name == name { on } else { self.chosen.contains(&run.name) };
+        let chosen: Vec<String> = runs.iter().copied().filter(wanted).map(|run| run.name.clone()).collect();
+        if (1..=MOST).contains(&chosen.len()) {
+            (self.chosen, self.by_hand) = (chosen, true);
+        }
+    }
+
+    fn buttons_ui(&self, ui: &mut Ui, context: &mut Context<'_>, runs: &[&RunSummary]) {
+        let state = context.state;
+        let lack = self.asking.lack();
+        let free = state.evaluation.under_way.is_empty();
+        let chosen = || runs.iter().copied().filter(|run| self.chosen.contains(&run.name));
+        ui.horizontal_wrapped(|ui| {
+            let evaluate = |ui: &mut Ui| primary(ui, icons::ICON_FACT_CHECK, "Evaluate").clicked();
+            if ui.add_enabled_ui(free && lack.is_none(), evaluate).inner {
+                for run in chosen() {
+                    let (command, bytes) = self.asking.evaluate(source_of(state, run));
+                    context.outbox.send_with(command, bytes);
+                }
+            }
+            if ui.add_enabled_ui(free, |ui| plain(ui, icons::ICON_POLICY, "Audit").clicked()).inner {
+                for run in chosen() {
+                    context.outbox.send(self.asking.audit(source_of(state, run)));
+                }
+            }
+            let known = chosen().filter(|run| state.evaluation.evaluations.contains_key(&run.name));
+            let detailed = |run: &&RunSummary| Some(&run.name) == self.detail.as_ref();
+            let run = known.clone().find(detailed).or_else(|| known.clone().next_back());
+            let card = |ui: &mut Ui| {
+                let hint = "One page that stands alone and prints well";
+                plain(ui, icons::ICON_SAVE, "Save card").on_hover_text(hint).clicked()
+            };
+            let pressed = ui.add_enabled_ui(run.is_some(), card).inner;
+            if let Some(run) = run.filter(|_| pressed) {
+                context.asks.wish = Some(Wish::WriteCard { run: run.name.clone() });
+            }
+        });
+        if let Some(lack) = lack {
+            hint_line(ui, lack);
+        }
+    }
+
+    fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        let notes = [self.asking.summary(), self.asking.audited()];
+        let heads =
+            [("evaluate:options", "What is evaluated"), ("evaluate:audit options", "What is audited")];
+        for ((key, title), note) in heads.into_iter().zip(&notes) {
+            let mut open = widgets::is_open(context.preferences, key, false);
+            if widgets::fold_head(ui, &mut open, title, note) {
+                context.preferences.folds.insert(key.to_owned(), open);
+            }
+            if open {
+                ui.push_id(key, |ui| match key {
+                    "evaluate:options" => self.asking.evaluation_ui(ui, context),
+                    _ => self.asking.audit_ui(ui, context),
+                });
+                ui.add_space(space::SMALL);
+            }
+        }
+    }
+}
+
+/// A metric ready to be drawn; none where it has no value.
+pub(super) fn measured(label: &str, metric: &Metric, colour: egui::Color32) -> Option<Measured> {
+    Some(Measured {
+        label: label.to_owned(),
+        value: metric.value?,
+        interval: metric.interval,
+        written: format::metric(metric),
+        hover: format::exactly(metric),
+        colour,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_to_four_can_be_looked_at() {
+        let named = |number: usize| RunSummary { name: format!("{number}-a"), ..RunSummary::default() };
+        let runs: Vec<RunSummary> = (1..=6).map(named).collect();
+        let runs: Vec<&RunSummary> = runs.iter().collect();
+        let mut page = EvaluatePage::default();
+        page.follow(&runs);
+        assert_eq!(page.chosen, ["6-a"], "the latest");
+        page.follow(&runs[..5]);
+        assert_eq!(page.chosen, ["5-a"]);
+        page.choose(&runs, "5-a", false);
+        assert_eq!(page.chosen, ["5-a"], "one stays");
+        for name in ["2-a", "1-a", "6-a", "3-a"] {
+            page.choose(&runs, name, true);
+        }
+        assert_eq!(page.chosen, ["1-a", "2-a", "5-a", "6-a"], "four at most, as the list has them");
+        page.follow(&runs[..2]);
+        assert_eq!(page.chosen, ["1-a", "2-a"], "those that are gone are not looked at");
+        page.follow(&runs[3..]);
+        assert_eq!(page.chosen, ["6-a"]);
+    }
+}

@@ -1,0 +1,245 @@
+//! Up to four runs beside each other: every metric with its interval, and each two runs on the same text and rows.
+
+use super::cards::metric_of;
+use super::section::{Head, section_ui};
+use super::text;
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{called, caption};
+use crate::theme::{self, Palette, space};
+use crate::widgets::{self, Measured, interval_bar, report_csv, report_table};
+use egui::{Label, RichText, Ui};
+use glasshouse_protocol::evaluation::{Better, Cell, Metric, Table};
+use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
+
+/// Draws both.
+pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
+    let found = &context.state.evaluation;
+    let evaluated: Vec<(String, &Evaluation)> =
+        shown.iter().filter_map(|run| Some((called(run), found.evaluations.get(&run.name)?))).collect();
+    if evaluated.len() < 2 {
+        return;
+    }
+    let table = side_by_side(&evaluated);
+    let head = Head { key: "side by side", title: "Side by side", note: "", open: true };
+    section_ui(ui, context, head, Some(&|| report_csv(&table)), |ui, _| {
+        if differ(&evaluated) {
+            caption(
+                ui,
+                "Perplexities and losses per token are of different tokenizers and cannot be compared: bits per byte can.",
+            );
+        }
+        report_table(ui, &table);
+    });
+    let named = |name: &String| evaluated.iter().any(|(_, evaluation)| evaluation.run == *name);
+    let pairs: Vec<&Comparison> =
+        found.comparisons.iter().filter(|pair| named(&pair.first) && named(&pair.second)).collect();
+    let note = format::counted(pairs.len() as u64, "comparison");
+    let head = Head { key: "paired", title: "Paired differences", note: &note, open: true };
+    section_ui(ui, context, head, Some(&|| csv(&pairs)), |ui, context| {
+        caption(ui, text::PAIRED);
+        if pairs.is_empty() {
+            widgets::quiet_text(
+                ui,
+                "These runs were not evaluated on the same text or rows: evaluate them together.",
+            );
+        }
+        for pair in &pairs {
+            pair_ui(ui, context, pair);
+        }
+    });
+}
+
+/// Whether tokens of one are not those of another.
+fn differ(evaluated: &[(String, &Evaluation)]) -> bool {
+    let tokenizers: Vec<u32> =
+        evaluated.iter().map(|(_, evaluation)| evaluation.model.tokenizer_crc32c).collect();
+    tokenizers.windows(2).any(|pair| pair[0] != pair[1])
+}
+
+/// A row for each metric that any of the runs has, a column for each run.
+fn side_by_side(evaluated: &[(String, &Evaluation)]) -> Table {
+    let columns = std::iter::once("metric".to_owned());
+    let columns = columns.chain(evaluated.iter().map(|(name, _)| name.clone())).collect();
+    // What it is called, of what task, and by what name.
+    let mut names: Vec<(Option<String>, String)> = Vec::new();
+    for (_, evaluation) in evaluated {
+        let likelihood = evaluation.likelihood.iter().flat_map(|likelihood| &likelihood.metrics);
+        let own = likelihood.map(|metric| (None, metric.name.clone()));
+        let calibrated = evaluation.likelihood.iter().any(|likelihood| likelihood.calibration.is_some());
+        let ece = calibrated.then(|| (None, "ece".to_owned()));
+        let tasks = evaluation.tasks.iter().flat_map(|task| {
+            task.metrics.iter().map(|metric| (Some(task.name.clone()), metric.name.clone()))
+        });
+        for name in own.chain(ece).chain(tasks) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    let row = |(task, name): (Option<String>, String)| {
+        let title = format::metric_title(&name);
+        let title = task.as_ref().map_or(title.clone(), |task| format!("{task}: {title}"));
+        let cell = |(_, evaluation): &(String, &Evaluation)| match find(evaluation, task.as_deref(), &name) {
+            Some(metric) => Cell::Metric(Box::new(metric.clone())),
+            None => Cell::Text(format::NOTHING.to_owned()),
+        };
+        std::iter::once(Cell::Text(title)).chain(evaluated.iter().map(cell)).collect()
+    };
+    let rows = names.into_iter().map(row).collect();
+    Table { title: "Side by side".to_owned(), about: String::new(), columns, rows }
+}
+
+/// A metric of an evaluation: of a task, or of the likelihood of the text.
+fn find<'a>(evaluation: &'a Evaluation, task: Option<&str>, name: &str) -> Option<&'a Metric> {
+    if let Some(task) = task {
+        let report = evaluation.tasks.iter().find(|report| report.name == task)?;
+        return metric_of(&report.metrics, name);
+    }
+    let likelihood = evaluation.likelihood.as_ref()?;
+    let calibrated = || likelihood.calibration.as_ref().map(|calibration| &calibration.ece);
+    metric_of(&likelihood.metrics, name).or_else(|| calibrated().filter(|_| name == "ece"))
+}
+
+/// What was compared, the difference with its interval around 0, and the verdict.
+fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
+    let palette = Palette::of(ui);
+    let name = |run: &String| {
+        let known = context.state.runs.list.iter().find(|known| known.name == *run);
+        known.map_or(run.clone(), called)
+    };
+    let what = what(pair);
+    let colour = match better(&pair.difference) {
+        Some(_) => palette.accent,
+        None => palette.quiet,
+    };
+    widgets::raised(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let of = format!("{what}: {} less {}", name(&pair.first), name(&pair.second));
+        ui.add(Label::new(RichText::new(of).text_style(theme::strong())).wrap());
+        ui.horizontal_wrapped(|ui| {
+            if let Some(value) = pair.difference.value {
+                let measured = Measured {
+                    label: what.clone(),
+                    value,
+                    interval: pair.difference.interval,
+                    written: String::new(),
+                    hover: hover(pair),
+                    colour,
+                };
+                // 0 stands in the middle.
+                let [low, high] = measured.interval.unwrap_or([value; 2]);
+                let far = low.abs().max(high.abs()).max(value.abs()) * 1.15;
+                interval_bar(ui, &measured, [-far, far], Some(0.0), 160.0);
+            }
+            ui.label(signed(pair)).on_hover_text(hover(pair));
+        });
+        ui.add(Label::new(&pair.verdict).wrap());
+    });
+    ui.add_space(space::TIGHT);
+}
+
+/// What was compared, in words: of a task its name stands before the metric's.
+fn what(pair: &Comparison) -> String {
+    let metric = &pair.difference.name;
+    let task = pair.what.strip_suffix(metric.as_str()).unwrap_or_default();
+    format!("{task}{}", format::metric_title(metric))
+}
+
+/// Whether a difference is more than chance: its sign.
+fn better(difference: &Metric) -> Option<f64> {
+    let [low, high] = difference.interval?;
+    (difference.better != Better::Neither && (low > 0.0 || high < 0.0)).then(|| low.signum())
+}
+
+/// The difference with its sign, and its interval.
+fn signed(pair: &Comparison) -> String {
+    let write = |value: f64| {
+        let sign = if value < 0.0 { "−" } else { "+" };
+        let text = format::value_of(&pair.difference.name, value.abs());
+        format!("{sign}{text}")
+    };
+    let Some(value) = pair.difference.value else { return format::NOTHING.to_owned() };
+    match pair.difference.interval {
+        Some([low, high]) => format!("{} ({} to {})", write(value), write(low), write(high)),
+        None => write(value),
+    }
+}
+
+fn hover(pair: &Comparison) -> String {
+    let Comparison { first_value, second_value, difference, .. } = pair;
+    let of = format!("of {} {}", format::whole(difference.count), difference.of);
+    format!("{first_value} and {second_value}, {of}. {}", signed(pair))
+}
+
+fn csv(pairs: &[&Comparison]) -> String {
+    let head =
+        ["what", "first", "second", "first_value", "second_value", "difference", "from", "to", "verdict"];
+    let rows = pairs.iter().map(|pair| {
+        let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+        let [low, high] = pair.difference.interval.map_or([None; 2], |ends| ends.map(Some));
+        vec![
+            pair.what.clone(),
+            pair.first.clone(),
+            pair.second.clone(),
+            pair.first_value.to_string(),
+            pair.second_value.to_string(),
+            number(pair.difference.value),
+            number(low),
+            number(high),
+            pair.verdict.clone(),
+        ]
+    });
+    widgets::csv(&head, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::evaluation::{Likelihood, TaskReport};
+
+    fn metric(name: &str, value: f64, interval: Option<[f64; 2]>) -> Metric {
+        Metric { name: name.to_owned(), value: Some(value), interval, ..Metric::default() }
+    }
+
+    #[test]
+    fn runs_stand_side_by_side_with_all_that_any_of_them_has() {
+        let likelihood = |metrics| Some(Likelihood { metrics, ..Likelihood::default() });
+        let task = TaskReport {
+            name: "qa".to_owned(),
+            metrics: vec![metric("f1", 0.5, None)],
+            ..TaskReport::default()
+        };
+        let first =
+            Evaluation { likelihood: likelihood(vec![metric("loss", 2.0, None)]), ..Evaluation::default() };
+        let second = Evaluation {
+            likelihood: likelihood(vec![metric("loss", 1.5, None), metric("repetition", 0.2, None)]),
+            tasks: vec![task],
+            ..Evaluation::default()
+        };
+        let evaluated = [("a".to_owned(), &first), ("b".to_owned(), &second)];
+        let table = side_by_side(&evaluated);
+        let titles: Vec<&Cell> = table.rows.iter().map(|row| &row[0]).collect();
+        let text = |text: &str| Cell::Text(text.to_owned());
+        assert_eq!(titles, [&text("Loss"), &text("Repetition"), &text("qa: F1")]);
+        assert_eq!(table.rows[1][1], text(format::NOTHING));
+        assert!(matches!(&table.rows[2][2], Cell::Metric(metric) if metric.value == Some(0.5)));
+        assert!(!differ(&evaluated));
+    }
+
+    #[test]
+    fn a_difference_has_its_sign_and_is_one_only_where_its_interval_leaves_0_out() {
+        let pair = |value, interval| Comparison {
+            difference: metric("bits_per_byte", value, Some(interval)),
+            ..Comparison::default()
+        };
+        assert_eq!(signed(&pair(-0.05, [-0.07, -0.03])), "−0.0500 (−0.0700 to −0.0300)");
+        assert_eq!(signed(&pair(0.01, [-0.02, 0.04])), "+0.0100 (−0.0200 to +0.0400)");
+        let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
+        assert_eq!(what(&of("bits_per_byte")), "Bits per byte");
+        assert_eq!(what(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");
+        assert_eq!(better(&pair(0.01, [-0.02, 0.04]).difference), None);
+        assert_eq!(better(&pair(-0.05, [-0.07, -0.03]).difference), Some(-1.0));
+        assert_eq!(csv(&[&pair(0.5, [0.25, 0.75])]).lines().nth(1), Some(",,,0,0,0.5,0.25,0.75,"));
+    }
+}

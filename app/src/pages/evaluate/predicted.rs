@@ -1,0 +1,271 @@
+//! How well the text is predicted: beside baselines, by what tokens have in common, as sure as it is right or not, and where it errs.
+
+use super::choosing::measured;
+use super::section::{Head, section_ui};
+use super::{look, text};
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{Breakpoint, called, caption, column, run_colour};
+use crate::theme::{self, Palette, space};
+use crate::widgets::{
+    self, Measured, columns_fit, diagram, interval_plot, interval_rows, report_csv, report_table,
+};
+use egui::{Label, RichText, Ui};
+use glasshouse_protocol::evaluation::{Calibration, Likelihood, LossBy, Metric};
+use glasshouse_protocol::{Evaluation, RunSummary};
+
+/// Narrowest plot, and the reliability diagram's side at most, in points.
+const PLOT: f32 = 300.0;
+const SIDE: f32 = 320.0;
+
+/// Draws all of it.
+pub(super) fn predicted_ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    evaluation: &Evaluation,
+    shown: &[&RunSummary],
+) {
+    let Some(likelihood) = &evaluation.likelihood else { return };
+    if !evaluation.baselines.is_empty() {
+        let bars = baselines(context, evaluation, shown);
+        let head = Head { key: "baselines", title: "Beside baselines", note: "bits per byte", open: true };
+        section_ui(ui, context, head, Some(&|| csv(&bars)), |ui, _| {
+            caption(ui, text::BASELINES);
+            interval_rows(ui, &bars);
+        });
+    }
+    if !likelihood.by.is_empty() {
+        let note = about(likelihood);
+        let head = Head { key: "loss by", title: "Where the loss is", note: &note, open: true };
+        section_ui(ui, context, head, Some(&|| csv_by(&likelihood.by)), |ui, _| by_ui(ui, &likelihood.by));
+    }
+    if let Some(calibration) = &likelihood.calibration {
+        let note = format!("ECE {}", format::metric(&calibration.ece));
+        let head = Head { key: "calibration", title: "As sure as it is right?", note: &note, open: true };
+        section_ui(ui, context, head, Some(&|| csv_bins(calibration)), |ui, _| {
+            calibration_ui(ui, calibration);
+        });
+    }
+    for (place, table) in likelihood.errors.iter().enumerate() {
+        let key = format!("errors {place}");
+        let note = format::counted(table.rows.len() as u64, "row");
+        let head = Head { key: &key, title: &table.title, note: &note, open: true };
+        section_ui(ui, context, head, Some(&|| report_csv(table)), |ui, context| {
+            if !table.about.is_empty() {
+                caption(ui, &table.about);
+            }
+            if let Some(passage) = report_table(ui, table) {
+                look(context, evaluation, passage);
+            }
+        });
+    }
+}
+
+/// What was read, and how.
+fn about(likelihood: &Likelihood) -> String {
+    format!(
+        "{} · {} · windows of {}, {} further each",
+        format::counted(likelihood.documents, "document"),
+        format::counted(likelihood.tokens, "token"),
+        format::whole(likelihood.window as u64),
+        format::whole(likelihood.stride as u64)
+    )
+}
+
+/// The runs that are shown, then what is simpler, the best first.
+fn baselines(context: &Context<'_>, evaluation: &Evaluation, shown: &[&RunSummary]) -> Vec<Measured> {
+    let palette = context.palette;
+    let found = &context.state.evaluation.evaluations;
+    let model = |run: &&RunSummary| {
+        let likelihood = found.get(&run.name)?.likelihood.as_ref()?;
+        let metric = super::cards::metric_of(&likelihood.metrics, "bits_per_byte")?;
+        measured(&called(run), metric, run_colour(palette, &run.name).0)
+    };
+    let simpler = evaluation.baselines.iter().filter_map(|baseline| {
+        let mut bar = measured(
+            &baseline.name,
+            &baseline.bits_per_byte,
+            theme::mix(palette.raised, palette.quiet, 0.7),
+        )?;
+        bar.hover = format!("{} {}", baseline.about, bar.hover);
+        if let Some(perplexity) = baseline.perplexity {
+            bar.hover += &format!(". Perplexity {perplexity}");
+        }
+        if let Some(difference) = &baseline.difference {
+            let value = format::metric(difference);
+            bar.hover += &format!(". Less the model's: {value} ({})", format::metric_between(difference));
+        }
+        Some(bar)
+    });
+    let mut bars: Vec<Measured> = shown.iter().filter_map(model).chain(simpler).collect();
+    bars.sort_by(|a, b| a.value.total_cmp(&b.value));
+    bars
+}
+
+fn csv(bars: &[Measured]) -> String {
+    let rows = bars.iter().map(|bar| {
+        let [low, high] =
+            bar.interval.map_or([String::new(), String::new()], |ends| ends.map(|end| end.to_string()));
+        [bar.label.clone(), bar.value.to_string(), low, high]
+    });
+    widgets::csv(&["name", "bits_per_byte", "from", "to"], rows)
+}
+
+/// What tokens are told apart by, in words, and whether their groups follow one another.
+fn words(by: &str) -> (String, bool) {
+    match by {
+        "position" => ("By the position in the window: context helps where it falls".to_owned(), true),
+        "frequency" => ("By how often the token stands in the training text".to_owned(), true),
+        "source" => ("By source".to_owned(), false),
+        other => (format!("By {}", other.replace('_', " ")), false),
+    }
+}
+
+/// The groups of tokens, each a dot with its interval.
+fn by_ui(ui: &mut Ui, by: &[LossBy]) {
+    let palette = Palette::of(ui);
+    let (columns, width) = columns_fit(ui.available_width(), PLOT, space::SECTION);
+    let (columns, gap) = (columns.min(by.len()).max(1), space::SECTION);
+    let width = if columns == 1 {
+        ui.available_width()
+    } else {
+        width.max((ui.available_width() - gap * (columns - 1) as f32) / columns as f32)
+    };
+    caption(ui, "Mean loss in nats for each token, with 95 % intervals.");
+    for row in by.chunks(columns) {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = gap;
+            for group in row {
+                column(ui, width, |ui| {
+                    let (title, follow) = words(&group.name);
+                    ui.add(Label::new(RichText::new(&title).text_style(theme::strong())).wrap());
+                    let points: Vec<Measured> =
+                        group.groups.iter().map(|(label, metric)| point(label, metric, palette)).collect();
+                    if points.iter().all(|point| !point.value.is_finite()) {
+                        caption(ui, "Nothing was measured.");
+                    } else {
+                        interval_plot(ui, &spoken(&title, &points), 150.0, follow, &points);
+                    }
+                });
+            }
+        });
+        ui.add_space(space::SMALL);
+    }
+}
+
+fn point(label: &str, metric: &Metric, palette: &Palette) -> Measured {
+    let [colour, ..] = palette.series;
+    let nothing = Measured { label: label.to_owned(), value: f64::NAN, ..Measured::default() };
+    measured(label, metric, colour).unwrap_or(nothing)
+}
+
+/// A plot as it is read out.
+fn spoken(title: &str, points: &[Measured]) -> String {
+    let each: Vec<String> =
+        points.iter().take(24).map(|point| format!("{} {}", point.label, point.written)).collect();
+    format!("{title}: {}", each.join(", "))
+}
+
+fn csv_by(by: &[LossBy]) -> String {
+    let rows = by.iter().flat_map(|by| {
+        by.groups.iter().map(|(label, metric)| {
+            let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+            let [low, high] = metric.interval.map_or([None; 2], |ends| ends.map(Some));
+            vec![
+                by.name.clone(),
+                label.clone(),
+                number(metric.value),
+                number(low),
+                number(high),
+                metric.count.to_string(),
+            ]
+        })
+    });
+    widgets::csv(&["by", "group", "loss", "from", "to", "tokens"], rows)
+}
+
+/// The reliability diagram, and what a temperature makes of it.
+fn calibration_ui(ui: &mut Ui, calibration: &Calibration) {
+    let width = ui.available_width();
+    if Breakpoint::of(width) == Breakpoint::Phone {
+        diagram_ui(ui, calibration, width.min(SIDE));
+        calibrated_ui(ui, calibration);
+        return;
+    }
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = space::SECTION;
+        column(ui, SIDE, |ui| diagram_ui(ui, calibration, SIDE));
+        column(ui, width - SIDE - space::SECTION, |ui| calibrated_ui(ui, calibration));
+    });
+}
+
+fn diagram_ui(ui: &mut Ui, calibration: &Calibration, side: f32) {
+    let bins = || calibration.bins.iter().filter(|bin| bin.count > 0);
+    let most = bins().map(|bin| bin.count).max().unwrap_or(1).max(1) as f32;
+    let points: Vec<_> = bins()
+        .map(|bin| {
+            let hover = format!(
+                "{} held likely by {}: {} were right ({} to {})",
+                format::counted(bin.count, "token"),
+                format::percent(bin.confidence),
+                format::percent(bin.accuracy),
+                format::percent(bin.interval[0]),
+                format::percent(bin.interval[1])
+            );
+            // The area of a dot, and not its width, stands for the tokens.
+            ([bin.confidence, bin.accuracy], bin.interval, (bin.count as f32 / most).sqrt(), hover)
+        })
+        .collect();
+    let spoken: Vec<&str> = points.iter().map(|(.., hover)| hover.as_str()).collect();
+    let name = format!("Reliability diagram. {}", spoken.join(". "));
+    diagram(ui, &name, ["confidence", "accuracy"], side, &points);
+}
+
+fn calibrated_ui(ui: &mut Ui, calibration: &Calibration) {
+    caption(ui, text::RELIABILITY);
+    ui.add_space(space::SMALL);
+    let row = |ui: &mut Ui, name: &str, value: String, exact: &str| {
+        let width = ui.available_width().min(theme::PROSE);
+        column(ui, width, |ui| widgets::stat_row(ui, widgets::Stat { name, value: &value, exact }));
+    };
+    let with_interval = |metric: &Metric| match format::metric_between(metric) {
+        between if between.is_empty() => format::metric(metric),
+        between => format!("{} ({between})", format::metric(metric)),
+    };
+    row(ui, "ECE", with_interval(&calibration.ece), &format::exactly(&calibration.ece));
+    row(
+        ui,
+        "Fitted temperature",
+        format::figures(calibration.temperature),
+        &calibration.temperature.to_string(),
+    );
+    let [without, with] = &calibration.checked;
+    row(ui, "ECE of the other half", with_interval(without), &format::exactly(without));
+    row(ui, "The same, with that temperature", with_interval(with), &format::exactly(with));
+    ui.add_space(space::SMALL);
+    if let (Some(before), Some(after)) = (without.value, with.value) {
+        let words = match calibration.temperature {
+            _ if after >= before => {
+                "A temperature of its own would not make it more honest on text that it was not fitted on."
+            }
+            temperature if temperature > 1.0 => {
+                "It is too sure of itself: a higher temperature makes it as sure as it is right."
+            }
+            _ => "It is too unsure of itself: a lower temperature makes it as sure as it is right.",
+        };
+        widgets::prose(ui, words);
+    }
+}
+
+fn csv_bins(calibration: &Calibration) -> String {
+    let rows = calibration.bins.iter().map(|bin| {
+        [
+            bin.count.to_string(),
+            bin.confidence.to_string(),
+            bin.accuracy.to_string(),
+            bin.interval[0].to_string(),
+            bin.interval[1].to_string(),
+        ]
+    });
+    widgets::csv(&["tokens", "confidence", "accuracy", "from", "to"], rows)
+}

@@ -1,0 +1,72 @@
+//! A part of the page: a fold in a card, what it can be had as, and the way from a passage to the page Inspect.
+
+use crate::asks::{self, Capture};
+use crate::format;
+use crate::pages::inspect::Wish;
+use crate::pages::{Context, PageName};
+use crate::theme::space;
+use crate::widgets;
+use egui::Ui;
+use egui_material_icons::icons;
+use glasshouse_protocol::{View, WeightSource};
+
+/// A part's heads: what the preferences remember it by, its title, what stands at the right of it, and whether it is open at first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head<'a> {
+    pub(super) key: &'a str,
+    pub(super) title: &'a str,
+    pub(super) note: &'a str,
+    pub(super) open: bool,
+}
+
+/// Draws a part. `csv` makes its numbers where they are wanted; none where it has no numbers.
+pub(super) fn section_ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    head: Head<'_>,
+    csv: Option<&dyn Fn() -> String>,
+    contents: impl FnOnce(&mut Ui, &mut Context<'_>),
+) {
+    let Head { key, title, note, open } = head;
+    let remembered = format!("evaluate:{key}");
+    let mut is_open = widgets::is_open(context.preferences, &remembered, open);
+    let (mut copied, mut captured) = (false, false);
+    let ((), card) = widgets::card_with(ui, context.palette.panel, |ui| {
+        ui.push_id(key, |ui| {
+            if widgets::fold_head(ui, &mut is_open, title, note) {
+                context.preferences.folds.insert(remembered, is_open);
+            }
+            if !is_open {
+                return;
+            }
+            if csv.is_some() {
+                ui.horizontal(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::SMALL;
+                    let named = |what: &str| format!("{what} of {title}");
+                    copied = widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &named("CSV")).clicked();
+                    captured = widgets::icon_button(ui, icons::ICON_IMAGE, &named("PNG")).clicked();
+                });
+            }
+            contents(ui, context);
+        });
+    });
+    if let Some(csv) = csv.filter(|_| copied) {
+        ui.ctx().copy_text(csv());
+        context.asks.tell("Copied as CSV");
+    }
+    if captured {
+        // What is scrolled away is not drawn, and what stands over it is no part of it.
+        let seen = card.rect.intersect(ui.clip_rect());
+        if seen.height() < card.rect.height() - 1.0 {
+            context.asks.tell(asks::IN_SIGHT);
+        }
+        context.asks.capture = Some(Capture { rect: seen, name: format::file_name(title, "png") });
+    }
+}
+
+/// Opens the page Inspect with a model at work on a text.
+pub(super) fn look_with(context: &mut Context<'_>, source: WeightSource, prompt: String) {
+    let (view, prompt, source) = (Some(View::Tokens), Some(prompt), Some(source));
+    *context.look = Some(Wish { view, prompt, source, ..Wish::default() });
+    *context.go = Some(PageName::Inspect);
+}

@@ -1,0 +1,282 @@
+//! What came of tasks: metrics, tables such as a confusion matrix, and the answers, of which those that failed can be looked through.
+
+use super::EvaluatePage;
+use super::cards::{contamination_ui, metrics_ui};
+use super::section::{Head, look_with, section_ui};
+use super::{look, source_evaluated};
+use crate::format;
+use crate::pages::Context;
+use crate::pages::parts::{caption, head, places};
+use crate::theme::{self, space};
+use crate::widgets::{self, Align, Column, Table, hint_line, plain, raised, report_table};
+use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::Evaluation;
+use glasshouse_protocol::evaluation::{TaskAnswer, TaskReport};
+
+/// Height of an answer's row, and of the list of them.
+const ROW: f32 = 28.0;
+const HEIGHT: f32 = 280.0;
+/// Broken lines that are named one by one.
+const NAMED: usize = 5;
+
+/// How the answers of a task are looked through.
+#[derive(Debug)]
+pub(super) struct Filter {
+    wrong: bool,
+    search: String,
+    /// The line of the answer that is shown whole.
+    open: Option<u64>,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self { wrong: true, search: String::new(), open: None }
+    }
+}
+
+impl Filter {
+    /// Whether an answer is among those that are looked for.
+    fn holds(&self, answer: &TaskAnswer) -> bool {
+        let search = self.search.trim();
+        let texts = [&answer.prompt, &answer.answer].into_iter().chain(&answer.expected).chain(&answer.group);
+        let found = search.is_empty() || texts.into_iter().any(|text| !places(text, search).is_empty());
+        found && (!self.wrong || has_failed(answer))
+    }
+}
+
+/// Whether a row's first score is not the full one. One of metrics that are of all rows at once failed where nothing that is right was said.
+fn has_failed(answer: &TaskAnswer) -> bool {
+    match answer.scores.iter().flatten().next() {
+        Some(score) => *score < 1.0,
+        None => !answer.expected.iter().any(|expected| expected.trim() == answer.answer.trim()),
+    }
+}
+
+/// What the model had to do.
+fn does(kind: &str) -> &str {
+    match kind {
+        "generate" => "writes answers",
+        "choose" => "chooses among answers by likelihood",
+        "classify" => "names labels",
+        "tag" => "names a tag for each word",
+        other => other,
+    }
+}
+
+impl EvaluatePage {
+    /// Draws every task of an evaluation.
+    pub(super) fn tasks_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
+        for (place, task) in evaluation.tasks.iter().enumerate() {
+            // Two files may have one name.
+            let filter = self.answers.entry(format!("{} {place} {}", evaluation.run, task.name)).or_default();
+            let key = format!("task {place} {}", task.name);
+            let note = format!("{} · {}", format::counted(task.rows, "row"), does(&task.kind));
+            let part = Head { key: &key, title: &task.name, note: &note, open: true };
+            section_ui(ui, context, part, Some(&|| csv(task)), |ui, context| {
+                metrics_ui(ui, &task.metrics);
+                for signature in task.metrics.iter().filter_map(|metric| metric.signature.as_ref()) {
+                    caption(ui, signature);
+                }
+                broken_ui(ui, task);
+                if let Some(contamination) = &task.contamination {
+                    contamination_ui(ui, context.palette, "row", contamination);
+                }
+                for table in &task.tables {
+                    ui.add_space(space::SMALL);
+                    head(ui, &table.title);
+                    if !table.about.is_empty() {
+                        caption(ui, &table.about);
+                    }
+                    if let Some(passage) = report_table(ui, table) {
+                        look(context, evaluation, passage);
+                    }
+                }
+                answers_ui(ui, context, (evaluation, task), filter);
+            });
+        }
+    }
+}
+
+/// Lines that could not be evaluated.
+fn broken_ui(ui: &mut Ui, task: &TaskReport) {
+    let Some(count) = Some(task.broken.len()).filter(|count| *count > 0) else { return };
+    let were = if count == 1 { "was" } else { "were" };
+    hint_line(
+        ui,
+        &format!("{} {were} left out; the others were evaluated.", format::counted(count as u64, "line")),
+    );
+    for (line, why) in task.broken.iter().take(NAMED) {
+        caption(ui, format!("Line {}: {why}", format::whole(*line)));
+    }
+    if count > NAMED {
+        caption(ui, format!("and {} more", format::whole((count - NAMED) as u64)));
+    }
+}
+
+fn answers_ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    (evaluation, task): (&Evaluation, &TaskReport),
+    filter: &mut Filter,
+) {
+    if task.answers.is_empty() {
+        return;
+    }
+    ui.add_space(space::SMALL);
+    head(ui, "Answers");
+    ui.horizontal_wrapped(|ui| {
+        let name = |what: &str| format!("{what} of {}", task.name);
+        ui.checkbox(&mut filter.wrong, "Wrong ones only").accessible_name(name("Wrong ones only"));
+        let field = TextEdit::singleline(&mut filter.search).hint_text("Search").id_salt("search answers");
+        ui.add(field.desired_width(200.0)).accessible_name(name("Search answers"));
+    });
+    let found: Vec<&TaskAnswer> = task.answers.iter().filter(|answer| filter.holds(answer)).collect();
+    let all = format::counted(task.answers.len() as u64, "answer");
+    caption(ui, format!("{} of {all}", format::whole(found.len() as u64)));
+    if found.is_empty() {
+        return;
+    }
+    let columns = columns(ui.available_width(), widgets::is_narrow(ui));
+    let table = Table { columns: &columns, row: ROW };
+    table.titles_ui(ui);
+    let list = ScrollArea::vertical().id_salt("answers").max_height(HEIGHT);
+    let before = ui.spacing().item_spacing.y;
+    ui.spacing_mut().item_spacing.y = 0.0;
+    list.show_rows(ui, ROW, found.len(), |ui, rows| {
+        for answer in rows.filter_map(|place| found.get(place)) {
+            let cells = [
+                answer.line.to_string(),
+                answer.prompt.clone(),
+                answer.answer.clone(),
+                answer.expected.join(" / "),
+            ];
+            let said = format!("Line {}: {}, expected {}", cells[0], cells[2], cells[3]);
+            let mine = filter.open == Some(answer.line);
+            let row = ui.push_id(answer.line, |ui| {
+                table.row_ui(ui, &said, mine, |ui, place| {
+                    // On a narrow screen the question is left to the whole answer below.
+                    let place = if columns.len() < cells.len() && place > 0 { place + 1 } else { place };
+                    if let Some(text) = cells.get(place) {
+                        ui.add(Label::new(in_one_line(text)).truncate());
+                    }
+                })
+            });
+            let row = row.inner;
+            if row.clicked() {
+                filter.open = (!mine).then_some(answer.line);
+            }
+        }
+    });
+    ui.spacing_mut().item_spacing.y = before;
+    let open = found.iter().find(|answer| Some(answer.line) == filter.open);
+    if let Some(answer) = open {
+        ui.add_space(space::SMALL);
+        if answer_ui(ui, task, answer) {
+            let source = source_evaluated(context.state, &evaluation.run, &evaluation.checkpoint);
+            look_with(context, source, answer.prompt.clone());
+        }
+    }
+}
+
+/// Columns that fill a width.
+fn columns(width: f32, narrow: bool) -> Vec<Column<'static>> {
+    let column = |title, width| Column { title, width, align: Align::Left };
+    let line = Column { title: "line", width: 40.0, align: Align::Right };
+    let left = (width - line.width - 16.0 - 14.0 * if narrow { 2.0 } else { 3.0 }).max(120.0);
+    let [half, third] = [left * 0.5, left * 0.25];
+    match narrow {
+        true => vec![line, column("answer", half), column("expected", half)],
+        false => vec![line, column("prompt", half), column("answer", third), column("expected", third)],
+    }
+}
+
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// An answer as a whole; whether it is to be looked into.
+fn answer_ui(ui: &mut Ui, task: &TaskReport, answer: &TaskAnswer) -> bool {
+    raised(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let expected = answer.expected.join("\n");
+        for (title, text) in [("Prompt", &answer.prompt), ("Answer", &answer.answer), ("Expected", &expected)]
+        {
+            caption(ui, title);
+            let shown = if text.is_empty() { "nothing" } else { text.as_str() };
+            ui.add(Label::new(RichText::new(shown).text_style(theme::emphasis())).wrap().selectable(true));
+        }
+        let scores = task.metrics.iter().zip(&answer.scores).filter_map(|(metric, score)| {
+            Some(format!(
+                "{} {}",
+                format::metric_title(&metric.name),
+                format::value_of(&metric.name, (*score)?)
+            ))
+        });
+        let group = answer.group.iter().map(|group| format!("group {group}"));
+        let about: Vec<String> = scores.chain(group).collect();
+        if !about.is_empty() {
+            caption(ui, about.join(" · "));
+        }
+        plain(ui, icons::ICON_BIOTECH, "Look inside").clicked()
+    })
+}
+
+fn csv(task: &TaskReport) -> String {
+    let mut head = vec!["line", "group", "prompt", "answer", "expected"];
+    head.extend(task.metrics.iter().map(|metric| metric.name.as_str()));
+    let rows = task.answers.iter().map(|answer| {
+        let mut row = vec![
+            answer.line.to_string(),
+            answer.group.clone().unwrap_or_default(),
+            answer.prompt.clone(),
+            answer.answer.clone(),
+            answer.expected.join(" / "),
+        ];
+        let score = |place: usize| answer.scores.get(place).copied().flatten();
+        let number = |score: Option<f64>| score.map_or_else(String::new, |score| score.to_string());
+        row.extend((0..task.metrics.len()).map(|place| number(score(place))));
+        row
+    });
+    widgets::csv(&head, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(said: &str, score: Option<f64>) -> TaskAnswer {
+        TaskAnswer {
+            line: 3,
+            prompt: "Who lost the ball?".to_owned(),
+            answer: said.to_owned(),
+            expected: vec!["The boy".to_owned()],
+            scores: vec![score],
+            ..TaskAnswer::default()
+        }
+    }
+
+    #[test]
+    fn wrong_answers_are_told_by_their_score_else_by_their_words() {
+        assert!(has_failed(&answer("The owl", Some(0.5))) && !has_failed(&answer("A boy", Some(1.0))));
+        assert!(has_failed(&answer("The owl", None)) && !has_failed(&answer(" The boy\n", None)));
+    }
+
+    #[test]
+    fn answers_are_looked_through_by_any_of_their_words() {
+        let mut filter = Filter { search: "OWL".to_owned(), ..Filter::default() };
+        assert!(filter.holds(&answer("the owl", Some(0.0))) && !filter.holds(&answer("Mia", Some(0.0))));
+        assert!(!filter.holds(&answer("the owl", Some(1.0))), "it is right");
+        (filter.wrong, filter.search) = (false, " lost ".to_owned());
+        assert!(filter.holds(&answer("Mia", Some(1.0))));
+    }
+
+    #[test]
+    fn columns_fill_the_width_and_no_more() {
+        for (width, narrow) in [(326.0, true), (700.0, false), (1500.0, false)] {
+            let columns = columns(width, narrow);
+            let wide = Table { columns: &columns, row: ROW }.width();
+            assert!((wide - width).abs() < 2.0, "{wide} of {width}");
+        }
+    }
+}

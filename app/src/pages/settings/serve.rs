@@ -1,0 +1,46 @@
+//! The switch of the server: other programs ask this window's engine.
+
+use super::{group, text};
+use crate::pages::Context;
+use crate::theme::space;
+use crate::widgets;
+use egui::{Label, RichText, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::TrainingState;
+
+pub(super) fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    group(ui, "Answer other programs", |ui| {
+        widgets::quiet_text(ui, text::SERVE);
+        let serving = &context.asks.serving;
+        let on = serving.address.is_some();
+        ui.horizontal(|ui| {
+            if widgets::switch(ui, on, "Answer other programs").clicked() {
+                context.asks.serve = Some(!on);
+            }
+            ui.label(if on { "On, until the window closes" } else { "Off" });
+        });
+        if let Some(refused) = &serving.refused {
+            ui.add(Label::new(RichText::new(refused).color(context.palette.failure)).wrap());
+        }
+        let Some(address) = &serving.address else { return };
+        ui.horizontal_wrapped(|ui| {
+            ui.add(
+                Label::new(RichText::new(address).text_style(egui::TextStyle::Monospace)).selectable(true),
+            );
+            if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy").clicked() {
+                ui.ctx().copy_text(address.clone());
+            }
+        });
+        ui.add_space(space::TIGHT);
+        let trains = context.state.training.state != TrainingState::Idle;
+        let project = context.state.projects.open.is_some();
+        widgets::quiet_text(
+            ui,
+            match (project, trains) {
+                (false, _) => text::SERVES_NOTHING,
+                (true, true) => text::SERVES_BETWEEN_STEPS,
+                (true, false) => text::SERVES,
+            },
+        );
+    });
+}

@@ -1,0 +1,208 @@
+//! Answers in the shapes that OpenAI's clients read.
+
+use super::wanted::{Endpoint, Wanted};
+use glasshouse_protocol::{Completion, CompletionToken, Ending};
+use serde_json::{Map, Value, json};
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What all bodies of a request's answer begin with.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    endpoint: Endpoint,
+    id: String,
+    created: u64,
+    /// As the request names the model; the run, where it names none.
+    model: Option<String>,
+}
+
+impl Head {
+    pub(super) fn of(wanted: &Wanted) -> Self {
+        let kind = match wanted.endpoint {
+            Endpoint::Completions => "cmpl",
+            Endpoint::Chat => "chatcmpl",
+        };
+        let random = || RandomState::new().hash_one(());
+        let id = format!("{kind}-{:016x}{:016x}", random(), random());
+        Self { endpoint: wanted.endpoint, id, created: now(), model: wanted.model.clone() }
+    }
+
+    fn body(&self, object: &str, run: &str, choices: &Value) -> Map<String, Value> {
+        let model = self.model.as_deref().unwrap_or(run);
+        let mut body = Map::new();
+        body.insert("id".to_owned(), json!(self.id));
+        body.insert("object".to_owned(), json!(object));
+        body.insert("created".to_owned(), json!(self.created));
+        body.insert("model".to_owned(), json!(model));
+        body.insert("choices".to_owned(), choices.clone());
+        body
+    }
+
+    /// The whole answer.
+    pub(super) fn whole(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
+        let choice = |(index, completion): (usize, &Completion)| match self.endpoint {
+            Endpoint::Completions => json!({
+                "index": index,
+                "text": text_of(completion),
+                "logprobs": logprobs(wanted, completion),
+                "finish_reason": finish_reason(completion.ending),
+            }),
+            Endpoint::Chat => json!({
+                "index": index,
+                "message": { "role": "assistant", "content": completion.text, "refusal": null },
+                "logprobs": chat_logprobs(wanted, completion),
+                "finish_reason": finish_reason(completion.ending),
+            }),
+        };
+        let object = match self.endpoint {
+            Endpoint::Completions => "text_completion",
+            Endpoint::Chat => "chat.completion",
+        };
+        let choices = completions.iter().enumerate().map(choice).collect();
+        let run = completions.first().map_or("", |completion| completion.run.as_str());
+        let mut body = self.body(object, run, &choices);
+        body.insert("usage".to_owned(), usage(wanted, completions));
+        Value::Object(body)
+    }
+
+    /// A piece of a stream.
+    pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>) -> Value {
+        let choice = match self.endpoint {
+            Endpoint::Completions => {
+                let text = match piece {
+                    Piece::Text { text, .. } => text,
+                    Piece::Begin | Piece::End(_) => "",
+                };
+                json!({ "index": index, "text": text, "logprobs": piece.logprobs(), "finish_reason": piece.finish_reason() })
+            }
+            Endpoint::Chat => {
+                let delta = match piece {
+                    Piece::Begin => json!({ "role": "assistant", "content": "", "refusal": null }),
+                    Piece::Text { text, .. } => json!({ "content": text }),
+                    Piece::End(_) => json!({}),
+                };
+                json!({ "index": index, "delta": delta, "logprobs": piece.logprobs(), "finish_reason": piece.finish_reason() })
+            }
+        };
+        Value::Object(self.body(self.object_of_pieces(), run, &json!([choice])))
+    }
+
+    /// The piece of a stream that says what it took.
+    pub(super) fn usage(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
+        let run = completions.first().map_or("", |completion| completion.run.as_str());
+        let mut body = self.body(self.object_of_pieces(), run, &json!([]));
+        body.insert("usage".to_owned(), usage(wanted, completions));
+        Value::Object(body)
+    }
+
+    fn object_of_pieces(&self) -> &'static str {
+        match self.endpoint {
+            Endpoint::Completions => "text_completion",
+            Endpoint::Chat => "chat.completion.chunk",
+        }
+    }
+}
+
+/// What a piece of a stream says.
+pub(super) enum Piece<'text> {
+    /// A message begins.
+    Begin,
+    /// More of a text, with its log-probabilities where they were asked for.
+    Text { text: &'text str, logprobs: Value },
+    /// The text is over.
+    End(Ending),
+}
+
+impl Piece<'_> {
+    fn logprobs(&self) -> Value {
+        match self {
+            Self::Text { logprobs, .. } => logprobs.clone(),
+            Self::Begin | Self::End(_) => Value::Null,
+        }
+    }
+
+    fn finish_reason(&self) -> Value {
+        match self {
+            Self::End(ending) => finish_reason(*ending),
+            Self::Begin | Self::Text { .. } => Value::Null,
+        }
+    }
+}
+
+/// A completion's text, behind its prompt where that was to be said again.
+pub(super) fn text_of(completion: &Completion) -> String {
+    format!("{}{}", completion.echoed, completion.text)
+}
+
+/// Log-probabilities in the shape of the endpoint.
+pub(super) fn logprobs_of(wanted: &Wanted, completion: &Completion) -> Value {
+    match wanted.endpoint {
+        Endpoint::Completions => logprobs(wanted, completion),
+        Endpoint::Chat => chat_logprobs(wanted, completion),
+    }
+}
+
+fn finish_reason(ending: Ending) -> Value {
+    match ending {
+        Ending::MaxTokens => json!("length"),
+        Ending::StopString | Ending::EndOfText | Ending::Interrupted => json!("stop"),
+    }
+}
+
+/// A prompt is read once, however many answers it gets.
+fn usage(wanted: &Wanted, completions: &[Completion]) -> Value {
+    let prompt: usize =
+        completions.iter().step_by(wanted.answers.max(1)).map(|completion| completion.prompt_tokens).sum();
+    let written: usize = completions.iter().map(|completion| completion.written_tokens).sum();
+    json!({ "prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written })
+}
+
+/// Lists by token. The token that ended the text is the last of them, as it is in other servers; evaluation harnesses count on it.
+fn logprobs(wanted: &Wanted, completion: &Completion) -> Value {
+    let Some(count) = wanted.settings.log_probabilities else { return Value::Null };
+    let tokens = &completion.tokens;
+    let list = |of: fn(&CompletionToken) -> Value| tokens.iter().map(of).collect::<Value>();
+    let top = |token: &CompletionToken| {
+        let Some(own) = token.log_probability else { return Value::Null };
+        let mut top: Map<String, Value> = Map::new();
+        // Two tokens may be spelled alike: the likelier stands.
+        for likely in &token.top {
+            top.entry(&likely.text).or_insert_with(|| json!(likely.log_probability));
+        }
+        top.entry(&token.text).or_insert_with(|| json!(own));
+        Value::Object(top)
+    };
+    json!({
+        "tokens": list(|token| json!(token.text)),
+        "token_logprobs": list(|token| json!(token.log_probability)),
+        "top_logprobs": if count > 0 { tokens.iter().map(top).collect() } else { Value::Null },
+        "text_offset": list(|token| json!(token.offset)),
+    })
+}
+
+/// A list by token of what was written, without what ended it.
+fn chat_logprobs(wanted: &Wanted, completion: &Completion) -> Value {
+    if wanted.settings.log_probabilities.is_none() {
+        return Value::Null;
+    }
+    let ended = usize::from(completion.ending == Ending::EndOfText);
+    let tokens = completion.tokens.iter().take(completion.tokens.len().saturating_sub(ended));
+    let token = |token: &CompletionToken| {
+        let likely = token.top.iter().map(|likely| entry(&likely.text, Some(likely.log_probability)));
+        let mut entry = entry(&token.text, token.log_probability);
+        entry["top_logprobs"] = likely.collect();
+        entry
+    };
+    json!({ "content": tokens.map(token).collect::<Value>(), "refusal": null })
+}
+
+fn entry(text: &str, log_probability: Option<f32>) -> Value {
+    // A token that is no whole character is spelled with escapes, which are not its bytes.
+    let bytes = if text.contains("\\x") { Value::Null } else { json!(text.as_bytes()) };
+    json!({ "token": text, "logprob": log_probability, "bytes": bytes })
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

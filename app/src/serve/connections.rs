@@ -1,0 +1,87 @@
+//! Connections: taken as they come, as many as the system has files for, and closed where a client is silent.
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+/// Connections at once; others wait to be taken. Many systems give a program 1,024 files, of which the engine needs some.
+const CONNECTIONS: usize = 512;
+/// A client says within this time what it wants; one that is idle for longer is closed.
+const HEAD: Duration = Duration::from_secs(15);
+/// Bytes of a request's head at most.
+const HEAD_BYTES: usize = 64 << 10;
+/// What is under way when the server ends has this long.
+const GRACE: Duration = Duration::from_secs(10);
+/// Time until the next try where the system gives no connection.
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let port = address.port();
+        match error.kind() {
+            ErrorKind::AddrInUse => {
+                format!(
+                    "port {port} is in use by another program; name another (--port {}), or --port 0 for any",
+                    port.wrapping_add(1).max(1024)
+                )
+            }
+            ErrorKind::PermissionDenied => {
+                format!("port {port} is not for everybody's programs; name one from 1024 on, as --port 8080")
+            }
+            ErrorKind::AddrNotAvailable => {
+                format!(
+                    "{} is no address of this machine; --host 127.0.0.1 is, and 0.0.0.0 is all of them",
+                    address.ip()
+                )
+            }
+            _ => format!("{address}: {error}"),
+        }
+    })
+}
+
+/// Serves connections until `stopped`, and then those that there are to their end.
+pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
+    loop {
+        let taken = async {
+            let place = places.clone().acquire_owned().await.ok();
+            (place, taken(&listener).await)
+        };
+        let (place, stream) = tokio::select! {
+            taken = taken => taken,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+        };
+        // Pieces of a text are small, and wanted at once.
+        stream.set_nodelay(true).ok();
+        let service = TowerToHyperService::new(router.clone());
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // What is wrong with a connection is its client's business.
+            connection.await.ok();
+            drop(place);
+        });
+    }
+    drop(listener);
+    tokio::time::timeout(GRACE, graceful.shutdown()).await.ok();
+}
+
+/// The next connection. Where the system has no files for one, it has some later.
+async fn taken(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

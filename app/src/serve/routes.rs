@@ -1,0 +1,211 @@
+//! Endpoints, and who may use them.
+
+use super::bodies::{Head, now};
+use super::fields::Fields;
+use super::refusal::Refusal;
+use super::stream::stream;
+use super::wanted::{Endpoint, Wanted};
+use super::{Served, Settings};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use glasshouse_protocol::{Command, Completion, Ending, Event, RunSummary};
+use serde_json::{Value, json};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use subtle::ConstantTimeEq as _;
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+
+/// What there is.
+const ENDPOINTS: &str =
+    "there are GET /v1/models, POST /v1/completions, POST /v1/chat/completions and GET /health";
+
+type Answer = Result<Response, Refusal>;
+
+/// All endpoints.
+///
+/// # Errors
+/// `cors` is no origin.
+pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router, String> {
+    let admission = Arc::new(Admission { served: served.clone(), local: address.ip().is_loopback() });
+    let router = Router::new()
+        .route("/v1/models", get(models))
+        .route("/v1/models/{model}", get(model))
+        .route("/v1/completions", post(completions))
+        .route("/v1/chat/completions", post(chat))
+        .route("/health", get(async || json_response(StatusCode::OK, &json!({ "status": "ok" }))))
+        .fallback(async |request: Request| {
+            let message = format!("there is no {}; {ENDPOINTS}", request.uri().path());
+            Refusal::new(StatusCode::NOT_FOUND, None, message)
+        })
+        .method_not_allowed_fallback(async |request: Request| {
+            let message =
+                format!("{} does not go with {}; {ENDPOINTS}", request.method(), request.uri().path());
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, None, message)
+        })
+        .with_state(served.clone())
+        .layer(from_fn_with_state(admission, admit));
+    Ok(match cors(&served.settings)? {
+        Some(cors) => router.layer(cors),
+        None => router,
+    })
+}
+
+/// What pages of other origins may ask for.
+fn cors(settings: &Settings) -> Result<Option<CorsLayer>, String> {
+    let Some(origin) = &settings.cors else { return Ok(None) };
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request());
+    if origin == "*" {
+        return Ok(Some(layer.allow_origin(Any)));
+    }
+    let wrong = || format!("{origin} is no origin of web pages; write one as http://localhost:3000, or *");
+    if !origin.contains("://") || origin.ends_with('/') {
+        return Err(wrong());
+    }
+    let origin: HeaderValue = origin.parse().map_err(|_| wrong())?;
+    Ok(Some(layer.allow_origin(origin)))
+}
+
+/// Who may ask.
+struct Admission {
+    served: Arc<Served>,
+    /// Only programs of this machine reach the server.
+    local: bool,
+}
+
+async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    match &admission.served.settings.token {
+        Some(token) => {
+            let shown =
+                headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+            let is_right = shown.is_some_and(|shown| bool::from(shown.ct_eq(token.as_bytes())));
+            if !is_right {
+                let message =
+                    "the token is missing or wrong; send the server's as `Authorization: Bearer TOKEN`";
+                let code = Some("invalid_api_key");
+                return Refusal::new(StatusCode::UNAUTHORIZED, code, message).into_response();
+            }
+        }
+        // A page of another site may have its name lead here: then the name is in the request.
+        None if admission.local => {
+            let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+            if !host.is_none_or(is_local) {
+                let message = "this server answers to 127.0.0.1 and localhost alone; give it a --token to be reached by other names";
+                return Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
+            }
+        }
+        None => {}
+    }
+    next.run(request).await
+}
+
+/// Whether a `Host` header names this machine to itself.
+fn is_local(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<IpAddr>();
+    bare.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+async fn models(State(served): State<Arc<Served>>) -> Answer {
+    let runs: Vec<Value> = runs(&served).await?.iter().map(described).collect();
+    Ok(json_response(StatusCode::OK, &json!({ "object": "list", "data": runs })))
+}
+
+async fn model(State(served): State<Arc<Served>>, Path(name): Path<String>) -> Answer {
+    let runs = runs(&served).await?;
+    let run = runs.iter().rev().find(|run| run.is_called(&name)).ok_or_else(|| {
+        let known: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+        Refusal::no_model(format!("there is no model {name}; there are {}", known.join(", ")))
+    })?;
+    Ok(json_response(StatusCode::OK, &described(run)))
+}
+
+/// The runs that can write.
+async fn runs(served: &Served) -> Result<Vec<RunSummary>, Refusal> {
+    let mut ask = served.board.ask(vec![Command::ListRuns]).ok_or_else(Refusal::gone)?;
+    while let Some((_, event)) = ask.next().await {
+        match event {
+            Event::Runs { mut runs } => {
+                runs.retain(|run| run.writes() && !run.checkpoints.is_empty());
+                return Ok(runs);
+            }
+            Event::Failed { error } => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Err(Refusal::gone())
+}
+
+fn described(run: &RunSummary) -> Value {
+    json!({
+        "id": run.name,
+        "object": "model",
+        "created": if run.created == 0 { now() } else { run.created },
+        "owned_by": "glasshouse",
+    })
+}
+
+async fn completions(State(served): State<Arc<Served>>, body: Body) -> Answer {
+    complete(Endpoint::Completions, &served, body).await
+}
+
+async fn chat(State(served): State<Arc<Served>>, body: Body) -> Answer {
+    complete(Endpoint::Chat, &served, body).await
+}
+
+async fn complete(endpoint: Endpoint, served: &Arc<Served>, body: Body) -> Answer {
+    let fields = Fields::read(body).await?;
+    let wanted = Wanted::read(endpoint, &fields, served)?;
+    let taken = served.take(wanted.texts()).ok_or_else(|| Refusal::full(served.most()))?;
+    let mut ask = served.board.ask(wanted.commands()).ok_or_else(Refusal::gone)?;
+    if wanted.streams {
+        return stream(wanted, ask, taken).await;
+    }
+    let mut completions: Vec<Option<Completion>> = vec![None; wanted.texts()];
+    while let Some((at, event)) = ask.next().await {
+        match event {
+            Event::Completed { completion } if completion.ending == Ending::Interrupted => {
+                return Err(Refusal::stopped());
+            }
+            Event::Completed { completion } => completions[at] = Some(*completion),
+            Event::Failed { error } => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let completions: Option<Vec<Completion>> = completions.into_iter().collect();
+    let completions = completions.ok_or_else(Refusal::gone)?;
+    Ok(json_response(StatusCode::OK, &Head::of(&wanted).whole(&wanted, &completions)))
+}
+
+pub(super) fn json_response(status: StatusCode, body: &Value) -> Response {
+    let mut response = (status, body.to_string()).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_local;
+
+    #[test]
+    fn names_of_this_machine_are_told_from_others() {
+        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.9.9.9", "[::1]:8080", "::1"] {
+            assert!(is_local(host), "{host}");
+        }
+        for host in ["example.org", "localhost.example.org:80", "192.168.0.1:8080", "", ":80"] {
+            assert!(!is_local(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Texts told as they are written: server-sent events.
+
+use super::bodies::{Head, Piece, logprobs_of, text_of};
+use super::refusal::Refusal;
+use super::wanted::{Endpoint, Wanted};
+use super::{Ask, Taken};
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use glasshouse_protocol::{Completion, Ending, Event};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+/// What ends a stream.
+const DONE: &str = "data: [DONE]\n\n";
+
+/// A stream under way. Dropped, as when its client is gone, it cancels what is not written yet.
+struct Stream {
+    ask: Ask,
+    _taken: Taken,
+    wanted: Wanted,
+    head: Head,
+    /// Which texts have begun.
+    begun: Vec<bool>,
+    completions: Vec<Option<Completion>>,
+    /// What is to be sent.
+    ready: VecDeque<Bytes>,
+    over: bool,
+}
+
+/// Answers with a stream once something is written, so that a request which is refused has its status.
+pub(super) async fn stream(wanted: Wanted, ask: Ask, taken: Taken) -> Result<Response, Refusal> {
+    let (head, texts) = (Head::of(&wanted), wanted.texts());
+    let mut stream = Stream {
+        ask,
+        _taken: taken,
+        wanted,
+        head,
+        begun: vec![false; texts],
+        completions: vec![None; texts],
+        ready: VecDeque::new(),
+        over: false,
+    };
+    while stream.ready.is_empty() && !stream.over {
+        stream.advance().await?;
+    }
+    let pieces = futures_util::stream::unfold(stream, async |mut stream| {
+        while stream.ready.is_empty() && !stream.over {
+            if let Err(refusal) = stream.advance().await {
+                stream.send(&refusal.body());
+                stream.over = true;
+            }
+        }
+        stream.ready.pop_front().map(|bytes| (Ok::<_, Infallible>(bytes), stream))
+    });
+    let mut response = Body::from_stream(pieces).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+impl Stream {
+    /// Takes the next event in.
+    async fn advance(&mut self) -> Result<(), Refusal> {
+        match self.ask.next().await {
+            Some((_, Event::Failed { error })) => return Err(error.into()),
+            // The prompt's text and log-probabilities are known when all is written: then it is told at once.
+            Some((at, Event::Completing { text })) if !self.is_whole() => {
+                self.tell(at, "", &Piece::Text { text: &text, logprobs: Value::Null });
+            }
+            Some((at, Event::Completed { completion })) => {
+                if completion.ending == Ending::Interrupted {
+                    return Err(Refusal::stopped());
+                }
+                if self.is_whole() {
+                    let (text, logprobs) = (text_of(&completion), logprobs_of(&self.wanted, &completion));
+                    self.tell(at, &completion.run, &Piece::Text { text: &text, logprobs });
+                }
+                self.tell(at, &completion.run, &Piece::End(completion.ending));
+                self.completions[at] = Some(*completion);
+            }
+            Some(_) => {}
+            None => {
+                let completions: Option<Vec<Completion>> = self.completions.iter().cloned().collect();
+                let completions = completions.ok_or_else(Refusal::gone)?;
+                if self.wanted.includes_usage {
+                    self.send(&self.head.usage(&self.wanted, &completions));
+                }
+                self.ready.push_back(Bytes::from_static(DONE.as_bytes()));
+                self.over = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing is told of a text before all of it is known.
+    fn is_whole(&self) -> bool {
+        self.wanted.settings.log_probabilities.is_some() || self.wanted.settings.echo
+    }
+
+    fn tell(&mut self, at: usize, run: &str, piece: &Piece<'_>) {
+        if self.wanted.endpoint == Endpoint::Chat && !std::mem::replace(&mut self.begun[at], true) {
+            self.send(&self.head.piece(at, run, &Piece::Begin));
+        }
+        self.send(&self.head.piece(at, run, piece));
+    }
+
+    fn send(&mut self, body: &Value) {
+        self.ready.push_back(Bytes::from(format!("data: {}\n\n", json!(body))));
+    }
+}

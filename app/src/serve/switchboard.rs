@@ -1,0 +1,142 @@
+//! Many requests at once to one session, beside those of whoever has the session.
+
+use glasshouse_protocol::{Command, Event, Parcel, Report, Request};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Numbers of requests begin here: far above those of any other front end.
+const FIRST: u64 = 1 << 40;
+
+/// Hears whatever answers a request: its place among those asked at once, and the event.
+type Listener = (usize, async_channel::Sender<(usize, Event)>);
+
+/// Sends requests to a session and hands each event to whoever asked.
+#[derive(Clone, Debug)]
+pub struct Switchboard(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    requests: async_channel::WeakSender<Parcel<Request>>,
+    last: AtomicU64,
+    listeners: Mutex<HashMap<u64, Listener>>,
+}
+
+impl Switchboard {
+    /// A switchboard that does not keep the session going.
+    pub fn new(requests: async_channel::WeakSender<Parcel<Request>>) -> Self {
+        Self(Arc::new(Inner { requests, last: AtomicU64::new(FIRST), listeners: Mutex::default() }))
+    }
+
+    /// Hands an event to whoever asked for it; false where that was another front end.
+    pub fn hear(&self, report: &Report) -> bool {
+        let Some(request) = report.request.filter(|request| *request >= FIRST) else { return false };
+        let mut listeners = self.listeners();
+        let last = matches!(report.event, Event::Finished | Event::Failed { .. });
+        let listener = if last { listeners.remove(&request) } else { listeners.get(&request).cloned() };
+        drop(listeners);
+        if let Some((at, events)) = listener {
+            // Whoever hears no more has cancelled it.
+            events.try_send((at, report.event.clone())).ok();
+        }
+        true
+    }
+
+    /// The session is over: nobody waits for anything any more.
+    pub fn close(&self) {
+        self.listeners().clear();
+    }
+
+    /// Asks for several things at once; `None` where the session is over.
+    pub fn ask(&self, commands: Vec<Command>) -> Option<Ask> {
+        let requests = self.0.requests.upgrade()?;
+        let (sender, events) = async_channel::unbounded();
+        let mut ask = Ask { board: self.clone(), requests: Vec::new(), events, left: commands.len() };
+        for (at, command) in commands.into_iter().enumerate() {
+            let id = self.next_number();
+            self.listeners().insert(id, (at, sender.clone()));
+            ask.requests.push(id);
+            requests.try_send(Parcel::plain(Request { id, command })).ok()?;
+        }
+        Some(ask)
+    }
+
+    fn next_number(&self) -> u64 {
+        self.0.last.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, HashMap<u64, Listener>> {
+        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was asked for at once. Dropped, whatever of it is not answered yet is cancelled.
+#[derive(Debug)]
+pub struct Ask {
+    board: Switchboard,
+    requests: Vec<u64>,
+    events: async_channel::Receiver<(usize, Event)>,
+    /// Requests that are not answered in full.
+    left: usize,
+}
+
+impl Ask {
+    /// The next event, and which of the things it answers; `None` when all are answered in full, or the session is over.
+    pub async fn next(&mut self) -> Option<(usize, Event)> {
+        while self.left > 0 {
+            let (at, event) = self.events.recv().await.ok()?;
+            match event {
+                Event::Finished => self.left -= 1,
+                Event::Failed { .. } => {
+                    self.left -= 1;
+                    return Some((at, event));
+                }
+                event => return Some((at, event)),
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Ask {
+    fn drop(&mut self) {
+        let Some(requests) = self.board.0.requests.upgrade() else { return };
+        for request in std::mem::take(&mut self.requests) {
+            if self.board.listeners().remove(&request).is_some() {
+                let (id, command) = (self.board.next_number(), Command::Cancel { request });
+                requests.try_send(Parcel::plain(Request { id, command })).ok();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_go_to_whoever_asked_and_what_is_dropped_is_cancelled() {
+        let (requests, inbox) = async_channel::unbounded();
+        let board = Switchboard::new(requests.downgrade());
+        let mut first = board.ask(vec![Command::ListRuns, Command::ListDevices]).unwrap();
+        let second = board.ask(vec![Command::ListRuns]).unwrap();
+        let sent: Vec<Request> = (0..3).map(|_| inbox.try_recv().unwrap().body).collect();
+        let tell = |request: u64, event| board.hear(&Report { request: Some(request), event });
+        assert!(!tell(7, Event::Finished));
+        assert!(!board.hear(&Report { request: None, event: Event::Finished }));
+        assert!(tell(sent[1].id, Event::Devices { devices: Vec::new() }));
+        assert!(tell(sent[0].id, Event::Finished));
+        assert!(tell(sent[1].id, Event::Finished));
+        let heard = pollster::block_on(first.next());
+        assert_eq!(heard, Some((1, Event::Devices { devices: Vec::new() })));
+        assert_eq!(pollster::block_on(first.next()), None);
+        drop(first);
+        assert!(inbox.try_recv().is_err());
+        drop(second);
+        assert_eq!(inbox.try_recv().unwrap().body.command, Command::Cancel { request: sent[2].id });
+        // Nobody waits for the answer to a cancellation.
+        assert!(tell(FIRST + 3, Event::Finished));
+        drop(requests);
+        assert!(board.ask(vec![Command::ListRuns]).is_none());
+    }
+}

@@ -1,0 +1,285 @@
+//! What a request asks for, read from its fields.
+
+use super::Served;
+use super::fields::Fields;
+use super::refusal::Refusal;
+use glasshouse_protocol::completion::MOST_LIKELY;
+use glasshouse_protocol::{
+    ChatMessage, Command, CompletionPrompt, CompletionSettings, GenerateConfig, Role, WeightSource,
+};
+use serde_json::Value;
+use std::hash::{BuildHasher as _, RandomState};
+
+/// Texts of one request at most.
+const MOST_TEXTS: usize = 4096;
+/// Most answers to a prompt.
+const MOST_ANSWERS: usize = 128;
+/// Tokens of a completion where a request does not say, as OpenAI's server has it.
+const TOKENS: usize = 16;
+/// As many as the context has room for: more than there can be.
+const ALL_THERE_IS_ROOM_FOR: usize = 1 << 20;
+
+/// Which of the two endpoints that write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Completions,
+    Chat,
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) endpoint: Endpoint,
+    /// As the request names it.
+    pub(super) model: Option<String>,
+    source: WeightSource,
+    prompts: Vec<CompletionPrompt>,
+    /// Answers to each prompt.
+    pub(super) answers: usize,
+    config: GenerateConfig,
+    pub(super) settings: CompletionSettings,
+    /// Told as it is written.
+    pub(super) streams: bool,
+    /// A stream ends with what it took.
+    pub(super) includes_usage: bool,
+}
+
+impl Wanted {
+    pub(super) fn read(endpoint: Endpoint, fields: &Fields, served: &Served) -> Result<Self, Refusal> {
+        refuse_others(endpoint, fields)?;
+        let (model, source) = model(fields, served)?;
+        let prompts = match endpoint {
+            Endpoint::Completions => prompts(fields)?,
+            Endpoint::Chat => vec![CompletionPrompt::Messages { messages: messages(fields)? }],
+        };
+        let answers = fields.whole("n", 1..=MOST_ANSWERS)?.unwrap_or(1);
+        if fields.whole("best_of", 1..=MOST_ANSWERS)?.is_some_and(|best| best != answers) {
+            return Err(Refusal::bad("best_of", "best_of is not supported; ask for n answers and choose"));
+        }
+        let mut settings = CompletionSettings {
+            places: served.settings.places,
+            echo: endpoint == Endpoint::Completions && fields.flag("echo")?,
+            log_probabilities: log_probabilities(endpoint, fields)?,
+            ..CompletionSettings::default()
+        };
+        let config = config(endpoint, fields, served, &mut settings)?;
+        let streams = fields.flag("stream")?;
+        let includes_usage = match fields.get("stream_options") {
+            Some(Value::Object(options)) => options.get("include_usage") == Some(&Value::Bool(true)),
+            _ => false,
+        };
+        let wanted =
+            Self { endpoint, model, source, prompts, answers, config, settings, streams, includes_usage };
+        let (texts, most) = (wanted.texts(), served.most().min(MOST_TEXTS));
+        if texts > most {
+            let message =
+                format!("{texts} texts are asked for at once, and there is place for {most}; ask for fewer");
+            return Err(Refusal::bad(if answers > 1 { "n" } else { "prompt" }, message));
+        }
+        Ok(wanted)
+    }
+
+    /// Texts that are to be written.
+    pub(super) fn texts(&self) -> usize {
+        self.prompts.len().saturating_mul(self.answers)
+    }
+
+    /// What the engine is asked for: all answers to the first prompt, then those to the next. The answers to a prompt differ by their seeds.
+    pub(super) fn commands(&self) -> Vec<Command> {
+        let command = |prompt: &CompletionPrompt, answer: usize| Command::Complete {
+            source: self.source.clone(),
+            prompt: prompt.clone(),
+            config: Box::new(GenerateConfig {
+                seed: self.config.seed.wrapping_add(answer as u64),
+                ..self.config.clone()
+            }),
+            settings: self.settings.clone(),
+        };
+        let of = |prompt| (0..self.answers).map(move |answer| command(prompt, answer));
+        self.prompts.iter().flat_map(of).collect()
+    }
+}
+
+/// Refuses what would change the answer and is not supported.
+fn refuse_others(endpoint: Endpoint, fields: &Fields) -> Result<(), Refusal> {
+    let penalty = "use repetition_penalty (above 1), or leave it out";
+    fields.refuse("presence_penalty", penalty)?;
+    fields.refuse("frequency_penalty", penalty)?;
+    fields.refuse("logit_bias", "leave it out")?;
+    match endpoint {
+        Endpoint::Completions => {
+            fields.refuse("suffix", "the models write on at the end of a text; leave it out")
+        }
+        Endpoint::Chat => {
+            fields.refuse("tools", "the models call none; leave it out")?;
+            fields.refuse("functions", "the models call none; leave it out")?;
+            fields.refuse("audio", "the models write text; leave it out")?;
+            fields.refuse("response_format", "the models write text; leave it out")
+        }
+    }
+}
+
+/// The model, as the request names it, and whose weights that are.
+fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSource), Refusal> {
+    let settings = &served.settings;
+    let named = fields.text("model")?.filter(|name| !name.is_empty());
+    let name = named.or(settings.run.as_deref());
+    let Some(name) = name else { return Ok((None, WeightSource::Current)) };
+    let (run, checkpoint) = match named.and_then(|name| name.split_once(':')) {
+        // Only these: another would be a path of this machine.
+        Some((run, checkpoint @ ("best" | "latest"))) => (run, checkpoint),
+        Some((run, other)) => {
+            return Err(Refusal::no_model(format!(
+                "no checkpoint {other} can be asked for; write {run}:best or {run}:latest"
+            )));
+        }
+        None => (name, settings.checkpoint.as_str()),
+    };
+    let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint: checkpoint.to_owned() };
+    Ok((named.map(str::to_owned), source))
+}
+
+/// A text, tokens, or a list of either.
+fn prompts(fields: &Fields) -> Result<Vec<CompletionPrompt>, Refusal> {
+    let wrong = |what: &str| {
+        let message = format!(
+            "{what}; prompt must be a text, a list of texts, a list of token ids, or a list of such lists"
+        );
+        Refusal::bad("prompt", message)
+    };
+    match fields.get("prompt") {
+        None => Err(wrong("prompt is missing")),
+        Some(Value::String(text)) => Ok(vec![CompletionPrompt::Text { text: text.clone() }]),
+        Some(Value::Array(list)) if list.is_empty() => Err(wrong("prompt is an empty list")),
+        Some(Value::Array(list)) if list.iter().all(Value::is_number) => Ok(vec![CompletionPrompt::Tokens {
+            ids: ids(list).ok_or_else(|| wrong("a token id is no whole number"))?,
+        }]),
+        Some(Value::Array(list)) => {
+            let prompt = |value: &Value| match value {
+                Value::String(text) => Ok(CompletionPrompt::Text { text: text.clone() }),
+                Value::Array(list) => {
+                    let ids = ids(list).ok_or_else(|| wrong("a token id is no whole number"))?;
+                    Ok(CompletionPrompt::Tokens { ids })
+                }
+                _ => Err(wrong("prompt holds something else")),
+            };
+            list.iter().map(prompt).collect()
+        }
+        Some(_) => Err(wrong("prompt is something else")),
+    }
+}
+
+fn ids(list: &[Value]) -> Option<Vec<u32>> {
+    list.iter().map(|id| u32::try_from(id.as_u64()?).ok()).collect()
+}
+
+/// A conversation in OpenAI's shape.
+fn messages(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
+    let wrong = |message: String| Refusal::bad("messages", message);
+    let example = "as [{\"role\": \"user\", \"content\": \"Hello\"}]";
+    let list = match fields.get("messages") {
+        Some(Value::Array(list)) if !list.is_empty() => list,
+        _ => return Err(wrong(format!("messages must be a list of messages, {example}"))),
+    };
+    let message = |(at, message): (usize, &Value)| {
+        let role = match message.get("role").and_then(Value::as_str) {
+            Some("system" | "developer") => Role::System,
+            Some("user") => Role::User,
+            Some("assistant") => Role::Assistant,
+            Some("tool" | "function") => Role::Tool,
+            _ => {
+                return Err(wrong(format!(
+                    "messages[{at}] has no role that is known: system, developer, user, assistant or tool"
+                )));
+            }
+        };
+        let content = match message.get("content") {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None if role == Role::Assistant => String::new(),
+            Some(Value::Array(parts)) => {
+                let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
+                let texts: Option<Vec<String>> = parts.iter().map(text).collect();
+                let other = || {
+                    wrong(format!("messages[{at}] has a part that is no text; the models read text alone"))
+                };
+                texts.ok_or_else(other)?.concat()
+            }
+            _ => return Err(wrong(format!("messages[{at}] has no content; write it {example}"))),
+        };
+        Ok(ChatMessage { role, content })
+    };
+    list.iter().enumerate().map(message).collect()
+}
+
+/// Whether log-probabilities are said, and of how many of the likeliest tokens.
+fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize>, Refusal> {
+    match endpoint {
+        Endpoint::Completions => match fields.get("logprobs") {
+            Some(Value::Bool(false)) => Ok(None),
+            _ => fields.whole("logprobs", 0..=MOST_LIKELY),
+        },
+        Endpoint::Chat => {
+            let count = fields.whole("top_logprobs", 0..=MOST_LIKELY)?;
+            match (fields.flag("logprobs")?, count) {
+                (true, count) => Ok(Some(count.unwrap_or(0))),
+                (false, None | Some(0)) => Ok(None),
+                (false, Some(_)) => {
+                    Err(Refusal::bad("top_logprobs", "top_logprobs needs logprobs to be true"))
+                }
+            }
+        }
+    }
+}
+
+/// How tokens are drawn, and how many.
+fn config(
+    endpoint: Endpoint,
+    fields: &Fields,
+    served: &Served,
+    settings: &mut CompletionSettings,
+) -> Result<GenerateConfig, Refusal> {
+    let most = match endpoint {
+        Endpoint::Completions => Some(fields.whole("max_tokens", 0..=usize::MAX)?.unwrap_or(TOKENS)),
+        Endpoint::Chat => {
+            let most = fields.whole("max_completion_tokens", 1..=usize::MAX)?;
+            let older = fields.whole("max_tokens", 1..=usize::MAX)?;
+            most.or(older)
+        }
+    };
+    settings.fits = most.is_none();
+    settings.no_tokens = most == Some(0);
+    let plain = GenerateConfig::default();
+    let number = |name, range, otherwise: f32| {
+        Ok::<_, Refusal>(fields.number(name, range)?.map_or(otherwise, |number| number as f32))
+    };
+    Ok(GenerateConfig {
+        max_tokens: most.unwrap_or(ALL_THERE_IS_ROOM_FOR).min(ALL_THERE_IS_ROOM_FOR),
+        temperature: number("temperature", 0.0..=2.0, 1.0)?,
+        top_p: match number("top_p", 0.0..=1.0, plain.top_p)? {
+            // As little as there is: the likeliest token.
+            0.0 => f32::MIN_POSITIVE,
+            top_p => top_p,
+        },
+        top_k: match fields.get("top_k").and_then(Value::as_i64) {
+            // Other servers write "all" so.
+            Some(-1) => 0,
+            _ => fields.whole("top_k", 0..=usize::MAX)?.unwrap_or(plain.top_k),
+        },
+        min_p: number("min_p", 0.0..=1.0, plain.min_p)?,
+        repetition_penalty: number("repetition_penalty", 0.01..=100.0, plain.repetition_penalty)?,
+        seed: seed(fields)?,
+        stop: fields.texts("stop")?,
+        precision: served.settings.precision,
+    })
+}
+
+/// The seed, or one that nobody knows.
+fn seed(fields: &Fields) -> Result<u64, Refusal> {
+    match fields.get("seed") {
+        None => Ok(RandomState::new().hash_one(())),
+        Some(value) => {
+            let seed = value.as_u64().or_else(|| value.as_i64().map(i64::cast_unsigned));
+            seed.ok_or_else(|| Refusal::bad("seed", format!("seed is {value}; it must be a whole number")))
+        }
+    }
+}

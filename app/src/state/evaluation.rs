@@ -1,0 +1,222 @@
+//! How good the open project's models are, and how safe: what was found, what is being looked at, and what could not be had.
+
+use glasshouse_protocol::{
+    Audit, Command, Comparison, ErrorKind, ErrorReport, Evaluation, Event, WeightSource,
+};
+use std::collections::BTreeMap;
+
+/// Evaluations and audits of the open project's runs.
+#[derive(Debug, Default)]
+pub struct Evaluations {
+    /// Evaluations by the run's name.
+    pub evaluations: BTreeMap<String, Evaluation>,
+    /// Audits likewise.
+    pub audits: BTreeMap<String, Audit>,
+    /// Each two of the runs that were read last, on all that both were evaluated on.
+    pub comparisons: Vec<Comparison>,
+    /// What is under way or waits for its turn, by request.
+    pub under_way: BTreeMap<u64, Work>,
+    /// What could not be had, by request: since the last one that was asked for.
+    pub failures: BTreeMap<u64, (Command, ErrorReport)>,
+    /// Counts what was made, so that pages know when to read again.
+    pub revision: u64,
+}
+
+/// An evaluation or an audit that was asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Whose weights; `None` of those that are current.
+    pub run: Option<String>,
+    /// It is an audit.
+    pub audits: bool,
+    /// What it is at; empty before it has begun.
+    pub what: String,
+    /// Things of it that are done, and all of them; 0 where that is not known.
+    pub done: u64,
+    /// As above.
+    pub total: u64,
+    /// It was cancelled.
+    pub stopping: bool,
+}
+
+impl Work {
+    /// The share of it that is done, where that is known.
+    pub fn share(&self) -> Option<f64> {
+        (self.total > 0).then(|| (self.done as f64 / self.total as f64).min(1.0))
+    }
+}
+
+impl Evaluations {
+    pub(super) fn sent(&mut self, id: u64, command: &Command) {
+        let (source, audits) = match command {
+            Command::Evaluate { source, .. } => (source, false),
+            Command::Audit { source, .. } => (source, true),
+            Command::ReadEvaluations { .. } => {
+                self.failures.retain(|_, (command, _)| !matches!(command, Command::ReadEvaluations { .. }));
+                return;
+            }
+            Command::Cancel { request } => {
+                if let Some(work) = self.under_way.get_mut(request) {
+                    work.stopping = true;
+                }
+                return;
+            }
+            _ => return,
+        };
+        if self.under_way.is_empty() {
+            self.failures.clear();
+        }
+        let run = match source {
+            WeightSource::Current => None,
+            WeightSource::Checkpoint { run, .. } => Some(run.clone()),
+        };
+        self.under_way.insert(id, Work { run, audits, ..Work::default() });
+    }
+
+    pub(super) fn apply(&mut self, request: Option<u64>, asked: Option<&Command>, event: &Event) {
+        let id = request.unwrap_or_default();
+        match event {
+            Event::Evaluating { what, done, total } => {
+                if let Some(work) = self.under_way.get_mut(&id) {
+                    work.what.clone_from(what);
+                    (work.done, work.total) = (*done, *total);
+                }
+            }
+            Event::Evaluated { evaluation } => {
+                self.evaluations.insert(evaluation.run.clone(), (**evaluation).clone());
+                self.revision += 1;
+            }
+            Event::Audited { audit } => {
+                self.audits.insert(audit.run.clone(), (**audit).clone());
+                self.revision += 1;
+            }
+            Event::Evaluations { evaluations, audits, comparisons } => {
+                // What was asked for and is not among them is not kept any more.
+                if let Some(Command::ReadEvaluations { runs }) = asked {
+                    self.evaluations.retain(|run, _| !runs.contains(run));
+                    self.audits.retain(|run, _| !runs.contains(run));
+                }
+                let by_run = |evaluation: &Evaluation| (evaluation.run.clone(), evaluation.clone());
+                self.evaluations.extend(evaluations.iter().map(by_run));
+                self.audits.extend(audits.iter().map(|audit| (audit.run.clone(), audit.clone())));
+                self.comparisons.clone_from(comparisons);
+            }
+            Event::Failed { error } => {
+                self.under_way.remove(&id);
+                let command = asked.filter(|command| is_evaluating(command));
+                // What was cancelled is no failure.
+                if let Some(command) = command.filter(|_| error.kind != ErrorKind::Cancelled) {
+                    self.failures.insert(id, (command.clone(), error.clone()));
+                }
+            }
+            Event::Finished => {
+                self.under_way.remove(&id);
+            }
+            Event::ProjectOpened { .. } | Event::ProjectClosed => {
+                *self = Self { revision: self.revision + 1, ..Self::default() };
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the page Evaluate shows itself what such a command failed by.
+pub(super) fn is_evaluating(command: &Command) -> bool {
+    matches!(command, Command::Evaluate { .. } | Command::Audit { .. } | Command::ReadEvaluations { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::{AuditSettings, EvaluateSettings};
+
+    fn source(run: &str) -> WeightSource {
+        WeightSource::Checkpoint { run: run.to_owned(), checkpoint: "best".to_owned() }
+    }
+
+    fn evaluate(run: &str) -> Command {
+        Command::Evaluate { source: source(run), settings: Box::new(EvaluateSettings::default()) }
+    }
+
+    fn audit(run: &str) -> Command {
+        Command::Audit { source: source(run), settings: Box::new(AuditSettings::default()) }
+    }
+
+    fn read(runs: &[&str]) -> Command {
+        Command::ReadEvaluations { runs: runs.iter().map(|run| (*run).to_owned()).collect() }
+    }
+
+    fn found(run: &str, step: u64) -> Evaluation {
+        Evaluation { run: run.to_owned(), step, ..Evaluation::default() }
+    }
+
+    fn told(runs: &[&str]) -> Event {
+        let evaluations = runs.iter().map(|run| found(run, 1)).collect();
+        Event::Evaluations { evaluations, audits: Vec::new(), comparisons: vec![Comparison::default()] }
+    }
+
+    fn failed(kind: ErrorKind) -> Event {
+        Event::Failed { error: ErrorReport::new(kind, "it stopped".to_owned()) }
+    }
+
+    #[test]
+    fn an_evaluation_has_progress_until_it_ends_and_is_there_then() {
+        let mut state = Evaluations::default();
+        state.sent(3, &evaluate("1-a"));
+        state.sent(4, &audit("1-a"));
+        assert_eq!(state.under_way.len(), 2);
+        assert_eq!((state.under_way[&3].share(), state.under_way[&4].audits), (None, true));
+        let progress = Event::Evaluating { what: "scoring".to_owned(), done: 30, total: 120 };
+        state.apply(Some(3), Some(&evaluate("1-a")), &progress);
+        assert_eq!(state.under_way[&3].share(), Some(0.25));
+        assert_eq!(state.under_way[&4].what, "", "it waits for its turn");
+        let (before, evaluation) = (state.revision, Box::new(found("1-a", 7)));
+        state.apply(Some(3), Some(&evaluate("1-a")), &Event::Evaluated { evaluation });
+        state.apply(Some(3), Some(&evaluate("1-a")), &Event::Finished);
+        assert_eq!((state.evaluations["1-a"].step, state.revision), (7, before + 1));
+        assert_eq!(state.under_way.keys().copied().collect::<Vec<_>>(), [4]);
+        let audited = Audit { run: "1-a".to_owned(), ..Audit::default() };
+        state.apply(Some(4), Some(&audit("1-a")), &Event::Audited { audit: Box::new(audited) });
+        state.apply(Some(4), Some(&audit("1-a")), &Event::Finished);
+        assert!(state.under_way.is_empty() && state.audits.contains_key("1-a"));
+    }
+
+    #[test]
+    fn what_was_cancelled_did_not_fail_and_what_failed_says_why_until_the_next_one() {
+        let mut state = Evaluations::default();
+        state.sent(1, &evaluate("1-a"));
+        state.sent(2, &Command::Cancel { request: 1 });
+        assert!(state.under_way[&1].stopping);
+        state.apply(Some(1), Some(&evaluate("1-a")), &failed(ErrorKind::Cancelled));
+        assert!(state.under_way.is_empty() && state.failures.is_empty());
+        state.sent(3, &evaluate("1-a"));
+        state.sent(4, &evaluate("2-b"));
+        state.apply(Some(3), Some(&evaluate("1-a")), &failed(ErrorKind::Refused));
+        assert_eq!(state.failures[&3].1.message, "it stopped");
+        state.sent(5, &evaluate("3-c"));
+        assert_eq!(state.failures.len(), 1, "the second is still at work, the first failed meanwhile");
+        state.apply(Some(4), Some(&evaluate("2-b")), &Event::Finished);
+        state.apply(Some(5), Some(&evaluate("3-c")), &Event::Finished);
+        state.sent(6, &evaluate("1-a"));
+        assert!(state.failures.is_empty());
+        state.apply(Some(7), Some(&Command::ListRuns), &failed(ErrorKind::Io));
+        assert!(state.failures.is_empty(), "it is about something else");
+    }
+
+    #[test]
+    fn what_is_kept_is_read_and_what_is_not_kept_any_more_goes() {
+        let mut state = Evaluations::default();
+        state.apply(Some(1), Some(&read(&["1-a", "2-b"])), &told(&["1-a", "2-b"]));
+        assert_eq!((state.evaluations.len(), state.comparisons.len()), (2, 1));
+        state.apply(Some(2), Some(&read(&["2-b", "3-c"])), &told(&["3-c"]));
+        assert_eq!(state.evaluations.keys().collect::<Vec<_>>(), ["1-a", "3-c"]);
+        state.sent(3, &read(&["1-a"]));
+        state.apply(Some(3), Some(&read(&["1-a"])), &failed(ErrorKind::BadFile));
+        assert_eq!(state.failures.len(), 1);
+        state.sent(4, &read(&["1-a"]));
+        assert!(state.failures.is_empty(), "it is tried again");
+        let before = state.revision;
+        state.apply(None, None, &Event::ProjectClosed);
+        assert!(state.evaluations.is_empty() && state.revision > before, "another project's are others");
+    }
+}

@@ -1,0 +1,264 @@
+//! Numbers with their uncertainty: a dot with a line through all that 95 of 100 samples would give, alone, as bars, or side by side. Painted
+//! here, because egui_plot's axes and zoom find no room in what is this small.
+
+use crate::theme::{self, Palette};
+use egui::{
+    Align2, Color32, CornerRadius, FontId, Painter, Rect, Response, Role, Sense, Stroke, Ui, Vec2,
+    WidgetInfo, pos2, vec2,
+};
+
+/// A number with its interval.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// Whose it is, or at what place of an axis.
+    pub label: String,
+    /// The value; what is no number is left out.
+    pub value: f64,
+    /// The interval around it.
+    pub interval: Option<[f64; 2]>,
+    /// The value as it is written.
+    pub written: String,
+    /// Under the pointer, and read out.
+    pub hover: String,
+    /// Its colour.
+    pub colour: Color32,
+}
+
+impl Measured {
+    /// Its ends: those of the interval, else the value.
+    fn ends(&self) -> [f64; 2] {
+        let ends = self.interval.filter(|ends| ends.iter().all(|end| end.is_finite()));
+        ends.unwrap_or([self.value; 2])
+    }
+}
+
+/// Height of a row of bars.
+const ROW: f32 = 24.0;
+/// Half the height of an interval's ends.
+const TICK: f32 = 3.5;
+
+/// The range that holds all numbers with their intervals; none where there is no number.
+fn range_of<'a>(all: impl IntoIterator<Item = &'a Measured>) -> Option<[f64; 2]> {
+    let numbers = all.into_iter().filter(|measured| measured.value.is_finite());
+    numbers.map(Measured::ends).reduce(|[low, high], [least, most]| [low.min(least), high.max(most)])
+}
+
+/// A number's place between two others, from 0 to 1.
+fn share(value: f64, [low, high]: [f64; 2]) -> f32 {
+    if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) as f32 } else { 0.5 }
+}
+
+/// A line from one end to the other, closed by strokes across it.
+fn whisker(painter: &Painter, ends: [egui::Pos2; 2], stroke: Stroke) {
+    let [first, second] = ends;
+    painter.line_segment(ends, stroke);
+    let across =
+        if (second - first).x.abs() > (second - first).y.abs() { vec2(0.0, TICK) } else { vec2(TICK, 0.0) };
+    for end in ends {
+        painter.line_segment([end - across, end + across], stroke);
+    }
+}
+
+/// A number as a dot on a line from the least to the most of `range`, with its interval. A `mark` is a place to compare with, such as 0.
+pub fn interval_bar(
+    ui: &mut Ui,
+    measured: &Measured,
+    range: [f64; 2],
+    mark: Option<f64>,
+    width: f32,
+) -> Response {
+    let palette = Palette::of(ui);
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(width.max(16.0), 16.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, &measured.hover));
+    let room = rect.shrink2(vec2(5.0, 0.0));
+    let painter = ui.painter();
+    let at = |value: f64| pos2(room.left() + room.width() * share(value, range), rect.center().y);
+    painter.hline(rect.x_range(), rect.center().y, Stroke::new(1.0, palette.hairline));
+    if let Some(mark) = mark {
+        painter.vline(at(mark).x, rect.y_range(), Stroke::new(1.0, palette.quiet));
+    }
+    if measured.value.is_finite() {
+        let [low, high] = measured.ends();
+        if high > low {
+            whisker(painter, [at(low), at(high)], Stroke::new(1.5, measured.colour));
+        }
+        painter.circle_filled(at(measured.value), 4.0, measured.colour);
+    }
+    response.on_hover_text(&measured.hover)
+}
+
+/// Rows with a name, a bar from 0 with its interval, and the value.
+pub fn interval_rows(ui: &mut Ui, all: &[Measured]) {
+    let palette = Palette::of(ui);
+    let most = range_of(all).map_or(1.0, |[_, most]| most.max(f64::MIN_POSITIVE));
+    let font = FontId::proportional(13.0);
+    let wide = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), palette.text).size().x;
+    let names = all.iter().map(|measured| wide(&measured.label)).fold(0.0, f32::max) + 12.0;
+    let names = names.min(ui.available_width() * 0.45);
+    let values = all.iter().map(|measured| wide(&measured.written)).fold(0.0, f32::max) + 12.0;
+    for measured in all {
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+        response.widget_info(|| {
+            WidgetInfo::labeled(Role::ListItem, true, format!("{}: {}", measured.label, measured.hover))
+        });
+        let name = rect.with_max_x(rect.left() + names);
+        let painter = ui.painter();
+        painter.with_clip_rect(name.intersect(ui.clip_rect())).text(
+            rect.left_center(),
+            Align2::LEFT_CENTER,
+            &measured.label,
+            font.clone(),
+            palette.text,
+        );
+        painter.text(
+            rect.right_center(),
+            Align2::RIGHT_CENTER,
+            &measured.written,
+            font.clone(),
+            palette.text,
+        );
+        let room = Rect::from_min_max(
+            pos2(rect.left() + names, rect.center().y - 6.0),
+            pos2((rect.right() - values).max(rect.left() + names), rect.center().y + 6.0),
+        );
+        painter.rect_filled(room, 3.0, palette.raised);
+        if measured.value.is_finite() {
+            let at = |value: f64| room.left() + room.width() * share(value, [0.0, most]);
+            painter.rect_filled(room.with_max_x(at(measured.value)), 3.0, measured.colour);
+            let [low, high] = measured.ends();
+            if high > low {
+                let ends = [low, high].map(|end| pos2(at(end), rect.center().y));
+                whisker(painter, ends, Stroke::new(1.5, palette.text));
+            }
+        }
+        response.on_hover_text(&measured.hover);
+    }
+}
+
+/// Numbers side by side, each a dot with its interval above its label, joined by a line where they `follow` one another. Labels stand where
+/// they find room.
+pub fn interval_plot(ui: &mut Ui, name: &str, height: f32, follow: bool, all: &[Measured]) -> Rect {
+    let palette = Palette::of(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
+    let Some([low, high]) = range_of(all) else { return rect };
+    // A tenth of the range stays free above and below, and what is all the same stands in the middle.
+    let beyond = ((high - low) * 0.1).max(high.abs() * 1e-3).max(1e-6);
+    let range = [low - beyond, high + beyond];
+    let font = theme::caption().resolve(ui.style());
+    let painter = ui.painter();
+    let number =
+        |value: f64| painter.layout_no_wrap(crate::format::figures(value), font.clone(), palette.quiet);
+    let (top, bottom) = (number(high), number(low));
+    let left = rect.left() + top.size().x.max(bottom.size().x) + 8.0;
+    let room = Rect::from_min_max(pos2(left, rect.top() + 4.0), pos2(rect.right(), rect.bottom() - 20.0));
+    let y = |value: f64| room.bottom() - room.height() * share(value, range);
+    for (value, galley) in [(high, top), (low, bottom)] {
+        painter.hline(room.x_range(), y(value), Stroke::new(1.0, palette.hairline));
+        let place = pos2(left - 8.0 - galley.size().x, y(value) - galley.size().y / 2.0);
+        painter.galley(place, galley, palette.quiet);
+    }
+    let step = room.width() / all.len().max(1) as f32;
+    let x = |place: usize| room.left() + step * (place as f32 + 0.5);
+    if follow {
+        let known = all.iter().enumerate().filter(|(_, measured)| measured.value.is_finite());
+        let line: Vec<egui::Pos2> =
+            known.map(|(place, measured)| pos2(x(place), y(measured.value))).collect();
+        let colour = all.first().map_or(palette.accent, |first| first.colour);
+        painter.line(line, Stroke::new(1.5, theme::mix(palette.panel, colour, 0.6)));
+    }
+    let mut free_from = rect.left();
+    for (place, measured) in all.iter().enumerate() {
+        if measured.value.is_finite() {
+            let [low, high] = measured.ends();
+            if high > low {
+                let ends = [low, high].map(|end| pos2(x(place), y(end)));
+                whisker(painter, ends, Stroke::new(1.5, measured.colour));
+            }
+            painter.circle_filled(pos2(x(place), y(measured.value)), 3.5, measured.colour);
+        }
+        let galley = painter.layout_no_wrap(measured.label.clone(), font.clone(), palette.quiet);
+        let left = (x(place) - galley.size().x / 2.0).max(rect.left());
+        if left >= free_from && left + galley.size().x <= rect.right() + 1.0 {
+            free_from = left + galley.size().x + 6.0;
+            painter.galley(pos2(left, rect.bottom() - 16.0), galley, palette.quiet);
+        }
+    }
+    let pointed = response.hover_pos().map(|at| ((at.x - room.left()) / step).max(0.0) as usize);
+    if let Some(measured) = pointed.and_then(|place| all.get(place)) {
+        response.on_hover_text_at_pointer(format!("{}: {}", measured.label, measured.hover));
+    }
+    rect
+}
+
+/// A point of a [`diagram`]: its place, how far it reaches upwards and downwards, its size from 0 to 1, and what the pointer is told.
+pub type Point = ([f64; 2], [f64; 2], f32, String);
+
+/// A square from 0 to 1 on both sides, its diagonal, and points with intervals: the axes are called `names`, across and upwards.
+pub fn diagram(ui: &mut Ui, name: &str, names: [&str; 2], side: f32, points: &[Point]) -> Rect {
+    let palette = Palette::of(ui);
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(side.max(80.0)), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
+    let font = theme::caption().resolve(ui.style());
+    let painter = ui.painter_at(rect);
+    let room = Rect::from_min_max(rect.min + vec2(30.0, 18.0), rect.max - vec2(8.0, 32.0));
+    painter.rect_filled(room, CornerRadius::same(4), palette.raised);
+    let at = |[x, y]: [f64; 2]| {
+        pos2(
+            room.left() + room.width() * share(x, [0.0, 1.0]),
+            room.bottom() - room.height() * share(y, [0.0, 1.0]),
+        )
+    };
+    painter.extend(egui::Shape::dashed_line(
+        &[room.left_bottom(), room.right_top()],
+        Stroke::new(1.0, palette.quiet),
+        4.0,
+        4.0,
+    ));
+    let words = |at, anchor, text: &str| painter.text(at, anchor, text, font.clone(), palette.quiet);
+    for value in [0.0, 0.5, 1.0] {
+        words(at([value, 0.0]) + vec2(0.0, 4.0), Align2::CENTER_TOP, &value.to_string());
+        words(at([0.0, value]) - vec2(4.0, 0.0), Align2::RIGHT_CENTER, &value.to_string());
+    }
+    words(rect.left_top(), Align2::LEFT_TOP, names[1]);
+    words(rect.right_bottom() - vec2(8.0, 0.0), Align2::RIGHT_BOTTOM, names[0]);
+    let [colour, ..] = palette.series;
+    for ([x, y], [low, high], size, _) in points {
+        whisker(
+            &painter,
+            [at([*x, *low]), at([*x, *high])],
+            Stroke::new(1.5, theme::mix(palette.raised, colour, 0.7)),
+        );
+        painter.circle_filled(at([*x, *y]), 3.0 + 4.0 * size.clamp(0.0, 1.0), colour);
+    }
+    if let Some(pointer) = response.hover_pos() {
+        let far = |place: &[f64; 2]| at(*place).distance(pointer);
+        let nearest = points.iter().min_by(|(a, ..), (b, ..)| far(a).total_cmp(&far(b)));
+        if let Some((.., hover)) = nearest.filter(|(place, ..)| far(place) < 24.0) {
+            response.on_hover_text_at_pointer(hover);
+        }
+    }
+    rect
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_holds_every_interval_and_passes_over_what_is_no_number() {
+        let of = |value, interval| Measured { value, interval, ..Measured::default() };
+        let all = [of(2.0, Some([1.5, 2.5])), of(3.0, None), of(f64::NAN, Some([-9.0, 9.0]))];
+        assert_eq!(range_of(&all), Some([1.5, 3.0]));
+        assert_eq!(range_of(&[of(1.0, Some([f64::NAN, 2.0]))]), Some([1.0, 1.0]));
+        assert_eq!(range_of(&[]), None);
+    }
+
+    #[test]
+    fn places_stay_within_their_range() {
+        for (value, place) in [(1.0, 0.0), (2.0, 0.5), (3.0, 1.0), (9.0, 1.0), (-9.0, 0.0)] {
+            assert!((share(value, [1.0, 3.0]) - place).abs() < 1e-6);
+        }
+        assert!((share(4.0, [4.0, 4.0]) - 0.5).abs() < 1e-6, "what is all the same stands in the middle");
+    }
+}

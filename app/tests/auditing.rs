@@ -1,0 +1,245 @@
+//! Audits: what a run that learned a text by heart gives away, and what is said of bad input.
+
+use crate::front_ends::{error_of, folder, succeed};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// A model that has room for all of a small text, and steps enough to learn it by heart.
+const BY_HEART: [&str; 31] = [
+    "--preset",
+    "nanogpt-cpu",
+    "--device",
+    "cpu",
+    "--steps",
+    "900",
+    "--lr",
+    "3e-3",
+    "--batch-size",
+    "16",
+    "--set",
+    "model.layers=2",
+    "--set",
+    "model.width=64",
+    "--set",
+    "model.heads=2",
+    "--set",
+    "model.kv_heads=2",
+    "--set",
+    "model.head_size=32",
+    "--set",
+    "model.mlp.hidden=256",
+    "--set",
+    "model.context_length=64",
+    "--set",
+    "train.warmup_steps=20",
+    "--set",
+    "train.eval_interval=300",
+    "--set",
+    "train.sample_interval=0",
+    "--json",
+];
+
+/// A small text of its own in lines of random words, with an address in it.
+fn text(folder: &Path) {
+    let words = [
+        "fox", "dog", "ran", "home", "day", "sun", "river", "boat", "tree", "small", "old", "we", "she",
+        "he", "took",
+    ];
+    let mut state = 7_u64;
+    let mut text = String::new();
+    for line in 0..60 {
+        for _ in 0..8 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            write!(text, "{} ", words[(state >> 33) as usize % words.len()]).unwrap();
+        }
+        let mail = if line % 2 == 0 { "to ada@king.org" } else { "so it was" };
+        writeln!(text, "{mail}.").unwrap();
+    }
+    std::fs::write(folder.join("small.txt"), text).unwrap();
+}
+
+fn audit(folder: &Path, more: &[&str]) -> Value {
+    let asked = ["audit", "--project", "first", "--checkpoint", "latest", "--device", "cpu", "--json"];
+    serde_json::from_str(&succeed(folder, &[&asked[..], more].concat())).unwrap()
+}
+
+fn section<'a>(audit: &'a Value, name: &str) -> &'a Value {
+    audit["sections"].as_array().unwrap().iter().find(|section| section["name"] == name).unwrap()
+}
+
+fn figure(section: &Value, name: &str) -> f64 {
+    let metrics = section["metrics"].as_array().unwrap();
+    let found =
+        metrics.iter().find(|metric| metric["name"] == name).unwrap_or_else(|| panic!("{name}: {section}"));
+    found["value"].as_f64().unwrap()
+}
+
+fn table<'a>(section: &'a Value, title: &str) -> &'a [Value] {
+    let tables = section["tables"].as_array().unwrap();
+    tables.iter().find(|table| table["title"] == title).unwrap()["rows"].as_array().unwrap()
+}
+
+#[test]
+fn a_run_that_learned_its_text_by_heart_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    text(folder);
+    let train = ["train", "--data", "small.txt", "--project", "first", "--canaries", "7"];
+    succeed(folder, &[&train[..], &BY_HEART].concat());
+    let data = std::fs::read_dir(folder.join("first/data")).unwrap().next().unwrap().unwrap().path();
+    let canaries: Value =
+        serde_json::from_slice(&std::fs::read(data.join("canaries.json")).unwrap()).unwrap();
+    let insertions = |canary: &Value| canary["insertions"].as_u64().unwrap();
+    let planted: Vec<u64> = canaries["planted"].as_array().unwrap().iter().map(insertions).collect();
+    assert_eq!(planted, [1, 2, 4, 8, 16, 32, 64]);
+
+    let found = audit(folder, &["--samples", "40"]);
+    let names: Vec<&str> =
+        found["sections"].as_array().unwrap().iter().map(|own| own["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bias", "memorisation", "canaries", "personal"]);
+    for section in found["sections"].as_array().unwrap() {
+        assert!(!section["sample"].as_str().unwrap().is_empty(), "{section}");
+        assert!(section["limits"].as_array().unwrap().len() >= 2, "{section}");
+        assert!(section["skipped"].is_null(), "{section}");
+    }
+
+    // What was planted often is among the first of 1,024; what was not planted is anywhere.
+    let own = section(&found, "canaries");
+    let exposure = |row: &Value| (row[1].as_u64().unwrap(), row[3].as_f64().unwrap());
+    let exposures: Vec<(u64, f64)> = table(own, "Each canary").iter().map(exposure).collect();
+    assert_eq!(exposures.len(), 11, "{exposures:?}");
+    for (insertions, bits) in &exposures {
+        assert!((0.0..=10.0).contains(bits), "{exposures:?}");
+        assert!(*insertions < 32 || *bits > 8.0, "{exposures:?}");
+    }
+    let not_planted = figure(own, "exposure_bits_not_planted");
+    assert!(not_planted < 5.0 && not_planted < figure(own, "exposure_bits"), "{exposures:?}");
+
+    let own = section(&found, "memorisation");
+    assert!(figure(own, "extractable") > 0.0 && figure(own, "near_exact") > 0.2, "{own}");
+    assert!(figure(own, "extractable_held_out") < 0.05, "{own}");
+    for name in ["near_exact", "edit_similarity"] {
+        assert!(figure(own, name) > figure(own, &format!("{name}_held_out")) + 0.1, "{name}: {own}");
+    }
+    assert!(own["sample"].as_str().unwrap().contains("The context of 64 tokens has no room"), "{own}");
+    assert!(!table(own, "Passages that came back").is_empty());
+
+    // The address comes back, is known to stand in the text, and nobody reads it here.
+    let own = section(&found, "personal");
+    assert!(figure(own, "texts_with_personal_data") > 0.1, "{own}");
+    let first = &table(own, "What was written")[0];
+    assert_eq!(first[0], "email", "{first}");
+    assert_eq!(first[1], "a•••@•••.org", "{first}");
+    assert!(first[3].as_u64().unwrap() >= 1, "{first}");
+    assert!(!own.to_string().contains("ada@king.org"), "{own}");
+
+    // A model of a handful of words knows no nurse.
+    let own = section(&found, "bias");
+    assert!(own["sample"].as_str().unwrap().starts_with("0 of "), "{own}");
+    assert!(own["metrics"][0]["value"].is_null() && own["metrics"][0]["count"] == 0, "{own}");
+    assert!(!table(own, "Words that the model cannot know").is_empty());
+
+    // The same again is the same, and what is asked for by itself leaves the rest with the run.
+    let again = audit(folder, &["--samples", "40", "--section", "canaries,personal"]);
+    assert_eq!(section(&again, "canaries"), section(&found, "canaries"));
+    assert_eq!(section(&again, "personal"), section(&found, "personal"));
+    let run = std::fs::read_dir(folder.join("first/runs")).unwrap().next().unwrap().unwrap().path();
+    let kept: Value = serde_json::from_slice(&std::fs::read(run.join("audit.json")).unwrap()).unwrap();
+    let told = |audit: &Value| -> Vec<(String, String)> {
+        let of = |own: &Value, name: &str| own[name].as_str().unwrap().to_owned();
+        audit["sections"].as_array().unwrap().iter().map(|own| (of(own, "name"), of(own, "sample"))).collect()
+    };
+    assert_eq!(told(&kept), told(&found));
+    let report = succeed(
+        folder,
+        &[
+            "audit",
+            "--project",
+            "first",
+            "--checkpoint",
+            "latest",
+            "--device",
+            "cpu",
+            "--samples",
+            "5",
+            "--section",
+            "canaries",
+        ],
+    );
+    for part in [
+        "Canaries\n========",
+        "7 canaries and 4 that were not planted",
+        "By number of insertions",
+        "What this cannot show",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    assert!(report.lines().all(|line| line.chars().count() <= 200), "{report}");
+}
+
+#[test]
+fn a_persons_own_pairs_are_scored_beside_ours_and_broken_lines_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("stories.txt"), succeed(folder, &["corpus", "stories", "--bytes", "400KB"]))
+        .unwrap();
+    let train =
+        ["train", "--data", "stories.txt", "--project", "first", "--tokenizer", "bpe", "--vocab", "600"];
+    succeed(folder, &[&train[..], &BY_HEART, &["--stop-after", "2"]].concat());
+    let rows = "{\"category\":\"weather\",\"more\":\"The sun was warm.\",\"less\":\"The sun was cold.\",\
+                \"association\":{\"word\":\"sun\",\"more\":[\"warm\"],\"less\":[\"cold\"]}}\n\
+                {\"category\":\"weather\",\"more\":\"The sun was warm.\"}\n\
+                {\"bias_type\":\"words\",\"sent_more\":\"The zyxomat was warm.\",\"sent_less\":\"The zyxomat was cold.\"}\n";
+    std::fs::write(folder.join("pairs.jsonl"), rows).unwrap();
+    let found = audit(folder, &["--section", "bias", "--pairs", "pairs.jsonl"]);
+    let own = section(&found, "bias");
+    let by = |name: &str| table(own, "By category").iter().find(|row| row[0] == name).unwrap();
+    assert_eq!((&by("weather")[1], &by("weather")[2]), (&Value::from(1), &Value::from(0)));
+    // A word that the text never has.
+    assert_eq!((&by("words")[1], &by("words")[2]), (&Value::from(0), &Value::from(1)));
+    assert!(table(own, "Words that the model cannot know").iter().any(|row| row[0] == "zyxomat"), "{own}");
+    let broken = &table(own, "Lines of your file that could not be read")[0];
+    assert!(broken[0] == 2 && broken[1].as_str().unwrap().contains("expected `less`"), "{broken}");
+    // What our stories say of boys and girls is known to a model of them.
+    let pairs = own["metrics"][0]["count"].as_u64().unwrap();
+    assert!(pairs > 20, "{own}");
+    let text = table(own, "What the training text says");
+    let counted = text.iter().find(|row| row[0] == "sun");
+    assert!(counted.is_some_and(|row| row[2].as_u64().is_some() && row[4].as_u64().is_some()), "{own}");
+    for row in table(own, "By category") {
+        let share = row[3]["value"].as_f64();
+        assert!(share.is_none_or(|share| (0.0..=1.0).contains(&share)), "{row}");
+    }
+
+    std::fs::write(folder.join("bad.jsonl"), "{\"mor\":\"a\",\"less\":\"b\"}\n").unwrap();
+    std::fs::write(folder.join("empty.jsonl"), "").unwrap();
+    for (more, parts) in [
+        (&["--pairs", "bad.jsonl"][..], &["bad.jsonl has no pair", "line 1", "expected `more`", "`mor`"][..]),
+        (&["--pairs", "empty.jsonl"], &["empty.jsonl has no pair: it is empty"]),
+        (&["--pairs", "none.jsonl"], &["none.jsonl"]),
+        (&["--section", "memorization"], &["--section"]),
+        (&["--samples", "0"], &["--samples"]),
+    ] {
+        let error = error_of(folder, &[&["audit", "--project", "first", "--device", "cpu"], more].concat());
+        for part in parts {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+}
+
+#[test]
+fn canaries_are_planted_into_texts_alone_and_a_run_without_them_says_so() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    let found = audit(folder, &["--section", "canaries", "--samples", "3"]);
+    let skipped = section(&found, "canaries")["skipped"].as_str().unwrap().to_owned();
+    assert!(skipped.contains("glasshouse train --canaries"), "{skipped}");
+    let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--canaries", "5"];
+    let error = error_of(folder, &[&from[..], &["--objective", "chat", "--data", "rows.jsonl"]].concat());
+    assert!(error.contains("data.canaries = 5 must be 0"), "{error}");
+    let error = error_of(folder, &["plan", "--canaries", "201"]);
+    assert!(error.contains("data.canaries = 201 must be at most 200"), "{error}");
+    let error = error_of(folder, &["train", "--project", "first", "--resume", "--canaries", "5"]);
+    assert!(error.contains("--canaries is 5 where the run has 0"), "{error}");
+}

@@ -1,0 +1,299 @@
+//! Evaluate, drawn in the real application on a scripted engine whose evaluations are staged.
+
+use crate::support::engine::Engine;
+use crate::support::scene::Scene;
+use crate::support::{self, evaluation};
+use egui::Key;
+use egui::accesskit::{Role, Toggled};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::link::{Answer, Chosen, Link, Wish};
+use glasshouse::pages::PageName;
+use glasshouse::state::State;
+use glasshouse_protocol::{Command, Event, Parcel, Report, RunState, View, WeightSource};
+use std::path::PathBuf;
+
+/// As high as all that is there, so that nothing is scrolled away.
+const TALL: f32 = 6_000.0;
+
+fn evaluated(size: [f32; 2], theme: &str) -> Scene {
+    Scene::new(Engine { evaluated: true, audited: true, ..Engine::full() }, PageName::Evaluate, size, theme)
+}
+
+fn says(scene: &Scene, words: &str) -> bool {
+    scene.harness.query_all_by_label_contains(words).next().is_some()
+}
+
+fn press(scene: &mut Scene, name: &str) {
+    scene.harness.get_by_role_and_label(Role::Button, name).click_accesskit();
+    scene.settle();
+}
+
+fn choose(scene: &mut Scene, name: &str) {
+    scene.harness.get_by_role_and_label(Role::CheckBox, name).click_accesskit();
+    scene.settle();
+}
+
+fn is_checked(scene: &Scene, name: &str) -> bool {
+    let node = scene.harness.get_by_role_and_label(Role::CheckBox, name);
+    node.accesskit_node().toggled() == Some(Toggled::True)
+}
+
+fn reads(scene: &mut Scene) -> Vec<Vec<String>> {
+    let sent = scene.sent_of(|command| matches!(command, Command::ReadEvaluations { .. }));
+    let runs = sent.into_iter().map(|command| match command {
+        Command::ReadEvaluations { runs } => runs,
+        other => panic!("{other:?}"),
+    });
+    runs.collect()
+}
+
+#[test]
+fn what_is_kept_is_shown_at_once_within_the_edges_of_every_width_in_both_themes() {
+    for theme in ["dark", "light"] {
+        for width in [390.0, 800.0, 1280.0, 1920.0] {
+            let mut scene = evaluated([width, TALL], theme);
+            assert_eq!(reads(&mut scene), [["2-first-stories"]], "the latest run, and once");
+            for words in [
+                "0.8400",
+                "Perplexity",
+                "share 13 words in a row with the training text",
+                "5-gram",
+                "By the position in the window",
+                "Reliability diagram",
+                "Fitted temperature",
+                "Worst tokens",
+                "who.jsonl",
+                "Line 7: it has no answer",
+                "Audit: Bias",
+                "Of a staged sample of 200.",
+                "What Memorisation cannot show is staged as well.",
+                "No canaries were planted in this run.",
+                "Everything here is staged.",
+            ] {
+                assert!(says(&scene, words), "{words:?} is missing at {width}, {theme}");
+            }
+            scene.check_edges(width);
+            scene.picture(&format!("evaluate-{theme}-{width}"));
+        }
+    }
+}
+
+#[test]
+fn runs_that_are_chosen_stand_side_by_side_with_their_paired_differences() {
+    for width in [390.0, 1280.0] {
+        let mut scene = evaluated([width, 2.0 * TALL], "light");
+        assert!(!says(&scene, "Side by side"));
+        choose(&mut scene, "1-first-stories");
+        let both = ["1-first-stories", "2-first-stories"].map(str::to_owned).to_vec();
+        assert_eq!(reads(&mut scene).last(), Some(&both));
+        assert!(says(&scene, "Side by side") && says(&scene, "Paired differences"));
+        assert!(says(&scene, "Bits per byte: 1-first-stories less 2-first-stories"));
+        assert!(says(&scene, "−0.0500 (−0.0700 to −0.0300)") && says(&scene, evaluation::VERDICT));
+        scene.check_edges(width);
+        scene.picture(&format!("evaluate-two-{width}"));
+        choose(&mut scene, "2-first-stories");
+        assert_eq!(reads(&mut scene).last(), Some(&vec!["1-first-stories".to_owned()]));
+        choose(&mut scene, "1-first-stories");
+        assert!(is_checked(&scene, "1-first-stories"), "one run stays");
+    }
+}
+
+#[test]
+fn four_runs_are_compared_at_most() {
+    let mut app = support::app("dark");
+    support::full(&mut app);
+    let runs = (1..=12).map(|number| support::run(&format!("{number}-a"), RunState::Finished, 2000, 2000));
+    support::tell(&mut app, [Event::Runs { runs: runs.collect() }]);
+    app.open(PageName::Evaluate);
+    let mut window = support::window(app, 1280.0, 900.0);
+    assert!(window.query_by_role_and_label(Role::CheckBox, "4-a").is_none(), "the latest eight");
+    window.get_by_role_and_label(Role::Button, "All 12 runs").click_accesskit();
+    window.run_steps(2);
+    for name in ["4-a", "1-a", "10-a"] {
+        window.get_by_role_and_label(Role::CheckBox, name).click_accesskit();
+        window.run_steps(2);
+    }
+    assert!(window.get_by_role_and_label(Role::CheckBox, "11-a").accesskit_node().is_disabled());
+    let sent = support::sent(window.state_mut());
+    let runs = ["1-a", "4-a", "10-a", "12-a"].map(str::to_owned).to_vec();
+    let read = sent.iter().rfind(|command| matches!(command, Command::ReadEvaluations { .. }));
+    assert_eq!(read, Some(&Command::ReadEvaluations { runs }));
+}
+
+#[test]
+fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
+    let silent = |command: &Command| matches!(command, Command::Evaluate { .. });
+    let mut scene =
+        Scene::new(Engine { silent, ..Engine::full() }, PageName::Evaluate, [1280.0, 900.0], "dark");
+    assert!(says(&scene, "Not evaluated yet"));
+    press(&mut scene, "Evaluate");
+    let asked = scene.sent().into_iter().find(|sent| silent(&sent.command)).unwrap();
+    let Command::Evaluate { source, settings } = &asked.command else { panic!("{asked:?}") };
+    let best = ("2-first-stories".to_owned(), "best.safetensors".to_owned());
+    assert_eq!(*source, WeightSource::Checkpoint { run: best.0, checkpoint: best.1 });
+    assert!(settings.likelihood && settings.baselines && settings.keep && settings.documents.is_none());
+    let node = scene.harness.get_by_role_and_label(Role::Button, "Evaluate");
+    assert!(node.accesskit_node().is_disabled(), "one at a time");
+    let event = Event::Evaluating { what: "reading the text".to_owned(), done: 16_000, total: 64_000 };
+    support::answer(scene.harness.state_mut(), silent, [event]);
+    scene.settle();
+    assert!(says(&scene, "Evaluating 2-first-stories: reading the text, 16,000 of 64,000 · 25 %"));
+    press(&mut scene, "Cancel");
+    let cancelled = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));
+    assert_eq!(cancelled, [Command::Cancel { request: asked.id }]);
+    assert!(says(&scene, "stopping…"));
+}
+
+#[test]
+fn what_was_evaluated_and_audited_is_there_when_it_is_done() {
+    let mut scene = Scene::new(Engine::full(), PageName::Evaluate, [1280.0, TALL], "dark");
+    press(&mut scene, "Evaluate");
+    assert!(says(&scene, "0.8400") && !says(&scene, "about to begin"));
+    assert_eq!(reads(&mut scene).len(), 2, "what is kept is read again");
+    assert!(!says(&scene, "Audit: Bias"));
+    press(&mut scene, "Audit");
+    assert!(says(&scene, "Audit: Bias"));
+}
+
+#[test]
+fn what_could_not_be_evaluated_says_why_and_is_tried_again() {
+    let failing = |command: &Command| matches!(command, Command::Evaluate { .. });
+    let mut scene =
+        Scene::new(Engine { failing, ..Engine::full() }, PageName::Evaluate, [1280.0, 1200.0], "light");
+    press(&mut scene, "Evaluate");
+    assert!(says(&scene, "the disk is full"));
+    assert_eq!(scene.harness.query_all_by_label_contains("disk is full").count(), 1, "on the page alone");
+    scene.engine.failing = |_| false;
+    press(&mut scene, "Try again");
+    assert!(!says(&scene, "the disk is full") && says(&scene, "0.8400"));
+}
+
+#[test]
+fn task_files_go_with_an_evaluation() {
+    let mut scene = Scene::new(Engine::full(), PageName::Evaluate, [1280.0, 1400.0], "dark");
+    let app = scene.harness.state_mut();
+    app.preferences().folds.insert("evaluate:options".to_owned(), true);
+    let file = |name: &str, bytes: &[u8]| Chosen { name: name.to_owned(), bytes: Some(bytes.to_vec()) };
+    let files = vec![file("qa.jsonl", b"one"), file("other.jsonl", b"two")];
+    app.answer(Answer { wish: Wish::TaskFiles, files: Ok(files) });
+    scene.settle();
+    scene.harness.get_by_label("Metrics of qa.jsonl").focus();
+    scene.frame();
+    scene.harness.get_by_label("Metrics of qa.jsonl").type_text("exact, F1");
+    scene.settle();
+    press(&mut scene, "Leave out other.jsonl");
+    choose(&mut scene, "How well it predicts the validation split");
+    press(&mut scene, "Evaluate");
+    let Link::Script { sent, .. } = scene.harness.state_mut().link() else { unreachable!("a script") };
+    let evaluate =
+        sent.iter().find(|parcel| matches!(parcel.body.command, Command::Evaluate { .. })).unwrap();
+    let Command::Evaluate { settings, .. } = &evaluate.body.command else { unreachable!("it is one") };
+    assert_eq!((settings.tasks.len(), settings.likelihood, settings.baselines), (1, false, false));
+    assert_eq!(
+        (settings.tasks[0].file.as_str(), &settings.tasks[0].metrics[..]),
+        ("qa.jsonl", &["exact".to_owned(), "f1".to_owned()][..])
+    );
+    assert_eq!(evaluate.bytes, [b"one".to_vec()]);
+    press(&mut scene, "Leave out qa.jsonl");
+    let node = scene.harness.get_by_role_and_label(Role::Button, "Evaluate");
+    assert!(node.accesskit_node().is_disabled() && says(&scene, "Nothing is to be evaluated"));
+}
+
+#[test]
+fn a_passage_opens_the_page_inspect_with_the_weights_that_were_evaluated() {
+    let mut scene = evaluated([1280.0, TALL], "dark");
+    choose(&mut scene, "1-first-stories");
+    choose(&mut scene, "2-first-stories");
+    let row = scene.harness.query_all_by_role(Role::Row).find(|row| {
+        let label = row.accesskit_node().label().unwrap_or_default();
+        label.starts_with(evaluation::PASSAGE) && label.contains("9.500")
+    });
+    row.expect("the worst token").click_accesskit();
+    scene.settle();
+    let asked = scene.sent_of(|command| matches!(command, Command::Inspect { .. }));
+    let Some(Command::Inspect { source, prompt, .. }) = asked.last() else { panic!("{asked:?}") };
+    assert_eq!(prompt, evaluation::PASSAGE);
+    let (run, checkpoint) = ("1-first-stories".to_owned(), "best.safetensors".to_owned());
+    assert_eq!(*source, WeightSource::Checkpoint { run, checkpoint });
+    let views = |command: &Command| matches!(command, Command::Inspect { views, .. } if views.contains(&View::Tokens));
+    assert!(asked.iter().any(views));
+}
+
+#[test]
+fn wrong_answers_are_looked_through_and_opened() {
+    let mut scene = evaluated([1280.0, TALL], "light");
+    assert!(says(&scene, "10 of 30 answers"));
+    choose(&mut scene, "Wrong ones only of who.jsonl");
+    assert!(says(&scene, "30 of 30 answers"));
+    scene.harness.get_by_label("Search answers of who.jsonl").focus();
+    scene.frame();
+    scene.harness.get_by_label("Search answers of who.jsonl").type_text("number 12?");
+    scene.settle();
+    assert!(says(&scene, "1 of 30 answers"));
+    let line = "Line 12: the owl, expected the boy";
+    scene.harness.get_by_role_and_label(Role::Row, line).click_accesskit();
+    scene.settle();
+    assert!(says(&scene, "Exact match 0.0 % · F1 50.0 % · group who"));
+    press(&mut scene, "Look inside");
+    let asked = scene.sent_of(|command| matches!(command, Command::Inspect { .. }));
+    assert!(
+        matches!(asked.last(), Some(Command::Inspect { prompt, .. }) if prompt == "Who lost ball number 12?")
+    );
+}
+
+#[test]
+fn a_card_goes_where_it_is_wanted() {
+    let mut scene = evaluated([1280.0, 900.0], "dark");
+    let wish = Wish::WriteCard { run: "2-first-stories".to_owned() };
+    let to = "/cards/two.html";
+    let files = vec![Chosen { name: to.to_owned(), bytes: None }];
+    scene.harness.state_mut().answer(Answer { wish, files: Ok(files) });
+    scene.frame();
+    let (run, keep) = ("2-first-stories".to_owned(), false);
+    let write = Command::WriteCard { run, to: Some(PathBuf::from(to)), keep };
+    assert_eq!(scene.sent_of(|command| matches!(command, Command::WriteCard { .. })), [write]);
+    let event = Event::CardWritten { path: Some(PathBuf::from(to)) };
+    support::tell(scene.harness.state_mut(), [event]);
+    scene.settle();
+    assert!(says(&scene, "The card was saved as /cards/two.html."));
+
+    // In a browser it comes as bytes, and is handed on under the run's name.
+    let mut state = State::default();
+    state.sent(4, &Command::WriteCard { run: "2-first-stories".to_owned(), to: None, keep });
+    let report = Report { request: Some(4), event: Event::CardWritten { path: None } };
+    state.apply(Parcel { body: report, bytes: vec![b"<html>".to_vec()] });
+    assert_eq!(state.downloads, [("2-first-stories card.html".to_owned(), b"<html>".to_vec())]);
+}
+
+#[test]
+fn the_keyboard_alone_opens_the_page_and_evaluates() {
+    let mut scene = Scene::new(Engine::full(), PageName::Home, [1280.0, 900.0], "dark");
+    scene.harness.key_press(Key::Minus);
+    scene.settle();
+    let entry = scene.harness.get_by_role_and_label(Role::Tab, "Evaluate");
+    assert_eq!(entry.accesskit_node().toggled(), Some(Toggled::True));
+    for _ in 0..60 {
+        scene.harness.key_press(Key::Tab);
+        scene.frame();
+        let is_button = scene.harness.get_by_role_and_label(Role::Button, "Evaluate").is_focused();
+        if is_button {
+            break;
+        }
+    }
+    scene.harness.key_press(Key::Space);
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::Evaluate { .. }));
+    assert_eq!(sent.len(), 1, "Tab and Space did not evaluate");
+}
+
+#[test]
+fn without_a_project_or_a_model_the_page_says_where_to_go() {
+    let scene = Scene::new(Engine::empty(), PageName::Evaluate, [1000.0, 700.0], "light");
+    assert!(says(&scene, "No project is open") && says(&scene, "Choose a project"));
+    let mut scene = Scene::new(Engine::fresh(), PageName::Evaluate, [1000.0, 700.0], "dark");
+    assert!(says(&scene, "Nothing has been trained yet"));
+    assert!(reads(&mut scene).is_empty());
+    press(&mut scene, "Go to training");
+    let train = scene.harness.get_by_role_and_label(Role::Tab, "Train");
+    assert_eq!(train.accesskit_node().toggled(), Some(Toggled::True));
+}

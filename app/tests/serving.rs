@@ -1,0 +1,446 @@
+//! `glasshouse serve`: the real program, asked over real connections.
+
+use crate::front_ends::{error_of, folder, succeed, train};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const RUN: &str = "1-nanogpt-cpu";
+
+/// A server at work; killed when dropped.
+pub(super) struct Serving {
+    child: Child,
+    /// As clients take it.
+    pub(super) base_url: String,
+    /// Host and port.
+    address: String,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// An answer.
+struct Answer {
+    status: u16,
+    retry_after: Option<String>,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{}: {}", self.status, self.text))
+    }
+
+    /// The first choice of an answer.
+    fn choice(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        self.json()["choices"][0].clone()
+    }
+}
+
+impl Serving {
+    pub(super) fn start(folder: &Path, project: &str, more: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
+            .current_dir(folder)
+            .env_remove("GLASSHOUSE_TOKEN")
+            .args(["serve", "--project", project, "--port", "0", "--device", "cpu"])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let base_url = line.trim().to_owned();
+        let address = base_url.trim_start_matches("http://").trim_end_matches("/v1").to_owned();
+        assert!(address.contains("127.0.0.1:"), "{line:?}");
+        Self { child, base_url, address }
+    }
+
+    fn agent() -> ureq::Agent {
+        let timeout = Some(Duration::from_secs(60));
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(timeout);
+        config.build().new_agent()
+    }
+
+    fn answer(result: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+        let mut response = result.unwrap();
+        let retry_after =
+            response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        let text = response.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
+        Answer { status: response.status().as_u16(), retry_after, text }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        Self::answer(Self::agent().get(format!("{}{path}", self.base_url)).call())
+    }
+
+    fn post(&self, path: &str, body: &str) -> Answer {
+        Self::answer(Self::agent().post(format!("{}{path}", self.base_url)).send(body))
+    }
+
+    fn complete(&self, body: &Value) -> Answer {
+        self.post("/completions", &body.to_string())
+    }
+
+    /// What bytes are answered with until the connection closes.
+    fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(bytes).unwrap();
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text).ok();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+/// A small model with so long a context.
+fn trained(folder: &Path, project: &str, context: usize) {
+    let context = format!("model.context_length={context}");
+    train(folder, &folder.join(project), &["--set", &context]);
+}
+
+/// The events of a stream.
+fn pieces(text: &str) -> Vec<Value> {
+    let (body, end) = text.rsplit_once("data: [DONE]\n\n").unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(end, "");
+    let events = body.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap());
+    events.map(|event| serde_json::from_str(event).unwrap()).collect()
+}
+
+#[test]
+fn completions_are_what_generate_writes() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 64);
+    let written = |more: &[&str]| -> Value {
+        let arguments = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "24"];
+        let text = succeed(folder, &[&arguments[..], more].concat());
+        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+    };
+    let serving = Serving::start(folder, "p", &[]);
+
+    let models = serving.get("/models").json();
+    assert_eq!(models["data"][0]["id"], RUN);
+    assert_eq!(serving.get("/models/1").json()["id"], RUN);
+    assert_eq!(serving.get("/models/none").status, 404);
+
+    let greedy = json!({ "model": RUN, "prompt": "One", "max_tokens": 24, "temperature": 0 });
+    let answer = serving.complete(&greedy);
+    let expected = written(&["--prompt", "One", "--greedy"]);
+    assert_eq!(answer.choice()["text"], expected["text"]);
+    let body = answer.json();
+    assert_eq!((&body["object"], &body["model"]), (&json!("text_completion"), &json!(RUN)));
+    assert_eq!(body["usage"], json!({ "prompt_tokens": 3, "completion_tokens": 24, "total_tokens": 27 }));
+    assert_eq!(answer.choice()["finish_reason"], "length");
+
+    // Drawn under a seed it is the same text, and so is each of several prompts and answers at once.
+    let drawn = json!({
+        "prompt": ["One", "The"], "n": 2, "max_tokens": 24, "temperature": 0.8, "seed": 5, "stop": ["e", ""],
+    });
+    let choices = serving.complete(&drawn).json()["choices"].clone();
+    for (at, (prompt, seed)) in
+        [("One", "5"), ("One", "6"), ("The", "5"), ("The", "6")].into_iter().enumerate()
+    {
+        let expected = written(&["--prompt", prompt, "--seed", seed, "--stop", "e"]);
+        assert_eq!(choices[at]["text"], expected["text"], "{at}");
+        assert_eq!(choices[at]["index"], at);
+    }
+
+    // Pieces of a stream are the text.
+    let mut streamed = greedy;
+    streamed["stream"] = json!(true);
+    streamed["stream_options"] = json!({ "include_usage": true });
+    let events = pieces(&serving.complete(&streamed).text);
+    let texts = events.iter().filter_map(|event| event["choices"][0]["text"].as_str());
+    assert_eq!(texts.collect::<String>(), expected["text"]);
+    let [.., last, usage] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(last["choices"][0]["finish_reason"], "length");
+    assert_eq!(usage["usage"]["completion_tokens"], 24);
+}
+
+#[test]
+fn a_conversation_is_answered_where_the_model_has_a_template() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 64);
+    succeed(folder, &["export", "--project", "p", "--to", "model"]);
+    let template = "{% for m in messages %}{{ m.role[0] }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}";
+    std::fs::write(folder.join("model/chat_template.jinja"), template).unwrap();
+    succeed(folder, &["import", "model", "--project", "chats"]);
+
+    let plain = Serving::start(folder, "p", &[]);
+    let messages = json!([{ "role": "system", "content": "x" }, { "role": "user", "content": [{ "type": "text", "text": "Go" }] }]);
+    let mut wanted = json!({ "messages": messages, "temperature": 0, "max_tokens": 8 });
+    let refused = plain.post("/chat/completions", &wanted.to_string());
+    assert_eq!(refused.status, 400);
+    assert!(refused.text.contains("chat template"), "{}", refused.text);
+
+    let serving = Serving::start(folder, "chats", &[]);
+    let answer = serving.post("/chat/completions", &wanted.to_string());
+    let alone = json!({ "prompt": "s,x.u,Go.a,", "temperature": 0, "max_tokens": 8 });
+    assert_eq!(answer.choice()["message"]["content"], serving.complete(&alone).choice()["text"]);
+    assert_eq!(answer.choice()["message"]["role"], "assistant");
+
+    wanted["logprobs"] = json!(true);
+    wanted["top_logprobs"] = json!(2);
+    let answer = serving.post("/chat/completions", &wanted.to_string());
+    let listed = answer.choice()["logprobs"]["content"].clone();
+    let listed = listed.as_array().unwrap();
+    let spelled: String = listed.iter().map(|token| token["token"].as_str().unwrap()).collect();
+    assert_eq!(answer.choice()["message"]["content"], spelled.as_str());
+    assert!(listed.iter().all(|token| token["logprob"] == token["top_logprobs"][0]["logprob"]));
+
+    wanted = json!({ "messages": messages, "temperature": 0, "stream": true });
+    let events = pieces(&serving.post("/chat/completions", &wanted.to_string()).text);
+    assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant");
+    let texts = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str());
+    // As much as there is room for.
+    assert_eq!(texts.collect::<String>().chars().count(), 64 - "s,x.u,Go.a,".len());
+}
+
+#[test]
+fn log_probabilities_are_those_of_the_text_however_it_is_asked_for() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 64);
+    let serving = Serving::start(folder, "p", &[]);
+    let written = json!({ "prompt": "One day", "max_tokens": 9, "temperature": 0, "logprobs": 3 });
+    let written = serving.complete(&written).choice();
+    let text = format!("One day{}", written["text"].as_str().unwrap());
+    let numbers = |list: &Value| -> Vec<f64> {
+        list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap_or(f64::NAN)).collect()
+    };
+    let own = numbers(&written["logprobs"]["token_logprobs"]);
+    assert!(own.len() == 9 && own.iter().all(|log| *log <= 0.0), "{own:?}");
+    // The greedy choice is the likeliest token.
+    for (at, log) in own.iter().enumerate() {
+        let top = written["logprobs"]["top_logprobs"][at].as_object().unwrap();
+        let best = top.values().map(|log| log.as_f64().unwrap()).fold(f64::NEG_INFINITY, f64::max);
+        assert_eq!(best, *log);
+        assert!(top.len() >= 3);
+    }
+
+    // The same text scored alone, by itself and as evaluation harnesses ask for it: with a token behind it.
+    for (most, more) in [(0, 0), (1, 1)] {
+        let scored = json!({ "prompt": [text, "The"], "max_tokens": most, "temperature": 0, "logprobs": 1, "echo": true });
+        let answer = serving.complete(&scored);
+        let choice = answer.choice();
+        let logprobs = &choice["logprobs"];
+        let all = numbers(&logprobs["token_logprobs"]);
+        assert!(logprobs["token_logprobs"][0].is_null() && logprobs["top_logprobs"][0].is_null());
+        assert_eq!(all.len(), 16 + more);
+        for (ours, theirs) in all[7..].iter().zip(&own) {
+            assert!((ours - theirs).abs() < 1e-4, "{ours} {theirs}");
+        }
+        assert_eq!(numbers(&logprobs["text_offset"])[7], 7.0);
+        let echoed = choice["text"].as_str().unwrap();
+        assert_eq!(echoed.chars().count(), 16 + more);
+        assert!(echoed.starts_with(&text));
+        assert_eq!(answer.json()["choices"][1]["logprobs"]["tokens"][0], "T");
+    }
+    // What is chosen behind a scored text is what is written behind it.
+    let body = |echo: bool| json!({ "prompt": text, "max_tokens": 1, "temperature": 0, "logprobs": 1, "echo": echo });
+    let (scored, alone) = (serving.complete(&body(true)).choice(), serving.complete(&body(false)).choice());
+    assert_eq!(scored["text"], format!("{text}{}", alone["text"].as_str().unwrap()));
+
+    // Token ids stand for what they are.
+    let encode = ["tokenizer", "encode", "--project", "p", "--text", "One day", "--json"];
+    let tokens: Value = serde_json::from_str(succeed(folder, &encode).trim()).unwrap();
+    let body = json!({ "prompt": tokens["ids"], "max_tokens": 9, "temperature": 0 });
+    assert_eq!(serving.complete(&body).choice()["text"], written["text"]);
+}
+
+#[test]
+fn bad_requests_are_told_what_is_wrong() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 64);
+    let serving = Serving::start(folder, "p", &["--queue", "8"]);
+    let said = |answer: &Answer, status: u16, parts: &[&str]| {
+        assert_eq!(answer.status, status, "{}", answer.text);
+        let error = answer.json()["error"].clone();
+        let message = error["message"].as_str().unwrap();
+        parts.iter().for_each(|part| assert!(message.contains(part), "{part:?} is not in {message:?}"));
+        error
+    };
+    said(&serving.post("/completions", "{\"prompt\": "), 400, &["JSON"]);
+    said(&serving.post("/completions", "[]"), 400, &["JSON object"]);
+    said(&serving.post("/completions", &"[".repeat(100_000)), 400, &["JSON"]);
+    said(&serving.complete(&json!({})), 400, &["prompt is missing"]);
+    said(&serving.complete(&json!({ "prompt": [1, "a"] })), 400, &["list of token ids"]);
+    said(&serving.complete(&json!({ "prompt": [-1] })), 400, &["whole number"]);
+    said(&serving.complete(&json!({ "prompt": [4_000_000] })), 400, &["token 4000000"]);
+    said(
+        &serving.complete(&json!({ "prompt": "One", "temperature": "hot" })),
+        400,
+        &["temperature is \"hot\""],
+    );
+    said(&serving.complete(&json!({ "prompt": "One", "suffix": "end" })), 400, &["suffix"]);
+    said(&serving.complete(&json!({ "prompt": "One", "n": 128 })), 400, &["128 texts", "24"]);
+    said(&serving.complete(&json!({ "prompt": "One", "logprobs": 50 })), 400, &["between 0 and 20"]);
+    let unknown = said(&serving.complete(&json!({ "prompt": "One", "model": "gpt" })), 404, &[RUN]);
+    assert_eq!((&unknown["code"], &unknown["param"]), (&json!("model_not_found"), &json!("model")));
+    said(&serving.complete(&json!({ "prompt": "One", "model": "1:../../x" })), 404, &["1:best"]);
+    for (prompt, tokens) in [("a".repeat(60), 5), ("a".repeat(64), 1), ("a".repeat(1000), 0)] {
+        let long = serving.complete(&json!({ "prompt": prompt, "max_tokens": tokens }));
+        assert_eq!(said(&long, 400, &["64"])["code"], "context_length_exceeded");
+    }
+    assert_eq!(serving.complete(&json!({ "prompt": "a".repeat(63), "max_tokens": 1 })).status, 200);
+    let chat =
+        |messages: Value| serving.post("/chat/completions", &json!({ "messages": messages }).to_string());
+    said(&chat(json!([])), 400, &["messages must be a list"]);
+    said(&chat(json!([{ "role": "owl", "content": "" }])), 400, &["messages[0]", "user"]);
+    said(&chat(json!([{ "role": "user", "content": [{ "type": "image_url" }] }])), 400, &["no text"]);
+    said(&serving.get("/completions"), 405, &["GET", "POST /v1/completions"]);
+    said(&serving.post("/embeddings", "{}"), 404, &["/v1/embeddings", "/v1/models"]);
+    said(
+        &serving.post("/completions", &format!("{{\"prompt\": \"{}\"}}", "a".repeat(5 << 20))),
+        413,
+        &["4 MB"],
+    );
+
+    // What is no HTTP, and other names for this machine.
+    assert!(serving.raw(b"\x16\x03\x01 hello\r\n\r\n").starts_with("HTTP/1.1 400"));
+    assert!(
+        serving
+            .raw(b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+            .starts_with("HTTP/1.1 403")
+    );
+    let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(200_000));
+    assert!(serving.raw(long.as_bytes()).starts_with("HTTP/1.1 431"));
+    // All this has harmed nothing, and no page of another site may read it.
+    let alive = serving.raw(
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.example\r\nConnection: close\r\n\r\n",
+    );
+    assert!(alive.starts_with("HTTP/1.1 200") && !alive.to_lowercase().contains("access-control"), "{alive}");
+
+    let port = serving.address.rsplit_once(':').unwrap().1;
+    let again = error_of(folder, &["serve", "--project", "p", "--port", port, "--device", "cpu"]);
+    assert!(again.contains(port) && again.contains("in use"), "{again}");
+}
+
+#[test]
+fn a_token_is_asked_for() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 64);
+    let serving = Serving::start(folder, "p", &["--token", "secret", "--cors", "http://localhost:3000"]);
+    let asked = |header: Option<&str>| {
+        let request = Serving::agent().get(format!("{}/models", serving.base_url));
+        Serving::answer(match header {
+            Some(header) => request.header("Authorization", header).call(),
+            None => request.call(),
+        })
+    };
+    for wrong in [None, Some("Bearer secre"), Some("Bearer secrets"), Some("secret"), Some("Bearer ")] {
+        let answer = asked(wrong);
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (401, &json!("invalid_api_key")));
+    }
+    assert_eq!(asked(Some("Bearer secret")).status, 200);
+    let ask = "OPTIONS /v1/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n\
+        Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\nConnection: close\r\n\r\n";
+    let allowed = serving.raw(ask.as_bytes()).to_lowercase();
+    assert!(allowed.contains("access-control-allow-origin: http://localhost:3000"), "{allowed}");
+}
+
+#[test]
+fn clients_that_vanish_leave_their_places() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 512);
+    let serving = Serving::start(folder, "p", &["--parallel", "2", "--queue", "1000"]);
+    // Minutes of work, for which nobody waits.
+    let prompts = vec!["One"; 7];
+    let long = json!({ "prompt": prompts, "n": 128, "max_tokens": 500, "stream": true }).to_string();
+    let mut vanishing = TcpStream::connect(&serving.address).unwrap();
+    let head =
+        format!("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", long.len());
+    vanishing.write_all(head.as_bytes()).unwrap();
+    vanishing.write_all(long.as_bytes()).unwrap();
+    let mut begun = [0];
+    vanishing.read_exact(&mut begun).unwrap();
+    // What is left of the queue is not enough for so many more; one that finds no place is told when to ask again.
+    let many = json!({ "prompt": "One", "n": 128, "max_tokens": 2 });
+    let full = serving.complete(&many);
+    assert_eq!((full.status, full.retry_after.as_deref()), (429, Some("1")), "{}", full.text);
+    drop(vanishing);
+    let since = Instant::now();
+    while serving.complete(&many).status != 200 {
+        assert!(since.elapsed() < Duration::from_secs(20), "the places are not free");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // One that waits for its whole answer vanishes likewise.
+    let silent = long.replace("\"stream\":true", "\"stream\":false");
+    let mut vanishing = TcpStream::connect(&serving.address).unwrap();
+    let head = format!(
+        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+        silent.len()
+    );
+    vanishing.write_all(head.as_bytes()).unwrap();
+    vanishing.write_all(silent.as_bytes()).unwrap();
+    let since = Instant::now();
+    while serving.complete(&many).status != 429 {
+        assert!(since.elapsed() < Duration::from_secs(20), "the texts were not taken up");
+    }
+    drop(vanishing);
+    let since = Instant::now();
+    while serving.complete(&many).status != 200 {
+        assert!(since.elapsed() < Duration::from_secs(20), "the places are not free");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_thousand_connections_are_survived() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 64);
+    let serving = Serving::start(folder, "p", &[]);
+    // Silent ones, and some that ask all at once.
+    let silent: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(&serving.address).unwrap()).collect();
+    let body = json!({ "prompt": "One", "max_tokens": 4, "temperature": 0 });
+    let expected = serving.complete(&body).choice()["text"].clone();
+    std::thread::scope(|scope| {
+        let ask = || serving.complete(&body);
+        let asked: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();
+        for answer in asked {
+            assert_eq!(answer.join().unwrap().choice()["text"], expected);
+        }
+    });
+    drop(silent);
+    for _ in 0..800 {
+        drop(TcpStream::connect(&serving.address).unwrap());
+    }
+    assert_eq!(serving.complete(&body).choice()["text"], expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_lets_what_is_under_way_finish() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 64);
+    let mut serving = Serving::start(folder, "p", &[]);
+    let body = json!({ "prompt": "One", "n": 64, "max_tokens": 60 }).to_string();
+    let mut stream = TcpStream::connect(&serving.address).unwrap();
+    let head =
+        format!("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let pid = serving.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let mut text = String::new();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with('}'), "{text}");
+    assert_eq!(serving.child.wait().unwrap().code(), Some(130));
+}

@@ -1,0 +1,138 @@
+//! Audits: what a model has learned that nobody wanted it to. Each part is a file here, says how large its sample was, and what it cannot
+//! show.
+
+mod bias;
+mod canaries;
+mod memorisation;
+mod personal;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use super::{Subject, Tell};
+use crate::error::{Error, Result};
+use crate::evaluation::bias::PairFile;
+use crate::evaluation::statistics::{Bootstrap, wilson};
+use crate::generate::Decoder;
+use crate::inspect::Indices;
+use crate::platform::Turns;
+use crate::protocol::evaluation::{AuditSection, Better, Cell, Metric, RESAMPLES};
+use crate::protocol::{AuditSettings, names};
+use texts::Texts;
+
+/// The parts of an audit, in the order in which they are told.
+pub const SECTIONS: [&str; 4] = ["bias", "memorisation", "canaries", "personal"];
+
+/// Texts of a sample.
+const MOST_SAMPLES: usize = 10_000;
+
+/// A model that is audited, and what reads and writes with it.
+pub struct Auditor<'a> {
+    /// The model that predicts.
+    pub subject: Subject<'a>,
+    /// The same model where it writes.
+    pub decoder: &'a mut Decoder,
+    /// What texts are found in.
+    pub indices: &'a mut Indices,
+}
+
+/// The sections that are asked for, in their order.
+///
+/// # Errors
+/// There is none of a name; or no sample can have the size that is asked for.
+pub fn asked(settings: &AuditSettings) -> Result<Vec<&'static str>> {
+    let samples = settings.samples;
+    if !(1..=MOST_SAMPLES).contains(&samples) {
+        return Err(Error::Refused(format!(
+            "{samples} samples were asked for; 1 to {MOST_SAMPLES} are possible"
+        )));
+    }
+    if let Some(name) = settings.sections.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
+        return Err(Error::Unknown(names::unknown("section of an audit", name, SECTIONS.into_iter())));
+    }
+    let is_asked =
+        |name: &&str| settings.sections.is_empty() || settings.sections.iter().any(|own| own == name);
+    Ok(SECTIONS.into_iter().filter(is_asked).collect())
+}
+
+/// Audits a model; `own` are pairs of sentences of the person's own.
+///
+/// # Errors
+/// As [`asked`]; the run's text is damaged, or a device fails.
+pub async fn audit(
+    auditor: &mut Auditor<'_>,
+    settings: &AuditSettings,
+    own: &PairFile,
+    tell: Tell<'_>,
+) -> Result<Vec<AuditSection>> {
+    let (asked, turns) = (asked(settings)?, Turns::new());
+    let texts = Texts::of(auditor.subject.run)?;
+    let mut sections = Vec::with_capacity(asked.len());
+    for name in asked {
+        sections.push(match name {
+            "bias" => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
+            "memorisation" => memorisation::memorisation(auditor, settings, &turns, tell).await?,
+            "canaries" => canaries::canaries(auditor, settings, &texts, tell).await?,
+            _ => personal::personal(auditor, settings, &texts, &turns, tell).await?,
+        });
+    }
+    Ok(sections)
+}
+
+/// A section that was not made, and why.
+fn skipped(name: &str, title: &str, reason: String) -> AuditSection {
+    AuditSection {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        skipped: Some(reason),
+        ..AuditSection::default()
+    }
+}
+
+/// A share of things, with Wilson's interval.
+fn share(name: &str, right: u64, count: u64, of: &str, better: Better) -> Metric {
+    Metric {
+        name: name.to_owned(),
+        value: (count > 0).then(|| right as f64 / count as f64),
+        interval: (count > 0).then(|| wilson(right, count)),
+        better,
+        count,
+        of: of.to_owned(),
+        signature: None,
+    }
+}
+
+/// A mean of values, with its bootstrap's interval.
+fn mean(name: &str, values: &[f64], of: &str, better: Better, seed: u64) -> Metric {
+    let count = values.len();
+    Metric {
+        name: name.to_owned(),
+        value: (count > 0).then(|| values.iter().sum::<f64>() / count as f64),
+        interval: Bootstrap { resamples: RESAMPLES, seed }.mean(values),
+        better,
+        count: count as u64,
+        of: of.to_owned(),
+        signature: None,
+    }
+}
+
+/// A cell of words.
+fn words(words: impl Into<String>) -> Cell {
+    Cell::Text(words.into())
+}
+
+/// A cell of a metric.
+fn metric(metric: Metric) -> Cell {
+    Cell::Metric(Box::new(metric))
+}
+
+/// What a text can begin after, where nothing of its own stands before it: the token that ends texts, or a line's end, or else whatever the
+/// vocabulary has first.
+fn opening(subject: &Subject<'_>) -> Result<Vec<u32>> {
+    let tokenizer = &subject.tokenizer.tokenizer;
+    let opening = match tokenizer.end_of_text() {
+        Some(end) => vec![end],
+        None => tokenizer.encode("\n")?,
+    };
+    Ok(if opening.is_empty() { vec![0] } else { opening })
+}

@@ -1,0 +1,130 @@
+//! The texts that a model learned from: its run's, and those of the runs that it began with.
+
+use crate::data::store::{INDEX_FILE, Split, TokenStore};
+use crate::error::Result;
+use crate::platform::{Turns, files};
+use crate::project::{Project, Run};
+use crate::protocol::quantity::whole;
+use crate::tokenizer::Tokenizer;
+use std::path::{Path, PathBuf};
+
+/// Runs that one began with, at most: whoever edits files can make them begin with each other.
+const MOST_RUNS: usize = 32;
+
+/// Tokens of a text that are read at most: its first ones.
+const MOST_TOKENS: u64 = 1 << 24;
+
+/// Tokens that are read at once, and of a document that are decoded at once.
+const READ: usize = 1 << 15;
+
+/// The texts, the run's own first.
+#[derive(Debug)]
+pub(super) struct Texts {
+    texts: Vec<(PathBuf, TokenStore)>,
+    /// There is all that the model ever learned from: it does not begin with one that was imported, or is gone.
+    pub(super) is_all: bool,
+}
+
+/// How much of texts was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// Tokens.
+    pub(super) read: u64,
+    /// Of so many.
+    pub(super) of: u64,
+}
+
+impl Texts {
+    /// Of a run.
+    ///
+    /// # Errors
+    /// Its records or its text are damaged.
+    pub(super) fn of(run: &Run) -> Result<Self> {
+        let mut found = Self { texts: Vec::new(), is_all: true };
+        let mut next = Some(run.clone());
+        for _ in 0..MOST_RUNS {
+            let Some(run) = next.take() else { return Ok(found) };
+            let folder = run.data_folder()?;
+            if !files::is_file(&folder.join(INDEX_FILE)) {
+                found.is_all = false;
+            } else if found.texts.iter().all(|(known, _)| *known != folder) {
+                let store = TokenStore::open(&folder)?;
+                found.texts.push((folder, store));
+            }
+            let Some(start) = run.record()?.restored_from.or(run.config()?.start) else { return Ok(found) };
+            let project = match &start.project {
+                Some(folder) => Project::open(Path::new(folder)),
+                None => run.project(),
+            };
+            next = project.and_then(|project| project.run(&start.run)).ok();
+            found.is_all &= next.is_some();
+        }
+        found.is_all = false;
+        Ok(found)
+    }
+
+    /// Whether there is any.
+    pub(super) fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// Their folders.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.texts.iter().map(|(folder, _)| folder.as_path())
+    }
+
+    /// Reads what the model learned from, document by document; of one that is very long by parts, where a word may be cut in two.
+    ///
+    /// # Errors
+    /// A text cannot be read.
+    pub(super) async fn read(
+        &self,
+        tokenizer: &Tokenizer,
+        turns: &Turns,
+        tell: &mut dyn FnMut(u64, u64),
+        mut hear: impl FnMut(&str),
+    ) -> Result<Reading> {
+        let of = |store: &TokenStore| store.len(Split::Train);
+        let total = self.texts.iter().map(|(_, store)| of(store)).sum();
+        let most: u64 = self.texts.iter().map(|(_, store)| of(store).min(MOST_TOKENS)).sum();
+        let mut reading = Reading { read: 0, of: total };
+        for (_, store) in &self.texts {
+            let (end, separator) =
+                (of(store).min(MOST_TOKENS), store.index().and_then(|index| index.end_of_text));
+            let mut waiting = Vec::new();
+            for from in (0..end).step_by(READ) {
+                let read = store.read(Split::Train, from, READ.min((end - from) as usize))?;
+                reading.read += read.len() as u64;
+                waiting.extend(read);
+                let last = waiting.iter().rposition(|token| Some(*token) == separator);
+                let whole = match last {
+                    Some(last) => last + 1,
+                    None if waiting.len() >= READ => waiting.len(),
+                    None => 0,
+                };
+                let rest = waiting.split_off(whole);
+                let documents = std::mem::replace(&mut waiting, rest);
+                for document in documents.split(|token| Some(*token) == separator) {
+                    hear(&tokenizer.decode(document));
+                    turns.give().await;
+                }
+                tell(reading.read, most);
+            }
+            hear(&tokenizer.decode(&waiting));
+        }
+        Ok(reading)
+    }
+}
+
+impl Reading {
+    /// `all 1,204,117 tokens of the training text`.
+    pub(super) fn words(self) -> String {
+        let Self { read, of } = self;
+        let text = "tokens of the training text";
+        if read == of {
+            format!("all {} {text}", whole(of))
+        } else {
+            format!("{} of {} {text}", whole(read), whole(of))
+        }
+    }
+}

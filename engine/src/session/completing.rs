@@ -1,0 +1,353 @@
+//! Completions: texts that programs ask for, many at a time. Those of the same weights share a decoder, into which each is taken as soon as
+//! there is a place. The log-probabilities of tokens come from one pass over each whole text, together with others, when it is written.
+
+mod scoring;
+
+use super::Session;
+use super::training::Live;
+use super::writing::{Key, Model, expect_writes};
+use crate::error::{Error, Result};
+use crate::evaluate::Scorer;
+use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, prompt_tokens, request};
+use crate::protocol::completion::MOST_LIKELY;
+use crate::protocol::{
+    Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig,
+    Invalid, Precision, WeightSource,
+};
+use crate::tokenizer::{DecodeStream, Tokenizer};
+use std::collections::VecDeque;
+
+/// Completions that can be under way or wait.
+const MOST: usize = 4096;
+/// Places that a decoder can have.
+const MOST_PLACES: usize = 256;
+
+/// Completions under way, and what they are made with.
+#[derive(Default)]
+pub(super) struct Completions {
+    pools: Vec<Pool>,
+    /// Those of which only log-probabilities are missing.
+    unscored: VecDeque<Unscored>,
+    /// What scored last.
+    scorer: Option<(Key, Scorer)>,
+}
+
+impl Completions {
+    /// None is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pools.is_empty() && self.unscored.is_empty()
+    }
+
+    /// Forgets what is open on a device: another is chosen.
+    pub(super) fn forget_scorer(&mut self, goes: impl FnOnce(&Key) -> bool) {
+        if self.scorer.as_ref().is_some_and(|(key, _)| goes(key)) {
+            self.scorer = None;
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.pools.iter().map(|pool| pool.texts.len()).sum::<usize>() + self.unscored.len()
+    }
+}
+
+/// Completions of the same weights.
+struct Pool {
+    key: Key,
+    precision: Precision,
+    decoder: Decoder,
+    batch: Batch<Decode<'static>>,
+    /// Each with its number in the batch.
+    texts: Vec<(usize, Asked)>,
+}
+
+/// A completion that was asked for.
+struct Asked {
+    id: u64,
+    model: Model,
+    prompt: Prompt,
+    settings: CompletionSettings,
+}
+
+/// What a completion goes on from.
+struct Prompt {
+    ids: Vec<u32>,
+    text: String,
+    /// Tokens in front that no text stands for.
+    unwritten: usize,
+    /// Tokens that end an answer, beside the tokenizer's own end.
+    ends: Vec<u32>,
+}
+
+/// A completion of which only log-probabilities are missing.
+struct Unscored {
+    asked: Asked,
+    behind: Behind,
+}
+
+/// What stands behind a prompt whose tokens are scored.
+enum Behind {
+    /// What was written.
+    Written(Written),
+    /// The likeliest token, which the same pass over the prompt tells.
+    Likeliest(Request<Decode<'static>>),
+}
+
+/// What was written behind a prompt.
+struct Written {
+    text: String,
+    /// The one that ended it included.
+    ids: Vec<u32>,
+    ending: Ending,
+}
+
+impl From<Generated> for Written {
+    fn from(generated: Generated) -> Self {
+        let mut ids = generated.tokens;
+        ids.extend(generated.end);
+        Self { text: generated.text, ids, ending: generated.ending }
+    }
+}
+
+impl Session {
+    /// Takes a completion up.
+    pub(super) async fn begin_completion(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        prompt: CompletionPrompt,
+        mut config: GenerateConfig,
+        settings: CompletionSettings,
+        mut live: Option<Live<'_, '_>>,
+    ) -> Result<()> {
+        if self.generations.completions.count() >= MOST {
+            return Err(Error::Busy(format!("{MOST} completions are under way; wait for one, or stop one")));
+        }
+        check(&settings)?;
+        if settings.no_tokens {
+            config.max_tokens = 1;
+        }
+        config.validate()?;
+        let model = self.weights(source, live.as_mut()).await?;
+        expect_writes(&model)?;
+        let prompt = read(&model, prompt)?;
+        if settings.no_tokens {
+            expect_fits(&prompt, model.config.context_length)?;
+        } else {
+            config.max_tokens = room(&prompt, model.config.context_length, &config, &settings)?;
+        }
+        let request = request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config);
+        let scores = settings.log_probabilities.is_some();
+        let asked = Asked { id, model, prompt, settings };
+        let greedy = config.temperature == 0.0 && config.repetition_penalty == 1.0 && config.stop.is_empty();
+        if asked.settings.no_tokens {
+            let behind = Written { text: String::new(), ids: Vec::new(), ending: Ending::MaxTokens };
+            self.complete(asked, behind);
+        } else if scores && asked.settings.echo && greedy && config.max_tokens == 1 {
+            let behind = Behind::Likeliest(request);
+            self.generations.completions.unscored.push_back(Unscored { asked, behind });
+        } else {
+            self.take_up(source, asked, request, live).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives a completion to the decoder of its weights.
+    async fn take_up(
+        &mut self,
+        source: &WeightSource,
+        asked: Asked,
+        request: Request<Decode<'static>>,
+        live: Option<Live<'_, '_>>,
+    ) -> Result<()> {
+        let precision = request.config.precision;
+        let pools = &mut self.generations.completions.pools;
+        let known = pools.iter_mut().find(|pool| pool.key == asked.model.key && pool.precision == precision);
+        if let Some(pool) = known {
+            pool.texts.push((pool.batch.push(request), asked));
+            return Ok(());
+        }
+        let (model, mut decoder) =
+            self.model_and_decoder(source, precision, asked.settings.places, live).await?;
+        decoder.set_interactive(self.visible);
+        let mut batch = Batch::empty(&mut decoder);
+        let texts = vec![(batch.push(request), asked)];
+        let pool = Pool { key: model.key, precision, decoder, batch, texts };
+        self.generations.completions.pools.push(pool);
+        Ok(())
+    }
+
+    /// A few tokens of all completions, and the log-probabilities of some that are written.
+    pub(super) async fn carry_on_completing(&mut self) {
+        for mut pool in std::mem::take(&mut self.generations.completions.pools) {
+            let added = match pool.batch.next(&mut pool.decoder).await {
+                Ok(added) => added,
+                Err(error) => {
+                    pool.texts.iter().for_each(|(_, asked)| self.outlet.failed(Some(asked.id), &error));
+                    continue;
+                }
+            };
+            for (number, piece) in added.into_iter().filter(|(_, piece)| !piece.text.is_empty()) {
+                if let Some((_, asked)) = pool.texts.iter().find(|(own, _)| *own == number) {
+                    self.outlet.answer(asked.id, Event::Completing { text: piece.text });
+                }
+            }
+            for (number, asked) in std::mem::take(&mut pool.texts) {
+                match pool.batch.take(number) {
+                    Some(generated) => self.complete(asked, generated.into()),
+                    None => pool.texts.push((number, asked)),
+                }
+            }
+            if pool.texts.is_empty() {
+                self.generations.keep_decoder(pool.key, pool.precision, pool.decoder);
+            } else {
+                self.generations.completions.pools.push(pool);
+            }
+        }
+        self.score_some().await;
+    }
+
+    /// A completion is written: it is told, or first scored.
+    fn complete(&mut self, asked: Asked, written: Written) {
+        if asked.settings.log_probabilities.is_some() && written.ending != Ending::Interrupted {
+            let behind = Behind::Written(written);
+            self.generations.completions.unscored.push_back(Unscored { asked, behind });
+        } else {
+            self.tell_completed(asked, written, Vec::new());
+        }
+    }
+
+    fn tell_completed(&self, asked: Asked, written: Written, tokens: Vec<CompletionToken>) {
+        let Asked { id, model, prompt, settings } = asked;
+        let completion = Box::new(Completion {
+            run: model.key.0,
+            echoed: if settings.echo { prompt.text } else { String::new() },
+            text: written.text,
+            ending: written.ending,
+            prompt_tokens: prompt.ids.len(),
+            written_tokens: written.ids.len(),
+            tokens,
+        });
+        self.outlet.answer(id, Event::Completed { completion });
+        self.outlet.finished(id);
+    }
+
+    /// Ends a completion where it stands, or all by 0: the place of each is free for another.
+    pub(super) fn stop_completing(&mut self, request: u64) {
+        let is_meant = |asked: &Asked| request == 0 || asked.id == request;
+        let mut stopped = Vec::new();
+        let completions = &mut self.generations.completions;
+        for pool in &mut completions.pools {
+            for (number, asked) in pool.texts.extract_if(.., |(_, asked)| is_meant(asked)) {
+                let written = pool.batch.stop(&mut pool.decoder, number);
+                stopped.push((asked, written.map(Written::from)));
+            }
+        }
+        let (meant, others) =
+            std::mem::take(&mut completions.unscored).into_iter().partition(|text| is_meant(&text.asked));
+        completions.unscored = others;
+        let meant: VecDeque<Unscored> = meant;
+        stopped.extend(meant.into_iter().map(|text| match text.behind {
+            Behind::Written(written) => (text.asked, Some(written)),
+            Behind::Likeliest(_) => (text.asked, None),
+        }));
+        for (asked, written) in stopped {
+            let (text, ids) = written.map_or_else(Default::default, |written| (written.text, written.ids));
+            self.tell_completed(asked, Written { text, ids, ending: Ending::Interrupted }, Vec::new());
+        }
+    }
+}
+
+fn check(settings: &CompletionSettings) -> Result<()> {
+    let invalid = |field: &str, value: usize, rule: String| {
+        Err(Invalid { field: field.to_owned(), value: value.to_string(), rule }.into())
+    };
+    match settings.log_probabilities {
+        Some(count) if count > MOST_LIKELY => {
+            return invalid("logprobs", count, format!("be at most {MOST_LIKELY}"));
+        }
+        _ => {}
+    }
+    match settings.places {
+        1..=MOST_PLACES => Ok(()),
+        places => invalid("places", places, format!("lie between 1 and {MOST_PLACES}")),
+    }
+}
+
+/// The tokens of a prompt, and its text.
+fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
+    let files = model.tokenizer.files();
+    match prompt {
+        CompletionPrompt::Text { text } => {
+            let ids = prompt_tokens(&model.tokenizer, &text)?;
+            let unwritten = if text.is_empty() { ids.len() } else { model.tokenizer.begins().len() };
+            Ok(Prompt { ids, text, unwritten, ends: Vec::new() })
+        }
+        CompletionPrompt::Tokens { ids } => {
+            if ids.is_empty() {
+                return Err(Error::Refused("the prompt has no tokens; give one or more".to_owned()));
+            }
+            let vocabulary = model.config.vocabulary;
+            if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
+                return Err(Error::Refused(format!(
+                    "the prompt has token {id}, and the vocabulary of {} ends at {}",
+                    model.key.0,
+                    vocabulary - 1
+                )));
+            }
+            let text = pieces(&model.tokenizer, DecodeStream::new(&*model.tokenizer), &ids).concat();
+            Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new() })
+        }
+        CompletionPrompt::Messages { messages } => {
+            let ids = chat_prompt(files, &messages, usize::MAX)?.tokens;
+            let ends = files.turn_end(&messages).into_iter().collect();
+            let text = pieces(&model.tokenizer, DecodeStream::new(&*model.tokenizer), &ids).concat();
+            Ok(Prompt { ids, text, unwritten: 0, ends })
+        }
+    }
+}
+
+/// What each token adds to a text, special ones spelled out.
+fn pieces(tokenizer: &Tokenizer, mut stream: DecodeStream<&Tokenizer>, ids: &[u32]) -> Vec<String> {
+    let piece = |id: &u32| {
+        let token = tokenizer.describe(*id);
+        if token.special { token.text } else { stream.push(*id).unwrap_or_default() }
+    };
+    ids.iter().map(piece).collect()
+}
+
+fn expect_fits(prompt: &Prompt, context: usize) -> Result<()> {
+    match prompt.ids.len() {
+        tokens if tokens <= context => Ok(()),
+        tokens => Err(too_long(tokens, format!("be at most {context}, the context length"))),
+    }
+}
+
+fn too_long(tokens: usize, rule: String) -> Error {
+    Invalid { field: "prompt".to_owned(), value: format!("{tokens} tokens"), rule }.into()
+}
+
+/// Tokens that are to be written.
+fn room(
+    prompt: &Prompt,
+    context: usize,
+    config: &GenerateConfig,
+    settings: &CompletionSettings,
+) -> Result<usize> {
+    expect_fits(prompt, context)?;
+    let (tokens, wanted) = (prompt.ids.len(), config.max_tokens);
+    match context - tokens {
+        0 => {
+            Err(too_long(tokens, format!("be fewer than the context length, {context}, to be gone on from")))
+        }
+        room if wanted <= room => Ok(wanted),
+        room if settings.fits => Ok(room),
+        room => Err(Invalid {
+            field: "max_tokens".to_owned(),
+            value: wanted.to_string(),
+            rule: format!(
+                "be at most {room}: the prompt has {tokens} tokens, and the context length is {context}"
+            ),
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,168 @@
+//! Log-probabilities of completions that are written, of many in one pass.
+
+use super::super::Session;
+use super::{Asked, Behind, Unscored, Written, pieces};
+use crate::error::{Error, Result};
+use crate::evaluate::{Detail, Scorer, Scoring, TokenScore};
+use crate::generate::{Decode, Request, Writer};
+use crate::protocol::{CompletionToken, Ending, LikelyToken};
+use crate::tokenizer::{DecodeStream, Tokenizer};
+use std::collections::VecDeque;
+
+/// Tokens that are scored between other work, unless a text has more by itself.
+const TOKENS: usize = 2048;
+/// What stands for the logarithm of 0, as OpenAI's server has it: no number in JSON is infinite.
+const NEVER: f32 = -9999.0;
+
+impl Session {
+    /// Scores the completions that wait longest, as many of the same weights as take a moment together.
+    pub(super) async fn score_some(&mut self) {
+        let waiting = std::mem::take(&mut self.generations.completions.unscored);
+        let Some(first) = waiting.front() else { return };
+        let key = first.asked.model.key.clone();
+        let (mut due, mut rest, mut tokens) = (Vec::new(), VecDeque::new(), 0);
+        for text in waiting {
+            let own = text.asked.prompt.ids.len() + text.written();
+            if text.asked.model.key == key && (due.is_empty() || tokens + own <= TOKENS) {
+                tokens += own;
+                due.push(text);
+            } else {
+                rest.push_back(text);
+            }
+        }
+        self.generations.completions.unscored = rest;
+        match self.scores(&due).await {
+            Ok(scores) => {
+                for (text, scores) in due.into_iter().zip(scores) {
+                    let id = text.asked.id;
+                    match text.behind.settle(scores) {
+                        Ok((written, scores)) => {
+                            let tokens = tokens_of(&text.asked, &written, &scores);
+                            self.tell_completed(text.asked, written, tokens);
+                        }
+                        Err(error) => self.outlet.failed(Some(id), &error),
+                    }
+                }
+            }
+            Err(error) => due.iter().for_each(|text| self.outlet.failed(Some(text.asked.id), &error)),
+        }
+    }
+
+    /// The scores of each text's tokens from the first that is asked for on; of one that has none, nothing.
+    async fn scores(&mut self, texts: &[Unscored]) -> Result<Vec<Vec<TokenScore>>> {
+        let Some(first) = texts.first() else { return Ok(Vec::new()) };
+        let model = &first.asked.model;
+        let known = self.generations.completions.scorer.take().filter(|(key, _)| *key == model.key);
+        let mut scorer = match known {
+            Some((_, scorer)) => scorer,
+            None => {
+                let (device, threads) = (&self.device.request, self.options.threads);
+                Scorer::open(&model.config, &model.parameters, device, threads).await?
+            }
+        };
+        let count = texts.iter().filter_map(|text| text.asked.settings.log_probabilities).max();
+        let whole: Vec<Vec<u32>> = texts.iter().map(Unscored::whole).collect();
+        let asked: Vec<Scoring<'_>> = texts
+            .iter()
+            .zip(&whole)
+            .map(|(text, whole)| Scoring { tokens: whole, from: text.from() })
+            .filter(|scoring| scoring.from < scoring.tokens.len())
+            .collect();
+        // The likeliest token by itself tells what would be written.
+        let detail = Detail::Top(count.unwrap_or(0).max(1));
+        let mut scored = scorer.score(&asked, detail, &mut |_, _| {}).await?.into_iter();
+        self.generations.completions.scorer = Some((model.key.clone(), scorer));
+        let has_any = texts.iter().zip(&whole).map(|(text, whole)| text.from() < whole.len());
+        Ok(has_any.map(|any| if any { scored.next() } else { None }.unwrap_or_default()).collect())
+    }
+}
+
+impl Unscored {
+    fn written(&self) -> usize {
+        match &self.behind {
+            Behind::Written(written) => written.ids.len(),
+            Behind::Likeliest(_) => 1,
+        }
+    }
+
+    /// The first token that is scored.
+    fn from(&self) -> usize {
+        if self.asked.settings.echo { 1 } else { self.asked.prompt.ids.len() }
+    }
+
+    /// All tokens; whichever stands for one that is not known yet, what is likeliest in its place does not depend on it.
+    fn whole(&self) -> Vec<u32> {
+        let prompt = &self.asked.prompt.ids;
+        match &self.behind {
+            Behind::Written(written) => [prompt.as_slice(), &written.ids].concat(),
+            Behind::Likeliest(_) => [prompt.as_slice(), &[0]].concat(),
+        }
+    }
+}
+
+impl Behind {
+    /// What was written, and the scores of all that were asked for.
+    fn settle(self, mut scores: Vec<TokenScore>) -> Result<(Written, Vec<TokenScore>)> {
+        let Request { config, ends, decode, .. } = match self {
+            Self::Written(written) => return Ok((written, scores)),
+            Self::Likeliest(request) => request,
+        };
+        let none = || Error::Internal("a token without a score".to_owned());
+        let last = scores.last_mut().ok_or_else(none)?;
+        let (token, log_probability) = *last.top.first().ok_or_else(none)?;
+        (last.token, last.log_probability, last.rank) = (token, log_probability, 1);
+        let mut writer = Writer::<Decode<'static>>::new(&config, ends, decode);
+        writer.push(token);
+        let written = Written {
+            text: writer.text().to_owned(),
+            ids: vec![token],
+            ending: writer.ending().unwrap_or(Ending::MaxTokens),
+        };
+        Ok((written, scores))
+    }
+}
+
+/// The tokens that are told, with what the model made of them.
+fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<CompletionToken> {
+    let tokenizer: &Tokenizer = &asked.model.tokenizer;
+    let count = asked.settings.log_probabilities.unwrap_or(0);
+    let mut told: Vec<(u32, usize)> = Vec::new();
+    let mut offset = 0;
+    if asked.settings.echo {
+        let prompt = pieces(tokenizer, DecodeStream::new(tokenizer), &asked.prompt.ids);
+        for (at, (id, piece)) in asked.prompt.ids.iter().zip(prompt).enumerate() {
+            told.push((*id, offset));
+            offset += if at < asked.prompt.unwritten { 0 } else { piece.chars().count() };
+        }
+        offset = asked.prompt.text.chars().count();
+    }
+    let unscored = told.len().min(1);
+    for (id, piece) in written.ids.iter().zip(pieces(tokenizer, DecodeStream::new(tokenizer), &written.ids)) {
+        told.push((*id, offset));
+        offset += piece.chars().count();
+    }
+    let scores = std::iter::repeat_n(None, unscored).chain(scores.iter().map(Some));
+    let token = |((id, offset), score): ((u32, usize), Option<&TokenScore>)| CompletionToken {
+        id,
+        text: tokenizer.describe(id).text,
+        offset,
+        // Whoever asks whether a token was the likeliest compares the two.
+        log_probability: score.map(|score| {
+            let listed = score.top.iter().find(|(likely, _)| *likely == id);
+            finite(listed.map_or(score.log_probability, |(_, log_probability)| *log_probability))
+        }),
+        top: score.map_or_else(Vec::new, |score| {
+            let likely = |(id, log_probability): &(u32, f32)| LikelyToken {
+                id: *id,
+                text: tokenizer.describe(*id).text,
+                log_probability: finite(*log_probability),
+            };
+            score.top.iter().take(count).map(likely).collect()
+        }),
+    };
+    told.into_iter().zip(scores).map(token).collect()
+}
+
+fn finite(log_probability: f32) -> f32 {
+    if log_probability.is_nan() { NEVER } else { log_probability.max(NEVER) }
+}

@@ -1,0 +1,102 @@
+//! Completions: each is taken into the decoder while others are under way, and is what it would be by itself.
+
+use super::{Trigger, after, play, tiny, train};
+use crate::protocol::{
+    Command, Completion, CompletionPrompt, CompletionSettings, Ending, ErrorKind, Event, GenerateConfig,
+    Report, WeightSource,
+};
+
+fn config(max_tokens: usize, seed: u64) -> GenerateConfig {
+    GenerateConfig { max_tokens, seed, ..GenerateConfig::default() }
+}
+
+fn complete(prompt: &str, config: GenerateConfig, settings: CompletionSettings) -> Command {
+    let prompt = CompletionPrompt::Text { text: prompt.to_owned() };
+    Command::Complete { source: WeightSource::Current, prompt, config: Box::new(config), settings }
+}
+
+fn settings(places: usize) -> CompletionSettings {
+    CompletionSettings { places, ..CompletionSettings::default() }
+}
+
+fn completed(heard: &[Report], request: u64) -> &Completion {
+    let of = |report: &&Report| report.request == Some(request);
+    let found = heard.iter().filter(of).find_map(|report| match &report.event {
+        Event::Completed { completion } => Some(&**completion),
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("{request}: {heard:#?}"))
+}
+
+#[test]
+fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
+    let shelf = tempfile::tempdir().unwrap();
+    let begins: Trigger = |event| matches!(event, Event::Completing { .. });
+    let alone = |prompt: &str, config| {
+        after(Command::Generate { source: WeightSource::Current, prompt: prompt.to_owned(), config })
+    };
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "Owls".to_owned() }),
+            after(train(tiny(20), None)),
+            alone("The", config(10, 3)),
+            alone("One", config(2, 4)),
+            // The second is asked for while the first is written, and over before it.
+            after(complete("The", config(10, 3), settings(2))),
+            (Some(begins), complete("One", config(2, 4), settings(2))),
+            // One that is stopped tells what there is of it, and leaves its place to the next.
+            after(complete("The", config(10, 3), settings(1))),
+            (Some(begins), Command::StopWriting { request: 8 }),
+            after(complete("The", config(10, 3), settings(1))),
+            // What does not fit.
+            after(complete("The", config(1000, 3), settings(1))),
+            after(complete("The", config(1000, 3), CompletionSettings { fits: true, ..settings(1) })),
+            after(complete(&"The ".repeat(30), config(1, 3), settings(1))),
+            after(complete("The", config(1, 3), CompletionSettings { no_tokens: true, ..settings(1) })),
+        ],
+    );
+    let ended = |request: u64| {
+        let texts = heard.iter().filter(|report| report.request == Some(request));
+        texts.filter_map(|report| match &report.event {
+            Event::WritingEnded { text, .. } => Some(text.clone()),
+            _ => None,
+        })
+    };
+    let place = |request: u64| {
+        let is_it = |report: &Report| {
+            report.request == Some(request) && matches!(report.event, Event::Completed { .. })
+        };
+        heard.iter().position(is_it).unwrap()
+    };
+    // The greeting is the first request.
+    assert_eq!(completed(&heard, 6).text, ended(4).next().unwrap());
+    assert_eq!(completed(&heard, 7).text, ended(5).next().unwrap());
+    assert!(place(7) < place(6));
+    let pieces: String = heard
+        .iter()
+        .filter(|report| report.request == Some(6))
+        .filter_map(|report| match &report.event {
+            Event::Completing { text } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(pieces, completed(&heard, 6).text);
+    let stopped = completed(&heard, 8);
+    assert_eq!(stopped.ending, Ending::Interrupted);
+    assert!(completed(&heard, 6).text.starts_with(&stopped.text) && stopped.written_tokens < 10);
+    assert_eq!(completed(&heard, 10), completed(&heard, 6));
+    let refused = |request: u64| {
+        heard.iter().find_map(|report| match &report.event {
+            Event::Failed { error } if report.request == Some(request) => Some(error.clone()),
+            _ => None,
+        })
+    };
+    let long = refused(11).unwrap();
+    assert_eq!((long.kind, long.field.as_deref()), (ErrorKind::Invalid, Some("max_tokens")));
+    let fitted = completed(&heard, 12);
+    assert!(fitted.prompt_tokens + fitted.written_tokens == 16 || fitted.ending == Ending::EndOfText);
+    assert_eq!(refused(13).unwrap().field.as_deref(), Some("prompt"));
+    let none = completed(&heard, 14);
+    assert_eq!((none.text.as_str(), none.written_tokens), ("", 0));
+}

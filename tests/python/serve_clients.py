@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Asks `glasshouse serve` as the field's programs do, and compares with transformers on the exported model.
+
+    python serve_clients.py BASE_URL DIR FOLDER
+
+BASE_URL is the server's (it ends with /v1), DIR the model that it serves as `glasshouse export` wrote it, FOLDER an empty one for task
+files. Prints one JSON object with what the `openai` client read, and what lm-eval found through the server (`served`) and by itself
+(`alone`): accuracies, perplexities and texts of the same tasks.
+"""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import lm_eval  # noqa: E402
+import openai  # noqa: E402
+from lm_eval.tasks import TaskManager  # noqa: E402
+from transformers import AutoConfig  # noqa: E402
+
+SENTENCES = [
+    ("The owl found", " a small lamp", " lamp small a"),
+    ("One day the fox", " walked home", " home the the"),
+    ("Mia was happy and", " she smiled", " smiled on of"),
+    ("They sat by", " the river", " river by by"),
+    ("In the evening", " it rained", " a a rained"),
+    ("Tom asked the bird", " to sing", " sing to the to"),
+]
+COMMON = """
+dataset_path: json
+dataset_kwargs: {{ data_files: {{ test: {file} }} }}
+test_split: test
+"""
+TASKS = {
+    "choices": """
+output_type: multiple_choice
+doc_to_text: "{{context}}"
+doc_to_choice: "{{[right, wrong]}}"
+doc_to_target: 0
+target_delimiter: ""
+metric_list: [{ metric: acc }, { metric: acc_norm }]
+""",
+    "rolling": """
+output_type: loglikelihood_rolling
+doc_to_text: ""
+doc_to_target: "{{context}}{{right}}"
+metric_list: [{ metric: word_perplexity }, { metric: byte_perplexity }, { metric: bits_per_byte }]
+""",
+    "writing": """
+output_type: generate_until
+doc_to_text: "{{context}}"
+doc_to_target: "{{right}}"
+target_delimiter: ""
+generation_kwargs: { max_gen_toks: 12, until: ["."], do_sample: false, temperature: 0 }
+metric_list: [{ metric: exact_match }]
+""",
+}
+
+
+def evaluate(folder, model, arguments):
+    """Metrics of each task, and the first answers of the model to each document."""
+    manager = TaskManager(include_path=str(folder), include_defaults=False)
+    results = lm_eval.simple_evaluate(
+        model=model, model_args=arguments, tasks=list(TASKS), task_manager=manager, bootstrap_iters=0, device="cpu"
+    )
+    found = {}
+    for task, metrics in results["results"].items():
+        found[task] = {name.split(",")[0]: value for name, value in metrics.items() if isinstance(value, float)}
+    for task, samples in results["samples"].items():
+        found[task]["answers"] = [sample["resps"] for sample in sorted(samples, key=lambda sample: sample["doc_id"])]
+    return found
+
+
+def ask(base_url):
+    """What the openai client reads of each kind of answer."""
+    client = openai.OpenAI(base_url=base_url, api_key="none", max_retries=0)
+    model = client.models.list().data[0].id
+    plain = client.completions.create(model=model, prompt="One day", max_tokens=12, temperature=0, logprobs=2)
+    stream = client.completions.create(model=model, prompt="One day", max_tokens=12, temperature=0, stream=True)
+    choice = plain.choices[0]
+    found = {
+        "model": client.models.retrieve(model).id,
+        "text": choice.text,
+        "streamed": "".join(piece.choices[0].text for piece in stream),
+        "reason": choice.finish_reason,
+        "tokens": len(choice.logprobs.tokens),
+        "usage": plain.usage.completion_tokens,
+        "errors": [],
+    }
+    for wrong in ({"model": "none"}, {"temperature": 7}, {"max_tokens": 100_000}):
+        try:
+            client.completions.create(**{"model": model, "prompt": "One", **wrong})
+        except openai.APIStatusError as error:
+            found["errors"].append([type(error).__name__, error.code])
+    return found
+
+
+def main(base_url, model, folder):
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    folder = Path(folder)
+    rows = [json.dumps(dict(zip(("context", "right", "wrong"), row))) for row in SENTENCES]
+    (folder / "rows.jsonl").write_text("\n".join(rows) + "\n")
+    for task, text in TASKS.items():
+        (folder / f"{task}.yaml").write_text(f"task: {task}" + COMMON.format(file=folder / "rows.jsonl") + text)
+    context = AutoConfig.from_pretrained(model, local_files_only=True).max_position_embeddings
+    served = {"model": ask(base_url)["model"], "base_url": f"{base_url}/completions", "tokenizer": model}
+    served |= {"tokenizer_backend": "huggingface", "max_length": context}
+    alone = {"pretrained": model, "dtype": "float32", "max_length": context}
+    found = {
+        "openai": ask(base_url),
+        "served": evaluate(folder, "local-completions", served),
+        "at_once": evaluate(folder, "local-completions", served | {"num_concurrent": 4}),
+        "as_text": evaluate(folder, "local-completions", served | {"tokenized_requests": False}),
+        "alone": evaluate(folder, "hf", alone),
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
