@@ -15,6 +15,7 @@ mod data_engine;
 mod data_page;
 mod distilling;
 mod evaluate_page;
+mod evaluating;
 #[cfg(unix)]
 mod faults;
 mod feedback;

@@ -59,6 +59,8 @@ impl Session {
             Some(name) => self.run_named(name)?,
             None => run.clone(),
         };
+        // However it was called, it is told by its name.
+        let settings = EvaluateSettings { text_of: settings.text_of.map(|_| text.name()), ..settings };
         let mut evaluation = Evaluation {
             run: model.key.0.clone(),
             checkpoint: model.key.1.clone(),
@@ -262,10 +264,13 @@ impl Session {
         if !files::is_file(&path) {
             return None;
         }
-        let read = storage::read_json(&path, LARGEST);
-        let told =
-            |error| self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
-        read.map_err(told).ok()
+        match storage::read_json(&path, LARGEST) {
+            Ok(kept) => Some(kept),
+            Err(error) => {
+                self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
+                None
+            }
+        }
     }
 }
 

@@ -69,7 +69,7 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
             let difference = baseline.difference.as_ref().map(with_interval).unwrap_or_default();
             vec![baseline.name.clone(), with_interval(&baseline.bits_per_byte), perplexity, difference]
         };
-        columns(std::iter::once(head).chain(baselines.iter().map(line)))?;
+        columns(&std::iter::once(head).chain(baselines.iter().map(line)).collect::<Vec<_>>())?;
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ fn beside(task: &TaskReport) -> Result<()> {
         });
         [metric.name.clone(), with_interval(metric)].into_iter().chain(theirs).collect()
     };
-    columns(std::iter::once(head).chain(task.metrics.iter().map(line)))?;
+    columns(&std::iter::once(head).chain(task.metrics.iter().map(line)).collect::<Vec<_>>())?;
     for other in &task.beside {
         say!("  {}: {}", other.name, other.about)?;
         for difference in &other.differences {
@@ -149,7 +149,7 @@ fn metrics(all: &[Metric]) -> Result<()> {
         let of = format!("{} {}", whole(metric.count), metric.of);
         vec![metric.name.clone(), with_interval(metric), of, metric.signature.clone().unwrap_or_default()]
     };
-    columns(all.iter().map(line))
+    columns(&all.iter().map(line).collect::<Vec<_>>())
 }
 
 fn table(table: &Table) -> Result<()> {
@@ -157,8 +157,8 @@ fn table(table: &Table) -> Result<()> {
     if !table.about.is_empty() {
         say!("  {}", table.about)?;
     }
-    let rows = table.rows.iter().take(LINES).map(|row| row.iter().map(cell).collect());
-    columns(std::iter::once(table.columns.clone()).chain(rows))?;
+    let rows = table.rows.iter().take(LINES).map(|row| row.iter().map(cell).collect::<Vec<_>>());
+    columns(&std::iter::once(table.columns.clone()).chain(rows).collect::<Vec<_>>())?;
     if table.rows.len() > LINES {
         say!("  … and {} more; --json has all of them", counted((table.rows.len() - LINES) as u64, "row"))?;
     }
@@ -200,14 +200,13 @@ fn with_interval(metric: &Metric) -> String {
 }
 
 /// Prints rows with their columns below each other.
-fn columns(rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
-    let rows: Vec<_> = rows.into_iter().collect();
+fn columns(rows: &[Vec<String>]) -> Result<()> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..count).map(width).collect();
-    for row in &rows {
+    for row in rows {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         say!("  {}", cells.join("  ").trim_end())?;

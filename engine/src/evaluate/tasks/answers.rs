@@ -87,7 +87,7 @@ fn longest(files: &TokenizerFiles, rows: &[Row]) -> Result<usize> {
         .iter()
         .any(|row| matches!(&row.right, Right::Answers { references, .. } if references.is_empty()));
     expected.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    // The longest text has the most tokens, or nearly so.
+    // Longer texts have more tokens, or nearly so.
     expected.truncate(64);
     let texts: Vec<&str> = expected.iter().map(String::as_str).collect();
     let tokens = files.tokenizer.encode_many(&texts)?.iter().map(Vec::len).max().unwrap_or(0);

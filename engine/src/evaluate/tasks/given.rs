@@ -2,8 +2,9 @@
 
 use super::answers::tags_of;
 use super::choices::{Chosen, best};
+use super::file::TaskFile;
 use super::prompt::names_of;
-use super::rows::{Right, Row, TaskFile, chosen};
+use super::rows::{Right, Row, chosen};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 use std::collections::HashMap;

@@ -12,14 +12,14 @@ use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
 use crate::protocol::evaluation::{Better, Cell, Metric, Table};
 
-/// One figure of what was found.
-type Mean<Found> = fn(&Found) -> f64;
-
 /// What less than this is short of, is right: shares of parts are not exact.
 pub(super) const RIGHT: f64 = 1.0 - 1e-9;
 
 /// Classes of a confusion matrix that people can read.
 const CLASSES: usize = 20;
+
+/// A metric's name, and its value of what was found.
+type Named<T> = (&'static str, fn(&T) -> f64);
 
 /// What answers came to.
 #[derive(Clone, Debug, Default)]
@@ -179,7 +179,7 @@ impl Measured {
     /// F1 of ROUGE-1, -2 and -L, of each row against its best reference.
     pub(super) fn rouge(&mut self, rows: &[(&Row, Given)], stems: bool, bootstrap: &Bootstrap) {
         let found: Vec<Rouge> = answers(rows).iter().map(|row| rouge(row, stems)).collect();
-        let of: [(&str, Mean<Rouge>); 3] = [
+        let of: [Named<Rouge>; 3] = [
             ("rouge_1", |found| found.rouge_1.f1),
             ("rouge_2", |found| found.rouge_2.f1),
             ("rouge_l", |found| found.rouge_l.f1),
@@ -200,7 +200,7 @@ impl Measured {
             _ => None,
         };
         let found = classification(&rows.iter().filter_map(pair).collect::<Vec<_>>());
-        let of: [(&str, Mean<Averages>); 3] = [
+        let of: [Named<Averages>; 3] = [
             ("macro_f1", |averages| averages.macro_average.f1),
             ("micro_f1", |averages| averages.micro.f1),
             ("weighted_f1", |averages| averages.weighted.f1),
@@ -292,7 +292,7 @@ fn answers<'a>(rows: &'a [(&Row, Given)]) -> Vec<Answer<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rows::TaskFile;
+    use super::super::file::TaskFile;
     use super::*;
 
     const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 100, seed: 1 };

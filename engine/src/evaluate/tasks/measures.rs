@@ -1,8 +1,9 @@
 //! What answers are worth, by the metrics that fit a task's rows, each with its interval.
 
+use super::file::TaskFile;
 use super::given::Given;
 use super::measured::Measured;
-use super::rows::{Kind, LISTED, Right, Row, TaskFile};
+use super::rows::{Kind, LISTED, Right, Row};
 use crate::data::rewards::Judge;
 use crate::error::{Error, Result};
 use crate::evaluation::metrics::{exact, f1};
@@ -207,7 +208,6 @@ fn leave_out_what_has_nothing_to_compare_with(
 
 #[cfg(test)]
 mod tests {
-    use super::super::rows::Kind;
     use super::*;
 
     fn file(line: &str) -> TaskFile {

@@ -6,6 +6,7 @@
 
 mod answers;
 mod choices;
+mod file;
 mod given;
 mod measured;
 mod measures;
@@ -15,7 +16,8 @@ mod script;
 mod suite;
 mod tables;
 
-pub use rows::{Kind, Right, Row, TaskFile};
+pub use file::TaskFile;
+pub use rows::{Kind, Right, Row};
 pub use suite::families;
 
 use super::{Scorer, Tell};

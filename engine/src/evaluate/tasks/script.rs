@@ -1,8 +1,9 @@
 //! A task's rows as a program in another language reads them, without what is right: so that models which do not run here answer the same
 //! questions, in the same words.
 
+use super::file::TaskFile;
 use super::prompt::{Wording, names_of};
-use super::rows::{Kind, Right, Row, TaskFile};
+use super::rows::{Kind, Right, Row};
 use crate::protocol::ChatMessage;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! The project's own instruction tasks as a suite: every family, on wordings that no training rows have.
 
-use super::rows::TaskFile;
+use super::file::TaskFile;
 use crate::data::tasks::{TaskKind, TaskSplit};
 use crate::error::{Error, Result};
 use crate::platform;

@@ -1,0 +1,289 @@
+//! Evaluations on the command line: cards, tasks, comparisons, models from elsewhere.
+
+use crate::front_ends::{error_of, folder, succeed, train};
+use crate::support::tuning::{lines, of, referee};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// A folder with a run of a small model of bytes and pairs of them, that has room for a question.
+fn with_run() -> tempfile::TempDir {
+    let (folder, _) = folder();
+    train_one(folder.path(), &[]);
+    folder
+}
+
+fn train_one(folder: &Path, more: &[&str]) {
+    let roomy = ["--steps", "10", "--set", "model.context_length=64", "--tokenizer", "bpe", "--vocab", "400"];
+    train(folder, &folder.join("first"), &[&roomy[..], more].concat());
+}
+
+const EVALUATE: [&str; 9] =
+    ["evaluate", "--project", "first", "--device", "cpu", "--threads", "2", "--resamples", "200"];
+
+fn evaluate(folder: &Path, more: &[&str]) -> Vec<Value> {
+    lines(&succeed(folder, &[&EVALUATE[..], &["--json"], more].concat()))
+}
+
+fn write(folder: &Path, name: &str, rows: &[Value]) {
+    let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    std::fs::write(folder.join(name), text).unwrap();
+}
+
+fn metric<'a>(found: &'a Value, name: &str) -> &'a Value {
+    let metrics = found["metrics"].as_array().unwrap();
+    metrics.iter().find(|metric| metric["name"] == name).unwrap_or_else(|| panic!("no {name}: {found}"))
+}
+
+fn choices(count: usize) -> Vec<Value> {
+    let words = ["cat", "dog and a fox", "small boat", "tree"];
+    let row = |at: usize| {
+        let all = [words[at % 4], words[(at + 1) % 4], words[(at / 4 + 2) % 4]];
+        json!({ "prompt": format!("One day, number {at}, Lily saw a"), "choices": all, "answer": at % 3, "group": at % 2 })
+    };
+    (0..count).map(row).collect()
+}
+
+#[test]
+fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
+    let folder = with_run();
+    let folder = folder.path();
+    let told = evaluate(folder, &["--documents", "20", "--card", "card.html"]);
+    let found = of(&told, "evaluation")[0].clone();
+    assert_eq!((&found["run"], told.len()), (&json!("1-nanogpt-cpu"), 1));
+    let likelihood = &found["likelihood"];
+    for name in ["loss", "perplexity", "bits_per_byte", "token_accuracy", "top_5_accuracy"] {
+        let value = metric(likelihood, name);
+        let [low, high] = [0, 1].map(|at| value["interval"][at].as_f64().unwrap());
+        let own = value["value"].as_f64().unwrap();
+        assert!(low <= own && own <= high && low < high, "{value}");
+    }
+    let (loss, perplexity) = (metric(likelihood, "loss"), metric(likelihood, "perplexity"));
+    let difference = loss["value"].as_f64().unwrap().exp() - perplexity["value"].as_f64().unwrap();
+    assert!(difference.abs() < 1e-6 * perplexity["value"].as_f64().unwrap());
+    let names: Vec<&str> =
+        found["baselines"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+    for name in ["unigram", "uniform", "gzip", "xz"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    assert!(found["model"]["settings"].to_string().contains("preset = nanogpt-cpu"), "{}", found["model"]);
+    assert!(found["limits"].to_string().contains("one run under one seed"), "{}", found["limits"]);
+    let page = std::fs::read_to_string(folder.join("card.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("1-nanogpt-cpu"), "{}", page.len());
+    let kept = std::fs::read_to_string(folder.join("first/runs/1-nanogpt-cpu/evaluation.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept["likelihood"]["metrics"], likelihood["metrics"]);
+    // A card that is there stays unless that is said, and an evaluation of tasks adds to what is kept.
+    write(folder, "qa.jsonl", &[json!({ "prompt": "Who?", "answer": "Ada" })]);
+    let error = error_of(
+        folder,
+        &[&EVALUATE[..], &["--no-likelihood", "--task", "qa.jsonl", "--card", "card.html"]].concat(),
+    );
+    assert!(error.contains("card.html") && error.contains("is there already"), "{error}");
+    let text = succeed(folder, &[&EVALUATE[..], &["--no-likelihood", "--task", "qa.jsonl"]].concat());
+    for part in
+        ["bits_per_byte", "Baselines on the same text", "Task qa.jsonl · generate, 1 row", "What to know"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn broken_rows_are_named_and_the_rest_is_evaluated() {
+    let folder = with_run();
+    let folder = folder.path();
+    let row = |at: usize| {
+        json!({ "prompt": format!("Number {at}?"), "answer": "Ada", "group": at % 3 }).to_string()
+    };
+    let mut rows: Vec<String> = (0..40).map(row).collect();
+    rows[6] = "{\"prompt\":".to_owned();
+    rows[9] = "{\"prompt\":\"Who?\"}".to_owned();
+    rows[20] = "{\"prompt\":\"Who?\",\"answers\":[\"\"]}".to_owned();
+    std::fs::write(folder.join("qa.jsonl"), rows.join("\n")).unwrap();
+    let told = evaluate(folder, &["--no-likelihood", "--task", "qa.jsonl", "--metric", "exact,f1,bleu"]);
+    let task = &of(&told, "evaluation")[0]["tasks"][0];
+    assert_eq!((&task["rows"], &task["kind"]), (&json!(37), &json!("generate")));
+    let broken = task["broken"].as_array().unwrap();
+    let said = [(7, "not JSON"), (10, "`answer`: missing"), (21, "nothing to compare")];
+    assert_eq!(broken.len(), said.len());
+    for (one, (line, part)) in broken.iter().zip(said) {
+        assert!(one[0] == line && one[1].as_str().unwrap().contains(part), "{one}");
+    }
+    let answers = task["answers"].as_array().unwrap();
+    assert_eq!(answers.len(), 37);
+    for answer in answers {
+        let said = answer["answer"].as_str().unwrap();
+        assert!(!said.contains('\n') && answer["scores"].as_array().unwrap().len() == 3, "{answer}");
+        assert!(answer["scores"][2].is_null(), "BLEU is of all rows at once: {answer}");
+    }
+    let mean =
+        |at: usize| answers.iter().map(|answer| answer["scores"][at].as_f64().unwrap()).sum::<f64>() / 37.0;
+    assert!((metric(task, "f1")["value"].as_f64().unwrap() - mean(1)).abs() < 1e-12);
+    assert!(metric(task, "bleu")["signature"].as_str().unwrap().contains("tok:13a"));
+    assert_eq!(task["tables"][0]["rows"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
+    let folder = with_run();
+    let folder = folder.path();
+    write(folder, "choices.jsonl", &choices(4));
+    std::fs::write(folder.join("empty.jsonl"), "\n").unwrap();
+    std::fs::write(folder.join("latin.jsonl"), b"{\"prompt\":\"\xe4\",\"answer\":\"a\"}\n").unwrap();
+    for (more, said) in [
+        (&["--task", "choices.jsonl", "--metric", "bleu"][..], "those that fit: accuracy"),
+        (&["--task", "choices.jsonl", "--metric", "acuracy"], "did you mean `accuracy`"),
+        (&["--task", "empty.jsonl"], "it has no rows"),
+        (&["--task", "latin.jsonl"], "not UTF-8 at its byte 11"),
+        (&["--task", "nowhere.jsonl"], "nowhere.jsonl"),
+        (&["--run", "7"], "7"),
+    ] {
+        let error = error_of(folder, &[&EVALUATE[..], &["--no-likelihood"], more].concat());
+        assert!(error.contains(said), "{more:?}: {error}");
+    }
+    let error = error_of(folder, &[&EVALUATE[..], &["--no-likelihood"]].concat());
+    assert!(error.contains("nothing to evaluate"), "{error}");
+    assert!(!folder.join("first/runs/1-nanogpt-cpu/evaluation.json").exists());
+}
+
+#[test]
+fn runs_are_compared_paired_and_a_run_with_itself_differs_by_nothing() {
+    let folder = with_run();
+    let folder = folder.path();
+    train_one(folder, &["--seed", "2"]);
+    write(folder, "choices.jsonl", &choices(24));
+    let told = evaluate(
+        folder,
+        &["--runs", "1,2", "--documents", "10", "--no-baselines", "--task", "choices.jsonl"],
+    );
+    let found = of(&told, "evaluation");
+    assert_eq!(found.len(), 2);
+    let task = &found[0]["tasks"][0];
+    for name in ["accuracy", "accuracy_per_character", "accuracy_normalised"] {
+        let value = metric(task, name)["value"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&value), "{name}: {value}");
+    }
+    assert_eq!(task["beside"][0]["name"], "random");
+    let chance = metric(&task["beside"][0], "accuracy")["value"].as_f64().unwrap();
+    assert!((chance - 1.0 / 3.0).abs() < 1e-12);
+    let compared = of(&told, "comparison");
+    let bits = compared.iter().find(|one| one["what"] == "bits_per_byte").unwrap();
+    let [first, second] =
+        [0, 1].map(|at| metric(&found[at]["likelihood"], "bits_per_byte")["value"].as_f64().unwrap());
+    assert!((bits["difference"]["value"].as_f64().unwrap() - (first - second)).abs() < 1e-9, "{bits}");
+    assert!(!bits["verdict"].as_str().unwrap().is_empty());
+    let text = succeed(
+        folder,
+        &[&EVALUATE[..], &["--runs", "1,2", "--no-likelihood", "--suite", "tasks", "--rows", "2"]].concat(),
+    );
+    for part in ["Task story", "Task conversation", "Compared, paired"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn an_exported_model_is_imported_to_compare_with_and_does_the_same() {
+    let folder = with_run();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "elsewhere"]);
+    write(folder, "choices.jsonl", &choices(12));
+    write(
+        folder,
+        "qa.jsonl",
+        &[json!({ "prompt": "One day", "answer": "Lily" }), json!({ "prompt": "Then", "answer": "Ben" })],
+    );
+    let told = evaluate(
+        folder,
+        &[
+            "--against",
+            "./elsewhere",
+            "--documents",
+            "10",
+            "--no-baselines",
+            "--task",
+            "choices.jsonl",
+            "--task",
+            "qa.jsonl",
+        ],
+    );
+    let found = of(&told, "evaluation");
+    assert_eq!((found.len(), &found[1]["settings"]["text_of"]), (2, &json!("1-nanogpt-cpu")));
+    for at in 0..2 {
+        assert_eq!(found[0]["tasks"][at]["answers"], found[1]["tasks"][at]["answers"]);
+    }
+    let bits = |at: usize| metric(&found[at]["likelihood"], "bits_per_byte")["value"].as_f64().unwrap();
+    assert!((bits(0) - bits(1)).abs() < 1e-6, "{} {}", bits(0), bits(1));
+    // The run stays what the project is about.
+    let again = evaluate(folder, &["--no-likelihood", "--task", "qa.jsonl"]);
+    assert_eq!(of(&again, "evaluation")[0]["run"], "1-nanogpt-cpu");
+}
+
+/// What lm-eval makes of the exported folder, with its own tokenisation, sums and three accuracies.
+#[test]
+fn slow_python_lm_eval_chooses_the_same() {
+    let folder = with_run();
+    let folder = folder.path();
+    write(folder, "choices.jsonl", &choices(60));
+    let told = evaluate(folder, &["--no-likelihood", "--task", "choices.jsonl"]);
+    let task = &of(&told, "evaluation")[0]["tasks"][0];
+    succeed(folder, &["export", "--project", "first", "--to", "exported"]);
+    let theirs = referee(folder, "lm_eval_choices.py", &["exported", "choices.jsonl"]);
+    let theirs: Value = serde_json::from_str(theirs.lines().last().unwrap()).unwrap();
+    for (ours, name) in [
+        ("accuracy", "acc"),
+        ("accuracy_per_character", "acc_norm"),
+        ("accuracy_normalised", "acc_mutual_info"),
+    ] {
+        let (own, wanted) = (metric(task, ours)["value"].as_f64().unwrap(), theirs[name].as_f64().unwrap());
+        assert!((own - wanted).abs() < 1e-9, "{ours}: {own} for {theirs}");
+    }
+}
+
+/// The program over transformers answers with a decoder as we do, and with an encoder-decoder whose results stand beside ours.
+#[test]
+fn slow_python_models_that_do_not_run_here_answer_the_same_rows() {
+    let folder = with_run();
+    let folder = folder.path();
+    referee(folder, "make_answerers.py", &["models"]);
+    write(folder, "choices.jsonl", &choices(12));
+    let asked = ["The ferry crossed", "Ein Satz", "def area", "Nobody looked up"];
+    write(folder, "qa.jsonl", &asked.map(|prompt| json!({ "prompt": prompt, "answer": "the sound" })));
+    let tasks = ["--task", "choices.jsonl", "--task", "qa.jsonl", "--max-tokens", "12"];
+    succeed(folder, &[&["evaluate", "--script", "others"], &tasks[..]].concat());
+    let error = error_of(folder, &[&["evaluate", "--script", "others"], &tasks[..]].concat());
+    assert!(error.contains("is there already"), "{error}");
+    let results = ["others/choices.results.jsonl", "others/qa.results.jsonl"];
+    let answer = |model: &str| {
+        let program = folder.join("others/answer.py").display().to_string();
+        referee(folder, &program, &["--model", model, "--device", "cpu"]);
+    };
+    answer("models/gpt2");
+    let with =
+        ["--with-results", results[0], "--with-results", results[1], "--name", "other", "--name", "other"];
+    let told = evaluate(
+        folder,
+        &[&["--no-likelihood", "--run", "1", "--against", "./models/gpt2"], &tasks[..], &with].concat(),
+    );
+    let found = of(&told, "evaluation");
+    for task in found[1]["tasks"].as_array().unwrap() {
+        let other = task["beside"].as_array().unwrap().iter().find(|one| one["name"] == "other").unwrap();
+        for metric in other["metrics"].as_array().unwrap() {
+            let own = self::metric(task, metric["name"].as_str().unwrap());
+            assert_eq!(own["value"], metric["value"], "{metric}");
+        }
+    }
+    for (task, file) in found[1]["tasks"].as_array().unwrap().iter().zip(results) {
+        let theirs = lines(&std::fs::read_to_string(folder.join(file)).unwrap());
+        for (own, theirs) in task["answers"].as_array().unwrap().iter().zip(&theirs) {
+            // How many marks stand for bytes that are no UTF-8 is each one's own business.
+            let said = |row: &Value| row["answer"].as_str().unwrap().replace('\u{fffd}', "");
+            assert_eq!((&own["line"], said(own)), (&theirs["line"], said(theirs)));
+        }
+    }
+    answer("models/t5");
+    let told = evaluate(folder, &[&["--no-likelihood", "--run", "1"], &tasks[..], &with].concat());
+    for task in of(&told, "evaluation")[0]["tasks"].as_array().unwrap() {
+        let other = task["beside"].as_array().unwrap().iter().find(|one| one["name"] == "other").unwrap();
+        assert!(other["broken"].as_array().unwrap().is_empty(), "{other}");
+        assert!(!other["differences"].as_array().unwrap().is_empty(), "{other}");
+    }
+}
