@@ -81,7 +81,7 @@ fn what_is_kept_is_shown_at_once_within_the_edges_of_every_width_in_both_themes(
 #[test]
 fn runs_that_are_chosen_stand_side_by_side_with_their_paired_differences() {
     for width in [390.0, 1280.0] {
-        let mut scene = evaluated([width, 2.0 * TALL], "light");
+        let mut scene = evaluated([width, TALL], "light");
         assert!(!says(&scene, "Side by side"));
         choose(&mut scene, "1-first-stories");
         let both = ["1-first-stories", "2-first-stories"].map(str::to_owned).to_vec();

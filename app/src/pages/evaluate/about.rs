@@ -7,8 +7,11 @@ use crate::pages::Context;
 use crate::pages::parts::{caption, column, head};
 use crate::theme::{self, space};
 use crate::widgets::{self, Stat, prose, stat_row};
-use egui::Ui;
+use egui::{Label, Ui};
 use glasshouse_protocol::Evaluation;
+
+/// Letters of a value that stands beside its name; longer ones stand below it.
+const SHORT: usize = 24;
 
 /// Draws it.
 pub(super) fn about_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
@@ -23,7 +26,12 @@ pub(super) fn about_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Eval
         let width = ui.available_width().min(theme::PROSE);
         column(ui, width, |ui| {
             for (name, value, exact) in &rows {
-                stat_row(ui, Stat { name, value, exact });
+                if value.chars().count() <= SHORT {
+                    stat_row(ui, Stat { name, value, exact });
+                } else {
+                    caption(ui, *name);
+                    ui.add(Label::new(value).wrap());
+                }
             }
         });
         for (title, lines) in

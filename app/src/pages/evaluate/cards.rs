@@ -193,7 +193,7 @@ fn later(context: &Context<'_>, run: &RunSummary, evaluation: &Evaluation) -> Op
         Some(checkpoint) => checkpoint.step,
         None => context.state.training.step,
     };
-    let step = Some(step).filter(|step| *step != evaluation.step)?;
+    let step = Some(step).filter(|step| *step > evaluation.step)?;
     Some(format!("Its weights are of step {} by now: evaluate it again.", format::whole(step)))
 }
 
@@ -235,6 +235,9 @@ pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, conta
         ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.failure));
         ui.add(Label::new(RichText::new(text).color(palette.failure)).wrap());
     });
+    if !contamination.about.is_empty() {
+        caption(ui, &contamination.about);
+    }
     let worst: Vec<&(String, f64)> = contamination.worst.iter().take(3).collect();
     for (beginning, share) in worst {
         let line = format!("{} of “{beginning}”", format::percent(*share));

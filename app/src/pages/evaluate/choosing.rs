@@ -14,6 +14,8 @@ use glasshouse_protocol::{RunSummary, TrainingState};
 
 /// Runs that are offered before all are asked for.
 const LATEST: usize = 8;
+/// Letters of a run's name.
+const LETTERS: usize = 36;
 
 impl EvaluatePage {
     /// Takes files of tasks that were picked.
@@ -51,7 +53,7 @@ impl EvaluatePage {
                     continue;
                 }
                 let (colour, _) = run_colour(context.palette, &run.name);
-                let choice = ui.add_enabled(on || !full, Checkbox::new(&mut on, called(run)));
+                let choice = ui.add_enabled(on || !full, Checkbox::new(&mut on, short(&called(run))));
                 if on {
                     let line = choice.rect.x_range();
                     ui.painter().hline(line, choice.rect.bottom(), Stroke::new(2.0, colour));
@@ -133,6 +135,14 @@ impl EvaluatePage {
     }
 }
 
+/// A name as there is room for it on a narrow screen.
+fn short(name: &str) -> String {
+    match name.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.to_owned(),
+    }
+}
+
 /// A metric ready to be drawn; none where it has no value.
 pub(super) fn measured(label: &str, metric: &Metric, colour: egui::Color32) -> Option<Measured> {
     Some(Measured {
@@ -148,6 +158,12 @@ pub(super) fn measured(label: &str, metric: &Metric, colour: egui::Color32) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_ends_where_there_is_no_room_for_it() {
+        assert_eq!(short("3 · Owls"), "3 · Owls");
+        assert_eq!(short(&"ä".repeat(50)), format!("{}…", "ä".repeat(LETTERS)));
+    }
 
     #[test]
     fn one_run_to_four_can_be_looked_at() {
