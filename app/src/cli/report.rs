@@ -67,13 +67,13 @@ pub(super) fn table(table: &Table) -> String {
     lines.join("\n")
 }
 
-/// `0.531 (0.489 to 0.572)`.
+/// `0.531 [0.489, 0.572]`.
 fn value(metric: &Metric) -> String {
     match (metric.value, metric.interval) {
         (None, _) => "none".to_owned(),
         (Some(value), None) => number(value),
         (Some(value), Some([low, high])) => {
-            format!("{} ({} to {})", number(value), number(low), number(high))
+            format!("{} [{}, {}]", number(value), number(low), number(high))
         }
     }
 }
@@ -151,10 +151,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "Words");
         assert!(lines[1].starts_with("word ") && lines[2].chars().all(|letter| letter == '-'), "{text}");
-        assert!(
-            lines[3].starts_with("a b ") && lines[3].ends_with("12,345  0.500 (0.250 to 0.750)"),
-            "{text}"
-        );
+        assert!(lines[3].starts_with("a b ") && lines[3].ends_with("12,345  0.500 [0.250, 0.750]"), "{text}");
         assert!(lines[4].contains('…') && lines[4].ends_with("     7  0.000"), "{text}");
     }
 }
