@@ -57,7 +57,7 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
         ],
     );
     let ended = |request: u64| {
-        let texts = heard.iter().filter(|report| report.request == Some(request));
+        let texts = heard.iter().filter(move |report| report.request == Some(request));
         texts.filter_map(|report| match &report.event {
             Event::WritingEnded { text, .. } => Some(text.clone()),
             _ => None,
