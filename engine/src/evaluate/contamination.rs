@@ -4,14 +4,14 @@
 //! words, lower-cased, punctuation folded, as for GPT-3 (Brown et al. 2020, appendix C); a shorter text is one run of all its words, unless
 //! it has fewer than 8. Runs that more than ten of the texts share are instructions and templates and do not count.
 
+use super::audit::texts::{Reading, Texts};
 use super::documents::HeldOut;
-use super::training_text::TrainingTexts;
 use super::{Subject, Tell};
 use crate::error::Result;
 use crate::platform::Turns;
 use crate::protocol::EvaluateSettings;
 use crate::protocol::evaluation::Contamination;
-use crate::protocol::quantity::{counted, whole};
+use crate::protocol::quantity::counted;
 use glasshouse_corpus::duplicates::contamination::{Set, Settings};
 use std::collections::HashSet;
 
@@ -61,7 +61,7 @@ pub async fn contaminations(
     groups: &[&[&str]],
     tell: Tell<'_>,
 ) -> Result<Vec<Contamination>> {
-    let mut training = TrainingTexts::open(subject.run)?;
+    let training = Texts::of(subject.run)?;
     let turns = Turns::new();
     let mut lookups = Vec::with_capacity(groups.len());
     for texts in groups {
@@ -72,16 +72,10 @@ pub async fn contaminations(
         }
         lookups.push(lookup);
     }
-    while let Some(text) = training.next()? {
-        for lookup in &mut lookups {
-            lookup.read(&text);
-        }
-        let (done, of) = training.progress();
-        tell("looking texts up in the training text", done, of);
-        turns.give().await;
-    }
-    let read = training.progress().1;
-    let of_group = |(lookup, texts): (Lookup, &&[&str])| lookup.finish(texts, read, training.incomplete);
+    let mut told = |done, of| tell("looking texts up in the training text", done, of);
+    let hear = |text: &str| lookups.iter_mut().for_each(|lookup| lookup.read(text));
+    let reading = training.read(&subject.tokenizer.tokenizer, &turns, &mut told, hear).await?;
+    let of_group = |(lookup, texts): (Lookup, &&[&str])| lookup.finish(texts, reading, training.is_all);
     Ok(lookups.into_iter().zip(groups).map(of_group).collect())
 }
 
@@ -118,7 +112,7 @@ impl Lookup {
         });
     }
 
-    fn finish(self, texts: &[&str], read: u64, incomplete: bool) -> Contamination {
+    fn finish(self, texts: &[&str], reading: Reading, is_all: bool) -> Contamination {
         let mut counts = vec![0_u32; self.texts.len()];
         for (item, _) in &self.found {
             if let Some(count) = counts.get_mut(*item as usize) {
@@ -146,22 +140,22 @@ impl Lookup {
             found,
             share: self.found.len() as f64 / (all as f64).max(1.0),
             worst: worst.into_iter().filter_map(|(share, text)| Some((beginning(text)?, share))).collect(),
-            about: about(self.words, texts.len() - self.texts.len(), read, incomplete),
+            about: about(self.words, texts.len() - self.texts.len(), reading, is_all),
         }
     }
 }
 
 /// How it was looked for.
-fn about(words: usize, short: usize, read: u64, incomplete: bool) -> String {
-    let mut about = match read {
+fn about(words: usize, short: usize, reading: Reading, is_all: bool) -> String {
+    let mut about = match reading.of {
         0 => "The training text is not there to be looked through.".to_owned(),
         _ => format!(
-            "Runs of {words} words, lower-cased and without punctuation, as for GPT-3, in {} training tokens; runs that more than ten of \
-             the texts share do not count.",
-            whole(read)
+            "Runs of {words} words, lower-cased and without punctuation, as for GPT-3, in {}; runs that more than ten of the texts share \
+             do not count.",
+            reading.words()
         ),
     };
-    if read > 0 && incomplete {
+    if reading.of > 0 && !is_all {
         about.push_str(" What the weights that it began from were trained on is not known.");
     }
     if short > 0 {
@@ -178,7 +172,7 @@ mod tests {
         let mut lookup = Lookup::new();
         texts.iter().for_each(|text| lookup.add(text));
         training.iter().for_each(|text| lookup.read(text));
-        lookup.finish(texts, 100, false)
+        lookup.finish(texts, Reading { read: 100, of: 100 }, true)
     }
 
     #[test]

@@ -1,18 +1,13 @@
-//! The text that a model was trained on, as baselines and look-ups read it.
+//! The tokens that a model was trained on, as baselines read them.
 
 use super::documents::HeldOut;
-use crate::data::store::{Examples, INDEX_FILE, Split, TokenStore};
+use crate::data::store::{Examples, Split, TokenStore};
 use crate::error::Result;
-use crate::platform::files;
-use crate::project::Run;
 use crate::protocol::{Objective, RunConfig};
 use crate::tokenizer::Tokenizer;
 
 /// Tokens that are read at once.
 const READ: u64 = 1 << 14;
-
-/// Runs that begin with each other at most.
-const GENERATIONS: usize = 32;
 
 /// The tokens of a training split, in the tokens of the model that is evaluated.
 #[derive(Debug)]
@@ -92,79 +87,5 @@ impl<'a> TrainingTokens<'a> {
             own.extend(text.and(to.end_of_text()).filter(|_| end.is_some()));
         }
         Ok(Some(Piece { tokens: own, begins: false }))
-    }
-}
-
-/// Tokens by which texts that are read overlap, so that no run of words is cut: more than 13 words take in any vocabulary.
-const OVERLAP: u64 = 512;
-
-/// The training texts of a run and of those that it began from, as far as the project has them.
-#[derive(Debug)]
-pub(super) struct TrainingTexts {
-    stores: Vec<(TokenStore, Tokenizer)>,
-    /// Whether there is one whose text is not known: an imported model, or a run of another project.
-    pub(super) incomplete: bool,
-    store: usize,
-    at: u64,
-    done: u64,
-}
-
-impl TrainingTexts {
-    /// Opens them.
-    ///
-    /// # Errors
-    /// One is damaged.
-    pub(super) fn open(run: &Run) -> Result<Self> {
-        let mut texts = Self { stores: Vec::new(), incomplete: false, store: 0, at: 0, done: 0 };
-        let (mut next, mut known) = (Some(run.clone()), Vec::new());
-        for _ in 0..GENERATIONS {
-            let Some(run) = next.take() else { break };
-            let config = run.config()?;
-            let folder = run.data_folder()?;
-            if run.is_imported() || !files::is_file(&folder.join(INDEX_FILE)) {
-                texts.incomplete = true;
-            } else if !known.contains(&folder) {
-                texts
-                    .stores
-                    .push((TokenStore::open(&folder)?, crate::data::prepare::open_tokenizer(&folder)?));
-                known.push(folder);
-            }
-            next = texts.beginning(&run, &config);
-        }
-        Ok(texts)
-    }
-
-    /// The run that another began from.
-    fn beginning(&mut self, run: &Run, config: &RunConfig) -> Option<Run> {
-        let start = config.start.as_ref()?;
-        let found = match &start.project {
-            None => run.project().and_then(|project| project.run(&start.run)).ok(),
-            Some(_) => None,
-        };
-        self.incomplete |= found.is_none();
-        found
-    }
-
-    /// Tokens that were read, and of how many.
-    pub(super) fn progress(&self) -> (u64, u64) {
-        (self.done, self.stores.iter().map(|(store, _)| store.len(Split::Train)).sum())
-    }
-
-    /// The next stretch of text; none behind the last.
-    pub(super) fn next(&mut self) -> Result<Option<String>> {
-        while let Some((store, tokenizer)) = self.stores.get(self.store) {
-            let length = store.len(Split::Train);
-            if self.at >= length {
-                (self.store, self.at) = (self.store + 1, 0);
-                continue;
-            }
-            let from = self.at.saturating_sub(OVERLAP);
-            let to = length.min(self.at + READ);
-            self.done += to - self.at;
-            self.at = to;
-            // What ends a document is a word of its own: no run goes across it.
-            return Ok(Some(tokenizer.decode(&store.read(Split::Train, from, (to - from) as usize)?)));
-        }
-        Ok(None)
     }
 }

@@ -7,7 +7,7 @@ mod memorisation;
 mod personal;
 #[cfg(test)]
 mod tests;
-mod texts;
+pub(super) mod texts;
 
 use super::{Subject, Tell};
 use crate::error::{Error, Result};

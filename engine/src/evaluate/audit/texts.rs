@@ -19,19 +19,19 @@ const READ: usize = 1 << 15;
 
 /// The texts, the run's own first.
 #[derive(Debug)]
-pub(super) struct Texts {
+pub(in crate::evaluate) struct Texts {
     texts: Vec<(PathBuf, TokenStore)>,
     /// There is all that the model ever learned from: it does not begin with one that was imported, or is gone.
-    pub(super) is_all: bool,
+    pub(in crate::evaluate) is_all: bool,
 }
 
 /// How much of texts was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reading {
+pub(in crate::evaluate) struct Reading {
     /// Tokens.
-    pub(super) read: u64,
+    pub(in crate::evaluate) read: u64,
     /// Of so many.
-    pub(super) of: u64,
+    pub(in crate::evaluate) of: u64,
 }
 
 impl Texts {
@@ -39,7 +39,7 @@ impl Texts {
     ///
     /// # Errors
     /// Its records or its text are damaged.
-    pub(super) fn of(run: &Run) -> Result<Self> {
+    pub(in crate::evaluate) fn of(run: &Run) -> Result<Self> {
         let mut found = Self { texts: Vec::new(), is_all: true };
         let mut next = Some(run.clone());
         for _ in 0..MOST_RUNS {
@@ -64,12 +64,12 @@ impl Texts {
     }
 
     /// Whether there is any.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::evaluate) fn is_empty(&self) -> bool {
         self.texts.is_empty()
     }
 
     /// Their folders.
-    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+    pub(in crate::evaluate) fn folders(&self) -> impl Iterator<Item = &Path> {
         self.texts.iter().map(|(folder, _)| folder.as_path())
     }
 
@@ -77,7 +77,7 @@ impl Texts {
     ///
     /// # Errors
     /// A text cannot be read.
-    pub(super) async fn read(
+    pub(in crate::evaluate) async fn read(
         &self,
         tokenizer: &Tokenizer,
         turns: &Turns,
@@ -118,7 +118,7 @@ impl Texts {
 
 impl Reading {
     /// `all 1,204,117 tokens of the training text`.
-    pub(super) fn words(self) -> String {
+    pub(in crate::evaluate) fn words(self) -> String {
         let Self { read, of } = self;
         let text = "tokens of the training text";
         if read == of {

@@ -155,5 +155,5 @@ fn evaluated_text_that_was_learned_is_found() {
     assert!((found.share - 1.0 / 20.0).abs() < 1e-9, "{}", found.share);
     let (beginning, share) = &found.worst[0];
     assert!(text(0).to_uppercase().starts_with(beginning) && *share == 1.0);
-    assert!(found.about.contains("training tokens"), "{}", found.about);
+    assert!(found.about.contains("tokens of the training text"), "{}", found.about);
 }
