@@ -23,14 +23,6 @@ impl Run {
         }
         storage::read_json(&path, LARGEST).map(Some)
     }
-
-    /// Keeps an evaluation with it, in the place of the one before.
-    ///
-    /// # Errors
-    /// The disk fails; the one before is then as it was.
-    pub fn save_evaluation(&self, evaluation: &Evaluation) -> Result<()> {
-        storage::write_json(&self.folder().join(EVALUATION), evaluation)
-    }
 }
 
 /// What tells weights from others: the checksum of their bytes as a model's arena lays them out.
