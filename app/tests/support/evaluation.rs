@@ -176,7 +176,7 @@ pub fn evaluation(run: &str, bits: f64) -> Evaluation {
         settings: EvaluateSettings::default(),
         likelihood: Some(likelihood),
         baselines: baselines.into_iter().map(baseline).collect(),
-        contamination: Some(Contamination { n: 13, looked_up: 242, found: 12, share: 0.04, worst }),
+        contamination: Some(Contamination { n: 13, looked_up: 242, found: 12, share: 0.04, worst, ..Contamination::default() }),
         tasks: vec![task()],
         limits: vec!["Everything here is staged.".to_owned()],
     }
