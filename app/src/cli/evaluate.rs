@@ -31,6 +31,9 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         return script::write(arguments, folder);
     }
     check_device(Some(arguments.device.as_str()))?;
+    if let Some(card) = arguments.card.as_ref().filter(|card| card.exists() && !arguments.force) {
+        return Err(usage(format!("{} is there already; name another file, or say --force", card.display())));
+    }
     let settings = settings(arguments)?;
     let options = session::Options {
         device: arguments.device.clone(),

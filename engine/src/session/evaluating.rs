@@ -236,7 +236,7 @@ impl Session {
         for other in self.opened()?.project.runs()?.into_iter().rev().filter(|other| *other != run) {
             let Some(other) = self.kept::<Evaluation>(&other, EVALUATION) else { continue };
             let comparisons = compared(&evaluation, &other);
-            if !comparisons.is_empty() {
+            if comparisons.iter().any(|one| one.difference.value.is_some()) {
                 others.push((other, comparisons));
             }
             if others.len() == BESIDE {

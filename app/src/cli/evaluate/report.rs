@@ -132,13 +132,11 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     say!("\nCompared, paired")?;
     for one in comparisons {
         let (first, second) = (number(one.first_value), number(one.second_value));
-        say!(
-            "  {}: {} {first}, {} {second}; difference {}",
-            one.what,
-            one.first,
-            one.second,
-            with_interval(&one.difference)
-        )?;
+        // Where they cannot be compared, the verdict says why.
+        let difference =
+            one.difference.value.map(|_| format!("; difference {}", with_interval(&one.difference)));
+        let difference = difference.unwrap_or_default();
+        say!("  {}: {} {first}, {} {second}{difference}", one.what, one.first, one.second)?;
         say!("    {}", one.verdict)?;
     }
     Ok(())
