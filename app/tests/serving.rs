@@ -94,7 +94,8 @@ impl Serving {
     fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        stream.write_all(bytes).unwrap();
+        // It may be answered before all of it is sent.
+        stream.write_all(bytes).ok();
         let mut text = Vec::new();
         stream.read_to_end(&mut text).ok();
         String::from_utf8_lossy(&text).into_owned()

@@ -69,10 +69,11 @@ impl Fields {
         let (least, most) = (range.start(), range.end());
         let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
         let wrong = || {
-            Refusal::bad(
-                name,
-                format!("{name} is {}; it must be a whole number between {least} and {most}", short(value)),
-            )
+            let range = match *most {
+                usize::MAX => format!("{least} or more"),
+                most => format!("between {least} and {most}"),
+            };
+            Refusal::bad(name, format!("{name} is {}; it must be a whole number, {range}", short(value)))
         };
         number.filter(|number| range.contains(number)).map(Some).ok_or_else(wrong)
     }
@@ -137,16 +138,21 @@ impl Fields {
 
 /// A body's bytes, no more than are allowed.
 async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
-    let (mut pieces, mut bytes) = (body.into_data_stream(), Vec::new());
+    let (mut pieces, mut bytes, mut count) = (body.into_data_stream(), Vec::new(), 0);
     while let Some(piece) = pieces.next().await {
         let broken = |error: axum::Error| {
             Refusal::new(StatusCode::BAD_REQUEST, None, format!("the request broke off: {error}"))
         };
-        bytes.extend_from_slice(&piece.map_err(broken)?);
-        if bytes.len() > MOST_BYTES {
-            let message = format!("the request has more than {} MB; ask for less at once", MOST_BYTES >> 20);
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, None, message));
+        let piece = piece.map_err(broken)?;
+        count += piece.len();
+        // What is too much is read and forgotten: a client that still sends does not hear what it is told.
+        if count <= MOST_BYTES {
+            bytes.extend_from_slice(&piece);
         }
+    }
+    if count > MOST_BYTES {
+        let message = format!("the request has more than {} MB; ask for less at once", MOST_BYTES >> 20);
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, None, message));
     }
     Ok(bytes)
 }

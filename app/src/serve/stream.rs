@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use glasshouse_protocol::{Completion, Ending, Event};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
@@ -108,6 +108,6 @@ impl Stream {
     }
 
     fn send(&mut self, body: &Value) {
-        self.ready.push_back(Bytes::from(format!("data: {}\n\n", json!(body))));
+        self.ready.push_back(Bytes::from(format!("data: {body}\n\n")));
     }
 }
