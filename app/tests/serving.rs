@@ -295,6 +295,13 @@ fn bad_requests_are_told_what_is_wrong() {
         assert_eq!(said(&long, 400, &["64"])["code"], "context_length_exceeded");
     }
     assert_eq!(serving.complete(&json!({ "prompt": "a".repeat(63), "max_tokens": 1 })).status, 200);
+    // As many as there is room for, where none are asked for.
+    let short = serving.complete(&json!({ "prompt": "a".repeat(60) }));
+    assert!(
+        short.json()["usage"]["completion_tokens"].as_u64().is_some_and(|tokens| tokens <= 4),
+        "{}",
+        short.text
+    );
     // Megabytes are refused before they are tokenised.
     let huge = serving.complete(&json!({ "prompt": "a".repeat(3 << 20) }));
     assert_eq!(said(&huge, 400, &["3145728 bytes", "64"])["code"], "context_length_exceeded");
