@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::evaluation::{TaskRequest, TaskResults};
 use glasshouse_engine::protocol::{
-    Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
+    Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
@@ -48,18 +48,23 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         let text = runs.iter().find(|run| !run.imported).map(|run| run.name.clone());
         for run in &runs {
             let Some(settings) = settings_for(run, &settings, text.as_ref())? else { continue };
-            match evaluation(engine, run, arguments, settings).await? {
-                Some(evaluation) => evaluations.push(evaluation),
-                // A signal came first; what was found before is kept.
-                None => return Ok(()),
-            }
+            // What an imported model was trained on is not there to be looked through.
+            let remembers = settings.likelihood && !run.imported && !arguments.no_memorisation;
+            // Where a signal came first, what was found before is kept.
+            let Some(evaluation) = evaluation(engine, run, arguments, settings).await? else { return Ok(()) };
+            let memory = if remembers { memorisation(engine, run, arguments).await? } else { None };
+            evaluations.push((evaluation, memory));
         }
-        let names: Vec<String> = evaluations.iter().map(|evaluation| evaluation.run.clone()).collect();
-        for evaluation in &evaluations {
+        let names: Vec<String> = evaluations.iter().map(|(evaluation, _)| evaluation.run.clone()).collect();
+        for (evaluation, memory) in &evaluations {
             if arguments.json {
                 say!("{}", with_event("evaluation", &serde_json::to_value(evaluation)?))?;
+                if let Some(memory) = memory {
+                    say!("{}", with_event("audit", &serde_json::to_value(memory)?))?;
+                }
             } else {
                 report::evaluation(evaluation)?;
+                memory.iter().try_for_each(report::memorisation)?;
             }
         }
         if names.len() > 1 {
@@ -245,6 +250,34 @@ async fn evaluation(
         engine.ask_until_signal(command, "stopping; what was found of other models is kept", show).await;
     shown.clear();
     asked?;
+    Ok(found)
+}
+
+/// How much of its training text a model writes from memory, kept with the run; `None` where that is not found out: a signal came first, or
+/// it failed, which is said. An evaluation without it is one.
+async fn memorisation(
+    engine: &mut Engine,
+    run: &Evaluated,
+    arguments: &EvaluateArguments,
+) -> Result<Option<Audit>> {
+    let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.checkpoint.clone() };
+    let sections = vec!["memorisation".to_owned()];
+    let settings = AuditSettings { sections, seed: arguments.seed, ..AuditSettings::default() };
+    let (mut found, mut shown) = (None, Shown::new(&run.name, arguments.json));
+    let show = |event| {
+        match event {
+            Event::Evaluating { what, done, total } => shown.show(&what, done, total),
+            Event::Audited { audit } => found = Some(*audit),
+            event => trained::note(&event),
+        }
+        Ok(())
+    };
+    let command = Command::Audit { source, settings: Box::new(settings) };
+    let asked = engine.ask_until_signal(command, "stopping; what was found before is kept", show).await;
+    shown.clear();
+    if let Err(error) = asked {
+        tell!("note: how much {} writes from memory is not known: {error:#}", run.name);
+    }
     Ok(found)
 }
 
