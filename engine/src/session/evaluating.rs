@@ -147,10 +147,18 @@ impl Session {
             parameters: &model.parameters,
         };
         if settings.likelihood {
-            let found = likelihood(&mut subject, settings, &mut tell).await?;
-            let found = evaluation.likelihood.insert(found);
-            if settings.baselines {
-                evaluation.baselines = baselines(&subject, found, settings, &mut tell).await?;
+            match likelihood(&mut subject, settings, &mut tell).await {
+                Ok(found) => {
+                    let found = evaluation.likelihood.insert(found);
+                    if settings.baselines {
+                        evaluation.baselines = baselines(&subject, found, settings, &mut tell).await?;
+                    }
+                }
+                // Tasks can be done all the same by a model that no text is there for; a stride is a mistake of who gave it.
+                Err(Error::Refused(reason)) if !asked.is_empty() && settings.stride.is_none() => {
+                    self.outlet.notice(format!("{reason}; its likelihood is left out"));
+                }
+                Err(error) => return Err(error),
             }
         }
         let seen = match run.is_imported() {
