@@ -85,7 +85,7 @@ pub struct EvaluateArguments {
     /// Threads of the CPU executor; all cores unless said
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// One JSON object per line instead of text: each evaluation with what was found out of its memory, then each comparison
+    /// One JSON object per line instead of text: each evaluation, behind it the audit of what it memorised, then each comparison
     #[arg(long)]
     pub json: bool,
 }
