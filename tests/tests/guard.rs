@@ -23,7 +23,14 @@ fn store() -> TokenStore {
 fn guarded(mode: GuardMode) -> RunConfig {
     let mut config = config();
     config.model.dropout = Dropout::everywhere(0.0);
-    let guard = GuardSettings { mode, window: 64, loss_z: 5.5, gradient_z: 7.0, ..GuardSettings::default() };
+    let guard = GuardSettings {
+        mode,
+        window: 64,
+        loss_z: 5.5,
+        gradient_z: 7.0,
+        rate_steps: 100,
+        ..GuardSettings::default()
+    };
     let train = TrainConfig {
         steps: 600,
         learning_rate: 1e-2,
@@ -132,7 +139,7 @@ fn a_batch_of_garbage_is_skipped_and_the_run_is_as_good() {
 fn a_rate_ten_times_too_high_is_lowered() {
     let mut config = guarded(GuardMode::Act);
     (config.train.steps, config.train.learning_rate) = (700, 3e-2);
-    config.train.guard.rate_factor = 0.1;
+    (config.train.guard.rate_factor, config.train.guard.rate_steps) = (0.1, 0);
     let acts = recovers(&config, Fault::Rate { from: 500, factor: 10.0 }, &[480]);
     assert!(!acts.is_empty() && acts.len() <= 3, "{acts:?}");
     for (kind, _, seen, back) in &acts {
