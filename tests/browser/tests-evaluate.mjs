@@ -30,7 +30,8 @@ export async function the_script_evaluates_audits_and_writes_a_card(site) {
     const refused = [
       await caught(lab.evaluate({ likelihood: false, baselines: false })),
       await caught(lab.audit({ sections: ["bais"] })),
-      await caught(lab.evaluate({ likelihood: false, tasks: [{ name: "empty.jsonl", text: "" }] })),
+      await caught(lab.evaluate({ likelihood: false, baselines: false, tasks: [{ name: "empty.jsonl", text: "" }] })),
+      await caught(lab.evaluate({ signal: AbortSignal.abort() })),
     ];
     await lab.close();
     return { run, evaluation, progress: [...progress], audit, card, same: card === latest, kept, refused };
@@ -79,6 +80,7 @@ export async function the_script_evaluates_audits_and_writes_a_card(site) {
   assert.match(result.refused[0].message, /nothing to evaluate/);
   assert.match(result.refused[1].message, /bias/);
   assert.match(result.refused[2].message, /empty\.jsonl/);
+  assert.equal(result.refused[3].kind, "cancelled");
 }
 
 export async function the_page_evaluates_the_sample_and_keeps_what_was_found(site) {
