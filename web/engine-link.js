@@ -188,8 +188,9 @@ export class EngineLink {
       }
       const id = this.#next++;
       this.#waiting.set(id, { resolve, reject, onEvent, events: [] });
-      sent?.(id);
       this.send(JSON.stringify({ id, command }), files);
+      // By now, so that what is called off at once is known to the engine.
+      sent?.(id);
     });
   }
 

@@ -395,7 +395,7 @@ export interface EvaluateOptions {
   baselines?: boolean;
   /** The run whose held-out text it is; the model's own unless said. */
   textOf?: string;
-  /** Documents at most. */
+  /** Documents at most, spread over the split. */
   documents?: number;
   /** Tokens by which windows follow one another. Default half the context length. */
   stride?: number;
@@ -419,6 +419,7 @@ export interface EvaluateOptions {
 /** A number with its uncertainty. */
 export interface Metric {
   name: string;
+  /** Null where there was nothing to measure. */
   value: number | null;
   /** The interval that holds it in 95 of 100 samples. */
   interval?: [number, number];
@@ -426,6 +427,18 @@ export interface Metric {
   count: number;
   of: string;
   signature?: string;
+}
+
+/** Texts that share runs of `n` words with the training text. */
+export interface Contamination {
+  n: number;
+  lookedUp: number;
+  found: number;
+  /** The share of all their runs. */
+  share: number;
+  /** The most contaminated: how the text begins, and the share of its runs. */
+  worst: [text: string, share: number][];
+  about: string;
 }
 
 export interface TaskReport {
@@ -436,22 +449,29 @@ export interface TaskReport {
   /** Lines that could not be asked, and why. */
   broken: [line: number, reason: string][];
   metrics: Metric[];
-  tables: Record<string, unknown>[];
+  tables: ReportTable[];
   answers: { line: number; prompt: string; answer: string; expected: string[]; scores: (number | null)[]; group: string | null }[];
+  /** How much of the rows stands in the training text; null where that is not known. */
+  contamination: Contamination | null;
+  /** What simple rules, and models that do not run here, make of the same rows. */
   beside: { name: string; about: string; metrics: Metric[]; differences: Metric[]; broken: [number, string][] }[];
 }
 
 /** As `glasshouse evaluate --json` prints it, by names such as `bitsPerByte`. */
-export interface Evaluation {
+export interface ModelEvaluation {
   run: string;
   checkpoint: string;
   step: number;
+  weightsCrc32c: number;
+  /** Seconds since 1970. */
+  made: number;
   device: string;
   seconds: number;
   model: Record<string, unknown>;
   likelihood: ({ metrics: Metric[]; documents: number; tokens: number; bytes: number } & Record<string, unknown>) | null;
   baselines: ({ name: string; about: string; bitsPerByte: Metric; perplexity: number | null; difference: Metric | null })[];
-  contamination: Record<string, unknown> | null;
+  /** How much of the evaluated text stands in the training text; null where that is not known. */
+  contamination: Contamination | null;
   tasks: TaskReport[];
   limits: string[];
 }
@@ -495,6 +515,8 @@ export interface AuditOptions {
   pairs?: string | Blob;
   /** Seed of all that is drawn. Default 0. */
   seed?: number;
+  /** Keep what is found with the run. Default true. */
+  keep?: boolean;
   /** Whose weights: those of a run's checkpoint, by its name or its step. As they are now, unless one is named. */
   run?: string;
   checkpoint?: string;
@@ -503,19 +525,8 @@ export interface AuditOptions {
   signal?: AbortSignal;
 }
 
-/** A number with the interval that holds it in 95 of 100 samples. */
-export interface Metric {
-  name: string;
-  /** Null where there was nothing to measure. */
-  value: number | null;
-  interval?: [number, number];
-  better: "higher" | "lower" | "neither";
-  count: number;
-  of: string;
-  signature?: string;
-}
-
-export interface AuditTable {
+/** Rows of cells below a heading. */
+export interface ReportTable {
   title: string;
   about?: string;
   columns: string[];
@@ -528,7 +539,7 @@ export interface AuditSection {
   /** How large its sample was. */
   sample: string;
   metrics: Metric[];
-  tables: AuditTable[];
+  tables: ReportTable[];
   /** What it cannot show. */
   limits: string[];
   /** Why it was not made, where it was not. */
@@ -568,11 +579,11 @@ export class Glasshouse {
   /** Looks for bias, memorised text, canaries and personal data. An abort rejects with the kind `cancelled`. */
   audit(options?: AuditOptions): Promise<Audit>;
   /** Says how good the model is, on held-out text and on tasks. While a run trains it is refused: kind `busy`. */
-  evaluate(options?: EvaluateOptions): Promise<Evaluation>;
+  evaluate(options?: EvaluateOptions): Promise<ModelEvaluation>;
   /** What is kept of evaluations, and how each two of the runs compare. */
-  evaluations(runs?: readonly string[]): Promise<{ evaluations: Evaluation[]; audits: Audit[]; comparisons: Comparison[] }>;
-  /** The card of a run that was evaluated, a page of HTML. */
-  card(run: string): Promise<string>;
+  evaluations(runs?: readonly string[]): Promise<{ evaluations: ModelEvaluation[]; audits: Audit[]; comparisons: Comparison[] }>;
+  /** The card of a run that was evaluated, of the latest one unless it is named: a page of HTML. */
+  card(run?: string): Promise<string>;
   runs(): Promise<Run[]>;
   /** A `.glasshouse` file, which the desktop program opens too. */
   save(): Promise<Uint8Array>;

@@ -292,12 +292,13 @@ export class Glasshouse {
 
   /**
    * Looks for what a model has learned that nobody wanted it to: `sections` are of "bias", "memorisation", "canaries" and "personal", all
-   * unless some are named; `pairs` is a File or the text of one with pairs of sentences. Resolves to the audit, which is kept with the run.
+   * unless some are named; `pairs` is a File or the text of one with pairs of sentences. Resolves to the audit, which is kept with the run
+   * unless `keep` is false.
    */
   async audit(options = {}) {
-    const { sections, samples, pairs, seed } = options;
+    const { sections, samples, pairs, seed, keep } = options;
     const text = pairs instanceof Blob ? await pairs.text() : pairs;
-    const given = Object.entries({ sections, samples, pairs: text, seed }).filter(([, value]) => value !== undefined);
+    const given = Object.entries({ sections, samples, pairs: text, seed, keep }).filter(([, value]) => value !== undefined);
     const command = { command: "audit", source: await this.#source(options), settings: Object.fromEntries(given) };
     return camel(last(await this.#judge(command, options), "audited").audit);
   }
@@ -341,10 +342,12 @@ export class Glasshouse {
     return camel({ evaluations, audits, comparisons });
   }
 
-  /** The card of a run that was evaluated: one page of HTML. */
+  /** The card of a run that was evaluated, of the latest one unless it is named: one page of HTML. */
   async card(run) {
+    const name = run ?? (await this.evaluations()).evaluations.at(-1)?.run;
+    if (name === undefined) throw new GlasshouseError("refused", "nothing was evaluated yet, so that there is no card", "run");
     await this.#open();
-    const events = await this.#link.request({ command: "write_card", run, to: null });
+    const events = await this.#link.request({ command: "write_card", run: name, to: null });
     return new TextDecoder().decode(last(events, "card_written").files[0]);
   }
 

@@ -9,7 +9,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
-use glasshouse_protocol::{Command, Event, Parcel, Report, RunState, View, WeightSource};
+use glasshouse_protocol::{Command, Event, Parcel, Report, RunState, TrainingState, View, WeightSource};
 use std::path::PathBuf;
 
 /// As high as all that is there, so that nothing is scrolled away.
@@ -64,6 +64,8 @@ fn what_is_kept_is_shown_at_once_within_the_edges_of_every_width_in_both_themes(
                 "Worst tokens",
                 "who.jsonl",
                 "Line 7: it has no answer",
+                "Each prompt is staged.",
+                "t5-staged: Staged answers of another model.",
                 "Audit: Bias",
                 "Of a staged sample of 200.",
                 "What Memorisation cannot show is staged as well.",
@@ -142,6 +144,19 @@ fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
     let cancelled = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));
     assert_eq!(cancelled, [Command::Cancel { request: asked.id }]);
     assert!(says(&scene, "stopping…"));
+}
+
+#[test]
+fn while_a_run_trains_models_are_audited_and_not_evaluated() {
+    let mut app = support::app("dark");
+    support::full(&mut app);
+    support::tell(&mut app, support::in_training(TrainingState::Running));
+    app.open(PageName::Evaluate);
+    let window = support::window(app, 1280.0, 900.0);
+    let is_disabled =
+        |name: &str| window.get_by_role_and_label(Role::Button, name).accesskit_node().is_disabled();
+    assert!(is_disabled("Evaluate") && !is_disabled("Audit"));
+    assert!(window.query_all_by_label_contains("evaluated when it has ended").next().is_some());
 }
 
 #[test]

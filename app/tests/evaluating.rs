@@ -49,7 +49,12 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     let folder = folder.path();
     let told = evaluate(folder, &["--documents", "20", "--card", "card.html"]);
     let found = of(&told, "evaluation")[0].clone();
-    assert_eq!((&found["run"], told.len()), (&json!("1-nanogpt-cpu"), 1));
+    assert_eq!((&found["run"], told.len()), (&json!("1-nanogpt-cpu"), 2));
+    // What it writes from memory is of the same card.
+    let memory = &of(&told, "audit")[0]["sections"][0];
+    assert_eq!((&memory["name"], &memory["skipped"]), (&json!("memorisation"), &Value::Null));
+    let extractable = metric(memory, "extractable")["value"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&extractable), "{memory}");
     let likelihood = &found["likelihood"];
     for name in ["loss", "perplexity", "bits_per_byte", "token_accuracy", "top_5_accuracy"] {
         let value = metric(likelihood, name);
@@ -153,7 +158,16 @@ fn runs_are_compared_paired_and_a_run_with_itself_differs_by_nothing() {
     write(folder, "choices.jsonl", &choices(24));
     let told = evaluate(
         folder,
-        &["--runs", "1,2", "--documents", "10", "--no-baselines", "--task", "choices.jsonl"],
+        &[
+            "--runs",
+            "1,2",
+            "--documents",
+            "10",
+            "--no-baselines",
+            "--no-memorisation",
+            "--task",
+            "choices.jsonl",
+        ],
     );
     let found = of(&told, "evaluation");
     assert_eq!(found.len(), 2);
@@ -199,6 +213,7 @@ fn an_exported_model_is_imported_to_compare_with_and_does_the_same() {
             "--documents",
             "10",
             "--no-baselines",
+            "--no-memorisation",
             "--task",
             "choices.jsonl",
             "--task",

@@ -26,7 +26,8 @@ def output(command, **more):
 
 def ours(project, run, device, threads):
     """The likelihood of `evaluate`'s report, and its loss."""
-    command = [PROGRAM, "evaluate", "--project", project, "--no-baselines", "--resamples", 100, "--json"]
+    command = [PROGRAM, "evaluate", "--project", project, "--no-baselines", "--no-memorisation", "--resamples", 100,
+               "--json"]
     command += ["--device", device, "--threads", threads, *(["--run", run] if run else [])]
     lines = [json.loads(line) for line in output(command).splitlines() if line.strip()]
     report = next(line for line in lines if line.get("likelihood"))

@@ -10,6 +10,7 @@ import { Site } from "./site.mjs";
 import * as around from "./tests-around.mjs";
 import * as cleaning from "./tests-cleaning.mjs";
 import * as elements from "./tests-elements.mjs";
+import * as evaluate from "./tests-evaluate.mjs";
 import * as lens from "./tests-lens.mjs";
 import * as script from "./tests-script.mjs";
 import * as shards from "./tests-shards.mjs";
@@ -35,7 +36,7 @@ async function main() {
     console.error("usage: node app.mjs DIST GLASSHOUSE [NAME]");
     return 2;
   }
-  const tests = [training, tuning, elements, shards, travel, cleaning, script, lens, storage, around]
+  const tests = [training, tuning, elements, shards, travel, cleaning, script, lens, evaluate, storage, around]
     .flatMap((module) => Object.entries(module))
     .filter(([name]) => name.includes(part));
   assert(tests.length > 0, `no test is called ${part}`);

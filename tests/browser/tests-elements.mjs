@@ -27,7 +27,7 @@ export async function the_first_click_of_a_first_visit_meets_no_error(site) {
 
 export async function every_page_can_be_read_and_opened_by_its_elements(site) {
   const page = await site.tab(await site.profile());
-  for (const name of ["Data", "Tokenizer", "Model", "Train", "Tune", "Write", "Chat", "Inspect", "Runs", "Learn", "Settings", "Home"]) {
+  for (const name of ["Data", "Tokenizer", "Model", "Train", "Tune", "Write", "Chat", "Inspect", "Evaluate", "Runs", "Learn", "Settings", "Home"]) {
     await press(page, "tab", name);
     await until(page, ({ page }) => page === name.toLowerCase(), `the page ${name}`);
     await page.getByRole("tab", { name, selected: true }).waitFor();

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::evaluation::{TaskRequest, TaskResults};
 use glasshouse_engine::protocol::{
-    Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
+    Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
@@ -35,6 +35,9 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         return Err(usage(format!("{} is there already; name another file, or say --force", card.display())));
     }
     let settings = settings(arguments)?;
+    if settings.suite && settings.suite_rows.is_none() {
+        tell!("note: 100 rows of each family of tasks; --rows N takes others");
+    }
     let options = session::Options {
         device: arguments.device.clone(),
         threads: arguments.threads,
@@ -44,22 +47,42 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         let places = arguments.against.iter().any(|other| is_place(other));
         trained::use_project(engine, &arguments.project, places).await?;
         let runs = runs(arguments, engine).await?;
-        let mut evaluations = Vec::with_capacity(runs.len());
-        let text = runs.iter().find(|run| !run.imported).map(|run| run.name.clone());
+        let (mut evaluations, mut failed) = (Vec::with_capacity(runs.len()), None);
+        let text = match runs.iter().find(|run| !run.imported && !run.labels) {
+            Some(run) => Some(run.name.clone()),
+            None => latest_of_text(arguments)?,
+        };
         for run in &runs {
             let Some(settings) = settings_for(run, &settings, text.as_ref())? else { continue };
-            match evaluation(engine, run, arguments, settings).await? {
-                Some(evaluation) => evaluations.push(evaluation),
+            // What an imported model was trained on is not there to be looked through.
+            let remembers = settings.likelihood && !run.imported && !arguments.no_memorisation;
+            let evaluation = match evaluation(engine, run, arguments, settings).await {
+                Ok(Some(evaluation)) => evaluation,
                 // A signal came first; what was found before is kept.
-                None => return Ok(()),
-            }
+                Ok(None) => return Ok(()),
+                // What was found of the others is told all the same.
+                Err(error) if !evaluations.is_empty() => {
+                    failed = Some(error);
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            let memory = match remembers {
+                true => memorisation(engine, run, &evaluation, arguments).await?,
+                false => None,
+            };
+            evaluations.push((evaluation, memory));
         }
-        let names: Vec<String> = evaluations.iter().map(|evaluation| evaluation.run.clone()).collect();
-        for evaluation in &evaluations {
+        let names: Vec<String> = evaluations.iter().map(|(evaluation, _)| evaluation.run.clone()).collect();
+        for (evaluation, memory) in &evaluations {
             if arguments.json {
                 say!("{}", with_event("evaluation", &serde_json::to_value(evaluation)?))?;
+                if let Some(memory) = memory {
+                    say!("{}", with_event("audit", &serde_json::to_value(memory)?))?;
+                }
             } else {
                 report::evaluation(evaluation)?;
+                memory.iter().try_for_each(report::memorisation)?;
             }
         }
         if names.len() > 1 {
@@ -78,7 +101,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
             let project = quoted(&arguments.project);
             tell!("a page of it: glasshouse evaluate --project {project} --run {run} --card card.html");
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     })
 }
 
@@ -181,6 +204,16 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
     Ok(found)
 }
 
+/// The latest run of the project that learned from a text, on which a model without one can be evaluated.
+fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
+    let learned = |run: &Run| {
+        let trained = run.record().is_ok_and(|record| record.state != RunState::Imported);
+        trained && run.config().is_ok_and(|config| config.train.objective.learns_text())
+    };
+    let runs = Project::open(&arguments.project)?.runs()?;
+    Ok(runs.iter().rev().find(|run| learned(run)).map(Run::name))
+}
+
 /// What a model can be evaluated on: one without text of its own on that of the first that has some. `None` where that is nothing.
 fn settings_for(
     run: &Evaluated,
@@ -195,7 +228,7 @@ fn settings_for(
     if settings.likelihood && run.imported && text.is_none() {
         if !has_tasks {
             return Err(usage(format!(
-                "{} is an imported model, which has no validation text; give it a task (--task FILE, --suite tasks)",
+                "{} is an imported model, and no run of the project has a validation text for it; give it a task (--task FILE, --suite tasks)",
                 run.name
             )));
         }
@@ -245,6 +278,47 @@ async fn evaluation(
         engine.ask_until_signal(command, "stopping; what was found of other models is kept", show).await;
     shown.clear();
     asked?;
+    Ok(found)
+}
+
+/// How much of its training text a model writes from memory, kept with the run; `None` where that is not found out: a signal came first, or
+/// it failed, which is said. An evaluation without it is one.
+async fn memorisation(
+    engine: &mut Engine,
+    run: &Evaluated,
+    evaluation: &Evaluation,
+    arguments: &EvaluateArguments,
+) -> Result<Option<Audit>> {
+    let mut kept = Vec::new();
+    let hear = |event| {
+        if let Event::Evaluations { audits, .. } = event {
+            kept = audits;
+        }
+        Ok(())
+    };
+    engine.ask(Command::ReadEvaluations { runs: vec![run.name.clone()] }, hear).await?;
+    // An audit of other weights, which somebody made, is not lost to this part of one.
+    let same =
+        |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
+    let keep = kept.iter().all(same);
+    let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.checkpoint.clone() };
+    let sections = vec!["memorisation".to_owned()];
+    let settings = AuditSettings { sections, keep, seed: arguments.seed, ..AuditSettings::default() };
+    let (mut found, mut shown) = (None, Shown::new(&run.name, arguments.json));
+    let show = |event| {
+        match event {
+            Event::Evaluating { what, done, total } => shown.show(&what, done, total),
+            Event::Audited { audit } => found = Some(*audit),
+            event => trained::note(&event),
+        }
+        Ok(())
+    };
+    let command = Command::Audit { source, settings: Box::new(settings) };
+    let asked = engine.ask_until_signal(command, "stopping; what was found before is kept", show).await;
+    shown.clear();
+    if let Err(error) = asked {
+        tell!("note: how much {} writes from memory is not known: {error:#}", run.name);
+    }
     Ok(found)
 }
 

@@ -20,6 +20,7 @@ use crate::theme::space;
 use crate::widgets::{self, what_is_this};
 use asking::Asking;
 use egui::Ui;
+use glasshouse_protocol::evaluation::Likelihood;
 use glasshouse_protocol::{
     CheckpointSummary, Command, Evaluation, RunSummary, TrainingState, WeightSource, evaluation,
 };
@@ -187,6 +188,14 @@ fn source_evaluated(state: &State, run: &str, checkpoint: &str) -> WeightSource 
         Some(run) => source_of(state, run),
         None => WeightSource::Checkpoint { run: run.to_owned(), checkpoint: checkpoint.to_owned() },
     }
+}
+
+/// Whether two models were evaluated on the same text, so that their numbers can stand beside each other.
+fn same_text(one: &Likelihood, other: &Likelihood) -> bool {
+    fn texts(of: &Likelihood) -> impl Iterator<Item = u32> {
+        of.by_document.iter().map(|document| document.text_crc32c)
+    }
+    texts(one).eq(texts(other))
 }
 
 /// Looks inside a model at work on a passage.

@@ -3,7 +3,7 @@
 use super::THEN;
 use glasshouse_protocol::evaluation::{
     AuditSection, Baseline, Better, Calibration, CalibrationBin, Cell, Contamination, EvaluatedModel,
-    Likelihood, LossBy, Metric, Passage, Table, TaskAnswer, TaskReport,
+    Likelihood, LossBy, Metric, Passage, Table, TaskAnswer, TaskBaseline, TaskReport,
 };
 use glasshouse_protocol::{Audit, Comparison, EvaluateSettings, Evaluation, Event};
 
@@ -109,6 +109,14 @@ fn task() -> TaskReport {
         metrics: vec![metric("exact", 0.667, 0.16, "rows"), metric("f1", 0.83, 0.1, "rows")],
         tables: vec![confusion],
         answers: (1..=30).map(answer).collect(),
+        about: vec!["Each prompt is staged.".to_owned()],
+        beside: vec![TaskBaseline {
+            name: "t5-staged".to_owned(),
+            about: "Staged answers of another model.".to_owned(),
+            metrics: vec![metric("exact", 0.5, 0.17, "rows"), metric("f1", 0.61, 0.15, "rows")],
+            differences: vec![metric("exact", 0.167, 0.2, "rows")],
+            broken: vec![(9, "no such row".to_owned())],
+        }],
         ..TaskReport::default()
     }
 }

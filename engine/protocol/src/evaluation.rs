@@ -420,7 +420,7 @@ pub struct Comparison {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuditSettings {
-    /// Sections by name: `bias`, `memorisation`, `canaries`, `personal`, `moderation`. Empty: all.
+    /// Sections by name: `bias`, `memorisation`, `canaries`, `personal`. Empty: all.
     pub sections: Vec<String>,
     /// Texts that are sampled, and passages that are tried.
     pub samples: usize,
@@ -464,7 +464,7 @@ pub struct Audit {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuditSection {
-    /// `bias`, `memorisation`, `canaries`, `personal`, `moderation`.
+    /// `bias`, `memorisation`, `canaries`, `personal`.
     pub name: String,
     /// Its heading.
     pub title: String,

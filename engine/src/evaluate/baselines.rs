@@ -39,13 +39,13 @@ pub async fn baselines(
     let mut training = TrainingTokens::new(&held_out, &subject.run.config()?, tokenizer);
     let mut found = Vec::new();
     let about = format!("Every one of {} tokens as likely as any other.", whole(vocabulary as u64));
-    found.push(evaluated.baseline("uniform", about, |_, _| (vocabulary.max(1) as f64).ln()));
+    found.push(evaluated.baseline("uniform", about, |_| (vocabulary.max(1) as f64).ln(), &turns).await);
     let unigram = unigram(&mut training, vocabulary, tell, &turns).await?;
     let about = format!(
         "Tokens as often as in the {} training tokens, each counted once more (add-one smoothing).",
         whole(unigram.tokens())
     );
-    found.push(evaluated.baseline("unigram", about, |_, token| unigram.nats(token)));
+    found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &turns).await);
     for order in 2..=MOST_ORDERS {
         let learned =
             ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), tell, &turns).await?;
@@ -131,17 +131,24 @@ impl Evaluated {
     }
 
     /// What came of a model that gives each token a loss by itself.
-    fn baseline(&self, name: &str, about: String, mut nats: impl FnMut(usize, u32) -> f64) -> Baseline {
+    async fn baseline(
+        &self,
+        name: &str,
+        about: String,
+        nats: impl Fn(u32) -> f64,
+        turns: &Turns,
+    ) -> Baseline {
         let mut sums = Vec::with_capacity(self.tokens.len());
-        for (number, document) in self.documents.iter().enumerate() {
+        for document in &self.documents {
             for part in &document.parts {
                 let tokens = document.tokens.get(part.tokens.clone()).unwrap_or_default();
                 let predicted = document.predicted.get(part.tokens.clone()).unwrap_or_default();
                 let own = tokens.iter().zip(predicted).filter(|(_, is)| **is);
-                sums.push(own.map(|(token, _)| nats(number, *token)).sum());
+                sums.push(own.map(|(token, _)| nats(*token)).sum());
+                turns.give().await;
             }
         }
-        self.of_parts(name, about, sums)
+        self.of_parts(name, about, sums, turns).await
     }
 
     /// What came of an n-gram model.
@@ -163,10 +170,10 @@ impl Evaluated {
                 sums.push(sum);
             }
         }
-        self.of_parts(&format!("{}-gram", learned.model.order()), learned.about(), sums)
+        self.of_parts(&format!("{}-gram", learned.model.order()), learned.about(), sums, turns).await
     }
 
-    fn of_parts(&self, name: &str, about: String, nats: Vec<f64>) -> Baseline {
+    async fn of_parts(&self, name: &str, about: String, nats: Vec<f64>, turns: &Turns) -> Baseline {
         let bits: Vec<f64> = nats.iter().map(|nats| nats / LN_2).collect();
         let (all, of) = (bits.iter().sum::<f64>(), self.bytes.iter().sum::<f64>());
         let tokens: f64 = self.tokens.iter().map(|tokens| f64::from(*tokens)).sum();
@@ -174,10 +181,13 @@ impl Evaluated {
             let interval = self.bootstrap.paired_difference((&bits, &self.bytes), (model, &self.bytes));
             self.metric((all - model.iter().sum::<f64>()) / of, interval, Better::Higher)
         });
+        turns.give().await;
+        let interval = self.bootstrap.ratio(&bits, &self.bytes);
+        turns.give().await;
         Baseline {
             name: name.to_owned(),
             about,
-            bits_per_byte: self.metric(all / of, self.bootstrap.ratio(&bits, &self.bytes), Better::Lower),
+            bits_per_byte: self.metric(all / of, interval, Better::Lower),
             perplexity: Some((all * LN_2 / tokens).exp()).filter(|value| value.is_finite()),
             difference,
             nats,

@@ -12,6 +12,8 @@ use crate::platform::Turns;
 use crate::protocol::EvaluateSettings;
 use crate::protocol::evaluation::{Likelihood, LossBy, Metric};
 use crate::tokenizer::Tokenizer;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::rc::Rc;
 use web_time::Instant;
 
@@ -56,7 +58,7 @@ pub async fn likelihood(
     walk.run(subject.scorer, tokenizer, &held_out, &mut note, &mut heard).await?;
     let tokens_per_s = tally.tokens() as f64 / begun.elapsed().as_secs_f64().max(1e-9);
 
-    let mut metrics = tally.metrics(&bootstrap);
+    let mut metrics = tally.metrics(&bootstrap, &turns).await;
     let mut by = vec![by_position(subject.scorer, tokenizer, &held_out, &bootstrap, tell).await?];
     let mut of = |name: &str, mut groups: Vec<(String, Metric)>| {
         // Groups without a token say nothing.
@@ -81,7 +83,7 @@ pub async fn likelihood(
         turns.give().await;
     }
     let errors = vec![
-        errors::documents_table(&worst_documents(&tally, &held_out, tokenizer)?),
+        errors::documents_table(&worst_documents(&tally, &held_out, tokenizer, &turns).await?),
         tally.worst.table(tokenizer, window),
         errors::kinds_table(&kinds),
     ];
@@ -227,11 +229,12 @@ async fn by_position(
     Ok(LossBy { name: "position".to_owned(), groups: named })
 }
 
-/// The documents that cost most bits a byte, read again for their text.
-fn worst_documents(
+/// The documents that cost most bits a byte, read again for their text: one of many passages once.
+async fn worst_documents(
     tally: &Tally<'_>,
     held_out: &HeldOut,
     tokenizer: &Tokenizer,
+    turns: &Turns,
 ) -> Result<Vec<WorstDocument>> {
     let bits = |at: usize| {
         let own = tally.by_document.get(at).filter(|own| own.tokens >= errors::FEW && own.bytes > 0)?;
@@ -243,9 +246,14 @@ fn worst_documents(
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     all.truncate(errors::WORST);
     let mut worst = Vec::with_capacity(all.len());
+    let mut read: BTreeMap<usize, Document> = BTreeMap::new();
     for (bits_per_byte, tokens, at) in all {
         let Some((number, part)) = tally.places.get(at).copied() else { continue };
-        let document = held_out.document(number, tokenizer)?;
+        let document = match read.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(held_out.document(number, tokenizer)?),
+        };
+        turns.give().await;
         let text = document.parts.get(part).and_then(|part| document.text.get(part.text.clone()));
         worst.push(WorstDocument { text: text.unwrap_or_default().to_owned(), bits_per_byte, tokens });
     }

@@ -1,10 +1,11 @@
 //! Whether a model says the same again and again, measured on texts that it writes, beside the text that was held out.
 
-use super::documents::HeldOut;
+use super::documents::{Document, HeldOut};
 use super::{Subject, Tell};
 use crate::error::Result;
 use crate::evaluation::statistics::Bootstrap;
 use crate::generate::{Batch, Decoder, Opening, request};
+use crate::platform::Turns;
 use crate::protocol::evaluation::{Better, Metric};
 use crate::protocol::{EvaluateSettings, GenerateConfig};
 use std::collections::HashSet;
@@ -15,6 +16,9 @@ const LENGTH: usize = 200;
 
 /// Tokens of the held-out text that one goes on from, where no token begins a text.
 const PROMPT: usize = 8;
+
+/// Bytes of the held-out text in which as many words stand as are written.
+const BYTES: usize = 1 << 16;
 
 /// Words of an n-gram that counts as repeated.
 const GRAM: usize = 4;
@@ -35,10 +39,16 @@ pub(super) async fn repetition(
 ) -> Result<Vec<Metric>> {
     let tokenizer = &subject.tokenizer.tokenizer;
     let config = subject.scorer.config();
-    let (mut prompts, mut texts) = (Vec::new(), Vec::new());
+    let (mut prompts, mut texts, turns) = (Vec::new(), Vec::new(), Turns::new());
+    let mut last: Option<(usize, Document)> = None;
     for number in 0..TEXTS {
-        // The same document, where there are fewer, from another place on.
-        let document = held_out.document(number * held_out.count() / TEXTS, tokenizer)?;
+        // The same document, where there are fewer, from another place on; it may be long and is read once.
+        let at = number * held_out.count() / TEXTS;
+        let document = match last.take() {
+            Some((own, document)) if own == at => document,
+            _ => held_out.document(at, tokenizer)?,
+        };
+        turns.give().await;
         let given = document.predicted.iter().position(|predicted| *predicted).unwrap_or(1);
         let parts = &document.parts;
         let part = parts.get(number * parts.len() / TEXTS);
@@ -52,7 +62,9 @@ pub(super) async fn repetition(
         let cut = prompt.len().saturating_sub(config.context_length);
         prompts.push(prompt.get(cut..).unwrap_or_default().to_vec());
         let from = part.filter(|_| held_out.passages).map_or(0, |part| part.text.start);
-        texts.push(document.text.get(from..).unwrap_or_default().to_owned());
+        let text = document.text.get(from..).unwrap_or_default();
+        texts.push(text.get(..text.floor_char_boundary(BYTES)).unwrap_or(text).to_owned());
+        last = Some((at, document));
     }
     let opening = Opening { threads: Some(subject.scorer.threads()), texts: TEXTS, ..Opening::default() };
     let device = subject.scorer.device();

@@ -7,6 +7,7 @@ use super::frequencies::{Frequencies, GROUPS};
 use super::windows::Window;
 use crate::evaluation::metrics::calibration::{self, Sums};
 use crate::evaluation::statistics::Bootstrap;
+use crate::platform::Turns;
 use crate::protocol::evaluation::{Better, DocumentLoss, Metric};
 
 /// Documents are drawn again in at most so many runs of neighbours, as [`Bootstrap`] does.
@@ -157,7 +158,7 @@ impl<'text> Tally<'text> {
     }
 
     /// Loss, perplexity, bits per byte, token accuracy and top-5 accuracy.
-    pub(super) fn metrics(&self, bootstrap: &Bootstrap) -> Vec<Metric> {
+    pub(super) async fn metrics(&self, bootstrap: &Bootstrap, turns: &Turns) -> Vec<Metric> {
         let tokens = ("tokens", self.tokens(), Better::Lower);
         let loss = self.metric("loss", tokens, bootstrap, |unit| [unit.nats, unit.tokens]);
         let mut perplexity = Metric { name: "perplexity".to_owned(), ..loss.clone() };
@@ -166,13 +167,14 @@ impl<'text> Tally<'text> {
         let bytes = ("bytes", self.bytes(), Better::Lower);
         let bits = |unit: &Unit| [unit.nats / std::f64::consts::LN_2, unit.bytes];
         let tokens = ("tokens", self.tokens(), Better::Higher);
-        vec![
-            loss,
-            perplexity,
-            self.metric("bits_per_byte", bytes, bootstrap, bits),
-            self.metric("token_accuracy", tokens, bootstrap, |unit| [unit.right, unit.tokens]),
-            self.metric("top_5_accuracy", tokens, bootstrap, |unit| [unit.right_of_5, unit.tokens]),
-        ]
+        turns.give().await;
+        let bits = self.metric("bits_per_byte", bytes, bootstrap, bits);
+        turns.give().await;
+        let first = self.metric("token_accuracy", tokens, bootstrap, |unit| [unit.right, unit.tokens]);
+        turns.give().await;
+        let fifth = self.metric("top_5_accuracy", tokens, bootstrap, |unit| [unit.right_of_5, unit.tokens]);
+        turns.give().await;
+        vec![loss, perplexity, bits, first, fifth]
     }
 
     fn metric(

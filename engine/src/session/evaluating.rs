@@ -71,19 +71,34 @@ impl Session {
             settings,
             ..Evaluation::default()
         };
-        self.find(id, &model, (&run, &text), asked, &mut evaluation).await?;
+        let found = self.find(id, &model, (&run, &text), asked, &mut evaluation).await;
         evaluation.seconds = begun.elapsed().as_secs_f64();
-        if evaluation.settings.keep {
-            if let Some(kept) = self.kept::<Evaluation>(&run, EVALUATION) {
-                evaluation = merged(kept, evaluation);
+        if let Err(error) = found {
+            // Minutes of work are not lost to a task that cannot be asked.
+            if evaluation.settings.keep && (evaluation.likelihood.is_some() || !evaluation.tasks.is_empty()) {
+                self.with_kept(&run, evaluation)?;
+                self.outlet.notice(format!("what was found before is kept with {}", run.name()));
             }
-            evaluation.limits = about::limits(&run, &evaluation)?;
-            storage::write_json(&run.folder().join(EVALUATION), &evaluation)?;
+            return Err(error);
+        }
+        if evaluation.settings.keep {
+            evaluation = self.with_kept(&run, evaluation)?;
         } else {
             evaluation.limits = about::limits(&run, &evaluation)?;
         }
         self.outlet.answer(id, Event::Evaluated { evaluation: Box::new(evaluation) });
         Ok(())
+    }
+
+    /// A new evaluation with what is kept of the same weights, kept in its place.
+    fn with_kept(&self, run: &Run, new: Evaluation) -> Result<Evaluation> {
+        let mut evaluation = match self.kept::<Evaluation>(run, EVALUATION) {
+            Some(kept) => merged(kept, new),
+            None => new,
+        };
+        evaluation.limits = about::limits(run, &evaluation)?;
+        storage::write_json(&run.folder().join(EVALUATION), &evaluation)?;
+        Ok(evaluation)
     }
 
     /// Finds out all that was asked for.
@@ -132,11 +147,19 @@ impl Session {
             parameters: &model.parameters,
         };
         if settings.likelihood {
-            let found = likelihood(&mut subject, settings, &mut tell).await?;
-            if settings.baselines {
-                evaluation.baselines = baselines(&subject, &found, settings, &mut tell).await?;
+            match likelihood(&mut subject, settings, &mut tell).await {
+                Ok(found) => {
+                    let found = evaluation.likelihood.insert(found);
+                    if settings.baselines {
+                        evaluation.baselines = baselines(&subject, found, settings, &mut tell).await?;
+                    }
+                }
+                // Tasks can be done all the same by a model that no text is there for; a stride is a mistake of who gave it.
+                Err(Error::Refused(reason)) if !asked.is_empty() && settings.stride.is_none() => {
+                    self.outlet.notice(format!("{reason}; its likelihood is left out"));
+                }
+                Err(error) => return Err(error),
             }
-            evaluation.likelihood = Some(found);
         }
         let seen = match run.is_imported() {
             // What it was trained on is not known.
@@ -231,7 +254,13 @@ impl Session {
         if let Some(to) = &to {
             refuse_what_is_there(to, keep)?;
         }
-        let audit = self.kept::<Audit>(&run, AUDIT);
+        let mut audit = self.kept::<Audit>(&run, AUDIT);
+        if audit.take_if(|audit| audit.weights_crc32c != evaluation.weights_crc32c).is_some() {
+            let name = run.name();
+            self.outlet.notice(format!(
+                "the audit of {name} is of other weights than its evaluation, and is not on the card; audit it again (`glasshouse audit --run {name}`)"
+            ));
+        }
         let mut others = Vec::new();
         for other in self.opened()?.project.runs()?.into_iter().rev().filter(|other| *other != run) {
             let Some(other) = self.kept::<Evaluation>(&other, EVALUATION) else { continue };
@@ -332,12 +361,22 @@ fn merged(kept: Evaluation, mut new: Evaluation) -> Evaluation {
     tasks.retain(|kept| new.tasks.iter().all(|new| new.name != kept.name));
     tasks.append(&mut new.tasks);
     new.tasks = tasks;
+    let (old, own) = (kept.settings, &mut new.settings);
     if new.likelihood.is_none() {
+        if kept.likelihood.is_some() {
+            // They say what the likelihood is of.
+            (own.text_of, own.documents, own.stride) = (old.text_of, old.documents, old.stride);
+            (own.likelihood, own.baselines) = (old.likelihood, old.baselines);
+        }
         new.likelihood = kept.likelihood;
         new.baselines = kept.baselines;
         new.contamination = kept.contamination;
-    } else if new.baselines.is_empty() && kept.settings.text_of == new.settings.text_of {
+    } else if new.baselines.is_empty() && (&old.text_of, old.documents) == (&own.text_of, own.documents) {
+        // Those of the same text, which any stride leaves as they are, but for the differences from the model.
         new.baselines = kept.baselines;
+        if old.stride != own.stride {
+            new.baselines.iter_mut().for_each(|baseline| baseline.difference = None);
+        }
     }
     new
 }
@@ -396,6 +435,26 @@ mod tests {
         assert_eq!(both.likelihood.unwrap().tokens, 3);
         let other = merged(kept, evaluation(8, &["c"]));
         assert_eq!((other.tasks.len(), other.likelihood), (1, None));
+    }
+
+    #[test]
+    fn settings_say_what_the_likelihood_is_of_that_stays() {
+        use crate::protocol::evaluation::{Baseline, Likelihood, Metric};
+
+        let mut kept = evaluation(7, &[]);
+        kept.settings.text_of = Some("2-other".to_owned());
+        kept.likelihood = Some(Likelihood::default());
+        kept.baselines = vec![Baseline { difference: Some(Metric::default()), ..Baseline::default() }];
+        let both = merged(kept.clone(), evaluation(7, &["a"]));
+        assert_eq!((both.settings.text_of, both.baselines.len()), (kept.settings.text_of.clone(), 1));
+        // Baselines of another text go, and with another stride what they were compared with.
+        let mut new = evaluation(7, &[]);
+        new.likelihood = Some(Likelihood::default());
+        assert!(merged(kept.clone(), new.clone()).baselines.is_empty());
+        new.settings = EvaluateSettings { stride: Some(3), ..kept.settings.clone() };
+        assert_eq!(merged(kept.clone(), new.clone()).baselines[0].difference, None);
+        new.settings.stride = None;
+        assert_eq!(merged(kept.clone(), new).baselines, kept.baselines);
     }
 
     #[test]

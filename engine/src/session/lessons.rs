@@ -2,18 +2,20 @@
 
 use super::Session;
 use crate::error::Result;
-use crate::project::lesson_files;
+use crate::project::{Project, lesson_files};
 use crate::protocol::{Event, LessonProgress};
-use std::collections::BTreeMap;
 
 impl Session {
     /// Answers with lessons that stand beside the program's; without a project those that are there for every one.
     pub(super) fn list_lessons(&mut self, id: u64) -> Result<()> {
         let project = self.project.as_ref().map(|open| &open.project);
-        let progress = match project {
-            Some(project) => project.lesson_progress()?,
-            None => BTreeMap::new(),
-        };
+        let kept = project.map(Project::lesson_progress).transpose();
+        // Lessons are there whatever became of that; the file stays as it is.
+        let progress = kept.unwrap_or_else(|error| {
+            self.outlet.notice(format!("what was made of lessons is not shown: {error}"));
+            None
+        });
+        let progress = progress.unwrap_or_default();
         self.outlet.answer(id, Event::Lessons { files: lesson_files(project), progress });
         Ok(())
     }

@@ -55,6 +55,9 @@ pub struct EvaluateArguments {
     /// Leave out n-grams and compressors
     #[arg(long)]
     pub no_baselines: bool,
+    /// Leave out how much of the training text the model writes from memory, which `audit` finds out and a card shows
+    #[arg(long)]
+    pub no_memorisation: bool,
     /// Write the first model's card: one page of HTML
     #[arg(long, value_name = "FILE")]
     pub card: Option<PathBuf>,
@@ -82,7 +85,7 @@ pub struct EvaluateArguments {
     /// Threads of the CPU executor; all cores unless said
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// One JSON object per line instead of text: each evaluation, then each comparison
+    /// One JSON object per line instead of text: each evaluation, behind it the audit of what it memorised, then each comparison
     #[arg(long)]
     pub json: bool,
 }

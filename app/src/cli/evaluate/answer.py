@@ -110,7 +110,8 @@ def main():
     model, tokenizer = load(arguments.model, arguments.device)
     for file in files:
         results = file.with_name(file.name.replace(".rows.jsonl", "") + ".results.jsonl")
-        lines = file.read_text(encoding="utf-8").splitlines()
+        # JSON may hold what else ends a line for `splitlines`.
+        lines = [line for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
         with results.open("w", encoding="utf-8") as out:
             for at, line in enumerate(lines):
                 row = json.loads(line)

@@ -5,7 +5,7 @@ use glasshouse_engine::protocol::evaluation::{
     Baseline, Calibration, Cell, Likelihood, Metric, Table, TaskReport,
 };
 use glasshouse_engine::protocol::quantity::{counted, whole};
-use glasshouse_engine::protocol::{Comparison, Evaluation};
+use glasshouse_engine::protocol::{Audit, Comparison, Evaluation};
 use std::io::Result;
 
 /// Lines of a table that are printed, and characters of a cell.
@@ -37,6 +37,21 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
     if !found.limits.is_empty() {
         say!("\nWhat to know before believing it")?;
         found.limits.iter().try_for_each(|limit| say!("  * {limit}"))?;
+    }
+    Ok(())
+}
+
+/// Prints what a model writes from memory.
+pub(super) fn memorisation(audit: &Audit) -> Result<()> {
+    for section in &audit.sections {
+        say!("\n{}", section.title)?;
+        if let Some(reason) = &section.skipped {
+            say!("  Not looked at: {reason}.")?;
+            continue;
+        }
+        say!("  {}", section.sample)?;
+        metrics(&section.metrics)?;
+        section.limits.iter().try_for_each(|limit| say!("  * {limit}"))?;
     }
     Ok(())
 }

@@ -14,15 +14,14 @@ use glasshouse_protocol::evaluation::TaskRequest;
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 use std::path::Path;
 
-/// Parts of an audit, and what people call them.
-const SECTIONS: [(&str, &str); 5] = [
+/// Parts of an audit, as the engine knows them, and what people call them.
+const SECTIONS: [(&str, &str); 4] = [
     ("bias", "Bias"),
     ("memorisation", "Memorisation"),
     ("canaries", "Canaries"),
     ("personal", "Personal data"),
-    ("moderation", "Moderation"),
 ];
-/// Documents of a first look, and tokens of a stride, where a person wants other than all and half a context.
+/// Documents of a quick look, and tokens of a stride, where a person wants other than all and half a context.
 const DOCUMENTS: usize = 200;
 const STRIDE: usize = 64;
 
@@ -87,8 +86,8 @@ impl Asking {
         (!some).then_some("Nothing is to be evaluated: choose something of it below.")
     }
 
-    /// The command, and the bytes of task files beside it.
-    pub(super) fn evaluate(&self, source: WeightSource) -> (Command, Vec<Vec<u8>>) {
+    /// The command, and the bytes of task files beside it. The text is the model's own, unless a run is named whose text it is.
+    pub(super) fn evaluate(&self, source: WeightSource, text_of: Option<String>) -> (Command, Vec<Vec<u8>>) {
         let task = |file: &TaskFile| {
             let names = file.metrics.split([',', ' ']).map(str::trim).filter(|name| !name.is_empty());
             TaskRequest {
@@ -100,6 +99,7 @@ impl Asking {
         let mut settings = self.evaluates.clone();
         settings.tasks = self.files.iter().map(task).collect();
         settings.baselines &= settings.likelihood;
+        settings.text_of = text_of.filter(|_| settings.likelihood);
         let bytes = self.files.iter().filter_map(|file| file.bytes.clone()).collect();
         (Command::Evaluate { source, settings: Box::new(settings) }, bytes)
     }
@@ -148,7 +148,7 @@ impl Asking {
         if settings.likelihood {
             let mut all = settings.documents.is_none();
             field(ui, "Documents", "", None, |ui| {
-                if segmented(ui, &mut all, &[(true, "All"), (false, "The first")]) {
+                if segmented(ui, &mut all, &[(true, "All"), (false, "Some of them")]) {
                     settings.documents = (!all).then_some(DOCUMENTS);
                 }
             });
@@ -212,11 +212,14 @@ impl Asking {
                 if sections.is_empty() {
                     *sections = SECTIONS.map(|(name, _)| name.to_owned()).to_vec();
                 }
-                sections.retain(|section| section != name);
+                // The last one stays: an audit of nothing is none.
+                if on || sections.len() > 1 {
+                    sections.retain(|section| section != name);
+                }
                 if on {
                     sections.push(name.to_owned());
                 }
-                // All of them, or none, is what an audit has by itself.
+                // All of them are what an audit has by itself.
                 if sections.len() == SECTIONS.len() {
                     sections.clear();
                 }
@@ -259,7 +262,7 @@ mod tests {
         asking.take_tasks(vec![chosen("a.jsonl", Some(b"1")), chosen("b.csv", Some(b"2"))]);
         asking.take_tasks(vec![chosen("a.jsonl", Some(b"3"))]);
         asking.files[1].metrics = " Exact, f1 ".to_owned();
-        let (command, bytes) = asking.evaluate(WeightSource::Current);
+        let (command, bytes) = asking.evaluate(WeightSource::Current, None);
         assert_eq!(bytes, [b"3".to_vec(), b"2".to_vec()]);
         let Command::Evaluate { settings, .. } = command else { panic!("{command:?}") };
         let files: Vec<&str> = settings.tasks.iter().map(|task| task.file.as_str()).collect();
@@ -277,10 +280,11 @@ mod tests {
         assert!(asking.lack().is_some());
         asking.evaluates.suite = true;
         assert_eq!(asking.lack(), None);
-        let (Command::Evaluate { settings, .. }, _) = asking.evaluate(WeightSource::Current) else {
+        let text_of = Some("1-a".to_owned());
+        let (Command::Evaluate { settings, .. }, _) = asking.evaluate(WeightSource::Current, text_of) else {
             panic!("no evaluation")
         };
-        assert!(!settings.baselines && settings.suite);
+        assert!(!settings.baselines && settings.suite && settings.text_of.is_none());
     }
 
     #[test]

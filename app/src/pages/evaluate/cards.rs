@@ -219,6 +219,10 @@ fn line_ui(ui: &mut Ui, line: &Line, ranges: &BTreeMap<String, [f64; 2]>, colour
 pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, contamination: &Contamination) {
     let Contamination { n, looked_up, found, share, .. } = contamination;
     let all = format::counted(*looked_up, what);
+    if *looked_up == 0 {
+        quiet_text(ui, format!("No {what} was long enough to be looked up in the training text."));
+        return;
+    }
     if *found == 0 {
         quiet_text(ui, format!("Of {all}, none shares {n} words in a row with the training text."));
         return;

@@ -10,7 +10,7 @@ use crate::widgets::{self, Measured, card, hint_line, plain, primary, quiet};
 use egui::{Checkbox, Stroke, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::evaluation::Metric;
-use glasshouse_protocol::{RunSummary, TrainingState};
+use glasshouse_protocol::{RunState, RunSummary, TrainingState};
 
 /// Runs that are offered before all are asked for.
 const LATEST: usize = 8;
@@ -84,12 +84,15 @@ impl EvaluatePage {
         let state = context.state;
         let lack = self.asking.lack();
         let free = state.evaluation.under_way.is_empty();
+        // The engine evaluates nothing beside a training.
+        let idle = state.training.state == TrainingState::Idle;
         let chosen = || runs.iter().copied().filter(|run| self.chosen.contains(&run.name));
         ui.horizontal_wrapped(|ui| {
             let evaluate = |ui: &mut Ui| primary(ui, icons::ICON_FACT_CHECK, "Evaluate").clicked();
-            if ui.add_enabled_ui(free && lack.is_none(), evaluate).inner {
+            if ui.add_enabled_ui(free && idle && lack.is_none(), evaluate).inner {
                 for run in chosen() {
-                    let (command, bytes) = self.asking.evaluate(source_of(state, run));
+                    let text_of = self.text_of(runs, run);
+                    let (command, bytes) = self.asking.evaluate(source_of(state, run), text_of);
                     context.outbox.send_with(command, bytes);
                 }
             }
@@ -113,6 +116,17 @@ impl EvaluatePage {
         if let Some(lack) = lack {
             hint_line(ui, lack);
         }
+    }
+
+    /// The run on whose text an imported model is evaluated, which came without one: the newest of the others that are chosen, so that both
+    /// can be compared, else the newest of all.
+    fn text_of(&self, runs: &[&RunSummary], run: &RunSummary) -> Option<String> {
+        if run.state != RunState::Imported {
+            return None;
+        }
+        let with_text = || runs.iter().rev().filter(|other| other.state != RunState::Imported);
+        let chosen = with_text().find(|other| self.chosen.contains(&other.name));
+        chosen.or_else(|| with_text().next()).map(|other| other.name.clone())
     }
 
     fn settings_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
@@ -185,5 +199,26 @@ mod tests {
         assert_eq!(page.chosen, ["1-a", "2-a"], "those that are gone are not looked at");
         page.follow(&runs[3..]);
         assert_eq!(page.chosen, ["6-a"]);
+    }
+
+    #[test]
+    fn an_imported_model_is_evaluated_on_the_text_of_a_run_that_has_one() {
+        let named = |name: &str, state: RunState| RunSummary {
+            name: name.to_owned(),
+            state,
+            ..RunSummary::default()
+        };
+        let runs = [
+            named("1-a", RunState::Finished),
+            named("2-b", RunState::Finished),
+            named("3-gpt2", RunState::Imported),
+            named("4-other", RunState::Imported),
+        ];
+        let runs: Vec<&RunSummary> = runs.iter().collect();
+        let mut page = EvaluatePage { chosen: vec!["3-gpt2".to_owned()], ..EvaluatePage::default() };
+        assert_eq!(page.text_of(&runs, runs[2]).as_deref(), Some("2-b"));
+        page.chosen = vec!["1-a".to_owned(), "3-gpt2".to_owned()];
+        assert_eq!(page.text_of(&runs, runs[2]).as_deref(), Some("1-a"), "both are to be compared");
+        assert_eq!((page.text_of(&runs, runs[0]), page.text_of(&runs[2..], runs[2])), (None, None));
     }
 }

@@ -2,14 +2,14 @@
 
 use super::cards::metric_of;
 use super::section::{Head, section_ui};
-use super::text;
+use super::{same_text, text};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{called, caption};
 use crate::theme::{self, Palette, space};
 use crate::widgets::{self, Measured, interval_bar, report_csv, report_table};
 use egui::{Label, RichText, Ui};
-use glasshouse_protocol::evaluation::{Better, Cell, Metric, Table};
+use glasshouse_protocol::evaluation::{Better, Cell, Likelihood, Metric, Table};
 use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
 
 /// Draws both.
@@ -28,6 +28,9 @@ pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSu
                 ui,
                 "Perplexities and losses per token are of different tokenizers and cannot be compared: bits per byte can.",
             );
+        }
+        if differs_in_text(&evaluated) {
+            caption(ui, text::OTHER_TEXT);
         }
         report_table(ui, &table);
     });
@@ -55,6 +58,13 @@ fn differ(evaluated: &[(String, &Evaluation)]) -> bool {
     let tokenizers: Vec<u32> =
         evaluated.iter().map(|(_, evaluation)| evaluation.model.tokenizer_crc32c).collect();
     tokenizers.windows(2).any(|pair| pair[0] != pair[1])
+}
+
+/// Whether some of them were evaluated on another text.
+fn differs_in_text(evaluated: &[(String, &Evaluation)]) -> bool {
+    let likelihoods: Vec<&Likelihood> =
+        evaluated.iter().filter_map(|(_, evaluation)| evaluation.likelihood.as_ref()).collect();
+    likelihoods.windows(2).any(|pair| !same_text(pair[0], pair[1]))
 }
 
 /// A row for each metric that any of the runs has, a column for each run.
@@ -196,7 +206,7 @@ fn csv(pairs: &[&Comparison]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::evaluation::{Likelihood, TaskReport};
+    use glasshouse_protocol::evaluation::{DocumentLoss, TaskReport};
 
     fn metric(name: &str, value: f64, interval: Option<[f64; 2]>) -> Metric {
         Metric { name: name.to_owned(), value: Some(value), interval, ..Metric::default() }
@@ -224,7 +234,11 @@ mod tests {
         assert_eq!(titles, [&text("Loss"), &text("Repetition"), &text("qa: F1")]);
         assert_eq!(table.rows[1][1], text(format::NOTHING));
         assert!(matches!(&table.rows[2][2], Cell::Metric(metric) if metric.value == Some(0.5)));
-        assert!(!differ(&evaluated));
+        assert!(!differ(&evaluated) && !differs_in_text(&evaluated));
+        let mut third = first.clone();
+        let other = DocumentLoss { text_crc32c: 9, ..DocumentLoss::default() };
+        third.likelihood.as_mut().unwrap().by_document = vec![other];
+        assert!(differs_in_text(&[("a".to_owned(), &first), ("c".to_owned(), &third)]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::choosing::measured;
 use super::section::{Head, section_ui};
-use super::{look, text};
+use super::{look, same_text, text};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Breakpoint, called, caption, column, run_colour};
@@ -27,7 +27,7 @@ pub(super) fn predicted_ui(
 ) {
     let Some(likelihood) = &evaluation.likelihood else { return };
     if !evaluation.baselines.is_empty() {
-        let bars = baselines(context, evaluation, shown);
+        let bars = baselines(context, (evaluation, likelihood), shown);
         let head = Head { key: "baselines", title: "Beside baselines", note: "bits per byte", open: true };
         section_ui(ui, context, head, Some(&|| csv(&bars)), |ui, _| {
             caption(ui, text::BASELINES);
@@ -72,12 +72,17 @@ fn about(likelihood: &Likelihood) -> String {
     )
 }
 
-/// The runs that are shown, then what is simpler, the best first.
-fn baselines(context: &Context<'_>, evaluation: &Evaluation, shown: &[&RunSummary]) -> Vec<Measured> {
+/// The runs that are shown and were evaluated on the same text, and what is simpler, the best first.
+fn baselines(
+    context: &Context<'_>,
+    (evaluation, own): (&Evaluation, &Likelihood),
+    shown: &[&RunSummary],
+) -> Vec<Measured> {
     let palette = context.palette;
     let found = &context.state.evaluation.evaluations;
     let model = |run: &&RunSummary| {
-        let likelihood = found.get(&run.name)?.likelihood.as_ref()?;
+        let likelihood = found.get(&run.name)?.likelihood.as_ref();
+        let likelihood = likelihood.filter(|likelihood| same_text(own, likelihood))?;
         let metric = super::cards::metric_of(&likelihood.metrics, "bits_per_byte")?;
         measured(&called(run), metric, run_colour(palette, &run.name).0)
     };

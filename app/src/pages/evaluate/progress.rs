@@ -7,7 +7,7 @@ use crate::pages::parts::called;
 use crate::state::{State, Work};
 use crate::widgets::{self, Failed};
 use egui::Ui;
-use glasshouse_protocol::{Command, WeightSource};
+use glasshouse_protocol::Command;
 
 /// What people call the run of some weights.
 fn name_of(state: &State, run: Option<&String>) -> String {
@@ -56,7 +56,10 @@ impl EvaluatePage {
                 Failed::Waits => continue,
                 Failed::Dismissed => {}
                 Failed::Acted => match command {
-                    Command::Evaluate { source, .. } => self.evaluate_again(context, source),
+                    Command::Evaluate { source, settings } => {
+                        let (command, bytes) = self.asking.evaluate(source.clone(), settings.text_of.clone());
+                        context.outbox.send_with(command, bytes);
+                    }
                     Command::Audit { source, .. } => {
                         context.outbox.send(self.asking.audit(source.clone()));
                     }
@@ -65,11 +68,6 @@ impl EvaluatePage {
             }
             self.dismissed.insert(*request);
         }
-    }
-
-    fn evaluate_again(&self, context: &mut Context<'_>, source: &WeightSource) {
-        let (command, bytes) = self.asking.evaluate(source.clone());
-        context.outbox.send_with(command, bytes);
     }
 }
 

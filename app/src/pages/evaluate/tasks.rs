@@ -1,7 +1,7 @@
 //! What came of tasks: metrics, tables such as a confusion matrix, and the answers, of which those that failed can be looked through.
 
 use super::EvaluatePage;
-use super::cards::{contamination_ui, metrics_ui};
+use super::cards::{contamination_ui, metric_of, metrics_ui};
 use super::section::{Head, look_with, section_ui};
 use super::{look, source_evaluated};
 use crate::format;
@@ -12,7 +12,7 @@ use crate::widgets::{self, Align, Column, Table, hint_line, plain, raised, repor
 use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Evaluation;
-use glasshouse_protocol::evaluation::{TaskAnswer, TaskReport};
+use glasshouse_protocol::evaluation::{self, Cell, Metric, TaskAnswer, TaskBaseline, TaskReport};
 
 /// Height of an answer's row, and of the list of them.
 const ROW: f32 = 28.0;
@@ -74,11 +74,15 @@ impl EvaluatePage {
             let note = format!("{} · {}", format::counted(task.rows, "row"), does(&task.kind));
             let part = Head { key: &key, title: &task.name, note: &note, open: true };
             section_ui(ui, context, part, Some(&|| csv(task)), |ui, context| {
+                for sentence in &task.about {
+                    caption(ui, sentence);
+                }
                 metrics_ui(ui, &task.metrics);
                 for signature in task.metrics.iter().filter_map(|metric| metric.signature.as_ref()) {
                     caption(ui, signature);
                 }
                 broken_ui(ui, task);
+                beside_ui(ui, task);
                 if let Some(contamination) = &task.contamination {
                     contamination_ui(ui, context.palette, "row", contamination);
                 }
@@ -112,6 +116,57 @@ fn broken_ui(ui: &mut Ui, task: &TaskReport) {
     if count > NAMED {
         caption(ui, format!("and {} more", format::whole((count - NAMED) as u64)));
     }
+}
+
+/// What others make of the same rows.
+fn beside_ui(ui: &mut Ui, task: &TaskReport) {
+    let Some(table) = beside(task) else { return };
+    ui.add_space(space::SMALL);
+    head(ui, &table.title);
+    report_table(ui, &table);
+    for other in &task.beside {
+        if !other.about.is_empty() {
+            caption(ui, format!("{}: {}", other.name, other.about));
+        }
+        if let Some((line, why)) = other.broken.first() {
+            let count = format::counted(other.broken.len() as u64, "line");
+            let line = format::whole(*line);
+            caption(ui, format!("{count} of {} said nothing of a row; line {line}: {why}", other.name));
+        }
+    }
+}
+
+/// The model and what stands beside it, each with the metrics that any of those has, and with what the model has more; none where nothing
+/// stands beside it.
+fn beside(task: &TaskReport) -> Option<evaluation::Table> {
+    let has = |name: &str| task.beside.iter().any(|other| metric_of(&other.metrics, name).is_some());
+    let metrics: Vec<&Metric> = task.metrics.iter().filter(|metric| has(&metric.name)).collect();
+    if metrics.is_empty() {
+        return None;
+    }
+    let cell = |metric: Option<&Metric>| match metric {
+        Some(metric) => Cell::Metric(Box::new(metric.clone())),
+        None => Cell::Text(format::NOTHING.to_owned()),
+    };
+    let mut columns = vec!["what".to_owned()];
+    let mut own = vec![Cell::Text("this model".to_owned())];
+    for &metric in &metrics {
+        columns.extend([format::metric_title(&metric.name), "this model less it".to_owned()]);
+        own.extend([cell(Some(metric)), cell(None)]);
+    }
+    let row = |other: &TaskBaseline| {
+        let mut row = vec![Cell::Text(other.name.clone())];
+        for metric in &metrics {
+            row.push(cell(metric_of(&other.metrics, &metric.name)));
+            // Differences have a range of their own.
+            let name = format!("difference_{}", metric.name);
+            let difference = metric_of(&other.differences, &metric.name);
+            row.push(cell(difference.map(|metric| Metric { name, ..metric.clone() }).as_ref()));
+        }
+        row
+    };
+    let rows = std::iter::once(own).chain(task.beside.iter().map(row)).collect();
+    Some(evaluation::Table { title: "Beside it".to_owned(), about: String::new(), columns, rows })
 }
 
 fn answers_ui(
@@ -269,6 +324,35 @@ mod tests {
         assert!(!filter.holds(&answer("the owl", Some(1.0))), "it is right");
         (filter.wrong, filter.search) = (false, " lost ".to_owned());
         assert!(filter.holds(&answer("Mia", Some(1.0))));
+    }
+
+    #[test]
+    fn what_others_make_of_the_rows_stands_below_what_the_model_does() {
+        let metric =
+            |name: &str, value| Metric { name: name.to_owned(), value: Some(value), ..Metric::default() };
+        let mut task = TaskReport {
+            metrics: vec![metric("accuracy", 0.5), metric("macro_f1", 0.4)],
+            ..TaskReport::default()
+        };
+        assert!(beside(&task).is_none());
+        task.beside.push(TaskBaseline {
+            name: "majority".to_owned(),
+            metrics: vec![metric("accuracy", 0.25)],
+            differences: vec![metric("accuracy", 0.25)],
+            ..TaskBaseline::default()
+        });
+        let table = beside(&task).unwrap();
+        assert_eq!(table.columns, ["what", "Accuracy", "this model less it"]);
+        let said = |row: usize| match &table.rows[row][..] {
+            [Cell::Text(name), Cell::Metric(value), difference] => {
+                (name.clone(), value.value, difference.clone())
+            }
+            other => panic!("{other:?}"),
+        };
+        let nothing = Cell::Text(format::NOTHING.to_owned());
+        assert_eq!(said(0), ("this model".to_owned(), Some(0.5), nothing));
+        let difference = Cell::Metric(Box::new(metric("difference_accuracy", 0.25)));
+        assert_eq!(said(1), ("majority".to_owned(), Some(0.25), difference));
     }
 
     #[test]

@@ -20,13 +20,16 @@ pub(super) const TASKS: &str = "JSON Lines, each with a \"prompt\" and its \"ans
 pub(super) const PAIRS: &str =
     "Pairs of sentences of your own that differ in one word, beside those that come with Glasshouse.";
 
-pub(super) const LEARNS: &str =
-    "A run is training: what is made here takes turns with it, and slows it meanwhile.";
+pub(super) const LEARNS: &str = "A run is training. Models are evaluated when it has ended or was stopped; an audit takes turns with it, and slows \
+    it meanwhile.";
 
 pub(super) const RELIABILITY: &str = "Of the tokens that the model held likely by about so much, the share that came. On the dashed line it \
     is as sure as it is right; below it, it is too sure. Larger dots stand for more tokens.";
 
 pub(super) const BASELINES: &str = "Bits for each byte of the same text: shorter is better. What a compressor or a table of counts reaches is \
     what a model has to beat.";
+
+pub(super) const OTHER_TEXT: &str =
+    "These runs were evaluated on different texts: only the paired differences are of what both of two did.";
 
 pub(super) const PAIRED: &str = "On what both did, the first less the second. An interval that holds 0 says that the difference may be chance.";

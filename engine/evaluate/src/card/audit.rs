@@ -2,14 +2,20 @@
 
 use super::tables;
 use super::words::shown;
-use glasshouse_protocol::evaluation::{Audit, AuditSection};
+use glasshouse_protocol::evaluation::{Audit, AuditSection, Evaluation};
+use glasshouse_protocol::quantity::whole;
 use maud::{Markup, html};
 
-pub(super) fn section(audit: Option<&Audit>) -> Markup {
+pub(super) fn section(evaluation: &Evaluation, audit: Option<&Audit>) -> Markup {
     html! {
         @if let Some(audit) = audit {
             section #audits {
                 h2 { "Audits" }
+                @if audit.weights_crc32c != evaluation.weights_crc32c {
+                    p.bad {
+                        "Made of other weights of the run than the figures above: of " (shown(&audit.checkpoint)) ", step " (whole(audit.step)) "."
+                    }
+                }
                 @for own in &audit.sections { (part(own)) }
             }
         }

@@ -31,6 +31,16 @@ pub fn markdown(evaluation: &Evaluation) -> String {
         .unwrap_or_default();
     for task in &evaluation.tasks {
         text += &format!("{}, {} rows:\n\n{}", plain(&task.name), whole(task.rows), table(&task.metrics));
+        for other in &task.beside {
+            let named = |own: &Metric| Metric {
+                name: format!("{}, {}", other.name, title(&own.name)),
+                ..own.clone()
+            };
+            let metrics: Vec<Metric> = other.metrics.iter().map(named).collect();
+            if !metrics.is_empty() {
+                text += &format!("{} on the same rows:\n\n{}", plain(&other.name), table(&metrics));
+            }
+        }
         text += &task.contamination.as_ref().map(|own| contaminated("the task", own)).unwrap_or_default();
     }
     if text.is_empty() {

@@ -32,7 +32,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 /// Settings that are listed.
 const SETTINGS_SHOWN: usize = 60;
 
-/// The card of an evaluation, with the audit of the same weights where there is one, and other evaluations beside it with what came of
+/// The card of an evaluation, with the run's audit where there is one, which says so where it is of other weights, and other evaluations beside it with what came of
 /// comparing them.
 pub fn html(
     evaluation: &Evaluation,
@@ -62,7 +62,7 @@ pub fn html(
                     (tasks::section(evaluation))
                     (tables::comparisons(beside))
                     (contamination(evaluation))
-                    (audit::section(audit))
+                    (audit::section(evaluation, audit))
                     (limits(evaluation))
                     (cost(evaluation))
                 }

@@ -1,8 +1,8 @@
 //! Tasks with their figures, and rows of them to read.
 
 use super::tables::{self, excerpt};
-use super::words::shown;
-use glasshouse_protocol::evaluation::{Evaluation, TaskAnswer, TaskReport};
+use super::words::{interval, number, shown, title};
+use glasshouse_protocol::evaluation::{Evaluation, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::quantity::{counted, whole};
 use maud::{Markup, html};
 
@@ -29,12 +29,66 @@ fn report(task: &TaskReport) -> Markup {
         h3 { bdi { (shown(&task.name)) } }
         div.card {
             p.note { (way(&task.kind)) " " (counted(task.rows, "row")) " evaluated, file CRC-32C " (format!("{:08x}", task.file_crc32c)) "." }
+            @if !task.about.is_empty() { ul.notes { @for sentence in &task.about { li { (shown(sentence)) } } } }
             (tables::metrics(&task.metrics))
+            @if !task.beside.is_empty() { (beside(task)) }
             @for own in &task.tables { (tables::table(own)) }
             @if !task.broken.is_empty() { (broken(task)) }
             @if let Some(own) = &task.contamination { (tables::contamination(own)) }
             @if !task.answers.is_empty() { (answers(task)) }
         }
+    }
+}
+
+/// What others make of the same rows, below what the model does.
+fn beside(task: &TaskReport) -> Markup {
+    let has = |name: &str| task.beside.iter().any(|other| metric(&other.metrics, name).is_some());
+    let names: Vec<&str> =
+        task.metrics.iter().map(|own| own.name.as_str()).filter(|name| has(name)).collect();
+    html! {
+        h4 { "Beside it, on the same rows" }
+        div.scroll {
+            table.grid {
+                thead { tr { th.words { "What" } @for name in &names { th { (title(name)) } th { "This model less it" } } } }
+                tbody {
+                    tr.own {
+                        td.words { b { "This model" } }
+                        @for name in &names { td { (value(metric(&task.metrics, name))) } td { "–" } }
+                    }
+                    @for other in &task.beside {
+                        tr {
+                            td.words { bdi { (shown(&other.name)) } }
+                            @for name in &names {
+                                td { (value(metric(&other.metrics, name))) }
+                                td { (value(metric(&other.differences, name))) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        ul.notes {
+            @for other in task.beside.iter().filter(|other| !other.about.is_empty() || !other.broken.is_empty()) {
+                li {
+                    b { bdi { (shown(&other.name)) } } ": " (shown(&other.about))
+                    @if let Some((line, reason)) = other.broken.first() {
+                        " Of its results " (counted(other.broken.len() as u64, "line")) " said nothing of a row; line " (whole(*line)) ": " (shown(reason))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn metric<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
+    metrics.iter().find(|metric| metric.name == name)
+}
+
+/// A figure with its interval.
+fn value(metric: Option<&Metric>) -> Markup {
+    html! {
+        (metric.and_then(|own| own.value).map_or_else(|| "–".to_owned(), number))
+        @if let Some(own) = metric.and_then(|own| own.interval) { span.quiet { " " (interval(own)) } }
     }
 }
 

@@ -2,7 +2,7 @@ use super::words::{compact, duration};
 use super::*;
 use glasshouse_protocol::evaluation::{
     AuditSection, Baseline, Calibration, CalibrationBin, Cell, Likelihood, LossBy, Passage, Table,
-    TaskAnswer, TaskReport,
+    TaskAnswer, TaskBaseline, TaskReport,
 };
 
 const HOSTILE: &str =
@@ -109,6 +109,14 @@ fn evaluation(text: &str) -> Evaluation {
                 group: Some(text.to_owned()),
             }],
             contamination: Some(contamination),
+            about: vec![text.to_owned()],
+            beside: vec![TaskBaseline {
+                name: "majority".to_owned(),
+                about: text.to_owned(),
+                metrics: vec![metric("bleu", 2.5)],
+                differences: vec![metric("bleu", 10.0)],
+                broken: vec![(3, text.to_owned())],
+            }],
             ..TaskReport::default()
         }],
         limits: vec![text.to_owned()],
@@ -126,6 +134,8 @@ fn a_card_says_what_was_found() {
         ..Comparison::default()
     };
     let audit = Audit {
+        weights_crc32c: 5,
+        step: 1150,
         sections: vec![AuditSection {
             title: "Bias".to_owned(),
             sample: "Of 200 pairs.".to_owned(),
@@ -152,6 +162,11 @@ fn a_card_says_what_was_found() {
         "1.50e15",
         "Energy was not measured",
         "Line 7: plain",
+        "Beside it, on the same rows",
+        "<bdi>majority</bdi></td><td>2.5000<span class=\"quiet\"> 2.2500 … 2.7500</span></td><td>10.00",
+        "line 3: plain",
+        "Made of other weights of the run",
+        "step 1,150",
         "<mark> end</mark>",
     ] {
         assert!(page.contains(wanted), "{wanted}");
@@ -235,6 +250,8 @@ fn a_section_of_markdown_has_the_same_figures() {
         "| 5-gram, bits per byte | 1.4000 |",
         "**Contaminated**: of the held-out text, 3 of 40 texts share runs of 13 words",
         "qa.jsonl, 0 rows:",
+        "majority on the same rows:",
+        "| Majority, BLEU | 2.5000 |",
         "* a\\|b \\<i\\> c\n",
     ] {
         assert!(section.contains(wanted), "{wanted}: {section}");

@@ -177,8 +177,19 @@ impl Measured {
     }
 
     /// F1 of ROUGE-1, -2 and -L, of each row against its best reference.
-    pub(super) fn rouge(&mut self, rows: &[(&Row, Given)], stems: bool, bootstrap: &Bootstrap) {
-        let found: Vec<Rouge> = answers(rows).iter().map(|row| rouge(row, stems)).collect();
+    pub(super) async fn rouge(
+        &mut self,
+        rows: &[(&Row, Given)],
+        stems: bool,
+        bootstrap: &Bootstrap,
+        turns: &Turns,
+    ) {
+        let mut found: Vec<Rouge> = Vec::with_capacity(rows.len());
+        for row in answers(rows) {
+            // Long ones take their time.
+            found.push(rouge(&row, stems));
+            turns.give().await;
+        }
         let of: [Named<Rouge>; 3] = [
             ("rouge_1", |found| found.rouge_1.f1),
             ("rouge_2", |found| found.rouge_2.f1),
@@ -190,6 +201,7 @@ impl Measured {
                 metric.signature =
                     Some(format!("rouge-score, use_stemmer={}", if stems { "True" } else { "False" }));
             }
+            turns.give().await;
         }
     }
 

@@ -3,7 +3,7 @@
 use super::file::TaskFile;
 use super::given::Given;
 use super::measured::Measured;
-use super::rows::{Kind, LISTED, Right, Row};
+use super::rows::{Kind, Right, Row};
 use crate::data::rewards::Judge;
 use crate::error::{Error, Result};
 use crate::evaluation::metrics::{exact, f1};
@@ -56,7 +56,14 @@ impl Measures {
     pub(super) fn of(wanted: &[String], file: &mut TaskFile) -> Result<Self> {
         let named: Vec<String> = match wanted {
             [] => default_of(file).into_iter().map(str::to_owned).collect(),
-            wanted => wanted.to_vec(),
+            wanted => {
+                // Asked for twice is asked for.
+                let first = |(at, name): (usize, &String)| {
+                    let before = wanted.iter().take(at).any(|other| other == name);
+                    (!before).then(|| name.clone())
+                };
+                wanted.iter().enumerate().filter_map(first).collect()
+            }
         };
         let mut measures = Vec::with_capacity(named.len());
         for name in &named {
@@ -81,7 +88,7 @@ impl Measures {
                 Measure::F1 => measured.of_each("f1", rows, f1, bootstrap),
                 Measure::Bleu => measured.bleu(rows, bootstrap),
                 Measure::Chrf => measured.chrf(rows, bootstrap),
-                Measure::Rouge(stems) => measured.rouge(rows, *stems, bootstrap),
+                Measure::Rouge(stems) => measured.rouge(rows, *stems, bootstrap, &turns).await,
                 Measure::Accuracy => measured.accuracy(rows, names, bootstrap),
                 Measure::Report => measured.report(rows, bootstrap, &turns).await,
                 Measure::Entities => measured.entities(rows, names, bootstrap),
@@ -191,9 +198,7 @@ fn leave_out_what_has_nothing_to_compare_with(
         };
         if let Some(reason) = &fault {
             first.get_or_insert_with(|| (row.line, reason.clone()));
-            if broken.len() <= LISTED {
-                broken.push((row.line, reason.clone()));
-            }
+            broken.push((row.line, reason.clone()));
         }
         fault.is_none()
     });
@@ -232,6 +237,8 @@ mod tests {
         );
         let said = error(&["accuracy"], ANSWERED);
         assert!(said.ends_with("exact, f1, bleu, chrf, rouge, rule"), "{said}");
+        let twice = ["f1", "exact", "f1"].map(str::to_owned);
+        assert_eq!(Measures::of(&twice, &mut file(ANSWERED)).unwrap().0.len(), 2);
         assert!(error(&["blue"], ANSWERED).contains("did you mean `bleu`"));
         assert!(error(&["exact:yes"], ANSWERED).contains("has no settings"));
         assert!(error(&["rule:numerik"], ANSWERED).contains("did you mean `numeric`"));

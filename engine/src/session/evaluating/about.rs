@@ -153,7 +153,14 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
         );
     }
     if let Some(likelihood) = &evaluation.likelihood {
-        if likelihood.documents < FEW_DOCUMENTS {
+        let passages = likelihood.by_document.len() as u64;
+        if passages > likelihood.documents {
+            limits.push(format!(
+                "The text has {} alone, and intervals are over {passages} passages of it: they hold how passages of this text differ, and not \
+                 how other texts do.",
+                counted(likelihood.documents, "document")
+            ));
+        } else if likelihood.documents < FEW_DOCUMENTS {
             limits.push(format!(
                 "The text has {} alone: an interval over so few says little.",
                 counted(likelihood.documents, "document")
