@@ -100,3 +100,40 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
     let none = completed(&heard, 14);
     assert_eq!((none.text.as_str(), none.written_tokens), ("", 0));
 }
+
+#[test]
+fn completions_beside_a_run_in_training_are_scored_by_the_weights_that_write_them() {
+    let shelf = tempfile::tempdir().unwrap();
+    let trains: Trigger = |event| matches!(event, Event::Training { .. });
+    let mut long = tiny(1_000_000);
+    (long.train.eval_interval, long.train.sample_interval) = (0, 0);
+    // Each is asked for some steps after the one before, whether or not that is over.
+    let asked = |prompt: &str| {
+        let greedy = GenerateConfig { temperature: 0.0, ..config(10, 0) };
+        complete(prompt, greedy, CompletionSettings { log_probabilities: Some(1), ..settings(2) })
+    };
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "Owls".to_owned() }),
+            after(train(long, None)),
+            (Some(trains), asked("The")),
+            (Some(trains), asked("One")),
+            (Some(trains), asked("Mia")),
+            (Some(trains), asked("Tom")),
+            after(asked("The")),
+        ],
+    );
+    for report in &heard {
+        // The greeting is the first request.
+        let of_ours = report.request.is_some_and(|request| request >= 4);
+        assert!(!(of_ours && matches!(report.event, Event::Failed { .. })), "{report:?}");
+        let Event::Completed { completion } = &report.event else { continue };
+        assert_eq!(completion.tokens.len(), completion.written_tokens);
+        for token in &completion.tokens {
+            let (own, likeliest) = (token.log_probability.unwrap(), token.top[0].log_probability);
+            assert!(likeliest - own < 1e-4, "{token:?}");
+        }
+    }
+    assert!(completed(&heard, 8).written_tokens > 0);
+}
