@@ -167,6 +167,19 @@ fn a_good_state_is_from_before_the_trouble() {
 }
 
 #[test]
+fn a_pair_that_stands_out_is_told_of_and_never_acted_on() {
+    let mut config = config(GuardMode::Act, Precision::F32);
+    config.train.objective = Objective::Preference;
+    let report =
+        |step| StepReport { loss: if step == 700 { 7.5 } else { healthy(3, step).loss }, ..healthy(3, step) };
+    let mut guard = Guard::new(&config, None);
+    let found = watch(&mut guard, 1..=900, report);
+    let [(700, spike)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((spike.kind, spike.severity), (GuardKind::LossSpike, GuardSeverity::Info));
+    assert_eq!(guard.action(spike, 700), GuardAction::Note);
+}
+
+#[test]
 fn a_run_of_rewards_is_never_taken_back() {
     let mut config = config(GuardMode::Act, Precision::F32);
     config.train.objective = Objective::Reward;
@@ -212,7 +225,8 @@ fn a_plateau_at_the_end_of_a_schedule_is_none() {
         found.map(|found| (found.kind, found.since)).collect::<Vec<_>>()
     };
     assert_eq!(told(1.0), [(GuardKind::Plateau, 100)]);
-    assert_eq!(told(0.05), []);
+    // What a cosine to a tenth of the peak ends at.
+    assert_eq!(told(0.1), []);
 }
 
 #[test]
