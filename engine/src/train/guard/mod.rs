@@ -26,6 +26,8 @@ const REPEATED: f32 = 0.5;
 const SAMPLES: u32 = 2;
 /// A plateau at a rate below this share of the peak is how schedules end; most end at a tenth of it.
 const ENDING: f64 = 0.25;
+/// It lasts this part of a run's steps at least, however often the run is evaluated.
+const STANDSTILL: u64 = 20;
 
 /// Something that the guard saw.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,8 +192,8 @@ impl Guard {
         (found, score)
     }
 
-    /// Looks at an evaluation, at a learning rate that is this share of the peak. One that it knows is none.
-    pub(super) fn evaluation(&mut self, losses: (u64, f32, f32), rate: f64) -> Vec<Finding> {
+    /// Looks at an evaluation of a run of so many steps, at a learning rate that is this share of the peak. One that it knows is none.
+    pub(super) fn evaluation(&mut self, losses: (u64, f32, f32), rate: f64, steps: u64) -> Vec<Finding> {
         let (step, train, validation) = losses;
         let is_known = self.last_evaluation().is_some_and(|last| last.0 >= step);
         if !self.looks() || is_known || !train.is_finite() || !validation.is_finite() {
@@ -217,7 +219,8 @@ impl Guard {
                 threshold: before,
             });
         }
-        let stands = stands.filter(|_| rate >= ENDING && overfits.is_none());
+        let is_long = |(since, ..): &evaluations::Losses| step.saturating_sub(*since) >= steps / STANDSTILL;
+        let stands = stands.filter(|since| rate >= ENDING && overfits.is_none() && is_long(since));
         if let Some(first) = self.begins(GuardKind::Plateau, step, stands) {
             let (since, _, before) = first;
             found.push(Finding {

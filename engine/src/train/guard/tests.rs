@@ -208,25 +208,28 @@ fn overfitting_is_told_when_it_begins() {
     for (at, (train, validation)) in (0..).zip(train.into_iter().zip(validation)) {
         let losses = (250 * at, train, validation);
         told.extend(
-            guard.evaluation(losses, 1.0).into_iter().map(|found| (losses.0, found.kind, found.since)),
+            guard.evaluation(losses, 1.0, 2000).into_iter().map(|found| (losses.0, found.kind, found.since)),
         );
         // The same again, as after an interruption.
-        assert_eq!(guard.evaluation(losses, 1.0), []);
+        assert_eq!(guard.evaluation(losses, 1.0, 2000), []);
     }
     assert_eq!(told, [(1250, GuardKind::Overfitting, 500)]);
 }
 
 #[test]
 fn a_plateau_at_the_end_of_a_schedule_is_none() {
-    let told = |rate| {
+    let told = |rate, steps| {
         let mut guard = guard(GuardMode::Note);
         let losses = [4.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0];
-        let found = (0..).zip(losses).flat_map(|(at, loss)| guard.evaluation((100 * at, loss, loss), rate));
+        let found =
+            (0..).zip(losses).flat_map(|(at, loss)| guard.evaluation((100 * at, loss, loss), rate, steps));
         found.map(|found| (found.kind, found.since)).collect::<Vec<_>>()
     };
-    assert_eq!(told(1.0), [(GuardKind::Plateau, 100)]);
+    assert_eq!(told(1.0, 2000), [(GuardKind::Plateau, 100)]);
     // What a cosine to a tenth of the peak ends at.
-    assert_eq!(told(0.1), []);
+    assert_eq!(told(0.1, 2000), []);
+    // A moment of a long run is none.
+    assert_eq!(told(1.0, 20_000), []);
 }
 
 #[test]

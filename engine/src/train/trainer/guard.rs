@@ -39,7 +39,7 @@ impl Trainer<'_> {
     pub(super) fn remember(&mut self, samples: &[(u64, String)]) {
         if let Some(evaluated) = self.evaluated.filter(|(step, ..)| *step == self.step) {
             let rate = self.share_of_rate();
-            self.guard.evaluation(evaluated, rate);
+            self.guard.evaluation(evaluated, rate, self.config.train.steps);
         }
         for (step, text) in samples {
             if self.looks_at_sample(*step) {
@@ -111,7 +111,7 @@ impl Trainer<'_> {
     pub(super) fn watch_evaluation(&mut self) -> Result<()> {
         let Some(evaluated) = self.evaluated else { return Ok(()) };
         let rate = self.share_of_rate();
-        let found = self.guard.evaluation(evaluated, rate);
+        let found = self.guard.evaluation(evaluated, rate, self.config.train.steps);
         found.into_iter().try_for_each(|finding| self.note(finding))
     }
 
