@@ -225,14 +225,16 @@ impl Trainer<'_> {
         self.config.train.guard.acts() && severity == GuardSeverity::Critical && acted >= most as usize
     }
 
-    /// The newest good state from before a finding: one whose weights are finite. One that is damaged is passed over.
+    /// The newest good state from before a finding: one whose weights and moments are finite. One that is damaged is passed over.
     async fn good_state(&mut self, finding: &Finding) -> Result<Option<Loaded>> {
         let candidates = self.guard.candidates(&self.checkpoints.kept_steps(), finding, self.step);
         let (checkpoints, parameters) = (self.checkpoints.clone(), self.parameters.clone());
         let look = move || {
             candidates.into_iter().find_map(|step| {
                 let loaded = checkpoints.load_kept(step, &parameters).ok()?;
-                loaded.state.parameters.iter().all(|weight| weight.is_finite()).then_some(loaded)
+                let ArenaState { parameters, first_moments, second_moments, .. } = &loaded.state;
+                let mut all = parameters.iter().chain(first_moments).chain(second_moments);
+                all.all(|entry| entry.is_finite()).then_some(loaded)
             })
         };
         platform::aside(look).await
