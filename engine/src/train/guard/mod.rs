@@ -140,7 +140,7 @@ impl Guard {
                     text: format!(
                         "The loss of step {step} is {loss:.3}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
                         if self.is_of_pairs {
-                            "Of pairs a few always stand out, once the others are told apart; look at theirs."
+                            "Once most pairs are told apart, a few always stand out."
                         } else {
                             "One step that stands out usually means an odd batch: another language, broken text, one line again and again."
                         }
