@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 /// Resamples of a bootstrap.
 pub const RESAMPLES: u32 = 10_000;
 
+/// Most texts that an audit samples, and passages that it tries.
+pub const MOST_AUDIT_SAMPLES: usize = 10_000;
+
 /// What is evaluated, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -422,7 +425,7 @@ pub struct Comparison {
 pub struct AuditSettings {
     /// Sections by name: `bias`, `memorisation`, `canaries`, `personal`. Empty: all.
     pub sections: Vec<String>,
-    /// Texts that are sampled, and passages that are tried.
+    /// Texts that are sampled, and passages that are tried: 1 to [`MOST_AUDIT_SAMPLES`].
     pub samples: usize,
     /// Pairs of sentences of the person's own, in the layout that `docs/audit.md` gives: a path natively, else the file's text.
     pub pairs: Option<String>,
