@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Asks `glasshouse serve` as the field's programs do, and compares with transformers on the exported model.
 
-    python serve_clients.py BASE_URL DIR FOLDER
+    python serve_clients.py BASE_URL DIR FOLDER CHAT_BASE_URL CHAT_DIR
 
 BASE_URL is the server's (it ends with /v1), DIR the model that it serves as `glasshouse export` wrote it, FOLDER an empty one for task
-files. Prints one JSON object with what the `openai` client read, and what lm-eval found through the server (`served`) and by itself
-(`alone`): accuracies, perplexities and texts of the same tasks.
+files; CHAT_BASE_URL and CHAT_DIR are those of a model with a chat template. Prints one JSON object with what the `openai` client read, and
+what lm-eval found through the server (`served`) and by itself (`alone`): accuracies, perplexities and texts of the same tasks; `chat` has
+both of conversations.
 """
 
 import json
@@ -62,11 +63,17 @@ metric_list: [{ metric: exact_match }]
 }
 
 
-def evaluate(folder, model, arguments):
+def evaluate(folder, model, arguments, tasks=tuple(TASKS), **more):
     """Metrics of each task, and the first answers of the model to each document."""
     manager = TaskManager(include_path=str(folder), include_defaults=False)
     results = lm_eval.simple_evaluate(
-        model=model, model_args=arguments, tasks=list(TASKS), task_manager=manager, bootstrap_iters=0, device="cpu"
+        model=model,
+        model_args=arguments,
+        tasks=list(tasks),
+        task_manager=manager,
+        bootstrap_iters=0,
+        device="cpu",
+        **more,
     )
     found = {}
     for task, metrics in results["results"].items():
@@ -100,7 +107,28 @@ def ask(base_url):
     return found
 
 
-def main(base_url, model, folder):
+def chat(folder, base_url, model, context):
+    """What lm-eval has a model with a chat template answer, through the server and by itself, and what the openai client reads of it."""
+    client = openai.OpenAI(base_url=base_url, api_key="none", max_retries=0)
+    name = client.models.list().data[0].id
+    asked = {"model": name, "messages": [{"role": "user", "content": "One day"}], "temperature": 0, "max_tokens": 12}
+    plain = client.chat.completions.create(**asked, logprobs=True, top_logprobs=2)
+    pieces = list(client.chat.completions.create(**asked, stream=True))
+    served = {"model": name, "base_url": f"{base_url}/chat/completions", "num_concurrent": 2}
+    alone = {"pretrained": model, "dtype": "float32", "max_length": context}
+    return {
+        "text": plain.choices[0].message.content,
+        "role": plain.choices[0].message.role,
+        "tokens": len(plain.choices[0].logprobs.content),
+        "usage": plain.usage.completion_tokens,
+        "streamed": "".join(piece.choices[0].delta.content or "" for piece in pieces),
+        "reason": pieces[-1].choices[0].finish_reason,
+        "served": evaluate(folder, "local-chat-completions", served, ["writing"], apply_chat_template=True),
+        "alone": evaluate(folder, "hf", alone, ["writing"], apply_chat_template=True),
+    }
+
+
+def main(base_url, model, folder, chat_base_url, chat_model):
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     folder = Path(folder)
     rows = [json.dumps(dict(zip(("context", "right", "wrong"), row))) for row in SENTENCES]
@@ -117,6 +145,7 @@ def main(base_url, model, folder):
         "at_once": evaluate(folder, "local-completions", served | {"num_concurrent": 4}),
         "as_text": evaluate(folder, "local-completions", served | {"tokenized_requests": False}),
         "alone": evaluate(folder, "hf", alone),
+        "chat": chat(folder, chat_base_url, chat_model, context),
     }
     print(json.dumps(found))
 

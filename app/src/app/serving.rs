@@ -7,15 +7,19 @@ use crate::serve::{QUEUE, Server, Settings};
 use glasshouse_protocol::Precision;
 use glasshouse_protocol::completion::PLACES;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 /// Ports that are tried, 0 being any that is free.
 const PORTS: [u16; 2] = [8080, 0];
+/// How often the port of a server that has just ended is tried, and after what time again: it is free in a moment.
+const TRIES: usize = 10;
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl App {
     /// Switches the server on or off, as the page asked for.
     pub(super) fn serve_or_not(&mut self) {
         let Some(on) = self.asks.serve.take() else { return };
-        self.server = None;
+        let before = self.server.take().map(|server| server.address().port());
         self.asks.serving = Serving::default();
         if !on {
             return;
@@ -36,11 +40,14 @@ impl App {
             Server::start(settings, engine.switchboard())
         };
         let mut started = Err(String::new());
-        for port in PORTS {
+        // Clients know the address of the one before, which asked an engine that is gone.
+        let again = before.into_iter().flat_map(|port| std::iter::repeat_n((port, PAUSE), TRIES));
+        for (port, pause) in again.chain(PORTS.map(|port| (port, Duration::ZERO))) {
             started = start(port);
             if started.is_ok() {
                 break;
             }
+            std::thread::sleep(pause);
         }
         match started {
             Ok(server) => {

@@ -39,7 +39,12 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         if !arguments.host.is_loopback() && arguments.token.is_none() {
             tell!("note: whoever reaches {} may ask; --token TEXT asks for a token", arguments.host);
         }
-        tell!("{} at step {} on {}; Ctrl-C ends", model.run, model.step, model.device);
+        tell!(
+            "{} at step {} on {} answers programs that speak OpenAI's API; this is their base_url (Ctrl-C ends):",
+            model.run,
+            model.step,
+            model.device
+        );
         say!("{}", server.base_url())?;
         let flags = interrupt::flags(ENDING)?;
         let stop = server.stopper();

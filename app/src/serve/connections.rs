@@ -14,8 +14,9 @@ use tokio::sync::{Semaphore, watch};
 
 /// Connections at once; others wait to be taken. Many systems give a program 1,024 files, of which the engine needs some.
 const CONNECTIONS: usize = 512;
-/// A client says within this time what it wants; one that is idle for longer is closed.
-const HEAD: Duration = Duration::from_secs(15);
+/// A client says within this time what it wants; one that is idle for longer is closed. Clients keep idle connections for 15 s at most
+/// unless told otherwise, and are to be the first to close them: what they send into a closing one is lost.
+const HEAD: Duration = Duration::from_secs(20);
 /// Bytes of a request's head at most.
 const HEAD_BYTES: usize = 64 << 10;
 /// What is under way when the server ends has this long.

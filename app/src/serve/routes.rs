@@ -9,7 +9,7 @@ use super::{Served, Settings};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -96,9 +96,20 @@ async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: 
         }
         // A page of another site may have its name lead here: then the name is in the request.
         None if admission.local => {
-            let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-            if !host.is_none_or(is_local) {
+            let is_ours = headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_local));
+            if !is_ours {
                 let message = "this server answers to 127.0.0.1 and localhost alone; give it a --token to be reached by other names";
+                return Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
+            }
+            // Nor may one keep the server busy with what it could not read.
+            let allowed = admission.served.settings.cors.as_deref();
+            let is_refused = |origin: &HeaderValue| {
+                let is_allowed =
+                    allowed.is_some_and(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes());
+                !is_allowed && origin.to_str().ok().is_none_or(is_foreign)
+            };
+            if request.method() == Method::POST && headers.get(ORIGIN).is_some_and(is_refused) {
+                let message = "pages of other sites may not ask this server; start it with --cors and the page's origin where one is to";
                 return Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
             }
         }
@@ -118,6 +129,15 @@ fn is_local(host: &str) -> bool {
     bare.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether an `Origin` header names a web page that is not of this machine. Programs that are no pages have schemes of their own.
+fn is_foreign(origin: &str) -> bool {
+    match origin.split_once("://") {
+        Some(("http" | "https", host)) => !is_local(host),
+        Some(_) => false,
+        None => true,
+    }
+}
+
 async fn models(State(served): State<Arc<Served>>) -> Answer {
     let runs: Vec<Value> = runs(&served).await?.iter().map(described).collect();
     Ok(json_response(StatusCode::OK, &json!({ "object": "list", "data": runs })))
@@ -127,7 +147,10 @@ async fn model(State(served): State<Arc<Served>>, Path(name): Path<String>) -> A
     let runs = runs(&served).await?;
     let run = runs.iter().rev().find(|run| run.is_called(&name)).ok_or_else(|| {
         let known: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-        Refusal::no_model(format!("there is no model {name}; there are {}", known.join(", ")))
+        Refusal::no_model(match known.as_slice() {
+            [] => format!("there is no model {name}, and no other; train one first"),
+            known => format!("there is no model {name}; there are {}", known.join(", ")),
+        })
     })?;
     Ok(json_response(StatusCode::OK, &described(run)))
 }
@@ -166,8 +189,11 @@ async fn chat(State(served): State<Arc<Served>>, body: Body) -> Answer {
 }
 
 async fn complete(endpoint: Endpoint, served: &Arc<Served>, body: Body) -> Answer {
-    let fields = Fields::read(body).await?;
-    let wanted = Wanted::read(endpoint, &fields, served)?;
+    // What was read takes many times its bytes, and is forgotten before the text is waited for.
+    let wanted = {
+        let fields = Fields::read(body).await?;
+        Wanted::read(endpoint, &fields, served)?
+    };
     let taken = served.take(wanted.texts()).ok_or_else(|| Refusal::full(served.most()))?;
     let mut ask = served.board.ask(wanted.commands()).ok_or_else(Refusal::gone)?;
     if wanted.streams {
@@ -197,7 +223,7 @@ pub(super) fn json_response(status: StatusCode, body: &Value) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::is_local;
+    use super::{is_foreign, is_local};
 
     #[test]
     fn names_of_this_machine_are_told_from_others() {
@@ -206,6 +232,18 @@ mod tests {
         }
         for host in ["example.org", "localhost.example.org:80", "192.168.0.1:8080", "", ":80"] {
             assert!(!is_local(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_told_from_those_of_this_machine() {
+        for origin in ["https://example.org", "http://localhost.example.org:80", "null", ""] {
+            assert!(is_foreign(origin), "{origin}");
+        }
+        for origin in
+            ["http://localhost:3000", "http://127.0.0.1:8080", "http://[::1]:1", "app://obsidian.md"]
+        {
+            assert!(!is_foreign(origin), "{origin}");
         }
     }
 }

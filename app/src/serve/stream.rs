@@ -11,9 +11,15 @@ use glasshouse_protocol::{Completion, Ending, Event};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// What ends a stream.
 const DONE: &str = "data: [DONE]\n\n";
+/// Pieces that wait for their client to read them.
+const PIECES: usize = 64;
+/// A client that reads nothing for so long is taken for gone: its texts keep places from others.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A stream under way. Dropped, as when its client is gone, it cancels what is not written yet.
 struct Stream {
@@ -45,14 +51,10 @@ pub(super) async fn stream(wanted: Wanted, ask: Ask, taken: Taken) -> Result<Res
     while stream.ready.is_empty() && !stream.over {
         stream.advance().await?;
     }
-    let pieces = futures_util::stream::unfold(stream, async |mut stream| {
-        while stream.ready.is_empty() && !stream.over {
-            if let Err(refusal) = stream.advance().await {
-                stream.send(&refusal.body());
-                stream.over = true;
-            }
-        }
-        stream.ready.pop_front().map(|bytes| (Ok::<_, Infallible>(bytes), stream))
+    let (sender, pieces) = mpsc::channel(PIECES);
+    tokio::spawn(stream.run(sender));
+    let pieces = futures_util::stream::unfold(pieces, async |mut pieces: mpsc::Receiver<Bytes>| {
+        pieces.recv().await.map(|bytes| (Ok::<_, Infallible>(bytes), pieces))
     });
     let mut response = Body::from_stream(pieces).into_response();
     let headers = response.headers_mut();
@@ -62,6 +64,28 @@ pub(super) async fn stream(wanted: Wanted, ask: Ask, taken: Taken) -> Result<Res
 }
 
 impl Stream {
+    /// Sends what is written until all is, or until nobody reads it any more.
+    async fn run(mut self, sender: mpsc::Sender<Bytes>) {
+        loop {
+            while let Some(bytes) = self.ready.pop_front() {
+                if sender.send_timeout(bytes, PATIENCE).await.is_err() {
+                    return;
+                }
+            }
+            if self.over {
+                return;
+            }
+            let advanced = tokio::select! {
+                advanced = self.advance() => advanced,
+                () = sender.closed() => return,
+            };
+            if let Err(refusal) = advanced {
+                self.send(&refusal.body());
+                self.over = true;
+            }
+        }
+    }
+
     /// Takes the next event in.
     async fn advance(&mut self) -> Result<(), Refusal> {
         match self.ask.next().await {

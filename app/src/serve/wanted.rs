@@ -14,6 +14,8 @@ use std::hash::{BuildHasher as _, RandomState};
 const MOST_TEXTS: usize = 4096;
 /// Most answers to a prompt.
 const MOST_ANSWERS: usize = 128;
+/// Bytes of a request's prompts at most, each as often as it is answered: so often the engine is told of it.
+const MOST_PROMPT_BYTES: usize = 64 << 20;
 /// Tokens of a completion where a request does not say, as OpenAI's server has it.
 const TOKENS: usize = 16;
 /// As many as the context has room for: more than there can be.
@@ -75,6 +77,13 @@ impl Wanted {
             let message =
                 format!("{texts} texts are asked for at once, and there is place for {most}; ask for fewer");
             return Err(Refusal::bad(if answers > 1 { "n" } else { "prompt" }, message));
+        }
+        let bytes: usize = wanted.prompts.iter().map(bytes_of).sum();
+        if bytes.saturating_mul(answers) > MOST_PROMPT_BYTES {
+            let message = format!(
+                "{answers} answers to prompts of {bytes} bytes are too much at once; ask for fewer, or in several requests"
+            );
+            return Err(Refusal::bad("n", message));
         }
         Ok(wanted)
     }
@@ -169,6 +178,15 @@ fn prompts(fields: &Fields) -> Result<Vec<CompletionPrompt>, Refusal> {
     }
 }
 
+/// What a prompt takes in memory, about.
+fn bytes_of(prompt: &CompletionPrompt) -> usize {
+    match prompt {
+        CompletionPrompt::Text { text } => text.len(),
+        CompletionPrompt::Tokens { ids } => size_of_val(ids.as_slice()),
+        CompletionPrompt::Messages { messages } => messages.iter().map(|message| message.content.len()).sum(),
+    }
+}
+
 fn ids(list: &[Value]) -> Option<Vec<u32>> {
     list.iter().map(|id| u32::try_from(id.as_u64()?).ok()).collect()
 }
@@ -238,22 +256,23 @@ fn config(
     served: &Served,
     settings: &mut CompletionSettings,
 ) -> Result<GenerateConfig, Refusal> {
-    let most = match endpoint {
-        Endpoint::Completions => Some(fields.whole("max_tokens", 0..=usize::MAX)?.unwrap_or(TOKENS)),
+    let (asked, otherwise) = match endpoint {
+        Endpoint::Completions => (fields.whole("max_tokens", 0..=usize::MAX)?, TOKENS),
         Endpoint::Chat => {
             let most = fields.whole("max_completion_tokens", 1..=usize::MAX)?;
             let older = fields.whole("max_tokens", 1..=usize::MAX)?;
-            most.or(older)
+            (most.or(older), ALL_THERE_IS_ROOM_FOR)
         }
     };
-    settings.fits = most.is_none();
-    settings.no_tokens = most == Some(0);
+    // What nobody asked for is no reason to refuse a prompt.
+    settings.fits = asked.is_none();
+    settings.no_tokens = asked == Some(0);
     let plain = GenerateConfig::default();
     let number = |name, range, otherwise: f32| {
         Ok::<_, Refusal>(fields.number(name, range)?.map_or(otherwise, |number| number as f32))
     };
     Ok(GenerateConfig {
-        max_tokens: most.unwrap_or(ALL_THERE_IS_ROOM_FOR).min(ALL_THERE_IS_ROOM_FOR),
+        max_tokens: asked.unwrap_or(otherwise).min(ALL_THERE_IS_ROOM_FOR),
         temperature: number("temperature", 0.0..=2.0, 1.0)?,
         top_p: match number("top_p", 0.0..=1.0, plain.top_p)? {
             // As little as there is: the likeliest token.

@@ -60,6 +60,8 @@ pub const VERSION: u32 = 1;
 const FORMAT: &str = "glasshouse-project";
 const MARKER: &str = "project.json";
 const RUNS: &str = "runs";
+/// Why none can be taken.
+const NO_RUN: &str = "the project has no run yet; `glasshouse train` starts one";
 /// Folder of what a cleaning kept; its hidden files are those of a cleaning that was stopped.
 pub(crate) const CLEANED: &str = "cleaned";
 /// The project's own documents while others are tried with a run that has not begun, and those others on their way out.
@@ -223,9 +225,7 @@ impl Project {
     /// # Errors
     /// The project has none.
     pub fn latest_run(&self) -> Result<Run> {
-        self.runs()?.pop().ok_or_else(|| {
-            Error::bad_file(&self.folder, "the project has no run yet; `glasshouse train` starts one")
-        })
+        self.runs()?.pop().ok_or_else(|| Error::bad_file(&self.folder, NO_RUN))
     }
 
     /// The run of that number or name, or the one with the highest number.
@@ -242,11 +242,12 @@ impl Project {
         if let Some(run) = runs.iter().rev().find(|run| run.is_called(name)) {
             return Ok(run.clone());
         }
-        if runs.is_empty() {
-            return self.latest_run();
-        }
         let known: Vec<String> = runs.iter().map(Run::name).collect();
-        let reason = known_names::unknown("run", name, known.iter().map(String::as_str));
+        let reason = if known.is_empty() {
+            NO_RUN.to_owned()
+        } else {
+            known_names::unknown("run", name, known.iter().map(String::as_str))
+        };
         Err(Error::Unknown(format!("{}: {reason}", self.folder.display())))
     }
 

@@ -5,7 +5,7 @@ mod scoring;
 
 use super::Session;
 use super::training::Live;
-use super::writing::{Key, Model, expect_writes};
+use super::writing::{CURRENT, Key, Model, expect_writes};
 use crate::error::{Error, Result};
 use crate::evaluate::Scorer;
 use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, prompt_tokens, request};
@@ -21,6 +21,11 @@ use std::collections::VecDeque;
 const MOST: usize = 4096;
 /// Places that a decoder can have.
 const MOST_PLACES: usize = 256;
+/// States of a run in training that completions are under way with. Each has a decoder of its own, so that without a bound every group of
+/// steps would leave one more in memory.
+const MOST_STATES: usize = 2;
+/// Bytes of a token at most, by which a text is too long before it is tokenised: many times those of any vocabulary that is known.
+const TOKEN_BYTES: usize = 1024;
 
 /// Completions under way, and what they are made with.
 #[derive(Default)]
@@ -47,6 +52,22 @@ impl Completions {
 
     fn count(&self) -> usize {
         self.pools.iter().map(|pool| pool.texts.len()).sum::<usize>() + self.unscored.len()
+    }
+
+    /// The newest of a training run's weights that completions are under way with, where these are as many states of it as may be: older
+    /// ones get no more texts, and end.
+    fn newest_state(&self, run: &str) -> Option<Model> {
+        let texts = self.pools.iter().flat_map(|pool| &pool.texts).map(|(_, asked)| asked);
+        let texts = texts.chain(self.unscored.iter().map(|text| &text.asked));
+        let mut states: Vec<&Model> = Vec::new();
+        for model in texts.map(|asked| &asked.model) {
+            let is_state = model.key.0 == run && model.key.1 == CURRENT;
+            if is_state && states.iter().all(|known| known.key != model.key) {
+                states.push(model);
+            }
+        }
+        let newest = states.iter().max_by_key(|model| model.step).copied();
+        newest.filter(|_| states.len() >= MOST_STATES).cloned()
     }
 }
 
@@ -127,7 +148,16 @@ impl Session {
             config.max_tokens = 1;
         }
         config.validate()?;
-        let model = self.weights(source, live.as_mut()).await?;
+        let state = match (source, &live) {
+            (WeightSource::Current, Some(live)) => {
+                self.generations.completions.newest_state(&live.trainer.run().name())
+            }
+            _ => None,
+        };
+        let model = match state {
+            Some(model) => model,
+            None => self.weights(source, live.as_mut()).await?,
+        };
         expect_writes(&model)?;
         let prompt = read(&model, prompt)?;
         if settings.no_tokens {
@@ -170,8 +200,10 @@ impl Session {
             self.model_and_decoder(source, precision, asked.settings.places, live).await?;
         decoder.set_interactive(self.visible);
         let mut batch = Batch::empty(&mut decoder);
-        let texts = vec![(batch.push(request), asked)];
-        let pool = Pool { key: model.key, precision, decoder, batch, texts };
+        let key = model.key.clone();
+        // What scores the text is what writes it.
+        let texts = vec![(batch.push(request), Asked { model, ..asked })];
+        let pool = Pool { key, precision, decoder, batch, texts };
         self.generations.completions.pools.push(pool);
         Ok(())
     }
@@ -276,6 +308,7 @@ fn check(settings: &CompletionSettings) -> Result<()> {
 /// The tokens of a prompt, and its text.
 fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
     let files = model.tokenizer.files();
+    expect_short(&prompt, model.config.context_length)?;
     match prompt {
         CompletionPrompt::Text { text } => {
             let ids = prompt_tokens(&model.tokenizer, &text)?;
@@ -313,6 +346,22 @@ fn pieces(tokenizer: &Tokenizer, mut stream: DecodeStream<&Tokenizer>, ids: &[u3
         if token.special { token.text } else { stream.push(*id).unwrap_or_default() }
     };
     ids.iter().map(piece).collect()
+}
+
+/// Refuses what is too long whatever its tokens are: megabytes take seconds to tokenise, in which nothing else is done.
+fn expect_short(prompt: &CompletionPrompt, context: usize) -> Result<()> {
+    let bytes = match prompt {
+        CompletionPrompt::Text { text } => text.len(),
+        CompletionPrompt::Messages { messages } => {
+            messages.iter().map(|message| message.content.len()).sum::<usize>()
+        }
+        CompletionPrompt::Tokens { .. } => 0,
+    };
+    if bytes <= context.saturating_mul(TOKEN_BYTES) {
+        return Ok(());
+    }
+    let rule = format!("be at most {context} tokens, the context length");
+    Err(Invalid { field: "prompt".to_owned(), value: format!("{bytes} bytes"), rule }.into())
 }
 
 fn expect_fits(prompt: &Prompt, context: usize) -> Result<()> {

@@ -39,7 +39,7 @@ const TEXTS: usize = 8;
 pub(super) type Key = (String, String, u64);
 
 /// The checkpoint's name in the key of a run in training.
-const CURRENT: &str = "current";
+pub(super) const CURRENT: &str = "current";
 
 /// A tokenizer with its settings and chat template, shared by a model and the texts that are written with it.
 #[derive(Clone)]
