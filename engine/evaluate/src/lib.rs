@@ -5,4 +5,5 @@ pub mod baselines;
 pub mod bias;
 pub mod card;
 pub mod metrics;
+pub mod moderation;
 pub mod statistics;
