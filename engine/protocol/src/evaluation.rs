@@ -61,7 +61,7 @@ impl Default for EvaluateSettings {
 pub struct TaskRequest {
     /// A path, natively; in a browser the file's name, whose bytes come with the command in the order of the tasks.
     pub file: String,
-    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `rule`, or a rule of rewards as
+    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `stereotypes`, `rule`, or a rule of rewards as
     /// `rule:numeric` or `rule:regex=^[A-Z]`. Empty: what fits the rows.
     pub metrics: Vec<String>,
     /// Rows at most, the first ones; `None` takes all.
