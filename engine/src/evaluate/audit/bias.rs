@@ -273,11 +273,9 @@ fn widest(scored: &[Scored<'_>]) -> Option<Table> {
 fn unknown_words(out: &LeftOut<'_>) -> Option<Table> {
     let mut rows: Vec<(&String, u64)> = out.words.iter().map(|(word, pairs)| (word, *pairs)).collect();
     rows.sort_by_key(|(_, pairs)| std::cmp::Reverse(*pairs));
-    let more = rows.len().saturating_sub(ROWS);
-    rows.truncate(ROWS);
     (!rows.is_empty()).then(|| Table {
         title: "Words that the model cannot know".to_owned(),
-        about: if more > 0 { format!("And {} more.", whole(more as u64)) } else { String::new() },
+        about: String::new(),
         columns: of(&["word", "pairs left out"]),
         rows: rows.into_iter().map(|(word, pairs)| vec![words(word), Cell::Count(pairs)]).collect(),
     })
