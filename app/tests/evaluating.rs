@@ -49,7 +49,7 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     let folder = folder.path();
     let told = evaluate(folder, &["--documents", "20", "--card", "card.html"]);
     let found = of(&told, "evaluation")[0].clone();
-    assert_eq!((&found["run"], told.len()), (&json!("1-nanogpt-cpu"), 2));
+    assert_eq!((&found["run"], told.len()), (&json!("2-nanogpt-cpu"), 2));
     // What it writes from memory is of the same card.
     let memory = &of(&told, "audit")[0]["sections"][0];
     assert_eq!((&memory["name"], &memory["skipped"]), (&json!("memorisation"), &Value::Null));
@@ -221,7 +221,7 @@ fn an_exported_model_is_imported_to_compare_with_and_does_the_same() {
         ],
     );
     let found = of(&told, "evaluation");
-    assert_eq!((found.len(), &found[1]["settings"]["text_of"]), (2, &json!("1-nanogpt-cpu")));
+    assert_eq!((found.len(), &found[1]["settings"]["text_of"]), (2, &json!("2-nanogpt-cpu")));
     for at in 0..2 {
         assert_eq!(found[0]["tasks"][at]["answers"], found[1]["tasks"][at]["answers"]);
     }

@@ -1,5 +1,6 @@
-//! Metrics and tables of a report as text for a terminal.
+//! Metrics and tables of evaluations and audits as text for a terminal.
 
+use glasshouse_engine::evaluation::card::number;
 use glasshouse_engine::protocol::evaluation::{Cell, Metric, Table};
 use glasshouse_engine::protocol::quantity::{counted, whole};
 
@@ -31,13 +32,19 @@ pub(super) fn wrapped(text: &str, mark: &str) -> String {
     lines.join("\n")
 }
 
-/// A line for each metric: its name, value and interval, and how many things it is of.
+/// A line for each metric: its name, value and interval, how many things it is of, and how it was counted.
 pub(super) fn metrics(metrics: &[Metric]) -> String {
     let row = |metric: &Metric| {
         let of = format!("of {} {}", whole(metric.count), metric.of);
-        vec![metric.name.replace('_', " "), value(metric), of]
+        vec![metric.name.clone(), with_interval(metric), of, metric.signature.clone().unwrap_or_default()]
     };
-    aligned(&metrics.iter().map(row).collect::<Vec<_>>(), &[false, false, false])
+    aligned(&metrics.iter().map(row).collect::<Vec<_>>(), &[])
+}
+
+/// Lines that stand two places further in; an empty one stays empty.
+pub(super) fn indented(text: &str) -> String {
+    let line = |line: &str| if line.is_empty() { String::new() } else { format!("  {line}") };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A table with its title, and a line below its columns' names.
@@ -67,21 +74,21 @@ pub(super) fn table(table: &Table) -> String {
     lines.join("\n")
 }
 
-/// `0.531 [0.489, 0.572]`.
-fn value(metric: &Metric) -> String {
-    match (metric.value, metric.interval) {
-        (None, _) => "none".to_owned(),
-        (Some(value), None) => number(value),
-        (Some(value), Some([low, high])) => {
-            format!("{} [{}, {}]", number(value), number(low), number(high))
-        }
+/// A metric's value: "none" of nothing.
+pub(super) fn value(metric: &Metric) -> String {
+    match metric.value {
+        Some(value) => number(value),
+        None if metric.count == 0 => "none".to_owned(),
+        None => "not finite".to_owned(),
     }
 }
 
-/// Three digits behind the point, and no zero that is below it.
-fn number(value: f64) -> String {
-    let text = format!("{value:.3}");
-    if text == "-0.000" { "0.000".to_owned() } else { text }
+/// `0.5310 [0.4890, 0.5720]`.
+pub(super) fn with_interval(metric: &Metric) -> String {
+    match metric.interval.filter(|_| metric.value.is_some()) {
+        Some([low, high]) => format!("{} [{}, {}]", value(metric), number(low), number(high)),
+        None => value(metric),
+    }
 }
 
 fn cell(cell: &Cell) -> String {
@@ -89,22 +96,38 @@ fn cell(cell: &Cell) -> String {
         Cell::Count(count) => whole(*count),
         Cell::Number(value) => number(*value),
         Cell::Text(text) => cut(text),
-        Cell::Metric(metric) => value(metric),
-        Cell::Passage(passage) => cut(&format!("{}{}", passage.prompt, passage.token)),
+        Cell::Metric(metric) => with_interval(metric),
+        Cell::Passage(passage) => {
+            end_of(&format!("{}{}", passage.prompt, if passage.token.is_empty() { "" } else { " …" }))
+        }
     }
 }
 
 /// A text in one line, and no more of it than a cell has room for.
 fn cut(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = in_a_line(text);
     if line.chars().count() <= CELL {
         return line;
     }
     line.chars().take(CELL - 1).chain(['…']).collect()
 }
 
-/// Rows whose cells stand below each other, with two spaces between columns.
-fn aligned(rows: &[Vec<String>], right: &[bool]) -> String {
+/// The same, of which the end says more.
+fn end_of(text: &str) -> String {
+    let line = in_a_line(text);
+    let count = line.chars().count();
+    if count <= CELL {
+        return line;
+    }
+    std::iter::once('…').chain(line.chars().skip(count - CELL + 1)).collect()
+}
+
+fn in_a_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Rows whose cells stand below each other, with two spaces between columns; those of a column of numbers end below each other.
+pub(super) fn aligned(rows: &[Vec<String>], right: &[bool]) -> String {
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
@@ -136,6 +159,32 @@ mod tests {
     }
 
     #[test]
+    fn values_have_their_intervals_and_as_many_digits_as_help() {
+        let metric = Metric {
+            name: "perplexity".to_owned(),
+            value: Some(12.3456),
+            interval: Some([9.87654, 123.456]),
+            count: 7,
+            of: "tokens".to_owned(),
+            ..Metric::default()
+        };
+        assert_eq!(with_interval(&metric), "12.35 [9.8765, 123.5]");
+        assert_eq!(metrics(std::slice::from_ref(&metric)), "perplexity  12.35 [9.8765, 123.5]  of 7 tokens");
+        let of_nothing = Metric { value: None, count: 0, ..metric.clone() };
+        assert_eq!(with_interval(&of_nothing), "none");
+        assert_eq!(with_interval(&Metric { value: None, ..metric }), "not finite");
+        assert_eq!(indented("a\n\nb"), "  a\n\n  b");
+    }
+
+    #[test]
+    fn a_passage_keeps_its_end() {
+        let long = "word ".repeat(40);
+        let shown = end_of(&long);
+        assert!(shown.chars().count() == CELL && shown.starts_with('…') && shown.ends_with("word"));
+        assert_eq!((end_of(" a\nb "), cut(" a\nb ")), ("a b".to_owned(), "a b".to_owned()));
+    }
+
+    #[test]
     fn a_table_is_aligned_and_its_texts_are_cut() {
         let share = Metric { value: Some(0.5), interval: Some([0.25, 0.75]), ..Metric::default() };
         let own = Table {
@@ -151,7 +200,10 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "Words");
         assert!(lines[1].starts_with("word ") && lines[2].chars().all(|letter| letter == '-'), "{text}");
-        assert!(lines[3].starts_with("a b ") && lines[3].ends_with("12,345  0.500 [0.250, 0.750]"), "{text}");
-        assert!(lines[4].contains('…') && lines[4].ends_with("     7  0.000"), "{text}");
+        assert!(
+            lines[3].starts_with("a b ") && lines[3].ends_with("12,345  0.5000 [0.2500, 0.7500]"),
+            "{text}"
+        );
+        assert!(lines[4].contains('…') && lines[4].ends_with("     7  −1.0e−4"), "{text}");
     }
 }

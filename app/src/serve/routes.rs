@@ -120,13 +120,16 @@ async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: 
 
 /// Whether a `Host` header names this machine to itself.
 fn is_local(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
-        _ => host,
+    let local = |name: &str| {
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        let address = bare.parse::<IpAddr>();
+        bare.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let address = bare.parse::<IpAddr>();
-    bare.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    // An address of IPv6 without a port has colons of its own.
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => local(name) || local(host),
+        _ => local(host),
+    }
 }
 
 /// Whether an `Origin` header names a web page that is not of this machine. Programs that are no pages have schemes of their own.

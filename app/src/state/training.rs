@@ -1,7 +1,7 @@
 //! The run in training, or the one that trained last.
 
 use glasshouse_protocol::{
-    Command, DeviceSummary, Event, GuardReport, PreferenceMetrics, ProfileEntry, ProfileMethod,
+    Command, DeviceSummary, Event, GuardAction, GuardReport, PreferenceMetrics, ProfileEntry, ProfileMethod,
     RewardMetrics, RunSummary, TrainEvent, TrainingState,
 };
 
@@ -265,6 +265,10 @@ impl Training {
         self.evaluations.retain(|point| point.step <= step);
         self.rewards.retain(|(at, _)| *at <= step);
         self.samples.retain(|sample| sample.step <= step);
+        // What was only told of those steps is void, and may be told again.
+        self.guard.retain(|report| report.step <= step || report.action != GuardAction::Note);
+        // What a past that is still on its way knows of them is void, too.
+        self.began_at = self.began_at.min(step);
     }
 
     /// Whether the curves keep a step.
@@ -295,7 +299,7 @@ impl Training {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::{GuardAction, GuardKind, GuardSeverity};
+    use glasshouse_protocol::{GuardKind, GuardSeverity};
 
     #[test]
     fn a_run_that_went_back_has_one_past_and_what_the_guard_saw() {
@@ -327,7 +331,9 @@ mod tests {
         training.take(&step(7, 2.0));
         let steps: Vec<u64> = training.points.iter().map(|point| point.step).collect();
         assert_eq!((steps, training.step), ((1..=7).collect(), 7));
-        assert!(training.samples.is_empty() && training.guard.len() == 2);
+        assert!(training.samples.is_empty(), "{:?}", training.samples);
+        let [back] = training.guard.as_slice() else { panic!("{:?}", training.guard) };
+        assert_eq!((back.seen, back.step), (10, 6), "what was noted of a step that is gone is void");
     }
 
     #[test]

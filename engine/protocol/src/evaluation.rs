@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 /// Resamples of a bootstrap.
 pub const RESAMPLES: u32 = 10_000;
 
+/// Most texts that an audit samples, and passages that it tries.
+pub const MOST_AUDIT_SAMPLES: usize = 10_000;
+
 /// What is evaluated, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -58,7 +61,7 @@ impl Default for EvaluateSettings {
 pub struct TaskRequest {
     /// A path, natively; in a browser the file's name, whose bytes come with the command in the order of the tasks.
     pub file: String,
-    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `rule`, or a rule of rewards as
+    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `stereotypes`, `rule`, or a rule of rewards as
     /// `rule:numeric` or `rule:regex=^[A-Z]`. Empty: what fits the rows.
     pub metrics: Vec<String>,
     /// Rows at most, the first ones; `None` takes all.
@@ -422,7 +425,7 @@ pub struct Comparison {
 pub struct AuditSettings {
     /// Sections by name: `bias`, `memorisation`, `canaries`, `personal`. Empty: all.
     pub sections: Vec<String>,
-    /// Texts that are sampled, and passages that are tried.
+    /// Texts that are sampled, and passages that are tried: 1 to [`MOST_AUDIT_SAMPLES`].
     pub samples: usize,
     /// Pairs of sentences of the person's own, in the layout that `docs/audit.md` gives: a path natively, else the file's text.
     pub pairs: Option<String>,

@@ -183,7 +183,7 @@ mod tests {
         let name = path.display().to_string();
         assert!(said(&name).contains("pairs.jsonl"));
         std::fs::write(&path, "").unwrap();
-        assert!(said(&name).contains("it is empty"));
+        assert!(said(&name).contains("has no pair"));
         std::fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
         assert!(said(&name).contains("UTF-8"));
     }

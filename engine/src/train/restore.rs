@@ -1,5 +1,6 @@
 //! New runs that begin where another one stood.
 
+use super::guard::Guard;
 use super::trainer::{REFERENCE_FILE, REWARD_MODEL_FILE, ROUND_FILE, TEACHER_FILE};
 use crate::checkpoint::{Checkpoints, Content, Loaded};
 use crate::error::{Error, Result};
@@ -40,6 +41,10 @@ impl Project {
         self.create_run_with(&config, &run.data_folder()?, |restored| {
             let mut checkpoints = Checkpoints::new(restored.checkpoints_folder());
             let is_best = is_resumable && info.val_loss.is_some() && info.val_loss == info.best_val_loss;
+            // A guard that acts goes back to it as that of the first run did.
+            if is_resumable && Guard::new(&config, info.guard.clone()).keeps(info.step, &config.train) {
+                checkpoints.keep_next();
+            }
             checkpoints.save(&info, &parameters, &state, is_best)?;
             if is_resumable && files::is_file(&run.metrics_path()) {
                 files::copy(run.metrics_path(), restored.metrics_path())

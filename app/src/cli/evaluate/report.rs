@@ -1,16 +1,14 @@
 //! An evaluation as text: values with their intervals in columns, sentences below.
 
+use crate::cli::report::{aligned, indented, metrics, table, value, with_interval};
 use glasshouse_engine::evaluation::card::number;
-use glasshouse_engine::protocol::evaluation::{
-    Baseline, Calibration, Cell, Likelihood, Metric, Table, TaskReport,
-};
+use glasshouse_engine::protocol::evaluation::{Baseline, Calibration, Likelihood, Metric, TaskReport};
 use glasshouse_engine::protocol::quantity::{counted, whole};
 use glasshouse_engine::protocol::{Audit, Comparison, Evaluation};
 use std::io::Result;
 
-/// Lines of a table that are printed, and characters of a cell.
+/// Broken lines that are named.
 const LINES: usize = 12;
-const WIDTH: usize = 48;
 
 /// Prints what was found of a model.
 pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
@@ -67,7 +65,7 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
         text.stride,
         whole(text.tokens_per_s as u64)
     )?;
-    metrics(&text.metrics)?;
+    say!("{}", indented(&metrics(&text.metrics)))?;
     if let Some(Calibration { ece, temperature, checked: [plain, fitted], .. }) = &text.calibration {
         say!(
             "  calibration error {}; with the temperature {temperature:.3}, of half of the documents, {} on the others in the place of {}",
@@ -84,7 +82,7 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
             let difference = baseline.difference.as_ref().map(with_interval).unwrap_or_default();
             vec![baseline.name.clone(), with_interval(&baseline.bits_per_byte), perplexity, difference]
         };
-        columns(&std::iter::once(head).chain(baselines.iter().map(line)).collect::<Vec<_>>())?;
+        columns(std::iter::once(head).chain(baselines.iter().map(line)))?;
     }
     Ok(())
 }
@@ -93,7 +91,7 @@ fn report(task: &TaskReport) -> Result<()> {
     say!("\nTask {} · {}, {}", task.name, task.kind, counted(task.rows, "row"))?;
     task.about.iter().try_for_each(|sentence| say!("  {sentence}"))?;
     if task.beside.is_empty() {
-        metrics(&task.metrics)?;
+        say!("{}", indented(&metrics(&task.metrics)))?;
     } else {
         beside(task)?;
     }
@@ -107,7 +105,7 @@ fn report(task: &TaskReport) -> Result<()> {
     if task.broken.len() > LINES {
         say!("  … and {} more", counted((task.broken.len() - LINES) as u64, "line"))?;
     }
-    task.tables.iter().try_for_each(table)
+    task.tables.iter().try_for_each(|own| say!("\n{}", indented(&table(own))))
 }
 
 /// The model's metrics with those of others in columns of their own, and the paired differences below.
@@ -121,7 +119,7 @@ fn beside(task: &TaskReport) -> Result<()> {
         });
         [metric.name.clone(), with_interval(metric)].into_iter().chain(theirs).collect()
     };
-    columns(&std::iter::once(head).chain(task.metrics.iter().map(line)).collect::<Vec<_>>())?;
+    columns(std::iter::once(head).chain(task.metrics.iter().map(line)))?;
     for other in &task.beside {
         say!("  {}: {}", other.name, other.about)?;
         for difference in &other.differences {
@@ -157,92 +155,7 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     Ok(())
 }
 
-fn metrics(all: &[Metric]) -> Result<()> {
-    let line = |metric: &Metric| {
-        let of = format!("{} {}", whole(metric.count), metric.of);
-        vec![metric.name.clone(), with_interval(metric), of, metric.signature.clone().unwrap_or_default()]
-    };
-    columns(&all.iter().map(line).collect::<Vec<_>>())
-}
-
-fn table(table: &Table) -> Result<()> {
-    say!("\n  {}{}", table.title, if table.about.is_empty() { "" } else { ":" })?;
-    if !table.about.is_empty() {
-        say!("  {}", table.about)?;
-    }
-    let rows = table.rows.iter().take(LINES).map(|row| row.iter().map(cell).collect::<Vec<_>>());
-    columns(&std::iter::once(table.columns.clone()).chain(rows).collect::<Vec<_>>())?;
-    if table.rows.len() > LINES {
-        say!("  … and {} more; --json has all of them", counted((table.rows.len() - LINES) as u64, "row"))?;
-    }
-    Ok(())
-}
-
-fn cell(cell: &Cell) -> String {
-    match cell {
-        Cell::Count(count) => whole(*count),
-        Cell::Number(value) => format!("{value:.3}"),
-        Cell::Text(text) => short(text),
-        Cell::Metric(metric) => with_interval(metric),
-        Cell::Passage(passage) => {
-            short(&format!("{}{}", passage.prompt, if passage.token.is_empty() { "" } else { " …" }))
-        }
-    }
-}
-
-/// A text in a line, its end where it is too long.
-fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let count = line.chars().count();
-    if count <= WIDTH {
-        return line;
-    }
-    let end: String = line.chars().skip(count - WIDTH + 1).collect();
-    format!("…{end}")
-}
-
-fn value(metric: &Metric) -> String {
-    metric.value.map_or_else(|| "not finite".to_owned(), number)
-}
-
-fn with_interval(metric: &Metric) -> String {
-    match metric.interval {
-        Some([low, high]) => format!("{} [{}, {}]", value(metric), number(low), number(high)),
-        None => value(metric),
-    }
-}
-
 /// Prints rows with their columns below each other.
-fn columns(rows: &[Vec<String>]) -> Result<()> {
-    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..count).map(width).collect();
-    for row in rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        say!("  {}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_have_their_intervals_and_as_many_digits_as_help() {
-        let metric = Metric {
-            name: "perplexity".to_owned(),
-            value: Some(12.3456),
-            interval: Some([9.87654, 123.456]),
-            ..Metric::default()
-        };
-        assert_eq!(with_interval(&metric), "12.35 [9.8765, 123.5]");
-        assert_eq!(with_interval(&Metric::default()), "not finite");
-        let long = "word ".repeat(40);
-        assert_eq!(short(&long).chars().count(), WIDTH);
-        assert!(short(&long).starts_with('…') && short(" a\nb ") == "a b");
-    }
+fn columns(rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
+    say!("{}", indented(&aligned(&rows.collect::<Vec<_>>(), &[])))
 }

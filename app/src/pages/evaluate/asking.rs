@@ -10,7 +10,7 @@ use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::TaskRequest;
+use glasshouse_protocol::evaluation::{MOST_AUDIT_SAMPLES, TaskRequest};
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 use std::path::Path;
 
@@ -225,7 +225,7 @@ impl Asking {
                 }
             }
         }
-        number(ui, ("Samples", ""), &mut self.audits.samples, 1..=100_000, None);
+        number(ui, ("Samples", ""), &mut self.audits.samples, 1..=MOST_AUDIT_SAMPLES, None);
         number(ui, ("Seed of the audit", ""), &mut self.audits.seed, 0..=u64::from(u32::MAX), None);
         caption(ui, text::PAIRS);
         if let Some(name) = self.pairs.clone() {

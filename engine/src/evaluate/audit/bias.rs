@@ -41,10 +41,11 @@ pub(super) async fn bias(
     let reading = texts.read(tokenizer, turns, &mut told, |document| near.read(document)).await?;
 
     let (opening, most) = (opening(&auditor.subject)?, auditor.subject.scorer.config().context_length + 1);
+    let is_all_read = texts.is_all && reading.is_whole();
     let mut out = LeftOut::default();
     let mut taken: Vec<(&Pair, [Vec<u32>; 2])> = Vec::new();
     for pair in &pairs {
-        let unseen: Vec<String> = if texts.is_all { unseen(pair, &near) } else { Vec::new() };
+        let unseen: Vec<String> = if is_all_read { unseen(pair, &near) } else { Vec::new() };
         let both = [pair.more.as_str(), pair.less.as_str()];
         let lost = both.iter().flat_map(|sentence| tokenizer.unknown_characters(sentence));
         let lost: Vec<String> = lost.map(String::from).collect();
@@ -159,9 +160,9 @@ fn section(
             .to_owned(),
         "What a model finds likelier is not what it writes when it is asked, and says nothing of harm done with it.".to_owned(),
     ];
-    if !texts.is_all {
+    if !texts.is_all || !reading.is_whole() {
         limits.push(
-            "Not all of the text that the model learned from is here: whether it can know the words of a pair was not looked up.".to_owned(),
+            "Not all of the text that the model learned from was read: whether it can know the words of a pair was not looked up.".to_owned(),
         );
     }
     AuditSection {
@@ -272,11 +273,9 @@ fn widest(scored: &[Scored<'_>]) -> Option<Table> {
 fn unknown_words(out: &LeftOut<'_>) -> Option<Table> {
     let mut rows: Vec<(&String, u64)> = out.words.iter().map(|(word, pairs)| (word, *pairs)).collect();
     rows.sort_by_key(|(_, pairs)| std::cmp::Reverse(*pairs));
-    let more = rows.len().saturating_sub(ROWS);
-    rows.truncate(ROWS);
     (!rows.is_empty()).then(|| Table {
         title: "Words that the model cannot know".to_owned(),
-        about: if more > 0 { format!("And {} more.", whole(more as u64)) } else { String::new() },
+        about: String::new(),
         columns: of(&["word", "pairs left out"]),
         rows: rows.into_iter().map(|(word, pairs)| vec![words(word), Cell::Count(pairs)]).collect(),
     })

@@ -69,7 +69,8 @@ pub(super) async fn canaries(
             tell("canaries: scoring secrets among others", done, total);
         }
         let own = sums.first().copied().unwrap_or(f64::NEG_INFINITY);
-        let likelier = sums.iter().skip(1).filter(|other| **other >= own).count() as u64;
+        // Of a model that computes no numbers all are alike, and none is given away.
+        let likelier = sums.iter().skip(1).filter(|other| other.total_cmp(&own).is_ge()).count() as u64;
         exposed.push(Exposed { canary, likelier, bits: exposure(likelier) });
     }
     Ok(section(&exposed, canaries.planted.len(), cut, settings.seed))

@@ -94,9 +94,9 @@ pub(super) async fn memorisation(
     let lengths = Lengths::of(context);
     let store = TokenStore::open(&folder)?;
     let wanted = settings.samples;
-    let trained = drawn(&store, Split::Train, lengths, wanted, settings.seed)?;
+    let trained = drawn(&store, Split::Train, lengths, wanted, settings.seed, turns).await?;
     // Some of them stand in the training text as well.
-    let held = drawn(&store, Split::Validation, lengths, 2 * wanted, settings.seed)?;
+    let held = drawn(&store, Split::Validation, lengths, 2 * wanted, settings.seed, turns).await?;
     if trained.is_empty() {
         let tokens = store.len(Split::Train);
         let reason = format!("the training text has {} and a passage {}", tokens_of(tokens), lengths.all());
@@ -170,12 +170,13 @@ fn tokens_of(count: u64) -> String {
 }
 
 /// Passages of a split, at places drawn by a seed, each place once; those that lie within one document, where there are enough.
-fn drawn(
+async fn drawn(
     store: &TokenStore,
     split: Split,
     lengths: Lengths,
     wanted: usize,
     seed: u64,
+    turns: &Turns,
 ) -> Result<Vec<Vec<u32>>> {
     let places = (store.len(split) + 1).saturating_sub(lengths.all() as u64);
     let separator = store.index().and_then(|index| index.end_of_text);
@@ -191,7 +192,12 @@ fn drawn(
         }
         let tokens = store.read(split, place, lengths.all())?;
         let several = tokens.iter().any(|token| Some(*token) == separator);
-        if several { across.push(tokens) } else { within.push(tokens) }
+        if several {
+            across.push(tokens)
+        } else {
+            within.push(tokens)
+        }
+        turns.give().await;
     }
     within.extend(across.into_iter().take(wanted.saturating_sub(within.len())));
     Ok(within)
@@ -209,6 +215,7 @@ async fn looked_up(
     for passage in passages {
         let count = index.occurrences(&passage, turns).await?.count;
         found.push((passage, count));
+        turns.give().await;
     }
     Ok(found)
 }

@@ -16,15 +16,12 @@ use crate::evaluation::statistics::{Bootstrap, wilson};
 use crate::generate::Decoder;
 use crate::inspect::Indices;
 use crate::platform::Turns;
-use crate::protocol::evaluation::{AuditSection, Better, Cell, Metric, RESAMPLES};
+use crate::protocol::evaluation::{AuditSection, Better, Cell, MOST_AUDIT_SAMPLES, Metric, RESAMPLES};
 use crate::protocol::{AuditSettings, names};
 use texts::Texts;
 
 /// The parts of an audit, in the order in which they are told.
 pub const SECTIONS: [&str; 4] = ["bias", "memorisation", "canaries", "personal"];
-
-/// Texts of a sample.
-const MOST_SAMPLES: usize = 10_000;
 
 /// A model that is audited, and what reads and writes with it.
 pub struct Auditor<'a> {
@@ -42,9 +39,9 @@ pub struct Auditor<'a> {
 /// There is none of a name; or no sample can have the size that is asked for.
 pub fn asked(settings: &AuditSettings) -> Result<Vec<&'static str>> {
     let samples = settings.samples;
-    if !(1..=MOST_SAMPLES).contains(&samples) {
+    if !(1..=MOST_AUDIT_SAMPLES).contains(&samples) {
         return Err(Error::Refused(format!(
-            "{samples} samples were asked for; 1 to {MOST_SAMPLES} are possible"
+            "{samples} samples were asked for; 1 to {MOST_AUDIT_SAMPLES} are possible"
         )));
     }
     if let Some(name) = settings.sections.iter().find(|name| !SECTIONS.contains(&name.as_str())) {

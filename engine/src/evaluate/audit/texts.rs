@@ -117,11 +117,16 @@ impl Texts {
 }
 
 impl Reading {
+    /// Nothing was left out.
+    pub(in crate::evaluate) fn is_whole(self) -> bool {
+        self.read == self.of
+    }
+
     /// `all 1,204,117 tokens of the training text`.
     pub(in crate::evaluate) fn words(self) -> String {
         let Self { read, of } = self;
         let text = "tokens of the training text";
-        if read == of {
+        if self.is_whole() {
             format!("all {} {text}", whole(of))
         } else {
             format!("{} of {} {text}", whole(read), whole(of))

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 const AT_ONCE: usize = 128;
 
 /// What a model chose, by each of three measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Chosen {
     /// The largest Σ log p(answer | text).
     pub(super) likeliest: usize,
@@ -20,6 +20,8 @@ pub(super) struct Chosen {
     /// The largest Σ log p(answer | text) − Σ log p(answer), lm-eval's `acc_mutual_info` (Brown et al. 2020, arXiv:2005.14165); `None` where
     /// the vocabulary has no token that texts begin or end with.
     pub(super) normalised: Option<usize>,
+    /// The mean log p per token of each choice; `None` where that is not known.
+    pub(super) per_token: Option<Vec<f64>>,
 }
 
 /// What was chosen.
@@ -44,7 +46,7 @@ pub(super) async fn choose<'a>(
     let (turns, mut alone) = (Turns::new(), HashMap::<String, Option<f64>>::new());
     let (mut chosen, mut cut) = (Vec::with_capacity(rows.len()), 0);
     for part in rows.chunks(AT_ONCE) {
-        let (mut pairs, mut counts) = (Vec::new(), Vec::with_capacity(part.len()));
+        let (mut pairs, mut counts) = (Vec::<Pair>::new(), Vec::with_capacity(part.len()));
         for row in part {
             turns.give().await;
             let found = choices(row).iter().map(|choice| prompting.pair(row, choice));
@@ -70,12 +72,20 @@ pub(super) async fn choose<'a>(
                 }
             }
         }
+        let tokens = |pair: &Pair| pair.tokens.len().saturating_sub(pair.from).max(1) as f64;
+        let tokens: Vec<f64> = pairs.iter().map(tokens).collect();
+        let mut tokens = tokens.into_iter();
         let mut sums = sums(scorer, &pairs, (chosen.len(), rows.len()), tell).await?.into_iter();
         let mut own: Vec<std::result::Result<Vec<f64>, String>> = Vec::with_capacity(part.len());
         own.extend(counts.into_iter().map(|count| count.map(|count| sums.by_ref().take(count).collect())));
         alone.extend(new.into_iter().zip(sums.map(Some)));
         let each = part.iter().zip(own);
-        chosen.extend(each.map(|(row, own)| own.map(|own| best(&own, choices(row), &alone))));
+        chosen.extend(each.map(|(row, own)| {
+            own.map(|own| {
+                let per_token = own.iter().zip(tokens.by_ref()).map(|(sum, tokens)| sum / tokens).collect();
+                Chosen { per_token: Some(per_token), ..best(&own, choices(row), &alone) }
+            })
+        }));
     }
     tell("choosing", rows.len() as u64, rows.len() as u64);
     Ok(Choosing { chosen, cut })
@@ -111,6 +121,7 @@ pub(super) fn best(sums: &[f64], choices: &[String], alone: &HashMap<String, Opt
         likeliest: largest(sums),
         per_character: Some(largest(&per_character)),
         normalised: normalised.as_deref().map(largest),
+        per_token: None,
     }
 }
 
@@ -138,7 +149,10 @@ mod tests {
         ]);
         // Per character -2, -1, -4/3: characters count, and not bytes.
         let chosen = best(&[-4.0, -9.0, -4.0], &choices, &alone);
-        assert_eq!(chosen, Chosen { likeliest: 0, per_character: Some(1), normalised: Some(1) });
+        assert_eq!(
+            chosen,
+            Chosen { likeliest: 0, per_character: Some(1), normalised: Some(1), per_token: None }
+        );
         let unknown = best(&[-4.0, -9.0, -3.0], &choices, &HashMap::new());
         assert_eq!((unknown.likeliest, unknown.normalised), (2, None));
     }

@@ -1,7 +1,8 @@
 //! A task file: its rows, and the lines that are none.
 
-use super::rows::{Kind, Row, row_of};
+use super::rows::{Kind, Row, fields_of, row_of};
 use crate::error::{Error, Result};
+use crate::evaluation::layouts::{Standard, records};
 
 /// The rows of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,47 +17,54 @@ pub struct TaskFile {
     pub rows: Vec<Row>,
     /// Lines that cannot, and why; of very many the first ones.
     pub broken: Vec<(u64, String)>,
+    /// The standard set in whose layout its rows are.
+    pub set: Option<&'static Standard>,
 }
 
 impl TaskFile {
-    /// Reads a file's rows, the first `most` of them. A line that is none is noted, and the rest counts.
+    /// Reads a file's rows, the first `most` of them: JSON Lines, a list of JSON, a table, or CoNLL's columns, as its name ends. A line that is
+    /// none is noted, and the rest counts. A standard set's rows are read as it is published; the first row says which set it is.
     ///
     /// # Errors
     /// No line is a row: the first one's fault is said.
     pub fn read(name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
         let most = most.unwrap_or(usize::MAX);
-        let (mut rows, mut broken, mut end) = (Vec::<Row>::new(), Vec::new(), 0);
-        for (at, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let (mut rows, mut broken, mut set) = (Vec::<Row>::new(), Vec::new(), None);
+        let mut crc32c = 0;
+        for record in records(name, bytes).map_err(|reason| Error::bad_file(name, reason))? {
             if rows.len() >= most {
                 break;
             }
-            end += line.len();
-            let number = at as u64 + 1;
-            match row_of(line, number) {
+            let read = record.json.and_then(|json| {
+                crc32c = crc32c::crc32c_append(crc32c, &json);
+                let Some(fields) = fields_of(&json)? else { return Ok(None) };
+                let row = match *set.get_or_insert_with(|| Standard::of(name, &fields)) {
+                    Some(set) => row_of(&set.row(&fields)?, record.line)?,
+                    None => row_of(&fields, record.line)?,
+                };
+                Ok(Some(row))
+            });
+            match read {
                 Ok(None) => {}
                 Ok(Some(row)) => match rows.first().map(Row::kind) {
                     Some(first) if first != row.kind() => {
                         let [first, own] = [first, row.kind()].map(Kind::words);
-                        broken.push((number, format!("rows above {first}, and this one would {own}")));
+                        broken.push((record.line, format!("rows above {first}, and this one would {own}")));
                     }
                     _ => rows.push(row),
                 },
-                Err(reason) => broken.push((number, reason)),
+                Err(reason) => broken.push((record.line, reason)),
             }
         }
         let Some(kind) = rows.first().map(Row::kind) else {
             let reason = match broken.first() {
-                _ if bytes.trim_ascii_start().starts_with(b"[") => {
-                    "it is a list of JSON; write one row a line (JSON Lines)".to_owned()
-                }
                 Some((line, reason)) => format!("no line is a row; line {line}: {reason}"),
                 None => "it has no rows".to_owned(),
             };
             return Err(Error::bad_file(name, reason));
         };
-        let crc32c = crc32c::crc32c(bytes.get(..end).unwrap_or(bytes));
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned();
-        Ok(Self { name, crc32c, kind, rows, broken })
+        Ok(Self { name, crc32c, kind, rows, broken, set: set.flatten() })
     }
 }
 
@@ -97,7 +105,9 @@ mod tests {
     fn what_has_no_rows_says_why() {
         for (text, said) in [
             ("", "it has no rows"),
-            ("[{\"prompt\":1}]", "list of JSON"),
+            ("[{\"prompt\":1}]", "line 1: `prompt`: expected text"),
+            ("[{\"prompt\":", "it is no list of JSON"),
+            (r#"{"sent_more":"a","sent_less":"b"}"#, "glasshouse audit"),
             ("hello", "line 1: not JSON"),
             (r#"{"prompt":"a","choices":["a"],"answer":0}"#, "two answers or more"),
             (r#"{"prompt":"a","choices":["a","b"],"answer":2}"#, "beyond the 2 choices"),
@@ -107,6 +117,21 @@ mod tests {
             let error = TaskFile::read("rows.jsonl", text.as_bytes(), None).unwrap_err().to_string();
             assert!(error.contains(said), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn standard_sets_are_read_as_they_are_published() {
+        let text = "{\"goal\":\"a\",\"sol1\":\"b\",\"sol2\":\"c\",\"label\":1}\n{\"goal\":\"a\",\"sol1\":\"b\",\"sol2\":\"c\"}\n";
+        let file = read(text);
+        assert_eq!((file.set.map(|set| set.name), file.rows.len(), file.broken.len()), (Some("PIQA"), 1, 1));
+        assert_eq!((file.rows[0].expected(), file.rows[0].plain), (vec!["c".to_owned()], true));
+        assert!(file.broken[0].1.contains("test splits are published without"));
+        let table = TaskFile::read("a/rows.csv", b"prompt,answer\na,\"b,c\"\nd\n", None).unwrap();
+        assert_eq!(
+            (table.set, table.rows.len(), table.rows[0].expected()),
+            (None, 1, vec!["b,c".to_owned()])
+        );
+        assert_eq!(table.broken, [(3, "1 columns, and the header has 2".to_owned())]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// What was answered to a row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Given {
     /// In words: of choices the likeliest, of labels the label, of tags all of them.
     pub(super) answer: String,
@@ -114,7 +114,7 @@ fn given_of(fields: &Map<String, Value>, row: &Row) -> std::result::Result<Given
         (None, Some(answer)) => {
             let one = chosen(answer, choices, &[], "answer")?;
             // By what measure is not known: the other measures say nothing.
-            Chosen { likeliest: one, per_character: None, normalised: None }
+            Chosen { likeliest: one, per_character: None, normalised: None, per_token: None }
         }
         (None, None) => return Err("`answer`: missing".to_owned()),
     };
@@ -170,7 +170,7 @@ mod tests {
         let all = AllGiven::read("t5.jsonl", text.as_bytes(), &file).unwrap();
         assert_eq!(all.rows.len(), 1);
         assert_eq!((all.rows[0].0.line, all.rows[0].1.answer.as_str()), (3, "d"));
-        let said = ["says nothing of this row", "line 2 of rows.jsonl is no row", "`line`"];
+        let said = ["say nothing of this row", "line 2 of rows.jsonl is no row", "`line`"];
         for ((_, reason), part) in all.broken.iter().zip(said) {
             assert!(reason.contains(part), "{reason}");
         }
@@ -187,7 +187,7 @@ mod tests {
             (r#"{"line":1,"log_likelihoods":[-3.0,-6.0]}"#, 0, Some(1)),
         ] {
             let all = AllGiven::read("t5.jsonl", line.as_bytes(), &file).unwrap();
-            let chosen = all.rows[0].1.chosen.unwrap();
+            let chosen = all.rows[0].1.chosen.clone().unwrap();
             assert_eq!((chosen.likeliest, chosen.per_character), (likeliest, per_character), "{line}");
         }
     }

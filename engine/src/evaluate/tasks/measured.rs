@@ -74,7 +74,7 @@ impl Measured {
         self.push(name, value, bootstrap.mean(&values), values.len(), values, None);
     }
 
-    fn push(
+    pub(super) fn push(
         &mut self,
         name: &str,
         value: f64,
@@ -323,8 +323,10 @@ mod tests {
     fn choices_count_by_each_measure_that_all_rows_have() {
         let text = "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":0}\n".repeat(2);
         let (file, mut given) = given(&text, &["b", "c"]);
-        given[0].chosen = Some(Chosen { likeliest: 0, per_character: Some(1), normalised: Some(0) });
-        given[1].chosen = Some(Chosen { likeliest: 1, per_character: Some(1), normalised: None });
+        given[0].chosen =
+            Some(Chosen { likeliest: 0, per_character: Some(1), normalised: Some(0), per_token: None });
+        given[1].chosen =
+            Some(Chosen { likeliest: 1, per_character: Some(1), normalised: None, per_token: None });
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = Measured::default();
         measured.accuracy(&rows, &[], &BOOTSTRAP);

@@ -27,12 +27,14 @@ enum Measure {
     Accuracy,
     Report,
     Entities,
+    /// StereoSet's scores.
+    Stereotypes,
     /// The row's own check, or a rule of rewards.
     Rule(Option<Box<Judge>>),
 }
 
 /// Ways to measure, by name, and the rows that they fit.
-const MEASURES: [(&str, &[Kind]); 9] = [
+const MEASURES: [(&str, &[Kind]); 10] = [
     ("exact", &[Kind::Generate]),
     ("f1", &[Kind::Generate]),
     ("bleu", &[Kind::Generate]),
@@ -42,6 +44,7 @@ const MEASURES: [(&str, &[Kind]); 9] = [
     ("report", &[Kind::Classify]),
     ("entities", &[Kind::Tag]),
     ("rule", &[Kind::Generate]),
+    ("stereotypes", &[Kind::Choose]),
 ];
 
 /// How a task's answers are measured.
@@ -92,6 +95,7 @@ impl Measures {
                 Measure::Accuracy => measured.accuracy(rows, names, bootstrap),
                 Measure::Report => measured.report(rows, bootstrap, &turns).await,
                 Measure::Entities => measured.entities(rows, names, bootstrap),
+                Measure::Stereotypes => measured.stereotypes(rows, bootstrap),
                 Measure::Rule(judge) => measured.rule(rows, judge.as_deref(), bootstrap),
             }
             turns.give().await;
@@ -102,6 +106,9 @@ impl Measures {
 
 /// What fits rows that nothing was asked for.
 fn default_of(file: &TaskFile) -> Vec<&'static str> {
+    if let Some(set) = file.set.filter(|set| !set.metrics.is_empty()) {
+        return set.metrics.to_vec();
+    }
     match file.kind {
         Kind::Choose => vec!["accuracy"],
         Kind::Classify => vec!["accuracy", "report"],
@@ -126,12 +133,16 @@ fn default_of(file: &TaskFile) -> Vec<&'static str> {
 fn measure_of(name: &str, file: &TaskFile) -> Result<Measure> {
     let (plain, rule) = name.split_once(':').map_or((name, None), |(plain, rule)| (plain, Some(rule)));
     let known = || MEASURES.iter().map(|(name, _)| *name);
-    let Some((_, kinds)) = MEASURES.iter().find(|(known, _)| *known == plain) else {
+    if !known().any(|name| name == plain) {
         return Err(Error::Unknown(names::unknown("metric", plain, known())));
+    }
+    // Only StereoSet's rows have the sentences that its scores compare.
+    let stereotypes = file.set.is_some_and(|set| set.metrics.contains(&"stereotypes"));
+    let fits = |(name, kinds): &(&'static str, &[Kind])| {
+        (kinds.contains(&file.kind) && (stereotypes || *name != "stereotypes")).then_some(*name)
     };
-    if !kinds.contains(&file.kind) {
-        let fit: Vec<&str> =
-            MEASURES.iter().filter(|(_, kinds)| kinds.contains(&file.kind)).map(|(name, _)| *name).collect();
+    let fit: Vec<&str> = MEASURES.iter().filter_map(fits).collect();
+    if !fit.contains(&plain) {
         return Err(Error::Refused(format!(
             "the metric {plain} does not fit {}, whose rows {}; those that fit: {}",
             file.name,
@@ -154,6 +165,7 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<Measure> {
         ("chrf", _) => Measure::Chrf,
         ("report", _) => Measure::Report,
         ("entities", _) => Measure::Entities,
+        ("stereotypes", _) => Measure::Stereotypes,
         _ => Measure::Accuracy,
     })
 }

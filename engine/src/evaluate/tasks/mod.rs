@@ -2,7 +2,7 @@
 //! that is worth.
 //!
 //! Rows are read in `rows`, asked as `prompt` says, answered in `answers` (in the model's own words) or `choices` (by likelihood), and
-//! measured in `measures`; `tables` says where a model fails.
+//! measured in `measures`, StereoSet's in `stereotypes`; `tables` says where a model fails.
 
 mod answers;
 mod choices;
@@ -13,6 +13,7 @@ mod measures;
 mod prompt;
 mod rows;
 mod script;
+mod stereotypes;
 mod suite;
 mod tables;
 
@@ -24,6 +25,7 @@ use super::{Scorer, Tell};
 use crate::cpu::CpuDecoder;
 use crate::data::prepare::text_tokens;
 use crate::error::{Error, Result};
+use crate::evaluation::layouts::Standard;
 use crate::evaluation::statistics::Bootstrap;
 use crate::generate::Decoder;
 use crate::platform::Turns;
@@ -126,7 +128,7 @@ pub async fn task(
     let beside = beside(asked, &all, &measured, (&names, bootstrap)).await?;
     let mut broken = [file.broken.as_slice(), &all.broken].concat();
     broken.sort_by_key(|(line, _)| *line);
-    let mut sentences = about;
+    let mut sentences: Vec<String> = file.set.map(Standard::about).into_iter().chain(about).collect();
     if broken.len() > LISTED {
         sentences.push(format!(
             "{} could not be asked; the first {LISTED} are listed.",

@@ -1,4 +1,4 @@
-//! Rows of a task file, JSON Lines: what is asked, and what is right.
+//! Rows of a task file: what is asked, and what is right. Those of standard sets are made into such by `glasshouse-evaluate`'s `layouts`.
 //!
 //! | kind | keys |
 //! |---|---|
@@ -95,7 +95,7 @@ pub enum Right {
 /// A row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Its line in the file, from 1.
+    /// Its line in the file, from 1; in a list of JSON its place.
     pub line: u64,
     /// What is asked, up to where the answer begins; a text is one message.
     pub messages: Vec<ChatMessage>,
@@ -130,8 +130,8 @@ impl Row {
     }
 }
 
-/// A line's row; `None` where it is empty.
-pub(super) fn row_of(line: &[u8], number: u64) -> Result<Option<Row>, String> {
+/// A line's fields; `None` where it is empty.
+pub(super) fn fields_of(line: &[u8]) -> Result<Option<Map<String, Value>>, String> {
     let line = std::str::from_utf8(line).map_err(|error| {
         format!("not UTF-8 at its byte {}; convert the file to UTF-8", error.valid_up_to())
     })?;
@@ -144,18 +144,23 @@ pub(super) fn row_of(line: &[u8], number: u64) -> Result<Option<Row>, String> {
         format!("not JSON: {}", error.to_string().replace(" at line 1 column ", " at column "))
     })?;
     let Value::Object(fields) = value else { return Err("expected a JSON object".to_owned()) };
-    let has = |names: &[&str]| names.iter().any(|name| given(&fields, name).is_some());
+    Ok(Some(fields))
+}
+
+/// The row that a line's fields are.
+pub(super) fn row_of(fields: &Map<String, Value>, line: u64) -> Result<Row, String> {
+    let has = |names: &[&str]| names.iter().any(|name| given(fields, name).is_some());
     let (messages, plain, right) = if has(&["tokens"]) {
-        tagged(&fields)?
+        tagged(fields)?
     } else if has(&CHOICES) {
-        choice(&fields)?
+        choice(fields)?
     } else if has(&["text"]) && has(&["label"]) && !has(&QUESTIONS) {
-        labelled(&fields)?
+        labelled(fields)?
     } else {
-        answered(&fields)?
+        answered(fields)?
     };
-    let group = GROUPS.iter().find_map(|name| given(&fields, name).and_then(word));
-    Ok(Some(Row { line: number, messages, plain, right, group }))
+    let group = GROUPS.iter().find_map(|name| given(fields, name).and_then(word));
+    Ok(Row { line, messages, plain, right, group })
 }
 
 type Parts = (Vec<ChatMessage>, bool, Right);

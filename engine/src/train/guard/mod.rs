@@ -24,8 +24,10 @@ const BAD_STEPS: u32 = 3;
 /// Share of a sample that it said before from which it goes round in circles, and how many samples in a row must.
 const REPEATED: f32 = 0.5;
 const SAMPLES: u32 = 2;
-/// A plateau at a rate below this share of the peak is how schedules end.
-const ENDING: f64 = 0.1;
+/// A plateau at a rate below this share of the peak is how schedules end; most end at a tenth of it.
+const ENDING: f64 = 0.25;
+/// It lasts this part of a run's steps at least, however often the run is evaluated.
+const STANDSTILL: u64 = 20;
 
 /// Something that the guard saw.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +48,8 @@ pub(super) struct Guard {
     state: GuardState,
     /// Whether the objective's loss is one that falls.
     has_loss: bool,
+    /// Whether the loss is one of pairs: near its end most are about 0, and a single one may be far above.
+    is_of_pairs: bool,
     is_mixed: bool,
     /// Samples in a row that went round in circles.
     circles: u32,
@@ -59,6 +63,7 @@ impl Guard {
             state: state.unwrap_or_default(),
             // The loss of rewards says nothing of how well they are earned.
             has_loss: config.train.objective != Objective::Reward,
+            is_of_pairs: config.train.objective == Objective::Preference,
             is_mixed: config.train.precision == Precision::Mixed,
             circles: 0,
         }
@@ -130,11 +135,15 @@ impl Guard {
             if let Some(z) = z.filter(|z| *z >= limit && self.is_news(GuardKind::LossSpike, step)) {
                 found.push(Finding {
                     kind: GuardKind::LossSpike,
-                    severity: GuardSeverity::Critical,
+                    severity: if self.is_of_pairs { GuardSeverity::Info } else { GuardSeverity::Critical },
                     since: step,
                     text: format!(
-                        "The loss of step {step} is {loss:.3}, {z:.1} standard deviations above the mean of the last {size} steps. One step \
-                         that stands out usually means an odd batch: another language, broken text, one line again and again."
+                        "The loss of step {step} is {loss:.3}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
+                        if self.is_of_pairs {
+                            "Once most pairs are told apart, a few always stand out."
+                        } else {
+                            "One step that stands out usually means an odd batch: another language, broken text, one line again and again."
+                        }
                     ),
                     value: z as f32,
                     threshold: self.settings.loss_z,
@@ -183,8 +192,8 @@ impl Guard {
         (found, score)
     }
 
-    /// Looks at an evaluation, at a learning rate that is this share of the peak. One that it knows is none.
-    pub(super) fn evaluation(&mut self, losses: (u64, f32, f32), rate: f64) -> Vec<Finding> {
+    /// Looks at an evaluation of a run of so many steps, at a learning rate that is this share of the peak. One that it knows is none.
+    pub(super) fn evaluation(&mut self, losses: (u64, f32, f32), rate: f64, steps: u64) -> Vec<Finding> {
         let (step, train, validation) = losses;
         let is_known = self.last_evaluation().is_some_and(|last| last.0 >= step);
         if !self.looks() || is_known || !train.is_finite() || !validation.is_finite() {
@@ -210,7 +219,8 @@ impl Guard {
                 threshold: before,
             });
         }
-        let stands = stands.filter(|_| rate >= ENDING && overfits.is_none());
+        let is_long = |(since, ..): &evaluations::Losses| step.saturating_sub(*since) >= steps / STANDSTILL;
+        let stands = stands.filter(|since| rate >= ENDING && overfits.is_none() && is_long(since));
         if let Some(first) = self.begins(GuardKind::Plateau, step, stands) {
             let (since, _, before) = first;
             found.push(Finding {

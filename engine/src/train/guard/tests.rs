@@ -167,6 +167,19 @@ fn a_good_state_is_from_before_the_trouble() {
 }
 
 #[test]
+fn a_pair_that_stands_out_is_told_of_and_never_acted_on() {
+    let mut config = config(GuardMode::Act, Precision::F32);
+    config.train.objective = Objective::Preference;
+    let report =
+        |step| StepReport { loss: if step == 700 { 7.5 } else { healthy(3, step).loss }, ..healthy(3, step) };
+    let mut guard = Guard::new(&config, None);
+    let found = watch(&mut guard, 1..=900, report);
+    let [(700, spike)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((spike.kind, spike.severity), (GuardKind::LossSpike, GuardSeverity::Info));
+    assert_eq!(guard.action(spike, 700), GuardAction::Note);
+}
+
+#[test]
 fn a_run_of_rewards_is_never_taken_back() {
     let mut config = config(GuardMode::Act, Precision::F32);
     config.train.objective = Objective::Reward;
@@ -195,24 +208,28 @@ fn overfitting_is_told_when_it_begins() {
     for (at, (train, validation)) in (0..).zip(train.into_iter().zip(validation)) {
         let losses = (250 * at, train, validation);
         told.extend(
-            guard.evaluation(losses, 1.0).into_iter().map(|found| (losses.0, found.kind, found.since)),
+            guard.evaluation(losses, 1.0, 2000).into_iter().map(|found| (losses.0, found.kind, found.since)),
         );
         // The same again, as after an interruption.
-        assert_eq!(guard.evaluation(losses, 1.0), []);
+        assert_eq!(guard.evaluation(losses, 1.0, 2000), []);
     }
     assert_eq!(told, [(1250, GuardKind::Overfitting, 500)]);
 }
 
 #[test]
 fn a_plateau_at_the_end_of_a_schedule_is_none() {
-    let told = |rate| {
+    let told = |rate, steps| {
         let mut guard = guard(GuardMode::Note);
         let losses = [4.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0];
-        let found = (0..).zip(losses).flat_map(|(at, loss)| guard.evaluation((100 * at, loss, loss), rate));
+        let found =
+            (0..).zip(losses).flat_map(|(at, loss)| guard.evaluation((100 * at, loss, loss), rate, steps));
         found.map(|found| (found.kind, found.since)).collect::<Vec<_>>()
     };
-    assert_eq!(told(1.0), [(GuardKind::Plateau, 100)]);
-    assert_eq!(told(0.05), []);
+    assert_eq!(told(1.0, 2000), [(GuardKind::Plateau, 100)]);
+    // What a cosine to a tenth of the peak ends at.
+    assert_eq!(told(0.1, 2000), []);
+    // A moment of a long run is none.
+    assert_eq!(told(1.0, 20_000), []);
 }
 
 #[test]

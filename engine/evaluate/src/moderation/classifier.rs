@@ -1,0 +1,231 @@
+//! A linear classifier of a person's own rows: logistic regression on hashed words, pairs of words and character n-grams (Weinberger et al.
+//! 2009, arXiv:0902.2206; as scikit-learn's `HashingVectorizer` and `SGDClassifier` have it), trained by seeded stochastic gradient descent.
+
+use super::words::words;
+use glasshouse_protocol::{names, random};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Places that n-grams are hashed to.
+const PLACES: usize = 1 << 18;
+/// Passes over the rows.
+const EPOCHS: u64 = 20;
+/// Learning rate of the first step; it falls with the root of the steps.
+const RATE: f64 = 4.0;
+/// Weight decay of a pass.
+const DECAY: f64 = 1e-4;
+/// Characters of n-grams within words, the borders of a word counted.
+const GRAMS: std::ops::RangeInclusive<usize> = 3..=5;
+/// Rows of each kind that training takes at least.
+const FEWEST: usize = 5;
+/// Labels that say that a text is innocent, in small letters.
+const INNOCENT: [&str; 10] =
+    ["innocent", "ok", "none", "clean", "safe", "normal", "neutral", "non-toxic", "not_toxic", "0"];
+
+/// A row `{"text", "label"}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelledRow {
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// The text.
+    pub text: String,
+    /// Whether it is harmful: any label but `innocent`, `ok`, `none`, `clean`, `safe`, `normal`, `neutral`, 0 or false.
+    pub is_harmful: bool,
+}
+
+/// What a file of rows holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelledRows {
+    /// Its rows, in order.
+    pub rows: Vec<LabelledRow>,
+    /// Lines that are none, from 1, and why.
+    pub broken: Vec<(u64, String)>,
+}
+
+impl LabelledRows {
+    /// Reads JSON Lines of `{"text", "label"}`; what is broken is left out, with its reason.
+    pub fn read(text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut read = Self::default();
+        for (line, row) in (1..).zip(text.lines()).filter(|(_, row)| !row.trim().is_empty()) {
+            match row_of(row) {
+                Ok((text, is_harmful)) => read.rows.push(LabelledRow { line, text, is_harmful }),
+                Err(reason) => read.broken.push((line, reason)),
+            }
+        }
+        read
+    }
+}
+
+fn row_of(row: &str) -> Result<(String, bool), String> {
+    let row: Map<String, Value> = serde_json::from_str(row).map_err(|error| {
+        let reason = error.to_string();
+        format!("not a JSON object: {}", reason.split(" at line ").next().unwrap_or_default())
+    })?;
+    let field = |name: &str| {
+        row.get(name).ok_or_else(|| {
+            let near = names::nearest(name, row.keys().map(String::as_str));
+            let near = near.map(|near| format!("; is `{near}` meant to be it?")).unwrap_or_default();
+            format!("expected `{name}`{near}")
+        })
+    };
+    let text = field("text")?.as_str().ok_or("`text` is no string")?;
+    if text.trim().is_empty() {
+        return Err("`text` is empty".to_owned());
+    }
+    let is_harmful = match field("label")? {
+        Value::Bool(is_harmful) => *is_harmful,
+        Value::Number(number) => number.as_f64().is_some_and(|number| number >= 0.5),
+        Value::String(label) if !label.trim().is_empty() => {
+            !INNOCENT.contains(&label.trim().to_lowercase().as_str())
+        }
+        _ => return Err("`label` is a name, a number or true or false".to_owned()),
+    };
+    Ok((text.to_owned(), is_harmful))
+}
+
+/// A trained classifier, as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classifier {
+    /// Of this format.
+    version: u32,
+    /// Harmful and innocent rows that it learned from.
+    pub rows: [u64; 2],
+    /// Seed of the order in which it saw them.
+    pub seed: u64,
+    /// What is added to every text's score.
+    bias: f32,
+    /// Places in order, and their weights.
+    places: Vec<u32>,
+    /// As above.
+    weights: Vec<f32>,
+    /// CRC-32C of the bias, the places and the weights.
+    crc32c: u32,
+}
+
+impl Classifier {
+    /// Trains one; rows of the rarer kind weigh as much together as those of the other. The same rows and seed give the same.
+    ///
+    /// # Errors
+    /// There are fewer than five rows of a kind.
+    pub fn train(rows: &[LabelledRow], seed: u64, mut tell: impl FnMut(u64, u64)) -> Result<Self, String> {
+        let harmful = rows.iter().filter(|row| row.is_harmful).count();
+        let innocent = rows.len() - harmful;
+        for (count, kind) in [(harmful, "harmful"), (innocent, "innocent")] {
+            if count < FEWEST {
+                return Err(format!("{count} of the rows are {kind}; {FEWEST} are needed at least"));
+            }
+        }
+        let seen: Vec<Vec<(u32, f32)>> = rows.iter().map(|row| features(&row.text)).collect();
+        let weight = |count: usize| rows.len() as f64 / (2.0 * count as f64);
+        let (mut weights, mut bias, mut step) = (vec![0.0f64; PLACES], 0.0f64, 0u64);
+        for epoch in 0..EPOCHS {
+            let mut order: Vec<usize> = (0..rows.len()).collect();
+            order.sort_by_cached_key(|number| random::nth(seed, epoch, *number as u64));
+            for number in order {
+                let (Some(row), Some(features)) = (rows.get(number), seen.get(number)) else { continue };
+                let rate = RATE / (1.0 + step as f64 / rows.len() as f64).sqrt();
+                step += 1;
+                let at = |place: &u32| weights.get(*place as usize).copied().unwrap_or(0.0);
+                let score: f64 =
+                    bias + features.iter().map(|(place, value)| at(place) * f64::from(*value)).sum::<f64>();
+                let (truth, kind) = if row.is_harmful { (1.0, harmful) } else { (0.0, innocent) };
+                let gradient = (sigmoid(score) - truth) * weight(kind);
+                bias -= 0.1 * rate * gradient;
+                for (place, value) in features {
+                    if let Some(weight) = weights.get_mut(*place as usize) {
+                        *weight -= rate * gradient * f64::from(*value);
+                    }
+                }
+            }
+            weights.iter_mut().for_each(|weight| *weight *= 1.0 - DECAY * RATE);
+            tell(epoch + 1, EPOCHS);
+        }
+        let kept = (0u32..).zip(&weights).filter(|(_, weight)| weight.abs() > 1e-4);
+        let (places, weights) = kept.map(|(place, weight)| (place, *weight as f32)).unzip();
+        let rows = [harmful as u64, innocent as u64];
+        let mut trained = Self { version: 1, rows, seed, bias: bias as f32, places, weights, crc32c: 0 };
+        trained.crc32c = trained.checksum();
+        Ok(trained)
+    }
+
+    /// Reads what was kept.
+    ///
+    /// # Errors
+    /// It is none, is of another version, or is damaged.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let read: Self = serde_json::from_str(text).map_err(|error| format!("is no classifier: {error}"))?;
+        if read.version != 1 {
+            return Err(format!("is of version {}; this program knows version 1", read.version));
+        }
+        let is_sorted =
+            read.places.is_sorted() && read.places.last().is_none_or(|last| (*last as usize) < PLACES);
+        if read.crc32c != read.checksum() || read.places.len() != read.weights.len() || !is_sorted {
+            return Err("is damaged: its checksum is another; train it again".to_owned());
+        }
+        Ok(read)
+    }
+
+    /// The probability that a text is harmful.
+    pub fn probability(&self, text: &str) -> f64 {
+        let weight = |(place, value): (u32, f32)| {
+            let at = self.places.binary_search(&place).ok();
+            f64::from(at.and_then(|at| self.weights.get(at)).copied().unwrap_or(0.0)) * f64::from(value)
+        };
+        sigmoid(f64::from(self.bias) + features(text).into_iter().map(weight).sum::<f64>())
+    }
+
+    /// Whether it finds a text harmful: likelier than not.
+    pub fn is_harmful(&self, text: &str) -> bool {
+        self.probability(text) >= 0.5
+    }
+
+    fn checksum(&self) -> u32 {
+        let bytes = self.bias.to_le_bytes().into_iter();
+        let bytes = bytes.chain(self.places.iter().flat_map(|place| place.to_le_bytes()));
+        let bytes: Vec<u8> =
+            bytes.chain(self.weights.iter().flat_map(|weight| weight.to_le_bytes())).collect();
+        crc32c::crc32c(&bytes)
+    }
+}
+
+fn sigmoid(score: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-score))
+}
+
+/// Places of a text's n-grams, in order, with their values; the squares of these sum to 1.
+fn features(text: &str) -> Vec<(u32, f32)> {
+    let (words, _) = words(text);
+    let own: Vec<&str> = words
+        .iter()
+        .filter_map(|word| word.forms.first())
+        .map(String::as_str)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let mut places = Vec::new();
+    let mut add = |gram: &str, kind: u32| {
+        places.push(crc32c::crc32c_append(kind, gram.as_bytes()) % PLACES as u32);
+    };
+    for (number, word) in own.iter().enumerate() {
+        add(word, 1);
+        if let Some(next) = own.get(number + 1) {
+            add(&format!("{word} {next}"), 2);
+        }
+        let bordered = format!(" {word} ");
+        let ends: Vec<usize> = bordered.char_indices().map(|(at, _)| at).chain([bordered.len()]).collect();
+        for length in GRAMS {
+            for (from, to) in ends.iter().zip(ends.iter().skip(length)) {
+                add(bordered.get(*from..*to).unwrap_or_default(), 3);
+            }
+        }
+    }
+    places.sort_unstable();
+    let counted = places.chunk_by(|one, other| one == other);
+    // The first of many counts most.
+    let mut features: Vec<(u32, f32)> =
+        counted.filter_map(|same| Some((*same.first()?, 1.0 + libm::logf(same.len() as f32)))).collect();
+    let length = features.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
+    features.iter_mut().for_each(|(_, value)| *value /= length.max(1e-12));
+    features
+}

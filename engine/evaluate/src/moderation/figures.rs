@@ -1,0 +1,64 @@
+//! How right a moderation is on rows whose labels are known.
+
+use crate::statistics::{Bootstrap, wilson};
+use glasshouse_protocol::evaluation::{Better, Metric, RESAMPLES};
+
+/// Rows by what they are and what was said of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Rows that are harmful and were found.
+    pub found: u64,
+    /// Rows that are harmful and were not.
+    pub missed: u64,
+    /// Rows that are innocent and were found: false alarms.
+    pub alarms: u64,
+    /// Rows that are innocent and were not.
+    pub passed: u64,
+    /// Precision, recall, F1 and the rate of false alarms, each with its interval: Wilson's, F1's by a bootstrap over rows.
+    pub metrics: Vec<Metric>,
+}
+
+/// Counts rows, each whether it is harmful and whether it was found.
+pub fn figures(rows: &[(bool, bool)], seed: u64) -> Figures {
+    let count = |row: (bool, bool)| rows.iter().filter(|own| **own == row).count() as u64;
+    let (found, missed) = (count((true, true)), count((true, false)));
+    let (alarms, passed) = (count((false, true)), count((false, false)));
+    let share = |name: &str, right: u64, count: u64, of: &str, better: Better| Metric {
+        name: name.to_owned(),
+        value: (count > 0).then(|| right as f64 / count as f64),
+        interval: (count > 0).then(|| wilson(right, count)),
+        better,
+        count,
+        of: of.to_owned(),
+        signature: None,
+    };
+    let f1 =
+        |found: f64, wrong: f64| if found + wrong > 0.0 { 2.0 * found / (2.0 * found + wrong) } else { 0.0 };
+    let of_drawn = |drawn: &[u32]| {
+        let (mut found, mut wrong) = (0.0, 0.0);
+        for (truth, said) in drawn.iter().filter_map(|number| rows.get(*number as usize)) {
+            found += f64::from(u8::from(*truth && *said));
+            wrong += f64::from(u8::from(truth != said));
+        }
+        f1(found, wrong)
+    };
+    let harmful = found + missed;
+    let f1 = Metric {
+        name: "f1".to_owned(),
+        value: (harmful > 0).then(|| f1(found as f64, (missed + alarms) as f64)),
+        interval: (harmful > 0)
+            .then(|| Bootstrap { resamples: RESAMPLES.min(1000), seed }.statistic(rows.len(), of_drawn))
+            .flatten(),
+        better: Better::Higher,
+        count: rows.len() as u64,
+        of: "rows".to_owned(),
+        signature: None,
+    };
+    let metrics = vec![
+        share("precision", found, found + alarms, "rows found", Better::Higher),
+        share("recall", found, harmful, "harmful rows", Better::Higher),
+        f1,
+        share("false_alarm_rate", alarms, alarms + passed, "innocent rows", Better::Lower),
+    ];
+    Figures { found, missed, alarms, passed, metrics }
+}

@@ -1,0 +1,335 @@
+//! Rules: which words and phrases belong to which category, and in which company they are innocent.
+
+use super::words::{SPELLED, Word, is_between, is_gap, spelled, words};
+use super::{Category, Finding, Severity};
+use glasshouse_protocol::names;
+use rustc_hash::FxHashMap;
+use serde::Deserialize;
+
+/// Our own rules, as a person's file has them.
+const OURS: &str = include_str!("rules.jsonl");
+/// Words to each side of a match among which those stand that make it innocent.
+pub(super) const NEAR: usize = 6;
+/// Letters before a `*` at least.
+const SHORTEST_STEM: usize = 3;
+/// Words of a phrase at most.
+const LONGEST_PHRASE: usize = 12;
+
+/// Words and phrases, found in a text in time that grows with its length alone.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Phrases of rules and of exceptions, by their first word or, where that ends with `*`, its stem.
+    phrases: FxHashMap<String, Vec<Phrase>>,
+    /// Lists of words in whose company a phrase is innocent.
+    near: Vec<Vec<Pattern>>,
+}
+
+/// Words in a row.
+#[derive(Clone, Debug)]
+struct Phrase {
+    written: String,
+    words: Vec<Pattern>,
+    says: Says,
+}
+
+/// What a phrase is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    /// A rule's; the number is its list's in [`Rules::near`].
+    Found(Category, Severity, usize),
+    /// An exception: no rule of a list (`None`: none at all) matches within it.
+    Innocent(Option<usize>),
+}
+
+/// A word, or all that begin so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pattern {
+    word: String,
+    is_stem: bool,
+}
+
+impl Pattern {
+    fn is(&self, word: &Word) -> bool {
+        let is = |form: &String| if self.is_stem { form.starts_with(&self.word) } else { *form == self.word };
+        word.forms.iter().any(is)
+    }
+}
+
+/// A line of a file of rules.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Line {
+    category: Option<String>,
+    severity: Option<String>,
+    words: Vec<String>,
+    unless: Vec<String>,
+    near: Vec<String>,
+    innocent: Vec<String>,
+    remove: Vec<String>,
+}
+
+/// What is found in a text, and from where on more of the text may change it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) findings: Vec<Finding>,
+    /// The first byte that is not decided; the text's length where all is.
+    pub(super) decided: usize,
+}
+
+impl Rules {
+    /// The program's own.
+    ///
+    /// # Errors
+    /// Never; a test reads them.
+    pub fn ours() -> Result<Self, String> {
+        Self::with("")
+    }
+
+    /// The program's, changed by a person's: JSON Lines of `{"category", "severity", "words", "unless", "near"}`, which add words,
+    /// `{"innocent": […]}`, within which nothing is found, and `{"remove": […]}`, which takes words of ours away.
+    ///
+    /// # Errors
+    /// A line is none of these; it is named.
+    pub fn with(own: &str) -> Result<Self, String> {
+        let mut rules = Self { phrases: FxHashMap::default(), near: Vec::new() };
+        for text in [OURS, own] {
+            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+            for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+                rules.take(line).map_err(|reason| format!("line {number}: {reason}"))?;
+            }
+        }
+        Ok(rules)
+    }
+
+    fn take(&mut self, line: &str) -> Result<(), String> {
+        let line: Line = serde_json::from_str(line).map_err(|error| {
+            let reason = error.to_string();
+            names::with_suggestion(reason.split(" at line ").next().unwrap_or_default())
+        })?;
+        for written in &line.remove {
+            self.remove(written)?;
+        }
+        for written in &line.innocent {
+            self.add(written, Says::Innocent(None))?;
+        }
+        if line.words.is_empty() {
+            let rest = [&line.unless, &line.near];
+            if line.category.is_some() || line.severity.is_some() || rest.iter().any(|list| !list.is_empty())
+            {
+                return Err("`words` is missing".to_owned());
+            }
+            if line.remove.is_empty() && line.innocent.is_empty() {
+                return Err("expected `words`, `innocent` or `remove`".to_owned());
+            }
+            return Ok(());
+        }
+        let named = |name: &str| Category::ALL.into_iter().find(|category| category.name() == name);
+        let category = match line.category.as_deref() {
+            None => Category::Other,
+            Some(name) => named(name).ok_or_else(|| {
+                names::unknown("category", name, Category::ALL.into_iter().map(Category::name))
+            })?,
+        };
+        let named = |name: &str| Severity::ALL.into_iter().find(|severity| severity.name() == name);
+        let severity = match line.severity.as_deref() {
+            None => Severity::default(),
+            Some(name) => named(name).ok_or_else(|| {
+                names::unknown("severity", name, Severity::ALL.into_iter().map(Severity::name))
+            })?,
+        };
+        let list = self.near.len();
+        let near: Result<Vec<_>, _> = line.near.iter().map(|written| patterns(written)).collect();
+        self.near.push(near?.into_iter().flatten().collect());
+        for written in &line.words {
+            self.add(written, Says::Found(category, severity, list))?;
+        }
+        line.unless.iter().try_for_each(|written| self.add(written, Says::Innocent(Some(list))))
+    }
+
+    fn add(&mut self, written: &str, says: Says) -> Result<(), String> {
+        let words = patterns(written)?;
+        let Some(first) = words.first() else { return Err(format!("\"{written}\" has no word")) };
+        let phrase = Phrase { written: written.to_lowercase(), says, words: words.clone() };
+        self.phrases.entry(first.word.clone()).or_default().push(phrase);
+        Ok(())
+    }
+
+    fn remove(&mut self, written: &str) -> Result<(), String> {
+        let small = written.trim().to_lowercase();
+        let is_rule = |phrase: &Phrase| matches!(phrase.says, Says::Found(..));
+        let mut is_found = false;
+        for phrases in self.phrases.values_mut() {
+            let before = phrases.len();
+            phrases.retain(|phrase| !(is_rule(phrase) && phrase.written == small));
+            is_found |= phrases.len() < before;
+        }
+        if is_found {
+            return Ok(());
+        }
+        let known = self.phrases.values().flatten().filter(|phrase| is_rule(phrase));
+        let near = names::nearest(&small, known.map(|phrase| phrase.written.as_str()));
+        let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+        Err(format!("there is no rule \"{written}\" to remove{near}"))
+    }
+
+    /// What is found in a text, in order.
+    pub fn find(&self, text: &str) -> Vec<Finding> {
+        self.look(text, true).findings
+    }
+
+    /// What is found in a text; where `is_whole` is not set, more of it may come.
+    pub(super) fn look(&self, text: &str, is_whole: bool) -> Found {
+        let (words, open) = words(text);
+        let open = if is_whole { text.len() } else { open };
+        let (mut matches, mut innocent) = (Vec::new(), Vec::new());
+        let mut decided = if is_whole { open } else { open.min(spelled_end(text, &words)) };
+        for at in 0..words.len() {
+            let rest = words.get(at..).unwrap_or_default();
+            for phrase in self.beginning_with(rest) {
+                match phrase.matched(rest, text, open) {
+                    Matched::Whole(count) => {
+                        let Some((first, last)) = rest.first().zip(rest.get(count - 1)) else { continue };
+                        let span = (first.start, last.end);
+                        if last.from >= open {
+                            decided = decided.min(first.start);
+                        }
+                        match phrase.says {
+                            Says::Found(..) => matches.push((span, at, at + count, phrase)),
+                            Says::Innocent(list) => innocent.push((span, list)),
+                        }
+                    }
+                    Matched::Part if !is_whole => {
+                        decided = decided.min(rest.first().map_or(decided, |first| first.start));
+                    }
+                    Matched::Part | Matched::Not => {}
+                }
+            }
+        }
+        for (at, word) in spelled(&words) {
+            let group = word.forms.first().map_or(0, |form| form.chars().count());
+            let own = std::slice::from_ref(&word);
+            for phrase in self.beginning_with(own).filter(|phrase| phrase.words.len() == 1) {
+                if matches!(phrase.says, Says::Found(..)) && phrase.words.iter().all(|first| first.is(&word))
+                {
+                    matches.push(((word.start, word.end), at, at + group, phrase));
+                }
+            }
+        }
+        let mut findings = Vec::new();
+        for ((start, end), first, behind, phrase) in matches {
+            let Says::Found(category, severity, list) = phrase.says else { continue };
+            let holds = |((from, to), of): &((usize, usize), Option<usize>)| {
+                *from <= start && end <= *to && of.is_none_or(|of| of == list)
+            };
+            if innocent.iter().any(holds) {
+                continue;
+            }
+            let near = self.near.get(list).map(Vec::as_slice).unwrap_or_default();
+            if !near.is_empty() {
+                let is_innocent = |word: &Word| near.iter().any(|pattern| pattern.is(word));
+                let before = words.get(first.saturating_sub(NEAR)..first).unwrap_or_default();
+                let after = words.get(behind..words.len().min(behind + NEAR)).unwrap_or_default();
+                // A word that may go on says nothing yet.
+                let after =
+                    after.split_last().filter(|(last, _)| last.from >= open).map_or(after, |(_, rest)| rest);
+                if before.iter().chain(after).any(is_innocent) {
+                    continue;
+                }
+                if !is_whole && after.len() < NEAR {
+                    decided = decided.min(start);
+                }
+            }
+            let rule = phrase.written.clone();
+            findings.push(Finding { start, end, category, severity, rule });
+        }
+        findings.sort_by_key(|finding: &Finding| (finding.start, std::cmp::Reverse(finding.end)));
+        findings.dedup();
+        // What reaches over the place from which on nothing is decided is not decided either.
+        for finding in findings.iter().rev() {
+            if finding.end > decided {
+                decided = decided.min(finding.start);
+            }
+        }
+        Found { findings, decided }
+    }
+
+    /// Phrases whose first word a text's may be.
+    fn beginning_with<'a, 'text>(
+        &'a self,
+        rest: &'text [Word],
+    ) -> impl Iterator<Item = &'a Phrase> + use<'a, 'text> {
+        let forms = rest.first().map(|first| first.forms.as_slice()).unwrap_or_default();
+        forms.iter().flat_map(move |form| {
+            let stems = form.char_indices().map(|(at, _)| at).skip(SHORTEST_STEM);
+            let stems = stems.chain([form.len()]).filter_map(|at| form.get(..at));
+            stems.filter_map(|stem| self.phrases.get(stem)).flatten().filter(move |phrase| {
+                phrase.words.first().is_some_and(|first| first.is_stem || first.word == *form)
+            })
+        })
+    }
+}
+
+/// How far a phrase is in a text.
+enum Matched {
+    /// All of it, so many words.
+    Whole(usize),
+    /// The text ends within it.
+    Part,
+    Not,
+}
+
+impl Phrase {
+    fn matched(&self, rest: &[Word], text: &str, open: usize) -> Matched {
+        for (number, pattern) in self.words.iter().enumerate() {
+            let Some(word) = rest.get(number) else {
+                let behind = rest.last().and_then(|last| text.get(last.end..)).unwrap_or_default();
+                return if is_gap(behind) { Matched::Part } else { Matched::Not };
+            };
+            if number > 0 && !word.follows {
+                return Matched::Not;
+            }
+            if !pattern.is(word) {
+                // The last word may go on.
+                return if word.from >= open { Matched::Part } else { Matched::Not };
+            }
+        }
+        Matched::Whole(self.words.len())
+    }
+}
+
+/// Where the letters begin with which a text ends and which may go on to spell a word; its length where none do.
+fn spelled_end(text: &str, words: &[Word]) -> usize {
+    let Some((last, number)) = words.last().and_then(|last| Some((last, last.spelled?))) else {
+        return text.len();
+    };
+    let behind = text.get(last.end..).unwrap_or_default();
+    let goes_on = behind.is_empty() || is_between(behind) && number + 1 < *SPELLED.end();
+    let first = words.len().checked_sub(number + 1).and_then(|at| words.get(at));
+    first.filter(|_| goes_on).map_or(text.len(), |first| first.from)
+}
+
+/// A phrase's words as rules see them.
+fn patterns(written: &str) -> Result<Vec<Pattern>, String> {
+    let mut patterns = Vec::new();
+    for part in written.split_whitespace() {
+        let (part, is_stem) = part.strip_suffix('*').map_or((part, false), |stem| (stem, true));
+        if part.contains('*') {
+            return Err(format!("\"{written}\": a `*` stands at the end of a word"));
+        }
+        let own: Vec<String> =
+            words(part).0.into_iter().filter_map(|word| word.forms.into_iter().next()).collect();
+        let last = own.len();
+        for (number, word) in (1..).zip(own) {
+            let is_stem = is_stem && number == last;
+            if is_stem && word.chars().count() < SHORTEST_STEM {
+                return Err(format!("\"{written}\": {SHORTEST_STEM} letters at least stand before a `*`"));
+            }
+            patterns.push(Pattern { word, is_stem });
+        }
+    }
+    match patterns.len() {
+        0 => Err(format!("\"{written}\" has no word")),
+        1..=LONGEST_PHRASE => Ok(patterns),
+        count => Err(format!("\"{written}\" has {count} words; {LONGEST_PHRASE} are possible")),
+    }
+}

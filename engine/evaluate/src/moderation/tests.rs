@@ -1,0 +1,200 @@
+//! What is found, what is not, and that pieces make no difference.
+
+use super::*;
+use proptest::prelude::*;
+
+const INNOCENT: &str = include_str!("innocent.txt");
+
+fn rules() -> Rules {
+    Rules::ours().unwrap()
+}
+
+fn found(text: &str) -> Vec<(Category, String)> {
+    let findings = rules().find(text).into_iter();
+    findings.map(|finding| (finding.category, text[finding.start..finding.end].to_owned())).collect()
+}
+
+#[test]
+fn innocent_sentences_raise_no_more_than_one_alarm_of_a_hundred() {
+    let rules = rules();
+    let sentences: Vec<&str> = INNOCENT.lines().collect();
+    assert!(sentences.len() >= 100);
+    let alarms: Vec<_> = sentences
+        .iter()
+        .filter(|text| !rules.find(text).is_empty())
+        .map(|text| (text, rules.find(text)))
+        .collect();
+    assert!(alarms.len() * 100 <= sentences.len(), "{} of {}: {alarms:#?}", alarms.len(), sentences.len());
+}
+
+#[test]
+fn what_is_meant_is_found_in_each_category_and_spelling() {
+    for (text, category, own) in [
+        ("What the fuck?", Category::Profanity, "fuck"),
+        ("FUCKING hell", Category::Profanity, "FUCKING"),
+        ("this is bullsh1t!", Category::Profanity, "bullsh1t"),
+        ("oh $hit", Category::Profanity, "$hit"),
+        ("f u c k that", Category::Profanity, "f u c k"),
+        ("shiiiiit", Category::Profanity, "shiiiiit"),
+        ("kiss my ass, said the man", Category::Profanity, "ass"),
+        ("you son-of-a-bitch", Category::Insults, "son-of-a-bitch"),
+        ("What an idiot.", Category::Insults, "idiot"),
+        ("I will kill you", Category::Violence, "I will kill you"),
+        ("I'll kill you tomorrow", Category::Violence, "I'll kill you"),
+        ("the man murdered his neighbour", Category::Violence, "murdered"),
+        ("they watched porn", Category::Sexual, "porn"),
+        ("I want to die", Category::SelfHarm, "want to die"),
+        ("how to cook meth at home", Category::Drugs, "how to cook meth"),
+    ] {
+        let all = found(text);
+        assert!(all.contains(&(category, own.to_owned())), "{text}: {all:?}");
+    }
+}
+
+#[test]
+fn a_persons_rules_add_and_take_away_and_are_named_where_they_are_broken() {
+    let own = "{\"category\":\"other\",\"severity\":\"severe\",\"words\":[\"blorb*\",\"坏蛋\"],\"unless\":[\"blorb day\"]}\n\
+               {\"remove\":[\"damn\"]}\n{\"innocent\":[\"holy shit\"]}\n";
+    let rules = Rules::with(own).unwrap();
+    assert_eq!(rules.find("the blorbs and 坏蛋").len(), 2);
+    assert!(rules.find("damn, a blorb day, holy shit").is_empty());
+    assert_eq!(rules.find("shit and a blorb")[0].rule, "shit");
+    for (line, said) in [
+        ("{\"category\":\"profanty\",\"words\":[\"x\"]}", "profanity"),
+        ("{\"severity\":\"mld\",\"words\":[\"x\"]}", "mild"),
+        ("{\"wods\":[\"x\"]}", "words"),
+        ("{\"remove\":[\"damm\"]}", "did you mean \"damn\""),
+        ("{\"words\":[\"*\"]}", "no word"),
+        ("{\"words\":[\"a*\"]}", "letters at least"),
+        ("{\"near\":[\"a\"]}", "`words` is missing"),
+        ("{}", "expected `words`"),
+    ] {
+        let reason = Rules::with(&format!("\n{line}\n")).unwrap_err();
+        assert!(reason.starts_with("line 2: ") && reason.contains(said), "{line}: {reason}");
+    }
+}
+
+fn moderated(text: &[&str], mode: ModerationMode, severity: Severity) -> (String, Moderated, bool) {
+    let mut moderator = Moderator::new(&Moderation { mode, severity, rules: None }).unwrap().unwrap();
+    let mut out: String = text.iter().map(|piece| moderator.push(piece)).collect();
+    out.push_str(&moderator.finish());
+    (out, moderator.counts().clone(), moderator.is_stopped())
+}
+
+#[test]
+fn findings_are_replaced_end_the_text_or_are_counted() {
+    let text = ["Well, fu", "ck th", "at. Kill the pro", "cess; a g", "ood man kil", "led him"];
+    let (out, counts, _) = moderated(&text, ModerationMode::Replace, Severity::Mild);
+    assert_eq!(out, "Well, ████ that. Kill the process; a good man ██████ him");
+    assert_eq!(counts, Moderated::from([(Category::Profanity, 1), (Category::Violence, 1)]));
+    let (out, _, stopped) = moderated(&text, ModerationMode::Stop, Severity::Medium);
+    assert_eq!((out.as_str(), stopped), ("Well, ", true));
+    let (out, counts, stopped) = moderated(&text, ModerationMode::Note, Severity::Severe);
+    assert_eq!((out, stopped, counts.len()), (text.concat(), false, 1));
+    assert!(Moderator::new(&Moderation::default()).unwrap().is_none());
+}
+
+#[test]
+fn text_without_end_is_not_held_back_for_ever() {
+    for piece in ["a", "!", "a ", "坏", "x!", "\n", "a.", "kill "] {
+        let mut moderator = Moderator::new(&Moderation {
+            mode: ModerationMode::Replace,
+            severity: Severity::Severe,
+            rules: None,
+        });
+        let moderator = moderator.as_mut().unwrap().as_mut().unwrap();
+        let given: usize = (0..2000).map(|_| moderator.push(piece).len()).sum();
+        assert!(given + 200 > 2000 * piece.len(), "{piece:?}: {given}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn pieces_make_no_difference(
+        parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "kill", "the", "process", "fuck", "f", "u", "c", "k", " ", " ", " ", " ", ".", "-", "!", "$hit", "a$$", "ass",
+                "ox", "and", "breast", "cancer", "shit", "iiii", "t", "1", "I", "'ll", "you", "them", "all", "weeds", "\n", "é",
+                "坏", "蛋", "\u{200b}", "@", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "suicide", "squad", "of", "crows", "murder",
+            ]),
+            0..60,
+        ),
+        cuts in prop::collection::vec(1usize..6, 1..40),
+    ) {
+        let text = parts.concat();
+        let letters: Vec<char> = text.chars().collect();
+        let mut pieces = Vec::new();
+        let (mut at, mut cut) = (0, cuts.iter().cycle());
+        while at < letters.len() {
+            let to = (at + cut.next().unwrap()).min(letters.len());
+            pieces.push(letters[at..to].iter().collect::<String>());
+            at = to;
+        }
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        for mode in [ModerationMode::Replace, ModerationMode::Stop, ModerationMode::Note] {
+            prop_assert_eq!(moderated(&pieces, mode, Severity::Mild), moderated(&[&text], mode, Severity::Mild));
+        }
+    }
+}
+
+fn rows() -> Vec<LabelledRow> {
+    let nouns =
+        ["dog", "river", "teacher", "garden", "window", "friend", "letter", "train", "song", "winter"];
+    let row = |line: usize, text: String, is_harmful| LabelledRow { line: line as u64, text, is_harmful };
+    let harmful =
+        nouns.iter().enumerate().map(|(at, noun)| row(at, format!("I hate you and your {noun}"), true));
+    let innocent =
+        nouns.iter().enumerate().map(|(at, noun)| row(at, format!("I like you and your {noun}"), false));
+    harmful.chain(innocent).collect()
+}
+
+#[test]
+fn a_classifier_learns_rows_is_repeated_bit_for_bit_and_is_kept_whole() {
+    let trained = Classifier::train(&rows(), 7, |_, _| ()).unwrap();
+    assert_eq!(trained, Classifier::train(&rows(), 7, |_, _| ()).unwrap());
+    assert!(trained.is_harmful("we hate you and your bicycle"));
+    assert!(!trained.is_harmful("we like you and your bicycle"));
+    assert!(trained.probability("") > 0.0);
+    let kept = serde_json::to_string(&trained).unwrap();
+    assert_eq!(Classifier::read(&kept).unwrap(), trained);
+    let damaged = kept.replacen("\"seed\":7", "\"seed\":7,\"x\":1", 1);
+    assert!(Classifier::read(&damaged).is_err());
+    let mut other: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    other["weights"][0] = 9.5.into();
+    assert!(Classifier::read(&other.to_string()).unwrap_err().contains("checksum"));
+    assert!(
+        Classifier::train(&rows()[..12], 7, |_, _| ()).unwrap_err().contains("2 of the rows are innocent")
+    );
+}
+
+#[test]
+fn broken_rows_are_named_and_the_rest_is_read() {
+    let read = LabelledRows::read(
+        "\u{feff}{\"text\":\"a\",\"label\":\"toxic\"}\n{\"text\":\"b\",\"label\":0}\n\n{\"txt\":\"c\",\"label\":1}\n{\"text\":\"d\"}\n\
+         {\"text\":\" \",\"label\":1}\n{\"text\":\"e\",\"label\":null}\nx\n{\"text\":\"f\",\"label\":\"OK\"}",
+    );
+    let labels: Vec<bool> = read.rows.iter().map(|row| row.is_harmful).collect();
+    assert_eq!(labels, [true, false, false]);
+    let lines: Vec<u64> = read.broken.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [4, 5, 6, 7, 8]);
+    assert!(read.broken[0].1.contains("is `txt` meant to be it?"));
+}
+
+#[test]
+fn figures_count_as_a_confusion_matrix_does() {
+    let rows = [(true, true), (true, true), (true, false), (false, true), (false, false), (false, false)];
+    let figures = figures(&rows, 1);
+    assert_eq!((figures.found, figures.missed, figures.alarms, figures.passed), (2, 1, 1, 2));
+    let value = |name: &str| {
+        let metric = figures.metrics.iter().find(|metric| metric.name == name).unwrap();
+        let [low, high] = metric.interval.unwrap();
+        assert!(low <= metric.value.unwrap() && metric.value.unwrap() <= high);
+        metric.value.unwrap()
+    };
+    for name in ["precision", "recall", "f1"] {
+        assert!((value(name) - 2.0 / 3.0).abs() < 1e-12, "{name}");
+    }
+    assert!((value("false_alarm_rate") - 1.0 / 3.0).abs() < 1e-12);
+    assert_eq!(super::figures(&[(false, false)], 1).metrics[1].value, None);
+}
