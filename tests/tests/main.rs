@@ -18,6 +18,7 @@ mod gguf_models;
 mod guard;
 mod import;
 mod inspect_views;
+mod layouts;
 mod loss_parity;
 mod metrics;
 mod model_card;

@@ -36,31 +36,31 @@ pub(super) fn asdiv(fields: &Fields) -> Result<Fields, String> {
         Err(_) => vec![whole.split_once(" (").map_or(whole.as_str(), |(name, _)| name).to_owned()],
     };
     let prompt = format!("{}\nQuestion:{}\nAnswer:", text(fields, body)?, text(fields, "question")?);
-    Ok(answering(prompt, &answers, ""))
+    Ok(answering(prompt, answers, ""))
 }
 
 /// Natural Questions without their pages.
 pub(super) fn nq_open(fields: &Fields) -> Result<Fields, String> {
     let prompt = format!("Answer these questions:\n\nQ: {}?\nA:", text(fields, "question")?);
-    Ok(answering(prompt, &answers(fields, "answer")?, ""))
+    Ok(answering(prompt, answers(fields, "answer")?, ""))
 }
 
 /// TruthfulQA with true answers alone.
 pub(super) fn truthfulqa(fields: &Fields) -> Result<Fields, String> {
     let name = if given(fields, "correct_answers").is_some() { "correct_answers" } else { "answer" };
     let group = given(fields, "category").and_then(Value::as_str).unwrap_or_default();
-    Ok(answering(format!("Q: {}\nA:", text(fields, "question")?), &answers(fields, name)?, group))
+    Ok(answering(format!("Q: {}\nA:", text(fields, "question")?), answers(fields, name)?, group))
 }
 
 /// A question about a passage.
 pub(super) fn passage(fields: &Fields) -> Result<Fields, String> {
     let prompt = format!("{}\nQuestion: {}\nAnswer:", text(fields, "passage")?, text(fields, "question")?);
-    Ok(answering(prompt, &answers(fields, "answer")?, ""))
+    Ok(answering(prompt, answers(fields, "answer")?, ""))
 }
 
 /// XSum: a document's summary, asked for as Radford et al. (2019) ask GPT-2.
 pub(super) fn xsum(fields: &Fields) -> Result<Fields, String> {
-    Ok(answering(format!("{}\nTL;DR:", answer(fields, "document")?), &[answer(fields, "summary")?], ""))
+    Ok(answering(format!("{}\nTL;DR:", answer(fields, "document")?), vec![answer(fields, "summary")?], ""))
 }
 
 /// IMDB: a review's label in words.

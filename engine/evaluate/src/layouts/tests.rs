@@ -157,7 +157,7 @@ fn questions_with_free_answers_and_summaries() {
     let wanted = json!({"prompt": "Fog came. It stayed.\nTL;DR:", "answers": ["Fog."]});
     let row = json!({"id": "7", "document": "Fog came. It stayed.", "summary": "Fog."});
     becomes("XSum", &[("XSum/a.jsonl", row.clone(), wanted.clone())]);
-    becomes("documents with summaries", &[("a.jsonl", row, wanted)]);
+    becomes("documents with summaries", &[("MultiLexSum/a.jsonl", row, wanted)]);
 
     let row = json!({"passage": "Fog came.", "question": "What came?", "answer": "Fog"});
     let wanted = json!({"prompt": "Fog came.\nQuestion: What came?\nAnswer:", "answers": ["Fog"]});

@@ -27,6 +27,9 @@ struct Scores {
     icat: f64,
 }
 
+/// A score's name, which end of it is the good one, and it.
+type Named = (&'static str, Better, fn(&Scores) -> f64);
+
 impl Scores {
     /// Means of targets, each the mean of its own rows.
     fn of<'a>(rows: impl Iterator<Item = &'a Preferred>, targets: usize) -> Self {
@@ -75,7 +78,7 @@ impl Measured {
             return;
         }
         let targets = targets.len();
-        let of: [(&str, Better, fn(&Scores) -> f64); 3] = [
+        let of: [Named; 3] = [
             ("lms", Better::Higher, |scores| scores.lms),
             ("ss", Better::Neither, |scores| scores.ss),
             ("icat", Better::Higher, |scores| scores.icat),
