@@ -189,7 +189,7 @@ fn tasks_are_compared_by_row_and_as_a_whole() {
     let [exact, bleu, entities] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((exact.what.as_str(), exact.first_value, exact.second_value), ("qa.jsonl: exact", 1.0, 0.1));
     assert_eq!(exact.difference.count, 10);
-    assert!(exact.verdict.starts_with("one is better by 0.900"), "{}", exact.verdict);
+    assert!(exact.verdict.starts_with("one is better by 0.90 "), "{}", exact.verdict);
     assert!((bleu.first_value - 100.0).abs() < 1e-9 && bleu.second_value < 60.0);
     assert!(bleu.verdict.starts_with("one is better by"), "{}", bleu.verdict);
     assert!(entities.verdict.starts_with("Not compared: it is of all rows at once"), "{}", entities.verdict);

@@ -144,6 +144,7 @@ mod tests {
         assert!(!run.to_toml().unwrap().contains("guard"));
         for change in [
             "mode=act",
+            "gradient_z=6",
             "window=64",
             "loss_z=5",
             "on_rise=lower",
