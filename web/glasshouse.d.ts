@@ -203,6 +203,9 @@ export interface GenerateOptions {
   stop?: string | string[];
   /** What a GPU reads weights as. Default `auto`: `mixed` on GPUs with 16-bit floats, `f32` elsewhere. */
   precision?: "f32" | "mixed" | "auto";
+  /** What is done about words that many do not want to read: counted, hidden, or the text ends before them. Default `off`. */
+  moderation?: "off" | "note" | "replace" | "stop"
+    | { mode: "off" | "note" | "replace" | "stop"; severity?: "mild" | "medium" | "severe"; rules?: string };
   onToken?: (token: { id: number; text: string }) => void;
   /** Raised: the promise resolves with what was written so far, `ending` being `interrupted`. */
   signal?: AbortSignal;
@@ -217,8 +220,10 @@ export interface GenerateOptions {
 export interface Generated {
   /** What was written, without the prompt. */
   text: string;
-  ending: "max_tokens" | "end_of_text" | "stop_string" | "interrupted";
+  ending: "max_tokens" | "end_of_text" | "stop_string" | "interrupted" | "moderated";
   tokensPerSecond: number;
+  /** How often moderation found something of each category. */
+  moderated: Record<string, number>;
 }
 
 /** What can be looked at, by its name: the same in commands, addresses and attributes. */

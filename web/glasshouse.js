@@ -243,10 +243,11 @@ export class Glasshouse {
     const { prompt = "", onToken, signal } = options;
     const source = await this.#source(options);
     const names = { maxTokens: "max_tokens", temperature: "temperature", topK: "top_k", topP: "top_p", minP: "min_p",
-      repetitionPenalty: "repetition_penalty", seed: "seed", stop: "stop", precision: "precision" };
+      repetitionPenalty: "repetition_penalty", seed: "seed", stop: "stop", precision: "precision", moderation: "moderation" };
     const config = {};
     for (const [name, theirs] of Object.entries(names)) if (options[name] !== undefined) config[theirs] = options[name];
     if (typeof config.stop === "string") config.stop = [config.stop];
+    if (typeof config.moderation === "string") config.moderation = { mode: config.moderation };
     const onEvent = (event) => {
       if (event.event === "written" && !event.prompt) event.tokens.forEach((token) => onToken?.(token));
     };
@@ -256,8 +257,8 @@ export class Glasshouse {
     };
     try {
       const events = await this.#link.request({ command: "generate", source, prompt, config }, { onEvent, sent });
-      const { text, ending, tokens_per_s: tokensPerSecond } = last(events, "writing_ended");
-      return { text, ending, tokensPerSecond };
+      const { text, ending, tokens_per_s: tokensPerSecond, moderated = {} } = last(events, "writing_ended");
+      return { text, ending, tokensPerSecond, moderated };
     } finally {
       forget();
     }

@@ -131,6 +131,7 @@ fn help_names_every_subcommand() {
         "generate",
         "chat",
         "audit",
+        "moderate",
         "evaluate",
         "inspect",
         "provenance",

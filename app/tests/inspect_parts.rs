@@ -526,6 +526,7 @@ fn the_text_that_was_written_last_is_looked_for_in_the_training_text() {
             ending: Ending::MaxTokens,
             tokens_per_s: 9.0,
             seconds: 1.0,
+            moderated: Default::default(),
         },
         Event::Finished,
     ];

@@ -269,6 +269,7 @@ fn written(window: &mut Harness<'_, App>, text: &str) {
         ending: Ending::MaxTokens,
         tokens_per_s: 9.0,
         seconds: 1.0,
+        moderated: Default::default(),
     };
     let events = [Event::Written { tokens, prompt: false, text: text.to_owned() }, ended, Event::Finished];
     answer(window.state_mut(), |command| matches!(command, Command::Generate { .. }), events);

@@ -144,7 +144,13 @@ fn states_beside_the_usual_one() {
                 window.run_steps(2);
                 let tokens = vec![WrittenToken { id: 1, text: text.to_owned() }];
                 let (ending, tokens_per_s) = (Ending::MaxTokens, 9.0);
-                let ended = Event::WritingEnded { text: text.to_owned(), ending, tokens_per_s, seconds: 1.0 };
+                let ended = Event::WritingEnded {
+                    text: text.to_owned(),
+                    ending,
+                    tokens_per_s,
+                    seconds: 1.0,
+                    moderated: Default::default(),
+                };
                 let events =
                     [Event::Written { tokens, prompt: false, text: text.to_owned() }, ended, Event::Finished];
                 support::answer(

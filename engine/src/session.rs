@@ -28,6 +28,7 @@ mod importing;
 mod inbox;
 mod inspecting;
 mod lessons;
+mod moderating;
 mod outlet;
 mod planning;
 mod projects;

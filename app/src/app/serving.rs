@@ -4,8 +4,8 @@ use super::App;
 use crate::asks::Serving;
 use crate::link::Link;
 use crate::serve::{QUEUE, Server, Settings};
-use glasshouse_protocol::Precision;
 use glasshouse_protocol::completion::PLACES;
+use glasshouse_protocol::{Moderation, Precision};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ impl App {
                 run: None,
                 checkpoint: "best".to_owned(),
                 precision: Precision::Auto,
+                moderation: Moderation::default(),
             };
             Server::start(settings, engine.switchboard())
         };

@@ -9,6 +9,7 @@ mod evaluate;
 mod feedback;
 mod inspect;
 mod interchange;
+mod moderate;
 mod preset;
 mod recipe;
 mod reproduce;
@@ -35,6 +36,7 @@ pub use interchange::{
     BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, MergeArguments,
     QuantizationName,
 };
+pub use moderate::{ModerateArguments, ModerationArgument};
 pub use recipe::RecipeArguments;
 pub use reproduce::{PublishedRun, ReproduceArguments};
 pub use runs::{RunsArguments, RunsCommand};
@@ -97,6 +99,8 @@ pub enum Command {
     Classify(ClassifyArguments),
     /// Look for what a model has learned that nobody wanted it to: bias, memorised text, canaries, personal data
     Audit(AuditArguments),
+    /// Find words and phrases that many do not want to read, by rules of your own beside ours; train a classifier on rows of yours, check both
+    Moderate(ModerateArguments),
     /// Teach a model an application, and measure it: summarise, translate, answer, tag, classify, sentiment, poems
     Recipe(RecipeArguments),
     /// Say how good models are, with intervals, beside baselines and each other: on held-out text, on tasks of your own; write their cards

@@ -121,8 +121,9 @@ async fn converse(
                     write!(output, "{piece}")?;
                     output.flush()?;
                 }
-                Event::WritingEnded { text: written, .. } => {
+                Event::WritingEnded { text: written, moderated, .. } => {
                     writeln!(output)?;
+                    trained::tell_moderated(&moderated);
                     answer = written;
                 }
                 event => trained::note(&event),

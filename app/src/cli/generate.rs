@@ -1,11 +1,11 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{GenerateArguments, SamplingArguments};
+use super::arguments::{GenerateArguments, ModerationArgument, SamplingArguments};
 use super::driver::drive;
 use super::settings::{checked_device, usage};
 use super::{interrupt, samples, trained};
 use anyhow::Result;
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Moderation};
 use glasshouse_engine::session;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
@@ -22,12 +22,18 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         seed: arguments.seed,
         stop: arguments.stop.clone(),
         precision: arguments.precision.precision(),
+        moderation: moderation(arguments.moderation),
     };
     config.validate().map_err(|mut invalid| {
         invalid.field = format!("--{}", invalid.field.replace('_', "-"));
         usage(invalid.to_string())
     })?;
     Ok(config)
+}
+
+/// Moderation as it is typed.
+pub(super) fn moderation(mode: ModerationArgument) -> Moderation {
+    Moderation { mode: mode.mode(), ..Moderation::default() }
 }
 
 /// How a session writes as the arguments say.
@@ -73,13 +79,14 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                         write!(output, "{text}")?;
                     }
                 }
-                Event::WritingEnded { text, ending, tokens_per_s, seconds } if json => {
+                Event::WritingEnded { text, ending, tokens_per_s, seconds, moderated } if json => {
                     let line = serde_json::json!({
                         "event": "done",
                         "text": text,
                         "prompt": prompt,
                         "tokens": tokens,
                         "ending": ending,
+                        "moderated": moderated,
                         "seconds": seconds,
                         "tokens_per_s": tokens_per_s,
                         "device": model.device,
@@ -89,7 +96,10 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
                     });
                     writeln!(output, "{line}")?;
                 }
-                Event::WritingEnded { .. } => writeln!(output)?,
+                Event::WritingEnded { moderated, .. } => {
+                    writeln!(output)?;
+                    trained::tell_moderated(&moderated);
+                }
                 event => trained::note(&event),
             }
             Ok(output.flush()?)

@@ -36,6 +36,7 @@ mod import;
 mod inspect;
 mod interrupt;
 mod merge;
+mod moderate;
 mod output;
 mod plan;
 mod propose;
@@ -101,6 +102,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::serve(&arguments).map(done),
         Command::Classify(arguments) => classify::classify(&arguments).map(done),
         Command::Audit(arguments) => audit::audit(&arguments).map(done),
+        Command::Moderate(arguments) => moderate::moderate(&arguments).map(done),
         Command::Recipe(arguments) => recipe::recipe(&arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(&arguments).map(done),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(done),

@@ -34,7 +34,7 @@ pub(super) fn samples(
                         "run": run, "step": step, "device": device, "precision": precision.name(),
                     });
                 }
-                Event::Sampled { number, seed, text, tokens, ending } if json => {
+                Event::Sampled { number, seed, text, tokens, ending, moderated } if json => {
                     let line = serde_json::json!({
                         "event": "sample",
                         "number": number,
@@ -42,6 +42,7 @@ pub(super) fn samples(
                         "text": text,
                         "ids": tokens,
                         "ending": ending,
+                        "moderated": moderated,
                     });
                     say!("{line}")?;
                 }

@@ -2,6 +2,7 @@
 
 use super::arguments::ServeArguments;
 use super::driver::{Engine, drive};
+use super::generate::moderation;
 use super::settings::checked_device;
 use super::{interrupt, trained};
 use crate::serve::{Server, Settings, Switchboard};
@@ -33,6 +34,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
             run: Some(model.run.clone()),
             checkpoint: arguments.model.checkpoint.clone(),
             precision,
+            moderation: moderation(arguments.moderation),
         };
         let board = engine.switchboard();
         let server = Server::start(settings, board.clone()).map_err(|reason| anyhow!(reason))?;

@@ -5,7 +5,7 @@ use super::driver::Engine;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::{Command, Event, Precision, RunConfig, WeightSource};
+use glasshouse_engine::protocol::{Command, Event, Moderated, Precision, RunConfig, WeightSource};
 use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
 
@@ -80,6 +80,16 @@ pub(super) fn note(event: &Event) {
             }
         }
         _ => {}
+    }
+}
+
+/// Says what moderation found, where it found anything.
+pub(super) fn tell_moderated(moderated: &Moderated) {
+    if !moderated.is_empty() {
+        let counts = moderated
+            .iter()
+            .map(|(category, count)| format!("{} {count}", category.name().replace('_', " ")));
+        tell!("moderation found: {}", counts.collect::<Vec<_>>().join(", "));
     }
 }
 

@@ -145,6 +145,7 @@ pub(super) fn logprobs_of(wanted: &Wanted, completion: &Completion) -> Value {
 fn finish_reason(ending: Ending) -> Value {
     match ending {
         Ending::MaxTokens => json!("length"),
+        Ending::Moderated => json!("content_filter"),
         Ending::StopString | Ending::EndOfText | Ending::Interrupted => json!("stop"),
     }
 }

@@ -19,7 +19,7 @@ mod wanted;
 
 pub use switchboard::{Ask, Switchboard};
 
-use glasshouse_protocol::Precision;
+use glasshouse_protocol::{Moderation, Precision};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,6 +49,8 @@ pub struct Settings {
     pub checkpoint: String,
     /// What a device reads weights as.
     pub precision: Precision,
+    /// What is done about words that many do not want to read.
+    pub moderation: Moderation,
 }
 
 /// What every request is answered with.

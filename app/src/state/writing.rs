@@ -208,6 +208,7 @@ mod tests {
             ending: Ending::MaxTokens,
             tokens_per_s: 9.0,
             seconds: 1.0,
+            moderated: Default::default(),
         };
         writing.apply(Some(4), None, &ended);
         let (one, two) = (&writing.texts[&4], &writing.texts[&5]);

@@ -434,6 +434,7 @@ fn written(prompt: &str) -> Vec<Event> {
             ending: Ending::MaxTokens,
             tokens_per_s: 412.0,
             seconds: 1.0,
+            moderated: Default::default(),
         },
     ]
 }
@@ -448,7 +449,13 @@ fn replied(seed: u64) -> Vec<Event> {
         Event::Notice { text: "the oldest 2 of 5 messages were left out".to_owned() },
         Event::Written { tokens: begin, prompt: true, text: String::new() },
         Event::Written { tokens, prompt: false, text: said.clone() },
-        Event::WritingEnded { text: said, ending: Ending::EndOfText, tokens_per_s: 412.0, seconds: 1.0 },
+        Event::WritingEnded {
+            text: said,
+            ending: Ending::EndOfText,
+            tokens_per_s: 412.0,
+            seconds: 1.0,
+            moderated: Default::default(),
+        },
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Completions: texts that programs ask for, many at a time, with the log-probabilities of their tokens.
 
-use crate::{ChatMessage, Ending};
+use crate::{ChatMessage, Ending, Moderated};
 use serde::{Deserialize, Serialize};
 
 /// Likeliest tokens that can be listed at each place.
@@ -71,6 +71,9 @@ pub struct Completion {
     /// those were asked for as well.
     #[serde(default)]
     pub tokens: Vec<CompletionToken>,
+    /// What moderation found, by category.
+    #[serde(default, skip_serializing_if = "Moderated::is_empty")]
+    pub moderated: Moderated,
 }
 
 /// A token of a completion.

@@ -24,7 +24,7 @@ pub use distil::DistilSettings;
 pub use generate::GenerateConfig;
 pub use guard::{GuardAction, GuardMode, GuardSettings};
 pub use milestones::{MOST_MILESTONES, Milestones};
-pub use moderation::{Category, Moderated, Moderation, ModerationMode, Severity};
+pub use moderation::{Category, LONGEST_RULES, Moderated, Moderation, ModerationMode, Severity};
 pub use objective::{ChatSettings, Objective};
 pub use preference::{PreferenceLoss, PreferenceSettings};
 pub use reward::{RewardLoss, RewardRule, RewardSettings};

@@ -382,6 +382,9 @@ pub enum Event {
         /// Seconds that it took.
         #[serde(default)]
         seconds: f64,
+        /// What moderation found, by category; empty where nothing, or where nobody looked.
+        #[serde(default, skip_serializing_if = "crate::Moderated::is_empty")]
+        moderated: crate::Moderated,
     },
     /// A sample is written.
     Sampled {
@@ -395,6 +398,9 @@ pub enum Event {
         tokens: Vec<u32>,
         /// Why it ended.
         ending: Ending,
+        /// What moderation found, by category; empty where nothing, or where nobody looked.
+        #[serde(default, skip_serializing_if = "crate::Moderated::is_empty")]
+        moderated: crate::Moderated,
     },
     /// All samples of a request are written.
     SamplesEnded {
@@ -653,4 +659,6 @@ pub enum Ending {
     EndOfText,
     /// Whoever reads had enough.
     Interrupted,
+    /// Moderation ends it before something that it found.
+    Moderated,
 }

@@ -22,7 +22,7 @@ use crate::cpu::CpuDecoder;
 use crate::error::Result;
 use crate::gpu::{Gpu, GpuDecoder};
 use crate::platform;
-use glasshouse_protocol::{Ending, GenerateConfig};
+use glasshouse_protocol::{Ending, GenerateConfig, Moderated};
 use web_time::{Duration, Instant};
 
 /// The processor writes this long at most before whatever else waits has its turn.
@@ -164,6 +164,8 @@ pub struct Generated {
     pub tokens_per_s: f64,
     /// The entropy of what each token was drawn from, in nats, the one that ended it included; of a [`Batch`] whose decoder keeps them.
     pub entropies: Vec<f32>,
+    /// What moderation found in it, by category.
+    pub moderated: Moderated,
 }
 
 /// A generation under way, to be carried on batch by batch between other work.
@@ -241,6 +243,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
             seconds,
             tokens_per_s: self.writer.tokens().len() as f64 / seconds.max(1e-9),
             entropies: Vec::new(),
+            moderated: self.writer.moderated(),
         }
     }
 }

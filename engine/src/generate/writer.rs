@@ -1,6 +1,7 @@
 //! From tokens to what is written: stops before a stop string, at the end of the text, or at the largest number of tokens asked for.
 
-use glasshouse_protocol::{Ending, GenerateConfig};
+use crate::evaluation::moderation::Moderator;
+use glasshouse_protocol::{Ending, GenerateConfig, Moderated, Moderation};
 
 /// Turns tokens into text that is certain to be written. Text that may be the start of a stop string is held back until
 /// that is decided, so a stop string split over tokens is seen too.
@@ -10,6 +11,7 @@ pub struct Writer<Decode> {
     ends: Vec<u32>,
     max_tokens: usize,
     held: String,
+    moderator: Option<Moderator>,
     text: String,
     tokens: Vec<u32>,
     end: Option<u32>,
@@ -26,6 +28,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
             ends,
             max_tokens: config.max_tokens,
             held: String::new(),
+            moderator: moderator(&config.moderation),
             text: String::new(),
             tokens: Vec::new(),
             end: None,
@@ -61,10 +64,14 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
         if self.ending.is_none() {
             self.ending = Some(ending);
             let held = std::mem::take(&mut self.held);
-            self.text.push_str(&held);
-            written.push_str(&held);
+            written.push_str(&self.write(held));
         }
         written
+    }
+
+    /// What moderation found by now, by category.
+    pub fn moderated(&self) -> Moderated {
+        self.moderator.as_ref().map(|moderator| moderator.counts().clone()).unwrap_or_default()
     }
 
     /// Why it ended, once it has.
@@ -100,6 +107,25 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
         if found.is_some() {
             self.held.clear();
         }
+        self.write(written)
+    }
+
+    /// Writes text that no stop string takes back, as far as moderation lets it; once there is an ending, all of it.
+    fn write(&mut self, text: String) -> String {
+        let written = match &mut self.moderator {
+            None => text,
+            Some(moderator) => {
+                let mut written = moderator.push(&text);
+                if self.ending.is_some() {
+                    written.push_str(&moderator.finish());
+                }
+                if moderator.is_stopped() {
+                    self.ending = Some(Ending::Moderated);
+                    self.held.clear();
+                }
+                written
+            }
+        };
         self.text.push_str(&written);
         written
     }
@@ -112,9 +138,16 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
     }
 }
 
+/// Rules of a person's own that are broken are refused before a text begins; whoever did not ask has ours.
+fn moderator(settings: &Moderation) -> Option<Moderator> {
+    let ours = || Moderator::new(&Moderation { rules: None, ..settings.clone() });
+    Moderator::new(settings).or_else(|_| ours()).ok().flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_protocol::ModerationMode;
     use proptest::prelude::*;
 
     /// Tokens are characters.
@@ -146,6 +179,35 @@ mod tests {
         assert_eq!(run("one\n.", &["\n\n"], 5).0, "one\n.");
         assert_eq!(run("abcdef", &[], 3), ("abc".into(), "abc".into(), Some(Ending::MaxTokens)));
         assert_eq!(run("ab$cd", &[""], 9), ("ab".into(), "ab".into(), Some(Ending::EndOfText)));
+    }
+
+    #[test]
+    fn moderation_replaces_or_ends_the_text_and_comes_after_stop_strings() {
+        let run = |text: &str, mode: ModerationMode| {
+            let moderation = Moderation { mode, ..Moderation::default() };
+            let config = GenerateConfig {
+                max_tokens: 40,
+                stop: vec!["|".to_owned()],
+                moderation,
+                ..GenerateConfig::default()
+            };
+            let decode = |token: Option<u32>| token.and_then(char::from_u32).map(String::from);
+            let mut writer = Writer::new(&config, vec![u32::from('$')], decode);
+            let mut written: String = text.chars().map(|letter| writer.push(u32::from(letter))).collect();
+            written.push_str(&writer.finish(Ending::Interrupted));
+            assert_eq!(written, writer.text());
+            (written, writer.ending().unwrap(), writer.moderated().values().sum::<u64>())
+        };
+        assert_eq!(
+            run("oh shit, no|x", ModerationMode::Replace),
+            ("oh ████, no".into(), Ending::StopString, 1)
+        );
+        assert_eq!(run("oh shit", ModerationMode::Replace), ("oh ████".into(), Ending::Interrupted, 1));
+        assert_eq!(run("oh shit", ModerationMode::Stop), ("oh ".into(), Ending::Moderated, 1));
+        assert_eq!(run("oh shit, no", ModerationMode::Stop), ("oh ".into(), Ending::Moderated, 1));
+        assert_eq!(run("oh shit$", ModerationMode::Note), ("oh shit".into(), Ending::EndOfText, 1));
+        assert_eq!(run("oh sh|it", ModerationMode::Stop), ("oh sh".into(), Ending::StopString, 0));
+        assert_eq!(run("oh shit|", ModerationMode::Off), ("oh shit".into(), Ending::StopString, 0));
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, p
 use crate::protocol::completion::MOST_LIKELY;
 use crate::protocol::{
     Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig,
-    Invalid, Precision, WeightSource,
+    Invalid, Moderated, ModerationMode, Precision, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::collections::VecDeque;
@@ -119,13 +119,15 @@ struct Written {
     /// The one that ended it included.
     ids: Vec<u32>,
     ending: Ending,
+    moderated: Moderated,
 }
 
 impl From<Generated> for Written {
-    fn from(generated: Generated) -> Self {
-        let mut ids = generated.tokens;
+    fn from(mut generated: Generated) -> Self {
+        let mut ids = std::mem::take(&mut generated.tokens);
         ids.extend(generated.end);
-        Self { text: generated.text, ids, ending: generated.ending }
+        let Generated { text, ending, moderated, .. } = generated;
+        Self { text, ids, ending, moderated }
     }
 }
 
@@ -148,6 +150,14 @@ impl Session {
             config.max_tokens = 1;
         }
         config.validate()?;
+        config = self.with_rules(&config)?;
+        let hides = matches!(config.moderation.mode, ModerationMode::Replace | ModerationMode::Stop);
+        if hides && !settings.no_tokens && settings.log_probabilities.is_some() {
+            return Err(Error::Refused(
+                "log-probabilities show every token, and moderation hides some; ask without log-probabilities, or have moderation note"
+                    .to_owned(),
+            ));
+        }
         let state = match (source, &live) {
             (WeightSource::Current, Some(live)) => {
                 self.generations.completions.newest_state(&live.trainer.run().name())
@@ -170,7 +180,12 @@ impl Session {
         let asked = Asked { id, model, prompt, settings };
         let greedy = config.temperature == 0.0 && config.repetition_penalty == 1.0 && config.stop.is_empty();
         if asked.settings.no_tokens {
-            let behind = Written { text: String::new(), ids: Vec::new(), ending: Ending::MaxTokens };
+            let behind = Written {
+                text: String::new(),
+                ids: Vec::new(),
+                ending: Ending::MaxTokens,
+                moderated: Moderated::new(),
+            };
             self.complete(asked, behind);
         } else if scores && asked.settings.echo && greedy && config.max_tokens == 1 {
             let behind = Behind::Likeliest(request);
@@ -258,6 +273,7 @@ impl Session {
             prompt_tokens: prompt.ids.len(),
             written_tokens: written.ids.len(),
             tokens,
+            moderated: written.moderated,
         });
         self.outlet.answer(id, Event::Completed { completion });
         self.outlet.finished(id);
@@ -283,8 +299,13 @@ impl Session {
             Behind::Likeliest(_) => (text.asked, None),
         }));
         for (asked, written) in stopped {
-            let (text, ids) = written.map_or_else(Default::default, |written| (written.text, written.ids));
-            self.tell_completed(asked, Written { text, ids, ending: Ending::Interrupted }, Vec::new());
+            let (text, ids, moderated) = written
+                .map_or_else(Default::default, |written| (written.text, written.ids, written.moderated));
+            self.tell_completed(
+                asked,
+                Written { text, ids, ending: Ending::Interrupted, moderated },
+                Vec::new(),
+            );
         }
     }
 }

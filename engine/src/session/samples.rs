@@ -43,6 +43,7 @@ impl Session {
         count: usize,
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
+        let config = &self.with_rules(config)?;
         let (model, decoder) = self.model_for(id, source, config, count, live).await?;
         self.tell_lost(id, &model.tokenizer, prompt);
         let ids = prompt_tokens(&model.tokenizer, prompt)?;
@@ -62,6 +63,7 @@ impl Session {
         config: &GenerateConfig,
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
+        let config = &self.with_rules(config)?;
         let count = conversations.len();
         let (model, decoder) = self.model_for(id, source, config, count, live).await?;
         let (files, context) = (model.tokenizer.files(), model.config.context_length);
@@ -171,5 +173,6 @@ fn sampled(number: usize, seed: u64, text: &Generated) -> Event {
         text: text.text.clone(),
         tokens: text.tokens.clone(),
         ending: text.ending,
+        moderated: text.moderated.clone(),
     }
 }

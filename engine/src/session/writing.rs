@@ -18,7 +18,8 @@ use crate::inspect::Indices;
 use crate::platform::Turns;
 use crate::project::Trained;
 use crate::protocol::{
-    CHATML, Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken,
+    CHATML, Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, ModerationMode, Precision,
+    WeightSource, WrittenToken,
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
@@ -86,6 +87,8 @@ struct Text {
     tokenizer: SharedTokenizer,
     /// Shows each token by itself.
     stream: DecodeStream<SharedTokenizer>,
+    /// Moderation hides some of it: tokens show no more than the text.
+    hides: bool,
 }
 
 /// Texts, and what they are written with.
@@ -200,6 +203,7 @@ impl Session {
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
+        let config = &self.with_rules(config)?;
         let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
         self.tell_lost(id, &model.tokenizer, prompt);
         let ids = prompt_tokens(&model.tokenizer, prompt)?;
@@ -215,6 +219,7 @@ impl Session {
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
+        let config = &self.with_rules(config)?;
         let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
         if let Some(last) = messages.last() {
             self.tell_lost(id, &model.tokenizer, &last.content);
@@ -274,6 +279,7 @@ impl Session {
             generation,
             tokenizer,
             stream,
+            hides: matches!(config.moderation.mode, ModerationMode::Replace | ModerationMode::Stop),
         });
         Ok(())
     }
@@ -320,7 +326,12 @@ impl Session {
         for mut text in texts.drain(..) {
             match text.generation.next(&mut text.decoder).await {
                 Ok(piece) => {
-                    let tokens = written(&mut text.stream, &text.tokenizer, &piece.tokens);
+                    let mut tokens = written(&mut text.stream, &text.tokenizer, &piece.tokens);
+                    if text.hides {
+                        for (number, token) in tokens.iter_mut().enumerate() {
+                            token.text = if number == 0 { piece.text.clone() } else { String::new() };
+                        }
+                    }
                     self.outlet.answer(text.id, Event::Written { tokens, prompt: false, text: piece.text });
                     if text.generation.is_over() {
                         self.end_text(text);
@@ -360,6 +371,7 @@ impl Session {
             ending: generated.ending,
             tokens_per_s: generated.tokens_per_s,
             seconds: generated.seconds,
+            moderated: generated.moderated,
         };
         self.outlet.answer(text.id, ended);
         self.outlet.finished(text.id);

@@ -19,6 +19,7 @@ pub(in crate::pages) fn ending(why: Ended) -> &'static str {
         Ended::By(Ending::EndOfText) => "end of text",
         Ended::By(Ending::StopString) => "stop string reached",
         Ended::By(Ending::Interrupted) => "stopped",
+        Ended::By(Ending::Moderated) => "moderation ended it",
         Ended::Failed => "it failed",
     }
 }

@@ -83,9 +83,10 @@ fn moderated(text: &[&str], mode: ModerationMode, severity: Severity) -> (String
 
 #[test]
 fn findings_are_replaced_end_the_text_or_are_counted() {
-    let text = ["Well, fu", "ck th", "at. Kill the pro", "cess; a g", "ood man kil", "led him"];
+    let text =
+        ["Well, fu", "ck th", "at. Kill the pro", "cess and one day soon a g", "ood man kil", "led him"];
     let (out, counts, _) = moderated(&text, ModerationMode::Replace, Severity::Mild);
-    assert_eq!(out, "Well, ████ that. Kill the process; a good man ██████ him");
+    assert_eq!(out, "Well, ████ that. Kill the process and one day soon a good man ██████ him");
     assert_eq!(counts, Moderated::from([(Category::Profanity, 1), (Category::Violence, 1)]));
     let (out, _, stopped) = moderated(&text, ModerationMode::Stop, Severity::Medium);
     assert_eq!((out.as_str(), stopped), ("Well, ", true));

@@ -1,7 +1,8 @@
 //! How text is drawn from a model.
 
+use super::moderation::LONGEST_RULES;
 use super::train::MOST_TOKENS;
-use crate::{Invalid, Precision, require};
+use crate::{Invalid, Moderation, Precision, require};
 use serde::{Deserialize, Serialize};
 
 /// How the next token is drawn.
@@ -26,6 +27,9 @@ pub struct GenerateConfig {
     pub stop: Vec<String>,
     /// What a device reads weights as while it writes token by token: `mixed` halves the bytes that each token takes.
     pub precision: Precision,
+    /// What is done about words that many do not want to read.
+    #[serde(skip_serializing_if = "Moderation::is_default")]
+    pub moderation: Moderation,
 }
 
 impl Default for GenerateConfig {
@@ -40,6 +44,7 @@ impl Default for GenerateConfig {
             seed: 1,
             stop: Vec::new(),
             precision: Precision::Auto,
+            moderation: Moderation::default(),
         }
     }
 }
@@ -52,6 +57,13 @@ impl GenerateConfig {
         require(self.max_tokens <= most, "max_tokens", self.max_tokens, format!("be at most {most}"))?;
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
         require(longest <= 1 << 16, "stop", "texts", "hold at most 65536 bytes together")?;
+        let rules = self.moderation.rules.as_ref().map_or(0, String::len);
+        require(
+            rules <= LONGEST_RULES,
+            "moderation.rules",
+            rules,
+            format!("hold at most {LONGEST_RULES} bytes"),
+        )?;
         let finite = self.temperature.is_finite() && self.temperature >= 0.0;
         require(finite, "temperature", self.temperature, "be 0 (greedy) or more")?;
         require(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "lie above 0 and be at most 1")?;

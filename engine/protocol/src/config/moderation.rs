@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Bytes of a person's rules at most.
+pub const LONGEST_RULES: usize = 1 << 20;
+
 /// What a word or phrase is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -117,6 +120,13 @@ pub struct Moderation {
     /// Rules beside the program's, as JSON Lines; `None` takes those of the open project, where it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
+}
+
+impl Moderation {
+    /// Whether nothing was set.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How often something of each category was found; those that were not are left out.

@@ -117,6 +117,7 @@ impl Behind {
             text: writer.text().to_owned(),
             ids: vec![token],
             ending: writer.ending().unwrap_or(Ending::MaxTokens),
+            moderated: writer.moderated(),
         };
         Ok((written, scores))
     }

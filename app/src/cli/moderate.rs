@@ -1,0 +1,135 @@
+//! `glasshouse moderate`: words and phrases that many people do not want to read, found by rules and by a classifier of a person's rows.
+
+use super::arguments::ModerateArguments;
+use super::report;
+use anyhow::{Context as _, Result, anyhow, ensure};
+use glasshouse_engine::evaluation::moderation::{
+    CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
+};
+use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::storage;
+use serde_json::json;
+use std::path::Path;
+
+/// Bytes of a file of rules or rows at most.
+const LARGEST: u64 = 256 << 20;
+/// Broken lines that are told one by one.
+const TOLD: usize = 5;
+
+pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
+    let ModerateArguments { project, train, check, rules, text, seed, json } = arguments;
+    let own = match rules {
+        Some(path) => Some((path.clone(), read(path)?)),
+        None => {
+            let path = project.join(RULES_FILE);
+            if path.is_file() { Some((path.clone(), read(&path)?)) } else { None }
+        }
+    };
+    let rules = match &own {
+        Some((path, own)) => Rules::with(own).map_err(|reason| anyhow!("{}: {reason}", path.display()))?,
+        None => Rules::ours().map_err(|reason| anyhow!(reason))?,
+    };
+    let kept = project.join(CLASSIFIER_FILE);
+    let mut answer = json!({});
+    let classifier = match train {
+        Some(path) => {
+            ensure!(project.is_dir(), "{}: no such folder; make a project first", project.display());
+            let rows = rows(path)?;
+            let trained = Classifier::train(&rows, *seed, |_, _| ())
+                .map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
+            storage::write_json(&kept, &trained)?;
+            let [harmful, innocent] = trained.rows;
+            answer["trained"] = json!({ "harmful": harmful, "innocent": innocent, "file": kept });
+            if !json {
+                let (harmful, innocent) =
+                    (counted(harmful, "harmful row"), counted(innocent, "innocent one"));
+                say!("trained on {harmful} and {innocent}; kept as {}", kept.display())?;
+            }
+            Some(trained)
+        }
+        None if kept.is_file() => {
+            let read = Classifier::read(&read(&kept)?);
+            Some(read.map_err(|reason| anyhow!("{} {reason}", kept.display()))?)
+        }
+        None => None,
+    };
+    if let Some(path) = check {
+        let rows = rows(path)?;
+        let mut judges: Vec<(&str, Figures)> =
+            vec![("rules", judged(&rows, *seed, |text| !rules.find(text).is_empty()))];
+        if let Some(classifier) = &classifier {
+            judges.push(("classifier", judged(&rows, *seed, |text| classifier.is_harmful(text))));
+            let either = |text: &str| classifier.is_harmful(text) || !rules.find(text).is_empty();
+            judges.push(("either", judged(&rows, *seed, either)));
+        }
+        for (name, figures) in &judges {
+            let Figures { found, missed, alarms, passed, metrics } = figures;
+            answer["checked"][*name] = json!({ "found": found, "missed": missed, "alarms": alarms, "passed": passed, "metrics": metrics });
+            if !json {
+                say!(
+                    "\nBy {name}: {found} found, {missed} missed, {alarms} false alarms, {passed} let pass"
+                )?;
+                say!("{}", report::metrics(metrics))?;
+            }
+        }
+    }
+    let mut looked = Vec::new();
+    for text in text {
+        let findings = rules.find(text);
+        let probability = classifier.as_ref().map(|classifier| classifier.probability(text));
+        if !json {
+            tell(text, &findings, probability)?;
+        }
+        looked.push(json!({ "text": text, "findings": findings, "probability": probability }));
+    }
+    if *json {
+        answer["texts"] = looked.into();
+        say!("{answer}")?;
+    }
+    Ok(())
+}
+
+fn tell(text: &str, findings: &[Finding], probability: Option<f64>) -> Result<()> {
+    say!("{text}")?;
+    if findings.is_empty() {
+        say!("  no rule matches")?;
+    }
+    for Finding { start, end, category, severity, rule } in findings {
+        let own = text.get(*start..*end).unwrap_or_default();
+        say!(
+            "  {own:?}: {}, {} (rule \"{rule}\", bytes {start} to {end})",
+            category.name(),
+            severity.name()
+        )?;
+    }
+    if let Some(probability) = probability {
+        say!("  the classifier finds it harmful with probability {probability:.3}")?;
+    }
+    Ok(())
+}
+
+fn judged(rows: &[LabelledRow], seed: u64, is_harmful: impl Fn(&str) -> bool) -> Figures {
+    let rows: Vec<(bool, bool)> = rows.iter().map(|row| (row.is_harmful, is_harmful(&row.text))).collect();
+    figures(&rows, seed)
+}
+
+/// The rows of a file; those that are broken are told.
+fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
+    let LabelledRows { rows, broken } = LabelledRows::read(&read(path)?);
+    for (line, reason) in broken.iter().take(TOLD) {
+        tell!("note: {}, line {line} is left out: {reason}", path.display());
+    }
+    if let Some(more @ 1..) = broken.len().checked_sub(TOLD) {
+        tell!("note: {} are left out as well", counted(more as u64, "further line"));
+    }
+    ensure!(!rows.is_empty(), "{} has no row {{\"text\", \"label\"}}", path.display());
+    Ok(rows)
+}
+
+fn read(path: &Path) -> Result<String> {
+    let at = || path.display().to_string();
+    let size = std::fs::metadata(path).with_context(at)?.len();
+    ensure!(size <= LARGEST, "{}: {size} bytes are too many", at());
+    let bytes = std::fs::read(path).with_context(at)?;
+    String::from_utf8(bytes).map_err(|_| anyhow!("{} is not UTF-8; convert it to UTF-8", at()))
+}
