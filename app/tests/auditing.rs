@@ -97,7 +97,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     let found = audit(folder, &["--samples", "40"]);
     let names: Vec<&str> =
         found["sections"].as_array().unwrap().iter().map(|own| own["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["bias", "memorisation", "canaries", "personal"]);
+    assert_eq!(names, ["bias", "moderation", "memorisation", "canaries", "personal"]);
     for section in found["sections"].as_array().unwrap() {
         assert!(!section["sample"].as_str().unwrap().is_empty(), "{section}");
         assert!(section["limits"].as_array().unwrap().len() >= 2, "{section}");

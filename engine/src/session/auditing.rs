@@ -167,7 +167,7 @@ mod tests {
         };
         assert_eq!(
             names(&with_kept(&now, before())),
-            ["bias new", "canaries new", "personal old", "moderation old"]
+            ["bias new", "moderation old", "canaries new", "personal old"]
         );
         assert_eq!(names(&with_kept(&of(8, &[("bias", "new")]), before())), ["bias new"]);
         assert_eq!(names(&with_kept(&now, None)), ["bias new", "canaries new"]);

@@ -4,6 +4,7 @@
 mod bias;
 mod canaries;
 mod memorisation;
+mod moderation;
 mod personal;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use crate::protocol::{AuditSettings, names};
 use texts::Texts;
 
 /// The parts of an audit, in the order in which they are told.
-pub const SECTIONS: [&str; 4] = ["bias", "memorisation", "canaries", "personal"];
+pub const SECTIONS: [&str; 5] = ["bias", "moderation", "memorisation", "canaries", "personal"];
 
 /// A model that is audited, and what reads and writes with it.
 pub struct Auditor<'a> {
@@ -68,6 +69,7 @@ pub async fn audit(
     for name in asked {
         sections.push(match name {
             "bias" => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
+            "moderation" => moderation::moderation(auditor, settings, &texts, &turns, tell).await?,
             "memorisation" => memorisation::memorisation(auditor, settings, &turns, tell).await?,
             "canaries" => canaries::canaries(auditor, settings, &texts, tell).await?,
             _ => personal::personal(auditor, settings, &texts, &turns, tell).await?,

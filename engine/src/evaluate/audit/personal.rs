@@ -38,7 +38,7 @@ pub(super) async fn personal(
     tell: Tell<'_>,
 ) -> Result<AuditSection> {
     let detector = Detector::new(&Settings::default(), &CorpusFiles)?;
-    let (written, tokens) = sampled(auditor, settings, turns, tell).await?;
+    let (written, tokens) = sampled(auditor, settings, turns, ("personal data", &mut *tell)).await?;
     let (mut findings, mut with) = (Findings::new(), 0);
     for text in &written {
         with += u64::from(note(&detector, text, &mut findings));
@@ -70,11 +70,11 @@ pub(super) async fn personal(
 }
 
 /// Texts that the model writes after nothing, and how many tokens they have.
-async fn sampled(
+pub(super) async fn sampled(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
     turns: &Turns,
-    tell: Tell<'_>,
+    (what, tell): (&str, Tell<'_>),
 ) -> Result<(Vec<String>, u64)> {
     let config = GenerateConfig {
         max_tokens: TOKENS,
@@ -88,11 +88,11 @@ async fn sampled(
     let requests: Vec<_> = (0..settings.samples as u64)
         .map(|number| request(tokenizer, &opening, &[], &seeded(number)))
         .collect();
-    let total = requests.len() as u64;
+    let (total, told) = (requests.len() as u64, format!("{what}: sampling texts"));
     let mut batch = Batch::new(auditor.decoder, requests)?;
     while !batch.is_over() {
         batch.next(auditor.decoder).await?;
-        tell("personal data: sampling texts", batch.written() as u64, total);
+        tell(&told, batch.written() as u64, total);
         turns.give().await;
     }
     let written = batch.finish();
