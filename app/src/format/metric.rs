@@ -10,10 +10,13 @@ const TITLES: &[(&str, &str)] = &[
     ("distinct_2", "Distinct-2"),
     ("ece", "ECE"),
     ("exact", "Exact match"),
+    ("icat", "Idealised CAT score"),
+    ("lms", "Language modelling score"),
     ("rouge_1", "ROUGE-1"),
     ("rouge_2", "ROUGE-2"),
     ("rouge_l", "ROUGE-L"),
     ("rouge_lsum", "ROUGE-Lsum"),
+    ("ss", "Stereotype score"),
     ("top_5_accuracy", "Top-5 accuracy"),
 ];
 /// Names, and ends of names, of shares.

@@ -25,6 +25,9 @@ pub fn title(name: &str) -> String {
         "micro_f1" => "Micro F1",
         "weighted_f1" => "Weighted F1",
         "entity_f1" => "Entity F1",
+        "lms" => "Language modelling score",
+        "ss" => "Stereotype score",
+        "icat" => "Idealised CAT score",
         _ => "",
     };
     if !known.is_empty() {
