@@ -48,7 +48,7 @@ pub(super) fn memorisation(audit: &Audit) -> Result<()> {
             continue;
         }
         say!("  {}", section.sample)?;
-        metrics(&section.metrics)?;
+        say!("{}", indented(&metrics(&section.metrics)))?;
         section.limits.iter().try_for_each(|limit| say!("  * {limit}"))?;
     }
     Ok(())

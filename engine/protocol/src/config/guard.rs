@@ -114,7 +114,7 @@ impl GuardSettings {
         require(window, "train.guard.window", self.window, rule)?;
         // No value of a window that holds it is further from the window's mean.
         let count = self.window as f32;
-        let furthest = (count - 1.0) / count.sqrt();
+        let furthest = (count - 1.0).sqrt();
         for (field, z) in [("train.guard.loss_z", self.loss_z), ("train.guard.gradient_z", self.gradient_z)] {
             let rule = format!(
                 "be at least 1 and below {furthest:.1}, the most that a window of {} steps allows",
@@ -168,7 +168,7 @@ mod tests {
     fn a_guard_that_could_never_see_anything_is_refused() {
         for (change, said) in [
             ("window=8", "train.guard.window = 8 must lie between 16 and 4096"),
-            ("loss_z=12", "train.guard.loss_z = 12 must be at least 1 and below 11.2"),
+            ("loss_z=12", "train.guard.loss_z = 12 must be at least 1 and below 11.3"),
             ("gradient_z=nan", "train.guard.gradient_z = NaN must be at least 1"),
             ("rise=0", "train.guard.rise = 0 must lie between"),
             ("rate_factor=0", "train.guard.rate_factor = 0 must be above 0"),

@@ -193,9 +193,9 @@ async fn drawn(
         let tokens = store.read(split, place, lengths.all())?;
         let several = tokens.iter().any(|token| Some(*token) == separator);
         if several {
-            across.push(tokens)
+            across.push(tokens);
         } else {
-            within.push(tokens)
+            within.push(tokens);
         }
         turns.give().await;
     }
