@@ -73,8 +73,8 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     assert!(found["model"]["settings"].to_string().contains("preset = nanogpt-cpu"), "{}", found["model"]);
     assert!(found["limits"].to_string().contains("one run under one seed"), "{}", found["limits"]);
     let page = std::fs::read_to_string(folder.join("card.html")).unwrap();
-    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("1-nanogpt-cpu"), "{}", page.len());
-    let kept = std::fs::read_to_string(folder.join("first/runs/1-nanogpt-cpu/evaluation.json")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("2-nanogpt-cpu"), "{}", page.len());
+    let kept = std::fs::read_to_string(folder.join("first/runs/2-nanogpt-cpu/evaluation.json")).unwrap();
     let kept: Value = serde_json::from_str(&kept).unwrap();
     assert_eq!(kept["likelihood"]["metrics"], likelihood["metrics"]);
     // A card that is there stays unless that is said, and an evaluation of tasks adds to what is kept.
@@ -147,7 +147,7 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
     }
     let error = error_of(folder, &[&EVALUATE[..], &["--no-likelihood"]].concat());
     assert!(error.contains("nothing to evaluate"), "{error}");
-    assert!(!folder.join("first/runs/1-nanogpt-cpu/evaluation.json").exists());
+    assert!(!folder.join("first/runs/2-nanogpt-cpu/evaluation.json").exists());
 }
 
 #[test]
