@@ -22,7 +22,7 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         seed: arguments.seed,
         stop: arguments.stop.clone(),
         precision: arguments.precision.precision(),
-        moderation: moderation(arguments.moderation),
+        moderation: Box::new(moderation(arguments.moderation)),
     };
     config.validate().map_err(|mut invalid| {
         invalid.field = format!("--{}", invalid.field.replace('_', "-"));

@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn moderation_replaces_or_ends_the_text_and_comes_after_stop_strings() {
         let run = |text: &str, mode: ModerationMode| {
-            let moderation = Moderation { mode, ..Moderation::default() };
+            let moderation = Box::new(Moderation { mode, ..Moderation::default() });
             let config = GenerateConfig {
                 max_tokens: 40,
                 stop: vec!["|".to_owned()],

@@ -29,7 +29,7 @@ pub struct GenerateConfig {
     pub precision: Precision,
     /// What is done about words that many do not want to read.
     #[serde(skip_serializing_if = "Moderation::is_default")]
-    pub moderation: Moderation,
+    pub moderation: Box<Moderation>,
 }
 
 impl Default for GenerateConfig {
@@ -44,7 +44,7 @@ impl Default for GenerateConfig {
             seed: 1,
             stop: Vec::new(),
             precision: Precision::Auto,
-            moderation: Moderation::default(),
+            moderation: Box::default(),
         }
     }
 }
