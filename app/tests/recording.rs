@@ -410,7 +410,10 @@ fn whole_session_of_the_pictures() {
     // The first model, as a first visit grows it.
     session.show(PageName::Home, "light");
     session.send(Command::TrainFirst { project: "My first model".to_owned(), seconds: extent.first });
-    session.until("the first steps", |state| state.training.state == TrainingState::Running);
+    // On a busy machine its end may be heard in the same turn.
+    session.until("the first steps", |state| {
+        state.training.state == TrainingState::Running || state.training.run.is_some()
+    });
     let share = if whole { 0.6 } else { 0.0 };
     session.until("a good part of the steps", |state| {
         let training = &state.training;

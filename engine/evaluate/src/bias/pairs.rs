@@ -31,6 +31,9 @@ pub struct PairFile {
 pub fn read(text: &str) -> PairFile {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut file = PairFile::default();
+    if text.trim().is_empty() {
+        return file;
+    }
     if text.trim_start().starts_with(['{', '[']) {
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
             file.take(number, from_json(line));

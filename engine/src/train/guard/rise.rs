@@ -13,7 +13,9 @@ pub(super) fn rise(window: &[f32], size: usize) -> Option<(f64, f64, f64)> {
     let (mean, deviation) = moments(before)?;
     let mut last = last.to_vec();
     last.sort_by(f32::total_cmp);
-    let now = f64::from(*last.get(last.len() / 2)?);
+    let middle = |at: usize| last.get(at).copied().map(f64::from);
+    // Of an even number of values the mean of the two in the middle.
+    let now = (middle((last.len() - 1) / 2)? + middle(last.len() / 2)?) / 2.0;
     Some((now, mean, (now - mean) / deviation))
 }
 
@@ -36,7 +38,7 @@ mod tests {
         let (now, before, z) = rise(&climbing, 128).unwrap();
         assert!(z > 3.0 && now > before, "{z}");
         let falling: Vec<f32> = climbing.iter().rev().copied().collect();
-        assert!(rise(&falling, 128).unwrap().2 < 0.5);
+        assert!(rise(&falling, 128).unwrap().2 < 0.0);
         assert!(rise(&about(2.0, 128), 128).unwrap().2.abs() < 0.5);
         assert_eq!(rise(&about(2.0, 100), 128), None);
         let mut odd = about(2.0, 128);
