@@ -175,5 +175,8 @@ pub fn wilson(right: u64, count: u64) -> [f64; 2] {
     let scale = 1.0 / (1.0 + Z * Z / n);
     let middle = (share + Z * Z / (2.0 * n)) * scale;
     let half = Z * scale * libm::sqrt(share * (1.0 - share) / n + Z * Z / (4.0 * n * n));
-    [(middle - half).max(0.0), (middle + half).min(1.0)]
+    // Exactly, where none or all are: roundings would leave 10⁻¹⁸.
+    let low = if right == 0 { 0.0 } else { (middle - half).max(0.0) };
+    let high = if right >= count { 1.0 } else { (middle + half).min(1.0) };
+    [low, high]
 }
