@@ -96,7 +96,7 @@ impl Session {
         let patience = Duration::from_secs(extent.patience);
         std::fs::create_dir_all(folder).unwrap();
         let (folder, pictures, looked_at) = (folder.to_owned(), Vec::new(), Value::Null);
-        Self { window, engine, log, asked: 1 << 40, patience, folder, pictures, looked_at }
+        Self { window, engine, log, asked: 1 << 30, patience, folder, pictures, looked_at }
     }
 
     fn state(&self) -> &State {

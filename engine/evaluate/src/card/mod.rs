@@ -2,7 +2,7 @@
 //! and in dark, and has no script. And the part of a model card that the Hugging Face Hub reads (`model_index`).
 //!
 //! Prompts, answers and documents come from outside: `maud` escapes whatever is written, and what turns the direction of writing or
-//! controls a terminal is replaced ([`words::shown`]). A content policy in the page forbids whatever would be fetched.
+//! controls a terminal is replaced (`words::shown`). A content policy in the page forbids whatever would be fetched.
 
 mod audit;
 mod chart;
