@@ -107,15 +107,14 @@ def ask(base_url):
     return found
 
 
-def chat(folder, base_url, model, context):
-    """What lm-eval has a model with a chat template answer, through the server and by itself, and what the openai client reads of it."""
+def chat(folder, base_url):
+    """What lm-eval has a model with a chat template answer through the server, and what the openai client reads of it."""
     client = openai.OpenAI(base_url=base_url, api_key="none", max_retries=0)
     name = client.models.list().data[0].id
     asked = {"model": name, "messages": [{"role": "user", "content": "One day"}], "temperature": 0, "max_tokens": 12}
     plain = client.chat.completions.create(**asked, logprobs=True, top_logprobs=2)
     pieces = list(client.chat.completions.create(**asked, stream=True))
     served = {"model": name, "base_url": f"{base_url}/chat/completions", "num_concurrent": 2}
-    alone = {"pretrained": model, "dtype": "float32", "max_length": context}
     return {
         "text": plain.choices[0].message.content,
         "role": plain.choices[0].message.role,
@@ -124,11 +123,10 @@ def chat(folder, base_url, model, context):
         "streamed": "".join(piece.choices[0].delta.content or "" for piece in pieces),
         "reason": pieces[-1].choices[0].finish_reason,
         "served": evaluate(folder, "local-chat-completions", served, ["writing"], apply_chat_template=True),
-        "alone": evaluate(folder, "hf", alone, ["writing"], apply_chat_template=True),
     }
 
 
-def main(base_url, model, folder, chat_base_url, chat_model):
+def main(base_url, model, folder, chat_base_url):
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     folder = Path(folder)
     rows = [json.dumps(dict(zip(("context", "right", "wrong"), row))) for row in SENTENCES]
@@ -145,7 +143,7 @@ def main(base_url, model, folder, chat_base_url, chat_model):
         "at_once": evaluate(folder, "local-completions", served | {"num_concurrent": 4}),
         "as_text": evaluate(folder, "local-completions", served | {"tokenized_requests": False}),
         "alone": evaluate(folder, "hf", alone),
-        "chat": chat(folder, chat_base_url, chat_model, context),
+        "chat": chat(folder, chat_base_url),
     }
     print(json.dumps(found))
 
