@@ -49,7 +49,7 @@ export async function the_script_evaluates_audits_and_writes_a_card(site) {
   }
   const [loss, perplexity, bits] = ["loss", "perplexity", "bits_per_byte"].map((name) => figure(name).value);
   assert(Math.abs(perplexity / Math.exp(loss) - 1) < 1e-6, `${perplexity} is not e to the ${loss}`);
-  assert(likelihood.documents >= 2 && likelihood.tokens > 100 && likelihood.bytes > 100);
+  assert(likelihood.byDocument.length >= 2 && likelihood.tokens > 100 && likelihood.bytes > 100);
   // What needs no neural network, on the same text: the worst of it knows nothing.
   const named = Object.fromEntries(baselines.map((baseline) => [baseline.name, baseline.bitsPerByte.value]));
   for (const name of ["5-gram", "unigram", "uniform", "gzip", "xz"]) assert(named[name] > 0, `${name}: ${JSON.stringify(named)}`);
@@ -96,7 +96,7 @@ export async function the_page_evaluates_the_sample_and_keeps_what_was_found(sit
     const kept = event(await send(page, { command: "read_evaluations", runs }), "evaluations").evaluations;
     assert.equal(kept.length, 1, "it is kept with the run");
     const { value, interval } = kept[0].likelihood.metrics.find(({ name }) => name === "bits_per_byte");
-    assert(value > 0.5 && value < 4 && interval[0] <= value && value <= interval[1], `${value} of ${interval}`);
+    assert(value > 0.1 && value < 4 && interval[0] <= value && value <= interval[1], `${value} of ${interval}`);
     await page.getByText(value.toFixed(4), { exact: true }).first().waitFor({ state: "attached" });
     await page.getByText("Perplexity", { exact: true }).or(page.locator('[aria-label="Perplexity"]')).first().waitFor({ state: "attached" });
     await page.getByRole("figure", { name: /^Reliability diagram/ }).waitFor({ state: "attached" });
