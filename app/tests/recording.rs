@@ -43,6 +43,8 @@ struct Extent {
     views: &'static [View],
     /// The themes of those.
     themes: &'static [&'static str],
+    /// Between two of the frames in which a page comes to rest.
+    pause: Duration,
     /// Seconds that anything may take.
     patience: u64,
 }
@@ -53,6 +55,7 @@ const WHOLE: Extent = Extent {
     answers: 2400,
     views: &View::ALL,
     themes: &["dark", "light"],
+    pause: LOOK,
     patience: 900,
 };
 const BRIEF: Extent = Extent {
@@ -61,6 +64,8 @@ const BRIEF: Extent = Extent {
     answers: 8,
     views: &[View::Attention, View::LogitLens],
     themes: &["dark"],
+    // Nobody looks at these pictures, and what a page waits for is counted in frames.
+    pause: Duration::from_millis(10),
     patience: 120,
 };
 
@@ -76,6 +81,7 @@ struct Session {
     log: Recorder,
     /// Number of the last request that no page made.
     asked: u64,
+    pause: Duration,
     patience: Duration,
     folder: PathBuf,
     pictures: Vec<Value>,
@@ -93,10 +99,10 @@ impl Session {
         let app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
         let window = support::window(app, SIZE[0], SIZE[1]);
         let log = Recorder::new(std::fs::File::create(work.join("messages.jsonl")).unwrap());
-        let patience = Duration::from_secs(extent.patience);
+        let (pause, patience) = (extent.pause, Duration::from_secs(extent.patience));
         std::fs::create_dir_all(folder).unwrap();
         let (folder, pictures, looked_at) = (folder.to_owned(), Vec::new(), Value::Null);
-        Self { window, engine, log, asked: 1 << 30, patience, folder, pictures, looked_at }
+        Self { window, engine, log, asked: 1 << 30, pause, patience, folder, pictures, looked_at }
     }
 
     fn state(&self) -> &State {
@@ -133,11 +139,11 @@ impl Session {
         }
     }
 
-    /// A second of frames, until nothing waits.
+    /// Ten frames, and more until nothing waits.
     fn settle(&mut self) {
         for _ in 0..10 {
             self.turn();
-            std::thread::sleep(LOOK);
+            std::thread::sleep(self.pause);
         }
         let idle = |state: &State| {
             state.waiting.values().all(|command| {
