@@ -6,7 +6,7 @@
 //! must come to its end and draw the same pictures.
 
 use crate::support;
-use crate::support::session::{SIZE, Session, write_png};
+use crate::support::session::{LOOK, SIZE, Session, write_png};
 use egui::{Key, Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::Address;
@@ -37,6 +37,8 @@ struct Extent {
     themes: &'static [&'static str],
     /// Documents on which models are evaluated, unless all, and samples of an audit.
     evaluated: (Option<usize>, usize),
+    /// Between two of the frames in which a page comes to rest.
+    pause: Duration,
     /// Seconds that anything may take.
     patience: u64,
 }
@@ -48,6 +50,7 @@ const WHOLE: Extent = Extent {
     views: &View::ALL,
     themes: &["dark", "light"],
     evaluated: (None, 200),
+    pause: LOOK,
     patience: 900,
 };
 const BRIEF: Extent = Extent {
@@ -57,6 +60,8 @@ const BRIEF: Extent = Extent {
     views: &[View::Attention, View::LogitLens],
     themes: &["dark"],
     evaluated: (Some(20), 10),
+    // Nobody looks at these pictures, and what a page waits for is counted in frames.
+    pause: Duration::from_millis(10),
     patience: 120,
 };
 
@@ -352,7 +357,7 @@ fn whole_session_of_the_pictures() {
     let folder = kept.clone().unwrap_or(own.path().join("pictures"));
     let extent = if kept.is_some() { WHOLE } else { BRIEF };
     let whole = kept.is_some();
-    let mut session = Session::open(&work, &folder, Duration::from_secs(extent.patience));
+    let mut session = Session::open(&work, &folder, extent.pause, Duration::from_secs(extent.patience));
     session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
 
     // The first model, as a first visit grows it.

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub const SIZE: [f32; 2] = [1280.0, 820.0];
 
 /// Between two looks at the engine: drawing takes processor time that the engine wants.
-const LOOK: Duration = Duration::from_millis(100);
+pub const LOOK: Duration = Duration::from_millis(100);
 
 /// A window, the engine that answers it, and the pictures that were taken.
 pub struct Session {
@@ -30,6 +30,7 @@ pub struct Session {
     log: Recorder,
     /// Number of the last request that no page made.
     asked: u64,
+    pause: Duration,
     patience: Duration,
     /// Where pictures are kept.
     pub folder: PathBuf,
@@ -38,8 +39,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins on an empty shelf in a folder for work; nothing may take longer than `patience`.
-    pub fn open(work: &Path, folder: &Path, patience: Duration) -> Self {
+    /// Begins on an empty shelf in a folder for work. A page comes to rest in ten frames with a `pause` behind each; nothing may take
+    /// longer than `patience`.
+    pub fn open(work: &Path, folder: &Path, pause: Duration, patience: Duration) -> Self {
         let options =
             session::Options { shelf: work.join("shelf"), device: "cpu".to_owned(), ..Default::default() };
         let engine = Link::Engine(EngineLink::start(options, || ()).unwrap());
@@ -50,7 +52,7 @@ impl Session {
         let log = Recorder::new(std::fs::File::create(work.join("messages.jsonl")).unwrap());
         std::fs::create_dir_all(folder).unwrap();
         let (folder, pictures) = (folder.to_owned(), Vec::new());
-        Self { window, engine, log, asked: 1 << 30, patience, folder, pictures }
+        Self { window, engine, log, asked: 1 << 30, pause, patience, folder, pictures }
     }
 
     /// What the application knows.
@@ -92,7 +94,7 @@ impl Session {
     pub fn settle(&mut self) {
         for _ in 0..10 {
             self.turn();
-            std::thread::sleep(LOOK);
+            std::thread::sleep(self.pause);
         }
         let idle = |state: &State| {
             state.waiting.values().all(|command| {
