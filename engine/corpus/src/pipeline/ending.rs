@@ -198,7 +198,7 @@ impl Ending {
             if self.alive.get(number) != Some(&true) || matches!(document.kind, Kind::Code(_)) {
                 continue;
             }
-            if let Outcome::Dropped(reason) = rule.judge(&document.text, &scoring.model, highest) {
+            if let Err(reason) = rule.judge(&document.text, &scoring.model, highest) {
                 if let Some(language) = rule.language(&document.text) {
                     bench.recorders.count(at, &format!("texts_kept_in_{}", language_name(language)), 1);
                     continue;
