@@ -241,7 +241,10 @@ export type Edit =
   | { part: "patch"; layer: number; position: number };
 
 export interface InspectOptions {
-  prompt: string;
+  /** Either this, or `prompts`. */
+  prompt?: string;
+  /** Several, each looked at by itself; the answer is a list in their order. */
+  prompts?: readonly string[];
   views: View | readonly View[];
   /** From 0. Default: all where a view has all, else the last. */
   layer?: number;
@@ -345,11 +348,13 @@ export interface Inspection {
   device: string;
   layers: number;
   heads: number;
+  /** The prompt, as it was given. */
+  prompt: string;
   /** The prompt's tokens, as many as the context holds. */
   tokens: TokenText[];
   /** Tokens at the prompt's beginning that the context has no room for. */
   cut: number;
-  /** Characters of the prompt that the vocabulary lacks, each once: they are left out. */
+  /** Characters of the prompt, or of all prompts, that the vocabulary lacks, each once: they are left out. */
   charactersLost: string;
   /** The position that was looked at. */
   position: number;
@@ -580,7 +585,8 @@ export class Glasshouse {
   abort(): Promise<void>;
   generate(options?: GenerateOptions): Promise<Generated>;
   /** Looks inside the model at work on a prompt, also while it trains. */
-  inspect(options: InspectOptions): Promise<Inspection>;
+  inspect(options: InspectOptions & { prompts: readonly string[] }): Promise<Inspection[]>;
+  inspect(options: InspectOptions & { prompts?: undefined }): Promise<Inspection>;
   /** Looks for bias, memorised text, canaries and personal data. An abort rejects with the kind `cancelled`. */
   audit(options?: AuditOptions): Promise<Audit>;
   /** Says how good the model is, on held-out text and on tasks. While a run trains it is refused: kind `busy`. */

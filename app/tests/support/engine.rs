@@ -196,7 +196,7 @@ impl Engine {
             }
             Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
-            Command::Inspect { source, prompt, views, settings } => {
+            Command::Inspect { source, prompt, views, settings, .. } => {
                 vec![super::inspect::answer(source, prompt, views, settings)]
             }
             Command::ListRuns => vec![Event::Runs { runs: self.listed_runs() }],

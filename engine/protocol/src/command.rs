@@ -493,12 +493,15 @@ pub enum Command {
         /// Likeliest tokens to list.
         count: usize,
     },
-    /// What goes on inside a model at work on a prompt. Answered by `Inspected`.
+    /// What goes on inside a model at work on a prompt, or on several. Answered by an `Inspected` for each.
     Inspect {
         /// Whose weights.
         source: WeightSource,
         /// The prompt; of [`View::Provenance`] the text.
         prompt: String,
+        /// Further prompts, answered in this order behind the first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        further: Vec<String>,
         /// The views.
         views: Vec<View>,
         /// What is looked at within them.

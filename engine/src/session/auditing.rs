@@ -42,9 +42,6 @@ impl Session {
         let (device, threads) = (&self.device.request, self.options.threads);
         let mut scorer = Scorer::open(&model.config, &model.parameters, device, threads).await?;
         let device = scorer.device().to_owned();
-        // What texts were found in lately may be wanted here.
-        self.generations.forget_lens();
-        let mut indices = std::mem::take(&mut self.generations.indices);
         let mut auditor = Auditor {
             subject: Subject {
                 scorer: &mut scorer,
@@ -53,7 +50,7 @@ impl Session {
                 parameters: &model.parameters,
             },
             decoder: &mut decoder,
-            indices: &mut indices,
+            indices: &mut self.generations.indices,
         };
         let (mut told, outlet) = (None::<(String, Instant)>, &self.outlet);
         let mut tell = |what: &str, done, total| {
@@ -63,9 +60,7 @@ impl Session {
                 outlet.answer(id, Event::Evaluating { what: what.to_owned(), done, total });
             }
         };
-        let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await;
-        self.generations.indices = indices;
-        let sections = sections?;
+        let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await?;
         self.generations.keep_decoder(model.key.clone(), Precision::F32, decoder);
         let audit = Audit {
             run: model.key.0.clone(),

@@ -120,6 +120,7 @@ fn inspected(
         device: "example".to_owned(),
         layers: 2,
         heads: 2,
+        prompt: instrument.prompt.clone(),
         tokens: [(5, "An"), (6, " owl")].map(token).to_vec(),
         cut: 0,
         position: 1,
@@ -129,6 +130,7 @@ fn inspected(
     let command = Command::Inspect {
         source: WeightSource::Current,
         prompt: instrument.prompt.clone(),
+        further: Vec::new(),
         views: vec![view],
         settings: Box::new(instrument.settings(view)),
     };
