@@ -59,7 +59,7 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   await until(page, ({ waiting }) => waiting === 0, "the reply's end");
   // Moderation is switched on beside what replies are drawn by, and holds for the next one.
   await page.getByRole("combobox", { name: "Moderation", exact: true }).dispatchEvent("click");
-  await page.getByRole("button", { name: "Replace", exact: true }).dispatchEvent("click");
+  await page.getByLabel("Replace", { exact: true }).dispatchEvent("click");
   await page.getByRole("combobox", { name: "From severity", exact: true }).waitFor();
   await page.getByRole("checkbox", { name: "Self harm", exact: true }).waitFor();
   await message.fill("Where was it");
