@@ -203,9 +203,8 @@ export interface GenerateOptions {
   stop?: string | string[];
   /** What a GPU reads weights as. Default `auto`: `mixed` on GPUs with 16-bit floats, `f32` elsewhere. */
   precision?: "f32" | "mixed" | "auto";
-  /** What is done about words that many do not want to read: counted, hidden, or the text ends before them. Default `off`. */
-  moderation?: "off" | "note" | "replace" | "stop"
-    | { mode: "off" | "note" | "replace" | "stop"; severity?: "mild" | "medium" | "severe"; rules?: string };
+  /** What is done about words that many do not want to read: counted, left out, hidden, or the text ends before them. Default `off`. */
+  moderation?: ModerationMode | Moderation;
   onToken?: (token: { id: number; text: string }) => void;
   /** Raised: the promise resolves with what was written so far, `ending` being `interrupted`. */
   signal?: AbortSignal;
@@ -217,13 +216,27 @@ export interface GenerateOptions {
   step?: number;
 }
 
+export type ModerationMode = "off" | "note" | "filter" | "replace" | "stop";
+
+export type ModerationCategory = "profanity" | "insults" | "violence" | "sexual" | "self_harm" | "drugs" | "other";
+
+export interface Moderation {
+  mode: ModerationMode;
+  /** The mildest that counts. Default `medium`. */
+  severity?: "mild" | "medium" | "severe";
+  /** Those that count. Default all. */
+  categories?: ModerationCategory[];
+  /** Rules beside the program's, JSON Lines as docs/moderation.md has them; those of the project unless they are given. */
+  rules?: string;
+}
+
 export interface Generated {
   /** What was written, without the prompt. */
   text: string;
   ending: "max_tokens" | "end_of_text" | "stop_string" | "interrupted" | "moderated";
   tokensPerSecond: number;
   /** How often moderation found something of each category. */
-  moderated: Record<string, number>;
+  moderated: Partial<Record<ModerationCategory, number>>;
 }
 
 /** What can be looked at, by its name: the same in commands, addresses and attributes. */

@@ -9,6 +9,7 @@ mod evaluate;
 mod feedback;
 mod inspect;
 mod interchange;
+mod measuring;
 mod moderate;
 mod preset;
 mod recipe;
@@ -36,6 +37,7 @@ pub use interchange::{
     BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, MergeArguments,
     QuantizationName,
 };
+pub use measuring::MeasuringArguments;
 pub use moderate::{ModerateArguments, ModerationArgument};
 pub use recipe::RecipeArguments;
 pub use reproduce::{PublishedRun, ReproduceArguments};

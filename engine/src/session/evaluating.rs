@@ -16,16 +16,15 @@ use crate::generate::{Decoder, Opening};
 use crate::platform::{Turns, files};
 use crate::project::Run;
 use crate::protocol::evaluation::{Contamination, TaskReport, TaskRequest};
-use crate::protocol::{Audit, Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
+use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
 use crate::storage;
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
-/// Where they lie in their run's folder.
+/// Where it lies in its run's folder.
 const EVALUATION: &str = "evaluation.json";
-const AUDIT: &str = "audit.json";
 
-/// Largest of these files.
+/// Largest that is read.
 const LARGEST: u64 = 1 << 30;
 
 /// Rows of a task that are answered at once.
@@ -228,7 +227,7 @@ impl Session {
         for name in runs {
             let run = self.run_named(name)?;
             evaluations.extend(self.kept::<Evaluation>(&run, EVALUATION));
-            audits.extend(self.kept::<Audit>(&run, AUDIT));
+            audits.extend(self.kept_audit(&run));
             turns.give().await;
         }
         let mut comparisons = Vec::new();
@@ -254,7 +253,7 @@ impl Session {
         if let Some(to) = &to {
             refuse_what_is_there(to, keep)?;
         }
-        let mut audit = self.kept::<Audit>(&run, AUDIT);
+        let mut audit = self.kept_audit(&run);
         if audit.take_if(|audit| audit.weights_crc32c != evaluation.weights_crc32c).is_some() {
             let name = run.name();
             self.outlet.notice(format!(
