@@ -1,5 +1,6 @@
 //! What is asked of a run while it trains: to hold, to go on, to do one step, to end.
 
+use super::super::evaluating::Evaluations;
 use super::super::outlet::Outlet;
 use crate::protocol::{Command, Event, Parcel, Request, TrainingState};
 use std::sync::Arc;
@@ -53,10 +54,12 @@ impl Control {
     }
 }
 
-/// What is answered in the midst of a step: requests to hold, to go on and to end. Everything else waits for its end.
+/// What is answered in the midst of a step: requests to hold, to go on and to end, also an evaluation beside it. Everything else waits for
+/// its end.
 pub(super) fn urgent(
     request: Option<Parcel<Request>>,
     control: &mut Control,
+    evaluations: &mut Evaluations,
     outlet: &Outlet,
     (step, steps): (u64, u64),
 ) -> Option<Parcel<Request>> {
@@ -64,10 +67,16 @@ pub(super) fn urgent(
         control.stop.store(true, Ordering::Relaxed);
         return None;
     };
+    let id = request.body.id;
+    if let Command::Cancel { request: other } = request.body.command
+        && evaluations.cancel(other)
+    {
+        outlet.finished(id);
+        return None;
+    }
     if !control.obeys(&request.body.command) {
         return Some(request);
     }
-    let id = request.body.id;
     outlet.answer(id, Event::TrainingState { state: control.state(), step, steps });
     outlet.finished(id);
     None
