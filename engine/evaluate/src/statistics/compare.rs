@@ -35,9 +35,9 @@ pub async fn compare(
 }
 
 /// Who is compared, and how.
-struct Pair<'a> {
-    names: [String; 2],
-    bootstrap: &'a Bootstrap,
+pub(super) struct Pair<'a> {
+    pub(super) names: [String; 2],
+    pub(super) bootstrap: &'a Bootstrap,
 }
 
 /// A figure of documents that follows from sums: of nats, and of what they are per.
@@ -48,10 +48,10 @@ struct Ratio {
 }
 
 /// A value of both on the same things.
-struct Values {
-    values: [f64; 2],
-    interval: Option<[f64; 2]>,
-    count: usize,
+pub(super) struct Values {
+    pub(super) values: [f64; 2],
+    pub(super) interval: Option<[f64; 2]>,
+    pub(super) count: usize,
 }
 
 impl Pair<'_> {
@@ -149,7 +149,7 @@ impl Pair<'_> {
         }
     }
 
-    fn compared(&self, what: &str, metric: &Metric, values: &Values, aside: &str) -> Comparison {
+    pub(super) fn compared(&self, what: &str, metric: &Metric, values: &Values, aside: &str) -> Comparison {
         let [first, second] = values.values;
         let difference = first - second;
         let verdict = self.verdict(metric.better, difference, values.interval, &metric.of);

@@ -3,10 +3,12 @@
 
 mod compare;
 mod remade;
+mod runs;
 #[cfg(test)]
 mod tests;
 
 pub use compare::compare;
+pub use runs::{MOST_PAIRS, compare_runs};
 
 use glasshouse_protocol::evaluation::RESAMPLES;
 use glasshouse_protocol::random::{nth, split_mix};
