@@ -101,8 +101,8 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
     let [made] = found[..] else { panic!("{found:?}") };
     assert!(made.checkpoint == "current" && made.step > 0 && made.held_training_ms.is_some(), "{made:?}");
     // What was cancelled began no more.
-    let first = *of(&heard, |event| matches!(event, Event::Failed { .. })).first().unwrap();
-    assert!(heard[first..].iter().all(|report| {
+    let last = *of(&heard, |event| matches!(event, Event::Failed { .. })).last().unwrap();
+    assert!(heard[last..].iter().all(|report| {
         report.request != Some(4) && report.request != Some(5)
             || !matches!(report.event, Event::Evaluating { .. })
     }));
