@@ -497,6 +497,8 @@ export interface ModelEvaluation {
   contamination: Contamination | null;
   tasks: TaskReport[];
   limits: string[];
+  /** Milliseconds that a run in training waited for it; absent where none trained. */
+  heldTrainingMs?: number;
 }
 
 /** Two models on the same things; `difference` is the first less the second, paired. */

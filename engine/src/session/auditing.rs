@@ -69,18 +69,10 @@ impl Session {
             sections,
         };
         if settings.keep {
-            run.keep_audit(&with_kept(&audit, self.kept_audit(&run)))?;
+            run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
         }
         self.outlet.answer(id, Event::Audited { audit: Box::new(audit) });
         Ok(())
-    }
-
-    /// What is kept of a run's audits. What cannot be read is told, and ignored.
-    pub(super) fn kept_audit(&self, run: &Run) -> Option<Audit> {
-        run.audit().unwrap_or_else(|error| {
-            self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
-            None
-        })
     }
 }
 

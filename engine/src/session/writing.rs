@@ -5,6 +5,7 @@ mod models;
 
 use super::Session;
 use super::completing::Completions;
+use super::evaluating::Evaluations;
 use super::moderating::ParsedRules;
 use super::samples::Samples;
 use super::training::Live;
@@ -101,6 +102,7 @@ pub(super) struct Generations {
     pub(super) completions: Completions,
     /// Rules of moderation.
     pub(super) rules: ParsedRules,
+    pub(super) evaluations: Evaluations,
     models: Models,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
@@ -112,9 +114,12 @@ pub(super) struct Generations {
 }
 
 impl Generations {
-    /// No text is under way.
+    /// No text is under way, and no evaluation.
     pub(super) fn is_idle(&self) -> bool {
-        self.texts.is_empty() && self.samples.is_empty() && self.completions.is_idle()
+        self.texts.is_empty()
+            && self.samples.is_empty()
+            && self.completions.is_idle()
+            && self.evaluations.is_empty()
     }
 
     /// Keeps a decoder that has no text, in the place of the oldest where there are many.
