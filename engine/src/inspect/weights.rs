@@ -1,8 +1,9 @@
 //! Weights and their gradients by parameter, and how both of a run's change from milestone to milestone.
 
 use super::outputs::cross_entropy_gradient;
-use super::{Found, Subject, Tensor};
+use super::{Found, Lens, Subject, Tensor};
 use crate::checkpoint::Checkpoints;
+use crate::data::Split;
 use crate::error::Result;
 use crate::graph::ParameterId;
 use crate::model::Site;
@@ -16,12 +17,15 @@ use crate::protocol::inspect::Detail;
 const BINS: usize = 64;
 /// Most steps of a run that are read.
 const STEPS: usize = 32;
+/// Tokens of the validation text that gradients along a run are of.
+const TOKENS: usize = 64;
 /// Entries that are counted before others may have their turn.
 const COUNTED: usize = 1 << 18;
 
 /// norms [P], histogram [P, bin] (shares) between edges [P, 2]; gradient_norms [P], gradient_histogram [P, bin] and gradient_edges [P, 2]
 /// of the mean cross-entropy of the prompt; [`Detail::Parameters`]. With `along_run`, norms_by_step [M, P] and update_ratios [M, P] of the
-/// run's milestones and checkpoints.
+/// run's milestones and checkpoints, and gradient_norms_by_step [M, P] of the mean cross-entropy of the first 64 tokens of the validation
+/// text, the same at each.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let turns = Turns::new();
     let names: Vec<String> = subject.lens.parameters().iter().map(|(name, _)| name.clone()).collect();
@@ -32,7 +36,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         statistics.add(entries, &turns).await;
     }
     statistics.show(&mut found, "");
-    match gradients(subject, &turns).await? {
+    match gradients(subject.lens, subject.tokens, &turns).await? {
         Some(gradients) => {
             let mut statistics = Statistics::default();
             for gradient in &gradients {
@@ -54,16 +58,15 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// The gradient of the mean cross-entropy of the prompt's tokens given those before with respect to each parameter; `None` where no token
-/// is predicted.
-async fn gradients(subject: &mut Subject<'_>, turns: &Turns) -> Result<Option<Vec<Tensor>>> {
-    let tokens = subject.tokens;
-    if tokens.len() < 2 || !subject.lens.config().labels.is_empty() {
+/// The gradient of the mean cross-entropy of a text's tokens given those before with respect to each parameter; `None` where no token is
+/// predicted.
+async fn gradients(lens: &mut Lens, tokens: &[u32], turns: &Turns) -> Result<Option<Vec<Tensor>>> {
+    if tokens.len() < 2 || !lens.config().labels.is_empty() {
         return Ok(None);
     }
-    let logits = subject.values(Site::Logits).await?;
+    let logits = lens.probe(tokens, &[Site::Logits]).await?.pop().unwrap_or_default();
     let seed = cross_entropy_gradient(&logits, tokens, turns).await;
-    subject.lens.parameter_gradients(tokens, &seed).await.map(Some)
+    lens.parameter_gradients(tokens, &seed).await.map(Some)
 }
 
 /// What is known of several parameters, one after another.
@@ -110,7 +113,7 @@ impl Statistics {
     }
 }
 
-/// How a run's weights change from milestone to milestone.
+/// How a run's weights and gradients change from milestone to milestone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AlongRun {
     /// Parameters of the run's model.
@@ -121,6 +124,8 @@ pub(super) struct AlongRun {
     norms: Vec<f32>,
     /// [M, P]: how far each went from the one before, over that one's norm.
     ratios: Vec<f32>,
+    /// [M, P]: of the gradients; empty where the run has no text for them.
+    gradient_norms: Vec<f32>,
     notices: Vec<String>,
 }
 
@@ -130,6 +135,9 @@ impl AlongRun {
         let axes = [("M", self.steps.len()), ("P", self.parameters)];
         found.floats("norms_by_step", "", &axes, self.norms);
         found.floats("update_ratios", "", &axes, self.ratios);
+        if !self.gradient_norms.is_empty() {
+            found.floats("gradient_norms_by_step", "", &axes, self.gradient_norms);
+        }
         for notice in self.notices {
             found.notice(notice);
         }
@@ -137,8 +145,8 @@ impl AlongRun {
     }
 }
 
-/// The norms of the run's milestones and checkpoints, and how far each went from the one before, one pair in memory at a time. They are
-/// read once for a list of them.
+/// The norms of the run's milestones and checkpoints, how far each went from the one before, one pair in memory at a time, and the norms of
+/// their gradients. They are read once for a list of them: the text is the same whatever the prompt.
 async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun> {
     let run = subject.run;
     // Of one step the milestone comes first.
@@ -152,6 +160,9 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
     let mut along = AlongRun { parameters: layout.offsets.len(), ..AlongRun::default() };
     let mut before: Vec<f32> = Vec::new();
     let mut from_zero = false;
+    let text =
+        if checkpoints.is_empty() { Vec::new() } else { text_of_gradients(subject, &mut along.notices) };
+    let mut lens: Option<Lens> = None;
     for checkpoint in &checkpoints {
         let weights = match Trained::load(run.clone(), &checkpoint.file) {
             Ok(trained) => trained.parameters,
@@ -169,6 +180,18 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
             along.ratios.push(if old > 0.0 { (change / old) as f32 } else { 0.0 });
         }
         along.steps.push(checkpoint.step);
+        if !text.is_empty() {
+            let beside = match &mut lens {
+                Some(lens) => {
+                    lens.set_arena(&weights)?;
+                    lens
+                }
+                none => none.insert(subject.lens.beside(weights.clone())?),
+            };
+            for gradient in gradients(beside, &text, turns).await?.unwrap_or_default() {
+                along.gradient_norms.push(changes(None, &gradient.data, turns).await.0 as f32);
+            }
+        }
         before = weights;
     }
     if along.steps.is_empty() {
@@ -182,6 +205,22 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
     }
     subject.lens.keep_along_run(run.folder(), checkpoints, along.clone());
     Ok(along)
+}
+
+/// The beginning of the run's validation text; none where no token of it is predicted, which is said.
+fn text_of_gradients(subject: &Subject<'_>, notices: &mut Vec<String>) -> Vec<u32> {
+    let config = subject.lens.config();
+    let read = || -> Result<Vec<u32>> {
+        let Some(store) = subject.validation_text()? else { return Ok(Vec::new()) };
+        let count = (store.len(Split::Validation) as usize).min(TOKENS).min(config.context_length);
+        store.read(Split::Validation, 0, count)
+    };
+    match read() {
+        Ok(text) if text.len() > 1 && config.labels.is_empty() => return text,
+        Ok(_) => notices.push("There is no validation text whose next tokens the run predicts: gradients along the run are not known.".to_owned()),
+        Err(error) => notices.push(format!("Gradients along the run are not known: {error}.")),
+    }
+    Vec::new()
 }
 
 /// ‖new‖, ‖new − old‖ and ‖old‖ of a parameter; the last two are 0 where there is nothing before.
