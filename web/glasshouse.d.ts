@@ -116,8 +116,8 @@ export interface Guard {
   /** The step that it began at, as far as that can be told. */
   since: number;
   kind:
-    | "loss_spike" | "loss_rise" | "gradient_spike" | "non_finite" | "dead_layer" | "exploding_layer" | "plateau" | "overfitting"
-    | "repetition";
+    | "loss_spike" | "loss_rise" | "gradient_spike" | "non_finite" | "dead_layer" | "exploding_layer"
+    | "exploding_activations" | "silent_part" | "plateau" | "overfitting" | "repetition";
   severity: "info" | "warning" | "critical";
   /** What was seen, what it usually means, and what was done, in plain sentences. */
   text: string;
@@ -125,8 +125,8 @@ export interface Guard {
   value?: number;
   /** What `value` was compared with. */
   threshold?: number;
-  /** The first documents that the step's batch was cut from, by their numbers in the training text. */
-  documents?: { number: number; source?: string }[];
+  /** The first documents that the step's batch was cut from, by their numbers in the training text, with words of their beginning. */
+  documents?: { number: number; source?: string; words?: string }[];
 }
 
 export interface Preparing {

@@ -171,6 +171,13 @@ impl CpuExecutor {
         Ok(losses)
     }
 
+    /// What norms keep of the stream behind each part of the model, [N,2], for a batch without dropout; of this executor's part of it,
+    /// where it is divided.
+    pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
+        self.losses(Task::Evaluate, std::slice::from_ref(batch)).await?;
+        Ok(self.programs.evaluate.probes())
+    }
+
     /// (mean loss over the micro-batches, averaged gradient before clipping, laid out as the arena).
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         let loss = self.accumulate(step).await?;
