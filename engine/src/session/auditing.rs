@@ -8,7 +8,6 @@ use crate::evaluate::audit::{self, Auditor, SECTIONS};
 use crate::evaluate::{Scorer, Subject};
 use crate::evaluation::bias::{self, PairFile};
 use crate::platform::files;
-use crate::project::Run;
 use crate::protocol::evaluation::AuditSection;
 use crate::protocol::{Audit, AuditSettings, Event, Precision, WeightSource};
 use crate::storage;
