@@ -4,7 +4,9 @@
 //! requests ─► inbox ─► serve ──────────────► answers
 //!                        │ Train, Resume
 //!                        ▼
-//!                      training ─► follow: a group of steps ─► served requests ─► a few tokens of each text ─► again
+//!                      training ─► follow: a group of steps ─► served requests ─► a few tokens of each text
+//!                                          ▲                                      a slice of an evaluation │
+//!                                          └───────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! While nothing trains, requests are served one after another, and texts are carried on between them. While a run trains,
@@ -101,6 +103,8 @@ struct Session {
     looked: Option<Rc<importing::Looked>>,
     /// The run that trains, or that failed last.
     current: Option<crate::project::Run>,
+    /// Evaluations that were compared lately.
+    compared: evaluating::Compared,
     /// Where projects are kept, as last seen.
     storage: crate::protocol::StorageSummary,
 }
@@ -153,6 +157,7 @@ async fn serve(options: Options, inbox: Inbox, outlet: Outlet) {
         visible: true,
         looked: None,
         current: None,
+        compared: evaluating::Compared::default(),
         storage,
     };
     session.serve_all().await;
@@ -173,6 +178,7 @@ impl Session {
                 }
                 None => {
                     self.carry_on_writing().await;
+                    self.carry_on_evaluating(false).await;
                     platform::yield_now().await;
                     continue;
                 }
@@ -258,7 +264,7 @@ impl Session {
                 if self.inbox.withdraw(request) {
                     self.outlet
                         .failed(Some(request), &Error::Cancelled("a request that had not begun".to_owned()));
-                } else if request > 0 {
+                } else if request > 0 && !self.generations.evaluations.cancel(request) {
                     self.stop_writing(request);
                 }
                 if let Some(Live { trainer, control }) = live
@@ -467,11 +473,11 @@ impl Session {
             }
             Command::Classify { source, texts } => self.classify(id, &source, &texts, live).await?,
             Command::Evaluate { source, settings } => {
-                self.evaluate(id, &source, *settings, bytes, live).await?;
+                return self.evaluate(id, &source, *settings, bytes, live).await;
             }
             Command::Audit { source, settings } => self.audit(id, &source, *settings, live).await?,
             Command::ReadEvaluations { runs } => self.read_evaluations(id, &runs).await?,
-            Command::WriteCard { run, to, keep } => self.write_card(id, &run, to, keep)?,
+            Command::WriteCard { run, to, keep } => self.write_card(id, &run, to, keep).await?,
 
             Command::ListRuns => self.list_runs(id)?,
             Command::ReadSettings { run } => self.read_settings(id, run.as_deref())?,
@@ -572,7 +578,9 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",
         Command::Classify { .. } => "telling texts apart",
-        Command::Evaluate { .. } | Command::ReadEvaluations { .. } => "evaluating the model",
+        Command::Evaluate { .. } | Command::ReadEvaluations { .. } | Command::WriteCard { .. } => {
+            "evaluating the model"
+        }
         Command::Audit { .. } => "auditing the model",
         Command::Propose { .. } => "looking for what to label next",
         _ => return None,
@@ -598,7 +606,7 @@ async fn cancellable<T>(
         let Some((Steered { control, at }, is_put_off)) = held else {
             return ControlFlow::Continue(Some(parcel));
         };
-        let request = training::urgent(Some(parcel), control, outlet, at);
+        let request = training::urgent(Some(parcel), control, None, outlet, at);
         if is_put_off && control.stopping() {
             return ControlFlow::Break(());
         }

@@ -30,6 +30,7 @@ mod what_if;
 pub use lens::{Lens, Tensor};
 pub use provenance::Indices;
 
+use crate::data::{Split, TokenStore};
 use crate::error::{Error, Result};
 use crate::model::Site;
 use crate::project::Run;
@@ -86,6 +87,18 @@ impl Subject<'_> {
     /// As [`Lens::probe`].
     pub async fn values(&mut self, site: Site) -> Result<Tensor> {
         Ok(self.lens.probe(self.tokens, &[site]).await?.pop().unwrap_or_default())
+    }
+
+    /// The run's text, where it has one that is held out.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn validation_text(&self) -> Result<Option<TokenStore>> {
+        if self.run.is_imported() {
+            return Ok(None);
+        }
+        let store = TokenStore::open(&self.run.data_folder()?)?;
+        Ok((store.len(Split::Validation) > 0).then_some(store))
     }
 
     /// A token with its text.

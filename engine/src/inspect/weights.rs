@@ -1,8 +1,9 @@
 //! Weights and their gradients by parameter, and how both of a run's change from milestone to milestone.
 
 use super::statistics::Summary;
-use super::{Found, Subject};
+use super::{Found, Lens, Subject};
 use crate::checkpoint::Checkpoints;
+use crate::data::Split;
 use crate::error::Result;
 use crate::graph::ParameterId;
 use crate::plan::arena::ArenaLayout;
@@ -17,12 +18,15 @@ const BINS: usize = 64;
 const STEPS: usize = 32;
 /// Counts of a histogram that are made side by side.
 const SIDES: usize = 4;
+/// Tokens of the validation text that gradients along a run are of.
+const TOKENS: usize = 64;
 /// Entries that are counted before others may have their turn.
 const COUNTED: usize = 1 << 18;
 
 /// norms [P], histogram [P, bin] (shares) between edges [P, 2]; gradient_norms [P], gradient_histogram [P, bin] and gradient_edges [P, 2]
 /// of the mean cross-entropy of the prompt; [`Detail::Parameters`]. With `along_run`, norms_by_step [M, P] and update_ratios [M, P] of the
-/// run's milestones and checkpoints.
+/// run's milestones and checkpoints, and gradient_norms_by_step [M, P] of the mean cross-entropy of the first 64 tokens of the validation
+/// text, the same at each.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let turns = Turns::new();
     let names: Vec<String> = subject.lens.parameters().iter().map(|(name, _)| name.clone()).collect();
@@ -108,7 +112,7 @@ impl Histograms {
     }
 }
 
-/// How a run's weights change from milestone to milestone.
+/// How a run's weights and gradients change from milestone to milestone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AlongRun {
     /// Parameters of the run's model.
@@ -119,6 +123,8 @@ pub(super) struct AlongRun {
     norms: Vec<f32>,
     /// [M, P]: how far each went from the one before, over that one's norm.
     ratios: Vec<f32>,
+    /// [M, P]: of the gradients; empty where the run has no text for them.
+    gradient_norms: Vec<f32>,
     notices: Vec<String>,
 }
 
@@ -128,6 +134,9 @@ impl AlongRun {
         let axes = [("M", self.steps.len()), ("P", self.parameters)];
         found.floats("norms_by_step", "", &axes, self.norms);
         found.floats("update_ratios", "", &axes, self.ratios);
+        if !self.gradient_norms.is_empty() {
+            found.floats("gradient_norms_by_step", "", &axes, self.gradient_norms);
+        }
         for notice in self.notices {
             found.notice(notice);
         }
@@ -135,8 +144,8 @@ impl AlongRun {
     }
 }
 
-/// The norms of the run's milestones and checkpoints, and how far each went from the one before, one pair in memory at a time. They are
-/// read once for a list of them.
+/// The norms of the run's milestones and checkpoints, how far each went from the one before, one pair in memory at a time, and the norms of
+/// their gradients. They are read once for a list of them: the text is the same whatever the prompt.
 async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun> {
     let run = subject.run;
     // Of one step the milestone comes first.
@@ -150,6 +159,9 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
     let mut along = AlongRun { parameters: layout.offsets.len(), ..AlongRun::default() };
     let mut before: Vec<f32> = Vec::new();
     let mut from_zero = false;
+    let text =
+        if checkpoints.is_empty() { Vec::new() } else { text_of_gradients(subject, &mut along.notices) };
+    let mut lens: Option<Lens> = None;
     for checkpoint in &checkpoints {
         let weights = match Trained::load(run.clone(), &checkpoint.file) {
             Ok(trained) => trained.parameters,
@@ -167,6 +179,19 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
             along.ratios.push(if old > 0.0 { (change / old) as f32 } else { 0.0 });
         }
         along.steps.push(checkpoint.step);
+        if !text.is_empty() {
+            let beside = match &mut lens {
+                Some(lens) => {
+                    lens.set_arena(&weights)?;
+                    lens
+                }
+                none => none.insert(subject.lens.beside(subject.lens.config(), weights.clone())?),
+            };
+            let gradients = beside.loss_gradients(&text).await?;
+            for at in 0..along.parameters {
+                along.gradient_norms.push(changes(None, gradients.floats(at)?, turns).await.0 as f32);
+            }
+        }
         before = weights;
     }
     if along.steps.is_empty() {
@@ -180,6 +205,22 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
     }
     subject.lens.keep_along_run(run.folder(), checkpoints, along.clone());
     Ok(along)
+}
+
+/// The beginning of the run's validation text; none where no token of it is predicted, which is said.
+fn text_of_gradients(subject: &Subject<'_>, notices: &mut Vec<String>) -> Vec<u32> {
+    let config = subject.lens.config();
+    let read = || -> Result<Vec<u32>> {
+        let Some(store) = subject.validation_text()? else { return Ok(Vec::new()) };
+        let count = (store.len(Split::Validation) as usize).min(TOKENS).min(config.context_length);
+        store.read(Split::Validation, 0, count)
+    };
+    match read() {
+        Ok(text) if text.len() > 1 && config.labels.is_empty() => return text,
+        Ok(_) => notices.push("There is no validation text whose next tokens the run predicts: gradients along the run are not known.".to_owned()),
+        Err(error) => notices.push(format!("Gradients along the run are not known: {error}.")),
+    }
+    Vec::new()
 }
 
 /// ‖new‖, ‖new − old‖ and ‖old‖ of a parameter; the last two are 0 where there is nothing before.

@@ -15,10 +15,6 @@ use crate::storage;
 use std::path::Path;
 use web_time::Instant;
 
-/// A run's audit, in its folder.
-const AUDIT: &str = "audit.json";
-/// The largest that is read.
-const LARGEST: u64 = 64 << 20;
 /// The largest file of pairs.
 const LARGEST_PAIRS: u64 = 64 << 20;
 /// Texts that go through the model together.
@@ -73,30 +69,11 @@ impl Session {
             sections,
         };
         if settings.keep {
-            let before = match kept_audit(&run) {
-                Ok(before) => before,
-                Err(error) => {
-                    self.outlet.notice(format!("{error}; another takes its place"));
-                    None
-                }
-            };
-            storage::write_json(&run.folder().join(AUDIT), &with_kept(&audit, before))?;
+            run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
         }
         self.outlet.answer(id, Event::Audited { audit: Box::new(audit) });
         Ok(())
     }
-}
-
-/// What is kept of a run's audits; `None` where it was not audited.
-///
-/// # Errors
-/// The file is damaged.
-pub(super) fn kept_audit(run: &Run) -> Result<Option<Audit>> {
-    let path = run.folder().join(AUDIT);
-    if !files::is_file(&path) {
-        return Ok(None);
-    }
-    storage::read_json(&path, LARGEST).map(Some)
 }
 
 /// An audit with those parts of the one before it that it has not itself, where both are of the same weights.

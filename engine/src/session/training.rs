@@ -397,6 +397,7 @@ impl Session {
             told.tell_time(&self.outlet, trainer);
             if !trainer.has_news() {
                 self.carry_on_writing().await;
+                self.carry_on_evaluating(true).await;
                 self.outlet.beat("training");
                 platform::yield_now().await;
             }
@@ -417,14 +418,16 @@ impl Session {
             }
         } else {
             self.carry_on_writing().await;
+            self.carry_on_evaluating(false).await;
             platform::yield_now().await;
         }
     }
 
     /// Does a piece of a run's work, and answers meanwhile what cannot wait for its end. `at` is the run's step, and its steps in all.
     async fn meanwhile<T>(&mut self, control: &Control, at: (u64, u64), work: impl Future<Output = T>) -> T {
-        let Self { inbox, outlet, .. } = self;
-        inbox.meanwhile(work, |request| urgent(request, control, outlet, at)).await
+        let Self { inbox, outlet, generations, .. } = self;
+        let evaluations = &mut generations.evaluations;
+        inbox.meanwhile(work, |request| urgent(request, control, Some(evaluations), outlet, at)).await
     }
 
     /// Makes files lasting, as [`Session::keep_files`] does, and answers meanwhile what cannot wait for its end.

@@ -103,11 +103,21 @@ impl Bench {
     }
 
     pub fn look(&mut self, view: View, prompt: &str, settings: &InspectSettings) -> Result<Seen> {
-        let tokens = self.tokens(prompt);
+        self.look_at(view, prompt, &self.tokens(prompt), settings)
+    }
+
+    /// At these tokens.
+    pub fn look_at(
+        &mut self,
+        view: View,
+        prompt: &str,
+        tokens: &[u32],
+        settings: &InspectSettings,
+    ) -> Result<Seen> {
         let mut subject = Subject {
             lens: &mut self.lens,
             tokenizer: &self.tokenizer,
-            tokens: &tokens,
+            tokens,
             prompt,
             position: settings.position.unwrap_or(tokens.len() - 1),
             settings,

@@ -1,5 +1,6 @@
 //! What is asked of a run while it trains: to hold, to go on, to do one step, to end.
 
+use super::super::evaluating::Evaluations;
 use super::super::outlet::Outlet;
 use crate::protocol::{Command, Event, Parcel, Request, TrainingState};
 use std::cell::Cell;
@@ -71,11 +72,12 @@ pub(in super::super) fn is_put_off(command: &Command) -> bool {
     matches!(command, Command::Inspect { .. })
 }
 
-/// What is answered in the midst of a step, and of a request that holds the run: requests to hold, to go on and to end. Everything else
-/// waits for its end.
+/// What is answered in the midst of a step, and of a request that holds the run: requests to hold, to go on and to end, also an
+/// evaluation beside it, which a request that holds the run does not give out of its hands. Everything else waits for its end.
 pub(in super::super) fn urgent(
     request: Option<Parcel<Request>>,
     control: &Control,
+    evaluations: Option<&mut Evaluations>,
     outlet: &Outlet,
     (step, steps): (u64, u64),
 ) -> Option<Parcel<Request>> {
@@ -83,10 +85,16 @@ pub(in super::super) fn urgent(
         control.stop.store(true, Ordering::Relaxed);
         return None;
     };
+    let id = request.body.id;
+    if let Command::Cancel { request: other } = request.body.command
+        && evaluations.is_some_and(|evaluations| evaluations.cancel(other))
+    {
+        outlet.finished(id);
+        return None;
+    }
     if !control.obeys(&request.body.command) {
         return Some(request);
     }
-    let id = request.body.id;
     outlet.answer(id, Event::TrainingState { state: control.state(), step, steps });
     outlet.finished(id);
     None
