@@ -61,7 +61,7 @@ pub(super) async fn run_plan(
     read: &[ValueId],
     seed: [u32; 2],
 ) -> Result<Vec<Data>> {
-    let (storage, program) = prepare(gpu, plan).await?;
+    let (storage, program) = prepare(gpu, plan, None).await?;
     fill(gpu, plan, &storage, inputs).await?;
     given(plan, inputs, false)?;
     run(gpu, (plan, &storage, &program), read, seed).await
@@ -73,25 +73,32 @@ pub struct PreparedGraph {
     plan: Plan,
     storage: Storage,
     program: Program,
+    shares_weights: bool,
 }
 
 impl PreparedGraph {
-    /// Lowers a graph without fusions and allocates what it needs; values in `read` can be read after a run.
+    /// Lowers a graph and allocates what it needs; values in `read` can be read after a run. Weights are those of another graph of the same
+    /// model, where one is named: what is uploaded to one of them is there for both.
     ///
     /// # Errors
     /// The device cannot hold or bind what the graph needs.
-    pub async fn new(gpu: &Gpu, graph: &Graph, read: &[ValueId]) -> Result<Self> {
-        Self::with_fusions(gpu, graph, read, Fusions::NONE).await
+    pub async fn new(
+        gpu: &Gpu,
+        graph: &Graph,
+        read: &[ValueId],
+        fusions: Fusions,
+        beside: Option<&Self>,
+    ) -> Result<Self> {
+        let plan = compile(graph.clone(), read, &gpu.target().with_fusions(fusions))?;
+        let allocations = buffers(&[&plan], None, &[], 1);
+        let lender = beside.map(|other| &other.storage).filter(|other| other.lends_weights(&allocations));
+        let (storage, program) = prepare(gpu, &plan, lender).await?;
+        Ok(Self { shares_weights: lender.is_some(), plan, storage, program })
     }
 
-    /// As [`Self::new`], with these fusions.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn with_fusions(gpu: &Gpu, graph: &Graph, read: &[ValueId], fusions: Fusions) -> Result<Self> {
-        let plan = compile(graph.clone(), read, &gpu.target().with_fusions(fusions))?;
-        let (storage, program) = prepare(gpu, &plan).await?;
-        Ok(Self { plan, storage, program })
+    /// Whether its weights are those of the graph that it was made beside.
+    pub fn shares_weights(&self) -> bool {
+        self.shares_weights
     }
 
     /// Uploads entries of values, which stay until others take their place.
@@ -143,15 +150,15 @@ impl PreparedGraph {
         &self.plan
     }
 
-    /// Bytes that it keeps on the device.
+    /// Bytes that it keeps on the device, beside the weights.
     pub fn bytes(&self) -> u64 {
-        self.storage.bytes()
+        self.storage.bytes_beside_weights()
     }
 }
 
-async fn prepare(gpu: &Gpu, plan: &Plan) -> Result<(Storage, Program)> {
+async fn prepare(gpu: &Gpu, plan: &Plan, lender: Option<&Storage>) -> Result<(Storage, Program)> {
     let allocations = buffers(&[plan], None, &[], 1);
-    let storage = Storage::create(gpu, &allocations, &[plan], &[]).await?;
+    let storage = Storage::create_beside(gpu, &allocations, &[plan], &[], lender).await?;
     let program = Program::new(gpu, &plan.dispatches, &storage, 0, 0).await?;
     for slot in storage.all(|role| matches!(role, Role::Bound(Buffer::Slot(_)))) {
         gpu.write(slot, 0, bytemuck::cast_slice(&vec![POISON; slot.size() as usize / 4])).await?;

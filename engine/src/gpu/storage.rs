@@ -26,6 +26,17 @@ impl Storage {
         plans: &[&Plan],
         further: &[Dispatch],
     ) -> Result<Self> {
+        Self::create_beside(gpu, allocations, plans, further, None).await
+    }
+
+    /// The same, over the weights of another storage, which [has them](Self::lends_weights).
+    pub(super) async fn create_beside(
+        gpu: &Gpu,
+        allocations: &[Allocation],
+        plans: &[&Plan],
+        further: &[Dispatch],
+        other: Option<&Self>,
+    ) -> Result<Self> {
         gpu.check()?;
         let batch = plans.iter().find_map(|plan| batch(plan));
         // What the largest needs is what all need.
@@ -53,6 +64,10 @@ impl Storage {
         let total: u64 = allocations.iter().map(|allocation| allocation.bytes).sum();
         let mut created = Self::default();
         for allocation in allocations {
+            if let Some(buffer) = other.and_then(|other| other.weights_of(allocation)) {
+                created.entries.push((*allocation, buffer.clone()));
+                continue;
+            }
             let label = describe(allocation.role);
             let buffer = gpu.buffer(&label, allocation.bytes, usage(allocation.role)).await;
             let buffer = buffer.map_err(|error| match error {
@@ -66,15 +81,29 @@ impl Storage {
             })?;
             created.entries.push((*allocation, buffer));
         }
-        created.clear(gpu);
+        created.clear(gpu, other.is_none());
         Ok(created)
     }
 
-    /// Fills all that kernels bind with zeros, before any bind group is made. wgpu would do so at the first use, and has every
+    /// Whether it has all weights that are to be allocated, at the same places. Those in 16 bits are made from them and not lent.
+    pub(super) fn lends_weights(&self, allocations: &[Allocation]) -> bool {
+        allocations.iter().all(|allocation| match allocation.role {
+            Role::Bound(Buffer::Parameters(_)) => self.weights_of(allocation).is_some(),
+            role => !matches!(role, Role::Bound(Buffer::HalfParameters(_))),
+        })
+    }
+
+    /// Its buffer for an allocation of weights.
+    fn weights_of(&self, wanted: &Allocation) -> Option<&wgpu::Buffer> {
+        let same = |own: &&(Allocation, wgpu::Buffer)| own.0 == *wanted && is_weights(own.0.role);
+        self.entries.iter().find(same).map(|(_, buffer)| buffer)
+    }
+
+    /// Fills all that kernels bind with zeros, weights only where they are its own, before any bind group is made. wgpu would do so at the first use, and has every
     /// bind group that was made earlier ask at each dispatch, for each of its buffers and under a lock, whether it is done.
-    fn clear(&self, gpu: &Gpu) {
+    fn clear(&self, gpu: &Gpu, has_weights: bool) {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        for buffer in self.all(|role| role != Role::Readback) {
+        for buffer in self.all(|role| role != Role::Readback && (has_weights || !is_weights(role))) {
             encoder.clear_buffer(buffer, 0, None);
         }
         gpu.queue.submit([encoder.finish()]);
@@ -140,6 +169,11 @@ impl Storage {
         self.entries.iter().map(|(_, buffer)| buffer.size()).sum()
     }
 
+    /// The same without the weights, which others may have, too.
+    pub(super) fn bytes_beside_weights(&self) -> u64 {
+        self.all(|role| !is_weights(role)).map(wgpu::Buffer::size).sum()
+    }
+
     /// Sets the factor on the loss, which nothing but kernels changes afterwards.
     pub(super) async fn set_loss_scale(
         &self,
@@ -168,6 +202,10 @@ impl Storage {
         }
         Ok(())
     }
+}
+
+fn is_weights(role: Role) -> bool {
+    matches!(role, Role::Bound(Buffer::Parameters(_)))
 }
 
 fn usage(role: Role) -> BufferUsages {

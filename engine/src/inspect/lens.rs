@@ -4,6 +4,7 @@ mod arena;
 mod batches;
 mod forward;
 mod kept;
+mod on_device;
 mod part;
 mod programs;
 mod tensor;

@@ -1,10 +1,10 @@
 //! A forward pass with all that it computes, node by node.
 
+use super::on_device::{OnDevice, Wanted};
 use super::part::{model, parameters_of};
 use super::{Lens, Place, Tensor};
-use crate::cpu::Program;
+use crate::cpu::{Program, Weights};
 use crate::error::{Error, Result};
-use crate::gpu::PreparedGraph;
 use crate::graph::{Graph, Input, Op, Origin, ValueId, cut};
 use crate::inspect::statistics::{Statistics, Summary};
 use crate::model::{Model, Site, Sites};
@@ -101,11 +101,11 @@ impl Lens {
                 (dispatches, program.timings().map(|(_, _, seconds)| Some(seconds * 1e3)).collect())
             }
             Place::Gpu(gpu) => {
-                let prepared = PreparedGraph::new(gpu, &graph, &made).await?;
-                for (id, value) in parameters_of(&graph) {
-                    let own = self.weights.parameters[self.layout.range(id)].to_vec();
-                    prepared.upload(gpu, &[(value, Data::F32(own))]).await?;
-                }
+                let on_device = OnDevice::new(gpu, &graph, &made, Fusions::NONE, self.on_device()).await?;
+                let Weights { parameters: arena, .. } = &self.weights;
+                let wanted = Wanted { arena, layout: &self.layout, versions: &self.versions };
+                on_device.bring(gpu, parameters_of(&graph), wanted).await?;
+                let prepared = &on_device.graph;
                 prepared.run(gpu, &[(input, Data::U32(words))], &[]).await?;
                 for value in &made {
                     if let Data::F32(data) = prepared.read(gpu, *value).await? {

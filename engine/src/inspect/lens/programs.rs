@@ -1,11 +1,11 @@
 //! Parts made ready to run, kept for the next prompt, and what they come to.
 
+use super::on_device::{OnDevice, Wanted};
 use super::part::{Gradients, Key, Part};
 use super::{Lens, Place, Tensor};
 use crate::cpu::{Program, Weights, fused, run_in_turns};
 use crate::data::IGNORED;
 use crate::error::{Error, Result};
-use crate::gpu::PreparedGraph;
 use crate::graph::{Graph, Origin, ValueId, token_order};
 use crate::plan::fuse::Fusions;
 use crate::step::Data;
@@ -24,16 +24,15 @@ pub(super) struct Prepared {
 #[derive(Debug)]
 enum Runner {
     Cpu(Box<Program>),
-    /// With the version of each parameter that it has, 0 for none.
-    Gpu(Box<PreparedGraph>, Vec<u64>),
+    Gpu(Box<OnDevice>),
 }
 
 impl Prepared {
-    /// Bytes that it keeps on its device.
+    /// Bytes that it keeps on its device, beside the weights.
     pub(super) fn bytes(&self) -> u64 {
         match &self.runner {
             Runner::Cpu(program) => program.bytes(),
-            Runner::Gpu(graph, _) => graph.bytes(),
+            Runner::Gpu(on_device) => on_device.graph.bytes(),
         }
     }
 }
@@ -138,9 +137,19 @@ impl Lens {
         self.prepared.len()
     }
 
+    /// A graph on the device whose weights others can read, too.
+    pub(super) fn on_device(&self) -> Option<&OnDevice> {
+        match &self.prepared.last()?.runner {
+            Runner::Gpu(on_device) => Some(on_device),
+            Runner::Cpu(_) => None,
+        }
+    }
+
     /// Forgets the programs that were used longest ago, until the others take no more than so many bytes. The last used stays.
     fn keep_within(&mut self, most: u64) {
-        let mut bytes: u64 = self.prepared.iter().map(Prepared::bytes).sum();
+        // All of a lens have the weights on a device together.
+        let weights = self.on_device().map_or(0, |_| self.weights.parameters.len() as u64 * 4);
+        let mut bytes = weights + self.prepared.iter().map(Prepared::bytes).sum::<u64>();
         while self.prepared.len() > 1 && (bytes > most || self.prepared.len() > KEPT) {
             bytes -= self.prepared.remove(0).bytes();
         }
@@ -186,22 +195,16 @@ impl Lens {
                 run_in_turns(lent.program, lent.weights, workers, [0, 0]).await?;
                 Read::Lent(lent)
             }
-            (Runner::Gpu(graph, versions), Place::Gpu(gpu)) => {
-                for (id, value) in &part.weights {
-                    let (has, wanted) = (&mut versions[id.index()], self.versions[id.index()]);
-                    if *has != wanted {
-                        let own = self.weights.parameters[self.layout.range(*id)].to_vec();
-                        // Given up in the midst of it, it has neither these nor those.
-                        *has = 0;
-                        graph.upload(gpu, &[(*value, Data::F32(own))]).await?;
-                        *has = wanted;
-                    }
-                }
+            (Runner::Gpu(on_device), Place::Gpu(gpu)) => {
+                let Weights { parameters: arena, .. } = &self.weights;
+                let wanted = Wanted { arena, layout: &self.layout, versions: &self.versions };
+                on_device.bring(gpu, part.weights.iter().copied(), wanted).await?;
                 let floats = |data: Data| match data {
                     Data::F32(data) => data,
                     Data::U32(data) => data.into_iter().map(|entry| entry as f32).collect(),
                 };
-                Read::Own(graph.run(gpu, &inputs, &part.read).await?.into_iter().map(floats).collect())
+                let found = on_device.graph.run(gpu, &inputs, &part.read).await?;
+                Read::Own(found.into_iter().map(floats).collect())
             }
             _ => return Err(Error::Internal("a lens of two devices".to_owned())),
         };
@@ -217,8 +220,8 @@ impl Lens {
             Place::Cpu(_) => Runner::Cpu(Box::new(Program::new(&part.graph, &part.read))),
             Place::Gpu(gpu) => {
                 let fusions = if key.losses { Fusions::ALL } else { Fusions::NONE };
-                let graph = PreparedGraph::with_fusions(gpu, &part.graph, &part.read, fusions).await?;
-                Runner::Gpu(Box::new(graph), vec![0; self.names.len()])
+                let beside = self.on_device();
+                Runner::Gpu(Box::new(OnDevice::new(gpu, &part.graph, &part.read, fusions, beside).await?))
             }
         };
         Ok(Prepared { key, part, runner })
