@@ -510,7 +510,8 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     window.get_by_label("The batch was cut from these documents of the training text: 12, 1,040 (web)");
     // Pressed, the document is looked for on Data, and the first that is found is read.
     forget(window.state_mut());
-    press(&mut window, "1,040 (web): Buy seven cheap");
+    window.get_by_label("1,040 (web): Buy seven cheap");
+    press(&mut window, "Read document 1,040 (web) on Data");
     let searches = |command: &Command| matches!(command, Command::ListDocuments { search, offset: 0, .. } if search == "Buy seven cheap");
     for _ in 0..60 {
         window.run_steps(1);
