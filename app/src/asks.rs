@@ -2,7 +2,7 @@
 
 use crate::link::Wish;
 use egui::Rect;
-use glasshouse_protocol::{Command, Event, ExportFormat, Report};
+use glasshouse_protocol::{Command, Event, ExportFormat, Moderated, Report};
 
 /// What is said where a part of the window is to be saved that is not all in sight.
 pub const IN_SIGHT: &str = "The picture has what is in sight: a taller window shows more";
@@ -41,6 +41,8 @@ pub struct Serving {
     pub address: Option<String>,
     /// Why it could not be switched on.
     pub refused: Option<String>,
+    /// What moderation found in its answers so far.
+    pub moderated: Moderated,
 }
 
 /// A line that says what was done, and may undo it.

@@ -16,7 +16,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 mod update;
-mod vector;
+pub(crate) mod vector;
 mod workers;
 
 pub use crate::platform::parallel::MOST_THREADS;

@@ -2,6 +2,7 @@
 //! them. What is not asked for costs nothing: no other graph or plan knows of it.
 
 mod attention;
+mod distribution;
 mod embeddings;
 mod final_norm;
 mod graph;
@@ -16,6 +17,7 @@ mod positions;
 mod probabilities;
 mod provenance;
 mod residual;
+mod statistics;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -59,6 +61,8 @@ pub struct Subject<'a> {
     pub run: &'a Run,
     /// The embedding table [V, C] that maps are aligned with, and C.
     pub reference: Option<(&'a [f32], usize)>,
+    /// What texts are looked up in.
+    pub indices: &'a mut Indices,
 }
 
 impl Subject<'_> {

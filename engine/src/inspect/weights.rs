@@ -1,12 +1,11 @@
 //! Weights and their gradients by parameter, and how both of a run's change from milestone to milestone.
 
-use super::outputs::cross_entropy_gradient;
-use super::{Found, Lens, Subject, Tensor};
+use super::statistics::Summary;
+use super::{Found, Lens, Subject};
 use crate::checkpoint::Checkpoints;
 use crate::data::Split;
 use crate::error::Result;
 use crate::graph::ParameterId;
-use crate::model::Site;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::Turns;
 use crate::project::{Trained, parameters_of};
@@ -17,6 +16,8 @@ use crate::protocol::inspect::Detail;
 const BINS: usize = 64;
 /// Most steps of a run that are read.
 const STEPS: usize = 32;
+/// Counts of a histogram that are made side by side.
+const SIDES: usize = 4;
 /// Tokens of the validation text that gradients along a run are of.
 const TOKENS: usize = 64;
 /// Entries that are counted before others may have their turn.
@@ -30,24 +31,30 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let turns = Turns::new();
     let names: Vec<String> = subject.lens.parameters().iter().map(|(name, _)| name.clone()).collect();
     let mut found = Found::default();
-    let mut statistics = Statistics::default();
-    for name in &names {
-        let (entries, _) = subject.lens.weight(name).unwrap_or_default();
-        statistics.add(entries, &turns).await;
-    }
-    statistics.show(&mut found, "");
-    match gradients(subject.lens, subject.tokens, &turns).await? {
-        Some(gradients) => {
-            let mut statistics = Statistics::default();
-            for gradient in &gradients {
-                statistics.add(&gradient.data, &turns).await;
+    let own = match subject.lens.kept_histograms() {
+        Some(kept) => kept.clone(),
+        None => {
+            let mut own = Histograms::default();
+            for name in &names {
+                let (entries, _) = subject.lens.weight(name).unwrap_or_default();
+                own.add(entries, &turns).await;
             }
-            statistics.show(&mut found, "gradient_");
+            subject.lens.keep_histograms(own.clone());
+            own
         }
-        None if subject.about_outputs().is_some() => {
-            found.notice("The model's head has no row for each token, and the prompt has no label to learn from: there is no gradient.");
+    };
+    own.show(&mut found, "");
+    if subject.about_outputs().is_some() {
+        found.notice("The model's head has no row for each token, and the prompt has no label to learn from: there is no gradient.");
+    } else if subject.tokens.len() < 2 {
+        found.notice("A prompt of a single token has no next one to predict: there is no gradient.");
+    } else {
+        let gradients = subject.lens.loss_gradients(subject.tokens).await?;
+        let mut own = Histograms::default();
+        for at in 0..names.len() {
+            own.add(gradients.floats(at)?, &turns).await;
         }
-        None => found.notice("A prompt of a single token has no next one to predict: there is no gradient."),
+        own.show(&mut found, "gradient_");
     }
     let steps = if subject.settings.along_run {
         along_run(subject, &turns).await?.show(&mut found)
@@ -58,20 +65,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// The gradient of the mean cross-entropy of a text's tokens given those before with respect to each parameter; `None` where no token is
-/// predicted.
-async fn gradients(lens: &mut Lens, tokens: &[u32], turns: &Turns) -> Result<Option<Vec<Tensor>>> {
-    if tokens.len() < 2 || !lens.config().labels.is_empty() {
-        return Ok(None);
-    }
-    let logits = lens.probe(tokens, &[Site::Logits]).await?.pop().unwrap_or_default();
-    let seed = cross_entropy_gradient(&logits, tokens, turns).await;
-    lens.parameter_gradients(tokens, &seed).await.map(Some)
-}
-
 /// What is known of several parameters, one after another.
-#[derive(Debug, Default)]
-struct Statistics {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Histograms {
     norms: Vec<f32>,
     /// [P, 2]: the lowest and the highest entry.
     edges: Vec<f32>,
@@ -79,29 +75,32 @@ struct Statistics {
     histogram: Vec<f32>,
 }
 
-impl Statistics {
+impl Histograms {
     async fn add(&mut self, entries: &[f32], turns: &Turns) {
-        let (mut lowest, mut highest, mut squares) = (f32::INFINITY, f32::NEG_INFINITY, 0.0);
-        for entries in entries.chunks(COUNTED) {
-            for entry in entries {
-                (lowest, highest) = (lowest.min(*entry), highest.max(*entry));
-                squares += f64::from(*entry) * f64::from(*entry);
-            }
-            turns.give().await;
-        }
-        let mut counts = [0_u64; BINS];
+        let summary = Summary::of(entries, turns).await;
+        let (lowest, highest) = (summary.smallest, summary.largest);
         // Where all are alike there is one bin; what is not a number is counted into it, too.
         let bins = if highest > lowest { BINS as f32 / (highest - lowest) } else { 0.0 };
+        let bin = |entry: f32| (((entry - lowest) * bins) as usize).min(BINS - 1);
+        // Neighbours are often alike: a count of its own for each of a few need not wait for the one before.
+        let mut counts = [[0_u64; BINS]; SIDES];
         for entries in entries.chunks(COUNTED) {
-            for entry in entries {
-                counts[(((entry - lowest) * bins) as usize).min(BINS - 1)] += 1;
+            let (groups, rest) = entries.as_chunks::<SIDES>();
+            for group in groups {
+                for (counts, entry) in counts.iter_mut().zip(group) {
+                    counts[bin(*entry)] += 1;
+                }
+            }
+            for (counts, entry) in counts.iter_mut().zip(rest) {
+                counts[bin(*entry)] += 1;
             }
             turns.give().await;
         }
+        let count = |bin: usize| counts.iter().map(|counts| counts[bin]).sum::<u64>();
         let all = entries.len().max(1) as f64;
-        self.norms.push(libm::sqrt(squares) as f32);
+        self.norms.push(summary.norm() as f32);
         self.edges.extend([lowest, highest]);
-        self.histogram.extend(counts.map(|count| (count as f64 / all) as f32));
+        self.histogram.extend((0..BINS).map(|bin| (count(bin) as f64 / all) as f32));
     }
 
     fn show(self, found: &mut Found, prefix: &str) {
@@ -188,8 +187,9 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
                 }
                 none => none.insert(subject.lens.beside(weights.clone())?),
             };
-            for gradient in gradients(beside, &text, turns).await?.unwrap_or_default() {
-                along.gradient_norms.push(changes(None, &gradient.data, turns).await.0 as f32);
+            let gradients = beside.loss_gradients(&text).await?;
+            for at in 0..along.parameters {
+                along.gradient_norms.push(changes(None, gradients.floats(at)?, turns).await.0 as f32);
             }
         }
         before = weights;
