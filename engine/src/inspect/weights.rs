@@ -185,7 +185,10 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
                     lens.set_arena(&weights)?;
                     lens
                 }
-                none => none.insert(subject.lens.beside(weights.clone())?),
+                none => {
+                    let config = subject.lens.config().clone();
+                    none.insert(subject.lens.beside(&config, weights.clone())?)
+                }
             };
             let gradients = beside.loss_gradients(&text).await?;
             for at in 0..along.parameters {
