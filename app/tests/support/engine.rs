@@ -118,7 +118,13 @@ impl Engine {
             }
             Command::ReadDocument { number } => {
                 let text = format!("{STORY}\n\n{STORY}");
-                vec![Event::Document { number: *number, text, learned: Vec::new(), cut: false }]
+                vec![Event::Document {
+                    number: *number,
+                    text,
+                    learned: Vec::new(),
+                    tokens: Vec::new(),
+                    cut: false,
+                }]
             }
             Command::TrainTokenizer { tokenizer: wanted, .. } => {
                 self.tokenizer = true;

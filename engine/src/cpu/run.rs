@@ -3,6 +3,7 @@
 use super::program::{BatchShard, Program, Weights, fused};
 use super::workers::Workers;
 use crate::error::{Error, Result};
+use crate::graph::ops::REPORTED;
 use crate::graph::{Graph, Input, Origin, ValueId};
 use crate::model::{Probe, TrainingGraphs};
 use crate::platform::{self, TURN, parallel};
@@ -94,9 +95,15 @@ impl Run {
 
     fn end(&self) -> Result<(f32, f32)> {
         match self.program.floats(self.loss) {
-            [loss, count] => Ok((*loss, *count)),
+            [loss, count, ..] => Ok((*loss, *count)),
             _ => Err(Error::Internal("the loss is not a pair".to_owned())),
         }
+    }
+
+    /// What the pairs of the last batch came to, where its loss is over pairs.
+    pub fn reported(&self) -> Option<[f32; REPORTED]> {
+        let (_, reported) = self.program.floats(self.loss).split_at_checked(2)?;
+        reported.try_into().ok()
     }
 }
 

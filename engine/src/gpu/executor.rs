@@ -12,8 +12,9 @@ use super::program::Program;
 use super::replay::{Cut, EncodeStatistics, Pacing, Recorder, Unit};
 use super::storage::Storage;
 use crate::error::{Error, Result};
+use crate::graph::ops::Preference;
 use crate::graph::{ValueId, has_half};
-use crate::model::{Probe, TrainingGraphs};
+use crate::model::{Probe, TrainingGraphs, loss_form};
 use crate::optimizer::Optimizer;
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::{ReportRow, ScheduleRow};
@@ -42,6 +43,8 @@ pub struct GpuExecutor {
     optimizer: Optimizer,
     layout: crate::plan::arena::ArenaLayout,
     accumulate: usize,
+    /// The loss of pairs, where that is the objective.
+    preference: Option<Preference>,
     ring: usize,
     /// Set, submissions are cut so and not by measured time.
     pub(super) fixed_cut: Option<Cut>,
@@ -145,6 +148,7 @@ impl GpuExecutor {
             optimizer,
             layout: train.arena,
             accumulate: graphs.recipe.train.accumulate,
+            preference: loss_form(&graphs.recipe.train, &graphs.recipe.model).preference(),
             ring,
             fixed_cut: None,
             stamps: None,
@@ -160,7 +164,13 @@ impl GpuExecutor {
         let rows = self.run(TRAIN, &items, true).await?;
         let per_step = |rows: &[ReportRow]| {
             let last = rows.last().copied().unwrap_or_default();
+            let of_pairs = |op: Preference| {
+                let reported =
+                    |row: &ReportRow| [row.chosen_reward, row.rejected_reward, row.accuracy, row.log_ratio];
+                op.of_reports(&rows.iter().map(reported).collect::<Vec<_>>())
+            };
             StepReport {
+                preference: self.preference.and_then(of_pairs),
                 loss: mean_loss(rows),
                 gradient_norm: last.gradient_norm,
                 skipped: last.skipped != 0.0,

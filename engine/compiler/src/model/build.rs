@@ -60,6 +60,11 @@ impl LossForm {
         matches!(self, Self::Preference(_) | Self::Policy { .. })
     }
 
+    /// The loss of pairs, where it is one.
+    pub fn preference(self) -> Option<Preference> {
+        if let Self::Preference(op) = self { Some(op) } else { None }
+    }
+
     /// That of evaluations, of the text or the answers alone.
     fn evaluated(self) -> Self {
         match self {
@@ -176,7 +181,12 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     let compared = train.objective == Objective::Reward && train.reward.compares_probabilities();
     let evaluate_rows = if compared { rows_of(&evaluate, evaluate_loss) } else { None };
     let evaluate_probes = probes(&evaluate, &sites, model.layers);
-    let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
+    let keep = match (&train.adapter, train.activation_checkpointing) {
+        (_, true) => Keep::BlockEdges,
+        // With neither gradients nor moments of the model, most of what is held are activations.
+        (Some(_), false) => Keep::AllButCheap,
+        (None, false) => Keep::Everything,
+    };
     gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
     if train.precision == Precision::Mixed {
         store_in_half(&mut graph);

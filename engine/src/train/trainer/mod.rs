@@ -460,6 +460,9 @@ impl Trainer<'_> {
             self.best_here = false;
             let (step, lr) = (self.step, self.learning_rate_at(input.step));
             self.tell_rewards()?;
+            if let Some(metrics) = report.preference {
+                self.tell_pairs(metrics)?;
+            }
             self.emit(TrainEvent::Step {
                 step,
                 loss: report.loss,
