@@ -503,7 +503,7 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     assert_eq!(app.state().training.step, 1000);
     assert!(app.state().training.points.iter().all(|point| point.step <= 1000));
     app.open(PageName::Train);
-    let mut window = window(app, 1200.0, 1600.0);
+    let mut window = window(app, 1200.0, 2400.0);
     window.run_steps(2);
     window.get_by_label("Step 1,150: loss spike");
     window.get_by_label(text);
