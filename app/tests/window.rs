@@ -503,14 +503,15 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     assert_eq!(app.state().training.step, 1000);
     assert!(app.state().training.points.iter().all(|point| point.step <= 1000));
     app.open(PageName::Train);
-    let mut window = window(app, 1200.0, 1600.0);
+    let mut window = window(app, 1200.0, 2400.0);
     window.run_steps(2);
     window.get_by_label("Step 1,150: loss spike");
     window.get_by_label(text);
     window.get_by_label("The batch was cut from these documents of the training text: 12, 1,040 (web)");
     // Pressed, the document is looked for on Data, and the first that is found is read.
     forget(window.state_mut());
-    press(&mut window, "1,040 (web): Buy seven cheap");
+    window.get_by_label("1,040 (web): Buy seven cheap");
+    press(&mut window, "Read document 1,040 (web) on Data");
     let searches = |command: &Command| matches!(command, Command::ListDocuments { search, offset: 0, .. } if search == "Buy seven cheap");
     for _ in 0..60 {
         window.run_steps(1);

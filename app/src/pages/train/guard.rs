@@ -78,10 +78,13 @@ fn documents_ui(ui: &mut Ui, palette: &Palette, documents: &[GuardDocument]) -> 
     let mut pressed = None;
     let known = documents.iter().filter_map(|document| Some((document, document.words.as_ref()?)));
     for (document, words) in known.take(OPENED) {
-        let button = widgets::quiet(ui, icons::ICON_DESCRIPTION, &format!("{}: {words}", numbered(document)));
-        if button.on_hover_text("Read this document on Data").clicked() {
-            pressed = Some(words.clone());
-        }
+        ui.horizontal(|ui| {
+            let name = format!("Read document {} on Data", numbered(document));
+            if widgets::icon_button(ui, icons::ICON_DESCRIPTION, &name).clicked() {
+                pressed = Some(words.clone());
+            }
+            ui.add(Label::new(format!("{}: {words}", numbered(document))).truncate());
+        });
     }
     let more = documents.iter().filter(|document| document.words.is_some()).count().saturating_sub(OPENED);
     if more > 0 {

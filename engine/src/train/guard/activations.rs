@@ -1,13 +1,14 @@
 //! How large activations are behind each part of the model: the scale of the residual stream, from what norms sum up of it anyway.
 
-use crate::protocol::{NormConfig, NormPlacement};
+use super::{Finding, Guard};
+use crate::protocol::{GuardKind, GuardSeverity, NormConfig, NormPlacement};
 
 /// Looks that are remembered.
-pub(super) const REMEMBERED: usize = 8;
+const REMEMBERED: usize = 8;
 /// Fewest that a scale is compared with.
 const FEWEST: usize = 2;
 /// Healthy activations grow over a run, and by far less than this from look to look.
-pub(super) const LARGEST_GROWTH: f32 = 10.0;
+const LARGEST_GROWTH: f32 = 10.0;
 
 /// What one batch makes of the model's parts, in the order of the forward pass.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,11 +32,10 @@ pub(in crate::train) fn activations(statistics: &[(String, Vec<f32>)], norm: &No
         };
         libm::sqrt(rows.iter().map(square).sum::<f64>() / rows.len().max(1) as f64) as f32
     };
-    let is_known = |rows: &[f32]| rows.iter().all(|entry| entry.is_finite());
     // Where norms come last, each part's input is normed, and another stream than its output.
     let is_one_stream = norm.placement == NormPlacement::Pre;
     let silent = statistics.windows(2).filter_map(|pair| match pair {
-        [(_, before), (part, behind)] if is_one_stream && before == behind && is_known(behind) => {
+        [(_, before), (part, behind)] if is_one_stream && before == behind && scale(behind).is_finite() => {
             Some(part.clone())
         }
         _ => None,
@@ -46,12 +46,90 @@ pub(in crate::train) fn activations(statistics: &[(String, Vec<f32>)], norm: &No
     }
 }
 
+impl Guard {
+    /// Whether activations are looked at. Batches of rewards are answers that are gone by then.
+    pub(in crate::train) fn looks_at_activations(&self) -> bool {
+        self.looks() && self.has_loss && self.settings.activation_interval > 0
+    }
+
+    /// Whether that is due here, and was not done yet.
+    pub(in crate::train) fn wants_activations(&self, step: u64) -> bool {
+        let is_due = step > 0 && step.is_multiple_of(self.settings.activation_interval);
+        let is_known = self.state.activations.last().is_some_and(|(last, _)| *last >= step);
+        self.looks_at_activations() && is_due && !is_known
+    }
+
+    /// Looks at the activations at a step.
+    pub(in crate::train) fn activations(
+        &mut self,
+        found: &Activations,
+        step: u64,
+        is_settled: bool,
+    ) -> Vec<Finding> {
+        let mut all = Vec::new();
+        let Activations { scales, silent } = found;
+        let exploding = exploding(scales, &self.state.activations);
+        let exploding = exploding.filter(|(_, before)| is_settled || before.is_none());
+        // JSON has no other numbers; 0 is never compared with.
+        let finite = |(_, scale): &(String, f32)| if scale.is_finite() { *scale } else { 0.0 };
+        self.state.activations.push((step, scales.iter().map(finite).collect()));
+        let over = self.state.activations.len().saturating_sub(REMEMBERED);
+        self.state.activations.drain(..over);
+        if let Some((at, before)) = self.begins(GuardKind::ExplodingActivations, step, exploding)
+            && let Some((part, scale)) = scales.get(at)
+        {
+            let (text, value) = match before {
+                Some(before) => (
+                    format!(
+                        "Activations behind {part} have grown {:.0} times over: their root mean square is {scale:.3} at step {step}, and was \
+                         {before:.3} at most when they were last looked at. It usually means that an update was too large for it: a lower \
+                         learning rate or gradient clipping helps.",
+                        scale / before
+                    ),
+                    scale / before,
+                ),
+                None => (
+                    format!(
+                        "Activations behind {part} are not finite at step {step}. Its weights have grown beyond all bounds or are no numbers \
+                         any more: nothing can be learned from here on, the run must go back."
+                    ),
+                    f32::NAN,
+                ),
+            };
+            all.push(Finding {
+                kind: GuardKind::ExplodingActivations,
+                severity: GuardSeverity::Warning,
+                since: step,
+                text,
+                value,
+                threshold: LARGEST_GROWTH,
+            });
+        }
+        let first = silent.first().filter(|_| is_settled);
+        if let Some(part) = self.begins(GuardKind::SilentPart, step, first) {
+            let others = match silent.len() - 1 {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            all.push(Finding {
+                kind: GuardKind::SilentPart,
+                severity: GuardSeverity::Warning,
+                since: step,
+                text: format!(
+                    "Nothing is added by {part}{others} at step {step}: behind it the residual stream is what it was before, to the bit. Its output \
+                     weights are 0, or its units are off for every token (ReLU after too large an update)."
+                ),
+                value: 0.0,
+                threshold: 0.0,
+            });
+        }
+        all
+    }
+}
+
 /// The first part behind which activations are not finite, or many times what they were at each of the last looks: its place, and the largest
 /// of those, where there are enough.
-pub(super) fn exploding(
-    scales: &[(String, f32)],
-    before: &[(u64, Vec<f32>)],
-) -> Option<(usize, Option<f32>)> {
+fn exploding(scales: &[(String, f32)], before: &[(u64, Vec<f32>)]) -> Option<(usize, Option<f32>)> {
     scales.iter().enumerate().find_map(|(at, (_, scale))| {
         if !scale.is_finite() {
             return Some((at, None));
@@ -111,6 +189,9 @@ mod tests {
         let silent = |placement| activations(&all, &norm(NormKind::Rms, placement)).silent;
         assert_eq!(silent(NormPlacement::Pre), ["blocks.0.attention"]);
         assert_eq!(silent(NormPlacement::Post), [""; 0]);
+        // What has overflowed is alike, and not silent.
+        let over = ["a", "b"].map(|name| (name.to_owned(), vec![0.0, 0.0]));
+        assert!(activations(&over, &norm(NormKind::Rms, NormPlacement::Pre)).silent.is_empty());
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use super::activations::Activations;
 use super::*;
 use crate::graph::random::nth;
 use crate::protocol::presets;
@@ -131,6 +132,59 @@ fn an_interrupted_guard_goes_on_to_the_bit() {
     assert_eq!(parts, all);
     assert!(!all.is_empty());
     assert_eq!(second.remembered(), straight.remembered());
+}
+
+/// Looks at activations of two parts every hundred steps.
+fn look(guard: &mut Guard, scales: &[[f32; 2]], silent: &[&str]) -> Vec<(u64, GuardKind)> {
+    let looks = (1_u64..).map(|at| 100 * at).zip(scales);
+    let found = looks.flat_map(|(step, scales)| {
+        let parts = ["embedding", "blocks.0.attention"].map(str::to_owned);
+        let scales = parts.into_iter().zip(*scales).collect();
+        let silent = silent.iter().map(|part| (*part).to_owned()).collect();
+        assert!(guard.wants_activations(step));
+        let found = guard.activations(&Activations { scales, silent }, step, step > 100);
+        assert!(!guard.wants_activations(step), "it is known now");
+        found.into_iter().map(move |found| (step, found.kind))
+    });
+    found.collect()
+}
+
+#[test]
+fn activations_that_explode_are_told_of_when_they_do() {
+    let explodes = GuardKind::ExplodingActivations;
+    let mut note = guard(GuardMode::Note);
+    let all = [[1.0, 2.0], [1.0, 3.0], [1.5, 40.0], [1.5, 50.0], [1.5, f32::INFINITY], [1.0, f32::NAN]];
+    assert_eq!(look(&mut note, &all, &[]), [(300, explodes), (500, explodes)]);
+    // What is remembered is read again, as a checkpoint has it.
+    let state = note.remembered().unwrap();
+    let text = serde_json::to_string(&state).unwrap();
+    assert_eq!(serde_json::from_str::<GuardState>(&text).unwrap(), state);
+    assert_eq!(state.activations.last(), Some(&(600, vec![1.0, 0.0])));
+    assert!(!note.wants_activations(650) && note.wants_activations(700));
+    // It remembers the last looks alone, and never acts.
+    let mut act = guard(GuardMode::Act);
+    assert_eq!(look(&mut act, &[[1.0, 1.0]; 20], &[]), []);
+    assert_eq!(act.remembered().unwrap().activations.len(), 8);
+    assert_eq!(act.action(&finding(explodes, 500), 500), GuardAction::Note);
+}
+
+#[test]
+fn a_silent_part_is_told_of_once() {
+    let mut note = guard(GuardMode::Note);
+    let told = look(&mut note, &[[1.0, 1.0]; 4], &["blocks.0.attention"]);
+    assert_eq!(told, [(200, GuardKind::SilentPart)], "not before the run is settled");
+}
+
+#[test]
+fn activations_are_not_looked_at_where_nobody_asks() {
+    assert!(!guard(GuardMode::Off).wants_activations(100));
+    let mut never = config(GuardMode::Note, Precision::F32);
+    never.train.guard.activation_interval = 0;
+    assert!(!Guard::new(&never, None).wants_activations(100));
+    let mut rewards = config(GuardMode::Note, Precision::F32);
+    rewards.train.objective = Objective::Reward;
+    assert!(!Guard::new(&rewards, None).wants_activations(100));
+    assert!(guard(GuardMode::Note).wants_activations(100) && !guard(GuardMode::Note).wants_activations(0));
 }
 
 fn finding(kind: GuardKind, since: u64) -> Finding {
