@@ -100,18 +100,6 @@ impl Lens {
         })
     }
 
-    /// Another of the same model on the same device, over other weights.
-    ///
-    /// # Errors
-    /// Another number of weights than the model has.
-    pub(super) fn beside(&self, parameters: Vec<f32>) -> Result<Self> {
-        let place = match &self.place {
-            Place::Cpu(workers) => Place::Cpu(workers.clone()),
-            Place::Gpu(gpu) => Place::Gpu(gpu.clone()),
-        };
-        Self::new(&self.config, parameters, place)
-    }
-
     /// The model's settings.
     pub fn config(&self) -> &ModelConfig {
         &self.config

@@ -185,7 +185,7 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
                     lens.set_arena(&weights)?;
                     lens
                 }
-                none => none.insert(subject.lens.beside(weights.clone())?),
+                none => none.insert(subject.lens.beside(subject.lens.config(), weights.clone())?),
             };
             let gradients = beside.loss_gradients(&text).await?;
             for at in 0..along.parameters {
