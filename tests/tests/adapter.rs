@@ -9,7 +9,7 @@ use glasshouse_engine::checkpoint::{
     ARENA_VERSION, CheckpointInfo, Checkpoints, Content, Which, settings_of,
 };
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::graph::{ParameterId, random};
+use glasshouse_engine::graph::{Element, Parameter, ParameterId, random};
 use glasshouse_engine::initial;
 use glasshouse_engine::interchange::huggingface::export_adapter;
 use glasshouse_engine::model::{is_of_adapter, parameters, training_graphs};
@@ -20,8 +20,9 @@ use glasshouse_engine::project::{AsTrained, Run, Trained, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::train::{Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Adapter, AdapterTarget, Precision, RunConfig, RunState, TrainConfig};
+use glasshouse_protocol::{Adapter, AdapterBase, AdapterTarget, Precision, RunConfig, RunState, TrainConfig};
 use glasshouse_tests::python;
+use half::f16;
 use pollster::block_on;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -115,6 +116,74 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
     }
 }
 
+/// The nearest 16-bit floats of those weights that a run holds so.
+fn rounded(list: &[Parameter], layout: &ArenaLayout, mut arena: Vec<f32>) -> Vec<f32> {
+    for (at, _) in list.iter().enumerate().filter(|(_, own)| own.ty.element == Element::F16) {
+        for weight in &mut arena[layout.range(ParameterId(at as u32))] {
+            *weight = f16::from_f32(*weight).to_f32();
+        }
+    }
+    arena
+}
+
+/// A base in 16 bits computes what one in 32 bits does whose matrices were rounded, to the bit: products, gradients, steps.
+#[test]
+fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
+    let whole = adapted();
+    let mut half = adapted();
+    half.train.adapter.as_mut().unwrap().base = AdapterBase::F16;
+    let [list, of_halves] = [&whole, &half].map(|run| parameters(&run.model, &run.train).unwrap());
+    let [layout, to] = [&list, &of_halves].map(|list| ArenaLayout::of_parameters(list));
+    let held: usize =
+        of_halves.iter().filter(|own| own.ty.element == Element::F16).map(|own| own.ty.count()).sum();
+    assert!(held > 0 && to.length - to.floats_end >= held);
+    assert!(of_halves.iter().all(|own| own.ty.element == Element::F32 || own.name.starts_with("blocks.")));
+    let mut arena = initial::parameters(&list, &layout, 7);
+    draw_adapters(&list, &layout, &mut arena);
+    // Below the smallest normal 16-bit float there are others, and beyond the largest there is none.
+    let matrix = list.iter().position(|own| own.name == "blocks.0.mlp.up.weight").unwrap();
+    let first = layout.offsets[matrix];
+    arena[first..first + 4].copy_from_slice(&[3.1e-6, -5.9e-8, 2e-8, 1.5e-5]);
+    let size = whole.train.batch_size * whole.model.context_length;
+    let micro = |at: u64| MicroBatch {
+        tokens: ids(2 * at, size, whole.model.vocabulary),
+        targets: ids(2 * at + 1, size, whole.model.vocabulary),
+        starts: None,
+        seed: random::dropout_seed(3, 0, at),
+        counted: None,
+        scores: None,
+    };
+    let step = StepInput { step: 0, learning_rate: 1e-3, micro_batches: vec![micro(0), micro(1)] };
+    for (device, checkpointing) in [
+        ("cpu".to_owned(), false),
+        ("cpu".to_owned(), true),
+        (common::adapter(), false),
+        ("burn-flex".to_owned(), false),
+    ] {
+        let mut found = Vec::new();
+        for run in [&whole, &half] {
+            let mut train = run.train.clone();
+            train.activation_checkpointing = checkpointing;
+            let graphs = training_graphs(&run.model, &train).unwrap();
+            let opened = Executor::open(&device, &graphs, Optimizer::of(&train), Some(2));
+            let (mut executor, _) = block_on(opened).unwrap();
+            let is_half = run.train.adapter == half.train.adapter;
+            let moved = layout.moved_to(&to, arena.clone());
+            // The one in 32 bits is given what the other makes of the same weights.
+            let given = if is_half { moved } else { to.moved_to(&layout, rounded(&of_halves, &to, moved)) };
+            block_on(executor.set_state(&ArenaState { parameters: given, ..ArenaState::default() })).unwrap();
+            let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
+            let evaluated = block_on(executor.evaluate(&step.micro_batches)).unwrap();
+            block_on(executor.train(std::slice::from_ref(&step))).unwrap();
+            let after = block_on(executor.state()).unwrap().parameters;
+            let after = if is_half { to.moved_to(&layout, rounded(&of_halves, &to, after)) } else { after };
+            found.push((loss, evaluated, gradients, after));
+        }
+        assert!(found[0].2[..layout.trained_end].iter().any(|entry| *entry != 0.0));
+        assert!(found[0] == found[1], "{device}, {checkpointing}: {} {}", found[0].0, found[1].0);
+    }
+}
+
 /// Mixed precision follows 32 bits, as it does without an adapter.
 #[test]
 fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
@@ -178,7 +247,8 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     let data = project.folder().join("data");
     std::fs::create_dir_all(&data).unwrap();
     tokenizer.save(&data.join("tokenizer.json")).unwrap();
-    config.train.adapter = Some(Adapter { rank: 3, rslora: true, ..Adapter::default() });
+    let base = AdapterBase::F16;
+    config.train.adapter = Some(Adapter { rank: 3, rslora: true, base, ..Adapter::default() });
     let list = parameters(&config.model, &config.train).unwrap();
     let layout = ArenaLayout::of_parameters(&list);
     let mut arena = initial::parameters(&list, &layout, 5);
@@ -219,10 +289,14 @@ fn expected(theirs: &Value, prefix: &str, modules: &[&str], name: &str) -> Vec<f
 type Layers = [(&'static str, &'static [&'static str]); 4];
 
 fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers) {
-    let (mut config, tokenizer, base) = small(preset, |config| {
+    let (mut config, tokenizer, mut base) = small(preset, |config| {
         config.model.dropout = Dropout::everywhere(0.0);
         config.model.context_length = 12;
     });
+    if adapter.base == AdapterBase::F16 {
+        // One that 16 bits hold as it is.
+        base.iter_mut().for_each(|weight| *weight = f16::from_f32(*weight).to_f32());
+    }
     config.train = TrainConfig { batch_size: 1, adapter: Some(adapter), ..TrainConfig::default() };
     let folder = tempfile::tempdir().unwrap();
     let [model, exported] = ["model", "adapter"].map(|name| folder.path().join(name));
@@ -302,4 +376,7 @@ fn python_peft_agrees_on_an_adapter_of_a_llama() {
         ("mlp.down", &["mlp.down_proj"]),
     ];
     agrees_with_peft("llama-tiny", Adapter { rank: 4, ..Adapter::default() }, "model.layers", layers);
+    // What is exported is the adapter, whatever its base is held in.
+    let base = AdapterBase::F16;
+    agrees_with_peft("llama-tiny", Adapter { rank: 4, base, ..Adapter::default() }, "model.layers", layers);
 }

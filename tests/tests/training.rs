@@ -22,7 +22,9 @@ use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer};
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Adapter, Decay, Milestones, Precision, RunConfig, TrainConfig, Trainable};
+use glasshouse_protocol::{
+    Adapter, AdapterBase, Decay, Milestones, Precision, RunConfig, TrainConfig, Trainable,
+};
 use pollster::block_on;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -138,8 +140,11 @@ fn interruptions_leave_no_trace_where_parameters_are_frozen() {
 #[test]
 fn interruptions_leave_no_trace_where_an_adapter_trains() {
     let adapter = Adapter { rank: 4, alpha: 6.0, dropout: 0.1, ..Adapter::default() };
-    let train = TrainConfig { adapter: Some(adapter), ..config().train };
-    interruptions_leave_no_trace("cpu", &RunConfig { train, ..config() });
+    // Over weights that are held in 16 bits, too: a checkpoint has them as they were rounded.
+    for base in [AdapterBase::F32, AdapterBase::F16] {
+        let train = TrainConfig { adapter: Some(Adapter { base, ..adapter.clone() }), ..config().train };
+        interruptions_leave_no_trace("cpu", &RunConfig { train, ..config() });
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod train;
 mod trainable;
 mod typed;
 
-pub use adapter::{Adapter, AdapterKind, AdapterTarget};
+pub use adapter::{Adapter, AdapterBase, AdapterKind, AdapterTarget};
 use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use distil::DistilSettings;
@@ -192,7 +192,7 @@ impl RunConfig {
             self.train.distil.validate_teacher(&self.model)?;
         }
         if let Some(adapter) = &self.train.adapter {
-            adapter.validate(&self.model, &self.train.trainable)?;
+            adapter.validate(&self.model, &self.train)?;
         }
         let windows = self.train.batch_size as u64 * self.train.accumulate as u64;
         let tokens = windows * self.model.context_length as u64;

@@ -39,10 +39,10 @@ pub use command::{
 };
 pub use completion::{Completion, CompletionPrompt, CompletionSettings, CompletionToken, LikelyToken};
 pub use config::{
-    Adapter, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay, DistilSettings,
-    END_OF_TEXT, GenerateConfig, GuardAction, GuardMode, GuardSettings, MOST_MILESTONES, Milestones,
-    Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision, RunConfig, Severity, Start,
-    TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    Adapter, AdapterBase, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay,
+    DistilSettings, END_OF_TEXT, GenerateConfig, GuardAction, GuardMode, GuardSettings, MOST_MILESTONES,
+    Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision, RunConfig,
+    Severity, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};

@@ -223,7 +223,7 @@ impl CpuDecoder {
         };
         Ok(Self {
             workers: Arc::new(Workers::new(threads)?),
-            weights: Weights { parameters: parameters.to_vec(), gradients: Vec::new() },
+            weights: Weights { parameters: parameters.to_vec(), ..Weights::default() },
             prompt: Reader::new(&prompt)?,
             steps: steps.iter().map(without_caches).collect::<Result<_>>()?,
             window: Reader::new(&window)?,

@@ -39,6 +39,8 @@ pub(crate) use program::{Program, Weights};
 pub(crate) use run::run_in_turns;
 pub(crate) use workers::Workers;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 use program::BatchShard;
 use run::{Programs, Task};
 use shard::{Partition, Shard};
@@ -108,7 +110,8 @@ impl CpuExecutor {
             workers: Arc::new(Workers::new(threads)?),
             optimizer,
             weights: Weights {
-                parameters: vec![0.0; layout.length],
+                parameters: vec![0.0; layout.floats_end],
+                halves: vec![f16::ZERO; layout.length - layout.floats_end],
                 gradients: vec![0.0; layout.trained_end],
             },
             first_moments: moments(optimizer.first_moments()),
@@ -144,9 +147,9 @@ impl CpuExecutor {
 
     /// Bytes of all memory held, but for what threads keep of an operation's own: a panel of a matrix, scores of a few heads.
     pub fn bytes(&self) -> u64 {
-        let Weights { parameters, gradients } = &self.weights;
+        let Weights { parameters, halves, gradients } = &self.weights;
         let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
-        let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>();
+        let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>() + halves.len() as u64 * 2;
         let others = self.divided.as_ref().map_or(0, |(_, others)| others.bytes());
         arenas + self.programs.bytes() + others
     }
@@ -197,8 +200,9 @@ impl CpuExecutor {
 
     /// Weights and moments.
     pub fn state(&self) -> ArenaState {
+        let Weights { parameters, halves, .. } = &self.weights;
         ArenaState {
-            parameters: self.weights.parameters.clone(),
+            parameters: [&parameters[..], &halves.to_f32_vec()].concat(),
             first_moments: self.first_moments.clone(),
             second_moments: self.second_moments.clone(),
             loss_scale: None,
@@ -207,20 +211,20 @@ impl CpuExecutor {
 
     /// Takes weights and moments over; moments that are missing altogether begin at zero.
     pub fn set_state(&mut self, state: &ArenaState) -> Result<()> {
-        for (what, arena, given, optional) in [
-            ("parameters", &self.weights.parameters, &state.parameters, false),
-            ("first moments", &self.first_moments, &state.first_moments, true),
-            ("second moments", &self.second_moments, &state.second_moments, true),
+        for (what, needed, given, optional) in [
+            ("parameters", self.layout.length, &state.parameters, false),
+            ("first moments", self.first_moments.len(), &state.first_moments, true),
+            ("second moments", self.second_moments.len(), &state.second_moments, true),
         ] {
-            if arena.len() != given.len() && !(optional && given.is_empty()) {
+            if needed != given.len() && !(optional && given.is_empty()) {
                 return Err(Error::Refused(format!(
-                    "{what}: {} floats given, {} needed; the state belongs to another model or optimizer",
-                    given.len(),
-                    arena.len()
+                    "{what}: {} floats given, {needed} needed; the state belongs to another model or optimizer",
+                    given.len()
                 )));
             }
         }
-        self.weights.parameters.copy_from_slice(&state.parameters);
+        self.weights.parameters.copy_from_slice(&state.parameters[..self.layout.floats_end]);
+        self.weights.halves = self.layout.halves(&state.parameters);
         self.weights_changed();
         for (arena, given) in [
             (&mut self.first_moments, &state.first_moments),
@@ -358,8 +362,10 @@ fn memory_demand(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaL
     let tokens = graphs.train.find(Origin::Input(Input::Tokens));
     MemoryDemand {
         arenas: 4
-            * (layout.length + layout.trained_end * (1 + moments) + update::partial_sums(layout.trained_end))
-                as u64,
+            * (layout.floats_end
+                + layout.trained_end * (1 + moments)
+                + update::partial_sums(layout.trained_end)) as u64
+            + 2 * (layout.length - layout.floats_end) as u64,
         programs: Programs::needed(graphs),
         batch: tokens.and_then(|tokens| graphs.train.ty(tokens).shape.first().copied()),
         together: rows_together(&graphs.recipe.train),
@@ -431,7 +437,8 @@ pub fn time_graph(
 /// A program with its inputs filled in, and the weights among them.
 fn fed(graph: &Graph, inputs: &[(ValueId, Data)], keep: &[ValueId]) -> Result<(Program, Weights)> {
     let length = ArenaLayout::of(graph).length;
-    let mut weights = Weights { parameters: vec![0.0; length], gradients: vec![0.0; length] };
+    let (parameters, gradients) = (vec![0.0; length], vec![0.0; length]);
+    let mut weights = Weights { parameters, gradients, ..Weights::default() };
     let mut program = Program::new(graph, keep);
     for (value, data) in inputs {
         match data {

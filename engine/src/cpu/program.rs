@@ -13,6 +13,8 @@ use crate::plan::lower::Target;
 use crate::plan::memory;
 use crate::step::Data;
 use glasshouse_compiler::dispatch;
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 use std::ops::Range;
 use std::time::Duration;
 use web_time::Instant;
@@ -29,10 +31,19 @@ pub fn fused(graph: &Graph, keep: &[ValueId]) -> Graph {
 /// What a model is trained from and into; several programs share it.
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
-    /// Laid out as [`ArenaLayout`] says.
+    /// Laid out as [`ArenaLayout`] says, up to what is held in 16-bit floats.
     pub parameters: Vec<f32>,
-    /// Likewise.
+    /// What is held so.
+    pub halves: Vec<f16>,
+    /// As the parameters that train.
     pub gradients: Vec<f32>,
+}
+
+/// The parameters, for a node to read while gradients are added to.
+#[derive(Clone, Copy)]
+struct Held<'run> {
+    parameters: &'run [f32],
+    halves: &'run [f16],
 }
 
 /// Where a value lies.
@@ -41,6 +52,8 @@ enum Place {
     /// A slot, and the floats of it.
     Slot(usize, Range<usize>),
     Parameter(Range<usize>),
+    /// Of [`Weights::halves`].
+    Half(Range<usize>),
     Gradient(Range<usize>),
     /// Of [`Memory::fixed`]: constants and float inputs.
     Fixed(usize),
@@ -96,7 +109,9 @@ impl Program {
         for (at, value) in graph.values.iter().enumerate() {
             let count = value.ty.count();
             let place = match value.origin {
-                Origin::Parameter(id) => Place::Parameter(layout.range(id)),
+                Origin::Parameter(id) => {
+                    layout.half_range(id).map_or_else(|| Place::Parameter(layout.range(id)), Place::Half)
+                }
                 Origin::Gradient(id) => Place::Gradient(layout.range(id)),
                 Origin::Constant(constant) => push(&mut memory.fixed, constant.data(&value.ty), Place::Fixed),
                 Origin::Cache(_) => push(&mut memory.caches, vec![0.0; count], Place::Cache),
@@ -169,7 +184,7 @@ impl Program {
             Place::Cache(at) => &mut self.memory.caches[at][..],
             Place::Parameter(range) => &mut weights.parameters[range],
             Place::Gradient(range) => &mut weights.gradients[range],
-            Place::Slot(..) | Place::Words(_) | Place::Nowhere => {
+            Place::Slot(..) | Place::Words(_) | Place::Half(_) | Place::Nowhere => {
                 return Err(misplaced(value, "floats cannot be fed into it"));
             }
         };
@@ -186,6 +201,7 @@ impl Program {
         Ok(match place {
             Place::Words(at) => Data::U32(self.memory.words[*at].clone()),
             Place::Nowhere => return Err(misplaced(value, "no node computes it")),
+            Place::Half(range) => Data::F32(weights.halves[range.clone()].to_f32_vec()),
             Place::Gradient(range) => Data::F32(weights.gradients[range.clone()].to_vec()),
             _ => Data::F32(self.memory.floats(&weights.parameters, place)[..ty.count()].to_vec()),
         })
@@ -263,10 +279,11 @@ impl Program {
             for (cache, at) in caches.iter_mut().zip(instruction.caches()) {
                 *cache = std::mem::take(&mut self.memory.caches[at]);
             }
-            let (memory, parameters, shard) = (&self.memory, &weights.parameters, self.shard);
+            let (memory, shard) = (&self.memory, self.shard);
+            let held = Held { parameters: &weights.parameters, halves: &weights.halves };
             let call = Call { scope: &instruction.scope, caches: &mut caches, seed, shard, workers };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
-                .and_then(|outputs| instruction.run(call, memory, parameters, outputs));
+                .and_then(|outputs| instruction.run(call, memory, held, outputs));
             for (slot, output) in slots.into_iter().zip(&instruction.outputs) {
                 if let Place::Slot(at, _) = output.place {
                     self.memory.slots[at] = slot;
@@ -336,10 +353,11 @@ fn outputs<'data>(
 
 impl Memory {
     /// What lies in a place, for an operation to read.
-    fn given<'data>(&'data self, parameters: &'data [f32], place: &Place, ty: &'data Type) -> Given<'data> {
+    fn given<'data>(&'data self, held: Held<'data>, place: &Place, ty: &'data Type) -> Given<'data> {
         let words = if let Place::Words(at) = place { &self.words[*at][..] } else { &[] };
-        let floats = self.floats(parameters, place).get(..ty.count()).unwrap_or_default();
-        Given { ty, floats, words }
+        let halves = if let Place::Half(range) = place { &held.halves[range.clone()] } else { &[] };
+        let floats = self.floats(held.parameters, place).get(..ty.count()).unwrap_or_default();
+        Given { ty, floats, words, halves }
     }
 
     fn floats<'data>(&'data self, parameters: &'data [f32], place: &Place) -> &'data [f32] {
@@ -348,7 +366,7 @@ impl Memory {
             Place::Fixed(at) => &self.fixed[*at],
             Place::Cache(at) => &self.caches[*at],
             Place::Parameter(range) => &parameters[range.clone()],
-            Place::Gradient(_) | Place::Words(_) | Place::Nowhere => &[],
+            Place::Gradient(_) | Place::Half(_) | Place::Words(_) | Place::Nowhere => &[],
         }
     }
 }
@@ -366,10 +384,10 @@ impl Instruction {
         &self,
         call: Call<'_>,
         memory: &Memory,
-        parameters: &[f32],
+        held: Held<'_>,
         results: [&mut [f32]; MOST_RESULTS],
     ) -> Result<()> {
-        let inputs = self.inputs.iter().map(|Operand { place, ty }| memory.given(parameters, place, ty));
+        let inputs = self.inputs.iter().map(|Operand { place, ty }| memory.given(held, place, ty));
         dispatch!(&self.op, op => interpret(op, call, inputs, results), epilogues {
             Err(Error::Internal(format!("{}: {} is for a GPU", self.scope, self.op.name())))
         })

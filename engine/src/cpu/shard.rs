@@ -54,8 +54,10 @@ impl Partition {
         let layout = ArenaLayout::of(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MOST);
-        // The loss of a pair has to see both of its rows, and ORPO's all of them; answers come with scores.
-        let divisible = !matches!(train.objective, Objective::Preference | Objective::Reward);
+        // The loss of a pair has to see both of its rows, and ORPO's all of them; answers come with scores. Whoever holds weights in 16 bits
+        // is short of memory, and each worker would hold them once more.
+        let objective = matches!(train.objective, Objective::Preference | Objective::Reward);
+        let divisible = !objective && layout.half_pieces.is_empty();
         if most <= 1 || !divisible || 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
             return Self::WHOLE;
         }
@@ -286,8 +288,8 @@ impl ShardExecutor {
             serde_json::from_str(shard).map_err(|error| Error::Internal(format!("a shard: {error}")))?;
         let graphs = shard.graphs()?;
         let layout = ArenaLayout::of(&graphs.train);
-        let weights =
-            Weights { parameters: vec![0.0; layout.length], gradients: vec![0.0; layout.trained_end] };
+        let (parameters, gradients) = (vec![0.0; layout.length], vec![0.0; layout.trained_end]);
+        let weights = Weights { parameters, gradients, ..Weights::default() };
         Ok(Self {
             shard,
             programs: Programs::new(&graphs)?,

@@ -276,8 +276,12 @@ impl GpuExecutor {
     /// The weights and the optimizer state.
     pub async fn state(&self) -> Result<ArenaState> {
         let (gpu, storage) = (&self.gpu, &self.storage);
+        let mut parameters = storage.read_arena(gpu, Buffer::Parameters).await?;
+        if !self.layout.half_pieces.is_empty() {
+            parameters.extend(storage.read_halves(gpu).await?);
+        }
         Ok(ArenaState {
-            parameters: storage.read_arena(gpu, Buffer::Parameters).await?,
+            parameters,
             first_moments: storage.read_arena(gpu, Buffer::FirstMoments).await?,
             second_moments: storage.read_arena(gpu, Buffer::SecondMoments).await?,
             loss_scale: match self.optimizer.mixed {
@@ -309,8 +313,14 @@ impl GpuExecutor {
                 let zeros = vec![0.0f32; length];
                 self.storage.write_arena(&self.gpu, arena, bytemuck::cast_slice(&zeros)).await?;
             } else if kept {
+                let floats = &floats[..floats.len().min(self.layout.floats_end)];
                 self.storage.write_arena(&self.gpu, arena, bytemuck::cast_slice(floats)).await?;
             }
+        }
+        if !self.layout.half_pieces.is_empty() {
+            let halves = self.layout.halves(&state.parameters);
+            let bytes = bytemuck::cast_slice(&halves);
+            self.storage.write_arena(&self.gpu, Buffer::HalfParameters, bytes).await?;
         }
         if let Some(cast) = &self.cast {
             let scale = state.loss_scale.unwrap_or(first_scale(&self.optimizer));

@@ -5,7 +5,7 @@ use super::profile::dispatch_times;
 use super::program::Program;
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::graph::{Element, Graph, Origin, ValueId};
+use crate::graph::{Element, Graph, Origin, ParameterId, ValueId};
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::ScheduleRow;
 use crate::plan::fuse::Fusions;
@@ -230,7 +230,8 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
         for (buffer, offset, count) in places(plan, *value)? {
             let (own, rest) = bytes.split_at(count as usize);
             gpu.write(storage.get(0, buffer)?, offset, own).await?;
-            if let Buffer::Parameters(piece) = buffer
+            if plan.arena.half_pieces.is_empty()
+                && let Buffer::Parameters(piece) = buffer
                 && let Ok(copy) = storage.get(0, Buffer::HalfParameters(piece))
             {
                 gpu.write(copy, offset / 2, &halves(&bytemuck::pod_collect_to_vec(own))).await?;
@@ -266,9 +267,10 @@ pub(super) fn halves(entries: &[f32]) -> Vec<u8> {
 
 /// Where a value lies: its buffer, offset and length in bytes, once for each piece of an arena that it is in.
 fn places(plan: &Plan, value: ValueId) -> Result<Vec<(Buffer, u64, u64)>> {
-    let of_arena = |arena: Numbered, id| {
-        let spans = plan.arena.spans(plan.arena.range(id));
-        spans.map(|(piece, own)| (arena(piece), own.start as u64 * 4, own.len() as u64 * 4)).collect()
+    let of_arena = |arena: Numbered, id: ParameterId| {
+        let (half, spans) = plan.arena.spans_of(id, 0..plan.arena.counts[id.index()]);
+        let (arena, bytes): (Numbered, u64) = if half { (Buffer::HalfParameters, 2) } else { (arena, 4) };
+        spans.map(|(piece, own)| (arena(piece), own.start as u64 * bytes, own.len() as u64 * bytes)).collect()
     };
     let one = |buffer, offset| vec![(buffer, offset, plan.graph.ty(value).bytes())];
     Ok(match plan.graph.values[value.index()].origin {

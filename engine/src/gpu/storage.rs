@@ -8,6 +8,7 @@ use crate::plan::buffers::{Allocation, Role};
 use crate::plan::control::Control;
 use crate::plan::{Binding, Buffer, Dispatch, Numbered, Plan};
 use crate::step::LossScale;
+use half::f16;
 use std::mem::offset_of;
 use wgpu::BufferUsages;
 
@@ -160,6 +161,16 @@ impl Storage {
         for piece in self.pieces(arena) {
             let bytes = gpu.read(piece, 0, piece.size()).await?;
             floats.extend(bytes.as_chunks::<4>().0.iter().map(|float| f32::from_le_bytes(*float)));
+        }
+        Ok(floats)
+    }
+
+    /// Reads the weights that are held in 16-bit floats: nothing where none is.
+    pub(super) async fn read_halves(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        let mut floats = Vec::new();
+        for piece in self.pieces(Buffer::HalfParameters) {
+            let bytes = gpu.read(piece, 0, piece.size()).await?;
+            floats.extend(bytes.as_chunks::<2>().0.iter().map(|half| f16::from_le_bytes(*half).to_f32()));
         }
         Ok(floats)
     }

@@ -86,7 +86,7 @@ impl Lens {
             return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
         }
         let names: Vec<_> = graph.parameters.into_iter().map(|own| (own.name, own.ty)).collect();
-        let weights = Weights { parameters, gradients: Vec::new() };
+        let weights = Weights { parameters, ..Weights::default() };
         Ok(Self {
             config: config.clone(),
             kept: kept::Kept::default(),

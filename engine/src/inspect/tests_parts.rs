@@ -352,7 +352,8 @@ fn the_gradient_is_that_of_the_loss_graph() {
             (0..graph.parameters.len()).map(|at| graph.gradient_of(ParameterId(at as u32))).collect();
         let mut program = Program::new(&graph, &read);
         let parameters = bench.lens.arena().to_vec();
-        let mut weights = Weights { gradients: vec![0.0; parameters.len()], parameters };
+        let mut weights =
+            Weights { gradients: vec![0.0; parameters.len()], parameters, ..Weights::default() };
         for (input, words) in [(Input::Tokens, &tokens[..time]), (Input::Targets, &tokens[1..])] {
             program.set_words(graph.find(Origin::Input(input)).unwrap(), words).unwrap();
         }

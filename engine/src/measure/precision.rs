@@ -14,7 +14,7 @@ use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::ring;
 use crate::platform::{self, Turns};
-use crate::protocol::{Precision, RunConfig, TrainConfig};
+use crate::protocol::{AdapterBase, Precision, RunConfig, TrainConfig};
 use crate::step::{ArenaState, StepInput};
 use web_time::Instant;
 
@@ -54,6 +54,9 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
         return Ok(None);
     }
     let full = |why| Ok(Some(Settled::new(Precision::F32, why)));
+    if config.train.adapter.as_ref().is_some_and(|adapter| adapter.base == AdapterBase::F16) {
+        return full("the model's matrices are held in 16 bits as it is");
+    }
     if matches!(device, "burn-wgpu" | "burn-flex") {
         return full("burn's backends train in nothing else");
     }

@@ -1,11 +1,12 @@
 //! Dropout, noise and sums.
 
-use super::interpret::{Express, Run};
+use super::interpret::{Express, Run, host};
 use super::plus;
 use crate::error::Result;
 use crate::graph::ops::{Add, Dropout, DropoutInputs, Noise, Scale, Y};
-use crate::graph::{Node, ValueId};
-use burn::tensor::Tensor;
+use crate::graph::{Element, Node, ValueId};
+use burn::tensor::{Tensor, TensorData};
+use half::f16;
 
 impl Express for Dropout {
     fn express(
@@ -51,6 +52,14 @@ impl Express for Scale {
         _: &Node,
         inputs: Self::Inputs<ValueId>,
     ) -> Result<Self::Outputs<Tensor<2>>> {
-        Ok(Y { y: run.floats(inputs.x)? * self.0 })
+        let x = run.floats(inputs.x)?;
+        // A weight that is held in 16-bit floats; nothing flows back to it.
+        let ty = run.graph.ty(inputs.x);
+        if ty.element == Element::F16 {
+            let rounded = host::<f32>(x)?.into_iter().map(|entry| f16::from_f32(entry).to_f32() * self.0);
+            let data = TensorData::new(rounded.collect::<Vec<f32>>(), [ty.rows(), ty.columns()]);
+            return Ok(Y { y: run.device.tensor::<2>(data) });
+        }
+        Ok(Y { y: x * self.0 })
     }
 }

@@ -103,9 +103,10 @@ pub fn store_in_half(graph: &mut Graph) {
     }
 }
 
-/// Whether any value of a graph is stored in half.
+/// Whether any value that a graph computes is stored in half.
 pub fn has_half(graph: &Graph) -> bool {
-    graph.values.iter().any(|value| value.ty.element == Element::F16)
+    let mut computed = graph.values.iter().filter(|value| !matches!(value.origin, Origin::Parameter(_)));
+    computed.any(|value| value.ty.element == Element::F16)
 }
 
 /// A value that is in half where a node does not admit it.

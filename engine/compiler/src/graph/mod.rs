@@ -64,7 +64,7 @@ impl ParameterId {
 pub enum Element {
     /// 32-bit float.
     F32,
-    /// 16-bit float, as which [`store_in_half`] has values stored that are computed in 32 bits.
+    /// 16-bit float, as which [`store_in_half`] has values stored that are computed in 32 bits; and a frozen weight that is held so.
     F16,
     /// 32-bit unsigned integer: token ids and indices.
     U32,

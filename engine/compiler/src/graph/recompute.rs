@@ -8,7 +8,7 @@
 //! Less far goes what computes again only what takes no product: it costs hardly any time, and saves what a run keeps twice over, before
 //! and behind an activation, a norm or a mask.
 
-use super::{Graph, GraphError, Node, Op, Origin, ValueId};
+use super::{Element, Graph, GraphError, Node, Op, Origin, ValueId};
 use std::collections::HashMap;
 
 /// What the backward pass may read of the forward one.
@@ -16,7 +16,8 @@ use std::collections::HashMap;
 pub enum Keep {
     /// Every value.
     Everything,
-    /// All but what activations, gates, norms and dropout make of a value that is kept: their work grows with the values alone.
+    /// All but what activations, gates, norms and dropout make of a value that is kept, and weights in 32 bits that are held in 16: their
+    /// work grows with the values alone.
     AllButCheap,
     /// Of each block (`blocks.N` in a node's scope) what other blocks read.
     BlockEdges,
@@ -39,7 +40,7 @@ impl Recompute {
             Keep::Everything => {}
             Keep::AllButCheap => {
                 // A norm's statistics, its second output, are small: its backward pass reads those that there are.
-                let cheap = graph.nodes.iter().filter(|node| is_cheap(&node.op));
+                let cheap = graph.nodes.iter().filter(|node| is_cheap(graph, node));
                 for output in cheap.filter_map(|node| node.outputs.first()) {
                     forgotten[output.index()] = true;
                 }
@@ -84,8 +85,12 @@ impl Recompute {
 }
 
 /// Whether what a node makes is computed again in hardly any time.
-fn is_cheap(op: &Op) -> bool {
-    matches!(op, Op::Activation(_) | Op::Gate(_) | Op::Norm(_) | Op::Dropout(_))
+fn is_cheap(graph: &Graph, node: &Node) -> bool {
+    match node.op {
+        Op::Activation(_) | Op::Gate(_) | Op::Norm(_) | Op::Dropout(_) => true,
+        Op::Scale(_) => node.inputs.iter().any(|input| graph.ty(*input).element == Element::F16),
+        _ => false,
+    }
 }
 
 /// The block that a node belongs to, by its number.

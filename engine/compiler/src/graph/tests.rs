@@ -3,10 +3,10 @@
 use super::*;
 use crate::model::{LossForm, Purpose, build, training_graphs};
 use crate::plan::compile;
-use crate::plan::estimate::estimate;
+use crate::plan::estimate::{Estimate, estimate};
 use crate::plan::lower::Target;
 use glasshouse_protocol::presets::{self, PRESETS};
-use glasshouse_protocol::{Adapter, AdapterTarget, MemoryKind, Precision, TrainConfig};
+use glasshouse_protocol::{Adapter, AdapterBase, AdapterTarget, MemoryKind, Precision, TrainConfig};
 
 fn parameter(name: &str, shape: &[usize], trainable: bool) -> Parameter {
     Parameter {
@@ -161,6 +161,29 @@ fn a_step_with_an_adapter_takes_at_most_45_percent_of_the_bytes_of_a_whole_one()
             assert!(share <= 0.45, "{share:.3} with dropout {dropout}");
         }
     }
+}
+
+/// A base in 16 bits takes half the bytes of the blocks' matrices, and no more than one of them in 32 bits beside it.
+#[test]
+fn a_base_in_16_bits_halves_the_matrices_of_the_blocks() {
+    let mut config = presets::preset("gpt2-124m").unwrap();
+    (config.train.batch_size, config.train.accumulate) = (1, 1);
+    let needs = |base| {
+        let adapter = Adapter { base, ..Adapter::default() };
+        let train = TrainConfig { adapter: Some(adapter), ..config.train.clone() };
+        estimate(&config.model, &train, &Target::new(false)).unwrap()
+    };
+    let [whole, half] = [AdapterBase::F32, AdapterBase::F16].map(needs);
+    assert_eq!((half.parameters, half.trained_parameters), (whole.parameters, whole.trained_parameters));
+    let width = config.model.width as u64;
+    let matrices = 12 * (4 + 8) * width * width;
+    let weights = |needs: &Estimate| needs.bytes.by_kind[&MemoryKind::Weights];
+    assert_eq!(weights(&whole) - weights(&half), 2 * matrices);
+    let largest = 4 * 4 * width * width;
+    let more = half.bytes.by_kind[&MemoryKind::Activations]
+        .saturating_sub(whole.bytes.by_kind[&MemoryKind::Activations]);
+    assert!(more <= largest, "{more} for {largest}");
+    assert!(half.bytes.total < whole.bytes.total - 150_000_000);
 }
 
 /// Of what activations, gates, norms and masks make, nothing stays from the forward pass to the backward one where an adapter trains.

@@ -12,12 +12,13 @@ use crate::graph::ops::{
     Rope, RopeInputs, Scale, Score, ScoreInputs, ScoreOutputs, Unlikelihood, UnlikelihoodInputs, X,
 };
 use crate::graph::{
-    Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Op, Parameter, Type,
-    ValueId, gradient, store_in_half,
+    Constant, DropoutSite, Element, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Op, Parameter,
+    Type, ValueId, gradient, store_in_half,
 };
 use glasshouse_protocol::config::{DistilSettings, Objective, PreferenceSettings, RewardSettings};
 use glasshouse_protocol::{
-    Adapter, Gate, Invalid, ModelConfig, NormPlacement, Position, Precision, Residual, TrainConfig,
+    Adapter, AdapterBase, Gate, Invalid, ModelConfig, NormPlacement, Position, Precision, Residual,
+    TrainConfig,
 };
 use std::collections::HashMap;
 
@@ -143,6 +144,11 @@ fn build_with(config: &ModelConfig, train: Option<&TrainConfig>, purpose: Purpos
     let mut builder = Builder::new(config, train, purpose);
     if builder.adapter.is_some() {
         let plain = build(config, Purpose::Window { time: 1 })?.graph.parameters;
+        let held = |mut own: Parameter| {
+            own.ty.element = builder.element(&own);
+            own
+        };
+        let plain: Vec<Parameter> = plain.into_iter().map(held).collect();
         builder.declared =
             plain.into_iter().map(|own| (own.name.clone(), builder.graph.parameter(own))).collect();
     }
@@ -343,6 +349,13 @@ impl<'config> Builder<'config> {
             sites: Sites::default(),
             declared,
         }
+    }
+
+    /// What a parameter of the model is held in: the matrices of blocks as the adapter beside them says.
+    fn element(&self, parameter: &Parameter) -> Element {
+        let half = self.adapter.is_some_and(|adapter| adapter.base == AdapterBase::F16);
+        let matrix = parameter.name.starts_with("blocks.") && parameter.ty.shape.len() == 2;
+        if half && matrix { Element::F16 } else { Element::F32 }
     }
 
     /// B and T of the tokens.
@@ -621,6 +634,10 @@ impl<'config> Builder<'config> {
     fn product(&mut self, path: &str, x: ValueId, weight: ValueId, bias: bool) -> Built {
         let out = self.graph.ty(weight).shape[0];
         let bias = bias.then(|| self.bias(&format!("{path}.bias"), out));
+        let weight = match self.graph.ty(weight).element {
+            Element::F16 => self.graph.add(Scale(1.0), X { x: weight })?.y,
+            Element::F32 | Element::U32 => weight,
+        };
         let op = Linear { bias: bias.is_some(), residual: false };
         let y = self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y;
         match self.adapter.filter(|adapter| adapter.adapts(path)) {

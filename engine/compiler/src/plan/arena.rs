@@ -5,11 +5,13 @@
 //! floats, which is laid out alike, both keep to WebGPU's alignment of bindings, 256 bytes.
 //!
 //! An arena is one buffer, or where a device's buffers are smaller, several: pieces, cut between parameters where that is possible. The
-//! places stay the same; a piece is a range of them.
+//! places stay the same; a piece is a range of them. Frozen entries that are held in 16-bit floats stand behind all others, in buffers of
+//! their own: on the host they are floats among floats.
 
 use super::lower::{RowRange, Target};
-use crate::graph::{Graph, Parameter, ParameterId};
+use crate::graph::{Element, Graph, Parameter, ParameterId};
 use crate::{Error, Result};
+use half::f16;
 use std::ops::Range;
 
 /// Entries begin on multiples of this many floats.
@@ -26,10 +28,14 @@ pub struct ArenaLayout {
     pub decayed_end: usize,
     /// End of the part that is trained: length of the gradient and moment arenas.
     pub trained_end: usize,
+    /// End of the part that is held in 32-bit floats; what follows is frozen, and held in 16-bit ones.
+    pub floats_end: usize,
     /// Length of the parameter arena. Padding between entries is zero.
     pub length: usize,
     /// The buffers that the parameter arena is made of, one after another. The other arenas are cut at the same places.
     pub pieces: Vec<Range<usize>>,
+    /// Those of what is held in 16-bit floats.
+    pub half_pieces: Vec<Range<usize>>,
     /// Bytes that one of them may have.
     most: u64,
 }
@@ -54,14 +60,17 @@ impl ArenaLayout {
         };
         let decayed_end = place(&|parameter| parameter.trainable && parameter.decayed);
         let trained_end = place(&|parameter| parameter.trainable && !parameter.decayed);
-        let length = place(&|parameter| !parameter.trainable);
+        let floats_end = place(&|parameter| !parameter.trainable && !is_half(parameter));
+        let length = place(&is_half);
         Self {
             offsets,
             counts,
             decayed_end,
             trained_end,
+            floats_end,
             length,
-            pieces: std::iter::once(0..length).collect(),
+            pieces: std::iter::once(0..floats_end).collect(),
+            half_pieces: Some(floats_end..length).filter(|halves| !halves.is_empty()).into_iter().collect(),
             most: u64::MAX,
         }
     }
@@ -73,28 +82,48 @@ impl ArenaLayout {
     pub fn on(graph: &Graph, target: &Target) -> Result<Self> {
         let mut layout = Self { most: target.buffer, ..Self::of(graph) };
         let most = usize::try_from(target.buffer / 4).unwrap_or(usize::MAX);
-        if layout.length <= most {
-            return Ok(layout);
-        }
-        layout.pieces.clear();
         let mut in_order: Vec<usize> = (0..graph.parameters.len()).collect();
         in_order.sort_by_key(|at| layout.offsets[*at]);
-        let (mut start, mut end) = (0, 0);
-        for parameter in in_order.into_iter().map(|at| &graph.parameters[at]) {
-            for part in RowRange::of_weight(target, &parameter.ty) {
-                let room = (part.count * parameter.ty.columns()).next_multiple_of(ALIGNMENT);
+        let in_order = || in_order.iter().map(|at| &graph.parameters[*at]);
+        if layout.floats_end > most {
+            let rows = |own: &Parameter| {
+                RowRange::of_weight(target, &own.ty).iter().map(|part| part.count).collect::<Vec<usize>>()
+            };
+            layout.pieces = layout.cut(in_order().filter(|own| !is_half(own)), rows, 0, most)?;
+        }
+        if layout.length - layout.floats_end > most.saturating_mul(2) {
+            // One that a device does not bind whole is refused: it is made 32 bits again at once.
+            let rows = |own: &Parameter| vec![own.ty.rows()];
+            let halves = in_order().filter(|own| is_half(own));
+            layout.half_pieces = layout.cut(halves, rows, layout.floats_end, most.saturating_mul(2))?;
+        }
+        Ok(layout)
+    }
+
+    /// Pieces of at most so many entries, of parameters that stand from `start` on. `rows` says of how many rows each one's parts are.
+    fn cut<'graph>(
+        &self,
+        parameters: impl Iterator<Item = &'graph Parameter>,
+        rows: impl Fn(&Parameter) -> Vec<usize>,
+        mut start: usize,
+        most: usize,
+    ) -> Result<Vec<Range<usize>>> {
+        let (mut pieces, mut end) = (Vec::new(), start);
+        for parameter in parameters {
+            for count in rows(parameter) {
+                let room = (count * parameter.ty.columns()).next_multiple_of(ALIGNMENT);
                 if room > most {
-                    return Err(layout.too_large(parameter));
+                    return Err(self.too_large(parameter));
                 }
                 if end + room - start > most {
-                    layout.pieces.push(start..end);
+                    pieces.push(start..end);
                     start = end;
                 }
                 end += room;
             }
         }
-        layout.pieces.push(start..end);
-        Ok(layout)
+        pieces.push(start..end);
+        Ok(pieces)
     }
 
     /// The refusal of a parameter that would have to lie in one buffer.
@@ -131,13 +160,46 @@ impl ArenaLayout {
         start..start + self.counts[parameter.index()]
     }
 
+    /// Where a parameter's entries lie among those that are held in 16-bit floats, where it is one of them.
+    pub fn half_range(&self, parameter: ParameterId) -> Option<Range<usize>> {
+        let range = self.range(parameter);
+        (range.start >= self.floats_end).then(|| range.start - self.floats_end..range.end - self.floats_end)
+    }
+
+    /// The weights that are held in 16-bit floats, rounded to the nearest. None is so large that it becomes infinite.
+    pub fn halves(&self, parameters: &[f32]) -> Vec<f16> {
+        let largest = f16::MAX.to_f32();
+        let held = parameters.get(self.floats_end..).unwrap_or_default();
+        held.iter().map(|weight| f16::from_f32(weight.clamp(-largest, largest))).collect()
+    }
+
     /// The pieces that a range lies in: each one's number, and the range's share of it, counted from the piece's start.
     pub fn spans(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
-        self.pieces.iter().enumerate().filter_map(move |(number, piece)| {
-            let (start, end) = (range.start.max(piece.start), range.end.min(piece.end));
-            (start < end).then(|| (number, start - piece.start..end - piece.start))
-        })
+        spans(&self.pieces, range)
     }
+
+    /// Those that a parameter lies in, from an entry of its own on, and whether they are in 16-bit floats.
+    pub fn spans_of(
+        &self,
+        parameter: ParameterId,
+        entries: Range<usize>,
+    ) -> (bool, impl Iterator<Item = (usize, Range<usize>)>) {
+        let (first, half) = (self.offsets[parameter.index()], self.half_range(parameter).is_some());
+        let pieces = if half { &self.half_pieces } else { &self.pieces };
+        (half, spans(pieces, first + entries.start..first + entries.end))
+    }
+}
+
+/// Whether a parameter is held in 16-bit floats, which only what is frozen is.
+fn is_half(parameter: &Parameter) -> bool {
+    !parameter.trainable && parameter.ty.element == Element::F16
+}
+
+fn spans(pieces: &[Range<usize>], range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    pieces.iter().enumerate().filter_map(move |(number, piece)| {
+        let (start, end) = (range.start.max(piece.start), range.end.min(piece.end));
+        (start < end).then(|| (number, start - piece.start..end - piece.start))
+    })
 }
 
 #[cfg(test)]

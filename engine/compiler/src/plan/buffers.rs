@@ -87,7 +87,8 @@ pub fn buffers(
 
 /// The pieces of weights, gradients and moments, laid out as the first plan says.
 fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mut Vec<Allocation>) {
-    let (length, trained) = (first.arena.length, first.arena.trained_end);
+    let (length, trained) = (first.arena.floats_end, first.arena.trained_end);
+    let held = &first.arena.half_pieces;
     let mut push = |wanted: bool, buffer: Numbered, end: usize, entry_bytes: u64, kind| {
         all.extend(first.arena.spans(0..end).filter(|_| wanted).map(|(piece, own)| Allocation {
             role: Role::Bound(buffer(piece)),
@@ -98,12 +99,18 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
     };
     let asks = |what: fn(&Optimizer) -> bool| optimizer.is_some_and(what);
     push(true, Buffer::Parameters, length, 4, MemoryKind::Weights);
-    let halves = reads_halves(plans) || asks(|optimizer| optimizer.mixed);
+    let halves = held.is_empty() && (reads_halves(plans) || asks(|optimizer| optimizer.mixed));
     push(halves, Buffer::HalfParameters, length, 2, MemoryKind::Weights);
     let gradients = optimizer.is_some() || has_gradients(plans);
     push(gradients, Buffer::Gradients, trained, 4, MemoryKind::Gradients);
     push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, MemoryKind::OptimizerState);
     push(asks(Optimizer::second_moments), Buffer::SecondMoments, trained, 4, MemoryKind::OptimizerState);
+    all.extend(held.iter().enumerate().map(|(piece, entries)| Allocation {
+        role: Role::Bound(Buffer::HalfParameters(piece)),
+        plan: None,
+        bytes: entries.len() as u64 * 2,
+        kind: MemoryKind::Weights,
+    }));
 }
 
 /// Whether a dispatch reads weights in 16-bit floats.

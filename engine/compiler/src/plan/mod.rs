@@ -180,8 +180,8 @@ fn binding(
         _ => whole(buffer),
     };
     let entry = |buffer: Numbered, id: crate::graph::ParameterId, entry_bytes: u64| {
-        let first = arena.offsets[id.index()] + (start / entry_bytes) as usize;
-        let mut spans = arena.spans(first..first + (bytes / entry_bytes) as usize);
+        let first = (start / entry_bytes) as usize;
+        let (_, mut spans) = arena.spans_of(id, first..first + (bytes / entry_bytes) as usize);
         match (spans.next(), spans.next()) {
             (Some((piece, own)), None) => Ok(Binding {
                 buffer: buffer(piece),
@@ -193,7 +193,9 @@ fn binding(
     };
     match graph.values[value.index()].origin {
         Origin::Input(input) => bound(Buffer::Input(input)),
-        Origin::Parameter(id) if half => entry(Buffer::HalfParameters, id, 2),
+        Origin::Parameter(id) if half || arena.half_range(id).is_some() => {
+            entry(Buffer::HalfParameters, id, 2)
+        }
         _ if half => {
             Err(crate::Error::Internal(format!("value {} is no weight and has no copy in 16 bits", value.0)))
         }

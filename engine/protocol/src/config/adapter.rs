@@ -1,6 +1,6 @@
 //! What a run trains in place of a model's weights: an adapter.
 
-use super::Trainable;
+use super::{Objective, Precision, TrainConfig, Trainable};
 use crate::{Gate, Invalid, ModelConfig, require};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -66,6 +66,24 @@ impl AdapterTarget {
     }
 }
 
+/// What the matrices of the blocks are held in that an adapter stands beside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterBase {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats (IEEE 754 binary16), half the bytes: each is rounded once, and a matrix is made 32 bits again where it is used. Embeddings,
+    /// norms, biases and the head stay in 32 bits.
+    F16,
+}
+
+impl AdapterBase {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Names of layers, in a list or in a text with commas.
 struct Names;
 
@@ -121,6 +139,9 @@ pub struct Adapter {
     /// The layers that it stands beside.
     #[serde(deserialize_with = "targets")]
     pub targets: Vec<AdapterTarget>,
+    /// What the model's matrices are held in.
+    #[serde(skip_serializing_if = "AdapterBase::is_default")]
+    pub base: AdapterBase,
 }
 
 impl Default for Adapter {
@@ -133,16 +154,18 @@ impl Default for Adapter {
             dropout: 0.0,
             rslora: false,
             targets: blocks.to_vec(),
+            base: AdapterBase::F32,
         }
     }
 }
 
-/// In a few words: `lora of rank 8 on qkv, output, up, down`.
+/// In a few words: `lora of rank 8 on qkv, output, up, down`, and `, base in f16` where it is.
 impl fmt::Display for Adapter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AdapterKind::Lora = self.kind;
         let targets: Vec<&str> = self.targets.iter().map(|target| target.name()).collect();
-        write!(formatter, "lora of rank {} on {}", self.rank, targets.join(", "))
+        write!(formatter, "lora of rank {} on {}", self.rank, targets.join(", "))?;
+        if self.base == AdapterBase::F16 { formatter.write_str(", base in f16") } else { Ok(()) }
     }
 }
 
@@ -158,8 +181,8 @@ impl Adapter {
         AdapterTarget::of_layer(layer).is_some_and(|target| self.targets.contains(&target))
     }
 
-    /// Checks every rule, for a run that trains `trainable` of a model; the first broken one is named.
-    pub(super) fn validate(&self, model: &ModelConfig, trainable: &Trainable) -> Result<(), Invalid> {
+    /// Checks every rule, for a run that trains a model so; the first broken one is named.
+    pub(super) fn validate(&self, model: &ModelConfig, train: &TrainConfig) -> Result<(), Invalid> {
         let field = |name: &str| format!("train.adapter.{name}");
         require(self.rank >= 1, &field("rank"), self.rank, "be at least 1")?;
         let alpha = self.alpha.is_finite() && self.alpha > 0.0;
@@ -178,6 +201,13 @@ impl Adapter {
             // A preset does not know its vocabulary yet.
             require(self.rank <= most || out == 0, &field("rank"), self.rank, rule)?;
         }
+        let whole = self.base == AdapterBase::F32;
+        let rule = "be f32 with train.precision = mixed, which keeps the weights in both; take train.precision = f32";
+        require(whole || train.precision != Precision::Mixed, &field("base"), "f16", rule)?;
+        let rule =
+            "be f32 where train.objective is distil: a teacher's weights lie behind the model's, in 32 bits";
+        require(whole || train.objective != Objective::Distil, &field("base"), "f16", rule)?;
+        let trainable = &train.trainable;
         let rule =
             "be all with train.adapter, which freezes the model's own parameters and trains what it adds";
         require(*trainable == Trainable::All, "train.trainable", trainable, rule)
@@ -215,6 +245,12 @@ mod tests {
         assert_eq!(RunConfig::from_toml(&whole.to_toml().unwrap()).unwrap(), whole);
         assert_eq!(run(&["train.adapter=lora"]).train.adapter, Some(Adapter::default()));
         assert_eq!(run(&["adapter=lora", "adapter=none"]).train.adapter, None);
+        let half = run(&["adapter.base=f16"]);
+        assert_eq!(half.train.adapter.as_ref().unwrap().base, AdapterBase::F16);
+        assert!(half.train.trains().ends_with("down, base in f16"), "{}", half.train.trains());
+        assert_eq!(RunConfig::from_toml(&half.to_toml().unwrap()).unwrap(), half);
+        // A run that was begun without it has the same file, to the byte.
+        assert!(!whole.to_toml().unwrap().contains("base"));
         let rs = run(&["adapter.rslora=true", "adapter.rank=16", "adapter.alpha=8"]).train.adapter.unwrap();
         assert_eq!(rs.scale(), 2.0);
         for (layer, does) in [
@@ -242,6 +278,7 @@ mod tests {
             (&["adapter.targets=[]"], "train.adapter.targets"),
             (&["adapter=lora", "train.trainable=head"], "train.trainable"),
             (&["model.tied_head=true", "adapter.targets=qkv,head"], "train.adapter.targets"),
+            (&["adapter.base=f16", "train.precision=mixed"], "train.adapter.base"),
         ] {
             let reason = run(assignments).validate().unwrap_err();
             assert_eq!(reason.field, field, "{reason}");
@@ -251,6 +288,7 @@ mod tests {
             ("adapter.rnak=3", "did you mean `rank`?"),
             ("adapter.targets=qkvs", "did you mean `qkv`?"),
             ("adapter=lorra", "did you mean `lora`?"),
+            ("adapter.base=f8", "expected `f32` or `f16`"),
         ] {
             let reason = presets::preset("llama-tiny").unwrap().set(assignment).unwrap_err();
             assert!(reason.contains(told) && !reason.contains('\n'), "{reason}");

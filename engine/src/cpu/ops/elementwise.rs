@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Noise, Scale};
 use crate::graph::{DropoutSite, random};
 use crate::platform::lanes::vectorised;
+use half::slice::HalfFloatSliceExt as _;
 
 /// Least entries that make a thread of its own worth while.
 const WORK: usize = 1 << 13;
@@ -67,9 +68,14 @@ impl Interpret for Scale {
         outputs: Self::Outputs<&mut [f32]>,
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
-        let (x, y) = (inputs.x.floats, outputs.y);
+        let (Given { floats, halves, .. }, y) = (inputs.x, outputs.y);
         call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
-            part.data.iter_mut().zip(&x[range]).for_each(|(y, x)| *y = x * self.0);
+            if halves.is_empty() {
+                part.data.iter_mut().zip(&floats[range]).for_each(|(y, x)| *y = x * self.0);
+            } else {
+                halves[range].convert_to_f32_slice(part.data);
+                part.data.iter_mut().for_each(|y| *y *= self.0);
+            }
         });
         Ok(())
     }

@@ -21,6 +21,7 @@ use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::graph::Type;
 use crate::graph::ops::Operation;
+use half::f16;
 
 /// An operation that the CPU can do.
 pub trait Interpret: Operation {
@@ -43,6 +44,8 @@ pub struct Given<'run> {
     pub floats: &'run [f32],
     /// Its entries, where they are integers.
     pub words: &'run [u32],
+    /// Its entries, where it is a weight that is held in 16-bit floats.
+    pub halves: &'run [f16],
 }
 
 impl<'run> Given<'run> {

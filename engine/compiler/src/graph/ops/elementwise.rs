@@ -141,7 +141,7 @@ impl Operation for Add {
     }
 }
 
-/// y = x · factor. Input: any shape. Output: the same.
+/// y = x · factor. Input: any shape. Output: the same. x may be a weight that is held in 16-bit floats; y is in 32.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale(pub f32);
 
@@ -154,7 +154,7 @@ impl Operation for Scale {
 
     fn types(&self, X { x }: X<&Type>, _: Nothing) -> Rule<Y<Type>> {
         expect(self.0.is_finite(), || format!("factor {} is no number", self.0))?;
-        Ok(Y { y: x.clone() })
+        Ok(Y { y: Type::f32(&x.shape) })
     }
 
     fn differentiate(

@@ -98,6 +98,8 @@ pub(super) fn product_backward(
     }
     let residual = pass.gradient(x);
     let op = LinearInputBackward { residual: residual.is_some() };
+    // A weight that is held in 16 bits is made 32 again: only the parameter itself is kept.
+    let weight = pass.read(weight)?;
     let Dx { dx } = pass.graph.add(op, LinearInputBackwardInputs { dy, weight, residual })?;
     pass.replace(x, dx);
     Ok(())
