@@ -116,8 +116,8 @@ export interface Guard {
   /** The step that it began at, as far as that can be told. */
   since: number;
   kind:
-    | "loss_spike" | "loss_rise" | "gradient_spike" | "non_finite" | "dead_layer" | "exploding_layer" | "plateau" | "overfitting"
-    | "repetition";
+    | "loss_spike" | "loss_rise" | "gradient_spike" | "non_finite" | "dead_layer" | "exploding_layer"
+    | "exploding_activations" | "silent_part" | "plateau" | "overfitting" | "repetition";
   severity: "info" | "warning" | "critical";
   /** What was seen, what it usually means, and what was done, in plain sentences. */
   text: string;
@@ -125,8 +125,8 @@ export interface Guard {
   value?: number;
   /** What `value` was compared with. */
   threshold?: number;
-  /** The first documents that the step's batch was cut from, by their numbers in the training text. */
-  documents?: { number: number; source?: string }[];
+  /** The first documents that the step's batch was cut from, by their numbers in the training text, with words of their beginning. */
+  documents?: { number: number; source?: string; words?: string }[];
 }
 
 export interface Preparing {
@@ -254,7 +254,10 @@ export type Edit =
   | { part: "patch"; layer: number; position: number };
 
 export interface InspectOptions {
-  prompt: string;
+  /** Either this, or `prompts`. */
+  prompt?: string;
+  /** Several, each looked at by itself; the answer is a list in their order. */
+  prompts?: readonly string[];
   views: View | readonly View[];
   /** From 0. Default: all where a view has all, else the last. */
   layer?: number;
@@ -358,11 +361,13 @@ export interface Inspection {
   device: string;
   layers: number;
   heads: number;
+  /** The prompt, as it was given. */
+  prompt: string;
   /** The prompt's tokens, as many as the context holds. */
   tokens: TokenText[];
   /** Tokens at the prompt's beginning that the context has no room for. */
   cut: number;
-  /** Characters of the prompt that the vocabulary lacks, each once: they are left out. */
+  /** Characters of the prompt, or of all prompts, that the vocabulary lacks, each once: they are left out. */
   charactersLost: string;
   /** The position that was looked at. */
   position: number;
@@ -492,6 +497,8 @@ export interface ModelEvaluation {
   contamination: Contamination | null;
   tasks: TaskReport[];
   limits: string[];
+  /** Milliseconds that a run in training waited for it; absent where none trained. */
+  heldTrainingMs?: number;
 }
 
 /** Two models on the same things; `difference` is the first less the second, paired. */
@@ -593,7 +600,8 @@ export class Glasshouse {
   abort(): Promise<void>;
   generate(options?: GenerateOptions): Promise<Generated>;
   /** Looks inside the model at work on a prompt, also while it trains. */
-  inspect(options: InspectOptions): Promise<Inspection>;
+  inspect(options: InspectOptions & { prompts: readonly string[] }): Promise<Inspection[]>;
+  inspect(options: InspectOptions & { prompts?: undefined }): Promise<Inspection>;
   /** Looks for bias, memorised text, canaries and personal data. An abort rejects with the kind `cancelled`. */
   audit(options?: AuditOptions): Promise<Audit>;
   /** Says how good the model is, on held-out text and on tasks. While a run trains it is refused: kind `busy`. */

@@ -22,6 +22,8 @@ pub struct Asks {
     pub new_run: bool,
     /// A run's model is to be written: Runs asks as what.
     pub export: Option<(String, ExportFormat)>,
+    /// A document is to be read: Data opens the first that has these words.
+    pub document: Option<String>,
     /// A part of the window to save as a picture.
     pub capture: Option<Capture>,
     /// Numbers of messages that were put away.

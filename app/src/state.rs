@@ -19,7 +19,7 @@ mod writing;
 
 pub use catalogue::{Catalogue, Fetching};
 pub use cleaning::{Cleaning, Dropped};
-pub use documents::Documents;
+pub use documents::{Documents, ReadDocument};
 pub use evaluation::{Evaluations, Work};
 pub use feedback::{LEAST_ROWS, Said};
 pub use importing::Importing;

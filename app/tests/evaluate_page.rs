@@ -65,6 +65,8 @@ fn what_is_kept_is_shown_at_once_within_the_edges_of_every_width_in_both_themes(
                 "who.jsonl",
                 "Line 7: it has no answer",
                 "Each prompt is staged.",
+                "Instruction tasks by family",
+                "2 families · 60 rows",
                 "t5-staged: Staged answers of another model.",
                 "Audit: Bias",
                 "Of a staged sample of 200.",
@@ -147,7 +149,7 @@ fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
 }
 
 #[test]
-fn while_a_run_trains_models_are_audited_and_not_evaluated() {
+fn while_a_run_trains_models_are_evaluated_and_audited() {
     let mut app = support::app("dark");
     support::full(&mut app);
     support::tell(&mut app, support::in_training(TrainingState::Running));
@@ -155,8 +157,8 @@ fn while_a_run_trains_models_are_audited_and_not_evaluated() {
     let window = support::window(app, 1280.0, 900.0);
     let is_disabled =
         |name: &str| window.get_by_role_and_label(Role::Button, name).accesskit_node().is_disabled();
-    assert!(is_disabled("Evaluate") && !is_disabled("Audit"));
-    assert!(window.query_all_by_label_contains("evaluated when it has ended").next().is_some());
+    assert!(!is_disabled("Evaluate") && !is_disabled("Audit"));
+    assert!(window.query_all_by_label_contains("an evaluation takes turns with them").next().is_some());
 }
 
 #[test]
@@ -212,6 +214,21 @@ fn task_files_go_with_an_evaluation() {
     press(&mut scene, "Leave out qa.jsonl");
     let node = scene.harness.get_by_role_and_label(Role::Button, "Evaluate");
     assert!(node.accesskit_node().is_disabled() && says(&scene, "Nothing is to be evaluated"));
+}
+
+#[test]
+fn the_suite_of_tasks_goes_with_an_evaluation() {
+    let mut scene = Scene::new(Engine::full(), PageName::Evaluate, [1280.0, TALL], "dark");
+    let app = scene.harness.state_mut();
+    app.preferences().folds.insert("evaluate:options".to_owned(), true);
+    scene.settle();
+    assert!(!says(&scene, "Rows of each family"));
+    choose(&mut scene, "Instruction tasks, every family of them, in wordings that no training row has");
+    assert!(says(&scene, "Rows of each family"));
+    press(&mut scene, "Evaluate");
+    let asked = scene.sent_of(|command| matches!(command, Command::Evaluate { .. }));
+    let [Command::Evaluate { settings, .. }] = &asked[..] else { panic!("{asked:?}") };
+    assert!(settings.suite && settings.suite_rows.is_none());
 }
 
 #[test]

@@ -154,7 +154,13 @@ fn a_long_document() {
         let text = prose(letters);
         tell(
             &mut frames.app,
-            [Told::Document { number: number.unwrap(), text, learned: Vec::new(), cut: false }],
+            [Told::Document {
+                number: number.unwrap(),
+                text,
+                learned: Vec::new(),
+                tokens: Vec::new(),
+                cut: false,
+            }],
         );
         frames.rest();
         frames.measure(&format!("Data with a document of {letters} letters"))

@@ -63,6 +63,20 @@ fn the_better_answers_become_likelier_by_every_loss() {
             }
             None => assert_eq!(number(last, "log_ratio"), None, "{loss}"),
         }
+        // Each step tells what its own pairs came to, before it; they are the same pairs, so that in the end they come to about as much.
+        let steps = of(&told, "preference");
+        assert_eq!((steps.len(), steps[0]["step"].as_u64()), (80, Some(1)), "{loss}");
+        assert!(
+            steps[79]["margin"].as_f64().unwrap() > steps[0]["margin"].as_f64().unwrap() + 0.02,
+            "{loss}"
+        );
+        assert_eq!(steps[79]["accuracy"].as_f64(), Some(1.0), "{loss}: {}", steps[79]);
+        assert_eq!(steps[79].get("log_ratio").is_some(), begins.is_some(), "{loss}: {}", steps[79]);
+        for step in steps {
+            let [margin, chosen, rejected] =
+                ["margin", "chosen_reward", "rejected_reward"].map(|name| step[name].as_f64().unwrap());
+            assert!((chosen - rejected - margin).abs() < 1e-5, "{loss}: {step}");
+        }
     }
     // An adapter beside what the first of these runs made, of which it begins to differ with the first step.
     let low = ["--steps", "30", "--lr", "1e-2", "--adapter", "lora"];

@@ -9,8 +9,10 @@
 //   bradley-terry  softplus(−(h − margin)) + center·(sum of both)², h and the sum of −S, which are scores then.
 // A pair of which an answer has no token that counts gives 0.
 //
-// rows [2P·T,2] = (lse, row loss), of a cross-entropy or of scores; targets, scores are rings [rows, 2P·T] and [rows, 2P], scores the reference's; loss = (mean, P), which
-// goes into the micro-batch's report too; weights [2P·T]. One workgroup: 256 invocations take every 256th position of a row each.
+// rows [2P·T,2] = (lse, row loss), of a cross-entropy or of scores; targets, scores are rings [rows, 2P·T] and [rows, 2P], scores the reference's;
+// loss = (mean, P, mean rewards of both answers, share of pairs whose chosen answer has the higher one, log-ratio of a chosen token to the
+// reference), which goes into the micro-batch's report too; weights [2P·T]. A reward is β·(−S − r), β·(−S/n) without a reference, or a score.
+// One workgroup: 256 invocations take every 256th position of a row each.
 
 import package::shared::control::{Control, ReportRow};
 import package::shared::reduce::sum_of_group;
@@ -82,6 +84,12 @@ fn preference(@builtin(local_invocation_index) local: u32) {
     }
     let share = 1.0 / f32(arguments.pairs);
     var total = 0.0;
+    // Of pairs whose answers both count: rewards, how many are in order, how many there are; log-ratios, and tokens.
+    var rewards = vec2(0.0);
+    var right = 0.0;
+    var whole = 0.0;
+    var ratios = 0.0;
+    var ratio_tokens = 0.0;
     for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
         let row = 2u * pair;
         let c = answer(row, local);
@@ -92,6 +100,20 @@ fn preference(@builtin(local_invocation_index) local: u32) {
         // Of each token's loss of the two answers.
         var slope = vec2(0.0);
         if c.y > 0.0 && r.y > 0.0 {
+            let likelihood = vec2(-c.x, -r.x);
+            let ratio = likelihood - vec2(scores[first], scores[first + 1u]);
+            var worth = beta * ratio;
+            if arguments.kind == 2u || arguments.kind == 3u {
+                worth = beta * likelihood / n;
+            }
+            if arguments.kind == 4u {
+                worth = likelihood;
+            }
+            rewards += worth;
+            right += select(0.0, 1.0, worth.x > worth.y);
+            whole += 1.0;
+            ratios += ratio.x;
+            ratio_tokens += c.y;
             switch arguments.kind {
                 case 0u: {
                     let h = (-c.x - scores[first]) - (-r.x - scores[first + 1u]);
@@ -140,7 +162,19 @@ fn preference(@builtin(local_invocation_index) local: u32) {
     if local == 0u {
         loss[0] = total;
         loss[1] = f32(arguments.pairs);
+        let each = rewards / max(whole, 1.0);
+        let accuracy = right / max(whole, 1.0);
+        // Losses without a reference compare with none.
+        let log_ratio = select(0.0, ratios / max(ratio_tokens, 1.0), arguments.kind < 2u);
+        loss[2] = each.x;
+        loss[3] = each.y;
+        loss[4] = accuracy;
+        loss[5] = log_ratio;
         reports[control.row].loss = total;
         reports[control.row].count = f32(arguments.pairs);
+        reports[control.row].chosen_reward = each.x;
+        reports[control.row].rejected_reward = each.y;
+        reports[control.row].accuracy = accuracy;
+        reports[control.row].log_ratio = log_ratio;
     }
 }

@@ -24,4 +24,8 @@ struct ReportRow {
     count: f32,
     gradient_norm: f32,
     skipped: f32,
+    chosen_reward: f32,
+    rejected_reward: f32,
+    accuracy: f32,
+    log_ratio: f32,
 }

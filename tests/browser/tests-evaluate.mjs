@@ -83,6 +83,33 @@ export async function the_script_evaluates_audits_and_writes_a_card(site) {
   assert.equal(result.refused[3].kind, "cancelled");
 }
 
+export async function a_model_is_evaluated_between_the_steps_of_another_ones_training(site) {
+  const page = await plain(site);
+  const { steps, first, evaluation, cancelled, run } = await page.evaluate(async () => {
+    const lab = await Glasshouse.create({ device: "cpu", keep: false });
+    const text = Array.from({ length: 400 }, (_, at) => `The quick brown fox number ${at % 17} runs home.`).join("\n");
+    const first = await lab.train({ ...tiny, text, steps: 20 });
+    let [last, reached] = [0, () => {}];
+    const begun = new Promise((resolve) => (reached = resolve));
+    const training = lab.train({ ...tiny, text, steps: 100_000, evalInterval: 0, onStep: ({ step }) => ((last = step), reached()) });
+    await begun;
+    const settings = { run: first.name, resamples: 200, baselines: false };
+    const steps = [];
+    const evaluation = await lab.evaluate({ ...settings, onProgress: () => steps.push(last) });
+    const control = new AbortController();
+    const { kind } = await lab.evaluate({ ...settings, signal: control.signal, onProgress: () => control.abort() }).catch((error) => error);
+    await lab.abort();
+    const run = await training;
+    await lab.close();
+    return { steps, first, evaluation, cancelled: kind, run };
+  });
+  assert.equal(evaluation.run, first.name);
+  assert(evaluation.heldTrainingMs > 0 && evaluation.heldTrainingMs <= evaluation.seconds * 1000, `${evaluation.heldTrainingMs} ms`);
+  assert(steps.at(-1) > steps[0], `steps meanwhile: ${steps}`);
+  assert.equal(cancelled, "cancelled");
+  assert.equal(run.state, "stopped");
+}
+
 export async function the_page_evaluates_the_sample_and_keeps_what_was_found(site) {
   for (const viewport of SIZES) {
     const page = await site.tab(await site.profile({ viewport }), "?page=evaluate&device=cpu");

@@ -80,6 +80,18 @@ fn executors_agree_on_scores_and_gradients() {
             let again = block_on(beside.evaluate(&alone)).unwrap();
             let again: Vec<f32> = again.iter().map(|(loss, _)| -loss).collect();
             assert!(deviation(&again, &scores) < 1e-5, "{device}: {again:?} {scores:?}");
+            // What a step says of its pairs is by the scores that there are before its update.
+            let told = block_on(executor.train(std::slice::from_ref(&step))).unwrap()[0].preference.unwrap();
+            let mean = |side: usize| scores.iter().skip(side).step_by(2).sum::<f32>() / (2 * PAIRS) as f32;
+            let right = scores.as_chunks::<2>().0.iter().filter(|[c, r]| c > r).count();
+            assert!((told.chosen_reward - mean(0)).abs() < 1e-4, "{device}: {told:?} {scores:?}");
+            assert!((told.rejected_reward - mean(1)).abs() < 1e-4, "{device}: {told:?} {scores:?}");
+            assert!((told.margin - mean(0) + mean(1)).abs() < 1e-4, "{device}: {told:?} {scores:?}");
+            assert_eq!(
+                (told.accuracy, told.log_ratio),
+                (right as f32 / (2 * PAIRS) as f32, None),
+                "{device}"
+            );
             found.push((scores, loss, gradient));
         }
         let (scores, loss, gradient) = &found[0];

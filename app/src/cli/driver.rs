@@ -29,9 +29,14 @@ pub(super) struct Sender {
 impl Sender {
     /// Sends a command whose answers nobody waits for, and returns its number.
     pub(super) fn send(&self, command: Command) -> u64 {
+        self.send_with(command, Vec::new())
+    }
+
+    /// The same with bytes beside it.
+    fn send_with(&self, command: Command, bytes: Vec<Vec<u8>>) -> u64 {
         let id = self.last.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(requests) = self.requests.upgrade() {
-            requests.try_send(Parcel::plain(Request { id, command })).ok();
+            requests.try_send(Parcel { body: Request { id, command }, bytes }).ok();
         }
         id
     }
@@ -76,6 +81,20 @@ impl Engine {
     ) -> Result<()> {
         let id = self.sender().send(command);
         self.answers(id, hear).await
+    }
+
+    /// The same where bytes come beside the command.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(super) async fn ask_with(
+        &mut self,
+        command: Command,
+        bytes: Vec<Vec<u8>>,
+        mut hear: impl FnMut(Event) -> Result<()>,
+    ) -> Result<()> {
+        let id = self.sender().send_with(command, bytes);
+        self.answers(id, |event, _| hear(event)).await
     }
 
     /// The same for what takes its time: a signal to end cancels it, after saying `message`.

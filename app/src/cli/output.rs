@@ -1,7 +1,7 @@
 //! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
 
 use super::bar::bar;
-use glasshouse_engine::protocol::{GuardReport, PreferenceMetrics, RewardMetrics};
+use glasshouse_engine::protocol::{GuardDocument, GuardReport, PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::train::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
@@ -11,13 +11,16 @@ use std::time::{Duration, Instant};
 /// Plain lines come at most this often, evaluations and the like aside.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Documents of an odd batch that are told of by their words, beside their numbers.
+const DOCUMENTS: usize = 3;
+
 /// Where a run's events go. A reader that goes away, or a full disk behind it, ends nothing: the run goes on without.
 pub(super) struct Output {
     shape: Shape,
     /// Standard output takes nothing any more.
     gone: Cell<bool>,
-    /// What the answers of the next step are worth, where it learns from answers.
-    rewards: Option<RewardMetrics>,
+    /// What the answers of the next step are worth, or its pairs, where it learns from such.
+    measured: Option<String>,
 }
 
 enum Shape {
@@ -44,7 +47,7 @@ impl Output {
         } else {
             Shape::Lines { steps, last: None }
         };
-        Self { shape, gone: Cell::new(false), rewards: None }
+        Self { shape, gone: Cell::new(false), measured: None }
     }
 
     /// Says that the run begins at a step other than 0, so that the time left is estimated from there.
@@ -88,7 +91,8 @@ impl Output {
         }
         match event {
             TrainEvent::Step { step, .. } => self.step(*step, event),
-            TrainEvent::Reward { metrics, .. } => self.rewards = Some(*metrics),
+            TrainEvent::Reward { metrics, .. } => self.measured = Some(of_answers(metrics)),
+            TrainEvent::Preference { metrics, .. } => self.measured = Some(of_step_pairs(metrics)),
             TrainEvent::Notice { text } => self.notice(text),
             TrainEvent::Guard(report) => self.guard(report),
             TrainEvent::Done { .. } => {
@@ -103,9 +107,8 @@ impl Output {
     }
 
     fn step(&mut self, step: u64, event: &TrainEvent) {
-        let rewards =
-            self.rewards.take().map(|rewards| format!("{} · ", of_answers(&rewards))).unwrap_or_default();
-        let told = format!("{rewards}{}", line(event));
+        let measured = self.measured.take().map(|measured| format!("{measured} · ")).unwrap_or_default();
+        let told = format!("{measured}{}", line(event));
         match &mut self.shape {
             Shape::Bar(bar) => {
                 bar.set_position(step);
@@ -154,6 +157,11 @@ fn of_pairs(pairs: &PreferenceMetrics) -> String {
     )
 }
 
+/// What pairs come to, before the step that learns from them.
+fn of_step_pairs(pairs: &PreferenceMetrics) -> String {
+    format!("margin {:.3} · accuracy {:.0} %", pairs.margin, pairs.accuracy * 100.0)
+}
+
 /// What answers are worth, before the step that learns from them.
 fn of_answers(rewards: &RewardMetrics) -> String {
     let RewardMetrics { reward, deviation, tokens, uniform_groups, kl, clipped, .. } = rewards;
@@ -167,7 +175,11 @@ fn of_answers(rewards: &RewardMetrics) -> String {
 
 /// What the guard saw, and in which documents.
 fn of_guard(report: &GuardReport) -> String {
-    let numbers: Vec<String> = report.documents.iter().map(|document| document.number.to_string()).collect();
+    let named = |(at, document): (usize, &GuardDocument)| match &document.words {
+        Some(words) if at < DOCUMENTS => format!("{} (“{words}”)", document.number),
+        _ => document.number.to_string(),
+    };
+    let numbers: Vec<String> = report.documents.iter().enumerate().map(named).collect();
     let documents = match numbers.as_slice() {
         [] => String::new(),
         [one] => format!(" Its batch was cut from document {one} of the training text."),
@@ -185,6 +197,7 @@ fn line(event: &TrainEvent) -> String {
             format!("loss {loss:.3} · lr {lr:.2e} · gradient {grad_norm:.2} · {speed}{skipped}")
         }
         TrainEvent::Reward { step, metrics } => format!("step {step}: {}", of_answers(metrics)),
+        TrainEvent::Preference { step, metrics } => format!("step {step}: {}", of_step_pairs(metrics)),
         TrainEvent::Eval { step, train_loss, val_loss, best, preference } => {
             let best = if *best { " (best so far)" } else { "" };
             let pairs = preference.as_ref().map(of_pairs).unwrap_or_default();

@@ -13,8 +13,7 @@ use super::train::{quoted, taken_in, to_the_end, told};
 use super::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::recipes::{
-    RecipeRows, generated, generated_held_out, held_out, labelled, questions, write_generated, write_lines,
-    write_own,
+    RecipeRows, generated, generated_held_out, held_out, write_generated, write_lines, write_own,
 };
 use glasshouse_engine::data::tasks::TaskSplit;
 use glasshouse_engine::project::{Project, Run};
@@ -267,11 +266,11 @@ fn tell(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &RunSummary, ro
     match recipe.metric() {
         Metric::Perplexity => tell_perplexity(arguments, recipe.name, &place, run),
         Metric::Answers => {
-            let score = place.answers(run, &questions(rows)?)?;
+            let score = place.answers(run, rows)?;
             tell_score(arguments, recipe.name, run, score, "question")
         }
         Metric::Labels => {
-            let score = place.labels(run, &labelled(rows)?)?;
+            let score = place.labels(run, rows)?;
             tell_score(arguments, recipe.name, run, score, "text")
         }
     }

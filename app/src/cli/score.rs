@@ -1,20 +1,19 @@
-//! How well a run does on rows whose right answers are known: questions that it answers greedily, many at once, and texts that it labels.
+//! How well a run does on rows whose right answers are known, as a recipe or an exercise has them: questions that it answers greedily, and
+//! texts that it labels. They are evaluated as any task is.
 
 use super::driver::{Engine, drive};
 use super::trained;
 use anyhow::{Context as _, Result, ensure};
-use glasshouse_engine::data::recipes::{Labelled, Question};
+use glasshouse_engine::data::recipes::{labelled, questions};
+use glasshouse_engine::protocol::evaluation::{TaskReport, TaskRequest};
 use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{
-    Command, Event, GenerateConfig, RunSummary, TrainEvent, WeightSource, likeliest,
+    Command, EvaluateSettings, Event, Precision, RunSummary, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::Path;
 
-/// Rows that are asked for at once.
-const AT_ONCE: usize = 256;
-
-/// Max tokens of an answer, and of any.
+/// Max tokens of an answer beyond its right one's bytes, and of any.
 const ROOM: usize = 16;
 const MOST_TOKENS: usize = 512;
 
@@ -69,20 +68,27 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// How many questions a run's best checkpoint answers right.
+    /// How many questions of lines a run's best checkpoint answers right, each by its likeliest tokens.
     ///
     /// # Errors
-    /// As [`answers`].
-    pub(super) fn answers(&self, run: &RunSummary, questions: &[Question]) -> Result<Score> {
-        self.ask(run, async |engine, source| answers(engine, source, questions).await)
+    /// A line is no question, the model writes none, or has no chat template.
+    pub(super) fn answers(&self, run: &RunSummary, rows: &[String]) -> Result<Score> {
+        let questions = questions(rows)?;
+        // A token has a byte at least.
+        let lengths = questions.iter().map(|question| question.judged.answer.as_deref().map_or(0, str::len));
+        let max_tokens = Some((lengths.max().unwrap_or(0) + ROOM).min(MOST_TOKENS));
+        let task = TaskRequest { metrics: vec!["rule".to_owned()], max_tokens, ..TaskRequest::default() };
+        self.ask(run, task, rows, true)
     }
 
-    /// Of how many texts a run's best checkpoint finds the label.
+    /// Of how many texts of lines a run's best checkpoint finds the label.
     ///
     /// # Errors
-    /// As [`labels`].
-    pub(super) fn labels(&self, run: &RunSummary, texts: &[Labelled]) -> Result<Score> {
-        self.ask(run, async |engine, source| labels(engine, source, texts).await)
+    /// A line is no text with a label, or the model has no labels.
+    pub(super) fn labels(&self, run: &RunSummary, rows: &[String]) -> Result<Score> {
+        labelled(rows)?;
+        let task = TaskRequest { metrics: vec!["accuracy".to_owned()], ..TaskRequest::default() };
+        self.ask(run, task, rows, false)
     }
 
     /// What a run's evaluations came to, the first ones first.
@@ -105,19 +111,65 @@ impl Place<'_> {
         Ok(losses)
     }
 
-    fn ask(
-        &self,
-        run: &RunSummary,
-        ask: impl AsyncFnOnce(&mut Engine, &WeightSource) -> Result<Score>,
-    ) -> Result<Score> {
+    /// Has a run's best checkpoint do a task, which is kept with nothing.
+    fn ask(&self, run: &RunSummary, task: TaskRequest, rows: &[String], chats: bool) -> Result<Score> {
         let device = self.device.unwrap_or_default().to_owned();
         let options = session::Options { device, threads: self.threads, ..session::Options::default() };
         drive(options, async |engine| {
             trained::use_project(engine, self.project, false).await?;
             let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() };
-            ask(engine, &source).await
+            if chats {
+                expect_chats(engine, &source).await?;
+            }
+            let settings = EvaluateSettings {
+                likelihood: false,
+                baselines: false,
+                tasks: vec![TaskRequest { file: "rows.jsonl".to_owned(), ..task }],
+                resamples: 0,
+                keep: false,
+                ..EvaluateSettings::default()
+            };
+            let command = Command::Evaluate { source, settings: Box::new(settings) };
+            let mut found = None;
+            let hear = |event| {
+                match event {
+                    Event::Evaluated { evaluation } => found = evaluation.tasks.into_iter().next(),
+                    event => trained::note(&event),
+                }
+                Ok(())
+            };
+            engine.ask_with(command, vec![rows.join("\n").into_bytes()], hear).await?;
+            score(&found.context("the engine told no evaluation")?, rows.len())
         })
     }
+}
+
+/// Refuses a model that goes on from texts alone: what it makes of a question is no answer.
+async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> {
+    let mut answers = true;
+    let command = Command::OpenModel { source: source.clone(), precision: Precision::F32 };
+    let hear = |event| {
+        if let Event::ModelOpened { chats, .. } = event {
+            answers = chats;
+        }
+        Ok(())
+    };
+    engine.ask(command, hear).await?;
+    ensure!(answers, "the model has no chat template: it goes on from texts, and answers to nothing");
+    Ok(())
+}
+
+/// What the rows of a task came to, each by its first metric, or by the second where that counts parts of answers.
+fn score(task: &TaskReport, rows: usize) -> Result<Score> {
+    if let Some((line, reason)) = task.broken.first() {
+        anyhow::bail!("held-out row {line} is none that can be measured by: {reason}");
+    }
+    ensure!(task.answers.len() == rows, "not every row was answered");
+    let mut score = Score::default();
+    for answer in &task.answers {
+        score.add(answer.scores.iter().rev().flatten().next().copied().unwrap_or_default());
+    }
+    Ok(score)
 }
 
 /// An evaluation's losses, each the mean per token.
@@ -135,64 +187,10 @@ impl Losses {
     }
 }
 
-/// Has a model answer questions, each by its likeliest tokens.
-///
-/// # Errors
-/// The model writes none, or has no chat template.
-async fn answers(engine: &mut Engine, source: &WeightSource, questions: &[Question]) -> Result<Score> {
-    // A token has a byte at least.
-    let lengths = questions.iter().map(|question| question.judged.answer.as_deref().map_or(0, str::len));
-    let max_tokens = (lengths.max().unwrap_or(0) + ROOM).min(MOST_TOKENS);
-    let config = GenerateConfig { max_tokens, temperature: 0.0, ..GenerateConfig::default() };
-    let mut score = Score::default();
-    for asked in questions.chunks(AT_ONCE) {
-        let conversations = asked.iter().map(|question| question.messages.clone()).collect();
-        let command = Command::Replies { source: source.clone(), conversations, config: config.clone() };
-        let before = score.rows;
-        let hear = |event| {
-            match event {
-                Event::Sampled { number, text, .. } => {
-                    let question = asked.get(number).context("an answer to no question")?;
-                    score.add(question.judged.score(&text));
-                }
-                event => trained::note(&event),
-            }
-            Ok(())
-        };
-        engine.ask(command, hear).await?;
-        ensure!(score.rows - before == asked.len() as u64, "not every question was answered");
-    }
-    Ok(score)
-}
-
-/// Has a model label texts whose labels are known.
-///
-/// # Errors
-/// The model has no labels.
-async fn labels(engine: &mut Engine, source: &WeightSource, texts: &[Labelled]) -> Result<Score> {
-    let mut score = Score::default();
-    for asked in texts.chunks(AT_ONCE) {
-        let texts = asked.iter().map(|row| row.text.clone()).collect();
-        let hear = |event| {
-            match event {
-                Event::Classified { labels, probabilities } => {
-                    for (row, shares) in asked.iter().zip(&probabilities) {
-                        let right = likeliest(&labels, shares).is_some_and(|(label, _)| label == row.label);
-                        score.add(f64::from(u8::from(right)));
-                    }
-                }
-                event => trained::note(&event),
-            }
-            Ok(())
-        };
-        engine.ask(Command::Classify { source: source.clone(), texts }, hear).await?;
-    }
-    Ok(score)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_engine::protocol::evaluation::TaskAnswer;
 
     #[test]
     fn rows_are_right_altogether_or_count_in_part() {
@@ -203,5 +201,21 @@ mod tests {
         assert_eq!(score.words("question"), "2 of 4 questions right (50.0 %), 0.625 in the mean of all");
         let whole = Score { rows: 1, right: 1, score: 1.0 };
         assert_eq!(whole.words("text"), "1 of 1 text right (100.0 %)");
+    }
+
+    #[test]
+    fn a_task_counts_by_the_parts_of_answers_where_it_has_them_and_by_every_row() {
+        let answer = |scores: &[f64]| TaskAnswer {
+            scores: scores.iter().copied().map(Some).collect(),
+            ..TaskAnswer::default()
+        };
+        let parts = [answer(&[1.0, 1.0]), answer(&[0.0, 0.5])];
+        let mut task = TaskReport { answers: parts.to_vec(), ..TaskReport::default() };
+        assert_eq!(score(&task, 2).unwrap(), Score { rows: 2, right: 1, score: 1.5 });
+        task.answers = vec![answer(&[1.0]), answer(&[0.0])];
+        assert_eq!(score(&task, 2).unwrap(), Score { rows: 2, right: 1, score: 1.0 });
+        assert!(score(&task, 3).is_err());
+        task.broken = vec![(7, "too long".to_owned())];
+        assert!(score(&task, 2).unwrap_err().to_string().contains("row 7"));
     }
 }

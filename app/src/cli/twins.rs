@@ -6,14 +6,16 @@ use super::settings::{check_device, run_config, usage};
 use super::train;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::SystemFiles;
-use glasshouse_corpus::twins::{self, Interval, MOST_PAIRS};
+use glasshouse_corpus::twins;
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{self, Prepared, Split};
+use glasshouse_engine::evaluation::statistics::{MOST_PAIRS, compare_runs};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::evaluation::Better;
 use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::step::MicroBatch;
 use serde_json::{Value, json};
@@ -166,12 +168,12 @@ fn tell(arguments: &DataCompareArguments, pairs: &[Pair]) -> Result<()> {
     }
     for (at, (key, title)) in HELD_OUT.into_iter().enumerate() {
         let losses: Vec<[f64; 2]> = pairs.iter().filter_map(|pair| pair.losses.get(at).copied()).collect();
-        let differences: Vec<f64> = losses.iter().map(|[raw, clean]| raw - clean).collect();
-        let interval = Interval::of(&differences).context("losses of fewer than two pairs")?;
-        let mean = |side: fn(&[f64; 2]) -> f64| losses.iter().map(side).sum::<f64>() / losses.len() as f64;
-        let (raw, clean) = (mean(|pair| pair[0]), mean(|pair| pair[1]));
-        let Interval { mean: difference, low, high } = interval;
-        let better = interval.is_significant().then_some(if difference > 0.0 { "clean" } else { "raw" });
+        let found = compare_runs(["raw", "clean"], "loss", Better::Lower, &losses);
+        let found = found.context("losses of fewer than two pairs")?;
+        let (raw, clean) = (found.first_value, found.second_value);
+        let difference = raw - clean;
+        let [low, high] = found.difference.interval.context("a comparison without an interval")?;
+        let better = (low > 0.0 || high < 0.0).then_some(if difference > 0.0 { "clean" } else { "raw" });
         if arguments.json {
             let result = json!({
                 "raw": raw, "clean": clean, "difference": difference, "low": low, "high": high, "better": better,
@@ -184,10 +186,7 @@ fn tell(arguments: &DataCompareArguments, pairs: &[Pair]) -> Result<()> {
         say!(
             "    raw − clean {difference:+.4}, 95 % confidence interval {low:+.4} to {high:+.4} (paired t)"
         )?;
-        match better {
-            Some(better) => say!("    the {better} text taught more")?,
-            None => say!("    no difference shown: the interval holds 0")?,
-        }
+        say!("    {}", found.verdict)?;
     }
     if arguments.json {
         let runs = pairs.iter().map(|Pair { seed, runs: [raw, clean], losses }| {

@@ -5,13 +5,18 @@ use glasshouse_protocol::evaluation::Metric;
 
 /// Names that are written otherwise than word by word.
 const TITLES: &[(&str, &str)] = &[
+    ("accuracy_amb", "Accuracy, ambiguous"),
+    ("accuracy_disamb", "Accuracy, disambiguated"),
+    ("amb_bias_score", "Bias score, ambiguous"),
     ("bleu", "BLEU"),
     ("chrf", "chrF"),
+    ("disamb_bias_score", "Bias score, disambiguated"),
     ("distinct_2", "Distinct-2"),
     ("ece", "ECE"),
     ("exact", "Exact match"),
     ("icat", "Idealised CAT score"),
     ("lms", "Language modelling score"),
+    ("mc2", "MC2"),
     ("rouge_1", "ROUGE-1"),
     ("rouge_2", "ROUGE-2"),
     ("rouge_l", "ROUGE-L"),
@@ -20,7 +25,8 @@ const TITLES: &[(&str, &str)] = &[
     ("top_5_accuracy", "Top-5 accuracy"),
 ];
 /// Names, and ends of names, of shares.
-const SHARES: &[&str] = &["exact", "repetition", "distinct_2", "rate", "share", "ece", "precision", "recall"];
+const SHARES: &[&str] =
+    &["exact", "mc2", "repetition", "distinct_2", "rate", "share", "ece", "precision", "recall"];
 
 /// Beginnings of names of shares.
 const BEGINNINGS: &[&str] =

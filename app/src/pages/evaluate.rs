@@ -10,6 +10,7 @@ mod compare;
 mod predicted;
 mod progress;
 mod section;
+mod suite;
 mod tasks;
 mod text;
 

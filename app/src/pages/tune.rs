@@ -107,14 +107,10 @@ impl TunePage {
                 self.recipe = self.recipe.filter(|recipe| recipe.objective == before.objective);
                 if let Some(recipe) = self.recipe {
                     // A recipe without a learning rate has that of the run.
-                    let begun = history.config.train.learning_rate;
-                    context.draft.set_objective(before.objective);
-                    context.draft.set_steps(before.steps);
-                    context
-                        .draft
-                        .set_learning_rate(recipe.learning_rate.map_or(begun, |_| before.learning_rate));
-                    context.draft.train.eval_interval = before.eval_interval;
-                    context.draft.train.checkpoint_interval = before.checkpoint_interval;
+                    context.draft.set_objective(recipe.objective);
+                    context.draft.set_learning_rate(history.config.train.learning_rate);
+                    let rate = recipe.learning_rate.map(|_| before.learning_rate);
+                    recipe.fill(context.draft, Some(before.steps), rate);
                 }
             }
         }

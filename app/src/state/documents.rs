@@ -31,8 +31,25 @@ pub struct ReadDocument {
     pub text: String,
     /// Bytes that fine-tuning learns, where it is a conversation; else none.
     pub learned: Vec<Range<usize>>,
+    /// The bytes at which its tokens end, with whether fine-tuning learns each, where they are known.
+    pub tokens: Vec<(usize, bool)>,
     /// Whether the text was cut.
     pub cut: bool,
+}
+
+impl ReadDocument {
+    /// What of it is learned or not, in pieces: its tokens, or, where those are not known, what a template wrote and what was answered.
+    pub fn pieces(&self) -> Vec<(Range<usize>, bool)> {
+        let mut from = 0;
+        let tokens =
+            self.tokens.iter().map(|(end, learned)| (std::mem::replace(&mut from, *end)..*end, *learned));
+        let tokens: Vec<_> = tokens.collect();
+        if tokens.is_empty() {
+            self.learned.iter().map(|range| (range.clone(), true)).collect()
+        } else {
+            tokens
+        }
+    }
 }
 
 impl Documents {
@@ -58,9 +75,10 @@ impl Documents {
                 self.found = *found;
                 self.page.clone_from(documents);
             }
-            Event::Document { number, text, learned, cut } => {
+            Event::Document { number, text, learned, tokens, cut } => {
                 let learned = learned.iter().map(|(start, end)| *start..*end).collect();
-                self.read = Some(ReadDocument { number: *number, text: text.clone(), learned, cut: *cut });
+                let (text, tokens) = (text.clone(), tokens.clone());
+                self.read = Some(ReadDocument { number: *number, text, learned, tokens, cut: *cut });
             }
             Event::ProjectOpened { .. } | Event::ProjectClosed => *self = Self::default(),
             _ => {}
@@ -112,6 +130,7 @@ mod tests {
             number: 3,
             text: "text".to_owned(),
             learned: Vec::new(),
+            tokens: Vec::new(),
             cut: false,
         });
         documents.apply(&listed(&["a.txt"]));

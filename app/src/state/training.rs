@@ -72,6 +72,8 @@ pub struct Training {
     pub seconds: Option<(f64, f64)>,
     /// What the answers of a step were worth, where the run learns from its own answers: thinned as the curves are, the last one aside.
     pub rewards: Vec<(u64, RewardMetrics)>,
+    /// What the pairs of a step came to, where the run learns preferences: likewise.
+    pub pairs: Vec<(u64, PreferenceMetrics)>,
     /// The curves, thinned evenly when they grow long.
     pub points: Vec<StepPoint>,
     /// A point is kept every so many steps.
@@ -178,6 +180,7 @@ impl Training {
         self.points.splice(0..0, past.points);
         self.evaluations.splice(0..0, past.evaluations);
         self.rewards.splice(0..0, past.rewards);
+        self.pairs.splice(0..0, past.pairs);
         self.samples.splice(0..0, past.samples);
         self.guard.splice(0..0, past.guard);
         self.whole = true;
@@ -222,10 +225,13 @@ impl Training {
                 self.samples.push(Sample { step: *step, text });
             }
             TrainEvent::Reward { step, metrics } => {
-                if self.rewards.last().is_some_and(|(last, _)| !self.keeps(*last)) {
-                    self.rewards.pop();
-                }
+                self.rewards.pop_if(|(last, _)| !keeps(self.stride, *last));
                 self.rewards.push((*step, *metrics));
+                self.thin();
+            }
+            TrainEvent::Preference { step, metrics } => {
+                self.pairs.pop_if(|(last, _)| !keeps(self.stride, *last));
+                self.pairs.push((*step, *metrics));
                 self.thin();
             }
             TrainEvent::Sample { step, text } => {
@@ -264,6 +270,7 @@ impl Training {
         self.points.retain(|point| point.step <= step);
         self.evaluations.retain(|point| point.step <= step);
         self.rewards.retain(|(at, _)| *at <= step);
+        self.pairs.retain(|(at, _)| *at <= step);
         self.samples.retain(|sample| sample.step <= step);
         // What was only told of those steps is void, and may be told again.
         self.guard.retain(|report| report.step <= step || report.action != GuardAction::Note);
@@ -273,27 +280,36 @@ impl Training {
 
     /// Whether the curves keep a step.
     fn keeps(&self, step: u64) -> bool {
-        step.is_multiple_of(self.stride.max(1)) || step == 1
+        keeps(self.stride, step)
     }
 
     /// Drops every second step of curves that grew long.
     fn thin(&mut self) {
-        if self.points.len().max(self.rewards.len()) <= MOST_POINTS {
+        if self.points.len().max(self.rewards.len()).max(self.pairs.len()) <= MOST_POINTS {
             return;
         }
         self.stride = self.stride.max(1) * 2;
-        let (mut points, mut rewards) = (std::mem::take(&mut self.points), std::mem::take(&mut self.rewards));
         // What stands for a gap stays.
-        points.retain(|point| self.keeps(point.step) || point.lr.is_nan());
-        let last = rewards.last().map(|(step, _)| *step);
-        rewards.retain(|(step, _)| self.keeps(*step) || Some(*step) == last);
-        (self.points, self.rewards) = (points, rewards);
+        self.points.retain(|point| keeps(self.stride, point.step) || point.lr.is_nan());
+        thin_measured(&mut self.rewards, self.stride);
+        thin_measured(&mut self.pairs, self.stride);
     }
 
     /// Seconds of a step at the present pace, once there is one.
     pub fn seconds_a_step(&self, tokens_per_step: u64) -> Option<f64> {
         (self.tokens_per_s > 0.0).then(|| tokens_per_step as f64 / self.tokens_per_s)
     }
+}
+
+/// Whether curves of which every so many steps are kept have this one.
+fn keeps(stride: u64, step: u64) -> bool {
+    step.is_multiple_of(stride.max(1)) || step == 1
+}
+
+/// Drops of what steps measured those that the curves do not keep, the last one aside.
+fn thin_measured<T>(measured: &mut Vec<(u64, T)>, stride: u64) {
+    let last = measured.last().map(|(step, _)| *step);
+    measured.retain(|(step, _)| keeps(stride, *step) || Some(*step) == last);
 }
 
 #[cfg(test)]
@@ -342,6 +358,7 @@ mod tests {
         let last = 3 * MOST_POINTS as u64 + 1;
         for step in 1..=last {
             training.take(&TrainEvent::Reward { step, metrics: RewardMetrics::default() });
+            training.take(&TrainEvent::Preference { step, metrics: PreferenceMetrics::default() });
             let (loss, lr, grad_norm, tokens_per_s, skipped) = (1.0, 1e-3, 1.0, 1e3, false);
             training.take(&TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped });
         }
@@ -349,5 +366,7 @@ mod tests {
         let of_points: Vec<u64> = training.points.iter().map(|point| point.step).collect();
         let of_rewards: Vec<u64> = training.rewards.iter().map(|(step, _)| *step).collect();
         assert_eq!(of_rewards, [&of_points[..], &[last]].concat());
+        let of_pairs: Vec<u64> = training.pairs.iter().map(|(step, _)| *step).collect();
+        assert_eq!(of_pairs, of_rewards);
     }
 }

@@ -118,7 +118,13 @@ impl Engine {
             }
             Command::ReadDocument { number } => {
                 let text = format!("{STORY}\n\n{STORY}");
-                vec![Event::Document { number: *number, text, learned: Vec::new(), cut: false }]
+                vec![Event::Document {
+                    number: *number,
+                    text,
+                    learned: Vec::new(),
+                    tokens: Vec::new(),
+                    cut: false,
+                }]
             }
             Command::TrainTokenizer { tokenizer: wanted, .. } => {
                 self.tokenizer = true;
@@ -197,7 +203,7 @@ impl Engine {
             }
             Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
-            Command::Inspect { source, prompt, views, settings } => {
+            Command::Inspect { source, prompt, views, settings, .. } => {
                 vec![super::inspect::answer(source, prompt, views, settings)]
             }
             Command::ListRuns => vec![Event::Runs { runs: self.listed_runs() }],

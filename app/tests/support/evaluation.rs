@@ -121,6 +121,18 @@ fn task() -> TaskReport {
     }
 }
 
+/// A staged family of the suite of instruction tasks.
+fn family(name: &str, passed: f64) -> TaskReport {
+    TaskReport {
+        name: name.to_owned(),
+        suite: "tasks".to_owned(),
+        kind: "generate".to_owned(),
+        rows: 30,
+        metrics: vec![metric("pass_rate", passed, 0.15, "rows")],
+        ..TaskReport::default()
+    }
+}
+
 /// A staged evaluation of a run.
 pub fn evaluation(run: &str, bits: f64) -> Evaluation {
     let baseline = |(name, value): (&str, f64)| Baseline {
@@ -182,6 +194,7 @@ pub fn evaluation(run: &str, bits: f64) -> Evaluation {
             train_flops: Some(3.4e14),
         },
         settings: EvaluateSettings::default(),
+        held_training_ms: Some(1250.0),
         likelihood: Some(likelihood),
         baselines: baselines.into_iter().map(baseline).collect(),
         contamination: Some(Contamination {
@@ -192,7 +205,7 @@ pub fn evaluation(run: &str, bits: f64) -> Evaluation {
             worst,
             ..Contamination::default()
         }),
-        tasks: vec![task()],
+        tasks: vec![task(), family("count", 0.4), family("story", 0.7)],
         limits: vec!["Everything here is staged.".to_owned()],
     }
 }

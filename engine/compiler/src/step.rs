@@ -1,5 +1,6 @@
 //! What goes into a training step and comes out of it, in the words that trainer, executors and self-test share.
 
+use glasshouse_protocol::PreferenceMetrics;
 use serde::{Deserialize, Serialize};
 
 /// The weights and the optimizer state, laid out as [`crate::plan::arena::ArenaLayout`] says.
@@ -133,6 +134,8 @@ pub struct StepReport {
     pub gradient_norm: f32,
     /// The gradient was not finite: weights and moments are as before.
     pub skipped: bool,
+    /// What the step's pairs came to before the update, where the objective has them.
+    pub preference: Option<PreferenceMetrics>,
 }
 
 /// Entries of a value, fed into or read out of a graph that is run by itself (op tests, probes).

@@ -2,7 +2,7 @@
 //!
 //! Both are measured on the same held-out documents, as the cleaning left them and as they came. So the raw twin must not hold these:
 //! documents that share a run of words with a held-out one are left out of it, and nothing else is. Runs differ by their seeds, so
-//! that one pair of runs shows little: [`Interval`] says what several pairs show.
+//! that one pair of runs shows little; what several pairs show is a matter of `glasshouse-evaluate`'s statistics.
 
 use crate::duplicates::contamination::{Set, Settings as Overlap};
 use crate::error::{Error, Result};
@@ -131,62 +131,10 @@ fn write(files: &dyn Files, path: PathBuf, lines: &[String]) -> Result<()> {
     output.flush()
 }
 
-/// The mean of paired differences, with its 95 % confidence interval by Student's t.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interval {
-    /// Mean of the differences.
-    pub mean: f64,
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
-
-/// Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom.
-const STUDENT: [f64; 30] = [
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-];
-
-/// The most differences that an interval is known of.
-pub const MOST_PAIRS: usize = STUDENT.len() + 1;
-
-impl Interval {
-    /// Of two to [`MOST_PAIRS`] differences; none of any other number, which allow no interval.
-    pub fn of(differences: &[f64]) -> Option<Self> {
-        let quantile = STUDENT.get(differences.len().checked_sub(2)?)?;
-        let count = differences.len() as f64;
-        let mean = differences.iter().sum::<f64>() / count;
-        let squares: f64 = differences.iter().map(|difference| (difference - mean).powi(2)).sum();
-        let half = quantile * (squares / (count - 1.0) / count).sqrt();
-        Some(Self { mean, low: mean - half, high: mean + half })
-    }
-
-    /// Whether the interval leaves zero out: the differences are no mere noise.
-    pub fn is_significant(&self) -> bool {
-        self.low > 0.0 || self.high < 0.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::files::SystemFiles;
-
-    #[test]
-    fn intervals_are_those_of_the_textbook() {
-        // By R: t.test(c(1.1, 0.9, 1.3, 0.7, 1.0)).
-        let interval = Interval::of(&[1.1, 0.9, 1.3, 0.7, 1.0]).unwrap();
-        assert!((interval.mean - 1.0).abs() < 1e-12);
-        assert!(
-            (interval.low - 0.722_35).abs() < 1e-3 && (interval.high - 1.277_65).abs() < 1e-3,
-            "{interval:?}"
-        );
-        assert!(interval.is_significant());
-        assert!(!Interval::of(&[0.5, -0.4, 0.1]).unwrap().is_significant());
-        assert_eq!((Interval::of(&[1.0]), Interval::of(&[0.0; MOST_PAIRS + 1])), (None, None));
-        assert!(Interval::of(&[0.0; MOST_PAIRS]).is_some());
-    }
 
     #[test]
     fn the_twin_trains_on_nothing_that_is_held_out_and_holds_its_raw_forms() {

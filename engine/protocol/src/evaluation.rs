@@ -61,7 +61,7 @@ impl Default for EvaluateSettings {
 pub struct TaskRequest {
     /// A path, natively; in a browser the file's name, whose bytes come with the command in the order of the tasks.
     pub file: String,
-    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `stereotypes`, `rule`, or a rule of rewards as
+    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `stereotypes`, `bbq`, `mc2`, `rule`, or a rule of rewards as
     /// `rule:numeric` or `rule:regex=^[A-Z]`. Empty: what fits the rows.
     pub metrics: Vec<String>,
     /// Rows at most, the first ones; `None` takes all.
@@ -188,6 +188,9 @@ pub struct Evaluation {
     pub tasks: Vec<TaskReport>,
     /// What a reader should know before believing it, a sentence each.
     pub limits: Vec<String>,
+    /// How long it kept a run in training from its steps, in milliseconds; `None` where none trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_training_ms: Option<f64>,
 }
 
 /// A model in the words of its card.
@@ -346,6 +349,9 @@ pub struct TaskReport {
     pub name: String,
     /// CRC-32C of the file: only answers to the same rows are compared.
     pub file_crc32c: u32,
+    /// The suite that it is a family of, `tasks`; empty of a person's own file.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub suite: String,
     /// `generate`, `choose`, `classify`, `tag`.
     pub kind: String,
     /// Rows that were evaluated.

@@ -136,6 +136,9 @@ pub enum Event {
         /// Bytes of a conversation that fine-tuning learns, in order; empty for a text, all of which is learned.
         #[serde(default)]
         learned: Vec<(usize, usize)>,
+        /// The bytes at which a conversation's tokens end, in order, with whether fine-tuning learns each; empty where no tokenizer is known.
+        #[serde(default)]
+        tokens: Vec<(usize, bool)>,
         /// Whether it was cut.
         cut: bool,
     },

@@ -108,9 +108,11 @@ impl TuningRecipe {
         }
     }
 
-    /// Gives the settings of a run that goes on from a model what this recipe says; the rest stays.
-    pub fn fill(&self, config: &mut RunConfig) {
-        let RecipeSettings { objective, steps, learning_rate, interval } = self.settings(None, None);
+    /// Gives the settings of a run that goes on from a model what this recipe says, with the steps and the learning rate that a person
+    /// chose; the rest stays.
+    pub fn fill(&self, config: &mut RunConfig, steps: Option<u64>, learning_rate: Option<f64>) {
+        let RecipeSettings { objective, steps, learning_rate, interval } =
+            self.settings(steps, learning_rate);
         config.set_objective(objective);
         config.set_steps(steps);
         if let Some(rate) = learning_rate {
@@ -129,7 +131,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         objective: Objective::Chat,
         row: r#"{"messages": [{"role": "user", "content": "Tom had a red kite. The wind took it. Tell this in one sentence."}, {"role": "assistant", "content": "Tom lost his red kite."}]}"#,
         generated: Generated::Tasks(&["summary"]),
-        steps: 2400,
+        steps: 1200,
         learning_rate: None,
         expected: None,
     },
@@ -140,7 +142,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         objective: Objective::Chat,
         row: r#"{"messages": [{"role": "user", "content": "Say in German: the red ball"}, {"role": "assistant", "content": "der rote Ball"}]}"#,
         generated: Generated::Tasks(&["translation"]),
-        steps: 2400,
+        steps: 1200,
         learning_rate: None,
         expected: None,
     },
@@ -228,11 +230,14 @@ mod tests {
         for recipe in RECIPES {
             let begun = presets::preset("first-stories").unwrap();
             let mut run = begun.clone();
-            recipe.fill(&mut run);
+            recipe.fill(&mut run, None, None);
             assert_eq!((run.train.objective, run.train.steps), (recipe.objective, recipe.steps));
             assert_eq!(run.train.learning_rate, recipe.learning_rate.unwrap_or(begun.train.learning_rate));
             assert!(run.train.warmup_steps < recipe.steps && run.train.eval_interval > 0);
             assert_eq!((&run.model, run.train.batch_size), (&begun.model, begun.train.batch_size));
+            recipe.fill(&mut run, Some(70), Some(2e-4));
+            assert_eq!((run.train.steps, run.train.learning_rate), (70, 2e-4));
+            assert_eq!((run.train.eval_interval, run.train.checkpoint_interval), (7, 7));
         }
     }
 }

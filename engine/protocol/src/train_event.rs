@@ -35,6 +35,15 @@ pub enum TrainEvent {
         #[serde(flatten)]
         metrics: RewardMetrics,
     },
+    /// What the pairs came to that a step learned from, under the weights before its update, where the objective is of preferences: before
+    /// the step's own event.
+    Preference {
+        /// Steps done.
+        step: u64,
+        /// What they came to, the mean over the step's micro-batches.
+        #[serde(flatten)]
+        metrics: PreferenceMetrics,
+    },
     /// An evaluation. Of an objective of rewards a loss is 1 less the mean reward of the likeliest answers by a rule, and less
     /// their mean score by a reward model.
     Eval {
@@ -192,6 +201,7 @@ impl TrainEvent {
         match self {
             Self::Step { step, .. }
             | Self::Reward { step, .. }
+            | Self::Preference { step, .. }
             | Self::Eval { step, .. }
             | Self::Accuracy { step, .. }
             | Self::Sample { step, .. }

@@ -16,7 +16,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 mod update;
-mod vector;
+pub(crate) mod vector;
 mod workers;
 
 pub use crate::platform::parallel::MOST_THREADS;
@@ -25,9 +25,9 @@ pub use program::{FUSIONS, fused};
 pub use shard::{Answer, ShardExecutor};
 
 use crate::error::{Error, Result};
+use crate::graph::ops::{Preference, REPORTED};
 use crate::graph::{Graph, Input, Origin, ValueId};
-use crate::model::TrainingGraphs;
-use crate::model::training_graphs;
+use crate::model::{TrainingGraphs, loss_form, training_graphs};
 use crate::optimizer::{Optimizer, Rate};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Remote};
@@ -56,6 +56,9 @@ pub struct CpuExecutor {
     second_moments: Vec<f32>,
     partial: Vec<f32>,
     programs: Programs,
+    /// The loss of pairs, where that is the objective, and what each micro-batch of a step reported of them.
+    preference: Option<Preference>,
+    reports: Vec<[f32; REPORTED]>,
     /// This executor's shard of everything and those of others, where it is divided.
     divided: Option<(Shard, OtherShards)>,
 }
@@ -112,6 +115,8 @@ impl CpuExecutor {
             second_moments: moments(optimizer.second_moments()),
             partial: vec![0.0; update::partial_sums(layout.trained_end)],
             programs,
+            preference: loss_form(&graphs.recipe.train, &graphs.recipe.model).preference(),
+            reports: Vec::new(),
             divided,
             layout,
         })
@@ -171,6 +176,13 @@ impl CpuExecutor {
         Ok(losses)
     }
 
+    /// What norms keep of the stream behind each part of the model, [N,2], for a batch without dropout; of this executor's part of it,
+    /// where it is divided.
+    pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
+        self.losses(Task::Evaluate, std::slice::from_ref(batch)).await?;
+        Ok(self.programs.evaluate.probes())
+    }
+
     /// (mean loss over the micro-batches, averaged gradient before clipping, laid out as the arena).
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         let loss = self.accumulate(step).await?;
@@ -226,6 +238,7 @@ impl CpuExecutor {
     /// Clears the gradient and runs the micro-batches; their mean loss.
     async fn accumulate(&mut self, step: &StepInput) -> Result<f32> {
         self.weights.gradients.fill(0.0);
+        self.reports.clear();
         let losses = self.losses(Task::Train, &step.micro_batches).await?;
         let total: f32 = losses.iter().map(|(loss, _)| loss).sum();
         Ok(total / losses.len().max(1) as f32)
@@ -233,12 +246,17 @@ impl CpuExecutor {
 
     /// (mean loss, rows that count) of each batch; in training their gradients are added up.
     async fn losses(&mut self, task: Task, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
-        let Self { programs, weights, workers, divided, .. } = self;
+        let Self { programs, weights, workers, divided, reports, .. } = self;
+        // Pairs are never divided: their loss has to see all of them.
         let Some((shard, others)) = divided else {
             let mut losses = Vec::with_capacity(batches.len());
             for batch in batches {
                 let whole = BatchShard { counted: batch.counted, ..BatchShard::default() };
-                let (loss, here) = programs.of(task).batch(weights, workers, batch, whole).await?;
+                let run = programs.of(task);
+                let (loss, here) = run.batch(weights, workers, batch, whole).await?;
+                if task == Task::Train {
+                    reports.extend(run.reported());
+                }
                 losses.push(match batch.counted {
                     Some(counted) => (loss * here / counted, counted),
                     None => (loss, here),
@@ -276,8 +294,9 @@ impl CpuExecutor {
     /// Clips and applies the gradient.
     fn update(&mut self, step: &StepInput, loss: f32, workers: &Workers) -> Result<StepReport> {
         let gradient_norm = update::norm(workers, &self.weights.gradients, &mut self.partial);
+        let preference = self.preference.and_then(|op| op.of_reports(&self.reports));
         let Some(scale) = self.optimizer.gradient_scale(gradient_norm) else {
-            return Ok(StepReport { loss, gradient_norm, skipped: true });
+            return Ok(StepReport { loss, gradient_norm, skipped: true, preference });
         };
         let (first_correction, second_correction) = self.optimizer.corrections(step.step);
         let rate = Rate { learning_rate: step.learning_rate, first_correction, second_correction };
@@ -299,7 +318,7 @@ impl CpuExecutor {
                 second,
             );
         }
-        Ok(StepReport { loss, gradient_norm, skipped: false })
+        Ok(StepReport { loss, gradient_norm, skipped: false, preference })
     }
 }
 

@@ -3,8 +3,9 @@
 use super::program::{BatchShard, Program, Weights, fused};
 use super::workers::Workers;
 use crate::error::{Error, Result};
+use crate::graph::ops::REPORTED;
 use crate::graph::{Graph, Input, Origin, ValueId};
-use crate::model::TrainingGraphs;
+use crate::model::{Probe, TrainingGraphs};
 use crate::platform::{self, TURN, parallel};
 use crate::step::MicroBatch;
 use async_channel::Receiver;
@@ -24,11 +25,13 @@ pub struct Run {
     loss: ValueId,
     /// What each row's loss comes to, where that is read.
     rows: Option<ValueId>,
+    /// Where it is known how large the stream is.
+    probes: Vec<Probe>,
 }
 
 impl Run {
-    /// Lays out `graph`, whose loss is `loss`; `rows` stay readable after a run.
-    pub fn new(graph: &Graph, loss: ValueId, rows: Option<ValueId>) -> Result<Self> {
+    /// Lays out `graph`, whose loss is `loss`; `rows` and `probes` stay readable after a run.
+    pub fn new(graph: &Graph, loss: ValueId, rows: Option<ValueId>, probes: &[Probe]) -> Result<Self> {
         let input = |input| {
             graph
                 .find(Origin::Input(input))
@@ -39,9 +42,10 @@ impl Run {
         let starts = starts.map(|starts| (starts, graph.ty(starts).columns()));
         let scores = graph.find(Origin::Input(Input::Scores));
         let scores = scores.map(|scores| (scores, graph.ty(scores).count()));
-        let read: Vec<ValueId> = [Some(loss), rows].into_iter().flatten().collect();
+        let known = probes.iter().map(|probe| probe.statistics);
+        let read: Vec<ValueId> = [Some(loss), rows].into_iter().flatten().chain(known).collect();
         let program = Program::new(&fused(graph, &read), &read);
-        Ok(Self { program, tokens, targets, starts, scores, loss, rows })
+        Ok(Self { program, tokens, targets, starts, scores, loss, rows, probes: probes.to_vec() })
     }
 
     /// (loss, rows that count) of a batch. Between its nodes whatever else waits has its turn.
@@ -83,11 +87,23 @@ impl Run {
         Ok(rows.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
     }
 
+    /// What norms kept of the stream behind each part in the last run, [N,2].
+    pub fn probes(&self) -> Vec<(String, Vec<f32>)> {
+        let read = |probe: &Probe| (probe.part.clone(), self.program.floats(probe.statistics).to_vec());
+        self.probes.iter().map(read).collect()
+    }
+
     fn end(&self) -> Result<(f32, f32)> {
         match self.program.floats(self.loss) {
-            [loss, count] => Ok((*loss, *count)),
+            [loss, count, ..] => Ok((*loss, *count)),
             _ => Err(Error::Internal("the loss is not a pair".to_owned())),
         }
+    }
+
+    /// What the pairs of the last batch came to, where its loss is over pairs.
+    pub fn reported(&self) -> Option<[f32; REPORTED]> {
+        let (_, reported) = self.program.floats(self.loss).split_at_checked(2)?;
+        reported.try_into().ok()
     }
 }
 
@@ -185,8 +201,13 @@ impl Programs {
     /// Lays out both graphs.
     pub fn new(graphs: &TrainingGraphs) -> Result<Self> {
         Ok(Self {
-            train: Run::new(&graphs.train, graphs.train_loss, None)?,
-            evaluate: Run::new(&graphs.evaluate, graphs.evaluate_loss, graphs.evaluate_rows)?,
+            train: Run::new(&graphs.train, graphs.train_loss, None, &[])?,
+            evaluate: Run::new(
+                &graphs.evaluate,
+                graphs.evaluate_loss,
+                graphs.evaluate_rows,
+                &graphs.evaluate_probes,
+            )?,
         })
     }
 

@@ -8,6 +8,7 @@ use super::store::Split;
 use super::stories;
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, Turns};
+use crate::tokenizer::Tokenizer;
 use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -235,7 +236,7 @@ impl Survey {
     pub async fn read(
         &self,
         number: u64,
-        template: Option<&ChatRenderer>,
+        reader: Option<&ConversationReader>,
         turns: &Turns,
     ) -> Result<ReadDocument> {
         let mut documents = self.sources.documents(&Problems::default());
@@ -247,18 +248,24 @@ impl Survey {
         }
         let missing = || Error::Refused(format!("there is no document {number}; list the documents again"));
         let (_, TextPiece { text, .. }) = documents.next().ok_or_else(missing)??;
-        let example = match template {
-            Some(template) => self.example(number, &text, template, turns).await?,
+        let example = match reader {
+            Some(reader) => self.example(number, &text, &reader.template, turns).await?,
             None => None,
         };
         let (mut text, mut learned) = example.unwrap_or((text, Vec::new()));
+        let tokenizer = reader.and_then(|reader| reader.tokenizer.as_ref()).filter(|_| !learned.is_empty());
+        let mut tokens = match tokenizer {
+            Some(tokenizer) => tokens_of(tokenizer, &text, &learned)?,
+            None => Vec::new(),
+        };
         let cut = text.char_indices().nth(SHOWN).map(|(at, _)| at);
         if let Some(at) = cut {
             text.truncate(at);
             learned.retain(|range| range.start < at);
             learned.iter_mut().for_each(|range| range.end = range.end.min(at));
+            tokens.retain(|(end, _)| *end <= at);
         }
-        Ok(ReadDocument { text, learned, cut: cut.is_some() })
+        Ok(ReadDocument { text, learned, tokens, cut: cut.is_some() })
     }
 
     /// Whether a document is of a file whose first line is a conversation.
@@ -333,8 +340,36 @@ pub struct ReadDocument {
     pub text: String,
     /// Bytes that fine-tuning learns, in order, where it is a conversation; else none.
     pub learned: Vec<Range<usize>>,
+    /// The bytes at which its tokens end, in order, with whether fine-tuning learns each; none where it is no conversation, or where no
+    /// tokenizer is known.
+    pub tokens: Vec<(usize, bool)>,
     /// Whether it was cut.
     pub cut: bool,
+}
+
+/// How the conversations of a project are written, and cut into tokens.
+#[derive(Debug)]
+pub struct ConversationReader {
+    /// What writes them.
+    pub template: ChatRenderer,
+    /// What cuts them.
+    pub tokenizer: Option<Tokenizer>,
+}
+
+/// Where the tokens of a text end, and which of them are learned. Tokens that share their last character count as one.
+fn tokens_of(tokenizer: &Tokenizer, text: &str, learned: &[Range<usize>]) -> Result<Vec<(usize, bool)>> {
+    let mut tokens: Vec<(usize, bool)> = Vec::new();
+    for encoded in tokenizer.encode_spans(&[text])? {
+        for (span, is_learned) in encoded.spans.iter().zip(encoded.learned(learned)) {
+            let whole = |end: &usize| text.is_char_boundary(*end);
+            let end = (span.end..text.len()).find(whole).unwrap_or(text.len());
+            match tokens.last_mut() {
+                Some((last, before)) if *last >= end => *before |= is_learned,
+                _ => tokens.push((end, is_learned)),
+            }
+        }
+    }
+    Ok(tokens)
 }
 
 /// Whether a line of JSON Lines has the fields of a conversation.
@@ -356,6 +391,8 @@ fn preview(text: &str, from: usize) -> String {
 mod tests {
     use super::*;
     use crate::platform::at_once;
+    use crate::tokenizer::TokenizerFiles;
+    use glasshouse_protocol::{TokenizerConfig, TokenizerKind, presets};
 
     fn survey(folder: &std::path::Path) -> Survey {
         let paths = vec![folder.display().to_string()];
@@ -430,12 +467,14 @@ mod tests {
         std::fs::write(folder.path().join("text.jsonl"), "{\"text\":\"plain\"}\n").unwrap();
         let survey = survey(folder.path());
         let template = ChatRenderer::new(glasshouse_protocol::CHATML, &serde_json::Map::new()).unwrap();
+        let mut reader = ConversationReader { template, tokenizer: None };
         let documents = survey.entries.len() as u64;
-        let read = |number| at_once(survey.read(number, Some(&template), &Turns::none())).unwrap();
+        let read = |number| at_once(survey.read(number, Some(&reader), &Turns::none())).unwrap();
         let second = (0..documents).find(|number| read(*number).text.contains("Where?")).unwrap();
         assert!(survey.may_be_conversation(second));
-        let ReadDocument { text, learned, cut } = read(second);
+        let ReadDocument { text, learned, tokens, cut } = read(second);
         assert!(text.starts_with("<|im_start|>user\nWhere?<|im_end|>") && !cut, "{text}");
+        assert!(tokens.is_empty(), "no tokenizer is known");
         let learned: Vec<&str> = learned.into_iter().map(|range| &text[range]).collect();
         assert_eq!(learned, ["Here.<|im_end|>"]);
         // Of two that ask the same, each is shown as itself.
@@ -445,5 +484,21 @@ mod tests {
         }
         let plain = documents - 1;
         assert_eq!((read(plain).text.as_str(), survey.may_be_conversation(plain)), ("plain", false));
+        // By tokens it is what a run learns: each character is one, and a turn's end.
+        let config = presets::preset("nanogpt-cpu").unwrap().tokenizer;
+        let config = TokenizerConfig { kind: TokenizerKind::Byte, ..config };
+        let files: TokenizerFiles = Tokenizer::train(&config, ["x"]).unwrap().into();
+        reader.tokenizer = Some(files.with_chatml().unwrap().tokenizer);
+        let read = |number| at_once(survey.read(number, Some(&reader), &Turns::none())).unwrap();
+        let ReadDocument { text, tokens, .. } = read(second);
+        let mut from = 0;
+        let pieces =
+            tokens.iter().map(|(end, learned)| (&text[std::mem::replace(&mut from, *end)..*end], *learned));
+        let pieces: Vec<(&str, bool)> = pieces.collect();
+        let own: Vec<&str> = pieces.iter().filter(|(_, learned)| *learned).map(|(piece, _)| *piece).collect();
+        assert_eq!(own, ["H", "e", "r", "e", ".", "<|im_end|>"]);
+        assert_eq!(pieces[..2], [("<|im_start|>", false), ("u", false)]);
+        assert_eq!(from, text.len());
+        assert!(read(plain).tokens.is_empty(), "all of a text is learned");
     }
 }

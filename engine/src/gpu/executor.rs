@@ -12,8 +12,9 @@ use super::program::Program;
 use super::replay::{Cut, EncodeStatistics, Pacing, Recorder, Unit};
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::graph::has_half;
-use crate::model::TrainingGraphs;
+use crate::graph::ops::Preference;
+use crate::graph::{ValueId, has_half};
+use crate::model::{Probe, TrainingGraphs, loss_form};
 use crate::optimizer::Optimizer;
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::{ReportRow, ScheduleRow};
@@ -42,6 +43,8 @@ pub struct GpuExecutor {
     optimizer: Optimizer,
     layout: crate::plan::arena::ArenaLayout,
     accumulate: usize,
+    /// The loss of pairs, where that is the objective.
+    preference: Option<Preference>,
     ring: usize,
     /// Set, submissions are cut so and not by measured time.
     pub(super) fixed_cut: Option<Cut>,
@@ -50,6 +53,8 @@ pub struct GpuExecutor {
     statistics: EncodeStatistics,
     /// Where an evaluation leaves each token's loss, where that is read: buffer, offset and bytes.
     rows: Option<(Buffer, u64, u64)>,
+    /// Where it leaves what norms keep of the stream behind each part, likewise.
+    probes: Vec<(String, (Buffer, u64, u64))>,
 }
 
 /// One of the two plans, ready.
@@ -107,10 +112,13 @@ impl GpuExecutor {
         }
         let train = compile(graphs.train.clone(), &[graphs.train_loss], &gpu.target())?;
         let evaluate = compile(graphs.evaluate.clone(), &graphs.evaluate_read(), &gpu.target())?;
-        let rows = graphs.evaluate_rows.and_then(|rows| {
-            let spot = evaluate.placement.spot_of_value[rows.index()]?;
-            Some((Buffer::Slot(spot.slot), spot.offset, evaluate.graph.ty(rows).bytes()))
-        });
+        let place = |value: ValueId| {
+            let spot = evaluate.placement.spot_of_value[value.index()]?;
+            Some((Buffer::Slot(spot.slot), spot.offset, evaluate.graph.ty(value).bytes()))
+        };
+        let rows = graphs.evaluate_rows.and_then(place);
+        let probe = |probe: &Probe| Some((probe.part.clone(), place(probe.statistics)?));
+        let probes = graphs.evaluate_probes.iter().filter_map(probe).collect();
         let mut further = update::update_dispatches(&train.arena, &optimizer, &gpu.target())?;
         let updates = further.len();
         further.push(update::advance_dispatch());
@@ -140,11 +148,13 @@ impl GpuExecutor {
             optimizer,
             layout: train.arena,
             accumulate: graphs.recipe.train.accumulate,
+            preference: loss_form(&graphs.recipe.train, &graphs.recipe.model).preference(),
             ring,
             fixed_cut: None,
             stamps: None,
             statistics: EncodeStatistics::default(),
             rows,
+            probes,
         })
     }
 
@@ -154,7 +164,13 @@ impl GpuExecutor {
         let rows = self.run(TRAIN, &items, true).await?;
         let per_step = |rows: &[ReportRow]| {
             let last = rows.last().copied().unwrap_or_default();
+            let of_pairs = |op: Preference| {
+                let reported =
+                    |row: &ReportRow| [row.chosen_reward, row.rejected_reward, row.accuracy, row.log_ratio];
+                op.of_reports(&rows.iter().map(reported).collect::<Vec<_>>())
+            };
             StepReport {
+                preference: self.preference.and_then(of_pairs),
                 loss: mean_loss(rows),
                 gradient_norm: last.gradient_norm,
                 skipped: last.skipped != 0.0,
@@ -186,6 +202,18 @@ impl GpuExecutor {
             losses.push(rows.into_iter().map(|[_, loss]| loss).collect());
         }
         Ok(losses)
+    }
+
+    /// What norms keep of the stream behind each part of the model, [N,2], for a micro-batch without dropout.
+    pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
+        self.evaluate(std::slice::from_ref(batch)).await?;
+        let range = |(_, (buffer, offset, bytes)): &(String, (Buffer, u64, u64))| {
+            Ok((self.storage.get(EVALUATE, *buffer)?, *offset, *bytes))
+        };
+        let ranges = self.probes.iter().map(range).collect::<Result<Vec<_>>>()?;
+        let found = self.gpu.read_several(&ranges).await?;
+        let parts = self.probes.iter().map(|(part, _)| part.clone());
+        Ok(parts.zip(found.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes))).collect())
     }
 
     /// The loss of a step and its gradient before clipping, laid out as the arena, without an update.

@@ -9,7 +9,7 @@ use crate::storage;
 const EVALUATION: &str = "evaluation.json";
 
 /// Largest evaluation that is read: a line for each document, and for each answer to a task.
-const LARGEST: u64 = 256 << 20;
+const LARGEST: u64 = 1 << 30;
 
 impl Run {
     /// What was found when it was evaluated; `None` where it was not.
@@ -22,6 +22,14 @@ impl Run {
             return Ok(None);
         }
         storage::read_json(&path, LARGEST).map(Some)
+    }
+
+    /// Keeps what was found, in the place of what was there.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_evaluation(&self, evaluation: &Evaluation) -> Result<()> {
+        storage::write_json(&self.folder().join(EVALUATION), evaluation)
     }
 }
 

@@ -4,13 +4,14 @@ use super::Device;
 use super::interpret::{Run, Value, expect_count, host};
 use crate::device::DeviceKind;
 use crate::error::{Error, Result};
+use crate::graph::ops::REPORTED;
 use crate::graph::{Graph, Input, Origin, ParameterId, ValueId};
-use crate::model::TrainingGraphs;
+use crate::model::{TrainingGraphs, loss_form};
 use crate::optimizer::{Optimizer, Rate};
 use crate::plan::arena::ArenaLayout;
 use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
 use burn::tensor::{Tensor, TensorData};
-use glasshouse_protocol::OptimizerKind;
+use glasshouse_protocol::{OptimizerKind, PreferenceMetrics};
 
 /// Trains the model of [`TrainingGraphs`], of which it runs the forward parts only. Weights and moments stay on the device.
 pub struct ReferenceExecutor {
@@ -25,10 +26,11 @@ pub struct ReferenceExecutor {
     second_moments: Vec<Tensor<2>>,
 }
 
-/// Loss and averaged gradients (by [`ParameterId`], `None` for what is frozen or takes no part) of a step.
+/// Loss and averaged gradients (by [`ParameterId`], `None` for what is frozen or takes no part) of a step, and what its pairs came to.
 struct Pass {
     loss: f32,
     gradients: Vec<Option<Tensor<2>>>,
+    preference: Option<PreferenceMetrics>,
 }
 
 impl ReferenceExecutor {
@@ -199,6 +201,8 @@ impl ReferenceExecutor {
     fn pass(&self, step: &StepInput) -> Result<Pass> {
         let (graph, loss) = (&self.graphs.train, self.graphs.train_loss);
         let share = 1.0 / step.micro_batches.len() as f64;
+        let preference = loss_form(&self.graphs.recipe.train, &self.graphs.recipe.model).preference();
+        let mut reports = Vec::new();
         let (mut total, mut sums) = (0.0, vec![None; self.parameters.len()]);
         for batch in &step.micro_batches {
             let leaf = |(number, tensor): (usize, &Tensor<2>)| {
@@ -208,6 +212,10 @@ impl ReferenceExecutor {
             let leaves: Vec<Tensor<2>> = self.parameters.iter().enumerate().map(leaf).collect();
             let mut run = self.run(graph, batch, loss, &leaves, &self.device)?;
             let both = run.floats(loss)?;
+            if preference.is_some() {
+                let numbers = host::<f32>(both.clone())?;
+                reports.extend(numbers.last_chunk::<REPORTED>().copied());
+            }
             let mean = both.clone().narrow(1, 0, 1);
             let share = match batch.counted {
                 // Of the loss' sum, the count that was asked for makes the mean.
@@ -227,7 +235,8 @@ impl ReferenceExecutor {
                 }
             }
         }
-        Ok(Pass { loss: total as f32, gradients: sums })
+        let preference = preference.and_then(|op| op.of_reports(&reports));
+        Ok(Pass { loss: total as f32, gradients: sums, preference })
     }
 
     fn step(&mut self, step: &StepInput) -> Result<StepReport> {
@@ -243,7 +252,8 @@ impl ReferenceExecutor {
         } else {
             host::<f64>(Tensor::cat(squares, 0).unsqueeze::<2>())?.iter().sum::<f64>().sqrt() as f32
         };
-        let report = StepReport { loss: pass.loss, gradient_norm: norm, skipped: false };
+        let report =
+            StepReport { loss: pass.loss, gradient_norm: norm, skipped: false, preference: pass.preference };
         let Some(scale) = self.optimizer.gradient_scale(norm) else {
             return Ok(StepReport { skipped: true, ..report });
         };

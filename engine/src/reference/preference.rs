@@ -2,7 +2,7 @@
 
 use super::interpret::{Express, Run, host};
 use crate::error::Result;
-use crate::graph::ops::{Answer, Preference, PreferenceInputs, PreferenceOutputs};
+use crate::graph::ops::{Answer, Preference, PreferenceInputs, PreferenceOutputs, REPORTED};
 use crate::graph::{Node, ValueId};
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Tensor, TensorData};
@@ -62,12 +62,13 @@ impl Express for Preference {
             let chosen = sums.clone().narrow(1, 0, 1).sum().reshape([1, 1]);
             mean = mean + chosen / f64::from(chosen_tokens);
         }
-        let loss = Tensor::cat(vec![mean, numbers(vec![pairs as f32], [1, 1])], 1);
         let known = host::<f64>(sums)?.into_iter().zip(host::<f64>(scores)?).zip(&tokens);
         let answers: Vec<Answer> = known
             .map(|((loss, reference), tokens)| Answer { loss, tokens: f64::from(*tokens), reference })
             .collect();
         let (_, slopes) = self.of_pairs(answers.as_chunks().0);
+        let reported = numbers(self.reported(answers.as_chunks().0).to_vec(), [1, REPORTED]);
+        let loss = Tensor::cat(vec![mean, numbers(vec![pairs as f32], [1, 1]), reported], 1);
         let weights = slopes.iter().flatten().flat_map(|slope| std::iter::repeat_n(*slope as f32, time));
         Ok(PreferenceOutputs { loss, weights: numbers(weights.collect(), [1, count]) })
     }

@@ -38,9 +38,6 @@ impl Session {
         let (device, threads) = (&self.device.request, self.options.threads);
         let mut scorer = Scorer::open(&model.config, &model.parameters, device, threads).await?;
         let device = scorer.device().to_owned();
-        // What texts were found in lately may be wanted here.
-        self.generations.forget_lens();
-        let mut indices = std::mem::take(&mut self.generations.indices);
         let mut auditor = Auditor {
             subject: Subject {
                 scorer: &mut scorer,
@@ -49,7 +46,7 @@ impl Session {
                 parameters: &model.parameters,
             },
             decoder: &mut decoder,
-            indices: &mut indices,
+            indices: &mut self.generations.indices,
         };
         let (mut told, outlet) = (None::<(String, Instant)>, &self.outlet);
         let mut tell = |what: &str, done, total| {
@@ -59,9 +56,7 @@ impl Session {
                 outlet.answer(id, Event::Evaluating { what: what.to_owned(), done, total });
             }
         };
-        let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await;
-        self.generations.indices = indices;
-        let sections = sections?;
+        let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await?;
         self.generations.keep_decoder(model.key.clone(), Precision::F32, decoder);
         let audit = Audit {
             run: model.key.0.clone(),
@@ -74,18 +69,10 @@ impl Session {
             sections,
         };
         if settings.keep {
-            run.keep_audit(&with_kept(&audit, self.kept_audit(&run)))?;
+            run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
         }
         self.outlet.answer(id, Event::Audited { audit: Box::new(audit) });
         Ok(())
-    }
-
-    /// What is kept of a run's audits. What cannot be read is told, and ignored.
-    pub(super) fn kept_audit(&self, run: &Run) -> Option<Audit> {
-        run.audit().unwrap_or_else(|error| {
-            self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
-            None
-        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::data::recipes::{RECIPES_FOLDER, TASKS_FOLDER};
-use crate::data::survey::{ReadDocument, Survey};
+use crate::data::survey::{ConversationReader, ReadDocument, Survey};
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, Turns, files};
 use crate::project::FEEDBACK_FOLDER;
@@ -104,30 +104,37 @@ impl Session {
     }
 
     pub(super) async fn read_document(&mut self, id: u64, number: u64) -> Result<()> {
-        let template = match self.survey().await?.may_be_conversation(number) {
-            true => self.chat_template()?,
+        let reader = match self.survey().await?.may_be_conversation(number) {
+            true => self.conversation_reader()?,
             false => None,
         };
-        let read = self.survey().await?.read(number, template.as_ref(), &Turns::new()).await?;
-        let ReadDocument { text, learned, cut } = read;
+        let read = self.survey().await?.read(number, reader.as_ref(), &Turns::new()).await?;
+        let ReadDocument { text, learned, tokens, cut } = read;
         let learned = learned.into_iter().map(|range| (range.start, range.end)).collect();
-        self.outlet.answer(id, Event::Document { number, text, learned, cut });
+        self.outlet.answer(id, Event::Document { number, text, learned, tokens, cut });
         Ok(())
     }
 
-    /// The chat template of the latest run's model, or ChatML, which a model without one gets. `None`, with a notice, where it cannot be
-    /// read or does not compile.
-    fn chat_template(&mut self) -> Result<Option<ChatRenderer>> {
-        let latest = self.opened()?.project.run_or_latest(None).ok();
-        let read =
-            latest.and_then(|run| run.data_folder().ok()).map(|folder| TokenizerFiles::template_in(&folder));
-        let compiled = read.transpose().and_then(|read| {
-            let (template, settings) = read.unwrap_or_default();
-            let template = template.as_deref().unwrap_or(CHATML);
-            ChatRenderer::new(template, &settings).map_err(|reason| template_fails(&reason))
+    /// The latest run's chat template and tokenizer, or the project's tokenizer where there is no run. A model without a template gets ChatML
+    /// with the run that learns conversations. `None`, with a notice, where something cannot be read or does not compile.
+    fn conversation_reader(&mut self) -> Result<Option<ConversationReader>> {
+        let project = self.opened()?;
+        let latest = project.project.run_or_latest(None).ok();
+        let read = match latest.and_then(|run| run.data_folder().ok()) {
+            Some(folder) => TokenizerFiles::read(&folder).map(Some),
+            None => Ok(project.prepared.as_ref().map(|prepared| prepared.tokenizer.clone().into())),
+        };
+        let compiled = read.and_then(|read| {
+            let Some(files) = read else {
+                let template = ChatRenderer::new(CHATML, &serde_json::Map::new());
+                let template = template.map_err(|reason| template_fails(&reason))?;
+                return Ok(ConversationReader { template, tokenizer: None });
+            };
+            let files = if files.chat_template.is_some() { files } else { files.with_chatml()? };
+            Ok(ConversationReader { template: files.chat_renderer()?, tokenizer: Some(files.tokenizer) })
         });
         match compiled {
-            Ok(renderer) => Ok(Some(renderer)),
+            Ok(reader) => Ok(Some(reader)),
             Err(error) => {
                 self.outlet.notice(format!("{error}; conversations are shown without it"));
                 Ok(None)

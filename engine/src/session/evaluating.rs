@@ -1,31 +1,27 @@
 //! Evaluations: made for a front end, and kept with their runs.
 
 mod about;
+mod beside;
+mod comparing;
+mod making;
 
-use super::outlet::{MOMENT, Outlet};
+pub(super) use beside::Evaluations;
+pub(super) use comparing::Compared;
+
 use super::training::Live;
-use super::writing::Model;
-use super::{Session, idle};
-use crate::cpu::CpuDecoder;
+use super::{Answer, Session};
 use crate::error::{Error, Result};
-use crate::evaluate::tasks::{self, Answerer, Answering, Asked, TaskFile, families};
-use crate::evaluate::{Scorer, Subject, Tell, baselines, contaminations, likelihood, text_contamination};
+use crate::evaluate::tasks::{Asked, TaskFile, families};
 use crate::evaluation::card;
-use crate::evaluation::statistics::{Bootstrap, compare};
-use crate::generate::{Decoder, Opening};
 use crate::platform::{Turns, files};
 use crate::project::Run;
-use crate::protocol::evaluation::{Contamination, TaskReport, TaskRequest};
+use crate::protocol::evaluation::TaskReport;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
 use crate::storage;
+use beside::Job;
+use making::Making;
 use std::path::{Path, PathBuf};
-use web_time::Instant;
-
-/// Where it lies in its run's folder.
-const EVALUATION: &str = "evaluation.json";
-
-/// Largest that is read.
-const LARGEST: u64 = 1 << 30;
+use web_time::{Duration, Instant};
 
 /// Rows of a task that are answered at once.
 const PLACES: usize = 16;
@@ -34,17 +30,15 @@ const PLACES: usize = 16;
 const BESIDE: usize = 3;
 
 impl Session {
-    /// Evaluates a model.
+    /// Evaluates a model: at once, or, while a run trains, between its groups of steps.
     pub(super) async fn evaluate(
         &mut self,
         id: u64,
         source: &WeightSource,
         settings: EvaluateSettings,
         files: Vec<Vec<u8>>,
-        live: Option<Live<'_, '_>>,
-    ) -> Result<()> {
-        // It would share the device with the steps, and both would be slow.
-        idle(&live)?;
+        mut live: Option<Live<'_, '_>>,
+    ) -> Result<Answer> {
         let begun = Instant::now();
         // A mistake in a task is told before a model is read.
         let asked = tasks_of(&settings, files)?;
@@ -52,15 +46,21 @@ impl Session {
             let reason = "there is nothing to evaluate: ask for likelihood, baselines, a task or the suite";
             return Err(Error::Refused(reason.to_owned()));
         }
-        let model = self.weights(source, None).await?;
+        let model = self.weights(source, live.as_mut()).await?;
         let run = self.run_named(&model.key.0)?;
         let text = match &settings.text_of {
             Some(name) => self.run_named(name)?,
             None => run.clone(),
         };
+        let trains = live.is_some();
+        let beside = trains || !self.generations.evaluations.is_empty();
+        let decoder = match asked.is_empty() || !model.config.labels.is_empty() {
+            true => None,
+            false => Some(self.model_and_decoder(source, Precision::F32, PLACES, live).await?.1),
+        };
         // However it was called, it is told by its name.
         let settings = EvaluateSettings { text_of: settings.text_of.map(|_| text.name()), ..settings };
-        let mut evaluation = Evaluation {
+        let evaluation = Evaluation {
             run: model.key.0.clone(),
             checkpoint: model.key.1.clone(),
             step: model.step,
@@ -70,20 +70,44 @@ impl Session {
             settings,
             ..Evaluation::default()
         };
-        let found = self.find(id, &model, (&run, &text), asked, &mut evaluation).await;
-        evaluation.seconds = begun.elapsed().as_secs_f64();
+        let making = Making {
+            id,
+            outlet: self.outlet.clone(),
+            device: self.device.request.clone(),
+            threads: self.options.threads,
+            visible: self.visible,
+            model,
+            run: run.clone(),
+            text,
+            asked,
+            decoder,
+            evaluation,
+        };
+        if beside {
+            let held = if trains { begun.elapsed() } else { Duration::ZERO };
+            let job = Job::new(id, run, self.outlet.clone(), making.make(begun), held);
+            self.generations.evaluations.push(job);
+            return Ok(Answer::Later);
+        }
+        let (evaluation, found) = making.make(begun).await;
+        self.evaluated(id, &run, evaluation, found)?;
+        Ok(Answer::Done)
+    }
+
+    /// Keeps and tells what was found, up to what could not be.
+    fn evaluated(&self, id: u64, run: &Run, mut evaluation: Evaluation, found: Result<()>) -> Result<()> {
         if let Err(error) = found {
             // Minutes of work are not lost to a task that cannot be asked.
             if evaluation.settings.keep && (evaluation.likelihood.is_some() || !evaluation.tasks.is_empty()) {
-                self.with_kept(&run, evaluation)?;
+                self.with_kept(run, evaluation)?;
                 self.outlet.notice(format!("what was found before is kept with {}", run.name()));
             }
             return Err(error);
         }
         if evaluation.settings.keep {
-            evaluation = self.with_kept(&run, evaluation)?;
+            evaluation = self.with_kept(run, evaluation)?;
         } else {
-            evaluation.limits = about::limits(&run, &evaluation)?;
+            evaluation.limits = about::limits(run, &evaluation)?;
         }
         self.outlet.answer(id, Event::Evaluated { evaluation: Box::new(evaluation) });
         Ok(())
@@ -91,134 +115,13 @@ impl Session {
 
     /// A new evaluation with what is kept of the same weights, kept in its place.
     fn with_kept(&self, run: &Run, new: Evaluation) -> Result<Evaluation> {
-        let mut evaluation = match self.kept::<Evaluation>(run, EVALUATION) {
+        let mut evaluation = match self.readable(run.evaluation()) {
             Some(kept) => merged(kept, new),
             None => new,
         };
         evaluation.limits = about::limits(run, &evaluation)?;
-        storage::write_json(&run.folder().join(EVALUATION), &evaluation)?;
+        run.keep_evaluation(&evaluation)?;
         Ok(evaluation)
-    }
-
-    /// Finds out all that was asked for.
-    async fn find(
-        &mut self,
-        id: u64,
-        model: &Model,
-        (run, text): (&Run, &Run),
-        asked: Vec<Asked>,
-        evaluation: &mut Evaluation,
-    ) -> Result<()> {
-        let outlet = self.outlet.clone();
-        let mut told = Told::new(id, &outlet);
-        let mut tell = |what: &str, done: u64, total: u64| told.tell(what, done, total);
-        let (device, threads) = (self.device.request.clone(), self.options.threads);
-        let bootstrap =
-            Bootstrap { resamples: evaluation.settings.resamples, seed: evaluation.settings.seed };
-        if !model.config.labels.is_empty() {
-            "cpu".clone_into(&mut evaluation.device);
-            if asked.is_empty() {
-                return Err(Error::Refused(format!(
-                    "{} tells texts apart and predicts none, so that there is no likelihood; give it a task of texts and labels (--task)",
-                    model.key.0
-                )));
-            }
-            let mut reader = CpuDecoder::new(&model.config, &model.parameters, threads)?;
-            let mut answerer = Answerer {
-                config: &model.config,
-                tokenizer: model.tokenizer.files(),
-                model: Answering::Labels(&mut reader),
-            };
-            for asked in &asked {
-                evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
-            }
-            return Ok(());
-        }
-        tell("loading the model", 0, 0);
-        let mut scorer = Scorer::open(&model.config, &model.parameters, &device, threads).await?;
-        scorer.device().clone_into(&mut evaluation.device);
-        let settings = evaluation.settings.clone();
-        let settings = &settings;
-        let mut subject = Subject {
-            scorer: &mut scorer,
-            tokenizer: model.tokenizer.files(),
-            run: text,
-            parameters: &model.parameters,
-        };
-        if settings.likelihood {
-            match likelihood(&mut subject, settings, &mut tell).await {
-                Ok(found) => {
-                    let found = evaluation.likelihood.insert(found);
-                    if settings.baselines {
-                        evaluation.baselines = baselines(&subject, found, settings, &mut tell).await?;
-                    }
-                }
-                // Tasks can be done all the same by a model that no text is there for; a stride is a mistake of who gave it.
-                Err(Error::Refused(reason)) if !asked.is_empty() && settings.stride.is_none() => {
-                    self.outlet.notice(format!("{reason}; its likelihood is left out"));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let seen = match run.is_imported() {
-            // What it was trained on is not known.
-            true => Vec::new(),
-            false => self.seen(&subject, (run, text), &asked, evaluation, &mut tell).await,
-        };
-        if asked.is_empty() {
-            return Ok(());
-        }
-        let opening = Opening { threads, precision: Precision::F32, tuning: self.tuning(), texts: PLACES };
-        let (mut decoder, _) = Decoder::open(&device, &model.config, &model.parameters, &opening).await?;
-        decoder.set_interactive(self.visible);
-        for asked in &asked {
-            let mut answerer = Answerer {
-                config: &model.config,
-                tokenizer: model.tokenizer.files(),
-                model: Answering::Writes { scorer: &mut scorer, decoder: &mut decoder },
-            };
-            evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
-        }
-        for (task, seen) in evaluation.tasks.iter_mut().zip(seen) {
-            task.contamination = Some(seen);
-        }
-        Ok(())
-    }
-
-    /// How much of the evaluated text and of each task's rows stands in the text that the model was trained on. Where that cannot be read,
-    /// it is told: an evaluation without is one.
-    async fn seen(
-        &self,
-        subject: &Subject<'_>,
-        (run, text): (&Run, &Run),
-        asked: &[Asked],
-        evaluation: &mut Evaluation,
-        tell: Tell<'_>,
-    ) -> Vec<Contamination> {
-        let unknown = |error: Error| {
-            self.outlet
-                .notice(format!("whether the model has seen what it is evaluated on is not known: {error}"));
-        };
-        if evaluation.likelihood.is_some() && run == text {
-            match text_contamination(subject, &evaluation.settings, &mut *tell).await {
-                Ok(found) => evaluation.contamination = Some(found),
-                Err(error) => unknown(error),
-            }
-        }
-        if asked.is_empty() || run != text {
-            return Vec::new();
-        }
-        let texts: Vec<Vec<String>> = asked.iter().map(Asked::texts).collect();
-        let texts: Vec<Vec<&str>> =
-            texts.iter().map(|rows| rows.iter().map(String::as_str).collect()).collect();
-        let groups: Vec<&[&str]> = texts.iter().map(Vec::as_slice).collect();
-        match contaminations(subject, &groups, tell).await {
-            Ok(found) => found,
-            Err(error) => {
-                unknown(error);
-                Vec::new()
-            }
-        }
     }
 
     /// Answers with what is kept of evaluations and audits, and with how the runs compare.
@@ -226,15 +129,14 @@ impl Session {
         let (turns, mut evaluations, mut audits) = (Turns::new(), Vec::new(), Vec::new());
         for name in runs {
             let run = self.run_named(name)?;
-            evaluations.extend(self.kept::<Evaluation>(&run, EVALUATION));
-            audits.extend(self.kept_audit(&run));
+            evaluations.extend(self.readable(run.evaluation()));
+            audits.extend(self.readable(run.audit()));
             turns.give().await;
         }
         let mut comparisons = Vec::new();
         for (at, first) in evaluations.iter().enumerate() {
             for second in evaluations.iter().skip(at + 1) {
-                comparisons.extend(compared(first, second));
-                turns.give().await;
+                comparisons.extend(self.compared.pair(first, second, &turns).await);
             }
         }
         self.outlet.answer(id, Event::Evaluations { evaluations, audits, comparisons });
@@ -242,9 +144,15 @@ impl Session {
     }
 
     /// Writes a run's card.
-    pub(super) fn write_card(&mut self, id: u64, run: &str, to: Option<PathBuf>, keep: bool) -> Result<()> {
+    pub(super) async fn write_card(
+        &mut self,
+        id: u64,
+        run: &str,
+        to: Option<PathBuf>,
+        keep: bool,
+    ) -> Result<()> {
         let run = self.run_named(run)?;
-        let Some(evaluation) = self.kept::<Evaluation>(&run, EVALUATION) else {
+        let Some(evaluation) = self.readable(run.evaluation()) else {
             return Err(Error::Refused(format!(
                 "{0} was not evaluated, so that it has no card; evaluate it first (`glasshouse evaluate --run {0}`)",
                 run.name()
@@ -253,17 +161,17 @@ impl Session {
         if let Some(to) = &to {
             refuse_what_is_there(to, keep)?;
         }
-        let mut audit = self.kept_audit(&run);
+        let mut audit = self.readable(run.audit());
         if audit.take_if(|audit| audit.weights_crc32c != evaluation.weights_crc32c).is_some() {
             let name = run.name();
             self.outlet.notice(format!(
                 "the audit of {name} is of other weights than its evaluation, and is not on the card; audit it again (`glasshouse audit --run {name}`)"
             ));
         }
-        let mut others = Vec::new();
+        let (turns, mut others) = (Turns::new(), Vec::new());
         for other in self.opened()?.project.runs()?.into_iter().rev().filter(|other| *other != run) {
-            let Some(other) = self.kept::<Evaluation>(&other, EVALUATION) else { continue };
-            let comparisons = compared(&evaluation, &other);
+            let Some(other) = self.readable(other.evaluation()) else { continue };
+            let comparisons = self.compared.pair(&evaluation, &other, &turns).await;
             if comparisons.iter().any(|one| one.difference.value.is_some()) {
                 others.push((other, comparisons));
             }
@@ -287,18 +195,11 @@ impl Session {
     }
 
     /// What is kept with a run. What cannot be read is told, and ignored.
-    fn kept<T: serde::de::DeserializeOwned>(&self, run: &Run, name: &str) -> Option<T> {
-        let path = run.folder().join(name);
-        if !files::is_file(&path) {
-            return None;
-        }
-        match storage::read_json(&path, LARGEST) {
-            Ok(kept) => Some(kept),
-            Err(error) => {
-                self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
-                None
-            }
-        }
+    pub(super) fn readable<T>(&self, kept: Result<Option<T>>) -> Option<T> {
+        kept.unwrap_or_else(|error| {
+            self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
+            None
+        })
     }
 }
 
@@ -331,7 +232,7 @@ fn tasks_of(settings: &EvaluateSettings, files: Vec<Vec<u8>>) -> Result<Vec<Aske
     }
     if settings.suite {
         for file in families(settings.suite_rows)? {
-            asked.push(Asked::new(file, &TaskRequest::default(), Vec::new())?);
+            asked.push(Asked::family(file)?);
         }
     }
     let mut names: Vec<&str> = asked.iter().map(Asked::name).collect();
@@ -343,12 +244,6 @@ fn tasks_of(settings: &EvaluateSettings, files: Vec<Vec<u8>>) -> Result<Vec<Aske
         ))),
         None => Ok(asked),
     }
-}
-
-/// How two evaluations compare, by the first one's bootstrap.
-fn compared(first: &Evaluation, second: &Evaluation) -> Vec<Comparison> {
-    let EvaluateSettings { resamples, seed, .. } = first.settings;
-    compare(first, second, &Bootstrap { resamples, seed })
 }
 
 /// A new evaluation in the place of a kept one: of the same weights, what was not asked for this time stays.
@@ -380,33 +275,10 @@ fn merged(kept: Evaluation, mut new: Evaluation) -> Evaluation {
     new
 }
 
-/// Says a few times a second how far an evaluation is.
-struct Told<'a> {
-    request: u64,
-    outlet: &'a Outlet,
-    what: String,
-    at: Instant,
-}
-
-impl<'a> Told<'a> {
-    fn new(request: u64, outlet: &'a Outlet) -> Self {
-        Self { request, outlet, what: String::new(), at: Instant::now() }
-    }
-
-    fn tell(&mut self, what: &str, done: u64, total: u64) {
-        self.outlet.progress(done, total);
-        if self.what != what || self.at.elapsed() >= 2 * MOMENT {
-            what.clone_into(&mut self.what);
-            self.at = Instant::now();
-            let what = what.to_owned();
-            self.outlet.answer(self.request, Event::Evaluating { what, done, total });
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::evaluation::TaskRequest;
 
     fn evaluation(weights: u32, tasks: &[&str]) -> Evaluation {
         let task = |name: &&str| TaskReport {

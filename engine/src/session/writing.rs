@@ -1,10 +1,11 @@
 //! Texts under way: each is carried on by a few tokens at a time, between other work.
 
+mod lenses;
 mod models;
 
 use super::Session;
 use super::completing::Completions;
-use super::inspecting::OpenLens;
+use super::evaluating::Evaluations;
 use super::moderating::ParsedRules;
 use super::samples::Samples;
 use super::training::Live;
@@ -25,6 +26,7 @@ use crate::protocol::{
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
 use crate::train::reward::learned_plain;
+use lenses::Lenses;
 use models::Models;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
@@ -100,20 +102,24 @@ pub(super) struct Generations {
     pub(super) completions: Completions,
     /// Rules of moderation.
     pub(super) rules: ParsedRules,
+    pub(super) evaluations: Evaluations,
     models: Models,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
     explainer: Option<(Key, CpuDecoder)>,
     /// What was looked into last.
-    pub(super) lens: Option<OpenLens>,
-    /// What texts were found in, while there is no lens that has it.
+    pub(super) lenses: Lenses,
+    /// What texts were found in.
     pub(super) indices: Indices,
 }
 
 impl Generations {
-    /// No text is under way.
+    /// No text is under way, and no evaluation.
     pub(super) fn is_idle(&self) -> bool {
-        self.texts.is_empty() && self.samples.is_empty() && self.completions.is_idle()
+        self.texts.is_empty()
+            && self.samples.is_empty()
+            && self.completions.is_idle()
+            && self.evaluations.is_empty()
     }
 
     /// Keeps a decoder that has no text, in the place of the oldest where there are many.
@@ -133,7 +139,7 @@ impl Generations {
     pub(super) fn forget_device(&mut self) {
         self.decoders.clear();
         self.completions.forget_scorer(|_| true);
-        self.forget_lens();
+        self.lenses.clear();
     }
 
     /// Forgets weights of runs in training: one that goes on from a checkpoint may come to other weights by the same step.
@@ -145,18 +151,7 @@ impl Generations {
         if self.explainer.as_ref().is_some_and(|(key, _)| is_current(key)) {
             self.explainer = None;
         }
-        if let Some(open) = &mut self.lens
-            && open.key.as_ref().is_some_and(is_current)
-        {
-            open.key = None;
-        }
-    }
-
-    /// Forgets what was looked into, but not what texts were found in.
-    pub(super) fn forget_lens(&mut self) {
-        if let Some(open) = self.lens.take() {
-            self.indices = open.lens.into_indices();
-        }
+        self.lenses.forget(is_current);
     }
 }
 

@@ -68,6 +68,17 @@ pub struct EncodedText {
     pub spans: Vec<Range<usize>>,
 }
 
+impl EncodedText {
+    /// Which of the tokens are learned where these bytes are: those that stand for any of them.
+    pub fn learned(&self, bytes: &[Range<usize>]) -> impl Iterator<Item = bool> {
+        self.spans.iter().map(|span| {
+            // Some tokenizers trim the span of white space to nothing, at its end.
+            let from = if span.is_empty() { span.start.saturating_sub(1) } else { span.start };
+            bytes.iter().any(|range| from < range.end && span.end > range.start)
+        })
+    }
+}
+
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Tokenizer of {} tokens, cut {:?}", self.vocabulary_size, self.cut.rule)

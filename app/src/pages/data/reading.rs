@@ -5,7 +5,8 @@ use super::judged::looked_kept;
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head, icon_button, line_ui, lit_text};
-use crate::theme::{self, Palette};
+use crate::state::ReadDocument;
+use crate::theme::{self, Palette, mix};
 use crate::widgets::{card, quiet, quiet_text};
 use egui::text::{ByteIndex, CCursor, LayoutJob};
 use egui::{Align, Color32, Label, Layout, ScrollArea, Stroke, Ui, Vec2};
@@ -27,7 +28,8 @@ impl DataPage {
             let state = context.state;
             let read = state.documents.read.as_ref().filter(|read| read.number == number);
             let (text, cut) = read.map_or(("", false), |read| (read.text.as_str(), read.cut));
-            let learned = read.map_or(&[][..], |read| &read.learned);
+            let learned = read.map(ReadDocument::pieces).unwrap_or_default();
+            let by_token = read.is_some_and(|read| !read.tokens.is_empty());
             self.leaves.take(number, text, &state.documents.search);
             if self.move_to_place && read.is_some() {
                 self.leaves.open_place(self.place);
@@ -44,12 +46,14 @@ impl DataPage {
                 }
                 ui.set_max_width(ui.available_width().min(WIDEST));
                 if !learned.is_empty() {
-                    caption(
-                        ui,
-                        "A conversation, as the chat template writes it: fine-tuning learns what is marked.",
-                    );
+                    let told = if by_token {
+                        "A conversation, token by token as the chat template and the tokenizer make it: fine-tuning learns those in colour."
+                    } else {
+                        "A conversation, as the chat template writes it: fine-tuning learns what is marked."
+                    };
+                    caption(ui, told);
                 }
-                self.leaf_ui(ui, palette, text, learned);
+                self.leaf_ui(ui, palette, text, (&learned, by_token));
                 if cut {
                     caption(
                         ui,
@@ -60,14 +64,20 @@ impl DataPage {
         });
     }
 
-    fn leaf_ui(&mut self, ui: &mut Ui, palette: &Palette, text: &str, learned: &[Range<usize>]) {
+    fn leaf_ui(
+        &mut self,
+        ui: &mut Ui,
+        palette: &Palette,
+        text: &str,
+        (learned, by_token): (&[(Range<usize>, bool)], bool),
+    ) {
         let moving = std::mem::take(&mut self.move_to_place);
         let (leaf, first, found) = self.leaves.read();
         let text = text.get(leaf.clone()).unwrap_or_default();
         let current = self.place.checked_sub(first).filter(|place| *place < found.len());
         let mut job = lit_text(text, &found, current, 15.0, palette);
         if !learned.is_empty() {
-            mark_learned(&mut job, leaf.start, learned, palette);
+            mark_learned(&mut job, leaf.start, (learned, by_token), palette);
         }
         job.wrap.max_width = ui.available_width();
         let galley = ui.painter().layout_job(job);
@@ -146,29 +156,50 @@ impl DataPage {
     }
 }
 
-/// Marks what of a leaf, which begins at that byte of its document, is learned; the rest is quiet. What was searched for stays lit.
-fn mark_learned(job: &mut LayoutJob, begins: usize, learned: &[Range<usize>], palette: &Palette) {
-    let within = |at: usize| learned.iter().any(|range| range.contains(&(begins + at)));
-    let cuts: Vec<usize> = learned.iter().flat_map(|range| [range.start, range.end]).collect();
+/// Marks what of a leaf, which begins at that byte of its document, is learned; the rest is quiet. What was searched for stays lit. Pieces
+/// that are tokens have two shades in turn, so that each is seen.
+fn mark_learned(
+    job: &mut LayoutJob,
+    begins: usize,
+    (pieces, by_token): (&[(Range<usize>, bool)], bool),
+    palette: &Palette,
+) {
     let sections = std::mem::take(&mut job.sections);
     for section in sections {
-        let Range { start: ByteIndex(start), end: ByteIndex(end) } = section.byte_range;
-        let inside = cuts.iter().filter_map(|cut| cut.checked_sub(begins));
-        let mut edges: Vec<usize> = inside.filter(|cut| (start + 1..end).contains(cut)).collect();
-        edges.sort_unstable();
-        edges.push(end);
-        let mut from = start;
-        for to in edges {
+        let Range { start: ByteIndex(mut from), end: ByteIndex(end) } = section.byte_range;
+        while from < end {
+            let at = begins + from;
+            let number = pieces.partition_point(|(range, _)| range.end <= at);
+            let (edge, is_learned) = match pieces.get(number) {
+                Some((range, is_learned)) if range.start <= at => (range.end, *is_learned),
+                Some((range, _)) => (range.start, false),
+                None => (begins + end, false),
+            };
+            let to = (edge - begins).min(end);
             let mut part =
                 egui::text::LayoutSection { byte_range: ByteIndex(from)..ByteIndex(to), ..section.clone() };
-            if within(from) {
+            let is_lit = part.format.background != Color32::TRANSPARENT;
+            if is_learned {
                 part.format.underline = Stroke::new(2.0, palette.accent);
-            } else if part.format.background == Color32::TRANSPARENT {
+            } else if !is_lit {
                 part.format.color = palette.quiet;
+            }
+            if by_token && !is_lit {
+                part.format.background = shade(palette, is_learned, number.is_multiple_of(2));
             }
             job.sections.push(part);
             from = to;
         }
+    }
+}
+
+/// The background of a token.
+fn shade(palette: &Palette, is_learned: bool, is_even: bool) -> Color32 {
+    match (is_learned, is_even) {
+        (true, true) => mix(palette.panel, palette.accent, 0.3),
+        (true, false) => mix(palette.panel, palette.accent, 0.16),
+        (false, true) => palette.raised,
+        (false, false) => Color32::TRANSPARENT,
     }
 }
 
@@ -177,18 +208,33 @@ mod tests {
     use super::*;
     use crate::pages::parts::lit_text;
 
+    fn marks(job: &LayoutJob) -> Vec<(Range<usize>, bool)> {
+        let mark = |section: &egui::text::LayoutSection| {
+            let Range { start: ByteIndex(start), end: ByteIndex(end) } = section.byte_range;
+            (start..end, section.format.underline.width > 0.0)
+        };
+        job.sections.iter().map(mark).collect()
+    }
+
     #[test]
     fn what_is_learned_is_marked_across_what_is_searched_for() {
         let palette = &crate::theme::DARK;
         let mut job = lit_text("ask answer end", std::slice::from_ref(&(2..6)), None, 15.0, palette);
         // The leaf begins at byte 100 of its document.
-        mark_learned(&mut job, 100, std::slice::from_ref(&(104..110)), palette);
-        let marked = |section: &egui::text::LayoutSection| section.format.underline.width > 0.0;
-        let marks: Vec<_> = job
-            .sections
-            .iter()
-            .map(|section| (section.byte_range.start.0..section.byte_range.end.0, marked(section)))
-            .collect();
-        assert_eq!(marks, [(0..2, false), (2..4, false), (4..6, true), (6..10, true), (10..14, false)]);
+        mark_learned(&mut job, 100, (&[(104..110, true)], false), palette);
+        let wanted = [(0..2, false), (2..4, false), (4..6, true), (6..10, true), (10..14, false)];
+        assert_eq!(marks(&job), wanted);
+    }
+
+    #[test]
+    fn tokens_are_told_apart_and_those_that_are_learned_in_colour() {
+        let palette = &crate::theme::DARK;
+        let mut job = lit_text("ask answer", &[], None, 15.0, palette);
+        // The first token began in the leaf before.
+        let tokens = [(95..104, false), (104..107, true), (107..110, true)];
+        mark_learned(&mut job, 100, (&tokens, true), palette);
+        assert_eq!(marks(&job), [(0..4, false), (4..7, true), (7..10, true)]);
+        let shades: Vec<Color32> = job.sections.iter().map(|section| section.format.background).collect();
+        assert!(shades[0] != shades[1] && shades[1] != shades[2] && shades[0] != shades[2], "{shades:?}");
     }
 }

@@ -74,6 +74,10 @@ fn rows(evaluation: &Evaluation) -> Vec<(&'static str, String, String)> {
         let speed = format::tokens_per_second(likelihood.tokens_per_s);
         add("Evaluated at", Some((speed, likelihood.tokens_per_s.to_string())));
     }
+    add(
+        "Training waited for it",
+        evaluation.held_training_ms.map(|ms| (format::duration(ms / 1e3), format!("{ms} ms"))),
+    );
     rows
 }
 

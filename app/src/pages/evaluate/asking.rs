@@ -15,8 +15,9 @@ use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource
 use std::path::Path;
 
 /// Parts of an audit, as the engine knows them, and what people call them.
-const SECTIONS: [(&str, &str); 4] = [
+const SECTIONS: [(&str, &str); 5] = [
     ("bias", "Bias"),
+    ("moderation", "Moderation"),
     ("memorisation", "Memorisation"),
     ("canaries", "Canaries"),
     ("personal", "Personal data"),
@@ -24,6 +25,8 @@ const SECTIONS: [(&str, &str); 4] = [
 /// Documents of a quick look, and tokens of a stride, where a person wants other than all and half a context.
 const DOCUMENTS: usize = 200;
 const STRIDE: usize = 64;
+/// Rows of each family of instruction tasks, unless a person wants other.
+const FAMILY_ROWS: usize = 100;
 
 /// A task file that was chosen.
 #[derive(Clone, Debug, PartialEq)]
@@ -171,6 +174,11 @@ impl Asking {
             &mut settings.suite,
             "Instruction tasks, every family of them, in wordings that no training row has",
         );
+        if settings.suite {
+            let mut rows = settings.suite_rows.unwrap_or(FAMILY_ROWS);
+            number(ui, ("Rows of each family", ""), &mut rows, 1..=10_000, None);
+            settings.suite_rows = (rows != FAMILY_ROWS).then_some(rows);
+        }
         ui.add_space(space::TIGHT);
         head(ui, "Task files");
         let mut removed = None;

@@ -84,12 +84,10 @@ impl EvaluatePage {
         let state = context.state;
         let lack = self.asking.lack();
         let free = state.evaluation.under_way.is_empty();
-        // The engine evaluates nothing beside a training.
-        let idle = state.training.state == TrainingState::Idle;
         let chosen = || runs.iter().copied().filter(|run| self.chosen.contains(&run.name));
         ui.horizontal_wrapped(|ui| {
             let evaluate = |ui: &mut Ui| primary(ui, icons::ICON_FACT_CHECK, "Evaluate").clicked();
-            if ui.add_enabled_ui(free && idle && lack.is_none(), evaluate).inner {
+            if ui.add_enabled_ui(free && lack.is_none(), evaluate).inner {
                 for run in chosen() {
                     let text_of = self.text_of(runs, run);
                     let (command, bytes) = self.asking.evaluate(source_of(state, run), text_of);

@@ -3,6 +3,7 @@
 use super::EvaluatePage;
 use super::cards::{contamination_ui, metric_of, metrics_ui};
 use super::section::{Head, look_with, section_ui};
+use super::suite;
 use super::{look, source_evaluated};
 use crate::format;
 use crate::pages::Context;
@@ -67,12 +68,14 @@ fn does(kind: &str) -> &str {
 impl EvaluatePage {
     /// Draws every task of an evaluation.
     pub(super) fn tasks_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
+        suite::suite_ui(ui, context, &evaluation.tasks);
         for (place, task) in evaluation.tasks.iter().enumerate() {
             // Two files may have one name.
             let filter = self.answers.entry(format!("{} {place} {}", evaluation.run, task.name)).or_default();
             let key = format!("task {place} {}", task.name);
             let note = format!("{} · {}", format::counted(task.rows, "row"), does(&task.kind));
-            let part = Head { key: &key, title: &task.name, note: &note, open: true };
+            // Families of a suite stand in its table, and are opened one by one.
+            let part = Head { key: &key, title: &task.name, note: &note, open: task.suite.is_empty() };
             section_ui(ui, context, part, Some(&|| csv(task)), |ui, context| {
                 for sentence in &task.about {
                     caption(ui, sentence);

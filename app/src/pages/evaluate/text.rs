@@ -20,8 +20,11 @@ pub(super) const TASKS: &str = "JSON Lines, each with a \"prompt\" and its \"ans
 pub(super) const PAIRS: &str =
     "Pairs of sentences of your own that differ in one word, beside those that come with Glasshouse.";
 
-pub(super) const LEARNS: &str = "A run is training. Models are evaluated when it has ended or was stopped; an audit takes turns with it, and slows \
-    it meanwhile.";
+pub(super) const LEARNS: &str = "A run is training. Models are evaluated and audited meanwhile, and its steps wait for that: an evaluation takes turns with \
+    them, an audit holds them until it is done.";
+
+pub(super) const SUITE: &str =
+    "Each family in wordings that no training row has, the worst first. The answers of each stand below.";
 
 pub(super) const RELIABILITY: &str = "Of the tokens that the model held likely by about so much, the share that came. On the dashed line it \
     is as sure as it is right; below it, it is too sure. Larger dots stand for more tokens.";

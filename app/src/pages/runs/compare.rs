@@ -79,7 +79,8 @@ impl Compare {
             for (name, reports) in seen {
                 ui.add_space(space::SMALL);
                 ui.label(RichText::new(format!("Guard of {name}")).text_style(theme::strong()));
-                guard::list_ui(ui, context.palette, reports.into_iter());
+                let pressed = guard::list_ui(ui, context.palette, reports.into_iter());
+                guard::open(context, pressed);
             }
         });
     }
@@ -159,16 +160,7 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
 
 /// Settings in which not all configurations agree: the dotted path, and each one's value.
 fn differences(configs: &[&RunConfig]) -> Vec<(String, Vec<String>)> {
-    let flat: Vec<BTreeMap<String, String>> = configs
-        .iter()
-        .map(|config| {
-            let mut fields = BTreeMap::new();
-            if let Ok(value) = serde_json::to_value(config) {
-                flatten("", &value, &mut fields);
-            }
-            fields
-        })
-        .collect();
+    let flat: Vec<BTreeMap<String, String>> = configs.iter().map(|config| config.by_path()).collect();
     let mut paths: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
     paths.sort();
     paths.dedup();
@@ -181,23 +173,6 @@ fn differences(configs: &[&RunConfig]) -> Vec<(String, Vec<String>)> {
             (!same).then(|| (path.clone(), values))
         })
         .collect()
-}
-
-fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, String>) {
-    match value {
-        serde_json::Value::Object(fields) => {
-            for (key, value) in fields {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                flatten(&path, value, into);
-            }
-        }
-        serde_json::Value::String(text) => {
-            into.insert(path.to_owned(), text.clone());
-        }
-        other => {
-            into.insert(path.to_owned(), other.to_string());
-        }
-    }
 }
 
 #[cfg(test)]

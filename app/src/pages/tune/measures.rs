@@ -7,6 +7,7 @@ use crate::state::Training;
 use crate::theme::{Palette, space};
 use crate::widgets::{Axis, Curve, CurvePlot, Stat, card, stat_row};
 use egui::Ui;
+use glasshouse_protocol::{PreferenceMetrics, RewardMetrics};
 
 /// Height of the curves, in points.
 const HEIGHT: f32 = 180.0;
@@ -22,25 +23,47 @@ type Measured = (&'static str, Vec<[f64; 2]>);
 
 /// What a run's objective measured; nothing for a run of an objective that has no more than a loss.
 pub(super) fn measures_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
+    held_out_ui(ui, palette, training);
     pairs_ui(ui, palette, training);
     rewards_ui(ui, palette, training);
 }
 
+/// The pairs that the run learns from, step by step.
 fn pairs_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
+    let Some((_, last)) = training.pairs.last() else { return };
+    let points = |of: fn(&PreferenceMetrics) -> f32| {
+        training.pairs.iter().map(|(step, pairs)| [*step as f64, f64::from(of(pairs))]).collect()
+    };
+    let curves = [("margin", points(|step| step.margin)), ("accuracy", points(|step| step.accuracy))];
+    measure_ui(ui, palette, ("step pairs", "Pairs of the steps"), &of_pairs(last), curves);
+    let numbers = [
+        ("Reward of chosen answers", format!("{:.3}", last.chosen_reward)),
+        ("Reward of rejected answers", format!("{:.3}", last.rejected_reward)),
+    ];
+    let curves =
+        [("chosen", points(|step| step.chosen_reward)), ("rejected", points(|step| step.rejected_reward))];
+    measure_ui(ui, palette, ("step rewards", "Rewards of their answers"), &numbers, curves);
+}
+
+fn of_pairs(pairs: &PreferenceMetrics) -> Vec<(&'static str, String)> {
+    let mut numbers = vec![
+        ("Reward margin", format!("{:.3}", pairs.margin)),
+        ("Accuracy", format::percent(f64::from(pairs.accuracy))),
+    ];
+    numbers.extend(pairs.log_ratio.map(|ratio| ("Log-ratio to the reference", format!("{ratio:.3}"))));
+    numbers
+}
+
+fn held_out_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     let pairs = || {
         let evaluations = training.evaluations.iter();
         evaluations.filter_map(|evaluation| Some((evaluation.step as f64, evaluation.preference?)))
     };
     let Some((_, last)) = pairs().next_back() else { return };
-    let mut numbers = vec![
-        ("Reward margin", format!("{:.3}", last.margin)),
-        ("Accuracy", format::percent(f64::from(last.accuracy))),
-    ];
-    numbers.extend(last.log_ratio.map(|ratio| ("Log-ratio to the reference", format!("{ratio:.3}"))));
     let margins = pairs().map(|(step, pairs)| [step, f64::from(pairs.margin)]);
     let accuracies = pairs().map(|(step, pairs)| [step, f64::from(pairs.accuracy)]);
     let curves = [("margin", margins.collect()), ("accuracy", accuracies.collect())];
-    measure_ui(ui, palette, ("pairs", "Pairs that are held out"), &numbers, curves);
+    measure_ui(ui, palette, ("pairs", "Pairs that are held out"), &of_pairs(&last), curves);
 }
 
 fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
@@ -53,7 +76,7 @@ fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     ];
     numbers.extend(last.kl.map(|kl| ("KL to the first weights", format!("{kl:.4}"))));
     numbers.extend(last.clipped.map(|share| ("Clipped", format::percent(f64::from(share)))));
-    let points = |of: fn(&glasshouse_protocol::RewardMetrics) -> f32| {
+    let points = |of: fn(&RewardMetrics) -> f32| {
         training.rewards.iter().map(|(step, rewards)| [*step as f64, f64::from(of(rewards))]).collect()
     };
     let curves = [

@@ -33,7 +33,7 @@ pub(super) fn recipes_ui(
                 if let Some(rate) = begun.map(|begun| begun.config.train.learning_rate) {
                     context.draft.set_learning_rate(rate);
                 }
-                recipe.fill(context.draft);
+                recipe.fill(context.draft, None, None);
                 // A person's own comes first.
                 let has_own = data::has_own(context);
                 *learns_from = if has_own { LearnsFrom::Documents } else { LearnsFrom::Tasks };

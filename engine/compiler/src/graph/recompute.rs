@@ -4,8 +4,11 @@
 //! A value is computed again when the first backward node asks for it, by copies of the nodes that lead to it from the
 //! block's edge. Nothing else is copied: a block's last matrix product, whose result nobody reads again, runs once. Dropout
 //! masks are functions of their numbers, so the copies give the same bits.
+//!
+//! Less far goes what computes again only what takes no product: it costs hardly any time, and saves what a run keeps twice over, before
+//! and behind an activation, a norm or a mask.
 
-use super::{Graph, GraphError, Node, Origin, ValueId};
+use super::{Graph, GraphError, Node, Op, Origin, ValueId};
 use std::collections::HashMap;
 
 /// What the backward pass may read of the forward one.
@@ -13,6 +16,8 @@ use std::collections::HashMap;
 pub enum Keep {
     /// Every value.
     Everything,
+    /// All but what activations, gates, norms and dropout make of a value that is kept: their work grows with the values alone.
+    AllButCheap,
     /// Of each block (`blocks.N` in a node's scope) what other blocks read.
     BlockEdges,
 }
@@ -30,16 +35,26 @@ impl Recompute {
     /// Decides what a forward graph keeps.
     pub(super) fn of(graph: &Graph, keep: Keep) -> Self {
         let mut forgotten = vec![false; graph.values.len()];
-        if keep == Keep::BlockEdges {
-            for node in graph.nodes.iter().filter(|node| block(node).is_some()) {
-                node.outputs.iter().for_each(|output| forgotten[output.index()] = true);
+        match keep {
+            Keep::Everything => {}
+            Keep::AllButCheap => {
+                // A norm's statistics, its second output, are small: its backward pass reads those that there are.
+                let cheap = graph.nodes.iter().filter(|node| is_cheap(&node.op));
+                for output in cheap.filter_map(|node| node.outputs.first()) {
+                    forgotten[output.index()] = true;
+                }
             }
-            for reader in &graph.nodes {
-                for input in &reader.inputs {
-                    if let Origin::Node(maker) = graph.values[input.index()].origin
-                        && block(&graph.nodes[maker.index()]) != block(reader)
-                    {
-                        forgotten[input.index()] = false;
+            Keep::BlockEdges => {
+                for node in graph.nodes.iter().filter(|node| block(node).is_some()) {
+                    node.outputs.iter().for_each(|output| forgotten[output.index()] = true);
+                }
+                for reader in &graph.nodes {
+                    for input in &reader.inputs {
+                        if let Origin::Node(maker) = graph.values[input.index()].origin
+                            && block(&graph.nodes[maker.index()]) != block(reader)
+                        {
+                            forgotten[input.index()] = false;
+                        }
                     }
                 }
             }
@@ -66,6 +81,11 @@ impl Recompute {
         self.again.extend(node.outputs.into_iter().zip(outputs?));
         Ok(self.again.get(&value).copied().unwrap_or(value))
     }
+}
+
+/// Whether what a node makes is computed again in hardly any time.
+fn is_cheap(op: &Op) -> bool {
+    matches!(op, Op::Activation(_) | Op::Gate(_) | Op::Norm(_) | Op::Dropout(_))
 }
 
 /// The block that a node belongs to, by its number.

@@ -140,6 +140,48 @@ fn an_adapter_alone_has_gradients_and_moments() {
     }
 }
 
+/// What is asked of a step by an adapter on all products of a block, of all that a step of the whole model holds: one window of
+/// `gpt2-124m`, at most 45 %. An executor of the processor holds what its own fusions leave of both graphs.
+#[test]
+fn a_step_with_an_adapter_takes_at_most_45_percent_of_the_bytes_of_a_whole_one() {
+    let mut config = presets::preset("gpt2-124m").unwrap();
+    (config.train.batch_size, config.train.accumulate) = (1, 1);
+    let bytes = |train: &TrainConfig, target: &Target| {
+        estimate(&config.model, train, target).unwrap().bytes.total as f64
+    };
+    let adapted = |dropout| {
+        let adapter = Adapter { dropout, ..Adapter::default() };
+        TrainConfig { adapter: Some(adapter), ..config.train.clone() }
+    };
+    for target in [Target::new(true), Target::new(false)] {
+        let whole = bytes(&config.train, &target);
+        // A mask before A makes another copy of what a layer reads, which is made again as well.
+        for dropout in [0.0, 0.1] {
+            let share = bytes(&adapted(dropout), &target) / whole;
+            assert!(share <= 0.45, "{share:.3} with dropout {dropout}");
+        }
+    }
+}
+
+/// Of what activations, gates, norms and masks make, nothing stays from the forward pass to the backward one where an adapter trains.
+#[test]
+fn what_takes_no_product_is_computed_again_where_an_adapter_trains() {
+    let mut config = presets::preset("llama-tiny").unwrap();
+    config.model.vocabulary = 300;
+    config.train.adapter = Some(Adapter { dropout: 0.1, ..Adapter::default() });
+    let graph = training_graphs(&config.model, &config.train).unwrap().train;
+    let goes_back = graph.nodes.iter().position(|node| node.op.name() == "cross_entropy_backward").unwrap();
+    let cheap = |op: &Op| matches!(op, Op::Gate(_) | Op::Norm(_) | Op::Dropout(_));
+    let (forward, backward) = graph.nodes.split_at(goes_back);
+    let made: Vec<_> = forward.iter().filter(|node| cheap(&node.op)).collect();
+    for node in &made {
+        let kept = backward.iter().find(|later| later.inputs.contains(&node.outputs[0]));
+        assert!(kept.is_none(), "{}: {kept:?}", node.scope);
+    }
+    let again = backward.iter().filter(|node| cheap(&node.op)).count();
+    assert!(again > 0 && again < 2 * made.len(), "{again} of {}", made.len());
+}
+
 /// Fusions, halves and activation checkpointing know nothing of adapters, and make plans of their graphs as of any.
 #[test]
 fn graphs_with_an_adapter_compile_as_others_do() {

@@ -51,4 +51,12 @@ pub struct ReportRow {
     pub gradient_norm: f32,
     /// 1 where the update was skipped, else 0.
     pub skipped: f32,
+    /// Of pairs of answers, as [`crate::graph::ops::Preference`] has it: the mean reward of the better ones.
+    pub chosen_reward: f32,
+    /// That of the worse ones.
+    pub rejected_reward: f32,
+    /// Share of pairs whose better answer has the higher reward.
+    pub accuracy: f32,
+    /// Mean log-ratio of a chosen token to the reference.
+    pub log_ratio: f32,
 }

@@ -2,14 +2,14 @@
 
 use crate::graph::Parameter;
 use crate::optimizer::Optimizer;
-use glasshouse_protocol::{Milestones, TrainConfig};
+use glasshouse_protocol::{Milestones, Objective, TrainConfig};
 
 /// Checkpoints that are there at once: the latest, the one before it, the best, and the one that is being written.
 const CHECKPOINTS: u64 = 4;
 /// And those that a guard that acts may go back to.
 const KEPT: u64 = 2;
 /// Bytes that a step, an evaluation and a sample's token take in `metrics.jsonl` and TensorBoard events together, rounded up
-/// from what runs have written.
+/// from what runs have written. One that learns of pairs or of its own answers writes as much of them again.
 const STEP: u64 = 480;
 const EVALUATION: u64 = 320;
 const SAMPLE_TOKEN: u64 = 8;
@@ -30,13 +30,18 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
     [
         (CHECKPOINTS + kept) * checkpoint,
         bytes_of_milestones(parameters, train),
-        train.steps.saturating_mul(STEP),
+        train.steps.saturating_mul(if measures_steps(train) { 2 * STEP } else { STEP }),
         times(train.eval_interval).saturating_mul(EVALUATION),
         // One more by the clock.
         (times(train.sample_interval) + 1).saturating_mul(sample),
     ]
     .into_iter()
     .fold(0, u64::saturating_add)
+}
+
+/// Whether each step says what its pairs or its answers came to.
+fn measures_steps(train: &TrainConfig) -> bool {
+    matches!(train.objective, Objective::Preference | Objective::Reward)
 }
 
 /// Bytes of a run's milestones, all of which stay.

@@ -137,6 +137,10 @@ fn host_and_device_lay_structures_out_alike() {
         ("count", offset_of!(ReportRow, count)),
         ("gradient_norm", offset_of!(ReportRow, gradient_norm)),
         ("skipped", offset_of!(ReportRow, skipped)),
+        ("chosen_reward", offset_of!(ReportRow, chosen_reward)),
+        ("rejected_reward", offset_of!(ReportRow, rejected_reward)),
+        ("accuracy", offset_of!(ReportRow, accuracy)),
+        ("log_ratio", offset_of!(ReportRow, log_ratio)),
     ];
     type Structure<'a> = (&'a str, usize, &'a [(&'a str, usize)]);
     let ours: [Structure<'_>; 3] = [

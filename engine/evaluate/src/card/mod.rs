@@ -21,13 +21,11 @@ pub use words::{number, share, title};
 
 use glasshouse_protocol::evaluation::{Audit, Comparison, Contamination, Evaluation, Metric};
 use glasshouse_protocol::quantity::{counted, whole};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use glasshouse_report::{Page, brand, links};
+use maud::{Markup, html};
 use words::{compact, duration, interval, shown};
 
 const STYLE: &str = include_str!("style.css");
-
-/// What the page may load: nothing.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// Settings that are listed.
 const SETTINGS_SHOWN: usize = 60;
@@ -39,44 +37,29 @@ pub fn html(
     audit: Option<&Audit>,
     beside: &[(&Evaluation, Vec<Comparison>)],
 ) -> String {
-    let name = name(evaluation);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en-GB" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="referrer" content="no-referrer";
-                meta name="generator" content={ "Glasshouse " (env!("CARGO_PKG_VERSION")) };
-                link rel="icon" href="data:,";
-                title { (name) ": model card" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                (header(evaluation, audit, beside))
-                main {
-                    (contamination_warning(evaluation))
-                    (model(evaluation))
-                    (quality::section(evaluation))
-                    (tasks::section(evaluation))
-                    (tables::comparisons(beside))
-                    (contamination(evaluation))
-                    (audit::section(evaluation, audit))
-                    (limits(evaluation))
-                    (cost(evaluation))
-                }
-                footer {
-                    p {
-                        "Written by Glasshouse " (env!("CARGO_PKG_VERSION")) ". Intervals hold the value in 95 of 100 samples: percentiles of "
-                        (whole(u64::from(evaluation.settings.resamples))) " resamples of documents or rows, seed " (evaluation.settings.seed)
-                        ". The same figures stand in " code { "evaluation.json" } " in the run's folder."
-                    }
-                }
+    let contents = html! {
+        (header(evaluation, audit, beside))
+        main {
+            (contamination_warning(evaluation))
+            (model(evaluation))
+            (quality::section(evaluation))
+            (tasks::section(evaluation))
+            (tables::comparisons(beside))
+            (contamination(evaluation))
+            (audit::section(evaluation, audit))
+            (limits(evaluation))
+            (cost(evaluation))
+        }
+        footer {
+            p {
+                "Written by Glasshouse " (env!("CARGO_PKG_VERSION")) ". Intervals hold the value in 95 of 100 samples: percentiles of "
+                (whole(u64::from(evaluation.settings.resamples))) " resamples of documents or rows, seed " (evaluation.settings.seed)
+                ". The same figures stand in " code { "evaluation.json" } " in the run's folder."
             }
         }
     };
-    page.into_string()
+    let title = format!("{}: model card", name(evaluation));
+    Page { title: &title, version: env!("CARGO_PKG_VERSION"), style: STYLE, script: "" }.around(&contents)
 }
 
 /// What people call the model.
@@ -91,7 +74,7 @@ fn header(
     audit: Option<&Audit>,
     beside: &[(&Evaluation, Vec<Comparison>)],
 ) -> Markup {
-    let links = [
+    let parts = [
         ("model", "Model", true),
         ("quality", "Prediction", evaluation.likelihood.is_some() || !evaluation.baselines.is_empty()),
         ("calibration", "Calibration", quality::calibration_of(evaluation).is_some()),
@@ -105,13 +88,7 @@ fn header(
     ];
     html! {
         header {
-            div.brand {
-                // The mark of the program: a glass house.
-                svg viewBox="0 0 20 20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round" {
-                    path d="M10 2 L18 8 V18 H2 V8 Z M10 2 V18 M2 8 H18" {}
-                }
-                span { "Glasshouse · model card" }
-            }
+            (brand("model card"))
             h1 { (name(evaluation)) }
             @if !evaluation.model.about.is_empty() { p.lead { (shown(&evaluation.model.about)) } }
             div.figures {
@@ -126,11 +103,7 @@ fn header(
                     }
                 }
             }
-            nav aria-label="Parts of this page" {
-                @for (anchor, title, _) in links.iter().filter(|(_, _, there)| *there) {
-                    a href={ "#" (anchor) } { (title) }
-                }
-            }
+            (links(&parts))
         }
     }
 }

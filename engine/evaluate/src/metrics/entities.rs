@@ -64,9 +64,7 @@ pub fn entities<S: AsRef<str>>(rows: &[(Vec<S>, Vec<S>)], scheme: Scheme) -> Ent
 impl Entities {
     /// The interval of the entity F1 (micro) over resampled rows.
     pub fn interval(&self, bootstrap: &Bootstrap) -> Option<[f64; 2]> {
-        bootstrap.sums(&self.rows, |[right, answered, expected]| {
-            Score::of(right as usize, answered as usize, expected as usize).f1
-        })
+        bootstrap.sums(&self.rows, f1)
     }
 
     /// The report as seqeval's `classification_report` prints it; empty without an entity.
@@ -82,6 +80,11 @@ impl Entities {
             self.tallies.iter().map(|tally| (tally.harmonic(), tally.expected)).collect();
         report(&self.types, &types, &|count| count.to_string(), None, &averages)
     }
+}
+
+/// The entity F1 (micro) from the sum of rows' counts.
+pub fn f1([right, answered, expected]: [f64; 3]) -> f64 {
+    Score::of(right as usize, answered as usize, expected as usize).f1
 }
 
 /// Reads tags of row after row. seqeval joins rows with an O between them, so what a row leaves behind is part of the definition.

@@ -1,16 +1,21 @@
 //! Two evaluations on the same things: documents of the same text, rows of the same file. What one of them lacks is left out of both.
 
 use super::Bootstrap;
-use crate::metrics::classification::{Averages, classification};
-use crate::metrics::{Row, bleu, chrf};
+use super::remade::Remade;
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::{Comparison, Evaluation};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Compares what two evaluations have in common: bits per byte, perplexity where the tokenizers are equal, and each metric of each task
 /// that both have answered. The interval is of the difference, by a paired bootstrap, and the verdict says in plain words what follows.
-/// What cannot be compared, since the texts or files are others, is there without a difference, and the verdict says why.
-pub fn compare(first: &Evaluation, second: &Evaluation, bootstrap: &Bootstrap) -> Vec<Comparison> {
+/// What cannot be compared, since the texts or files are others, is there without a difference, and the verdict says why. `give` is called
+/// every few milliseconds, where others want their turn.
+pub async fn compare(
+    first: &Evaluation,
+    second: &Evaluation,
+    bootstrap: &Bootstrap,
+    give: &impl AsyncFn(),
+) -> Vec<Comparison> {
     let mut names = [first.run.clone(), second.run.clone()];
     if first.run == second.run {
         names = [first, second].map(|one| format!("{} ({})", one.run, one.checkpoint));
@@ -19,50 +24,74 @@ pub fn compare(first: &Evaluation, second: &Evaluation, bootstrap: &Bootstrap) -
     let mut found = Vec::new();
     if let (Some(one), Some(other)) = (&first.likelihood, &second.likelihood) {
         let same_tokenizer = first.model.tokenizer_crc32c == second.model.tokenizer_crc32c;
-        pair.likelihoods(one, other, same_tokenizer, &mut found);
+        pair.likelihoods(one, other, same_tokenizer, &mut found, give).await;
     }
     for one in &first.tasks {
         if let Some(other) = second.tasks.iter().find(|other| other.name == one.name) {
-            pair.tasks(one, other, &mut found);
+            pair.tasks(one, other, &mut found, give).await;
         }
     }
     found
 }
 
 /// Who is compared, and how.
-struct Pair<'a> {
-    names: [String; 2],
-    bootstrap: &'a Bootstrap,
+pub(super) struct Pair<'a> {
+    pub(super) names: [String; 2],
+    pub(super) bootstrap: &'a Bootstrap,
+}
+
+/// A figure of documents that follows from sums: of nats, and of what they are per.
+struct Ratio {
+    name: &'static str,
+    scale: fn([f64; 2]) -> f64,
+    per: fn(&DocumentLoss) -> u32,
 }
 
 /// A value of both on the same things.
-struct Values {
-    values: [f64; 2],
-    interval: Option<[f64; 2]>,
-    count: usize,
+pub(super) struct Values {
+    pub(super) values: [f64; 2],
+    pub(super) interval: Option<[f64; 2]>,
+    pub(super) count: usize,
 }
 
 impl Pair<'_> {
-    fn likelihoods(
+    async fn likelihoods(
         &self,
         one: &Likelihood,
         other: &Likelihood,
         same_tokenizer: bool,
         out: &mut Vec<Comparison>,
+        give: &impl AsyncFn(),
     ) {
-        let metric = |name: &str| Metric {
-            name: name.to_owned(),
-            better: Better::Lower,
-            of: "documents".to_owned(),
-            ..Metric::default()
-        };
         let shared = shared_documents(&one.by_document, &other.by_document);
         let mut aside = String::new();
         let most = one.by_document.len().max(other.by_document.len());
         if shared.len() < most {
             aside = format!(" Only the {} documents of {most} that both have read count.", shared.len());
         }
-        let mut add = |name: &str, scale: fn([f64; 2]) -> f64, per: fn(&DocumentLoss) -> u32, aside: &str| {
+        let bits = Ratio {
+            name: "bits_per_byte",
+            scale: |[nats, bytes]| nats / std::f64::consts::LN_2 / bytes,
+            per: |loss| loss.bytes,
+        };
+        let perplexity = Ratio {
+            name: "perplexity",
+            scale: |[nats, tokens]| libm::exp(nats / tokens),
+            per: |loss| loss.tokens,
+        };
+        let ratios = if same_tokenizer {
+            vec![bits, perplexity]
+        } else {
+            aside += " Perplexities are not compared, since the tokenizers differ: bits per byte are, which do not depend on them.";
+            vec![bits]
+        };
+        for Ratio { name, scale, per } in ratios {
+            let metric = Metric {
+                name: name.to_owned(),
+                better: Better::Lower,
+                of: "documents".to_owned(),
+                ..Metric::default()
+            };
             let [first, second] = [0, 1].map(|side: usize| -> Vec<[f64; 2]> {
                 let losses = shared.iter().filter_map(|pair| pair.get(side));
                 losses.map(|loss| [loss.nats, f64::from(per(loss))]).collect()
@@ -70,25 +99,23 @@ impl Pair<'_> {
             let values = [&first, &second].map(|items| {
                 scale(items.iter().fold([0.0, 0.0], |[nats, of], item| [nats + item[0], of + item[1]]))
             });
-            let interval = self.bootstrap.paired_sums(&first, &second, scale);
+            let interval = self.bootstrap.paired_sums_in_turns(&first, &second, scale, give).await;
             out.push(if values.iter().all(|value| value.is_finite()) {
-                self.compared(name, &metric(name), &Values { values, interval, count: shared.len() }, aside)
+                self.compared(name, &metric, &Values { values, interval, count: shared.len() }, &aside)
             } else {
                 let values = [one, other].map(|side| overall(&side.metrics, name));
-                self.not_compared(name, &metric(name), values, "no document is in both evaluations")
+                self.not_compared(name, &metric, values, "no document is in both evaluations")
             });
-        };
-        let bits: fn([f64; 2]) -> f64 = |[nats, bytes]| nats / std::f64::consts::LN_2 / bytes;
-        if same_tokenizer {
-            add("bits_per_byte", bits, |loss| loss.bytes, &aside);
-            add("perplexity", |[nats, tokens]| libm::exp(nats / tokens), |loss| loss.tokens, &aside);
-        } else {
-            aside += " Perplexities are not compared, since the tokenizers differ: bits per byte are, which do not depend on them.";
-            add("bits_per_byte", bits, |loss| loss.bytes, &aside);
         }
     }
 
-    fn tasks(&self, one: &TaskReport, other: &TaskReport, out: &mut Vec<Comparison>) {
+    async fn tasks(
+        &self,
+        one: &TaskReport,
+        other: &TaskReport,
+        out: &mut Vec<Comparison>,
+        give: &impl AsyncFn(),
+    ) {
         let mut by_line: BTreeMap<u64, &TaskAnswer> =
             other.answers.iter().map(|row| (row.line, row)).collect();
         let pairs = one.answers.iter().filter_map(|row| Some((row, by_line.remove(&row.line)?)));
@@ -107,10 +134,11 @@ impl Pair<'_> {
                 out.push(self.not_compared(&what, metric, overall, "no row is in both evaluations"));
                 continue;
             }
-            let values = of_rows(&shared, at, of_other, self.bootstrap).or_else(|| {
+            let mut values = of_rows(&shared, at, of_other, self.bootstrap, give).await;
+            if values.is_none() {
                 let own = [&one.answers, &other.answers];
-                of_all_rows(&metric.name, &shared, own, overall, self.bootstrap)
-            });
+                values = of_all_rows(&metric.name, &shared, own, overall, self.bootstrap, give).await;
+            }
             out.push(match values {
                 Some(values) => self.compared(&what, metric, &values, ""),
                 None => {
@@ -121,7 +149,7 @@ impl Pair<'_> {
         }
     }
 
-    fn compared(&self, what: &str, metric: &Metric, values: &Values, aside: &str) -> Comparison {
+    pub(super) fn compared(&self, what: &str, metric: &Metric, values: &Values, aside: &str) -> Comparison {
         let [first, second] = values.values;
         let difference = first - second;
         let verdict = self.verdict(metric.better, difference, values.interval, &metric.of);
@@ -194,72 +222,41 @@ fn shared_documents(one: &[DocumentLoss], other: &[DocumentLoss]) -> Vec<[Docume
 }
 
 /// The means of rows' scores by two metrics of the same name, given by their numbers; `None` where a row has none.
-fn of_rows(
+async fn of_rows(
     shared: &[(&TaskAnswer, &TaskAnswer)],
     metric: usize,
     of_other: usize,
     bootstrap: &Bootstrap,
+    give: &impl AsyncFn(),
 ) -> Option<Values> {
     let score = |row: &TaskAnswer, at: usize| -> Option<[f64; 2]> { Some([(*row.scores.get(at)?)?, 1.0]) };
     let first: Vec<[f64; 2]> = shared.iter().map(|(row, _)| score(row, metric)).collect::<Option<_>>()?;
     let second: Vec<[f64; 2]> = shared.iter().map(|(_, row)| score(row, of_other)).collect::<Option<_>>()?;
     let mean = |items: &[[f64; 2]]| items.iter().map(|item| item[0]).sum::<f64>() / items.len() as f64;
-    let interval = bootstrap.paired_sums(&first, &second, |[sum, count]| sum / count);
+    let interval = bootstrap.paired_sums_in_turns(&first, &second, |[sum, count]| sum / count, give).await;
     Some(Values { values: [mean(&first), mean(&second)], interval, count: shared.len() })
 }
 
 /// A metric of all rows at once, made again from what each answered: `None` where that does not give each one's own figure.
-fn of_all_rows(
+async fn of_all_rows(
     name: &str,
     shared: &[(&TaskAnswer, &TaskAnswer)],
     own: [&Vec<TaskAnswer>; 2],
     overall: [f64; 2],
     bootstrap: &Bootstrap,
+    give: &impl AsyncFn(),
 ) -> Option<Values> {
-    let never = Bootstrap { resamples: 0, ..*bootstrap };
-    for (answers, overall) in own.into_iter().zip(overall) {
-        let twice: Vec<(&TaskAnswer, &TaskAnswer)> = answers.iter().map(|row| (row, row)).collect();
-        let [again, _] = remade(name, &twice, &never)?.values;
+    for (task, overall) in own.into_iter().zip(overall) {
+        let rows: Vec<&TaskAnswer> = task.iter().collect();
+        let again = Remade::of(name, &rows, task, give).await?.value();
         if (again - overall).abs() > 1e-6 {
             return None;
         }
     }
-    remade(name, shared, bootstrap)
-}
-
-fn row(answer: &TaskAnswer) -> Row<'_> {
-    Row { answer: &answer.answer, expected: &answer.expected }
-}
-
-fn remade(name: &str, shared: &[(&TaskAnswer, &TaskAnswer)], bootstrap: &Bootstrap) -> Option<Values> {
-    let count = shared.len();
-    let sides = || {
-        let first: Vec<Row<'_>> = shared.iter().map(|(answer, _)| row(answer)).collect();
-        let second: Vec<Row<'_>> = shared.iter().map(|(_, answer)| row(answer)).collect();
-        [first, second]
-    };
-    let of: fn(&Averages) -> f64 = match name {
-        "bleu" => {
-            let [first, second] = sides().map(|rows| bleu(&rows));
-            let interval = bootstrap.paired_sums(&first.rows, &second.rows, |sums| bleu::score(&sums));
-            return Some(Values { values: [first.score, second.score], interval, count });
-        }
-        "chrf" => {
-            let [first, second] = sides().map(|rows| chrf(&rows));
-            let interval = bootstrap.paired_sums(&first.rows, &second.rows, |sums| chrf::score(&sums));
-            return Some(Values { values: [first.score, second.score], interval, count });
-        }
-        "macro_f1" => |averages| averages.macro_average.f1,
-        "micro_f1" => |averages| averages.micro.f1,
-        "weighted_f1" => |averages| averages.weighted.f1,
-        _ => return None,
-    };
-    let [first, second] = sides().map(|rows| -> Option<_> {
-        let pair = |row: &Row<'_>| Some((row.expected.first()?.clone(), row.answer.to_owned()));
-        Some(classification(&rows.iter().map(pair).collect::<Option<Vec<_>>>()?))
-    });
-    let (first, second) = (first?, second?);
-    let interval =
-        bootstrap.statistic(count, |drawn| of(&first.averages_of(drawn)) - of(&second.averages_of(drawn)));
-    Some(Values { values: [of(&first.averages), of(&second.averages)], interval, count })
+    let [of_first, of_second] = own;
+    let (first, second): (Vec<&TaskAnswer>, Vec<&TaskAnswer>) = shared.iter().copied().unzip();
+    let first = Remade::of(name, &first, of_first, give).await?;
+    let second = Remade::of(name, &second, of_second, give).await?;
+    let interval = first.paired(&second, bootstrap, give).await;
+    Some(Values { values: [first.value(), second.value()], interval, count: shared.len() })
 }

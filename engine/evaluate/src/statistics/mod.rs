@@ -2,10 +2,13 @@
 //! where two models are compared, and what a comparison means in plain words.
 
 mod compare;
+mod remade;
+mod runs;
 #[cfg(test)]
 mod tests;
 
 pub use compare::compare;
+pub use runs::{MOST_PAIRS, compare_runs};
 
 use glasshouse_protocol::evaluation::RESAMPLES;
 use glasshouse_protocol::random::{nth, split_mix};
@@ -13,6 +16,9 @@ use glasshouse_protocol::random::{nth, split_mix};
 /// Blocks that are drawn at most: more items than that are drawn in blocks of neighbours, so that 10,000 resamples of any number of
 /// documents take well below a second. An interval of 2,048 blocks is within about 2 % of its length of the one of single items.
 const BLOCKS: usize = 2048;
+
+/// Resamples between turns: milliseconds, however many numbers an item has.
+const RESAMPLES_AT_ONCE: u32 = 64;
 
 /// What the random numbers are for, so that other draws of the same seed are others.
 const PURPOSE: u64 = 0x626f_6f74;
@@ -92,36 +98,85 @@ impl Bootstrap {
         &self,
         first: &[[f64; N]],
         second: &[[f64; N]],
-        mut of: impl FnMut([f64; N]) -> f64,
+        of: impl FnMut([f64; N]) -> f64,
     ) -> Option<[f64; 2]> {
+        percentiles((0..self.resamples).map(self.pairs(first, second, of)?).collect())
+    }
+
+    /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
+    pub async fn paired_sums_in_turns<const N: usize>(
+        &self,
+        first: &[[f64; N]],
+        second: &[[f64; N]],
+        of: impl FnMut([f64; N]) -> f64,
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        self.in_turns(self.pairs(first, second, of)?, give).await
+    }
+
+    /// What [`Bootstrap::paired_sums`] finds in each resample.
+    fn pairs<const N: usize>(
+        &self,
+        first: &[[f64; N]],
+        second: &[[f64; N]],
+        mut of: impl FnMut([f64; N]) -> f64,
+    ) -> Option<impl FnMut(u32) -> f64> {
         if first.len() < 2 || first.len() != second.len() {
             return None;
         }
         let (first, second) = (blocks(first), blocks(second));
-        let resampled = (0..self.resamples).map(|resample| {
+        Some(move |resample| {
             let mut sums = [[0.0; N]; 2];
             for draw in self.draws(resample, first.len()) {
                 add(&mut sums[0], &first[draw]);
                 add(&mut sums[1], &second[draw]);
             }
             of(sums[0]) - of(sums[1])
-        });
-        percentiles(resampled.collect())
+        })
     }
 
     /// The interval of any statistic of items, given as the numbers of those drawn. It costs resamples × items: where the statistic
     /// follows from sums, [`Bootstrap::sums`] is faster. `None` below two items, or where the statistic is finite for no resample.
-    pub fn statistic(&self, items: usize, mut of: impl FnMut(&[u32]) -> f64) -> Option<[f64; 2]> {
+    pub fn statistic(&self, items: usize, of: impl FnMut(&[u32]) -> f64) -> Option<[f64; 2]> {
+        percentiles((0..self.resamples).map(self.items(items, of)?).collect())
+    }
+
+    /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
+    pub async fn statistic_in_turns(
+        &self,
+        items: usize,
+        of: impl FnMut(&[u32]) -> f64,
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        self.in_turns(self.items(items, of)?, give).await
+    }
+
+    /// What [`Bootstrap::statistic`] finds in each resample.
+    fn items(&self, items: usize, mut of: impl FnMut(&[u32]) -> f64) -> Option<impl FnMut(u32) -> f64> {
         if items < 2 || u32::try_from(items).is_err() {
             return None;
         }
         let mut drawn = Vec::with_capacity(items);
-        let resampled = (0..self.resamples).map(|resample| {
+        Some(move |resample| {
             drawn.clear();
             drawn.extend(self.draws(resample, items).map(|draw| draw as u32));
             of(&drawn)
-        });
-        percentiles(resampled.collect())
+        })
+    }
+
+    async fn in_turns(
+        &self,
+        mut resampled: impl FnMut(u32) -> f64,
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        let mut values = Vec::with_capacity(self.resamples as usize);
+        for resample in 0..self.resamples {
+            if resample % RESAMPLES_AT_ONCE == 0 {
+                give().await;
+            }
+            values.push(resampled(resample));
+        }
+        percentiles(values)
     }
 
     /// The numbers below `items`, as many as there are items, of a resample.

@@ -1,6 +1,18 @@
 use super::*;
-use glasshouse_protocol::Evaluation;
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
+use glasshouse_protocol::{Comparison, Evaluation};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+/// Compares for somebody who waits for nothing else.
+fn compare(first: &Evaluation, second: &Evaluation, bootstrap: &Bootstrap) -> Vec<Comparison> {
+    let give = async || ();
+    let work = pin!(super::compare(first, second, bootstrap, &give));
+    match work.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(found) => found,
+        Poll::Pending => panic!("nothing to wait for"),
+    }
+}
 
 const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 2000, seed: 3 };
 
@@ -196,4 +208,49 @@ fn tasks_are_compared_by_row_and_as_a_whole() {
     one.tasks[0].file_crc32c = 5;
     let found = compare(&one, &other, &BOOTSTRAP);
     assert_eq!(found[0].verdict, "Not compared: the files of that name differ.");
+}
+
+/// Tags of two rows by two models: what is compared is what was measured, by the words of an answer that are tags of the task.
+#[test]
+fn entities_and_tags_of_words_are_compared_by_resampled_rows() {
+    let rows = |answers: [&str; 2]| -> Vec<TaskAnswer> {
+        let row = |at: usize| TaskAnswer {
+            line: at as u64 % 2 + 1 + 2 * (at as u64 / 2),
+            answer: answers[at % 2].to_owned(),
+            expected: vec![["B-PER I-PER O", "B-LOC O O"][at % 2].to_owned()],
+            scores: vec![None, None],
+            ..TaskAnswer::default()
+        };
+        (0..20).map(row).collect()
+    };
+    let metric = |name: &str, value: f64| Metric {
+        name: name.to_owned(),
+        value: Some(value),
+        of: "rows".to_owned(),
+        ..Metric::default()
+    };
+    let evaluation = |run: &str, answers: [&str; 2], f1: f64, accuracy: f64| Evaluation {
+        run: run.to_owned(),
+        tasks: vec![TaskReport {
+            name: "ner".to_owned(),
+            metrics: vec![metric("entity_f1", f1), metric("accuracy", accuracy)],
+            answers: rows(answers),
+            ..TaskReport::default()
+        }],
+        ..Evaluation::default()
+    };
+    // Right, answered and expected entities of two rows: 2, 2, 2 and 0, 2, 2; of the words 6 and 3 of 6 have the right tag.
+    let good = evaluation("good", ["B-PER I-PER O", "B-LOC, B-LOC O"], 1.0, 1.0);
+    let bad = evaluation("bad", ["B-PER O O", "O O B-LOC"], 0.0, 0.5);
+    let found = compare(&good, &bad, &BOOTSTRAP);
+    let [f1, accuracy] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((f1.first_value, f1.second_value, f1.difference.interval), (1.0, 0.0, Some([1.0, 1.0])));
+    assert!(f1.verdict.starts_with("good is better by 1.00"), "{}", f1.verdict);
+    // Rows are right by 2 of 3 and by 1 of 3 words: what is drawn decides.
+    assert_eq!((accuracy.first_value, accuracy.second_value), (1.0, 0.5));
+    let [low, high] = accuracy.difference.interval.unwrap();
+    assert!(0.3 < low && low < 0.5 && 0.5 < high && high < 0.7, "{low} {high}");
+    // What was measured otherwise is not made again.
+    let other = evaluation("other", ["B-PER O O", "O O B-LOC"], 0.25, 0.5);
+    assert!(compare(&good, &other, &BOOTSTRAP)[0].verdict.starts_with("Not compared"));
 }

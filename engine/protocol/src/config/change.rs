@@ -33,6 +33,13 @@ const TUNING_RATE: f64 = 5e-4;
 pub(super) const REMOVED: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
 
 impl RunConfig {
+    /// Every setting by its dotted path, as [`Self::set`] takes it, with its value as text.
+    pub fn by_path(&self) -> BTreeMap<String, String> {
+        let mut fields = BTreeMap::new();
+        flatten("", &serde_json::to_value(self).unwrap_or_default(), &mut fields);
+        fields
+    }
+
     /// Sets one field by its dotted path, as in `train.eval_interval=100`; the value is TOML, or else a bare string.
     ///
     /// # Errors
@@ -193,6 +200,23 @@ fn add_defaults(root: &mut toml::Value) -> Result<(), String> {
         train.entry(name).or_insert(settings);
     }
     Ok(())
+}
+
+fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                flatten(&path, value, into);
+            }
+        }
+        serde_json::Value::String(text) => {
+            into.insert(path.to_owned(), text.clone());
+        }
+        other => {
+            into.insert(path.to_owned(), other.to_string());
+        }
+    }
 }
 
 #[cfg(test)]

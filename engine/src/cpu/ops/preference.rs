@@ -28,6 +28,7 @@ impl Interpret for Preference {
             .collect();
         let (mean, slopes) = self.of_pairs(answers.as_chunks().0);
         (loss[0], loss[1]) = (mean as f32, slopes.len() as f32);
+        loss[2..].copy_from_slice(&self.reported(answers.as_chunks().0));
         for (weights, slope) in weights.chunks_exact_mut(time).zip(slopes.iter().flatten()) {
             weights.fill(*slope as f32);
         }

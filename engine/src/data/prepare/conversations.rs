@@ -196,15 +196,10 @@ impl Queue<'_> {
     }
 
     fn write(&mut self, split: Split, example: &ChatExample, encoded: EncodedText) -> Result<()> {
-        let EncodedText { mut tokens, spans } = encoded;
+        let mut learned: Vec<bool> = encoded.learned(&example.learned).collect();
+        let mut tokens = encoded.tokens;
         let tokenizer = &self.files.tokenizer;
         self.characters += example.text.chars().count() as u64;
-        let learned = spans.iter().map(|span| {
-            // Some tokenizers trim the span of white space to nothing, at its end.
-            let from = if span.is_empty() { span.start.saturating_sub(1) } else { span.start };
-            example.learned.iter().any(|range| from < range.end && span.end > range.start)
-        });
-        let mut learned: Vec<bool> = learned.collect();
         if example.raw {
             // Templates write themselves what a text begins and ends with.
             tokens.splice(0..0, tokenizer.begins().iter().copied());

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 const AT_ONCE: usize = 128;
 
 /// What a model chose, by each of three measures.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Chosen {
     /// The largest Σ log p(answer | text).
     pub(super) likeliest: usize,
@@ -20,6 +20,8 @@ pub(super) struct Chosen {
     /// The largest Σ log p(answer | text) − Σ log p(answer), lm-eval's `acc_mutual_info` (Brown et al. 2020, arXiv:2005.14165); `None` where
     /// the vocabulary has no token that texts begin or end with.
     pub(super) normalised: Option<usize>,
+    /// Σ log p(answer | text) of each choice; empty where only the choice is known.
+    pub(super) sums: Vec<f64>,
     /// The mean log p per token of each choice; `None` where that is not known.
     pub(super) per_token: Option<Vec<f64>>,
 }
@@ -83,7 +85,7 @@ pub(super) async fn choose<'a>(
         chosen.extend(each.map(|(row, own)| {
             own.map(|own| {
                 let per_token = own.iter().zip(tokens.by_ref()).map(|(sum, tokens)| sum / tokens).collect();
-                Chosen { per_token: Some(per_token), ..best(&own, choices(row), &alone) }
+                Chosen { per_token: Some(per_token), ..best(&own, choices(row), row.asked(), &alone) }
             })
         }));
     }
@@ -111,8 +113,14 @@ async fn sums(
     Ok(scored.iter().map(|text| text.iter().map(|token| f64::from(token.log_probability)).sum()).collect())
 }
 
-/// The best choice by each measure; of equal ones the first, as NumPy's argmax.
-pub(super) fn best(sums: &[f64], choices: &[String], alone: &HashMap<String, Option<f64>>) -> Chosen {
+/// The best of the first `asked` choices by each measure; of equal ones the first, as NumPy's argmax.
+pub(super) fn best(
+    all: &[f64],
+    choices: &[String],
+    asked: usize,
+    alone: &HashMap<String, Option<f64>>,
+) -> Chosen {
+    let (sums, choices) = (all.get(..asked).unwrap_or(all), choices.get(..asked).unwrap_or(choices));
     let lengths = choices.iter().map(|choice| choice.chars().count().max(1) as f64);
     let per_character: Vec<f64> = sums.iter().zip(lengths).map(|(sum, length)| sum / length).collect();
     let own = choices.iter().map(|choice| alone.get(choice).copied().flatten());
@@ -121,6 +129,7 @@ pub(super) fn best(sums: &[f64], choices: &[String], alone: &HashMap<String, Opt
         likeliest: largest(sums),
         per_character: Some(largest(&per_character)),
         normalised: normalised.as_deref().map(largest),
+        sums: all.to_vec(),
         per_token: None,
     }
 }
@@ -148,12 +157,13 @@ mod tests {
             ("öäü".to_owned(), Some(-2.0)),
         ]);
         // Per character -2, -1, -4/3: characters count, and not bytes.
-        let chosen = best(&[-4.0, -9.0, -4.0], &choices, &alone);
-        assert_eq!(
-            chosen,
-            Chosen { likeliest: 0, per_character: Some(1), normalised: Some(1), per_token: None }
-        );
-        let unknown = best(&[-4.0, -9.0, -3.0], &choices, &HashMap::new());
+        let chosen = best(&[-4.0, -9.0, -4.0], &choices, 3, &alone);
+        let wanted = Chosen { likeliest: 0, per_character: Some(1), normalised: Some(1), ..chosen.clone() };
+        assert_eq!((&chosen, chosen.sums.as_slice()), (&wanted, [-4.0, -9.0, -4.0].as_slice()));
+        let unknown = best(&[-4.0, -9.0, -3.0], &choices, 3, &HashMap::new());
         assert_eq!((unknown.likeliest, unknown.normalised), (2, None));
+        // Choices beyond those that are asked for have a likelihood and are not chosen.
+        let first = best(&[-4.0, -9.0, -3.0], &choices, 2, &HashMap::new());
+        assert_eq!((first.likeliest, first.per_character, first.sums.len()), (0, Some(1), 3));
     }
 }

@@ -107,14 +107,14 @@ fn given_of(fields: &Map<String, Value>, row: &Row) -> std::result::Result<Given
     let sums = fields.get("log_likelihoods").and_then(Value::as_array);
     let sums = sums.map(|sums| sums.iter().filter_map(Value::as_f64).collect::<Vec<f64>>());
     let chosen = match (sums, answer) {
-        (Some(sums), _) if sums.len() == choices.len() => best(&sums, choices, &HashMap::new()),
+        (Some(sums), _) if sums.len() == choices.len() => best(&sums, choices, row.asked(), &HashMap::new()),
         (Some(sums), _) => {
             return Err(format!("`log_likelihoods`: {} for {} choices", sums.len(), choices.len()));
         }
         (None, Some(answer)) => {
             let one = chosen(answer, choices, &[], "answer")?;
             // By what measure is not known: the other measures say nothing.
-            Chosen { likeliest: one, per_character: None, normalised: None, per_token: None }
+            Chosen { likeliest: one, ..Chosen::default() }
         }
         (None, None) => return Err("`answer`: missing".to_owned()),
     };
@@ -134,7 +134,7 @@ pub(super) fn simplest(rows: &[(&Row, Given)]) -> Option<(&'static str, String, 
     match first.right {
         Right::Choice { .. } => {
             let worth = |(row, _): &(&Row, Given)| match &row.right {
-                Right::Choice { choices, right } => right.len() as f64 / choices.len().max(1) as f64,
+                Right::Choice { right, .. } => right.len() as f64 / row.asked().max(1) as f64,
                 _ => 0.0,
             };
             let about = "A choice at random: what is right as often as chance has it.".to_owned();

@@ -69,7 +69,7 @@ impl Measured {
     }
 
     /// A metric that is a mean of rows.
-    fn mean(&mut self, name: &str, values: Vec<f64>, bootstrap: &Bootstrap) {
+    pub(super) fn mean(&mut self, name: &str, values: Vec<f64>, bootstrap: &Bootstrap) {
         let value = values.iter().sum::<f64>() / values.len().max(1) as f64;
         self.push(name, value, bootstrap.mean(&values), values.len(), values, None);
     }
@@ -323,10 +323,8 @@ mod tests {
     fn choices_count_by_each_measure_that_all_rows_have() {
         let text = "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":0}\n".repeat(2);
         let (file, mut given) = given(&text, &["b", "c"]);
-        given[0].chosen =
-            Some(Chosen { likeliest: 0, per_character: Some(1), normalised: Some(0), per_token: None });
-        given[1].chosen =
-            Some(Chosen { likeliest: 1, per_character: Some(1), normalised: None, per_token: None });
+        given[0].chosen = Some(Chosen { per_character: Some(1), normalised: Some(0), ..Chosen::default() });
+        given[1].chosen = Some(Chosen { likeliest: 1, per_character: Some(1), ..Chosen::default() });
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = Measured::default();
         measured.accuracy(&rows, &[], &BOOTSTRAP);

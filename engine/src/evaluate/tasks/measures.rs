@@ -29,12 +29,16 @@ enum Measure {
     Entities,
     /// StereoSet's scores.
     Stereotypes,
+    /// BBQ's scores.
+    Bbq,
+    /// TruthfulQA's probability of what is true.
+    Mc2,
     /// The row's own check, or a rule of rewards.
     Rule(Option<Box<Judge>>),
 }
 
 /// Ways to measure, by name, and the rows that they fit.
-const MEASURES: [(&str, &[Kind]); 10] = [
+const MEASURES: [(&str, &[Kind]); 12] = [
     ("exact", &[Kind::Generate]),
     ("f1", &[Kind::Generate]),
     ("bleu", &[Kind::Generate]),
@@ -45,7 +49,12 @@ const MEASURES: [(&str, &[Kind]); 10] = [
     ("entities", &[Kind::Tag]),
     ("rule", &[Kind::Generate]),
     ("stereotypes", &[Kind::Choose]),
+    ("bbq", &[Kind::Choose]),
+    ("mc2", &[Kind::Choose]),
 ];
+
+/// Those that only rows of a set of its own can be measured by.
+const OF_SETS: [&str; 3] = ["stereotypes", "bbq", "mc2"];
 
 /// How a task's answers are measured.
 #[derive(Clone, Debug)]
@@ -96,6 +105,8 @@ impl Measures {
                 Measure::Report => measured.report(rows, bootstrap, &turns).await,
                 Measure::Entities => measured.entities(rows, names, bootstrap),
                 Measure::Stereotypes => measured.stereotypes(rows, bootstrap),
+                Measure::Bbq => measured.bbq(rows, bootstrap),
+                Measure::Mc2 => measured.mc2(rows, bootstrap),
                 Measure::Rule(judge) => measured.rule(rows, judge.as_deref(), bootstrap),
             }
             turns.give().await;
@@ -106,8 +117,10 @@ impl Measures {
 
 /// What fits rows that nothing was asked for.
 fn default_of(file: &TaskFile) -> Vec<&'static str> {
-    if let Some(set) = file.set.filter(|set| !set.metrics.is_empty()) {
-        return set.metrics.to_vec();
+    let of_set = file.set.map(|set| set.metrics).unwrap_or_default();
+    let of_set: Vec<&str> = of_set.iter().copied().filter(|name| fits(name, file)).collect();
+    if !of_set.is_empty() {
+        return of_set;
     }
     match file.kind {
         Kind::Choose => vec!["accuracy"],
@@ -130,18 +143,19 @@ fn default_of(file: &TaskFile) -> Vec<&'static str> {
     }
 }
 
+/// Whether a file's rows can be measured so: what a set's own scores compare, its rows alone have.
+fn fits(name: &str, file: &TaskFile) -> bool {
+    let of_kind = MEASURES.iter().any(|(own, kinds)| *own == name && kinds.contains(&file.kind));
+    of_kind && (!OF_SETS.contains(&name) || file.set.is_some_and(|set| set.metrics.contains(&name)))
+}
+
 fn measure_of(name: &str, file: &TaskFile) -> Result<Measure> {
     let (plain, rule) = name.split_once(':').map_or((name, None), |(plain, rule)| (plain, Some(rule)));
     let known = || MEASURES.iter().map(|(name, _)| *name);
     if !known().any(|name| name == plain) {
         return Err(Error::Unknown(names::unknown("metric", plain, known())));
     }
-    // Only StereoSet's rows have the sentences that its scores compare.
-    let stereotypes = file.set.is_some_and(|set| set.metrics.contains(&"stereotypes"));
-    let fits = |(name, kinds): &(&'static str, &[Kind])| {
-        (kinds.contains(&file.kind) && (stereotypes || *name != "stereotypes")).then_some(*name)
-    };
-    let fit: Vec<&str> = MEASURES.iter().filter_map(fits).collect();
+    let fit: Vec<&str> = known().filter(|name| fits(name, file)).collect();
     if !fit.contains(&plain) {
         return Err(Error::Refused(format!(
             "the metric {plain} does not fit {}, whose rows {}; those that fit: {}",
@@ -166,6 +180,8 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<Measure> {
         ("report", _) => Measure::Report,
         ("entities", _) => Measure::Entities,
         ("stereotypes", _) => Measure::Stereotypes,
+        ("bbq", _) => Measure::Bbq,
+        ("mc2", _) => Measure::Mc2,
         _ => Measure::Accuracy,
     })
 }

@@ -2,9 +2,10 @@
 //! that is worth.
 //!
 //! Rows are read in `rows`, asked as `prompt` says, answered in `answers` (in the model's own words) or `choices` (by likelihood), and
-//! measured in `measures`, StereoSet's in `stereotypes`; `tables` says where a model fails.
+//! measured in `measures`, StereoSet's in `stereotypes`, BBQ's in `bbq`, TruthfulQA's in `truth`; `tables` says where a model fails.
 
 mod answers;
+mod bbq;
 mod choices;
 mod file;
 mod given;
@@ -16,9 +17,10 @@ mod script;
 mod stereotypes;
 mod suite;
 mod tables;
+mod truth;
 
 pub use file::TaskFile;
-pub use rows::{Kind, Right, Row};
+pub use rows::{Kind, Marked, Right, Row};
 pub use suite::families;
 
 use super::{Scorer, Tell};
@@ -39,6 +41,9 @@ use measured::Measured;
 use measures::Measures;
 use prompt::{Prompting, names_of};
 use rows::LISTED;
+
+/// What the project's own instruction tasks are called as a suite.
+const SUITE: &str = "tasks";
 
 /// A model that is asked.
 #[derive(Debug)]
@@ -73,6 +78,8 @@ pub struct Asked {
     max_tokens: Option<usize>,
     /// Names and files' bytes of results of models that do not run here.
     results: Vec<(String, Vec<u8>)>,
+    /// The suite that it is a family of.
+    suite: &'static str,
 }
 
 impl Asked {
@@ -85,7 +92,15 @@ impl Asked {
         for (name, bytes) in &results {
             AllGiven::read(name, bytes, &file)?;
         }
-        Ok(Self { file, measures, max_tokens: request.max_tokens, results })
+        Ok(Self { file, measures, max_tokens: request.max_tokens, results, suite: "" })
+    }
+
+    /// A family of the project's own instruction tasks ([`families`]).
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn family(file: TaskFile) -> Result<Self> {
+        Ok(Self { suite: SUITE, ..Self::new(file, &TaskRequest::default(), Vec::new())? })
     }
 
     /// Its name.
@@ -159,6 +174,7 @@ pub async fn task(
     Ok(TaskReport {
         name: file.name.clone(),
         file_crc32c: file.crc32c,
+        suite: asked.suite.to_owned(),
         kind: file.kind.name().to_owned(),
         rows: all.rows.len() as u64,
         about: sentences,

@@ -7,7 +7,8 @@
 //! | classify | `text`, `label` |
 //! | tag | `tokens`, `tags` |
 //!
-//! What a row belongs to may stand in `group`, `template`, `category`, `subject` or `kind`.
+//! What a row belongs to may stand in `group`, `template`, `category`, `subject` or `kind`. Rows of BBQ and TruthfulQA say in `biased`,
+//! `ambiguous`, `asked` and `true` what their own scores count.
 
 use crate::data::read::{asked_last, messages_of};
 use crate::data::rewards::Judged;
@@ -92,6 +93,30 @@ pub enum Right {
     },
 }
 
+/// What a standard set says of a row's choices, for scores of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Marked {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// BBQ's.
+    Biased {
+        /// Numbers of the choices that a stereotype expects.
+        choices: Vec<usize>,
+        /// Numbers of those that say nothing of anybody.
+        unknown: Vec<usize>,
+        /// The context does not say who is meant.
+        ambiguous: bool,
+    },
+    /// TruthfulQA's.
+    True {
+        /// So many choices, the first ones, are those of which one is to be chosen.
+        asked: usize,
+        /// Numbers of all that are true.
+        choices: Vec<usize>,
+    },
+}
+
 /// A row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -105,9 +130,20 @@ pub struct Row {
     pub right: Right,
     /// What it belongs to.
     pub group: Option<String>,
+    /// What its choices are to the set that it is of.
+    pub marked: Marked,
 }
 
 impl Row {
+    /// Of how many choices, the first ones, the model is to choose.
+    pub(super) fn asked(&self) -> usize {
+        match (&self.right, &self.marked) {
+            (Right::Choice { .. }, Marked::True { asked, .. }) => *asked,
+            (Right::Choice { choices, .. }, _) => choices.len(),
+            _ => 0,
+        }
+    }
+
     /// What is right, as people read it.
     pub fn expected(&self) -> Vec<String> {
         match &self.right {
@@ -160,7 +196,26 @@ pub(super) fn row_of(fields: &Map<String, Value>, line: u64) -> Result<Row, Stri
         answered(fields)?
     };
     let group = GROUPS.iter().find_map(|name| given(fields, name).and_then(word));
-    Ok(Row { line, messages, plain, right, group })
+    Ok(Row { line, messages, plain, right, group, marked: marked(fields)? })
+}
+
+/// What a set says of its choices.
+fn marked(fields: &Map<String, Value>) -> Result<Marked, String> {
+    let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
+    let numbers = |name: &str| -> Result<Option<Vec<usize>>, String> {
+        let Some(value) = given(fields, name) else { return Ok(None) };
+        let all = value.as_array().and_then(|all| all.iter().map(number).collect());
+        all.map(Some).ok_or_else(|| format!("`{name}`: expected numbers of choices, from 0"))
+    };
+    if let (Some(choices), Some(unknown)) = (numbers("biased")?, numbers("unknown")?) {
+        let ambiguous = given(fields, "ambiguous").and_then(Value::as_bool).unwrap_or_default();
+        return Ok(Marked::Biased { choices, unknown, ambiguous });
+    }
+    let asked = given(fields, "asked").and_then(number);
+    Ok(match (asked, numbers("true")?) {
+        (Some(asked), Some(choices)) => Marked::True { asked, choices },
+        _ => Marked::Nothing,
+    })
 }
 
 type Parts = (Vec<ChatMessage>, bool, Right);

@@ -124,12 +124,7 @@ mod tests {
         assert_eq!(file.set.map(|set| set.name), Some("StereoSet"));
         let given = [[-1.0, -2.0, -3.0], [-2.0, -1.0, -3.0], [-1.0, -3.0, -2.0]].map(|scores| Given {
             answer: String::new(),
-            chosen: Some(Chosen {
-                likeliest: 0,
-                per_character: None,
-                normalised: None,
-                per_token: Some(scores.to_vec()),
-            }),
+            chosen: Some(Chosen { per_token: Some(scores.to_vec()), ..Chosen::default() }),
         });
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = Measured::default();

@@ -11,7 +11,6 @@ use crate::protocol::evaluation::{EvaluatedModel, Evaluation};
 use crate::protocol::quantity::{bytes, counted, whole};
 use crate::protocol::{Objective, RunConfig, RunState, TrainEvent, presets};
 use crate::tokenizer::Tokenizer;
-use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 /// Fewer documents, rows or words than these say little.
@@ -90,13 +89,8 @@ fn data(config: &RunConfig) -> Vec<String> {
 
 /// Settings that differ from those of the preset, `train.learning_rate = 0.001`.
 fn settings(config: &RunConfig) -> Vec<String> {
-    let flat = |config: &RunConfig| {
-        let mut fields = BTreeMap::new();
-        flatten("", &serde_json::to_value(config).unwrap_or_default(), &mut fields);
-        fields
-    };
-    let preset = presets::preset(&config.preset).map(|preset| flat(&preset)).unwrap_or_default();
-    let own = flat(config).into_iter().filter(|(path, value)| {
+    let preset = presets::preset(&config.preset).map(|preset| preset.by_path()).unwrap_or_default();
+    let own = config.by_path().into_iter().filter(|(path, value)| {
         // Where the text lies and what was begun with is said elsewhere.
         !path.starts_with("data.paths") && !path.starts_with("start") && preset.get(path) != Some(value)
     });
@@ -107,23 +101,6 @@ fn settings(config: &RunConfig) -> Vec<String> {
             own.map(|(path, value)| format!("{path} = {value}")).filter(|line| !line.starts_with("preset =")),
         )
         .collect()
-}
-
-fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, String>) {
-    match value {
-        serde_json::Value::Object(fields) => {
-            for (key, value) in fields {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                flatten(&path, value, into);
-            }
-        }
-        serde_json::Value::String(text) => {
-            into.insert(path.to_owned(), text.clone());
-        }
-        other => {
-            into.insert(path.to_owned(), other.to_string());
-        }
-    }
 }
 
 /// The training loss of the run's last evaluation, or of its last step.

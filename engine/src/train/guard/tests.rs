@@ -24,7 +24,7 @@ fn normal(seed: u64, step: u64) -> f32 {
 fn healthy(seed: u64, step: u64) -> StepReport {
     let loss = 1.8 + 2.4 * (-(step as f32) / 150.0).exp() + 0.08 * normal(seed, step);
     let gradient_norm = 0.6 * (0.25 * normal(seed ^ 1, step)).exp() + 2.0 * (-(step as f32) / 90.0).exp();
-    StepReport { loss, gradient_norm, skipped: false }
+    StepReport { loss, gradient_norm, skipped: false, preference: None }
 }
 
 /// The findings of the steps from one on, and the step of each.
@@ -86,7 +86,8 @@ fn a_long_gradient_is_told_of_and_never_acted_on() {
 
 #[test]
 fn an_overflow_of_half_precision_is_the_loss_scale_at_work_until_it_is_not() {
-    let overflows = |step| StepReport { loss: 2.0, gradient_norm: f32::INFINITY, skipped: step > 200 };
+    let overflows =
+        |step| StepReport { loss: 2.0, gradient_norm: f32::INFINITY, skipped: step > 200, preference: None };
     let seen = |precision, until| {
         let mut guard = Guard::new(&config(GuardMode::Act, precision), None);
         let found = watch(&mut guard, 1..=until, overflows);
@@ -97,14 +98,14 @@ fn an_overflow_of_half_precision_is_the_loss_scale_at_work_until_it_is_not() {
     assert_eq!(seen(Precision::Mixed, 216), []);
     assert_eq!(seen(Precision::Mixed, 300), [(219, GuardKind::NonFinite, 201)]);
     // Halved once, and well again.
-    let once = |step| StepReport { loss: 2.0, gradient_norm: 1.0, skipped: step % 50 == 0 };
+    let once = |step| StepReport { loss: 2.0, gradient_norm: 1.0, skipped: step % 50 == 0, preference: None };
     let found = watch(&mut Guard::new(&config(GuardMode::Act, Precision::Mixed), None), 1..=1000, once);
     assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]
 fn what_is_no_number_is_counted_where_nobody_looks_and_told_where_somebody_does() {
-    let nan = |_| StepReport { loss: f32::NAN, gradient_norm: f32::NAN, skipped: true };
+    let nan = |_| StepReport { loss: f32::NAN, gradient_norm: f32::NAN, skipped: true, preference: None };
     let mut off = guard(GuardMode::Off);
     assert_eq!(watch(&mut off, 1..=5, nan), []);
     assert_eq!((off.bad_steps(), off.remembered()), (5, None));
@@ -194,7 +195,8 @@ fn states_are_kept_by_steps_and_not_in_the_midst_of_trouble() {
     let (mut guard, interval) = (Guard::new(&config, None), config.train.checkpoint_interval);
     let kept = |guard: &Guard| [0, interval, interval + 1].map(|step| guard.keeps(step, &config.train));
     assert_eq!(kept(&guard), [true, true, false]);
-    guard.step(interval, &StepReport { loss: f32::NAN, gradient_norm: 1.0, skipped: false });
+    guard
+        .step(interval, &StepReport { loss: f32::NAN, gradient_norm: 1.0, skipped: false, preference: None });
     assert_eq!(kept(&guard), [false; 3]);
     assert!(!self::guard(GuardMode::Note).keeps(0, &config.train));
 }

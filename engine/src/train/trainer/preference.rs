@@ -9,7 +9,7 @@ use crate::graph::ops::{Answer, Preference};
 use crate::model::{LossForm, loss_form};
 use crate::platform::{Turns, files};
 use crate::protocol::PreferenceMetrics;
-use crate::train::Progress;
+use crate::train::{Progress, TrainEvent};
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
@@ -99,6 +99,15 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    /// What the pairs of a step came to.
+    pub(super) fn tell_pairs(&mut self, metrics: PreferenceMetrics) -> Result<()> {
+        self.emit(TrainEvent::Preference { step: self.step, metrics })?;
+        let scalars = metrics.scalars().into_iter().map(|(name, value)| (format!("train/{name}"), value));
+        let scalars: Vec<(String, f32)> = scalars.collect();
+        let named: Vec<(&str, f32)> = scalars.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        self.tensorboard.scalars(self.step, &named)
+    }
+
     /// The mean loss of the pairs of batches, and what they come to; `None` where a stop came first.
     pub(super) async fn preferences(
         &mut self,
@@ -107,7 +116,7 @@ impl Trainer<'_> {
     ) -> Result<Option<(f32, PreferenceMetrics)>> {
         let Some(answers) = self.answers(batches).await? else { return Ok(None) };
         let pairs: &[[Answer; 2]] = answers.as_chunks().0;
-        Ok(Some((op.of_pairs(pairs).0 as f32, metrics(op, pairs))))
+        Ok(Some((op.of_pairs(pairs).0 as f32, op.metrics(pairs))))
     }
 
     /// What each row of batches comes to, without those that fill up a batch; `None` where a stop came first.
@@ -148,21 +157,6 @@ fn rows_of(batch: &Batch, time: usize) -> (Vec<Batch>, Vec<f64>) {
             (Batch { tokens, targets, starts, scores: None }, f64::from(score))
         })
         .unzip()
-}
-
-/// What pairs come to.
-fn metrics(op: Preference, pairs: &[[Answer; 2]]) -> PreferenceMetrics {
-    let mean = |of: &dyn Fn(&[Answer; 2]) -> f64| {
-        (pairs.iter().map(of).sum::<f64>() / pairs.len().max(1) as f64) as f32
-    };
-    let chosen_reward = mean(&|[chosen, _]| op.reward(*chosen));
-    let rejected_reward = mean(&|[_, rejected]| op.reward(*rejected));
-    let margin = mean(&|[chosen, rejected]| op.reward(*chosen) - op.reward(*rejected));
-    let accuracy = mean(&|[chosen, rejected]| f64::from(u8::from(op.reward(*chosen) > op.reward(*rejected))));
-    let tokens: f64 = pairs.iter().map(|[chosen, _]| chosen.tokens).sum();
-    let ratios: f64 = pairs.iter().map(|[chosen, _]| chosen.log_ratio()).sum();
-    let log_ratio = op.loss.has_reference().then_some((ratios / tokens.max(1.0)) as f32);
-    PreferenceMetrics { margin, accuracy, chosen_reward, rejected_reward, log_ratio }
 }
 
 /// The two splits as tensors of [pairs, 2].

@@ -5,13 +5,14 @@ use super::{Nothing, Operation, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, expect};
 use crate::graph::{GraphError, Type, ValueId};
+use glasshouse_protocol::PreferenceMetrics;
 use glasshouse_protocol::config::PreferenceLoss;
 
 /// Mean over pairs of answers, the better in row 2p and the worse in row 2p + 1, of a loss of their log-likelihoods (the formulas stand
 /// with [`PreferenceLoss`]), or of their scores. Inputs: rows [N,2] of a [`super::CrossEntropy`] or a [`super::Score`], targets u32[B,T] with B = 2P and N = B·T, scores [B], the
-/// reference's log-probability of each answer, 0 where the loss has no reference. Outputs: loss [2] = (mean, P), weights [N], the gradient
-/// of the mean with respect to each row's loss, which [`super::CrossEntropyBackward`] takes. Pairs of which an answer has no target that
-/// counts give 0.
+/// reference's log-probability of each answer, 0 where the loss has no reference. Outputs: loss [6] = (mean, P, and of
+/// [`Preference::metrics`] the mean rewards of both answers, the accuracy and the log-ratio), weights [N], the gradient of the mean with
+/// respect to each row's loss, which [`super::CrossEntropyBackward`] takes. Pairs of which an answer has no target that counts give 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preference {
     /// Which loss.
@@ -50,7 +51,7 @@ impl Operation for Preference {
         alike("scores", scores, &Type::f32(&[targets.rows()]))?;
         let even = targets.shape.len() == 2 && targets.rows().is_multiple_of(2);
         expect(even, || format!("targets must be an even number of rows, not {targets}"))?;
-        Ok(PreferenceOutputs { loss: Type::f32(&[2]), weights: Type::f32(&[targets.count()]) })
+        Ok(PreferenceOutputs { loss: Type::f32(&[2 + REPORTED]), weights: Type::f32(&[targets.count()]) })
     }
 
     fn differentiate(
@@ -63,6 +64,9 @@ impl Operation for Preference {
         if pass.begins_at(loss).is_some() { pass.flow(rows, weights) } else { Ok(()) }
     }
 }
+
+/// Numbers of a batch's pairs that are reported beside their loss.
+pub const REPORTED: usize = 4;
 
 /// What is known of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -151,6 +155,43 @@ impl Preference {
         }
     }
 
+    /// What pairs come to; those of which an answer has no tokens take no part.
+    pub fn metrics(&self, pairs: &[[Answer; 2]]) -> PreferenceMetrics {
+        let whole = || pairs.iter().filter(|pair| pair.iter().all(|answer| answer.tokens > 0.0));
+        let count = whole().count().max(1) as f64;
+        let mean = |of: &dyn Fn(&[Answer; 2]) -> f64| (whole().map(of).sum::<f64>() / count) as f32;
+        let right = |[chosen, rejected]: &[Answer; 2]| self.reward(*chosen) > self.reward(*rejected);
+        let tokens: f64 = whole().map(|[chosen, _]| chosen.tokens).sum();
+        let ratios: f64 = whole().map(|[chosen, _]| chosen.log_ratio()).sum();
+        PreferenceMetrics {
+            margin: mean(&|[chosen, rejected]| self.reward(*chosen) - self.reward(*rejected)),
+            accuracy: mean(&|pair| f64::from(u8::from(right(pair)))),
+            chosen_reward: mean(&|[chosen, _]| self.reward(*chosen)),
+            rejected_reward: mean(&|[_, rejected]| self.reward(*rejected)),
+            log_ratio: self.loss.has_reference().then_some((ratios / tokens.max(1.0)) as f32),
+        }
+    }
+
+    /// Of them what a loss reports: the margin is the difference of the rewards.
+    pub fn reported(&self, pairs: &[[Answer; 2]]) -> [f32; REPORTED] {
+        let found = self.metrics(pairs);
+        [found.chosen_reward, found.rejected_reward, found.accuracy, found.log_ratio.unwrap_or(0.0)]
+    }
+
+    /// What a step's micro-batches reported, the mean over them, as TRL has it; `None` of none.
+    pub fn of_reports(&self, reports: &[[f32; REPORTED]]) -> Option<PreferenceMetrics> {
+        let count = Some(reports.len()).filter(|count| *count > 0)? as f64;
+        let mean = |at: usize| reports.iter().map(|report| f64::from(report[at])).sum::<f64>() / count;
+        let [chosen, rejected, accuracy, ratio] = [0, 1, 2, 3].map(mean);
+        Some(PreferenceMetrics {
+            margin: (chosen - rejected) as f32,
+            accuracy: accuracy as f32,
+            chosen_reward: chosen as f32,
+            rejected_reward: rejected as f32,
+            log_ratio: self.loss.has_reference().then_some(ratio as f32),
+        })
+    }
+
     /// What an answer is worth to the model, as TRL logs it: β times its log-ratio to the reference, or, without one, times the mean
     /// log-probability of its tokens; its score, where it has one.
     pub fn reward(&self, answer: Answer) -> f64 {
@@ -210,6 +251,39 @@ mod tests {
         ] {
             let (found, _) = op(loss).of_pairs(&pairs());
             assert!((found - wanted).abs() < 1e-12, "{loss:?}: {found} {wanted}");
+        }
+    }
+
+    #[test]
+    fn what_pairs_come_to_is_what_their_rewards_are() {
+        let b = f64::from(0.3_f32);
+        for loss in PreferenceLoss::ALL {
+            // Written out by hand for the two pairs.
+            let rewards = match loss {
+                PreferenceLoss::Sigmoid | PreferenceLoss::Ipo => {
+                    [[b * 0.5, b * -0.75], [b * -0.5, b * 0.875]]
+                }
+                PreferenceLoss::Simpo | PreferenceLoss::Orpo => {
+                    [[b * -4.0 / 3.0, b * -7.0 / 5.0], [b * -1.25, b * -0.125 / 4.0]]
+                }
+                PreferenceLoss::BradleyTerry => [[-4.0, -7.0], [-2.5, -0.125]],
+            };
+            // A pair that lost an answer does not count.
+            let all = [&pairs()[..], &[[pairs()[0][0], Answer::default()]]].concat();
+            let found = op(loss).metrics(&all);
+            let mean = |side: usize| (rewards[0][side] + rewards[1][side]) / 2.0;
+            let apart = |found: f32, wanted: f64| (f64::from(found) - wanted).abs();
+            assert!(apart(found.chosen_reward, mean(0)) < 1e-6, "{loss:?}: {found:?}");
+            assert!(apart(found.rejected_reward, mean(1)) < 1e-6, "{loss:?}: {found:?}");
+            assert!(apart(found.margin, mean(0) - mean(1)) < 1e-6, "{loss:?}: {found:?}");
+            assert_eq!(found.accuracy, 0.5);
+            // Of three and two tokens.
+            assert_eq!(found.log_ratio, loss.has_reference().then_some(0.0));
+            let halves = pairs().map(|pair| op(loss).reported(&[pair]));
+            let of_both = op(loss).of_reports(&halves).unwrap();
+            assert!(apart(of_both.margin, mean(0) - mean(1)) < 1e-6, "{loss:?}: {of_both:?}");
+            assert_eq!((of_both.accuracy, of_both.log_ratio.is_some()), (0.5, found.log_ratio.is_some()));
+            assert_eq!(op(loss).of_reports(&[]), None);
         }
     }
 

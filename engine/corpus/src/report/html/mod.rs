@@ -9,7 +9,8 @@ mod corpus;
 mod flow;
 mod stages;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use glasshouse_report::{Page, brand, links};
+use maud::{Markup, html};
 
 use super::{Report, number};
 
@@ -24,54 +25,34 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = "addEventListener('beforeprint',()=>document.querySelectorAll('details:not([open])').forEach(d=>{d.open=true;d.dataset.shut='1'}));\
 addEventListener('afterprint',()=>document.querySelectorAll('details[data-shut]').forEach(d=>{d.open=false;delete d.dataset.shut}));";
 
-/// What the page may load: nothing.
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
-
 /// The page of a cleaning.
 pub fn page(report: &Report) -> String {
     let version = shown(&report.version);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en-GB" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="referrer" content="no-referrer";
-                meta name="generator" content={ "Glasshouse " (version) };
-                link rel="icon" href="data:,";
-                title {
-                    "Cleaning with " (shown(&report.recipe.name)) ": "
-                    (number::counted(report.kept.documents, "document")) " of " (number::whole(report.raw.documents)) " kept"
-                }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                (header(report))
-                main {
-                    (flow::section(report))
-                    (stages::section(report))
-                    (copies::personal(report))
-                    (copies::duplicates(report))
-                    (corpus::tables(report))
-                    (corpus::samples(report))
-                    (troubles(report))
-                    (inputs(report))
-                    (recipe(report))
-                }
-                footer {
-                    p {
-                        "Written by Glasshouse " (version) ". Personal data is masked in every excerpt. This page holds all that it shows and asks "
-                        "nothing of any network; the same numbers stand in " code { "report.json" }
-                        " beside it, and every dropped document with its reason in " code { "dropped.jsonl" } "."
-                    }
-                }
-                script { (PreEscaped(SCRIPT)) }
+    let contents = html! {
+        (header(report))
+        main {
+            (flow::section(report))
+            (stages::section(report))
+            (copies::personal(report))
+            (copies::duplicates(report))
+            (corpus::tables(report))
+            (corpus::samples(report))
+            (troubles(report))
+            (inputs(report))
+            (recipe(report))
+        }
+        footer {
+            p {
+                "Written by Glasshouse " (version) ". Personal data is masked in every excerpt. This page holds all that it shows and asks "
+                "nothing of any network; the same numbers stand in " code { "report.json" }
+                " beside it, and every dropped document with its reason in " code { "dropped.jsonl" } "."
             }
         }
     };
-    page.into_string()
+    let kept = number::counted(report.kept.documents, "document");
+    let raw = number::whole(report.raw.documents);
+    let title = format!("Cleaning with {}: {kept} of {raw} kept", shown(&report.recipe.name));
+    Page { title: &title, version: &version, style: STYLE, script: SCRIPT }.around(&contents)
 }
 
 /// What happened, in a sentence, and where to find what.
@@ -84,7 +65,7 @@ fn header(report: &Report) -> Markup {
         (raw, 0) => format!("None of {} was kept", number::counted(raw, "document")),
         (raw, kept) => format!("{} of {} documents kept", number::whole(kept), number::whole(raw)),
     };
-    let links = [
+    let parts = [
         ("stages", "What each step took", !report.stages.is_empty()),
         ("personal", "Personal data", !report.personal.is_empty()),
         ("duplicates", "Copies", !report.duplicates.is_empty()),
@@ -96,24 +77,14 @@ fn header(report: &Report) -> Markup {
     ];
     html! {
         header {
-            div.brand {
-                // The mark of the program: a glass house.
-                svg viewBox="0 0 20 20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round" {
-                    path d="M10 2 L18 8 V18 H2 V8 Z M10 2 V18 M2 8 H18" {}
-                }
-                span { "Glasshouse · data bench" }
-            }
+            (brand("data bench"))
             h1 { (headline) }
             p.lead {
                 "Cleaned with the recipe " b { (shown(&report.recipe.name)) } " from "
                 (number::counted(report.inputs.len() as u64, "file"))
                 ". Every decision is below: what was taken away, by which rule, and why."
             }
-            nav aria-label="Parts of this page" {
-                @for (anchor, title, _) in links.iter().filter(|(_, _, there)| *there) {
-                    a href={ "#" (anchor) } { (title) }
-                }
-            }
+            (links(&parts))
         }
     }
 }

@@ -1,0 +1,138 @@
+//! Metrics of all rows at once, made again from what was kept of each: so that two models can be compared by resampling the same rows.
+
+use super::Bootstrap;
+use crate::metrics::classification::{Averages, Classification, classification};
+use crate::metrics::entities::Scheme;
+use crate::metrics::{Row, bleu, chrf, entities};
+use glasshouse_protocol::evaluation::TaskAnswer;
+use std::collections::BTreeSet;
+
+/// Rows whose n-grams are counted between turns.
+const ROWS_AT_ONCE: usize = 16;
+
+/// A metric, of rows in their order.
+pub(super) enum Remade {
+    Bleu(Vec<bleu::RowCounts>),
+    Chrf(Vec<chrf::RowCounts>),
+    /// Rows, and the average of the labels' F1 that it is.
+    F1(Box<Classification>, usize, fn(&Averages) -> f64),
+    /// Right, answered and expected entities.
+    Entities(Vec<[f64; 3]>),
+    /// Right words, and words.
+    Words(Vec<[f64; 2]>),
+}
+
+impl Remade {
+    /// A metric by its name, of some rows of a task; `None` where it does not follow from answers and right ones.
+    pub(super) async fn of(
+        name: &str,
+        rows: &[&TaskAnswer],
+        task: &[TaskAnswer],
+        give: &impl AsyncFn(),
+    ) -> Option<Self> {
+        let of: fn(&Averages) -> f64 = match name {
+            "bleu" => return Some(Self::Bleu(counted(rows, |rows| bleu(rows).rows, give).await)),
+            "chrf" => return Some(Self::Chrf(counted(rows, |rows| chrf(rows).rows, give).await)),
+            "entity_f1" => return Some(Self::Entities(entities(&tags(rows, task)?, Scheme::Lenient).rows)),
+            "entity_f1_strict" => {
+                return Some(Self::Entities(entities(&tags(rows, task)?, Scheme::Iob2).rows));
+            }
+            "accuracy" => return Some(Self::Words(tags(rows, task)?.iter().map(same).collect())),
+            "macro_f1" => |averages| averages.macro_average.f1,
+            "micro_f1" => |averages| averages.micro.f1,
+            "weighted_f1" => |averages| averages.weighted.f1,
+            _ => return None,
+        };
+        let pair = |row: &&TaskAnswer| Some((row.expected.first()?.clone(), row.answer.clone()));
+        let pairs: Vec<(String, String)> = rows.iter().map(pair).collect::<Option<_>>()?;
+        give().await;
+        Some(Self::F1(Box::new(classification(&pairs)), pairs.len(), of))
+    }
+
+    /// Of all rows.
+    pub(super) fn value(&self) -> f64 {
+        match self {
+            Self::Bleu(rows) => bleu::score(&sum(rows)),
+            Self::Chrf(rows) => chrf::score(&sum(rows)),
+            Self::F1(found, _, of) => of(&found.averages),
+            Self::Entities(rows) => entities::f1(sum(rows)),
+            Self::Words(rows) => share(sum(rows)),
+        }
+    }
+
+    /// The interval of its value less another's of the same metric.
+    pub(super) async fn paired(
+        &self,
+        other: &Self,
+        bootstrap: &Bootstrap,
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        match (self, other) {
+            (Self::Bleu(first), Self::Bleu(second)) => {
+                bootstrap.paired_sums_in_turns(first, second, |sums| bleu::score(&sums), give).await
+            }
+            (Self::Chrf(first), Self::Chrf(second)) => {
+                bootstrap.paired_sums_in_turns(first, second, |sums| chrf::score(&sums), give).await
+            }
+            (Self::F1(first, count, of), Self::F1(second, ..)) => {
+                let difference =
+                    |drawn: &[u32]| of(&first.averages_of(drawn)) - of(&second.averages_of(drawn));
+                bootstrap.statistic_in_turns(*count, difference, give).await
+            }
+            (Self::Entities(first), Self::Entities(second)) => {
+                bootstrap.paired_sums_in_turns(first, second, entities::f1, give).await
+            }
+            (Self::Words(first), Self::Words(second)) => {
+                bootstrap.paired_sums_in_turns(first, second, share, give).await
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What each row adds to a corpus, by a few rows at once.
+async fn counted<T>(
+    rows: &[&TaskAnswer],
+    of: impl Fn(&[Row<'_>]) -> Vec<T>,
+    give: &impl AsyncFn(),
+) -> Vec<T> {
+    let mut counts = Vec::with_capacity(rows.len());
+    for part in rows.chunks(ROWS_AT_ONCE) {
+        give().await;
+        let rows: Vec<Row<'_>> =
+            part.iter().map(|row| Row { answer: &row.answer, expected: &row.expected }).collect();
+        counts.extend(of(&rows));
+    }
+    counts
+}
+
+/// Expected and answered tags of each row, which no tag has a space in; `None` where a right answer is no list of tags. Of an answer those
+/// of its words count that are tags of the task, and what is missing is outside of all entities, as where the task was measured.
+fn tags<'a>(rows: &[&'a TaskAnswer], task: &[TaskAnswer]) -> Option<Vec<(Vec<&'a str>, Vec<&'a str>)>> {
+    let names: BTreeSet<&str> =
+        task.iter().flat_map(|row| &row.expected).flat_map(|tags| tags.split(' ')).collect();
+    let each = rows.iter().map(|row| {
+        let [expected] = row.expected.as_slice() else { return None };
+        let expected: Vec<&str> = expected.split(' ').collect();
+        let said = row.answer.split_whitespace().filter(|word| names.contains(word));
+        let answered = said.chain(std::iter::repeat("O")).take(expected.len()).collect();
+        Some((expected, answered))
+    });
+    each.collect()
+}
+
+/// Words whose tag is right, and words.
+fn same((expected, answered): &(Vec<&str>, Vec<&str>)) -> [f64; 2] {
+    let right = expected.iter().zip(answered).filter(|(expected, answered)| expected == answered).count();
+    [right as f64, expected.len() as f64]
+}
+
+fn share([part, whole]: [f64; 2]) -> f64 {
+    part / whole
+}
+
+fn sum<const N: usize>(rows: &[[f64; N]]) -> [f64; N] {
+    let mut sum = [0.0; N];
+    rows.iter().for_each(|row| super::add(&mut sum, row));
+    sum
+}

@@ -1,0 +1,82 @@
+//! How kept evaluations compare: each pair once, since resampling takes its time.
+
+use crate::evaluation::statistics::{Bootstrap, compare};
+use crate::platform::Turns;
+use crate::protocol::{Comparison, EvaluateSettings, Evaluation};
+use std::collections::VecDeque;
+
+/// Pairs that are kept: those of a few cards, and of the runs that a person looks at.
+const KEPT: usize = 64;
+
+/// What tells an evaluation from every other: the run, its weights, when it was made, and how long that took.
+type Identity = (String, u32, u64, u64);
+
+fn identity(of: &Evaluation) -> Identity {
+    (of.run.clone(), of.weights_crc32c, of.made.to_bits(), of.seconds.to_bits())
+}
+
+/// What came of comparing two evaluations each, the last ones.
+#[derive(Default)]
+pub(in super::super) struct Compared(VecDeque<([Identity; 2], Vec<Comparison>)>);
+
+impl Compared {
+    /// How two evaluations compare, by the first one's bootstrap.
+    pub(super) async fn pair(
+        &mut self,
+        first: &Evaluation,
+        second: &Evaluation,
+        turns: &Turns,
+    ) -> Vec<Comparison> {
+        let pair = [identity(first), identity(second)];
+        if let Some((_, known)) = self.0.iter().find(|(known, _)| *known == pair) {
+            return known.clone();
+        }
+        let EvaluateSettings { resamples, seed, .. } = first.settings;
+        let found =
+            compare(first, second, &Bootstrap { resamples, seed }, &async || turns.give().await).await;
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back((pair, found.clone()));
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::at_once;
+    use crate::protocol::evaluation::{DocumentLoss, Likelihood};
+
+    fn evaluation(run: &str, made: f64, nats: f64) -> Evaluation {
+        let document = |text_crc32c| DocumentLoss {
+            text_crc32c,
+            tokens: 5,
+            bytes: 9,
+            nats: nats + f64::from(text_crc32c),
+        };
+        let by_document = (0..50).map(document).collect();
+        let settings = EvaluateSettings { resamples: 500, ..EvaluateSettings::default() };
+        let likelihood = Some(Likelihood { by_document, ..Likelihood::default() });
+        Evaluation { run: run.to_owned(), made, settings, likelihood, ..Evaluation::default() }
+    }
+
+    /// What is known costs no resample, and what was made anew is compared anew.
+    #[test]
+    fn a_pair_is_compared_once_and_again_when_one_of_it_was_made_anew() {
+        let (mut compared, turns) = (Compared::default(), Turns::none());
+        let (first, second) = (evaluation("a", 1.0, 3.0), evaluation("b", 1.0, 2.0));
+        let once = at_once(compared.pair(&first, &second, &turns));
+        let asked = turns.asked();
+        assert!(asked >= 2 * 500 / 64, "turns within a pair: {asked}");
+        assert_eq!(at_once(compared.pair(&first, &second, &turns)), once);
+        assert_eq!(turns.asked(), asked);
+        let again = evaluation("b", 2.0, 1.0);
+        let other = at_once(compared.pair(&first, &again, &turns));
+        assert!(turns.asked() > asked && other[0].second_value < once[0].second_value);
+        for made in 0..KEPT {
+            at_once(compared.pair(&evaluation("c", made as f64, 1.0), &again, &turns));
+        }
+        assert_eq!(compared.0.len(), KEPT);
+    }
+}

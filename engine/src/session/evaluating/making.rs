@@ -1,0 +1,175 @@
+//! What an evaluation finds out. It needs nothing of the session, so that it can take turns with a run's training.
+
+use super::super::outlet::{MOMENT, Outlet};
+use super::super::writing::Model;
+use crate::cpu::CpuDecoder;
+use crate::error::{Error, Result};
+use crate::evaluate::tasks::{self, Answerer, Answering, Asked};
+use crate::evaluate::{Scorer, Subject, Tell, baselines, contaminations, likelihood, text_contamination};
+use crate::evaluation::statistics::Bootstrap;
+use crate::generate::Decoder;
+use crate::project::Run;
+use crate::protocol::evaluation::Contamination;
+use crate::protocol::{Evaluation, Event};
+use std::rc::Rc;
+use web_time::Instant;
+
+/// A model that is to be evaluated, on what, and by what.
+pub(super) struct Making {
+    pub(super) id: u64,
+    pub(super) outlet: Rc<Outlet>,
+    /// The device that is wished for, and the threads of the CPU's.
+    pub(super) device: String,
+    pub(super) threads: Option<usize>,
+    /// Somebody looks on.
+    pub(super) visible: bool,
+    pub(super) model: Model,
+    pub(super) run: Run,
+    /// The run whose text it is.
+    pub(super) text: Run,
+    pub(super) asked: Vec<Asked>,
+    /// What writes answers, where any are to be written.
+    pub(super) decoder: Option<Decoder>,
+    /// What is known before.
+    pub(super) evaluation: Evaluation,
+}
+
+impl Making {
+    /// Finds out all that was asked for, up to what cannot be, and why.
+    pub(super) async fn make(mut self, begun: Instant) -> (Evaluation, Result<()>) {
+        let mut evaluation = std::mem::take(&mut self.evaluation);
+        let found = self.find(&mut evaluation).await;
+        evaluation.seconds = begun.elapsed().as_secs_f64();
+        (evaluation, found)
+    }
+
+    async fn find(&mut self, evaluation: &mut Evaluation) -> Result<()> {
+        let Self { id, outlet, device, threads, visible, model, run, text, asked, decoder, .. } = self;
+        let mut told = Told::new(*id, outlet);
+        let mut tell = |what: &str, done: u64, total: u64| told.tell(what, done, total);
+        let bootstrap =
+            Bootstrap { resamples: evaluation.settings.resamples, seed: evaluation.settings.seed };
+        if !model.config.labels.is_empty() {
+            "cpu".clone_into(&mut evaluation.device);
+            if asked.is_empty() {
+                return Err(Error::Refused(format!(
+                    "{} tells texts apart and predicts none, so that there is no likelihood; give it a task of texts and labels (--task)",
+                    model.key.0
+                )));
+            }
+            let mut reader = CpuDecoder::new(&model.config, &model.parameters, *threads)?;
+            let mut answerer = Answerer {
+                config: &model.config,
+                tokenizer: model.tokenizer.files(),
+                model: Answering::Labels(&mut reader),
+            };
+            for asked in asked.iter() {
+                evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
+            }
+            return Ok(());
+        }
+        tell("loading the model", 0, 0);
+        let mut scorer = Scorer::open(&model.config, &model.parameters, device, *threads).await?;
+        scorer.device().clone_into(&mut evaluation.device);
+        let settings = evaluation.settings.clone();
+        let settings = &settings;
+        let mut subject = Subject {
+            scorer: &mut scorer,
+            tokenizer: model.tokenizer.files(),
+            run: text,
+            parameters: &model.parameters,
+        };
+        if settings.likelihood {
+            match likelihood(&mut subject, settings, &mut tell).await {
+                Ok(found) => {
+                    let found = evaluation.likelihood.insert(found);
+                    if settings.baselines {
+                        evaluation.baselines = baselines(&subject, found, settings, &mut tell).await?;
+                    }
+                }
+                // Tasks can be done all the same by a model that no text is there for; a stride is a mistake of who gave it.
+                Err(Error::Refused(reason)) if !asked.is_empty() && settings.stride.is_none() => {
+                    outlet.notice(format!("{reason}; its likelihood is left out"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let seen = match run.is_imported() {
+            // What it was trained on is not known.
+            true => Vec::new(),
+            false => seen(outlet, &subject, (run, text), asked, evaluation, &mut tell).await,
+        };
+        let Some(decoder) = decoder else { return Ok(()) };
+        decoder.set_interactive(*visible);
+        for asked in asked.iter() {
+            let mut answerer = Answerer {
+                config: &model.config,
+                tokenizer: model.tokenizer.files(),
+                model: Answering::Writes { scorer: &mut scorer, decoder: &mut *decoder },
+            };
+            evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
+        }
+        for (task, seen) in evaluation.tasks.iter_mut().zip(seen) {
+            task.contamination = Some(seen);
+        }
+        Ok(())
+    }
+}
+
+/// How much of the evaluated text and of each task's rows stands in the text that the model was trained on. Where that cannot be read,
+/// it is told: an evaluation without is one.
+async fn seen(
+    outlet: &Outlet,
+    subject: &Subject<'_>,
+    (run, text): (&Run, &Run),
+    asked: &[Asked],
+    evaluation: &mut Evaluation,
+    tell: Tell<'_>,
+) -> Vec<Contamination> {
+    let unknown = |error: Error| {
+        outlet.notice(format!("whether the model has seen what it is evaluated on is not known: {error}"));
+    };
+    if evaluation.likelihood.is_some() && run == text {
+        match text_contamination(subject, &evaluation.settings, &mut *tell).await {
+            Ok(found) => evaluation.contamination = Some(found),
+            Err(error) => unknown(error),
+        }
+    }
+    if asked.is_empty() || run != text {
+        return Vec::new();
+    }
+    let texts: Vec<Vec<String>> = asked.iter().map(Asked::texts).collect();
+    let texts: Vec<Vec<&str>> = texts.iter().map(|rows| rows.iter().map(String::as_str).collect()).collect();
+    let groups: Vec<&[&str]> = texts.iter().map(Vec::as_slice).collect();
+    match contaminations(subject, &groups, tell).await {
+        Ok(found) => found,
+        Err(error) => {
+            unknown(error);
+            Vec::new()
+        }
+    }
+}
+
+/// Says a few times a second how far an evaluation is.
+struct Told<'a> {
+    request: u64,
+    outlet: &'a Outlet,
+    what: String,
+    at: Instant,
+}
+
+impl<'a> Told<'a> {
+    fn new(request: u64, outlet: &'a Outlet) -> Self {
+        Self { request, outlet, what: String::new(), at: Instant::now() }
+    }
+
+    fn tell(&mut self, what: &str, done: u64, total: u64) {
+        self.outlet.progress(done, total);
+        if self.what != what || self.at.elapsed() >= 2 * MOMENT {
+            what.clone_into(&mut self.what);
+            self.at = Instant::now();
+            let what = what.to_owned();
+            self.outlet.answer(self.request, Event::Evaluating { what, done, total });
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Evaluations beside a run in training.
+
+use super::{Trigger, after, ended, failures, play, tiny, train};
+use crate::protocol::evaluation::TaskRequest;
+use crate::protocol::{
+    Command, ErrorKind, EvaluateSettings, Evaluation, Event, Report, RunConfig, WeightSource,
+};
+use std::path::Path;
+
+fn evaluate(folder: &Path, source: WeightSource) -> Command {
+    let file = folder.join("qa.jsonl");
+    let row = "{\"prompt\":\"One day\",\"choices\":[\" a boy\",\" a girl\"],\"answer\":0}\n";
+    std::fs::write(&file, row.repeat(40)).unwrap();
+    let task = TaskRequest { file: file.display().to_string(), ..TaskRequest::default() };
+    let settings = EvaluateSettings { tasks: vec![task], resamples: 200, ..EvaluateSettings::default() };
+    Command::Evaluate { source, settings: Box::new(settings) }
+}
+
+/// A run that trains until it is stopped.
+fn endless() -> RunConfig {
+    let mut config = tiny(1_000_000);
+    (config.train.eval_interval, config.train.sample_interval) = (0, 0);
+    config
+}
+
+fn of(heard: &[Report], of: impl Fn(&Event) -> bool) -> Vec<usize> {
+    (0..heard.len()).filter(|at| of(&heard[*at].event)).collect()
+}
+
+fn found(heard: &[Report]) -> Vec<&Evaluation> {
+    let found = heard.iter().filter_map(|report| match &report.event {
+        Event::Evaluated { evaluation } => Some(&**evaluation),
+        _ => None,
+    });
+    found.collect()
+}
+
+const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
+
+/// `Hello` is 1, the evaluations are 4 and 6: one alone, the same beside another run's steps.
+#[test]
+fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alone() {
+    let (shelf, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = || WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(tiny(3), None)),
+            after(evaluate(folder.path(), first())),
+            after(train(endless(), None)),
+            (Some(TRAINS), evaluate(folder.path(), first())),
+            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let found = found(&heard);
+    let [alone, beside] = found[..] else { panic!("{found:?}") };
+    let figures = |one: &Evaluation| {
+        (one.likelihood.as_ref().unwrap().metrics.clone(), one.tasks.clone(), one.baselines.clone())
+    };
+    assert_eq!(figures(beside), figures(alone));
+    assert_eq!(alone.held_training_ms, None);
+    let held = beside.held_training_ms.unwrap();
+    assert!(held > 0.0 && held / 1e3 <= beside.seconds, "{held} ms of {} s", beside.seconds);
+    // Steps come between the first and the last word of it, and not after it alone.
+    let evaluating = of(&heard, |event| matches!(event, Event::Evaluating { .. }));
+    let evaluated = *of(&heard, |event| matches!(event, Event::Evaluated { .. })).last().unwrap();
+    let begun = *evaluating.iter().find(|at| heard[**at].request == Some(6)).unwrap();
+    let steps = of(&heard, TRAINS);
+    assert!(steps.iter().any(|at| (begun..evaluated).contains(at)), "{begun} {evaluated} {steps:?}");
+}
+
+/// The weights in training are evaluated by the step that they are at, a second evaluation waits for the first, and one that is cancelled
+/// says so while the run goes on.
+#[test]
+fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
+    let (shelf, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let current = || evaluate(folder.path(), WeightSource::Current);
+    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
+    let cancelled: Trigger = |event| matches!(event, Event::Failed { .. });
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(endless(), None)),
+            (Some(TRAINS), current()),
+            (Some(TRAINS), current()),
+            (Some(evaluating), Command::Cancel { request: 4 }),
+            (Some(cancelled), Command::Cancel { request: 5 }),
+            (Some(cancelled), current()),
+            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
+        ],
+    );
+    assert_eq!(
+        (ended(&heard, 4), ended(&heard, 5)),
+        (Some(ErrorKind::Cancelled), Some(ErrorKind::Cancelled))
+    );
+    assert!(failures(&heard).iter().all(|reason| reason.contains("evaluating the model")));
+    let found = found(&heard);
+    let [made] = found[..] else { panic!("{found:?}") };
+    assert!(made.checkpoint == "current" && made.step > 0 && made.held_training_ms.is_some(), "{made:?}");
+    // What was cancelled began no more.
+    let last = *of(&heard, |event| matches!(event, Event::Failed { .. })).last().unwrap();
+    assert!(heard[last..].iter().all(|report| {
+        report.request != Some(4) && report.request != Some(5)
+            || !matches!(report.event, Event::Evaluating { .. })
+    }));
+}
