@@ -302,4 +302,30 @@ fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
     let [noted, filtered, replaced, stopped] = texts;
     assert_eq!(noted, text);
     assert!(filtered.len() < text.len() && replaced.contains('█') && text.starts_with(&stopped));
+    // What counts is said, and by which rules: of a file in the place of the project's.
+    let with = |more: &[&str]| -> Value {
+        let asked = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "100"];
+        let own = ["--prompt", "One", "--temperature", "1", "--moderation", "replace"];
+        let text = succeed(folder, &[&asked[..], &own, more].concat());
+        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+    };
+    write(folder, "none.jsonl", "\n");
+    for more in [&["--moderation-categories", "drugs,profanity"][..], &["--moderation-rules", "none.jsonl"]] {
+        assert_eq!(with(more)["text"], json!(text), "{more:?}");
+    }
+    assert_eq!(with(&["--moderation-severity", "severe"])["text"], json!(replaced));
+    for (more, parts) in [
+        (
+            &["--moderation", "note", "--moderation-categories", "drug"][..],
+            &["unknown category `drug`", "drugs"][..],
+        ),
+        (&["--moderation", "note", "--moderation-severity", "mildly"], &["Known: mild"]),
+        (&["--moderation", "note", "--moderation-rules", "nowhere.jsonl"], &["nowhere.jsonl"]),
+        (&["--moderation-categories", "drugs"], &["required"]),
+    ] {
+        let error = error_of(folder, &[&["generate", "--project", "p", "--prompt", "One"], more].concat());
+        for part in parts {
+            assert!(error.contains(part), "{more:?}: {part}: {error}");
+        }
+    }
 }

@@ -38,7 +38,7 @@ pub use interchange::{
     QuantizationName,
 };
 pub use measuring::MeasuringArguments;
-pub use moderate::{ModerateArguments, ModerationArgument};
+pub use moderate::{ModerateArguments, ModerationArguments};
 pub use recipe::RecipeArguments;
 pub use reproduce::{PublishedRun, ReproduceArguments};
 pub use runs::{RunsArguments, RunsCommand};

@@ -1,11 +1,12 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
-use super::arguments::{GenerateArguments, ModerationArgument, SamplingArguments};
+use super::arguments::{GenerateArguments, SamplingArguments};
 use super::driver::drive;
+use super::moderate::moderation;
 use super::settings::{checked_device, usage};
 use super::{interrupt, samples, trained};
 use anyhow::Result;
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig, Moderation};
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
 use glasshouse_engine::session;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
@@ -22,18 +23,13 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         seed: arguments.seed,
         stop: arguments.stop.clone(),
         precision: arguments.precision.precision(),
-        moderation: Box::new(moderation(arguments.moderation)),
+        moderation: Box::new(moderation(&arguments.moderation)?),
     };
     config.validate().map_err(|mut invalid| {
         invalid.field = format!("--{}", invalid.field.replace('_', "-"));
         usage(invalid.to_string())
     })?;
     Ok(config)
-}
-
-/// Moderation as it is typed.
-pub(super) fn moderation(mode: ModerationArgument) -> Moderation {
-    Moderation { mode: mode.mode(), ..Moderation::default() }
 }
 
 /// How a session writes as the arguments say.

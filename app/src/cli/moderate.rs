@@ -1,17 +1,19 @@
 //! `glasshouse moderate`: words and phrases that many people do not want to read, found by rules and by a classifier of a person's rows.
 
-use super::arguments::ModerateArguments;
+use super::arguments::{ModerateArguments, ModerationArguments};
 use super::report;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use glasshouse_engine::evaluation::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
+use glasshouse_engine::protocol::Moderation;
+use glasshouse_engine::protocol::config::LONGEST_RULES;
 use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::storage;
 use serde_json::json;
 use std::path::Path;
 
-/// Bytes of a file of rules or rows at most.
+/// Bytes of a file of rows at most.
 const LARGEST: u64 = 256 << 20;
 /// Broken lines that are told one by one.
 const TOLD: usize = 5;
@@ -19,14 +21,11 @@ const TOLD: usize = 5;
 pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     let ModerateArguments { project, train, check, rules, text, seed, json } = arguments;
     let own = match rules {
-        Some(path) => Some((path.clone(), read(path)?)),
-        None => {
-            let path = project.join(RULES_FILE);
-            if path.is_file() { Some((path.clone(), read(&path)?)) } else { None }
-        }
+        Some(path) => Some(path.clone()),
+        None => Some(project.join(RULES_FILE)).filter(|path| path.is_file()),
     };
     let rules = match &own {
-        Some((path, own)) => Rules::with(own).map_err(|reason| anyhow!("{}: {reason}", path.display()))?,
+        Some(path) => own_rules(path)?.1,
         None => Rules::ours().map_err(|reason| anyhow!(reason))?,
     };
     let kept = project.join(CLASSIFIER_FILE);
@@ -48,7 +47,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
             Some(trained)
         }
         None if kept.is_file() => {
-            let read = Classifier::read(&read(&kept)?);
+            let read = Classifier::read(&read(&kept, LARGEST)?);
             Some(read.map_err(|reason| anyhow!("{} {reason}", kept.display()))?)
         }
         None => None,
@@ -89,6 +88,26 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     Ok(())
 }
 
+/// Moderation as it is typed.
+pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> {
+    let ModerationArguments { moderation, moderation_severity, moderation_categories, moderation_rules } =
+        arguments;
+    let rules = moderation_rules.as_ref().map(|path| own_rules(path)).transpose()?;
+    Ok(Moderation {
+        mode: moderation.mode(),
+        severity: *moderation_severity,
+        categories: moderation_categories.iter().copied().collect(),
+        rules: rules.map(|(text, _)| text),
+    })
+}
+
+/// A file of rules, and what they come to beside ours.
+fn own_rules(path: &Path) -> Result<(String, Rules)> {
+    let text = read(path, LONGEST_RULES as u64)?;
+    let rules = Rules::with(&text).map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
+    Ok((text, rules))
+}
+
 fn tell(text: &str, findings: &[Finding], probability: Option<f64>) -> Result<()> {
     say!("{text}")?;
     if findings.is_empty() {
@@ -115,7 +134,7 @@ fn judged(rows: &[LabelledRow], seed: u64, is_harmful: impl Fn(&str) -> bool) ->
 
 /// The rows of a file; those that are broken are told.
 fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
-    let LabelledRows { rows, broken } = LabelledRows::read(&read(path)?);
+    let LabelledRows { rows, broken } = LabelledRows::read(&read(path, LARGEST)?);
     for (line, reason) in broken.iter().take(TOLD) {
         tell!("note: {}, line {line} is left out: {reason}", path.display());
     }
@@ -126,10 +145,10 @@ fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
     Ok(rows)
 }
 
-fn read(path: &Path) -> Result<String> {
+fn read(path: &Path, most: u64) -> Result<String> {
     let at = || path.display().to_string();
     let size = std::fs::metadata(path).with_context(at)?.len();
-    ensure!(size <= LARGEST, "{}: {size} bytes are too many", at());
+    ensure!(size <= most, "{}: {size} bytes are too many", at());
     let bytes = std::fs::read(path).with_context(at)?;
     String::from_utf8(bytes).map_err(|_| anyhow!("{} is not UTF-8; convert it to UTF-8", at()))
 }

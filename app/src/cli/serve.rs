@@ -2,7 +2,7 @@
 
 use super::arguments::ServeArguments;
 use super::driver::{Engine, drive};
-use super::generate::moderation;
+use super::moderate::moderation;
 use super::settings::checked_device;
 use super::{interrupt, trained};
 use crate::serve::{Server, Settings, Switchboard};
@@ -19,6 +19,7 @@ const ENDING: &str = "finishing what is being written; press Ctrl-C again to sto
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let device = checked_device(&arguments.device)?.to_owned();
     let autotune = !arguments.no_autotune;
+    let moderation = moderation(&arguments.moderation)?;
     let options = session::Options { device, autotune, ..session::Options::default() };
     drive(options, async |engine| {
         let precision = arguments.precision.precision();
@@ -34,7 +35,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
             run: Some(model.run.clone()),
             checkpoint: arguments.model.checkpoint.clone(),
             precision,
-            moderation: moderation(arguments.moderation),
+            moderation,
         };
         let board = engine.switchboard();
         let server = Server::start(settings, board.clone()).map_err(|reason| anyhow!(reason))?;

@@ -1,8 +1,9 @@
-//! Arguments of `moderate`.
+//! Arguments of `moderate`, and of moderation where a model writes.
 
 use super::DEFAULT_PROJECT;
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::ModerationMode;
+use glasshouse_engine::protocol::config::Category;
+use glasshouse_engine::protocol::{ModerationMode, Severity, names};
 use std::path::PathBuf;
 
 /// What is done about a finding in text that a model writes.
@@ -31,6 +32,36 @@ impl ModerationArgument {
             Self::Stop => ModerationMode::Stop,
         }
     }
+}
+
+/// Moderation of what a model writes, shared by `generate`, `chat` and `serve`.
+#[derive(Args, Clone, Debug)]
+pub struct ModerationArguments {
+    /// What is done about words that many people do not want to read: note counts them, filter leaves them out, replace hides their letters,
+    /// stop ends the text before them. By our rules and the project's own (docs/moderation.md)
+    #[arg(long, value_name = "MODE", value_enum, default_value = "off")]
+    pub moderation: ModerationArgument,
+    /// The mildest that counts: mild, medium, severe
+    #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "medium", requires = "moderation")]
+    pub moderation_severity: Severity,
+    /// What counts, with commas between: profanity, insults, violence, sexual, self_harm, drugs, other; all unless some are named
+    #[arg(long, value_name = "NAME,NAME", value_parser = category, value_delimiter = ',', requires = "moderation")]
+    pub moderation_categories: Vec<Category>,
+    /// Rules of your own beside ours, instead of the project's
+    #[arg(long, value_name = "FILE", requires = "moderation")]
+    pub moderation_rules: Option<PathBuf>,
+}
+
+fn severity(name: &str) -> Result<Severity, String> {
+    let known = Severity::ALL;
+    let named = known.into_iter().find(|severity| severity.name() == name);
+    named.ok_or_else(|| names::unknown("severity", name, known.into_iter().map(Severity::name)))
+}
+
+fn category(name: &str) -> Result<Category, String> {
+    let known = Category::ALL;
+    let named = known.into_iter().find(|category| category.name() == name);
+    named.ok_or_else(|| names::unknown("category", name, known.into_iter().map(Category::name)))
 }
 
 /// `moderate`.

@@ -1,6 +1,6 @@
 //! Arguments of `serve`.
 
-use super::{ModelArguments, ModerationArgument, PrecisionArgument};
+use super::{ModelArguments, ModerationArguments, PrecisionArgument};
 use clap::Args;
 use glasshouse_engine::protocol::completion::PLACES;
 use std::net::IpAddr;
@@ -29,9 +29,9 @@ pub struct ServeArguments {
     /// The origin of web pages that may ask, as http://localhost:3000, or * for all
     #[arg(long, value_name = "ORIGIN")]
     pub cors: Option<String>,
-    /// What is done about words that many do not want to read, as `generate --moderation`
-    #[arg(long, value_name = "MODE", value_enum, default_value = "off")]
-    pub moderation: ModerationArgument,
+    /// What of it is not shown
+    #[command(flatten)]
+    pub moderation: ModerationArguments,
     /// What a GPU reads weights as
     #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
     pub precision: PrecisionArgument,

@@ -1,6 +1,6 @@
 //! Arguments of `generate` and `chat`.
 
-use super::{DEFAULT_PROJECT, ModerationArgument, PrecisionArgument};
+use super::{DEFAULT_PROJECT, ModerationArguments, PrecisionArgument};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -34,10 +34,9 @@ pub struct SamplingArguments {
     /// Stop before this text; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
-    /// What is done about words that many do not want to read: note counts them, filter leaves them out, replace hides their letters,
-    /// stop ends the text before them. By our rules and the project's own (docs/moderation.md)
-    #[arg(long, value_name = "MODE", value_enum, default_value = "off")]
-    pub moderation: ModerationArgument,
+    /// What of it is not shown
+    #[command(flatten)]
+    pub moderation: ModerationArguments,
     /// What a GPU reads weights as
     #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
     pub precision: PrecisionArgument,
