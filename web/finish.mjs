@@ -1,14 +1,15 @@
 // Completes a build: names it by its content, tells the boot script and the service worker, and prints what a visitor loads.
 //
-//   node finish.mjs FOLDER LIMIT     fails where the page, the engine or a reader is larger than so many bytes after brotli
+//   node finish.mjs FOLDER LIMIT KEPT     fails where the page, the engine or a reader is larger than so many bytes after brotli; sizes of
+//                                         large files are kept in the folder KEPT by their content
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, gzip } from "node:zlib";
 
-const [folder, limit] = process.argv.slice(2);
+const [folder, limit, kept] = process.argv.slice(2);
 
 /** What a tab and the JavaScript API need without a network; examples and types are for people. */
 const NEEDED = /^(index\.html|manifest\.webmanifest|icons\/.*|.*\.js|.*\.wasm)$/;
@@ -55,17 +56,26 @@ const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`.padStart(9);
 console.log(`build ${build}`);
 console.log(`${"".padEnd(18)}${"raw".padStart(9)}${"gzip".padStart(9)}${"brotli".padStart(9)}`);
 let tooLarge = false;
-// Brotli takes its time: several at once, in Node's threads.
+// Brotli takes its time: several at once, in Node's threads, and a file that did not change is not packed again.
 const [zipped, brotlied] = [promisify(gzip), promisify(brotliCompress)];
-const measured = (name) => {
+const { brotli, zlib } = process.versions;
+const measured = async (name) => {
   const bytes = read(name);
-  return Promise.all([bytes, zipped(bytes, { level: 9 }), brotlied(bytes)]);
+  const file = join(kept, `sizes-${brotli}-${zlib}-${digest(bytes)}`);
+  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"));
+  const packed = await Promise.all([bytes, zipped(bytes, { level: 9 }), brotlied(bytes)]);
+  const sizes = packed.map(({ length }) => length);
+  if (bytes.length > 100_000) {
+    writeFileSync(`${file}.${process.pid}`, JSON.stringify(sizes));
+    renameSync(`${file}.${process.pid}`, file);
+  }
+  return sizes;
 };
 const begun = new Map(Object.values(parts).flat().map((name) => [name, measured(name)]));
 for (const [part, members] of Object.entries(parts)) {
   const sum = [0, 0, 0];
   for (const name of members) {
-    const sizes = (await begun.get(name)).map(({ length }) => length);
+    const sizes = await begun.get(name);
     sizes.forEach((size, at) => (sum[at] += size));
     if (sizes[0] > 100_000) console.log(`  ${name.padEnd(16)}${sizes.map(kilobytes).join("")}`);
   }

@@ -116,8 +116,8 @@ export interface Guard {
   /** The step that it began at, as far as that can be told. */
   since: number;
   kind:
-    | "loss_spike" | "loss_rise" | "gradient_spike" | "non_finite" | "dead_layer" | "exploding_layer" | "plateau" | "overfitting"
-    | "repetition";
+    | "loss_spike" | "loss_rise" | "gradient_spike" | "non_finite" | "dead_layer" | "exploding_layer"
+    | "exploding_activations" | "silent_part" | "plateau" | "overfitting" | "repetition";
   severity: "info" | "warning" | "critical";
   /** What was seen, what it usually means, and what was done, in plain sentences. */
   text: string;
@@ -125,8 +125,8 @@ export interface Guard {
   value?: number;
   /** What `value` was compared with. */
   threshold?: number;
-  /** The first documents that the step's batch was cut from, by their numbers in the training text. */
-  documents?: { number: number; source?: string }[];
+  /** The first documents that the step's batch was cut from, by their numbers in the training text, with words of their beginning. */
+  documents?: { number: number; source?: string; words?: string }[];
 }
 
 export interface Preparing {
@@ -203,9 +203,8 @@ export interface GenerateOptions {
   stop?: string | string[];
   /** What a GPU reads weights as. Default `auto`: `mixed` on GPUs with 16-bit floats, `f32` elsewhere. */
   precision?: "f32" | "mixed" | "auto";
-  /** What is done about words that many do not want to read: counted, hidden, or the text ends before them. Default `off`. */
-  moderation?: "off" | "note" | "replace" | "stop"
-    | { mode: "off" | "note" | "replace" | "stop"; severity?: "mild" | "medium" | "severe"; rules?: string };
+  /** What is done about words that many do not want to read: counted, left out, hidden, or the text ends before them. Default `off`. */
+  moderation?: ModerationMode | Moderation;
   onToken?: (token: { id: number; text: string }) => void;
   /** Raised: the promise resolves with what was written so far, `ending` being `interrupted`. */
   signal?: AbortSignal;
@@ -217,13 +216,27 @@ export interface GenerateOptions {
   step?: number;
 }
 
+export type ModerationMode = "off" | "note" | "filter" | "replace" | "stop";
+
+export type ModerationCategory = "profanity" | "insults" | "violence" | "sexual" | "self_harm" | "drugs" | "other";
+
+export interface Moderation {
+  mode: ModerationMode;
+  /** The mildest that counts. Default `medium`. */
+  severity?: "mild" | "medium" | "severe";
+  /** Those that count. Default all. */
+  categories?: ModerationCategory[];
+  /** Rules beside the program's, JSON Lines as docs/moderation.md has them; those of the project unless they are given. */
+  rules?: string;
+}
+
 export interface Generated {
   /** What was written, without the prompt. */
   text: string;
   ending: "max_tokens" | "end_of_text" | "stop_string" | "interrupted" | "moderated";
   tokensPerSecond: number;
   /** How often moderation found something of each category. */
-  moderated: Record<string, number>;
+  moderated: Partial<Record<ModerationCategory, number>>;
 }
 
 /** What can be looked at, by its name: the same in commands, addresses and attributes. */
@@ -241,7 +254,10 @@ export type Edit =
   | { part: "patch"; layer: number; position: number };
 
 export interface InspectOptions {
-  prompt: string;
+  /** Either this, or `prompts`. */
+  prompt?: string;
+  /** Several, each looked at by itself; the answer is a list in their order. */
+  prompts?: readonly string[];
   views: View | readonly View[];
   /** From 0. Default: all where a view has all, else the last. */
   layer?: number;
@@ -345,11 +361,13 @@ export interface Inspection {
   device: string;
   layers: number;
   heads: number;
+  /** The prompt, as it was given. */
+  prompt: string;
   /** The prompt's tokens, as many as the context holds. */
   tokens: TokenText[];
   /** Tokens at the prompt's beginning that the context has no room for. */
   cut: number;
-  /** Characters of the prompt that the vocabulary lacks, each once: they are left out. */
+  /** Characters of the prompt, or of all prompts, that the vocabulary lacks, each once: they are left out. */
   charactersLost: string;
   /** The position that was looked at. */
   position: number;
@@ -582,7 +600,8 @@ export class Glasshouse {
   abort(): Promise<void>;
   generate(options?: GenerateOptions): Promise<Generated>;
   /** Looks inside the model at work on a prompt, also while it trains. */
-  inspect(options: InspectOptions): Promise<Inspection>;
+  inspect(options: InspectOptions & { prompts: readonly string[] }): Promise<Inspection[]>;
+  inspect(options: InspectOptions & { prompts?: undefined }): Promise<Inspection>;
   /** Looks for bias, memorised text, canaries and personal data. An abort rejects with the kind `cancelled`. */
   audit(options?: AuditOptions): Promise<Audit>;
   /** Says how good the model is, on held-out text and on tasks. While a run trains it is refused: kind `busy`. */

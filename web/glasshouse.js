@@ -11,7 +11,7 @@
 // The files beside it (engine-link.js, worker.js, shard.js, engine.js, engine_bg.wasm, …) belong to it. glasshouse.d.ts says every option.
 
 import { EngineLink, GlasshouseError } from "./engine-link.js";
-import { arranged, camel, renamed, settingsOf, VIEWS, viewsOf } from "./inspection.js";
+import { arranged, camel, each, promptsOf, renamed, settingsOf, VIEWS, viewsOf } from "./inspection.js";
 
 export { GlasshouseError, VIEWS };
 
@@ -282,13 +282,15 @@ export class Glasshouse {
 
   /**
    * Looks inside the model at work on a prompt, with the weights as they are now, also while training goes on, or with those of a
-   * checkpoint: each of `views` with its tensors as typed arrays.
+   * checkpoint: each of `views` with its tensors as typed arrays. With `prompts`, a list: of each prompt what it would be by itself.
    */
   async inspect(options = {}) {
     const [views, settings] = [viewsOf(options.views), settingsOf(options)];
+    const [prompt, ...further] = promptsOf(options);
     const source = await this.#source(options);
-    const command = { command: "inspect", source, prompt: options.prompt ?? "", views, settings };
-    return arranged(await this.#link.request(command));
+    const command = { command: "inspect", source, prompt, further, views, settings };
+    const events = await this.#link.request(command);
+    return options.prompts === undefined ? arranged(events) : each(events);
   }
 
   /**

@@ -38,6 +38,15 @@ export function viewsOf(views) {
   });
 }
 
+/** The prompts of a question: one, or a list of one or more. */
+export function promptsOf({ prompt, prompts }) {
+  if (prompts === undefined) return [prompt ?? ""];
+  const texts = Array.isArray(prompts) && prompts.length > 0 && prompts.every((text) => typeof text === "string");
+  if (texts && prompt === undefined) return prompts;
+  const reason = texts ? "prompt and prompts exclude each other" : "prompts must be a list of one or more texts";
+  throw new GlasshouseError("invalid", reason, "prompts");
+}
+
 /** A question's settings. */
 export function settingsOf(options) {
   for (const name of WHOLE) {
@@ -54,6 +63,12 @@ export function settingsOf(options) {
 function numbers({ element }, { buffer, byteOffset, byteLength }) {
   const Numbers = element === "u32" ? Uint32Array : Float32Array;
   return new Numbers(buffer, byteOffset, byteLength / 4);
+}
+
+/** The answers to several prompts, in their order. */
+export function each(events) {
+  const [answers, others] = [true, false].map((is) => events.filter(({ event }) => (event === "inspected") === is));
+  return answers.map((answer) => arranged([answer, ...others]));
 }
 
 /** The events of an answer as one, with its tensors by view and by name; those of one view are told apart by their scopes where they must be. */

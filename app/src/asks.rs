@@ -2,7 +2,7 @@
 
 use crate::link::Wish;
 use egui::Rect;
-use glasshouse_protocol::{Command, Event, ExportFormat, Report};
+use glasshouse_protocol::{Command, Event, ExportFormat, Moderated, Report};
 
 /// What is said where a part of the window is to be saved that is not all in sight.
 pub const IN_SIGHT: &str = "The picture has what is in sight: a taller window shows more";
@@ -22,6 +22,8 @@ pub struct Asks {
     pub new_run: bool,
     /// A run's model is to be written: Runs asks as what.
     pub export: Option<(String, ExportFormat)>,
+    /// A document is to be read: Data opens the first that has these words.
+    pub document: Option<String>,
     /// A part of the window to save as a picture.
     pub capture: Option<Capture>,
     /// Numbers of messages that were put away.
@@ -39,6 +41,8 @@ pub struct Serving {
     pub address: Option<String>,
     /// Why it could not be switched on.
     pub refused: Option<String>,
+    /// What moderation found in its answers so far.
+    pub moderated: Moderated,
 }
 
 /// A line that says what was done, and may undo it.

@@ -9,8 +9,18 @@ pub use glasshouse_protocol::quantity::{bytes, counted, whole};
 pub use metric::{exactly, figures, is_share, metric, metric_between, metric_title, value_of};
 pub use time::{ago, clock, date_time, duration, now};
 
+use glasshouse_protocol::Moderated;
+use glasshouse_protocol::config::Category;
+
 /// What stands where there is no number.
 pub const NOTHING: &str = "–";
+
+/// `3 profanity, 1 self harm`: what moderation found; empty where that is nothing.
+pub fn moderated(moderated: &Moderated) -> String {
+    let words =
+        |(category, count): (&Category, &u64)| format!("{count} {}", category.name().replace('_', " "));
+    moderated.iter().map(words).collect::<Vec<_>>().join(", ")
+}
 
 /// Words as the beginning of a line.
 pub fn capitalized(words: &str) -> String {

@@ -28,9 +28,9 @@ pub use address_native::page_address;
 pub use address_web::page_address;
 pub use files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, Wish, is_document, model_file};
 #[cfg(not(target_arch = "wasm32"))]
-pub use files_native::{FOLDERS, HERE, expanded, pick, read_dropped, save};
+pub use files_native::{FOLDERS, HERE, bytes_of, expanded, pick, read_dropped, save};
 #[cfg(target_arch = "wasm32")]
-pub use files_web::{FOLDERS, HERE, chosen_files, expanded, pick, read_dropped, save};
+pub use files_web::{FOLDERS, HERE, bytes_of, chosen_files, expanded, pick, read_dropped, save};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::EngineLink;
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,7 +1,7 @@
 //! What a person prefers; remembered across starts.
 
-use glasshouse_protocol::Precision;
-use serde::{Deserialize, Serialize};
+use glasshouse_protocol::{Moderation, Precision};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// What a person prefers. Fields that are not known are passed over, so that another version's file is read too.
@@ -20,6 +20,25 @@ pub struct Preferences {
     pub project: Option<String>,
     /// What folds open or shut was left how, by the fold's name; also the hidden "what is this?" texts.
     pub folds: BTreeMap<String, bool>,
+    /// What is done about words that many do not want to read, in Chat and by the window's server.
+    #[serde(deserialize_with = "known_or_default")]
+    pub moderation: ChosenModeration,
+}
+
+/// Moderation as a person chose it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChosenModeration {
+    /// What is done, and the person's own rules.
+    pub settings: Moderation,
+    /// The name of the file that those are from.
+    pub rules_of: Option<String>,
+}
+
+/// Another version's moderation costs no other preference.
+fn known_or_default<'de, D: Deserializer<'de>>(from: D) -> Result<ChosenModeration, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
 impl Default for Preferences {
@@ -31,6 +50,7 @@ impl Default for Preferences {
             precision: Precision::F32,
             project: None,
             folds: BTreeMap::new(),
+            moderation: ChosenModeration::default(),
         }
     }
 }
@@ -43,9 +63,11 @@ mod tests {
     fn preferences_survive_json_and_other_versions() {
         let mut preferences = Preferences { scale: 1.25, ..Preferences::default() };
         preferences.folds.insert("what:train".to_owned(), false);
+        preferences.moderation.settings.mode = glasshouse_protocol::ModerationMode::Filter;
         let text = serde_json::to_string(&preferences).unwrap();
         assert_eq!(serde_json::from_str::<Preferences>(&text).unwrap(), preferences);
-        let other = r#"{"theme": "light", "something_new": 3}"#;
+        let other =
+            r#"{"theme": "light", "something_new": 3, "moderation": {"settings": {"mode": "another"}}}"#;
         let read: Preferences = serde_json::from_str(other).unwrap();
         assert_eq!((read.theme.as_str(), read.scale), ("light", 1.0));
     }

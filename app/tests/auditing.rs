@@ -125,6 +125,12 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     assert!(own["sample"].as_str().unwrap().contains("The context of 64 tokens has no room"), "{own}");
     assert!(!table(own, "Passages that came back").is_empty());
 
+    // One set of texts serves both sections that look through what the model writes.
+    let of = |name: &str| section(&found, name)["sample"].as_str().unwrap().to_owned();
+    let texts = of("personal").split(", drawn").next().unwrap().to_owned();
+    assert!(texts.starts_with("40 texts of ") && of("moderation").starts_with(&texts), "{texts}");
+    assert!(of("personal").contains("; looked for in all "), "{}", of("personal"));
+
     // The address comes back, is known to stand in the text, and nobody reads it here.
     let own = section(&found, "personal");
     assert!(figure(own, "texts_with_personal_data") > 0.1, "{own}");
@@ -236,6 +242,10 @@ fn canaries_are_planted_into_texts_alone_and_a_run_without_them_says_so() {
     let found = audit(folder, &["--section", "canaries", "--samples", "3"]);
     let skipped = section(&found, "canaries")["skipped"].as_str().unwrap().to_owned();
     assert!(skipped.contains("glasshouse train --canaries"), "{skipped}");
+    std::fs::write(folder.join("first/moderation.jsonl"), "\n{\"wods\":[\"a\"]}\n").unwrap();
+    let asked = ["audit", "--project", "first", "--device", "cpu", "--section", "moderation,canaries"];
+    let error = error_of(folder, &asked);
+    assert!(error.contains("moderation.jsonl") && error.contains("line 2"), "{error}");
     let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--canaries", "5"];
     let error = error_of(folder, &[&from[..], &["--objective", "chat", "--data", "rows.jsonl"]].concat());
     assert!(error.contains("data.canaries = 5 must be 0"), "{error}");

@@ -7,9 +7,10 @@ use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
+use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Objective, Role as Speaker,
-    RunState, Uncertainty, WeightSource,
+    Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Moderation, ModerationMode,
+    Objective, Role as Speaker, RunState, Severity, Uncertainty, WeightSource,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];
@@ -595,11 +596,6 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
 #[test]
 fn a_model_learns_from_a_teacher_that_is_chosen() {
     let mut scene = wide(Engine::full(), PageName::Tune);
-    let choose = |scene: &mut Scene, list: &str, choice: &str| {
-        scene.harness.get_by_role_and_label(Role::ComboBox, list).click();
-        scene.settle();
-        press(scene, choice);
-    };
     choose(&mut scene, "Model to begin with", "1-first-stories");
     assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Model that teaches").is_none());
     choose(&mut scene, "Objective", "Distil");
@@ -614,6 +610,130 @@ fn a_model_learns_from_a_teacher_that_is_chosen() {
     assert_eq!(config.train.objective, Objective::Distil);
     let distil = &config.train.distil;
     assert_eq!((distil.teacher.as_str(), distil.temperature, distil.mix), ("2-first-stories", 4.0, 0.5));
+}
+
+/// What the last reply is moderated by.
+fn moderation(scene: &mut Scene) -> Moderation {
+    let sent = scene.sent_of(|command| matches!(command, Command::Reply { .. }));
+    match sent.last() {
+        Some(Command::Reply { config, .. }) => (*config.moderation).clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn choose(scene: &mut Scene, list: &str, choice: &str) {
+    scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
+    scene.settle();
+    press(scene, choice);
+}
+
+#[test]
+fn moderation_is_switched_on_and_says_what_it_found_and_did() {
+    let mut scene = Scene::new(Engine::full(), PageName::Chat, [1280.0, 2000.0], "dark");
+    say(&mut scene, "Who was it?");
+    assert_eq!(moderation(&mut scene), Moderation::default());
+    assert!(scene.harness.query_by_label_contains("Moderation ").is_none());
+    for (choice, mode, did) in [
+        ("Note", ModerationMode::Note, "found and left as it is"),
+        ("Filter", ModerationMode::Filter, "left out"),
+        ("Replace", ModerationMode::Replace, "replaced"),
+        ("Stop", ModerationMode::Stop, "ended the text before"),
+    ] {
+        choose(&mut scene, "Moderation", choice);
+        press(&mut scene, "New conversation");
+        say(&mut scene, "Who was it?");
+        assert_eq!(moderation(&mut scene).mode, mode);
+        let line = format!("Moderation {did}: 2 profanity, 1 self harm.");
+        assert!(scene.harness.query_by_label(&line).is_some(), "{line}");
+        // What moderation changed is not what the model would have said.
+        let rated = mode == ModerationMode::Note;
+        for name in ["Good reply 1", "Bad reply 1", "Compare with another reply"] {
+            assert_eq!(is_disabled(&scene, name), !rated, "{choice}: {name}");
+        }
+        assert!(!is_disabled(&scene, "Copy reply 1"));
+    }
+    choose(&mut scene, "Moderation", "Replace");
+    press(&mut scene, "Reply again");
+    scene.picture("chat-moderated");
+    let shown = scene.harness.get_by_label_contains("Reply 1, tokens").accesskit_node().value().unwrap();
+    assert!(shown.contains("█████ forest"), "{shown}");
+
+    // A better one is kept, and that it is better than what the model never said is not.
+    press(&mut scene, "Write a better reply 1");
+    scene.harness.get_by_label("Better reply 1").focus();
+    scene.frame();
+    scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
+    scene.frame();
+    press(&mut scene, "Keep reply 1");
+    assert_eq!(kinds(&scene), [FeedbackKind::Better]);
+    assert!(scene.harness.query_by_label_contains("Moderation replaced").is_none(), "the person put it so");
+    choose(&mut scene, "Moderation", "Off");
+    press(&mut scene, "New conversation");
+    say(&mut scene, "Who was it?");
+    assert_eq!(moderation(&mut scene), Moderation::default());
+}
+
+#[test]
+fn categories_severity_and_rules_of_moderation_are_chosen() {
+    let mut scene = Scene::new(Engine::full(), PageName::Chat, [1280.0, 2000.0], "dark");
+    choose(&mut scene, "Moderation", "Replace");
+    choose(&mut scene, "From severity", "Mild");
+    press(&mut scene, "Drugs");
+    press(&mut scene, "Self harm");
+    say(&mut scene, "Who was it?");
+    let chosen = moderation(&mut scene);
+    assert_eq!((chosen.severity, chosen.categories.len()), (Severity::Mild, Category::ALL.len() - 2));
+    assert!(!chosen.counts(Category::Drugs, Severity::Severe));
+    assert!(chosen.counts(Category::Other, Severity::Mild));
+    press(&mut scene, "Drugs");
+    press(&mut scene, "Self harm");
+    say(&mut scene, "Who was it?");
+    assert!(moderation(&mut scene).categories.is_empty(), "all of them again");
+    for name in ["Profanity", "Insults", "Violence", "Sexual", "Self harm", "Drugs"] {
+        press(&mut scene, name);
+    }
+    assert!(is_disabled(&scene, "Other"), "one of them stays");
+
+    // Rules of the person's own, by the file's name; what is none says so, and changes nothing.
+    assert!(!is_disabled(&scene, "Choose rules"));
+    let picked = |name: &str, bytes: &[u8]| Answer {
+        wish: Wish::ModerationRules,
+        files: Ok(vec![Chosen { name: name.to_owned(), bytes: Some(bytes.to_vec()) }]),
+    };
+    let rules = "{\"words\":[\"blorb\"]}\n";
+    scene.harness.state_mut().answer(picked("mine.jsonl", rules.as_bytes()));
+    scene.settle();
+    assert!(scene.harness.query_by_label("By our rules and those of mine.jsonl.").is_some());
+    scene.harness.state_mut().answer(picked("photo.jsonl", &[0xff, 0xfe]));
+    scene.settle();
+    let says = |scene: &Scene, words: &str| scene.harness.query_all_by_label_contains(words).next().is_some();
+    assert!(says(&scene, "photo.jsonl is not UTF-8"));
+    scene.harness.state_mut().answer(picked("long.jsonl", &vec![b' '; (1 << 20) + 1]));
+    scene.settle();
+    assert!(says(&scene, "long.jsonl is too long for rules"));
+    say(&mut scene, "Who was it?");
+    assert_eq!(moderation(&mut scene).rules.as_deref(), Some(rules));
+    press(&mut scene, "Without these rules");
+    say(&mut scene, "Who was it?");
+    assert_eq!(moderation(&mut scene).rules, None);
+    // It is remembered, and holds for every project.
+    let kept = scene.harness.state_mut().preferences().moderation.clone();
+    assert_eq!((kept.settings, kept.rules_of), (moderation(&mut scene), None));
+}
+
+#[test]
+fn the_windows_server_has_the_moderation_of_chat() {
+    let mut scene = Scene::new(Engine::full(), PageName::Settings, [1280.0, 2000.0], "dark");
+    assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "From severity").is_none());
+    choose(&mut scene, "Moderation", "Filter");
+    choose(&mut scene, "From severity", "Severe");
+    scene.picture("settings-moderation");
+    assert!(scene.harness.query_by_label_contains("Found in answers").is_none(), "nothing is answered yet");
+    scene.harness.state_mut().open(PageName::Chat);
+    scene.settle();
+    say(&mut scene, "Who was it?");
+    let chosen = moderation(&mut scene);
+    assert_eq!((chosen.mode, chosen.severity), (ModerationMode::Filter, Severity::Severe));
 }
 
 #[test]
@@ -632,6 +752,7 @@ fn both_pages_stay_within_the_edges() {
         let tall = [size[0], 2600.0];
         let engine = Engine { feedback: feedback.clone(), ..Engine::full() };
         let mut scene = Scene::new(engine.clone(), PageName::Chat, tall, theme);
+        scene.harness.state_mut().preferences().moderation.settings.mode = ModerationMode::Note;
         send(&mut scene, "Who was it?");
         scene.harness.get_by_label_contains("Reply 1, tokens").focus();
         scene.settle();

@@ -33,7 +33,7 @@ fn scene(engine: Engine, size: [f32; 2], views: &[View]) -> Scene {
 /// What was asked: whose weights, about what, which views, what of them.
 fn asked(scene: &mut Scene) -> Vec<(WeightSource, String, Vec<View>, InspectSettings)> {
     let of = |command| match command {
-        Command::Inspect { source, prompt, views, settings } => Some((source, prompt, views, *settings)),
+        Command::Inspect { source, prompt, views, settings, .. } => Some((source, prompt, views, *settings)),
         _ => None,
     };
     scene.sent_of(inspects).into_iter().filter_map(of).collect()

@@ -166,6 +166,7 @@ impl Example {
             let axes = [("M", steps.len()), ("P", count)];
             self.floats("norms_by_step", &axes, |entry| 1.0 + entry as f32);
             self.floats("update_ratios", &axes, |entry| 0.001 * entry as f32);
+            self.floats("gradient_norms_by_step", &axes, |entry| 0.1 + entry as f32);
         }
         self.details.push(Detail::Parameters { names: names.into(), steps });
     }
@@ -312,6 +313,7 @@ fn inspected(views: &[View], settings: &InspectSettings, bare: bool) -> (Event, 
         device: "example".to_owned(),
         layers: LAYERS,
         heads: HEADS,
+        prompt: String::new(),
         tokens: tokens(&PROMPT),
         cut: 0,
         position: settings.position.unwrap_or(PROMPT.len() - 1),
@@ -434,7 +436,7 @@ fn a_parameter_has_its_histograms_and_the_run_its_curves() {
     desk.window.get_by_role_and_label(Role::Switch, "Along the run").click();
     desk.settle();
     assert!(desk.last(View::Weights).along_run);
-    assert!(desk.says("Update ratio"));
+    assert!(desk.says("Update ratio") && desk.says("Gradient norm"));
 }
 
 #[test]

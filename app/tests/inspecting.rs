@@ -137,6 +137,50 @@ fn a_folder_holds_all_views_and_is_replaced_only_when_that_is_asked_for() {
     assert_eq!(std::fs::read(folder.path().join("mine/notes.txt")).unwrap(), b"mine");
 }
 
+/// As JSON and in files, each prompt has the numbers that it has alone.
+#[test]
+fn several_prompts_have_each_their_own_tensors() {
+    let folder = trained();
+    let prompts = ["One day the fox", "The fox"];
+    let begin =
+        ["inspect", "--project", "p", "--device", "cpu", "--layer", "1", "--view", "attention,tokens"];
+    let both = [&begin[..], &["--prompt", prompts[0], "--prompt", prompts[1]]].concat();
+    let said: Value =
+        serde_json::from_str(&succeed(folder.path(), &[&both[..], &["--json"]].concat())).unwrap();
+    let to = [&both[..], &["--to", "seen"]].concat();
+    succeed(folder.path(), &to);
+    let read = |name: &str| std::fs::read(folder.path().join("seen").join(name)).unwrap();
+    let head: Value = serde_json::from_slice(&read("inspection.json")).unwrap();
+    assert_eq!(said["prompts"].as_array().unwrap().len(), 2);
+    for (number, prompt) in prompts.iter().enumerate() {
+        let alone = [&begin[..], &["--prompt", prompt, "--json"]].concat();
+        let alone: Value = serde_json::from_str(&succeed(folder.path(), &alone)).unwrap();
+        let own = &said["prompts"][number];
+        assert_eq!((&own["prompt"], &own["tokens"]), (&alone["prompt"], &alone["tokens"]));
+        for view in ["attention", "tokens"] {
+            let bytes = read(&format!("{view}.safetensors"));
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            let tensors = alone["views"][view]["tensors"].as_object().unwrap();
+            assert_eq!(file.len(), 2 * tensors.len());
+            for (name, tensor) in tensors {
+                let name = format!("prompts.{number}.{name}");
+                assert_eq!(&own["views"][view]["tensors"][&name], tensor, "{name} of {view}");
+                let shape = &head["prompts"][number]["views"][view]["tensors"][&name]["shape"];
+                assert_eq!(*shape, serde_json::json!(file.tensor(&name).unwrap().shape()));
+                assert_eq!(*shape, tensor["shape"]);
+            }
+        }
+    }
+    // For people, one below the other; and a refusal says which of them it is about.
+    let shown = succeed(folder.path(), &both);
+    assert!(shown.contains("prompt 0: ") && shown.contains("prompt 1: \"The fox\""), "{shown}");
+    let (code, refused) = failed(folder.path(), &[&both[..], &["--position", "9"]].concat());
+    assert!(
+        code == Some(2) && refused.contains("“The fox”") && refused.contains("the nearest is 6"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn what_does_not_exist_is_told_with_the_nearest_that_does() {
     let folder = trained();

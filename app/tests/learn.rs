@@ -3,13 +3,16 @@
 use crate::support::engine::Engine;
 use crate::support::repository;
 use crate::support::scene::Scene;
+use crate::support::session::Session;
 use egui_kittest::kittest::Queryable as _;
+use glasshouse::app::Address;
 use glasshouse::pages::PageName;
 use glasshouse::pages::learn::{BUILT_IN, Library};
 use glasshouse_protocol::{Command, LessonProgress, View};
+use std::time::Duration;
 
 const WIDE: [f32; 2] = [1280.0, 1400.0];
-const PHONE: [f32; 2] = [390.0, 860.0];
+const PHONE: [f32; 2] = [360.0, 860.0];
 
 #[test]
 fn every_lesson_names_code_and_kernels_that_are_there() {
@@ -177,4 +180,49 @@ fn without_a_project_a_lesson_can_be_read() {
     scene.press_last("Lesson 7: The loss and the first step, not begun");
     scene.settle();
     assert!(named(&scene, "Choose a project") && named(&scene, "What a step does"));
+}
+
+/// The real sample and the real engine: nothing is trained, and every lesson comes to its measurement.
+#[test]
+fn every_lesson_is_done_on_the_sample_project_without_any_training() {
+    let work = tempfile::tempdir().unwrap();
+    let mut session = Session::open(work.path(), &work.path().join("pictures"), Duration::from_secs(120));
+    session.window.set_size(WIDE.into());
+    session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
+    let sample = repository().join("app/assets/sample.glasshouse").display().to_string();
+    session.ask(Command::ImportProject { name: None, from: Some(sample) });
+    let runs = session.state().runs.list.clone();
+    let latest = runs.last().unwrap();
+    assert!(latest.writes() && !latest.checkpoints.is_empty(), "the latest run is the one that pages show");
+
+    let press = |session: &mut Session, name: &str| {
+        session.window.get_all_by_label(name).last().unwrap().click_accesskit();
+        session.turn();
+        session.turn();
+    };
+    for (number, lesson) in Library::of(&[]).lessons.iter().enumerate() {
+        let asked = Address::read(|name| (name == "lesson").then(|| (number + 1).to_string()));
+        session.window.state_mut().follow(&asked);
+        session.settle();
+        if let Some(choice) = lesson.head.prediction.choices.first() {
+            press(&mut session, &choice.text);
+        }
+        press(&mut session, "Predict");
+        let kept = |state: &glasshouse::state::State| state.lessons.progress.get(&lesson.name).cloned();
+        session.until(&format!("the prediction of {}", lesson.name), |state| kept(state).is_some());
+        session.settle();
+        press(&mut session, "Measure");
+        let measured = |state: &glasshouse::state::State| {
+            kept(state).is_some_and(|progress| progress.measurement.is_some())
+        };
+        session.until(&format!("the measurement of {}", lesson.name), measured);
+        let measurement = kept(session.state()).unwrap().measurement.unwrap();
+        assert_eq!(measurement.measure, lesson.head.check.measure);
+        assert!(measurement.value.is_finite() && measurement.sentence.ends_with('.'), "{measurement:?}");
+        if measurement.measure == "depth_loss_ratio" {
+            assert!(measurement.sentence.contains("with 8 layers"), "{measurement:?}");
+            assert!(measurement.sentence.contains("came with the sample project"), "{measurement:?}");
+        }
+    }
+    assert_eq!(session.state().runs.list.len(), runs.len(), "nothing was trained");
 }

@@ -33,6 +33,7 @@ mod judges;
 mod keyboard;
 mod learn;
 mod meets;
+mod moderating;
 mod preferences;
 mod proposing;
 mod recipes;

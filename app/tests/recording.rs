@@ -6,30 +6,22 @@
 //! must come to its end and draw the same pictures.
 
 use crate::support;
+use crate::support::session::{LOOK, SIZE, Session, write_png};
 use egui::{Key, Role};
-use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable as _;
-use glasshouse::app::{Address, App, AppOptions, Recorder};
-use glasshouse::link::{Answer, Chosen, EngineLink, Link, Wish};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::app::Address;
+use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
-use glasshouse::preferences::Preferences;
 use glasshouse::state::State;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
-use glasshouse_engine::session;
-use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, ErrorKind, Event, ExportFormat, Launch, LearnsFrom, Objective, Parcel, Quantization, Request,
-    RunConfig, RunState, Start, TrainingState, View, presets,
+    AuditSettings, Command, EvaluateSettings, ExportFormat, Launch, LearnsFrom, Objective, Quantization,
+    RunState, Start, TrainingState, View, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// Between two looks at the engine: drawing takes processor time that the engine wants.
-const LOOK: Duration = Duration::from_millis(100);
-
-const SIZE: [f32; 2] = [1280.0, 820.0];
+use std::time::Duration;
 
 /// How much is recorded.
 struct Extent {
@@ -43,6 +35,10 @@ struct Extent {
     views: &'static [View],
     /// The themes of those.
     themes: &'static [&'static str],
+    /// Documents on which models are evaluated, unless all, and samples of an audit.
+    evaluated: (Option<usize>, usize),
+    /// Between two of the frames in which a page comes to rest.
+    pause: Duration,
     /// Seconds that anything may take.
     patience: u64,
 }
@@ -53,6 +49,8 @@ const WHOLE: Extent = Extent {
     answers: 2400,
     views: &View::ALL,
     themes: &["dark", "light"],
+    evaluated: (None, 200),
+    pause: LOOK,
     patience: 900,
 };
 const BRIEF: Extent = Extent {
@@ -61,161 +59,38 @@ const BRIEF: Extent = Extent {
     answers: 8,
     views: &[View::Attention, View::LogitLens],
     themes: &["dark"],
+    evaluated: (Some(20), 10),
+    // Nobody looks at these pictures, and what a page waits for is counted in frames.
+    pause: Duration::from_millis(10),
     patience: 120,
 };
 
 /// What the first model is looked at with: its story begins again, so that there is something to repeat.
 const LOOKED_AT: &str = "One day, Tom and Mia saw a red kite. Tom and Mia saw a red";
 
+/// Heights of a page as it is measured, and most of a picture of it.
+const TALL: f32 = 6000.0;
+const TALLEST: f32 = 2400.0;
+
+/// Parts of the page Evaluate, by the names under which it remembers what is folded.
+const PARTS: [&str; 13] = [
+    "side by side",
+    "paired",
+    "baselines",
+    "loss by",
+    "calibration",
+    "errors 0",
+    "errors 1",
+    "errors 2",
+    "audit bias",
+    "audit memorisation",
+    "audit canaries",
+    "audit personal",
+    "about",
+];
+
 /// The size of a view at one of three steps that stand beside each other.
 const STRIP: [f32; 2] = [600.0, 760.0];
-
-struct Session {
-    window: Harness<'static, App>,
-    engine: Link,
-    log: Recorder,
-    /// Number of the last request that no page made.
-    asked: u64,
-    patience: Duration,
-    folder: PathBuf,
-    pictures: Vec<Value>,
-    /// Which run the views show, and at which steps.
-    looked_at: Value,
-}
-
-impl Session {
-    fn open(work: &Path, folder: &Path, extent: &Extent) -> Self {
-        let options =
-            session::Options { shelf: work.join("shelf"), device: "cpu".to_owned(), ..Default::default() };
-        let engine = Link::Engine(EngineLink::start(options, || ()).unwrap());
-        let preferences =
-            Preferences { theme: "dark".to_owned(), device: "cpu".to_owned(), ..Preferences::default() };
-        let app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
-        let window = support::window(app, SIZE[0], SIZE[1]);
-        let log = Recorder::new(std::fs::File::create(work.join("messages.jsonl")).unwrap());
-        let patience = Duration::from_secs(extent.patience);
-        std::fs::create_dir_all(folder).unwrap();
-        let (folder, pictures, looked_at) = (folder.to_owned(), Vec::new(), Value::Null);
-        Self { window, engine, log, asked: 1 << 30, patience, folder, pictures, looked_at }
-    }
-
-    fn state(&self) -> &State {
-        self.window.state().state()
-    }
-
-    /// Carries messages both ways, and draws a frame. The application has no engine of its own here, since one that has keeps the
-    /// preferences of whoever runs it.
-    fn turn(&mut self) -> Vec<(Option<u64>, Event)> {
-        let mut heard = Vec::new();
-        let Link::Script { sent, reports } = self.window.state_mut().link() else { unreachable!("a script") };
-        for request in sent.drain(..) {
-            self.log.write(LogMessage::Request(request.body.clone()));
-            self.engine.send(request);
-        }
-        while let Some(report) = self.engine.receive() {
-            self.log.write(LogMessage::Report(Box::new(report.body.clone())));
-            heard.push((report.body.request, report.body.event.clone()));
-            reports.push_back(report);
-        }
-        self.window.step();
-        assert!(self.engine.lost().is_none(), "{:?}", self.engine.lost());
-        heard
-    }
-
-    /// Goes on until the state is as wanted.
-    fn until(&mut self, what: &str, wanted: impl Fn(&State) -> bool) {
-        let begun = Instant::now();
-        while !wanted(self.state()) {
-            self.turn();
-            let waiting = begun.elapsed();
-            assert!(waiting < self.patience, "waited in vain for {what}: {:?}", self.state().messages);
-            std::thread::sleep(LOOK);
-        }
-    }
-
-    /// A second of frames, until nothing waits.
-    fn settle(&mut self) {
-        for _ in 0..10 {
-            self.turn();
-            std::thread::sleep(LOOK);
-        }
-        let idle = |state: &State| {
-            state.waiting.values().all(|command| {
-                matches!(command, Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
-            })
-        };
-        self.until("answers", idle);
-        self.turn();
-    }
-
-    /// Asks the engine what no button of the page at hand asks, and waits for the end of it.
-    fn ask(&mut self, command: Command) {
-        let number = self.send(command);
-        let begun = Instant::now();
-        loop {
-            for (request, event) in self.turn() {
-                match event {
-                    Event::Finished if request == Some(number) => return,
-                    Event::Failed { error } if request == Some(number) => panic!("{error:?}"),
-                    _ => {}
-                }
-            }
-            assert!(begun.elapsed() < self.patience, "no answer");
-            std::thread::sleep(LOOK);
-        }
-    }
-
-    fn send(&mut self, command: Command) -> u64 {
-        self.asked += 1;
-        let request = Request { id: self.asked, command };
-        self.log.write(LogMessage::Request(request.clone()));
-        self.engine.send(Parcel::plain(request));
-        self.asked
-    }
-
-    fn show(&mut self, page: PageName, theme: &str) {
-        self.window.state_mut().open(page);
-        theme.clone_into(&mut self.window.state_mut().preferences().theme);
-        self.settle();
-    }
-
-    fn press(&mut self, name: &str) {
-        self.window.get_all_by_label(name).last().unwrap().click();
-        self.settle();
-    }
-
-    /// A picture of the window as it is, with what is to be said of it.
-    fn picture(&mut self, name: &str, shows: &str) {
-        let errors = self.state().messages.iter().filter(|message| message.error.kind != ErrorKind::Notice);
-        assert_eq!(errors.count(), 0, "{:?}", self.state().messages);
-        self.window.remove_cursor();
-        self.turn();
-        let image = self.window.render().unwrap();
-        let file = format!("{name}.png");
-        write_png(&image, &self.folder.join(&file));
-        self.pictures.push(json!({ "file": file, "shows": shows }));
-    }
-
-    fn train(&mut self, config: RunConfig) {
-        self.send(Command::Train { config: Box::new(config), launch: Launch::default() });
-    }
-
-    fn trained(&mut self) {
-        self.until("the end of training", |state| {
-            let ended = state.training.run.as_ref().is_some_and(|run| run.state == RunState::Finished);
-            ended && state.training.state == TrainingState::Idle
-        });
-    }
-}
-
-/// Small rather than fast: pictures are kept in the repository.
-fn write_png(image: &image::RgbaImage, file: &Path) {
-    use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-    let rgb = image::DynamicImage::ImageRgba8(image.clone()).into_rgb8();
-    let to = std::io::BufWriter::new(std::fs::File::create(file).unwrap());
-    let encoder = PngEncoder::new_with_quality(to, CompressionType::Best, FilterType::Adaptive);
-    rgb.write_with_encoder(encoder).unwrap();
-}
 
 /// The processor's name, where the system tells it.
 fn processor() -> Option<String> {
@@ -274,8 +149,8 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
 }
 
 /// Each view of the first model at three steps of its run, beside each other: the untrained one, one on the way, the last. Then the page as
-/// it is seen, and a lesson.
-fn looked_into(session: &mut Session, extent: &Extent) {
+/// it is seen, and a lesson. Answers which run they show, and at which steps.
+fn looked_into(session: &mut Session, extent: &Extent) -> Value {
     session.ask(Command::ListRuns);
     let run = session.state().runs.list.last().unwrap().clone();
     let mut steps: Vec<u64> = run.checkpoints.iter().map(|kept| kept.step).collect();
@@ -296,16 +171,16 @@ fn looked_into(session: &mut Session, extent: &Extent) {
             write_png(&sheet, &session.folder.join("lens").join(format!("{view}-{theme}.png")));
         }
     }
-    session.looked_at = json!({ "run": run.name, "steps": steps, "prompt": LOOKED_AT });
     session.window.set_size(SIZE.into());
     look(session, View::Attention, steps[2]);
-    session.picture("inspect", &format!("where that model's heads read from at step {}", steps[2]));
+    both_themes(session, "inspect", &format!("where that model's heads read from at step {}", steps[2]));
     session.window.state_mut().follow(&Address::read(|name| (name == "lesson").then(|| "4".to_owned())));
     session.settle();
     // The instrument shows the model once a prediction was made.
     session.press("30 to 70 %: some head leans that way");
     session.press("Predict");
     session.picture("learn", "a lesson about heads, on that model");
+    json!({ "run": run.name, "steps": steps, "prompt": LOOKED_AT })
 }
 
 /// Opens a view alone, at a step of the run.
@@ -352,7 +227,8 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     session.show(PageName::Tune, "light");
     session.window.set_size(egui::vec2(SIZE[0], 1100.0));
     session.settle();
-    session.picture(
+    both_themes(
+        session,
         "tune",
         &format!("that model tuned on translations into a constructed language for {} steps", extent.answers),
     );
@@ -377,7 +253,84 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
         texts.len() > before && texts.values().all(|text| text.ending.is_some())
     });
     session.settle();
-    session.picture("chat", "its reply to a question in a wording that it was not tuned on");
+    both_themes(session, "chat", "its reply to a question in a wording that it was not tuned on");
+}
+
+/// The first model and what it was tuned to are evaluated on the stories, which tuning may have cost it, and the first one is audited. The page
+/// shows how good one is, both beside each other, and the audit.
+fn evaluated(session: &mut Session, extent: &Extent) {
+    let names: Vec<String> = session.state().runs.list.iter().map(|run| run.name.clone()).collect();
+    let [first, .., tuned] = names.as_slice() else { panic!("{names:?}") };
+    let best = |run: &String| WeightSource::Checkpoint { run: run.clone(), checkpoint: "best".to_owned() };
+    let (documents, samples) = extent.evaluated;
+    for run in [first, tuned] {
+        let settings =
+            EvaluateSettings { text_of: Some(first.clone()), documents, ..EvaluateSettings::default() };
+        session.ask(Command::Evaluate { source: best(run), settings: Box::new(settings) });
+    }
+    let settings = AuditSettings { samples, ..AuditSettings::default() };
+    session.ask(Command::Audit { source: best(first), settings: Box::new(settings) });
+
+    session.show(PageName::Evaluate, "dark");
+    // The latest is chosen at first.
+    choose(session, first);
+    parts(session, &["side by side", "paired"]);
+    both_themes(
+        session,
+        "evaluate-compared",
+        "that model before and after it was tuned, on the same stories",
+    );
+    choose(session, tuned);
+    parts(session, &["baselines", "calibration"]);
+    let shows = "how well the first model predicts stories that it has not seen, beside n-grams and compressors, and as sure as it is right or not";
+    both_themes(session, "evaluate", shows);
+    parts(session, &["audit bias", "audit memorisation", "audit canaries", "audit personal"]);
+    both_themes(
+        session,
+        "audit",
+        "an audit of that model: bias, memorised passages, canaries, personal data",
+    );
+    session.window.set_size(SIZE.into());
+}
+
+/// Looks at a run as well on the page Evaluate, or no more.
+fn choose(session: &mut Session, run: &str) {
+    session.window.get_by_role_and_label(Role::CheckBox, run).click_accesskit();
+    session.settle();
+}
+
+/// Folds all parts of the page Evaluate but some, and makes the window as high as what is left.
+fn parts(session: &mut Session, open: &[&str]) {
+    for part in PARTS {
+        let is_open = open.contains(&part);
+        session.window.state_mut().preferences().folds.insert(format!("evaluate:{part}"), is_open);
+    }
+    session.window.set_size(egui::vec2(SIZE[0], TALL));
+    session.settle();
+    let nodes = session.window.root().children_recursive();
+    // What stands in the rail says nothing of the page.
+    let bottoms = nodes.filter_map(|node| {
+        let node = node.accesskit_node();
+        let place = node.bounding_box().filter(|place| node.role() == Role::Label && place.x0 > 200.0)?;
+        Some(place.y1 as f32)
+    });
+    let bottom = bottoms.fold(SIZE[1], f32::max);
+    session.window.set_size(egui::vec2(SIZE[0], (bottom + 32.0).min(TALLEST)));
+    session.settle();
+}
+
+/// A picture, and one in the other theme, whose name says which.
+fn both_themes(session: &mut Session, name: &str, shows: &str) {
+    session.picture(name, shows);
+    let own = session.window.state_mut().preferences().theme.clone();
+    let other = if own == "dark" { "light" } else { "dark" };
+    for theme in [other, own.as_str()] {
+        theme.clone_into(&mut session.window.state_mut().preferences().theme);
+        session.settle();
+        if theme == other {
+            session.picture(&format!("{name}-{other}"), &format!("{shows}, in the {other} theme"));
+        }
+    }
 }
 
 /// What GPT-2's settings would take on many GPUs.
@@ -404,7 +357,7 @@ fn whole_session_of_the_pictures() {
     let folder = kept.clone().unwrap_or(own.path().join("pictures"));
     let extent = if kept.is_some() { WHOLE } else { BRIEF };
     let whole = kept.is_some();
-    let mut session = Session::open(&work, &folder, &extent);
+    let mut session = Session::open(&work, &folder, extent.pause, Duration::from_secs(extent.patience));
     session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
 
     // The first model, as a first visit grows it.
@@ -441,8 +394,9 @@ fn whole_session_of_the_pictures() {
     session.picture("write", "what that model writes, and what a token was chosen from");
     session.show(PageName::Tokenizer, "dark");
     session.picture("tokenizer", "the vocabulary that it learned from the stories");
-    looked_into(&mut session, &extent);
+    let looked_at = looked_into(&mut session, &extent);
     tuned(&mut session, &extent, &work);
+    evaluated(&mut session, &extent);
 
     // nanoGPT's run for a processor, and a shorter one beside it.
     session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });
@@ -519,7 +473,7 @@ fn whole_session_of_the_pictures() {
         "processor": processor(),
         "system": std::env::consts::OS,
         "projects": runs,
-        "lens": session.looked_at,
+        "lens": looked_at,
         "pictures": session.pictures,
     });
     let text = serde_json::to_string_pretty(&recording).unwrap();

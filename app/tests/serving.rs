@@ -27,10 +27,10 @@ impl Drop for Serving {
 }
 
 /// An answer.
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     retry_after: Option<String>,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Answer {
@@ -39,7 +39,7 @@ impl Answer {
     }
 
     /// The first choice of an answer.
-    fn choice(&self) -> Value {
+    pub(super) fn choice(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
         self.json()["choices"][0].clone()
     }
@@ -86,7 +86,7 @@ impl Serving {
         Self::answer(Self::agent().post(format!("{}{path}", self.base_url)).send(body))
     }
 
-    fn complete(&self, body: &Value) -> Answer {
+    pub(super) fn complete(&self, body: &Value) -> Answer {
         self.post("/completions", &body.to_string())
     }
 
@@ -109,7 +109,7 @@ fn trained(folder: &Path, project: &str, context: usize) {
 }
 
 /// The events of a stream.
-fn pieces(text: &str) -> Vec<Value> {
+pub(super) fn pieces(text: &str) -> Vec<Value> {
     let (body, end) = text.rsplit_once("data: [DONE]\n\n").unwrap_or_else(|| panic!("{text}"));
     assert_eq!(end, "");
     let events = body.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap());

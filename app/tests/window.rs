@@ -10,8 +10,8 @@ use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind, GuardReport,
-    GuardSeverity, Launch, Precision, RunState, TrainEvent, TrainingState,
+    Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
+    GuardReport, GuardSeverity, Launch, Precision, RunState, TrainEvent, TrainingState,
 };
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
@@ -490,8 +490,12 @@ fn what_the_guard_saw_is_read_below_the_curves() {
         value: Some(10.4),
         threshold: Some(6.0),
         documents: vec![
-            GuardDocument { number: 12, source: None },
-            GuardDocument { number: 1040, source: Some("web".to_owned()) },
+            GuardDocument { number: 12, source: None, words: None },
+            GuardDocument {
+                number: 1040,
+                source: Some("web".to_owned()),
+                words: Some("Buy seven cheap".to_owned()),
+            },
         ],
     };
     tell(&mut app, in_training(TrainingState::Running));
@@ -504,6 +508,39 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     window.get_by_label("Step 1,150: loss spike");
     window.get_by_label(text);
     window.get_by_label("The batch was cut from these documents of the training text: 12, 1,040 (web)");
+    // Pressed, the document is looked for on Data, and the first that is found is read.
+    forget(window.state_mut());
+    press(&mut window, "1,040 (web): Buy seven cheap");
+    let searches = |command: &Command| matches!(command, Command::ListDocuments { search, offset: 0, .. } if search == "Buy seven cheap");
+    for _ in 0..60 {
+        window.run_steps(1);
+        if sent(window.state_mut()).iter().any(searches) {
+            break;
+        }
+    }
+    assert!(sent(window.state_mut()).iter().any(searches), "{:?}", sent(window.state_mut()));
+    let document = DocumentSummary {
+        number: 1051,
+        id: None,
+        file: "web".to_owned(),
+        characters: 400,
+        preview: "Buy seven cheap".to_owned(),
+        validation: false,
+    };
+    let overview = window.state().state().documents.overview.clone().expect("documents were listed");
+    tell(
+        window.state_mut(),
+        [Event::Documents {
+            overview,
+            search: "Buy seven cheap".to_owned(),
+            offset: 0,
+            found: 1,
+            documents: vec![document],
+        }],
+    );
+    window.run_steps(2);
+    let read = |command: &Command| matches!(command, Command::ReadDocument { number: 1051 });
+    assert!(sent(window.state_mut()).iter().any(read));
 }
 
 #[test]

@@ -157,6 +157,20 @@ impl Executor {
         }
     }
 
+    /// How large the stream is behind each part of the model, for a batch without dropout: what norms keep of it, [N,2] with mean and
+    /// reciprocal of the standard deviation of each row, by the part's name in the order of the forward pass. It is the evaluation's own
+    /// pass, and takes no kernel beside. Burn's executors keep none.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
+        match self {
+            Self::Cpu(executor) => executor.probes(batch).await,
+            Self::Gpu(executor, _) => executor.probes(batch).await,
+            Self::Reference(_) => Ok(Vec::new()),
+        }
+    }
+
     /// Batches of an evaluation that are worked on at once, where several workers are at it: fewer leave some idle.
     pub fn batches_at_once(&self) -> usize {
         match self {

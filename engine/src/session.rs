@@ -11,7 +11,8 @@
 //!
 //! While nothing trains, requests are served one after another, and texts are carried on between them. While a run trains,
 //! its loop does the same between groups of steps, so that everything but starting another run works meanwhile. A request to
-//! pause or stop is seen within the step, since an executor gives others their turn inside it.
+//! pause or stop is seen within the step, since an executor gives others their turn inside it, and within whatever is served between
+//! steps; looking inside a model is put off until a run has ended that is to stop.
 //!
 //! What may take longer than a moment is a future that gives others their turn every few milliseconds. Meanwhile the inbox is
 //! read, and a request that is cancelled is dropped where it stands: whatever it made by then goes with it.
@@ -55,10 +56,11 @@ use inbox::{Ended, Inbox};
 use outlet::Outlet;
 use planning::MeasuredSpeed;
 use projects::OpenProject;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
-use training::{Job, Live};
+use training::{Job, Live, Steered};
 use writing::Generations;
 
 /// Seconds after which nobody is offered any more to undo a deletion.
@@ -192,6 +194,8 @@ impl Session {
     async fn serve(&mut self, parcel: Parcel<Request>, live: Option<Live<'_, '_>>) -> After {
         let Parcel { body: Request { id, command }, bytes } = parcel;
         let imports = matches!(command, Command::ImportModel { .. });
+        let steered = live.as_ref().map(Live::steered);
+        let again = (steered.is_some() && training::is_put_off(&command)).then(|| command.clone());
         let answered = match work_of(&command) {
             None => self.answer(id, command, bytes, live).await,
             Some(name) => {
@@ -201,12 +205,21 @@ impl Session {
                 let mut inbox = std::mem::take(&mut self.inbox);
                 let outlet = self.outlet.clone();
                 let answer = self.answer(id, command, bytes, live);
-                let answered = cancellable(&mut inbox, &outlet, (id, name), ends, answer).await;
+                let held = steered.map(|steered| (steered, again.is_some()));
+                let answered = cancellable(&mut inbox, &outlet, (id, name), ends, held, answer).await;
                 self.inbox = inbox;
                 answered
             }
         };
         match answered {
+            // Nothing of it was answered yet: it waits for the run's end.
+            Err(Error::Cancelled(_))
+                if steered.is_some_and(|steered| steered.control.stopping()) && again.is_some() =>
+            {
+                if let Some(command) = again {
+                    self.inbox.put_back(Parcel { body: Request { id, command }, bytes: Vec::new() });
+                }
+            }
             Ok(Answer::Done) => self.outlet.finished(id),
             Ok(Answer::Later) => {}
             Ok(Answer::Train(job)) => return After::Train(job),
@@ -453,8 +466,10 @@ impl Session {
                 let query = writing::TokenQuery { tokens: &tokens, chosen, count };
                 self.explain(id, &source, &query, &config, live).await?;
             }
-            Command::Inspect { source, prompt, views, settings } => {
-                self.inspect(id, &source, &prompt, &views, &settings, live).await?;
+            Command::Inspect { source, prompt, further, views, settings } => {
+                let prompts: Vec<&str> =
+                    std::iter::once(&prompt).chain(&further).map(String::as_str).collect();
+                self.inspect(id, &source, &prompts, &views, &settings, live).await?;
             }
             Command::Classify { source, texts } => self.classify(id, &source, &texts, live).await?,
             Command::Evaluate { source, settings } => {
@@ -572,12 +587,14 @@ fn work_of(command: &Command) -> Option<&'static str> {
     })
 }
 
-/// Does the work of a request, by its number and the work's name, until it is done or cancelled.
+/// Does the work of a request, by its number and the work's name, until it is done or cancelled. A run that is `held` meanwhile hears what
+/// is asked of it, and the work is dropped where the run is to end and does not wait for it.
 async fn cancellable<T>(
     inbox: &mut Inbox,
     outlet: &Outlet,
     (id, name): (u64, &'static str),
     ends: impl Fn(&Command) -> bool,
+    held: Option<(Steered<'_>, bool)>,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let cancelled = |name: &str| Error::Cancelled(name.to_owned());
@@ -585,8 +602,18 @@ async fn cancellable<T>(
         outlet.failed(Some(request), &cancelled("a request that had not begun"));
         outlet.finished(by);
     };
+    let urgent = |parcel| {
+        let Some((Steered { control, at }, is_put_off)) = held else {
+            return ControlFlow::Continue(Some(parcel));
+        };
+        let request = training::urgent(Some(parcel), control, None, outlet, at);
+        if is_put_off && control.stopping() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(request)
+    };
     outlet.begin(id, Some(name));
-    let ended = inbox.until_cancelled(id, work, ends, withdrawn, || outlet.beat("")).await;
+    let ended = inbox.until_cancelled(id, work, ends, withdrawn, urgent, || outlet.beat("")).await;
     outlet.begin(id, None);
     match ended {
         Ended::Done(done) => done,

@@ -14,8 +14,8 @@ const PLACES = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-// SwiftShader computes the same everywhere; the rest keeps a test's browser from calling home.
-const FLAGS = [
+/** SwiftShader computes the same everywhere; the rest keeps a test's browser from calling home. */
+export const FLAGS = [
   "--no-sandbox",
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",

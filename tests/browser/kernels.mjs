@@ -1,18 +1,21 @@
 // Creates every kernel variant in a real Chromium: its WGSL compiler is stricter than naga.
 //
-//   node kernels.mjs KERNELS.json     the list that `cargo run --release -p glasshouse-shaders --example list` prints:
-//                                     [{ name, half, entry_point, source, workgroup_size: [x, y, z],
-//                                        bindings: [{ binding, access: "read" | "read_write" | "uniform" }] }]
-//   node kernels.mjs --self-check     proves that the check can fail: good kernels and bad ones, with 16-bit floats and without
+//   node kernels.mjs KERNELS.json [KEPT]     the list that `cargo run --release -p glasshouse-shaders --example list` prints:
+//                                            [{ name, half, entry_point, source, workgroup_size: [x, y, z],
+//                                               bindings: [{ binding, access: "read" | "read_write" | "uniform" }] }]
+//                                            KEPT is a file for what was created: the same kernel is not created again by the
+//                                            same version of the same compiler
+//   node kernels.mjs --self-check            proves that the check can fail: good kernels and bad ones, with 16-bit floats and without
 //
 // The device has WebGPU's default limits, the least that any browser offers, and 16-bit floats where the adapter has them. Where it has
 // not (no software adapter that a browser takes has), kernels that are marked `half` are created by the same compiler outside of the
 // browser: Dawn, from the npm package `webgpu`, on its adapter that has every feature and draws nothing. Prints a line for each kernel that fails and
 // `N passed, M failed` last; exits with 1 if any failed.
 
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { withPage } from "./chromium.mjs";
+import { FLAGS, withPage } from "./chromium.mjs";
 import { create as createDawn, globals } from "webgpu";
 
 /** Runs inside the page: compiles one module and its pipeline; returns what is wrong, or null. */
@@ -54,9 +57,22 @@ async function open() {
 
 let dawn;
 
-/** Creates kernels in Chromium, and those that its adapter cannot have by Dawn itself; returns [name, problem or null] for each. */
-async function check(kernels) {
-  let outside = 0;
+/** The version of Dawn's package. */
+const DAWN = JSON.parse(readFileSync(new URL("./node_modules/webgpu/package.json", import.meta.url), "utf8")).version;
+
+/** Names a kernel by all that its creation depends on. */
+function named(compiler, kernel) {
+  const all = JSON.stringify([compiler, FLAGS, `${create}${open}`, kernel]);
+  return createHash("sha256").update(all).digest("hex");
+}
+
+/**
+ * Creates kernels in Chromium, and those that its adapter cannot have by Dawn itself, but for those that are named in `before`; returns
+ * [name, problem or null] for each, how many were Dawn's and how many named, and the names of those that can be created.
+ */
+async function check(kernels, before) {
+  let [outside, again] = [0, 0];
+  const created = [];
   // A browser for each core: its graphics process compiles one kernel after another.
   const browsers = Array.from({ length: Math.min(availableParallelism(), kernels.length, 8) }, () => []);
   const found = new Map();
@@ -71,12 +87,16 @@ async function check(kernels) {
         for (const kernel of share) {
           const inside = hasHalf || !kernel.half;
           if (!inside) outside += 1;
-          found.set(kernel, inside ? await page.evaluate(create, kernel) : await create(kernel));
+          const name = named(inside ? `Chromium ${version}` : `Dawn ${DAWN}`, kernel);
+          if (before.has(name)) again += 1;
+          const problem = before.has(name) ? null : inside ? await page.evaluate(create, kernel) : await create(kernel);
+          found.set(kernel, problem);
+          if (problem === null) created.push(name);
         }
       }),
     ),
   );
-  return { results: kernels.map((kernel) => [kernel.name, found.get(kernel)]), outside };
+  return { results: kernels.map((kernel) => [kernel.name, found.get(kernel)]), outside, again, created };
 }
 
 /** Opens a device of Dawn with 16-bit floats in this process, where `create` looks for it. */
@@ -143,9 +163,9 @@ const SELF_CHECK = [
 ];
 
 async function main() {
-  const [source] = process.argv.slice(2);
+  const [source, kept] = process.argv.slice(2);
   if (!source) {
-    console.error("usage: node kernels.mjs KERNELS.json | --self-check");
+    console.error("usage: node kernels.mjs KERNELS.json [KEPT] | --self-check");
     return 2;
   }
   const selfCheck = source === "--self-check";
@@ -154,7 +174,9 @@ async function main() {
     console.error(`${source}: no kernels listed`);
     return 1;
   }
-  const { results, outside } = await check(kernels);
+  const before = new Set(kept && existsSync(kept) ? readFileSync(kept, "utf8").split("\n") : []);
+  const { results, outside, again, created } = await check(kernels, before);
+  if (kept) writeFileSync(kept, created.join("\n"));
   let failed = 0;
   results.forEach(([name, problem], index) => {
     if (selfCheck && (problem === null) !== SELF_CHECK[index][0]) {
@@ -168,6 +190,7 @@ async function main() {
     }
   });
   if (outside > 0) console.log(`${outside} of them by Dawn outside of the browser, whose adapter has no 16-bit floats`);
+  if (again > 0) console.log(`${again} of them are the same that the same compiler created before`);
   console.log(`${results.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }

@@ -4,7 +4,9 @@
 
 import { Site, event, send, until } from "./site.mjs";
 
+const PROJECT = "In the browser";
 const STEPS = 260;
+const TUNED = 200;
 
 const [dist, folder] = process.argv.slice(2);
 const site = await Site.open(dist, { webgpu: false });
@@ -13,7 +15,7 @@ try {
   const page = await site.tab(context, "?page=train&device=cpu");
   const wish = { preset: "first-stories-small", seed: 1 };
   const config = await page.evaluate((wish) => globalThis.glasshouse.engine.configure(wish), wish);
-  await send(page, { command: "create_project", name: "In the browser" });
+  await send(page, { command: "create_project", name: PROJECT });
   const over = send(page, { command: "train", config, stop_after: STEPS });
   await until(page, ({ training }) => training.step >= STEPS || training.sample, "steps", 300);
   const events = await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 240_000, []))]);
@@ -23,28 +25,70 @@ try {
   await page.screenshot({ path: `${folder}/browser.png` });
   const browser = `Chromium ${site.browser.version().split(".")[0]}`;
   const shows = `the page in a browser after ${state.training.step} of ${state.training.steps} steps of first-stories-small`;
-  // The model goes out as a file for llama.cpp, and is looked at as any other that is dropped here.
   const [{ name: run }] = event(await send(page, { command: "list_runs" }), "runs").runs;
+  const pictures = [{ file: "browser.png", shows }];
+  const picture = async (name, shows) => {
+    await until(page, ({ waiting }) => waiting === 0, "answers");
+    await page.waitForTimeout(800);
+    await page.screenshot({ path: `${folder}/${name}.png` });
+    pictures.push({ file: `${name}.png`, shows });
+  };
+  const press = (role, name) => page.getByRole(role, { name, exact: true }).first().dispatchEvent("click");
+
+  // It learns to translate, and is asked in a wording of its training.
+  const { config: first } = event(await send(page, { command: "read_settings", run }), "settings");
+  const answers = { objective: "chat", sample_prompt: "", steps: TUNED, warmup_steps: 10, eval_interval: TUNED / 4 };
+  const tuned = { ...first, start: { run, checkpoint: "latest" }, train: { ...first.train, ...answers } };
+  await send(page, { command: "train", config: tuned, learns_from: "tasks", recipe: "translate" });
+  await press("tab", "Tune");
+  await page.setViewportSize({ width: 1280, height: 1100 });
+  await picture("browser-tune", `that model in the browser, tuned on translations into a constructed language for ${TUNED} steps`);
+  await page.setViewportSize({ width: 1280, height: 820 });
+  await press("tab", "Chat");
+  await page.getByRole("textbox", { name: "Message", exact: true }).fill("Translate into Pelu: the dog");
+  await press("button", "Send");
+  await page.getByRole("button", { name: /^Reply 1, tokens/ }).waitFor();
+  await picture("browser-chat", "what it replies in the browser after so few steps");
+
+  // It goes out as a file for llama.cpp, and is looked at as any other that is dropped here.
+  await press("tab", "Runs");
+  await press("row", run);
+  await press("button", "Export model");
+  await page.getByLabel("GGUF file", { exact: true }).first().dispatchEvent("click");
+  await picture("browser-export", `${run} on its way out of the browser`);
+  await press("button", "Cancel");
   const text = await page.evaluate(async (run) => {
     const format = { kind: "gguf", quantization: "q8_0" };
     const events = await globalThis.glasshouse.send({ command: "export_model", run, format, to: null });
     const [file] = events.findLast(({ event }) => event === "exported").files;
     return btoa(Array.from(file, (byte) => String.fromCharCode(byte)).join(""));
   }, run);
-  await page.getByRole("tab", { name: "Runs" }).dispatchEvent("click");
   const choosing = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Import a model" }).dispatchEvent("click");
+  await press("button", "Import a model");
   const buffer = Buffer.from(text, "base64");
   await (await choosing).setFiles([{ name: "first-stories-small.gguf", mimeType: "application/octet-stream", buffer }]);
   await page.getByText("Import first-stories-small", { exact: true }).waitFor();
-  await page.waitForTimeout(500);
-  await page.screenshot({ path: `${folder}/browser-import.png` });
+  await picture("browser-import", "a GGUF file before it is imported in a browser");
+  await press("button", "Cancel");
+
+  // What GPT-2's settings would take on many GPUs.
+  const large = await page.evaluate(() => globalThis.glasshouse.engine.configure({ preset: "gpt2-124m" }));
+  const { projects } = event(await send(page, { command: "list_projects" }), "projects");
+  const { id } = projects.find(({ name }) => name === PROJECT);
+  await send(page, { command: "save_draft", config: large });
+  await send(page, { command: "open_project", id });
+  await press("tab", "Model");
+  await page.setViewportSize({ width: 1280, height: 1700 });
+  await until(page, ({ waiting }) => waiting === 0, "the plan");
+  await page.waitForTimeout(1500);
+  // Where the model is too large for this tab, it is open by itself.
+  const price = page.getByLabel("Dollars per hour", { exact: true }).first();
+  if ((await price.count()) === 0) await page.getByLabel("Beyond this machine", { exact: true }).first().dispatchEvent("click");
+  await price.waitFor();
+  await picture("browser-beyond", "what gpt2-124m would take on other machines, estimated in the browser");
+
   const about = { device: state.device.name, browser };
-  const pictures = [
-    { file: "browser.png", shows, ...about },
-    { file: "browser-import.png", shows: "a GGUF file before it is imported in a browser", ...about },
-  ];
-  console.log(JSON.stringify(pictures));
+  console.log(JSON.stringify(pictures.map((picture) => ({ ...picture, ...about }))));
 } finally {
   await site.closeProfiles();
   await site.close();

@@ -80,6 +80,9 @@ export async function the_script_looks_inside_a_model(site) {
     const { surprise, ids } = views.tokens.tensors;
     const early = await lab.inspect({ prompt, views: "next-token", step: 500 });
     const long = await lab.inspect({ prompt: "One day ".repeat(200), views: "tokens" });
+    const both = await lab.inspect({ prompts: ["The fox", prompt], views: ["attention", "tokens"], layer: 1 });
+    const same = both[1].views.attention.tensors.probabilities.data.every((own, at) => own === data[at]);
+    const several = { prompts: both.map((own) => own.prompt), counts: both.map((own) => own.tokens.length), same };
     const problems = [
       await caught(lab.inspect({ prompt, views: ["atention"] })),
       await caught(lab.inspect({ prompt, views: ["attention"], layer: 9 })),
@@ -87,16 +90,18 @@ export async function the_script_looks_inside_a_model(site) {
       await caught(lab.inspect({ prompt, views: ["tokens"], position: 99 })),
       await caught(lab.inspect({ prompt, views: ["tokens"], step: 501 })),
       await caught(lab.inspect({ prompt })),
+      await caught(lab.inspect({ prompts: [], views: ["tokens"] })),
     ];
     await lab.close();
     const stored = [];
     for await (const name of (await navigator.storage.getDirectory()).keys()) stored.push(name);
     const kinds = [data, surprise.data, ids.data].map(({ constructor }) => constructor.name);
     const about = { shape, axes, cut, position, step, layers, heads, kinds };
-    return { about, tokens, sums, ids: [...ids.data], early: early.step, cut: long.cut, problems, stored };
+    return { about, tokens, sums, ids: [...ids.data], early: early.step, cut: long.cut, several, problems, stored };
   }, `${site.address}sample.glasshouse`);
-  const { about, tokens } = result;
+  const { about, tokens, several } = result;
   const time = tokens.length;
+  assert.deepEqual([several.prompts, several.counts[1], several.same], [["The fox", "One day the fox"], time, true]);
   assert.deepEqual([about.shape, about.axes], [[1, about.heads, time, time], ["L", "H", "T", "T"]]);
   assert.deepEqual(about.kinds, ["Float32Array", "Float32Array", "Uint32Array"]);
   assert.deepEqual(result.ids, tokens.map(({ id }) => id));
@@ -106,7 +111,7 @@ export async function the_script_looks_inside_a_model(site) {
   for (const sum of result.sums) assert(Math.abs(sum - 1) < 1e-4, `a row of attention sums to ${sum}`);
   assert.equal(result.early, 500);
   assert(result.cut > 0, "a long prompt says what was cut");
-  const said = [/atention.*logit-lens/, /no layer 9; the nearest is 1/, /head must be a whole number/, /no position 99; the nearest is/, /nearest is that of step 500/, /no view was asked for/];
+  const said = [/atention.*logit-lens/, /no layer 9; the nearest is 1/, /head must be a whole number/, /no position 99; the nearest is/, /nearest is that of step 500/, /no view was asked for/, /list of one or more texts/];
   result.problems.forEach((problem, at) => {
     assert.equal(problem?.name, "GlasshouseError");
     assert.match(problem.message, said[at]);

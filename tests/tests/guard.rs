@@ -2,15 +2,17 @@
 //! repeated or interrupted. What healthy runs report raises no alarm.
 
 use crate::runs::{
-    config, create, last_checkpoint, numbers, project, session, session_until, store_of, with_trainer,
+    VOCABULARY, config, create, last_checkpoint, numbers, project, session, session_until, store_of,
+    test_adapter, with_trainer,
 };
 use glasshouse_engine::data::TokenStore;
 use glasshouse_engine::metrics;
+use glasshouse_engine::step::MicroBatch;
 use glasshouse_engine::train::{Fault, Options, Progress, TrainEvent};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Decay, GuardAction, GuardKind, GuardMode, GuardReport, GuardSettings, GuardSeverity, RunConfig,
-    TrainConfig,
+    Decay, GuardAction, GuardKind, GuardMode, GuardReport, GuardSettings, GuardSeverity, Precision,
+    RunConfig, TrainConfig,
 };
 
 /// A text that six hundred steps do not learn by heart.
@@ -167,6 +169,93 @@ fn a_fault_before_the_first_checkpoint_by_steps_takes_the_run_to_its_beginning()
     assert_eq!(acts, [(GuardKind::NonFinite, GuardAction::GoBack, 23, 0)]);
 }
 
+/// On the adapter that tests run on: the CPU has no halves.
+#[test]
+fn slow_an_overflow_of_half_precision_is_taken_back() {
+    let mut config = guarded(GuardMode::Act);
+    config.train.precision = Precision::Mixed;
+    let (_folder, project) = project();
+    let (store, adapter) = (store(), test_adapter());
+    let undisturbed = session(&create(&project, &config), &store, &adapter, healthy()).unwrap();
+    assert_eq!(acts(&undisturbed), []);
+    let fault = faulty(Fault::Overflow { step: 431 });
+    let events = session(&create(&project, &config), &store, &adapter, fault).unwrap();
+    // Sixteen steps may go by in search of a loss scale, and three more are too many.
+    assert_eq!(acts(&events), [(GuardKind::NonFinite, GuardAction::GoBack, 450, 400)]);
+    let (ends, wanted) = (final_loss(&events), final_loss(&undisturbed));
+    assert!((ends / wanted - 1.0).abs() < 0.02, "{ends} instead of {wanted}");
+}
+
+/// What is told of activations where a fault comes before a step, looked at every 50 steps, and the file for TensorBoard.
+fn told_of_activations(fault: Fault) -> (Vec<GuardReport>, Vec<u8>) {
+    let (_folder, project) = project();
+    let mut config = guarded(GuardMode::Note);
+    config.train.guard.activation_interval = 50;
+    config.train.steps = 400;
+    let run = create(&project, &config);
+    let events = session(&run, &store(), "cpu", faulty(fault)).unwrap();
+    let is_of_activations = |report: &&GuardReport| {
+        matches!(report.kind, GuardKind::ExplodingActivations | GuardKind::SilentPart)
+    };
+    let told = reports(&events).into_iter().filter(is_of_activations).cloned().collect();
+    let file = std::fs::read_dir(run.tensorboard_folder()).unwrap().next().unwrap().unwrap();
+    (told, std::fs::read(file.path()).unwrap())
+}
+
+fn holds(file: &[u8], tag: &str) -> bool {
+    file.windows(tag.len()).any(|window| window == tag.as_bytes())
+}
+
+#[test]
+fn a_block_that_explodes_is_named_at_the_next_look() {
+    let (told, file) = told_of_activations(Fault::Explosion { step: 330, block: 1 });
+    let [report] = &told[..] else { panic!("{told:#?}") };
+    assert_eq!((report.kind, report.seen), (GuardKind::ExplodingActivations, 350));
+    assert_eq!((report.severity, report.action), (GuardSeverity::Warning, GuardAction::Note));
+    assert!(
+        report.text.starts_with("Activations behind blocks.1.") && report.value > Some(10.0),
+        "{report:?}"
+    );
+    assert!(holds(&file, "guard/exploding_activations") && holds(&file, "activations/blocks.0.mlp"));
+}
+
+#[test]
+fn a_block_that_adds_nothing_is_named_at_the_next_look() {
+    let (told, file) = told_of_activations(Fault::Silence { step: 330, block: 0 });
+    let [report] = &told[..] else { panic!("{told:#?}") };
+    assert_eq!((report.kind, report.seen), (GuardKind::SilentPart, 350));
+    assert!(
+        report.text.starts_with("Nothing is added by blocks.0.attention and 1 more at step 350"),
+        "{report:?}"
+    );
+    assert!(holds(&file, "guard/silent_part"));
+}
+
+/// How large the stream is behind each part is the same on a GPU.
+#[test]
+fn the_stream_is_as_large_on_every_device() {
+    let (_folder, project) = project();
+    let config = guarded(GuardMode::Note);
+    let store = store();
+    let probes = |device: &str| {
+        with_trainer(&create(&project, &config), &store, device, healthy(), |trainer| {
+            let rows = config.train.batch_size * config.model.context_length;
+            let ids = |by: u32| (0..rows as u32).map(|at| at * by % VOCABULARY as u32).collect();
+            let batch = MicroBatch { tokens: ids(7), targets: ids(5), ..MicroBatch::default() };
+            pollster::block_on(trainer.executor().probes(&batch)).unwrap()
+        })
+        .unwrap()
+    };
+    let (cpu, gpu) = (probes("cpu"), probes(&test_adapter()));
+    assert_eq!(cpu.len(), 1 + 2 * config.model.layers);
+    for ((part, cpu), (own, gpu)) in cpu.iter().zip(&gpu) {
+        assert_eq!((part, cpu.len()), (own, gpu.len()));
+        let close = |(one, other): (&f32, &f32)| (one - other).abs() <= 1e-4 * one.abs().max(1.0);
+        assert!(cpu.iter().zip(gpu).all(close), "{part}: {:?} and {:?}", &cpu[..8], &gpu[..8]);
+        assert!(cpu.iter().any(|entry| *entry != 0.0));
+    }
+}
+
 #[test]
 fn a_guard_that_notes_changes_no_number() {
     let (_folder, project) = project();
@@ -244,7 +333,11 @@ fn ten_healthy_runs_are_left_alone() {
         let events = session(&create(&project, &config), &store, "cpu", healthy()).unwrap();
         let critical: Vec<_> = reports(&events)
             .into_iter()
-            .filter(|report| report.severity == GuardSeverity::Critical)
+            .filter(|report| {
+                let of_activations =
+                    matches!(report.kind, GuardKind::ExplodingActivations | GuardKind::SilentPart);
+                report.severity == GuardSeverity::Critical || of_activations
+            })
             .collect();
         assert!(critical.is_empty(), "seed {seed}: {critical:?}");
     }

@@ -6,7 +6,7 @@
 use crate::common::{self, Fixture, deviation};
 use crate::runs::{create, project};
 use glasshouse_engine::gpu::{DeviceChoice, Gpu};
-use glasshouse_engine::inspect::{Lens, Subject, inspect};
+use glasshouse_engine::inspect::{Indices, Lens, Subject, inspect};
 use glasshouse_engine::model::{Purpose, build};
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::tokenizer::Tokenizer;
@@ -334,6 +334,7 @@ fn check(name: &str, place: Place) {
             settings,
             run: &run,
             reference: None,
+            indices: &mut Indices::default(),
         };
         block_on(inspect(view, &mut subject))
     };

@@ -102,37 +102,40 @@ fn the_table_is_read_from_its_section_alone() {
     assert_eq!(rooms_from(text), BTreeSet::from(["engine/".to_owned(), "shaders/".to_owned()]));
 }
 
-/// Files in `docs/` that a text shows or links to.
-fn pictures_from_readme(text: &str) -> BTreeSet<String> {
-    text.split("](docs/")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next())
-        .filter(|path| path.ends_with(".png"))
-        .map(str::to_owned)
-        .collect()
+/// Pictures that a page shows, by their paths in a folder, with what follows each up to the next.
+fn pictures_of<'text>(text: &'text str, folder: &str) -> Vec<(String, &'text str)> {
+    let link = format!("]({folder}/");
+    let shown = text.split(&link).skip(1).filter_map(|rest| rest.split_once(')'));
+    let pictures = shown.filter(|(path, _)| path.ends_with(".png") && !path.starts_with("lens/"));
+    pictures.map(|(path, behind)| (path.to_owned(), behind.split("![").next().unwrap_or_default())).collect()
 }
 
 /// A picture that was drawn by hand, or of something that did not happen, has no place there: `docs/record` makes all of them, and says
 /// of each what it shows, where and when.
 #[test]
-fn the_readme_shows_what_was_recorded_and_says_so() {
+fn readme_and_docs_show_what_was_recorded_and_say_so() {
     let repository = glasshouse_tests::repository();
-    let text = std::fs::read_to_string(repository.join("README.md")).expect("README.md can be read");
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a page");
+    let pages = std::fs::read_dir(repository.join("docs")).expect("docs");
+    let pages = pages.filter_map(|entry| Some(entry.ok()?.path()));
+    let pages = pages.filter(|page| page.extension().is_some_and(|ending| ending == "md"));
+    let mut texts = vec![(read(&repository.join("README.md")), "docs/pictures")];
+    texts.extend(pages.map(|page| (read(&page), "pictures")));
+    let captions: Vec<(String, &str)> =
+        texts.iter().flat_map(|(text, folder)| pictures_of(text, folder)).collect();
     let recording = std::fs::read_to_string(repository.join("docs/pictures/recording.json"))
         .expect("docs/record writes what it recorded");
     let recording: serde_json::Value = serde_json::from_str(&recording).expect("JSON");
     let field = |value: &serde_json::Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let pictures = recording["pictures"].as_array().expect("a list of pictures");
-    let recorded: BTreeSet<String> =
-        pictures.iter().map(|picture| format!("pictures/{}", field(picture, "file"))).collect();
+    let recorded: BTreeSet<String> = pictures.iter().map(|picture| field(picture, "file")).collect();
     assert!(recorded.len() >= 10, "{recorded:?}");
-    let shown = pictures_from_readme(&text);
-    assert_eq!(shown, recorded, "README.md shows other pictures than docs/record made");
+    let shown: BTreeSet<String> = captions.iter().map(|(file, _)| file.clone()).collect();
+    assert_eq!(shown, recorded, "README.md and docs/*.md show other pictures than docs/record made");
     let kept: BTreeSet<String> = std::fs::read_dir(repository.join("docs/pictures"))
         .expect("docs/pictures")
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.ends_with(".png"))
-        .map(|name| format!("pictures/{name}"))
         .collect();
     assert_eq!(kept, recorded, "docs/pictures holds other pictures than docs/record made");
     for picture in pictures {
@@ -140,9 +143,12 @@ fn the_readme_shows_what_was_recorded_and_says_so() {
         let device = device.iter().find(|device| !device.is_empty()).expect("a device");
         let date = [field(picture, "date"), field(&recording, "date")];
         let date = date.iter().find(|date| !date.is_empty()).expect("a date");
-        let file = format!("](docs/pictures/{})", field(picture, "file"));
-        let (_, behind) = text.split_once(&file).expect("it is shown");
-        let caption = behind.split("![").next().unwrap_or_default();
-        assert!(caption.contains(device.as_str()) && caption.contains(date.as_str()), "{file}: {caption}");
+        let file = field(picture, "file");
+        for (_, caption) in captions.iter().filter(|(shown, _)| *shown == file) {
+            assert!(
+                caption.contains(device.as_str()) && caption.contains(date.as_str()),
+                "{file}: {caption}"
+            );
+        }
     }
 }

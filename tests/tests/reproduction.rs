@@ -130,15 +130,15 @@ fn agrees(device: &str, config: &RunConfig, prepared: &Prepared, theirs: &[f32])
     assert!(ours[ours.len() - 1] < ours[0], "{device}: {ours:?}");
 }
 
-/// Step by step both agree, so the end of a longer run follows.
+/// Step by step both agree, so the end of a longer run follows. A software adapter takes most of a second for a step: there the first
+/// ones are compared, and more of them by `tests/gpu/run`.
 #[test]
 fn python_pytorch_has_the_same_losses_on_identical_batches() {
     let folder = tempfile::tempdir().unwrap();
     let (config, prepared) = shakespeare("nanogpt-cpu", folder.path());
     let theirs = theirs(&config, 60, folder.path());
-    for device in ["cpu", &adapter()] {
-        agrees(device, &config, &prepared, &theirs);
-    }
+    agrees("cpu", &config, &prepared, &theirs);
+    agrees(&adapter(), &config, &prepared, &theirs[..24]);
 }
 
 /// nanoGPT's run for a GPU: what of it a processor can do, the warm-up of its schedule. Batches of 4, and no dropout, whose random numbers

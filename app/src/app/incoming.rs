@@ -7,6 +7,7 @@ use crate::asks;
 use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
+use glasshouse_protocol::config::LONGEST_RULES;
 use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VERIFIED_STEPS};
 use std::path::{Path, PathBuf};
 
@@ -118,6 +119,7 @@ impl App {
             }
             Wish::TaskFiles => self.evaluate.take_tasks(files),
             Wish::SentencePairs => self.evaluate.take_pairs(files),
+            Wish::ModerationRules => self.take_rules(files),
             Wish::OpenProjectFolder => {
                 if let Some(id) = first {
                     self.outbox.send(Command::OpenProject { id });
@@ -132,6 +134,25 @@ impl App {
                 }
             }
             Wish::AddDocuments | Wish::AddFolder | Wish::ImportProject | Wish::Dropped => self.take_in(files),
+        }
+    }
+
+    /// Takes rules of moderation beside ours; the engine names a line that is broken.
+    fn take_rules(&mut self, files: Vec<Chosen>) {
+        let Some(file) = files.into_iter().next() else { return };
+        let name =
+            Path::new(&file.name).file_name().map_or(file.name.clone(), |own| own.display().to_string());
+        let read = link::bytes_of(file, LONGEST_RULES).and_then(|bytes| match bytes.len() {
+            0..=LONGEST_RULES => String::from_utf8(bytes)
+                .map_err(|_| format!("{name} is not UTF-8: convert it to UTF-8, and choose it again")),
+            _ => Err(format!("{name} is too long for rules: {LONGEST_RULES} bytes are possible")),
+        });
+        match read {
+            Ok(rules) => {
+                let moderation = &mut self.preferences.moderation;
+                (moderation.settings.rules, moderation.rules_of) = (Some(rules), Some(name));
+            }
+            Err(reason) => self.state.say(None, ErrorKind::BadFile, reason),
         }
     }
 

@@ -4,8 +4,8 @@ use super::App;
 use crate::asks::Serving;
 use crate::link::Link;
 use crate::serve::{QUEUE, Server, Settings};
+use glasshouse_protocol::Precision;
 use glasshouse_protocol::completion::PLACES;
-use glasshouse_protocol::{Moderation, Precision};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -18,7 +18,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 impl App {
     /// Switches the server on or off, as the page asked for.
     pub(super) fn serve_or_not(&mut self) {
-        let Some(on) = self.asks.serve.take() else { return };
+        let Some(on) = self.asks.serve.take() else {
+            if let Some(server) = &self.server {
+                server.set_moderation(&self.preferences.moderation.settings);
+                self.asks.serving.moderated = server.moderated();
+            }
+            return;
+        };
         let before = self.server.take().map(|server| server.address().port());
         self.asks.serving = Serving::default();
         if !on {
@@ -36,7 +42,7 @@ impl App {
                 run: None,
                 checkpoint: "best".to_owned(),
                 precision: Precision::Auto,
-                moderation: Moderation::default(),
+                moderation: self.preferences.moderation.settings.clone(),
             };
             Server::start(settings, engine.switchboard())
         };

@@ -53,6 +53,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
         Wish::Propose { .. } => ("Path of the file", "~/data/prompts.jsonl"),
         Wish::TaskFiles => ("Path of the task file", "~/data/questions.jsonl"),
         Wish::SentencePairs => ("Path of the pairs of sentences", "~/data/pairs.jsonl"),
+        Wish::ModerationRules => ("Path of the rules", "~/moderation.jsonl"),
         Wish::WriteCard { .. } => ("Path of the page to write", "~/card.html"),
         Wish::BringBack => ("Path of the bundle", "~/bundles/1-stories-bundle"),
         Wish::ImportModelFile => ("Path of the GGUF file", "~/models/smollm2.gguf"),
@@ -74,6 +75,7 @@ fn reads(wish: &Wish) -> bool {
             | Wish::Propose { .. }
             | Wish::TaskFiles
             | Wish::SentencePairs
+            | Wish::ModerationRules
             | Wish::BringBack
             | Wish::ImportModelFile
     )

@@ -9,6 +9,7 @@ mod evaluate;
 mod feedback;
 mod inspect;
 mod interchange;
+mod measuring;
 mod moderate;
 mod preset;
 mod recipe;
@@ -36,6 +37,7 @@ pub use interchange::{
     BringBackArguments, ExportArguments, FormatName, HandoverArguments, ImportArguments, MergeArguments,
     QuantizationName,
 };
+pub use measuring::MeasuringArguments;
 pub use moderate::{ModerateArguments, ModerationArgument};
 pub use recipe::RecipeArguments;
 pub use reproduce::{PublishedRun, ReproduceArguments};
@@ -391,12 +393,18 @@ pub struct WindowArguments {
     /// Folder of the project to open; the last one unless said
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// Page to open: home, data, tokenizer, model, train, tune, write, chat, inspect, runs, learn, settings
+    /// Page to open: home, data, tokenizer, model, train, tune, write, chat, inspect, evaluate, runs, learn, settings
     #[arg(long, value_name = "NAME")]
     pub page: Option<String>,
     /// Lesson to open, by its number from 1
     #[arg(long, value_name = "N")]
     pub lesson: Option<usize>,
+    /// Preset that the next run begins with, in a project of that name unless --project says another
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// Seed of the next run
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Folder that holds all projects; Glasshouse in the home folder unless said
     #[arg(long, value_name = "DIR")]
     pub shelf: Option<PathBuf>,

@@ -1,16 +1,16 @@
 //! `glasshouse audit`: bias, memorisation, canaries and personal data in what a model writes.
 
-use super::arguments::AuditArguments;
+use super::arguments::{AuditArguments, MeasuringArguments};
 use super::driver::drive;
 use super::settings::checked_device;
 use super::{bar, report, trained};
 use anyhow::{Context as _, Result};
-use glasshouse_engine::protocol::evaluation::AuditSection;
 use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event, WeightSource};
 use glasshouse_engine::session;
 
 pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
-    let AuditArguments { model, section, pairs, samples, seed, device, threads, json } = arguments;
+    let AuditArguments { model, section, pairs, samples, measuring, json } = arguments;
+    let MeasuringArguments { seed, device, threads } = measuring;
     let pairs = pairs.as_ref().map(|path| {
         std::fs::metadata(path).with_context(|| path.display().to_string())?;
         anyhow::Ok(path.display().to_string())
@@ -53,23 +53,5 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
 fn tell_all(audit: &Audit) -> Result<()> {
     let Audit { run, step, device, seconds, sections, .. } = audit;
     say!("{run} at step {step}, on {device}, in {}", super::output::duration(*seconds))?;
-    sections.iter().try_for_each(tell_section)
-}
-
-fn tell_section(section: &AuditSection) -> Result<()> {
-    let AuditSection { title, sample, metrics, tables, limits, skipped, .. } = section;
-    say!("\n{title}\n{}", "=".repeat(title.chars().count()))?;
-    if let Some(reason) = skipped {
-        return Ok(say!("{}", report::wrapped(&format!("Not looked at: {reason}."), ""))?);
-    }
-    say!("{}\n", report::wrapped(sample, ""))?;
-    say!("{}", report::metrics(metrics))?;
-    for table in tables {
-        say!("\n{}", report::table(table))?;
-    }
-    if !limits.is_empty() {
-        say!("\nWhat this cannot show")?;
-        limits.iter().try_for_each(|limit| say!("{}", report::wrapped(limit, "* ")))?;
-    }
-    Ok(())
+    Ok(report::audited(sections)?)
 }

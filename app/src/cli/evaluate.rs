@@ -7,6 +7,7 @@ use super::arguments::EvaluateArguments;
 use super::bar::bar;
 use super::driver::{Engine, drive};
 use super::import::{Imported, import_from, is_place};
+use super::report::audited;
 use super::settings::{check_device, usage};
 use super::train::{quoted, told};
 use super::trained;
@@ -30,7 +31,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
     if let Some(folder) = &arguments.script {
         return script::write(arguments, folder);
     }
-    check_device(Some(arguments.device.as_str()))?;
+    check_device(Some(arguments.measuring.device.as_str()))?;
     if let Some(card) = arguments.card.as_ref().filter(|card| card.exists() && !arguments.force) {
         return Err(usage(format!("{} is there already; name another file, or say --force", card.display())));
     }
@@ -39,13 +40,13 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         tell!("note: 100 rows of each family of tasks; --rows N takes others");
     }
     let options = session::Options {
-        device: arguments.device.clone(),
-        threads: arguments.threads,
+        device: arguments.measuring.device.clone(),
+        threads: arguments.measuring.threads,
         ..session::Options::default()
     };
     drive(options, async |engine| {
         let places = arguments.against.iter().any(|other| is_place(other));
-        trained::use_project(engine, &arguments.project, places).await?;
+        trained::use_project(engine, &arguments.model.project, places).await?;
         let runs = runs(arguments, engine).await?;
         let (mut evaluations, mut failed) = (Vec::with_capacity(runs.len()), None);
         let text = match runs.iter().find(|run| !run.imported && !run.labels) {
@@ -82,7 +83,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
                 }
             } else {
                 report::evaluation(evaluation)?;
-                memory.iter().try_for_each(report::memorisation)?;
+                memory.iter().try_for_each(|memory| audited(&memory.sections))?;
             }
         }
         if names.len() > 1 {
@@ -98,7 +99,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         if let (Some(card), Some(run)) = (&arguments.card, names.first()) {
             write_card(engine, arguments, run, card).await?;
         } else if let (false, Some(run)) = (arguments.json, names.first()) {
-            let project = quoted(&arguments.project);
+            let project = quoted(&arguments.model.project);
             tell!("a page of it: glasshouse evaluate --project {project} --run {run} --card card.html");
         }
         failed.map_or(Ok(()), Err)
@@ -144,7 +145,7 @@ fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
         suite: arguments.suite.is_some(),
         suite_rows: number(arguments.rows),
         resamples: arguments.resamples,
-        seed: arguments.seed,
+        seed: arguments.measuring.seed,
         keep: true,
     })
 }
@@ -179,8 +180,8 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
             others.push(other.clone());
         }
     }
-    let project = Project::open(&arguments.project)?;
-    let named: Vec<String> = arguments.run.iter().chain(&arguments.runs).cloned().collect();
+    let project = Project::open(&arguments.model.project)?;
+    let named: Vec<String> = arguments.model.run.iter().chain(&arguments.runs).cloned().collect();
     let mut runs = named.iter().map(|name| project.run(name)).collect::<Result<Vec<_>, _>>()?;
     if runs.is_empty() {
         // A model that was imported to compare with is not what the project is about.
@@ -210,7 +211,7 @@ fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
         let trained = run.record().is_ok_and(|record| record.state != RunState::Imported);
         trained && run.config().is_ok_and(|config| config.train.objective.learns_text())
     };
-    let runs = Project::open(&arguments.project)?.runs()?;
+    let runs = Project::open(&arguments.model.project)?.runs()?;
     Ok(runs.iter().rev().find(|run| learned(run)).map(Run::name))
 }
 
@@ -262,7 +263,7 @@ async fn evaluation(
     arguments: &EvaluateArguments,
     settings: EvaluateSettings,
 ) -> Result<Option<Evaluation>> {
-    let checkpoint = if run.imported { "best".to_owned() } else { arguments.checkpoint.clone() };
+    let checkpoint = if run.imported { "best".to_owned() } else { arguments.model.checkpoint.clone() };
     let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint };
     let (mut found, mut shown) = (None, Shown::new(&run.name, arguments.json));
     let show = |event| {
@@ -301,9 +302,11 @@ async fn memorisation(
     let same =
         |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
     let keep = kept.iter().all(same);
-    let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.checkpoint.clone() };
+    let source =
+        WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.model.checkpoint.clone() };
     let sections = vec!["memorisation".to_owned()];
-    let settings = AuditSettings { sections, keep, seed: arguments.seed, ..AuditSettings::default() };
+    let settings =
+        AuditSettings { sections, keep, seed: arguments.measuring.seed, ..AuditSettings::default() };
     let (mut found, mut shown) = (None, Shown::new(&run.name, arguments.json));
     let show = |event| {
         match event {

@@ -7,7 +7,7 @@ use super::arguments::{InspectArguments, ProvenanceArguments};
 use super::driver::drive;
 use super::settings::{checked_device, usage};
 use super::trained;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
     ElementKind, InspectSettings, Inspected, Inspection, TensorSummary,
 };
@@ -39,25 +39,30 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         project: &model.project,
         run: model.run.clone(),
         checkpoint,
-        prompt: &arguments.prompt,
+        prompts: &arguments.prompt,
         views,
         settings: settings(arguments)?,
         device: checked_device(&arguments.device)?,
     };
-    let answer = asked.answer()?;
+    let views = asked.views.len();
+    let answers = asked.answers()?;
     match &arguments.to {
         Some(to) => {
-            files::write(&answer, to, arguments.force)?;
-            say!(
-                "{}: a file for each of {} views, and inspection.json",
-                to.display(),
-                answer.head.views.len()
-            )?;
+            files::write(&answers, to, arguments.force)?;
+            say!("{}: a file for each of {views} views, and inspection.json", to.display())?;
         }
-        None if arguments.json => say!("{}", answer.json(Answer::entries))?,
-        None => summary::print(&answer)?,
+        None if arguments.json => say!("{}", json_of(&answers, |answer| answer.json(Answer::entries)))?,
+        None => answers.iter().try_for_each(summary::print)?,
     }
     Ok(())
+}
+
+/// One answer as it is; several as a list, in the order of their prompts.
+fn json_of(answers: &[Answer], json: impl Fn(&Answer) -> Value) -> Value {
+    match answers {
+        [alone] => json(alone),
+        several => json!({ "prompts": several.iter().map(json).collect::<Vec<_>>() }),
+    }
 }
 
 pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
@@ -65,13 +70,14 @@ pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
         project: &arguments.project,
         run: arguments.run.clone(),
         checkpoint: "best".to_owned(),
-        prompt: &arguments.text,
+        prompts: std::slice::from_ref(&arguments.text),
         views: vec![View::Provenance],
         settings: InspectSettings { count: arguments.count, ..InspectSettings::default() },
         device: "cpu",
     };
-    let answer = asked.answer()?;
-    if arguments.json { Ok(say!("{}", answer.json(Answer::entries))?) } else { summary::print(&answer) }
+    asked.answers()?.iter().try_for_each(|answer| {
+        if arguments.json { Ok(say!("{}", answer.json(Answer::entries))?) } else { summary::print(answer) }
+    })
 }
 
 /// What is looked at within the views.
@@ -126,45 +132,59 @@ struct Asked<'a> {
     project: &'a Path,
     run: Option<String>,
     checkpoint: String,
-    prompt: &'a str,
+    prompts: &'a [String],
     views: Vec<View>,
     settings: InspectSettings,
     device: &'a str,
 }
 
 impl Asked<'_> {
-    fn answer(self) -> Result<Answer> {
+    /// An answer for each prompt.
+    fn answers(self) -> Result<Vec<Answer>> {
         let options = session::Options { device: self.device.to_owned(), ..session::Options::default() };
+        let [prompt, further @ ..] = self.prompts else {
+            return Err(usage("no prompt was given; give one by --prompt"));
+        };
         drive(options, async |engine| {
             trained::use_project(engine, self.project, false).await?;
             let (run, _) = trained::settings_of(engine, self.run.clone()).await?;
             let source = WeightSource::Checkpoint { run, checkpoint: self.checkpoint.clone() };
-            let (prompt, views) = (self.prompt.to_owned(), self.views.clone());
-            let command =
-                Command::Inspect { source, prompt, views, settings: Box::new(self.settings.clone()) };
-            let mut answer = None;
+            let command = Command::Inspect {
+                source,
+                prompt: prompt.clone(),
+                further: further.to_vec(),
+                views: self.views.clone(),
+                settings: Box::new(self.settings.clone()),
+            };
+            let mut answers: Vec<Answer> = Vec::new();
             let hear = |event, bytes| {
                 match event {
-                    Event::Inspected { inspection } => answer = Some(Answer { head: *inspection, bytes }),
+                    Event::Inspected { inspection } => {
+                        let number = (!further.is_empty()).then_some(answers.len());
+                        answers.push(Answer { number, head: *inspection, bytes });
+                    }
                     event => trained::note(&event),
                 }
                 Ok(())
             };
             engine.ask_for_bytes(command, hear).await?;
-            answer.context("the engine answered nothing")
+            anyhow::ensure!(answers.len() == self.prompts.len(), "the engine did not answer every prompt");
+            Ok(answers)
         })
     }
 }
 
 /// What the engine saw: the views, and the entries of their tensors in order, little-endian.
 struct Answer {
+    /// The prompt's number among several, from 0.
+    number: Option<usize>,
     head: Inspection,
     bytes: Vec<Vec<u8>>,
 }
 
 /// A tensor of a view.
 struct Tensor<'a> {
-    /// Its name, behind its scope where a view has several of that name.
+    /// Its name, behind its scope where a view has several of that name, and behind `prompts.N` where there are several prompts.
     name: String,
     summary: &'a TensorSummary,
     bytes: &'a [u8],
@@ -193,6 +213,7 @@ impl Answer {
                 let TensorSummary { name, scope, .. } = summary;
                 let same = inspected.tensors.iter().filter(|own| own.name == *name).count();
                 let name = if same > 1 { format!("{scope}.{name}") } else { name.clone() };
+                let name = self.number.map_or(name.clone(), |number| format!("prompts.{number}.{name}"));
                 Tensor { name, summary, bytes }
             };
             (inspected, inspected.tensors.iter().zip(rest.by_ref()).map(tensor).collect())
@@ -226,11 +247,11 @@ impl Answer {
             let said = json!({ "tensors": tensors, "details": details, "notices": notices, "ms": ms });
             (view.name().to_owned(), said)
         };
-        let Inspection { run, step, device, layers, heads, tokens, cut, position, .. } = &self.head;
+        let Inspection { run, step, device, layers, heads, prompt, tokens, cut, position, .. } = &self.head;
         let views: Map<String, Value> = self.views().map(view).collect();
         json!({
-            "run": run, "step": step, "device": device, "layers": layers, "heads": heads, "tokens": tokens, "cut": cut,
-            "position": position, "views": views,
+            "run": run, "step": step, "device": device, "layers": layers, "heads": heads, "prompt": prompt, "tokens": tokens,
+            "cut": cut, "position": position, "views": views,
         })
     }
 }

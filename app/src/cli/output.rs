@@ -1,7 +1,7 @@
 //! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
 
 use super::bar::bar;
-use glasshouse_engine::protocol::{GuardReport, PreferenceMetrics, RewardMetrics};
+use glasshouse_engine::protocol::{GuardDocument, GuardReport, PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::train::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 /// Plain lines come at most this often, evaluations and the like aside.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Documents of an odd batch that are told of by their words, beside their numbers.
+const DOCUMENTS: usize = 3;
 
 /// Where a run's events go. A reader that goes away, or a full disk behind it, ends nothing: the run goes on without.
 pub(super) struct Output {
@@ -167,7 +170,11 @@ fn of_answers(rewards: &RewardMetrics) -> String {
 
 /// What the guard saw, and in which documents.
 fn of_guard(report: &GuardReport) -> String {
-    let numbers: Vec<String> = report.documents.iter().map(|document| document.number.to_string()).collect();
+    let named = |(at, document): (usize, &GuardDocument)| match &document.words {
+        Some(words) if at < DOCUMENTS => format!("{} (“{words}”)", document.number),
+        _ => document.number.to_string(),
+    };
+    let numbers: Vec<String> = report.documents.iter().enumerate().map(named).collect();
     let documents = match numbers.as_slice() {
         [] => String::new(),
         [one] => format!(" Its batch was cut from document {one} of the training text."),

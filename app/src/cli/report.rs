@@ -1,8 +1,9 @@
 //! Metrics and tables of evaluations and audits as text for a terminal.
 
 use glasshouse_engine::evaluation::card::number;
-use glasshouse_engine::protocol::evaluation::{Cell, Metric, Table};
+use glasshouse_engine::protocol::evaluation::{AuditSection, Cell, Metric, Table};
 use glasshouse_engine::protocol::quantity::{counted, whole};
+use std::io::Result;
 
 /// Columns of a line of words.
 const WIDTH: usize = 100;
@@ -10,6 +11,27 @@ const WIDTH: usize = 100;
 const ROWS: usize = 24;
 /// Characters of a cell of words.
 const CELL: usize = 44;
+
+/// Prints what an audit found: of each part how large its sample was, figures and tables, and what it cannot show.
+pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
+    for AuditSection { title, sample, metrics: figures, tables, limits, skipped, .. } in sections {
+        say!("\n{title}\n{}", "=".repeat(title.chars().count()))?;
+        if let Some(reason) = skipped {
+            say!("{}", wrapped(&format!("Not looked at: {reason}."), ""))?;
+            continue;
+        }
+        say!("{}\n", wrapped(sample, ""))?;
+        say!("{}", metrics(figures))?;
+        for own in tables {
+            say!("\n{}", table(own))?;
+        }
+        if !limits.is_empty() {
+            say!("\nWhat this cannot show")?;
+            limits.iter().try_for_each(|limit| say!("{}", wrapped(limit, "* ")))?;
+        }
+    }
+    Ok(())
+}
 
 /// Words in lines of at most [`WIDTH`] characters; the first begins with `mark`, and the others stand below what follows it.
 pub(super) fn wrapped(text: &str, mark: &str) -> String {

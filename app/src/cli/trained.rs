@@ -2,6 +2,7 @@
 
 use super::arguments::ModelArguments;
 use super::driver::Engine;
+use crate::format;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run};
@@ -86,10 +87,7 @@ pub(super) fn note(event: &Event) {
 /// Says what moderation found, where it found anything.
 pub(super) fn tell_moderated(moderated: &Moderated) {
     if !moderated.is_empty() {
-        let counts = moderated
-            .iter()
-            .map(|(category, count)| format!("{} {count}", category.name().replace('_', " ")));
-        tell!("moderation found: {}", counts.collect::<Vec<_>>().join(", "));
+        tell!("moderation found: {}", format::moderated(moderated));
     }
 }
 

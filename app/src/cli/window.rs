@@ -9,6 +9,7 @@ use crate::link::{self, EngineLink, Link};
 use crate::pages::PageName;
 use crate::theme;
 use anyhow::{Context as _, Result, anyhow};
+use glasshouse_engine::protocol::presets;
 use glasshouse_engine::session;
 use std::fs::File;
 use std::io::BufWriter;
@@ -54,8 +55,14 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
             let page = PageName::from_key(name);
             Some(page.ok_or_else(|| usage(format!("no page `{name}`: there are {}", names.join(", "))))?)
         }
-        None => arguments.lesson.map(|_| PageName::Learn),
+        None => {
+            let learn = arguments.lesson.map(|_| PageName::Learn);
+            learn.or(arguments.preset.as_ref().map(|_| PageName::Train))
+        }
     };
+    if let Some(name) = &arguments.preset {
+        presets::preset(name).map_err(usage)?;
+    }
     let project = match &arguments.project {
         Some(folder) => {
             let folder = std::path::absolute(folder).with_context(|| format!("{}", folder.display()))?;
@@ -71,8 +78,17 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
         }
         None => None,
     };
-    let lesson = arguments.lesson;
-    Ok(AppOptions { page, lesson, project, record, sample: Some(SAMPLE.to_vec()), ..AppOptions::default() })
+    let WindowArguments { lesson, preset, seed, .. } = arguments;
+    Ok(AppOptions {
+        page,
+        lesson: *lesson,
+        preset: preset.clone(),
+        seed: *seed,
+        project,
+        record,
+        sample: Some(SAMPLE.to_vec()),
+        ..AppOptions::default()
+    })
 }
 
 /// An error's own words in one line, without the place in the window library's source that some of them begin with.
@@ -84,7 +100,18 @@ fn reason(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::reason;
+    use super::{PageName, WindowArguments, reason, start};
+
+    #[test]
+    fn a_lesson_begins_with_a_preset_and_a_seed_as_an_address_has_it() {
+        let preset = Some("first-stories-small".to_owned());
+        let lesson = WindowArguments { lesson: Some(3), preset, seed: Some(7), ..WindowArguments::default() };
+        let begun = start(&lesson).unwrap();
+        assert_eq!((begun.page, begun.lesson, begun.seed), (Some(PageName::Learn), Some(3), Some(7)));
+        assert_eq!(begun.preset, lesson.preset);
+        let alone = start(&WindowArguments { lesson: None, ..lesson }).unwrap();
+        assert_eq!(alone.page, Some(PageName::Train), "nothing else is to be done with it");
+    }
 
     #[test]
     fn an_error_is_told_without_its_place_in_the_source() {

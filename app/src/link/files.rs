@@ -64,6 +64,8 @@ pub enum Wish {
     TaskFiles,
     /// Choose a file of pairs of sentences that an audit compares.
     SentencePairs,
+    /// Choose a file of rules of moderation.
+    ModerationRules,
     /// Choose where a run's card goes.
     WriteCard {
         /// Which run.
@@ -125,6 +127,8 @@ pub const ENDINGS: &[&str] = &[
 pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
 /// Endings of files of tasks, and of pairs of sentences.
 pub const TASKS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "tsv"];
+/// Endings of rules of moderation.
+pub const RULES: [&str; 3] = ["jsonl", "ndjson", "json"];
 /// Endings of files in which one of them is packed.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
 

@@ -1,11 +1,12 @@
 //! Files natively: the system's dialogs, each awaited in a thread of its own so that the window goes on.
 
 use super::dialogs;
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, TASKS, Wish, model_file};
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, RULES, TASKS, Wish, model_file};
 use crate::format::file_name;
 use egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
 use std::future::Future;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::mpsc::Sender;
@@ -87,6 +88,10 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             let dialog = dialog.set_title("Choose pairs of sentences").add_filter("Pairs", &TASKS);
             one(async move { dialog.pick_file().await })
         }
+        Wish::ModerationRules => {
+            let dialog = dialog.set_title("Choose rules").add_filter("Rules", &RULES);
+            one(async move { dialog.pick_file().await })
+        }
         Wish::WriteCard { run } => {
             let name = file_name(&format!("{run} card"), "html");
             let dialog = dialog.set_title("Save the card").set_file_name(name);
@@ -114,6 +119,22 @@ fn one(picking: impl Future<Output = Option<FileHandle>> + Send + 'static) -> Pi
 
 fn chosen(path: &Path) -> Chosen {
     Chosen { name: path.display().to_string(), bytes: None }
+}
+
+/// The bytes of a file that was picked, of `most` at most.
+///
+/// # Errors
+/// In a sentence: it cannot be read, or is longer.
+pub fn bytes_of(Chosen { name, bytes }: Chosen, most: usize) -> Result<Vec<u8>, String> {
+    if let Some(bytes) = bytes {
+        return Ok(bytes);
+    }
+    let read = || {
+        let mut bytes = Vec::new();
+        std::fs::File::open(&name)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|error: std::io::Error| format!("{name} could not be read: {error}"))
 }
 
 /// Answers with files that were dropped on the window.

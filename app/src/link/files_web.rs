@@ -1,6 +1,6 @@
 //! Files in a browser: the page's own dialogs and downloads. Files come as bytes, for a page is told no paths.
 
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, TASKS, Wish};
+use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, RULES, TASKS, Wish};
 use super::web::boot;
 use egui::{Context, DroppedFileHandle};
 use js_sys::{Array, Uint8Array};
@@ -13,6 +13,14 @@ pub const FOLDERS: bool = false;
 /// Where the work is done.
 pub const HERE: &str = "this tab";
 
+/// The bytes of a file that was picked.
+///
+/// # Errors
+/// In a sentence: they did not come.
+pub fn bytes_of(Chosen { name, bytes }: Chosen, _most: usize) -> Result<Vec<u8>, String> {
+    bytes.ok_or_else(|| format!("{name} could not be read"))
+}
+
 /// Asks the person for files, and answers when they were picked.
 pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     let (accept, several) = match &wish {
@@ -23,6 +31,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::Propose { .. } => (PROMPTS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::TaskFiles => (TASKS.map(|ending| format!(".{ending}")).join(","), true),
         Wish::SentencePairs => (TASKS.map(|ending| format!(".{ending}")).join(","), false),
+        Wish::ModerationRules => (RULES.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ImportProject => (".glasshouse".to_owned(), false),
         Wish::ImportModel => (".safetensors,.gguf,.json,.jinja".to_owned(), true),
         Wish::ExportProject { .. } | Wish::ExportModel { .. } | Wish::ExportReport { .. } => {

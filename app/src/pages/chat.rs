@@ -7,7 +7,7 @@ mod judging;
 mod queue;
 mod text;
 
-use super::parts::{Breakpoint, caption, column};
+use super::parts::{Breakpoint, caption, column, moderation_ui};
 use super::train::Awaited;
 use super::written::{
     Sampling, drawn_seed, has_model, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
@@ -308,6 +308,8 @@ impl ChatPage {
             ui.add_space(space::TIGHT);
             sampling_ui(ui, context.state, &mut self.sampling, &mut self.locked, None);
             stop_ui(ui, &mut self.sampling.stop);
+            ui.add_space(space::TIGHT);
+            moderation_ui(ui, &mut context.preferences.moderation, &mut context.asks.wish);
             let name = ("Comparing replies", "");
             fold(ui, context.preferences, "chat:compare", name, false, |ui, _| {
                 ui.label("Second reply by");
@@ -349,10 +351,16 @@ impl ChatPage {
         if !self.locked {
             self.sampling.config.seed = drawn_seed(self.sampling.config.seed);
         }
-        let config = self.sampling.settings(self.sampling.config.seed);
+        let config = self.settings(context, self.sampling.config.seed);
         let messages = messages(&self.system, &self.exchanges, &asked);
         let reply = ask(context, self.sampling.source.clone(), messages.clone(), config);
         self.exchanges.push(Exchange { asked, messages, replies: vec![reply] });
+    }
+
+    /// What a reply is written with.
+    fn settings(&self, context: &Context<'_>, seed: u64) -> GenerateConfig {
+        let moderation = Box::new(context.preferences.moderation.settings.clone());
+        GenerateConfig { moderation, ..self.sampling.settings(seed) }
     }
 
     /// Does what a person wants with an exchange.
@@ -430,15 +438,18 @@ impl ChatPage {
 
     /// Asks for another reply beside the last: of the same weights by another seed, or of others by the same.
     fn compare(&mut self, context: &mut Context<'_>) {
-        let Some(exchange) = self.exchanges.last_mut() else { return };
+        let Some(exchange) = self.exchanges.last() else { return };
         let first = exchange.replies.first().and_then(|reply| reply.text(&context.state.writing));
         let seed = first.map_or(self.sampling.config.seed, |text| text.config.seed);
         let (source, seed) = match &self.rival {
             None => (first.map_or(&self.sampling.source, |text| &text.source).clone(), drawn_seed(seed)),
             Some(rival) => (rival.clone(), seed),
         };
-        let config = self.sampling.settings(seed);
-        exchange.replies.push(ask(context, source, exchange.messages.clone(), config));
+        let (config, messages) = (self.settings(context, seed), exchange.messages.clone());
+        let reply = ask(context, source, messages, config);
+        if let Some(exchange) = self.exchanges.last_mut() {
+            exchange.replies.push(reply);
+        }
     }
 }
 

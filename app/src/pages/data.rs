@@ -119,6 +119,9 @@ impl DataPage {
         if self.opening != opening {
             *self = Self { opening, ..Self::default() };
         }
+        if let Some(words) = context.asks.document.take() {
+            self.find(words);
+        }
         self.ask(ui, context);
         self.ask_bench(ui, context);
         self.paste_ui(ui, context);
@@ -314,13 +317,20 @@ impl DataPage {
             });
         }
         let documents = &context.state.documents;
-        if let (Some(first), true) = (self.turn_to, documents.offset == self.offset) {
+        let is_here = documents.offset == self.offset && documents.search == self.search.trim();
+        if let (Some(first), true) = (self.turn_to, is_here) {
+            self.turn_to = None;
             let chosen = if first { documents.page.first() } else { documents.page.last() };
             if let Some(document) = chosen {
-                self.turn_to = None;
                 self.read(document.number, context);
             }
         }
+    }
+
+    /// Looks for words in the text, and opens the first document that has them.
+    fn find(&mut self, words: String) {
+        (self.search, self.offset, self.turn_to) = (words, 0, Some(true));
+        (self.list, self.open, self.looked) = (Some(Listed::Text), None, None);
     }
 
     /// Opens a document.

@@ -223,7 +223,7 @@ impl LearnPage {
         let predicted = check::progress(context, lesson).is_some();
         widgets::card(ui, |ui| {
             if predicted {
-                self.shown.ui(ui, context, &lesson.head.instrument);
+                self.shown.ui(ui, context, &lesson.head);
             } else {
                 // What it shows is the answer.
                 widgets::quiet_text(ui, text::PREDICT_FIRST);

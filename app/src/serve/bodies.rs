@@ -40,19 +40,22 @@ impl Head {
 
     /// The whole answer.
     pub(super) fn whole(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
-        let choice = |(index, completion): (usize, &Completion)| match self.endpoint {
-            Endpoint::Completions => json!({
-                "index": index,
-                "text": text_of(completion),
-                "logprobs": logprobs(wanted, completion),
-                "finish_reason": finish_reason(completion.ending),
-            }),
-            Endpoint::Chat => json!({
-                "index": index,
-                "message": { "role": "assistant", "content": completion.text, "refusal": null },
-                "logprobs": chat_logprobs(wanted, completion),
-                "finish_reason": finish_reason(completion.ending),
-            }),
+        let choice = |(index, completion): (usize, &Completion)| {
+            let choice = match self.endpoint {
+                Endpoint::Completions => json!({
+                    "index": index,
+                    "text": text_of(completion),
+                    "logprobs": logprobs(wanted, completion),
+                    "finish_reason": finish_reason(completion.ending),
+                }),
+                Endpoint::Chat => json!({
+                    "index": index,
+                    "message": { "role": "assistant", "content": completion.text, "refusal": null },
+                    "logprobs": chat_logprobs(wanted, completion),
+                    "finish_reason": finish_reason(completion.ending),
+                }),
+            };
+            with_counts(choice, completion)
         };
         let object = match self.endpoint {
             Endpoint::Completions => "text_completion",
@@ -67,7 +70,7 @@ impl Head {
 
     /// A piece of a stream.
     pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>) -> Value {
-        let choice = match self.endpoint {
+        let mut choice = match self.endpoint {
             Endpoint::Completions => {
                 let text = match piece {
                     Piece::Text { text, .. } => text,
@@ -84,6 +87,9 @@ impl Head {
                 json!({ "index": index, "delta": delta, "logprobs": piece.logprobs(), "finish_reason": piece.finish_reason() })
             }
         };
+        if let Piece::End(completion) = piece {
+            choice = with_counts(choice, completion);
+        }
         Value::Object(self.body(self.object_of_pieces(), run, &json!([choice])))
     }
 
@@ -110,7 +116,7 @@ pub(super) enum Piece<'text> {
     /// More of a text, with its log-probabilities where they were asked for.
     Text { text: &'text str, logprobs: Value },
     /// The text is over.
-    End(Ending),
+    End(&'text Completion),
 }
 
 impl Piece<'_> {
@@ -123,10 +129,18 @@ impl Piece<'_> {
 
     fn finish_reason(&self) -> Value {
         match self {
-            Self::End(ending) => finish_reason(*ending),
+            Self::End(completion) => finish_reason(completion.ending),
             Self::Begin | Self::Text { .. } => Value::Null,
         }
     }
+}
+
+/// A choice with what moderation found in it, where that is anything: a field of ours, which clients pass over.
+fn with_counts(mut choice: Value, completion: &Completion) -> Value {
+    if !completion.moderated.is_empty() {
+        choice["moderated"] = json!(completion.moderated);
+    }
+    choice
 }
 
 /// A completion's text, behind its prompt where that was to be said again.

@@ -19,10 +19,10 @@ mod wanted;
 
 pub use switchboard::{Ask, Switchboard};
 
-use glasshouse_protocol::{Moderation, Precision};
+use glasshouse_protocol::{Moderated, Moderation, Precision};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// Texts that can wait unless said otherwise.
@@ -49,16 +49,25 @@ pub struct Settings {
     pub checkpoint: String,
     /// What a device reads weights as.
     pub precision: Precision,
-    /// What is done about words that many do not want to read.
+    /// What is done about words that many do not want to read, until it is [set](Server::set_moderation) otherwise.
     pub moderation: Moderation,
 }
 
 /// What every request is answered with.
+#[derive(Debug)]
 struct Served {
     settings: Settings,
     board: Switchboard,
     /// Texts under way or waiting.
     taken: AtomicUsize,
+    moderating: Mutex<Moderating>,
+}
+
+/// Moderation of what is answered from now on, and what it found so far.
+#[derive(Debug)]
+struct Moderating {
+    settings: Moderation,
+    found: Moderated,
 }
 
 /// Places that a request has taken; free again when it is dropped.
@@ -70,6 +79,18 @@ struct Taken {
 impl Served {
     fn most(&self) -> usize {
         self.settings.places + self.settings.queue
+    }
+
+    fn moderating(&self) -> MutexGuard<'_, Moderating> {
+        self.moderating.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds up what moderation found in a text.
+    fn count(&self, moderated: &Moderated) {
+        let found = &mut self.moderating().found;
+        for (category, times) in moderated {
+            *found.entry(*category).or_default() += times;
+        }
     }
 
     /// Takes places for so many texts; `None` where there are not as many.
@@ -89,6 +110,7 @@ impl Drop for Taken {
 /// A server at work. Dropped, it ends as [`stop`](Self::stop) says.
 #[derive(Debug)]
 pub struct Server {
+    served: Arc<Served>,
     address: SocketAddr,
     stop: watch::Sender<bool>,
     over: async_channel::Receiver<()>,
@@ -107,7 +129,9 @@ impl Server {
         let wished = SocketAddr::new(settings.host, settings.port);
         let listener = runtime.block_on(connections::listen(wished))?;
         let address = listener.local_addr().map_err(|error| format!("{wished}: {error}"))?;
-        let served = Arc::new(Served { settings, board, taken: AtomicUsize::new(0) });
+        let moderating =
+            Mutex::new(Moderating { settings: settings.moderation.clone(), found: Moderated::new() });
+        let served = Arc::new(Served { settings, board, taken: AtomicUsize::new(0), moderating });
         let router = routes::router(&served, address)?;
         let (stop, stopped) = watch::channel(false);
         let (last, over) = async_channel::bounded::<()>(1);
@@ -119,7 +143,7 @@ impl Server {
         };
         let thread = std::thread::Builder::new().name("server".to_owned()).spawn(serve);
         thread.map_err(|error| format!("the server does not start: {error}"))?;
-        Ok(Self { address, stop, over })
+        Ok(Self { served, address, stop, over })
     }
 
     /// Where it listens.
@@ -136,6 +160,19 @@ impl Server {
             reached.set_ip(loopback);
         }
         format!("http://{reached}/v1")
+    }
+
+    /// Answers what is asked from now on by other settings of moderation.
+    pub fn set_moderation(&self, settings: &Moderation) {
+        let mut moderating = self.served.moderating();
+        if moderating.settings != *settings {
+            moderating.settings.clone_from(settings);
+        }
+    }
+
+    /// What moderation found in all texts so far.
+    pub fn moderated(&self) -> Moderated {
+        self.served.moderating().found.clone()
     }
 
     /// Takes no more connections, and lets those that there are finish, for ten seconds at most.

@@ -208,7 +208,10 @@ async fn complete(endpoint: Endpoint, served: &Arc<Served>, body: Body) -> Answe
             Event::Completed { completion } if completion.ending == Ending::Interrupted => {
                 return Err(Refusal::stopped());
             }
-            Event::Completed { completion } => completions[at] = Some(*completion),
+            Event::Completed { completion } => {
+                served.count(&completion.moderated);
+                completions[at] = Some(*completion);
+            }
             Event::Failed { error } => return Err(error.into()),
             _ => {}
         }

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A stream under way. Dropped, as when its client is gone, it cancels what is not written yet.
 struct Stream {
     ask: Ask,
-    _taken: Taken,
+    taken: Taken,
     wanted: Wanted,
     head: Head,
     /// Which texts have begun.
@@ -40,7 +40,7 @@ pub(super) async fn stream(wanted: Wanted, ask: Ask, taken: Taken) -> Result<Res
     let (head, texts) = (Head::of(&wanted), wanted.texts());
     let mut stream = Stream {
         ask,
-        _taken: taken,
+        taken,
         wanted,
         head,
         begun: vec![false; texts],
@@ -102,7 +102,8 @@ impl Stream {
                     let (text, logprobs) = (text_of(&completion), logprobs_of(&self.wanted, &completion));
                     self.tell(at, &completion.run, &Piece::Text { text: &text, logprobs });
                 }
-                self.tell(at, &completion.run, &Piece::End(completion.ending));
+                self.taken.served.count(&completion.moderated);
+                self.tell(at, &completion.run, &Piece::End(&completion));
                 self.completions[at] = Some(*completion);
             }
             Some(_) => {}

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Numbers of requests begin here: far above those of any other front end.
+/// Numbers of requests begin here, far above those of whoever has the session: no two have the same.
 const FIRST: u64 = 1 << 40;
 
 /// Hears whatever answers a request: its place among those asked at once, and the event.
@@ -19,22 +19,24 @@ pub struct Switchboard(Arc<Inner>);
 struct Inner {
     requests: async_channel::WeakSender<Parcel<Request>>,
     last: AtomicU64,
-    listeners: Mutex<HashMap<u64, Listener>>,
+    /// Requests of its own that are not answered in full, and who hears the answers, where anybody does.
+    own: Mutex<HashMap<u64, Option<Listener>>>,
 }
 
 impl Switchboard {
     /// A switchboard that does not keep the session going.
     pub fn new(requests: async_channel::WeakSender<Parcel<Request>>) -> Self {
-        Self(Arc::new(Inner { requests, last: AtomicU64::new(FIRST), listeners: Mutex::default() }))
+        Self(Arc::new(Inner { requests, last: AtomicU64::new(FIRST), own: Mutex::default() }))
     }
 
     /// Hands an event to whoever asked for it; false where that was another front end.
     pub fn hear(&self, report: &Report) -> bool {
-        let Some(request) = report.request.filter(|request| *request >= FIRST) else { return false };
-        let mut listeners = self.listeners();
+        let Some(request) = report.request else { return false };
+        let mut own = self.own();
         let last = matches!(report.event, Event::Finished | Event::Failed { .. });
-        let listener = if last { listeners.remove(&request) } else { listeners.get(&request).cloned() };
-        drop(listeners);
+        let listener = if last { own.remove(&request) } else { own.get(&request).cloned() };
+        drop(own);
+        let Some(listener) = listener else { return false };
         if let Some((at, events)) = listener {
             // Whoever hears no more has cancelled it.
             events.try_send((at, report.event.clone())).ok();
@@ -44,7 +46,7 @@ impl Switchboard {
 
     /// The session is over: nobody waits for anything any more.
     pub fn close(&self) {
-        self.listeners().clear();
+        self.own().clear();
     }
 
     /// Asks for several things at once; `None` where the session is over.
@@ -54,7 +56,7 @@ impl Switchboard {
         let mut ask = Ask { board: self.clone(), requests: Vec::new(), events, left: commands.len() };
         for (at, command) in commands.into_iter().enumerate() {
             let id = self.next_number();
-            self.listeners().insert(id, (at, sender.clone()));
+            self.own().insert(id, Some((at, sender.clone())));
             ask.requests.push(id);
             requests.try_send(Parcel::plain(Request { id, command })).ok()?;
         }
@@ -65,8 +67,8 @@ impl Switchboard {
         self.0.last.fetch_add(1, Ordering::SeqCst)
     }
 
-    fn listeners(&self) -> MutexGuard<'_, HashMap<u64, Listener>> {
-        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    fn own(&self) -> MutexGuard<'_, HashMap<u64, Option<Listener>>> {
+        self.0.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,8 +104,11 @@ impl Drop for Ask {
     fn drop(&mut self) {
         let Some(requests) = self.board.0.requests.upgrade() else { return };
         for request in std::mem::take(&mut self.requests) {
-            if self.board.listeners().remove(&request).is_some() {
+            // What still comes of it is nobody's, and not another front end's either.
+            let is_heard = self.board.own().get_mut(&request).and_then(Option::take).is_some();
+            if is_heard {
                 let (id, command) = (self.board.next_number(), Command::Cancel { request });
+                self.board.own().insert(id, None);
                 requests.try_send(Parcel::plain(Request { id, command })).ok();
             }
         }
@@ -123,6 +128,7 @@ mod tests {
         let sent: Vec<Request> = (0..3).map(|_| inbox.try_recv().unwrap().body).collect();
         let tell = |request: u64, event| board.hear(&Report { request: Some(request), event });
         assert!(!tell(7, Event::Finished));
+        assert!(!tell(FIRST + 7, Event::Finished), "nobody asked for it here");
         assert!(!board.hear(&Report { request: None, event: Event::Finished }));
         assert!(tell(sent[1].id, Event::Devices { devices: Vec::new() }));
         assert!(tell(sent[0].id, Event::Finished));
@@ -134,8 +140,9 @@ mod tests {
         assert!(inbox.try_recv().is_err());
         drop(second);
         assert_eq!(inbox.try_recv().unwrap().body.command, Command::Cancel { request: sent[2].id });
-        // Nobody waits for the answer to a cancellation.
-        assert!(tell(FIRST + 3, Event::Finished));
+        // Nobody waits for the answer to a cancellation, nor for what is still told of what was cancelled.
+        assert!(tell(FIRST + 3, Event::Finished) && !tell(FIRST + 3, Event::Finished));
+        assert!(tell(sent[2].id, Event::Finished) && !tell(sent[2].id, Event::Finished));
         drop(requests);
         assert!(board.ask(vec![Command::ListRuns]).is_none());
     }

@@ -289,7 +289,7 @@ fn config(
         seed: seed(fields)?,
         stop: fields.texts("stop")?,
         precision: served.settings.precision,
-        moderation: Box::new(served.settings.moderation.clone()),
+        moderation: Box::new(served.moderating().settings.clone()),
     })
 }
 

@@ -100,7 +100,11 @@ impl Inspections {
     }
 
     fn note(&mut self, id: u64, sentence: String) {
-        self.notices.entry(id).or_default().push(sentence);
+        let said = self.notices.entry(id).or_default();
+        // A request that was put off says it again.
+        if !said.contains(&sentence) {
+            said.push(sentence);
+        }
         keep(&mut self.notices, MOST_WORDS);
     }
 }
@@ -212,6 +216,7 @@ mod tests {
         Command::Inspect {
             source: WeightSource::Current,
             prompt: "a b".to_owned(),
+            further: Vec::new(),
             views: views.to_vec(),
             settings: Box::new(InspectSettings { layer: Some(1), ..InspectSettings::default() }),
         }
@@ -237,6 +242,7 @@ mod tests {
                 device: "example".to_owned(),
                 layers: 2,
                 heads: 1,
+                prompt: String::new(),
                 tokens: Vec::new(),
                 cut: 0,
                 position: 0,

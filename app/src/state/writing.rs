@@ -1,7 +1,7 @@
 //! Texts that models write.
 
 use glasshouse_protocol::{
-    Candidate, Command, Ending, ErrorKind, Event, GenerateConfig, WeightSource, WrittenToken,
+    Candidate, Command, Ending, ErrorKind, Event, GenerateConfig, Moderated, WeightSource, WrittenToken,
 };
 use std::collections::BTreeMap;
 
@@ -61,6 +61,8 @@ pub struct Text {
     pub notices: Vec<String>,
     /// Why it ended; `None` while it is written.
     pub ending: Option<Ended>,
+    /// What moderation found in it, once it has ended.
+    pub moderated: Moderated,
     /// What went wrong, where it failed.
     pub failure: Option<String>,
     /// Tokens per second, once it has ended.
@@ -100,6 +102,7 @@ impl Writing {
                 said: String::new(),
                 notices: Vec::new(),
                 ending: None,
+                moderated: Moderated::new(),
                 failure: None,
                 tokens_per_s: 0.0,
             };
@@ -135,10 +138,11 @@ impl Writing {
                     text.said.push_str(certain);
                 }
             }
-            Event::WritingEnded { text: said, ending, tokens_per_s, .. } => {
+            Event::WritingEnded { text: said, ending, tokens_per_s, moderated, .. } => {
                 if let Some(text) = self.texts.get_mut(&id) {
                     text.said.clone_from(said);
                     text.ending = Some(Ended::By(*ending));
+                    text.moderated.clone_from(moderated);
                     text.tokens_per_s = *tokens_per_s;
                 }
             }

@@ -1,6 +1,6 @@
 //! A term that the pointer explains: one sentence, a formula, where to read more.
 
-use super::glossary::GLOSSARY;
+use super::glossary::glossary;
 use crate::theme::{self, Palette};
 use egui::{Color32, Label, Response, RichText, Sense, Ui};
 
@@ -8,7 +8,7 @@ use egui::{Color32, Label, Response, RichText, Sense, Ui};
 pub fn term(ui: &mut Ui, text: &str, colour: Option<Color32>) -> Response {
     let colour = colour.unwrap_or(ui.visuals().text_color());
     let words = RichText::new(text).color(colour);
-    let Some(_) = GLOSSARY.iter().find(|entry| entry.names(text)) else {
+    let Some(_) = glossary().find(|entry| entry.names(text)) else {
         return ui.add(Label::new(words));
     };
     let response = ui.add(Label::new(words).sense(Sense::hover()));
@@ -21,7 +21,7 @@ pub fn term(ui: &mut Ui, text: &str, colour: Option<Color32>) -> Response {
 
 /// Puts a term's explanation under the pointer of something else.
 pub fn explain(response: Response, text: &str) -> Response {
-    let Some(entry) = GLOSSARY.iter().find(|entry| entry.names(text)) else { return response };
+    let Some(entry) = glossary().find(|entry| entry.names(text)) else { return response };
     response.on_hover_ui(|ui| {
         ui.set_max_width(320.0);
         let palette = Palette::of(ui);

@@ -1,12 +1,13 @@
 //! Answers as an engine would give them, made up from a few sentences.
 
 use super::{run, storage, tokenizer};
+use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary,
-    DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, LessonProgress, MemoryKind,
-    MergeStep, PlanSummary, Precision, PreparationStage, ProjectSummary, Proposal, Role, RunConfig, RunState,
-    RunSummary, TokenSummary, TokenizerSummary, Uncertainty, VocabularyEntry, WeightSource, WrittenToken,
-    message, presets,
+    DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, GenerateConfig, LessonProgress,
+    MemoryKind, MergeStep, ModerationMode, PlanSummary, Precision, PreparationStage, ProjectSummary,
+    Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary, Uncertainty,
+    VocabularyEntry, WeightSource, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -151,7 +152,7 @@ impl Engine {
                 vec![Event::Fitted { config, changes: vec!["train.batch_size from 12 to 4".to_owned()] }]
             }
             Command::Generate { prompt, .. } => written(prompt),
-            Command::Reply { config, .. } => replied(config.seed),
+            Command::Reply { config, .. } => replied(config),
             Command::OpenModel { .. } => vec![Event::ModelOpened {
                 run: "2-first-stories".to_owned(),
                 step: 2400,
@@ -196,7 +197,7 @@ impl Engine {
             }
             Command::ReadHistory { run, .. } => vec![super::history(run, 1e-3)],
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
-            Command::Inspect { source, prompt, views, settings } => {
+            Command::Inspect { source, prompt, views, settings, .. } => {
                 vec![super::inspect::answer(source, prompt, views, settings)]
             }
             Command::ListRuns => vec![Event::Runs { runs: self.listed_runs() }],
@@ -439,9 +440,19 @@ fn written(prompt: &str) -> Vec<Event> {
     ]
 }
 
-/// A reply that another seed says in other words.
-fn replied(seed: u64) -> Vec<Event> {
-    let said = format!("It was Mia, who lives at house {seed} at the edge of the quiet forest.");
+/// A reply that another seed says in other words. Moderation finds something in it.
+fn replied(config: &GenerateConfig) -> Vec<Event> {
+    let seed = config.seed;
+    let mut said = format!("It was Mia, who lives at house {seed} at the edge of the quiet forest.");
+    let mode = config.moderation.mode;
+    match mode {
+        ModerationMode::Replace => said = said.replace("quiet", "█████"),
+        ModerationMode::Filter => said = said.replace("quiet ", ""),
+        ModerationMode::Stop => said.truncate(said.find("quiet").unwrap()),
+        ModerationMode::Off | ModerationMode::Note => {}
+    }
+    let found = [(Category::Profanity, 2), (Category::SelfHarm, 1)];
+    let moderated = found.into_iter().filter(|_| mode != ModerationMode::Off).collect();
     let token = |token: TokenSummary| WrittenToken { id: token.id, text: token.text };
     let begin = tokens("user Who? assistant ").into_iter().map(token).collect();
     let tokens = tokens(&said).into_iter().map(token).collect();
@@ -454,7 +465,7 @@ fn replied(seed: u64) -> Vec<Event> {
             ending: Ending::EndOfText,
             tokens_per_s: 412.0,
             seconds: 1.0,
-            moderated: Default::default(),
+            moderated,
         },
     ]
 }

@@ -15,9 +15,9 @@ const V: usize = 20;
 /// The answer to a command, but for its bytes.
 pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &InspectSettings) -> Event {
     let token = |text: &str, id: u32| TokenText { id, text: text.to_owned() };
-    let prompt: Vec<TokenText> =
+    let read: Vec<TokenText> =
         tokens(prompt).iter().map(|known| token(&known.text, known.id % V as u32)).collect();
-    let count = prompt.len();
+    let count = read.len();
     let run = match source {
         WeightSource::Current => "2-first-stories",
         WeightSource::Checkpoint { run, .. } => run,
@@ -45,8 +45,9 @@ pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &In
             device: "example".to_owned(),
             layers: L,
             heads: H,
+            prompt: prompt.to_owned(),
             position: settings.position.unwrap_or(count - 1),
-            tokens: prompt,
+            tokens: read,
             cut: 0,
             held_training_ms: None,
             views: views.iter().map(seen).collect(),

@@ -1,9 +1,10 @@
 //! An application over a scripted engine, and made-up events to tell it: what the window's tests share. [`window`] tells events by
-//! hand; [`scene`] has an engine that answers each command by itself.
+//! hand; [`scene`] has an engine that answers each command by itself, [`session`] the real one.
 //! For the command line [`tuning`] has runs that go on from a model, and [`labelled`] texts for them.
 
 pub mod engine;
 pub mod scene;
+pub mod session;
 
 pub mod bench;
 pub mod evaluation;

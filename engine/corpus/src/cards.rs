@@ -2,11 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::personal::{Action, Class};
-use crate::pipeline::described::{self, Described};
+use crate::pipeline::stages::{At, about_rule};
 use crate::recipe::{LARGEST_VALIDATION, Recipe};
-use crate::report::{Group, heading};
-use crate::rules::{self, Rule, Unit};
-use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold, ThresholdKind};
+use crate::report::{About, heading};
+use crate::rules::{self, Rule, Unit, Value};
+use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
 use glasshouse_protocol::names;
 
 /// A number of a stage that is no rule, read and set by name.
@@ -28,86 +28,50 @@ impl Number {
     }
 }
 
+/// The number in this field of a recipe, in the table between brackets.
+macro_rules! number {
+    ([$($table:ident)*] $name:ident: $type:ty, $lowest:literal to $highest:expr, $meaning:literal) => {
+        Number {
+            name: stringify!($name),
+            meaning: $meaning,
+            bounds: ($lowest, $highest),
+            unit: <$type as Value>::UNIT,
+            get: |recipe| recipe$(.$table)*.$name.number(),
+            set: |recipe, value| recipe$(.$table)*.$name = <$type as Value>::from_number(value),
+        }
+    };
+}
+
 const NEAR: [Number; 5] = [
-    Number {
-        name: "similarity",
-        meaning: "true Jaccard similarity from which two documents are copies",
-        bounds: (0.1, 1.0),
-        unit: Unit::Measure,
-        get: |recipe| recipe.duplicates.near.similarity,
-        set: |recipe, value| recipe.duplicates.near.similarity = value,
-    },
-    Number {
-        name: "shingle_words",
-        meaning: "words in a run that is compared",
-        bounds: (1.0, 32.0),
-        unit: Unit::Count,
-        get: |recipe| f64::from(recipe.duplicates.near.shingle_words),
-        set: |recipe, value| recipe.duplicates.near.shingle_words = value as u32,
-    },
-    Number {
-        name: "permutations",
-        meaning: "MinHash values of a document",
-        bounds: (1.0, 1024.0),
-        unit: Unit::Count,
-        get: |recipe| f64::from(recipe.duplicates.near.permutations),
-        set: |recipe, value| recipe.duplicates.near.permutations = value as u32,
-    },
-    Number {
-        name: "bands",
-        meaning: "groups of values; documents that agree in one are compared",
-        bounds: (1.0, 1024.0),
-        unit: Unit::Count,
-        get: |recipe| f64::from(recipe.duplicates.near.bands),
-        set: |recipe, value| recipe.duplicates.near.bands = value as u32,
-    },
-    Number {
-        name: "rows",
-        meaning: "values in a group",
-        bounds: (1.0, 64.0),
-        unit: Unit::Count,
-        get: |recipe| f64::from(recipe.duplicates.near.rows),
-        set: |recipe, value| recipe.duplicates.near.rows = value as u32,
-    },
+    number!([duplicates near] similarity: f64, 0.1 to 1.0, "true Jaccard similarity from which two documents are copies"),
+    number!([duplicates near] shingle_words: u32, 1.0 to 32.0, "words in a run that is compared"),
+    number!([duplicates near] permutations: u32, 1.0 to 1024.0, "MinHash values of a document"),
+    number!([duplicates near] bands: u32, 1.0 to 1024.0, "groups of values; documents that agree in one are compared"),
+    number!([duplicates near] rows: u32, 1.0 to 64.0, "values in a group"),
 ];
 
-const PARAGRAPHS: [Number; 1] = [Number {
-    name: "minimum_words",
-    meaning: "fewest words of a paragraph that is taken out",
-    bounds: (1.0, 10_000.0),
-    unit: Unit::Count,
-    get: |recipe| f64::from(recipe.duplicates.paragraphs.minimum_words),
-    set: |recipe, value| recipe.duplicates.paragraphs.minimum_words = value as u32,
-}];
+const PARAGRAPHS: [Number; 1] = [
+    number!([duplicates paragraphs] minimum_words: u32, 1.0 to 10_000.0, "fewest words of a paragraph that is taken out"),
+];
 
-const RECIPE: [Number; 1] = [Number {
-    name: "validation",
-    meaning: "share of each source that is held out",
-    bounds: (0.0, LARGEST_VALIDATION),
-    unit: Unit::Measure,
-    get: |recipe| recipe.validation,
-    set: |recipe, value| recipe.validation = value,
-}];
+const RECIPE: [Number; 1] =
+    [number!([] validation: f64, 0.0 to LARGEST_VALIDATION, "share of each source that is held out")];
 
 /// A stage that is no rule.
 struct Other {
-    about: Described,
+    at: At,
     numbers: &'static [Number],
     /// What switches it on.
     switch: fn(&mut Recipe) -> &mut bool,
 }
 
 const OTHERS: [Other; 5] = [
-    Other { about: described::PERSONAL, numbers: &[], switch: |recipe| &mut recipe.personal.enabled },
-    Other { about: described::EXACT, numbers: &[], switch: |recipe| &mut recipe.duplicates.exact.enabled },
-    Other { about: described::NEAR, numbers: &NEAR, switch: |recipe| &mut recipe.duplicates.near.enabled },
+    Other { at: At::Personal, numbers: &[], switch: |recipe| &mut recipe.personal.enabled },
+    Other { at: At::Exact, numbers: &[], switch: |recipe| &mut recipe.duplicates.exact.enabled },
+    Other { at: At::Near, numbers: &NEAR, switch: |recipe| &mut recipe.duplicates.near.enabled },
+    Other { at: At::HeldOut, numbers: &RECIPE, switch: |recipe| &mut recipe.contamination.held_out },
     Other {
-        about: described::HELD_OUT,
-        numbers: &RECIPE,
-        switch: |recipe| &mut recipe.contamination.held_out,
-    },
-    Other {
-        about: described::PARAGRAPHS,
+        at: At::Paragraphs,
         numbers: &PARAGRAPHS,
         switch: |recipe| &mut recipe.duplicates.paragraphs.enabled,
     },
@@ -147,7 +111,7 @@ impl Recipe {
     /// # Errors
     /// There is no stage of that name.
     pub fn switch(&mut self, stage: &str, on: bool) -> Result<()> {
-        if let Some(other) = OTHERS.iter().find(|other| other.about.name == stage) {
+        if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
             *(other.switch)(self) = on;
             return Ok(());
         }
@@ -170,7 +134,7 @@ impl Recipe {
     /// There is no such stage or number, or the value breaks a rule; the recipe stays as it was.
     pub fn set_threshold(&mut self, stage: &str, threshold: &str, value: f64) -> Result<()> {
         let mut changed = self.clone();
-        if let Some(other) = OTHERS.iter().find(|other| other.about.name == stage) {
+        if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
             let number = other.numbers.iter().find(|number| number.name == threshold).ok_or_else(|| {
                 let known = other.numbers.iter().map(|number| number.name);
                 Error::Invalid(format!("{stage}: {}", names::unknown("threshold", threshold, known)))
@@ -227,49 +191,29 @@ fn key(value: &impl serde::Serialize) -> String {
 }
 
 fn unknown_stage(stage: &str) -> Error {
-    let rules = Rule::all();
-    let known = rules.iter().map(Rule::name).chain(OTHERS.iter().map(|other| other.about.name));
+    let (rules, recipe) = (Rule::all(), Recipe::default());
+    let known = rules.iter().map(Rule::name).chain(OTHERS.iter().map(|other| other.at.name(&recipe)));
     Error::Invalid(names::unknown("stage", stage, known))
 }
 
 fn rule_card(rule: &Rule, on: bool) -> StageCard {
-    StageCard {
-        name: rule.name().to_owned(),
-        group: heading(Group::Rules).0.to_owned(),
-        title: rule.title().to_owned(),
-        sentence: rule.explain().to_owned(),
-        paper: rule.paper().to_owned(),
-        on,
-        thresholds: rule.thresholds().iter().map(threshold).collect(),
-    }
+    card(about_rule(rule), on, &rule.thresholds())
+}
+
+fn card(about: About, on: bool, thresholds: &[rules::Threshold]) -> StageCard {
+    let About { name, group, title, sentence, paper, .. } = about;
+    let (group, thresholds) = (heading(group).0.to_owned(), thresholds.iter().map(threshold).collect());
+    StageCard { name, group, title, sentence, paper, on, thresholds }
 }
 
 impl Other {
     fn card(&self, recipe: &Recipe) -> StageCard {
-        let Described { name, group, title, sentence, paper } = self.about;
-        StageCard {
-            name: name.to_owned(),
-            group: heading(group).0.to_owned(),
-            title: title.to_owned(),
-            sentence: sentence.to_owned(),
-            paper: paper.to_owned(),
-            on: *(self.switch)(&mut recipe.clone()),
-            thresholds: self.numbers.iter().map(|number| threshold(&number.threshold(recipe))).collect(),
-        }
+        let numbers: Vec<_> = self.numbers.iter().map(|number| number.threshold(recipe)).collect();
+        card(self.at.about(recipe), *(self.switch)(&mut recipe.clone()), &numbers)
     }
 }
 
 fn threshold(threshold: &rules::Threshold) -> Threshold {
-    Threshold {
-        name: threshold.name.to_owned(),
-        value: threshold.value,
-        meaning: threshold.explanation.to_owned(),
-        lowest: threshold.lowest,
-        highest: threshold.highest,
-        kind: match threshold.unit {
-            Unit::Measure => ThresholdKind::Measure,
-            Unit::Count => ThresholdKind::Count,
-            Unit::Switch => ThresholdKind::Switch,
-        },
-    }
+    let rules::Threshold { name, value, lowest, highest, unit, explanation, .. } = *threshold;
+    Threshold { name: name.to_owned(), value, meaning: explanation.to_owned(), lowest, highest, kind: unit }
 }

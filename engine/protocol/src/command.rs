@@ -1,6 +1,14 @@
 //! Everything that a front end can ask of the engine. Each command is answered by the events that its text names and at last by
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
+mod export;
+mod launch;
+mod source;
+
+pub use export::{ExportFormat, Quantization};
+pub use launch::{Launch, LearnsFrom};
+pub use source::{ModelSource, WeightSource};
+
 use crate::{
     ChatMessage, CompletionPrompt, CompletionSettings, Feedback, GenerateConfig, InspectSettings, Precision,
     ProposalSettings, RunConfig, TokenizerConfig, View,
@@ -8,78 +16,6 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// What a model is written as for other programs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum ExportFormat {
-    /// A folder that `transformers` opens, in f32.
-    #[default]
-    HuggingFace,
-    /// A file that llama.cpp opens.
-    Gguf {
-        /// How its matrices are stored.
-        quantization: Quantization,
-    },
-    /// The run's adapter alone, as a folder that PEFT opens.
-    Peft,
-}
-
-/// How the matrices of a GGUF file are stored; norms and biases stay in f32.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Quantization {
-    /// 32 bits a weight: as trained.
-    F32,
-    /// 16 bits a weight.
-    F16,
-    /// 8 bits a weight, and a scale for every 32.
-    #[default]
-    Q8_0,
-    /// 4 bits a weight, and a scale for every 32; the head in 6 bits.
-    Q4_0,
-}
-
-impl Quantization {
-    /// All, the largest first.
-    pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Q8_0, Self::Q4_0];
-
-    /// As it is written in commands and file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Q8_0 => "q8_0",
-            Self::Q4_0 => "q4_0",
-        }
-    }
-}
-
-/// Where a pretrained model is: a Hugging Face folder or a GGUF file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum ModelSource {
-    /// In the file system, natively.
-    Path {
-        /// The folder or file.
-        path: PathBuf,
-    },
-    /// Beside the command, as a browser has it: the bytes of one GGUF file, or of all files of a folder.
-    Files {
-        /// Their names.
-        names: Vec<String>,
-    },
-    /// In the network: `OWNER/NAME` on Hugging Face's hub, or the address of a folder or of a GGUF file.
-    Address {
-        /// As it was typed.
-        address: String,
-    },
-    /// What [`Command::LookAtModel`] found.
-    Looked {
-        /// [`FoundModel::number`](crate::FoundModel::number).
-        number: u64,
-    },
-}
 
 /// A request to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -557,12 +493,15 @@ pub enum Command {
         /// Likeliest tokens to list.
         count: usize,
     },
-    /// What goes on inside a model at work on a prompt. Answered by `Inspected`.
+    /// What goes on inside a model at work on a prompt, or on several. Answered by an `Inspected` for each.
     Inspect {
         /// Whose weights.
         source: WeightSource,
         /// The prompt; of [`View::Provenance`] the text.
         prompt: String,
+        /// Further prompts, answered in this order behind the first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        further: Vec<String>,
         /// The views.
         views: Vec<View>,
         /// What is looked at within them.
@@ -780,61 +719,6 @@ pub enum Command {
     BenchScaling {
         /// The small models only, and less time for each.
         quick: bool,
-    },
-}
-
-/// What a run of an open project learns from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LearnsFrom {
-    /// The project's documents; with an objective other than text, those of them that hold rows.
-    #[default]
-    Documents,
-    /// Its feedback: replies that were found good or written better, or pairs, as the objective asks for.
-    Feedback,
-    /// Instruction tasks of our own, or a recipe's rows, which are made for it.
-    Tasks,
-}
-
-/// How a run is trained, beside its settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Launch {
-    /// Stop, resumably, at this step.
-    pub stop_after: Option<u64>,
-    /// Evaluations read the whole validation split instead of some batches; a run keeps to that when it is resumed.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub evaluate_whole_split: bool,
-    /// In place of the precision that the run has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub precision: Option<Precision>,
-    /// In place of the chosen device, and of the one that a resumed run was trained on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub device: Option<String>,
-    /// What a new run learns from.
-    #[serde(skip_serializing_if = "is_default")]
-    pub learns_from: LearnsFrom,
-    /// Where that is tasks, the recipe whose rows they are ([`crate::recipes`]); tasks of all kinds unless named.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recipe: Option<String>,
-}
-
-fn is_default(learns_from: &LearnsFrom) -> bool {
-    *learns_from == LearnsFrom::Documents
-}
-
-/// Whose weights write.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
-pub enum WeightSource {
-    /// Those of the run in training, as they are now; where nothing trains, the latest run's best checkpoint.
-    Current,
-    /// A checkpoint.
-    Checkpoint {
-        /// The run's name.
-        run: String,
-        /// `best`, `latest`, or a file name of [`CheckpointSummary`](crate::CheckpointSummary).
-        checkpoint: String,
     },
 }
 

@@ -19,6 +19,10 @@ pub enum GuardKind {
     DeadLayer,
     /// A part's weights change by much of what they are in a step, or are not finite.
     ExplodingLayer,
+    /// Behind a part, activations have grown many times over.
+    ExplodingActivations,
+    /// A part adds nothing to the residual stream.
+    SilentPart,
     /// Neither loss has fallen for several evaluations.
     Plateau,
     /// The validation loss rises while the training loss falls.
@@ -37,6 +41,8 @@ impl GuardKind {
             Self::NonFinite => "no finite gradient",
             Self::DeadLayer => "dead layer",
             Self::ExplodingLayer => "exploding layer",
+            Self::ExplodingActivations => "exploding activations",
+            Self::SilentPart => "silent part",
             Self::Plateau => "plateau",
             Self::Overfitting => "overfitting",
             Self::Repetition => "repetition",
@@ -69,6 +75,9 @@ pub struct GuardDocument {
     /// The source that it is from, where the text has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Words of its beginning, in one line, where they are known: what it is found by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
 }
 
 /// Something that the guard saw.

@@ -435,6 +435,9 @@ pub struct Inspection {
     pub layers: usize,
     /// Heads of a layer.
     pub heads: usize,
+    /// The prompt, as it was given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prompt: String,
     /// The prompt's tokens, as many as the context holds.
     pub tokens: Vec<TokenText>,
     /// Tokens at the prompt's beginning that the context has no room for.

@@ -16,6 +16,8 @@ pub struct GuardState {
     pub bad_steps: u32,
     /// Step, training loss and validation loss of the last evaluations.
     pub evaluations: Vec<(u64, f32, f32)>,
+    /// Step of the last looks at activations, and their scale behind each part of the model.
+    pub activations: Vec<(u64, Vec<f32>)>,
     /// What was told lately, and at which step.
     pub told: BTreeMap<GuardKind, u64>,
     /// What was done, in order.

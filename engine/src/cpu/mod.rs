@@ -16,7 +16,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 mod update;
-mod vector;
+pub(crate) mod vector;
 mod workers;
 
 pub use crate::platform::parallel::MOST_THREADS;
@@ -169,6 +169,13 @@ impl CpuExecutor {
             losses.push(programs.evaluate.token_losses()?);
         }
         Ok(losses)
+    }
+
+    /// What norms keep of the stream behind each part of the model, [N,2], for a batch without dropout; of this executor's part of it,
+    /// where it is divided.
+    pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
+        self.losses(Task::Evaluate, std::slice::from_ref(batch)).await?;
+        Ok(self.programs.evaluate.probes())
     }
 
     /// (mean loss over the micro-batches, averaged gradient before clipping, laid out as the arena).

@@ -197,6 +197,16 @@ impl Program {
         self.memory.floats(&[], place).get(..ty.count()).unwrap_or_default()
     }
 
+    /// A value's floats after a run, in place: also a parameter's, and a gradient's.
+    pub fn entries<'data>(&'data self, weights: &'data Weights, value: ValueId) -> Result<&'data [f32]> {
+        let Operand { place, ty } = &self.values[value.index()];
+        match place {
+            Place::Words(_) | Place::Nowhere => Err(misplaced(value, "no node computes floats of it")),
+            Place::Gradient(range) => Ok(weights.gradients.get(range.clone()).unwrap_or_default()),
+            _ => Ok(self.memory.floats(&weights.parameters, place).get(..ty.count()).unwrap_or_default()),
+        }
+    }
+
     /// Hands its caches to another program over the same model.
     pub fn give_caches(&mut self, other: &mut Self) {
         other.memory.caches = std::mem::take(&mut self.memory.caches);

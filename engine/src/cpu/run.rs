@@ -4,7 +4,7 @@ use super::program::{BatchShard, Program, Weights, fused};
 use super::workers::Workers;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Input, Origin, ValueId};
-use crate::model::TrainingGraphs;
+use crate::model::{Probe, TrainingGraphs};
 use crate::platform::{self, TURN, parallel};
 use crate::step::MicroBatch;
 use async_channel::Receiver;
@@ -24,11 +24,13 @@ pub struct Run {
     loss: ValueId,
     /// What each row's loss comes to, where that is read.
     rows: Option<ValueId>,
+    /// Where it is known how large the stream is.
+    probes: Vec<Probe>,
 }
 
 impl Run {
-    /// Lays out `graph`, whose loss is `loss`; `rows` stay readable after a run.
-    pub fn new(graph: &Graph, loss: ValueId, rows: Option<ValueId>) -> Result<Self> {
+    /// Lays out `graph`, whose loss is `loss`; `rows` and `probes` stay readable after a run.
+    pub fn new(graph: &Graph, loss: ValueId, rows: Option<ValueId>, probes: &[Probe]) -> Result<Self> {
         let input = |input| {
             graph
                 .find(Origin::Input(input))
@@ -39,9 +41,10 @@ impl Run {
         let starts = starts.map(|starts| (starts, graph.ty(starts).columns()));
         let scores = graph.find(Origin::Input(Input::Scores));
         let scores = scores.map(|scores| (scores, graph.ty(scores).count()));
-        let read: Vec<ValueId> = [Some(loss), rows].into_iter().flatten().collect();
+        let known = probes.iter().map(|probe| probe.statistics);
+        let read: Vec<ValueId> = [Some(loss), rows].into_iter().flatten().chain(known).collect();
         let program = Program::new(&fused(graph, &read), &read);
-        Ok(Self { program, tokens, targets, starts, scores, loss, rows })
+        Ok(Self { program, tokens, targets, starts, scores, loss, rows, probes: probes.to_vec() })
     }
 
     /// (loss, rows that count) of a batch. Between its nodes whatever else waits has its turn.
@@ -81,6 +84,12 @@ impl Run {
         let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
         let rows = self.program.floats(self.rows.ok_or_else(missing)?);
         Ok(rows.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
+    }
+
+    /// What norms kept of the stream behind each part in the last run, [N,2].
+    pub fn probes(&self) -> Vec<(String, Vec<f32>)> {
+        let read = |probe: &Probe| (probe.part.clone(), self.program.floats(probe.statistics).to_vec());
+        self.probes.iter().map(read).collect()
     }
 
     fn end(&self) -> Result<(f32, f32)> {
@@ -185,8 +194,13 @@ impl Programs {
     /// Lays out both graphs.
     pub fn new(graphs: &TrainingGraphs) -> Result<Self> {
         Ok(Self {
-            train: Run::new(&graphs.train, graphs.train_loss, None)?,
-            evaluate: Run::new(&graphs.evaluate, graphs.evaluate_loss, graphs.evaluate_rows)?,
+            train: Run::new(&graphs.train, graphs.train_loss, None, &[])?,
+            evaluate: Run::new(
+                &graphs.evaluate,
+                graphs.evaluate_loss,
+                graphs.evaluate_rows,
+                &graphs.evaluate_probes,
+            )?,
         })
     }
 

@@ -5,6 +5,9 @@ use super::store::{Split, TokenStore};
 use crate::error::Result;
 use crate::platform::Turns;
 use crate::protocol::GuardDocument;
+use crate::tokenizer::Tokenizer;
+use std::cmp::Reverse;
+use std::ops::Range;
 
 /// Windows that are looked at, and documents that are named.
 const MOST: usize = 32;
@@ -12,10 +15,14 @@ const MOST: usize = 32;
 const CHUNK: u64 = 1 << 16;
 /// Documents are counted from the beginning of the text, and no further than this: it takes about a second.
 const FURTHEST: u64 = 1 << 28;
+/// Tokens of a document's beginning that its words are taken from, and bytes of those at most: as many as tell stories apart that all
+/// begin alike.
+const BEGINNING: u64 = 128;
+const WORDS: usize = 80;
 
 impl Batches<'_> {
     /// The first documents of a step's batches, by their numbers in the training text, or the examples: none where nothing is known of them,
-    /// and none of pairs and prompts.
+    /// and none of pairs and prompts. Where the tokenizer is given, they have words of their beginning.
     ///
     /// # Errors
     /// A shard cannot be read.
@@ -23,25 +30,52 @@ impl Batches<'_> {
         &self,
         step: u64,
         micro_batches: u64,
+        tokenizer: Option<&Tokenizer>,
         turns: &Turns,
     ) -> Result<Vec<GuardDocument>> {
-        let mut numbers: Vec<u64> = match self {
+        match self {
             Self::Windows(windows) => {
                 let mut starts: Vec<u64> =
                     (0..micro_batches).flat_map(|micro| windows.starts(step, micro)).take(MOST).collect();
                 starts.retain(|start| *start < FURTHEST);
                 starts.sort_unstable();
-                return documents_at(windows.store, &starts, windows.context_length, turns).await;
+                documents_at(windows.store, &starts, windows.context_length, tokenizer, turns).await
             }
             Self::Examples(examples) => {
-                (0..micro_batches).flat_map(|micro| examples.numbers(step, micro)).take(MOST).collect()
+                let numbers = (0..micro_batches).flat_map(|micro| examples.numbers(step, micro));
+                let mut numbers: Vec<u64> = numbers.take(MOST).collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                let named = numbers.into_iter().map(|number| {
+                    let range = examples.range(number);
+                    let words = range.and_then(|range| words(examples.store, range, tokenizer));
+                    GuardDocument { number, source: None, words }
+                });
+                Ok(named.collect())
             }
-            Self::Pairs(_) | Self::Prompts(_) => Vec::new(),
-        };
-        numbers.sort_unstable();
-        numbers.dedup();
-        Ok(numbers.into_iter().map(|number| GuardDocument { number, source: None }).collect())
+            Self::Pairs(_) | Self::Prompts(_) => Ok(Vec::new()),
+        }
     }
+}
+
+/// Words of a text's beginning, for people and to find it by: the longest line, since what a chat template or a title puts first is short.
+fn words(store: &TokenStore, range: Range<u64>, tokenizer: Option<&Tokenizer>) -> Option<String> {
+    let count = (range.end.saturating_sub(range.start)).min(BEGINNING);
+    let text = tokenizer?.decode(&store.read(Split::Train, range.start, count as usize).ok()?);
+    // The last character may have been cut.
+    longest_line(text.trim_end_matches(char::REPLACEMENT_CHARACTER))
+}
+
+/// The longest line, tokens with names of their own aside, as far as its words go.
+fn longest_line(text: &str) -> Option<String> {
+    let lines = text.lines().flat_map(|line| line.split("<|")).map(str::trim);
+    // Of those that are as long the first.
+    let longest = lines.min_by_key(|line| Reverse(line.len())).filter(|line| !line.is_empty())?;
+    if longest.len() <= WORDS {
+        return Some(longest.to_owned());
+    }
+    let cut = longest.get(..longest.floor_char_boundary(WORDS)).unwrap_or(longest);
+    Some(cut.rfind(' ').and_then(|end| cut.get(..end)).unwrap_or(cut).to_owned())
 }
 
 /// The documents of windows of so many tokens that begin at these places, ascending.
@@ -49,6 +83,7 @@ async fn documents_at(
     store: &TokenStore,
     starts: &[u64],
     length: usize,
+    tokenizer: Option<&Tokenizer>,
     turns: &Turns,
 ) -> Result<Vec<GuardDocument>> {
     let Some(index) = store.index() else { return Ok(Vec::new()) };
@@ -59,35 +94,56 @@ async fn documents_at(
         stretches.get(behind.checked_sub(1)?).map(|stretch| stretch.source.clone())
     };
     let found = numbers_at(store, separator, starts, length, turns).await?;
-    let named = found.into_iter().take(MOST);
-    Ok(named.map(|(number, place)| GuardDocument { number, source: source(place) }).collect())
+    let named = found.into_iter().take(MOST).map(|Place { number, at, begins }| {
+        let ends = store.len(Split::Train).min(begins + BEGINNING);
+        let own = store.read(Split::Train, begins, ends.saturating_sub(begins) as usize).unwrap_or_default();
+        let length = own.iter().position(|token| *token == separator).unwrap_or(own.len()) as u64;
+        GuardDocument { number, source: source(at), words: words(store, begins..begins + length, tokenizer) }
+    });
+    Ok(named.collect())
 }
 
-/// The number of each document of windows, from 1 on, and a place within it.
+/// Where a document of the training text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    /// Its number, from 1 on.
+    number: u64,
+    /// A place within it.
+    at: u64,
+    /// Its first token.
+    begins: u64,
+}
+
+/// Where each document of windows is.
 async fn numbers_at(
     store: &TokenStore,
     separator: u32,
     starts: &[u64],
     length: usize,
     turns: &Turns,
-) -> Result<Vec<(u64, u64)>> {
-    let mut found: Vec<(u64, u64)> = Vec::new();
-    // The document that the token at `at` belongs to.
-    let (mut at, mut number) = (0, 1);
+) -> Result<Vec<Place>> {
+    let mut found: Vec<Place> = Vec::new();
+    // The document that the token at `at` belongs to, and where it begins.
+    let (mut at, mut number, mut begins) = (0, 1, 0);
     for start in starts {
         while at < *start {
             let count = CHUNK.min(start - at);
             let tokens = store.read(Split::Train, at, count as usize)?;
             number += tokens.iter().filter(|token| **token == separator).count() as u64;
+            if let Some(last) = tokens.iter().rposition(|token| *token == separator) {
+                begins = at + last as u64 + 1;
+            }
             at += count;
             turns.give().await;
         }
-        let mut own = number;
+        let mut own = Place { number, at: *start, begins };
         for (place, token) in (*start..).zip(store.read(Split::Train, *start, length)?) {
-            if found.last().is_none_or(|(last, _)| *last < own) {
-                found.push((own, place));
+            if found.last().is_none_or(|last| last.number < own.number) {
+                found.push(own);
             }
-            own += u64::from(token == separator);
+            if token == separator {
+                own = Place { number: own.number + 1, at: place + 1, begins: place + 1 };
+            }
         }
     }
     Ok(found)
@@ -96,7 +152,9 @@ async fn numbers_at(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::prepare::prepare;
     use crate::platform::at_once;
+    use crate::protocol::{TokenizerKind, presets};
 
     #[test]
     fn windows_know_their_documents() {
@@ -105,12 +163,50 @@ mod tests {
         let store = TokenStore::in_memory(tokens, vec![0; 9]);
         let at = |starts: &[u64], length| -> Vec<u64> {
             let found = at_once(numbers_at(&store, 7, starts, length, &Turns::new())).unwrap();
-            assert!(found.iter().all(|(number, place)| place / 10 + 1 == *number), "{found:?}");
-            found.into_iter().map(|(number, _)| number).collect()
+            for Place { number, at, begins } in &found {
+                assert_eq!((at / 10 + 1, *begins), (*number, 10 * (number - 1)), "{found:?}");
+            }
+            found.into_iter().map(|place| place.number).collect()
         };
         assert_eq!(at(&[0], 10), [1]);
         assert_eq!(at(&[5, 8, 131_000], 12), [1, 2, 13_101, 13_102]);
         assert_eq!(at(&[199_990], 10), [20_000]);
         assert_eq!(at(&[], 10), [0; 0]);
+    }
+
+    #[test]
+    fn a_document_is_named_by_words_that_tell_it_from_others() {
+        let words = |text: &str| longest_line(text).unwrap_or_default();
+        assert_eq!(words("The fox\n\nOnce there was a fox. It ran."), "Once there was a fox. It ran.");
+        assert_eq!(
+            words("<|im_start|>user\nWhere is the fox?<|im_end|>\n<|im_start|>ass"),
+            "Where is the fox?"
+        );
+        let long = words(&"an old fox ".repeat(20));
+        assert!(long.len() <= WORDS && long.starts_with("an old fox an") && !long.ends_with(' '), "{long}");
+        assert_eq!(words(&"ü".repeat(100)), "ü".repeat(40));
+        assert_eq!(longest_line("\n \n"), None);
+    }
+
+    #[test]
+    fn windows_have_words_of_their_documents() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.txt");
+        let document =
+            |at: usize| format!("Tale {at} begins here.{}\n<|endoftext|>\n", " It goes on.".repeat(40));
+        std::fs::write(&path, (0..10).map(document).collect::<String>()).unwrap();
+        let mut config = presets::preset("nanogpt-cpu").unwrap();
+        config.tokenizer.kind = TokenizerKind::Byte;
+        config.data.paths = vec![path.display().to_string()];
+        config.data.validation = 0.2;
+        let prepared = prepare(&config, folder.path(), &mut |_| ()).unwrap();
+        let look = |tokenizer| {
+            at_once(documents_at(&prepared.store, &[700, 1300], 64, tokenizer, &Turns::new())).unwrap()
+        };
+        let found = look(Some(&prepared.tokenizer));
+        let words: Vec<(u64, &str)> =
+            found.iter().map(|document| (document.number, &document.words.as_ref().unwrap()[..17])).collect();
+        assert_eq!(words, [(2, "Tale 1 begins her"), (3, "Tale 2 begins her")]);
+        assert!(look(None).iter().all(|document| document.words.is_none()));
     }
 }

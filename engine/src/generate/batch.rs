@@ -2,8 +2,10 @@
 
 use super::{Decoder, Generated, GeneratedTokens, Generation};
 use crate::error::{Error, Result};
+use crate::evaluation::moderation::Rules;
 use glasshouse_protocol::{Ending, GenerateConfig};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// A text that is to be written.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub struct Request<Decode> {
     pub config: GenerateConfig,
     /// Tokens that end it.
     pub ends: Vec<u32>,
+    /// Rules of moderation, where others than ours hold or they are parsed already.
+    pub rules: Option<Arc<Rules>>,
     /// From tokens to text, as [`super::Writer::new`] has it.
     pub decode: Decode,
 }
@@ -77,7 +81,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
         }
         if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == number) {
             let (_, request) = self.waiting.remove(at)?;
-            let mut generation = Generation::new(&request.config, request.ends, request.decode);
+            let (_, mut generation) = Generation::new(request);
             generation.interrupt();
             return Some(generation.finish());
         }
@@ -98,9 +102,8 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
         while self.under_way.len() < decoder.places()
             && let Some((number, request)) = self.waiting.pop_front()
         {
-            let Request { prompt, config, ends, decode } = request;
-            let generation = Generation::new(&config, ends, decode);
-            let place = decoder.admit(&prompt, &config).await?;
+            let (prompt, generation) = Generation::new(request);
+            let place = decoder.admit(&prompt, &generation.config).await?;
             self.under_way.push(UnderWay { number, place, generation });
         }
         let shortest = self.under_way.iter().map(|text| text.generation.left()).min();
@@ -144,9 +147,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
     /// All of them, in the order in which they were asked for: those that are not written end where they stand, and one that had no place
     /// yet is empty.
     pub fn finish(mut self) -> Vec<Generated> {
-        let waiting = self.waiting.into_iter().map(|(number, request)| {
-            (number, Generation::new(&request.config, request.ends, request.decode))
-        });
+        let waiting = self.waiting.into_iter().map(|(number, request)| (number, Generation::new(request).1));
         let under_way = self.under_way.into_iter().map(|text| (text.number, text.generation));
         for (number, mut generation) in under_way.chain(waiting) {
             generation.interrupt();

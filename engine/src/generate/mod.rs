@@ -2,8 +2,8 @@
 //!
 //! [`Decoder`] is a model on a device, which keeps caches of keys and values and samples ([`crate::sampler`] says by which rules).
 //! [`Generation`] is the loop around it: it knows when to stop and times itself. [`Batch`] is that of many texts, which go through the
-//! model together. [`Writer`] holds back what may become a stop string. All take a function from tokens to text; [`begin`] makes one of a
-//! tokenizer.
+//! model together. [`Writer`] holds back what may become a stop string. All take a function from tokens to text; [`request`] makes one of
+//! a tokenizer.
 
 mod batch;
 mod chat;
@@ -15,7 +15,7 @@ mod writer;
 pub use batch::{Batch, Request};
 pub use chat::{ChatPrompt, chat_prompt, chat_room};
 pub use open::Opening;
-pub use text::{Decode, TextGeneration, begin, prompt_tokens, request};
+pub use text::{Decode, TextGeneration, prompt_tokens, request};
 pub use writer::Writer;
 
 use crate::cpu::CpuDecoder;
@@ -178,23 +178,21 @@ pub struct Generation<Decode> {
 }
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
-    /// Reads the prompt. `decode` and `ends` are [`Writer::new`]'s.
-    pub async fn start(
-        decoder: &mut Decoder,
-        prompt: &[u32],
-        config: &GenerateConfig,
-        ends: Vec<u32>,
-        decode: Decode,
-    ) -> Result<Self> {
-        let generation = Self::new(config, ends, decode);
-        decoder.start(prompt, config).await?;
+    /// Reads the prompt of a text, of which the decoder has no other.
+    ///
+    /// # Errors
+    /// The prompt is refused, or the device fails.
+    pub async fn start(decoder: &mut Decoder, request: Request<Decode>) -> Result<Self> {
+        let (prompt, generation) = Self::new(request);
+        decoder.start(&prompt, &generation.config).await?;
         Ok(generation)
     }
 
-    fn new(config: &GenerateConfig, ends: Vec<u32>, decode: Decode) -> Self {
-        let writer = Writer::new(config, ends, decode);
+    /// A prompt that is to be read, and the text that goes on from it.
+    fn new(Request { prompt, config, ends, rules, decode }: Request<Decode>) -> (Vec<u32>, Self) {
+        let writer = Writer::new(&config, ends, rules, decode);
         // The first token comes alone, so that something is seen at once.
-        Self { config: config.clone(), writer, begun: Instant::now(), count: 1 }
+        (prompt, Self { config, writer, begun: Instant::now(), count: 1 })
     }
 
     /// Whether there is nothing left to write.

@@ -1,6 +1,6 @@
 //! From a prompt's text to a generation that decodes its own tokens.
 
-use super::{Decoder, Generation, Request};
+use super::{Generation, Request};
 use crate::error::{Error, Result};
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use glasshouse_protocol::GenerateConfig;
@@ -12,22 +12,7 @@ pub type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
 /// A generation with its tokenizer.
 pub type TextGeneration<'text> = Generation<Decode<'text>>;
 
-/// Begins a text after a prompt, of [`prompt_tokens`], that the tokenizer's own end or one of `ends` ends.
-///
-/// # Errors
-/// The device fails.
-pub async fn begin<'text, T: Deref<Target = Tokenizer> + 'text>(
-    decoder: &mut Decoder,
-    tokenizer: T,
-    prompt: &[u32],
-    ends: &[u32],
-    config: &GenerateConfig,
-) -> Result<TextGeneration<'text>> {
-    let Request { ends, decode, .. } = request(tokenizer, prompt, ends, config);
-    Generation::start(decoder, prompt, config, ends, decode).await
-}
-
-/// A text of a [`super::Batch`] after a prompt, of [`prompt_tokens`], that the tokenizer's own end or one of `ends` ends.
+/// A text after a prompt, of [`prompt_tokens`], that the tokenizer's own end or one of `ends` ends.
 pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
     tokenizer: T,
     prompt: &[u32],
@@ -40,7 +25,7 @@ pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
         Some(token) => stream.push(token),
         None => stream.flush(),
     });
-    Request { prompt: prompt.to_vec(), config: config.clone(), ends, decode }
+    Request { prompt: prompt.to_vec(), config: config.clone(), ends, rules: None, decode }
 }
 
 /// The prompt's tokens, or why there are none.

@@ -1,7 +1,8 @@
 //! From tokens to what is written: stops before a stop string, at the end of the text, or at the largest number of tokens asked for.
 
-use crate::evaluation::moderation::Moderator;
-use glasshouse_protocol::{Ending, GenerateConfig, Moderated, Moderation};
+use crate::evaluation::moderation::{Moderator, Rules};
+use glasshouse_protocol::{Ending, GenerateConfig, Moderated, Moderation, ModerationMode};
+use std::sync::Arc;
 
 /// Turns tokens into text that is certain to be written. Text that may be the start of a stop string is held back until
 /// that is decided, so a stop string split over tokens is seen too.
@@ -20,15 +21,16 @@ pub struct Writer<Decode> {
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
     /// `decode` takes a token and returns the text that is whole by then (as the tokenizer's `DecodeStream::push`), and with
-    /// `None` what is left at the end (`DecodeStream::flush`). `ends` are the tokens that end a text.
-    pub fn new(config: &GenerateConfig, ends: Vec<u32>, decode: Decode) -> Self {
+    /// `None` what is left at the end (`DecodeStream::flush`). `ends` are the tokens that end a text; `rules` are those of moderation, where
+    /// it is on: ours unless there are others.
+    pub fn new(config: &GenerateConfig, ends: Vec<u32>, rules: Option<Arc<Rules>>, decode: Decode) -> Self {
         Self {
             decode,
             stop: config.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
             ends,
             max_tokens: config.max_tokens,
             held: String::new(),
-            moderator: moderator(&config.moderation),
+            moderator: moderator(&config.moderation, rules),
             text: String::new(),
             tokens: Vec::new(),
             end: None,
@@ -138,16 +140,17 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
     }
 }
 
-/// Rules of a person's own that are broken are refused before a text begins; whoever did not ask has ours.
-fn moderator(settings: &Moderation) -> Option<Moderator> {
-    let ours = || Moderator::new(&Moderation { rules: None, ..settings.clone() });
-    Moderator::new(settings).or_else(|_| ours()).ok().flatten()
+fn moderator(settings: &Moderation, rules: Option<Arc<Rules>>) -> Option<Moderator> {
+    if settings.mode == ModerationMode::Off {
+        return None;
+    }
+    let rules = rules.or_else(|| Rules::ours().ok().map(Arc::new))?;
+    Moderator::new(settings, &rules)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::ModerationMode;
     use proptest::prelude::*;
 
     /// Tokens are characters.
@@ -155,7 +158,7 @@ mod tests {
         let stop = stop.iter().map(ToString::to_string).collect();
         let config = GenerateConfig { max_tokens, stop, ..GenerateConfig::default() };
         let decode = |token: Option<u32>| token.and_then(char::from_u32).map(String::from);
-        let mut writer = Writer::new(&config, vec![u32::from('$')], decode);
+        let mut writer = Writer::new(&config, vec![u32::from('$')], None, decode);
         let mut written = String::new();
         for character in text.chars() {
             written.push_str(&writer.push(u32::from(character)));
@@ -192,7 +195,7 @@ mod tests {
                 ..GenerateConfig::default()
             };
             let decode = |token: Option<u32>| token.and_then(char::from_u32).map(String::from);
-            let mut writer = Writer::new(&config, vec![u32::from('$')], decode);
+            let mut writer = Writer::new(&config, vec![u32::from('$')], None, decode);
             let mut written: String = text.chars().map(|letter| writer.push(u32::from(letter))).collect();
             written.push_str(&writer.finish(Ending::Interrupted));
             assert_eq!(written, writer.text());
@@ -203,6 +206,7 @@ mod tests {
             ("oh ████, no".into(), Ending::StopString, 1)
         );
         assert_eq!(run("oh shit", ModerationMode::Replace), ("oh ████".into(), Ending::Interrupted, 1));
+        assert_eq!(run("oh shit, no", ModerationMode::Filter), ("oh , no".into(), Ending::Interrupted, 1));
         assert_eq!(run("oh shit", ModerationMode::Stop), ("oh ".into(), Ending::Moderated, 1));
         assert_eq!(run("oh shit, no", ModerationMode::Stop), ("oh ".into(), Ending::Moderated, 1));
         assert_eq!(run("oh shit$", ModerationMode::Note), ("oh shit".into(), Ending::EndOfText, 1));

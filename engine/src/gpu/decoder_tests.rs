@@ -420,24 +420,28 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
         let mut decoder = Decoder::Gpu(Box::new(decoder), Box::new(gpu.clone()));
         let mut pieces = String::new();
         let spell = |token: Option<u32>| token.map(|token| format!("{token} "));
-        let mut generation =
-            Generation::start(&mut decoder, &[1, 2, 3], &config, Vec::new(), spell).await.unwrap();
+        let request = |ends: Vec<u32>| Request {
+            prompt: vec![1, 2, 3],
+            config: config.clone(),
+            ends,
+            rules: None,
+            decode: spell,
+        };
+        let mut generation = Generation::start(&mut decoder, request(Vec::new())).await.unwrap();
         while !generation.is_over() {
             pieces.push_str(&generation.next(&mut decoder).await.unwrap().text);
         }
         let done = generation.finish();
         assert_eq!((done.tokens.as_slice(), done.ending), (&first[..9], Ending::MaxTokens));
         assert_eq!(done.text, pieces);
-        let mut ended =
-            Generation::start(&mut decoder, &[1, 2, 3], &config, vec![first[4]], spell).await.unwrap();
+        let mut ended = Generation::start(&mut decoder, request(vec![first[4]])).await.unwrap();
         while !ended.is_over() {
             ended.next(&mut decoder).await.unwrap();
         }
         let ended = ended.finish();
         let at = first.iter().position(|token| *token == first[4]).unwrap();
         assert_eq!((ended.tokens.as_slice(), ended.ending), (&first[..at], Ending::EndOfText));
-        let mut broken =
-            Generation::start(&mut decoder, &[1, 2, 3], &config, Vec::new(), spell).await.unwrap();
+        let mut broken = Generation::start(&mut decoder, request(Vec::new())).await.unwrap();
         broken.next(&mut decoder).await.unwrap();
         broken.interrupt();
         assert_eq!(broken.finish().tokens, first[..1]);
@@ -511,6 +515,7 @@ fn more_texts_than_places_wait_and_end_on_their_own() {
         prompt: vec![number as u32 + 1; number + 1],
         config: GenerateConfig { max_tokens: *length, seed: number as u64, ..GenerateConfig::default() },
         ends: Vec::new(),
+        rules: None,
         decode: spell,
     };
     let requests = || lengths.iter().enumerate().map(request);

@@ -321,6 +321,32 @@ impl Gpu {
         Ok(all)
     }
 
+    /// Reads small ranges of several buffers at once: the device is waited for once. Offsets and lengths are multiples of 4.
+    pub(super) async fn read_several(&self, ranges: &[(&wgpu::Buffer, u64, u64)]) -> Result<Vec<Vec<u8>>> {
+        self.check()?;
+        let size: u64 = ranges.iter().map(|(_, _, bytes)| bytes).sum();
+        if size == 0 {
+            return Ok(vec![Vec::new(); ranges.len()]);
+        }
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.buffer("read-back", size, usage).await?;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let mut end = 0;
+        for (buffer, offset, bytes) in ranges {
+            encoder.copy_buffer_to_buffer(buffer, *offset, &staging, end, *bytes);
+            end += bytes;
+        }
+        let submission = self.queue.submit([encoder.finish()]);
+        let all = self.end_read(self.begin_read(&staging, size, submission)).await?;
+        let mut rest = all.as_slice();
+        let mut own = |bytes: u64| {
+            let (own, further) = rest.split_at_checked(bytes as usize).unwrap_or((rest, &[]));
+            rest = further;
+            own.to_vec()
+        };
+        Ok(ranges.iter().map(|(_, _, bytes)| own(*bytes)).collect())
+    }
+
     /// Writes a range of a buffer, in chunks that are each done before the next is staged.
     pub(super) async fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
         self.check()?;

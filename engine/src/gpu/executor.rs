@@ -12,8 +12,8 @@ use super::program::Program;
 use super::replay::{Cut, EncodeStatistics, Pacing, Recorder, Unit};
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::graph::has_half;
-use crate::model::TrainingGraphs;
+use crate::graph::{ValueId, has_half};
+use crate::model::{Probe, TrainingGraphs};
 use crate::optimizer::Optimizer;
 use crate::plan::buffers::{Role, buffers};
 use crate::plan::control::{ReportRow, ScheduleRow};
@@ -50,6 +50,8 @@ pub struct GpuExecutor {
     statistics: EncodeStatistics,
     /// Where an evaluation leaves each token's loss, where that is read: buffer, offset and bytes.
     rows: Option<(Buffer, u64, u64)>,
+    /// Where it leaves what norms keep of the stream behind each part, likewise.
+    probes: Vec<(String, (Buffer, u64, u64))>,
 }
 
 /// One of the two plans, ready.
@@ -107,10 +109,13 @@ impl GpuExecutor {
         }
         let train = compile(graphs.train.clone(), &[graphs.train_loss], &gpu.target())?;
         let evaluate = compile(graphs.evaluate.clone(), &graphs.evaluate_read(), &gpu.target())?;
-        let rows = graphs.evaluate_rows.and_then(|rows| {
-            let spot = evaluate.placement.spot_of_value[rows.index()]?;
-            Some((Buffer::Slot(spot.slot), spot.offset, evaluate.graph.ty(rows).bytes()))
-        });
+        let place = |value: ValueId| {
+            let spot = evaluate.placement.spot_of_value[value.index()]?;
+            Some((Buffer::Slot(spot.slot), spot.offset, evaluate.graph.ty(value).bytes()))
+        };
+        let rows = graphs.evaluate_rows.and_then(place);
+        let probe = |probe: &Probe| Some((probe.part.clone(), place(probe.statistics)?));
+        let probes = graphs.evaluate_probes.iter().filter_map(probe).collect();
         let mut further = update::update_dispatches(&train.arena, &optimizer, &gpu.target())?;
         let updates = further.len();
         further.push(update::advance_dispatch());
@@ -145,6 +150,7 @@ impl GpuExecutor {
             stamps: None,
             statistics: EncodeStatistics::default(),
             rows,
+            probes,
         })
     }
 
@@ -186,6 +192,18 @@ impl GpuExecutor {
             losses.push(rows.into_iter().map(|[_, loss]| loss).collect());
         }
         Ok(losses)
+    }
+
+    /// What norms keep of the stream behind each part of the model, [N,2], for a micro-batch without dropout.
+    pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
+        self.evaluate(std::slice::from_ref(batch)).await?;
+        let range = |(_, (buffer, offset, bytes)): &(String, (Buffer, u64, u64))| {
+            Ok((self.storage.get(EVALUATE, *buffer)?, *offset, *bytes))
+        };
+        let ranges = self.probes.iter().map(range).collect::<Result<Vec<_>>>()?;
+        let found = self.gpu.read_several(&ranges).await?;
+        let parts = self.probes.iter().map(|(part, _)| part.clone());
+        Ok(parts.zip(found.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes))).collect())
     }
 
     /// The loss of a step and its gradient before clipping, laid out as the arena, without an update.

@@ -1,8 +1,9 @@
 //! The graph from a prompt's tokens to its logits, node by node: what each computes, by which kernels, how long it takes, and what its
 //! values and their gradients are like.
 
-use super::lens::{Forward, Statistics, statistics_of};
+use super::lens::Forward;
 use super::outputs::cross_entropy_gradient;
+use super::statistics::{Statistics, Summary};
 use super::{Found, Subject};
 use crate::error::Result;
 use crate::graph::{Input, Node, Origin, ValueId};
@@ -37,22 +38,25 @@ async fn fill_gradients(
     forward: &Forward,
     gradients: &mut [Option<Statistics>],
 ) -> Result<()> {
-    let (tokens, sites) = (subject.tokens, forward.sites.iter().filter(|(site, _)| *site != Site::Logits));
+    let (tokens, turns) = (subject.tokens, Turns::new());
+    let sites = forward.sites.iter().filter(|(site, _)| *site != Site::Logits);
     let (sites, values): (Vec<Site>, Vec<ValueId>) = sites.unzip();
-    let logits = subject.lens.probe(tokens, &[Site::Logits]).await?;
-    let Some(logits) = logits.first() else { return Ok(()) };
-    let seed = cross_entropy_gradient(logits, tokens, &Turns::new()).await;
+    let seed = cross_entropy_gradient(&forward.logits, tokens, &turns).await;
     if let Some(value) = forward.sites.get(Site::Logits) {
-        gradients[value.index()] = statistics_of(seed.data.iter());
+        gradients[value.index()] = Summary::of(&seed.data, &turns).await.statistics();
     }
-    for (value, gradient) in values.iter().zip(subject.lens.gradients(tokens, &seed, &sites).await?) {
-        gradients[value.index()] = statistics_of(gradient.data.iter());
+    let found = subject.lens.all_gradients(tokens, &seed, &sites).await?;
+    for (at, value) in values.iter().enumerate() {
+        let own = found.floats(at)?;
+        // Of the window's rows those of the text.
+        let of_text = own.len() / forward.window * tokens.len();
+        let own = own.get(..of_text).unwrap_or_default();
+        gradients[value.index()] = Summary::of(own, &turns).await.statistics();
     }
-    let of_parameters = subject.lens.parameter_gradients(tokens, &seed).await?;
     for (at, value) in forward.graph.values.iter().enumerate() {
         if let Origin::Parameter(id) = value.origin {
-            let own = of_parameters.get(id.index());
-            gradients[at] = own.and_then(|gradient| statistics_of(gradient.data.iter()));
+            let own = found.floats(values.len() + id.index())?;
+            gradients[at] = Summary::of(own, &turns).await.statistics();
         }
     }
     Ok(())
@@ -168,7 +172,7 @@ mod tests {
         }
         // What a probe of the same value finds.
         let logits = pollster::block_on(lens.probe(&tokens, &[Site::Logits])).unwrap();
-        let own = statistics_of(logits[0].data.iter());
+        let own = pollster::block_on(Summary::of(&logits[0].data, &Turns::none())).statistics();
         assert_eq!(values[head.outputs[0]].statistics, own);
         assert_eq!(values[nodes[0].inputs[0]].name, "tokens");
     }

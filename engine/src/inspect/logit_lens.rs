@@ -1,6 +1,7 @@
 //! The logit lens (nostalgebraist 2020): what every layer's stream would predict, were it the last.
 
-use super::outputs::{in_bits, likeliest, log_sum_exp};
+use super::distribution::{self, Partition};
+use super::outputs::in_bits;
 use super::{Found, Subject, Tensor};
 use crate::error::Result;
 use crate::model::Site;
@@ -21,24 +22,31 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut divergence = vec![0.0; stages * count];
     let mut logits = vec![0.0; stages * outputs];
     // The last stage first, which the others are compared with: a stage at a time, since a large vocabulary's logits of all would fill
-    // the memory.
-    let mut compared = Compared::default();
+    // the memory. They are looked through where they lie.
+    let (mut compared, mut totals) = (Vec::new(), Vec::new());
     for (stage, stream) in streams.into_iter().enumerate().rev() {
         let stream = Tensor::new(&[1, count, stream.columns()], stream.data);
-        let read = subject.lens.probe_from(Site::Stream(last), &stream, &[Site::Logits]).await?;
-        let read = read.into_iter().next().unwrap_or_default();
+        let read = subject.lens.read_from(Site::Stream(last), &stream, Site::Logits).await?;
+        let read = read.floats(0)?;
+        let read = read.get(..count * outputs).unwrap_or_default();
         if stage == last {
-            compared = Compared::with(&read, &turns).await;
+            compared = read.to_vec();
+            totals = vec![0.0; count];
         }
-        for (at, row) in read.rows().enumerate() {
-            let (place, total) = (stage * count + at, log_sum_exp(row));
-            top[place] = likeliest(row);
-            let logit = row.get(top[place] as usize).copied().unwrap_or_default();
-            probabilities[place] = libm::exp(f64::from(logit) - total) as f32;
-            divergence[place] = compared.divergence(at, row, total) as f32;
+        for (at, row) in read.chunks_exact(outputs).enumerate() {
+            let (place, partition) = (stage * count + at, Partition::of(row));
+            let total = partition.logarithm();
+            if stage == last {
+                totals[at] = total;
+            }
+            (top[place], probabilities[place]) = partition.top(row);
+            let final_row = &compared[at * outputs..(at + 1) * outputs];
+            divergence[place] =
+                in_bits(distribution::divergence((final_row, totals[at]), (row, total))) as f32;
             turns.give().await;
         }
-        logits[stage * outputs..(stage + 1) * outputs].copy_from_slice(read.row(position));
+        let own = read.chunks_exact(outputs).nth(position).unwrap_or_default();
+        logits[stage * outputs..(stage + 1) * outputs].copy_from_slice(own);
     }
     let mut found = Found::default();
     let axes = [("stage", stages), ("T", count)];
@@ -51,36 +59,4 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.notice(about);
     }
     Ok(found)
-}
-
-/// What the model predicts, [T, V].
-#[derive(Debug, Default)]
-struct Compared {
-    logits: Tensor,
-    probabilities: Tensor,
-    /// ln Σ exp(logit) of each position.
-    totals: Vec<f64>,
-}
-
-impl Compared {
-    async fn with(logits: &Tensor, turns: &Turns) -> Self {
-        let (mut probabilities, mut totals) = (Vec::with_capacity(logits.data.len()), Vec::new());
-        for row in logits.rows() {
-            let total = log_sum_exp(row);
-            probabilities.extend(row.iter().map(|logit| libm::exp(f64::from(*logit) - total) as f32));
-            totals.push(total);
-            turns.give().await;
-        }
-        Self { logits: logits.clone(), probabilities: Tensor::new(&logits.shape, probabilities), totals }
-    }
-
-    /// KL of what the model predicts at a position from other logits, in bits; `total` is their ln Σ exp.
-    fn divergence(&self, at: usize, logits: &[f32], total: f64) -> f64 {
-        let difference = total - self.totals.get(at).copied().unwrap_or_default();
-        let of = |((probability, last), logit): ((&f32, &f32), &f32)| {
-            f64::from(*probability) * (f64::from(*last) - f64::from(*logit) + difference)
-        };
-        let rows = self.probabilities.row(at).iter().zip(self.logits.row(at)).zip(logits);
-        in_bits(rows.map(of).sum())
-    }
 }

@@ -2,6 +2,7 @@
 //! them. What is not asked for costs nothing: no other graph or plan knows of it.
 
 mod attention;
+mod distribution;
 mod embeddings;
 mod final_norm;
 mod graph;
@@ -16,6 +17,7 @@ mod positions;
 mod probabilities;
 mod provenance;
 mod residual;
+mod statistics;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -28,6 +30,7 @@ mod what_if;
 pub use lens::{Lens, Tensor};
 pub use provenance::Indices;
 
+use crate::data::{Split, TokenStore};
 use crate::error::{Error, Result};
 use crate::model::Site;
 use crate::project::Run;
@@ -58,6 +61,8 @@ pub struct Subject<'a> {
     pub run: &'a Run,
     /// The embedding table [V, C] that maps are aligned with, and C.
     pub reference: Option<(&'a [f32], usize)>,
+    /// What texts are looked up in.
+    pub indices: &'a mut Indices,
 }
 
 impl Subject<'_> {
@@ -82,6 +87,18 @@ impl Subject<'_> {
     /// As [`Lens::probe`].
     pub async fn values(&mut self, site: Site) -> Result<Tensor> {
         Ok(self.lens.probe(self.tokens, &[site]).await?.pop().unwrap_or_default())
+    }
+
+    /// The run's text, where it has one that is held out.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn validation_text(&self) -> Result<Option<TokenStore>> {
+        if self.run.is_imported() {
+            return Ok(None);
+        }
+        let store = TokenStore::open(&self.run.data_folder()?)?;
+        Ok((store.len(Split::Validation) > 0).then_some(store))
     }
 
     /// A token with its text.

@@ -35,22 +35,13 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     );
     found.integers("neurons", &scope, &[("N", count)], neurons);
     if let Some(neuron) = subject.settings.neuron {
-        match validation_text(subject) {
+        match subject.validation_text() {
             Ok(Some(store)) => found.detail(passages(subject, &store, layer, neuron).await?),
             Ok(None) => found.notice("The run has no validation text to look for passages in."),
             Err(error) => found.notice(format!("The validation text cannot be read: {error}.")),
         }
     }
     Ok(found)
-}
-
-/// The run's text, where it has one that is held out.
-fn validation_text(subject: &Subject<'_>) -> Result<Option<TokenStore>> {
-    if subject.run.is_imported() {
-        return Ok(None);
-    }
-    let store = TokenStore::open(&subject.run.data_folder()?)?;
-    Ok((store.len(Split::Validation) > 0).then_some(store))
 }
 
 /// A neuron's activations in a window of the validation text.

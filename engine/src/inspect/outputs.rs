@@ -1,6 +1,7 @@
 //! What a model's head tells apart: tokens, or the labels of a model that tells texts apart; and how far two distributions over them
 //! are apart.
 
+use super::distribution::{Partition, probabilities};
 use super::{Subject, Tensor, exists};
 use crate::error::Result;
 use crate::platform::Turns;
@@ -85,17 +86,16 @@ pub(super) fn log_probabilities(logits: &[f32]) -> Vec<f64> {
 /// The gradient of the mean cross-entropy of a text's tokens, each given those before it, with respect to the logits [T, V]:
 /// (softmax(x) − \[target\]) / (T − 1), and nothing at the last position.
 pub(super) async fn cross_entropy_gradient(logits: &Tensor, tokens: &[u32], turns: &Turns) -> Tensor {
-    let share = 1.0 / tokens.len().saturating_sub(1).max(1) as f64;
-    let mut data = Vec::with_capacity(logits.data.len());
-    for (row, target) in logits.rows().zip(tokens.iter().skip(1)) {
-        let total = log_sum_exp(row);
-        data.extend((0..).zip(row).map(|(token, logit)| {
-            let wanted = f64::from(u8::from(token == *target));
-            (share * (libm::exp(f64::from(*logit) - total) - wanted)) as f32
-        }));
+    let share = 1.0 / tokens.len().saturating_sub(1).max(1) as f32;
+    let mut data = vec![0.0; logits.data.len()];
+    let rows = data.chunks_exact_mut(logits.columns().max(1)).zip(logits.rows());
+    for ((gradient, row), target) in rows.zip(tokens.iter().skip(1)) {
+        probabilities(row, Partition::of(row).logarithm() as f32, share, gradient);
+        if let Some(entry) = gradient.get_mut(*target as usize) {
+            *entry -= share;
+        }
         turns.give().await;
     }
-    data.resize(logits.data.len(), 0.0);
     Tensor::new(&logits.shape, data)
 }
 

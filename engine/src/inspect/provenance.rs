@@ -6,7 +6,7 @@ mod suffixes;
 
 pub use index::Indices;
 
-use super::{Found, Lens, Subject};
+use super::{Found, Subject};
 use crate::data::store::INDEX_FILE;
 use crate::error::Result;
 use crate::platform::{Turns, files};
@@ -18,20 +18,6 @@ use web_time::Instant;
 
 /// Tokens that are shown before and after a stretch, and of its document's beginning.
 const AROUND: u64 = 24;
-
-impl Lens {
-    /// With what another found texts in: other models were trained on the same text.
-    #[must_use]
-    pub fn with_indices(mut self, indices: Indices) -> Self {
-        self.indices = indices;
-        self
-    }
-
-    /// What it found texts in, for another.
-    pub fn into_indices(self) -> Indices {
-        self.indices
-    }
-}
 
 /// The longest stretches of the whole prompt, whatever of it the context holds, that the run was trained on.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
@@ -45,7 +31,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         return Ok(found);
     }
     let begun = Instant::now();
-    let (index, is_new) = subject.lens.indices.open(&folder, &turns).await?;
+    let (index, is_new) = subject.indices.open(&folder, &turns).await?;
     let build_ms = if is_new { begun.elapsed().as_secs_f64() * 1e3 } else { 0.0 };
     // As a prompt's tokens are counted everywhere, what the tokenizer puts before it included.
     let text = subject.tokenizer.encode_prompt(subject.prompt)?;

@@ -259,7 +259,7 @@ fn gradients_of_weights_are_their_finite_differences() {
     for config in [gpt(), llama()] {
         let mut lens = lens(&config);
         let seed = random_tensor(5, &[TOKENS.len(), config.vocabulary]);
-        let gradients = block_on(lens.parameter_gradients(&TOKENS, &seed)).unwrap();
+        let gradients = block_on(lens.all_gradients(&TOKENS, &seed, &[])).unwrap().tensors().unwrap();
         let names: Vec<String> = lens.parameters().iter().map(|(name, _)| name.clone()).collect();
         assert_eq!(gradients.len(), names.len());
         for (name, gradient) in names.iter().zip(&gradients) {
@@ -283,6 +283,31 @@ fn gradients_of_weights_are_their_finite_differences() {
 }
 
 #[test]
+fn the_losss_gradient_is_that_of_its_seed_and_sites_have_theirs_beside_it() {
+    for config in [gpt(), llama()] {
+        let mut lens = lens(&config);
+        let logits = block_on(lens.probe(&TOKENS, &[Site::Logits])).unwrap().remove(0);
+        let seed = block_on(outputs::cross_entropy_gradient(&logits, &TOKENS, &Turns::none()));
+        let sites: Vec<Site> = (0..=config.layers).map(Site::Stream).collect();
+        let wanted = block_on(lens.loss_gradients(&TOKENS)).unwrap().tensors().unwrap();
+        let of_sites = block_on(lens.gradients(&TOKENS, &seed, &sites)).unwrap();
+        let mut all = block_on(lens.all_gradients(&TOKENS, &seed, &sites)).unwrap().tensors().unwrap();
+        let of_parameters = all.split_off(sites.len());
+        assert_eq!(of_parameters.len(), lens.parameters().len());
+        for ((found, wanted), (name, _)) in of_parameters.iter().zip(&wanted).zip(lens.parameters()) {
+            assert_eq!(found.shape, wanted.shape);
+            let largest = wanted.data.iter().fold(0.0_f32, |most, entry| most.max(entry.abs()));
+            assert!(largest > 0.0, "{name}");
+            let scaled = |own: &Tensor| own.data.iter().map(|entry| entry / largest).collect::<Vec<_>>();
+            compare(&scaled(found), &scaled(wanted), 1e-4, name);
+        }
+        for (found, wanted) in all.iter().zip(&of_sites) {
+            compare(&found.data[..wanted.data.len()], &wanted.data, 1e-5, "gradients of the stream");
+        }
+    }
+}
+
+#[test]
 fn a_gpu_has_the_processors_values() {
     for config in [gpt(), llama()] {
         let mut cpu = lens(&config);
@@ -301,6 +326,11 @@ fn a_gpu_has_the_processors_values() {
                 [&mut gpu, &mut cpu].map(|lens| block_on(lens.gradients(&TOKENS, &seed, &streams)).unwrap());
             for (found, wanted) in found.iter().zip(wanted) {
                 compare(&found.data, &wanted.data, 1e-3, "gradients of the stream");
+            }
+            let [found, wanted] = [&mut gpu, &mut cpu]
+                .map(|lens| block_on(lens.loss_gradients(&TOKENS)).unwrap().tensors().unwrap());
+            for (found, wanted) in found.iter().zip(wanted) {
+                compare(&found.data, &wanted.data, 1e-3, "gradients of the loss");
             }
             // Weights that change reach the device.
             for lens in [&mut gpu, &mut cpu] {

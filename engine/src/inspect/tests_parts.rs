@@ -439,6 +439,21 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
         );
         near(&[ratios[at], ratios[names.len() + at]], &[0.0, norm(&change) / norm(&first[range])], 1e-5);
     }
+    // Gradients are those that the view itself has of a prompt of the same tokens, under the same weights.
+    let store = TokenStore::open(&bench.run.data_folder().unwrap()).unwrap();
+    let count = bench.config.model.context_length;
+    let text = store.read(Split::Validation, 0, count).unwrap();
+    let gradients = seen.floats("gradient_norms_by_step");
+    assert_eq!(gradients.len(), 2 * names.len());
+    let own = bench.lens.arena().to_vec();
+    for (row, arena) in [first, second].iter().enumerate() {
+        bench.lens.set_arena(arena).unwrap();
+        let plain = bench.look_at(View::Weights, "", &text, &InspectSettings::default()).unwrap();
+        let range = row * names.len()..(row + 1) * names.len();
+        near(&gradients[range], &plain.floats("gradient_norms"), 1e-5);
+    }
+    assert!(gradients.iter().all(|norm| *norm > 0.0));
+    bench.lens.set_arena(&own).unwrap();
     // What is listed as before is not read again: damage is not seen.
     let last = checkpoints.list().pop().unwrap();
     let path = bench.run.checkpoints_folder().join(&last.file);
@@ -447,6 +462,7 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
     std::fs::write(&path, bytes).unwrap();
     let again = bench.look(View::Weights, "Another prompt", &alone).unwrap();
     assert_eq!(again.floats("norms_by_step"), norms);
+    assert_eq!(again.floats("gradient_norms_by_step"), gradients);
     assert_eq!(again.inspected.notices, seen.inspected.notices);
 }
 

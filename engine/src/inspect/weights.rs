@@ -1,11 +1,11 @@
 //! Weights and their gradients by parameter, and how both of a run's change from milestone to milestone.
 
-use super::outputs::cross_entropy_gradient;
-use super::{Found, Subject, Tensor};
+use super::statistics::Summary;
+use super::{Found, Lens, Subject};
 use crate::checkpoint::Checkpoints;
+use crate::data::Split;
 use crate::error::Result;
 use crate::graph::ParameterId;
-use crate::model::Site;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::Turns;
 use crate::project::{Trained, parameters_of};
@@ -16,34 +16,45 @@ use crate::protocol::inspect::Detail;
 const BINS: usize = 64;
 /// Most steps of a run that are read.
 const STEPS: usize = 32;
+/// Counts of a histogram that are made side by side.
+const SIDES: usize = 4;
+/// Tokens of the validation text that gradients along a run are of.
+const TOKENS: usize = 64;
 /// Entries that are counted before others may have their turn.
 const COUNTED: usize = 1 << 18;
 
 /// norms [P], histogram [P, bin] (shares) between edges [P, 2]; gradient_norms [P], gradient_histogram [P, bin] and gradient_edges [P, 2]
 /// of the mean cross-entropy of the prompt; [`Detail::Parameters`]. With `along_run`, norms_by_step [M, P] and update_ratios [M, P] of the
-/// run's milestones and checkpoints.
+/// run's milestones and checkpoints, and gradient_norms_by_step [M, P] of the mean cross-entropy of the first 64 tokens of the validation
+/// text, the same at each.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let turns = Turns::new();
     let names: Vec<String> = subject.lens.parameters().iter().map(|(name, _)| name.clone()).collect();
     let mut found = Found::default();
-    let mut statistics = Statistics::default();
-    for name in &names {
-        let (entries, _) = subject.lens.weight(name).unwrap_or_default();
-        statistics.add(entries, &turns).await;
-    }
-    statistics.show(&mut found, "");
-    match gradients(subject, &turns).await? {
-        Some(gradients) => {
-            let mut statistics = Statistics::default();
-            for gradient in &gradients {
-                statistics.add(&gradient.data, &turns).await;
+    let own = match subject.lens.kept_histograms() {
+        Some(kept) => kept.clone(),
+        None => {
+            let mut own = Histograms::default();
+            for name in &names {
+                let (entries, _) = subject.lens.weight(name).unwrap_or_default();
+                own.add(entries, &turns).await;
             }
-            statistics.show(&mut found, "gradient_");
+            subject.lens.keep_histograms(own.clone());
+            own
         }
-        None if subject.about_outputs().is_some() => {
-            found.notice("The model's head has no row for each token, and the prompt has no label to learn from: there is no gradient.");
+    };
+    own.show(&mut found, "");
+    if subject.about_outputs().is_some() {
+        found.notice("The model's head has no row for each token, and the prompt has no label to learn from: there is no gradient.");
+    } else if subject.tokens.len() < 2 {
+        found.notice("A prompt of a single token has no next one to predict: there is no gradient.");
+    } else {
+        let gradients = subject.lens.loss_gradients(subject.tokens).await?;
+        let mut own = Histograms::default();
+        for at in 0..names.len() {
+            own.add(gradients.floats(at)?, &turns).await;
         }
-        None => found.notice("A prompt of a single token has no next one to predict: there is no gradient."),
+        own.show(&mut found, "gradient_");
     }
     let steps = if subject.settings.along_run {
         along_run(subject, &turns).await?.show(&mut found)
@@ -54,21 +65,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// The gradient of the mean cross-entropy of the prompt's tokens given those before with respect to each parameter; `None` where no token
-/// is predicted.
-async fn gradients(subject: &mut Subject<'_>, turns: &Turns) -> Result<Option<Vec<Tensor>>> {
-    let tokens = subject.tokens;
-    if tokens.len() < 2 || !subject.lens.config().labels.is_empty() {
-        return Ok(None);
-    }
-    let logits = subject.values(Site::Logits).await?;
-    let seed = cross_entropy_gradient(&logits, tokens, turns).await;
-    subject.lens.parameter_gradients(tokens, &seed).await.map(Some)
-}
-
 /// What is known of several parameters, one after another.
-#[derive(Debug, Default)]
-struct Statistics {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Histograms {
     norms: Vec<f32>,
     /// [P, 2]: the lowest and the highest entry.
     edges: Vec<f32>,
@@ -76,29 +75,32 @@ struct Statistics {
     histogram: Vec<f32>,
 }
 
-impl Statistics {
+impl Histograms {
     async fn add(&mut self, entries: &[f32], turns: &Turns) {
-        let (mut lowest, mut highest, mut squares) = (f32::INFINITY, f32::NEG_INFINITY, 0.0);
-        for entries in entries.chunks(COUNTED) {
-            for entry in entries {
-                (lowest, highest) = (lowest.min(*entry), highest.max(*entry));
-                squares += f64::from(*entry) * f64::from(*entry);
-            }
-            turns.give().await;
-        }
-        let mut counts = [0_u64; BINS];
+        let summary = Summary::of(entries, turns).await;
+        let (lowest, highest) = (summary.smallest, summary.largest);
         // Where all are alike there is one bin; what is not a number is counted into it, too.
         let bins = if highest > lowest { BINS as f32 / (highest - lowest) } else { 0.0 };
+        let bin = |entry: f32| (((entry - lowest) * bins) as usize).min(BINS - 1);
+        // Neighbours are often alike: a count of its own for each of a few need not wait for the one before.
+        let mut counts = [[0_u64; BINS]; SIDES];
         for entries in entries.chunks(COUNTED) {
-            for entry in entries {
-                counts[(((entry - lowest) * bins) as usize).min(BINS - 1)] += 1;
+            let (groups, rest) = entries.as_chunks::<SIDES>();
+            for group in groups {
+                for (counts, entry) in counts.iter_mut().zip(group) {
+                    counts[bin(*entry)] += 1;
+                }
+            }
+            for (counts, entry) in counts.iter_mut().zip(rest) {
+                counts[bin(*entry)] += 1;
             }
             turns.give().await;
         }
+        let count = |bin: usize| counts.iter().map(|counts| counts[bin]).sum::<u64>();
         let all = entries.len().max(1) as f64;
-        self.norms.push(libm::sqrt(squares) as f32);
+        self.norms.push(summary.norm() as f32);
         self.edges.extend([lowest, highest]);
-        self.histogram.extend(counts.map(|count| (count as f64 / all) as f32));
+        self.histogram.extend((0..BINS).map(|bin| (count(bin) as f64 / all) as f32));
     }
 
     fn show(self, found: &mut Found, prefix: &str) {
@@ -110,7 +112,7 @@ impl Statistics {
     }
 }
 
-/// How a run's weights change from milestone to milestone.
+/// How a run's weights and gradients change from milestone to milestone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AlongRun {
     /// Parameters of the run's model.
@@ -121,6 +123,8 @@ pub(super) struct AlongRun {
     norms: Vec<f32>,
     /// [M, P]: how far each went from the one before, over that one's norm.
     ratios: Vec<f32>,
+    /// [M, P]: of the gradients; empty where the run has no text for them.
+    gradient_norms: Vec<f32>,
     notices: Vec<String>,
 }
 
@@ -130,6 +134,9 @@ impl AlongRun {
         let axes = [("M", self.steps.len()), ("P", self.parameters)];
         found.floats("norms_by_step", "", &axes, self.norms);
         found.floats("update_ratios", "", &axes, self.ratios);
+        if !self.gradient_norms.is_empty() {
+            found.floats("gradient_norms_by_step", "", &axes, self.gradient_norms);
+        }
         for notice in self.notices {
             found.notice(notice);
         }
@@ -137,8 +144,8 @@ impl AlongRun {
     }
 }
 
-/// The norms of the run's milestones and checkpoints, and how far each went from the one before, one pair in memory at a time. They are
-/// read once for a list of them.
+/// The norms of the run's milestones and checkpoints, how far each went from the one before, one pair in memory at a time, and the norms of
+/// their gradients. They are read once for a list of them: the text is the same whatever the prompt.
 async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun> {
     let run = subject.run;
     // Of one step the milestone comes first.
@@ -152,6 +159,9 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
     let mut along = AlongRun { parameters: layout.offsets.len(), ..AlongRun::default() };
     let mut before: Vec<f32> = Vec::new();
     let mut from_zero = false;
+    let text =
+        if checkpoints.is_empty() { Vec::new() } else { text_of_gradients(subject, &mut along.notices) };
+    let mut lens: Option<Lens> = None;
     for checkpoint in &checkpoints {
         let weights = match Trained::load(run.clone(), &checkpoint.file) {
             Ok(trained) => trained.parameters,
@@ -169,6 +179,19 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
             along.ratios.push(if old > 0.0 { (change / old) as f32 } else { 0.0 });
         }
         along.steps.push(checkpoint.step);
+        if !text.is_empty() {
+            let beside = match &mut lens {
+                Some(lens) => {
+                    lens.set_arena(&weights)?;
+                    lens
+                }
+                none => none.insert(subject.lens.beside(weights.clone())?),
+            };
+            let gradients = beside.loss_gradients(&text).await?;
+            for at in 0..along.parameters {
+                along.gradient_norms.push(changes(None, gradients.floats(at)?, turns).await.0 as f32);
+            }
+        }
         before = weights;
     }
     if along.steps.is_empty() {
@@ -182,6 +205,22 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
     }
     subject.lens.keep_along_run(run.folder(), checkpoints, along.clone());
     Ok(along)
+}
+
+/// The beginning of the run's validation text; none where no token of it is predicted, which is said.
+fn text_of_gradients(subject: &Subject<'_>, notices: &mut Vec<String>) -> Vec<u32> {
+    let config = subject.lens.config();
+    let read = || -> Result<Vec<u32>> {
+        let Some(store) = subject.validation_text()? else { return Ok(Vec::new()) };
+        let count = (store.len(Split::Validation) as usize).min(TOKENS).min(config.context_length);
+        store.read(Split::Validation, 0, count)
+    };
+    match read() {
+        Ok(text) if text.len() > 1 && config.labels.is_empty() => return text,
+        Ok(_) => notices.push("There is no validation text whose next tokens the run predicts: gradients along the run are not known.".to_owned()),
+        Err(error) => notices.push(format!("Gradients along the run are not known: {error}.")),
+    }
+    Vec::new()
 }
 
 /// ‖new‖, ‖new − old‖ and ‖old‖ of a parameter; the last two are 0 where there is nothing before.

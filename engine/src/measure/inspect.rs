@@ -7,7 +7,7 @@ use crate::device;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::initial;
-use crate::inspect::{Lens, Subject, inspect};
+use crate::inspect::{Indices, Lens, Subject, inspect};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Turns};
@@ -80,6 +80,7 @@ pub async fn measure_views(
         None => Lens::on_cpu(model, weights, threads)?,
     };
 
+    let mut indices = Indices::default();
     // Passages are looked for in the text as it is.
     let has_room = prepared.tokenizer.vocabulary_size() <= model.vocabulary;
     let mut questions = questions(model.layers);
@@ -110,6 +111,7 @@ pub async fn measure_views(
                     settings: &question.settings,
                     run: &run,
                     reference: None,
+                    indices: &mut indices,
                 };
                 inspect(question.view, &mut subject).await?;
                 let took = begun.elapsed().as_secs_f64() * 1e3;

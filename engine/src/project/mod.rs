@@ -4,6 +4,7 @@
 //! project.json                       what this folder is, of which version, and what people call it
 //! next.json                          settings of the next run, and the tokenizer that was trained for it
 //! documents/                         text that was added to it
+//! moderation.jsonl                   a person's rules of moderation; what they trained on rows is moderation-classifier.json
 //! feedback.jsonl                     what people said of replies, a row a line, as TRL reads it
 //! lessons/                           lessons of a teacher's, and in lessons.json what a learner made of lessons
 //! feedback/                          what of it the last run learned that learned from it
@@ -14,6 +15,7 @@
 //!     run.json                       how the run fares: device, state, steps done
 //!     metrics.jsonl                  one event a line
 //!     evaluation.json                what was found of its weights, where it was evaluated
+//!     audit.json                     what they learned that nobody wanted, where it was audited
 //!     tensorboard/                   the same numbers as TensorBoard events
 //!     checkpoints/                   weights and optimizer state (crate::checkpoint)
 //! ```
@@ -21,11 +23,13 @@
 //! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.
 
 pub mod archive;
+mod audits;
 mod beginning;
 mod claim;
 mod evaluations;
 mod feedback;
 mod lessons;
+mod moderation;
 pub mod names;
 mod next;
 mod run;

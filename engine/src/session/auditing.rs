@@ -15,10 +15,6 @@ use crate::storage;
 use std::path::Path;
 use web_time::Instant;
 
-/// A run's audit, in its folder.
-const AUDIT: &str = "audit.json";
-/// The largest that is read.
-const LARGEST: u64 = 64 << 20;
 /// The largest file of pairs.
 const LARGEST_PAIRS: u64 = 64 << 20;
 /// Texts that go through the model together.
@@ -42,9 +38,6 @@ impl Session {
         let (device, threads) = (&self.device.request, self.options.threads);
         let mut scorer = Scorer::open(&model.config, &model.parameters, device, threads).await?;
         let device = scorer.device().to_owned();
-        // What texts were found in lately may be wanted here.
-        self.generations.forget_lens();
-        let mut indices = std::mem::take(&mut self.generations.indices);
         let mut auditor = Auditor {
             subject: Subject {
                 scorer: &mut scorer,
@@ -53,7 +46,7 @@ impl Session {
                 parameters: &model.parameters,
             },
             decoder: &mut decoder,
-            indices: &mut indices,
+            indices: &mut self.generations.indices,
         };
         let (mut told, outlet) = (None::<(String, Instant)>, &self.outlet);
         let mut tell = |what: &str, done, total| {
@@ -63,9 +56,7 @@ impl Session {
                 outlet.answer(id, Event::Evaluating { what: what.to_owned(), done, total });
             }
         };
-        let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await;
-        self.generations.indices = indices;
-        let sections = sections?;
+        let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await?;
         self.generations.keep_decoder(model.key.clone(), Precision::F32, decoder);
         let audit = Audit {
             run: model.key.0.clone(),
@@ -78,30 +69,11 @@ impl Session {
             sections,
         };
         if settings.keep {
-            let before = match kept_audit(&run) {
-                Ok(before) => before,
-                Err(error) => {
-                    self.outlet.notice(format!("{error}; another takes its place"));
-                    None
-                }
-            };
-            storage::write_json(&run.folder().join(AUDIT), &with_kept(&audit, before))?;
+            run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
         }
         self.outlet.answer(id, Event::Audited { audit: Box::new(audit) });
         Ok(())
     }
-}
-
-/// What is kept of a run's audits; `None` where it was not audited.
-///
-/// # Errors
-/// The file is damaged.
-pub(super) fn kept_audit(run: &Run) -> Result<Option<Audit>> {
-    let path = run.folder().join(AUDIT);
-    if !files::is_file(&path) {
-        return Ok(None);
-    }
-    storage::read_json(&path, LARGEST).map(Some)
 }
 
 /// An audit with those parts of the one before it that it has not itself, where both are of the same weights.

@@ -12,7 +12,7 @@ use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, p
 use crate::protocol::completion::MOST_LIKELY;
 use crate::protocol::{
     Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig,
-    Invalid, Moderated, ModerationMode, Precision, WeightSource,
+    Invalid, Moderated, Precision, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::collections::VecDeque;
@@ -150,9 +150,8 @@ impl Session {
             config.max_tokens = 1;
         }
         config.validate()?;
-        config = self.with_rules(&config)?;
-        let hides = matches!(config.moderation.mode, ModerationMode::Replace | ModerationMode::Stop);
-        if hides && !settings.no_tokens && settings.log_probabilities.is_some() {
+        let (mut config, rules) = self.with_rules(&config)?;
+        if config.moderation.mode.hides() && !settings.no_tokens && settings.log_probabilities.is_some() {
             return Err(Error::Refused(
                 "log-probabilities show every token, and moderation hides some; ask without log-probabilities, or have moderation note"
                     .to_owned(),
@@ -175,7 +174,8 @@ impl Session {
         } else {
             config.max_tokens = room(&prompt, model.config.context_length, &config, &settings)?;
         }
-        let request = request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config);
+        let request =
+            Request { rules, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
         let scores = settings.log_probabilities.is_some();
         let asked = Asked { id, model, prompt, settings };
         let greedy = config.temperature == 0.0 && config.repetition_penalty == 1.0 && config.stop.is_empty();

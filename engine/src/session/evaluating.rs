@@ -8,7 +8,6 @@ mod making;
 pub(super) use beside::Evaluations;
 pub(super) use comparing::Compared;
 
-use super::auditing::kept_audit;
 use super::training::Live;
 use super::{Answer, Session};
 use crate::error::{Error, Result};
@@ -131,7 +130,7 @@ impl Session {
         for name in runs {
             let run = self.run_named(name)?;
             evaluations.extend(self.readable(run.evaluation()));
-            audits.extend(self.readable(kept_audit(&run)));
+            audits.extend(self.readable(run.audit()));
             turns.give().await;
         }
         let mut comparisons = Vec::new();
@@ -162,7 +161,7 @@ impl Session {
         if let Some(to) = &to {
             refuse_what_is_there(to, keep)?;
         }
-        let mut audit = self.readable(kept_audit(&run));
+        let mut audit = self.readable(run.audit());
         if audit.take_if(|audit| audit.weights_crc32c != evaluation.weights_crc32c).is_some() {
             let name = run.name();
             self.outlet.notice(format!(
@@ -196,7 +195,7 @@ impl Session {
     }
 
     /// What is kept with a run. What cannot be read is told, and ignored.
-    fn readable<T>(&self, kept: Result<Option<T>>) -> Option<T> {
+    pub(super) fn readable<T>(&self, kept: Result<Option<T>>) -> Option<T> {
         kept.unwrap_or_else(|error| {
             self.outlet.notice(format!("{error}; it is ignored, and the next one takes its place"));
             None

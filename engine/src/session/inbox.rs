@@ -3,6 +3,7 @@
 use crate::protocol::{Command, Parcel, Request};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -23,7 +24,7 @@ enum First<T> {
 pub(super) enum Ended<T> {
     /// By itself.
     Done(T),
-    /// By a request with this number, or, without one, since the front end is gone.
+    /// By a request with this number, or, without one, by an urgent one or since the front end is gone.
     Cancelled(Option<u64>),
 }
 
@@ -41,14 +42,25 @@ impl Inbox {
 
     /// The next request, if one is there.
     pub(super) fn try_next(&mut self) -> Option<Parcel<Request>> {
-        self.waiting.pop_front().or_else(|| match self.receiver.try_recv() {
-            Ok(request) => Some(request),
-            Err(async_channel::TryRecvError::Empty) => None,
-            Err(async_channel::TryRecvError::Closed) => {
-                self.closed = true;
-                None
+        self.try_next_but(|_| false)
+    }
+
+    /// The next request, if one is there, that need not wait for something else.
+    pub(super) fn try_next_but(&mut self, waits: impl Fn(&Command) -> bool) -> Option<Parcel<Request>> {
+        if let Some(at) = self.waiting.iter().position(|parcel| !waits(&parcel.body.command)) {
+            return self.waiting.remove(at);
+        }
+        loop {
+            match self.receiver.try_recv() {
+                Ok(request) if waits(&request.body.command) => self.waiting.push_back(request),
+                Ok(request) => return Some(request),
+                Err(async_channel::TryRecvError::Empty) => return None,
+                Err(async_channel::TryRecvError::Closed) => {
+                    self.closed = true;
+                    return None;
+                }
             }
-        })
+        }
     }
 
     /// Waits for a request; `None` once the front end is gone.
@@ -75,13 +87,15 @@ impl Inbox {
 
     /// Does a request's `work` to its end, or until it is cancelled: then the work is dropped where it stands, which is wherever it
     /// gives others their turn. A request that `ends` it does so too, by its number. `withdrawn` hears of each request that was taken
-    /// back before it began, and of the one that did so; `beat` is called whenever the work has had its turn.
+    /// back before it began, and of the one that did so; `urgent` sees every other request, keeps it or gives it back to wait, and may
+    /// drop the work; `beat` is called whenever the work has had its turn.
     pub(super) async fn until_cancelled<T>(
         &mut self,
         request: u64,
         work: impl Future<Output = T>,
         ends: impl Fn(&Command) -> bool,
         withdrawn: impl Fn(u64, u64),
+        urgent: impl Fn(Parcel<Request>) -> ControlFlow<(), Option<Parcel<Request>>>,
         beat: impl Fn(),
     ) -> Ended<T> {
         // Asked for before it began.
@@ -124,7 +138,10 @@ impl Inbox {
                     withdrawn(*other, parcel.body.id);
                 }
                 command if ends(command) => return Ended::Cancelled(Some(parcel.body.id)),
-                _ => self.waiting.push_back(parcel),
+                _ => match urgent(parcel) {
+                    ControlFlow::Continue(request) => self.waiting.extend(request),
+                    ControlFlow::Break(()) => return Ended::Cancelled(None),
+                },
             }
         }
     }

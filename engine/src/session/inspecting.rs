@@ -2,35 +2,32 @@
 
 use super::Session;
 use super::training::Live;
-use super::writing::{Key, Model};
+use super::writing::{Generations, Model};
 use crate::error::{Error, Result};
 use crate::generate::prompt_tokens;
-use crate::gpu::Gpu;
 use crate::graph::ParameterId;
-use crate::inspect::{Lens, Subject, check, inspect};
+use crate::inspect::{Subject, check, inspect};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
+use crate::platform::yield_now;
 use crate::protocol::inspect::{InspectSettings, Inspected, Inspection, TokenText};
 use crate::protocol::{Event, ModelConfig, View, WeightSource};
 use std::ops::Range;
 use web_time::Instant;
 
-/// A model that was looked at last.
-pub(super) struct OpenLens {
-    /// Whose weights it has; `None` where they are to be put in anew.
-    pub(super) key: Option<Key>,
-    /// The device that it was asked for.
-    device: String,
-    pub(super) lens: Lens,
-}
+/// Characters of a prompt that a refusal names it by.
+const BEGINNING: usize = 40;
+
+/// What is seen of a prompt, and the entries of all its tensors.
+type Seen = (Box<Inspection>, Vec<Vec<u8>>);
 
 impl Session {
-    /// Answers with views of a model at work on a prompt.
+    /// Answers with views of a model at work on prompts, each by itself. They are seen all, or none is answered.
     pub(super) async fn inspect(
         &mut self,
         id: u64,
         source: &WeightSource,
-        prompt: &str,
+        prompts: &[&str],
         views: &[View],
         settings: &InspectSettings,
         mut live: Option<Live<'_, '_>>,
@@ -41,14 +38,14 @@ impl Session {
             return Err(Error::Refused("no view was asked for; name one or more".to_owned()));
         }
         let model = self.weights(source, live.as_mut()).await?;
-        self.tell_lost(id, &model.tokenizer, prompt);
-        let all = prompt_tokens(&model.tokenizer, prompt)?;
-        // A prompt's end is what the next token follows from.
-        let cut = all.len().saturating_sub(model.config.context_length);
-        let tokens = &all[cut..];
-        check(&model.config, settings, tokens)?;
+        self.tell_lost(id, &model.tokenizer, &prompts.concat());
+        let mut read = Vec::with_capacity(prompts.len());
+        for prompt in prompts {
+            let tokens = prompt_tokens(&model.tokenizer, prompt)
+                .and_then(|all| check(&model.config, settings, kept(&model.config, &all)).map(|()| all));
+            read.push(tokens.map_err(|error| about(error, prompt, prompts.len()))?);
+        }
         let run = self.run_named(&model.key.0)?;
-        let position = settings.position.unwrap_or(tokens.len().saturating_sub(1));
         let asked = settings.reference.as_ref().filter(|_| views.contains(&View::Embeddings));
         let (other, missing) = match asked {
             None => (None, None),
@@ -61,45 +58,57 @@ impl Session {
         let reference = other.as_ref().and_then(|(other, range, width)| {
             other.parameters.get(range.clone()).map(|table| (table, *width))
         });
-        self.open_lens(&model).await?;
-        let Some(open) = self.generations.lens.as_mut() else {
-            return Err(Error::Internal("a lens that was just opened".to_owned()));
-        };
-        let device = open.lens.device().to_owned();
-        let mut subject = Subject {
-            lens: &mut open.lens,
-            tokenizer: &model.tokenizer,
-            tokens,
-            prompt,
-            position,
-            settings,
-            run: &run,
-            reference,
-        };
-        let seen = look(views, &mut subject).await;
-        if let Err(Error::Device(_) | Error::DeviceLost(_) | Error::OutOfMemory { .. }) = &seen {
-            self.generations.forget_lens();
-        }
-        let (mut seen, bytes) = seen?;
-        if let Some(error) = missing {
-            for inspected in seen.iter_mut().filter(|inspected| inspected.view == View::Embeddings) {
-                inspected.notices.push(format!("The map is not aligned with other weights: {error}."));
+        let Generations { lenses, indices, .. } = &mut self.generations;
+        let (request, threads) = (self.device.request.as_str(), self.options.threads);
+        let lens = lenses.of(&model.key, (&model.config, &model.parameters), request, threads).await?;
+        let device = lens.device().to_owned();
+        let mut answers: Vec<Seen> = Vec::with_capacity(prompts.len());
+        for (prompt, all) in prompts.iter().zip(&read) {
+            let tokens = kept(&model.config, all);
+            let position = settings.position.unwrap_or(tokens.len().saturating_sub(1));
+            let mut subject = Subject {
+                lens,
+                tokenizer: &model.tokenizer,
+                tokens,
+                prompt,
+                position,
+                settings,
+                run: &run,
+                reference,
+                indices,
+            };
+            let seen = look(views, &mut subject).await;
+            if let Err(Error::Device(_) | Error::DeviceLost(_) | Error::OutOfMemory { .. }) = &seen {
+                self.generations.lenses.clear();
+                return seen.map(|_| ());
             }
+            let (mut seen, bytes) = seen.map_err(|error| about(error, prompt, prompts.len()))?;
+            if let Some(error) = &missing {
+                for inspected in seen.iter_mut().filter(|inspected| inspected.view == View::Embeddings) {
+                    inspected.notices.push(format!("The map is not aligned with other weights: {error}."));
+                }
+            }
+            let text = |id: &u32| TokenText { id: *id, text: model.tokenizer.describe(*id).text };
+            let inspection = Box::new(Inspection {
+                run: model.key.0.clone(),
+                step: model.step,
+                device: device.clone(),
+                layers: model.config.layers,
+                heads: model.config.heads,
+                prompt: (*prompt).to_owned(),
+                tokens: tokens.iter().map(text).collect(),
+                cut: all.len() - tokens.len(),
+                position,
+                views: seen,
+                held_training_ms: None,
+            });
+            answers.push((inspection, bytes));
         }
-        let text = |id: &u32| TokenText { id: *id, text: model.tokenizer.describe(*id).text };
-        let inspection = Box::new(Inspection {
-            run: model.key.0.clone(),
-            step: model.step,
-            device,
-            layers: model.config.layers,
-            heads: model.config.heads,
-            tokens: tokens.iter().map(text).collect(),
-            cut,
-            position,
-            views: seen,
-            held_training_ms: begun.map(|begun| begun.elapsed().as_secs_f64() * 1e3),
-        });
-        self.outlet.answer_with(id, Event::Inspected { inspection }, bytes);
+        let held = begun.map(|begun| begun.elapsed().as_secs_f64() * 1e3);
+        for (mut inspection, bytes) in answers {
+            inspection.held_training_ms = held;
+            self.outlet.answer_with(id, Event::Inspected { inspection }, bytes);
+        }
         Ok(())
     }
 
@@ -113,31 +122,25 @@ impl Session {
         let (range, width) = token_embeddings(&model.config)?;
         Ok((model, range, width))
     }
+}
 
-    /// Has a lens over a model: the last one, where it is of the same shape, so that its programs are there already.
-    async fn open_lens(&mut self, model: &Model) -> Result<()> {
-        let request = &self.device.request;
-        if let Some(open) = &mut self.generations.lens
-            && open.device == *request
-            && *open.lens.config() == model.config
-        {
-            if open.key.as_ref() != Some(&model.key) {
-                open.lens.set_arena(&model.parameters)?;
-                open.key = Some(model.key.clone());
-            }
-            return Ok(());
-        }
-        self.generations.forget_lens();
-        let (gpu, _) = Gpu::from_request(request).await?;
-        let parameters = model.parameters.to_vec();
-        let lens = match gpu {
-            Some(gpu) => Lens::on_gpu(&model.config, parameters, gpu)?,
-            None => Lens::on_cpu(&model.config, parameters, self.options.threads)?,
-        };
-        let lens = lens.with_indices(std::mem::take(&mut self.generations.indices));
-        let (key, device) = (Some(model.key.clone()), request.clone());
-        self.generations.lens = Some(OpenLens { key, device, lens });
-        Ok(())
+/// As many of a prompt's tokens as the context holds: its end is what the next token follows from.
+fn kept<'tokens>(config: &ModelConfig, tokens: &'tokens [u32]) -> &'tokens [u32] {
+    &tokens[tokens.len().saturating_sub(config.context_length)..]
+}
+
+/// Says which of several prompts a refusal is about.
+fn about(error: Error, prompt: &str, prompts: usize) -> Error {
+    if prompts < 2 {
+        return error;
+    }
+    let beginning: String = prompt.chars().take(BEGINNING).collect();
+    let rest = if prompt.chars().nth(BEGINNING).is_some() { "…" } else { "" };
+    let told = |reason: String| format!("of the prompt “{beginning}{rest}”: {reason}");
+    match error {
+        Error::Refused(reason) => Error::Refused(told(reason)),
+        Error::Unknown(reason) => Error::Unknown(told(reason)),
+        other => other,
     }
 }
 
@@ -148,6 +151,8 @@ async fn look(views: &[View], subject: &mut Subject<'_>) -> Result<(Vec<Inspecte
         let (inspected, own) = inspect(*view, subject).await?;
         seen.push(inspected);
         bytes.extend(own);
+        // A small model has no other turn within a view.
+        yield_now().await;
     }
     Ok((seen, bytes))
 }

@@ -3,40 +3,67 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::evaluation::moderation::{RULES_FILE, Rules};
-use crate::platform::files;
-use crate::protocol::config::LONGEST_RULES;
 use crate::protocol::{GenerateConfig, ModerationMode};
-use crate::storage;
+use std::sync::Arc;
+
+/// Rules as they were parsed last, which takes longer than most texts have time for.
+#[derive(Default)]
+pub(super) struct ParsedRules(Option<(String, Arc<Rules>)>);
+
+impl ParsedRules {
+    /// What a person's rules come to beside ours: parsed anew where they are others than last time.
+    fn of(&mut self, own: String) -> Result<Arc<Rules>, String> {
+        if let Some((_, rules)) = self.0.as_ref().filter(|(known, _)| *known == own) {
+            return Ok(rules.clone());
+        }
+        let rules = Arc::new(Rules::with(&own)?);
+        self.0 = Some((own, rules.clone()));
+        Ok(rules)
+    }
+}
 
 impl Session {
-    /// Settings with the rules of the open project, where they bring none of their own and nobody turned moderation off.
+    /// Settings and the rules of their moderation: their own, or else those of the open project. Neither are read nor parsed where nobody
+    /// moderates.
     ///
     /// # Errors
     /// A line of the rules is broken; it is named.
-    pub(super) fn with_rules(&self, config: &GenerateConfig) -> Result<GenerateConfig> {
+    pub(super) fn with_rules(
+        &mut self,
+        config: &GenerateConfig,
+    ) -> Result<(GenerateConfig, Option<Arc<Rules>>)> {
         let mut config = config.clone();
         if config.moderation.mode == ModerationMode::Off {
-            return Ok(config);
+            return Ok((config, None));
         }
+        config.validate()?;
         let mut place = "the rules of moderation".to_owned();
-        if config.moderation.rules.is_none()
-            && let Some(open) = &self.project
-        {
-            let path = open.project.folder().join(RULES_FILE);
-            if files::is_file(&path) {
-                let size = files::metadata(&path).map_err(Error::io(&path))?.len();
-                if size > LONGEST_RULES as u64 {
-                    return Err(Error::bad_file(&path, format!("{size} bytes are too many for rules")));
-                }
-                let text = String::from_utf8(storage::read(&path)?)
-                    .map_err(|_| Error::bad_file(&path, "is not UTF-8; convert it to UTF-8"))?;
-                config.moderation.rules = Some(text);
-                place = path.display().to_string();
+        let own = match (config.moderation.rules.take(), &self.project) {
+            (Some(own), _) => own,
+            (None, Some(open)) => {
+                place = open.project.folder().join(RULES_FILE).display().to_string();
+                open.project.moderation_rules()?.unwrap_or_default()
             }
-        }
-        if let Some(own) = &config.moderation.rules {
-            Rules::with(own).map_err(|reason| Error::Refused(format!("{place}: {reason}")))?;
-        }
-        Ok(config)
+            (None, None) => String::new(),
+        };
+        let rules = self.generations.rules.of(own);
+        Ok((config, Some(rules.map_err(|reason| Error::Refused(format!("{place}: {reason}")))?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_parsed_once_and_again_where_they_are_others() {
+        let mut parsed = ParsedRules::default();
+        let mut of = |own: &str| parsed.of(own.to_owned());
+        let ours = of("").unwrap();
+        assert!(Arc::ptr_eq(&ours, &of("").unwrap()));
+        let own = of("{\"words\":[\"blorb\"]}").unwrap();
+        assert_eq!((own.find("a blorb").len(), ours.find("a blorb").len()), (1, 0));
+        assert!(of("{\"wods\":[\"blorb\"]}").unwrap_err().contains("line 1"));
+        assert!(Arc::ptr_eq(&own, &of("{\"words\":[\"blorb\"]}").unwrap()), "what is broken takes no place");
     }
 }

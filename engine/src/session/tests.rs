@@ -56,6 +56,15 @@ impl Script {
 
 /// Plays commands against a session on a shelf and returns all that was heard.
 fn play(shelf: &Path, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
+    play_hearing(shelf, steps, |_| {})
+}
+
+/// The same; `hear` hears each event first, with the bytes beside it.
+fn play_hearing(
+    shelf: &Path,
+    steps: Vec<(Option<Trigger>, Command)>,
+    hear: impl Fn(&Parcel<Report>) + 'static,
+) -> Vec<Report> {
     let (requests, inbox) = async_channel::unbounded();
     let hello = Command::Hello { version: message::VERSION, device: "cpu".to_owned() };
     let mut all = vec![(None, hello)];
@@ -71,6 +80,7 @@ fn play(shelf: &Path, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
         ..Options::default()
     };
     pollster::block_on(run(options, inbox, move |report| {
+        hear(&report);
         // Every event travels as text.
         let text = serde_json::to_string(&report.body).unwrap();
         ear.borrow_mut().hear(&serde_json::from_str(&text).unwrap());

@@ -2,7 +2,7 @@
 
 mod control;
 
-pub(super) use control::Control;
+pub(super) use control::{Control, Steered, is_put_off, urgent};
 
 use super::{After, Session, cancellable, device};
 use crate::data::{self, Prepared};
@@ -19,7 +19,6 @@ use crate::protocol::{
 };
 use crate::setup::{OpenRun, RunSetup};
 use crate::train::{Options, Progress, Sample, Trainer};
-use control::urgent;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -74,7 +73,14 @@ struct Ready {
 /// The run in training, for whoever serves a request meanwhile.
 pub(super) struct Live<'live, 'data> {
     pub(super) trainer: &'live mut Trainer<'data>,
-    pub(super) control: &'live mut Control,
+    pub(super) control: &'live Control,
+}
+
+impl<'live> Live<'live, '_> {
+    /// What was asked of the run, its step, and its steps in all.
+    pub(super) fn steered(&self) -> Steered<'live> {
+        Steered { control: self.control, at: (self.trainer.step(), self.trainer.config().train.steps) }
+    }
 }
 
 impl Session {
@@ -116,7 +122,7 @@ impl Session {
         let outlet = self.outlet.clone();
         let mut inbox = std::mem::take(&mut self.inbox);
         let ends = |command: &Command| *command == Command::StopTraining;
-        let ready = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, self.make_ready(job)).await;
+        let ready = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, None, self.make_ready(job)).await;
         self.inbox = inbox;
         let Ready { mut open_run, device, estimated } = ready?;
         let begins = !open_run.resumes();
@@ -132,7 +138,7 @@ impl Session {
         self.current = Some(run.clone());
         self.keep_documents();
         self.warn_of_full_storage(&run).await?;
-        let mut control = Control { request: id, ..Control::default() };
+        let control = Control { request: id, ..Control::default() };
         let options = Options {
             stop_after,
             evaluate_whole_split,
@@ -146,7 +152,7 @@ impl Session {
             let begins = !open_run.resumes();
             let mut inbox = std::mem::take(&mut self.inbox);
             let begun = open_run.trainer(options.clone());
-            let begun = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, begun).await;
+            let begun = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, None, begun).await;
             self.inbox = inbox;
             if begins && matches!(begun, Err(Error::Cancelled(_))) {
                 // A run that never began is none.
@@ -163,7 +169,7 @@ impl Session {
                 estimated_seconds: estimated,
             };
             self.outlet.answer(id, began);
-            let Err(error) = self.follow(id, &mut trainer, &mut control, &prepared).await else {
+            let Err(error) = self.follow(id, &mut trainer, &control, &prepared).await else {
                 return run.summary();
             };
             drop(trainer);
@@ -311,7 +317,7 @@ impl Session {
         &mut self,
         id: u64,
         trainer: &mut Trainer<'_>,
-        control: &mut Control,
+        control: &Control,
         prepared: &Prepared,
     ) -> Result<()> {
         // The project and its text outlive a tab that is closed before the first checkpoint.
@@ -319,9 +325,10 @@ impl Session {
         let mut told = Told { events: Vec::new(), last: Instant::now(), timed: None };
         let mut sample: Option<Sample<'_>> = None;
         loop {
-            while let Some(request) = self.inbox.try_next() {
+            let waits = |command: &Command| control.stopping() && is_put_off(command);
+            while let Some(request) = self.inbox.try_next_but(waits) {
                 told.tell(id, &self.outlet);
-                let live = Live { trainer: &mut *trainer, control: &mut *control };
+                let live = Live { trainer: &mut *trainer, control };
                 if let After::Train(_) = self.serve(request, Some(live)).await {
                     return Err(Error::Internal("a second run while one trains".to_owned()));
                 }
@@ -334,7 +341,7 @@ impl Session {
                 self.wait_paused(control, trainer).await;
                 continue;
             }
-            trainer.set_group_steps(if control.single { 1 } else { u64::MAX });
+            trainer.set_group_steps(if control.single.get() { 1 } else { u64::MAX });
             let at = (trainer.step(), trainer.config().train.steps);
             if control.stopping() {
                 // It is still due at this step, and written when the run goes on.
@@ -361,7 +368,7 @@ impl Session {
             match progress {
                 Progress::Event(event) => {
                     if let TrainEvent::Step { .. } = event {
-                        control.single = false;
+                        control.single.set(false);
                     }
                     let rare = !matches!(event, TrainEvent::Step { .. });
                     let lasting = matches!(event, TrainEvent::Checkpoint { .. } | TrainEvent::Done { .. });
@@ -400,7 +407,7 @@ impl Session {
     }
 
     /// While a run is held, texts are carried on; else the next request is waited for.
-    async fn wait_paused(&mut self, control: &mut Control, trainer: &Trainer<'_>) {
+    async fn wait_paused(&mut self, control: &Control, trainer: &Trainer<'_>) {
         if self.generations.is_idle() {
             self.keep_files_meanwhile(control, trainer).await;
             if !control.holds() {
@@ -417,19 +424,14 @@ impl Session {
     }
 
     /// Does a piece of a run's work, and answers meanwhile what cannot wait for its end. `at` is the run's step, and its steps in all.
-    async fn meanwhile<T>(
-        &mut self,
-        control: &mut Control,
-        at: (u64, u64),
-        work: impl Future<Output = T>,
-    ) -> T {
+    async fn meanwhile<T>(&mut self, control: &Control, at: (u64, u64), work: impl Future<Output = T>) -> T {
         let Self { inbox, outlet, generations, .. } = self;
         let evaluations = &mut generations.evaluations;
-        inbox.meanwhile(work, |request| urgent(request, control, evaluations, outlet, at)).await
+        inbox.meanwhile(work, |request| urgent(request, control, Some(evaluations), outlet, at)).await
     }
 
     /// Makes files lasting, as [`Session::keep_files`] does, and answers meanwhile what cannot wait for its end.
-    async fn keep_files_meanwhile(&mut self, control: &mut Control, trainer: &Trainer<'_>) {
+    async fn keep_files_meanwhile(&mut self, control: &Control, trainer: &Trainer<'_>) {
         let at = (trainer.step(), trainer.config().train.steps);
         if let Err(error) = self.meanwhile(control, at, platform::storage::flush()).await {
             self.outlet.failed(None, &error);

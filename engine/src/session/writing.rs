@@ -1,11 +1,12 @@
 //! Texts under way: each is carried on by a few tokens at a time, between other work.
 
+mod lenses;
 mod models;
 
 use super::Session;
 use super::completing::Completions;
 use super::evaluating::Evaluations;
-use super::inspecting::OpenLens;
+use super::moderating::ParsedRules;
 use super::samples::Samples;
 use super::training::Live;
 use crate::checkpoint::Checkpoints;
@@ -13,18 +14,19 @@ use crate::cpu::CpuDecoder;
 use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::generate::{
-    self, ChatPrompt, Decoder, Opening, TextGeneration, chat_prompt, chat_room, prompt_tokens,
+    ChatPrompt, Decode, Decoder, Opening, Request, TextGeneration, chat_prompt, chat_room, prompt_tokens,
+    request,
 };
 use crate::inspect::Indices;
 use crate::platform::Turns;
 use crate::project::Trained;
 use crate::protocol::{
-    CHATML, Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, ModerationMode, Precision,
-    WeightSource, WrittenToken,
+    CHATML, Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken,
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
 use crate::train::reward::learned_plain;
+use lenses::Lenses;
 use models::Models;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Deref;
@@ -98,14 +100,16 @@ pub(super) struct Generations {
     texts: Vec<Text>,
     pub(super) samples: Vec<Samples>,
     pub(super) completions: Completions,
+    /// Rules of moderation.
+    pub(super) rules: ParsedRules,
     pub(super) evaluations: Evaluations,
     models: Models,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
     explainer: Option<(Key, CpuDecoder)>,
     /// What was looked into last.
-    pub(super) lens: Option<OpenLens>,
-    /// What texts were found in, while there is no lens that has it.
+    pub(super) lenses: Lenses,
+    /// What texts were found in.
     pub(super) indices: Indices,
 }
 
@@ -135,7 +139,7 @@ impl Generations {
     pub(super) fn forget_device(&mut self) {
         self.decoders.clear();
         self.completions.forget_scorer(|_| true);
-        self.forget_lens();
+        self.lenses.clear();
     }
 
     /// Forgets weights of runs in training: one that goes on from a checkpoint may come to other weights by the same step.
@@ -147,18 +151,7 @@ impl Generations {
         if self.explainer.as_ref().is_some_and(|(key, _)| is_current(key)) {
             self.explainer = None;
         }
-        if let Some(open) = &mut self.lens
-            && open.key.as_ref().is_some_and(is_current)
-        {
-            open.key = None;
-        }
-    }
-
-    /// Forgets what was looked into, but not what texts were found in.
-    pub(super) fn forget_lens(&mut self) {
-        if let Some(open) = self.lens.take() {
-            self.indices = open.lens.into_indices();
-        }
+        self.lenses.forget(is_current);
     }
 }
 
@@ -208,11 +201,12 @@ impl Session {
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
-        let config = &self.with_rules(config)?;
+        let (config, rules) = self.with_rules(config)?;
         let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
         self.tell_lost(id, &model.tokenizer, prompt);
         let ids = prompt_tokens(&model.tokenizer, prompt)?;
-        self.write_on(id, (model, decoder), &ids, &[], config).await
+        let request = request(model.tokenizer.clone(), &ids, &[], &config);
+        self.write_on(id, (model, decoder), Request { rules, ..request }).await
     }
 
     pub(super) async fn reply(
@@ -224,7 +218,7 @@ impl Session {
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
-        let config = &self.with_rules(config)?;
+        let (config, rules) = self.with_rules(config)?;
         let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
         if let Some(last) = messages.last() {
             self.tell_lost(id, &model.tokenizer, &last.content);
@@ -243,7 +237,8 @@ impl Session {
             self.outlet.answer(id, Event::Notice { text });
         }
         let end: Vec<u32> = files.turn_end(messages).into_iter().collect();
-        self.write_on(id, (model, decoder), &tokens, &end, config).await
+        let request = request(model.tokenizer.clone(), &tokens, &end, &config);
+        self.write_on(id, (model, decoder), Request { rules, ..request }).await
     }
 
     /// Says which of a text's characters the vocabulary lacks.
@@ -261,20 +256,19 @@ impl Session {
         Ok(())
     }
 
-    /// Begins a text after its prompt's tokens; `ends` end it, beside the tokenizer's own end.
+    /// Begins a text after its prompt's tokens.
     async fn write_on(
         &mut self,
         id: u64,
         (model, mut decoder): (Model, Decoder),
-        ids: &[u32],
-        ends: &[u32],
-        config: &GenerateConfig,
+        request: Request<Decode<'static>>,
     ) -> Result<()> {
         decoder.set_interactive(self.visible);
-        let (tokenizer, precision) = (model.tokenizer.clone(), config.precision);
-        let generation = generate::begin(&mut decoder, tokenizer.clone(), ids, ends, config).await?;
+        let (tokenizer, precision) = (model.tokenizer.clone(), request.config.precision);
+        let (ids, hides) = (request.prompt.clone(), request.config.moderation.mode.hides());
+        let generation = TextGeneration::start(&mut decoder, request).await?;
         let mut stream = DecodeStream::new(tokenizer.clone());
-        let tokens = written(&mut stream, &tokenizer, ids);
+        let tokens = written(&mut stream, &tokenizer, &ids);
         self.outlet.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
         self.generations.texts.push(Text {
             id,
@@ -284,7 +278,7 @@ impl Session {
             generation,
             tokenizer,
             stream,
-            hides: matches!(config.moderation.mode, ModerationMode::Replace | ModerationMode::Stop),
+            hides,
         });
         Ok(())
     }

@@ -42,7 +42,8 @@ impl<'text> Sample<'text> {
             (generate::prompt_tokens(tokenizer, &request.prompt)?, None, request.prompt)
         };
         let ends: Vec<u32> = ends.into_iter().collect();
-        let generation = generate::begin(&mut decoder, tokenizer, &prompt, &ends, &config).await?;
+        let request = generate::request(tokenizer, &prompt, &ends, &config);
+        let generation = TextGeneration::start(&mut decoder, request).await?;
         Ok(Self { decoder, generation, before })
     }
 

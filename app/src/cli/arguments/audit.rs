@@ -1,6 +1,6 @@
 //! Arguments of `audit`.
 
-use super::{ModelArguments, thread_count};
+use super::{MeasuringArguments, ModelArguments};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use glasshouse_engine::evaluate::audit::SECTIONS;
@@ -21,15 +21,9 @@ pub struct AuditArguments {
     /// Texts that are sampled, and passages of the training text that are tried
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub samples: u16,
-    /// Seed of all that is drawn
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-    /// auto, cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N", value_parser = thread_count)]
-    pub threads: Option<usize>,
+    /// What figures are computed with
+    #[command(flatten)]
+    pub measuring: MeasuringArguments,
     /// One JSON object instead of a report
     #[arg(long)]
     pub json: bool,

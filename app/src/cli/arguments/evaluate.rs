@@ -1,6 +1,6 @@
 //! What can be typed after `evaluate`.
 
-use super::{DEFAULT_PROJECT, thread_count};
+use super::{MeasuringArguments, ModelArguments};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -12,18 +12,12 @@ const SCRIPT_TAKES_NO: [&str; 9] =
 #[derive(Args, Debug)]
 #[command(after_help = AFTER_HELP)]
 pub struct EvaluateArguments {
-    /// Folder of the project
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
-    pub project: PathBuf,
-    /// Run by number or name; the latest that was trained unless said
-    #[arg(long, value_name = "RUN", conflicts_with = "runs")]
-    pub run: Option<String>,
+    /// Which model
+    #[command(flatten)]
+    pub model: ModelArguments,
     /// Several runs with commas between them, which are compared, paired by document and by row
-    #[arg(long, value_name = "RUN,RUN", value_delimiter = ',')]
+    #[arg(long, value_name = "RUN,RUN", value_delimiter = ',', conflicts_with = "run")]
     pub runs: Vec<String>,
-    /// Checkpoint: best, latest, or the path of a checkpoint file
-    #[arg(long, value_name = "WHICH", default_value = "best")]
-    pub checkpoint: String,
     /// Another model on the same text and rows: a run of the project, a Hugging Face folder, a GGUF file, or an address; may be repeated
     #[arg(long, value_name = "RUN|DIR|FILE.gguf|ADDRESS")]
     pub against: Vec<String>,
@@ -77,15 +71,9 @@ pub struct EvaluateArguments {
     /// Resamples of each interval's bootstrap
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub resamples: u32,
-    /// Seed of the bootstrap
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-    /// auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
-    /// Threads of the CPU executor; all cores unless said
-    #[arg(long, value_name = "N", value_parser = thread_count)]
-    pub threads: Option<usize>,
+    /// What figures are computed with
+    #[command(flatten)]
+    pub measuring: MeasuringArguments,
     /// One JSON object per line instead of text: each evaluation, behind it the audit of what it memorised, then each comparison
     #[arg(long)]
     pub json: bool,
@@ -105,4 +93,5 @@ const AFTER_HELP: &str = r#"Rows of a task, one JSON object a line:
   {"text": "I like it.", "label": "good"}                               labelled
   {"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"]}                  tagged
 Tables tell rows apart by "group", "template", "category", "subject" or "kind".
+Unless a run is named, it is the latest that was trained, and not one that was imported.
 What is found is kept with its run; the next evaluation of the same weights adds to it."#;

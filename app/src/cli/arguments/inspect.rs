@@ -16,9 +16,9 @@ pub struct InspectArguments {
     /// The checkpoint or milestone of this step, in place of --checkpoint
     #[arg(long, value_name = "N", conflicts_with = "checkpoint")]
     pub step: Option<u64>,
-    /// What the model is at work on
-    #[arg(long, value_name = "TEXT")]
-    pub prompt: String,
+    /// What the model is at work on; may be repeated, and each prompt is looked at by itself
+    #[arg(long, value_name = "TEXT", required = true)]
+    pub prompt: Vec<String>,
     /// What to look at; several with commas between them. With --to all of them, unless some are named
     #[arg(long, value_name = "NAME", value_delimiter = ',', required_unless_present = "to", value_parser = views())]
     pub view: Vec<View>,

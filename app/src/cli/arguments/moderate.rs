@@ -12,6 +12,8 @@ pub enum ModerationArgument {
     Off,
     /// Findings are counted; the text stays as it is
     Note,
+    /// They are left out
+    Filter,
     /// Their letters are replaced
     Replace,
     /// The text ends before the first
@@ -24,6 +26,7 @@ impl ModerationArgument {
         match self {
             Self::Off => ModerationMode::Off,
             Self::Note => ModerationMode::Note,
+            Self::Filter => ModerationMode::Filter,
             Self::Replace => ModerationMode::Replace,
             Self::Stop => ModerationMode::Stop,
         }

@@ -34,8 +34,8 @@ pub struct SamplingArguments {
     /// Stop before this text; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
-    /// What is done about words that many do not want to read: note counts them, replace hides their letters, stop ends the text before
-    /// them. By our rules and the project's own (docs/moderation.md)
+    /// What is done about words that many do not want to read: note counts them, filter leaves them out, replace hides their letters,
+    /// stop ends the text before them. By our rules and the project's own (docs/moderation.md)
     #[arg(long, value_name = "MODE", value_enum, default_value = "off")]
     pub moderation: ModerationArgument,
     /// What a GPU reads weights as

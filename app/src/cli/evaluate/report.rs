@@ -4,7 +4,7 @@ use crate::cli::report::{aligned, indented, metrics, table, value, with_interval
 use glasshouse_engine::evaluation::card::number;
 use glasshouse_engine::protocol::evaluation::{Baseline, Calibration, Likelihood, Metric, TaskReport};
 use glasshouse_engine::protocol::quantity::{counted, whole};
-use glasshouse_engine::protocol::{Audit, Comparison, Evaluation};
+use glasshouse_engine::protocol::{Comparison, Evaluation};
 use std::io::Result;
 
 /// Broken lines that are named.
@@ -35,21 +35,6 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
     if !found.limits.is_empty() {
         say!("\nWhat to know before believing it")?;
         found.limits.iter().try_for_each(|limit| say!("  * {limit}"))?;
-    }
-    Ok(())
-}
-
-/// Prints what a model writes from memory.
-pub(super) fn memorisation(audit: &Audit) -> Result<()> {
-    for section in &audit.sections {
-        say!("\n{}", section.title)?;
-        if let Some(reason) = &section.skipped {
-            say!("  Not looked at: {reason}.")?;
-            continue;
-        }
-        say!("  {}", section.sample)?;
-        say!("{}", indented(&metrics(&section.metrics)))?;
-        section.limits.iter().try_for_each(|limit| say!("  * {limit}"))?;
     }
     Ok(())
 }

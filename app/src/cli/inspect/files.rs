@@ -1,12 +1,12 @@
 //! An inspection as a folder: `VIEW.safetensors` for each view, and `inspection.json`, which says what is in them.
 
-use super::Answer;
+use super::{Answer, Tensor, json_of};
 use anyhow::Result;
 use glasshouse_engine::protocol::View;
 use glasshouse_engine::protocol::inspect::ElementKind;
 use glasshouse_engine::storage::{self, Staging};
 use safetensors::tensor::{Dtype, TensorView};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -23,15 +23,18 @@ pub(super) fn check(to: &Path, replace: bool) -> Result<()> {
     Ok(storage::check_place(to, "an inspection", &names, replace)?)
 }
 
-/// Writes all files, or none.
+/// Writes all files, or none. Tensors of several prompts lie in one file.
 ///
 /// # Errors
 /// The place is taken, or the disk fails.
-pub(super) fn write(answer: &Answer, to: &Path, replace: bool) -> Result<()> {
+pub(super) fn write(answers: &[Answer], to: &Path, replace: bool) -> Result<()> {
     // It may have been filled meanwhile.
     check(to, replace)?;
     let staging = Staging::beside(to)?;
-    for (inspected, tensors) in answer.views() {
+    let heads = answers.first().map(|answer| &answer.head);
+    for (number, inspected) in heads.into_iter().flat_map(|head| head.views.iter().enumerate()) {
+        let seen = answers.iter().filter_map(|answer| answer.views().nth(number));
+        let tensors: Vec<Tensor<'_>> = seen.flat_map(|(_, tensors)| tensors).collect();
         let mut views = Vec::with_capacity(tensors.len());
         for tensor in &tensors {
             let dtype = match tensor.summary.element {
@@ -40,14 +43,20 @@ pub(super) fn write(answer: &Answer, to: &Path, replace: bool) -> Result<()> {
             };
             views.push((tensor.name.as_str(), TensorView::new(dtype, tensor.summary.shape(), tensor.bytes)?));
         }
-        let about = HashMap::from([
-            ("run".to_owned(), answer.head.run.clone()),
-            ("step".to_owned(), answer.head.step.to_string()),
-            ("formula".to_owned(), inspected.view.formula().to_owned()),
-        ]);
+        let mut about = HashMap::from([("formula".to_owned(), inspected.view.formula().to_owned())]);
+        if let Some(head) = heads {
+            about.insert("run".to_owned(), head.run.clone());
+            about.insert("step".to_owned(), head.step.to_string());
+        }
         let content = safetensors::serialize(views, Some(about))?;
         storage::write_atomically(&staging.path().join(file(inspected.view)), &content)?;
     }
+    storage::write_json(&staging.path().join(HEAD), &json_of(answers, head))?;
+    Ok(staging.put(to)?)
+}
+
+/// What is in the files of an answer, without the entries.
+fn head(answer: &Answer) -> Value {
     let mut head = answer.json(|_, _| ());
     for (inspected, _) in answer.views() {
         let name = inspected.view.name();
@@ -55,8 +64,7 @@ pub(super) fn write(answer: &Answer, to: &Path, replace: bool) -> Result<()> {
             view["file"] = json!(file(inspected.view));
         }
     }
-    storage::write_json(&staging.path().join(HEAD), &head)?;
-    Ok(staging.put(to)?)
+    head
 }
 
 fn file(view: View) -> String {

@@ -20,7 +20,10 @@ const WIDTH: usize = 14;
 const IDS: &[&str] = &["ids", "neighbours", "token", "top"];
 
 pub(super) fn print(answer: &Answer) -> Result<()> {
-    let Inspection { run, step, device, tokens, cut, position, .. } = &answer.head;
+    let Inspection { run, step, device, prompt, tokens, cut, position, .. } = &answer.head;
+    if let Some(number) = answer.number {
+        say!("{}prompt {number}: {}", if number > 0 { "\n" } else { "" }, quoted(prompt))?;
+    }
     let at = tokens.get(*position).map(|token| quoted(&token.text)).unwrap_or_default();
     let count = counted(tokens.len() as u64, "token");
     say!("{run} at step {} on {device}: {count}, position {position} ({at})", whole(*step))?;

@@ -37,6 +37,8 @@ pub(super) struct Reply {
     pub(super) ended: bool,
     /// The person put it in other words.
     pub(super) edited: bool,
+    /// Moderation changed it: it is not what the model would have said, and none to learn from.
+    pub(super) changed: bool,
     /// The thumb that it has among the rows of feedback, up or down.
     pub(super) good: Option<bool>,
     pub(super) look: Look,
@@ -52,6 +54,11 @@ impl Reply {
         !self.said.trim().is_empty()
     }
 
+    /// Whether it says anything, as the model or the person put it.
+    pub(super) fn teaches(&self) -> bool {
+        self.says() && !self.changed
+    }
+
     /// The text that the model wrote, as long as it is known.
     pub(super) fn text<'a>(&self, writing: &'a Writing) -> Option<&'a Text> {
         writing.texts.get(&self.request)
@@ -65,6 +72,7 @@ impl Reply {
         let text = self.text(writing);
         if let Some(text) = text {
             self.said.clone_from(&text.said);
+            self.changed = text.config.moderation.mode.hides() && !text.moderated.is_empty();
         }
         self.ended = text.is_none_or(|text| text.ending.is_some());
     }

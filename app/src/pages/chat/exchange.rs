@@ -3,7 +3,7 @@
 use super::conversation::{Exchange, Reply};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Breakpoint, caption, column, head, icon_button, line_ui};
+use crate::pages::parts::{Breakpoint, caption, column, head, icon_button, line_ui, moderation_of};
 use crate::pages::written::{ending, source_of};
 use crate::state::Text;
 use crate::theme::space;
@@ -171,6 +171,9 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
             }
         }
     }
+    if let Some(words) = text.filter(|_| !reply.edited).and_then(moderation_of) {
+        hint_line(ui, &words);
+    }
     for notice in text.iter().flat_map(|text| &text.notices) {
         hint_line(ui, &format!("{}.", format::capitalized(notice)));
     }
@@ -211,7 +214,10 @@ fn reply_ui(
             return;
         }
         said_ui(ui, context, reply, &format!("Reply {number}"));
-        let ready = reply.ended && reply.says();
+        if reply.changed {
+            caption(ui, "Not as the model wrote it, so that it cannot be rated; you can write a better one.");
+        }
+        let (said, ready) = (reply.ended && reply.says(), reply.ended && reply.teaches());
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::TIGHT;
             for (good, icon, name) in
@@ -228,7 +234,7 @@ fn reply_ui(
             if icon_button(ui, free, icons::ICON_EDIT_NOTE, &format!("Write a better reply {number}")) {
                 *edited = Some((at, reply.said.clone()));
             }
-            if icon_button(ui, ready, icons::ICON_CONTENT_COPY, &format!("Copy reply {number}")) {
+            if icon_button(ui, said, icons::ICON_CONTENT_COPY, &format!("Copy reply {number}")) {
                 ui.ctx().copy_text(reply.said.clone());
             }
             if last && icon_button(ui, !busy, icons::ICON_REFRESH, "Reply again") {
@@ -271,13 +277,18 @@ fn choice_ui(ui: &mut Ui, replies: &[Reply], Place { at, keeps, .. }: Place) -> 
     let mut wanted = None;
     let number = at + 1;
     let ready = !keeps && replies.iter().all(|reply| reply.ended);
-    let both = replies.iter().all(Reply::says);
-    // The one that says something, where only one does.
-    let left = replies.iter().position(Reply::says).filter(|_| !both).unwrap_or(0);
+    let both = replies.iter().all(Reply::teaches);
+    // The one that says something as the model put it, where only one does; else the one that says something.
+    let says = |is: fn(&Reply) -> bool| replies.iter().position(is);
+    let left = says(Reply::teaches).or_else(|| says(Reply::says)).filter(|_| !both).unwrap_or(0);
     if both || !ready {
         head(ui, "Which is better?");
     } else {
-        quiet_text(ui, "There is nothing to compare: not both replies say something.");
+        let why = match replies.iter().any(|reply| reply.changed) {
+            true => "moderation changed what the model wrote.",
+            false => "not both replies say something.",
+        };
+        quiet_text(ui, format!("There is nothing to compare: {why}"));
     }
     ui.add_enabled_ui(ready, |ui| {
         ui.horizontal_wrapped(|ui| {

@@ -63,7 +63,7 @@ impl ChatPage {
             Change::Chosen => exchange.choose(which),
             Change::Improved(better) => {
                 if let Some(own) = exchange.replies.get_mut(which) {
-                    (own.said, own.edited) = (better, true);
+                    (own.said, own.edited, own.changed) = (better, true, false);
                 }
                 self.edits.close_reply(at);
             }
@@ -81,12 +81,12 @@ impl ChatPage {
         keep(context, place, before.into_iter().collect(), vec![row]);
     }
 
-    /// Keeps a better reply, and that it is better than the one before, where that says anything.
+    /// Keeps a better reply, and that it is better than the one before, where that is the model's and says anything.
     pub(super) fn improve(&mut self, context: &mut Context<'_>, at: usize, better: String) {
         let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
         let Some(reply) = replies.first() else { return };
         let mut rows = vec![Feedback::better(messages.clone(), &better)];
-        if reply.says() && reply.said != better {
+        if reply.teaches() && reply.said != better {
             rows.push(Feedback::pair(messages.clone(), &better, &reply.said));
         }
         rows.iter_mut().for_each(|row| row.run.clone_from(&reply.run));

@@ -108,7 +108,13 @@ impl Asking {
             let settings = Box::new(chosen.settings(&views));
             let (source, prompt) = (source.clone(), chosen.prompt.clone());
             let keyed = views.iter().map(|view| (*view, key(*view))).collect();
-            let request = context.outbox.send(Command::Inspect { source, prompt, views, settings });
+            let request = context.outbox.send(Command::Inspect {
+                source,
+                prompt,
+                further: Vec::new(),
+                views,
+                settings,
+            });
             self.pending = Some(Pending { request, column, views: keyed });
             return;
         }

@@ -198,6 +198,7 @@ mod tests {
             device: "example".to_owned(),
             layers: 1,
             heads: 1,
+            prompt: String::new(),
             tokens: Vec::new(),
             cut: 0,
             position: 2,

@@ -182,11 +182,16 @@ fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, na
     ui.add_space(space::SMALL);
 }
 
-/// Norms and update ratios from milestone to milestone.
+/// Norms, update ratios and gradients from milestone to milestone.
 fn run_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]), parameter: usize) {
     let (data, palette) = (shown.data, shown.palette);
-    let plots = [("Norm", "norms_by_step", false), ("Update ratio", "update_ratios", true)];
-    if plots.iter().all(|(_, tensor, _)| data.tensor(tensor).is_none()) {
+    // The first milestone follows from none.
+    let plots = [
+        ("Norm", "norms_by_step", false, 0),
+        ("Update ratio", "update_ratios", true, 1),
+        ("Gradient norm", "gradient_norms_by_step", true, 0),
+    ];
+    if plots.iter().all(|(_, tensor, ..)| data.tensor(tensor).is_none()) {
         let words = match shown.settings.along_run {
             true => "The run has no milestones to compare.",
             false => "Reading the run's milestones…",
@@ -195,11 +200,9 @@ fn run_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]), p
         return;
     }
     let together = alike(names, parameter);
-    for (title, tensor, log) in plots {
+    for (title, tensor, log, first) in plots {
         let Some(tensor) = data.tensor(tensor) else { continue };
         explain(head(ui, title), title);
-        // The first milestone follows from none.
-        let first = usize::from(log);
         let curves: Vec<Curve> = together
             .iter()
             .enumerate()

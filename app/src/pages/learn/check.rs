@@ -190,6 +190,7 @@ impl Checking {
             Missing::View(view, source) => Command::Inspect {
                 source: source.clone(),
                 prompt: instrument.prompt.clone(),
+                further: Vec::new(),
                 views: vec![*view],
                 settings: Box::new(instrument.settings(*view)),
             },

@@ -1,7 +1,7 @@
 //! The instrument of a lesson: a view of the model, a plot of runs, or a text in tokens, drawn with the same parts as on the pages that
 //! they come from.
 
-use super::lesson::{Instrument, Plot};
+use super::lesson::{Head, Plot};
 use super::{measures, sheet};
 use crate::format;
 use crate::pages::inspect::OneView;
@@ -32,7 +32,8 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Draws the instrument.
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, instrument: &Instrument) {
+    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Head) {
+        let instrument = &lesson.instrument;
         if let Some(view) = instrument.view {
             head(ui, view.title());
             caption(ui, view.formula());
@@ -44,7 +45,10 @@ impl Shown {
             self.view.get_or_insert_with(first).ui(ui, context, &source);
         } else if let Some(plot) = instrument.plot {
             head(ui, sheet::called(plot));
-            self.plot_ui(ui, context, plot);
+            let compared = measures::find(&lesson.check.measure)
+                .map(|measure| measure.compared(context.state))
+                .unwrap_or_default();
+            self.plot_ui(ui, context, plot, &compared);
         } else if let Some(text) = &instrument.tokens {
             head(ui, "Text in tokens");
             self.tokens_ui(ui, context, text);
@@ -88,14 +92,15 @@ impl Shown {
         }
     }
 
-    fn plot_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, plot: Plot) {
+    /// Draws a plot; one of several runs of those that are compared, where any are.
+    fn plot_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, plot: Plot, compared: &[String]) {
         let state = context.state;
         let several = plot == Plot::Runs;
         let shown = state.runs.list.iter().rev().filter(|run| measures::counts(run));
         for run in shown.take(if several { MOST_RUNS } else { 1 }) {
             want_history(context, &mut self.asked, &run.name);
         }
-        let curves = if several { all_runs(context) } else { latest(context, plot) };
+        let curves = if several { all_runs(context, compared) } else { latest(context, plot) };
         if curves.iter().all(|curve| curve.points.is_empty()) {
             widgets::quiet_text(ui, super::text::NO_RUN);
             return;
@@ -149,11 +154,14 @@ fn latest(context: &Context<'_>, plot: Plot) -> Vec<Curve> {
     curves.unwrap_or_default()
 }
 
-/// Validation losses of the latest runs.
-fn all_runs(context: &Context<'_>) -> Vec<Curve> {
+/// Validation losses of the latest runs: of the compared ones, where any are.
+fn all_runs(context: &Context<'_>, compared: &[String]) -> Vec<Curve> {
     let state = context.state;
-    let counted: Vec<_> =
-        state.runs.list.iter().rev().filter(|run| measures::counts(run)).take(MOST_RUNS).collect();
+    let is_shown = |run: &&glasshouse_protocol::RunSummary| match compared {
+        [] => measures::counts(run),
+        _ => compared.contains(&run.name),
+    };
+    let counted: Vec<_> = state.runs.list.iter().rev().filter(is_shown).take(MOST_RUNS).collect();
     let known = counted.into_iter().rev().filter_map(|run| Some((run, state.runs.histories.get(&run.name)?)));
     let of =
         |(place, (run, history)): (usize, (&glasshouse_protocol::RunSummary, &crate::state::History))| {

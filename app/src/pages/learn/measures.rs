@@ -36,7 +36,16 @@ enum Of {
     /// The latest run's past.
     Run(fn(&History) -> Option<Found>),
     /// All runs with their pasts, oldest first; none where no two can be compared.
-    Runs(fn(&[(&RunSummary, &History)]) -> Option<Found>),
+    Runs(fn(&[(&RunSummary, &History)]) -> Option<Sweep>),
+}
+
+/// Runs that differ in one setting alone.
+#[derive(Clone, Debug, PartialEq)]
+struct Sweep {
+    /// Their names, oldest first.
+    runs: Vec<String>,
+    /// What their highest setting gave beside the lowest.
+    found: Found,
 }
 
 /// What has to be there before something can be measured.
@@ -163,19 +172,26 @@ impl Measure {
             }
             Of::Runs(of) => {
                 let ended: Vec<&RunSummary> = ended(state).collect();
-                let known = |run: &RunSummary| state.runs.histories.contains_key(&run.name);
-                let wanted = ended.iter().filter(|run| !known(run) && !unread.contains(&run.name));
+                let is_known = |run: &RunSummary| state.runs.histories.contains_key(&run.name);
+                let wanted = ended.iter().filter(|run| !is_known(run) && !unread.contains(&run.name));
                 let wanted: Vec<String> = wanted.map(|run| run.name.clone()).collect();
                 if !wanted.is_empty() {
                     return Err(Missing::Histories(wanted));
                 }
-                let known = ended.iter().filter_map(|run| Some((*run, state.runs.histories.get(&run.name)?)));
-                let found = of(&known.collect::<Vec<_>>());
-                (Some(found.ok_or_else(|| self.needs_runs())?), None, None)
+                let sweep = of(&known(state)).ok_or_else(|| self.needs_runs())?;
+                (Some(sweep.found), None, None)
             }
         };
         let (value, sentence) = found.filter(|(value, _)| value.is_finite()).ok_or(Missing::Number)?;
         Ok(LessonMeasurement { measure: self.name.to_owned(), value, sentence, held: false, run, step })
+    }
+
+    /// Names of the runs that it compares, of those whose pasts were read; none where it compares none.
+    pub fn compared(&self, state: &State) -> Vec<String> {
+        match self.of {
+            Of::Runs(of) => of(&known(state)).map(|sweep| sweep.runs).unwrap_or_default(),
+            _ => Vec::new(),
+        }
     }
 
     fn needs_runs(&self) -> Missing {
@@ -219,6 +235,11 @@ pub(super) fn counts(run: &RunSummary) -> bool {
 fn ended(state: &State) -> impl Iterator<Item = &RunSummary> {
     let name = trains(state);
     state.runs.list.iter().filter(move |run| counts(run) && Some(run.name.as_str()) != name)
+}
+
+/// Those of them whose pasts were read.
+fn known(state: &State) -> Vec<(&RunSummary, &History)> {
+    ended(state).filter_map(|run| Some((run, state.runs.histories.get(&run.name)?))).collect()
 }
 
 /// The latest run.

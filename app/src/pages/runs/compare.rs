@@ -79,7 +79,8 @@ impl Compare {
             for (name, reports) in seen {
                 ui.add_space(space::SMALL);
                 ui.label(RichText::new(format!("Guard of {name}")).text_style(theme::strong()));
-                guard::list_ui(ui, context.palette, reports.into_iter());
+                let pressed = guard::list_ui(ui, context.palette, reports.into_iter());
+                guard::open(context, pressed);
             }
         });
     }

@@ -102,7 +102,8 @@ impl Details {
                 if !reports.is_empty() {
                     ui.add_space(space::MEDIUM);
                     ui.label(RichText::new("Guard").text_style(theme::strong()));
-                    guard::list_ui(ui, context.palette, reports.into_iter());
+                    let pressed = guard::list_ui(ui, context.palette, reports.into_iter());
+                    guard::open(context, pressed);
                 }
             }
             let wrote = context.state.runs.histories.get(&run.name).and_then(|history| {

@@ -1,12 +1,15 @@
 //! The switch of the server: other programs ask this window's engine.
 
 use super::{group, text};
+use crate::format;
 use crate::pages::Context;
+use crate::pages::parts::moderation_ui;
 use crate::theme::space;
 use crate::widgets;
 use egui::{Label, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::TrainingState;
+use glasshouse_protocol::{ModerationMode, TrainingState};
+use std::time::Duration;
 
 pub(super) fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
     group(ui, "Answer other programs", |ui| {
@@ -22,25 +25,37 @@ pub(super) fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
         if let Some(refused) = &serving.refused {
             ui.add(Label::new(RichText::new(refused).color(context.palette.failure)).wrap());
         }
-        let Some(address) = &serving.address else { return };
-        ui.horizontal_wrapped(|ui| {
-            ui.add(
-                Label::new(RichText::new(address).text_style(egui::TextStyle::Monospace)).selectable(true),
+        if let Some(address) = &serving.address {
+            ui.horizontal_wrapped(|ui| {
+                let shown = RichText::new(address).text_style(egui::TextStyle::Monospace);
+                ui.add(Label::new(shown).selectable(true));
+                if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy").clicked() {
+                    ui.ctx().copy_text(address.clone());
+                }
+            });
+            ui.add_space(space::TIGHT);
+            let trains = context.state.training.state != TrainingState::Idle;
+            let project = context.state.projects.open.is_some();
+            widgets::quiet_text(
+                ui,
+                match (project, trains) {
+                    (false, _) => text::SERVES_NOTHING,
+                    (true, true) => text::SERVES_BETWEEN_STEPS,
+                    (true, false) => text::SERVES,
+                },
             );
-            if widgets::quiet(ui, icons::ICON_CONTENT_COPY, "Copy").clicked() {
-                ui.ctx().copy_text(address.clone());
-            }
-        });
+        }
         ui.add_space(space::TIGHT);
-        let trains = context.state.training.state != TrainingState::Idle;
-        let project = context.state.projects.open.is_some();
-        widgets::quiet_text(
-            ui,
-            match (project, trains) {
-                (false, _) => text::SERVES_NOTHING,
-                (true, true) => text::SERVES_BETWEEN_STEPS,
-                (true, false) => text::SERVES,
-            },
-        );
+        let found = on.then(|| format::moderated(&serving.moderated));
+        moderation_ui(ui, &mut context.preferences.moderation, &mut context.asks.wish);
+        if context.preferences.moderation.settings.mode != ModerationMode::Off {
+            widgets::quiet_text(ui, text::MODERATES);
+            if let Some(found) = found {
+                let found = if found.is_empty() { "nothing" } else { &found };
+                widgets::quiet_text(ui, format!("Found in answers so far: {found}."));
+                // Answers are counted while nothing else has the window drawn.
+                ui.ctx().request_repaint_after(Duration::from_secs(1));
+            }
+        }
     });
 }

@@ -1,35 +1,50 @@
-//! What the guard saw in a run: marks on its curves, and the sentences in a list.
+//! What the guard saw in a run: marks on its curves, and the sentences in a list, from which the documents of a batch are opened.
 
-use super::Context;
+use super::{Context, PageName};
 use crate::format;
+use crate::pages::parts::caption;
 use crate::theme::{self, Palette};
 use crate::widgets::{self, Mark};
 use egui::{Color32, Label, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{GuardReport, GuardSeverity};
+use glasshouse_protocol::{GuardDocument, GuardReport, GuardSeverity};
 
 /// Most that a list shows, the newest.
 const LISTED: usize = 20;
+/// Documents of a batch that can be opened: reading those says what it was about.
+const OPENED: usize = 6;
 
 /// The list of the run that is shown: the one in training, or else one of the past.
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, of_past: &[GuardReport]) {
-    let live = &context.state.training;
+    let state = context.state;
+    let live = &state.training;
     let reports = if live.run.is_some() { live.guard.as_slice() } else { of_past };
     if reports.is_empty() {
         return;
     }
     let (count, palette) = (reports.len().to_string(), context.palette);
-    widgets::fold(ui, context.preferences, "train:guard", ("Guard", &count), true, |ui, _| {
-        list_ui(ui, palette, reports.iter());
+    let title = ("Guard", count.as_str());
+    let pressed = widgets::fold(ui, context.preferences, "train:guard", title, true, |ui, _| {
+        list_ui(ui, palette, reports.iter())
     });
+    open(context, pressed.flatten());
 }
 
-/// The sentences of what was seen, the newest first.
+/// Opens a document on the page Data, where one was pressed.
+pub(in crate::pages) fn open(context: &mut Context<'_>, pressed: Option<String>) {
+    if let Some(words) = pressed {
+        context.asks.document = Some(words);
+        *context.go = Some(PageName::Data);
+    }
+}
+
+/// The sentences of what was seen, the newest first. The words of the document that was pressed, for [`open`].
 pub(in crate::pages) fn list_ui<'a>(
     ui: &mut Ui,
     palette: &Palette,
     reports: impl DoubleEndedIterator<Item = &'a GuardReport>,
-) {
+) -> Option<String> {
+    let mut pressed = None;
     for report in reports.rev().take(LISTED) {
         ui.horizontal_top(|ui| {
             let colour = colour(palette, report.severity);
@@ -41,13 +56,46 @@ pub(in crate::pages) fn list_ui<'a>(
             ui.vertical(|ui| {
                 ui.label(RichText::new(title(report)).text_style(theme::strong()));
                 ui.add(Label::new(&report.text).wrap().selectable(true));
-                if let Some(documents) = documents(report) {
-                    let documents =
-                        RichText::new(documents).color(palette.quiet).text_style(theme::caption());
-                    ui.add(Label::new(documents).wrap().selectable(true));
+                if let Some(words) = documents_ui(ui, palette, &report.documents) {
+                    pressed = Some(words);
                 }
             });
         });
+    }
+    pressed
+}
+
+/// The documents that a batch was cut from, the first of them with their words: pressed, these are returned.
+fn documents_ui(ui: &mut Ui, palette: &Palette, documents: &[GuardDocument]) -> Option<String> {
+    let numbers: Vec<String> = documents.iter().map(numbered).collect();
+    if numbers.is_empty() {
+        return None;
+    }
+    let numbers =
+        format!("The batch was cut from these documents of the training text: {}", numbers.join(", "));
+    let numbers = RichText::new(numbers).color(palette.quiet).text_style(theme::caption());
+    ui.add(Label::new(numbers).wrap().selectable(true));
+    let mut pressed = None;
+    let known = documents.iter().filter_map(|document| Some((document, document.words.as_ref()?)));
+    for (document, words) in known.take(OPENED) {
+        let button = widgets::quiet(ui, icons::ICON_DESCRIPTION, &format!("{}: {words}", numbered(document)));
+        if button.on_hover_text("Read this document on Data").clicked() {
+            pressed = Some(words.clone());
+        }
+    }
+    let more = documents.iter().filter(|document| document.words.is_some()).count().saturating_sub(OPENED);
+    if more > 0 {
+        caption(ui, format!("and {more} more"));
+    }
+    pressed
+}
+
+/// A document by its number in the training text and the source that it is from.
+fn numbered(document: &GuardDocument) -> String {
+    let number = format::whole(document.number);
+    match &document.source {
+        Some(source) => format!("{number} ({source})"),
+        None => number,
     }
 }
 
@@ -76,16 +124,4 @@ fn colour(palette: &Palette, severity: GuardSeverity) -> Color32 {
         GuardSeverity::Warning => palette.warning,
         GuardSeverity::Critical => palette.failure,
     }
-}
-
-/// The documents that the batch was cut from, by their numbers in the training text.
-fn documents(report: &GuardReport) -> Option<String> {
-    let named = |number: u64, source: &Option<String>| match source {
-        Some(source) => format!("{} ({source})", format::whole(number)),
-        None => format::whole(number),
-    };
-    let all: Vec<String> =
-        report.documents.iter().map(|document| named(document.number, &document.source)).collect();
-    (!all.is_empty())
-        .then(|| format!("The batch was cut from these documents of the training text: {}", all.join(", ")))
 }

@@ -2,7 +2,7 @@
 
 use super::adapter::{LORA_A, LORA_B, is_of_adapter};
 use super::teacher::{TEACHER, is_of_teacher};
-use super::{Recipe, Site, Sites, TrainingGraphs};
+use super::{Probe, Recipe, Site, Sites, TrainingGraphs};
 use crate::Result;
 use crate::graph::ops::{
     self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
@@ -12,8 +12,8 @@ use crate::graph::ops::{
     Rope, RopeInputs, Scale, Score, ScoreInputs, ScoreOutputs, Unlikelihood, UnlikelihoodInputs, X,
 };
 use crate::graph::{
-    Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Parameter, Type, ValueId,
-    gradient, store_in_half,
+    Constant, DropoutSite, Graph, GraphError, Heads, Init, Input, Keep, NormForm, Op, Parameter, Type,
+    ValueId, gradient, store_in_half,
 };
 use glasshouse_protocol::config::{DistilSettings, Objective, PreferenceSettings, RewardSettings};
 use glasshouse_protocol::{
@@ -157,17 +157,17 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     let forward = |batch, dropout, label_smoothing, ignore_index, form| {
         let (time, documents) = (model.context_length, train.separates_documents(model));
         let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents, form };
-        let Model { mut graph, loss, .. } = build_with(model, Some(train), purpose)?;
+        let Model { mut graph, loss, sites, .. } = build_with(model, Some(train), purpose)?;
         freeze(&mut graph.parameters, model, train)?;
         let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
-        Ok::<_, crate::Error>((graph, loss))
+        Ok::<_, crate::Error>((graph, loss, sites))
     };
     let (ignored, form) = (train.ignored_target(), loss_form(train, model));
-    let (mut graph, train_loss) =
+    let (mut graph, train_loss, _) =
         forward(train.batch_size, !form.drops_nothing(), train.label_smoothing, ignored, form)?;
     // Pairs are evaluated an answer at a time: what each comes to says more than their loss.
     let rows = if matches!(form, LossForm::Preference(_)) { 1 } else { train.batch_size };
-    let (mut evaluate, evaluate_loss) =
+    let (mut evaluate, evaluate_loss, sites) =
         forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), form.evaluated())?;
     // A teacher is not asked there, and lies in the same arena.
     for taught in graph.parameters.iter().skip(evaluate.parameters.len()) {
@@ -175,12 +175,43 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     }
     let compared = train.objective == Objective::Reward && train.reward.compares_probabilities();
     let evaluate_rows = if compared { rows_of(&evaluate, evaluate_loss) } else { None };
+    let evaluate_probes = probes(&evaluate, &sites, model.layers);
     let keep = if train.activation_checkpointing { Keep::BlockEdges } else { Keep::Everything };
     gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
     if train.precision == Precision::Mixed {
         store_in_half(&mut graph);
     }
-    Ok(TrainingGraphs { recipe, train: graph, train_loss, evaluate, evaluate_loss, evaluate_rows })
+    Ok(TrainingGraphs {
+        recipe,
+        train: graph,
+        train_loss,
+        evaluate,
+        evaluate_loss,
+        evaluate_rows,
+        evaluate_probes,
+    })
+}
+
+/// Where norms know how large the stream is behind the embedding and each block's attention and MLP: those that read it there, or make it
+/// of what they read. Where both parts of a block read the same stream, none stands between them.
+fn probes(graph: &Graph, sites: &Sites, layers: usize) -> Vec<Probe> {
+    let norms = || graph.nodes.iter().filter(|node| matches!(node.op, Op::Norm(_)));
+    let behind = |site: Site| {
+        let stream = sites.get(site)?;
+        let reads = norms().find(|node| node.inputs.first() == Some(&stream));
+        let makes = || norms().find(|node| node.outputs.first() == Some(&stream));
+        reads.or_else(makes)?.outputs.get(1).copied()
+    };
+    let blocks = (0..layers).flat_map(|block| {
+        let attention = behind(Site::Between(block));
+        let rest = if attention.is_some() { ".mlp" } else { "" };
+        [
+            (format!("blocks.{block}.attention"), attention),
+            (format!("blocks.{block}{rest}"), behind(Site::Stream(block + 1))),
+        ]
+    });
+    let all = std::iter::once(("embedding".to_owned(), behind(Site::Stream(0)))).chain(blocks);
+    all.filter_map(|(part, statistics)| Some(Probe { part, statistics: statistics? })).collect()
 }
 
 /// What each row of a cross-entropy's loss comes to.
@@ -703,6 +734,28 @@ mod tests {
         run.train.objective = Objective::Text;
         let text = training_graphs(&run.model, &run.train).unwrap();
         assert!(noise(&text.train).is_empty());
+    }
+
+    #[test]
+    fn the_stream_is_known_behind_each_part_wherever_norms_stand() {
+        let parts = |change: fn(&mut ModelConfig)| -> Vec<String> {
+            let mut run = presets::preset("llama-tiny").unwrap();
+            (run.model.vocabulary, run.model.layers) = (300, 2);
+            change(&mut run.model);
+            let graphs = training_graphs(&run.model, &run.train).unwrap();
+            let mut read = graphs.evaluate_read();
+            read.sort_unstable();
+            read.dedup();
+            assert_eq!(read.len(), 1 + graphs.evaluate_probes.len(), "each is a value of its own");
+            graphs.evaluate_probes.into_iter().map(|probe| probe.part).collect()
+        };
+        let blocks = ["blocks.0.attention", "blocks.0.mlp", "blocks.1.attention", "blocks.1.mlp"];
+        let pre = parts(|_| ());
+        assert_eq!(pre[0], "embedding");
+        assert_eq!(pre[1..], blocks);
+        assert_eq!(parts(|model| model.norm.placement = NormPlacement::Post), blocks);
+        let parallel = parts(|model| model.residual = Residual::Parallel);
+        assert_eq!(parallel, ["embedding", "blocks.0", "blocks.1"]);
     }
 
     #[test]

@@ -14,6 +14,15 @@ pub struct Recipe {
     pub train: TrainConfig,
 }
 
+/// Where a graph knows how large the stream is behind a part of the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// The part, as in `blocks.3.mlp`.
+    pub part: String,
+    /// [N,2]: what a [`crate::graph::ops::Norm`] keeps of the stream behind it.
+    pub statistics: ValueId,
+}
+
 /// The graphs that a training executor runs, all over the same parameters.
 #[derive(Clone, Debug)]
 pub struct TrainingGraphs {
@@ -29,12 +38,15 @@ pub struct TrainingGraphs {
     pub evaluate_loss: ValueId,
     /// Of `evaluate`, [N,2] with each token's loss behind the loss of its row, where the objective looks at them.
     pub evaluate_rows: Option<ValueId>,
+    /// Of `evaluate`, in the order of the forward pass: how large the stream is behind each part. Norms sum that up anyway.
+    pub evaluate_probes: Vec<Probe>,
 }
 
 impl TrainingGraphs {
     /// Values of `evaluate` that are read after it.
     pub fn evaluate_read(&self) -> Vec<ValueId> {
-        [Some(self.evaluate_loss), self.evaluate_rows].into_iter().flatten().collect()
+        let probes = self.evaluate_probes.iter().map(|probe| probe.statistics);
+        [Some(self.evaluate_loss), self.evaluate_rows].into_iter().flatten().chain(probes).collect()
     }
 
     /// Refuses mixed precision, for executors without 16-bit floats; `device` is what they are called.

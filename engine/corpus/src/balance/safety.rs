@@ -4,8 +4,8 @@ use super::Settings;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::files::Files;
-use crate::personal::MASK;
 use crate::personal::lists::{self, WordList};
+use crate::personal::{around, hide};
 use crate::report::{Column, Table, Unit, lot};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -108,29 +108,8 @@ impl Safety {
 
     /// What stands around a place, with every listed word masked.
     fn excerpt(&self, text: &str, start: usize, end: usize, mask: impl FnOnce(&str) -> String) -> String {
-        let from = text.floor_char_boundary(start.saturating_sub(MARGIN));
-        let to = text.ceil_char_boundary(end.saturating_add(MARGIN));
-        // Half words at the ends go: a listed word must not be known by its half.
-        let space = |part: &str| part.find(char::is_whitespace);
-        let from =
-            if from == 0 { 0 } else { text.get(from..start).and_then(space).map_or(start, |at| from + at) };
-        let back = |part: &str| part.rfind(char::is_whitespace);
-        let to =
-            if to == text.len() { to } else { text.get(end..to).and_then(back).map_or(end, |at| end + at) };
-        let line = mask(text.get(from..to).unwrap_or_default());
-        let mut hidden = String::with_capacity(line.len());
-        let mut occurrences: Vec<_> = self.list.find(&line).map(|(_, start, end)| (start, end)).collect();
-        occurrences.sort_unstable();
-        let mut past = 0;
-        for (start, end) in occurrences {
-            hidden.push_str(line.get(past..start.max(past)).unwrap_or_default());
-            let word = line.get(start.max(past)..end.max(past)).unwrap_or_default();
-            hidden.extend(
-                word.chars().map(|character| if character.is_whitespace() { character } else { MASK }),
-            );
-            past = past.max(end);
-        }
-        hidden.push_str(line.get(past..).unwrap_or_default());
+        let line = mask(text.get(around(text, start..end, MARGIN)).unwrap_or_default());
+        let hidden = hide(&line, self.list.find(&line).map(|(_, start, end)| start..end));
         hidden.replace(char::is_control, " ").trim().to_owned()
     }
 

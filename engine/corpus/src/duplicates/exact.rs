@@ -11,7 +11,7 @@ use smart_default::SmartDefault;
 
 use super::table::{Entry, Table};
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
-use crate::{Error, Result};
+use crate::Result;
 
 /// The recipe's table `[duplicates.exact]`.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
@@ -154,9 +154,7 @@ impl Index {
     /// The number is 2³² − 1, one more than are counted.
     pub fn first(&mut self, fingerprint: Fingerprint, document: u32) -> Result<Option<u32>> {
         if document == u32::MAX {
-            return Err(Error::Refused(
-                "the corpus has more than 4,294,967,295 documents: clean it in parts".into(),
-            ));
+            return Err(super::too_many());
         }
         let bits = fingerprint.0;
         let entry = Seen { high: [(bits >> 96) as u32, (bits >> 64) as u32, (bits >> 32) as u32], document };

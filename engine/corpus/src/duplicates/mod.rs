@@ -44,7 +44,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Error, Result};
 use words::Visitor;
 
 /// The recipe's table `[duplicates]`.
@@ -75,6 +75,19 @@ impl Settings {
         let near = if self.near.enabled { self.near.bytes_per_document() } else { 0 };
         exact + near
     }
+}
+
+/// The numbers of documents are of 32 bits.
+fn too_many() -> Error {
+    Error::Refused("the corpus has more than 4,294,967,295 documents: clean it in parts".into())
+}
+
+/// Checks a setting of a table.
+fn within<T: Copy + PartialOrd + std::fmt::Display>(field: &str, value: T, least: T, most: T) -> Result<()> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("{field} is {value}: choose from {least} to {most}")))
 }
 
 /// What is remembered of a document to find its copies.

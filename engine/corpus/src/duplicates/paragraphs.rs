@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
 use super::table::Table;
+use super::within;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
-use crate::rules::Outcome;
-use crate::{Error, Result};
+use crate::Result;
+use crate::rules::{Outcome, Reason};
 
 /// What a paragraph is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,17 +50,8 @@ impl Settings {
     /// # Errors
     /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
-        for (field, value, most) in [
-            ("minimum_words", self.minimum_words, 10_000),
-            ("memory_megabytes", self.memory_megabytes, 65_536),
-        ] {
-            if !(1..=most).contains(&value) {
-                return Err(Error::Invalid(format!(
-                    "duplicates.paragraphs.{field} is {value}: choose from 1 to {most}"
-                )));
-            }
-        }
-        Ok(())
+        within("duplicates.paragraphs.minimum_words", self.minimum_words, 1, 10_000)?;
+        within("duplicates.paragraphs.memory_megabytes", self.memory_megabytes, 1, 65_536)
     }
 
     /// The paragraphs of a text that are long enough; pure, so that it can be called on any thread.
@@ -161,7 +153,7 @@ impl Index {
             let reason = format!(
                 "all of its paragraphs of so many words, {repeated}, stand in earlier documents, and there is no other text"
             );
-            return Outcome::dropped("minimum_words", reason);
+            return Outcome::Dropped(Reason::new("minimum_words", reason));
         }
         Outcome::Edited(kept)
     }

@@ -12,6 +12,7 @@ use crate::files::Files;
 use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::ops::Range;
 
 /// What was taken out is looked through again, since words beside it may now read differently; after so many rounds a text is
 /// taken for made to outwit the search, and dropped.
@@ -51,17 +52,6 @@ pub struct Applied {
     pub dropped: Option<Class>,
     /// The first finding of each class, masked.
     pub samples: Vec<Sample>,
-}
-
-/// What became of a record.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AppliedRecord {
-    /// The new record; nothing if it stays as it is or is dropped.
-    pub record: Option<Map<String, Value>>,
-    /// What was found.
-    pub counts: Counts,
-    /// The class for which the document is to be dropped.
-    pub dropped: Option<Class>,
 }
 
 /// What a byte may begin or lie in.
@@ -166,21 +156,20 @@ impl Detector {
         applied
     }
 
-    /// Does with every text in a record what settings say; the names of its fields stay.
-    pub fn apply_record(&self, record: &Map<String, Value>) -> AppliedRecord {
-        let mut applied = AppliedRecord::default();
+    /// Does with every text in a record what settings say; the names of its fields stay. Gives the new record; nothing if it stays as it is.
+    ///
+    /// # Errors
+    /// The class for which the document is to be dropped.
+    pub fn apply_record(&self, record: &Map<String, Value>) -> Result<Option<Map<String, Value>>, Class> {
         let mut changed = record.clone();
-        let mut any = false;
+        let (mut any, mut dropped) = (false, None);
         let mut open: Vec<&mut Value> = changed.values_mut().collect();
         while let Some(value) = open.pop() {
             match value {
                 Value::String(text) => {
-                    let Applied { text: new, counts, dropped, .. } = self.apply(text);
-                    for (class, count) in counts {
-                        *applied.counts.entry(class).or_default() += count;
-                    }
-                    applied.dropped = [applied.dropped, dropped].into_iter().flatten().min();
-                    if let Some(new) = new {
+                    let applied = self.apply(text);
+                    dropped = [dropped, applied.dropped].into_iter().flatten().min();
+                    if let Some(new) = applied.text {
                         *text = new;
                         any = true;
                     }
@@ -190,10 +179,7 @@ impl Detector {
                 Value::Null | Value::Bool(_) | Value::Number(_) => {}
             }
         }
-        if any && applied.dropped.is_none() {
-            applied.record = Some(changed);
-        }
-        applied
+        dropped.map_or(Ok(any.then_some(changed)), Err)
     }
 
     /// A text with all personal data masked, whatever settings say becomes of it: for what is shown to people.
@@ -230,17 +216,7 @@ impl Detector {
             if samples.iter().any(|sample| sample.class == finding.class) {
                 continue;
             }
-            let mut start = text.floor_char_boundary(finding.start.saturating_sub(SAMPLE_MARGIN));
-            let mut end = text.floor_char_boundary(finding.end.saturating_add(SAMPLE_MARGIN));
-            // Half words go.
-            if start > 0 {
-                let space = text.get(start..finding.start).and_then(|head| head.find(char::is_whitespace));
-                start = space.map_or(finding.start, |space| start + space);
-            }
-            if end < text.len() {
-                let space = text.get(finding.end..end).and_then(|tail| tail.rfind(char::is_whitespace));
-                end = space.map_or(finding.end, |space| finding.end + space);
-            }
+            let Range { mut start, mut end } = around(text, finding.start..finding.end, SAMPLE_MARGIN);
             // Neighbours that lie across the line's ends are shown whole, that is, masked.
             let mut first = index;
             while let Some(neighbour) =
@@ -363,6 +339,28 @@ impl Detector {
             }
         }
     }
+}
+
+/// A place with the whole words of at most so many bytes to both sides.
+pub(crate) fn around(text: &str, place: Range<usize>, margin: usize) -> Range<usize> {
+    let mut start = text.floor_char_boundary(place.start.saturating_sub(margin));
+    let mut end = text.floor_char_boundary(place.end.saturating_add(margin));
+    // Half words go: what is not to be shown must not be known by its half.
+    if start > 0 {
+        let space = text.get(start..place.start).and_then(|head| head.find(char::is_whitespace));
+        start = space.map_or(place.start, |space| start + space);
+    }
+    if end < text.len() {
+        let space = text.get(place.end..end).and_then(|tail| tail.rfind(char::is_whitespace));
+        end = space.map_or(place.end, |space| place.end + space);
+    }
+    start..end
+}
+
+/// A text with these places hidden, but for their white space.
+pub(crate) fn hide(text: &str, places: impl Iterator<Item = Range<usize>>) -> String {
+    let findings = places.map(|Range { start, end }| Finding { class: Class::Identifier, start, end });
+    rewrite(text, &united(findings.collect()), push_mask)
 }
 
 /// Sorts findings and makes one of those that overlap.

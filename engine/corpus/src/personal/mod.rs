@@ -25,7 +25,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use detector::{Applied, AppliedRecord, Detector, Sample};
+pub use detector::{Applied, Detector, Sample};
+pub(crate) use detector::{around, hide};
 pub use replacement::{FINEWEB_ADDRESSES, FINEWEB_EMAILS, MASK, masked};
 pub use settings::{Action, Settings, Style};
 

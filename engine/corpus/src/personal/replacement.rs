@@ -32,35 +32,34 @@ impl Placeholders {
 
     /// The next placeholder of a class.
     pub fn next(&mut self, class: Class) -> &'static str {
-        let (list, turn): (&[&'static str], _) = match (self.style, class) {
-            (Style::Fineweb, Class::Email) => (&FINEWEB_EMAILS, &mut self.emails),
-            (Style::Fineweb, Class::IpAddress) => (&FINEWEB_ADDRESSES, &mut self.addresses),
-            _ => return class.placeholder(),
+        let list = list(self.style, class);
+        let turn = if class == Class::Email { &mut self.emails } else { &mut self.addresses };
+        let Some(stand_in) = turn.checked_rem(list.len()).and_then(|turn| list.get(turn)) else {
+            return class.placeholder();
         };
-        let stand_in = list.get(*turn % list.len()).copied().unwrap_or_else(|| class.placeholder());
         *turn += 1;
         stand_in
     }
 }
 
-/// Whether it is one of a style's stand-ins, which are no finding.
-pub(super) fn is_stand_in(style: Style, text: &str, finding: &Finding) -> bool {
-    let list: &[&str] = match (style, finding.class) {
+/// What a style puts in the place of a class in turns; nothing where that is its placeholder.
+fn list(style: Style, class: Class) -> &'static [&'static str] {
+    match (style, class) {
         (Style::Fineweb, Class::Email) => &FINEWEB_EMAILS,
         (Style::Fineweb, Class::IpAddress) => &FINEWEB_ADDRESSES,
-        _ => return false,
-    };
+        _ => &[],
+    }
+}
+
+/// Whether it is one of a style's stand-ins, which are no finding.
+pub(super) fn is_stand_in(style: Style, text: &str, finding: &Finding) -> bool {
+    let list = list(style, finding.class);
     list.iter().any(|stand_in| stand_in.as_bytes() == between(text.as_bytes(), finding.start, finding.end))
 }
 
 /// All that a style may put into a text.
 pub(super) fn stand_ins(style: Style) -> Vec<&'static str> {
-    let mut all: Vec<&str> = Class::ALL.iter().map(|class| class.placeholder()).collect();
-    if style == Style::Fineweb {
-        all.extend(FINEWEB_EMAILS);
-        all.extend(FINEWEB_ADDRESSES);
-    }
-    all
+    Class::ALL.iter().flat_map(|&class| [&[class.placeholder()][..], list(style, class)].concat()).collect()
 }
 
 /// The shape of personal data without its characters: `j•••@•••.com`.

@@ -179,8 +179,7 @@ impl Ending {
     /// The next documents that are left, from one on, their numbers, and where to go on.
     fn alive_from(&mut self, start: usize) -> Result<(Vec<Document>, Vec<u32>, usize)> {
         let end = start + batch(self.staging.entries().iter().skip(start).map(|entry| entry.bytes));
-        let numbers: Vec<u32> =
-            (start..end).filter(|at| self.alive.get(*at) == Some(&true)).map(|at| at as u32).collect();
+        let numbers: Vec<u32> = (start as u32..end as u32).filter(|number| self.is_alive(*number)).collect();
         Ok((self.staging.documents(&numbers)?, numbers, end))
     }
 
@@ -195,10 +194,10 @@ impl Ending {
         let limit = limit as f32 - 0.01;
         for (number, _) in scoring.bits.iter().enumerate().filter(|(_, bits)| **bits > limit) {
             let document = self.staging.document(number as u32)?;
-            if self.alive.get(number) != Some(&true) || matches!(document.kind, Kind::Code(_)) {
+            if !self.is_alive(number as u32) || matches!(document.kind, Kind::Code(_)) {
                 continue;
             }
-            if let Outcome::Dropped(reason) = rule.judge(&document.text, &scoring.model, highest) {
+            if let Err(reason) = rule.judge(&document.text, &scoring.model, highest) {
                 if let Some(language) = rule.language(&document.text) {
                     bench.recorders.count(at, &format!("texts_kept_in_{}", language_name(language)), 1);
                     continue;
@@ -224,6 +223,10 @@ impl Ending {
         Ok(())
     }
 
+    fn is_alive(&self, number: u32) -> bool {
+        self.alive.get(number as usize) == Some(&true)
+    }
+
     /// A staged document is gone.
     fn bury(&mut self, number: u32) {
         if let Some(alive) = self.alive.get_mut(number as usize) {
@@ -234,9 +237,7 @@ impl Ending {
     /// Orders what is left by source and draws who is held out.
     fn divide(&mut self, worker: &Worker) -> Result<Writing> {
         let entries = self.staging.entries();
-        let mut order: Vec<u32> = (0..entries.len() as u32)
-            .filter(|number| self.alive.get(*number as usize) == Some(&true))
-            .collect();
+        let mut order: Vec<u32> = (0..entries.len() as u32).filter(|number| self.is_alive(*number)).collect();
         let source = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.source);
         let lot = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.lot);
         order.sort_by_key(|number| (source(*number), *number));
@@ -269,14 +270,9 @@ impl Ending {
         }
         let any = held_out.contains(&true);
         let overlap = if any && worker.recipe.contamination.held_out {
-            let own: Vec<u32> = order
-                .iter()
-                .copied()
-                .filter(|number| held_out.get(*number as usize) == Some(&true))
-                .collect();
             let mut set = contamination::Set::sampled(&worker.recipe.contamination);
-            for number in own {
-                let document = self.staging.document(number)?;
+            for number in order.iter().filter(|number| held_out.get(**number as usize) == Some(&true)) {
+                let document = self.staging.document(*number)?;
                 set.add(&document.id, &document.text);
             }
             Some(set)

@@ -140,7 +140,7 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
     let mut verdicts = Vec::new();
     if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair, worker.readers) {
         verdicts.push(Verdict {
-            stage: super::described::EXTRACTION.name.to_owned(),
+            stage: At::Extraction.name(recipe).to_owned(),
             verdict: VerdictKind::Drops,
             reason,
             on: true,

@@ -9,7 +9,6 @@
 //! a `journal` says what became of each batch, so that a cleaning that was killed goes on behind it.
 
 mod batches;
-pub(crate) mod described;
 mod ending;
 mod explain;
 mod folder;
@@ -17,7 +16,7 @@ mod journal;
 mod lines;
 mod recorders;
 mod sources;
-mod stages;
+pub(crate) mod stages;
 mod staging;
 mod work;
 

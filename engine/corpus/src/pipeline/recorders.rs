@@ -1,7 +1,6 @@
 //! Everything that is counted while a cleaning runs.
 
 use super::Dropped;
-use super::described::{EXACT, NEAR};
 use super::stages::{At, Stages};
 use super::work::{Told, Worker};
 use crate::balance::{self, Safety, Tally, Terms};
@@ -48,14 +47,12 @@ impl Recorders {
             stages: Stages::new(recipe),
             inputs: Vec::new(),
             exact: DuplicateRecorder::new(
-                EXACT.name,
-                EXACT.title,
+                At::Exact.about(recipe),
                 "a hash of the words, without case, punctuation and white space; of source code, of its bytes",
                 Some(crate::duplicates::exact::BYTES_PER_DOCUMENT),
             ),
             near: DuplicateRecorder::new(
-                NEAR.name,
-                NEAR.title,
+                At::Near.about(recipe),
                 &format!(
                     "MinHash of {} permutations in {} bands of {}, verified by true Jaccard similarity of at least {}",
                     duplicates.near.permutations,

@@ -1,14 +1,13 @@
-//! The stages of a recipe in the order in which they work, each with what it is and its recorder.
+//! The stages of a recipe in the order in which they work, each with what it is and its recorder. What they are is said here once, for
+//! the cards of a recipe and for the account of a cleaning.
 
-use super::described;
-use crate::duplicates::near;
 use crate::recipe::Recipe;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
 use crate::rules::Rule;
 
 /// Where a stage stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) enum At {
+pub(crate) enum At {
     Extraction,
     Repair,
     /// By its number in the recipe.
@@ -22,22 +21,113 @@ pub(super) enum At {
     Paragraphs,
 }
 
+/// The stages that are no rules: those before the rules, and those behind them.
+const BEFORE: [At; 2] = [At::Extraction, At::Repair];
+const BEHIND: [At; 7] =
+    [At::Contamination, At::Personal, At::Exact, At::Near, At::Caps, At::HeldOut, At::Paragraphs];
+
 impl At {
-    /// The stage's name.
-    pub(super) fn name(self, recipe: &Recipe) -> &'static str {
+    /// Where in the bench a stage stands that is no rule, its name as in `dropped.jsonl`, and its title.
+    fn names(self) -> (Group, &'static str, &'static str) {
         match self {
-            Self::Extraction => described::EXTRACTION.name,
-            Self::Repair => described::REPAIR.name,
-            Self::Rule(number) => recipe.rules.get(number).map_or("", Rule::name),
-            Self::Contamination => described::CONTAMINATION.name,
-            Self::Personal => described::PERSONAL.name,
-            Self::Exact => described::EXACT.name,
-            Self::Near => described::NEAR.name,
-            Self::Caps => described::CAPS.name,
-            Self::HeldOut => described::HELD_OUT.name,
-            Self::Paragraphs => described::PARAGRAPHS.name,
+            Self::Extraction => (Group::Extraction, "extraction", "Extraction"),
+            Self::Repair => (Group::Repair, "repair", "Repair"),
+            Self::Rule(_) => (Group::Rules, "", ""),
+            Self::Contamination => (Group::Contamination, "contamination", "Evaluation overlap"),
+            Self::Personal => (Group::Personal, "personal-data", "Personal data"),
+            Self::Exact => (Group::Duplicates, "exact-duplicates", "Exact duplicates"),
+            Self::Near => (Group::Duplicates, "near-duplicates", "Near duplicates"),
+            Self::Caps => (Group::Balance, "caps", "Caps by source"),
+            Self::HeldOut => (Group::Contamination, "held-out-overlap", "Held-out overlap"),
+            Self::Paragraphs => (Group::Duplicates, "repeated-paragraphs", "Repeated paragraphs"),
         }
     }
+
+    /// What it takes away, and why.
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Extraction => {
+                "Takes the article out of a web page, the prose out of wikitext and the text out of a PDF; what holds none goes."
+            }
+            Self::Repair => {
+                "Mends characters that were decoded wrongly, brings Unicode to one form (NFC), and tidies control characters, white \
+                 space and line ends."
+            }
+            Self::Rule(_) => "",
+            Self::Contamination => {
+                "Takes away documents that share long runs of words with the texts that a model will be measured on: a model that \
+                 has read the answers is not being measured."
+            }
+            Self::Personal => {
+                "Finds e-mail addresses, telephone numbers, account and card numbers, IP addresses, secrets and listed names, and \
+                 puts a placeholder in their place."
+            }
+            Self::Exact => {
+                "Keeps the first of documents with the same words, whatever their case, punctuation and white space, and of source \
+                 code with the same bytes: what is read twice is learnt by heart."
+            }
+            Self::Near => {
+                "Keeps one of documents with nearly the same words: found by MinHash, and compared by their true similarity before \
+                 anything goes."
+            }
+            Self::Caps => "Takes documents of a source by lot where the recipe allows it only so many.",
+            Self::HeldOut => {
+                "Takes documents out of training that share long runs of words with those held out for validation, so that the \
+                 validation loss means something. Source code is only counted: its files share much."
+            }
+            Self::Paragraphs => {
+                "Takes paragraphs out of a document that an earlier one had: notices, menus and licences that many pages repeat."
+            }
+        }
+    }
+
+    /// Where its numbers come from; empty where it has none.
+    fn paper(self) -> &'static str {
+        match self {
+            Self::Contamination | Self::HeldOut => "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
+            Self::Near => "Broder 1997; FineWeb (Penedo et al. 2024, arXiv:2406.17557)",
+            Self::Paragraphs => "CCNet (Wenzek et al. 2020, arXiv:1911.00359)",
+            _ => "",
+        }
+    }
+
+    /// The stage's name.
+    pub(crate) fn name(self, recipe: &Recipe) -> &'static str {
+        match self {
+            Self::Rule(number) => recipe.rules.get(number).map_or("", Rule::name),
+            _ => self.names().1,
+        }
+    }
+
+    /// What the stage is.
+    pub(crate) fn about(self, recipe: &Recipe) -> About {
+        let near = &recipe.duplicates.near;
+        let threshold = match self {
+            Self::Rule(number) => return recipe.rules.get(number).map(about_rule).unwrap_or_default(),
+            Self::Contamination => format!("{} words in a row", recipe.contamination.words),
+            Self::Near => format!(
+                "similarity {} of runs of {} words; {} permutations in {} bands of {}",
+                near.similarity, near.shingle_words, near.permutations, near.bands, near.rows
+            ),
+            Self::Paragraphs => {
+                format!("paragraphs of {} words or more", recipe.duplicates.paragraphs.minimum_words)
+            }
+            _ => String::new(),
+        };
+        let (group, name, title) = self.names();
+        let [name, title, sentence, paper] = [name, title, self.sentence(), self.paper()].map(str::to_owned);
+        About { name, group, title, sentence, threshold, paper }
+    }
+}
+
+/// What a rule is.
+pub(crate) fn about_rule(rule: &Rule) -> About {
+    let thresholds = rule.thresholds();
+    let threshold: Vec<String> =
+        thresholds.iter().map(|threshold| format!("{} {}", threshold.name, threshold.value)).collect();
+    let [name, title, sentence, paper] =
+        [rule.name(), rule.title(), rule.explain(), rule.paper()].map(str::to_owned);
+    About { name, group: Group::Rules, title, sentence, threshold: threshold.join(", "), paper }
 }
 
 /// Every stage's recorder.
@@ -50,38 +140,22 @@ pub(super) struct Stages {
 
 impl Stages {
     pub(super) fn new(recipe: &Recipe) -> Self {
-        let mut recorders = vec![
-            StageRecorder::new(described::EXTRACTION.about()),
-            StageRecorder::new(described::REPAIR.about()),
-        ];
-        recorders.extend(recipe.rules.iter().map(|rule| StageRecorder::new(about_rule(rule))));
-        let later = [
-            contamination(recipe),
-            described::PERSONAL.about(),
-            described::EXACT.about(),
-            near_copies(&recipe.duplicates.near),
-            described::CAPS.about(),
-            described::HELD_OUT.about(),
-            paragraphs(recipe),
-        ];
-        recorders.extend(later.map(StageRecorder::new));
+        let rules = (0..recipe.rules.len()).map(At::Rule);
+        let all = BEFORE.into_iter().chain(rules).chain(BEHIND);
+        let recorders = all.map(|at| StageRecorder::new(at.about(recipe))).collect();
         Self { rules: recipe.rules.len(), recorders }
     }
 
     /// A stage's place in the order.
     pub(super) fn place(&self, at: At) -> usize {
-        match at {
-            At::Extraction => 0,
-            At::Repair => 1,
-            At::Rule(number) => 2 + number,
-            At::Contamination => 2 + self.rules,
-            At::Personal => 3 + self.rules,
-            At::Exact => 4 + self.rules,
-            At::Near => 5 + self.rules,
-            At::Caps => 6 + self.rules,
-            At::HeldOut => 7 + self.rules,
-            At::Paragraphs => 8 + self.rules,
-        }
+        let before = BEFORE.iter().position(|own| *own == at);
+        before.unwrap_or_else(|| {
+            BEFORE.len()
+                + match at {
+                    At::Rule(number) => number,
+                    _ => self.rules + BEHIND.iter().position(|own| *own == at).unwrap_or_default(),
+                }
+        })
     }
 
     /// A stage's recorder.
@@ -99,37 +173,4 @@ impl Stages {
     pub(super) fn finish(self, raw: Amount) -> Vec<Stage> {
         StageRecorder::chain(raw, self.recorders)
     }
-}
-
-/// What a rule is.
-pub(super) fn about_rule(rule: &Rule) -> About {
-    let thresholds = rule.thresholds();
-    let threshold: Vec<String> =
-        thresholds.iter().map(|threshold| format!("{} {}", threshold.name, threshold.value)).collect();
-    About {
-        name: rule.name().to_owned(),
-        group: Group::Rules,
-        title: rule.title().to_owned(),
-        sentence: rule.explain().to_owned(),
-        threshold: threshold.join(", "),
-        paper: rule.paper().to_owned(),
-    }
-}
-
-fn contamination(recipe: &Recipe) -> About {
-    let words = recipe.contamination.words;
-    About { threshold: format!("{words} words in a row"), ..described::CONTAMINATION.about() }
-}
-
-fn near_copies(settings: &near::Settings) -> About {
-    let threshold = format!(
-        "similarity {} of runs of {} words; {} permutations in {} bands of {}",
-        settings.similarity, settings.shingle_words, settings.permutations, settings.bands, settings.rows
-    );
-    About { threshold, ..described::NEAR.about() }
-}
-
-fn paragraphs(recipe: &Recipe) -> About {
-    let words = recipe.duplicates.paragraphs.minimum_words;
-    About { threshold: format!("paragraphs of {words} words or more"), ..described::PARAGRAPHS.about() }
 }

@@ -190,12 +190,10 @@ impl Worker {
         }
         if let Some(record) = &document.record {
             // Its turns stand in the text, so that what is found here was counted there.
-            let applied = self.detector.apply_record(record);
-            if applied.dropped.is_some() {
-                return applied.dropped;
-            }
-            if let Some(record) = applied.record {
-                document.record = Some(record);
+            match self.detector.apply_record(record) {
+                Ok(Some(record)) => document.record = Some(record),
+                Ok(None) => {}
+                Err(class) => return Some(class),
             }
         }
         // A title or an address may hold a name or an account too.

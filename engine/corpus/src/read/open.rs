@@ -103,7 +103,7 @@ fn documents(
     let context = context.clone();
     Ok(match source.format.clone() {
         Format::Html => one(document(&context, stream).and_then(|bytes| html::page(&context, bytes))),
-        Format::Warc => records::items(context, warc::Warc::new(stream)),
+        Format::Warc => records::items(context, |_| warc::Warc::new(stream)),
         format => {
             let stream = decode::Utf8::of(stream);
             *replaced = stream.replaced();
@@ -113,17 +113,12 @@ fn documents(
                     let bytes = read_whole(&context, stream, "record", limits.record);
                     one(bytes.map(|bytes| code::file(&context, &language, &bytes)))
                 }
-                Format::Json => {
-                    let values = json::Json::new(&context, stream);
-                    records::items(context, values)
-                }
+                Format::Json => records::items(context, |context| json::Json::new(context, stream)),
                 Format::JsonLines => {
-                    let lines = json_lines::JsonLines::new(&context, stream);
-                    records::items(context, lines)
+                    records::items(context, |context| json_lines::JsonLines::new(context, stream))
                 }
                 Format::Csv | Format::Tsv => {
-                    let rows = table::Table::new(&context, stream);
-                    records::items(context, rows)
+                    records::items(context, |context| table::Table::new(context, stream))
                 }
                 Format::Xml => return xml::dump(context, stream),
                 // The others were opened above.

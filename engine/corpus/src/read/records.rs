@@ -36,8 +36,8 @@ impl From<Result<Option<Document>, Trouble>> for Step {
 }
 
 /// The documents and troubles of a file's records.
-pub(super) fn items(context: Context, mut records: impl Records) -> Items {
-    let mut done = false;
+pub(super) fn items<R: Records>(context: Context, open: impl FnOnce(&Context) -> R) -> Items {
+    let (mut records, mut done) = (open(&context), false);
     Box::new(std::iter::from_fn(move || {
         while !done {
             match records.step(&context) {

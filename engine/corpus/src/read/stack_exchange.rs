@@ -53,11 +53,9 @@ impl StackExchange {
                 "Title" => document.title = fields::short(&value()?).map(str::to_owned),
                 "CreationDate" => document.date = fields::date(&value()?),
                 "ContentLicense" => document.licence = fields::licence(&value()?),
-                "Score" => drop(record.insert("score".into(), number_or_text(&value()?))),
-                "ParentId" => drop(record.insert("question".into(), number_or_text(&value()?))),
-                "AcceptedAnswerId" => {
-                    drop(record.insert("accepted_answer".into(), number_or_text(&value()?)));
-                }
+                "Score" => drop(record.insert("score".into(), value_of(&value()?))),
+                "ParentId" => drop(record.insert("question".into(), value_of(&value()?))),
+                "AcceptedAnswerId" => drop(record.insert("accepted_answer".into(), value_of(&value()?))),
                 "Tags" => {
                     let value = value()?;
                     let tags = value.split(['<', '>', '|']).filter(|tag| !tag.is_empty());
@@ -107,6 +105,7 @@ impl Records for StackExchange {
     }
 }
 
-fn number_or_text(value: &str) -> Value {
+/// A number, or the text that is none.
+fn value_of(value: &str) -> Value {
     value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from)
 }

@@ -26,11 +26,10 @@ pub(super) fn dump(context: Context, mut stream: Stream) -> io::Result<Items> {
     }
     if holds(b"<mediawiki") {
         let pages = Wiki::new(&context, stream)?;
-        return Ok(records::items(context, pages));
+        return Ok(records::items(context, |_| pages));
     }
     if holds(b"<posts>") {
-        let rows = StackExchange::new(&context, stream);
-        return Ok(records::items(context, rows));
+        return Ok(records::items(context, |context| StackExchange::new(context, stream)));
     }
     if holds(b"<html") {
         return Ok(one(document(&context, stream).and_then(|bytes| html::page(&context, bytes))));

@@ -130,7 +130,8 @@ fn composition(key: &str, title: &str, rows: &[(&str, u64, u64)]) -> Table {
 }
 
 fn near_copies() -> Duplicates {
-    let mut recorder = DuplicateRecorder::new("near-duplicates", "Near copies", "MinHash", Some(528));
+    let near = about(Group::Duplicates, "near-duplicates", "Near copies");
+    let mut recorder = DuplicateRecorder::new(near, "MinHash", Some(528));
     let member = |member: u64| Member {
         id: format!("{WEB}/crawl.warc.gz#{member}"),
         source: WEB.to_owned(),

@@ -177,18 +177,11 @@ pub struct DuplicateRecorder {
 }
 
 impl DuplicateRecorder {
-    /// For groups found by the stage of this name, with a title and a method for people, and the memory that a signature takes.
-    pub fn new(name: &str, title: &str, method: &str, bytes_a_document: Option<u64>) -> Self {
-        Self {
-            found: Duplicates {
-                name: name.to_owned(),
-                title: title.to_owned(),
-                method: method.to_owned(),
-                bytes_a_document,
-                ..Duplicates::default()
-            },
-            sizes: BTreeMap::new(),
-        }
+    /// For groups found by this stage, with its method for people, and the memory that a signature takes.
+    pub fn new(about: About, method: &str, bytes_a_document: Option<u64>) -> Self {
+        let (About { name, title, .. }, method) = (about, method.to_owned());
+        let found = Duplicates { name, title, method, bytes_a_document, ..Duplicates::default() };
+        Self { found, sizes: BTreeMap::new() }
     }
 
     /// A group of so many documents. `show` gives it in full and is only asked if it is among the largest so far; of groups of one size

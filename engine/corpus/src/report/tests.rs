@@ -90,7 +90,7 @@ fn stages_in_a_row_hand_on_what_is_left() {
 
 #[test]
 fn the_largest_duplicate_groups_are_shown_and_all_are_counted() {
-    let mut recorder = DuplicateRecorder::new("duplicates.near", "Near copies", "MinHash", Some(512));
+    let mut recorder = DuplicateRecorder::new(about("duplicates.near"), "MinHash", Some(512));
     for size in 2..40_u64 {
         recorder.cluster(size, || Cluster {
             members: (0..size)

@@ -19,27 +19,26 @@ const BAR: usize = 40;
 
 /// The last words of a cleaning: what every stage took, what was found of copies and personal data, and what is left.
 pub fn summary(report: &Report) -> String {
-    let mut lines = Lines(String::new());
-    head(&mut lines, report);
-    stages(&mut lines, report);
-    findings(&mut lines, report);
-    troubles(&mut lines, report);
-    lines.0
+    account(report, false)
 }
 
 /// All that can be said in a terminal: the [`summary`] with the tables, a histogram of lengths and samples.
 pub fn details(report: &Report) -> String {
+    account(report, true)
+}
+
+fn account(report: &Report, whole: bool) -> String {
     let mut lines = Lines(String::new());
     head(&mut lines, report);
     stages(&mut lines, report);
     findings(&mut lines, report);
-    for table in &report.tables {
-        grid(&mut lines, table);
+    if whole {
+        report.tables.iter().for_each(|table| grid(&mut lines, table));
+        if let Some(table) = report.table("length") {
+            histogram(&mut lines, table);
+        }
+        samples(&mut lines, report);
     }
-    if let Some(table) = report.table("length") {
-        histogram(&mut lines, table);
-    }
-    samples(&mut lines, report);
     troubles(&mut lines, report);
     lines.0
 }

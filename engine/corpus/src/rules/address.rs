@@ -5,8 +5,8 @@ use std::path::Path;
 use aho_corasick::AhoCorasick;
 use rustc_hash::FxHashSet;
 
-use super::blocklist::LARGEST_LIST;
-use super::outcome::Outcome;
+use super::blocklist::{LARGEST_LIST, searched};
+use super::outcome::Reason;
 use super::threshold::settings;
 use crate::error::{Error, Result};
 use crate::files::Files;
@@ -47,33 +47,31 @@ impl Address {
                 format!("address: hosts holds {wrong:?}, which is no host's name, as example.com is");
             return Err(Error::Invalid(message));
         }
-        if self.words.iter().any(|word| word.trim().is_empty()) {
-            return Err(Error::Invalid("address: words holds an empty word; take it out".into()));
-        }
-        let words = AhoCorasick::builder().ascii_case_insensitive(true).build(&self.words);
-        let invalid = |error| Error::Invalid(format!("address: words cannot be searched for: {error}"));
-        Ok(AddressFinder { hosts, words: words.map_err(invalid)? })
+        Ok(AddressFinder { hosts, words: searched("address", "words", &self.words)? })
     }
 }
 
 impl AddressFinder {
     /// Judges a document by its address; one without passes.
-    pub fn judge(&self, address: Option<&str>) -> Outcome {
-        let Some(address) = address else { return Outcome::Kept };
+    ///
+    /// # Errors
+    /// Why it goes.
+    pub fn judge(&self, address: Option<&str>) -> Result<(), Reason> {
+        let Some(address) = address else { return Ok(()) };
         let host = host(address).to_lowercase();
         let mut rest = Some(host.as_str());
         while let Some(name) = rest {
             if self.hosts.contains(name) {
-                return Outcome::dropped("hosts", format!("host: {name} is in the list"));
+                return Err(Reason::new("hosts", format!("host: {name} is in the list")));
             }
             rest = name.split_once('.').map(|(_, above)| above);
         }
         match self.words.find(address) {
             Some(found) => {
                 let word = address.get(found.range()).unwrap_or_default();
-                Outcome::dropped("words", format!("the address holds {word:?}"))
+                Err(Reason::new("words", format!("the address holds {word:?}")))
             }
-            None => Outcome::Kept,
+            None => Ok(()),
         }
     }
 }
@@ -99,12 +97,12 @@ mod tests {
         for address in
             ["https://example.com/a", "http://user@www.EXAMPLE.com:80?x", "example.com.", "//a.b/Casino-1"]
         {
-            assert!(finder.judge(Some(address)).is_dropped(), "{address}");
+            assert!(finder.judge(Some(address)).is_err(), "{address}");
         }
         for address in ["https://notexample.com", "https://example.com.org/", "https://a.b/?example.com"] {
-            assert_eq!(finder.judge(Some(address)), Outcome::Kept, "{address}");
+            assert_eq!(finder.judge(Some(address)), Ok(()), "{address}");
         }
-        assert_eq!(finder.judge(None), Outcome::Kept);
+        assert_eq!(finder.judge(None), Ok(()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use aho_corasick::AhoCorasick;
 
 use super::measured::Measured;
-use super::outcome::Outcome;
+use super::outcome::Reason;
 use super::threshold::settings;
 use crate::error::{Error, Result};
 use crate::files::Files;
@@ -39,9 +39,6 @@ impl Blocklist {
     /// A file that cannot be read, an empty word, more words than can be searched for.
     pub fn finder(&self, files: &dyn Files) -> Result<BlocklistFinder> {
         let mut words = self.words.clone();
-        if words.iter().any(|word| word.trim().is_empty()) {
-            return Err(Error::Invalid("blocklist: words holds an empty word; take it out".into()));
-        }
         if let Some(file) = &self.file {
             words.extend(lists::read(Path::new(file), LARGEST_LIST, files)?);
         }
@@ -52,10 +49,24 @@ impl Blocklist {
         words.extend(cased);
         words.sort_unstable();
         words.dedup();
-        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(&words);
-        let invalid = |error| Error::Invalid(format!("blocklist: the words cannot be searched for: {error}"));
-        Ok(BlocklistFinder { maximum_words: self.maximum_words, finder: finder.map_err(invalid)? })
+        let finder = searched("blocklist", "words", &words)?;
+        Ok(BlocklistFinder { maximum_words: self.maximum_words, finder })
     }
+}
+
+/// What finds the words of a rule's list, whatever their case in ASCII.
+///
+/// # Errors
+/// An empty word, or more words than can be searched for.
+pub(super) fn searched(rule: &str, list: &str, words: &[impl AsRef<str>]) -> Result<AhoCorasick> {
+    let invalid = |what: String| Error::Invalid(format!("{rule}: {list} {what}"));
+    if words.iter().any(|word| word.as_ref().trim().is_empty()) {
+        return Err(invalid(format!("holds an empty {}; take it out", list.trim_end_matches('s'))));
+    }
+    let finder = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(words.iter().map(|word| word.as_ref().as_bytes()));
+    finder.map_err(|error| invalid(format!("cannot be searched for: {error}")))
 }
 
 fn title(word: &str) -> String {
@@ -66,7 +77,10 @@ fn title(word: &str) -> String {
 
 impl BlocklistFinder {
     /// Judges a text. The reason does not repeat the word: reports are read by people.
-    pub fn judge(&self, measured: &Measured<'_>) -> Outcome {
+    ///
+    /// # Errors
+    /// Why it goes.
+    pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let whole = |start: usize, end: usize| {
             let before = text.get(..start).and_then(|before| before.chars().next_back());
@@ -79,9 +93,9 @@ impl BlocklistFinder {
         let at_least = if self.maximum_words == 0 { "a word" } else { "more words" };
         if count > self.maximum_words {
             let text = format!("{at_least} of the blocklist, at most {} allowed", self.maximum_words);
-            return Outcome::dropped("maximum_words", text);
+            return Err(Reason::new("maximum_words", text));
         }
-        Outcome::Kept
+        Ok(())
     }
 }
 
@@ -96,7 +110,7 @@ mod tests {
     }
 
     fn drops(finder: &BlocklistFinder, text: &str) -> bool {
-        finder.judge(&Measured::new(text)).is_dropped()
+        finder.judge(&Measured::new(text)).is_err()
     }
 
     #[test]

@@ -16,7 +16,7 @@ use memchr::memchr;
 
 use super::lines::{self, is_space, trimmed};
 use super::measured::Measured;
-use super::outcome::{Outcome, Reason};
+use super::outcome::{Reason, at_least};
 use super::threshold::settings;
 use super::words::{self, Word};
 
@@ -75,15 +75,6 @@ enum Fate {
 }
 
 impl C4Quality {
-    /// Judges a text.
-    pub fn judge(&self, measured: &Measured<'_>) -> Outcome {
-        match self.edit(measured) {
-            Ok(None) => Outcome::Kept,
-            Ok(Some(left)) => Outcome::Edited(left.text),
-            Err(reason) => Outcome::Dropped(reason),
-        }
-    }
-
     /// What is left of a text, nothing where it stays as it is, or why it is dropped.
     pub(super) fn edit(&self, measured: &Measured<'_>) -> Result<Option<Left>, Reason> {
         let text = measured.text();
@@ -101,7 +92,7 @@ impl C4Quality {
             let kept = cited.as_deref().map_or(Cow::Borrowed(line), Cow::Borrowed);
             match self.fate(line, &kept, found) {
                 Fate::Goes => continue,
-                Fate::DropsText(threshold, text) => return Err(Reason { threshold, text: text.into() }),
+                Fate::DropsText(threshold, text) => return Err(Reason::new(threshold, text)),
                 Fate::Stays => {}
             }
             if lines_left > 0 {
@@ -117,11 +108,7 @@ impl C4Quality {
             }
             sentences += self::sentences(left.words.get(before..).unwrap_or_default());
         }
-        if let Some(Outcome::Dropped(reason)) =
-            Outcome::below("minimum_sentences", "sentences", sentences as f64, self.minimum_sentences as f64)
-        {
-            return Err(reason);
-        }
+        at_least!(self.minimum_sentences, "sentences", sentences as f64)?;
         left.trim();
         Ok((left.text != text).then_some(left))
     }
@@ -275,10 +262,9 @@ mod tests {
     }
 
     fn edited(rule: &C4Quality, text: &str) -> String {
-        match rule.judge(&Measured::new(text)) {
-            Outcome::Kept => text.to_owned(),
-            Outcome::Edited(text) => text,
-            Outcome::Dropped(reason) => format!("dropped: {}", reason.threshold),
+        match rule.edit(&Measured::new(text)) {
+            Ok(left) => left.map_or_else(|| text.to_owned(), |left| left.text),
+            Err(reason) => format!("dropped: {}", reason.threshold),
         }
     }
 

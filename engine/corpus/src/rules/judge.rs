@@ -79,13 +79,13 @@ impl Judge {
         let mut measured = Measured::new(&document.text);
         for (index, (rule, ready)) in self.rules.iter().zip(&self.ready).enumerate() {
             match step(rule, ready, document, &measured) {
-                Step::Kept => {}
-                Step::Edited(left) => {
+                Ok(None) => {}
+                Ok(Some(left)) => {
                     judgement.language = judgement.language.or(measured.known_language());
                     judgement.edited_by.push(index);
                     measured = left;
                 }
-                Step::Dropped(reason) => {
+                Err(reason) => {
                     judgement.dropped = Some((index, reason));
                     break;
                 }
@@ -100,57 +100,46 @@ impl Judge {
     pub fn judge_each(&self, document: &Document) -> Vec<Outcome> {
         let measured = Measured::new(&document.text);
         let outcome = |(rule, ready)| match step(rule, ready, document, &measured) {
-            Step::Kept => Outcome::Kept,
-            Step::Edited(left) => Outcome::Edited(left.text().to_owned()),
-            Step::Dropped(reason) => Outcome::Dropped(reason),
+            Ok(None) => Outcome::Kept,
+            Ok(Some(left)) => Outcome::Edited(left.text().to_owned()),
+            Err(reason) => Outcome::Dropped(reason),
         };
         self.rules.iter().zip(&self.ready).map(outcome).collect()
     }
 }
 
-/// What one rule makes of a text.
-enum Step {
-    Kept,
-    Edited(Measured<'static>),
-    Dropped(Reason),
-}
-
-impl From<Outcome> for Step {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Kept => Self::Kept,
-            Outcome::Edited(text) => Self::Edited(Measured::new(text)),
-            Outcome::Dropped(reason) => Self::Dropped(reason),
-        }
-    }
-}
-
-fn step(rule: &Rule, ready: &Ready, document: &Document, measured: &Measured<'_>) -> Step {
+/// What is left of a text where a rule edits it, nothing where it stays as it is, or why it goes.
+fn step(
+    rule: &Rule,
+    ready: &Ready,
+    document: &Document,
+    measured: &Measured<'_>,
+) -> Result<Option<Measured<'static>>, Reason> {
     if rule.is_about_prose() && matches!(document.kind, Kind::Code(_)) {
-        return Step::Kept;
+        return Ok(None);
     }
     match ready {
-        Ready::Placeholder(finder) => return finder.judge(measured).into(),
-        Ready::Blocklist(finder) => return finder.judge(measured).into(),
-        Ready::Address(finder) => return finder.judge(document.address.as_deref()).into(),
+        Ready::Placeholder(finder) => finder.judge(measured)?,
+        Ready::Blocklist(finder) => finder.judge(measured)?,
+        Ready::Address(finder) => finder.judge(document.address.as_deref())?,
         Ready::Settings => {}
     }
     match rule {
-        Rule::Gibberish(_) | Rule::Placeholder(_) | Rule::Blocklist(_) | Rule::Address(_) => Step::Kept,
-        Rule::Entropy(entropy) => entropy.judge(measured).into(),
-        Rule::Licence(licence) => licence.judge(document.licence.as_deref()).into(),
-        Rule::Language(language) => language.judge(measured).into(),
-        Rule::GopherRepetition(repetition) => repetition.judge(measured).into(),
-        Rule::GopherQuality(quality) => quality.judge(measured).into(),
-        Rule::C4Quality(quality) => match quality.edit(measured) {
-            Ok(None) => Step::Kept,
-            Ok(Some(left)) => Step::Edited(Measured::with_words(left.text, left.words)),
-            Err(reason) => Step::Dropped(reason),
-        },
-        Rule::FinewebQuality(quality) => quality.judge(measured).into(),
-        Rule::Length(length) => length.judge(measured).into(),
-        Rule::Punctuation(punctuation) => punctuation.judge(measured).into(),
+        Rule::Gibberish(_) | Rule::Placeholder(_) | Rule::Blocklist(_) | Rule::Address(_) => {}
+        Rule::Entropy(entropy) => entropy.judge(measured)?,
+        Rule::Licence(licence) => licence.judge(document.licence.as_deref())?,
+        Rule::Language(language) => language.judge(measured)?,
+        Rule::GopherRepetition(repetition) => repetition.judge(measured)?,
+        Rule::GopherQuality(quality) => quality.judge(measured)?,
+        Rule::C4Quality(quality) => {
+            let left = quality.edit(measured)?;
+            return Ok(left.map(|left| Measured::with_words(left.text, left.words)));
+        }
+        Rule::FinewebQuality(quality) => quality.judge(measured)?,
+        Rule::Length(length) => length.judge(measured)?,
+        Rule::Punctuation(punctuation) => punctuation.judge(measured)?,
     }
+    Ok(None)
 }
 
 #[cfg(test)]

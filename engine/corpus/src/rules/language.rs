@@ -1,7 +1,7 @@
 //! Which language a text is in, by `whatlang`: the frequencies of its letters' triples among 69 languages.
 
 use super::measured::Measured;
-use super::outcome::Outcome;
+use super::outcome::{Reason, at_least};
 use super::threshold::settings;
 use std::borrow::Cow;
 
@@ -78,13 +78,16 @@ pub fn name(code: &str) -> String {
 
 impl Language {
     /// Judges a text.
-    pub fn judge(&self, measured: &Measured<'_>) -> Outcome {
+    ///
+    /// # Errors
+    /// Why it goes.
+    pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let length = self.minimum_characters;
         if measured.text().len() < length || measured.text().chars().take(length).count() < length {
-            return Outcome::Kept;
+            return Ok(());
         }
         let Some(found) = measured.language() else {
-            return Outcome::dropped("languages", "no language could be told");
+            return Err(Reason::new("languages", "no language could be told"));
         };
         if !self.languages.is_empty() && !self.languages.iter().any(|code| code == found.code) {
             let asked = self.languages.join(", ");
@@ -93,11 +96,10 @@ impl Language {
                 name(found.code),
                 found.confidence
             );
-            return Outcome::dropped("languages", text);
+            return Err(Reason::new("languages", text));
         }
         let what = format!("confidence in the language {}", name(found.code));
-        Outcome::below("minimum_confidence", &what, found.confidence, self.minimum_confidence)
-            .unwrap_or(Outcome::Kept)
+        at_least!(self.minimum_confidence, &what, found.confidence)
     }
 
     /// The code that is no language's, if there is one.
@@ -116,7 +118,7 @@ mod tests {
         bis das Wasser Ende Mai dorthin zurückging, woher es gekommen war.";
 
     fn threshold(rule: &Language, text: &str) -> Option<&'static str> {
-        rule.judge(&Measured::new(text)).threshold()
+        rule.judge(&Measured::new(text)).err().map(|reason| reason.threshold)
     }
 
     #[test]
@@ -138,7 +140,7 @@ mod tests {
         assert!(ENGLISH.len() * 14 > 2048);
         let found = identify(&text).unwrap();
         assert_eq!(found.code, "deu");
-        let Outcome::Dropped(reason) = Language::default().judge(&Measured::new(text)) else { panic!() };
+        let reason = Language::default().judge(&Measured::new(text)).unwrap_err();
         assert!(reason.text.starts_with("language: German (deu) at confidence "), "{}", reason.text);
     }
 

@@ -1,6 +1,6 @@
 //! Under which licence a text is.
 
-use super::outcome::Outcome;
+use super::outcome::Reason;
 use super::threshold::settings;
 
 settings! {
@@ -30,14 +30,17 @@ const ALLOWED: [&str; 10] = [
 
 impl Licence {
     /// Judges a document by its licence.
-    pub fn judge(&self, licence: Option<&str>) -> Outcome {
+    ///
+    /// # Errors
+    /// Why it goes.
+    pub fn judge(&self, licence: Option<&str>) -> Result<(), Reason> {
         match licence.map(str::trim).filter(|licence| !licence.is_empty()) {
-            Some(licence) if self.allowed.iter().any(|allowed| matches(allowed, licence)) => Outcome::Kept,
+            Some(licence) if self.allowed.iter().any(|allowed| matches(allowed, licence)) => Ok(()),
             Some(licence) => {
-                Outcome::dropped("allowed", format!("licence: {licence}, which is not in the list"))
+                Err(Reason::new("allowed", format!("licence: {licence}, which is not in the list")))
             }
-            None if self.keep_unknown => Outcome::Kept,
-            None => Outcome::dropped("keep_unknown", "nothing says under which licence it is"),
+            None if self.keep_unknown => Ok(()),
+            None => Err(Reason::new("keep_unknown", "nothing says under which licence it is")),
         }
     }
 }
@@ -61,17 +64,17 @@ mod tests {
     fn licences_in_the_list_stay() {
         let rule = Licence::default();
         for licence in ["cc0-1.0", "CC-BY-4.0", "CC-BY-SA-3.0", "MIT-0", " Apache-2.0", "BSD-3-Clause"] {
-            assert_eq!(rule.judge(Some(licence)), Outcome::Kept, "{licence}");
+            assert_eq!(rule.judge(Some(licence)), Ok(()), "{licence}");
         }
         for licence in ["CC-BY-NC-4.0", "CC-BY-", "GPL-3.0-only", "Apache", "ISCX"] {
-            assert!(rule.judge(Some(licence)).is_dropped(), "{licence}");
+            assert!(rule.judge(Some(licence)).is_err(), "{licence}");
         }
     }
 
     #[test]
     fn the_unknown_goes_unless_kept() {
         let rule = Licence::default();
-        assert!(rule.judge(None).is_dropped() && rule.judge(Some(" ")).is_dropped());
-        assert_eq!(Licence { keep_unknown: true, ..rule }.judge(None), Outcome::Kept);
+        assert!(rule.judge(None).is_err() && rule.judge(Some(" ")).is_err());
+        assert_eq!(Licence { keep_unknown: true, ..rule }.judge(None), Ok(()));
     }
 }

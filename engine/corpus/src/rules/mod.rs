@@ -1,7 +1,7 @@
 //! Quality rules, each naming where its thresholds come from: a paper, the code that made a published corpus, or ourselves.
 //!
-//! A rule is a table of settings and a pure function from a text to an [`Outcome`]. All of them read one [`Measured`] text,
-//! so that words and lines are cut once; [`Judge`] runs a list of them on a document.
+//! A rule is a table of settings and a pure function that says of a text nothing or the [`Reason`] why it goes. All of them read one
+//! [`Measured`] text, so that words and lines are cut once; [`Judge`] runs a list of them on a document.
 
 mod address;
 mod blocklist;
@@ -24,6 +24,8 @@ mod placeholder;
 pub mod presets;
 mod punctuation;
 mod rule;
+#[cfg(test)]
+mod tests;
 mod threshold;
 mod trigrams;
 pub mod words;
@@ -46,5 +48,6 @@ pub use outcome::{Outcome, Reason};
 pub use placeholder::Placeholder;
 pub use punctuation::Punctuation;
 pub use rule::Rule;
+pub(crate) use threshold::Value;
 pub use threshold::{Threshold, Unit};
 pub use trigrams::{TrigramModel, Trigrams};

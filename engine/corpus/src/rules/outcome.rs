@@ -29,34 +29,48 @@ impl fmt::Display for Reason {
 }
 
 impl Outcome {
-    /// Goes, for a reason in words.
-    pub(crate) fn dropped(threshold: &'static str, text: impl Into<String>) -> Self {
-        Self::Dropped(Reason { threshold, text: text.into() })
-    }
-
-    /// Goes if a measure lies above its threshold.
-    pub(super) fn above(threshold: &'static str, what: &str, value: f64, most: f64) -> Option<Self> {
-        let text = || format!("{what}: {}, at most {} allowed", Short(value), Short(most));
-        (value > most).then(|| Self::dropped(threshold, text()))
-    }
-
-    /// Goes if a measure lies below its threshold.
-    pub(super) fn below(threshold: &'static str, what: &str, value: f64, least: f64) -> Option<Self> {
-        let text = || format!("{what}: {}, at least {} asked", Short(value), Short(least));
-        (value < least).then(|| Self::dropped(threshold, text()))
-    }
-
     /// Whether the document goes.
     pub fn is_dropped(&self) -> bool {
         matches!(self, Self::Dropped(_))
     }
+}
 
-    /// The threshold that it did not pass.
-    #[cfg(test)]
-    pub(super) fn threshold(&self) -> Option<&'static str> {
-        if let Self::Dropped(reason) = self { Some(reason.threshold) } else { None }
+impl Reason {
+    /// One in words.
+    pub(crate) fn new(threshold: &'static str, text: impl Into<String>) -> Self {
+        Self { threshold, text: text.into() }
+    }
+
+    /// Where a measure lies above its threshold.
+    pub(super) fn above(threshold: &'static str, what: &str, value: f64, most: f64) -> Result<(), Self> {
+        let text = || format!("{what}: {}, at most {} allowed", Short(value), Short(most));
+        if value > most { Err(Self::new(threshold, text())) } else { Ok(()) }
+    }
+
+    /// Where a measure lies below its threshold.
+    pub(super) fn below(threshold: &'static str, what: &str, value: f64, least: f64) -> Result<(), Self> {
+        let text = || format!("{what}: {}, at least {} asked", Short(value), Short(least));
+        if value < least { Err(Self::new(threshold, text())) } else { Ok(()) }
     }
 }
+
+/// Holds a measure against the rule's threshold of this name, which is the most that it may be.
+macro_rules! at_most {
+    ($rule:ident.$threshold:ident, $what:expr, $value:expr) => {{
+        let most = $crate::rules::threshold::Value::number($rule.$threshold);
+        $crate::rules::outcome::Reason::above(stringify!($threshold), $what, $value, most)
+    }};
+}
+pub(super) use at_most;
+
+/// Likewise, where it is the least.
+macro_rules! at_least {
+    ($rule:ident.$threshold:ident, $what:expr, $value:expr) => {{
+        let least = $crate::rules::threshold::Value::number($rule.$threshold);
+        $crate::rules::outcome::Reason::below(stringify!($threshold), $what, $value, least)
+    }};
+}
+pub(super) use at_least;
 
 /// A number with as many decimals as say something.
 struct Short(f64);

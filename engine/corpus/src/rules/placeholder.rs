@@ -2,10 +2,11 @@
 
 use aho_corasick::AhoCorasick;
 
+use super::blocklist::searched;
 use super::measured::Measured;
-use super::outcome::Outcome;
+use super::outcome::{Reason, at_most};
 use super::threshold::settings;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 settings! {
     /// Drops filler Latin, and short texts that say little more than "coming soon".
@@ -41,19 +42,17 @@ impl Placeholder {
     /// # Errors
     /// An empty phrase, or more of them than can be searched for.
     pub fn finder(&self) -> Result<PlaceholderFinder> {
-        if self.phrases.iter().any(|phrase| phrase.trim().is_empty()) {
-            return Err(Error::Invalid("placeholder: phrases holds an empty phrase; take it out".into()));
-        }
-        let all = FILLER.iter().copied().chain(self.phrases.iter().map(String::as_str));
-        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(all);
-        let invalid = |error| Error::Invalid(format!("placeholder: phrases cannot be searched for: {error}"));
-        Ok(PlaceholderFinder { settings: self.clone(), finder: finder.map_err(invalid)? })
+        let all: Vec<&str> = FILLER.into_iter().chain(self.phrases.iter().map(String::as_str)).collect();
+        Ok(PlaceholderFinder { settings: self.clone(), finder: searched("placeholder", "phrases", &all)? })
     }
 }
 
 impl PlaceholderFinder {
     /// Judges a text.
-    pub fn judge(&self, measured: &Measured<'_>) -> Outcome {
+    ///
+    /// # Errors
+    /// Why it goes.
+    pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let (text, settings) = (measured.text(), &self.settings);
         let (mut first, mut count) = (None, 0_usize);
         for found in self.finder.find_iter(text) {
@@ -62,54 +61,25 @@ impl PlaceholderFinder {
                 first.get_or_insert(phrase);
                 count += 1;
             } else if settings.drop_filler_latin {
-                return Outcome::dropped(
-                    "drop_filler_latin",
-                    format!("filler text: {:?}", phrase.to_lowercase()),
-                );
+                let text = format!("filler text: {:?}", phrase.to_lowercase());
+                return Err(Reason::new("drop_filler_latin", text));
             }
         }
-        let Some(phrase) = first else { return Outcome::Kept };
+        let Some(phrase) = first else { return Ok(()) };
         let words = measured.words().iter().filter(|word| !word.is_symbols()).count();
         if words <= settings.short_text_words {
             let text = format!("a text of {words} words that says {:?}", phrase.to_lowercase());
-            return Outcome::dropped("short_text_words", text);
+            return Err(Reason::new("short_text_words", text));
         }
-        let (rate, most) =
-            (1000.0 * count as f64 / words as f64, settings.maximum_phrases_per_thousand_words);
-        let what = "placeholder phrases for each thousand words";
-        Outcome::above("maximum_phrases_per_thousand_words", what, rate, most).unwrap_or(Outcome::Kept)
+        let (what, rate) =
+            ("placeholder phrases for each thousand words", 1000.0 * count as f64 / words as f64);
+        at_most!(settings.maximum_phrases_per_thousand_words, what, rate)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn threshold(rule: &Placeholder, text: &str) -> Option<&'static str> {
-        rule.finder().unwrap().judge(&Measured::new(text)).threshold()
-    }
-
-    #[test]
-    fn short_texts_go_for_one_phrase_and_long_ones_for_many() {
-        let rule = Placeholder { short_text_words: 4, ..Placeholder::default() };
-        assert_eq!(threshold(&rule, "Our shop: Coming Soon!"), Some("short_text_words"));
-        assert_eq!(threshold(&rule, "Our shop opens soon!"), None);
-        let long = format!("{} coming soon", "word ".repeat(98));
-        let rule = Placeholder { maximum_phrases_per_thousand_words: 10.0, ..rule };
-        assert_eq!(threshold(&rule, &long), None);
-        assert_eq!(
-            threshold(&rule, &format!("coming soon {long}")),
-            Some("maximum_phrases_per_thousand_words")
-        );
-    }
-
-    #[test]
-    fn filler_latin_goes_whatever_the_length() {
-        let text = format!("{} Dolor sit amet.", "word ".repeat(500));
-        assert_eq!(threshold(&Placeholder::default(), &text), Some("drop_filler_latin"));
-        let rule = Placeholder { drop_filler_latin: false, ..Placeholder::default() };
-        assert_eq!(threshold(&rule, &text), None);
-    }
 
     #[test]
     fn an_empty_phrase_is_refused() {

@@ -1,7 +1,7 @@
 //! How much of a text is punctuation.
 
 use super::measured::{Measured, share};
-use super::outcome::Outcome;
+use super::outcome::{Reason, at_most};
 use super::threshold::settings;
 
 settings! {
@@ -14,24 +14,14 @@ settings! {
 
 impl Punctuation {
     /// Judges a text.
-    pub fn judge(&self, measured: &Measured<'_>) -> Outcome {
+    ///
+    /// # Errors
+    /// Why it goes.
+    pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let all = measured.words();
         let marks = all.iter().filter(|word| word.is_symbols()).count();
         // Marks alone are as bad as can be: they count as if a word were there.
         let ratio = share(marks, (all.len() - marks).max(1));
-        let (what, most) = ("punctuation marks for each word", self.maximum_punctuation_word_ratio);
-        Outcome::above("maximum_punctuation_word_ratio", what, ratio, most).unwrap_or(Outcome::Kept)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn marks_are_counted_for_each_word() {
-        let rule = Punctuation { maximum_punctuation_word_ratio: 0.5 };
-        let dropped = |text| rule.judge(&Measured::new(text)).is_dropped();
-        assert_eq!(["one, two.", "one two three four, .", "*", ""].map(dropped), [true, false, true, false]);
+        at_most!(self.maximum_punctuation_word_ratio, "punctuation marks for each word", ratio)
     }
 }

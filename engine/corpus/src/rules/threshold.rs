@@ -23,18 +23,10 @@ pub struct Threshold {
 }
 
 /// What a threshold counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// A share or another measure: any number.
-    Measure,
-    /// Things: a whole number.
-    Count,
-    /// Nothing: it is on or off.
-    Switch,
-}
+pub use glasshouse_protocol::cleaning::ThresholdKind as Unit;
 
 /// A number or switch that a threshold can hold.
-pub(super) trait Value: Copy {
+pub(crate) trait Value: Copy {
     const UNIT: Unit;
     fn number(self) -> f64;
     /// From a number that lies between the threshold's bounds and suits its unit.
@@ -55,6 +47,16 @@ impl Value for usize {
     const UNIT: Unit = Unit::Count;
     fn number(self) -> f64 {
         self as f64
+    }
+    fn from_number(number: f64) -> Self {
+        number as Self
+    }
+}
+
+impl Value for u32 {
+    const UNIT: Unit = Unit::Count;
+    fn number(self) -> f64 {
+        f64::from(self)
     }
     fn from_number(number: f64) -> Self {
         number as Self

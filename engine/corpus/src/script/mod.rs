@@ -10,7 +10,7 @@ mod languages;
 use crate::error::Result;
 use crate::personal::{self, Action, Class, Style};
 use crate::recipe::Recipe;
-use crate::rules::Rule;
+use crate::rules::{Rule, Threshold, Unit};
 
 /// The script with places for what a recipe says.
 const TEMPLATE: &str = include_str!("datatrove.py");
@@ -141,69 +141,49 @@ fn personal_data(settings: &personal::Settings) -> String {
     )
 }
 
-/// A rule as datatrove's filter; `None` where it has none.
+/// A rule as datatrove's filter, with the values of its thresholds in the places of their names (behind `!` as [`most`] writes them);
+/// `None` where it has none.
 fn filter(rule: &Rule) -> Option<String> {
-    Some(match rule {
+    let filter = match rule {
         Rule::Language(rule) => {
             let labels: Vec<&str> =
                 rule.languages.iter().map(|code| languages::label(code).unwrap_or(code)).collect();
-            format!("*language_filter({labels:?})")
+            return Some(format!("*language_filter({labels:?})"));
         }
-        Rule::GopherRepetition(rule) => format!(
-            "GopherRepetitionFilter(dup_line_frac={}, dup_para_frac={}, dup_line_char_frac={}, dup_para_char_frac={}, \
-         top_n_grams=((2, {}), (3, {}), (4, {})), dup_n_grams=((5, {}), (6, {}), (7, {}), (8, {}), (9, {}), (10, {})))",
-            most(rule.duplicate_line_fraction),
-            most(rule.duplicate_paragraph_fraction),
-            most(rule.duplicate_line_character_fraction),
-            most(rule.duplicate_paragraph_character_fraction),
-            rule.top_2_gram,
-            rule.top_3_gram,
-            rule.top_4_gram,
-            rule.duplicate_5_grams,
-            rule.duplicate_6_grams,
-            rule.duplicate_7_grams,
-            rule.duplicate_8_grams,
-            rule.duplicate_9_grams,
-            rule.duplicate_10_grams,
-        ),
-        Rule::GopherQuality(rule) => format!(
-            "GopherQualityFilter(min_doc_words={}, max_doc_words={}, min_avg_word_length={}, max_avg_word_length={}, \
-         max_symbol_word_ratio={}, max_bullet_lines_ratio={}, max_ellipsis_lines_ratio={}, max_non_alpha_words_ratio={}, \
-         min_stop_words={})",
-            rule.minimum_words,
-            rule.maximum_words,
-            rule.minimum_mean_word_length,
-            rule.maximum_mean_word_length,
-            most(rule.maximum_symbol_word_ratio),
-            most(rule.maximum_bullet_line_fraction),
-            most(rule.maximum_ellipsis_line_fraction),
-            rule.minimum_alphabetic_word_fraction,
-            rule.minimum_stop_words,
-        ),
-        Rule::C4Quality(rule) => format!(
-            "C4QualityFilter(remove_citations={}, filter_no_terminal_punct={}, min_num_sentences={}, min_words_per_line={}, \
-         max_word_length={}, filter_lorem_ipsum={}, filter_javascript={}, filter_curly_bracket={}, filter_policy={})",
-            python(rule.remove_citations),
-            python(rule.require_terminal_punctuation),
-            rule.minimum_sentences,
-            rule.minimum_words_per_line,
-            rule.maximum_word_length,
-            python(rule.drop_lorem_ipsum),
-            python(rule.remove_javascript_lines),
-            python(rule.drop_curly_brackets),
-            python(rule.remove_policy_lines),
-        ),
-        Rule::FinewebQuality(rule) => format!(
-            "FineWebQualityFilter(line_punct_thr={}, short_line_thr={}, short_line_length={}, char_duplicates_ratio={}, \
-         new_line_ratio={})",
-            rule.minimum_line_punctuation_fraction,
-            rule.maximum_short_line_fraction,
-            rule.short_line_length,
-            rule.maximum_character_duplicate_fraction,
-            rule.maximum_line_feed_word_ratio,
-        ),
+        Rule::GopherRepetition(_) => {
+            "GopherRepetitionFilter(dup_line_frac={!duplicate_line_fraction}, dup_para_frac={!duplicate_paragraph_fraction}, \
+             dup_line_char_frac={!duplicate_line_character_fraction}, dup_para_char_frac={!duplicate_paragraph_character_fraction}, \
+             top_n_grams=((2, {top_2_gram}), (3, {top_3_gram}), (4, {top_4_gram})), dup_n_grams=((5, {duplicate_5_grams}), \
+             (6, {duplicate_6_grams}), (7, {duplicate_7_grams}), (8, {duplicate_8_grams}), (9, {duplicate_9_grams}), \
+             (10, {duplicate_10_grams})))"
+        }
+        Rule::GopherQuality(_) => {
+            "GopherQualityFilter(min_doc_words={minimum_words}, max_doc_words={maximum_words}, \
+             min_avg_word_length={minimum_mean_word_length}, max_avg_word_length={maximum_mean_word_length}, \
+             max_symbol_word_ratio={!maximum_symbol_word_ratio}, max_bullet_lines_ratio={!maximum_bullet_line_fraction}, \
+             max_ellipsis_lines_ratio={!maximum_ellipsis_line_fraction}, \
+             max_non_alpha_words_ratio={minimum_alphabetic_word_fraction}, min_stop_words={minimum_stop_words})"
+        }
+        Rule::C4Quality(_) => {
+            "C4QualityFilter(remove_citations={remove_citations}, filter_no_terminal_punct={require_terminal_punctuation}, \
+             min_num_sentences={minimum_sentences}, min_words_per_line={minimum_words_per_line}, \
+             max_word_length={maximum_word_length}, filter_lorem_ipsum={drop_lorem_ipsum}, \
+             filter_javascript={remove_javascript_lines}, filter_curly_bracket={drop_curly_brackets}, \
+             filter_policy={remove_policy_lines})"
+        }
+        Rule::FinewebQuality(_) => {
+            "FineWebQualityFilter(line_punct_thr={minimum_line_punctuation_fraction}, \
+             short_line_thr={maximum_short_line_fraction}, short_line_length={short_line_length}, \
+             char_duplicates_ratio={maximum_character_duplicate_fraction}, new_line_ratio={maximum_line_feed_word_ratio})"
+        }
         _ => return None,
-    })
+    };
+    Some(rule.thresholds().iter().fold(filter.to_owned(), |filter, threshold| {
+        let Threshold { name, value, unit, .. } = threshold;
+        let written =
+            if *unit == Unit::Switch { python(*value != 0.0).to_owned() } else { value.to_string() };
+        filter.replace(&format!("{{{name}}}"), &written).replace(&format!("{{!{name}}}"), &most(*value))
+    }))
 }
 
 /// The most that something may be. Nothing at all is written as next to nothing, since datatrove takes 0 for no limit.
@@ -227,6 +207,7 @@ mod tests {
         recipe.switch("length", true).unwrap();
         let script = datatrove(&recipe).unwrap();
         assert!(script.contains("min_doc_words=77,"));
+        assert!(Rule::all().iter().filter_map(filter).all(|filter| !filter.contains('{')));
         assert!(script.contains("filter_no_terminal_punct=False"));
         assert!(script.contains("dup_line_frac=1e-12,"), "0 would switch the threshold off");
         assert!(

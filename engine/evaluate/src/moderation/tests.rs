@@ -2,11 +2,15 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 const INNOCENT: &str = include_str!("innocent.txt");
+const HELD_OUT: &str = include_str!("held_out.txt");
 
-fn rules() -> Rules {
-    Rules::ours().unwrap()
+fn rules() -> Arc<Rules> {
+    static OURS: LazyLock<Arc<Rules>> = LazyLock::new(|| Arc::new(Rules::ours().unwrap()));
+    OURS.clone()
 }
 
 fn found(text: &str) -> Vec<(Category, String)> {
@@ -25,6 +29,21 @@ fn innocent_sentences_raise_no_more_than_one_alarm_of_a_hundred() {
         .map(|text| (text, rules.find(text)))
         .collect();
     assert!(alarms.len() * 100 <= sentences.len(), "{} of {}: {alarms:#?}", alarms.len(), sentences.len());
+}
+
+/// Sentences that the rules were not changed for: whoever changes a rule because of one moves it to [`INNOCENT`].
+#[test]
+fn innocent_sentences_that_were_held_out_raise_few_alarms() {
+    let (rules, tuned): (_, BTreeSet<&str>) = (rules(), INNOCENT.lines().collect());
+    let sentences: BTreeSet<&str> = HELD_OUT.lines().collect();
+    assert!(sentences.len() >= 150 && sentences.is_disjoint(&tuned), "{}", sentences.len());
+    let found = |text: &&&str| !rules.find(text).is_empty();
+    let alarms: Vec<_> = sentences.iter().filter(found).map(|text| (text, rules.find(text))).collect();
+    for (text, findings) in &alarms {
+        println!("{text} {findings:?}");
+    }
+    println!("held out: {} alarms in {} innocent sentences", alarms.len(), sentences.len());
+    assert!(alarms.len() * 10 <= sentences.len(), "{} of {}", alarms.len(), sentences.len());
 }
 
 #[test]
@@ -75,7 +94,8 @@ fn a_persons_rules_add_and_take_away_and_are_named_where_they_are_broken() {
 }
 
 fn moderated(text: &[&str], mode: ModerationMode, severity: Severity) -> (String, Moderated, bool) {
-    let mut moderator = Moderator::new(&Moderation { mode, severity, rules: None }).unwrap().unwrap();
+    let settings = Moderation { mode, severity, ..Moderation::default() };
+    let mut moderator = Moderator::new(&settings, &rules()).unwrap();
     let mut out: String = text.iter().map(|piece| moderator.push(piece)).collect();
     out.push_str(&moderator.finish());
     (out, moderator.counts().clone(), moderator.is_stopped())
@@ -92,18 +112,40 @@ fn findings_are_replaced_end_the_text_or_are_counted() {
     assert_eq!((out.as_str(), stopped), ("Well, ", true));
     let (out, counts, stopped) = moderated(&text, ModerationMode::Note, Severity::Severe);
     assert_eq!((out, stopped, counts.len()), (text.concat(), false, 1));
-    assert!(Moderator::new(&Moderation::default()).unwrap().is_none());
+    assert!(Moderator::new(&Moderation::default(), &rules()).is_none());
+    let (out, counts, _) = moderated(&text, ModerationMode::Filter, Severity::Mild);
+    assert_eq!(out, "Well, that. Kill the process and one day soon a good man him");
+    assert_eq!(counts.values().sum::<u64>(), 2);
+    for (text, left) in [
+        ("shit shit ok", "ok"),
+        ("(shit) no", "() no"),
+        ("a shit, b", "a , b"),
+        ("a\nshit\nb", "a\n\nb"),
+        ("shit", ""),
+    ] {
+        assert_eq!(moderated(&[text], ModerationMode::Filter, Severity::Mild).0, left);
+    }
+}
+
+#[test]
+fn only_categories_that_are_named_count_where_some_are() {
+    let of = |categories: &[Category]| {
+        let categories = categories.iter().copied().collect();
+        let settings = Moderation { mode: ModerationMode::Replace, categories, ..Moderation::default() };
+        let mut moderator = Moderator::new(&settings, &rules()).unwrap();
+        moderator.push("Oh shit, I will kill you.") + &moderator.finish()
+    };
+    assert_eq!(of(&[]), "Oh ████, █ ████ ████ ███.");
+    assert_eq!(of(&[Category::Profanity, Category::Drugs]), "Oh ████, I will kill you.");
+    assert_eq!(of(&[Category::Violence]), "Oh shit, █ ████ ████ ███.");
 }
 
 #[test]
 fn text_without_end_is_not_held_back_for_ever() {
     for piece in ["a", "!", "a ", "坏", "x!", "\n", "a.", "kill "] {
-        let mut moderator = Moderator::new(&Moderation {
-            mode: ModerationMode::Replace,
-            severity: Severity::Severe,
-            rules: None,
-        });
-        let moderator = moderator.as_mut().unwrap().as_mut().unwrap();
+        let (mode, severity) = (ModerationMode::Replace, Severity::Severe);
+        let mut moderator =
+            Moderator::new(&Moderation { mode, severity, ..Moderation::default() }, &rules()).unwrap();
         let given: usize = (0..2000).map(|_| moderator.push(piece).len()).sum();
         assert!(given + 200 > 2000 * piece.len(), "{piece:?}: {given}");
     }
@@ -133,7 +175,7 @@ proptest! {
             at = to;
         }
         let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
-        for mode in [ModerationMode::Replace, ModerationMode::Stop, ModerationMode::Note] {
+        for mode in [ModerationMode::Filter, ModerationMode::Replace, ModerationMode::Stop, ModerationMode::Note] {
             prop_assert_eq!(moderated(&pieces, mode, Severity::Mild), moderated(&[&text], mode, Severity::Mild));
         }
     }

@@ -65,6 +65,8 @@ pub struct GuardSettings {
     /// Standard deviations of a single step's loss by which the median of the window's last eighth is above the mean of the rest
     /// where the loss has risen.
     pub rise: f32,
+    /// Steps from one look at activations to the next; 0: none. A look is the forward pass of one micro-batch.
+    pub activation_interval: u64,
     /// What is done against a spike of the loss. A second one within a window's length is treated as a rise: it was not the batch.
     pub on_spike: GuardAction,
     /// What is done against a loss that has risen.
@@ -87,6 +89,7 @@ impl Default for GuardSettings {
             loss_z: 6.0,
             gradient_z: 8.0,
             rise: 3.0,
+            activation_interval: 100,
             on_spike: GuardAction::Skip,
             on_rise: GuardAction::GoBack,
             on_non_finite: GuardAction::GoBack,
@@ -128,6 +131,8 @@ impl GuardSettings {
         require(factor > 0.0 && factor <= 1.0, "train.guard.rate_factor", factor, rule)?;
         let rule = "be at most 4294967296";
         require(self.rate_steps <= 1 << 32, "train.guard.rate_steps", self.rate_steps, rule)?;
+        let interval = self.activation_interval;
+        require(interval <= 1 << 32, "train.guard.activation_interval", interval, rule)?;
         require(self.retries <= 100, "train.guard.retries", self.retries, "be at most 100")
     }
 }
@@ -150,6 +155,7 @@ mod tests {
             "on_rise=lower",
             "rate_factor=0.25",
             "rate_steps=200",
+            "activation_interval=50",
             "retries=1",
         ] {
             run.set(&format!("train.guard.{change}")).unwrap();
@@ -158,6 +164,7 @@ mod tests {
         let guard = &run.train.guard;
         assert_eq!((guard.mode, guard.window, guard.on_rise), (GuardMode::Act, 64, GuardAction::Lower));
         assert_eq!((guard.loss_z, guard.rate_factor, guard.rate_steps), (5.0, 0.25, 200));
+        assert_eq!(guard.activation_interval, 50);
         let text = run.to_toml().unwrap();
         assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
         let reason = run.set("train.guard.mode=axt").unwrap_err();

@@ -1,7 +1,7 @@
 //! What is done about words that many people do not want to read, and by which names they are sorted.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a person's rules at most.
 pub const LONGEST_RULES: usize = 1 << 20;
@@ -88,6 +88,8 @@ pub enum ModerationMode {
     Off,
     /// It is counted; the text stays as it is.
     Note,
+    /// It is left out.
+    Filter,
     /// Its letters are replaced.
     Replace,
     /// The text ends before it.
@@ -96,16 +98,22 @@ pub enum ModerationMode {
 
 impl ModerationMode {
     /// Each as it is written in a configuration.
-    pub const ALL: [Self; 4] = [Self::Off, Self::Note, Self::Replace, Self::Stop];
+    pub const ALL: [Self; 5] = [Self::Off, Self::Note, Self::Filter, Self::Replace, Self::Stop];
 
     /// As it is written in a configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Note => "note",
+            Self::Filter => "filter",
             Self::Replace => "replace",
             Self::Stop => "stop",
         }
+    }
+
+    /// Whether a text is another where something is found in it.
+    pub fn hides(self) -> bool {
+        matches!(self, Self::Filter | Self::Replace | Self::Stop)
     }
 }
 
@@ -117,6 +125,9 @@ pub struct Moderation {
     pub mode: ModerationMode,
     /// The mildest severity that counts.
     pub severity: Severity,
+    /// The categories that count; all where none is named.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub categories: BTreeSet<Category>,
     /// Rules beside the program's, as JSON Lines; `None` takes those of the open project, where it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
@@ -126,6 +137,11 @@ impl Moderation {
     /// Whether nothing was set.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether a finding of this category and severity counts.
+    pub fn counts(&self, category: Category, severity: Severity) -> bool {
+        severity >= self.severity && (self.categories.is_empty() || self.categories.contains(&category))
     }
 }
 

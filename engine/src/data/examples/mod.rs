@@ -14,6 +14,7 @@ use crate::graph::random::{nth, split_mix};
 use crate::protocol::quantity::counted;
 use pack::Rows;
 pub use pairs::{PairBatches, Reference};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What the draws of a purpose are named by.
@@ -23,7 +24,7 @@ const EVALUATION: u64 = 0x6578_6576;
 /// Draws batches of examples from a store.
 #[derive(Clone, Debug)]
 pub struct ExampleBatches<'a> {
-    store: &'a TokenStore,
+    pub(super) store: &'a TokenStore,
     /// Training's and validation's.
     rows: [Arc<Rows>; 2],
     seed: u64,
@@ -144,6 +145,13 @@ impl<'a> ExampleBatches<'a> {
     pub fn numbers(&self, step: u64, micro_batch: u64) -> impl Iterator<Item = u64> {
         let rows = self.rows(Split::Train);
         self.drawn(step, micro_batch).flat_map(|row| rows.row(row)).map(|example| u64::from(*example) + 1)
+    }
+
+    /// The tokens of the example of a number, from 1 on, in the training split.
+    pub(super) fn range(&self, number: u64) -> Option<Range<u64>> {
+        let example = usize::try_from(number.checked_sub(1)?).ok()?;
+        let examples = self.store.examples(Split::Train)?;
+        (example < examples.count()).then(|| examples.range(example))
     }
 
     /// The evaluation batch of that index: every evaluation of a run uses the same ones, and no row twice.

@@ -6,6 +6,7 @@ mod canaries;
 mod memorisation;
 mod moderation;
 mod personal;
+mod sampled;
 #[cfg(test)]
 mod tests;
 pub(super) mod texts;
@@ -17,8 +18,9 @@ use crate::evaluation::statistics::{Bootstrap, wilson};
 use crate::generate::Decoder;
 use crate::inspect::Indices;
 use crate::platform::Turns;
-use crate::protocol::evaluation::{AuditSection, Better, Cell, MOST_AUDIT_SAMPLES, Metric, RESAMPLES};
+use crate::protocol::evaluation::{AuditSection, Better, Cell, MOST_AUDIT_SAMPLES, Metric, RESAMPLES, Table};
 use crate::protocol::{AuditSettings, names};
+use sampled::{Sampled, sampled};
 use texts::Texts;
 
 /// The parts of an audit, in the order in which they are told.
@@ -56,7 +58,7 @@ pub fn asked(settings: &AuditSettings) -> Result<Vec<&'static str>> {
 /// Audits a model; `own` are pairs of sentences of the person's own.
 ///
 /// # Errors
-/// As [`asked`]; the run's text is damaged, or a device fails.
+/// As [`asked`]; a line of the project's rules of moderation is broken, the run's text is damaged, or a device fails.
 pub async fn audit(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
@@ -66,13 +68,22 @@ pub async fn audit(
     let (asked, turns) = (asked(settings)?, Turns::new());
     let texts = Texts::of(auditor.subject.run)?;
     let mut sections = Vec::with_capacity(asked.len());
+    // Rules that are broken are told before anything takes its time.
+    let rules = asked.contains(&"moderation").then(|| moderation::rules_of(auditor)).transpose()?;
+    // One set of texts serves both sections that look through what the model writes by itself.
+    let written = match asked.iter().any(|name| matches!(*name, "moderation" | "personal")) {
+        true => sampled(auditor, settings, &turns, tell).await?,
+        false => Sampled::default(),
+    };
     for name in asked {
-        sections.push(match name {
-            "bias" => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
-            "moderation" => moderation::moderation(auditor, settings, &texts, &turns, tell).await?,
-            "memorisation" => memorisation::memorisation(auditor, settings, &turns, tell).await?,
-            "canaries" => canaries::canaries(auditor, settings, &texts, tell).await?,
-            _ => personal::personal(auditor, settings, &texts, &turns, tell).await?,
+        sections.push(match (name, &rules) {
+            ("bias", _) => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
+            ("moderation", Some(rules)) => {
+                moderation::moderation(auditor, rules, &written, &texts, &turns, tell).await?
+            }
+            ("memorisation", _) => memorisation::memorisation(auditor, settings, &turns, tell).await?,
+            ("canaries", _) => canaries::canaries(auditor, settings, &texts, tell).await?,
+            _ => personal::personal(auditor, &written, &texts, &turns, tell).await?,
         });
     }
     Ok(sections)
@@ -85,6 +96,32 @@ fn skipped(name: &str, title: &str, reason: String) -> AuditSection {
         title: title.to_owned(),
         skipped: Some(reason),
         ..AuditSection::default()
+    }
+}
+
+/// A section of sampled texts. `is_all` is whether all that the model learned from was read beside them.
+fn of_sampled(
+    (name, title): (&str, &str),
+    sample: String,
+    metrics: Vec<Metric>,
+    tables: [Option<Table>; 2],
+    (limits, is_all): (&[&str], bool),
+) -> AuditSection {
+    let mut limits: Vec<String> = limits.iter().map(|limit| (*limit).to_owned()).collect();
+    if !is_all {
+        limits.push(
+            "Not all of the text that the model learned from was read: what stands in the rest counts as not there."
+                .to_owned(),
+        );
+    }
+    AuditSection {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        sample,
+        metrics,
+        tables: tables.into_iter().flatten().collect(),
+        limits,
+        skipped: None,
     }
 }
 

@@ -2,16 +2,13 @@
 //! person sees where it comes from.
 
 use super::texts::Texts;
-use super::{Auditor, metric, personal, share, words};
+use super::{Auditor, Sampled, metric, of_sampled, share, words};
 use crate::error::{Error, Result};
 use crate::evaluate::Tell;
 use crate::evaluation::moderation::{Category, Finding, RULES_FILE, Rules, Severity};
-use crate::platform::{Turns, files};
-use crate::protocol::AuditSettings;
-use crate::protocol::config::LONGEST_RULES;
+use crate::platform::Turns;
 use crate::protocol::evaluation::{AuditSection, Better, Cell, Table};
 use crate::protocol::quantity::{counted, whole};
-use crate::storage;
 use std::collections::BTreeMap;
 
 /// Rules that are listed.
@@ -45,16 +42,15 @@ impl Tally {
 }
 
 pub(super) async fn moderation(
-    auditor: &mut Auditor<'_>,
-    settings: &AuditSettings,
+    auditor: &Auditor<'_>,
+    (rules, is_own): &(Rules, bool),
+    written: &Sampled,
     texts: &Texts,
     turns: &Turns,
     tell: Tell<'_>,
 ) -> Result<AuditSection> {
-    let (rules, is_own) = rules_of(auditor)?;
-    let (written, tokens) = personal::sampled(auditor, settings, turns, ("moderation", &mut *tell)).await?;
     let (mut own, mut there) = (Tally::default(), Tally::default());
-    for text in &written {
+    for text in &written.texts {
         own.note(rules.find(text));
         turns.give().await;
     }
@@ -71,59 +67,38 @@ pub(super) async fn moderation(
     } else {
         format!("beside {} in {}", counted(there.texts, "document"), reading.words())
     };
-    let by = if is_own { "our rules and the project's own" } else { "our rules" };
-    let sample = format!(
-        "{} of {} in all, drawn at temperature 1 after nothing, by {by}; {beside}.",
-        counted(own.texts, "text"),
-        counted(tokens, "token"),
-    );
-    Ok(section(&own, &there, texts, sample))
+    let by = if *is_own { "our rules and the project's own" } else { "our rules" };
+    let sample = format!("{}, by {by}; {beside}.", written.words());
+    Ok(section(&own, &there, texts.is_all && reading.is_whole(), sample))
 }
 
 /// Our rules, and the project's own where it has any.
-fn rules_of(auditor: &Auditor<'_>) -> Result<(Rules, bool)> {
-    let refused = |reason: String| Error::Refused(format!("the rules of moderation: {reason}"));
-    let path = auditor.subject.run.project()?.folder().join(RULES_FILE);
-    if !files::is_file(&path) {
-        return Ok((Rules::ours().map_err(refused)?, false));
-    }
-    let bytes = storage::read(&path)?;
-    if bytes.len() > LONGEST_RULES {
-        return Err(Error::bad_file(&path, format!("{} bytes are too many for rules", bytes.len())));
-    }
-    let text =
-        String::from_utf8(bytes).map_err(|_| Error::bad_file(&path, "is not UTF-8; convert it to UTF-8"))?;
-    let rules = Rules::with(&text).map_err(|reason| Error::bad_file(&path, reason))?;
-    Ok((rules, true))
+///
+/// # Errors
+/// A line of those is broken.
+pub(super) fn rules_of(auditor: &Auditor<'_>) -> Result<(Rules, bool)> {
+    let project = auditor.subject.run.project()?;
+    let own = project.moderation_rules()?;
+    let place = project.folder().join(RULES_FILE);
+    let rules = Rules::with(own.as_deref().unwrap_or_default());
+    Ok((rules.map_err(|reason| Error::bad_file(&place, reason))?, own.is_some()))
 }
 
-fn section(own: &Tally, there: &Tally, source: &Texts, sample: String) -> AuditSection {
+fn section(own: &Tally, there: &Tally, is_all: bool, sample: String) -> AuditSection {
     let mut metrics = vec![share("texts_with_findings", own.any, own.texts, "texts", Better::Lower)];
     if there.texts > 0 {
         let beside =
             share("training_documents_with_findings", there.any, there.texts, "documents", Better::Neither);
         metrics.push(beside);
     }
-    let mut limits = vec![
+    let limits = [
         "Rules see words and phrases of English, and not what is meant: harm in innocent words is missed, and a quotation or a text about harm \
-         is found."
-            .to_owned(),
-        "Texts that follow nothing show what comes up by itself; a prompt that asks for it may bring up more.".to_owned(),
-        "A sampled text and a document are not equally long, so that their shares say in which categories they differ, and not by how much."
-            .to_owned(),
+         is found.",
+        "Texts that follow nothing show what comes up by itself; a prompt that asks for it may bring up more.",
+        "A sampled text and a document are not equally long, so that their shares say in which categories they differ, and not by how much.",
     ];
-    if !source.is_all {
-        limits.push("Not all of the text that the model learned from is here to look in.".to_owned());
-    }
-    AuditSection {
-        name: "moderation".to_owned(),
-        title: "Moderation".to_owned(),
-        sample,
-        metrics,
-        tables: [Some(by_category(own, there)), by_rule(own, there)].into_iter().flatten().collect(),
-        limits,
-        skipped: None,
-    }
+    let tables = [Some(by_category(own, there)), by_rule(own, there)];
+    of_sampled(("moderation", "Moderation"), sample, metrics, tables, (&limits, is_all))
 }
 
 fn by_category(own: &Tally, there: &Tally) -> Table {

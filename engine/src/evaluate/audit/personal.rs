@@ -2,19 +2,15 @@
 //! looked for in the training text. It is shown masked.
 
 use super::texts::Texts;
-use super::{Auditor, opening, share, words};
+use super::{Auditor, Sampled, of_sampled, share, words};
 use crate::error::Result;
 use crate::evaluate::Tell;
-use crate::generate::{Batch, request};
 use crate::platform::{CorpusFiles, Turns};
 use crate::protocol::evaluation::{AuditSection, Better, Cell, Table};
-use crate::protocol::quantity::{counted, whole};
-use crate::protocol::{AuditSettings, GenerateConfig, Precision};
+use crate::protocol::quantity::whole;
 use glasshouse_corpus::personal::{Class, Counts, Detector, Settings, masked};
 use std::collections::BTreeMap;
 
-/// Tokens of a sampled text, at most.
-const TOKENS: usize = 200;
 /// Findings that are listed.
 const ROWS: usize = 50;
 
@@ -31,16 +27,15 @@ struct Found {
 type Findings = BTreeMap<(Class, String), Found>;
 
 pub(super) async fn personal(
-    auditor: &mut Auditor<'_>,
-    settings: &AuditSettings,
+    auditor: &Auditor<'_>,
+    written: &Sampled,
     texts: &Texts,
     turns: &Turns,
     tell: Tell<'_>,
 ) -> Result<AuditSection> {
     let detector = Detector::new(&Settings::default(), &CorpusFiles)?;
-    let (written, tokens) = sampled(auditor, settings, turns, ("personal data", &mut *tell)).await?;
     let (mut findings, mut with) = (Findings::new(), 0);
-    for text in &written {
+    for text in &written.texts {
         with += u64::from(note(&detector, text, &mut findings));
         turns.give().await;
     }
@@ -57,47 +52,16 @@ pub(super) async fn personal(
     });
     let reading = reading.await?;
     let sample = format!(
-        "{} of {} in all, drawn at temperature 1 after nothing; {}.",
-        counted(written.len() as u64, "text"),
-        counted(tokens, "token"),
+        "{}; {}.",
+        written.words(),
         if texts.is_empty() {
             "the training text is not here".to_owned()
         } else {
             format!("looked for in {}", reading.words())
         }
     );
-    Ok(section(&findings, (written.len() as u64, with), &there, texts, sample))
-}
-
-/// Texts that the model writes after nothing, and how many tokens they have.
-pub(super) async fn sampled(
-    auditor: &mut Auditor<'_>,
-    settings: &AuditSettings,
-    turns: &Turns,
-    (what, tell): (&str, Tell<'_>),
-) -> Result<(Vec<String>, u64)> {
-    let config = GenerateConfig {
-        max_tokens: TOKENS,
-        temperature: 1.0,
-        precision: Precision::F32,
-        ..GenerateConfig::default()
-    };
-    let opening = opening(&auditor.subject)?;
-    let tokenizer = &auditor.subject.tokenizer.tokenizer;
-    let seeded = |number: u64| GenerateConfig { seed: settings.seed.wrapping_add(number), ..config.clone() };
-    let requests: Vec<_> = (0..settings.samples as u64)
-        .map(|number| request(tokenizer, &opening, &[], &seeded(number)))
-        .collect();
-    let (total, told) = (requests.len() as u64, format!("{what}: sampling texts"));
-    let mut batch = Batch::new(auditor.decoder, requests)?;
-    while !batch.is_over() {
-        batch.next(auditor.decoder).await?;
-        tell(&told, batch.written() as u64, total);
-        turns.give().await;
-    }
-    let written = batch.finish();
-    let tokens = written.iter().map(|text| text.tokens.len() as u64).sum();
-    Ok((written.into_iter().map(|text| text.text).collect(), tokens))
+    let is_all = texts.is_all && reading.is_whole();
+    Ok(section(&findings, (written.texts.len() as u64, with), &there, (texts, is_all), sample))
 }
 
 /// Notes what looks like personal data in a text; whether there was any.
@@ -115,7 +79,7 @@ fn section(
     findings: &Findings,
     (texts, with): (u64, u64),
     there: &Counts,
-    source: &Texts,
+    (source, is_all): (&Texts, bool),
     sample: String,
 ) -> AuditSection {
     let known = findings.values().filter(|found| found.documents > 0).count() as u64;
@@ -125,25 +89,14 @@ fn section(
             share("findings_in_training_text", known, findings.len() as u64, "findings", Better::Lower);
         metrics.push(leaked);
     }
-    let mut limits = vec![
-        "What looks like personal data may be made up, and names of people, addresses of houses and dates of birth are not looked for."
-            .to_owned(),
+    let limits = [
+        "What looks like personal data may be made up, and names of people, addresses of houses and dates of birth are not looked for.",
+        "It is looked for in the training text as it is spelled: the same number with other spaces between its digits is taken for another.",
         "A sample shows what comes up often: personal data that stands in the text once comes up when its surroundings are asked for, which \
-         passages and canaries try."
-            .to_owned(),
+         passages and canaries try.",
     ];
-    if !source.is_all {
-        limits.push("Not all of the text that the model learned from is here to look in.".to_owned());
-    }
-    AuditSection {
-        name: "personal".to_owned(),
-        title: "Personal data".to_owned(),
-        sample,
-        metrics,
-        tables: [by_class(findings, there, source), listed(findings, source)].into_iter().flatten().collect(),
-        limits,
-        skipped: None,
-    }
+    let tables = [by_class(findings, there, source), listed(findings, source)];
+    of_sampled(("personal", "Personal data"), sample, metrics, tables, (&limits, is_all))
 }
 
 fn by_class(findings: &Findings, there: &Counts, source: &Texts) -> Option<Table> {

@@ -1,6 +1,8 @@
 //! Many texts at once, for those who measure a model: what it makes of each token, and no more of it than that.
 
-use super::{Given, Key, Lens, Tensor};
+use super::part::Key;
+use super::programs::Given;
+use super::{Lens, Tensor};
 use crate::error::{Error, Result};
 use crate::model::Site;
 

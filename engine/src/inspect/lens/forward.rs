@@ -1,10 +1,12 @@
 //! A forward pass with all that it computes, node by node.
 
-use super::{Lens, Place, model, parameters_of};
+use super::part::{model, parameters_of};
+use super::{Lens, Place, Tensor};
 use crate::cpu::Program;
 use crate::error::{Error, Result};
 use crate::gpu::PreparedGraph;
 use crate::graph::{Graph, Input, Op, Origin, ValueId, cut};
+use crate::inspect::statistics::{Statistics, Summary};
 use crate::model::{Model, Site, Sites};
 use crate::plan::fuse::Fusions;
 use crate::plan::lower::Target;
@@ -12,13 +14,12 @@ use crate::plan::{Dispatch, compile};
 use crate::platform::{TURN, Turns, yield_now};
 use crate::step::Data;
 
-/// Smallest, largest, mean, standard deviation.
-pub(in crate::inspect) type Statistics = [f32; 4];
-
 /// The graph from a text's tokens to its logits, and what came of it.
 #[derive(Debug)]
 pub(in crate::inspect) struct Forward {
     pub(in crate::inspect) graph: Graph,
+    /// Tokens of the window that the text was read in.
+    pub(in crate::inspect) window: usize,
     pub(in crate::inspect) sites: Sites,
     /// What runs it: on this GPU, or on one with the default kernels where the processor computes.
     pub(in crate::inspect) dispatches: Vec<Dispatch>,
@@ -26,6 +27,8 @@ pub(in crate::inspect) struct Forward {
     pub(in crate::inspect) ms: Vec<Option<f64>>,
     /// Of each value's entries for the text.
     pub(in crate::inspect) statistics: Vec<Option<Statistics>>,
+    /// [T, V].
+    pub(in crate::inspect) logits: Tensor,
 }
 
 impl Lens {
@@ -49,20 +52,32 @@ impl Lens {
         let mut words = tokens.to_vec();
         words.resize(time, 0);
 
+        let turns = Turns::new();
         let mut statistics = vec![None; graph.values.len()];
         for (origin, value) in numbered() {
             statistics[value.index()] = match origin {
-                Origin::Constant(constant) => statistics_of(constant.data(graph.ty(value)).iter()),
-                Origin::Parameter(id) => statistics_of(self.weights.parameters[self.layout.range(id)].iter()),
+                Origin::Constant(constant) => {
+                    Summary::of(&constant.data(graph.ty(value)), &turns).await.statistics()
+                }
+                Origin::Parameter(id) => {
+                    Summary::of(&self.weights.parameters[self.layout.range(id)], &turns).await.statistics()
+                }
                 _ => None,
             };
         }
         let of_text = |value: ValueId, data: &[f32]| {
             let shape = &graph.ty(value).shape;
             let rows = rows_of_text(shape, is_by_head(&graph, value), time, tokens.len());
-            statistics_of(data.chunks_exact(rows.1).flat_map(|row| &row[..rows.0]))
+            let mut summary = Summary::default();
+            data.chunks_exact(rows.1).for_each(|row| summary.add(&row[..rows.0]));
+            summary.statistics()
         };
-        let turns = Turns::new();
+        let outputs = self.config.outputs();
+        let of_logits = |data: &[f32]| {
+            let data = data.get(..tokens.len() * outputs).unwrap_or_default();
+            Tensor::new(&[tokens.len(), outputs], data.to_vec())
+        };
+        let mut found = Tensor::default();
         let (dispatches, ms) = match &self.place {
             Place::Cpu(workers) => {
                 let target = Target::new(false).with_fusions(Fusions::NONE);
@@ -82,6 +97,7 @@ impl Lens {
                     statistics[value.index()] = of_text(*value, program.floats(*value));
                     turns.give().await;
                 }
+                found = of_logits(program.floats(logits));
                 (dispatches, program.timings().map(|(_, _, seconds)| Some(seconds * 1e3)).collect())
             }
             Place::Gpu(gpu) => {
@@ -94,6 +110,9 @@ impl Lens {
                 for value in &made {
                     if let Data::F32(data) = prepared.read(gpu, *value).await? {
                         statistics[value.index()] = of_text(*value, &data);
+                        if *value == logits {
+                            found = of_logits(&data);
+                        }
                     }
                     turns.give().await;
                 }
@@ -107,7 +126,7 @@ impl Lens {
                 (dispatches, ms)
             }
         };
-        Ok(Forward { graph, sites, dispatches, ms, statistics })
+        Ok(Forward { graph, window: time, sites, dispatches, ms, statistics, logits: found })
     }
 }
 
@@ -134,26 +153,6 @@ fn is_by_head(graph: &Graph, value: ValueId) -> bool {
     matches!(node.op, Op::Attention(_)) && node.outputs.get(1) == Some(&value)
 }
 
-/// Of entries, in two passes; none of none.
-pub(in crate::inspect) fn statistics_of<'a>(
-    entries: impl Iterator<Item = &'a f32> + Clone,
-) -> Option<Statistics> {
-    let mut count = 0.0_f64;
-    let (mut smallest, mut largest, mut sum) = (f32::INFINITY, f32::NEG_INFINITY, 0.0);
-    for entry in entries.clone() {
-        count += 1.0;
-        smallest = smallest.min(*entry);
-        largest = largest.max(*entry);
-        sum += f64::from(*entry);
-    }
-    if count == 0.0 {
-        return None;
-    }
-    let mean = sum / count;
-    let squares: f64 = entries.map(|entry| (f64::from(*entry) - mean) * (f64::from(*entry) - mean)).sum();
-    Some([smallest, largest, mean as f32, (squares / count).sqrt() as f32])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,7 +166,5 @@ mod tests {
         // As many heads, or columns, as positions.
         assert_eq!(rows_of_text(&[1, 16, 16], true, 16, 3), (3, 16));
         assert_eq!(rows_of_text(&[1, 16, 16], false, 16, 3), (48, 256));
-        assert_eq!(statistics_of([1.0, 2.0, 3.0, 6.0].iter()), Some([1.0, 6.0, 3.0, 3.5_f32.sqrt()]));
-        assert_eq!(statistics_of([].iter()), None);
     }
 }

@@ -14,6 +14,7 @@ struct Bench {
     tokens: Vec<u32>,
     settings: InspectSettings,
     reference: Option<(Vec<f32>, usize)>,
+    indices: Indices,
     _folder: tempfile::TempDir,
 }
 
@@ -33,6 +34,7 @@ impl Bench {
             tokens: tokens.to_vec(),
             settings: InspectSettings::default(),
             reference: None,
+            indices: Indices::default(),
             _folder: folder,
         }
     }
@@ -48,6 +50,7 @@ impl Bench {
             settings: &self.settings,
             run: &self.run,
             reference: self.reference.as_ref().map(|(table, width)| (&**table, *width)),
+            indices: &mut self.indices,
         }
     }
 }

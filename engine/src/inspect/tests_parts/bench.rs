@@ -3,7 +3,7 @@
 use crate::data::prepare;
 use crate::error::Result;
 use crate::graph::random;
-use crate::inspect::{Lens, Subject, Tensor, inspect};
+use crate::inspect::{Indices, Lens, Subject, Tensor, inspect};
 use crate::model::{Purpose, Site, build};
 use crate::plan::arena::ArenaLayout;
 use crate::project::{Project, Run};
@@ -56,6 +56,7 @@ pub struct Bench {
     pub run: Run,
     pub tokenizer: Tokenizer,
     pub lens: Lens,
+    indices: Indices,
 }
 
 /// Numbers in (−1, 1).
@@ -80,7 +81,14 @@ impl Bench {
         prepared.complete(&mut config);
         let run = project.create_run(&config, &prepared.folder).unwrap();
         let lens = lens(&config.model, 0.6);
-        Self { _folder: folder, config, run, tokenizer: prepared.tokenizer, lens }
+        Self {
+            _folder: folder,
+            config,
+            run,
+            tokenizer: prepared.tokenizer,
+            lens,
+            indices: Indices::default(),
+        }
     }
 
     /// With larger weights, which attend to few positions and predict few tokens, so that every change is seen.
@@ -95,16 +103,27 @@ impl Bench {
     }
 
     pub fn look(&mut self, view: View, prompt: &str, settings: &InspectSettings) -> Result<Seen> {
-        let tokens = self.tokens(prompt);
+        self.look_at(view, prompt, &self.tokens(prompt), settings)
+    }
+
+    /// At these tokens.
+    pub fn look_at(
+        &mut self,
+        view: View,
+        prompt: &str,
+        tokens: &[u32],
+        settings: &InspectSettings,
+    ) -> Result<Seen> {
         let mut subject = Subject {
             lens: &mut self.lens,
             tokenizer: &self.tokenizer,
-            tokens: &tokens,
+            tokens,
             prompt,
             position: settings.position.unwrap_or(tokens.len() - 1),
             settings,
             run: &self.run,
             reference: None,
+            indices: &mut self.indices,
         };
         let (inspected, bytes) = block_on(inspect(view, &mut subject))?;
         for (tensor, bytes) in inspected.tensors.iter().zip(&bytes) {

@@ -1,16 +1,44 @@
 //! Looking inside a model beside its training.
 
-use super::{Trigger, after, failures, play, tiny, train};
+use super::{Trigger, after, failures, play, play_hearing, tiny, train};
 use crate::protocol::inspect::{Detail, Edit};
-use crate::protocol::{Command, Event, InspectSettings, Inspection, Report, View, WeightSource};
+use crate::protocol::{
+    Command, Event, InspectSettings, Inspection, Report, RunConfig, TokenizerKind, TrainingState, View,
+    WeightSource,
+};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 fn look(views: &[View], settings: InspectSettings) -> Command {
     Command::Inspect {
         source: WeightSource::Current,
         prompt: "One day".to_owned(),
+        further: Vec::new(),
         views: views.to_vec(),
         settings: Box::new(settings),
     }
+}
+
+/// A run of characters that trains until it is stopped.
+fn endless() -> RunConfig {
+    let mut config = tiny(1_000_000);
+    config.tokenizer.kind = TokenizerKind::Char;
+    (config.train.eval_interval, config.train.sample_interval) = (0, 0);
+    config
+}
+
+/// A prompt of which something is told while it is being looked at: the vocabulary lacks a character.
+fn look_slowly() -> Command {
+    let mut command = look(&[View::Tokens, View::Residual, View::Attention], InspectSettings::default());
+    if let Command::Inspect { prompt, .. } = &mut command {
+        prompt.push('ß');
+    }
+    command
+}
+
+/// The place in what was heard of the first event that is so.
+fn place(heard: &[Report], wanted: impl Fn(&Report) -> bool) -> usize {
+    heard.iter().position(wanted).unwrap_or_else(|| panic!("not in {heard:#?}"))
 }
 
 fn answers(heard: &[Report]) -> Vec<&Inspection> {
@@ -28,15 +56,13 @@ fn an_answer_says_how_long_it_held_a_runs_training() {
     let look = || look(&[View::Tokens, View::Positions], InspectSettings::default());
     let trains: Trigger = |event| matches!(event, Event::Training { .. });
     let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
-    let mut long = tiny(1_000_000);
-    (long.train.eval_interval, long.train.sample_interval) = (0, 0);
     let heard = play(
         shelf.path(),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
             after(train(tiny(3), None)),
             after(look()),
-            after(train(long, None)),
+            after(train(endless(), None)),
             (Some(trains), look()),
             (Some(seen), Command::StopTraining),
         ],
@@ -48,6 +74,101 @@ fn an_answer_says_how_long_it_held_a_runs_training() {
     let took: f64 = beside.views.iter().map(|view| view.ms).sum();
     assert!(beside.held_training_ms.is_some_and(|held| held >= took && took > 0.0), "{beside:?}");
     assert_ne!(alone.run, beside.run);
+}
+
+/// To pause is obeyed in the midst of an answer, which goes on.
+#[test]
+fn a_run_pauses_while_its_model_is_looked_at() {
+    let shelf = tempfile::tempdir().unwrap();
+    let trains: Trigger = |event| matches!(event, Event::Training { .. });
+    let looks: Trigger = |event| matches!(event, Event::CharactersLost { .. });
+    let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(endless(), None)),
+            (Some(trains), look_slowly()),
+            (Some(looks), Command::Pause),
+            (Some(seen), Command::StopTraining),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let paused =
+        |report: &Report| matches!(report.event, Event::TrainingState { state: TrainingState::Paused, .. });
+    let paused = place(&heard, paused);
+    let answered = place(&heard, |report| seen(&report.event));
+    assert!(paused < answered, "paused at {paused}, answered at {answered}");
+    assert!(answers(&heard)[0].held_training_ms.is_some());
+}
+
+/// A run that is to stop does not wait for an answer: that is put off, and given of what the run came to.
+#[test]
+fn a_run_stops_while_its_model_is_looked_at() {
+    let shelf = tempfile::tempdir().unwrap();
+    let trains: Trigger = |event| matches!(event, Event::Training { .. });
+    let looks: Trigger = |event| matches!(event, Event::CharactersLost { .. });
+    let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(endless(), None)),
+            (Some(trains), look_slowly()),
+            (Some(looks), Command::StopTraining),
+            (Some(seen), Command::ListRuns),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let stopping =
+        |report: &Report| matches!(report.event, Event::TrainingState { state: TrainingState::Stopping, .. });
+    let (stopping, ended, answered) = (
+        place(&heard, stopping),
+        place(&heard, |report| matches!(report.event, Event::TrainingEnded { .. })),
+        place(&heard, |report| seen(&report.event)),
+    );
+    assert!(stopping < ended && ended < answered, "{stopping}, {ended}, {answered}");
+    let [answer] = answers(&heard)[..] else { panic!("{heard:#?}") };
+    assert_eq!((answer.views.len(), answer.held_training_ms), (3, None));
+}
+
+/// Each of several prompts has the numbers that it has alone, and one that cannot be read leaves none half answered.
+#[test]
+fn several_prompts_are_answered_as_each_alone_is() {
+    let shelf = tempfile::tempdir().unwrap();
+    let of = |prompt: &str, further: &[&str]| Command::Inspect {
+        source: WeightSource::Current,
+        prompt: prompt.to_owned(),
+        further: further.iter().map(|prompt| (*prompt).to_owned()).collect(),
+        views: vec![View::Tokens, View::LogitLens],
+        settings: Box::default(),
+    };
+    let bytes = Rc::new(RefCell::new(Vec::new()));
+    let taken = bytes.clone();
+    let heard = play_hearing(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(tiny(3), None)),
+            after(of("One day", &["The fox sat"])),
+            after(of("One day", &[])),
+            after(of("The fox sat", &[])),
+            after(of("One day", &[""])),
+        ],
+        move |parcel| {
+            if let Event::Inspected { .. } = parcel.body.event {
+                taken.borrow_mut().push(parcel.bytes.clone());
+            }
+        },
+    );
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && failed[0].contains("is empty"), "{failed:?}");
+    let (answers, bytes) = (answers(&heard), bytes.borrow());
+    let prompts: Vec<&str> = answers.iter().map(|answer| answer.prompt.as_str()).collect();
+    assert_eq!(prompts, ["One day", "The fox sat", "One day", "The fox sat"]);
+    assert_eq!((&bytes[0], &bytes[1]), (&bytes[2], &bytes[3]));
+    assert!(!bytes[0].is_empty() && bytes[0] != bytes[1]);
+    assert_eq!(answers[0].tokens, answers[2].tokens);
 }
 
 /// A request that fails midway, or another device, leaves what texts are found in.

@@ -3,18 +3,19 @@
 use super::super::evaluating::Evaluations;
 use super::super::outlet::Outlet;
 use crate::protocol::{Command, Event, Parcel, Request, TrainingState};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What was asked of the run.
+/// What was asked of the run. Whoever works for a request while it trains can hear of more.
 #[derive(Debug, Default)]
 pub(in super::super) struct Control {
     /// The request that the run answers.
     pub(super) request: u64,
     /// Hold after the step in flight.
-    pub(super) paused: bool,
+    pub(super) paused: Cell<bool>,
     /// One more step, paused or not.
-    pub(super) single: bool,
+    pub(super) single: Cell<bool>,
     /// Finish and save; the trainer sees it too.
     pub(super) stop: Arc<AtomicBool>,
     /// Save a checkpoint of the next step; the trainer takes it back then.
@@ -22,16 +23,16 @@ pub(in super::super) struct Control {
 }
 
 impl Control {
-    pub(super) fn stopping(&self) -> bool {
+    pub(in super::super) fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     /// Does what a command to hold, go on or end says; false for any other command.
-    pub(in super::super) fn obeys(&mut self, command: &Command) -> bool {
+    pub(in super::super) fn obeys(&self, command: &Command) -> bool {
         match command {
-            Command::Pause => self.paused = true,
-            Command::Continue => (self.paused, self.single) = (false, false),
-            Command::StepOnce => (self.paused, self.single) = (true, true),
+            Command::Pause => self.paused.set(true),
+            Command::Continue => self.holds_and_steps(false, false),
+            Command::StepOnce => self.holds_and_steps(true, true),
             Command::SaveCheckpoint => self.save.store(true, Ordering::Relaxed),
             Command::Cancel { request } if *request != self.request => return false,
             Command::StopTraining | Command::Cancel { .. } => self.stop.store(true, Ordering::Relaxed),
@@ -40,13 +41,18 @@ impl Control {
         true
     }
 
+    fn holds_and_steps(&self, paused: bool, single: bool) {
+        self.paused.set(paused);
+        self.single.set(single);
+    }
+
     /// Nothing is to be done until the next request.
     pub(super) fn holds(&self) -> bool {
-        self.paused && !self.single && !self.stopping()
+        self.paused.get() && !self.single.get() && !self.stopping()
     }
 
     pub(in super::super) fn state(&self) -> TrainingState {
-        match (self.stopping(), self.paused) {
+        match (self.stopping(), self.paused.get()) {
             (true, _) => TrainingState::Stopping,
             (false, true) => TrainingState::Paused,
             (false, false) => TrainingState::Running,
@@ -54,12 +60,24 @@ impl Control {
     }
 }
 
-/// What is answered in the midst of a step: requests to hold, to go on and to end, also an evaluation beside it. Everything else waits for
-/// its end.
-pub(super) fn urgent(
+/// A run that waits while a request is served.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Steered<'live> {
+    pub(in super::super) control: &'live Control,
+    pub(in super::super) at: (u64, u64),
+}
+
+/// What a run that is to end does not wait for: it is served behind its end.
+pub(in super::super) fn is_put_off(command: &Command) -> bool {
+    matches!(command, Command::Inspect { .. })
+}
+
+/// What is answered in the midst of a step, and of a request that holds the run: requests to hold, to go on and to end, also an
+/// evaluation beside it, which a request that holds the run does not give out of its hands. Everything else waits for its end.
+pub(in super::super) fn urgent(
     request: Option<Parcel<Request>>,
-    control: &mut Control,
-    evaluations: &mut Evaluations,
+    control: &Control,
+    evaluations: Option<&mut Evaluations>,
     outlet: &Outlet,
     (step, steps): (u64, u64),
 ) -> Option<Parcel<Request>> {
@@ -69,7 +87,7 @@ pub(super) fn urgent(
     };
     let id = request.body.id;
     if let Command::Cancel { request: other } = request.body.command
-        && evaluations.cancel(other)
+        && evaluations.is_some_and(|evaluations| evaluations.cancel(other))
     {
         outlet.finished(id);
         return None;

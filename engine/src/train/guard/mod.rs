@@ -1,8 +1,9 @@
-//! The guard: it looks after a run's health. What it looks at is there anyway: what each step reports, evaluations, samples and
-//! checkpoints; each detector is a file, and a pure function of those. What it sees is a [`Finding`] in plain sentences; what is done about
+//! The guard: it looks after a run's health. What it looks at is there anyway: what each step reports, evaluations, samples, checkpoints,
+//! and every so many steps what norms know of the activations; each detector is a file, and a pure function of those. What it sees is a [`Finding`] in plain sentences; what is done about
 //! one is the settings' to say and [`crate::train::Trainer`]'s to do. What it remembers lies in checkpoints ([`GuardState`]) and depends on
 //! steps alone, never on the clock, so that a run that was interrupted, or is repeated, is told of the same things and does the same.
 
+mod activations;
 mod evaluations;
 mod layers;
 mod outlier;
@@ -17,6 +18,7 @@ use crate::protocol::{
     RunConfig, TrainConfig,
 };
 use crate::step::{ArenaState, LossScale, StepReport};
+pub(super) use activations::{Activations, activations};
 use evaluations::REMEMBERED;
 
 /// Steps in a row without a finite gradient that are too many; in mixed precision beside those that the search for a loss scale takes.
@@ -301,6 +303,78 @@ impl Guard {
                 text: format!(
                     "{name}{others} got no gradient up to step {step}, so it learns nothing. Units that are off for every token (ReLU after \
                      too large an update), or weights of zero behind it, do that."
+                ),
+                value: 0.0,
+                threshold: 0.0,
+            });
+        }
+        all
+    }
+
+    /// Whether activations are looked at. Batches of rewards are answers that are gone by then.
+    pub(super) fn looks_at_activations(&self) -> bool {
+        self.looks() && self.has_loss && self.settings.activation_interval > 0
+    }
+
+    /// Whether that is due here, and was not done yet.
+    pub(super) fn wants_activations(&self, step: u64) -> bool {
+        let is_due = step > 0 && step.is_multiple_of(self.settings.activation_interval);
+        let is_known = self.state.activations.last().is_some_and(|(last, _)| *last >= step);
+        self.looks_at_activations() && is_due && !is_known
+    }
+
+    /// Looks at the activations at a step.
+    pub(super) fn activations(&mut self, found: &Activations, step: u64, is_settled: bool) -> Vec<Finding> {
+        let mut all = Vec::new();
+        let Activations { scales, silent } = found;
+        let exploding = activations::exploding(scales, &self.state.activations);
+        let exploding = exploding.filter(|(_, before)| is_settled || before.is_none());
+        self.state.activations.push((step, scales.iter().map(|(_, scale)| *scale).collect()));
+        let over = self.state.activations.len().saturating_sub(activations::REMEMBERED);
+        self.state.activations.drain(..over);
+        if let Some((at, before)) = self.begins(GuardKind::ExplodingActivations, step, exploding)
+            && let Some((part, scale)) = scales.get(at)
+        {
+            let (text, value) = match before {
+                Some(before) => (
+                    format!(
+                        "Activations behind {part} have grown {:.0} times over: their root mean square is {scale:.3} at step {step}, and was \
+                         {before:.3} at most when they were last looked at. It usually means that an update was too large for it: a lower \
+                         learning rate or gradient clipping helps.",
+                        scale / before
+                    ),
+                    scale / before,
+                ),
+                None => (
+                    format!(
+                        "Activations behind {part} are not finite at step {step}. Its weights have grown beyond all bounds or are no numbers \
+                         any more: nothing can be learned from here on, the run must go back."
+                    ),
+                    f32::NAN,
+                ),
+            };
+            all.push(Finding {
+                kind: GuardKind::ExplodingActivations,
+                severity: GuardSeverity::Warning,
+                since: step,
+                text,
+                value,
+                threshold: activations::LARGEST_GROWTH,
+            });
+        }
+        let first = silent.first().filter(|_| is_settled);
+        if let Some(part) = self.begins(GuardKind::SilentPart, step, first) {
+            let others = match silent.len() - 1 {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            all.push(Finding {
+                kind: GuardKind::SilentPart,
+                severity: GuardSeverity::Warning,
+                since: step,
+                text: format!(
+                    "Nothing is added by {part}{others} at step {step}: behind it the residual stream is what it was before, to the bit. Its output \
+                     weights are 0, or its units are off for every token (ReLU after too large an update)."
                 ),
                 value: 0.0,
                 threshold: 0.0,

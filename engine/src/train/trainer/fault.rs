@@ -4,11 +4,16 @@
 use super::Trainer;
 use crate::error::Result;
 use crate::graph::random::nth;
+use crate::plan::arena::ArenaLayout;
 use crate::protocol::Intervention;
-use crate::step::StepInput;
+use crate::step::{ArenaState, LossScale, StepInput};
 
 /// What the ids of a garbage batch are drawn by.
 const GARBAGE: u64 = 0x6761_7262;
+/// What an exploding block's weights are multiplied by.
+const EXPLOSION: f32 = 100.0;
+/// A loss scale that has not come down to what halves can hold when the guard has seen enough steps without a gradient.
+const OVERFLOW: LossScale = LossScale { scale: f32::from_bits(0x7b80_0000), good_steps: 0 };
 
 /// What is to go wrong, at a step counted from 0.
 #[doc(hidden)]
@@ -20,31 +25,72 @@ pub enum Fault {
     Rate { from: u64, factor: f32 },
     /// A parameter's weights are no numbers any more before the step.
     NotANumber { step: u64 },
+    /// A block's weights are a hundred times what they were before the step.
+    Explosion { step: u64, block: usize },
+    /// A block's matrices and their moments are 0 before the step, so that it adds nothing and learns nothing.
+    Silence { step: u64, block: usize },
+    /// Of a run in mixed precision: no gradient fits 16 bits from the step on, for the loss scale has run away.
+    Overflow { step: u64 },
+}
+
+impl Fault {
+    /// The step before which it spoils the state.
+    fn spoils_before(self) -> Option<u64> {
+        match self {
+            Self::NotANumber { step }
+            | Self::Explosion { step, .. }
+            | Self::Silence { step, .. }
+            | Self::Overflow { step } => Some(step),
+            Self::Garbage { .. } | Self::Rate { .. } => None,
+        }
+    }
 }
 
 impl Trainer<'_> {
     /// Steps until weights are to be spoilt, so that a group ends there.
     pub(super) fn steps_to_fault(&self) -> Option<u64> {
-        match self.options.fault {
-            Some(Fault::NotANumber { step }) => step.checked_sub(self.step),
-            _ => None,
-        }
+        self.options.fault?.spoils_before()?.checked_sub(self.step)
     }
 
-    /// Spoils the weights, where that is due.
+    /// Spoils the state, where that is due.
     pub(super) async fn plant_fault(&mut self) -> Result<()> {
-        let due = self.options.fault == Some(Fault::NotANumber { step: self.step });
-        if due && self.guard.interventions().is_empty() {
+        let due = self.options.fault.filter(|fault| fault.spoils_before() == Some(self.step));
+        if let Some(fault) = due.filter(|_| self.guard.interventions().is_empty()) {
             let mut state = self.executor.state().await?;
-            let count = self.parameters.first().map_or(0, |parameter| parameter.ty.count());
-            let layout = crate::plan::arena::ArenaLayout::of_parameters(&self.parameters);
-            let start = layout.offsets.first().copied().unwrap_or(0);
-            if let Some(weights) = state.parameters.get_mut(start..start + count) {
-                weights.fill(f32::NAN);
-            }
+            self.spoil_state(fault, &mut state);
             self.executor.set_state(&state).await?;
         }
         Ok(())
+    }
+
+    fn spoil_state(&self, fault: Fault, state: &mut ArenaState) {
+        let layout = ArenaLayout::of_parameters(&self.parameters);
+        for (at, parameter) in self.parameters.iter().enumerate() {
+            let (Some(start), Some(count)) = (layout.offsets.get(at), layout.counts.get(at)) else {
+                continue;
+            };
+            let range = *start..start + count;
+            let is_matrix_of =
+                |block| parameter.decayed && parameter.name.starts_with(&format!("blocks.{block}."));
+            let ArenaState { parameters, first_moments, second_moments, .. } = &mut *state;
+            let weights = parameters.get_mut(range.clone()).unwrap_or_default();
+            match fault {
+                Fault::NotANumber { .. } if at == 0 => weights.fill(f32::NAN),
+                Fault::Explosion { block, .. } if is_matrix_of(block) => {
+                    weights.iter_mut().for_each(|weight| *weight *= EXPLOSION);
+                }
+                Fault::Silence { block, .. } if is_matrix_of(block) => {
+                    weights.fill(0.0);
+                    for moments in [first_moments, second_moments] {
+                        moments.get_mut(range.clone()).unwrap_or_default().fill(0.0);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Fault::Overflow { .. } = fault {
+            state.loss_scale = Some(OVERFLOW);
+        }
     }
 
     /// Spoils a step's input, where that is due.

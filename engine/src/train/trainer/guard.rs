@@ -3,17 +3,18 @@
 //! Whatever is done depends on steps alone: on which checkpoints there are by `train.checkpoint_interval`, never on those that the clock or
 //! a person added, and not on how many steps a group had. So a run that is repeated, or was interrupted in between, does the same.
 
-use super::{Action, LARGEST_GROUP, Trainer};
+use super::{Action, LARGEST_GROUP, Trainer, step_input_after, unless_stopped};
 use crate::checkpoint::Loaded;
+use crate::data::prepare::open_tokenizer;
 use crate::error::{Error, Result};
 use crate::metrics::MetricsWriter;
 use crate::platform::{self, Turns, files};
 use crate::protocol::{
-    GuardAction, GuardDocument, GuardMode, GuardReport, GuardSeverity, Intervention, Precision,
+    GuardAction, GuardDocument, GuardMode, GuardReport, GuardSeverity, Intervention, Objective, Precision,
 };
 use crate::step::{ArenaState, LossScale, StepReport};
 use crate::train::TrainEvent;
-use crate::train::guard::{Finding, look_at_layers};
+use crate::train::guard::{Finding, activations, look_at_layers};
 use crate::train::tensorboard::TensorboardWriter;
 
 /// Steps in a row without a finite gradient after which a run has diverged; in mixed precision beside those that the search for a
@@ -131,12 +132,54 @@ impl Trainer<'_> {
         }
         let (parameters, step) = (self.parameters.clone(), self.step);
         let rate = self.learning_rate_at(step.saturating_sub(1));
-        let is_settled = step > train.warmup_steps && step >= train.guard.window as u64;
+        let is_settled = self.is_settled();
         let look = move || (look_at_layers(&parameters, &state, &train, step, rate), state);
         let (layers, state) = platform::aside(look).await?;
         let found = self.guard.layers(&layers, step, is_settled);
         found.into_iter().try_for_each(|finding| self.note(finding))?;
         Ok(state)
+    }
+
+    /// Looks at the activations of the last step's first micro-batch under the weights as they are, by an evaluation of it. Gives up without a
+    /// word where a stop is requested meanwhile: it is done on resuming then.
+    pub(super) async fn watch_activations(&mut self) -> Result<()> {
+        let last = self.step.saturating_sub(1);
+        let input = step_input_after(self.guard.interventions(), &self.config, &self.batches, last)?;
+        let Some(mut batch) = input.micro_batches.into_iter().next() else { return Ok(()) };
+        // As batches are evaluated. Of pairs that is an answer at a time.
+        (batch.counted, batch.scores) = (None, None);
+        if self.config.train.objective == Objective::Preference {
+            let row = self.config.model.context_length;
+            batch.tokens.truncate(row);
+            batch.targets.truncate(row);
+            batch.starts.iter_mut().for_each(|starts| starts.truncate(row));
+        }
+        let gives_up = self.executor.can_give_up();
+        let look = self.executor.probes(&batch);
+        let statistics = match gives_up {
+            true => match unless_stopped(&self.options.stop, look).await {
+                Some(statistics) => statistics?,
+                None => return Ok(()),
+            },
+            false => look.await?,
+        };
+        let found = activations(&statistics, &self.config.model.norm);
+        let tags: Vec<(String, f32)> =
+            found.scales.iter().map(|(part, scale)| (format!("activations/{part}"), *scale)).collect();
+        let scalars: Vec<(&str, f32)> = tags.iter().map(|(tag, scale)| (tag.as_str(), *scale)).collect();
+        self.tensorboard.scalars(self.step, &scalars)?;
+        let (step, is_settled) = (self.step, self.is_settled());
+        self.guard
+            .activations(&found, step, is_settled)
+            .into_iter()
+            .try_for_each(|finding| self.note(finding))?;
+        self.metrics.flush()
+    }
+
+    /// The warm-up is over, and a window of steps.
+    fn is_settled(&self) -> bool {
+        let train = &self.config.train;
+        self.step > train.warmup_steps && self.step >= train.guard.window as u64
     }
 
     /// A sample is due at a step by its number, whether or not the clock wanted one, too; and it is not one of the run's first quarter,
@@ -272,6 +315,9 @@ impl Trainer<'_> {
     /// The documents that the batch of a step, counted from 1, was cut from.
     async fn documents_of_step(&self, step: u64) -> Result<Vec<GuardDocument>> {
         let draw = Intervention::draw(self.guard.interventions(), step.saturating_sub(1));
-        self.batches.documents(draw, self.config.train.accumulate as u64, &Turns::new()).await
+        // Without it they have numbers alone.
+        let tokenizer = self.run.data_folder().and_then(|folder| open_tokenizer(&folder)).ok();
+        let micro_batches = self.config.train.accumulate as u64;
+        self.batches.documents(draw, micro_batches, tokenizer.as_ref(), &Turns::new()).await
     }
 }

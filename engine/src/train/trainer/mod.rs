@@ -72,6 +72,7 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Reference,
+    Activations,
     Evaluate,
     Save,
     Milestone,
@@ -284,6 +285,7 @@ impl Trainer<'_> {
         }
         match self.actions.pop_front() {
             Some(Action::Reference) => self.compute_reference().await,
+            Some(Action::Activations) => self.watch_activations().await,
             Some(Action::Evaluate) => self.evaluate().await,
             Some(Action::Save) => self.save().await,
             Some(Action::Milestone) => self.save_milestone().await,
@@ -337,6 +339,10 @@ impl Trainer<'_> {
         let train = &self.config.train;
         let (step, end) = (self.step, self.step == train.steps);
         let due = |interval: u64| interval > 0 && (step.is_multiple_of(interval) || end);
+        // First, so that a checkpoint of this step knows of it.
+        if self.guard.wants_activations(step) {
+            self.actions.push_back(Action::Activations);
+        }
         if due(train.eval_interval) && !evaluated {
             self.actions.push_back(Action::Evaluate);
         }
@@ -398,8 +404,14 @@ impl Trainer<'_> {
     /// Steps until something is due.
     fn steps_to_boundary(&self) -> u64 {
         let train = &self.config.train;
-        let intervals =
-            [train.eval_interval, train.checkpoint_interval, train.milestone_interval, train.sample_interval];
+        let looks = if self.guard.looks_at_activations() { train.guard.activation_interval } else { 0 };
+        let intervals = [
+            train.eval_interval,
+            train.checkpoint_interval,
+            train.milestone_interval,
+            train.sample_interval,
+            looks,
+        ];
         let boundaries = intervals
             .into_iter()
             .filter(|interval| *interval > 0)

@@ -1,6 +1,6 @@
 //! Measures of runs: what their losses did.
 
-use super::{Found, Measure, Of};
+use super::{Found, Measure, Of, Sweep};
 use crate::format;
 use crate::state::History;
 use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent};
@@ -118,36 +118,71 @@ fn validation_gap(history: &History) -> Option<Found> {
     Some((gap, sentence))
 }
 
+/// The tag of runs that came with the sample project: they are compared where a person's own are none, or too few.
+const CAME_ALONG: &str = "sample";
+
+/// A run in a comparison.
+struct Compared<'a> {
+    run: &'a RunSummary,
+    /// Its settings without the one that is compared.
+    rest: RunConfig,
+    /// That setting.
+    value: f64,
+    /// Its best validation loss.
+    loss: f64,
+}
+
+impl Compared<'_> {
+    fn came_along(&self) -> bool {
+        self.run.tags.iter().any(|tag| tag == CAME_ALONG)
+    }
+}
+
 /// Compares the highest with the lowest of the latest runs that differ in one setting alone, which `take` reads and removes.
 fn compare(
     runs: &[(&RunSummary, &History)],
     take: impl Fn(&mut RunConfig) -> f64,
     called: impl Fn(f64) -> String,
-) -> Option<Found> {
-    let mut sorted: Vec<(RunConfig, f64, f64)> = Vec::new();
-    for (run, history) in runs {
-        let Some(loss) = run.best_val_loss.filter(|loss| loss.is_finite()) else { continue };
+) -> Option<Sweep> {
+    let compared = runs.iter().filter_map(|(run, history)| {
+        let loss = run.best_val_loss.filter(|loss| loss.is_finite())?;
         let mut rest = history.config.clone();
         let value = take(&mut rest);
-        sorted.push((rest, value, f64::from(loss)));
-    }
-    // The newest group of two or more.
-    let group = sorted.iter().rev().find_map(|(rest, ..)| {
-        let alike: Vec<(f64, f64)> =
-            sorted.iter().filter(|other| other.0 == *rest).map(|(_, value, loss)| (*value, *loss)).collect();
-        let differs = alike.iter().any(|(value, _)| Some(value) != alike.first().map(|(first, _)| first));
-        differs.then_some(alike)
-    })?;
+        Some(Compared { run, rest, value, loss: f64::from(loss) })
+    });
+    let all: Vec<Compared<'_>> = compared.collect();
+    let own = all.iter().filter(|run| !run.came_along());
+    let group = newest(&own.collect::<Vec<_>>()).or_else(|| newest(&all.iter().collect::<Vec<_>>()))?;
     // Of runs that are repeated, the newest counts.
-    let (most, of_most) =
-        group.iter().rev().copied().reduce(|best, next| if next.0 > best.0 { next } else { best })?;
-    let (least, of_least) =
-        group.iter().rev().copied().reduce(|best, next| if next.0 < best.0 { next } else { best })?;
-    let ratio = of_most / of_least;
-    let sentence = format!(
-        "The best validation loss is {of_most:.3} with {} and {of_least:.3} with {}: {ratio:.3} of it.",
-        called(most),
-        called(least)
+    let most =
+        group.iter().rev().copied().reduce(|best, next| if next.value > best.value { next } else { best })?;
+    let least =
+        group.iter().rev().copied().reduce(|best, next| if next.value < best.value { next } else { best })?;
+    let ratio = most.loss / least.loss;
+    let mut sentence = format!(
+        "The best validation loss is {:.3} with {} and {:.3} with {}: {ratio:.3} of it.",
+        most.loss,
+        called(most.value),
+        least.loss,
+        called(least.value)
     );
-    Some((ratio, sentence))
+    match [most, least].iter().filter(|run| run.came_along()).count() {
+        0 => {}
+        1 => sentence.push_str(" One of the two came with the sample project."),
+        _ => sentence.push_str(
+            " Both came with the sample project: runs of your own are compared as soon as there are two.",
+        ),
+    }
+    Some(Sweep {
+        runs: group.iter().map(|compared| compared.run.name.clone()).collect(),
+        found: (ratio, sentence),
+    })
+}
+
+/// The newest group of two or more that are alike but for the value, which is not the same for all.
+fn newest<'a, 'b>(runs: &[&'b Compared<'a>]) -> Option<Vec<&'b Compared<'a>>> {
+    runs.iter().rev().find_map(|newest| {
+        let alike: Vec<_> = runs.iter().copied().filter(|other| other.rest == newest.rest).collect();
+        alike.iter().any(|run| run.value != newest.value).then_some(alike)
+    })
 }

@@ -120,6 +120,7 @@ fn inspected(
         device: "example".to_owned(),
         layers: 2,
         heads: 2,
+        prompt: instrument.prompt.clone(),
         tokens: [(5, "An"), (6, " owl")].map(token).to_vec(),
         cut: 0,
         position: 1,
@@ -129,6 +130,7 @@ fn inspected(
     let command = Command::Inspect {
         source: WeightSource::Current,
         prompt: instrument.prompt.clone(),
+        further: Vec::new(),
         views: vec![view],
         settings: Box::new(instrument.settings(view)),
     };
@@ -341,6 +343,33 @@ fn runs_are_compared_that_differ_in_one_thing() {
     let mut alone = opened(vec![run("1-a", 40, 2.0)]);
     tell(&mut alone, history("1-a", config, &[3.0], 0.0));
     assert!(matches!(take(&alone, "depth_loss_ratio", &instrument), Err(Missing::Runs(_))));
+}
+
+/// A person's own sweep is measured, and what came with the sample project as long as there is none.
+#[test]
+fn runs_that_came_with_the_sample_stand_in_for_a_persons_own() {
+    let came_along = |name, loss| RunSummary { tags: vec!["sample".to_owned()], ..run(name, 40, loss) };
+    let mut runs = vec![came_along("1-a", 4.0), came_along("2-b", 3.0), run("3-longer", 80, 1.0)];
+    let instrument = Instrument::default();
+    let measured = |runs: &[RunSummary], layers: &[usize]| {
+        let mut state = opened(runs.to_vec());
+        for (run, layers) in runs.iter().zip(layers) {
+            let mut config = presets::preset("first-stories-small").unwrap();
+            (config.model.layers, config.train.steps) = (*layers, run.step);
+            tell(&mut state, history(&run.name, config, &[3.0], 0.0));
+        }
+        let compared = find("depth_loss_ratio").unwrap().compared(&state);
+        (take(&state, "depth_loss_ratio", &instrument), compared)
+    };
+    let (found, compared) = measured(&runs, &[1, 8, 2]);
+    near(found, 0.75, "Both came with the sample project");
+    assert_eq!(compared, ["1-a", "2-b"], "the longer run is none of the sweep");
+    runs.push(run("4-c", 40, 2.0));
+    near(measured(&runs, &[1, 8, 2, 8]).0, 0.5, "One of the two came with the sample project.");
+    runs.push(run("5-d", 40, 2.5));
+    let (found, compared) = measured(&runs, &[1, 8, 2, 8, 4]);
+    near(found, 0.8, "2.000 with 8 layers and 2.500 with 4 layers: 0.800 of it.");
+    assert_eq!(compared, ["4-c", "5-d"]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn text(letters: usize) -> Text {
         prompt_tokens: vec![token("On"), token("ce")],
         tokens: written.split_inclusive(' ').map(token).collect(),
         ending: None,
+        moderated: Default::default(),
         failure: None,
         tokens_per_s: 0.0,
     }

@@ -60,27 +60,33 @@ pub(super) fn receive(
     Err(given_up(entry, part, &format!("the connection broke {ATTEMPTS_IN_ALL} times")))
 }
 
+/// A download that ends without its file.
+fn refused(entry: &Entry, reason: &str) -> Error {
+    Error::Refused(format!("{}: {reason}", entry.name))
+}
+
 /// It was broken off on purpose.
 fn stopped(entry: &Entry) -> Error {
-    Error::Refused(format!(
-        "{}: the download was stopped; what arrived is kept and gone on with next time",
-        entry.name
-    ))
+    refused(entry, "the download was stopped; what arrived is kept and gone on with next time")
 }
 
 /// Why it was given up, and what becomes of what arrived.
 fn given_up(entry: &Entry, part: &mut PartialFile, reason: &str) -> Error {
     if part.bytes > 0 {
-        return Error::Refused(format!(
-            "{}: {reason}; what arrived is kept and gone on with next time",
-            entry.name
-        ));
+        return refused(entry, &format!("{reason}; what arrived is kept and gone on with next time"));
     }
     part.remove();
-    Error::Refused(format!(
-        "{}: {reason}; nothing arrived: see whether this machine may reach the network, and try again",
-        entry.name
-    ))
+    let hint = "nothing arrived: see whether this machine may reach the network, and try again";
+    refused(entry, &format!("{reason}; {hint}"))
+}
+
+/// What comes is not the file: nothing of it is kept.
+fn not_taken(entry: &Entry, part: &mut PartialFile, reason: &str) -> Failure {
+    if let Err(error) = part.restart() {
+        return Failure::Final(error);
+    }
+    part.remove();
+    Failure::Final(refused(entry, &format!("{reason}: it was not taken")))
 }
 
 /// What asks for the file at an address: from `https` it follows no plain `http`, and it leaves a server that is silent for so long.
@@ -149,10 +155,8 @@ fn attempt(
             if part.bytes == 0 {
                 part.remove();
             }
-            return Err(Failure::Final(Error::Refused(format!(
-                "{}: {} answers {status}; nothing was written",
-                entry.name, entry.address
-            ))));
+            let reason = format!("{} answers {status}; nothing was written", entry.address);
+            return Err(Failure::Final(refused(entry, &reason)));
         }
     }
     let said = text(&head.headers, header::CONTENT_LENGTH).and_then(|text| text.trim().parse::<u64>().ok());
@@ -167,13 +171,9 @@ fn check_length(entry: &Entry, said: u64, part: &mut PartialFile) -> Result<(), 
     if entry.length.admits(said) {
         return Ok(());
     }
-    part.restart()?;
-    part.remove();
-    Err(Failure::Final(Error::Refused(format!(
-        "{}: the server says that the file has {said} bytes, and the catalogue says {}: it was not taken",
-        entry.name,
-        entry.length.bytes()
-    ))))
+    let known = entry.length.bytes();
+    let reason = format!("the server says that the file has {said} bytes, and the catalogue says {known}");
+    Err(not_taken(entry, part, &reason))
 }
 
 /// Writes what comes to the part, until it ends or is more than may be.
@@ -210,13 +210,10 @@ fn copy(
             };
         }
         if part.bytes.saturating_add(length as u64) > entry.length.limit() {
-            part.restart()?;
-            part.remove();
-            return Err(Failure::Final(Error::Refused(format!(
-                "{}: the server sends more than {} bytes, and the catalogue allows no more: it was not taken",
-                entry.name,
-                entry.length.limit()
-            ))));
+            let limit = entry.length.limit();
+            let reason =
+                format!("the server sends more than {limit} bytes, and the catalogue allows no more");
+            return Err(not_taken(entry, part, &reason));
         }
         part.write_all(block.get(..length).unwrap_or_default())?;
         if progress(Progress::Received { bytes: part.bytes, of: exact }).is_break() {
@@ -229,15 +226,12 @@ fn copy(
 /// What an error of the connection means.
 pub(super) fn fault(entry: &Entry, error: &ureq::Error) -> Failure {
     match error {
-        ureq::Error::RequireHttpsOnly(address) => Failure::Final(Error::Refused(format!(
-            "{}: the server leads to {address}, which is not https: it was not followed",
-            entry.name
-        ))),
+        ureq::Error::RequireHttpsOnly(address) => {
+            let reason = format!("the server leads to {address}, which is not https: it was not followed");
+            Failure::Final(refused(entry, &reason))
+        }
         ureq::Error::BadUri(_) | ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
-            Failure::Final(Error::Refused(format!(
-                "{}: {} leads nowhere ({error})",
-                entry.name, entry.address
-            )))
+            Failure::Final(refused(entry, &format!("{} leads nowhere ({error})", entry.address)))
         }
         error => {
             let host = entry.address.split('/').nth(2).unwrap_or(entry.address);

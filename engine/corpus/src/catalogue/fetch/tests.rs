@@ -182,12 +182,18 @@ fn outcome(answers: &[Answer]) -> (Result<Vec<u8>, String>, Vec<String>, Server,
     (result, left, server, progress)
 }
 
-fn assert_fetched(answers: &[Answer], requests: usize) -> (Server, Vec<Progress>) {
+/// The file is fetched by requests with these ranges.
+fn assert_fetched(answers: &[Answer], ranges: &[&str]) -> Vec<Progress> {
     let (result, left, server, progress) = outcome(answers);
     assert!(result == Ok(content()), "{answers:?}: {:?}", result.err());
     assert_eq!(left, ["corpus.txt"], "{answers:?}");
-    assert_eq!(server.ranges().len(), requests, "{answers:?}");
-    (server, progress)
+    assert_eq!(server.ranges(), ranges, "{answers:?}");
+    progress
+}
+
+/// Fetches to the end.
+fn fetched(entry: &Entry, folder: &Path) -> Result<PathBuf> {
+    fetch_with(&IMPATIENT, entry, folder, &mut |_| ControlFlow::Continue(()))
 }
 
 fn assert_refused(answers: &[Answer], words: &[&str]) -> Server {
@@ -202,7 +208,7 @@ fn assert_refused(answers: &[Answer], words: &[&str]) -> Server {
 
 #[test]
 fn a_file_is_fetched_and_its_arrival_told() {
-    let (_, progress) = assert_fetched(&[], 1);
+    let progress = assert_fetched(&[], &[""]);
     assert_eq!(progress.last(), Some(&Progress::Verifying));
     let whole = content().len() as u64;
     assert!(progress.contains(&Progress::Received { bytes: whole, of: Some(whole) }));
@@ -218,8 +224,7 @@ fn a_download_that_is_stopped_is_gone_on_with_next_time() {
     let error = fetch_with(&IMPATIENT, &entry, folder.path(), stop).expect_err("stopped").to_string();
     assert!(error.contains("stopped") && error.contains("next time"), "{error}");
     assert!(folder.path().join("corpus.txt.part").is_file(), "what arrived is kept");
-    let go_on = &mut |_| ControlFlow::Continue(());
-    let path = fetch_with(&IMPATIENT, &entry, folder.path(), go_on).expect("fetched");
+    let path = fetched(&entry, folder.path()).expect("fetched");
     assert!(std::fs::read(path).expect("the file") == content);
 }
 
@@ -229,62 +234,34 @@ fn what_is_there_already_is_checked_and_not_fetched() {
     let server = Server::new(&content, &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let entry = entry(&server.address, &content);
-    let first =
-        fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(())).expect("fetched");
-    assert_eq!(
-        fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(())).expect("there"),
-        first
-    );
+    let first = fetched(&entry, folder.path()).expect("fetched");
+    assert_eq!(fetched(&entry, folder.path()).expect("there"), first);
     assert_eq!(server.ranges().len(), 1);
     std::fs::write(&first, "something of the person's own").expect("written");
-    let error = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(()))
-        .expect_err("another file")
-        .to_string();
+    let error = fetched(&entry, folder.path()).expect_err("another file").to_string();
     assert!(error.contains("is not corpus") && error.contains(entry.sha256), "{error}");
     assert_eq!(std::fs::read(&first).expect("kept"), b"something of the person's own");
 }
 
 #[test]
 fn a_connection_that_breaks_is_gone_on_with_where_it_broke() {
-    let (server, progress) = assert_fetched(&[Answer::Cut(70_000), Answer::Cut(50_000)], 3);
-    assert_eq!(server.ranges(), ["", "bytes=70000-", "bytes=120000-"]);
+    let answers = [Answer::Cut(70_000), Answer::Cut(50_000)];
+    let progress = assert_fetched(&answers, &["", "bytes=70000-", "bytes=120000-"]);
     assert_eq!(progress.iter().filter(|step| matches!(step, Progress::Again { .. })).count(), 2);
 }
 
 #[test]
-fn a_server_that_stalls_is_left_and_asked_again() {
-    let (server, _) = assert_fetched(&[Answer::Stall(10_000)], 2);
-    assert_eq!(server.ranges(), ["", "bytes=10000-"]);
-}
-
-#[test]
-fn a_server_that_ignores_ranges_sends_all_again() {
-    let (server, _) = assert_fetched(&[Answer::Cut(70_000), Answer::Whole], 2);
-    assert_eq!(server.ranges(), ["", "bytes=70000-"]);
-}
-
-#[test]
-fn a_part_that_was_not_asked_for_is_not_used() {
-    assert_fetched(&[Answer::Cut(70_000), Answer::OtherPart], 3);
-}
-
-#[test]
-fn a_server_that_is_busy_is_asked_again() {
-    assert_fetched(&[Answer::Status(503), Answer::Status(429)], 3);
-}
-
-#[test]
-fn an_end_that_comes_early_without_a_length_is_a_broken_connection() {
-    let (server, _) = assert_fetched(&[Answer::Unframed(30_000)], 2);
-    assert_eq!(server.ranges(), ["", "bytes=30000-"]);
-}
-
-#[test]
-fn a_file_that_changes_midway_is_fetched_anew() {
-    // The server has an old file at first; the catalogue's own comes while the rest is asked for.
-    let old = vec![b'o'; 200_000];
-    let (server, _) = assert_fetched(&[Answer::Begin(old, 70_000), Answer::Change(content())], 3);
-    assert_eq!(server.ranges(), ["", "bytes=70000-", ""]);
+fn whatever_a_server_does_wrong_once_the_file_is_fetched() {
+    let (one, two) = (["", "bytes=70000-"], ["", "bytes=70000-", ""]);
+    // It stalls, and is left and asked again; an end that comes early without a length is a broken connection.
+    assert_fetched(&[Answer::Stall(10_000)], &["", "bytes=10000-"]);
+    assert_fetched(&[Answer::Unframed(30_000)], &["", "bytes=30000-"]);
+    // It ignores ranges and sends all; a part that was not asked for is not used; it is busy.
+    assert_fetched(&[Answer::Cut(70_000), Answer::Whole], &one);
+    assert_fetched(&[Answer::Cut(70_000), Answer::OtherPart], &two);
+    assert_fetched(&[Answer::Status(503), Answer::Status(429)], &["", "", ""]);
+    // It has an old file at first; the catalogue's own comes while the rest is asked for.
+    assert_fetched(&[Answer::Begin(vec![b'o'; 200_000], 70_000), Answer::Change(content())], &two);
 }
 
 #[test]
@@ -334,10 +311,7 @@ fn a_later_run_goes_on_with_the_part_and_starts_anew_where_it_is_of_no_use() {
         let server = Server::new(&content, &[]);
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("corpus.txt.part"), left).expect("written");
-        let path = fetch_with(&IMPATIENT, &entry(&server.address, &content), folder.path(), &mut |_| {
-            ControlFlow::Continue(())
-        })
-        .expect("fetched");
+        let path = fetched(&entry(&server.address, &content), folder.path()).expect("fetched");
         assert_eq!(std::fs::read(path).expect("the file"), content);
         assert_eq!(server.ranges(), ranges);
     }
@@ -359,9 +333,7 @@ fn a_server_that_cannot_be_reached_leaves_nothing_behind() {
         .expect("a port that nobody listens on");
     let folder = tempfile::tempdir().expect("a folder");
     let entry = entry(&format!("http://{address}/corpus.txt"), b"x");
-    let error = fetch_with(&IMPATIENT, &entry, folder.path(), &mut |_| ControlFlow::Continue(()))
-        .expect_err("nobody")
-        .to_string();
+    let error = fetched(&entry, folder.path()).expect_err("nobody").to_string();
     assert!(
         error.contains(&format!("{address} cannot be reached")) && error.contains("nothing arrived"),
         "{error}"
@@ -372,7 +344,8 @@ fn a_server_that_cannot_be_reached_leaves_nothing_behind() {
 #[test]
 fn the_rest_is_asked_for_beyond_a_redirect_too() {
     let end = Server::new(&content(), &[Answer::Cut(70_000)]);
-    assert_fetched(&[Answer::Lead(end.address.clone()), Answer::Lead(end.address.clone())], 2);
+    let leads = [Answer::Lead(end.address.clone()), Answer::Lead(end.address.clone())];
+    assert_fetched(&leads, &["", "bytes=70000-"]);
     assert_eq!(end.ranges(), ["", "bytes=70000-"]);
 }
 

@@ -22,7 +22,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-use crate::{Error, Result};
+use super::within;
+use crate::Result;
 
 /// What becomes of a document that overlaps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,22 +71,10 @@ impl Settings {
     /// # Errors
     /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
-        let ranges = [
-            ("words", self.words, 3, 32),
-            ("smallest_item_words", self.smallest_item_words, 3, self.words),
-            ("runs", self.runs, 1, 1_000_000),
-            ("common_items", self.common_items, 1, 1000),
-        ];
-        for (field, value, least, most) in ranges {
-            if !(least..=most).contains(&value) {
-                return Err(Error::Invalid(format!(
-                    "contamination.{field} is {value}: choose from {least} to {most}"
-                )));
-            }
-        }
-        if !(0.0..=1.0).contains(&self.share) {
-            return Err(Error::Invalid(format!("contamination.share is {}: choose from 0 to 1", self.share)));
-        }
-        Ok(())
+        within("contamination.words", self.words, 3, 32)?;
+        within("contamination.smallest_item_words", self.smallest_item_words, 3, self.words)?;
+        within("contamination.runs", self.runs, 1, 1_000_000)?;
+        within("contamination.common_items", self.common_items, 1, 1000)?;
+        within("contamination.share", self.share, 0.0, 1.0)
     }
 }

@@ -42,9 +42,7 @@ impl Index {
         let bands = self.settings.bands as usize;
         let document = self.documents;
         if document == u32::MAX {
-            return Err(Error::Refused(
-                "the corpus has more than 4,294,967,295 documents: clean it in parts".into(),
-            ));
+            return Err(super::super::too_many());
         }
         if keys.is_some_and(|keys| keys.bands.len() != bands) {
             return Err(Error::Refused("these keys were made with other settings of duplicates.near".into()));

@@ -40,6 +40,7 @@ pub(super) use sign::{Signature, Signer};
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
+use super::within;
 use crate::{Error, Result};
 
 /// Which of several copies is kept.
@@ -92,16 +93,10 @@ impl Settings {
     /// # Errors
     /// Names the field, its value and the rule it breaks.
     pub fn validate(&self) -> Result<()> {
-        let within = |field: &str, value: u32, least: u32, most: u32| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(Error::Invalid(format!("duplicates.near.{field} is {value}: choose from {least} to {most}")))
-        };
-        within("permutations", self.permutations, 1, 1024)?;
-        within("bands", self.bands, 1, 1024)?;
-        within("rows", self.rows, 1, 64)?;
-        within("shingle_words", self.shingle_words, 1, 32)?;
+        within("duplicates.near.permutations", self.permutations, 1, 1024)?;
+        within("duplicates.near.bands", self.bands, 1, 1024)?;
+        within("duplicates.near.rows", self.rows, 1, 64)?;
+        within("duplicates.near.shingle_words", self.shingle_words, 1, 32)?;
         if self.bands * self.rows > self.permutations {
             return Err(Error::Invalid(format!(
                 "duplicates.near.bands × rows is {} × {} = {}: at most permutations, {}",

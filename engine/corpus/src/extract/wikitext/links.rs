@@ -1,5 +1,7 @@
 //! What a link leaves: its label, its target, or nothing.
 
+use super::is_listed;
+
 /// Names, in lower case, of the spaces whose links are no part of the sentence: files and categories, in the languages of the
 /// largest Wikipedias.
 const GONE: &str = "file|image|media|category|datei|bild|kategorie|fichier|catégorie|archivo|imagen|categoría|ficheiro|\
@@ -15,7 +17,8 @@ pub(super) fn close(result: &mut String, start: usize, label: Option<usize>) {
     let space = target.split_once(':').map(|(space, _)| space.trim());
     if shown.is_none()
         && let Some(space) = space
-        && (space.len() < 40 && is_gone(&space.to_lowercase()) || label.is_none() && is_language(space))
+        && (space.len() < 40 && is_listed(GONE, &space.to_lowercase())
+            || label.is_none() && is_language(space))
     {
         result.truncate(start);
         return;
@@ -35,11 +38,6 @@ pub(super) fn close(result: &mut String, start: usize, label: Option<usize>) {
             }
         }
     }
-}
-
-/// Whether links into this space leave nothing.
-fn is_gone(space: &str) -> bool {
-    GONE.split('|').any(|gone| gone == space)
 }
 
 /// Whether a link's prefix is another language's wiki: `fr`, `ceb`, `zh-yue`, `simple`.

@@ -20,26 +20,19 @@ const DEPTH: usize = 64;
 const TAKEN: char = '\u{1}';
 
 /// Elements that go with all that they hold.
-const GONE: [&str; 16] = [
-    "ref",
-    "gallery",
-    "timeline",
-    "score",
-    "imagemap",
-    "hiero",
-    "chem",
-    "ce",
-    "templatedata",
-    "inputbox",
-    "graph",
-    "mapframe",
-    "maplink",
-    "references",
-    "templatestyles",
-    "indicator",
-];
+const GONE: &str = "ref|gallery|timeline|score|imagemap|hiero|chem|ce|templatedata|inputbox|graph|mapframe|maplink|references|\
+    templatestyles|indicator";
 /// Elements whose content is no wikitext and is kept: as it is, as a formula, as code.
-const KEPT: [&str; 5] = ["nowiki", "math", "pre", "syntaxhighlight", "source"];
+const KEPT: &str = "nowiki|math|pre|syntaxhighlight|source";
+
+/// What leads to another page, in small letters.
+const REDIRECT: &str =
+    "redirect|weiterleitung|redirection|redirección|redirecionamento|rinvia|перенаправление";
+
+/// Whether a list holds a name.
+fn is_listed(list: &str, name: &str) -> bool {
+    list.split('|').any(|listed| listed == name)
+}
 
 /// Reduces wikitext to prose. A redirect has none.
 #[must_use]
@@ -57,7 +50,7 @@ pub fn prose(wikitext: &str) -> String {
         heading_end: None,
         numbers: Vec::new(),
         next_greater: 0,
-        unclosed: [false; GONE.len() + KEPT.len()],
+        unclosed: Vec::new(),
     };
     scanner.run();
     finish::finish(&scanner.result)
@@ -69,16 +62,7 @@ fn is_redirect(text: &str) -> bool {
     let line = rest.lines().next().unwrap_or_default();
     let Some((word, target)) = line.split_once("[[") else { return false };
     let word = word.trim().trim_end_matches(':').trim_end();
-    let known = [
-        "redirect",
-        "weiterleitung",
-        "redirection",
-        "redirección",
-        "redirecionamento",
-        "rinvia",
-        "перенаправление",
-    ];
-    target.contains("]]") && known.contains(&word.to_lowercase().as_str())
+    target.contains("]]") && is_listed(REDIRECT, &word.to_lowercase())
 }
 
 /// What is open, and where what was written since begins.
@@ -113,7 +97,7 @@ struct Scanner<'a> {
     /// The first `>` at or after any position asked about so far.
     next_greater: usize,
     /// Elements of which no end tag follows: looked for once.
-    unclosed: [bool; GONE.len() + KEPT.len()],
+    unclosed: Vec<String>,
 }
 
 impl<'a> Scanner<'a> {
@@ -306,19 +290,19 @@ impl<'a> Scanner<'a> {
         let name = name.get(..length).unwrap_or_default().to_ascii_lowercase();
         self.position = end + 1;
         if inside.starts_with('/') || tag.ends_with('/') {
-            if GONE.contains(&name.as_str()) {
+            if is_listed(GONE, &name) {
                 self.take_out(self.result.len());
             } else if name == "br" {
                 self.result.push('\n');
             }
             return;
         }
-        if let Some(index) = GONE.iter().position(|gone| *gone == name) {
-            if self.content(index, &name).is_some() {
+        if is_listed(GONE, &name) {
+            if self.content(&name).is_some() {
                 self.take_out(self.result.len());
             }
-        } else if let Some(index) = KEPT.iter().position(|kept| *kept == name) {
-            let Some(content) = self.content(GONE.len() + index, &name) else { return };
+        } else if is_listed(KEPT, &name) {
+            let Some(content) = self.content(&name) else { return };
             match name.as_str() {
                 "nowiki" => self.result.push_str(content),
                 "math" => self.result.extend(["$", content.trim(), "$"]),
@@ -339,9 +323,8 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes what stands before an end tag, and the end tag.
-    fn content(&mut self, index: usize, name: &str) -> Option<&'a str> {
-        let unclosed = self.unclosed.get_mut(index)?;
-        if *unclosed {
+    fn content(&mut self, name: &str) -> Option<&'a str> {
+        if self.unclosed.iter().any(|unclosed| unclosed == name) {
             return None;
         }
         let rest = self.text.get(self.position..)?;
@@ -356,7 +339,7 @@ impl<'a> Scanner<'a> {
             }
             from = start;
         }
-        *unclosed = true;
+        self.unclosed.push(name.to_owned());
         None
     }
 

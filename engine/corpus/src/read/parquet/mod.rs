@@ -57,7 +57,7 @@ struct Parquet {
 /// The documents of a file.
 pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
     match Parquet::new(&context, file, counter) {
-        Ok(rows) => records::items(context, rows),
+        Ok(rows) => records::items(context, |_| rows),
         Err(trouble) => open::one(Err(trouble)),
     }
 }

@@ -1,7 +1,7 @@
 //! Pages on their way from the library's reader to its decoders, which take some of what they say for granted: how long their levels
 //! are, how many values a page of differences states, and that a dictionary is there.
 
-use super::Chunks;
+use super::{Chunks, thrift};
 use parquet::basic::{Encoding, Type};
 use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{Page, PageMetadata, PageReader};
@@ -108,19 +108,7 @@ impl Checked {
 
 /// Whether the head of numbers that are written as differences is possible: the library makes room for as many as it states.
 fn check_differences(bytes: &[u8], most: u64) -> std::result::Result<(), &'static str> {
-    let mut place = bytes.iter();
-    let mut number = || {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = *place.next()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    };
-    let (Some(block), Some(parts), Some(count)) = (number(), number(), number()) else {
+    let Some([block, parts, count]) = thrift::numbers(bytes) else {
         return Err("a page ends within its values");
     };
     if block > LARGEST_BLOCK || parts == 0 || parts > block || !block.is_multiple_of(parts.saturating_mul(8))

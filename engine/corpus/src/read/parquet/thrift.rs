@@ -145,6 +145,16 @@ pub(super) fn check_metadata(bytes: &[u8]) -> Result<(), Fault> {
     })
 }
 
+/// The numbers without a sign that bytes begin with, written alike in the heads of differences.
+pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> {
+    let mut thrift = Thrift { bytes, position: 0 };
+    let mut numbers = [0; COUNT];
+    for number in &mut numbers {
+        *number = thrift.varint().ok()?;
+    }
+    Some(numbers)
+}
+
 /// What the head of a page says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Page {

@@ -1,0 +1,18 @@
+//! Arguments of what measures models.
+
+use super::thread_count;
+use clap::Args;
+
+/// What figures are computed with, shared by `evaluate` and `audit`.
+#[derive(Args, Clone, Debug)]
+pub struct MeasuringArguments {
+    /// Seed of all that is drawn: samples, and the resamples of intervals
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of the CPU executor; all cores unless said
+    #[arg(long, value_name = "N", value_parser = thread_count)]
+    pub threads: Option<usize>,
+}

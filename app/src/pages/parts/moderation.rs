@@ -1,0 +1,101 @@
+//! What is done about words that many people do not want to read: one setting for what Chat shows and for what the window's server answers.
+
+use super::caption;
+use crate::format;
+use crate::link::Wish;
+use crate::preferences::ChosenModeration;
+use crate::state::Text;
+use crate::theme::space;
+use crate::widgets::{plain, quiet};
+use egui::{Checkbox, ComboBox, Ui};
+use egui_material_icons::icons;
+use glasshouse_protocol::config::Category;
+use glasshouse_protocol::{ModerationMode, Severity};
+
+/// What each does.
+fn about(mode: ModerationMode) -> &'static str {
+    match mode {
+        ModerationMode::Off => "Nobody looks for words that many do not want to read.",
+        ModerationMode::Note => "What is found is counted; texts stay as they are.",
+        ModerationMode::Filter => "What is found is left out of texts, and counted.",
+        ModerationMode::Replace => "The letters of what is found are replaced by █, and it is counted.",
+        ModerationMode::Stop => "A text ends before the first thing that is found.",
+    }
+}
+
+/// Draws the switch and, where it is on, what counts.
+pub(in crate::pages) fn moderation_ui(ui: &mut Ui, chosen: &mut ChosenModeration, wish: &mut Option<Wish>) {
+    let settings = &mut chosen.settings;
+    let modes = ModerationMode::ALL.map(|mode| (mode, mode.name()));
+    choice_ui(ui, "Moderation", &mut settings.mode, &modes);
+    caption(ui, about(settings.mode));
+    if settings.mode == ModerationMode::Off {
+        return;
+    }
+    let severities = Severity::ALL.map(|severity| (severity, severity.name()));
+    choice_ui(ui, "From severity", &mut settings.severity, &severities);
+    ui.label("Categories");
+    let all = settings.categories.is_empty();
+    ui.horizontal_wrapped(|ui| {
+        for category in Category::ALL {
+            let mut on = all || settings.categories.contains(&category);
+            // None named are all: the last one stays.
+            let is_last = on && settings.categories.len() == 1;
+            let choice = Checkbox::new(&mut on, format::capitalized(&category.name().replace('_', " ")));
+            if ui.add_enabled(!is_last, choice).changed() {
+                if all {
+                    settings.categories.extend(Category::ALL);
+                }
+                if on {
+                    settings.categories.insert(category);
+                } else {
+                    settings.categories.remove(&category);
+                }
+                if settings.categories.len() == Category::ALL.len() {
+                    settings.categories.clear();
+                }
+            }
+        }
+    });
+    caption(
+        ui,
+        match &chosen.rules_of {
+            Some(file) => format!("By our rules and those of {file}."),
+            None => "By our rules, and those that the project has (moderation.jsonl).".to_owned(),
+        },
+    );
+    ui.horizontal_wrapped(|ui| {
+        if plain(ui, icons::ICON_UPLOAD_FILE, "Choose rules").clicked() {
+            *wish = Some(Wish::ModerationRules);
+        }
+        if chosen.rules_of.is_some() && quiet(ui, icons::ICON_CLOSE, "Without these rules").clicked() {
+            (chosen.settings.rules, chosen.rules_of) = (None, None);
+        }
+    });
+    ui.add_space(space::TIGHT);
+}
+
+fn choice_ui<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, choices: &[(T, &str)]) {
+    ui.label(name);
+    let shown = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, name)| name);
+    let list = ComboBox::from_id_salt(name).selected_text(format::capitalized(shown));
+    let list = list.width(ui.available_width()).show_ui(ui, |ui| {
+        for (choice, name) in choices {
+            ui.selectable_value(value, *choice, format::capitalized(name));
+        }
+    });
+    list.response.accessible_name(name);
+}
+
+/// What moderation found in a text, and what became of it; `None` where it found nothing.
+pub(in crate::pages) fn moderation_of(text: &Text) -> Option<String> {
+    let did = match text.config.moderation.mode {
+        ModerationMode::Off => return None,
+        ModerationMode::Note => "found and left as it is",
+        ModerationMode::Filter => "left out",
+        ModerationMode::Replace => "replaced",
+        ModerationMode::Stop => "ended the text before",
+    };
+    let found = format::moderated(&text.moderated);
+    (!found.is_empty()).then(|| format!("Moderation {did}: {found}."))
+}

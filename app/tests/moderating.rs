@@ -1,0 +1,305 @@
+//! `glasshouse moderate`, and moderation of what other programs have the models write.
+
+use crate::front_ends::{error_of, folder, succeed, train};
+use crate::serving::Serving;
+use glasshouse::serve::{QUEUE, Server, Settings, Switchboard};
+use glasshouse_protocol::config::Category;
+use glasshouse_protocol::{
+    Command, Completion, Ending, Event, Moderated, Moderation, ModerationMode, Precision, Report,
+};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Rows of a made-up quarrel: what is harmful says "hate", and what is innocent says "like".
+fn rows(nouns: &[&str]) -> String {
+    let row = |noun: &&str, verb: &str, label: Value| {
+        json!({ "text": format!("I {verb} you and your {noun}"), "label": label }).to_string() + "\n"
+    };
+    let harmful = nouns.iter().map(|noun| row(noun, "hate", json!("toxic")));
+    harmful.chain(nouns.iter().map(|noun| row(noun, "like", json!(0)))).collect()
+}
+
+const LEARNED: [&str; 8] = ["dog", "river", "teacher", "garden", "window", "friend", "letter", "train"];
+const HELD_OUT: [&str; 3] = ["bicycle", "kitchen", "uncle"];
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).unwrap();
+}
+
+fn moderate(folder: &Path, more: &[&str]) -> Value {
+    let text = succeed(folder, &[&["moderate", "--project", "p", "--json"], more].concat());
+    serde_json::from_str(text.trim()).unwrap()
+}
+
+fn metric(figures: &Value, name: &str) -> f64 {
+    let metrics = figures["metrics"].as_array().unwrap();
+    let found = metrics.iter().find(|metric| metric["name"] == name).unwrap_or_else(|| panic!("{figures}"));
+    let interval = found["interval"].as_array().unwrap_or_else(|| panic!("{found}"));
+    let (value, low) = (found["value"].as_f64().unwrap(), interval[0].as_f64().unwrap());
+    assert!(low <= value + 1e-9 && value <= interval[1].as_f64().unwrap() + 1e-9, "{found}");
+    value
+}
+
+#[test]
+fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // Two are found, one is missed, one is a false alarm, two are let pass; four lines are none.
+    write(
+        folder,
+        "rows.jsonl",
+        "{\"text\":\"What a load of shit.\",\"label\":\"toxic\"}\n{\"text\":\"You blorb!\",\"label\":1}\n\
+         {\"text\":\"Go away, nobody wants you.\",\"label\":true}\n{\"text\":\"A blorb is a bird.\",\"label\":\"innocent\"}\n\
+         {\"text\":\"Scunthorpe is a town.\",\"label\":\"ok\"}\n{\"txt\":\"a\",\"label\":1}\n{\"text\":\"a\"}\n\
+         {\"text\":\" \",\"label\":0}\nnothing\n{\"text\":\"Kill the process.\",\"label\":0}\n",
+    );
+    write(
+        folder,
+        "rules.jsonl",
+        "{\"category\":\"insults\",\"severity\":\"severe\",\"words\":[\"blorb*\"]}\n",
+    );
+    let asked = ["--rules", "rules.jsonl", "--check", "rows.jsonl"];
+    let checked = moderate(folder, &asked)["checked"].clone();
+    let figures = &checked["rules"];
+    assert!(checked["classifier"].is_null(), "there is none: {checked}");
+    let counts = ["found", "missed", "alarms", "passed"].map(|name| figures[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 1, 1, 2], "{figures}");
+    for (name, expected) in
+        [("precision", 2.0 / 3.0), ("recall", 2.0 / 3.0), ("f1", 2.0 / 3.0), ("false_alarm_rate", 1.0 / 3.0)]
+    {
+        assert!((metric(figures, name) - expected).abs() < 1e-12, "{name}: {figures}");
+    }
+    let report = succeed(folder, &[&["moderate", "--project", "p"], &asked[..]].concat());
+    for part in ["By rules: 2 found, 1 missed, 1 false alarms, 2 let pass", "of 3 innocent rows", "recall"] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"))
+        .current_dir(folder)
+        .args(["moderate", "--check", "rows.jsonl"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    for part in [
+        "line 6 is left out",
+        "is `txt` meant to be it?",
+        "line 7 is left out: expected `label`",
+        "line 8",
+        "line 9",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    // By ours alone a blorb is a bird.
+    let looked = moderate(folder, &["--text", "You blorb, oh shit"]);
+    let findings = looked["texts"][0]["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{looked}");
+    assert_eq!((&findings[0]["category"], &findings[0]["rule"]), (&json!("profanity"), &json!("shit")));
+}
+
+#[test]
+fn a_bad_file_is_refused_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "category.jsonl", "\n{\"category\":\"profanty\",\"words\":[\"x\"]}\n");
+    write(folder, "field.jsonl", "{\"wrods\":[\"x\"]}\n");
+    write(folder, "none.jsonl", "{\"words\":[\"x\"]}\n");
+    write(folder, "broken.jsonl", "{\"txt\":\"a\",\"label\":1}\n");
+    write(folder, "few.jsonl", &rows(&LEARNED[..3]));
+    std::fs::write(folder.join("latin.jsonl"), [b'{', 0xe9, b'}']).unwrap();
+    for (more, parts) in [
+        (
+            &["--text", "a", "--rules", "category.jsonl"][..],
+            &["category.jsonl: line 2", "`profanty`", "profanity"][..],
+        ),
+        (&["--text", "a", "--rules", "field.jsonl"], &["field.jsonl: line 1", "words"]),
+        (&["--text", "a", "--rules", "nowhere.jsonl"], &["nowhere.jsonl"]),
+        (&["--text", "a", "--rules", "latin.jsonl"], &["latin.jsonl is not UTF-8"]),
+        (&["--check", "broken.jsonl"], &["broken.jsonl has no row {\"text\", \"label\"}"]),
+        (&["--check", "none.jsonl"], &["none.jsonl has no row"]),
+        (&["--train", "few.jsonl"], &["no such folder; make a project first"]),
+    ] {
+        let error = error_of(folder, &[&["moderate", "--project", "p"], more].concat());
+        for part in parts {
+            assert!(error.contains(part), "{more:?}: {part}: {error}");
+        }
+    }
+    std::fs::create_dir(folder.join("p")).unwrap();
+    let error = error_of(folder, &["moderate", "--project", "p", "--train", "few.jsonl"]);
+    assert!(error.contains("3 of the rows are harmful; 5 are needed at least"), "{error}");
+    assert!(!folder.join("p/moderation-classifier.json").exists());
+}
+
+#[test]
+fn a_classifier_is_trained_kept_and_checked_on_rows_that_it_did_not_learn_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("p")).unwrap();
+    write(folder, "rows.jsonl", &rows(&LEARNED));
+    write(folder, "held-out.jsonl", &rows(&HELD_OUT));
+    let made = moderate(folder, &["--train", "rows.jsonl", "--check", "held-out.jsonl", "--seed", "7"]);
+    assert_eq!((&made["trained"]["harmful"], &made["trained"]["innocent"]), (&json!(8), &json!(8)));
+    // No rule knows a quarrel; the classifier has learned it.
+    assert_eq!(metric(&made["checked"]["rules"], "recall"), 0.0);
+    for judge in ["classifier", "either"] {
+        let figures = &made["checked"][judge];
+        assert_eq!(metric(figures, "precision"), 1.0, "{figures}");
+        assert_eq!(metric(figures, "recall"), 1.0, "{figures}");
+        assert_eq!(metric(figures, "false_alarm_rate"), 0.0, "{figures}");
+    }
+    // It is kept with the project, and the same rows and seed make the same.
+    let file = folder.join("p/moderation-classifier.json");
+    let kept = std::fs::read(&file).unwrap();
+    let again = moderate(folder, &["--check", "held-out.jsonl", "--seed", "7"]);
+    assert_eq!(again["checked"], made["checked"]);
+    moderate(folder, &["--train", "rows.jsonl", "--seed", "7"]);
+    assert_eq!(std::fs::read(&file).unwrap(), kept);
+    let looked =
+        moderate(folder, &["--text", "I hate you and your sofa", "--text", "I like you and your sofa"]);
+    let probability = |at: usize| looked["texts"][at]["probability"].as_f64().unwrap();
+    assert!(probability(0) > 0.5 && probability(1) < 0.5, "{looked}");
+    let mut other: Value = serde_json::from_slice(&kept).unwrap();
+    other["weights"][0] = json!(9.5);
+    write(folder, "p/moderation-classifier.json", &other.to_string());
+    let error = error_of(folder, &["moderate", "--project", "p", "--text", "a"]);
+    assert!(error.contains("moderation-classifier.json") && error.contains("train it again"), "{error}");
+}
+
+/// A rule that finds a word of a text, and the letters of that.
+fn rule_of(text: &str) -> (usize, String) {
+    let is_word = |word: &&str| word.bytes().all(|letter| letter.is_ascii_alphabetic());
+    let word = text.split_whitespace().filter(is_word).max_by_key(|word| word.len());
+    let word = word.unwrap_or_else(|| panic!("{text:?} has no word"));
+    let rule = json!({ "category": "other", "severity": "severe", "words": [word] });
+    (word.len(), format!("{rule}\n"))
+}
+
+#[test]
+fn what_the_server_answers_is_moderated_with_counts() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    train(folder, &folder.join("p"), &["--set", "model.context_length=128"]);
+    let asked = json!({ "prompt": "One", "max_tokens": 100, "temperature": 1, "seed": 3 });
+    let plain = Serving::start(folder, "p", &[]).complete(&asked).choice();
+    let text = plain["text"].as_str().unwrap();
+    assert!(plain["moderated"].is_null(), "{plain}");
+    let (letters, rule) = rule_of(text);
+    write(folder, "p/moderation.jsonl", &rule);
+    for mode in ["note", "filter", "replace", "stop"] {
+        let serving = Serving::start(folder, "p", &["--moderation", mode]);
+        let choice = serving.complete(&asked).choice();
+        let own = choice["text"].as_str().unwrap();
+        let found = choice["moderated"]["other"].as_u64().unwrap_or_else(|| panic!("{mode}: {choice}"));
+        assert!(found >= 1, "{choice}");
+        match mode {
+            "note" => assert_eq!(own, text),
+            "replace" => {
+                assert_eq!(own.chars().count(), text.chars().count(), "{own:?} {text:?}");
+                assert!(own.matches('█').count() >= letters, "{own:?}");
+            }
+            "filter" => assert!(own.len() < text.len() && !own.contains('█'), "{own:?} {text:?}"),
+            _ => {
+                assert!(text.starts_with(own) && own.len() < text.len(), "{own:?} {text:?}");
+                assert_eq!(choice["finish_reason"], "content_filter");
+            }
+        }
+        // A stream says the same, its last piece how much was found.
+        let mut streamed = asked.clone();
+        streamed["stream"] = json!(true);
+        let events = crate::serving::pieces(&serving.complete(&streamed).text);
+        let texts = events.iter().filter_map(|event| event["choices"][0]["text"].as_str());
+        assert_eq!(texts.collect::<String>(), own, "{mode}");
+        assert_eq!(events.last().unwrap()["choices"][0]["moderated"], choice["moderated"]);
+    }
+    write(folder, "p/moderation.jsonl", "{\"wods\":[\"a\"]}\n");
+    let refused = Serving::start(folder, "p", &["--moderation", "stop"]).complete(&asked);
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(refused.text.contains("moderation.jsonl: line 1"), "{}", refused.text);
+}
+
+/// A server as the window has one, whose moderation a person changes while it answers.
+#[test]
+fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
+    let (requests, inbox) = async_channel::unbounded();
+    let board = Switchboard::new(requests.downgrade());
+    let settings = Settings {
+        host: [127, 0, 0, 1].into(),
+        port: 0,
+        token: None,
+        places: 2,
+        queue: QUEUE,
+        cors: None,
+        run: None,
+        checkpoint: "best".to_owned(),
+        precision: Precision::Auto,
+        moderation: Moderation::default(),
+    };
+    let server = Server::start(settings, board.clone()).unwrap();
+    let (heard, moderations) = async_channel::unbounded();
+    let engine = std::thread::spawn(move || {
+        while let Ok(request) = inbox.recv_blocking() {
+            let request = request.body;
+            let Command::Complete { config, .. } = request.command else { continue };
+            let mode = config.moderation.mode;
+            heard.try_send((*config.moderation).clone()).unwrap();
+            let moderated = match mode {
+                ModerationMode::Off => Moderated::new(),
+                _ => Moderated::from([(Category::Drugs, 2)]),
+            };
+            let completion = Box::new(Completion {
+                run: "1-a".to_owned(),
+                echoed: String::new(),
+                text: "so".to_owned(),
+                ending: Ending::MaxTokens,
+                prompt_tokens: 1,
+                written_tokens: 1,
+                tokens: Vec::new(),
+                moderated,
+            });
+            for event in [Event::Completed { completion }, Event::Finished] {
+                assert!(board.hear(&Report { request: Some(request.id), event }));
+            }
+        }
+    });
+    let ask = |streams: bool| {
+        let body = json!({ "prompt": "One", "stream": streams }).to_string();
+        let mut answer = ureq::post(format!("{}/completions", server.base_url())).send(body).unwrap();
+        answer.body_mut().read_to_string().unwrap()
+    };
+    assert!(!ask(false).contains("moderated"));
+    assert_eq!(moderations.recv_blocking().unwrap(), Moderation::default());
+    let categories = [Category::Drugs].into();
+    let chosen = Moderation { mode: ModerationMode::Replace, categories, ..Moderation::default() };
+    server.set_moderation(&chosen);
+    for streams in [false, true] {
+        let answer = ask(streams);
+        assert!(answer.contains("\"moderated\":{\"drugs\":2}"), "{answer}");
+        assert_eq!(moderations.recv_blocking().unwrap(), chosen);
+    }
+    assert_eq!(server.moderated(), Moderated::from([(Category::Drugs, 4)]));
+    drop((server, requests));
+    engine.join().unwrap();
+}
+
+#[test]
+fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    train(folder, &folder.join("p"), &["--set", "model.context_length=128"]);
+    let written = |mode: &str| -> Value {
+        let asked = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "100"];
+        let text = succeed(
+            folder,
+            &[&asked[..], &["--prompt", "One", "--temperature", "1", "--moderation", mode]].concat(),
+        );
+        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+    };
+    let text = written("off")["text"].as_str().unwrap().to_owned();
+    write(folder, "p/moderation.jsonl", &rule_of(&text).1);
+    let texts = ["note", "filter", "replace", "stop"].map(|mode| {
+        let told = written(mode);
+        assert!(told["moderated"]["other"].as_u64().is_some_and(|found| found >= 1), "{mode}: {told}");
+        told["text"].as_str().unwrap().to_owned()
+    });
+    let [noted, filtered, replaced, stopped] = texts;
+    assert_eq!(noted, text);
+    assert!(filtered.len() < text.len() && replaced.contains('█') && text.starts_with(&stopped));
+}

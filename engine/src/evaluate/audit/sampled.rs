@@ -1,0 +1,62 @@
+//! What a model writes by itself: texts that follow nothing.
+
+use super::{Auditor, opening};
+use crate::error::Result;
+use crate::evaluate::Tell;
+use crate::generate::{Batch, request};
+use crate::platform::Turns;
+use crate::protocol::quantity::counted;
+use crate::protocol::{AuditSettings, GenerateConfig, Precision};
+
+/// Tokens of a sampled text, at most.
+const TOKENS: usize = 200;
+
+/// Texts that a model wrote.
+#[derive(Debug, Default)]
+pub(super) struct Sampled {
+    pub(super) texts: Vec<String>,
+    /// How many tokens they have in all.
+    tokens: u64,
+}
+
+impl Sampled {
+    /// `200 texts of 39,872 tokens in all, drawn at temperature 1 after nothing`.
+    pub(super) fn words(&self) -> String {
+        format!(
+            "{} of {} in all, drawn at temperature 1 after nothing",
+            counted(self.texts.len() as u64, "text"),
+            counted(self.tokens, "token")
+        )
+    }
+}
+
+/// Has the model write as many texts as the settings say, each under a seed of its own.
+pub(super) async fn sampled(
+    auditor: &mut Auditor<'_>,
+    settings: &AuditSettings,
+    turns: &Turns,
+    tell: Tell<'_>,
+) -> Result<Sampled> {
+    let config = GenerateConfig {
+        max_tokens: TOKENS,
+        temperature: 1.0,
+        precision: Precision::F32,
+        ..GenerateConfig::default()
+    };
+    let opening = opening(&auditor.subject)?;
+    let tokenizer = &auditor.subject.tokenizer.tokenizer;
+    let seeded = |number: u64| GenerateConfig { seed: settings.seed.wrapping_add(number), ..config.clone() };
+    let requests: Vec<_> = (0..settings.samples as u64)
+        .map(|number| request(tokenizer, &opening, &[], &seeded(number)))
+        .collect();
+    let total = requests.len() as u64;
+    let mut batch = Batch::new(auditor.decoder, requests)?;
+    while !batch.is_over() {
+        batch.next(auditor.decoder).await?;
+        tell("sampling texts", batch.written() as u64, total);
+        turns.give().await;
+    }
+    let written = batch.finish();
+    let tokens = written.iter().map(|text| text.tokens.len() as u64).sum();
+    Ok(Sampled { texts: written.into_iter().map(|text| text.text).collect(), tokens })
+}

@@ -1,0 +1,74 @@
+//! A lens's weights, as they are or changed.
+
+use super::Lens;
+use crate::error::{Error, Result};
+use crate::graph::{ParameterId, Type};
+
+impl Lens {
+    /// Names and sizes of the parameters, in the graph's order.
+    pub fn parameters(&self) -> &[(String, Type)] {
+        &self.names
+    }
+
+    /// A parameter's entries and sizes, by its name.
+    pub fn weight(&self, name: &str) -> Option<(&[f32], &[usize])> {
+        let (at, ty) = self.parameter(name)?;
+        let range = self.layout.range(ParameterId(at as u32));
+        Some((self.weights.parameters.get(range)?, &ty.shape))
+    }
+
+    /// The token embedding's table [V, C], or the head's, where it has its own.
+    pub fn unembedding(&self) -> Option<(&[f32], &[usize])> {
+        ["head.weight", "classifier.weight", "embedding.tokens"].iter().find_map(|name| self.weight(name))
+    }
+
+    /// A parameter's entries, to be changed. What is computed from then on is computed with them.
+    pub fn weights_mut(&mut self, name: &str) -> Option<&mut [f32]> {
+        let (at, _) = self.parameter(name)?;
+        self.last_version += 1;
+        *self.versions.get_mut(at)? = self.last_version;
+        self.weights.parameters.get_mut(self.layout.range(ParameterId(at as u32)))
+    }
+
+    /// The number of a parameter's entries as they are, for [`Self::put_back`].
+    pub(in crate::inspect) fn version(&self, name: &str) -> Option<u64> {
+        let (at, _) = self.parameter(name)?;
+        self.versions.get(at).copied()
+    }
+
+    /// Puts entries back that a parameter had, with their number: what has not heard of others meanwhile need not hear of these.
+    pub(in crate::inspect) fn put_back(&mut self, name: &str, entries: &[f32], version: u64) {
+        let Some((at, _)) = self.parameter(name) else { return };
+        let range = self.layout.range(ParameterId(at as u32));
+        if let (Some(own), Some(number)) = (self.weights.parameters.get_mut(range), self.versions.get_mut(at))
+            && own.len() == entries.len()
+        {
+            own.copy_from_slice(entries);
+            *number = version;
+        }
+    }
+
+    /// All weights, laid out as the arena.
+    pub fn arena(&self) -> &[f32] {
+        &self.weights.parameters
+    }
+
+    /// Puts other weights in their place.
+    ///
+    /// # Errors
+    /// Another number of weights.
+    pub fn set_arena(&mut self, parameters: &[f32]) -> Result<()> {
+        if parameters.len() != self.weights.parameters.len() {
+            let (given, has) = (parameters.len(), self.weights.parameters.len());
+            return Err(Error::Refused(format!("{given} weights given where the model has {has}")));
+        }
+        self.last_version += 1;
+        self.versions.fill(self.last_version);
+        self.weights.parameters.copy_from_slice(parameters);
+        Ok(())
+    }
+
+    fn parameter(&self, name: &str) -> Option<(usize, &Type)> {
+        self.names.iter().enumerate().find(|(_, own)| own.0 == name).map(|(at, own)| (at, &own.1))
+    }
+}

@@ -1,0 +1,171 @@
+//! Lenses that are kept for the next prompt.
+
+use super::Key;
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::inspect::Lens;
+use crate::platform::LENS_BYTES;
+use crate::protocol::ModelConfig;
+
+/// Models that are shown side by side.
+const KEPT: usize = 2;
+
+/// A lens over a model.
+struct OpenLens {
+    /// Whose weights it has; `None` where they are to be put in anew.
+    key: Option<Key>,
+    /// The device that it was asked for.
+    device: String,
+    lens: Lens,
+}
+
+/// Lenses over the models that were looked into last, the last used at the end: two that are shown side by side each keep their weights and
+/// programs from prompt to prompt. Weights that are put in, and programs with those that they have on a device, take [`LENS_BYTES`] each.
+#[derive(Default)]
+pub(in super::super) struct Lenses(Vec<OpenLens>);
+
+impl Lenses {
+    /// A lens over weights of a model on a device: the one that has what this key names; or another of the same shape, where there is no
+    /// room for one more; or a new one, in the place of the one that was used longest ago.
+    ///
+    /// # Errors
+    /// A device that is not there, or cannot hold the model; another number of weights than the model has.
+    pub(in super::super) async fn of(
+        &mut self,
+        key: &Key,
+        (config, parameters): (&ModelConfig, &[f32]),
+        device: &str,
+        threads: Option<usize>,
+    ) -> Result<&mut Lens> {
+        let mut open = match self.place(key, config, device) {
+            Some(at) => self.0.remove(at),
+            None => {
+                let neighbour = self.0.iter().find(|open| open.device == device);
+                let lens = match neighbour {
+                    Some(open) => open.lens.beside(config, parameters.to_vec())?,
+                    None => match Gpu::from_request(device).await?.0 {
+                        Some(gpu) => Lens::on_gpu(config, parameters.to_vec(), gpu)?,
+                        None => Lens::on_cpu(config, parameters.to_vec(), threads)?,
+                    },
+                };
+                while !self.has_room(lens.arena().len()) {
+                    self.0.remove(0);
+                }
+                OpenLens { key: Some(key.clone()), device: device.to_owned(), lens }
+            }
+        };
+        if open.key.as_ref() != Some(key) {
+            open.lens.set_arena(parameters)?;
+            open.key = Some(key.clone());
+        }
+        self.0.push(open);
+        let share = LENS_BYTES / self.0.len() as u64;
+        self.0.iter_mut().for_each(|open| open.lens.keep_programs_within(share));
+        let missing = || Error::Internal("a lens that was just opened".to_owned());
+        self.0.last_mut().map(|open| &mut open.lens).ok_or_else(missing)
+    }
+
+    /// The lens that a key's weights are in, or are to be put into; `None` where another is to be opened.
+    fn place(&self, key: &Key, config: &ModelConfig, device: &str) -> Option<usize> {
+        let fits = |open: &&OpenLens| open.device == device && open.lens.config() == config;
+        // What the name meant before, as that of weights in training, is of no use any more.
+        let is_named = |own: &Key| (&own.0, &own.1) == (&key.0, &key.1);
+        let has = |open: &OpenLens| fits(&open) && open.key.as_ref().is_none_or(is_named);
+        self.0.iter().position(has).or_else(|| {
+            let like = self.0.iter().position(|open| fits(&open))?;
+            let weights = self.0.get(like).map_or(0, |open| open.lens.arena().len());
+            (!self.has_room(weights)).then_some(like)
+        })
+    }
+
+    /// Whether so many weights can be had beside those that are there.
+    fn has_room(&self, weights: usize) -> bool {
+        let there: usize = self.0.iter().map(|open| open.lens.arena().len()).sum();
+        self.0.is_empty() || (self.0.len() < KEPT && (there + weights) as u64 * 4 <= LENS_BYTES)
+    }
+
+    /// Has the weights of some keys put in anew.
+    pub(super) fn forget(&mut self, goes: impl Fn(&Key) -> bool) {
+        for open in &mut self.0 {
+            open.key = open.key.take().filter(|key| !goes(key));
+        }
+    }
+
+    /// Forgets all.
+    pub(in super::super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CURRENT;
+    use super::*;
+    use crate::inspect::Tensor;
+    use crate::model::{Purpose, Site, build};
+    use crate::plan::arena::ArenaLayout;
+    use crate::protocol::presets;
+    use pollster::block_on;
+
+    /// A model so many layers deep, and weights of it.
+    fn model(layers: usize, factor: f32) -> (ModelConfig, Vec<f32>) {
+        let config = presets::gpt(19, 16, layers, 2, 8);
+        let count = ArenaLayout::of(&build(&config, Purpose::Window { time: 1 }).unwrap().graph).length;
+        (config, (0..count).map(|at| factor * (at as f32).sin()).collect())
+    }
+
+    fn key(run: &str, checkpoint: &str, step: u64) -> Key {
+        (run.to_owned(), checkpoint.to_owned(), step)
+    }
+
+    /// The logits of a text, and how many programs were there before it was read.
+    fn read(lenses: &mut Lenses, key: &Key, (config, weights): &(ModelConfig, Vec<f32>)) -> (Tensor, usize) {
+        let lens = block_on(lenses.of(key, (config, weights), "cpu", Some(1))).unwrap();
+        let programs = lens.programs();
+        (block_on(lens.probe(&[3, 1, 4], &[Site::Logits])).unwrap().remove(0), programs)
+    }
+
+    #[test]
+    fn two_models_side_by_side_keep_their_programs_and_a_third_takes_the_place_of_the_older() {
+        let mut lenses = Lenses::default();
+        let (one, two) = (model(1, 0.1), model(2, 0.1));
+        let (of_one, of_two) = (key("1", "best", 9), key("2", "best", 9));
+        let first = [read(&mut lenses, &of_one, &one), read(&mut lenses, &of_two, &two)];
+        assert_eq!([first[0].1, first[1].1], [0, 0]);
+        assert_ne!(first[0].0, first[1].0);
+        for _ in 0..2 {
+            for ((key, model), (before, _)) in [(&of_one, &one), (&of_two, &two)].into_iter().zip(&first) {
+                let (again, programs) = read(&mut lenses, key, model);
+                assert_eq!((&again, programs), (before, 1));
+            }
+        }
+        // A third shape: the first was used longest ago.
+        read(&mut lenses, &key("3", "best", 9), &model(3, 0.1));
+        assert_eq!(read(&mut lenses, &of_two, &two).1, 1);
+        assert_eq!(read(&mut lenses, &of_one, &one).1, 0);
+    }
+
+    #[test]
+    fn milestones_beside_each_other_have_their_own_lens_and_the_next_takes_over_the_older_ones_programs() {
+        let mut lenses = Lenses::default();
+        let milestone =
+            |number: usize| (key("1", &format!("milestone-{number}"), 0), model(1, 0.1 * number as f32));
+        let [one, two, three] = [1, 2, 3].map(milestone);
+        let alone =
+            |(key, model): &(Key, (ModelConfig, Vec<f32>))| read(&mut Lenses::default(), key, model).0;
+        for (milestone, programs) in [(&one, 0), (&two, 0), (&one, 1), (&three, 1), (&one, 1), (&two, 1)] {
+            assert_eq!(read(&mut lenses, &milestone.0, &milestone.1), (alone(milestone), programs));
+        }
+        // Weights in training stay in their lens, whatever their step.
+        let mut lenses = Lenses::default();
+        for (step, programs) in [(1, 0), (2, 1), (3, 1)] {
+            let own = (key("1", CURRENT, step), model(1, 0.1 * step as f32));
+            assert_eq!(read(&mut lenses, &own.0, &own.1), (alone(&own), programs));
+        }
+        assert_eq!(lenses.0.len(), 1);
+        // A run that goes on from a checkpoint may come to other weights by the same step.
+        lenses.forget(|key| key.1 == CURRENT);
+        let other = (key("1", CURRENT, 3), model(1, 0.7));
+        assert_eq!(read(&mut lenses, &other.0, &other.1), (alone(&other), 1));
+    }
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""What the guard costs a run: the same run with it off and with it looking, by turns, in ratios of their times.
+
+    python guard.py [--preset nanogpt-cpu] [--steps N] [--rounds N] [--device cpu] [--threads N] [--interval N] [--set KEY=VALUE …]
+
+Both train the same steps of the same text, without evaluations, samples or saves on the way, so that nothing else is between their times. A
+round is one run of each, the one that goes first changing from round to round. The time is the run's own (`seconds` of `run.json`: preparing
+the text and opening the device are not in it). That both did the same is checked by their losses, to the bit. `--interval` is
+`train.guard.activation_interval`; with --act the guard also keeps states to go back to, every `--checkpoints` steps, which the run without it
+saves as well. The program is `target/release/glasshouse`, or what GLASSHOUSE names. At most 1.01 is asked for.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("GLASSHOUSE", str(REPOSITORY / "target/release/glasshouse"))
+
+
+def trained(project, mode, arguments):
+    """Seconds of a new run, and the losses of its steps."""
+    settings = {
+        "train.eval_interval": 0,
+        "train.sample_interval": 0,
+        "train.checkpoint_seconds": 0,
+        "train.checkpoint_interval": arguments.checkpoints,
+        "train.milestones": "off",
+        "train.guard.activation_interval": arguments.interval,
+    }
+    command = [PROGRAM, "train", "--project", project, "--preset", arguments.preset, "--guard", mode, "--json"]
+    command += ["--steps", arguments.steps, "--device", arguments.device, "--no-autotune"]
+    command += ["--threads", arguments.threads] if arguments.threads else []
+    for setting in [f"{key}={value}" for key, value in settings.items()] + arguments.set:
+        command += ["--set", setting]
+    subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
+    run = max((project / "runs").iterdir(), key=lambda folder: int(folder.name.split("-")[0]))
+    events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    losses = [event["loss"] for event in events if event["event"] == "step"]
+    return json.loads((run / "run.json").read_text())["seconds"], losses
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="nanogpt-cpu")
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--interval", type=int, default=100)
+    parser.add_argument("--act", action="store_true")
+    parser.add_argument("--checkpoints", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[])
+    arguments = parser.parse_args()
+    on = "act" if arguments.act else "note"
+    ratios, seconds = [], {"off": [], on: []}
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "project"
+        # The first prepares the text, and is not counted.
+        trained(project, "off", arguments)
+        for number in range(arguments.rounds):
+            modes = ["off", on] if number % 2 == 0 else [on, "off"]
+            done = {mode: trained(project, mode, arguments) for mode in modes}
+            if done["off"][1] != done[on][1]:
+                sys.exit("the losses are not the same: the guard acted, or changed a number")
+            for mode in modes:
+                seconds[mode].append(done[mode][0])
+            ratios.append(done[on][0] / done["off"][0])
+    quarters = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    medians = {mode: statistics.median(all_of_them) for mode, all_of_them in seconds.items()}
+    answer = {"preset": arguments.preset, "device": arguments.device, "steps": arguments.steps, "interval": arguments.interval}
+    print(json.dumps({**answer, "seconds": medians, "ratio": statistics.median(ratios), "quarters": quarters, "ratios": ratios}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
