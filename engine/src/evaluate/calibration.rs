@@ -46,14 +46,14 @@ fn sum(units: &[Sums]) -> Sums {
 }
 
 /// The error of tokens counted in units, which are what is drawn again for its interval.
-fn metric(units: &[Sums], bootstrap: &Bootstrap) -> Metric {
+async fn metric(units: &[Sums], bootstrap: &Bootstrap, turns: &Turns) -> Metric {
     let bins = sum(units);
     let tokens: f64 = bins.iter().step_by(3).sum();
     let bootstrap = Bootstrap { resamples: bootstrap.resamples.min(RESAMPLES), ..*bootstrap };
     Metric {
         name: "ece".to_owned(),
         value: Some(ece(&bins)).filter(|value| value.is_finite()),
-        interval: bootstrap.sums(units, |sums| ece(&sums)),
+        interval: bootstrap.sums_in_turns(units, |sums| ece(&sums), &async || turns.give().await).await,
         better: Better::Lower,
         count: tokens as u64,
         of: "tokens".to_owned(),
@@ -89,11 +89,12 @@ pub(super) async fn calibration(
             units.push(bins);
             turns.give().await;
         }
-        of.push(metric(&units, bootstrap));
+        of.push(metric(&units, bootstrap, &turns).await);
     }
     let with = of.pop().unwrap_or_default();
     let checked = [of.pop().unwrap_or_default(), with];
-    Ok(Calibration { bins, ece: metric(units, bootstrap), temperature: 1.0 / inverse, checked })
+    let ece = metric(units, bootstrap, &turns).await;
+    Ok(Calibration { bins, ece, temperature: 1.0 / inverse, checked })
 }
 
 /// Tokens of a stretch of the text, and their logits [N, V].

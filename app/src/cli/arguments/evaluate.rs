@@ -25,7 +25,8 @@ pub struct EvaluateArguments {
     #[arg(long, value_name = "FILE")]
     pub task: Vec<PathBuf>,
     /// How answers are measured, with commas between: exact, f1, bleu, chrf, rouge, rule (rule:numeric, rule:regex=EXPRESSION); of
-    /// choices accuracy; of labels accuracy, report; of tags entities, accuracy. What fits the rows unless said
+    /// choices accuracy, and a set's own (bbq, mc2, stereotypes); of labels accuracy, report; of tags entities, accuracy. What fits the
+    /// rows unless said
     #[arg(long = "metric", value_name = "NAME,NAME", value_delimiter = ',', requires = "task")]
     pub metrics: Vec<String>,
     /// Every family of the project's own instruction tasks (`corpus tasks`), in wordings that no training rows have

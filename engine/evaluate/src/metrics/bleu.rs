@@ -35,9 +35,9 @@ pub struct Bleu {
 }
 
 impl Bleu {
-    /// The interval of the score over resampled rows.
-    pub fn interval(&self, bootstrap: &Bootstrap) -> Option<[f64; 2]> {
-        bootstrap.sums(&self.rows, |counts| score(&counts))
+    /// The interval of the score over resampled rows; `give` is called every few milliseconds, where others want their turn.
+    pub async fn interval(&self, bootstrap: &Bootstrap, give: &impl AsyncFn()) -> Option<[f64; 2]> {
+        bootstrap.sums_in_turns(&self.rows, |counts| score(&counts), give).await
     }
 }
 

@@ -131,9 +131,15 @@ impl Classification {
         self.rows.iter().map(|(expected, answered)| f64::from(u8::from(expected == answered))).collect()
     }
 
-    /// The interval over resampled rows of what `of` takes from the averages. Labels that a resample has none of do not count in it.
-    pub fn interval(&self, bootstrap: &Bootstrap, of: impl Fn(&Averages) -> f64) -> Option<[f64; 2]> {
-        bootstrap.statistic(self.rows.len(), |drawn| of(&self.averages_of(drawn)))
+    /// The interval over resampled rows of what `of` takes from the averages. Labels that a resample has none of do not count in it. `give` is
+    /// called every few milliseconds, where others want their turn.
+    pub async fn interval(
+        &self,
+        bootstrap: &Bootstrap,
+        of: impl Fn(&Averages) -> f64,
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        bootstrap.statistic_in_turns(self.rows.len(), |drawn| of(&self.averages_of(drawn)), give).await
     }
 
     /// The averages of some of the rows, by number.

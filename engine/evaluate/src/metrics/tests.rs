@@ -4,7 +4,7 @@ use super::classification::{Averages, Tally};
 use super::entities::Scheme;
 use super::lcs::Pattern;
 use super::*;
-use crate::statistics::Bootstrap;
+use crate::statistics::{Bootstrap, at_once};
 use proptest::prelude::*;
 
 fn near(found: f64, expected: f64) {
@@ -67,9 +67,10 @@ fn bleu_and_chrf_are_sacrebleus() {
     near(chrf_plus_plus(&rows).score, 59.098_680_209_007_505);
     assert_eq!(bleu(&rows[1..]).signature, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
     assert_eq!((bleu(&[]).score, chrf(&[]).score), (0.0, 0.0));
-    let interval = found.interval(&Bootstrap::default()).unwrap();
+    let give = async || ();
+    let interval = at_once(found.interval(&Bootstrap::default(), &give)).unwrap();
     assert!(interval[0] <= found.score && found.score <= interval[1], "{interval:?}");
-    assert_eq!(bleu(&rows[..1]).interval(&Bootstrap::default()), None);
+    assert_eq!(at_once(bleu(&rows[..1]).interval(&Bootstrap::default(), &give)), None);
 }
 
 #[test]
@@ -144,7 +145,8 @@ weighted avg       0.28      0.33      0.30         6
     assert_eq!((nothing.accuracy, nothing.report().as_str()), (0.0, ""));
     let many: Vec<(String, String)> = (0..=1000).map(|row| (row.to_string(), row.to_string())).collect();
     assert_eq!(classification(&many).confusion(), None);
-    let interval = found.interval(&Bootstrap::default(), |averages| averages.macro_average.f1).unwrap();
+    let of = |averages: &Averages| averages.macro_average.f1;
+    let interval = at_once(found.interval(&Bootstrap::default(), of, &async || ())).unwrap();
     assert!(interval[0] < 0.225 && interval[1] > 0.225, "{interval:?}");
 }
 

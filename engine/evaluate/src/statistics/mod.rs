@@ -10,6 +10,9 @@ mod tests;
 pub use compare::compare;
 pub use runs::{MOST_PAIRS, compare_runs};
 
+#[cfg(test)]
+pub(crate) use tests::at_once;
+
 use glasshouse_protocol::evaluation::RESAMPLES;
 use glasshouse_protocol::random::{nth, split_mix};
 
@@ -76,20 +79,38 @@ impl Bootstrap {
     pub fn sums<const N: usize>(
         &self,
         items: &[[f64; N]],
-        mut of: impl FnMut([f64; N]) -> f64,
+        of: impl FnMut([f64; N]) -> f64,
     ) -> Option<[f64; 2]> {
+        percentiles((0..self.resamples).map(self.singles(items, of)?).collect())
+    }
+
+    /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
+    pub async fn sums_in_turns<const N: usize>(
+        &self,
+        items: &[[f64; N]],
+        of: impl FnMut([f64; N]) -> f64,
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        self.in_turns(self.singles(items, of)?, give).await
+    }
+
+    /// What [`Bootstrap::sums`] finds in each resample.
+    fn singles<const N: usize>(
+        &self,
+        items: &[[f64; N]],
+        mut of: impl FnMut([f64; N]) -> f64,
+    ) -> Option<impl FnMut(u32) -> f64> {
         if items.len() < 2 {
             return None;
         }
         let blocks = blocks(items);
-        let resampled = (0..self.resamples).map(|resample| {
+        Some(move |resample| {
             let mut sum = [0.0; N];
             for draw in self.draws(resample, blocks.len()) {
                 add(&mut sum, &blocks[draw]);
             }
             of(sum)
-        });
-        percentiles(resampled.collect())
+        })
     }
 
     /// The interval of a statistic of sums of the first less that of the second, where the same items are drawn for both. `None` as

@@ -4,14 +4,16 @@ use glasshouse_protocol::{Comparison, Evaluation};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// Compares for somebody who waits for nothing else.
-fn compare(first: &Evaluation, second: &Evaluation, bootstrap: &Bootstrap) -> Vec<Comparison> {
-    let give = async || ();
-    let work = pin!(super::compare(first, second, bootstrap, &give));
-    match work.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(found) => found,
+/// Work that waits for nothing.
+pub(crate) fn at_once<T>(work: impl Future<Output = T>) -> T {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
         Poll::Pending => panic!("nothing to wait for"),
     }
+}
+
+fn compare(first: &Evaluation, second: &Evaluation, bootstrap: &Bootstrap) -> Vec<Comparison> {
+    at_once(super::compare(first, second, bootstrap, &async || ()))
 }
 
 const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 2000, seed: 3 };

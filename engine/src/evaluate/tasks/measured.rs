@@ -163,16 +163,16 @@ impl Measured {
     }
 
     /// BLEU of all rows.
-    pub(super) fn bleu(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap) {
+    pub(super) async fn bleu(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
         let found = bleu(&answers(rows));
-        let interval = found.interval(bootstrap);
+        let interval = found.interval(bootstrap, &async || turns.give().await).await;
         self.push("bleu", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
     }
 
     /// chrF of all rows.
-    pub(super) fn chrf(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap) {
+    pub(super) async fn chrf(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
         let found = chrf(&answers(rows));
-        let interval = found.interval(bootstrap);
+        let interval = found.interval(bootstrap, &async || turns.give().await).await;
         self.push("chrf", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
     }
 
@@ -218,9 +218,8 @@ impl Measured {
             ("weighted_f1", |averages| averages.weighted.f1),
         ];
         for (name, of) in of {
-            let interval = found.interval(bootstrap, of);
+            let interval = found.interval(bootstrap, of, &async || turns.give().await).await;
             self.push(name, of(&found.averages), interval, rows.len(), Vec::new(), None);
-            turns.give().await;
         }
         self.tables.push(by_class(
             "Classification report",

@@ -5,6 +5,7 @@ use super::given::Given;
 use super::measured::Measured;
 use super::rows::Row;
 use crate::evaluation::statistics::Bootstrap;
+use crate::platform::Turns;
 use crate::protocol::evaluation::{Better, Cell, Table};
 use std::collections::BTreeMap;
 
@@ -55,7 +56,7 @@ impl Scores {
 impl Measured {
     /// Says of how many rows the model prefers what means something (`lms`), what a stereotype expects (`ss`), and what an ideal model would
     /// (`icat`), and of each kind of stereotype.
-    pub(super) fn stereotypes(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap) {
+    pub(super) async fn stereotypes(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
         let (mut targets, mut kinds) = (BTreeMap::new(), BTreeMap::<&str, Vec<Preferred>>::new());
         let mut all = Vec::with_capacity(rows.len());
         for (row, given) in rows {
@@ -84,9 +85,10 @@ impl Measured {
             ("icat", Better::Higher, |scores| scores.icat),
         ];
         for (name, better, of) in of {
-            let interval = bootstrap.statistic(all.len(), |drawn| {
-                of(&Scores::of(drawn.iter().filter_map(|at| all.get(*at as usize)), targets))
-            });
+            let drawn =
+                |drawn: &[u32]| of(&Scores::of(drawn.iter().filter_map(|at| all.get(*at as usize)), targets));
+            let give = async || turns.give().await;
+            let interval = bootstrap.statistic_in_turns(all.len(), drawn, &give).await;
             self.push(name, of(&Scores::of(all.iter(), targets)), interval, all.len(), Vec::new(), None);
             if let Some(metric) = self.metrics.last_mut() {
                 metric.better = better;
@@ -111,6 +113,7 @@ mod tests {
     use super::super::TaskFile;
     use super::super::choices::Chosen;
     use super::*;
+    use crate::platform::at_once;
 
     #[test]
     fn scores_are_means_of_targets() {
@@ -128,7 +131,8 @@ mod tests {
         });
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = Measured::default();
-        measured.stereotypes(&rows, &Bootstrap { resamples: 100, seed: 1 });
+        let bootstrap = Bootstrap { resamples: 100, seed: 1 };
+        at_once(measured.stereotypes(&rows, &bootstrap, &Turns::none()));
         // Of x 100 and 50, of y 50 and 100.
         let values: Vec<_> =
             measured.metrics.iter().map(|metric| (metric.name.as_str(), metric.value)).collect();
