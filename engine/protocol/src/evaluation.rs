@@ -243,7 +243,7 @@ pub struct Likelihood {
     pub window: usize,
     /// As above.
     pub stride: usize,
-    /// Tokens that were predicted a second.
+    /// Tokens that were predicted a second; 0 where a run trained meanwhile.
     pub tokens_per_s: f64,
     /// `loss`, `perplexity`, `bits_per_byte`, `token_accuracy`, `top_5_accuracy`, `repetition`, ….
     pub metrics: Vec<Metric>,

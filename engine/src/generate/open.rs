@@ -75,12 +75,24 @@ impl Decoder {
         precision: Precision,
         texts: usize,
     ) -> Result<Self> {
-        match executor.gpu() {
-            Some(gpu) => Self::on_gpu(gpu.clone(), model, parameters, precision, texts).await,
-            None => {
-                let threads = executor.describe().threads;
-                Self::on_cpu(model, parameters, &Opening { threads, precision, texts, ..Opening::default() })
-            }
+        let opening =
+            Opening { threads: executor.describe().threads, precision, texts, ..Opening::default() };
+        Self::on(executor.gpu().cloned(), model, parameters, &opening).await
+    }
+
+    /// The same on an open device, or on the processor where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::beside`].
+    pub(crate) async fn on(
+        gpu: Option<Gpu>,
+        model: &ModelConfig,
+        parameters: &[f32],
+        opening: &Opening,
+    ) -> Result<Self> {
+        match gpu {
+            Some(gpu) => Self::on_gpu(gpu, model, parameters, opening.precision, opening.texts).await,
+            None => Self::on_cpu(model, parameters, opening),
         }
     }
 

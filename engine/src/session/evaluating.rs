@@ -13,13 +13,14 @@ use super::{Answer, Session};
 use crate::error::{Error, Result};
 use crate::evaluate::tasks::{Asked, TaskFile, families};
 use crate::evaluation::card;
+use crate::generate::Opening;
 use crate::platform::{Turns, files};
 use crate::project::Run;
 use crate::protocol::evaluation::TaskReport;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
 use crate::storage;
 use beside::Job;
-use making::Making;
+use making::{Making, Writer};
 use std::path::{Path, PathBuf};
 use web_time::{Duration, Instant};
 
@@ -54,9 +55,19 @@ impl Session {
         };
         let trains = live.is_some();
         let beside = trains || !self.generations.evaluations.is_empty();
-        let decoder = match asked.is_empty() || !model.config.labels.is_empty() {
-            true => None,
-            false => Some(self.model_and_decoder(source, Precision::F32, PLACES, live).await?.1),
+        let writer = match live {
+            _ if asked.is_empty() || !model.config.labels.is_empty() => None,
+            Some(live) => {
+                let executor = live.trainer.executor();
+                let threads = executor.describe().threads;
+                let opening =
+                    Opening { threads, precision: Precision::F32, texts: PLACES, ..Opening::default() };
+                Some(Writer::Beside(executor.gpu().cloned().map(Box::new), Box::new(opening)))
+            }
+            None => {
+                let (_, decoder) = self.model_and_decoder(source, Precision::F32, PLACES, None).await?;
+                Some(Writer::Open(decoder))
+            }
         };
         // However it was called, it is told by its name.
         let settings = EvaluateSettings { text_of: settings.text_of.map(|_| text.name()), ..settings };
@@ -80,7 +91,7 @@ impl Session {
             run: run.clone(),
             text,
             asked,
-            decoder,
+            writer,
             evaluation,
         };
         if beside {

@@ -14,8 +14,8 @@ use crate::plan::disk;
 use crate::platform::{self, files};
 use crate::project::{Beginning, Run, Teacher};
 use crate::protocol::{
-    Command, DataConfig, DeviceSummary, Event, Launch, RunConfig, RunSummary, TrainEvent, TrainingState,
-    quantity,
+    Command, DataConfig, DeviceSummary, Event, GuardAction, Launch, RunConfig, RunSummary, TrainEvent,
+    TrainingState, quantity,
 };
 use crate::setup::{OpenRun, RunSetup};
 use crate::train::{Options, Progress, Sample, Trainer};
@@ -371,6 +371,11 @@ impl Session {
                         control.single.set(false);
                     }
                     let rare = !matches!(event, TrainEvent::Step { .. });
+                    if let TrainEvent::Guard(report) = &event
+                        && matches!(report.action, GuardAction::Skip | GuardAction::GoBack)
+                    {
+                        self.generations.forget_run(&trainer.run().name());
+                    }
                     let lasting = matches!(event, TrainEvent::Checkpoint { .. } | TrainEvent::Done { .. });
                     told.events.push(event);
                     if rare || told.last.elapsed() >= TOLD {
@@ -397,7 +402,10 @@ impl Session {
             told.tell_time(&self.outlet, trainer);
             if !trainer.has_news() {
                 self.carry_on_writing().await;
-                self.carry_on_evaluating(true).await;
+                if !control.stopping() {
+                    // It goes on when the run has ended.
+                    self.carry_on_evaluating(true).await;
+                }
                 self.outlet.beat("training");
                 platform::yield_now().await;
             }

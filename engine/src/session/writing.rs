@@ -144,14 +144,22 @@ impl Generations {
 
     /// Forgets weights of runs in training: one that goes on from a checkpoint may come to other weights by the same step.
     pub(super) fn forget_current(&mut self) {
-        let is_current = |key: &Key| key.1 == CURRENT;
-        self.models.forget(is_current);
-        self.decoders.retain(|(key, ..)| !is_current(key));
-        self.completions.forget_scorer(is_current);
-        if self.explainer.as_ref().is_some_and(|(key, _)| is_current(key)) {
+        self.forget_weights(|key| key.1 == CURRENT);
+    }
+
+    /// Forgets weights of a run that went back: it comes to other weights by the same step, and writes other checkpoints of the same names.
+    pub(super) fn forget_run(&mut self, run: &str) {
+        self.forget_weights(|key| key.0 == run);
+    }
+
+    fn forget_weights(&mut self, goes: impl Fn(&Key) -> bool) {
+        self.models.forget(&goes);
+        self.decoders.retain(|(key, ..)| !goes(key));
+        self.completions.forget_scorer(&goes);
+        if self.explainer.as_ref().is_some_and(|(key, _)| goes(key)) {
             self.explainer = None;
         }
-        self.lenses.forget(is_current);
+        self.lenses.forget(&goes);
     }
 }
 

@@ -40,15 +40,18 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
 }
 
 fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
+    let speed = match text.tokens_per_s {
+        known if known > 0.0 => format!(" · {} tokens per second", whole(known as u64)),
+        _ => String::new(),
+    };
     say!(
-        "\nText: {} · {}, {} tokens, {} bytes · windows of {} tokens, one every {} · {} tokens per second",
+        "\nText: {} · {}, {} tokens, {} bytes · windows of {} tokens, one every {}{speed}",
         text.split,
         counted(text.documents, "document"),
         whole(text.tokens),
         whole(text.bytes),
         text.window,
-        text.stride,
-        whole(text.tokens_per_s as u64)
+        text.stride
     )?;
     say!("{}", indented(&metrics(&text.metrics)))?;
     if let Some(Calibration { ece, temperature, checked: [plain, fitted], .. }) = &text.calibration {

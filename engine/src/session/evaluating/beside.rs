@@ -16,6 +16,12 @@ use web_time::{Duration, Instant};
 /// How long an evaluation holds the steps at once while nobody looks on, when their groups are longer too.
 const UNSEEN_TURN: Duration = Duration::from_millis(150);
 
+/// The longest that it holds them where a group takes long itself: a request waits so long at most.
+const LONGEST_TURN: Duration = Duration::from_millis(200);
+
+/// The part of a long group's time that its turn behind it lasts: beside steps of seconds it would hardly come to its end otherwise.
+const PART: u32 = 4;
+
 /// An evaluation under way. One that is dropped before it is over says that it was cancelled.
 pub(super) struct Job {
     id: u64,
@@ -24,6 +30,8 @@ pub(super) struct Job {
     work: Pin<Box<dyn Future<Output = (Evaluation, Result<()>)>>>,
     /// How long training waited for it.
     held: Duration,
+    /// When its last turn was over.
+    rested: Instant,
     over: bool,
 }
 
@@ -36,7 +44,7 @@ impl Job {
         work: impl Future<Output = (Evaluation, Result<()>)> + 'static,
         held: Duration,
     ) -> Self {
-        Self { id, run, outlet, work: Box::pin(work), held, over: false }
+        Self { id, run, outlet, work: Box::pin(work), held, rested: Instant::now(), over: false }
     }
 }
 
@@ -67,18 +75,26 @@ impl Evaluations {
         let at = self.0.iter().position(|job| job.id == request);
         at.is_some_and(|at| self.0.remove(at).is_some())
     }
+
+    /// Gives up those of a run's weights: it was deleted.
+    pub(in super::super) fn cancel_of(&mut self, run: &Run) {
+        self.0.retain(|job| job.run != *run);
+    }
 }
 
 impl Session {
     /// Carries the first evaluation on for a moment. `trains` is whether a run waits for it.
     pub(in super::super) async fn carry_on_evaluating(&mut self, trains: bool) {
         let Some(mut job) = self.generations.evaluations.0.pop_front() else { return };
-        let (begun, slice) = (Instant::now(), if self.visible { TURN } else { UNSEEN_TURN });
+        let least = if self.visible { TURN } else { UNSEEN_TURN };
+        let slice = if trains { (job.rested.elapsed() / PART).clamp(least, LONGEST_TURN) } else { least };
+        let begun = Instant::now();
         let polled = poll_fn(|context| match job.work.as_mut().poll(context) {
             Poll::Pending if begun.elapsed() < slice => Poll::Pending,
             polled => Poll::Ready(polled),
         });
         let polled = polled.await;
+        job.rested = Instant::now();
         if trains {
             job.held += begun.elapsed();
         }
@@ -87,8 +103,20 @@ impl Session {
             return;
         };
         job.over = true;
-        evaluation.held_training_ms = (!job.held.is_zero()).then_some(job.held.as_secs_f64() * 1e3);
-        match self.evaluated(job.id, &job.run, evaluation, found) {
+        if !job.held.is_zero() {
+            evaluation.held_training_ms = Some(job.held.as_secs_f64() * 1e3);
+            if let Some(likelihood) = &mut evaluation.likelihood {
+                // The run's steps took most of the time.
+                likelihood.tokens_per_s = 0.0;
+            }
+        }
+        let keeps = evaluation.settings.keep;
+        let evaluated = self.evaluated(job.id, &job.run, evaluation, found);
+        if keeps {
+            // The run's next checkpoint may be far off, and a tab closed before it.
+            self.keep_files().await;
+        }
+        match evaluated {
             Ok(()) => self.outlet.finished(job.id),
             Err(error) => self.outlet.failed(Some(job.id), &error),
         }

@@ -7,12 +7,32 @@ use crate::error::{Error, Result};
 use crate::evaluate::tasks::{self, Answerer, Answering, Asked};
 use crate::evaluate::{Scorer, Subject, Tell, baselines, contaminations, likelihood, text_contamination};
 use crate::evaluation::statistics::Bootstrap;
-use crate::generate::Decoder;
+use crate::generate::{Decoder, Opening};
+use crate::gpu::Gpu;
 use crate::project::Run;
 use crate::protocol::evaluation::Contamination;
 use crate::protocol::{Evaluation, Event};
 use std::rc::Rc;
 use web_time::Instant;
+
+/// What writes answers.
+pub(super) enum Writer {
+    /// It is there.
+    Open(Decoder),
+    /// It is opened where a run trains, once answers are due: evaluations that wait for others take no memory for it.
+    Beside(Option<Box<Gpu>>, Box<Opening>),
+}
+
+impl Writer {
+    async fn open(self, model: &Model) -> Result<Decoder> {
+        match self {
+            Self::Open(decoder) => Ok(decoder),
+            Self::Beside(gpu, opening) => {
+                Decoder::on(gpu.map(|gpu| *gpu), &model.config, &model.parameters, &opening).await
+            }
+        }
+    }
+}
 
 /// A model that is to be evaluated, on what, and by what.
 pub(super) struct Making {
@@ -29,7 +49,7 @@ pub(super) struct Making {
     pub(super) text: Run,
     pub(super) asked: Vec<Asked>,
     /// What writes answers, where any are to be written.
-    pub(super) decoder: Option<Decoder>,
+    pub(super) writer: Option<Writer>,
     /// What is known before.
     pub(super) evaluation: Evaluation,
 }
@@ -44,7 +64,7 @@ impl Making {
     }
 
     async fn find(&mut self, evaluation: &mut Evaluation) -> Result<()> {
-        let Self { id, outlet, device, threads, visible, model, run, text, asked, decoder, .. } = self;
+        let Self { id, outlet, device, threads, visible, model, run, text, asked, writer, .. } = self;
         let mut told = Told::new(*id, outlet);
         let mut tell = |what: &str, done: u64, total: u64| told.tell(what, done, total);
         let bootstrap =
@@ -99,13 +119,14 @@ impl Making {
             true => Vec::new(),
             false => seen(outlet, &subject, (run, text), asked, evaluation, &mut tell).await,
         };
-        let Some(decoder) = decoder else { return Ok(()) };
+        let Some(writer) = writer.take() else { return Ok(()) };
+        let mut decoder = writer.open(model).await?;
         decoder.set_interactive(*visible);
         for asked in asked.iter() {
             let mut answerer = Answerer {
                 config: &model.config,
                 tokenizer: model.tokenizer.files(),
-                model: Answering::Writes { scorer: &mut scorer, decoder: &mut *decoder },
+                model: Answering::Writes { scorer: &mut scorer, decoder: &mut decoder },
             };
             evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
         }
