@@ -1,6 +1,6 @@
 //! A task file: its rows, and the lines that are none.
 
-use super::rows::{Kind, Row, fields_of, row_of};
+use super::rows::{Kind, Row, fields_of, marked, row_of};
 use crate::error::{Error, Result};
 use crate::evaluation::layouts::{Standard, records};
 
@@ -39,7 +39,10 @@ impl TaskFile {
                 crc32c = crc32c::crc32c_append(crc32c, &json);
                 let Some(fields) = fields_of(&json)? else { return Ok(None) };
                 let row = match *set.get_or_insert_with(|| Standard::of(name, &fields)) {
-                    Some(set) => row_of(&set.row(&fields)?, record.line)?,
+                    Some(set) => {
+                        let fields = set.row(&fields)?;
+                        Row { marked: marked(&fields)?, ..row_of(&fields, record.line)? }
+                    }
                     None => row_of(&fields, record.line)?,
                 };
                 Ok(Some(row))

@@ -7,8 +7,8 @@
 //! | classify | `text`, `label` |
 //! | tag | `tokens`, `tags` |
 //!
-//! What a row belongs to may stand in `group`, `template`, `category`, `subject` or `kind`. Rows of BBQ and TruthfulQA say in `biased`,
-//! `ambiguous`, `asked` and `true` what their own scores count.
+//! What a row belongs to may stand in `group`, `template`, `category`, `subject` or `kind`. Rows that a layout makes of BBQ's and
+//! TruthfulQA's say in `biased`, `unknown`, `ambiguous`, `asked` and `true` what their own scores count.
 
 use crate::data::read::{asked_last, messages_of};
 use crate::data::rewards::Judged;
@@ -196,11 +196,11 @@ pub(super) fn row_of(fields: &Map<String, Value>, line: u64) -> Result<Row, Stri
         answered(fields)?
     };
     let group = GROUPS.iter().find_map(|name| given(fields, name).and_then(word));
-    Ok(Row { line, messages, plain, right, group, marked: marked(fields)? })
+    Ok(Row { line, messages, plain, right, group, marked: Marked::Nothing })
 }
 
-/// What a set says of its choices.
-fn marked(fields: &Map<String, Value>) -> Result<Marked, String> {
+/// What a set says of its choices; in rows of a person's own, fields of these names are none of ours.
+pub(super) fn marked(fields: &Map<String, Value>) -> Result<Marked, String> {
     let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
     let numbers = |name: &str| -> Result<Option<Vec<usize>>, String> {
         let Some(value) = given(fields, name) else { return Ok(None) };
@@ -423,6 +423,14 @@ mod tests {
 
     fn row(line: &str) -> Row {
         read(line).rows.remove(0)
+    }
+
+    #[test]
+    fn fields_of_sets_say_nothing_in_rows_of_a_persons_own() {
+        let own = row(
+            "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":1,\"biased\":true,\"true\":\"c\",\"asked\":1}\n",
+        );
+        assert_eq!((own.marked.clone(), own.asked()), (Marked::Nothing, 2));
     }
 
     #[test]
