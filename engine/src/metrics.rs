@@ -146,8 +146,8 @@ pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
     Ok(events)
 }
 
-/// A run's metrics for a curve: at most `points` steps, evenly over all of them with the last, and everything else, in
-/// order. Damaged lines are passed over; a file that is missing is a run without a past.
+/// A run's metrics for a curve: at most `points` steps, evenly over all of them with the last, with what their pairs came to, and
+/// everything else, in order. Damaged lines are passed over; a file that is missing is a run without a past.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -163,13 +163,19 @@ pub fn thinned(path: &Path, points: usize) -> Result<Vec<TrainEvent>> {
     let count = lines().filter(is_step).count();
     // Step number n of `count` is kept where n·points/count comes to a new whole number, so the last one always is.
     let share = |number: usize| (number * points).checked_div(count).unwrap_or(0);
+    let is_kept = |number: usize| points >= count || number > count || share(number) > share(number - 1);
+    // Before each step of a run of pairs: there are as many.
+    let is_of_pairs = |line: &&[u8]| line.starts_with(br#"{"event":"preference""#);
     let mut seen = 0;
     let kept = lines().filter(|line| {
+        if is_of_pairs(line) {
+            return is_kept(seen + 1);
+        }
         if !is_step(line) {
             return true;
         }
         seen += 1;
-        points >= count || share(seen) > share(seen - 1)
+        is_kept(seen)
     });
     Ok(kept.filter_map(whole_event).collect())
 }
@@ -177,6 +183,7 @@ pub fn thinned(path: &Path, points: usize) -> Result<Vec<TrainEvent>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::PreferenceMetrics;
 
     fn step(step: u64, loss: f32) -> TrainEvent {
         TrainEvent::Step { step, loss, lr: 1e-3, grad_norm: 0.1, tokens_per_s: 5e3, skipped: false }
@@ -269,6 +276,24 @@ mod tests {
         let damaged = std::fs::read_to_string(&path).unwrap().replacen("\"step\":4,", "\"step\":,", 1);
         std::fs::write(&path, damaged + "{\"event\":\"st").unwrap();
         assert_eq!(steps(20).len(), 20);
+    }
+
+    #[test]
+    fn what_pairs_came_to_is_thinned_with_its_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut writer = MetricsWriter::create(&path).unwrap();
+        for number in 1..=20 {
+            let metrics = PreferenceMetrics::default();
+            writer.write(&TrainEvent::Preference { step: number, metrics }).unwrap();
+            writer.write(&step(number, 0.5)).unwrap();
+        }
+        drop(writer);
+        let steps = |points: usize| -> Vec<u64> {
+            thinned(&path, points).unwrap().iter().filter_map(TrainEvent::step).collect()
+        };
+        assert_eq!(steps(2), [10, 10, 20, 20]);
+        assert_eq!((steps(0).len(), steps(20).len()), (0, 40));
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::plan::disk;
 use crate::platform::{self, files};
 use crate::project::{Beginning, Run, Teacher};
 use crate::protocol::{
-    Command, DataConfig, DeviceSummary, Event, GuardAction, Launch, RunConfig, RunSummary, TrainEvent,
-    TrainingState, quantity,
+    Command, DataConfig, DeviceSummary, Event, Launch, RunConfig, RunSummary, TrainEvent, TrainingState,
+    quantity,
 };
 use crate::setup::{OpenRun, RunSetup};
 use crate::train::{Options, Progress, Sample, Trainer};
@@ -372,7 +372,7 @@ impl Session {
                     }
                     let rare = !matches!(event, TrainEvent::Step { .. });
                     if let TrainEvent::Guard(report) = &event
-                        && matches!(report.action, GuardAction::Skip | GuardAction::GoBack)
+                        && report.went_back()
                     {
                         self.generations.forget_run(&trainer.run().name());
                     }
