@@ -107,3 +107,26 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
             || !matches!(report.event, Event::Evaluating { .. })
     }));
 }
+
+/// A run that is deleted is evaluated no more, and the run in training goes on.
+#[test]
+fn a_deleted_run_is_evaluated_no_more() {
+    let (shelf, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(tiny(3), None)),
+            after(train(endless(), None)),
+            (Some(TRAINS), evaluate(folder.path(), first)),
+            (
+                Some(|event| matches!(event, Event::Evaluating { .. })),
+                Command::DeleteRun { run: "1".to_owned() },
+            ),
+            (Some(TRAINS), Command::StopTraining),
+        ],
+    );
+    assert_eq!(ended(&heard, 5), Some(ErrorKind::Cancelled));
+    assert!(found(&heard).is_empty(), "{heard:?}");
+}
