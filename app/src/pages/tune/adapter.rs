@@ -29,7 +29,7 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
     number(ui, ("Rank", "train.adapter.rank"), &mut adapter.rank, 1..=4096, refused);
     number(ui, ("Alpha", "train.adapter.alpha"), &mut adapter.alpha, 0.0..=4096.0, refused);
     number(ui, ("Adapter dropout", "train.adapter.dropout"), &mut adapter.dropout, 0.0..=0.99, refused);
-    field(ui, "The model's matrices in", "train.adapter.base", refused, |ui| {
+    field(ui, "Base weights", "train.adapter.base", refused, |ui| {
         segmented(ui, &mut adapter.base, &[(AdapterBase::F32, "32 bits"), (AdapterBase::F16, "16 bits")]);
     });
     if adapter.base == AdapterBase::F16 {
