@@ -604,8 +604,8 @@ export class Glasshouse {
   abort(): Promise<void>;
   generate(options?: GenerateOptions): Promise<Generated>;
   /** Looks inside the model at work on a prompt, also while it trains. */
-  inspect(options: InspectOptions & { prompts: readonly string[] }): Promise<Inspection[]>;
-  inspect(options: InspectOptions & { prompts?: undefined }): Promise<Inspection>;
+  inspect(options: InspectOptions & { prompts: readonly string[]; prompt?: undefined }): Promise<Inspection[]>;
+  inspect(options: InspectOptions & { prompt: string; prompts?: undefined }): Promise<Inspection>;
   /**
    * Looks for bias, words that many do not want to read, memorised text, canaries and personal data. An abort rejects with the kind
    * `cancelled`. A run in training waits until it is done.
