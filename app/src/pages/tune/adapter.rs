@@ -33,7 +33,10 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
         segmented(ui, &mut adapter.base, &[(AdapterBase::F32, "32 bits"), (AdapterBase::F16, "16 bits")]);
     });
     if adapter.base == AdapterBase::F16 {
-        caption(ui, "Half the bytes; each is rounded once, and made 32 bits again where it is used.");
+        caption(
+            ui,
+            "The blocks' matrices take half the bytes: each number is rounded once, and made 32 bits again where it is used.",
+        );
     }
     field(ui, "Adapted layers", "train.adapter.targets", refused, |ui| {
         ui.horizontal_wrapped(|ui| {
