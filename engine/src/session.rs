@@ -12,7 +12,7 @@
 //! While nothing trains, requests are served one after another, and texts are carried on between them. While a run trains,
 //! its loop does the same between groups of steps, so that everything but starting another run works meanwhile. A request to
 //! pause or stop is seen within the step, since an executor gives others their turn inside it, and within whatever is served between
-//! steps; looking inside a model is put off until a run has ended that is to stop.
+//! steps; looking inside a model and auditing one are put off until a run has ended that is to stop.
 //!
 //! What may take longer than a moment is a future that gives others their turn every few milliseconds. Meanwhile the inbox is
 //! read, and a request that is cancelled is dropped where it stands: whatever it made by then goes with it.
@@ -212,7 +212,7 @@ impl Session {
             }
         };
         match answered {
-            // Nothing of it was answered yet: it waits for the run's end.
+            // Nothing of it was answered yet but how far it was: it waits for the run's end, and begins anew.
             Err(Error::Cancelled(_))
                 if steered.is_some_and(|steered| steered.control.stopping()) && again.is_some() =>
             {

@@ -51,3 +51,26 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
         "{failures:?}"
     );
 }
+
+/// A run that is to stop does not wait for an audit, which begins anew behind it.
+#[test]
+fn a_run_stops_while_its_model_is_audited() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut endless = tiny(1_000_000);
+    (endless.train.eval_interval, endless.train.sample_interval) = (0, 0);
+    let trains: Trigger = |event| matches!(event, Event::Training { .. });
+    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
+    let stopped: Trigger = |event| matches!(event, Event::TrainingEnded { .. });
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(endless, None)),
+            (Some(trains), audit(&["personal"], 10_000)),
+            (Some(evaluating), Command::StopTraining),
+            (Some(stopped), Command::Cancel { request: 4 }),
+        ],
+    );
+    assert_eq!(ended(&heard, 4), Some(ErrorKind::Cancelled));
+    assert_eq!(failures(&heard).len(), 1);
+}

@@ -69,7 +69,7 @@ pub(in super::super) struct Steered<'live> {
 
 /// What a run that is to end does not wait for: it is served behind its end.
 pub(in super::super) fn is_put_off(command: &Command) -> bool {
-    matches!(command, Command::Inspect { .. })
+    matches!(command, Command::Inspect { .. } | Command::Audit { .. })
 }
 
 /// What is answered in the midst of a step, and of a request that holds the run: requests to hold, to go on and to end, also an
