@@ -100,8 +100,9 @@ impl Storage {
         self.entries.iter().find(same).map(|(_, buffer)| buffer)
     }
 
-    /// Fills all that kernels bind with zeros, weights only where they are its own, before any bind group is made. wgpu would do so at the first use, and has every
-    /// bind group that was made earlier ask at each dispatch, for each of its buffers and under a lock, whether it is done.
+    /// Fills all that kernels bind with zeros, weights only where they are its own, before any bind group is made. wgpu would do so at the
+    /// first use, and has every bind group that was made earlier ask at each dispatch, for each of its buffers and under a lock, whether it is
+    /// done.
     fn clear(&self, gpu: &Gpu, has_weights: bool) {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         for buffer in self.all(|role| role != Role::Readback && (has_weights || !is_weights(role))) {

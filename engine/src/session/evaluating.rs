@@ -94,13 +94,14 @@ impl Session {
             writer,
             evaluation,
         };
+        let before = begun.elapsed();
         if beside {
-            let held = if trains { begun.elapsed() } else { Duration::ZERO };
-            let job = Job::new(id, run, self.outlet.clone(), making.make(begun), held);
+            let held = if trains { before } else { Duration::ZERO };
+            let job = Job::new(id, run, self.outlet.clone(), making.make(before), held);
             self.generations.evaluations.push(job);
             return Ok(Answer::Later);
         }
-        let (evaluation, found) = making.make(begun).await;
+        let (evaluation, found) = making.make(before).await;
         self.evaluated(id, &run, evaluation, found)?;
         Ok(Answer::Done)
     }

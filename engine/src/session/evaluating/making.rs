@@ -13,7 +13,7 @@ use crate::project::Run;
 use crate::protocol::evaluation::Contamination;
 use crate::protocol::{Evaluation, Event};
 use std::rc::Rc;
-use web_time::Instant;
+use web_time::{Duration, Instant};
 
 /// What writes answers.
 pub(super) enum Writer {
@@ -55,11 +55,13 @@ pub(super) struct Making {
 }
 
 impl Making {
-    /// Finds out all that was asked for, up to what cannot be, and why.
-    pub(super) async fn make(mut self, begun: Instant) -> (Evaluation, Result<()>) {
+    /// Finds out all that was asked for, up to what cannot be, and why. `before` is how long it has taken already; the time until this is polled
+    /// first, while others are evaluated, does not count.
+    pub(super) async fn make(mut self, before: Duration) -> (Evaluation, Result<()>) {
+        let begun = Instant::now();
         let mut evaluation = std::mem::take(&mut self.evaluation);
         let found = self.find(&mut evaluation).await;
-        evaluation.seconds = begun.elapsed().as_secs_f64();
+        evaluation.seconds = (before + begun.elapsed()).as_secs_f64();
         (evaluation, found)
     }
 

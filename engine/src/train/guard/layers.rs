@@ -1,5 +1,6 @@
 //! Dead and exploding layers, by sums over what a checkpoint holds: weights, and the optimizer's moments, which say what the last update
-//! was and how large gradients are. So it costs no kernel and no reading beyond the checkpoint's own. Activations are not looked at.
+//! was and how large gradients are. So it costs no kernel and no reading beyond the checkpoint's own. Activations are looked at in
+//! `activations`.
 
 use crate::graph::Parameter;
 use crate::optimizer::Optimizer;

@@ -1,7 +1,8 @@
 //! The guard: it looks after a run's health. What it looks at is there anyway: what each step reports, evaluations, samples, checkpoints,
-//! and every so many steps what norms know of the activations; each detector is a file, and a pure function of those. What it sees is a [`Finding`] in plain sentences; what is done about
-//! one is the settings' to say and [`crate::train::Trainer`]'s to do. What it remembers lies in checkpoints ([`GuardState`]) and depends on
-//! steps alone, never on the clock, so that a run that was interrupted, or is repeated, is told of the same things and does the same.
+//! and every so many steps what norms know of the activations; each detector is a file, and a pure function of those. What it sees is a
+//! [`Finding`] in plain sentences; what is done about one is the settings' to say and [`crate::train::Trainer`]'s to do. What it remembers
+//! lies in checkpoints ([`GuardState`]) and depends on steps alone, never on the clock, so that a run that was interrupted, or is repeated,
+//! is told of the same things and does the same.
 
 mod activations;
 mod evaluations;
