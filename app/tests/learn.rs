@@ -187,7 +187,8 @@ fn without_a_project_a_lesson_can_be_read() {
 fn every_lesson_is_done_on_the_sample_project_without_any_training() {
     let work = tempfile::tempdir().unwrap();
     let pause = Duration::from_millis(10);
-    let mut session = Session::open(work.path(), &work.path().join("pictures"), pause, Duration::from_secs(120));
+    let mut session =
+        Session::open(work.path(), &work.path().join("pictures"), pause, Duration::from_secs(120));
     session.window.set_size(WIDE.into());
     session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
     let sample = repository().join("app/assets/sample.glasshouse").display().to_string();
