@@ -186,8 +186,7 @@ fn binding(
             (Some((piece, own)), None) => Ok(Binding {
                 buffer: buffer(piece),
                 offset: own.start as u64 * entry_bytes,
-                // Kernels read halves two in a word; what stands behind an odd one is padding.
-                bytes: Some(bytes.next_multiple_of(4)),
+                bytes: Some(bytes),
             }),
             _ => Err(arena.too_large(&graph.parameters[id.index()])),
         }
