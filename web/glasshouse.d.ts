@@ -425,6 +425,7 @@ export interface EvaluateOptions {
   tasks?: readonly TaskFile[];
   /** Every family of the project's own instruction tasks as well. Default false. */
   suite?: boolean;
+  /** Rows of each family. Default 100. */
   suiteRows?: number;
   /** Resamples of each interval's bootstrap. Default 10,000. */
   resamples?: number;
@@ -465,7 +466,10 @@ export interface Contamination {
 }
 
 export interface TaskReport {
+  /** The file's name, or the family of tasks. */
   name: string;
+  /** The suite that it is a family of; absent of a file of one's own. */
+  suite?: string;
   kind: "generate" | "choose" | "classify" | "tag";
   rows: number;
   about: string[];
@@ -533,7 +537,7 @@ export interface Plan {
 
 export interface AuditOptions {
   /** All unless some are named. */
-  sections?: readonly ("bias" | "memorisation" | "canaries" | "personal")[];
+  sections?: readonly ("bias" | "moderation" | "memorisation" | "canaries" | "personal")[];
   /** Texts that are sampled, and passages that are tried. Default 200. */
   samples?: number;
   /** Pairs of sentences of your own: a file as docs/audit.md says, or its text. */
@@ -600,11 +604,17 @@ export class Glasshouse {
   abort(): Promise<void>;
   generate(options?: GenerateOptions): Promise<Generated>;
   /** Looks inside the model at work on a prompt, also while it trains. */
-  inspect(options: InspectOptions & { prompts: readonly string[] }): Promise<Inspection[]>;
-  inspect(options: InspectOptions & { prompts?: undefined }): Promise<Inspection>;
-  /** Looks for bias, memorised text, canaries and personal data. An abort rejects with the kind `cancelled`. */
+  inspect(options: InspectOptions & { prompts: readonly string[]; prompt?: undefined }): Promise<Inspection[]>;
+  inspect(options: InspectOptions & { prompt: string; prompts?: undefined }): Promise<Inspection>;
+  /**
+   * Looks for bias, words that many do not want to read, memorised text, canaries and personal data. An abort rejects with the kind
+   * `cancelled`. A run in training waits until it is done.
+   */
   audit(options?: AuditOptions): Promise<Audit>;
-  /** Says how good the model is, on held-out text and on tasks. While a run trains it is refused: kind `busy`. */
+  /**
+   * Says how good the model is, on held-out text and on tasks. An abort rejects with the kind `cancelled`. While a run trains it takes turns
+   * with its steps.
+   */
   evaluate(options?: EvaluateOptions): Promise<ModelEvaluation>;
   /** What is kept of evaluations, and how each two of the runs compare. */
   evaluations(runs?: readonly string[]): Promise<{ evaluations: ModelEvaluation[]; audits: Audit[]; comparisons: Comparison[] }>;

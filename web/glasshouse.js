@@ -294,9 +294,9 @@ export class Glasshouse {
   }
 
   /**
-   * Looks for what a model has learned that nobody wanted it to: `sections` are of "bias", "memorisation", "canaries" and "personal", all
-   * unless some are named; `pairs` is a File or the text of one with pairs of sentences. Resolves to the audit, which is kept with the run
-   * unless `keep` is false.
+   * Looks for what a model has learned that nobody wanted it to: `sections` are of "bias", "moderation", "memorisation", "canaries" and
+   * "personal", all unless some are named; `pairs` is a File or the text of one with pairs of sentences. Resolves to the audit, which is
+   * kept with the run unless `keep` is false.
    */
   async audit(options = {}) {
     const { sections, samples, pairs, seed, keep } = options;
@@ -307,8 +307,8 @@ export class Glasshouse {
   }
 
   /**
-   * Evaluates the model, or a checkpoint: on the text that was held out, beside baselines, and on tasks, each a file of JSON Lines. Not
-   * while a run trains.
+   * Evaluates the model, or a checkpoint: on the text that was held out, beside baselines, and on tasks, each a file of JSON Lines. While
+   * a run trains it takes turns with its steps.
    */
   async evaluate(options = {}) {
     const given = [...(options.tasks ?? [])];

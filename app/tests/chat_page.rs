@@ -658,6 +658,14 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
     let shown = scene.harness.get_by_label_contains("Reply 1, tokens").accesskit_node().value().unwrap();
     assert!(shown.contains("█████ forest"), "{shown}");
 
+    // What was likely there would tell what is hidden.
+    scene.harness.get_by_label_contains("Reply 1, tokens").focus();
+    scene.settle();
+    scene.harness.key_press(Key::ArrowRight);
+    scene.settle();
+    assert!(scene.harness.query_by_label_contains("Moderation hides words here").is_some());
+    assert!(scene.sent_of(|command| matches!(command, Command::Explain { .. })).is_empty());
+
     // A better one is kept, and that it is better than what the model never said is not.
     press(&mut scene, "Write a better reply 1");
     scene.harness.get_by_label("Better reply 1").focus();

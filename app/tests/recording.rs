@@ -73,7 +73,7 @@ const TALL: f32 = 6000.0;
 const TALLEST: f32 = 2400.0;
 
 /// Parts of the page Evaluate, by the names under which it remembers what is folded.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "side by side",
     "paired",
     "baselines",
@@ -83,6 +83,7 @@ const PARTS: [&str; 13] = [
     "errors 1",
     "errors 2",
     "audit bias",
+    "audit moderation",
     "audit memorisation",
     "audit canaries",
     "audit personal",
@@ -284,11 +285,14 @@ fn evaluated(session: &mut Session, extent: &Extent) {
     parts(session, &["baselines", "calibration"]);
     let shows = "how well the first model predicts stories that it has not seen, beside n-grams and compressors, and as sure as it is right or not";
     both_themes(session, "evaluate", shows);
-    parts(session, &["audit bias", "audit memorisation", "audit canaries", "audit personal"]);
+    parts(
+        session,
+        &["audit bias", "audit moderation", "audit memorisation", "audit canaries", "audit personal"],
+    );
     both_themes(
         session,
         "audit",
-        "an audit of that model: bias, memorised passages, canaries, personal data",
+        "an audit of that model: bias, moderation, memorised passages, canaries, personal data",
     );
     session.window.set_size(SIZE.into());
 }

@@ -143,7 +143,8 @@ impl ChatPage {
         let writing = &context.state.writing;
         for reply in self.exchanges.iter_mut().flat_map(|exchange| &mut exchange.replies) {
             reply.take(writing);
-            if let Some(text) = reply.text(writing) {
+            // Where moderation hides words, candidates would tell them.
+            if let Some(text) = reply.text(writing).filter(|text| !text.config.moderation.mode.hides()) {
                 let config = self.sampling.settings(text.config.seed);
                 reply.look.ask(ui, context, (reply.request, text), &config);
             }

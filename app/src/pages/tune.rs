@@ -111,6 +111,9 @@ impl TunePage {
                     context.draft.set_learning_rate(history.config.train.learning_rate);
                     let rate = recipe.learning_rate.map(|_| before.learning_rate);
                     recipe.fill(context.draft, Some(before.steps), rate);
+                    let train = &mut context.draft.train;
+                    (train.eval_interval, train.checkpoint_interval) =
+                        (before.eval_interval, before.checkpoint_interval);
                 }
             }
         }

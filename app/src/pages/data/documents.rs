@@ -61,6 +61,8 @@ impl DataPage {
             self.offset = 0;
             self.place = 0;
             self.move_to_place = true;
+            // What was on its way was found by other words.
+            self.turn_to = None;
         }
         let documents = &state.documents;
         let line = match &documents.overview {

@@ -29,11 +29,14 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
     number(ui, ("Rank", "train.adapter.rank"), &mut adapter.rank, 1..=4096, refused);
     number(ui, ("Alpha", "train.adapter.alpha"), &mut adapter.alpha, 0.0..=4096.0, refused);
     number(ui, ("Adapter dropout", "train.adapter.dropout"), &mut adapter.dropout, 0.0..=0.99, refused);
-    field(ui, "The model's matrices in", "train.adapter.base", refused, |ui| {
+    field(ui, "Base weights", "train.adapter.base", refused, |ui| {
         segmented(ui, &mut adapter.base, &[(AdapterBase::F32, "32 bits"), (AdapterBase::F16, "16 bits")]);
     });
     if adapter.base == AdapterBase::F16 {
-        caption(ui, "Half the bytes; each is rounded once, and made 32 bits again where it is used.");
+        caption(
+            ui,
+            "The blocks' matrices take half the bytes: each number is rounded once, and made 32 bits again where it is used.",
+        );
     }
     field(ui, "Adapted layers", "train.adapter.targets", refused, |ui| {
         ui.horizontal_wrapped(|ui| {

@@ -53,6 +53,11 @@ impl Look {
         self.survey = if self.survey.is_some() { None } else { Some(None) };
     }
 
+    /// Whether a token is looked into.
+    pub(in crate::pages) fn is_open(&self) -> bool {
+        self.chosen.is_some()
+    }
+
     /// Takes in answers about the text of a request, and asks about the chosen token when it or the settings changed and have rested.
     pub(in crate::pages) fn ask(
         &mut self,

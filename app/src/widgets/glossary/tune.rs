@@ -20,6 +20,14 @@ pub const TERMS: &[Term] = &[
         "Howard and Ruder 2018, ULMFiT, §3.3",
     ),
     entry(
+        "base weights",
+        &[],
+        "The weights that an adapter stands beside, which stand still. Those of the blocks can be held in 16-bit floats, half the bytes: each is \
+         rounded once.",
+        "",
+        "Hu et al. 2021, LoRA, arXiv 2106.09685",
+    ),
+    entry(
         "rank",
         &[],
         "Rows of an adapter's first matrix and columns of its second: how much the adapter can learn, and how large it is.",
