@@ -4,7 +4,7 @@
 //                                         large files are kept in the folder KEPT by their content
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, gzip } from "node:zlib";
@@ -62,7 +62,11 @@ const { brotli, zlib } = process.versions;
 const measured = async (name) => {
   const bytes = read(name);
   const file = join(kept, `sizes-${brotli}-${zlib}-${digest(bytes)}`);
-  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8"));
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    // There is none yet, or a broken one.
+  }
   const packed = await Promise.all([bytes, zipped(bytes, { level: 9 }), brotlied(bytes)]);
   const sizes = packed.map(({ length }) => length);
   if (bytes.length > 100_000) {

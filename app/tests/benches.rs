@@ -158,6 +158,17 @@ fn a_devices_own_tests_say_what_was_tried_and_what_was_left() {
     refused(&["selftest", "--losses", "--steps", "0"], "--steps must be at least 1");
 }
 
+/// Weights that are held in 16 bits are there for the kernels that are timed, too.
+#[test]
+fn kernels_of_a_base_in_16_bits_are_timed() {
+    let more = ["--set", "train.adapter.base=f16", "--filter", "scale", "--no-autotune"];
+    for device in devices() {
+        for line in measured(&["bench", "kernel"], &device, &more) {
+            number(&line, "ms");
+        }
+    }
+}
+
 #[test]
 fn every_kernel_has_its_line() {
     for device in devices() {

@@ -436,9 +436,12 @@ pub fn time_graph(
 
 /// A program with its inputs filled in, and the weights among them.
 fn fed(graph: &Graph, inputs: &[(ValueId, Data)], keep: &[ValueId]) -> Result<(Program, Weights)> {
-    let length = ArenaLayout::of(graph).length;
-    let (parameters, gradients) = (vec![0.0; length], vec![0.0; length]);
-    let mut weights = Weights { parameters, gradients, ..Weights::default() };
+    let ArenaLayout { floats_end, length, .. } = ArenaLayout::of(graph);
+    let mut weights = Weights {
+        parameters: vec![0.0; floats_end],
+        halves: vec![f16::ZERO; length - floats_end],
+        gradients: vec![0.0; length],
+    };
     let mut program = Program::new(graph, keep);
     for (value, data) in inputs {
         match data {

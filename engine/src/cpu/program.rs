@@ -184,6 +184,10 @@ impl Program {
             Place::Cache(at) => &mut self.memory.caches[at][..],
             Place::Parameter(range) => &mut weights.parameters[range],
             Place::Gradient(range) => &mut weights.gradients[range],
+            Place::Half(range) if range.len() == data.len() => {
+                weights.halves[range].convert_from_f32_slice(data);
+                return Ok(());
+            }
             Place::Slot(..) | Place::Words(_) | Place::Half(_) | Place::Nowhere => {
                 return Err(misplaced(value, "floats cannot be fed into it"));
             }

@@ -43,7 +43,12 @@ impl Repeater {
         let program = Program::new(gpu, &dispatches, &storage, 0, 0).await?;
         storage.fill_constants(gpu, 0, plan).await?;
         storage.set_loss_scale(gpu, LossScale::ONE).await?;
-        storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(weights)).await?;
+        let (floats, held) = weights.split_at(weights.len().min(plan.arena.floats_end));
+        storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(floats)).await?;
+        // Those that are held in 16-bit floats.
+        if !held.is_empty() {
+            storage.write_arena(gpu, Buffer::HalfParameters, &halves(held)).await?;
+        }
         Ok(Self { gpu: gpu.clone(), storage, program })
     }
 

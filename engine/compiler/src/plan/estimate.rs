@@ -72,7 +72,7 @@ pub struct Flops {
     pub forward: f64,
     /// Backward.
     pub backward: f64,
-    /// Forward once more, for what activation checkpointing or the fused head did not keep.
+    /// Forward once more, for what activation checkpointing, a step of an adapter or the fused head did not keep.
     pub recomputed: f64,
 }
 
