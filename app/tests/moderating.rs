@@ -163,10 +163,10 @@ fn a_classifier_is_trained_kept_and_checked_on_rows_that_it_did_not_learn_from()
     assert!(error.contains("moderation-classifier.json") && error.contains("train it again"), "{error}");
 }
 
-/// A rule that finds a word of a text, and the letters of that.
+/// A rule that finds a word of a text, and the letters of that. The first may be the end of a word of the prompt.
 fn rule_of(text: &str) -> (usize, String) {
-    let is_word = |word: &&str| word.bytes().all(|letter| letter.is_ascii_alphabetic());
-    let word = text.split_whitespace().filter(is_word).max_by_key(|word| word.len());
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|letter| letter.is_ascii_alphabetic());
+    let word = text.split([' ', '\n', ',', '.', '?']).skip(1).filter(is_word).max_by_key(|word| word.len());
     let word = word.unwrap_or_else(|| panic!("{text:?} has no word"));
     let rule = json!({ "category": "other", "severity": "severe", "words": [word] });
     (word.len(), format!("{rule}\n"))

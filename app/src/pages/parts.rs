@@ -119,6 +119,12 @@ pub(super) fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
     ui.add(egui::Label::new(RichText::new(text).text_style(theme::caption()).color(quiet)).wrap())
 }
 
+/// A formula, small: the font of code has the signs of mathematics.
+pub(super) fn formula(ui: &mut Ui, text: &str) -> Response {
+    let quiet = Palette::of(ui).quiet;
+    ui.add(egui::Label::new(RichText::new(text).text_style(theme::caption()).color(quiet).monospace()).wrap())
+}
+
 /// A head of a part of a card.
 pub(super) fn head(ui: &mut Ui, text: &str) -> Response {
     ui.label(RichText::new(text).text_style(theme::strong()))

@@ -5,12 +5,12 @@ use super::{InspectPage, attention, beginning, table, view_ui};
 use crate::asks::{self, Capture};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{Breakpoint, caption};
+use crate::pages::parts::{Breakpoint, caption, formula};
 use crate::preferences::Preferences;
 use crate::state::Answer;
-use crate::theme::{self, Palette, space};
+use crate::theme::{Palette, space};
 use crate::widgets;
-use egui::{Align, Rect, RichText, Ui};
+use egui::{Align, Rect, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{View, WeightSource};
 
@@ -92,9 +92,7 @@ impl InspectPage {
     /// The formula, and what the view can be had as.
     fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<Wanted> {
         let mut wanted = None;
-        let quiet = Palette::of(ui).quiet;
-        let formula = RichText::new(view.formula()).text_style(theme::caption()).color(quiet).monospace();
-        ui.add(egui::Label::new(formula).wrap());
+        formula(ui, view.formula());
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::SMALL;
             let mut as_table = self.tables.contains(&view);

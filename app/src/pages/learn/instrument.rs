@@ -5,7 +5,7 @@ use super::lesson::{Head, Plot};
 use super::{measures, sheet};
 use crate::format;
 use crate::pages::inspect::OneView;
-use crate::pages::parts::{Chip, Debounce, caption, chips_ui, head, visible};
+use crate::pages::parts::{Chip, Debounce, caption, chips_ui, formula, head, visible};
 use crate::pages::train::want_history;
 use crate::pages::{Context, PageName};
 use crate::state::{State, Training};
@@ -36,7 +36,7 @@ impl Shown {
         let instrument = &lesson.instrument;
         if let Some(view) = instrument.view {
             head(ui, view.title());
-            caption(ui, view.formula());
+            formula(ui, view.formula());
             let Some(source) = measures::source(context.state) else {
                 widgets::quiet_text(ui, super::text::NO_MODEL);
                 return;
