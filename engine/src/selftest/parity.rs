@@ -217,7 +217,9 @@ impl Backward {
                 ops::CrossEntropyBackward { label_smoothing: 0.0, ignore_index, scale: SCALE, weighted };
             let inputs = [loss.inputs[0], loss.inputs[1], loss.outputs[1], built.outputs[1]];
             let dlogits = graph.push(back, &inputs)?[0];
-            return Self::from(graph, built, (inputs[0], dlogits), vec![SCALE, 0.0]);
+            let mut seed = vec![SCALE];
+            seed.resize(graph.ty(output).count(), 0.0);
+            return Self::from(graph, built, (inputs[0], dlogits), seed);
         }
         let shape = graph.ty(output).clone();
         let seed = graph.input(Input::Free(99), Type::f32(&shape.shape));

@@ -153,7 +153,6 @@ fn several_prompts_are_answered_as_each_alone_is() {
             after(of("One day", &["The fox sat"])),
             after(of("One day", &[])),
             after(of("The fox sat", &[])),
-            after(of("One day", &[""])),
         ],
         move |parcel| {
             if let Event::Inspected { .. } = parcel.body.event {
@@ -161,8 +160,7 @@ fn several_prompts_are_answered_as_each_alone_is() {
             }
         },
     );
-    let failed = failures(&heard);
-    assert!(failed.len() == 1 && failed[0].contains("is empty"), "{failed:?}");
+    assert_eq!(failures(&heard), Vec::<String>::new());
     let (answers, bytes) = (answers(&heard), bytes.borrow());
     let prompts: Vec<&str> = answers.iter().map(|answer| answer.prompt.as_str()).collect();
     assert_eq!(prompts, ["One day", "The fox sat", "One day", "The fox sat"]);
