@@ -39,7 +39,8 @@ def trained(project, mode, arguments):
     for setting in [f"{key}={value}" for key, value in settings.items()] + arguments.set:
         command += ["--set", setting]
     subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
-    run = max((project / "runs").iterdir(), key=lambda folder: int(folder.name.split("-")[0]))
+    runs = [folder for folder in (project / "runs").iterdir() if folder.is_dir()]
+    run = max(runs, key=lambda folder: int(folder.name.split("-")[0]))
     events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     losses = [event["loss"] for event in events if event["event"] == "step"]
     return json.loads((run / "run.json").read_text())["seconds"], losses
