@@ -156,13 +156,15 @@ impl Rules {
             })?,
         };
         let list = self.companies.len();
-        let phrases =
-            |list: &[String]| list.iter().map(|written| patterns(written)).collect::<Result<Vec<_>, _>>();
+        // A phrase that is longer than where it is looked for would never be there.
+        let phrases = |list: &[String], longest: usize| -> Result<Vec<_>, String> {
+            list.iter().map(|written| patterns(written, longest)).collect()
+        };
         self.companies.push(Company {
-            before: phrases(&line.before)?,
-            after: phrases(&line.after)?,
-            with: phrases(&line.with)?,
-            near: phrases(&line.near)?,
+            before: phrases(&line.before, CLOSE)?,
+            after: phrases(&line.after, CLOSE)?,
+            with: phrases(&line.with, NEAR)?,
+            near: phrases(&line.near, LONGEST_PHRASE)?,
         });
         for written in &line.words {
             self.add(written, Says::Found(category, severity, list))?;
@@ -171,7 +173,7 @@ impl Rules {
     }
 
     fn add(&mut self, written: &str, says: Says) -> Result<(), String> {
-        let words = patterns(written)?;
+        let words = patterns(written, LONGEST_PHRASE)?;
         let Some(first) = words.first() else { return Err(format!("\"{written}\" has no word")) };
         let phrase = Phrase { written: written.to_lowercase(), says, words: words.clone() };
         self.phrases.entry(first.word.clone()).or_default().push(phrase);
@@ -368,8 +370,8 @@ fn spelled_end(text: &str, words: &[Word]) -> usize {
     first.filter(|_| goes_on).map_or(text.len(), |first| first.from)
 }
 
-/// A phrase's words as rules see them.
-fn patterns(written: &str) -> Result<Vec<Pattern>, String> {
+/// A phrase's words as rules see them, so many at most.
+fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
     let mut patterns = Vec::new();
     for part in written.split_whitespace() {
         let (part, is_stem) = part.strip_suffix('*').map_or((part, false), |stem| (stem, true));
@@ -389,7 +391,7 @@ fn patterns(written: &str) -> Result<Vec<Pattern>, String> {
     }
     match patterns.len() {
         0 => Err(format!("\"{written}\" has no word")),
-        1..=LONGEST_PHRASE => Ok(patterns),
-        count => Err(format!("\"{written}\" has {count} words; {LONGEST_PHRASE} are possible")),
+        count if count <= longest => Ok(patterns),
+        count => Err(format!("\"{written}\" has {count} words; {longest} are possible")),
     }
 }
