@@ -396,7 +396,7 @@ mod tests {
         );
     }
 
-    /// Byte by byte, which are the most tokens that so long a text has, in what a browser's tab has room for.
+    /// Byte by byte, so that they are as many tokens as may be, in what a browser's tab has room for.
     #[test]
     fn slow_a_hundred_megabytes_of_text_are_looked_up_within_a_tabs_budget() {
         const TAB: Limits = Limits { sorted: 4 << 20, bytes: 192 << 20 };
