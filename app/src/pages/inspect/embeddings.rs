@@ -94,8 +94,8 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         if drawn.response.clicked() {
             chosen.token = Some(id);
         }
-        let cosines = shown.data.integers("neighbours").iter().zip(shown.data.floats("cosines"));
-        let cosine = cosines.filter(|(own, _)| **own == id).map(|(_, cosine)| *cosine).next();
+        let mut cosines = shown.data.integers("neighbours").iter().zip(shown.data.floats("cosines"));
+        let cosine = cosines.find(|(own, _)| **own == id).map(|(_, cosine)| *cosine);
         drawn.response.on_hover_text_at_pointer(read(&shown.text(id), id, point, cosine));
     }
     if let [x, y] = shown.data.floats("explained") {

@@ -158,7 +158,7 @@ fn operation_cells(node: &GraphNode) -> Vec<String> {
 
 fn value_cells(value: &GraphValue) -> Vec<String> {
     let numbers =
-        |known: Option<[f32; 4]>| known.map_or_else(Default::default, |own| own.map(|one| one.to_string()));
-    let own: [[String; 4]; 2] = [value.statistics, value.gradient].map(numbers);
+        |known: Option<[f32; 4]>| known.map(|own| own.map(|one| one.to_string())).unwrap_or_default();
+    let own = [value.statistics, value.gradient].map(numbers);
     [vec![value.name.clone(), value.ty.clone()], own.concat()].concat()
 }
