@@ -54,7 +54,7 @@ impl Session {
             None => run.clone(),
         };
         let trains = live.is_some();
-        let beside = trains || !self.generations.evaluations.is_empty();
+        let beside = trains || !self.evaluations.is_empty();
         let writer = match live {
             _ if asked.is_empty() || !model.config.labels.is_empty() => None,
             Some(live) => {
@@ -98,7 +98,7 @@ impl Session {
         if beside {
             let held = if trains { before } else { Duration::ZERO };
             let job = Job::new(id, run, self.outlet.clone(), making.make(before), held);
-            self.generations.evaluations.push(job);
+            self.evaluations.push(job);
             return Ok(Answer::Later);
         }
         let (evaluation, found) = making.make(before).await;

@@ -5,7 +5,6 @@ mod models;
 
 use super::Session;
 use super::completing::Completions;
-use super::evaluating::Evaluations;
 use super::moderating::ParsedRules;
 use super::samples::Samples;
 use super::training::Live;
@@ -102,7 +101,6 @@ pub(super) struct Generations {
     pub(super) completions: Completions,
     /// Rules of moderation.
     pub(super) rules: ParsedRules,
-    pub(super) evaluations: Evaluations,
     models: Models,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
@@ -114,12 +112,9 @@ pub(super) struct Generations {
 }
 
 impl Generations {
-    /// No text is under way, and no evaluation.
+    /// No text is under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.texts.is_empty()
-            && self.samples.is_empty()
-            && self.completions.is_idle()
-            && self.evaluations.is_empty()
+        self.texts.is_empty() && self.samples.is_empty() && self.completions.is_idle()
     }
 
     /// Keeps a decoder that has no text, in the place of the oldest where there are many.

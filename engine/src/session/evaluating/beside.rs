@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::platform::TURN;
 use crate::project::Run;
 use crate::protocol::Evaluation;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -56,36 +57,43 @@ impl Drop for Job {
     }
 }
 
-/// Evaluations that are under way beside other work, in the order in which they were asked for.
+/// Evaluations that are under way beside other work, in the order in which they were asked for. Whoever works for another request can cancel
+/// them.
 #[derive(Default)]
-pub(in super::super) struct Evaluations(VecDeque<Job>);
+pub(in super::super) struct Evaluations(RefCell<VecDeque<Job>>);
 
 impl Evaluations {
     /// None is under way.
     pub(in super::super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.borrow().is_empty()
     }
 
-    pub(super) fn push(&mut self, job: Job) {
-        self.0.push_back(job);
+    pub(super) fn push(&self, job: Job) {
+        self.0.borrow_mut().push_back(job);
     }
 
     /// Gives up the evaluation that a request asked for; false where none did.
-    pub(in super::super) fn cancel(&mut self, request: u64) -> bool {
-        let at = self.0.iter().position(|job| job.id == request);
-        at.is_some_and(|at| self.0.remove(at).is_some())
+    pub(in super::super) fn cancel(&self, request: u64) -> bool {
+        let mut jobs = self.0.borrow_mut();
+        let at = jobs.iter().position(|job| job.id == request);
+        at.is_some_and(|at| jobs.remove(at).is_some())
     }
 
     /// Gives up those of a run's weights: it was deleted.
-    pub(in super::super) fn cancel_of(&mut self, run: &Run) {
-        self.0.retain(|job| job.run != *run);
+    pub(in super::super) fn cancel_of(&self, run: &Run) {
+        self.0.borrow_mut().retain(|job| job.run != *run);
+    }
+
+    /// Gives up all of them: another project is open.
+    pub(in super::super) fn clear(&self) {
+        self.0.borrow_mut().clear();
     }
 }
 
 impl Session {
     /// Carries the first evaluation on for a moment. `trains` is whether a run waits for it.
     pub(in super::super) async fn carry_on_evaluating(&mut self, trains: bool) {
-        let Some(mut job) = self.generations.evaluations.0.pop_front() else { return };
+        let Some(mut job) = self.evaluations.0.borrow_mut().pop_front() else { return };
         let least = if self.visible { TURN } else { UNSEEN_TURN };
         let slice = if trains { (job.rested.elapsed() / PART).clamp(least, LONGEST_TURN) } else { least };
         let begun = Instant::now();
@@ -99,7 +107,7 @@ impl Session {
             job.held += begun.elapsed();
         }
         let Poll::Ready((mut evaluation, found)) = polled else {
-            self.generations.evaluations.0.push_front(job);
+            self.evaluations.0.borrow_mut().push_front(job);
             return;
         };
         job.over = true;
