@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::audit::{self, Auditor, SECTIONS};
 use crate::evaluate::{Scorer, Subject};
 use crate::evaluation::bias::{self, PairFile};
-use crate::platform::files;
+use crate::project::weights_crc32c;
 use crate::protocol::evaluation::AuditSection;
 use crate::protocol::{Audit, AuditSettings, Event, Precision, WeightSource};
 use crate::storage;
@@ -61,7 +61,7 @@ impl Session {
             run: model.key.0.clone(),
             checkpoint: model.key.1.clone(),
             step: model.step,
-            weights_crc32c: crc32c::crc32c(bytemuck::cast_slice(&model.parameters)),
+            weights_crc32c: weights_crc32c(&model.parameters),
             made: storage::unix_seconds(),
             device,
             seconds: begun.elapsed().as_secs_f64(),
@@ -94,15 +94,7 @@ fn own_pairs(given: &str) -> Result<PairFile> {
     if given.contains('\n') || given.trim_start().starts_with('{') {
         return some_of(bias::read(given), "the file of pairs");
     }
-    let path = Path::new(given);
-    let size = files::metadata(path).map_err(Error::io(path))?.len();
-    if size > LARGEST_PAIRS {
-        return Err(Error::bad_file(path, format!("{size} bytes are too many for a file of pairs")));
-    }
-    let bytes = storage::read(path)?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Error::bad_file(path, "is not UTF-8; convert it to UTF-8"))?;
-    some_of(bias::read(&text), given)
+    some_of(bias::read(&storage::read_text(Path::new(given), LARGEST_PAIRS)?), given)
 }
 
 /// Refuses a file without a single pair.

@@ -15,7 +15,7 @@ use crate::evaluate::tasks::{Asked, TaskFile, families};
 use crate::evaluation::card;
 use crate::generate::Opening;
 use crate::platform::{Turns, files};
-use crate::project::Run;
+use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::TaskReport;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
 use crate::storage;
@@ -75,7 +75,7 @@ impl Session {
             run: model.key.0.clone(),
             checkpoint: model.key.1.clone(),
             step: model.step,
-            weights_crc32c: crc32c::crc32c(bytemuck::cast_slice(&model.parameters)),
+            weights_crc32c: weights_crc32c(&model.parameters),
             made: storage::unix_seconds(),
             model: about::model(&run, &model.tokenizer.files().tokenizer)?,
             settings,
