@@ -115,7 +115,7 @@ impl Session {
             evaluation.held_training_ms = Some(job.held.as_secs_f64() * 1e3);
             if let Some(likelihood) = &mut evaluation.likelihood {
                 // The run's steps took most of the time.
-                likelihood.tokens_per_s = 0.0;
+                likelihood.tokens_per_s = None;
             }
         }
         let keeps = evaluation.settings.keep;

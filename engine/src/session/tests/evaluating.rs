@@ -61,6 +61,8 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
     };
     assert_eq!(figures(beside), figures(alone));
     assert_eq!(alone.held_training_ms, None);
+    let speed = |one: &Evaluation| one.likelihood.as_ref().unwrap().tokens_per_s;
+    assert!(speed(alone).is_some() && speed(beside).is_none());
     let held = beside.held_training_ms.unwrap();
     assert!(held > 0.0 && held / 1e3 <= beside.seconds, "{held} ms of {} s", beside.seconds);
     // Steps come between the first and the last word of it, and not after it alone.
