@@ -12,7 +12,7 @@
 //! While nothing trains, requests are served one after another, and texts are carried on between them. While a run trains,
 //! its loop does the same between groups of steps, so that everything but starting another run works meanwhile. A request to
 //! pause or stop is seen within the step, since an executor gives others their turn inside it, and within whatever is served between
-//! steps; looking inside a model and auditing one are put off until a run has ended that is to stop.
+//! steps; looking inside a model is put off until a run has ended that is to stop.
 //!
 //! What may take longer than a moment is a future that gives others their turn every few milliseconds. Meanwhile the inbox is
 //! read, and a request that is cancelled is dropped where it stands: whatever it made by then goes with it.
@@ -66,6 +66,10 @@ use writing::Generations;
 
 /// Seconds after which nobody is offered any more to undo a deletion.
 const UNDOING: f64 = 15.0;
+
+/// What evaluations and audits are called while they are under way.
+const EVALUATING: &str = "evaluating the model";
+const AUDITING: &str = "auditing the model";
 
 /// How a session is set up.
 #[derive(Clone, Debug)]
@@ -484,7 +488,7 @@ impl Session {
             Command::Evaluate { source, settings } => {
                 return self.evaluate(id, &source, *settings, bytes, live).await;
             }
-            Command::Audit { source, settings } => self.audit(id, &source, *settings, live).await?,
+            Command::Audit { source, settings } => return self.audit(id, &source, *settings, live).await,
             Command::ReadEvaluations { runs } => self.read_evaluations(id, &runs).await?,
             Command::WriteCard { run, to, keep } => self.write_card(id, &run, to, keep).await?,
 
@@ -587,10 +591,8 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",
         Command::Classify { .. } => "telling texts apart",
-        Command::Evaluate { .. } | Command::ReadEvaluations { .. } | Command::WriteCard { .. } => {
-            "evaluating the model"
-        }
-        Command::Audit { .. } => "auditing the model",
+        Command::Evaluate { .. } | Command::ReadEvaluations { .. } | Command::WriteCard { .. } => EVALUATING,
+        Command::Audit { .. } => AUDITING,
         Command::Propose { .. } => "looking for what to label next",
         _ => return None,
     })

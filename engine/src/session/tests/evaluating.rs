@@ -17,7 +17,7 @@ fn evaluate(folder: &Path, source: WeightSource) -> Command {
 }
 
 /// A run that trains until it is stopped.
-fn endless() -> RunConfig {
+pub(super) fn endless() -> RunConfig {
     let mut config = tiny(1_000_000);
     (config.train.eval_interval, config.train.sample_interval) = (0, 0);
     config
@@ -35,7 +35,7 @@ fn found(heard: &[Report]) -> Vec<&Evaluation> {
     found.collect()
 }
 
-const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
+pub(super) const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
 
 /// `Hello` is 1, the evaluations are 4 and 6: one alone, the same beside another run's steps.
 #[test]

@@ -69,7 +69,7 @@ pub(in super::super) struct Steered<'live> {
 
 /// What a run that is to end does not wait for: it is served behind its end.
 pub(in super::super) fn is_put_off(command: &Command) -> bool {
-    matches!(command, Command::Inspect { .. } | Command::Audit { .. })
+    matches!(command, Command::Inspect { .. })
 }
 
 /// What is answered in the midst of a step, and of another request: that an evaluation is to end, and that a run is to hold, to go on and to
