@@ -250,9 +250,12 @@ async fn documents(store: &TokenStore, turns: &Turns) -> Result<Option<Vec<u64>>
     Ok(Some(ends))
 }
 
-/// Indices that are kept for the next text, by the folder of the stream, the last used at the end. Clones share them.
+/// The folder of a stream, and its index.
+type Indexed = (PathBuf, Arc<TextIndex>);
+
+/// Indices that are kept for the next text, the last used at the end. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Indices(Rc<RefCell<Vec<(PathBuf, Arc<TextIndex>)>>>);
+pub struct Indices(Rc<RefCell<Vec<Indexed>>>);
 
 impl Indices {
     /// The index of a folder's stream, where it is kept.
