@@ -208,12 +208,7 @@ impl Run {
     }
 
     fn config_text(&self) -> Result<String> {
-        let path = self.folder.join(CONFIG);
-        let size = files::metadata(&path).map_err(Error::io(&path))?.len();
-        if size > LARGEST_RECORD {
-            return Err(Error::bad_file(path, format!("{size} bytes are too many for a configuration")));
-        }
-        files::read_to_string(&path).map_err(Error::io(path))
+        storage::read_text(&self.folder.join(CONFIG), LARGEST_RECORD)
     }
 
     /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.

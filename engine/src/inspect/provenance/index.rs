@@ -5,9 +5,11 @@ use super::suffixes::{self, suffix_array};
 use crate::data::store::{Split, TokenStore};
 use crate::error::Result;
 use crate::platform::{self, Turns};
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The shortest stretch that is listed, in tokens: three words follow each other everywhere.
@@ -265,17 +267,21 @@ async fn documents(store: &TokenStore, turns: &Turns) -> Result<Option<Vec<u64>>
     Ok(Some(ends))
 }
 
-/// Indices that are kept for the next text, by the folder of the stream, the last used at the end.
-#[derive(Debug, Default)]
-pub struct Indices(Vec<(PathBuf, Arc<TextIndex>)>);
+/// The folder of a stream, and its index.
+type Indexed = (PathBuf, Arc<TextIndex>);
+
+/// Indices that are kept for the next text, the last used at the end. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Indices(Rc<RefCell<Vec<Indexed>>>);
 
 impl Indices {
     /// The index of a folder's stream, where it is kept.
     pub(super) fn get(&mut self, folder: &Path) -> Option<Arc<TextIndex>> {
-        let at = self.0.iter().position(|(own, _)| own == folder)?;
-        let own = self.0.remove(at);
+        let mut kept = self.0.borrow_mut();
+        let at = kept.iter().position(|(own, _)| own == folder)?;
+        let own = kept.remove(at);
         let index = own.1.clone();
-        self.0.push(own);
+        kept.push(own);
         Some(index)
     }
 
@@ -295,9 +301,12 @@ impl Indices {
 
     /// Keeps an index, and as many of the others as fit the budget of one beside it.
     pub(super) fn keep(&mut self, folder: &Path, index: Arc<TextIndex>, bytes: u64) {
-        self.0.push((folder.to_owned(), index));
-        while self.0.len() > 1 && self.0.iter().map(|(_, index)| index.bytes()).sum::<u64>() > bytes {
-            self.0.remove(0);
+        let mut kept = self.0.borrow_mut();
+        // Somebody else may have made it meanwhile.
+        kept.retain(|(own, _)| own != folder);
+        kept.push((folder.to_owned(), index));
+        while kept.len() > 1 && kept.iter().map(|(_, index)| index.bytes()).sum::<u64>() > bytes {
+            kept.remove(0);
         }
     }
 }

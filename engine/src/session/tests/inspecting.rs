@@ -20,7 +20,7 @@ fn look(views: &[View], settings: InspectSettings) -> Command {
 }
 
 /// A run of characters that trains until it is stopped.
-fn endless() -> RunConfig {
+pub(super) fn endless() -> RunConfig {
     let mut config = tiny(1_000_000);
     config.tokenizer.kind = TokenizerKind::Char;
     (config.train.eval_interval, config.train.sample_interval) = (0, 0);
@@ -28,7 +28,7 @@ fn endless() -> RunConfig {
 }
 
 /// A prompt of which something is told while it is being looked at: the vocabulary lacks a character.
-fn look_slowly() -> Command {
+pub(super) fn look_slowly() -> Command {
     let mut command = look(&[View::Tokens, View::Residual, View::Attention], InspectSettings::default());
     if let Command::Inspect { prompt, .. } = &mut command {
         prompt.push('ß');
