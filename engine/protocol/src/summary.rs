@@ -565,6 +565,9 @@ pub struct RunSummary {
     /// What it began with, where that was another run's weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<crate::Start>,
+    /// What it learns from.
+    #[serde(default)]
+    pub learns_from: crate::LearnsFrom,
     /// Steps done.
     pub step: u64,
     /// Steps in all.
