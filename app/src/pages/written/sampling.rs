@@ -40,7 +40,7 @@ impl Sampling {
         GenerateConfig { seed, stop, ..self.config.clone() }
     }
 
-    /// The same, with the moderation that the person chose for all that models write.
+    /// The same, with the moderation that the person chose.
     pub(in crate::pages) fn moderated(&self, preferences: &Preferences, seed: u64) -> GenerateConfig {
         let moderation = Box::new(preferences.moderation.settings.clone());
         GenerateConfig { moderation, ..self.settings(seed) }
