@@ -164,8 +164,8 @@ fn look(run: &Run) -> Result<Handed> {
     let trained = parameters(&config.model, &config.train)?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let loaded = checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments)?;
-    let loaded =
-        loaded.ok_or_else(|| refused("this run has no checkpoint yet; train it first".to_owned()))?;
+    let untrained = "this run has no checkpoint yet; train it for a step first (--stop-after 1, with --device cpu where no GPU here holds it)";
+    let loaded = loaded.ok_or_else(|| refused(untrained.to_owned()))?;
     run.check_model(&loaded.info, &config)?;
     if loaded.info.guard.as_ref().is_some_and(|guard| !guard.interventions.is_empty()) {
         let reason = "the guard took this run back or lowered its learning rate, and a bundle draws batches and rates by the settings alone; begin a \
