@@ -131,6 +131,9 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     let error = error_of(folder.path(), &[&again[..], &["--force"]].concat());
     assert!(error.contains("holds what no hand-over wrote"), "{error}");
     std::fs::remove_file(bundle.join("notes.txt")).unwrap();
+    // What its README has people put there is no hindrance.
+    std::fs::create_dir_all(bundle.join("venv/bin")).unwrap();
+    std::fs::write(bundle.join("venv/bin/python"), "").unwrap();
     // Of a run with ten steps left, no more are expected.
     succeed(folder.path(), &[&again[..], &["--force", "--device", "cpu"]].concat());
     assert_eq!(read(&bundle.join("run.json"))["verify_steps"], 10);

@@ -123,7 +123,8 @@ pub(crate) async fn hand_over_in_turns(
 
 /// Files that people fit to their machines.
 fn is_edited(name: &str) -> bool {
-    name.starts_with("configs/") || matches!(name, "slurm.sh" | "Dockerfile" | "notebook.ipynb" | "README.md")
+    let fitted = ["slurm.sh", "Dockerfile", ".dockerignore", "notebook.ipynb", "README.md"];
+    name.starts_with("configs/") || fitted.contains(&name)
 }
 
 /// Finds what a run has, and refuses what a bundle cannot carry on.
@@ -300,7 +301,7 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
     list(to, "", &mut names)?;
     let ours = |name: &String| {
         let first = name.split('/').next().unwrap_or_default();
-        let made_there = matches!(first, MANIFEST | "out" | "configs" | "__pycache__");
+        let made_there = matches!(first, MANIFEST | "out" | "configs" | "__pycache__" | "venv");
         made_there || manifest.files.contains_key(name) || SCRIPTS.iter().any(|(script, _)| script == name)
     };
     match (names.iter().all(ours), replace) {
