@@ -8,7 +8,9 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::cluster::ClusterPlan;
-use glasshouse_protocol::{Command, Event, ModelSource, RunState, RunSummary, Start, TokenizerKind};
+use glasshouse_protocol::{
+    Command, Event, ModelSource, PlanSummary, RunState, RunSummary, Start, TokenizerKind,
+};
 
 #[test]
 fn a_run_is_begun_from_another_and_may_begin_with_random_weights_after_all() {
@@ -81,6 +83,24 @@ fn a_plan_beyond_this_machine_is_asked_for_and_shown_with_what_it_assumes() {
     window.run_steps(3);
     assert!(contains(&window, "training reaches 40 % of that peak"));
     assert!(is_shown(&window, "Hand a run over"));
+}
+
+#[test]
+fn a_run_that_does_not_fit_the_device_is_offered_to_many_gpus() {
+    for fits in [true, false] {
+        let mut app = support::app("dark");
+        tell(&mut app, [support::ready(), support::projects(), support::opened("owls", "Owls", vec![])]);
+        let plan = PlanSummary { fits: Some(fits), ..support::plan() };
+        let planned = Event::Planned { plan: Box::new(plan) };
+        answer(&mut app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
+        app.open(PageName::Model);
+        let mut window = support::window(app, 1400.0, 1400.0);
+        window.run_steps(3);
+        assert_eq!(contains(&window, "This does not fit the device."), !fits);
+        assert_eq!(is_shown(&window, "Hand a run over"), !fits, "the fold stands open where it is needed");
+        let asked = |command: &Command| matches!(command, Command::PlanCluster { .. });
+        assert_eq!(sent(window.state_mut()).iter().any(asked), !fits);
+    }
 }
 
 #[test]

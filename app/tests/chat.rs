@@ -1,6 +1,7 @@
 //! Conversations by a model's own chat template.
 
 use crate::front_ends::{error_of, folder, play, succeed};
+use crate::support::tuning::referee;
 use glasshouse_protocol::{ChatMessage, Command, Event, GenerateConfig, Precision, Role, WeightSource};
 use std::path::Path;
 use std::process::Stdio;
@@ -8,13 +9,17 @@ use std::process::Stdio;
 /// A letter for the role, and a full stop where a message ends.
 const TEMPLATE: &str = "{% for m in messages %}{{ m.role[0] }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}";
 
-/// What `glasshouse chat` answers to lines.
+/// What `glasshouse chat` answers to lines, four tokens each.
 fn chat(folder: &Path, project: &str, lines: &str, more: &[&str]) -> String {
+    chat_with(folder, project, lines, &[&["--max-tokens", "4"], more].concat())
+}
+
+fn chat_with(folder: &Path, project: &str, lines: &str, more: &[&str]) -> String {
     let input = folder.join("lines");
     std::fs::write(&input, lines).unwrap();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"))
         .current_dir(folder)
-        .args(["chat", "--project", project, "--device", "cpu", "--max-tokens", "4", "--seed", "5"])
+        .args(["chat", "--project", project, "--device", "cpu", "--seed", "5"])
         .args(more)
         .stdin(Stdio::from(std::fs::File::open(&input).unwrap()))
         .output()
@@ -114,4 +119,19 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     let refused =
         play(folder, vec![open, Command::Reply { source: source(), messages, config }]).unwrap_err();
     assert!(refused.contains("the model's chat template fails") && refused.contains("no"), "{refused}");
+}
+
+/// The one pretrained model that a package ships answers by its own template what transformers lets it answer.
+#[test]
+fn slow_python_smollm2_answers_what_transformers_lets_it_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    referee(folder, "make_smollm2.py", &["model"]);
+    let expected = std::fs::read_to_string(folder.join("model/expected.json")).unwrap();
+    let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+    let [question, answer] = ["question", "answer"].map(|name| expected["chat"][name].as_str().unwrap());
+    succeed(folder, &["import", "model", "--project", "smol"]);
+    let greedy = ["--temperature", "0", "--max-tokens", "8"];
+    let said = chat_with(folder, "smol", &format!("{question}\n"), &greedy);
+    assert!(!answer.is_empty() && said.trim_end() == answer.trim_end(), "{said:?} for {answer:?}");
 }

@@ -312,6 +312,41 @@ fn plan_says_what_a_run_takes_within_the_budget_of_dispatches() {
 }
 
 #[test]
+fn plan_says_what_many_gpus_would_take_and_all_that_it_assumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = |more: &[&str]| {
+        succeed(folder.path(), &[&["plan", "--preset", "gpt2-124m", "--gpus"], more].concat())
+    };
+    let said = plan(&["8", "--gpu", "h100-80gb"]);
+    for part in [
+        "gpt2-124m: on 8 GPUs of h100-80gb",
+        "  optimizer state",
+        "fewest that hold it",
+        "US dollars",
+        "989 TFLOP/s on bfloat16 as published",
+        "training reaches 40 % of that peak (--utilization)",
+        "FSDP2 shards weights, gradients and optimizer state",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    let number = |more: &[&str], name: &str| {
+        let plan: Value = serde_json::from_str(&plan(&[more, &["--json"]].concat())).unwrap();
+        plan[name].as_f64().unwrap()
+    };
+    let (half, eight) = (["8", "--utilization", "0.2", "--price", "1"], number(&["8"], "seconds"));
+    let seconds = number(&half, "seconds");
+    assert!((seconds / eight - 2.0).abs() < 1e-9, "{seconds} for {eight}");
+    assert!((number(&half, "dollars") - seconds / 3600.0 * 8.0).abs() < 1e-6);
+    assert_eq!(number(&["0"], "gpus"), number(&["0"], "fewest"));
+    let refused = |more: &[&str], part: &str| {
+        fail(folder.path(), &[&["plan", "--preset", "gpt2-124m", "--gpus"], more].concat(), 1, &[part]);
+    };
+    refused(&["8", "--gpu", "h100-80"], "did you mean `h100-80gb`");
+    refused(&["8", "--utilization", "40"], "above 0 and at most 1");
+    refused(&["481"], "a step of 480 windows gives 481 GPUs nothing to divide");
+}
+
+#[test]
 fn tokenizers_train_encode_and_decode() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -118,17 +118,24 @@ fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
     let (folder, _) = folder();
     let folder = folder.path();
     std::fs::create_dir(folder.join("out")).unwrap();
-    // A file may have 20 KiB, as if the disk had no more.
-    let script = "trap '' XFSZ; ulimit -f 20; exec \"$0\" export --project first --format gguf --quantization f32 --to out/m.gguf";
-    let output = std::process::Command::new("bash")
-        .args(["-c", script, env!("CARGO_BIN_EXE_glasshouse")])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("out/m.gguf: "), "{told}");
-    assert_eq!(std::fs::read_dir(folder.join("out")).unwrap().count(), 0, "{told}");
+    for (arguments, named) in [
+        ("export --project first --format gguf --quantization f32 --to out/m.gguf", "out/m.gguf: "),
+        ("export --project first --to out/model", "model.safetensors: "),
+        ("handover --project first --to out/bundle --steps 1 --device cpu", "model.safetensors: "),
+    ] {
+        // A file may have 20 KiB, as if the disk had no more.
+        let script = format!("trap '' XFSZ; ulimit -f 20; exec \"$0\" {arguments}");
+        let output = std::process::Command::new("bash")
+            .args(["-c", &script, env!("CARGO_BIN_EXE_glasshouse")])
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {told}");
+        assert!(told.contains(named), "{arguments}: {told}");
+        let left: Vec<_> = std::fs::read_dir(folder.join("out")).unwrap().flatten().collect();
+        assert!(left.is_empty(), "{arguments}: {left:?}");
+    }
 }
 
 fn press(window: &mut Harness<'_, App>, name: &str) {

@@ -24,10 +24,12 @@ fn bundle(more: &[&str]) -> tempfile::TempDir {
     let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
     std::fs::write(folder.path().join("stories.txt"), text).unwrap();
     train(folder.path(), &folder.path().join("first"), &[&["--stop-after", "10"], more].concat());
-    let hand = ["handover", "--project", "first", "--to", "bundle", "--steps", "3", "--device", "cpu"];
+    let hand = ["handover", "--project", "first", "--to", "bundle/", "--steps", "3", "--device", "cpu"];
     let said = succeed(folder.path(), &hand);
     assert!(
-        said.contains("bundle/verify") && said.contains("glasshouse bring-back bundle --project first"),
+        said.contains(
+            "here: bundle/verify\ntrain it there: bundle/launch; then: glasshouse bring-back bundle/"
+        ),
         "{said}"
     );
     folder
@@ -57,7 +59,18 @@ fn trained_there(folder: &Path, step: u64) -> PathBuf {
     });
     std::fs::write(out.join("state.json"), state.to_string()).unwrap();
     let line = |step: u64| json!({"event": "step", "step": step, "loss": 2.5, "lr": 0.001, "grad_norm": 1.0, "tokens_per_s": 1.0, "skipped": false});
-    let log: Vec<String> = (11..=step + 2).map(|step| line(step).to_string()).collect();
+    let seen = |step: u64| {
+        [
+            line(step),
+            json!({"event": "eval", "step": step, "train_loss": 2.5, "val_loss": 2.5, "best": true}),
+            json!({"event": "sample", "step": step, "text": format!("One day {step} owls")}),
+            json!({"event": "checkpoint", "step": step, "path": "out", "best": true}),
+        ]
+    };
+    let begun = json!({"event": "notice", "text": "one process, 1 on cpu, 0 of 16 parameters sharded"});
+    // It was stopped at a later step, of which there is no checkpoint.
+    let log = std::iter::once(begun).chain((11..step).map(line)).chain(seen(step)).chain(seen(step + 2));
+    let log: Vec<String> = log.map(|event| event.to_string()).collect();
     std::fs::write(bundle.join("out/metrics.jsonl"), log.join("\n") + "\n").unwrap();
     out
 }
@@ -118,6 +131,9 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     let error = error_of(folder.path(), &[&again[..], &["--force"]].concat());
     assert!(error.contains("holds what no hand-over wrote"), "{error}");
     std::fs::remove_file(bundle.join("notes.txt")).unwrap();
+    // What its README has people put there is no hindrance.
+    std::fs::create_dir_all(bundle.join("venv/bin")).unwrap();
+    std::fs::write(bundle.join("venv/bin/python"), "").unwrap();
     // Of a run with ten steps left, no more are expected.
     succeed(folder.path(), &[&again[..], &["--force", "--device", "cpu"]].concat());
     assert_eq!(read(&bundle.join("run.json"))["verify_steps"], 10);
@@ -151,16 +167,21 @@ fn what_comes_back_goes_on_with_its_weights_moments_and_curves() {
         let (first, back) = (project.run("1").unwrap(), project.run("2").unwrap());
         assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0, "{more:?}");
         let record = back.record().unwrap();
-        assert_eq!((record.state, record.step), (RunState::Stopped, 15));
+        assert_eq!((record.state, record.step, record.val_loss), (RunState::Stopped, 15, Some(2.5)));
         assert_eq!(record.restored_from.unwrap().run, "1-nanogpt-cpu");
         let log = std::fs::read_to_string(back.metrics_path()).unwrap();
-        let steps: Vec<u64> = log
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap())
-            .filter(|event| event["event"] == "step")
-            .map(|event| event["step"].as_u64().unwrap())
-            .collect();
+        let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of = |kind: &'static str| events.iter().filter(move |event| event["event"] == kind);
+        let steps: Vec<u64> = of("step").map(|event| event["step"].as_u64().unwrap()).collect();
         assert_eq!(steps, (1..=15).collect::<Vec<_>>());
+        // What was evaluated and written there up to its step is the run's; the checkpoints there are not.
+        assert_eq!(of("eval").next_back().unwrap()["val_loss"], 2.5, "{more:?}");
+        assert_eq!(of("sample").next_back().unwrap()["text"], "One day 15 owls", "{more:?}");
+        assert!(of("checkpoint").all(|event| event["step"] != 15), "{log}");
+        assert!(
+            of("notice").any(|event| event["text"].as_str().unwrap().starts_with("one process")),
+            "{log}"
+        );
         // With the moments of the first: what it learns next is what the first would at that step.
         let moments = |run: &glasshouse_engine::project::Run| {
             let config = run.config().unwrap();
@@ -251,7 +272,53 @@ pub(super) fn python() -> PathBuf {
     )
 }
 
-/// Twenty steps here, twenty there, and twenty here again are sixty here, for a GPT-2 and a Llama; `verify` agrees on the way.
+/// Runs a file of a bundle by a program; whether it succeeded, and what it told. `launch` takes two processes on the processor.
+fn run_there(bundle: &Path, program: &Path, arguments: &[&str]) -> (bool, String) {
+    let mut command = std::process::Command::new(program);
+    command.current_dir(bundle).args(arguments).env("PYTHON", python()).env("OMP_NUM_THREADS", "1");
+    command.env("HF_HUB_OFFLINE", "1").env("GPUS", "0").env("PROCESSES", "2");
+    let output = command.output().unwrap();
+    let told =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), told)
+}
+
+/// Puts a text into a file of a bundle, and its checksum into the bundle's list, as if it had been written with it.
+fn rewrite(bundle: &Path, name: &str, text: &str) {
+    std::fs::write(bundle.join(name), text).unwrap();
+    let mut manifest = read(&bundle.join("bundle.json"));
+    manifest["files"][name] = sha256(&bundle.join(name)).into();
+    std::fs::write(bundle.join("bundle.json"), manifest.to_string()).unwrap();
+}
+
+#[test]
+fn slow_what_disagrees_or_trains_alone_fails_its_verification_and_why_is_said() {
+    let folder = bundle(&[]);
+    let bundle = folder.path().join("bundle");
+    let verify = || run_there(&bundle, &python(), &["verify.py"]);
+    // Another loss than was computed here.
+    let whole = std::fs::read_to_string(bundle.join("expected.json")).unwrap();
+    let mut expected: Value = serde_json::from_str(&whole).unwrap();
+    expected["steps"][0]["loss"] = (1.001 * expected["steps"][0]["loss"].as_f64().unwrap()).into();
+    rewrite(&bundle, "expected.json", &expected.to_string());
+    let (agrees, told) = verify();
+    assert!(!agrees && told.contains("DIFFERS") && told.contains("FAILED: "), "{told}");
+    assert!(told.contains("loss of the first step differs; likely: other weights, other windows"), "{told}");
+    rewrite(&bundle, "expected.json", &whole);
+    // Processes that hear nothing of each other.
+    let program = std::fs::read_to_string(bundle.join("train.py")).unwrap();
+    let deaf = "for name in (\"RANK\", \"LOCAL_RANK\", \"WORLD_SIZE\", \"LOCAL_WORLD_SIZE\", \"MASTER_ADDR\", \"MASTER_PORT\"):\n    \
+                os.environ.pop(name, None)\n\nimport numpy as np";
+    let alone = program.replacen("import numpy as np", deaf, 1);
+    assert!(alone != program);
+    rewrite(&bundle, "train.py", &alone);
+    let (agrees, told) = verify();
+    assert!(!agrees && told.contains("2 processes were started, and 1 trained together"), "{told}");
+    assert!(told.contains("FAILED: each process trained alone"), "{told}");
+}
+
+/// Twenty steps here, twenty there, and twenty here again are sixty here, for a GPT-2 and a Llama; `verify` agrees on the way. There it is
+/// one process, or two that share the model and write checkpoints in two files.
 #[test]
 fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
     let llama = [
@@ -263,7 +330,8 @@ fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
         "model.kv_heads=1",
         "model.tied_head=false",
     ];
-    for sets in [&[][..], &llama] {
+    let (one, two) = (["train.py", "--stop-after", "40"], ["launch", "--stop-after", "40", "--shards", "2"]);
+    for (sets, program, trained) in [(&[][..], python(), &one[..]), (&llama[..], "bash".into(), &two[..])] {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
@@ -281,19 +349,13 @@ fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
         train(folder, &folder.join("straight"), &more);
         train(folder, &folder.join("first"), &[&more[..], &["--stop-after", "20"]].concat());
         succeed(folder, &["handover", "--project", "first", "--to", "bundle", "--device", "cpu"]);
-        let run = |program: &str, arguments: &[&str]| {
-            let mut command = std::process::Command::new(python());
-            command.current_dir(folder.join("bundle")).arg(program).args(arguments);
-            command.env("OMP_NUM_THREADS", "1").env("HF_HUB_OFFLINE", "1");
-            let output = command.output().unwrap();
-            let told = String::from_utf8_lossy(&output.stdout).into_owned()
-                + &String::from_utf8_lossy(&output.stderr);
-            (output.status.success(), told)
-        };
-        let (agrees, told) = run("verify.py", &[]);
+        let bundle = folder.join("bundle");
+        let (agrees, told) = run_there(&bundle, &python(), &["verify.py"]);
         assert!(agrees, "{sets:?}: {told}");
-        let (trained, told) = run("train.py", &["--stop-after", "40"]);
-        assert!(trained, "{sets:?}: {told}");
+        let (done, told) = run_there(&bundle, &program, trained);
+        assert!(done, "{sets:?}: {told}");
+        let in_two = bundle.join("out/checkpoint-40/model-00002-of-00002.safetensors").exists();
+        assert_eq!(in_two, trained[0] == "launch", "{told}");
         succeed(folder, &["bring-back", "bundle", "--project", "first"]);
         succeed(folder, &["train", "--project", "first", "--resume"]);
         let losses = |project: &str| {
@@ -314,7 +376,7 @@ fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
         }
         // One that was changed by hand is named.
         std::fs::write(folder.join("bundle/run.json"), "{}").unwrap();
-        let (agrees, told) = run("verify.py", &[]);
+        let (agrees, told) = run_there(&bundle, &python(), &["verify.py"]);
         assert!(!agrees && told.contains("run.json"), "{told}");
     }
 }

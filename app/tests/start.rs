@@ -207,6 +207,9 @@ fn new_special_tokens_begin_as_the_mean_row_and_a_context_may_be_shorter() {
     let changes = ["--set", tokens, "--set", "model.context_length=8", "--set", "train.trainable=norms"];
     let told = begin(folder, "first", &[&changes[..], &["--steps", "2"]].concat());
     assert!(losses(&told)[&0].is_finite());
+    let said = "new special tokens <|user|>, <|bot|>: embedding and head have a row for each, which begins as the mean of all others, and stays so \
+                in the embedding, which train.trainable freezes";
+    assert!(told.iter().any(|event| event["text"] == said), "{told:?}");
     let (after, new) = weights(folder, "first", "2");
     let known = old.vocabulary_size();
     assert_eq!(new.vocabulary_size(), known + 2);

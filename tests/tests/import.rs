@@ -1,7 +1,7 @@
 //! Pretrained models come in as Hugging Face folders: their logits are those of transformers, and going out again they are the same bits.
 
 use crate::export::{our_logits, small, write};
-use glasshouse_engine::interchange::huggingface::export_trained;
+use glasshouse_engine::interchange::huggingface::{FAMILIES, export_trained};
 use glasshouse_engine::interchange::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::RunConfig;
@@ -11,7 +11,7 @@ use half::{bf16, f16};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 fn read_json(path: &Path) -> Value {
@@ -58,20 +58,22 @@ fn python_transformers_agrees_on_every_family_and_gets_it_back() {
     let output = python("make_families.py").arg(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let model = entry.unwrap().path();
         if !model.join("expected.json").is_file() {
             continue;
         }
         let name = model.file_name().unwrap().to_str().unwrap().to_owned();
-        round_trip(&project, &model, &name);
-        seen.push(name);
+        seen.insert(round_trip(&project, &model, &name));
     }
-    assert_eq!(seen.len(), 11, "{seen:?}");
+    for family in FAMILIES {
+        assert!(seen.contains(family.model_type), "make_families.py makes no {}", family.model_type);
+    }
 }
 
-fn round_trip(project: &Project, model: &Path, name: &str) {
+/// Takes a model in and out again; the `model_type` of its family.
+fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
     let expected = read_json(&model.join("expected.json"));
     let found = Found::look(model, None).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(expected["class"], found.family.class, "{name}");
@@ -108,6 +110,11 @@ fn round_trip(project: &Project, model: &Path, name: &str) {
     let tokenizer = TokenizerFiles::read(&out).unwrap().tokenizer;
     assert_eq!(tokenizer.end_of_text(), trained.tokenizer.end_of_text(), "{name}");
     assert!(tokenizer.end_of_text().is_some(), "{name}");
+    for text in expected["texts"].as_array().unwrap() {
+        let ids = tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
+        assert_eq!(json!(ids), text["ids"], "{name}, written again: {}", text["text"]);
+    }
+    found.family.model_type
 }
 
 #[test]
@@ -292,6 +299,11 @@ fn shards_are_found_by_their_index_and_missed_by_name() {
     std::fs::write(&index, json!({ "weight_map": { "model.norm.wait": "even.safetensors" } }).to_string())
         .unwrap();
     assert!(refusal(path).contains("model.norm.wait is not in even.safetensors"), "{}", refusal(path));
+    // A part, without what lists the parts.
+    std::fs::remove_file(&index).unwrap();
+    std::fs::rename(path.join("even.safetensors"), path.join("model-00001-of-00002.safetensors")).unwrap();
+    let said = refusal(path);
+    assert!(said.contains("it has model-00001-of-00002.safetensors, which is a part, and no"), "{said}");
 }
 
 #[test]

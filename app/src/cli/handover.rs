@@ -30,9 +30,10 @@ pub(super) fn handover(arguments: &HandoverArguments) -> Result<()> {
         };
         engine.ask_until_signal(command, "stopping", show).await
     })?;
-    say!("compare it there with what was computed here: {}/verify", to.display())?;
-    let (bundle, project) = (to.display(), project.display());
-    say!("train it there: {bundle}/launch; then: glasshouse bring-back {bundle} --project {project}")?;
+    let [verify, launch] = ["verify", "launch"].map(|name| to.join(name));
+    say!("compare it there with what was computed here: {}", verify.display())?;
+    let (launch, bundle, project) = (launch.display(), to.display(), project.display());
+    say!("train it there: {launch}; then: glasshouse bring-back {bundle} --project {project}")?;
     Ok(())
 }
 

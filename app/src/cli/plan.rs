@@ -81,7 +81,7 @@ async fn beyond(
         None => say!("no number of them that a step can be divided among holds it")?,
     }
     let windows = counted(plan.windows as u64, "window");
-    say!("a step on each: {windows} at once, {} times", plan.accumulate)?;
+    say!("a step on each: {windows} at once, {}", counted(plan.accumulate as u64, "time"))?;
     let (tokens, hours) =
         (config.train.steps as f64 * config.tokens_per_step() as f64, plan.seconds / 3600.0);
     say!("whole run: {} tokens, {}FLOP", count(tokens), count(plan.flops))?;

@@ -115,8 +115,13 @@ impl Beginning {
         }
         let mut notices = Vec::new();
         if !self.added.is_empty() {
-            let frozen = config.train.adapter.is_some();
-            let stays = if frozen { ", and stays so, since the adapter freezes both" } else { "" };
+            let RunConfig { model, train, .. } = &*config;
+            let learns = train.trainable.includes("embedding.tokens", model.layers, model.tied_head);
+            let stays = match (train.adapter.is_some(), learns) {
+                (true, _) => ", and stays so, since the adapter freezes both",
+                (false, false) => ", and stays so in the embedding, which train.trainable freezes",
+                (false, true) => "",
+            };
             notices.push(format!(
                 "new special {} {}: embedding and head have a row for each, which begins as the mean of all others{stays}",
                 things(self.added.len() as u64, "token"),

@@ -77,8 +77,7 @@ impl TokenizerFiles {
     pub fn template_in(folder: &Path) -> Result<(Option<String>, Map<String, Value>)> {
         let settings = settings_in(folder)?;
         let own = storage::if_there(&folder.join(CHAT_TEMPLATE_FILE), LARGEST, storage::read_text)?;
-        let named = || settings.get("chat_template").and_then(Value::as_str).map(str::to_owned);
-        Ok((own.or_else(named), settings))
+        Ok((own.or_else(|| template_of(&settings).map(str::to_owned)), settings))
     }
 
     /// With a token that ends a text, where nothing else says which does.
@@ -163,6 +162,13 @@ pub(super) fn settings_in(folder: &Path) -> Result<Map<String, Value>> {
     Ok(settings.unwrap_or_default())
 }
 
+/// The chat template among the settings: a text, or of several by name the one for conversations alone.
+fn template_of(settings: &Map<String, Value>) -> Option<&str> {
+    let template = settings.get("chat_template")?;
+    let is_default = |named: &&Value| named.get("name").and_then(Value::as_str) == Some("default");
+    template.as_str().or_else(|| template.as_array()?.iter().find(is_default)?.get("template")?.as_str())
+}
+
 /// The token of a purpose, where the settings name one: `eos_token` ends a text.
 pub(super) fn token_of<'settings>(
     settings: &'settings Map<String, Value>,
@@ -171,4 +177,25 @@ pub(super) fn token_of<'settings>(
     let token = settings.get(purpose)?;
     // Older files have an object with its flags.
     token.as_str().or_else(|| token.get("content")?.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn of_several_chat_templates_the_default_is_taken() {
+        let found = |template: Value| {
+            let settings = Map::from_iter([("chat_template".to_owned(), template)]);
+            template_of(&settings).map(str::to_owned)
+        };
+        let named = |name: &str| json!({ "name": name, "template": format!("{name}: {{{{ messages }}}}") });
+        assert_eq!(found(json!("{{ messages }}")).as_deref(), Some("{{ messages }}"));
+        assert_eq!(
+            found(json!([named("tool_use"), named("default")])).as_deref(),
+            Some("default: {{ messages }}")
+        );
+        assert_eq!((found(json!([named("rag")])), found(json!(7))), (None, None));
+    }
 }

@@ -79,7 +79,8 @@ impl ModelPage {
             ui.add_space(space::SMALL);
             runs = plain(ui, icons::ICON_LAN, "Hand a run over")
                 .on_hover_text(
-                    "On the Runs page, a run that was stopped becomes a bundle to train on many GPUs",
+                    "On the Runs page, a run that was stopped becomes a bundle to train on many GPUs; one that the GPU here does not hold begins on \
+                     the processor",
                 )
                 .clicked();
         });

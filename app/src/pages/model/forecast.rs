@@ -47,7 +47,8 @@ impl ModelPage {
             }
             if let Some((plan, _)) = plan {
                 if plan.fits == Some(false) {
-                    hint_line(ui, "This does not fit the device. Make it smaller, or let it be fitted.");
+                    let advice = "Make it smaller, let it be fitted, or see Beyond this machine.";
+                    hint_line(ui, &format!("This does not fit the device. {advice}"));
                 } else if let Some(binding) =
                     device.and_then(|device| device.binding).filter(|most| plan.largest_binding > *most)
                 {

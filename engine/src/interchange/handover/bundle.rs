@@ -123,7 +123,8 @@ pub(crate) async fn hand_over_in_turns(
 
 /// Files that people fit to their machines.
 fn is_edited(name: &str) -> bool {
-    name.starts_with("configs/") || matches!(name, "slurm.sh" | "Dockerfile" | "notebook.ipynb" | "README.md")
+    let fitted = ["slurm.sh", "Dockerfile", ".dockerignore", "notebook.ipynb", "README.md"];
+    name.starts_with("configs/") || fitted.contains(&name)
 }
 
 /// Finds what a run has, and refuses what a bundle cannot carry on.
@@ -164,8 +165,8 @@ fn look(run: &Run) -> Result<Handed> {
     let trained = parameters(&config.model, &config.train)?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let loaded = checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments)?;
-    let loaded =
-        loaded.ok_or_else(|| refused("this run has no checkpoint yet; train it first".to_owned()))?;
+    let untrained = "this run has no checkpoint yet; train it for a step first (--stop-after 1, with --device cpu where no GPU here holds it)";
+    let loaded = loaded.ok_or_else(|| refused(untrained.to_owned()))?;
     run.check_model(&loaded.info, &config)?;
     if loaded.info.guard.as_ref().is_some_and(|guard| !guard.interventions.is_empty()) {
         let reason = "the guard took this run back or lowered its learning rate, and a bundle draws batches and rates by the settings alone; begin a \
@@ -300,7 +301,7 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
     list(to, "", &mut names)?;
     let ours = |name: &String| {
         let first = name.split('/').next().unwrap_or_default();
-        let made_there = matches!(first, MANIFEST | "out" | "configs" | "__pycache__");
+        let made_there = matches!(first, MANIFEST | "out" | "configs" | "__pycache__" | "venv");
         made_there || manifest.files.contains_key(name) || SCRIPTS.iter().any(|(script, _)| script == name)
     };
     match (names.iter().all(ours), replace) {

@@ -15,6 +15,7 @@ pub(super) const SCRIPTS: &[(&str, &str)] = scripts![
     "requirements.txt",
     "README.md",
     "Dockerfile",
+    ".dockerignore",
     "notebook.ipynb",
     "slurm.sh",
     "configs/one-gpu.yaml",

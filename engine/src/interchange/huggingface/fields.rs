@@ -244,7 +244,8 @@ impl Fields {
             }
         };
         if let Some(unknown) = inner.unknown().first() {
-            return Err(self.error(format!("{name}.{unknown} is not known here")));
+            let value = inner.fields.get(unknown).cloned().unwrap_or_default();
+            return Err(self.refuse(&format!("{name}.{unknown}"), &value, "it is not known here"));
         }
         let channels = (head_size as f64 * share) as usize;
         let channels = (channels != head_size).then_some(channels);

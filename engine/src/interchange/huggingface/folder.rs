@@ -253,15 +253,22 @@ fn is_shard(name: &str) -> bool {
 /// What to say of a folder without safetensors.
 fn no_weights(folder: &Path, stem: &str) -> String {
     let names = files::read_dir(folder).into_iter().flatten().flatten();
-    let names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
     let pickled = |name: &&String| {
         [".bin", ".pt", ".pth", ".ckpt"].iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
     };
-    match names.iter().find(pickled) {
-        Some(name) => format!(
+    let shard = names.iter().find(|name| is_shard(name) && name.starts_with(&format!("{stem}-")));
+    match (shard, names.iter().find(pickled)) {
+        (Some(name), _) => format!(
+            "it has {name}, which is a part, and no {stem}.safetensors.index.json, which lists the parts: take all files from where it comes \
+             from"
+        ),
+        (None, Some(name)) => format!(
             "it has no {stem}.safetensors, and {name} is pickled, which can run any code when it is opened: convert it with \
              `save_pretrained(..., safe_serialization=True)` where it comes from"
         ),
-        None => format!("it has no {stem}.safetensors and no {stem}.safetensors.index.json"),
+        (None, None) => format!("it has no {stem}.safetensors and no {stem}.safetensors.index.json"),
     }
 }

@@ -267,6 +267,12 @@ mod tests {
                 json!({ "rope_type": "default", "partial_rotary_factor": 0.5 }),
                 "4 of 8 channels",
             ),
+            (
+                1,
+                "rope_scaling",
+                json!({ "rope_type": "default", "beta_fast": 32 }),
+                "rope_scaling.beta_fast is 32",
+            ),
             (1, "partial_rotary_factor", json!(0.5), "partial_rotary_factor is 0.5"),
             (6, "hidden_activation", json!("silu"), "hidden_activation is"),
             (1, "hidden_act", json!("relu"), "\"relu\""),
