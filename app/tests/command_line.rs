@@ -170,9 +170,9 @@ fn help_lists_every_preset_and_what_it_is() {
 fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
     let folder = tempfile::tempdir().unwrap();
     let plan = |more: &[&str]| succeed(folder.path(), &[&["plan"], more].concat());
-    let now = plan(&["--layers", "3", "--batch-size", "5"]);
+    let now = plan(&["--layers", "3", "--batch-size", "5", "--vocabulary", "900"]);
     assert!(now.contains("3 layers, width 192, context length 256") && now.contains("batch size 5"), "{now}");
-    assert_eq!(now, plan(&["--depth", "3", "--batch", "5"]));
+    assert_eq!(now, plan(&["--depth", "3", "--batch", "5", "--vocab", "900"]));
     let sets = |sets: [&str; 4]| plan(&sets.map(|set| ["--set", set]).concat());
     assert_eq!(
         sets([
@@ -248,7 +248,7 @@ fn misspelt_names_are_bad_usage_and_get_a_suggestion() {
 fn plan_refuses_a_vocabulary_that_train_refuses() {
     let folder = tempfile::tempdir().unwrap();
     let errors = ["plan", "train"].map(|command| {
-        let output = glasshouse(folder.path(), &[command, "--vocab", "3"]);
+        let output = glasshouse(folder.path(), &[command, "--vocabulary", "3"]);
         assert_eq!(output.status.code(), Some(2));
         stderr(&output)
     });

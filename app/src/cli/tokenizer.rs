@@ -26,7 +26,7 @@ pub(super) fn tokenizer(command: TokenizerCommand) -> Result<()> {
 fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     let config = TokenizerConfig {
         kind: tokenizer_kind(&arguments.kind)?,
-        vocabulary: arguments.vocab,
+        vocabulary: arguments.vocabulary,
         min_frequency: arguments.min_frequency,
         special_tokens: arguments.special.clone(),
     };

@@ -30,8 +30,8 @@ pub struct TokenizerTrainArguments {
     #[arg(long, value_name = "KIND", default_value = "bpe")]
     pub kind: String,
     /// Most entries of the vocabulary
-    #[arg(long, value_name = "N", default_value_t = 4096)]
-    pub vocab: usize,
+    #[arg(long, alias = "vocab", value_name = "N", default_value_t = 4096)]
+    pub vocabulary: usize,
     /// Leave out pairs and words seen less often
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub min_frequency: u64,
