@@ -548,6 +548,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::BenchInspect { .. }
         | Command::BenchScaling { .. }
         | Command::TrainFirst { .. } => "measuring the speed",
+        Command::OpenProject { .. } => "opening the project",
         Command::Plan { .. } => "planning the run",
         Command::FitToDevice { .. } => "fitting the run to the device",
         Command::AddDocuments { .. }
