@@ -317,21 +317,9 @@ fn tokenizers_train_encode_and_decode() {
     let folder = folder.path();
     stories(folder);
     for kind in ["byte", "char", "bpe", "word_piece", "unigram"] {
-        succeed(
-            folder,
-            &[
-                "tokenizer",
-                "train",
-                "--kind",
-                kind,
-                "--vocab",
-                "700",
-                "--data",
-                "stories.txt",
-                "--to",
-                "t.json",
-            ],
-        );
+        let train = ["tokenizer", "train", "--kind", kind, "--vocabulary", "700", "--data", "stories.txt"];
+        succeed(folder, &[&train[..], &["--to", "t.json", "--force"]].concat());
+        fail(folder, &[&train[..], &["--to", "t.json"]].concat(), 1, &["t.json", "--force replaces it"]);
         let text = "The cat said, \"We can go home.\"";
         let line = succeed(folder, &["tokenizer", "encode", "--file", "t.json", "--text", text, "--json"]);
         let encoded: Value = serde_json::from_str(&line).unwrap();

@@ -38,12 +38,15 @@ pub struct TokenizerTrainArguments {
     /// A special token beside <|endoftext|>; may be repeated
     #[arg(long, value_name = "TOKEN")]
     pub special: Vec<String>,
-    /// Text: .txt, .md and .jsonl files or folders; the embedded stories unless said
+    /// Text: files and folders that `train` reads; the embedded stories unless said
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// File to write
     #[arg(long, value_name = "FILE", default_value = "tokenizer.json")]
     pub to: PathBuf,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Where a tokenizer is found.
