@@ -245,6 +245,27 @@ fn misspelt_names_are_bad_usage_and_get_a_suggestion() {
 }
 
 #[test]
+fn errors_of_files_end_in_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    stories(folder.path());
+    std::fs::write(folder.path().join("empty.txt"), "").unwrap();
+    let next = "; check the name, and that the folder around it is there";
+    for (arguments, end) in [
+        (&["train", "--data", "absent.txt", "--device", "cpu"][..], next),
+        (&["train", "--config", "absent.toml", "--device", "cpu"], next),
+        (&["tokenizer", "encode", "--file", "absent.json", "--text", "a"], next),
+        (&["unpack", "absent.glasshouse"], next),
+        (&["train", "--data", "stories.txt", "--project", "stories.txt"], ": choose another place"),
+        (&["train", "--data", "empty.txt", "--device", "cpu"], "; leave it out, or put text into it"),
+        (&["data", "explain", "x", "--in", "stories.txt"], " have the ids"),
+    ] {
+        fail(folder.path(), arguments, 1, &[end]);
+        let output = glasshouse(folder.path(), arguments);
+        assert!(stderr(&output).trim_end().ends_with(end), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn plan_refuses_a_vocabulary_that_train_refuses() {
     let folder = tempfile::tempdir().unwrap();
     let errors = ["plan", "train"].map(|command| {

@@ -15,7 +15,7 @@ impl Project {
     pub fn merge(&self, run: &Run, checkpoint: &str) -> Result<StagedRun> {
         let config = run.config()?;
         if config.train.adapter.is_none() {
-            let reason = "this run has no adapter: its weights are whole as they are";
+            let reason = "this run has no adapter: its weights are whole as they are; name one with --run";
             return Err(Error::bad_file(run.folder(), reason));
         }
         let checkpoint = checkpoint_of(run, checkpoint)?;
