@@ -98,6 +98,7 @@ pub fn advice_for_io(error: &std::io::Error) -> &'static str {
             "; check the permissions, or choose another place with --project"
         }
         std::io::ErrorKind::NotFound => "; check the name, and that the folder around it is there",
+        std::io::ErrorKind::AlreadyExists => "; choose another name",
         std::io::ErrorKind::NotADirectory => "; a file stands where a folder should: choose another place",
         std::io::ErrorKind::IsADirectory => "; it is a folder: name a file",
         _ if error.raw_os_error().is_some() => {

@@ -77,7 +77,7 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
     };
     let record = match &arguments.record {
         Some(path) => {
-            let file = File::create(path).with_context(|| format!("{}", path.display()))?;
+            let file = File::create_new(path).with_context(|| format!("{}", path.display()))?;
             Some(Recorder::new(BufWriter::new(file)))
         }
         None => None,
