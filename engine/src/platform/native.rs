@@ -245,7 +245,7 @@ pub async fn yield_now() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::future::{Future as _, poll_fn};
+    use std::future::poll_fn;
     use std::pin::pin;
 
     #[test]
