@@ -533,6 +533,8 @@ export interface Plan {
   tokensPerStep: number;
   fits: boolean | null;
   runSeconds: number | null;
+  /** What is out of proportion between run, model and text, a sentence each; absent where nothing is. */
+  proportions?: string[];
   [more: string]: unknown;
 }
 

@@ -170,9 +170,9 @@ fn help_lists_every_preset_and_what_it_is() {
 fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
     let folder = tempfile::tempdir().unwrap();
     let plan = |more: &[&str]| succeed(folder.path(), &[&["plan"], more].concat());
-    let now = plan(&["--layers", "3", "--batch-size", "5"]);
+    let now = plan(&["--layers", "3", "--batch-size", "5", "--vocabulary", "900"]);
     assert!(now.contains("3 layers, width 192, context length 256") && now.contains("batch size 5"), "{now}");
-    assert_eq!(now, plan(&["--depth", "3", "--batch", "5"]));
+    assert_eq!(now, plan(&["--depth", "3", "--batch", "5", "--vocab", "900"]));
     let sets = |sets: [&str; 4]| plan(&sets.map(|set| ["--set", set]).concat());
     assert_eq!(
         sets([
@@ -245,10 +245,31 @@ fn misspelt_names_are_bad_usage_and_get_a_suggestion() {
 }
 
 #[test]
+fn errors_of_files_end_in_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    stories(folder.path());
+    std::fs::write(folder.path().join("empty.txt"), "").unwrap();
+    let next = "; check the name, and that the folder around it is there";
+    for (arguments, end) in [
+        (&["train", "--data", "absent.txt", "--device", "cpu"][..], next),
+        (&["train", "--config", "absent.toml", "--device", "cpu"], next),
+        (&["tokenizer", "encode", "--file", "absent.json", "--text", "a"], next),
+        (&["unpack", "absent.glasshouse"], next),
+        (&["train", "--data", "stories.txt", "--project", "stories.txt"], ": choose another place"),
+        (&["train", "--data", "empty.txt", "--device", "cpu"], "; leave it out, or put text into it"),
+        (&["data", "explain", "x", "--in", "stories.txt"], " have the ids"),
+    ] {
+        fail(folder.path(), arguments, 1, &[end]);
+        let output = glasshouse(folder.path(), arguments);
+        assert!(stderr(&output).trim_end().ends_with(end), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn plan_refuses_a_vocabulary_that_train_refuses() {
     let folder = tempfile::tempdir().unwrap();
     let errors = ["plan", "train"].map(|command| {
-        let output = glasshouse(folder.path(), &[command, "--vocab", "3"]);
+        let output = glasshouse(folder.path(), &[command, "--vocabulary", "3"]);
         assert_eq!(output.status.code(), Some(2));
         stderr(&output)
     });
@@ -352,21 +373,9 @@ fn tokenizers_train_encode_and_decode() {
     let folder = folder.path();
     stories(folder);
     for kind in ["byte", "char", "bpe", "word_piece", "unigram"] {
-        succeed(
-            folder,
-            &[
-                "tokenizer",
-                "train",
-                "--kind",
-                kind,
-                "--vocab",
-                "700",
-                "--data",
-                "stories.txt",
-                "--to",
-                "t.json",
-            ],
-        );
+        let train = ["tokenizer", "train", "--kind", kind, "--vocabulary", "700", "--data", "stories.txt"];
+        succeed(folder, &[&train[..], &["--to", "t.json", "--force"]].concat());
+        fail(folder, &[&train[..], &["--to", "t.json"]].concat(), 1, &["t.json", "--force replaces it"]);
         let text = "The cat said, \"We can go home.\"";
         let line = succeed(folder, &["tokenizer", "encode", "--file", "t.json", "--text", text, "--json"]);
         let encoded: Value = serde_json::from_str(&line).unwrap();

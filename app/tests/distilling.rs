@@ -124,7 +124,7 @@ fn a_run_that_was_interrupted_goes_on_with_its_teacher() {
     let kept = distil(folder, &[&set[..], &["--set", "train.activation_checkpointing=true"]].concat());
     assert_eq!(losses(&kept), losses(&whole));
     let project = Project::open(&folder.join("first")).unwrap();
-    let restored = project.restore(&project.run("2").unwrap(), "latest").unwrap();
+    let restored = project.restore(&project.run("2").unwrap(), "latest").unwrap().put().unwrap();
     assert_eq!(restored.config().unwrap().train.distil, run(folder, "2").config().unwrap().train.distil);
 }
 

@@ -158,7 +158,7 @@ fn the_window_asks_what_a_model_is_written_as() {
     window.run_steps(3);
     press(&mut window, "Export model");
     assert!(window.query_by_label("Export 2-llama-tiny").is_some());
-    assert!(window.query_by_label("For transformers, in 32 bits a weight, with a model card.").is_some());
+    assert!(window.query_by_label("For transformers, in 32 bits per weight, with a model card.").is_some());
     press(&mut window, "Cancel");
     assert!(window.query_by_label("Export 2-llama-tiny").is_none());
     press(&mut window, "Export model");
@@ -166,7 +166,7 @@ fn the_window_asks_what_a_model_is_written_as() {
     press(&mut window, "q4_0");
     assert!(
         window
-            .query_by_label("For llama.cpp, in 4.5 bits a weight: the smallest, and the least exact.")
+            .query_by_label("For llama.cpp, in 4.5 bits per weight: the smallest, and the least exact.")
             .is_some()
     );
     press(&mut window, "q8_0");

@@ -114,7 +114,7 @@ fn a_run_that_was_interrupted_goes_on_with_the_same_reference() {
     let [whole, rest] = [&whole, &rest].map(|told| ends(told)[1]);
     assert_eq!(whole, rest);
     // A restored run goes on by the same reference.
-    let restored = project.restore(&project.run("2").unwrap(), "latest").unwrap();
+    let restored = project.restore(&project.run("2").unwrap(), "latest").unwrap().put().unwrap();
     assert_eq!(std::fs::read(restored.folder().join("reference.safetensors")).unwrap(), before);
 }
 

@@ -85,7 +85,8 @@ pub enum Error {
 /// Shorthand for results of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-fn advice_for_io(error: &std::io::Error) -> &'static str {
+/// What to do where the system refuses a file, as the end of a message; nothing where the error says it itself.
+pub fn advice_for_io(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::StorageFull => {
             "; free some space and try again: what was finished before is safe"
@@ -95,6 +96,13 @@ fn advice_for_io(error: &std::io::Error) -> &'static str {
         }
         std::io::ErrorKind::PermissionDenied => {
             "; check the permissions, or choose another place with --project"
+        }
+        std::io::ErrorKind::NotFound => "; check the name, and that the folder around it is there",
+        std::io::ErrorKind::AlreadyExists => "; choose another name",
+        std::io::ErrorKind::NotADirectory => "; a file stands where a folder should: choose another place",
+        std::io::ErrorKind::IsADirectory => "; it is a folder: name a file",
+        _ if error.raw_os_error().is_some() => {
+            "; check that the place can be read and written, then try again"
         }
         _ => "",
     }

@@ -504,7 +504,7 @@ impl Session {
             }
             Command::RestoreRun { run } => self.restore_run(id, &run)?,
             Command::RestoreCheckpoint { run, checkpoint } => {
-                self.restore_checkpoint(id, &run, &checkpoint)?;
+                self.restore_checkpoint(id, &run, checkpoint).await?;
             }
             Command::MergeAdapter { run, checkpoint } => {
                 self.merge_adapter(id, &run, checkpoint.as_deref().unwrap_or("best")).await?;
@@ -527,7 +527,7 @@ impl Session {
                 self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;
             }
             Command::PlanCluster { config, request } => self.plan_cluster(id, &config, &request)?,
-            Command::BringBack { from } => self.bring_back(id, &from)?,
+            Command::BringBack { from } => self.bring_back(id, from).await?,
         }
         Ok(Answer::Done)
     }
@@ -561,6 +561,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::BenchInspect { .. }
         | Command::BenchScaling { .. }
         | Command::TrainFirst { .. } => "measuring the speed",
+        Command::OpenProject { .. } => "opening the project",
         Command::Plan { .. } => "planning the run",
         Command::FitToDevice { .. } => "fitting the run to the device",
         Command::AddDocuments { .. }
@@ -571,10 +572,12 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::FetchCorpus { .. } | Command::DownloadCorpus { .. } => "fetching a corpus",
         Command::JudgeSample { .. } => "trying the recipe",
         Command::CompareDocument { .. } => "comparing a document",
+        Command::ListDropped { .. } => "listing dropped documents",
         Command::Clean | Command::CleanFiles { .. } => "cleaning documents",
         Command::ExportProject { .. } => "packing the project",
         Command::ImportProject { .. } => "unpacking the project",
         Command::DuplicateProject { .. } => "copying the project",
+        Command::RestoreCheckpoint { .. } => "restoring the checkpoint",
         Command::MergeAdapter { .. } => "merging the adapter",
         Command::ExportModel { .. } => "exporting the model",
         Command::ListModelFiles { .. } => "asking for the model",

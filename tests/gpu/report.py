@@ -95,7 +95,7 @@ def summary(found):
 
 
 def step_words(step):
-    return f"{step['ms_per_step']:.2f} ms a step, {figure(step['flops_per_s'] / 1e12)} TFLOP/s" if step.get("ms_per_step") else step.get("error", "")
+    return f"{step['ms_per_step']:.2f} ms per step, {figure(step['flops_per_s'] / 1e12)} TFLOP/s" if step.get("ms_per_step") else step.get("error", "")
 
 
 # ---- Markdown -------------------------------------------------------------------------------------------------------------
@@ -185,10 +185,10 @@ def kernels(figures):
         if "lines" not in found:
             lines += [f"{name}: {found.get('error', 'lines left out for size')}", ""]
             continue
-        lines += [f"**{name}**: {found['ms_per_step']:.2f} ms a step, each kernel by itself; peak as measured {figure(found['peak_gflop_per_s'])} GFLOP/s, {figure(found['peak_gb_per_s'])} GB/s.", ""]
+        lines += [f"**{name}**: {found['ms_per_step']:.2f} ms per step, each kernel by itself; peak as measured {figure(found['peak_gflop_per_s'])} GFLOP/s, {figure(found['peak_gb_per_s'])} GB/s.", ""]
         most = sorted(found["lines"], key=lambda line: -line["ms_per_step"])[:16]
         rows = [(line["kernel"], line["shapes"], line["count"], number(line["ms"], 4), number(line["ms_per_step"], 3), figure(line.get("gflop_per_s")), figure(line["gb_per_s"]), percent(line["share_of_peak"]), line.get("chosen", "")) for line in most]  # fmt: skip
-        lines += table(("Kernel", "Shapes", "Count", "ms", "ms a step", "GFLOP/s", "GB/s", "Share", "Chosen"), rows)
+        lines += table(("Kernel", "Shapes", "Count", "ms", "ms per step", "GFLOP/s", "GB/s", "Share", "Chosen"), rows)
     return lines
 
 
@@ -211,7 +211,7 @@ def steps(figures):
         if "ms_per_step" in found else (name, "", found.get("error", "")[:300], *[""] * 8)
         for name, found in figures.items()
     ]  # fmt: skip
-    heads = ("Step", "Batch", "ms", "ms in a row", "Tokens/s", "TFLOP/s", "Of f32 peak", "Device idle", "µs a dispatch", "MB", "Loss")
+    heads = ("Step", "Batch", "ms", "ms in a row", "Tokens/s", "TFLOP/s", "Of f32 peak", "Device idle", "µs per dispatch", "MB", "Loss")
     return table(heads, rows) if rows else []
 
 
@@ -233,7 +233,7 @@ def decode(figures):
         if "ms_per_token" in found else (name, found.get("error", "")[:300], *[""] * 4)
         for name, found in figures.items()
     ]  # fmt: skip
-    return table(("Model", "Tokens/s", "ms a token", "Prompt tokens/s", "Prompt", "Written"), rows) if rows else []
+    return table(("Model", "Tokens/s", "ms per token", "Prompt tokens/s", "Prompt", "Written"), rows) if rows else []
 
 
 def losses(figures):

@@ -255,7 +255,7 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     draw_adapters(&list, &layout, &mut arena);
     let run = run_with(&project, &config, arena.clone());
     let whole = merged(&list, config.train.adapter.as_ref(), arena);
-    let new = project.merge(&run, "best").unwrap();
+    let new = project.merge(&run, "best").unwrap().put().unwrap();
     let now = new.config().unwrap();
     assert_eq!((now.train.adapter.clone(), &now.model), (None, &config.model));
     let start = now.start.unwrap();

@@ -854,7 +854,7 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     };
     let before = files(&run);
     let of_30 = before.iter().find(|file| file.starts_with("step-00000030")).unwrap();
-    let restored = project.restore(&run, of_30).unwrap();
+    let restored = project.restore(&run, of_30).unwrap().put().unwrap();
     assert_eq!(files(&run), before);
     assert_eq!((restored.number(), restored.record().unwrap().step), (run.number() + 1, 30));
     let start = restored.summary().unwrap().start.unwrap();
@@ -876,7 +876,7 @@ fn a_run_restored_from_a_milestone_begins_with_its_weights() {
     config.train.milestone_interval = 60;
     let run = create(&project, &config);
     let first = session(&run, &store(), "cpu", Options::default()).unwrap();
-    let restored = project.restore(&run, "milestone-00000060.safetensors").unwrap();
+    let restored = project.restore(&run, "milestone-00000060.safetensors").unwrap().put().unwrap();
     let options = Options { stop_after: Some(1), ..Options::default() };
     // No metrics are there yet, so the tests' session would start rather than resume it.
     std::fs::write(restored.metrics_path(), "").unwrap();

@@ -36,6 +36,9 @@ const COUNTED: &[&str] = &[
     "seconds",
     "tokens",
     "bytes",
+    "byte",
+    "bits",
+    "nats",
     "flops",
     "launches",
     "dispatches",
@@ -43,22 +46,45 @@ const COUNTED: &[&str] = &[
     "losses",
     "documents",
     "characters",
+    "windows",
+    "buffers",
+    "dollars",
 ];
-const FOR_EACH: &[&str] = &["token", "step", "second", "dispatch", "document", "line", "parameter", "batch"];
+const FOR_EACH: &[&str] = &[
+    "token",
+    "step",
+    "second",
+    "dispatch",
+    "document",
+    "line",
+    "parameter",
+    "batch",
+    "character",
+    "weight",
+    "byte",
+    "stage",
+    "hour",
+];
 
 /// What people read of the program: its sources, what a browser gets, and the pages about it.
 const READ: &[&str] = &[
     "app/src",
+    "app/lessons",
     "engine/src",
     "engine/compiler",
     "engine/conversation",
+    "engine/corpus",
+    "engine/evaluate",
     "engine/protocol",
+    "engine/report",
     "shaders/README.md",
     "web",
     "README.md",
     "docs",
     "ARCHITECTURE.md",
+    "CHANGELOG.md",
     "tests/benches/README.md",
+    "tests/gpu",
 ];
 
 fn files(place: &Path, found: &mut Vec<std::path::PathBuf>) {
@@ -66,7 +92,7 @@ fn files(place: &Path, found: &mut Vec<std::path::PathBuf>) {
         for entry in std::fs::read_dir(place).expect("a folder of the repository") {
             files(&entry.expect("an entry").path(), found);
         }
-    } else if ["rs", "js", "mjs", "ts", "html", "md"]
+    } else if ["rs", "js", "mjs", "ts", "html", "md", "py"]
         .iter()
         .any(|kind| place.extension().is_some_and(|own| own == *kind))
     {
@@ -119,5 +145,6 @@ fn a_thing_has_one_name_in_sources_and_pages() {
 fn whole_words_are_found_and_parts_of_words_are_not() {
     assert_eq!(found_in("Seconds that it was foretold to take"), ["\"foretold\"; write \"estimated\""]);
     assert_eq!(found_in("34 Tokens a second."), ["\"tokens a second\"; write \"tokens per second\""]);
+    assert_eq!(found_in("2.1 nats a token"), ["\"nats a token\"; write \"nats per token\""]);
     assert!(found_in("usually #[serde(alias = \"foretold_seconds\")] unusual tokens a stepwise").is_empty());
 }

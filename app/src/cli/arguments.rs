@@ -176,9 +176,9 @@ pub struct ConfigArguments {
     /// Tokenizer: byte, char, bpe, word_piece, unigram
     #[arg(long, value_name = "KIND")]
     pub tokenizer: Option<String>,
-    /// Most entries of a trained vocabulary
-    #[arg(long, value_name = "N")]
-    pub vocab: Option<usize>,
+    /// Most entries of a trained vocabulary (tokenizer.vocabulary)
+    #[arg(long, alias = "vocab", value_name = "N")]
+    pub vocabulary: Option<usize>,
     /// Optimizer steps
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
@@ -283,7 +283,7 @@ pub struct TrainArguments {
     /// Begin with the weights, tokenizer and settings of a run or an imported model: `latest`, its number or name; `:best` (the
     /// default), `:latest` or the file of a checkpoint behind it says where it stood. Or of a pretrained model that is imported then:
     /// a Hugging Face folder (./gpt2), a GGUF file, or an address
-    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocab"])]
+    #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocabulary"])]
     pub from: Option<String>,
     /// Folder of the project that --from is in, where that is another
     #[arg(long, value_name = "DIR", requires = "from")]
@@ -339,7 +339,7 @@ pub struct PlanArguments {
     /// Share of the GPUs' published peak that training reaches
     #[arg(long, value_name = "SHARE", default_value_t = 0.4, requires = "gpus")]
     pub utilization: f64,
-    /// US dollars an hour of one GPU
+    /// US dollars per hour of one GPU
     #[arg(long, value_name = "DOLLARS", requires = "gpus")]
     pub price: Option<f64>,
     /// One JSON object instead of a table

@@ -43,7 +43,7 @@ pub(super) fn devices(json: bool) -> Result<()> {
             say!("  --precision auto takes {found} for steps of {}", class.trim_start_matches("precision "))?;
         }
         say!(
-            "  limits: buffers of {}, bindings of {}, {storage_buffers} storage buffers a stage",
+            "  limits: buffers of {}, bindings of {}, {storage_buffers} storage buffers per stage",
             bytes(*buffer_bytes),
             bytes(*binding_bytes)
         )?;

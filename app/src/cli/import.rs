@@ -35,7 +35,8 @@ pub(super) struct Imported {
 pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, true).await?;
-        if let Some(Imported { run, about }) = import_from(engine, &arguments.from, arguments.context).await?
+        if let Some(Imported { run, about }) =
+            import_from(engine, &arguments.from, arguments.context_length).await?
         {
             let project = arguments.project.display();
             say!("{run}: {about}")?;

@@ -86,7 +86,9 @@ pub fn run() -> ExitCode {
         Ok(code) => interrupt::exit_code().map_or(code, ExitCode::from),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            tell!("error: {error:#}");
+            // The engine's own errors end in what to do.
+            let cause = error.root_cause().downcast_ref::<std::io::Error>();
+            tell!("error: {error:#}{}", cause.map_or("", glasshouse_engine::error::advice_for_io));
             let mistyped = error.downcast_ref::<Usage>().is_some() || driver::is_unknown(&error);
             ExitCode::from(if mistyped { 2 } else { 1 })
         }

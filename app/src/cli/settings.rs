@@ -40,7 +40,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(kind) = &arguments.tokenizer {
         config.tokenizer.kind = tokenizer_kind(kind)?;
     }
-    if let Some(vocabulary) = arguments.vocab {
+    if let Some(vocabulary) = arguments.vocabulary {
         config.tokenizer.vocabulary = vocabulary;
         config.model.vocabulary = vocabulary;
     }
@@ -126,7 +126,11 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
     compare("layers", arguments.layers.map(derived).transpose()?, run.preset.clone());
     let kind = arguments.tokenizer.as_deref().map(tokenizer_kind).transpose()?;
     compare("tokenizer", kind.map(|kind| format!("{kind:?}")), format!("{:?}", run.tokenizer.kind));
-    compare("vocab", arguments.vocab.map(|typed| typed.to_string()), run.tokenizer.vocabulary.to_string());
+    compare(
+        "vocabulary",
+        arguments.vocabulary.map(|typed| typed.to_string()),
+        run.tokenizer.vocabulary.to_string(),
+    );
     compare("steps", arguments.steps.map(|typed| typed.to_string()), run.train.steps.to_string());
     let rate = arguments.lr.map(|typed| typed.to_string());
     compare("lr", rate, run.train.learning_rate.to_string());

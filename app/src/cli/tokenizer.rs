@@ -6,7 +6,7 @@ use super::arguments::{
 };
 use super::settings::tokenizer_kind;
 use super::trained;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use glasshouse_engine::data::{self, prepare, stories};
 use glasshouse_engine::protocol::TokenizerConfig;
 use glasshouse_engine::tokenizer::{Tokenizer, Trainer};
@@ -26,11 +26,15 @@ pub(super) fn tokenizer(command: TokenizerCommand) -> Result<()> {
 fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     let config = TokenizerConfig {
         kind: tokenizer_kind(&arguments.kind)?,
-        vocabulary: arguments.vocab,
+        vocabulary: arguments.vocabulary,
         min_frequency: arguments.min_frequency,
         special_tokens: arguments.special.clone(),
     };
     let mut trainer = Trainer::new(&config)?;
+    // Before the work, not after it.
+    if arguments.to.exists() && !arguments.force {
+        bail!("{}: there is a file already; --force replaces it", arguments.to.display());
+    }
     let mut documents = 0u64;
     if arguments.data.is_empty() {
         for story in stories::up_to(CORPUS_BYTES, prepare::CORPUS_SEED) {

@@ -27,7 +27,7 @@ const STEPS: u64 = 300;
 const HELD_OUT: [(&str, &str); 2] =
     [("clean", "held-out documents, cleaned"), ("raw", "held-out documents, raw")];
 
-/// The losses of a pair of runs with one seed, in nats a byte: of the raw and of the clean one, on each held-out text.
+/// The losses of a pair of runs with one seed, in nats per byte: of the raw and of the clean one, on each held-out text.
 struct Pair {
     seed: u64,
     runs: [String; 2],
@@ -164,7 +164,7 @@ async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
 fn tell(arguments: &DataCompareArguments, pairs: &[Pair]) -> Result<()> {
     let mut results = serde_json::Map::new();
     if !arguments.json {
-        say!("\nloss in nats a byte (lower is better), mean of {} seeds", pairs.len())?;
+        say!("\nloss in nats per byte (lower is better), mean of {} seeds", pairs.len())?;
     }
     for (at, (key, title)) in HELD_OUT.into_iter().enumerate() {
         let losses: Vec<[f64; 2]> = pairs.iter().filter_map(|pair| pair.losses.get(at).copied()).collect();

@@ -66,14 +66,18 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
     let project = match &arguments.project {
         Some(folder) => {
             let folder = std::path::absolute(folder).with_context(|| format!("{}", folder.display()))?;
-            anyhow::ensure!(folder.is_dir(), "{} is no folder", folder.display());
+            anyhow::ensure!(
+                folder.is_dir(),
+                "{} is no folder; name a project's, or leave out --project",
+                folder.display()
+            );
             Some(folder.display().to_string())
         }
         None => None,
     };
     let record = match &arguments.record {
         Some(path) => {
-            let file = File::create(path).with_context(|| format!("{}", path.display()))?;
+            let file = File::create_new(path).with_context(|| format!("{}", path.display()))?;
             Some(Recorder::new(BufWriter::new(file)))
         }
         None => None,

@@ -123,7 +123,7 @@ pub fn recipe_with(stage: &str, on: bool) -> RecipeSummary {
                 1.0,
                 1.0,
                 ThresholdKind::Switch,
-                "marks such as [1] are taken away",
+                "marks such as [1] are removed",
             )],
             "near-duplicates" => {
                 vec![threshold(

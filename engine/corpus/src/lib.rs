@@ -1,4 +1,4 @@
-//! The data bench: raw documents in, clean text out, and for everything that was taken away the rule that took it.
+//! The data bench: raw documents in, clean text out, and for everything that was removed the rule that took it.
 //!
 //! ```text
 //! files ─ read ─► Document ─ extract ─ repair ─ rules ─ personal ─ duplicates ─ balance ─► kept.jsonl

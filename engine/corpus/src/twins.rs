@@ -39,7 +39,7 @@ pub fn raw_twin(
     held_out: &Path,
 ) -> Result<RawTwin> {
     if CorpusIndex::find(files, cleaned)?.is_none() {
-        return Err(Error::bad_file(cleaned, "no folder of `glasshouse data clean`"));
+        return Err(Error::bad_file(cleaned, "no folder of `glasshouse data clean`; name one that it wrote"));
     }
     let (mut ids, mut lines) = (BTreeSet::new(), Vec::new());
     let mut set = Set::empty(&Overlap::default());

@@ -416,5 +416,8 @@ mod tests {
         run.set("train.sample_interval = 0").unwrap();
         run.set("train.sample_tokens = 0").unwrap();
         run.validate().unwrap();
+        run.model.labels = (0..=1 << 16).map(|number: u32| number.to_string()).collect();
+        let reason = run.model.validate().unwrap_err().to_string();
+        assert_eq!(reason, "model.labels = 65537 must be at most 65536");
     }
 }

@@ -268,7 +268,7 @@ fn above_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Optio
 pub struct LossBy {
     /// `position`, `frequency`, `source`.
     pub name: String,
-    /// Of each group its label and its mean loss in nats a token.
+    /// Of each group its label and its mean loss in nats per token.
     pub groups: Vec<(String, Metric)>,
 }
 
@@ -319,11 +319,11 @@ pub struct Baseline {
     pub name: String,
     /// What it is, a sentence.
     pub about: String,
-    /// Bits a byte of the evaluated text.
+    /// Bits per byte of the evaluated text.
     pub bits_per_byte: Metric,
     /// Perplexity of the model's own tokens, where it predicts those.
     pub perplexity: Option<f64>,
-    /// Its bits a byte less the model's, paired by document: above 0 where the model is better.
+    /// Its bits per byte less the model's, paired by document: above 0 where the model is better.
     pub difference: Option<Metric>,
     /// Of each document in nats, where it predicts documents one by one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -444,6 +444,8 @@ impl ModelConfig {
             format!("{:?}", self.residual),
             "be sequential with norm.placement = \"post\"",
         )?;
+        let most = 1 << 16;
+        require(self.labels.len() <= most, "model.labels", self.labels.len(), format!("be at most {most}"))?;
         let mut labels = self.labels.clone();
         labels.sort_unstable();
         labels.dedup();

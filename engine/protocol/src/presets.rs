@@ -216,7 +216,7 @@ fn nanogpt_gpu() -> RunConfig {
     )
 }
 
-/// OpenAI's GPT-2 small with nanoGPT's training constants; nanoGPT's 480 windows a step, four at a time for memory's sake.
+/// OpenAI's GPT-2 small with nanoGPT's training constants; nanoGPT's 480 windows per step, four at a time for memory's sake.
 fn gpt2_124m() -> RunConfig {
     let shape = gpt(50257, 1024, 12, 12, 768);
     let model = ModelConfig {
@@ -280,7 +280,7 @@ fn stories_260k() -> RunConfig {
     )
 }
 
-/// karpathy/llama2.c, `train.py`'s defaults for stories15M; its 512 windows a step, 16 at a time for memory's sake.
+/// karpathy/llama2.c, `train.py`'s defaults for stories15M; its 512 windows per step, 16 at a time for memory's sake.
 fn stories_15m() -> RunConfig {
     run(
         tokenizer(TokenizerKind::Bpe, 32000),

@@ -170,7 +170,7 @@ pub struct RewardMetrics {
     pub ended: f32,
     /// Share of prompts whose answers are all worth the same, so that nothing is learned from them.
     pub uniform_groups: f32,
-    /// How far the model is from the run's first weights, in nats a token: the mean of e^d − d − 1, d their log-probability of a token less
+    /// How far the model is from the run's first weights, in nats per token: the mean of e^d − d − 1, d their log-probability of a token less
     /// the model's. Nothing where the loss does without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kl: Option<f32>,

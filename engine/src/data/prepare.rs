@@ -18,7 +18,7 @@ use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
 use super::windows::Windows;
 use crate::error::{Error, Result};
 use crate::graph::random::split_mix;
-use crate::platform::{Turns, at_once};
+use crate::platform::{self, Turns, at_once};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, Trainer};
 use corpus::Corpus;
@@ -382,6 +382,14 @@ fn with_remedy(error: Error) -> Error {
 /// A file that is missing or damaged, or a tokenizer that is not the one the tokens were made by, and what to do then.
 pub fn open(folder: &Path) -> Result<Prepared> {
     open_whole(folder).map_err(with_remedy)
+}
+
+/// As [`open`], and others have their turn meanwhile: much text takes seconds.
+///
+/// # Errors
+/// As there, or the system gives no thread.
+pub async fn open_aside(folder: PathBuf) -> Result<Prepared> {
+    platform::aside(move || open(&folder)).await?
 }
 
 fn open_whole(folder: &Path) -> Result<Prepared> {

@@ -112,7 +112,7 @@ impl HeldOut {
         turns: &Turns,
     ) -> Result<Self> {
         let (text_of, config) = text_run(run)?;
-        let prepared = prepare::open(&text_of.data_folder()?)?;
+        let prepared = prepare::open_aside(text_of.data_folder()?).await?;
         let index = prepared.store.index();
         let json = tokenizer.tokenizer.to_json()?;
         let own_tokens = index.is_some_and(|index| index.tokenizer_crc32c == crc32c::crc32c(json.as_bytes()));

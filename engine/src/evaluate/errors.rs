@@ -141,7 +141,7 @@ pub(super) struct WorstDocument {
     pub(super) tokens: u32,
 }
 
-/// The documents that cost most bits a byte, the worst first.
+/// The documents that cost most bits per byte, the worst first.
 pub(super) fn documents_table(worst: &[WorstDocument]) -> Table {
     let row = |WorstDocument { text, bits_per_byte, tokens }: &WorstDocument| {
         vec![

@@ -229,7 +229,7 @@ async fn by_position(
     Ok(LossBy { name: "position".to_owned(), groups: named })
 }
 
-/// The documents that cost most bits a byte, read again for their text: one of many passages once.
+/// The documents that cost most bits per byte, read again for their text: one of many passages once.
 async fn worst_documents(
     tally: &Tally<'_>,
     held_out: &HeldOut,

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 /// A file's bytes, read only, paged in by the operating system as they are touched.
@@ -124,17 +125,40 @@ pub fn threads(wanted: Option<usize>) -> usize {
     wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
+/// How often whoever waits for work on a thread beside is polled meanwhile, to say what is under way.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// Does work that blocks on a thread of its own, so that what else waits on this one has its turn.
 ///
 /// # Errors
 /// The system gives no thread, or the work panicked.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let (done, answer) = async_channel::bounded(1);
-    let thread = std::thread::Builder::new().name("glasshouse-aside".to_owned());
-    thread
-        .spawn(move || done.try_send(work()).ok())
-        .map_err(|error| Error::Internal(format!("no thread for work beside: {error}")))?;
-    answer.recv().await.map_err(|_| Error::Internal("work on a thread beside ended early".to_owned()))
+    let (done, answers) = async_channel::unbounded();
+    let (works, ended) = std::sync::mpsc::channel::<()>();
+    let glances = done.clone();
+    thread_beside(move || {
+        // Nobody takes an answer that is not wanted any more: it goes, with what it holds.
+        done.try_send(Some(work())).ok();
+        drop(works);
+    })?;
+    thread_beside(move || {
+        while ended.recv_timeout(GLANCE) == Err(RecvTimeoutError::Timeout) {
+            if glances.try_send(None).is_err() {
+                break;
+            }
+        }
+    })?;
+    while let Ok(answer) = answers.recv().await {
+        if let Some(done) = answer {
+            return Ok(done);
+        }
+    }
+    Err(Error::Internal("work on a thread beside ended early".to_owned()))
+}
+
+fn thread_beside(work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name("glasshouse-aside".to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| Error::Internal(format!("no thread for work beside: {error}")))
 }
 
 /// Lets a file be started as a program, where the system asks for that.
@@ -221,6 +245,21 @@ pub async fn yield_now() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::future::poll_fn;
+    use std::pin::pin;
+
+    #[test]
+    fn whoever_waits_for_work_beside_is_polled_meanwhile() {
+        let mut work = pin!(aside(|| std::thread::sleep(GLANCE * 5)));
+        let mut polls = 0;
+        let ended = pollster::block_on(poll_fn(|context| {
+            polls += 1;
+            work.as_mut().poll(context)
+        }));
+        ended.unwrap();
+        assert!(polls >= 4, "polled {polls} times");
+        assert!(pollster::block_on(aside(|| "no number".parse::<u8>().unwrap())).is_err());
+    }
 
     #[test]
     fn reads_the_memory_that_can_be_had() {

@@ -33,6 +33,7 @@ pub mod names;
 mod next;
 mod run;
 pub mod shelf;
+mod staged;
 mod teacher;
 mod trained;
 
@@ -46,6 +47,7 @@ pub use lessons::lesson_files;
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord};
+pub use staged::StagedRun;
 pub use teacher::Teacher;
 pub(crate) use teacher::run_named;
 pub use trained::{AsTrained, Trained, parameters_of};
@@ -268,6 +270,16 @@ impl Project {
         data: &Path,
         fill: impl FnOnce(&Run) -> Result<()>,
     ) -> Result<Run> {
+        self.stage_run(config, data, fill)?.put()
+    }
+
+    /// As [`Project::create_run_with`], but for the number, which makes it one of the project's runs.
+    pub fn stage_run(
+        &self,
+        config: &RunConfig,
+        data: &Path,
+        fill: impl FnOnce(&Run) -> Result<()>,
+    ) -> Result<StagedRun> {
         config.validate()?;
         config.validate_labels()?;
         let data = data.strip_prefix(&self.folder).map_err(|_| {
@@ -278,19 +290,7 @@ impl Project {
         let staging = Staging::inside(&runs)?;
         let run = Run::write(staging.path(), config, data)?;
         fill(&run)?;
-        // Numbers are given one after another.
-        let lock_path = runs.join(RUNS_LOCK);
-        let lock = LockFile::open(&lock_path).map_err(Error::io(lock_path))?;
-        lock.hold();
-        let mut number = next_number(&runs)?;
-        loop {
-            let run = run.named(&runs, number, config);
-            if staging.put_new(run.folder())? {
-                return Ok(run);
-            }
-            // Only where the file system has no locks.
-            number += 1;
-        }
+        Ok(StagedRun { staging, run, runs, config: config.clone() })
     }
 }
 

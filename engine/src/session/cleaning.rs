@@ -6,7 +6,7 @@
 use super::Session;
 use super::outlet::Outlet;
 use crate::error::{Error, Result};
-use crate::platform::{self, CorpusFiles, files};
+use crate::platform::{self, CorpusFiles, Turns, files};
 use crate::project::CLEANED;
 use crate::protocol::cleaning::DroppedDocument;
 use crate::protocol::cleaning::report::Report as Account;
@@ -104,7 +104,9 @@ impl Session {
                 let recipe = Recipe::from_toml(&recipe)?;
                 self.clean_files(id, recipe, &inputs, &out, StartOptions { restart, force }).await
             }
-            Command::ListDropped { stage, offset, count } => self.list_dropped(id, stage, offset, count),
+            Command::ListDropped { stage, offset, count } => {
+                self.list_dropped(id, stage, offset, count).await
+            }
             Command::ForgetCleaning => {
                 let folder = self.cleaned_folder()?;
                 if files::exists(&folder) {
@@ -207,12 +209,20 @@ impl Session {
         Ok(())
     }
 
-    fn list_dropped(&mut self, id: u64, stage: Option<String>, offset: usize, count: usize) -> Result<()> {
+    async fn list_dropped(
+        &mut self,
+        id: u64,
+        stage: Option<String>,
+        offset: usize,
+        count: usize,
+    ) -> Result<()> {
         let path = self.cleaned_folder()?.join(DROPPED_FILE);
+        let turns = Turns::new();
         let (mut found, mut documents) = (0, Vec::new());
         if files::exists(&path) {
             let file = BufReader::new(files::File::open(&path).map_err(Error::io(&path))?);
             for line in file.lines() {
+                turns.give().await;
                 let line = line.map_err(Error::io(&path))?;
                 let dropped: Dropped = serde_json::from_str(&line)
                     .map_err(|error| Error::bad_file(&path, format!("is damaged: {error}; clean again")))?;

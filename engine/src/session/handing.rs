@@ -3,11 +3,11 @@
 use super::Session;
 use crate::error::Result;
 use crate::interchange::handover::{HandOver, bring_back, hand_over_in_turns};
-use crate::platform::Turns;
+use crate::platform::{self, Turns};
 use crate::project::archive;
 use crate::protocol::Event;
 use crate::storage::Staging;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 impl Session {
     /// Writes a bundle: to a folder, or packed beside the answer.
@@ -45,8 +45,9 @@ impl Session {
     }
 
     /// Makes a run of what was trained with a bundle.
-    pub(super) fn bring_back(&mut self, id: u64, from: &Path) -> Result<()> {
-        let run = bring_back(&self.opened()?.project, from)?;
+    pub(super) async fn bring_back(&mut self, id: u64, from: PathBuf) -> Result<()> {
+        let project = self.opened()?.project.clone();
+        let run = platform::aside(move || bring_back(&project, &from)).await??.put()?;
         self.outlet.answer(id, Event::BroughtBack { run: run.summary()? });
         self.list_runs(id)
     }

@@ -159,7 +159,8 @@ impl Session {
         let opened = Project::open(&folder)?;
         if !self.is_open(project) {
             let lock = platform::storage::lock_project(&folder).await?;
-            self.close_project();
+            // Whoever gives it up keeps the project that is open.
+            let mut looked = LookedInto(Some(folder.clone()));
             // Nobody can ask for them any more. Where a file is in use they are gone the next time.
             opened.clear_deleted_runs().ok();
             replacing::take_back(&folder.join("documents"))?;
@@ -167,7 +168,7 @@ impl Session {
             let mut runs = opened.runs()?;
             // What an imported model says of training is nobody's wish.
             runs.retain(|run| !run.is_imported());
-            let config = match runs.iter().rev().find_map(|run| run.config().ok()) {
+            let mut config = match runs.iter().rev().find_map(|run| run.config().ok()) {
                 Some(config) => config,
                 None => first_config()?,
             };
@@ -177,16 +178,18 @@ impl Session {
             });
             let latest = runs.last().and_then(|run| Some(run.record().ok()?.created)).unwrap_or(0);
             let next = next.since(latest);
-            let trained = next.tokenizer.as_ref().and_then(|tokenizer| {
-                let prepared = data::prepare::open(&tokenizer.folder_in(&opened)?).ok()?;
-                Some((prepared, tokenizer.config.clone()))
-            });
-            let (prepared, config) = match trained {
-                Some((prepared, config)) => (Some(prepared), config),
-                None => {
-                    (runs.last().and_then(|run| data::prepare::open(&run.data_folder().ok()?).ok()), config)
-                }
-            };
+            let trained = next.tokenizer.as_ref();
+            let trained = trained.and_then(|own| Some((own.folder_in(&opened)?, own.config.clone())));
+            let mut prepared = None;
+            if let Some((place, own)) = trained
+                && let Ok(found) = data::prepare::open_aside(place).await
+            {
+                (prepared, config) = (Some(found), own);
+            } else if let Some(place) = runs.last().and_then(|run| run.data_folder().ok()) {
+                prepared = data::prepare::open_aside(place).await.ok();
+            }
+            self.close_project();
+            looked.0 = None;
             self.project = Some(OpenProject {
                 id: project.to_owned(),
                 project: opened,

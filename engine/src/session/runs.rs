@@ -75,9 +75,9 @@ impl Session {
         self.list_runs(id)
     }
 
-    pub(super) fn restore_checkpoint(&mut self, id: u64, name: &str, checkpoint: &str) -> Result<()> {
-        let run = self.run_named(name)?;
-        self.opened()?.project.restore(&run, checkpoint)?;
+    pub(super) async fn restore_checkpoint(&mut self, id: u64, name: &str, checkpoint: String) -> Result<()> {
+        let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
+        platform::aside(move || project.restore(&run, &checkpoint)).await??.put()?;
         self.list_runs(id)
     }
 
@@ -85,7 +85,7 @@ impl Session {
     pub(super) async fn merge_adapter(&mut self, id: u64, name: &str, checkpoint: &str) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
         let checkpoint = checkpoint.to_owned();
-        let merged = platform::aside(move || project.merge(&run, &checkpoint)).await??;
+        let merged = platform::aside(move || project.merge(&run, &checkpoint)).await??.put()?;
         self.outlet.answer(id, Event::AdapterMerged { run: merged.name() });
         self.list_runs(id)
     }

@@ -2,6 +2,7 @@
 
 mod auditing;
 mod completing;
+mod dropped;
 mod evaluating;
 mod feedback;
 mod inspecting;

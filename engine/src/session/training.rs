@@ -231,7 +231,7 @@ impl Session {
                 let known = self.opened()?.prepared.clone().filter(|prepared| prepared.folder == folder);
                 let prepared = match known {
                     Some(prepared) => prepared,
-                    None => Arc::new(data::prepare::open(&folder)?),
+                    None => Arc::new(data::prepare::open_aside(folder).await?),
                 };
                 (run.config()?, prepared, Some(run))
             }

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::error::{Error, Result};
-use crate::project::{Project, Run, RunRecord, Trained, checkpoint_of, parameters_of};
+use crate::project::{Project, Run, RunRecord, StagedRun, Trained, checkpoint_of, parameters_of};
 use crate::protocol::{RunConfig, RunState, Start, TrainConfig};
 use crate::step::ArenaState;
 
@@ -12,10 +12,10 @@ impl Project {
     ///
     /// # Errors
     /// The run has no adapter or no such checkpoint, it is damaged, or the disk fails; then there is no new run.
-    pub fn merge(&self, run: &Run, checkpoint: &str) -> Result<Run> {
+    pub fn merge(&self, run: &Run, checkpoint: &str) -> Result<StagedRun> {
         let config = run.config()?;
         if config.train.adapter.is_none() {
-            let reason = "this run has no adapter: its weights are whole as they are";
+            let reason = "this run has no adapter: its weights are whole as they are; name one with --run";
             return Err(Error::bad_file(run.folder(), reason));
         }
         let checkpoint = checkpoint_of(run, checkpoint)?;
@@ -29,7 +29,7 @@ impl Project {
         let parameters = parameters_of(&config)?;
         let RunRecord { family, plain_pairs, .. } = run.record()?;
         let count = parameters.iter().map(|own| own.ty.count() as u64).sum();
-        self.create_run_with(&config, &run.data_folder()?, |merged| {
+        self.stage_run(&config, &run.data_folder()?, |merged| {
             let (step, val_loss) = (0, info.val_loss);
             let config_crc32c = merged.config_crc32c()?;
             let info = CheckpointInfo {

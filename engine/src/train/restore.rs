@@ -8,7 +8,7 @@ use crate::initial;
 use crate::metrics::MetricsWriter;
 use crate::model;
 use crate::platform::files;
-use crate::project::{Project, Run, RunRecord};
+use crate::project::{Project, Run, RunRecord, StagedRun};
 use crate::protocol::{RunState, Start};
 
 impl Project {
@@ -20,7 +20,7 @@ impl Project {
     ///
     /// # Errors
     /// There is no such checkpoint, it is damaged, or the file system refuses; then there is no new run.
-    pub fn restore(&self, run: &Run, checkpoint: &str) -> Result<Run> {
+    pub fn restore(&self, run: &Run, checkpoint: &str) -> Result<StagedRun> {
         run.check_has_text()?;
         let (config, record) = (run.config()?, run.record()?);
         let parameters = model::parameters(&config.model, &config.train)?;
@@ -38,7 +38,7 @@ impl Project {
             info.guard = None;
         }
         let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        self.create_run_with(&config, &run.data_folder()?, |restored| {
+        self.stage_run(&config, &run.data_folder()?, |restored| {
             let mut checkpoints = Checkpoints::new(restored.checkpoints_folder());
             let is_best = is_resumable && info.val_loss.is_some() && info.val_loss == info.best_val_loss;
             // A guard that acts goes back to it as that of the first run did.

@@ -16,8 +16,8 @@ pub struct ImportArguments {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
     /// Context length to shorten the model's to [default: 2048, or the model's own]
-    #[arg(long, value_name = "TOKENS")]
-    pub context: Option<usize>,
+    #[arg(long, alias = "context", value_name = "TOKENS")]
+    pub context_length: Option<usize>,
 }
 
 /// `handover`.
@@ -96,14 +96,14 @@ pub enum FormatName {
 /// How a GGUF file stores matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum QuantizationName {
-    /// 32 bits a weight, as trained
+    /// 32 bits per weight, as trained
     F32,
-    /// 16 bits a weight
+    /// 16 bits per weight
     F16,
-    /// 8 bits a weight, and a scale for every 32
+    /// 8 bits per weight, and a scale for every 32
     #[value(name = "q8_0")]
     Q8_0,
-    /// 4 bits a weight, and a scale for every 32; the head in 6 bits
+    /// 4 bits per weight, and a scale for every 32; the head in 6 bits
     #[value(name = "q4_0")]
     Q4_0,
 }

@@ -30,20 +30,23 @@ pub struct TokenizerTrainArguments {
     #[arg(long, value_name = "KIND", default_value = "bpe")]
     pub kind: String,
     /// Most entries of the vocabulary
-    #[arg(long, value_name = "N", default_value_t = 4096)]
-    pub vocab: usize,
+    #[arg(long, alias = "vocab", value_name = "N", default_value_t = 4096)]
+    pub vocabulary: usize,
     /// Leave out pairs and words seen less often
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub min_frequency: u64,
     /// A special token beside <|endoftext|>; may be repeated
     #[arg(long, value_name = "TOKEN")]
     pub special: Vec<String>,
-    /// Text: .txt, .md and .jsonl files or folders; the embedded stories unless said
+    /// Text: files and folders that `train` reads; the embedded stories unless said
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// File to write
     #[arg(long, value_name = "FILE", default_value = "tokenizer.json")]
     pub to: PathBuf,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Where a tokenizer is found.

@@ -213,7 +213,7 @@ fn published(exercise: &Exercise) -> ConfigArguments {
     let fresh = exercise.begins == Begins::Fresh;
     ConfigArguments {
         preset: fresh.then(|| PRESET.to_owned()),
-        vocab: fresh.then_some(VOCABULARY),
+        vocabulary: fresh.then_some(VOCABULARY),
         seed: Some(123),
         steps: Some(exercise.steps),
         batch_size: Some(exercise.batch),

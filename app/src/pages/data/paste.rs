@@ -25,7 +25,10 @@ impl DataPage {
         let shown = dialog(ui.ctx(), "paste text").show(ui.ctx(), |ui| {
             ui.set_width((ui.ctx().content_rect().width() - 64.0).min(560.0));
             head(ui, "Add text as a document");
-            quiet_text(ui, "One document a file. To add many at once, add a file with one a line (.jsonl).");
+            quiet_text(
+                ui,
+                "One document per file. To add many at once, add a file with one per line (.jsonl).",
+            );
             ui.add(TextEdit::singleline(&mut paste.name).hint_text("Name").desired_width(f32::INFINITY))
                 .accessible_name("Name");
             ScrollArea::vertical().max_height(280.0).show(ui, |ui| {

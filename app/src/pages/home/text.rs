@@ -10,5 +10,5 @@ pub(super) const STARTING: &str = "Starting the engine";
 
 pub(super) const NO_PROJECTS: &str = "Projects will stand here, the last one first.";
 
-pub(super) const NOT_KEPT: &str =
-    "Storage is blocked here, so projects are lost when this tab closes. Export what you want to keep.";
+pub(super) const NOT_KEPT: &str = "This browser gives the page no private storage (a private window, blocked cookies, no https, or files without synchronous \
+    access), so projects are lost when this tab closes. Export what you want to keep.";

@@ -54,7 +54,7 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     ui.add_space(space::TIGHT);
     match format {
         ExportFormat::HuggingFace => {
-            widgets::quiet_text(ui, "For transformers, in 32 bits a weight, with a model card.");
+            widgets::quiet_text(ui, "For transformers, in 32 bits per weight, with a model card.");
         }
         ExportFormat::Peft => {
             widgets::quiet_text(ui, "The adapter alone, for PEFT, over the model that the run began with.");
@@ -70,9 +70,9 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
 /// What a weight takes.
 fn bits(quantization: Quantization) -> &'static str {
     match quantization {
-        Quantization::F32 => "32 bits a weight, as trained",
-        Quantization::F16 => "16 bits a weight",
-        Quantization::Q8_0 => "8.5 bits a weight: hardly another model",
-        Quantization::Q4_0 => "4.5 bits a weight: the smallest, and the least exact",
+        Quantization::F32 => "32 bits per weight, as trained",
+        Quantization::F16 => "16 bits per weight",
+        Quantization::Q8_0 => "8.5 bits per weight: hardly another model",
+        Quantization::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
     }
 }

@@ -25,7 +25,7 @@ pub(super) const KINDS: [(TokenizerKind, &str, &str); 5] = [
     (
         TokenizerKind::Byte,
         "Bytes",
-        "One token a byte; reads any text in any script, with the longest sequences.",
+        "One token per byte; reads any text in any script, with the longest sequences.",
     ),
     (TokenizerKind::WordPiece, "WordPiece", "Joins the pieces that belong together most; what BERT uses."),
     (

@@ -70,7 +70,7 @@ fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     let Some((_, last)) = training.rewards.last() else { return };
     let mut numbers = vec![
         ("Mean reward", format!("{:.3}", last.reward)),
-        ("Tokens an answer", format!("{:.1}", last.tokens)),
+        ("Tokens per answer", format!("{:.1}", last.tokens)),
         ("Answers that ended", format::percent(f64::from(last.ended))),
         (UNIFORM, format::percent(f64::from(last.uniform_groups))),
     ];

@@ -140,7 +140,7 @@ pub(in crate::pages) fn narrowing_ui(
 pub(in crate::pages) fn stop_ui(ui: &mut Ui, stop: &mut String) {
     let quiet = Palette::of(ui).quiet;
     term(ui, "Stop strings", Some(quiet));
-    let field = TextEdit::multiline(stop).hint_text("One a line").desired_rows(1);
+    let field = TextEdit::multiline(stop).hint_text("One per line").desired_rows(1);
     ui.add(field.desired_width(f32::INFINITY).id_salt("stop strings")).accessible_name("Stop strings");
 }
 

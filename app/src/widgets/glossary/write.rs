@@ -56,7 +56,7 @@ pub const TERMS: &[Term] = &[
     entry(
         "stop strings",
         &[],
-        "The text ends where one of these would begin, one a line; \\n stands for a line's end.",
+        "The text ends where one of these would begin, one per line; \\n stands for a line's end.",
         "",
         "",
     ),

@@ -176,7 +176,7 @@ fn assumptions(
             gpu.peak / 1e12
         ),
         format!("training reaches {:.0} % of that peak (--utilization)", 100.0 * request.utilization),
-        format!("{price} US dollars an hour and GPU ({stated})"),
+        format!("{price} US dollars per hour and GPU ({stated})"),
         "FSDP2 shards weights, gradients and optimizer state, in 32 bits, over all GPUs, and gathers two blocks at a time in bfloat16"
             .to_owned(),
         format!("{activations}; communication hides behind the computation, evaluations and checkpoints are not counted"),
@@ -226,7 +226,7 @@ mod tests {
             (one.dollars / eight.dollars - 1.0).abs() < 1e-9,
             "eight times the GPUs for an eighth of the time"
         );
-        // 6 FLOPs a weight and token, and attention's on top, at 40 % of 989 TFLOP/s.
+        // 6 FLOPs per weight and token, and attention's on top, at 40 % of 989 TFLOP/s.
         let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
         let least = 6.0 * weights as f64 * tokens / (0.4 * 989e12);
         assert!(one.seconds > least && one.seconds < 1.5 * least, "{} {least}", one.seconds);

@@ -59,7 +59,7 @@ pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
         let (model, train) = (&mut fitting.model, &mut fitting.train);
         let together = train.rows_together();
         if train.batch_size > together {
-            // As many windows a step as before, where halves are whole.
+            // As many windows per step as before, where halves are whole.
             let parts = train.batch_size / together;
             if parts.is_multiple_of(2) {
                 train.accumulate *= 2;

@@ -208,7 +208,7 @@ fn mixed_precision_takes_less_memory() {
     }
 }
 
-/// 6 FLOPs a weight of the matrices and a token, and attention on top: forward 2 products, backward 7.
+/// 6 FLOPs per weight of the matrices and token, and attention on top: forward 2 products, backward 7.
 #[test]
 fn flops_follow_from_the_shapes() {
     let run = run("nanogpt-cpu", 12);

@@ -28,9 +28,9 @@
 //! signs 0.7 MB/s. `tests/benches/datatrove/minhash.py` measures both on the same documents and explains every difference
 //! of their decisions.
 //!
-//! Other parameters, other costs: bands cost four bytes a document each; permutations cost time; rows and bands together set
+//! Other parameters, other costs: bands cost four bytes per document each; permutations cost time; rows and bands together set
 //! [how likely documents of a similarity are to meet](near::Settings::probability_of_meeting). To find copies down to 0.7, ask
-//! `similarity = 0.7`, `bands = 25`, `rows = 5`: 99 % meet, 104 bytes a document, and many more are compared.
+//! `similarity = 0.7`, `bands = 25`, `rows = 5`: 99 % meet, 104 bytes per document, and many more are compared.
 
 pub mod contamination;
 pub mod exact;

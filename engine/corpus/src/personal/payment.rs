@@ -47,12 +47,12 @@ fn is_usual_grouping(groups: &[Group]) -> bool {
         matches!(group.joint, Joint::Space | Joint::Dash)
             && groups.get(1).is_some_and(|first| first.joint == group.joint)
     });
-    let usual = match lengths {
+    let ordinary = match lengths {
         [whole, 0, 0, 0, 0] => (13..=19).contains(&whole),
         [4, 4, 4, 4, 0 | 3] | [4, 6, 5 | 4, 0, 0] => true,
         _ => false,
     };
-    usual && one_joint
+    ordinary && one_joint
 }
 
 /// Whether an issuer's prefix fits the number of digits (ISO/IEC 7812 and the issuers' published ranges).

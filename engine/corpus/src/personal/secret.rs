@@ -191,7 +191,7 @@ fn is_mixed(value: &[u8]) -> bool {
     (0.28..=0.72).contains(&share) && entropy(value) >= 3.5
 }
 
-/// Shannon's entropy of the bytes, in bits a byte.
+/// Shannon's entropy of the bytes, in bits per byte.
 fn entropy(value: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
     for byte in value {

@@ -44,19 +44,19 @@ pub(super) struct Ending {
 
 enum Step {
     Compare,
-    /// What is usual is learnt from the documents up to this one.
+    /// What is ordinary is learnt from the documents up to this one.
     Learn(Box<TrigramModel>, usize),
-    /// How usual each document is.
+    /// How ordinary each document is.
     Score(Box<Scoring>),
     Divide,
     Write(Box<Writing>),
 }
 
-/// Documents held against what is usual.
+/// Documents held against what is ordinary.
 struct Scoring {
     model: Trigrams,
     scores: Scores,
-    /// Bits a character of each document that was scored.
+    /// Bits per character of each document that was scored.
     bits: Vec<f32>,
 }
 
@@ -183,7 +183,7 @@ impl Ending {
         Ok((self.staging.documents(&numbers)?, numbers, end))
     }
 
-    /// Drops what is far from usual.
+    /// Drops what is far from ordinary.
     fn unusual(&mut self, scoring: &Scoring, bench: &mut Bench<'_>) -> Result<()> {
         let Some((at, rule)) = bench.worker.gibberish().map(|(at, rule)| (at, rule.clone())) else {
             return Ok(());

@@ -135,7 +135,7 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
         .chain(&sources)
         .flat_map(|source| documents(files, recipe, source))
         .find(|document| document.id == id)
-        .ok_or_else(|| Error::Refused(format!("there is no document {id:?} in the input")))?;
+        .ok_or_else(|| Error::Refused(format!("there is no document {id:?} in the input; kept.jsonl and dropped.jsonl of a cleaning have the ids")))?;
     let mut before = document.clone();
     let mut verdicts = Vec::new();
     if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair, worker.readers) {

@@ -127,7 +127,7 @@ fn look(
             });
         }
         FileType::Other => return Err("is neither a file nor a folder".to_owned()),
-        FileType::File(0) => return Err("is empty".to_owned()),
+        FileType::File(0) => return Err("is empty; leave it out, or put text into it".to_owned()),
         FileType::File(size) => size,
     };
     let name = format::named(&file_name)?;
@@ -215,9 +215,12 @@ fn decide(name: &format::Named, file_name: &str, head: &[u8]) -> Result<(Format,
 fn unknown(file_name: &str) -> String {
     match file_name.rsplit_once('.') {
         Some((stem, ending)) if !stem.is_empty() && !ending.is_empty() => {
-            format!("is of a kind that cannot be read (.{ending}; {})", format::known())
+            format!(
+                "is of a kind that cannot be read (.{ending}; {}); save it as one of these",
+                format::known()
+            )
         }
-        _ => format!("has no ending that says how to read it ({})", format::known()),
+        _ => format!("has no ending that says how to read it ({}); give it one of these", format::known()),
     }
 }
 

@@ -98,7 +98,12 @@ fn stages(raw: Amount) -> Vec<Stage> {
         rule("gopher.word_count", "Word count", amount(2_310, 512_870), &short),
         rule("gopher.bullets", "Bullet lines", Amount::default(), &[]),
         rule("gopher.repetition", "Repetition", amount(611, 2_902_430), &repeated),
-        rule("gibberish", "Gibberish", amount(41, 61_233), &[(77, "5.2 bits a character", "xkq vvz0 plw …")]),
+        rule(
+            "gibberish",
+            "Gibberish",
+            amount(41, 61_233),
+            &[(77, "5.2 bits per character", "xkq vvz0 plw …")],
+        ),
         lines,
         near,
         personal,

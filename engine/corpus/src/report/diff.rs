@@ -6,7 +6,7 @@ use glasshouse_protocol::cleaning::{TextChange, TextFate};
 use imara_diff::{Algorithm, Diff, Hunk, InternedInput, Token};
 use std::ops::Range;
 
-/// The changes that lead from `before` to `after`, by words. What stayed and what was taken away make `before` when joined; what
+/// The changes that lead from `before` to `after`, by words. What stayed and what was removed make `before` when joined; what
 /// stayed and what was added make `after`.
 pub fn words(before: &str, after: &str) -> Vec<TextChange> {
     let mut input = InternedInput::default();

@@ -43,7 +43,7 @@ impl StageRecorder {
         &self.stage.about.name
     }
 
-    /// The document was taken away. `excerpt` is its beginning, masked; it is looked at only if this victim is among those shown.
+    /// The document was removed. `excerpt` is its beginning, masked; it is looked at only if this victim is among those shown.
     pub fn drop(
         &mut self,
         id: &str,

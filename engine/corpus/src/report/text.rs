@@ -158,7 +158,7 @@ fn grid(lines: &mut Lines, table: &Table) {
     }
 }
 
-/// Lengths as bars: what was taken away as dots, what was kept as hash signs.
+/// Lengths as bars: what was removed as dots, what was kept as hash signs.
 fn histogram(lines: &mut Lines, table: &Table) {
     let columns = table.columns.iter().enumerate();
     let mut counts = columns.filter(|(_, column)| column.unit == Unit::Count).map(|(place, _)| place);
@@ -169,7 +169,7 @@ fn histogram(lines: &mut Lines, table: &Table) {
     if most <= 0.0 {
         return;
     }
-    lines.put(format_args!("\nLengths: # kept, . taken away"));
+    lines.put(format_args!("\nLengths: # kept, . removed"));
     for row in &table.rows {
         let columns = |place: usize| (value(row, place) / most * BAR as f64).round() as usize;
         let (all, stayed) = (columns(raw), columns(kept));
@@ -202,7 +202,7 @@ fn samples(lines: &mut Lines, report: &Report) {
         .filter_map(|stage| stage.victims.first().map(|victim| (stage, victim)))
         .collect();
     if !victims.is_empty() {
-        lines.put(format_args!("\nTaken away, for example"));
+        lines.put(format_args!("\nRemoved, for example"));
     }
     for (stage, victim) in victims {
         lines.put(format_args!("  {}: {}", plain(&stage.about.title, TITLE), plain(&victim.id, 60)));

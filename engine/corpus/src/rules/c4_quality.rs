@@ -31,7 +31,7 @@ settings! {
         minimum_sentences: usize = 3, 0 to 1_000_000,
             "Texts with fewer sentences on the lines that stay are dropped: 3 in the paper and in TensorFlow Datasets, 5 in datatrove.";
         remove_citations: bool = true, 0 to 1,
-            "Citation marks such as [1], [edit] and [citation needed] are taken away.";
+            "Citation marks such as [1], [edit] and [citation needed] are removed.";
         remove_javascript_lines: bool = true, 0 to 1, "Lines that mention JavaScript go.";
         remove_policy_lines: bool = true, 0 to 1, "Lines about cookies, privacy policies and terms of use go.";
         drop_lorem_ipsum: bool = true, 0 to 1, "Texts with a line of lorem ipsum are dropped.";

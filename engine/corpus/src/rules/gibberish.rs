@@ -16,11 +16,11 @@ settings! {
     /// Drops texts whose spelling is far from that of the rest of the corpus.
     Gibberish {
         deviations: f64 = 8.0, 0 to 1000,
-            "How far above the median a text's bits a character may lie, in deviations of the corpus' scores.";
+            "How far above the median a text's bits per character may lie, in deviations of the corpus' scores.";
         margin: f64 = 1.0, 0 to 16,
             "How far above the median, in bits, texts are kept in any case: in an even corpus deviations are tiny.";
         minimum_documents: usize = 100, 1 to 1_000_000_000,
-            "With fewer texts there is no telling what is usual, and all pass.";
+            "With fewer texts there is no telling what is ordinary, and all pass.";
         minimum_corpus_characters: usize = 100_000, 1 to 1_000_000_000,
             "With less text the model knows too little, and all pass.";
         minimum_characters: usize = 40, 0 to 1_000_000, "Shorter texts pass: their score says little.";
@@ -54,7 +54,7 @@ impl Scores {
         self.characters += length as u64;
     }
 
-    /// The score below which this share of the texts lies, in bits a character.
+    /// The score below which this share of the texts lies, in bits per character.
     pub fn quantile(&self, share: f64) -> f64 {
         let rank = (share * self.documents as f64) as u64;
         let mut below = 0;
@@ -90,7 +90,7 @@ impl Gibberish {
         if text.chars().take(self.minimum_characters).count() < self.minimum_characters {
             return Ok(());
         }
-        let what = "bits a character, under a model of the texts that were kept";
+        let what = "bits per character, under a model of the texts that were kept";
         Reason::above("deviations", what, model.bits_per_character(text), highest)
     }
 }

@@ -85,7 +85,7 @@ impl GopherQuality {
             }
         }
         let count = found.iter().filter(|&&found| found).count() as f64;
-        let what = "different ones of the words the, be, to, of, and, that, have, with";
+        let what = "distinct words among the, be, to, of, and, that, have, with";
         at_least!(self.minimum_stop_words, what, count)
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Outcome {
     /// It stays as it is.
     Kept,
-    /// It stays, with this text: lines were taken away.
+    /// It stays, with this text: lines were removed.
     Edited(String),
     /// It goes, for this reason.
     Dropped(Reason),

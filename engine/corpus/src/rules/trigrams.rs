@@ -83,7 +83,7 @@ pub struct Trigrams {
 }
 
 impl Trigrams {
-    /// Bits a character that a text takes, white space counted once; 0 for an empty one.
+    /// Bits per character that a text takes, white space counted once; 0 for an empty one.
     pub fn bits_per_character(&self, text: &str) -> f64 {
         let (mut sum, mut count) = (0_u64, 0_u64);
         for place in trigrams(text) {

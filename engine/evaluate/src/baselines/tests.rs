@@ -164,7 +164,7 @@ fn bytes_of_a_model_grow_with_what_it_learned() {
         (0..50_000_u64).map(|at| (glasshouse_protocol::random::split_mix(at) % 100) as u32).collect();
     model.learn(&text);
     let of_a_token = (model.bytes() - empty) as f64 / text.len() as f64;
-    assert!((60.0..400.0).contains(&of_a_token), "{of_a_token} bytes a token");
+    assert!((60.0..400.0).contains(&of_a_token), "{of_a_token} bytes per token");
 }
 
 #[test]

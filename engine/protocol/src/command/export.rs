@@ -22,14 +22,14 @@ pub enum ExportFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantization {
-    /// 32 bits a weight: as trained.
+    /// 32 bits per weight: as trained.
     F32,
-    /// 16 bits a weight.
+    /// 16 bits per weight.
     F16,
-    /// 8 bits a weight, and a scale for every 32.
+    /// 8 bits per weight, and a scale for every 32.
     #[default]
     Q8_0,
-    /// 4 bits a weight, and a scale for every 32; the head in 6 bits.
+    /// 4 bits per weight, and a scale for every 32; the head in 6 bits.
     Q4_0,
 }
 

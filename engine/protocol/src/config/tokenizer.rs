@@ -36,7 +36,7 @@ fn default_min_frequency() -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenizerKind {
-    /// One token a byte.
+    /// One token per byte.
     Byte,
     /// One token a Unicode character that the text holds.
     Char,

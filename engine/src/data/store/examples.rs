@@ -11,7 +11,7 @@ use std::path::Path;
 pub struct Examples {
     /// Where each ends among the split's tokens.
     ends: Vec<u64>,
-    /// A byte a token.
+    /// A byte per token.
     learned: platform::Mapping,
     /// A line of JSON an example, where something more is known of each.
     rows: Option<platform::Mapping>,

@@ -99,7 +99,7 @@ pub struct SplitRecord {
 pub struct ExamplesRecord {
     /// The tokens of each, little-endian u32; its `tokens` are examples.
     pub lengths: ShardRecord,
-    /// A byte a token: 1 where it is learned, 0 where it is given.
+    /// A byte per token: 1 where it is learned, 0 where it is given.
     pub learned: ShardRecord,
     /// What is known of each beside its tokens, a JSON object a line, where something is; its `tokens` are lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -111,7 +111,7 @@ fn q8_0(&[s0, s1, ref quants @ ..]: &[u8; 34], weights: &mut [f32; 32]) {
     }
 }
 
-/// Pairs of a scale and a minimum for 16 weights each, two bits a weight (each 32 bytes hold four times 32 weights), d, dmin.
+/// Pairs of a scale and a minimum for 16 weights each, two bits per weight (each 32 bytes hold four times 32 weights), d, dmin.
 #[inline(always)]
 fn q2_k(block: &[u8; 84], weights: &mut [f32; 256]) {
     let (d, dmin) = (half([block[80], block[81]]), half([block[82], block[83]]));
@@ -125,7 +125,7 @@ fn q2_k(block: &[u8; 84], weights: &mut [f32; 256]) {
     }
 }
 
-/// Third bits (bit j of byte l is that of weight 32j + l; where it is not set, 4 is subtracted), two bits a weight as of Q2_K, scales
+/// Third bits (bit j of byte l is that of weight 32j + l; where it is not set, 4 is subtracted), two bits per weight as of Q2_K, scales
 /// of six bits for 16 weights each, d.
 #[inline(always)]
 fn q3_k(block: &[u8; 110], weights: &mut [f32; 256]) {

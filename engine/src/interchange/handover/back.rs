@@ -9,7 +9,7 @@ use crate::interchange::huggingface::Family;
 use crate::metrics::{self, MetricsWriter};
 use crate::model::parameters;
 use crate::platform::files;
-use crate::project::{Project, Run, RunRecord};
+use crate::project::{Project, RunRecord, StagedRun};
 use crate::protocol::{RunState, Start, TrainEvent};
 use crate::storage;
 use serde::Deserialize;
@@ -37,7 +37,7 @@ struct State {
 ///
 /// # Errors
 /// A bundle of another project or model, no whole checkpoint, one that was changed; there is no new run then.
-pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
+pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<StagedRun> {
     let manifest = Manifest::read(bundle)?;
     let run = project.run(&manifest.run)?;
     let config = run.config()?;
@@ -87,7 +87,7 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<Run> {
     let val_loss = state.val_loss.or(losses.last().copied());
     let best = losses.into_iter().chain(state.val_loss).reduce(f32::min);
     let is_done = state.step == config.train.steps;
-    project.create_run_with(&config, &data, |new| {
+    project.stage_run(&config, &data, |new| {
         let info = CheckpointInfo {
             arena_version: ARENA_VERSION,
             step: state.step,

@@ -17,7 +17,7 @@ pub struct CardFacts {
     pub validation_tokens: u64,
     /// Optimizer step of the exported checkpoint.
     pub step: u64,
-    /// Its validation loss, in nats a token.
+    /// Its validation loss, in nats per token.
     pub validation_loss: Option<f32>,
     /// The device it was trained on.
     pub device: String,
@@ -41,7 +41,7 @@ pub(super) fn card(config: &RunConfig, family: &Family, facts: &CardFacts) -> St
         facts.sources.join(", ")
     };
     let loss = facts.validation_loss.map_or("not measured".to_owned(), |loss| {
-        format!("{loss:.4} nats a token (perplexity {:.2})", f64::from(loss).exp())
+        format!("{loss:.4} nats per token (perplexity {:.2})", f64::from(loss).exp())
     });
     // The folder of another project is its owner's business.
     let begun = config.start.as_ref().map(|start| Start { project: None, ..start.clone() });

@@ -37,7 +37,10 @@ impl Weights for FolderWeights {
 pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let config_path = path.join("config.json");
     if !files::is_file(&config_path) {
-        return Err(Error::bad_file(path, "it has no config.json: not a Hugging Face folder"));
+        return Err(Error::bad_file(
+            path,
+            "it has no config.json; name the folder in which config.json and model.safetensors lie",
+        ));
     }
     let map: Map<String, Value> = read_json(&config_path)?;
     let model_type = map.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();

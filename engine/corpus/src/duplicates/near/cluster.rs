@@ -92,7 +92,7 @@ pub struct Decision {
     pub comparisons: u64,
     /// How many times a text was loaded.
     pub loads: u64,
-    /// How often a document was left uncompared with some that it met, since more than 16 different ones met at one key, or its
+    /// How often a document was left uncompared with some that it met, since more than 16 distinct ones met at one key, or its
     /// family kept more than 64.
     pub uncompared: u64,
     threshold: f64,

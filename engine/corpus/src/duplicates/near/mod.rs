@@ -65,7 +65,7 @@ pub struct Settings {
     /// to it.
     #[default = 128]
     pub permutations: u32,
-    /// How many bands documents can meet in: more find more, and cost four bytes a document each. 16 × 8 uses all of 128
+    /// How many bands documents can meet in: more find more, and cost four bytes per document each. 16 × 8 uses all of 128
     /// values, and finds 6 % of pairs exactly at the threshold of 0.5, 82 % of those at 0.75, 99.4 % of those at 0.85.
     #[default = 16]
     pub bands: u32,

@@ -82,7 +82,7 @@ fn header(report: &Report) -> Markup {
             p.lead {
                 "Cleaned with the recipe " b { (shown(&report.recipe.name)) } " from "
                 (number::counted(report.inputs.len() as u64, "file"))
-                ". Every decision is below: what was taken away, by which rule, and why."
+                ". Every decision is below: what was removed, by which rule, and why."
             }
             (links(&parts))
         }

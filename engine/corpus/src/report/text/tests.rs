@@ -28,7 +28,7 @@ fn the_details_add_tables_lengths_and_samples() {
         "By language",
         "stories",
         "Kept, for example",
-        "Taken away, for example",
+        "Removed, for example",
         " words, at least 50 asked",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
