@@ -7,12 +7,14 @@ Both train the same steps of the same text, without evaluations, samples or save
 round is one run of each, the one that goes first changing from round to round. The time is the run's own (`seconds` of `run.json`: preparing
 the text and opening the device are not in it). That both did the same is checked by their losses, to the bit. `--interval` is
 `train.guard.activation_interval`; with --act the guard also keeps states to go back to, every `--checkpoints` steps, which the run without it
-saves as well. The program is `target/release/glasshouse`, or what GLASSHOUSE names. At most 1.01 is asked for.
+saves as well. On a machine with other work a run's time varies by more than the guard costs: the ratio of the processor's time (user and system, of
+the whole program, Unix alone) varies less, above all with `--threads 1`. The program is `target/release/glasshouse`, or what GLASSHOUSE names. At most 1.01 is asked for.
 """
 
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -23,8 +25,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("GLASSHOUSE", str(REPOSITORY / "target/release/glasshouse"))
 
 
+def processor():
+    """Seconds of the processor that programs started here have used."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
 def trained(project, mode, arguments):
-    """Seconds of a new run, and the losses of its steps."""
+    """Seconds of a new run, those of the processor, and the losses of its steps."""
     settings = {
         "train.eval_interval": 0,
         "train.sample_interval": 0,
@@ -38,12 +46,14 @@ def trained(project, mode, arguments):
     command += ["--threads", arguments.threads] if arguments.threads else []
     for setting in [f"{key}={value}" for key, value in settings.items()] + arguments.set:
         command += ["--set", setting]
+    before = processor()
     subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
+    used = processor() - before
     runs = [folder for folder in (project / "runs").iterdir() if folder.is_dir()]
     run = max(runs, key=lambda folder: int(folder.name.split("-")[0]))
     events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     losses = [event["loss"] for event in events if event["event"] == "step"]
-    return json.loads((run / "run.json").read_text())["seconds"], losses
+    return json.loads((run / "run.json").read_text())["seconds"], used, losses
 
 
 def main():
@@ -59,7 +69,7 @@ def main():
     parser.add_argument("--set", action="append", default=[])
     arguments = parser.parse_args()
     on = "act" if arguments.act else "note"
-    ratios, seconds = [], {"off": [], on: []}
+    ratios, used, seconds = [], [], {"off": [], on: []}
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         # The first prepares the text, and is not counted.
@@ -67,15 +77,18 @@ def main():
         for number in range(arguments.rounds):
             modes = ["off", on] if number % 2 == 0 else [on, "off"]
             done = {mode: trained(project, mode, arguments) for mode in modes}
-            if done["off"][1] != done[on][1]:
+            if done["off"][2] != done[on][2]:
                 sys.exit("the losses are not the same: the guard acted, or changed a number")
             for mode in modes:
                 seconds[mode].append(done[mode][0])
             ratios.append(done[on][0] / done["off"][0])
-    quarters = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+            used.append(done[on][1] / done["off"][1])
+    quarters = [statistics.quantiles(all_of_them, n=4) if len(all_of_them) > 1 else all_of_them * 3 for all_of_them in (ratios, used)]
     medians = {mode: statistics.median(all_of_them) for mode, all_of_them in seconds.items()}
     answer = {"preset": arguments.preset, "device": arguments.device, "steps": arguments.steps, "interval": arguments.interval}
-    print(json.dumps({**answer, "seconds": medians, "ratio": statistics.median(ratios), "quarters": quarters, "ratios": ratios}))
+    answer |= {"threads": arguments.threads, "rounds": arguments.rounds, "seconds": medians}
+    print(json.dumps({**answer, "ratio": statistics.median(ratios), "quarters": quarters[0]}))
+    print(json.dumps({"processor_ratio": statistics.median(used), "quarters": quarters[1]}))
 
 
 if __name__ == "__main__":
