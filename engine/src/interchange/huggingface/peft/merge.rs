@@ -16,9 +16,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Settings of PEFT under which an adapter computes more than W + scale·B·A, or has other weights beside it.
-const BEYOND: [&str; 10] = [
+const BEYOND: [&str; 13] = [
     "use_dora",
     "use_qalora",
+    "use_bdlora",
     "bias",
     "lora_bias",
     "alpha_pattern",
@@ -26,6 +27,8 @@ const BEYOND: [&str; 10] = [
     "trainable_token_indices",
     "layer_replication",
     "alora_invocation_tokens",
+    "arrow_config",
+    "kasa_config",
     "monteclora_config",
 ];
 
