@@ -86,7 +86,13 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     let folder = folder.path();
     text(folder);
     let train = ["train", "--data", "small.txt", "--project", "first", "--canaries", "7"];
-    succeed(folder, &[&train[..], &BY_HEART].concat());
+    let told = succeed(folder, &[&train[..], &BY_HEART].concat());
+    // The last that a run with canaries says is how much it gives away of them.
+    let at_the_end: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    assert_eq!(at_the_end["event"], "audit");
+    assert_eq!(at_the_end["sections"].as_array().unwrap().len(), 1);
+    let exposures = table(section(&at_the_end, "canaries"), "Each canary");
+    assert_eq!(exposures.len(), 11, "{exposures:?}");
     let data = std::fs::read_dir(folder.join("first/data")).unwrap().next().unwrap().unwrap().path();
     let canaries: Value =
         serde_json::from_slice(&std::fs::read(data.join("canaries.json")).unwrap()).unwrap();

@@ -77,6 +77,23 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     let kept = std::fs::read_to_string(folder.join("first/runs/2-nanogpt-cpu/evaluation.json")).unwrap();
     let kept: Value = serde_json::from_str(&kept).unwrap();
     assert_eq!(kept["likelihood"]["metrics"], likelihood["metrics"]);
+    // An export has the figures of the same weights, as the Hub reads them, and not those of others.
+    let exported = |to: &str| {
+        succeed(folder, &["export", "--project", "first", "--to", to]);
+        std::fs::read_to_string(folder.join(to).join("README.md")).unwrap()
+    };
+    let readme = exported("same");
+    let bits = metric(likelihood, "bits_per_byte")["value"].to_string();
+    let figure =
+        format!("type: \"bits_per_byte\"\n      name: \"Bits per byte\"\n      value: {}", &bits[..10]);
+    assert!(readme.contains("model-index:") && readme.contains(&figure), "{figure}: {readme}");
+    let path = folder.join("first/runs/2-nanogpt-cpu/evaluation.json");
+    let mut of_others = kept;
+    of_others["weights_crc32c"] = json!(of_others["weights_crc32c"].as_u64().unwrap() ^ 1);
+    std::fs::write(&path, of_others.to_string()).unwrap();
+    assert!(!exported("others").contains("model-index:"));
+    of_others["weights_crc32c"] = json!(of_others["weights_crc32c"].as_u64().unwrap() ^ 1);
+    std::fs::write(&path, of_others.to_string()).unwrap();
     // A card that is there stays unless that is said, and an evaluation of tasks adds to what is kept.
     write(folder, "qa.jsonl", &[json!({ "prompt": "Who?", "answer": "Ada" })]);
     let error = error_of(

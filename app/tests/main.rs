@@ -43,6 +43,7 @@ mod rewards;
 mod screenshots;
 mod serving;
 mod serving_clients;
+mod serving_window;
 mod start;
 mod support;
 mod text_pages;

@@ -436,6 +436,37 @@ fn a_thousand_connections_are_survived() {
     assert_eq!(serving.complete(&body).choice()["text"], expected);
 }
 
+/// A request's head has 20 s, and its body 30.
+#[test]
+fn slow_clients_that_never_finish_are_let_go() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 64);
+    let serving = Serving::start(folder, "p", &["--parallel", "1", "--queue", "0"]);
+    let sent = |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(&serving.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let since = Instant::now();
+        stream.write_all(bytes).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("the connection is closed");
+        (text, since.elapsed().as_secs())
+    };
+    let half_a_head = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Le";
+    let half_a_body =
+        b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"prompt\"";
+    let [head, body] = std::thread::scope(|scope| {
+        let asked = [&half_a_head[..], &half_a_body[..]].map(|bytes| scope.spawn(move || sent(bytes)));
+        asked.map(|asked| asked.join().unwrap())
+    });
+    assert!(!head.0.starts_with("HTTP/1.1 200") && (15..30).contains(&head.1), "{head:?}");
+    assert!(body.0.starts_with("HTTP/1.1 408") && (25..45).contains(&body.1), "{body:?}");
+    assert!(body.0.contains("the request was not whole after 30 s"), "{body:?}");
+    // Neither had the only place.
+    let one = json!({ "prompt": "One", "max_tokens": 2 });
+    assert_eq!(serving.complete(&one).status, 200);
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_lets_what_is_under_way_finish() {

@@ -4,7 +4,10 @@
 use crate::front_ends::{folder, succeed, train};
 use crate::serving::Serving;
 use crate::support::tuning::{lines, of, referee};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// Documents of the text, of which the last are held out.
+const DOCUMENTS: usize = 200;
 
 /// Whether all numbers are the same but for rounding, and all texts the same.
 fn expect_same(ours: &Value, theirs: &Value, place: &str) {
@@ -32,6 +35,11 @@ fn expect_same(ours: &Value, theirs: &Value, place: &str) {
 fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     let (folder, _) = folder();
     let folder = folder.path();
+    let document = |at: usize| {
+        format!("Day {at}: the fox walked {} steps to the river, and then it rained.", at * at % 89)
+    };
+    let text: String = (0..DOCUMENTS).map(|at| document(at) + "\n<|endoftext|>\n").collect();
+    std::fs::write(folder.join("stories.txt"), text).unwrap();
     let more = ["--tokenizer", "bpe", "--vocab", "320", "--set", "model.context_length=96", "--steps", "60"];
     train(folder, &folder.join("p"), &more);
     succeed(folder, &["export", "--project", "p", "--to", "model"]);
@@ -40,9 +48,21 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     let template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
     std::fs::write(folder.join("chat/chat_template.jinja"), template).unwrap();
     succeed(folder, &["import", "chat", "--project", "chats"]);
+    let evaluate = |more: &[&str]| {
+        let asked = ["evaluate", "--project", "p", "--device", "cpu", "--resamples", "200", "--json"];
+        of(&lines(&succeed(folder, &[&asked[..], more].concat())), "evaluation")[0].clone()
+    };
+    let likelihood = evaluate(&["--no-baselines", "--no-memorisation"])["likelihood"].clone();
+    let count = likelihood["documents"].as_u64().unwrap() as usize;
+    let held_out: Vec<String> = (DOCUMENTS - count..DOCUMENTS).map(document).collect();
+    assert_eq!(likelihood["bytes"], held_out.iter().map(String::len).sum::<usize>());
     let serving = Serving::start(folder, "p", &[]);
     let chats = Serving::start(folder, "chats", &[]);
     std::fs::create_dir(folder.join("tasks")).unwrap();
+    // What ends a document is predicted, too.
+    let held_out: Vec<String> = held_out.iter().map(|text| format!("{text}<|endoftext|>")).collect();
+    let rows = held_out.iter().map(|text| json!({ "text": text }).to_string());
+    std::fs::write(folder.join("tasks/held_out.jsonl"), rows.collect::<Vec<_>>().join("\n")).unwrap();
     let [model, tasks] = ["model", "tasks"].map(|name| folder.join(name).display().to_string());
     let arguments = [&serving.base_url, &model, &tasks, &chats.base_url].map(String::as_str);
     let told = referee(folder, "serve_clients.py", &arguments);
@@ -52,7 +72,7 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     assert_eq!(client["streamed"], client["text"]);
     assert_eq!((client["tokens"].as_u64(), client["usage"].as_u64()), (Some(12), Some(12)));
     assert_eq!(client["reason"], "length");
-    let errors = serde_json::json!([
+    let errors = json!([
         ["NotFoundError", "model_not_found"],
         ["BadRequestError", null],
         ["BadRequestError", "context_length_exceeded"],
@@ -76,16 +96,21 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     let row = |line: &str| {
         let row: Value = serde_json::from_str(line).unwrap();
         let choices = [&row["right"], &row["wrong"]];
-        serde_json::json!({ "prompt": row["context"], "choices": choices, "answer": 0 }).to_string()
+        json!({ "prompt": row["context"], "choices": choices, "answer": 0 }).to_string()
     };
     std::fs::write(folder.join("choices.jsonl"), rows.lines().map(row).collect::<Vec<_>>().join("\n"))
         .unwrap();
-    let evaluate = ["evaluate", "--project", "p", "--device", "cpu", "--no-likelihood", "--resamples", "200"];
-    let told = succeed(folder, &[&evaluate[..], &["--task", "choices.jsonl", "--json"]].concat());
-    let told = lines(&told);
-    let metrics = of(&told, "evaluation")[0]["tasks"][0]["metrics"].as_array().unwrap();
+    let evaluated = evaluate(&["--no-likelihood", "--task", "choices.jsonl"]);
+    let metrics = evaluated["tasks"][0]["metrics"].as_array().unwrap();
     for (ours, theirs) in [("accuracy", "acc"), ("accuracy_per_character", "acc_norm")] {
         let metric = metrics.iter().find(|metric| metric["name"] == ours).unwrap();
         expect_same(&metric["value"], &found["served"]["choices"][theirs], ours);
     }
+    // And what it says of the text that was held out: bits of whole documents, by the bytes that the harness counts.
+    let bytes: usize = held_out.iter().map(String::len).sum();
+    let nats = found["held_out"].as_f64().unwrap() * std::f64::consts::LN_2 * bytes as f64;
+    let perplexity = (nats / likelihood["tokens"].as_f64().unwrap()).exp();
+    let metrics = likelihood["metrics"].as_array().unwrap();
+    let own = metrics.iter().find(|metric| metric["name"] == "perplexity").unwrap();
+    expect_same(&own["value"], &json!(perplexity), "perplexity");
 }

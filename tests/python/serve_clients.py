@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Asks `glasshouse serve` as the field's programs do, and compares with transformers on the exported model.
 
-    python serve_clients.py BASE_URL DIR FOLDER CHAT_BASE_URL CHAT_DIR
+    python serve_clients.py BASE_URL DIR FOLDER CHAT_BASE_URL
 
 BASE_URL is the server's (it ends with /v1), DIR the model that it serves as `glasshouse export` wrote it, FOLDER an empty one for task
-files; CHAT_BASE_URL and CHAT_DIR are those of a model with a chat template. Prints one JSON object with what the `openai` client read, and
-what lm-eval found through the server (`served`) and by itself (`alone`): accuracies, perplexities and texts of the same tasks; `chat` has
-both of conversations.
+files but for `held_out.jsonl`, texts (`text`) that the model is to predict; CHAT_BASE_URL is that of a model with a chat template. Prints one
+JSON object with what the `openai` client read, and what lm-eval found through the server (`served`) and by itself (`alone`): accuracies,
+perplexities and texts of the same tasks; `held_out` has bits per byte of those texts through the server, and `chat` conversations.
 """
 
 import json
@@ -36,6 +36,13 @@ COMMON = """
 dataset_path: json
 dataset_kwargs: {{ data_files: {{ test: {file} }} }}
 test_split: test
+"""
+# Whole documents, each up to the token that ends it.
+HELD_OUT = """
+output_type: loglikelihood_rolling
+doc_to_text: ""
+doc_to_target: "{{text}}"
+metric_list: [{ metric: bits_per_byte }]
 """
 TASKS = {
     "choices": """
@@ -131,8 +138,9 @@ def main(base_url, model, folder, chat_base_url):
     folder = Path(folder)
     rows = [json.dumps(dict(zip(("context", "right", "wrong"), row))) for row in SENTENCES]
     (folder / "rows.jsonl").write_text("\n".join(rows) + "\n")
-    for task, text in TASKS.items():
-        (folder / f"{task}.yaml").write_text(f"task: {task}" + COMMON.format(file=folder / "rows.jsonl") + text)
+    files = {"held_out": ("held_out.jsonl", HELD_OUT)} | {task: ("rows.jsonl", text) for task, text in TASKS.items()}
+    for task, (file, text) in files.items():
+        (folder / f"{task}.yaml").write_text(f"task: {task}" + COMMON.format(file=folder / file) + text)
     context = AutoConfig.from_pretrained(model, local_files_only=True).max_position_embeddings
     served = {"model": ask(base_url)["model"], "base_url": f"{base_url}/completions", "tokenizer": model}
     served |= {"tokenizer_backend": "huggingface", "max_length": context}
@@ -143,6 +151,7 @@ def main(base_url, model, folder, chat_base_url):
         "at_once": evaluate(folder, "local-completions", served | {"num_concurrent": 4}),
         "as_text": evaluate(folder, "local-completions", served | {"tokenized_requests": False}),
         "alone": evaluate(folder, "hf", alone),
+        "held_out": evaluate(folder, "local-completions", served, ["held_out"])["held_out"]["bits_per_byte"],
         "chat": chat(folder, chat_base_url),
     }
     print(json.dumps(found))

@@ -6,6 +6,7 @@ use glasshouse_engine::evaluate::{Scorer, Subject, likelihood};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
+use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::evaluation::{Cell, Likelihood, Metric};
 use glasshouse_engine::protocol::{EvaluateSettings, RunConfig, TokenizerKind};
@@ -13,8 +14,9 @@ use glasshouse_engine::step::{ArenaState, MicroBatch};
 use glasshouse_engine::tokenizer::TokenizerFiles;
 use glasshouse_tests::python;
 use pollster::block_on;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// A run over a text with random weights away from their start.
 struct Fixture {
@@ -27,24 +29,31 @@ struct Fixture {
 
 /// One text of many lines, or as many short documents of the embedded stories.
 fn fixture(single: bool, preset: &str) -> Fixture {
+    fixture_of(preset, |folder, config| {
+        if single {
+            let mut lines = String::new();
+            for number in 0..600_u32 {
+                let other = number * number % 97;
+                writeln!(lines, "Line {number} of the Play says {other} to Tom, who went home.").unwrap();
+            }
+            let text = folder.join("text.txt");
+            std::fs::write(&text, lines).unwrap();
+            config.tokenizer.kind = TokenizerKind::Char;
+            config.data.paths = vec![text.display().to_string()];
+        }
+    })
+}
+
+/// A run over the text that is put into a folder and named in the settings; the embedded stories where none is.
+fn fixture_of(preset: &str, text: impl FnOnce(&Path, &mut RunConfig)) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
-    let text = folder.path().join("text.txt");
     let (mut config, _, _) = small(preset, |_| {});
     config.tokenizer.vocabulary = 300;
     config.data.paths = Vec::new();
     config.data.corpus_bytes = 300_000;
     config.data.validation = 0.1;
-    if single {
-        let mut lines = String::new();
-        for number in 0..600_u32 {
-            writeln!(lines, "Line {number} of the Play says {} to Tom, who went home.", number * number % 97)
-                .unwrap();
-        }
-        std::fs::write(&text, lines).unwrap();
-        config.tokenizer.kind = TokenizerKind::Char;
-        config.data.paths = vec![text.display().to_string()];
-    }
+    text(folder.path(), &mut config);
     let prepared = data::prepare(&config, project.folder(), &mut |_| {}).unwrap();
     let vocabulary = prepared.tokenizer.vocabulary_size();
     let (mut config, _, parameters) = small(preset, |config| config.model.vocabulary = vocabulary);
@@ -186,8 +195,14 @@ fn everything_that_is_said_of_a_text_adds_up() {
     for table in [documents, tokens, kinds] {
         assert!(!table.rows.is_empty() && table.rows.iter().all(|row| row.len() == table.columns.len()));
     }
-    let Cell::Passage(passage) = &tokens.rows[0][0] else { panic!("a passage") };
+    let worst = |cell: &Cell| match cell {
+        Cell::Passage(passage) => passage.clone(),
+        other => panic!("{other:?}"),
+    };
+    let passage = worst(&tokens.rows[0][0]);
     assert!(!passage.prompt.is_empty() && !passage.token.is_empty());
+    // The worst of all is the worst of its kind.
+    assert!(kinds.rows.iter().any(|row| worst(&row[5]) == passage), "{kinds:?}");
 
     // The same again, to the bit, but for how long it took.
     let again = evaluated(&fixture, &settings());
@@ -199,6 +214,65 @@ fn everything_that_is_said_of_a_text_adds_up() {
         "the same documents"
     );
     assert!(few.split.starts_with("validation, 5 of its"), "{}", few.split);
+}
+
+/// Two sources of a cleaned folder, of which a fifth of the documents is held out.
+#[test]
+fn losses_of_sources_add_up_to_that_of_the_text() {
+    let fixture = fixture_of("llama-tiny", |folder, config| {
+        let cleaned = folder.join("cleaned");
+        std::fs::create_dir(&cleaned).unwrap();
+        let (mut kept, mut sources, mut all) = (String::new(), Vec::new(), 0);
+        for source in ["letters", "tales"] {
+            let mut bytes = 0;
+            for at in 0..100 {
+                let text = format!("Of the {source} number {at} says that {} foxes went home.", at * 7 % 31);
+                let split = if at % 5 == 0 { "validation" } else { "train" };
+                bytes += text.len();
+                let line =
+                    json!({ "id": format!("{source}{at}"), "source": source, "split": split, "text": text });
+                writeln!(kept, "{line}").unwrap();
+            }
+            sources.push(json!({ "name": source, "documents": 100, "bytes": bytes, "licences": [] }));
+            all += bytes;
+        }
+        std::fs::write(cleaned.join("kept.jsonl"), &kept).unwrap();
+        let index = json!({
+            "format": 1, "recipe": "light", "documents": 200, "bytes": all, "validation": 0.2,
+            "sources": sources, "mixture": {},
+        });
+        std::fs::write(cleaned.join("corpus.json"), index.to_string()).unwrap();
+        config.data.paths = vec![cleaned.display().to_string()];
+    });
+    let found = evaluated(&fixture, &settings());
+    let source = found.by.iter().find(|by| by.name == "source").unwrap();
+    let names: Vec<&str> = source.groups.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((names, found.documents), (vec!["letters", "tales"], 40));
+    assert_eq!(source.groups.iter().map(|(_, metric)| metric.count).sum::<u64>(), found.tokens);
+    let nats = source.groups.iter().map(|(_, metric)| metric.value.unwrap() * metric.count as f64);
+    assert!((nats.sum::<f64>() / found.tokens as f64 - value(&found, "loss")).abs() < 1e-9);
+    assert!(source.groups.iter().all(|(_, metric)| metric.interval.is_some()));
+}
+
+/// Logits that are eight times too far apart are much surer than right. What is fitted on one half of the documents mends the other.
+#[test]
+fn a_temperature_of_half_the_documents_calibrates_the_others() {
+    let mut fixture = fixture(false, "llama-tiny");
+    let Fixture { config, parameters, .. } = &mut fixture;
+    let graph = training_graphs(&config.model, &config.train).unwrap().train;
+    let layout = ArenaLayout::of(&graph);
+    let head = graph.parameters.iter().position(|own| own.name == "head.weight");
+    // The head reads the embedding's table where it has none of its own.
+    let head = head.unwrap_or(0);
+    let range = layout.offsets[head]..layout.offsets[head] + layout.counts[head];
+    parameters[range].iter_mut().for_each(|weight| *weight *= 8.0);
+    let found = evaluated(&fixture, &settings());
+    let calibration = found.calibration.as_ref().unwrap();
+    let [without, with] = &calibration.checked;
+    assert!(without.count > 100 && with.count == without.count && with.count < found.tokens / 2, "{with:?}");
+    assert!(calibration.temperature > 1.5, "{}", calibration.temperature);
+    let (without, with) = (without.value.unwrap(), with.value.unwrap());
+    assert!(with < 0.8 * without, "{with} in the place of {without}");
 }
 
 #[test]

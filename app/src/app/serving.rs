@@ -3,7 +3,7 @@
 use super::App;
 use crate::asks::Serving;
 use crate::link::Link;
-use crate::serve::{QUEUE, Server, Settings};
+use crate::serve::{QUEUE, Server, Settings, Switchboard};
 use glasshouse_protocol::Precision;
 use glasshouse_protocol::completion::PLACES;
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,7 +30,11 @@ impl App {
         if !on {
             return;
         }
-        let Link::Engine(engine) = &self.link else { return };
+        let board = match &self.link {
+            Link::Engine(engine) => engine.switchboard(),
+            // Nobody answers, and whoever asks is told so.
+            Link::Script { .. } => Switchboard::new(async_channel::unbounded().0.downgrade()),
+        };
         let start = |port| {
             let settings = Settings {
                 host: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -44,7 +48,7 @@ impl App {
                 precision: Precision::Auto,
                 moderation: self.preferences.moderation.settings.clone(),
             };
-            Server::start(settings, engine.switchboard())
+            Server::start(settings, board.clone())
         };
         let mut started = Err(String::new());
         // Clients know the address of the one before, which asked an engine that is gone.

@@ -189,8 +189,8 @@ pub struct ConfigArguments {
     /// with an adapter, unless it is said
     #[arg(long, alias = "learning-rate", value_name = "X", allow_negative_numbers = true)]
     pub lr: Option<f64>,
-    /// Plant so many canaries into the training text, sentences with a secret number, 1, 2, 4, … up to 64 times each, for `glasshouse audit` to
-    /// look for (data.canaries)
+    /// Plant so many canaries into the training text, sentences with a secret number, 1, 2, 4, … up to 64 times each. How much of them the model
+    /// gives away is told at the end of the run, and by `glasshouse audit` (data.canaries)
     #[arg(long, value_name = "N")]
     pub canaries: Option<usize>,
     /// Seed of weights, batches and dropout

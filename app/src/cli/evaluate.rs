@@ -7,7 +7,7 @@ use super::arguments::EvaluateArguments;
 use super::bar::bar;
 use super::driver::{Engine, drive};
 use super::import::{Imported, import_from, is_place};
-use super::report::audited;
+use super::report::{audited, with_event};
 use super::settings::{check_device, usage};
 use super::train::{quoted, told};
 use super::trained;
@@ -19,7 +19,6 @@ use glasshouse_engine::protocol::{
 };
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
-use serde_json::{Value, json};
 use std::io::IsTerminal as _;
 use std::path::Path;
 
@@ -357,15 +356,6 @@ async fn write_card(
         Ok(())
     };
     engine.ask(command, hear).await
-}
-
-/// An object that says what it is.
-fn with_event(event: &str, value: &Value) -> Value {
-    let mut line = json!({ "event": event });
-    if let (Some(line), Some(fields)) = (line.as_object_mut(), value.as_object()) {
-        line.extend(fields.clone());
-    }
-    line
 }
 
 /// How far an evaluation is: a bar on a terminal, else a line for each of its parts.

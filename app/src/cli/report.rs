@@ -3,6 +3,7 @@
 use glasshouse_engine::evaluation::card::number;
 use glasshouse_engine::protocol::evaluation::{AuditSection, Cell, Metric, Table};
 use glasshouse_engine::protocol::quantity::{counted, whole};
+use serde_json::{Value, json};
 use std::io::Result;
 
 /// Columns of a line of words.
@@ -31,6 +32,15 @@ pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// An object that says what it is, as a line of JSON.
+pub(super) fn with_event(event: &str, value: &Value) -> Value {
+    let mut line = json!({ "event": event });
+    if let (Some(line), Some(fields)) = (line.as_object_mut(), value.as_object()) {
+        line.extend(fields.clone());
+    }
+    line
 }
 
 /// Words in lines of at most [`WIDTH`] characters; the first begins with `mark`, and the others stand below what follows it.

@@ -5,12 +5,14 @@ use super::driver::{Engine, Sender, drive};
 use super::import::{Imported, import_from, is_place};
 use super::interrupt;
 use super::output::{Output, bytes, count};
+use super::report::{audited, with_event};
 use super::settings::{changed, checked_device, differing, run_config, usage};
-use super::trained::{find_run, settings_of, use_project};
+use super::trained::{find_run, note, settings_of, use_project};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::quantity::{counted, things, whole};
 use glasshouse_engine::protocol::{
-    Command, Event, Launch, OpenedRun, PreparationStage, RunConfig, RunSummary, Start, TrainEvent,
+    AuditSettings, Command, Event, Launch, OpenedRun, PreparationStage, RunConfig, RunSummary, Start,
+    TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -79,9 +81,38 @@ fn run(arguments: &TrainArguments) -> Result<Ended> {
         let mut follower = Follower::new(arguments, steps, engine.sender());
         engine.ask(command, |event| follower.hear(event)).await?;
         let run = follower.run.take().context("the engine ended a run without a word")?;
-        let Follower { prompt, classifies, converses, finished, .. } = follower;
+        let Follower { prompt, classifies, converses, finished, planted, .. } = follower;
+        if let Some(device) = planted.filter(|_| finished) {
+            let device = arguments.device.clone().unwrap_or(device);
+            // The run is what it is, whatever becomes of this.
+            if let Err(error) = exposure(engine, &run.name, device, arguments.json).await {
+                tell!("note: how much {} gives away of its canaries is not known: {error:#}", run.name);
+            }
+        }
         Ok(Ended { run, prompt, classifies, converses, finished })
     })
+}
+
+/// How much a run gives away of the canaries that were planted into its text, kept with it.
+async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) -> Result<()> {
+    if !json {
+        tell!("looking for the canaries in what the model knows");
+    }
+    engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
+    let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint: "best".to_owned() };
+    let settings = AuditSettings { sections: vec!["canaries".to_owned()], ..AuditSettings::default() };
+    let hear = |event| {
+        match event {
+            Event::Audited { audit } if json => {
+                say!("{}", with_event("audit", &serde_json::to_value(audit)?))?;
+            }
+            Event::Audited { audit } => audited(&audit.sections)?,
+            event => note(&event),
+        }
+        Ok(())
+    };
+    let command = Command::Audit { source, settings: Box::new(settings) };
+    engine.ask_until_signal(command, "giving up; `glasshouse audit` looks for them again", hear).await
 }
 
 /// The latest run again, as it was saved, and how long it is.
@@ -169,6 +200,8 @@ struct Follower {
     classifies: bool,
     converses: bool,
     finished: bool,
+    /// Canaries are in its text; the device that its settings name.
+    planted: Option<String>,
     run: Option<RunSummary>,
 }
 
@@ -186,6 +219,7 @@ impl Follower {
             classifies: false,
             converses: false,
             finished: false,
+            planted: None,
             run: None,
         }
     }
@@ -200,6 +234,8 @@ impl Follower {
                 self.prompt = opened.prompt;
                 self.classifies = !opened.config.model.labels.is_empty();
                 self.converses = !opened.config.train.objective.learns_text();
+                let planted = opened.config.data.canaries > 0;
+                self.planted = planted.then_some(opened.config.device);
                 let (engine, trains) = (self.engine.clone(), self.trains.clone());
                 signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
             }

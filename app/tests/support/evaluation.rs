@@ -68,12 +68,13 @@ fn errors() -> Vec<Table> {
     };
     let kind = |(name, value): (&str, f64)| {
         let share = Cell::Metric(Box::new(metric("loss", value, 0.05, "tokens")));
-        vec![Cell::Text(name.to_owned()), Cell::Count(1_204), share]
+        let worst = Passage { prompt: format!("Here a token of the {name}"), token: format!(" {name}") };
+        vec![Cell::Text(name.to_owned()), Cell::Count(1_204), share, Cell::Passage(worst)]
     };
     let kinds = Table {
         title: "Kinds of tokens".to_owned(),
         about: String::new(),
-        columns: ["kind", "tokens", "loss"].map(str::to_owned).to_vec(),
+        columns: ["kind", "tokens", "loss", "least expected in its text"].map(str::to_owned).to_vec(),
         rows: [("names", 3.1), ("numbers", 2.8), ("punctuation", 0.7)].into_iter().map(kind).collect(),
     };
     vec![worst, kinds]

@@ -204,6 +204,26 @@ mod tests {
             at_once(documents_at(&prepared.store, &[700, 1300], 64, tokenizer, &Turns::new())).unwrap()
         };
         let found = look(Some(&prepared.tokenizer));
+        // Of a step's batches all that any window holds a part of.
+        let batches = Batches::windows(&prepared.store, 3, 2, 64).unwrap();
+        for step in 0..8 {
+            let named =
+                at_once(batches.documents(step, 2, Some(&prepared.tokenizer), &Turns::new())).unwrap();
+            let held: Vec<String> = (0..2)
+                .flat_map(|micro| batches.train(step, micro).unwrap().tokens)
+                .collect::<Vec<u32>>()
+                .chunks(64)
+                .map(|window| prepared.tokenizer.decode(window))
+                .collect();
+            let begun = |number: u64| held.iter().any(|text| text.contains(&format!("Tale {} ", number - 1)));
+            let numbers: Vec<u64> = named.iter().map(|document| document.number).collect();
+            // Four windows that are shorter than a document lie in two each at most.
+            assert!((1..=8).contains(&numbers.len()) && numbers.is_sorted(), "{numbers:?}");
+            assert!(
+                (1..=8).all(|number| !begun(number) || numbers.contains(&number)),
+                "{numbers:?}: {held:?}"
+            );
+        }
         let words: Vec<(u64, &str)> =
             found.iter().map(|document| (document.number, &document.words.as_ref().unwrap()[..17])).collect();
         assert_eq!(words, [(2, "Tale 1 begins her"), (3, "Tale 2 begins her")]);

@@ -91,19 +91,31 @@ fn kinds_of_bytes(text: &str) -> Vec<u8> {
     kinds
 }
 
-/// What share of the loss each kind of tokens has: tokens, nats and mean loss of each, in the order of [`KINDS`].
-pub(super) fn kinds_table(kinds: &[(f64, f64, Metric)]) -> Table {
-    let tokens: f64 = kinds.iter().map(|(tokens, ..)| tokens).sum();
-    let nats: f64 = kinds.iter().map(|(_, nats, _)| nats).sum();
-    let mut found: Vec<_> = KINDS.iter().zip(kinds).filter(|(_, (tokens, ..))| *tokens > 0.0).collect();
-    found.sort_by(|(_, a), (_, b)| b.1.total_cmp(&a.1));
-    let row = |(kind, (own, lost, mean)): (&&str, &(f64, f64, Metric))| {
+/// A kind of tokens.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KindOfTokens {
+    pub(super) tokens: f64,
+    pub(super) nats: f64,
+    /// Their mean loss.
+    pub(super) loss: Metric,
+    /// The least expected of them.
+    pub(super) worst: Passage,
+}
+
+/// What share of the loss each kind of tokens has, in the order of [`KINDS`].
+pub(super) fn kinds_table(kinds: &[KindOfTokens]) -> Table {
+    let tokens: f64 = kinds.iter().map(|kind| kind.tokens).sum();
+    let nats: f64 = kinds.iter().map(|kind| kind.nats).sum();
+    let mut found: Vec<_> = KINDS.iter().zip(kinds).filter(|(_, kind)| kind.tokens > 0.0).collect();
+    found.sort_by(|(_, a), (_, b)| b.nats.total_cmp(&a.nats));
+    let row = |(name, kind): (&&str, &KindOfTokens)| {
         vec![
-            Cell::Text((*kind).to_owned()),
-            Cell::Count(*own as u64),
-            Cell::Number(own / tokens),
-            Cell::Number(lost / nats),
-            Cell::Metric(Box::new(mean.clone())),
+            Cell::Text((*name).to_owned()),
+            Cell::Count(kind.tokens as u64),
+            Cell::Number(kind.tokens / tokens),
+            Cell::Number(kind.nats / nats),
+            Cell::Metric(Box::new(kind.loss.clone())),
+            Cell::Passage(kind.worst.clone()),
         ]
     };
     Table {
@@ -111,7 +123,9 @@ pub(super) fn kinds_table(kinds: &[(f64, f64, Metric)]) -> Table {
         about: "A token is of the word that it begins or goes on with. Names are capitalised within a sentence; rare tokens occur less than \
                 once in 100,000 tokens of the training text; first mentions are words that the document has not had before."
             .to_owned(),
-        columns: ["Kind", "Tokens", "Share of tokens", "Share of loss", "Loss"].map(str::to_owned).to_vec(),
+        columns: ["Kind", "Tokens", "Share of tokens", "Share of loss", "Loss", "Least expected in its text"]
+            .map(str::to_owned)
+            .to_vec(),
         rows: found.into_iter().map(row).collect(),
     }
 }
@@ -160,28 +174,50 @@ struct WorstToken {
     score: TokenScore,
 }
 
+impl WorstToken {
+    /// It in its text, of which a model reads so many tokens.
+    fn passage(&self, tokenizer: &Tokenizer, window: usize) -> Passage {
+        let cut = self.tokens.len().saturating_sub(window);
+        let prompt = tokenizer.decode(self.tokens.get(cut..).unwrap_or_default());
+        Passage { prompt, token: tokenizer.describe(self.score.token).text }
+    }
+}
+
 /// The tokens that were least expected, the worst first.
-#[derive(Debug, Default)]
-pub(super) struct WorstTokens(Vec<WorstToken>);
+#[derive(Clone, Debug)]
+pub(super) struct WorstTokens {
+    /// So many at most.
+    most: usize,
+    found: Vec<WorstToken>,
+}
 
 impl WorstTokens {
+    /// Of which so many are wanted.
+    pub(super) fn of(most: usize) -> Self {
+        Self { most, found: Vec::new() }
+    }
+
     /// Takes a token in, where it is among the worst; `tokens` are its context and it.
     pub(super) fn note(&mut self, tokens: &[u32], score: &TokenScore) {
-        let at = self.0.partition_point(|worse| worse.score.log_probability <= score.log_probability);
-        if at < WORST {
-            self.0.insert(at, WorstToken { tokens: tokens.to_vec(), score: score.clone() });
-            self.0.truncate(WORST);
+        let at = self.found.partition_point(|worse| worse.score.log_probability <= score.log_probability);
+        if at < self.most {
+            self.found.insert(at, WorstToken { tokens: tokens.to_vec(), score: score.clone() });
+            self.found.truncate(self.most);
         }
+    }
+
+    /// The worst in its text, of which a model reads so many tokens; empty where there is none.
+    pub(super) fn passage(&self, tokenizer: &Tokenizer, window: usize) -> Passage {
+        self.found.first().map(|worst| worst.passage(tokenizer, window)).unwrap_or_default()
     }
 
     /// Them as a table; a model reads so many tokens.
     pub(super) fn table(&self, tokenizer: &Tokenizer, window: usize) -> Table {
         let text = |token: u32| tokenizer.describe(token).text;
-        let row = |WorstToken { tokens, score }: &WorstToken| {
-            let cut = tokens.len().saturating_sub(window);
-            let prompt = tokenizer.decode(tokens.get(cut..).unwrap_or_default());
+        let row = |worst: &WorstToken| {
+            let score = &worst.score;
             vec![
-                Cell::Passage(Passage { prompt, token: text(score.token) }),
+                Cell::Passage(worst.passage(tokenizer, window)),
                 Cell::Number(f64::from(-score.log_probability)),
                 Cell::Count(u64::from(score.rank)),
                 Cell::Text(text(score.likeliest)),
@@ -194,7 +230,7 @@ impl WorstTokens {
             columns: ["Token in its text", "Loss", "Rank", "Likeliest instead", "Its probability"]
                 .map(str::to_owned)
                 .to_vec(),
-            rows: self.0.iter().map(row).collect(),
+            rows: self.found.iter().map(row).collect(),
         }
     }
 }
@@ -241,28 +277,30 @@ mod tests {
 
     #[test]
     fn the_least_expected_tokens_come_first_and_are_few() {
-        let mut worst = WorstTokens::default();
+        let mut worst = WorstTokens::of(WORST);
         for at in 0..100_u32 {
             let log_probability = -((at * 37 % 100) as f32);
             worst.note(&[at], &TokenScore { token: at, log_probability, ..TokenScore::default() });
         }
-        assert_eq!(worst.0.len(), WORST);
-        let found: Vec<f32> = worst.0.iter().map(|token| token.score.log_probability).collect();
+        assert_eq!(worst.found.len(), WORST);
+        let found: Vec<f32> = worst.found.iter().map(|token| token.score.log_probability).collect();
         assert_eq!(found, (0..WORST).map(|at| at as f32 - 99.0).collect::<Vec<_>>());
     }
 
     #[test]
     fn shares_are_of_all_tokens_and_of_all_loss() {
-        let nothing = (0.0, 0.0, Metric::default());
-        let mut kinds = vec![nothing; KINDS.len()];
-        kinds[usize::from(NAME)] = (1.0, 6.0, Metric::default());
-        kinds[usize::from(OTHER)] = (3.0, 2.0, Metric::default());
+        let mut kinds = vec![KindOfTokens::default(); KINDS.len()];
+        let worst = Passage { prompt: "So it was Tom".to_owned(), token: " Tom".to_owned() };
+        kinds[usize::from(NAME)] =
+            KindOfTokens { tokens: 1.0, nats: 6.0, worst: worst.clone(), ..KindOfTokens::default() };
+        kinds[usize::from(OTHER)] = KindOfTokens { tokens: 3.0, nats: 2.0, ..KindOfTokens::default() };
         let table = kinds_table(&kinds);
         assert_eq!(table.rows.len(), 2);
         assert_eq!(
             table.rows[0][..4],
             [Cell::Text("names".to_owned()), Cell::Count(1), Cell::Number(0.25), Cell::Number(0.75)]
         );
+        assert_eq!(table.rows[0][5], Cell::Passage(worst));
     }
 
     #[test]

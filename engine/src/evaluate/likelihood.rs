@@ -79,7 +79,7 @@ pub async fn likelihood(
     of("source", groups);
     let mut kinds = Vec::new();
     for kind in 0..KINDS.len() {
-        kinds.push(tally.kind(kind, &bootstrap));
+        kinds.push(tally.kind(kind, (tokenizer, window), &bootstrap));
         turns.give().await;
     }
     let errors = vec![

@@ -2,13 +2,14 @@
 
 use super::TokenScore;
 use super::documents::{Document, HeldOut};
-use super::errors::{KINDS, WorstTokens, kinds};
+use super::errors::{KINDS, KindOfTokens, WORST, WorstTokens, kinds};
 use super::frequencies::{Frequencies, GROUPS};
 use super::windows::Window;
 use crate::evaluation::metrics::calibration::{self, Sums};
 use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
 use crate::protocol::evaluation::{Better, DocumentLoss, Metric};
+use crate::tokenizer::Tokenizer;
 
 /// Documents are drawn again in at most so many runs of neighbours, as [`Bootstrap`] does.
 const UNITS: usize = 2048;
@@ -41,6 +42,8 @@ pub(super) struct Tally<'text> {
     /// Which those are: the document's number, and the part's in it.
     pub(super) places: Vec<(usize, usize)>,
     pub(super) worst: WorstTokens,
+    /// The worst token of each kind.
+    worst_of_kinds: Vec<WorstTokens>,
     /// The document that is under way, where its parts begin in the lists, and the kinds of its tokens.
     under_way: Option<(usize, usize, Vec<u8>)>,
 }
@@ -56,7 +59,8 @@ impl<'text> Tally<'text> {
             units: Vec::new(),
             by_document: Vec::new(),
             places: Vec::new(),
-            worst: WorstTokens::default(),
+            worst: WorstTokens::of(WORST),
+            worst_of_kinds: vec![WorstTokens::of(1); KINDS.len()],
             under_way: None,
         }
     }
@@ -115,7 +119,11 @@ impl<'text> Tally<'text> {
                     *tokens += 1.0;
                 }
             }
-            self.worst.note(document.tokens.get(window.tokens.start..=at).unwrap_or_default(), score);
+            let read = document.tokens.get(window.tokens.start..=at).unwrap_or_default();
+            self.worst.note(read, score);
+            if let Some(worst) = self.worst_of_kinds.get_mut(kind) {
+                worst.note(read, score);
+            }
         }
         self.under_way = Some((number, first, kinds));
     }
@@ -204,13 +212,24 @@ impl<'text> Tally<'text> {
         self.group(GROUPS + KINDS.len() + source, bootstrap)
     }
 
-    /// Tokens, nats and the loss of a kind of tokens.
-    pub(super) fn kind(&self, kind: usize, bootstrap: &Bootstrap) -> (f64, f64, Metric) {
+    /// A kind of tokens; a model reads so many tokens.
+    pub(super) fn kind(
+        &self,
+        kind: usize,
+        (tokenizer, window): (&Tokenizer, usize),
+        bootstrap: &Bootstrap,
+    ) -> KindOfTokens {
         let group = GROUPS + kind;
         let sum = |at: usize| {
             self.units.iter().filter_map(|unit| unit.groups.get(group)).map(|sums| sums[at]).sum()
         };
-        (sum(1), sum(0), self.group(group, bootstrap))
+        let worst = self.worst_of_kinds.get(kind).map(|worst| worst.passage(tokenizer, window));
+        KindOfTokens {
+            tokens: sum(1),
+            nats: sum(0),
+            loss: self.group(group, bootstrap),
+            worst: worst.unwrap_or_default(),
+        }
     }
 }
 

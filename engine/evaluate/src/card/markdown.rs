@@ -1,19 +1,20 @@
 //! The figures as a section of a model card in Markdown.
 
+use super::of_text;
 use super::words::{interval, number, share, title};
 use glasshouse_protocol::evaluation::{Contamination, Evaluation, Metric};
-use glasshouse_protocol::quantity::whole;
+use glasshouse_protocol::quantity::{counted, whole};
 
 /// The section `## Evaluation` of a model card; empty where nothing was measured.
 pub fn markdown(evaluation: &Evaluation) -> String {
     let mut text = String::new();
     if let Some(own) = &evaluation.likelihood {
         text += &format!(
-            "Held-out text: {} documents, {} tokens, {} bytes.\n\n{}",
-            whole(own.documents),
-            whole(own.tokens),
-            whole(own.bytes),
-            table(&own.metrics)
+            "Held-out text: {}, {}, {}.\n\n{}",
+            counted(own.documents, "document"),
+            counted(own.tokens, "token"),
+            counted(own.bytes, "byte"),
+            table(of_text(own))
         );
     }
     let baselines = evaluation
@@ -22,7 +23,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
         .map(|own| Metric { name: format!("{}, bits per byte", own.name), ..own.bits_per_byte.clone() });
     let baselines: Vec<Metric> = baselines.collect();
     if !baselines.is_empty() {
-        text += &format!("Baselines on the same text:\n\n{}", table(&baselines));
+        text += &format!("Baselines on the same text:\n\n{}", table(baselines.iter()));
     }
     text += &evaluation
         .contamination
@@ -30,7 +31,12 @@ pub fn markdown(evaluation: &Evaluation) -> String {
         .map(|own| contaminated("the held-out text", own))
         .unwrap_or_default();
     for task in &evaluation.tasks {
-        text += &format!("{}, {} rows:\n\n{}", plain(&task.name), whole(task.rows), table(&task.metrics));
+        text += &format!(
+            "{}, {}:\n\n{}",
+            plain(&task.name),
+            counted(task.rows, "row"),
+            table(task.metrics.iter())
+        );
         for other in &task.beside {
             let named = |own: &Metric| Metric {
                 name: format!("{}, {}", other.name, title(&own.name)),
@@ -38,7 +44,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
             };
             let metrics: Vec<Metric> = other.metrics.iter().map(named).collect();
             if !metrics.is_empty() {
-                text += &format!("{} on the same rows:\n\n{}", plain(&other.name), table(&metrics));
+                text += &format!("{} on the same rows:\n\n{}", plain(&other.name), table(metrics.iter()));
             }
         }
         text += &task.contamination.as_ref().map(|own| contaminated("the task", own)).unwrap_or_default();
@@ -52,7 +58,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     )
 }
 
-fn table(metrics: &[Metric]) -> String {
+fn table<'a>(metrics: impl Iterator<Item = &'a Metric>) -> String {
     let row = |metric: &Metric| {
         let signature = metric.signature.as_ref().map(|own| format!(" ({})", plain(own))).unwrap_or_default();
         format!(
@@ -64,7 +70,7 @@ fn table(metrics: &[Metric]) -> String {
             plain(&metric.of)
         )
     };
-    let rows: String = metrics.iter().map(row).collect();
+    let rows: String = metrics.map(row).collect();
     format!("| Figure | Value | 95 % interval | Of |\n|---|---:|---:|---:|\n{rows}\n")
 }
 

@@ -19,7 +19,7 @@ pub use markdown::markdown;
 pub use model_index::model_index;
 pub use words::{number, share, title};
 
-use glasshouse_protocol::evaluation::{Audit, Comparison, Contamination, Evaluation, Metric};
+use glasshouse_protocol::evaluation::{Audit, Comparison, Contamination, Evaluation, Likelihood, Metric};
 use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_report::{Page, brand, links};
 use maud::{Markup, html};
@@ -118,6 +118,12 @@ fn headline(evaluation: &Evaluation) -> Vec<&Metric> {
         return own;
     }
     evaluation.tasks.iter().filter_map(|task| task.metrics.first()).take(3).collect()
+}
+
+/// All figures of the text, its calibration among them where that is known.
+fn of_text(likelihood: &Likelihood) -> impl Iterator<Item = &Metric> {
+    let error = likelihood.calibration.iter().map(|own| &own.ece);
+    likelihood.metrics.iter().chain(error.filter(|own| own.value.is_some()))
 }
 
 /// What it is, what it learned from, and how.

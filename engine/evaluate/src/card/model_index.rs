@@ -22,7 +22,7 @@ struct Results<'a> {
 /// Results have a `task`, a `dataset` and `metrics`, each of which has a `type`, a `name` and a `value`; intervals and what a figure is
 /// of stand in a metric's `args`. `huggingface_hub.ModelCardData` reads them as `eval_results`.
 pub fn model_index(evaluation: &Evaluation, name: &str) -> String {
-    let of_text = evaluation.likelihood.iter().map(of_text);
+    let of_text = evaluation.likelihood.iter().map(results_of_text);
     let results: Vec<Results<'_>> = of_text
         .chain(evaluation.tasks.iter().map(of_task))
         .filter(|results| !results.metrics.is_empty())
@@ -37,7 +37,7 @@ pub fn model_index(evaluation: &Evaluation, name: &str) -> String {
     yaml
 }
 
-fn of_text(own: &Likelihood) -> Results<'_> {
+fn results_of_text(own: &Likelihood) -> Results<'_> {
     let split = if own.split.is_empty() { "validation" } else { &own.split };
     Results {
         task: TEXT_GENERATION,
@@ -46,7 +46,7 @@ fn of_text(own: &Likelihood) -> Results<'_> {
             "Held-out documents of the training data".to_owned(),
             Some(split.to_owned()),
         ),
-        metrics: finite(&own.metrics),
+        metrics: finite(super::of_text(own)),
     }
 }
 
@@ -58,11 +58,11 @@ fn of_task(own: &TaskReport) -> Results<'_> {
         _ => TEXT_GENERATION,
     };
     let stem = own.name.rsplit_once('.').map_or(own.name.as_str(), |(stem, _)| stem);
-    Results { task, dataset: (stem.to_owned(), own.name.clone(), None), metrics: finite(&own.metrics) }
+    Results { task, dataset: (stem.to_owned(), own.name.clone(), None), metrics: finite(own.metrics.iter()) }
 }
 
-fn finite(metrics: &[Metric]) -> Vec<&Metric> {
-    metrics.iter().filter(|metric| metric.value.is_some_and(f64::is_finite)).collect()
+fn finite<'a>(metrics: impl Iterator<Item = &'a Metric>) -> Vec<&'a Metric> {
+    metrics.filter(|metric| metric.value.is_some_and(f64::is_finite)).collect()
 }
 
 fn write_results(yaml: &mut String, results: &Results<'_>) {

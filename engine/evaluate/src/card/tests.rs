@@ -71,6 +71,7 @@ fn evaluation(text: &str) -> Evaluation {
             by: vec![by("position"), by("frequency"), by("source"), by(text)],
             calibration: Some(Calibration {
                 bins: bins.collect(),
+                ece: metric("ece", 0.04),
                 temperature: 1.2,
                 ..Calibration::default()
             }),
@@ -237,6 +238,7 @@ fn the_hub_s_figures_are_lines_of_yaml() {
         yaml.contains("type: \"qa\"\n      name: \"qa.jsonl\"\n    metrics:")
             && yaml.contains("signature: \"a \\\"b\\\"\\u000a\\u0085c\"")
     );
+    assert!(yaml.contains("type: \"ece\"\n      name: \"Expected calibration error\"\n      value: 0.04\n"));
     // Without a point YAML 1.1 would take it for a text.
     assert!(yaml.contains("value: 1.0e-7"), "{yaml}");
 }
@@ -247,6 +249,7 @@ fn a_section_of_markdown_has_the_same_figures() {
     for wanted in [
         "## Evaluation",
         "| Bits per byte | 0.8100 | 0.7290 … 0.8910 | 12,345 tokens |",
+        "| Expected calibration error | 0.0400 | 0.0360 … 0.0440 | 12,345 tokens |",
         "| 5-gram, bits per byte | 1.4000 |",
         "**Contaminated**: of the held-out text, 3 of 40 texts share runs of 13 words",
         "qa.jsonl, 0 rows:",

@@ -202,6 +202,30 @@ fn a_refused_request_costs_the_next_one_nothing() {
     assert!(took.len() == 3 && took[0] > 0.0 && took[1..] == [0.0, 0.0], "{took:?}");
 }
 
+/// What the vocabulary lacks of the prompt that a patch comes from is told as of the first.
+#[test]
+fn characters_that_the_vocabulary_lacks_are_told_of_the_other_prompt_too() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut config = tiny(3);
+    config.tokenizer.kind = TokenizerKind::Char;
+    let (edits, other_prompt) = (vec![Edit::Patch { layer: 0, position: 0 }], "Two ß".to_owned());
+    let settings = InspectSettings { edits, other_prompt, ..InspectSettings::default() };
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(config, None)),
+            after(look(&[View::WhatIf], settings)),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let lost = heard.iter().find_map(|report| match &report.event {
+        Event::CharactersLost { characters } => Some(characters.as_str()),
+        _ => None,
+    });
+    assert_eq!(lost, Some("ß"));
+}
+
 /// A map is turned to another's where that can be read, and shown as it is where it cannot; no other view asks for it.
 #[test]
 fn a_reference_that_is_gone_is_told_of_and_no_more() {

@@ -176,6 +176,40 @@ fn a_silent_part_is_told_of_once() {
 }
 
 #[test]
+fn layers_that_explode_or_learn_nothing_are_told_of_when_they_begin_to() {
+    let part = |name: &str, update: f64, is_finite: bool| layers::Part {
+        name: name.to_owned(),
+        update: Some(update),
+        is_finite,
+    };
+    let of = |update: f64, is_finite: bool, dead: &[&str]| layers::Layers {
+        parts: vec![part("embedding", 1e-3, true), part("blocks.1", update, is_finite)],
+        dead: dead.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let mut note = guard(GuardMode::Note);
+    let mut look = |step: u64, layers: &layers::Layers, is_settled: bool| {
+        let found = note.layers(layers, step, is_settled);
+        found.into_iter().map(|found| (found.kind, found.text)).collect::<Vec<_>>()
+    };
+    let (healthy, large) = (of(2e-3, true, &[]), of(0.45, true, &[]));
+    assert_eq!(look(100, &large, false), [], "a warm-up's updates are large");
+    let told = look(200, &large, true);
+    let [(GuardKind::ExplodingLayer, text)] = &told[..] else { panic!("{told:?}") };
+    assert!(text.starts_with("An update at step 200 changed the weights of blocks.1 by 45 %"), "{text}");
+    // Once, until it was well again; what is not finite is told at any time.
+    assert_eq!((look(300, &large, true), look(400, &healthy, true)), (Vec::new(), Vec::new()));
+    let told = look(500, &of(2e-3, false, &[]), false);
+    let [(GuardKind::ExplodingLayer, text)] = &told[..] else { panic!("{told:?}") };
+    assert!(text.starts_with("Weights of blocks.1 are not finite at step 500."), "{text}");
+    let dead = of(2e-3, true, &["blocks.1.mlp.up.weight", "blocks.1.mlp.down.weight"]);
+    let told = look(600, &dead, true);
+    let [(GuardKind::DeadLayer, text)] = &told[..] else { panic!("{told:?}") };
+    assert!(text.starts_with("blocks.1.mlp.up.weight and 1 more got no gradient up to step 600"), "{text}");
+    assert_eq!(look(700, &dead, true), []);
+    assert_eq!(guard(GuardMode::Off).layers(&large, 200, true), []);
+}
+
+#[test]
 fn activations_are_not_looked_at_where_nobody_asks() {
     assert!(!guard(GuardMode::Off).wants_activations(100));
     let mut never = config(GuardMode::Note, Precision::F32);
