@@ -111,14 +111,32 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     );
     assert!(refused.unwrap_err().contains("has no chat template"));
 
-    // A template that fails is named as what failed.
-    std::fs::write(folder.join("model/chat_template.jinja"), "{{ raise_exception('no') }}").unwrap();
-    succeed(folder, &["import", "model", "--project", "broken"]);
-    let open = Command::UseProject { folder: folder.join("broken"), make: false };
-    let messages = vec![ChatMessage::new(Role::User, "Go")];
-    let refused =
-        play(folder, vec![open, Command::Reply { source: source(), messages, config }]).unwrap_err();
-    assert!(refused.contains("the model's chat template fails") && refused.contains("no"), "{refused}");
+    // A template that fails, does not compile or asks for what it may not is named as what failed, with its line.
+    for (number, (template, said)) in [
+        ("{{ raise_exception('no') }}", "no"),
+        ("{% for %}", "line 1"),
+        ("\n{% include 'secret' %}", "line 2"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        std::fs::write(folder.join("model/chat_template.jinja"), template).unwrap();
+        let project = format!("broken-{number}");
+        succeed(folder, &["import", "model", "--project", &project]);
+        let open = Command::UseProject { folder: folder.join(&project), make: false };
+        let messages = vec![ChatMessage::new(Role::User, "Go")];
+        let reply = Command::Reply { source: source(), messages, config: config.clone() };
+        let refused = play(folder, vec![open, reply]).unwrap_err();
+        assert!(refused.contains("the model's chat template fails") && refused.contains(said), "{refused}");
+        // Nothing is learned by it, and no run is left.
+        let rows = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#;
+        std::fs::write(folder.join("rows.jsonl"), format!("{rows}\n").repeat(3)).unwrap();
+        let tune =
+            ["train", "--project", &project, "--from", "1", "--objective", "chat", "--data", "rows.jsonl"];
+        let error = error_of(folder, &[&tune[..], &["--steps", "1", "--device", "cpu"]].concat());
+        assert!(error.contains("template") && error.contains(said), "{error}");
+        assert!(!folder.join(&project).join("runs").join("2-model").exists());
+    }
 }
 
 /// The one pretrained model that a package ships answers by its own template what transformers lets it answer.

@@ -791,7 +791,8 @@ fn an_adapter_is_merged_and_exported_from_runs() {
     window.run_steps(2);
     window.get_by_label("Merge adapter").click();
     window.run_steps(2);
-    let merge = Command::MergeAdapter { run: "1-first-stories".to_owned(), checkpoint: None };
+    let run = "1-first-stories".to_owned();
+    let merge = Command::MergeAdapter { run, checkpoint: None, adapter: None, undo: false };
     assert!(support::sent(window.state_mut()).contains(&merge));
     let merged = Event::AdapterMerged { run: "3-merged".to_owned() };
     let runs = vec![support::run("3-merged", RunState::Imported, 0, 0)];

@@ -78,10 +78,14 @@ fn what_a_rule_rewards_becomes_likelier() {
         "train.batch_size=8",
         "train.weight_decay=0",
     ];
-    let told = reward(folder, &same, &["--steps", "2"]);
+    let told = reward(folder, &same, &["--steps", "12"]);
+    assert_eq!(of(&told, "step").len(), 12);
     for (step, rewards) in of(&told, "step").iter().zip(of(&told, "reward")) {
         assert_eq!((step["grad_norm"].as_f64(), rewards["uniform_groups"].as_f64()), (Some(0.0), Some(1.0)));
     }
+    let notices = self::notices(&told);
+    let said = "for 10 steps all answers to a prompt were worth the same, 1.000 in the mean";
+    assert_eq!(notices.matches(said).count(), 1, "{notices}");
 }
 
 /// Three steps learn from the same answers; the run stops between them.

@@ -166,14 +166,37 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let told = begin(folder, "first", &["--steps", "2"]);
     assert!((losses(&told)[&0] - trained[&12]).abs() < 1e-4, "{told:?} {trained:?}");
     let error = error_of(folder, &["merge", "--project", "first", "--run", "3"]);
-    assert!(error.contains("has no adapter"), "{error}");
+    assert!(error.contains("has no adapter") && error.contains("2-nanogpt-cpu, which stays"), "{error}");
 
     let export = ["export", "--project", "first", "--format", "peft"];
-    let said = succeed(folder, &[&export[..], &["--run", "2", "--to", "adapter"]].concat());
+    let latest = ["--run", "2", "--checkpoint", "latest", "--to", "adapter"];
+    let said = succeed(folder, &[&export[..], &latest].concat());
     assert!(said.contains("PeftModel.from_pretrained"), "{said}");
     let settings = std::fs::read_to_string(folder.join("adapter/adapter_config.json")).unwrap();
     let settings: Value = serde_json::from_str(&settings).unwrap();
     assert_eq!((&settings["r"], &settings["fan_in_fan_out"]), (&4.into(), &true.into()));
+    // What PEFT reads is added to what it was trained beside, and removed again.
+    let near = |left: &str, right: &BTreeMap<String, (Parameter, Vec<f32>)>| {
+        let (left, _) = weights(folder, "first", left);
+        left.iter().all(|(name, (_, entries))| {
+            entries.iter().zip(&right[name].1).all(|(left, right)| (left - right).abs() < 1e-6)
+        })
+    };
+    let start = self::config(folder, "first", "2").start.unwrap();
+    let own = ["merge", "--project", "first", "--adapter", "adapter", "--run"];
+    let said = succeed(folder, &[&own[..], &["1", "--checkpoint", &start.checkpoint]].concat());
+    assert!(
+        said.starts_with("5-nanogpt-cpu-merged: the weights of 1-nanogpt-cpu with the adapter"),
+        "{said}"
+    );
+    assert!(near("5", &after));
+    let said = succeed(folder, &[&own[..], &["5", "--undo"]].concat());
+    assert!(said.starts_with("6-nanogpt-cpu-unmerged: "), "{said}");
+    assert!(near("6", &base) && !near("6", &after));
+    let error = error_of(folder, &["merge", "--project", "first", "--run", "5", "--undo"]);
+    assert!(error.contains("--adapter"), "{error}");
+    let error = error_of(folder, &["import", "adapter", "--project", "first"]);
+    assert!(error.contains("merge --adapter"), "{error}");
     let error = error_of(folder, &[&export[..], &["--run", "1", "--to", "none"]].concat());
     assert!(error.contains("has no adapter") && !folder.join("none").exists(), "{error}");
     let handed = ["handover", "--project", "first", "--run", "2", "--to", "bundle"];

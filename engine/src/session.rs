@@ -506,8 +506,9 @@ impl Session {
             Command::RestoreCheckpoint { run, checkpoint } => {
                 self.restore_checkpoint(id, &run, checkpoint).await?;
             }
-            Command::MergeAdapter { run, checkpoint } => {
-                self.merge_adapter(id, &run, checkpoint.as_deref().unwrap_or("best")).await?;
+            Command::MergeAdapter { run, checkpoint, adapter, undo } => {
+                let checkpoint = checkpoint.as_deref().unwrap_or("best");
+                self.merge_adapter(id, &run, checkpoint, adapter, undo).await?;
             }
             Command::ExportModel { run, checkpoint, format, to, keep } => {
                 let checkpoint = checkpoint.as_deref().unwrap_or("best");

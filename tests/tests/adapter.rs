@@ -16,7 +16,7 @@ use glasshouse_engine::model::{is_of_adapter, parameters, training_graphs};
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::merge::merged;
-use glasshouse_engine::project::{AsTrained, Run, Trained, parameters_of};
+use glasshouse_engine::project::{AsTrained, Project, Run, Trained, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::train::{Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
@@ -219,7 +219,7 @@ fn an_adapter_in_mixed_precision_follows_32_bits_on_gpu() {
 }
 
 /// A run whose latest checkpoint has these weights.
-fn run_with(project: &glasshouse_engine::project::Project, config: &RunConfig, parameters: Vec<f32>) -> Run {
+pub fn run_with(project: &Project, config: &RunConfig, parameters: Vec<f32>) -> Run {
     let list = glasshouse_engine::model::parameters(&config.model, &config.train).unwrap();
     let fill = |run: &Run| {
         let info = CheckpointInfo {

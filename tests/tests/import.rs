@@ -171,8 +171,12 @@ fn refusal(folder: &Path) -> String {
 
 /// Writes the folder's safetensors anew with other tensors.
 fn rewrite(folder: &Path, change: impl FnOnce(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>)) {
-    let path = folder.join("model.safetensors");
-    let bytes = std::fs::read(&path).unwrap();
+    rewrite_tensors(&folder.join("model.safetensors"), change);
+}
+
+/// Writes a file of floats anew with other tensors.
+pub fn rewrite_tensors(path: &Path, change: impl FnOnce(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>)) {
+    let bytes = std::fs::read(path).unwrap();
     let views = SafeTensors::deserialize(&bytes).unwrap();
     let mut all: BTreeMap<_, _> = views
         .tensors()

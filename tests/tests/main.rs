@@ -25,6 +25,7 @@ mod model_card;
 mod models_parity;
 mod ops_parity;
 mod optimizers_parity;
+mod peft;
 mod projects;
 mod readme;
 mod reproduction;

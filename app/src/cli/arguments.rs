@@ -127,7 +127,7 @@ pub enum Command {
     Runs(RunsArguments),
     /// Take a pretrained model, a Hugging Face folder or a GGUF file, into a project
     Import(ImportArguments),
-    /// Add a run's adapter to its weights, in a new run
+    /// Add a run's adapter, or one that PEFT wrote, to its weights, in a new run
     Merge(MergeArguments),
     /// Write a trained model as a Hugging Face folder, or as a GGUF file for llama.cpp
     Export(ExportArguments),

@@ -9,14 +9,22 @@ use glasshouse_engine::session;
 
 pub(super) fn merge(arguments: &MergeArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
-        let ModelArguments { project, run, checkpoint } = &arguments.model;
+        let MergeArguments { model: ModelArguments { project, run, checkpoint }, adapter, undo } = arguments;
+        let undo = *undo;
+        let adapter = adapter.as_ref().map(std::path::absolute).transpose()?;
+        let done = match &adapter {
+            Some(folder) if undo => format!("without the adapter of {}", folder.display()),
+            Some(folder) => format!("with the adapter of {} added to them", folder.display()),
+            None => "with its adapter added to them".to_owned(),
+        };
         trained::use_project(engine, project, false).await?;
         let (run, _) = trained::settings_of(engine, run.clone()).await?;
-        let command = Command::MergeAdapter { run: run.clone(), checkpoint: Some(checkpoint.clone()) };
+        let checkpoint = Some(checkpoint.clone());
+        let command = Command::MergeAdapter { run: run.clone(), checkpoint, adapter, undo };
         let show = |event| {
             match event {
                 Event::AdapterMerged { run: merged } => {
-                    say!("{merged}: the weights of {run} with its adapter added to them")?;
+                    say!("{merged}: the weights of {run} {done}")?;
                 }
                 event => trained::note(&event),
             }

@@ -15,17 +15,6 @@ pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateEr
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Whether a message of a role may come after one of another, or first.
-fn may_follow(role: Role, before: Option<Role>) -> bool {
-    match before {
-        None => matches!(role, Role::System | Role::User),
-        Some(Role::System) => role == Role::User,
-        Some(Role::User) => role == Role::Assistant,
-        Some(Role::Assistant) => matches!(role, Role::User | Role::Tool),
-        Some(Role::Tool) => matches!(role, Role::Assistant | Role::Tool),
-    }
-}
-
 /// One message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -119,7 +108,7 @@ impl Conversation {
         let mut before = None;
         for (number, message) in self.messages.iter().enumerate() {
             let role = message.role;
-            if !may_follow(role, before) {
+            if !role.may_follow(before) {
                 return Err(Invalid::Order { message: number, role, before });
             }
             if message.is_empty() {

@@ -30,6 +30,17 @@ impl Role {
             Self::Tool => "tool",
         }
     }
+
+    /// Whether a message of this role may come after one of another, or first.
+    pub fn may_follow(self, before: Option<Self>) -> bool {
+        match before {
+            None => matches!(self, Self::System | Self::User),
+            Some(Self::System) => self == Self::User,
+            Some(Self::User) => self == Self::Assistant,
+            Some(Self::Assistant) => matches!(self, Self::User | Self::Tool),
+            Some(Self::Tool) => matches!(self, Self::Assistant | Self::Tool),
+        }
+    }
 }
 
 impl std::fmt::Display for Role {

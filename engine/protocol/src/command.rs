@@ -606,6 +606,12 @@ pub enum Command {
         /// `best`, `latest`, or a checkpoint's file; `None` takes the best.
         #[serde(default)]
         checkpoint: Option<String>,
+        /// Folder of an adapter that PEFT wrote, natively: that one is added.
+        #[serde(default)]
+        adapter: Option<PathBuf>,
+        /// Remove the folder's adapter from the weights instead.
+        #[serde(default)]
+        undo: bool,
     },
     /// Writes a run for other programs; a Hugging Face folder is packed as one zip in the browser. Answered by `Exported`.
     ExportModel {

@@ -81,11 +81,23 @@ impl Session {
         self.list_runs(id)
     }
 
-    /// Adds a run's adapter to its weights, in a run of their own.
-    pub(super) async fn merge_adapter(&mut self, id: u64, name: &str, checkpoint: &str) -> Result<()> {
+    /// Adds a run's adapter, or that of a folder, to the run's weights, in a run of their own; or removes a folder's from them.
+    pub(super) async fn merge_adapter(
+        &mut self,
+        id: u64,
+        name: &str,
+        checkpoint: &str,
+        adapter: Option<PathBuf>,
+        undo: bool,
+    ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
         let checkpoint = checkpoint.to_owned();
-        let merged = platform::aside(move || project.merge(&run, &checkpoint)).await??.put()?;
+        let merge = move || match adapter {
+            Some(folder) => huggingface::merge_adapter(&project, &run, &checkpoint, &folder, undo),
+            None if undo => Err(Error::Refused("name the folder of the adapter to remove".to_owned())),
+            None => project.merge(&run, &checkpoint),
+        };
+        let merged = platform::aside(merge).await??.put()?;
         self.outlet.answer(id, Event::AdapterMerged { run: merged.name() });
         self.list_runs(id)
     }

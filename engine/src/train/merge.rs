@@ -15,13 +15,31 @@ impl Project {
     pub fn merge(&self, run: &Run, checkpoint: &str) -> Result<StagedRun> {
         let config = run.config()?;
         if config.train.adapter.is_none() {
-            let reason = "this run has no adapter: its weights are whole as they are; name one with --run";
+            let begun = config.start.filter(|_| run.record().is_ok_and(|it| it.state == RunState::Imported));
+            let reason = match begun {
+                Some(Start { run, .. }) => {
+                    format!(
+                        "this run has no adapter: its weights were made of those of {run}, which stays as it was"
+                    )
+                }
+                None => "this run has no adapter: its weights are whole as they are; name one with --run"
+                    .to_owned(),
+            };
             return Err(Error::bad_file(run.folder(), reason));
         }
         let checkpoint = checkpoint_of(run, checkpoint)?;
-        let Trained { parameters: weights, info, .. } = Trained::load(run.clone(), &checkpoint)?;
+        self.keep_weights(Trained::load(run.clone(), &checkpoint)?, checkpoint, "merged")
+    }
+
+    /// A new run without steps that keeps weights; its name says what was `done` to them, its record names the `checkpoint` that they come
+    /// from as its start.
+    ///
+    /// # Errors
+    /// The disk fails; then there is no new run.
+    pub(crate) fn keep_weights(&self, trained: Trained, checkpoint: String, done: &str) -> Result<StagedRun> {
+        let Trained { run, config, parameters: weights, info, .. } = trained;
         let config = RunConfig {
-            preset: format!("{}-merged", config.preset),
+            preset: format!("{}-{done}", config.preset.trim_end_matches("-merged")),
             start: Some(Start { run: run.name(), checkpoint, project: None }),
             train: TrainConfig { adapter: None, ..config.train },
             ..config

@@ -60,6 +60,12 @@ pub struct MergeArguments {
     /// Which run's adapter
     #[command(flatten)]
     pub model: ModelArguments,
+    /// Folder of an adapter that PEFT wrote (adapter_config.json, adapter_model.safetensors), to add to the run's weights
+    #[arg(long, value_name = "DIR")]
+    pub adapter: Option<PathBuf>,
+    /// Remove that adapter from weights that it was added to
+    #[arg(long, requires = "adapter")]
+    pub undo: bool,
 }
 
 /// `export`.

@@ -185,7 +185,8 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                 .add_enabled(idle && !merges && !run.checkpoints.is_empty(), merge)
                 .on_hover_text("A new run has the weights with the adapter added to them");
             if merge.clicked() {
-                context.outbox.send(Command::MergeAdapter { run: run.name.clone(), checkpoint: None });
+                let (run, adapter) = (run.name.clone(), None);
+                context.outbox.send(Command::MergeAdapter { run, checkpoint: None, adapter, undo: false });
             }
         }
         let to_do = idle && run.state != RunState::Imported && run.step < run.steps;

@@ -12,6 +12,7 @@ pub enum PreferenceLoss {
     /// DPO: −log σ(β·((log π(c) − log π₀(c)) − (log π(r) − log π₀(r)))) (Rafailov et al. 2023, arXiv 2305.18290, equation 7; TRL's
     /// `DPOTrainer`).
     #[default]
+    #[serde(alias = "dpo")]
     Sigmoid,
     /// IPO: ((log π(c) − log π₀(c))/n(c) − (log π(r) − log π₀(r))/n(r) − 1/(2β))² (Azar et al. 2023, arXiv 2310.12036, equation 17, whose τ is
     /// β; by the mean over tokens as TRL's `DPOTrainer` has it, which asked the authors).
@@ -124,7 +125,9 @@ mod tests {
             let reason = run.train.validate().unwrap_err().to_string();
             assert!(reason.contains(said), "{reason}");
         }
-        assert!(run.set("train.preference.loss=dpo").unwrap_err().contains("dpo"));
+        assert!(run.set("train.preference.loss=kto").unwrap_err().contains("kto"));
+        run.set("train.preference.loss=dpo").unwrap();
+        assert_eq!(run.train.preference.loss, PreferenceLoss::Sigmoid, "by the paper's name and by TRL's");
         run.set("train.preference.center_rewards_coefficient=0.01").unwrap();
         let reason = run.train.validate().unwrap_err().to_string();
         assert!(reason.contains("must be 0, unless train.preference.loss is bradley_terry"), "{reason}");

@@ -109,6 +109,7 @@ fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged), String> {
     let row = row.as_object().ok_or("expected a JSON object")?;
     let messages = read::messages_of(row, "prompt")?;
     let asked = read::asked_last(&messages, "prompt")?.to_owned();
+    read::in_turns(&messages, "prompt")?;
     let check = match row.get("check") {
         None | Some(Value::Null) => None,
         Some(check) => {
@@ -184,7 +185,11 @@ mod tests {
             (r#"{"prompt":[{"role":"user"}]}"#, "`prompt[0].content`: expected text"),
             (
                 r#"{"prompt":[{"role":"narrator","content":"a"}]}"#,
-                "`prompt[0].role`: unknown role \"narrator\"",
+                "`prompt[0].role`: unknown role \"narrator\"; known are system, user, assistant, tool",
+            ),
+            (
+                r#"{"prompt":[{"role":"user","content":"a"},{"role":"user","content":"b"}]}"#,
+                "`prompt[1].role`: user messages may not follow user messages",
             ),
             (
                 r#"{"prompt":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#,

@@ -34,7 +34,9 @@ fn message(value: &Value, field: &str, at: usize) -> Result<ChatMessage, String>
     };
     let role = text("role")?;
     let found = Role::ALL.into_iter().find(|known| known.name() == role);
-    let role = found.ok_or_else(|| format!("`{field}[{at}].role`: unknown role {role:?}"))?;
+    let known = || Role::ALL.map(Role::name).join(", ");
+    let role =
+        found.ok_or_else(|| format!("`{field}[{at}].role`: unknown role {role:?}; known are {}", known()))?;
     Ok(ChatMessage::new(role, text("content")?))
 }
 
@@ -54,6 +56,22 @@ pub(crate) fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result
         return Err(format!("`{field}[{at}].content`: empty"));
     }
     Ok(&last.content)
+}
+
+/// That the messages of a field take turns, as those of a conversation that is trained on.
+///
+/// # Errors
+/// The first one whose role may not stand there.
+pub(crate) fn in_turns(messages: &[ChatMessage], field: &str) -> Result<(), String> {
+    let mut before: Option<Role> = None;
+    for (at, ChatMessage { role, .. }) in messages.iter().enumerate() {
+        if !role.may_follow(before) {
+            let place = before.map_or("come first".to_owned(), |role| format!("follow {role} messages"));
+            return Err(format!("`{field}[{at}].role`: {role} messages may not {place}"));
+        }
+        before = Some(*role);
+    }
+    Ok(())
 }
 
 /// What a line asks; `None` where an answer stands beside it or at its end. One that says nothing is none.
@@ -78,6 +96,7 @@ pub fn prompt_of(line: &str) -> Result<Option<Vec<ChatMessage>>, String> {
         return Ok(None);
     }
     asked_last(&messages, field)?;
+    in_turns(&messages, field)?;
     Ok(Some(messages))
 }
 
@@ -111,6 +130,10 @@ mod tests {
             (r#"{"question":"Who?"}"#, "expected `prompt`, `messages` or `text`"),
             (r#"{"text":" "}"#, "`text[0].content`: empty"),
             (r#"{"messages":[{"role":"system","content":"Be brief."}]}"#, "`messages`: its last message is"),
+            (
+                r#"{"prompt":[{"role":"user","content":"Who?"},{"role":"user","content":"Where?"}]}"#,
+                "`prompt[1].role`: user messages may not follow user messages",
+            ),
         ] {
             let reason = prompt_of(line).unwrap_err();
             assert!(reason.contains(said), "{reason}");

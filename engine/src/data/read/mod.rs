@@ -18,7 +18,7 @@ use super::store::Split;
 use crate::error::{Error, Result};
 use crate::platform::{CorpusFiles, files};
 pub use asked::prompt_of;
-pub(crate) use asked::{asked_last, messages_of};
+pub(crate) use asked::{asked_last, in_turns, messages_of};
 pub use cleaned::mixture;
 use glasshouse_corpus::document::Document;
 use glasshouse_corpus::extract;

@@ -37,10 +37,13 @@ impl Weights for FolderWeights {
 pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let config_path = path.join("config.json");
     if !files::is_file(&config_path) {
-        return Err(Error::bad_file(
-            path,
-            "it has no config.json; name the folder in which config.json and model.safetensors lie",
-        ));
+        let reason = match files::is_file(&path.join("adapter_config.json")) {
+            true => {
+                "it is an adapter that PEFT wrote, and no model: import the model that it is for, and add it to that by `merge --adapter`"
+            }
+            false => "it has no config.json; name the folder in which config.json and model.safetensors lie",
+        };
+        return Err(Error::bad_file(path, reason));
     }
     let map: Map<String, Value> = read_json(&config_path)?;
     let model_type = map.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();

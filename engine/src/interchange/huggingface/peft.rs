@@ -4,6 +4,10 @@
 //! Where that class has several modules for one matrix of ours (queries, keys and values; gate and up), each gets A whole, and of B the
 //! rows that are its own: rows of B·A are rows of W, in whatever order the class has them.
 
+mod merge;
+
+pub use merge::merge_adapter;
+
 use super::super::tensors::{Parameters, Rows, Tensor};
 use super::fields::shortest;
 use super::{Family, pretty, write_tensors};

@@ -22,6 +22,8 @@ use std::path::PathBuf;
 const ROUNDS: u64 = 0x726f_756e;
 /// Answers that go through the model together.
 const PLACES: usize = 16;
+/// Steps in a row from which nothing was learned, after which that is told.
+const TOLD_AFTER: u64 = 10;
 /// The file of a round that a run stopped in, in its folder.
 pub(crate) const ROUND_FILE: &str = "round.json";
 /// Largest file of a round that is read.
@@ -41,6 +43,8 @@ pub(super) struct Rewards {
     round: Option<Round>,
     /// Of the step that is trained next.
     metrics: Option<RewardMetrics>,
+    /// Steps in a row whose answers were worth the same prompt by prompt.
+    alike: u64,
     /// The run's first weights, where the divergence from them counts.
     reference: Option<Vec<f32>>,
     /// What draws answers, once it has.
@@ -296,6 +300,14 @@ impl Trainer<'_> {
     /// What the answers came to that a step learned from.
     pub(super) fn tell_rewards(&mut self) -> Result<()> {
         let Some(metrics) = self.rewards.metrics.take() else { return Ok(()) };
+        self.rewards.alike = if metrics.uniform_groups < 1.0 { 0 } else { self.rewards.alike + 1 };
+        if self.rewards.alike == TOLD_AFTER {
+            self.notice(format!(
+                "for {TOLD_AFTER} steps all answers to a prompt were worth the same, {:.3} in the mean, and nothing is learned from those: take \
+                 easier or harder prompts, more answers (train.reward.group), or another train.reward.rule",
+                metrics.reward
+            ));
+        }
         self.emit(TrainEvent::Reward { step: self.step, metrics })?;
         self.tensorboard.scalars(self.step, &metrics.scalars())
     }

@@ -1,0 +1,288 @@
+//! An adapter that PEFT wrote, added to a run's weights, or removed from weights that it was added to (PEFT's `merge` and `unmerge`).
+//!
+//! Each module of a class of `transformers` has an A of its own there, where ours share one between the modules of a matrix: so products
+//! are added module by module, and what comes of it are weights without an adapter.
+
+use super::{PREFIX, SETTINGS, WEIGHTS};
+use crate::error::{Error, Result};
+use crate::interchange::huggingface::Family;
+use crate::interchange::huggingface::folder::{Folder, Stored, read_json};
+use crate::interchange::tensors::{Parameters, Tensor};
+use crate::model::{LORA_A, LORA_B};
+use crate::platform::files;
+use crate::project::{Project, Run, StagedRun, Trained, checkpoint_of};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Settings of PEFT under which an adapter computes more than W + scale·B·A, or has other weights beside it.
+const BEYOND: [&str; 13] = [
+    "use_dora",
+    "use_qalora",
+    "use_bdlora",
+    "bias",
+    "lora_bias",
+    "alpha_pattern",
+    "modules_to_save",
+    "trainable_token_indices",
+    "layer_replication",
+    "alora_invocation_tokens",
+    "arrow_config",
+    "kasa_config",
+    "monteclora_config",
+];
+
+/// Ways to begin that leave the base's weights as they are; others (PiSSA, OLoRA, CorDA) train beside what is left of them.
+const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
+
+/// Makes a new run without steps whose weights are those of a run's checkpoint (`best`, `latest` or a file) with the adapter of a
+/// `folder` added to them, or, to `undo` that, removed from them.
+///
+/// # Errors
+/// The folder is no LoRA adapter, is damaged or belongs to another base, with what is wrong by name; the run has no such checkpoint; or the
+/// disk fails. Then there is no new run.
+pub fn merge_adapter(
+    project: &Project,
+    run: &Run,
+    checkpoint: &str,
+    folder: &Path,
+    undo: bool,
+) -> Result<StagedRun> {
+    let settings = Settings::read(folder)?;
+    let stored = Folder::open(folder, WEIGHTS.trim_end_matches(".safetensors"))?;
+    let checkpoint = checkpoint_of(run, checkpoint)?;
+    let mut trained = Trained::load(run.clone(), &checkpoint)?;
+    let family = Family::of(&trained.config.model, run.record()?.family.as_deref())?;
+    let parameters = Parameters::of(&trained.config.model)?;
+    let tensors = family.tensors(&trained.config.model, &parameters);
+    let another = settings.for_another(run);
+    let pairs = matched(&tensors, family.prefix, &stored, &another)
+        .map_err(|reason| Error::bad_file(folder, reason))?;
+    let mut broken = BTreeSet::new();
+    for Pair { module, tensor, a, b } in &pairs {
+        let [a, b] = [entries(&stored, a)?, entries(&stored, b)?];
+        if a.iter().chain(&b).any(|entry| !entry.is_finite()) {
+            broken.insert(*module);
+            continue;
+        }
+        let mut weight = tensor.gather(&parameters, &trained.parameters)?;
+        let rows = tensor.rows.len();
+        let rank = b.len() / rows;
+        let scale = settings.scale(rank);
+        let scale = if undo { -scale } else { scale };
+        add_product(&mut weight, [&a, &b], [rows, rank], scale, tensor.transposed);
+        tensor.scatter(&parameters, &mut trained.parameters, 0, &weight)?;
+    }
+    if let Some(first) = broken.first() {
+        let reason = format!(
+            "weights of {} of its modules are NaN or infinite, {first} the first: it is damaged",
+            broken.len()
+        );
+        return Err(Error::bad_file(folder, reason));
+    }
+    // The loss was of the weights before.
+    trained.info.val_loss = None;
+    project.keep_weights(trained, checkpoint, if undo { "unmerged" } else { "merged" })
+}
+
+/// What `adapter_config.json` says.
+struct Settings {
+    /// α.
+    alpha: f32,
+    /// Whether the scale is α / √r, rather than α / r.
+    rslora: bool,
+    /// What the model is called that it was trained beside.
+    base: Option<String>,
+}
+
+impl Settings {
+    fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(SETTINGS);
+        if !files::is_file(&path) {
+            let reason = format!("it has no {SETTINGS}: not the folder of an adapter that PEFT wrote");
+            return Err(Error::bad_file(folder, reason));
+        }
+        let fields: Map<String, Value> = read_json(&path)?;
+        Self::of(&fields).map_err(|reason| Error::bad_file(&path, reason))
+    }
+
+    fn of(fields: &Map<String, Value>) -> std::result::Result<Self, String> {
+        let text = |name: &str| fields.get(name).and_then(Value::as_str);
+        let kind = text("peft_type").unwrap_or_default();
+        if kind != "LORA" {
+            return Err(format!("peft_type is `{kind}`; adapters of type LORA can be added to weights"));
+        }
+        let mut beyond = BEYOND.iter().filter_map(|name| fields.get(*name).map(|value| (*name, value)));
+        if let Some((name, value)) = beyond.find(|(_, value)| !is_nothing(value)) {
+            return Err(format!("{name} is {value}: only products of A and B can be added to weights"));
+        }
+        if let Some(begun) = text("init_lora_weights").filter(|begun| !BEGINNINGS.contains(begun)) {
+            return Err(format!(
+                "init_lora_weights is `{begun}`, which changes the base's weights: save it as an ordinary adapter with PEFT first"
+            ));
+        }
+        let alpha = fields.get("lora_alpha").and_then(Value::as_f64).filter(|alpha| alpha.is_finite());
+        Ok(Self {
+            alpha: alpha.ok_or("lora_alpha is missing, or no number")? as f32,
+            rslora: fields.get("use_rslora").and_then(Value::as_bool).unwrap_or_default(),
+            base: text("base_model_name_or_path").filter(|name| !name.is_empty()).map(str::to_owned),
+        })
+    }
+
+    /// What B·A of a rank is multiplied by.
+    fn scale(&self, rank: usize) -> f32 {
+        self.alpha / if self.rslora { (rank as f32).sqrt() } else { rank as f32 }
+    }
+
+    /// What to say of one that does not fit a run.
+    fn for_another(&self, run: &Run) -> String {
+        let base = self.base.as_ref().map_or(String::new(), |base| format!(" ({base})"));
+        format!("it is an adapter for another base{base} than {}", run.name())
+    }
+}
+
+/// Whether a setting is off.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text == "none",
+        Value::Array(entries) => entries.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
+/// A module's A [r, in] and B [out, r], and the tensor of its weight.
+#[derive(Debug)]
+struct Pair<'found> {
+    module: &'found str,
+    tensor: &'found Tensor,
+    a: &'found Stored,
+    b: &'found Stored,
+}
+
+/// The pairs of a folder with the weights that they change; nothing is left over or of another shape. `another` says that it is an adapter
+/// for another base.
+fn matched<'found>(
+    tensors: &'found [Tensor],
+    prefix: &str,
+    folder: &'found Folder,
+    another: &str,
+) -> std::result::Result<Vec<Pair<'found>>, String> {
+    let mut left: BTreeSet<&str> = folder.tensors.keys().map(String::as_str).collect();
+    let mut pairs = Vec::new();
+    for tensor in tensors {
+        let Some(module) = tensor.name.strip_suffix(".weight") else { continue };
+        let [first, second] = tensor.shape[..] else { continue };
+        let layer = if tensor.transposed { [second, first] } else { [first, second] };
+        // A model that was adapted without its head has no prefix.
+        let short = module.strip_prefix(prefix).unwrap_or(module);
+        let find = |name: &str| {
+            [module, short]
+                .into_iter()
+                .find_map(|module| folder.tensors.get_key_value(&format!("{PREFIX}{module}{name}")))
+        };
+        let ((a_name, a), (b_name, b)) = match (find(LORA_A), find(LORA_B)) {
+            (Some(a), Some(b)) => (a, b),
+            (None, None) => continue,
+            (Some((name, _)), None) | (None, Some((name, _))) => {
+                return Err(format!("{name} is there without the other of its pair: it is damaged"));
+            }
+        };
+        let fits = match (&a.shape[..], &b.shape[..]) {
+            ([rank, input], [output, other]) => rank == other && *rank > 0 && [*output, *input] == layer,
+            _ => false,
+        };
+        if !fits {
+            let (a, b) = (&a.shape, &b.shape);
+            return Err(format!(
+                "{another}: {module} has A {a:?} and B {b:?}, and the weight is {layer:?} here"
+            ));
+        }
+        for (name, stored) in [(a_name, a), (b_name, b)] {
+            stored.check().map_err(|reason| format!("{name} {reason}"))?;
+            left.remove(name.as_str());
+        }
+        pairs.push(Pair { module, tensor, a, b });
+    }
+    match left.first() {
+        Some(first) => Err(format!(
+            "{another}: {} of its tensors belong to no linear layer, {first} the first",
+            left.len()
+        )),
+        None if pairs.is_empty() => Err("it has no tensors".to_owned()),
+        None => Ok(pairs),
+    }
+}
+
+/// All entries of a tensor.
+fn entries(folder: &Folder, stored: &Stored) -> Result<Vec<f32>> {
+    let mut all = Vec::with_capacity(stored.count());
+    folder.read(stored, &mut |_, entries| {
+        all.extend_from_slice(entries);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// w += scale·b·a of a [r, in] and b [out, r], w [out, in] or, transposed, [in, out].
+fn add_product(
+    weight: &mut [f32],
+    [a, b]: [&[f32]; 2],
+    [rows, rank]: [usize; 2],
+    scale: f32,
+    transposed: bool,
+) {
+    let columns = a.len() / rank;
+    let mut change = vec![0.0; columns];
+    for (row, factors) in b.chunks_exact(rank).enumerate() {
+        change.fill(0.0);
+        for (factor, a) in factors.iter().zip(a.chunks_exact(columns)) {
+            change.iter_mut().zip(a).for_each(|(sum, entry)| *sum += factor * entry);
+        }
+        let (first, step) = if transposed { (row, rows) } else { (row * columns, 1) };
+        let own = weight.iter_mut().skip(first).step_by(step);
+        own.zip(&change).for_each(|(entry, sum)| *entry += scale * sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refusal(more: Value) -> String {
+        let mut fields = json!({ "peft_type": "LORA", "r": 4, "lora_alpha": 8, "init_lora_weights": true, "bias": "none" });
+        let (Value::Object(own), Value::Object(more)) = (&mut fields, more) else { panic!("objects") };
+        own.extend(more);
+        Settings::of(own).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_no_sum_of_products_is_refused_by_its_setting() {
+        for (more, said) in [
+            (json!({ "peft_type": "IA3" }), "peft_type is `IA3`"),
+            (json!({ "use_dora": true }), "use_dora is true"),
+            (json!({ "bias": "lora_only" }), "bias is \"lora_only\""),
+            (json!({ "alpha_pattern": { "q_proj": 2 } }), "alpha_pattern is {\"q_proj\":2}"),
+            (json!({ "modules_to_save": ["score"] }), "modules_to_save is [\"score\"]"),
+            (json!({ "init_lora_weights": "pissa_niter_4" }), "init_lora_weights is `pissa_niter_4`"),
+            (json!({ "lora_alpha": null }), "lora_alpha is missing"),
+        ] {
+            let reason = refusal(more);
+            assert!(reason.starts_with(said), "{said}: {reason}");
+        }
+        for more in [
+            json!({ "use_dora": false, "modules_to_save": null, "alpha_pattern": {}, "layer_replication": null }),
+            json!({ "init_lora_weights": "gaussian", "use_rslora": true, "rank_pattern": { "q_proj": 2 } }),
+        ] {
+            assert_eq!(refusal(more), "");
+        }
+    }
+
+    #[test]
+    fn a_scale_is_that_of_the_rank() {
+        let settings = |rslora| Settings { alpha: 8.0, rslora, base: None };
+        assert_eq!((settings(false).scale(4), settings(true).scale(4)), (2.0, 4.0));
+    }
+}

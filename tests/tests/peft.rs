@@ -1,0 +1,203 @@
+//! Adapters that PEFT wrote, added to the weights of runs: what its own merge makes of such folders, `adapter.rs` compares with ours.
+
+use crate::adapter::run_with;
+use crate::common::{deviation, draw_adapters, ids};
+use crate::export::{our_logits, small, write};
+use crate::import::rewrite_tensors;
+use crate::runs::project;
+use glasshouse_engine::graph::ParameterId;
+use glasshouse_engine::interchange::Found;
+use glasshouse_engine::interchange::huggingface::{export_adapter, merge_adapter};
+use glasshouse_engine::model::parameters;
+use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::plan::merge::merged;
+use glasshouse_engine::project::{AsTrained, Project, Run, Trained, parameters_of};
+use glasshouse_engine::tokenizer::Tokenizer;
+use glasshouse_protocol::{Adapter, RunState};
+use glasshouse_tests::python;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A project with a run of these weights, and an adapter for it as PEFT writes one.
+struct Apart {
+    _folder: tempfile::TempDir,
+    project: Project,
+    run: Run,
+    base: Vec<f32>,
+    adapter: PathBuf,
+    /// Base and adapter, by our own merge.
+    whole: Vec<f32>,
+}
+
+fn project_with(tokenizer: &Tokenizer) -> (tempfile::TempDir, Project) {
+    let (folder, project) = project();
+    let data = project.folder().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    tokenizer.save(&data.join("tokenizer.json")).unwrap();
+    (folder, project)
+}
+
+fn apart(preset: &str) -> Apart {
+    let (mut config, tokenizer, base) = small(preset, |_| {});
+    let (folder, project) = project_with(&tokenizer);
+    let run = run_with(&project, &config, base.clone());
+    config.train.adapter = Some(Adapter { rank: 3, rslora: true, ..Adapter::default() });
+    let list = parameters(&config.model, &config.train).unwrap();
+    let (layout, plain) =
+        (ArenaLayout::of_parameters(&list), ArenaLayout::of_parameters(&parameters_of(&config).unwrap()));
+    let mut arena = vec![0.0; layout.length];
+    for (at, count) in plain.counts.iter().enumerate() {
+        arena[layout.offsets[at]..][..*count].copy_from_slice(&base[plain.offsets[at]..][..*count]);
+    }
+    draw_adapters(&list, &layout, &mut arena);
+    let adapter = folder.path().join("adapter");
+    let adapted = run_with(&project, &config, arena.clone());
+    export_adapter(&AsTrained::load(adapted, "latest").unwrap(), &adapter, false).unwrap();
+    let whole = merged(&list, config.train.adapter.as_ref(), arena);
+    Apart { _folder: folder, project, run, base, adapter, whole }
+}
+
+#[test]
+fn an_adapter_that_peft_wrote_is_added_to_the_weights_of_a_run_and_removed_again() {
+    for preset in ["llama-tiny", "gpt2-124m"] {
+        let Apart { _folder, project, run, base, adapter, whole } = apart(preset);
+        let new = merge_adapter(&project, &run, "best", &adapter, false).unwrap().put().unwrap();
+        let now = Trained::load(new.clone(), "best").unwrap();
+        assert!(deviation(&now.parameters, &whole) < 1e-6, "{preset}");
+        assert!(deviation(&base, &whole) > 1e-3, "{preset}");
+        assert_eq!((new.record().unwrap().state, now.config.train.adapter), (RunState::Imported, None));
+        assert_eq!(now.config.start.unwrap().run, run.name());
+        let back = merge_adapter(&project, &new, "best", &adapter, true).unwrap().put().unwrap();
+        assert!(back.name().ends_with(&format!("{preset}-unmerged")), "{}", back.name());
+        assert!(deviation(&Trained::load(back, "best").unwrap().parameters, &base) < 1e-6, "{preset}");
+    }
+}
+
+/// PEFT's modules have each an A of their own, where ours of queries, keys and values have one.
+#[test]
+fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
+    let Apart { _folder, project, run, base, adapter, whole } = apart("llama-tiny");
+    let twice = |bytes: &mut Vec<u8>| {
+        for four in bytes.chunks_exact_mut(4) {
+            let entry = f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+            four.copy_from_slice(&(2.0 * entry).to_le_bytes());
+        }
+    };
+    rewrite_tensors(&adapter.join("adapter_model.safetensors"), |all| {
+        twice(&mut all.get_mut("base_model.model.model.layers.0.self_attn.k_proj.lora_A.weight").unwrap().1);
+    });
+    let new =
+        Trained::load(merge_adapter(&project, &run, "best", &adapter, false).unwrap().put().unwrap(), "best")
+            .unwrap();
+    let list = parameters_of(&new.config).unwrap();
+    let layout = ArenaLayout::of_parameters(&list);
+    let (mut keys, mut changed) = (0..0, 0);
+    for (at, parameter) in list.iter().enumerate() {
+        let place = layout.range(ParameterId(at as u32));
+        let columns = parameter.ty.columns();
+        if parameter.name == "blocks.0.attention.qkv.weight" {
+            let (heads, kv_heads, size) =
+                (new.config.model.heads, new.config.model.kv_heads, new.config.model.head_size);
+            keys = place.start + heads * size * columns..place.start + (heads + kv_heads) * size * columns;
+        }
+        for at in place {
+            let factor = if keys.contains(&at) { 2.0 } else { 1.0 };
+            changed += usize::from(factor > 1.0);
+            let expected = base[at] + factor * (whole[at] - base[at]);
+            assert!((new.parameters[at] - expected).abs() < 1e-5, "{} {at}", parameter.name);
+        }
+    }
+    assert_eq!(changed, 2 * 6 * 24);
+}
+
+/// What PEFT writes itself: of some modules alone, by another scale, with a rank of its own beside one of them.
+#[test]
+fn python_peft_writes_an_adapter_that_is_merged_as_peft_computes_it() {
+    let (config, tokenizer, base) = small("llama-tiny", |_| {});
+    let (folder, project) = project_with(&tokenizer);
+    let run = run_with(&project, &config, base.clone());
+    let [model, adapter] = ["model", "adapter"].map(|name| folder.path().join(name));
+    write(&config, &tokenizer, &base, &model);
+    let ids = ids(1, 12, config.model.vocabulary);
+    let words = ids.iter().map(ToString::to_string);
+    let output = python("make_adapter.py").args([&model, &adapter]).args(words).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(theirs["changed"].as_f64().unwrap() > 1e-2, "{}", theirs["changed"]);
+    let new =
+        Trained::load(merge_adapter(&project, &run, "best", &adapter, false).unwrap().put().unwrap(), "best")
+            .unwrap();
+    let rows = theirs["logits"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+    let rows: Vec<f32> = rows.map(|entry| entry.as_f64().unwrap() as f32).collect();
+    let apart = deviation(&our_logits(&new.config, &new.parameters, &ids).concat(), &rows);
+    assert!(apart < 5e-5, "{apart:.1e}");
+}
+
+#[test]
+fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
+    type Damage = fn(&Path);
+    const WEIGHTS: &str = "adapter_model.safetensors";
+    let Apart { _folder, project, run, adapter, .. } = apart("llama-tiny");
+    let (shallow, _, weights) = small("llama-tiny", |config| config.model.layers = 1);
+    let shallow = run_with(&project, &shallow, weights);
+    let (narrow, _, weights) = small("llama-tiny", |config| config.model.mlp.hidden = 40);
+    let narrow = run_with(&project, &narrow, weights);
+    let runs = project.runs().unwrap().len();
+    let nothing: Damage = |_| {};
+    let cases: [(&Run, Damage, &str); 8] = [
+        (&shallow, nothing, "another base than 3-llama-tiny: 14 of its tensors belong to no linear layer"),
+        (&narrow, nothing, "has A [3, 24] and B [52, 3], and the weight is [40, 24] here"),
+        (
+            &run,
+            |folder| {
+                rewrite_tensors(&folder.join(WEIGHTS), |all| {
+                    all.remove("base_model.model.model.layers.1.mlp.up_proj.lora_B.weight").unwrap();
+                });
+            },
+            "layers.1.mlp.up_proj.lora_A.weight is there without the other of its pair",
+        ),
+        (
+            &run,
+            |folder| {
+                rewrite_tensors(&folder.join(WEIGHTS), |all| {
+                    let name = "base_model.model.model.layers.1.mlp.up_proj.lora_B.weight";
+                    all.get_mut(name).unwrap().1[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+                });
+            },
+            "weights of 1 of its modules are NaN or infinite, model.layers.1.mlp.up_proj the first",
+        ),
+        (&run, |folder| rewrite_tensors(&folder.join(WEIGHTS), BTreeMap::clear), "it has no tensors"),
+        (
+            &run,
+            |folder| std::fs::rename(folder.join(WEIGHTS), folder.join("adapter_model.bin")).unwrap(),
+            "adapter_model.bin is pickled",
+        ),
+        (
+            &run,
+            |folder| {
+                let path = folder.join("adapter_config.json");
+                let settings = std::fs::read_to_string(&path).unwrap();
+                std::fs::write(path, settings.replace("\"LORA\"", "\"IA3\"")).unwrap();
+            },
+            "peft_type is `IA3`",
+        ),
+        (
+            &run,
+            |folder| std::fs::remove_file(folder.join("adapter_config.json")).unwrap(),
+            "it has no adapter_config.json",
+        ),
+    ];
+    for (run, damage, said) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        for file in [WEIGHTS, "adapter_config.json"] {
+            std::fs::copy(adapter.join(file), folder.path().join(file)).unwrap();
+        }
+        damage(folder.path());
+        let error = merge_adapter(&project, run, "best", folder.path(), false).unwrap_err().to_string();
+        assert!(error.contains(said), "{said}: {error}");
+    }
+    assert_eq!(project.runs().unwrap().len(), runs);
+    let error = Found::look(&adapter, None).unwrap_err().to_string();
+    assert!(error.contains("merge --adapter"), "{error}");
+}
