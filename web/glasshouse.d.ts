@@ -495,7 +495,8 @@ export interface ModelEvaluation {
   device: string;
   seconds: number;
   model: Record<string, unknown>;
-  likelihood: ({ metrics: Metric[]; documents: number; tokens: number; bytes: number } & Record<string, unknown>) | null;
+  /** `tokensPerS`, tokens per second, is null where a run trained meanwhile. */
+  likelihood: ({ metrics: Metric[]; documents: number; tokens: number; bytes: number; tokensPerS: number | null } & Record<string, unknown>) | null;
   baselines: ({ name: string; about: string; bitsPerByte: Metric; perplexity: number | null; difference: Metric | null })[];
   /** How much of the evaluated text stands in the training text; null where that is not known. */
   contamination: Contamination | null;

@@ -296,7 +296,7 @@ export class Glasshouse {
   /**
    * Looks for what a model has learned that nobody wanted it to: `sections` are of "bias", "moderation", "memorisation", "canaries" and
    * "personal", all unless some are named; `pairs` is a File or the text of one with pairs of sentences. Resolves to the audit, which is
-   * kept with the run unless `keep` is false.
+   * kept with the run unless `keep` is false. While a run trains it takes turns with its steps.
    */
   async audit(options = {}) {
     const { sections, samples, pairs, seed, keep } = options;

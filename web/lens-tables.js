@@ -118,18 +118,27 @@ const DETAILS = {
     const row = ({ tokens, activations, peak }) => [said(activations[peak]), word(tokens[peak].text), word(tokens.map(({ text }) => text).join(""))];
     return table(`Passages that excite it most, of ${searched} tokens of validation text`, ["activation", "at", "passage"], passages.map(row));
   },
-  matches({ matches, searched }) {
+  matches({ matches, searched, indexBytes, buildMs }) {
     const row = ({ start, length, occurrences, context, document }) => [
-      word(context[1]), String(start), String(length), String(occurrences), document ? `${document[0]}: ${word(document[1])}` : "–",
+      word(context[1]), String(start), String(length), String(occurrences), document ? `${document[0] + 1}: ${word(document[1])}` : "–",
     ];
-    const caption = `Stretches that stand in the training text, of ${searched} tokens`;
+    const made = buildMs > 0 ? `, made in ${buildMs.toFixed(0)} ms` : "";
+    const caption = `Stretches that stand in the training text, of ${searched} tokens, by an index of ${indexBytes} bytes${made}`;
     return table(caption, ["stretch", "first token", "tokens", "times", "document"], matches.map(row));
   },
-  graph({ nodes }) {
-    const kernels = (node) => node.kernels.map(([name, times]) => `${name} × ${times}`).join(", ") || "–";
-    const row = (node) => [node.scope, node.operation, node.formula, kernels(node), node.ms === null ? "–" : said(node.ms)];
-    const caption = captionOf("Operations", nodes.length, 4 * ROWS);
-    return table(caption, ["scope", "operation", "formula", "kernels", "ms"], nodes.slice(0, 4 * ROWS).map(row));
+  graph({ nodes, values }) {
+    const [most, none] = [4 * ROWS, "–"];
+    const kernels = (node) => node.kernels.map(([name, times]) => `${name} × ${times}`).join(", ") || none;
+    const row = (node) => [
+      node.scope, node.operation, node.formula, node.inputs.join(" "), node.outputs.join(" "), kernels(node), node.ms === null ? none : said(node.ms),
+    ];
+    const head = ["scope", "operation", "formula", "reads", "writes", "kernels", "ms"];
+    const operations = table(captionOf("Operations", nodes.length, most), head, nodes.slice(0, most).map(row));
+    const numbers = (four) => (four ? four.map(said) : Array(4).fill(none));
+    const value = ({ name, ty, statistics, gradient }, at) => [String(at), name || none, ty, ...numbers(statistics), ...numbers(gradient)];
+    const measures = ["smallest", "largest", "mean", "deviation"];
+    const titles = ["value", "name", "type", ...measures, ...measures.map((measure) => `gradient's ${measure}`)];
+    return [operations, table(captionOf("Values", values.length, most), titles, values.slice(0, most).map(value))];
   },
 };
 
@@ -139,7 +148,7 @@ export function tables(view, about) {
   const words = wordsOf(about);
   const tensors = Object.entries(seen.tensors);
   const matrices = tensors.filter(([, { shape }]) => shape.length > 1).map(([name, tensor]) => matrix(name, tensor, words, about)).filter(Boolean);
-  const details = seen.details.filter(({ kind }) => DETAILS[kind]).map((detail) => DETAILS[detail.kind](detail));
+  const details = seen.details.filter(({ kind }) => DETAILS[kind]).flatMap((detail) => DETAILS[detail.kind](detail));
   const notices = seen.notices.map((notice) => make("p", { textContent: notice }));
   return [...lists(tensors.filter(([, { shape }]) => shape.length === 1), words), ...matrices, ...details, ...notices];
 }

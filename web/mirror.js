@@ -121,8 +121,8 @@ export class Mirror {
       set("aria-valuetext", number ? value : undefined);
     }
     if (role !== "textbox" && role !== "text" && role !== "heading" && !number) {
-      // A text beside its name: what was chosen from a list, what a model wrote.
-      set("aria-description", value || undefined);
+      // A text beside its name: what was chosen from a list, what a model wrote, how many a fold has.
+      set("aria-description", wanted.description ?? (value || undefined));
       if (element.firstChild?.nodeType !== Node.TEXT_NODE) element.prepend("");
       if (element.firstChild.data !== (value ?? "")) element.firstChild.data = value ?? "";
     }

@@ -20,7 +20,7 @@ pub struct Preferences {
     pub project: Option<String>,
     /// What folds open or shut was left how, by the fold's name; also the hidden "what is this?" texts.
     pub folds: BTreeMap<String, bool>,
-    /// What is done about words that many do not want to read, in Chat and by the window's server.
+    /// What is done about words that many do not want to read, on Chat, on Write and by the window's server.
     #[serde(deserialize_with = "known_or_default")]
     pub moderation: ChosenModeration,
 }

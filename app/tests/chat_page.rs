@@ -52,6 +52,16 @@ fn press(scene: &mut Scene, name: &str) {
     scene.settle();
 }
 
+/// Writes behind the first reply, and keeps that as a better one.
+fn improve(scene: &mut Scene, text: &str) {
+    press(scene, "Write a better reply 1");
+    scene.harness.get_by_label("Better reply 1").focus();
+    scene.frame();
+    scene.harness.get_by_label("Better reply 1").type_text(text);
+    scene.frame();
+    press(scene, "Keep reply 1");
+}
+
 /// Conversations that a reply was asked for, and their seeds.
 fn asked(scene: &mut Scene) -> Vec<(Vec<ChatMessage>, u64)> {
     let sent = scene.sent_of(|command| matches!(command, Command::Reply { .. }));
@@ -170,12 +180,7 @@ fn a_reply_that_fails_says_why_and_can_be_written_by_the_person() {
     assert!(scene.harness.query_by_label("The disk is full.").is_some());
     assert!(scene.harness.query_all_by_label_contains("0 tokens").next().is_none());
     assert!(is_disabled(&scene, "Good reply 1") && is_disabled(&scene, "Compare with another reply"));
-    press(&mut scene, "Write a better reply 1");
-    scene.harness.get_by_label("Better reply 1").focus();
-    scene.frame();
-    scene.harness.get_by_label("Better reply 1").type_text("Mia.");
-    scene.frame();
-    press(&mut scene, "Keep reply 1");
+    improve(&mut scene, "Mia.");
     assert_eq!(kinds(&scene), [FeedbackKind::Better], "it is better than nothing, which is no pair");
 }
 
@@ -187,12 +192,7 @@ fn what_cannot_be_kept_is_not_shown_as_kept() {
     press(&mut scene, "Good reply 1");
     assert!(scene.harness.query_by_label("You found it good.").is_none());
     assert!(!is_disabled(&scene, "Good reply 1"), "it can be said again");
-    press(&mut scene, "Write a better reply 1");
-    scene.harness.get_by_label("Better reply 1").focus();
-    scene.frame();
-    scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
-    scene.frame();
-    press(&mut scene, "Keep reply 1");
+    improve(&mut scene, " Indeed.");
     let typed = scene.harness.get_by_label("Better reply 1").accesskit_node().value().unwrap();
     assert!(typed.contains("Indeed."), "what was typed stays: {typed}");
     scene.engine.failing = |_| false;
@@ -254,12 +254,7 @@ fn what_is_said_of_replies_becomes_rows_that_can_be_edited_removed_and_put_back(
     press(&mut scene, "Bad reply 1");
     assert_eq!(kinds(&scene), [FeedbackKind::Bad], "a thumb takes the other's place");
     assert_eq!(scene.engine.feedback[0].run, "2-first-stories");
-    press(&mut scene, "Write a better reply 1");
-    scene.harness.get_by_label("Better reply 1").focus();
-    scene.frame();
-    scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
-    scene.frame();
-    press(&mut scene, "Keep reply 1");
+    improve(&mut scene, " Indeed.");
     assert_eq!(kinds(&scene), [FeedbackKind::Bad, FeedbackKind::Better, FeedbackKind::Pair]);
     let pair = &scene.engine.feedback[2];
     assert!(pair.replies()[0].contains("Indeed.") && !pair.replies()[1].contains("Indeed."));
@@ -322,12 +317,7 @@ fn a_prompt_of_the_queue_is_answered_in_a_conversation_of_its_own_and_leaves_the
     press(&mut scene, "Answer prompt 1");
     let (messages, _) = asked(&mut scene).pop().unwrap();
     assert_eq!(messages, [ChatMessage::new(Speaker::User, "Why was the boy sad?")], "its own, told nothing");
-    press(&mut scene, "Write a better reply 1");
-    scene.harness.get_by_label("Better reply 1").focus();
-    scene.frame();
-    scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
-    scene.frame();
-    press(&mut scene, "Keep reply 1");
+    improve(&mut scene, " Indeed.");
     assert!(scene.harness.query_by_label_contains("Nothing of what was proposed is left").is_some());
 }
 
@@ -670,12 +660,7 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
     assert!(scene.sent_of(|command| matches!(command, Command::Explain { .. })).is_empty());
 
     // A better one is kept, and that it is better than what the model never said is not.
-    press(&mut scene, "Write a better reply 1");
-    scene.harness.get_by_label("Better reply 1").focus();
-    scene.frame();
-    scene.harness.get_by_label("Better reply 1").type_text(" Indeed.");
-    scene.frame();
-    press(&mut scene, "Keep reply 1");
+    improve(&mut scene, " Indeed.");
     assert_eq!(kinds(&scene), [FeedbackKind::Better]);
     assert!(scene.harness.query_by_label_contains("Moderation replaced").is_none(), "the person put it so");
     choose(&mut scene, "Moderation", "Off");

@@ -208,6 +208,16 @@ fn what_does_not_exist_is_told_with_the_nearest_that_does() {
         (&["--prompt", "One", "--view", "what-if", "--edit", "head:0"], 2, &["head:LAYER:HEAD:FACTOR"]),
         (&["--prompt", "One", "--view", "tokens", "--edit", "mlp:0:0"], 2, &["add it to --view"]),
         (&["--prompt", "One", "--view", "next-token", "--top-p", "0"], 2, &["--top-p"]),
+        (
+            &["--prompt", "One", "--view", "tokens", "--align-with", "6"],
+            2,
+            &["embeddings", "add it to --view"],
+        ),
+        (
+            &["--prompt", "One", "--view", "embeddings", "--align-with", "7"],
+            2,
+            &["no checkpoint of step 7", "that of step 6"],
+        ),
     ] {
         let (status, said) = failed(folder, &[&begin[..], more].concat());
         assert_eq!(status, Some(code), "{more:?}: {said}");
@@ -233,6 +243,23 @@ fn an_edit_changes_what_comes_next_and_a_factor_of_one_changes_nothing() {
     };
     assert!(divergence("head:0:1:1").abs() < 1e-6);
     assert!(divergence("mlp:1:0") > 1e-6);
+}
+
+/// The map of an earlier step lies no farther from the last one's than before it was turned.
+#[test]
+fn a_map_of_tokens_is_turned_towards_that_of_another_step() {
+    let folder = trained();
+    let map = |more: &[&str]| {
+        let typed = [&["inspect"][..], &OF, &["--view", "embeddings", "--json"], more].concat();
+        let said: Value = serde_json::from_str(&succeed(folder.path(), &typed)).unwrap();
+        floats(&said["views"]["embeddings"]["tensors"]["map"])
+    };
+    let last = map(&["--step", "12"]);
+    let [plain, turned] = [&["--step", "0"][..], &["--step", "0", "--align-with", "12"]].map(map);
+    let apart = |one: &[f64]| one.iter().zip(&last).map(|(one, other)| (one - other).powi(2)).sum::<f64>();
+    assert_eq!(plain.len(), last.len());
+    assert_ne!(plain, turned);
+    assert!(apart(&turned) <= apart(&plain) * (1.0 + 1e-5), "{} {}", apart(&turned), apart(&plain));
 }
 
 /// What the model was trained on stands there; what nobody wrote does not, at that length.

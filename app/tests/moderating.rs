@@ -49,7 +49,7 @@ fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
         folder,
         "rows.jsonl",
         "{\"text\":\"What a load of shit.\",\"label\":\"toxic\"}\n{\"text\":\"You blorb!\",\"label\":1}\n\
-         {\"text\":\"Go away, nobody wants you.\",\"label\":true}\n{\"text\":\"A blorb is a bird.\",\"label\":\"innocent\"}\n\
+         {\"text\":\"Go away, we play without you.\",\"label\":true}\n{\"text\":\"A blorb is a bird.\",\"label\":\"innocent\"}\n\
          {\"text\":\"Scunthorpe is a town.\",\"label\":\"ok\"}\n{\"txt\":\"a\",\"label\":1}\n{\"text\":\"a\"}\n\
          {\"text\":\" \",\"label\":0}\nnothing\n{\"text\":\"Kill the process.\",\"label\":0}\n",
     );

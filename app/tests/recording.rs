@@ -6,6 +6,7 @@
 //! must come to its end and draw the same pictures.
 
 use crate::support;
+use crate::support::figures::figures_of;
 use crate::support::session::{LOOK, SIZE, Session, write_png};
 use egui::{Key, Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -150,7 +151,7 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
 }
 
 /// Each view of the first model at three steps of its run, beside each other: the untrained one, one on the way, the last. Then the page as
-/// it is seen, and a lesson. Answers which run they show, and at which steps.
+/// it is seen, and a lesson. Answers which run they show, at which steps, and figures of it.
 fn looked_into(session: &mut Session, extent: &Extent) -> Value {
     session.ask(Command::ListRuns);
     let run = session.state().runs.list.last().unwrap().clone();
@@ -160,10 +161,17 @@ fn looked_into(session: &mut Session, extent: &Extent) -> Value {
     let steps = [steps[0], steps[steps.len() / 2], steps[steps.len() - 1]];
     std::fs::create_dir_all(session.folder.join("lens")).unwrap();
     session.window.set_size(STRIP.into());
+    let mut figures = steps.map(|step| json!({ "step": step }));
     for theme in extent.themes {
         for view in extent.views {
             session.show(PageName::Inspect, theme);
-            let strips: Vec<_> = steps.iter().map(|step| strip(session, *view, *step)).collect();
+            let mut strips = Vec::new();
+            for (step, figures) in steps.iter().zip(&mut figures) {
+                strips.push(strip(session, *view, *step));
+                for (name, figure) in figures_of(session.state(), *view, *step) {
+                    figures[name] = json!(figure);
+                }
+            }
             let (width, height) = strips[0].dimensions();
             let mut sheet = image::RgbaImage::new(3 * width, height);
             for (strip, left) in strips.iter().zip([0, width, 2 * width]) {
@@ -181,7 +189,7 @@ fn looked_into(session: &mut Session, extent: &Extent) -> Value {
     session.press("30 to 70 %: some head leans that way");
     session.press("Predict");
     session.picture("learn", "a lesson about heads, on that model");
-    json!({ "run": run.name, "steps": steps, "prompt": LOOKED_AT })
+    json!({ "run": run.name, "steps": steps, "prompt": LOOKED_AT, "figures": figures })
 }
 
 /// Opens a view alone, at a step of the run.

@@ -3,9 +3,9 @@
 use crate::support::engine::{self, Engine};
 use crate::support::scene::Scene;
 use egui::{Key, accesskit::Role};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::pages::PageName;
-use glasshouse_protocol::{Command, WeightSource};
+use glasshouse_protocol::{Command, ModerationMode, WeightSource};
 
 const WIDE: [f32; 2] = [1280.0, 860.0];
 const PHONE: [f32; 2] = [420.0, 860.0];
@@ -146,6 +146,54 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
     let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
     let Some(Command::Generate { prompt, .. }) = sent.last() else { panic!("a text") };
     assert_eq!(prompt, &format!("Once upon a time{} fox", written[0].text));
+}
+
+#[test]
+fn what_stands_beside_the_head_of_a_fold_is_read_out() {
+    let mut scene = wide(Engine::full(), PageName::Write);
+    for _ in 0..3 {
+        scene.press_last("Write");
+        scene.settle();
+    }
+    let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "Written before");
+    assert_eq!(head.accesskit_node().description().as_deref(), Some("2"), "two beside the one that is shown");
+}
+
+#[test]
+fn what_is_written_is_moderated_as_on_chat() {
+    let mut scene = Scene::new(Engine::full(), PageName::Write, [1280.0, 1600.0], "dark");
+    let survey = "Show how undecided the model was at every token";
+    scene.press_last("Write");
+    scene.settle();
+    assert!(scene.harness.query_by_label_contains("Moderation ").is_none());
+    assert!(!scene.harness.get_by_label(survey).accesskit_node().is_disabled());
+    scene.harness.get_by_role_and_label(Role::ComboBox, "Moderation").click_accesskit();
+    scene.settle();
+    scene.harness.get_by_label("Replace").click_accesskit();
+    scene.settle();
+    scene.harness.get_all_by_label("Write").last().unwrap().click_accesskit();
+    scene.settle();
+    scene.picture("write-moderated");
+    let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
+    let modes = sent.iter().map(|command| match command {
+        Command::Generate { config, .. } => config.moderation.mode,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(modes.collect::<Vec<_>>(), [ModerationMode::Off, ModerationMode::Replace]);
+    assert_eq!(scene.harness.state_mut().preferences().moderation.settings.mode, ModerationMode::Replace);
+    assert!(scene.harness.query_by_label("Moderation replaced: 2 profanity, 1 self harm.").is_some());
+    let text = scene.harness.get_by_label_contains("Text of the first column");
+    let shown = text.accesskit_node().value().unwrap();
+    assert!(shown.contains("██████ fox"), "{shown}");
+
+    // What was likely there would tell what is hidden.
+    scene.harness.get_by_label_contains("Text of the first column").focus();
+    scene.settle();
+    scene.harness.key_press(Key::ArrowRight);
+    scene.settle();
+    assert!(scene.harness.query_by_label_contains("Moderation hides words here").is_some());
+    assert!(scene.harness.get_by_label(survey).accesskit_node().is_disabled());
+    assert!(scene.sent_of(|command| matches!(command, Command::Explain { .. })).is_empty());
 }
 
 #[test]

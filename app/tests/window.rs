@@ -11,7 +11,7 @@ use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{
     Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
-    GuardReport, GuardSeverity, Launch, Precision, RunState, TrainEvent, TrainingState,
+    GuardReport, GuardSeverity, Launch, LearnsFrom, Precision, RunState, TrainEvent, TrainingState,
 };
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
@@ -472,20 +472,18 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
     assert_eq!((samples(&before), samples(after.state())), (4, 4));
 }
 
-/// A run that the guard took back has one curve, a mark, and the sentence in a list, on Train and on Runs.
-#[test]
-fn what_the_guard_saw_is_read_below_the_curves() {
-    let mut app = support::app("dark");
-    full(&mut app);
-    let text =
-        "The loss of step 1,150 is 7.91, 10.4 standard deviations above the mean of the last 128 steps.";
-    let report = GuardReport {
+const SPIKE: &str =
+    "The loss of step 1,150 is 7.91, 10.4 standard deviations above the mean of the last 128 steps.";
+
+/// A spike that a run went back from, with two documents, of which the second has words.
+fn spike() -> GuardReport {
+    GuardReport {
         step: 1000,
         seen: 1150,
         since: 1150,
         kind: GuardKind::LossSpike,
         severity: GuardSeverity::Critical,
-        text: text.to_owned(),
+        text: SPIKE.to_owned(),
         action: GuardAction::Skip,
         value: Some(10.4),
         threshold: Some(6.0),
@@ -497,16 +495,23 @@ fn what_the_guard_saw_is_read_below_the_curves() {
                 words: Some("Buy seven cheap".to_owned()),
             },
         ],
-    };
+    }
+}
+
+/// A run that the guard took back has one curve, a mark, and the sentence in a list, on Train and on Runs.
+#[test]
+fn what_the_guard_saw_is_read_below_the_curves() {
+    let mut app = support::app("dark");
+    full(&mut app);
     tell(&mut app, in_training(TrainingState::Running));
-    tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(report)] }]);
+    tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())] }]);
     assert_eq!(app.state().training.step, 1000);
     assert!(app.state().training.points.iter().all(|point| point.step <= 1000));
     app.open(PageName::Train);
     let mut window = window(app, 1200.0, 2400.0);
     window.run_steps(2);
     window.get_by_label("Step 1,150: loss spike");
-    window.get_by_label(text);
+    window.get_by_label(SPIKE);
     window.get_by_label("The batch was cut from these documents of the training text: 12, 1,040 (web)");
     // Pressed, the document is looked for on Data, and the first that is found is read.
     forget(window.state_mut());
@@ -542,6 +547,34 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     window.run_steps(2);
     let read = |command: &Command| matches!(command, Command::ReadDocument { number: 1051 });
     assert!(sent(window.state_mut()).iter().any(read));
+}
+
+/// Rows that Data does not list cannot be opened there, and the reason is said beforehand.
+#[test]
+fn what_the_guard_saw_in_rows_that_are_no_documents_is_not_opened_on_data() {
+    for (learns_from, reason) in [
+        (LearnsFrom::Documents, None),
+        (LearnsFrom::Feedback, Some("They are rows of feedback: Chat lists those, and Data does not.")),
+        (
+            LearnsFrom::Tasks,
+            Some("They are instruction tasks or rows of a recipe, which are none of the documents on Data."),
+        ),
+    ] {
+        let mut app = support::app("dark");
+        full(&mut app);
+        let mut events = in_training(TrainingState::Running);
+        let Some(Event::TrainingStarted { run, .. }) = events.first_mut() else { panic!("{events:?}") };
+        run.learns_from = learns_from;
+        tell(&mut app, events);
+        tell(&mut app, [Event::Training { events: vec![TrainEvent::Guard(spike())] }]);
+        app.open(PageName::Train);
+        let mut window = window(app, 1200.0, 2400.0);
+        window.run_steps(2);
+        let button = window.get_by_label("Read document 1,040 (web) on Data");
+        assert_eq!(button.accesskit_node().is_disabled(), reason.is_some(), "{learns_from:?}");
+        assert!(reason.is_none_or(|reason| window.query_by_label(reason).is_some()), "{learns_from:?}");
+        window.get_by_label("1,040 (web): Buy seven cheap");
+    }
 }
 
 #[test]

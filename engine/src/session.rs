@@ -12,7 +12,7 @@
 //! While nothing trains, requests are served one after another, and texts are carried on between them. While a run trains,
 //! its loop does the same between groups of steps, so that everything but starting another run works meanwhile. A request to
 //! pause or stop is seen within the step, since an executor gives others their turn inside it, and within whatever is served between
-//! steps; looking inside a model and auditing one are put off until a run has ended that is to stop.
+//! steps; looking inside a model is put off until a run has ended that is to stop.
 //!
 //! What may take longer than a moment is a future that gives others their turn every few milliseconds. Meanwhile the inbox is
 //! read, and a request that is cancelled is dropped where it stands: whatever it made by then goes with it.
@@ -52,6 +52,7 @@ use crate::project::shelf::Shelf;
 use crate::protocol::{Command, Event, Launch, Parcel, Report, Request, message};
 use crate::storage;
 use device::ChosenDevice;
+use evaluating::Evaluations;
 use inbox::{Ended, Inbox};
 use outlet::Outlet;
 use planning::MeasuredSpeed;
@@ -65,6 +66,10 @@ use writing::Generations;
 
 /// Seconds after which nobody is offered any more to undo a deletion.
 const UNDOING: f64 = 15.0;
+
+/// What evaluations and audits are called while they are under way.
+const EVALUATING: &str = "evaluating the model";
+const AUDITING: &str = "auditing the model";
 
 /// How a session is set up.
 #[derive(Clone, Debug)]
@@ -93,6 +98,7 @@ struct Session {
     options: Options,
     outlet: Rc<Outlet>,
     inbox: Inbox,
+    evaluations: Rc<Evaluations>,
     shelf: Option<Shelf>,
     device: ChosenDevice,
     project: Option<OpenProject>,
@@ -149,6 +155,7 @@ async fn serve(options: Options, inbox: Inbox, outlet: Outlet) {
         options,
         outlet: Rc::new(outlet),
         inbox,
+        evaluations: Rc::default(),
         shelf,
         device,
         project: None,
@@ -169,7 +176,7 @@ impl Session {
             let request = match self.inbox.try_next() {
                 Some(request) => request,
                 None if self.inbox.is_closed() => break,
-                None if self.generations.is_idle() => {
+                None if self.is_idle() => {
                     self.keep_files().await;
                     match self.inbox.next().await {
                         Some(request) => request,
@@ -190,6 +197,11 @@ impl Session {
         self.keep_files().await;
     }
 
+    /// No text is under way, and no evaluation.
+    fn is_idle(&self) -> bool {
+        self.generations.is_idle() && self.evaluations.is_empty()
+    }
+
     /// Serves one request. `live` is the run in training, where one is.
     async fn serve(&mut self, parcel: Parcel<Request>, live: Option<Live<'_, '_>>) -> After {
         let Parcel { body: Request { id, command }, bytes } = parcel;
@@ -203,10 +215,11 @@ impl Session {
                 let ends = move |other: &Command| trains && *other == Command::StopTraining;
                 // What it makes is dropped with it, so that the request's own future needs no inbox.
                 let mut inbox = std::mem::take(&mut self.inbox);
-                let outlet = self.outlet.clone();
+                let (outlet, evaluations) = (self.outlet.clone(), self.evaluations.clone());
                 let answer = self.answer(id, command, bytes, live);
                 let held = steered.map(|steered| (steered, again.is_some()));
-                let answered = cancellable(&mut inbox, &outlet, (id, name), ends, held, answer).await;
+                let answered =
+                    cancellable(&mut inbox, &outlet, &evaluations, (id, name), ends, held, answer).await;
                 self.inbox = inbox;
                 answered
             }
@@ -264,7 +277,7 @@ impl Session {
                 if self.inbox.withdraw(request) {
                     self.outlet
                         .failed(Some(request), &Error::Cancelled("a request that had not begun".to_owned()));
-                } else if request > 0 && !self.generations.evaluations.cancel(request) {
+                } else if request > 0 && !self.evaluations.cancel(request) {
                     self.stop_writing(request);
                 }
                 if let Some(Live { trainer, control }) = live
@@ -475,7 +488,7 @@ impl Session {
             Command::Evaluate { source, settings } => {
                 return self.evaluate(id, &source, *settings, bytes, live).await;
             }
-            Command::Audit { source, settings } => self.audit(id, &source, *settings, live).await?,
+            Command::Audit { source, settings } => return self.audit(id, &source, *settings, live).await,
             Command::ReadEvaluations { runs } => self.read_evaluations(id, &runs).await?,
             Command::WriteCard { run, to, keep } => self.write_card(id, &run, to, keep).await?,
 
@@ -578,20 +591,19 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",
         Command::Classify { .. } => "telling texts apart",
-        Command::Evaluate { .. } | Command::ReadEvaluations { .. } | Command::WriteCard { .. } => {
-            "evaluating the model"
-        }
-        Command::Audit { .. } => "auditing the model",
+        Command::Evaluate { .. } | Command::ReadEvaluations { .. } | Command::WriteCard { .. } => EVALUATING,
+        Command::Audit { .. } => AUDITING,
         Command::Propose { .. } => "looking for what to label next",
         _ => return None,
     })
 }
 
-/// Does the work of a request, by its number and the work's name, until it is done or cancelled. A run that is `held` meanwhile hears what
-/// is asked of it, and the work is dropped where the run is to end and does not wait for it.
+/// Does the work of a request, by its number and the work's name, until it is done or cancelled. Evaluations that are under way are cancelled
+/// meanwhile too. A run that is `held` hears what is asked of it, and the work is dropped where the run is to end and does not wait for it.
 async fn cancellable<T>(
     inbox: &mut Inbox,
     outlet: &Outlet,
+    evaluations: &Evaluations,
     (id, name): (u64, &'static str),
     ends: impl Fn(&Command) -> bool,
     held: Option<(Steered<'_>, bool)>,
@@ -603,14 +615,12 @@ async fn cancellable<T>(
         outlet.finished(by);
     };
     let urgent = |parcel| {
-        let Some((Steered { control, at }, is_put_off)) = held else {
-            return ControlFlow::Continue(Some(parcel));
-        };
-        let request = training::urgent(Some(parcel), control, None, outlet, at);
-        if is_put_off && control.stopping() {
-            return ControlFlow::Break(());
+        let steered = held.map(|(steered, _)| steered);
+        let request = training::urgent(Some(parcel), evaluations, outlet, steered);
+        match held {
+            Some((Steered { control, .. }, true)) if control.stopping() => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(request),
         }
-        ControlFlow::Continue(request)
     };
     outlet.begin(id, Some(name));
     let ended = inbox.until_cancelled(id, work, ends, withdrawn, urgent, || outlet.beat("")).await;

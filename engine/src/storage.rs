@@ -141,20 +141,40 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     files::read(path).map_err(Error::io(path))
 }
 
+/// Reads a whole file of at most `limit` bytes.
+fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let size = files::metadata(path).map_err(Error::io(path))?.len();
+    if size > limit {
+        let reason = format!("{size} bytes are too many for this file (at most {limit})");
+        return Err(Error::bad_file(path, reason));
+    }
+    read(path)
+}
+
+/// Reads a small text.
+///
+/// # Errors
+/// The file cannot be read, is longer than `limit` bytes, or is not UTF-8.
+pub fn read_text(path: &Path, limit: u64) -> Result<String> {
+    let text = String::from_utf8(read_within(path, limit)?);
+    text.map_err(|_| Error::bad_file(path, "is not UTF-8; convert it to UTF-8"))
+}
+
 /// Reads a small JSON file.
 ///
 /// # Errors
 /// The file cannot be read, is longer than `limit` bytes, or is not the JSON that is expected.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, limit: u64) -> Result<T> {
-    let size = files::metadata(path).map_err(Error::io(path))?.len();
-    if size > limit {
-        return Err(Error::bad_file(
-            path,
-            format!("{size} bytes are too many for this file (at most {limit})"),
-        ));
-    }
-    let text = files::read(path).map_err(Error::io(path))?;
+    let text = read_within(path, limit)?;
     serde_json::from_slice(&text).map_err(|error| Error::bad_file(path, error.to_string()))
+}
+
+/// What `read` makes of a file, and of so many bytes at most; `None` where there is no file.
+///
+/// # Errors
+/// Those of `read`.
+pub fn if_there<T>(path: &Path, limit: u64, read: impl FnOnce(&Path, u64) -> Result<T>) -> Result<Option<T>> {
+    files::exists(path).then(|| read(path, limit)).transpose()
 }
 
 /// What a safetensors file begins with: the header's length, and the header with texts and with tensors one after another, padded to
@@ -227,6 +247,20 @@ mod tests {
         std::fs::create_dir(partial_path(&path)).unwrap();
         assert!(write_atomically(&path, b"new").is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_file_need_not_be_there_and_is_read_within_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let text = |limit| if_there(&path, limit, read_text).map_err(|error| error.to_string());
+        assert_eq!(text(4), Ok(None));
+        std::fs::write(&path, "1234").unwrap();
+        assert_eq!(text(4), Ok(Some("1234".to_owned())));
+        assert_eq!(if_there(&path, 4, read_json::<u32>).unwrap(), Some(1234));
+        assert!(text(3).unwrap_err().contains("4 bytes are too many for this file (at most 3)"));
+        std::fs::write(&path, [0xff]).unwrap();
+        assert!(text(3).unwrap_err().contains("not UTF-8"));
     }
 
     #[test]

@@ -6,6 +6,24 @@ import { ready, send, tiny, until } from "./site.mjs";
 /** Windows that a page must be usable in. */
 const SIZES = [{ width: 1280, height: 800 }, { width: 390, height: 844 }];
 
+/** What each view of the page Inspect says once it is drawn. */
+const DRAWN = {
+  walk: "What comes next",
+  tokens: "Perplexity",
+  embeddings: /^Nearest to /,
+  positions: "Orange is alike",
+  attention: "All heads",
+  head: "1. The query",
+  residual: "Which tokens speak for it",
+  neurons: "Along the prompt",
+  "logit-lens": "The likeliest next token of each layer",
+  "next-token": "The model's probability, and the one that is drawn with",
+  weights: "Along the run",
+  "what-if": "Nothing is changed yet",
+  provenance: /^Looked through .* of training text/,
+  graph: /^\d+ operations · /,
+};
+
 /** Presses what an element stands for, as assistive technology does: without a pointer. */
 const press = (page, role, name) => page.getByRole(role, { name }).first().dispatchEvent("click");
 
@@ -102,6 +120,11 @@ export async function the_inspect_page_draws_views_and_goes_through_a_run(site) 
     await at(stopped - 1);
     const step = await page.getByText(/^step \S+$/).first().textContent();
     await page.getByText(` · ${step} · `).first().waitFor();
+    // Every other view is drawn, too: what stands there is said where its numbers have come.
+    for (const [view, words] of Object.entries(DRAWN)) {
+      await page.evaluate((view) => globalThis.glasshouse.follow(`?page=inspect&view=${view}`), view);
+      await page.getByText(words).first().waitFor();
+    }
     assert.deepEqual((await page.evaluate(() => globalThis.glasshouse.state())).messages, []);
     assert.deepEqual(page.problems, []);
   }

@@ -172,9 +172,10 @@ export async function the_script_looks_inside_while_a_model_trains(site) {
 export async function an_embed_draws_and_can_be_read_as_tables(site) {
   for (const viewport of SIZES) {
     const lens = (view) => `<glasshouse-lens src="${site.address}sample.glasshouse" device="cpu" view="${view}" prompt="One day the fox"></glasshouse-lens>`;
-    const page = await embedded(site, ["attention", "tokens", "logit-lens", "next-token", "residual", "head"].map(lens).join(""), { viewport });
-    const told = await heard(page, 6);
-    assert.deepEqual(told.map(({ kind }) => kind), Array(6).fill("glasshouse-numbers"), JSON.stringify(told));
+    const views = ["attention", "tokens", "logit-lens", "next-token", "residual", "head", "graph"];
+    const page = await embedded(site, views.map(lens).join(""), { viewport });
+    const told = await heard(page, views.length);
+    assert.deepEqual(told.map(({ kind }) => kind), Array(views.length).fill("glasshouse-numbers"), JSON.stringify(told));
     // One engine for all of them.
     assert.equal(page.workers().filter((worker) => worker.url().endsWith("/worker.js")).length, 1);
     const painted = await page.evaluate(() => {
@@ -186,13 +187,18 @@ export async function an_embed_draws_and_can_be_read_as_tables(site) {
     assert(painted.size[0] > 2 && painted.size[0] === painted.size[1]);
     assert(painted.seen > painted.size[0], "attention is painted");
     assert.equal(painted.heads, 4);
-    for (const view of ["attention", "tokens", "logit-lens", "next-token", "residual", "head"]) {
+    for (const view of views) {
       const own = page.locator(`glasshouse-lens[view=${view}]`);
       assert(await own.locator(".tables table tbody tr").count() > 1, `${view} has a table`);
       assert.match(await own.getByRole("group").first().getAttribute("aria-label"), /One day the fox/);
     }
     // A view without a picture shows its tables; another shows them when that is asked for, by the keyboard too.
     assert.equal(await page.locator("glasshouse-lens[view=head] .tables table").first().isVisible(), true);
+    // What an operation writes has numbers of its own, and so has its gradient.
+    const values = page.locator("glasshouse-lens[view=graph]").getByRole("table", { name: /^Values/ });
+    assert.deepEqual((await values.locator("thead th").allTextContents()).slice(3, 8), ["smallest", "largest", "mean", "deviation", "gradient's smallest"]);
+    const made = await values.locator("tbody tr").last().locator("td").allTextContents();
+    assert(made.slice(2).every((number) => number !== "–"), `the logits and their gradient: ${made}`);
     const button = page.locator("glasshouse-lens[view=attention]").getByRole("button", { name: "As a table" });
     await button.focus();
     await page.keyboard.press("Enter");
@@ -204,7 +210,7 @@ export async function an_embed_draws_and_can_be_read_as_tables(site) {
     await page.locator("glasshouse-lens[view=attention] .said").getByText(/ reads from /).waitFor();
     assert(await page.locator("glasshouse-lens[view=attention] .strip path").count() > 0, "lines are drawn");
     await page.locator("glasshouse-lens[view=attention] .heads button").first().click();
-    await heard(page, 7);
+    await heard(page, views.length + 1);
     assert.equal(await page.locator("glasshouse-lens[view=attention]").getAttribute("layer"), "0");
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert(wide <= 0, `the page is ${wide} pixels too wide at ${viewport.width}`);

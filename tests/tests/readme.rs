@@ -81,6 +81,25 @@ fn javascript_names_every_view() {
     assert_eq!(between("web/glasshouse.d.ts", "export type View ="), views);
 }
 
+/// Each view as it was recorded in both themes; what shows how one is put into a page is read at a glance.
+#[test]
+fn every_view_has_its_pictures_and_examples_of_views_are_short() {
+    let repository = glasshouse_tests::repository();
+    let read = |path: &str| std::fs::read_to_string(repository.join(path)).expect(path);
+    let page = read("docs/lens.md");
+    for view in View::ALL {
+        for theme in ["dark", "light"] {
+            let picture = format!("pictures/lens/{view}-{theme}.png");
+            assert!(page.contains(&format!("]({picture})")), "docs/lens.md does not show {picture}");
+            assert!(repository.join("docs").join(&picture).is_file(), "{picture}");
+        }
+    }
+    for name in ["attention", "lesson", "logit-lens"] {
+        let lines = read(&format!("web/examples/{name}.html")).lines().count();
+        assert!(lines <= 60, "{name}.html has {lines} lines");
+    }
+}
+
 /// What a preset's line says of its size is what its model has.
 #[test]
 fn every_preset_has_as_many_parameters_as_it_says() {

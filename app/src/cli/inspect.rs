@@ -27,12 +27,16 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
             "--edit, --every-part and --other-prompt are of the view what-if; add it to --view",
         ));
     }
+    if arguments.align_with.is_some() && !views.contains(&View::Embeddings) {
+        return Err(usage("--align-with is of the view embeddings; add it to --view"));
+    }
     if let Some(to) = &arguments.to {
         files::check(to, arguments.force)?;
     }
     let model = &arguments.model;
+    let at_step = |step: u64| at_step(&model.project, model.run.as_deref(), step);
     let checkpoint = match arguments.step {
-        Some(step) => at_step(&model.project, model.run.as_deref(), step)?,
+        Some(step) => at_step(step)?,
         None => model.checkpoint.clone(),
     };
     let asked = Asked {
@@ -42,6 +46,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         prompts: &arguments.prompt,
         views,
         settings: settings(arguments)?,
+        reference: arguments.align_with.map(at_step).transpose()?,
         device: checked_device(&arguments.device)?,
     };
     let views = asked.views.len();
@@ -73,6 +78,7 @@ pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
         prompts: std::slice::from_ref(&arguments.text),
         views: vec![View::Provenance],
         settings: InspectSettings { count: arguments.count, ..InspectSettings::default() },
+        reference: None,
         device: "cpu",
     };
     asked.answers()?.iter().try_for_each(|answer| {
@@ -135,6 +141,8 @@ struct Asked<'a> {
     prompts: &'a [String],
     views: Vec<View>,
     settings: InspectSettings,
+    /// The run's checkpoint that maps are turned towards.
+    reference: Option<String>,
     device: &'a str,
 }
 
@@ -148,13 +156,18 @@ impl Asked<'_> {
         drive(options, async |engine| {
             trained::use_project(engine, self.project, false).await?;
             let (run, _) = trained::settings_of(engine, self.run.clone()).await?;
-            let source = WeightSource::Checkpoint { run, checkpoint: self.checkpoint.clone() };
+            let of_run = |checkpoint: &String| {
+                let (run, checkpoint) = (run.clone(), checkpoint.clone());
+                WeightSource::Checkpoint { run, checkpoint }
+            };
+            let source = of_run(&self.checkpoint);
+            let reference = self.reference.as_ref().map(of_run);
             let command = Command::Inspect {
                 source,
                 prompt: prompt.clone(),
                 further: further.to_vec(),
                 views: self.views.clone(),
-                settings: Box::new(self.settings.clone()),
+                settings: Box::new(InspectSettings { reference, ..self.settings.clone() }),
             };
             let mut answers: Vec<Answer> = Vec::new();
             let hear = |event, bytes| {

@@ -18,6 +18,9 @@ pub struct Element {
     /// A field's text, or a number as it is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// What stands beside its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Several lines can be written.
     #[serde(skip_serializing_if = "is_false")]
     pub multiline: bool,
@@ -177,6 +180,7 @@ impl Seen<'_> {
             role,
             name,
             value,
+            description: node.description().map(words),
             multiline: node.role() == Role::MultilineTextInput,
             placeholder: node.placeholder().map(str::to_owned),
             number: is_number
@@ -287,6 +291,8 @@ mod tests {
         if ui.button("\u{e5cd} Close").clicked() {
             made.pressed += 1;
         }
+        let more = ui.button("More");
+        ui.ctx().accesskit_node_builder(more.id, |node| node.set_description("3 runs"));
         ui.label("\u{e5cd}");
         ui.add_enabled(false, egui::Button::new("Later"));
     }
@@ -308,7 +314,8 @@ mod tests {
         assert_eq!(element.toggled, Some("true"));
         assert!(find(&mirror, "button", "Later").1.disabled);
         let (button, element) = find(&mirror, "button", "Close");
-        assert!(element.clickable);
+        assert!(element.clickable && element.description.is_none());
+        assert_eq!(find(&mirror, "button", "More").1.description.as_deref(), Some("3 runs"));
         assert!(mirror.elements.values().all(|element| element.role != "text" || !element.name.is_empty()));
 
         let acts = [

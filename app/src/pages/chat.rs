@@ -143,8 +143,7 @@ impl ChatPage {
         let writing = &context.state.writing;
         for reply in self.exchanges.iter_mut().flat_map(|exchange| &mut exchange.replies) {
             reply.take(writing);
-            // Where moderation hides words, candidates would tell them.
-            if let Some(text) = reply.text(writing).filter(|text| !text.config.moderation.mode.hides()) {
+            if let Some(text) = reply.text(writing) {
                 let config = self.sampling.settings(text.config.seed);
                 reply.look.ask(ui, context, (reply.request, text), &config);
             }
@@ -352,16 +351,10 @@ impl ChatPage {
         if !self.locked {
             self.sampling.config.seed = drawn_seed(self.sampling.config.seed);
         }
-        let config = self.settings(context, self.sampling.config.seed);
+        let config = self.sampling.moderated(context.preferences, self.sampling.config.seed);
         let messages = messages(&self.system, &self.exchanges, &asked);
         let reply = ask(context, self.sampling.source.clone(), messages.clone(), config);
         self.exchanges.push(Exchange { asked, messages, replies: vec![reply] });
-    }
-
-    /// What a reply is written with.
-    fn settings(&self, context: &Context<'_>, seed: u64) -> GenerateConfig {
-        let moderation = Box::new(context.preferences.moderation.settings.clone());
-        GenerateConfig { moderation, ..self.sampling.settings(seed) }
     }
 
     /// Does what a person wants with an exchange.
@@ -446,7 +439,8 @@ impl ChatPage {
             None => (first.map_or(&self.sampling.source, |text| &text.source).clone(), drawn_seed(seed)),
             Some(rival) => (rival.clone(), seed),
         };
-        let (config, messages) = (self.settings(context, seed), exchange.messages.clone());
+        let config = self.sampling.moderated(context.preferences, seed);
+        let messages = exchange.messages.clone();
         let reply = ask(context, source, messages, config);
         if let Some(exchange) = self.exchanges.last_mut() {
             exchange.replies.push(reply);

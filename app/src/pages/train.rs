@@ -193,8 +193,7 @@ impl TrainPage {
     fn folds_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         profile::fold_ui(ui, context);
         let past = self.past.take();
-        let of_past = past.as_ref().map(|(_, _, past)| past.guard.as_slice());
-        guard::fold_ui(ui, context, of_past.unwrap_or_default());
+        guard::fold_ui(ui, context, past.as_ref().map(|(_, _, past)| past));
         self.past = past;
         notices_ui(ui, context);
         form::fold_ui(ui, context);

@@ -72,6 +72,10 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
     }
     let enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, enabled, open, title));
+    if !note.is_empty() {
+        // It is painted, so that nobody would read it out.
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(note));
+    }
     response.on_hover_cursor(egui::CursorIcon::PointingHand);
     clicked
 }

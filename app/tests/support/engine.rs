@@ -5,9 +5,9 @@ use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Candidate, ChatMessage, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary,
     DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, GenerateConfig, LessonProgress,
-    MemoryKind, MergeStep, ModerationMode, PlanSummary, Precision, PreparationStage, ProjectSummary,
-    Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary, Uncertainty,
-    VocabularyEntry, WeightSource, WrittenToken, message, presets,
+    MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary, Precision, PreparationStage,
+    ProjectSummary, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary,
+    Uncertainty, VocabularyEntry, WeightSource, WrittenToken, message, presets,
 };
 use std::collections::BTreeMap;
 
@@ -157,7 +157,7 @@ impl Engine {
                 config.train.batch_size = 4;
                 vec![Event::Fitted { config, changes: vec!["train.batch_size from 12 to 4".to_owned()] }]
             }
-            Command::Generate { prompt, .. } => written(prompt),
+            Command::Generate { prompt, config, .. } => written(prompt, config),
             Command::Reply { config, .. } => replied(config),
             Command::OpenModel { .. } => vec![Event::ModelOpened {
                 run: "2-first-stories".to_owned(),
@@ -428,20 +428,33 @@ fn plan(config: &RunConfig) -> PlanSummary {
     }
 }
 
-fn written(prompt: &str) -> Vec<Event> {
+/// What moderation leaves of a text, where a word is one that it finds, and its counts.
+fn moderated(said: &str, word: &str, config: &GenerateConfig) -> (String, Moderated) {
+    let mode = config.moderation.mode;
+    let left = match mode {
+        ModerationMode::Replace => said.replace(word, &"█".repeat(word.len())),
+        ModerationMode::Filter => said.replace(&format!("{word} "), ""),
+        ModerationMode::Stop => said.split(word).next().unwrap().to_owned(),
+        ModerationMode::Off | ModerationMode::Note => said.to_owned(),
+    };
+    let found = [(Category::Profanity, 2), (Category::SelfHarm, 1)];
+    (left, found.into_iter().filter(|_| mode != ModerationMode::Off).collect())
+}
+
+fn written(prompt: &str, config: &GenerateConfig) -> Vec<Event> {
     let token = |token: TokenSummary| WrittenToken { id: token.id, text: token.text };
     let begin: Vec<WrittenToken> = tokens(prompt).into_iter().map(token).collect();
-    let rest = STORY.get(16..).unwrap_or_default();
-    let tokens: Vec<WrittenToken> = tokens(rest).into_iter().map(token).collect();
+    let (rest, moderated) = moderated(STORY.get(16..).unwrap_or_default(), "little", config);
+    let tokens: Vec<WrittenToken> = tokens(&rest).into_iter().map(token).collect();
     vec![
         Event::Written { tokens: begin, prompt: true, text: String::new() },
-        Event::Written { tokens, prompt: false, text: rest.to_owned() },
+        Event::Written { tokens, prompt: false, text: rest.clone() },
         Event::WritingEnded {
-            text: rest.to_owned(),
+            text: rest,
             ending: Ending::MaxTokens,
             tokens_per_s: 412.0,
             seconds: 1.0,
-            moderated: Default::default(),
+            moderated,
         },
     ]
 }
@@ -449,16 +462,8 @@ fn written(prompt: &str) -> Vec<Event> {
 /// A reply that another seed says in other words. Moderation finds something in it.
 fn replied(config: &GenerateConfig) -> Vec<Event> {
     let seed = config.seed;
-    let mut said = format!("It was Mia, who lives at house {seed} at the edge of the quiet forest.");
-    let mode = config.moderation.mode;
-    match mode {
-        ModerationMode::Replace => said = said.replace("quiet", "█████"),
-        ModerationMode::Filter => said = said.replace("quiet ", ""),
-        ModerationMode::Stop => said.truncate(said.find("quiet").unwrap()),
-        ModerationMode::Off | ModerationMode::Note => {}
-    }
-    let found = [(Category::Profanity, 2), (Category::SelfHarm, 1)];
-    let moderated = found.into_iter().filter(|_| mode != ModerationMode::Off).collect();
+    let said = format!("It was Mia, who lives at house {seed} at the edge of the quiet forest.");
+    let (said, moderated) = moderated(&said, "quiet", config);
     let token = |token: TokenSummary| WrittenToken { id: token.id, text: token.text };
     let begin = tokens("user Who? assistant ").into_iter().map(token).collect();
     let tokens = tokens(&said).into_iter().map(token).collect();

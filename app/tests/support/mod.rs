@@ -8,6 +8,7 @@ pub mod session;
 
 pub mod bench;
 pub mod evaluation;
+pub mod figures;
 pub mod inspect;
 pub mod labelled;
 pub mod tuning;

@@ -243,8 +243,9 @@ pub struct Likelihood {
     pub window: usize,
     /// As above.
     pub stride: usize,
-    /// Tokens that were predicted a second; 0 where a run trained meanwhile.
-    pub tokens_per_s: f64,
+    /// Tokens that were predicted per second; `None` where a run trained meanwhile.
+    #[serde(deserialize_with = "above_zero")]
+    pub tokens_per_s: Option<f64>,
     /// `loss`, `perplexity`, `bits_per_byte`, `token_accuracy`, `top_5_accuracy`, `repetition`, ….
     pub metrics: Vec<Metric>,
     /// The loss by position in the window, by how often a token occurs in the training text, by source.
@@ -255,6 +256,11 @@ pub struct Likelihood {
     pub errors: Vec<Table>,
     /// Of each document, in order: what a paired comparison needs.
     pub by_document: Vec<DocumentLoss>,
+}
+
+/// Earlier versions wrote 0 where it was not known.
+fn above_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.filter(|value| *value > 0.0))
 }
 
 /// The loss of tokens by what they have in common.
@@ -487,4 +493,17 @@ pub struct AuditSection {
     pub limits: Vec<String>,
     /// Why it was not made, where it was not.
     pub skipped: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speed_is_known_or_not_in_files_of_earlier_versions_too() {
+        let read = |text: &str| serde_json::from_str::<Likelihood>(text).unwrap().tokens_per_s;
+        let unknown = ["{\"tokens_per_s\":0.0}", "{\"tokens_per_s\":null}", "{}"];
+        assert_eq!(unknown.map(read), [None; 3]);
+        assert_eq!(read("{\"tokens_per_s\":2.5}"), Some(2.5));
+    }
 }

@@ -124,7 +124,10 @@ impl View {
             }
             Self::Neurons => "h = activation(W_up·norm(x)), or activation(gate)·up",
             Self::LogitLens => "softmax(W_U·norm(x[l])); KL(p[L] ‖ p[l])",
-            Self::NextToken => "p = softmax(logits / temperature), then top-k, top-p, min-p",
+            Self::NextToken => {
+                "p = softmax(z / temperature), then top-k, top-p, min-p; z = logits, of the prompt's tokens logits / penalty, · penalty \
+                 where below 0"
+            }
             Self::Weights => "ratio = ‖w − w'‖ / ‖w'‖, w' being the weights at the milestone before",
             Self::WhatIf => "KL(p_before ‖ p_after)",
             Self::Provenance => "longest n with x[i…i+n−1] in the training text",

@@ -6,7 +6,6 @@
 use super::read::TextPiece;
 use crate::error::{Error, Result};
 use crate::graph::random::nth;
-use crate::platform::files;
 use crate::storage;
 use crate::tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
@@ -122,11 +121,7 @@ impl Canaries {
     /// # Errors
     /// The file is damaged.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(CANARIES_FILE);
-        if !files::is_file(&path) {
-            return Ok(None);
-        }
-        storage::read_json(&path, LARGEST).map(Some)
+        storage::if_there(&folder.join(CANARIES_FILE), LARGEST, storage::read_json)
     }
 
     /// Plants them into a training text of about so many characters.

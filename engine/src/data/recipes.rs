@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::platform;
 use crate::platform::files::{self, File};
 use crate::storage::Staging;
-use glasshouse_protocol::recipes::{Metric, TuningRecipe};
+use glasshouse_protocol::recipes::{Metric, RECIPES, TuningRecipe};
 use glasshouse_protocol::{ChatMessage, RunConfig};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -105,15 +105,21 @@ pub fn rows_of(project: &Path, recipe: Option<&str>) -> Result<PathBuf> {
 /// # Errors
 /// They cannot be read.
 pub fn held_out(recipe: &TuningRecipe, project: &Path, run: &RunConfig) -> Result<Option<Vec<String>>> {
-    let Some(folder) = folder_of(recipe, run) else { return Ok(None) };
+    let learned = run.data.paths.first().and_then(|path| folder_of(recipe, Path::new(path)));
+    let Some(folder) = learned else { return Ok(None) };
     let path = project.join(RECIPES_FOLDER).join(folder).join(HELD_OUT_FILE);
     let text = files::read_to_string(&path).map_err(Error::io(&path))?;
     Ok(Some(text.lines().map(str::to_owned).collect()))
 }
 
-/// The name of the folder of the recipe's rows that a run learned, wherever the project was then.
-fn folder_of<'run>(recipe: &TuningRecipe, run: &'run RunConfig) -> Option<&'run OsStr> {
-    let path = Path::new(run.data.paths.first()?);
+/// Whether a file that a run learned has rows of a recipe or of instruction tasks, wherever the project was then.
+pub(crate) fn is_of_tasks(path: &Path) -> bool {
+    let of_all_kinds = path.ends_with(Path::new(TASKS_FOLDER).join(TRAIN_FILE));
+    of_all_kinds || RECIPES.iter().any(|recipe| folder_of(recipe, path).is_some())
+}
+
+/// The name of the folder of a recipe's rows that a file with those that are learned lies in, wherever the project was then.
+fn folder_of<'path>(recipe: &TuningRecipe, path: &'path Path) -> Option<&'path OsStr> {
     let folder = path.parent().filter(|_| path.file_name() == Some(OsStr::new(TRAIN_FILE)))?;
     let place = folder.parent()?.file_name()?;
     let name = folder.file_name()?;
@@ -247,7 +253,7 @@ fn bad(line: &str, reason: &str) -> Error {
 mod tests {
     use super::*;
     use glasshouse_protocol::presets;
-    use glasshouse_protocol::recipes::{RECIPES, recipe};
+    use glasshouse_protocol::recipes::recipe;
 
     /// The settings of a run that learned a file.
     fn run(train: &Path) -> RunConfig {
@@ -291,6 +297,14 @@ mod tests {
         assert!(lines.lines().next().unwrap().contains("\"messages\""));
         std::fs::write(&path, "as it was").unwrap();
         assert_eq!(std::fs::read_to_string(rows_of(folder.path(), None).unwrap()).unwrap(), "as it was");
+    }
+
+    #[test]
+    fn rows_of_tasks_are_known_by_their_place_in_a_project() {
+        let of_tasks = |path: &str| is_of_tasks(Path::new(path));
+        assert!(of_tasks("recipes/answer-0123/train.jsonl") && of_tasks("/p/tasks/train.jsonl"));
+        assert!(!of_tasks("my-recipes.txt") && !of_tasks("texts/a.txt"));
+        assert!(!of_tasks("/home/tasks/p/documents/train.jsonl"), "a project may be in any folder");
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub async fn likelihood(
         bytes: tally.bytes(),
         window,
         stride,
-        tokens_per_s,
+        tokens_per_s: Some(tokens_per_s),
         metrics,
         by,
         calibration: Some(calibration),

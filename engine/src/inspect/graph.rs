@@ -32,21 +32,19 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     Ok(found)
 }
 
-/// Gradients of the values at the model's sites, and of its parameters.
+/// Gradients of what nodes make, and of the parameters.
 async fn fill_gradients(
     subject: &mut Subject<'_>,
     forward: &Forward,
     gradients: &mut [Option<Statistics>],
 ) -> Result<()> {
     let (tokens, turns) = (subject.tokens, Turns::new());
-    let sites = forward.sites.iter().filter(|(site, _)| *site != Site::Logits);
-    let (sites, values): (Vec<Site>, Vec<ValueId>) = sites.unzip();
     let seed = cross_entropy_gradient(&forward.logits, tokens, &turns).await;
     if let Some(value) = forward.sites.get(Site::Logits) {
         gradients[value.index()] = Summary::of(&seed.data, &turns).await.statistics();
     }
-    let found = subject.lens.all_gradients(tokens, &seed, &sites).await?;
-    for (at, value) in values.iter().enumerate() {
+    let found = subject.lens.all_gradients(tokens, &seed).await?;
+    for (at, value) in found.of().iter().enumerate() {
         let own = found.floats(at)?;
         // Of the window's rows those of the text.
         let of_text = own.len() / forward.window * tokens.len();
@@ -55,7 +53,7 @@ async fn fill_gradients(
     }
     for (at, value) in forward.graph.values.iter().enumerate() {
         if let Origin::Parameter(id) = value.origin {
-            let own = found.floats(values.len() + id.index())?;
+            let own = found.floats(found.of().len() + id.index())?;
             gradients[at] = Summary::of(own, &turns).await.statistics();
         }
     }

@@ -196,20 +196,15 @@ impl Lens {
         Ok(found.into_iter().map(|tensor| of_text(tensor, time, tokens.len())).collect())
     }
 
-    /// The gradient of Σ logits·seed with respect to the values at some sites, [T, …] with rows of what is no text behind them, and to every
-    /// parameter, in their order; `seed` is [T, V].
+    /// The gradient of Σ logits·seed with respect to whatever nodes make on the way to the logits ([`Values::of`]), [T, …] with rows of what
+    /// is no text behind them, and to every parameter, in their order; `seed` is [T, V].
     ///
     /// # Errors
     /// As [`Self::gradients`].
-    pub(super) async fn all_gradients(
-        &mut self,
-        tokens: &[u32],
-        seed: &Tensor,
-        sites: &[Site],
-    ) -> Result<Values<'_>> {
+    pub(super) async fn all_gradients(&mut self, tokens: &[u32], seed: &Tensor) -> Result<Values<'_>> {
         self.check(tokens)?;
         let time = self.window(tokens.len());
-        let key = Key { gradients: Gradients::All, ..Key::of_sites(1, time, sites) };
+        let key = Key { gradients: Gradients::All, ..Key::of_sites(1, time, &[]) };
         let seed = Some(self.padded(seed, time)?);
         self.read(key, Given { tokens, seed, ..Given::default() }).await
     }

@@ -37,11 +37,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let text = subject.tokenizer.encode_prompt(subject.prompt)?;
     let (matches, is_cut) = matches(&index, &text, subject.settings.count, subject.tokenizer, &turns).await?;
     let (searched, shortest) = (index.tokens(), index.shortest());
-    if shortest > index::SHORTEST {
-        found.notice(format!(
-            "The training text of {searched} tokens is too long for an index of every stretch: stretches of {shortest} tokens and \
-             more are found."
-        ));
+    if let Some(shortcoming) = index.shortcoming() {
+        found.notice(shortcoming);
     }
     if text.len() < shortest {
         let count = text.len();

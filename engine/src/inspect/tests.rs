@@ -259,7 +259,9 @@ fn gradients_of_weights_are_their_finite_differences() {
     for config in [gpt(), llama()] {
         let mut lens = lens(&config);
         let seed = random_tensor(5, &[TOKENS.len(), config.vocabulary]);
-        let gradients = block_on(lens.all_gradients(&TOKENS, &seed, &[])).unwrap().tensors().unwrap();
+        let found = block_on(lens.all_gradients(&TOKENS, &seed)).unwrap();
+        let of_values = found.of().len();
+        let gradients = found.tensors().unwrap().split_off(of_values);
         let names: Vec<String> = lens.parameters().iter().map(|(name, _)| name.clone()).collect();
         assert_eq!(gradients.len(), names.len());
         for (name, gradient) in names.iter().zip(&gradients) {
@@ -283,7 +285,7 @@ fn gradients_of_weights_are_their_finite_differences() {
 }
 
 #[test]
-fn the_losss_gradient_is_that_of_its_seed_and_sites_have_theirs_beside_it() {
+fn the_losss_gradient_is_that_of_its_seed_and_every_value_has_its_own_beside_it() {
     for config in [gpt(), llama()] {
         let mut lens = lens(&config);
         let logits = block_on(lens.probe(&TOKENS, &[Site::Logits])).unwrap().remove(0);
@@ -291,8 +293,11 @@ fn the_losss_gradient_is_that_of_its_seed_and_sites_have_theirs_beside_it() {
         let sites: Vec<Site> = (0..=config.layers).map(Site::Stream).collect();
         let wanted = block_on(lens.loss_gradients(&TOKENS)).unwrap().tensors().unwrap();
         let of_sites = block_on(lens.gradients(&TOKENS, &seed, &sites)).unwrap();
-        let mut all = block_on(lens.all_gradients(&TOKENS, &seed, &sites)).unwrap().tensors().unwrap();
-        let of_parameters = all.split_off(sites.len());
+        let forward = block_on(lens.forward(&TOKENS)).unwrap();
+        let found = block_on(lens.all_gradients(&TOKENS, &seed)).unwrap();
+        let of = found.of().to_vec();
+        let mut all = found.tensors().unwrap();
+        let of_parameters = all.split_off(of.len());
         assert_eq!(of_parameters.len(), lens.parameters().len());
         for ((found, wanted), (name, _)) in of_parameters.iter().zip(&wanted).zip(lens.parameters()) {
             assert_eq!(found.shape, wanted.shape);
@@ -301,8 +306,15 @@ fn the_losss_gradient_is_that_of_its_seed_and_sites_have_theirs_beside_it() {
             let scaled = |own: &Tensor| own.data.iter().map(|entry| entry / largest).collect::<Vec<_>>();
             compare(&scaled(found), &scaled(wanted), 1e-4, name);
         }
-        for (found, wanted) in all.iter().zip(&of_sites) {
+        for (site, wanted) in sites.iter().zip(&of_sites) {
+            let value = forward.sites.get(*site).unwrap();
+            let found = &all[of.iter().position(|own| *own == value).unwrap()];
             compare(&found.data[..wanted.data.len()], &wanted.data, 1e-5, "gradients of the stream");
+        }
+        // What the last node makes are the logits.
+        let (_, nodes) = forward.graph.nodes.split_last().unwrap();
+        for node in nodes {
+            assert!(of.contains(&node.outputs[0]), "{} of {} has no gradient", node.op.name(), node.scope);
         }
     }
 }

@@ -58,19 +58,7 @@ impl Project {
 
     /// The lines that say something, each with its number in the file, from 1.
     fn feedback_lines(&self) -> Result<Vec<(usize, String)>> {
-        let path = self.feedback_path();
-        if !files::exists(&path) {
-            return Ok(Vec::new());
-        }
-        let bytes = files::metadata(&path).map_err(Error::io(&path))?.len();
-        if bytes > LARGEST {
-            return Err(Error::bad_file(
-                path,
-                format!("{bytes} bytes are too many for this file (at most {LARGEST})"),
-            ));
-        }
-        let text = String::from_utf8(storage::read(&path)?);
-        let text = text.map_err(|_| Error::bad_file(&path, "is not UTF-8; convert the file to UTF-8"))?;
+        let text = storage::if_there(&self.feedback_path(), LARGEST, storage::read_text)?.unwrap_or_default();
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).zip(1..);
         Ok(lines
             .filter(|(line, _)| !line.is_empty())

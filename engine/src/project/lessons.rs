@@ -65,8 +65,8 @@ impl Project {
     /// # Errors
     /// It was kept and cannot be read.
     pub fn lesson_progress(&self) -> Result<BTreeMap<String, LessonProgress>> {
-        let file = self.folder.join(PROGRESS);
-        if files::exists(&file) { storage::read_json(&file, LARGEST_RECORD) } else { Ok(BTreeMap::new()) }
+        let kept = storage::if_there(&self.folder.join(PROGRESS), LARGEST_RECORD, storage::read_json)?;
+        Ok(kept.unwrap_or_default())
     }
 
     /// Keeps what a learner made of a lesson; `None` forgets it.

@@ -23,11 +23,10 @@
 //! Nothing that exists is overwritten by a new run, and a folder that is something else, or of another version, is left alone.
 
 pub mod archive;
-mod audits;
 mod beginning;
 mod claim;
-mod evaluations;
 mod feedback;
+mod kept;
 mod lessons;
 mod moderation;
 pub mod names;
@@ -40,9 +39,9 @@ mod trained;
 pub use beginning::Beginning;
 pub(crate) use beginning::checkpoint_of;
 pub use claim::Claim;
-pub use evaluations::weights_crc32c;
 pub use feedback::FEEDBACK_FILE;
 pub(crate) use feedback::FEEDBACK_FOLDER;
+pub use kept::weights_crc32c;
 pub use lessons::lesson_files;
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;

@@ -3,7 +3,6 @@
 
 use super::{LARGEST_RECORD, Project};
 use crate::error::Result;
-use crate::platform::files;
 use crate::protocol::RunConfig;
 use crate::storage;
 use serde::{Deserialize, Serialize};
@@ -58,8 +57,8 @@ impl Project {
     /// # Errors
     /// It was kept and cannot be read.
     pub fn next(&self) -> Result<Next> {
-        let file = self.folder.join(FILE);
-        if files::exists(&file) { storage::read_json(&file, LARGEST_RECORD) } else { Ok(Next::default()) }
+        let kept = storage::if_there(&self.folder.join(FILE), LARGEST_RECORD, storage::read_json)?;
+        Ok(kept.unwrap_or_default())
     }
 
     /// Keeps what is known of the next run.

@@ -1,14 +1,15 @@
 //! One run's folder: what it is called, what was asked for, and how it fares.
 
 use super::shelf::DELETED;
-use super::{LARGEST_RECORD, Project};
+use super::{FEEDBACK_FOLDER, LARGEST_RECORD, Project};
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
+use crate::data::recipes::is_of_tasks;
 use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
 use crate::model::parameters;
 use crate::plan::disk;
 use crate::platform::files::{self, File};
-use crate::protocol::{Intervention, RunConfig, RunState, RunSummary, Start};
+use crate::protocol::{DataConfig, Intervention, LearnsFrom, RunConfig, RunState, RunSummary, Start};
 use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -208,12 +209,7 @@ impl Run {
     }
 
     fn config_text(&self) -> Result<String> {
-        let path = self.folder.join(CONFIG);
-        let size = files::metadata(&path).map_err(Error::io(&path))?.len();
-        if size > LARGEST_RECORD {
-            return Err(Error::bad_file(path, format!("{size} bytes are too many for a configuration")));
-        }
-        files::read_to_string(&path).map_err(Error::io(path))
+        storage::read_text(&self.folder.join(CONFIG), LARGEST_RECORD)
     }
 
     /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.
@@ -334,6 +330,7 @@ impl Run {
             // An imported model has its settings' schedule yet to come, in a run of its own.
             steps: if record.state == RunState::Imported { 0 } else { config.train.steps },
             start: record.restored_from.or(config.start),
+            learns_from: learned_from(&config.data),
             parameters: record.parameters,
             val_loss: record.val_loss,
             best_val_loss: record.best_val_loss,
@@ -434,4 +431,17 @@ fn label_from_preset(preset: &str) -> String {
 fn one_line(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().filter(|letter| !letter.is_control()).take(most).collect()
+}
+
+/// What a run learned from, wherever the project was then.
+fn learned_from(data: &DataConfig) -> LearnsFrom {
+    let path = data.paths.first().map(Path::new);
+    let folder = path.and_then(Path::parent);
+    if path.is_some_and(is_of_tasks) {
+        LearnsFrom::Tasks
+    } else if folder.is_some_and(|folder| folder.ends_with(FEEDBACK_FOLDER)) {
+        LearnsFrom::Feedback
+    } else {
+        LearnsFrom::Documents
+    }
 }

@@ -1,41 +1,102 @@
 //! Audits: made for a front end, and kept with their runs.
 
-use super::Session;
-use super::outlet::MOMENT;
+use super::evaluating::{Finish, Told, Writer};
+use super::outlet::Outlet;
 use super::training::Live;
+use super::writing::Model;
+use super::{AUDITING, Answer, Session};
 use crate::error::{Error, Result};
 use crate::evaluate::audit::{self, Auditor, SECTIONS};
 use crate::evaluate::{Scorer, Subject};
 use crate::evaluation::bias::{self, PairFile};
-use crate::platform::files;
+use crate::inspect::Indices;
+use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::AuditSection;
-use crate::protocol::{Audit, AuditSettings, Event, Precision, WeightSource};
+use crate::protocol::{Audit, AuditSettings, Event, WeightSource};
 use crate::storage;
 use std::path::Path;
-use web_time::Instant;
+use std::rc::Rc;
+use web_time::{Duration, Instant};
 
 /// The largest file of pairs.
 const LARGEST_PAIRS: u64 = 64 << 20;
-/// Texts that go through the model together.
-const PLACES: usize = 16;
 
 impl Session {
-    /// Looks for bias, memorised and personal text in what a model writes.
+    /// Looks for bias, memorised and personal text in what a model writes: at once, or, while a run trains, between its groups of steps.
     pub(super) async fn audit(
         &mut self,
         id: u64,
         source: &WeightSource,
         settings: AuditSettings,
-        live: Option<Live<'_, '_>>,
-    ) -> Result<()> {
+        mut live: Option<Live<'_, '_>>,
+    ) -> Result<Answer> {
         let begun = Instant::now();
         audit::asked(&settings)?;
         let own = settings.pairs.as_deref().map(own_pairs).transpose()?.unwrap_or_default();
-        let (model, mut decoder) = self.model_and_decoder(source, Precision::F32, PLACES, live).await?;
-        decoder.set_interactive(self.visible);
+        let model = self.weights(source, live.as_mut()).await?;
         let run = self.run_named(&model.key.0)?;
-        let (device, threads) = (&self.device.request, self.options.threads);
-        let mut scorer = Scorer::open(&model.config, &model.parameters, device, threads).await?;
+        let trains = live.is_some();
+        let writer = self.writer(&model, live).await?;
+        let making = Making {
+            id,
+            outlet: self.outlet.clone(),
+            device: self.device.request.clone(),
+            threads: self.options.threads,
+            visible: self.visible,
+            indices: self.generations.indices.clone(),
+            model,
+            run: run.clone(),
+            writer,
+            settings,
+            own,
+        };
+        let before = begun.elapsed();
+        let work = async move {
+            let found = making.make(before).await;
+            Box::new(move |session: &Session, _: Duration| session.audited(id, found?)) as Finish
+        };
+        self.work_beside((id, AUDITING), run, trains.then_some(before), work).await
+    }
+
+    /// Keeps and tells what was found.
+    fn audited(&self, id: u64, (run, audit, keep): (Run, Audit, bool)) -> Result<()> {
+        if keep {
+            run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
+        }
+        self.outlet.answer(id, Event::Audited { audit: Box::new(audit) });
+        Ok(())
+    }
+}
+
+/// A model that is to be audited, and by what. It needs nothing of the session, so that it can take turns with a run's training.
+struct Making {
+    id: u64,
+    outlet: Rc<Outlet>,
+    /// The device that is wished for, and the threads of the CPU's.
+    device: String,
+    threads: Option<usize>,
+    /// Somebody looks on.
+    visible: bool,
+    indices: Indices,
+    model: Model,
+    run: Run,
+    writer: Writer,
+    settings: AuditSettings,
+    /// A person's own pairs.
+    own: PairFile,
+}
+
+impl Making {
+    /// Finds out all that was asked for: of which run, and whether that is to be kept. `before` is how long it has taken already; the time
+    /// until this is polled first does not count.
+    async fn make(self, before: Duration) -> Result<(Run, Audit, bool)> {
+        let begun = Instant::now();
+        let Self { id, outlet, device, threads, visible, mut indices, model, run, writer, settings, own } =
+            self;
+        let mut told = Told::new(id, &outlet);
+        let mut decoder = writer.open(&model).await?;
+        decoder.set_interactive(visible);
+        let mut scorer = Scorer::open(&model.config, &model.parameters, &device, threads).await?;
         let device = scorer.device().to_owned();
         let mut auditor = Auditor {
             subject: Subject {
@@ -45,33 +106,21 @@ impl Session {
                 parameters: &model.parameters,
             },
             decoder: &mut decoder,
-            indices: &mut self.generations.indices,
+            indices: &mut indices,
         };
-        let (mut told, outlet) = (None::<(String, Instant)>, &self.outlet);
-        let mut tell = |what: &str, done, total| {
-            let again = told.as_ref().is_some_and(|(before, at)| before == what && at.elapsed() < MOMENT);
-            if !again || done == total {
-                told = Some((what.to_owned(), Instant::now()));
-                outlet.answer(id, Event::Evaluating { what: what.to_owned(), done, total });
-            }
-        };
+        let mut tell = |what: &str, done: u64, total: u64| told.tell(what, done, total);
         let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await?;
-        self.generations.keep_decoder(model.key.clone(), Precision::F32, decoder);
         let audit = Audit {
-            run: model.key.0.clone(),
-            checkpoint: model.key.1.clone(),
+            run: model.key.0,
+            checkpoint: model.key.1,
             step: model.step,
-            weights_crc32c: crc32c::crc32c(bytemuck::cast_slice(&model.parameters)),
+            weights_crc32c: weights_crc32c(&model.parameters),
             made: storage::unix_seconds(),
             device,
-            seconds: begun.elapsed().as_secs_f64(),
+            seconds: (before + begun.elapsed()).as_secs_f64(),
             sections,
         };
-        if settings.keep {
-            run.keep_audit(&with_kept(&audit, self.readable(run.audit())))?;
-        }
-        self.outlet.answer(id, Event::Audited { audit: Box::new(audit) });
-        Ok(())
+        Ok((run, audit, settings.keep))
     }
 }
 
@@ -94,15 +143,7 @@ fn own_pairs(given: &str) -> Result<PairFile> {
     if given.contains('\n') || given.trim_start().starts_with('{') {
         return some_of(bias::read(given), "the file of pairs");
     }
-    let path = Path::new(given);
-    let size = files::metadata(path).map_err(Error::io(path))?.len();
-    if size > LARGEST_PAIRS {
-        return Err(Error::bad_file(path, format!("{size} bytes are too many for a file of pairs")));
-    }
-    let bytes = storage::read(path)?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Error::bad_file(path, "is not UTF-8; convert it to UTF-8"))?;
-    some_of(bias::read(&text), given)
+    some_of(bias::read(&storage::read_text(Path::new(given), LARGEST_PAIRS)?), given)
 }
 
 /// Refuses a file without a single pair.

@@ -5,26 +5,27 @@ mod beside;
 mod comparing;
 mod making;
 
-pub(super) use beside::Evaluations;
+pub(super) use beside::{Evaluations, Finish};
 pub(super) use comparing::Compared;
+pub(super) use making::{Told, Writer};
 
 use super::training::Live;
-use super::{Answer, Session};
+use super::writing::{Model, expect_writes};
+use super::{Answer, EVALUATING, Session};
 use crate::error::{Error, Result};
 use crate::evaluate::tasks::{Asked, TaskFile, families};
 use crate::evaluation::card;
 use crate::generate::Opening;
 use crate::platform::{Turns, files};
-use crate::project::Run;
+use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::TaskReport;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
 use crate::storage;
-use beside::Job;
-use making::{Making, Writer};
+use making::Making;
 use std::path::{Path, PathBuf};
 use web_time::{Duration, Instant};
 
-/// Rows of a task that are answered at once.
+/// Texts that are written at once.
 const PLACES: usize = 16;
 
 /// Models beside which a card sets a model.
@@ -54,20 +55,9 @@ impl Session {
             None => run.clone(),
         };
         let trains = live.is_some();
-        let beside = trains || !self.generations.evaluations.is_empty();
-        let writer = match live {
-            _ if asked.is_empty() || !model.config.labels.is_empty() => None,
-            Some(live) => {
-                let executor = live.trainer.executor();
-                let threads = executor.describe().threads;
-                let opening =
-                    Opening { threads, precision: Precision::F32, texts: PLACES, ..Opening::default() };
-                Some(Writer::Beside(executor.gpu().cloned().map(Box::new), Box::new(opening)))
-            }
-            None => {
-                let (_, decoder) = self.model_and_decoder(source, Precision::F32, PLACES, None).await?;
-                Some(Writer::Open(decoder))
-            }
+        let writer = match asked.is_empty() || !model.config.labels.is_empty() {
+            true => None,
+            false => Some(self.writer(&model, live).await?),
         };
         // However it was called, it is told by its name.
         let settings = EvaluateSettings { text_of: settings.text_of.map(|_| text.name()), ..settings };
@@ -75,7 +65,7 @@ impl Session {
             run: model.key.0.clone(),
             checkpoint: model.key.1.clone(),
             step: model.step,
-            weights_crc32c: crc32c::crc32c(bytemuck::cast_slice(&model.parameters)),
+            weights_crc32c: weights_crc32c(&model.parameters),
             made: storage::unix_seconds(),
             model: about::model(&run, &model.tokenizer.files().tokenizer)?,
             settings,
@@ -94,16 +84,34 @@ impl Session {
             writer,
             evaluation,
         };
-        let before = begun.elapsed();
-        if beside {
-            let held = if trains { before } else { Duration::ZERO };
-            let job = Job::new(id, run, self.outlet.clone(), making.make(before), held);
-            self.generations.evaluations.push(job);
-            return Ok(Answer::Later);
-        }
-        let (evaluation, found) = making.make(before).await;
-        self.evaluated(id, &run, evaluation, found)?;
-        Ok(Answer::Done)
+        let (before, own) = (begun.elapsed(), run.clone());
+        let work = async move {
+            let (mut evaluation, found) = making.make(before).await;
+            let finish = move |session: &Session, held: Duration| {
+                if !held.is_zero() {
+                    evaluation.held_training_ms = Some(held.as_secs_f64() * 1e3);
+                    if let Some(likelihood) = &mut evaluation.likelihood {
+                        // The run's steps took most of the time.
+                        likelihood.tokens_per_s = None;
+                    }
+                }
+                session.evaluated(id, &own, evaluation, found)
+            };
+            Box::new(finish) as Finish
+        };
+        self.work_beside((id, EVALUATING), run, trains.then_some(before), work).await
+    }
+
+    /// What writes with a model, many texts at once: beside a run in training it is opened once it is needed.
+    pub(super) async fn writer(&mut self, model: &Model, live: Option<Live<'_, '_>>) -> Result<Writer> {
+        let Some(live) = live else {
+            return Ok(Writer::Open(self.decoder(model, Precision::F32, PLACES, None).await?));
+        };
+        expect_writes(model)?;
+        let executor = live.trainer.executor();
+        let threads = executor.describe().threads;
+        let opening = Opening { threads, precision: Precision::F32, texts: PLACES, ..Opening::default() };
+        Ok(Writer::Beside(executor.gpu().cloned().map(Box::new), Box::new(opening)))
     }
 
     /// Keeps and tells what was found, up to what could not be.

@@ -38,7 +38,7 @@ impl Session {
             return Err(Error::Refused("no view was asked for; name one or more".to_owned()));
         }
         let model = self.weights(source, live.as_mut()).await?;
-        self.tell_lost(id, &model.tokenizer, &prompts.concat());
+        self.tell_lost(id, &model.tokenizer, &(prompts.concat() + &settings.other_prompt));
         let mut read = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             let tokens = prompt_tokens(&model.tokenizer, prompt)

@@ -141,6 +141,7 @@ impl Session {
             platform::storage::unload(open.project.folder());
         }
         self.generations.clear();
+        self.evaluations.clear();
     }
 
     /// Opens a project of the shelf, or natively any project folder.

@@ -66,7 +66,7 @@ impl Session {
             return Err(Error::Training { run: run.name(), advice: "stop it, then delete it" });
         }
         run.delete()?;
-        self.generations.evaluations.cancel_of(&run);
+        self.evaluations.cancel_of(&run);
         self.list_runs(id)
     }
 

@@ -119,10 +119,11 @@ impl Session {
         self.say_state(TrainingState::Preparing, 0, 0);
         let id = job.id;
         let Launch { stop_after, evaluate_whole_split, .. } = job.launch;
-        let outlet = self.outlet.clone();
+        let (outlet, evaluations) = (self.outlet.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
-        let ends = |command: &Command| *command == Command::StopTraining;
-        let ready = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, None, self.make_ready(job)).await;
+        let (work, ends) = ((id, PREPARING), |command: &Command| *command == Command::StopTraining);
+        let ready = self.make_ready(job);
+        let ready = cancellable(&mut inbox, &outlet, &evaluations, work, ends, None, ready).await;
         self.inbox = inbox;
         let Ready { mut open_run, device, estimated } = ready?;
         let begins = !open_run.resumes();
@@ -152,7 +153,7 @@ impl Session {
             let begins = !open_run.resumes();
             let mut inbox = std::mem::take(&mut self.inbox);
             let begun = open_run.trainer(options.clone());
-            let begun = cancellable(&mut inbox, &outlet, (id, PREPARING), ends, None, begun).await;
+            let begun = cancellable(&mut inbox, &outlet, &evaluations, work, ends, None, begun).await;
             self.inbox = inbox;
             if begins && matches!(begun, Err(Error::Cancelled(_))) {
                 // A run that never began is none.
@@ -416,7 +417,7 @@ impl Session {
 
     /// While a run is held, texts are carried on; else the next request is waited for.
     async fn wait_paused(&mut self, control: &Control, trainer: &Trainer<'_>) {
-        if self.generations.is_idle() {
+        if self.is_idle() {
             self.keep_files_meanwhile(control, trainer).await;
             if !control.holds() {
                 return;
@@ -433,9 +434,9 @@ impl Session {
 
     /// Does a piece of a run's work, and answers meanwhile what cannot wait for its end. `at` is the run's step, and its steps in all.
     async fn meanwhile<T>(&mut self, control: &Control, at: (u64, u64), work: impl Future<Output = T>) -> T {
-        let Self { inbox, outlet, generations, .. } = self;
-        let evaluations = &mut generations.evaluations;
-        inbox.meanwhile(work, |request| urgent(request, control, Some(evaluations), outlet, at)).await
+        let Self { inbox, outlet, evaluations, .. } = self;
+        let steered = Some(Steered { control, at });
+        inbox.meanwhile(work, |request| urgent(request, evaluations, outlet, steered)).await
     }
 
     /// Makes files lasting, as [`Session::keep_files`] does, and answers meanwhile what cannot wait for its end.

@@ -5,7 +5,6 @@ mod models;
 
 use super::Session;
 use super::completing::Completions;
-use super::evaluating::Evaluations;
 use super::moderating::ParsedRules;
 use super::samples::Samples;
 use super::training::Live;
@@ -102,7 +101,6 @@ pub(super) struct Generations {
     pub(super) completions: Completions,
     /// Rules of moderation.
     pub(super) rules: ParsedRules,
-    pub(super) evaluations: Evaluations,
     models: Models,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
@@ -114,12 +112,9 @@ pub(super) struct Generations {
 }
 
 impl Generations {
-    /// No text is under way, and no evaluation.
+    /// No text is under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.texts.is_empty()
-            && self.samples.is_empty()
-            && self.completions.is_idle()
-            && self.evaluations.is_empty()
+        self.texts.is_empty() && self.samples.is_empty() && self.completions.is_idle()
     }
 
     /// Keeps a decoder that has no text, in the place of the oldest where there are many.
@@ -291,7 +286,7 @@ impl Session {
         Ok(())
     }
 
-    /// A model, and what writes so many texts at once with it: for one, a decoder whose text is done, or another.
+    /// The model that a source means, and what writes so many texts at once with it.
     pub(super) async fn model_and_decoder(
         &mut self,
         source: &WeightSource,
@@ -300,29 +295,35 @@ impl Session {
         mut live: Option<Live<'_, '_>>,
     ) -> Result<(Model, Decoder)> {
         let model = self.weights(source, live.as_mut()).await?;
-        expect_writes(&model)?;
+        let decoder = self.decoder(&model, precision, texts, live).await?;
+        Ok((model, decoder))
+    }
+
+    /// What writes so many texts at once with a model: for one, a decoder whose text is done, or another.
+    pub(super) async fn decoder(
+        &mut self,
+        model: &Model,
+        precision: Precision,
+        texts: usize,
+        live: Option<Live<'_, '_>>,
+    ) -> Result<Decoder> {
+        expect_writes(model)?;
         let same = |(key, other, decoder): &(Key, Precision, Decoder)| {
             *key == model.key && *other == precision && decoder.places() == texts
         };
-        let decoder = match self.generations.decoders.iter().position(same) {
-            Some(at) => self.generations.decoders.swap_remove(at).2,
-            None => match live {
-                Some(live) => {
-                    let executor = live.trainer.executor();
-                    Decoder::beside(executor, &model.config, &model.parameters, precision, texts).await?
-                }
-                None => {
-                    let (threads, tuning) = (self.options.threads, self.tuning());
-                    let opening = Opening { threads, precision, tuning, texts };
-                    let device = &self.device.request;
-                    let (decoder, warning) =
-                        Decoder::open(device, &model.config, &model.parameters, &opening).await?;
-                    warning.into_iter().for_each(|warning| self.outlet.notice(warning));
-                    decoder
-                }
-            },
-        };
-        Ok((model, decoder))
+        if let Some(at) = self.generations.decoders.iter().position(same) {
+            return Ok(self.generations.decoders.swap_remove(at).2);
+        }
+        if let Some(live) = live {
+            let executor = live.trainer.executor();
+            return Decoder::beside(executor, &model.config, &model.parameters, precision, texts).await;
+        }
+        let (threads, tuning) = (self.options.threads, self.tuning());
+        let opening = Opening { threads, precision, tuning, texts };
+        let device = &self.device.request;
+        let (decoder, warning) = Decoder::open(device, &model.config, &model.parameters, &opening).await?;
+        warning.into_iter().for_each(|warning| self.outlet.notice(warning));
+        Ok(decoder)
     }
 
     /// A few tokens of each text, samples among them.

@@ -76,16 +76,9 @@ impl TokenizerFiles {
     /// A file is damaged.
     pub fn template_in(folder: &Path) -> Result<(Option<String>, Map<String, Value>)> {
         let settings = settings_in(folder)?;
-        let path = folder.join(CHAT_TEMPLATE_FILE);
-        let chat_template = if files::is_file(&path) {
-            if files::metadata(&path).map_err(Error::io(&path))?.len() > LARGEST {
-                return Err(Error::bad_file(path, "too long for a chat template"));
-            }
-            Some(files::read_to_string(&path).map_err(Error::io(&path))?)
-        } else {
-            template_of(&settings).map(str::to_owned)
-        };
-        Ok((chat_template, settings))
+        let own = storage::if_there(&folder.join(CHAT_TEMPLATE_FILE), LARGEST, storage::read_text)?;
+        let named = || template_of(&settings).map(str::to_owned);
+        Ok((own.or_else(named), settings))
     }
 
     /// With a token that ends a text, where nothing else says which does.
@@ -166,8 +159,8 @@ pub fn template_fails(reason: &str) -> Error {
 
 /// `tokenizer_config.json` of a folder; empty where there is none.
 pub(super) fn settings_in(folder: &Path) -> Result<Map<String, Value>> {
-    let path = folder.join(SETTINGS_FILE);
-    if files::is_file(&path) { storage::read_json(&path, LARGEST) } else { Ok(Map::new()) }
+    let settings = storage::if_there(&folder.join(SETTINGS_FILE), LARGEST, storage::read_json)?;
+    Ok(settings.unwrap_or_default())
 }
 
 /// The chat template among the settings: a text, or of several by name the one for conversations alone.

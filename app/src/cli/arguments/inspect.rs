@@ -51,6 +51,9 @@ pub struct InspectArguments {
     /// With the view what-if, the prompt that a patched residual comes from
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub other_prompt: String,
+    /// With the view embeddings, turn the map towards that of the checkpoint or milestone of this step, so that maps of several steps compare
+    #[arg(long, value_name = "N")]
+    pub align_with: Option<u64>,
     /// With the view weights, also read the run's milestones
     #[arg(long)]
     pub along_run: bool,

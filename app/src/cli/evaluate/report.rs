@@ -40,10 +40,8 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
 }
 
 fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
-    let speed = match text.tokens_per_s {
-        known if known > 0.0 => format!(" · {} tokens per second", whole(known as u64)),
-        _ => String::new(),
-    };
+    let speed = text.tokens_per_s.map(|speed| format!(" · {} tokens per second", whole(speed as u64)));
+    let speed = speed.unwrap_or_default();
     say!(
         "\nText: {} · {}, {} tokens, {} bytes · windows of {} tokens, one every {}{speed}",
         text.split,

@@ -235,7 +235,8 @@ fn of_match(found: &Match) -> String {
     let last = found.start + found.length.saturating_sub(1);
     let [before, stretch, after] = found.context.each_ref().map(|text| text.replace('\n', " "));
     let document = match &found.document {
-        Some((number, beginning)) => format!(" (document {number}: {})", beginning.replace('\n', " ")),
+        // Documents are counted from 1, as the window has them.
+        Some((number, beginning)) => format!(" (document {}: {})", number + 1, beginning.replace('\n', " ")),
         None => String::new(),
     };
     let length = counted(found.length as u64, "token");

@@ -265,13 +265,10 @@ fn compared_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, which: usi
     look_ui(ui, context, reply);
 }
 
-/// What the model had in mind at the token that was chosen; not where moderation hides words, which the candidates would tell.
+/// What the model had in mind at the token that was chosen.
 fn look_ui(ui: &mut Ui, context: &Context<'_>, reply: &Reply) {
-    let Some(text) = reply.text(&context.state.writing).filter(|_| !reply.edited) else { return };
-    if !text.config.moderation.mode.hides() {
+    if let Some(text) = reply.text(&context.state.writing).filter(|_| !reply.edited) {
         reply.look.explain_ui(ui, context, text, false);
-    } else if reply.look.is_open() {
-        caption(ui, "Moderation hides words here, and with them what the model had in mind.");
     }
 }
 

@@ -70,10 +70,8 @@ fn rows(evaluation: &Evaluation) -> Vec<(&'static str, String, String)> {
     );
     add("Trained on the device", model.train_device.as_ref().and_then(words));
     add("FLOPs", model.train_flops.map(|flops| (format::scientific(flops), flops.to_string())));
-    if let Some(likelihood) = evaluation.likelihood.as_ref().filter(|own| own.tokens_per_s > 0.0) {
-        let speed = format::tokens_per_second(likelihood.tokens_per_s);
-        add("Evaluated at", Some((speed, likelihood.tokens_per_s.to_string())));
-    }
+    let speed = evaluation.likelihood.as_ref().and_then(|own| own.tokens_per_s);
+    add("Evaluated at", speed.map(|speed| (format::tokens_per_second(speed), speed.to_string())));
     add(
         "Training waited for it",
         evaluation.held_training_ms.map(|ms| (format::duration(ms / 1e3), format!("{ms} ms"))),

@@ -20,8 +20,7 @@ pub(super) const TASKS: &str = "JSON Lines, each with a \"prompt\" and its \"ans
 pub(super) const PAIRS: &str =
     "Pairs of sentences of your own that differ in one word, beside those that come with Glasshouse.";
 
-pub(super) const LEARNS: &str = "A run is training. Models are evaluated and audited meanwhile, and its steps wait for that: an evaluation takes turns with \
-    them, an audit holds them until it is done.";
+pub(super) const LEARNS: &str = "A run is training. Models are evaluated and audited meanwhile, which takes turns with its steps: they are slower until it is done.";
 
 pub(super) const SUITE: &str =
     "Each family in wordings that no training row has, the worst first. The answers of each stand below.";

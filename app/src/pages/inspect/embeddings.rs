@@ -89,12 +89,14 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     });
     drawn.response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, "Embedding map"));
     let pointer = drawn.response.hover_pos();
-    if let Some((id, at)) = pointer.and_then(|at| nearest(ids, points, &drawn.transform, at)) {
+    if let Some((id, point, at)) = pointer.and_then(|at| nearest(ids, points, &drawn.transform, at)) {
         ui.painter_at(*drawn.transform.frame()).circle_stroke(at, 6.0, (1.5, palette.text));
         if drawn.response.clicked() {
             chosen.token = Some(id);
         }
-        drawn.response.on_hover_text_at_pointer(format!("{}, token {id}", shown.text(id)));
+        let mut cosines = shown.data.integers("neighbours").iter().zip(shown.data.floats("cosines"));
+        let cosine = cosines.find(|(own, _)| **own == id).map(|(_, cosine)| *cosine);
+        drawn.response.on_hover_text_at_pointer(read(&shown.text(id), id, point, cosine));
     }
     if let [x, y] = shown.data.floats("explained") {
         let (x, y) = (format::percent(f64::from(*x)), format::percent(f64::from(*y)));
@@ -103,14 +105,20 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     legend_ui(ui, palette);
 }
 
-/// The token that is nearest to a place of the screen, where one is near.
-fn nearest(ids: &[u32], points: &[[f32; 2]], map: &PlotTransform, at: Pos2) -> Option<(u32, Pos2)> {
+/// The token that is nearest to a place of the screen, where one is near; its place on the map, and on the screen.
+fn nearest(ids: &[u32], points: &[[f32; 2]], map: &PlotTransform, at: Pos2) -> Option<(u32, [f32; 2], Pos2)> {
     let placed = ids.iter().zip(points).map(|(id, [x, y])| {
         let place = map.position_from_point(&PlotPoint::new(f64::from(*x), f64::from(*y)));
-        (*id, place)
+        (*id, [*x, *y], place)
     });
-    let found = placed.min_by(|(_, a), (_, b)| a.distance_sq(at).total_cmp(&b.distance_sq(at)))?;
-    (found.1.distance(at) <= NEAR).then_some(found)
+    let found = placed.min_by(|(.., a), (.., b)| a.distance_sq(at).total_cmp(&b.distance_sq(at)))?;
+    (found.2.distance(at) <= NEAR).then_some(found)
+}
+
+/// A token of the map written out: its place, and of a neighbour its cosine with the token that is looked at.
+fn read(text: &str, id: u32, [x, y]: [f32; 2], cosine: Option<f32>) -> String {
+    let cosine = cosine.map_or_else(String::new, |cosine| format!(", cosine {cosine:.4}"));
+    format!("{text}, token {id}, at {x:.4}, {y:.4}{cosine}")
 }
 
 fn legend_ui(ui: &mut Ui, palette: &Palette) {
@@ -175,6 +183,12 @@ fn neighbours_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_under_the_pointer_has_its_numbers() {
+        assert_eq!(read("·fox", 7, [-1.5, 0.25], None), "·fox, token 7, at -1.5000, 0.2500");
+        assert!(read("·fox", 7, [0.0, 0.0], Some(0.875)).ends_with(", cosine 0.8750"));
+    }
 
     #[test]
     fn the_shortest_token_with_what_is_sought_leads() {

@@ -206,6 +206,6 @@ fn read(shown: &Shown<'_>, lens: &Lens<'_>, stage: usize, column: usize) -> Stri
 }
 
 /// The first stage is before every layer, each other one behind a layer.
-fn stage_name(stage: usize) -> String {
+pub(super) fn stage_name(stage: usize) -> String {
     stage.checked_sub(1).map_or_else(|| "embedding".to_owned(), |layer| format!("layer {layer}"))
 }

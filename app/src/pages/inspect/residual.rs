@@ -155,7 +155,7 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 }
 
 /// The name of a part: the embedding, then each layer's attention and MLP in turn.
-fn part(place: usize) -> String {
+pub(super) fn part(place: usize) -> String {
     match place.checked_sub(1) {
         None => "embedding".to_owned(),
         Some(place) if place % 2 == 0 => format!("attention {}", place / 2),

@@ -1,9 +1,11 @@
 //! What a view draws.
 
+use super::{attention, logit_lens, residual, weights};
+use crate::format;
 use crate::pages::parts::visible;
 use crate::state::ViewData;
 use crate::theme::Palette;
-use glasshouse_protocol::{InspectSettings, Inspection};
+use glasshouse_protocol::{InspectSettings, Inspection, View};
 
 /// An answer of the engine for one view.
 #[derive(Clone, Copy)]
@@ -29,6 +31,21 @@ impl Shown<'_> {
     /// A token of the prompt behind its place: `3 ·upon`.
     pub(super) fn place(&self, place: usize) -> String {
         format!("{place} {}", self.token(place))
+    }
+
+    /// What a place along an axis stands for: a token of the prompt, a part, a parameter; the number itself where it has no name.
+    pub(super) fn along(&self, axis: &str, at: usize) -> String {
+        let (names, steps) = weights::parameters(self.data).unwrap_or_default();
+        let known = match (axis, self.data.view) {
+            ("T", _) => Some(self.place(at)),
+            ("P", _) => names.get(at).cloned(),
+            ("M", _) => steps.get(at).map(|step| format!("step {}", format::whole(*step))),
+            ("score", _) => attention::measure(at).map(str::to_owned),
+            ("part", _) | ("stage", View::Residual) => Some(residual::part(at)),
+            ("stage", View::LogitLens) => Some(logit_lens::stage_name(at)),
+            _ => None,
+        };
+        known.unwrap_or_else(|| at.to_string())
     }
 
     /// The text of an id that stands in a tensor, with what cannot be seen made visible; the id itself where it is not known.

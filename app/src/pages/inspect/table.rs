@@ -9,7 +9,6 @@ use crate::pages::parts::caption;
 use crate::state::Tensor;
 use crate::widgets::{self, Align, Column, Table};
 use egui::{ComboBox, ScrollArea, Ui};
-use glasshouse_protocol::inspect::ElementKind;
 use lists::List;
 
 /// Height of a row in points.
@@ -18,6 +17,8 @@ const ROW: f32 = 24.0;
 const HEIGHT: f32 = 264.0;
 /// Rows from which on a CSV is not written out: it is made within a frame.
 const MOST: usize = 200_000;
+/// Tensors whose entries are ids of tokens: other whole numbers count something.
+const IDS: [&str; 5] = ["ids", "neighbours", "token", "top", "repeated"];
 /// What is said where there is nothing to list.
 const NOTHING: &str = "This view has no numbers of its own.";
 
@@ -57,7 +58,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>) {
 
 /// What the view has beside its tensors.
 fn lists<'a>(shown: &Shown<'a>) -> Vec<List<'a>> {
-    shown.data.details.iter().filter_map(List::of).collect()
+    shown.data.details.iter().flat_map(List::of).filter(|list| list.count() > 0).collect()
 }
 
 /// A list's name and its number of rows: `operations [N 512]`.
@@ -88,7 +89,7 @@ fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
         let mut cells: Vec<String> = indices(tensor, entry)
             .into_iter()
             .zip(axes)
-            .map(|(at, axis)| if axis.name == "T" { shown.place(at) } else { at.to_string() })
+            .map(|(at, axis)| shown.along(&axis.name, at))
             .collect();
         cells.push(value(shown, tensor, entry));
         cells
@@ -127,7 +128,7 @@ fn rows_ui(
 /// An entry as it is read: an id with its token's text.
 fn value(shown: &Shown<'_>, tensor: &Tensor, entry: usize) -> String {
     let text = tensor.text(entry);
-    let known = tensor.integers.get(entry).filter(|_| tensor.summary.element == ElementKind::U32);
+    let known = tensor.integers.get(entry).filter(|_| IDS.contains(&tensor.summary.name.as_str()));
     match known.and_then(|id| shown.data.text_of(*id)) {
         Some(token) => format!("{text} {}", crate::pages::parts::visible(token)),
         None => text,
@@ -173,7 +174,7 @@ pub(super) fn csv(shown: &Shown<'_>) -> Result<String, &'static str> {
     if entries > 0 {
         parts.push(widgets::csv(&["tensor", "axes", "place", "value"], rows));
     }
-    for list in lists.iter().filter(|list| list.count() > 0) {
+    for list in &lists {
         let titles: Vec<&str> = list.columns().iter().map(|(title, _)| *title).collect();
         parts.push(widgets::csv(&titles, (0..list.count()).map(|number| list.row(number))));
     }
@@ -186,12 +187,26 @@ mod tests {
     use super::*;
     use crate::state::ViewData;
     use crate::theme::DARK;
-    use glasshouse_protocol::inspect::{Axis, Detail, GraphNode, Match, Passage, TensorSummary, TokenText};
+    use glasshouse_protocol::inspect::{
+        Axis, Detail, ElementKind, GraphNode, GraphValue, Match, Passage, TensorSummary, TokenText,
+    };
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
     /// A view's CSV, and the names of what its table lists.
     fn written(tensors: Vec<Tensor>, details: Vec<Detail>) -> (Result<String, &'static str>, Vec<String>) {
-        let data = ViewData { view: View::Residual, tensors, details, notices: Vec::new(), ms: 1.0 };
+        with(View::Residual, tensors, details, |shown| {
+            (csv(shown), lists(shown).iter().map(list_title).collect())
+        })
+    }
+
+    /// What a view of these comes to.
+    fn with<R>(
+        view: View,
+        tensors: Vec<Tensor>,
+        details: Vec<Detail>,
+        look: impl FnOnce(&Shown<'_>) -> R,
+    ) -> R {
+        let data = ViewData { view, tensors, details, notices: Vec::new(), ms: 1.0 };
         let inspection = Inspection {
             run: "example".to_owned(),
             step: 1,
@@ -208,20 +223,21 @@ mod tests {
         let settings = InspectSettings::default();
         let shown =
             Shown { inspection: &inspection, data: &data, settings: &settings, column: 0, palette: &DARK };
-        (csv(&shown), lists(&shown).iter().map(list_title).collect())
+        look(&shown)
+    }
+
+    fn tensor(name: &str, axes: &[(&str, usize)], floats: Vec<f32>, integers: Vec<u32>) -> Tensor {
+        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
+        let element = if integers.is_empty() { ElementKind::F32 } else { ElementKind::U32 };
+        let axes = axes.iter().map(axis).collect();
+        let summary = TensorSummary { name: name.to_owned(), scope: String::new(), axes, element };
+        Tensor { summary, floats, integers }
     }
 
     #[test]
     fn every_entry_is_a_row_with_its_place() {
-        let axis = |name: &str, size| Axis { name: name.to_owned(), size };
-        let summary = TensorSummary {
-            name: "norms".to_owned(),
-            scope: String::new(),
-            axes: vec![axis("stage", 2), axis("T", 3)],
-            element: ElementKind::F32,
-        };
         let floats = vec![0.0, 0.5, 1.0, 1.5, 2.0, 2.5];
-        let tensor = Tensor { summary, floats, integers: Vec::new() };
+        let tensor = tensor("norms", &[("stage", 2), ("T", 3)], floats, Vec::new());
         assert_eq!((indices(&tensor, 0), indices(&tensor, 5)), (vec![0, 0], vec![1, 2]));
         assert_eq!(title(&tensor), "norms [stage 2, T 3]");
         let (text, lists) = written(vec![tensor], Vec::new());
@@ -246,24 +262,69 @@ mod tests {
             scope: "head".to_owned(),
             operation: "linear".to_owned(),
             formula: "y = x · Wᵀ".to_owned(),
-            inputs: Vec::new(),
-            outputs: Vec::new(),
+            inputs: vec![0, 1],
+            outputs: vec![2],
             kernels: vec![("tiled".to_owned(), 2)],
             ms: Some(0.5),
         };
-        let graph = Detail::Graph { nodes: vec![node], values: Vec::new(), kernels: Vec::new() };
+        let value = GraphValue {
+            ty: "f32[1, 4]".to_owned(),
+            name: "tokens".to_owned(),
+            statistics: Some([-1.0, 1.0, 0.25, 0.5]),
+            gradient: None,
+        };
+        let graph = Detail::Graph { nodes: vec![node], values: vec![value], kernels: Vec::new() };
         let token = |text: &str| TokenText { id: 1, text: text.to_owned() };
         let tokens = vec![token("the"), token(" fox")];
         let passage = Passage { tokens, activations: vec![0.5, 2.0], peak: 1 };
         let passages = Detail::Passages { passages: vec![passage], searched };
         let (text, lists) = written(Vec::new(), vec![matches, graph, passages]);
-        assert_eq!(lists, ["stretches [N 1]", "operations [N 1]", "passages [N 1]"]);
+        assert_eq!(lists, ["stretches [N 1]", "operations [N 1]", "values [N 1]", "passages [N 1]"]);
         let text = text.unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 8, "three heads, three rows, and two empty lines: {text}");
+        assert_eq!(lines.len(), 11, "four heads, four rows, and three empty lines: {text}");
         assert_eq!(lines[1], "0,2,3,4,\"b, c\",12,Hello");
-        assert_eq!(lines[4], "0,head,linear,y = x · Wᵀ,0.5,tiled × 2");
-        assert_eq!(lines[7], "0,1,2,the fox,0.5 2");
+        assert_eq!(lines[4], "0,head,linear,y = x · Wᵀ,0 1,2,0.5,tiled × 2");
+        assert_eq!(lines[7], "0,tokens,\"f32[1, 4]\",-1,1,0.25,0.5,,,,");
+        assert_eq!(lines[10], "0,1,2,the fox,0.5 2");
         assert!(written(Vec::new(), Vec::new()).0.is_err(), "a head without rows helps nobody");
+    }
+
+    #[test]
+    fn ids_alone_have_the_texts_of_tokens() {
+        let tokens = vec![TokenText { id: 1, text: " the".to_owned() }];
+        let [ids, rank] = ["ids", "rank"].map(|name| tensor(name, &[("T", 1)], Vec::new(), vec![1]));
+        let tensors = vec![ids.clone(), rank.clone()];
+        let details = vec![Detail::Tokens { tokens }];
+        with(View::Tokens, tensors, details, |shown| {
+            assert_eq!(value(shown, &ids, 0), "1 ·the");
+            assert_eq!(value(shown, &rank, 0), "1", "a rank of 1 is no token");
+            assert_eq!(lists(shown).iter().map(list_title).collect::<Vec<_>>(), ["tokens [N 1]"]);
+            assert!(csv(shown).unwrap().ends_with("number,id,text\n0,1, the\n"));
+        });
+    }
+
+    #[test]
+    fn places_along_an_axis_have_their_names_and_csv_lists_them() {
+        let names = vec!["head.weight".to_owned()];
+        let norms = tensor("norms_by_step", &[("M", 2), ("P", 1)], vec![0.5, 1.5], Vec::new());
+        let details = vec![Detail::Parameters { names, steps: vec![0, 1000] }];
+        with(View::Weights, vec![norms], details, |shown| {
+            assert_eq!(
+                (shown.along("M", 1), shown.along("P", 0)),
+                ("step 1,000".into(), "head.weight".into())
+            );
+            let text = csv(shown).unwrap();
+            assert!(text.contains("number,parameter\n0,head.weight\n"), "{text}");
+            assert!(text.ends_with("number,step\n0,0\n1,1000\n"), "{text}");
+        });
+        let named = |view, axis: &str, at| with(view, Vec::new(), Vec::new(), |shown| shown.along(axis, at));
+        assert_eq!(named(View::Attention, "score", 3), "induction");
+        assert_eq!(
+            (named(View::Attention, "H", 3), named(View::Attention, "score", 4)),
+            ("3".into(), "4".into())
+        );
+        assert_eq!(named(View::Residual, "stage", 3), "attention 1");
+        assert_eq!(named(View::LogitLens, "stage", 3), "layer 2");
     }
 }

@@ -46,7 +46,8 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
 }
 
-fn parameters(data: &ViewData) -> Option<(&[String], &[u64])> {
+/// The parameters that rows stand for, and the steps of the run; `None` where there are none.
+pub(super) fn parameters(data: &ViewData) -> Option<(&[String], &[u64])> {
     let found = data.details.iter().find_map(|detail| match detail {
         Detail::Parameters { names, steps } => Some((names.as_slice(), steps.as_slice())),
         _ => None,

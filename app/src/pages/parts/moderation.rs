@@ -1,4 +1,5 @@
-//! What is done about words that many people do not want to read: one setting for what Chat shows and for what the window's server answers.
+//! What is done about words that many people do not want to read: one setting for what Chat and Write show and for what the
+//! window's server answers.
 
 use super::caption;
 use crate::format;

@@ -39,7 +39,7 @@ impl Compare {
             let reports = || history.events.iter().filter_map(report);
             marks.extend(guard::marks(context.palette, Some(colour), reports(), place));
             if reports().next().is_some() {
-                seen.push((called(run), reports().collect::<Vec<_>>()));
+                seen.push((run, reports().collect::<Vec<_>>()));
             }
             curves.push(Curve {
                 name: called(run),
@@ -76,10 +76,10 @@ impl Compare {
                 write: |value| format::loss(value as f32),
             };
             plot.marked_ui(ui, &curves, &marks);
-            for (name, reports) in seen {
+            for (run, reports) in seen {
                 ui.add_space(space::SMALL);
-                ui.label(RichText::new(format!("Guard of {name}")).text_style(theme::strong()));
-                let pressed = guard::list_ui(ui, context.palette, reports.into_iter());
+                ui.label(RichText::new(format!("Guard of {}", called(run))).text_style(theme::strong()));
+                let pressed = guard::list_ui(ui, context.palette, run.learns_from, reports.into_iter());
                 guard::open(context, pressed);
             }
         });

@@ -102,7 +102,7 @@ impl Details {
                 if !reports.is_empty() {
                     ui.add_space(space::MEDIUM);
                     ui.label(RichText::new("Guard").text_style(theme::strong()));
-                    let pressed = guard::list_ui(ui, context.palette, reports.into_iter());
+                    let pressed = guard::list_ui(ui, context.palette, run.learns_from, reports.into_iter());
                     guard::open(context, pressed);
                 }
             }

@@ -2,12 +2,13 @@
 
 use super::{Context, PageName};
 use crate::format;
-use crate::pages::parts::caption;
+use crate::pages::parts::{caption, icon_button};
+use crate::state::Training;
 use crate::theme::{self, Palette};
 use crate::widgets::{self, Mark};
 use egui::{Color32, Label, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{GuardDocument, GuardReport, GuardSeverity};
+use glasshouse_protocol::{GuardDocument, GuardReport, GuardSeverity, LearnsFrom};
 
 /// Most that a list shows, the newest.
 const LISTED: usize = 20;
@@ -15,17 +16,17 @@ const LISTED: usize = 20;
 const OPENED: usize = 6;
 
 /// The list of the run that is shown: the one in training, or else one of the past.
-pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, of_past: &[GuardReport]) {
+pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Training>) {
     let state = context.state;
-    let live = &state.training;
-    let reports = if live.run.is_some() { live.guard.as_slice() } else { of_past };
-    if reports.is_empty() {
+    let shown = if state.training.run.is_some() { Some(&state.training) } else { past };
+    let Some(Training { guard: reports, run, .. }) = shown.filter(|shown| !shown.guard.is_empty()) else {
         return;
-    }
+    };
+    let learns_from = run.as_ref().map(|run| run.learns_from).unwrap_or_default();
     let (count, palette) = (reports.len().to_string(), context.palette);
     let title = ("Guard", count.as_str());
     let pressed = widgets::fold(ui, context.preferences, "train:guard", title, true, |ui, _| {
-        list_ui(ui, palette, reports.iter())
+        list_ui(ui, palette, learns_from, reports.iter())
     });
     open(context, pressed.flatten());
 }
@@ -38,10 +39,11 @@ pub(in crate::pages) fn open(context: &mut Context<'_>, pressed: Option<String>)
     }
 }
 
-/// The sentences of what was seen, the newest first. The words of the document that was pressed, for [`open`].
+/// The sentences of what was seen in a run, the newest first. The words of the document that was pressed, for [`open`].
 pub(in crate::pages) fn list_ui<'a>(
     ui: &mut Ui,
     palette: &Palette,
+    learns_from: LearnsFrom,
     reports: impl DoubleEndedIterator<Item = &'a GuardReport>,
 ) -> Option<String> {
     let mut pressed = None;
@@ -56,7 +58,7 @@ pub(in crate::pages) fn list_ui<'a>(
             ui.vertical(|ui| {
                 ui.label(RichText::new(title(report)).text_style(theme::strong()));
                 ui.add(Label::new(&report.text).wrap().selectable(true));
-                if let Some(words) = documents_ui(ui, palette, &report.documents) {
+                if let Some(words) = documents_ui(ui, palette, learns_from, &report.documents) {
                     pressed = Some(words);
                 }
             });
@@ -66,7 +68,12 @@ pub(in crate::pages) fn list_ui<'a>(
 }
 
 /// The documents that a batch was cut from, the first of them with their words: pressed, these are returned.
-fn documents_ui(ui: &mut Ui, palette: &Palette, documents: &[GuardDocument]) -> Option<String> {
+fn documents_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    learns_from: LearnsFrom,
+    documents: &[GuardDocument],
+) -> Option<String> {
     let numbers: Vec<String> = documents.iter().map(numbered).collect();
     if numbers.is_empty() {
         return None;
@@ -75,12 +82,16 @@ fn documents_ui(ui: &mut Ui, palette: &Palette, documents: &[GuardDocument]) -> 
         format!("The batch was cut from these documents of the training text: {}", numbers.join(", "));
     let numbers = RichText::new(numbers).color(palette.quiet).text_style(theme::caption());
     ui.add(Label::new(numbers).wrap().selectable(true));
+    let elsewhere = elsewhere(learns_from);
+    if let Some(words) = elsewhere {
+        caption(ui, words);
+    }
     let mut pressed = None;
     let known = documents.iter().filter_map(|document| Some((document, document.words.as_ref()?)));
     for (document, words) in known.take(OPENED) {
         ui.horizontal(|ui| {
             let name = format!("Read document {} on Data", numbered(document));
-            if widgets::icon_button(ui, icons::ICON_DESCRIPTION, &name).clicked() {
+            if icon_button(ui, elsewhere.is_none(), icons::ICON_DESCRIPTION, &name) {
                 pressed = Some(words.clone());
             }
             ui.add(Label::new(format!("{}: {words}", numbered(document))).truncate());
@@ -91,6 +102,17 @@ fn documents_ui(ui: &mut Ui, palette: &Palette, documents: &[GuardDocument]) -> 
         caption(ui, format!("and {more} more"));
     }
     pressed
+}
+
+/// Why the documents of a run's batch cannot be read on Data, where they cannot.
+fn elsewhere(learns_from: LearnsFrom) -> Option<&'static str> {
+    match learns_from {
+        LearnsFrom::Documents => None,
+        LearnsFrom::Feedback => Some("They are rows of feedback: Chat lists those, and Data does not."),
+        LearnsFrom::Tasks => {
+            Some("They are instruction tasks or rows of a recipe, which are none of the documents on Data.")
+        }
+    }
 }
 
 /// A document by its number in the training text and the source that it is from.

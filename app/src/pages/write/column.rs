@@ -2,10 +2,10 @@
 
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::{caption, icon_button, line_ui};
+use crate::pages::parts::{caption, icon_button, line_ui, moderation_of};
 use crate::pages::written::{Look, Sampling, all_tokens, ending, silence, source_name, source_of};
 use crate::state::{State, Text};
-use crate::widgets::{card, quiet_text};
+use crate::widgets::{card, hint_line, quiet_text};
 use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
@@ -34,7 +34,8 @@ impl Column {
     }
 
     pub(super) fn write(&mut self, context: &mut Context<'_>, prompt: &str, seed: u64) {
-        let (source, config) = (self.sampling.source.clone(), self.sampling.settings(seed));
+        let config = self.sampling.moderated(context.preferences, seed);
+        let source = self.sampling.source.clone();
         let command = Command::Generate { source, prompt: prompt.to_owned(), config };
         self.request = Some(context.outbox.send(command));
         self.look = Look::default();
@@ -65,7 +66,8 @@ impl Column {
                 ui,
                 |ui| {
                     let copy = icon_button(ui, text.is_some(), icons::ICON_CONTENT_COPY, "Copy the text");
-                    let ready = text.is_some_and(|text| text.ending.is_some());
+                    let ready = text
+                        .is_some_and(|text| text.ending.is_some() && !text.config.moderation.mode.hides());
                     let survey = icon_button(
                         ui,
                         ready,
@@ -109,6 +111,9 @@ impl Column {
                 }
             };
             caption(ui, line);
+            if let Some(words) = moderation_of(text) {
+                hint_line(ui, &words);
+            }
         });
         self.look.explain_ui(ui, context, self.text(state)?, true)
     }

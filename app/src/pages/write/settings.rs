@@ -1,9 +1,10 @@
-//! The slim column of settings: whose weights write, and how tokens are drawn.
+//! The slim column of settings: whose weights write, how tokens are drawn, and moderation.
 
 use super::WritePage;
 use crate::pages::Context;
-use crate::pages::parts::caption;
+use crate::pages::parts::{caption, moderation_ui};
 use crate::pages::written::{sampling_ui, stop_ui};
+use crate::theme::space;
 use crate::widgets::{card, segmented};
 use egui::Ui;
 
@@ -23,6 +24,8 @@ impl WritePage {
                 caption(ui, "Both columns draw with one seed.");
             }
             stop_ui(ui, &mut column.sampling.stop);
+            ui.add_space(space::TIGHT);
+            moderation_ui(ui, &mut context.preferences.moderation, &mut context.asks.wish);
         });
     }
 }

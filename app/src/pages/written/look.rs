@@ -7,7 +7,7 @@ use super::sources::source_name;
 use super::text::{Shown, text_ui};
 use crate::format;
 use crate::pages::Context;
-use crate::pages::parts::Debounce;
+use crate::pages::parts::{Debounce, caption};
 use crate::state::{Distribution, State, Text};
 use crate::theme::Palette;
 use egui::Ui;
@@ -53,11 +53,6 @@ impl Look {
         self.survey = if self.survey.is_some() { None } else { Some(None) };
     }
 
-    /// Whether a token is looked into.
-    pub(in crate::pages) fn is_open(&self) -> bool {
-        self.chosen.is_some()
-    }
-
     /// Takes in answers about the text of a request, and asks about the chosen token when it or the settings changed and have rested.
     pub(in crate::pages) fn ask(
         &mut self,
@@ -66,6 +61,10 @@ impl Look {
         (request, text): (u64, &Text),
         config: &GenerateConfig,
     ) {
+        // Where moderation hides words, candidates would tell them.
+        if text.config.moderation.mode.hides() {
+            return;
+        }
         if let Some((id, place)) = self.explained
             && let Some(distribution) = context.state.writing.distributions.get(&id)
         {
@@ -128,6 +127,10 @@ impl Look {
     ) -> Option<String> {
         let place = self.chosen?;
         let token = all_tokens(text).nth(place)?;
+        if text.config.moderation.mode.hides() {
+            caption(ui, "Moderation hides words here, and with them what the model had in mind.");
+            return None;
+        }
         let answered = self.answered.as_ref().filter(|(answered, _)| *answered == place);
         let distribution = answered.map(|(_, distribution)| distribution);
         let moved_on = text.step.is_some_and(|step| step != context.state.training.step);

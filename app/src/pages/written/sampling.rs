@@ -2,6 +2,7 @@
 
 use super::sources::{source_name, sources};
 use crate::pages::parts::{caption, icon_button};
+use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{Palette, space};
 use crate::widgets::{field_error, slider, term, whole_number};
@@ -37,6 +38,12 @@ impl Sampling {
         let stop =
             self.stop.lines().filter(|line| !line.is_empty()).map(|line| line.replace("\\n", "\n")).collect();
         GenerateConfig { seed, stop, ..self.config.clone() }
+    }
+
+    /// The same, with the moderation that the person chose.
+    pub(in crate::pages) fn moderated(&self, preferences: &Preferences, seed: u64) -> GenerateConfig {
+        let moderation = Box::new(preferences.moderation.settings.clone());
+        GenerateConfig { moderation, ..self.settings(seed) }
     }
 
     /// The rule that the settings break.

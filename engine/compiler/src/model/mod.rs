@@ -2,12 +2,16 @@
 
 mod adapter;
 mod build;
+mod purpose;
 mod sites;
 mod teacher;
+mod trainable;
 mod training;
 
 pub use adapter::{LORA_A, LORA_B, LoraPair, is_of_adapter, lora_pairs};
-pub use build::{LossForm, Model, Purpose, build, is_of_classifier, loss_form, parameters, training_graphs};
+pub use build::{Model, build, is_of_classifier};
+pub use purpose::{LossForm, Purpose};
 pub use sites::{Site, Sites};
 pub use teacher::{is_of_teacher, own_parameters};
-pub use training::{Probe, Recipe, TrainingGraphs};
+pub use trainable::parameters;
+pub use training::{Probe, Recipe, TrainingGraphs, loss_form, training_graphs};

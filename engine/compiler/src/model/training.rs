@@ -1,8 +1,14 @@
 //! The graphs of a training run, and what they are built from.
 
-use crate::graph::{Graph, ValueId, has_half};
+use super::build::build_with;
+use super::trainable::freeze;
+use super::{LossForm, Model, Purpose, Site, Sites};
+use crate::Result;
+use crate::graph::ops::{Distil, Policy, Preference, Unlikelihood};
+use crate::graph::{Graph, Keep, Op, ValueId, gradient, has_half, store_in_half};
 use crate::optimizer::Optimizer;
-use glasshouse_protocol::{ModelConfig, TrainConfig};
+use glasshouse_protocol::config::{DistilSettings, PreferenceSettings, RewardSettings};
+use glasshouse_protocol::{ModelConfig, Objective, Precision, TrainConfig};
 use serde::{Deserialize, Serialize};
 
 /// What training graphs are built from.
@@ -53,8 +59,254 @@ impl TrainingGraphs {
     ///
     /// # Errors
     /// [`crate::Error::Refused`] where the graphs or the optimizer are for it.
-    pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> crate::Result<()> {
+    pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> Result<()> {
         let mixed = optimizer.mixed || has_half(&self.train);
         if mixed { Err(crate::Error::without_half(device, "train")) } else { Ok(()) }
+    }
+}
+
+/// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
+///
+/// # Errors
+/// The settings make no model.
+pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
+    let recipe = Recipe { model: model.clone(), train: train.clone() };
+    if train.objective == Objective::Distil && train.teacher_model().is_none() {
+        let reason = "train.distil.teacher names a run of a project, and there is none here; a project's Tune page plans it";
+        return Err(crate::Error::Refused(reason.to_owned()));
+    }
+    let forward = |batch, dropout, label_smoothing, ignore_index, form| {
+        let (time, documents) = (model.context_length, train.separates_documents(model));
+        let purpose = Purpose::Loss { batch, time, dropout, label_smoothing, ignore_index, documents, form };
+        let Model { mut graph, loss, sites, .. } = build_with(model, Some(train), purpose)?;
+        freeze(&mut graph.parameters, model, train)?;
+        let loss = loss.ok_or_else(|| crate::Error::Internal("a loss graph without a loss".to_owned()))?;
+        Ok::<_, crate::Error>((graph, loss, sites))
+    };
+    let (ignored, form) = (train.ignored_target(), loss_form(train, model));
+    let (mut graph, train_loss, _) =
+        forward(train.batch_size, !form.drops_nothing(), train.label_smoothing, ignored, form)?;
+    // Pairs are evaluated an answer at a time: what each comes to says more than their loss.
+    let rows = if matches!(form, LossForm::Preference(_)) { 1 } else { train.batch_size };
+    let (mut evaluate, evaluate_loss, sites) =
+        forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), form.evaluated())?;
+    // A teacher is not asked there, and lies in the same arena.
+    for taught in graph.parameters.iter().skip(evaluate.parameters.len()) {
+        evaluate.parameter(taught.clone());
+    }
+    let compared = train.objective == Objective::Reward && train.reward.compares_probabilities();
+    let evaluate_rows = if compared { rows_of(&evaluate, evaluate_loss) } else { None };
+    let evaluate_probes = probes(&evaluate, &sites, model.layers);
+    let keep = match (&train.adapter, train.activation_checkpointing) {
+        (_, true) => Keep::BlockEdges,
+        // With neither gradients nor moments of the model, most of what is held are activations.
+        (Some(_), false) => Keep::AllButCheap,
+        (None, false) => Keep::Everything,
+    };
+    gradient(&mut graph, train_loss, 1.0 / train.accumulate as f32, keep)?;
+    if train.precision == Precision::Mixed {
+        store_in_half(&mut graph);
+    }
+    Ok(TrainingGraphs {
+        recipe,
+        train: graph,
+        train_loss,
+        evaluate,
+        evaluate_loss,
+        evaluate_rows,
+        evaluate_probes,
+    })
+}
+
+/// Where norms know how large the stream is behind the embedding and each block's attention and MLP: those that read it there, or make it
+/// of what they read. Where both parts of a block read the same stream, none stands between them.
+fn probes(graph: &Graph, sites: &Sites, layers: usize) -> Vec<Probe> {
+    let norms = || graph.nodes.iter().filter(|node| matches!(node.op, Op::Norm(_)));
+    let behind = |site: Site| {
+        let stream = sites.get(site)?;
+        let reads = norms().find(|node| node.inputs.first() == Some(&stream));
+        let makes = || norms().find(|node| node.outputs.first() == Some(&stream));
+        reads.or_else(makes)?.outputs.get(1).copied()
+    };
+    let blocks = (0..layers).flat_map(|block| {
+        let attention = behind(Site::Between(block));
+        let rest = if attention.is_some() { ".mlp" } else { "" };
+        [
+            (format!("blocks.{block}.attention"), attention),
+            (format!("blocks.{block}{rest}"), behind(Site::Stream(block + 1))),
+        ]
+    });
+    let all = std::iter::once(("embedding".to_owned(), behind(Site::Stream(0)))).chain(blocks);
+    all.filter_map(|(part, statistics)| Some(Probe { part, statistics: statistics? })).collect()
+}
+
+/// What each row of a cross-entropy's loss comes to.
+fn rows_of(graph: &Graph, loss: ValueId) -> Option<ValueId> {
+    graph.nodes.iter().find(|node| node.outputs.first() == Some(&loss))?.outputs.get(1).copied()
+}
+
+/// The loss that a run trains by.
+pub fn loss_form(train: &TrainConfig, model: &ModelConfig) -> LossForm {
+    let ignore_index = train.ignored_target();
+    let ignored = ignore_index.unwrap_or(u32::MAX);
+    match train.objective {
+        Objective::Preference => {
+            let PreferenceSettings { loss, beta, center_rewards_coefficient: center, .. } = train.preference;
+            let margin = train.preference.margin();
+            LossForm::Preference(Preference { loss, beta, margin, center, ignored })
+        }
+        Objective::Reward => {
+            let RewardSettings { temperature, epsilon, iterations, bias_corrected_kl: corrected, .. } =
+                train.reward;
+            let policy = Policy { epsilon, ratio: iterations > 1, corrected, ignored };
+            LossForm::Policy { policy, temperature }
+        }
+        Objective::Distil => {
+            let DistilSettings { temperature, mix, .. } = train.distil;
+            LossForm::Distil(Distil { temperature, mix, ignore_index })
+        }
+        Objective::Text if train.unlikelihood > 0.0 => {
+            let (alpha, documents) = (train.unlikelihood, train.separates_documents(model));
+            LossForm::Unlikelihood(Unlikelihood { alpha, ignore_index, documents })
+        }
+        Objective::Text | Objective::Chat | Objective::Classify => LossForm::CrossEntropy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::ops::Noise;
+    use crate::graph::{Input, Origin, Parameter};
+    use crate::model::teacher::{TEACHER, is_of_teacher};
+    use crate::model::{build, own_parameters, parameters};
+    use glasshouse_protocol::{Adapter, NormPlacement, Residual, presets};
+
+    #[test]
+    fn noise_is_added_in_training_alone_and_costs_nothing_where_it_is_off() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        run.model.vocabulary = 300;
+        run.train.objective = Objective::Chat;
+        let plain = training_graphs(&run.model, &run.train).unwrap();
+        run.train.chat.neftune_alpha = 5.0;
+        let noisy = training_graphs(&run.model, &run.train).unwrap();
+        let noise = |graph: &Graph| -> Vec<f32> {
+            let sizes = graph.nodes.iter().filter_map(|node| match node.op {
+                Op::Noise(Noise { size, .. }) => Some(size),
+                _ => None,
+            });
+            sizes.collect()
+        };
+        let entries = (run.model.context_length * run.model.width) as f32;
+        assert_eq!(noise(&noisy.train), [5.0 / entries.sqrt()]);
+        assert!(noise(&noisy.evaluate).is_empty());
+        assert!(noise(&plain.train).is_empty());
+        // The gradient of the sum passes through: no node more than the noise itself.
+        assert_eq!(noisy.train.nodes.len(), plain.train.nodes.len() + 1);
+        run.train.objective = Objective::Text;
+        let text = training_graphs(&run.model, &run.train).unwrap();
+        assert!(noise(&text.train).is_empty());
+    }
+
+    #[test]
+    fn the_stream_is_known_behind_each_part_wherever_norms_stand() {
+        let parts = |change: fn(&mut ModelConfig)| -> Vec<String> {
+            let mut run = presets::preset("llama-tiny").unwrap();
+            (run.model.vocabulary, run.model.layers) = (300, 2);
+            change(&mut run.model);
+            let graphs = training_graphs(&run.model, &run.train).unwrap();
+            let mut read = graphs.evaluate_read();
+            read.sort_unstable();
+            read.dedup();
+            assert_eq!(read.len(), 1 + graphs.evaluate_probes.len(), "each is a value of its own");
+            graphs.evaluate_probes.into_iter().map(|probe| probe.part).collect()
+        };
+        let blocks = ["blocks.0.attention", "blocks.0.mlp", "blocks.1.attention", "blocks.1.mlp"];
+        let pre = parts(|_| ());
+        assert_eq!(pre[0], "embedding");
+        assert_eq!(pre[1..], blocks);
+        assert_eq!(parts(|model| model.norm.placement = NormPlacement::Post), blocks);
+        let parallel = parts(|model| model.residual = Residual::Parallel);
+        assert_eq!(parallel, ["embedding", "blocks.0", "blocks.1"]);
+    }
+
+    #[test]
+    fn a_reward_model_scores_texts_without_a_softmax() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        (run.model.vocabulary, run.model.labels) = (300, vec!["reward".to_owned()]);
+        run.train.objective = Objective::Preference;
+        run.set("train.preference.loss=bradley_terry").unwrap();
+        let graphs = training_graphs(&run.model, &run.train).unwrap();
+        for graph in [&graphs.train, &graphs.evaluate] {
+            let ops: Vec<&Op> = graph.nodes.iter().map(|node| &node.op).collect();
+            assert!(ops.iter().any(|op| matches!(op, Op::Score(_))));
+            assert!(ops.iter().all(|op| !matches!(op, Op::CrossEntropy(_))));
+        }
+        // One text at a time, whose loss is its score, negated.
+        let tokens = graphs.evaluate.find(Origin::Input(Input::Tokens)).unwrap();
+        assert_eq!(graphs.evaluate.ty(tokens).shape, [1, run.model.context_length]);
+        let head = graphs.train.parameters.iter().find(|it| it.name == "classifier.weight").unwrap();
+        assert_eq!(head.ty.shape, [1, run.model.width]);
+    }
+
+    #[test]
+    fn a_teacher_stands_behind_the_model_and_is_asked_in_training_alone() {
+        let mut run = presets::preset("llama-tiny").unwrap();
+        run.model.vocabulary = 300;
+        let teacher = ModelConfig {
+            layers: run.model.layers + 1,
+            width: 2 * run.model.width,
+            head_size: 2 * run.model.head_size,
+            context_length: 2 * run.model.context_length,
+            ..run.model.clone()
+        };
+        let theirs = build(&teacher, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+        run.train.objective = Objective::Distil;
+        let unknown = training_graphs(&run.model, &run.train).unwrap_err().to_string();
+        assert!(unknown.ends_with("Tune page plans it"), "{unknown}");
+        run.train.distil.model = Some(Box::new(teacher));
+        for (adapter, precision) in [(None, Precision::F32), (Some(Adapter::default()), Precision::Mixed)] {
+            (run.train.adapter, run.train.precision) = (adapter, precision);
+            let graphs = training_graphs(&run.model, &run.train).unwrap();
+            let own = parameters(&run.model, &run.train).unwrap();
+            let all = &graphs.train.parameters;
+            assert_eq!(own_parameters(all), own);
+            let (first, last) = all.split_at(own.len());
+            assert_eq!(first, own);
+            let named = |own: &Parameter| (format!("{TEACHER}{}", own.name), own.ty.clone(), false);
+            let wanted: Vec<_> = theirs.iter().map(named).collect();
+            let found: Vec<_> =
+                last.iter().map(|own| (own.name.clone(), own.ty.clone(), own.trainable)).collect();
+            assert_eq!(found, wanted);
+            assert_eq!(&graphs.evaluate.parameters, all, "one arena has the weights of both graphs");
+            let taught = |graph: &Graph| graph.nodes.iter().filter(|node| is_of_teacher(&node.scope)).count();
+            assert!(taught(&graphs.train) > 0 && taught(&graphs.evaluate) == 0);
+            let trained = graphs.train.values.iter().filter_map(|value| match value.origin {
+                Origin::Gradient(id) => Some(id.index()),
+                _ => None,
+            });
+            assert!(trained.max().unwrap() < own.len(), "nothing flows back to a teacher");
+            // Rotations of heads of two sizes.
+            let tables = graphs.train.values.iter().filter(|it| matches!(it.origin, Origin::Constant(_)));
+            assert_eq!(tables.count(), 2);
+        }
+    }
+
+    #[test]
+    fn unlikelihood_takes_the_place_of_the_cross_entropy_and_costs_nothing_where_it_is_off() {
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        run.model.vocabulary = 65;
+        let plain = training_graphs(&run.model, &run.train).unwrap();
+        run.train.unlikelihood = 0.5;
+        run.train.document_mask = true;
+        let graphs = training_graphs(&run.model, &run.train).unwrap();
+        let losses = |graph: &Graph| -> Vec<&'static str> {
+            let names = graph.nodes.iter().map(|node| node.op.name());
+            names.filter(|name| name.contains("cross_entropy") || name.contains("unlikelihood")).collect()
+        };
+        assert_eq!(losses(&plain.train), ["cross_entropy", "cross_entropy_backward"]);
+        assert_eq!(losses(&graphs.train), ["unlikelihood", "unlikelihood_backward"]);
+        assert_eq!(losses(&graphs.evaluate), ["cross_entropy"], "evaluations are of the text alone");
+        assert_eq!(graphs.train.nodes.len(), plain.train.nodes.len());
     }
 }

@@ -55,7 +55,7 @@ fn read(own: &Likelihood) -> Markup {
         }
         div.card {
             (tables::metrics(&own.metrics))
-            @if own.tokens_per_s > 0.0 { p.note { (compact(own.tokens_per_s.round() as u64)) " tokens per second." } }
+            @if let Some(speed) = own.tokens_per_s { p.note { (compact(speed.round() as u64)) " tokens per second." } }
         }
     }
 }

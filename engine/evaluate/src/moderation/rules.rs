@@ -1,4 +1,4 @@
-//! Rules: which words and phrases belong to which category, and in which company they are innocent.
+//! Rules: which words and phrases belong to which category, which company they need to mean harm, and in which they are innocent.
 
 use super::words::{SPELLED, Word, is_between, is_gap, spelled, words};
 use super::{Category, Finding, Severity};
@@ -8,8 +8,10 @@ use serde::Deserialize;
 
 /// Our own rules, as a person's file has them.
 const OURS: &str = include_str!("rules.jsonl");
-/// Words to each side of a match among which those stand that make it innocent.
+/// Words to each side of a match among which its company stands.
 pub(super) const NEAR: usize = 6;
+/// Words before and behind a match, with nothing but spaces between, among which stand whom it is said of and whom it is done to.
+const CLOSE: usize = 3;
 /// Letters before a `*` at least.
 const SHORTEST_STEM: usize = 3;
 /// Words of a phrase at most.
@@ -20,7 +22,20 @@ const LONGEST_PHRASE: usize = 12;
 pub struct Rules {
     /// Phrases of rules and of exceptions, by their first word or, where that ends with `*`, its stem.
     phrases: FxHashMap<String, Vec<Phrase>>,
-    /// Lists of words in whose company a phrase is innocent.
+    /// The company that each list's words keep.
+    companies: Vec<Company>,
+}
+
+/// What stands around the words of a list where they mean harm: one of each kind's phrases, where there are any of that kind.
+#[derive(Clone, Debug)]
+struct Company {
+    /// Within [`CLOSE`] words before.
+    before: Vec<Vec<Pattern>>,
+    /// Within [`CLOSE`] words behind.
+    after: Vec<Vec<Pattern>>,
+    /// Within [`NEAR`] words to either side.
+    with: Vec<Vec<Pattern>>,
+    /// Within [`NEAR`] words to either side, and then they are innocent.
     near: Vec<Vec<Pattern>>,
 }
 
@@ -35,7 +50,7 @@ struct Phrase {
 /// What a phrase is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
-    /// A rule's; the number is its list's in [`Rules::near`].
+    /// A rule's; the number is its list's in [`Rules::companies`].
     Found(Category, Severity, usize),
     /// An exception: no rule of a list (`None`: none at all) matches within it.
     Innocent(Option<usize>),
@@ -62,6 +77,9 @@ struct Line {
     category: Option<String>,
     severity: Option<String>,
     words: Vec<String>,
+    before: Vec<String>,
+    after: Vec<String>,
+    with: Vec<String>,
     unless: Vec<String>,
     near: Vec<String>,
     innocent: Vec<String>,
@@ -85,13 +103,13 @@ impl Rules {
         Self::with("")
     }
 
-    /// The program's, changed by a person's: JSON Lines of `{"category", "severity", "words", "unless", "near"}`, which add words,
-    /// `{"innocent": […]}`, within which nothing is found, and `{"remove": […]}`, which takes words of ours away.
+    /// The program's, changed by a person's: JSON Lines of `{"category", "severity", "words", "before", "after", "with", "unless", "near"}`,
+    /// which add words, `{"innocent": […]}`, within which nothing is found, and `{"remove": […]}`, which takes words of ours away.
     ///
     /// # Errors
     /// A line is none of these; it is named.
     pub fn with(own: &str) -> Result<Self, String> {
-        let mut rules = Self { phrases: FxHashMap::default(), near: Vec::new() };
+        let mut rules = Self { phrases: FxHashMap::default(), companies: Vec::new() };
         for text in [OURS, own] {
             let text = text.strip_prefix('\u{feff}').unwrap_or(text);
             for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
@@ -113,7 +131,7 @@ impl Rules {
             self.add(written, Says::Innocent(None))?;
         }
         if line.words.is_empty() {
-            let rest = [&line.unless, &line.near];
+            let rest = [&line.before, &line.after, &line.with, &line.unless, &line.near];
             if line.category.is_some() || line.severity.is_some() || rest.iter().any(|list| !list.is_empty())
             {
                 return Err("`words` is missing".to_owned());
@@ -137,9 +155,17 @@ impl Rules {
                 names::unknown("severity", name, Severity::ALL.into_iter().map(Severity::name))
             })?,
         };
-        let list = self.near.len();
-        let near: Result<Vec<_>, _> = line.near.iter().map(|written| patterns(written)).collect();
-        self.near.push(near?.into_iter().flatten().collect());
+        let list = self.companies.len();
+        // A phrase that is longer than where it is looked for would never be there.
+        let phrases = |list: &[String], longest: usize| -> Result<Vec<_>, String> {
+            list.iter().map(|written| patterns(written, longest)).collect()
+        };
+        self.companies.push(Company {
+            before: phrases(&line.before, CLOSE)?,
+            after: phrases(&line.after, CLOSE)?,
+            with: phrases(&line.with, NEAR)?,
+            near: phrases(&line.near, LONGEST_PHRASE)?,
+        });
         for written in &line.words {
             self.add(written, Says::Found(category, severity, list))?;
         }
@@ -147,7 +173,7 @@ impl Rules {
     }
 
     fn add(&mut self, written: &str, says: Says) -> Result<(), String> {
-        let words = patterns(written)?;
+        let words = patterns(written, LONGEST_PHRASE)?;
         let Some(first) = words.first() else { return Err(format!("\"{written}\" has no word")) };
         let phrase = Phrase { written: written.to_lowercase(), says, words: words.clone() };
         self.phrases.entry(first.word.clone()).or_default().push(phrase);
@@ -224,20 +250,21 @@ impl Rules {
             if innocent.iter().any(holds) {
                 continue;
             }
-            let near = self.near.get(list).map(Vec::as_slice).unwrap_or_default();
-            if !near.is_empty() {
-                let is_innocent = |word: &Word| near.iter().any(|pattern| pattern.is(word));
-                let before = words.get(first.saturating_sub(NEAR)..first).unwrap_or_default();
-                let after = words.get(behind..words.len().min(behind + NEAR)).unwrap_or_default();
-                // A word that may go on says nothing yet.
-                let after =
-                    after.split_last().filter(|(last, _)| last.from >= open).map_or(after, |(_, rest)| rest);
-                if before.iter().chain(after).any(is_innocent) {
-                    continue;
-                }
-                if !is_whole && after.len() < NEAR {
-                    decided = decided.min(start);
-                }
+            let Some(company) = self.companies.get(list) else { continue };
+            let before = words.get(first.saturating_sub(NEAR)..first).unwrap_or_default();
+            let after = words.get(behind..words.len().min(behind + NEAR)).unwrap_or_default();
+            // A word that may go on says nothing yet.
+            let after =
+                after.split_last().filter(|(last, _)| last.from >= open).map_or(after, |(_, rest)| rest);
+            if company.is_innocent(before, after) || !company.is_before(words.get(..=first)) {
+                continue;
+            }
+            let is_there = company.is_around(before, after);
+            if !is_whole && after.len() < NEAR && !(is_there && company.near.is_empty()) {
+                decided = decided.min(start);
+            }
+            if !is_there {
+                continue;
             }
             let rule = phrase.written.clone();
             findings.push(Finding { start, end, category, severity, rule });
@@ -267,6 +294,41 @@ impl Rules {
             })
         })
     }
+}
+
+impl Company {
+    /// Whether one of the words is near that make a match innocent.
+    fn is_innocent(&self, before: &[Word], after: &[Word]) -> bool {
+        holds(&self.near, before) || holds(&self.near, after)
+    }
+
+    /// Whether what has to stand before a match does, of the words up to its first.
+    fn is_before(&self, words: Option<&[Word]>) -> bool {
+        let Some((_, before)) = words.and_then(<[Word]>::split_last) else { return false };
+        let joined = words.unwrap_or_default().iter().rev().take(CLOSE).take_while(|word| word.follows);
+        let close = before.len().saturating_sub(joined.count());
+        self.before.is_empty() || holds(&self.before, before.get(close..).unwrap_or_default())
+    }
+
+    /// Whether what has to stand behind a match or to either side of it does.
+    fn is_around(&self, before: &[Word], after: &[Word]) -> bool {
+        let joined = after.iter().take(CLOSE).take_while(|word| word.follows).count();
+        let close = after.get(..joined).unwrap_or_default();
+        (self.after.is_empty() || holds(&self.after, close))
+            && (self.with.is_empty() || holds(&self.with, before) || holds(&self.with, after))
+    }
+}
+
+/// Whether one of the phrases stands among the words.
+fn holds(phrases: &[Vec<Pattern>], words: &[Word]) -> bool {
+    let is_at = |at: usize| {
+        let rest = words.get(at..).unwrap_or_default();
+        let is_here = |phrase: &Vec<Pattern>| {
+            phrase.len() <= rest.len() && phrase.iter().zip(rest).all(|(pattern, word)| pattern.is(word))
+        };
+        phrases.iter().any(is_here)
+    };
+    (0..words.len()).any(is_at)
 }
 
 /// How far a phrase is in a text.
@@ -308,8 +370,8 @@ fn spelled_end(text: &str, words: &[Word]) -> usize {
     first.filter(|_| goes_on).map_or(text.len(), |first| first.from)
 }
 
-/// A phrase's words as rules see them.
-fn patterns(written: &str) -> Result<Vec<Pattern>, String> {
+/// A phrase's words as rules see them, so many at most.
+fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
     let mut patterns = Vec::new();
     for part in written.split_whitespace() {
         let (part, is_stem) = part.strip_suffix('*').map_or((part, false), |stem| (stem, true));
@@ -329,7 +391,7 @@ fn patterns(written: &str) -> Result<Vec<Pattern>, String> {
     }
     match patterns.len() {
         0 => Err(format!("\"{written}\" has no word")),
-        1..=LONGEST_PHRASE => Ok(patterns),
-        count => Err(format!("\"{written}\" has {count} words; {LONGEST_PHRASE} are possible")),
+        count if count <= longest => Ok(patterns),
+        count => Err(format!("\"{written}\" has {count} words; {longest} are possible")),
     }
 }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-const INNOCENT: &str = include_str!("innocent.txt");
-const HELD_OUT: &str = include_str!("held_out.txt");
+const DEVELOPMENT: &str = include_str!("development.jsonl");
+const HELD_OUT: &str = include_str!("held_out.jsonl");
 
 fn rules() -> Arc<Rules> {
     static OURS: LazyLock<Arc<Rules>> = LazyLock::new(|| Arc::new(Rules::ours().unwrap()));
@@ -18,32 +18,100 @@ fn found(text: &str) -> Vec<(Category, String)> {
     findings.map(|finding| (finding.category, text[finding.start..finding.end].to_owned())).collect()
 }
 
-#[test]
-fn innocent_sentences_raise_no_more_than_one_alarm_of_a_hundred() {
-    let rules = rules();
-    let sentences: Vec<&str> = INNOCENT.lines().collect();
-    assert!(sentences.len() >= 100);
-    let alarms: Vec<_> = sentences
-        .iter()
-        .filter(|text| !rules.find(text).is_empty())
-        .map(|text| (text, rules.find(text)))
-        .collect();
-    assert!(alarms.len() * 100 <= sentences.len(), "{} of {}: {alarms:#?}", alarms.len(), sentences.len());
+fn labelled(file: &str) -> Vec<LabelledRow> {
+    let read = LabelledRows::read(file);
+    assert!(read.broken.is_empty(), "{:?}", read.broken);
+    read.rows
 }
 
-/// Sentences that the rules were not changed for: whoever changes a rule because of one moves it to [`INNOCENT`].
+/// What the rules make of rows, where they are wrong told row by row.
+fn judged(name: &str, rows: &[LabelledRow]) -> Figures {
+    let rules = rules();
+    let said = |row: &LabelledRow| {
+        let findings = rules.find(&row.text);
+        if findings.is_empty() == row.is_harmful {
+            println!("{name}: {:?} {findings:?}", row.text);
+        }
+        (row.is_harmful, !findings.is_empty())
+    };
+    let figures = figures(&rows.iter().map(said).collect::<Vec<_>>(), 1);
+    let Figures { found, missed, alarms, passed, .. } = figures;
+    println!("{name}: {found} found, {missed} missed, {alarms} false alarms, {passed} let pass");
+    figures
+}
+
 #[test]
-fn innocent_sentences_that_were_held_out_raise_few_alarms() {
-    let (rules, tuned): (_, BTreeSet<&str>) = (rules(), INNOCENT.lines().collect());
-    let sentences: BTreeSet<&str> = HELD_OUT.lines().collect();
-    assert!(sentences.len() >= 150 && sentences.is_disjoint(&tuned), "{}", sentences.len());
-    let found = |text: &&&str| !rules.find(text).is_empty();
-    let alarms: Vec<_> = sentences.iter().filter(found).map(|text| (text, rules.find(text))).collect();
-    for (text, findings) in &alarms {
-        println!("{text} {findings:?}");
+fn rows_of_development_raise_no_more_than_one_false_alarm_of_a_hundred() {
+    let rows = labelled(DEVELOPMENT);
+    let figures = judged("development", &rows);
+    assert!(figures.alarms + figures.passed >= 300 && figures.found + figures.missed >= 60);
+    assert!(figures.alarms * 100 <= figures.alarms + figures.passed, "{figures:?}");
+    assert!(figures.missed * 20 <= figures.found + figures.missed, "{figures:?}");
+}
+
+/// Rows that were written before these rules and that no rule was changed for: whoever changes one because of a row moves that to
+/// [`DEVELOPMENT`].
+#[test]
+fn rows_that_were_held_out_raise_no_more_than_one_false_alarm_of_a_hundred() {
+    let rows = labelled(HELD_OUT);
+    let texts: BTreeSet<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+    let development = labelled(DEVELOPMENT);
+    assert!(texts.is_disjoint(&development.iter().map(|row| row.text.as_str()).collect()));
+    let figures = judged("held out", &rows);
+    assert!(figures.alarms + figures.passed >= 200 && figures.found + figures.missed >= 60);
+    assert_eq!(texts.len(), rows.len(), "one stands there twice");
+    assert!(figures.alarms * 100 <= figures.alarms + figures.passed, "{figures:?}");
+    // Four of five are found; docs/moderation.md has the figures.
+    assert!(figures.missed * 5 <= figures.found + figures.missed, "{figures:?}");
+}
+
+#[test]
+fn words_with_an_innocent_sense_mean_harm_in_company_alone() {
+    let own = "{\"words\":[\"blorb*\"],\"before\":[\"you\",\"such a\"]}\n\
+               {\"words\":[\"zap\"],\"after\":[\"him\",\"old man\"],\"near\":[\"oven door\"]}\n\
+               {\"words\":[\"glim\"],\"with\":[\"smok*\",\"to buy\"]}\n\
+               {\"words\":[\"snarg\"],\"before\":[\"will\"],\"after\":[\"you\"]}\n";
+    let rules = Rules::with(own).unwrap();
+    let found = |text: &str| rules.find(text).into_iter().map(|finding| finding.rule).collect::<Vec<_>>();
+    for (text, rule) in [
+        ("you blorb", "blorb*"),
+        ("You are a blorb!", "blorb*"),
+        ("It is such a silly blorb.", "blorb*"),
+        ("zap him", "zap"),
+        ("They zap the old man.", "zap"),
+        ("glim was what he went to buy", "glim"),
+        ("She smoked it, they said it was glim.", "glim"),
+        ("I will snarg all of you", "snarg"),
+    ] {
+        assert_eq!(found(text), [rule], "{text}");
     }
-    println!("held out: {} alarms in {} innocent sentences", alarms.len(), sentences.len());
-    assert!(alarms.len() * 10 <= sentences.len(), "{} of {}", alarms.len(), sentences.len());
+    for text in [
+        "a blorb",
+        // What stands too far off, or behind a sign, has nothing to do with it.
+        "you saw there in the park a blorb",
+        "Thank you. Blorbs are birds.",
+        "He will zap the oven, him too",
+        "zap all the weeds, old man",
+        "zap him behind the oven door",
+        "buy to glim",
+        "a glim here and now and there and then, he smoked",
+        "I will snarg",
+        "They snarg you",
+    ] {
+        assert!(found(text).is_empty(), "{text}: {:?}", found(text));
+    }
+    // The same, however the text comes in pieces.
+    let settings = |mode| Moderation { mode, ..Moderation::default() };
+    for text in ["I will snarg all of you.", "glim to buy", "zap the old man", "They zap the old men"] {
+        let rules = Arc::new(rules.clone());
+        let of = |pieces: &[String]| {
+            let mut moderator = Moderator::new(&settings(ModerationMode::Replace), &rules).unwrap();
+            pieces.iter().map(|piece| moderator.push(piece)).collect::<String>() + &moderator.finish()
+        };
+        let letters: Vec<String> = text.chars().map(String::from).collect();
+        assert_eq!(of(&letters), of(&[text.to_owned()]), "{text}");
+        assert_eq!(of(&letters).contains('█'), !found(text).is_empty(), "{text}");
+    }
 }
 
 #[test]
@@ -86,6 +154,8 @@ fn a_persons_rules_add_and_take_away_and_are_named_where_they_are_broken() {
         ("{\"words\":[\"*\"]}", "no word"),
         ("{\"words\":[\"a*\"]}", "letters at least"),
         ("{\"near\":[\"a\"]}", "`words` is missing"),
+        ("{\"before\":[\"a\"]}", "`words` is missing"),
+        ("{\"words\":[\"a\"],\"after\":[\"a b c d\"]}", "3 are possible"),
         ("{}", "expected `words`"),
     ] {
         let reason = Rules::with(&format!("\n{line}\n")).unwrap_err();
@@ -160,6 +230,7 @@ proptest! {
                 "kill", "the", "process", "fuck", "f", "u", "c", "k", " ", " ", " ", " ", ".", "-", "!", "$hit", "a$$", "ass",
                 "ox", "and", "breast", "cancer", "shit", "iiii", "t", "1", "I", "'ll", "you", "them", "all", "weeds", "\n", "é",
                 "坏", "蛋", "\u{200b}", "@", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "suicide", "squad", "of", "crows", "murder",
+                "will", "him", "my", "her", "gun", "school", "bring", "smoke", "weed",
             ]),
             0..60,
         ),

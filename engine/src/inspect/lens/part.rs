@@ -32,7 +32,7 @@ pub(super) enum Gradients {
     None,
     /// Of the sites.
     Sites,
-    /// Of the sites, and behind them of every parameter.
+    /// Of what nodes make on the way to the logits, and behind those of every parameter.
     All,
     /// Of every parameter, from the mean cross-entropy of the targets.
     OfLoss,
@@ -50,6 +50,8 @@ pub(super) struct Part {
     /// The gradient with respect to the logits, where gradients are computed.
     pub(super) seed: Option<ValueId>,
     pub(super) read: Vec<ValueId>,
+    /// The values whose gradients are read first, where they are those of all.
+    pub(super) of: Vec<ValueId>,
     /// The parameters that its nodes read.
     pub(super) weights: Vec<(ParameterId, ValueId)>,
 }
@@ -74,7 +76,7 @@ impl Part {
             read.push(node.and_then(|node| node.outputs.get(1).copied()).ok_or_else(missing)?);
         }
         let given: Vec<ValueId> = from.into_iter().collect();
-        let mut seed = None;
+        let (mut seed, mut of) = (None, Vec::new());
         match key.gradients {
             Gradients::None => {}
             Gradients::OfLoss => {
@@ -84,6 +86,9 @@ impl Part {
             }
             Gradients::Sites | Gradients::All => {
                 let logits = at(Site::Logits)?;
+                if key.gradients == Gradients::All {
+                    read = made_for(&graph, logits);
+                }
                 let ty = graph.ty(logits).clone();
                 let value = graph.input(Input::Free(u32::MAX), ty);
                 // Where weights lie follows from which of them train, so that they are frozen for this pass alone.
@@ -93,12 +98,16 @@ impl Part {
                         parameter.trainable = false;
                     }
                 }
-                let of_sites = gradient_from(&mut graph, &[(logits, value)], &read)?;
+                let found = gradient_from(&mut graph, &[(logits, value)], &read)?;
                 graph.parameters = parameters;
-                let missing = || Error::Internal("a site that no logit depends on".to_owned());
-                read = of_sites.into_iter().map(|found| found.ok_or_else(missing)).collect::<Result<_>>()?;
                 if key.gradients == Gradients::All {
+                    // What a node keeps for the pass backwards has none.
+                    let known = read.into_iter().zip(found);
+                    (of, read) = known.filter_map(|(value, found)| Some((value, found?))).unzip();
                     read.extend(of_parameters(&mut graph));
+                } else {
+                    let missing = || Error::Internal("a site that no logit depends on".to_owned());
+                    read = found.into_iter().map(|found| found.ok_or_else(missing)).collect::<Result<_>>()?;
                 }
                 seed = Some(value);
             }
@@ -112,8 +121,14 @@ impl Part {
         if let (Some(site), Some(_)) = (key.from, tokens) {
             return Err(Error::Internal(format!("{site:?} is not all that the pass goes on from")));
         }
-        Ok(Self { graph, tokens, targets, order, from, seed, read, weights })
+        Ok(Self { graph, tokens, targets, order, from, seed, read, of, weights })
     }
+}
+
+/// What the nodes make that a value needs, in their order, but for the value itself.
+fn made_for(graph: &Graph, value: ValueId) -> Vec<ValueId> {
+    let nodes = cut(graph, &[], &[value]).nodes;
+    nodes.into_iter().flat_map(|node| node.outputs).filter(|made| *made != value).collect()
 }
 
 /// The gradients of all parameters, in their order.

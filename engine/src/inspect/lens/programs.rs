@@ -78,6 +78,11 @@ impl Drop for Lent<'_> {
 }
 
 impl Values<'_> {
+    /// The values that the first of what was read are gradients of, where all were asked for, by their numbers in the graph of the pass.
+    pub(in crate::inspect) fn of(&self) -> &[ValueId] {
+        &self.part.of
+    }
+
     /// The entries of what was asked for at a place; nothing where there is no such place.
     ///
     /// # Errors

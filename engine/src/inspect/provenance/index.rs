@@ -5,13 +5,15 @@ use super::suffixes::{self, suffix_array};
 use crate::data::store::{Split, TokenStore};
 use crate::error::Result;
 use crate::platform::{self, Turns};
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The shortest stretch that is listed, in tokens: three words follow each other everywhere.
-pub(super) const SHORTEST: usize = 4;
+const SHORTEST: usize = 4;
 
 /// Tokens that are compared at once.
 const COMPARED: usize = 32;
@@ -41,6 +43,8 @@ pub(crate) struct TextIndex {
     /// Where documents end, where the stream tells them apart.
     documents: Option<Vec<u64>>,
     kind: Kind,
+    /// There are more tokens than are sorted, whatever memory there is.
+    is_long: bool,
 }
 
 #[derive(Debug)]
@@ -64,14 +68,29 @@ impl TextIndex {
     pub(super) async fn new(store: TokenStore, limits: Limits, turns: &Turns) -> Result<Self> {
         let tokens = store.len(Split::Train);
         let documents = documents(&store, turns).await?;
-        let sorted = limits.sorted.min(limits.bytes / suffixes::BYTES_PER_TOKEN).min(suffixes::MOST);
-        let kind = if tokens <= sorted {
+        let is_long = tokens > limits.sorted.min(suffixes::MOST);
+        let kind = if !is_long && tokens <= limits.bytes / suffixes::BYTES_PER_TOKEN {
             let stream = store.read(Split::Train, 0, tokens as usize)?;
             Kind::Suffixes(suffix_array(stream, turns).await)
         } else {
             Kind::Grams(Grams::new(&store, limits.bytes, turns).await?)
         };
-        Ok(Self { store, documents, kind })
+        Ok(Self { store, documents, kind, is_long })
+    }
+
+    /// Why not every stretch is found; `None` where each is that is long enough to be listed.
+    pub(super) fn shortcoming(&self) -> Option<String> {
+        let (tokens, shortest) = (self.tokens(), self.shortest());
+        let found = format!("stretches of {shortest} tokens and more are found.");
+        match (&self.kind, self.is_long) {
+            (Kind::Suffixes(_), _) => None,
+            (Kind::Grams(_), true) => Some(format!(
+                "The training text of {tokens} tokens is too long for an index of every stretch: {found}"
+            )),
+            (Kind::Grams(_), false) => Some(format!(
+                "There is no memory for an index of every stretch of the training text's {tokens} tokens; by a smaller one {found}"
+            )),
+        }
     }
 
     /// Tokens that are looked through.
@@ -248,17 +267,21 @@ async fn documents(store: &TokenStore, turns: &Turns) -> Result<Option<Vec<u64>>
     Ok(Some(ends))
 }
 
-/// Indices that are kept for the next text, by the folder of the stream, the last used at the end.
-#[derive(Debug, Default)]
-pub struct Indices(Vec<(PathBuf, Arc<TextIndex>)>);
+/// The folder of a stream, and its index.
+type Indexed = (PathBuf, Arc<TextIndex>);
+
+/// Indices that are kept for the next text, the last used at the end. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Indices(Rc<RefCell<Vec<Indexed>>>);
 
 impl Indices {
     /// The index of a folder's stream, where it is kept.
     pub(super) fn get(&mut self, folder: &Path) -> Option<Arc<TextIndex>> {
-        let at = self.0.iter().position(|(own, _)| own == folder)?;
-        let own = self.0.remove(at);
+        let mut kept = self.0.borrow_mut();
+        let at = kept.iter().position(|(own, _)| own == folder)?;
+        let own = kept.remove(at);
         let index = own.1.clone();
-        self.0.push(own);
+        kept.push(own);
         Some(index)
     }
 
@@ -278,9 +301,12 @@ impl Indices {
 
     /// Keeps an index, and as many of the others as fit the budget of one beside it.
     pub(super) fn keep(&mut self, folder: &Path, index: Arc<TextIndex>, bytes: u64) {
-        self.0.push((folder.to_owned(), index));
-        while self.0.len() > 1 && self.0.iter().map(|(_, index)| index.bytes()).sum::<u64>() > bytes {
-            self.0.remove(0);
+        let mut kept = self.0.borrow_mut();
+        // Somebody else may have made it meanwhile.
+        kept.retain(|(own, _)| own != folder);
+        kept.push((folder.to_owned(), index));
+        while kept.len() > 1 && kept.iter().map(|(_, index)| index.bytes()).sum::<u64>() > bytes {
+            kept.remove(0);
         }
     }
 }
@@ -288,6 +314,7 @@ impl Indices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::random;
     use crate::platform::at_once;
     use proptest::prelude::*;
 
@@ -358,6 +385,46 @@ mod tests {
         assert!(small.bytes() <= 2000 && whole.bytes() > 4000, "{} {}", small.bytes(), whole.bytes());
         assert_eq!(index(&stream, Limits { sorted: 999, ..SORTED }).shortest(), 8);
         assert_eq!(index(&stream, Limits { sorted: 1000, ..SORTED }).shortest(), SHORTEST);
+    }
+
+    #[test]
+    fn an_index_that_does_not_find_every_stretch_says_why() {
+        let stream: Vec<u32> = (0..1000).collect();
+        let said = |limits| index(&stream, limits).shortcoming();
+        let all = Limits { sorted: 1000, bytes: 8000 };
+        assert_eq!(said(all), None);
+        let long = said(Limits { sorted: 999, ..all }).unwrap();
+        assert!(
+            long.contains("of 1000 tokens is too long") && long.contains("of 8 tokens and more"),
+            "{long}"
+        );
+        let small = said(Limits { bytes: 2000, ..all }).unwrap();
+        assert!(
+            small.starts_with("There is no memory") && small.contains("of 11 tokens and more"),
+            "{small}"
+        );
+    }
+
+    /// Byte by byte, so that they are as many tokens as may be, in what a browser's tab has room for.
+    #[test]
+    fn slow_a_hundred_megabytes_of_text_are_looked_up_within_a_tabs_budget() {
+        const TAB: Limits = Limits { sorted: 4 << 20, bytes: 192 << 20 };
+        let byte = |at: u64| (random::nth(7, 1, at) % 256) as u32;
+        let stream: Vec<u32> = (0..100_000_000).map(byte).collect();
+        let place = 60_000_001;
+        let text = stream[place..place + 40].to_vec();
+        let store = TokenStore::in_memory(stream, Vec::new());
+        let index = at_once(TextIndex::new(store, TAB, &Turns::none())).unwrap();
+        assert!(
+            index.bytes() <= TAB.bytes && index.shortest() <= 16,
+            "{} {}",
+            index.bytes(),
+            index.shortest()
+        );
+        let found = at_once(index.stretches(&text, &Turns::none())).unwrap();
+        assert_eq!((found.len(), &found[0]), (1, &(0..40)));
+        let expected = Occurrences { count: 1, first: place as u64 };
+        assert_eq!(at_once(index.occurrences(&text, &Turns::none())).unwrap(), expected);
     }
 
     #[test]

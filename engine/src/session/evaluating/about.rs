@@ -1,6 +1,6 @@
 //! What a card says of a model, and what a reader should know before believing its numbers.
 
-use crate::data::recipes::{RECIPES_FOLDER, TASKS_FOLDER};
+use crate::data::recipes::is_of_tasks;
 use crate::error::Result;
 use crate::metrics;
 use crate::model::parameters;
@@ -11,7 +11,7 @@ use crate::protocol::evaluation::{EvaluatedModel, Evaluation};
 use crate::protocol::quantity::{bytes, counted, whole};
 use crate::protocol::{Objective, RunConfig, RunState, TrainEvent, presets};
 use crate::tokenizer::Tokenizer;
-use std::path::{Component, Path};
+use std::path::Path;
 
 /// Fewer documents, rows or words than these say little.
 const FEW_DOCUMENTS: u64 = 100;
@@ -184,7 +184,7 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
             ));
         }
     }
-    if !evaluation.tasks.is_empty() && config.data.paths.iter().any(|path| is_of_tasks(path)) {
+    if !evaluation.tasks.is_empty() && config.data.paths.iter().any(|path| is_of_tasks(Path::new(path))) {
         limits.push(
             "The model learned rows of the project's own tasks: those of the same families have other wordings, and are of the same kind."
                 .to_owned(),
@@ -196,12 +196,6 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
         );
     }
     Ok(limits)
-}
-
-/// Whether a path lies in a folder of generated tasks.
-fn is_of_tasks(path: &str) -> bool {
-    let own = |part: Component<'_>| part.as_os_str() == RECIPES_FOLDER || part.as_os_str() == TASKS_FOLDER;
-    Path::new(path).components().any(own)
 }
 
 #[cfg(test)]
@@ -216,11 +210,5 @@ mod tests {
         config.data.paths = vec!["/home/somebody/text.txt".to_owned()];
         assert_eq!(settings(&config), ["preset = nanogpt-cpu", "train.steps = 7"]);
         assert_eq!(data(&config), ["/home/somebody/text.txt"]);
-    }
-
-    #[test]
-    fn rows_of_tasks_are_known_by_their_folder() {
-        assert!(is_of_tasks("recipes/answer-0123/train.jsonl") && is_of_tasks("/p/tasks/train.jsonl"));
-        assert!(!is_of_tasks("my-recipes.txt") && !is_of_tasks("texts/a.txt"));
     }
 }

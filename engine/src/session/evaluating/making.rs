@@ -16,7 +16,7 @@ use std::rc::Rc;
 use web_time::{Duration, Instant};
 
 /// What writes answers.
-pub(super) enum Writer {
+pub(in super::super) enum Writer {
     /// It is there.
     Open(Decoder),
     /// It is opened where a run trains, once answers are due: evaluations that wait for others take no memory for it.
@@ -24,7 +24,7 @@ pub(super) enum Writer {
 }
 
 impl Writer {
-    async fn open(self, model: &Model) -> Result<Decoder> {
+    pub(in super::super) async fn open(self, model: &Model) -> Result<Decoder> {
         match self {
             Self::Open(decoder) => Ok(decoder),
             Self::Beside(gpu, opening) => {
@@ -173,8 +173,8 @@ async fn seen(
     }
 }
 
-/// Says a few times a second how far an evaluation is.
-struct Told<'a> {
+/// Says a few times a second how far an evaluation or an audit is.
+pub(in super::super) struct Told<'a> {
     request: u64,
     outlet: &'a Outlet,
     what: String,
@@ -182,11 +182,11 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn new(request: u64, outlet: &'a Outlet) -> Self {
+    pub(in super::super) fn new(request: u64, outlet: &'a Outlet) -> Self {
         Self { request, outlet, what: String::new(), at: Instant::now() }
     }
 
-    fn tell(&mut self, what: &str, done: u64, total: u64) {
+    pub(in super::super) fn tell(&mut self, what: &str, done: u64, total: u64) {
         self.outlet.progress(done, total);
         if self.what != what || self.at.elapsed() >= 2 * MOMENT {
             what.clone_into(&mut self.what);

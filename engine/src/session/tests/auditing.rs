@@ -1,7 +1,18 @@
 //! Audits between other work.
 
+use super::evaluating::{TRAINS, endless};
 use super::{Trigger, after, ended, failures, play, tiny, train};
-use crate::protocol::{Audit, AuditSettings, Command, ErrorKind, Event, WeightSource};
+use crate::protocol::{Audit, AuditSettings, Command, ErrorKind, Event, Report, WeightSource};
+
+const EVALUATING: Trigger = |event| matches!(event, Event::Evaluating { .. });
+
+fn audits(heard: &[Report]) -> Vec<&Audit> {
+    let audits = heard.iter().filter_map(|report| match &report.event {
+        Event::Audited { audit } => Some(&**audit),
+        _ => None,
+    });
+    audits.collect()
+}
 
 fn audit(sections: &[&str], samples: usize) -> Command {
     let sections = sections.iter().map(|name| (*name).to_owned()).collect();
@@ -28,13 +39,7 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
         ],
     );
     assert_eq!(ended(&heard, 4), Some(ErrorKind::Cancelled));
-    let audits: Vec<&Audit> = heard
-        .iter()
-        .filter_map(|report| match &report.event {
-            Event::Audited { audit } => Some(&**audit),
-            _ => None,
-        })
-        .collect();
+    let audits = audits(&heard);
     let [made] = audits[..] else { panic!("{audits:?}") };
     let names: Vec<&str> = made.sections.iter().map(|section| section.name.as_str()).collect();
     assert_eq!(names, ["canaries", "personal"]);
@@ -52,22 +57,53 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
     );
 }
 
-/// A run that is to stop does not wait for an audit, which begins anew behind it.
+/// `Hello` is 1, the audits are 4 and 6: one alone, the same beside another run's steps.
+#[test]
+fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alone() {
+    let shelf = tempfile::tempdir().unwrap();
+    let first = || {
+        let mut command = audit(&["bias", "personal"], 20);
+        if let Command::Audit { source, .. } = &mut command {
+            *source = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
+        }
+        command
+    };
+    let audited: Trigger = |event| matches!(event, Event::Audited { .. });
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(tiny(3), None)),
+            after(first()),
+            after(train(endless(), None)),
+            (Some(TRAINS), first()),
+            (Some(audited), Command::StopTraining),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let audits = audits(&heard);
+    let [alone, beside] = audits[..] else { panic!("{audits:?}") };
+    assert!(beside.sections == alone.sections && beside.weights_crc32c == alone.weights_crc32c);
+    // Steps come between the first and the last word of it.
+    let place = |of: fn(&Event) -> bool| {
+        heard.iter().position(|report| report.request == Some(6) && of(&report.event))
+    };
+    let (begun, ended) = (place(EVALUATING).unwrap(), place(audited).unwrap());
+    assert!(heard[begun..ended].iter().any(|report| TRAINS(&report.event)), "{begun} {ended}");
+}
+
+/// A run that is to stop does not wait for an audit, which goes on behind it.
 #[test]
 fn a_run_stops_while_its_model_is_audited() {
     let shelf = tempfile::tempdir().unwrap();
-    let mut endless = tiny(1_000_000);
-    (endless.train.eval_interval, endless.train.sample_interval) = (0, 0);
-    let trains: Trigger = |event| matches!(event, Event::Training { .. });
-    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
     let stopped: Trigger = |event| matches!(event, Event::TrainingEnded { .. });
     let heard = play(
         shelf.path(),
         vec![
             after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(endless, None)),
-            (Some(trains), audit(&["personal"], 10_000)),
-            (Some(evaluating), Command::StopTraining),
+            after(train(endless(), None)),
+            (Some(TRAINS), audit(&["personal"], 10_000)),
+            (Some(EVALUATING), Command::StopTraining),
             (Some(stopped), Command::Cancel { request: 4 }),
         ],
     );

@@ -1,6 +1,6 @@
 //! Evaluations beside a run in training.
 
-use super::{Trigger, after, ended, failures, play, tiny, train};
+use super::{Trigger, after, ended, failures, inspecting, play, tiny, train};
 use crate::protocol::evaluation::TaskRequest;
 use crate::protocol::{
     Command, ErrorKind, EvaluateSettings, Evaluation, Event, Report, RunConfig, WeightSource,
@@ -17,7 +17,7 @@ fn evaluate(folder: &Path, source: WeightSource) -> Command {
 }
 
 /// A run that trains until it is stopped.
-fn endless() -> RunConfig {
+pub(super) fn endless() -> RunConfig {
     let mut config = tiny(1_000_000);
     (config.train.eval_interval, config.train.sample_interval) = (0, 0);
     config
@@ -35,7 +35,7 @@ fn found(heard: &[Report]) -> Vec<&Evaluation> {
     found.collect()
 }
 
-const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
+pub(super) const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
 
 /// `Hello` is 1, the evaluations are 4 and 6: one alone, the same beside another run's steps.
 #[test]
@@ -61,6 +61,8 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
     };
     assert_eq!(figures(beside), figures(alone));
     assert_eq!(alone.held_training_ms, None);
+    let speed = |one: &Evaluation| one.likelihood.as_ref().unwrap().tokens_per_s;
+    assert!(speed(alone).is_some() && speed(beside).is_none());
     let held = beside.held_training_ms.unwrap();
     assert!(held > 0.0 && held / 1e3 <= beside.seconds, "{held} ms of {} s", beside.seconds);
     // Steps come between the first and the last word of it, and not after it alone.
@@ -106,6 +108,34 @@ fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
         report.request != Some(4) && report.request != Some(5)
             || !matches!(report.event, Event::Evaluating { .. })
     }));
+}
+
+/// Cancelling it is heard in the midst of another answer, beside a run in training and behind its end.
+#[test]
+fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
+    let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
+    let looks: Trigger = |event| matches!(event, Event::CharactersLost { .. });
+    let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
+    let stopped: Trigger = |event| matches!(event, Event::TrainingEnded { .. });
+    for beside in [true, false] {
+        let (shelf, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut steps = vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(inspecting::endless(), None)),
+            (Some(TRAINS), evaluate(folder.path(), WeightSource::Current)),
+            (Some(evaluating), inspecting::look_slowly()),
+            (Some(looks), Command::Cancel { request: 4 }),
+            (Some(seen), Command::StopTraining),
+        ];
+        if !beside {
+            steps.insert(3, (Some(evaluating), Command::StopTraining));
+            (steps[4].0, steps[6].1) = (Some(stopped), Command::ListRuns);
+        }
+        let heard = play(shelf.path(), steps);
+        assert_eq!((ended(&heard, 4), failures(&heard).len()), (Some(ErrorKind::Cancelled), 1));
+        let cancelled = of(&heard, |event| matches!(event, Event::Failed { .. }))[0];
+        assert!(cancelled < of(&heard, seen)[0], "beside a run in training: {beside}");
+    }
 }
 
 /// A run that is deleted is evaluated no more, and the run in training goes on.

@@ -105,10 +105,10 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert!(refused[0].contains("no reply that you found good"), "{refused:?}");
     let ended = heard.iter().filter_map(|report| match &report.event {
-        Event::TrainingEnded { run } => Some((run.state, run.step)),
+        Event::TrainingEnded { run } => Some((run.state, run.step, run.learns_from)),
         _ => None,
     });
-    assert_eq!(ended.collect::<Vec<_>>(), [(RunState::Finished, 4)]);
+    assert_eq!(ended.collect::<Vec<_>>(), [(RunState::Finished, 4, LearnsFrom::Feedback)]);
     let paths = settings(&heard).data.paths;
     let path = std::path::Path::new(&paths[0]);
     assert!(path.ends_with("feedback/chat.jsonl"), "{path:?}");

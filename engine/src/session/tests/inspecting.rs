@@ -20,7 +20,7 @@ fn look(views: &[View], settings: InspectSettings) -> Command {
 }
 
 /// A run of characters that trains until it is stopped.
-fn endless() -> RunConfig {
+pub(super) fn endless() -> RunConfig {
     let mut config = tiny(1_000_000);
     config.tokenizer.kind = TokenizerKind::Char;
     (config.train.eval_interval, config.train.sample_interval) = (0, 0);
@@ -28,7 +28,7 @@ fn endless() -> RunConfig {
 }
 
 /// A prompt of which something is told while it is being looked at: the vocabulary lacks a character.
-fn look_slowly() -> Command {
+pub(super) fn look_slowly() -> Command {
     let mut command = look(&[View::Tokens, View::Residual, View::Attention], InspectSettings::default());
     if let Command::Inspect { prompt, .. } = &mut command {
         prompt.push('ß');
@@ -200,6 +200,30 @@ fn a_refused_request_costs_the_next_one_nothing() {
         })
         .collect();
     assert!(took.len() == 3 && took[0] > 0.0 && took[1..] == [0.0, 0.0], "{took:?}");
+}
+
+/// What the vocabulary lacks of the prompt that a patch comes from is told as of the first.
+#[test]
+fn characters_that_the_vocabulary_lacks_are_told_of_the_other_prompt_too() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut config = tiny(3);
+    config.tokenizer.kind = TokenizerKind::Char;
+    let (edits, other_prompt) = (vec![Edit::Patch { layer: 0, position: 0 }], "Two ß".to_owned());
+    let settings = InspectSettings { edits, other_prompt, ..InspectSettings::default() };
+    let heard = play(
+        shelf.path(),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(train(config, None)),
+            after(look(&[View::WhatIf], settings)),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let lost = heard.iter().find_map(|report| match &report.event {
+        Event::CharactersLost { characters } => Some(characters.as_str()),
+        _ => None,
+    });
+    assert_eq!(lost, Some("ß"));
 }
 
 /// A map is turned to another's where that can be read, and shown as it is where it cannot; no other view asks for it.

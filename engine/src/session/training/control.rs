@@ -69,33 +69,32 @@ pub(in super::super) struct Steered<'live> {
 
 /// What a run that is to end does not wait for: it is served behind its end.
 pub(in super::super) fn is_put_off(command: &Command) -> bool {
-    matches!(command, Command::Inspect { .. } | Command::Audit { .. })
+    matches!(command, Command::Inspect { .. })
 }
 
-/// What is answered in the midst of a step, and of a request that holds the run: requests to hold, to go on and to end, also an
-/// evaluation beside it, which a request that holds the run does not give out of its hands. Everything else waits for its end.
+/// What is answered in the midst of a step, and of another request: that an evaluation is to end, and that a run is to hold, to go on and to
+/// end, where one is `steered`. Everything else waits for its end.
 pub(in super::super) fn urgent(
     request: Option<Parcel<Request>>,
-    control: &Control,
-    evaluations: Option<&mut Evaluations>,
+    evaluations: &Evaluations,
     outlet: &Outlet,
-    (step, steps): (u64, u64),
+    steered: Option<Steered<'_>>,
 ) -> Option<Parcel<Request>> {
     let Some(request) = request else {
-        control.stop.store(true, Ordering::Relaxed);
+        if let Some(Steered { control, .. }) = steered {
+            control.stop.store(true, Ordering::Relaxed);
+        }
         return None;
     };
-    let id = request.body.id;
-    if let Command::Cancel { request: other } = request.body.command
-        && evaluations.is_some_and(|evaluations| evaluations.cancel(other))
-    {
-        outlet.finished(id);
-        return None;
+    let Request { id, command } = &request.body;
+    if !matches!(command, Command::Cancel { request } if evaluations.cancel(*request)) {
+        match steered {
+            Some(Steered { control, at: (step, steps) }) if control.obeys(command) => {
+                outlet.answer(*id, Event::TrainingState { state: control.state(), step, steps });
+            }
+            _ => return Some(request),
+        }
     }
-    if !control.obeys(&request.body.command) {
-        return Some(request);
-    }
-    outlet.answer(id, Event::TrainingState { state: control.state(), step, steps });
-    outlet.finished(id);
+    outlet.finished(*id);
     None
 }

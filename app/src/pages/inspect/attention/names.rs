@@ -22,6 +22,11 @@ const MEASURES: [(&str, &str); 4] = [
     ),
 ];
 
+/// What a head is called by a measure, by its place along the tensor's last axis.
+pub(in crate::pages::inspect) fn measure(place: usize) -> Option<&'static str> {
+    MEASURES.get(place).map(|(name, _)| *name)
+}
+
 /// The measure that a head reaches most of, where it is enough to call it by.
 pub(super) fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
     let finite = scores.iter().copied().enumerate().filter(|(_, score)| score.is_finite());

@@ -1,37 +1,49 @@
-//! What of a view is no tensor, as rows: stretches of the text, passages, operations.
+//! What of a view is no tensor, as rows: what ids and rows of tensors mean, stretches of the text, passages, operations.
 
-use glasshouse_protocol::inspect::{Detail, GraphNode, Match, Passage};
+use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue, Match, Passage, TokenText};
 
 /// Rows that a view has beside its tensors.
 pub(super) enum List<'a> {
+    Tokens(&'a [TokenText]),
+    Parameters(&'a [String]),
+    Steps(&'a [u64]),
     Matches(&'a [Match]),
     Passages(&'a [Passage]),
     Operations(&'a [GraphNode]),
+    Values(&'a [GraphValue]),
 }
 
 impl<'a> List<'a> {
-    /// The rows of a detail; `None` of one that only says what tensors are of.
-    pub(super) fn of(detail: &'a Detail) -> Option<Self> {
+    /// The lists of a detail.
+    pub(super) fn of(detail: &'a Detail) -> Vec<Self> {
         match detail {
-            Detail::Matches { matches, .. } => Some(Self::Matches(matches)),
-            Detail::Passages { passages, .. } => Some(Self::Passages(passages)),
-            Detail::Graph { nodes, .. } => Some(Self::Operations(nodes)),
-            Detail::Tokens { .. } | Detail::Parameters { .. } => None,
+            Detail::Tokens { tokens } => vec![Self::Tokens(tokens)],
+            Detail::Parameters { names, steps } => vec![Self::Parameters(names), Self::Steps(steps)],
+            Detail::Matches { matches, .. } => vec![Self::Matches(matches)],
+            Detail::Passages { passages, .. } => vec![Self::Passages(passages)],
+            Detail::Graph { nodes, values, .. } => vec![Self::Operations(nodes), Self::Values(values)],
         }
     }
 
     /// What it is called beside the tensors.
     pub(super) fn name(&self) -> &'static str {
         match self {
+            Self::Tokens(_) => "tokens",
+            Self::Parameters(_) => "parameters",
+            Self::Steps(_) => "steps",
             Self::Matches(_) => "stretches",
             Self::Passages(_) => "passages",
             Self::Operations(_) => "operations",
+            Self::Values(_) => "values",
         }
     }
 
     /// Titles of its columns, and their widths in points.
     pub(super) fn columns(&self) -> &'static [(&'static str, f32)] {
         match self {
+            Self::Tokens(_) => &[("number", 60.0), ("id", 60.0), ("text", 280.0)],
+            Self::Parameters(_) => &[("number", 60.0), ("parameter", 340.0)],
+            Self::Steps(_) => &[("number", 60.0), ("step", 80.0)],
             Self::Matches(_) => &[
                 ("number", 60.0),
                 ("start", 52.0),
@@ -53,8 +65,23 @@ impl<'a> List<'a> {
                 ("scope", 170.0),
                 ("operation", 120.0),
                 ("formula", 260.0),
+                ("reads", 90.0),
+                ("writes", 60.0),
                 ("ms", 80.0),
                 ("kernels", 220.0),
+            ],
+            Self::Values(_) => &[
+                ("number", 60.0),
+                ("name", 220.0),
+                ("type", 140.0),
+                ("smallest", 90.0),
+                ("largest", 90.0),
+                ("mean", 90.0),
+                ("deviation", 90.0),
+                ("gradient's smallest", 130.0),
+                ("gradient's largest", 130.0),
+                ("gradient's mean", 130.0),
+                ("gradient's deviation", 130.0),
             ],
         }
     }
@@ -62,21 +89,33 @@ impl<'a> List<'a> {
     /// How many rows it has.
     pub(super) fn count(&self) -> usize {
         match self {
+            Self::Tokens(tokens) => tokens.len(),
+            Self::Parameters(names) => names.len(),
+            Self::Steps(steps) => steps.len(),
             Self::Matches(matches) => matches.len(),
             Self::Passages(passages) => passages.len(),
             Self::Operations(nodes) => nodes.len(),
+            Self::Values(values) => values.len(),
         }
     }
 
     /// The cells of a row; none where there is no such row.
     pub(super) fn row(&self, number: usize) -> Vec<String> {
         let cells = match self {
+            Self::Tokens(tokens) => tokens.get(number).map(token_cells),
+            Self::Parameters(names) => names.get(number).map(|name| vec![name.clone()]),
+            Self::Steps(steps) => steps.get(number).map(|step| vec![step.to_string()]),
             Self::Matches(matches) => matches.get(number).map(match_cells),
             Self::Passages(passages) => passages.get(number).map(passage_cells),
             Self::Operations(nodes) => nodes.get(number).map(operation_cells),
+            Self::Values(values) => values.get(number).map(value_cells),
         };
         cells.map_or_else(Vec::new, |cells| [vec![number.to_string()], cells].concat())
     }
+}
+
+fn token_cells(token: &TokenText) -> Vec<String> {
+    vec![token.id.to_string(), token.text.clone()]
 }
 
 fn match_cells(stretch: &Match) -> Vec<String> {
@@ -105,11 +144,21 @@ fn passage_cells(passage: &Passage) -> Vec<String> {
 
 fn operation_cells(node: &GraphNode) -> Vec<String> {
     let kernels: Vec<String> = node.kernels.iter().map(|(name, count)| format!("{name} × {count}")).collect();
+    let numbers = |values: &[usize]| values.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
     vec![
         node.scope.clone(),
         node.operation.clone(),
         node.formula.clone(),
+        numbers(&node.inputs),
+        numbers(&node.outputs),
         node.ms.map_or_else(String::new, |ms| ms.to_string()),
         kernels.join(", "),
     ]
+}
+
+fn value_cells(value: &GraphValue) -> Vec<String> {
+    let numbers =
+        |known: Option<[f32; 4]>| known.map(|own| own.map(|one| one.to_string())).unwrap_or_default();
+    let own = [value.statistics, value.gradient].map(numbers);
+    [vec![value.name.clone(), value.ty.clone()], own.concat()].concat()
 }

@@ -87,7 +87,7 @@ pub(super) const BOXES: [Step; 17] = [
     step(
         Part::Block,
         "Neurons",
-        "h = activation(norm(x)·W_up)",
+        "h = activation(norm(x)·W_up), or activation(gate)·up",
         "Each neuron's activation: what it recognises in this one vector.",
         "hidden",
     ),

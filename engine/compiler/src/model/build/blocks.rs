@@ -1,0 +1,112 @@
+//! A block: attention and MLP, each added to the residual stream, and the norms before or behind them.
+
+use super::{Builder, Built};
+use crate::graph::ops::{
+    self, Activation, Add, AddInputs, Attention, AttentionInputs, CachedAttention, CachedAttentionInputs,
+    HeadNorm, HeadNormInputs, Rope, RopeInputs, X,
+};
+use crate::graph::{Constant, Type, ValueId};
+use crate::model::{Purpose, Site};
+use glasshouse_protocol::{Gate, NormPlacement, Position, Residual};
+
+impl Builder<'_> {
+    pub(super) fn block(&mut self, block: usize, stream: ValueId) -> Built {
+        match self.config.norm.placement {
+            NormPlacement::Pre => {
+                let path = format!("blocks.{block}.attention");
+                self.scope(&path);
+                let normed = self.norm(&format!("{path}.norm"), stream)?;
+                let attended = self.attention(block, normed, stream)?;
+                self.sites.note(Site::Between(block), attended);
+                let path = format!("blocks.{block}.mlp");
+                self.scope(&path);
+                let normed = match self.config.residual {
+                    Residual::Sequential => self.norm(&format!("{path}.norm"), attended)?,
+                    Residual::Parallel => self.norm(&format!("{path}.norm"), stream)?,
+                    Residual::ParallelOneNorm => normed,
+                };
+                self.mlp(block, normed, attended)
+            }
+            NormPlacement::Post => {
+                let path = format!("blocks.{block}.attention");
+                self.scope(&path);
+                let sum = self.attention(block, stream, stream)?;
+                let stream = self.norm(&format!("{path}.norm"), sum)?;
+                self.sites.note(Site::Between(block), stream);
+                let path = format!("blocks.{block}.mlp");
+                self.scope(&path);
+                let sum = self.mlp(block, stream, stream)?;
+                self.norm(&format!("{path}.norm"), sum)
+            }
+        }
+    }
+
+    /// stream + dropout(output(attention(qkv(x)))).
+    fn attention(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
+        let (config, heads) = (self.config, self.heads);
+        let path = format!("blocks.{block}.attention");
+        // A window as long as the context hides nothing.
+        let window = config.sliding_window.filter(|window| *window < config.context_length);
+        self.sites.note(Site::AttentionInput(block), x);
+        let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), config.bias.qkv)?;
+        if config.qk_norm {
+            let query = self.scale(&format!("{path}.query_norm"), config.head_size);
+            let key = self.scale(&format!("{path}.key_norm"), config.head_size);
+            let op = HeadNorm { heads, eps: config.norm.eps };
+            qkv = self.graph.add(op, HeadNormInputs { qkv, query, key })?.y;
+        }
+        if let Position::Rope(rope) = config.position
+            && rope.turns(block)
+        {
+            let shape = [config.context_length, config.head_size];
+            let table = self.graph.constant(Constant::RopeTable(rope), Type::f32(&shape));
+            let cursor = self.decode_cursor();
+            let op = Rope { heads, inverse: false, cursor: cursor.is_some() };
+            qkv = self.graph.add(op, RopeInputs { qkv, table, cursor })?.y;
+        }
+        self.sites.note(Site::QueriesKeysValues(block), qkv);
+        let attended = if let Purpose::Decode { texts, .. } = self.purpose {
+            let number = 2 * block as u32;
+            let shape = Type::f32(&[texts, config.kv_heads, config.context_length, config.head_size]);
+            let keys = self.graph.cache(number, shape.clone());
+            let values = self.graph.cache(number + 1, shape);
+            let cursor = self.cursor();
+            let inputs = CachedAttentionInputs { qkv, keys, values, cursor };
+            self.graph.add(CachedAttention { heads, window }, inputs)?.y
+        } else {
+            let dropout = self.site(config.dropout.attention);
+            let starts = self.starts();
+            let op = Attention { heads, dropout, window, documents: starts.is_some() };
+            self.graph.add(op, AttentionInputs { qkv, starts })?.y
+        };
+        self.sites.note(Site::Attended(block), attended);
+        let y = self.back_to_stream(&format!("{path}.output"), attended, config.bias.output)?;
+        self.sites.note(Site::AttentionOutput(block), y);
+        Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
+    }
+
+    /// stream + dropout(down(activation(up(x)))), or the gated form.
+    fn mlp(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
+        let (mlp, path) = (self.config.mlp, format!("blocks.{block}.mlp"));
+        self.sites.note(Site::MlpInput(block), x);
+        let hidden = if mlp.gate == Gate::None {
+            let up = self.linear(&format!("{path}.up"), x, mlp.hidden, self.config.bias.mlp)?;
+            self.graph.add(Activation(mlp.activation), X { x: up })?.y
+        } else {
+            let up = self.linear(&format!("{path}.up"), x, 2 * mlp.hidden, self.config.bias.mlp)?;
+            self.graph.add(ops::Gate(mlp.gate), X { x: up })?.y
+        };
+        self.sites.note(Site::Hidden(block), hidden);
+        let y = self.back_to_stream(&format!("{path}.down"), hidden, self.config.bias.mlp)?;
+        self.sites.note(Site::MlpOutput(block), y);
+        Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
+    }
+
+    /// The projection back into the residual stream, to be added to it.
+    fn back_to_stream(&mut self, path: &str, x: ValueId, bias: bool) -> Built {
+        let weight =
+            self.weight(&format!("{path}.weight"), &[self.config.width, self.graph.ty(x).columns()], true);
+        let y = self.product(path, x, weight, bias)?;
+        self.dropout(self.config.dropout.residual, y)
+    }
+}

@@ -1,0 +1,115 @@
+//! The layers that blocks, embedding and head are made of, and their parameters.
+
+use super::{Builder, Built};
+use crate::graph::ops::{
+    Add, AddInputs, Dropout, DropoutInputs, Linear, LinearInputs, Norm, NormInputs, Scale, X,
+};
+use crate::graph::{DropoutSite, Element, Init, NormForm, Parameter, Type, ValueId};
+use crate::model::{LORA_A, LORA_B, Purpose};
+use glasshouse_protocol::Adapter;
+
+impl Builder<'_> {
+    pub(super) fn linear(&mut self, path: &str, x: ValueId, out: usize, bias: bool) -> Built {
+        let weight = self.weight(&format!("{path}.weight"), &[out, self.graph.ty(x).columns()], false);
+        self.product(path, x, weight, bias)
+    }
+
+    /// x·weightᵀ, with the layer's bias where it has one.
+    pub(super) fn product(&mut self, path: &str, x: ValueId, weight: ValueId, bias: bool) -> Built {
+        let out = self.graph.ty(weight).shape[0];
+        let bias = bias.then(|| self.bias(&format!("{path}.bias"), out));
+        let weight = match self.graph.ty(weight).element {
+            Element::F16 => self.graph.add(Scale(1.0), X { x: weight })?.y,
+            Element::F32 | Element::U32 => weight,
+        };
+        let op = Linear { bias: bias.is_some(), residual: false };
+        let y = self.graph.add(op, LinearInputs { x, weight, bias, residual: None })?.y;
+        match self.adapter.filter(|adapter| adapter.adapts(path)) {
+            Some(adapter) => {
+                let change = self.low_rank(adapter, path, x, out)?;
+                Ok(self.graph.add(Add, AddInputs { a: y, b: change })?.y)
+            }
+            None => Ok(y),
+        }
+    }
+
+    /// scale·B·(A·dropout(x)) (Hu et al. 2021): x [.., in], A [r, in], B [out, r]. The scale is applied to the narrow values in between.
+    fn low_rank(&mut self, adapter: &Adapter, path: &str, x: ValueId, out: usize) -> Built {
+        let (rank, columns) = (adapter.rank, self.graph.ty(x).columns());
+        // PyTorch's Kaiming initialisation with a = √5, as PEFT has it.
+        let bound = Init::Uniform(1.0 / (columns as f32).sqrt());
+        let down = self.add(&format!("{path}{LORA_A}"), &[rank, columns], true, bound);
+        let up = self.add(&format!("{path}{LORA_B}"), &[out, rank], true, Init::Constant(0.0));
+        let x = self.dropout(adapter.dropout, x)?;
+        let inputs = LinearInputs { x, weight: down, bias: None, residual: None };
+        let mut narrow = self.graph.add(Linear::PLAIN, inputs)?.y;
+        if adapter.scale() != 1.0 {
+            narrow = self.graph.add(Scale(adapter.scale()), X { x: narrow })?.y;
+        }
+        let inputs = LinearInputs { x: narrow, weight: up, bias: None, residual: None };
+        Ok(self.graph.add(Linear::PLAIN, inputs)?.y)
+    }
+
+    pub(super) fn norm(&mut self, path: &str, x: ValueId) -> Built {
+        let norm = &self.config.norm;
+        let form = NormForm { kind: norm.kind, eps: norm.eps, unit_offset: norm.add_unit_offset };
+        let (with_bias, width) = (norm.bias, self.config.width);
+        let scale = if norm.add_unit_offset {
+            self.bias(&format!("{path}.weight"), width)
+        } else {
+            self.scale(&format!("{path}.weight"), width)
+        };
+        let bias = with_bias.then(|| self.bias(&format!("{path}.bias"), width));
+        Ok(self.graph.add(Norm { form, bias: with_bias }, NormInputs { x, scale, bias })?.y)
+    }
+
+    /// The rate where this graph drops anything at all.
+    pub(super) fn site_rate(&self, rate: f32) -> f32 {
+        let learns = self.prefix.is_empty();
+        if learns && matches!(self.purpose, Purpose::Loss { dropout: true, .. }) { rate } else { 0.0 }
+    }
+
+    pub(super) fn site(&mut self, rate: f32) -> Option<DropoutSite> {
+        let rate = self.site_rate(rate);
+        if rate > 0.0 {
+            self.dropouts += 1;
+            Some(DropoutSite { rate, site: self.dropouts })
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn dropout(&mut self, rate: f32, x: ValueId) -> Built {
+        let Some(site) = self.site(rate) else { return Ok(x) };
+        Ok(self.graph.add(Dropout { site, residual: false }, DropoutInputs { x, residual: None })?.y)
+    }
+
+    /// A matrix or embedding: initialised from a normal distribution, decayed.
+    pub(super) fn weight(&mut self, name: &str, shape: &[usize], into_stream: bool) -> ValueId {
+        let init = self.config.init;
+        let narrow = into_stream && init.scale_residual;
+        let std = if narrow { init.std / (2.0 * self.config.layers as f32).sqrt() } else { init.std };
+        self.add(name, shape, true, Init::Normal(std))
+    }
+
+    pub(super) fn scale(&mut self, name: &str, size: usize) -> ValueId {
+        self.add(name, &[size], false, Init::Constant(1.0))
+    }
+
+    fn bias(&mut self, name: &str, size: usize) -> ValueId {
+        self.add(name, &[size], false, Init::Constant(0.0))
+    }
+
+    fn add(&mut self, name: &str, shape: &[usize], decayed: bool, init: Init) -> ValueId {
+        if let Some(declared) = self.declared.get(name) {
+            return *declared;
+        }
+        self.graph.parameter(Parameter {
+            name: format!("{}{name}", self.prefix),
+            ty: Type::f32(shape),
+            decayed,
+            trainable: self.prefix.is_empty(),
+            init,
+        })
+    }
+}
