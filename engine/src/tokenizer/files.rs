@@ -77,7 +77,8 @@ impl TokenizerFiles {
     pub fn template_in(folder: &Path) -> Result<(Option<String>, Map<String, Value>)> {
         let settings = settings_in(folder)?;
         let own = storage::if_there(&folder.join(CHAT_TEMPLATE_FILE), LARGEST, storage::read_text)?;
-        Ok((own.or_else(|| template_of(&settings).map(str::to_owned)), settings))
+        let named = || template_of(&settings).map(str::to_owned);
+        Ok((own.or_else(named), settings))
     }
 
     /// With a token that ends a text, where nothing else says which does.
