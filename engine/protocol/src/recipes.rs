@@ -133,7 +133,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Tasks(&["summary"]),
         steps: 1200,
         learning_rate: None,
-        expected: None,
+        expected: Some("281 of 300 right by first-stories, in four minutes on two cores"),
     },
     TuningRecipe {
         name: "translate",
@@ -144,7 +144,7 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Tasks(&["translation"]),
         steps: 1200,
         learning_rate: None,
-        expected: None,
+        expected: Some("255 of 300 right by first-stories, in six minutes on two cores"),
     },
     TuningRecipe {
         name: "answer",
@@ -199,7 +199,9 @@ pub const RECIPES: &[TuningRecipe] = &[
         generated: Generated::Poems,
         steps: 300,
         learning_rate: Some(3e-4),
-        expected: None,
+        expected: Some(
+            "a validation perplexity of 1.24 by first-stories, 10,524 before, in a minute on two cores",
+        ),
     },
 ];
 
