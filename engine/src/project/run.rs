@@ -436,10 +436,14 @@ fn one_line(text: &str, most: usize) -> String {
 /// What a run learned from, wherever the project was then.
 fn learned_from(data: &DataConfig) -> LearnsFrom {
     let path = data.paths.first().map(Path::new);
-    let folder = path.and_then(Path::parent);
+    // A project may be called Feedback; its documents are in folders.
+    let of_feedback = |path: &Path| {
+        path.extension().is_some_and(|ending| ending == "jsonl")
+            && path.parent().is_some_and(|folder| folder.ends_with(FEEDBACK_FOLDER))
+    };
     if path.is_some_and(is_of_tasks) {
         LearnsFrom::Tasks
-    } else if folder.is_some_and(|folder| folder.ends_with(FEEDBACK_FOLDER)) {
+    } else if path.is_some_and(of_feedback) {
         LearnsFrom::Feedback
     } else {
         LearnsFrom::Documents

@@ -1,6 +1,6 @@
 use super::*;
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints};
-use crate::protocol::{RunState, presets};
+use crate::protocol::{LearnsFrom, RunState, presets};
 use crate::step::ArenaState;
 
 fn project() -> (tempfile::TempDir, Project) {
@@ -193,4 +193,18 @@ fn a_run_is_listed_at_the_step_that_it_goes_on_from() {
     };
     Checkpoints::new(run.checkpoints_folder()).save(&info, &[], &ArenaState::default(), false).unwrap();
     assert_eq!(run.summary().unwrap().step, 30);
+}
+
+/// A project that is called as the folder of feedback is has documents like any other.
+#[test]
+fn a_run_learns_from_what_its_path_says() {
+    let (_folder, project) = project();
+    let learned = |path: &str| {
+        let mut config = config();
+        config.data.paths = vec![path.into()];
+        let run = project.create_run(&config, &project.folder().join("data")).unwrap();
+        run.summary().unwrap().learns_from
+    };
+    assert_eq!(learned("shelf/feedback/documents"), LearnsFrom::Documents);
+    assert_eq!(learned("shelf/tale/feedback/chat.jsonl"), LearnsFrom::Feedback);
 }
