@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_for_work_beside_is_polled_meanwhile() {
-        let mut work = pin!(aside(|| std::thread::sleep(GLANCE * 5)));
+        let mut work = pin!(aside(|| std::thread::sleep(GLANCE * 10)));
         let mut polls = 0;
         let ended = pollster::block_on(poll_fn(|context| {
             polls += 1;

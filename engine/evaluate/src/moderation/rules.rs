@@ -164,7 +164,7 @@ impl Rules {
             before: phrases(&line.before, CLOSE)?,
             after: phrases(&line.after, CLOSE)?,
             with: phrases(&line.with, NEAR)?,
-            near: phrases(&line.near, LONGEST_PHRASE)?,
+            near: phrases(&line.near, NEAR)?,
         });
         for written in &line.words {
             self.add(written, Says::Found(category, severity, list))?;

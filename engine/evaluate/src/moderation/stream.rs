@@ -115,7 +115,7 @@ impl Moderator {
     /// Forgets what no longer decides about anything.
     fn forget(&mut self) {
         let (words, _) = words(&self.text);
-        let mut first = words.partition_point(|word| word.from < self.given).saturating_sub(NEAR);
+        let mut first = words.partition_point(|word| word.start < self.given).saturating_sub(NEAR);
         while words.get(first).is_some_and(|word| word.spelled.is_some_and(|number| number > 0)) {
             first -= 1;
         }
