@@ -35,11 +35,6 @@ fn expect_same(ours: &Value, theirs: &Value, place: &str) {
 fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     let (folder, _) = folder();
     let folder = folder.path();
-    let document = |at: usize| {
-        format!("Day {at}: the fox walked {} steps to the river, and then it rained.", at * at % 89)
-    };
-    let text: String = (0..DOCUMENTS).map(|at| document(at) + "\n<|endoftext|>\n").collect();
-    std::fs::write(folder.join("stories.txt"), text).unwrap();
     let more = ["--tokenizer", "bpe", "--vocab", "320", "--set", "model.context_length=96", "--steps", "60"];
     train(folder, &folder.join("p"), &more);
     succeed(folder, &["export", "--project", "p", "--to", "model"]);
@@ -48,23 +43,34 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     let template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
     std::fs::write(folder.join("chat/chat_template.jinja"), template).unwrap();
     succeed(folder, &["import", "chat", "--project", "chats"]);
-    let evaluate = |more: &[&str]| {
-        let asked = ["evaluate", "--project", "p", "--device", "cpu", "--resamples", "200", "--json"];
+    let evaluate = |project: &str, more: &[&str]| {
+        let asked = ["evaluate", "--project", project, "--device", "cpu", "--resamples", "200", "--json"];
         of(&lines(&succeed(folder, &[&asked[..], more].concat())), "evaluation")[0].clone()
     };
-    let likelihood = evaluate(&["--no-baselines", "--no-memorisation"])["likelihood"].clone();
+    // A model of another text, whose documents are known.
+    let document = |at: usize| {
+        format!("Day {at}: the fox walked {} steps to the river, and then it rained.", at * at % 89)
+    };
+    let text: String = (0..DOCUMENTS).map(|at| document(at) + "\n<|endoftext|>\n").collect();
+    std::fs::write(folder.join("stories.txt"), text).unwrap();
+    train(folder, &folder.join("days"), &more);
+    succeed(folder, &["export", "--project", "days", "--to", "days-model"]);
+    let likelihood = evaluate("days", &["--no-baselines", "--no-memorisation"])["likelihood"].clone();
     let count = likelihood["documents"].as_u64().unwrap() as usize;
     let held_out: Vec<String> = (DOCUMENTS - count..DOCUMENTS).map(document).collect();
     assert_eq!(likelihood["bytes"], held_out.iter().map(String::len).sum::<usize>());
     let serving = Serving::start(folder, "p", &[]);
     let chats = Serving::start(folder, "chats", &[]);
+    let days = Serving::start(folder, "days", &[]);
     std::fs::create_dir(folder.join("tasks")).unwrap();
     // What ends a document is predicted, too.
     let held_out: Vec<String> = held_out.iter().map(|text| format!("{text}<|endoftext|>")).collect();
     let rows = held_out.iter().map(|text| json!({ "text": text }).to_string());
     std::fs::write(folder.join("tasks/held_out.jsonl"), rows.collect::<Vec<_>>().join("\n")).unwrap();
-    let [model, tasks] = ["model", "tasks"].map(|name| folder.join(name).display().to_string());
-    let arguments = [&serving.base_url, &model, &tasks, &chats.base_url].map(String::as_str);
+    let [model, tasks, days_model] =
+        ["model", "tasks", "days-model"].map(|name| folder.join(name).display().to_string());
+    let arguments = [&serving.base_url, &model, &tasks, &chats.base_url, &days.base_url, &days_model];
+    let arguments = arguments.map(String::as_str);
     let told = referee(folder, "serve_clients.py", &arguments);
     let found: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
 
@@ -100,7 +106,7 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     };
     std::fs::write(folder.join("choices.jsonl"), rows.lines().map(row).collect::<Vec<_>>().join("\n"))
         .unwrap();
-    let evaluated = evaluate(&["--no-likelihood", "--task", "choices.jsonl"]);
+    let evaluated = evaluate("p", &["--no-likelihood", "--task", "choices.jsonl"]);
     let metrics = evaluated["tasks"][0]["metrics"].as_array().unwrap();
     for (ours, theirs) in [("accuracy", "acc"), ("accuracy_per_character", "acc_norm")] {
         let metric = metrics.iter().find(|metric| metric["name"] == ours).unwrap();

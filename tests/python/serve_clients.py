@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Asks `glasshouse serve` as the field's programs do, and compares with transformers on the exported model.
 
-    python serve_clients.py BASE_URL DIR FOLDER CHAT_BASE_URL
+    python serve_clients.py BASE_URL DIR FOLDER CHAT_BASE_URL HELD_OUT_BASE_URL HELD_OUT_DIR
 
 BASE_URL is the server's (it ends with /v1), DIR the model that it serves as `glasshouse export` wrote it, FOLDER an empty one for task
-files but for `held_out.jsonl`, texts (`text`) that the model is to predict; CHAT_BASE_URL is that of a model with a chat template. Prints one
-JSON object with what the `openai` client read, and what lm-eval found through the server (`served`) and by itself (`alone`): accuracies,
-perplexities and texts of the same tasks; `held_out` has bits per byte of those texts through the server, and `chat` conversations.
+files but for `held_out.jsonl`, texts (`text`) that the model of HELD_OUT_BASE_URL and HELD_OUT_DIR is to predict; CHAT_BASE_URL is that of
+a model with a chat template. Prints one JSON object with what the `openai` client read, and what lm-eval found through the server (`served`)
+and by itself (`alone`): accuracies, perplexities and texts of the same tasks; `held_out` has bits per byte of those texts through the server,
+and `chat` conversations.
 """
 
 import json
@@ -133,7 +134,7 @@ def chat(folder, base_url):
     }
 
 
-def main(base_url, model, folder, chat_base_url):
+def main(base_url, model, folder, chat_base_url, held_out_base_url, held_out_model):
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     folder = Path(folder)
     rows = [json.dumps(dict(zip(("context", "right", "wrong"), row))) for row in SENTENCES]
@@ -145,13 +146,15 @@ def main(base_url, model, folder, chat_base_url):
     served = {"model": ask(base_url)["model"], "base_url": f"{base_url}/completions", "tokenizer": model}
     served |= {"tokenizer_backend": "huggingface", "max_length": context}
     alone = {"pretrained": model, "dtype": "float32", "max_length": context}
+    held_out = {"model": ask(held_out_base_url)["model"], "base_url": f"{held_out_base_url}/completions"}
+    held_out |= {"tokenizer": held_out_model, "tokenizer_backend": "huggingface", "max_length": context}
     found = {
         "openai": ask(base_url),
         "served": evaluate(folder, "local-completions", served),
         "at_once": evaluate(folder, "local-completions", served | {"num_concurrent": 4}),
         "as_text": evaluate(folder, "local-completions", served | {"tokenized_requests": False}),
         "alone": evaluate(folder, "hf", alone),
-        "held_out": evaluate(folder, "local-completions", served, ["held_out"])["held_out"]["bits_per_byte"],
+        "held_out": evaluate(folder, "local-completions", held_out, ["held_out"])["held_out"]["bits_per_byte"],
         "chat": chat(folder, chat_base_url),
     }
     print(json.dumps(found))
