@@ -74,7 +74,7 @@ async fn export_in_turns(
     let texts: [(&str, Vec<u8>); 4] = [
         ("config.json", pretty(&Value::Object(fields))?),
         (SETTINGS_FILE, pretty(&tokenizer_config(export))?),
-        ("generation_config.json", pretty(&generation_config(begin, end_of_text))?),
+        ("generation_config.json", pretty(&generation_config(model.context_length, begin, end_of_text))?),
         ("README.md", card::card(export.config, family, facts).into_bytes()),
     ];
     let mut written = Vec::new();
@@ -275,8 +275,9 @@ fn plain_tokenizer_config(export: &Export<'_>) -> Value {
     config
 }
 
-fn generation_config(begin: Option<u32>, end_of_text: Option<u32>) -> Value {
-    let mut config = json!({ "do_sample": true, "temperature": 0.8, "max_new_tokens": 200 });
+fn generation_config(context_length: usize, begin: Option<u32>, end_of_text: Option<u32>) -> Value {
+    // Never beyond the positions that there are; and a number of new tokens would go before the limit that lm-eval sets.
+    let mut config = json!({ "do_sample": true, "temperature": 0.8, "max_length": context_length });
     if let (Some(id), Some(fields)) = (end_of_text, config.as_object_mut()) {
         fields.insert("bos_token_id".to_owned(), json!(begin));
         fields.insert("eos_token_id".to_owned(), json!(id));
