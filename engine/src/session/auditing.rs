@@ -1,13 +1,11 @@
 //! Audits: made for a front end, and kept with their runs.
 
-use super::evaluating::{Finish, Told, Writer};
-use super::outlet::Outlet;
+use super::evaluating::{Assessment, Finish, Told, Writer};
 use super::training::Live;
-use super::writing::Model;
 use super::{AUDITING, Answer, Session};
 use crate::error::{Error, Result};
+use crate::evaluate::Subject;
 use crate::evaluate::audit::{self, Auditor, SECTIONS};
-use crate::evaluate::{Scorer, Subject};
 use crate::evaluation::bias::{self, PairFile};
 use crate::inspect::Indices;
 use crate::project::{Run, weights_crc32c};
@@ -15,7 +13,6 @@ use crate::protocol::evaluation::AuditSection;
 use crate::protocol::{Audit, AuditSettings, Event, WeightSource};
 use crate::storage;
 use std::path::Path;
-use std::rc::Rc;
 use web_time::{Duration, Instant};
 
 /// The largest file of pairs.
@@ -33,23 +30,10 @@ impl Session {
         let begun = Instant::now();
         audit::asked(&settings)?;
         let own = settings.pairs.as_deref().map(own_pairs).transpose()?.unwrap_or_default();
-        let model = self.weights(source, live.as_mut()).await?;
-        let run = self.run_named(&model.key.0)?;
-        let trains = live.is_some();
-        let writer = self.writer(&model, live).await?;
-        let making = Making {
-            id,
-            outlet: self.outlet.clone(),
-            device: self.device.request.clone(),
-            threads: self.options.threads,
-            visible: self.visible,
-            indices: self.generations.indices.clone(),
-            model,
-            run: run.clone(),
-            writer,
-            settings,
-            own,
-        };
+        let of = self.assessment(id, source, live.as_mut()).await?;
+        let (run, trains) = (of.run.clone(), live.is_some());
+        let writer = self.writer(&of.model, live).await?;
+        let making = Making { of, indices: self.generations.indices.clone(), writer, settings, own };
         let before = begun.elapsed();
         let work = async move {
             let found = making.make(before).await;
@@ -68,18 +52,10 @@ impl Session {
     }
 }
 
-/// A model that is to be audited, and by what. It needs nothing of the session, so that it can take turns with a run's training.
+/// A model that is to be audited, and by what.
 struct Making {
-    id: u64,
-    outlet: Rc<Outlet>,
-    /// The device that is wished for, and the threads of the CPU's.
-    device: String,
-    threads: Option<usize>,
-    /// Somebody looks on.
-    visible: bool,
+    of: Assessment,
     indices: Indices,
-    model: Model,
-    run: Run,
     writer: Writer,
     settings: AuditSettings,
     /// A person's own pairs.
@@ -91,18 +67,17 @@ impl Making {
     /// until this is polled first does not count.
     async fn make(self, before: Duration) -> Result<(Run, Audit, bool)> {
         let begun = Instant::now();
-        let Self { id, outlet, device, threads, visible, mut indices, model, run, writer, settings, own } =
-            self;
-        let mut told = Told::new(id, &outlet);
-        let mut decoder = writer.open(&model).await?;
-        decoder.set_interactive(visible);
-        let mut scorer = Scorer::open(&model.config, &model.parameters, &device, threads).await?;
+        let Self { of, mut indices, writer, settings, own } = self;
+        let mut told = Told::new(&of);
+        let mut decoder = writer.open(&of).await?;
+        let mut scorer = of.scorer().await?;
+        let Assessment { model, run, .. } = &of;
         let device = scorer.device().to_owned();
         let mut auditor = Auditor {
             subject: Subject {
                 scorer: &mut scorer,
                 tokenizer: model.tokenizer.files(),
-                run: &run,
+                run,
                 parameters: &model.parameters,
             },
             decoder: &mut decoder,
@@ -111,8 +86,8 @@ impl Making {
         let mut tell = |what: &str, done: u64, total: u64| told.tell(what, done, total);
         let sections = audit::audit(&mut auditor, &settings, &own, &mut tell).await?;
         let audit = Audit {
-            run: model.key.0,
-            checkpoint: model.key.1,
+            run: model.key.0.clone(),
+            checkpoint: model.key.1.clone(),
             step: model.step,
             weights_crc32c: weights_crc32c(&model.parameters),
             made: storage::unix_seconds(),
@@ -120,7 +95,7 @@ impl Making {
             seconds: (before + begun.elapsed()).as_secs_f64(),
             sections,
         };
-        Ok((run, audit, settings.keep))
+        Ok((of.run, audit, settings.keep))
     }
 }
 

@@ -9,10 +9,12 @@ pub(super) use beside::{Evaluations, Finish};
 pub(super) use comparing::Compared;
 pub(super) use making::{Told, Writer};
 
+use super::outlet::Outlet;
 use super::training::Live;
 use super::writing::{Model, expect_writes};
 use super::{Answer, EVALUATING, Session};
 use crate::error::{Error, Result};
+use crate::evaluate::Scorer;
 use crate::evaluate::tasks::{Asked, TaskFile, families};
 use crate::evaluation::card;
 use crate::generate::Opening;
@@ -23,6 +25,7 @@ use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Precision
 use crate::storage;
 use making::Making;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use web_time::{Duration, Instant};
 
 /// Texts that are written at once.
@@ -30,6 +33,26 @@ const PLACES: usize = 16;
 
 /// Models beside which a card sets a model.
 const BESIDE: usize = 3;
+
+/// A model that is to be evaluated or audited, and where. It needs nothing of the session, so that the work can take turns with a run's
+/// training.
+pub(super) struct Assessment {
+    id: u64,
+    outlet: Rc<Outlet>,
+    /// The device that is wished for, and the threads of the CPU's.
+    device: String,
+    threads: Option<usize>,
+    /// Somebody looks on.
+    visible: bool,
+    pub(super) model: Model,
+    pub(super) run: Run,
+}
+
+impl Assessment {
+    pub(super) async fn scorer(&self) -> Result<Scorer> {
+        Scorer::open(&self.model.config, &self.model.parameters, &self.device, self.threads).await
+    }
+}
 
 impl Session {
     /// Evaluates a model: at once, or, while a run trains, between its groups of steps.
@@ -48,8 +71,8 @@ impl Session {
             let reason = "there is nothing to evaluate: ask for likelihood, baselines, a task or the suite";
             return Err(Error::Refused(reason.to_owned()));
         }
-        let model = self.weights(source, live.as_mut()).await?;
-        let run = self.run_named(&model.key.0)?;
+        let of = self.assessment(id, source, live.as_mut()).await?;
+        let Assessment { model, run, .. } = &of;
         let text = match &settings.text_of {
             Some(name) => self.run_named(name)?,
             None => run.clone(),
@@ -57,7 +80,7 @@ impl Session {
         let trains = live.is_some();
         let writer = match asked.is_empty() || !model.config.labels.is_empty() {
             true => None,
-            false => Some(self.writer(&model, live).await?),
+            false => Some(self.writer(model, live).await?),
         };
         // However it was called, it is told by its name.
         let settings = EvaluateSettings { text_of: settings.text_of.map(|_| text.name()), ..settings };
@@ -67,24 +90,12 @@ impl Session {
             step: model.step,
             weights_crc32c: weights_crc32c(&model.parameters),
             made: storage::unix_seconds(),
-            model: about::model(&run, &model.tokenizer.files().tokenizer)?,
+            model: about::model(run, &model.tokenizer.files().tokenizer)?,
             settings,
             ..Evaluation::default()
         };
-        let making = Making {
-            id,
-            outlet: self.outlet.clone(),
-            device: self.device.request.clone(),
-            threads: self.options.threads,
-            visible: self.visible,
-            model,
-            run: run.clone(),
-            text,
-            asked,
-            writer,
-            evaluation,
-        };
-        let (before, own) = (begun.elapsed(), run.clone());
+        let (before, run, own) = (begun.elapsed(), run.clone(), run.clone());
+        let making = Making { of, text, asked, writer, evaluation };
         let work = async move {
             let (mut evaluation, found) = making.make(before).await;
             let finish = move |session: &Session, held: Duration| {
@@ -100,6 +111,25 @@ impl Session {
             Box::new(finish) as Finish
         };
         self.work_beside((id, EVALUATING), run, trains.then_some(before), work).await
+    }
+
+    /// The model that a source means, to be evaluated or audited.
+    pub(super) async fn assessment(
+        &mut self,
+        id: u64,
+        source: &WeightSource,
+        live: Option<&mut Live<'_, '_>>,
+    ) -> Result<Assessment> {
+        let model = self.weights(source, live).await?;
+        Ok(Assessment {
+            id,
+            outlet: self.outlet.clone(),
+            device: self.device.request.clone(),
+            threads: self.options.threads,
+            visible: self.visible,
+            run: self.run_named(&model.key.0)?,
+            model,
+        })
     }
 
     /// What writes with a model, many texts at once: beside a run in training it is opened once it is needed.

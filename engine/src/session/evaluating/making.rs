@@ -1,18 +1,17 @@
 //! What an evaluation finds out. It needs nothing of the session, so that it can take turns with a run's training.
 
 use super::super::outlet::{MOMENT, Outlet};
-use super::super::writing::Model;
+use super::Assessment;
 use crate::cpu::CpuDecoder;
 use crate::error::{Error, Result};
 use crate::evaluate::tasks::{self, Answerer, Answering, Asked};
-use crate::evaluate::{Scorer, Subject, Tell, baselines, contaminations, likelihood, text_contamination};
+use crate::evaluate::{Subject, Tell, baselines, contaminations, likelihood, text_contamination};
 use crate::evaluation::statistics::Bootstrap;
 use crate::generate::{Decoder, Opening};
 use crate::gpu::Gpu;
 use crate::project::Run;
 use crate::protocol::evaluation::Contamination;
 use crate::protocol::{Evaluation, Event};
-use std::rc::Rc;
 use web_time::{Duration, Instant};
 
 /// What writes answers.
@@ -24,27 +23,22 @@ pub(in super::super) enum Writer {
 }
 
 impl Writer {
-    pub(in super::super) async fn open(self, model: &Model) -> Result<Decoder> {
-        match self {
-            Self::Open(decoder) => Ok(decoder),
+    pub(in super::super) async fn open(self, of: &Assessment) -> Result<Decoder> {
+        let model = &of.model;
+        let mut decoder = match self {
+            Self::Open(decoder) => decoder,
             Self::Beside(gpu, opening) => {
-                Decoder::on(gpu.map(|gpu| *gpu), &model.config, &model.parameters, &opening).await
+                Decoder::on(gpu.map(|gpu| *gpu), &model.config, &model.parameters, &opening).await?
             }
-        }
+        };
+        decoder.set_interactive(of.visible);
+        Ok(decoder)
     }
 }
 
 /// A model that is to be evaluated, on what, and by what.
 pub(super) struct Making {
-    pub(super) id: u64,
-    pub(super) outlet: Rc<Outlet>,
-    /// The device that is wished for, and the threads of the CPU's.
-    pub(super) device: String,
-    pub(super) threads: Option<usize>,
-    /// Somebody looks on.
-    pub(super) visible: bool,
-    pub(super) model: Model,
-    pub(super) run: Run,
+    pub(super) of: Assessment,
     /// The run whose text it is.
     pub(super) text: Run,
     pub(super) asked: Vec<Asked>,
@@ -66,8 +60,9 @@ impl Making {
     }
 
     async fn find(&mut self, evaluation: &mut Evaluation) -> Result<()> {
-        let Self { id, outlet, device, threads, visible, model, run, text, asked, writer, .. } = self;
-        let mut told = Told::new(*id, outlet);
+        let Self { of, text, asked, writer, .. } = self;
+        let Assessment { outlet, threads, model, run, .. } = &*of;
+        let mut told = Told::new(of);
         let mut tell = |what: &str, done: u64, total: u64| told.tell(what, done, total);
         let bootstrap =
             Bootstrap { resamples: evaluation.settings.resamples, seed: evaluation.settings.seed };
@@ -91,7 +86,7 @@ impl Making {
             return Ok(());
         }
         tell("loading the model", 0, 0);
-        let mut scorer = Scorer::open(&model.config, &model.parameters, device, *threads).await?;
+        let mut scorer = of.scorer().await?;
         scorer.device().clone_into(&mut evaluation.device);
         let settings = evaluation.settings.clone();
         let settings = &settings;
@@ -122,8 +117,7 @@ impl Making {
             false => seen(outlet, &subject, (run, text), asked, evaluation, &mut tell).await,
         };
         let Some(writer) = writer.take() else { return Ok(()) };
-        let mut decoder = writer.open(model).await?;
-        decoder.set_interactive(*visible);
+        let mut decoder = writer.open(of).await?;
         for asked in asked.iter() {
             let mut answerer = Answerer {
                 config: &model.config,
@@ -175,24 +169,23 @@ async fn seen(
 
 /// Says a few times a second how far an evaluation or an audit is.
 pub(in super::super) struct Told<'a> {
-    request: u64,
-    outlet: &'a Outlet,
+    of: &'a Assessment,
     what: String,
     at: Instant,
 }
 
 impl<'a> Told<'a> {
-    pub(in super::super) fn new(request: u64, outlet: &'a Outlet) -> Self {
-        Self { request, outlet, what: String::new(), at: Instant::now() }
+    pub(in super::super) fn new(of: &'a Assessment) -> Self {
+        Self { of, what: String::new(), at: Instant::now() }
     }
 
     pub(in super::super) fn tell(&mut self, what: &str, done: u64, total: u64) {
-        self.outlet.progress(done, total);
+        self.of.outlet.progress(done, total);
         if self.what != what || self.at.elapsed() >= 2 * MOMENT {
             what.clone_into(&mut self.what);
             self.at = Instant::now();
             let what = what.to_owned();
-            self.outlet.answer(self.request, Event::Evaluating { what, done, total });
+            self.of.outlet.answer(self.of.id, Event::Evaluating { what, done, total });
         }
     }
 }
