@@ -91,6 +91,16 @@ fn play_hearing(
     heard
 }
 
+/// Plays commands behind a run of a new project, which is request 3, and returns all that was heard.
+fn play_trained(config: RunConfig, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
+    let shelf = tempfile::tempdir().unwrap();
+    let made = Command::CreateProject { name: "p".to_owned() };
+    play(shelf.path(), [after(made), after(train(config, None))].into_iter().chain(steps).collect())
+}
+
+/// Steps of a run.
+const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
+
 fn after(command: Command) -> (Option<Trigger>, Command) {
     (None, command)
 }
@@ -129,7 +139,6 @@ fn sampled(heard: &[Report], request: u64) -> Vec<(usize, u64, String, Ending)> 
 
 #[test]
 fn samples_at_once_are_what_each_is_by_itself() {
-    let shelf = tempfile::tempdir().unwrap();
     let source = || WeightSource::Current;
     let config = |seed| GenerateConfig { max_tokens: 12, seed, ..GenerateConfig::default() };
     let samples =
@@ -142,11 +151,9 @@ fn samples_at_once_are_what_each_is_by_itself() {
     };
     let alone =
         |seed| after(Command::Generate { source: source(), prompt: "The".to_owned(), config: config(seed) });
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        tiny(20),
         vec![
-            after(Command::CreateProject { name: "Owls".to_owned() }),
-            after(train(tiny(20), None)),
             // More than have a place at once.
             after(samples(19)),
             alone(3),
@@ -296,16 +303,13 @@ fn a_project_is_made_trained_written_with_and_found_again() {
 
 #[test]
 fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
-    let shelf = tempfile::tempdir().unwrap();
     // Held right after the evaluation before its first step, where nothing else is due.
     let mut endless = tiny(100_000);
     endless.train.sample_interval = 0;
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        endless,
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(endless, None)),
-            (Some(|event| matches!(event, Event::Training { .. })), Command::Pause),
+            (Some(TRAINS), Command::Pause),
             (
                 Some(|event| matches!(event, Event::TrainingState { state: TrainingState::Paused, .. })),
                 Command::StepOnce,
@@ -657,7 +661,6 @@ fn packing_is_given_up_in_the_midst_of_it() {
 
 #[test]
 fn the_first_sample_and_the_time_left_come_by_the_clock() {
-    let shelf = tempfile::tempdir().unwrap();
     let mut config = tiny(1_000_000);
     (config.train.sample_interval, config.train.eval_interval) = (1_000_000, 0);
     let written: Trigger = |event| match event {
@@ -666,14 +669,7 @@ fn the_first_sample_and_the_time_left_come_by_the_clock() {
         }
         _ => false,
     };
-    let heard = play(
-        shelf.path(),
-        vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(config, None)),
-            (Some(written), Command::StopTraining),
-        ],
-    );
+    let heard = play_trained(config, vec![(Some(written), Command::StopTraining)]);
     assert_eq!(failures(&heard), Vec::<String>::new());
     let samples: Vec<u64> = heard
         .iter()

@@ -1,7 +1,7 @@
 //! Audits between other work.
 
-use super::evaluating::{TRAINS, endless};
-use super::{Trigger, after, ended, failures, play, tiny, train};
+use super::evaluating::endless;
+use super::{TRAINS, Trigger, after, ended, failures, play_trained, tiny, train};
 use crate::protocol::{Audit, AuditSettings, Command, ErrorKind, Event, Report, WeightSource};
 
 const EVALUATING: Trigger = |event| matches!(event, Event::Evaluating { .. });
@@ -23,15 +23,12 @@ fn audit(sections: &[&str], samples: usize) -> Command {
 /// `Hello` is 1, the first audit 4.
 #[test]
 fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
-    let shelf = tempfile::tempdir().unwrap();
     let mut planted = tiny(3);
     planted.data.canaries = 2;
     let evaluating: Trigger = |event| matches!(event, Event::Evaluating { done, .. } if *done > 0);
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        planted,
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(planted, None)),
             after(audit(&[], 10_000)),
             (Some(evaluating), Command::Cancel { request: 4 }),
             after(audit(&["personal", "canaries"], 3)),
@@ -60,7 +57,6 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
 /// `Hello` is 1, the audits are 4 and 6: one alone, the same beside another run's steps.
 #[test]
 fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alone() {
-    let shelf = tempfile::tempdir().unwrap();
     let first = || {
         let mut command = audit(&["bias", "personal"], 20);
         if let Command::Audit { source, .. } = &mut command {
@@ -69,11 +65,9 @@ fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alon
         command
     };
     let audited: Trigger = |event| matches!(event, Event::Audited { .. });
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        tiny(3),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(tiny(3), None)),
             after(first()),
             after(train(endless(), None)),
             (Some(TRAINS), first()),
@@ -95,13 +89,10 @@ fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alon
 /// A run that is to stop does not wait for an audit, which goes on behind it.
 #[test]
 fn a_run_stops_while_its_model_is_audited() {
-    let shelf = tempfile::tempdir().unwrap();
     let stopped: Trigger = |event| matches!(event, Event::TrainingEnded { .. });
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        endless(),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(endless(), None)),
             (Some(TRAINS), audit(&["personal"], 10_000)),
             (Some(EVALUATING), Command::StopTraining),
             (Some(stopped), Command::Cancel { request: 4 }),

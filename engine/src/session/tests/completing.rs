@@ -1,6 +1,7 @@
 //! Completions: each is taken into the decoder while others are under way, and is what it would be by itself.
 
-use super::{Trigger, after, play, tiny, train};
+use super::evaluating::endless;
+use super::{TRAINS, Trigger, after, play_trained, tiny};
 use crate::protocol::{
     Command, Completion, CompletionPrompt, CompletionSettings, Ending, ErrorKind, Event, GenerateConfig,
     Report, WeightSource,
@@ -30,16 +31,13 @@ fn completed(heard: &[Report], request: u64) -> &Completion {
 
 #[test]
 fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
-    let shelf = tempfile::tempdir().unwrap();
     let begins: Trigger = |event| matches!(event, Event::Completing { .. });
     let alone = |prompt: &str, config| {
         after(Command::Generate { source: WeightSource::Current, prompt: prompt.to_owned(), config })
     };
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        tiny(20),
         vec![
-            after(Command::CreateProject { name: "Owls".to_owned() }),
-            after(train(tiny(20), None)),
             alone("The", config(10, 3)),
             alone("One", config(2, 4)),
             // The second is asked for while the first is written, and over before it.
@@ -103,24 +101,18 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
 
 #[test]
 fn completions_beside_a_run_in_training_are_scored_by_the_weights_that_write_them() {
-    let shelf = tempfile::tempdir().unwrap();
-    let trains: Trigger = |event| matches!(event, Event::Training { .. });
-    let mut long = tiny(1_000_000);
-    (long.train.eval_interval, long.train.sample_interval) = (0, 0);
     // Each is asked for some steps after the one before, whether or not that is over.
     let asked = |prompt: &str| {
         let greedy = GenerateConfig { temperature: 0.0, ..config(10, 0) };
         complete(prompt, greedy, CompletionSettings { log_probabilities: Some(1), ..settings(2) })
     };
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        endless(),
         vec![
-            after(Command::CreateProject { name: "Owls".to_owned() }),
-            after(train(long, None)),
-            (Some(trains), asked("The")),
-            (Some(trains), asked("One")),
-            (Some(trains), asked("Mia")),
-            (Some(trains), asked("Tom")),
+            (Some(TRAINS), asked("The")),
+            (Some(TRAINS), asked("One")),
+            (Some(TRAINS), asked("Mia")),
+            (Some(TRAINS), asked("Tom")),
             after(asked("The")),
         ],
     );

@@ -1,6 +1,6 @@
 //! Evaluations beside a run in training.
 
-use super::{Trigger, after, ended, failures, inspecting, play, tiny, train};
+use super::{TRAINS, Trigger, after, ended, failures, inspecting, play_trained, tiny, train};
 use crate::protocol::evaluation::TaskRequest;
 use crate::protocol::{
     Command, ErrorKind, EvaluateSettings, Evaluation, Event, Report, RunConfig, WeightSource,
@@ -35,18 +35,14 @@ fn found(heard: &[Report]) -> Vec<&Evaluation> {
     found.collect()
 }
 
-pub(super) const TRAINS: Trigger = |event| matches!(event, Event::Training { .. });
-
 /// `Hello` is 1, the evaluations are 4 and 6: one alone, the same beside another run's steps.
 #[test]
 fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alone() {
-    let (shelf, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = tempfile::tempdir().unwrap();
     let first = || WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        tiny(3),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(tiny(3), None)),
             after(evaluate(folder.path(), first())),
             after(train(endless(), None)),
             (Some(TRAINS), evaluate(folder.path(), first())),
@@ -77,15 +73,13 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
 /// says so while the run goes on.
 #[test]
 fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
-    let (shelf, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = tempfile::tempdir().unwrap();
     let current = || evaluate(folder.path(), WeightSource::Current);
     let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
     let cancelled: Trigger = |event| matches!(event, Event::Failed { .. });
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        endless(),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(endless(), None)),
             (Some(TRAINS), current()),
             (Some(TRAINS), current()),
             (Some(evaluating), Command::Cancel { request: 4 }),
@@ -118,20 +112,18 @@ fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
     let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
     let stopped: Trigger = |event| matches!(event, Event::TrainingEnded { .. });
     for beside in [true, false] {
-        let (shelf, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folder = tempfile::tempdir().unwrap();
         let mut steps = vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(inspecting::endless(), None)),
             (Some(TRAINS), evaluate(folder.path(), WeightSource::Current)),
             (Some(evaluating), inspecting::look_slowly()),
             (Some(looks), Command::Cancel { request: 4 }),
             (Some(seen), Command::StopTraining),
         ];
         if !beside {
-            steps.insert(3, (Some(evaluating), Command::StopTraining));
-            (steps[4].0, steps[6].1) = (Some(stopped), Command::ListRuns);
+            steps.insert(1, (Some(evaluating), Command::StopTraining));
+            (steps[2].0, steps[4].1) = (Some(stopped), Command::ListRuns);
         }
-        let heard = play(shelf.path(), steps);
+        let heard = play_trained(inspecting::endless(), steps);
         assert_eq!((ended(&heard, 4), failures(&heard).len()), (Some(ErrorKind::Cancelled), 1));
         let cancelled = of(&heard, |event| matches!(event, Event::Failed { .. }))[0];
         assert!(cancelled < of(&heard, seen)[0], "beside a run in training: {beside}");
@@ -141,13 +133,11 @@ fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
 /// A run that is deleted is evaluated no more, and the run in training goes on.
 #[test]
 fn a_deleted_run_is_evaluated_no_more() {
-    let (shelf, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = tempfile::tempdir().unwrap();
     let first = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        tiny(3),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(tiny(3), None)),
             after(train(endless(), None)),
             (Some(TRAINS), evaluate(folder.path(), first)),
             (

@@ -1,6 +1,6 @@
 //! Looking inside a model beside its training.
 
-use super::{Trigger, after, failures, play, play_hearing, tiny, train};
+use super::{TRAINS, Trigger, after, evaluating, failures, play_hearing, play_trained, tiny, train};
 use crate::protocol::inspect::{Detail, Edit};
 use crate::protocol::{
     Command, Event, InspectSettings, Inspection, Report, RunConfig, TokenizerKind, TrainingState, View,
@@ -21,9 +21,8 @@ fn look(views: &[View], settings: InspectSettings) -> Command {
 
 /// A run of characters that trains until it is stopped.
 pub(super) fn endless() -> RunConfig {
-    let mut config = tiny(1_000_000);
+    let mut config = evaluating::endless();
     config.tokenizer.kind = TokenizerKind::Char;
-    (config.train.eval_interval, config.train.sample_interval) = (0, 0);
     config
 }
 
@@ -52,18 +51,14 @@ fn answers(heard: &[Report]) -> Vec<&Inspection> {
 /// Alone nothing waits for an answer; a run in training does, and is told for how long.
 #[test]
 fn an_answer_says_how_long_it_held_a_runs_training() {
-    let shelf = tempfile::tempdir().unwrap();
     let look = || look(&[View::Tokens, View::Positions], InspectSettings::default());
-    let trains: Trigger = |event| matches!(event, Event::Training { .. });
     let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        tiny(3),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(tiny(3), None)),
             after(look()),
             after(train(endless(), None)),
-            (Some(trains), look()),
+            (Some(TRAINS), look()),
             (Some(seen), Command::StopTraining),
         ],
     );
@@ -79,16 +74,12 @@ fn an_answer_says_how_long_it_held_a_runs_training() {
 /// To pause is obeyed in the midst of an answer, which goes on.
 #[test]
 fn a_run_pauses_while_its_model_is_looked_at() {
-    let shelf = tempfile::tempdir().unwrap();
-    let trains: Trigger = |event| matches!(event, Event::Training { .. });
     let looks: Trigger = |event| matches!(event, Event::CharactersLost { .. });
     let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        endless(),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(endless(), None)),
-            (Some(trains), look_slowly()),
+            (Some(TRAINS), look_slowly()),
             (Some(looks), Command::Pause),
             (Some(seen), Command::StopTraining),
         ],
@@ -105,16 +96,12 @@ fn a_run_pauses_while_its_model_is_looked_at() {
 /// A run that is to stop does not wait for an answer: that is put off, and given of what the run came to.
 #[test]
 fn a_run_stops_while_its_model_is_looked_at() {
-    let shelf = tempfile::tempdir().unwrap();
-    let trains: Trigger = |event| matches!(event, Event::Training { .. });
     let looks: Trigger = |event| matches!(event, Event::CharactersLost { .. });
     let seen: Trigger = |event| matches!(event, Event::Inspected { .. });
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        endless(),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(endless(), None)),
-            (Some(trains), look_slowly()),
+            (Some(TRAINS), look_slowly()),
             (Some(looks), Command::StopTraining),
             (Some(seen), Command::ListRuns),
         ],
@@ -172,16 +159,13 @@ fn several_prompts_are_answered_as_each_alone_is() {
 /// A request that fails midway, or another device, leaves what texts are found in.
 #[test]
 fn a_refused_request_costs_the_next_one_nothing() {
-    let shelf = tempfile::tempdir().unwrap();
     let provenance = || after(look(&[View::Provenance], InspectSettings::default()));
     // A patch from no other prompt.
     let edits = vec![Edit::Patch { layer: 0, position: 0 }];
     let refused = InspectSettings { edits, ..InspectSettings::default() };
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        tiny(3),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(tiny(3), None)),
             provenance(),
             after(look(&[View::WhatIf], refused)),
             provenance(),
@@ -205,19 +189,11 @@ fn a_refused_request_costs_the_next_one_nothing() {
 /// What the vocabulary lacks of the prompt that a patch comes from is told as of the first.
 #[test]
 fn characters_that_the_vocabulary_lacks_are_told_of_the_other_prompt_too() {
-    let shelf = tempfile::tempdir().unwrap();
     let mut config = tiny(3);
     config.tokenizer.kind = TokenizerKind::Char;
     let (edits, other_prompt) = (vec![Edit::Patch { layer: 0, position: 0 }], "Two ß".to_owned());
     let settings = InspectSettings { edits, other_prompt, ..InspectSettings::default() };
-    let heard = play(
-        shelf.path(),
-        vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(config, None)),
-            after(look(&[View::WhatIf], settings)),
-        ],
-    );
+    let heard = play_trained(config, vec![after(look(&[View::WhatIf], settings))]);
     assert_eq!(failures(&heard), Vec::<String>::new());
     let lost = heard.iter().find_map(|report| match &report.event {
         Event::CharactersLost { characters } => Some(characters.as_str()),
@@ -229,14 +205,11 @@ fn characters_that_the_vocabulary_lacks_are_told_of_the_other_prompt_too() {
 /// A map is turned to another's where that can be read, and shown as it is where it cannot; no other view asks for it.
 #[test]
 fn a_reference_that_is_gone_is_told_of_and_no_more() {
-    let shelf = tempfile::tempdir().unwrap();
     let gone = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "milestone-99".to_owned() };
     let settings = || InspectSettings { reference: Some(gone.clone()), ..InspectSettings::default() };
-    let heard = play(
-        shelf.path(),
+    let heard = play_trained(
+        tiny(3),
         vec![
-            after(Command::CreateProject { name: "p".to_owned() }),
-            after(train(tiny(3), None)),
             after(look(&[View::Tokens, View::Embeddings], settings())),
             after(look(&[View::Positions], settings())),
         ],
