@@ -6,11 +6,11 @@
 use super::{PREFIX, SETTINGS, WEIGHTS};
 use crate::error::{Error, Result};
 use crate::interchange::huggingface::Family;
-use crate::interchange::huggingface::folder::{Folder, Stored, read_json};
+use crate::interchange::huggingface::folder::{Folder, LARGEST_JSON, Stored};
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::model::{LORA_A, LORA_B};
-use crate::platform::files;
 use crate::project::{Project, Run, StagedRun, Trained, checkpoint_of};
+use crate::storage;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -98,11 +98,10 @@ struct Settings {
 impl Settings {
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(SETTINGS);
-        if !files::is_file(&path) {
+        let Some(fields) = storage::if_there(&path, LARGEST_JSON, storage::read_json)? else {
             let reason = format!("it has no {SETTINGS}: not the folder of an adapter that PEFT wrote");
             return Err(Error::bad_file(folder, reason));
-        }
-        let fields: Map<String, Value> = read_json(&path)?;
+        };
         Self::of(&fields).map_err(|reason| Error::bad_file(&path, reason))
     }
 
