@@ -90,14 +90,26 @@ impl Serving {
         self.post("/completions", &body.to_string())
     }
 
+    /// A connection that bytes are sent over.
+    fn sent(&self, bytes: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        // They may be answered before all are sent.
+        stream.write_all(bytes).ok();
+        stream
+    }
+
+    /// A connection over which completions are asked for.
+    fn asked(&self, body: &str) -> TcpStream {
+        let (head, length) =
+            ("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length:", body.len());
+        self.sent(format!("{head} {length}\r\n\r\n{body}").as_bytes())
+    }
+
     /// What bytes are answered with until the connection closes.
     fn raw(&self, bytes: &[u8]) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        // It may be answered before all of it is sent.
-        stream.write_all(bytes).ok();
         let mut text = Vec::new();
-        stream.read_to_end(&mut text).ok();
+        self.sent(bytes).read_to_end(&mut text).ok();
         String::from_utf8_lossy(&text).into_owned()
     }
 }
@@ -374,11 +386,7 @@ fn clients_that_vanish_leave_their_places() {
     // Minutes of work, for which nobody waits.
     let prompts = vec!["One"; 7];
     let long = json!({ "prompt": prompts, "n": 128, "max_tokens": 500, "stream": true }).to_string();
-    let mut vanishing = TcpStream::connect(&serving.address).unwrap();
-    let head =
-        format!("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", long.len());
-    vanishing.write_all(head.as_bytes()).unwrap();
-    vanishing.write_all(long.as_bytes()).unwrap();
+    let mut vanishing = serving.asked(&long);
     let mut begun = [0];
     vanishing.read_exact(&mut begun).unwrap();
     // What is left of the queue is not enough for so many more; one that finds no place is told when to ask again.
@@ -392,14 +400,7 @@ fn clients_that_vanish_leave_their_places() {
         std::thread::sleep(Duration::from_millis(50));
     }
     // One that waits for its whole answer vanishes likewise.
-    let silent = long.replace("\"stream\":true", "\"stream\":false");
-    let mut vanishing = TcpStream::connect(&serving.address).unwrap();
-    let head = format!(
-        "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
-        silent.len()
-    );
-    vanishing.write_all(head.as_bytes()).unwrap();
-    vanishing.write_all(silent.as_bytes()).unwrap();
+    let vanishing = serving.asked(&long.replace("\"stream\":true", "\"stream\":false"));
     let since = Instant::now();
     while serving.complete(&many).status != 429 {
         assert!(since.elapsed() < Duration::from_secs(60), "the texts were not taken up");
@@ -444,12 +445,8 @@ fn slow_clients_that_never_finish_are_let_go() {
     trained(folder, "p", 64);
     let serving = Serving::start(folder, "p", &["--parallel", "1", "--queue", "0"]);
     let sent = |bytes: &[u8]| {
-        let mut stream = TcpStream::connect(&serving.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let since = Instant::now();
-        stream.write_all(bytes).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("the connection is closed");
+        let (since, mut text) = (Instant::now(), String::new());
+        serving.sent(bytes).read_to_string(&mut text).expect("the connection is closed");
         (text, since.elapsed().as_secs())
     };
     let half_a_head = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Le";
@@ -475,12 +472,7 @@ fn ctrl_c_lets_what_is_under_way_finish() {
     trained(folder, "p", 64);
     let mut serving = Serving::start(folder, "p", &[]);
     let body = json!({ "prompt": "One", "n": 64, "max_tokens": 60, "stream": true }).to_string();
-    let mut stream = TcpStream::connect(&serving.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let head =
-        format!("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body.as_bytes()).unwrap();
+    let mut stream = serving.asked(&body);
     // It is under way once something of it is there.
     let mut begun = [0];
     stream.read_exact(&mut begun).unwrap();
