@@ -126,7 +126,7 @@ export class Mirror {
       if (element.firstChild?.nodeType !== Node.TEXT_NODE) element.prepend("");
       if (element.firstChild.data !== (value ?? "")) element.firstChild.data = value ?? "";
     }
-    set("aria-expanded", wanted.expanded);
+    set("aria-expanded", wanted.expanded?.toString());
     if (number) {
       set("aria-valuenow", number[0]);
       set("aria-valuemin", number[1]);

@@ -100,6 +100,9 @@ export async function the_inspect_page_draws_views_and_goes_through_a_run(site) 
     const about = page.getByText(/ · step \S+ · /).first();
     await about.waitFor();
     await page.getByRole("checkbox", { name: "Attention as a table" }).waitFor();
+    // The head of a section says whether that is open.
+    for (const [name, expanded] of [["Attention", true], ["MLP neurons", false]])
+      await page.getByRole("button", { name, exact: true, expanded }).waitFor();
     const bar = page.getByRole("slider", { name: "Step of the run" });
     const place = async () => Number(await bar.getAttribute("aria-valuenow"));
     const last = Number(await bar.getAttribute("aria-valuemax"));

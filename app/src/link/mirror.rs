@@ -293,6 +293,7 @@ mod tests {
         }
         let more = ui.button("More");
         ui.ctx().accesskit_node_builder(more.id, |node| node.set_description("3 runs"));
+        egui::CollapsingHeader::new("Details").show(ui, |_| ());
         ui.label("\u{e5cd}");
         ui.add_enabled(false, egui::Button::new("Later"));
     }
@@ -316,6 +317,8 @@ mod tests {
         let (button, element) = find(&mirror, "button", "Close");
         assert!(element.clickable && element.description.is_none());
         assert_eq!(find(&mirror, "button", "More").1.description.as_deref(), Some("3 runs"));
+        let (_, element) = find(&mirror, "button", "Details");
+        assert_eq!((element.expanded, element.toggled), (Some(false), None));
         assert!(mirror.elements.values().all(|element| element.role != "text" || !element.name.is_empty()));
 
         let acts = [

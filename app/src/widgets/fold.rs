@@ -2,7 +2,7 @@
 
 use crate::preferences::Preferences;
 use crate::theme::{self, CONTROL, Palette, space};
-use egui::{Align2, FontId, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo, pos2};
+use egui::{Align2, FontId, Response, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo, pos2};
 use egui_material_icons::icons;
 
 /// Whether a fold is open.
@@ -70,14 +70,19 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
         let corner = f32::from(theme::CONTROL_CORNER);
         painter.rect_stroke(rect, corner, ring, egui::StrokeKind::Inside);
     }
-    let enabled = ui.is_enabled();
-    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, enabled, open, title));
+    tell_fold(ui, &response, open, title);
     if !note.is_empty() {
         // It is painted, so that nobody would read it out.
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(note));
     }
     response.on_hover_cursor(egui::CursorIcon::PointingHand);
     clicked
+}
+
+/// Tells those who do not see the head of a fold what it is called and whether it is open.
+pub fn tell_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
+    head.widget_info(|| WidgetInfo::labeled(Role::DisclosureTriangle, ui.is_enabled(), title));
+    ui.ctx().accesskit_node_builder(head.id, |node| node.set_expanded(open));
 }
 
 /// A page's paragraph on what it is for. It can be hidden; the question mark in the top bar brings it back.

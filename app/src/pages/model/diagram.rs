@@ -8,9 +8,8 @@ use super::{Draft, ModelPage};
 use crate::format;
 use crate::pages::Context;
 use crate::theme::{self, Palette};
-use crate::widgets::card;
-use egui::accesskit::Role;
-use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
+use crate::widgets::{card, tell_fold};
+use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 use glasshouse_protocol::{ModelConfig, NormPlacement, Position, RunConfig};
 
 /// Heights, in points.
@@ -184,7 +183,7 @@ impl Sketch<'_, '_> {
         let head = Rect::from_min_size(body.min, vec2(body.width(), if *open { 28.0 } else { height }));
         let response = self.ui.interact(head, self.ui.scope_id().with("block"), Sense::click());
         let name = if *open { "Fold the block" } else { "Open the block" };
-        response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, true, *open, name));
+        tell_fold(self.ui, &response, *open, name);
         if response.clicked() {
             *open = !*open;
         }

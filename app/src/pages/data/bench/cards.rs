@@ -7,7 +7,7 @@ use crate::pages::data::DataPage;
 use crate::pages::data::stages::{colour_of_heading, deeds};
 use crate::pages::parts::{caption, line_ui};
 use crate::theme::{self, CARD_CORNER, Palette, space};
-use crate::widgets::{is_open, prose, switch};
+use crate::widgets::{is_open, prose, switch, tell_fold};
 use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo, pos2};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
@@ -183,7 +183,7 @@ fn title_ui(ui: &mut Ui, title: &str, on: bool, open: bool) -> bool {
         let ring = egui::Stroke::new(1.5, palette.accent);
         painter.rect_stroke(rect, f32::from(theme::CONTROL_CORNER), ring, egui::StrokeKind::Inside);
     }
-    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, true, open, title));
+    tell_fold(ui, &response, open, title);
     response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
