@@ -214,7 +214,7 @@ fn a_window_that_cannot_open_is_told_in_one_line() {
     fail(folder.path(), &["window", "--project", "nowhere"], 1, &["nowhere is no folder"]);
     // Elsewhere there is always a display.
     if std::env::consts::OS == "linux" {
-        for arguments in [&["window"][..], &[]] {
+        for arguments in [&["window", "--record", "messages.jsonl"][..], &[]] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
             command.current_dir(folder.path()).args(arguments);
             for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
@@ -226,6 +226,7 @@ fn a_window_that_cannot_open_is_told_in_one_line() {
             assert!(message.starts_with("error: the window does not open"), "{message}");
             assert!(message.contains("glasshouse train") && message.lines().count() == 1, "{message}");
         }
+        assert!(!folder.path().join("messages.jsonl").exists(), "nothing was recorded");
     }
 }
 

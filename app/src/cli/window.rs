@@ -43,6 +43,12 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
         }),
     );
     made.map_err(|error| {
+        // Nothing was recorded where no window was.
+        if let Some(path) = &arguments.record
+            && std::fs::metadata(path).is_ok_and(|file| file.len() == 0)
+        {
+            std::fs::remove_file(path).ok();
+        }
         let reason = reason(&error.to_string());
         anyhow!("the window does not open: {reason}; without a display, use `glasshouse train`")
     })
