@@ -313,7 +313,7 @@ export type Detail =
   | { kind: "tokens"; tokens: TokenText[] }
   | { kind: "parameters"; names: string[]; steps: number[] }
   | { kind: "passages"; passages: { tokens: TokenText[]; activations: (number | null)[]; peak: number }[]; searched: number }
-  | { kind: "matches"; matches: Match[]; searched: number; indexBytes: number; buildMs: number; longest: number | null }
+  | { kind: "matches"; matches: Match[]; searched: number; indexBytes: number; buildMs: number }
   | { kind: "graph"; nodes: GraphNode[]; values: GraphValue[]; kernels: [name: string, wgsl: string][] };
 
 /** A stretch of the prompt that stands in the training text. */

@@ -114,7 +114,6 @@ impl Example {
                     searched: 4_000,
                     index_bytes: 16_000,
                     build_ms: 12.0,
-                    longest: None,
                 });
             }
             View::Graph => example.graph(),

@@ -394,8 +394,6 @@ pub enum Detail {
         index_bytes: u64,
         /// Milliseconds that making it took; 0 where it was there.
         build_ms: f64,
-        /// The longest stretch that the index finds; `None` where it finds any.
-        longest: Option<usize>,
     },
     /// Of [`View::Graph`].
     Graph {

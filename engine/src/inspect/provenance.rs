@@ -49,7 +49,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.notice("Some stretches stand so often that not all of their places were counted.");
     }
     let (searched, index_bytes) = (searched as usize, index.bytes());
-    found.detail(Detail::Matches { matches, searched, index_bytes, build_ms, longest: None });
+    found.detail(Detail::Matches { matches, searched, index_bytes, build_ms });
     Ok(found)
 }
 

@@ -193,14 +193,11 @@ fn tell_detail(detail: &Detail) -> Result<()> {
                 say!("  {}", of_passage(passage))?;
             }
         }
-        Detail::Matches { matches, searched, index_bytes, build_ms, longest } => {
+        Detail::Matches { matches, searched, index_bytes, build_ms } => {
             let (searched, bytes) = (counted(*searched as u64, "token"), output::bytes(*index_bytes));
             say!(
                 "  {searched} of training text searched; its index takes {bytes}, and was made in {build_ms:.0} ms"
             )?;
-            if let Some(longest) = longest {
-                say!("  no stretch longer than {} is found", counted(*longest as u64, "token"))?;
-            }
             if matches.is_empty() {
                 say!("  no stretch of it stands in the training text")?;
             }

@@ -22,7 +22,6 @@ struct Found<'a> {
     searched: usize,
     index_bytes: u64,
     build_ms: f64,
-    longest: Option<usize>,
 }
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
@@ -32,13 +31,9 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         chosen.take_written = true;
     }
     let found = shown.data.details.iter().find_map(|detail| match detail {
-        Detail::Matches { matches, searched, index_bytes, build_ms, longest } => Some(Found {
-            matches,
-            searched: *searched,
-            index_bytes: *index_bytes,
-            build_ms: *build_ms,
-            longest: *longest,
-        }),
+        Detail::Matches { matches, searched, index_bytes, build_ms } => {
+            Some(Found { matches, searched: *searched, index_bytes: *index_bytes, build_ms: *build_ms })
+        }
         _ => None,
     });
     let Some(found) = found else {
@@ -76,12 +71,6 @@ fn numbers_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Found<'_>) {
     };
     let bytes = format::bytes(found.index_bytes);
     caption(ui, format!("Looked through {searched} of training text by an index of {bytes}, {built}."));
-    if let Some(longest) = found.longest {
-        caption(
-            ui,
-            format!("The index knows stretches of up to {longest} tokens: longer ones are found in parts."),
-        );
-    }
 }
 
 /// The text, each stretch as strong as it is long.

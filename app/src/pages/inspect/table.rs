@@ -256,8 +256,8 @@ mod tests {
             context: ["a ", "b, c", " d"].map(str::to_owned),
             document: Some((11, "Hello".to_owned())),
         };
-        let (searched, index_bytes, build_ms, longest) = (9, 1, 0.0, None);
-        let matches = Detail::Matches { matches: vec![stretch], searched, index_bytes, build_ms, longest };
+        let (searched, index_bytes, build_ms) = (9, 1, 0.0);
+        let matches = Detail::Matches { matches: vec![stretch], searched, index_bytes, build_ms };
         let node = GraphNode {
             scope: "head".to_owned(),
             operation: "linear".to_owned(),
