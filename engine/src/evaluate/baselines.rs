@@ -20,7 +20,7 @@ const BYTES: usize = 1 << 13;
 /// How much of the bytes that an index of the training text may take n-grams take: there is one model at a time, and it is dropped.
 const OF_INDEX: u64 = 3;
 
-/// N-grams of each order from 2 on, unigrams, the uniform distribution, gzip and xz on the documents that the likelihood is of; the best
+/// N-grams of each order, unigrams, the uniform distribution, gzip and xz on the documents that the likelihood is of; the best
 /// first.
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub async fn baselines(
         whole(unigram.tokens())
     );
     found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &turns).await);
-    for order in 2..=MOST_ORDERS {
+    for order in 1..=MOST_ORDERS {
         let learned =
             ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), tell, &turns).await?;
         found.push(evaluated.ngram(&learned, &turns).await);
