@@ -294,8 +294,22 @@ impl Session {
             }
             (None, None) => return Err(Error::Refused("no project file was given".to_owned())),
         };
-        self.open_project(id, &project).await?;
+        let mut imported = Imported(Some(self.shelf()?.path_of(&project)?));
+        let opened = self.open_project(id, &project).await;
+        imported.0.take_if(|_| self.is_open(&project));
+        opened?;
         self.list_projects(id).await
+    }
+}
+
+/// A project that was unpacked; it goes again where it is not opened.
+struct Imported(Option<PathBuf>);
+
+impl Drop for Imported {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.0 {
+            files::remove_dir_all(folder).ok();
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod completing;
 mod dropped;
 mod evaluating;
 mod feedback;
+mod importing;
 mod inspecting;
 
 use super::{Options, run};
@@ -55,6 +56,16 @@ impl Script {
     }
 }
 
+fn options(shelf: &Path) -> Options {
+    Options {
+        shelf: shelf.to_owned(),
+        device: "cpu".to_owned(),
+        threads: Some(2),
+        autotune: false,
+        ..Options::default()
+    }
+}
+
 /// Plays commands against a session on a shelf and returns all that was heard.
 fn play(shelf: &Path, steps: Vec<(Option<Trigger>, Command)>) -> Vec<Report> {
     play_hearing(shelf, steps, |_| {})
@@ -73,14 +84,7 @@ fn play_hearing(
     let script = Rc::new(RefCell::new(Script { requests, steps: all, sent: 0, heard: Vec::new() }));
     script.borrow_mut().send();
     let ear = script.clone();
-    let options = Options {
-        shelf: shelf.to_owned(),
-        device: "cpu".to_owned(),
-        threads: Some(2),
-        autotune: false,
-        ..Options::default()
-    };
-    pollster::block_on(run(options, inbox, move |report| {
+    pollster::block_on(run(options(shelf), inbox, move |report| {
         hear(&report);
         // Every event travels as text.
         let text = serde_json::to_string(&report.body).unwrap();
@@ -496,14 +500,7 @@ fn a_pause_is_acknowledged_while_a_checkpoint_is_being_written() {
     }));
     let reading = Rc::new(RefCell::new(None));
     let started = reading.clone();
-    let options = Options {
-        shelf: shelf.path().to_owned(),
-        device: "cpu".to_owned(),
-        threads: Some(2),
-        autotune: false,
-        ..Options::default()
-    };
-    pollster::block_on(run(options, inbox, move |report| match report.body.event {
+    pollster::block_on(run(options(shelf.path()), inbox, move |report| match report.body.event {
         Event::TrainingStarted { .. } => {
             std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
             assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -748,14 +745,7 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
     }
     let heard = Rc::new(RefCell::new(Vec::new()));
     let told = heard.clone();
-    let options = Options {
-        shelf: shelf.path().to_owned(),
-        device: "cpu".to_owned(),
-        threads: Some(2),
-        autotune: false,
-        ..Options::default()
-    };
-    pollster::block_on(run(options, inbox, move |report| {
+    pollster::block_on(run(options(shelf.path()), inbox, move |report| {
         if matches!(report.body.event, Event::Underway { .. }) {
             requests.close();
         }
