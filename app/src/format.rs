@@ -71,9 +71,9 @@ pub fn quantity(value: f64) -> String {
     }
 }
 
-/// Tokens per second: `34.5 k tok/s`.
-pub fn tokens_per_second(value: f64) -> String {
-    if value <= 0.0 { format!("{NOTHING} tok/s") } else { format!("{} tok/s", quantity(value)) }
+/// Tokens per second, where they are known: `34.5 k tok/s`.
+pub fn tokens_per_second(value: impl Into<Option<f64>>) -> String {
+    format!("{} tok/s", value.into().map_or_else(|| NOTHING.to_owned(), quantity))
 }
 
 /// Operations per second: `1.20 TFLOP/s`.
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn rates_and_sizes_carry_their_unit() {
         assert_eq!(tokens_per_second(34_512.0), "34.5 k tok/s");
-        assert_eq!(tokens_per_second(0.0), "– tok/s");
+        assert_eq!(tokens_per_second(None::<f64>), "– tok/s");
         assert_eq!(flops(1.2e12), "1.20 TFLOP/s");
         assert_eq!(bytes(812), "812 B");
         assert_eq!(bytes(4_100_000_000), "4.1 GB");

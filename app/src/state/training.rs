@@ -92,8 +92,8 @@ pub struct Training {
     pub saved: Option<u64>,
     /// Where a step's time went, when that was asked: entries, milliseconds per step, of launch overhead, method.
     pub profile: Option<(Vec<ProfileEntry>, f64, f64, ProfileMethod)>,
-    /// Tokens per second, smoothed over about the last twenty steps.
-    pub tokens_per_s: f64,
+    /// Tokens per second, smoothed over about the last twenty steps; `None` before the first.
+    pub tokens_per_s: Option<f64>,
 }
 
 impl Training {
@@ -200,8 +200,8 @@ impl Training {
                 };
                 self.step = *step;
                 self.last = Some(point);
-                let share = if self.tokens_per_s == 0.0 { 1.0 } else { 0.05 };
-                self.tokens_per_s += share * (tokens_per_s - self.tokens_per_s);
+                let before = self.tokens_per_s.unwrap_or(*tokens_per_s);
+                self.tokens_per_s = Some(before + 0.05 * (tokens_per_s - before));
                 if self.keeps(*step) {
                     self.points.push(point);
                 }
@@ -297,7 +297,7 @@ impl Training {
 
     /// Seconds of a step at the present pace, once there is one.
     pub fn seconds_a_step(&self, tokens_per_step: u64) -> Option<f64> {
-        (self.tokens_per_s > 0.0).then(|| tokens_per_step as f64 / self.tokens_per_s)
+        self.tokens_per_s.filter(|speed| *speed > 0.0).map(|speed| tokens_per_step as f64 / speed)
     }
 }
 

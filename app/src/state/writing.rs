@@ -66,7 +66,7 @@ pub struct Text {
     /// What went wrong, where it failed.
     pub failure: Option<String>,
     /// Tokens per second, once it has ended.
-    pub tokens_per_s: f64,
+    pub tokens_per_s: Option<f64>,
 }
 
 /// What a model thought at one place.
@@ -104,7 +104,7 @@ impl Writing {
                 ending: None,
                 moderated: Moderated::new(),
                 failure: None,
-                tokens_per_s: 0.0,
+                tokens_per_s: None,
             };
             self.texts.insert(id, text);
             if self.texts.len() > MOST {
@@ -143,7 +143,7 @@ impl Writing {
                     text.said.clone_from(said);
                     text.ending = Some(Ended::By(*ending));
                     text.moderated.clone_from(moderated);
-                    text.tokens_per_s = *tokens_per_s;
+                    text.tokens_per_s = Some(*tokens_per_s);
                 }
             }
             Event::CharactersLost { characters } => {

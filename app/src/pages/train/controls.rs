@@ -108,11 +108,7 @@ fn row(ui: &mut Ui, name: &str, value: &str, exact: &str) {
 
 /// Tokens per second without their unit's word, which the row's name says.
 fn speed(training: &Training) -> String {
-    if training.tokens_per_s > 0.0 {
-        format::quantity(training.tokens_per_s)
-    } else {
-        format::NOTHING.to_owned()
-    }
+    training.tokens_per_s.map_or_else(|| format::NOTHING.to_owned(), format::quantity)
 }
 
 fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {

@@ -19,7 +19,7 @@ fn text(letters: usize) -> Text {
         ending: None,
         moderated: Default::default(),
         failure: None,
-        tokens_per_s: 0.0,
+        tokens_per_s: None,
     }
 }
 
