@@ -1,9 +1,10 @@
 //! What PyTorch needs to train a run on identical batches from identical weights; `tests/python/train_nanogpt.py` reads it.
 
-use glasshouse_engine::data::{self, Batch, Batches, Split};
+use glasshouse_engine::data::{self, Batch, Batches, Split, prepare};
 use glasshouse_engine::initial;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::plan::arena::ArenaLayout;
+use glasshouse_engine::project::Run;
 use glasshouse_engine::protocol::RunConfig;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
@@ -23,53 +24,77 @@ pub fn write(mut config: RunConfig, shortened: Option<u64>, out: &Path) {
         Batches::windows(store, config.seed, config.train.batch_size, config.model.context_length).unwrap();
     let steps = shortened.unwrap_or(config.train.steps);
     let train: Vec<Batch> = (0..steps).map(|step| batches.train(step, 0).unwrap()).collect();
-    let (rows, context) = (config.train.batch_size, config.model.context_length);
-    let mut tensors: BTreeMap<&str, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
-    let mut put = |name, shape: &[usize], ids: Vec<u32>| {
-        tensors.insert(name, (shape.to_vec(), ids.iter().flat_map(|id| id.to_le_bytes()).collect()));
-    };
-    let gather = |batches: &[Batch], of: fn(&Batch) -> &Vec<u32>| {
-        batches.iter().flat_map(|batch| of(batch).clone()).collect()
-    };
-    put("tokens", &[train.len(), rows, context], gather(&train, |batch| &batch.tokens));
-    put("targets", &[train.len(), rows, context], gather(&train, |batch| &batch.targets));
+    let mut tensors = Tensors::new();
+    put_batches(&mut tensors, "", &train, &config);
     if shortened.is_none() {
-        let evaluation: Vec<Batch> = (0..config.train.eval_batches as u64)
-            .map(|index| batches.evaluation(Split::Validation, index).unwrap())
-            .collect();
+        put_batches(&mut tensors, "validation.", &evaluation(&batches, &config), &config);
         let length = store.len(Split::Validation) as usize;
         let stream = store.read(Split::Validation, 0, length).unwrap();
-        put(
-            "validation.tokens",
-            &[evaluation.len(), rows, context],
-            gather(&evaluation, |batch| &batch.tokens),
-        );
-        put(
-            "validation.targets",
-            &[evaluation.len(), rows, context],
-            gather(&evaluation, |batch| &batch.targets),
-        );
-        put("validation.stream", &[length], stream);
+        put(&mut tensors, "validation.stream", &[length], &stream);
     }
     write_tensors(&out.join("batches.safetensors"), &tensors, Dtype::I32);
+}
+
+/// Writes the batches of a project's run to a file: `tokens` and `targets` of every step's micro-batches, with `starts` where rows hold
+/// several documents, and those of its evaluations of the validation split behind `validation.`. Targets that do not count are -1.
+pub fn write_batches(run: &Run, path: &Path) {
+    let config = run.config().unwrap();
+    let prepared = prepare::open(&run.data_folder().unwrap()).unwrap();
+    let batches = prepared.batches(&config).unwrap();
+    let micro_batches = config.train.accumulate as u64;
+    let train: Vec<Batch> = (0..config.train.steps * micro_batches)
+        .map(|at| batches.train(at / micro_batches, at % micro_batches).unwrap())
+        .collect();
+    let mut tensors = Tensors::new();
+    put_batches(&mut tensors, "", &train, &config);
+    put_batches(&mut tensors, "validation.", &evaluation(&batches, &config), &config);
+    write_tensors(path, &tensors, Dtype::I32);
+}
+
+/// The batches of the validation split that a run is evaluated on.
+fn evaluation(batches: &Batches<'_>, config: &RunConfig) -> Vec<Batch> {
+    let count = batches.evaluations(Split::Validation).min(config.train.eval_batches as u64);
+    (0..count).map(|index| batches.evaluation(Split::Validation, index).unwrap()).collect()
+}
+
+/// Shapes and bytes by name.
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
+
+/// Adds batches, [batches, rows, context] each of what they hold.
+fn put_batches(tensors: &mut Tensors, prefix: &str, batches: &[Batch], config: &RunConfig) {
+    let shape = [batches.len(), config.train.batch_size, config.model.context_length];
+    let mut gather = |name: &str, of: fn(&Batch) -> Option<&Vec<u32>>| {
+        let ids: Vec<u32> = batches.iter().filter_map(of).flatten().copied().collect();
+        if !ids.is_empty() {
+            put(tensors, &format!("{prefix}{name}"), &shape, &ids);
+        }
+    };
+    gather("tokens", |batch| Some(&batch.tokens));
+    gather("targets", |batch| Some(&batch.targets));
+    gather("starts", |batch| batch.starts.as_ref());
+}
+
+fn put(tensors: &mut Tensors, name: &str, shape: &[usize], ids: &[u32]) {
+    let bytes = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+    tensors.insert(name.to_owned(), (shape.to_vec(), bytes));
 }
 
 fn weights(config: &RunConfig, path: &Path) {
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let layout = ArenaLayout::of(&graph);
     let arena = initial::parameters(&graph.parameters, &layout, config.seed);
-    let mut tensors = BTreeMap::new();
+    let mut tensors = Tensors::new();
     for (at, parameter) in graph.parameters.iter().enumerate() {
         let entries = &arena[layout.offsets[at]..layout.offsets[at] + layout.counts[at]];
         let bytes = entries.iter().flat_map(|entry| entry.to_le_bytes()).collect();
-        tensors.insert(parameter.name.as_str(), (parameter.ty.shape.clone(), bytes));
+        tensors.insert(parameter.name.clone(), (parameter.ty.shape.clone(), bytes));
     }
     write_tensors(path, &tensors, Dtype::F32);
 }
 
-fn write_tensors(path: &Path, tensors: &BTreeMap<&str, (Vec<usize>, Vec<u8>)>, dtype: Dtype) {
+fn write_tensors(path: &Path, tensors: &Tensors, dtype: Dtype) {
     let views = tensors
         .iter()
-        .map(|(name, (shape, bytes))| (*name, TensorView::new(dtype, shape.clone(), bytes).unwrap()));
+        .map(|(name, (shape, bytes))| (name, TensorView::new(dtype, shape.clone(), bytes).unwrap()));
     safetensors::serialize_to_file(views, None, path).unwrap();
 }

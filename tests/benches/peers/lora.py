@@ -6,7 +6,8 @@
 PROJECT has a RUN that trains an adapter of rank 8 beside the linear layers of an imported model; its run.toml gives the shapes. Both
 train on random tokens with AdamW, all gradients clipped to a norm of 1, float32; a warm-up of one step is left out of PyTorch's
 times, and `bench step`'s own of Glasshouse's. The two take turns, so that what else the machine does meets both; memory is
-the largest resident set of a process of its own. It needs torch, transformers and peft (tests/python/requirements-slow.txt).
+the largest resident set of a process of its own. It needs torch, transformers and peft (tests/python/requirements.txt). `tune.py` trains
+a whole run on both sides.
 """
 
 import argparse
@@ -52,11 +53,12 @@ def ours(settings, batch, steps):
     """`bench step`'s report, of one micro-batch as PyTorch's."""
     command = [glasshouse_binary(), "bench", "step", "--json", "--config", settings, "--batch-size", str(batch)]
     command += ["--set", "train.accumulate=1"]
-    return measured([*command, "--device", "cpu", "--repeats", str(steps)])
+    report, peak = measured([*command, "--device", "cpu", "--repeats", str(steps)])
+    return json.loads(report), peak
 
 
 def measured(command):
-    """What a command prints as JSON, and the bytes of its largest resident set."""
+    """What a command prints, and the bytes of its largest resident set."""
     wrapper = (
         "import resource, subprocess, sys\n"
         "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True)\n"
@@ -64,8 +66,8 @@ def measured(command):
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)\n"
     )
     command = [sys.executable, "-c", wrapper, *map(str, command)]
-    *report, peak = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()
-    return json.loads("\n".join(report)), int(peak)
+    report, _, peak = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.rstrip().rpartition("\n")
+    return report, int(peak)
 
 
 def main():
@@ -94,6 +96,7 @@ def main():
         for _ in range(options.rounds):
             report, bytes_ours = ours(settings, options.batch, options.steps)
             told, bytes_theirs = measured(theirs)
+            told = json.loads(told)
             rounds.append((report["ms_per_step"], statistics.median(told["milliseconds"]), bytes_ours, bytes_theirs))
     mine, other, bytes_ours, bytes_theirs = (list(column) for column in zip(*rounds))
     found = {
