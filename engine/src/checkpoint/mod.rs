@@ -22,9 +22,10 @@ pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of}
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::platform::files;
-use crate::step::ArenaState;
+use crate::step::{ArenaState, LossScale};
 use crate::storage;
 use manifest::{Entry, Manifest, Slot};
+use state::{Precision, StateFile};
 use std::path::{Path, PathBuf};
 
 /// States that are kept for the guard.
@@ -63,6 +64,26 @@ pub struct Checkpoints {
     kept: Vec<Entry>,
     /// The next state to be saved is one of them.
     keeps_next: bool,
+}
+
+/// A checkpoint that is being written. One that is dropped before [`Checkpoints::finish`] was never there.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    sequence: u64,
+    slot: Slot,
+    /// Without its length and checksum.
+    entry: Entry,
+    file: StateFile,
+}
+
+impl Begun {
+    /// Writes the floats that follow.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub(crate) fn put(&mut self, floats: &[f32]) -> Result<()> {
+        self.file.put(floats)
+    }
 }
 
 impl Checkpoints {
@@ -144,6 +165,26 @@ impl Checkpoints {
         state: &ArenaState,
         best: bool,
     ) -> Result<PathBuf> {
+        let mut begun = self.begin_with(info, &state::shapes(parameters, state), state.loss_scale)?;
+        begun.file.put_all(parameters, state)?;
+        self.finish(begun, best)
+    }
+
+    /// Begins a checkpoint of weights alone, which are put into it in the parameters' order.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub(crate) fn begin(&self, info: &CheckpointInfo, parameters: &[Parameter]) -> Result<Begun> {
+        let shapes = parameters.iter().map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone()));
+        self.begin_with(info, &shapes.collect::<Vec<_>>(), None)
+    }
+
+    fn begin_with(
+        &self,
+        info: &CheckpointInfo,
+        shapes: &[(String, Vec<usize>)],
+        loss_scale: Option<LossScale>,
+    ) -> Result<Begun> {
         storage::create_folder(&self.folder)?;
         let manifests = self.manifests(&mut Vec::new());
         let newest = manifests.first();
@@ -152,25 +193,35 @@ impl Checkpoints {
             Some(trusted) => trusted.other(),
             None => Slot::A,
         };
-        let file = format!("step-{:08}-{sequence:06}.safetensors", info.step);
-        let path = self.folder.join(&file);
-        // A file that no manifest names only takes space, which may be what is lacking.
-        let remove = |_: &Error| {
-            files::remove_file(&path).ok();
-        };
-        let (bytes, crc32c) = state::write(&path, info, parameters, state).inspect_err(remove)?;
+        let (step, val_loss) = (info.step, info.val_loss);
+        let name = format!("step-{step:08}-{sequence:06}.safetensors");
+        let file = StateFile::begin(&self.folder.join(&name), info, shapes, loss_scale, Precision::Full)?;
+        let entry = Entry { file: name, bytes: 0, crc32c: 0, step, val_loss };
+        Ok(Begun { sequence, slot, entry, file })
+    }
+
+    /// Makes a checkpoint that was begun durable, the latest, and the best where `best` says so. Returns its path.
+    ///
+    /// # Errors
+    /// As [`Checkpoints::save`].
+    pub(crate) fn finish(&mut self, begun: Begun, best: bool) -> Result<PathBuf> {
+        let Begun { sequence, slot, entry, file } = begun;
+        let (bytes, crc32c) = file.finish()?;
+        let latest = Entry { bytes, crc32c, ..entry };
+        let path = self.folder.join(&latest.file);
         storage::sync_folder_of(&path);
-        let latest = Entry { file, bytes, crc32c, step: info.step, val_loss: info.val_loss };
         let best = if best { Some(latest.clone()) } else { self.best.clone() };
         let mut kept = self.kept.clone();
         if std::mem::take(&mut self.keeps_next) {
-            kept.retain(|entry| entry.step < info.step);
+            kept.retain(|entry| entry.step < latest.step);
             kept.push(latest.clone());
             kept.drain(..kept.len().saturating_sub(KEPT));
         }
-        Manifest::new(sequence, latest, best.clone(), kept.clone())
-            .write(&self.folder, slot)
-            .inspect_err(remove)?;
+        let manifest = Manifest::new(sequence, latest, best.clone(), kept.clone());
+        manifest.write(&self.folder, slot).inspect_err(|_| {
+            // A file that no manifest names only takes space, which may be what is lacking.
+            files::remove_file(&path).ok();
+        })?;
         self.trusted = Some(slot);
         (self.best, self.kept) = (best, kept);
         self.sweep();

@@ -5,7 +5,7 @@ use super::GuardState;
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
-use crate::platform::files;
+use crate::platform::{self, files};
 use crate::step::{ArenaState, LossScale};
 use crate::storage;
 use glasshouse_protocol::ModelConfig;
@@ -14,9 +14,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Version of what a checkpoint's names and metadata mean.
 pub const ARENA_VERSION: u32 = 1;
@@ -187,83 +187,130 @@ pub(super) fn write_weights(
     parameters: &[Parameter],
     weights: &[f32],
     precision: Precision,
-) -> Result<(u64, u32)> {
+) -> Result<()> {
     let state = ArenaState { parameters: weights.to_vec(), ..ArenaState::default() };
-    write_as(path, info, parameters, &state, precision)
+    let mut file = StateFile::begin(path, info, &shapes(parameters, &state), None, precision)?;
+    file.put_all(parameters, &state)?;
+    file.finish().map(drop)
 }
 
-/// Writes the file and makes it durable. Returns its length and checksum.
-pub(super) fn write(
-    path: &Path,
-    info: &CheckpointInfo,
-    parameters: &[Parameter],
-    state: &ArenaState,
-) -> Result<(u64, u32)> {
-    write_as(path, info, parameters, state, Precision::Full)
+/// Names and shapes of the tensors of a state in file order.
+pub(super) fn shapes(parameters: &[Parameter], state: &ArenaState) -> Vec<(String, Vec<usize>)> {
+    tensors(parameters, state).map(|(name, shape, _)| (name, shape.to_vec())).collect()
 }
 
-fn write_as(
-    path: &Path,
-    info: &CheckpointInfo,
-    parameters: &[Parameter],
-    state: &ArenaState,
+/// A state's file while it is written: its tensors in their order, in pieces. It is removed again unless it is finished.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    path: PathBuf,
+    output: BufWriter<files::File>,
     precision: Precision,
-) -> Result<(u64, u32)> {
-    let (dtype, width) = match precision {
-        Precision::Full => (Dtype::F32, 4),
-        Precision::Half => (Dtype::F16, 2),
-    };
-    let internal = |error: String| Error::Internal(format!("checkpoint header: {error}"));
-    // One text, since several would stand in any order.
-    let text =
-        Described { crc32c: Some(NO_CHECKSUM.to_owned()), info: info.clone(), loss_scale: state.loss_scale };
-    let text = serde_json::to_string(&text).map_err(|error| internal(error.to_string()))?;
-    let mut end = 0;
-    let infos = tensors(parameters, state)
-        .map(|(name, shape, values)| {
-            let start = end;
-            end += values.len() * width;
-            (name, TensorInfo { dtype, shape: shape.to_vec(), data_offsets: (start, end) })
-        })
-        .collect();
-    let texts = HashMap::from([(METADATA.to_owned(), text)]);
-    let mut head = storage::safetensors_head(texts, infos)?;
-    let file = files::File::create(path).map_err(Error::io(path))?;
-    let mut output = std::io::BufWriter::with_capacity(1 << 20, file);
-    output.write_all(&head).map_err(Error::io(path))?;
-    let (mut bytes, mut checksum) = (0, 0);
-    let mut put = |part: &[u8]| {
-        checksum = crc32c::crc32c_append(checksum, part);
-        bytes += part.len();
-        output.write_all(part).map_err(Error::io(path))
-    };
-    for (_, _, values) in tensors(parameters, state) {
-        match precision {
+    head: Vec<u8>,
+    /// Bytes behind the head, and their checksum.
+    bytes: usize,
+    checksum: u32,
+    finished: bool,
+}
+
+impl StateFile {
+    pub(super) fn begin(
+        path: &Path,
+        info: &CheckpointInfo,
+        shapes: &[(String, Vec<usize>)],
+        loss_scale: Option<LossScale>,
+        precision: Precision,
+    ) -> Result<Self> {
+        let (dtype, width) = match precision {
+            Precision::Full => (Dtype::F32, 4),
+            Precision::Half => (Dtype::F16, 2),
+        };
+        // One text, since several would stand in any order.
+        let text = Described { crc32c: Some(NO_CHECKSUM.to_owned()), info: info.clone(), loss_scale };
+        let text = serde_json::to_string(&text).map_err(internal)?;
+        let mut end = 0;
+        let infos = shapes
+            .iter()
+            .map(|(name, shape)| {
+                let start = end;
+                end += shape.iter().product::<usize>() * width;
+                (name.clone(), TensorInfo { dtype, shape: shape.clone(), data_offsets: (start, end) })
+            })
+            .collect();
+        let texts = HashMap::from([(METADATA.to_owned(), text)]);
+        let head = storage::safetensors_head(texts, infos)?;
+        let file = files::File::create(path).map_err(Error::io(path))?;
+        let output = BufWriter::with_capacity(BUFFER, file);
+        let (path, finished) = (path.to_owned(), false);
+        let mut begun = Self { path, output, precision, head, bytes: 0, checksum: 0, finished };
+        begun.output.write_all(&begun.head).map_err(Error::io(&begun.path))?;
+        Ok(begun)
+    }
+
+    /// Writes what follows.
+    pub(super) fn put(&mut self, values: &[f32]) -> Result<()> {
+        match self.precision {
             // safetensors is little-endian, and so is every target.
-            Precision::Full => put(bytemuck::cast_slice(values))?,
+            Precision::Full => self.write(bytemuck::cast_slice(values)),
             Precision::Half => {
                 let halves: Vec<u8> =
                     values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
-                put(&halves)?;
+                self.write(&halves)
             }
         }
     }
-    // The file's own checksum is of all of it, with zeros where the checksum itself is to stand.
-    let whole = crc32c::crc32c_combine(crc32c::crc32c(&head), checksum, bytes);
-    let place = checksum_place(&head).ok_or_else(|| internal("no room for the checksum".to_owned()))?;
-    let digits = format!("{whole:08x}");
-    head[place.clone()].copy_from_slice(digits.as_bytes());
-    output
-        .into_inner()
-        .map_err(std::io::IntoInnerError::into_error)
-        .and_then(|mut file| {
-            file.seek(SeekFrom::Start(place.start as u64))?;
-            file.write_all(digits.as_bytes())?;
-            file.sync_all()
-        })
-        .map_err(Error::io(path))?;
-    let checksum = crc32c::crc32c_combine(crc32c::crc32c(&head), checksum, bytes);
-    Ok(((head.len() + bytes) as u64, checksum))
+
+    pub(super) fn put_all(&mut self, parameters: &[Parameter], state: &ArenaState) -> Result<()> {
+        tensors(parameters, state).try_for_each(|(_, _, values)| self.put(values))
+    }
+
+    fn write(&mut self, part: &[u8]) -> Result<()> {
+        self.checksum = crc32c::crc32c_append(self.checksum, part);
+        self.bytes += part.len();
+        self.output.write_all(part).map_err(Error::io(&self.path))?;
+        if self.bytes / STORED_AT_ONCE > (self.bytes - part.len()) / STORED_AT_ONCE {
+            platform::begin_storing(self.output.get_ref());
+        }
+        Ok(())
+    }
+
+    /// Writes the checksum and makes all durable. Returns length and checksum.
+    pub(super) fn finish(mut self) -> Result<(u64, u32)> {
+        let Self { path, output, head, bytes, checksum, .. } = &mut self;
+        // The file's own checksum is of all of it, with zeros where the checksum itself is to stand.
+        let whole = crc32c::crc32c_combine(crc32c::crc32c(head), *checksum, *bytes);
+        let place = checksum_place(head).ok_or_else(|| internal("no room for the checksum"))?;
+        let digits = format!("{whole:08x}");
+        head[place.clone()].copy_from_slice(digits.as_bytes());
+        output
+            .seek(SeekFrom::Start(place.start as u64))
+            .and_then(|_| output.write_all(digits.as_bytes()))
+            .and_then(|()| output.flush())
+            .and_then(|()| output.get_ref().sync_all())
+            .map_err(Error::io(path.as_path()))?;
+        let checksum = crc32c::crc32c_combine(crc32c::crc32c(head), *checksum, *bytes);
+        let length = (head.len() + *bytes) as u64;
+        self.finished = true;
+        Ok((length, checksum))
+    }
+}
+
+impl Drop for StateFile {
+    fn drop(&mut self) {
+        if !self.finished {
+            // What is left of it only takes space, which may be what is lacking.
+            files::remove_file(&self.path).ok();
+        }
+    }
+}
+
+/// Bytes that small tensors wait for.
+const BUFFER: usize = 1 << 16;
+
+/// Bytes that the disk is given at a time, while more are written.
+const STORED_AT_ONCE: usize = 16 << 20;
+
+fn internal(error: impl std::fmt::Display) -> Error {
+    Error::Internal(format!("checkpoint header: {error}"))
 }
 
 /// What stands in a file's description before its checksum is known.

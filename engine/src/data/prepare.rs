@@ -269,7 +269,7 @@ pub async fn prepare_in_turns(
     let corpus = Corpus::new(&config.data, &problems)?;
     let mut recipe = corpus.recipe(&config.data, &config.tokenizer);
     if let Some(given) = given {
-        recipe = format!("{recipe}; tokenizer {}", recipe_of(given)?);
+        recipe = format!("{recipe}; tokenizer {}", recipe_of(given, checksum(&given.tokenizer)?));
     }
     if !config.train.objective.learns_text() {
         recipe = format!("{recipe}; objective {}", config.train.objective);
@@ -424,25 +424,25 @@ pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
     }
 }
 
-/// Keeps a tokenizer under `<project>/data/` without a text, for a model that came with it. Returns its folder, and whether it is new.
+/// Writes a tokenizer that is to lie under `<project>/data/` without a text, for a model that came with it. Returns it, and its place.
 ///
 /// # Errors
 /// The disk fails; nothing is left behind then.
-pub fn keep_tokenizer(project: &Path, tokenizer: &TokenizerFiles) -> Result<(PathBuf, bool)> {
+pub fn stage_tokenizer(project: &Path, tokenizer: &TokenizerFiles) -> Result<(Staging, PathBuf)> {
     let data = project.join("data");
-    let folder = data.join(folder_name(&recipe_of(tokenizer)?));
     storage::create_folder(&data)?;
     let staging = Staging::inside(&data)?;
     tokenizer.write(staging.path())?;
-    let new = staging.put_new(&folder)?;
-    Ok((folder, new))
+    let written = storage::read(&staging.path().join(TOKENIZER_FILE))?;
+    let folder = data.join(folder_name(&recipe_of(tokenizer, crc32c::crc32c(&written))));
+    Ok((staging, folder))
 }
 
-/// What tells a tokenizer from others.
-fn recipe_of(tokenizer: &TokenizerFiles) -> Result<String> {
+/// What tells a tokenizer from others; the checksum is its `tokenizer.json`'s.
+fn recipe_of(tokenizer: &TokenizerFiles, checksum: u32) -> String {
     let settings = serde_json::to_string(&tokenizer.settings).unwrap_or_default();
     let template = tokenizer.chat_template.as_deref().unwrap_or_default();
-    Ok(format!("{} {settings} {template}", checksum(&tokenizer.tokenizer)?))
+    format!("{checksum} {settings} {template}")
 }
 
 /// What a prepared folder's index says, for work that needs no tokens: no shard is looked at.

@@ -2,31 +2,29 @@
 
 use super::gguf;
 use super::huggingface::{self, Family};
-use super::tensors::{Parameters, Tensor};
+use super::tensors::{Parameters, Tensor, follow_each_other, not_finite};
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once, files};
 use crate::tokenizer::TokenizerFiles;
 use glasshouse_protocol::{ModelConfig, Position};
 use std::fmt::Debug;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Context length that an import keeps where a person wishes no other: caches for more take gigabytes, and a model works in less.
 const DEFAULT_CONTEXT: usize = 2048;
 
-/// Hears rows of a tensor (entries of a vector): the number of the first, and the floats of them all.
-pub(super) type Put<'put> = dyn FnMut(usize, &[f32]) -> Result<()> + 'put;
-
 /// Where the weights of a model lie, tensor by tensor.
 pub(super) trait Weights: Debug {
     /// Bytes that a tensor has there.
     fn bytes(&self, tensor: usize) -> u64;
 
-    /// Reads a tensor's rows in order, as many at a time as fit a small buffer.
+    /// Reads rows of a tensor (a vector is read whole) into as many floats.
     ///
     /// # Errors
-    /// The file cannot be read, or an error of `put`.
-    fn read(&self, tensor: usize, put: &mut Put<'_>) -> Result<()>;
+    /// The file cannot be read.
+    fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()>;
 }
 
 /// A model that was looked at.
@@ -135,30 +133,63 @@ impl Found {
     /// # Errors
     /// A file cannot be read, or holds weights that are no numbers: they are counted, and the first tensor of such is named.
     pub fn weights(&self) -> Result<Vec<f32>> {
-        at_once(self.weights_in_turns(&Turns::none(), &mut |_| ()))
+        let mut arena = vec![0.0; self.parameters.count()];
+        let put = &mut |at: usize, floats: &[f32]| {
+            arena[at..at + floats.len()].copy_from_slice(floats);
+            Ok(())
+        };
+        at_once(self.read_in_turns(&Turns::none(), &mut |_| (), put))?;
+        Ok(arena)
     }
 
-    /// The same, while others have their turns; `progress` hears how many of [`Found::bytes`] were read.
-    pub(crate) async fn weights_in_turns(
+    /// Reads the weights while others have their turns. `put` gets the parameters in their order, in pieces that follow each other, each with
+    /// its place in the arena; `progress` hears how many of [`Found::bytes`] were read.
+    ///
+    /// # Errors
+    /// As [`Found::weights`], once all was put; or an error of `put`.
+    pub(crate) async fn read_in_turns(
         &self,
         turns: &Turns,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<Vec<f32>> {
-        let mut arena = vec![0.0; self.parameters.count()];
-        let (mut done, mut broken) = (0, Vec::new());
+        put: &mut dyn FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        let mut held = vec![Vec::new(); self.parameters.list().len()];
         for (number, tensor) in self.tensors.iter().enumerate() {
-            let mut odd = 0;
-            self.weights.read(number, &mut |first, entries| {
-                platform::pulse();
-                odd += entries.iter().filter(|entry| !entry.is_finite()).count();
-                tensor.scatter(&self.parameters, &mut arena, first, entries)
-            })?;
-            if odd > 0 {
-                broken.push((&tensor.name, odd));
+            held[self.parameters.holding(tensor)?].push(number);
+        }
+        let (mut piece, mut whole) = (Vec::new(), Vec::new());
+        let (mut done, mut broken) = (0, Vec::new());
+        for (parameter, tensors) in held.iter().enumerate() {
+            let (shape, place) = self.parameters.of_number(parameter);
+            let in_order = follow_each_other(tensors.iter().map(|number| &self.tensors[*number]), shape);
+            // Rows that lie otherwise there come together first.
+            whole.clear();
+            whole.resize(if in_order { 0 } else { place.len() }, 0.0);
+            let mut at = place.start;
+            for number in tensors {
+                let (tensor, mut odd) = (&self.tensors[*number], 0);
+                for rows in tensor.pieces() {
+                    platform::pulse();
+                    piece.resize(rows.len() * tensor.columns(), 0.0);
+                    self.weights.read(*number, rows.clone(), &mut piece)?;
+                    odd += not_finite(&piece);
+                    if in_order {
+                        put(at, &piece)?;
+                        at += piece.len();
+                    } else {
+                        tensor.put(shape, &mut whole, rows.start, &piece);
+                    }
+                    turns.give().await;
+                }
+                if odd > 0 {
+                    broken.push((&tensor.name, odd));
+                }
+                done += self.weights.bytes(*number);
+                progress(done);
             }
-            done += self.weights.bytes(number);
-            progress(done);
-            turns.give().await;
+            if !in_order {
+                put(at, &whole)?;
+            }
         }
         if let Some((first, _)) = broken.first() {
             let count: usize = broken.iter().map(|(_, odd)| odd).sum();
@@ -168,6 +199,6 @@ impl Found {
             );
             return Err(Error::bad_file(&self.path, reason));
         }
-        Ok(arena)
+        Ok(())
     }
 }

@@ -8,7 +8,6 @@ use crate::platform::{Turns, at_once, files};
 use crate::project::{Project, Run, RunRecord, parameters_of};
 use crate::protocol::presets;
 use crate::protocol::{Decay, RunConfig, RunState, TokenizerConfig, TokenizerKind, TrainConfig};
-use crate::step::ArenaState;
 use std::path::Path;
 use web_time::UNIX_EPOCH;
 
@@ -17,43 +16,44 @@ use web_time::UNIX_EPOCH;
 /// # Errors
 /// As [`Found::weights`], or the disk fails; there is no run then.
 pub fn import(project: &Project, found: &Found, name: &str) -> Result<Run> {
-    at_once(import_in_turns(project, found, name, &Turns::none(), &mut |_| ()))
+    at_once(import_in_turns(project, found, name, None, &Turns::none(), &mut |_| ()))
 }
 
-/// The same, while others have their turns; `progress` hears how many of [`Found::bytes`] were read. Whoever drops it leaves the project
-/// as it was.
+/// The same, while others have their turns; the run's record keeps the `source`, and `progress` hears how many of [`Found::bytes`] were
+/// read. Whoever drops it leaves the project as it was.
 pub(crate) async fn import_in_turns(
     project: &Project,
     found: &Found,
     name: &str,
+    source: Option<String>,
     turns: &Turns,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Run> {
     let config = settings(found, name)?;
-    config.validate()?;
-    let weights = found.weights_in_turns(turns, progress).await?;
-    let (data, new) = prepare::keep_tokenizer(project.folder(), &found.tokenizer)?;
-    let parameters = parameters_of(&config)?;
-    let count = found.parameter_count() as u64;
-    let run = project.create_run_with(&config, &data, |run| {
-        let info = CheckpointInfo {
-            arena_version: ARENA_VERSION,
-            step: 0,
-            seed: config.seed,
-            tokens_seen: 0,
-            config_crc32c: run.config_crc32c()?,
-            val_loss: None,
-            best_val_loss: None,
-            model: settings_of(&config.model),
-            guard: None,
-        };
-        let state = ArenaState { parameters: weights, ..ArenaState::default() };
-        Checkpoints::new(run.checkpoints_folder()).save(&info, &parameters, &state, true)?;
-        let family = Some(found.family.model_type.to_owned());
-        let record = run.record()?;
-        run.save_record(&RunRecord { state: RunState::Imported, parameters: count, family, ..record })
-    });
-    run.inspect_err(|_| {
+    let (tokenizer, data) = prepare::stage_tokenizer(project.folder(), &found.tokenizer)?;
+    let staged = project.stage_run(&config, &data, |_| Ok(()))?;
+    let run = staged.run();
+    let info = CheckpointInfo {
+        arena_version: ARENA_VERSION,
+        step: 0,
+        seed: config.seed,
+        tokens_seen: 0,
+        config_crc32c: run.config_crc32c()?,
+        val_loss: None,
+        best_val_loss: None,
+        model: settings_of(&config.model),
+        guard: None,
+    };
+    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+    let mut begun = checkpoints.begin(&info, &parameters_of(&config)?)?;
+    // From file to file: what is read is in memory a piece at a time.
+    found.read_in_turns(turns, progress, &mut |_, floats| begun.put(floats)).await?;
+    checkpoints.finish(begun, true)?;
+    let (count, family) = (found.parameter_count() as u64, Some(found.family.model_type.to_owned()));
+    let record = run.record()?;
+    run.save_record(&RunRecord { state: RunState::Imported, parameters: count, family, source, ..record })?;
+    let new = tokenizer.put_new(&data)?;
+    staged.put().inspect_err(|_| {
         if new {
             // Nothing else knows of it.
             files::remove_dir_all(&data).ok();
@@ -113,4 +113,87 @@ fn settings(found: &Found, name: &str) -> Result<RunConfig> {
         },
         ..defaults
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interchange::huggingface::{CardFacts, Export, export};
+    use crate::model::parameters;
+    use crate::plan::arena::ArenaLayout;
+    use crate::platform::given_up_after;
+    use crate::project::Trained;
+    use crate::tokenizer::{Tokenizer, TokenizerFiles};
+
+    /// A folder with a small GPT-2, and its weights, each of which differs.
+    fn exported(folder: &Path, change: impl FnOnce(&mut [f32])) -> Vec<f32> {
+        let mut config = presets::preset("gpt2-124m").unwrap();
+        config.tokenizer.kind = TokenizerKind::Byte;
+        let tokenizer = Tokenizer::train(&config.tokenizer, ["owl", "fox"]).unwrap();
+        let model = &mut config.model;
+        (model.vocabulary, model.context_length) = (tokenizer.vocabulary_size(), 16);
+        (model.layers, model.width, model.head_size, model.heads) = (2, 8, 4, 2);
+        (model.kv_heads, model.mlp.hidden) = (2, 32);
+        let parameters = parameters(&config.model, &config.train).unwrap();
+        let layout = ArenaLayout::of_parameters(&parameters);
+        let mut arena = vec![0.0; layout.length];
+        for (start, count) in layout.offsets.iter().zip(&layout.counts) {
+            (*start..start + count).for_each(|at| arena[at] = at as f32 / 1000.0);
+        }
+        change(&mut arena);
+        let (tokenizer, facts) = (TokenizerFiles::from(tokenizer), CardFacts::default());
+        let export_of = Export {
+            config: &config,
+            tokenizer: &tokenizer,
+            family: None,
+            parameters: &arena,
+            facts: &facts,
+        };
+        export(&export_of, folder, false).unwrap();
+        arena
+    }
+
+    #[test]
+    fn an_import_is_there_in_the_end_or_never_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (model, place) = (folder.path().join("model"), folder.path().join("project"));
+        let arena = exported(&model, |_| ());
+        let project = Project::open_or_create(&place).unwrap();
+        let found = Found::look(&model, None).unwrap();
+        let left = || {
+            let names =
+                ["data", "runs"].map(|name| std::fs::read_dir(place.join(name)).into_iter().flatten());
+            names.into_iter().flatten().filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
+        };
+        let mut polls = 0;
+        loop {
+            let (turns, mut progress) = (Turns::at_every_chance(), |_| ());
+            if given_up_after(polls, import_in_turns(&project, &found, "small", None, &turns, &mut progress))
+            {
+                break;
+            }
+            assert_eq!(left(), 0, "after {polls} turns");
+            polls += 1;
+        }
+        assert!(polls > 10, "{polls} turns");
+        assert_eq!(left(), 2);
+        let [run] = &project.runs().unwrap()[..] else { panic!("one run") };
+        assert_eq!(Trained::load(run.clone(), "latest").unwrap().parameters, arena);
+    }
+
+    #[test]
+    fn damaged_weights_leave_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (model, place) = (folder.path().join("model"), folder.path().join("project"));
+        exported(&model, |arena| arena[100] = f32::NAN);
+        let project = Project::open_or_create(&place).unwrap();
+        let found = Found::look(&model, None).unwrap();
+        let error = import(&project, &found, "small").unwrap_err().to_string();
+        assert!(error.contains("1 weights are NaN or infinite, in 1 of its tensors"), "{error}");
+        assert!(project.runs().unwrap().is_empty());
+        for name in ["data", "runs"] {
+            let entries = std::fs::read_dir(place.join(name)).unwrap();
+            assert_eq!(entries.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count(), 0, "{name}");
+        }
+    }
 }

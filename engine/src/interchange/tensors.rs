@@ -92,12 +92,28 @@ impl Parameters {
         &self.list
     }
 
-    /// Shape, and place in the arena.
+    /// The number of the parameter that holds a tensor.
+    ///
+    /// # Errors
+    /// The model has none of its name.
+    pub fn holding(&self, tensor: &Tensor) -> Result<usize> {
+        let none = || Error::Internal(format!("the model has no parameter {}", tensor.parameter));
+        self.numbers.get(&tensor.parameter).copied().ok_or_else(none)
+    }
+
+    /// Shape of a parameter by its number, and place in the arena.
+    pub fn of_number(&self, number: usize) -> (&[usize], Range<usize>) {
+        (&self.list[number].ty.shape, self.layout.range(ParameterId(number as u32)))
+    }
+
+    /// The same by its name.
     fn find(&self, name: &str) -> Option<(&[usize], Range<usize>)> {
-        let at = *self.numbers.get(name)?;
-        Some((&self.list[at].ty.shape, self.layout.range(ParameterId(at as u32))))
+        self.numbers.get(name).map(|number| self.of_number(*number))
     }
 }
+
+/// Bytes of floats that are read at a time.
+const PIECE: usize = 1 << 20;
 
 /// Whether a class of theirs has a bias that our model may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +191,18 @@ impl<'model> Table<'model> {
 }
 
 impl Tensor {
+    /// Entries of a row of theirs.
+    pub fn columns(&self) -> usize {
+        self.shape.iter().skip(1).product()
+    }
+
+    /// Their rows in order, as many at a time as make a small buffer. Formats may store a vector in blocks, which is one piece.
+    pub fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (rows, columns) = (self.shape.first().copied().unwrap_or(1), self.columns());
+        let step = if columns == 1 { rows } else { PIECE / (4 * columns).max(1) }.max(1);
+        (0..rows).step_by(step).map(move |first| first..rows.min(first + step))
+    }
+
     /// Their entries, row-major, from our arena.
     pub fn gather(&self, parameters: &Parameters, arena: &[f32]) -> Result<Vec<f32>> {
         let count = self.shape.iter().product();
@@ -210,11 +238,14 @@ impl Tensor {
         first: usize,
         entries: &[f32],
     ) -> Result<()> {
-        let found = parameters.find(&self.parameter);
-        let (shape, place) =
-            found.ok_or_else(|| Error::Internal(format!("the model has no parameter {}", self.parameter)))?;
+        let (shape, place) = parameters.of_number(parameters.holding(self)?);
+        self.put(shape, &mut arena[place], first, entries);
+        Ok(())
+    }
+
+    /// The same into the parameter alone.
+    pub fn put(&self, shape: &[usize], ours: &mut [f32], first: usize, entries: &[f32]) {
         let columns: usize = shape.iter().skip(1).product();
-        let ours = &mut arena[place];
         if self.transposed {
             // A row of theirs is a column of ours.
             for (row, entries) in entries.chunks_exact(self.rows.len()).enumerate() {
@@ -229,8 +260,21 @@ impl Tensor {
                 ours[self.rows.at(first + index) * columns..][..columns].copy_from_slice(row);
             }
         }
-        Ok(())
     }
+}
+
+/// Whether tensors hold the rows of a parameter one after another, as they lie in the file.
+pub fn follow_each_other<'all>(mut tensors: impl Iterator<Item = &'all Tensor>, shape: &[usize]) -> bool {
+    let end = tensors.try_fold(0, |end, tensor| match &tensor.rows {
+        Rows::Range(rows) if rows.start == end && !tensor.transposed => Some(rows.end),
+        _ => None,
+    });
+    end == shape.first().copied()
+}
+
+/// How many entries of a piece are NaN or infinite, counted in 32 bits, which vectors hold many of.
+pub fn not_finite(piece: &[f32]) -> usize {
+    piece.iter().map(|entry| u32::from(!entry.is_finite())).sum::<u32>() as usize
 }
 
 #[cfg(test)]

@@ -41,6 +41,21 @@ pub fn map(path: &Path) -> Result<Mapping> {
     Ok(Mapping(Some(mapping)))
 }
 
+/// Has the system begin to store what was written to a file so far, so that whoever makes it durable in the end waits for the rest alone.
+#[cfg(target_os = "linux")]
+pub fn begin_storing(file: &std::fs::File) {
+    use std::os::fd::AsRawFd as _;
+    // SAFETY: the file is open, and the call looks at no memory of ours.
+    #[allow(unsafe_code, reason = "the call has no safe interface")]
+    unsafe {
+        libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE);
+    }
+}
+
+/// Other systems begin by themselves.
+#[cfg(not(target_os = "linux"))]
+pub fn begin_storing(_: &std::fs::File) {}
+
 /// Lets two files or folders change places at once.
 ///
 /// # Errors

@@ -17,6 +17,11 @@ pub struct StagedRun {
 }
 
 impl StagedRun {
+    /// The run where it is made.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
     /// Puts it among the project's runs, under the next free number. Several programs may do so at once.
     ///
     /// # Errors

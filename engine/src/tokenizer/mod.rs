@@ -32,9 +32,12 @@ use crate::storage;
 use cut::{Cut, Rule};
 pub use files::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use glasshouse_protocol::END_OF_TEXT;
+use serde_json::{Value, json};
 use std::ops::Range;
 use std::path::Path;
 pub use stream::DecodeStream;
+use tokenizers::AddedToken;
+use tokenizers::models::bpe::BPE;
 use tokenizers::parallelism::MaybeParallelIterator;
 pub use train::Trainer;
 
@@ -124,7 +127,7 @@ impl Tokenizer {
     }
 
     /// With the token that ends a text by these settings, where they name one.
-    fn ending_as(mut self, settings: &serde_json::Map<String, serde_json::Value>) -> Self {
+    fn ending_as(mut self, settings: &serde_json::Map<String, Value>) -> Self {
         let end = files::token_of(settings, "eos_token").and_then(|token| self.id(token));
         self.end_of_text = end.or(self.end_of_text);
         self
@@ -141,7 +144,7 @@ impl Tokenizer {
     /// The vocabulary becomes too large.
     pub fn with_special_tokens(&self, tokens: &[String]) -> Result<Self> {
         let mut inner = self.inner.clone();
-        let tokens = tokens.iter().map(|token| tokenizers::AddedToken::from(token.as_str(), true));
+        let tokens = tokens.iter().map(|token| AddedToken::from(token.as_str(), true));
         let added = inner.add_special_tokens(tokens).and_then(|_| inner.to_string(false));
         let json = added.map_err(|error| Error::Internal(format!("special tokens: {error}")))?;
         let with = Self::read(json.as_bytes()).map_err(Error::Refused)?;
@@ -149,11 +152,12 @@ impl Tokenizer {
     }
 
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        let json: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| {
+        let json: Value = serde_json::from_slice(bytes).map_err(|error| {
             format!("not a tokenizer.json, for it is not JSON: {error}; is the file cut short?")
         })?;
         shape::check(&json)?;
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
+        let shape = shape::recognise(&json);
+        let mut inner = from_json(json, bytes)
             .map_err(|error| format!("not a tokenizer.json that can be used: {error}"))?;
         // Settings of a model's user, not of its tokens.
         inner.with_padding(None);
@@ -166,7 +170,6 @@ impl Tokenizer {
                 vocabulary_size - 1
             ));
         }
-        let shape = shape::recognise(&json);
         let begins = begins(&inner).map_err(|error| format!("its post-processor fails: {error}"))?;
         let bytes = shape.spelling.map(|spelling| {
             let mut table = vec![Vec::new(); vocabulary_size];
@@ -327,6 +330,22 @@ impl Tokenizer {
     pub fn needs_whole_documents(&self) -> bool {
         self.cut.rule == Rule::Never
     }
+}
+
+/// The crate's tokenizer of a file's JSON. The crate by itself would parse a BPE vocabulary again, and copy it twice to find out that it is one.
+fn from_json(mut json: Value, bytes: &[u8]) -> tokenizers::Result<tokenizers::Tokenizer> {
+    if json["model"]["type"] != "BPE" {
+        return tokenizers::Tokenizer::from_bytes(bytes);
+    }
+    let empty = json!({ "type": "BPE", "vocab": {}, "merges": [] });
+    let mut model = std::mem::replace(&mut json["model"], empty);
+    // What is left is what the crate reads of a model whose kind it knows.
+    model.as_object_mut().and_then(|model| model.remove("type"));
+    let added = std::mem::replace(&mut json["added_tokens"], json!([]));
+    let mut inner = tokenizers::Tokenizer::from_bytes(json.to_string())?;
+    inner.with_model(serde_json::from_value::<BPE>(model)?);
+    inner.add_tokens(serde_json::from_value::<Option<Vec<AddedToken>>>(added)?.unwrap_or_default())?;
+    Ok(inner)
 }
 
 fn cannot_encode(error: &tokenizers::Error) -> Error {

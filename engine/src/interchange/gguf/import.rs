@@ -4,7 +4,7 @@ use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, SLOWER
 use super::facts::Facts;
 use super::{GgmlType, Gguf, MAGIC, vocabulary};
 use crate::error::{Error, Result};
-use crate::interchange::found::{Looked, Put, Weights};
+use crate::interchange::found::{Looked, Weights};
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::platform::files::File;
 use crate::platform::{self, Mapping};
@@ -12,10 +12,8 @@ use crate::tokenizer::TokenizerFiles;
 use glasshouse_protocol::ModelConfig;
 use std::collections::BTreeSet;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-/// Bytes of floats that are made at a time.
-const CHUNK: usize = 1 << 20;
 
 /// Whether a path is that of a GGUF file, by what it begins with; one that ends like one is taken for one that is damaged.
 pub fn is_gguf(path: &Path) -> bool {
@@ -41,7 +39,6 @@ struct Place {
     ty: GgmlType,
     /// Rows of a matrix, entries of a vector.
     rows: usize,
-    columns: usize,
 }
 
 impl Weights for FileWeights {
@@ -49,24 +46,18 @@ impl Weights for FileWeights {
         self.tensors[tensor].bytes as u64
     }
 
-    fn read(&self, tensor: usize, put: &mut Put<'_>) -> Result<()> {
-        let Place { start, bytes, ty, rows, columns } = self.tensors[tensor];
-        let stored = self
-            .mapping
-            .get(start..start + bytes)
-            .ok_or_else(|| Error::bad_file(&self.path, "it became shorter while it was read"))?;
-        // Entries of a vector are in blocks as those of a row are.
-        let step = if columns == 1 { rows } else { (CHUNK / (4 * columns)).clamp(1, rows) };
-        let mut floats = vec![0.0; step * columns];
-        for first in (0..rows).step_by(step) {
-            let count = step.min(rows - first);
-            let row_bytes = bytes / rows.max(1);
-            let floats = &mut floats[..count * columns];
-            let these =
-                if count == rows { stored } else { &stored[first * row_bytes..][..count * row_bytes] };
-            super::dequantise(ty, these, floats);
-            put(first, floats)?;
-        }
+    fn read(&self, tensor: usize, wanted: Range<usize>, floats: &mut [f32]) -> Result<()> {
+        let Place { start, bytes, ty, rows } = self.tensors[tensor];
+        // Entries of a vector, which is wanted whole, are in blocks as those of a row are.
+        let place = match wanted.len() == rows {
+            true => start..start + bytes,
+            false => {
+                let row_bytes = bytes / rows;
+                start + wanted.start * row_bytes..start + wanted.end * row_bytes
+            }
+        };
+        let short = || Error::bad_file(&self.path, "it became shorter while it was read");
+        super::dequantise(ty, self.mapping.get(place).ok_or_else(short)?, floats);
         Ok(())
     }
 }
@@ -149,7 +140,6 @@ fn matched(
             bytes: stored.bytes().len(),
             ty: stored.info.ty,
             rows: tensor.shape.first().copied().unwrap_or(1),
-            columns: tensor.shape.iter().skip(1).product(),
         };
         tensors.push((tensor, place));
     }

@@ -1,7 +1,7 @@
 //! Weights and moments of a run by the names and in the shapes of a class of `transformers`.
 
 use super::super::huggingface::{Family, Folder, write_tensors};
-use super::super::tensors::{Parameters, Tensor};
+use super::super::tensors::{Parameters, Tensor, not_finite};
 use super::{FIRST, SECOND};
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
@@ -95,6 +95,7 @@ impl Places {
     /// One arena. Of moments only those of trained parameters are there.
     fn read_tensors(&self, folder: &Path, files: &Folder, prefix: &str, all: bool) -> Result<Vec<f32>> {
         let mut arena = vec![0.0; self.whole.length];
+        let mut floats = Vec::new();
         let ours = |tensor: &&Tensor| match all {
             true => self.parameters.list().iter().any(|parameter| parameter.name == tensor.parameter),
             false => self.trainable.contains(&tensor.parameter),
@@ -111,10 +112,12 @@ impl Places {
                 )));
             }
             let mut odd = 0;
-            files.read(stored, &mut |first, entries| {
-                odd += entries.iter().filter(|entry| !entry.is_finite()).count();
-                tensor.scatter(&self.parameters, &mut arena, first, entries)
-            })?;
+            for rows in tensor.pieces() {
+                floats.resize(rows.len() * tensor.columns(), 0.0);
+                files.read(stored, rows.clone(), &mut floats)?;
+                odd += not_finite(&floats);
+                tensor.scatter(&self.parameters, &mut arena, rows.start, &floats)?;
+            }
             if odd > 0 {
                 return Err(bad(format!("holds {odd} entries that are NaN or infinite")));
             }

@@ -2,7 +2,6 @@
 //! and checked; tensors are read where they lie, some rows at a time, so that no more than the wanted floats are ever in memory.
 
 use crate::error::{Error, Result};
-use crate::interchange::found::Put;
 use crate::platform::files::{self, File};
 use crate::storage;
 use half::slice::HalfFloatSliceExt;
@@ -11,13 +10,11 @@ use safetensors::tensor::{Dtype, Metadata};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Largest `config.json`, index and header: headers of the largest published models take some 10 MB.
 pub const LARGEST_JSON: u64 = 64 << 20;
-
-/// Bytes that are read at a time.
-const CHUNK: usize = 1 << 20;
 
 /// A tensor in one of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,40 +194,27 @@ impl Folder {
         Ok(())
     }
 
-    /// Reads a tensor's rows (entries of a vector) in order, as many at a time as fit a small buffer: `put` gets the number of the first
-    /// and the floats.
+    /// Reads rows of a tensor (entries of a vector) into as many floats.
     ///
     /// # Errors
-    /// The file cannot be read, or an error of `put`.
-    pub fn read(&self, tensor: &Stored, put: &mut Put<'_>) -> Result<()> {
+    /// The file cannot be read.
+    pub fn read(&self, tensor: &Stored, rows: Range<usize>, floats: &mut [f32]) -> Result<()> {
         let path = &self.files[tensor.file];
         let format = Format::of(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;
-        let mut file = File::open(path).map_err(Error::io(path))?;
-        file.seek(SeekFrom::Start(tensor.start)).map_err(Error::io(path))?;
         let columns: usize = tensor.shape.iter().skip(1).product();
-        let rows = tensor.shape.first().copied().unwrap_or(1);
-        let row_bytes = columns * format.width();
-        let step = (CHUNK / row_bytes.max(1)).max(1);
-        let mut words = vec![0_u32; (step.min(rows) * row_bytes).div_ceil(4)];
-        let mut floats = Vec::new();
-        for first in (0..rows).step_by(step) {
-            let count = step.min(rows - first);
-            let bytes = &mut bytemuck::cast_slice_mut::<u32, u8>(&mut words)[..count * row_bytes];
-            file.read_exact(bytes).map_err(Error::io(path))?;
-            // safetensors is little-endian, and so is every target.
-            match format {
-                Format::F32 => put(first, bytemuck::cast_slice(bytes))?,
-                Format::F16 => {
-                    floats.resize(count * columns, 0.0);
-                    bytemuck::cast_slice::<u8, f16>(bytes).convert_to_f32_slice(&mut floats);
-                    put(first, &floats)?;
-                }
-                Format::Bf16 => {
-                    floats.resize(count * columns, 0.0);
-                    bytemuck::cast_slice::<u8, bf16>(bytes).convert_to_f32_slice(&mut floats);
-                    put(first, &floats)?;
-                }
-            }
+        let start = tensor.start + (rows.start * columns * format.width()) as u64;
+        let mut file = File::open(path).map_err(Error::io(path))?;
+        file.seek(SeekFrom::Start(start)).map_err(Error::io(path))?;
+        let mut fill = |bytes: &mut [u8]| file.read_exact(bytes).map_err(Error::io(path));
+        // safetensors is little-endian, and so is every target.
+        if format == Format::F32 {
+            return fill(bytemuck::cast_slice_mut(floats));
+        }
+        let mut halves = vec![0_u16; floats.len()];
+        fill(bytemuck::cast_slice_mut(&mut halves))?;
+        match format {
+            Format::Bf16 => bytemuck::cast_slice::<u16, bf16>(&halves).convert_to_f32_slice(floats),
+            _ => bytemuck::cast_slice::<u16, f16>(&halves).convert_to_f32_slice(floats),
         }
         Ok(())
     }

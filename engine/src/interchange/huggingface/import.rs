@@ -4,13 +4,14 @@ use super::families::Family;
 use super::fields::Fields;
 use super::folder::{Folder, Stored, read_json};
 use crate::error::{Error, Result};
-use crate::interchange::found::{Looked, Put, Weights};
+use crate::interchange::found::{Looked, Weights};
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::platform::files;
 use crate::tokenizer::TokenizerFiles;
 use glasshouse_protocol::ModelConfig;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 
 /// The tensors of a folder, by the numbers of the family's.
@@ -25,8 +26,8 @@ impl Weights for FolderWeights {
         self.tensors[tensor].bytes()
     }
 
-    fn read(&self, tensor: usize, put: &mut Put<'_>) -> Result<()> {
-        self.folder.read(&self.tensors[tensor], put)
+    fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()> {
+        self.folder.read(&self.tensors[tensor], rows, floats)
     }
 }
 

@@ -216,11 +216,8 @@ fn matched<'found>(
 
 /// All entries of a tensor.
 fn entries(folder: &Folder, stored: &Stored) -> Result<Vec<f32>> {
-    let mut all = Vec::with_capacity(stored.count());
-    folder.read(stored, &mut |_, entries| {
-        all.extend_from_slice(entries);
-        Ok(())
-    })?;
+    let mut all = vec![0.0; stored.count()];
+    folder.read(stored, 0..stored.shape[0], &mut all)?;
     Ok(all)
 }
 
