@@ -5,7 +5,7 @@ use crate::support::repository;
 use crate::support::scene::Scene;
 use crate::support::session::Session;
 use egui_kittest::kittest::Queryable as _;
-use glasshouse::app::Address;
+use glasshouse::app::{Address, AppOptions};
 use glasshouse::pages::PageName;
 use glasshouse::pages::learn::{BUILT_IN, Library};
 use glasshouse_protocol::{Command, LessonProgress, View};
@@ -187,8 +187,8 @@ fn without_a_project_a_lesson_can_be_read() {
 fn every_lesson_is_done_on_the_sample_project_without_any_training() {
     let work = tempfile::tempdir().unwrap();
     let pause = Duration::from_millis(10);
-    let mut session =
-        Session::open(work.path(), &work.path().join("pictures"), pause, Duration::from_secs(120));
+    let (start, patience) = (AppOptions::default(), Duration::from_secs(120));
+    let mut session = Session::open(work.path(), &work.path().join("pictures"), start, pause, patience);
     session.window.set_size(WIDE.into());
     session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
     let sample = repository().join("app/assets/sample.glasshouse").display().to_string();

@@ -5,12 +5,13 @@
 //! is known of them (`recording.json`), its projects and its log of messages in `GLASSHOUSE_RECORD_WORK`. Otherwise it is a brief one, which
 //! must come to its end and draw the same pictures.
 
+mod lens;
+
 use crate::support;
-use crate::support::figures::figures_of;
-use crate::support::session::{LOOK, SIZE, Session, write_png};
+use crate::support::session::{LOOK, SIZE, Session};
 use egui::{Key, Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use glasshouse::app::Address;
+use glasshouse::app::{Address, AppOptions};
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
@@ -32,10 +33,6 @@ struct Extent {
     steps: [u64; 2],
     /// Steps in which the first model learns to answer.
     answers: u64,
-    /// Views of the first model that are looked at, at three steps of its run.
-    views: &'static [View],
-    /// The themes of those.
-    themes: &'static [&'static str],
     /// Documents on which models are evaluated, unless all, and samples of an audit.
     evaluated: (Option<usize>, usize),
     /// Between two of the frames in which a page comes to rest.
@@ -48,8 +45,6 @@ const WHOLE: Extent = Extent {
     first: 120.0,
     steps: [2000, 600],
     answers: 2400,
-    views: &View::ALL,
-    themes: &["dark", "light"],
     evaluated: (None, 200),
     pause: LOOK,
     patience: 900,
@@ -58,15 +53,13 @@ const BRIEF: Extent = Extent {
     first: 1.0,
     steps: [12, 6],
     answers: 8,
-    views: &[View::Attention, View::LogitLens],
-    themes: &["dark"],
     evaluated: (Some(20), 10),
     // Nobody looks at these pictures, and what a page waits for is counted in frames.
     pause: Duration::from_millis(10),
     patience: 120,
 };
 
-/// What the first model is looked at with: its story begins again, so that there is something to repeat.
+/// What models are looked at with: its story begins again, so that there is something to repeat.
 const LOOKED_AT: &str = "One day, Tom and Mia saw a red kite. Tom and Mia saw a red";
 
 /// Heights of a page as it is measured, and most of a picture of it.
@@ -91,14 +84,35 @@ const PARTS: [&str; 14] = [
     "about",
 ];
 
-/// The size of a view at one of three steps that stand beside each other.
-const STRIP: [f32; 2] = [600.0, 760.0];
-
 /// The processor's name, where the system tells it.
 fn processor() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     name.map(|(_, name)| name.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// When and where a session is recorded.
+fn surroundings(session: &Session) -> Value {
+    let engine = session.state().engine.as_ref().unwrap();
+    json!({
+        "date": chrono::Local::now().format("%-d %B %Y").to_string(),
+        "program": engine.app_version,
+        "device": engine.device.name,
+        "processor": processor(),
+        "system": std::env::consts::OS,
+    })
+}
+
+/// A session's folders for work and for pictures, of that name inside of those that `docs/record` names or else of its `own`, and whether
+/// it is a whole one.
+fn places(own: &Path, name: &str) -> (PathBuf, PathBuf, bool) {
+    let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
+    let kept = named("GLASSHOUSE_RECORD");
+    let whole = kept.is_some();
+    let work = named("GLASSHOUSE_RECORD_WORK").unwrap_or_else(|| own.join("work")).join(name);
+    let pictures = kept.unwrap_or_else(|| own.join("pictures")).join(name);
+    std::fs::create_dir_all(&work).unwrap();
+    (work, pictures, whole)
 }
 
 fn shakespeare() -> Option<PathBuf> {
@@ -150,46 +164,20 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     });
 }
 
-/// Each view of the first model at three steps of its run, beside each other: the untrained one, one on the way, the last. Then the page as
-/// it is seen, and a lesson. Answers which run they show, at which steps, and figures of it.
-fn looked_into(session: &mut Session, extent: &Extent) -> Value {
+/// The first model's heads as they are seen on the page, and a lesson about them.
+fn looked_into(session: &mut Session) {
     session.ask(Command::ListRuns);
-    let run = session.state().runs.list.last().unwrap().clone();
-    let mut steps: Vec<u64> = run.checkpoints.iter().map(|kept| kept.step).collect();
-    steps.sort_unstable();
-    steps.dedup();
-    let steps = [steps[0], steps[steps.len() / 2], steps[steps.len() - 1]];
-    std::fs::create_dir_all(session.folder.join("lens")).unwrap();
-    session.window.set_size(STRIP.into());
-    let mut figures = steps.map(|step| json!({ "step": step }));
-    for theme in extent.themes {
-        for view in extent.views {
-            session.show(PageName::Inspect, theme);
-            let mut strips = Vec::new();
-            for (step, figures) in steps.iter().zip(&mut figures) {
-                strips.push(strip(session, *view, *step));
-                for (name, figure) in figures_of(session.state(), *view, *step) {
-                    figures[name] = json!(figure);
-                }
-            }
-            let (width, height) = strips[0].dimensions();
-            let mut sheet = image::RgbaImage::new(3 * width, height);
-            for (strip, left) in strips.iter().zip([0, width, 2 * width]) {
-                image::imageops::replace(&mut sheet, strip, i64::from(left), 0);
-            }
-            write_png(&sheet, &session.folder.join("lens").join(format!("{view}-{theme}.png")));
-        }
-    }
-    session.window.set_size(SIZE.into());
-    look(session, View::Attention, steps[2]);
-    both_themes(session, "inspect", &format!("where that model's heads read from at step {}", steps[2]));
+    let run = session.state().runs.list.last().unwrap();
+    let last = run.checkpoints.iter().map(|kept| kept.step).max().unwrap();
+    session.show(PageName::Inspect, "light");
+    look(session, View::Attention, last);
+    both_themes(session, "inspect", &format!("where that model's heads read from at step {last}"));
     session.window.state_mut().follow(&Address::read(|name| (name == "lesson").then(|| "4".to_owned())));
     session.settle();
     // The instrument shows the model once a prediction was made.
     session.press("30 to 70 %: some head leans that way");
     session.press("Predict");
     session.picture("learn", "a lesson about heads, on that model");
-    json!({ "run": run.name, "steps": steps, "prompt": LOOKED_AT, "figures": figures })
 }
 
 /// Opens a view alone, at a step of the run.
@@ -207,13 +195,6 @@ fn look(session: &mut Session, view: View, step: u64) {
     session.window.state_mut().follow(&address);
     session.settle();
     session.settle();
-}
-
-fn strip(session: &mut Session, view: View, step: u64) -> image::RgbaImage {
-    look(session, view, step);
-    session.window.remove_cursor();
-    session.turn();
-    session.window.render().unwrap()
 }
 
 /// The first model learns to translate words into the language of the tasks, and is asked in a wording that it was not tuned on.
@@ -362,14 +343,12 @@ fn beyond(session: &mut Session) {
 }
 
 #[test]
-fn whole_session_of_the_pictures() {
-    let kept = std::env::var_os("GLASSHOUSE_RECORD").map(PathBuf::from);
+fn whole_session_of_the_pages() {
     let own = tempfile::tempdir().unwrap();
-    let work = std::env::var_os("GLASSHOUSE_RECORD_WORK").map_or(own.path().to_owned(), PathBuf::from);
-    let folder = kept.clone().unwrap_or(own.path().join("pictures"));
-    let extent = if kept.is_some() { WHOLE } else { BRIEF };
-    let whole = kept.is_some();
-    let mut session = Session::open(&work, &folder, extent.pause, Duration::from_secs(extent.patience));
+    let (work, folder, whole) = places(own.path(), "pages");
+    let extent = if whole { WHOLE } else { BRIEF };
+    let (start, patience) = (AppOptions::default(), Duration::from_secs(extent.patience));
+    let mut session = Session::open(&work, &folder, start, extent.pause, patience);
     session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
 
     // The first model, as a first visit grows it.
@@ -406,7 +385,7 @@ fn whole_session_of_the_pictures() {
     session.picture("write", "what that model writes, and what a token was chosen from");
     session.show(PageName::Tokenizer, "dark");
     session.picture("tokenizer", "the vocabulary that it learned from the stories");
-    let looked_at = looked_into(&mut session, &extent);
+    looked_into(&mut session);
     tuned(&mut session, &extent, &work);
     evaluated(&mut session, &extent);
 
@@ -470,7 +449,6 @@ fn whole_session_of_the_pictures() {
     session.show(PageName::Home, "light");
     session.picture("home", "the projects of this session");
 
-    let engine = session.state().engine.clone().unwrap();
     let runs: Vec<Value> = session
         .state()
         .projects
@@ -478,16 +456,9 @@ fn whole_session_of_the_pictures() {
         .iter()
         .map(|project| json!({ "project": project.name, "runs": project.runs }))
         .collect();
-    let recording = json!({
-        "date": chrono::Local::now().format("%-d %B %Y").to_string(),
-        "program": engine.app_version,
-        "device": engine.device.name,
-        "processor": processor(),
-        "system": std::env::consts::OS,
-        "projects": runs,
-        "lens": looked_at,
-        "pictures": session.pictures,
-    });
+    let mut recording = surroundings(&session);
+    recording["projects"] = json!(runs);
+    recording["pictures"] = json!(session.pictures);
     let text = serde_json::to_string_pretty(&recording).unwrap();
     std::fs::write(folder.join("recording.json"), text + "\n").unwrap();
     assert!(session.pictures.iter().all(|picture| folder.join(picture["file"].as_str().unwrap()).is_file()));

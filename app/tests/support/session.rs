@@ -41,13 +41,13 @@ pub struct Session {
 impl Session {
     /// Begins on an empty shelf in a folder for work. A page comes to rest in ten frames with a `pause` behind each; nothing may take
     /// longer than `patience`.
-    pub fn open(work: &Path, folder: &Path, pause: Duration, patience: Duration) -> Self {
+    pub fn open(work: &Path, folder: &Path, start: AppOptions, pause: Duration, patience: Duration) -> Self {
         let options =
             session::Options { shelf: work.join("shelf"), device: "cpu".to_owned(), ..Default::default() };
         let engine = Link::Engine(EngineLink::start(options, || ()).unwrap());
         let preferences =
             Preferences { theme: "dark".to_owned(), device: "cpu".to_owned(), ..Preferences::default() };
-        let app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
+        let app = App::new(Link::script(), preferences, start).unwrap();
         let window = window(app, SIZE[0], SIZE[1]);
         let log = Recorder::new(std::fs::File::create(work.join("messages.jsonl")).unwrap());
         std::fs::create_dir_all(folder).unwrap();
@@ -144,13 +144,18 @@ impl Session {
         self.settle();
     }
 
-    /// A picture of the window as it is, with what is to be said of it.
-    pub fn picture(&mut self, name: &str, shows: &str) {
+    /// The window as it is. Nothing has gone wrong until now.
+    pub fn image(&mut self) -> image::RgbaImage {
         let errors = self.state().messages.iter().filter(|message| message.error.kind != ErrorKind::Notice);
         assert_eq!(errors.count(), 0, "{:?}", self.state().messages);
         self.window.remove_cursor();
         self.turn();
-        let image = self.window.render().unwrap();
+        self.window.render().unwrap()
+    }
+
+    /// A picture of it, with what is to be said of it.
+    pub fn picture(&mut self, name: &str, shows: &str) {
+        let image = self.image();
         let file = format!("{name}.png");
         write_png(&image, &self.folder.join(&file));
         self.pictures.push(json!({ "file": file, "shows": shows }));
