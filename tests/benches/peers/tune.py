@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An imported model tuned by LoRA, by Glasshouse and by PyTorch with PEFT: time, memory, and what both come to.
 
-    tests/benches/peers/tune.py text|chat --model MODEL --data FILE --project DIR [--steps N] [--rounds R] [--json]
+    tests/benches/peers/tune.py text|chat --model MODEL --data FILE --project DIR [--steps N] [--turns N] [--json]
 
 MODEL is a Hugging Face folder or a GGUF file, FILE the text, or the conversations (`glasshouse corpus tasks`), and DIR a project, which is made
 where there is none; further runs go into it. Adapters of rank 8 stand beside all linear layers. Both sides begin with the same weights of model
@@ -9,8 +9,9 @@ and adapter, see the same batches (`tests/examples/batches.rs` writes those of t
 step, decay, clipping and threads are the run's, in float32. Examples that share a row do not see each other, and answers alone are learned, on
 both sides. The one difference: A is one matrix for queries, keys and values here, and one for gate and up, where PEFT has one of each.
 
-Times are of the steps alone. Memory is the largest resident set of a process of its own, evaluations included. It needs torch, transformers and
-peft (tests/python/requirements.txt), and `cargo build --release --workspace --examples`.
+The two take turns, some steps each, so that what else the machine does meets both. Times are of the steps alone. Memory is the largest
+resident set of a process of its own, evaluations included. It needs torch, transformers and peft (tests/python/requirements.txt), and
+`cargo build --release --workspace --examples`.
 """
 
 import argparse
@@ -74,33 +75,49 @@ def begin(options):
     return base, adapter
 
 
-def ours(options):
-    """Trains, and writes the run's batches beside its metrics."""
-    learned = ["--lr", options.lr, "--set", f"train.eval_interval={options.steps}"]
-    report, peak = measured([glasshouse_binary(), "train", *settings(options), *learned, "--json"])
-    events = [json.loads(line) for line in report.splitlines()]
-    steps, evaluations = ([event for event in events if event.get("event") == kind] for kind in ("step", "eval"))
-    run = newest(options.project)
-    batches = glasshouse_binary().parent / "examples/batches"
-    if not batches.exists():
-        raise Unavailable(f"{batches} is missing; cargo build --release --workspace --examples")
-    subprocess.run([batches, options.project, run.name, run / "batches.safetensors"], check=True)
+def ours(options, run, until):
+    """Trains up to a step, from the beginning or where the run stopped. Returns the run's folder, its events so far, and the peak of memory."""
+    if run is None:
+        begun = [*settings(options), "--lr", options.lr, "--set", f"train.eval_interval={options.steps}"]
+    else:
+        begun = ["--resume", "--project", options.project, "--run", run.name, "--device", "cpu", "--threads", options.threads]
+    stop = ["--stop-after", until] if until < options.steps else []
+    _, peak = measured([glasshouse_binary(), "train", *begun, *stop, "--json"])
+    if run is None:
+        run = newest(options.project)
+        batches = glasshouse_binary().parent / "examples/batches"
+        if not batches.exists():
+            raise Unavailable(f"{batches} is missing; cargo build --release --workspace --examples")
+        subprocess.run([batches, options.project, run.name, run / "batches.safetensors"], check=True)
+    return run, events_of(run), peak
+
+
+def events_of(run):
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def in_turns(base, adapter, options):
+    """A run on both sides, some steps at a time, so that what else the machine does meets both."""
+    run, other, peaks = None, {}, []
+    for turn in range(1, options.turns + 1):
+        run, events, peak = ours(options, run, options.steps * turn // options.turns)
+        told, peak_theirs = measured([sys.executable, __file__, "--pytorch", base, adapter, run, "--threads", options.threads])
+        other = json.loads(told)
+        peaks.append((peak, peak_theirs))
+    steps, evaluations = ([event for event in events if event["event"] == kind] for kind in ("step", "eval"))
     tokens = options.batch * options.context
-    return run, {
+    mine = {
         "milliseconds": [1e3 * tokens / step["tokens_per_s"] for step in steps],
         "losses": [step["loss"] for step in steps],
         "held_out": [evaluations[0]["val_loss"], evaluations[-1]["val_loss"]],
-        "bytes": peak,
     }
-
-
-def theirs(base, adapter, run, options):
-    report, peak = measured([sys.executable, __file__, "--pytorch", base, adapter, run, "--threads", options.threads])
-    return json.loads(report) | {"bytes": peak}
+    for found, bytes_of in zip((mine, other), zip(*peaks)):
+        found["bytes"] = max(bytes_of)
+    return run, mine, other
 
 
 def pytorch(base, adapter, run, threads):
-    """Trains on the batches of a run, at its learning rates; prints JSON. Runs in a process of its own."""
+    """Takes the steps that the run has done, after those of an earlier turn; prints all as JSON. Runs in a process of its own."""
     import torch
     from peft import PeftModel
     from safetensors.torch import load_file
@@ -108,8 +125,7 @@ def pytorch(base, adapter, run, threads):
 
     torch.set_num_threads(threads)
     train = tomllib.loads((run / "run.toml").read_text())["train"]
-    events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    rates = [event["lr"] for event in events if event.get("event") == "step"]
+    rates = [event["lr"] for event in events_of(run) if event["event"] == "step"]
     batches = load_file(run / "batches.safetensors")
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     model = PeftModel.from_pretrained(model, adapter, is_trainable=True)
@@ -139,9 +155,18 @@ def pytorch(base, adapter, run, threads):
             total = sum(loss("validation.", at, "sum").item() for at in range(len(targets)))
         return total / (targets != IGNORED).sum().item()
 
-    found = {"milliseconds": [], "losses": [], "held_out": [held_out()]}
+    kept = run / "pytorch.pt"
+    if kept.exists():
+        state = torch.load(kept)
+        found = state["found"]
+        optimizer.load_state_dict(state["optimizer"])
+        with torch.no_grad():
+            for parameter, values in zip(trained, state["trained"]):
+                parameter.copy_(values)
+    else:
+        found = {"milliseconds": [], "losses": [], "held_out": [held_out()]}
     model.train()
-    for at, rate in enumerate(rates):
+    for at, rate in list(enumerate(rates))[len(found["losses"]) :]:
         began = time.perf_counter()
         optimizer.param_groups[0]["lr"] = rate
         optimizer.zero_grad()
@@ -151,7 +176,9 @@ def pytorch(base, adapter, run, threads):
         optimizer.step()
         found["losses"].append(value.item())
         found["milliseconds"].append(1e3 * (time.perf_counter() - began))
-    found["held_out"].append(held_out())
+    torch.save({"found": found, "optimizer": optimizer.state_dict(), "trained": trained}, kept)
+    if len(rates) == train["steps"]:
+        found["held_out"].append(held_out())
     tokens, targets = batches["tokens"], batches["targets"]
     print(json.dumps(found | {"tokens": tokens.numel(), "learned": (targets != IGNORED).sum().item()}))
 
@@ -174,7 +201,7 @@ def main():
     parser.add_argument("--evaluated", type=int, default=10, help="batches of an evaluation at most")
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--turns", type=int, default=6, help="how often the two take turns")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--pytorch", nargs=3, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -182,27 +209,28 @@ def main():
         return pytorch(*options.pytorch, options.threads)
     if not (options.objective and options.model and options.data and options.project):
         parser.error("an objective, --model, --data and --project are needed")
-    base, adapter = begin(options)
-    for _ in range(options.rounds):
-        run, mine = ours(options)
-        other = theirs(base, adapter, run, options)
-        totals = [sum(found["milliseconds"]) for found in (mine, other)]
-        apart = [abs(one - two) / two for one, two in zip(mine["losses"], other["losses"])]
-        report = {
-            "run": run.name,
-            "glasshouse": mine,
-            "pytorch": other,
-            "ratio": totals[0] / totals[1],
-            "first_loss_apart": apart[0],
-            "most_apart": max(apart),
-        }
-        if options.json:
-            print(json.dumps(report), flush=True)
-            continue
-        print(f"{run.name}: {len(apart)} steps of {options.batch} rows of {options.context}, {other['tokens']} tokens, {other['learned']} learned")
-        show("glasshouse", mine)
-        show("pytorch", other)
-        print(f"time of glasshouse / pytorch: {report['ratio']:.2f}; losses of the first step apart by {apart[0]:.1e}, of any by {max(apart):.1e}")
+    run, mine, other = in_turns(*begin(options), options)
+    pairs = list(zip(mine["milliseconds"], other["milliseconds"]))
+    edges = [options.steps * turn // options.turns for turn in range(options.turns + 1)]
+    turns = [[sum(side) for side in zip(*pairs[begin:end])] for begin, end in zip(edges, edges[1:])]
+    apart = [abs(one - two) / two for one, two in zip(mine["losses"], other["losses"])]
+    report = {
+        "run": run.name,
+        "glasshouse": mine,
+        "pytorch": other,
+        "ratio": sum(mine["milliseconds"]) / sum(other["milliseconds"]),
+        "turns": [one / two for one, two in turns],
+        "first_loss_apart": apart[0],
+        "most_apart": max(apart),
+    }
+    if options.json:
+        return print(json.dumps(report))
+    print(f"{run.name}: {options.steps} steps of {options.batch} rows of {options.context}: {other['tokens']} tokens, {other['learned']} learned")
+    show("glasshouse", mine)
+    show("pytorch", other)
+    spread = ", ".join(f"{ratio:.2f}" for ratio in report["turns"])
+    print(f"time of glasshouse / pytorch: {report['ratio']:.2f} (turns: {spread})")
+    print(f"losses of steps apart by {apart[0]:.1e} at the first, by {max(apart):.1e} at most")
 
 
 if __name__ == "__main__":
