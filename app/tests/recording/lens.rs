@@ -92,6 +92,7 @@ fn whole_session_of_the_lens() {
     let steps = [steps[0], steps[steps.len() / 2], steps[steps.len() - 1]];
     let mut figures = steps.map(|step| json!({ "step": step }));
     session.window.set_size(STRIP.into());
+    session.window.state_mut().preferences().folds.insert("what:inspect".to_owned(), false);
     for theme in extent.themes {
         (*theme).clone_into(&mut session.window.state_mut().preferences().theme);
         for view in extent.views {

@@ -27,6 +27,7 @@ impl Key {
 /// A view that was answered.
 #[derive(Debug)]
 pub(super) struct Seen {
+    request: u64,
     key: Key,
     /// The answer that it is of.
     pub(super) answer: Rc<Answer>,
@@ -130,7 +131,7 @@ impl Asking {
                 self.alone.remove(&view);
                 shown.failed.remove(&view);
                 if let Some(data) = answer.views.iter().find(|data| data.view == view) {
-                    let seen = Seen { key, answer: answer.clone(), data: data.clone() };
+                    let seen = Seen { request, key, answer: answer.clone(), data: data.clone() };
                     shown.seen.insert(view, seen);
                 } else {
                     shown.failed.insert(view, (key, "The engine answered without this view.".to_owned()));
@@ -172,10 +173,10 @@ impl Asking {
         self.columns.get(column).map_or(&[], |column| &column.notices)
     }
 
-    /// Any answer of a column, the newest first in the order of views: what it says of the prompt holds for all.
-    pub(super) fn any(&self, column: usize, prompt: &str) -> Option<&Seen> {
+    /// The last answer of a column, about the prompt where there is one: what it says of prompt and weights holds for all.
+    pub(super) fn last(&self, column: usize, prompt: &str) -> Option<&Seen> {
         let seen = &self.columns.get(column)?.seen;
-        seen.values().find(|seen| seen.key.prompt == prompt).or_else(|| seen.values().next())
+        seen.values().max_by_key(|seen| (seen.key.prompt == prompt, seen.request))
     }
 
     /// Whether a question is under way, or would be sent next.

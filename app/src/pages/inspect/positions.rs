@@ -4,7 +4,7 @@ use super::chosen::Chosen;
 use super::shown::Shown;
 use crate::pages::parts::{caption, head};
 use crate::widgets::{Heatmap, Scale, fitted};
-use egui::Ui;
+use egui::{Ui, vec2};
 
 /// Widest cell in points.
 const CELL: f32 = 18.0;
@@ -34,6 +34,8 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if let Some(rotations) = shown.data.tensor("rotations") {
         head(ui, "Rotations");
         let (rows, columns) = (rotations.size(0), rotations.size(1));
+        // Positions are many and pairs are few.
+        let size = fitted(rows, columns, width, CELL);
         let turned: Vec<f32> = rotations.floats.iter().map(|angle| angle.cos()).collect();
         let map = Heatmap {
             name: "Rotations by position and pair",
@@ -41,7 +43,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             columns,
             values: &turned,
             scale: Scale::Signed(1.0),
-            size: fitted(rows, columns, width, CELL),
+            size: vec2(size.x, size.y.min(width)),
             chosen: None,
         };
         map.ui(ui, |position, pair, cosine| {

@@ -85,7 +85,7 @@ impl InspectPage {
 
 /// The layer and the head that views of one look at.
 pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
-    let Some(seen) = asking.any(0, &chosen.prompt) else { return };
+    let Some(seen) = asking.last(0, &chosen.prompt) else { return };
     let (layers, heads) = (seen.answer.inspection.layers, seen.answer.inspection.heads);
     let layer = chosen.layer.unwrap_or(layers.saturating_sub(1));
     let head = chosen.head.unwrap_or(0);
@@ -107,7 +107,7 @@ pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
 
 /// The prompt's tokens: pressing one looks at its position.
 pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
-    let Some(seen) = asking.any(0, &chosen.prompt) else { return };
+    let Some(seen) = asking.last(0, &chosen.prompt) else { return };
     let of = &seen.answer.inspection;
     let position = chosen.position.unwrap_or(of.tokens.len().saturating_sub(1));
     let chip = |(place, token): (usize, &glasshouse_protocol::inspect::TokenText)| Chip {
