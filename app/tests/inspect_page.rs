@@ -246,6 +246,18 @@ fn a_run_is_scrubbed_and_played_from_its_first_weights_to_its_last() {
 }
 
 #[test]
+fn the_top_says_what_the_last_answer_is_of() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Walk, View::Tokens]);
+    scene.harness.state_mut().preferences().folds.insert(format!("inspect:{}", View::Walk), false);
+    scene.harness.get_by_role_and_label(Role::Slider, "Step of the run").set_value_accesskit(1.0);
+    scene.settle();
+    assert!(
+        shows(&scene, "2-first-stories · step 500 · example"),
+        "not what the folded view was asked before"
+    );
+}
+
+#[test]
 fn weights_in_training_are_looked_at_again_as_they_move_on_and_at_most_every_two_seconds() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Tokens]);
     support::tell(scene.harness.state_mut(), support::in_training(TrainingState::Running));
