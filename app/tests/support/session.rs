@@ -175,11 +175,11 @@ impl Session {
     }
 }
 
-/// Small rather than fast: pictures are kept in the repository.
+/// Small rather than fast: pictures are kept in the repository. What is drawn flat is smallest without a filter.
 pub fn write_png(image: &image::RgbaImage, file: &Path) {
     use image::codecs::png::{CompressionType, FilterType, PngEncoder};
     let rgb = image::DynamicImage::ImageRgba8(image.clone()).into_rgb8();
     let to = std::io::BufWriter::new(std::fs::File::create(file).unwrap());
-    let encoder = PngEncoder::new_with_quality(to, CompressionType::Best, FilterType::Adaptive);
+    let encoder = PngEncoder::new_with_quality(to, CompressionType::Best, FilterType::NoFilter);
     rgb.write_with_encoder(encoder).unwrap();
 }
