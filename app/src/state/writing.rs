@@ -143,7 +143,8 @@ impl Writing {
                     text.said.clone_from(said);
                     text.ending = Some(Ended::By(*ending));
                     text.moderated.clone_from(moderated);
-                    text.tokens_per_s = Some(*tokens_per_s);
+                    // Of no tokens nothing is known.
+                    text.tokens_per_s = Some(*tokens_per_s).filter(|speed| *speed > 0.0);
                 }
             }
             Event::CharactersLost { characters } => {

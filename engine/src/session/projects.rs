@@ -296,13 +296,14 @@ impl Session {
         };
         let mut imported = Imported(Some(self.shelf()?.path_of(&project)?));
         let opened = self.open_project(id, &project).await;
-        imported.0.take_if(|_| self.is_open(&project));
+        // Where it does not open, it may be since another program has it open already.
+        imported.0 = None;
         opened?;
         self.list_projects(id).await
     }
 }
 
-/// A project that was unpacked; it goes again where it is not opened.
+/// A project that was unpacked; it goes again where that is given up before it is opened.
 struct Imported(Option<PathBuf>);
 
 impl Drop for Imported {

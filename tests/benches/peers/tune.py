@@ -3,7 +3,7 @@
 
     tests/benches/peers/tune.py text|chat --model MODEL --data FILE --project DIR [--steps N] [--turns N] [--json]
 
-MODEL is a Hugging Face folder or a GGUF file, FILE the text, or the conversations (`glasshouse corpus tasks`), and DIR a project, which is made
+MODEL is a Hugging Face folder or a GGUF file (a project that is there already has its own), FILE the text, or the conversations (`glasshouse corpus tasks`), and DIR a project, which is made
 where there is none; further runs go into it. Adapters of rank 8 stand beside all linear layers. Both sides begin with the same weights of model
 and adapter, see the same batches (`tests/examples/batches.rs` writes those of the run), and take the same steps: AdamW, learning rate of each
 step, decay, clipping and threads are the run's, in float32. Examples that share a row do not see each other, and answers alone are learned, on
@@ -205,6 +205,7 @@ def main():
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--pytorch", nargs=3, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.turns = min(options.turns, options.steps)
     if options.pytorch:
         return pytorch(*options.pytorch, options.threads)
     if not (options.objective and options.model and options.data and options.project):
