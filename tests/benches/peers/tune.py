@@ -3,9 +3,9 @@
 
     tests/benches/peers/tune.py text|chat --model MODEL --data FILE --project DIR [--steps N] [--turns N] [--json]
 
-MODEL is a Hugging Face folder or a GGUF file (a project that is there already has its own), FILE the text, or the conversations (`glasshouse corpus tasks`), and DIR a project, which is made
-where there is none; further runs go into it. Adapters of rank 8 stand beside all linear layers. Both sides begin with the same weights of model
-and adapter, see the same batches (`tests/examples/batches.rs` writes those of the run), and take the same steps: AdamW, learning rate of each
+MODEL is a Hugging Face folder or a GGUF file, FILE the text, or the conversations (`glasshouse corpus tasks`), and DIR a project, which is made
+of MODEL where there is none; further runs go into it. Adapters of rank 8 stand beside all linear layers. Both sides begin with the same weights of
+model and adapter, see the same batches (`tests/examples/batches.rs` writes those of the run), and take the same steps: AdamW, learning rate of each
 step, decay, clipping and threads are the run's, in float32. Examples that share a row do not see each other, and answers alone are learned, on
 both sides. The one difference: A is one matrix for queries, keys and values here, and one for gate and up, where PEFT has one of each.
 
