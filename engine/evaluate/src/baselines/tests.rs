@@ -129,6 +129,18 @@ fn discounts_follow_from_counts_of_counts() {
     // Nothing was seen twice; or more was seen thrice than twice.
     assert_eq!(Discounts::of([10, 0, 0, 0]), Discounts([0.5, 1.0, 1.5]));
     assert_eq!(Discounts::of([1, 1, 90, 1]), Discounts([0.5, 1.0, 1.5]));
+    // Nothing would be taken from a count of 2.
+    assert_eq!(Discounts::of([1, 1, 2, 0]), Discounts([0.5, 1.0, 1.5]));
+}
+
+/// In this text, found by the property above, nothing is taken from a count of 2 by the estimate, and 2 is followed by 0 twice and by
+/// nothing else.
+#[test]
+fn no_token_is_impossible() {
+    let mut model = NGram::new(2, 3, None);
+    model.learn(&[2, 0, 0, 2, 0, 0, 1, 0, 0]);
+    let nats = model.nats(&[2, 1]);
+    assert!(nats.iter().all(|nats| nats.is_finite()), "{nats:?}");
 }
 
 /// Longer contexts help where the text has them: each word decides the next one, but two, whose next one depends on the word before.
