@@ -242,7 +242,9 @@ impl StateFile {
         let output = BufWriter::with_capacity(BUFFER, file);
         let (path, finished) = (path.to_owned(), false);
         let mut begun = Self { path, output, precision, head, bytes: 0, checksum: 0, finished };
-        begun.output.write_all(&begun.head).map_err(Error::io(&begun.path))?;
+        platform::reserve(begun.output.get_ref(), (begun.head.len() + end) as u64)
+            .and_then(|()| begun.output.write_all(&begun.head))
+            .map_err(Error::io(&begun.path))?;
         Ok(begun)
     }
 

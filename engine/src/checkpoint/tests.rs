@@ -170,6 +170,16 @@ fn a_manifest_that_cannot_be_written_leaves_no_state_behind() {
     assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 2);
 }
 
+/// Linux alone is asked for the room beforehand.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_state_for_which_there_is_no_room_is_refused_before_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let huge = Parameter { ty: Type::f32(&[1 << 30, 1 << 28]), ..parameters().remove(0) };
+    assert!(Checkpoints::new(folder.path()).begin(&info(1), &[huge]).is_err());
+    assert_eq!(files(folder.path()), [""; 0]);
+}
+
 #[test]
 fn without_an_evaluation_the_latest_serves_as_best() {
     let folder = tempfile::tempdir().unwrap();

@@ -41,6 +41,30 @@ pub fn map(path: &Path) -> Result<Mapping> {
     Ok(Mapping(Some(mapping)))
 }
 
+/// Has the system set aside the room that a new file of so many bytes needs. Writing it is faster then, and a disk without that room says so
+/// before anything is written.
+///
+/// # Errors
+/// There is no such room.
+#[cfg(target_os = "linux")]
+pub fn reserve(file: &std::fs::File, bytes: u64) -> std::io::Result<()> {
+    use rustix::{fs, io::Errno};
+    match fs::fallocate(file, fs::FallocateFlags::empty(), 0, bytes) {
+        Err(full @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(full.into()),
+        // Not every file system can.
+        _ => Ok(()),
+    }
+}
+
+/// Other systems find room as it is needed.
+///
+/// # Errors
+/// None here.
+#[cfg(not(target_os = "linux"))]
+pub fn reserve(_: &std::fs::File, _: u64) -> std::io::Result<()> {
+    Ok(())
+}
+
 /// Has the system begin to store what was written to a file so far, so that whoever makes it durable in the end waits for the rest alone.
 #[cfg(target_os = "linux")]
 pub fn begin_storing(file: &std::fs::File) {

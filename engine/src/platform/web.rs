@@ -25,6 +25,14 @@ pub fn map(path: &Path) -> Result<Mapping> {
     memory_files::share(path).map(Mapping).map_err(Error::io(path))
 }
 
+/// Files are in memory first, where room is found as it is needed.
+///
+/// # Errors
+/// None here.
+pub fn reserve(_: &memory_files::File, _: u64) -> std::io::Result<()> {
+    Ok(())
+}
+
 /// Files are stored later, by others.
 pub fn begin_storing(_: &memory_files::File) {}
 

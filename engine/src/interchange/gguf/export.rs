@@ -1,7 +1,7 @@
 //! Export as a GGUF file that llama.cpp reads.
 
 use super::architectures::{ARCHITECTURE_KEY, Architecture, SLOWER_TENSOR, slower};
-use super::{GgmlType, Metadata, TensorInfo, Value, Writer, vocabulary};
+use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
 use crate::error::{Error, Result};
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::platform::{self, Turns, at_once, files};
@@ -81,6 +81,7 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
     let staging = Staging::beside(path)?;
     let partial = staging.path().join(PARTIAL);
     let file = files::File::create(&partial).map_err(Error::io(path))?;
+    platform::reserve(&file, size(&metadata, &infos)?).map_err(Error::io(path))?;
     let mut writer = Writer::begin(path, file, &metadata, &infos)?;
     if let Some(factors) = &slower {
         writer.write(factors)?;

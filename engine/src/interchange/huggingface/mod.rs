@@ -127,7 +127,9 @@ pub(super) async fn write_tensors(
     let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let head = storage::safetensors_head(format, infos.collect())?;
     let mut file = files::File::create(path).map_err(Error::io(path))?;
-    file.write_all(&head).map_err(Error::io(path))?;
+    platform::reserve(&file, (head.len() + end) as u64)
+        .and_then(|()| file.write_all(&head))
+        .map_err(Error::io(path))?;
     for (_, tensor, arena) in tensors {
         platform::pulse();
         let entries = tensor.gather(parameters, arena)?;
