@@ -136,6 +136,31 @@ fn structure_survives_the_choice_of_main_content() {
 }
 
 #[test]
+fn a_short_article_keeps_its_words_apart_and_its_blocks() {
+    let lines = [
+        "<h1>A fox</h1>",
+        "<p>Once there was a fox who lived in a wood by the river, and it drank there.</p>",
+        "<p>One day it met a heron.</p>",
+        "<ul><li>They talked</li><li>about fish</li></ul>",
+        "<pre>fish = 1</pre>",
+    ];
+    let wanted = "# A fox\n\nOnce there was a fox who lived in a wood by the river, and it drank there.\n\nOne day it met a heron.\n\n\
+        - They talked\n- about fish\n\n```\nfish = 1\n```";
+    for between in ["", "\n"] {
+        let page = |inner: String| format!("<html><head><title>T</title></head><body>{inner}</body></html>");
+        let article = format!("<article>{}</article>", lines.join(between));
+        assert_eq!(main_content(&page(article.clone())).text, wanted, "{between:?}");
+        // Beside other things, and where two share the page.
+        let text =
+            main_content(&page(format!("<nav><a href=\"/\">Home</a></nav>{article}<footer>2024</footer>")))
+                .text;
+        assert_eq!(text, wanted, "{between:?}");
+        let text = main_content(&page(article.repeat(2))).text;
+        assert!(!text.contains("foxOnce") && !text.contains("there.One"), "{text}");
+    }
+}
+
+#[test]
 fn all_text_leaves_out_only_what_is_not_seen() {
     let text = all_text(&article(PARAGRAPHS));
     for kept in ["Sport", "Most read", "The sea rises", "First!!!", "Copyright", "Learn more"] {

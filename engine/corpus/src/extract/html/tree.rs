@@ -45,7 +45,7 @@ pub(super) fn page(html: &str, settings: &Settings) -> Result<Page, String> {
     }
     if text.len() < settings.shortest_main_content || settings.mode == Mode::AllText {
         let all = tree.all_text();
-        if all.len() > text.len() {
+        if all.len() >= text.len() {
             fallback = settings.mode == Mode::MainContent;
             text = all;
         }
@@ -73,6 +73,9 @@ impl Tree {
         let mut tree = Self { html, elements, metadata, code: HashMap::new() };
         tree.remove(mode == Mode::MainContent);
         tree.mark();
+        if mode == Mode::MainContent {
+            tree.separate();
+        }
         tree
     }
 
@@ -147,25 +150,62 @@ impl Tree {
         }
     }
 
+    /// Puts white space behind blocks, which pages without any between their tags lack: trafilatura joins the texts of a short article's blocks.
+    fn separate(&mut self) {
+        let joined = |node: &NodeRef<'_, Node>| {
+            let block = node.value().as_element().is_some_and(|element| flow(element.name()) != Flow::Inline);
+            let behind = node.next_sibling();
+            let spaced = behind
+                .and_then(|next| next.value().as_text())
+                .is_some_and(|text| text.starts_with(char::is_whitespace));
+            block && !spaced
+        };
+        let blocks: Vec<NodeId> =
+            self.html.tree.root().descendants().filter(joined).map(|node| node.id()).collect();
+        for id in blocks {
+            if let Some(mut node) = self.html.tree.get_mut(id) {
+                node.insert_after(text("\n"));
+            }
+        }
+    }
+
     /// The main content as text; empty where none is found.
     fn main_content(&self) -> String {
         let options = Options::default()
             .with_focus(ExtractionFocus::FavorRecall)
             .with_html_date_mode(HtmlDateMode::Disabled);
         match trafilatura::extract(&self.html.html(), &options) {
-            Ok(found) => self.write(&Html::parse_fragment(&found.content_html)),
+            Ok(found) => {
+                let line = self.write(Html::parse_fragment(&found.content_html).tree.root());
+                if line.contains('\n') { line } else { self.with_structure(&line).unwrap_or(line) }
+            }
             Err(_) => String::new(),
         }
     }
 
-    /// All visible text.
-    fn all_text(&self) -> String {
-        self.write(&self.html)
+    /// A text of one line with the headings and paragraphs that it has in the page: of a short article trafilatura takes the words alone. None
+    /// where no article has these and no others.
+    fn with_structure(&self, line: &str) -> Option<String> {
+        let letters = |text: &str| -> String {
+            text.chars().filter(|letter| !letter.is_whitespace() && !is_mark(*letter)).collect()
+        };
+        let wanted = letters(line);
+        let whole = |node: &NodeRef<'_, Node>| {
+            let element = node.value().as_element();
+            element.is_some_and(|element| matches!(element.name(), "article" | "main" | "body"))
+                && letters(&content(*node)) == wanted
+        };
+        self.html.tree.root().descendants().find(whole).map(|node| self.write(node))
     }
 
-    fn write(&self, html: &Html) -> String {
+    /// All visible text.
+    fn all_text(&self) -> String {
+        self.write(self.html.tree.root())
+    }
+
+    fn write(&self, root: NodeRef<'_, Node>) -> String {
         let mut writer = Writer::default();
-        let mut edges = html.tree.root().traverse();
+        let mut edges = root.traverse();
         while let Some(edge) = edges.next() {
             let node = match edge {
                 Edge::Open(node) => node,
