@@ -169,6 +169,9 @@ fn what_comes_back_goes_on_with_its_weights_moments_and_curves() {
         let record = back.record().unwrap();
         assert_eq!((record.state, record.step, record.val_loss), (RunState::Stopped, 15, Some(2.5)));
         assert_eq!(record.restored_from.unwrap().run, "1-nanogpt-cpu");
+        // Five steps there, each of which took as many seconds as it has tokens.
+        let there = 5.0 * back.config().unwrap().tokens_per_step() as f64;
+        assert_eq!(record.seconds, first.record().unwrap().seconds + there, "{more:?}");
         let log = std::fs::read_to_string(back.metrics_path()).unwrap();
         let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let of = |kind: &'static str| events.iter().filter(move |event| event["event"] == kind);

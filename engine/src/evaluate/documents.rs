@@ -119,9 +119,9 @@ impl HeldOut {
         let store = &prepared.store;
         let answers = store.examples(Split::Validation).is_some();
         if answers && !own_tokens {
-            let (run, other) = (run.name(), text_of.name());
             return Err(Error::Refused(format!(
-                "{run} has no text of its own, and the conversations of {other} are in the tokens of another tokenizer; evaluate it by a task file"
+                "the text held out is conversations of {}, in the tokens of another tokenizer than the model's; evaluate it by a task file",
+                text_of.name()
             )));
         }
         let ended = index.and_then(|index| index.end_of_text);

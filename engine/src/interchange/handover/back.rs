@@ -73,6 +73,15 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<StagedRun> 
     let trained = parameters(&config.model, &config.train)?;
     let arena = Places::new(family, &config.model, &trained)?.read(&folder)?;
     let events = log(&bundle.join("out/metrics.jsonl"), manifest.step, state.step)?;
+    let tokens_per_step = config.tokens_per_step() as f64;
+    let seconds_there: f64 = events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Step { tokens_per_s, .. } => Some(tokens_per_step / f64::from(*tokens_per_s)),
+            _ => None,
+        })
+        .filter(|seconds| seconds.is_finite())
+        .sum();
     let mut past =
         if files::is_file(&run.metrics_path()) { metrics::read(&run.metrics_path())? } else { Vec::new() };
     past.retain(|event| event.step().is_none_or(|step| step <= manifest.step));
@@ -111,7 +120,7 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<StagedRun> 
             parameters: record.parameters,
             val_loss,
             best_val_loss: best,
-            seconds: record.seconds,
+            seconds: record.seconds + seconds_there,
             family: record.family.clone(),
             plain_pairs: record.plain_pairs,
             restored_from: Some(Start {
