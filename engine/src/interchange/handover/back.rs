@@ -77,7 +77,7 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<StagedRun> 
     let seconds_there: f64 = events
         .iter()
         .filter_map(|event| match event {
-            TrainEvent::Step { tokens_per_s, .. } => Some(tokens_per_step / f64::from(*tokens_per_s)),
+            TrainEvent::Step { tokens_per_s, .. } => Some(tokens_per_step / tokens_per_s),
             _ => None,
         })
         .filter(|seconds| seconds.is_finite())
