@@ -1,9 +1,11 @@
 // The pictures of <glasshouse-lens>, a function for each view that has one.
 
-import { BEHAVIOURS, make, said, slice, textsOf, word } from "./lens-tables.js";
+import { MEASURES, NAMED, make, partName, said, slice, stageName, textsOf, word } from "./lens-tables.js";
 
 /** Attention below this is no line. */
 const FAINT = 0.02;
+/** Tokens from which on a stretch of training text is as strong as it gets. */
+const MEMORISED = 64;
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
@@ -62,6 +64,15 @@ function drawLines(svg, buttons, at, shares) {
   svg.replaceChildren(...lines.filter(Boolean));
 }
 
+/** What a head does by its measures, and what each of them means; empty where it was not measured. */
+function behaviour(own) {
+  if (own.length === 0) return ["", ""];
+  const best = own.indexOf(Math.max(...own.filter(Number.isFinite)));
+  const line = (at) => `${MEASURES[at][0]} ${own[at].toFixed(2)}`;
+  const name = best >= 0 && own[best] >= NAMED ? line(best) : "mixed";
+  return [`: ${name}`, MEASURES.map(([, means], at) => `\n${line(at)}: ${means}`).join("")];
+}
+
 /** All heads in miniature, to choose one. */
 function miniatures({ seen, choose, colour }, layers, shown) {
   const { probabilities, scores } = seen.tensors;
@@ -70,9 +81,9 @@ function miniatures({ seen, choose, colour }, layers, shown) {
     Array.from({ length: heads }, (_, head) => {
       const { data } = slice(probabilities, { seen, layer, head });
       const own = scores ? [...scores.data.subarray((layer * heads + head) * 4, (layer * heads + head + 1) * 4)] : [];
-      const best = own.indexOf(Math.max(...own));
-      const name = `layer ${layer}, head ${head}${best >= 0 ? `: ${BEHAVIOURS[best]} ${own[best].toFixed(2)}` : ""}`;
-      const button = make("button", { type: "button", title: name }, heat(data, time, time, colour("--accent"), 1));
+      const [does, means] = behaviour(own);
+      const name = `layer ${layer}, head ${head}${does}`;
+      const button = make("button", { type: "button", title: name + means }, heat(data, time, time, colour("--accent"), 1));
       button.setAttribute("aria-label", name);
       button.setAttribute("aria-pressed", String(layer === shown.layer && head === shown.head));
       button.dataset.place = `head-${layer}-${head}`;
@@ -143,17 +154,27 @@ function mark(left, width, kind = "") {
   return bar;
 }
 
+/** A bar from the middle, to the left for less than nothing. */
+function signed(value, highest) {
+  const width = Math.abs(value) / highest / 2;
+  return value < 0 ? mark(0.5 - width, width, "negative") : mark(0.5, width);
+}
+
+/** Probabilities of tokens before and after. */
+function beforeAndAfter(about, ids, before, after) {
+  const texts = textsOf(about);
+  const highest = Math.max(...before, ...after, 1e-9);
+  const row = (id, at) => {
+    const marks = [mark(0, before[at] / highest), mark(0, after[at] / highest, "second")];
+    return [texts.get(id) ?? String(id), marks, `${percent(before[at])} → ${percent(after[at])}`];
+  };
+  return bars(Array.from(ids, row));
+}
+
 function nextToken(about) {
   const { ids, probability, drawn } = about.seen.tensors;
   if (!ids || !probability || !drawn) return null;
-  const texts = textsOf(about);
-  const highest = Math.max(...probability.data, ...drawn.data, 1e-9);
-  const row = (id, at) => {
-    const [before, after] = [probability.data[at], drawn.data[at]];
-    const marks = [mark(0, before / highest), mark(0, after / highest, "second")];
-    return [texts.get(id) ?? String(id), marks, `${percent(before)} → ${percent(after)}`];
-  };
-  return bars(Array.from(ids.data, row));
+  return beforeAndAfter(about, ids.data, probability.data, drawn.data);
 }
 
 function logitLens(about) {
@@ -162,7 +183,6 @@ function logitLens(about) {
   if (!top || !probabilities || !divergence) return null;
   const texts = textsOf(about);
   const [stages, time] = top.shape;
-  const name = (stage) => (stage < stages - 1 ? `before layer ${stage}` : "the last");
   const cell = (stage, at) => {
     const place = stage * time + at;
     const text = texts.get(top.data[place]) ?? String(top.data[place]);
@@ -170,10 +190,10 @@ function logitLens(about) {
     const made = make("td", { className: "heat word", textContent: text });
     made.title = `${percent(share)}, ${bits.toFixed(2)} bits from the last`;
     made.style.setProperty("--heat", share);
-    made.addEventListener("pointerenter", () => say(`${name(stage)}, after “${word(inspection.tokens[at].text)}”: “${text}” ${made.title}`));
+    made.addEventListener("pointerenter", () => say(`${stageName(stage)}, after “${word(inspection.tokens[at].text)}”: “${text}” ${made.title}`));
     return made;
   };
-  const row = (stage) => make("tr", {}, make("th", { textContent: name(stage), scope: "row" }), ...Array.from({ length: time }, (_, at) => cell(stage, at)));
+  const row = (stage) => make("tr", {}, make("th", { textContent: stageName(stage), scope: "row" }), ...Array.from({ length: time }, (_, at) => cell(stage, at)));
   const heads = inspection.tokens.map(({ text }) => make("th", { className: "word", textContent: word(text), scope: "col" }));
   const caption = make("caption", { textContent: "The likeliest next token, were each layer the last" });
   return make("table", {}, caption, make("tr", {}, make("td"), ...heads), ...Array.from({ length: stages }, (_, stage) => row(stage)));
@@ -183,24 +203,130 @@ function residual(about) {
   const { inspection, seen, say, colour } = about;
   const { attribution, norms, token } = seen.tensors;
   if (!attribution || !norms) return null;
-  const name = (part) => (part === 0 ? "embedding" : `${part % 2 === 1 ? "attention" : "MLP"} ${(part - 1) >> 1}`);
   const highest = Math.max(...attribution.data.map(Math.abs), 1e-9);
-  const row = (value, part) => {
-    const width = Math.abs(value) / highest / 2;
-    const bar = value < 0 ? mark(0.5 - width, width, "negative") : mark(0.5, width);
-    return [name(part), [bar], said(value)];
-  };
+  const row = (value, part) => [partName(part), [signed(value, highest)], said(value)];
   const [stages, time] = norms.shape;
   const map = heat(norms.data, stages, time, colour("--accent"));
   map.style.height = `${12 * stages}px`;
-  onEntry(map, (stage, at) => say(`norm after ${name(stage)} at “${word(inspection.tokens[at].text)}”: ${said(norms.data[stage * time + at])}`));
+  onEntry(map, (stage, at) => say(`norm after ${partName(stage)} at “${word(inspection.tokens[at].text)}”: ${said(norms.data[stage * time + at])}`));
   const text = token ? textsOf(about).get(token.data[0]) : undefined;
   const title = text === undefined ? "What each part adds to the logit" : `What each part adds to the logit of “${text}”`;
   const norm = make("p", { textContent: "Norm of the residual stream, from the embedding down" });
   return make("div", {}, make("p", { textContent: title }), bars(Array.from(attribution.data, row)), norm, map);
 }
 
-const DRAWINGS = { attention, tokens, "next-token": nextToken, "logit-lens": logitLens, residual };
+/** A square of how alike positions are, by what `say` tells of an entry. */
+function positions({ seen, say, colour }) {
+  const { similarity } = seen.tensors;
+  if (!similarity) return null;
+  const { data, shape: [count] } = similarity;
+  // Cosines below zero are as unlike as can be shown.
+  const map = heat(data.map((value) => Math.max(value, 0)), count, count, colour("--accent"), 1);
+  onEntry(map, (one, other) => say(`positions ${one} and ${other}: ${said(data[one * count + other])}`));
+  const title = make("p", { textContent: "How alike positions are: from the first on, down and to the right" });
+  return make("div", {}, title, make("div", { className: "map" }, map));
+}
+
+/** Points of the map, named where they are of the prompt, looked at, or next to that. */
+function embeddings(about) {
+  const { inspection, seen, say, colour } = about;
+  const { map, ids, neighbours, cosines, token } = seen.tensors;
+  if (!map || !ids || !neighbours || !token) return null;
+  const texts = textsOf(about);
+  const name = (id) => texts.get(id) ?? `#${id}`;
+  const [xs, ys] = [0, 1].map((axis) => Array.from(ids.data, (_, at) => map.data[2 * at + axis]));
+  const span = (all) => [Math.min(...all), Math.max(Math.max(...all) - Math.min(...all), 1e-9)];
+  const [[left, width], [low, height]] = [span(xs), span(ys)];
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "-4 -6 120 112");
+  svg.setAttribute("aria-hidden", "true");
+  const of = (kind, properties, text = "") => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", kind);
+    for (const [key, value] of Object.entries(properties)) made.setAttribute(key, value);
+    made.textContent = text;
+    return made;
+  };
+  const near = new Map(Array.from(neighbours.data, (id, at) => [id, cosines.data[at]]));
+  const [looked] = token.data;
+  const here = new Set([...inspection.tokens.map(({ id }) => id), looked, ...near.keys()]);
+  const marks = Array.from(ids.data, (id, at) => {
+    const [x, y] = [((xs[at] - left) / width) * 100, 100 - ((ys[at] - low) / height) * 100];
+    const fill = colour(id === looked ? "--second" : here.has(id) ? "--accent" : "--quiet");
+    const dot = of("circle", { cx: x, cy: y, r: here.has(id) ? 1.2 : 0.5, fill });
+    const how = near.has(id) ? `: cosine ${said(near.get(id))} to “${name(looked)}”` : "";
+    dot.addEventListener("pointerenter", () => say(`“${name(id)}”${how}`));
+    return here.has(id) ? [dot, of("text", { x: x + 1.8, y: y + 1, fill: colour("--text") }, name(id))] : [dot];
+  });
+  // Those with names lie above the others.
+  marks.sort((one, other) => one.length - other.length);
+  svg.append(...marks.flat());
+  const title = make("p", { textContent: `Nearest to “${name(looked)}”, by cosine` });
+  const list = bars([...near].map(([id, cosine]) => [name(id), [mark(0, Math.max(cosine, 0))], said(cosine)]));
+  return make("div", {}, make("div", { className: "points" }, svg), title, list);
+}
+
+/** A head's scores and what softmax makes of them. */
+function head({ inspection, seen, say, colour }) {
+  const { scores, probabilities } = seen.tensors;
+  if (!scores || !probabilities) return null;
+  const time = inspection.tokens.length;
+  const quoted = (at) => `“${word(inspection.tokens[at].text)}”`;
+  const map = (title, { data }, shown, highest) => {
+    const canvas = heat(shown, time, time, colour("--accent"), highest);
+    onEntry(canvas, (to, from) => {
+      const value = from > to ? "masked, since it comes later" : said(data[to * time + from]);
+      say(`${title} of ${quoted(to)} and ${quoted(from)}: ${value}`);
+    });
+    return make("div", {}, make("p", { textContent: title }), make("div", { className: "map" }, canvas));
+  };
+  const isSeen = (at) => at % time <= Math.floor(at / time);
+  const own = scores.data.filter((_, at) => isSeen(at));
+  const [lowest, highest] = [Math.min(...own), Math.max(...own)];
+  const above = scores.data.map((value, at) => (isSeen(at) ? value - lowest : 0));
+  return make("div", { className: "beside" }, map("q·k / √D", scores, above, Math.max(highest - lowest, 1e-9)), map("softmax", probabilities, probabilities.data, 1));
+}
+
+/** The most active neurons at the position that is looked at. */
+function neurons({ inspection, seen }) {
+  const { activations, neurons } = seen.tensors;
+  if (!activations || !neurons) return null;
+  const highest = Math.max(...activations.data.map(Math.abs), 1e-9);
+  const row = (neuron, at) => [`neuron ${neuron}`, [signed(activations.data[at], highest)], said(activations.data[at])];
+  const title = `${activations.scope}: most active at “${word(inspection.tokens[inspection.position]?.text ?? "")}”`;
+  return make("div", {}, make("p", { textContent: title }), bars(Array.from(neurons.data, row)));
+}
+
+function whatIf(about) {
+  const { ids, before_listed: before, after_listed: after, divergence } = about.seen.tensors;
+  if (!ids || !before || !after || !divergence) return null;
+  const title = `The next token before and after the change: ${divergence.data[0].toFixed(3)} bits apart (KL)`;
+  return make("div", {}, make("p", { textContent: title }), beforeAndAfter(about, ids.data, before.data, after.data));
+}
+
+/** The text, each token as strong as the longest stretch through it that stands in the training text. */
+function provenance({ inspection, seen, say }) {
+  const matches = seen.details.find(({ kind }) => kind === "matches")?.matches;
+  if (!matches) return null;
+  const { longest } = seen.tensors;
+  // Stretches count from the beginning of the whole text, of which the context may hold the end alone.
+  const stretch = (at) => {
+    const place = at + inspection.cut;
+    const through = matches.filter(({ start, length }) => start <= place && place < start + length);
+    return through.reduce((best, match) => (match.length > (best?.length ?? 0) ? match : best), null);
+  };
+  const lengthAt = (at) => longest?.data[at + inspection.cut] ?? stretch(at)?.length ?? 0;
+  const { row, buttons } = strip(inspection.tokens, (at) => {
+    const [match, length] = [stretch(at), lengthAt(at)];
+    const listed = match ? `“${word(match.context[1])}”: ${match.length} tokens, ${match.occurrences} times in the training text` : "";
+    say(listed || (length > 0 ? `in a stretch of ${length} tokens that stands in the training text` : "in no stretch of the training text: composed"));
+  });
+  buttons.forEach((button, at) => button.style.setProperty("--heat", Math.min(lengthAt(at) / MEMORISED, 1)));
+  return row;
+}
+
+const DRAWINGS = {
+  attention, embeddings, head, neurons, positions, provenance, residual, tokens, "logit-lens": logitLens, "next-token": nextToken, "what-if": whatIf,
+};
 
 /** A view's picture; null where its tables are all there is. */
 export function draw(view, about) {

@@ -32,6 +32,11 @@ canvas { display: block; width: 100%; image-rendering: pixelated; background: va
 .heads button { padding: 1px; min-height: 20px }
 .map { max-width: 420px; aspect-ratio: 1; margin-bottom: 12px }
 .map canvas { height: 100% }
+.points { max-width: 480px; margin-bottom: 12px }
+.points svg { display: block; width: 100%; background: var(--raised); border-radius: 4px; font: 3px ui-monospace, monospace }
+.beside { display: flex; flex-wrap: wrap; gap: 0 16px }
+.beside > * { flex: 1 1 220px; min-width: 0 }
+.more { min-height: 36px; padding: 4px 12px; margin: 0 8px 12px 0 }
 .strip { position: relative; display: flex; flex-wrap: wrap; gap: 18px 2px; padding-top: 18px }
 .strip svg { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; overflow: visible }
 .strip path { fill: none; stroke: var(--accent); stroke-width: 2 }

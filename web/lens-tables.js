@@ -1,13 +1,25 @@
 // Every view of <glasshouse-lens> as tables: what screen readers read, and what is shown of views that have no picture.
 
-/** Rows and columns of a table at most. */
+/** Rows and columns that a table begins with, and that it gets more at a press. */
 const ROWS = 60;
 const COLUMNS = 24;
 /** Tensors whose entries are ids of tokens. */
-const IDS = ["ids", "neighbours", "token", "top"];
+const IDS = ["ids", "neighbours", "repeated", "token", "top"];
 
-/** What a head is called by, in the order of attention's scores. */
-export const BEHAVIOURS = ["previous-token", "first-token", "duplicate-token", "induction"];
+/** What a head is called by, and what that means, in the order of attention's scores; a test holds both to the application's. */
+export const MEASURES = [
+  ["previous token", "Mean attention from each token to the one before it."],
+  ["first token", "Mean attention from each token to the first of the text: where a head looks that has nothing to do."],
+  ["duplicate token", "Mean attention from a token to an earlier one that is equal to it."],
+  ["induction", "Mean attention, on random tokens that stand twice, to the token after the earlier equal one: what comes next there is likely to come next here (Olsson et al. 2022)."],
+];
+/** A measure must reach this for a head to be called by it. */
+export const NAMED = 0.35;
+
+/** Parts of a model, in the order in which they add to the residual stream. */
+export const partName = (part) => (part === 0 ? "embedding" : `${part % 2 === 1 ? "attention" : "MLP"} ${(part - 1) >> 1}`);
+/** Where the logit lens reads: before every layer, then behind each. */
+export const stageName = (stage) => (stage === 0 ? "embedding" : `layer ${stage - 1}`);
 
 /** An element of a kind, with properties, and what is in it. */
 export function make(kind, properties = {}, ...inner) {
@@ -50,19 +62,54 @@ export function slice({ data, shape, axes }, { seen, layer, head }) {
   return { data, shape, axes, chosen };
 }
 
-function table(caption, head, rows) {
+/** `rows 1 to 60 of 262`, where that is not all of them. */
+const cutOf = (what, shown, all) => (shown < all ? `${what} 1 to ${shown} of ${all}` : "");
+
+/**
+ * A table that begins with some of its rows and columns and has a button for more of either, so that every number can be read:
+ * `head(at)` is what stands above a column, `row(at, columns)` the name of a row and its cells.
+ */
+function table(caption, rows, columns, head, row, begin = ROWS) {
+  const whole = make("div", { className: "grown" });
   const cell = (kind, text, scope) => {
     const made = make(kind, { textContent: text });
     if (scope) made.scope = scope;
     return made;
   };
-  const row = ([first, ...rest]) => make("tr", {}, cell("th", first, "row"), ...rest.map((text) => cell("td", text)));
-  const names = head.map((text) => cell("th", text, "col"));
-  return make("table", {}, make("caption", { textContent: caption }), make("thead", {}, make("tr", {}, ...names)), make("tbody", {}, ...rows.map(row)));
+  const draw = (tall, wide) => {
+    const [first, ...names] = head(wide);
+    const line = (at) => {
+      const [name, ...cells] = row(at, wide);
+      return make("tr", {}, cell("th", name, "row"), ...cells.map((text) => cell("td", text)));
+    };
+    const heads = [first, ...names].map((text) => cell("th", text, "col"));
+    const cut = [cutOf("rows", tall, rows), cutOf("columns", wide, columns)].filter(Boolean).join(", ");
+    const title = make("caption", { textContent: cut ? `${caption} (${cut})` : caption });
+    const body = Array.from({ length: tall }, (_, at) => line(at));
+    const more = (what, next) => {
+      const button = make("button", { type: "button", className: "more", textContent: `More ${what}` });
+      button.addEventListener("click", () => {
+        draw(...next);
+        (whole.querySelector(`.more[data-of=${what}]`) ?? whole.querySelector(".more"))?.focus();
+      });
+      button.dataset.of = what;
+      return button;
+    };
+    const buttons = [
+      ...(tall < rows ? [more("rows", [Math.min(2 * tall, rows), wide])] : []),
+      ...(wide < columns ? [more("columns", [tall, Math.min(2 * wide, columns)])] : []),
+    ];
+    whole.replaceChildren(make("table", {}, title, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...body)), ...buttons);
+  };
+  draw(Math.min(rows, begin), Math.min(columns, COLUMNS));
+  return whole;
 }
 
+/** A table of rows that are all there, each with as many cells as its head names. */
+const listed = (caption, head, rows) => table(caption, rows.length, 0, () => head, (at) => rows[at], 4 * ROWS);
+
 /** What entries along axes stand for, and how entries are shown. */
-function wordsOf(about) {
+function wordsOf(view, about) {
   const { inspection, seen } = about;
   const texts = textsOf(about);
   const parameters = seen.details.find(({ kind }) => kind === "parameters") ?? { names: [], steps: [] };
@@ -71,15 +118,13 @@ function wordsOf(about) {
       if (axis === "T") return word(inspection.tokens[at]?.text ?? String(at));
       if (axis === "P") return parameters.names[at] ?? String(at);
       if (axis === "M") return `step ${parameters.steps[at] ?? at}`;
+      if (axis === "score") return MEASURES[at]?.[0] ?? String(at);
+      if (axis === "part" || (axis === "stage" && view === "residual")) return partName(at);
+      if (axis === "stage" && view === "logit-lens") return stageName(at);
       return String(at);
     },
     entry: (name, value) => (IDS.includes(name) ? (texts.get(value) ?? String(value)) : said(value)),
   };
-}
-
-/** `surprise, rank (the first 60 of 200)`. */
-function captionOf(name, count, most) {
-  return count > most ? `${name} (the first ${most} of ${count})` : name;
 }
 
 /** Tensors of one axis, those of the same one side by side. */
@@ -92,9 +137,8 @@ function lists(tensors, words) {
   return [...groups.values()].map((group) => {
     const [, { axes: [axis], shape: [count] }] = group[0];
     const names = group.map(([name]) => name);
-    const cells = (at) => group.map(([name, { data }]) => words.entry(name, data[at]));
-    const rows = Array.from({ length: Math.min(count, ROWS) }, (_, at) => [words.along(axis, at), ...cells(at)]);
-    return table(captionOf(names.join(", "), count, ROWS), [axis, ...names], rows);
+    const row = (at) => [words.along(axis, at), ...group.map(([name, { data }]) => words.entry(name, data[at]))];
+    return table(names.join(", "), count, 0, () => [axis, ...names], row);
   });
 }
 
@@ -103,20 +147,17 @@ function matrix(name, tensor, words, about) {
   const part = slice(tensor, about);
   if (!part) return null;
   const { data, shape: [rows, columns], axes, chosen } = part;
-  const shown = Math.min(columns, COLUMNS);
-  const row = (at) => Array.from(data.subarray(at * columns, at * columns + shown), (value) => words.entry(name, value));
-  const behaviours = tensor === about.seen.tensors.scores && columns === BEHAVIOURS.length;
-  const head = Array.from({ length: shown }, (_, at) => (behaviours ? BEHAVIOURS[at] : words.along(axes[1], at)));
-  const body = Array.from({ length: Math.min(rows, ROWS) }, (_, at) => [words.along(axes[0], at), ...row(at)]);
-  const caption = [captionOf(name, columns, COLUMNS), ...chosen, tensor.scope].filter(Boolean).join(", ");
-  return table(caption, [axes[0], ...head], body);
+  const cells = (at, wide) => Array.from(data.subarray(at * columns, at * columns + wide), (value) => words.entry(name, value));
+  const head = (wide) => [axes[0], ...Array.from({ length: wide }, (_, at) => words.along(axes[1], at))];
+  const caption = [name, ...chosen, tensor.scope].filter(Boolean).join(", ");
+  return table(caption, rows, columns, head, (at, wide) => [words.along(axes[0], at), ...cells(at, wide)]);
 }
 
 /** Tables of what is no tensor. */
 const DETAILS = {
   passages({ passages, searched }) {
     const row = ({ tokens, activations, peak }) => [said(activations[peak]), word(tokens[peak].text), word(tokens.map(({ text }) => text).join(""))];
-    return table(`Passages that excite it most, of ${searched} tokens of validation text`, ["activation", "at", "passage"], passages.map(row));
+    return listed(`Passages that excite it most, of ${searched} tokens of validation text`, ["activation", "at", "passage"], passages.map(row));
   },
   matches({ matches, searched, indexBytes, buildMs }) {
     const row = ({ start, length, occurrences, context, document }) => [
@@ -124,28 +165,28 @@ const DETAILS = {
     ];
     const made = buildMs > 0 ? `, made in ${buildMs.toFixed(0)} ms` : "";
     const caption = `Stretches that stand in the training text, of ${searched} tokens, by an index of ${indexBytes} bytes${made}`;
-    return table(caption, ["stretch", "first token", "tokens", "times", "document"], matches.map(row));
+    return listed(caption, ["stretch", "first token", "tokens", "times", "document"], matches.map(row));
   },
   graph({ nodes, values }) {
-    const [most, none] = [4 * ROWS, "–"];
+    const none = "–";
     const kernels = (node) => node.kernels.map(([name, times]) => `${name} × ${times}`).join(", ") || none;
     const row = (node) => [
       node.scope, node.operation, node.formula, node.inputs.join(" "), node.outputs.join(" "), kernels(node), node.ms === null ? none : said(node.ms),
     ];
     const head = ["scope", "operation", "formula", "reads", "writes", "kernels", "ms"];
-    const operations = table(captionOf("Operations", nodes.length, most), head, nodes.slice(0, most).map(row));
+    const operations = listed("Operations", head, nodes.map(row));
     const numbers = (four) => (four ? four.map(said) : Array(4).fill(none));
     const value = ({ name, ty, statistics, gradient }, at) => [String(at), name || none, ty, ...numbers(statistics), ...numbers(gradient)];
     const measures = ["smallest", "largest", "mean", "deviation"];
     const titles = ["value", "name", "type", ...measures, ...measures.map((measure) => `gradient's ${measure}`)];
-    return [operations, table(captionOf("Values", values.length, most), titles, values.slice(0, most).map(value))];
+    return [operations, listed("Values", titles, values.map(value))];
   },
 };
 
 /** A view's tensors and details as tables, and its notices. */
 export function tables(view, about) {
   const { seen } = about;
-  const words = wordsOf(about);
+  const words = wordsOf(view, about);
   const tensors = Object.entries(seen.tensors);
   const matrices = tensors.filter(([, { shape }]) => shape.length > 1).map(([name, tensor]) => matrix(name, tensor, words, about)).filter(Boolean);
   const details = seen.details.filter(({ kind }) => DETAILS[kind]).flatMap((detail) => DETAILS[detail.kind](detail));

@@ -4,11 +4,13 @@ import assert from "node:assert/strict";
 import { plain, until } from "./site.mjs";
 
 /** Windows that an embed must hold in. */
-const SIZES = [{ width: 1280, height: 800 }, { width: 390, height: 844 }];
+const SIZES = [{ width: 1280, height: 800 }, { width: 360, height: 780 }];
+/** Views whose tables are all there is. */
+const WITHOUT_PICTURE = ["walk", "weights", "graph"];
 
 /**
- * What views say of a small model that was trained in the page, on a device: tensors without their entries, and what is wrong with those.
- * The adapter gets what the processor has trained.
+ * What views say of a small model that was trained in the page, on a device: tensors without their entries, what is wrong with those, and
+ * how far they are from the processor's. The adapter gets what the processor has trained.
  */
 function everyView(page, device, views) {
   return page.evaluate(
@@ -21,6 +23,15 @@ function everyView(page, device, views) {
       } else {
         await lab.load(saved);
       }
+      globalThis.expected ??= {};
+      // The largest difference in relation to the largest entry; of whole numbers, whether they are others.
+      const apart = (name, data) => {
+        const expected = (globalThis.expected[name] ??= data);
+        const different = data.length !== expected.length || data.some((value, at) => value !== expected[at]);
+        if (data instanceof Uint32Array) return different ? 1 : 0;
+        const size = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
+        return expected.reduce((most, value, at) => Math.max(most, Math.abs(data[at] - value) / size), 0);
+      };
       const said = {};
       for (const view of views ?? VIEWS) {
         const edits = [{ part: "head", layer: 1, head: 0, factor: 0 }];
@@ -33,6 +44,7 @@ function everyView(page, device, views) {
           kind: data.constructor.name,
           entries: data.length,
           lost: [...data].filter((value) => !Number.isFinite(value)).length,
+          apart: apart(`${view} ${name}`, data),
         }));
         said[view] = { shapes, details: details.map(({ kind }) => kind) };
       }
@@ -142,6 +154,10 @@ export async function every_view_answers_in_the_tab_and_on_webgpu(site) {
   check(adapter);
   const shapes = ({ said }) => Object.values(said).map(({ shapes }) => shapes.map(({ name, shape }) => [name, shape]));
   assert.deepEqual(shapes(adapter), shapes(processor));
+  // The same numbers: the kernels of the tab's WebGPU against those of its processor.
+  for (const [view, { shapes }] of Object.entries(adapter.said)) {
+    for (const { name, apart } of shapes) assert(apart <= 2e-4, `${name} of ${view} is ${apart} from the processor's`);
+  }
 }
 
 export async function the_script_looks_inside_while_a_model_trains(site) {
@@ -172,7 +188,7 @@ export async function the_script_looks_inside_while_a_model_trains(site) {
 export async function an_embed_draws_and_can_be_read_as_tables(site) {
   for (const viewport of SIZES) {
     const lens = (view) => `<glasshouse-lens src="${site.address}sample.glasshouse" device="cpu" view="${view}" prompt="One day the fox"></glasshouse-lens>`;
-    const views = ["attention", "tokens", "logit-lens", "next-token", "residual", "head", "graph"];
+    const views = await plain(site).then((page) => page.evaluate(async () => (await import("/glasshouse.js")).VIEWS));
     const page = await embedded(site, views.map(lens).join(""), { viewport });
     const told = await heard(page, views.length);
     assert.deepEqual(told.map(({ kind }) => kind), Array(views.length).fill("glasshouse-numbers"), JSON.stringify(told));
@@ -189,11 +205,28 @@ export async function an_embed_draws_and_can_be_read_as_tables(site) {
     assert.equal(painted.heads, 4);
     for (const view of views) {
       const own = page.locator(`glasshouse-lens[view=${view}]`);
-      assert(await own.locator(".tables table tbody tr").count() > 1, `${view} has a table`);
+      assert(await own.locator(".tables table tbody tr").count() > 0, `${view} has a table`);
+      const drawn = await own.locator(".picture > *").count();
+      assert.equal(drawn, WITHOUT_PICTURE.includes(view) ? 0 : 1, `${view} has a picture`);
       assert.match(await own.getByRole("group").first().getAttribute("aria-label"), /One day the fox/);
     }
     // A view without a picture shows its tables; another shows them when that is asked for, by the keyboard too.
-    assert.equal(await page.locator("glasshouse-lens[view=head] .tables table").first().isVisible(), true);
+    assert.equal(await page.locator("glasshouse-lens[view=walk] .tables table").first().isVisible(), true);
+    // Parts are called by their names.
+    const parts = page.locator("glasshouse-lens[view=residual]").getByRole("table", { name: /^attribution/ });
+    assert.deepEqual((await parts.locator("tbody th").allTextContents()).slice(0, 3), ["embedding", "attention 0", "MLP 0"]);
+    // A map has a point for each of its tokens, and every one of them can be read, a press after the other.
+    const map = page.locator("glasshouse-lens[view=embeddings]");
+    const points = await map.locator("circle").count();
+    assert(points > 60, `${points} tokens on the map`);
+    await map.getByRole("button", { name: "As a table" }).click();
+    const rows = map.getByRole("table", { name: /^map/ });
+    assert.match(await rows.locator("caption").textContent(), new RegExp(`rows 1 to 60 of ${points}`));
+    const more = map.locator(".grown", { has: page.getByRole("table", { name: /^map/ }) }).getByRole("button", { name: "More rows" });
+    while (await more.count() > 0) await more.click();
+    assert.equal(await rows.locator("tbody tr").count(), points);
+    assert.doesNotMatch(await rows.locator("caption").textContent(), / of /);
+    await map.getByRole("button", { name: "As a table" }).click();
     // What an operation writes has numbers of its own, and so has its gradient.
     const values = page.locator("glasshouse-lens[view=graph]").getByRole("table", { name: /^Values/ });
     assert.deepEqual((await values.locator("thead th").allTextContents()).slice(3, 8), ["smallest", "largest", "mean", "deviation", "gradient's smallest"]);

@@ -78,4 +78,17 @@ mod tests {
         assert_eq!(name_of(&[0.3, 0.34, f32::NAN, 0.1]), None);
         assert_eq!(name_of(&[]), None);
     }
+
+    /// `<glasshouse-lens>` names heads, too.
+    #[test]
+    fn embeds_call_heads_by_the_same_measures() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../web/lens-tables.js");
+        let script = std::fs::read_to_string(path).unwrap();
+        let mut from = 0;
+        for (name, means) in MEASURES {
+            let line = format!("[\"{name}\", \"{means}\"]");
+            from += script[from..].find(&line).unwrap_or_else(|| panic!("{line} is not there, or not in its place"));
+        }
+        assert!(script.contains(&format!("NAMED = {NAMED};")), "{NAMED}");
+    }
 }
