@@ -563,7 +563,8 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
         scene.harness.query_by_label("letters-to-a-friend-2019.jsonl").is_some(),
         "rows that the project has come first"
     );
-    let expects = |scene: &Scene| scene.harness.query_all_by_label_contains("Expect 281 of 300").next().is_some();
+    let expects =
+        |scene: &Scene| scene.harness.query_all_by_label_contains("Expect 281 of 300").next().is_some();
     assert!(!expects(&scene), "that was measured on generated rows");
     press(&mut scene, "Generated rows");
     assert!(expects(&scene));
@@ -588,7 +589,8 @@ fn a_recipe_has_an_example_and_measures_a_run_by_rows_that_were_held_out() {
     assert!(scene.harness.query_by_role_and_label(Role::Button, "Save an example").is_some());
     press(&mut scene, "Measure 2-first-stories");
     let sent = scene.sent_of(|command| matches!(command, Command::Evaluate { .. }));
-    let [Command::Evaluate { source: WeightSource::Checkpoint { run, .. }, settings }] = sent.as_slice() else {
+    let [Command::Evaluate { source: WeightSource::Checkpoint { run, .. }, settings }] = sent.as_slice()
+    else {
         panic!("{sent:?}")
     };
     assert_eq!((run.as_str(), settings.likelihood), ("2-first-stories", false));

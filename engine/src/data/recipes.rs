@@ -99,7 +99,8 @@ pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Re
     });
     let path = folder.join(TRAIN_FILE);
     if !files::is_file(&path) {
-        let rows = platform::generated_rows(None, objective, TaskSplit::Train, ROWS).map_err(Error::Refused)?;
+        let rows =
+            platform::generated_rows(None, objective, TaskSplit::Train, ROWS).map_err(Error::Refused)?;
         let staging = Staging::beside(&folder)?;
         write_lines(&staging.path().join(TRAIN_FILE), &rows)?;
         staging.put(&folder)?;
@@ -305,7 +306,8 @@ mod tests {
         std::fs::write(&path, "as it was").unwrap();
         let again = rows_of(folder.path(), None, Objective::Chat).unwrap();
         assert_eq!(std::fs::read_to_string(again).unwrap(), "as it was");
-        for (objective, field) in [(Objective::Preference, "\"rejected\""), (Objective::Reward, "\"prompt\"")] {
+        for (objective, field) in [(Objective::Preference, "\"rejected\""), (Objective::Reward, "\"prompt\"")]
+        {
             let rows = std::fs::read_to_string(rows_of(folder.path(), None, objective).unwrap()).unwrap();
             assert!(rows.lines().all(|line| line.contains(field)), "{objective}");
         }

@@ -425,7 +425,8 @@ mod tests {
     #[test]
     fn tasks_come_with_their_results_and_under_names_of_their_own() {
         let row = b"{\"prompt\":\"a\",\"answer\":\"b\"}".to_vec();
-        let none = |recipe: &TuningRecipe| -> Result<Vec<String>> { panic!("{} was not asked for", recipe.name) };
+        let none =
+            |recipe: &TuningRecipe| -> Result<Vec<String>> { panic!("{} was not asked for", recipe.name) };
         let request = |file: &str| TaskRequest { file: file.to_owned(), ..TaskRequest::default() };
         let settings = |tasks: &[&str]| EvaluateSettings {
             tasks: tasks.iter().map(|file| request(file)).collect(),

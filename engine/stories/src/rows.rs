@@ -1,7 +1,8 @@
 //! Rows that are generated to try a recipe on.
 
 use crate::tasks::{
-    Labels, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, line, pair_line, passages, poems, prompt_line,
+    Labels, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, line, pair_line, passages, poems,
+    prompt_line,
 };
 use glasshouse_protocol::Objective;
 use glasshouse_protocol::recipes::{Generated, TuningRecipe};
@@ -94,7 +95,8 @@ mod tests {
         for row in &pairs {
             assert_ne!(row["chosen"], row["rejected"]);
         }
-        let asked = |rows: &[Value]| rows.iter().map(|row| row["prompt"].to_string()).collect::<BTreeSet<_>>();
+        let asked =
+            |rows: &[Value]| rows.iter().map(|row| row["prompt"].to_string()).collect::<BTreeSet<_>>();
         let shared = asked(&prompts).intersection(&asked(&pairs)).count();
         assert!(shared < 40, "{shared} prompts are those of pairs");
     }

@@ -61,12 +61,7 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
 }
 
 /// A rule with what it needs, or the run that scores answers; and how they are drawn and compared.
-fn reward_ui(
-    ui: &mut Ui,
-    reward: &mut RewardSettings,
-    runs: &[RunSummary],
-    refused: Option<&ErrorReport>,
-) {
+fn reward_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &[RunSummary], refused: Option<&ErrorReport>) {
     const RULE: &str = "A rule";
     let mut chosen = reward.model.clone();
     let known = named(runs, &reward.named_model().run);
@@ -95,7 +90,13 @@ fn reward_ui(
         caption(ui, text::MODEL);
     }
     number(ui, ("Replies to each prompt", "train.reward.group"), &mut reward.group, 2..=4096, refused);
-    number(ui, ("Max tokens of a reply", "train.reward.max_tokens"), &mut reward.max_tokens, 0..=65_536, refused);
+    number(
+        ui,
+        ("Max tokens of a reply", "train.reward.max_tokens"),
+        &mut reward.max_tokens,
+        0..=65_536,
+        refused,
+    );
     if reward.max_tokens == 0 {
         caption(ui, "0 takes half the context length, 512 at most.");
     }
@@ -116,7 +117,8 @@ fn rule_ui(ui: &mut Ui, reward: &mut RewardSettings, refused: Option<&ErrorRepor
     match reward.rule {
         RewardRule::Contains | RewardRule::Regex | RewardRule::Format => {
             field(ui, "Pattern", "train.reward.pattern", refused, |ui| {
-                ui.add(TextEdit::singleline(&mut reward.pattern).desired_width(220.0)).accessible_name("Pattern")
+                ui.add(TextEdit::singleline(&mut reward.pattern).desired_width(220.0))
+                    .accessible_name("Pattern")
             });
         }
         RewardRule::Length => {

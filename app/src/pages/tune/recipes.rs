@@ -51,11 +51,17 @@ pub(super) fn recipes_ui(
     let format = recipe.format().replace('`', "");
     caption(ui, format!("It learns {}. Its data: {format}.", recipe.learns));
     caption(ui, recipe.row);
-    if plain(ui, icons::ICON_SAVE, "Save an example").on_hover_text("This row, as a file to begin your own with").clicked() {
-        context.asks.save = Some((format!("{}.jsonl", recipe.name), format!("{}\n", recipe.row).into_bytes()));
+    if plain(ui, icons::ICON_SAVE, "Save an example")
+        .on_hover_text("This row, as a file to begin your own with")
+        .clicked()
+    {
+        context.asks.save =
+            Some((format!("{}.jsonl", recipe.name), format!("{}\n", recipe.row).into_bytes()));
     }
     caption(ui, format!("It is measured by {}.", recipe.measured()));
-    if *learns_from == LearnsFrom::Tasks && let Some(expected) = recipe.expected {
+    if *learns_from == LearnsFrom::Tasks
+        && let Some(expected) = recipe.expected
+    {
         caption(ui, format!("Expect {expected}."));
     }
     measure_ui(ui, context, recipe);

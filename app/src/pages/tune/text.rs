@@ -38,7 +38,9 @@ pub(super) fn loss(loss: PreferenceLoss) -> (&'static str, &'static str) {
 pub(super) fn rule(rule: RewardRule) -> (&'static str, &'static str) {
     match rule {
         RewardRule::Check => ("The row's check", "1 where the reply passes what the row's own `check` says."),
-        RewardRule::Exact => ("Exact match", "1 for the row's `answer`; letter case, punctuation and spaces do not count."),
+        RewardRule::Exact => {
+            ("Exact match", "1 for the row's `answer`; letter case, punctuation and spaces do not count.")
+        }
         RewardRule::Contains => {
             ("Contains", "1 where the pattern, or the row's `answer` without one, is somewhere in the reply.")
         }
@@ -46,7 +48,9 @@ pub(super) fn rule(rule: RewardRule) -> (&'static str, &'static str) {
         RewardRule::Length => {
             ("Length", "1 for so many words, and less by the share that a reply has more or fewer.")
         }
-        RewardRule::Format => ("Format", "1 where the pattern, a regular expression, describes all of the reply."),
+        RewardRule::Format => {
+            ("Format", "1 where the pattern, a regular expression, describes all of the reply.")
+        }
         RewardRule::Numeric => ("Number", "1 where the reply's last number is that of the row's `answer`."),
     }
 }
