@@ -84,4 +84,4 @@ globalThis.readerTemplateEnd = (number) => {
 
 globalThis.readerPage = (settings, html) => guarded("pages", ({ page }) => page(settings, html));
 
-globalThis.readerRows = (name, split, count) => guarded("tasks", ({ rows }) => rows(name, split, count));
+globalThis.readerRows = (name, objective, split, count) => guarded("tasks", ({ rows }) => rows(name, objective, split, count));

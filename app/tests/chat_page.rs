@@ -7,7 +7,7 @@ use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
-use glasshouse_protocol::config::Category;
+use glasshouse_protocol::config::{Category, RewardRule};
 use glasshouse_protocol::{
     Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Moderation, ModerationMode,
     Objective, Role as Speaker, RunState, Severity, Uncertainty, WeightSource,
@@ -563,13 +563,11 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
         scene.harness.query_by_label("letters-to-a-friend-2019.jsonl").is_some(),
         "rows that the project has come first"
     );
-    let measures = |scene: &Scene| {
-        let mut said = scene.harness.query_all_by_label_contains("glasshouse recipe summarise --measure");
-        said.next().is_some()
-    };
-    assert!(!measures(&scene), "that measures generated rows");
+    let expects =
+        |scene: &Scene| scene.harness.query_all_by_label_contains("Expect 281 of 300").next().is_some();
+    assert!(!expects(&scene), "that was measured on generated rows");
     press(&mut scene, "Generated rows");
-    assert!(measures(&scene));
+    assert!(expects(&scene));
     scene.picture("tune-recipe");
     scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
     scene.settle();
@@ -581,6 +579,63 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     // Where a recipe says none, that of the run.
     assert_eq!(train.learning_rate, recipe("summarise").learning_rate.unwrap_or(1e-3));
     assert_eq!(config.start.as_ref().unwrap().run, "1-first-stories");
+}
+
+#[test]
+fn a_recipe_has_an_example_and_measures_a_run_by_rows_that_were_held_out() {
+    let mut scene = wide(Engine::full(), PageName::Tune);
+    choose(&mut scene, "Model to begin with", "1-first-stories");
+    press(&mut scene, glasshouse_protocol::recipes::recipe("answer").unwrap().title);
+    assert!(scene.harness.query_by_role_and_label(Role::Button, "Save an example").is_some());
+    press(&mut scene, "Measure 2-first-stories");
+    let sent = scene.sent_of(|command| matches!(command, Command::Evaluate { .. }));
+    let [Command::Evaluate { source: WeightSource::Checkpoint { run, .. }, settings }] = sent.as_slice()
+    else {
+        panic!("{sent:?}")
+    };
+    assert_eq!((run.as_str(), settings.likelihood), ("2-first-stories", false));
+    assert_eq!(settings.tasks[0].recipe.as_deref(), Some("answer"));
+}
+
+/// Rewards and preferences have their settings on the page, and instruction tasks in their form.
+#[test]
+fn rewards_are_chosen_by_rule_and_preferences_by_their_numbers() {
+    let mut scene = wide(Engine::full(), PageName::Tune);
+    let planned = |scene: &mut Scene| match scene.sent_of(|sent| matches!(sent, Command::Plan { .. })).pop() {
+        Some(Command::Plan { config }) => config.train,
+        other => panic!("{other:?}"),
+    };
+    choose(&mut scene, "Model to begin with", "1-first-stories");
+    choose(&mut scene, "Objective", "Reward");
+    assert!(scene.harness.query_by_label("Pattern").is_none(), "a check needs none");
+    choose(&mut scene, "Rule", "Length");
+    scene.harness.get_by_role_and_label(Role::SpinButton, "Words").set_value_accesskit(12.0);
+    scene.settle();
+    scene.harness.get_by_role_and_label(Role::SpinButton, "KL weight (β)").set_value_accesskit(0.5);
+    scene.settle();
+    let reward = planned(&mut scene).reward;
+    assert_eq!((reward.rule, reward.words, reward.beta), (RewardRule::Length, 12, 0.5));
+    choose(&mut scene, "Rule", "Regular expression");
+    assert!(scene.harness.query_by_role_and_label(Role::TextInput, "Pattern").is_some());
+    choose(&mut scene, "Rule", "Number");
+    press(&mut scene, "Instruction tasks");
+    scene.picture("tune-reward");
+    choose(&mut scene, "Objective", "Preference");
+    choose(&mut scene, "Preference loss", "SimPO");
+    scene.harness.get_by_role_and_label(Role::SpinButton, "Margin").set_value_accesskit(1.5);
+    scene.settle();
+    scene.harness.get_by_role_and_label(Role::SpinButton, "β").set_value_accesskit(2.0);
+    scene.settle();
+    let preference = planned(&mut scene).preference;
+    assert_eq!((preference.margin, preference.beta), (Some(1.5), 2.0));
+    choose(&mut scene, "Preference loss", "DPO");
+    assert_eq!(planned(&mut scene).preference.margin, None, "a margin belongs to its loss");
+    press(&mut scene, "Instruction tasks");
+    scene.harness.get_by_role_and_label(Role::Button, "Tune").click_accesskit();
+    scene.settle();
+    let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
+    let [Command::Train { launch, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((launch.learns_from, &launch.recipe), (LearnsFrom::Tasks, &None));
 }
 
 #[test]

@@ -42,9 +42,13 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   };
   const whole = await tune(60, { learning_rate: 3e-3, min_learning_rate: 3e-4 });
   assert(whole[60] < whole[1] - 0.5, `the loss falls: ${whole[1]} to ${whole[60]}`);
-  const adapted = await tune(10, { adapter: { kind: "lora", rank: 2, alpha: 4, targets: "qkv,output,up,down" } });
-  assert.equal(Object.keys(adapted).length, 10);
+  const lora = { kind: "lora", rank: 2, alpha: 4, targets: "qkv,output,up,down" };
+  const adapted = await tune(40, { adapter: lora, learning_rate: 1e-2, min_learning_rate: 1e-3 });
+  assert.equal(Object.keys(adapted).length, 40);
   assert(adapted[1] < whole[1], "the adapter goes on from what was learned");
+  const mean = (steps) => steps.reduce((sum, step) => sum + adapted[step], 0) / steps.length;
+  const [early, late] = [mean([1, 2, 3, 4, 5]), mean([36, 37, 38, 39, 40])];
+  assert(late < 0.8 * early, `the adapter learns: ${early} to ${late}`);
   const { run, config } = await settings();
   assert.equal(config.train.adapter.rank, 2);
 

@@ -85,15 +85,16 @@ for number, settings in enumerate(all_settings):
     for _ in range(steps):
         optimizer.zero_grad()
         trainer._metrics["train"].clear()
-        total, clipped, tokens = 0.0, 0.0, 0
+        total, clipped, divergence, tokens = 0.0, 0.0, 0.0, 0
         for batch in batches:
             loss = trainer._compute_loss(model, dict(batch))
             loss.backward()
             total += loss.item()
             count = int(batch["completion_mask"].sum())
             clipped += trainer._metrics["train"]["clip_ratio/region_mean"][-1] * count
+            divergence += trainer._metrics["train"]["kl"][-1] * count
             tokens += count
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), adam["clip"]).item()
         optimizer.step()
-        told.append({"loss": total, "gradient_norm": norm, "clipped": clipped / tokens})
+        told.append({"loss": total, "gradient_norm": norm, "clipped": clipped / tokens, "kl": divergence / tokens})
     write(out / str(number), told, model)

@@ -4,6 +4,7 @@
 mod adapter;
 mod data;
 mod distil;
+mod judge;
 mod measures;
 mod recipes;
 mod settings;
@@ -182,7 +183,7 @@ impl TunePage {
         card(ui, |ui| {
             head(ui, "Learn");
             settings::objective_ui(ui, context.draft);
-            settings::judge_ui(ui, context.draft, &context.state.runs.list);
+            judge::judge_ui(ui, context.draft, &context.state.runs.list, refused.as_ref());
             distil::teacher_ui(ui, context, refused.as_ref());
         });
         ui.add_space(space::TIGHT);

@@ -70,6 +70,10 @@ pub struct TaskRequest {
     pub max_tokens: Option<usize>,
     /// Answers of models that do not run here, to the same rows.
     pub results: Vec<TaskResults>,
+    /// The recipe whose rows they are, in the place of a file's: those that the model's run held out, or generated ones where it learned none of
+    /// the recipe. No bytes come for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
 }
 
 /// Answers of a model that does not run here: JSON Lines of `{"line": 1, "answer": "…"}`, as `glasshouse evaluate --script` writes them.

@@ -8,7 +8,7 @@ use crate::platform;
 use crate::platform::files::{self, File};
 use crate::storage::Staging;
 use glasshouse_protocol::recipes::{Metric, RECIPES, TuningRecipe};
-use glasshouse_protocol::{ChatMessage, RunConfig};
+use glasshouse_protocol::{ChatMessage, Objective, RunConfig};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
@@ -27,8 +27,8 @@ const HOLD_OUT_EVERY: usize = 10;
 
 /// Where they lie in a project, a folder for each recipe and content.
 pub(crate) const RECIPES_FOLDER: &str = "recipes";
-/// Where instruction tasks of all kinds do.
-pub(crate) const TASKS_FOLDER: &str = "tasks";
+/// Where instruction tasks of all kinds do: with their answers, with a wrong answer beside each, and as prompts alone.
+pub(crate) const TASK_FOLDERS: [&str; 3] = ["tasks", "task-pairs", "task-prompts"];
 const TRAIN_FILE: &str = "train.jsonl";
 const HELD_OUT_FILE: &str = "held-out.jsonl";
 
@@ -59,7 +59,7 @@ pub struct Question {
 /// # Errors
 /// What makes them did not come, in a browser.
 pub fn generated(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<Vec<String>> {
-    platform::generated_rows(Some(recipe), split, count).map_err(Error::Refused)
+    platform::generated_rows(Some(recipe), recipe.objective, split, count).map_err(Error::Refused)
 }
 
 /// Generated rows of a recipe to measure a run by that learned none of its data.
@@ -81,21 +81,29 @@ pub fn write_generated(recipe: &TuningRecipe, project: &Path) -> Result<RecipeRo
     write(recipe, project, &train, held_out)
 }
 
-/// The rows that a run of a project learns: generated ones of the recipe that is named, or instruction tasks of all kinds.
+/// The rows that a run of a project learns: generated ones of the recipe that is named, or instruction tasks of all kinds in the form that its
+/// objective learns from.
 ///
 /// # Errors
 /// There is no such recipe, or the disk fails.
-pub fn rows_of(project: &Path, recipe: Option<&str>) -> Result<PathBuf> {
+pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Result<PathBuf> {
     if let Some(name) = recipe {
         let recipe = glasshouse_protocol::recipes::recipe(name).map_err(Error::Unknown)?;
         return Ok(write_generated(recipe, project)?.train);
     }
-    let path = project.join(TASKS_FOLDER).join(TRAIN_FILE);
+    let [answers, pairs, prompts] = TASK_FOLDERS;
+    let folder = project.join(match objective {
+        Objective::Preference => pairs,
+        Objective::Reward => prompts,
+        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => answers,
+    });
+    let path = folder.join(TRAIN_FILE);
     if !files::is_file(&path) {
-        let rows = platform::generated_rows(None, TaskSplit::Train, ROWS).map_err(Error::Refused)?;
-        let staging = Staging::beside(&project.join(TASKS_FOLDER))?;
+        let rows =
+            platform::generated_rows(None, objective, TaskSplit::Train, ROWS).map_err(Error::Refused)?;
+        let staging = Staging::beside(&folder)?;
         write_lines(&staging.path().join(TRAIN_FILE), &rows)?;
-        staging.put(&project.join(TASKS_FOLDER))?;
+        staging.put(&folder)?;
     }
     Ok(path)
 }
@@ -114,7 +122,7 @@ pub fn held_out(recipe: &TuningRecipe, project: &Path, run: &RunConfig) -> Resul
 
 /// Whether a file that a run learned has rows of a recipe or of instruction tasks, wherever the project was then.
 pub(crate) fn is_of_tasks(path: &Path) -> bool {
-    let of_all_kinds = path.ends_with(Path::new(TASKS_FOLDER).join(TRAIN_FILE));
+    let of_all_kinds = TASK_FOLDERS.iter().any(|folder| path.ends_with(Path::new(folder).join(TRAIN_FILE)));
     of_all_kinds || RECIPES.iter().any(|recipe| folder_of(recipe, path).is_some())
 }
 
@@ -291,12 +299,18 @@ mod tests {
     #[test]
     fn tasks_of_all_kinds_are_made_once() {
         let folder = tempfile::tempdir().unwrap();
-        let path = rows_of(folder.path(), None).unwrap();
+        let path = rows_of(folder.path(), None, Objective::Chat).unwrap();
         let lines = std::fs::read_to_string(&path).unwrap();
         assert_eq!(lines.lines().count() as u64, ROWS);
         assert!(lines.lines().next().unwrap().contains("\"messages\""));
         std::fs::write(&path, "as it was").unwrap();
-        assert_eq!(std::fs::read_to_string(rows_of(folder.path(), None).unwrap()).unwrap(), "as it was");
+        let again = rows_of(folder.path(), None, Objective::Chat).unwrap();
+        assert_eq!(std::fs::read_to_string(again).unwrap(), "as it was");
+        for (objective, field) in [(Objective::Preference, "\"rejected\""), (Objective::Reward, "\"prompt\"")]
+        {
+            let rows = std::fs::read_to_string(rows_of(folder.path(), None, objective).unwrap()).unwrap();
+            assert!(rows.lines().all(|line| line.contains(field)), "{objective}");
+        }
     }
 
     #[test]

@@ -1,28 +1,31 @@
 //! Generated rows, by a module of its own in a browser (`web/reader`): most visitors never ask for them.
 
+use glasshouse_protocol::Objective;
 use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_stories::tasks::TaskSplit;
 
-/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds.
+/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds in the form that an objective learns from.
 ///
 /// # Errors
 /// What makes them did not come.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn generated_rows(
     recipe: Option<&TuningRecipe>,
+    objective: Objective,
     split: TaskSplit,
     count: u64,
 ) -> Result<Vec<String>, String> {
-    glasshouse_stories::rows(recipe, split, count)
+    glasshouse_stories::rows(recipe, objective, split, count)
 }
 
-/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds.
+/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds in the form that an objective learns from.
 ///
 /// # Errors
 /// What makes them did not come.
 #[cfg(target_arch = "wasm32")]
 pub fn generated_rows(
     recipe: Option<&TuningRecipe>,
+    objective: Objective,
     split: TaskSplit,
     count: u64,
 ) -> Result<Vec<String>, String> {
@@ -34,11 +37,16 @@ pub fn generated_rows(
     extern "C" {
         // Defined by `reader-link.js`.
         #[wasm_bindgen(js_name = readerRows, catch)]
-        fn reader_rows(recipe: Option<&str>, split: &str, count: u32) -> Result<String, JsValue>;
+        fn reader_rows(
+            recipe: Option<&str>,
+            objective: &str,
+            split: &str,
+            count: u32,
+        ) -> Result<String, JsValue>;
     }
 
     let count = u32::try_from(count).unwrap_or(u32::MAX);
-    let rows = reader_rows(recipe.map(|recipe| recipe.name), split.name(), count);
+    let rows = reader_rows(recipe.map(|recipe| recipe.name), objective.name(), split.name(), count);
     let rows = rows.map_err(|error| format!("rows could not be generated: {}", message(&error)))?;
     Ok(rows.lines().map(str::to_owned).collect())
 }

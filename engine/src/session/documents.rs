@@ -1,7 +1,7 @@
 //! The open project's text: files copied into its `documents` folder, or the embedded stories.
 
 use super::Session;
-use crate::data::recipes::{RECIPES_FOLDER, TASKS_FOLDER};
+use crate::data::recipes::{RECIPES_FOLDER, TASK_FOLDERS};
 use crate::data::survey::{ConversationReader, ReadDocument, Survey};
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, Turns, files};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Documents that answer a change of files.
 const PAGE: usize = 50;
 /// Folders of a project whose rows a run may learn from in the place of its text.
-const LEARNED: [&str; 3] = [FEEDBACK_FOLDER, TASKS_FOLDER, RECIPES_FOLDER];
+const LEARNED: [&str; 2] = [FEEDBACK_FOLDER, RECIPES_FOLDER];
 
 impl Session {
     /// Copies files in: all of them, or none where one cannot be or the request is cancelled.
@@ -192,7 +192,7 @@ impl Session {
 /// A text that a command line named, and nothing that is a project's: a copy reads its own or none, and what one run learned from in
 /// the place of a text is not the next one's.
 fn is_elsewhere(path: &Path, shelf: &Path, project: &Path) -> bool {
-    let learned = LEARNED.iter().any(|name| path.starts_with(project.join(name)));
+    let learned = LEARNED.iter().chain(&TASK_FOLDERS).any(|name| path.starts_with(project.join(name)));
     files::exists(path) && !path.starts_with(shelf) && !path.ends_with("documents") && !learned
 }
 

@@ -13,6 +13,7 @@ use super::outlet::Outlet;
 use super::training::Live;
 use super::writing::{Model, expect_writes};
 use super::{Answer, EVALUATING, Session};
+use crate::data::recipes::{generated_held_out, held_out};
 use crate::error::{Error, Result};
 use crate::evaluate::Scorer;
 use crate::evaluate::tasks::{Asked, TaskFile, families};
@@ -20,7 +21,8 @@ use crate::evaluation::card;
 use crate::generate::Opening;
 use crate::platform::{Turns, files};
 use crate::project::{Run, weights_crc32c};
-use crate::protocol::evaluation::TaskReport;
+use crate::protocol::evaluation::{TaskReport, TaskRequest};
+use crate::protocol::recipes::{Metric, TuningRecipe, recipe};
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
 use crate::storage;
 use making::Making;
@@ -66,7 +68,7 @@ impl Session {
     ) -> Result<Answer> {
         let begun = Instant::now();
         // A mistake in a task is told before a model is read.
-        let asked = tasks_of(&settings, files)?;
+        let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source))?;
         if !settings.likelihood && !settings.baselines && asked.is_empty() {
             let reason = "there is nothing to evaluate: ask for likelihood, baselines, a task or the suite";
             return Err(Error::Refused(reason.to_owned()));
@@ -244,6 +246,18 @@ impl Session {
         Ok(())
     }
 
+    /// The rows that a model is measured by for a recipe, those that its run held out, or generated ones.
+    fn held_out_rows(&mut self, recipe: &TuningRecipe, source: &WeightSource) -> Result<Vec<String>> {
+        let own = match source {
+            WeightSource::Current => None,
+            WeightSource::Checkpoint { run, .. } => {
+                let project = &self.opened()?.project;
+                held_out(recipe, project.folder(), &project.run(run)?.config()?)?
+            }
+        };
+        own.map_or_else(|| generated_held_out(recipe), Ok)
+    }
+
     /// What is kept with a run. What cannot be read is told, and ignored.
     pub(super) fn readable<T>(&self, kept: Result<Option<T>>) -> Option<T> {
         kept.unwrap_or_else(|error| {
@@ -261,8 +275,13 @@ fn refuse_what_is_there(to: &Path, keep: bool) -> Result<()> {
     Ok(())
 }
 
-/// The tasks that are asked for. Bytes that came with the command are taken in the order of the tasks, each with its results behind it.
-fn tasks_of(settings: &EvaluateSettings, files: Vec<Vec<u8>>) -> Result<Vec<Asked>> {
+/// The tasks that are asked for. Bytes that came with the command are taken in the order of the tasks, each with its results behind it; a
+/// recipe's rows are what `held_out` says.
+fn tasks_of(
+    settings: &EvaluateSettings,
+    files: Vec<Vec<u8>>,
+    mut held_out: impl FnMut(&TuningRecipe) -> Result<Vec<String>>,
+) -> Result<Vec<Asked>> {
     let brought = !files.is_empty();
     let mut files = files.into_iter();
     let mut read = |name: &str| -> Result<Vec<u8>> {
@@ -276,6 +295,10 @@ fn tasks_of(settings: &EvaluateSettings, files: Vec<Vec<u8>>) -> Result<Vec<Aske
     };
     let mut asked = Vec::new();
     for request in &settings.tasks {
+        if let Some(name) = &request.recipe {
+            asked.push(task_of_recipe(name, request, &mut held_out)?);
+            continue;
+        }
         let file = TaskFile::read(&request.file, &read(&request.file)?, request.rows)?;
         let results = request.results.iter().map(|results| Ok((results.name.clone(), read(&results.file)?)));
         asked.push(Asked::new(file, request, results.collect::<Result<_>>()?)?);
@@ -294,6 +317,28 @@ fn tasks_of(settings: &EvaluateSettings, files: Vec<Vec<u8>>) -> Result<Vec<Aske
         ))),
         None => Ok(asked),
     }
+}
+
+/// A recipe's task, measured as the recipe is unless metrics are asked for.
+fn task_of_recipe(
+    name: &str,
+    request: &TaskRequest,
+    mut held_out: impl FnMut(&TuningRecipe) -> Result<Vec<String>>,
+) -> Result<Asked> {
+    let recipe = recipe(name).map_err(Error::Unknown)?;
+    let metric = match recipe.metric() {
+        Metric::Answers => "rule",
+        Metric::Labels => "accuracy",
+        Metric::Perplexity => {
+            return Err(Error::Refused(format!(
+                "the recipe {name} is measured by perplexity, and has no rows; evaluate the held-out text"
+            )));
+        }
+    };
+    let rows: String = held_out(recipe)?.iter().flat_map(|row| [row.as_str(), "\n"]).collect();
+    let file = TaskFile::read(&format!("{name}.jsonl"), rows.as_bytes(), request.rows)?;
+    let metrics = if request.metrics.is_empty() { vec![metric.to_owned()] } else { request.metrics.clone() };
+    Asked::new(file, &TaskRequest { metrics, ..request.clone() }, Vec::new())
 }
 
 /// A new evaluation in the place of a kept one: of the same weights, what was not asked for this time stays.
@@ -328,7 +373,6 @@ fn merged(kept: Evaluation, mut new: Evaluation) -> Evaluation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::evaluation::TaskRequest;
 
     fn evaluation(weights: u32, tasks: &[&str]) -> Evaluation {
         let task = |name: &&str| TaskReport {
@@ -381,17 +425,37 @@ mod tests {
     #[test]
     fn tasks_come_with_their_results_and_under_names_of_their_own() {
         let row = b"{\"prompt\":\"a\",\"answer\":\"b\"}".to_vec();
+        let none =
+            |recipe: &TuningRecipe| -> Result<Vec<String>> { panic!("{} was not asked for", recipe.name) };
         let request = |file: &str| TaskRequest { file: file.to_owned(), ..TaskRequest::default() };
         let settings = |tasks: &[&str]| EvaluateSettings {
             tasks: tasks.iter().map(|file| request(file)).collect(),
             ..EvaluateSettings::default()
         };
         let two = settings(&["x/a.jsonl", "b.jsonl"]);
-        assert_eq!(tasks_of(&two, vec![row.clone(), row.clone()]).unwrap().len(), 2);
-        let error = tasks_of(&two, vec![row.clone()]).unwrap_err().to_string();
+        assert_eq!(tasks_of(&two, vec![row.clone(), row.clone()], none).unwrap().len(), 2);
+        let error = tasks_of(&two, vec![row.clone()], none).unwrap_err().to_string();
         assert!(error.contains("b.jsonl did not come"), "{error}");
         let same = settings(&["x/a.jsonl", "y/a.jsonl"]);
-        let error = tasks_of(&same, vec![row.clone(), row]).unwrap_err().to_string();
+        let error = tasks_of(&same, vec![row.clone(), row], none).unwrap_err().to_string();
         assert!(error.contains("two tasks are called a.jsonl"), "{error}");
+    }
+
+    #[test]
+    fn a_recipe_is_measured_by_rows_that_were_held_out() {
+        let of = |recipe: &str| {
+            let task = TaskRequest { recipe: Some(recipe.to_owned()), ..TaskRequest::default() };
+            let settings = EvaluateSettings { tasks: vec![task], ..EvaluateSettings::default() };
+            tasks_of(&settings, Vec::new(), generated_held_out)
+        };
+        for name in ["summarise", "classify"] {
+            let asked = of(name).unwrap();
+            let [task] = asked.as_slice() else { panic!("{asked:?}") };
+            assert_eq!(task.name(), format!("{name}.jsonl"));
+            assert_eq!(task.texts().len(), 300);
+        }
+        let error = of("poems").unwrap_err().to_string();
+        assert!(error.contains("measured by perplexity"), "{error}");
+        assert!(of("sumarise").unwrap_err().to_string().contains("summarise"));
     }
 }

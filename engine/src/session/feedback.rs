@@ -70,7 +70,7 @@ impl Session {
             LearnsFrom::Feedback => self.opened()?.project.feedback_to_learn(objective)?,
             LearnsFrom::Tasks => {
                 let folder = self.opened()?.project.folder().to_owned();
-                platform::aside(move || rows_of(&folder, recipe.as_deref())).await??
+                platform::aside(move || rows_of(&folder, recipe.as_deref(), objective)).await??
             }
         };
         Ok(Some(vec![path.display().to_string()]))

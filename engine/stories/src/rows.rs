@@ -1,18 +1,28 @@
 //! Rows that are generated to try a recipe on.
 
-use crate::tasks::{Labels, TaskKind, TaskOptions, TaskSplit, line, passages, poems};
+use crate::tasks::{
+    Labels, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, line, pair_line, passages, poems,
+    prompt_line,
+};
+use glasshouse_protocol::Objective;
 use glasshouse_protocol::recipes::{Generated, TuningRecipe};
 use serde_json::json;
 
 /// Seed of what is generated.
 const SEED: u64 = 1;
 
-/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds and levels. Those of one split share no wording with those
-/// of another, but for poems, which all are put together from a few couplets and have no splits.
+/// Generated rows, as JSON lines: of a recipe, or instruction tasks of all kinds and levels in the form that an objective learns from: prompts
+/// alone for rewards, an answer and a wrong one for preferences, of which there may be a few less. Those of one split share no wording with
+/// those of another, but for poems, which all are put together from a few couplets and have no splits.
 ///
 /// # Errors
 /// The recipe names a kind of task that there is none of.
-pub fn rows(recipe: Option<&TuningRecipe>, split: TaskSplit, count: u64) -> Result<Vec<String>, String> {
+pub fn rows(
+    recipe: Option<&TuningRecipe>,
+    objective: Objective,
+    split: TaskSplit,
+    count: u64,
+) -> Result<Vec<String>, String> {
     let rows = usize::try_from(count).unwrap_or(usize::MAX);
     let labelled = |labels| {
         let rows = passages(labels, SEED, split).take(rows);
@@ -23,7 +33,7 @@ pub fn rows(recipe: Option<&TuningRecipe>, split: TaskSplit, count: u64) -> Resu
         lines.collect::<serde_json::Result<_>>().map_err(|error| error.to_string())
     };
     Ok(match recipe.map(|recipe| recipe.generated) {
-        None => return tasks(TaskOptions { seed: SEED, ..TaskOptions::default() }),
+        None => return of_all_kinds(objective, split, rows),
         Some(Generated::Feelings) => labelled(Labels::Feelings),
         Some(Generated::Topics) => labelled(Labels::Topics),
         Some(Generated::Poems) => {
@@ -36,4 +46,58 @@ pub fn rows(recipe: Option<&TuningRecipe>, split: TaskSplit, count: u64) -> Resu
             return tasks(TaskOptions { seed: SEED, kinds, level: 1, ..TaskOptions::default() });
         }
     })
+}
+
+/// Instruction tasks of all kinds. Prompts and pairs are of other tasks than answers are, as those of `corpus tasks` are.
+fn of_all_kinds(objective: Objective, split: TaskSplit, rows: usize) -> Result<Vec<String>, String> {
+    let before = match objective {
+        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => 0,
+        Objective::Reward => rows,
+        Objective::Preference => rows.saturating_mul(2),
+    };
+    let stream = TaskOptions { seed: SEED, ..TaskOptions::default() }.stream(split);
+    let tasks = stream.skip(before).take(rows);
+    let mut wrong = WrongAnswers::default();
+    let pair = |task: Task| wrong.for_task(&task).map(|rejected| pair_line(&task, &rejected));
+    let lines: serde_json::Result<Vec<String>> = match objective {
+        Objective::Reward => tasks.map(|task| prompt_line(&task)).collect(),
+        Objective::Preference => tasks.filter_map(pair).collect(),
+        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => {
+            tasks.map(|task| line(&task)).collect()
+        }
+    };
+    lines.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn tasks_have_the_form_that_an_objective_learns_from() {
+        let of = |objective| -> Vec<Value> {
+            let lines = rows(None, objective, TaskSplit::Train, 400).unwrap();
+            lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        let (answers, prompts, pairs) =
+            (of(Objective::Chat), of(Objective::Reward), of(Objective::Preference));
+        assert_eq!((answers.len(), prompts.len()), (400, 400));
+        assert!((360..=400).contains(&pairs.len()), "{}", pairs.len());
+        for row in &answers {
+            assert_eq!(row["messages"].as_array().unwrap().last().unwrap()["role"], "assistant");
+        }
+        for row in &prompts {
+            assert_eq!(row["prompt"].as_array().unwrap().last().unwrap()["role"], "user");
+            assert!(!row["check"].is_null() && row.get("messages").is_none(), "{row}");
+        }
+        for row in &pairs {
+            assert_ne!(row["chosen"], row["rejected"]);
+        }
+        let asked =
+            |rows: &[Value]| rows.iter().map(|row| row["prompt"].to_string()).collect::<BTreeSet<_>>();
+        let shared = asked(&prompts).intersection(&asked(&pairs)).count();
+        assert!(shared < 40, "{shared} prompts are those of pairs");
+    }
 }

@@ -1,19 +1,20 @@
 //! Generated rows: instruction tasks, and what recipes are tried on.
 
+use glasshouse_protocol::Objective;
 use glasshouse_protocol::recipes::recipe;
 use glasshouse_stories::tasks::TaskSplit;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Rows of a split by its name, each a line: of a recipe, or instruction tasks of all kinds.
+/// Rows of a split by its name, each a line: of a recipe, or instruction tasks of all kinds in the form that an objective learns from.
 ///
 /// # Errors
-/// There is no such recipe or split.
+/// There is no such recipe, objective or split.
 #[wasm_bindgen]
-pub fn rows(name: Option<String>, split: &str, count: u32) -> Result<String, JsError> {
+pub fn rows(name: Option<String>, objective: &str, split: &str, count: u32) -> Result<String, JsError> {
     let recipe = name.map(|name| recipe(&name)).transpose().map_err(|reason| JsError::new(&reason))?;
+    let objective: Objective = objective.parse().map_err(|reason: String| JsError::new(&reason))?;
     let split = TaskSplit::from_name(split).ok_or_else(|| JsError::new("there is no such split"))?;
-    let rows =
-        glasshouse_stories::rows(recipe, split, count.into()).map_err(|reason| JsError::new(&reason))?;
-    Ok(rows.join("\n"))
+    let rows = glasshouse_stories::rows(recipe, objective, split, count.into());
+    Ok(rows.map_err(|reason| JsError::new(&reason))?.join("\n"))
 }

@@ -40,18 +40,40 @@ impl Asked {
     }
 }
 
+/// Whether there are instruction tasks in the form that an objective learns from.
+fn learns_tasks(objective: Objective) -> bool {
+    match objective {
+        Objective::Chat | Objective::Preference | Objective::Reward => true,
+        Objective::Text | Objective::Classify | Objective::Distil => false,
+    }
+}
+
+/// What the instruction tasks of an objective are.
+fn tasks(objective: Objective) -> &'static str {
+    match objective {
+        Objective::Preference => {
+            "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, each with its answer and a wrong one."
+        }
+        Objective::Reward => {
+            "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, with checks of their answers."
+        }
+        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => {
+            "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, with answers that can be checked."
+        }
+    }
+}
+
 /// What an objective can learn from.
 fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFrom, &'static str)> {
     let mut choices = vec![(LearnsFrom::Documents, "Files")];
     match objective {
         // Feedback says nothing of rules.
         Objective::Text | Objective::Reward | Objective::Distil => {}
-        Objective::Classify => choices.push((LearnsFrom::Feedback, "Feedback")),
-        // Tasks have one answer each, and none that is worse.
-        Objective::Preference => choices.push((LearnsFrom::Feedback, "Feedback")),
-        Objective::Chat => choices.push((LearnsFrom::Feedback, "Feedback")),
+        Objective::Classify | Objective::Preference | Objective::Chat => {
+            choices.push((LearnsFrom::Feedback, "Feedback"));
+        }
     }
-    if recipe.is_some() || objective == Objective::Chat {
+    if recipe.is_some() || learns_tasks(objective) {
         choices
             .push((LearnsFrom::Tasks, if recipe.is_some() { "Generated rows" } else { "Instruction tasks" }));
     }
@@ -80,8 +102,7 @@ pub(super) fn data_ui(
                 if recipe.is_some() {
                     "Generated rows about the world of the embedded stories, to try it on."
                 } else {
-                    "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, with answers \
-                 that can be checked."
+                    tasks(context.draft.train.objective)
                 },
             );
         }
@@ -191,17 +212,8 @@ pub(super) fn missing(
                 Some("Nothing of this kind is learned from feedback. Choose files.")
             }
         },
-        LearnsFrom::Tasks if recipe.is_some() => None,
-        LearnsFrom::Tasks => match objective {
-            Objective::Chat => None,
-            Objective::Text
-            | Objective::Preference
-            | Objective::Reward
-            | Objective::Classify
-            | Objective::Distil => {
-                Some("Of instruction tasks only answers are learned. Choose files.")
-            }
-        },
+        LearnsFrom::Tasks if recipe.is_some() || learns_tasks(objective) => None,
+        LearnsFrom::Tasks => Some("There are no instruction tasks for this objective. Choose files."),
     };
     missing.map(str::to_owned)
 }

@@ -2,11 +2,14 @@
 
 use super::data;
 use super::settings::learn;
-use crate::pages::Context;
-use crate::pages::parts::caption;
+use crate::pages::parts::{called, caption};
+use crate::pages::{Context, PageName};
+use crate::widgets::plain;
 use egui::Ui;
-use glasshouse_protocol::LearnsFrom;
-use glasshouse_protocol::recipes::{RECIPES, TuningRecipe};
+use egui_material_icons::icons;
+use glasshouse_protocol::evaluation::TaskRequest;
+use glasshouse_protocol::recipes::{Metric, RECIPES, TuningRecipe};
+use glasshouse_protocol::{Command, EvaluateSettings, LearnsFrom, RunSummary, WeightSource};
 
 pub(super) fn recipes_ui(
     ui: &mut Ui,
@@ -48,10 +51,46 @@ pub(super) fn recipes_ui(
     let format = recipe.format().replace('`', "");
     caption(ui, format!("It learns {}. Its data: {format}.", recipe.learns));
     caption(ui, recipe.row);
-    if *learns_from == LearnsFrom::Tasks {
-        caption(ui, format!("glasshouse recipe {} --measure RUN says {}.", recipe.name, recipe.measured()));
-        if let Some(expected) = recipe.expected {
-            caption(ui, format!("Expect {expected}."));
-        }
+    if plain(ui, icons::ICON_SAVE, "Save an example")
+        .on_hover_text("This row, as a file to begin your own with")
+        .clicked()
+    {
+        context.asks.save =
+            Some((format!("{}.jsonl", recipe.name), format!("{}\n", recipe.row).into_bytes()));
+    }
+    caption(ui, format!("It is measured by {}.", recipe.measured()));
+    if *learns_from == LearnsFrom::Tasks
+        && let Some(expected) = recipe.expected
+    {
+        caption(ui, format!("Expect {expected}."));
+    }
+    measure_ui(ui, context, recipe);
+}
+
+/// Has the latest run that can be measured by a recipe's held-out rows do so, where it has such rows.
+fn measure_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &TuningRecipe) {
+    let fits = |run: &&RunSummary| match recipe.metric() {
+        Metric::Answers => run.writes(),
+        Metric::Labels => run.classifies(),
+        // The run's own evaluations say it.
+        Metric::Perplexity => false,
+    };
+    let mut runs = context.state.runs.list.iter().rev().filter(|run| !run.checkpoints.is_empty());
+    let Some(run) = runs.find(fits) else { return };
+    if plain(ui, icons::ICON_FACT_CHECK, &format!("Measure {}", called(run))).clicked() {
+        let task = TaskRequest {
+            file: format!("{}.jsonl", recipe.name),
+            recipe: Some(recipe.name.to_owned()),
+            ..TaskRequest::default()
+        };
+        let settings = EvaluateSettings {
+            likelihood: false,
+            baselines: false,
+            tasks: vec![task],
+            ..EvaluateSettings::default()
+        };
+        let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() };
+        context.outbox.send(Command::Evaluate { source, settings: Box::new(settings) });
+        *context.go = Some(PageName::Evaluate);
     }
 }

@@ -1,13 +1,12 @@
 //! What a run that tunes learns, for how long and how fast.
 
-use super::{named, text};
+use super::text;
 use crate::format;
-use crate::pages::parts::{called, caption};
+use crate::pages::parts::caption;
 use crate::pages::train::form::{learning_rate, number};
 use crate::widgets::field;
 use egui::{ComboBox, Ui};
-use glasshouse_protocol::config::{PreferenceLoss, RewardRule, RewardSettings};
-use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, RunSummary, Start};
+use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
 
 /// Steps of a first try.
 const STEPS: u64 = 200;
@@ -84,62 +83,6 @@ pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     caption(ui, text::objective(chosen));
 }
 
-/// How pairs are learned, or what judges answers, where the objective asks for that.
-pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
-    match draft.train.objective {
-        Objective::Preference => loss_ui(ui, draft),
-        Objective::Reward => model_ui(ui, &mut draft.train.reward, runs),
-        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => {}
-    }
-}
-
-/// The loss over pairs.
-fn loss_ui(ui: &mut Ui, draft: &mut RunConfig) {
-    let mut chosen = draft.train.preference.loss;
-    let list = ComboBox::from_id_salt("preference loss").selected_text(text::loss(chosen).0);
-    let list = list.show_ui(ui, |ui| {
-        for loss in PreferenceLoss::ALL {
-            ui.selectable_value(&mut chosen, loss, text::loss(loss).0);
-        }
-    });
-    list.response.accessible_name("Preference loss");
-    if chosen != draft.train.preference.loss {
-        let before = sensible_rate(draft);
-        // What centres scores belongs to their loss alone.
-        draft.train.preference.center_rewards_coefficient = 0.0;
-        draft.train.preference.loss = chosen;
-        follow_rate(draft, before);
-    }
-    caption(ui, text::loss(chosen).1);
-}
-
-/// A rule, or the run that scores answers.
-fn model_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &[RunSummary]) {
-    const RULE: &str = "A rule";
-    let mut chosen = reward.model.clone();
-    let known = named(runs, &reward.named_model().run);
-    let shown = match known {
-        Some(run) => called(run),
-        None if reward.model.is_empty() => RULE.to_owned(),
-        None => reward.model.clone(),
-    };
-    let list = ComboBox::from_id_salt("judge").selected_text(shown).truncate();
-    let list = list.show_ui(ui, |ui| {
-        ui.selectable_value(&mut chosen, String::new(), RULE);
-        for run in runs.iter().rev().filter(|run| run.scores() && !run.checkpoints.is_empty()) {
-            let is_chosen = known.is_some_and(|known| known.name == run.name);
-            if ui.selectable_label(is_chosen, called(run)).clicked() && !is_chosen {
-                chosen.clone_from(&run.name);
-            }
-        }
-    });
-    list.response.accessible_name("Reward");
-    if chosen != reward.model {
-        (reward.model, reward.rule) = (chosen, RewardRule::default());
-    }
-    caption(ui, if reward.model.is_empty() { text::RULE } else { text::MODEL });
-}
-
 /// Steps, batch and learning rate; the rest is on Train.
 pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut steps, mut rate) = (draft.train.steps, draft.train.learning_rate);
@@ -154,12 +97,13 @@ pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Error
     if rate.to_bits() != draft.train.learning_rate.to_bits() {
         draft.set_learning_rate(rate);
     }
-    caption(ui, "All other settings are on Train.");
+    caption(ui, "Schedule, precision and all other settings of training are on Train.");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_protocol::config::PreferenceLoss;
     use glasshouse_protocol::presets;
 
     #[test]

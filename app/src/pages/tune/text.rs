@@ -1,7 +1,7 @@
 //! The page's prose.
 
 use glasshouse_protocol::Objective;
-use glasshouse_protocol::config::PreferenceLoss;
+use glasshouse_protocol::config::{PreferenceLoss, RewardRule};
 
 pub(super) const WHAT: &str = "A model that is there learns something more: to answer, or to write as your text does. All of its \
     parameters can learn, or few of them, or an adapter beside them, which takes a fraction of the memory. The model that it begins with \
@@ -11,7 +11,6 @@ pub(super) const EMPTY: &str =
     "A model belongs to a project. Open one that has a trained model, or import a pretrained one.";
 
 /// Under the choice of what judges replies.
-pub(super) const RULE: &str = "The rows' own checks; other rules are train.reward.rule of the settings.";
 pub(super) const MODEL: &str =
     "A run that learned preferences as a reward model scores each reply: rows need nothing but a prompt.";
 
@@ -32,6 +31,27 @@ pub(super) fn loss(loss: PreferenceLoss) -> (&'static str, &'static str) {
             "Reward model",
             "A head that scores replies, for runs that learn by rewards; it writes nothing itself.",
         ),
+    }
+}
+
+/// What a rule is called, and what it rewards a reply for, in a sentence.
+pub(super) fn rule(rule: RewardRule) -> (&'static str, &'static str) {
+    match rule {
+        RewardRule::Check => ("The row's check", "1 where the reply passes what the row's own `check` says."),
+        RewardRule::Exact => {
+            ("Exact match", "1 for the row's `answer`; letter case, punctuation and spaces do not count.")
+        }
+        RewardRule::Contains => {
+            ("Contains", "1 where the pattern, or the row's `answer` without one, is somewhere in the reply.")
+        }
+        RewardRule::Regex => ("Regular expression", "1 where the pattern is found in the reply."),
+        RewardRule::Length => {
+            ("Length", "1 for so many words, and less by the share that a reply has more or fewer.")
+        }
+        RewardRule::Format => {
+            ("Format", "1 where the pattern, a regular expression, describes all of the reply.")
+        }
+        RewardRule::Numeric => ("Number", "1 where the reply's last number is that of the row's `answer`."),
     }
 }
 

@@ -4,6 +4,7 @@ use super::file::TaskFile;
 use crate::data::tasks::{TaskKind, TaskSplit};
 use crate::error::{Error, Result};
 use crate::platform;
+use crate::protocol::Objective;
 
 /// Rows of a family, unless it is said.
 const ROWS: usize = 100;
@@ -17,8 +18,9 @@ const MOST_ROWS: usize = 10_000;
 /// What makes them did not come, in a browser.
 pub fn families(rows: Option<usize>) -> Result<Vec<TaskFile>> {
     let (rows, kinds) = (rows.unwrap_or(ROWS).clamp(1, MOST_ROWS), TaskKind::ALL.len());
-    let lines =
-        platform::generated_rows(None, TaskSplit::HeldOut, (rows * kinds) as u64).map_err(Error::Refused)?;
+    let count = (rows * kinds) as u64;
+    let lines = platform::generated_rows(None, Objective::Chat, TaskSplit::HeldOut, count);
+    let lines = lines.map_err(Error::Refused)?;
     let of = |(at, kind): (usize, &TaskKind)| {
         // Kinds take turns.
         let own: String =

@@ -1,0 +1,129 @@
+//! What an objective has to be told beside its rows: the loss over pairs, what rewards replies, noise.
+
+use super::settings::{follow_rate, sensible_rate};
+use super::{named, text};
+use crate::pages::parts::{called, caption};
+use crate::pages::train::form::number;
+use crate::widgets::field;
+use egui::{ComboBox, TextEdit, Ui};
+use glasshouse_protocol::config::{PreferenceLoss, RewardRule, RewardSettings};
+use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary};
+
+/// Draws the settings that belong to the draft's objective.
+pub(super) fn judge_ui(
+    ui: &mut Ui,
+    draft: &mut RunConfig,
+    runs: &[RunSummary],
+    refused: Option<&ErrorReport>,
+) {
+    match draft.train.objective {
+        Objective::Chat => {
+            let alpha = &mut draft.train.chat.neftune_alpha;
+            number(ui, ("NEFTune noise (α)", "train.chat.neftune_alpha"), alpha, 0.0..=100.0, refused);
+        }
+        Objective::Preference => loss_ui(ui, draft, refused),
+        Objective::Reward => reward_ui(ui, &mut draft.train.reward, runs, refused),
+        Objective::Text | Objective::Classify | Objective::Distil => {}
+    }
+}
+
+/// The loss over pairs, and its numbers.
+fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
+    let mut chosen = draft.train.preference.loss;
+    let list = ComboBox::from_id_salt("preference loss").selected_text(text::loss(chosen).0);
+    let list = list.show_ui(ui, |ui| {
+        for loss in PreferenceLoss::ALL {
+            ui.selectable_value(&mut chosen, loss, text::loss(loss).0);
+        }
+    });
+    list.response.accessible_name("Preference loss");
+    if chosen != draft.train.preference.loss {
+        let before = sensible_rate(draft);
+        // What centres scores, and how far they are to be apart, belongs to their loss alone.
+        draft.train.preference.center_rewards_coefficient = 0.0;
+        draft.train.preference.margin = None;
+        draft.train.preference.loss = chosen;
+        follow_rate(draft, before);
+    }
+    caption(ui, text::loss(chosen).1);
+    let settings = &mut draft.train.preference;
+    if chosen != PreferenceLoss::BradleyTerry {
+        number(ui, ("β", "train.preference.beta"), &mut settings.beta, 0.0..=100.0, refused);
+    }
+    if matches!(chosen, PreferenceLoss::Simpo | PreferenceLoss::BradleyTerry) {
+        let mut margin = settings.margin();
+        number(ui, ("Margin", "train.preference.margin"), &mut margin, 0.0..=100.0, refused);
+        // One that nobody chose stays what the loss makes of it.
+        if margin.to_bits() != settings.margin().to_bits() {
+            settings.margin = Some(margin);
+        }
+    }
+}
+
+/// A rule with what it needs, or the run that scores answers; and how they are drawn and compared.
+fn reward_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &[RunSummary], refused: Option<&ErrorReport>) {
+    const RULE: &str = "A rule";
+    let mut chosen = reward.model.clone();
+    let known = named(runs, &reward.named_model().run);
+    let shown = match known {
+        Some(run) => called(run),
+        None if reward.model.is_empty() => RULE.to_owned(),
+        None => reward.model.clone(),
+    };
+    let list = ComboBox::from_id_salt("judge").selected_text(shown).truncate();
+    let list = list.show_ui(ui, |ui| {
+        ui.selectable_value(&mut chosen, String::new(), RULE);
+        for run in runs.iter().rev().filter(|run| run.scores() && !run.checkpoints.is_empty()) {
+            let is_chosen = known.is_some_and(|known| known.name == run.name);
+            if ui.selectable_label(is_chosen, called(run)).clicked() && !is_chosen {
+                chosen.clone_from(&run.name);
+            }
+        }
+    });
+    list.response.accessible_name("Reward");
+    if chosen != reward.model {
+        (reward.model, reward.rule) = (chosen, RewardRule::default());
+    }
+    if reward.model.is_empty() {
+        rule_ui(ui, reward, refused);
+    } else {
+        caption(ui, text::MODEL);
+    }
+    number(ui, ("Replies to each prompt", "train.reward.group"), &mut reward.group, 2..=4096, refused);
+    number(
+        ui,
+        ("Max tokens of a reply", "train.reward.max_tokens"),
+        &mut reward.max_tokens,
+        0..=65_536,
+        refused,
+    );
+    if reward.max_tokens == 0 {
+        caption(ui, "0 takes half the context length, 512 at most.");
+    }
+    number(ui, ("Temperature", "train.reward.temperature"), &mut reward.temperature, 0.01..=10.0, refused);
+    number(ui, ("KL weight (β)", "train.reward.beta"), &mut reward.beta, 0.0..=100.0, refused);
+}
+
+/// The rule, and the pattern or the number of words that it needs.
+fn rule_ui(ui: &mut Ui, reward: &mut RewardSettings, refused: Option<&ErrorReport>) {
+    let list = ComboBox::from_id_salt("rule").selected_text(text::rule(reward.rule).0);
+    let list = list.show_ui(ui, |ui| {
+        for rule in RewardRule::ALL {
+            ui.selectable_value(&mut reward.rule, rule, text::rule(rule).0);
+        }
+    });
+    list.response.accessible_name("Rule");
+    caption(ui, text::rule(reward.rule).1);
+    match reward.rule {
+        RewardRule::Contains | RewardRule::Regex | RewardRule::Format => {
+            field(ui, "Pattern", "train.reward.pattern", refused, |ui| {
+                ui.add(TextEdit::singleline(&mut reward.pattern).desired_width(220.0))
+                    .accessible_name("Pattern")
+            });
+        }
+        RewardRule::Length => {
+            number(ui, ("Words", "train.reward.words"), &mut reward.words, 1..=65_536, refused);
+        }
+        RewardRule::Check | RewardRule::Exact | RewardRule::Numeric => {}
+    }
+}
