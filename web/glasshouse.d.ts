@@ -477,6 +477,8 @@ export interface TaskReport {
   broken: [line: number, reason: string][];
   metrics: Metric[];
   tables: ReportTable[];
+  /** Classification reports as scikit-learn and seqeval print them, each with its table's title. */
+  reports?: [title: string, text: string][];
   answers: { line: number; prompt: string; answer: string; expected: string[]; scores: (number | null)[]; group: string | null }[];
   /** How much of the rows stands in the training text; null where that is not known. */
   contamination: Contamination | null;

@@ -325,6 +325,8 @@ pub struct Baseline {
     pub perplexity: Option<f64>,
     /// Its bits per byte less the model's, paired by document: above 0 where the model is better.
     pub difference: Option<Metric>,
+    /// Tokens of that half; 0 in files of earlier versions, which took a sample of it and of the other.
+    pub fitted_tokens: u64,
     /// Of each document in nats, where it predicts documents one by one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nats: Vec<f64>,

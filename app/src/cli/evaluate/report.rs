@@ -91,7 +91,14 @@ fn report(task: &TaskReport) -> Result<()> {
     if task.broken.len() > LINES {
         say!("  … and {} more", counted((task.broken.len() - LINES) as u64, "line"))?;
     }
-    task.tables.iter().try_for_each(|own| say!("\n{}", indented(&table(own))))
+    for own in &task.tables {
+        // What a package prints is printed as it does.
+        let printed = task.reports.iter().find(|(title, _)| *title == own.title);
+        let text =
+            printed.map_or_else(|| table(own), |(title, text)| format!("{title}\n{}\n{text}", own.about));
+        say!("\n{}", indented(text.trim_end()))?;
+    }
+    Ok(())
 }
 
 /// The model's metrics with those of others in columns of their own, and the paired differences below.

@@ -183,6 +183,7 @@ pub async fn task(
         broken,
         metrics: measured.metrics,
         tables,
+        reports: measured.reports,
         answers,
         contamination: None,
         beside,
