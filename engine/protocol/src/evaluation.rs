@@ -1,6 +1,7 @@
 //! What evaluating a model asks for, and what it finds: one report, which the card, the pages, the command line and JSON all read from.
 //! Every number says of how many things it is, and has an interval where it is of a sample.
 
+use crate::config::RewardRule;
 use serde::{Deserialize, Serialize};
 
 /// Resamples of a bootstrap.
@@ -61,8 +62,8 @@ impl Default for EvaluateSettings {
 pub struct TaskRequest {
     /// A path, natively; in a browser the file's name, whose bytes come with the command in the order of the tasks.
     pub file: String,
-    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `stereotypes`, `bbq`, `mc2`, `rule`, or a rule of rewards as
-    /// `rule:numeric` or `rule:regex=^[A-Z]`. Empty: what fits the rows.
+    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `accuracy`, `report`, `entities`, `stereotypes`, `bbq`, `mc2`, `rule`,
+    /// or a rule of rewards as `rule:numeric` or `rule:regex=^[A-Z]`; [`metric_names`] reads a list of them. Empty: what fits the rows.
     pub metrics: Vec<String>,
     /// Rows at most, the first ones; `None` takes all.
     pub rows: Option<usize>,
@@ -70,6 +71,29 @@ pub struct TaskRequest {
     pub max_tokens: Option<usize>,
     /// Answers of models that do not run here, to the same rows.
     pub results: Vec<TaskResults>,
+}
+
+/// The names in a list of metrics as people type it, with commas or spaces between: `exact, rule:numeric`. Names are the same in capitals;
+/// settings are kept as they are. A regular expression goes on to the list's end, whatever stands in it (`f1,rule:regex=[0-9]{1,3}`), and a
+/// text to look for up to a comma.
+pub fn metric_names(list: &str) -> Vec<String> {
+    let between = |letter: char| letter == ',' || letter.is_whitespace();
+    let (mut names, mut rest) = (Vec::new(), list);
+    loop {
+        rest = rest.trim_start_matches(between);
+        if rest.is_empty() {
+            return names;
+        }
+        let end = rest.find(|letter: char| letter == '=' || between(letter)).unwrap_or(rest.len());
+        let (name, behind) = rest.split_at(end);
+        let name = name.to_lowercase();
+        let is = |rule: RewardRule| behind.starts_with('=') && name.ends_with(&format!(":{}", rule.name()));
+        let ends = |letter: char| letter == ',' || (letter.is_whitespace() && !is(RewardRule::Contains));
+        let end = behind.find(ends).filter(|_| !is(RewardRule::Regex) && !is(RewardRule::Format));
+        let (setting, behind) = behind.split_at(end.unwrap_or(behind.len()));
+        names.push(format!("{name}{setting}"));
+        rest = behind;
+    }
 }
 
 /// Answers of a model that does not run here: JSON Lines of `{"line": 1, "answer": "…"}`, as `glasshouse evaluate --script` writes them.
