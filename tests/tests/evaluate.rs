@@ -130,12 +130,35 @@ fn a_single_text_in_windows_without_overlap_has_the_loss_that_the_trainer_comput
     assert_eq!((overlapping.tokens, overlapping.stride), (found.tokens, window / 2));
     assert_ne!(value(&overlapping, "loss"), value(&found, "loss"));
 }
+    // A temperature is fitted on every other passage and checked on the others.
+    let calibration = found.calibration.as_ref().unwrap();
+    let checked = calibration.checked.each_ref().map(|own| own.count);
+    assert_eq!(checked.map(|count| count + calibration.fitted_tokens), [found.tokens; 2]);
+    assert!(checked[0] * 4 > found.tokens && calibration.fitted_tokens * 4 > found.tokens, "{checked:?}");
 
 #[test]
 fn a_stride_that_would_leave_tokens_out_is_refused() {
     let Fixture { config, prepared, run, parameters, .. } = &fixture(true, "llama-tiny");
     let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();
     let mut scorer = block_on(Scorer::open(&config.model, parameters, "cpu", Some(1))).unwrap();
+/// Text is read in two halves. What is paired with a baseline is the same documents in the same order.
+#[test]
+fn documents_and_passages_stay_in_the_order_of_the_text() {
+    for single in [true, false] {
+        let fixture = fixture(single, "llama-tiny");
+        let found = evaluated(&fixture, &settings());
+        let Fixture { config, prepared, run, parameters, .. } = &fixture;
+        let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();
+        let mut scorer = block_on(Scorer::open(&config.model, parameters, "cpu", Some(2))).unwrap();
+        let subject = Subject { scorer: &mut scorer, tokenizer: &tokenizer, run, parameters };
+        let beside = block_on(baselines(&subject, &found, &settings(), &mut |_, _, _| ())).unwrap();
+        let uniform = beside.iter().find(|one| one.name == "uniform").unwrap();
+        let difference = uniform.difference.as_ref().expect("the same documents").value.unwrap();
+        let expected = uniform.bits_per_byte.value.unwrap() - value(&found, "bits_per_byte");
+        assert!((difference - expected).abs() < 1e-9, "{difference} {expected}");
+    }
+}
+
     let mut subject = Subject { scorer: &mut scorer, tokenizer: &tokenizer, run, parameters };
     for (stride, nearest) in [(0, 1), (33, 32)] {
         let settings = EvaluateSettings { stride: Some(stride), ..settings() };
@@ -188,6 +211,12 @@ fn everything_that_is_said_of_a_text_adds_up() {
         kinds
             .rows
             .iter()
+    for (count, name) in [
+        (found.by_document.iter().filter_map(|own| own.right).sum::<u32>(), "token_accuracy"),
+        (found.by_document.iter().filter_map(|own| own.right_of_5).sum(), "top_5_accuracy"),
+    ] {
+        assert!((f64::from(count) / found.tokens as f64 - value(&found, name)).abs() < 1e-9, "{name}");
+    }
             .map(|row| if let Cell::Number(share) = row[column] { share } else { f64::NAN })
             .sum()
     };
@@ -272,7 +301,12 @@ fn a_temperature_of_half_the_documents_calibrates_the_others() {
     let found = evaluated(&fixture, &settings());
     let calibration = found.calibration.as_ref().unwrap();
     let [without, with] = &calibration.checked;
-    assert!(without.count > 100 && with.count == without.count && with.count < found.tokens / 2, "{with:?}");
+    // All tokens count, in one half or the other.
+    assert!(
+        without.count > 100 && with.count == without.count && calibration.fitted_tokens > 100,
+        "{with:?}"
+    );
+    assert_eq!(with.count + calibration.fitted_tokens, found.tokens);
     assert!(calibration.temperature > 1.5, "{}", calibration.temperature);
     let (without, with) = (without.value.unwrap(), with.value.unwrap());
     assert!(with < 0.8 * without, "{with} in the place of {without}");

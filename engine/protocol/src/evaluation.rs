@@ -307,6 +307,12 @@ pub struct DocumentLoss {
     pub bytes: u32,
     /// Sum of the tokens' losses in nats.
     pub nats: f64,
+    /// Tokens that were the likeliest one, and those among the five likeliest; `None` in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<u32>,
+    /// As above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right_of_5: Option<u32>,
 }
 
 /// Confidence against accuracy of the next token (Guo et al. 2017, arXiv:1706.04599).
@@ -317,8 +323,10 @@ pub struct Calibration {
     pub bins: Vec<CalibrationBin>,
     /// Expected calibration error of all tokens.
     pub ece: Metric,
-    /// The temperature of the lowest loss on half of the documents.
+    /// The temperature of the lowest loss on half of the text: every other document, or passage of a text of few documents.
     pub temperature: f64,
+    /// Tokens of that half; 0 in files of earlier versions, which took a sample of it and of the other.
+    pub fitted_tokens: u64,
     /// Expected calibration error on the other half, without the temperature and with it.
     pub checked: [Metric; 2],
 }
@@ -349,8 +357,6 @@ pub struct Baseline {
     pub perplexity: Option<f64>,
     /// Its bits per byte less the model's, paired by document: above 0 where the model is better.
     pub difference: Option<Metric>,
-    /// Tokens of that half; 0 in files of earlier versions, which took a sample of it and of the other.
-    pub fitted_tokens: u64,
     /// Of each document in nats, where it predicts documents one by one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nats: Vec<f64>,
@@ -396,6 +402,9 @@ pub struct TaskReport {
     pub metrics: Vec<Metric>,
     /// A confusion matrix, a classification report, accuracy by template.
     pub tables: Vec<Table>,
+    /// Reports as the package prints them that defines them, each with the title of the table that has the same figures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<(String, String)>,
     /// Of each row: for paired comparison and for a person to read.
     pub answers: Vec<TaskAnswer>,
     /// How much of the rows stands in the training text.
@@ -524,6 +533,34 @@ pub struct AuditSection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_metrics_keeps_settings_and_patterns_as_they_are() {
+        for (list, names) in [
+            ("", &[][..]),
+            (" , ", &[]),
+            (" Exact, f1  ROUGE:stemmer,", &["exact", "f1", "rouge:stemmer"]),
+            ("rule:regex=^[A-Z]", &["rule:regex=^[A-Z]"]),
+            ("f1,Rule:Regex=[0-9]{1,3} a", &["f1", "rule:regex=[0-9]{1,3} a"]),
+            ("rule:format=<A>, f1", &["rule:format=<A>, f1"]),
+            ("rule:length=20,exact", &["rule:length=20", "exact"]),
+            (
+                "rule:contains=Red fox,rule:contains exact",
+                &["rule:contains=Red fox", "rule:contains", "exact"],
+            ),
+        ] {
+            assert_eq!(metric_names(list), names, "{list}");
+        }
+    }
+
+    /// Reports of earlier versions say nothing of right tokens.
+    #[test]
+    fn how_many_tokens_of_a_document_were_right_is_known_or_not() {
+        let text = r#"{"text_crc32c":1,"tokens":2,"bytes":3,"nats":4.0}"#;
+        let old: DocumentLoss = serde_json::from_str(text).unwrap();
+        assert_eq!((old.nats, old.right, old.right_of_5), (4.0, None, None));
+        assert_eq!(serde_json::to_string(&old).unwrap(), text);
+    }
 
     #[test]
     fn a_speed_is_known_or_not_in_files_of_earlier_versions_too() {

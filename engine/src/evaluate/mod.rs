@@ -12,6 +12,7 @@ mod repetition;
 pub mod scorer;
 mod tally;
 pub mod tasks;
+mod temperatures;
 mod training_text;
 pub mod windows;
 

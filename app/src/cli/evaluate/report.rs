@@ -52,11 +52,15 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
         text.stride
     )?;
     say!("{}", indented(&metrics(&text.metrics)))?;
-    if let Some(Calibration { ece, temperature, checked: [plain, fitted], .. }) = &text.calibration {
+    if let Some(Calibration { ece, temperature, fitted_tokens, checked: [plain, fitted], .. }) =
+        &text.calibration
+    {
         say!(
-            "  calibration error {}; with the temperature {temperature:.3}, of half of the documents, {} on the others in the place of {}",
+            "  calibration error {}; with the temperature {temperature:.3}, of half of the text ({}), {} on the other half ({}) in the place of {}",
             value(ece),
+            counted(*fitted_tokens, "token"),
             value(fitted),
+            counted(fitted.count, "token"),
             value(plain)
         )?;
     }
