@@ -2,7 +2,8 @@
 
 use crate::export::{small, write};
 use glasshouse_engine::data::{self, Prepared, Split};
-use glasshouse_engine::evaluate::{Scorer, Subject, likelihood};
+use glasshouse_engine::evaluate::{Scorer, Subject, baselines, likelihood};
+use glasshouse_engine::evaluation::card::is_titled;
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
@@ -73,6 +74,10 @@ fn evaluated(fixture: &Fixture, settings: &EvaluateSettings) -> Likelihood {
         told += 1;
     }))
     .unwrap();
+    let calibration = found.calibration.iter().map(|own| &own.ece);
+    for metric in found.metrics.iter().chain(calibration) {
+        assert!(is_titled(&metric.name), "card/words.rs lacks {}", metric.name);
+    }
     assert!(told > 3 && found.tokens_per_s.is_some_and(|speed| speed > 0.0));
     found
 }
@@ -125,22 +130,17 @@ fn a_single_text_in_windows_without_overlap_has_the_loss_that_the_trainer_comput
     assert!(found.by_document.len() > 16, "{}", found.by_document.len());
     assert!(found.split.contains("passages"), "{}", found.split);
     assert!(metric(&found, "loss").interval.is_some());
-    // Half of a window before each token is no worse than none, but for what random weights make of it: another number it must be.
-    let overlapping = evaluated(&fixture, &settings());
-    assert_eq!((overlapping.tokens, overlapping.stride), (found.tokens, window / 2));
-    assert_ne!(value(&overlapping, "loss"), value(&found, "loss"));
-}
     // A temperature is fitted on every other passage and checked on the others.
     let calibration = found.calibration.as_ref().unwrap();
     let checked = calibration.checked.each_ref().map(|own| own.count);
     assert_eq!(checked.map(|count| count + calibration.fitted_tokens), [found.tokens; 2]);
     assert!(checked[0] * 4 > found.tokens && calibration.fitted_tokens * 4 > found.tokens, "{checked:?}");
+    // Half of a window before each token is no worse than none, but for what random weights make of it: another number it must be.
+    let overlapping = evaluated(&fixture, &settings());
+    assert_eq!((overlapping.tokens, overlapping.stride), (found.tokens, window / 2));
+    assert_ne!(value(&overlapping, "loss"), value(&found, "loss"));
+}
 
-#[test]
-fn a_stride_that_would_leave_tokens_out_is_refused() {
-    let Fixture { config, prepared, run, parameters, .. } = &fixture(true, "llama-tiny");
-    let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();
-    let mut scorer = block_on(Scorer::open(&config.model, parameters, "cpu", Some(1))).unwrap();
 /// Text is read in two halves. What is paired with a baseline is the same documents in the same order.
 #[test]
 fn documents_and_passages_stay_in_the_order_of_the_text() {
@@ -159,6 +159,11 @@ fn documents_and_passages_stay_in_the_order_of_the_text() {
     }
 }
 
+#[test]
+fn a_stride_that_would_leave_tokens_out_is_refused() {
+    let Fixture { config, prepared, run, parameters, .. } = &fixture(true, "llama-tiny");
+    let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();
+    let mut scorer = block_on(Scorer::open(&config.model, parameters, "cpu", Some(1))).unwrap();
     let mut subject = Subject { scorer: &mut scorer, tokenizer: &tokenizer, run, parameters };
     for (stride, nearest) in [(0, 1), (33, 32)] {
         let settings = EvaluateSettings { stride: Some(stride), ..settings() };
@@ -206,17 +211,17 @@ fn everything_that_is_said_of_a_text_adds_up() {
     assert!(calibration.temperature > 0.0 && calibration.ece.value.is_some());
     let accuracy: f64 = calibration.bins.iter().map(|bin| bin.accuracy * bin.count as f64).sum();
     assert!((accuracy / found.tokens as f64 - value(&found, "token_accuracy")).abs() < 1e-9);
-    let [documents, tokens, kinds] = found.errors.as_slice() else { panic!("three tables") };
-    let shares = |column: usize| -> f64 {
-        kinds
-            .rows
-            .iter()
     for (count, name) in [
         (found.by_document.iter().filter_map(|own| own.right).sum::<u32>(), "token_accuracy"),
         (found.by_document.iter().filter_map(|own| own.right_of_5).sum(), "top_5_accuracy"),
     ] {
         assert!((f64::from(count) / found.tokens as f64 - value(&found, name)).abs() < 1e-9, "{name}");
     }
+    let [documents, tokens, kinds] = found.errors.as_slice() else { panic!("three tables") };
+    let shares = |column: usize| -> f64 {
+        kinds
+            .rows
+            .iter()
             .map(|row| if let Cell::Number(share) = row[column] { share } else { f64::NAN })
             .sum()
     };

@@ -17,7 +17,7 @@ mod words;
 
 pub use markdown::markdown;
 pub use model_index::model_index;
-pub use words::{number, share, title};
+pub use words::{is_titled, number, share, title};
 
 use crate::statistics::MOST_DRAWN;
 use glasshouse_protocol::evaluation::{

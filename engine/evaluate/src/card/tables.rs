@@ -1,6 +1,6 @@
 //! Tables of figures.
 
-use super::words::{beginning, interval, number, share, shown, title};
+use super::words::{beginning, compared, interval, number, share, shown, title};
 use glasshouse_protocol::evaluation::{Better, Cell, Comparison, Contamination, Evaluation, Metric, Table};
 use glasshouse_protocol::quantity::whole;
 use maud::{Markup, html};
@@ -140,7 +140,7 @@ fn comparison(comparison: &Comparison) -> Markup {
     let difference = &comparison.difference;
     html! {
         tr {
-            td.words { (title(&comparison.what)) }
+            td.words { (compared(&comparison.what)) }
             td { (number(comparison.first_value)) }
             td { (number(comparison.second_value)) }
             td { b { (difference.value.map_or_else(|| "–".to_owned(), number)) } }
