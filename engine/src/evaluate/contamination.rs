@@ -103,7 +103,7 @@ impl Lookup {
         Self { words, set: Set::sampled(&settings), of: Vec::new(), seen: 0, found: HashSet::new() }
     }
 
-    fn add(&mut self, one: &LookedUp) {
+    fn add(&mut self, one: &[String]) {
         for text in one {
             self.set.add("", text);
             self.of.resize(self.set.items(), self.seen);
