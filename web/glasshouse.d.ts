@@ -403,7 +403,7 @@ declare global {
 
 /** A file of rows whose right answers are known: a File, or a name with a text or bytes. */
 export type TaskFile = (File | { name: string; text: string } | { name: string; bytes: Uint8Array }) & {
-  /** `exact`, `f1`, `bleu`, `chrf`, `rouge`, `rule`; of choices `accuracy`; of labels `accuracy`, `report`; of tags `entities`, `accuracy`. */
+  /** `exact`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `rule`, `rule:regex=^[A-Z]`; of choices `accuracy`; of labels `accuracy`, `report`; of tags `entities`, `accuracy`. */
   metrics?: string[];
   /** Rows at most. */
   rows?: number;
@@ -477,6 +477,8 @@ export interface TaskReport {
   broken: [line: number, reason: string][];
   metrics: Metric[];
   tables: ReportTable[];
+  /** Classification reports as scikit-learn and seqeval print them, each with its table's title. */
+  reports?: [title: string, text: string][];
   answers: { line: number; prompt: string; answer: string; expected: string[]; scores: (number | null)[]; group: string | null }[];
   /** How much of the rows stands in the training text; null where that is not known. */
   contamination: Contamination | null;

@@ -1,6 +1,7 @@
 //! Audits: what a run that learned a text by heart gives away, and what is said of bad input.
 
 use crate::front_ends::{error_of, folder, succeed};
+use glasshouse_engine::evaluation::card::is_titled;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -105,6 +106,10 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
         found["sections"].as_array().unwrap().iter().map(|own| own["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["bias", "moderation", "memorisation", "canaries", "personal"]);
     for section in found["sections"].as_array().unwrap() {
+        // Cards show titles: a metric without one shows its key.
+        for metric in section["metrics"].as_array().unwrap() {
+            assert!(is_titled(metric["name"].as_str().unwrap()), "card/words.rs lacks {metric}");
+        }
         assert!(!section["sample"].as_str().unwrap().is_empty(), "{section}");
         assert!(section["limits"].as_array().unwrap().len() >= 2, "{section}");
         assert!(section["skipped"].is_null(), "{section}");

@@ -2,6 +2,8 @@
 
 use crate::front_ends::{error_of, folder, succeed, train};
 use crate::support::tuning::{lines, of, referee};
+use glasshouse_engine::evaluation::card::is_titled;
+use glasshouse_engine::evaluation::metrics::classification;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -21,7 +23,23 @@ const EVALUATE: [&str; 9] =
     ["evaluate", "--project", "first", "--device", "cpu", "--threads", "2", "--resamples", "200"];
 
 fn evaluate(folder: &Path, more: &[&str]) -> Vec<Value> {
-    lines(&succeed(folder, &[&EVALUATE[..], &["--json"], more].concat()))
+    let told = lines(&succeed(folder, &[&EVALUATE[..], &["--json"], more].concat()));
+    told.iter().for_each(titled);
+    told
+}
+
+/// Every metric that is told has a title: a card would show the key of one without.
+fn titled(told: &Value) {
+    match told {
+        Value::Object(fields) => {
+            if let (Some(name), true) = (fields.get("name"), fields.contains_key("better")) {
+                assert!(name.as_str().is_some_and(is_titled), "card/words.rs lacks {told}");
+            }
+            fields.values().for_each(titled);
+        }
+        Value::Array(all) => all.iter().for_each(titled),
+        _ => {}
+    }
 }
 
 fn write(folder: &Path, name: &str, rows: &[Value]) {
@@ -144,6 +162,58 @@ fn broken_rows_are_named_and_the_rest_is_evaluated() {
     assert_eq!(task["tables"][0]["rows"].as_array().unwrap().len(), 3);
 }
 
+/// Labels have the report that scikit-learn prints, averages included: on a terminal as it is, and its figures in the table of cards and pages.
+#[test]
+fn labels_have_the_report_that_scikit_learn_prints() {
+    let folder = with_run();
+    let folder = folder.path();
+    let row = |at: usize| json!({ "text": format!("It is number {at}."), "label": ["good", "bad"][at % 2] });
+    write(folder, "labels.jsonl", &(0..6).map(row).collect::<Vec<_>>());
+    let asked = ["--no-likelihood", "--task", "labels.jsonl"];
+    let task = of(&evaluate(folder, &asked), "evaluation")[0]["tasks"][0].clone();
+    let labels = task["answers"].as_array().unwrap().iter().map(|answer| {
+        let label = |value: &Value| value.as_str().unwrap().to_owned();
+        (label(&answer["expected"][0]), label(&answer["answer"]))
+    });
+    let printed = classification(&labels.collect::<Vec<_>>()).report();
+    assert_eq!(task["reports"], json!([["Classification report", printed]]));
+    let table = &task["tables"][0];
+    let names: Vec<&str> =
+        table["rows"].as_array().unwrap().iter().filter_map(|row| row[0].as_str()).collect();
+    assert_eq!(names, ["bad", "good", "accuracy", "macro avg", "weighted avg"], "{table}");
+    assert_eq!(
+        (&table["rows"][2][3], &table["rows"][2][4]),
+        (&metric(&task, "accuracy")["value"], &json!(6))
+    );
+    let text = succeed(folder, &[&EVALUATE[..], &asked[..]].concat());
+    let block: String = printed
+        .lines()
+        .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") })
+        .collect();
+    assert!(text.contains(&block), "{block} in {text}");
+}
+
+/// A rule with a comma and capitals is one rule, and is what was typed.
+#[test]
+fn a_rule_s_pattern_is_taken_as_it_is_typed() {
+    let folder = with_run();
+    let folder = folder.path();
+    write(folder, "qa.jsonl", &[json!({ "prompt": "Who?", "answer": "Ada" })]);
+    let score = |pattern: &str| {
+        let list = format!("Exact,rouge:stemmer,rule:regex={pattern}");
+        let asked = ["--no-likelihood", "--task", "qa.jsonl", "--max-tokens", "4", "--metric", list.as_str()];
+        let told = evaluate(folder, &asked);
+        let task = of(&told, "evaluation")[0]["tasks"][0].clone();
+        let metrics = task["metrics"].as_array().unwrap();
+        let names: Vec<&str> = metrics.iter().filter_map(|metric| metric["name"].as_str()).collect();
+        assert_eq!(names, ["exact", "rouge_1", "rouge_2", "rouge_l", "pass_rate"]);
+        assert!(metrics[1]["signature"].as_str().unwrap().contains("use_stemmer=True"), "{task}");
+        metric(&task, "pass_rate")["value"].as_f64().unwrap()
+    };
+    // Of any answer there are between 0 and 99 characters, and no letter is both large and small.
+    assert_eq!((score(r"\A(?s:.){0,99}\z"), score(r"[A-Z&&[a-z]]")), (1.0, 0.0));
+}
+
 #[test]
 fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
     let folder = with_run();
@@ -197,6 +267,14 @@ fn runs_are_compared_paired_and_a_run_with_itself_differs_by_nothing() {
     let chance = metric(&task["beside"][0], "accuracy")["value"].as_f64().unwrap();
     assert!((chance - 1.0 / 3.0).abs() < 1e-12);
     let compared = of(&told, "comparison");
+    // Of two models with one tokenizer whatever follows from documents is paired.
+    for name in ["perplexity", "token_accuracy", "top_5_accuracy"] {
+        let one = compared.iter().find(|one| one["what"] == name).unwrap_or_else(|| panic!("no {name}"));
+        assert!(one["difference"]["interval"].is_array(), "{one}");
+        let [first, second] =
+            [0, 1].map(|at| metric(&found[at]["likelihood"], name)["value"].as_f64().unwrap());
+        assert!((one["difference"]["value"].as_f64().unwrap() - (first - second)).abs() < 1e-6, "{one}");
+    }
     let bits = compared.iter().find(|one| one["what"] == "bits_per_byte").unwrap();
     let [first, second] =
         [0, 1].map(|at| metric(&found[at]["likelihood"], "bits_per_byte")["value"].as_f64().unwrap());

@@ -2,7 +2,8 @@
 
 use crate::export::{small, write};
 use glasshouse_engine::data::{self, Prepared, Split};
-use glasshouse_engine::evaluate::{Scorer, Subject, likelihood};
+use glasshouse_engine::evaluate::{Scorer, Subject, baselines, likelihood};
+use glasshouse_engine::evaluation::card::is_titled;
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
@@ -73,6 +74,10 @@ fn evaluated(fixture: &Fixture, settings: &EvaluateSettings) -> Likelihood {
         told += 1;
     }))
     .unwrap();
+    let calibration = found.calibration.iter().map(|own| &own.ece);
+    for metric in found.metrics.iter().chain(calibration) {
+        assert!(is_titled(&metric.name), "card/words.rs lacks {}", metric.name);
+    }
     assert!(told > 3 && found.tokens_per_s.is_some_and(|speed| speed > 0.0));
     found
 }
@@ -125,10 +130,33 @@ fn a_single_text_in_windows_without_overlap_has_the_loss_that_the_trainer_comput
     assert!(found.by_document.len() > 16, "{}", found.by_document.len());
     assert!(found.split.contains("passages"), "{}", found.split);
     assert!(metric(&found, "loss").interval.is_some());
+    // A temperature is fitted on every other passage and checked on the others.
+    let calibration = found.calibration.as_ref().unwrap();
+    let checked = calibration.checked.each_ref().map(|own| own.count);
+    assert_eq!(checked.map(|count| count + calibration.fitted_tokens), [found.tokens; 2]);
+    assert!(checked[0] * 4 > found.tokens && calibration.fitted_tokens * 4 > found.tokens, "{checked:?}");
     // Half of a window before each token is no worse than none, but for what random weights make of it: another number it must be.
     let overlapping = evaluated(&fixture, &settings());
     assert_eq!((overlapping.tokens, overlapping.stride), (found.tokens, window / 2));
     assert_ne!(value(&overlapping, "loss"), value(&found, "loss"));
+}
+
+/// Text is read in two halves. What is paired with a baseline is the same documents in the same order.
+#[test]
+fn documents_and_passages_stay_in_the_order_of_the_text() {
+    for single in [true, false] {
+        let fixture = fixture(single, "llama-tiny");
+        let found = evaluated(&fixture, &settings());
+        let Fixture { config, prepared, run, parameters, .. } = &fixture;
+        let tokenizer = TokenizerFiles::with(prepared.tokenizer.clone(), &prepared.folder).unwrap();
+        let mut scorer = block_on(Scorer::open(&config.model, parameters, "cpu", Some(2))).unwrap();
+        let subject = Subject { scorer: &mut scorer, tokenizer: &tokenizer, run, parameters };
+        let beside = block_on(baselines(&subject, &found, &settings(), &mut |_, _, _| ())).unwrap();
+        let uniform = beside.iter().find(|one| one.name == "uniform").unwrap();
+        let difference = uniform.difference.as_ref().expect("the same documents").value.unwrap();
+        let expected = uniform.bits_per_byte.value.unwrap() - value(&found, "bits_per_byte");
+        assert!((difference - expected).abs() < 1e-9, "{difference} {expected}");
+    }
 }
 
 #[test]
@@ -183,6 +211,12 @@ fn everything_that_is_said_of_a_text_adds_up() {
     assert!(calibration.temperature > 0.0 && calibration.ece.value.is_some());
     let accuracy: f64 = calibration.bins.iter().map(|bin| bin.accuracy * bin.count as f64).sum();
     assert!((accuracy / found.tokens as f64 - value(&found, "token_accuracy")).abs() < 1e-9);
+    for (count, name) in [
+        (found.by_document.iter().filter_map(|own| own.right).sum::<u32>(), "token_accuracy"),
+        (found.by_document.iter().filter_map(|own| own.right_of_5).sum(), "top_5_accuracy"),
+    ] {
+        assert!((f64::from(count) / found.tokens as f64 - value(&found, name)).abs() < 1e-9, "{name}");
+    }
     let [documents, tokens, kinds] = found.errors.as_slice() else { panic!("three tables") };
     let shares = |column: usize| -> f64 {
         kinds
@@ -272,7 +306,12 @@ fn a_temperature_of_half_the_documents_calibrates_the_others() {
     let found = evaluated(&fixture, &settings());
     let calibration = found.calibration.as_ref().unwrap();
     let [without, with] = &calibration.checked;
-    assert!(without.count > 100 && with.count == without.count && with.count < found.tokens / 2, "{with:?}");
+    // All tokens count, in one half or the other.
+    assert!(
+        without.count > 100 && with.count == without.count && calibration.fitted_tokens > 100,
+        "{with:?}"
+    );
+    assert_eq!(with.count + calibration.fitted_tokens, found.tokens);
     assert!(calibration.temperature > 1.5, "{}", calibration.temperature);
     let (without, with) = (without.value.unwrap(), with.value.unwrap());
     assert!(with < 0.8 * without, "{with} in the place of {without}");

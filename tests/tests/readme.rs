@@ -66,6 +66,18 @@ fn the_readme_and_the_types_name_every_preset() {
     assert!(read("web/glasshouse.d.ts").contains(&format!("preset?: {};", names.join(" | "))), "{names:?}");
 }
 
+/// The harness would send longer prompts than the model reads.
+#[test]
+fn the_harness_is_given_the_context_length_of_its_preset() {
+    let read = |path: &str| std::fs::read_to_string(glasshouse_tests::repository().join(path)).expect(path);
+    let text = read("docs/serve.md");
+    let line = text.lines().find(|line| line.contains("max_length=")).expect("lm-eval's arguments");
+    let given = |name: &str| line.split([',', ' ']).find_map(|part| part.strip_prefix(name)).expect(name);
+    let (_, name) = given("model=").split_once('-').expect("a run of a preset");
+    let context = preset(name).expect("a preset").model.context_length;
+    assert_eq!(given("max_length="), context.to_string(), "{name}");
+}
+
 /// JavaScript's list of views, and its type of their names, are the protocol's.
 #[test]
 fn javascript_names_every_view() {

@@ -13,7 +13,7 @@ use super::train::{quoted, told};
 use super::trained;
 use anyhow::{Context as _, Result, bail};
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::evaluation::{TaskRequest, TaskResults};
+use glasshouse_engine::protocol::evaluation::{TaskRequest, TaskResults, metric_names};
 use glasshouse_engine::protocol::{
     Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
 };
@@ -126,7 +126,7 @@ fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
     };
     let tasks = task.iter().enumerate().map(|(at, file)| TaskRequest {
         file: file.display().to_string(),
-        metrics: arguments.metrics.iter().map(|name| name.trim().to_owned()).collect(),
+        metrics: arguments.metrics.iter().flat_map(|list| metric_names(list)).collect(),
         rows: number(arguments.rows),
         max_tokens: number(arguments.max_tokens),
         results: match task.len() {

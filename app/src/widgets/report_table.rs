@@ -246,7 +246,11 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
             cell => wide(text_of(cell).chars().take(120).collect(), &body),
         });
         let width = each.fold(wide(title.clone(), &head), f32::max).clamp(WORDS[0], WORDS[1]);
-        let words = cells().any(|cell| matches!(cell, Cell::Text(_) | Cell::Passage(_)));
+        // A cell without words leaves a column of numbers what it is.
+        let words = cells().any(|cell| match cell {
+            Cell::Text(text) => !text.is_empty(),
+            cell => matches!(cell, Cell::Passage(_)),
+        });
         let align = if words { Align::Left } else { Align::Right };
         if cells().any(|cell| matches!(cell, Cell::Passage(_))) {
             grows.push(place);

@@ -44,6 +44,7 @@ fn calibration() -> Calibration {
         bins: bins.collect(),
         ece: metric("ece", 0.041, 0.004, "tokens"),
         temperature: 1.13,
+        fitted_tokens: 21_000,
         checked: [metric("ece", 0.043, 0.005, "tokens"), metric("ece", 0.012, 0.004, "tokens")],
     }
 }

@@ -1,6 +1,7 @@
 //! What evaluating a model asks for, and what it finds: one report, which the card, the pages, the command line and JSON all read from.
 //! Every number says of how many things it is, and has an interval where it is of a sample.
 
+use crate::config::RewardRule;
 use serde::{Deserialize, Serialize};
 
 /// Resamples of a bootstrap.
@@ -61,8 +62,8 @@ impl Default for EvaluateSettings {
 pub struct TaskRequest {
     /// A path, natively; in a browser the file's name, whose bytes come with the command in the order of the tasks.
     pub file: String,
-    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `accuracy`, `report`, `entities`, `stereotypes`, `bbq`, `mc2`, `rule`, or a rule of rewards as
-    /// `rule:numeric` or `rule:regex=^[A-Z]`. Empty: what fits the rows.
+    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `accuracy`, `report`, `entities`, `stereotypes`, `bbq`, `mc2`, `rule`,
+    /// or a rule of rewards as `rule:numeric` or `rule:regex=^[A-Z]`; [`metric_names`] reads a list of them. Empty: what fits the rows.
     pub metrics: Vec<String>,
     /// Rows at most, the first ones; `None` takes all.
     pub rows: Option<usize>,
@@ -74,6 +75,29 @@ pub struct TaskRequest {
     /// the recipe. No bytes come for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
+}
+
+/// The names in a list of metrics as people type it, with commas or spaces between: `exact, rule:numeric`. Names are the same in capitals;
+/// settings are kept as they are. A regular expression goes on to the list's end, whatever stands in it (`f1,rule:regex=[0-9]{1,3}`), and a
+/// text to look for up to a comma.
+pub fn metric_names(list: &str) -> Vec<String> {
+    let between = |letter: char| letter == ',' || letter.is_whitespace();
+    let (mut names, mut rest) = (Vec::new(), list);
+    loop {
+        rest = rest.trim_start_matches(between);
+        if rest.is_empty() {
+            return names;
+        }
+        let end = rest.find(|letter: char| letter == '=' || between(letter)).unwrap_or(rest.len());
+        let (name, behind) = rest.split_at(end);
+        let name = name.to_lowercase();
+        let is = |rule: RewardRule| behind.starts_with('=') && name.ends_with(&format!(":{}", rule.name()));
+        let ends = |letter: char| letter == ',' || (letter.is_whitespace() && !is(RewardRule::Contains));
+        let end = behind.find(ends).filter(|_| !is(RewardRule::Regex) && !is(RewardRule::Format));
+        let (setting, behind) = behind.split_at(end.unwrap_or(behind.len()));
+        names.push(format!("{name}{setting}"));
+        rest = behind;
+    }
 }
 
 /// Answers of a model that does not run here: JSON Lines of `{"line": 1, "answer": "…"}`, as `glasshouse evaluate --script` writes them.
@@ -287,6 +311,12 @@ pub struct DocumentLoss {
     pub bytes: u32,
     /// Sum of the tokens' losses in nats.
     pub nats: f64,
+    /// Tokens that were the likeliest one, and those among the five likeliest; `None` in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<u32>,
+    /// As above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right_of_5: Option<u32>,
 }
 
 /// Confidence against accuracy of the next token (Guo et al. 2017, arXiv:1706.04599).
@@ -297,8 +327,10 @@ pub struct Calibration {
     pub bins: Vec<CalibrationBin>,
     /// Expected calibration error of all tokens.
     pub ece: Metric,
-    /// The temperature of the lowest loss on half of the documents.
+    /// The temperature of the lowest loss on half of the text: every other document, or passage of a text of few documents.
     pub temperature: f64,
+    /// Tokens of that half; 0 in files of earlier versions, which took a sample of it and of the other.
+    pub fitted_tokens: u64,
     /// Expected calibration error on the other half, without the temperature and with it.
     pub checked: [Metric; 2],
 }
@@ -374,6 +406,9 @@ pub struct TaskReport {
     pub metrics: Vec<Metric>,
     /// A confusion matrix, a classification report, accuracy by template.
     pub tables: Vec<Table>,
+    /// Reports as the package prints them that defines them, each with the title of the table that has the same figures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<(String, String)>,
     /// Of each row: for paired comparison and for a person to read.
     pub answers: Vec<TaskAnswer>,
     /// How much of the rows stands in the training text.
@@ -502,6 +537,34 @@ pub struct AuditSection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_metrics_keeps_settings_and_patterns_as_they_are() {
+        for (list, names) in [
+            ("", &[][..]),
+            (" , ", &[]),
+            (" Exact, f1  ROUGE:stemmer,", &["exact", "f1", "rouge:stemmer"]),
+            ("rule:regex=^[A-Z]", &["rule:regex=^[A-Z]"]),
+            ("f1,Rule:Regex=[0-9]{1,3} a", &["f1", "rule:regex=[0-9]{1,3} a"]),
+            ("rule:format=<A>, f1", &["rule:format=<A>, f1"]),
+            ("rule:length=20,exact", &["rule:length=20", "exact"]),
+            (
+                "rule:contains=Red fox,rule:contains exact",
+                &["rule:contains=Red fox", "rule:contains", "exact"],
+            ),
+        ] {
+            assert_eq!(metric_names(list), names, "{list}");
+        }
+    }
+
+    /// Reports of earlier versions say nothing of right tokens.
+    #[test]
+    fn how_many_tokens_of_a_document_were_right_is_known_or_not() {
+        let text = r#"{"text_crc32c":1,"tokens":2,"bytes":3,"nats":4.0}"#;
+        let old: DocumentLoss = serde_json::from_str(text).unwrap();
+        assert_eq!((old.nats, old.right, old.right_of_5), (4.0, None, None));
+        assert_eq!(serde_json::to_string(&old).unwrap(), text);
+    }
 
     #[test]
     fn a_speed_is_known_or_not_in_files_of_earlier_versions_too() {

@@ -202,11 +202,6 @@ impl HeldOut {
         self.spans.len()
     }
 
-    /// What they are counted as: so many at most.
-    pub fn parts(&self) -> usize {
-        if self.passages { self.count() + PASSAGES } else { self.count() }
-    }
-
     /// The prepared text that they were held out of.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared

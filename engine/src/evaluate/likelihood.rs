@@ -50,12 +50,25 @@ pub async fn likelihood(
     let frequencies = Frequencies::count(&held_out, tokenizer, &turns).await?;
     let mut tally = Tally::new(&held_out, &frequencies);
     let begun = Instant::now();
-    let walk = Walk { window, stride, detail: Detail::Tokens, every: 1, most: u64::MAX };
-    let mut heard = |done, of| tell("predicting the text", done, of);
-    let mut note = |number, document: &Document, window: &Window, scores: &[TokenScore]| {
-        tally.note(number, document, window, scores);
-    };
-    walk.run(subject.scorer, tokenizer, &held_out, &mut note, &mut heard).await?;
+    // A temperature is fitted on one half, so that what it makes of the other is known once that is scored.
+    for half in [0, 1] {
+        let detail = match half {
+            0 => Detail::Temperatures,
+            _ => Detail::Temperature(tally.inverse() as f32),
+        };
+        let walk = Walk { window, stride, detail, half: Some(half), every: 1, most: u64::MAX };
+        let before = tally.tokens();
+        let mut heard = |done: u64, of: u64| {
+            // The other half is about as long.
+            let of = if half == 0 { 2 * of } else { before + of };
+            tell("predicting the text", before + done, of);
+        };
+        let mut note = |number, document: &Document, window: &Window, scores: &[TokenScore]| {
+            tally.note(number, document, window, scores);
+        };
+        walk.run(subject.scorer, tokenizer, &held_out, &mut note, &mut heard).await?;
+    }
+    tally.put_in_order();
     let tokens_per_s = tally.tokens() as f64 / begun.elapsed().as_secs_f64().max(1e-9);
 
     let mut metrics = tally.metrics(&bootstrap, &turns).await;
@@ -87,10 +100,7 @@ pub async fn likelihood(
         tally.worst.table(tokenizer, window),
         errors::kinds_table(&kinds),
     ];
-    let mut heard = |done, of| tell("calibration", done, of);
-    let bins = tally.bins();
-    let calibration =
-        calibration::calibration(subject.scorer, tokenizer, &held_out, &bins, &bootstrap, &mut heard).await?;
+    let calibration = calibration::calibration(&tally, &bootstrap, &turns).await;
     metrics.extend(repetition::repetition(subject, settings, &held_out, tell).await?);
     Ok(Likelihood {
         split: held_out.split.clone(),
@@ -116,6 +126,8 @@ struct Walk {
     window: usize,
     stride: usize,
     detail: Detail,
+    /// Every other document is read, or of a text that is counted in passages every other one of those, from the first or the second on.
+    half: Option<usize>,
     /// One of so many documents is read.
     every: usize,
     /// Tokens after which it ends.
@@ -133,13 +145,20 @@ impl Walk {
         tell: &mut dyn FnMut(u64, u64),
     ) -> Result<()> {
         let (mut waiting, mut bytes, turns) = (Waiting::default(), 0, Turns::new());
-        for number in (0..held_out.count()).step_by(self.every) {
+        let is_in = |number: usize| self.half.is_none_or(|half| number % 2 == half);
+        let by_document = !held_out.passages;
+        let every = if by_document && self.half.is_some() { 2 * self.every } else { self.every };
+        for number in (0..held_out.count()).step_by(self.every).filter(|at| !by_document || is_in(*at)) {
             let document = Rc::new(held_out.document(number, tokenizer)?);
             bytes += document.text.len();
             // What was read of the text says how much of it there is.
-            let share = (bytes * self.every) as f64 / held_out.bytes().max(1) as f64;
+            let share = (bytes * every) as f64 / held_out.bytes().max(1) as f64;
             waiting.share = share.clamp(1e-9, 1.0);
             for window in document.windows(self.window, self.stride, held_out.separate) {
+                let passage = document.parts.partition_point(|part| part.tokens.end <= window.from);
+                if !by_document && !is_in(number + passage) {
+                    continue;
+                }
                 waiting.tokens += (window.tokens.end - window.from) as u64;
                 waiting.windows.push((number, document.clone(), window));
                 if waiting.tokens >= TOGETHER.min(self.most - waiting.done) {
@@ -201,7 +220,7 @@ async fn by_position(
     let window = scorer.config().context_length;
     // A token stands for two bytes or more, and fewer documents than that are no sample of them.
     let every = (held_out.bytes() / 2 / BY_POSITION).clamp(1, held_out.count().div_ceil(64) as u64) as usize;
-    let walk = Walk { window, stride: window, detail: Detail::Losses, every, most: BY_POSITION };
+    let walk = Walk { window, stride: window, detail: Detail::Losses, half: None, every, most: BY_POSITION };
     let groups = window.ilog2() as usize + 1;
     let mut windows: Vec<Vec<[f64; 2]>> = vec![Vec::new(); groups];
     let mut note = |_, document: &Document, window: &Window, scores: &[TokenScore]| {

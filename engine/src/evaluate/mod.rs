@@ -12,11 +12,12 @@ mod repetition;
 pub mod scorer;
 mod tally;
 pub mod tasks;
+mod temperatures;
 mod training_text;
 pub mod windows;
 
 pub use baselines::baselines;
-pub use contamination::{contamination, contaminations, text_contamination};
+pub use contamination::{contaminations, text_contamination};
 pub use documents::{Document, HeldOut};
 pub use likelihood::likelihood;
 pub use scorer::{Detail, Scorer, Scoring, TokenScore};

@@ -2,6 +2,7 @@
 //! cross-entropy's own, and no logits leave the device; whatever else is asked for is computed here from logits, of the tokens that are
 //! scored and so many at a time.
 
+use super::temperatures;
 use crate::cpu::Workers;
 use crate::data::IGNORED;
 use crate::error::{Error, Result};
@@ -66,15 +67,21 @@ pub struct TokenScore {
     pub confidence: f32,
     /// The likeliest tokens with the natural logarithms of their probabilities, as many as were asked for.
     pub top: Vec<(u32, f32)>,
+    /// ln Σ e^((x − highest) / T) over all logits x, at each temperature that was asked for.
+    pub log_sums: Vec<f32>,
 }
 
 /// What is wanted of each token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Detail {
     /// Its log-probability alone; the rest of [`TokenScore`] is zero.
     Losses,
-    /// All but the likeliest tokens' list.
+    /// All but the likeliest tokens' list and temperatures.
     Tokens,
+    /// All but the list, and what each temperature of a grid would make of it.
+    Temperatures,
+    /// All but the list, and what this inverse temperature would make of it.
+    Temperature(f32),
     /// The likeliest so many tokens as well.
     Top(usize),
 }
@@ -158,8 +165,7 @@ impl Scorer {
     ) -> Result<Vec<Vec<TokenScore>>> {
         match detail {
             Detail::Losses => self.losses(texts, tell).await,
-            Detail::Tokens => self.details(texts, 0, tell).await,
-            Detail::Top(count) => self.details(texts, count, tell).await,
+            detail => self.details(texts, detail, tell).await,
         }
     }
 
@@ -198,7 +204,7 @@ impl Scorer {
     async fn details(
         &mut self,
         texts: &[Scoring<'_>],
-        top: usize,
+        detail: Detail,
         tell: &mut dyn FnMut(u64, u64),
     ) -> Result<Vec<Vec<TokenScore>>> {
         let mut scores: Vec<Vec<TokenScore>> =
@@ -214,7 +220,7 @@ impl Scorer {
                 let rows = (ENTRIES / columns).max(1);
                 for (places, logits) in places.chunks(rows).zip(logits.data.chunks(rows * columns)) {
                     let tokens: Vec<u32> = places.iter().map(|(_, token)| *token).collect();
-                    for ((text, _), score) in places.iter().zip(self.look(&tokens, logits, top)) {
+                    for ((text, _), score) in places.iter().zip(self.look(&tokens, logits, detail)) {
                         scores[*text].push(score);
                     }
                     turns.give().await;
@@ -224,33 +230,6 @@ impl Scorer {
             tell(done, of);
         }
         Ok(scores)
-    }
-
-    /// The logits of each token that is scored, [N, V] for a text of N such tokens. They are all kept: texts of few tokens are meant.
-    ///
-    /// # Errors
-    /// As [`Self::score`].
-    pub async fn logits(
-        &mut self,
-        texts: &[Scoring<'_>],
-        tell: &mut dyn FnMut(u64, u64),
-    ) -> Result<Vec<Vec<f32>>> {
-        let mut found: Vec<Vec<f32>> = vec![Vec::new(); texts.len()];
-        let order = self.order(texts)?;
-        let (mut done, of) = (0, scored(texts));
-        for group in self.groups(texts, &order) {
-            let (places, normed) = self.normed(texts, &group).await?;
-            let (width, chunk) = (self.config().width, self.rows_at_once());
-            for (places, normed) in places.chunks(chunk).zip(normed.chunks(chunk * width)) {
-                let logits = self.lens.logits_of(normed).await?;
-                for ((text, _), row) in places.iter().zip(logits.rows()) {
-                    found[*text].extend_from_slice(row);
-                }
-            }
-            done += places.len() as u64;
-            tell(done, of);
-        }
-        Ok(found)
     }
 
     /// What the head reads of each token that a group has scored, one after the other, with the token's text and itself.
@@ -279,7 +258,7 @@ impl Scorer {
     }
 
     /// What logits say of tokens, a row each, on all threads.
-    fn look(&self, tokens: &[u32], logits: &[f32], top: usize) -> Vec<TokenScore> {
+    fn look(&self, tokens: &[u32], logits: &[f32], detail: Detail) -> Vec<TokenScore> {
         let mut scores = vec![TokenScore::default(); tokens.len()];
         let columns = logits.len() / tokens.len().max(1);
         let least = (WORK / columns.max(1)).max(1);
@@ -287,7 +266,7 @@ impl Scorer {
         workers.install(|| {
             workers.rows(tokens.len(), least, &mut scores[..], |range, scores, _| {
                 for (at, score) in range.zip(scores) {
-                    *score = look(&logits[at * columns..(at + 1) * columns], tokens[at], top);
+                    *score = look(&logits[at * columns..(at + 1) * columns], tokens[at], detail);
                 }
             });
         });
@@ -360,7 +339,7 @@ fn window(tokens: usize) -> usize {
 }
 
 /// What a row of logits says of a token.
-fn look(row: &[f32], token: u32, top: usize) -> TokenScore {
+fn look(row: &[f32], token: u32, detail: Detail) -> TokenScore {
     let (mut likeliest, mut most) = (0, f32::NEG_INFINITY);
     for (id, logit) in (0..).zip(row) {
         if *logit > most {
@@ -373,8 +352,13 @@ fn look(row: &[f32], token: u32, top: usize) -> TokenScore {
     let before = row[..token as usize].iter().filter(|logit| **logit >= own).count();
     let behind = row[token as usize..].iter().filter(|logit| **logit > own).count();
     let of = |logit: f32| (f64::from(logit) - log_sum) as f32;
+    let log_sums = match detail {
+        Detail::Temperatures => temperatures::log_sums(row, most).to_vec(),
+        Detail::Temperature(inverse) => vec![temperatures::log_sum(row, most, inverse)],
+        _ => Vec::new(),
+    };
     let mut ids: Vec<u32> = Vec::new();
-    if top > 0 {
+    if let Detail::Top(top @ 1..) = detail {
         ids = (0..row.len() as u32).collect();
         let by = |a: &u32, b: &u32| row[*b as usize].total_cmp(&row[*a as usize]).then(a.cmp(b));
         if top < ids.len() {
@@ -390,6 +374,7 @@ fn look(row: &[f32], token: u32, top: usize) -> TokenScore {
         likeliest,
         confidence: (1.0 / sum) as f32,
         top: ids.into_iter().map(|id| (id, of(row[id as usize]))).collect(),
+        log_sums,
     }
 }
 

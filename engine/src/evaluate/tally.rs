@@ -4,12 +4,14 @@ use super::TokenScore;
 use super::documents::{Document, HeldOut};
 use super::errors::{KINDS, KindOfTokens, WORST, WorstTokens, kinds};
 use super::frequencies::{Frequencies, GROUPS};
+use super::temperatures::{GRID, grid, lowest};
 use super::windows::Window;
 use crate::evaluation::metrics::calibration::{self, Sums};
 use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
 use crate::protocol::evaluation::{Better, DocumentLoss, Metric};
 use crate::tokenizer::Tokenizer;
+use std::collections::HashMap;
 
 /// Documents are drawn again in at most so many runs of neighbours, as [`Bootstrap`] does.
 const UNITS: usize = 2048;
@@ -26,6 +28,8 @@ struct Unit {
     right: f64,
     right_of_5: f64,
     bins: Sums,
+    /// Those of the half on which a temperature is checked, without it and with it.
+    checked: [Sums; 2],
     /// Nats and tokens of each group of frequency, each kind and each source.
     groups: Vec<[f64; 2]>,
 }
@@ -46,6 +50,13 @@ pub(super) struct Tally<'text> {
     worst_of_kinds: Vec<WorstTokens>,
     /// The document that is under way, where its parts begin in the lists, and the kinds of its tokens.
     under_way: Option<(usize, usize, Vec<u8>)>,
+    /// Where the parts of each document begin in the lists.
+    firsts: HashMap<usize, usize>,
+    /// Inverse temperatures, and the nats of the half that one is fitted on at each of them.
+    grid: [f64; GRID],
+    nats: [f64; GRID],
+    /// Tokens of that half.
+    pub(super) fitted_tokens: u64,
 }
 
 impl<'text> Tally<'text> {
@@ -62,10 +73,15 @@ impl<'text> Tally<'text> {
             worst: WorstTokens::of(WORST),
             worst_of_kinds: vec![WorstTokens::of(1); KINDS.len()],
             under_way: None,
+            firsts: HashMap::new(),
+            grid: grid(),
+            nats: [0.0; GRID],
+            fitted_tokens: 0,
         }
     }
 
-    /// Takes in what a window of a document came to. Windows of a document come one after the other.
+    /// Takes in what a window of a document came to: with the sums at all temperatures where one is fitted on it, with those at one where that
+    /// is checked. Windows of a document come one after the other, in each half.
     pub(super) fn note(
         &mut self,
         number: usize,
@@ -75,13 +91,18 @@ impl<'text> Tally<'text> {
     ) {
         if self.under_way.as_ref().is_none_or(|(own, ..)| *own != number) {
             let kinds = kinds(document, self.frequencies);
-            self.under_way = Some((number, self.by_document.len(), kinds));
-            for (part, own) in document.parts.iter().enumerate() {
+            let known = self.firsts.get(&number).copied();
+            let first = known.unwrap_or(self.by_document.len());
+            self.firsts.insert(number, first);
+            self.under_way = Some((number, first, kinds));
+            for (part, own) in document.parts.iter().enumerate().filter(|_| known.is_none()) {
                 let text = document.text.get(own.text.clone()).unwrap_or_default();
                 let text_crc32c = crc32c::crc32c(text.as_bytes());
                 self.by_document.push(DocumentLoss {
                     text_crc32c,
                     bytes: own.bytes,
+                    right: Some(0),
+                    right_of_5: Some(0),
                     ..DocumentLoss::default()
                 });
                 self.places.push((number, part));
@@ -97,16 +118,38 @@ impl<'text> Tally<'text> {
             let part = document.parts.partition_point(|part| part.tokens.end <= at);
             let Some(own) = self.by_document.get_mut(first + part) else { continue };
             let nats = -f64::from(score.log_probability);
+            let (right, of_5) = (score.rank == 1, score.rank <= TOP);
             own.nats += nats;
             own.tokens += 1;
+            own.right = own.right.map(|count| count + u32::from(right));
+            own.right_of_5 = own.right_of_5.map(|count| count + u32::from(of_5));
             let unit = self.unit_of(number, first + part);
             let Some(unit) = self.units.get_mut(unit) else { continue };
-            let right = score.rank == 1;
             unit.nats += nats;
             unit.tokens += 1.0;
             unit.right += f64::from(u8::from(right));
-            unit.right_of_5 += f64::from(u8::from(score.rank <= TOP));
-            calibration::add(&mut unit.bins, f64::from(score.confidence), right);
+            unit.right_of_5 += f64::from(u8::from(of_5));
+            let confidence = f64::from(score.confidence);
+            calibration::add(&mut unit.bins, confidence, right);
+            match score.log_sums[..] {
+                [] => {}
+                [log_sum] => {
+                    let [without, with] = &mut unit.checked;
+                    calibration::add(without, confidence, right);
+                    calibration::add(with, f64::from(-log_sum).exp(), right);
+                }
+                // A loss that is not finite has no lowest place.
+                _ if !nats.is_finite() => {}
+                _ => {
+                    self.fitted_tokens += 1;
+                    // How far its logit lies below the highest.
+                    let below = -nats - confidence.ln();
+                    let points = self.grid.iter().zip(&score.log_sums);
+                    for (sum, (inverse, log_sum)) in self.nats.iter_mut().zip(points) {
+                        *sum += f64::from(*log_sum) - inverse * below;
+                    }
+                }
+            }
             let kind = kinds.get(at).map_or(0, |kind| usize::from(*kind));
             let groups = [
                 Some(self.frequencies.group(score.token)),
@@ -138,6 +181,7 @@ impl<'text> Tally<'text> {
             right: 0.0,
             right_of_5: 0.0,
             bins: calibration::NONE,
+            checked: [calibration::NONE; 2],
             groups: vec![[0.0; 2]; GROUPS + KINDS.len() + self.sources],
         };
         if self.units.len() <= unit {
@@ -158,6 +202,23 @@ impl<'text> Tally<'text> {
     /// Bytes of the text that they stand for.
     pub(super) fn bytes(&self) -> u64 {
         self.by_document.iter().map(|document| u64::from(document.bytes)).sum()
+    }
+
+    /// The inverse temperature of the lowest loss of the half that it is fitted on.
+    pub(super) fn inverse(&self) -> f64 {
+        lowest(&self.nats)
+    }
+
+    /// Puts documents into their order: they were read in two halves. Nothing is noted behind that.
+    pub(super) fn put_in_order(&mut self) {
+        let mut all: Vec<_> = self.places.drain(..).zip(self.by_document.drain(..)).collect();
+        all.sort_by_key(|(place, _)| *place);
+        (self.places, self.by_document) = all.into_iter().unzip();
+    }
+
+    /// Bins of confidence of the half on which the temperature is checked, without it and with it, by unit.
+    pub(super) fn checked(&self) -> [Vec<Sums>; 2] {
+        [0, 1].map(|at: usize| self.units.iter().map(|unit| unit.checked[at]).collect())
     }
 
     /// Bins of confidence by unit.

@@ -24,10 +24,10 @@ pub struct EvaluateArguments {
     /// Rows whose right answers are known, JSON Lines; may be repeated
     #[arg(long, value_name = "FILE")]
     pub task: Vec<PathBuf>,
-    /// How answers are measured, with commas between: exact, f1, bleu, chrf, rouge, rule (rule:numeric, rule:regex=EXPRESSION); of
-    /// choices accuracy, and a set's own (bbq, mc2, stereotypes); of labels accuracy, report; of tags entities, accuracy. What fits the
-    /// rows unless said
-    #[arg(long = "metric", value_name = "NAME,NAME", value_delimiter = ',', requires = "task")]
+    /// How answers are measured, with commas between: exact, f1, bleu, chrf, rouge (rouge:stemmer of the stems of words), rule
+    /// (rule:numeric, rule:regex=EXPRESSION, which goes on to the list's end); of choices accuracy, and a set's own (bbq, mc2,
+    /// stereotypes); of labels accuracy, report; of tags entities, accuracy. May be repeated. What fits the rows unless said
+    #[arg(long = "metric", value_name = "NAME,NAME", requires = "task")]
     pub metrics: Vec<String>,
     /// Every family of the project's own instruction tasks (`corpus tasks`), in wordings that no training rows have
     #[arg(long, value_name = "NAME", value_enum)]

@@ -52,11 +52,15 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
         text.stride
     )?;
     say!("{}", indented(&metrics(&text.metrics)))?;
-    if let Some(Calibration { ece, temperature, checked: [plain, fitted], .. }) = &text.calibration {
+    if let Some(Calibration { ece, temperature, fitted_tokens, checked: [plain, fitted], .. }) =
+        &text.calibration
+    {
         say!(
-            "  calibration error {}; with the temperature {temperature:.3}, of half of the documents, {} on the others in the place of {}",
+            "  calibration error {}; with the temperature {temperature:.3}, of half of the text ({}), {} on the other half ({}) in the place of {}",
             value(ece),
+            counted(*fitted_tokens, "token"),
             value(fitted),
+            counted(fitted.count, "token"),
             value(plain)
         )?;
     }
@@ -91,7 +95,14 @@ fn report(task: &TaskReport) -> Result<()> {
     if task.broken.len() > LINES {
         say!("  … and {} more", counted((task.broken.len() - LINES) as u64, "line"))?;
     }
-    task.tables.iter().try_for_each(|own| say!("\n{}", indented(&table(own))))
+    for own in &task.tables {
+        // What a package prints is printed as it does.
+        let printed = task.reports.iter().find(|(title, _)| *title == own.title);
+        let text =
+            printed.map_or_else(|| table(own), |(title, text)| format!("{title}\n{}\n{text}", own.about));
+        say!("\n{}", indented(text.trim_end()))?;
+    }
+    Ok(())
 }
 
 /// The model's metrics with those of others in columns of their own, and the paired differences below.

@@ -10,7 +10,7 @@ use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{MOST_AUDIT_SAMPLES, TaskRequest};
+use glasshouse_protocol::evaluation::{MOST_AUDIT_SAMPLES, TaskRequest, metric_names};
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 use std::path::Path;
 
@@ -92,12 +92,8 @@ impl Asking {
     /// The command, and the bytes of task files beside it. The text is the model's own, unless a run is named whose text it is.
     pub(super) fn evaluate(&self, source: WeightSource, text_of: Option<String>) -> (Command, Vec<Vec<u8>>) {
         let task = |file: &TaskFile| {
-            let names = file.metrics.split([',', ' ']).map(str::trim).filter(|name| !name.is_empty());
-            TaskRequest {
-                file: file.name.clone(),
-                metrics: names.map(str::to_lowercase).collect(),
-                ..TaskRequest::default()
-            }
+            let metrics = metric_names(&file.metrics);
+            TaskRequest { file: file.name.clone(), metrics, ..TaskRequest::default() }
         };
         let mut settings = self.evaluates.clone();
         settings.tasks = self.files.iter().map(task).collect();
@@ -269,13 +265,13 @@ mod tests {
         let mut asking = Asking::default();
         asking.take_tasks(vec![chosen("a.jsonl", Some(b"1")), chosen("b.csv", Some(b"2"))]);
         asking.take_tasks(vec![chosen("a.jsonl", Some(b"3"))]);
-        asking.files[1].metrics = " Exact, f1 ".to_owned();
+        asking.files[1].metrics = " Exact, f1 rule:regex=^[A-Z]".to_owned();
         let (command, bytes) = asking.evaluate(WeightSource::Current, None);
         assert_eq!(bytes, [b"3".to_vec(), b"2".to_vec()]);
         let Command::Evaluate { settings, .. } = command else { panic!("{command:?}") };
         let files: Vec<&str> = settings.tasks.iter().map(|task| task.file.as_str()).collect();
         assert_eq!((files, &settings.tasks[0].metrics), (vec!["a.jsonl", "b.csv"], &Vec::new()));
-        assert_eq!(settings.tasks[1].metrics, ["exact", "f1"]);
+        assert_eq!(settings.tasks[1].metrics, ["exact", "f1", "rule:regex=^[A-Z]"]);
         assert!(settings.keep && settings.baselines && settings.documents.is_none());
         assert_eq!(asking.summary(), "the whole validation split · baselines · 2 task files");
     }

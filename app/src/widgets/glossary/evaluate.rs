@@ -29,7 +29,8 @@ pub const TERMS: &[Term] = &[
     entry(
         "fitted temperature",
         &[],
-        "What logits are divided by so that half of the documents are predicted with the lowest loss: above 1 the model was too sure of itself.",
+        "What logits are divided by so that half of the text, every other document, is predicted with the lowest loss: above 1 the model was too \
+         sure of itself.",
         "softmax(logits / T)",
         "Guo et al. 2017, arXiv 1706.04599",
     ),

@@ -14,16 +14,17 @@ pub fn markdown(evaluation: &Evaluation) -> String {
             counted(own.documents, "document"),
             counted(own.tokens, "token"),
             counted(own.bytes, "byte"),
-            table(of_text(own))
+            table(of_text(own).map(titled))
         );
     }
-    let baselines = evaluation
-        .baselines
-        .iter()
-        .map(|own| Metric { name: format!("{}, bits per byte", own.name), ..own.bits_per_byte.clone() });
-    let baselines: Vec<Metric> = baselines.collect();
-    if !baselines.is_empty() {
-        text += &format!("Baselines on the same text:\n\n{}", table(baselines.iter()));
+    if !evaluation.baselines.is_empty() {
+        text += "Baselines on the same text:\n\n";
+        text += &table(
+            evaluation
+                .baselines
+                .iter()
+                .map(|own| (format!("{}, bits per byte", own.name), &own.bits_per_byte)),
+        );
     }
     text += &evaluation
         .contamination
@@ -35,17 +36,12 @@ pub fn markdown(evaluation: &Evaluation) -> String {
             "{}, {}:\n\n{}",
             plain(&task.name),
             counted(task.rows, "row"),
-            table(task.metrics.iter())
+            table(task.metrics.iter().map(titled))
         );
-        for other in &task.beside {
-            let named = |own: &Metric| Metric {
-                name: format!("{}, {}", other.name, title(&own.name)),
-                ..own.clone()
-            };
-            let metrics: Vec<Metric> = other.metrics.iter().map(named).collect();
-            if !metrics.is_empty() {
-                text += &format!("{} on the same rows:\n\n{}", plain(&other.name), table(metrics.iter()));
-            }
+        for other in task.beside.iter().filter(|other| !other.metrics.is_empty()) {
+            let rows = other.metrics.iter().map(|own| (format!("{}, {}", other.name, title(&own.name)), own));
+            let rows = table(rows);
+            text += &format!("{} on the same rows:\n\n{rows}", plain(&other.name));
         }
         text += &task.contamination.as_ref().map(|own| contaminated("the task", own)).unwrap_or_default();
     }
@@ -58,12 +54,18 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     )
 }
 
-fn table<'a>(metrics: impl Iterator<Item = &'a Metric>) -> String {
-    let row = |metric: &Metric| {
+/// A metric with its title.
+fn titled(metric: &Metric) -> (String, &Metric) {
+    (title(&metric.name), metric)
+}
+
+/// Metrics below each other, with what each is called.
+fn table<'a>(metrics: impl Iterator<Item = (String, &'a Metric)>) -> String {
+    let row = |(name, metric): (String, &Metric)| {
         let signature = metric.signature.as_ref().map(|own| format!(" ({})", plain(own))).unwrap_or_default();
         format!(
             "| {}{signature} | {} | {} | {} {} |\n",
-            plain(&title(&metric.name)),
+            plain(&name),
             metric.value.map_or_else(|| "–".to_owned(), number),
             metric.interval.map_or_else(|| "–".to_owned(), interval),
             whole(metric.count),

@@ -17,9 +17,12 @@ mod words;
 
 pub use markdown::markdown;
 pub use model_index::model_index;
-pub use words::{number, share, title};
+pub use words::{is_titled, number, share, title};
 
-use glasshouse_protocol::evaluation::{Audit, Comparison, Contamination, Evaluation, Likelihood, Metric};
+use crate::statistics::MOST_DRAWN;
+use glasshouse_protocol::evaluation::{
+    Audit, Comparison, Contamination, Evaluation, Likelihood, Metric, RESAMPLES,
+};
 use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_report::{Page, brand, links};
 use maud::{Markup, html};
@@ -52,9 +55,11 @@ pub fn html(
         }
         footer {
             p {
-                "Written by Glasshouse " (env!("CARGO_PKG_VERSION")) ". Intervals hold the value in 95 of 100 samples: percentiles of "
-                (whole(u64::from(evaluation.settings.resamples))) " resamples of documents or rows, seed " (evaluation.settings.seed)
-                ". The same figures stand in " code { "evaluation.json" } " in the run's folder."
+                "Written by Glasshouse " (env!("CARGO_PKG_VERSION")) ". Intervals hold the value in 95 of 100 samples. Those of shares in audits and of the bars of the reliability \
+                diagram are Wilson's (1927), all others percentiles of "
+                (whole(u64::from(evaluation.settings.resamples))) " resamples (" (whole(u64::from(RESAMPLES))) " in audits) of documents, windows, texts or rows, \
+                seed " (evaluation.settings.seed) "; of more than " (whole(MOST_DRAWN as u64)) " of them, so many runs of neighbours are drawn where a \
+                figure follows from sums. The same figures stand in " code { "evaluation.json" } " in the run's folder."
             }
         }
     };

@@ -193,9 +193,13 @@ fn calibration(own: &Calibration) -> Markup {
                 div {
                     (tables::metrics(std::slice::from_ref(&own.ece)))
                     dl.facts {
-                        dt { "Temperature fitted on half of the documents" } dd { (number(own.temperature)) }
-                        dt { "Error on the other half without it" } dd { (metric_cell(before)) }
-                        dt { "Error on the other half with it" } dd { (metric_cell(after)) }
+                        @if own.fitted_tokens > 0 {
+                            dt { "Temperature fitted on half of the text, " (counted(own.fitted_tokens, "token")) } dd { (number(own.temperature)) }
+                        } @else {
+                            dt { "Temperature fitted on a sample of half of the text" } dd { (number(own.temperature)) }
+                        }
+                        dt { "Error on " (counted(before.count, "token")) " of the other half without it" } dd { (metric_cell(before)) }
+                        dt { "Error on the same with it" } dd { (metric_cell(after)) }
                     }
                     p { (verdict) }
                     p.note { "Bars are the share that was right of tokens of about the same confidence, lines their 95 % intervals; the strip below says how many tokens there are." }

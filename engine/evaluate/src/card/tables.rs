@@ -1,6 +1,6 @@
 //! Tables of figures.
 
-use super::words::{beginning, interval, number, share, shown, title};
+use super::words::{beginning, compared, interval, number, share, shown, title};
 use glasshouse_protocol::evaluation::{Better, Cell, Comparison, Contamination, Evaluation, Metric, Table};
 use glasshouse_protocol::quantity::whole;
 use maud::{Markup, html};
@@ -47,10 +47,13 @@ fn better(better: Better) -> &'static str {
 /// A table of any kind.
 pub(super) fn table(table: &Table) -> Markup {
     let rest = table.rows.len().saturating_sub(ROWS_SHOWN);
-    // A column of words is set to the left.
-    let is_words: Vec<bool> = (0..table.columns.len())
-        .map(|at| table.rows.iter().any(|row| matches!(row.get(at), Some(Cell::Text(_) | Cell::Passage(_)))))
-        .collect();
+    // A column of words is set to the left; a cell without words leaves one of numbers what it is.
+    let words = |row: &Vec<Cell>, at: usize| match row.get(at) {
+        Some(Cell::Text(text)) => !text.is_empty(),
+        cell => matches!(cell, Some(Cell::Passage(_))),
+    };
+    let is_words: Vec<bool> =
+        (0..table.columns.len()).map(|at| table.rows.iter().any(|row| words(row, at))).collect();
     let class = |at: usize| is_words.get(at).is_some_and(|own| *own).then_some("words");
     html! {
         h4 { (shown(&table.title)) }
@@ -137,7 +140,7 @@ fn comparison(comparison: &Comparison) -> Markup {
     let difference = &comparison.difference;
     html! {
         tr {
-            td.words { (title(&comparison.what)) }
+            td.words { (compared(&comparison.what)) }
             td { (number(comparison.first_value)) }
             td { (number(comparison.second_value)) }
             td { b { (difference.value.map_or_else(|| "–".to_owned(), number)) } }

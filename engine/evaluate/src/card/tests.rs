@@ -73,6 +73,8 @@ fn evaluation(text: &str) -> Evaluation {
                 bins: bins.collect(),
                 ece: metric("ece", 0.04),
                 temperature: 1.2,
+                fitted_tokens: 6_100,
+                checked: [metric("ece", 0.05), metric("ece", 0.01)],
                 ..Calibration::default()
             }),
             errors: vec![table.clone()],
@@ -156,6 +158,10 @@ fn a_card_says_what_was_found() {
         "Reliability diagram",
         "Loss by place in the window",
         "surer than it is right",
+        "Temperature fitted on half of the text, 6,100 tokens",
+        "Error on 12,345 tokens of the other half without it",
+        "10,000 resamples (10,000 in audits) of documents, windows, texts or rows, seed 0; of more than 2,048 of them",
+        "the bars of the reliability diagram are Wilson's",
         "the first is better",
         "2-other",
         "Of 200 pairs.",
@@ -254,12 +260,31 @@ fn a_section_of_markdown_has_the_same_figures() {
         "**Contaminated**: of the held-out text, 3 of 40 texts share runs of 13 words",
         "qa.jsonl, 0 rows:",
         "majority on the same rows:",
-        "| Majority, BLEU | 2.5000 |",
+        "| majority, BLEU | 2.5000 |",
         "* a\\|b \\<i\\> c\n",
     ] {
         assert!(section.contains(wanted), "{wanted}: {section}");
     }
     assert_eq!(markdown(&Evaluation::default()), "");
+}
+
+/// Keys of JSON are for programs, and names of tasks and models are whose they are.
+#[test]
+fn figures_have_titles_and_other_s_names_stay() {
+    let mut own = evaluation("plain");
+    own.baselines.push(Baseline {
+        name: "xz".to_owned(),
+        bits_per_byte: metric("bits_per_byte", 2.0),
+        ..Baseline::default()
+    });
+    own.likelihood.as_mut().unwrap().metrics.push(metric("distinct_2_of_text", 0.9));
+    let text = markdown(&own);
+    assert!(text.contains("| xz, bits per byte | 2.0000 |"), "{text}");
+    assert!(text.contains("| Distinct bigrams of the held-out text | 0.9000 |"), "{text}");
+    let comparison = Comparison { what: "q_a.jsonl: entity_f1_strict".to_owned(), ..Comparison::default() };
+    let page = html(&own, None, &[(&Evaluation::default(), vec![comparison])]);
+    assert!(page.contains("q_a.jsonl: Entity F1, strict IOB2"));
+    assert_eq!((is_titled("of_others"), title("of_others").as_str()), (false, "Of others"));
 }
 
 #[test]

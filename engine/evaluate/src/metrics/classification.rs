@@ -4,7 +4,6 @@
 use super::Score;
 use crate::statistics::Bootstrap;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// Classes of a confusion matrix at most.
 pub const MOST_CLASSES: usize = 1000;
@@ -161,50 +160,77 @@ impl Classification {
         Some(matrix)
     }
 
+    /// The lines of scikit-learn's `classification_report`: a class each, then accuracy and averages. None without rows.
+    pub fn lines(&self) -> [Vec<Line>; 2] {
+        if self.rows.is_empty() {
+            return Default::default();
+        }
+        let all = self.rows.len() as u64;
+        let Averages { macro_average, weighted, .. } = self.averages;
+        let accuracy = Line {
+            name: "accuracy".to_owned(),
+            precision: None,
+            recall: None,
+            f1: self.accuracy,
+            support: all,
+        };
+        let averages = [Line::of("macro avg", macro_average, all), Line::of("weighted avg", weighted, all)];
+        [
+            lines(&self.labels, &self.tallies, Tally::score),
+            std::iter::once(accuracy).chain(averages).collect(),
+        ]
+    }
+
     /// The report as scikit-learn's `classification_report` prints it; empty without rows.
     pub fn report(&self) -> String {
-        if self.rows.is_empty() {
-            return String::new();
-        }
         // scikit-learn counts in floats where no row is right, and prints them so.
-        let float = self.accuracy == 0.0;
-        let support = |count: u64| if float { format!("{count}.0") } else { count.to_string() };
-        let all = support(self.rows.len() as u64);
-        let accuracy = (self.accuracy, all.clone());
-        let averages = [("macro avg", self.averages.macro_average), ("weighted avg", self.averages.weighted)];
-        let averages = averages.map(|(name, score)| (name, score, all.clone()));
-        let classes: Vec<(Score, u64)> =
-            self.tallies.iter().map(|tally| (tally.score(), tally.expected)).collect();
-        report(&self.labels, &classes, &support, Some(accuracy), &averages)
+        report(&self.lines(), if self.accuracy == 0.0 { ".0" } else { "" })
     }
 }
 
-/// A table of classes, then of averages, as scikit-learn and seqeval print it.
-pub(super) fn report(
-    names: &[String],
-    classes: &[(Score, u64)],
-    support: &dyn Fn(u64) -> String,
-    accuracy: Option<(f64, String)>,
-    averages: &[(&str, Score, String)],
-) -> String {
-    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    let width = longest.max("weighted avg".len());
-    let row = |name: &str, score: Score, support: &str| {
+/// A line of a report.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Line {
+    /// A class, or what is averaged.
+    pub name: String,
+    /// Precision and recall; accuracy has none.
+    pub precision: Option<f64>,
+    /// As above.
+    pub recall: Option<f64>,
+    /// F1, or accuracy.
+    pub f1: f64,
+    /// How many are expected.
+    pub support: u64,
+}
+
+impl Line {
+    pub(super) fn of(name: &str, score: Score, support: u64) -> Self {
         let Score { precision, recall, f1 } = score;
-        format!("{name:>width$}  {precision:>9.2} {recall:>9.2} {f1:>9.2} {support:>9}\n")
-    };
+        Self { name: name.to_owned(), precision: Some(precision), recall: Some(recall), f1, support }
+    }
+}
+
+/// A line for each class.
+pub(super) fn lines(names: &[String], tallies: &[Tally], score: fn(&Tally) -> Score) -> Vec<Line> {
+    let line = |(name, tally): (&String, &Tally)| Line::of(name, score(tally), tally.expected);
+    names.iter().zip(tallies).map(line).collect()
+}
+
+/// A table of classes, then of averages, as scikit-learn and seqeval print it, what is behind the whole numbers included.
+pub(super) fn report(parts: &[Vec<Line>; 2], behind: &str) -> String {
+    let all = || parts.iter().flatten();
+    let Some(longest) = all().map(|line| line.name.chars().count()).max() else { return String::new() };
+    let width = longest.max("weighted avg".len());
     let mut out =
-        format!("{:>width$}  {:>9} {:>9} {:>9} {:>9}\n\n", "", "precision", "recall", "f1-score", "support");
-    for (name, (score, expected)) in names.iter().zip(classes) {
-        out += &row(name, *score, &support(*expected));
-    }
-    out.push('\n');
-    if let Some((accuracy, support)) = accuracy {
-        // Writing to a string cannot fail.
-        writeln!(out, "{:>width$}  {:>9} {:>9} {accuracy:>9.2} {support:>9}", "accuracy", "", "").ok();
-    }
-    for (name, score, support) in averages {
-        out += &row(name, *score, support);
+        format!("{:>width$}  {:>9} {:>9} {:>9} {:>9}\n", "", "precision", "recall", "f1-score", "support");
+    for lines in parts {
+        out.push('\n');
+        for Line { name, precision, recall, f1, support } in lines {
+            let [precision, recall] =
+                [precision, recall].map(|share| share.map(|share| format!("{share:.2}")).unwrap_or_default());
+            let support = format!("{support}{behind}");
+            out += &format!("{name:>width$}  {precision:>9} {recall:>9} {f1:>9.2} {support:>9}\n");
+        }
     }
     out
 }

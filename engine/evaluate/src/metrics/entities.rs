@@ -3,7 +3,7 @@
 //! differ much on the same tags, so say which it is.
 
 use super::Score;
-use super::classification::{Averages, Tally, report};
+use super::classification::{Averages, Line, Tally, lines, report};
 use crate::statistics::Bootstrap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,18 +67,23 @@ impl Entities {
         bootstrap.sums(&self.rows, f1)
     }
 
-    /// The report as seqeval's `classification_report` prints it; empty without an entity.
-    pub fn report(&self) -> String {
+    /// The lines of seqeval's `classification_report`: a type each, then averages. None without an entity.
+    pub fn lines(&self) -> [Vec<Line>; 2] {
         if self.types.is_empty() {
-            return String::new();
+            return Default::default();
         }
         let all: u64 = self.tallies.iter().map(|tally| tally.expected).sum();
         let Averages { micro, macro_average, weighted } = self.averages;
         let averages = [("micro avg", micro), ("macro avg", macro_average), ("weighted avg", weighted)];
-        let averages = averages.map(|(name, score)| (name, score, all.to_string()));
-        let types: Vec<(Score, u64)> =
-            self.tallies.iter().map(|tally| (tally.harmonic(), tally.expected)).collect();
-        report(&self.types, &types, &|count| count.to_string(), None, &averages)
+        [
+            lines(&self.types, &self.tallies, Tally::harmonic),
+            averages.into_iter().map(|(name, score)| Line::of(name, score, all)).collect(),
+        ]
+    }
+
+    /// The report as seqeval's `classification_report` prints it; empty without an entity.
+    pub fn report(&self) -> String {
+        report(&self.lines(), "")
     }
 }
 

@@ -6,8 +6,8 @@ use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, 
 use glasshouse_protocol::{Comparison, Evaluation};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Compares what two evaluations have in common: bits per byte, perplexity where the tokenizers are equal, and each metric of each task
-/// that both have answered. The interval is of the difference, by a paired bootstrap, and the verdict says in plain words what follows.
+/// Compares what two evaluations have in common: bits per byte; perplexity and shares of right tokens where the tokenizers are equal; and each
+/// metric of each task that both have answered. The interval is of the difference, by a paired bootstrap, and the verdict says in plain words what follows.
 /// What cannot be compared, since the texts or files are others, is there without a difference, and the verdict says why. `give` is called
 /// every few milliseconds, where others want their turn.
 pub async fn compare(
@@ -40,12 +40,41 @@ pub(super) struct Pair<'a> {
     pub(super) bootstrap: &'a Bootstrap,
 }
 
-/// A figure of documents that follows from sums: of nats, and of what they are per.
+/// A figure of documents that follows from two sums, of which an earlier version may have kept nothing.
 struct Ratio {
     name: &'static str,
+    better: Better,
+    parts: fn(&DocumentLoss) -> Option<[f64; 2]>,
     scale: fn([f64; 2]) -> f64,
-    per: fn(&DocumentLoss) -> u32,
 }
+
+/// The figures of documents; those of tokens behind the first.
+static RATIOS: [Ratio; 4] = [
+    Ratio {
+        name: "bits_per_byte",
+        better: Better::Lower,
+        parts: |loss| Some([loss.nats, f64::from(loss.bytes)]),
+        scale: |[nats, bytes]| nats / std::f64::consts::LN_2 / bytes,
+    },
+    Ratio {
+        name: "perplexity",
+        better: Better::Lower,
+        parts: |loss| Some([loss.nats, f64::from(loss.tokens)]),
+        scale: |[nats, tokens]| libm::exp(nats / tokens),
+    },
+    Ratio {
+        name: "token_accuracy",
+        better: Better::Higher,
+        parts: |loss| Some([f64::from(loss.right?), f64::from(loss.tokens)]),
+        scale: |[right, tokens]| right / tokens,
+    },
+    Ratio {
+        name: "top_5_accuracy",
+        better: Better::Higher,
+        parts: |loss| Some([f64::from(loss.right_of_5?), f64::from(loss.tokens)]),
+        scale: |[right, tokens]| right / tokens,
+    },
+];
 
 /// A value of both on the same things.
 pub(super) struct Values {
@@ -69,42 +98,38 @@ impl Pair<'_> {
         if shared.len() < most {
             aside = format!(" Only the {} documents of {most} that both have read count.", shared.len());
         }
-        let bits = Ratio {
-            name: "bits_per_byte",
-            scale: |[nats, bytes]| nats / std::f64::consts::LN_2 / bytes,
-            per: |loss| loss.bytes,
-        };
-        let perplexity = Ratio {
-            name: "perplexity",
-            scale: |[nats, tokens]| libm::exp(nats / tokens),
-            per: |loss| loss.tokens,
-        };
         let ratios = if same_tokenizer {
-            vec![bits, perplexity]
+            &RATIOS[..]
         } else {
-            aside += " Perplexities are not compared, since the tokenizers differ: bits per byte are, which do not depend on them.";
-            vec![bits]
+            aside += " Perplexities and shares of right tokens are not compared, since the tokenizers differ: bits per byte are, which do not \
+                      depend on them.";
+            &RATIOS[..1]
         };
-        for Ratio { name, scale, per } in ratios {
+        for Ratio { name, better, parts, scale } in ratios {
             let metric = Metric {
-                name: name.to_owned(),
-                better: Better::Lower,
+                name: (*name).to_owned(),
+                better: *better,
                 of: "documents".to_owned(),
                 ..Metric::default()
             };
-            let [first, second] = [0, 1].map(|side: usize| -> Vec<[f64; 2]> {
-                let losses = shared.iter().filter_map(|pair| pair.get(side));
-                losses.map(|loss| [loss.nats, f64::from(per(loss))]).collect()
+            let [first, second] = [0, 1].map(|side: usize| -> Option<Vec<[f64; 2]>> {
+                shared.iter().filter_map(|pair| pair.get(side)).map(parts).collect()
             });
-            let values = [&first, &second].map(|items| {
-                scale(items.iter().fold([0.0, 0.0], |[nats, of], item| [nats + item[0], of + item[1]]))
-            });
+            let not_compared = |why: &str| {
+                self.not_compared(name, &metric, [one, other].map(|side| overall(&side.metrics, name)), why)
+            };
+            let (Some(first), Some(second)) = (first, second) else {
+                let why = "an earlier version did not keep it by document; evaluate both again";
+                out.push(not_compared(why));
+                continue;
+            };
+            let values = [&first, &second]
+                .map(|items| scale(items.iter().fold([0.0, 0.0], |[a, b], item| [a + item[0], b + item[1]])));
             let interval = self.bootstrap.paired_sums_in_turns(&first, &second, scale, give).await;
             out.push(if values.iter().all(|value| value.is_finite()) {
                 self.compared(name, &metric, &Values { values, interval, count: shared.len() }, &aside)
             } else {
-                let values = [one, other].map(|side| overall(&side.metrics, name));
-                self.not_compared(name, &metric, values, "no document is in both evaluations")
+                not_compared("no document is in both evaluations")
             });
         }
     }

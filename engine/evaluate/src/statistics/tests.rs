@@ -106,6 +106,9 @@ fn evaluation(run: &str, tokenizer: u32, bits: impl Fn(usize) -> f64) -> Evaluat
         tokens: 25,
         bytes: 100 + (at as u32 / 2) % 7,
         nats: bits(at) * 100.0 * std::f64::consts::LN_2,
+        // The more bits it costs, the fewer of its tokens are right.
+        right: Some((20.0 - 4.0 * bits(at)).max(0.0) as u32),
+        right_of_5: Some(20),
     });
     let mut evaluation = Evaluation { run: run.to_owned(), ..Evaluation::default() };
     evaluation.model.tokenizer_crc32c = tokenizer;
@@ -120,7 +123,25 @@ fn models_are_compared_in_plain_words() {
     let better = evaluation("better", 1, |at| 1.9 + noise[at]);
     let found = compare(&base, &better, &BOOTSTRAP);
     let what: Vec<&str> = found.iter().map(|one| one.what.as_str()).collect();
-    assert_eq!(what, ["bits_per_byte", "perplexity"]);
+    assert_eq!(what, ["bits_per_byte", "perplexity", "token_accuracy", "top_5_accuracy"]);
+    // Of the same documents: the interval of the difference is narrower than what documents differ by.
+    let right = &found[2];
+    let sum = |one: &Evaluation| -> u32 {
+        one.likelihood.iter().flat_map(|own| &own.by_document).filter_map(|own| own.right).sum()
+    };
+    let expected = [&base, &better].map(|one| f64::from(sum(one)) / 5000.0);
+    assert_eq!([right.first_value, right.second_value], expected);
+    assert_eq!(
+        (right.difference.value, right.difference.better),
+        (Some(expected[0] - expected[1]), Better::Higher)
+    );
+    let [low, high] = right.difference.interval.unwrap();
+    assert!(
+        low < expected[0] - expected[1] && expected[0] - expected[1] < high && high < 0.0,
+        "{low} {high}"
+    );
+    assert!(right.verdict.starts_with("better is better by 0.0"), "{}", right.verdict);
+    assert_eq!(found[3].verdict, "No difference.");
     assert!(found[0].verdict.starts_with("better is better by 0.097"), "{}", found[0].verdict);
     assert_eq!((found[0].difference.count, found[0].difference.better), (200, Better::Lower));
     assert!(found[0].first_value > found[0].second_value);
@@ -139,6 +160,23 @@ fn perplexities_of_different_tokenizers_are_not_compared() {
     assert!(
         found[0].verdict.contains("b is better by 0.97") && found[0].verdict.contains("tokenizers differ")
     );
+}
+
+#[test]
+fn what_an_earlier_version_kept_no_counts_of_is_not_compared() {
+    let (mut one, other) = (evaluation("a", 1, |_| 2.0), evaluation("b", 1, |_| 1.0));
+    for document in &mut one.likelihood.as_mut().unwrap().by_document {
+        (document.right, document.right_of_5) = (None, None);
+    }
+    let found = compare(&one, &other, &BOOTSTRAP);
+    assert!(found[0].difference.value.is_some() && found[1].difference.value.is_some());
+    for one in &found[2..] {
+        assert!(
+            one.difference.value.is_none() && one.verdict.ends_with("evaluate both again."),
+            "{}",
+            one.verdict
+        );
+    }
 }
 
 #[test]

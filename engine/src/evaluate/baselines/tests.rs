@@ -66,7 +66,7 @@ fn simpler_things_predict_the_documents_of_the_model() {
             let nats_of = part.tokens.clone().filter(|at| document.predicted[*at]);
             grams.push(nats_of.map(|at| nats[at - document.given]).sum::<f64>());
             let nats = uniform * f64::from(tokens);
-            by_document.push(DocumentLoss { text_crc32c: 0, tokens, bytes: part.bytes, nats });
+            by_document.push(DocumentLoss { tokens, bytes: part.bytes, nats, ..DocumentLoss::default() });
         }
     }
     assert!(by_document.len() > 10);

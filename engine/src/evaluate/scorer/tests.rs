@@ -1,5 +1,6 @@
 //! Scores of a small model of random weights, against its logits.
 
+use super::super::temperatures::GRID;
 use super::*;
 use crate::gpu::test_gpu;
 use crate::initial;
@@ -118,8 +119,13 @@ fn a_model_that_knows_nothing_gives_every_token_its_share() {
         assert_eq!((score.rank, score.likeliest), (rank, 0));
         assert!((score.confidence - share).abs() < 1e-6);
     }
-    let logits = block_on(scorer.logits(&text, &mut |_, _| ())).unwrap();
-    assert_eq!(logits, [vec![0.0; 2 * VOCABULARY]]);
+    // Whatever the temperature.
+    for (detail, count) in [(Detail::Temperatures, GRID), (Detail::Temperature(0.3), 1)] {
+        let scores = block_on(scorer.score(&text, detail, &mut |_, _| ())).unwrap();
+        for log_sums in scores[0].iter().map(|score| &score.log_sums) {
+            assert!(log_sums.len() == count && log_sums.iter().all(|sum| (sum + share.ln()).abs() < 1e-5));
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::choices::Chosen;
 use super::given::{Given, tags};
 use super::rows::{Right, Row};
 use crate::data::rewards::Judge;
-use crate::evaluation::metrics::classification::{Averages, Tally};
+use crate::evaluation::metrics::classification::{Averages, Line};
 use crate::evaluation::metrics::entities::Scheme;
 use crate::evaluation::metrics::rouge::Rouge;
 use crate::evaluation::metrics::{Row as Answer, bleu, chrf, classification, entities, rouge};
@@ -30,6 +30,8 @@ pub(super) struct Measured {
     pub(super) scores: Vec<Vec<f64>>,
     /// A confusion matrix, a classification report.
     pub(super) tables: Vec<Table>,
+    /// Reports as the packages print them that define them, each with its table's title.
+    pub(super) reports: Vec<(String, String)>,
 }
 
 impl Measured {
@@ -221,12 +223,12 @@ impl Measured {
             let interval = found.interval(bootstrap, of, &async || turns.give().await).await;
             self.push(name, of(&found.averages), interval, rows.len(), Vec::new(), None);
         }
-        self.tables.push(by_class(
+        self.by_class(
             "Classification report",
             "As scikit-learn's classification_report.",
-            &found.labels,
-            &found.tallies,
-        ));
+            found.lines(),
+            found.report(),
+        );
         if found.labels.len() <= CLASSES
             && let Some(matrix) = found.confusion()
         {
@@ -265,30 +267,31 @@ impl Measured {
                 Some(signature.to_owned()),
             );
             if scheme == Scheme::Lenient {
-                self.tables.push(by_class(
+                self.by_class(
                     "By type of entity",
                     "As seqeval's classification_report.",
-                    &found.types,
-                    &found.tallies,
-                ));
+                    found.lines(),
+                    found.report(),
+                );
             }
         }
     }
-}
 
-/// Precision, recall and F1 by class.
-fn by_class(title: &str, about: &str, labels: &[String], tallies: &[Tally]) -> Table {
-    let line = |(label, tally): (&String, &Tally)| {
-        let score = tally.score();
-        let shares = [score.precision, score.recall, score.f1].map(Cell::Number);
-        let [precision, recall, f1] = shares;
-        vec![Cell::Text(label.clone()), precision, recall, f1, Cell::Count(tally.expected)]
-    };
-    Table {
-        title: title.to_owned(),
-        about: about.to_owned(),
-        columns: ["", "precision", "recall", "f1-score", "support"].map(str::to_owned).to_vec(),
-        rows: labels.iter().zip(tallies).map(line).collect(),
+    /// Precision, recall and F1 by class, and their averages: as a table, and as the package prints it.
+    fn by_class(&mut self, title: &str, about: &str, lines: [Vec<Line>; 2], printed: String) {
+        let share = |share: Option<f64>| share.map_or_else(|| Cell::Text(String::new()), Cell::Number);
+        let row = |Line { name, precision, recall, f1, support }: Line| {
+            vec![Cell::Text(name), share(precision), share(recall), Cell::Number(f1), Cell::Count(support)]
+        };
+        self.tables.push(Table {
+            title: title.to_owned(),
+            about: about.to_owned(),
+            columns: ["", "precision", "recall", "f1-score", "support"].map(str::to_owned).to_vec(),
+            rows: lines.into_iter().flatten().map(row).collect(),
+        });
+        if !printed.is_empty() {
+            self.reports.push((title.to_owned(), printed));
+        }
     }
 }
 
@@ -345,6 +348,12 @@ mod tests {
         measured.entities(&rows, &names, &BOOTSTRAP);
         let found = values(&measured);
         assert!((found[0].1 - 2.0 / 3.0).abs() < 1e-12 && found[1] == ("entity_f1", 0.0), "{found:?}");
+        let names: Vec<&Cell> = measured.tables[0].rows.iter().map(|row| &row[0]).collect();
+        let wanted =
+            ["PER", "micro avg", "macro avg", "weighted avg"].map(|name| Cell::Text(name.to_owned()));
+        assert_eq!(names, wanted.iter().collect::<Vec<_>>());
+        let printed = &measured.reports[0].1;
+        assert!(printed.ends_with("weighted avg       0.00      0.00      0.00         1\n"), "{printed}");
     }
 
     #[test]
@@ -356,6 +365,21 @@ mod tests {
         crate::platform::at_once(measured.report(&rows, &BOOTSTRAP, &Turns::none()));
         let found = values(&measured);
         assert_eq!((found[0].0, found[1]), ("macro_f1", ("micro_f1", 0.5)));
+        // What scikit-learn 1.9 prints of it, and the same figures in the table that is shown.
+        let printed = "              precision    recall  f1-score   support\n\n           x       0.50      1.00      0.67         1\n           y       0.00      \
+                       0.00      0.00         1\n\n    accuracy                           0.50         2\n   macro avg       0.25      0.50      0.33         \
+                       2\nweighted avg       0.25      0.50      0.33         2\n";
+        assert_eq!(measured.reports, [("Classification report".to_owned(), printed.to_owned())]);
+        let report = &measured.tables[0];
+        let blank = Cell::Text(String::new());
+        let accuracy =
+            [Cell::Text("accuracy".to_owned()), blank.clone(), blank, Cell::Number(0.5), Cell::Count(2)];
+        assert_eq!((report.title.as_str(), report.rows.len()), ("Classification report", 5));
+        assert_eq!(report.rows[2], accuracy);
+        assert!(
+            report.rows[4][0] == Cell::Text("weighted avg".to_owned())
+                && report.rows[4][1] == Cell::Number(0.25)
+        );
         let confusion = &measured.tables[1];
         assert_eq!(confusion.columns, ["", "x", "y"]);
         assert_eq!(confusion.rows[1], [Cell::Text("y".to_owned()), Cell::Count(1), Cell::Count(0)]);

@@ -241,7 +241,12 @@ fn leave_out_what_has_nothing_to_compare_with(
 
 #[cfg(test)]
 mod tests {
+    use super::super::choices::Chosen;
     use super::*;
+    use crate::data::rewards::Judged;
+    use crate::evaluation::card::is_titled;
+    use crate::platform::at_once;
+    use crate::protocol::evaluation::metric_names;
 
     fn file(line: &str) -> TaskFile {
         TaskFile::read("rows.jsonl", line.as_bytes(), None).unwrap()
@@ -275,6 +280,70 @@ mod tests {
         assert!(error(&["rule:length=x"], ANSWERED).contains("expected a number of words"));
         let said = error(&["rule:numeric"], ANSWERED);
         assert!(said.contains("can judge no row; line 1: `answer`: no number"), "{said}");
+    }
+
+    /// What a person types is what measures.
+    #[test]
+    fn settings_of_metrics_are_taken_as_they_are_typed() {
+        let read = |list: &str| Measures::of(&metric_names(list), &mut file(ANSWERED)).unwrap().0;
+        assert!(matches!(read("rouge, Rouge:stemmer")[..], [Measure::Rouge(false), Measure::Rouge(true)]));
+        let judged = |list: &str, answer: &str| match &read(list)[..] {
+            [Measure::Exact, Measure::Rule(Some(judge))] => judge.score(&Judged::default(), answer),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(["Ada", "ada"].map(|answer| judged("exact,rule:regex=^[A-Z]", answer)), [1.0, 0.0]);
+        assert_eq!(["12", "1234"].map(|answer| judged("Exact, rule:regex=^[0-9]{1,3}$", answer)), [1.0, 0.0]);
+    }
+
+    /// Cards show titles: a metric without one shows its key.
+    #[test]
+    fn whatever_is_measured_has_a_title() {
+        let stereotypes = r#"{"type":"intrasentence","target":"Dane","bias_type":"race","context":"He is BLANK.","stereotype":"He is tall.",
+            "anti-stereotype":"He is small.","unrelated":"He is blue rain."}"#
+            .replace('\n', "");
+        let bbq = r#"{"context":"Two met.","question":"Who?","ans0":"The cook","ans1":"Not known","ans2":"The clerk","answer_info":
+            {"ans0":["the cook","lowSES"],"ans1":["Not known","unknown"],"ans2":["the clerk","highSES"]},"additional_metadata":
+            {"stereotyped_groups":["low SES"]},"question_polarity":"neg","label":1,"category":"SES","context_condition":"ambig"}"#
+            .replace('\n', "");
+        let bbq = format!(
+            "{bbq}\n{}",
+            bbq.replace("\"ambig\"", "\"disambig\"").replace("\"label\":1", "\"label\":0")
+        );
+        let truth = r#"{"question":"Is it?","mc1_targets":{"choices":["Yes","No"],"labels":[1,0]},"mc2_targets":{"choices":["Yes","No"],"labels":[1,0]}}"#;
+        let parts =
+            r#"{"prompt":"a","answer":"red","check":{"type":"contains","all":["red","blue"],"max_words":9}}"#;
+        let (labelled, tagged) = (r#"{"text":"a","label":"b"}"#, r#"{"tokens":["Ada"],"tags":["B-PER"]}"#);
+        let (mut measured, mut seen) = (Vec::new(), Vec::new());
+        for rows in [parts, CHOICES, labelled, tagged, &stereotypes, &bbq, truth] {
+            let file = file(rows);
+            for (name, _) in MEASURES.iter().filter(|(name, _)| fits(name, &file)) {
+                let mut own = file.clone();
+                let Ok(measures) = Measures::of(&[(*name).to_owned()], &mut own) else {
+                    panic!("{name}: {rows}")
+                };
+                let chosen = Chosen {
+                    per_character: Some(0),
+                    normalised: Some(0),
+                    sums: vec![-1.0, -2.0, -3.0],
+                    per_token: Some(vec![-1.0, -2.0, -3.0]),
+                    ..Chosen::default()
+                };
+                let given = Given { answer: "red".to_owned(), chosen: Some(chosen) };
+                let rows: Vec<(&Row, Given)> = own.rows.iter().map(|row| (row, given.clone())).collect();
+                let bootstrap = Bootstrap { resamples: 4, seed: 1 };
+                let found = at_once(measures.measure(&rows, &["B-PER".to_owned()], &bootstrap));
+                measured.extend(found.metrics.into_iter().map(|metric| metric.name));
+                seen.push(*name);
+            }
+        }
+        for (name, _) in MEASURES {
+            assert!(seen.contains(&name), "no row that {name} measures: {seen:?}");
+        }
+        let untitled: Vec<&String> = measured.iter().filter(|name| !is_titled(name)).collect();
+        assert!(
+            measured.len() > 25 && untitled.is_empty(),
+            "card/words.rs lacks {untitled:?} of {measured:?}"
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub use file::TaskFile;
 pub use rows::{Kind, Marked, Right, Row};
 pub use suite::families;
 
+use super::contamination::{LookedUp, with_answers};
 use super::{Scorer, Tell};
 use crate::cpu::CpuDecoder;
 use crate::data::prepare::text_tokens;
@@ -108,12 +109,13 @@ impl Asked {
         &self.file.name
     }
 
-    /// What each row asks: its text, as far as a training text could hold it.
-    pub fn texts(&self) -> Vec<String> {
-        let text = |row: &Row| {
-            row.messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
+    /// What each row asks and what is right, as far as a training text could hold it.
+    pub fn texts(&self) -> Vec<LookedUp> {
+        let texts = |row: &Row| {
+            let asked: Vec<&str> = row.messages.iter().map(|message| message.content.as_str()).collect();
+            with_answers(&asked.join("\n"), &row.expected())
         };
-        self.file.rows.iter().map(text).collect()
+        self.file.rows.iter().map(texts).collect()
     }
 }
 
@@ -181,6 +183,7 @@ pub async fn task(
         broken,
         metrics: measured.metrics,
         tables,
+        reports: measured.reports,
         answers,
         contamination: None,
         beside,

@@ -54,6 +54,7 @@ mod tests {
             tokens: 5,
             bytes: 9,
             nats: nats + f64::from(text_crc32c),
+            ..DocumentLoss::default()
         };
         let by_document = (0..50).map(document).collect();
         let settings = EvaluateSettings { resamples: 500, ..EvaluateSettings::default() };

@@ -155,9 +155,7 @@ async fn seen(
     if asked.is_empty() || run != text {
         return Vec::new();
     }
-    let texts: Vec<Vec<String>> = asked.iter().map(Asked::texts).collect();
-    let texts: Vec<Vec<&str>> = texts.iter().map(|rows| rows.iter().map(String::as_str).collect()).collect();
-    let groups: Vec<&[&str]> = texts.iter().map(Vec::as_slice).collect();
+    let groups: Vec<_> = asked.iter().map(Asked::texts).collect();
     match contaminations(subject, &groups, tell).await {
         Ok(found) => found,
         Err(error) => {
