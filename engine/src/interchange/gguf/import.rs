@@ -63,7 +63,7 @@ impl Weights for FileWeights {
         if ty == GgmlType::F32 {
             return read_at(&self.path, start, bytemuck::cast_slice_mut(floats));
         }
-        let mut blocks = vec![0; bytes];
+        let mut blocks = vec![0_u8; bytes];
         read_at(&self.path, start, &mut blocks)?;
         super::dequantise(ty, &blocks, floats);
         Ok(())

@@ -284,7 +284,8 @@ class Trainer:
             unset_hf_deepspeed_config()
         model, self.notices = load_model(bundle, folder, not arguments.no_dropout)
         if windows < self.ranks:
-            self.notices.append(f"a step has {windows} windows (batch_size x accumulate): more processes than {windows} gain nothing")
+            counted = f"a step's windows ({windows}, batch_size x accumulate)"
+            self.notices.append(f"{self.ranks} processes are more than {counted}: some compute what does not count")
         if arguments.recompute:
             model.gradient_checkpointing_enable()
         computes_in = torch.bfloat16 if accelerator.mixed_precision == "bf16" else None
