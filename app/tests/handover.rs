@@ -261,8 +261,8 @@ fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
     assert!(refused(b"no zip".to_vec()).contains("this is no zip that can be opened"));
     assert!(refused(zipped(&folder.join("first"), "first")).contains("the zip holds no bundle; pack"));
     // As it was handed over.
-    let error = refused(zipped(&folder.join("bundle"), "bundle"));
-    assert!(error.starts_with("bundle/out: it has no whole checkpoint"), "{error}");
+    let error = refused(zipped(&folder.join("bundle"), "mine"));
+    assert!(error.starts_with("bundle/mine/out: it has no whole checkpoint"), "{error}");
     trained_there(folder, 15);
     let heard = back(vec![zipped(&folder.join("bundle"), "anything")]).unwrap();
     let said = heard.iter().find_map(|event| match event {

@@ -93,9 +93,10 @@ async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
             "the bundle unpacks to {takes}, and there is room for {room}; bring it back with the desktop program (`glasshouse bring-back`)"
         )));
     }
-    archive.unpack_in_turns(staging.path(), &turns).await?;
-    let folders = files::read_dir(staging.path()).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut places = std::iter::once(staging.path().to_owned()).chain(folders);
+    let all = staging.path().join("bundle");
+    archive.unpack_in_turns(&all, &turns).await?;
+    let folders = files::read_dir(&all).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut places = std::iter::once(all).chain(folders);
     let bundle = places.find(|place| is_bundle(place)).ok_or_else(|| {
         Error::Refused("the zip holds no bundle; pack the bundle's folder, with `out` in it".to_owned())
     })?;
