@@ -1,6 +1,6 @@
 //! Models as GGUF files by the command line, by a session's commands and by the window.
 
-use crate::front_ends::{error_of, folder, play, succeed, use_project};
+use crate::front_ends::{error_of, folder, play, succeed, train, use_project};
 use crate::support::{self, forget, full, sent, window};
 use egui::Role;
 use egui_kittest::Harness;
@@ -117,14 +117,30 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
 fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
     let (folder, _) = folder();
     let folder = folder.path();
+    train(folder, &folder.join("adapted"), &["--stop-after", "1"]);
+    let from = ["train", "--project", "adapted", "--from", "latest", "--device", "cpu", "--threads", "2"];
+    let adapter = ["--steps", "6", "--adapter", "lora", "--set", "adapter.rank=32"];
+    succeed(folder, &[&from[..], &adapter].concat());
     std::fs::create_dir(folder.join("out")).unwrap();
-    for (arguments, named) in [
-        ("export --project first --format gguf --quantization f32 --to out/m.gguf", "out/m.gguf: "),
-        ("export --project first --to out/model", "model.safetensors: "),
-        ("handover --project first --to out/bundle --steps 1 --device cpu", "model.safetensors: "),
+    // Many tokens for a model as small as it gets.
+    let text = succeed(folder, &["corpus", "stories", "--bytes", "400KB"]);
+    std::fs::write(folder.join("stories.txt"), text).unwrap();
+    let tiny = ["--set", "model.width=8", "--set", "model.head_size=4", "--set", "model.mlp.hidden=8"];
+    train(folder, &folder.join("tiny"), &[&tiny[..], &["--stop-after", "1"]].concat());
+    for (kilobytes, arguments, named) in [
+        (20, "export --project first --format gguf --quantization f32 --to out/m.gguf", "out/m.gguf: "),
+        (20, "export --project first --to out/model", "model.safetensors: "),
+        (
+            20,
+            "export --project adapted --checkpoint latest --format peft --to out/adapter",
+            "adapter_model.safetensors: ",
+        ),
+        (20, "handover --project first --to out/bundle --steps 1 --device cpu", "model.safetensors: "),
+        // What no room was set aside for: weights and moments are written by then.
+        (200, "handover --project tiny --to out/bundle --steps 1 --device cpu", "data/train.bin: "),
     ] {
-        // A file may have 20 KiB, as if the disk had no more.
-        let script = format!("trap '' XFSZ; ulimit -f 20; exec \"$0\" {arguments}");
+        // A file may have so many KiB, as if the disk had no more.
+        let script = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" {arguments}");
         let output = std::process::Command::new("bash")
             .args(["-c", &script, env!("CARGO_BIN_EXE_glasshouse")])
             .current_dir(folder)
@@ -158,7 +174,11 @@ fn the_window_asks_what_a_model_is_written_as() {
     window.run_steps(3);
     press(&mut window, "Export model");
     assert!(window.query_by_label("Export 2-llama-tiny").is_some());
-    assert!(window.query_by_label("For transformers, in 32 bits per weight, with a model card.").is_some());
+    assert!(
+        window
+            .query_by_label_contains("For transformers, with a model card, in 32 bits per weight;")
+            .is_some()
+    );
     press(&mut window, "Cancel");
     assert!(window.query_by_label("Export 2-llama-tiny").is_none());
     press(&mut window, "Export model");

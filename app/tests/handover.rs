@@ -1,12 +1,18 @@
 //! Runs that go on across many GPUs and come back: what a bundle holds, what comes back of it, and what does not.
 
-use crate::front_ends::{error_of, succeed, train};
+use crate::front_ends::{error_of, play_with, succeed, train, use_project};
 use crate::start::weights;
 use glasshouse_engine::project::Project;
-use glasshouse_protocol::RunState;
+use glasshouse_protocol::{Command, Event, RunState};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 fn sha256(path: &Path) -> String {
     let hash = Sha256::digest(std::fs::read(path).unwrap());
@@ -203,10 +209,164 @@ fn what_comes_back_goes_on_with_its_weights_moments_and_curves() {
 }
 
 #[test]
+fn what_was_written_elsewhere_comes_back_where_it_is_named() {
+    let folder = bundle(&["--set", "train.optimizer=adam", "--set", "train.weight_decay=0.0"]);
+    let folder = folder.path();
+    // Adam is AdamW without decay.
+    let run = read(&folder.join("bundle/run.json"));
+    assert_eq!((&run["optimizer"], run["weight_decay"].as_f64()), (&json!("adam"), Some(0.0)));
+    trained_there(folder, 15);
+    std::fs::rename(folder.join("bundle/out"), folder.join("drive")).unwrap();
+    let back = |more: &[&str]| [&["bring-back", "--project", "first"][..], more].concat();
+    let error = refused_with_a_step(folder, &back(&["bundle"]));
+    assert!(error.contains("it has no whole checkpoint") && error.contains("--out"), "{error}");
+    let error = refused_with_a_step(folder, &back(&["drive"]));
+    assert!(error.contains("it has checkpoints and no bundle.json: give the bundle"), "{error}");
+    let said = succeed(folder, &back(&["bundle", "--out", "drive"]));
+    assert!(said.starts_with("2-nanogpt-cpu: step 15 of 20"), "{said}");
+    let project = Project::open(&folder.join("first")).unwrap();
+    let log = std::fs::read_to_string(project.run("2").unwrap().metrics_path()).unwrap();
+    assert!(log.contains("One day 15 owls"), "{log}");
+}
+
+/// A zip of a folder, under the name that it has in it.
+fn zipped(folder: &Path, name: &str) -> Vec<u8> {
+    fn add(zip: &mut ZipWriter<Cursor<Vec<u8>>>, folder: &Path, name: &str) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{name}/{}", path.file_name().unwrap().to_str().unwrap());
+            if path.is_dir() {
+                add(zip, &path, &name);
+            } else {
+                zip.start_file(name.as_str(), SimpleFileOptions::default()).unwrap();
+                zip.write_all(&std::fs::read(path).unwrap()).unwrap();
+            }
+        }
+    }
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    add(&mut zip, folder, name);
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
+    let folder = bundle(&[]);
+    let folder = folder.path();
+    let back = |zips: Vec<Vec<u8>>| {
+        let command = Command::BringBack { from: None, out: None };
+        play_with(folder, vec![(use_project(folder.join("first"), false), Vec::new()), (command, zips)])
+    };
+    let refused = |zip: Vec<u8>| back(vec![zip]).unwrap_err();
+    assert!(back(Vec::new()).unwrap_err().contains("no bundle was given"));
+    assert!(refused(b"no zip".to_vec()).contains("this is no zip that can be opened"));
+    assert!(refused(zipped(&folder.join("first"), "first")).contains("the zip holds no bundle; pack"));
+    // As it was handed over.
+    let error = refused(zipped(&folder.join("bundle"), "mine"));
+    assert!(error.starts_with("bundle/mine/out: it has no whole checkpoint"), "{error}");
+    trained_there(folder, 15);
+    let heard = back(vec![zipped(&folder.join("bundle"), "anything")]).unwrap();
+    let said = heard.iter().find_map(|event| match event {
+        Event::BroughtBack { run } => Some((run.name.clone(), run.step)),
+        _ => None,
+    });
+    assert_eq!(said, Some(("2-nanogpt-cpu".to_owned(), 15)));
+    assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0);
+}
+
+/// What a command fails by, which ends in what to do.
+fn refused_with_a_step(folder: &Path, arguments: &[&str]) -> String {
+    let error = error_of(folder, arguments);
+    let step = error.rsplit([';', ':']).next().unwrap().trim();
+    let steps = ["begin ", "copy ", "delete ", "give ", "hand ", "name ", "put ", "train "];
+    assert!(steps.iter().any(|verb| step.starts_with(verb)), "{error}");
+    error
+}
+
+/// Shape and bytes of tensors by name.
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
+
+/// Gives a checkpoint that was trained there other tensors, and says so in its list of checksums.
+fn retrained(out: &Path, file: &str, change: impl FnOnce(&mut Tensors)) {
+    let path = out.join(file);
+    let bytes = std::fs::read(&path).unwrap();
+    let views = SafeTensors::deserialize(&bytes).unwrap();
+    let mut all: Tensors = views
+        .iter()
+        .map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), view.data().to_vec())))
+        .collect();
+    change(&mut all);
+    let views = all
+        .iter()
+        .map(|(name, (shape, bytes))| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    let mut state = read(&out.join("state.json"));
+    state["files"][file] = sha256(&path).into();
+    std::fs::write(out.join("state.json"), state.to_string()).unwrap();
+}
+
+#[test]
+fn a_checkpoint_of_another_model_or_without_numbers_does_not_come_back() {
+    type Change = fn(&mut Tensors, &str);
+    let folder = bundle(&[]);
+    let folder = folder.path();
+    let (weight, moment) =
+        ("transformer.h.0.attn.c_attn.weight", "exp_avg.transformer.h.0.attn.c_attn.weight");
+    let other: Change = |all, name| all.get_mut(name).unwrap().0.reverse();
+    let less: Change = |all, name| drop(all.remove(name));
+    let odd: Change = |all, name| all.get_mut(name).unwrap().1[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    for (file, name, change, said) in [
+        ("model.safetensors", weight, other, "it is another model's"),
+        ("model.safetensors", weight, less, "is missing"),
+        ("model.safetensors", weight, odd, "holds 1 entries that are NaN or infinite"),
+        ("optimizer.safetensors", moment, other, "it is another model's"),
+        ("optimizer.safetensors", moment, less, "is missing"),
+        ("optimizer.safetensors", moment, odd, "holds 1 entries that are NaN or infinite"),
+    ] {
+        let out = trained_there(folder, 15);
+        retrained(&out, file, |all| change(all, name));
+        let error = refused_with_a_step(folder, &["bring-back", "bundle", "--project", "first"]);
+        assert!(error.contains(&format!("{name} ")) && error.contains(said), "{file}, {said}: {error}");
+        assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
+    }
+    // It was no other error.
+    trained_there(folder, 15);
+    succeed(folder, &["bring-back", "bundle", "--project", "first"]);
+}
+
+/// How `launch` starts its Python where there is one GPU that computes in bfloat16, or that does not: the process, and its arguments.
+#[cfg(unix)]
+#[test]
+fn on_one_gpu_launch_becomes_the_training_itself() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let python = folder.path().join("python");
+    let stub = "#!/bin/sh\n[ \"$1\" = -c ] && { echo \"$HALVES\"; exit; }\necho $$ \"$@\"\n";
+    std::fs::write(&python, stub).unwrap();
+    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/src/interchange/handover/files");
+    let files = std::fs::canonicalize(files).unwrap();
+    for (halves, words) in [("True", "--bf16 --keep 2"), ("False", "--keep 2")] {
+        let child = std::process::Command::new("bash")
+            .arg(files.join("launch"))
+            .args(["--keep", "2"])
+            .envs([("GPUS", "1"), ("HALVES", halves)])
+            .env("PYTHON", &python)
+            .env_remove("CONFIG")
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The very process: what is sent to it reaches train.py.
+        let expected = format!("{} {}/train.py {words}\n", child.id(), files.display());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    }
+}
+
+#[test]
 fn what_was_changed_or_is_another_models_does_not_come_back() {
     let folder = bundle(&[]);
     let folder = folder.path();
-    let refused = || error_of(folder, &["bring-back", "bundle", "--project", "first"]);
+    let refused = || refused_with_a_step(folder, &["bring-back", "bundle", "--project", "first"]);
     assert!(refused().contains("it has no whole checkpoint"));
     let out = trained_there(folder, 15);
     // Changed by hand.
@@ -236,13 +396,21 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     std::fs::write(beyond.join("state.json"), text.replace("\"step\":15", "\"step\":25")).unwrap();
     assert!(refused().contains("step 25 does not lie between 10 and 20"), "{}", refused());
     std::fs::rename(&beyond, &out).unwrap();
+    // Of a log that was cut, and of none.
+    let log = folder.join("bundle/out/metrics.jsonl");
+    let lines = std::fs::read_to_string(&log).unwrap();
+    std::fs::write(&log, lines.lines().next().unwrap()).unwrap();
+    assert!(refused().contains("it does not tell of step 15"), "{}", refused());
+    std::fs::remove_file(&log).unwrap();
+    assert!(refused().contains("metrics.jsonl: missing"), "{}", refused());
+    std::fs::write(&log, lines).unwrap();
     // Of another bundle.
     std::fs::write(&state, text.replacen("\"bundle\":\"", "\"bundle\":\"0", 1)).unwrap();
     assert!(refused().contains("it belongs to another bundle"), "{}", refused());
     std::fs::write(&state, &text).unwrap();
     // Another project has no such run, or one of another model.
     train(folder, &folder.join("second"), &["--stop-after", "1", "--set", "model.layers=2"]);
-    let error = error_of(folder, &["bring-back", "bundle", "--project", "second"]);
+    let error = refused_with_a_step(folder, &["bring-back", "bundle", "--project", "second"]);
     assert!(error.contains("it was made of another run than 1-nanogpt-cpu"), "{error}");
     // Nor a run whose settings are others by now.
     let toml = folder.join("first/runs/1-nanogpt-cpu/run.toml");
@@ -259,7 +427,8 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
         &folder.join("third"),
         &["--stop-after", "1", "--set", "train.optimizer=sgd", "--set", "train.beta1=0.0"],
     );
-    let hand = |project: &str| error_of(folder, &["handover", "--project", project, "--to", "none"]);
+    let hand =
+        |project: &str| refused_with_a_step(folder, &["handover", "--project", project, "--to", "none"]);
     assert!(hand("third").contains("its moments would be lost"), "{}", hand("third"));
     train(folder, &folder.join("fourth"), &["--steps", "2"]);
     assert!(hand("fourth").contains("its 2 steps are done"), "{}", hand("fourth"));
@@ -292,6 +461,26 @@ fn rewrite(bundle: &Path, name: &str, text: &str) {
     let mut manifest = read(&bundle.join("bundle.json"));
     manifest["files"][name] = sha256(&bundle.join(name)).into();
     std::fs::write(bundle.join("bundle.json"), manifest.to_string()).unwrap();
+}
+
+/// With one window a step a second process has none of its own.
+#[test]
+fn slow_a_run_of_one_window_a_step_passes_its_verification() {
+    let one = ["train.batch_size=1", "train.accumulate=1", "train.optimizer=adam", "train.weight_decay=0.0"];
+    let sets: Vec<&str> = one.iter().flat_map(|set| ["--set", set]).collect();
+    let folder = bundle(&sets);
+    let bundle = folder.path().join("bundle");
+    let (agrees, told) = run_there(&bundle, &python(), &["verify.py"]);
+    assert!(agrees && told.contains("PASSED"), "{told}");
+    // Evaluations and samples are taken by both, too, and that one is idle is said.
+    let (done, told) = run_there(&bundle, Path::new("bash"), &["launch"]);
+    assert!(
+        done && told.contains("2 processes are more than a step's windows (1,")
+            && told.contains("eval step 20"),
+        "{told}"
+    );
+    let said = succeed(folder.path(), &["bring-back", "bundle", "--project", "first"]);
+    assert!(said.starts_with("2-nanogpt-cpu: step 20 of 20"), "{said}");
 }
 
 #[test]

@@ -528,7 +528,7 @@ impl Session {
                 self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;
             }
             Command::PlanCluster { config, request } => self.plan_cluster(id, &config, &request)?,
-            Command::BringBack { from } => self.bring_back(id, from).await?,
+            Command::BringBack { from, out } => self.bring_back(id, from, out, bytes).await?,
         }
         Ok(Answer::Done)
     }

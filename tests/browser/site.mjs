@@ -15,8 +15,11 @@ const TYPES = {
   ".png": "image/png",
 };
 
-/** Serves what `where` names at http://localhost, with `headers`; resolves to the server and its address. */
-export async function serve(where, headers = {}) {
+/**
+ * Serves what `where` names at http://localhost, with `headers`; resolves to the server and its address. Of a file that `stalls` says yes
+ * to, the first half comes, and then nothing more.
+ */
+export async function serve(where, headers = {}, stalls = () => false) {
   const server = createServer((request, response) => {
     const folder = where();
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
@@ -35,6 +38,10 @@ export async function serve(where, headers = {}) {
       "content-type": TYPES[extname(file)] ?? "application/octet-stream",
       "content-length": size,
     });
+    if (request.method === "GET" && stalls(path)) {
+      createReadStream(file, { end: Math.floor(size / 2) - 1 }).pipe(response, { end: false });
+      return;
+    }
     createReadStream(file).pipe(response);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -49,8 +49,12 @@ pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, T
 pub fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &Path) {
     let facts = CardFacts { name: "test".to_owned(), device: "cpu".to_owned(), ..CardFacts::default() };
     let tokenizer = &tokenizer.clone().into();
-    export(&Export { config, tokenizer, family: None, parameters: arena, facts: &facts }, folder, false)
-        .unwrap();
+    export(
+        &Export { config, tokenizer, family: None, dtype: None, parameters: arena, facts: &facts },
+        folder,
+        false,
+    )
+    .unwrap();
 }
 
 /// Our logits of a prompt, [T][V].
@@ -165,7 +169,8 @@ fn a_folder_with_other_files_is_left_alone() {
     std::fs::write(folder.path().join("thesis.docx"), "irreplaceable").unwrap();
     let facts = CardFacts::default();
     let tokenizer = &tokenizer.into();
-    let wanted = Export { config: &config, tokenizer, family: None, parameters: &arena, facts: &facts };
+    let wanted =
+        Export { config: &config, tokenizer, family: None, dtype: None, parameters: &arena, facts: &facts };
     let error = export(&wanted, folder.path(), false).unwrap_err().to_string();
     assert!(error.contains("thesis.docx"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -9,8 +9,8 @@ use glasshouse_engine::interchange::gguf::{
 use glasshouse_engine::interchange::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::{
-    Activation, Bias, Gate, ModelConfig, NormPlacement, Position, Quantization, RunConfig, TokenizerConfig,
-    TokenizerKind,
+    Activation, Bias, Gate, ModelConfig, NormPlacement, Position, Quantization, RopeScaling, RunConfig,
+    TokenizerConfig, TokenizerKind,
 };
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
 use glasshouse_tests::python;
@@ -329,7 +329,7 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let bytes: &'static [u8] = exported(folder.path()).leak();
     let path = folder.path().join("m.gguf");
-    let cases: [(&str, Change); 24] = [
+    let cases: [(&str, Change); 26] = [
         ("it was taken", |_| {}),
         ("general.architecture is `mamba`; these can be imported: gpt2, llama, qwen3, qwen2", |parts| {
             parts.set("general.architecture", "mamba");
@@ -348,6 +348,8 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
             parts.set("llama.rope.dimension_count", 4_u32);
         }),
         ("rope.scaling.type is `yarn`", |parts| parts.set("llama.rope.scaling.type", "yarn")),
+        ("rope.scaling.attn_factor is 1.5", |parts| parts.set("llama.rope.scaling.attn_factor", 1.5_f32)),
+        ("llama.attention.causal is false", |parts| parts.set("llama.attention.causal", false)),
         ("expert_count is 8", |parts| parts.set("llama.expert_count", 8_u32)),
         ("model.heads", |parts| parts.set("llama.attention.head_count", 0_u32)),
         ("2 weights are NaN or infinite, in 1 of its tensors, output_norm.weight", |parts| {
@@ -397,6 +399,12 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         std::fs::write(&path, changed(bytes, change)).unwrap();
         let error = refusal(&path);
         assert!(error.contains(expected), "{expected}: {error}");
+        // What is wrong with its parts together says what to do.
+        let parts =
+            ["tensors are missing", "the keys make it", ".weight the first", "NaN", "its tokenizer has"];
+        let says = ["; convert the model again", "; take all its files again"];
+        let needs = parts.iter().any(|part| expected.contains(part));
+        assert!(!needs || says.iter().any(|step| error.contains(step)), "{error}");
     }
     // The type of the tensor whose name this is: one dimension of 24, then its number.
     let name = b"output_norm.weight";
@@ -413,6 +421,68 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
     assert!(refusal(&path).contains("is the file cut off?"), "{}", refusal(&path));
     std::fs::write(&path, "no model").unwrap();
     assert!(refusal(&path).contains("this is no GGUF file"), "{}", refusal(&path));
+}
+
+#[test]
+fn what_a_file_leaves_unsaid_is_what_llama_cpp_takes() {
+    type Change = fn(&mut Parts);
+    let folder = tempfile::tempdir().unwrap();
+    let bytes: &'static [u8] = exported(folder.path()).leak();
+    let path = folder.path().join("m.gguf");
+    let linear = |factor| Some(RopeScaling::Linear { factor });
+    let cases: [(Option<RopeScaling>, Change); 6] = [
+        (None, |_| {}),
+        (linear(4.0), |parts| parts.set("llama.rope.scaling.factor", 4.0_f32)),
+        // As converters called it before.
+        (linear(4.0), |parts| parts.set("llama.rope.scale_linear", 4.0_f32)),
+        (linear(2.0), |parts| {
+            parts.set("llama.rope.scaling.factor", 2.0_f32);
+            parts.set("llama.rope.scale_linear", 4.0_f32);
+        }),
+        (None, |parts| parts.set("llama.rope.scaling.factor", 0.0_f32)),
+        (None, |parts| {
+            parts.set("llama.rope.scaling.type", "none");
+            parts.set("llama.rope.scaling.factor", 4.0_f32);
+            parts.set("llama.rope.scaling.attn_factor", 1.0_f32);
+            parts.set("llama.attention.causal", true);
+        }),
+    ];
+    for (expected, change) in cases {
+        std::fs::write(&path, changed(bytes, change)).unwrap();
+        let found = Found::look(&path, None).unwrap();
+        let Position::Rope(rope) = found.model.position else { panic!("no rotary positions") };
+        assert_eq!((rope.scaling, found.notices), (expected, Vec::new()));
+    }
+    // An end of text behind a prompt, which is not put there here.
+    for (ends, said) in [(false, 0), (true, 1)] {
+        std::fs::write(&path, changed(bytes, |parts| parts.set("tokenizer.ggml.add_eos_token", ends)))
+            .unwrap();
+        let notices = Found::look(&path, None).unwrap().notices;
+        assert_eq!(notices.len(), said, "{notices:?}");
+        assert!(
+            notices.iter().all(|notice| notice.starts_with("tokenizer.ggml.add_eos_token is true")),
+            "{notices:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_becomes_shorter_while_it_is_imported_is_an_error_and_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = Project::open_or_create(&folder.path().join("project")).unwrap();
+    for (quantization, name) in [(Quantization::F32, "f32"), (Quantization::Q8_0, "q8_0")] {
+        let (_, config, tokenizer, arena) = models(true).swap_remove(2);
+        let path = folder.path().join(name);
+        write(&config.model, &tokenizer.into(), &arena, quantization, None, &path);
+        let found = Found::look(&path, None).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+        for error in [found.weights().unwrap_err(), import(&project, &found, name).unwrap_err()] {
+            let error = error.to_string();
+            assert!(error.contains(name) && error.contains("it became shorter while it was read"), "{error}");
+        }
+        assert!(project.runs().unwrap().is_empty());
+    }
 }
 
 #[test]

@@ -7,7 +7,6 @@ use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::RunConfig;
 use glasshouse_engine::tokenizer::TokenizerFiles;
 use glasshouse_tests::python;
-use half::{bf16, f16};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
@@ -18,8 +17,8 @@ fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The tensors of all safetensors of a folder: name, shape, and entries as f32 bits.
-fn tensors(folder: &Path) -> BTreeMap<String, (Vec<usize>, Vec<u32>)> {
+/// The tensors of all safetensors of a folder: name, type, shape and bytes.
+fn tensors(folder: &Path) -> BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -28,28 +27,10 @@ fn tensors(folder: &Path) -> BTreeMap<String, (Vec<usize>, Vec<u32>)> {
         }
         let bytes = std::fs::read(path).unwrap();
         for (name, view) in SafeTensors::deserialize(&bytes).unwrap().tensors() {
-            let entries = match view.dtype() {
-                Dtype::F32 => view
-                    .data()
-                    .chunks_exact(4)
-                    .map(|four| u32::from_le_bytes(four.try_into().unwrap()))
-                    .collect(),
-                Dtype::F16 => {
-                    halves(view.data()).map(|bits| f16::from_bits(bits).to_f32().to_bits()).collect()
-                }
-                Dtype::BF16 => {
-                    halves(view.data()).map(|bits| bf16::from_bits(bits).to_f32().to_bits()).collect()
-                }
-                other => panic!("{name} is {other:?}"),
-            };
-            all.insert(name, (view.shape().to_vec(), entries));
+            all.insert(name, (view.dtype(), view.shape().to_vec(), view.data().to_vec()));
         }
     }
     all
-}
-
-fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
-    bytes.chunks_exact(2).map(|two| u16::from_le_bytes(two.try_into().unwrap()))
 }
 
 #[test]
@@ -58,7 +39,7 @@ fn python_transformers_agrees_on_every_family_and_gets_it_back() {
     let output = python("make_families.py").arg(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut types) = (BTreeSet::new(), BTreeSet::new());
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let model = entry.unwrap().path();
         if !model.join("expected.json").is_file() {
@@ -66,7 +47,9 @@ fn python_transformers_agrees_on_every_family_and_gets_it_back() {
         }
         let name = model.file_name().unwrap().to_str().unwrap().to_owned();
         seen.insert(round_trip(&project, &model, &name));
+        types.insert(read_json(&model.join("out/config.json"))["dtype"].as_str().unwrap().to_owned());
     }
+    assert!(types.iter().eq(["bfloat16", "float16", "float32"]), "{types:?}");
     for family in FAMILIES {
         assert!(seen.contains(family.model_type), "make_families.py makes no {}", family.model_type);
     }
@@ -96,9 +79,11 @@ fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
     export_trained(&trained, &out, false).unwrap();
     let (before, after) = (tensors(model), tensors(&out));
     assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "{name}");
-    for (tensor, entries) in &before {
-        assert!(after[tensor] == *entries, "{name}: {tensor} is not what it was");
+    for (tensor, stored) in &before {
+        assert!(after[tensor] == *stored, "{name}: {tensor} is not what it was");
     }
+    let [config, written] = [model, &out].map(|folder| read_json(&folder.join("config.json")));
+    assert_eq!([&written["dtype"], &written["torch_dtype"]], [&config["dtype"]; 2], "{name}");
     let again = Found::look(&out, None).unwrap();
     assert_eq!(again.family.model_type, found.family.model_type);
     let without_training = |config: &glasshouse_engine::protocol::ModelConfig| {
@@ -267,6 +252,10 @@ fn folders_that_are_not_whole_are_refused_by_what_is_wrong() {
         damage(folder.path());
         let error = refusal(folder.path());
         assert!(error.contains(expected), "{expected}: {error}");
+        // Each says what to do.
+        let steps =
+            ["; take ", "; name ", ": convert it ", "` writes it", "these can be imported", "must be"];
+        assert!(steps.iter().any(|step| error.contains(step)), "{error}");
     }
     assert!(refusal(Path::new("/dev/null")).contains("it is no folder and no GGUF file"));
 }

@@ -55,7 +55,8 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
     };
     let folder = tempfile::tempdir().unwrap();
     let tokenizer = &tokenizer.into();
-    let parts = Export { config: &config, tokenizer, family: None, parameters: &arena, facts: &facts };
+    let parts =
+        Export { config: &config, tokenizer, family: None, dtype: None, parameters: &arena, facts: &facts };
     export(&parts, folder.path(), false).unwrap();
     let card = folder.path().join("README.md");
     let text = std::fs::read_to_string(&card).unwrap();

@@ -105,8 +105,10 @@ impl App {
                 }
             }
             Wish::BringBack => {
-                if let Some(from) = first.map(PathBuf::from) {
-                    self.outbox.send(Command::BringBack { from });
+                if let Some(Chosen { name, bytes }) = files.into_iter().next() {
+                    let from = bytes.is_none().then(|| PathBuf::from(name));
+                    let command = Command::BringBack { from, out: None };
+                    self.outbox.send_with(command, bytes.into_iter().collect());
                 }
             }
             Wish::ExportReport { .. } => {

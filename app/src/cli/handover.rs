@@ -41,6 +41,7 @@ pub(super) fn bring_back(arguments: &BringBackArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, false).await?;
         let from = std::path::absolute(&arguments.bundle)?;
+        let out = arguments.out.as_ref().map(std::path::absolute).transpose()?;
         let show = |event| {
             if let Event::BroughtBack { run } = event {
                 say!("{}: step {} of {}", run.name, whole(run.step), whole(run.steps))?;
@@ -52,6 +53,6 @@ pub(super) fn bring_back(arguments: &BringBackArguments) -> Result<()> {
             }
             Ok(())
         };
-        engine.ask(Command::BringBack { from }, show).await
+        engine.ask(Command::BringBack { from: Some(from), out }, show).await
     })
 }

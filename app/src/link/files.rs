@@ -49,7 +49,7 @@ pub enum Wish {
         /// What uncertainty is.
         measure: Uncertainty,
     },
-    /// Choose a bundle that was trained with, where the platform has folders.
+    /// Choose a bundle that was trained with; where the platform has no folders, its zip.
     BringBack,
     /// Choose a pretrained model's GGUF file, where the engine reads files by their paths.
     ImportModelFile,

@@ -33,6 +33,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::SentencePairs => (TASKS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ModerationRules => (RULES.map(|ending| format!(".{ending}")).join(","), false),
         Wish::ImportProject => (".glasshouse".to_owned(), false),
+        Wish::BringBack => (".zip".to_owned(), false),
         Wish::ImportModel => (".safetensors,.gguf,.json,.jinja".to_owned(), true),
         Wish::ExportProject { .. } | Wish::ExportModel { .. } | Wish::ExportReport { .. } => {
             answers.send(Answer { wish, files: Ok(Vec::new()) }).ok();
@@ -46,7 +47,6 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         | Wish::OpenProjectFolder
         | Wish::ImportModelFile
         | Wish::ImportModelAddress
-        | Wish::BringBack
         | Wish::Dropped
         | Wish::Saved => return,
     };

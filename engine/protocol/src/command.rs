@@ -675,8 +675,12 @@ pub enum Command {
     },
     /// Makes a run of what was trained with a bundle. Answered by `BroughtBack`.
     BringBack {
-        /// The bundle, natively.
-        from: PathBuf,
+        /// The bundle, natively; `None` where its folder comes along as one zip.
+        #[serde(default)]
+        from: Option<PathBuf>,
+        /// Where metrics and checkpoints went; `None` takes the bundle's folder `out`.
+        #[serde(default)]
+        out: Option<PathBuf>,
     },
     /// Times a training step on made-up tokens. Answered by `Bench`.
     BenchStep {

@@ -1,13 +1,15 @@
 //! A pretrained model that was looked at: everything but its weights, whatever format it lies in.
 
-use super::gguf;
 use super::huggingface::{self, Family};
 use super::tensors::{Parameters, Tensor, follow_each_other, not_finite};
+use super::{TAKE_AGAIN, gguf};
 use crate::error::{Error, Result};
-use crate::platform::{self, Turns, at_once, files};
+use crate::platform::files::{self, File};
+use crate::platform::{self, Turns, at_once};
 use crate::tokenizer::TokenizerFiles;
 use glasshouse_protocol::{ModelConfig, Position};
 use std::fmt::Debug;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -27,6 +29,21 @@ pub(super) trait Weights: Debug {
     fn read(&self, tensor: usize, rows: Range<usize>, floats: &mut [f32]) -> Result<()>;
 }
 
+/// Reads bytes of a file whose length was looked at before. A mapping of it would end the program where the file became shorter since.
+///
+/// # Errors
+/// It became shorter, or cannot be read.
+pub(super) fn read_at(path: &Path, start: u64, bytes: &mut [u8]) -> Result<()> {
+    let mut file = File::open(path).map_err(Error::io(path))?;
+    file.seek(SeekFrom::Start(start)).map_err(Error::io(path))?;
+    file.read_exact(bytes).map_err(|error| match error.kind() {
+        ErrorKind::UnexpectedEof => {
+            Error::bad_file(path, "it became shorter while it was read; do it again once the file is whole")
+        }
+        _ => Error::io(path)(error),
+    })
+}
+
 /// A model that was looked at.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -40,6 +57,8 @@ pub struct Found {
     pub bytes: u64,
     /// Its tokenizer.
     pub tokenizer: TokenizerFiles,
+    /// As in [`Looked`].
+    pub(super) dtype: Option<&'static str>,
     parameters: Parameters,
     tensors: Vec<Tensor>,
     weights: Rc<dyn Weights>,
@@ -49,6 +68,8 @@ pub struct Found {
 /// What a format finds of a model, with the context length that it has there.
 pub(super) struct Looked {
     pub family: &'static Family,
+    /// What `config.json` calls the floats that all tensors of a folder are stored in.
+    pub dtype: Option<&'static str>,
     pub model: ModelConfig,
     pub notices: Vec<String>,
     pub tokenizer: TokenizerFiles,
@@ -81,17 +102,17 @@ impl Found {
             let reason = "it is no folder and no GGUF file; name the folder that holds config.json and model.safetensors, or a .gguf file";
             return Err(Error::bad_file(path, reason));
         };
-        let Looked { family, model, notices, tokenizer, tensors, weights } = looked;
+        let Looked { family, dtype, model, notices, tokenizer, tensors, weights } = looked;
         let (tokens, rows) = (tokenizer.tokenizer.vocabulary_size(), model.vocabulary);
         if tokens > rows {
             let reason = format!(
-                "its tokenizer has {tokens} tokens, and the model's embedding {rows} rows: one of them belongs to another model"
+                "its tokenizer has {tokens} tokens, and the model's embedding {rows} rows: one of them belongs to another model; {TAKE_AGAIN}"
             );
             return Err(Error::bad_file(path, reason));
         }
         let bytes = (0..tensors.len()).map(|tensor| weights.bytes(tensor)).sum();
         let (parameters, weights, path) = (Parameters::of(&model)?, Rc::from(weights), path.to_owned());
-        Ok(Self { family, model, notices, bytes, tokenizer, parameters, tensors, weights, path })
+        Ok(Self { family, model, notices, bytes, tokenizer, dtype, parameters, tensors, weights, path })
     }
 
     /// The context length that is kept where a person wishes no other.
@@ -194,7 +215,7 @@ impl Found {
         if let Some((first, _)) = broken.first() {
             let count: usize = broken.iter().map(|(_, odd)| odd).sum();
             let reason = format!(
-                "{count} weights are NaN or infinite, in {} of its tensors, {first} the first: the model is damaged",
+                "{count} weights are NaN or infinite, in {} of its tensors, {first} the first: the model is damaged; {TAKE_AGAIN}, or take an earlier checkpoint of it",
                 broken.len()
             );
             return Err(Error::bad_file(&self.path, reason));

@@ -51,7 +51,8 @@ pub(crate) async fn import_in_turns(
     checkpoints.finish(begun, true)?;
     let (count, family) = (found.parameter_count() as u64, Some(found.family.model_type.to_owned()));
     let record = run.record()?;
-    run.save_record(&RunRecord { state: RunState::Imported, parameters: count, family, source, ..record })?;
+    let (state, dtype) = (RunState::Imported, found.dtype.map(str::to_owned));
+    run.save_record(&RunRecord { state, parameters: count, family, dtype, source, ..record })?;
     let new = tokenizer.put_new(&data)?;
     staged.put().inspect_err(|_| {
         if new {
@@ -146,6 +147,7 @@ mod tests {
             config: &config,
             tokenizer: &tokenizer,
             family: None,
+            dtype: None,
             parameters: &arena,
             facts: &facts,
         };

@@ -17,6 +17,9 @@ pub use imported::source_of;
 use crate::checkpoint::settings_of;
 use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position};
 
+/// What to do about a folder or a file that lacks something or is damaged.
+const TAKE_AGAIN: &str = "take all its files again from where they come from";
+
 /// Settings of ours that a format says otherwise, or not: `model.qk_norm = true`. `theirs` is what it reads of what it wrote; `padded`
 /// says which biases, of linear layers and of norms, the format always has: those that a model lacks are zeros.
 fn lacks(ours: &ModelConfig, theirs: &ModelConfig, padded: fn(Bias) -> (Bias, bool)) -> Vec<String> {

@@ -31,7 +31,7 @@ pub fn map(path: &Path) -> Result<Mapping> {
         return Ok(Mapping(None));
     }
     // SAFETY: the mapping is read only. Token shards are written once under a temporary name and never changed after
-    // their folder got its final one, and a model that is imported gets its place by a rename where we write one, so no process
+    // their folder got its final one, and of a model that is imported only the head is looked at this way, once, so no process
     // of ours alters the bytes while they are borrowed.
     #[allow(
         unsafe_code,

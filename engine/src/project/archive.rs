@@ -232,11 +232,20 @@ impl<F: Read + Seek> Archive<F> {
         Self::read_with(file, true, turns).await
     }
 
+    /// As [`Archive::read`], of any folder that was packed, by whatever program.
+    ///
+    /// # Errors
+    /// As there, but that it need be no project.
+    pub(crate) async fn read_folder(file: F, turns: &Turns) -> Result<Self> {
+        Self::read_with(file, false, turns).await
+    }
+
     /// As [`Archive::read`], where wanted of any folder that was packed.
     async fn read_with(file: F, project: bool, turns: &Turns) -> Result<Self> {
-        Self::look_through(file, project, turns).await.map_err(|reason| {
-            Error::Refused(format!("this is no .{EXTENSION} file that can be opened: {reason}"))
-        })
+        let what = if project { format!(".{EXTENSION} file") } else { "zip".to_owned() };
+        Self::look_through(file, project, turns)
+            .await
+            .map_err(|reason| Error::Refused(format!("this is no {what} that can be opened: {reason}")))
     }
 
     async fn look_through(mut file: F, project: bool, turns: &Turns) -> Result<Self, String> {

@@ -76,6 +76,10 @@ pub struct RunRecord {
     /// `model_type` of the class of transformers that an imported model is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
+    /// What `config.json` calls the floats that all weights of an imported model are stored in; `None` where they are of several kinds, or a
+    /// GGUF file's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<String>,
     /// Of a run that learned from pairs of answers: whether those were texts as they stand in the data, which no chat template wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain_pairs: Option<bool>,
@@ -145,6 +149,7 @@ impl Run {
             title: String::new(),
             tags: Vec::new(),
             family: None,
+            dtype: None,
             plain_pairs: None,
             source: None,
             restored_from: None,

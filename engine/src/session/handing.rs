@@ -1,12 +1,14 @@
 //! Runs that go to many GPUs, and come back.
 
 use super::Session;
-use crate::error::Result;
-use crate::interchange::handover::{HandOver, bring_back, hand_over_in_turns};
-use crate::platform::{self, Turns};
-use crate::project::archive;
-use crate::protocol::Event;
+use super::importing::{room_at, staged};
+use crate::error::{Error, Result};
+use crate::interchange::handover::{HandOver, bring_back, hand_over_in_turns, is_bundle};
+use crate::platform::{self, Turns, files};
+use crate::project::archive::{self, Archive};
+use crate::protocol::{Event, quantity};
 use crate::storage::Staging;
+use std::io::Cursor;
 use std::path::PathBuf;
 
 impl Session {
@@ -44,11 +46,59 @@ impl Session {
         Ok(())
     }
 
-    /// Makes a run of what was trained with a bundle.
-    pub(super) async fn bring_back(&mut self, id: u64, from: PathBuf) -> Result<()> {
+    /// Makes a run of what was trained with a bundle: a folder, or the zip of one beside the command.
+    pub(super) async fn bring_back(
+        &mut self,
+        id: u64,
+        from: Option<PathBuf>,
+        out: Option<PathBuf>,
+        zips: Vec<Vec<u8>>,
+    ) -> Result<()> {
         let project = self.opened()?.project.clone();
-        let run = platform::aside(move || bring_back(&project, &from)).await??.put()?;
+        let run = match (from, zips.into_iter().next()) {
+            (Some(bundle), _) => {
+                platform::aside(move || bring_back(&project, &bundle, out.as_deref())).await??.put()?
+            }
+            (None, Some(zip)) => {
+                let (files, bundle) = unpacked(zip).await?;
+                let back = platform::aside(move || bring_back(&project, &bundle, out.as_deref())).await?;
+                // Its place is ours, and says nothing to the person.
+                let named = |error| match error {
+                    Error::BadFile { path, reason } => {
+                        Error::bad_file(path.strip_prefix(files.path()).unwrap_or(&path), reason)
+                    }
+                    other => other,
+                };
+                back.map_err(named)?.put()?
+            }
+            (None, None) => {
+                let reason = "no bundle was given; name its folder, or give a zip of it, with `out` in it";
+                return Err(Error::Refused(reason.to_owned()));
+            }
+        };
         self.outlet.answer(id, Event::BroughtBack { run: run.summary()? });
         self.list_runs(id)
     }
+}
+
+/// The files of a zip, and the bundle among them: all of them, or a folder of them.
+async fn unpacked(zip: Vec<u8>) -> Result<(Staging, PathBuf)> {
+    let turns = Turns::new();
+    let archive = Archive::read_folder(Cursor::new(zip), &turns).await?;
+    let staging = staged()?;
+    let room = room_at(staging.path()).await;
+    if archive.bytes() > room {
+        let (takes, room) = (quantity::bytes(archive.bytes()), quantity::bytes(room));
+        return Err(Error::Refused(format!(
+            "the bundle unpacks to {takes}, and there is room for {room}; bring it back with the desktop program (`glasshouse bring-back`)"
+        )));
+    }
+    let all = staging.path().join("bundle");
+    archive.unpack_in_turns(&all, &turns).await?;
+    let folders = files::read_dir(&all).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut places = std::iter::once(all).chain(folders);
+    let bundle = places.find(|place| is_bundle(place)).ok_or_else(|| {
+        Error::Refused("the zip holds no bundle; pack the bundle's folder, with `out` in it".to_owned())
+    })?;
+    Ok((staging, bundle))
 }

@@ -179,7 +179,7 @@ impl Session {
 }
 
 /// Bytes that there is room for, in memory and where a place is stored.
-async fn room_at(place: &Path) -> u64 {
+pub(super) async fn room_at(place: &Path) -> u64 {
     let rooms = [platform::storage::available(place).await, platform::available_memory()];
     rooms.into_iter().flatten().min().unwrap_or(u64::MAX)
 }

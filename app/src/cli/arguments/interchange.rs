@@ -46,9 +46,12 @@ pub struct HandoverArguments {
 /// `bring-back`.
 #[derive(Args, Debug)]
 pub struct BringBackArguments {
-    /// The bundle, with what was trained in its folder `out`
+    /// The bundle
     #[arg(value_name = "DIR")]
     pub bundle: PathBuf,
+    /// Where train.py wrote metrics and checkpoints (its --out) [default: the bundle's folder `out`]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Folder of the project that the run is of
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,

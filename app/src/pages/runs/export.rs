@@ -54,7 +54,8 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     ui.add_space(space::TIGHT);
     match format {
         ExportFormat::HuggingFace => {
-            widgets::quiet_text(ui, "For transformers, in 32 bits per weight, with a model card.");
+            let text = "For transformers, with a model card, in 32 bits per weight; an imported model in those that it came in.";
+            widgets::quiet_text(ui, text);
         }
         ExportFormat::Peft => {
             widgets::quiet_text(ui, "The adapter alone, for PEFT, over the model that the run began with.");

@@ -62,7 +62,7 @@ impl Default for List {
     }
 }
 
-/// Ways in: for pretrained models, and where the platform has folders, for runs that were trained elsewhere.
+/// Ways in: for pretrained models, and for runs that were trained elsewhere.
 pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let idle = context.state.training.state == TrainingState::Idle;
     let ways = [
@@ -89,12 +89,22 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
             "A model on Hugging Face's hub or on another server",
             Wish::ImportModelAddress,
         ),
-        (icons::ICON_LAN, "Bring back", "Make a run of what was trained with a bundle", Wish::BringBack),
+        (
+            icons::ICON_LAN,
+            "Bring back",
+            match FOLDERS {
+                true => "Make a run of what was trained with a bundle",
+                false => {
+                    "Make a run of what was trained with a bundle: choose a zip of its folder, with `out` in it"
+                }
+            },
+            Wish::BringBack,
+        ),
     ];
     let is_shown = |wish: &Wish| match wish {
         Wish::ImportModelFile => FOLDERS,
         // Without runs there is none that could have gone elsewhere.
-        Wish::BringBack => FOLDERS && !context.state.runs.list.is_empty(),
+        Wish::BringBack => !context.state.runs.list.is_empty(),
         _ => true,
     };
     let ways: Vec<_> = ways.into_iter().filter(|(.., wish)| is_shown(wish)).collect();

@@ -103,7 +103,7 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
         flops,
         seconds,
         dollars: seconds / 3600.0 * gpus as f64 * price,
-        assumptions: assumptions(config, request, &gpu, (price, busy)),
+        assumptions: assumptions(config, request, &gpu, (price, busy), (at_once, each)),
     })
 }
 
@@ -162,10 +162,11 @@ fn assumptions(
     request: &ClusterRequest,
     gpu: &GpuModel,
     (price, busy): (f64, f64),
+    (at_once, each): (usize, usize),
 ) -> Vec<String> {
     let stated = if request.price.is_some() { "as given" } else { "a round figure, --price says yours" };
     let activations = match config.train.activation_checkpointing {
-        true => "each block's activations are computed again",
+        true => "each block's activations are computed again (`--recompute`)",
         false => "all activations are kept in bfloat16, attention's scores are not (flash attention)",
     };
     let mut all = vec![
@@ -176,11 +177,19 @@ fn assumptions(
             gpu.peak / 1e12
         ),
         format!("training reaches {:.0} % of that peak (--utilization)", 100.0 * request.utilization),
+        "it computes in bfloat16, as a bundle's `launch` does (`--bf16` of train.py on one GPU)".to_owned(),
         format!("{price} US dollars per hour and GPU ({stated})"),
         "FSDP2 shards weights, gradients and optimizer state, in 32 bits, over all GPUs, and gathers two blocks at a time in bfloat16"
             .to_owned(),
         format!("{activations}; communication hides behind the computation, evaluations and checkpoints are not counted"),
     ];
+    // What a bundle's train.py takes by itself.
+    let default = config.train.batch_size.min(each);
+    if at_once != default {
+        all.push(format!(
+            "{at_once} windows at once on each GPU: `--micro-batch {at_once}`, without which it is {default}"
+        ));
+    }
     if busy < 1.0 {
         all.push(format!(
             "the windows of a step do not divide evenly, so that the GPUs wait {:.0} % of the time",
@@ -230,6 +239,33 @@ mod tests {
         let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
         let least = 6.0 * weights as f64 * tokens / (0.4 * 989e12);
         assert!(one.seconds > least && one.seconds < 1.5 * least, "{} {least}", one.seconds);
+    }
+
+    #[test]
+    fn what_a_bundle_must_be_told_to_do_the_same_is_said() {
+        let mut config = presets::preset("gpt2-124m").unwrap();
+        let said = |config: &RunConfig, gpus| {
+            let plan = plan(config, Some(gpus));
+            (plan.windows, plan.assumptions)
+        };
+        let has = |lines: &[String], words: &str| lines.iter().any(|line| line.contains(words));
+        // 480 windows by twelve: eight GPUs have sixty each, which an H100 holds at once.
+        let (windows, lines) = said(&config, 8);
+        assert_eq!((windows, config.train.batch_size), (60, 12));
+        assert!(has(&lines, "`--micro-batch 60`, without which it is 12"), "{lines:?}");
+        for gpus in [1, 8] {
+            assert!(
+                has(&said(&config, gpus).1, "computes in bfloat16") && has(&lines, "`--bf16`"),
+                "{lines:?}"
+            );
+        }
+        // Where that is what it takes by itself, nothing needs to be said.
+        let (windows, lines) = said(&config, 40);
+        assert_eq!(windows, 12);
+        assert!(!has(&lines, "--micro-batch"), "{lines:?}");
+        assert!(!has(&lines, "--recompute"), "{lines:?}");
+        config.train.activation_checkpointing = true;
+        assert!(has(&said(&config, 40).1, "computed again (`--recompute`)"));
     }
 
     #[test]

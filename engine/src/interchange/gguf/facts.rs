@@ -91,6 +91,12 @@ impl<'file> Facts<'file> {
         Ok(word.map(str::to_owned))
     }
 
+    /// Whether a key says true, where there is one.
+    pub fn flag_or_none(&mut self, name: &str) -> Result<Option<bool>> {
+        let key = self.key(name);
+        self.metadata.flag(&key).map_err(|reason| self.error(reason))
+    }
+
     /// Refuses another whole number than the one that is computed.
     pub fn must_be(&mut self, name: &str, computed: usize) -> Result<()> {
         match self.whole_or_none(name)? {

@@ -1,10 +1,10 @@
-//! Import of a GGUF file: its keys, its vocabulary, and tensors read where they lie in the mapped file.
+//! Import of a GGUF file: its keys and its vocabulary from a mapping, and then its tensors, some rows at a time.
 
 use super::architectures::{ARCHITECTURE_KEY, ARCHITECTURES, Architecture, SLOWER_TENSOR};
 use super::facts::Facts;
 use super::{GgmlType, Gguf, MAGIC, vocabulary};
 use crate::error::{Error, Result};
-use crate::interchange::found::{Looked, Weights};
+use crate::interchange::found::{Looked, Weights, read_at};
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::platform::files::File;
 use crate::platform::{self, Mapping};
@@ -14,6 +14,9 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+/// What to do about a file whose keys and tensors do not belong together.
+const CONVERT_AGAIN: &str = "convert the model again, or take the file of another maker";
 
 /// Whether a path is that of a GGUF file, by what it begins with; one that ends like one is taken for one that is damaged.
 pub fn is_gguf(path: &Path) -> bool {
@@ -27,11 +30,10 @@ pub fn is_gguf(path: &Path) -> bool {
 #[derive(Debug)]
 struct FileWeights {
     path: PathBuf,
-    mapping: Mapping,
     tensors: Vec<Place>,
 }
 
-/// A tensor in the mapped file.
+/// A tensor in the file.
 #[derive(Debug)]
 struct Place {
     start: usize,
@@ -49,15 +51,21 @@ impl Weights for FileWeights {
     fn read(&self, tensor: usize, wanted: Range<usize>, floats: &mut [f32]) -> Result<()> {
         let Place { start, bytes, ty, rows } = self.tensors[tensor];
         // Entries of a vector, which is wanted whole, are in blocks as those of a row are.
-        let place = match wanted.len() == rows {
-            true => start..start + bytes,
+        let (skipped, bytes) = match wanted.len() == rows {
+            true => (0, bytes),
             false => {
                 let row_bytes = bytes / rows;
-                start + wanted.start * row_bytes..start + wanted.end * row_bytes
+                (wanted.start * row_bytes, wanted.len() * row_bytes)
             }
         };
-        let short = || Error::bad_file(&self.path, "it became shorter while it was read");
-        super::dequantise(ty, self.mapping.get(place).ok_or_else(short)?, floats);
+        let start = (start + skipped) as u64;
+        // GGUF is little-endian, and so is every target.
+        if ty == GgmlType::F32 {
+            return read_at(&self.path, start, bytemuck::cast_slice_mut(floats));
+        }
+        let mut blocks = vec![0_u8; bytes];
+        read_at(&self.path, start, &mut blocks)?;
+        super::dequantise(ty, &blocks, floats);
         Ok(())
     }
 }
@@ -71,8 +79,8 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let mapping = platform::map(path)?;
     let (architecture, model, notices, tensors, tokenizer) = described(path, &mapping)?;
     let (tensors, places) = tensors.into_iter().unzip();
-    let weights = Box::new(FileWeights { path: path.to_owned(), mapping, tensors: places });
-    Ok(Looked { family: architecture.family()?, model, notices, tokenizer, tensors, weights })
+    let weights = Box::new(FileWeights { path: path.to_owned(), tensors: places });
+    Ok(Looked { family: architecture.family()?, dtype: None, model, notices, tokenizer, tensors, weights })
 }
 
 type Described = (&'static Architecture, ModelConfig, Vec<String>, Vec<(Tensor, Place)>, TokenizerFiles);
@@ -96,8 +104,9 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
         file.tensors().iter().map(|tensor| (&*tensor.info.name, tensor.info.shape.as_slice())).collect();
     let mut facts = Facts::new(path, architecture.name, metadata, shapes, slower(&file)?);
     let model = architecture.read(&mut facts)?;
-    let notices =
+    let mut notices: Vec<String> =
         facts.unknown().iter().map(|key| format!("{key} is not known here and was ignored")).collect();
+    notices.extend(vocabulary::notice(metadata).map_err(bad)?);
     let tensors = matched(architecture, &model, &file, mapping)?;
     let tokenizer = vocabulary::tokenizer(&file)?;
     Ok((architecture, model, notices, tensors, tokenizer))
@@ -130,7 +139,7 @@ fn matched(
         };
         if stored.info.shape != tensor.shape {
             return Err(bad(format!(
-                "{} is {:?}, where the keys make it {:?}: they belong to different models",
+                "{} is {:?}, where the keys make it {:?}: they belong to different models; {CONVERT_AGAIN}",
                 tensor.name, stored.info.shape, tensor.shape
             )));
         }
@@ -144,11 +153,14 @@ fn matched(
         tensors.push((tensor, place));
     }
     if let Some(first) = missing.first() {
-        return Err(bad(format!("{} tensors are missing, {first} the first", missing.len())));
+        return Err(bad(format!(
+            "{} tensors are missing, {first} the first; {CONVERT_AGAIN}",
+            missing.len()
+        )));
     }
     if let Some(first) = left.first() {
         return Err(bad(format!(
-            "{} tensors are left over that {} has no use for, {first} the first: it may be another model than its keys say",
+            "{} tensors are left over that {} has no use for, {first} the first: it may be another model than its keys say; {CONVERT_AGAIN}",
             left.len(),
             architecture.name
         )));

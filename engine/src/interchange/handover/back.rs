@@ -1,7 +1,7 @@
 //! What was trained with a bundle becomes a run again.
 
 use super::tensors::Places;
-use super::{LARGEST_JSON, MANIFEST, Manifest, check_files, sha256};
+use super::{LARGEST_JSON, MANIFEST, Manifest, check_files, is_bundle, sha256};
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use crate::data::prepare;
 use crate::error::{Error, Result};
@@ -33,12 +33,21 @@ struct State {
     bundle: String,
 }
 
-/// Makes a run of the latest checkpoint in a bundle's `out`: with the metrics of both, to go on here as if it had never left.
+/// Makes a run of the latest checkpoint in `out`, which is the bundle's folder of that name where none is said: with the metrics of both, to
+/// go on here as if it had never left.
 ///
 /// # Errors
 /// A bundle of another project or model, no whole checkpoint, one that was changed; there is no new run then.
-pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<StagedRun> {
+pub(crate) fn bring_back(project: &Project, bundle: &Path, out: Option<&Path>) -> Result<StagedRun> {
+    if !is_bundle(bundle) && newest(bundle).is_some() {
+        let reason = format!(
+            "it has checkpoints and no {MANIFEST}: give the bundle that they were trained with, and this folder with --out, or put it into the \
+             bundle as `out`"
+        );
+        return Err(Error::bad_file(bundle, reason));
+    }
     let manifest = Manifest::read(bundle)?;
+    let out = out.map_or_else(|| bundle.join("out"), Path::to_owned);
     let run = project.run(&manifest.run)?;
     let config = run.config()?;
     let data = run.data_folder()?;
@@ -46,7 +55,11 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<StagedRun> 
     let bad_bundle = |reason: String| Error::bad_file(bundle, reason);
     let own = (settings_of(&config.model), config.seed, prepare::index(&data)?.train.tokens, record.created);
     if own != (manifest.model, manifest.seed, manifest.train_tokens, manifest.created) {
-        return Err(bad_bundle(format!("it was made of another run than {} of this project", run.name())));
+        let reason = format!(
+            "it was made of another run than {} of this project: name the project that handed it over (--project)",
+            run.name()
+        );
+        return Err(bad_bundle(reason));
     }
     if run.config_crc32c()? != manifest.config_crc32c {
         let reason = format!(
@@ -56,15 +69,17 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<StagedRun> 
         return Err(bad_bundle(reason));
     }
     check_files(bundle, &manifest.files)?;
-    let (folder, state) = latest(bundle)?;
+    let (folder, state) = latest(&out)?;
     let bad = |reason: String| Error::bad_file(&folder, reason);
     if state.bundle != sha256(&bundle.join(MANIFEST))? {
-        return Err(bad("it belongs to another bundle than this one".to_owned()));
+        return Err(bad(
+            "it belongs to another bundle than this one: give the one that it was trained with".to_owned()
+        ));
     }
     if state.step <= manifest.step || state.step > config.train.steps {
         let (from, to) = (manifest.step, config.train.steps);
         return Err(bad(format!(
-            "step {} does not lie between {from} and {to}, where this run would go on",
+            "step {} does not lie between {from} and {to}, where this run would go on: hand it over again and train with that",
             state.step
         )));
     }
@@ -72,7 +87,7 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<StagedRun> 
     let family = Family::of(&config.model, record.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
     let arena = Places::new(family, &config.model, &trained)?.read(&folder)?;
-    let events = log(&bundle.join("out/metrics.jsonl"), manifest.step, state.step)?;
+    let events = log(&out.join("metrics.jsonl"), manifest.step, state.step)?;
     let tokens_per_step = config.tokens_per_step() as f64;
     let seconds_there: f64 = events
         .iter()
@@ -134,23 +149,32 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path) -> Result<StagedRun> 
     })
 }
 
-/// The checkpoint of most steps in a bundle.
-fn latest(bundle: &Path) -> Result<(PathBuf, State)> {
-    let out = bundle.join("out");
-    let entries = files::read_dir(&out).into_iter().flatten().flatten().map(|entry| entry.path());
+/// The whole checkpoint of most steps in a folder: its step, and its own folder.
+fn newest(out: &Path) -> Option<(u64, PathBuf)> {
+    let entries = files::read_dir(out).into_iter().flatten().flatten().map(|entry| entry.path());
     let checkpoints = entries.filter_map(|path| {
         let step: u64 = path.file_name()?.to_str()?.strip_prefix("checkpoint-")?.parse().ok()?;
         // It is written last: without it, the checkpoint is none.
         files::is_file(&path.join(STATE)).then_some((step, path))
     });
-    let Some((step, folder)) = checkpoints.max_by_key(|(step, _)| *step) else {
-        let reason = "it has no whole checkpoint: train with it first (`launch`, see its README.md)";
+    checkpoints.max_by_key(|(step, _)| *step)
+}
+
+/// The checkpoint to bring back.
+fn latest(out: &Path) -> Result<(PathBuf, State)> {
+    let Some((step, folder)) = newest(out) else {
+        let reason = "it has no whole checkpoint: train with the bundle first (`launch`, see its README.md), or say with --out where train.py wrote";
         return Err(Error::bad_file(out, reason));
     };
     let path = folder.join(STATE);
     let state: State = storage::read_json(&path, LARGEST_JSON)?;
     if state.format != STATE_FORMAT || state.version != 1 || state.step != step {
-        return Err(Error::bad_file(path, format!("not the state of step {step} of a bundle")));
+        return Err(Error::bad_file(
+            path,
+            format!(
+                "not the state of step {step} of a bundle: delete this folder to bring back the checkpoint before it"
+            ),
+        ));
     }
     Ok((folder, state))
 }
@@ -158,10 +182,10 @@ fn latest(bundle: &Path) -> Result<(PathBuf, State)> {
 /// What happened there after one step and up to another. Its checkpoints stay there.
 fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
     if !files::is_file(path) {
-        return Err(Error::bad_file(path, "missing: the log of what was trained with the bundle"));
+        return Err(Error::bad_file(path, "missing: copy the folder that it was in again, whole"));
     }
     if files::metadata(path).map_err(Error::io(path))?.len() > LARGEST_LOG {
-        return Err(Error::bad_file(path, "too long for a log"));
+        return Err(Error::bad_file(path, "too long for a log: copy it again from where it was written"));
     }
     let mut events = metrics::read(path)?;
     events.retain(|event| match event {
@@ -173,7 +197,9 @@ fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
         true => Ok(events),
         false => Err(Error::bad_file(
             path,
-            format!("it does not tell of step {upto}: it was cut, or is another's"),
+            format!(
+                "it does not tell of step {upto}: it was cut, or is another's; copy the folder that it was in again, whole"
+            ),
         )),
     }
 }

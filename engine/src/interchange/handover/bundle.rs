@@ -132,7 +132,8 @@ fn look(run: &Run) -> Result<Handed> {
     run.check_has_text()?;
     let config = run.config()?;
     let refused = |reason: String| Error::bad_file(run.folder(), reason);
-    if config.train.optimizer != OptimizerKind::Adamw {
+    // Adam is AdamW without decay, here and there.
+    if !matches!(config.train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam) {
         return Err(refused(format!(
             "train.optimizer is {}, and a bundle goes on with AdamW: its moments would be lost; begin a run with its weights \
              (--from) and optimizer adamw",

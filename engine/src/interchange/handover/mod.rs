@@ -61,6 +61,11 @@ struct Manifest {
     files: BTreeMap<String, String>,
 }
 
+/// Whether a folder says that it is a bundle.
+pub(crate) fn is_bundle(folder: &Path) -> bool {
+    files::is_file(&folder.join(MANIFEST))
+}
+
 impl Manifest {
     /// Reads a bundle's.
     ///
@@ -68,14 +73,14 @@ impl Manifest {
     /// It is none, or of another version.
     fn read(bundle: &Path) -> Result<Self> {
         let path = bundle.join(MANIFEST);
-        if !files::is_file(&path) {
+        if !is_bundle(bundle) {
             let reason = format!("it has no {MANIFEST}: name a folder that `glasshouse handover` wrote");
             return Err(Error::bad_file(bundle, reason));
         }
         let manifest: Self = storage::read_json(&path, LARGEST_JSON)?;
         if manifest.format != FORMAT || manifest.version != VERSION {
             let reason = format!(
-                "a {} of version {}, and this program reads {FORMAT} {VERSION}",
+                "a {} of version {}, and this program reads {FORMAT} {VERSION}: use the program that wrote it",
                 manifest.format, manifest.version
             );
             return Err(Error::bad_file(path, reason));
@@ -106,14 +111,20 @@ fn check_files(folder: &Path, sums: &BTreeMap<String, String>) -> Result<()> {
     for (name, wanted) in sums {
         // A name is a place in the folder, whatever a file from elsewhere says.
         if name.split('/').any(|part| part.is_empty() || part == ".." || part.contains(['\\', ':', '\0'])) {
-            return Err(Error::bad_file(folder, format!("{name:?} is no name of a file in it")));
+            return Err(Error::bad_file(
+                folder,
+                format!("{name:?} is no name of a file in it: copy it again, from one that you trust"),
+            ));
         }
         let path = folder.join(name);
         if !files::is_file(&path) {
-            return Err(Error::bad_file(path, "missing: it was there when this was written"));
+            return Err(Error::bad_file(path, "missing: copy the folder that it was in again, whole"));
         }
         if sha256(&path)? != *wanted {
-            return Err(Error::bad_file(path, "it was changed since it was written (checksum)"));
+            return Err(Error::bad_file(
+                path,
+                "it was changed since it was written (checksum): copy it again from where it was written",
+            ));
         }
     }
     Ok(())

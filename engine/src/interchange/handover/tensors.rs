@@ -1,6 +1,6 @@
 //! Weights and moments of a run by the names and in the shapes of a class of `transformers`.
 
-use super::super::huggingface::{Family, Folder, write_tensors};
+use super::super::huggingface::{Family, Folder, Format, write_tensors};
 use super::super::tensors::{Parameters, Tensor, not_finite};
 use super::{FIRST, SECOND};
 use crate::error::{Error, Result};
@@ -10,6 +10,9 @@ use crate::platform::Turns;
 use crate::protocol::ModelConfig;
 use crate::step::ArenaState;
 use std::path::Path;
+
+/// What to do about a checkpoint that does not hold the run's model.
+const TRAIN_AGAIN: &str = "train with the run's own bundle, and its own train.py";
 
 /// How a run's parameters lie there and here.
 pub(super) struct Places {
@@ -56,7 +59,7 @@ impl Places {
     /// Writes weights, laid out as a model has them.
     pub(super) async fn write_weights(&self, weights: &[f32], path: &Path, turns: &Turns) -> Result<()> {
         let entries = self.tensors.iter().map(|tensor| (tensor.name.clone(), tensor, weights));
-        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, path, turns).await
+        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, turns).await
     }
 
     /// Writes AdamW's moments.
@@ -67,7 +70,7 @@ impl Places {
                 .iter()
                 .map(move |tensor| (format!("{prefix}{}", tensor.name), tensor, moments.as_slice()))
         });
-        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, path, turns).await
+        write_tensors(&entries.collect::<Vec<_>>(), &self.parameters, Format::F32, path, turns).await
     }
 
     /// Reads a checkpoint that was written there.
@@ -103,12 +106,12 @@ impl Places {
         for tensor in self.tensors.iter().filter(ours) {
             let name = format!("{prefix}{}", tensor.name);
             let bad = |reason: String| Error::bad_file(folder, format!("{name} {reason}"));
-            let stored = files.tensors.get(&name).ok_or_else(|| bad("is missing".to_owned()))?;
+            let stored = files.tensors.get(&name).ok_or_else(|| bad(format!("is missing: {TRAIN_AGAIN}")))?;
             stored.check().map_err(bad)?;
             if stored.shape != tensor.shape {
                 let (has, wants) = (&stored.shape, &tensor.shape);
                 return Err(bad(format!(
-                    "is {has:?}, and the run's model makes it {wants:?}: it is another model's"
+                    "is {has:?}, and the run's model makes it {wants:?}: it is another model's; {TRAIN_AGAIN}"
                 )));
             }
             let mut odd = 0;
@@ -119,7 +122,11 @@ impl Places {
                 tensor.scatter(&self.parameters, &mut arena, rows.start, &floats)?;
             }
             if odd > 0 {
-                return Err(bad(format!("holds {odd} entries that are NaN or infinite")));
+                let reason = format!(
+                    "holds {odd} entries that are NaN or infinite: training went astray there; delete this folder to bring back the checkpoint \
+                     before it"
+                );
+                return Err(bad(reason));
             }
         }
         Ok(arena)

@@ -1,6 +1,7 @@
 //! `config.json`, field by field: what is read is known, and what is not is told.
 
 use crate::error::{Error, Result};
+use crate::interchange::TAKE_AGAIN;
 use glasshouse_protocol::{Activation, Gate, Rope, RopeScaling};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -122,13 +123,17 @@ impl Fields {
         Error::bad_file(&self.path, reason.to_string())
     }
 
+    fn missing(&self, name: &str) -> Error {
+        self.error(format!("it has no {name}; {TAKE_AGAIN}"))
+    }
+
     fn refuse(&self, name: &str, value: &Value, reason: &str) -> Error {
         self.error(format!("{name} is {value}: {reason}"))
     }
 
     /// A whole number that must be there.
     pub fn whole(&mut self, name: &str) -> Result<usize> {
-        self.whole_or_none(name)?.ok_or_else(|| self.error(format!("it has no {name}")))
+        self.whole_or_none(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// A whole number, where there is one.
@@ -154,7 +159,7 @@ impl Fields {
         self.get(name);
         match self.has(name) {
             true => self.number_or(name, 0.0).map(|number| number as f32),
-            false => Err(self.error(format!("it has no {name}"))),
+            false => Err(self.missing(name)),
         }
     }
 

@@ -2,6 +2,8 @@
 //! and checked; tensors are read where they lie, some rows at a time, so that no more than the wanted floats are ever in memory.
 
 use crate::error::{Error, Result};
+use crate::interchange::TAKE_AGAIN;
+use crate::interchange::found::read_at;
 use crate::platform::files::{self, File};
 use crate::storage;
 use half::slice::HalfFloatSliceExt;
@@ -9,7 +11,7 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -28,24 +30,68 @@ pub struct Stored {
 
 /// How floats are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+pub enum Format {
+    /// 32 bits.
     F32,
+    /// 16 bits, five of them of the exponent.
     F16,
+    /// The upper 16 of the 32 bits.
     Bf16,
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
+
+    /// What `config.json` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::Bf16 => "bfloat16",
+        }
+    }
+
+    /// The one that `config.json` calls so.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// What the header of safetensors calls it.
+    pub fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::F16 => Dtype::F16,
+            Self::Bf16 => Dtype::BF16,
+        }
+    }
+
     fn of(dtype: Dtype) -> std::result::Result<Self, String> {
         match dtype {
             Dtype::F32 => Ok(Self::F32),
             Dtype::F16 => Ok(Self::F16),
             Dtype::BF16 => Ok(Self::Bf16),
-            other => Err(format!("is stored as {other:?}; F32, F16 and BF16 can be read")),
+            other => Err(format!("is stored as {other:?}: store it as F32, F16 or BF16, which can be read")),
         }
     }
 
-    fn width(self) -> usize {
+    /// Bytes of a float.
+    pub fn width(self) -> usize {
         if self == Self::F32 { 4 } else { 2 }
+    }
+
+    /// The bytes of floats in it; `halves` has room for those of 16 bits.
+    pub fn encode<'all>(self, floats: &'all [f32], halves: &'all mut Vec<u16>) -> &'all [u8] {
+        // safetensors is little-endian, and so is every target.
+        if self == Self::F32 {
+            return bytemuck::cast_slice(floats);
+        }
+        halves.resize(floats.len(), 0);
+        match self {
+            Self::Bf16 => bytemuck::cast_slice_mut::<u16, bf16>(halves).convert_from_f32_slice(floats),
+            _ => bytemuck::cast_slice_mut::<u16, f16>(halves).convert_from_f32_slice(floats),
+        }
+        bytemuck::cast_slice(halves)
     }
 }
 
@@ -58,6 +104,11 @@ impl Stored {
     /// Bytes in the file.
     pub fn bytes(&self) -> u64 {
         (self.count() * self.dtype.bitsize() / 8) as u64
+    }
+
+    /// How its entries are stored, where they can be read.
+    pub fn format(&self) -> Option<Format> {
+        Format::of(self.dtype).ok()
     }
 
     /// Whether its entries are floats that can be read.
@@ -88,7 +139,8 @@ impl Index {
         let index: Self = read_json(path)?;
         match index.weight_map.values().find(|shard| !is_shard(shard)) {
             Some(shard) => {
-                Err(Error::bad_file(path, format!("`{shard}` is no name of a safetensors file beside it")))
+                let reason = format!("`{shard}` is no name of a safetensors file beside it; {TAKE_AGAIN}");
+                Err(Error::bad_file(path, reason))
             }
             None => Ok(index),
         }
@@ -109,7 +161,7 @@ const MOST_SHARDS: usize = 4096;
 pub fn shards_of(index: &Path) -> Result<Vec<String>> {
     let shards: Vec<String> = Index::read(index)?.shards().into_iter().cloned().collect();
     if shards.len() > MOST_SHARDS {
-        return Err(Error::bad_file(index, format!("{} shards are no model's", shards.len())));
+        return Err(Error::bad_file(index, format!("{} shards are no model's; {TAKE_AGAIN}", shards.len())));
     }
     Ok(shards)
 }
@@ -139,7 +191,7 @@ impl Folder {
             .collect();
         if !missing.is_empty() {
             let reason = format!(
-                "{} of its {} shards are missing: {}",
+                "{} of its {} shards are missing: {}; {TAKE_AGAIN}",
                 missing.len(),
                 shards.len(),
                 missing.join(", ")
@@ -153,14 +205,15 @@ impl Folder {
         for (name, shard) in &listed.weight_map {
             let found = read.tensors.get(name).map(|tensor| &read.files[tensor.file]);
             if found != Some(&folder.join(shard)) {
-                return Err(Error::bad_file(index, format!("{name} is not in {shard}, where it is listed")));
+                let reason = format!("{name} is not in {shard}, where it is listed; {TAKE_AGAIN}");
+                return Err(Error::bad_file(index, reason));
             }
         }
         Ok(read)
     }
 
     fn add(&mut self, path: PathBuf) -> Result<()> {
-        let bad = |reason: String| Error::bad_file(&path, reason);
+        let bad = |reason: String| Error::bad_file(&path, format!("{reason}; {TAKE_AGAIN}"));
         let length = files::metadata(&path).map_err(Error::io(&path))?.len();
         let mut file = File::open(&path).map_err(Error::io(&path))?;
         let mut size = [0; 8];
@@ -203,15 +256,12 @@ impl Folder {
         let format = Format::of(tensor.dtype).map_err(|reason| Error::bad_file(path, reason))?;
         let columns: usize = tensor.shape.iter().skip(1).product();
         let start = tensor.start + (rows.start * columns * format.width()) as u64;
-        let mut file = File::open(path).map_err(Error::io(path))?;
-        file.seek(SeekFrom::Start(start)).map_err(Error::io(path))?;
-        let mut fill = |bytes: &mut [u8]| file.read_exact(bytes).map_err(Error::io(path));
         // safetensors is little-endian, and so is every target.
         if format == Format::F32 {
-            return fill(bytemuck::cast_slice_mut(floats));
+            return read_at(path, start, bytemuck::cast_slice_mut(floats));
         }
         let mut halves = vec![0_u16; floats.len()];
-        fill(bytemuck::cast_slice_mut(&mut halves))?;
+        read_at(path, start, bytemuck::cast_slice_mut(&mut halves))?;
         match format {
             Format::Bf16 => bytemuck::cast_slice::<u16, bf16>(&halves).convert_to_f32_slice(floats),
             _ => bytemuck::cast_slice::<u16, f16>(&halves).convert_to_f32_slice(floats),
@@ -223,7 +273,9 @@ impl Folder {
 /// Reads a JSON file of a bounded length.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     storage::read_json(path, LARGEST_JSON).map_err(|error| match error {
-        Error::BadFile { path, reason } => Error::bad_file(path, format!("cannot be read: {reason}")),
+        Error::BadFile { path, reason } => {
+            Error::bad_file(path, format!("cannot be read: {reason}; {TAKE_AGAIN}"))
+        }
         other => other,
     })
 }
@@ -253,6 +305,8 @@ fn no_weights(folder: &Path, stem: &str) -> String {
             "it has no {stem}.safetensors, and {name} is pickled, which can run any code when it is opened: convert it with \
              `save_pretrained(..., safe_serialization=True)` where it comes from"
         ),
-        (None, None) => format!("it has no {stem}.safetensors and no {stem}.safetensors.index.json"),
+        (None, None) => {
+            format!("it has no {stem}.safetensors and no {stem}.safetensors.index.json; {TAKE_AGAIN}")
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::families::Family;
 use super::fields::Fields;
-use super::folder::{Folder, Stored, read_json};
+use super::folder::{Folder, Format, Stored, read_json};
 use crate::error::{Error, Result};
+use crate::interchange::TAKE_AGAIN;
 use crate::interchange::found::{Looked, Weights};
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::platform::files;
@@ -66,10 +67,14 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
         .collect();
     let folder = Folder::open(path, "model")?;
     let whole = Parameters::of(&model)?;
-    let (tensors, stored) = matched(family, &model, &whole, &folder, path)?.into_iter().unzip();
+    let (tensors, stored): (_, Vec<Stored>) =
+        matched(family, &model, &whole, &folder, path)?.into_iter().unzip();
+    // Where all tensors are stored alike.
+    let first = stored.first().and_then(Stored::format);
+    let format = first.filter(|first| stored.iter().all(|other| other.format() == Some(*first)));
     let tokenizer = TokenizerFiles::read(path)?.ending_with(end);
     let weights = Box::new(FolderWeights { folder, tensors: stored });
-    Ok(Looked { family, model, notices, tokenizer, tensors, weights })
+    Ok(Looked { family, dtype: format.map(Format::name), model, notices, tokenizer, tensors, weights })
 }
 
 /// The labels of a class with a head for them, in the order of their numbers; none of one that goes on from texts.
@@ -79,9 +84,13 @@ fn labels(config: &Map<String, Value>) -> Result<Vec<String>, String> {
         return Ok(Vec::new());
     };
     let names = config.get("id2label").and_then(Value::as_object);
-    let names = names.ok_or_else(|| format!("{class} without id2label: its labels have no names"))?;
+    let names = names.ok_or_else(|| {
+        format!("{class} without id2label: its labels have no names; add it to config.json")
+    })?;
     let name = |number: usize| names.get(&number.to_string()).and_then(Value::as_str).map(str::to_owned);
-    let missing = |number| format!("id2label has {} labels and none of number {number}", names.len());
+    let missing = |number| {
+        format!("id2label has {} labels and none of number {number}: number them from 0 on", names.len())
+    };
     (0..names.len()).map(|number| name(number).ok_or_else(|| missing(number))).collect()
 }
 
@@ -108,7 +117,7 @@ fn matched(
             }
             Some((name, stored)) => {
                 let reason = format!(
-                    "{name} is {:?}, where config.json makes it {:?}: they belong to different models",
+                    "{name} is {:?}, where config.json makes it {:?}: they belong to different models; {TAKE_AGAIN}",
                     stored.shape, tensor.shape
                 );
                 return Err(Error::bad_file(path, reason));
@@ -117,13 +126,13 @@ fn matched(
         }
     }
     if let Some(first) = missing.first() {
-        let reason = format!("{} tensors are missing, {first} the first", missing.len());
+        let reason = format!("{} tensors are missing, {first} the first; {TAKE_AGAIN}", missing.len());
         return Err(Error::bad_file(path, reason));
     }
     left.retain(|name| !is_redundant(name, model));
     if let Some(first) = left.first() {
         let reason = format!(
-            "{} tensors are left over that {} has no use for, {first} the first: it may be another model than its config.json says",
+            "{} tensors are left over that {} has no use for, {first} the first: it may be another model than its config.json says; {TAKE_AGAIN}",
             left.len(),
             family.class
         );

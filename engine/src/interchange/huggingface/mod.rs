@@ -14,7 +14,7 @@ mod peft;
 
 pub use card::CardFacts;
 pub use families::{FAMILIES, Family};
-pub(super) use folder::{Folder, LARGEST_JSON, shards_of};
+pub(super) use folder::{Folder, Format, LARGEST_JSON, shards_of};
 pub(super) use import::look;
 pub(crate) use peft::export_adapter_in_turns;
 pub use peft::{export_adapter, merge_adapter};
@@ -27,7 +27,7 @@ use crate::project::{Trained, parameters_of, weights_crc32c};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
 use glasshouse_protocol::{Evaluation, ModelConfig, RunConfig, RunState};
-use safetensors::tensor::{Dtype, TensorInfo};
+use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -42,6 +42,9 @@ pub struct Export<'run> {
     pub tokenizer: &'run TokenizerFiles,
     /// `model_type` of the class that it came from: it is written as that one again, where that computes it still.
     pub family: Option<&'run str>,
+    /// What `config.json` calls the floats that it came in, each of which the weights are still: they are written as those again. Others are
+    /// written in 32 bits.
+    pub dtype: Option<&'run str>,
     /// Weights, laid out as the arena of the model's parameters ([`crate::plan::arena::ArenaLayout`]).
     pub parameters: &'run [f32],
     /// What the model card says of data and results.
@@ -60,14 +63,15 @@ async fn export_in_turns(
     replace: bool,
     turns: &Turns,
 ) -> Result<Vec<PathBuf>> {
-    let Export { config: RunConfig { model, .. }, tokenizer, parameters, facts, family } = *export;
+    let Export { config: RunConfig { model, .. }, tokenizer, facts, family, dtype, .. } = *export;
+    let format = dtype.and_then(Format::named).unwrap_or(Format::F32);
     let family = Family::of(model, family)?;
     storage::check_place(folder, "an export", &NAMES, replace)?;
     let staging = Staging::beside(folder)?;
     let end_of_text = tokenizer.tokenizer.end_of_text();
     let begin = tokenizer.special("bos_token").or(end_of_text.filter(|_| tokenizer.settings.is_empty()));
     let mut fields = family.write(model);
-    fields.extend(shared_fields(family, begin, end_of_text));
+    fields.extend(shared_fields(family, begin, end_of_text, format));
     if !model.labels.is_empty() {
         fields.extend(label_fields(family, model, padding(model, tokenizer)));
     }
@@ -84,7 +88,7 @@ async fn export_in_turns(
         file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(Error::io(&path))?;
         written.push(folder.join(name));
     }
-    write_weights(export, family, parameters, &staging.path().join("model.safetensors"), turns).await?;
+    write_weights(export, family, format, &staging.path().join("model.safetensors"), turns).await?;
     tokenizer.tokenizer.save(&staging.path().join("tokenizer.json"))?;
     written.extend(["model.safetensors", "tokenizer.json"].map(|name| folder.join(name)));
     if let Some(template) = &tokenizer.chat_template {
@@ -99,56 +103,63 @@ async fn export_in_turns(
 async fn write_weights(
     export: &Export<'_>,
     family: &Family,
-    arena: &[f32],
+    format: Format,
     path: &Path,
     turns: &Turns,
 ) -> Result<()> {
     let parameters = Parameters::of(&export.config.model)?;
     let tensors = family.tensors(&export.config.model, &parameters);
-    let entries = tensors.iter().map(|tensor| (tensor.name.clone(), tensor, arena));
-    write_tensors(&entries.collect::<Vec<_>>(), &parameters, path, turns).await
+    let entries = tensors.iter().map(|tensor| (tensor.name.clone(), tensor, export.parameters));
+    write_tensors(&entries.collect::<Vec<_>>(), &parameters, format, path, turns).await
 }
 
-/// Writes tensors in 32 bits as safetensors, each by a name and from an arena, one after the other: no more than one is in memory.
+/// Writes tensors as safetensors, each by a name and from an arena, one after the other: no more than one is in memory.
 pub(super) async fn write_tensors(
     tensors: &[(String, &Tensor, &[f32])],
     parameters: &Parameters,
+    format: Format,
     path: &Path,
     turns: &Turns,
 ) -> Result<()> {
     let mut end = 0;
     let infos = tensors.iter().map(|(name, tensor, _)| {
         let start = end;
-        end += tensor.shape.iter().product::<usize>() * 4;
-        let (dtype, shape) = (Dtype::F32, tensor.shape.clone());
+        end += tensor.shape.iter().product::<usize>() * format.width();
+        let (dtype, shape) = (format.dtype(), tensor.shape.clone());
         (name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
     // `transformers` refuses a file without this entry.
-    let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let head = storage::safetensors_head(format, infos.collect())?;
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let head = storage::safetensors_head(metadata, infos.collect())?;
     let mut file = files::File::create(path).map_err(Error::io(path))?;
     platform::reserve(&file, (head.len() + end) as u64)
         .and_then(|()| file.write_all(&head))
         .map_err(Error::io(path))?;
+    let mut halves = Vec::new();
     for (_, tensor, arena) in tensors {
         platform::pulse();
         let entries = tensor.gather(parameters, arena)?;
-        storage::copy_in_turns(&mut bytemuck::cast_slice::<f32, u8>(&entries), &mut file, turns)
-            .await
-            .map_err(Error::io(path))?;
+        let mut bytes = format.encode(&entries, &mut halves);
+        storage::copy_in_turns(&mut bytes, &mut file, turns).await.map_err(Error::io(path))?;
     }
     file.sync_all().map_err(Error::io(path))
 }
 
 /// What every class's `config.json` says.
-fn shared_fields(family: &Family, begin: Option<u32>, end_of_text: Option<u32>) -> Map<String, Value> {
+fn shared_fields(
+    family: &Family,
+    begin: Option<u32>,
+    end_of_text: Option<u32>,
+    format: Format,
+) -> Map<String, Value> {
     families::object(json!({
         "architectures": [family.class],
         "model_type": family.model_type,
         "bos_token_id": begin,
         "eos_token_id": end_of_text,
-        "dtype": "float32",
-        "torch_dtype": "float32",
+        "dtype": format.name(),
+        // What versions of transformers before 4.56 read.
+        "torch_dtype": format.name(),
     }))
 }
 
@@ -207,7 +218,8 @@ pub(crate) async fn export_trained_in_turns(
     let Trained { config, parameters, .. } = model;
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
     let family = record.family.as_deref();
-    let export = Export { config, tokenizer: &tokenizer, family, parameters, facts: &facts };
+    let dtype = record.dtype.as_deref().filter(|_| facts.imported);
+    let export = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
     export_in_turns(&export, folder, replace, turns).await
 }
 
@@ -286,4 +298,48 @@ fn generation_config(context_length: usize, begin: Option<u32>, end_of_text: Opt
         fields.insert("pad_token_id".to_owned(), json!(id));
     }
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use half::{bf16, f16};
+    use std::io::ErrorKind;
+
+    #[test]
+    fn floats_of_16_bits_go_out_as_they_came_in() {
+        let mut halves = Vec::new();
+        let all = || 0..=u16::MAX;
+        for (format, floats) in [
+            (Format::F16, all().map(|bits| f16::from_bits(bits).to_f32()).collect::<Vec<_>>()),
+            (Format::Bf16, all().map(|bits| bf16::from_bits(bits).to_f32()).collect()),
+        ] {
+            let bytes = format.encode(&floats, &mut halves).chunks_exact(format.width());
+            let same =
+                |((bits, float), bytes): ((u16, &f32), &[u8])| float.is_nan() || bytes == bits.to_le_bytes();
+            assert!(all().zip(&floats).zip(bytes).all(same), "{format:?}");
+            assert_eq!(Format::named(format.name()), Some(format));
+        }
+    }
+
+    /// A device whose room is none, where the system has it.
+    #[test]
+    fn a_disk_that_takes_nothing_is_an_error() {
+        let full = Path::new("/dev/full");
+        if !full.exists() {
+            return;
+        }
+        let model = glasshouse_protocol::presets::gpt(29, 16, 2, 3, 24);
+        let parameters = Parameters::of(&model).unwrap();
+        let tensors = Family::of(&model, None).unwrap().tensors(&model, &parameters);
+        let arena = vec![0.0; parameters.count()];
+        let entries: Vec<_> =
+            tensors.iter().map(|tensor| (tensor.name.clone(), tensor, arena.as_slice())).collect();
+        for format in Format::ALL {
+            let written = at_once(write_tensors(&entries, &parameters, format, full, &Turns::none()));
+            let error = written.unwrap_err();
+            let said = matches!(&error, Error::Io { path, cause } if path == full && cause.kind() == ErrorKind::StorageFull);
+            assert!(said, "{error}");
+        }
+    }
 }

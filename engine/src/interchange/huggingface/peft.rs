@@ -10,7 +10,7 @@ pub use merge::merge_adapter;
 
 use super::super::tensors::{Parameters, Rows, Tensor};
 use super::fields::shortest;
-use super::{Family, pretty, write_tensors};
+use super::{Family, Format, pretty, write_tensors};
 use crate::error::{Error, Result};
 use crate::model::{LORA_A, LORA_B};
 use crate::platform::{Turns, at_once};
@@ -62,7 +62,7 @@ pub(crate) async fn export_adapter_in_turns(
     let pairs = modules.tensors(adapter);
     let entries = pairs.iter().map(|tensor| (tensor.name.clone(), tensor, weights.as_slice()));
     let path = staging.path().join(WEIGHTS);
-    write_tensors(&entries.collect::<Vec<_>>(), &parameters, &path, turns).await?;
+    write_tensors(&entries.collect::<Vec<_>>(), &parameters, Format::F32, &path, turns).await?;
     staging.put(folder)?;
     Ok([SETTINGS, WEIGHTS].map(|name| folder.join(name)).to_vec())
 }

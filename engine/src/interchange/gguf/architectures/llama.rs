@@ -73,14 +73,23 @@ pub(super) fn shared(facts: &mut Facts<'_>) -> Result<ModelConfig> {
     })
 }
 
-/// How angles are made slower: by one factor that a key says, or by a tensor of factors.
+/// How angles are made slower: by one factor that a key says, or by a tensor of factors. What is linear where no key says so, and what
+/// the factor was called before, is as llama.cpp has it (`llama_model::load_hparams`), which takes a factor of 0 for none.
 fn scaling(facts: &mut Facts<'_>, base: f32, head_size: usize) -> Result<Option<RopeScaling>> {
-    let kind = facts.word_or_none("rope.scaling.type")?.unwrap_or_else(|| "none".to_owned());
-    let factor = facts.number_or_none("rope.scaling.factor")?;
-    let linear = match kind.as_str() {
-        "linear" => factor.filter(|factor| *factor != 1.0).map(|factor| RopeScaling::Linear { factor }),
+    let kind = facts.word_or_none("rope.scaling.type")?;
+    let (now, before) =
+        (facts.number_or_none("rope.scaling.factor")?, facts.number_or_none("rope.scale_linear")?);
+    let factor = now.or(before).filter(|factor| *factor != 0.0 && *factor != 1.0);
+    let attention = facts.number_or_none("rope.scaling.attn_factor")?.filter(|attention| *attention != 1.0);
+    if let Some(attention) = attention {
+        return Err(
+            facts.error(format!("rope.scaling.attn_factor is {attention}: only 1 can be represented"))
+        );
+    }
+    let linear = match kind.as_deref().unwrap_or("linear") {
+        "linear" => factor.map(|factor| RopeScaling::Linear { factor }),
         "none" => None,
-        _ => {
+        kind => {
             let reason = format!("rope.scaling.type is `{kind}`; none and linear can be represented");
             return Err(facts.error(reason));
         }

@@ -107,6 +107,12 @@ impl Architecture {
     /// # Errors
     /// A key is missing, or says what cannot be represented; both are named.
     pub fn read(&self, facts: &mut Facts<'_>) -> Result<ModelConfig> {
+        if facts.flag_or_none("attention.causal")? == Some(false) {
+            return Err(facts.error(format!(
+                "{}.attention.causal is false: only models whose tokens see none after them can be represented",
+                self.name
+            )));
+        }
         let model = (self.read)(facts)?;
         model.validate().map_err(|invalid| facts.error(invalid))?;
         Ok(model)

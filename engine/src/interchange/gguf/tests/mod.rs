@@ -30,6 +30,53 @@ fn info(name: &'static str, shape: &[usize], ty: GgmlType) -> TensorInfo<'static
     TensorInfo { name: name.into(), shape: shape.to_vec(), ty }
 }
 
+/// Takes so many bytes, as a disk that is full then.
+struct Room(usize);
+
+impl std::io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        match taken {
+            0 if !bytes.is_empty() => Err(std::io::ErrorKind::StorageFull.into()),
+            _ => Ok(taken),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_byte_is_an_error() {
+    let mut metadata = Metadata::new();
+    metadata.push("a.b", "words").unwrap();
+    let tensors = [
+        (info("t", &[3, 32], GgmlType::Q8_0), vec![0.5; 96]),
+        (info("u", &[5], GgmlType::F32), vec![-1.0; 5]),
+    ];
+    let (whole, infos) = (file(&metadata, &tensors).len(), tensors.clone().map(|(info, _)| info));
+    for room in 0..=whole {
+        let write = || {
+            let mut writer = Writer::begin(Path::new("m.gguf"), Room(room), &metadata, &infos)?;
+            tensors.iter().try_for_each(|(_, entries)| writer.write(entries))?;
+            writer.finish()
+        };
+        match write() {
+            Ok(_) => assert_eq!(room, whole),
+            Err(crate::error::Error::Io { path, cause }) => {
+                assert_eq!(
+                    (path.as_path(), cause.kind()),
+                    (Path::new("m.gguf"), std::io::ErrorKind::StorageFull)
+                );
+                assert!(room < whole);
+            }
+            Err(other) => panic!("{room} of {whole}: {other}"),
+        }
+    }
+}
+
 #[test]
 fn the_bytes_of_a_small_file() {
     let mut metadata = Metadata::new();

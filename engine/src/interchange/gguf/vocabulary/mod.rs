@@ -8,7 +8,7 @@ mod read;
 mod scores;
 mod write;
 
-pub use read::tokenizer;
+pub use read::{notice, tokenizer};
 pub use write::push_tokenizer;
 
 const MODEL_KEY: &str = "tokenizer.ggml.model";
@@ -18,6 +18,7 @@ const TYPES_KEY: &str = "tokenizer.ggml.token_type";
 const MERGES_KEY: &str = "tokenizer.ggml.merges";
 const SCORES_KEY: &str = "tokenizer.ggml.scores";
 const BEGINS_KEY: &str = "tokenizer.ggml.add_bos_token";
+const ENDS_KEY: &str = "tokenizer.ggml.add_eos_token";
 const PREFIX_KEY: &str = "tokenizer.ggml.add_space_prefix";
 const TEMPLATE_KEY: &str = "tokenizer.chat_template";
 

@@ -2,8 +2,8 @@
 
 use super::pre_tokenizers::PreTokenizer;
 use super::{
-    BEGINS_KEY, MERGES_KEY, MODEL_KEY, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY, TYPES_KEY, TokenType,
-    scores,
+    BEGINS_KEY, ENDS_KEY, MERGES_KEY, MODEL_KEY, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY, TYPES_KEY,
+    TokenType, scores,
 };
 use crate::error::{Error, Result};
 use crate::interchange::gguf::{Gguf, Metadata};
@@ -19,6 +19,17 @@ use std::collections::{HashMap, HashSet};
 /// Its algorithm or its pre-tokenizer is not known here, or its lists do not belong together; each is named.
 pub fn tokenizer(file: &Gguf<'_>) -> Result<TokenizerFiles> {
     parse(file.metadata()).map_err(|reason| Error::bad_file(file.path(), reason))
+}
+
+/// What a person should know of a file's tokenizer that is otherwise here.
+///
+/// # Errors
+/// A key holds something else than it should; a sentence says so.
+pub fn notice(metadata: &Metadata<'_>) -> Result<Option<String>, String> {
+    let ends = metadata.flag(ENDS_KEY)? == Some(true);
+    // llama.cpp appends it to what a model is to go on from as well.
+    Ok(ends
+        .then(|| format!("{ENDS_KEY} is true and was ignored: no end of text is put behind a prompt here")))
 }
 
 fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {

@@ -269,7 +269,7 @@ class Trainer:
         self.bundle, self.run, self.arguments, self.at = bundle, bundle.run, arguments, step
         self.accelerator = accelerator = Accelerator(
             cpu=arguments.cpu,
-            mixed_precision="bf16" if arguments.bf16 else None,
+            mixed_precision={None: None, True: "bf16", False: "no"}[arguments.bf16],
             kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=1))],
         )
         self.ranks, self.rank, self.device = accelerator.num_processes, accelerator.process_index, accelerator.device
@@ -283,6 +283,9 @@ class Trainer:
         if self.deepspeed:  # Else transformers would make a model that is sharded already, and empty to load_model.
             unset_hf_deepspeed_config()
         model, self.notices = load_model(bundle, folder, not arguments.no_dropout)
+        if windows < self.ranks:
+            counted = f"a step's windows ({windows}, batch_size x accumulate)"
+            self.notices.append(f"{self.ranks} processes are more than {counted}: some compute what does not count")
         if arguments.recompute:
             model.gradient_checkpointing_enable()
         computes_in = torch.bfloat16 if accelerator.mixed_precision == "bf16" else None
@@ -311,7 +314,7 @@ class Trainer:
 
     def check_launch(self):
         """Refuses what would train something else than was asked for."""
-        windows, ranks = self.bundle.batch * self.bundle.accumulate, self.ranks
+        ranks = self.ranks
         kind, precision = self.accelerator.distributed_type, self.accelerator.mixed_precision
         started = int(os.environ.get("WORLD_SIZE", 1))
         if started != ranks:
@@ -320,8 +323,6 @@ class Trainer:
             raise SystemExit("the configuration asks for FSDP, which Accelerate has on GPUs alone: torchrun train.py --shard")
         if self.arguments.shard and (kind in (DistributedType.FSDP, DistributedType.DEEPSPEED) or not dist.is_initialized()):
             raise SystemExit("--shard shards without Accelerate: start train.py by torchrun")
-        if windows < ranks:
-            raise SystemExit(f"a step has {windows} windows (batch_size x accumulate): start no more than {windows} processes")
         seen = [self.at, int(self.bundle.checksum[:8], 16)]
         if self.summed(*seen) != [number * ranks for number in seen]:
             raise SystemExit("processes see different bundles or checkpoints: bundle and --out must lie where all machines see them")
@@ -662,9 +663,11 @@ def main():
     parser.add_argument("--out", type=Path, help="where metrics and checkpoints go (BUNDLE/out)")
     parser.add_argument("--cpu", action="store_true", help="train on CPUs even where there are GPUs")
     parser.add_argument("--shard", action="store_true", help="shard by fully_shard, without Accelerate; needs torchrun")
-    parser.add_argument("--bf16", action="store_true", help="compute in bfloat16; weights and moments stay in 32 bits")
+    parser.add_argument(
+        "--bf16", action=argparse.BooleanOptionalAction, help="compute in bfloat16; weights and moments stay in 32 bits"
+    )
     parser.add_argument("--recompute", action="store_true", help="compute layers again in the backward pass, for less memory")
-    parser.add_argument("--micro-batch", type=int, help="windows that a process computes at once (at most batch_size)")
+    parser.add_argument("--micro-batch", type=int, help="windows that a process computes at once (batch_size)")
     parser.add_argument("--shards", type=int, default=1, help="files that a checkpoint's weights are cut into (1)")
     parser.add_argument("--keep", type=int, default=3, help="newest checkpoints that are kept (3)")
     parser.add_argument("--stop-after", type=int, metavar="STEP", help="stop after this step of the run; the schedule stays")
