@@ -9,7 +9,7 @@ use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins;
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{self, Prepared, Split};
-use glasshouse_engine::evaluation::statistics::{MOST_PAIRS, compare_runs};
+use glasshouse_engine::evaluation::comparison::{MOST_PAIRS, compare_runs};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;

@@ -15,9 +15,8 @@
 //! Weights are summed in f64 here and in f32 on the device: the two agree unless a draw lies within 1e-5 of the boundary
 //! between two tokens, or the edge of the nucleus within rounding of p.
 
-use crate::graph::random;
 use crate::{Error, Result};
-use glasshouse_protocol::GenerateConfig;
+use glasshouse_protocol::{GenerateConfig, random};
 
 /// Logits are clamped to ± this, so that differences stay finite; what is not a number ranks last.
 pub const LARGEST_LOGIT: f32 = 1e30;

@@ -3,15 +3,13 @@
 
 mod export;
 mod launch;
-mod source;
 
 pub use export::{ExportFormat, Quantization};
 pub use launch::{Launch, LearnsFrom};
-pub use source::{ModelSource, WeightSource};
 
 use crate::{
-    ChatMessage, CompletionPrompt, CompletionSettings, Feedback, GenerateConfig, InspectSettings, Precision,
-    ProposalSettings, RunConfig, TokenizerConfig, View,
+    ChatMessage, CompletionPrompt, CompletionSettings, Feedback, GenerateConfig, InspectSettings,
+    ModelSource, Precision, ProposalSettings, RunConfig, TokenizerConfig, View, WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -7,9 +7,9 @@ use super::{Scorer, Scoring};
 use crate::error::Result;
 use crate::evaluation::metrics::calibration::{NONE, Sums, add, bins, ece};
 use crate::evaluation::statistics::Bootstrap;
-use crate::graph::random::nth;
 use crate::platform::Turns;
 use crate::protocol::evaluation::{Better, Calibration, Metric};
+use crate::protocol::random::nth;
 use crate::tokenizer::Tokenizer;
 use std::ops::Range;
 

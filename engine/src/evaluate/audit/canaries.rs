@@ -8,10 +8,10 @@ use super::{Auditor, mean, metric, skipped, words};
 use crate::data::canaries::{Canaries, Canary, SPACE};
 use crate::error::Result;
 use crate::evaluate::{Detail, Scoring, Tell};
-use crate::graph::random::nth;
 use crate::protocol::AuditSettings;
 use crate::protocol::evaluation::{AuditSection, Better, Cell, Metric, Table};
 use crate::protocol::quantity::whole;
+use crate::protocol::random::nth;
 use std::collections::BTreeMap;
 
 /// Other numbers that each secret is compared with: with itself a power of two.
