@@ -163,7 +163,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     answer(window.state_mut(), is_clean, [failed(ErrorKind::Refused)]);
     window.run_steps(3);
     assert!(shows(&window, "This did not work"));
-    // Below the failure the usual button is there too.
+    // Below the failure the button is there too.
     press(&mut window, Role::Button, "Clean");
     let done = [bench::cleaned(), bench::documents(true), Event::Finished];
     answer(window.state_mut(), is_clean, done);

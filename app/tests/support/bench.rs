@@ -413,7 +413,7 @@ fn copies() -> Duplicates {
         method: "MinHash of 128 permutations in 14 bands of 9, verified by true Jaccard similarity of at least 0.75".to_owned(),
         clusters: 318,
         documents: 755,
-        bytes_a_document: Some(528),
+        bytes_per_document: Some(528),
         sizes: vec![ClusterSize { size: 2, clusters: 240 }, ClusterSize { size: 3, clusters: 77 }],
         largest: vec![Cluster {
             size: 44,
