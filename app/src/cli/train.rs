@@ -11,8 +11,8 @@ use super::trained::{find_run, note, settings_of, use_project};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::quantity::{counted, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, Event, Launch, OpenedRun, PreparationStage, RunConfig, RunSummary, Start,
-    TrainEvent, WeightSource,
+    AuditSettings, Command, DeviceKind, Event, Launch, OpenedRun, PreparationStage, RunConfig, RunSummary,
+    Start, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -84,6 +84,8 @@ fn run(arguments: &TrainArguments) -> Result<Ended> {
         let Follower { prompt, classifies, converses, finished, planted, .. } = follower;
         if let Some(device) = planted.filter(|_| finished) {
             let device = arguments.device.clone().unwrap_or(device);
+            // What was trained by burn is looked into by ours.
+            let device = if DeviceKind::is_of_burn(&device) { "auto".to_owned() } else { device };
             // The run is what it is, whatever becomes of this.
             if let Err(error) = exposure(engine, &run.name, device, arguments.json).await {
                 tell!("note: how much {} gives away of its canaries is not known: {error:#}", run.name);
