@@ -9,6 +9,7 @@ use super::report::{audited, with_event};
 use super::settings::{changed, checked_device, differing, run_config, usage};
 use super::trained::{find_run, note, settings_of, use_project};
 use anyhow::{Context as _, Result};
+use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::quantity::{counted, things, whole};
 use glasshouse_engine::protocol::{
     AuditSettings, Command, DeviceKind, Event, Launch, OpenedRun, PreparationStage, RunConfig, RunSummary,
@@ -102,7 +103,7 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     }
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint: "best".to_owned() };
-    let settings = AuditSettings { sections: vec!["canaries".to_owned()], ..AuditSettings::default() };
+    let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
     let hear = |event| {
         match event {
             Event::Audited { audit } if json => {

@@ -61,7 +61,7 @@ pub use model::{
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
 pub use source::{ModelSource, WeightSource};
 pub use summary::{
-    Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
+    Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
     MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,

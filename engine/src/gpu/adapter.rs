@@ -79,8 +79,8 @@ pub struct AdapterReport {
     pub name: String,
     /// Graphics interface that it is driven through: `vulkan`, `metal`, `dx12`, `webgpu`.
     pub backend: String,
-    /// `discrete`, `integrated`, `virtual`, `software` or `unknown`.
-    pub kind: &'static str,
+    /// What does the work.
+    pub kind: AdapterClass,
     /// Driver and its version.
     pub driver: String,
     /// A CPU poses as a GPU. False where a browser tells nothing.
@@ -94,6 +94,35 @@ pub struct AdapterReport {
     pub precisions: Vec<&'static str>,
     /// Limits that decide which models fit.
     pub limits: AdapterLimits,
+}
+
+/// What does the work behind an adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterClass {
+    /// A GPU with memory of its own.
+    Discrete,
+    /// A GPU that shares the processor's memory.
+    Integrated,
+    /// A GPU behind a virtual machine.
+    Virtual,
+    /// The processor.
+    Software,
+    /// It is not told.
+    Unknown,
+}
+
+impl AdapterClass {
+    /// As JSON and people name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Discrete => "discrete",
+            Self::Integrated => "integrated",
+            Self::Virtual => "virtual",
+            Self::Software => "software",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Limits that decide which models and kernels fit.
@@ -233,11 +262,11 @@ impl AdapterReport {
         Self {
             backend: info.backend.to_string(),
             kind: match info.device_type {
-                _ if software => "software",
-                DeviceType::DiscreteGpu => "discrete",
-                DeviceType::IntegratedGpu => "integrated",
-                DeviceType::VirtualGpu => "virtual",
-                DeviceType::Other | DeviceType::Cpu => "unknown",
+                _ if software => AdapterClass::Software,
+                DeviceType::DiscreteGpu => AdapterClass::Discrete,
+                DeviceType::IntegratedGpu => AdapterClass::Integrated,
+                DeviceType::VirtualGpu => AdapterClass::Virtual,
+                DeviceType::Other | DeviceType::Cpu => AdapterClass::Unknown,
             },
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             software,
