@@ -12,8 +12,8 @@ use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::quantity::{counted, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, Event, Launch, OpenedRun, PreparationStage, RunConfig, RunSummary,
-    Start, TrainEvent, WeightSource,
+    AuditSettings, Command, DeviceKind, Event, Launch, LearnsFrom, OpenedRun, PreparationStage, RunConfig,
+    RunSummary, Start, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -151,6 +151,10 @@ async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
         checked_device(device)?.clone_into(&mut config.device);
     }
     use_project(engine, &arguments.project, true).await?;
+    let launch = match &arguments.recipe {
+        Some(name) => Launch { learns_from: LearnsFrom::Tasks, recipe: Some(name.clone()), ..launch },
+        None => launch,
+    };
     let steps = config.train.steps;
     Ok((Command::Train { config: Box::new(config), launch }, steps))
 }
