@@ -4,7 +4,7 @@ use crate::front_ends::succeed;
 use crate::support::labelled::propose;
 use crate::support::tuning::{mean, tune, write_rows};
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
-use glasshouse_engine::graph::random::nth;
+use glasshouse_engine::protocol::random::nth;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;

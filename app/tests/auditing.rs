@@ -247,6 +247,20 @@ fn a_persons_own_pairs_are_scored_beside_ours_and_broken_lines_are_named() {
 }
 
 #[test]
+fn canaries_of_a_run_that_burn_trained_are_looked_for_by_a_device_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    text(folder);
+    let train = "train --preset nanogpt-cpu --data small.txt --project first --canaries 2 --device burn-flex --steps 2 --batch-size 2 \
+                 --set model.layers=1 --set train.sample_interval=0 --json";
+    let told = succeed(folder, &train.split_whitespace().collect::<Vec<_>>());
+    let found: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    assert_eq!(found["event"], "audit", "{found}");
+    let canaries = section(&found, "canaries");
+    assert!(canaries["skipped"].is_null() && !table(canaries, "Each canary").is_empty(), "{canaries}");
+}
+
+#[test]
 fn canaries_are_planted_into_texts_alone_and_a_run_without_them_says_so() {
     let (folder, _) = folder();
     let folder = folder.path();

@@ -2,8 +2,9 @@
 //! it come out.
 
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn glasshouse(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_glasshouse")).current_dir(folder).args(arguments).output().unwrap()
@@ -252,17 +253,22 @@ fn recipes_are_files_and_every_document_is_explained() {
     assert!(!folder.join("clean2").exists(), "nothing was left behind");
 }
 
-#[test]
-fn raw_and_clean_are_compared_on_the_same_text() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    // Each with something that cleaning replaces, so that whatever is held out is another text raw.
+/// Thirty stories in `mine` and their cleaning in `clean`, each with something that cleaning replaces, so that whatever is held out is
+/// another text raw.
+fn clean_stories(folder: &Path) {
     std::fs::create_dir(folder.join("mine")).unwrap();
     for (number, tale) in stories(folder, 1)[..30].iter().enumerate() {
         let text = format!("{tale} Write to mia.stone{number}@example-mail.org about it.");
         std::fs::write(folder.join(format!("mine/{number}.txt")), text).unwrap();
     }
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--json"]);
+}
+
+#[test]
+fn raw_and_clean_are_compared_on_the_same_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    clean_stories(folder);
     let said = succeed(
         folder,
         &[
@@ -317,6 +323,31 @@ fn raw_and_clean_are_compared_on_the_same_text() {
         .collect();
     assert_eq!(tokens.len(), 3, "{tokens:?}");
     assert!((0..3).any(|at| tokens[at] == tokens[(at + 1) % 3]), "{tokens:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_comparison_without_a_word_on_what_is_better() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    clean_stories(folder);
+    let compare = "data compare --in mine --clean clean --device cpu --seeds 2 --steps 100000 --json";
+    let small = ["--set", "model.context_length=16", "--set", "model.layers=1"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    command.current_dir(folder).args(compare.split(' ')).args(small);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(said.any(|line| line.starts_with("{\"event\":\"step\"")));
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let rest = said.collect::<Vec<_>>().join("\n");
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.ends_with("stopped; nothing was compared, and the same command begins again\n"), "{told}");
+    assert!(!rest.contains("compared"), "{rest}");
+    let runs = std::fs::read_dir(folder.join("glasshouse-comparison/runs")).unwrap();
+    assert_eq!(runs.count(), 1, "no run was started behind the one that was stopped");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
-use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::cleaning::report::Report;
+use glasshouse_protocol::cleaning::{CleaningStart, PersonalAction};
 use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
 
 type Window = Harness<'static, App>;
@@ -163,7 +163,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     answer(window.state_mut(), is_clean, [failed(ErrorKind::Refused)]);
     window.run_steps(3);
     assert!(shows(&window, "This did not work"));
-    // Below the failure the usual button is there too.
+    // Below the failure the button is there too.
     press(&mut window, Role::Button, "Clean");
     let done = [bench::cleaned(), bench::documents(true), Event::Finished];
     answer(window.state_mut(), is_clean, done);
@@ -336,7 +336,7 @@ fn personal_data_copies_tables_and_troubles_are_shown() {
     window.run_steps(3);
     window.get_by_label("Drop document").click_accesskit();
     window.run_steps(3);
-    let (class, action) = ("email".to_owned(), "drop".to_owned());
+    let (class, action) = ("email".to_owned(), PersonalAction::Drop);
     assert_eq!(sent(window.state_mut()), [Command::SetPersonal { class, action }]);
     press(&mut window, Role::Tab, "Report");
     assert!(shows(&window, "14,740 → 10,301") && shows(&window, "Copy as CSV: By licence"));

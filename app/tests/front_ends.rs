@@ -4,8 +4,8 @@
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    BenchReport, Command, ErrorKind, Event, GenerateConfig, Launch, ModelSource, Parcel, Precision, Report,
-    Request, RunConfig, View, WeightSource,
+    BenchReport, Command, ErrorKind, Event, GenerateConfig, Launch, LearnsFrom, ModelSource, Parcel,
+    Precision, Report, Request, RunConfig, View, WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -164,7 +164,11 @@ pub(super) fn use_project(folder: PathBuf, make: bool) -> Command {
 
 /// The tensors of each checkpoint of a project's run, as they lie in its file.
 fn checkpoints(project: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(project.join("runs").join(RUN).join("checkpoints")).unwrap();
+    checkpoints_of(project, RUN)
+}
+
+fn checkpoints_of(project: &Path, run: &str) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(project.join("runs").join(run).join("checkpoints")).unwrap();
     let files = entries.map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "safetensors"));
     let tensors = |path: PathBuf| {
@@ -212,6 +216,44 @@ fn the_same_run_gives_the_same_files() {
     play(&shelf, opened).unwrap();
     assert_eq!(checkpoints(&shelf.join("p")), ours);
     assert_eq!(metrics(&shelf.join("p")), metrics(&typed));
+}
+
+#[test]
+fn the_same_recipe_gives_the_same_files() {
+    const LEARNED: &str = "2-nanogpt-cpu";
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let text = succeed(folder, &["corpus", "stories", "--bytes", "60KB"]);
+    std::fs::write(folder.join("stories.txt"), text).unwrap();
+    let [typed, used] = ["typed", "used"].map(|name| folder.join(name));
+    for project in [&typed, &used] {
+        let roomy = ["--set", "model.context_length=320", "--tokenizer", "bpe", "--vocab", "400"];
+        train(folder, project, &[&roomy[..], &["--steps", "4"]].concat());
+    }
+    let recipe = "recipe answer --project typed --from 1 --steps 2 --device cpu --threads 2 --batch-size 2 --set train.eval_batches=2";
+    succeed(folder, &recipe.replace("typed", typed.to_str().unwrap()).split(' ').collect::<Vec<_>>());
+    let file = |project: &Path, run: &str, name: &str| {
+        std::fs::read_to_string(project.join("runs").join(run).join(name)).unwrap()
+    };
+    let settings = file(&typed, LEARNED, "run.toml");
+    // As a window has it: the settings, and whose rows; what it learned before is another text.
+    let mut config = RunConfig::from_toml(&settings).unwrap();
+    config.data = RunConfig::from_toml(&file(&used, RUN, "run.toml")).unwrap().data;
+    let recipe = Some("answer".to_owned());
+    let launch = Launch { learns_from: LearnsFrom::Tasks, recipe, ..Launch::default() };
+    let command = Command::Train { config: Box::new(config), launch };
+    play(folder, vec![use_project(used.clone(), false), command]).unwrap();
+    assert_eq!(
+        file(&used, LEARNED, "run.toml"),
+        settings.replace(typed.to_str().unwrap(), used.to_str().unwrap())
+    );
+    let (ours, theirs) = (checkpoints_of(&typed, LEARNED), checkpoints_of(&used, LEARNED));
+    assert!(!ours.is_empty() && ours == theirs, "{:?} {:?}", ours.keys(), theirs.keys());
+    let rows = |project: &Path| {
+        let folder = std::fs::read_dir(project.join("recipes")).unwrap().next().unwrap().unwrap();
+        (folder.file_name(), files(&folder.path()))
+    };
+    assert_eq!(rows(&typed), rows(&used));
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn every_page_in_both_themes_and_four_widths() {
 }
 
 #[test]
-fn states_beside_the_usual_one() {
+fn states_beside_the_ordinary_one() {
     for theme in ["dark", "light"] {
         let mut app = support::app(theme);
         support::tell(&mut app, [support::ready()]);

@@ -94,9 +94,7 @@ pub fn advice_for_io(error: &std::io::Error) -> &'static str {
         std::io::ErrorKind::OutOfMemory => {
             "; there is no memory left to hold it: close other tabs and programs, or take a smaller file or model"
         }
-        std::io::ErrorKind::PermissionDenied => {
-            "; check the permissions, or choose another place with --project"
-        }
+        std::io::ErrorKind::PermissionDenied => "; check the permissions, or choose another place",
         std::io::ErrorKind::NotFound => "; check the name, and that the folder around it is there",
         std::io::ErrorKind::AlreadyExists => "; choose another name",
         std::io::ErrorKind::NotADirectory => "; a file stands where a folder should: choose another place",

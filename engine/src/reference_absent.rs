@@ -13,12 +13,12 @@ pub enum Device {}
 impl Device {
     /// The device that a request names; `None` where it names none of burn's.
     pub fn named(request: &str) -> Result<Option<Self>> {
-        match request {
-            "burn-wgpu" | "burn-flex" => Err(Error::Device(format!(
+        if DeviceKind::is_of_burn(request) {
+            return Err(Error::Device(format!(
                 "{request} is for the desktop program, which has it for comparison; take gpu or cpu here"
-            ))),
-            _ => Ok(None),
+            )));
         }
+        Ok(None)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::export::small;
 use glasshouse_engine::interchange::huggingface::{CardFacts, Export, export};
 use glasshouse_engine::protocol::Evaluation;
-use glasshouse_engine::protocol::evaluation::{Likelihood, Metric, TaskReport};
+use glasshouse_engine::protocol::evaluation::{AnswerKind, Likelihood, Metric, TaskReport};
 use glasshouse_tests::python;
 use serde_json::Value;
 
@@ -28,9 +28,9 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
     ];
     // Names come from files, and files from anywhere.
     let hostile = "a: b\n---\n\"q\" \\ # {x}\u{85}\u{7f}\u{feff}\u{1F98A}.jsonl";
-    let task = |kind: &str, metrics: Vec<Metric>| TaskReport {
+    let task = |kind, metrics: Vec<Metric>| TaskReport {
         name: hostile.to_owned(),
-        kind: kind.to_owned(),
+        kind,
         metrics,
         ..TaskReport::default()
     };
@@ -43,8 +43,8 @@ fn python_huggingface_hub_reads_the_figures_of_a_model_card() {
             ..Likelihood::default()
         }),
         tasks: vec![
-            task("generate", vec![signed, none]),
-            task("choose", vec![metric("accuracy", 0.25, None)]),
+            task(AnswerKind::Generate, vec![signed, none]),
+            task(AnswerKind::Choose, vec![metric("accuracy", 0.25, None)]),
         ],
         ..Evaluation::default()
     };

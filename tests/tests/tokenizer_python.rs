@@ -4,7 +4,7 @@
 //! `GLASSHOUSE_PYTHON` names the interpreter; else it is the one that `tests/run` installs.
 
 use glasshouse_engine::data::stories;
-use glasshouse_engine::graph::random::nth;
+use glasshouse_engine::protocol::random::nth;
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
 use serde_json::Value;

@@ -495,7 +495,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
         let graphs = training_graphs(&config.model, &train).unwrap();
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
-        // The same eight windows a step, cut differently.
+        // The same eight windows per step, cut differently.
         let batches = Batches::windows(&store, 1, 8, config.model.context_length).unwrap();
         let size = batch * config.model.context_length;
         let steps: Vec<StepInput> = (0..5)

@@ -312,6 +312,9 @@ pub struct TrainArguments {
     /// One JSON object per line instead of text
     #[arg(long)]
     pub json: bool,
+    /// The recipe whose generated rows it learns, as `recipe` asks for.
+    #[arg(skip)]
+    pub recipe: Option<String>,
 }
 
 /// How much of the validation split an evaluation reads.

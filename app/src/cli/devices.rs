@@ -31,7 +31,7 @@ pub(super) fn devices(json: bool) -> Result<()> {
             workgroup_invocations,
             ..
         } = &adapter.limits;
-        say!("{} ({}, {}, {})", adapter.name, adapter.kind, adapter.backend, adapter.driver)?;
+        say!("{} ({}, {}, {})", adapter.name, adapter.kind.name(), adapter.backend, adapter.driver)?;
         say!("  features: {}", adapter.features.join(", "))?;
         say!("  precisions: {}", adapter.precisions.join(", "))?;
         let (precisions, kernels): (Vec<_>, Vec<_>) =

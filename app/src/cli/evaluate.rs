@@ -13,7 +13,7 @@ use super::train::{quoted, told};
 use super::trained;
 use anyhow::{Context as _, Result, bail};
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::evaluation::{TaskRequest, TaskResults, metric_names};
+use glasshouse_engine::protocol::evaluation::{AuditTopic, TaskRequest, TaskResults, metric_names};
 use glasshouse_engine::protocol::{
     Audit, AuditSettings, Command, Comparison, EvaluateSettings, Evaluation, Event, RunState, WeightSource,
 };
@@ -303,7 +303,7 @@ async fn memorisation(
     let keep = kept.iter().all(same);
     let source =
         WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.model.checkpoint.clone() };
-    let sections = vec!["memorisation".to_owned()];
+    let sections = vec![AuditTopic::Memorisation];
     let settings =
         AuditSettings { sections, keep, seed: arguments.measuring.seed, ..AuditSettings::default() };
     let (mut found, mut shown) = (None, Shown::new(&run.name, arguments.json));

@@ -13,7 +13,7 @@ use super::train::{quoted, taken_in, to_the_end, told};
 use super::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::recipes::{
-    RecipeRows, generated, generated_held_out, held_out, write_generated, write_lines, write_own,
+    RecipeRows, generated, generated_held_out, held_out, write_lines, write_own,
 };
 use glasshouse_engine::data::tasks::TaskSplit;
 use glasshouse_engine::project::{Project, Run};
@@ -51,15 +51,17 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
     let config = settings(arguments, recipe);
     check(arguments, &config)?;
     let from = begin(arguments)?;
-    let RecipeRows { train, held_out } = match (&own, &arguments.data) {
-        (Some(rows), _) => write_own(recipe, &arguments.project, rows)?,
+    let rows = match (&own, &arguments.data) {
+        (Some(rows), _) => Some(write_own(recipe, &arguments.project, rows)?),
         // Text is what it is, of any kind.
-        (None, Some(file)) => RecipeRows { train: file.clone(), held_out: Vec::new() },
-        (None, None) => write_generated(recipe, &arguments.project)?,
+        (None, Some(file)) => Some(RecipeRows { train: file.clone(), held_out: Vec::new() }),
+        // The engine generates them.
+        (None, None) => None,
     };
     let run = to_the_end(&TrainArguments {
         config,
-        data: vec![train],
+        data: rows.iter().map(|rows| rows.train.clone()).collect(),
+        recipe: rows.is_none().then(|| recipe.name.to_owned()),
         project: arguments.project.clone(),
         from: Some(from),
         device: arguments.device.clone(),
@@ -81,6 +83,14 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
+    let held_out = match rows {
+        Some(rows) => rows.held_out,
+        None if recipe.metric() == Metric::Perplexity => Vec::new(),
+        None => {
+            let config = trained::find_run(&arguments.project, Some(&run.name))?.config()?;
+            held_out(recipe, &arguments.project, &config)?.context("the run learned no rows of the recipe")?
+        }
+    };
     tell(arguments, recipe, &run, &held_out)?;
     if !arguments.json {
         let project = quoted(&arguments.project);

@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// Max tokens of an answer beyond its right one's bytes, and of any.
 const ROOM: usize = 16;
-const MOST_TOKENS: usize = 512;
+const MAX_TOKENS: usize = 512;
 
 /// What less than this is short of, is right: shares of parts are not exact.
 const RIGHT: f64 = 1.0 - 1e-9;
@@ -76,7 +76,7 @@ impl Place<'_> {
         let questions = questions(rows)?;
         // A token has a byte at least.
         let lengths = questions.iter().map(|question| question.judged.answer.as_deref().map_or(0, str::len));
-        let max_tokens = Some((lengths.max().unwrap_or(0) + ROOM).min(MOST_TOKENS));
+        let max_tokens = Some((lengths.max().unwrap_or(0) + ROOM).min(MAX_TOKENS));
         let task = TaskRequest { metrics: vec!["rule".to_owned()], max_tokens, ..TaskRequest::default() };
         self.ask(run, task, rows, true)
     }

@@ -9,10 +9,11 @@ use super::report::{audited, with_event};
 use super::settings::{changed, checked_device, differing, run_config, usage};
 use super::trained::{find_run, note, settings_of, use_project};
 use anyhow::{Context as _, Result};
+use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::quantity::{counted, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, Event, Launch, OpenedRun, PreparationStage, RunConfig, RunSummary, Start,
-    TrainEvent, WeightSource,
+    AuditSettings, Command, DeviceKind, Event, Launch, LearnsFrom, OpenedRun, PreparationStage, RunConfig,
+    RunSummary, Start, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,8 @@ fn run(arguments: &TrainArguments) -> Result<Ended> {
         let Follower { prompt, classifies, converses, finished, planted, .. } = follower;
         if let Some(device) = planted.filter(|_| finished) {
             let device = arguments.device.clone().unwrap_or(device);
+            // What was trained by burn is looked into by ours.
+            let device = if DeviceKind::is_of_burn(&device) { "auto".to_owned() } else { device };
             // The run is what it is, whatever becomes of this.
             if let Err(error) = exposure(engine, &run.name, device, arguments.json).await {
                 tell!("note: how much {} gives away of its canaries is not known: {error:#}", run.name);
@@ -100,7 +103,7 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     }
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint: "best".to_owned() };
-    let settings = AuditSettings { sections: vec!["canaries".to_owned()], ..AuditSettings::default() };
+    let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
     let hear = |event| {
         match event {
             Event::Audited { audit } if json => {
@@ -148,6 +151,10 @@ async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
         checked_device(device)?.clone_into(&mut config.device);
     }
     use_project(engine, &arguments.project, true).await?;
+    let launch = match &arguments.recipe {
+        Some(name) => Launch { learns_from: LearnsFrom::Tasks, recipe: Some(name.clone()), ..launch },
+        None => launch,
+    };
     let steps = config.train.steps;
     Ok((Command::Train { config: Box::new(config), launch }, steps))
 }

@@ -9,12 +9,13 @@ use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins;
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{self, Prepared, Split};
-use glasshouse_engine::evaluation::statistics::{MOST_PAIRS, compare_runs};
+use glasshouse_engine::evaluation::comparison::{MOST_PAIRS, compare_runs};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::RunSummary;
 use glasshouse_engine::protocol::evaluation::Better;
 use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::step::MicroBatch;
@@ -69,7 +70,12 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     let measured = [arguments.clean.clone(), held_out];
     let pairs = (0..arguments.seeds as u64)
         .map(|number| pair(arguments, &project, first + number, &train, &measured))
-        .collect::<Result<Vec<_>>>()?;
+        .collect::<Result<Option<Vec<_>>>>()?;
+    let Some(pairs) = pairs else {
+        // The exit code says that a signal ended it.
+        tell!("stopped; nothing was compared, and the same command begins again");
+        return Ok(());
+    };
     tell(arguments, &pairs)
 }
 
@@ -96,18 +102,21 @@ fn settings(arguments: &DataCompareArguments, seed: Option<u64>) -> TrainArgumen
     }
 }
 
-/// Trains on the raw and on the cleaned documents by one seed, and measures both.
+/// Trains on the raw and on the cleaned documents by one seed, and measures both; `None` where a run was stopped before its end.
 fn pair(
     arguments: &DataCompareArguments,
     project: &Project,
     seed: u64,
     train: &[PathBuf; 2],
     measured: &[PathBuf; 2],
-) -> Result<Pair> {
+) -> Result<Option<Pair>> {
     let mut pair = Pair { seed, runs: Default::default(), losses: [[f64::NAN; 2]; 2] };
     for (side, data) in train.iter().enumerate() {
         let settings = TrainArguments { data: vec![data.clone()], ..settings(arguments, Some(seed)) };
-        let name = train::to_the_end(&settings)?.name;
+        let RunSummary { name, step, steps, .. } = train::to_the_end(&settings)?;
+        if step < steps {
+            return Ok(None);
+        }
         let run = project.run(&name)?;
         for (losses, folder) in pair.losses.iter_mut().zip(measured) {
             let loss = pollster::block_on(loss_on(&run, project.folder(), folder))?;
@@ -119,7 +128,7 @@ fn pair(
             *own = name;
         }
     }
-    Ok(pair)
+    Ok(Some(pair))
 }
 
 /// The mean loss of a run's last weights on all that a folder holds out.

@@ -296,7 +296,7 @@ impl Training {
     }
 
     /// Seconds of a step at the present pace, once there is one.
-    pub fn seconds_a_step(&self, tokens_per_step: u64) -> Option<f64> {
+    pub fn seconds_per_step(&self, tokens_per_step: u64) -> Option<f64> {
         self.tokens_per_s.filter(|speed| *speed > 0.0).map(|speed| tokens_per_step as f64 / speed)
     }
 }

@@ -6,9 +6,9 @@ use glasshouse_protocol::cleaning::report::{
 };
 use glasshouse_protocol::cleaning::table::{Column, Table, Unit};
 use glasshouse_protocol::cleaning::{
-    CleaningProgress, ComparedDocument, DroppedDocument, JudgedDocument, PersonalCard, Phase, RecipeSummary,
-    SampleJudgement, SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind, Verdict,
-    VerdictKind,
+    CleaningProgress, ComparedDocument, DroppedDocument, JudgedDocument, PersonalAction, PersonalCard, Phase,
+    RecipeSummary, SampleJudgement, SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind,
+    Verdict, VerdictKind,
 };
 use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem};
 
@@ -137,20 +137,20 @@ pub fn recipe_with(stage: &str, on: bool) -> RecipeSummary {
             _ => Vec::new(),
         },
     });
-    let class = |class: &str, title: &str, action: &str| PersonalCard {
+    let class = |class: &str, title: &str, action| PersonalCard {
         class: class.to_owned(),
         title: title.to_owned(),
-        action: action.to_owned(),
+        action,
     };
     RecipeSummary {
         name: "fineweb".to_owned(),
         toml: format!("name = \"fineweb\"\nvalidation = 0.1\n\n# {stage} {on}\n"),
         cards: cards.collect(),
         personal: vec![
-            class("secret", "secret", "replace"),
-            class("email", "email", "replace"),
-            class("ip_address", "ip_address", "mask"),
-            class("phone", "phone", "replace"),
+            class("secret", "secret", PersonalAction::Replace),
+            class("email", "email", PersonalAction::Replace),
+            class("ip_address", "ip_address", PersonalAction::Mask),
+            class("phone", "phone", PersonalAction::Replace),
         ],
         weights: [("forum".to_owned(), 0.5)].into(),
         temperature: 1.0,
@@ -413,7 +413,7 @@ fn copies() -> Duplicates {
         method: "MinHash of 128 permutations in 14 bands of 9, verified by true Jaccard similarity of at least 0.75".to_owned(),
         clusters: 318,
         documents: 755,
-        bytes_a_document: Some(528),
+        bytes_per_document: Some(528),
         sizes: vec![ClusterSize { size: 2, clusters: 240 }, ClusterSize { size: 3, clusters: 77 }],
         largest: vec![Cluster {
             size: 44,

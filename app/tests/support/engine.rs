@@ -3,7 +3,7 @@
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    Candidate, ChatMessage, Command, CompressionSummary, DeviceSummary, DeviceType, DocumentSummary,
+    Candidate, ChatMessage, Command, CompressionSummary, Cut, DeviceSummary, DeviceType, DocumentSummary,
     DocumentsOverview, Ending, ErrorKind, ErrorReport, Event, Feedback, GenerateConfig, LessonProgress,
     MemoryKind, MergeStep, Moderated, ModerationMode, PlanSummary, Precision, PreparationStage,
     ProjectSummary, Proposal, Role, RunConfig, RunState, RunSummary, TokenSummary, TokenizerSummary,
@@ -527,7 +527,7 @@ fn distribution(chosen: u32) -> Event {
             probability: left * 0.55,
             tempered: left * if place == 0 { 0.68 } else { 0.5 },
             drawn: if cut { 0.0 } else { left * if place == 0 { 0.74 } else { 0.58 } },
-            cut_by: cut.then(|| "top_p".to_owned()),
+            cut_by: cut.then_some(Cut::TopP),
         });
         left *= 0.55;
     }

@@ -2,8 +2,8 @@
 
 use super::THEN;
 use glasshouse_protocol::evaluation::{
-    AuditSection, Baseline, Better, Calibration, CalibrationBin, Cell, Contamination, EvaluatedModel,
-    Likelihood, LossBy, Metric, Passage, Table, TaskAnswer, TaskBaseline, TaskReport,
+    AnswerKind, AuditSection, AuditTopic, Baseline, Better, Calibration, CalibrationBin, Cell, Contamination,
+    EvaluatedModel, Likelihood, LossBy, Metric, Passage, Table, TaskAnswer, TaskBaseline, TaskReport,
 };
 use glasshouse_protocol::{Audit, Comparison, EvaluateSettings, Evaluation, Event};
 
@@ -105,7 +105,7 @@ fn task() -> TaskReport {
     };
     TaskReport {
         name: "who.jsonl".to_owned(),
-        kind: "generate".to_owned(),
+        kind: AnswerKind::Generate,
         rows: 30,
         broken: vec![(7, "it has no answer".to_owned())],
         metrics: vec![metric("exact", 0.667, 0.16, "rows"), metric("f1", 0.83, 0.1, "rows")],
@@ -128,7 +128,7 @@ fn family(name: &str, passed: f64) -> TaskReport {
     TaskReport {
         name: name.to_owned(),
         suite: "tasks".to_owned(),
-        kind: "generate".to_owned(),
+        kind: AnswerKind::Generate,
         rows: 30,
         metrics: vec![metric("pass_rate", passed, 0.15, "rows")],
         ..TaskReport::default()
@@ -224,8 +224,8 @@ pub fn audit(run: &str) -> Audit {
             Cell::Metric(Box::new(metric("gap", 0.4, 0.3, "pairs"))),
         ]],
     };
-    let section = |name: &str, title: &str| AuditSection {
-        name: name.to_owned(),
+    let section = |name, title: &str| AuditSection {
+        name,
         title: title.to_owned(),
         sample: "Of a staged sample of 200.".to_owned(),
         limits: vec![format!("What {title} cannot show is staged as well.")],
@@ -244,10 +244,10 @@ pub fn audit(run: &str) -> Audit {
             AuditSection {
                 metrics: vec![metric("gap", 0.12, 0.2, "pairs")],
                 tables: vec![pairs],
-                ..section("bias", "Bias")
+                ..section(AuditTopic::Bias, "Bias")
             },
-            AuditSection { metrics: memorised, ..section("memorisation", "Memorisation") },
-            AuditSection { skipped, ..section("canaries", "Canaries") },
+            AuditSection { metrics: memorised, ..section(AuditTopic::Memorisation, "Memorisation") },
+            AuditSection { skipped, ..section(AuditTopic::Canaries, "Canaries") },
         ],
         ..Audit::default()
     }

@@ -15,9 +15,8 @@
 //! Weights are summed in f64 here and in f32 on the device: the two agree unless a draw lies within 1e-5 of the boundary
 //! between two tokens, or the edge of the nucleus within rounding of p.
 
-use crate::graph::random;
 use crate::{Error, Result};
-use glasshouse_protocol::GenerateConfig;
+use glasshouse_protocol::{Cut, GenerateConfig, random};
 
 /// Logits are clamped to ± this, so that differences stay finite; what is not a number ranks last.
 pub const LARGEST_LOGIT: f32 = 1e30;
@@ -158,7 +157,7 @@ pub struct Explained {
     /// What the draw goes by: 0 where a setting cut the token off.
     pub drawn: f64,
     /// The first setting that cut it off.
-    pub cut_by: Option<&'static str>,
+    pub cut_by: Option<Cut>,
 }
 
 /// Every token of the vocabulary, likeliest first, with its probability before and after each setting of [`distribution`].
@@ -174,9 +173,9 @@ pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Expla
     let unlimited = Sampling { top_k: 0, top_p: 1.0, min_p: 0.0, ..*sampling };
     // What is left after each setting, in the order in which they apply.
     let stages = [
-        ("top_k", Sampling { top_k: sampling.top_k, ..unlimited }),
-        ("top_p", Sampling { top_k: sampling.top_k, top_p: sampling.top_p, ..unlimited }),
-        ("min_p", *sampling),
+        (Cut::TopK, Sampling { top_k: sampling.top_k, ..unlimited }),
+        (Cut::TopP, Sampling { top_k: sampling.top_k, top_p: sampling.top_p, ..unlimited }),
+        (Cut::MinP, *sampling),
     ];
     let by_id = |sampling: &Sampling| {
         let mut table = vec![0.0; logits.len()];
@@ -188,14 +187,14 @@ pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Expla
         table
     };
     let tempered = by_id(&unlimited);
-    let after: Vec<(&str, Vec<f64>)> = stages.iter().map(|(name, stage)| (*name, by_id(stage))).collect();
+    let after: Vec<(Cut, Vec<f64>)> = stages.iter().map(|(cut, stage)| (*cut, by_id(stage))).collect();
     let drawn = by_id(sampling);
     let mut order = plain;
     order.sort_unstable_by(Ranked::order);
     let entry = |(place, ranked): (usize, &Ranked)| {
         let id = ranked.id as usize;
         let at = |table: &[f64]| table.get(id).copied().unwrap_or(0.0);
-        let cut = || after.iter().find(|(_, table)| at(table) == 0.0).map(|(name, _)| *name);
+        let cut = || after.iter().find(|(_, table)| at(table) == 0.0).map(|(cut, _)| *cut);
         Explained {
             id: ranked.id,
             rank: place + 1,
@@ -296,9 +295,9 @@ mod tests {
         let sampling = Sampling { top_k: 3, min_p: 0.3, ..PLAIN };
         let explained = explain(&logits, &[], &sampling);
         let cuts: Vec<_> = explained.iter().map(|entry| entry.cut_by).collect();
-        assert_eq!(cuts, [None, None, Some("min_p"), Some("top_k"), Some("top_k")]);
+        assert_eq!(cuts, [None, None, Some(Cut::MinP), Some(Cut::TopK), Some(Cut::TopK)]);
         let nucleus = explain(&logits, &[], &Sampling { top_p: 0.6, ..PLAIN });
-        assert_eq!(nucleus[1].cut_by, Some("top_p"));
+        assert_eq!(nucleus[1].cut_by, Some(Cut::TopP));
         let sum = |of: fn(&Explained) -> f64| explained.iter().map(of).sum::<f64>();
         for total in [sum(|entry| entry.probability), sum(|entry| entry.tempered), sum(|entry| entry.drawn)] {
             assert!((total - 1.0).abs() < 1e-9);

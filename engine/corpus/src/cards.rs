@@ -93,7 +93,7 @@ impl Recipe {
         let personal = Class::ALL.iter().map(|&class| PersonalCard {
             class: class.name().to_owned(),
             title: class.name().to_owned(),
-            action: key(&self.personal.action(class)),
+            action: self.personal.action(class),
         });
         Ok(RecipeSummary {
             name: self.name.clone(),
@@ -157,15 +157,11 @@ impl Recipe {
     /// Sets what is done with a class of personal data.
     ///
     /// # Errors
-    /// There is no such class or action.
-    pub fn set_personal(&mut self, class: &str, action: &str) -> Result<()> {
+    /// There is no such class.
+    pub fn set_personal(&mut self, class: &str, action: Action) -> Result<()> {
         let known = || Class::ALL.iter().map(|class| class.name());
         let class = Class::ALL.iter().copied().find(|own| own.name() == class).ok_or_else(|| {
             Error::Invalid(format!("personal: {}", names::unknown("class", class, known())))
-        })?;
-        let action: Action = serde_json::from_value(action.into()).map_err(|_| {
-            let known = ["replace", "mask", "drop", "keep"];
-            Error::Invalid(format!("personal: {}", names::unknown("action", action, known.into_iter())))
         })?;
         let personal = &mut self.personal;
         *match class {
@@ -179,14 +175,6 @@ impl Recipe {
             Class::Identifier => &mut personal.identifier,
         } = action;
         Ok(())
-    }
-}
-
-/// What a value is called in recipes.
-fn key(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(key)) => key,
-        _ => String::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The file system that documents come from and results go to.
 
-use crate::read::Readers;
+use crate::readers::Readers;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,7 @@
 pub mod baselines;
 pub mod bias;
 pub mod card;
+pub mod comparison;
 pub mod layouts;
 pub mod metrics;
 pub mod moderation;

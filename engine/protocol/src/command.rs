@@ -3,15 +3,14 @@
 
 mod export;
 mod launch;
-mod source;
 
 pub use export::{ExportFormat, Quantization};
 pub use launch::{Launch, LearnsFrom};
-pub use source::{ModelSource, WeightSource};
 
+use crate::cleaning::PersonalAction;
 use crate::{
-    ChatMessage, CompletionPrompt, CompletionSettings, Feedback, GenerateConfig, InspectSettings, Precision,
-    ProposalSettings, RunConfig, TokenizerConfig, View,
+    ChatMessage, CompletionPrompt, CompletionSettings, Feedback, GenerateConfig, InspectSettings,
+    ModelSource, Precision, ProposalSettings, RunConfig, TokenizerConfig, View, WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -177,7 +176,7 @@ pub enum Command {
     // ---- Cleaning -----------------------------------------------------------------------------------------------------
     /// Shows the project's recipe. Answered by `Recipe`, and by `Cleaned` where the project's documents were cleaned.
     ShowRecipe,
-    /// Begins anew from a published recipe: `fineweb`, `gopher`, `c4` or `light`. Answered by `Recipe`.
+    /// Begins anew from a published recipe: `fineweb`, `gopher`, `c4`, `light` or `raw`. Answered by `Recipe`.
     ChooseRecipe {
         /// Its name.
         name: String,
@@ -207,8 +206,8 @@ pub enum Command {
     SetPersonal {
         /// The class.
         class: String,
-        /// `keep`, `replace`, `mask` or `drop`.
-        action: String,
+        /// What becomes of it.
+        action: PersonalAction,
     },
     /// Sets the mixture of sources. Answered by `Recipe`.
     SetMixture {

@@ -1,6 +1,6 @@
 //! Completions: texts that programs ask for, many at a time, with the log-probabilities of their tokens.
 
-use crate::{ChatMessage, Ending, Moderated};
+use crate::{ChatMessage, Moderated};
 use serde::{Deserialize, Serialize};
 
 /// Likeliest tokens that can be listed at each place.
@@ -100,4 +100,20 @@ pub struct LikelyToken {
     pub text: String,
     /// The natural logarithm of its probability.
     pub log_probability: f32,
+}
+
+/// Why a text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// As many tokens as were asked for.
+    MaxTokens,
+    /// A stop string came; the text ends before it.
+    StopString,
+    /// The model ended its text.
+    EndOfText,
+    /// Whoever reads had enough.
+    Interrupted,
+    /// Moderation ends it before something that it found.
+    Moderated,
 }

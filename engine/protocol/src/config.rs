@@ -15,7 +15,6 @@ mod start;
 mod tokenizer;
 mod train;
 mod trainable;
-mod typed;
 
 pub use adapter::{Adapter, AdapterBase, AdapterKind, AdapterTarget};
 use change::REMOVED;

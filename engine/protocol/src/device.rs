@@ -30,6 +30,11 @@ impl DeviceKind {
             Self::BurnFlex => "burn-flex",
         }
     }
+
+    /// Whether a word asks for one of burn's devices, which train and are tested against: all else is done on ours.
+    pub fn is_of_burn(word: &str) -> bool {
+        [Self::BurnWgpu, Self::BurnFlex].iter().any(|kind| kind.word() == word)
+    }
 }
 
 /// A device, and what must be the same for a resumed run to repeat the same bits.

@@ -383,6 +383,46 @@ pub struct Contamination {
     pub about: String,
 }
 
+/// What the rows of a task want of a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerKind {
+    /// To answer in its own words.
+    #[default]
+    Generate,
+    /// To choose among answers.
+    Choose,
+    /// To name the label of a text.
+    Classify,
+    /// To name the tag of each word.
+    Tag,
+}
+
+impl AnswerKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Generate, Self::Choose, Self::Classify, Self::Tag];
+
+    /// As reports and JSON name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Choose => "choose",
+            Self::Classify => "classify",
+            Self::Tag => "tag",
+        }
+    }
+
+    /// What rows of it are, behind "rows that".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Generate => "are answered in free text",
+            Self::Choose => "choose among answers",
+            Self::Classify => "have labels",
+            Self::Tag => "have tags",
+        }
+    }
+}
+
 /// What came of a task.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -394,8 +434,8 @@ pub struct TaskReport {
     /// The suite that it is a family of, `tasks`; empty of a person's own file.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub suite: String,
-    /// `generate`, `choose`, `classify`, `tag`.
-    pub kind: String,
+    /// What its rows want of a model.
+    pub kind: AnswerKind,
     /// Rows that were evaluated.
     pub rows: u64,
     /// How it was asked, a sentence each.
@@ -470,12 +510,46 @@ pub struct Comparison {
     pub verdict: String,
 }
 
+/// What a part of an audit looks for, in the order in which they are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditTopic {
+    /// Which of paired sentences the model finds likelier.
+    #[default]
+    Bias,
+    /// What rules of moderation find in what it writes.
+    Moderation,
+    /// Passages of the training text that it goes on with by heart.
+    Memorisation,
+    /// Secrets that were planted in the training text.
+    Canaries,
+    /// Personal data in what it writes.
+    Personal,
+}
+
+impl AuditTopic {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Bias, Self::Moderation, Self::Memorisation, Self::Canaries, Self::Personal];
+
+    /// As settings and files name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bias => "bias",
+            Self::Moderation => "moderation",
+            Self::Memorisation => "memorisation",
+            Self::Canaries => "canaries",
+            Self::Personal => "personal",
+        }
+    }
+}
+
 /// What an audit is to look at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuditSettings {
-    /// Sections by name: `bias`, `memorisation`, `canaries`, `personal`. Empty: all.
-    pub sections: Vec<String>,
+    /// Its parts. Empty: all.
+    pub sections: Vec<AuditTopic>,
     /// Texts that are sampled, and passages that are tried: 1 to [`MOST_AUDIT_SAMPLES`].
     pub samples: usize,
     /// Pairs of sentences of the person's own, in the layout that `docs/audit.md` gives: a path natively, else the file's text.
@@ -518,8 +592,8 @@ pub struct Audit {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuditSection {
-    /// `bias`, `memorisation`, `canaries`, `personal`.
-    pub name: String,
+    /// What it looks for.
+    pub name: AuditTopic,
     /// Its heading.
     pub title: String,
     /// How large its sample was, a sentence.
@@ -564,6 +638,18 @@ mod tests {
         let old: DocumentLoss = serde_json::from_str(text).unwrap();
         assert_eq!((old.nats, old.right, old.right_of_5), (4.0, None, None));
         assert_eq!(serde_json::to_string(&old).unwrap(), text);
+    }
+
+    #[test]
+    fn enumerations_are_the_words_that_files_have() {
+        for topic in AuditTopic::ALL {
+            assert_eq!(serde_json::to_value(topic).unwrap(), topic.name());
+        }
+        for kind in AnswerKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+        let read = serde_json::from_str::<TaskReport>("{\"kind\":\"choose\"}").unwrap();
+        assert_eq!((read.kind, TaskReport::default().kind), (AnswerKind::Choose, AnswerKind::Generate));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::summary::{
     ProjectSummary, RunSummary, StorageSummary, TokenSummary, TokenizerSummary, VocabularyEntry,
     WrittenToken,
 };
-use crate::{Feedback, Precision, Proposal, RunConfig, TrainEvent, Uncertainty};
+use crate::{Ending, Feedback, Precision, Proposal, RunConfig, TrainEvent, Uncertainty};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -648,20 +648,4 @@ pub enum ProfileMethod {
     Clock,
     /// By the clock of one of several workers, around the operations of its share.
     Worker,
-}
-
-/// Why a text ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// As many tokens as were asked for.
-    MaxTokens,
-    /// A stop string came; the text ends before it.
-    StopString,
-    /// The model ended its text.
-    EndOfText,
-    /// Whoever reads had enough.
-    Interrupted,
-    /// Moderation ends it before something that it found.
-    Moderated,
 }

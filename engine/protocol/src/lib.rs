@@ -28,16 +28,17 @@ mod proposal;
 pub mod quantity;
 pub mod random;
 pub mod recipes;
+mod source;
 pub mod summary;
 pub mod train_event;
+mod typed;
 
 pub use bench::BenchReport;
 pub use chat::{CHATML, CHATML_TOKENS, ChatExample, ChatMessage, Role};
-pub use command::{
-    Command, ExportFormat, Launch, LearnsFrom, ModelSource, Quantization, VERIFIED_STEPS, VocabularyOrder,
-    WeightSource,
+pub use command::{Command, ExportFormat, Launch, LearnsFrom, Quantization, VERIFIED_STEPS, VocabularyOrder};
+pub use completion::{
+    Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, LikelyToken,
 };
-pub use completion::{Completion, CompletionPrompt, CompletionSettings, CompletionToken, LikelyToken};
 pub use config::{
     Adapter, AdapterBase, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay,
     DistilSettings, END_OF_TEXT, GenerateConfig, GuardAction, GuardMode, GuardSettings, MOST_MILESTONES,
@@ -46,7 +47,7 @@ pub use config::{
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};
-pub use event::{Ending, Event, PreparationStage, ProfileMethod, TrainingState};
+pub use event::{Event, PreparationStage, ProfileMethod, TrainingState};
 pub use feedback::{Feedback, FeedbackKind};
 pub use guard::{GuardDocument, GuardKind, GuardReport, GuardSeverity, Intervention};
 pub use inspect::{InspectSettings, Inspection, View};
@@ -58,8 +59,9 @@ pub use model::{
 };
 
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
+pub use source::{ModelSource, WeightSource};
 pub use summary::{
-    Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, DeviceSummary, DeviceType,
+    Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,
     MemoryKind, MergeStep, OpenedRun, PassFlops, PlanSummary, ProfileEntry, ProjectSummary, RunState,
     RunSummary, StorageSummary, TextSummary, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,

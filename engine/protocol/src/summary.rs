@@ -11,7 +11,8 @@ pub use plan::{MemoryKind, PassFlops, PlanSummary, ProfileEntry};
 pub use run::{CheckpointSummary, FoundModel, OpenedRun, RunState, RunSummary};
 pub use text::{CorpusSummary, DocumentSummary, DocumentsOverview, FetchProgress, FileProblem, TextSummary};
 pub use token::{
-    Candidate, CompressionSummary, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry, WrittenToken,
+    Candidate, CompressionSummary, Cut, MergeStep, TokenSummary, TokenizerSummary, VocabularyEntry,
+    WrittenToken,
 };
 
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@
 
 use super::read::TextPiece;
 use crate::error::{Error, Result};
-use crate::graph::random::nth;
+use crate::protocol::random::nth;
 use crate::storage;
 use crate::tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@
 
 use super::store::{Split, StretchRecord, TokenStore};
 use crate::error::{Error, Result};
-use crate::graph::random::nth;
+use crate::protocol::random::nth;
 use glasshouse_protocol::names;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -5,8 +5,8 @@ use super::examples::permuted;
 use super::rewards::{Judge, Judged};
 use super::store::{Split, TokenStore};
 use crate::error::{Error, Result};
-use crate::graph::random::nth;
 use crate::protocol::quantity::{counted, things};
+use crate::protocol::random::nth;
 use crate::tokenizer::Tokenizer;
 use std::sync::Arc;
 

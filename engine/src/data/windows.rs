@@ -4,7 +4,7 @@ use super::batch::{Batch, IGNORED};
 use super::mixture::{Mixture, scaled};
 use super::store::{Split, TokenStore};
 use crate::error::{Error, Result};
-use crate::graph::random::nth;
+use crate::protocol::random::nth;
 use std::sync::Arc;
 
 /// What the draws of a purpose are named by, so that training and evaluation see unrelated windows.

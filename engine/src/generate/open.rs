@@ -43,11 +43,6 @@ impl Decoder {
         parameters: &[f32],
         opening: &Opening,
     ) -> Result<(Self, Option<String>)> {
-        if matches!(device, "burn-wgpu" | "burn-flex") {
-            return Err(Error::Refused(format!(
-                "{device} trains and tests but does not write; use --device cpu or gpu"
-            )));
-        }
         let texts = opening.texts;
         if texts == 0 {
             return Err(Error::Refused("a decoder of no texts; ask for one or more".to_owned()));

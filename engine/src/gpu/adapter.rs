@@ -1,7 +1,9 @@
 //! Which adapters there are, what each can do, and which one a request means.
 
+use crate::device::DeviceKind;
 use crate::error::{Error, Result};
 use crate::plan::lower::{Cooperative, Side, Target};
+use crate::platform;
 use glasshouse_protocol::Precision;
 use serde::Serialize;
 use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
@@ -15,6 +17,61 @@ pub enum DeviceChoice {
     Named(String),
 }
 
+impl DeviceChoice {
+    /// The number of the adapter that it means.
+    ///
+    /// # Errors
+    /// [`Error::Device`] lists the adapters where it means none.
+    pub fn among(&self, adapters: &[AdapterReport]) -> Result<usize> {
+        if adapters.is_empty() {
+            return Err(Error::Device(format!(
+                "{}; or choose the CPU (device cpu)",
+                platform::without_gpu()
+            )));
+        }
+        let Self::Named(name) = self else { return Ok(0) };
+        let part = name.to_lowercase();
+        adapters.iter().position(|adapter| adapter.name.to_lowercase().contains(&part)).ok_or_else(|| {
+            let mut names: Vec<String> =
+                adapters.iter().map(|adapter| format!("{:?} ({})", adapter.name, adapter.backend)).collect();
+            names.dedup();
+            Error::Device(format!(
+                "no adapter is called {name:?}; choose one of {}, or the CPU (device cpu)",
+                names.join(", ")
+            ))
+        })
+    }
+}
+
+/// What a word for a device means, wherever it is typed or chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceRequest {
+    /// `auto`: the best real GPU, else the CPU.
+    Auto,
+    /// `cpu`.
+    Cpu,
+    /// An adapter: `gpu` is the best there is, anything else part of a name.
+    Gpu(DeviceChoice),
+}
+
+impl DeviceRequest {
+    /// What a word means.
+    ///
+    /// # Errors
+    /// One of burn's devices, which only executors know.
+    pub fn of(word: &str) -> Result<Self> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "gpu" => Ok(Self::Gpu(DeviceChoice::Best)),
+            burn if DeviceKind::is_of_burn(burn) => Err(Error::Device(format!(
+                "{burn} is for training and its tests alone; choose auto, gpu, cpu, or part of an adapter's name"
+            ))),
+            name => Ok(Self::Gpu(DeviceChoice::Named(name.to_owned()))),
+        }
+    }
+}
+
 /// One adapter, as `glasshouse devices` prints it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AdapterReport {
@@ -22,8 +79,8 @@ pub struct AdapterReport {
     pub name: String,
     /// Graphics interface that it is driven through: `vulkan`, `metal`, `dx12`, `webgpu`.
     pub backend: String,
-    /// `discrete`, `integrated`, `virtual`, `software` or `unknown`.
-    pub kind: &'static str,
+    /// What does the work.
+    pub kind: AdapterClass,
     /// Driver and its version.
     pub driver: String,
     /// A CPU poses as a GPU. False where a browser tells nothing.
@@ -37,6 +94,35 @@ pub struct AdapterReport {
     pub precisions: Vec<&'static str>,
     /// Limits that decide which models fit.
     pub limits: AdapterLimits,
+}
+
+/// What does the work behind an adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdapterClass {
+    /// A GPU with memory of its own.
+    Discrete,
+    /// A GPU that shares the processor's memory.
+    Integrated,
+    /// A GPU behind a virtual machine.
+    Virtual,
+    /// The processor.
+    Software,
+    /// It is not told.
+    Unknown,
+}
+
+impl AdapterClass {
+    /// As JSON and people name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Discrete => "discrete",
+            Self::Integrated => "integrated",
+            Self::Virtual => "virtual",
+            Self::Software => "software",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Limits that decide which models and kernels fit.
@@ -88,33 +174,10 @@ async fn adapters(instance: &Instance) -> Vec<Adapter> {
 /// The adapter that a choice means.
 pub(super) async fn choose(instance: &Instance, choice: &DeviceChoice) -> Result<(Adapter, AdapterReport)> {
     let all = adapters(instance).await;
-    let found = match choice {
-        DeviceChoice::Best => 0,
-        DeviceChoice::Named(part) => {
-            let part = part.to_lowercase();
-            let named = |adapter: &Adapter| adapter.get_info().name.to_lowercase().contains(&part);
-            all.iter().position(named).unwrap_or(usize::MAX)
-        }
-    };
-    let mut names: Vec<String> = all.iter().map(|adapter| listed(&adapter.get_info())).collect();
-    names.dedup();
-    match all.into_iter().nth(found) {
-        Some(adapter) => {
-            let report = AdapterReport::of(&adapter);
-            Ok((adapter, report))
-        }
-        None if names.is_empty() => Err(Error::Device(
-            "no graphics adapter was found; install a graphics driver, or use --device cpu".to_owned(),
-        )),
-        None => Err(Error::Device(format!(
-            "no adapter is called {}; there are: {}; or use --device cpu",
-            match choice {
-                DeviceChoice::Named(part) => format!("{part:?}"),
-                DeviceChoice::Best => "so".to_owned(),
-            },
-            names.join(", ")
-        ))),
-    }
+    let reports: Vec<AdapterReport> = all.iter().map(AdapterReport::of).collect();
+    let at = choice.among(&reports)?;
+    let found = all.into_iter().zip(reports).nth(at);
+    found.ok_or_else(|| Error::Internal("an adapter that is not among its list".to_owned()))
 }
 
 /// The best real GPU, if there is one.
@@ -122,10 +185,6 @@ pub(super) async fn real(instance: &Instance) -> Option<(Adapter, AdapterReport)
     let best = adapters(instance).await.into_iter().next()?;
     let report = AdapterReport::of(&best);
     (!report.software).then_some((best, report))
-}
-
-fn listed(info: &AdapterInfo) -> String {
-    format!("{:?} ({})", info.name, info.backend)
 }
 
 /// Best first.
@@ -203,11 +262,11 @@ impl AdapterReport {
         Self {
             backend: info.backend.to_string(),
             kind: match info.device_type {
-                _ if software => "software",
-                DeviceType::DiscreteGpu => "discrete",
-                DeviceType::IntegratedGpu => "integrated",
-                DeviceType::VirtualGpu => "virtual",
-                DeviceType::Other | DeviceType::Cpu => "unknown",
+                _ if software => AdapterClass::Software,
+                DeviceType::DiscreteGpu => AdapterClass::Discrete,
+                DeviceType::IntegratedGpu => AdapterClass::Integrated,
+                DeviceType::VirtualGpu => AdapterClass::Virtual,
+                DeviceType::Other | DeviceType::Cpu => AdapterClass::Unknown,
             },
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             software,

@@ -1,7 +1,7 @@
 //! The engine's own device. It asks for all that the adapter offers, and turns what goes wrong behind the caller's back
 //! (a lost device, an error that no scope caught) into a named error that the next call returns.
 
-use super::adapter::{self, AdapterReport, DeviceChoice};
+use super::adapter::{self, AdapterReport, DeviceChoice, DeviceRequest};
 use super::pipeline::Pipelines;
 use super::signal;
 use crate::device::{DeviceDescription, DeviceKind};
@@ -75,17 +75,14 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] lists the adapters where one that was asked for is missing.
     pub async fn adapter_of(device: &str) -> Result<Option<AdapterReport>> {
-        if device == "cpu" {
+        match DeviceRequest::of(device)? {
             // No driver is loaded for it.
-            return Ok(None);
+            DeviceRequest::Cpu => Ok(None),
+            DeviceRequest::Auto => Ok(adapter::real(&adapter::instance()).await.map(|(_, report)| report)),
+            DeviceRequest::Gpu(choice) => {
+                adapter::choose(&adapter::instance(), &choice).await.map(|(_, report)| Some(report))
+            }
         }
-        let instance = adapter::instance();
-        let choice = match device {
-            "auto" => return Ok(adapter::real(&instance).await.map(|(_, report)| report)),
-            "gpu" => DeviceChoice::Best,
-            name => DeviceChoice::Named(name.to_owned()),
-        };
-        adapter::choose(&instance, &choice).await.map(|(_, report)| Some(report))
     }
 
     /// Opens the best real GPU; `None` where there is none, since the CPU executor beats a software adapter.
@@ -99,18 +96,16 @@ impl Gpu {
         }
     }
 
-    /// Opens what a device's word means: `auto` is the best real GPU, `gpu` the best adapter there is, `cpu` none, and anything
-    /// else part of an adapter's name. No GPU stands for the CPU. The second half is a warning where the device is a fallback;
+    /// Opens what a device's word means, as [`DeviceRequest`] has it. No GPU stands for the CPU. The second half is a warning where the device is a fallback;
     /// `auto` takes the CPU, with a warning, where a GPU is found that cannot be opened.
     ///
     /// # Errors
     /// [`Error::Device`] where a device that was asked for by name is missing or cannot be opened.
     pub async fn from_request(device: &str) -> Result<(Option<Self>, Option<String>)> {
-        let gpu = match device {
-            "cpu" => None,
-            "auto" => return Ok(real_or_cpu(Self::open_real().await)),
-            "gpu" => Some(Self::open(&DeviceChoice::Best).await?),
-            name => Some(Self::open(&DeviceChoice::Named(name.to_owned())).await?),
+        let gpu = match DeviceRequest::of(device)? {
+            DeviceRequest::Cpu => None,
+            DeviceRequest::Auto => return Ok(real_or_cpu(Self::open_real().await)),
+            DeviceRequest::Gpu(choice) => Some(Self::open(&choice).await?),
         };
         let warning = gpu.as_ref().and_then(Self::warning);
         Ok((gpu, warning))
@@ -159,7 +154,7 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, message| {
             let message = message.trim_end_matches('.');
             lost.set(Cause::Lost(format!(
-                "the device was lost ({reason:?}: {message}); finished checkpoints are safe, run again with --resume"
+                "the device was lost ({reason:?}: {message}); finished checkpoints are safe; resume the run, or try again"
             )));
         });
         let uncaught = fault.clone();
@@ -199,7 +194,7 @@ impl Gpu {
     /// A sentence for the user where the adapter is a software one.
     pub fn warning(&self) -> Option<String> {
         self.report.software.then(|| {
-            format!("{} is a software adapter: --device cpu is many times as fast", self.report.name)
+            format!("{} is a software adapter: the CPU (device cpu) is many times as fast", self.report.name)
         })
     }
 
@@ -445,5 +440,7 @@ mod tests {
         let (gpu, warning) = pollster::block_on(Gpu::from_request("cpu")).unwrap();
         assert!(gpu.is_none() && warning.is_none());
         assert!(pollster::block_on(Gpu::from_request("Voodoo 2")).is_err());
+        let burn = pollster::block_on(Gpu::from_request("burn-wgpu")).unwrap_err().to_string();
+        assert!(burn.contains("burn-wgpu is for training") && burn.contains("choose auto"), "{burn}");
     }
 }

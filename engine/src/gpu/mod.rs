@@ -21,7 +21,7 @@ mod run;
 mod signal;
 mod storage;
 
-pub use adapter::{AdapterLimits, AdapterReport, DeviceChoice, devices};
+pub use adapter::{AdapterClass, AdapterLimits, AdapterReport, DeviceChoice, DeviceRequest, devices};
 pub use autotune::{BUDGET, Found, Measuring, Tuned, Tuning, known};
 pub use decoder::GpuDecoder;
 pub use device::Gpu;

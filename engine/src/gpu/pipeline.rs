@@ -98,7 +98,7 @@ impl Gpu {
         match rules.iter().find(|(_, needed, offered)| needed > offered) {
             None => Ok(()),
             Some((what, needed, offered)) => Err(Error::Device(format!(
-                "kernel {} needs {needed} {what} and {} offers {offered}; use --device cpu",
+                "kernel {} needs {needed} {what} and {} offers {offered}; choose the CPU (device cpu)",
                 kernel.name,
                 self.report().name
             ))),

@@ -3,10 +3,10 @@
 use super::probabilities::{Attention, MOST, check, count, give_after};
 use super::{Found, Subject, Tensor};
 use crate::error::Result;
-use crate::graph::random;
 use crate::model::Site;
 use crate::platform::Turns;
 use crate::protocol::ModelConfig;
+use crate::protocol::random;
 use std::f64::consts::LN_2;
 
 /// Tokens of the random text that induction is measured on, before it is repeated.

@@ -31,12 +31,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("probability", "", &axes, of(|entry| entry.probability));
     found.floats("tempered", "", &axes, of(|entry| entry.tempered));
     found.floats("drawn", "", &axes, of(|entry| entry.drawn));
-    let cut_by = |entry: &Explained| match entry.cut_by {
-        Some("top_k") => 1,
-        Some("top_p") => 2,
-        Some("min_p") => 3,
-        _ => 0,
-    };
+    let cut_by = |entry: &Explained| entry.cut_by.map_or(0, |cut| cut as u32 + 1);
     found.integers("cut_by", "", &axes, listed.entries.iter().map(cut_by).collect());
     found.floats("entropy", "", &[("1", 1)], vec![listed.entropy_bits as f32]);
     found.integers("kept", "", &[("1", 1)], vec![listed.kept as u32]);

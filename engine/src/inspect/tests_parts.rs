@@ -12,8 +12,8 @@ use crate::graph::{Input, Keep, Origin, ParameterId, gradient};
 use crate::model::{LossForm, Purpose, Site, build};
 use crate::plan::arena::ArenaLayout;
 use crate::project::parameters_of;
-use crate::protocol::GenerateConfig;
 use crate::protocol::inspect::Edit;
+use crate::protocol::{Cut, GenerateConfig};
 use crate::sampler::{self, Sampling};
 use crate::step::ArenaState;
 use bench::{Bench, differ, gpt, lens, llama, near, near_shares, number, parallel, post, refusal, softmax};
@@ -195,7 +195,8 @@ fn the_next_token_is_what_the_sampler_makes_of_the_logits() {
             &[entry.probability as f32, entry.tempered as f32, entry.drawn as f32],
             1e-6,
         );
-        let cut = [None, Some("top_k"), Some("top_p"), Some("min_p")][seen.integers("cut_by")[at] as usize];
+        let cut =
+            [None, Some(Cut::TopK), Some(Cut::TopP), Some(Cut::MinP)][seen.integers("cut_by")[at] as usize];
         assert_eq!(cut, entry.cut_by);
     }
     let kept = wanted.iter().filter(|entry| entry.drawn > 0.0).count();

@@ -5,12 +5,12 @@ use super::spread;
 use crate::error::{Error, Result};
 use crate::generate::{Decoder, Opening};
 use crate::gpu::Tuning;
-use crate::graph::random;
 use crate::initial;
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform;
 use crate::protocol::bench::DecodeMeasurement;
+use crate::protocol::random;
 use crate::protocol::{GenerateConfig, ModelConfig, RunConfig};
 use web_time::Instant;
 

@@ -14,7 +14,7 @@ use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::estimate::ring;
 use crate::platform::{self, Turns};
-use crate::protocol::{AdapterBase, Precision, RunConfig, TrainConfig};
+use crate::protocol::{AdapterBase, DeviceKind, Precision, RunConfig, TrainConfig};
 use crate::step::{ArenaState, StepInput};
 use web_time::Instant;
 
@@ -57,7 +57,7 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
     if config.train.adapter.as_ref().is_some_and(|adapter| adapter.base == AdapterBase::F16) {
         return full("the model's matrices are held in 16 bits as it is");
     }
-    if matches!(device, "burn-wgpu" | "burn-flex") {
+    if DeviceKind::is_of_burn(device) {
         return full("burn's backends train in nothing else");
     }
     let Ok((Some(gpu), _)) = Gpu::from_request(device).await else {

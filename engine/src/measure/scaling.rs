@@ -15,7 +15,7 @@ use crate::plan::forecast::{CostModel, Demand};
 use crate::plan::lower::Target;
 use crate::protocol::bench::{ModelSize, ScalingCell, ScalingSummary};
 use crate::protocol::model::Dropout;
-use crate::protocol::{RunConfig, presets};
+use crate::protocol::{DeviceKind, RunConfig, presets};
 
 /// Tokens of a step, as far as whole windows allow.
 const TOKENS: usize = 1024;
@@ -104,9 +104,9 @@ pub async fn measure_scaling(
     quick: bool,
     on_cell: &mut dyn FnMut(&ScalingCell),
 ) -> Result<(ScalingSummary, Option<String>)> {
-    if matches!(device, "burn-wgpu" | "burn-flex") {
+    if DeviceKind::is_of_burn(device) {
         return Err(Error::Refused(format!(
-            "{device} has no plan to be compared with; use --device cpu or gpu"
+            "{device} has no plan to be compared with; choose the device cpu or gpu"
         )));
     }
     let mut bench = Bench { device, threads, quick, measured: None, warning: None };

@@ -150,8 +150,7 @@ pub const MILESTONE_BYTES: u64 = 256 << 20;
 
 /// What to do for a GPU where none is found.
 pub fn without_gpu() -> String {
-    "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it in Settings"
-        .to_owned()
+    "no GPU was found; with one, install its Vulkan, Metal or DirectX 12 driver and choose it".to_owned()
 }
 
 /// What a project's id ends with, so that two that are made at once differ: folders of one file system do by themselves.

@@ -408,7 +408,7 @@ impl Run {
             Ok(()) => Ok(RunLock { _file: file }),
             Err(files::TryLockError::WouldBlock) => Err(Error::bad_file(
                 &self.folder,
-                "another program is training this run; wait for it, or start a new run without --resume",
+                "another program is training this run; wait for it, or start a new run",
             )),
             // A file system without locks (some network drives): go on without.
             Err(files::TryLockError::Error(_)) => Ok(RunLock { _file: file }),

@@ -5,11 +5,10 @@ use super::training::Live;
 use super::{AUDITING, Answer, Session};
 use crate::error::{Error, Result};
 use crate::evaluate::Subject;
-use crate::evaluate::audit::{self, Auditor, SECTIONS};
+use crate::evaluate::audit::{self, Auditor};
 use crate::evaluation::bias::{self, PairFile};
 use crate::inspect::Indices;
 use crate::project::{Run, weights_crc32c};
-use crate::protocol::evaluation::AuditSection;
 use crate::protocol::{Audit, AuditSettings, Event, WeightSource};
 use crate::storage;
 use std::path::Path;
@@ -103,13 +102,10 @@ impl Making {
 fn with_kept(audit: &Audit, before: Option<Audit>) -> Audit {
     let is_same = |before: &Audit| before.weights_crc32c == audit.weights_crc32c && before.step == audit.step;
     let mut whole = audit.clone();
-    let has = |name: &str| audit.sections.iter().any(|own| own.name == name);
+    let has = |topic| audit.sections.iter().any(|own| own.name == topic);
     let others = before.filter(is_same).into_iter().flat_map(|before| before.sections);
-    whole.sections.extend(others.filter(|section| !has(&section.name)));
-    let place = |section: &AuditSection| {
-        SECTIONS.iter().position(|name| *name == section.name).unwrap_or(SECTIONS.len())
-    };
-    whole.sections.sort_by_key(place);
+    whole.sections.extend(others.filter(|section| !has(section.name)));
+    whole.sections.sort_by_key(|section| section.name);
     whole
 }
 
@@ -135,10 +131,12 @@ fn some_of(file: PairFile, name: &str) -> Result<PairFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::evaluation::AuditTopic::{Bias, Canaries, Moderation, Personal};
+    use crate::protocol::evaluation::{AuditSection, AuditTopic};
 
-    fn of(crc: u32, sections: &[(&str, &str)]) -> Audit {
-        let section = |(name, sample): &(&str, &str)| AuditSection {
-            name: (*name).to_owned(),
+    fn of(crc: u32, sections: &[(AuditTopic, &str)]) -> Audit {
+        let section = |(name, sample): &(AuditTopic, &str)| AuditSection {
+            name: *name,
             sample: (*sample).to_owned(),
             ..AuditSection::default()
         };
@@ -147,16 +145,16 @@ mod tests {
 
     #[test]
     fn parts_of_the_same_weights_stay_and_are_replaced_by_name() {
-        let before = || Some(of(7, &[("bias", "old"), ("personal", "old"), ("moderation", "old")]));
-        let now = of(7, &[("canaries", "new"), ("bias", "new")]);
+        let before = || Some(of(7, &[(Bias, "old"), (Personal, "old"), (Moderation, "old")]));
+        let now = of(7, &[(Canaries, "new"), (Bias, "new")]);
         let names = |audit: &Audit| -> Vec<String> {
-            audit.sections.iter().map(|own| format!("{} {}", own.name, own.sample)).collect()
+            audit.sections.iter().map(|own| format!("{} {}", own.name.name(), own.sample)).collect()
         };
         assert_eq!(
             names(&with_kept(&now, before())),
             ["bias new", "moderation old", "canaries new", "personal old"]
         );
-        assert_eq!(names(&with_kept(&of(8, &[("bias", "new")]), before())), ["bias new"]);
+        assert_eq!(names(&with_kept(&of(8, &[(Bias, "new")]), before())), ["bias new"]);
         assert_eq!(names(&with_kept(&now, None)), ["bias new", "canaries new"]);
     }
 

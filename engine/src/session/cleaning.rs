@@ -71,7 +71,7 @@ impl Session {
                 self.change_recipe(id, |recipe| recipe.set_threshold(&stage, &threshold, value))
             }
             Command::SetPersonal { class, action } => {
-                self.change_recipe(id, |recipe| recipe.set_personal(&class, &action))
+                self.change_recipe(id, |recipe| recipe.set_personal(&class, action))
             }
             Command::SetMixture { weights, temperature } => self.change_recipe(id, |recipe| {
                 recipe.mixture.weights = weights;

@@ -4,7 +4,7 @@ use super::{Options, Session};
 use crate::cpu::{FUSIONS, most_workers};
 use crate::device::{DeviceDescription, DeviceKind};
 use crate::error::{Error, Result};
-use crate::gpu::{self, AdapterReport, Tuning};
+use crate::gpu::{self, AdapterReport, DeviceChoice, DeviceRequest, Tuning};
 use crate::plan::fit::DeviceLimits;
 use crate::plan::fuse::Fusions;
 use crate::plan::lower::Target;
@@ -68,28 +68,23 @@ impl Session {
 
     pub(super) async fn choose_device(&mut self, id: u64, wish: &str) -> Result<()> {
         let adapters = gpu::devices().await;
-        let summary = match wish {
-            "auto" => match adapters.first().filter(|adapter| !adapter.software) {
+        let summary = match DeviceRequest::of(wish)? {
+            DeviceRequest::Auto => match adapters.first().filter(|adapter| !adapter.software) {
                 Some(adapter) => {
                     described(adapter, "chosen because it is a GPU, the fastest here".to_owned())
                 }
                 None => cpu(self.options.threads, cpu_reason(&adapters)),
             },
-            "cpu" => cpu(self.options.threads, "chosen by you".to_owned()),
-            "gpu" => match adapters.first() {
-                Some(adapter) => described(adapter, "the best adapter there is, asked for by you".to_owned()),
-                None => return Err(Error::Device(cpu_reason(&adapters))),
-            },
-            name => {
-                let wanted = name.to_lowercase();
-                let named = |adapter: &&AdapterReport| adapter.name.to_lowercase().contains(&wanted);
-                match adapters.iter().find(named) {
-                    Some(adapter) => described(adapter, "chosen by you".to_owned()),
-                    None => {
-                        let reason = format!("no adapter is called {name:?}; choose another in Settings");
-                        return Err(Error::Device(reason));
-                    }
-                }
+            DeviceRequest::Cpu => cpu(self.options.threads, "chosen by you".to_owned()),
+            DeviceRequest::Gpu(choice) => {
+                let why = match choice {
+                    DeviceChoice::Best => "the best adapter there is, asked for by you",
+                    DeviceChoice::Named(_) => "chosen by you",
+                };
+                let at = choice.among(&adapters)?;
+                let adapter =
+                    adapters.get(at).ok_or_else(|| Error::Internal("no such adapter".to_owned()))?;
+                described(adapter, why.to_owned())
             }
         };
         let request = match (summary.kind, wish) {

@@ -201,7 +201,11 @@ impl Session {
                 }
                 let learns_from = (learns_from, recipe);
                 let learned = self.files_to_learn(config.train.objective, learns_from).await?;
-                config.data.paths = learned.unwrap_or(config.data.paths);
+                if let Some(learned) = learned {
+                    config.data.paths = learned;
+                    // Its sources are another text's.
+                    config.data.mixture.clear();
+                }
                 let beginning = Beginning::find(&self.opened()?.project, &config)?;
                 if let Some(beginning) = &beginning {
                     for notice in beginning.settle(&mut config)? {

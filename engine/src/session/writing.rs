@@ -410,7 +410,7 @@ impl Session {
             probability: entry.probability as f32,
             tempered: entry.tempered as f32,
             drawn: entry.drawn as f32,
-            cut_by: entry.cut_by.map(str::to_owned),
+            cut_by: entry.cut_by,
         };
         let candidates = listed.entries.iter().map(candidate).collect();
         let (entropy_bits, kept) = (listed.entropy_bits as f32, listed.kept);

@@ -8,6 +8,7 @@
 use glasshouse_engine::cpu::{Answer, ShardExecutor};
 use glasshouse_engine::session;
 use glasshouse_protocol::config::{current_name, without_types};
+use glasshouse_protocol::names::with_suggestion;
 use glasshouse_protocol::{Parcel, Report, Request, RunConfig, presets};
 use js_sys::{Array, ArrayBuffer, Float32Array, Function, Uint8Array, Uint32Array};
 use serde::Deserialize;
@@ -59,8 +60,8 @@ impl Engine {
     /// # Errors
     /// The text is no request; a page of another version sent it.
     pub fn receive(&self, text: &str, files: &Array) -> Result<(), JsError> {
-        let body: Request =
-            serde_json::from_str(text).map_err(|error| JsError::new(&without_types(&error.to_string())))?;
+        let body: Request = serde_json::from_str(text)
+            .map_err(|error| JsError::new(&with_suggestion(&without_types(&error.to_string()))))?;
         let bytes = files.iter().map(|file| Uint8Array::new(&file).to_vec()).collect();
         // A session that has ended takes no more requests; the page learns of its end by other ways.
         self.requests.try_send(Parcel { body, bytes }).ok();

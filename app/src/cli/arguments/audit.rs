@@ -3,7 +3,7 @@
 use super::{MeasuringArguments, ModelArguments};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use glasshouse_engine::evaluate::audit::SECTIONS;
+use glasshouse_engine::protocol::evaluation::AuditTopic;
 use std::path::PathBuf;
 
 /// `audit`.
@@ -14,7 +14,7 @@ pub struct AuditArguments {
     pub model: ModelArguments,
     /// What to look for; several with commas between them. All unless some are named
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = sections())]
-    pub section: Vec<String>,
+    pub section: Vec<AuditTopic>,
     /// Pairs of sentences of your own beside ours: JSON Lines with `more`, `less` and `category`, or CrowS-Pairs' table (docs/audit.md)
     #[arg(long, value_name = "FILE")]
     pub pairs: Option<PathBuf>,
@@ -30,6 +30,8 @@ pub struct AuditArguments {
 }
 
 /// Takes a section's name; help, completions and what is said of another one list them all.
-fn sections() -> impl TypedValueParser<Value = String> {
-    PossibleValuesParser::new(SECTIONS)
+fn sections() -> impl TypedValueParser<Value = AuditTopic> {
+    PossibleValuesParser::new(AuditTopic::ALL.map(AuditTopic::name)).try_map(|name: String| {
+        AuditTopic::ALL.into_iter().find(|topic| topic.name() == name).ok_or("no section")
+    })
 }

@@ -124,7 +124,7 @@ pub struct DataRecipeArguments {
 /// `data script`.
 #[derive(Args, Debug)]
 pub struct DataScriptArguments {
-    /// fineweb, gopher, c4, light, or a TOML file
+    /// fineweb, gopher, c4, light, raw, or a TOML file
     #[arg(long, value_name = "NAME")]
     pub recipe: String,
 }

@@ -78,7 +78,7 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
 }
 
 fn report(task: &TaskReport) -> Result<()> {
-    say!("\nTask {} · {}, {}", task.name, task.kind, counted(task.rows, "row"))?;
+    say!("\nTask {} · {}, {}", task.name, task.kind.name(), counted(task.rows, "row"))?;
     task.about.iter().try_for_each(|sentence| say!("  {sentence}"))?;
     if task.beside.is_empty() {
         say!("{}", indented(&metrics(&task.metrics)))?;

@@ -1,7 +1,7 @@
 //! Rows of the book's exercises from the files that it reads.
 
 use anyhow::{Context as _, Result, ensure};
-use glasshouse_engine::graph::random::nth;
+use glasshouse_engine::protocol::random::nth;
 use serde::Deserialize;
 use serde_json::json;
 

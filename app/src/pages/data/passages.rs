@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_taken_away_is_struck_through() {
+    fn only_what_was_removed_is_struck_through() {
         let changes = [
             change(TextFate::Same, "Write to "),
             change(TextFate::Removed, "mia@example.org"),

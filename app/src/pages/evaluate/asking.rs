@@ -10,17 +10,17 @@ use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{MOST_AUDIT_SAMPLES, TaskRequest, metric_names};
+use glasshouse_protocol::evaluation::{AuditTopic, MOST_AUDIT_SAMPLES, TaskRequest, metric_names};
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 use std::path::Path;
 
-/// Parts of an audit, as the engine knows them, and what people call them.
-const SECTIONS: [(&str, &str); 5] = [
-    ("bias", "Bias"),
-    ("moderation", "Moderation"),
-    ("memorisation", "Memorisation"),
-    ("canaries", "Canaries"),
-    ("personal", "Personal data"),
+/// Parts of an audit, and what people call them.
+const SECTIONS: [(AuditTopic, &str); 5] = [
+    (AuditTopic::Bias, "Bias"),
+    (AuditTopic::Moderation, "Moderation"),
+    (AuditTopic::Memorisation, "Memorisation"),
+    (AuditTopic::Canaries, "Canaries"),
+    (AuditTopic::Personal, "Personal data"),
 ];
 /// Documents of a quick look, and tokens of a stride, where a person wants other than all and half a context.
 const DOCUMENTS: usize = 200;
@@ -210,18 +210,18 @@ impl Asking {
     /// Draws what an audit has as settings.
     pub(super) fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let sections = &mut self.audits.sections;
-        for (name, title) in SECTIONS {
-            let mut on = sections.is_empty() || sections.iter().any(|section| section == name);
+        for (topic, title) in SECTIONS {
+            let mut on = sections.is_empty() || sections.contains(&topic);
             if ui.checkbox(&mut on, title).changed() {
                 if sections.is_empty() {
-                    *sections = SECTIONS.map(|(name, _)| name.to_owned()).to_vec();
+                    *sections = AuditTopic::ALL.to_vec();
                 }
                 // The last one stays: an audit of nothing is none.
                 if on || sections.len() > 1 {
-                    sections.retain(|section| section != name);
+                    sections.retain(|section| *section != topic);
                 }
                 if on {
-                    sections.push(name.to_owned());
+                    sections.push(topic);
                 }
                 // All of them are what an audit has by itself.
                 if sections.len() == SECTIONS.len() {

@@ -16,7 +16,7 @@ use glasshouse_protocol::evaluation::{AuditSection, Cell, Table};
 /// Draws every part.
 pub(super) fn audits_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit) {
     for part in &audit.sections {
-        let key = format!("audit {}", part.name);
+        let key = format!("audit {}", part.name.name());
         let title = format!("Audit: {}", part.title);
         let note = match part.skipped {
             Some(_) => "not made".to_owned(),

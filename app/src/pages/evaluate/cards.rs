@@ -9,7 +9,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets::{self, card, columns_fit, interval_bar, quiet_text, term};
 use egui::{Label, RichText, Sense, Ui, Vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{Contamination, Metric};
+use glasshouse_protocol::evaluation::{AuditTopic, Contamination, Metric};
 use glasshouse_protocol::{Audit, Evaluation, RunSummary};
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
         }));
     }
     for section in audit.map_or(&[][..], |audit| &audit.sections) {
-        if section.name == "memorisation" {
+        if section.name == AuditTopic::Memorisation {
             let first = section.metrics.first();
             lines.extend(first.map(|metric| (format::metric_title(&metric.name), metric.clone())));
         }
@@ -291,7 +291,7 @@ mod tests {
             ..Evaluation::default()
         };
         let section = AuditSection {
-            name: "memorisation".to_owned(),
+            name: AuditTopic::Memorisation,
             metrics: vec![metric("memorised", 0.01)],
             ..AuditSection::default()
         };

@@ -13,7 +13,7 @@ use crate::widgets::{self, Align, Column, Table, hint_line, plain, raised, repor
 use egui::{Label, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Evaluation;
-use glasshouse_protocol::evaluation::{self, Cell, Metric, TaskAnswer, TaskBaseline, TaskReport};
+use glasshouse_protocol::evaluation::{self, AnswerKind, Cell, Metric, TaskAnswer, TaskBaseline, TaskReport};
 
 /// Height of an answer's row, and of the list of them.
 const ROW: f32 = 28.0;
@@ -55,13 +55,12 @@ fn has_failed(answer: &TaskAnswer) -> bool {
 }
 
 /// What the model had to do.
-fn does(kind: &str) -> &str {
+fn does(kind: AnswerKind) -> &'static str {
     match kind {
-        "generate" => "writes answers",
-        "choose" => "chooses among answers by likelihood",
-        "classify" => "names labels",
-        "tag" => "names a tag for each word",
-        other => other,
+        AnswerKind::Generate => "writes answers",
+        AnswerKind::Choose => "chooses among answers by likelihood",
+        AnswerKind::Classify => "names labels",
+        AnswerKind::Tag => "names a tag for each word",
     }
 }
 
@@ -73,7 +72,7 @@ impl EvaluatePage {
             // Two files may have one name.
             let filter = self.answers.entry(format!("{} {place} {}", evaluation.run, task.name)).or_default();
             let key = format!("task {place} {}", task.name);
-            let note = format!("{} · {}", format::counted(task.rows, "row"), does(&task.kind));
+            let note = format!("{} · {}", format::counted(task.rows, "row"), does(task.kind));
             // Families of a suite stand in its table, and are opened one by one.
             let part = Head { key: &key, title: &task.name, note: &note, open: task.suite.is_empty() };
             section_ui(ui, context, part, Some(&|| csv(task)), |ui, context| {

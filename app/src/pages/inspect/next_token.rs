@@ -11,7 +11,7 @@ use crate::theme::space;
 use crate::widgets::{Stat, stat};
 use egui::Ui;
 use glasshouse_protocol::inspect::TokenText;
-use glasshouse_protocol::{Candidate, ErrorReport};
+use glasshouse_protocol::{Candidate, Cut, ErrorReport};
 
 /// Width of the settings where they stand beside the bars, in points.
 const SETTINGS: f32 = 232.0;
@@ -82,12 +82,7 @@ fn candidates(data: &ViewData) -> Vec<Candidate> {
     let candidate = |(place, id): (usize, &u32)| {
         let own = logits.get(*id as usize);
         let above = own.map(|own| logits.iter().filter(|logit| *logit > own).count());
-        let cut_by = match cuts.get(place) {
-            Some(1) => Some("top_k"),
-            Some(2) => Some("top_p"),
-            Some(3) => Some("min_p"),
-            _ => None,
-        };
+        let cut_by = cuts.get(place).and_then(|cut| Cut::ALL.get((*cut as usize).checked_sub(1)?).copied());
         Candidate {
             id: *id,
             text: data.text_of(*id).map_or_else(|| format!("#{id}"), str::to_owned),
@@ -95,7 +90,7 @@ fn candidates(data: &ViewData) -> Vec<Candidate> {
             probability: share(probability, place),
             tempered: share(tempered, place),
             drawn: share(drawn, place),
-            cut_by: cut_by.map(str::to_owned),
+            cut_by,
         }
     };
     ids.iter().enumerate().map(candidate).collect()

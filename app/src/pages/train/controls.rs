@@ -93,7 +93,7 @@ fn times(context: &Context<'_>, training: &Training, run: &RunSummary) -> (Optio
     if let (Some((spent, left)), TrainingState::Running) = (training.seconds, training.state) {
         return (Some(left), Some(spent + left));
     }
-    let pace = tokens_per_step(context, run).and_then(|tokens| training.seconds_a_step(tokens));
+    let pace = tokens_per_step(context, run).and_then(|tokens| training.seconds_per_step(tokens));
     let plan = context.state.planning.plan.as_ref().filter(|(config, _)| config == context.draft);
     let estimated = training.estimated_seconds.or(run.estimated_seconds);
     let estimated = estimated.or(plan.and_then(|(_, plan)| plan.run_seconds));

@@ -21,7 +21,7 @@ pub(in crate::pages) fn candidates_ui(
         let name = visible(&candidate.text);
         let given = share(candidate.probability);
         let verb = verb.map_or_else(String::new, |verb| format!("{verb} "));
-        let cut = candidate.cut_by.as_deref().map(|by| format!("cut by {}", by.replace('_', "-")));
+        let cut = candidate.cut_by.map(|by| format!("cut by {}", by.name()));
         let values = [candidate.probability, candidate.tempered, candidate.drawn];
         Ranked {
             rank: candidate.rank.to_string(),

@@ -362,6 +362,12 @@ impl Graph {
         &self.values[value.index()].ty
     }
 
+    /// Types of a node's operands by name, its operation being `op`.
+    pub fn types_of<O: Operation>(&self, op: &O, node: &Node) -> Option<Named<O, &Type>> {
+        let ty = |value: &ValueId| self.ty(*value);
+        Named::of(op, node.inputs.iter().map(ty), node.outputs.iter().map(ty))
+    }
+
     /// Appends a node whose outputs are all new values; their types follow from the op's shape rule.
     pub fn push(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>, GraphError> {
         self.push_into(op, inputs, &[])

@@ -8,7 +8,9 @@
 //! Less far goes what computes again only what takes no product: it costs hardly any time, and saves what a run keeps twice over, before
 //! and behind an activation, a norm or a mask.
 
-use super::{Element, Graph, GraphError, Node, Op, Origin, ValueId};
+use super::ops::{Named, Operation};
+use super::{Graph, GraphError, Node, Origin, ValueId};
+use crate::dispatch;
 use std::collections::HashMap;
 
 /// What the backward pass may read of the forward one.
@@ -84,13 +86,12 @@ impl Recompute {
     }
 }
 
-/// Whether what a node makes is computed again in hardly any time.
+/// Whether what a node makes is computed again in hardly any time, as its operation says.
 fn is_cheap(graph: &Graph, node: &Node) -> bool {
-    match node.op {
-        Op::Activation(_) | Op::Gate(_) | Op::Norm(_) | Op::Dropout(_) => true,
-        Op::Scale(_) => node.inputs.iter().any(|input| graph.ty(*input).element == Element::F16),
-        _ => false,
+    fn is_cheap<O: Operation>(op: &O, graph: &Graph, node: &Node) -> bool {
+        graph.types_of(op, node).is_some_and(|Named { inputs, .. }| op.is_cheap(inputs))
     }
+    dispatch!(&node.op, op => is_cheap(op, graph, node))
 }
 
 /// The block that a node belongs to, by its number.

@@ -7,8 +7,8 @@ use super::buffers::{Allocation, buffers};
 use super::{Plan, compile, update};
 use crate::Result;
 use crate::dispatch;
-use crate::graph::ops::{Cost, Named, Operation};
-use crate::graph::{Graph, Node, Op, Parameter, ValueId};
+use crate::graph::ops::{Cost, Operation};
+use crate::graph::{Graph, Node, Parameter};
 use crate::model::{is_of_adapter, own_parameters, training_graphs};
 use crate::optimizer::Optimizer;
 use crate::plan::lower::Target;
@@ -178,15 +178,9 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
     let mut flops = Flops::default();
     let mut going_back = false;
     for node in &graph.nodes {
-        let ends = matches!(
-            node.op,
-            Op::CrossEntropyBackward(_)
-                | Op::LinearCrossEntropyBackward(_)
-                | Op::DistilBackward(_)
-                | Op::UnlikelihoodBackward(_)
-        );
-        going_back |= ends;
         let Cost { forward, backward, .. } = cost(graph, node);
+        // Behind the loss comes the product that made its logits, of which nothing is computed again before.
+        going_back |= backward > 0.0;
         *(if going_back { &mut flops.recomputed } else { &mut flops.forward }) += forward / tokens as f64;
         flops.backward += backward / tokens as f64;
     }
@@ -196,9 +190,7 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
 /// What a node costs, as its operation says.
 pub(super) fn cost(graph: &Graph, node: &Node) -> Cost {
     fn cost<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Cost {
-        let types = |values: &[ValueId]| values.iter().map(|value| graph.ty(*value)).collect::<Vec<_>>();
-        let named = Named::of(op, types(&node.inputs), types(&node.outputs));
-        named.map_or_else(Cost::default, |operands| op.cost(operands))
+        graph.types_of(op, node).map_or_else(Cost::default, |operands| op.cost(operands))
     }
     dispatch!(&node.op, op => cost(op, graph, node))
 }

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_stay_near_what_is_alive_at_worst() {
+    fn slots_stay_near_the_most_live_values() {
         for (name, _) in presets::PRESETS {
             for activation_checkpointing in [false, true] {
                 let config = presets::preset(name).unwrap();

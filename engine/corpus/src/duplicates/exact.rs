@@ -1,8 +1,8 @@
 //! Documents that are the same but for case, punctuation and white space; source code, that is the same to the byte.
 //!
 //! Each document is reduced to a hash of 128 bits of its words, in order; a later one with the hash of an earlier one is
-//! dropped at once, so that nothing has to be read twice. Among a thousand million documents, the chance that any two different
-//! ones share a hash is below one in 10¹³ (104 of the bits are compared).
+//! dropped at once, so that nothing has to be read twice. Among a thousand million documents, the chance that any two that
+//! differ share a hash is below one in 10¹³ (104 of the bits are compared).
 //! The hash is fixed and public: it guards against chance, and someone who wants a document of theirs to count as a copy
 //! could as well submit a copy.
 

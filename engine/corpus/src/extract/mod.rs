@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Kind};
 use crate::error::Result;
-use crate::read::Readers;
+use crate::readers::Readers;
 use crate::repair;
 
 /// How text is made of documents that are not plain text.

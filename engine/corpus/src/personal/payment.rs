@@ -17,7 +17,7 @@ pub(super) fn find_card(bytes: &[u8], number: &Number) -> Option<Finding> {
     (1..=number.groups().len()).rev().find_map(|count| {
         let (groups, length) = number.prefix(count)?;
         let end = groups.last()?.end;
-        let printed = is_usual_grouping(groups);
+        let printed = is_printed_grouping(groups);
         let alone = || !follows_number(bytes, start) && !precedes_number(bytes, end);
         let grouped = printed || is_spaced(groups) && alone();
         let valid = grouped
@@ -38,7 +38,7 @@ fn is_spaced(groups: &[Group]) -> bool {
 }
 
 /// Whether the groups are those that cards are printed in, with one kind of joint: 4-4-4-4, 4-4-4-4-3, 4-6-5, 4-6-4, or all in one.
-fn is_usual_grouping(groups: &[Group]) -> bool {
+fn is_printed_grouping(groups: &[Group]) -> bool {
     let mut lengths = [0; 5];
     for (length, group) in lengths.iter_mut().zip(groups) {
         *length = group.len();

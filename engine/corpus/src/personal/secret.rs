@@ -197,7 +197,7 @@ fn entropy(value: &[u8]) -> f64 {
     for byte in value {
         counts[usize::from(*byte)] += 1;
     }
-    crate::rules::entropy_of(&counts)
+    crate::entropy::entropy_of(&counts)
 }
 
 /// The end of a key whose prefix ends at `start`.

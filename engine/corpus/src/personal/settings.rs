@@ -2,24 +2,10 @@
 
 use super::{Class, lists};
 use crate::error::{Error, Result};
+pub use glasshouse_protocol::cleaning::PersonalAction as Action;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use std::path::PathBuf;
-
-/// What becomes of a finding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// A typed placeholder stands in its place.
-    #[default]
-    Replace,
-    /// Its shape stays, its characters go: `j•••@•••.com`.
-    Mask,
-    /// The whole document is dropped.
-    Drop,
-    /// It stays and is only counted. Excerpts mask it all the same.
-    Keep,
-}
 
 /// Which placeholders are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

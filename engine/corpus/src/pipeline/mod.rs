@@ -51,7 +51,7 @@ use work::{Fate, Outcome, Told, Worked, Worker};
 pub fn bytes_per_document(recipe: &Recipe) -> u64 {
     // Whether it is left and whether it is held out, and its number by source and by lot.
     let numbers = 2 * size_of::<bool>() + 2 * size_of::<u32>();
-    staging::BYTES_A_DOCUMENT as u64 + numbers as u64 + recipe.duplicates.bytes_per_document()
+    staging::BYTES_PER_DOCUMENT as u64 + numbers as u64 + recipe.duplicates.bytes_per_document()
 }
 
 /// A cleaning under way.

@@ -16,7 +16,7 @@ const COPIES_FILE: &str = ".copies.jsonl";
 pub(super) const FILES: [&str; 3] = [STAGING_FILE, COPIES_FILE, super::journal::JOURNAL_FILE];
 
 /// Bytes of memory that stay for each staged document beside the duplicates' keys.
-pub(super) const BYTES_A_DOCUMENT: usize = size_of::<Entry>();
+pub(super) const BYTES_PER_DOCUMENT: usize = size_of::<Entry>();
 
 /// What memory holds of a staged document: with the duplicates' keys beside it, all that grows with the corpus.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,9 @@
 //! Source code: a file is a document, whose licence is what its SPDX line says.
 
 use super::decode;
-use super::fields;
 use super::record::Context;
 use crate::document::{Document, Kind};
+use crate::fields;
 
 /// The mark of the line that names a licence, as the SPDX project has it.
 const LICENCE: &str = "SPDX-License-Identifier:";

@@ -1,9 +1,9 @@
 //! The files behind what a person named: walked without recursion, in the order of names, each with what it will be read as.
 
-use super::fields;
 use super::format::{self, Format, Packing, Signature};
 use super::settings::Settings;
 use super::{Trouble, open};
+use crate::fields;
 use crate::files::{FileType, Files};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};

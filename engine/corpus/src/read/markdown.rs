@@ -1,7 +1,7 @@
 //! The front matter that static sites put above a Markdown page: its plain lines are understood, and it is taken off.
 
-use super::fields;
 use crate::document::Document;
+use crate::fields;
 
 /// Bytes within which front matter ends; beyond, what looks like its first line is a rule in the text.
 const LONGEST: usize = 64 << 10;

@@ -15,7 +15,6 @@
 mod code;
 mod decode;
 mod elements;
-pub(crate) mod fields;
 mod find;
 mod format;
 mod html;
@@ -53,9 +52,10 @@ pub use find::{Found, Source, find};
 pub use format::{Format, Packing};
 #[cfg(any(feature = "parquet", feature = "pdf"))]
 pub use module::FileDocuments;
-pub use module::Readers;
 pub use open::{open, prose};
 pub use settings::{Limits, Missing, Settings};
+
+pub use crate::readers::Readers;
 
 use crate::document::Document;
 use serde::{Deserialize, Serialize};

@@ -3,12 +3,12 @@
 //! `pdf_oxide` reads the file: its objects, fonts and encryption, and the order in which the lines of a page are read. Ours is what makes
 //! prose of the lines: paragraphs joined, words that a line's end divides, and the running heads and page numbers that are no part of it.
 
-use super::fields;
 use super::lines::whole;
 use super::open::{self, Items};
 use super::record::Context;
 use super::unpack::{CHUNK, Counter, counted};
 use crate::document::{Document, Kind};
+use crate::fields;
 use crate::files::Input;
 use encoding_rs::{UTF_16BE, WINDOWS_1252};
 use glasshouse_protocol::quantity;

@@ -1,11 +1,11 @@
 //! A record of named values as a document, whatever file it stood in.
 
 use super::Trouble;
-use super::fields;
 use super::find::Source;
 use super::settings::{Missing, Settings, bytes};
 use super::shapes;
 use crate::document::{Document, Kind};
+use crate::fields;
 use serde_json::{Map, Value};
 
 /// Words that tables write for a value that is missing, as pandas reads them.

@@ -8,8 +8,9 @@ use super::lines::{Line, Lines};
 use super::record::Context;
 use super::records::{Records, Step};
 use super::unpack::Stream;
-use super::{Trouble, decode, fields};
+use super::{Trouble, decode};
 use crate::document::{Document, Kind};
+use crate::fields;
 use std::io;
 
 /// Bytes of a header's line.

@@ -178,9 +178,9 @@ pub struct DuplicateRecorder {
 
 impl DuplicateRecorder {
     /// For groups found by this stage, with its method for people, and the memory that a signature takes.
-    pub fn new(about: About, method: &str, bytes_a_document: Option<u64>) -> Self {
+    pub fn new(about: About, method: &str, bytes_per_document: Option<u64>) -> Self {
         let (About { name, title, .. }, method) = (about, method.to_owned());
-        let found = Duplicates { name, title, method, bytes_a_document, ..Duplicates::default() };
+        let found = Duplicates { name, title, method, bytes_per_document, ..Duplicates::default() };
         Self { found, sizes: BTreeMap::new() }
     }
 

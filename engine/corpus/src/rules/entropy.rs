@@ -3,6 +3,7 @@
 use super::measured::{Measured, share};
 use super::outcome::{Reason, at_least, at_most};
 use super::threshold::settings;
+use crate::entropy::entropy_of;
 
 settings! {
     /// Drops texts of one character over and over, encoded data, and keys hit at random.
@@ -83,13 +84,6 @@ impl Counts {
             self.in_runs += run;
         }
     }
-}
-
-/// Shannon's entropy of what was counted so many times, in bits. `libm` gives the same on every machine.
-pub(crate) fn entropy_of(counts: &[u32]) -> f64 {
-    let all: u32 = counts.iter().sum();
-    let used = counts.iter().filter(|&&count| count > 0).map(|&count| f64::from(count) / f64::from(all));
-    used.map(|part| -part * libm::log2(part)).sum()
 }
 
 fn is_consonant(character: char) -> bool {

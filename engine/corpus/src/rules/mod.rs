@@ -34,7 +34,6 @@ pub use address::Address;
 pub use blocklist::Blocklist;
 pub use c4_quality::C4Quality;
 pub use entropy::Entropy;
-pub(crate) use entropy::entropy_of;
 pub use fineweb_quality::FinewebQuality;
 pub use gibberish::{Gibberish, Scores};
 pub use gopher_quality::GopherQuality;

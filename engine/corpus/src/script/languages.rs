@@ -1,6 +1,6 @@
 //! What fastText's model `lid.176` calls the languages of `whatlang`: mostly by ISO 639-1, where `whatlang` has ISO 639-3.
 
-use crate::read::fields;
+use crate::fields;
 
 /// The model's label of a language; `None` where it does not know it, as Akan, Shona and Zulu.
 pub(super) fn label(code: &str) -> Option<&'static str> {

@@ -23,7 +23,7 @@ pub(super) fn section(evaluation: &Evaluation, audit: Option<&Audit>) -> Markup 
 }
 
 fn part(own: &AuditSection) -> Markup {
-    let heading = if own.title.is_empty() { super::title(&own.name) } else { shown(&own.title) };
+    let heading = if own.title.is_empty() { super::title(own.name.name()) } else { shown(&own.title) };
     html! {
         h3 { (heading) }
         div.card {

@@ -3,7 +3,7 @@
 //! YAML is written by hand, a mapping of known keys: every text is a JSON string, which YAML takes as a double-quoted scalar, so that none
 //! can end it.
 
-use glasshouse_protocol::evaluation::{Evaluation, Likelihood, Metric, TaskReport};
+use glasshouse_protocol::evaluation::{AnswerKind, Evaluation, Likelihood, Metric, TaskReport};
 use std::fmt::Write as _;
 
 /// What a task's answers are, as the Hub names tasks.
@@ -51,11 +51,11 @@ fn results_of_text(own: &Likelihood) -> Results<'_> {
 }
 
 fn of_task(own: &TaskReport) -> Results<'_> {
-    let task = match own.kind.as_str() {
-        "choose" => ("multiple-choice", "Multiple choice"),
-        "classify" => ("text-classification", "Text classification"),
-        "tag" => ("token-classification", "Token classification"),
-        _ => TEXT_GENERATION,
+    let task = match own.kind {
+        AnswerKind::Choose => ("multiple-choice", "Multiple choice"),
+        AnswerKind::Classify => ("text-classification", "Text classification"),
+        AnswerKind::Tag => ("token-classification", "Token classification"),
+        AnswerKind::Generate => TEXT_GENERATION,
     };
     let stem = own.name.rsplit_once('.').map_or(own.name.as_str(), |(stem, _)| stem);
     Results { task, dataset: (stem.to_owned(), own.name.clone(), None), metrics: finite(own.metrics.iter()) }

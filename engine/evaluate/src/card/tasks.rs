@@ -2,7 +2,7 @@
 
 use super::tables::{self, excerpt};
 use super::words::{interval, number, shown, title};
-use glasshouse_protocol::evaluation::{Evaluation, Metric, TaskAnswer, TaskReport};
+use glasshouse_protocol::evaluation::{AnswerKind, Evaluation, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::quantity::{counted, whole};
 use maud::{Markup, html};
 
@@ -28,7 +28,7 @@ fn report(task: &TaskReport) -> Markup {
     html! {
         h3 { bdi { (shown(&task.name)) } }
         div.card {
-            p.note { (way(&task.kind)) " " (counted(task.rows, "row")) " evaluated, file CRC-32C " (format!("{:08x}", task.file_crc32c)) "." }
+            p.note { (way(task.kind)) " " (counted(task.rows, "row")) " evaluated, file CRC-32C " (format!("{:08x}", task.file_crc32c)) "." }
             @if !task.about.is_empty() { ul.notes { @for sentence in &task.about { li { (shown(sentence)) } } } }
             (tables::metrics(&task.metrics))
             @if !task.beside.is_empty() { (beside(task)) }
@@ -93,13 +93,12 @@ fn value(metric: Option<&Metric>) -> Markup {
 }
 
 /// How answers are had.
-fn way(kind: &str) -> &'static str {
+fn way(kind: AnswerKind) -> &'static str {
     match kind {
-        "generate" => "Answers are written greedily.",
-        "choose" => "The likeliest of the given answers is taken.",
-        "classify" => "Texts are labelled.",
-        "tag" => "Words are tagged.",
-        _ => "",
+        AnswerKind::Generate => "Answers are written greedily.",
+        AnswerKind::Choose => "The likeliest of the given answers is taken.",
+        AnswerKind::Classify => "Texts are labelled.",
+        AnswerKind::Tag => "Words are tagged.",
     }
 }
 

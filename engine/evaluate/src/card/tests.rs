@@ -1,8 +1,8 @@
 use super::words::{compact, duration};
 use super::*;
 use glasshouse_protocol::evaluation::{
-    AuditSection, Baseline, Calibration, CalibrationBin, Cell, Likelihood, LossBy, Passage, Table,
-    TaskAnswer, TaskBaseline, TaskReport,
+    AnswerKind, AuditSection, Baseline, Calibration, CalibrationBin, Cell, Likelihood, LossBy, Passage,
+    Table, TaskAnswer, TaskBaseline, TaskReport,
 };
 
 const HOSTILE: &str =
@@ -96,7 +96,7 @@ fn evaluation(text: &str) -> Evaluation {
         contamination: Some(contamination.clone()),
         tasks: vec![TaskReport {
             name: "qa.jsonl".to_owned(),
-            kind: "generate".to_owned(),
+            kind: AnswerKind::Generate,
             metrics: vec![
                 Metric { signature: Some(text.to_owned()), ..metric("bleu", 12.5) },
                 metric(text, 1e-7),

@@ -1,17 +1,11 @@
 //! Intervals: seeded bootstraps over documents or rows (Efron 1979, "Bootstrap Methods: Another Look at the Jackknife"), paired
-//! where two models are compared, and what a comparison means in plain words.
+//! where two models are compared.
 
-mod compare;
-mod remade;
-mod runs;
 #[cfg(test)]
 mod tests;
 
-pub use compare::compare;
-pub use runs::{MOST_PAIRS, compare_runs};
-
 #[cfg(test)]
-pub(crate) use tests::at_once;
+pub(crate) use tests::{BOOTSTRAP, at_once, uniform};
 
 use glasshouse_protocol::evaluation::RESAMPLES;
 use glasshouse_protocol::random::{nth, split_mix};
@@ -221,7 +215,7 @@ fn blocks<const N: usize>(items: &[[f64; N]]) -> Vec<[f64; N]> {
     blocks
 }
 
-fn add<const N: usize>(sum: &mut [f64; N], item: &[f64; N]) {
+pub(crate) fn add<const N: usize>(sum: &mut [f64; N], item: &[f64; N]) {
     for (sum, part) in sum.iter_mut().zip(item) {
         *sum += part;
     }

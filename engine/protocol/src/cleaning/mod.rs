@@ -74,6 +74,21 @@ pub enum ThresholdKind {
     Switch,
 }
 
+/// What becomes of a finding of personal data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonalAction {
+    /// A typed placeholder stands in its place.
+    #[default]
+    Replace,
+    /// Its shape stays, its characters go: `j•••@•••.com`.
+    Mask,
+    /// The whole document is dropped.
+    Drop,
+    /// It stays and is only counted. Excerpts mask it all the same.
+    Keep,
+}
+
 /// What is done with a class of personal data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PersonalCard {
@@ -81,8 +96,8 @@ pub struct PersonalCard {
     pub class: String,
     /// What people read.
     pub title: String,
-    /// `keep`, `replace`, `mask` or `drop`.
-    pub action: String,
+    /// What becomes of it.
+    pub action: PersonalAction,
 }
 
 /// What a recipe makes of a sample of the raw documents.

@@ -340,7 +340,8 @@ pub struct Duplicates {
     /// Documents in them, the kept ones included.
     pub documents: u64,
     /// Memory that a document's signature takes, where there is one, in bytes.
-    pub bytes_a_document: Option<u64>,
+    #[serde(alias = "bytes_a_document")]
+    pub bytes_per_document: Option<u64>,
     /// How many groups are how large, by size.
     pub sizes: Vec<ClusterSize>,
     /// The largest groups, largest first.

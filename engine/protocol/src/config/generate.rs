@@ -1,7 +1,7 @@
 //! How text is drawn from a model.
 
 use super::moderation::LONGEST_RULES;
-use super::train::MOST_TOKENS;
+use super::train::MAX_TOKENS;
 use crate::{Invalid, Moderation, Precision, require};
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +53,7 @@ impl GenerateConfig {
     /// Checks every rule; the first broken one is named.
     pub fn validate(&self) -> Result<(), Invalid> {
         require(self.max_tokens >= 1, "max_tokens", self.max_tokens, "be at least 1")?;
-        let most = MOST_TOKENS;
+        let most = MAX_TOKENS;
         require(self.max_tokens <= most, "max_tokens", self.max_tokens, format!("be at most {most}"))?;
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
         require(longest <= 1 << 16, "stop", "texts", "hold at most 65536 bytes together")?;

@@ -47,7 +47,7 @@ impl RunConfig {
 }
 
 impl TokenizerConfig {
-    /// Tokens that so many bytes of text will be, about, before a tokenizer was trained: a vocabulary twice as large saves 0.3 bytes a
+    /// Tokens that so many bytes of text will be, about, before a tokenizer was trained: a vocabulary twice as large saves 0.3 bytes per
     /// token on English text (1,024 entries give 3 bytes, GPT-2's 50,257 give 4.7).
     pub fn estimated_tokens(&self, bytes: u64) -> u64 {
         let bytes_per_token = match self.kind {

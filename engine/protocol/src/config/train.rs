@@ -65,7 +65,7 @@ impl Precision {
 /// Most steps of a run, and of anything that is counted in steps.
 const MOST_STEPS: u64 = 1 << 32;
 /// Max tokens that a sample may have.
-pub(super) const MOST_TOKENS: usize = 1 << 20;
+pub(super) const MAX_TOKENS: usize = 1 << 20;
 
 /// The training loop's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -387,11 +387,11 @@ impl TrainConfig {
             ("train.sample_interval", self.sample_interval, MOST_STEPS),
             ("train.checkpoint_seconds", self.checkpoint_seconds, MOST_STEPS),
             ("train.eval_batches", self.eval_batches as u64, 1 << 20),
-            ("train.sample_tokens", self.sample_tokens as u64, MOST_TOKENS as u64),
+            ("train.sample_tokens", self.sample_tokens as u64, MAX_TOKENS as u64),
             (
                 "train.sample_prompt (characters)",
                 self.sample_prompt.chars().count() as u64,
-                MOST_TOKENS as u64,
+                MAX_TOKENS as u64,
             ),
         ];
         for (field, value, most) in counts {

@@ -98,6 +98,32 @@ pub struct Candidate {
     pub tempered: f32,
     /// Probability after all settings; 0 where one cut it off.
     pub drawn: f32,
-    /// The setting that cut it off: `top_k`, `top_p` or `min_p`.
-    pub cut_by: Option<String>,
+    /// The setting that cut it off.
+    pub cut_by: Option<Cut>,
+}
+
+/// A setting that leaves unlikely tokens out of the draw, in the order in which they apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// So many tokens are left.
+    TopK,
+    /// So much probability is left.
+    TopP,
+    /// What is much less likely than the likeliest goes.
+    MinP,
+}
+
+impl Cut {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::TopK, Self::TopP, Self::MinP];
+
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TopK => "top-k",
+            Self::TopP => "top-p",
+            Self::MinP => "min-p",
+        }
+    }
 }

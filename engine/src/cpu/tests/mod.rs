@@ -7,8 +7,8 @@ pub(super) mod training;
 
 use super::matrix::{Matrix, MatrixMut, Old, product};
 use super::vector;
-use crate::graph::random;
 use crate::platform::lanes::{Lanes, vectorised};
+use crate::protocol::random;
 
 /// Numbers in (−1, 1) that depend on the seed alone.
 pub fn numbers(seed: u64, count: usize) -> Vec<f32> {

@@ -205,7 +205,7 @@ fn losses_and_gradients_follow_finite_differences() {
             let id = ParameterId(at as u32);
             let (value, range) = (graph.find(Origin::Parameter(id)).unwrap(), layout.range(id));
             for draw in 0..6 {
-                let entry = (crate::graph::random::nth(at as u64, 1, draw) % range.len() as u64) as usize;
+                let entry = (crate::protocol::random::nth(at as u64, 1, draw) % range.len() as u64) as usize;
                 let before = values.floats[&value][entry];
                 let mut shifted = |by: f64| {
                     values.floats.get_mut(&value).unwrap()[entry] = before + by;

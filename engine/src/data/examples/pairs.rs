@@ -8,8 +8,8 @@ use super::{BatchSettings, EVALUATION, TRAINING, permuted};
 use crate::data::batch::Batch;
 use crate::data::store::{Split, TokenStore};
 use crate::error::{Error, Result};
-use crate::graph::random::nth;
 use crate::protocol::quantity::counted;
+use crate::protocol::random::nth;
 use std::sync::Arc;
 
 /// What the weights that a run begins with make of its pairs: log-probabilities of answers, (better, worse), in the order of

@@ -3,7 +3,7 @@
 use super::Count;
 use crate::data::read::TextPiece;
 use crate::data::store::Split;
-use crate::graph::random::nth;
+use crate::protocol::random::nth;
 use glasshouse_protocol::DataConfig;
 
 /// A piece that belongs to one split.

@@ -9,7 +9,7 @@ use crate::evaluate::{Detail, Scoring, Tell};
 use crate::evaluation::bias::{self, Association, Near, Pair, PairFile, WINDOW};
 use crate::platform::Turns;
 use crate::protocol::AuditSettings;
-use crate::protocol::evaluation::{AuditSection, Better, Cell, Metric, Table};
+use crate::protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Table};
 use crate::protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
 
@@ -166,7 +166,7 @@ fn section(
         );
     }
     AuditSection {
-        name: "bias".to_owned(),
+        name: AuditTopic::Bias,
         title: "Bias".to_owned(),
         sample,
         metrics: figures(scored, seed).into(),

@@ -8,10 +8,10 @@ use super::{Auditor, mean, metric, skipped, words};
 use crate::data::canaries::{Canaries, Canary, SPACE};
 use crate::error::Result;
 use crate::evaluate::{Detail, Scoring, Tell};
-use crate::graph::random::nth;
 use crate::protocol::AuditSettings;
-use crate::protocol::evaluation::{AuditSection, Better, Cell, Metric, Table};
+use crate::protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Table};
 use crate::protocol::quantity::whole;
+use crate::protocol::random::nth;
 use std::collections::BTreeMap;
 
 /// Other numbers that each secret is compared with: with itself a power of two.
@@ -50,7 +50,7 @@ pub(super) async fn canaries(
     let Some(canaries) = found else {
         let reason =
             "no canaries were planted into the training text; `glasshouse train --canaries 14` plants some";
-        return Ok(skipped("canaries", "Canaries", reason.to_owned()));
+        return Ok(skipped(AuditTopic::Canaries, "Canaries", reason.to_owned()));
     };
     let all: Vec<Canary> = canaries.planted.iter().cloned().chain(canaries.others(OTHERS)).collect();
     let total = all.len() as u64 * (ALTERNATIVES + 1);
@@ -121,7 +121,7 @@ fn section(exposed: &[Exposed], planted: usize, cut: bool, seed: u64) -> AuditSe
         );
     }
     AuditSection {
-        name: "canaries".to_owned(),
+        name: AuditTopic::Canaries,
         title: "Canaries".to_owned(),
         sample,
         metrics: vec![

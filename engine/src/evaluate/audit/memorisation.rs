@@ -7,17 +7,16 @@ use crate::data::store::{INDEX_FILE, Split, TokenStore};
 use crate::error::Result;
 use crate::evaluate::Tell;
 use crate::generate::{Batch, Request};
-use crate::graph::random::nth;
 use crate::inspect::Indices;
 use crate::platform::{Turns, files};
-use crate::protocol::evaluation::{AuditSection, Better, Cell, Metric, Passage, Table};
+use crate::protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric, Passage, Table};
 use crate::protocol::quantity::{counted, whole};
+use crate::protocol::random::nth;
 use crate::protocol::{AuditSettings, GenerateConfig, Precision};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-const NAME: &str = "memorisation";
 const TITLE: &str = "Memorisation";
 
 /// Tokens that a passage begins with, and that follow, where the context has room for them.
@@ -88,7 +87,7 @@ pub(super) async fn memorisation(
     let folder = run.data_folder()?;
     if !files::is_file(&folder.join(INDEX_FILE)) {
         let reason = format!("the run {} came without the text that it was trained on", run.name());
-        return Ok(skipped(NAME, TITLE, reason));
+        return Ok(skipped(AuditTopic::Memorisation, TITLE, reason));
     }
     let context = auditor.subject.scorer.config().context_length;
     let lengths = Lengths::of(context);
@@ -100,7 +99,7 @@ pub(super) async fn memorisation(
     if trained.is_empty() {
         let tokens = store.len(Split::Train);
         let reason = format!("the training text has {} and a passage {}", tokens_of(tokens), lengths.all());
-        return Ok(skipped(NAME, TITLE, reason));
+        return Ok(skipped(AuditTopic::Memorisation, TITLE, reason));
     }
     tell("memorisation: looking passages up in the training text", 0, 0);
     let trained = looked_up(auditor.indices, &folder, trained, turns).await?;
@@ -137,7 +136,7 @@ pub(super) async fn memorisation(
     let mut tables = vec![by_occurrences(&tried, &held, settings.seed)];
     tables.extend(regurgitated(&tried, lengths, &shown));
     Ok(AuditSection {
-        name: NAME.to_owned(),
+        name: AuditTopic::Memorisation,
         title: TITLE.to_owned(),
         sample,
         metrics: figures(&tried, "", lengths, settings.seed)

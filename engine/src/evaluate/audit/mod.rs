@@ -18,13 +18,12 @@ use crate::evaluation::statistics::{Bootstrap, wilson};
 use crate::generate::Decoder;
 use crate::inspect::Indices;
 use crate::platform::Turns;
-use crate::protocol::evaluation::{AuditSection, Better, Cell, MOST_AUDIT_SAMPLES, Metric, RESAMPLES, Table};
-use crate::protocol::{AuditSettings, names};
+use crate::protocol::AuditSettings;
+use crate::protocol::evaluation::{
+    AuditSection, AuditTopic, Better, Cell, MOST_AUDIT_SAMPLES, Metric, RESAMPLES, Table,
+};
 use sampled::{Sampled, sampled};
 use texts::Texts;
-
-/// The parts of an audit, in the order in which they are told.
-pub const SECTIONS: [&str; 5] = ["bias", "moderation", "memorisation", "canaries", "personal"];
 
 /// A model that is audited, and what reads and writes with it.
 pub struct Auditor<'a> {
@@ -39,20 +38,16 @@ pub struct Auditor<'a> {
 /// The sections that are asked for, in their order.
 ///
 /// # Errors
-/// There is none of a name; or no sample can have the size that is asked for.
-pub fn asked(settings: &AuditSettings) -> Result<Vec<&'static str>> {
+/// No sample can have the size that is asked for.
+pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     let samples = settings.samples;
     if !(1..=MOST_AUDIT_SAMPLES).contains(&samples) {
         return Err(Error::Refused(format!(
             "{samples} samples were asked for; 1 to {MOST_AUDIT_SAMPLES} are possible"
         )));
     }
-    if let Some(name) = settings.sections.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
-        return Err(Error::Unknown(names::unknown("section of an audit", name, SECTIONS.into_iter())));
-    }
-    let is_asked =
-        |name: &&str| settings.sections.is_empty() || settings.sections.iter().any(|own| own == name);
-    Ok(SECTIONS.into_iter().filter(is_asked).collect())
+    let is_asked = |topic: &AuditTopic| settings.sections.is_empty() || settings.sections.contains(topic);
+    Ok(AuditTopic::ALL.into_iter().filter(is_asked).collect())
 }
 
 /// Audits a model; `own` are pairs of sentences of the person's own.
@@ -69,39 +64,37 @@ pub async fn audit(
     let texts = Texts::of(auditor.subject.run)?;
     let mut sections = Vec::with_capacity(asked.len());
     // Rules that are broken are told before anything takes its time.
-    let rules = asked.contains(&"moderation").then(|| moderation::rules_of(auditor)).transpose()?;
+    let rules = asked.contains(&AuditTopic::Moderation).then(|| moderation::rules_of(auditor)).transpose()?;
     // One set of texts serves both sections that look through what the model writes by itself.
-    let written = match asked.iter().any(|name| matches!(*name, "moderation" | "personal")) {
-        true => sampled(auditor, settings, &turns, tell).await?,
-        false => Sampled::default(),
-    };
-    for name in asked {
-        sections.push(match (name, &rules) {
-            ("bias", _) => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
-            ("moderation", Some(rules)) => {
+    let written =
+        match asked.iter().any(|topic| matches!(topic, AuditTopic::Moderation | AuditTopic::Personal)) {
+            true => sampled(auditor, settings, &turns, tell).await?,
+            false => Sampled::default(),
+        };
+    for topic in asked {
+        sections.push(match topic {
+            AuditTopic::Bias => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
+            AuditTopic::Moderation => {
+                // They were read where this is asked for.
+                let Some(rules) = &rules else { continue };
                 moderation::moderation(auditor, rules, &written, &texts, &turns, tell).await?
             }
-            ("memorisation", _) => memorisation::memorisation(auditor, settings, &turns, tell).await?,
-            ("canaries", _) => canaries::canaries(auditor, settings, &texts, tell).await?,
-            _ => personal::personal(auditor, &written, &texts, &turns, tell).await?,
+            AuditTopic::Memorisation => memorisation::memorisation(auditor, settings, &turns, tell).await?,
+            AuditTopic::Canaries => canaries::canaries(auditor, settings, &texts, tell).await?,
+            AuditTopic::Personal => personal::personal(auditor, &written, &texts, &turns, tell).await?,
         });
     }
     Ok(sections)
 }
 
 /// A section that was not made, and why.
-fn skipped(name: &str, title: &str, reason: String) -> AuditSection {
-    AuditSection {
-        name: name.to_owned(),
-        title: title.to_owned(),
-        skipped: Some(reason),
-        ..AuditSection::default()
-    }
+fn skipped(name: AuditTopic, title: &str, reason: String) -> AuditSection {
+    AuditSection { name, title: title.to_owned(), skipped: Some(reason), ..AuditSection::default() }
 }
 
 /// A section of sampled texts. `is_all` is whether all that the model learned from was read beside them.
 fn of_sampled(
-    (name, title): (&str, &str),
+    (name, title): (AuditTopic, &str),
     sample: String,
     metrics: Vec<Metric>,
     tables: [Option<Table>; 2],
@@ -115,7 +108,7 @@ fn of_sampled(
         );
     }
     AuditSection {
-        name: name.to_owned(),
+        name,
         title: title.to_owned(),
         sample,
         metrics,

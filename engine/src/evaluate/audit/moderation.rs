@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::Tell;
 use crate::evaluation::moderation::{Category, Finding, RULES_FILE, Rules, Severity};
 use crate::platform::Turns;
-use crate::protocol::evaluation::{AuditSection, Better, Cell, Table};
+use crate::protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Table};
 use crate::protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ fn section(own: &Tally, there: &Tally, is_all: bool, sample: String) -> AuditSec
         "A sampled text and a document are not equally long, so that their shares say in which categories they differ, and not by how much.",
     ];
     let tables = [Some(by_category(own, there)), by_rule(own, there)];
-    of_sampled(("moderation", "Moderation"), sample, metrics, tables, (&limits, is_all))
+    of_sampled((AuditTopic::Moderation, "Moderation"), sample, metrics, tables, (&limits, is_all))
 }
 
 fn by_category(own: &Tally, there: &Tally) -> Table {

@@ -6,7 +6,7 @@ use super::{Auditor, Sampled, of_sampled, share, words};
 use crate::error::Result;
 use crate::evaluate::Tell;
 use crate::platform::{CorpusFiles, Turns};
-use crate::protocol::evaluation::{AuditSection, Better, Cell, Table};
+use crate::protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Table};
 use crate::protocol::quantity::whole;
 use glasshouse_corpus::personal::{Class, Counts, Detector, Settings, masked};
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ fn section(
          passages and canaries try.",
     ];
     let tables = [by_class(findings, there, source), listed(findings, source)];
-    of_sampled(("personal", "Personal data"), sample, metrics, tables, (&limits, is_all))
+    of_sampled((AuditTopic::Personal, "Personal data"), sample, metrics, tables, (&limits, is_all))
 }
 
 fn by_class(findings: &Findings, there: &Counts, source: &Texts) -> Option<Table> {

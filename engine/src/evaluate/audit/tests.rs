@@ -1,22 +1,22 @@
 //! What audits compute beside the model.
 
+use super::asked;
 use super::canaries::{ALTERNATIVES, exposure};
 use super::memorisation::{Lengths, common_run, similarity};
-use super::{SECTIONS, asked};
 use crate::protocol::AuditSettings;
+use crate::protocol::evaluation::AuditTopic;
 use proptest::prelude::*;
 
 #[test]
-fn sections_are_asked_for_by_name_and_samples_by_a_number_that_is_possible() {
-    let of = |names: &[&str], samples| AuditSettings {
-        sections: names.iter().map(|name| (*name).to_owned()).collect(),
+fn parts_are_told_in_their_order_and_samples_are_of_a_number_that_is_possible() {
+    let of = |topics: &[AuditTopic], samples| AuditSettings {
+        sections: topics.to_vec(),
         samples,
         ..AuditSettings::default()
     };
-    assert_eq!(asked(&of(&[], 5)).unwrap(), SECTIONS);
-    assert_eq!(asked(&of(&["personal", "bias"], 5)).unwrap(), ["bias", "personal"]);
-    let said = asked(&of(&["memorization"], 5)).unwrap_err().to_string();
-    assert!(said.contains("did you mean `memorisation`?"), "{said}");
+    assert_eq!(asked(&of(&[], 5)).unwrap(), AuditTopic::ALL);
+    let (bias, personal) = (AuditTopic::Bias, AuditTopic::Personal);
+    assert_eq!(asked(&of(&[personal, bias], 5)).unwrap(), [bias, personal]);
     assert!(asked(&of(&[], 0)).unwrap_err().to_string().contains("1 to 10000"));
 }
 

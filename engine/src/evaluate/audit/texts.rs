@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const MOST_RUNS: usize = 32;
 
 /// Tokens of a text that are read at most: its first ones.
-const MOST_TOKENS: u64 = 1 << 24;
+const MAX_TOKENS: u64 = 1 << 24;
 
 /// Tokens that are read at once, and of a document that are decoded at once.
 const READ: usize = 1 << 15;
@@ -86,11 +86,11 @@ impl Texts {
     ) -> Result<Reading> {
         let of = |store: &TokenStore| store.len(Split::Train);
         let total = self.texts.iter().map(|(_, store)| of(store)).sum();
-        let most: u64 = self.texts.iter().map(|(_, store)| of(store).min(MOST_TOKENS)).sum();
+        let most: u64 = self.texts.iter().map(|(_, store)| of(store).min(MAX_TOKENS)).sum();
         let mut reading = Reading { read: 0, of: total };
         for (_, store) in &self.texts {
             let (end, separator) =
-                (of(store).min(MOST_TOKENS), store.index().and_then(|index| index.end_of_text));
+                (of(store).min(MAX_TOKENS), store.index().and_then(|index| index.end_of_text));
             let mut waiting = Vec::new();
             for from in (0..end).step_by(READ) {
                 let read = store.read(Split::Train, from, READ.min((end - from) as usize))?;

@@ -132,7 +132,7 @@ fn counting_and_compressing_give_turns() {
 
 #[test]
 fn evaluated_text_that_was_learned_is_found() {
-    let word = |document: u64, at: u64| format!("w{}", crate::graph::random::nth(document, 1, at) % 5000);
+    let word = |document: u64, at: u64| format!("w{}", crate::protocol::random::nth(document, 1, at) % 5000);
     let text = |document: u64| (0..60).map(|at| word(document, at)).collect::<Vec<_>>().join(" ");
     let own = begun(|config, folder| {
         // The last twenty of two hundred are held out; one of those is the first document again, in capitals.

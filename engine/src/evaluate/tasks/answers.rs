@@ -11,7 +11,7 @@ use crate::tokenizer::TokenizerFiles;
 
 /// Tokens of an answer beyond those of the longest right one, and of any.
 const ROOM: usize = 16;
-const MOST_TOKENS: usize = 512;
+const MAX_TOKENS: usize = 512;
 
 /// What the model made of rows.
 pub(super) struct Answered {
@@ -92,7 +92,7 @@ fn longest(files: &TokenizerFiles, rows: &[Row]) -> Result<usize> {
     let texts: Vec<&str> = expected.iter().map(String::as_str).collect();
     let tokens = files.tokenizer.encode_many(&texts)?.iter().map(Vec::len).max().unwrap_or(0);
     let least = if ruled { 4 * ROOM } else { ROOM };
-    Ok((tokens + least).min(MOST_TOKENS))
+    Ok((tokens + least).min(MAX_TOKENS))
 }
 
 /// The tags of an answer for so many words: its own words that are tags, and what is missing is outside of all entities.

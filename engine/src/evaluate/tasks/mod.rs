@@ -177,7 +177,7 @@ pub async fn task(
         name: file.name.clone(),
         file_crc32c: file.crc32c,
         suite: asked.suite.to_owned(),
-        kind: file.kind.name().to_owned(),
+        kind: file.kind,
         rows: all.rows.len() as u64,
         about: sentences,
         broken,

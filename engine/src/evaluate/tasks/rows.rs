@@ -13,6 +13,7 @@
 use crate::data::read::{asked_last, messages_of};
 use crate::data::rewards::Judged;
 use crate::data::tasks::Check;
+pub use crate::protocol::evaluation::AnswerKind as Kind;
 use crate::protocol::{ChatMessage, Role};
 use serde_json::{Map, Value};
 
@@ -29,41 +30,6 @@ const GROUPS: [&str; 5] = ["group", "template", "category", "subject", "kind"];
 
 /// Most lines that are listed as broken; the others count alone.
 pub(super) const LISTED: usize = 1000;
-
-/// What the rows of a file want of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// To answer in its own words.
-    Generate,
-    /// To choose among answers.
-    Choose,
-    /// To name the label of a text.
-    Classify,
-    /// To name the tag of each word.
-    Tag,
-}
-
-impl Kind {
-    /// As reports have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Generate => "generate",
-            Self::Choose => "choose",
-            Self::Classify => "classify",
-            Self::Tag => "tag",
-        }
-    }
-
-    /// What rows of it are, behind "rows that".
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Generate => "are answered in free text",
-            Self::Choose => "choose among answers",
-            Self::Classify => "have labels",
-            Self::Tag => "have tags",
-        }
-    }
-}
 
 /// What is right.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// Tokens of an answer beyond the bytes of the longest right one, and of any.
 const ROOM: usize = 16;
-const MOST_TOKENS: usize = 512;
+const MAX_TOKENS: usize = 512;
 
 /// A row as a line.
 #[derive(Serialize)]
@@ -39,7 +39,7 @@ impl TaskFile {
         let expected: Vec<String> = self.rows.iter().flat_map(Row::expected).collect();
         let of_a_line = !expected.iter().any(|text| text.contains('\n'));
         let longest = expected.iter().map(String::len).max().unwrap_or(0);
-        let most = max_tokens.unwrap_or((longest + ROOM).min(MOST_TOKENS));
+        let most = max_tokens.unwrap_or((longest + ROOM).min(MAX_TOKENS));
         let line = |row: &Row| {
             let choices = match (&row.right, self.kind) {
                 (Right::Choice { choices, .. }, _) => Some(choices.as_slice()),

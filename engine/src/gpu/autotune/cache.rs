@@ -31,7 +31,7 @@ fn key(adapter: &AdapterReport) -> String {
     // A browser tells neither name nor driver, but what the adapter is and offers.
     let (features, binding) = (adapter.features.join(" "), adapter.limits.binding_bytes.to_string());
     let [backend, name, driver] = [&adapter.backend, &adapter.name, &adapter.driver].map(String::as_str);
-    let parts = [backend, name, driver, adapter.kind, features.as_str(), binding.as_str()];
+    let parts = [backend, name, driver, adapter.kind.name(), features.as_str(), binding.as_str()];
     parts.map(|part| if part.is_empty() { "unnamed" } else { part }).join(" · ")
 }
 

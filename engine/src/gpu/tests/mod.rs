@@ -9,7 +9,7 @@ mod tuning;
 use super::program::Program;
 use super::run::run_plan;
 use super::storage::Storage;
-use super::{DeviceChoice, Gpu, devices, run_graph, test_gpu};
+use super::{AdapterClass, DeviceChoice, Gpu, devices, run_graph, test_gpu};
 use crate::Error;
 use crate::graph::ops;
 use crate::graph::{Graph, Input, Type, ValueId};
@@ -33,7 +33,10 @@ pub(super) fn with_cooperative(gpu: &Gpu, graph: &Graph) -> Option<Target> {
 fn lists_the_software_adapter_as_one() {
     let found = pollster::block_on(devices());
     let software = found.iter().find(|report| report.name.contains("llvmpipe"));
-    assert!(software.is_some_and(|report| report.software && report.kind == "software"), "{found:?}");
+    assert!(
+        software.is_some_and(|report| report.software && report.kind == AdapterClass::Software),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -314,8 +314,8 @@ impl Indices {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::random;
     use crate::platform::at_once;
+    use crate::protocol::random;
     use proptest::prelude::*;
 
     const SORTED: Limits = Limits { sorted: 1 << 20, bytes: 1 << 30 };

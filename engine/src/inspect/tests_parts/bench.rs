@@ -2,12 +2,12 @@
 
 use crate::data::prepare;
 use crate::error::Result;
-use crate::graph::random;
 use crate::inspect::{Indices, Lens, Subject, Tensor, inspect};
 use crate::model::{Purpose, Site, build};
 use crate::plan::arena::ArenaLayout;
 use crate::project::{Project, Run};
 use crate::protocol::inspect::{InspectSettings, Inspected, View};
+use crate::protocol::random;
 use crate::protocol::{Bias, ModelConfig, NormPlacement, Residual, RunConfig, TokenizerKind, presets};
 use crate::sampler;
 use crate::tokenizer::Tokenizer;

@@ -25,8 +25,8 @@ use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::{Plan, compile, trial, update};
 use crate::platform;
-use crate::protocol::RunConfig;
 use crate::protocol::bench::{KernelCandidate, KernelMeasurement};
+use crate::protocol::{DeviceKind, RunConfig};
 use crate::step::{Data, StepInput};
 use classes::{Class, chosen, dispatch_classes, node_classes};
 
@@ -61,9 +61,9 @@ pub async fn measure_kernels(
     filter: &str,
     autotune: bool,
 ) -> Result<(Vec<KernelMeasurement>, Option<String>)> {
-    if matches!(device, "burn-wgpu" | "burn-flex") {
+    if DeviceKind::is_of_burn(device) {
         return Err(Error::Refused(format!(
-            "{device} has kernels of its own, which are not timed; use --device cpu or gpu"
+            "{device} has kernels of its own, which are not timed; choose the device cpu or gpu"
         )));
     }
     let settling = if autotune { Tuning::before_a_run() } else { Tuning::Default };

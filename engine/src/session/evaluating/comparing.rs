@@ -1,6 +1,7 @@
 //! How kept evaluations compare: each pair once, since resampling takes its time.
 
-use crate::evaluation::statistics::{Bootstrap, compare};
+use crate::evaluation::comparison::compare;
+use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation};
 use std::collections::VecDeque;

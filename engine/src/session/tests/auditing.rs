@@ -2,6 +2,7 @@
 
 use super::evaluating::endless;
 use super::{TRAINS, Trigger, after, ended, failures, play_trained, tiny, train};
+use crate::protocol::evaluation::AuditTopic::{self, Bias, Canaries, Personal};
 use crate::protocol::{Audit, AuditSettings, Command, ErrorKind, Event, Report, WeightSource};
 
 const EVALUATING: Trigger = |event| matches!(event, Event::Evaluating { .. });
@@ -14,8 +15,8 @@ fn audits(heard: &[Report]) -> Vec<&Audit> {
     audits.collect()
 }
 
-fn audit(sections: &[&str], samples: usize) -> Command {
-    let sections = sections.iter().map(|name| (*name).to_owned()).collect();
+fn audit(sections: &[AuditTopic], samples: usize) -> Command {
+    let sections = sections.to_vec();
     let settings = AuditSettings { sections, samples, ..AuditSettings::default() };
     Command::Audit { source: WeightSource::Current, settings: Box::new(settings) }
 }
@@ -31,15 +32,15 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
         vec![
             after(audit(&[], 10_000)),
             (Some(evaluating), Command::Cancel { request: 4 }),
-            after(audit(&["personal", "canaries"], 3)),
-            after(audit(&["nothing"], 3)),
+            after(audit(&[Personal, Canaries], 3)),
+            after(audit(&[], 0)),
         ],
     );
     assert_eq!(ended(&heard, 4), Some(ErrorKind::Cancelled));
     let audits = audits(&heard);
     let [made] = audits[..] else { panic!("{audits:?}") };
-    let names: Vec<&str> = made.sections.iter().map(|section| section.name.as_str()).collect();
-    assert_eq!(names, ["canaries", "personal"]);
+    let topics: Vec<AuditTopic> = made.sections.iter().map(|section| section.name).collect();
+    assert_eq!(topics, [Canaries, Personal]);
     assert!(made.sections.iter().all(|section| section.skipped.is_none()), "{made:?}");
     assert!(made.step == 3 && made.weights_crc32c != 0 && made.device == "cpu", "{made:?}");
     let canaries = &made.sections[0];
@@ -48,17 +49,14 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
     let exposure = canaries.metrics[0].value.unwrap();
     assert!((0.0..=10.0).contains(&exposure), "{canaries:?}");
     let failures = failures(&heard);
-    assert!(
-        failures.len() == 2 && failures[1].contains("unknown section of an audit `nothing`"),
-        "{failures:?}"
-    );
+    assert!(failures.len() == 2 && failures[1].contains("1 to 10000 are possible"), "{failures:?}");
 }
 
 /// `Hello` is 1, the audits are 4 and 6: one alone, the same beside another run's steps.
 #[test]
 fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alone() {
     let first = || {
-        let mut command = audit(&["bias", "personal"], 20);
+        let mut command = audit(&[Bias, Personal], 20);
         if let Command::Audit { source, .. } = &mut command {
             *source = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
         }

@@ -1,7 +1,7 @@
 use super::activations::Activations;
 use super::*;
-use crate::graph::random::nth;
 use crate::protocol::presets;
+use crate::protocol::random::nth;
 
 fn config(mode: GuardMode, precision: Precision) -> RunConfig {
     let mut config = presets::preset("nanogpt-cpu").unwrap();

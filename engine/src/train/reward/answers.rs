@@ -3,9 +3,9 @@
 use crate::data::{Prompt, Prompts};
 use crate::error::Result;
 use crate::generate::Decoder;
-use crate::graph::random::nth;
 use crate::platform::Turns;
 use crate::protocol::GenerateConfig;
+use crate::protocol::random::nth;
 use serde::{Deserialize, Serialize};
 
 /// What the draws are named by.

@@ -3,9 +3,9 @@
 
 use super::Trainer;
 use crate::error::Result;
-use crate::graph::random::nth;
 use crate::plan::arena::ArenaLayout;
 use crate::protocol::Intervention;
+use crate::protocol::random::nth;
 use crate::step::{ArenaState, LossScale, StepInput};
 
 /// What the ids of a garbage batch are drawn by.

@@ -177,7 +177,7 @@ impl Trainer<'_> {
     fn with_way_on(&self, error: Error) -> Error {
         match (error, self.saved) {
             (Error::Io { path, cause }, Some(step)) if cause.kind() == std::io::ErrorKind::StorageFull => {
-                let way_on = format!("{cause}; free some space, then go on from step {step} with --resume");
+                let way_on = format!("{cause}; free some space, then resume the run from step {step}");
                 Error::bad_file(path, way_on)
             }
             (error, _) => error,

@@ -29,7 +29,7 @@ fn kind_ui(ui: &mut Ui, context: &mut Context<'_>, found: &Duplicates) {
     fold(ui, context.preferences, &name, (&title, &note), false, |ui, preferences| {
         caption(ui, &found.method);
         let mut line = format!("{} in {} groups", counted(found.documents), format::whole(found.clusters));
-        if let Some(bytes) = found.bytes_a_document {
+        if let Some(bytes) = found.bytes_per_document {
             line.push_str(&format!(" · {bytes} bytes of memory a document"));
         }
         caption(ui, line);

@@ -10,14 +10,14 @@ use crate::widgets::{fold, quiet_text};
 use egui::{ComboBox, Label, RichText, Ui};
 use glasshouse_protocol::Command;
 use glasshouse_protocol::cleaning::report::PersonalClass;
-use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary};
+use glasshouse_protocol::cleaning::{PersonalAction, PersonalCard, RecipeSummary};
 
 /// What can be done with a class, and what that means.
-const ACTIONS: [(&str, &str, &str); 4] = [
-    ("keep", "Keep", "It stays in the text."),
-    ("replace", "Replace", "A placeholder that names the class stands in its place."),
-    ("mask", "Mask", "Its letters and digits are covered, its shape stays."),
-    ("drop", "Drop document", "A document that holds any goes as a whole."),
+const ACTIONS: [(PersonalAction, &str, &str); 4] = [
+    (PersonalAction::Keep, "Keep", "It stays in the text."),
+    (PersonalAction::Replace, "Replace", "A placeholder that names the class stands in its place."),
+    (PersonalAction::Mask, "Mask", "Its letters and digits are covered, its shape stays."),
+    (PersonalAction::Drop, "Drop document", "A document that holds any goes as a whole."),
 ];
 
 pub(super) fn classes_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
@@ -51,8 +51,8 @@ fn class_ui(ui: &mut Ui, context: &mut Context<'_>, card: &PersonalCard, found: 
     line_ui(
         ui,
         |ui| {
-            let known = ACTIONS.iter().find(|(name, ..)| *name == card.action);
-            let shown = known.map_or(card.action.as_str(), |(_, words, _)| words);
+            let own = ACTIONS.iter().find(|(action, ..)| *action == card.action);
+            let shown = own.map_or("", |(_, words, _)| words);
             let list = ComboBox::from_id_salt(&card.class).selected_text(shown).width(112.0).truncate();
             let list = list.show_ui(ui, |ui| {
                 for (action, words, meaning) in ACTIONS {
@@ -84,8 +84,7 @@ fn class_ui(ui: &mut Ui, context: &mut Context<'_>, card: &PersonalCard, found: 
         }
     }
     if let Some(action) = chosen.filter(|action| *action != card.action) {
-        let (class, action) = (card.class.clone(), action.to_owned());
-        context.outbox.send(Command::SetPersonal { class, action });
+        context.outbox.send(Command::SetPersonal { class: card.class.clone(), action });
     }
 }
 

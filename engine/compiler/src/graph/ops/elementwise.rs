@@ -4,7 +4,7 @@ use super::{Named, Nothing, Operation, X, Y, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone, alone_without};
 use crate::graph::shape::{Rule, alike, expect};
-use crate::graph::{GraphError, Type, ValueId};
+use crate::graph::{Element, GraphError, Type, ValueId};
 
 /// A place where entries are dropped in training, as [`crate::graph::random`] says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,6 +66,10 @@ impl Operation for Dropout {
         // A mask between halves is in no model's way but an adapter's, and no kernel is built for it.
         let y = (!self.residual).then(|| alone_without(outputs.y, inputs.x));
         [alone(inputs.x)].into_iter().chain(y).collect()
+    }
+
+    fn is_cheap(&self, _: DropoutInputs<&Type>) -> bool {
+        true
     }
 }
 
@@ -166,5 +170,10 @@ impl Operation for Scale {
         let Some(dy) = pass.gradient(y).filter(|_| pass.wants(x)) else { return Ok(()) };
         let Y { y: dx } = pass.graph.add(*self, X { x: dy })?;
         pass.flow(x, dx)
+    }
+
+    /// A weight in 32 bits, where it is held in 16.
+    fn is_cheap(&self, X { x }: X<&Type>) -> bool {
+        x.element == Element::F16
     }
 }

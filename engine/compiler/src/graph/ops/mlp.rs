@@ -82,6 +82,10 @@ impl Operation for Activation {
     fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.x, outputs.y])
     }
+
+    fn is_cheap(&self, _: X<&Type>) -> bool {
+        true
+    }
 }
 
 /// Inputs: x, dy. Output: dx.
@@ -152,6 +156,10 @@ impl Operation for Gate {
 
     fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.x, outputs.y])
+    }
+
+    fn is_cheap(&self, _: X<&Type>) -> bool {
+        true
     }
 }
 

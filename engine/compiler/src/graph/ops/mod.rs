@@ -203,6 +203,12 @@ pub trait Operation: Copy + Into<Op> {
         let _ = operands;
         Cost::default()
     }
+
+    /// Whether what it makes is computed again in hardly any time: its work grows with the values alone.
+    fn is_cheap(&self, inputs: Self::Inputs<&Type>) -> bool {
+        let _ = inputs;
+        false
+    }
 }
 
 /// All operands of a node.

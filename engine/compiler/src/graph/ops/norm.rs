@@ -105,6 +105,10 @@ impl Operation for Norm {
     fn halves(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         vec![alone(outputs.y)]
     }
+
+    fn is_cheap(&self, _: NormInputs<&Type>) -> bool {
+        true
+    }
 }
 
 /// Inputs: x [..,C], scale w [C], statistics [N,2], dy [..,C], (residual r [..,C], what else flows into x). Output: dx (+ r).

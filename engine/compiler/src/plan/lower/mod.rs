@@ -223,7 +223,7 @@ const LONGEST_LOOP: usize = 60_000;
 fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()> {
     if site.target.software && turns > LONGEST_LOOP {
         return Err(crate::Error::Refused(format!(
-            "{}: a loop of {turns} turns, which a software adapter may end early; {advice}, or use --device cpu",
+            "{}: a loop of {turns} turns, which a software adapter may end early; {advice}, or choose the CPU (device cpu)",
             site.node.scope
         )));
     }

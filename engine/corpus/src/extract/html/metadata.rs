@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::read::fields;
+use crate::fields;
 use scraper::node::Element;
 use scraper::{Html, Node};
 

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
 use crate::error::{Error, Result};
-use crate::read::Readers;
+use crate::readers::Readers;
 
 /// What is taken of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

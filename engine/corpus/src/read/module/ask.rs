@@ -1,12 +1,13 @@
 //! The side that has a file and no reader.
 
-use super::{Question, Readers};
+use super::Question;
 use crate::files::Input;
 use crate::read::format::Format;
 use crate::read::record::Context;
 use crate::read::settings::bytes;
 use crate::read::unpack::Counter;
 use crate::read::{Item, Trouble, open};
+use crate::readers::Readers;
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;

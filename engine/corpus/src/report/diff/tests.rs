@@ -67,7 +67,7 @@ fn long_texts_are_compared_by_lines_first_and_a_word_is_still_found() {
 }
 
 #[test]
-fn very_long_texts_with_lines_taken_away_show_just_these() {
+fn very_long_texts_with_lines_removed_show_just_these() {
     let line = |number: usize| format!("{number}\n");
     let before: String = (0..60_000).map(line).collect();
     let after: String = (0..60_000).filter(|number| number % 7 != 3).map(line).collect();

@@ -72,7 +72,7 @@ fn group(found: &Duplicates) -> Markup {
                 div.effect {
                     div { b { (number::whole(found.clusters)) } " " span { (if found.clusters == 1 { "group" } else { "groups" }) } }
                     div { b { (number::whole(found.documents)) } " " span { "documents in them" } }
-                    @if let Some(bytes) = found.bytes_a_document {
+                    @if let Some(bytes) = found.bytes_per_document {
                         div { b { (number::bytes(bytes)) } " " span { "of memory a document" } }
                     }
                 }

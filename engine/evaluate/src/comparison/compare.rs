@@ -1,7 +1,7 @@
 //! Two evaluations on the same things: documents of the same text, rows of the same file. What one of them lacks is left out of both.
 
-use super::Bootstrap;
 use super::remade::Remade;
+use crate::statistics::Bootstrap;
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::{Comparison, Evaluation};
 use std::collections::{BTreeMap, VecDeque};

@@ -1,9 +1,9 @@
 //! Metrics of all rows at once, made again from what was kept of each: so that two models can be compared by resampling the same rows.
 
-use super::Bootstrap;
 use crate::metrics::classification::{Averages, Classification, classification};
 use crate::metrics::entities::Scheme;
 use crate::metrics::{Row, bleu, chrf, entities};
+use crate::statistics::{Bootstrap, add};
 use glasshouse_protocol::evaluation::TaskAnswer;
 use std::collections::BTreeSet;
 
@@ -133,6 +133,6 @@ fn share([part, whole]: [f64; 2]) -> f64 {
 
 fn sum<const N: usize>(rows: &[[f64; N]]) -> [f64; N] {
     let mut sum = [0.0; N];
-    rows.iter().for_each(|row| super::add(&mut sum, row));
+    rows.iter().for_each(|row| add(&mut sum, row));
     sum
 }

@@ -9,7 +9,7 @@ use whatlang::Lang;
 const LONGEST: usize = 200;
 
 /// A short value as a field of a document: trimmed; none where it is empty, long or holds control characters.
-pub(super) fn short(value: &str) -> Option<&str> {
+pub(crate) fn short(value: &str) -> Option<&str> {
     let value = value.trim();
     let fits = !value.is_empty() && value.len() <= LONGEST && !value.chars().any(char::is_control);
     fits.then_some(value)
@@ -85,7 +85,7 @@ pub(crate) fn creative_commons(address: &str) -> Option<String> {
 }
 
 /// A date: the day alone where the value starts with one as ISO 8601 writes it, else as it stands.
-pub(super) fn date(value: &str) -> Option<String> {
+pub(crate) fn date(value: &str) -> Option<String> {
     let value = short(value)?;
     day(value).or_else(|| Some(value.to_owned()))
 }
@@ -110,7 +110,7 @@ const GENRES: &str = "academic=academic,papers article=article,articles blog=blo
     review=reviews speech=speeches subtitle=subtitles textbook=textbooks web=web";
 
 /// The genre that a folder's name says, the innermost first.
-pub(super) fn genre_of_folders(folders: &[String]) -> Option<String> {
+pub(crate) fn genre_of_folders(folders: &[String]) -> Option<String> {
     let known = |folder: &String| {
         let folder = folder.to_ascii_lowercase();
         let mut genres = GENRES.split(' ').filter_map(|genre| genre.split_once('='));

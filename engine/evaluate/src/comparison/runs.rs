@@ -1,8 +1,8 @@
 //! Runs in pairs, each pair by another seed. Pairs are few, and resamples of few spread too little (five of them hold the difference in about
 //! 83 of 100 samples instead of 95): their interval is that of Student's paired t (Student 1908, "The Probable Error of a Mean").
 
-use super::Bootstrap;
 use super::compare::{Pair, Values};
+use crate::statistics::Bootstrap;
 use glasshouse_protocol::Comparison;
 use glasshouse_protocol::evaluation::{Better, Metric};
 

@@ -1,6 +1,6 @@
 //! A run as the command line that trains another like it: the shortest one of options that the command line has.
 
-use super::{Precision, RunConfig, TokenizerKind};
+use crate::config::{Precision, RunConfig, TokenizerKind};
 use crate::presets::{self, MOST_LAYERS, PRESETS};
 use toml::Value;
 

@@ -1,0 +1,10 @@
+//! What a comparison of two models or kinds of runs means in plain words, with the interval of the difference.
+
+mod compare;
+mod remade;
+mod runs;
+#[cfg(test)]
+mod tests;
+
+pub use compare::compare;
+pub use runs::{MOST_PAIRS, compare_runs};

@@ -1,0 +1,202 @@
+use crate::statistics::{BOOTSTRAP, Bootstrap, at_once, uniform};
+use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
+use glasshouse_protocol::{Comparison, Evaluation};
+
+fn compare(first: &Evaluation, second: &Evaluation, bootstrap: &Bootstrap) -> Vec<Comparison> {
+    at_once(super::compare(first, second, bootstrap, &async || ()))
+}
+
+fn evaluation(run: &str, tokenizer: u32, bits: impl Fn(usize) -> f64) -> Evaluation {
+    let documents = (0..200).map(|at| DocumentLoss {
+        text_crc32c: at as u32 / 2,
+        tokens: 25,
+        bytes: 100 + (at as u32 / 2) % 7,
+        nats: bits(at) * 100.0 * std::f64::consts::LN_2,
+        // The more bits it costs, the fewer of its tokens are right.
+        right: Some((20.0 - 4.0 * bits(at)).max(0.0) as u32),
+        right_of_5: Some(20),
+    });
+    let mut evaluation = Evaluation { run: run.to_owned(), ..Evaluation::default() };
+    evaluation.model.tokenizer_crc32c = tokenizer;
+    evaluation.likelihood = Some(Likelihood { by_document: documents.collect(), ..Likelihood::default() });
+    evaluation
+}
+
+#[test]
+fn models_are_compared_in_plain_words() {
+    let noise = uniform(7, 200);
+    let base = evaluation("base", 1, |at| 2.0 + noise[at]);
+    let better = evaluation("better", 1, |at| 1.9 + noise[at]);
+    let found = compare(&base, &better, &BOOTSTRAP);
+    let what: Vec<&str> = found.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(what, ["bits_per_byte", "perplexity", "token_accuracy", "top_5_accuracy"]);
+    // Of the same documents: the interval of the difference is narrower than what documents differ by.
+    let right = &found[2];
+    let sum = |one: &Evaluation| -> u32 {
+        one.likelihood.iter().flat_map(|own| &own.by_document).filter_map(|own| own.right).sum()
+    };
+    let expected = [&base, &better].map(|one| f64::from(sum(one)) / 5000.0);
+    assert_eq!([right.first_value, right.second_value], expected);
+    assert_eq!(
+        (right.difference.value, right.difference.better),
+        (Some(expected[0] - expected[1]), Better::Higher)
+    );
+    let [low, high] = right.difference.interval.unwrap();
+    assert!(
+        low < expected[0] - expected[1] && expected[0] - expected[1] < high && high < 0.0,
+        "{low} {high}"
+    );
+    assert!(right.verdict.starts_with("better is better by 0.0"), "{}", right.verdict);
+    assert_eq!(found[3].verdict, "No difference.");
+    assert!(found[0].verdict.starts_with("better is better by 0.097"), "{}", found[0].verdict);
+    assert_eq!((found[0].difference.count, found[0].difference.better), (200, Better::Lower));
+    assert!(found[0].first_value > found[0].second_value);
+    let other = evaluation("other", 1, |at| 2.0 + noise[(at + 50) % 200]);
+    let verdict = &compare(&base, &other, &BOOTSTRAP)[0].verdict;
+    assert!(verdict.starts_with("Within the noise: the interval of the difference, -0."), "{verdict}");
+    assert_eq!(compare(&base, &base, &BOOTSTRAP)[0].verdict, "No difference.");
+    assert_eq!(compare(&base, &base, &BOOTSTRAP)[0].first, "base ()");
+}
+
+#[test]
+fn perplexities_of_different_tokenizers_are_not_compared() {
+    let found = compare(&evaluation("a", 1, |_| 2.0), &evaluation("b", 2, |_| 1.0), &BOOTSTRAP);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].what, "bits_per_byte");
+    assert!(
+        found[0].verdict.contains("b is better by 0.97") && found[0].verdict.contains("tokenizers differ")
+    );
+}
+
+#[test]
+fn what_an_earlier_version_kept_no_counts_of_is_not_compared() {
+    let (mut one, other) = (evaluation("a", 1, |_| 2.0), evaluation("b", 1, |_| 1.0));
+    for document in &mut one.likelihood.as_mut().unwrap().by_document {
+        (document.right, document.right_of_5) = (None, None);
+    }
+    let found = compare(&one, &other, &BOOTSTRAP);
+    assert!(found[0].difference.value.is_some() && found[1].difference.value.is_some());
+    for one in &found[2..] {
+        assert!(
+            one.difference.value.is_none() && one.verdict.ends_with("evaluate both again."),
+            "{}",
+            one.verdict
+        );
+    }
+}
+
+#[test]
+fn only_shared_documents_count() {
+    let (mut one, other) =
+        (evaluation("a", 1, |_| 2.0), evaluation("b", 1, |at| if at < 9 { 9.0 } else { 1.0 }));
+    one.likelihood.as_mut().unwrap().by_document.drain(..20);
+    let found = &compare(&one, &other, &BOOTSTRAP)[0];
+    assert_eq!(found.difference.count, 180);
+    assert!(
+        found.verdict.ends_with("Only the 180 documents of 200 that both have read count."),
+        "{}",
+        found.verdict
+    );
+    assert!(found.second_value < 1.0);
+    one.likelihood.as_mut().unwrap().by_document.clear();
+    let found = &compare(&one, &other, &BOOTSTRAP)[0];
+    assert_eq!(
+        (found.difference.value, found.verdict.as_str()),
+        (None, "Not compared: no document is in both evaluations.")
+    );
+    assert!(serde_json::to_string(&found).is_ok());
+}
+
+fn task(answers: &[&str], skip: usize) -> TaskReport {
+    let rows = answers.iter().enumerate().skip(skip).map(|(at, answer)| TaskAnswer {
+        line: at as u64 + 1,
+        answer: (*answer).to_owned(),
+        expected: vec!["the cat sat on a mat".to_owned()],
+        scores: vec![Some(f64::from(u8::from(*answer == "the cat sat on a mat"))), None, None],
+        ..TaskAnswer::default()
+    });
+    let answers: Vec<TaskAnswer> = rows.collect();
+    let rows: Vec<crate::metrics::Row<'_>> = answers
+        .iter()
+        .map(|row| crate::metrics::Row { answer: &row.answer, expected: &row.expected })
+        .collect();
+    let metric = |name: &str, value: f64| Metric {
+        name: name.to_owned(),
+        value: Some(value),
+        of: "rows".to_owned(),
+        ..Metric::default()
+    };
+    let metrics = vec![
+        metric("exact", 0.5),
+        metric("bleu", crate::metrics::bleu(&rows).score),
+        metric("entity_f1", 0.5),
+    ];
+    TaskReport { name: "qa.jsonl".to_owned(), file_crc32c: 4, metrics, answers, ..TaskReport::default() }
+}
+
+#[test]
+fn tasks_are_compared_by_row_and_as_a_whole() {
+    let right = "the cat sat on a mat";
+    let mut one =
+        Evaluation { run: "one".to_owned(), tasks: vec![task(&[right; 12], 0)], ..Evaluation::default() };
+    let mut answers = [right; 12];
+    answers[3..].fill("the dog sat on a mat");
+    let other =
+        Evaluation { run: "other".to_owned(), tasks: vec![task(&answers, 2)], ..Evaluation::default() };
+    let found = compare(&one, &other, &BOOTSTRAP);
+    let [exact, bleu, entities] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((exact.what.as_str(), exact.first_value, exact.second_value), ("qa.jsonl: exact", 1.0, 0.1));
+    assert_eq!(exact.difference.count, 10);
+    assert!(exact.verdict.starts_with("one is better by 0.90 "), "{}", exact.verdict);
+    assert!((bleu.first_value - 100.0).abs() < 1e-9 && bleu.second_value < 60.0);
+    assert!(bleu.verdict.starts_with("one is better by"), "{}", bleu.verdict);
+    assert!(entities.verdict.starts_with("Not compared: it is of all rows at once"), "{}", entities.verdict);
+    one.tasks[0].file_crc32c = 5;
+    let found = compare(&one, &other, &BOOTSTRAP);
+    assert_eq!(found[0].verdict, "Not compared: the files of that name differ.");
+}
+
+/// Tags of two rows by two models: what is compared is what was measured, by the words of an answer that are tags of the task.
+#[test]
+fn entities_and_tags_of_words_are_compared_by_resampled_rows() {
+    let rows = |answers: [&str; 2]| -> Vec<TaskAnswer> {
+        let row = |at: usize| TaskAnswer {
+            line: at as u64 % 2 + 1 + 2 * (at as u64 / 2),
+            answer: answers[at % 2].to_owned(),
+            expected: vec![["B-PER I-PER O", "B-LOC O O"][at % 2].to_owned()],
+            scores: vec![None, None],
+            ..TaskAnswer::default()
+        };
+        (0..20).map(row).collect()
+    };
+    let metric = |name: &str, value: f64| Metric {
+        name: name.to_owned(),
+        value: Some(value),
+        of: "rows".to_owned(),
+        ..Metric::default()
+    };
+    let evaluation = |run: &str, answers: [&str; 2], f1: f64, accuracy: f64| Evaluation {
+        run: run.to_owned(),
+        tasks: vec![TaskReport {
+            name: "ner".to_owned(),
+            metrics: vec![metric("entity_f1", f1), metric("accuracy", accuracy)],
+            answers: rows(answers),
+            ..TaskReport::default()
+        }],
+        ..Evaluation::default()
+    };
+    // Right, answered and expected entities of two rows: 2, 2, 2 and 0, 2, 2; of the words 6 and 3 of 6 have the right tag.
+    let good = evaluation("good", ["B-PER I-PER O", "B-LOC, B-LOC O"], 1.0, 1.0);
+    let bad = evaluation("bad", ["B-PER O O", "O O B-LOC"], 0.0, 0.5);
+    let found = compare(&good, &bad, &BOOTSTRAP);
+    let [f1, accuracy] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((f1.first_value, f1.second_value, f1.difference.interval), (1.0, 0.0, Some([1.0, 1.0])));
+    assert!(f1.verdict.starts_with("good is better by 1.00"), "{}", f1.verdict);
+    // Rows are right by 2 of 3 and by 1 of 3 words: what is drawn decides.
+    assert_eq!((accuracy.first_value, accuracy.second_value), (1.0, 0.5));
+    let [low, high] = accuracy.difference.interval.unwrap();
+    assert!(0.3 < low && low < 0.5 && 0.5 < high && high < 0.7, "{low} {high}");
+    // What was measured otherwise is not made again.
+    let other = evaluation("other", ["B-PER O O", "O O B-LOC"], 0.25, 0.5);
+    assert!(compare(&good, &other, &BOOTSTRAP)[0].verdict.starts_with("Not compared"));
+}
