@@ -126,7 +126,7 @@ pub enum Command {
     /// Copies files into the project's `documents` folder. Their bytes come with the command in the order of the names; natively
     /// a name without bytes is a path of a file or folder to copy. Answered by `Documents`.
     AddDocuments {
-        /// File names (`.txt`, `.md`, `.jsonl`), or paths.
+        /// Names of files of kinds that the data bench reads, or paths, of folders too.
         names: Vec<String>,
     },
     /// Puts the files beside it in the place of all the project's files, for the next run: where that run is refused, the project

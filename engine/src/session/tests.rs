@@ -754,6 +754,57 @@ fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way
     let heard = heard.take();
     assert_eq!([2, 3].map(|request| ended(&heard, request)), [(); 2].map(|()| Some(ErrorKind::Cancelled)));
     assert_eq!([4, 5].map(|request| ended(&heard, request)), [None, None], "what was sent before is kept");
+#[test]
+fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = folder.path().join("given");
+    let put = |name: &str, content: &str| {
+        let path = given.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    };
+    put("a.txt", "The fox and the owl are friends. ");
+    put(
+        "sub/b.html",
+        "<html><body><article><p>The owl sat in the old oak and sang of the moon all night long.</p></article></body></html>",
+    );
+    put("c.docx", "PK");
+    // Only what is in a folder inside has the same name.
+    put("sub/deep/a.txt", "The fox ran home. ");
+    put("sub/deep/d.bin", "\0");
+    // Told by its first bytes.
+    put("sub/paper", "%PDF-1.4\n");
+    let nothing = folder.path().join("nothing");
+    std::fs::create_dir(&nothing).unwrap();
+    let add = |path: &Path| after(Command::AddDocuments { names: vec![path.display().to_string()] });
+    let made = after(Command::CreateProject { name: "p".to_owned() });
+    let shelf = folder.path().join("shelf");
+    let heard = play(&shelf, vec![made, add(&given), add(&nothing), add(&given.join("sub/deep"))]);
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && failed[0].contains("holds no file of a kind that is read"), "{failed:#?}");
+    let listed: Vec<_> = heard
+        .iter()
+        .filter_map(|report| match &report.event {
+            Event::Documents { overview, .. } => Some(overview.clone()),
+            _ => None,
+        })
+        .collect();
+    let names: Vec<&str> = listed[0].files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((names, listed[0].documents), (vec!["a 2.txt", "a.txt", "b.html", "paper"], 3));
+    assert_eq!(listed[1].documents, 4);
+    let notices: Vec<&str> = heard
+        .iter()
+        .filter_map(|report| match &report.event {
+            Event::Notice { text } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(notices.len(), 2, "{notices:?}");
+    assert!(notices[0].starts_with("c.docx is a word processor's file"), "{notices:?}");
+    assert!(notices[0].ends_with(". Passed over as well: sub/deep/d.bin; the rest is read"), "{notices:?}");
+    assert!(notices[1].starts_with("d.bin is "), "{notices:?}");
+}
+
     let place = |request| {
         heard.iter().position(|report| {
             report.request == Some(request) && matches!(report.event, Event::Failed { .. })
