@@ -635,6 +635,27 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
 fn packing_is_given_up_in_the_midst_of_it() {
     let shelf = tempfile::tempdir().unwrap();
     let place = shelf.path().join("shelf/p");
+#[test]
+fn a_document_that_is_looked_for_in_many_is_given_up() {
+    let shelf = tempfile::tempdir().unwrap();
+    let text = shelf.path().join("notes.jsonl");
+    let lines: String = (0..300_000).map(|number| format!("{{\"text\": \"Note {number}.\"}}\n")).collect();
+    std::fs::write(&text, lines).unwrap();
+    let heard = play(
+        &shelf.path().join("shelf"),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(Command::CompareDocument { id: "none".to_owned() }),
+            (
+                Some(|event| matches!(event, Event::Underway { work, .. } if work == "comparing a document")),
+                Command::Cancel { request: 4 },
+            ),
+        ],
+    );
+    assert_eq!(ended(&heard, 4), Some(ErrorKind::Cancelled));
+}
+
     play(&shelf.path().join("shelf"), vec![after(Command::CreateProject { name: "p".to_owned() })]);
     // What no packer makes smaller, and takes its time over.
     let mut state = 1_u64;
