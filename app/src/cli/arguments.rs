@@ -271,7 +271,8 @@ pub struct TrainArguments {
     /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// What to train on: .txt, .md and .jsonl (field `text`) files, folders of them, or a folder of `data clean`; for --objective chat
+    /// What to train on: files of every kind that `data clean` reads (text, Markdown, web pages, JSON, tables, Parquet, PDF, …), folders of
+    /// them, or a folder that it wrote; for --objective chat
     /// .jsonl files of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`), for preference of pairs (`prompt`,
     /// `chosen` and `rejected`), for reward of prompts (`prompt`, with `check` or `answer` for a rule), for classify .jsonl or .csv files with `text`
     /// and `label`

@@ -636,10 +636,6 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
 }
 
 #[test]
-fn packing_is_given_up_in_the_midst_of_it() {
-    let shelf = tempfile::tempdir().unwrap();
-    let place = shelf.path().join("shelf/p");
-#[test]
 fn a_document_that_is_looked_for_in_many_is_given_up() {
     let shelf = tempfile::tempdir().unwrap();
     let text = shelf.path().join("notes.jsonl");
@@ -660,6 +656,10 @@ fn a_document_that_is_looked_for_in_many_is_given_up() {
     assert_eq!(ended(&heard, 4), Some(ErrorKind::Cancelled));
 }
 
+#[test]
+fn packing_is_given_up_in_the_midst_of_it() {
+    let shelf = tempfile::tempdir().unwrap();
+    let place = shelf.path().join("shelf/p");
     play(&shelf.path().join("shelf"), vec![after(Command::CreateProject { name: "p".to_owned() })]);
     // What no packer makes smaller, and takes its time over.
     let mut state = 1_u64;
@@ -755,31 +755,6 @@ fn added_names_are_those_that_every_file_system_takes() {
 }
 
 #[test]
-fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way() {
-    let shelf = tempfile::tempdir().unwrap();
-    let (requests, inbox) = async_channel::unbounded();
-    let commands = [
-        Command::CreateProject { name: "p".to_owned() },
-        Command::Measure { config: Box::new(slow(1)) },
-        Command::Measure { config: Box::new(slow(1)) },
-        Command::SaveDraft { config: Box::new(tiny(5)) },
-        Command::Cancel { request: 3 },
-    ];
-    for (id, command) in (1..).zip(commands) {
-        requests.try_send(Parcel::plain(Request { id, command })).unwrap();
-    }
-    let heard = Rc::new(RefCell::new(Vec::new()));
-    let told = heard.clone();
-    pollster::block_on(run(options(shelf.path()), inbox, move |report| {
-        if matches!(report.body.event, Event::Underway { .. }) {
-            requests.close();
-        }
-        told.borrow_mut().push(report.body);
-    }));
-    let heard = heard.take();
-    assert_eq!([2, 3].map(|request| ended(&heard, request)), [(); 2].map(|()| Some(ErrorKind::Cancelled)));
-    assert_eq!([4, 5].map(|request| ended(&heard, request)), [None, None], "what was sent before is kept");
-#[test]
 fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let given = folder.path().join("given");
@@ -830,6 +805,31 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
     assert!(notices[1].starts_with("d.bin is "), "{notices:?}");
 }
 
+#[test]
+fn a_request_that_waits_is_taken_back_and_a_closed_window_ends_what_is_under_way() {
+    let shelf = tempfile::tempdir().unwrap();
+    let (requests, inbox) = async_channel::unbounded();
+    let commands = [
+        Command::CreateProject { name: "p".to_owned() },
+        Command::Measure { config: Box::new(slow(1)) },
+        Command::Measure { config: Box::new(slow(1)) },
+        Command::SaveDraft { config: Box::new(tiny(5)) },
+        Command::Cancel { request: 3 },
+    ];
+    for (id, command) in (1..).zip(commands) {
+        requests.try_send(Parcel::plain(Request { id, command })).unwrap();
+    }
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let told = heard.clone();
+    pollster::block_on(run(options(shelf.path()), inbox, move |report| {
+        if matches!(report.body.event, Event::Underway { .. }) {
+            requests.close();
+        }
+        told.borrow_mut().push(report.body);
+    }));
+    let heard = heard.take();
+    assert_eq!([2, 3].map(|request| ended(&heard, request)), [(); 2].map(|()| Some(ErrorKind::Cancelled)));
+    assert_eq!([4, 5].map(|request| ended(&heard, request)), [None, None], "what was sent before is kept");
     let place = |request| {
         heard.iter().position(|report| {
             report.request == Some(request) && matches!(report.event, Event::Failed { .. })
