@@ -2,7 +2,7 @@
 
 export type ErrorKind =
   | "invalid" | "refused" | "unknown" | "io" | "storage_full" | "bad_file" | "device" | "device_lost" | "too_large" | "out_of_memory"
-  | "internal" | "busy"
+  | "internal" | "busy" | "cancelled"
   /** The engine itself is gone: its worker panicked, was ended, or answers no more. */
   | "lost";
 
@@ -148,7 +148,7 @@ export interface FollowOptions {
 export interface TrainOptions extends RunOptions, FollowOptions {
   /** The text to learn. */
   text?: string;
-  /** Files to learn: `.txt`, `.md` or `.jsonl`. */
+  /** Files to learn, of every kind that the data bench reads. */
   files?: Iterable<File | { name: string; text: string } | { name: string; bytes: Uint8Array }>;
 }
 
@@ -427,7 +427,7 @@ export interface EvaluateOptions {
   suite?: boolean;
   /** Rows of each family. Default 100. */
   suiteRows?: number;
-  /** Resamples of each interval's bootstrap. Default 10,000. */
+  /** Resamples of each interval's bootstrap, at most 1,000,000. Default 10,000. */
   resamples?: number;
   seed?: number;
   /** Keep what is found with the run. Default true. */

@@ -5,8 +5,9 @@ const PATIENCE = 30_000;
 
 /** Why an answer brings no file. */
 function refusal({ status }) {
-  const hidden = status === 401 || status === 403 ? ": there is no such public model; look for its name there" : "";
-  return new Error(`its server answers ${status}${hidden}`);
+  const isHidden = status === 401 || status === 403;
+  const advice = isHidden ? ": there is no such public model; look for its name there" : "; check the address, or try again later";
+  return new Error(`its server answers ${status}${advice}`);
 }
 
 globalThis.NetworkFile = class NetworkFile {
@@ -22,7 +23,7 @@ globalThis.NetworkFile = class NetworkFile {
   async #within(promise) {
     let timer;
     const silence = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`its server was silent for ${PATIENCE / 1000} seconds`)), PATIENCE);
+      timer = setTimeout(() => reject(new Error(`its server was silent for ${PATIENCE / 1000} seconds; try again later`)), PATIENCE);
     });
     try {
       return await Promise.race([promise, silence]);
@@ -39,7 +40,7 @@ globalThis.NetworkFile = class NetworkFile {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       // A browser does not say which.
-      throw new Error("there is no network, no such server, or it does not let pages of other sites read its files");
+      throw new Error("there is no network, no such server, or it does not let pages of other sites read its files; check the address, or download it and choose the files");
     }
   }
 

@@ -250,6 +250,8 @@ fn errors_of_files_end_in_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     stories(folder.path());
     std::fs::write(folder.path().join("empty.txt"), "").unwrap();
+    let bytes = ["tokenizer", "train", "--kind", "byte", "--data", "stories.txt", "--to", "t.json"];
+    succeed(folder.path(), &bytes);
     let next = "; check the name, and that the folder around it is there";
     for (arguments, end) in [
         (&["train", "--data", "absent.txt", "--device", "cpu"][..], next),
@@ -259,6 +261,8 @@ fn errors_of_files_end_in_what_to_do() {
         (&["train", "--data", "stories.txt", "--project", "stories.txt"], ": choose another place"),
         (&["train", "--data", "empty.txt", "--device", "cpu"], "; leave it out, or put text into it"),
         (&["data", "explain", "x", "--in", "stories.txt"], " have the ids"),
+        (&["unpack", "stories.txt"], "; get or make it again"),
+        (&["tokenizer", "decode", "--file", "t.json", "257"], "; give ids from 0 to 256"),
     ] {
         fail(folder.path(), arguments, 1, &[end]);
         let output = glasshouse(folder.path(), arguments);

@@ -363,4 +363,31 @@ fn the_field_of_text_is_named_on_the_command_line() {
     let kept = lines(&folder.join("clean/kept.jsonl"));
     assert_eq!(kept[0]["text"], "What stands inside.");
     assert_eq!(kept[0]["record"]["data"]["page"], 3);
+    // Whoever asks why names the same field, or that cleaning's recipe.
+    let id = kept[0]["id"].as_str().unwrap();
+    let explain = ["data", "explain", id, "--in", "records.jsonl"];
+    fail(folder, &explain, 1, "no document");
+    for reading in [["--text-field", "data.body"], ["--recipe", "clean/recipe.toml"]] {
+        let told = succeed(folder, &[&explain[..], &reading].concat());
+        assert!(told.contains("What stands inside."), "{told}");
+    }
+}
+
+#[test]
+fn the_raw_documents_are_read_as_the_cleaned_ones_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let lines: String = stories(folder, 1)[..30]
+        .iter()
+        .map(|tale| serde_json::json!({ "data": { "body": tale } }).to_string() + "\n")
+        .collect();
+    std::fs::write(folder.join("records.jsonl"), lines).unwrap();
+    let clean = ["data", "clean", "--in", "records.jsonl", "--out", "clean", "--text-field", "data.body"];
+    succeed(folder, &clean);
+    let compare = ["data", "compare", "--in", "records.jsonl", "--clean", "clean", "--device", "cpu"];
+    let short =
+        ["--seeds", "2", "--steps", "4", "--set", "model.context_length=16", "--set", "model.layers=1"];
+    let said = succeed(folder, &[&compare[..], &short, &["--json"]].concat());
+    let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["event"], last["pairs"].as_array().map(Vec::len)), (&"compared".into(), Some(2)));
 }

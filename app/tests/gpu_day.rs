@@ -111,6 +111,63 @@ fn slow_python_a_day_on_a_gpu_has_every_figure() {
     assert!(small["left_out_for_size"].as_array().is_some_and(|left| left.len() >= 8));
 }
 
+/// With time for little of it, what does not fit is left out with a word, and nothing counts as failed.
+#[test]
+fn slow_python_a_day_of_forty_seconds_leaves_out_what_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said, report) = day(folder.path(), &["--device", &adapter(), "--seconds", "40"]);
+    assert_eq!(code, Some(1), "{said}");
+    let parts = report["parts"].as_object().unwrap();
+    assert_eq!((parts.len(), parts["devices"]["state"].as_str()), (10, Some("done")), "{said}");
+    for (name, part) in parts {
+        assert_ne!(part["state"], "failed", "{name}: {}\n{said}", part["why"]);
+        assert_eq!(part["state"] == "done", part["why"].is_null(), "{name} says why: {said}");
+    }
+    assert_eq!(parts["steps"]["state"], "left out", "{said}");
+    let text = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
+    assert!(text.contains("not measured") && !text.contains("FAILED"), "{text}");
+}
+
+/// A command that is ended since its time is over is no failure; what it was to find is left out.
+#[test]
+fn python_a_command_whose_time_is_over_counts_as_no_time() {
+    let script = "import pathlib, sys, measure
+day = measure.Day('', None, '', None, pathlib.Path('.'), True, False)
+def selftest(day, clock, figures):
+    figures.update(of=day.run([sys.executable, '-c', 'import time; time.sleep(60)'], 0.2))
+def half(day, clock, figures):
+    figures['one'] = {}
+    measure.attempt(figures, 'two', lambda: day.run([sys.executable, '-c', 'import time; time.sleep(60)'], 0.2))
+for work in (selftest, half):
+    found = measure.Part('p', 'P', work, 1, 9, 9).run(day, 9)
+    print(found['state'], found['why'], sep=': ')";
+    let output = Command::new("python3")
+        .current_dir(scripts())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .args(["-c", script])
+        .output()
+        .expect("python3");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said, "left out: its 9 s were over\npartly done: its 9 s were over\n", "{complaints}");
+}
+
+#[test]
+fn python_bad_usage_ends_with_2_and_says_what_to_do() {
+    let program = env!("CARGO_BIN_EXE_glasshouse");
+    for (words, said) in [
+        (["--program", "/nowhere", "--only", "devices"], "; build it with"),
+        (["--program", program, "--data", "/nowhere"], "; name a text with --data"),
+        (["--program", program, "--only", "device"], "there are devices, selftest"),
+    ] {
+        let output =
+            Command::new("python3").arg(scripts().join("run")).args(words).output().expect("python3");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{complaint}");
+        assert!(complaint.contains(said), "{complaint}");
+    }
+}
+
 /// Where there is no such adapter and no torch, there is still a report, which says so in every part.
 #[test]
 fn slow_python_a_day_without_a_gpu_says_so() {

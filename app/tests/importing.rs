@@ -140,7 +140,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     for (wrong, reason) in [
         (format!("{server}/nowhere"), "has no config.json"),
         (format!("{server}/nowhere.gguf"), "has no nowhere.gguf"),
-        ("http://127.0.0.1:9/owl".to_owned(), "could not be fetched"),
+        ("http://127.0.0.1:9/owl".to_owned(), "; check the address and the connection, then try again"),
         ("https://".to_owned(), "is no address of a model"),
     ] {
         let error = error_of(folder, &["import", &wrong, "--project", "none"]);

@@ -94,7 +94,9 @@ pub fn advice_for_io(error: &std::io::Error) -> &'static str {
         std::io::ErrorKind::OutOfMemory => {
             "; there is no memory left to hold it: close other tabs and programs, or take a smaller file or model"
         }
-        std::io::ErrorKind::PermissionDenied => "; check the permissions, or choose another place",
+        // Of reading and writing alike, in a window too.
+        std::io::ErrorKind::PermissionDenied => "; change its permissions, or choose another file or folder",
+        std::io::ErrorKind::ReadOnlyFilesystem => "; nothing can be written there: choose another place",
         std::io::ErrorKind::NotFound => "; check the name, and that the folder around it is there",
         std::io::ErrorKind::AlreadyExists => "; choose another name",
         std::io::ErrorKind::NotADirectory => "; a file stands where a folder should: choose another place",
@@ -181,5 +183,29 @@ impl From<&Error> for glasshouse_protocol::ErrorReport {
             _ => (None, None),
         };
         Self { kind, message: error.to_string(), field, run }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn advice_on_files_is_the_same_in_every_front_end() {
+        for kind in [
+            ErrorKind::PermissionDenied,
+            ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::StorageFull,
+            ErrorKind::OutOfMemory,
+            ErrorKind::NotFound,
+            ErrorKind::AlreadyExists,
+            ErrorKind::NotADirectory,
+            ErrorKind::IsADirectory,
+        ] {
+            let told = Error::io("notes.txt")(kind.into()).to_string();
+            assert!(told.starts_with("notes.txt: ") && told.matches("; ").count() == 1, "{told}");
+            assert!(!told.contains("--"), "a window has no options: {told}");
+        }
     }
 }

@@ -259,7 +259,7 @@ impl Executor {
     /// only its gradient is computed.
     ///
     /// # Errors
-    /// A GPU without timestamps, or one whose step has several micro-batches; burn's executors.
+    /// A GPU without timestamps; burn's executors.
     pub async fn profile(&mut self, step: &StepInput) -> Result<(Vec<ProfileEntry>, ProfileMethod)> {
         let mut entries: Vec<ProfileEntry> = Vec::new();
         let mut add = |scope: &str, kernel: &str, count: usize, ms: f64| match entries
@@ -277,10 +277,13 @@ impl Executor {
         let method = match self {
             Self::Cpu(executor) => {
                 executor.gradients(step).await?;
+                let divided = executor.workers() > 1;
+                // What was timed is the last micro-batch, and each of the others takes as long; of workers, this one's part of them.
+                let each = if divided { 1 } else { step.micro_batches.len() };
                 for (scope, operation, seconds) in executor.timings() {
-                    add(&part_of_scope(scope), operation, 1, seconds * 1e3);
+                    add(&part_of_scope(scope), operation, each, seconds * 1e3 * each as f64);
                 }
-                if executor.workers() > 1 { ProfileMethod::Worker } else { ProfileMethod::Clock }
+                if divided { ProfileMethod::Worker } else { ProfileMethod::Clock }
             }
             Self::Gpu(executor, _) => {
                 for timing in executor.profile(step).await? {

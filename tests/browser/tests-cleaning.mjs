@@ -211,3 +211,20 @@ export async function files_that_are_dropped_are_cleaned_in_the_tab_and_learnt_f
   assert.deepEqual(elsewhere, [], "nothing leaves the tab");
   assert.deepEqual(page.problems, []);
 }
+
+export async function looking_for_a_document_among_many_is_given_up(site) {
+  const context = await site.profile();
+  const page = await site.tab(context, "?page=home");
+  await send(page, { command: "create_project", name: "Many" });
+  const kind = await page.evaluate(async () => {
+    const { engine } = globalThis.glasshouse;
+    const lines = Array.from({ length: 200_000 }, (_, at) => JSON.stringify({ text: `Note ${at}.` })).join("\n");
+    await engine.request({ command: "add_documents", names: ["notes.jsonl"] }, { files: [new TextEncoder().encode(lines)] });
+    let number;
+    // It shows itself as soon as it gives others a turn.
+    const onEvent = ({ event }) => event === "underway" && engine.request({ command: "cancel", request: number });
+    const looking = engine.request({ command: "compare_document", id: "none" }, { onEvent, sent: (id) => (number = id) });
+    return looking.then(() => "found", ({ kind }) => kind);
+  });
+  assert.equal(kind, "cancelled");
+}

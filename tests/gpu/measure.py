@@ -73,7 +73,7 @@ class Day:
         return self.run([self.program, "--version"], 30)[0].strip()
 
     def run(self, command, seconds, accept=(0,), given=None, partly=False):
-        """What a command says on both channels. Failed where it fails or takes too long, unless what it said until then will do."""
+        """What a command says on both channels. Failed where it fails, NoTime where it takes too long, unless what it said until then will do."""
         process = subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.PIPE if given is not None else subprocess.DEVNULL,
@@ -91,7 +91,7 @@ class Day:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
             if not (partly and out):
-                raise Failed(f"not done after {seconds:.0f} s") from None
+                raise NoTime from None
         if process.returncode not in accept and not (partly and out):
             raise Failed(f"ended with {process.returncode}: {last_lines(err or out)}")
         return out, err
@@ -437,7 +437,7 @@ class Part:
             else:
                 self.work(day, Clock(seconds), figures)
         except NoTime:
-            state, why = "partly done", f"its {seconds:.0f} s were over"
+            state, why = "partly done" if figures else "left out", f"its {seconds:.0f} s were over"
         except Failed as error:
             state, why = "failed", str(error)
         except Exception as error:  # noqa: BLE001: a part must never cost the others

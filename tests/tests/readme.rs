@@ -1,8 +1,8 @@
 //! The tables of rooms in README and ARCHITECTURE name exactly the folders that there are, the README's table of presets exactly the presets.
 
 use glasshouse_engine::model::{Purpose, build};
-use glasshouse_engine::protocol::View;
 use glasshouse_engine::protocol::presets::{PRESETS, preset};
+use glasshouse_engine::protocol::{ErrorKind, View};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -78,9 +78,9 @@ fn the_harness_is_given_the_context_length_of_its_preset() {
     assert_eq!(given("max_length="), context.to_string(), "{name}");
 }
 
-/// JavaScript's list of views, and its type of their names, are the protocol's.
+/// JavaScript's list of views, and its types of their names and of kinds of errors, are the protocol's.
 #[test]
-fn javascript_names_every_view() {
+fn javascript_names_every_view_and_kind_of_error() {
     let read = |path: &str| std::fs::read_to_string(glasshouse_tests::repository().join(path)).expect(path);
     let between = |path: &str, begin: &str| {
         let text = read(path);
@@ -91,6 +91,17 @@ fn javascript_names_every_view() {
     let views: Vec<&str> = View::ALL.into_iter().map(View::name).collect();
     assert_eq!(between("web/inspection.js", "export const VIEWS = "), views);
     assert_eq!(between("web/glasshouse.d.ts", "export type View ="), views);
+    let kinds: BTreeSet<String> = ErrorKind::ALL
+        .into_iter()
+        .map(|kind| match serde_json::to_value(kind) {
+            // An engine that is gone tells nothing any more: JavaScript itself does.
+            _ if kind == ErrorKind::EngineLost => "lost".to_owned(),
+            Ok(serde_json::Value::String(name)) => name,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let typed = between("web/glasshouse.d.ts", "export type ErrorKind =");
+    assert_eq!(typed.into_iter().collect::<BTreeSet<_>>(), kinds);
 }
 
 /// Each view as it was recorded in both themes; what shows how one is put into a page is read at a glance.

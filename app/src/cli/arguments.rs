@@ -271,7 +271,8 @@ pub struct TrainArguments {
     /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// What to train on: .txt, .md and .jsonl (field `text`) files, folders of them, or a folder of `data clean`; for --objective chat
+    /// What to train on: files of every kind that `data clean` reads (text, Markdown, web pages, JSON, tables, Parquet, PDF, …), folders of
+    /// them, or a folder that it wrote; for --objective chat
     /// .jsonl files of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`), for preference of pairs (`prompt`,
     /// `chosen` and `rejected`), for reward of prompts (`prompt`, with `check` or `answer` for a rule), for classify .jsonl or .csv files with `text`
     /// and `label`
@@ -428,7 +429,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
         _ => return Err(format!("`{unit}` is no unit of size; write B, KB, MB or GB")),
     };
     let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no size; write one such as 2MB"))?;
-    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large"))
+    number.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large; write one such as 2GB"))
 }
 
 #[cfg(test)]
@@ -447,6 +448,6 @@ mod tests {
         assert_eq!(parse_size("500 kb"), Ok(500_000));
         assert_eq!(parse_size("17"), Ok(17));
         assert!(parse_size("2 miles").is_err());
-        assert!(parse_size("99999999999GB").is_err());
+        assert!(parse_size("99999999999GB").unwrap_err().ends_with("; write one such as 2GB"));
     }
 }

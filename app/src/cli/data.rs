@@ -53,12 +53,18 @@ pub(super) fn named(name: &str) -> Result<Recipe> {
     Recipe::named(name).map_err(|error| usage(format!("--recipe {name}: {error}")))
 }
 
-fn clean(arguments: &DataCleanArguments) -> Result<()> {
-    let mut recipe = named(&arguments.recipe)?;
-    if let Some(name) = &arguments.text_field {
-        recipe.reading.text_field = Some(name.clone());
+/// The same, with the text in a field of this name.
+fn named_for(name: &str, text_field: Option<&str>) -> Result<Recipe> {
+    let mut recipe = named(name)?;
+    if let Some(field) = text_field {
+        recipe.reading.text_field = Some(field.to_owned());
         recipe.reading.text_fields.clear();
     }
+    Ok(recipe)
+}
+
+fn clean(arguments: &DataCleanArguments) -> Result<()> {
+    let recipe = named_for(&arguments.recipe, arguments.text_field.as_deref())?;
     let command = Command::CleanFiles {
         inputs: arguments.input.clone(),
         out: arguments.out.clone(),
@@ -231,8 +237,10 @@ fn inspect(arguments: &DataInspectArguments) -> Result<()> {
 }
 
 fn explain(arguments: &DataExplainArguments) -> Result<()> {
-    let recipe = named(&arguments.recipe)?;
-    let compared = pipeline::compare(&SystemFiles, &recipe, &arguments.input, &arguments.id)?;
+    let DataExplainArguments { id, input, recipe, text_field, .. } = arguments;
+    let recipe = named_for(recipe, text_field.as_deref())?;
+    let compared = pipeline::compare(&SystemFiles, &recipe, input, id, &async || ());
+    let compared = pollster::block_on(compared)?;
     if arguments.json {
         say!("{}", serde_json::to_string(&compared)?)?;
         return Ok(());

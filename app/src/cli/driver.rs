@@ -137,7 +137,9 @@ impl Engine {
                 (_, event) => hear(event, bytes)?,
             }
         }
-        Err(anyhow!("the engine ended without being asked to"))
+        Err(anyhow!(
+            "the engine ended without being asked to; run the command again, and report it if it ends again"
+        ))
     }
 }
 

@@ -94,7 +94,10 @@ fn decode(arguments: &TokenizerDecodeArguments) -> Result<()> {
     let tokenizer = open(&arguments.place)?;
     let size = tokenizer.vocabulary_size();
     if let Some(id) = arguments.ids.iter().find(|id| **id as usize >= size) {
-        anyhow::bail!("token {id} is not in the vocabulary of {size} entries");
+        anyhow::bail!(
+            "token {id} is not in the vocabulary of {size} entries; give ids from 0 to {}",
+            size.saturating_sub(1)
+        );
     }
     let text = tokenizer.decode(&arguments.ids);
     if arguments.json {

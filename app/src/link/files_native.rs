@@ -134,7 +134,7 @@ pub fn bytes_of(Chosen { name, bytes }: Chosen, most: usize) -> Result<Vec<u8>, 
         std::fs::File::open(&name)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    read().map_err(|error: std::io::Error| format!("{name} could not be read: {error}"))
+    read().map_err(|error: std::io::Error| format!("{name} could not be read: {error}; choose another file"))
 }
 
 /// Answers with files that were dropped on the window.
@@ -157,7 +157,10 @@ pub fn save(name: &str, bytes: Vec<u8>, context: &Context, answers: &Sender<Answ
         };
         match std::fs::write(&path, bytes) {
             Ok(()) => Ok(vec![chosen(&path)]),
-            Err(error) => Err(NoFiles::Failed(format!("{} could not be written: {error}", path.display()))),
+            Err(error) => Err(NoFiles::Failed(format!(
+                "{} could not be written: {error}; choose another place",
+                path.display()
+            ))),
         }
     });
 }

@@ -7,17 +7,24 @@ use crate::balance;
 use crate::duplicates::{self, contamination};
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::files::Files;
+use crate::output::RECIPE_FILE;
 use crate::personal;
 use crate::read;
 use crate::repair;
 use crate::rules::{self, Rule};
+use glasshouse_protocol::config::without_types;
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Names of the published recipes, the most useful first.
 pub const NAMES: [&str; 5] = ["fineweb", "gopher", "c4", "light", "raw"];
+
+/// Bytes of a cleaned folder's recipe that are read.
+const LARGEST: u64 = 16 << 20;
 
 /// The largest share that may be held out: something must be left to learn from.
 pub const LARGEST_VALIDATION: f64 = 0.99;
@@ -101,6 +108,19 @@ impl Recipe {
         Self::published(name)
     }
 
+    /// The recipe that a folder was cleaned by.
+    ///
+    /// # Errors
+    /// It is missing there or damaged.
+    pub fn of_cleaning(files: &dyn Files, folder: &Path) -> Result<Self> {
+        let path = folder.join(RECIPE_FILE);
+        let damaged = |reason: String| Error::bad_file(&path, format!("{reason}; clean again"));
+        let mut text = String::new();
+        let file = files.open(&path).map_err(|error| damaged(error.to_string()))?;
+        file.take(LARGEST).read_to_string(&mut text).map_err(|error| damaged(error.to_string()))?;
+        Self::from_toml(&text).map_err(|error| damaged(error.to_string()))
+    }
+
     /// A recipe from TOML.
     ///
     /// # Errors
@@ -112,7 +132,7 @@ impl Recipe {
                 format!("line {}: ", before.matches('\n').count() + 1)
             });
             let message: Vec<&str> = error.message().lines().map(str::trim).collect();
-            let message = names::with_suggestion(&message.join(", "));
+            let message = names::with_suggestion(&without_types(&message.join(", ")));
             Error::Invalid(format!("{}{message}", line.unwrap_or_default()))
         })?;
         recipe.validate()?;

@@ -26,7 +26,7 @@ pub struct RawTwin {
     pub held_out: u64,
 }
 
-/// Makes the raw twin of a cleaned folder from the same inputs, in `out`; and in `held_out` a folder that holds the raw forms of the
+/// Makes the raw twin of a cleaned folder from the same inputs, read as its own recipe says, in `out`; and in `held_out` a folder that holds the raw forms of the
 /// held-out documents out.
 ///
 /// # Errors
@@ -57,7 +57,9 @@ pub fn raw_twin(
             "the cleaning held no document out; set `validation` in its recipe",
         ));
     }
-    let recipe = Recipe { validation: 0.0, ..Recipe::published("raw")? };
+    // The same documents: the text of a record stands where the cleaning found it.
+    let Recipe { reading, extract, .. } = Recipe::of_cleaning(files, cleaned)?;
+    let recipe = Recipe { validation: 0.0, reading, extract, ..Recipe::published("raw")? };
     Cleaner::new(files, recipe, inputs, out, StartOptions { restart: true, force: true })?.run()?;
 
     // The held-out documents as they came: what overlaps with them is left out too.
@@ -148,10 +150,12 @@ mod tests {
         for number in 0..40 {
             // Control characters are what the cleaning mends: raw and clean forms differ.
             let own = format!("\u{1}{}", text(number));
-            lines += &(serde_json::json!({ "text": own, "source": "s" }).to_string() + "\n");
+            lines += &(serde_json::json!({ "data": { "body": own }, "source": "s" }).to_string() + "\n");
         }
         std::fs::write(at("in/a.jsonl"), &lines).unwrap();
-        let recipe = Recipe { rules: Vec::new(), validation: 0.1, ..Recipe::default() };
+        let mut recipe = Recipe { rules: Vec::new(), validation: 0.1, ..Recipe::default() };
+        // A recipe that nobody would take for the raw one's reading.
+        recipe.reading.text_field = Some("data.body".to_owned());
         let inputs = [at("in")];
         Cleaner::new(&SystemFiles, recipe, &inputs, &at("clean"), StartOptions::default())
             .unwrap()

@@ -125,7 +125,7 @@ pub enum Command {
     /// Copies files into the project's `documents` folder. Their bytes come with the command in the order of the names; natively
     /// a name without bytes is a path of a file or folder to copy. Answered by `Documents`.
     AddDocuments {
-        /// File names (`.txt`, `.md`, `.jsonl`), or paths.
+        /// Names of files of kinds that the data bench reads, or paths, of folders too.
         names: Vec<String>,
     },
     /// Puts the files beside it in the place of all the project's files, for the next run: where that run is refused, the project
@@ -218,7 +218,7 @@ pub enum Command {
     },
     /// Judges a sample of the raw documents by the recipe, without writing anything. Answered by `SampleJudged`.
     JudgeSample {
-        /// Documents to judge at most.
+        /// Documents to judge at most, up to [`MOST_JUDGED`](crate::cleaning::MOST_JUDGED).
         documents: usize,
     },
     /// Compares a raw document with what the recipe makes of it. Answered by `DocumentCompared`.

@@ -75,7 +75,7 @@ fn default_device() -> String {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// `.txt`, `.md` and `.jsonl` files, or folders of them. Empty: the embedded story corpus.
+    /// Files of every kind that the data bench reads, folders of them, or folders that it cleaned. Empty: the embedded story corpus.
     pub paths: Vec<String>,
     /// Bytes of the embedded corpus, where it is used.
     pub corpus_bytes: u64,

@@ -2,10 +2,14 @@
 //! Every number says of how many things it is, and has an interval where it is of a sample.
 
 use crate::config::RewardRule;
+use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
 /// Resamples of a bootstrap.
 pub const RESAMPLES: u32 = 10_000;
+
+/// Most resamples of a bootstrap: each value is kept until the interval is read off.
+pub const MOST_RESAMPLES: u32 = 1_000_000;
 
 /// Most texts that an audit samples, and passages that it tries.
 pub const MOST_AUDIT_SAMPLES: usize = 10_000;
@@ -30,7 +34,7 @@ pub struct EvaluateSettings {
     pub suite: bool,
     /// Rows of each of those families; `None` takes 100.
     pub suite_rows: Option<usize>,
-    /// Resamples of each interval's bootstrap.
+    /// Resamples of each interval's bootstrap, up to [`MOST_RESAMPLES`].
     pub resamples: u32,
     /// Seed of all that is drawn.
     pub seed: u64,
@@ -53,6 +57,17 @@ impl Default for EvaluateSettings {
             seed: 0,
             keep: true,
         }
+    }
+}
+
+impl EvaluateSettings {
+    /// Checks what does not depend on the model.
+    ///
+    /// # Errors
+    /// Names the setting that breaks a rule.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let rule = format!("be at most {MOST_RESAMPLES}");
+        require(self.resamples <= MOST_RESAMPLES, "resamples", self.resamples, rule)
     }
 }
 

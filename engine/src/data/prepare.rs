@@ -381,7 +381,8 @@ fn with_remedy(error: Error) -> Error {
 /// # Errors
 /// A file that is missing or damaged, or a tokenizer that is not the one the tokens were made by, and what to do then.
 pub fn open(folder: &Path) -> Result<Prepared> {
-    open_whole(folder).map_err(with_remedy)
+    let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE));
+    at_once(open_with(tokenizer, folder, &Turns::none())).map_err(with_remedy)
 }
 
 /// As [`open`], and others have their turn meanwhile: much text takes seconds.
@@ -389,14 +390,16 @@ pub fn open(folder: &Path) -> Result<Prepared> {
 /// # Errors
 /// As there, or the system gives no thread.
 pub async fn open_aside(folder: PathBuf) -> Result<Prepared> {
-    platform::aside(move || open(&folder)).await?
+    let place = folder.clone();
+    // A large vocabulary takes longer than a turn.
+    let tokenizer = platform::aside(move || Tokenizer::load(&place.join(TOKENIZER_FILE))).await?;
+    open_with(tokenizer, &folder, &Turns::new()).await.map_err(with_remedy)
 }
 
-fn open_whole(folder: &Path) -> Result<Prepared> {
-    let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE))?;
-    let store = TokenStore::open(folder)?;
+async fn open_with(tokenizer: Result<Tokenizer>, folder: &Path, turns: &Turns) -> Result<Prepared> {
+    let (tokenizer, store) = (tokenizer?, TokenStore::open(folder)?);
     // As fast as the shards can be read, and training is slower than that.
-    store.verify(folder)?;
+    store.verify_in_turns(folder, turns).await?;
     let made_by = store.index().map(|index| index.tokenizer_crc32c);
     if made_by != Some(checksum(&tokenizer)?) {
         return Err(Error::bad_file(

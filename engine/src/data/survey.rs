@@ -72,12 +72,14 @@ impl Sources {
         }
     }
 
-    /// Every document with the number of its file.
-    fn documents(&self, problems: &Problems) -> Box<dyn Iterator<Item = Result<(usize, TextPiece)>> + '_> {
-        let problems = problems.clone();
+    /// Every document with the number of its file, whose `problems` are noted where its number says.
+    fn documents<'own>(
+        &'own self,
+        problems: impl Fn(usize) -> Problems + 'own,
+    ) -> Box<dyn Iterator<Item = Result<(usize, TextPiece)>> + 'own> {
         match self {
             Self::Files(files) => Box::new(files.iter().enumerate().flat_map(move |(number, file)| {
-                let documents = read::documents(read::pieces(vec![file.clone()], &problems.clone()));
+                let documents = read::documents(read::pieces(vec![file.clone()], &problems(number)));
                 documents.map(move |document| document.map(|document| (number, document)))
             })),
             Self::Stories(bytes) => Box::new(
@@ -100,8 +102,10 @@ impl Survey {
         } else {
             Sources::Files(read::find_sources(&config.paths, &problems)?)
         };
-        let (mut entries, mut counts) = (Vec::new(), BTreeMap::<char, u64>::new());
-        for document in sources.documents(&problems) {
+        // Files in several folders may have one name: each has a list of its own.
+        let own: Vec<Problems> = sources.names().iter().map(|_| Problems::default()).collect();
+        let (mut entries, mut counts) = (Vec::<Entry>::new(), BTreeMap::<char, u64>::new());
+        for document in sources.documents(|file| own.get(file).cloned().unwrap_or_default()) {
             let (file, TextPiece { text, mark, .. }) = document?;
             turns.give().await;
             let mut characters = 0;
@@ -119,13 +123,11 @@ impl Survey {
         }
         let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
         counts.sort_by_key(|(character, count)| (std::cmp::Reverse(*count), *character));
-        let names = sources.names();
-        let gives_text = |problem: &FileProblem| {
-            let file = names.iter().position(|(name, _)| *name == problem.name);
-            file.is_some_and(|file| entries.iter().any(|entry: &Entry| entry.file == file))
-        };
-        let with_part = |problem: FileProblem| FileProblem { partly: gives_text(&problem), ..problem };
-        let problems = problems.list().into_iter().map(with_part).collect();
+        let mut problems = problems.list();
+        for (file, own) in own.iter().enumerate() {
+            let partly = entries.iter().any(|entry| entry.file == file);
+            problems.extend(own.list().into_iter().map(|problem| FileProblem { partly, ..problem }));
+        }
         Ok(Self { sources, entries, counts, problems })
     }
 
@@ -214,7 +216,7 @@ impl Survey {
         }
         let needle = search.to_lowercase();
         let (mut found, mut page) = (0, Vec::new());
-        for ((number, entry), document) in all.zip(self.sources.documents(&Problems::default())) {
+        for ((number, entry), document) in all.zip(self.sources.documents(|_| Problems::default())) {
             let (_, TextPiece { text, .. }) = document?;
             turns.give().await;
             let lower = text.to_lowercase();
@@ -239,7 +241,7 @@ impl Survey {
         reader: Option<&ConversationReader>,
         turns: &Turns,
     ) -> Result<ReadDocument> {
-        let mut documents = self.sources.documents(&Problems::default());
+        let mut documents = self.sources.documents(|_| Problems::default());
         for _ in 0..number {
             if documents.next().is_none() {
                 break;
@@ -316,7 +318,7 @@ impl Survey {
     /// The first documents that together hold about so many bytes, joined.
     pub fn sample(&self, bytes: usize) -> Result<Vec<String>> {
         let (mut texts, mut taken) = (Vec::new(), 0);
-        for document in self.sources.documents(&Problems::default()) {
+        for document in self.sources.documents(|_| Problems::default()) {
             let (_, TextPiece { mut text, .. }) = document?;
             let room = bytes - taken;
             if text.len() > room {
@@ -397,6 +399,19 @@ mod tests {
     fn survey(folder: &std::path::Path) -> Survey {
         let paths = vec![folder.display().to_string()];
         at_once(Survey::of(&DataConfig { paths, ..DataConfig::default() }, &Turns::none())).unwrap()
+    }
+
+    #[test]
+    fn files_of_one_name_in_two_folders_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        for (place, content) in [("a", "no JSON\n"), ("b", "{\"text\": \"An owl.\"}\nno JSON\n")] {
+            std::fs::create_dir(folder.path().join(place)).unwrap();
+            std::fs::write(folder.path().join(place).join("x.jsonl"), content).unwrap();
+        }
+        let overview = survey(folder.path()).overview(0.1);
+        let told: Vec<_> =
+            overview.problems.iter().map(|problem| (problem.name.as_str(), problem.partly)).collect();
+        assert_eq!(told, [("x.jsonl", false), ("x.jsonl", true)]);
     }
 
     #[test]

@@ -226,20 +226,19 @@ impl GpuExecutor {
         Ok((mean_loss(&rows), gradients))
     }
 
-    /// Trains on a step of one micro-batch and says where the device's time went, by scope and kernel.
-    /// [`Error::Device`] where the device keeps no timestamps.
+    /// Trains on a step's first micro-batch and says where the device's time goes in a whole step, by scope and kernel: each of the others
+    /// takes as long. [`Error::Device`] where the device keeps no timestamps.
     pub async fn profile(&mut self, step: &StepInput) -> Result<Vec<Timing>> {
         let items = self.items(std::slice::from_ref(step))?;
-        let [item] = items.as_slice() else {
-            return Err(Error::Refused("profiling takes train.accumulate = 1".to_owned()));
-        };
+        let item = items.first().ok_or_else(|| Error::Internal("a step without micro-batches".to_owned()))?;
         self.train.rules.upload(&self.gpu, &self.storage, &[(item.batch, item.row)])?;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         for gradients in self.storage.pieces(Buffer::Gradients) {
             encoder.clear_buffer(gradients, 0, None);
         }
         self.gpu.queue.submit([encoder.finish()]);
-        profile(&self.gpu, &[&self.train.program, &self.update, &self.advance]).await
+        let each = self.accumulate;
+        profile(&self.gpu, &[(&self.train.program, each), (&self.update, 1), (&self.advance, each)]).await
     }
 
     /// Trains on a step sent off as one submission to an idle device, and says what launching it cost: the CPU's

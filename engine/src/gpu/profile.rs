@@ -23,26 +23,23 @@ pub struct Timing {
     pub nanoseconds: f64,
 }
 
-/// Replays programs one after another and times every dispatch. Sums stand in the order in which they first occur.
-pub(super) async fn profile(gpu: &Gpu, programs: &[&Program]) -> Result<Vec<Timing>> {
+/// Replays programs one after another and times every dispatch, which counts as often as is said beside its program. Sums stand in the order
+/// in which they first occur.
+pub(super) async fn profile(gpu: &Gpu, programs: &[(&Program, usize)]) -> Result<Vec<Timing>> {
     if !gpu.has_timestamps() {
         return Err(Error::Device(format!("{} offers no timestamp queries", gpu.report().name)));
     }
     let mut timings: Vec<Timing> = Vec::new();
-    for program in programs {
+    for (program, dispatches) in programs.iter().copied() {
         for (at, spent) in dispatch_times(gpu, program).await?.into_iter().enumerate() {
+            let nanoseconds = spent * dispatches as f64;
             let (scope, kernel) = program.name(at);
             match timings.iter_mut().find(|timing| timing.scope == scope && timing.kernel == kernel) {
                 Some(timing) => {
-                    timing.dispatches += 1;
-                    timing.nanoseconds += spent;
+                    timing.dispatches += dispatches;
+                    timing.nanoseconds += nanoseconds;
                 }
-                None => timings.push(Timing {
-                    scope: scope.to_owned(),
-                    kernel,
-                    dispatches: 1,
-                    nanoseconds: spent,
-                }),
+                None => timings.push(Timing { scope: scope.to_owned(), kernel, dispatches, nanoseconds }),
             }
         }
     }

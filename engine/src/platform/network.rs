@@ -1,7 +1,13 @@
 //! Files in the network, by HTTP: how long one is, and its bytes into a file of ours.
 
+/// What is said of a file of more than so many bytes.
+fn too_long(most: u64) -> String {
+    format!("it is longer than {most} bytes; take another one")
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 mod client {
+    use super::too_long;
     use crate::error::{Error, Result};
     use crate::platform::aside;
     use glasshouse_corpus::catalogue::fetch::agent;
@@ -23,12 +29,17 @@ mod client {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 format!("its server answers {status}: there is no such public model; look for its name there")
             }
-            status => format!("its server answers {status}"),
+            status => format!("its server answers {status}; check the address, or try again later"),
         }
     }
 
     fn failed(address: &str, reason: impl std::fmt::Display) -> Error {
         Error::Refused(format!("{address} could not be fetched: {reason}"))
+    }
+
+    /// No server was reached, or the transfer broke off.
+    fn unreached(address: &str, error: impl std::fmt::Display) -> Error {
+        failed(address, format!("{error}; check the address and the connection, then try again"))
     }
 
     /// Whether a file is there, and how long it is where the server says.
@@ -39,7 +50,7 @@ mod client {
         let address = address.to_owned();
         aside(move || {
             let head = agent(&address, PATIENCE).head(&address).call();
-            let answer = match head.map_err(|error| failed(&address, error))? {
+            let answer = match head.map_err(|error| unreached(&address, error))? {
                 // It knows no other question than for the whole file, whose bytes need not be heard.
                 answer
                     if matches!(
@@ -47,7 +58,10 @@ mod client {
                         StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
                     ) =>
                 {
-                    agent(&address, PATIENCE).get(&address).call().map_err(|error| failed(&address, error))?
+                    agent(&address, PATIENCE)
+                        .get(&address)
+                        .call()
+                        .map_err(|error| unreached(&address, error))?
                 }
                 answer => answer,
             };
@@ -105,7 +119,8 @@ mod client {
 
     /// Receives a file for as long as `goes_on`, which hears how many bytes are there.
     fn receive(address: &str, to: &Path, most: u64, goes_on: impl Fn(u64) -> bool) -> Result<()> {
-        let answer = agent(address, PATIENCE).get(address).call().map_err(|error| failed(address, error))?;
+        let answer =
+            agent(address, PATIENCE).get(address).call().map_err(|error| unreached(address, error))?;
         if !answer.status().is_success() {
             return Err(failed(address, refusal(answer.status())));
         }
@@ -113,10 +128,10 @@ mod client {
         let mut file = File::create(to).map_err(Error::io(to))?;
         let (mut block, mut done) = (vec![0; BLOCK], 0);
         loop {
-            let count = body.read(&mut block).map_err(|error| failed(address, error))?;
+            let count = body.read(&mut block).map_err(|error| unreached(address, error))?;
             done += count as u64;
             if done > most {
-                return Err(failed(address, format!("it is longer than {most} bytes")));
+                return Err(failed(address, too_long(most)));
             }
             file.write_all(&block[..count]).map_err(Error::io(to))?;
             if count == 0 || !goes_on(done) {
@@ -128,6 +143,7 @@ mod client {
 
 #[cfg(target_arch = "wasm32")]
 mod client {
+    use super::too_long;
     use crate::error::{Error, Result};
     use crate::platform::files;
     use js_sys::{Reflect, Uint8Array};
@@ -191,9 +207,7 @@ mod client {
             let Ok(bytes) = bytes.dyn_into::<Uint8Array>() else { return Ok(()) };
             done += u64::from(bytes.length());
             if done > most {
-                return Err(Error::Refused(format!(
-                    "{address} could not be fetched: it is longer than {most} bytes"
-                )));
+                return Err(Error::Refused(format!("{address} could not be fetched: {}", too_long(most))));
             }
             file.write_all(&bytes.to_vec()).map_err(Error::io(to))?;
             heard(done);

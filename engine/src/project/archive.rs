@@ -35,6 +35,8 @@ const MOST_BYTES: u64 = 64 << 30;
 const LARGEST_RATIO: u64 = 1100;
 /// Longest name, folders included.
 const LONGEST_NAME: usize = 4096;
+/// What to do about a file that is not what was packed.
+const AGAIN: &str = "; get or make it again";
 /// Bytes unpacked at a time.
 const CHUNK: u64 = 1 << 20;
 /// Bytes that are packed at a time.
@@ -243,16 +245,16 @@ impl<F: Read + Seek> Archive<F> {
     /// As [`Archive::read`], where wanted of any folder that was packed.
     async fn read_with(file: F, project: bool, turns: &Turns) -> Result<Self> {
         let what = if project { format!(".{EXTENSION} file") } else { "zip".to_owned() };
-        Self::look_through(file, project, turns)
-            .await
-            .map_err(|reason| Error::Refused(format!("this is no {what} that can be opened: {reason}")))
+        Self::look_through(file, project, turns).await.map_err(|reason| {
+            // What is of another layout says itself what to do.
+            let advice = if reason.contains("; ") { "" } else { AGAIN };
+            Error::Refused(format!("this is no {what} that can be opened: {reason}{advice}"))
+        })
     }
 
     async fn look_through(mut file: F, project: bool, turns: &Turns) -> Result<Self, String> {
         if !seal::is_whole(&mut file, turns).await.map_err(|error| error.to_string())? {
-            return Err(
-                "its bytes are not those that were written (checksum); get or make it again".to_owned()
-            );
+            return Err("its bytes are not those that were written (checksum)".to_owned());
         }
         let bytes = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
         let mut zip = ZipArchive::new(file).map_err(|error| error.to_string())?;
@@ -388,7 +390,8 @@ async fn unpack_entry<F: Read + Seek>(
     turns: &Turns,
     mut put: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
-    let damaged = |reason: String| Error::Refused(format!("the .{EXTENSION} file is damaged: {reason}"));
+    let damaged =
+        |reason: String| Error::Refused(format!("the .{EXTENSION} file is damaged: {reason}{AGAIN}"));
     let mut entry = zip.by_index(number).map_err(|error| damaged(error.to_string()))?;
     let name = entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
     let mut done = 0;

@@ -304,7 +304,7 @@ fn next_number(runs: &Path) -> Result<u64> {
 /// Whether a `project.json` is of our format and version; else why not, and what to do.
 fn check_marker(value: &serde_json::Value) -> Result<(), String> {
     if value.get("format").and_then(serde_json::Value::as_str) != Some(FORMAT) {
-        return Err(format!("its format is not \"{FORMAT}\": open what Glasshouse made"));
+        return Err(format!("its format is not \"{FORMAT}\"; open what Glasshouse made"));
     }
     let version = value.get("version").and_then(serde_json::Value::as_u64);
     if version == Some(u64::from(VERSION)) {

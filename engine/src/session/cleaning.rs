@@ -79,16 +79,17 @@ impl Session {
                 recipe.validate()
             }),
             Command::JudgeSample { documents } => {
-                let (recipe, inputs) = (self.recipe()?, self.raw_documents()?);
-                let judge = move || pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents);
-                let judgement = platform::aside(judge).await??;
+                let (recipe, inputs, turns) = (self.recipe()?, self.raw_documents()?, Turns::new());
+                let give = async || turns.give().await;
+                let judgement =
+                    pipeline::judge_sample(&CorpusFiles, &recipe, &inputs, documents, &give).await?;
                 self.outlet.answer(id, Event::SampleJudged { judgement });
                 Ok(())
             }
             Command::CompareDocument { id: document } => {
-                let (recipe, inputs) = (self.recipe()?, self.raw_documents()?);
-                let compare = move || pipeline::compare(&CorpusFiles, &recipe, &inputs, &document);
-                let document = platform::aside(compare).await??;
+                let (recipe, inputs, turns) = (self.recipe()?, self.raw_documents()?, Turns::new());
+                let give = async || turns.give().await;
+                let document = pipeline::compare(&CorpusFiles, &recipe, &inputs, &document, &give).await?;
                 self.outlet.answer(id, Event::DocumentCompared { document });
                 Ok(())
             }

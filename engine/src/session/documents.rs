@@ -4,23 +4,27 @@ use super::Session;
 use crate::data::recipes::{RECIPES_FOLDER, TASK_FOLDERS};
 use crate::data::survey::{ConversationReader, ReadDocument, Survey};
 use crate::error::{Error, Result};
-use crate::platform::{ChatRenderer, Turns, files};
+use crate::platform::{self, ChatRenderer, CorpusFiles, Turns, files};
 use crate::project::FEEDBACK_FOLDER;
 use crate::project::names::Siblings;
 use crate::protocol::{CHATML, DataConfig, Event};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{TokenizerFiles, template_fails};
 use glasshouse_corpus::output::CORPUS_FILE;
+use glasshouse_corpus::read::{self, Settings, Trouble};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Documents that answer a change of files.
 const PAGE: usize = 50;
+/// Files that are passed over, named in a notice at most.
+const NAMED: usize = 8;
 /// Folders of a project whose rows a run may learn from in the place of its text.
 const LEARNED: [&str; 2] = [FEEDBACK_FOLDER, RECIPES_FOLDER];
 
 impl Session {
-    /// Copies files in: all of them, or none where one cannot be or the request is cancelled.
+    /// Copies files in: all of them, or none where one cannot be or the request is cancelled. Of folders come all files of kinds that are read,
+    /// those inside of folders in them too, and a notice names what is passed over.
     pub(super) async fn add_documents(
         &mut self,
         id: u64,
@@ -28,20 +32,21 @@ impl Session {
         bytes: Vec<Vec<u8>>,
     ) -> Result<()> {
         let folder = self.opened()?.documents_folder();
+        let mut passed_over = Vec::new();
         let given = if bytes.is_empty() {
             let mut files = Vec::new();
             for name in names {
-                files.extend(files_of(Path::new(name))?);
+                files.extend(files_of(Path::new(name), &mut passed_over).await?);
             }
             files.into_iter().map(|path| (path, None)).collect()
         } else {
             if names.len() != bytes.len() {
                 return Err(Error::Internal(format!("{} names for {} files", names.len(), bytes.len())));
             }
+            names.iter().try_for_each(|name| known_kind(Path::new(name)))?;
             let contents = bytes.into_iter().map(Some);
             names.iter().map(PathBuf::from).zip(contents).collect::<Vec<_>>()
         };
-        given.iter().try_for_each(|(name, _)| known_kind(name))?;
         files::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let (turns, count) = (Turns::new(), given.len() as u64);
         // Names that an archive carries as they are.
@@ -59,6 +64,9 @@ impl Session {
         }
         self.documents_changed(id).await?;
         added.0.clear();
+        if let Some(told) = told(&passed_over) {
+            self.outlet.notice(told);
+        }
         Ok(())
     }
 
@@ -235,36 +243,59 @@ impl Drop for Removed {
     }
 }
 
-/// The files that a path means: itself, or in a folder those of kinds that are read.
-fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
+/// The files that a path means: itself, or in a folder those of kinds that are read, in folders inside of it too. What is not goes to
+/// `passed_over`, each by its place below the folder.
+async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<PathBuf>> {
     if !files::is_dir(path) {
+        known_kind(path)?;
         return Ok(vec![path.to_owned()]);
     }
-    let Ok(entries) = files::read_dir(path) else {
-        return Err(Error::bad_file(path, "the folder cannot be read; check its permissions"));
+    let folder = path.to_owned();
+    // Whoever drops a whole disk on the window can still cancel.
+    let found = platform::aside(move || read::find(&CorpusFiles, &[folder], &Settings::default())).await?;
+    let below = |trouble: Trouble| match Path::new(&trouble.place).strip_prefix(path) {
+        Ok(below) => Trouble { place: below.display().to_string(), ..trouble },
+        Err(_) => trouble,
     };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut found: Vec<_> = paths.filter(|path| files::is_file(path) && known_kind(path).is_ok()).collect();
-    found.sort();
-    if found.is_empty() {
-        return Err(Error::bad_file(
-            path,
-            format!("the folder holds no file of a kind that is read: {KINDS}"),
-        ));
+    let mut troubles = found.troubles.into_iter().map(below);
+    if found.sources.is_empty() {
+        let reason = match troubles.next() {
+            None => format!("the folder holds no file of a kind that is read: {KINDS}; name another folder"),
+            Some(Trouble { place, reason }) if place.is_empty() => {
+                format!("the folder {reason}; check its permissions")
+            }
+            Some(Trouble { place, reason }) => {
+                format!("the folder holds nothing that can be read: {place} {reason}")
+            }
+        };
+        return Err(Error::bad_file(path, reason));
     }
-    Ok(found)
+    passed_over.extend(troubles);
+    Ok(found.sources.into_iter().map(|source| source.path).collect())
+}
+
+/// What is said of files that were passed over: the reason of the first, and the names of others.
+fn told(passed_over: &[Trouble]) -> Option<String> {
+    let (Trouble { place, reason }, others) = passed_over.split_first()?;
+    let names: Vec<&str> = others.iter().take(NAMED).map(|trouble| trouble.place.as_str()).collect();
+    let others = match others.len() {
+        0 => String::new(),
+        1..=NAMED => format!(". Passed over as well: {}", names.join(", ")),
+        count => format!(". Passed over as well: {} and {} more", names.join(", "), count - NAMED),
+    };
+    Some(format!("{place} {reason}{others}; the rest is read"))
 }
 
 /// What the data bench reads.
 const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack Exchange dumps and source code \
-                     are, also packed by gzip or zstd";
+                     are, also packed by gzip, zstd or bzip2";
 
 /// Whether files of this name's kind are read.
 fn known_kind(name: &Path) -> Result<()> {
     if glasshouse_corpus::read::is_known(&file_name(name)?.to_string_lossy()) {
         return Ok(());
     }
-    Err(Error::bad_file(name, format!("files of this kind are not read; {KINDS}")))
+    Err(Error::bad_file(name, format!("files of this kind are not read; {KINDS}: save it as one of these")))
 }
 
 /// A path's last name, for files that stay inside a folder.

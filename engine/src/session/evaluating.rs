@@ -67,6 +67,7 @@ impl Session {
         mut live: Option<Live<'_, '_>>,
     ) -> Result<Answer> {
         let begun = Instant::now();
+        settings.validate()?;
         // A mistake in a task is told before a model is read.
         let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source))?;
         if !settings.likelihood && !settings.baselines && asked.is_empty() {

@@ -309,7 +309,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
 fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
     // Held right after the evaluation before its first step, where nothing else is due.
     let mut endless = tiny(100_000);
-    endless.train.sample_interval = 0;
+    (endless.train.sample_interval, endless.train.accumulate) = (0, 2);
     let heard = play_trained(
         endless,
         vec![
@@ -334,9 +334,13 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert!(failed[0].contains("is training"), "{failed:?}");
     let has = |wanted: fn(&Event) -> bool| assert!(heard.iter().any(|report| wanted(&report.event)));
-    has(
-        |event| matches!(event, Event::Profile { entries, .. } if entries.iter().any(|entry| entry.ms > 0.0)),
-    );
+    // Both micro-batches count.
+    has(|event| {
+        let Event::Profile { entries, .. } = event else { return false };
+        let (rest, timed): (Vec<_>, Vec<_>) =
+            entries.iter().partition(|entry| entry.scope == "rest of the step");
+        rest.len() <= 1 && !timed.is_empty() && timed.iter().all(|entry| entry.count % 2 == 0)
+    });
     has(
         |event| matches!(event, Event::TrainingEnded { run } if run.state == RunState::Stopped && run.step > 0),
     );
@@ -632,6 +636,27 @@ fn a_cleaning_that_was_given_up_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_document_that_is_looked_for_in_many_is_given_up() {
+    let shelf = tempfile::tempdir().unwrap();
+    let text = shelf.path().join("notes.jsonl");
+    let lines: String = (0..300_000).map(|number| format!("{{\"text\": \"Note {number}.\"}}\n")).collect();
+    std::fs::write(&text, lines).unwrap();
+    let heard = play(
+        &shelf.path().join("shelf"),
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::AddDocuments { names: vec![text.display().to_string()] }),
+            after(Command::CompareDocument { id: "none".to_owned() }),
+            (
+                Some(|event| matches!(event, Event::Underway { work, .. } if work == "comparing a document")),
+                Command::Cancel { request: 4 },
+            ),
+        ],
+    );
+    assert_eq!(ended(&heard, 4), Some(ErrorKind::Cancelled));
+}
+
+#[test]
 fn packing_is_given_up_in_the_midst_of_it() {
     let shelf = tempfile::tempdir().unwrap();
     let place = shelf.path().join("shelf/p");
@@ -727,6 +752,57 @@ fn added_names_are_those_that_every_file_system_takes() {
     assert_eq!(listed.len(), names.len());
     let notices = heard.iter().filter(|report| matches!(report.event, Event::Notice { .. }));
     assert_eq!(notices.count(), 0, "an archive carries them as they are");
+}
+
+#[test]
+fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = folder.path().join("given");
+    let put = |name: &str, content: &str| {
+        let path = given.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    };
+    put("a.txt", "The fox and the owl are friends. ");
+    put(
+        "sub/b.html",
+        "<html><body><article><p>The owl sat in the old oak and sang of the moon all night long.</p></article></body></html>",
+    );
+    put("c.docx", "PK");
+    // Only what is in a folder inside has the same name.
+    put("sub/deep/a.txt", "The fox ran home. ");
+    put("sub/deep/d.bin", "\0");
+    // Told by its first bytes.
+    put("sub/paper", "%PDF-1.4\n");
+    let nothing = folder.path().join("nothing");
+    std::fs::create_dir(&nothing).unwrap();
+    let add = |path: &Path| after(Command::AddDocuments { names: vec![path.display().to_string()] });
+    let made = after(Command::CreateProject { name: "p".to_owned() });
+    let shelf = folder.path().join("shelf");
+    let heard = play(&shelf, vec![made, add(&given), add(&nothing), add(&given.join("sub/deep"))]);
+    let failed = failures(&heard);
+    assert!(failed.len() == 1 && failed[0].contains("holds no file of a kind that is read"), "{failed:#?}");
+    let listed: Vec<_> = heard
+        .iter()
+        .filter_map(|report| match &report.event {
+            Event::Documents { overview, .. } => Some(overview.clone()),
+            _ => None,
+        })
+        .collect();
+    let names: Vec<&str> = listed[0].files.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((names, listed[0].documents), (vec!["a 2.txt", "a.txt", "b.html", "paper"], 3));
+    assert_eq!(listed[1].documents, 4);
+    let notices: Vec<&str> = heard
+        .iter()
+        .filter_map(|report| match &report.event {
+            Event::Notice { text } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(notices.len(), 2, "{notices:?}");
+    assert!(notices[0].starts_with("c.docx is a word processor's file"), "{notices:?}");
+    assert!(notices[0].ends_with(". Passed over as well: sub/deep/d.bin; the rest is read"), "{notices:?}");
+    assert!(notices[1].starts_with("d.bin is "), "{notices:?}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub enum DataCommand {
 /// `data clean`.
 #[derive(Args, Debug)]
 pub struct DataCleanArguments {
-    /// Files and folders: text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, WARC, dumps, code; .gz and .zst too
+    /// Files and folders: text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, WARC, dumps, code; .gz, .zst and .bz2 too
     #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
     /// Folder to write, new or of an earlier cleaning
@@ -79,9 +79,12 @@ pub struct DataExplainArguments {
     /// The files and folders that were cleaned
     #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
-    /// The recipe
+    /// The recipe; a cleaned folder's own is its recipe.toml
     #[arg(long, value_name = "NAME", default_value = "light")]
     pub recipe: String,
+    /// The field or column that holds the text, as it was named for the cleaning
+    #[arg(long, value_name = "NAME")]
+    pub text_field: Option<String>,
     /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -10,7 +10,7 @@ use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{AuditTopic, MOST_AUDIT_SAMPLES, TaskRequest, metric_names};
+use glasshouse_protocol::evaluation::{AuditTopic, MOST_AUDIT_SAMPLES, MOST_RESAMPLES, TaskRequest, metric_names};
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 use std::path::Path;
 
@@ -203,7 +203,7 @@ impl Asking {
             context.asks.wish = Some(Wish::TaskFiles);
         }
         ui.add_space(space::TIGHT);
-        number(ui, ("Resamples", ""), &mut self.evaluates.resamples, 100..=1_000_000, None);
+        number(ui, ("Resamples", ""), &mut self.evaluates.resamples, 100..=MOST_RESAMPLES, None);
         number(ui, ("Seed", ""), &mut self.evaluates.seed, 0..=u64::from(u32::MAX), None);
     }
 

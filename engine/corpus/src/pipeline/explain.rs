@@ -1,5 +1,5 @@
 //! What a recipe makes of a few documents, without writing anything: for the cards that a person switches, and for the
-//! question why a document was dropped.
+//! question why a document was dropped. Both give others their turn for each document that is read.
 
 use super::stages::{At, Stages};
 use super::work::{Fate, Worker};
@@ -7,14 +7,15 @@ use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::extract;
 use crate::files::Files;
-use crate::read::{self, Source};
+use crate::read::{self, Item, Source};
 use crate::recipe::Recipe;
 use crate::report::diff;
 use crate::rules::{Judge, Outcome};
 use glasshouse_protocol::cleaning::{
-    ComparedDocument, JudgedDocument, SampleJudgement, SampleStage, Verdict, VerdictKind,
+    ComparedDocument, JudgedDocument, MOST_JUDGED, SampleJudgement, SampleStage, Verdict, VerdictKind,
 };
 use rayon::prelude::*;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -26,8 +27,8 @@ fn sources(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf]) -> Result<Vec
     Ok(super::find(files, recipe, inputs, |_| true)?.sources)
 }
 
-fn documents(files: &dyn Files, recipe: &Recipe, source: &Source) -> impl Iterator<Item = Document> {
-    read::open(files, source, &recipe.reading, &Arc::new(AtomicU64::new(0))).filter_map(Result::ok)
+fn items(files: &dyn Files, recipe: &Recipe, source: &Source) -> Box<dyn Iterator<Item = Item> + Send> {
+    read::open(files, source, &recipe.reading, &Arc::new(AtomicU64::new(0)))
 }
 
 /// A document of the sample, and what its stages did.
@@ -43,47 +44,61 @@ struct Judged {
 /// Judges the first documents of each source, at most `count` in all.
 ///
 /// # Errors
-/// A recipe that breaks a rule; inputs that hold nothing to read.
-pub fn judge_sample(
+/// A recipe that breaks a rule; inputs that hold nothing to read; more than [`MOST_JUDGED`] documents.
+pub async fn judge_sample(
     files: &dyn Files,
     recipe: &Recipe,
     inputs: &[PathBuf],
     count: usize,
+    give: &impl AsyncFn(),
 ) -> Result<SampleJudgement> {
+    if count > MOST_JUDGED {
+        return Err(Error::Invalid(format!(
+            "a sample of {count} documents is more than {MOST_JUDGED}: clean all of them instead"
+        )));
+    }
     let worker = Worker::new(recipe.clone(), files)?;
     let sources = sources(files, recipe, inputs)?;
     // In turn, so that one large source does not fill the sample.
-    let mut open: Vec<_> =
-        sources.iter().take(count).map(|source| documents(files, recipe, source)).collect();
+    let mut open: VecDeque<_> =
+        sources.iter().take(count).map(|source| items(files, recipe, source)).collect();
     let mut sample = Vec::new();
-    while sample.len() < count && !open.is_empty() {
-        open.retain_mut(|documents| match documents.next() {
-            Some(document) if sample.len() < count => {
+    while sample.len() < count
+        && let Some(mut items) = open.pop_front()
+    {
+        give().await;
+        match items.next() {
+            Some(Ok(document)) => {
                 sample.push(document);
-                true
+                open.push_back(items);
             }
-            _ => false,
-        });
+            // A record that cannot be read takes no turn.
+            Some(Err(_)) => open.push_front(items),
+            None => {}
+        }
     }
     let every = Judge::new(&recipe.rules, files)?;
     let stages = Stages::new(recipe);
     let mut tally: Vec<SampleStage> =
         stages.names().into_iter().map(|name| SampleStage { name, ..SampleStage::default() }).collect();
-    let judged: Vec<Judged> = sample
-        .into_par_iter()
-        .map(|document| {
-            let alone = alone(&every, &worker, &document);
-            let worked = worker.work(document)?;
-            let edits = worked.told.edits.iter().map(|edit| edit.at).collect();
-            let (dropped, at, excerpt) = match worked.fate {
-                Fate::Dropped(at, line) => (Some((line.rule, line.reason)), Some(at), line.excerpt),
-                Fate::Passed { document, .. } => (None, None, worker.excerpt(&document.text)),
-            };
-            let Document { id, source, .. } = worked.told.about;
-            let judged = JudgedDocument { id, source, dropped, excerpt };
-            Ok(Judged { document: judged, edits, at, alone })
-        })
-        .collect::<Result<_>>()?;
+    let judge = |document: Document| -> Result<Judged> {
+        let alone = alone(&every, &worker, &document);
+        let worked = worker.work(document)?;
+        let edits = worked.told.edits.iter().map(|edit| edit.at).collect();
+        let (dropped, at, excerpt) = match worked.fate {
+            Fate::Dropped(at, line) => (Some((line.rule, line.reason)), Some(at), line.excerpt),
+            Fate::Passed { document, .. } => (None, None, worker.excerpt(&document.text)),
+        };
+        let Document { id, source, .. } = worked.told.about;
+        let judged = JudgedDocument { id, source, dropped, excerpt };
+        Ok(Judged { document: judged, edits, at, alone })
+    };
+    let (mut judged, threads) = (Vec::new(), rayon::current_num_threads());
+    while !sample.is_empty() {
+        give().await;
+        let several: Vec<_> = sample.drain(..sample.len().min(threads)).collect();
+        judged.extend(several.into_par_iter().map(judge).collect::<Result<Vec<_>>>()?);
+    }
     let mut result = SampleJudgement { documents: judged.len(), ..SampleJudgement::default() };
     for Judged { document, edits, at, alone } in judged {
         let mut count = |at: At, what: fn(&mut SampleStage)| {
@@ -122,20 +137,15 @@ fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
 ///
 /// # Errors
 /// There is no document of that id.
-pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str) -> Result<ComparedDocument> {
+pub async fn compare(
+    files: &dyn Files,
+    recipe: &Recipe,
+    inputs: &[PathBuf],
+    id: &str,
+    give: &impl AsyncFn(),
+) -> Result<ComparedDocument> {
     let worker = Worker::new(recipe.clone(), files)?;
-    let sources = sources(files, recipe, inputs)?;
-    let of_source = |source: &&Source| {
-        id == source.name || id.strip_prefix(&source.name).is_some_and(|rest| rest.starts_with('#'))
-    };
-    // Behind the source that the id names come all: a record may have brought an id of its own.
-    let document = sources
-        .iter()
-        .filter(of_source)
-        .chain(&sources)
-        .flat_map(|source| documents(files, recipe, source))
-        .find(|document| document.id == id)
-        .ok_or_else(|| Error::Refused(format!("there is no document {id:?} in the input; kept.jsonl and dropped.jsonl of a cleaning have the ids")))?;
+    let document = named(files, recipe, inputs, id, give).await?;
     let mut before = document.clone();
     let mut verdicts = Vec::new();
     if let Err(reason) = extract::prepare(&mut before, &recipe.extract, &recipe.repair, worker.readers) {
@@ -165,6 +175,34 @@ pub fn compare(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf], id: &str)
     let before = worker.detector.mask(before);
     let changes = diff::words(&before, after);
     Ok(ComparedDocument { id: id.to_owned(), changes, verdicts, cut: cut || cut_after })
+}
+
+/// The document of an id.
+async fn named(
+    files: &dyn Files,
+    recipe: &Recipe,
+    inputs: &[PathBuf],
+    id: &str,
+    give: &impl AsyncFn(),
+) -> Result<Document> {
+    let mut sources = sources(files, recipe, inputs)?;
+    // Behind the source that the id names come the others: a record may have brought an id of its own.
+    sources.sort_by_key(|Source { name, .. }| {
+        id != name && !id.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('#'))
+    });
+    for source in &sources {
+        for item in items(files, recipe, source) {
+            give().await;
+            if let Ok(document) = item
+                && document.id == id
+            {
+                return Ok(document);
+            }
+        }
+    }
+    Err(Error::Refused(format!(
+        "there is no document {id:?} in the input; kept.jsonl and dropped.jsonl of a cleaning have the ids"
+    )))
 }
 
 /// As much of a text as is compared, and whether that is not all.

@@ -346,6 +346,8 @@ fn folders_and_inputs_that_cannot_be_used_are_refused() {
         .unwrap_err()
         .to_string();
     assert!(message.contains("minimum_words"), "{message}");
+    let typed = Recipe::from_toml("[duplicates.near]\npermutations = \"x\"\n").unwrap_err().to_string();
+    assert!(typed.starts_with("line 2: ") && typed.contains("expected a whole number"), "{typed}");
 }
 
 #[test]
@@ -385,18 +387,35 @@ fn a_document_is_explained_and_a_sample_judged() {
     mixed(&input);
     write(&input, "mail.txt", format!("{}\nAsk otto@post.example.org about it.", prose(70, 20)));
     let mut recipe = Recipe::published("fineweb").unwrap();
-    let compared = compare(&SystemFiles, &recipe, std::slice::from_ref(&input), "short.txt").unwrap();
+    let (input, turns) = (std::slice::from_ref(&input), std::cell::Cell::new(0));
+    let give = async || turns.set(turns.get() + 1);
+    let compare = |recipe: &Recipe, id: &str| {
+        turns.set(0);
+        pollster::block_on(super::compare(&SystemFiles, recipe, input, id, &give))
+    };
+    let judge_sample = |recipe: &Recipe, count| {
+        turns.set(0);
+        pollster::block_on(super::judge_sample(&SystemFiles, recipe, input, count, &give))
+    };
+    let compared = compare(&recipe, "short.txt").unwrap();
+    assert_eq!(turns.get(), 1, "the source that the id names comes first");
     let words = compared.verdicts.iter().find(|verdict| verdict.stage == "gopher-quality").unwrap();
     assert_eq!(words.verdict, glasshouse_protocol::cleaning::VerdictKind::Drops);
     assert!(words.reason.contains("at least 50"), "{}", words.reason);
     let light = Recipe::published("light").unwrap();
-    let mail = compare(&SystemFiles, &light, std::slice::from_ref(&input), "mail.txt").unwrap();
+    let mail = compare(&light, "mail.txt").unwrap();
     let shown: String = mail.changes.iter().map(|change| change.text.as_str()).collect();
     assert!(shown.contains("<EMAIL>") && !shown.contains("otto@post"), "{shown}");
-    assert!(compare(&SystemFiles, &recipe, std::slice::from_ref(&input), "none.txt").is_err());
+    assert!(compare(&recipe, "none.txt").is_err());
+    let all = turns.get();
+    assert!(all > 40, "others have their turn for each of the documents: {all}");
 
-    let judged = judge_sample(&SystemFiles, &recipe, std::slice::from_ref(&input), 40).unwrap();
+    let judged = judge_sample(&recipe, 40).unwrap();
     assert_eq!(judged.documents, 40);
+    assert!(turns.get() > 40, "a turn for each, and between those that are judged: {}", turns.get());
+    let most = glasshouse_protocol::cleaning::MOST_JUDGED;
+    let refused = judge_sample(&recipe, most + 1).unwrap_err().to_string();
+    assert!(refused.contains("clean all of them instead"), "{refused}");
     let fate = |judged: &glasshouse_protocol::cleaning::SampleJudgement| {
         judged.judged.iter().find(|document| document.id == "short.txt").unwrap().dropped.clone()
     };
@@ -405,7 +424,7 @@ fn a_document_is_explained_and_a_sample_judged() {
     for rule in recipe.rules.clone() {
         recipe.switch(rule.name(), false).unwrap();
     }
-    let lenient = judge_sample(&SystemFiles, &recipe, &[input], 40).unwrap();
+    let lenient = judge_sample(&recipe, 40).unwrap();
     assert_eq!(fate(&lenient), None);
     let of = |judged: &glasshouse_protocol::cleaning::SampleJudgement| {
         judged.stages.iter().find(|own| own.name == stage).map(|own| (own.dropped > 0, own.alone > 0))

@@ -53,16 +53,20 @@ fn document(
     }
     // The library has its checks; where it panics in spite of them, that is an error like any other. In a browser it ends its module.
     catch_unwind(AssertUnwindSafe(|| read(context, bytes)))
-        .unwrap_or_else(|_| Err("is broken: it contradicts itself".to_owned()))
+        .unwrap_or_else(|_| Err(broken("it contradicts itself")))
         .map(Some)
 }
 
+fn broken(error: impl std::fmt::Display) -> String {
+    format!("is a broken PDF: {error}; save it anew with the program that made it")
+}
+
 fn read(context: &Context, bytes: Vec<u8>) -> Result<Document, String> {
-    let file = PdfDocument::from_bytes(bytes).map_err(|error| format!("is a broken PDF: {error}"))?;
+    let file = PdfDocument::from_bytes(bytes).map_err(broken)?;
     if file.is_encrypted() && !file.is_authenticated() {
         return Err("is encrypted with a password; save a copy without it".to_owned());
     }
-    let count = file.page_count().map_err(|error| format!("is a broken PDF: {error}"))?;
+    let count = file.page_count().map_err(broken)?;
     let mut pages = Vec::new();
     for index in 0..count.min(PAGES) {
         // A page that cannot be read costs itself.

@@ -9,7 +9,7 @@ use smart_default::SmartDefault;
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The field of a record (JSON, JSONL, CSV, Parquet) that holds its text, whatever else the record holds. Where none
-    /// is named, conversations, instructions and preferences are known by their fields, and else the field is `text`.
+    /// is named, conversations, instructions and preferences are known by their fields, and else the field is `text` or `content`.
     pub text_field: Option<String>,
     /// Several fields whose values are joined to one text; instead of `text_field`.
     pub text_fields: Vec<String>,
@@ -49,7 +49,7 @@ pub enum Missing {
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of one document's text. Longer plain text is cut at line ends; any other document is listed and passed over.
+    /// Bytes of one document's text. Longer text is cut at line ends, else at spaces.
     #[default(16 << 20)]
     pub document: usize,
     /// Bytes of one line or record as it stands in the file, before its text is taken from it.
@@ -94,30 +94,23 @@ impl Settings {
             )));
         }
         let limits = &self.limits;
-        let least = [
-            ("document", limits.document as u64, 1 << 10),
-            ("record", limits.record as u64, 1 << 10),
-            ("pdf", limits.pdf as u64, 1 << 10),
-            ("expansion", limits.expansion, 1),
-            ("unpacked", limits.unpacked, 1 << 10),
-            ("depth", limits.depth as u64, 1),
+        // What is held in memory whole is at most 1 GiB.
+        let within = [
+            ("document", limits.document as u64, 1 << 10, 1 << 30),
+            ("record", limits.record as u64, 1 << 10, 1 << 30),
+            ("pdf", limits.pdf as u64, 1 << 10, 1 << 30),
+            ("expansion", limits.expansion, 1, 1 << 20),
+            ("expansion_free", limits.expansion_free, 0, 1 << 50),
+            ("unpacked", limits.unpacked, 1 << 10, 1 << 50),
+            ("records", limits.records, 0, 1 << 50),
+            ("depth", limits.depth as u64, 1, 1 << 10),
         ];
-        for (name, value, least) in least {
-            if value < least {
+        for (name, value, least, most) in within {
+            if !(least..=most).contains(&value) {
                 return Err(Error::Invalid(format!(
-                    "reading.limits.{name} is {value}; it must be {least} or more"
+                    "reading.limits.{name} is {value}; it must be from {least} to {most}"
                 )));
             }
-        }
-        if limits.document > 1 << 30 || limits.record > 1 << 30 {
-            let (name, value) = if limits.record > 1 << 30 {
-                ("record", limits.record)
-            } else {
-                ("document", limits.document)
-            };
-            return Err(Error::Invalid(format!(
-                "reading.limits.{name} is {value}; more than 1073741824 bytes (1 GiB) are not held in memory at once"
-            )));
         }
         Ok(())
     }

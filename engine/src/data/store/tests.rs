@@ -1,6 +1,7 @@
 //! Stores written, read back and damaged.
 
 use super::*;
+use crate::platform::given_up_after;
 use std::collections::BTreeMap;
 
 fn index(vocabulary: usize) -> Index {
@@ -55,6 +56,9 @@ fn what_is_written_is_read_across_shards() {
         assert_eq!(store.read(Split::Validation, 0, 3).unwrap(), [1, 2, 3]);
         assert!(store.read(Split::Validation, 1, 3).is_err());
         store.verify(folder.path()).unwrap();
+        let turns = Turns::at_every_chance();
+        let verifying = store.verify_in_turns(folder.path(), &turns);
+        assert!(!given_up_after(1, verifying), "others have their turn meanwhile");
     }
 }
 

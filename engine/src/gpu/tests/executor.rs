@@ -229,22 +229,24 @@ fn a_model_too_large_for_a_binding_is_refused_before_anything_is_allocated() {
 #[test]
 fn profiling_names_scopes_and_kernels() {
     let gpu = test_gpu();
-    let (model, mut train) = configs();
-    train.accumulate = 1;
-    let graphs = training_graphs(&model, &train).unwrap();
-    block_on(async {
-        let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), 1).await.unwrap();
-        executor.set_state(&initial_state(&graphs)).await.unwrap();
-        let mut step = steps(1)[0].clone();
-        step.micro_batches.pop();
-        let timings = executor.profile(&step).await.unwrap();
-        let dispatches: usize = timings.iter().map(|timing| timing.dispatches).sum();
-        assert_eq!(dispatches, executor.dispatches_per_step());
-        assert!(timings.iter().any(|timing| timing.scope == "blocks.1.mlp"), "{timings:?}");
-        assert!(timings.iter().map(|timing| timing.nanoseconds).sum::<f64>() > 0.0);
-        let cost = executor.time_launch(&step, true).await.unwrap();
-        assert_eq!((cost.dispatches, cost.submissions), (dispatches as u64, 1));
-    });
+    for accumulate in [1, 2] {
+        let (model, train) = configs();
+        let train = TrainConfig { accumulate, ..train };
+        let graphs = training_graphs(&model, &train).unwrap();
+        block_on(async {
+            let mut executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&train), 1).await.unwrap();
+            executor.set_state(&initial_state(&graphs)).await.unwrap();
+            let mut step = steps(1)[0].clone();
+            step.micro_batches.truncate(accumulate);
+            let timings = executor.profile(&step).await.unwrap();
+            let dispatches: usize = timings.iter().map(|timing| timing.dispatches).sum();
+            assert_eq!(dispatches, executor.dispatches_per_step());
+            assert!(timings.iter().any(|timing| timing.scope == "blocks.1.mlp"), "{timings:?}");
+            assert!(timings.iter().map(|timing| timing.nanoseconds).sum::<f64>() > 0.0);
+            let cost = executor.time_launch(&step, true).await.unwrap();
+            assert_eq!((cost.dispatches, cost.submissions), (dispatches as u64, 1));
+        });
+    }
 }
 
 #[test]

@@ -100,7 +100,7 @@ const OURS: (&str, &[u8]) = (MARKER, br#"{"format": "glasshouse-project", "versi
 
 fn refusal(bytes: &[u8]) -> String {
     let message = Archive::read(Cursor::new(bytes)).unwrap_err().to_string();
-    assert!(!message.contains('\n'), "{message}");
+    assert!(!message.contains('\n') && message.contains("; "), "{message}");
     message
 }
 

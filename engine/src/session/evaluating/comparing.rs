@@ -3,6 +3,7 @@
 use crate::evaluation::comparison::compare;
 use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
+use crate::protocol::evaluation::MOST_RESAMPLES;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation};
 use std::collections::VecDeque;
 
@@ -33,6 +34,8 @@ impl Compared {
             return known.clone();
         }
         let EvaluateSettings { resamples, seed, .. } = first.settings;
+        // A kept evaluation is a file that may come from anyone.
+        let resamples = resamples.min(MOST_RESAMPLES);
         let found =
             compare(first, second, &Bootstrap { resamples, seed }, &async || turns.give().await).await;
         if self.0.len() == KEPT {
@@ -76,6 +79,12 @@ mod tests {
         let again = evaluation("b", 2.0, 1.0);
         let other = at_once(compared.pair(&first, &again, &turns));
         assert!(turns.asked() > asked && other[0].second_value < once[0].second_value);
+        // Of a file that says four thousand million resamples none are made without end.
+        let mut hostile = evaluation("d", 1.0, 1.0);
+        hostile.settings.resamples = u32::MAX;
+        let asked = turns.asked();
+        at_once(compared.pair(&hostile, &again, &turns));
+        assert!(turns.asked() - asked < u64::from(MOST_RESAMPLES));
         for made in 0..KEPT {
             at_once(compared.pair(&evaluation("c", made as f64, 1.0), &again, &turns));
         }

@@ -35,6 +35,16 @@ fn found(heard: &[Report]) -> Vec<&Evaluation> {
     found.collect()
 }
 
+#[test]
+fn more_resamples_than_memory_holds_are_refused_before_a_model_is_read() {
+    let settings = EvaluateSettings { resamples: u32::MAX, ..EvaluateSettings::default() };
+    let source = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
+    let heard =
+        play_trained(tiny(1), vec![after(Command::Evaluate { source, settings: Box::new(settings) })]);
+    assert_eq!(ended(&heard, 4), Some(ErrorKind::Invalid));
+    assert_eq!(failures(&heard), ["resamples = 4294967295 must be at most 1000000"]);
+}
+
 /// `Hello` is 1, the evaluations are 4 and 6: one alone, the same beside another run's steps.
 #[test]
 fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alone() {

@@ -278,4 +278,7 @@ fn text_is_taken_from_pdfs() {
         &Settings::default(),
     );
     assert!(documents.is_empty() && troubles[0].reason.contains("is a PDF without text"), "{troubles:?}");
+    let (_, troubles) =
+        read_all(&Memory::default().with("c.pdf", "%PDF-1.4\nand nothing else"), &Settings::default());
+    assert!(troubles[0].reason.ends_with("; save it anew with the program that made it"), "{troubles:?}");
 }

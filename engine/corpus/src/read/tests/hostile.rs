@@ -318,6 +318,11 @@ fn limits_of_records_and_settings_hold() {
     assert!(troubles[0].contains("holds more than 2 records"), "{troubles:?}");
     settings.limits.record = 10;
     assert!(settings.validate().unwrap_err().to_string().contains("reading.limits.record is 10"));
+    for name in ["document", "record", "pdf", "expansion", "expansion_free", "unpacked", "records", "depth"] {
+        let most: Settings = toml::from_str(&format!("[limits]\n{name} = {}\n", i64::MAX)).unwrap();
+        let refused = most.validate().unwrap_err().to_string();
+        assert!(refused.contains(&format!("reading.limits.{name} is ")), "{refused}");
+    }
     let settings = Settings { delimiter: Some('é'), ..Settings::default() };
     assert!(settings.validate().is_err());
     let written = toml::to_string(&Settings::default()).unwrap();
