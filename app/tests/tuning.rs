@@ -115,7 +115,8 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     assert!(output.status.success(), "{told}");
     for said in [
         "rows.jsonl line 121: `messages[0].role`: unknown role \"narrator\"",
-        "(and 2 more like it)",
+        "rows.jsonl line 122: `messages[1].content`: the assistant message is empty",
+        "rows.jsonl line 123: `messages[1].role`: user messages may not follow user messages",
         "1 conversation longer than the context length",
         "1 conversation left out",
     ] {

@@ -117,13 +117,13 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
             blank = false;
             return Some(piece);
         }
-        let first = own.list().into_iter().next();
+        let wrong = own.list().into_iter().map(|problem| problem.reason);
         if !std::mem::take(&mut blank) {
             // Read, but for a part of it.
-            first.into_iter().for_each(|problem| problems.note(&path, &problem.reason));
+            wrong.for_each(|reason| problems.note(&path, &reason));
             return None;
         }
-        let reason = first.map_or_else(|| "holds no text to learn from".to_owned(), |problem| problem.reason);
+        let reason = wrong.into_iter().next().unwrap_or_else(|| "holds no text to learn from".to_owned());
         // A file that the user named should hold something; of those in a folder some may not.
         if named {
             return Some(Err(Error::bad_file(&path, format!("{reason}; mend the file, or leave it out"))));
