@@ -272,7 +272,7 @@ pub struct TrainArguments {
     #[command(flatten)]
     pub config: ConfigArguments,
     /// What to train on: .txt, .md and .jsonl (field `text`) files, folders of them, or a folder of `data clean`; for --objective chat
-    /// .jsonl files of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`), for preference of pairs (`prompt`,
+    /// .jsonl files, or .json arrays, of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`), for preference of pairs (`prompt`,
     /// `chosen` and `rejected`), for reward of prompts (`prompt`, with `check` or `answer` for a rule), for classify .jsonl or .csv files with `text`
     /// and `label`
     #[arg(long, value_name = "PATH", num_args = 1..)]

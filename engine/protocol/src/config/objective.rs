@@ -92,8 +92,8 @@ impl Objective {
     pub fn row_endings(self) -> &'static [&'static str] {
         match self {
             Self::Text | Self::Distil => &[],
-            Self::Chat | Self::Preference | Self::Reward => &[".jsonl", ".ndjson"],
-            Self::Classify => &[".jsonl", ".ndjson", ".csv"],
+            Self::Chat | Self::Preference | Self::Reward => &[".jsonl", ".ndjson", ".json"],
+            Self::Classify => &[".jsonl", ".ndjson", ".json", ".csv"],
         }
     }
 

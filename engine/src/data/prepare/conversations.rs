@@ -3,7 +3,7 @@
 use super::corpus::Corpus;
 use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
-use crate::data::read::{self, Problems};
+use crate::data::read::{self, Place, Problems};
 use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
 use crate::platform::Turns;
@@ -33,7 +33,7 @@ pub(super) async fn encode(
     let renderer = files.chat_renderer()?;
     let Corpus::Files { sources, .. } = corpus else {
         return Err(Error::Refused(format!(
-            "the objective {objective} learns from {}s: name a JSON Lines file of them as data",
+            "the objective {objective} learns from {}s: name a file of them, JSON Lines or a JSON array, as data",
             noun(objective)
         )));
     };
@@ -49,15 +49,16 @@ pub(super) async fn encode(
     };
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
-        let read = |line: &str, number: u64| {
-            renderer.example(line).and_then(|example| suits(example, objective)).map(Some).or_else(|reason| {
+        let read = |row: &str, place: Place| {
+            let example = renderer.example(row, objective).and_then(|example| suits(example, objective));
+            example.map(Some).or_else(|reason| {
                 // In a browser its module may be gone, with which every line that follows would be left out.
-                renderer.still_there().map_err(|gone| format!("{number}: {gone}"))?;
-                problems.note(&source.path, &format!("line {number}: {reason}"));
+                renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
+                problems.note(&source.path, &format!("{place}: {reason}"));
                 Ok(None)
             })
         };
-        for example in read::json_lines(source, read)? {
+        for example in read::json_rows(source, read)? {
             let example = example?;
             turns.give().await;
             if waiting >= ENCODE_BYTES {
