@@ -80,7 +80,7 @@ impl Prepared {
     pub fn about_batches(&self, config: &RunConfig) -> Result<Vec<String>> {
         Ok(match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
-            Batches::Examples(examples) => examples.about().sentences(&config.model.labels),
+            Batches::Examples(examples) => examples.sentences(&config.model.labels),
             Batches::Pairs(pairs) => pairs.sentences(),
             Batches::Prompts(prompts) => prompts.sentences(),
         })

@@ -6,8 +6,8 @@ use super::{ENCODE_BYTES, Progress, checksum};
 use crate::data::read::{self, Place, Problems};
 use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
-use crate::platform::Turns;
-use crate::tokenizer::{EncodedText, TokenizerFiles};
+use crate::platform::{ChatRenderer, Turns};
+use crate::tokenizer::{EncodedText, TokenizerFiles, template_fails};
 use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{ChatExample, DataConfig};
 use std::path::Path;
@@ -76,7 +76,8 @@ pub(super) async fn encode(
     let Queue { writer, held_out: HeldOut { counts, .. }, characters, prompt, plain, .. } = queue;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, objective, problems) {
-        return Err(Error::Refused(missing));
+        let fault = template_fault(&renderer).filter(|_| documents == 0);
+        return Err(fault.unwrap_or(Error::Refused(missing)));
     }
     writer.finish(Index {
         format: 0,
@@ -99,6 +100,13 @@ pub(super) async fn encode(
         validation: SplitRecord::default(),
     })?;
     Ok(())
+}
+
+/// What is wrong with a template that writes no conversation, whatever a file holds.
+pub(super) fn template_fault(renderer: &ChatRenderer) -> Option<Error> {
+    const PLAIN: &str =
+        r#"{"messages":[{"role":"user","content":"Hello"},{"role":"assistant","content":"Hello"}]}"#;
+    renderer.example(PLAIN, Objective::Chat).err().map(|reason| template_fails(&reason))
 }
 
 /// What examples are missing, of so many that train and are held out.

@@ -1,7 +1,7 @@
 //! Prompts, as a chat template writes them up to where the assistant is to answer, into a token store of examples, each with what is known
 //! of right answers.
 
-use super::conversations::missing;
+use super::conversations::{missing, template_fault};
 use super::corpus::Corpus;
 use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
@@ -79,7 +79,8 @@ pub(super) async fn encode(
     queue.flush(true)?;
     let Queue { writer, held_out: HeldOut { counts, .. }, characters, asked, .. } = queue;
     if let Some(missing) = missing(counts, Objective::Reward, problems) {
-        return Err(Error::Refused(missing));
+        let fault = template_fault(&renderer).filter(|_| counts == [0, 0]);
+        return Err(fault.unwrap_or(Error::Refused(missing)));
     }
     writer.finish(Index {
         format: 0,
