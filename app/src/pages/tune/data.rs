@@ -43,15 +43,17 @@ impl Asked {
 /// What an objective can learn from.
 fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFrom, &'static str)> {
     let mut choices = vec![(LearnsFrom::Documents, "Files")];
-    match objective {
+    let (feedback, tasks) = match objective {
         // Feedback says nothing of rules.
-        Objective::Text | Objective::Reward | Objective::Distil => {}
-        Objective::Classify => choices.push((LearnsFrom::Feedback, "Feedback")),
+        Objective::Text | Objective::Reward | Objective::Distil => (false, false),
         // Tasks have one answer each, and none that is worse.
-        Objective::Preference => choices.push((LearnsFrom::Feedback, "Feedback")),
-        Objective::Chat => choices.push((LearnsFrom::Feedback, "Feedback")),
+        Objective::Classify | Objective::Preference => (true, false),
+        Objective::Chat => (true, true),
+    };
+    if feedback {
+        choices.push((LearnsFrom::Feedback, "Feedback"));
     }
-    if recipe.is_some() || objective == Objective::Chat {
+    if recipe.is_some() || tasks {
         choices
             .push((LearnsFrom::Tasks, if recipe.is_some() { "Generated rows" } else { "Instruction tasks" }));
     }
