@@ -142,13 +142,13 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
             blank = false;
             return Some(piece);
         }
-        let wrong = own.list().into_iter().map(|problem| problem.reason);
+        let mut wrong = own.list().into_iter().map(|problem| problem.reason);
         if !std::mem::take(&mut blank) {
             // Read, but for a part of it.
             wrong.for_each(|reason| problems.note(&path, &reason));
             return None;
         }
-        let reason = wrong.into_iter().next().unwrap_or_else(|| "holds no text to learn from".to_owned());
+        let reason = wrong.next().unwrap_or_else(|| "holds no text to learn from".to_owned());
         // A file that the user named should hold something; of those in a folder some may not.
         if named {
             return Some(Err(Error::bad_file(&path, format!("{reason}; mend the file, or leave it out"))));
