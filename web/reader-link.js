@@ -75,7 +75,7 @@ globalThis.readerTemplate = (...given) =>
 
 globalThis.readerChat = (number, ...given) => guarded("templates", () => compiled.get(number).text(...given));
 
-globalThis.readerExample = (number, line) => guarded("templates", () => compiled.get(number).example(line));
+globalThis.readerExample = (number, ...given) => guarded("templates", () => compiled.get(number).example(...given));
 
 globalThis.readerTemplateEnd = (number) => {
   if (!readers.templates.failed) compiled.get(number)?.free();

@@ -163,9 +163,13 @@ fn rows_that_are_none_are_named_and_left_out() {
         .unwrap();
     let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{told}");
-    for said in
-        ["texts.jsonl line 401: `text`: expected a text", "(and 3 more like it)", "glasshouse classify"]
-    {
+    for said in [
+        "texts.jsonl line 401: `text`: expected a text",
+        "texts.jsonl line 402: `text`: missing",
+        "texts.jsonl line 403: `label`: missing",
+        "texts.jsonl line 404: `text`: empty",
+        "glasshouse classify",
+    ] {
         assert!(told.contains(said), "{said}: {told}");
     }
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();

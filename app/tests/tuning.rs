@@ -115,7 +115,8 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     assert!(output.status.success(), "{told}");
     for said in [
         "rows.jsonl line 121: `messages[0].role`: unknown role \"narrator\"",
-        "(and 2 more like it)",
+        "rows.jsonl line 122: `messages[1].content`: the assistant message is empty",
+        "rows.jsonl line 123: `messages[1].role`: user messages may not follow user messages",
         "1 conversation longer than the context length",
         "1 conversation left out",
     ] {
@@ -146,6 +147,49 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     assert_eq!(config(folder, "2").train.objective, Objective::Chat);
     let error = error_of(folder, &["handover", "--project", "first", "--run", "2", "--to", "bundle"]);
     assert!(error.contains("its objective is chat"), "{error}");
+}
+
+/// As Stanford's Alpaca and KTO's rows are published: an array with the prompt beside the fields that it was made of, and thumbs.
+#[test]
+fn published_rows_are_read_as_they_are() {
+    let folder = folder(&[]);
+    let folder = folder.path();
+    let alpaca: Vec<Value> = (0..20)
+        .map(|at| {
+            let (asked, answer) = ANSWERS[at % ANSWERS.len()];
+            let text =
+                format!("Below is an instruction.\n\n### Instruction:\n{asked}\n\n### Response:\n{answer}");
+            let answer = if at == 2 { " " } else { answer };
+            json!({ "instruction": asked, "input": "", "output": answer, "text": text })
+        })
+        .collect();
+    std::fs::write(folder.join("alpaca.json"), serde_json::to_string_pretty(&alpaca).unwrap()).unwrap();
+    let thumbs = (0..20).map(|at| json!({ "prompt": "Who?", "completion": " Ada.", "label": at % 4 != 0 }));
+    write_rows(&folder.join("thumbs.jsonl"), thumbs);
+    let output = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
+        .current_dir(folder)
+        .args(["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "chat"])
+        .args(["--steps", "1", "--data", "alpaca.json", "--data", "thumbs.jsonl"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}");
+    for said in [
+        "alpaca.json row 3: `output`: empty;",
+        "thumbs.jsonl line 1: `label`: false, an answer that is not to be learned",
+        "(and 4 more like it)",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    let prepared = prepare::open(&run(folder, "2").data_folder().unwrap()).unwrap();
+    assert_eq!(prepared.store.index().unwrap().documents, 19 + 15);
+    let tokens = prepared.store.read(Split::Train, 0, prepared.store.len(Split::Train) as usize).unwrap();
+    let text = prepared.tokenizer.decode(&tokens);
+    assert!(!text.contains("Below is an instruction"), "{text}");
+    std::fs::write(folder.join("one.json"), alpaca[0].to_string()).unwrap();
+    let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "chat"];
+    let error = error_of(folder, &[&from[..], &["--steps", "1", "--data", "one.json"]].concat());
+    assert!(error.contains("one.json") && error.contains("is no array of rows"), "{error}");
 }
 
 /// Ten steps of TRL's `SFTTrainer` from the same weights on the same conversations: each step takes all of them, so that the order of rows

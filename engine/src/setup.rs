@@ -19,7 +19,7 @@ use crate::plan::fit::{DeviceLimits, fit};
 use crate::plan::lower::Target;
 use crate::platform;
 use crate::project::{Beginning, Project, Run, RunRecord};
-use crate::protocol::{Objective, OpenedRun, Precision, RunConfig, TextSummary};
+use crate::protocol::{OpenedRun, Precision, RunConfig, TextSummary};
 use crate::train::reward::RewardModel;
 use crate::train::{Options, Trainer};
 use std::sync::Arc;
@@ -266,7 +266,7 @@ impl OpenRun {
             None => {
                 let beginning = Beginning::find(project, &self.config)?;
                 let family = beginning.map(|beginning| beginning.family()).transpose()?.flatten();
-                let learns_pairs = self.config.train.objective == Objective::Preference;
+                let learns_pairs = self.config.train.objective.learns_pairs();
                 let index = self.prepared.store.index().filter(|_| learns_pairs);
                 let plain_pairs = index.map(|index| index.plain);
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {

@@ -276,6 +276,31 @@ fn an_upward_import_is_found_alone_in_a_group_and_in_a_type() {
     );
 }
 
+/// What is asked of an objective is a question that each answers in `objective.rs`, or a `match` that names all: the compiler says nothing of
+/// a comparison that a new objective would need.
+#[test]
+fn objectives_are_asked_and_never_compared() {
+    // The guard's, and a module of tests.
+    const ASIDE: [&str; 3] = ["train/trainer/guard.rs", "train/guard/mod.rs", "plan/lower/reach.rs"];
+    let compares = |line: &str| {
+        let names = line.contains("Objective::");
+        names && ["== Objective::", "!= Objective::", "matches!("].iter().any(|sign| line.contains(sign))
+    };
+    let mut files = Vec::new();
+    for root in
+        ["engine/src", "engine/compiler/src", "engine/conversation/src", "engine/protocol/src", "app/src"]
+    {
+        sources(&glasshouse_tests::repository().join(root), &mut files);
+    }
+    let mut wrong = Vec::new();
+    for file in files.iter().filter(|file| !ASIDE.iter().any(|aside| file.ends_with(aside))) {
+        let text = code(&std::fs::read_to_string(file).unwrap());
+        let lines = text.lines().enumerate().filter(|(_, line)| compares(line));
+        wrong.extend(lines.map(|(at, line)| format!("{}:{}: {}", file.display(), at + 1, line.trim())));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// A file beside `main.rs` that it does not name would never be compiled.
 #[test]
 fn every_file_of_tests_is_part_of_its_program() {

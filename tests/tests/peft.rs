@@ -7,13 +7,13 @@ use crate::import::rewrite_tensors;
 use crate::runs::project;
 use glasshouse_engine::graph::ParameterId;
 use glasshouse_engine::interchange::Found;
-use glasshouse_engine::interchange::huggingface::{export_adapter, merge_adapter};
+use glasshouse_engine::interchange::huggingface::{another_base, export_adapter, merge_adapter};
 use glasshouse_engine::model::parameters;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::plan::merge::merged;
-use glasshouse_engine::project::{AsTrained, Project, Run, Trained, parameters_of};
+use glasshouse_engine::project::{AsTrained, Project, Run, RunRecord, Trained, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
-use glasshouse_protocol::{Adapter, RunState};
+use glasshouse_protocol::{Adapter, RunState, Start};
 use glasshouse_tests::python;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -132,6 +132,46 @@ fn python_peft_writes_an_adapter_that_is_merged_as_peft_computes_it() {
     let rows: Vec<f32> = rows.map(|entry| entry.as_f64().unwrap() as f32).collect();
     let apart = deviation(&our_logits(&new.config, &new.parameters, &ids).concat(), &rows);
     assert!(apart < 5e-5, "{apart:.1e}");
+}
+
+/// Shapes that fit say nothing of whose weights they are; names do, but one model has many.
+#[test]
+fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
+    let Apart { _folder, project, run, base, adapter, .. } = apart("llama-tiny");
+    let imported = |name: &str| {
+        let mut config = run.config().unwrap();
+        config.preset = name.to_owned();
+        let imported = run_with(&project, &config, base.clone());
+        let record = imported.record().unwrap();
+        imported.save_record(&RunRecord { state: RunState::Imported, ..record }).unwrap();
+        imported
+    };
+    let (own, other) = (imported("tiny-owl"), imported("tiny-fox"));
+    // An adapter beside an imported model names it; one beside a run of ours names nothing.
+    let settings = |folder: &Path| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.join("adapter_config.json")).unwrap()).unwrap()
+    };
+    assert_eq!(settings(&adapter)["base_model_name_or_path"], Value::Null);
+    let mut config = run.config().unwrap();
+    config.train.adapter = Some(Adapter { rank: 3, ..Adapter::default() });
+    config.start = Some(Start { run: own.name(), checkpoint: "latest".to_owned(), project: None });
+    let list = parameters(&config.model, &config.train).unwrap();
+    let adapted = run_with(&project, &config, vec![0.01; ArenaLayout::of_parameters(&list).length]);
+    let named = adapter.with_file_name("named");
+    export_adapter(&AsTrained::load(adapted.clone(), "latest").unwrap(), &named, false).unwrap();
+    assert_eq!(settings(&named)["base_model_name_or_path"], "tiny-owl");
+    assert_eq!(another_base(&own, &named).unwrap(), None);
+    // What goes back to it, and a run of which nothing is known.
+    assert_eq!(another_base(&adapted, &named).unwrap(), None);
+    assert_eq!(another_base(&run, &named).unwrap(), None);
+    let said = another_base(&other, &named).unwrap().unwrap();
+    assert!(said.contains("belongs to tiny-owl") && said.contains("goes back to tiny-fox"), "{said}");
+    // By the last name alone, as folders and addresses end in it.
+    let mut own_settings = settings(&named);
+    own_settings["base_model_name_or_path"] = "owls/Tiny-Fox/".into();
+    std::fs::write(named.join("adapter_config.json"), own_settings.to_string()).unwrap();
+    assert_eq!(another_base(&other, &named).unwrap(), None);
+    assert!(another_base(&own, &named).unwrap().is_some());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::arguments::ClassifyArguments;
 use super::driver::{Engine, drive};
 use super::trained;
 use anyhow::{Context as _, Result, anyhow};
-use glasshouse_engine::data::read::{LabelledText, Problems, find_sources, labelled_texts};
+use glasshouse_engine::data::read::{LabelledText, Place, Problems, find_sources, labelled_texts};
 use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{Command, Event, WeightSource, likeliest};
 use glasshouse_engine::session;
@@ -37,7 +37,7 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
 /// The texts that the arguments name.
 fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<LabelledText>>>> {
     let Some(file) = &arguments.file else {
-        let of = |text: String| Ok(LabelledText { text, label: None, line: 0 });
+        let of = |text: String| Ok(LabelledText { text, label: None, place: Place::Line(0) });
         return Ok(Box::new(arguments.text.clone().into_iter().map(of)));
     };
     let sources = find_sources(&[file], &Problems::default())?;

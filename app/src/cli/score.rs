@@ -155,7 +155,10 @@ async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> 
         Ok(())
     };
     engine.ask(command, hear).await?;
-    ensure!(answers, "the model has no chat template: it goes on from texts, and answers to nothing");
+    ensure!(
+        answers,
+        "the model has no chat template: it goes on from texts, and answers to nothing; tune it with --objective chat, which gives it one"
+    );
     Ok(())
 }
 

@@ -1,16 +1,16 @@
 //! A row as fine-tuning takes it.
 
 use crate::{ChatTemplate, Conversation, Preference, Role, Row};
-use glasshouse_protocol::ChatExample;
+use glasshouse_protocol::{ChatExample, Objective};
 
-/// The text of a line of JSON Lines in any of the formats of [`crate::rows`], and what of it is learned: the assistant's messages with the
+/// The text of a line of JSON Lines in any of the formats of [`crate::rows`], and what an objective learns of it: the assistant's messages with the
 /// tokens that end them, as a template writes them, but for those of a `prompt`; a completion; all of a plain text. A preference is its
 /// better answer, with the worse one beside it; of both the answers alone are learned.
 ///
 /// # Errors
 /// What is wrong with the line, with the field's path; or the template refuses the conversation.
-pub fn example(line: &str, template: &ChatTemplate) -> Result<ChatExample, String> {
-    let row = Row::read(line).map_err(|error| error.to_string())?;
+pub fn example(line: &str, objective: Objective, template: &ChatTemplate) -> Result<ChatExample, String> {
+    let row = Row::read(line, objective).map_err(|error| error.to_string())?;
     match row {
         Row::Text(text) => Ok(raw("", &text)),
         Row::Completion { prompt, completion } => Ok(raw(&prompt, &completion)),
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     fn learned(line: &str) -> Vec<String> {
-        let example = example(line, &ChatTemplate::chatml().unwrap()).unwrap();
+        let example = example(line, Objective::Chat, &ChatTemplate::chatml().unwrap()).unwrap();
         example.learned.iter().map(|range| example.text[range.clone()].to_owned()).collect()
     }
 
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn of_a_preference_both_answers_are_learned() {
         let of = |line: &str| {
-            let chosen = example(line, &ChatTemplate::chatml().unwrap()).unwrap();
+            let chosen = example(line, Objective::Preference, &ChatTemplate::chatml().unwrap()).unwrap();
             let rejected = chosen.rejected.clone().unwrap();
             [chosen, *rejected].map(|answer| {
                 let learned = answer.learned.iter().map(|range| answer.text[range.clone()].to_owned());
@@ -107,7 +107,7 @@ mod tests {
             (r#"{"chosen":" ","rejected":"a","prompt":"c"}"#, "`chosen`"),
             (r#"{"messages":[{"role":"narrator","content":"a"}]}"#, "`messages[0].role`: unknown role"),
         ] {
-            let reason = example(line, &template).unwrap_err();
+            let reason = example(line, Objective::Preference, &template).unwrap_err();
             assert!(reason.contains(said), "{reason}");
         }
     }

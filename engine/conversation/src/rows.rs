@@ -6,16 +6,20 @@
 //! | ShareGPT | `conversations`: [{`from`, `value`}], `system`, `tools` | [`Row::Conversation`] |
 //! | Alpaca | `instruction`, `input`, `output`, `system` | [`Row::Conversation`] |
 //! | preference (TRL) | `prompt`, `chosen`, `rejected`, `tools` | [`Row::Preference`] |
-//! | prompt and completion (TRL) | `prompt`, `completion`, `tools` | [`Row::Completion`], or [`Row::Conversation`] |
+//! | prompt and completion (TRL) | `prompt`, `completion`, `tools`, `label` (KTO) | [`Row::Completion`], or [`Row::Conversation`] |
 //! | text | `text` | [`Row::Text`] |
 //!
 //! TRL tells *standard* rows, whose values are strings, from *conversational* rows, whose values are lists of messages: the former are
 //! raw text without a chat template. A string `prompt` beside lists of messages is a user's message.
 //!
+//! Published rows often have several of these at once: Alpaca's with the `text` that was made of them, UltraFeedback's pairs with the
+//! `messages` of the better answer. Which one is read follows from the objective.
+//!
 //! Alpaca's published prompt ("Below is an instruction …") is not used: a template makes the turns, so `instruction`, and `input` after
 //! an empty line, are a user's message, and `output` is the assistant's.
 
 use crate::{Conversation, Invalid, Message, Role};
+use glasshouse_protocol::Objective;
 use serde_json::{Map, Value};
 
 /// What a line is.
@@ -98,31 +102,36 @@ impl Format {
         }
     }
 
-    /// Its name, as people know it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Messages => "messages",
-            Self::ShareGpt => "ShareGPT",
-            Self::Alpaca => "Alpaca",
-            Self::Preference => "preference",
-            Self::Completion => "prompt and completion",
-            Self::Text => "text",
+    /// All of them, in the order in which an objective takes them of a row that has several.
+    fn preferred(objective: Objective) -> [Self; 6] {
+        let [messages, sharegpt, alpaca, preference, completion, text] = Self::ALL;
+        match objective {
+            Objective::Preference => [preference, messages, sharegpt, alpaca, completion, text],
+            Objective::Text
+            | Objective::Chat
+            | Objective::Reward
+            | Objective::Classify
+            | Objective::Distil => [messages, sharegpt, alpaca, completion, text, preference],
         }
     }
 
-    /// The format of a row by its keys.
+    /// The format of a row by its keys: of several, one that is whole, and that the objective takes first.
     ///
     /// # Errors
-    /// The row has keys of none, or of several formats.
-    pub fn detect(row: &Map<String, Value>) -> Result<Self, RowError> {
-        let has = |format: &Self| format.keys().iter().any(|key| row.contains_key(*key));
-        let found: Vec<Self> = Self::ALL.into_iter().filter(has).collect();
-        match found[..] {
-            [format] => Ok(format),
-            [] if row.contains_key("prompt") => Err(RowError::PromptAlone),
-            [] => Err(RowError::Unknown { keys: listed(row.keys().map(String::as_str)) }),
-            _ => Err(RowError::Several { formats: listed(found.into_iter().map(Self::name)) }),
-        }
+    /// The row has keys of none.
+    pub fn detect(row: &Map<String, Value>, objective: Objective) -> Result<Self, RowError> {
+        let preferred = Self::preferred(objective);
+        // Data sets in columns have every key in every row, some without a value.
+        let filled = |key: &&str| row.get(*key).is_some_and(|value| !value.is_null());
+        let whole = preferred.into_iter().find(|format| format.keys().iter().all(filled));
+        let begun =
+            || preferred.into_iter().find(|format| format.keys().iter().any(|key| row.contains_key(*key)));
+        whole.or_else(begun).ok_or_else(|| {
+            if row.contains_key("prompt") {
+                return RowError::PromptAlone;
+            }
+            RowError::Unknown { keys: listed(row.keys().map(String::as_str)) }
+        })
     }
 }
 
@@ -152,18 +161,15 @@ pub enum RowError {
         /// The keys.
         keys: String,
     },
-    /// Keys of several formats.
-    #[error("several formats at once ({formats}): name the one to read")]
-    Several {
-        /// Their names.
-        formats: String,
-    },
     /// A prompt without an answer.
     #[error("`prompt` has no answer beside it: expected `completion`, or `chosen` and `rejected`")]
     PromptAlone,
-    /// A thumb up or down: an answer that may be a bad one.
-    #[error("`label`: rows with labels (KTO) are not trained on as completions")]
-    Labelled,
+    /// A thumb down: a bad answer.
+    #[error(
+        "`label`: false, an answer that is not to be learned; give a better one beside it (`chosen`, `rejected`) to learn from both by the \
+         objective preference"
+    )]
+    Rejected,
     /// A field is missing.
     #[error("`{0}`: missing")]
     Missing(String),
@@ -213,25 +219,13 @@ pub enum RowError {
 }
 
 impl Row {
-    /// Reads a line whose format its keys tell.
+    /// Reads a line, whose format its keys tell, for an objective.
     ///
     /// # Errors
     /// What is wrong with it, with the field's path.
-    pub fn read(line: &str) -> Result<Self, RowError> {
-        let row = object(line)?;
-        Self::of(&row, Format::detect(&row)?)
-    }
-
-    /// Reads a line as of a format, whatever keys of others it has.
-    ///
-    /// # Errors
-    /// What is wrong with it, with the field's path.
-    pub fn read_as(line: &str, format: Format) -> Result<Self, RowError> {
-        Self::of(&object(line)?, format)
-    }
-
-    fn of(row: &Map<String, Value>, format: Format) -> Result<Self, RowError> {
-        match format {
+    pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
+        let row = &object(line)?;
+        match Format::detect(row, objective)? {
             Format::Text => Ok(Self::Text(text(row, "text")?)),
             Format::Messages => conversation(messages(field(row, "messages")?, "messages")?, tools(row)?, 0),
             Format::ShareGpt => {
@@ -464,8 +458,9 @@ fn prompt_messages(prompt: Content) -> Vec<Message> {
 }
 
 fn completion(row: &Map<String, Value>) -> Result<Row, RowError> {
-    if row.get("label").is_some_and(Value::is_boolean) {
-        return Err(RowError::Labelled);
+    // Of thumbs (KTO), those that are up are answers to learn.
+    if row.get("label") == Some(&Value::Bool(false)) {
+        return Err(RowError::Rejected);
     }
     match (content(row, "prompt")?, content(row, "completion")?) {
         (Content::Text(prompt), Content::Text(completion)) => {

@@ -4,6 +4,7 @@
 
 use glasshouse_conversation::template::{CHATML, SpecialTokens};
 use glasshouse_conversation::{ChatTemplate, Conversation, Row, TemplateError};
+use glasshouse_protocol::Objective;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -134,7 +135,7 @@ fn cases() -> Vec<Case> {
                     messages.pop();
                 }
                 let row = json!({ "messages": messages, "tools": tools }).to_string();
-                let conversation: Conversation = match Row::read(&row) {
+                let conversation: Conversation = match Row::read(&row, Objective::Chat) {
                     Ok(Row::Conversation { conversation, .. }) => conversation,
                     // A prompt alone is no row.
                     _ => serde_json::from_str(&row).unwrap(),

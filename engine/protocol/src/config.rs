@@ -187,7 +187,7 @@ impl RunConfig {
             let head = adapter.targets.contains(&AdapterTarget::Head);
             require(!head, "train.adapter.targets", "head", rule)?;
         }
-        if self.train.objective == Objective::Distil {
+        if self.train.objective.has_teacher() {
             self.train.distil.validate_teacher(&self.model)?;
         }
         if let Some(adapter) = &self.train.adapter {
@@ -222,7 +222,11 @@ impl RunConfig {
             Objective::Preference if self.train.learns_scores() => {
                 (self.model.scores(), "be 1, the score's, where train.preference.loss is bradley_terry")
             }
-            _ => return Ok(()),
+            Objective::Text
+            | Objective::Chat
+            | Objective::Preference
+            | Objective::Reward
+            | Objective::Distil => return Ok(()),
         };
         require(labels.is_empty() || fits, "model.labels", labels.join(", "), rule)
     }

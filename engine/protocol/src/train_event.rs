@@ -137,7 +137,8 @@ pub struct PreferenceMetrics {
     /// Mean reward of the rejected ones.
     #[serde(deserialize_with = "number_or_null")]
     pub rejected_reward: f32,
-    /// Mean log-ratio to the reference, per chosen token, in nats: the mean of log π − log π₀ over the tokens of chosen answers. Nothing
+    /// Mean log-ratio to the reference, per chosen token, in nats: the mean of log π − log π₀ over the tokens of chosen answers. It stands for
+    /// the KL divergence to the reference and is none: the answers are the data's and not drawn from π, so that it may be negative. Nothing
     /// where the loss has no reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_ratio: Option<f32>,

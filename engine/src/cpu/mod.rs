@@ -31,7 +31,7 @@ use crate::model::{TrainingGraphs, loss_form, training_graphs};
 use crate::optimizer::{Optimizer, Rate};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Remote};
-use crate::protocol::{Objective, RunConfig, TrainConfig};
+use crate::protocol::{RunConfig, TrainConfig};
 use crate::step::{ArenaState, Data, MicroBatch, StepInput, StepReport};
 use memory_demand::MemoryDemand;
 use other_shards::OtherShards;
@@ -348,12 +348,10 @@ pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64
 /// What the rows of a micro-batch are a multiple of: pairs are whole, and so are the groups of answers in a step.
 fn rows_together(train: &TrainConfig) -> usize {
     let group = train.reward.group.max(1);
-    match train.objective {
-        Objective::Reward => {
-            (1..=group).find(|rows| (rows * train.accumulate).is_multiple_of(group)).unwrap_or(group)
-        }
-        _ => train.rows_together(),
+    if !train.objective.answers_prompts() {
+        return train.rows_together();
     }
+    (1..=group).find(|rows| (rows * train.accumulate).is_multiple_of(group)).unwrap_or(group)
 }
 
 /// What an executor allocates. The little that its threads keep for themselves comes on top.

@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::model::{Recipe, TrainingGraphs, training_graphs};
 use crate::plan::arena::ArenaLayout;
 use crate::step::MicroBatch;
-use glasshouse_protocol::config::Objective;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -56,8 +55,7 @@ impl Partition {
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MOST);
         // The loss of a pair has to see both of its rows, and ORPO's all of them; answers come with scores. Whoever holds weights in 16 bits
         // is short of memory, and each worker would hold them once more.
-        let objective = matches!(train.objective, Objective::Preference | Objective::Reward);
-        let divisible = !objective && layout.half_pieces.is_empty();
+        let divisible = !train.objective.compares_answers() && layout.half_pieces.is_empty();
         if most <= 1 || !divisible || 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
             return Self::WHOLE;
         }

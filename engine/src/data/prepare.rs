@@ -80,7 +80,7 @@ impl Prepared {
     pub fn about_batches(&self, config: &RunConfig) -> Result<Vec<String>> {
         Ok(match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
-            Batches::Examples(examples) => examples.about().sentences(&config.model.labels),
+            Batches::Examples(examples) => examples.sentences(&config.model.labels),
             Batches::Pairs(pairs) => pairs.sentences(),
             Batches::Prompts(prompts) => prompts.sentences(),
         })
@@ -124,7 +124,7 @@ impl Prepared {
             packing: train.packs_examples(model),
             starts: train.separates_documents(model),
             padding: self.tokenizer.end_of_text().unwrap_or(0),
-            labelled: config.train.objective == Objective::Classify,
+            labelled: train.objective.learns_labels(),
             scored: config.train.learns_scores(),
         }
     }
@@ -274,7 +274,7 @@ pub async fn prepare_in_turns(
     if !config.train.objective.learns_text() {
         recipe = format!("{recipe}; objective {}", config.train.objective);
     }
-    if config.train.objective == Objective::Reward {
+    if config.train.objective.answers_prompts() {
         // What a rule cannot judge is left out.
         let reward = &config.train.reward;
         recipe = format!("{recipe}; rule {} {}", reward.judge(), !reward.pattern.is_empty());
@@ -283,7 +283,7 @@ pub async fn prepare_in_turns(
     if let Some(canaries) = &canaries {
         recipe = format!("{recipe}; {}", canaries.recipe());
     }
-    if config.train.objective == Objective::Preference {
+    if config.train.objective.learns_pairs() {
         // Stores of before do not say whether a template wrote their pairs.
         recipe.push_str("; marked");
     }
@@ -295,26 +295,32 @@ pub async fn prepare_in_turns(
     }
     storage::create_folder(&data)?;
     let staging = Staging::inside(&data)?;
-    if config.train.objective.needs_chat_template() {
-        let none = || Error::Internal("conversations without a tokenizer".to_owned());
-        let files = given.ok_or_else(none)?;
+    let rows = || -> Result<(&TokenizerFiles, (&Path, &str))> {
+        let files = given.ok_or_else(|| Error::Internal("rows to learn without a tokenizer".to_owned()))?;
         files.write(staging.path())?;
-        let place = (staging.path(), recipe.as_str());
-        if config.train.objective == Objective::Reward {
+        Ok((files, (staging.path(), recipe.as_str())))
+    };
+    let of_rows = match config.train.objective {
+        Objective::Text | Objective::Distil => None,
+        objective @ (Objective::Chat | Objective::Preference) => {
+            let (files, place) = rows()?;
+            let how = (&config.data, objective);
+            conversations::encode(&corpus, how, files, place, &problems, progress, turns).await?;
+            Some(files)
+        }
+        Objective::Reward => {
+            let (files, place) = rows()?;
             let judge = Judge::new(&config.train.reward)?;
             prompts::encode(&corpus, &config.data, files, &judge, place, &problems, progress, turns).await?;
-        } else {
-            let how = (&config.data, config.train.objective);
-            conversations::encode(&corpus, how, files, place, &problems, progress, turns).await?;
+            Some(files)
         }
-        return finish(&staging, &folder, &recipe, files.tokenizer.clone());
-    }
-    if config.train.objective == Objective::Classify {
-        let none = || Error::Internal("texts with labels without a tokenizer".to_owned());
-        let files = given.ok_or_else(none)?;
-        files.write(staging.path())?;
-        let place = (staging.path(), recipe.as_str());
-        labels::encode(&corpus, &config.data, files, place, &problems, progress, turns).await?;
+        Objective::Classify => {
+            let (files, place) = rows()?;
+            labels::encode(&corpus, &config.data, files, place, &problems, progress, turns).await?;
+            Some(files)
+        }
+    };
+    if let Some(files) = of_rows {
         return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
     let mut trainer = match given {

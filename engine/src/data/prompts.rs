@@ -1,7 +1,7 @@
 //! Prompts to answer, with what an answer is worth: the data of the objective `reward`. Which prompts a step has is a pure function of its
 //! number, as batches are; answers are the model's own.
 
-use super::examples::permuted;
+use super::examples::{of_held_out, permuted};
 use super::rewards::{Judge, Judged};
 use super::store::{Split, TokenStore};
 use crate::error::{Error, Result};
@@ -27,8 +27,8 @@ pub struct Prompts<'a> {
     /// Training's and validation's.
     rows: [Arc<Vec<Row>>; 2],
     settings: PromptSettings,
-    /// Training's prompts that leave no room for an answer.
-    left_out: usize,
+    /// Training's and validation's prompts that leave no room for an answer.
+    left_out: [usize; 2],
 }
 
 /// How prompts are drawn.
@@ -70,7 +70,7 @@ impl<'a> Prompts<'a> {
         judge: Judge,
         settings: PromptSettings,
     ) -> Result<Self> {
-        let mut left_out = 0;
+        let mut left_out = [0; 2];
         let mut of = |split: Split| -> Result<Arc<Vec<Row>>> {
             let damaged = || Error::Internal(format!("the {split} prompts come without what is right"));
             let examples = store.examples(split).ok_or_else(damaged)?;
@@ -82,8 +82,8 @@ impl<'a> Prompts<'a> {
                 let range = examples.range(example);
                 if range.end - range.start <= settings.room as u64 {
                     rows.push(Row { example, judged });
-                } else if split == Split::Train {
-                    left_out += 1;
+                } else {
+                    left_out[split as usize] += 1;
                 }
             }
             if rows.is_empty() {
@@ -146,14 +146,18 @@ impl<'a> Prompts<'a> {
             format!("{} to answer, {validation} more held out", counted(train, "prompt")),
             format!("evaluations ask for the likeliest answers, and call {lack} of those their loss"),
         ];
-        if self.left_out > 0 {
-            let room = self.settings.room as u64;
-            all.push(format!(
-                "{} left out: more than {room} {}, which is what the context length leaves beside an answer",
-                counted(self.left_out as u64, "prompt"),
-                things(room, "token")
-            ));
-        }
+        let room = self.settings.room as u64;
+        let lost = |left_out: usize| {
+            (left_out > 0).then(|| {
+                format!(
+                    "{} left out: more than {room} {}, which is what the context length leaves beside an answer",
+                    counted(left_out as u64, "prompt"),
+                    things(room, "token")
+                )
+            })
+        };
+        let [train, validation] = self.left_out.map(lost);
+        all.extend(train.into_iter().chain(validation.map(of_held_out)));
         all
     }
 }
@@ -165,11 +169,11 @@ mod tests {
     use crate::protocol::config::{RewardRule, RewardSettings};
     use crate::protocol::{TokenizerConfig, TokenizerKind, presets};
 
-    /// So many prompts of 1, 2, … tokens, two of them held out.
-    fn store(folder: &std::path::Path, count: usize) -> TokenStore {
+    /// So many prompts of 1, 2, … tokens, some of them held out.
+    fn store(folder: &std::path::Path, count: usize, held_out: &[usize]) -> TokenStore {
         let mut writer = Writer::new(folder, 300);
         for number in 0..count {
-            let split = if number < 2 { Split::Validation } else { Split::Train };
+            let split = if held_out.contains(&number) { Split::Validation } else { Split::Train };
             let tokens = vec![number as u32; number + 1];
             let judged = Judged { asked: number.to_string(), ..Judged::default() };
             writer.append_example(split, &tokens, &vec![false; tokens.len()], 1).unwrap();
@@ -182,7 +186,7 @@ mod tests {
     #[test]
     fn every_prompt_comes_once_before_any_comes_again() {
         let folder = tempfile::tempdir().unwrap();
-        let store = store(folder.path(), 14);
+        let store = store(folder.path(), 14, &[0, 1]);
         store.verify(folder.path()).unwrap();
         let preset = presets::preset("nanogpt-cpu").unwrap();
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..preset.tokenizer };
@@ -210,5 +214,11 @@ mod tests {
         let none = PromptSettings { room: 2, ..settings };
         let error = Prompts::new(&store, &tokenizer, vec![0], judge(), none).unwrap_err().to_string();
         assert!(error.contains("no prompt of the training data has 2 tokens or fewer"), "{error}");
+        // What is held out is told as well.
+        let folder = tempfile::tempdir().unwrap();
+        let store = self::store(folder.path(), 14, &[0, 13]);
+        let said = Prompts::new(&store, &tokenizer, vec![0], judge(), settings).unwrap().sentences();
+        assert!(said[2].starts_with("1 prompt left out"), "{said:?}");
+        assert!(said[3].starts_with("of those held out 1 prompt left out: more than 12 tokens"), "{said:?}");
     }
 }

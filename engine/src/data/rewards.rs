@@ -96,7 +96,7 @@ impl Judge {
             RewardRule::Contains if answer.trim().is_empty() && self.text().is_empty() => {
                 Some("`answer`: missing, and the rule contains looks for it (or for train.reward.pattern)")
             }
-            RewardRule::Numeric if number(answer).is_none() => {
+            RewardRule::Numeric if last_number(answer).is_none() => {
                 Some("`answer`: no number, and the rule numeric compares with it")
             }
             _ => None,
@@ -134,25 +134,11 @@ impl Judge {
             }
             (RewardRule::Numeric, _) => {
                 let same = |(said, right): (f64, f64)| (said - right).abs() <= 1e-9 * right.abs().max(1.0);
-                whole(number(said).zip(number(right)).is_some_and(same))
+                whole(last_number(said).zip(last_number(right)).is_some_and(same))
             }
             (RewardRule::Contains | RewardRule::Regex | RewardRule::Format, _) => 0.0,
         }
     }
-}
-
-/// The last number of a text: in digits where it has some, with commas between thousands, else in words below one hundred.
-fn number(text: &str) -> Option<f64> {
-    let bytes = text.as_bytes();
-    let last = bytes.iter().rposition(u8::is_ascii_digit);
-    let Some(last) = last else { return last_number(&normalized(text)).map(|number| number as f64) };
-    let part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
-    let first = bytes[..last].iter().rposition(|byte| !part(byte)).map_or(0, |before| before + 1);
-    let digits: String = text.get(first..=last)?.trim_start_matches([',', '.']).replace(',', "");
-    let minus =
-        first > 0 && bytes[first - 1] == b'-' && (first == 1 || !bytes[first - 2].is_ascii_alphanumeric());
-    let size: f64 = digits.parse().ok()?;
-    Some(if minus { -size } else { size })
 }
 
 #[cfg(test)]

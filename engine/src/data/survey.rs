@@ -9,7 +9,7 @@ use super::stories;
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, Turns};
 use crate::tokenizer::Tokenizer;
-use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem};
+use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -274,7 +274,7 @@ impl Survey {
     pub fn may_be_conversation(&self, number: u64) -> bool {
         let first = |file: &SourceFile| {
             let read = |line: &str, _| Ok(Some(is_conversation(line)));
-            read::json_lines(file, read).ok()?.next()?.ok()
+            read::json_rows(file, read).ok()?.next()?.ok()
         };
         self.place(number).and_then(|(file, _)| first(file)).unwrap_or(false)
     }
@@ -298,18 +298,21 @@ impl Survey {
         turns: &Turns,
     ) -> Result<Option<(String, Vec<Range<usize>>)>> {
         let Some((file, before)) = self.place(number) else { return Ok(None) };
-        if !file.is_json_lines() {
+        if !file.is_json_lines() && !file.is_json() {
             return Ok(None);
         }
         // Whatever it is, a line counts.
-        let lines = read::json_lines(file, |line, _| Ok(Some(line.to_owned())))?;
+        let lines = read::json_rows(file, |line, _| Ok(Some(line.to_owned())))?;
         for (at, line) in lines.enumerate() {
             turns.give().await;
             let Ok(line) = line else { break };
             let is_it =
                 || glasshouse_corpus::read::conversation(&line).is_some_and(|own| own.trim() == text.trim());
             if at >= before && is_it() {
-                return Ok(template.example(&line).ok().map(|example| (example.text, example.learned)));
+                return Ok(template
+                    .example(&line, Objective::Chat)
+                    .ok()
+                    .map(|example| (example.text, example.learned)));
             }
         }
         Ok(None)

@@ -128,7 +128,7 @@ impl HeldOut {
         let mut spans = match store.examples(Split::Validation) {
             // Of a pair the better answer, which comes first.
             Some(examples) => {
-                let step = if config.train.objective == Objective::Preference { 2 } else { 1 };
+                let step = config.train.rows_together();
                 (0..examples.count()).step_by(step).map(|example| (examples.range(example), false)).collect()
             }
             None => documents_of(store, ended, turns).await?,

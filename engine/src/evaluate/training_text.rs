@@ -3,7 +3,7 @@
 use super::documents::HeldOut;
 use crate::data::store::{Examples, Split, TokenStore};
 use crate::error::Result;
-use crate::protocol::{Objective, RunConfig};
+use crate::protocol::RunConfig;
 use crate::tokenizer::Tokenizer;
 
 /// Tokens that are read at once.
@@ -33,7 +33,7 @@ impl<'a> TrainingTokens<'a> {
     /// Of the text that documents were held out of. Of pairs the better answer is read, which comes first.
     pub(super) fn new(held_out: &'a HeldOut, config: &RunConfig, tokenizer: &'a Tokenizer) -> Self {
         let prepared = held_out.prepared();
-        let pairs = config.train.objective == Objective::Preference && !config.train.learns_scores();
+        let pairs = config.train.objective.learns_pairs() && !config.train.learns_scores();
         let step = if pairs { 2 } else { 1 };
         Self {
             store: &prepared.store,

@@ -1,6 +1,6 @@
 //! Chat templates, whose interpreter is a module of its own in a browser (`web/reader`): most visitors never ask for it.
 
-use glasshouse_protocol::{ChatExample, ChatMessage};
+use glasshouse_protocol::{ChatExample, ChatMessage, Objective};
 use serde_json::{Map, Value};
 
 /// A chat template, compiled.
@@ -35,12 +35,12 @@ impl ChatRenderer {
         self.template.text(&conversation, answer).map_err(|error| error.to_string())
     }
 
-    /// A line of a data set as supervised fine-tuning takes it.
+    /// A line of a data set as an objective takes it.
     ///
     /// # Errors
     /// What is wrong with the line, or why the template refuses it.
-    pub fn example(&self, line: &str) -> Result<ChatExample, String> {
-        glasshouse_conversation::example(line, &self.template)
+    pub fn example(&self, line: &str, objective: Objective) -> Result<ChatExample, String> {
+        glasshouse_conversation::example(line, objective, &self.template)
     }
 
     /// Whether the interpreter of templates is still there, after an error.
@@ -73,12 +73,12 @@ impl ChatRenderer {
         self.template.text(&messages, answer)
     }
 
-    /// A line of a data set as supervised fine-tuning takes it.
+    /// A line of a data set as an objective takes it.
     ///
     /// # Errors
     /// What is wrong with the line, or why the template refuses it.
-    pub fn example(&self, line: &str) -> Result<ChatExample, String> {
-        let example = self.template.example(line)?;
+    pub fn example(&self, line: &str, objective: Objective) -> Result<ChatExample, String> {
+        let example = self.template.example(line, objective.name())?;
         serde_json::from_str(&example).map_err(|error| error.to_string())
     }
 
@@ -106,7 +106,7 @@ mod in_module {
         #[wasm_bindgen(js_name = readerChat, catch)]
         fn reader_chat(template: u32, messages: &str, answer: bool) -> Result<String, JsValue>;
         #[wasm_bindgen(js_name = readerExample, catch)]
-        fn reader_example(template: u32, line: &str) -> Result<String, JsValue>;
+        fn reader_example(template: u32, line: &str, objective: &str) -> Result<String, JsValue>;
         #[wasm_bindgen(js_name = readerTemplateEnd, catch)]
         fn reader_template_end(template: u32) -> Result<(), JsValue>;
     }
@@ -123,8 +123,8 @@ mod in_module {
             reader_chat(self.0, messages, answer).map_err(|error| message(&error))
         }
 
-        pub(super) fn example(&self, line: &str) -> Result<String, String> {
-            reader_example(self.0, line).map_err(|error| message(&error))
+        pub(super) fn example(&self, line: &str, objective: &str) -> Result<String, String> {
+            reader_example(self.0, line, objective).map_err(|error| message(&error))
         }
     }
 

@@ -43,7 +43,8 @@ fn learned_line(row: &Feedback, kind: FeedbackKind, objective: Objective) -> Res
             serde_json::to_string(&Labelled { text: &row.text, label: &row.text_label })
         }
         (Objective::Preference | Objective::Classify, _) => return Ok(None),
-        _ => match row.learned() {
+        (Objective::Text | Objective::Chat | Objective::Reward | Objective::Distil, _) => match row.learned()
+        {
             Some((prompt, completion)) => serde_json::to_string(&Learned { prompt, completion }),
             None => return Ok(None),
         },
@@ -209,7 +210,7 @@ impl Project {
             Objective::Classify => {
                 (TEXTS_FILE, "no text with a label: label one under What to answer next on the Chat page")
             }
-            _ => (
+            Objective::Text | Objective::Chat | Objective::Reward | Objective::Distil => (
                 "chat.jsonl",
                 "no reply that you found good or wrote better: give one a thumb up on the Chat page, or edit it",
             ),

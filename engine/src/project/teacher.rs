@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
-use crate::protocol::{ModelConfig, Objective, RunConfig, Start};
+use crate::protocol::{ModelConfig, RunConfig, Start};
 use crate::tokenizer::TokenizerFiles;
 
 /// A teacher, found and looked at. Its weights are still on disk.
@@ -26,7 +26,7 @@ impl Teacher {
     /// There is no such run or checkpoint, or none is named.
     pub fn find(project: &Project, config: &RunConfig) -> Result<Option<Self>> {
         let train = &config.train;
-        if train.objective != Objective::Distil {
+        if !train.objective.has_teacher() {
             return Ok(None);
         }
         train.distil.validate(train.label_smoothing)?;

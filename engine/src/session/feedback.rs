@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::documents::raw_files;
+use crate::data::read::may_hold_rows;
 use crate::data::recipes::rows_of;
 use crate::error::Result;
 use crate::platform::{self, Turns};
@@ -63,8 +64,8 @@ impl Session {
                 let has_rows =
                     |name: &str| endings.iter().any(|ending| name.to_lowercase().ends_with(ending));
                 let named = raw_files(&folder).into_iter().filter(|(name, _)| has_rows(name));
-                let rows: Vec<String> =
-                    named.map(|(name, _)| folder.join(name).display().to_string()).collect();
+                let paths = named.map(|(name, _)| folder.join(name)).filter(|path| may_hold_rows(path));
+                let rows: Vec<String> = paths.map(|path| path.display().to_string()).collect();
                 return Ok((!rows.is_empty()).then_some(rows));
             }
             LearnsFrom::Feedback => self.opened()?.project.feedback_to_learn(objective)?,

@@ -92,12 +92,21 @@ impl Session {
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
         let checkpoint = checkpoint.to_owned();
-        let merge = move || match adapter {
-            Some(folder) => huggingface::merge_adapter(&project, &run, &checkpoint, &folder, undo),
-            None if undo => Err(Error::Refused("name the folder of the adapter to remove".to_owned())),
-            None => project.merge(&run, &checkpoint),
+        let merge = move || -> Result<(_, Option<String>)> {
+            match adapter {
+                Some(folder) => {
+                    let merged = huggingface::merge_adapter(&project, &run, &checkpoint, &folder, undo)?;
+                    Ok((merged, huggingface::another_base(&run, &folder)?))
+                }
+                None if undo => Err(Error::Refused("name the folder of the adapter to remove".to_owned())),
+                None => Ok((project.merge(&run, &checkpoint)?, None)),
+            }
         };
-        let merged = platform::aside(merge).await??.put()?;
+        let (merged, notice) = platform::aside(merge).await??;
+        let merged = merged.put()?;
+        if let Some(notice) = notice {
+            self.outlet.notice(notice);
+        }
         self.outlet.answer(id, Event::AdapterMerged { run: merged.name() });
         self.list_runs(id)
     }

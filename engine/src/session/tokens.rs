@@ -5,13 +5,14 @@ use crate::data::{self, Prepared, Progress, Split};
 use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::project::TrainedTokenizer;
+use crate::protocol::quantity::counted;
 use crate::protocol::{
     CompressionSummary, DataConfig, Event, FileProblem, PreparationStage, TokenSummary, TokenizerConfig,
     TokenizerSummary, VocabularyEntry, VocabularyOrder,
 };
 use crate::storage;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Longest text that is cut into tokens for looking at, in characters.
@@ -78,8 +79,16 @@ impl Session {
         if self.opened()?.is_beside_others() {
             self.outlet.answer(id, Event::LeftOut { problems: prepared.problems.clone() });
         } else if let [FileProblem { name, reason, .. }, rest @ ..] = prepared.problems.as_slice() {
-            let more =
-                if rest.is_empty() { String::new() } else { format!(", and {} more files", rest.len()) };
+            let others: BTreeSet<&str> = rest
+                .iter()
+                .map(|problem| problem.name.as_str())
+                .filter(|other| *other != name.as_str())
+                .collect();
+            let more = match (others.len(), rest.len()) {
+                (0, 0) => String::new(),
+                (0, more) => format!(", and {}", counted(more as u64, "more fault")),
+                (files, _) => format!(", and {}", counted(files as u64, "more file")),
+            };
             self.outlet.notice(format!(
                 "{name} {reason}{more}: the Data page lists what was left out, and removes it"
             ));

@@ -112,7 +112,8 @@ impl TokenizerFiles {
     pub fn chat_renderer(&self) -> Result<ChatRenderer> {
         let none = || {
             Error::Refused(
-                "the model has no chat template: it goes on from texts, and answers to nothing".to_owned(),
+                "the model has no chat template: it goes on from texts, and answers to nothing; tune it with --objective chat, which gives it one"
+                    .to_owned(),
             )
         };
         let template = self.chat_template.as_deref().ok_or_else(none)?;
@@ -152,9 +153,13 @@ impl TokenizerFiles {
     }
 }
 
-/// What a model's chat template refuses.
+/// What a model's chat template refuses, or why it is none.
 pub fn template_fails(reason: &str) -> Error {
-    Error::Refused(format!("the model's chat template fails: {reason}"))
+    // As templates say it that raise an exception: many know no system message.
+    let first = if reason.contains("refuses the conversation") { "leave that out, or " } else { "" };
+    Error::Refused(format!(
+        "the model's chat template fails: {reason}; {first}mend {CHAT_TEMPLATE_FILE} in the model's folder and import it again"
+    ))
 }
 
 /// `tokenizer_config.json` of a folder; empty where there is none.

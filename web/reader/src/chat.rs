@@ -28,12 +28,13 @@ impl Template {
         Ok(self.0.text(&Conversation::new(serde_json::from_str(messages)?), answer)?)
     }
 
-    /// A line of a data set as supervised fine-tuning takes it, as JSON.
+    /// A line of a data set as an objective takes it, as JSON.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn example(&self, line: &str) -> Result<String, JsError> {
-        let example = example(line, &self.0).map_err(|reason| JsError::new(&reason))?;
+    pub fn example(&self, line: &str, objective: &str) -> Result<String, JsError> {
+        let read = objective.parse().and_then(|objective| example(line, objective, &self.0));
+        let example = read.map_err(|reason| JsError::new(&reason))?;
         Ok(serde_json::to_string(&example)?)
     }
 }

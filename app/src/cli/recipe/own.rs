@@ -5,12 +5,12 @@ use crate::cli::settings::usage;
 use anyhow::{Context as _, Result};
 use glasshouse_conversation::{Row, RowError};
 use glasshouse_engine::data::read::{
-    LabelledText, Problems, SourceFile, find_sources, json_lines, labelled_texts,
+    LabelledText, Place, Problems, SourceFile, find_sources, json_rows, labelled_texts,
 };
 use glasshouse_engine::data::recipes::Answered;
 use glasshouse_engine::data::tasks::Check;
 use glasshouse_engine::protocol::recipes::{Metric, TuningRecipe};
-use glasshouse_engine::protocol::{ChatMessage, Role};
+use glasshouse_engine::protocol::{ChatMessage, Objective, Role};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -60,8 +60,8 @@ fn labels(source: &SourceFile, problems: &Problems) -> Result<Vec<String>> {
             Ok(LabelledText { text, label: Some(label), .. }) => {
                 rows.push(json!({ "text": text, "label": label }).to_string());
             }
-            Ok(LabelledText { line, .. }) => {
-                problems.note(&source.path, &format!("line {line}: `label`: missing"));
+            Ok(LabelledText { place, .. }) => {
+                problems.note(&source.path, &format!("{place}: `label`: missing"));
             }
             Err(reason) => problems.note(&source.path, &reason),
         }
@@ -70,17 +70,17 @@ fn labels(source: &SourceFile, problems: &Problems) -> Result<Vec<String>> {
 }
 
 fn conversations(source: &SourceFile, problems: &Problems) -> Result<Vec<String>> {
-    let read = |line: &str, number: u64| {
+    let read = |row: &str, place: Place| {
         let row =
-            answered(line).and_then(|row| serde_json::to_string(&row).map_err(|error| error.to_string()));
-        Ok(row.map_err(|reason| problems.note(&source.path, &format!("line {number}: {reason}"))).ok())
+            answered(row).and_then(|row| serde_json::to_string(&row).map_err(|error| error.to_string()));
+        Ok(row.map_err(|reason| problems.note(&source.path, &format!("{place}: {reason}"))).ok())
     };
-    Ok(json_lines(source, read)?.collect::<Result<_, _>>()?)
+    Ok(json_rows(source, read)?.collect::<Result<_, _>>()?)
 }
 
 /// A line as a conversation that ends with its answer, or what is wrong with it.
 fn answered(line: &str) -> Result<Answered, String> {
-    let row = Row::read(line).map_err(|error: RowError| error.to_string())?;
+    let row = Row::read(line, Objective::Chat).map_err(|error: RowError| error.to_string())?;
     let messages: Vec<ChatMessage> = match row {
         Row::Conversation { conversation, .. } => {
             let messages = conversation.messages.into_iter();

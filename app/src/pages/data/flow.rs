@@ -13,6 +13,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::cleaning::report::Report;
 use glasshouse_protocol::cleaning::{CleaningProgress, Phase};
 use glasshouse_protocol::{Command, DocumentsOverview};
+use std::collections::BTreeSet;
 
 /// `1 document`, `1,200 documents`.
 pub(super) fn counted(documents: u64) -> String {
@@ -261,7 +262,8 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
         );
         caption(ui, text);
     }
-    let problems = overview.problems.len();
+    let names: BTreeSet<&str> = overview.problems.iter().map(|problem| problem.name.as_str()).collect();
+    let problems = names.len();
     if problems > 0 {
         let files = if problems == 1 { "1 file was".to_owned() } else { format!("{problems} files were") };
         caption(ui, format!("{files} not read, or not whole: Files says why."));

@@ -44,10 +44,8 @@ impl DataPage {
                 Some(overview) => {
                     for (name, bytes) in &overview.files {
                         self.file_ui(ui, context, name, *bytes);
-                        let wrong = overview.problems.iter().find(|problem| problem.name == *name);
-                        if let Some(problem) = wrong {
-                            problem_ui(ui, problem);
-                        }
+                        let wrong = overview.problems.iter().filter(|problem| problem.name == *name);
+                        wrong.for_each(|problem| problem_ui(ui, problem));
                     }
                 }
             }

@@ -5,11 +5,11 @@ use crate::pages::Context;
 use crate::pages::parts::{called, caption};
 use crate::pages::train::form::number;
 use egui::{ComboBox, Ui};
-use glasshouse_protocol::{ErrorReport, Objective, RunSummary};
+use glasshouse_protocol::{ErrorReport, RunSummary};
 
 /// What the objective `distil` asks beside; nothing with another one.
 pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorReport>) {
-    if context.draft.train.objective != Objective::Distil {
+    if !context.draft.train.objective.has_teacher() {
         return;
     }
     let runs: &[RunSummary] = &context.state.runs.list;

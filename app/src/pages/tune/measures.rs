@@ -18,6 +18,9 @@ const MOST_MARKS: usize = 64;
 /// The share of prompts from whose answers nothing is learned.
 const UNIFORM: &str = "Groups without variance";
 
+/// How far the model moved from the first weights on the chosen answers.
+const LOG_RATIO: &str = "Log-ratio to the reference";
+
 /// A curve's name, and its points by step.
 type Measured = (&'static str, Vec<[f64; 2]>);
 
@@ -50,7 +53,7 @@ fn of_pairs(pairs: &PreferenceMetrics) -> Vec<(&'static str, String)> {
         ("Reward margin", format!("{:.3}", pairs.margin)),
         ("Accuracy", format::percent(f64::from(pairs.accuracy))),
     ];
-    numbers.extend(pairs.log_ratio.map(|ratio| ("Log-ratio to the reference", format!("{ratio:.3}"))));
+    numbers.extend(pairs.log_ratio.map(|ratio| (LOG_RATIO, format!("{ratio:.3}"))));
     numbers
 }
 
@@ -103,7 +106,12 @@ fn measure_ui(
     card(ui, |ui| {
         head(ui, title);
         for (name, value) in numbers {
-            stat_row(ui, Stat { name, value, exact: if *name == UNIFORM { text::UNIFORM } else { "" } });
+            let exact = match *name {
+                UNIFORM => text::UNIFORM,
+                LOG_RATIO => text::LOG_RATIO,
+                _ => "",
+            };
+            stat_row(ui, Stat { name, value, exact });
         }
         CurvePlot::legend_ui(ui, &curves);
         let write = |value: f64| format!("{value:.2}");

@@ -58,7 +58,7 @@ pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
 pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
     if objective != draft.train.objective {
         let (before, rate) = (sensible_rate(draft), draft.train.learning_rate);
-        if draft.train.objective == Objective::Distil {
+        if draft.train.objective.has_teacher() {
             // A teacher belongs to that objective alone.
             draft.train.distil = DistilSettings::default();
         }

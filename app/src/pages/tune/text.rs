@@ -18,6 +18,10 @@ pub(super) const MODEL: &str =
 pub(super) const UNIFORM: &str = "Prompts whose answers were all worth the same, of which nothing is learned: frac_reward_zero_std in \
     TRL";
 
+/// Where the pointer rests on the log-ratio to the reference.
+pub(super) const LOG_RATIO: &str = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. It stands for the KL divergence to \
+    the first weights and is none: the answers are the data's, so that it may be negative";
+
 /// What a loss over pairs is called, and what it does, in a sentence.
 pub(super) fn loss(loss: PreferenceLoss) -> (&'static str, &'static str) {
     match loss {

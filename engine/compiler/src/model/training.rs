@@ -71,7 +71,7 @@ impl TrainingGraphs {
 /// The settings make no model.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let recipe = Recipe { model: model.clone(), train: train.clone() };
-    if train.objective == Objective::Distil && train.teacher_model().is_none() {
+    if train.objective.has_teacher() && train.teacher_model().is_none() {
         let reason = "train.distil.teacher names a run of a project, and there is none here; a project's Tune page plans it";
         return Err(crate::Error::Refused(reason.to_owned()));
     }
@@ -94,7 +94,7 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     for taught in graph.parameters.iter().skip(evaluate.parameters.len()) {
         evaluate.parameter(taught.clone());
     }
-    let compared = train.objective == Objective::Reward && train.reward.compares_probabilities();
+    let compared = train.objective.answers_prompts() && train.reward.compares_probabilities();
     let evaluate_rows = if compared { rows_of(&evaluate, evaluate_loss) } else { None };
     let evaluate_probes = probes(&evaluate, &sites, model.layers);
     let keep = match (&train.adapter, train.activation_checkpointing) {

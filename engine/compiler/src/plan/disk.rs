@@ -2,7 +2,7 @@
 
 use crate::graph::Parameter;
 use crate::optimizer::Optimizer;
-use glasshouse_protocol::{Milestones, Objective, TrainConfig};
+use glasshouse_protocol::{Milestones, TrainConfig};
 
 /// Checkpoints that are there at once: the latest, the one before it, the best, and the one that is being written.
 const CHECKPOINTS: u64 = 4;
@@ -41,7 +41,7 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
 
 /// Whether each step says what its pairs or its answers came to.
 fn measures_steps(train: &TrainConfig) -> bool {
-    matches!(train.objective, Objective::Preference | Objective::Reward)
+    train.objective.compares_answers()
 }
 
 /// Bytes of a run's milestones, all of which stay.

@@ -3,11 +3,15 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn said(row: &Value) -> String {
-    Row::read(&row.to_string()).unwrap_err().to_string()
+    Row::read(&row.to_string(), Objective::Chat).unwrap_err().to_string()
 }
 
 fn read(row: &Value) -> Row {
-    Row::read(&row.to_string()).unwrap()
+    read_for(row, Objective::Chat)
+}
+
+fn read_for(row: &Value, objective: Objective) -> Row {
+    Row::read(&row.to_string(), objective).unwrap()
 }
 
 /// A conversation's roles and texts.
@@ -63,10 +67,53 @@ fn sharegpt_and_alpaca_are_read() {
     assert_eq!(turns(&read(&row)), [("user", "Translate.\n\nHund"), ("assistant", "dog")]);
     let row = json!({ "instruction": "Say dog.", "input": "", "output": "dog" });
     assert_eq!(turns(&read(&row)), [("user", "Say dog."), ("assistant", "dog")]);
-    let row = json!({ "instruction": "Say dog.", "output": "dog", "text": "Below …" });
-    assert_eq!(said(&row), "several formats at once (Alpaca, text): name the one to read");
-    assert!(Row::read_as(&row.to_string(), Format::Alpaca).is_ok());
-    assert_eq!(Row::read_as(&row.to_string(), Format::Text), Ok(Row::Text("Below …".to_owned())));
+}
+
+#[test]
+fn of_several_formats_the_objective_takes_its_own() {
+    // Alpaca as it is published, with the prompt that was made of its fields.
+    let alpaca = json!({ "instruction": "Say dog.", "input": "", "output": "dog", "text": "Below …" });
+    assert_eq!(turns(&read(&alpaca)), [("user", "Say dog."), ("assistant", "dog")]);
+    // UltraFeedback's pairs, with the conversation of the better answer.
+    let pair = json!({
+        "prompt": "a",
+        "chosen": [user("a"), assistant("b")],
+        "rejected": [user("a"), assistant("c")],
+        "messages": [user("a"), assistant("b")],
+    });
+    assert_eq!(turns(&read(&pair)), [("user", "a"), ("assistant", "b")]);
+    assert!(matches!(read_for(&pair, Objective::Preference), Row::Preference(_)));
+    let all = json!({
+        "messages": [user("m"), assistant("n")],
+        "conversations": [{ "from": "human", "value": "s" }, { "from": "gpt", "value": "t" }],
+        "instruction": "i",
+        "output": "o",
+        "prompt": "p",
+        "completion": "c",
+        "text": "x",
+    });
+    let mut left = all.as_object().unwrap().clone();
+    for (key, asked) in [("messages", "m"), ("conversations", "s"), ("instruction", "i")] {
+        assert_eq!(turns(&read(&left.clone().into()))[0].1, asked);
+        left.remove(key);
+    }
+    assert!(matches!(read(&left.clone().into()), Row::Completion { .. }));
+    left.remove("completion");
+    assert_eq!(read(&left.into()), Row::Text("x".to_owned()), "an `output` without its `instruction`");
+    // Tables have every column in every row.
+    let row = json!({ "messages": null, "prompt": null, "text": "x" });
+    assert_eq!(read(&row), Row::Text("x".to_owned()));
+}
+
+#[test]
+fn of_thumbs_those_that_are_up_are_learned() {
+    let row = |label: bool| json!({ "prompt": "a", "completion": "b", "label": label });
+    let learned = Row::Completion { prompt: "a".to_owned(), completion: "b".to_owned() };
+    assert_eq!(read(&row(true)), learned);
+    let reason = said(&row(false));
+    assert!(reason.starts_with("`label`: false") && reason.contains("objective preference"), "{reason}");
+    let row = json!({ "prompt": [user("a")], "completion": [assistant("b")], "label": true });
+    assert!(matches!(read(&row), Row::Conversation { prompt: 1, .. }));
 }
 
 #[test]
@@ -126,10 +173,6 @@ fn what_is_wrong_is_said_with_its_field() {
             json!({ "question": 1 }),
             "none of the formats that are known: it has the keys [question]; known are `messages`, `conversations` (ShareGPT), \
              `instruction` and `output` (Alpaca), `chosen` and `rejected`, `prompt` and `completion`, `text`",
-        ),
-        (
-            json!({ "messages": [], "conversations": [], "text": "" }),
-            "several formats at once (messages, ShareGPT, text): name the one to read",
         ),
         (
             json!({ "prompt": "a" }),
@@ -193,10 +236,6 @@ fn what_is_wrong_is_said_with_its_field() {
         (json!({ "completion": "a" }), "`prompt`: missing"),
         (json!({ "prompt": "a", "completion": "" }), "`completion`: empty"),
         (
-            json!({ "prompt": "a", "completion": "b", "label": false }),
-            "`label`: rows with labels (KTO) are not trained on as completions",
-        ),
-        (
             json!({ "prompt": [user("a")], "completion": "b" }),
             "`prompt` and `completion`: one is text, the other is messages",
         ),
@@ -224,10 +263,10 @@ fn what_is_wrong_is_said_with_its_field() {
         assert_eq!(said(&row), expected, "{row}");
     }
     assert_eq!(
-        Row::read("{\"text\": ").unwrap_err().to_string(),
+        Row::read("{\"text\": ", Objective::Chat).unwrap_err().to_string(),
         "not JSON: EOF while parsing a value at column 9"
     );
-    assert!(Row::read(&"[".repeat(100_000)).is_err());
+    assert!(Row::read(&"[".repeat(100_000), Objective::Chat).is_err());
 }
 
 /// JSON of the keys that formats have, and of others.
@@ -284,9 +323,9 @@ fn json_values() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn a_line_is_a_good_row_or_an_error(row in json_values(), format in 0..6_usize) {
+    fn a_line_is_a_good_row_or_an_error(row in json_values()) {
         let line = row.to_string();
-        for row in [Row::read(&line), Row::read_as(&line, Format::ALL[format])] {
+        for row in Objective::ALL.map(|objective| Row::read(&line, objective)) {
             match row {
                 Ok(Row::Conversation { conversation, prompt }) => {
                     prop_assert_eq!(conversation.validate_for_training(), Ok(()));
@@ -306,7 +345,7 @@ proptest! {
 
     #[test]
     fn any_text_is_no_panic(line in ".{0,80}") {
-        let _ = Row::read(&line);
+        let _ = Row::read(&line, Objective::Chat);
     }
 
     #[test]

@@ -50,6 +50,7 @@ mod xml;
 pub use decode::{Utf8, text};
 pub use find::{Found, Source, find};
 pub use format::{Format, Packing};
+pub use json::JsonArray;
 #[cfg(any(feature = "parquet", feature = "pdf"))]
 pub use module::FileDocuments;
 pub use open::{open, prose};

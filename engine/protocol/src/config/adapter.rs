@@ -1,6 +1,6 @@
 //! What a run trains in place of a model's weights: an adapter.
 
-use super::{Objective, Precision, TrainConfig, Trainable};
+use super::{Precision, TrainConfig, Trainable};
 use crate::{Gate, Invalid, ModelConfig, require};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -206,7 +206,7 @@ impl Adapter {
         require(whole || train.precision != Precision::Mixed, &field("base"), "f16", rule)?;
         let rule =
             "be f32 where train.objective is distil: a teacher's weights lie behind the model's, in 32 bits";
-        require(whole || train.objective != Objective::Distil, &field("base"), "f16", rule)?;
+        require(whole || !train.objective.has_teacher(), &field("base"), "f16", rule)?;
         let trainable = &train.trainable;
         let rule =
             "be all with train.adapter, which freezes the model's own parameters and trains what it adds";

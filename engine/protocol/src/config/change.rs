@@ -128,17 +128,16 @@ impl RunConfig {
         if !objective.learns_text() {
             self.data.canaries = 0;
         }
-        let is_careful = |objective| matches!(objective, Objective::Preference | Objective::Reward);
-        let was_careful = is_careful(self.train.objective)
+        let was_careful = self.train.objective.compares_answers()
             && self.train.learning_rate.to_bits() == self.careful_rate().to_bits();
         self.train.objective = objective;
-        if is_careful(objective) {
+        if objective.compares_answers() {
             self.set_learning_rate(self.careful_rate());
         } else if was_careful {
             self.set_learning_rate(TUNING_RATE);
         }
         let (group, accumulate) = (self.train.reward.group, self.train.accumulate);
-        if objective == Objective::Reward && group > 0 {
+        if objective.answers_prompts() && group > 0 {
             let holds_groups = |size: &usize| size.saturating_mul(accumulate).is_multiple_of(group);
             let size = self.train.batch_size;
             self.train.batch_size = (size..size.saturating_add(group)).find(holds_groups).unwrap_or(size);

@@ -92,14 +92,55 @@ impl Objective {
     pub fn row_endings(self) -> &'static [&'static str] {
         match self {
             Self::Text | Self::Distil => &[],
-            Self::Chat | Self::Preference | Self::Reward => &[".jsonl", ".ndjson"],
-            Self::Classify => &[".jsonl", ".ndjson", ".csv"],
+            Self::Chat | Self::Preference | Self::Reward => &[".jsonl", ".ndjson", ".json"],
+            Self::Classify => &[".jsonl", ".ndjson", ".json", ".csv"],
         }
     }
 
     /// Whether some targets do not count.
     pub fn is_masked(self) -> bool {
         !self.learns_text()
+    }
+
+    /// Whether its examples come in pairs, a better and a worse answer to one prompt, in rows that belong together.
+    pub fn learns_pairs(self) -> bool {
+        match self {
+            Self::Preference => true,
+            Self::Text | Self::Chat | Self::Reward | Self::Classify | Self::Distil => false,
+        }
+    }
+
+    /// Whether its examples are texts, each with a label.
+    pub fn learns_labels(self) -> bool {
+        match self {
+            Self::Classify => true,
+            Self::Text | Self::Chat | Self::Preference | Self::Reward | Self::Distil => false,
+        }
+    }
+
+    /// Whether its examples are prompts, which the model answers itself, in groups.
+    pub fn answers_prompts(self) -> bool {
+        match self {
+            Self::Reward => true,
+            Self::Text | Self::Chat | Self::Preference | Self::Classify | Self::Distil => false,
+        }
+    }
+
+    /// Whether another model's weights take part in its training graph.
+    pub fn has_teacher(self) -> bool {
+        match self {
+            Self::Distil => true,
+            Self::Text | Self::Chat | Self::Preference | Self::Reward | Self::Classify => false,
+        }
+    }
+
+    /// Whether its loss compares answers with each other, and with what other weights make of them: then a step says what its answers came
+    /// to, its rows cannot be divided among workers, and a rate of a first training would unlearn how to answer.
+    pub fn compares_answers(self) -> bool {
+        match self {
+            Self::Preference | Self::Reward => true,
+            Self::Text | Self::Chat | Self::Classify | Self::Distil => false,
+        }
     }
 
     /// Whether it writes its examples by a chat template.

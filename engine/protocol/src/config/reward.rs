@@ -38,7 +38,7 @@ pub enum RewardRule {
     Length,
     /// All of it is what the regular expression `pattern` describes.
     Format,
-    /// Its last number, in digits or in words below one hundred, is that of the row's `answer`.
+    /// Its last number, in digits (with sign, decimals and commas between thousands) or in words below one hundred, is that of the row's `answer`.
     Numeric,
 }
 

@@ -359,23 +359,22 @@ impl TrainConfig {
             let rule = "be left out where the objective says which targets count";
             require(false, "train.ignore_index", id, rule)?;
         }
-        if self.objective == Objective::Preference {
-            self.preference.validate(self.batch_size, self.label_smoothing)?;
+        match self.objective {
+            Objective::Preference => self.preference.validate(self.batch_size, self.label_smoothing)?,
+            Objective::Reward => {
+                self.reward.validate(self.batch_size, self.accumulate, self.label_smoothing)?;
+            }
+            Objective::Distil => self.distil.validate(self.label_smoothing)?,
+            Objective::Text | Objective::Chat | Objective::Classify => {}
         }
         let (alpha, field) = (self.chat.neftune_alpha, "train.chat.neftune_alpha");
         require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
-        if self.objective == Objective::Reward {
-            self.reward.validate(self.batch_size, self.accumulate, self.label_smoothing)?;
-        }
         let (alpha, field) = (self.unlikelihood, "train.unlikelihood");
         require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
         let rule = format!("be 0 with the objective {}: it belongs to text", self.objective);
         require(alpha == 0.0 || self.objective.is_text(), field, alpha, rule)?;
         let rule = "be 0 with label smoothing, which makes every token likelier";
         require(alpha == 0.0 || self.label_smoothing == 0.0, field, alpha, rule)?;
-        if self.objective == Objective::Distil {
-            self.distil.validate(self.label_smoothing)?;
-        }
         self.guard.validate()?;
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
@@ -413,22 +412,22 @@ impl TrainConfig {
 
     /// Whether it learns scores of texts: the model's head has one row then, and writes nothing.
     pub fn learns_scores(&self) -> bool {
-        self.objective == Objective::Preference && self.preference.loss.is_of_scores()
+        self.objective.learns_pairs() && self.preference.loss.is_of_scores()
     }
 
     /// Whether its head is another than the one over tokens.
     pub fn has_own_head(&self) -> bool {
-        self.objective == Objective::Classify || self.learns_scores()
+        self.objective.learns_labels() || self.learns_scores()
     }
 
     /// The model of the run that teaches, where one does and it is known.
     pub fn teacher_model(&self) -> Option<&ModelConfig> {
-        self.distil.model.as_deref().filter(|_| self.objective == Objective::Distil)
+        self.distil.model.as_deref().filter(|_| self.objective.has_teacher())
     }
 
     /// Rows of a batch that belong together: the two answers of a pair.
     pub fn rows_together(&self) -> usize {
-        if self.objective == Objective::Preference { 2 } else { 1 }
+        if self.objective.learns_pairs() { 2 } else { 1 }
     }
 
     /// Whether several examples of the objective share a row of a model's batch.
@@ -447,7 +446,11 @@ impl TrainConfig {
             Objective::Chat => {
                 self.chat.neftune_alpha / (model.context_length as f32 * model.width as f32).sqrt()
             }
-            _ => 0.0,
+            Objective::Text
+            | Objective::Preference
+            | Objective::Reward
+            | Objective::Classify
+            | Objective::Distil => 0.0,
         }
     }
 

@@ -37,10 +37,11 @@ pub struct ExampleBatches<'a> {
     padding: u32,
     /// Whether the last token of each is a label.
     labelled: bool,
-    about: PackingStatistics,
+    /// Of training's and of validation's.
+    about: [PackingStatistics; 2],
 }
 
-/// What becomes of the training split's examples.
+/// What becomes of a split's examples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackingStatistics {
     /// All examples.
@@ -88,9 +89,9 @@ impl<'a> ExampleBatches<'a> {
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
         let BatchSettings { seed, batch, accumulate, context_length, .. } = settings;
         let BatchSettings { packing, starts, padding, labelled, .. } = settings;
-        let mut about = PackingStatistics::default();
-        let of = |split, about: &mut PackingStatistics| -> Result<Arc<Rows>> {
-            let lengths = lengths(store, split, context_length, labelled, about);
+        let of = |split| -> Result<(Arc<Rows>, PackingStatistics)> {
+            let mut about = PackingStatistics::default();
+            let lengths = lengths(store, split, context_length, labelled, &mut about);
             if lengths.is_empty() {
                 return Err(Error::Refused(format!(
                     "no example of the {split} data has something to learn in its first {} tokens; give more examples, shorter ones, or a \
@@ -99,11 +100,11 @@ impl<'a> ExampleBatches<'a> {
                 )));
             }
             let rows = if packing { Rows::packed(&lengths, context_length) } else { Rows::padded(&lengths) };
-            Ok(Arc::new(rows))
+            about.rows = rows.count();
+            Ok((Arc::new(rows), about))
         };
-        let train = of(Split::Train, &mut about)?;
-        let validation = of(Split::Validation, &mut PackingStatistics::default())?;
-        about.rows = train.count();
+        let (train, about) = of(Split::Train)?;
+        let (validation, held_out) = of(Split::Validation)?;
         Ok(Self {
             store,
             rows: [train, validation],
@@ -114,13 +115,24 @@ impl<'a> ExampleBatches<'a> {
             starts,
             padding,
             labelled,
-            about,
+            about: [about, held_out],
         })
     }
 
-    /// What becomes of the training split's examples.
-    pub fn about(&self) -> PackingStatistics {
-        self.about
+    /// What becomes of a split's examples.
+    pub fn about(&self, split: Split) -> PackingStatistics {
+        let [train, validation] = self.about;
+        match split {
+            Split::Train => train,
+            Split::Validation => validation,
+        }
+    }
+
+    /// What a person should know, a sentence each; of texts with `labels`, where there are any.
+    pub fn sentences(&self, labels: &[String]) -> Vec<String> {
+        let [train, validation] = self.about;
+        let lost = validation.lost(!labels.is_empty()).into_iter().map(of_held_out);
+        train.sentences(labels).into_iter().chain(lost).collect()
     }
 
     /// The batch of a step's micro-batch.
@@ -320,25 +332,35 @@ pub(super) fn permuted(at: u64, count: u64, key: u64) -> u64 {
     }
 }
 
+/// A sentence of examples that are held out.
+pub(super) fn of_held_out(sentence: String) -> String {
+    format!("of those held out {sentence}")
+}
+
 impl PackingStatistics {
-    /// What a person should know, a sentence each; of texts with `labels`, where there are any.
-    pub fn sentences(&self, labels: &[String]) -> Vec<String> {
-        let Self { examples, cut, cut_tokens, left_out, learned, rows } = *self;
+    /// What a person should know of those that are trained on, a sentence each; of texts with `labels`, where there are any.
+    fn sentences(&self, labels: &[String]) -> Vec<String> {
+        let Self { examples, left_out, learned, rows, .. } = *self;
         let of = |number: usize, thing: &str| counted(number as u64, thing);
-        if !labels.is_empty() {
+        let first = if labels.is_empty() {
+            let (rows, tokens) = (of(rows, "row"), counted(learned, "token"));
+            format!("{} in {rows}: {tokens} learned in an epoch", of(examples - left_out, "conversation"))
+        } else {
             let (texts, rows) = (of(examples, "text"), of(rows, "row"));
-            let first = format!("{texts} in {rows}, told apart by: {}", labels.join(", "));
+            format!("{texts} in {rows}, told apart by: {}", labels.join(", "))
+        };
+        std::iter::once(first).chain(self.lost(!labels.is_empty())).collect()
+    }
+
+    /// What is cut and left out, a sentence each, of texts with labels or of conversations.
+    fn lost(&self, labelled: bool) -> Vec<String> {
+        let Self { cut, cut_tokens, left_out, .. } = *self;
+        let of = |number: usize, thing: &str| counted(number as u64, thing);
+        let mut all = Vec::new();
+        if cut > 0 && labelled {
             let longer = of(cut, "text");
-            let second = format!("{longer} longer than the context length: the end was cut off");
-            return std::iter::once(first).chain((cut > 0).then_some(second)).collect();
-        }
-        let mut all = vec![format!(
-            "{} in {}: {} learned in an epoch",
-            of(examples - left_out, "conversation"),
-            of(rows, "row"),
-            counted(learned, "token")
-        )];
-        if cut > 0 {
+            all.push(format!("{longer} longer than the context length: the end was cut off"));
+        } else if cut > 0 {
             let tokens = of(cut_tokens, "token");
             let longer = of(cut, "conversation");
             all.push(format!(

@@ -4,7 +4,7 @@
 //! a step has is a permutation that is another in every epoch, as for other examples. Where answers are scored, all tokens of each are
 //! read, and the target of the last one marks where.
 
-use super::{BatchSettings, EVALUATION, TRAINING, permuted};
+use super::{BatchSettings, EVALUATION, TRAINING, of_held_out, permuted};
 use crate::data::batch::Batch;
 use crate::data::store::{Split, TokenStore};
 use crate::error::{Error, Result};
@@ -48,10 +48,11 @@ pub struct PairBatches<'a> {
     /// Numbers of the pairs of training and validation from which something is learned.
     pairs: [Arc<[u32]>; 2],
     reference: Arc<Reference>,
-    about: PairStatistics,
+    /// Of training's and of validation's.
+    about: [PairStatistics; 2],
 }
 
-/// What becomes of the training split's pairs.
+/// What becomes of a split's pairs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PairStatistics {
     /// All pairs.
@@ -72,21 +73,28 @@ impl<'a> PairBatches<'a> {
     /// # Errors
     /// A split has no pair whose answers differ within a row; a shard cannot be read.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
-        let mut about = PairStatistics::default();
-        let train = kept(store, Split::Train, settings, &mut about)?;
-        let validation = kept(store, Split::Validation, settings, &mut PairStatistics::default())?;
+        let mut about = [PairStatistics::default(); 2];
+        let [of_train, of_validation] = &mut about;
+        let train = kept(store, Split::Train, settings, of_train)?;
+        let validation = kept(store, Split::Validation, settings, of_validation)?;
         let pairs = [train.into(), validation.into()];
         Ok(Self { store, settings, pairs, reference: Arc::default(), about })
     }
 
-    /// What becomes of the training split's pairs.
-    pub fn about(&self) -> PairStatistics {
-        self.about
+    /// What becomes of a split's pairs.
+    pub fn about(&self, split: Split) -> PairStatistics {
+        let [train, validation] = self.about;
+        match split {
+            Split::Train => train,
+            Split::Validation => validation,
+        }
     }
 
     /// What a person should know of them, a sentence each.
     pub fn sentences(&self) -> Vec<String> {
-        self.about.sentences(self.settings.scored)
+        let [train, validation] = self.about;
+        let lost = validation.lost().into_iter().map(of_held_out);
+        train.sentences(self.settings.scored).into_iter().chain(lost).collect()
     }
 
     /// Pairs of a split from which something is learned.
@@ -239,15 +247,21 @@ fn kept(
 impl PairStatistics {
     /// What a person should know, a sentence each; of answers that are `scored`, or learned.
     fn sentences(&self, scored: bool) -> Vec<String> {
-        let Self { pairs, cut, cut_tokens, left_out, learned } = *self;
-        let of = |number: usize, thing: &str| counted(number as u64, thing);
-        let tokens = counted(learned, "token");
-        let pairs = of(pairs - left_out, "pair");
-        let mut all = vec![if scored {
+        let Self { pairs, left_out, learned, .. } = *self;
+        let pairs = counted((pairs - left_out) as u64, "pair");
+        let first = if scored {
             format!("{pairs} of answers, each scored at its last token")
         } else {
-            format!("{pairs} of answers: {tokens} learned in an epoch")
-        }];
+            format!("{pairs} of answers: {} learned in an epoch", counted(learned, "token"))
+        };
+        std::iter::once(first).chain(self.lost()).collect()
+    }
+
+    /// What is cut and left out, a sentence each.
+    fn lost(&self) -> Vec<String> {
+        let Self { cut, cut_tokens, left_out, .. } = *self;
+        let of = |number: usize, thing: &str| counted(number as u64, thing);
+        let mut all = Vec::new();
         if cut > 0 {
             let (cut, tokens) = (of(cut, "pair"), of(cut_tokens, "token"));
             all.push(format!(
@@ -361,10 +375,10 @@ mod tests {
         assert!(batches.sentences()[0].contains("each scored at its last token"));
         // Where they begin to differ behind a row, there is nothing to tell them apart by.
         let short = BatchSettings { context_length: 5, ..settings };
-        assert_eq!(PairBatches::new(&store, short).unwrap().about().left_out, 1);
+        assert_eq!(PairBatches::new(&store, short).unwrap().about(Split::Train).left_out, 1);
         // A row learned token by token has one token more, its target.
         let learned = PairBatches::new(&store, BatchSettings { scored: false, ..short }).unwrap();
-        assert_eq!(learned.about().left_out, 0);
+        assert_eq!(learned.about(Split::Train).left_out, 0);
     }
 
     #[test]
@@ -379,13 +393,24 @@ mod tests {
         let cut: [(&[u32], &[bool]); 2] = [(&long, &early), (&other, &early)];
         let store = stored(folder.path(), 1, &[lost, alike, cut].concat());
         let batches = PairBatches::new(&store, SETTINGS).unwrap();
-        let about = batches.about();
+        let about = batches.about(Split::Train);
         let wanted =
             PairStatistics { pairs: 4, cut: 3, cut_tokens: 10 + 5 * 13, left_out: 2, learned: 3 + 8 };
         assert_eq!(about, wanted);
-        let said = about.sentences(false).join("; ");
-        assert!(said.contains("2 pairs of answers") && said.contains("2 pairs left out"), "{said}");
         let none = PairBatches::new(&store, BatchSettings { context_length: 1, ..SETTINGS }).unwrap_err();
         assert!(none.to_string().contains("no pair of the training data"), "{none}");
+        let said = batches.sentences().join("; ");
+        assert!(said.contains("2 pairs of answers") && said.contains("2 pairs left out"), "{said}");
+        assert!(!said.contains("held out"), "{said}");
+        // What is held out is told as well.
+        let folder = tempfile::tempdir().unwrap();
+        let store = super::super::tests::store(folder.path(), &cut, &[lost, cut].concat());
+        let said = PairBatches::new(&store, SETTINGS).unwrap().sentences().join("; ");
+        for wanted in [
+            "of those held out 2 pairs longer than the context length: the end was cut off, 49 tokens of answers in it",
+            "of those held out 1 pair left out",
+        ] {
+            assert!(said.contains(wanted), "{said}");
+        }
     }
 }

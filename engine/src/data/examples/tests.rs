@@ -65,7 +65,7 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
     store.verify(folder.path()).unwrap();
     let batches = ExampleBatches::new(&store, SETTINGS).unwrap();
     assert_eq!(
-        batches.about(),
+        batches.about(Split::Train),
         PackingStatistics { examples: 2, learned: 4, rows: 1, ..PackingStatistics::default() }
     );
     let Batch { tokens, targets, starts, .. } = batches.train(3, 0).unwrap();
@@ -78,7 +78,7 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
 
     let padded =
         ExampleBatches::new(&store, BatchSettings { packing: false, starts: false, ..SETTINGS }).unwrap();
-    assert_eq!(padded.about().rows, 2);
+    assert_eq!(padded.about(Split::Train).rows, 2);
     let batch = padded.full(Split::Train).next().unwrap().unwrap();
     assert_eq!(batch.tokens, [1, 2, 3, 99, 99, 99, 99, 99, 5, 6, 7, 8, 99, 99, 99, 99]);
     assert_eq!((batch.counted(), batch.starts), (4, None));
@@ -96,13 +96,25 @@ fn examples_longer_than_a_row_are_cut_and_those_without_answers_left_out() {
     let fits: (&[u32], &[bool]) = (&[1, 2], &[GIVEN, LEARNED]);
     let store = store(folder.path(), &[(&tokens, &late), (&tokens, &both), fits], &[fits]);
     let batches = ExampleBatches::new(&store, SETTINGS).unwrap();
-    let about = batches.about();
+    let about = batches.about(Split::Train);
     assert_eq!(
         about,
         PackingStatistics { examples: 3, cut: 2, cut_tokens: 20, left_out: 1, learned: 2, rows: 2 }
     );
-    let said = about.sentences(&[]).join("; ");
+    let said = batches.sentences(&[]).join("; ");
     assert!(said.contains("2 conversations longer") && said.contains("1 conversation left out"), "{said}");
+    assert!(!said.contains("held out"), "{said}");
+    // What is held out is told as well.
+    let other = tempfile::tempdir().unwrap();
+    let store = self::store(other.path(), &[fits], &[(&tokens, &late), (&tokens, &both), fits]);
+    let said = ExampleBatches::new(&store, SETTINGS).unwrap().sentences(&[]).join("; ");
+    for wanted in [
+        "1 conversation in 1 row",
+        "of those held out 2 conversations longer than the context length: the end was cut off, 20 tokens to learn in it",
+        "of those held out 1 conversation left out",
+    ] {
+        assert!(said.contains(wanted), "{said}");
+    }
     let nothing = ExampleBatches::new(&store, BatchSettings { context_length: 0, ..SETTINGS }).unwrap_err();
     assert!(nothing.to_string().contains("no example of the training data"), "{nothing}");
 }
@@ -122,8 +134,8 @@ fn a_label_is_the_target_of_the_last_token_that_fits() {
         let batches = ExampleBatches::new(&store, settings).unwrap();
         let batch = batches.evaluation(Split::Validation, 0).unwrap();
         assert_eq!((batch.tokens, batch.targets), (tokens, targets));
-        assert_eq!(batches.about().cut, usize::from(context_length == 2));
-        let said = batches.about().sentences(&["ham", "spam"].map(str::to_owned)).join("; ");
+        assert_eq!(batches.about(Split::Train).cut, usize::from(context_length == 2));
+        let said = batches.sentences(&["ham", "spam"].map(str::to_owned)).join("; ");
         assert!(said.contains("1 text in 1 row, told apart by: ham, spam"), "{said}");
     }
 }

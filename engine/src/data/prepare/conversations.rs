@@ -3,11 +3,11 @@
 use super::corpus::Corpus;
 use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
-use crate::data::read::{self, Problems};
+use crate::data::read::{self, Place, Problems};
 use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
-use crate::platform::Turns;
-use crate::tokenizer::{EncodedText, TokenizerFiles};
+use crate::platform::{ChatRenderer, Turns};
+use crate::tokenizer::{EncodedText, TokenizerFiles, template_fails};
 use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{ChatExample, DataConfig};
 use std::path::Path;
@@ -33,7 +33,7 @@ pub(super) async fn encode(
     let renderer = files.chat_renderer()?;
     let Corpus::Files { sources, .. } = corpus else {
         return Err(Error::Refused(format!(
-            "the objective {objective} learns from {}s: name a JSON Lines file of them as data",
+            "the objective {objective} learns from {}s: name a file of them, JSON Lines or a JSON array, as data",
             noun(objective)
         )));
     };
@@ -49,15 +49,16 @@ pub(super) async fn encode(
     };
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
-        let read = |line: &str, number: u64| {
-            renderer.example(line).and_then(|example| suits(example, objective)).map(Some).or_else(|reason| {
+        let read = |row: &str, place: Place| {
+            let example = renderer.example(row, objective).and_then(|example| suits(example, objective));
+            example.map(Some).or_else(|reason| {
                 // In a browser its module may be gone, with which every line that follows would be left out.
-                renderer.still_there().map_err(|gone| format!("{number}: {gone}"))?;
-                problems.note(&source.path, &format!("line {number}: {reason}"));
+                renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
+                problems.note(&source.path, &format!("{place}: {reason}"));
                 Ok(None)
             })
         };
-        for example in read::json_lines(source, read)? {
+        for example in read::json_rows(source, read)? {
             let example = example?;
             turns.give().await;
             if waiting >= ENCODE_BYTES {
@@ -75,7 +76,8 @@ pub(super) async fn encode(
     let Queue { writer, held_out: HeldOut { counts, .. }, characters, prompt, plain, .. } = queue;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, objective, problems) {
-        return Err(Error::Refused(missing));
+        let fault = template_fault(&renderer).filter(|_| documents == 0);
+        return Err(fault.unwrap_or(Error::Refused(missing)));
     }
     writer.finish(Index {
         format: 0,
@@ -98,6 +100,13 @@ pub(super) async fn encode(
         validation: SplitRecord::default(),
     })?;
     Ok(())
+}
+
+/// What is wrong with a template that writes no conversation, whatever a file holds.
+pub(super) fn template_fault(renderer: &ChatRenderer) -> Option<Error> {
+    const PLAIN: &str =
+        r#"{"messages":[{"role":"user","content":"Hello"},{"role":"assistant","content":"Hello"}]}"#;
+    renderer.example(PLAIN, Objective::Chat).err().map(|reason| template_fails(&reason))
 }
 
 /// What examples are missing, of so many that train and are held out.

@@ -4,7 +4,7 @@
 use super::corpus::Corpus;
 use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
-use crate::data::read::{LabelledText, Problems, SourceFile, labelled_texts};
+use crate::data::read::{LabelledText, Place, Problems, SourceFile, labelled_texts};
 use crate::data::store::{Index, SplitRecord, Writer};
 use crate::error::{Error, Result};
 use crate::platform::Turns;
@@ -33,7 +33,7 @@ pub(super) async fn encode(
 ) -> Result<()> {
     let Corpus::Files { sources, .. } = corpus else {
         return Err(Error::Refused(
-            "the objective classify learns from texts with labels: name a JSON Lines file or a table (.csv) of them as data".to_owned(),
+            "the objective classify learns from texts with labels: name a file of JSON Lines, a JSON array or a table (.csv) of them as data".to_owned(),
         ));
     };
     let labels = labels(sources, problems, turns).await?;
@@ -67,8 +67,8 @@ pub(super) async fn encode(
     }
     queue.flush(true)?;
     let Queue { writer, held_out: HeldOut { counts, .. }, characters, lost, .. } = queue;
-    for (at, line) in lost {
-        let reason = format!("line {line}: `text`: no character that the vocabulary has");
+    for (at, place) in lost {
+        let reason = format!("{place}: `text`: no character that the vocabulary has");
         sources.get(at).into_iter().for_each(|source| problems.note(&source.path, &reason));
     }
     let [train, held_out] = counts;
@@ -145,7 +145,7 @@ async fn labels(sources: &[SourceFile], problems: &Problems, turns: &Turns) -> R
                     }
                     continue;
                 }
-                Ok(LabelledText { line, .. }) => format!("line {line}: `label`: missing"),
+                Ok(LabelledText { place, .. }) => format!("{place}: `label`: missing"),
                 Err(reason) => reason,
             };
             problems.note(&source.path, &reason);
@@ -170,8 +170,8 @@ struct Queue<'a> {
     /// Each with the number of its source.
     waiting: Vec<(usize, LabelledText)>,
     characters: u64,
-    /// Source and line of texts of which no token is left.
-    lost: Vec<(usize, u64)>,
+    /// Source and place of texts of which no token is left.
+    lost: Vec<(usize, Place)>,
 }
 
 impl Queue<'_> {
@@ -188,7 +188,7 @@ impl Queue<'_> {
             };
             let mut tokens = begun(self.tokenizer, tokens);
             if tokens.is_empty() {
-                self.lost.push((*source, row.line));
+                self.lost.push((*source, row.place));
                 continue;
             }
             let split = self.held_out.next(last && at + 1 == count);

@@ -1,11 +1,11 @@
 //! Prompts, as a chat template writes them up to where the assistant is to answer, into a token store of examples, each with what is known
 //! of right answers.
 
-use super::conversations::missing;
+use super::conversations::{missing, template_fault};
 use super::corpus::Corpus;
 use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
-use crate::data::read::{self, Problems};
+use crate::data::read::{self, Place, Problems};
 use crate::data::rewards::{Judge, Judged};
 use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
@@ -35,7 +35,8 @@ pub(super) async fn encode(
     let renderer = files.chat_renderer()?;
     let Corpus::Files { sources, .. } = corpus else {
         return Err(Error::Refused(
-            "the objective reward answers prompts: name a JSON Lines file of them as data".to_owned(),
+            "the objective reward answers prompts: name a file of them, JSON Lines or a JSON array, as data"
+                .to_owned(),
         ));
     };
     let total = corpus.bytes();
@@ -49,20 +50,20 @@ pub(super) async fn encode(
     };
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
-        let read = |line: &str, number: u64| {
-            let read = prompt(line).and_then(|(messages, judged)| {
+        let read = |row: &str, place: Place| {
+            let read = prompt(row).and_then(|(messages, judged)| {
                 if let Some(fault) = judge.fault(&judged) {
                     return Err(fault.to_owned());
                 }
                 Ok((renderer.text(&messages, true)?, judged))
             });
             read.map(Some).or_else(|reason| {
-                renderer.still_there().map_err(|gone| format!("{number}: {gone}"))?;
-                problems.note(&source.path, &format!("line {number}: {reason}"));
+                renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
+                problems.note(&source.path, &format!("{place}: {reason}"));
                 Ok(None)
             })
         };
-        for prompt in read::json_lines(source, read)? {
+        for prompt in read::json_rows(source, read)? {
             let (text, judged) = prompt?;
             turns.give().await;
             if waiting >= ENCODE_BYTES {
@@ -78,7 +79,8 @@ pub(super) async fn encode(
     queue.flush(true)?;
     let Queue { writer, held_out: HeldOut { counts, .. }, characters, asked, .. } = queue;
     if let Some(missing) = missing(counts, Objective::Reward, problems) {
-        return Err(Error::Refused(missing));
+        let fault = template_fault(&renderer).filter(|_| counts == [0, 0]);
+        return Err(fault.unwrap_or(Error::Refused(missing)));
     }
     writer.finish(Index {
         format: 0,

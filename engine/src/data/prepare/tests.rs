@@ -300,3 +300,30 @@ fn canaries_stand_in_the_training_text_alone_and_nothing_else_changes() {
         assert_ne!(run(&other, &project).unwrap().0.folder, prepared.folder, "other numbers");
     }
 }
+
+#[test]
+fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    let row = r#"{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Who?"},{"role":"assistant","content":"Ada."}]}"#;
+    std::fs::write(&path, format!("{row}\n{{\"prompt\":\"Who?\",\"answer\":\"Ada\"}}\n")).unwrap();
+    let mut config = config(TokenizerKind::Byte, &[&path]);
+    let refusal = |objective: Objective, template: &str, config: &mut RunConfig| {
+        config.train.objective = objective;
+        let files: TokenizerFiles = Tokenizer::train(&config.tokenizer, ["x"]).unwrap().into();
+        let files = TokenizerFiles { chat_template: Some(template.to_owned()), ..files };
+        let prepared = prepare_in_turns(config, Some(&files), folder.path(), &mut |_| {}, &Turns::none());
+        at_once(prepared).unwrap_err().to_string()
+    };
+    for objective in [Objective::Chat, Objective::Reward] {
+        config.train.reward.rule = glasshouse_protocol::config::RewardRule::Exact;
+        let said = refusal(objective, "{{ raise_exception('never') }}", &mut config);
+        assert!(said.contains("never") && said.contains("mend chat_template.jinja"), "{said}");
+        assert!(!said.contains("mend the file"), "{said}");
+    }
+    // One that refuses what these rows have, and writes others.
+    let strict = "{% for message in messages %}{% if message.role == 'system' %}{{ raise_exception('no system') }}{% endif %}\
+                  {{ message.role }}: {{ message.content }}\n{% endfor %}";
+    let said = refusal(Objective::Chat, strict, &mut config);
+    assert!(said.contains("no system") && said.contains("mend the file"), "{said}");
+}

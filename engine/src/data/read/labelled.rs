@@ -1,7 +1,7 @@
-//! Texts with labels: JSON Lines of objects, or tables of comma-separated values with a header, whose fields `text` and `label` count.
+//! Texts with labels: objects as JSON Lines or in one JSON array, or tables of comma-separated values with a header, whose fields `text` and `label` count.
 
 use super::SourceFile;
-use super::lines::Lines;
+use super::lines::{Lines, Place};
 use crate::error::{Error, Result};
 use crate::platform::files;
 use serde_json::Value;
@@ -14,8 +14,8 @@ pub struct LabelledText {
     pub text: String,
     /// Its label; `None` where the row has none.
     pub label: Option<String>,
-    /// The line that its row begins on, from 1.
-    pub line: u64,
+    /// Where its row stands, or begins.
+    pub place: Place,
 }
 
 /// A row of a file, or what is wrong with it.
@@ -28,23 +28,24 @@ pub type Row = Result<LabelledText, String>;
 pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Result<Row>> + Send>> {
     let path = &source.path;
     let open = || files::File::open(path).map_err(Error::io(path));
+    let read = |row: &str, place: Place| -> Result<Option<Row>, String> { Ok(Some(of_json(row, place))) };
     if source.is_json_lines() {
-        let read =
-            |line: &str, number: u64| -> Result<Option<Row>, String> { Ok(Some(of_json(line, number))) };
         return Ok(Box::new(Lines::new(open()?, path.clone(), read)));
+    }
+    if source.is_json() {
+        return Ok(Box::new(Lines::of_array(open()?, path.clone(), read)));
     }
     if source.is_csv() {
         return Ok(Box::new(table(open()?, path)?));
     }
-    let reason = "not a file of texts with labels: expected JSON Lines (.jsonl) or a table (.csv) with the fields text and label";
+    let reason = "not a file of texts with labels: expected JSON Lines (.jsonl), an array (.json) or a table (.csv) with the fields text and label";
     Err(Error::bad_file(path, reason))
 }
 
-fn of_json(line: &str, number: u64) -> Row {
-    let wrong = |field: &str, reason: &str| Err(format!("line {number}: `{field}`: {reason}"));
-    let value: Value =
-        serde_json::from_str(line).map_err(|error| format!("line {number}: no JSON: {error}"))?;
-    let Value::Object(fields) = value else { return Err(format!("line {number}: expected an object")) };
+fn of_json(row: &str, place: Place) -> Row {
+    let wrong = |field: &str, reason: &str| Err(format!("{place}: `{field}`: {reason}"));
+    let value: Value = serde_json::from_str(row).map_err(|error| format!("{place}: no JSON: {error}"))?;
+    let Value::Object(fields) = value else { return Err(format!("{place}: expected an object")) };
     let text = match fields.get("text") {
         Some(Value::String(text)) => text.clone(),
         Some(_) => return wrong("text", "expected a text"),
@@ -57,7 +58,7 @@ fn of_json(line: &str, number: u64) -> Row {
         None | Some(Value::Null) => None,
         Some(_) => return wrong("label", "expected a word or a number"),
     };
-    checked(text, label, number)
+    checked(text, label, place)
 }
 
 /// The rows of a table, as RFC 4180 has them: values may be quoted, and go over several lines then.
@@ -80,26 +81,26 @@ fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<R
             Ok(record) => record,
             Err(error) if error.is_io_error() => return Err(Error::bad_file(&path, error.to_string())),
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                return Ok(Err(format!("line {line}: not UTF-8; convert the file to UTF-8")));
+                let place = Place::Line(error.position().map_or(0, csv::Position::line));
+                return Ok(Err(format!("{place}: not UTF-8; convert the file to UTF-8")));
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let place = Place::Line(record.position().map_or(0, csv::Position::line));
         let value = |column| record.get(column).map(str::to_owned);
         Ok(match value(text) {
-            Some(words) => checked(words, label.and_then(value), line),
-            None => Err(format!("line {line}: `text`: missing")),
+            Some(words) => checked(words, label.and_then(value), place),
+            None => Err(format!("{place}: `text`: missing")),
         })
     }))
 }
 
-fn checked(text: String, label: Option<String>, line: u64) -> Row {
+fn checked(text: String, label: Option<String>, place: Place) -> Row {
     if text.trim().is_empty() {
-        return Err(format!("line {line}: `text`: empty"));
+        return Err(format!("{place}: `text`: empty"));
     }
     let label = label.map(|label| label.trim().to_owned());
     if label.as_ref().is_some_and(String::is_empty) {
-        return Err(format!("line {line}: `label`: empty"));
+        return Err(format!("{place}: `label`: empty"));
     }
-    Ok(LabelledText { text, label, line })
+    Ok(LabelledText { text, label, place })
 }

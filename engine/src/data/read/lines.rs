@@ -1,66 +1,115 @@
-//! JSON Lines: one JSON object a line.
+//! Rows of JSON: one object a line (JSON Lines), or all in one array.
 
 use crate::error::{Error, Result};
-use std::io::{BufRead, BufReader, Read};
+use glasshouse_corpus::read::JsonArray;
+use std::fmt;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::PathBuf;
 
-/// Longest line; a longer one is more likely a damaged file than a document.
-const LONGEST_LINE: u64 = 256 << 20;
+/// Longest row; a longer one is more likely a damaged file than a document.
+const LONGEST_ROW: usize = 256 << 20;
 
-/// What the lines of one file are, by a function that reads a line, whose number it is told: what it is, `None` where it is to be passed
+/// Where a row stands in its file, from 1 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a line of its own.
+    Line(u64),
+    /// In an array.
+    Row(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number) => write!(formatter, "line {number}"),
+            Self::Row(number) => write!(formatter, "row {number}"),
+        }
+    }
+}
+
+/// What the rows of one file are, by a function that reads a row, whose place it is told: what it is, `None` where it is to be passed
 /// over, or what is wrong with it, which ends the reading.
 pub(super) struct Lines<R, F> {
-    file: BufReader<R>,
+    file: Rows<R>,
     path: PathBuf,
-    line: u64,
+    place: Place,
     done: bool,
-    read_line: F,
+    read_row: F,
+}
+
+/// How a file is cut into rows.
+enum Rows<R> {
+    Lines(BufReader<R>),
+    Array(JsonArray),
 }
 
 impl<R: Read, F> Lines<R, F> {
-    pub(super) fn new(file: R, path: PathBuf, read_line: F) -> Self {
-        Self { file: BufReader::with_capacity(64 << 10, file), path, line: 0, done: false, read_line }
+    pub(super) fn new(file: R, path: PathBuf, read_row: F) -> Self {
+        let file = Rows::Lines(BufReader::with_capacity(64 << 10, file));
+        Self { file, path, place: Place::Line(0), done: false, read_row }
+    }
+
+    /// As [`Lines::new`], of a file that is one array.
+    pub(super) fn of_array(file: R, path: PathBuf, read_row: F) -> Self
+    where
+        R: Send + 'static,
+    {
+        let file = Rows::Array(JsonArray::new(file, LONGEST_ROW));
+        Self { file, path, place: Place::Row(0), done: false, read_row }
+    }
+
+    /// Puts the next row into a buffer; false at the end.
+    fn next_row(&mut self, row: &mut Vec<u8>) -> Result<bool> {
+        row.clear();
+        let more = match &mut self.file {
+            Rows::Lines(file) => {
+                let mut limited = file.take(LONGEST_ROW as u64 + 1);
+                limited.read_until(b'\n', row).map(|count| count > 0)
+            }
+            Rows::Array(array) => array.next(row),
+        };
+        let more = more.map_err(|error| match (&self.file, error.kind()) {
+            (Rows::Array(_), ErrorKind::InvalidData) => Error::bad_file(&self.path, error.to_string()),
+            _ => Error::io(&self.path)(error),
+        })?;
+        let (Place::Line(number) | Place::Row(number)) = &mut self.place;
+        *number += u64::from(more);
+        Ok(more)
     }
 
     fn step<T>(&mut self) -> Result<Option<T>>
     where
-        F: FnMut(&str, u64) -> Result<Option<T>, String>,
+        F: FnMut(&str, Place) -> Result<Option<T>, String>,
     {
         let mut bytes = Vec::new();
-        loop {
-            bytes.clear();
-            let mut limited = (&mut self.file).take(LONGEST_LINE + 1);
-            let count = limited.read_until(b'\n', &mut bytes).map_err(Error::io(&self.path))?;
-            if count == 0 {
-                return Ok(None);
+        while self.next_row(&mut bytes)? {
+            if bytes.len() > LONGEST_ROW {
+                return Err(self.bad(&format!("is longer than {LONGEST_ROW} bytes")));
             }
-            self.line += 1;
-            if count as u64 > LONGEST_LINE {
-                return Err(self.bad(&format!("is longer than {LONGEST_LINE} bytes")));
-            }
-            let line = std::str::from_utf8(&bytes).map_err(|error| {
+            let row = std::str::from_utf8(&bytes).map_err(|error| {
                 self.bad(&format!(
                     "is not UTF-8 at its byte {}; convert the file to UTF-8",
                     error.valid_up_to()
                 ))
             })?;
             // A byte order mark is no JSON.
-            let line = line.trim_start_matches('\u{feff}').trim();
-            if line.is_empty() {
+            let row = row.trim_start_matches('\u{feff}').trim();
+            if row.is_empty() {
                 continue;
             }
-            if let Some(piece) = (self.read_line)(line, self.line).map_err(|reason| self.bad(&reason))? {
+            if let Some(piece) = (self.read_row)(row, self.place).map_err(|reason| self.bad(&reason))? {
                 return Ok(Some(piece));
             }
         }
+        Ok(None)
     }
 
     fn bad(&self, reason: &str) -> Error {
-        Error::bad_file(&self.path, format!("line {} {reason}", self.line))
+        Error::bad_file(&self.path, format!("{} {reason}", self.place))
     }
 }
 
-impl<R: Read, T, F: FnMut(&str, u64) -> Result<Option<T>, String>> Iterator for Lines<R, F> {
+impl<R: Read, T, F: FnMut(&str, Place) -> Result<Option<T>, String>> Iterator for Lines<R, F> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {

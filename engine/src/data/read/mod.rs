@@ -25,11 +25,17 @@ use glasshouse_corpus::extract;
 use glasshouse_corpus::read as bench;
 pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
+pub use lines::Place;
 pub use problems::Problems;
 pub use source::{SourceFile, SourceKind, find_sources};
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use text::TextPieces;
+
+/// Bytes in which an array of rows begins.
+const HEAD_BYTES: u64 = 256;
 
 /// A document's text, or a part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,21 +77,40 @@ pub fn pieces(
     })
 }
 
-/// What the lines of a file of JSON Lines are, as `read` reads each, which is told the line's number: `None` passes over a line, what is
-/// wrong with one ends the reading.
+/// What the rows of a file of JSON Lines, or of one JSON array, are, as `read` reads each, which is told the row's place: `None` passes over a
+/// row, what is wrong with one ends the reading.
 ///
 /// # Errors
 /// The file is of another kind, or cannot be opened.
-pub fn json_lines<T>(
+pub fn json_rows<T>(
     source: &SourceFile,
-    read: impl FnMut(&str, u64) -> Result<Option<T>, String>,
+    read: impl FnMut(&str, Place) -> Result<Option<T>, String>,
 ) -> Result<impl Iterator<Item = Result<T>>> {
     let path = &source.path;
-    if !source.is_json_lines() {
-        let reason = "not a file of conversations: expected JSON Lines (.jsonl), a conversation a line; plain text is learned by the objective text";
+    if !source.is_json_lines() && !source.is_json() {
+        let reason = "not a file of conversations: expected JSON Lines (.jsonl), a conversation a line, or an array of them (.json); plain text \
+                      is learned by the objective text";
         return Err(Error::bad_file(path, reason));
     }
-    Ok(Lines::new(files::File::open(path).map_err(Error::io(path))?, path.clone(), read))
+    let file = files::File::open(path).map_err(Error::io(path))?;
+    Ok(if source.is_json() {
+        Lines::of_array(file, path.clone(), read)
+    } else {
+        Lines::new(file, path.clone(), read)
+    })
+}
+
+/// Whether a file may hold rows: one of JSON in one piece (`.json`) does where it begins as an array.
+pub fn may_hold_rows(path: &Path) -> bool {
+    if !path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+        return true;
+    }
+    let Ok(file) = files::File::open(path) else { return true };
+    let mut head = Vec::new();
+    // A mark of byte order and blanks stand before it at most.
+    let read = file.take(HEAD_BYTES).read_to_end(&mut head);
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    read.is_err() || text.trim_ascii_start().starts_with(b"[")
 }
 
 /// Joins pieces to whole documents.
@@ -117,13 +142,13 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
             blank = false;
             return Some(piece);
         }
-        let first = own.list().into_iter().next();
+        let mut wrong = own.list().into_iter().map(|problem| problem.reason);
         if !std::mem::take(&mut blank) {
             // Read, but for a part of it.
-            first.into_iter().for_each(|problem| problems.note(&path, &problem.reason));
+            wrong.for_each(|reason| problems.note(&path, &reason));
             return None;
         }
-        let reason = first.map_or_else(|| "holds no text to learn from".to_owned(), |problem| problem.reason);
+        let reason = wrong.next().unwrap_or_else(|| "holds no text to learn from".to_owned());
         // A file that the user named should hold something; of those in a folder some may not.
         if named {
             return Some(Err(Error::bad_file(&path, format!("{reason}; mend the file, or leave it out"))));
@@ -134,7 +159,7 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
 }
 
 fn opened(
-    path: &std::path::Path,
+    path: &Path,
     kind: SourceKind,
     problems: &Problems,
 ) -> Result<Box<dyn Iterator<Item = Result<TextPiece>> + Send>> {

@@ -4,39 +4,117 @@ use glasshouse_protocol::FileProblem;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Files with something wrong in them, each once, with the first reason and how many more there are.
+/// Kinds of what is wrong with one file that are told, each by the first of its kind; of others their number.
+const MOST_KINDS: usize = 8;
+
+/// Files with something wrong in them: of each what is wrong, every kind once, with the first reason and how many more there are.
 #[derive(Clone, Debug, Default)]
-pub struct Problems(Arc<Mutex<Vec<(FileProblem, u64)>>>);
+pub struct Problems(Arc<Mutex<Vec<FileProblems>>>);
+
+/// What is wrong with one file.
+#[derive(Debug)]
+struct FileProblems {
+    name: String,
+    kinds: Vec<Kind>,
+    /// Problems of further kinds.
+    others: u64,
+}
+
+/// Problems with one reason, but for the numbers in it.
+#[derive(Debug)]
+struct Kind {
+    key: String,
+    first: String,
+    more: u64,
+}
 
 impl Problems {
     /// Notes what is wrong with a file.
     pub fn note(&self, path: &Path, reason: &str) {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.iter_mut().find(|(problem, _)| problem.name == name) {
-            Some((_, more)) => *more += 1,
-            None => {
-                known.push((FileProblem { name, reason: reason.to_owned(), partly: false }, 0));
+        let at = known.iter().position(|file| file.name == name).unwrap_or_else(|| {
+            known.push(FileProblems { name: name.into_owned(), kinds: Vec::new(), others: 0 });
+            known.len() - 1
+        });
+        let Some(file) = known.get_mut(at) else { return };
+        // Lines, columns and places in lists are numbers.
+        let key: String = reason.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+        match file.kinds.iter_mut().find(|kind| kind.key == key) {
+            Some(kind) => kind.more += 1,
+            None if file.kinds.len() < MOST_KINDS => {
+                file.kinds.push(Kind { key, first: reason.to_owned(), more: 0 });
             }
+            None => file.others += 1,
         }
     }
 
-    /// Whether something was noted.
+    /// Whether nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// All of them, in the order of their files.
     pub fn list(&self) -> Vec<FileProblem> {
-        let told = |(problem, more): &(FileProblem, u64)| {
-            let FileProblem { name, reason, partly } = problem.clone();
-            let reason = match more {
-                0 => reason,
-                1 => format!("{reason} (and 1 more like it)"),
-                more => format!("{reason} (and {more} more like it)"),
-            };
-            FileProblem { name, reason, partly }
-        };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(told).collect()
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut list = Vec::new();
+        for FileProblems { name, kinds, others } in known.iter() {
+            let kinds = kinds.iter().map(|Kind { first, more, .. }| match more {
+                0 => first.clone(),
+                more => format!("{first} (and {more} more like it)"),
+            });
+            let others = (*others > 0).then(|| format!("has {others} more faults of other kinds"));
+            list.extend(kinds.chain(others).map(|reason| FileProblem {
+                name: name.clone(),
+                reason,
+                partly: false,
+            }));
+        }
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_fault_is_told_by_its_first_line() {
+        let problems = Problems::default();
+        assert!(problems.is_empty());
+        let rows = Path::new("data/rows.jsonl");
+        for (line, reason) in [
+            (3, "`messages[0].role`: unknown role \"narrator\""),
+            (4, "`messages[1].content`: the assistant message is empty"),
+            (9, "`messages[12].content`: the assistant message is empty"),
+        ] {
+            problems.note(rows, &format!("line {line}: {reason}"));
+        }
+        problems.note(Path::new("other.jsonl"), "is empty");
+        problems.note(rows, "line 10: `messages[2].content`: the assistant message is empty");
+        let told: Vec<String> = problems
+            .list()
+            .into_iter()
+            .map(|problem| format!("{} {}", problem.name, problem.reason))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "rows.jsonl line 3: `messages[0].role`: unknown role \"narrator\"",
+                "rows.jsonl line 4: `messages[1].content`: the assistant message is empty (and 2 more like it)",
+                "other.jsonl is empty",
+            ]
+        );
+        // However many kinds there are, few are kept.
+        for kind in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
+            problems.note(rows, &format!("line 11: unknown role {kind}"));
+        }
+        let told = problems.list();
+        let of_rows: Vec<&str> = told
+            .iter()
+            .filter(|problem| problem.name == "rows.jsonl")
+            .map(|problem| problem.reason.as_str())
+            .collect();
+        assert_eq!((of_rows.len(), of_rows[8]), (9, "has 3 more faults of other kinds"));
     }
 }

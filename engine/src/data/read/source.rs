@@ -49,6 +49,12 @@ impl SourceFile {
         let SourceKind::Bench(source) = &self.kind else { return false };
         source.format == Format::JsonLines && source.packing == Packing::Plain
     }
+
+    /// Whether it is JSON in one piece, not compressed.
+    pub fn is_json(&self) -> bool {
+        let SourceKind::Bench(source) = &self.kind else { return false };
+        source.format == Format::Json && source.packing == Packing::Plain
+    }
 }
 
 /// The files that paths mean: files themselves, and every file of a known kind in folders and the folders within, in the order of

@@ -150,8 +150,45 @@ fn bad_lines_cost_themselves() {
     let problems = Problems::default();
     assert_eq!(read_with(&path, &problems).unwrap(), ["x", "y"]);
     let told = told(&problems);
-    assert!(told.len() == 1 && told[0].0 == "a.jsonl" && told[0].1.contains("1 more like it"), "{told:?}");
+    assert!(told.len() == 2 && told.iter().all(|(name, _)| name == "a.jsonl"), "{told:?}");
+    assert!(told[0].1.contains("is not JSON") && told[1].1.contains("not a record"), "{told:?}");
     assert!(message("a.jsonl", "{\"body\": \"x\"}").contains("body"), "the fields are named");
+}
+
+#[test]
+fn rows_of_an_array_are_read_as_lines_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |name: &str, content: &str| -> Result<Vec<String>> {
+        let path = file(folder.path(), name, content);
+        let source = find_sources(&[path], &Problems::default()).unwrap().remove(0);
+        let read = |row: &str, place: Place| Ok((!row.starts_with('3')).then(|| format!("{place}: {row}")));
+        json_rows(&source, read)?.collect()
+    };
+    assert_eq!(
+        rows("a.json", "[{\"a\": 1},\n {\"b\":\n[2]}, 3, 4]").unwrap(),
+        ["row 1: {\"a\": 1}", "row 2: {\"b\":\n[2]}", "row 4: 4"]
+    );
+    assert_eq!(rows("a.jsonl", "\u{feff}1\n\n3\n4").unwrap(), ["line 1: 1", "line 4: 4"]);
+    for (name, content, said) in [
+        ("b.json", "{\"a\": 1}", "is no array of rows"),
+        ("b.json", "[1, 2", "the file is cut short"),
+        ("b.txt", "1", "expected JSON Lines (.jsonl)"),
+    ] {
+        let error = rows(name, content).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(said), "{error}");
+    }
+    // Of texts with labels, too.
+    let path = file(folder.path(), "c.json", "[{\"text\": \"a\", \"label\": 1}, {\"label\": 1}]");
+    let source = find_sources(&[path], &Problems::default()).unwrap().remove(0);
+    let read: Vec<Row> = labelled_texts(&source).unwrap().map(Result::unwrap).collect();
+    let text = LabelledText { text: "a".to_owned(), label: Some("1".to_owned()), place: Place::Row(1) };
+    assert_eq!(read, [Ok(text), Err("row 2: `text`: missing".to_owned())]);
+    // What begins as no array is taken for none among files that no person named.
+    for (name, content, may) in
+        [("d.json", "\u{feff} \n[", true), ("e.json", "{\"a\": []}", false), ("f.jsonl", "{", true)]
+    {
+        assert_eq!(may_hold_rows(&file(folder.path(), name, content)), may, "{name}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub use families::{FAMILIES, Family};
 pub(super) use folder::{Folder, Format, LARGEST_JSON, shards_of};
 pub(super) use import::look;
 pub(crate) use peft::export_adapter_in_turns;
-pub use peft::{export_adapter, merge_adapter};
+pub use peft::{another_base, export_adapter, merge_adapter};
 
 use super::tensors::{Parameters, Tensor};
 use crate::data::prepare;

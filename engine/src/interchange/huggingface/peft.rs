@@ -6,7 +6,7 @@
 
 mod merge;
 
-pub use merge::merge_adapter;
+pub use merge::{another_base, merge_adapter};
 
 use super::super::tensors::{Parameters, Rows, Tensor};
 use super::fields::shortest;
@@ -14,8 +14,8 @@ use super::{Family, Format, pretty, write_tensors};
 use crate::error::{Error, Result};
 use crate::model::{LORA_A, LORA_B};
 use crate::platform::{Turns, at_once};
-use crate::project::AsTrained;
-use crate::protocol::Adapter;
+use crate::project::{AsTrained, Project, Run};
+use crate::protocol::{Adapter, RunState};
 use crate::storage::{self, Staging, check_place};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -57,7 +57,8 @@ pub(crate) async fn export_adapter_in_turns(
     let modules = Modules::of(adapter, &tensors);
     check_place(folder, "an adapter", &[SETTINGS, WEIGHTS], replace)?;
     let staging = Staging::beside(folder)?;
-    let settings = pretty(&modules.settings(adapter))?;
+    let base = begun_with(run).and_then(|base| imported_as(&base));
+    let settings = pretty(&modules.settings(adapter, base.as_deref()))?;
     storage::write_atomically(&staging.path().join(SETTINGS), &settings)?;
     let pairs = modules.tensors(adapter);
     let entries = pairs.iter().map(|tensor| (tensor.name.clone(), tensor, weights.as_slice()));
@@ -65,6 +66,24 @@ pub(crate) async fn export_adapter_in_turns(
     write_tensors(&entries.collect::<Vec<_>>(), &parameters, Format::F32, &path, turns).await?;
     staging.put(folder)?;
     Ok([SETTINGS, WEIGHTS].map(|name| folder.join(name)).to_vec())
+}
+
+/// What an imported model is called, by the last name of its folder, file or address; `None` of any other run.
+fn imported_as(run: &Run) -> Option<String> {
+    let imported = run.record().ok()?.state == RunState::Imported;
+    let config = run.config().ok()?;
+    // What was merged has no steps either, and begins with another run.
+    (imported && config.start.is_none()).then_some(config.preset)
+}
+
+/// The run whose checkpoint a run began with, where there is one and it is still there.
+fn begun_with(run: &Run) -> Option<Run> {
+    let start = run.config().ok()?.start?;
+    let project = match &start.project {
+        Some(folder) => Project::open(Path::new(folder)),
+        None => run.project(),
+    };
+    project.ok()?.run_or_latest(Some(&start.run)).ok()
 }
 
 /// The linear layers of a class of `transformers`, as far as an adapter is concerned.
@@ -109,15 +128,15 @@ impl<'table> Modules<'table> {
         pairs.collect()
     }
 
-    /// `adapter_config.json`.
-    fn settings(&self, adapter: &Adapter) -> Value {
+    /// `adapter_config.json`, with what the base is called where that is known.
+    fn settings(&self, adapter: &Adapter, base: Option<&str>) -> Value {
         // PEFT's own are whole numbers.
         let whole = adapter.alpha.fract() == 0.0 && adapter.alpha < 1e9;
         let alpha = if whole { json!(adapter.alpha as u64) } else { json!(shortest(adapter.alpha)) };
         json!({
             "peft_type": "LORA",
             "task_type": "CAUSAL_LM",
-            "base_model_name_or_path": null,
+            "base_model_name_or_path": base,
             "inference_mode": true,
             "r": adapter.rank,
             "lora_alpha": alpha,
@@ -210,7 +229,10 @@ mod tests {
                     assert!((w[at] + 2.0 * change - both[at]).abs() < 1e-5, "{}", weight.name);
                 }
             }
-            assert_eq!(modules.settings(&adapter)["fan_in_fan_out"], json!(family.model_type == "gpt2"));
+            assert_eq!(
+                modules.settings(&adapter, None)["fan_in_fan_out"],
+                json!(family.model_type == "gpt2")
+            );
         }
     }
 

@@ -1,6 +1,6 @@
 //! The prompts and texts of files that could be proposed.
 
-use crate::data::read::{self, Problems, SourceFile, labelled_texts, prompt_of};
+use crate::data::read::{self, Place, Problems, SourceFile, labelled_texts, prompt_of};
 use crate::error::Result;
 use crate::generate::{chat_prompt, prompt_tokens};
 use crate::platform::Turns;
@@ -55,11 +55,11 @@ impl Candidates {
     ) -> Result<()> {
         let files = model.tokenizer.files();
         let has_template = files.chat_template.is_some();
-        let read = |line: &str, number: u64| Ok(Some((number, prompt_of(line))));
-        for row in read::json_lines(source, read)? {
+        let read = |line: &str, place: Place| Ok(Some((place, prompt_of(line))));
+        for row in read::json_rows(source, read)? {
             turns.give().await;
-            let (number, row) = row?;
-            let wrong = |reason: &str| problems.note(&source.path, &format!("line {number}: {reason}"));
+            let (place, row) = row?;
+            let wrong = |reason: &str| problems.note(&source.path, &format!("{place}: {reason}"));
             let prompt = match row {
                 Ok(Some(prompt)) => prompt,
                 Ok(None) => {
@@ -126,7 +126,7 @@ impl Candidates {
             } else if self.meet(proposal.text.trim().to_owned()) {
                 if model.tokenizer.encode(&proposal.text)?.is_empty() {
                     let reason = "`text`: no character that the vocabulary has";
-                    problems.note(&source.path, &format!("line {}: {reason}", row.line));
+                    problems.note(&source.path, &format!("{}: {reason}", row.place));
                     continue;
                 }
                 self.found.push(Candidate { proposal, tokens: Vec::new(), ends: Vec::new() });

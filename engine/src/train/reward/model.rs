@@ -150,7 +150,7 @@ impl RewardModel {
 /// The reward model that settings name, where one judges.
 fn named_by(config: &RunConfig) -> Option<Start> {
     let reward = &config.train.reward;
-    let judges = config.train.objective == Objective::Reward && !reward.model.is_empty();
+    let judges = config.train.objective.answers_prompts() && !reward.model.is_empty();
     judges.then(|| reward.named_model())
 }
 

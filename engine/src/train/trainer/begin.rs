@@ -13,7 +13,7 @@ use crate::model::{TrainingGraphs, own_parameters};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Turns};
 use crate::project::{Run, Teacher};
-use crate::protocol::{Objective, RunConfig, RunState};
+use crate::protocol::{RunConfig, RunState};
 use crate::step::ArenaState;
 use crate::train::TrainEvent;
 use crate::train::guard::Guard;
@@ -191,7 +191,7 @@ impl<'data> Trainer<'data> {
 
 /// The weights of the run's teacher, where it has one: they are kept beside the run from its beginning on.
 async fn weights_of_teacher(run: &Run, config: &RunConfig) -> Result<Vec<f32>> {
-    if config.train.objective != Objective::Distil {
+    if !config.train.objective.has_teacher() {
         return Ok(Vec::new());
     }
     let (run, config) = (run.clone(), config.clone());

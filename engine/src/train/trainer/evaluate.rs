@@ -4,7 +4,7 @@ use super::{Action, GROUP_SECONDS, Trainer, unless_stopped};
 use crate::data::{Batch, Batches, IGNORED, Split};
 use crate::error::Result;
 use crate::model::{LossForm, loss_form};
-use crate::protocol::{Objective, PreferenceMetrics};
+use crate::protocol::PreferenceMetrics;
 use crate::step::MicroBatch;
 use crate::train::TrainEvent;
 use web_time::Instant;
@@ -36,7 +36,7 @@ impl Trainer<'_> {
         self.evaluated = Some((self.step, train_loss, val_loss));
         let best = self.take_if_best(val_loss);
         self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best, preference })?;
-        if self.config.train.objective == Objective::Classify {
+        if self.config.train.objective.learns_labels() {
             let [train, validation] =
                 [Split::Train, Split::Validation].map(|split| self.evaluation_batches(split));
             self.measure_accuracy(train, validation).await?;

@@ -31,7 +31,6 @@ use crate::plan::arena::ArenaLayout;
 use crate::plan::merge::merged;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
-use crate::protocol::config::Objective;
 use crate::protocol::{
     Event, Intervention, MOST_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
 };
@@ -605,7 +604,7 @@ fn step_input_after(
         })
         .collect::<Result<Vec<_>>>()?;
     // Pairs are as many in each.
-    if config.train.objective != Objective::Preference {
+    if !config.train.objective.learns_pairs() {
         MicroBatch::normalise_over_step(&mut micro_batches, config.train.ignored_target());
     }
     let learning_rate = config.train.learning_rate_at(step) * Intervention::factor(interventions, step);

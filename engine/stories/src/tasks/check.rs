@@ -26,7 +26,7 @@ pub enum Check {
         /// An answer of more words scores 0.
         max_words: u64,
     },
-    /// The last number of the answer, in digits or in words below one hundred, is this one.
+    /// The last number of the answer, as [`last_number`] finds it, is this one.
     Numeric {
         /// The number.
         value: i64,
@@ -73,7 +73,7 @@ impl Check {
                 let there = |entry: &&String| entry.split('|').any(|text| holds(&said, text));
                 share(all.iter().filter(there).count(), all.len())
             }
-            Self::Numeric { value } => share((last_number(&said) == Some(*value)).into(), 1),
+            Self::Numeric { value } => share((last_number(answer) == Some(*value as f64)).into(), 1),
             Self::Tags { tags, passage } => {
                 let (text, found) = tags_from(answer);
                 if !passage.is_empty() && normalized(&text) != normalized(passage) {
@@ -153,8 +153,32 @@ pub(super) fn number_word(number: i64) -> String {
     }
 }
 
-/// The last number of a normalised text.
-pub fn last_number(said: &str) -> Option<i64> {
+/// The last number of a text: in digits, with its sign, decimals and commas between thousands, or in words below one hundred.
+pub fn last_number(text: &str) -> Option<f64> {
+    let Some(last) = text.bytes().rposition(|byte| byte.is_ascii_digit()) else {
+        return last_number_word(&normalized(text)).map(|number| number as f64);
+    };
+    let (before, behind) = text.split_at(last + 1);
+    if let Some(number) = last_number_word(&normalized(behind)) {
+        return Some(number as f64);
+    }
+    let part = |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | ',');
+    let before_it = before.trim_end_matches(part);
+    let digits = before.get(before_it.len()..)?.trim_start_matches([',', '.']);
+    let is_group = |group: &str| group.split('.').next().is_some_and(|whole| whole.len() == 3);
+    if !digits.split(',').skip(1).all(is_group) {
+        // A list, whose commas divide numbers.
+        return digits.rsplit(',').next()?.parse().ok();
+    }
+    let size: f64 = digits.replace(',', "").parse().ok()?;
+    // Behind a letter or a digit it is a hyphen, or takes something away.
+    let signed = before_it.strip_suffix(['-', '\u{2212}']);
+    let minus = signed.is_some_and(|before| !before.ends_with(char::is_alphanumeric));
+    Some(if minus { -size } else { size })
+}
+
+/// The last number of a normalised text without any digits.
+fn last_number_word(said: &str) -> Option<i64> {
     let small = |word: &str| SMALL.iter().position(|small| *small == word).map(|number| number as i64);
     let tens = |word: &str| TENS.iter().position(|tens| *tens == word).map(|tens| 10 * (tens as i64 + 2));
     let words: Vec<&str> = said.split(' ').collect();
@@ -164,7 +188,7 @@ pub fn last_number(said: &str) -> Option<i64> {
         let ones = small(word).filter(|ones| (1..10).contains(ones));
         match (before, ones) {
             (Some(before), Some(ones)) => Some(before + ones),
-            _ => word.parse().ok().or_else(|| small(word)).or_else(|| tens(word)),
+            _ => small(word).or_else(|| tens(word)),
         }
     })
 }
@@ -261,6 +285,21 @@ mod tests {
         }
         for wrong in ["23 and 4", "three", "twenty", "", "two three"] {
             assert_eq!(check.score(wrong), 0.0, "{wrong}");
+        }
+        for (value, said, score) in [
+            (4, "-4", 0.0),
+            (-4, "-4", 1.0),
+            (-4, "It is \u{2212}4.", 1.0),
+            (4, "a 2-4 draw, 9-4", 1.0),
+            (5, "3.5", 0.0),
+            (5, "5.0", 1.0),
+            (1200, "1,200", 1.0),
+            (1_234_567, "$1,234,567.", 1.0),
+            (3, "1,2,3", 1.0),
+            (23, "12 + 11 is twenty-three", 1.0),
+            (3, "v1.2.3", 0.0),
+        ] {
+            assert_eq!(Check::Numeric { value }.score(said), score, "{value}: {said}");
         }
         for number in 0..100 {
             assert_eq!(Check::Numeric { value: number }.score(&number_word(number)), 1.0, "{number}");

@@ -3,13 +3,55 @@
 mod parse;
 mod values;
 
+use super::decode::Utf8;
 use super::record::{Context, found};
 use super::records::{Records, Step};
 use super::unpack::Stream;
 pub(super) use parse::parse;
 use serde_json::{Map, Value};
-use std::io;
+use std::io::{self, ErrorKind, Read};
 use values::{Cut, Values};
+
+/// The rows of a file that is one JSON array, cut apart without being read, so that only the one at hand is in memory.
+pub struct JsonArray {
+    values: Values,
+    longest: usize,
+}
+
+impl std::fmt::Debug for JsonArray {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("JsonArray").field("longest", &self.longest).finish_non_exhaustive()
+    }
+}
+
+impl JsonArray {
+    /// Reads a file, whose rows have at most so many bytes.
+    pub fn new(file: impl Read + Send + 'static, longest: usize) -> Self {
+        Self { values: Values::new(Box::new(Utf8::new(file)), longest), longest }
+    }
+
+    /// Puts the text of the next row into a buffer, in UTF-8; false behind the last one.
+    ///
+    /// # Errors
+    /// The file cannot be read; or, as invalid data, why it is no array of such rows.
+    pub fn next(&mut self, row: &mut Vec<u8>) -> io::Result<bool> {
+        let cut = self.values.next(row)?;
+        let reason = match cut {
+            _ if self.values.array != Some(true) => {
+                "is no array of rows: it begins with something else than `[`; write a row a line (.jsonl), or all of them in one array"
+                    .to_owned()
+            }
+            Cut::Whole => return Ok(true),
+            Cut::End if self.values.closed => return Ok(false),
+            Cut::End | Cut::Unfinished => {
+                "ends within its array: the file is cut short; get it once more".to_owned()
+            }
+            Cut::Behind => "goes on behind its array; write all rows into one".to_owned(),
+            Cut::TooLong => format!("has a row of more than {} bytes; leave it out", self.longest),
+        };
+        Err(io::Error::new(ErrorKind::InvalidData, reason))
+    }
+}
 
 /// The records of a JSON file.
 pub(super) struct Json {

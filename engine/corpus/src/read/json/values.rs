@@ -30,6 +30,8 @@ pub(super) struct Values {
     within: bool,
     begun: bool,
     ended: bool,
+    /// Whether the bracket that closes the array was met.
+    pub(super) closed: bool,
 }
 
 impl Values {
@@ -45,6 +47,7 @@ impl Values {
             within: false,
             begun: false,
             ended: false,
+            closed: false,
         }
     }
 
@@ -99,7 +102,7 @@ impl Values {
         }
         if next == Some(b']') && self.array == Some(true) {
             self.stream.consume(1);
-            self.ended = true;
+            (self.ended, self.closed) = (true, true);
             return Ok(self.byte(|byte| byte.is_ascii_whitespace())?.is_some());
         }
         self.array.get_or_insert(false);

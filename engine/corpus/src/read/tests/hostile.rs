@@ -236,6 +236,41 @@ fn broken_records_are_numbered() {
 }
 
 #[test]
+fn rows_of_an_array_are_cut_apart_and_what_is_none_says_so() {
+    let cut = |text: &str| {
+        let mut array = JsonArray::new(Cursor::new(text.as_bytes().to_vec()), 20);
+        let (mut rows, mut row) = (Vec::new(), Vec::new());
+        loop {
+            match array.next(&mut row) {
+                Ok(true) => rows.push(String::from_utf8(row.clone()).unwrap()),
+                Ok(false) => return (rows, String::new()),
+                Err(error) => return (rows, error.to_string()),
+            }
+        }
+    };
+    let whole = "\u{feff} [\n  {\"a\": \"]}\\\"\"},\n  {\"b\": [1]}\n]\n";
+    assert_eq!(
+        cut(whole),
+        (vec!["{\"a\": \"]}\\\"\"}".to_owned(), "{\"b\": [1]}".to_owned()], String::new())
+    );
+    assert_eq!(cut("[]"), (Vec::new(), String::new()));
+    let long = format!("[{{\"a\": \"{}\"}}]", "x".repeat(30));
+    let deep = "[".repeat(100_000);
+    for (text, rows, said) in [
+        ("{\"a\": 1}", 0, "is no array of rows"),
+        ("", 0, "is no array of rows"),
+        ("[{\"a\": 1}", 1, "the file is cut short"),
+        ("[{\"a\": 1}, {\"a\"", 1, "the file is cut short"),
+        ("[{\"a\": 1}] {}", 1, "goes on behind its array"),
+        (&long, 0, "more than 20 bytes"),
+        (&deep, 0, "more than 20 bytes"),
+    ] {
+        let (found, reason) = cut(text);
+        assert!(found.len() == rows && reason.contains(said), "{text:.40}: {found:?} {reason}");
+    }
+}
+
+#[test]
 fn broken_json_files_are_named_and_read_as_far_as_they_go() {
     let settings = Settings::default();
     let (troubles, texts) =

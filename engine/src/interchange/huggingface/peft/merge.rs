@@ -3,7 +3,7 @@
 //! Each module of a class of `transformers` has an A of its own there, where ours share one between the modules of a matrix: so products
 //! are added module by module, and what comes of it are weights without an adapter.
 
-use super::{PREFIX, SETTINGS, WEIGHTS};
+use super::{PREFIX, SETTINGS, WEIGHTS, begun_with, imported_as};
 use crate::error::{Error, Result};
 use crate::interchange::huggingface::Family;
 use crate::interchange::huggingface::folder::{Folder, LARGEST_JSON, Stored};
@@ -83,6 +83,35 @@ pub fn merge_adapter(
     // The loss was of the weights before.
     trained.info.val_loss = None;
     project.keep_weights(trained, checkpoint, if undo { "unmerged" } else { "merged" })
+}
+
+/// Runs that are followed to the import that they go back to.
+const MOST_RUNS: usize = 64;
+
+/// Characters of a name that a person is told.
+const MOST_NAME: usize = 100;
+
+/// What a person should know before an adapter is added to a run's weights: that it was trained beside a model of another name than the one
+/// that these go back to, though its shapes fit. One model has many names (a folder, a file, an address), so that this is no reason to refuse.
+///
+/// # Errors
+/// The folder is no LoRA adapter.
+pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
+    let Some(base) = Settings::read(folder)?.base else { return Ok(None) };
+    let mut runs = std::iter::successors(Some(run.clone()), begun_with).take(MOST_RUNS);
+    let Some(own) = runs.find_map(|run| imported_as(&run)) else { return Ok(None) };
+    let last = |name: &str| {
+        let name = name.trim_end_matches(['/', '\\']);
+        name.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase()
+    };
+    let base: String = base.chars().take(MOST_NAME).collect();
+    Ok((last(&base) != last(&own)).then(|| {
+        format!(
+            "the adapter says that it belongs to {base}, and {} goes back to {own}; where these are different models, take the adapter out again \
+             or delete the run that comes of it",
+            run.name()
+        )
+    }))
 }
 
 /// What `adapter_config.json` says.
