@@ -375,7 +375,7 @@ fn a_text_that_a_model_is_uncertain_of_gets_a_label_to_train_on() {
         [],
         "it writes nothing"
     );
-    assert!(scene.harness.query_by_label("It tells texts apart, and writes none: food, weather").is_some());
+    assert!(scene.harness.query_by_label("It classifies texts, and writes none: food, weather").is_some());
     assert!(scene.harness.query_by_label("Message").is_none());
     propose(&mut scene, Uncertainty::Margin);
     // Two texts that it is as uncertain of.

@@ -54,7 +54,7 @@ fn a_model_learns_to_tell_texts_apart() {
         // What it cannot do.
         for command in [&["generate"][..], &["chat"]] {
             let error = error_of(folder, &[command, &["--project", "first", "--device", "cpu"]].concat());
-            assert!(error.contains("tells texts apart and writes none"), "{error}");
+            assert!(error.contains("classifies texts and writes none"), "{error}");
         }
         let gguf = ["export", "--project", "first", "--format", "gguf", "--to", "out.gguf"];
         let error = error_of(folder, &gguf);

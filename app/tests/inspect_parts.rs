@@ -76,7 +76,7 @@ impl Example {
     fn of(view: View, settings: &InspectSettings) -> Self {
         let mut example = Self::default();
         match view {
-            // A model that tells texts apart gives no token a probability.
+            // A model that classifies texts gives no token a probability.
             View::Tokens => example.integers("ids", &[("T", PROMPT.len())], |entry| entry as u32),
             View::Residual => example.residual(settings),
             View::Neurons => example.neurons(settings),
@@ -412,10 +412,10 @@ fn parts_are_switched_off_scaled_and_put_back() {
     assert_eq!(last.edits, [Edit::Patch { layer: 0, position: 4 }]);
     assert_eq!(last.other_prompt, "Two");
     desk.press("Remove change 1");
-    desk.window.get_by_role_and_label(Role::Switch, "Every head and MLP by itself").click();
+    desk.window.get_by_role_and_label(Role::Switch, "Ablate every head and MLP").click();
     desk.settle();
     assert!(desk.last(View::WhatIf).every_part);
-    let map = desk.window.get_by_label_contains("Each part switched off").rect();
+    let map = desk.window.get_by_label_contains("Ablation of each part").rect();
     // Two heads and the MLP: the second row's first cell.
     let at = map.left_top() + map.size() * egui::vec2(1.0 / 6.0, 0.75);
     desk.window.hover_at(at);

@@ -158,7 +158,7 @@ fn texts_are_proposed_for_labels() {
     }
     let typed = ["feedback", "--project", "first", "--propose", "pool.csv"];
     let error = error_of(folder, &[&typed[..], &["--measure", "disagreement"]].concat());
-    assert!(error.contains("tells texts apart and has one answer to each"), "{error}");
+    assert!(error.contains("classifies texts and has one answer to each"), "{error}");
     let (lines, _) = propose(folder, "pool.csv", &["--measure", "entropy", "--to", "next.jsonl"]);
     assert!(lines[0]["uncertainty"].as_f64().unwrap() <= 3.0_f64.ln() + 1e-6);
     let next = std::fs::read_to_string(folder.join("next.jsonl")).unwrap();

@@ -235,14 +235,10 @@ impl Executor {
     }
 
     /// Trains on one step sent to an idle GPU as one submission, and says what launching it cost; `None` elsewhere. The step should
-    /// last no longer than [`LONGEST_LAUNCHED`]. `rehearsed`, it is recorded once just before.
-    pub async fn time_launch(
-        &mut self,
-        step: &StepInput,
-        rehearsed: bool,
-    ) -> Result<Option<EncodeStatistics>> {
+    /// last no longer than [`LONGEST_LAUNCHED`]. `warm`, it is recorded once just before.
+    pub async fn time_launch(&mut self, step: &StepInput, warm: bool) -> Result<Option<EncodeStatistics>> {
         match self {
-            Self::Gpu(executor, _) => executor.time_launch(step, rehearsed).await.map(Some),
+            Self::Gpu(executor, _) => executor.time_launch(step, warm).await.map(Some),
             Self::Cpu(_) | Self::Reference(_) => Ok(None),
         }
     }

@@ -594,7 +594,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::Complete { .. }
         | Command::Explain { .. } => "loading the model",
         Command::Inspect { .. } => "looking inside the model",
-        Command::Classify { .. } => "telling texts apart",
+        Command::Classify { .. } => "classifying texts",
         Command::Evaluate { .. } | Command::ReadEvaluations { .. } | Command::WriteCard { .. } => EVALUATING,
         Command::Audit { .. } => AUDITING,
         Command::Propose { .. } => "looking for what to label next",

@@ -1,4 +1,4 @@
-// Files of a person's own in a tab: dropped on the page, cleaned there, and learnt from, without a byte leaving it.
+// Files of a person's own in a tab: dropped on the page, cleaned there, and learned from, without a byte leaving it.
 
 import assert from "node:assert/strict";
 import { event, losses, send, tiny, until } from "./site.mjs";

@@ -14,7 +14,7 @@ const DRAWN = {
   positions: "Orange is alike",
   attention: "All heads",
   head: "1. The query",
-  residual: "Which tokens speak for it",
+  residual: "Saliency of tokens",
   neurons: "Along the prompt",
   "logit-lens": "The likeliest next token of each layer",
   "next-token": "The model's probability, and the one that is drawn with",

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tells texts apart with Hugging Face transformers, by an exported folder.
+"""Classifies texts with Hugging Face transformers, by an exported folder.
 
     python check_classifier.py DIR FILE.jsonl
 

@@ -144,7 +144,7 @@ fn check(device: &str) {
         let mut draw = Draw { model: number, number: 0 };
         let mut model = model(&mut draw);
         if number % 4 == 1 {
-            // It tells texts apart.
+            // It classifies texts.
             let labels = ["happy", "sad", "neither", "both"].into_iter().take(2 + number as usize % 3);
             model.labels = labels.map(str::to_owned).collect();
         }

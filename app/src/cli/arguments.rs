@@ -97,7 +97,7 @@ pub enum Command {
     Serve(ServeArguments),
     /// List what was said of replies on the Chat page; write it to files, remove a row; or say what to answer or label next
     Feedback(FeedbackArguments),
-    /// Tell texts apart by the labels that a run has learned, or score them by a reward model
+    /// Classify texts by the labels that a run has learned, or score them by a reward model
     Classify(ClassifyArguments),
     /// Look for what a model has learned that nobody wanted it to: bias, memorised text, canaries, personal data
     Audit(AuditArguments),

@@ -91,11 +91,11 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
         count(measured.flops_per_s),
         bytes(measured.bytes)
     )?;
-    if let (Some(overhead), Some(rehearsed)) =
-        (measured.launch_overhead_us_per_dispatch, measured.launch_overhead_rehearsed_us_per_dispatch)
+    if let (Some(overhead), Some(warm)) =
+        (measured.launch_overhead_us_per_dispatch, measured.launch_overhead_warm_us_per_dispatch)
     {
         say!(
-            "launch overhead {overhead:.2} µs per dispatch ({rehearsed:.2} if recorded just before), {} dispatches",
+            "launch overhead {overhead:.2} µs per dispatch ({warm:.2} if recorded just before), {} dispatches",
             measured.dispatches_per_step
         )?;
     }

@@ -37,7 +37,7 @@ pub(super) fn devices(json: bool) -> Result<()> {
         let (precisions, kernels): (Vec<_>, Vec<_>) =
             gpu::known(adapter).into_iter().partition(|(name, _)| name.starts_with("precision "));
         if !kernels.is_empty() {
-            say!("  kernels settled here: {} classes of shapes", kernels.len())?;
+            say!("  autotuned kernels: {} shape buckets", kernels.len())?;
         }
         for (class, found) in precisions {
             say!("  --precision auto takes {found} for steps of {}", class.trim_start_matches("precision "))?;

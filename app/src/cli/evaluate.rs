@@ -154,7 +154,7 @@ struct Evaluated {
     name: String,
     /// It has no text of its own.
     imported: bool,
-    /// It tells texts apart, and predicts none.
+    /// It classifies texts, and predicts none.
     labels: bool,
 }
 
@@ -244,7 +244,7 @@ fn settings_for(
     if !settings.likelihood && !has_tasks {
         let reason = if run.labels {
             format!(
-                "{} tells texts apart, and predicts none; give it a file of texts and labels (--task FILE)",
+                "{} classifies texts, and predicts none; give it a file of texts and labels (--task FILE)",
                 run.name
             )
         } else {

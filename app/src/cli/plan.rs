@@ -143,7 +143,7 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     say!("  largest buffer       {:>12}, weights aside", bytes(plan.largest_buffer))?;
     let (kept, alive) = (plan.bytes_by_kind.get(&MemoryKind::Activations), plan.peak_live);
     say!(
-        "  activations alive at the worst moment {}, in buffers of {:.2} times that",
+        "  peak live activations {}, in buffers of {:.2} times that",
         bytes(alive),
         kept.map_or(1.0, |kept| *kept as f64 / alive.max(1) as f64)
     )?;

@@ -54,7 +54,7 @@ struct Ended {
     run: RunSummary,
     /// A prompt to try.
     prompt: String,
-    /// It tells texts apart, and writes none.
+    /// It classifies texts, and writes none.
     classifies: bool,
     /// It answers in conversations.
     converses: bool,

@@ -40,7 +40,7 @@ const SAMPLE: usize = 100;
 
 const WHAT: &str = "A language model learns only from the text it is shown: here it is. Add stories, notes or articles of your own, read what \
      is in them, and choose how much is held out. The held-out part is never trained on; the loss on it tells whether the model \
-     has learnt the language or only these sentences. A recipe cleans the text: every rule is a card that says what it removes and why.";
+     has learned the language or only these sentences. A recipe cleans the text: every rule is a card that says what it removes and why.";
 
 /// Which documents are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -72,7 +72,7 @@ const STAGES: [Made; 9] = [
         "exact-duplicates",
         "Duplicates",
         "Exact duplicates",
-        "Keeps the first of documents with the same words: what is read twice is learnt by heart.",
+        "Keeps the first of documents with the same words: what is read twice is learned by heart.",
         "",
         true,
     ),

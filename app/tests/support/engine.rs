@@ -29,7 +29,7 @@ pub struct Engine {
     pub runs: bool,
     /// Its models have a chat template.
     pub chats: bool,
-    /// What its latest run tells texts apart by.
+    /// What its latest run classifies texts by.
     pub labels: Vec<String>,
     /// Its runs were evaluated.
     pub evaluated: bool,

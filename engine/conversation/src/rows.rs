@@ -31,14 +31,14 @@ pub enum Row {
     Completion {
         /// What is given.
         prompt: String,
-        /// What is learnt.
+        /// What is learned.
         completion: String,
     },
     /// Messages; the assistant's are trained on.
     Conversation {
         /// All messages.
         conversation: Conversation,
-        /// How many of them are only given: those of a `prompt`, whose replies are not learnt again. 0 where all replies count.
+        /// How many of them are only given: those of a `prompt`, whose replies are not learned again. 0 where all replies count.
         prompt: usize,
     },
     /// Two answers to one prompt.

@@ -64,7 +64,7 @@ pub struct StepMeasurement {
     pub launch_overhead_us_per_dispatch: Option<f64>,
     /// The same where the step was recorded once just before: the overhead where the device's work does not empty the
     /// CPU's caches meanwhile, as a software adapter's does.
-    pub launch_overhead_rehearsed_us_per_dispatch: Option<f64>,
+    pub launch_overhead_warm_us_per_dispatch: Option<f64>,
     /// Milliseconds per step where several are sent one behind another, as training sends them; on a GPU with a clock, where steps are
     /// counted.
     pub ms_per_step_together: Option<f64>,

@@ -466,7 +466,7 @@ pub enum Command {
         #[serde(default)]
         keep: bool,
     },
-    /// Looks through a file for the prompts of which a model is least certain, or for such texts where it tells texts apart; those that were
+    /// Looks through a file for the prompts of which a model is least certain, or for such texts where it classifies texts; those that were
     /// answered or labelled are left out, and it is said of how many else. Answered by `Proposed`.
     Propose {
         /// Whose weights.

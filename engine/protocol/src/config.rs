@@ -213,7 +213,7 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Checks the labels of a run whose data decided them: two or more to tell texts apart by, and one for a score. Settings of a run that is
+    /// Checks the labels of a run whose data decided them: two or more to classify texts by, and one for a score. Settings of a run that is
     /// still to begin with another one may have that one's, which [`RunConfig::validate`] lets pass.
     pub fn validate_labels(&self) -> Result<(), Invalid> {
         let labels = &self.model.labels;

@@ -442,7 +442,7 @@ pub enum Event {
         run: String,
         /// The measure.
         measure: Uncertainty,
-        /// The labels of a model that tells texts apart.
+        /// The labels of a model that classifies texts.
         labels: Vec<String>,
         /// The most worth an answer first: uncertain, and unlike those before.
         rows: Vec<Proposal>,

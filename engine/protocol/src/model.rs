@@ -52,7 +52,7 @@ pub struct ModelConfig {
     /// The head shares the token embedding's matrix (Press and Wolf 2017).
     #[serde(default = "yes")]
     pub tied_head: bool,
-    /// What the model tells texts apart by, where its head is one for labels: a row each, in this order, in place of a token's. The data of
+    /// What the model classifies texts by, where its head is one for labels: a row each, in this order, in place of a token's. The data of
     /// a run whose objective is `classify` decide them. One alone is the score of a reward model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,

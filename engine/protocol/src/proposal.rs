@@ -34,7 +34,7 @@ impl Uncertainty {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProposalSettings {
-    /// The measure; `None` takes the margin of a model that tells texts apart, and the entropy of any other.
+    /// The measure; `None` takes the margin of a model that classifies texts, and the entropy of any other.
     pub measure: Option<Uncertainty>,
     /// How many are proposed, 1 or more; all where there are fewer.
     pub count: usize,

@@ -61,7 +61,7 @@ pub enum TrainEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         preference: Option<PreferenceMetrics>,
     },
-    /// Of a model that tells texts apart by labels: how often it was right, at an evaluation.
+    /// Of a model that classifies texts by labels: how often it was right, at an evaluation.
     Accuracy {
         /// Steps done.
         step: u64,

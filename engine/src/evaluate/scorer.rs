@@ -122,7 +122,7 @@ impl Scorer {
         if !config.labels.is_empty() {
             let labels = config.labels.join(", ");
             return Err(Error::Refused(format!(
-                "the model tells texts apart ({labels}) and predicts no tokens, so that there is no likelihood to measure; evaluate it by a file \
+                "the model classifies texts ({labels}) and predicts no tokens, so that there is no likelihood to measure; evaluate it by a file \
                  of labelled texts"
             )));
         }

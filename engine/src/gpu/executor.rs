@@ -243,13 +243,13 @@ impl GpuExecutor {
 
     /// Trains on a step sent off as one submission to an idle device, and says what launching it cost: the CPU's
     /// share alone, since an idle device makes nobody wait. A software adapter's kernels leave nothing of it in the CPU's caches;
-    /// `rehearsed` records the step once before, as if they had.
-    pub async fn time_launch(&mut self, step: &StepInput, rehearsed: bool) -> Result<EncodeStatistics> {
+    /// `warm` records the step once before, as if they had.
+    pub async fn time_launch(&mut self, step: &StepInput, warm: bool) -> Result<EncodeStatistics> {
         let items = self.items(std::slice::from_ref(step))?;
         self.gpu.idle().await?;
         let before = self.take_statistics();
         let fixed = self.fixed_cut.replace(Cut::Together(usize::MAX));
-        if rehearsed {
+        if warm {
             self.record(TRAIN, &items, true).await?.discard();
         }
         let done = self.run(TRAIN, &items, true).await;

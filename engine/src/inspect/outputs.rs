@@ -1,4 +1,4 @@
-//! What a model's head tells apart: tokens, or the labels of a model that tells texts apart; and how far two distributions over them
+//! What a model's head tells apart: tokens, or the labels of a model that classifies texts; and how far two distributions over them
 //! are apart.
 
 use super::distribution::{Partition, probabilities};
@@ -42,7 +42,7 @@ impl Subject<'_> {
                 "The model scores texts: its head has a single row, whose logit at the last position is the score.",
             )
         } else if !config.labels.is_empty() {
-            Some("The model tells texts apart: its outputs are labels, and those at the last position count.")
+            Some("The model classifies texts: its outputs are labels, and those at the last position count.")
         } else {
             None
         }

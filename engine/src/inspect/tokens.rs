@@ -13,7 +13,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.integers("ids", "", &axes, tokens.to_vec());
     found.detail(subject.tokens_of(tokens.iter().copied()));
     if !subject.lens.config().labels.is_empty() {
-        found.notice("The head of this model tells texts apart: it gives no token a probability.");
+        found.notice("The head of this model classifies texts: it gives no token a probability.");
         return Ok(found);
     }
     let logits = subject.values(Site::Logits).await?;

@@ -23,7 +23,7 @@ use web_time::Instant;
 const WARM_UP: u64 = 3;
 
 /// Pairs of steps that are sent to an idle device as one submission each, to time their launches alone: one that is encoded then, one
-/// rehearsed.
+/// warm.
 const LAUNCHED: u64 = 10;
 
 /// Seconds after which no more of them are begun.
@@ -123,7 +123,7 @@ pub async fn measure(
         }
         platform::yield_now().await;
     }
-    let (mut overhead, mut rehearsed) = (Vec::new(), Vec::new());
+    let (mut overhead, mut warm) = (Vec::new(), Vec::new());
     let (median, fastest, slowest) = spread(&mut milliseconds);
     if matches!(extent, Extent::Steps(_)) && median <= LONGEST_LAUNCHED * 1e3 {
         let begun = Instant::now();
@@ -131,7 +131,7 @@ pub async fn measure(
             if begun.elapsed().as_secs_f64() > LAUNCHED_SECONDS {
                 break;
             }
-            for (costs, again) in [(&mut overhead, false), (&mut rehearsed, true)] {
+            for (costs, again) in [(&mut overhead, false), (&mut warm, true)] {
                 let cost = executor.time_launch(&input(step + 2 * further + u64::from(again)), again).await?;
                 costs.extend(cost.map(|cost| cost.seconds * 1e6 / cost.dispatches.max(1) as f64));
             }
@@ -170,7 +170,7 @@ pub async fn measure(
         tokens_per_s,
         flops_per_s: tokens_per_s * estimate.flops_per_token,
         launch_overhead_us_per_dispatch: middle(&mut overhead),
-        launch_overhead_rehearsed_us_per_dispatch: middle(&mut rehearsed),
+        launch_overhead_warm_us_per_dispatch: middle(&mut warm),
         ms_per_step_together: together,
         idle_share,
         dispatches_per_step: estimate.dispatches_per_step,

@@ -59,7 +59,7 @@ impl Session {
         let model = self.weights(source, None).await?;
         if model.config.scores() {
             return Err(Error::Refused(format!(
-                "{} scores texts, and is certain of each score; name a run that writes, or one that tells texts apart",
+                "{} scores texts, and is certain of each score; name a run that writes, or one that classifies texts",
                 model.key.0
             )));
         }
@@ -237,7 +237,7 @@ fn measure_of(asked: Option<Uncertainty>, model: &Model) -> Result<Uncertainty> 
              whose objective is classify"
         ),
         (Some(Uncertainty::Disagreement), true) => {
-            format!("{run} tells texts apart and has one answer to each; ask for margin or entropy")
+            format!("{run} classifies texts and has one answer to each; ask for margin or entropy")
         }
         (Some(measure), _) => return Ok(measure),
         (None, true) => return Ok(Uncertainty::Margin),

@@ -472,7 +472,7 @@ fn a_sample_under_way_is_held_and_given_up_when_that_is_asked_for() {
         _ => None,
     });
     let run = ended.unwrap();
-    // The first is of the weights that nothing was learnt by.
+    // The first is of the weights that nothing was learned by.
     assert_eq!((run.state, run.step), (RunState::Stopped, 0));
     assert!(run.checkpoints.iter().any(|checkpoint| checkpoint.resumable && checkpoint.step == 0));
 }

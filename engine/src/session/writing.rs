@@ -556,7 +556,7 @@ pub(super) fn expect_writes(model: &Model) -> Result<()> {
     if model.config.labels.is_empty() {
         return Ok(());
     }
-    let does = if model.config.scores() { "scores texts" } else { "tells texts apart" };
+    let does = if model.config.scores() { "scores texts" } else { "classifies texts" };
     Err(Error::Refused(format!(
         "{} {does} and writes none; ask it with `glasshouse classify`, or name another run",
         model.key.0

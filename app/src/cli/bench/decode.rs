@@ -1,4 +1,4 @@
-//! `glasshouse bench decode`: how fast a device reads a prompt and writes on.
+//! `glasshouse bench decode`: prefill and decode: how fast a device reads a prompt and continues it.
 
 use super::{measured, session_options};
 use crate::cli::arguments::BenchDecodeArguments;
@@ -47,7 +47,7 @@ fn print(measured: &DecodeMeasurement, single: Option<f64>) -> Result<()> {
     let DecodeMeasurement { config, device, precision, .. } = measured;
     say!("{config} on {device}, weights in {}, {}", precision.name(), bytes(measured.bytes))?;
     say!(
-        "prompt of {}: {:.2} ms to the first token, {}",
+        "prefill of {}: {:.2} ms to the first token (TTFT), {}",
         counted(*prompt_tokens as u64, "token"),
         measured.ms_first_token,
         rate(measured.prompt_tokens_per_s)

@@ -16,10 +16,10 @@ pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
     if overview.documents == 0 || state.cleaning.progress.is_some() || trains {
         return;
     }
-    let learnt = !state.runs.list.is_empty();
+    let learned = !state.runs.list.is_empty();
     let short = too_short(context);
-    let words = match (overview.embedded, learnt) {
-        (true, _) => "The embedded stories are ready to be learnt. Or add text of your own below.",
+    let words = match (overview.embedded, learned) {
+        (true, _) => "The embedded stories are ready to be learned. Or add text of your own below.",
         (false, false) => "Your text is ready: a model can learn it now.",
         (false, true) => "A new run learns the text as it is now.",
     };
@@ -37,7 +37,7 @@ pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
             };
             if button.clicked() {
                 // A project's first run is described on Train itself.
-                context.asks.new_run = learnt;
+                context.asks.new_run = learned;
                 *context.go = Some(PageName::Train);
             }
             if short.is_none() {

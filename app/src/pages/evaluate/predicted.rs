@@ -41,7 +41,7 @@ pub(super) fn predicted_ui(
     }
     if let Some(calibration) = &likelihood.calibration {
         let note = format!("ECE {}", format::metric(&calibration.ece));
-        let head = Head { key: "calibration", title: "As sure as it is right?", note: &note, open: true };
+        let head = Head { key: "calibration", title: "Calibration", note: &note, open: true };
         section_ui(ui, context, head, Some(&|| csv_bins(calibration)), |ui, _| {
             calibration_ui(ui, calibration);
         });

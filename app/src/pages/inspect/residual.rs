@@ -85,7 +85,7 @@ fn saliency_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
     let palette = shown.palette;
     ui.horizontal_wrapped(|ui| {
-        head(ui, "Which tokens speak for it");
+        head(ui, "Saliency of tokens");
         term(ui, "Saliency", Some(palette.quiet));
     });
     let (tokens, most) = (&shown.inspection.tokens, largest(saliency));

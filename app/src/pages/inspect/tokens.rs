@@ -20,7 +20,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         caption(ui, "There are no tokens to look at.");
         return;
     }
-    // A model that tells texts apart gives no token a probability.
+    // A model that classifies texts gives no token a probability.
     if !surprise.is_empty() {
         summary_ui(ui, surprise, shown.data.floats("entropy"));
     }

@@ -39,7 +39,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     distributions_ui(ui, shown, chosen);
     ui.add_space(space::MEDIUM);
     ui.horizontal_wrapped(|ui| {
-        let name = "Every head and MLP by itself";
+        let name = "Ablate every head and MLP";
         if switch(ui, chosen.every_part, name).clicked() {
             chosen.every_part ^= true;
         }
@@ -233,7 +233,7 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         Measure::Token => Scale::signed(&values),
     };
     let map = Labelled {
-        name: "Each part switched off",
+        name: "Ablation of each part",
         rows: &rows,
         columns: &columns,
         values: &values,

@@ -226,7 +226,7 @@ fn trains(state: &State) -> Option<&str> {
     run.map(|run| run.name.as_str())
 }
 
-/// Whether measures of runs count a run: it was trained here, from the start, to write. A fine-tune begins with what another learnt.
+/// Whether measures of runs count a run: it was trained here, from the start, to write. A fine-tune begins with what another learned.
 pub(super) fn counts(run: &RunSummary) -> bool {
     run.step > 0 && run.state != RunState::Imported && run.writes() && run.start.is_none()
 }

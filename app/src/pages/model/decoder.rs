@@ -56,15 +56,9 @@ impl Component {
     pub(super) fn sentence(self, model: &ModelConfig) -> &'static str {
         match self {
             Self::Embedding => match model.position {
-                Position::Learned => {
-                    "Gives each token its first numbers, and adds numbers for its place that are learnt."
-                }
-                Position::Sinusoidal => {
-                    "Gives each token its first numbers, and adds waves that tell its place."
-                }
-                Position::Rope(_) => {
-                    "Gives each token its first numbers; places are told by turning queries and keys."
-                }
+                Position::Learned => "Embeds each token, and adds learned position embeddings.",
+                Position::Sinusoidal => "Embeds each token, and adds sinusoidal position embeddings.",
+                Position::Rope(_) => "Embeds each token; positions are rotary (RoPE), in queries and keys.",
                 Position::None => "Gives each token its first numbers; nothing but the mask tells its place.",
             },
             Self::AttentionNorm | Self::MlpNorm => {

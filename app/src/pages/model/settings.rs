@@ -278,13 +278,7 @@ fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_le
         let path = "model.position.scaling.original_context_length";
         form.whole(ui, "Original context length", path, original_context_length, 1..=1 << 20);
     }
-    form.whole(
-        ui,
-        "Layers without rotation: every",
-        "model.position.skip_every",
-        &mut rope.skip_every,
-        0..=1024,
-    );
+    form.whole(ui, "NoPE layers: every", "model.position.skip_every", &mut rope.skip_every, 0..=1024);
 }
 
 fn mlp_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {

@@ -1,4 +1,4 @@
-//! Byte-pair encoding, merge by merge: from single bytes to the tokens of a text, in the order in which merges were learnt.
+//! Byte-pair encoding, merge by merge: from single bytes to the tokens of a text, in the order in which merges were learned.
 
 use super::TokenizerPage;
 use crate::format;

@@ -106,7 +106,7 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
         chosen.response.accessible_name("Schedule");
     });
     if train.decay == Decay::WarmupStableDecay {
-        number(ui, ("Decay over", "train.decay_steps"), &mut train.decay_steps, 0..=100_000_000, refused);
+        number(ui, ("Decay steps", "train.decay_steps"), &mut train.decay_steps, 0..=100_000_000, refused);
     }
     // No quantity, so that its digits are not grouped.
     field(ui, "Seed", "seed", refused, |ui| {

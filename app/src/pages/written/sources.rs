@@ -44,7 +44,7 @@ pub(in crate::pages) fn silence(source: &WeightSource, state: &State) -> Option<
     Some(if run.scores() {
         "It scores replies, and writes none.".to_owned()
     } else {
-        format!("It tells texts apart, and writes none: {}", run.labels.join(", "))
+        format!("It classifies texts, and writes none: {}", run.labels.join(", "))
     })
 }
 
@@ -54,7 +54,7 @@ fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
     format!("step {}{loss}{best}", format::whole(checkpoint.step))
 }
 
-/// Weights to compare some with: the best of the run before, or the earliest of their own that have learnt anything.
+/// Weights to compare some with: the best of the run before, or the earliest of their own that have learned anything.
 pub(in crate::pages) fn another_source(source: &WeightSource, state: &State) -> Option<WeightSource> {
     let of = |run: &RunSummary, checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
         run: run.name.clone(),

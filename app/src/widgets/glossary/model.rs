@@ -119,7 +119,7 @@ pub const TERMS: &[Term] = &[
     entry(
         "biases",
         &[],
-        "A learnt number added after each layer. Newer models leave them out.",
+        "A learned number added after each layer. Newer models leave them out.",
         "W x + b",
         "",
     ),
@@ -133,7 +133,7 @@ pub const TERMS: &[Term] = &[
     entry(
         "norm bias",
         &[],
-        "A learnt number added after the norm's scale. RMSNorm has none.",
+        "A learned number added after the norm's scale. RMSNorm has none.",
         "γ · x + β",
         "",
     ),
@@ -168,7 +168,7 @@ pub const TERMS: &[Term] = &[
         "Chen et al. 2023, Position Interpolation; Grattafiori et al. 2024, Llama 3, §3.4",
     ),
     entry(
-        "layers without rotation: every",
+        "nope layers: every",
         &[],
         "Every so many layers attention knows nothing of positions, which helps with longer texts than those of training.",
         "",

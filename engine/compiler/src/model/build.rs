@@ -166,7 +166,7 @@ impl<'config> Builder<'config> {
         Ok(logits)
     }
 
-    /// Logits of tokens, or of labels in a model that tells texts apart by them.
+    /// Logits of tokens, or of labels in a model that classifies texts by them.
     fn head(&mut self, x: ValueId, table: ValueId) -> Built {
         let shape = [self.config.outputs(), self.config.width];
         if !self.config.labels.is_empty() {

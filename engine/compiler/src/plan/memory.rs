@@ -39,13 +39,13 @@ pub struct Placement {
 
 /// Something that needs a place.
 #[derive(Clone, Copy)]
-struct Tenant {
+struct Allocation {
     what: Need,
     bytes: u64,
     /// The node that writes it first.
-    born: usize,
+    first_use: usize,
     /// The last node that reads it.
-    gone: usize,
+    last_use: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -55,46 +55,50 @@ enum Need {
     Scratch(usize, usize),
 }
 
-impl Tenant {
+impl Allocation {
     /// What it takes of a slot.
-    fn room(&self) -> u64 {
+    fn aligned_bytes(&self) -> u64 {
         self.bytes.next_multiple_of(ALIGNMENT)
     }
 
-    fn lives_with(&self, other: &Self) -> bool {
-        self.born <= other.gone && other.born <= self.gone
+    fn overlaps(&self, other: &Self) -> bool {
+        self.first_use <= other.last_use && other.first_use <= self.last_use
     }
 }
 
 /// Places the values of `graph`. `keep` outlive the run; `scratch[n]` lists the bytes that node n needs for itself.
 pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement {
-    let mut tenants = tenants(graph, keep, scratch);
-    let peak_live = peak(&tenants, graph.nodes.len());
-    tenants.sort_by_key(|tenant| (Reverse(tenant.bytes), Reverse(tenant.gone - tenant.born), tenant.born));
-    let apart = apart(graph, &tenants);
-    let mut spots: Vec<Spot> = Vec::with_capacity(tenants.len());
+    let mut allocations = allocations(graph, keep, scratch);
+    let peak_live = peak(&allocations, graph.nodes.len());
+    allocations.sort_by_key(|allocation| {
+        (Reverse(allocation.bytes), Reverse(allocation.last_use - allocation.first_use), allocation.first_use)
+    });
+    let apart = apart(graph, &allocations);
+    let mut spots: Vec<Spot> = Vec::with_capacity(allocations.len());
     let mut slots: Vec<u64> = Vec::new();
-    let mut lodgers: Vec<Vec<usize>> = Vec::new();
-    for (number, tenant) in tenants.iter().enumerate() {
+    let mut allocations_of_slot: Vec<Vec<usize>> = Vec::new();
+    for (number, allocation) in allocations.iter().enumerate() {
         let closed: Vec<usize> =
             apart[number].iter().filter_map(|other| spots.get(*other)).map(|spot| spot.slot).collect();
         let open = (0..slots.len()).filter(|slot| !closed.contains(slot));
         let gaps = open.filter_map(|slot| {
-            let alive = lodgers[slot].iter().filter(|other| tenants[**other].lives_with(tenant));
-            let taken =
-                alive.map(|other| (spots[*other].offset, spots[*other].offset + tenants[*other].room()));
-            let (left, offset) = tightest_gap(taken.collect(), slots[slot], tenant.room())?;
+            let alive =
+                allocations_of_slot[slot].iter().filter(|other| allocations[**other].overlaps(allocation));
+            let taken = alive.map(|other| {
+                (spots[*other].offset, spots[*other].offset + allocations[*other].aligned_bytes())
+            });
+            let (left, offset) = tightest_gap(taken.collect(), slots[slot], allocation.aligned_bytes())?;
             Some((left, Spot { slot, offset }))
         });
         let spot = gaps.min_by_key(|(left, _)| *left).map_or_else(
             || {
-                slots.push(tenant.room());
-                lodgers.push(Vec::new());
+                slots.push(allocation.aligned_bytes());
+                allocations_of_slot.push(Vec::new());
                 Spot { slot: slots.len() - 1, offset: 0 }
             },
             |(_, spot)| spot,
         );
-        lodgers[spot.slot].push(number);
+        allocations_of_slot[spot.slot].push(number);
         spots.push(spot);
     }
     let mut placement = Placement {
@@ -105,8 +109,8 @@ pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement
         slots,
         peak_live,
     };
-    for (tenant, spot) in tenants.iter().zip(spots) {
-        match tenant.what {
+    for (allocation, spot) in allocations.iter().zip(spots) {
+        match allocation.what {
             Need::Value(value) => placement.spot_of_value[value] = Some(spot),
             Need::Scratch(node, position) => placement.scratch_of_node[node][position] = spot,
         }
@@ -131,18 +135,18 @@ fn tightest_gap(mut taken: Vec<(u64, u64)>, slot: u64, room: u64) -> Option<(u64
     best
 }
 
-/// For each tenant, those that it must not share a slot with: what a node writes, its scratch included, and whatever else the
+/// For each allocation, those that it must not share a slot with: what a node writes, its scratch included, and whatever else the
 /// node touches.
-fn apart(graph: &Graph, tenants: &[Tenant]) -> Vec<Vec<usize>> {
+fn apart(graph: &Graph, allocations: &[Allocation]) -> Vec<Vec<usize>> {
     let mut of_value = vec![None; graph.values.len()];
     let mut written: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
-    for (number, tenant) in tenants.iter().enumerate() {
-        written[tenant.born].push(number);
-        if let Need::Value(value) = tenant.what {
+    for (number, allocation) in allocations.iter().enumerate() {
+        written[allocation.first_use].push(number);
+        if let Need::Value(value) = allocation.what {
             of_value[value] = Some(number);
         }
     }
-    let mut apart = vec![Vec::new(); tenants.len()];
+    let mut apart = vec![Vec::new(); allocations.len()];
     for (node, written) in graph.nodes.iter().zip(&written) {
         let read: Vec<usize> = node.inputs.iter().filter_map(|value| of_value[value.index()]).collect();
         for one in written {
@@ -155,7 +159,7 @@ fn apart(graph: &Graph, tenants: &[Tenant]) -> Vec<Vec<usize>> {
     apart
 }
 
-fn tenants(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Vec<Tenant> {
+fn allocations(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Vec<Allocation> {
     let mut last_use: Vec<usize> = vec![0; graph.values.len()];
     for (at, node) in graph.nodes.iter().enumerate() {
         for value in node.inputs.iter().chain(&node.outputs) {
@@ -165,25 +169,37 @@ fn tenants(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Vec<Tenant>
     for value in keep {
         last_use[value.index()] = usize::MAX;
     }
-    let mut tenants = Vec::new();
+    let mut allocations = Vec::new();
     for (number, value) in graph.values.iter().enumerate() {
         if let Origin::Node(maker) = value.origin {
             let (what, bytes) = (Need::Value(number), value.ty.bytes());
-            tenants.push(Tenant { what, bytes, born: maker.index(), gone: last_use[number] });
+            allocations.push(Allocation {
+                what,
+                bytes,
+                first_use: maker.index(),
+                last_use: last_use[number],
+            });
         }
     }
     for (at, sizes) in scratch.iter().enumerate() {
         for (position, bytes) in sizes.iter().enumerate() {
-            tenants.push(Tenant { what: Need::Scratch(at, position), bytes: *bytes, born: at, gone: at });
+            allocations.push(Allocation {
+                what: Need::Scratch(at, position),
+                bytes: *bytes,
+                first_use: at,
+                last_use: at,
+            });
         }
     }
-    tenants
+    allocations
 }
 
 /// The most bytes alive at a node.
-fn peak(tenants: &[Tenant], nodes: usize) -> u64 {
-    let alive = |at: usize| tenants.iter().filter(move |tenant| tenant.born <= at && at <= tenant.gone);
-    (0..nodes).map(|at| alive(at).map(|tenant| tenant.bytes).sum()).max().unwrap_or(0)
+fn peak(allocations: &[Allocation], nodes: usize) -> u64 {
+    let alive = |at: usize| {
+        allocations.iter().filter(move |allocation| allocation.first_use <= at && at <= allocation.last_use)
+    };
+    (0..nodes).map(|at| alive(at).map(|allocation| allocation.bytes).sum()).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -223,12 +239,12 @@ mod tests {
                 .map(|(spot, bytes)| Found { spot: *spot, bytes: *bytes, written: true, read: false })
                 .collect();
             for (number, value) in graph.values.iter().enumerate() {
-                let Origin::Node(NodeId(born)) = value.origin else { continue };
-                if born as usize <= at && last_use[number] >= at {
+                let Origin::Node(NodeId(first_use)) = value.origin else { continue };
+                if first_use as usize <= at && last_use[number] >= at {
                     found.push(Found {
                         spot: placement.spot_of_value[number].unwrap(),
                         bytes: value.ty.bytes(),
-                        written: born as usize == at,
+                        written: first_use as usize == at,
                         read: node.inputs.contains(&ValueId(number as u32)),
                     });
                 }
@@ -277,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_stay_near_the_most_live_values() {
+    fn slots_stay_near_the_peak_of_live_values() {
         for (name, _) in presets::PRESETS {
             for activation_checkpointing in [false, true] {
                 let config = presets::preset(name).unwrap();

@@ -264,7 +264,7 @@ fn activation_checkpointing_makes_room_for_a_forward_pass() {
 
 /// Slots hold little more than the values alive at the worst moment, the evaluation's included, with and without checkpointing.
 #[test]
-fn activations_take_little_more_than_live_values() {
+fn activations_take_little_more_than_the_peak_of_live_values() {
     for (name, batch) in
         [("nanogpt-cpu", 12), ("nanogpt-gpu", 64), ("gpt2-124m", 1), ("gpt2-124m", 12), ("llama-tiny", 16)]
     {

@@ -2,7 +2,7 @@
 //! `apply_chat_template` renders it, with the spans of the text that the assistant wrote.
 //!
 //! Where a template has `{% generation %}` tags, they are the spans. Elsewhere a span begins where the prompt up to it ends, with
-//! the header that `add_generation_prompt` adds, and ends with the token that ends the turn: white space after it is not learnt.
+//! the header that `add_generation_prompt` adds, and ends with the token that ends the turn: white space after it is not learned.
 //!
 //! A template is a program of somebody else. It reads no files and includes no templates, and what it computes, writes and nests is
 //! bounded: by [`minijinja`]'s fuel, which instructions and bytes cost, by its limit of recursion, and by what `rewrite` puts around

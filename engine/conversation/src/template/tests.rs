@@ -24,7 +24,7 @@ fn text(source: &str) -> Result<String, TemplateError> {
     compile(source).text(&asked("Hi", "Hello"), false)
 }
 
-fn learnt(template: &ChatTemplate, conversation: &Conversation) -> Vec<String> {
+fn learned(template: &ChatTemplate, conversation: &Conversation) -> Vec<String> {
     let rendered = template.render(conversation).unwrap();
     rendered.assistant.iter().map(|span| rendered.text[span.clone()].to_owned()).collect()
 }
@@ -42,7 +42,7 @@ fn chatml_is_what_it_says() {
                     <|im_end|>\n<|im_start|>user\nBye<|im_end|>\n";
     assert_eq!(template.text(&talk, false).unwrap(), expected);
     assert_eq!(template.text(&talk, true).unwrap(), format!("{expected}<|im_start|>assistant\n"));
-    assert_eq!(learnt(&template, &talk), ["Hello\n<|im_end|>"]);
+    assert_eq!(learned(&template, &talk), ["Hello\n<|im_end|>"]);
     assert_eq!(template.specials().get("eos_token"), Some(IM_END));
     assert!(template.has_generation_tags() && template.source() == CHATML);
     let mut tools = talk.clone();
@@ -68,21 +68,21 @@ fn spans_are_told_by_prefixes() {
         { "role": "user", "content": "Bye" },
         { "role": "assistant", "content": "Later" },
     ]));
-    assert_eq!(learnt(&compile(TURNS), &talk), ["Hello</s>", "Later</s>"]);
-    // Where a line break is all that ends a turn, it is learnt.
+    assert_eq!(learned(&compile(TURNS), &talk), ["Hello</s>", "Later</s>"]);
+    // Where a line break is all that ends a turn, it is learned.
     let lines = "{% for m in messages %}{{ m.role }}: {{ m.content | trim }}{{ '\\n' }}{% endfor %}\
                  {% if add_generation_prompt %}assistant: {% endif %}";
-    assert_eq!(learnt(&compile(lines), &talk), ["Hello\n", "Later\n"]);
+    assert_eq!(learned(&compile(lines), &talk), ["Hello\n", "Later\n"]);
     // An empty thought before the last answer alone, as Qwen3 writes it.
     let thought = "{% for m in messages %}<|{{ m.role }}|>{% if loop.last and m.role == 'assistant' %}<think></think>{% endif %}\
                    {{ m.content | trim }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
-    assert_eq!(learnt(&compile(thought), &talk), ["Hello<|end|>", "<think></think>Later<|end|>"]);
+    assert_eq!(learned(&compile(thought), &talk), ["Hello<|end|>", "<think></think>Later<|end|>"]);
     // A header that begins a thought, as DeepSeek's.
     let begun = "{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}\
                  {% if add_generation_prompt %}<|assistant|><think>{% endif %}";
-    assert_eq!(learnt(&compile(begun), &talk), ["Hello<|end|>", "Later<|end|>"]);
+    assert_eq!(learned(&compile(begun), &talk), ["Hello<|end|>", "Later<|end|>"]);
     let markup = asked("Hi", "<b>Hello</b>");
-    assert_eq!(learnt(&compile(begun), &markup), ["<b>Hello</b><|end|>"]);
+    assert_eq!(learned(&compile(begun), &markup), ["<b>Hello</b><|end|>"]);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn tags_are_spans_whatever_a_message_holds() {
     let talk = asked("\u{F0000}Hi\u{F0001}", "Hello\u{F0002} 日本");
     let rendered = compile(source).render(&talk).unwrap();
     assert_eq!(rendered.text, "\u{F0000}Hi\u{F0001}A: Hello\u{F0002} 日本 .|\n");
-    assert_eq!(learnt(&compile(source), &talk), ["Hello\u{F0002} 日本 ."]);
+    assert_eq!(learned(&compile(source), &talk), ["Hello\u{F0002} 日本 ."]);
     // A template that writes the marks itself changes its own spans, and nothing else.
     let forged = "{% generation %}a{% endgeneration %}{{ '\\uDB80\\uDC00' }}b{{ '\\uDB80\\uDC01' }}";
     if let Ok(rendered) = compile(forged).render(&talk) {
@@ -390,7 +390,7 @@ proptest! {
         let template = ChatTemplate::chatml().unwrap();
         let expected: Vec<String> = talk.messages.iter().filter(|message| message.role == Role::Assistant)
             .map(|message| format!("{}{IM_END}", message.content)).collect();
-        prop_assert_eq!(learnt(&template, &talk), expected);
+        prop_assert_eq!(learned(&template, &talk), expected);
         let text: String = talk.messages.iter()
             .map(|message| format!("{IM_START}{}\n{}{IM_END}\n", message.role, message.content)).collect();
         prop_assert_eq!(template.text(&talk, false).unwrap(), text);

@@ -21,7 +21,7 @@
 //! | … while it decides | one band at a time | 12, and 24 | document, and document in a cluster |
 //! | … whatever the corpus | texts read, comparisons remembered | about 120 MB | |
 //! | [`paragraphs`] | off; lines of 15 words or more | 10–12, at most 128 MB | different paragraph |
-//! | [`contamination`] | on for what is held out; runs of 13 words, a fifth of an item | 22–43, at most about 0.6 GB | different run of the items |
+//! | [`contamination`] | on for what is held out; 13-grams of words, a fifth of an item | 22–43, at most about 0.6 GB | different run of the items |
 //!
 //! So a million documents take 92 MB while they are read, 104 MB and what was read again while near copies are decided. Marks are made
 //! at about 200 MB/s a core (an EPYC with AVX-512; of which MinHash itself takes a fifth, the words the rest), where `datatrove`

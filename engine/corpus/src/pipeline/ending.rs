@@ -44,7 +44,7 @@ pub(super) struct Ending {
 
 enum Step {
     Compare,
-    /// What is ordinary is learnt from the documents up to this one.
+    /// What is ordinary is learned from the documents up to this one.
     Learn(Box<TrigramModel>, usize),
     /// How ordinary each document is.
     Score(Box<Scoring>),
@@ -110,11 +110,11 @@ impl Ending {
             }
             Step::Learn(mut model, at) => {
                 let (documents, _, next) = self.alive_from(at)?;
-                let learnt = documents.into_par_iter().fold(TrigramModel::default, |mut model, document| {
+                let learned = documents.into_par_iter().fold(TrigramModel::default, |mut model, document| {
                     model.add(&document.text);
                     model
                 });
-                model.merge(&learnt.reduce(TrigramModel::default, |mut one, other| {
+                model.merge(&learned.reduce(TrigramModel::default, |mut one, other| {
                     one.merge(&other);
                     one
                 }));

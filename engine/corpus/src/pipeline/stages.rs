@@ -64,7 +64,7 @@ impl At {
             }
             Self::Exact => {
                 "Keeps the first of documents with the same words, whatever their case, punctuation and white space, and of source \
-                 code with the same bytes: what is read twice is learnt by heart."
+                 code with the same bytes: what is read twice is learned by heart."
             }
             Self::Near => {
                 "Keeps one of documents with nearly the same words: found by MinHash, and compared by their true similarity before \

@@ -122,7 +122,7 @@ mod tests {
         (0..300).map(letter).collect()
     }
 
-    fn learnt(texts: &[String]) -> (Trigrams, Scores) {
+    fn learned(texts: &[String]) -> (Trigrams, Scores) {
         let mut model = TrigramModel::default();
         texts.iter().for_each(|text| model.add(text));
         let (model, mut scores) = (model.finish(), Scores::default());
@@ -134,7 +134,7 @@ mod tests {
     fn noise_among_prose_is_found_though_the_model_saw_it() {
         let mut texts: Vec<_> = (0..950).map(prose).collect();
         texts.extend((0..50).map(noise));
-        let (model, scores) = learnt(&texts);
+        let (model, scores) = learned(&texts);
         let rule = Gibberish::default();
         let highest = rule.highest(&scores);
         let dropped: Vec<_> = texts.iter().map(|text| rule.judge(text, &model, highest).is_err()).collect();
@@ -157,9 +157,9 @@ mod tests {
     fn small_corpora_and_even_ones_lose_nothing() {
         let rule = Gibberish { minimum_corpus_characters: 1, ..Gibberish::default() };
         let texts: Vec<_> = (0..99).map(prose).collect();
-        assert_eq!(rule.highest(&learnt(&texts).1), None);
+        assert_eq!(rule.highest(&learned(&texts).1), None);
         let texts: Vec<_> = (0..100).map(prose).collect();
-        let (model, scores) = learnt(&texts);
+        let (model, scores) = learned(&texts);
         let highest = rule.highest(&scores);
         assert!(highest.is_some_and(|highest| highest >= scores.quantile(0.5) + rule.margin));
         assert!(texts.iter().all(|text| rule.judge(text, &model, highest) == Ok(())));
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn quantiles_are_those_of_the_scores() {
         let texts: Vec<_> = (0..100).map(prose).collect();
-        let (model, scores) = learnt(&texts);
+        let (model, scores) = learned(&texts);
         let mut sorted: Vec<_> = texts.iter().map(|text| model.bits_per_character(text)).collect();
         sorted.sort_by(f64::total_cmp);
         for share in [0.0, 0.25, 0.5, 0.99] {

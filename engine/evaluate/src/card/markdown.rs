@@ -81,7 +81,7 @@ fn contaminated(what: &str, own: &Contamination) -> String {
         return String::new();
     }
     format!(
-        "**Contaminated**: of {what}, {} of {} texts share runs of {} words with the training text ({} of all such runs).\n\n",
+        "**Contaminated**: of {what}, {} of {} texts share {}-grams with the training text ({} of all of them).\n\n",
         whole(own.found),
         whole(own.looked_up),
         own.n,

@@ -204,8 +204,8 @@ fn contamination_warning(evaluation: &Evaluation) -> Markup {
                     b { "Contaminated: the model was trained on part of what it is measured on." }
                     @for (what, own) in &found {
                         p {
-                            "Of " (what) ", " (whole(own.found)) " of " (whole(own.looked_up)) " texts share runs of " (own.n)
-                            " words with the training text, " (share(own.share)) " of all such runs. Figures of them are better than those of new text would be."
+                            "Of " (what) ", " (whole(own.found)) " of " (whole(own.looked_up)) " texts share " (own.n)
+                            "-grams with the training text, " (share(own.share)) " of all of them. Figures of them are better than those of new text would be."
                         }
                     }
                 }

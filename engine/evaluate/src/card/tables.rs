@@ -158,7 +158,7 @@ pub(super) fn contamination(own: &Contamination) -> Markup {
             p {
                 b class=(class) {
                     @if own.found > 0 {
-                        (whole(own.found)) " of " (whole(own.looked_up)) " texts share runs of words with the training text"
+                        (whole(own.found)) " of " (whole(own.looked_up)) " texts share n-grams with the training text"
                     } @else if own.looked_up > 0 {
                         "None of " (whole(own.looked_up)) " texts shares a run of words with the training text"
                     } @else {

@@ -257,7 +257,7 @@ fn a_section_of_markdown_has_the_same_figures() {
         "| Bits per byte | 0.8100 | 0.7290 … 0.8910 | 12,345 tokens |",
         "| Expected calibration error | 0.0400 | 0.0360 … 0.0440 | 12,345 tokens |",
         "| 5-gram, bits per byte | 1.4000 |",
-        "**Contaminated**: of the held-out text, 3 of 40 texts share runs of 13 words",
+        "**Contaminated**: of the held-out text, 3 of 40 texts share 13-grams",
         "qa.jsonl, 0 rows:",
         "majority on the same rows:",
         "| majority, BLEU | 2.5000 |",

@@ -80,7 +80,7 @@ pub struct RunSummary {
     pub notes: String,
     /// In a few words: preset or shape, `4 layers · width 128 · context length 64`.
     pub shape: String,
-    /// What it tells texts apart by, or one alone of a run that scores them; none of a run that writes.
+    /// What it classifies texts by, or one alone of a run that scores them; none of a run that writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// Its checkpoints, oldest first.
@@ -101,7 +101,7 @@ impl RunSummary {
         self.labels.len() == 1
     }
 
-    /// Whether it tells texts apart by labels.
+    /// Whether it classifies texts by labels.
     pub fn classifies(&self) -> bool {
         self.labels.len() > 1
     }

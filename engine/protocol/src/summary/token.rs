@@ -49,7 +49,7 @@ pub struct VocabularyEntry {
 /// A merge of byte-pair encoding, at every place where it applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergeStep {
-    /// Its rank: merges are learnt and applied in this order.
+    /// Its rank: merges are learned and applied in this order.
     pub rank: usize,
     /// The left part.
     pub left: String,

@@ -100,7 +100,7 @@ pub(super) async fn encode(
     Ok(())
 }
 
-/// A text's tokens, as a model that tells texts apart reads them.
+/// A text's tokens, as a model that classifies texts reads them.
 ///
 /// # Errors
 /// The tokenizer fails.

@@ -144,7 +144,7 @@ fn what_cannot_be_scored_is_refused_in_a_sentence() {
         ..config.clone()
     };
     for (labels, words) in [
-        (labels(&["good", "bad"]), "tells texts apart (good, bad)"),
+        (labels(&["good", "bad"]), "classifies texts (good, bad)"),
         (labels(&["reward"]), "gives texts a score"),
     ] {
         let refused = block_on(Scorer::open(&labels, &[], "cpu", None)).unwrap_err().to_string();

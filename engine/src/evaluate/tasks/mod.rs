@@ -67,7 +67,7 @@ pub enum Answering<'a> {
         /// Writes.
         decoder: &'a mut Decoder,
     },
-    /// It tells texts apart by the labels that it learned.
+    /// It classifies texts by the labels that it learned.
     Labels(&'a mut CpuDecoder),
 }
 
@@ -219,7 +219,7 @@ async fn given<'a>(
         }
         (Answering::Labels(_), kind) => {
             return Err(Error::Refused(format!(
-                "the model tells texts apart and writes none, and the rows of {} {}; give it rows of `text` and `label`, or name another run",
+                "the model classifies texts and writes none, and the rows of {} {}; give it rows of `text` and `label`, or name another run",
                 file.name,
                 kind.words()
             )));
@@ -292,7 +292,7 @@ async fn labelled(
 ) -> Result<Vec<std::result::Result<Given, String>>> {
     let (turns, mut given) = (Turns::new(), Vec::with_capacity(rows.len()));
     for (at, row) in rows.iter().enumerate() {
-        tell("telling texts apart", at as u64, rows.len() as u64);
+        tell("classifying texts", at as u64, rows.len() as u64);
         turns.give().await;
         let text = row.messages.first().map_or("", |message| message.content.as_str());
         let mut tokens = text_tokens(&files.tokenizer, text)?;

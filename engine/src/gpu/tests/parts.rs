@@ -55,7 +55,7 @@ fn largest(plan: &Plan) -> u64 {
 }
 
 /// Loss, gradient and evaluation loss of a step.
-fn learnt(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32>, f32) {
+fn learned(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32>, f32) {
     let graphs = training_graphs(model, train).unwrap();
     assert_eq!(has_half(&graphs.train), train.precision == Precision::Mixed);
     let most = largest(&compile(graphs.train.clone(), &[], &gpu.target()).unwrap());
@@ -106,8 +106,8 @@ fn a_model_in_parts_learns_as_the_whole_one() {
             kinds().into_iter().flat_map(|kind| [(kind.clone(), Fusions::NONE), (kind, fused())])
         {
             let target = target.with_fusions(fusions);
-            let whole = learnt(&gpu_for(target.clone()), &model, &train);
-            let parts = learnt(&gpu_for(target.with_binding(BINDING)), &model, &train);
+            let whole = learned(&gpu_for(target.clone()), &model, &train);
+            let parts = learned(&gpu_for(target.with_binding(BINDING)), &model, &train);
             assert!(
                 (parts.0 - whole.0).abs() < 1e-4 && (parts.2 - whole.2).abs() < 1e-4,
                 "{parts:?} {whole:?}"

@@ -64,7 +64,7 @@ fn about(config: &RunConfig, record: &RunRecord) -> String {
         return format!("An imported model ({family}): what it was trained on is not known here.");
     }
     let learned = match config.train.objective {
-        Objective::Text => "to go on from text",
+        Objective::Text => "to continue text",
         Objective::Chat => "to answer in conversations",
         Objective::Preference => "which of two answers is better",
         Objective::Reward => "from rewards of its own answers",

@@ -1,4 +1,4 @@
-//! How often a model that tells texts apart by labels is right: at every evaluation, on the texts of its batches.
+//! How often a model that classifies texts by labels is right: at every evaluation, on the texts of its batches.
 
 use super::Trainer;
 use crate::data::{Batch, IGNORED};

@@ -81,7 +81,7 @@ impl Mixing {
         small_card(ui, |ui| {
             caption(
                 ui,
-                "How much of each source a model reads. A source that is read more than once per epoch is learnt by heart sooner.",
+                "How much of each source a model reads. A source that is read more than once per epoch is learned by heart sooner.",
             );
             ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(80.0);
             let shares = shares(&sources, &mixture);

@@ -55,7 +55,7 @@ pub(super) const TOP_PROBABILITY_RATIO: Measure = Measure {
 };
 pub(super) const SURPRISE_SHARE: Measure = Measure {
     name: "surprise_share",
-    about: "mean surprise of the prompt's tokens over that of an even guess",
+    about: "mean surprise of the prompt's tokens over that of a uniform guess",
     of: Of::View(View::Tokens, surprise_share),
 };
 pub(super) const LONGEST_MATCH: Measure = Measure {
@@ -194,7 +194,7 @@ fn surprise_share(_: &Answer, data: &ViewData, vocabulary: Option<usize>) -> Opt
     let even = (vocabulary.filter(|size| *size > 1)? as f64).log2();
     let share = mean / even;
     let sentence = format!(
-        "The tokens surprise by {mean:.2} bits on average; an even guess costs {even:.2} bits: {share:.2} of that."
+        "The tokens surprise by {mean:.2} bits on average; a uniform guess costs {even:.2} bits: {share:.2} of that."
     );
     Some((share, sentence))
 }

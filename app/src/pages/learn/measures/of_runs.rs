@@ -61,7 +61,7 @@ fn first_loss_ratio(history: &History) -> Option<Found> {
     let even = (vocabulary as f64).ln();
     let ratio = loss / even;
     let sentence = format!(
-        "The loss of step {step} was {loss:.3}, and ln {vocabulary} is {even:.3}: {ratio:.3} of an even guess."
+        "The loss of step {step} was {loss:.3}, and ln {vocabulary} is {even:.3}: {ratio:.3} of a uniform guess."
     );
     Some((ratio, sentence))
 }

@@ -1,7 +1,7 @@
 //! Overlap with what models are measured on: evaluation sets, and documents held out for validation.
 //!
 //! A model that has read the answers is not being measured. As for GPT-3 (Brown et al. 2020, appendix C), texts are held against
-//! each other by runs of 13 words (*grams*), lower-cased, punctuation folded; an item shorter than that is one run of all its
+//! each other by 13-grams of words, lower-cased, punctuation folded; an item shorter than that is one run of all its
 //! words, unless it has fewer than 8, which say too little. GPT-3 called an item contaminated at the first run; a web corpus
 //! shares phrases with everything, so a document is dropped here where a stated share of an item's runs stands in it (or
 //! of its own in the item): a fifth, below which Llama 2 (Touvron et al. 2023, appendix A.6) calls an item clean. Runs that
