@@ -10,7 +10,9 @@ use crate::theme::space;
 use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{AuditTopic, MOST_AUDIT_SAMPLES, MOST_RESAMPLES, TaskRequest, metric_names};
+use glasshouse_protocol::evaluation::{
+    AuditTopic, MOST_AUDIT_SAMPLES, MOST_RESAMPLES, TaskRequest, metric_names,
+};
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 use std::path::Path;
 

@@ -87,7 +87,9 @@ mod tests {
         let mut from = 0;
         for (name, means) in MEASURES {
             let line = format!("[\"{name}\", \"{means}\"]");
-            from += script[from..].find(&line).unwrap_or_else(|| panic!("{line} is not there, or not in its place"));
+            from += script[from..]
+                .find(&line)
+                .unwrap_or_else(|| panic!("{line} is not there, or not in its place"));
         }
         assert!(script.contains(&format!("NAMED = {NAMED};")), "{NAMED}");
     }
