@@ -58,7 +58,7 @@ pub fn asked(settings: &AuditSettings) -> Result<Vec<&'static str>> {
 /// Audits a model; `own` are pairs of sentences of the person's own.
 ///
 /// # Errors
-/// As [`asked`]; a line of the project's rules of moderation is broken, the run's text is damaged, or a device fails.
+/// As [`asked`]; a line of the project's rules of moderation is broken, its classifier or the run's text is damaged, or a device fails.
 pub async fn audit(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
@@ -68,18 +68,18 @@ pub async fn audit(
     let (asked, turns) = (asked(settings)?, Turns::new());
     let texts = Texts::of(auditor.subject.run)?;
     let mut sections = Vec::with_capacity(asked.len());
-    // Rules that are broken are told before anything takes its time.
-    let rules = asked.contains(&"moderation").then(|| moderation::rules_of(auditor)).transpose()?;
+    // Rules that are broken, and such a classifier, are told before anything takes its time.
+    let judges = asked.contains(&"moderation").then(|| moderation::judges_of(auditor)).transpose()?;
     // One set of texts serves both sections that look through what the model writes by itself.
     let written = match asked.iter().any(|name| matches!(*name, "moderation" | "personal")) {
         true => sampled(auditor, settings, &turns, tell).await?,
         false => Sampled::default(),
     };
     for name in asked {
-        sections.push(match (name, &rules) {
+        sections.push(match (name, &judges) {
             ("bias", _) => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
-            ("moderation", Some(rules)) => {
-                moderation::moderation(auditor, rules, &written, &texts, &turns, tell).await?
+            ("moderation", Some(judges)) => {
+                moderation::moderation(auditor, judges, &written, &texts, &turns, tell).await?
             }
             ("memorisation", _) => memorisation::memorisation(auditor, settings, &turns, tell).await?,
             ("canaries", _) => canaries::canaries(auditor, settings, &texts, tell).await?,
