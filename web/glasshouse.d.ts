@@ -228,6 +228,8 @@ export interface Moderation {
   categories?: ModerationCategory[];
   /** Rules beside the program's, JSON Lines as docs/moderation.md has them; those of the project unless they are given. */
   rules?: string;
+  /** Sentences that the project's classifier finds harmful count, too (`glasshouse moderate --train` makes one). Default false. */
+  classifier?: boolean;
 }
 
 export interface Generated {
@@ -235,8 +237,8 @@ export interface Generated {
   text: string;
   ending: "max_tokens" | "end_of_text" | "stop_string" | "interrupted" | "moderated";
   tokensPerSecond: number;
-  /** How often moderation found something of each category. */
-  moderated: Partial<Record<ModerationCategory, number>>;
+  /** How often moderation found something of each category; under `classifier`, what the project's classifier found. */
+  moderated: Partial<Record<ModerationCategory | "classifier", number>>;
 }
 
 /** What can be looked at, by its name: the same in commands, addresses and attributes. */

@@ -17,8 +17,10 @@ pub const NOTHING: &str = "–";
 
 /// `3 profanity, 1 self harm`: what moderation found; empty where that is nothing.
 pub fn moderated(moderated: &Moderated) -> String {
-    let words =
-        |(category, count): (&Category, &u64)| format!("{count} {}", category.name().replace('_', " "));
+    let words = |(category, count): (&Category, &u64)| match category {
+        Category::Classifier => format!("{count} by the classifier"),
+        _ => format!("{count} {}", category.name().replace('_', " ")),
+    };
     moderated.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 

@@ -35,6 +35,13 @@ pub struct ChosenModeration {
     pub rules_of: Option<String>,
 }
 
+impl ChosenModeration {
+    /// What holds where a project has a classifier or none: one that has none is moderated by rules alone.
+    pub fn holding(&self, has_classifier: bool) -> Moderation {
+        Moderation { classifier: self.settings.classifier && has_classifier, ..self.settings.clone() }
+    }
+}
+
 /// Another version's moderation costs no other preference.
 fn known_or_default<'de, D: Deserializer<'de>>(from: D) -> Result<ChosenModeration, D::Error> {
     let value = serde_json::Value::deserialize(from)?;

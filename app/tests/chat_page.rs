@@ -2,7 +2,7 @@
 
 use crate::support::engine::Engine;
 use crate::support::scene::Scene;
-use crate::support::{self, answer, history};
+use crate::support::{self, answer, history, tell};
 use egui::{Key, accesskit::Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::link::{Answer, Chosen, Wish};
@@ -10,7 +10,7 @@ use glasshouse::pages::PageName;
 use glasshouse_protocol::config::{Category, RewardRule};
 use glasshouse_protocol::{
     Adapter, ChatMessage, Command, Event, Feedback, FeedbackKind, LearnsFrom, Moderation, ModerationMode,
-    Objective, Role as Speaker, RunState, Severity, Uncertainty, WeightSource,
+    Objective, ProjectSummary, Role as Speaker, RunState, Severity, Uncertainty, WeightSource,
 };
 
 const WIDE: [f32; 2] = [1280.0, 900.0];
@@ -770,6 +770,29 @@ fn categories_severity_and_rules_of_moderation_are_chosen() {
     // It is remembered, and holds for every project.
     let kept = scene.harness.state_mut().preferences().moderation.clone();
     assert_eq!((kept.settings, kept.rules_of), (moderation(&mut scene), None));
+}
+
+#[test]
+fn the_projects_classifier_is_switched_on_where_there_is_one() {
+    let mut scene = Scene::new(Engine::full(), PageName::Chat, [1280.0, 2000.0], "dark");
+    choose(&mut scene, "Moderation", "Replace");
+    let name = "By the project's classifier, too";
+    assert!(is_disabled(&scene, name), "it has none");
+    let trained = |classifier| {
+        let project = ProjectSummary { classifier, ..support::project("forest-tales", "Forest tales", 2) };
+        [Event::Projects { projects: vec![project], storage: support::storage() }]
+    };
+    tell(scene.harness.state_mut(), trained(true));
+    scene.settle();
+    press(&mut scene, name);
+    say(&mut scene, "Who was it?");
+    assert!(moderation(&mut scene).classifier);
+    // A project without one is moderated by rules, and the choice is remembered.
+    tell(scene.harness.state_mut(), trained(false));
+    scene.settle();
+    say(&mut scene, "And then?");
+    assert!(!moderation(&mut scene).classifier && is_disabled(&scene, name));
+    assert!(scene.harness.state_mut().preferences().moderation.settings.classifier);
 }
 
 #[test]

@@ -19,6 +19,12 @@ fn rows(nouns: &[&str]) -> String {
     harmful.chain(nouns.iter().map(|noun| row(noun, "like", json!(0)))).collect()
 }
 
+/// The innocent half of them.
+fn rows_of_likes() -> String {
+    let all = rows(&LEARNED);
+    all.lines().filter(|row| row.contains("I like")).map(|row| row.to_owned() + "\n").collect()
+}
+
 const LEARNED: [&str; 8] = ["dog", "river", "teacher", "garden", "window", "friend", "letter", "train"];
 const HELD_OUT: [&str; 3] = ["bicycle", "kitchen", "uncle"];
 
@@ -328,4 +334,64 @@ fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
             assert!(error.contains(part), "{more:?}: {part}: {error}");
         }
     }
+}
+
+#[test]
+fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switched_on() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    train(folder, &folder.join("p"), &["--set", "model.context_length=128"]);
+    let asked = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "100"];
+    let asked = [&asked[..], &["--prompt", "One", "--temperature", "1", "--seed", "3"]].concat();
+    let written = |more: &[&str]| -> Value {
+        let text = succeed(folder, &[&asked[..], more].concat());
+        serde_json::from_str(text.lines().last().unwrap()).unwrap()
+    };
+    let switched = |mode| ["--moderation", mode, "--moderation-classifier"];
+    let text = written(&[])["text"].as_str().unwrap().to_owned();
+    let says_how = |told: &str| {
+        assert!(told.contains("moderation-classifier.json"), "{told}");
+        assert!(told.contains("glasshouse moderate --project") && told.contains("--train"), "{told}");
+    };
+    says_how(&error_of(folder, &[&asked[..], &switched("note")].concat()));
+    let body = json!({ "prompt": "One", "max_tokens": 100, "temperature": 1, "seed": 3 });
+    let serving = Serving::start(folder, "p", &switched("replace"));
+    let refused = serving.complete(&body);
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    says_how(&refused.text);
+
+    // What the model writes is what nobody is to read.
+    let harmful = |noun: &&str| json!({ "text": format!("{text} {noun}"), "label": "harmful" }).to_string();
+    let rows: Vec<String> = LEARNED.iter().map(harmful).collect();
+    let innocent = rows_of_likes();
+    write(folder, "rows.jsonl", &format!("{}\n{innocent}", rows.join("\n")));
+    moderate(folder, &["--train", "rows.jsonl"]);
+    let texts = ["note", "filter", "replace", "stop"].map(|mode| {
+        let told = written(&switched(mode));
+        assert!(told["moderated"]["classifier"].as_u64().is_some_and(|found| found >= 1), "{mode}: {told}");
+        told["text"].as_str().unwrap().to_owned()
+    });
+    let [noted, filtered, replaced, stopped] = texts;
+    assert_eq!(noted, text);
+    assert!(filtered.len() < text.len() && replaced.contains('█') && stopped.len() < text.len());
+    assert!(text.starts_with(&stopped), "{stopped:?} {text:?}");
+    // It is there, and not switched on.
+    let rules_alone = written(&["--moderation", "replace"]);
+    assert_eq!((&rules_alone["text"], &rules_alone["moderated"]), (&json!(text), &json!({})));
+
+    // The server that refused before has it from now on.
+    let choice = serving.complete(&body).choice();
+    assert_eq!(choice["text"], json!(replaced));
+    assert!(choice["moderated"]["classifier"].as_u64().is_some_and(|found| found >= 1), "{choice}");
+    let audited = ["audit", "--project", "p", "--device", "cpu", "--json", "--section", "moderation"];
+    let audited: Value =
+        serde_json::from_str(&succeed(folder, &[&audited[..], &["--samples", "4"]].concat())).unwrap();
+    let section = &audited["sections"][0];
+    assert!(section["sample"].as_str().unwrap().contains("the project's classifier"), "{section}");
+    assert_eq!(section["tables"][0]["rows"][7][0], "classifier", "{section}");
+
+    write(folder, "p/moderation-classifier.json", "{}");
+    assert!(error_of(folder, &[&asked[..], &switched("note")].concat()).contains("train it again"));
+    let refused = serving.complete(&body);
+    assert_eq!(refused.status, 400, "{}", refused.text);
 }

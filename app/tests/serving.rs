@@ -2,7 +2,7 @@
 
 use crate::front_ends::{error_of, folder, succeed, train};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -419,10 +419,30 @@ fn a_thousand_connections_are_survived() {
     let folder = folder.path();
     trained(folder, "p", 64);
     let serving = Serving::start(folder, "p", &[]);
-    // Silent ones, and some that ask all at once.
-    let silent: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(&serving.address).unwrap()).collect();
+    let connect = || TcpStream::connect(&serving.address).unwrap();
+    let is_closed = |mut stream: &TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        stream.read(&mut [0]).map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |read| read == 0)
+    };
+    // All say nothing. There are 512 places, which those hold that came last: none of them has waited in vain for 20 s.
+    let mut silent: Vec<TcpStream> = (0..1000).map(|_| connect()).collect();
     let body = json!({ "prompt": "One", "max_tokens": 4, "temperature": 0 });
     let expected = serving.complete(&body).choice()["text"].clone();
+    let closed = [0, 400, 510, 999].map(|at| is_closed(&silent[at]));
+    assert_eq!(closed, [true, true, false, false]);
+    // One that is slow to say what it wants is no better off than one that says nothing; one that is answered is left in peace.
+    let half =
+        serving.sent(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{");
+    let long = json!({ "prompt": "One", "max_tokens": 50, "n": 128, "stream": true });
+    let mut answered = serving.asked(&long.to_string());
+    answered.read_exact(&mut [0]).unwrap();
+    silent.drain(..500);
+    silent.extend((0..520).map(|_| connect()));
+    assert_eq!(serving.complete(&body).choice()["text"], expected);
+    assert!(is_closed(&half));
+    assert!(BufReader::new(answered).lines().any(|line| line.unwrap().contains("[DONE]")));
+    silent.drain(..500);
+    // Some that ask all at once.
     std::thread::scope(|scope| {
         let ask = || serving.complete(&body);
         let asked: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();

@@ -1,12 +1,18 @@
-//! The window's server: a switch on Settings, over a link to nobody.
+//! The window's server: a switch on Settings, over a link to nobody and over a real engine.
 
+use crate::front_ends::{folder, succeed, train};
 use crate::support::{self, full, in_training, tell, window};
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use glasshouse::app::App;
+use glasshouse::app::{App, AppOptions};
+use glasshouse::link::{EngineLink, Link};
 use glasshouse::pages::PageName;
+use glasshouse::preferences::Preferences;
+use glasshouse_engine::session;
 use glasshouse_protocol::TrainingState;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 fn says(window: &Harness<'_, App>, words: &str) -> bool {
     window.query_all_by_label_contains(words).next().is_some()
@@ -41,4 +47,57 @@ fn the_switch_shows_the_address_and_says_when_a_run_trains() {
     assert!(says(&window, "A run trains: answers come between its steps") && port(&window) == Some(first));
     press(&mut window);
     assert!(port(&window).is_none() && says(&window, "Off"));
+}
+
+#[test]
+fn the_windows_server_answers_by_the_windows_engine() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("shelf")).unwrap();
+    train(folder, &folder.join("shelf/p"), &[]);
+    let asked = ["generate", "--project", "shelf/p", "--device", "cpu", "--json", "--prompt", "One"];
+    let typed = succeed(folder, &[&asked[..], &["--temperature", "0", "--max-tokens", "12"]].concat());
+    let typed: Value = serde_json::from_str(typed.lines().last().unwrap()).unwrap();
+
+    let options = session::Options {
+        shelf: folder.join("shelf"),
+        device: "cpu".to_owned(),
+        threads: Some(2),
+        ..session::Options::default()
+    };
+    let engine = Link::Engine(EngineLink::start(options, || ()).unwrap());
+    // Nothing comes to be preferred that is not already, so that the preferences of whoever runs this stay theirs.
+    let preferences = Preferences {
+        theme: "dark".to_owned(),
+        device: "cpu".to_owned(),
+        project: Some("p".to_owned()),
+        ..Preferences::default()
+    };
+    let start = AppOptions { page: Some(PageName::Settings), ..AppOptions::default() };
+    let mut window = window(App::new(engine, preferences.clone(), start).unwrap(), 1280.0, 2000.0);
+    let since = Instant::now();
+    while window.state().state().projects.open.is_none() {
+        assert!(since.elapsed() < Duration::from_secs(60), "the project does not open");
+        std::thread::sleep(Duration::from_millis(20));
+        window.step();
+    }
+    press(&mut window);
+    let base_url = format!("http://127.0.0.1:{}/v1", port(&window).expect("an address"));
+    let models = ureq::get(format!("{base_url}/models")).call().unwrap().body_mut().read_to_string().unwrap();
+    assert!(models.contains("1-nanogpt-cpu"), "{models}");
+    for stream in [false, true] {
+        let body = json!({ "prompt": "One", "max_tokens": 12, "temperature": 0, "stream": stream });
+        let answer = ureq::post(format!("{base_url}/completions")).send(body.to_string());
+        let answer = answer.unwrap().body_mut().read_to_string().unwrap();
+        let pieces = if stream {
+            crate::serving::pieces(&answer)
+        } else {
+            vec![serde_json::from_str(&answer).unwrap()]
+        };
+        let text: String = pieces.iter().filter_map(|piece| piece["choices"][0]["text"].as_str()).collect();
+        assert_eq!(typed["text"], text, "{answer}");
+    }
+    assert_eq!(*window.state_mut().preferences(), preferences);
+    press(&mut window);
+    assert!(port(&window).is_none());
 }

@@ -70,8 +70,9 @@ export async function the_script_moderates_what_it_writes_and_counts(site) {
     const caught = async (moderation) => write(moderation).then(() => null, ({ message }) => message);
     const broken = await caught({ mode: "note", rules: '{"wods": ["a"]}' });
     const unknown = await caught("hide");
+    const untrained = await caught({ mode: "note", classifier: true });
     await lab.close();
-    return { plain, word, found, broken, unknown };
+    return { plain, word, found, broken, unknown, untrained };
   });
   const { plain: unmoderated, word, found } = result;
   assert(word.length > 0, unmoderated.text);
@@ -88,6 +89,7 @@ export async function the_script_moderates_what_it_writes_and_counts(site) {
   assert.equal(found.named.text, unmoderated.text, "its category does not count");
   assert.match(result.broken, /line 1/);
   assert.match(result.unknown, /hide/);
+  assert.match(result.untrained, /no moderation-classifier\.json in .*glasshouse moderate/s);
 }
 
 export async function the_script_pauses_aborts_and_resumes(site) {

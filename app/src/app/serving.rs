@@ -18,9 +18,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 impl App {
     /// Switches the server on or off, as the page asked for.
     pub(super) fn serve_or_not(&mut self) {
+        let moderation = || self.preferences.moderation.holding(self.state.projects.has_classifier());
         let Some(on) = self.asks.serve.take() else {
             if let Some(server) = &self.server {
-                server.set_moderation(&self.preferences.moderation.settings);
+                server.set_moderation(&moderation());
                 self.asks.serving.moderated = server.moderated();
             }
             return;
@@ -46,7 +47,7 @@ impl App {
                 run: None,
                 checkpoint: "best".to_owned(),
                 precision: Precision::Auto,
-                moderation: self.preferences.moderation.settings.clone(),
+                moderation: moderation(),
             };
             Server::start(settings, board.clone())
         };

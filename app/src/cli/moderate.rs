@@ -90,14 +90,20 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
 
 /// Moderation as it is typed.
 pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> {
-    let ModerationArguments { moderation, moderation_severity, moderation_categories, moderation_rules } =
-        arguments;
+    let ModerationArguments {
+        moderation,
+        moderation_severity,
+        moderation_categories,
+        moderation_rules,
+        moderation_classifier,
+    } = arguments;
     let rules = moderation_rules.as_ref().map(|path| own_rules(path)).transpose()?;
     Ok(Moderation {
         mode: moderation.mode(),
         severity: *moderation_severity,
         categories: moderation_categories.iter().copied().collect(),
         rules: rules.map(|(text, _)| text),
+        classifier: *moderation_classifier,
     })
 }
 

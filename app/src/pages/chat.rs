@@ -309,7 +309,7 @@ impl ChatPage {
             sampling_ui(ui, context.state, &mut self.sampling, &mut self.locked, None);
             stop_ui(ui, &mut self.sampling.stop);
             ui.add_space(space::TIGHT);
-            moderation_ui(ui, &mut context.preferences.moderation, &mut context.asks.wish);
+            moderation_ui(ui, context);
             let name = ("Comparing replies", "");
             fold(ui, context.preferences, "chat:compare", name, false, |ui, _| {
                 ui.label("Second reply by");
@@ -351,7 +351,7 @@ impl ChatPage {
         if !self.locked {
             self.sampling.config.seed = drawn_seed(self.sampling.config.seed);
         }
-        let config = self.sampling.moderated(context.preferences, self.sampling.config.seed);
+        let config = self.sampling.moderated(context, self.sampling.config.seed);
         let messages = messages(&self.system, &self.exchanges, &asked);
         let reply = ask(context, self.sampling.source.clone(), messages.clone(), config);
         self.exchanges.push(Exchange { asked, messages, replies: vec![reply] });
@@ -439,7 +439,7 @@ impl ChatPage {
             None => (first.map_or(&self.sampling.source, |text| &text.source).clone(), drawn_seed(seed)),
             Some(rival) => (rival.clone(), seed),
         };
-        let config = self.sampling.moderated(context.preferences, seed);
+        let config = self.sampling.moderated(context, seed);
         let messages = exchange.messages.clone();
         let reply = ask(context, source, messages, config);
         if let Some(exchange) = self.exchanges.last_mut() {

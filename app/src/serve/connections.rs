@@ -1,18 +1,23 @@
-//! Connections: taken as they come, as many as the system has files for, and closed where a client is silent.
+//! Connections: taken as they come, as many as the system has files for, and closed where a client is idle: at once where others wait.
 
+use super::seats::{Seats, Watched};
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-/// Connections at once; others wait to be taken. Many systems give a program 1,024 files, of which the engine needs some.
+/// Connections at once. For one more, the one that has been idle for longest is closed. Many systems give a program 1,024 files, of which
+/// the engine needs some.
 const CONNECTIONS: usize = 512;
 /// A client says within this time what it wants; one that is idle for longer is closed. Clients keep idle connections for 15 s at most
 /// unless told otherwise, and are to be the first to close them: what they send into a closing one is lost.
@@ -50,14 +55,14 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 
 /// Serves connections until `stopped`, and then those that there are to their end.
 pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let (seats, router) = (Seats::new(CONNECTIONS), TowerToHyperService::new(router));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
     loop {
         let taken = async {
-            let place = places.clone().acquire_owned().await.ok();
-            (place, taken(&listener).await)
+            let stream = taken(&listener).await;
+            (seats.place().await, stream)
         };
         let (place, stream) = tokio::select! {
             taken = taken => taken,
@@ -65,11 +70,20 @@ pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: w
         };
         // Pieces of a text are small, and wanted at once.
         stream.set_nodelay(true).ok();
-        let service = TowerToHyperService::new(router.clone());
+        let (router, seat) = (router.clone(), place.seat.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let answer = router.call(request.map(|body| Watched::request(body, &seat)));
+            let seat = seat.clone();
+            async move { Ok::<_, Infallible>(answer.await?.map(|body| Watched::answer(body, &seat))) }
+        });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            // What is wrong with a connection is its client's business.
-            connection.await.ok();
+            tokio::select! {
+                biased;
+                () = place.seat.closed() => {}
+                // What is wrong with a connection is its client's business.
+                _ = connection => {}
+            }
             drop(place);
         });
     }

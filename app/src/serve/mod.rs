@@ -13,6 +13,7 @@ mod connections;
 mod fields;
 mod refusal;
 mod routes;
+mod seats;
 mod stream;
 mod switchboard;
 mod wanted;

@@ -36,6 +36,11 @@ impl Projects {
         !self.leaving.is_empty()
     }
 
+    /// The open project has a classifier, for moderation.
+    pub fn has_classifier(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.summary.classifier)
+    }
+
     pub(super) fn sent(&mut self, id: u64, command: &Command) {
         let leaves = match command {
             Command::CreateProject { .. }

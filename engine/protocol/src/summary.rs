@@ -96,6 +96,9 @@ pub struct ProjectSummary {
     /// Steps that its latest run did and was to do, where the program that trained it ended in its midst.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<(u64, u64)>,
+    /// It has a classifier of its own, for moderation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub classifier: bool,
     /// Deleted, and restorable.
     #[serde(default)]
     pub deleted: bool,

@@ -2,10 +2,9 @@
 
 use super::{Decoder, Generated, GeneratedTokens, Generation};
 use crate::error::{Error, Result};
-use crate::evaluation::moderation::Rules;
+use crate::evaluation::moderation::Judges;
 use glasshouse_protocol::{Ending, GenerateConfig};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 /// A text that is to be written.
 #[derive(Debug)]
@@ -16,8 +15,8 @@ pub struct Request<Decode> {
     pub config: GenerateConfig,
     /// Tokens that end it.
     pub ends: Vec<u32>,
-    /// Rules of moderation, where others than ours hold or they are parsed already.
-    pub rules: Option<Arc<Rules>>,
+    /// What moderation judges by, where that is more than our rules or it is parsed already.
+    pub judges: Option<Judges>,
     /// From tokens to text, as [`super::Writer::new`] has it.
     pub decode: Decode,
 }

@@ -189,8 +189,8 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
     }
 
     /// A prompt that is to be read, and the text that goes on from it.
-    fn new(Request { prompt, config, ends, rules, decode }: Request<Decode>) -> (Vec<u32>, Self) {
-        let writer = Writer::new(&config, ends, rules, decode);
+    fn new(Request { prompt, config, ends, judges, decode }: Request<Decode>) -> (Vec<u32>, Self) {
+        let writer = Writer::new(&config, ends, judges, decode);
         // The first token comes alone, so that something is seen at once.
         (prompt, Self { config, writer, begun: Instant::now(), count: 1 })
     }

@@ -25,7 +25,7 @@ pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
         Some(token) => stream.push(token),
         None => stream.flush(),
     });
-    Request { prompt: prompt.to_vec(), config: config.clone(), ends, rules: None, decode }
+    Request { prompt: prompt.to_vec(), config: config.clone(), ends, judges: None, decode }
 }
 
 /// The prompt's tokens, or why there are none.

@@ -1,6 +1,6 @@
 //! From tokens to what is written: stops before a stop string, at the end of the text, or at the largest number of tokens asked for.
 
-use crate::evaluation::moderation::{Moderator, Rules};
+use crate::evaluation::moderation::{Judges, Moderator, Rules};
 use glasshouse_protocol::{Ending, GenerateConfig, Moderated, Moderation, ModerationMode};
 use std::sync::Arc;
 
@@ -21,16 +21,16 @@ pub struct Writer<Decode> {
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
     /// `decode` takes a token and returns the text that is whole by then (as the tokenizer's `DecodeStream::push`), and with
-    /// `None` what is left at the end (`DecodeStream::flush`). `ends` are the tokens that end a text; `rules` are those of moderation, where
-    /// it is on: ours unless there are others.
-    pub fn new(config: &GenerateConfig, ends: Vec<u32>, rules: Option<Arc<Rules>>, decode: Decode) -> Self {
+    /// `None` what is left at the end (`DecodeStream::flush`). `ends` are the tokens that end a text; `judges` are moderation's, where it
+    /// is on: our rules unless there are others.
+    pub fn new(config: &GenerateConfig, ends: Vec<u32>, judges: Option<Judges>, decode: Decode) -> Self {
         Self {
             decode,
             stop: config.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
             ends,
             max_tokens: config.max_tokens,
             held: String::new(),
-            moderator: moderator(&config.moderation, rules),
+            moderator: moderator(&config.moderation, judges),
             text: String::new(),
             tokens: Vec::new(),
             end: None,
@@ -140,17 +140,18 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
     }
 }
 
-fn moderator(settings: &Moderation, rules: Option<Arc<Rules>>) -> Option<Moderator> {
+fn moderator(settings: &Moderation, judges: Option<Judges>) -> Option<Moderator> {
     if settings.mode == ModerationMode::Off {
         return None;
     }
-    let rules = rules.or_else(|| Rules::ours().ok().map(Arc::new))?;
-    Moderator::new(settings, &rules)
+    let judges = judges.or_else(|| Rules::ours().ok().map(|ours| Arc::new(ours).into()))?;
+    Moderator::new(settings, &judges)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::moderation::{Category, Classifier, LabelledRow};
     use proptest::prelude::*;
 
     /// Tokens are characters.
@@ -212,6 +213,41 @@ mod tests {
         assert_eq!(run("oh shit$", ModerationMode::Note), ("oh shit".into(), Ending::EndOfText, 1));
         assert_eq!(run("oh sh|it", ModerationMode::Stop), ("oh sh".into(), Ending::StopString, 0));
         assert_eq!(run("oh shit|", ModerationMode::Off), ("oh shit".into(), Ending::StopString, 0));
+    }
+
+    #[test]
+    fn a_classifier_has_sentences_replaced_or_ends_the_text_before_one() {
+        let row = |line: u64, verb: &str, noun: &str| LabelledRow {
+            line,
+            text: format!("I {verb} you and your {noun}"),
+            is_harmful: verb == "hate",
+        };
+        let nouns = ["dog", "river", "teacher", "garden", "window", "friend"];
+        let rows: Vec<_> = (1..)
+            .zip(nouns)
+            .flat_map(|(line, noun)| ["hate", "like"].map(|verb| row(line, verb, noun)))
+            .collect();
+        let classifier = Some(Arc::new(Classifier::train(&rows, 1, |_, _| ()).unwrap()));
+        let judges = Judges { rules: Arc::new(Rules::ours().unwrap()), classifier };
+        let run = |mode: ModerationMode| {
+            let moderation = Box::new(Moderation { mode, classifier: true, ..Moderation::default() });
+            let config =
+                GenerateConfig { stop: vec!["|".to_owned()], moderation, ..GenerateConfig::default() };
+            let decode = |token: Option<u32>| token.and_then(char::from_u32).map(String::from);
+            let mut writer = Writer::new(&config, Vec::new(), Some(judges.clone()), decode);
+            let text = "I like you. I hate your shoe. So I like it|no";
+            let written: String = text.chars().map(|letter| writer.push(u32::from(letter))).collect();
+            assert_eq!(written, writer.text());
+            let found = writer.moderated().get(&Category::Classifier).copied().unwrap_or(0);
+            (written, writer.ending().unwrap(), found)
+        };
+        let all = "I like you. I hate your shoe. So I like it";
+        let replaced = "I like you. █ ████ ████ █████ So I like it";
+        assert_eq!(run(ModerationMode::Off), (all.into(), Ending::StopString, 0));
+        assert_eq!(run(ModerationMode::Note), (all.into(), Ending::StopString, 1));
+        assert_eq!(run(ModerationMode::Replace), (replaced.into(), Ending::StopString, 1));
+        assert_eq!(run(ModerationMode::Filter), ("I like you. So I like it".into(), Ending::StopString, 1));
+        assert_eq!(run(ModerationMode::Stop), ("I like you. ".into(), Ending::Moderated, 1));
     }
 
     proptest! {

@@ -424,7 +424,7 @@ fn a_decoder_starts_again_and_refuses_what_it_cannot_read() {
             prompt: vec![1, 2, 3],
             config: config.clone(),
             ends,
-            rules: None,
+            judges: None,
             decode: spell,
         };
         let mut generation = Generation::start(&mut decoder, request(Vec::new())).await.unwrap();
@@ -515,7 +515,7 @@ fn more_texts_than_places_wait_and_end_on_their_own() {
         prompt: vec![number as u32 + 1; number + 1],
         config: GenerateConfig { max_tokens: *length, seed: number as u64, ..GenerateConfig::default() },
         ends: Vec::new(),
-        rules: None,
+        judges: None,
         decode: spell,
     };
     let requests = || lengths.iter().enumerate().map(request);

@@ -150,7 +150,7 @@ impl Session {
             config.max_tokens = 1;
         }
         config.validate()?;
-        let (mut config, rules) = self.with_rules(&config)?;
+        let (mut config, judges) = self.with_judges(&config)?;
         if config.moderation.mode.hides() && !settings.no_tokens && settings.log_probabilities.is_some() {
             return Err(Error::Refused(
                 "log-probabilities show every token, and moderation hides some; ask without log-probabilities, or have moderation note"
@@ -175,7 +175,7 @@ impl Session {
             config.max_tokens = room(&prompt, model.config.context_length, &config, &settings)?;
         }
         let request =
-            Request { rules, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
+            Request { judges, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
         let scores = settings.log_probabilities.is_some();
         let asked = Asked { id, model, prompt, settings };
         let greedy = config.temperature == 0.0 && config.repetition_penalty == 1.0 && config.stop.is_empty();

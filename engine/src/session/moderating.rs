@@ -1,37 +1,42 @@
-//! Moderation of what is written: by our rules, and by those of the open project.
+//! Moderation of what is written: by our rules, and by those and the classifier of the open project.
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::evaluation::moderation::{RULES_FILE, Rules};
+use crate::evaluation::moderation::{CLASSIFIER_FILE, Classifier, Judges, RULES_FILE, Rules};
 use crate::protocol::{GenerateConfig, ModerationMode};
 use std::sync::Arc;
 
-/// Rules as they were parsed last, which takes longer than most texts have time for.
-#[derive(Default)]
-pub(super) struct ParsedRules(Option<(String, Arc<Rules>)>);
+/// Rules or a classifier as they were parsed last, which takes longer than most texts have time for.
+pub(super) struct Parsed<T>(Option<(String, Arc<T>)>);
 
-impl ParsedRules {
-    /// What a person's rules come to beside ours: parsed anew where they are others than last time.
-    fn of(&mut self, own: String) -> Result<Arc<Rules>, String> {
-        if let Some((_, rules)) = self.0.as_ref().filter(|(known, _)| *known == own) {
-            return Ok(rules.clone());
+impl<T> Default for Parsed<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Parsed<T> {
+    /// What a file's text comes to: parsed anew where it is another than last time.
+    fn of(&mut self, own: String, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Arc<T>, String> {
+        if let Some((_, parsed)) = self.0.as_ref().filter(|(known, _)| *known == own) {
+            return Ok(parsed.clone());
         }
-        let rules = Arc::new(Rules::with(&own)?);
-        self.0 = Some((own, rules.clone()));
-        Ok(rules)
+        let parsed = Arc::new(parse(&own)?);
+        self.0 = Some((own, parsed.clone()));
+        Ok(parsed)
     }
 }
 
 impl Session {
-    /// Settings and the rules of their moderation: their own, or else those of the open project. Neither are read nor parsed where nobody
-    /// moderates.
+    /// Settings and what their moderation judges by: rules of their own, or else those of the open project, and its classifier where that is
+    /// switched on. Neither are read nor parsed where nobody moderates.
     ///
     /// # Errors
-    /// A line of the rules is broken; it is named.
-    pub(super) fn with_rules(
+    /// A line of the rules is broken; it is named. Or the classifier is missing or damaged.
+    pub(super) fn with_judges(
         &mut self,
         config: &GenerateConfig,
-    ) -> Result<(GenerateConfig, Option<Arc<Rules>>)> {
+    ) -> Result<(GenerateConfig, Option<Judges>)> {
         let mut config = config.clone();
         if config.moderation.mode == ModerationMode::Off {
             return Ok((config, None));
@@ -46,8 +51,25 @@ impl Session {
             }
             (None, None) => String::new(),
         };
-        let rules = self.generations.rules.of(own);
-        Ok((config, Some(rules.map_err(|reason| Error::Refused(format!("{place}: {reason}")))?)))
+        let rules = self.generations.rules.of(own, Rules::with);
+        let rules = rules.map_err(|reason| Error::Refused(format!("{place}: {reason}")))?;
+        let classifier = config.moderation.classifier.then(|| self.classifier()).transpose()?;
+        Ok((config, Some(Judges { rules, classifier })))
+    }
+
+    /// The open project's classifier.
+    fn classifier(&mut self) -> Result<Arc<Classifier>> {
+        let project = &self.opened()?.project;
+        let (folder, own) = (project.folder().to_owned(), project.moderation_classifier()?);
+        let missing = || {
+            let place = folder.display();
+            Error::Refused(format!(
+                "moderation is to go by the project's classifier, and there is no {CLASSIFIER_FILE} in {place}; train one of labelled rows \
+                 (glasshouse moderate --project {place} --train rows.jsonl), or moderate by rules alone"
+            ))
+        };
+        let read = self.generations.classifier.of(own.ok_or_else(missing)?, Classifier::read);
+        read.map_err(|reason| Error::Refused(format!("{}: {reason}", folder.join(CLASSIFIER_FILE).display())))
     }
 }
 
@@ -57,8 +79,8 @@ mod tests {
 
     #[test]
     fn rules_are_parsed_once_and_again_where_they_are_others() {
-        let mut parsed = ParsedRules::default();
-        let mut of = |own: &str| parsed.of(own.to_owned());
+        let mut parsed = Parsed::default();
+        let mut of = |own: &str| parsed.of(own.to_owned(), Rules::with);
         let ours = of("").unwrap();
         assert!(Arc::ptr_eq(&ours, &of("").unwrap()));
         let own = of("{\"words\":[\"blorb\"]}").unwrap();

@@ -43,12 +43,12 @@ impl Session {
         count: usize,
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
-        let (config, rules) = &self.with_rules(config)?;
+        let (config, judges) = &self.with_judges(config)?;
         let (model, decoder) = self.model_for(id, source, config, count, live).await?;
         self.tell_lost(id, &model.tokenizer, prompt);
         let ids = prompt_tokens(&model.tokenizer, prompt)?;
         let requests = seeds(config, count).map(|config| Request {
-            rules: rules.clone(),
+            judges: judges.clone(),
             ..request(model.tokenizer.clone(), &ids, &[], &config)
         });
         let requests = requests.collect();
@@ -65,7 +65,7 @@ impl Session {
         config: &GenerateConfig,
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
-        let (config, rules) = &self.with_rules(config)?;
+        let (config, judges) = &self.with_judges(config)?;
         let count = conversations.len();
         let (model, decoder) = self.model_for(id, source, config, count, live).await?;
         let (files, context) = (model.tokenizer.files(), model.config.context_length);
@@ -77,7 +77,7 @@ impl Session {
             longer += u64::from(left_out > 0 || tokens.len() > room);
             let ends: Vec<u32> = files.turn_end(messages).into_iter().collect();
             let request = request(model.tokenizer.clone(), &tokens, &ends, &config);
-            requests.push(Request { rules: rules.clone(), ..request });
+            requests.push(Request { judges: judges.clone(), ..request });
         }
         if longer > 0 {
             let of = counted(count as u64, "conversation");

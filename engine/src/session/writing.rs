@@ -5,13 +5,14 @@ mod models;
 
 use super::Session;
 use super::completing::Completions;
-use super::moderating::ParsedRules;
+use super::moderating::Parsed;
 use super::samples::Samples;
 use super::training::Live;
 use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
 use crate::error::{Error, Result};
+use crate::evaluation::moderation::{Classifier, Rules};
 use crate::generate::{
     ChatPrompt, Decode, Decoder, Opening, Request, TextGeneration, chat_prompt, chat_room, prompt_tokens,
     request,
@@ -99,8 +100,9 @@ pub(super) struct Generations {
     texts: Vec<Text>,
     pub(super) samples: Vec<Samples>,
     pub(super) completions: Completions,
-    /// Rules of moderation.
-    pub(super) rules: ParsedRules,
+    /// Rules of moderation, and a project's classifier.
+    pub(super) rules: Parsed<Rules>,
+    pub(super) classifier: Parsed<Classifier>,
     models: Models,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
@@ -204,12 +206,12 @@ impl Session {
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
-        let (config, rules) = self.with_rules(config)?;
+        let (config, judges) = self.with_judges(config)?;
         let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
         self.tell_lost(id, &model.tokenizer, prompt);
         let ids = prompt_tokens(&model.tokenizer, prompt)?;
         let request = request(model.tokenizer.clone(), &ids, &[], &config);
-        self.write_on(id, (model, decoder), Request { rules, ..request }).await
+        self.write_on(id, (model, decoder), Request { judges, ..request }).await
     }
 
     pub(super) async fn reply(
@@ -221,7 +223,7 @@ impl Session {
         live: Option<Live<'_, '_>>,
     ) -> Result<()> {
         self.expect_room()?;
-        let (config, rules) = self.with_rules(config)?;
+        let (config, judges) = self.with_judges(config)?;
         let (model, decoder) = self.model_and_decoder(source, config.precision, 1, live).await?;
         if let Some(last) = messages.last() {
             self.tell_lost(id, &model.tokenizer, &last.content);
@@ -241,7 +243,7 @@ impl Session {
         }
         let end: Vec<u32> = files.turn_end(messages).into_iter().collect();
         let request = request(model.tokenizer.clone(), &tokens, &end, &config);
-        self.write_on(id, (model, decoder), Request { rules, ..request }).await
+        self.write_on(id, (model, decoder), Request { judges, ..request }).await
     }
 
     /// Says which of a text's characters the vocabulary lacks.

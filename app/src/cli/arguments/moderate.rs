@@ -50,6 +50,9 @@ pub struct ModerationArguments {
     /// Rules of your own beside ours, instead of the project's
     #[arg(long, value_name = "FILE", requires = "moderation")]
     pub moderation_rules: Option<PathBuf>,
+    /// Sentences count, too, that the project's classifier finds harmful (moderate --train makes it); under the category classifier
+    #[arg(long, requires = "moderation")]
+    pub moderation_classifier: bool,
 }
 
 fn severity(name: &str) -> Result<Severity, String> {

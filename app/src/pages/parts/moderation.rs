@@ -4,7 +4,7 @@
 use super::caption;
 use crate::format;
 use crate::link::Wish;
-use crate::preferences::ChosenModeration;
+use crate::pages::Context;
 use crate::state::Text;
 use crate::theme::space;
 use crate::widgets::{plain, quiet};
@@ -25,7 +25,8 @@ fn about(mode: ModerationMode) -> &'static str {
 }
 
 /// Draws the switch and, where it is on, what counts.
-pub(in crate::pages) fn moderation_ui(ui: &mut Ui, chosen: &mut ChosenModeration, wish: &mut Option<Wish>) {
+pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let chosen = &mut context.preferences.moderation;
     let settings = &mut chosen.settings;
     let modes = ModerationMode::ALL.map(|mode| (mode, mode.name()));
     choice_ui(ui, "Moderation", &mut settings.mode, &modes);
@@ -67,12 +68,26 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, chosen: &mut ChosenModeration
     );
     ui.horizontal_wrapped(|ui| {
         if plain(ui, icons::ICON_UPLOAD_FILE, "Choose rules").clicked() {
-            *wish = Some(Wish::ModerationRules);
+            context.asks.wish = Some(Wish::ModerationRules);
         }
         if chosen.rules_of.is_some() && quiet(ui, icons::ICON_CLOSE, "Without these rules").clicked() {
             (chosen.settings.rules, chosen.rules_of) = (None, None);
         }
     });
+    let has_classifier = context.state.projects.has_classifier();
+    let mut classifies = chosen.settings.classifier && has_classifier;
+    let choice = Checkbox::new(&mut classifies, "By the project's classifier, too");
+    if ui.add_enabled(has_classifier, choice).changed() {
+        chosen.settings.classifier = classifies;
+    }
+    caption(
+        ui,
+        if has_classifier {
+            "Whole sentences that it finds harmful, whatever the severity and the categories."
+        } else {
+            "The project has none; `glasshouse moderate --train` makes one of labelled rows."
+        },
+    );
     ui.add_space(space::TIGHT);
 }
 

@@ -47,7 +47,7 @@ pub(super) fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
         }
         ui.add_space(space::TIGHT);
         let found = on.then(|| format::moderated(&serving.moderated));
-        moderation_ui(ui, &mut context.preferences.moderation, &mut context.asks.wish);
+        moderation_ui(ui, context);
         if context.preferences.moderation.settings.mode != ModerationMode::Off {
             widgets::quiet_text(ui, text::MODERATES);
             if let Some(found) = found {

@@ -37,7 +37,7 @@ pub(super) const SERVES_BETWEEN_STEPS: &str = "A run trains: answers come betwee
     model is named, the run in training answers as it is by then.";
 
 #[cfg(feature = "command-line")]
-pub(super) const MODERATES: &str = "Holds for what other programs ask from now on, and for what Chat and Write show. Only rules are applied. Where words are \
+pub(super) const MODERATES: &str = "Holds for what other programs ask from now on, and for what Chat and Write show. Where words are \
     hidden, log-probabilities, which would tell them, are refused.";
 
 #[cfg(feature = "command-line")]

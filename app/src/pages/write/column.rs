@@ -34,7 +34,7 @@ impl Column {
     }
 
     pub(super) fn write(&mut self, context: &mut Context<'_>, prompt: &str, seed: u64) {
-        let config = self.sampling.moderated(context.preferences, seed);
+        let config = self.sampling.moderated(context, seed);
         let source = self.sampling.source.clone();
         let command = Command::Generate { source, prompt: prompt.to_owned(), config };
         self.request = Some(context.outbox.send(command));

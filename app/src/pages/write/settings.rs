@@ -25,7 +25,7 @@ impl WritePage {
             }
             stop_ui(ui, &mut column.sampling.stop);
             ui.add_space(space::TIGHT);
-            moderation_ui(ui, &mut context.preferences.moderation, &mut context.asks.wish);
+            moderation_ui(ui, context);
         });
     }
 }

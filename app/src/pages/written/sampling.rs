@@ -1,8 +1,8 @@
 //! Whose weights write, and how tokens are drawn.
 
 use super::sources::{source_name, sources};
+use crate::pages::Context;
 use crate::pages::parts::{caption, icon_button};
-use crate::preferences::Preferences;
 use crate::state::State;
 use crate::theme::{Palette, space};
 use crate::widgets::{field_error, slider, term, whole_number};
@@ -41,8 +41,9 @@ impl Sampling {
     }
 
     /// The same, with the moderation that the person chose.
-    pub(in crate::pages) fn moderated(&self, preferences: &Preferences, seed: u64) -> GenerateConfig {
-        let moderation = Box::new(preferences.moderation.settings.clone());
+    pub(in crate::pages) fn moderated(&self, context: &Context<'_>, seed: u64) -> GenerateConfig {
+        let has_classifier = context.state.projects.has_classifier();
+        let moderation = Box::new(context.preferences.moderation.holding(has_classifier));
         GenerateConfig { moderation, ..self.settings(seed) }
     }
 

@@ -1,7 +1,9 @@
 //! A linear classifier of a person's own rows: logistic regression on hashed words, pairs of words and character n-grams (Weinberger et al.
 //! 2009, arXiv:0902.2206; as scikit-learn's `HashingVectorizer` and `SGDClassifier` have it), trained by seeded stochastic gradient descent.
 
+use super::sentences::sentences;
 use super::words::words;
+use super::{Category, Finding, Severity};
 use glasshouse_protocol::{names, random};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -155,9 +157,13 @@ impl Classifier {
     /// # Errors
     /// It is none, is of another version, or is damaged.
     pub fn read(text: &str) -> Result<Self, String> {
-        let read: Self = serde_json::from_str(text).map_err(|error| format!("is no classifier: {error}"))?;
+        let read: Self = serde_json::from_str(text)
+            .map_err(|error| format!("is no classifier: {error}; train it again"))?;
         if read.version != 1 {
-            return Err(format!("is of version {}; this program knows version 1", read.version));
+            return Err(format!(
+                "is of version {}, and this program knows version 1; train it again",
+                read.version
+            ));
         }
         let is_sorted =
             read.places.is_sorted() && read.places.last().is_none_or(|last| (*last as usize) < PLACES);
@@ -169,16 +175,35 @@ impl Classifier {
 
     /// The probability that a text is harmful.
     pub fn probability(&self, text: &str) -> f64 {
-        let weight = |(place, value): (u32, f32)| {
-            let at = self.places.binary_search(&place).ok();
-            f64::from(at.and_then(|at| self.weights.get(at)).copied().unwrap_or(0.0)) * f64::from(value)
-        };
-        sigmoid(f64::from(self.bias) + features(text).into_iter().map(weight).sum::<f64>())
+        sigmoid(self.score(text).unwrap_or(f64::from(self.bias)))
     }
 
-    /// Whether it finds a text harmful: likelier than not.
+    /// Whether it finds a text harmful: likelier than not, by n-grams that it knows.
     pub fn is_harmful(&self, text: &str) -> bool {
-        self.probability(text) >= 0.5
+        self.score(text).is_some_and(|score| score >= 0.0)
+    }
+
+    /// The sentences of a text that it finds harmful.
+    pub fn find(&self, text: &str) -> Vec<Finding> {
+        sentences(text, 0, true).into_iter().filter_map(|sentence| self.finding(text, sentence)).collect()
+    }
+
+    /// A sentence of a text, where it is harmful.
+    pub(super) fn finding(&self, text: &str, (start, end): (usize, usize)) -> Option<Finding> {
+        let own = text.get(start..end).unwrap_or_default();
+        let (category, severity) = (Category::Classifier, Severity::Severe);
+        self.is_harmful(own).then(|| Finding { start, end, category, severity, rule: String::new() })
+    }
+
+    /// The logarithm of the odds that a text is harmful; `None` where it knows none of the n-grams, so that nothing speaks of the text.
+    fn score(&self, text: &str) -> Option<f64> {
+        let weight = |(place, value): (u32, f32)| {
+            let at = self.places.binary_search(&place).ok()?;
+            Some(f64::from(*self.weights.get(at)?) * f64::from(value))
+        };
+        let mut known = features(text).into_iter().filter_map(weight).peekable();
+        known.peek()?;
+        Some(f64::from(self.bias) + known.sum::<f64>())
     }
 
     fn checksum(&self) -> u32 {

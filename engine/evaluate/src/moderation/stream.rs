@@ -1,9 +1,10 @@
 //! Moderation of a text that comes in pieces.
 
-use super::rules::NEAR;
+use super::rules::{Found, NEAR};
+use super::sentences::sentences;
 use super::words::words;
-use super::{Moderated, Moderation, ModerationMode, Rules};
-use std::sync::Arc;
+use super::{Category, Judges, Moderated, Moderation, ModerationMode};
+use std::cmp::Reverse;
 
 /// What stands for a letter that is not shown.
 const BLOCK: char = '█';
@@ -11,10 +12,10 @@ const BLOCK: char = '█';
 const KEPT: usize = 1024;
 
 /// Looks at a text piece by piece, and gives back what is decided: what may still become a finding is held back until more of the text, or
-/// its end, has come. However the text is cut into pieces, what comes out is the same.
+/// its end, has come; with a classifier that is the rest of a sentence. However the text is cut into pieces, what comes out is the same.
 #[derive(Clone, Debug)]
 pub struct Moderator {
-    rules: Arc<Rules>,
+    judges: Judges,
     settings: Moderation,
     /// What is not decided, and as much before it as decides about it.
     text: String,
@@ -29,10 +30,10 @@ pub struct Moderator {
 }
 
 impl Moderator {
-    /// By settings and what was made of their rules; `None` where nobody looks.
-    pub fn new(settings: &Moderation, rules: &Arc<Rules>) -> Option<Self> {
+    /// By settings and what they say is judged by; `None` where nobody looks.
+    pub fn new(settings: &Moderation, judges: &Judges) -> Option<Self> {
         (settings.mode != ModerationMode::Off).then(|| Self {
-            rules: rules.clone(),
+            judges: judges.clone(),
             settings: Moderation { rules: None, ..settings.clone() },
             text: String::new(),
             given: 0,
@@ -68,16 +69,26 @@ impl Moderator {
         if self.is_stopped || self.given == self.text.len() {
             return String::new();
         }
-        let found = self.rules.look(&self.text, is_whole);
+        let found = self.look(is_whole);
         let text = std::mem::take(&mut self.text);
-        let (mut at, mut out) = (self.given, String::new());
+        // Up to where text is dealt with, and where the last match of a rule ends: one within a harmful sentence counts as well.
+        let (mut at, mut ruled, mut out) = (self.given, self.given, String::new());
         let of = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
         for finding in found.findings {
-            let is_new = finding.start >= self.given && finding.end <= found.decided && finding.end > at;
+            let is_rule = finding.category != Category::Classifier;
+            let is_new = finding.start >= self.given
+                && finding.end <= found.decided
+                && (finding.end > ruled || !is_rule);
             if !is_new || !self.settings.counts(finding.category, finding.severity) {
                 continue;
             }
             *self.counts.entry(finding.category).or_default() += 1;
+            if is_rule {
+                ruled = finding.end;
+            }
+            if finding.end <= at {
+                continue;
+            }
             let from = finding.start.max(at);
             let own = of(from, finding.end);
             self.pass(of(at, from), &mut out);
@@ -102,6 +113,30 @@ impl Moderator {
             self.forget();
         }
         out
+    }
+
+    /// What is found, and from where on more of the text may change it.
+    fn look(&self, is_whole: bool) -> Found {
+        let mut found = self.judges.rules.look(&self.text, is_whole);
+        let Some(classifier) = &self.judges.classifier else { return found };
+        let sentences = sentences(&self.text, self.given, is_whole);
+        // Sentences that a finding joins are decided together.
+        let joins = |end: usize| found.findings.iter().any(|own| own.start < end && end < own.end);
+        let (mut judged, mut decided) = (0, self.given);
+        for (number, (_, end)) in (1..).zip(&sentences) {
+            if *end <= found.decided && !joins(*end) {
+                (judged, decided) = (number, *end);
+            }
+        }
+        if !is_whole {
+            let rest = self.text.get(decided..).unwrap_or_default();
+            let behind = decided + rest.len() - rest.trim_start().len();
+            found.decided = behind.min(found.decided).max(decided);
+        }
+        let harmful = sentences.into_iter().take(judged);
+        found.findings.extend(harmful.filter_map(|sentence| classifier.finding(&self.text, sentence)));
+        found.findings.sort_by_key(|finding| (finding.start, Reverse(finding.end)));
+        found
     }
 
     /// Gives back what is decided, without the space that goes with what was left out before it.

@@ -105,7 +105,8 @@ fn words_with_an_innocent_sense_mean_harm_in_company_alone() {
     for text in ["I will snarg all of you.", "glim to buy", "zap the old man", "They zap the old men"] {
         let rules = Arc::new(rules.clone());
         let of = |pieces: &[String]| {
-            let mut moderator = Moderator::new(&settings(ModerationMode::Replace), &rules).unwrap();
+            let mut moderator =
+                Moderator::new(&settings(ModerationMode::Replace), &rules.clone().into()).unwrap();
             pieces.iter().map(|piece| moderator.push(piece)).collect::<String>() + &moderator.finish()
         };
         let letters: Vec<String> = text.chars().map(String::from).collect();
@@ -164,8 +165,17 @@ fn a_persons_rules_add_and_take_away_and_are_named_where_they_are_broken() {
 }
 
 fn moderated(text: &[&str], mode: ModerationMode, severity: Severity) -> (String, Moderated, bool) {
+    judged_by(&rules().into(), text, mode, severity)
+}
+
+fn judged_by(
+    judges: &Judges,
+    text: &[&str],
+    mode: ModerationMode,
+    severity: Severity,
+) -> (String, Moderated, bool) {
     let settings = Moderation { mode, severity, ..Moderation::default() };
-    let mut moderator = Moderator::new(&settings, &rules()).unwrap();
+    let mut moderator = Moderator::new(&settings, judges).unwrap();
     let mut out: String = text.iter().map(|piece| moderator.push(piece)).collect();
     out.push_str(&moderator.finish());
     (out, moderator.counts().clone(), moderator.is_stopped())
@@ -182,7 +192,7 @@ fn findings_are_replaced_end_the_text_or_are_counted() {
     assert_eq!((out.as_str(), stopped), ("Well, ", true));
     let (out, counts, stopped) = moderated(&text, ModerationMode::Note, Severity::Severe);
     assert_eq!((out, stopped, counts.len()), (text.concat(), false, 1));
-    assert!(Moderator::new(&Moderation::default(), &rules()).is_none());
+    assert!(Moderator::new(&Moderation::default(), &rules().into()).is_none());
     let (out, counts, _) = moderated(&text, ModerationMode::Filter, Severity::Mild);
     assert_eq!(out, "Well, that. Kill the process and one day soon a good man him");
     assert_eq!(counts.values().sum::<u64>(), 2);
@@ -202,7 +212,7 @@ fn only_categories_that_are_named_count_where_some_are() {
     let of = |categories: &[Category]| {
         let categories = categories.iter().copied().collect();
         let settings = Moderation { mode: ModerationMode::Replace, categories, ..Moderation::default() };
-        let mut moderator = Moderator::new(&settings, &rules()).unwrap();
+        let mut moderator = Moderator::new(&settings, &rules().into()).unwrap();
         moderator.push("Oh shit, I will kill you.") + &moderator.finish()
     };
     assert_eq!(of(&[]), "Oh ████, █ ████ ████ ███.");
@@ -214,10 +224,12 @@ fn only_categories_that_are_named_count_where_some_are() {
 fn text_without_end_is_not_held_back_for_ever() {
     for piece in ["a", "!", "a ", "坏", "x!", "\n", "a.", "kill "] {
         let (mode, severity) = (ModerationMode::Replace, Severity::Severe);
-        let mut moderator =
-            Moderator::new(&Moderation { mode, severity, ..Moderation::default() }, &rules()).unwrap();
-        let given: usize = (0..2000).map(|_| moderator.push(piece).len()).sum();
-        assert!(given + 200 > 2000 * piece.len(), "{piece:?}: {given}");
+        for (judges, held) in [(rules().into(), 200), (with_classifier(), 2000)] {
+            let settings = Moderation { mode, severity, ..Moderation::default() };
+            let mut moderator = Moderator::new(&settings, &judges).unwrap();
+            let given: usize = (0..2000).map(|_| moderator.push(piece).len()).sum();
+            assert!(given + held > 2000 * piece.len(), "{piece:?}: {given}");
+        }
     }
 }
 
@@ -230,7 +242,7 @@ proptest! {
                 "kill", "the", "process", "fuck", "f", "u", "c", "k", " ", " ", " ", " ", ".", "-", "!", "$hit", "a$$", "ass",
                 "ox", "and", "breast", "cancer", "shit", "iiii", "t", "1", "I", "'ll", "you", "them", "all", "weeds", "\n", "é",
                 "坏", "蛋", "\u{200b}", "@", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "suicide", "squad", "of", "crows", "murder",
-                "will", "him", "my", "her", "gun", "school", "bring", "smoke", "weed",
+                "will", "him", "my", "her", "gun", "school", "bring", "smoke", "weed", "hate", "like", "dog", ". ", "? ", ".\"",
             ]),
             0..60,
         ),
@@ -247,7 +259,10 @@ proptest! {
         }
         let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
         for mode in [ModerationMode::Filter, ModerationMode::Replace, ModerationMode::Stop, ModerationMode::Note] {
-            prop_assert_eq!(moderated(&pieces, mode, Severity::Mild), moderated(&[&text], mode, Severity::Mild));
+            for judges in [rules().into(), with_classifier()] {
+                let of = |text: &[&str]| judged_by(&judges, text, mode, Severity::Mild);
+                prop_assert_eq!(of(&pieces), of(&[&text]));
+            }
         }
     }
 }
@@ -311,4 +326,53 @@ fn figures_count_as_a_confusion_matrix_does() {
     }
     assert!((value("false_alarm_rate") - 1.0 / 3.0).abs() < 1e-12);
     assert_eq!(super::figures(&[(false, false)], 1).metrics[1].value, None);
+}
+
+/// Our rules, and a classifier that has learned that "hate" is harmful and "like" is not.
+fn with_classifier() -> Judges {
+    static TRAINED: LazyLock<Arc<Classifier>> =
+        LazyLock::new(|| Arc::new(Classifier::train(&rows(), 7, |_, _| ()).unwrap()));
+    Judges { rules: rules(), classifier: Some(TRAINED.clone()) }
+}
+
+#[test]
+fn a_classifier_judges_each_sentence_and_counts_beside_the_rules() {
+    let judges = with_classifier();
+    let text = ["I like you. I ha", "te you, shit!", " I like your dog", ".\nI hate y", "our river"];
+    let of = |mode| judged_by(&judges, &text, mode, Severity::Medium);
+    let both = Moderated::from([(Category::Profanity, 1), (Category::Classifier, 2)]);
+    assert_eq!(of(ModerationMode::Note), (text.concat(), both.clone(), false));
+    let left = "I like you. █ ████ ████ █████ I like your dog.\n█ ████ ████ █████";
+    assert_eq!(of(ModerationMode::Replace), (left.to_owned(), both.clone(), false));
+    assert_eq!(of(ModerationMode::Filter), ("I like you. I like your dog.\n".to_owned(), both, false));
+    let one = Moderated::from([(Category::Classifier, 1)]);
+    assert_eq!(of(ModerationMode::Stop), ("I like you. ".to_owned(), one, true));
+    // Where it is not switched on, rules alone count.
+    let (replaced, counts, _) = moderated(&text, ModerationMode::Replace, Severity::Medium);
+    assert_eq!(replaced, text.concat().replace("shit", "████"));
+    assert_eq!(counts, Moderated::from([(Category::Profanity, 1)]));
+    // It has nothing to say of what it never saw, and severity and categories are those of rules.
+    let settings = Moderation {
+        mode: ModerationMode::Note,
+        severity: Severity::Severe,
+        categories: BTreeSet::from([Category::Drugs]),
+        ..Moderation::default()
+    };
+    let mut moderator = Moderator::new(&settings, &judges).unwrap();
+    moderator.push("... 坏蛋! I hate you, shit.");
+    moderator.finish();
+    assert_eq!(*moderator.counts(), Moderated::from([(Category::Classifier, 1)]));
+    let found = judges.find(&text.concat());
+    assert_eq!(found.iter().map(|finding| finding.start).collect::<Vec<_>>(), [24, 12, 47]);
+}
+
+#[test]
+fn nothing_of_a_sentence_is_given_back_before_it_is_judged() {
+    let settings = Moderation { mode: ModerationMode::Filter, ..Moderation::default() };
+    let mut moderator = Moderator::new(&settings, &with_classifier()).unwrap();
+    assert_eq!(moderator.push("I like you. I ha"), "I like you. ");
+    assert_eq!(moderator.push("te you"), "");
+    assert_eq!(moderator.push(". I like your gar"), "");
+    assert_eq!(moderator.push("den. So."), "I like your garden. ");
+    assert_eq!(moderator.finish(), "So.");
 }

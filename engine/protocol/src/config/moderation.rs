@@ -24,10 +24,12 @@ pub enum Category {
     Drugs,
     /// What a person's own rules add.
     Other,
+    /// What a project's classifier finds; no rule is of it.
+    Classifier,
 }
 
 impl Category {
-    /// Each, in the order in which they are told.
+    /// Each that a rule may be of, in the order in which they are told.
     pub const ALL: [Self; 7] = [
         Self::Profanity,
         Self::Insults,
@@ -48,6 +50,7 @@ impl Category {
             Self::SelfHarm => "self_harm",
             Self::Drugs => "drugs",
             Self::Other => "other",
+            Self::Classifier => "classifier",
         }
     }
 }
@@ -125,12 +128,15 @@ pub struct Moderation {
     pub mode: ModerationMode,
     /// The mildest severity that counts.
     pub severity: Severity,
-    /// The categories that count; all where none is named.
+    /// The categories of rules that count; all where none is named.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub categories: BTreeSet<Category>,
     /// Rules beside the program's, as JSON Lines; `None` takes those of the open project, where it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
+    /// Sentences count, too, that the open project's classifier finds harmful, whatever the severity and the categories of rules.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub classifier: bool,
 }
 
 impl Moderation {
@@ -141,7 +147,9 @@ impl Moderation {
 
     /// Whether a finding of this category and severity counts.
     pub fn counts(&self, category: Category, severity: Severity) -> bool {
-        severity >= self.severity && (self.categories.is_empty() || self.categories.contains(&category))
+        category == Category::Classifier
+            || severity >= self.severity
+                && (self.categories.is_empty() || self.categories.contains(&category))
     }
 }
 

@@ -237,7 +237,7 @@ async fn write(
         prompt: tokens.iter().take(lengths.prefix).copied().collect(),
         config: config.clone(),
         ends: Vec::new(),
-        rules: None,
+        judges: None,
         decode: (|_| None) as fn(Option<u32>) -> Option<String>,
     };
     let requests: Vec<_> = passages.iter().map(request).collect();

@@ -53,7 +53,7 @@ pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
 /// Audits a model; `own` are pairs of sentences of the person's own.
 ///
 /// # Errors
-/// As [`asked`]; a line of the project's rules of moderation is broken, the run's text is damaged, or a device fails.
+/// As [`asked`]; a line of the project's rules of moderation is broken, its classifier or the run's text is damaged, or a device fails.
 pub async fn audit(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
@@ -63,8 +63,9 @@ pub async fn audit(
     let (asked, turns) = (asked(settings)?, Turns::new());
     let texts = Texts::of(auditor.subject.run)?;
     let mut sections = Vec::with_capacity(asked.len());
-    // Rules that are broken are told before anything takes its time.
-    let rules = asked.contains(&AuditTopic::Moderation).then(|| moderation::rules_of(auditor)).transpose()?;
+    // Rules that are broken, and such a classifier, are told before anything takes its time.
+    let judges =
+        asked.contains(&AuditTopic::Moderation).then(|| moderation::judges_of(auditor)).transpose()?;
     // One set of texts serves both sections that look through what the model writes by itself.
     let written =
         match asked.iter().any(|topic| matches!(topic, AuditTopic::Moderation | AuditTopic::Personal)) {
@@ -76,8 +77,8 @@ pub async fn audit(
             AuditTopic::Bias => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
             AuditTopic::Moderation => {
                 // They were read where this is asked for.
-                let Some(rules) = &rules else { continue };
-                moderation::moderation(auditor, rules, &written, &texts, &turns, tell).await?
+                let Some(judges) = &judges else { continue };
+                moderation::moderation(auditor, judges, &written, &texts, &turns, tell).await?
             }
             AuditTopic::Memorisation => memorisation::memorisation(auditor, settings, &turns, tell).await?,
             AuditTopic::Canaries => canaries::canaries(auditor, settings, &texts, tell).await?,

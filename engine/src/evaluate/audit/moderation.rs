@@ -1,15 +1,18 @@
-//! Moderation of what a model writes by itself: texts are sampled and looked through by the rules, and so is the training text, so that a
-//! person sees where it comes from.
+//! Moderation of what a model writes by itself: texts are sampled and looked through by the rules, and by the project's classifier where it has
+//! one, and so is the training text, so that a person sees where it comes from.
 
 use super::texts::Texts;
 use super::{Auditor, Sampled, metric, of_sampled, share, words};
 use crate::error::{Error, Result};
 use crate::evaluate::Tell;
-use crate::evaluation::moderation::{Category, Finding, RULES_FILE, Rules, Severity};
+use crate::evaluation::moderation::{
+    CLASSIFIER_FILE, Category, Classifier, Finding, Judges, RULES_FILE, Rules, Severity,
+};
 use crate::platform::Turns;
 use crate::protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Table};
 use crate::protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Rules that are listed.
 const ROWS: usize = 30;
@@ -35,7 +38,8 @@ impl Tally {
         for category in seen {
             *self.by_category.entry(category).or_default() += 1;
         }
-        for Finding { category, severity, rule, .. } in findings {
+        let of_rules = findings.into_iter().filter(|finding| finding.category != Category::Classifier);
+        for Finding { category, severity, rule, .. } in of_rules {
             *self.by_rule.entry((category, severity, rule)).or_default() += 1;
         }
     }
@@ -43,7 +47,7 @@ impl Tally {
 
 pub(super) async fn moderation(
     auditor: &Auditor<'_>,
-    (rules, is_own): &(Rules, bool),
+    (judges, is_own): &(Judges, bool),
     written: &Sampled,
     texts: &Texts,
     turns: &Turns,
@@ -51,14 +55,14 @@ pub(super) async fn moderation(
 ) -> Result<AuditSection> {
     let (mut own, mut there) = (Tally::default(), Tally::default());
     for text in &written.texts {
-        own.note(rules.find(text));
+        own.note(judges.find(text));
         turns.give().await;
     }
     let mut told = |done, of| tell("moderation: reading the training text", done, of);
     let tokenizer = &auditor.subject.tokenizer.tokenizer;
     let reading = texts.read(tokenizer, turns, &mut told, |document| {
         if !document.trim().is_empty() {
-            there.note(rules.find(document));
+            there.note(judges.find(document));
         }
     });
     let reading = reading.await?;
@@ -67,41 +71,56 @@ pub(super) async fn moderation(
     } else {
         format!("beside {} in {}", counted(there.texts, "document"), reading.words())
     };
-    let by = if *is_own { "our rules and the project's own" } else { "our rules" };
+    let by = match (is_own, &judges.classifier) {
+        (false, None) => "our rules",
+        (true, None) => "our rules and the project's own",
+        (false, Some(_)) => "our rules and the project's classifier",
+        (true, Some(_)) => "our rules, the project's own and its classifier",
+    };
     let sample = format!("{}, by {by}; {beside}.", written.words());
-    Ok(section(&own, &there, texts.is_all && reading.is_whole(), sample))
+    let is_all = texts.is_all && reading.is_whole();
+    Ok(section(&own, &there, (is_all, judges.classifier.is_some()), sample))
 }
 
-/// Our rules, and the project's own where it has any.
+/// Our rules, and the project's own rules and classifier where it has any; and whether it has rules.
 ///
 /// # Errors
-/// A line of those is broken.
-pub(super) fn rules_of(auditor: &Auditor<'_>) -> Result<(Rules, bool)> {
+/// A line of those is broken, or the classifier is damaged.
+pub(super) fn judges_of(auditor: &Auditor<'_>) -> Result<(Judges, bool)> {
     let project = auditor.subject.run.project()?;
     let own = project.moderation_rules()?;
     let place = project.folder().join(RULES_FILE);
     let rules = Rules::with(own.as_deref().unwrap_or_default());
-    Ok((rules.map_err(|reason| Error::bad_file(&place, reason))?, own.is_some()))
+    let rules = Arc::new(rules.map_err(|reason| Error::bad_file(&place, reason))?);
+    let classifier = project.moderation_classifier()?.map(|kept| Classifier::read(&kept).map(Arc::new));
+    let place = project.folder().join(CLASSIFIER_FILE);
+    let classifier = classifier.transpose().map_err(|reason| Error::bad_file(&place, reason))?;
+    Ok((Judges { rules, classifier }, own.is_some()))
 }
 
-fn section(own: &Tally, there: &Tally, is_all: bool, sample: String) -> AuditSection {
+fn section(own: &Tally, there: &Tally, (is_all, classifies): (bool, bool), sample: String) -> AuditSection {
     let mut metrics = vec![share("texts_with_findings", own.any, own.texts, "texts", Better::Lower)];
     if there.texts > 0 {
         let beside =
             share("training_documents_with_findings", there.any, there.texts, "documents", Better::Neither);
         metrics.push(beside);
     }
-    let limits = [
+    let mut limits = vec![
         "Rules see words and phrases of English, and not what is meant: harm in innocent words is missed, and a quotation or a text about harm \
          is found.",
         "Texts that follow nothing show what comes up by itself; a prompt that asks for it may bring up more.",
         "A sampled text and a document are not equally long, so that their shares say in which categories they differ, and not by how much.",
     ];
-    let tables = [Some(by_category(own, there)), by_rule(own, there)];
+    if classifies {
+        limits.push(
+            "The classifier knows what it learned from the rows that it was trained on, and judges each sentence by itself.",
+        );
+    }
+    let tables = [Some(by_category(own, there, classifies)), by_rule(own, there)];
     of_sampled((AuditTopic::Moderation, "Moderation"), sample, metrics, tables, (&limits, is_all))
 }
 
-fn by_category(own: &Tally, there: &Tally) -> Table {
+fn by_category(own: &Tally, there: &Tally, classifies: bool) -> Table {
     let row = |category: Category| {
         let of = |tally: &Tally, of: &str, better: Better| {
             let found = tally.by_category.get(&category).copied().unwrap_or(0);
@@ -119,9 +138,10 @@ fn by_category(own: &Tally, there: &Tally) -> Table {
     };
     Table {
         title: "By category".to_owned(),
-        about: "The share of sampled texts, and of the training text's documents, in which a rule of the category matches.".to_owned(),
+        about: "The share of sampled texts, and of the training text's documents, in which a rule of the category matches, or \
+                the classifier finds a sentence harmful.".to_owned(),
         columns: ["category", "sampled texts", "training text"].map(str::to_owned).into(),
-        rows: Category::ALL.into_iter().map(row).collect(),
+        rows: Category::ALL.into_iter().chain(classifies.then_some(Category::Classifier)).map(row).collect(),
     }
 }
 
@@ -155,6 +175,7 @@ fn by_rule(own: &Tally, there: &Tally) -> Option<Table> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::moderation::LabelledRows;
 
     #[test]
     fn a_text_counts_once_for_a_category_and_a_rule_as_often_as_it_matches() {
@@ -166,10 +187,30 @@ mod tests {
         assert_eq!(tally.by_category, BTreeMap::from([(Category::Profanity, 1), (Category::Insults, 1)]));
         let shit = (Category::Profanity, Severity::Medium, "shit".to_owned());
         assert_eq!(tally.by_rule.get(&shit), Some(&2));
-        let table = by_category(&tally, &Tally::default());
+        let table = by_category(&tally, &Tally::default(), false);
         assert_eq!(table.rows.len(), Category::ALL.len());
         let Some(Cell::Metric(profanity)) = table.rows[0].get(1) else { panic!("{table:?}") };
         assert_eq!((profanity.value, profanity.count), (Some(1.0 / 3.0), 3));
         assert_eq!(by_rule(&tally, &Tally::default()).unwrap().rows.len(), 3);
+    }
+
+    #[test]
+    fn what_a_classifier_finds_is_a_category_of_its_own_and_no_rule() {
+        let rows = "{\"text\":\"I hate the dog\",\"label\":1}\n{\"text\":\"I like the dog\",\"label\":0}\n"
+            .repeat(5);
+        let rows = LabelledRows::read(&rows).rows;
+        let classifier = Some(Arc::new(Classifier::train(&rows, 1, |_, _| ()).unwrap()));
+        let judges = Judges { rules: Arc::new(Rules::ours().unwrap()), classifier };
+        let mut tally = Tally::default();
+        for text in ["I hate the dog. I hate the dog.", "I like the dog.", "I hate it, shit."] {
+            tally.note(judges.find(text));
+        }
+        assert_eq!(tally.by_category, BTreeMap::from([(Category::Profanity, 1), (Category::Classifier, 2)]));
+        assert_eq!(by_rule(&tally, &Tally::default()).unwrap().rows.len(), 1);
+        let table = by_category(&tally, &Tally::default(), true);
+        let Some([Cell::Text(name), Cell::Metric(share), _]) = table.rows.last().map(Vec::as_slice) else {
+            panic!("{table:?}")
+        };
+        assert_eq!((name.as_str(), share.value), ("classifier", Some(2.0 / 3.0)));
     }
 }

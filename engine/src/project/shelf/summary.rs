@@ -24,7 +24,7 @@ pub fn summary(id: &str, folder: &Path) -> ProjectSummary {
         Ok(project) => project,
         Err(error) => return ProjectSummary { problem: Some(error.to_string()), ..empty },
     };
-    let mut summary = ProjectSummary { name: project.name(), ..empty };
+    let mut summary = ProjectSummary { name: project.name(), classifier: project.has_classifier(), ..empty };
     if let Err(error) = add_runs(&project, &mut summary) {
         summary.problem = Some(error.to_string());
     }

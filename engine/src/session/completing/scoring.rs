@@ -103,7 +103,7 @@ impl Unscored {
 impl Behind {
     /// What was written, and the scores of all that were asked for.
     fn settle(self, mut scores: Vec<TokenScore>) -> Result<(Written, Vec<TokenScore>)> {
-        let Request { config, ends, rules, decode, .. } = match self {
+        let Request { config, ends, judges, decode, .. } = match self {
             Self::Written(written) => return Ok((written, scores)),
             Self::Likeliest(request) => request,
         };
@@ -111,7 +111,7 @@ impl Behind {
         let last = scores.last_mut().ok_or_else(none)?;
         let (token, log_probability) = *last.top.first().ok_or_else(none)?;
         (last.token, last.log_probability, last.rank) = (token, log_probability, 1);
-        let mut writer = Writer::<Decode<'static>>::new(&config, ends, rules, decode);
+        let mut writer = Writer::<Decode<'static>>::new(&config, ends, judges, decode);
         writer.push(token);
         let written = Written {
             text: writer.text().to_owned(),
