@@ -333,8 +333,9 @@ pub(super) fn permuted(at: u64, count: u64, key: u64) -> u64 {
 }
 
 /// A sentence of examples that are held out.
-pub(super) fn of_held_out(sentence: String) -> String {
-    format!("of those held out {sentence}")
+pub(super) fn of_held_out(mut sentence: String) -> String {
+    sentence.insert_str(0, "of those held out ");
+    sentence
 }
 
 impl PackingStatistics {

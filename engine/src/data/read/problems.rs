@@ -40,9 +40,10 @@ impl Problems {
         let Some(file) = known.get_mut(at) else { return };
         // Lines, columns and places in lists are numbers.
         let key: String = reason.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+        let room = file.kinds.len() < MOST_KINDS;
         match file.kinds.iter_mut().find(|kind| kind.key == key) {
             Some(kind) => kind.more += 1,
-            None if file.kinds.len() < MOST_KINDS => {
+            None if room => {
                 file.kinds.push(Kind { key, first: reason.to_owned(), more: 0 });
             }
             None => file.others += 1,
@@ -58,7 +59,7 @@ impl Problems {
     pub fn list(&self) -> Vec<FileProblem> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = Vec::new();
-        for FileProblems { name, kinds, others } in known.iter() {
+        for FileProblems { name, kinds, others } in &*known {
             let kinds = kinds.iter().map(|Kind { first, more, .. }| match more {
                 0 => first.clone(),
                 more => format!("{first} (and {more} more like it)"),

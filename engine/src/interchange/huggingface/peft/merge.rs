@@ -104,8 +104,8 @@ pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
         let name = name.trim_end_matches(['/', '\\']);
         name.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase()
     };
-    let base: String = base.chars().take(MOST_NAME).collect();
     Ok((last(&base) != last(&own)).then(|| {
+        let base: String = base.chars().take(MOST_NAME).collect();
         format!(
             "the adapter says that it belongs to {base}, and {} goes back to {own}; where these are different models, take the adapter out again \
              or delete the run that comes of it",
