@@ -1,6 +1,6 @@
 //! What of a view is no tensor, as rows: what ids and rows of tensors mean, stretches of the text, passages, operations.
 
-use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue, Match, Passage, TokenText};
+use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue, Match, Passage, Place, TokenText};
 
 /// Rows that a view has beside its tensors.
 pub(super) enum List<'a> {
@@ -9,6 +9,7 @@ pub(super) enum List<'a> {
     Steps(&'a [u64]),
     Matches(&'a [Match]),
     Passages(&'a [Passage]),
+    Formulas(&'a [(String, String)]),
     Operations(&'a [GraphNode]),
     Values(&'a [GraphValue]),
 }
@@ -21,6 +22,7 @@ impl<'a> List<'a> {
             Detail::Parameters { names, steps } => vec![Self::Parameters(names), Self::Steps(steps)],
             Detail::Matches { matches, .. } => vec![Self::Matches(matches)],
             Detail::Passages { passages, .. } => vec![Self::Passages(passages)],
+            Detail::Formulas { formulas } => vec![Self::Formulas(formulas)],
             Detail::Graph { nodes, values, .. } => vec![Self::Operations(nodes), Self::Values(values)],
         }
     }
@@ -33,6 +35,7 @@ impl<'a> List<'a> {
             Self::Steps(_) => "steps",
             Self::Matches(_) => "stretches",
             Self::Passages(_) => "passages",
+            Self::Formulas(_) => "formulas",
             Self::Operations(_) => "operations",
             Self::Values(_) => "values",
         }
@@ -52,6 +55,8 @@ impl<'a> List<'a> {
                 ("text", 280.0),
                 ("document", 70.0),
                 ("beginning", 200.0),
+                ("place", 80.0),
+                ("further places", 200.0),
             ],
             Self::Passages(_) => &[
                 ("number", 60.0),
@@ -60,6 +65,7 @@ impl<'a> List<'a> {
                 ("text", 320.0),
                 ("activations", 320.0),
             ],
+            Self::Formulas(_) => &[("number", 60.0), ("tensor", 160.0), ("formula", 340.0)],
             Self::Operations(_) => &[
                 ("number", 60.0),
                 ("scope", 170.0),
@@ -94,6 +100,7 @@ impl<'a> List<'a> {
             Self::Steps(steps) => steps.len(),
             Self::Matches(matches) => matches.len(),
             Self::Passages(passages) => passages.len(),
+            Self::Formulas(formulas) => formulas.len(),
             Self::Operations(nodes) => nodes.len(),
             Self::Values(values) => values.len(),
         }
@@ -107,6 +114,9 @@ impl<'a> List<'a> {
             Self::Steps(steps) => steps.get(number).map(|step| vec![step.to_string()]),
             Self::Matches(matches) => matches.get(number).map(match_cells),
             Self::Passages(passages) => passages.get(number).map(passage_cells),
+            Self::Formulas(formulas) => {
+                formulas.get(number).map(|(name, formula)| vec![name.clone(), formula.clone()])
+            }
             Self::Operations(nodes) => nodes.get(number).map(operation_cells),
             Self::Values(values) => values.get(number).map(value_cells),
         };
@@ -125,6 +135,7 @@ fn match_cells(stretch: &Match) -> Vec<String> {
         Some((number, beginning)) => ((*number + 1).to_string(), beginning.clone()),
         None => (String::new(), String::new()),
     };
+    let further: Vec<String> = stretch.further.iter().map(place_cell).collect();
     vec![
         stretch.start.to_string(),
         stretch.length.to_string(),
@@ -132,7 +143,17 @@ fn match_cells(stretch: &Match) -> Vec<String> {
         text.clone(),
         document,
         beginning,
+        stretch.place.to_string(),
+        further.join(", "),
     ]
+}
+
+/// A place, and its document counted as the others are.
+fn place_cell(place: &Place) -> String {
+    match place.document {
+        Some(number) => format!("{} in document {}", place.token, number + 1),
+        None => place.token.to_string(),
+    }
 }
 
 fn passage_cells(passage: &Passage) -> Vec<String> {
