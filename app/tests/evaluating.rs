@@ -167,7 +167,8 @@ fn broken_rows_are_named_and_the_rest_is_evaluated() {
 fn labels_have_the_report_that_scikit_learn_prints() {
     let folder = with_run();
     let folder = folder.path();
-    let row = |at: usize| json!({ "text": format!("It is number {at}."), "label": ["good", "bad"][at % 2] });
+    let label = |at: usize| ["good", "bad"][at % 2];
+    let row = |at: usize| json!({ "text": format!("It is number {at}."), "label": label(at) });
     write(folder, "labels.jsonl", &(0..6).map(row).collect::<Vec<_>>());
     let asked = ["--no-likelihood", "--task", "labels.jsonl"];
     let task = of(&evaluate(folder, &asked), "evaluation")[0]["tasks"][0].clone();

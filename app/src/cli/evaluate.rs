@@ -133,6 +133,7 @@ fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
             1 => (0..with_results.len()).filter_map(results).collect(),
             _ => results(at).into_iter().collect(),
         },
+        recipe: None,
     });
     Ok(EvaluateSettings {
         likelihood: !arguments.no_likelihood,

@@ -55,8 +55,8 @@ fn of_all_kinds(objective: Objective, split: TaskSplit, rows: usize) -> Result<V
         Objective::Reward => rows,
         Objective::Preference => rows.saturating_mul(2),
     };
-    let stream = TaskOptions { seed: SEED, ..TaskOptions::default() }.stream(split);
-    let tasks = stream.skip(before).take(rows);
+    let options = TaskOptions { seed: SEED, ..TaskOptions::default() };
+    let tasks = options.stream(split).skip(before).take(rows);
     let mut wrong = WrongAnswers::default();
     let pair = |task: Task| wrong.for_task(&task).map(|rejected| pair_line(&task, &rejected));
     let lines: serde_json::Result<Vec<String>> = match objective {

@@ -75,7 +75,6 @@ fn evaluation(text: &str) -> Evaluation {
                 temperature: 1.2,
                 fitted_tokens: 6_100,
                 checked: [metric("ece", 0.05), metric("ece", 0.01)],
-                ..Calibration::default()
             }),
             errors: vec![table.clone()],
             ..Likelihood::default()

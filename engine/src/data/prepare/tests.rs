@@ -312,7 +312,8 @@ fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
         config.train.objective = objective;
         let files: TokenizerFiles = Tokenizer::train(&config.tokenizer, ["x"]).unwrap().into();
         let files = TokenizerFiles { chat_template: Some(template.to_owned()), ..files };
-        let prepared = prepare_in_turns(config, Some(&files), folder.path(), &mut |_| {}, &Turns::none());
+        let (mut told, turns) = (|_: Progress| (), Turns::none());
+        let prepared = prepare_in_turns(config, Some(&files), folder.path(), &mut told, &turns);
         at_once(prepared).unwrap_err().to_string()
     };
     for objective in [Objective::Chat, Objective::Reward] {

@@ -489,7 +489,8 @@ mod tests {
         let shortest = small.shortest();
         assert!((9..40).contains(&shortest) && said.contains(&format!("of {shortest} tokens")), "{said}");
         let text: Vec<u32> = (500..600).collect();
-        assert_eq!(at_once(small.stretches(&text, &Turns::none())).unwrap(), [0..100]);
+        let found = at_once(small.stretches(&text, &Turns::none())).unwrap();
+        assert!(found.len() == 1 && found[0] == (0..100), "{found:?}");
         let error = made(|_| None).unwrap_err();
         assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
     }

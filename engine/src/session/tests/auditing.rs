@@ -91,7 +91,7 @@ fn a_run_stops_while_its_model_is_audited() {
     let heard = play_trained(
         endless(),
         vec![
-            (Some(TRAINS), audit(&["personal"], 10_000)),
+            (Some(TRAINS), audit(&[Personal], 10_000)),
             (Some(EVALUATING), Command::StopTraining),
             (Some(stopped), Command::Cancel { request: 4 }),
         ],
