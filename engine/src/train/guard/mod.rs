@@ -302,8 +302,8 @@ impl Guard {
                 severity: GuardSeverity::Warning,
                 since: step,
                 text: format!(
-                    "{name}{others} got no gradient up to step {step}, so it learns nothing. Units that are off for every token (ReLU after \
-                     too large an update), or weights of zero behind it, do that."
+                    "No gradient reaches {name}{others} at step {step}, so nothing is learned there. Units that are off for every token (ReLU \
+                     after too large an update), or weights of zero behind it, do that."
                 ),
                 value: 0.0,
                 threshold: 0.0,
@@ -345,6 +345,7 @@ impl Guard {
         let begun = match finding.kind {
             // What rises began before it was seen to.
             GuardKind::LossRise => finding.since.saturating_sub((self.settings.window / rise::PART) as u64),
+            GuardKind::DeadLayer => finding.since.saturating_sub(layers::FADES),
             _ => finding.since.saturating_sub(1),
         };
         let mut all: Vec<u64> = kept.iter().rev().copied().filter(|kept| *kept <= begun).collect();

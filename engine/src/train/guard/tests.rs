@@ -204,7 +204,8 @@ fn layers_that_explode_or_learn_nothing_are_told_of_when_they_begin_to() {
     let dead = of(2e-3, true, &["blocks.1.mlp.up.weight", "blocks.1.mlp.down.weight"]);
     let told = look(600, &dead, true);
     let [(GuardKind::DeadLayer, text)] = &told[..] else { panic!("{told:?}") };
-    assert!(text.starts_with("blocks.1.mlp.up.weight and 1 more got no gradient up to step 600"), "{text}");
+    let wanted = "No gradient reaches blocks.1.mlp.up.weight and 1 more at step 600";
+    assert!(text.starts_with(wanted), "{text}");
     assert_eq!(look(700, &dead, true), []);
     assert_eq!(guard(GuardMode::Off).layers(&large, 200, true), []);
 }
@@ -253,6 +254,7 @@ fn a_good_state_is_from_before_the_trouble() {
     assert_eq!(at(GuardKind::LossSpike, 200), [100], "its state is the step's own");
     assert_eq!(at(GuardKind::LossRise, 210), [100], "a rise began before it was seen to");
     assert_eq!(at(GuardKind::NonFinite, 50), [0; 0]);
+    assert_eq!(at(GuardKind::DeadLayer, 250), [100], "moments fade");
 }
 
 #[test]
