@@ -174,6 +174,26 @@ fn a_rate_ten_times_too_high_is_lowered() {
     assert!(acts.iter().any(|(_, action, ..)| *action == GuardAction::GoBack), "{acts:?}");
 }
 
+/// What `train --guard act` does, without any other setting.
+fn plain(config: RunConfig) -> RunConfig {
+    let guard = GuardSettings { mode: GuardMode::Act, ..GuardSettings::default() };
+    RunConfig { train: TrainConfig { steps: 700, guard, ..config.train }, ..config }
+}
+
+#[test]
+fn by_default_a_batch_of_garbage_is_skipped_and_the_run_is_as_good() {
+    let acts = recovers(&plain(guarded(GuardMode::Act)), Fault::Garbage { step: 329 }, &[]);
+    assert_eq!(acts, [(GuardKind::LossSpike, GuardAction::Skip, 330, 300)]);
+}
+
+#[test]
+fn by_default_a_rate_ten_times_too_high_is_lowered_until_the_run_is_as_good() {
+    let mut config = plain(guarded(GuardMode::Act));
+    config.train.learning_rate = 3e-2;
+    let acts = recovers(&config, Fault::Rate { from: 500, factor: 10.0 }, &[480]);
+    assert!(acts.iter().any(|(_, action, ..)| *action == GuardAction::GoBack), "{acts:?}");
+}
+
 #[test]
 fn a_plateau_lowers_the_rate_where_that_is_asked_for() {
     let mut config = guarded(GuardMode::Act);

@@ -101,7 +101,8 @@ pub struct GuardSettings {
     pub on_plateau: GuardAction,
     /// Likewise against samples that go round in circles.
     pub on_repetition: GuardAction,
-    /// What the learning rate is multiplied by where it is lowered, above 0 and at most 1.
+    /// What the learning rate is multiplied by where it is lowered, above 0 and at most 1. Where trouble comes back within a window's length
+    /// of that, the next factor is this times the last.
     pub rate_factor: f32,
     /// Steps that it stays lowered for; 0 is the rest of the run.
     pub rate_steps: u64,

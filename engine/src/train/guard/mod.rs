@@ -355,10 +355,7 @@ impl Guard {
 
     /// What was done last, where that was within a window of a step. Evaluations and samples say nothing of batches or states.
     fn lately(&self, step: u64) -> Option<&Intervention> {
-        let is_of_steps = |one: &&Intervention| {
-            !matches!(one.kind, GuardKind::Plateau | GuardKind::Overfitting | GuardKind::Repetition)
-        };
-        let last = self.state.interventions.iter().rfind(is_of_steps);
+        let last = self.state.interventions.iter().rfind(|one| is_of_steps(one.kind));
         last.filter(|last| step <= last.seen + self.settings.window as u64)
     }
 
@@ -395,7 +392,9 @@ impl Guard {
     ) -> Intervention {
         let lowers = action != GuardAction::Skip;
         let until = (lowers && self.settings.rate_steps > 0).then(|| from + self.settings.rate_steps);
-        let factor = if lowers { self.settings.rate_factor } else { 1.0 };
+        // A rate that is far too high is not lowered far enough by as much again: the next time is once more than the last.
+        let last = self.lately(seen).filter(|_| is_of_steps(finding.kind)).map_or(1.0, |last| last.factor);
+        let factor = if lowers { last * self.settings.rate_factor } else { 1.0 };
         Intervention { seen, kind: finding.kind, action, from, until, factor }
     }
 
@@ -436,6 +435,11 @@ impl Guard {
             }
         }
     }
+}
+
+/// Whether steps and states show it, rather than evaluations or samples.
+fn is_of_steps(kind: GuardKind) -> bool {
+    !matches!(kind, GuardKind::Plateau | GuardKind::Overfitting | GuardKind::Repetition)
 }
 
 /// What a checkpoint's state says of the layers.

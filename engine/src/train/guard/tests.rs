@@ -279,6 +279,10 @@ fn what_comes_back_was_not_the_batch_and_retries_are_bounded() {
     assert_eq!(guard.action(&spike, 560), GuardAction::GoBack, "soon after");
     assert_eq!(guard.action(&spike, 900), GuardAction::Skip, "long after");
     guard.intervene(guard.intervention(&spike, GuardAction::GoBack, 560, 400));
+    // Nor was the rate low enough; a plateau says nothing of that.
+    let factor = |kind, seen| guard.intervention(&finding(kind, seen), GuardAction::Lower, seen, 400).factor;
+    assert_eq!((factor(GuardKind::LossRise, 570), factor(GuardKind::LossRise, 900)), (0.25, 0.5));
+    assert_eq!(factor(GuardKind::Plateau, 570), 0.5);
     // Going back did not help a moment ago: further back.
     assert_eq!(guard.candidates(&[200, 400], &finding(GuardKind::LossSpike, 570), 570), [200]);
     assert_eq!(guard.candidates(&[400], &finding(GuardKind::LossSpike, 570), 570), [400]);
