@@ -14,6 +14,7 @@ use glasshouse_protocol::{
     Decay, GuardAction, GuardKind, GuardMode, GuardReport, GuardSettings, GuardSeverity, Precision,
     RunConfig, TrainConfig,
 };
+use std::sync::atomic::Ordering;
 
 /// A text that six hundred steps do not learn by heart.
 fn store() -> TokenStore {
@@ -91,19 +92,25 @@ fn undisturbed(config: &RunConfig) -> f32 {
     final_loss(&events)
 }
 
-/// A fault is found, and the run ends within 2 % of the undisturbed one; a second run does the same to the bit, and so does one that dies
-/// at each of these steps, which no group of steps has together with the guard's action, and again after the guard acted.
+/// A fault is found, and the run ends within 2 % of the undisturbed one, and repeats.
 fn recovers(config: &RunConfig, fault: Fault, dies: &[u64]) -> Vec<(GuardKind, GuardAction, u64, u64)> {
-    let (_folder, project) = project();
-    let store = store();
-    let run = create(&project, config);
-    let events = session(&run, &store, "cpu", faulty(fault)).unwrap();
+    let events = repeats(config, &faulty(fault), dies);
     let (ends, wanted) = (final_loss(&events), undisturbed(config));
     assert!(
         (ends / wanted - 1.0).abs() < 0.02,
         "{fault:?}: {ends} instead of {wanted}: {:#?}",
         reports(&events)
     );
+    acts(&events)
+}
+
+/// A run whose guard acts: a second one does the same to the bit, and so does one that dies at each of these steps, which no group of steps has
+/// together with the guard's action, and again after the guard acted.
+fn repeats(config: &RunConfig, options: &Options, dies: &[u64]) -> Vec<TrainEvent> {
+    let (_folder, project) = project();
+    let store = store();
+    let run = create(&project, config);
+    let events = session(&run, &store, "cpu", options.clone()).unwrap();
     let recorded = metrics::read(&run.metrics_path()).unwrap();
     let without_saves = |events: &[TrainEvent]| {
         let mut events = numbers(events);
@@ -119,22 +126,32 @@ fn recovers(config: &RunConfig, fault: Fault, dies: &[u64]) -> Vec<(GuardKind, G
         })
         .collect();
     assert_eq!(steps, (1..=config.train.steps).collect::<Vec<_>>());
-    let again = session(&create(&project, config), &store, "cpu", faulty(fault)).unwrap();
+    let again = session(&create(&project, config), &store, "cpu", options.clone()).unwrap();
     assert_eq!(in_words(&numbers(&again)), in_words(&numbers(&events)));
     assert_eq!(last_checkpoint(&again), last_checkpoint(&events));
     let interrupted = create(&project, config);
     for at in dies {
-        session_until(&interrupted, &store, "cpu", faulty(fault), |event| event.step() == Some(*at)).unwrap();
+        session_until(&interrupted, &store, "cpu", options.clone(), |event| event.step() == Some(*at))
+            .unwrap();
     }
     // Then where the guard has just acted.
     let acted =
         |event: &TrainEvent| matches!(event, TrainEvent::Guard(report) if report.action != GuardAction::Note);
-    session_until(&interrupted, &store, "cpu", faulty(fault), acted).unwrap();
-    let rest = session(&interrupted, &store, "cpu", faulty(fault)).unwrap();
+    session_until(&interrupted, &store, "cpu", options.clone(), acted).unwrap();
+    let rest = session(&interrupted, &store, "cpu", options.clone()).unwrap();
     assert_eq!(last_checkpoint(&rest), last_checkpoint(&events));
     assert_eq!(without_saves(&metrics::read(&interrupted.metrics_path()).unwrap()), without_saves(&recorded));
     assert_eq!(interrupted.record().unwrap().interventions, run.record().unwrap().interventions);
-    acts(&events)
+    events
+}
+
+/// The learning rate of a step as a share of the schedule's.
+fn share_of_rate(events: &[TrainEvent], config: &RunConfig, wanted: u64) -> f64 {
+    let found = events.iter().find_map(|event| match event {
+        TrainEvent::Step { step, lr, .. } if *step == wanted => Some(*lr),
+        _ => None,
+    });
+    found.unwrap() / config.train.learning_rate_at(wanted - 1)
 }
 
 #[test]
@@ -155,6 +172,122 @@ fn a_rate_ten_times_too_high_is_lowered() {
         assert!((501..=600).contains(seen) && *back <= 500, "{acts:?}");
     }
     assert!(acts.iter().any(|(_, action, ..)| *action == GuardAction::GoBack), "{acts:?}");
+}
+
+/// What `train --guard act` does, without any other setting.
+fn plain(config: RunConfig) -> RunConfig {
+    let guard = GuardSettings { mode: GuardMode::Act, ..GuardSettings::default() };
+    RunConfig { train: TrainConfig { steps: 700, guard, ..config.train }, ..config }
+}
+
+#[test]
+fn by_default_a_batch_of_garbage_is_skipped_and_the_run_is_as_good() {
+    let acts = recovers(&plain(guarded(GuardMode::Act)), Fault::Garbage { step: 329 }, &[]);
+    assert_eq!(acts, [(GuardKind::LossSpike, GuardAction::Skip, 330, 300)]);
+}
+
+#[test]
+fn by_default_a_rate_ten_times_too_high_is_lowered_until_the_run_is_as_good() {
+    let mut config = plain(guarded(GuardMode::Act));
+    config.train.learning_rate = 3e-2;
+    let acts = recovers(&config, Fault::Rate { from: 500, factor: 10.0 }, &[480]);
+    assert!(acts.iter().any(|(_, action, ..)| *action == GuardAction::GoBack), "{acts:?}");
+}
+
+#[test]
+fn a_plateau_lowers_the_rate_where_that_is_asked_for() {
+    let mut config = guarded(GuardMode::Act);
+    (config.train.learning_rate, config.train.min_learning_rate, config.train.eval_interval) =
+        (1e-7, 0.0, 50);
+    (config.train.guard.on_plateau, config.train.guard.rate_steps) = (GuardAction::Lower, 0);
+    let events = repeats(&config, &healthy(), &[120]);
+    assert_eq!(acts(&events), [(GuardKind::Plateau, GuardAction::Lower, 250, 250)]);
+    let report = reports(&events).into_iter().find(|report| report.kind == GuardKind::Plateau).unwrap();
+    assert!(
+        report.text.ends_with(
+            "From step 283 on the learning rate is 0.5 times what it was to be (action 1 of at most 3)."
+        ),
+        "{report:?}"
+    );
+    assert_eq!([282, 283].map(|step| share_of_rate(&events, &config, step)), [1.0, 0.5]);
+}
+
+/// A sample comes behind the checkpoint of its step, which knows nothing of what was done about it.
+#[test]
+fn samples_in_circles_lower_the_rate_where_that_is_asked_for() {
+    let mut config = guarded(GuardMode::Act);
+    (config.train.sample_interval, config.train.sample_prompt) = (50, "round and round it goes ".repeat(20));
+    (config.train.guard.on_repetition, config.train.guard.rate_steps) = (GuardAction::Lower, 0);
+    let events = repeats(&config, &healthy(), &[180]);
+    assert_eq!(acts(&events), [(GuardKind::Repetition, GuardAction::Lower, 200, 200)]);
+    assert_eq!([232, 233].map(|step| share_of_rate(&events, &config, step)), [1.0, 0.5]);
+}
+
+#[test]
+fn an_odd_gradient_has_its_batch_skipped_where_that_is_asked_for() {
+    let mut config = guarded(GuardMode::Act);
+    let guard = &mut config.train.guard;
+    (guard.on_spike, guard.on_rise, guard.on_gradient_spike) =
+        (GuardAction::Note, GuardAction::Note, GuardAction::Skip);
+    guard.gradient_z = 6.0;
+    let acts = recovers(&config, Fault::Garbage { step: 329 }, &[290]);
+    assert_eq!(acts, [(GuardKind::GradientSpike, GuardAction::Skip, 330, 300)]);
+}
+
+#[test]
+fn a_layer_that_explodes_takes_the_run_back_where_that_is_asked_for() {
+    let mut config = guarded(GuardMode::Act);
+    let guard = &mut config.train.guard;
+    (guard.on_non_finite, guard.on_exploding_layer) = (GuardAction::Note, GuardAction::GoBack);
+    // The run would end for itself some steps later.
+    let acts = recovers(&config, Fault::NotANumber { step: 444 }, &[390]);
+    assert_eq!(acts, [(GuardKind::ExplodingLayer, GuardAction::GoBack, 450, 400)]);
+}
+
+#[test]
+fn activations_that_explode_take_the_run_back_to_where_they_were_well() {
+    let mut config = guarded(GuardMode::Act);
+    let guard = &mut config.train.guard;
+    (guard.on_spike, guard.on_rise, guard.activation_interval) = (GuardAction::Note, GuardAction::Note, 100);
+    guard.on_exploding_activations = GuardAction::GoBack;
+    let acts = recovers(&config, Fault::Explosion { step: 340, block: 1 }, &[320]);
+    assert_eq!(acts, [(GuardKind::ExplodingActivations, GuardAction::GoBack, 400, 300)]);
+}
+
+/// Where a plateau and a dead layer are seen at one step, and one of them may be acted on, it is the same one with a stop in between.
+#[test]
+fn a_run_that_is_stopped_where_much_is_due_does_the_same() {
+    let mut config = guarded(GuardMode::Act);
+    (config.train.learning_rate, config.train.min_learning_rate, config.train.eval_interval) =
+        (1e-7, 0.0, 50);
+    let guard = &mut config.train.guard;
+    (guard.on_plateau, guard.on_dead_layer, guard.retries) = (GuardAction::Lower, GuardAction::GoBack, 1);
+    let options = faulty(Fault::Silence { step: 246, block: 0 });
+    let (_folder, project) = project();
+    let store = store();
+    let straight = session(&create(&project, &config), &store, "cpu", options.clone()).unwrap();
+    let run = create(&project, &config);
+    with_trainer(&run, &store, "cpu", options.clone(), |trainer| {
+        trainer.set_group_steps(1);
+        loop {
+            match pollster::block_on(trainer.next()).unwrap() {
+                Progress::Event(TrainEvent::Step { step: 250, .. }) => {
+                    options.stop.store(true, Ordering::Relaxed);
+                }
+                Progress::Over => return,
+                _ => {}
+            }
+        }
+    })
+    .unwrap();
+    options.stop.store(false, Ordering::Relaxed);
+    let rest = session(&run, &store, "cpu", options).unwrap();
+    for events in [&straight, &rest] {
+        assert_eq!(acts(events), [(GuardKind::Plateau, GuardAction::Lower, 250, 250)]);
+        let told = reports(events).into_iter().find(|report| report.kind == GuardKind::DeadLayer).unwrap();
+        assert!(told.seen == 250 && told.text.contains("acted 1 times already"), "{told:?}");
+    }
+    assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
 }
 
 #[test]
@@ -314,14 +447,8 @@ fn lowering_the_rate_begins_at_a_step_whatever_the_groups() {
     .unwrap();
     let several = session(&create(&project, &config), &store(), "cpu", fault).unwrap();
     assert_eq!(numbers(&single), numbers(&several));
-    let rate = |wanted: u64| {
-        let found = single.iter().find_map(|event| match event {
-            TrainEvent::Step { step, lr, .. } if *step == wanted => Some(*lr),
-            _ => None,
-        });
-        found.unwrap() / config.train.learning_rate_at(wanted - 1)
-    };
-    assert_eq!([330, 362, 363, 402, 403].map(rate), [1.0, 1.0, 0.5, 0.5, 1.0]);
+    let rates = [330, 362, 363, 402, 403].map(|step| share_of_rate(&single, &config, step));
+    assert_eq!(rates, [1.0, 1.0, 0.5, 0.5, 1.0]);
 }
 
 #[test]

@@ -204,7 +204,7 @@ pub struct ConfigArguments {
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
     /// What looks after the run's health does: note (says what it sees), act (also goes back or lowers the learning rate against a loss that
-    /// shoots up), or off (train.guard.mode; more: --set train.guard.KEY=VALUE)
+    /// shoots up), or off (train.guard.mode; more: --set train.guard.KEY=VALUE, as in train.guard.on_plateau=lower)
     #[arg(long, value_name = "MODE", value_enum)]
     pub guard: Option<GuardArgument>,
     /// What is learned: text, chat (the answers in conversations), preference (the better of two answers), reward (answers of the model's

@@ -18,6 +18,10 @@ pub struct GuardState {
     pub evaluations: Vec<(u64, f32, f32)>,
     /// Step of the last looks at activations, and their scale behind each part of the model.
     pub activations: Vec<(u64, Vec<f32>)>,
+    /// Step of the last sample that was looked at.
+    pub sample: Option<u64>,
+    /// Layers are still to be looked at where this was saved: the run was stopped before what is looked at first.
+    pub layers_due: bool,
     /// What was told lately, and at which step.
     pub told: BTreeMap<GuardKind, u64>,
     /// What was done, in order.

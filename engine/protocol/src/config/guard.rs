@@ -1,6 +1,6 @@
 //! Settings of the guard, which looks after a run's health.
 
-use crate::{Invalid, require};
+use crate::{GuardKind, Invalid, require};
 use serde::{Deserialize, Serialize};
 
 /// Most steps of [`GuardSettings::window`].
@@ -50,6 +50,18 @@ pub enum GuardAction {
     GoBack,
 }
 
+impl GuardAction {
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Lower => "lower",
+            Self::Skip => "skip",
+            Self::GoBack => "go_back",
+        }
+    }
+}
+
 /// Settings of the guard (`train.guard`). What it looks for, and where that is from, is in `docs/guard.md`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -60,7 +72,7 @@ pub struct GuardSettings {
     pub window: usize,
     /// Standard deviations above the window's mean from which a step's loss is a spike.
     pub loss_z: f32,
-    /// Likewise for the norm of its gradient, which is told and never acted on: clipping does that.
+    /// Likewise for the norm of its gradient.
     pub gradient_z: f32,
     /// Standard deviations of a single step's loss by which the median of the window's last eighth is above the mean of the rest
     /// where the loss has risen.
@@ -73,7 +85,24 @@ pub struct GuardSettings {
     pub on_rise: GuardAction,
     /// What is done where no gradient is finite any more.
     pub on_non_finite: GuardAction,
-    /// What the learning rate is multiplied by where it is lowered, above 0 and at most 1.
+    /// What is done against a spike of the gradient's norm; nothing by default, since clipping does that.
+    pub on_gradient_spike: GuardAction,
+    /// What is done against weights that explode: all but `skip`, since no single batch is known to be the reason.
+    pub on_exploding_layer: GuardAction,
+    /// Likewise against a matrix without a gradient.
+    pub on_dead_layer: GuardAction,
+    /// Likewise against activations that explode.
+    pub on_exploding_activations: GuardAction,
+    /// Likewise against a part that adds nothing.
+    pub on_silent_part: GuardAction,
+    /// What is done against overfitting: `note` or `lower`, since what was learned before is no better learned again.
+    pub on_overfitting: GuardAction,
+    /// Likewise against a plateau.
+    pub on_plateau: GuardAction,
+    /// Likewise against samples that go round in circles.
+    pub on_repetition: GuardAction,
+    /// What the learning rate is multiplied by where it is lowered, above 0 and at most 1. Where trouble comes back within a window's length
+    /// of that, the next factor is this times the last.
     pub rate_factor: f32,
     /// Steps that it stays lowered for; 0 is the rest of the run.
     pub rate_steps: u64,
@@ -93,6 +122,14 @@ impl Default for GuardSettings {
             on_spike: GuardAction::Skip,
             on_rise: GuardAction::GoBack,
             on_non_finite: GuardAction::GoBack,
+            on_gradient_spike: GuardAction::Note,
+            on_exploding_layer: GuardAction::Note,
+            on_dead_layer: GuardAction::Note,
+            on_exploding_activations: GuardAction::Note,
+            on_silent_part: GuardAction::Note,
+            on_overfitting: GuardAction::Note,
+            on_plateau: GuardAction::Note,
+            on_repetition: GuardAction::Note,
             rate_factor: 0.5,
             rate_steps: 0,
             retries: 3,
@@ -110,6 +147,23 @@ impl GuardSettings {
         self.mode == GuardMode::Act
     }
 
+    /// What is done against a kind of trouble.
+    pub fn action(&self, kind: GuardKind) -> GuardAction {
+        match kind {
+            GuardKind::LossSpike => self.on_spike,
+            GuardKind::LossRise => self.on_rise,
+            GuardKind::GradientSpike => self.on_gradient_spike,
+            GuardKind::NonFinite => self.on_non_finite,
+            GuardKind::DeadLayer => self.on_dead_layer,
+            GuardKind::ExplodingLayer => self.on_exploding_layer,
+            GuardKind::ExplodingActivations => self.on_exploding_activations,
+            GuardKind::SilentPart => self.on_silent_part,
+            GuardKind::Plateau => self.on_plateau,
+            GuardKind::Overfitting => self.on_overfitting,
+            GuardKind::Repetition => self.on_repetition,
+        }
+    }
+
     /// Checks every rule; the first broken one is named.
     pub(super) fn validate(&self) -> Result<(), Invalid> {
         let window = (SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&self.window);
@@ -124,6 +178,19 @@ impl GuardSettings {
                 self.window
             );
             require((1.0..furthest).contains(&z), field, z, rule)?;
+        }
+        let (lower, back): (&[&str], &[&str]) = (&["note", "lower"], &["note", "lower", "go_back"]);
+        for (field, action, fitting) in [
+            ("train.guard.on_exploding_layer", self.on_exploding_layer, back),
+            ("train.guard.on_dead_layer", self.on_dead_layer, back),
+            ("train.guard.on_exploding_activations", self.on_exploding_activations, back),
+            ("train.guard.on_silent_part", self.on_silent_part, back),
+            ("train.guard.on_overfitting", self.on_overfitting, lower),
+            ("train.guard.on_plateau", self.on_plateau, lower),
+            ("train.guard.on_repetition", self.on_repetition, lower),
+        ] {
+            let rule = format!("be one of {}", fitting.join(", "));
+            require(fitting.contains(&action.name()), field, action.name(), rule)?;
         }
         let (rise, factor) = (self.rise, self.rate_factor);
         require((0.1..=1000.0).contains(&rise), "train.guard.rise", rise, "lie between 0.1 and 1000")?;
@@ -157,6 +224,9 @@ mod tests {
             "rate_steps=200",
             "activation_interval=50",
             "retries=1",
+            "on_gradient_spike=skip",
+            "on_dead_layer=go_back",
+            "on_plateau=lower",
         ] {
             run.set(&format!("train.guard.{change}")).unwrap();
             run.validate().unwrap();
@@ -165,6 +235,9 @@ mod tests {
         assert_eq!((guard.mode, guard.window, guard.on_rise), (GuardMode::Act, 64, GuardAction::Lower));
         assert_eq!((guard.loss_z, guard.rate_factor, guard.rate_steps), (5.0, 0.25, 200));
         assert_eq!(guard.activation_interval, 50);
+        let set = [GuardKind::GradientSpike, GuardKind::DeadLayer, GuardKind::Plateau, GuardKind::Repetition];
+        let actions = [GuardAction::Skip, GuardAction::GoBack, GuardAction::Lower, GuardAction::Note];
+        assert_eq!(set.map(|kind| guard.action(kind)), actions);
         let text = run.to_toml().unwrap();
         assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
         let reason = run.set("train.guard.mode=axt").unwrap_err();
@@ -181,6 +254,8 @@ mod tests {
             ("rate_factor=0", "train.guard.rate_factor = 0 must be above 0"),
             ("rate_factor=1.5", "train.guard.rate_factor = 1.5 must be above 0"),
             ("retries=101", "train.guard.retries = 101 must be at most 100"),
+            ("on_plateau=go_back", "train.guard.on_plateau = go_back must be one of note, lower"),
+            ("on_silent_part=skip", "train.guard.on_silent_part = skip must be one of note, lower, go_back"),
         ] {
             let mut run = presets::preset("first-stories").unwrap();
             run.model.vocabulary = 300;

@@ -12,6 +12,14 @@ use std::collections::BTreeMap;
 /// zero to hero", part 3).
 pub(super) const LARGEST_UPDATE: f64 = 0.3;
 
+/// A matrix is dead where no entry of its update is this many learning rates long. Once its gradient is 0 the first moment decays by β₁ a step
+/// and the root of the second by √β₂, so that it comes to that some hundred steps later, and thousands before the squares are 0.
+const FADED: f64 = 1e-4;
+/// Fewest steps without a gradient before that is so, nearly: an update's largest entry is about half a learning rate.
+pub(super) const FADES: u64 = 80;
+/// Of some matrix an entry is this long. Where none is, it is the run's gradients that have become small, and no layer is dead.
+const LIVELY: f64 = 1e-2;
+
 /// A part of the model: its embedding, a block, its head.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::train) struct Part {
@@ -28,7 +36,7 @@ pub(in crate::train) struct Part {
 pub(in crate::train) struct Layers {
     /// In the order of the model.
     pub parts: Vec<Part>,
-    /// Matrices whose gradients have all been 0, by name.
+    /// Matrices that get no gradient, by name: they never did, or have not for a while.
     pub dead: Vec<String>,
 }
 
@@ -44,24 +52,27 @@ pub(super) fn layers(
     let (first, second) = optimizer.corrections(step.saturating_sub(1));
     let (mut found, mut order) = (Layers::default(), BTreeMap::new());
     let mut sums: Vec<(String, f64, f64, bool)> = Vec::new();
+    // Of each matrix whether its gradients have all been 0, and the longest entry of its last update, as far as they are known.
+    let mut matrices: Vec<(&str, bool, Option<f64>)> = Vec::new();
     for (at, parameter) in parameters.iter().enumerate().filter(|(_, parameter)| parameter.trainable) {
         let (Some(start), Some(count)) = (layout.offsets.get(at), layout.counts.get(at)) else { continue };
         let range = *start..start + count;
         let [weights, moments, squares] = [&state.parameters, &state.first_moments, &state.second_moments]
             .map(|arena| arena.get(range.clone()).unwrap_or_default());
-        if parameter.decayed && !squares.is_empty() && squares.iter().all(|square| *square == 0.0) {
-            found.dead.push(parameter.name.clone());
-        }
         let norm: f64 = weights.iter().map(|weight| f64::from(*weight).powi(2)).sum();
-        let update: f64 = moments
-            .iter()
-            .enumerate()
-            .map(|(at, moment)| {
-                let Some(square) = squares.get(at) else { return f64::from(*moment).powi(2) };
-                let scale = (square / second).sqrt() + optimizer.eps;
-                f64::from(moment / first / scale).powi(2)
-            })
-            .sum();
+        let entries = moments.iter().enumerate().map(|(at, moment)| {
+            let Some(square) = squares.get(at) else { return f64::from(*moment) };
+            let scale = (square / second).sqrt() + optimizer.eps;
+            f64::from(moment / first / scale)
+        });
+        let sum =
+            |(update, longest): (f64, f64), entry: f64| (update + entry * entry, entry.abs().max(longest));
+        let (update, longest) = entries.fold((0.0, 0.0), sum);
+        if parameter.decayed && !squares.is_empty() {
+            let is_known = !moments.is_empty() && update.is_finite();
+            let never = squares.iter().all(|square| *square == 0.0);
+            matrices.push((parameter.name.as_str(), never, is_known.then_some(longest)));
+        }
         let name = part_of(&parameter.name);
         let place = *order.entry(name.to_owned()).or_insert_with(|| {
             sums.push((name.to_owned(), 0.0, 0.0, true));
@@ -73,6 +84,11 @@ pub(super) fn layers(
             sum.3 &= weights.iter().all(|weight| weight.is_finite());
         }
     }
+    let others_learn = matrices.iter().any(|(.., longest)| longest.is_some_and(|longest| longest >= LIVELY));
+    let is_dead = |(_, never, longest): &&(&str, bool, Option<f64>)| {
+        *never || others_learn && longest.is_some_and(|longest| longest < FADED)
+    };
+    found.dead = matrices.iter().filter(is_dead).map(|(name, ..)| (*name).to_owned()).collect();
     let has_moments = optimizer.first_moments();
     found.parts = sums
         .into_iter()
@@ -94,7 +110,9 @@ fn part_of(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::random::nth;
     use crate::model;
+    use crate::optimizer::{Rate, entry};
     use crate::protocol::presets;
 
     #[test]
@@ -128,5 +146,59 @@ mod tests {
             found.parts.iter().map(|part| (part.name.as_str(), part.is_finite)).collect();
         assert!(fates.contains(&("blocks.1", false)) && fates.contains(&("blocks.0", true)), "{fates:?}");
         assert!(fates.iter().filter(|(_, is_finite)| !is_finite).count() == 1);
+    }
+
+    /// What is dead after so many steps of gradients that are noise, times what this says of a matrix's place and the step.
+    fn after(steps: u64, gradient: impl Fn(usize, u64) -> f32) -> Vec<String> {
+        let mut config = presets::preset("nanogpt-cpu").unwrap();
+        (config.model.vocabulary, config.model.layers, config.model.width) = (16, 2, 8);
+        (config.model.heads, config.model.kv_heads, config.model.head_size) = (1, 1, 8);
+        config.train.trainable = "blocks.*.mlp.*".parse().unwrap();
+        let parameters = model::parameters(&config.model, &config.train).unwrap();
+        let layout = ArenaLayout::of_parameters(&parameters);
+        let mut state = ArenaState {
+            parameters: vec![0.5; layout.length],
+            first_moments: vec![0.0; layout.trained_end],
+            second_moments: vec![0.0; layout.trained_end],
+            loss_scale: None,
+        };
+        let optimizer = Optimizer::of(&config.train);
+        for step in 0..steps {
+            let (first_correction, second_correction) = optimizer.corrections(step);
+            let rate = Rate { learning_rate: 1e-3, first_correction, second_correction };
+            for (matrix, (start, count)) in layout.offsets.iter().zip(&layout.counts).enumerate() {
+                if !parameters[matrix].trainable {
+                    continue;
+                }
+                for at in *start..start + count {
+                    let noise = (nth(1, step, at as u64) >> 40) as f32 / (1 << 24) as f32 - 0.5;
+                    let (first, second) = (state.first_moments[at], state.second_moments[at]);
+                    let gradient = 1e-3 * noise * gradient(matrix, step);
+                    let new = entry(&optimizer, &rate, 0.0, state.parameters[at], gradient, first, second);
+                    (state.parameters[at], state.first_moments[at], state.second_moments[at]) = new;
+                }
+            }
+        }
+        layers(&parameters, &state, &optimizer, steps, 1e-3).dead
+    }
+
+    #[test]
+    fn a_matrix_that_dies_in_a_run_is_told_from_gradients_that_shrink() {
+        let dies_at = |death: u64, steps: u64| {
+            let first = std::cell::Cell::new(None);
+            after(steps, |matrix, step| {
+                first.set(first.get().or(Some(matrix)));
+                if first.get() == Some(matrix) && step >= death { 0.0 } else { 1.0 }
+            })
+        };
+        assert_eq!(dies_at(200, 200 + FADES / 2), [""; 0], "momentum goes on for a while");
+        assert_eq!(dies_at(200, 400).len(), 1, "its squares are far from 0");
+        // What is frozen gets none, and is not dead; nor is anything where the whole run's gradients have become small or rare.
+        assert_eq!(after(400, |_, _| 1.0), [""; 0]);
+        assert_eq!(after(400, |_, step| if step < 200 { 1.0 } else { 1e-6 }), [""; 0]);
+        assert_eq!(
+            after(400, |matrix, step| if (matrix as u64 + step).is_multiple_of(20) { 1.0 } else { 0.0 }),
+            [""; 0]
+        );
     }
 }

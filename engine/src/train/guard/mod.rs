@@ -241,8 +241,14 @@ impl Guard {
         found
     }
 
+    /// Whether a sample was looked at before the state was saved that the run goes on from.
+    pub(super) fn knows_sample(&self, step: u64) -> bool {
+        self.state.sample.is_some_and(|last| last >= step)
+    }
+
     /// Looks at a sample.
     pub(super) fn sample(&mut self, step: u64, text: &str) -> Option<Finding> {
+        self.state.sample = self.state.sample.max(Some(step));
         let share = repetition::repeated_share(text).filter(|_| self.looks())?;
         self.circles = if share >= REPEATED { (self.circles + 1).min(SAMPLES + 1) } else { 0 };
         (self.circles == SAMPLES).then(|| Finding {
@@ -257,6 +263,16 @@ impl Guard {
             value: share,
             threshold: REPEATED,
         })
+    }
+
+    /// Puts off layers, or says that they are looked at now.
+    pub(super) fn put_off_layers(&mut self, puts_off: bool) {
+        self.state.layers_due = puts_off;
+    }
+
+    /// Whether layers are still to be looked at, though their state is saved.
+    pub(super) fn layers_are_due(&self) -> bool {
+        self.state.layers_due
     }
 
     /// Looks at the state of a checkpoint by steps, whose last step had this learning rate.
@@ -302,8 +318,8 @@ impl Guard {
                 severity: GuardSeverity::Warning,
                 since: step,
                 text: format!(
-                    "{name}{others} got no gradient up to step {step}, so it learns nothing. Units that are off for every token (ReLU after \
-                     too large an update), or weights of zero behind it, do that."
+                    "No gradient reaches {name}{others} at step {step}, so nothing is learned there. Units that are off for every token (ReLU \
+                     after too large an update), or weights of zero behind it, do that."
                 ),
                 value: 0.0,
                 threshold: 0.0,
@@ -312,20 +328,24 @@ impl Guard {
         all
     }
 
-    /// What is to be done about a finding. One that comes back soon after something was done against it was not the batch's fault.
+    /// What is to be done about a finding.
     pub(super) fn action(&self, finding: &Finding, step: u64) -> GuardAction {
-        let is_over = self.state.interventions.len() >= self.settings.retries as usize;
-        if !self.settings.acts() || finding.severity != GuardSeverity::Critical || is_over {
+        let (acted, most) = self.acted();
+        if acted < most as usize { self.asked(finding, step) } else { GuardAction::Note }
+    }
+
+    /// What the settings say against a finding, had nothing been done yet. One that comes back soon after something was done was not the
+    /// batch's fault.
+    pub(super) fn asked(&self, finding: &Finding, step: u64) -> GuardAction {
+        // Of pairs a few always stand out.
+        let stands_out = self.is_of_pairs && finding.kind == GuardKind::LossSpike;
+        if !self.settings.acts() || stands_out {
             return GuardAction::Note;
         }
-        let asked = match finding.kind {
-            GuardKind::LossSpike => self.settings.on_spike,
-            GuardKind::LossRise => self.settings.on_rise,
-            GuardKind::NonFinite => self.settings.on_non_finite,
-            _ => GuardAction::Note,
+        let asked = match self.settings.action(finding.kind) {
+            GuardAction::Skip if self.lately(step).is_some() => self.settings.on_rise,
+            asked => asked,
         };
-        let asked =
-            if asked == GuardAction::Skip && self.comes_back(step) { self.settings.on_rise } else { asked };
         // A round of answers cannot be taken back.
         match asked {
             GuardAction::Skip | GuardAction::GoBack if !self.has_loss => GuardAction::Lower,
@@ -333,10 +353,10 @@ impl Guard {
         }
     }
 
-    /// Whether something was done already within a window of a step.
-    fn comes_back(&self, step: u64) -> bool {
-        let last = self.state.interventions.last();
-        last.is_some_and(|last| step <= last.seen + self.settings.window as u64)
+    /// What was done last, where that was within a window of a step. Evaluations and samples say nothing of batches or states.
+    fn lately(&self, step: u64) -> Option<&Intervention> {
+        let last = self.state.interventions.iter().rfind(|one| is_of_steps(one.kind));
+        last.filter(|last| step <= last.seen + self.settings.window as u64)
     }
 
     /// Which of the states that are kept to go back to, ascending, the newest from before a finding first; where going back did not help a
@@ -345,11 +365,15 @@ impl Guard {
         let begun = match finding.kind {
             // What rises began before it was seen to.
             GuardKind::LossRise => finding.since.saturating_sub((self.settings.window / rise::PART) as u64),
+            // And what is looked at now and then, after it was last well.
+            GuardKind::ExplodingActivations | GuardKind::SilentPart => {
+                self.state.activations.iter().rev().nth(1).map_or(0, |(step, _)| *step)
+            }
+            GuardKind::DeadLayer => finding.since.saturating_sub(layers::FADES),
             _ => finding.since.saturating_sub(1),
         };
         let mut all: Vec<u64> = kept.iter().rev().copied().filter(|kept| *kept <= begun).collect();
-        let last = self.state.interventions.last().filter(|last| last.action == GuardAction::GoBack);
-        if let Some(last) = last.filter(|_| self.comes_back(step)) {
+        if let Some(last) = self.lately(step).filter(|last| last.action == GuardAction::GoBack) {
             let older: Vec<u64> = all.iter().copied().filter(|kept| *kept < last.from).collect();
             if !older.is_empty() {
                 all = older;
@@ -368,7 +392,9 @@ impl Guard {
     ) -> Intervention {
         let lowers = action != GuardAction::Skip;
         let until = (lowers && self.settings.rate_steps > 0).then(|| from + self.settings.rate_steps);
-        let factor = if lowers { self.settings.rate_factor } else { 1.0 };
+        // A rate that is far too high is not lowered far enough by as much again: the next time is once more than the last.
+        let last = self.lately(seen).filter(|_| is_of_steps(finding.kind)).map_or(1.0, |last| last.factor);
+        let factor = if lowers { last * self.settings.rate_factor } else { 1.0 };
         Intervention { seen, kind: finding.kind, action, from, until, factor }
     }
 
@@ -377,10 +403,10 @@ impl Guard {
         self.state.interventions.push(intervention);
     }
 
-    /// Remembers what it did at the state that the run went back to; what was done since stays done.
-    pub(super) fn return_to(&mut self, state: Option<GuardState>) {
+    /// Remembers what it did at the state of a step that the run went back to; what was done since stays done, that of its sample too.
+    pub(super) fn return_to(&mut self, state: Option<GuardState>, step: u64) {
         let interventions = std::mem::take(&mut self.state.interventions);
-        self.state = GuardState { interventions, ..state.unwrap_or_default() };
+        self.state = GuardState { interventions, sample: Some(step), ..state.unwrap_or_default() };
         self.circles = 0;
     }
 
@@ -409,6 +435,11 @@ impl Guard {
             }
         }
     }
+}
+
+/// Whether steps and states show it, rather than evaluations or samples.
+fn is_of_steps(kind: GuardKind) -> bool {
+    !matches!(kind, GuardKind::Plateau | GuardKind::Overfitting | GuardKind::Repetition)
 }
 
 /// What a checkpoint's state says of the layers.

@@ -76,13 +76,56 @@ fn a_loss_that_climbs_is_seen_within_32_steps_and_once_in_a_window() {
 }
 
 #[test]
-fn a_long_gradient_is_told_of_and_never_acted_on() {
+fn a_long_gradient_is_told_of_and_not_acted_on_unless_asked() {
     let report =
         |step| StepReport { gradient_norm: if step == 400 { 60.0 } else { 0.5 }, ..healthy(5, step) };
     let mut guard = guard(GuardMode::Act);
     let found = watch(&mut guard, 1..=500, report);
     let [(400, spike)] = &found[..] else { panic!("{found:?}") };
     assert_eq!((spike.kind, guard.action(spike, 400)), (GuardKind::GradientSpike, GuardAction::Note));
+}
+
+#[test]
+fn each_kind_has_an_action_of_its_own() {
+    let mut config = config(GuardMode::Act, Precision::F32);
+    let kinds = [
+        (GuardKind::GradientSpike, "on_gradient_spike", GuardAction::Skip),
+        (GuardKind::ExplodingLayer, "on_exploding_layer", GuardAction::GoBack),
+        (GuardKind::DeadLayer, "on_dead_layer", GuardAction::GoBack),
+        (GuardKind::ExplodingActivations, "on_exploding_activations", GuardAction::GoBack),
+        (GuardKind::SilentPart, "on_silent_part", GuardAction::GoBack),
+        (GuardKind::Overfitting, "on_overfitting", GuardAction::Lower),
+        (GuardKind::Plateau, "on_plateau", GuardAction::Lower),
+        (GuardKind::Repetition, "on_repetition", GuardAction::Lower),
+    ];
+    for (kind, key, action) in kinds {
+        // However bad it is: what is done is the settings' to say.
+        let found = Finding { severity: GuardSeverity::Info, ..finding(kind, 500) };
+        assert_eq!(Guard::new(&config, None).action(&found, 500), GuardAction::Note);
+        config.set(&format!("train.guard.{key}={}", action.name())).unwrap();
+        assert_eq!(Guard::new(&config, None).action(&found, 500), action);
+        let notes = RunConfig {
+            train: TrainConfig {
+                guard: GuardSettings { mode: GuardMode::Note, ..config.train.guard.clone() },
+                ..config.train.clone()
+            },
+            ..config.clone()
+        };
+        assert_eq!(Guard::new(&notes, None).action(&found, 500), GuardAction::Note);
+    }
+    // They count, too; and a plateau says nothing of a batch that is odd soon after.
+    let mut guard = Guard::new(&config, None);
+    for seen in [500, 510, 520] {
+        let plateau = finding(GuardKind::Plateau, seen);
+        assert_eq!(guard.action(&finding(GuardKind::GradientSpike, seen), seen), GuardAction::Skip);
+        assert_eq!(guard.action(&plateau, seen), GuardAction::Lower);
+        guard.intervene(guard.intervention(&plateau, GuardAction::Lower, seen, seen + 32));
+    }
+    let plateau = finding(GuardKind::Plateau, 900);
+    assert_eq!(
+        (guard.asked(&plateau, 900), guard.action(&plateau, 900)),
+        (GuardAction::Lower, GuardAction::Note)
+    );
 }
 
 #[test]
@@ -204,7 +247,8 @@ fn layers_that_explode_or_learn_nothing_are_told_of_when_they_begin_to() {
     let dead = of(2e-3, true, &["blocks.1.mlp.up.weight", "blocks.1.mlp.down.weight"]);
     let told = look(600, &dead, true);
     let [(GuardKind::DeadLayer, text)] = &told[..] else { panic!("{told:?}") };
-    assert!(text.starts_with("blocks.1.mlp.up.weight and 1 more got no gradient up to step 600"), "{text}");
+    let wanted = "No gradient reaches blocks.1.mlp.up.weight and 1 more at step 600";
+    assert!(text.starts_with(wanted), "{text}");
     assert_eq!(look(700, &dead, true), []);
     assert_eq!(guard(GuardMode::Off).layers(&large, 200, true), []);
 }
@@ -235,6 +279,10 @@ fn what_comes_back_was_not_the_batch_and_retries_are_bounded() {
     assert_eq!(guard.action(&spike, 560), GuardAction::GoBack, "soon after");
     assert_eq!(guard.action(&spike, 900), GuardAction::Skip, "long after");
     guard.intervene(guard.intervention(&spike, GuardAction::GoBack, 560, 400));
+    // Nor was the rate low enough; a plateau says nothing of that.
+    let factor = |kind, seen| guard.intervention(&finding(kind, seen), GuardAction::Lower, seen, 400).factor;
+    assert_eq!((factor(GuardKind::LossRise, 570), factor(GuardKind::LossRise, 900)), (0.25, 0.5));
+    assert_eq!(factor(GuardKind::Plateau, 570), 0.5);
     // Going back did not help a moment ago: further back.
     assert_eq!(guard.candidates(&[200, 400], &finding(GuardKind::LossSpike, 570), 570), [200]);
     assert_eq!(guard.candidates(&[400], &finding(GuardKind::LossSpike, 570), 570), [400]);
@@ -253,6 +301,12 @@ fn a_good_state_is_from_before_the_trouble() {
     assert_eq!(at(GuardKind::LossSpike, 200), [100], "its state is the step's own");
     assert_eq!(at(GuardKind::LossRise, 210), [100], "a rise began before it was seen to");
     assert_eq!(at(GuardKind::NonFinite, 50), [0; 0]);
+    assert_eq!(at(GuardKind::ExplodingLayer, 201), [200, 100], "both were looked at");
+    assert_eq!(at(GuardKind::DeadLayer, 250), [100], "moments fade");
+    // What is looked at now and then was well when it was last looked at.
+    let mut guard = self::guard(GuardMode::Act);
+    look(&mut guard, &[[1.0, 2.0]; 2], &[]);
+    assert_eq!(guard.candidates(&[0, 100, 150], &finding(GuardKind::SilentPart, 200), 200), [100, 0]);
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl Trainer<'_> {
             return Err(error);
         }
         self.config = changed;
-        self.actions.retain(|action| *action != Action::Save);
+        let layers_are_due = self.guard.layers_are_due();
+        self.actions.retain(|action| *action != Action::Save || layers_are_due);
         if !self.stop_requested() {
             // With more steps the end is not here any more.
             self.actions.retain(|action| *action != Action::Finish);

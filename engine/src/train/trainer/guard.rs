@@ -3,14 +3,14 @@
 //! Whatever is done depends on steps alone: on which checkpoints there are by `train.checkpoint_interval`, never on those that the clock or
 //! a person added, and not on how many steps a group had. So a run that is repeated, or was interrupted in between, does the same.
 
-use super::{Action, LARGEST_GROUP, Trainer, step_input_after, unless_stopped};
+use super::{LARGEST_GROUP, Trainer, step_input_after, unless_stopped};
 use crate::checkpoint::Loaded;
 use crate::data::prepare::open_tokenizer;
 use crate::error::{Error, Result};
 use crate::metrics::MetricsWriter;
 use crate::platform::{self, Turns, files};
 use crate::protocol::{
-    GuardAction, GuardDocument, GuardMode, GuardReport, GuardSeverity, Intervention, Objective, Precision,
+    GuardAction, GuardDocument, GuardMode, GuardReport, Intervention, Objective, Precision,
 };
 use crate::step::{ArenaState, LossScale, StepReport};
 use crate::train::TrainEvent;
@@ -36,15 +36,23 @@ impl Trainer<'_> {
         is_due || self.step == train.steps
     }
 
-    /// Has the guard remember what was recorded before this session and its checkpoint does not hold.
+    /// Has the guard remember what was recorded before this session and its checkpoint does not hold. What was told then is not told again;
+    /// what was done is.
     pub(super) fn remember(&mut self, samples: &[(u64, String)]) {
+        let mut found = Vec::new();
         if let Some(evaluated) = self.evaluated.filter(|(step, ..)| *step == self.step) {
             let rate = self.share_of_rate();
-            self.guard.evaluation(evaluated, rate, self.config.train.steps);
+            found = self.guard.evaluation(evaluated, rate, self.config.train.steps);
         }
         for (step, text) in samples {
             if self.looks_at_sample(*step) {
-                self.guard.sample(*step, text);
+                let is_new = *step == self.step && !self.guard.knows_sample(*step);
+                found.extend(self.guard.sample(*step, text).filter(|_| is_new));
+            }
+        }
+        for finding in found {
+            if self.guard.action(&finding, self.step) == GuardAction::Lower {
+                self.lower(&finding);
             }
         }
     }
@@ -55,28 +63,7 @@ impl Trainer<'_> {
         if let Some(score) = score {
             self.tensorboard.scalars(self.step, &[("guard/loss_z", score)])?;
         }
-        for finding in found {
-            let documents = match finding.kind.is_of_batch() {
-                true => self.documents_of_step(finding.since).await?,
-                false => Vec::new(),
-            };
-            let report = GuardReport {
-                step: self.step,
-                seen: self.step,
-                since: finding.since,
-                kind: finding.kind,
-                severity: finding.severity,
-                text: finding.text.clone(),
-                action: self.guard.action(&finding, self.step),
-                value: Some(finding.value).filter(|value| value.is_finite()),
-                threshold: Some(finding.threshold).filter(|value| value.is_finite()),
-                documents,
-            };
-            if self.act(report, &finding).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        self.act_on(found).await
     }
 
     /// Ends a run that has diverged, for all that the guard did.
@@ -113,7 +100,7 @@ impl Trainer<'_> {
         let Some(evaluated) = self.evaluated else { return Ok(()) };
         let rate = self.share_of_rate();
         let found = self.guard.evaluation(evaluated, rate, self.config.train.steps);
-        found.into_iter().try_for_each(|finding| self.note(finding))
+        found.iter().try_for_each(|finding| self.tell(self.report_of(finding), finding))
     }
 
     /// Looks at a sample that was just written.
@@ -121,14 +108,22 @@ impl Trainer<'_> {
         if !self.looks_at_sample(self.step) {
             return Ok(());
         }
-        self.guard.sample(self.step, text).map_or(Ok(()), |finding| self.note(finding))
+        let found = self.guard.sample(self.step, text);
+        found.map_or(Ok(()), |finding| self.tell(self.report_of(&finding), &finding))
     }
 
-    /// Looks at the weights and moments that are about to be saved because of the step's number: a pass over them, aside.
-    pub(super) async fn watch_layers(&mut self, state: ArenaState) -> Result<ArenaState> {
+    /// Looks at the weights and moments that are about to be saved because of the step's number: a pass over them, aside. `None` where
+    /// the run went back.
+    pub(super) async fn watch_layers(&mut self, state: ArenaState) -> Result<Option<ArenaState>> {
         let train = self.config.train.clone();
         if train.guard.mode == GuardMode::Off || !self.saves_by_steps() {
-            return Ok(state);
+            return Ok(Some(state));
+        }
+        // A stop comes in between, and what is done must be the same with it and without.
+        let looks_first = self.guard.wants_activations(self.step) || self.wants_evaluation();
+        self.guard.put_off_layers(looks_first);
+        if looks_first {
+            return Ok(Some(state));
         }
         let (parameters, step) = (self.parameters.clone(), self.step);
         let rate = self.learning_rate_at(step.saturating_sub(1));
@@ -136,8 +131,15 @@ impl Trainer<'_> {
         let look = move || (look_at_layers(&parameters, &state, &train, step, rate), state);
         let (layers, state) = platform::aside(look).await?;
         let found = self.guard.layers(&layers, step, is_settled);
-        found.into_iter().try_for_each(|finding| self.note(finding))?;
-        Ok(state)
+        Ok((!self.act_on(found).await?).then_some(state))
+    }
+
+    /// An evaluation is due at this step, and was not done yet.
+    fn wants_evaluation(&self) -> bool {
+        let train = &self.config.train;
+        let interval = train.eval_interval;
+        let is_due = interval > 0 && (self.step.is_multiple_of(interval) || self.step == train.steps);
+        is_due && self.evaluated.is_none_or(|(step, ..)| step != self.step)
     }
 
     /// Looks at the activations of the last step's first micro-batch under the weights as they are, by an evaluation of it. Gives up without a
@@ -169,10 +171,8 @@ impl Trainer<'_> {
         let scalars: Vec<(&str, f32)> = tags.iter().map(|(tag, scale)| (tag.as_str(), *scale)).collect();
         self.tensorboard.scalars(self.step, &scalars)?;
         let (step, is_settled) = (self.step, self.is_settled());
-        self.guard
-            .activations(&found, step, is_settled)
-            .into_iter()
-            .try_for_each(|finding| self.note(finding))?;
+        let found = self.guard.activations(&found, step, is_settled);
+        self.act_on(found).await?;
         self.metrics.flush()
     }
 
@@ -183,9 +183,12 @@ impl Trainer<'_> {
     }
 
     /// A sample is due at a step by its number, whether or not the clock wanted one, too; and it is not one of the run's first quarter,
-    /// where every model goes round in circles.
+    /// where every model goes round in circles. What runs of rewards show are answers.
     fn looks_at_sample(&self, step: u64) -> bool {
         let train = &self.config.train;
+        if train.objective == Objective::Reward {
+            return false;
+        }
         let is_due = step.is_multiple_of(train.sample_interval.max(1)) || step == train.steps;
         train.sample_interval > 0 && is_due && step >= train.steps / YOUNG
     }
@@ -194,27 +197,41 @@ impl Trainer<'_> {
         self.learning_rate_at(self.step.saturating_sub(1)) / self.config.train.learning_rate
     }
 
-    /// Records and tells what needs no action.
-    fn note(&mut self, finding: Finding) -> Result<()> {
+    /// What is told of a finding at this step, and what is to be done about it.
+    fn report_of(&self, finding: &Finding) -> GuardReport {
         let finite = |value: f32| Some(value).filter(|value| value.is_finite());
-        self.report(GuardReport {
+        GuardReport {
             step: self.step,
             seen: self.step,
             since: finding.since,
             kind: finding.kind,
             severity: finding.severity,
+            text: finding.text.clone(),
+            action: self.guard.action(finding, self.step),
             value: finite(finding.value),
             threshold: finite(finding.threshold),
-            text: finding.text,
-            action: GuardAction::Note,
             documents: Vec::new(),
-        })
+        }
     }
 
     fn report(&mut self, report: GuardReport) -> Result<()> {
         let tag = format!("guard/{}", report.kind.name().replace(' ', "_"));
         self.tensorboard.text(report.step, &tag, &report.text)?;
         self.emit(TrainEvent::Guard(report))
+    }
+
+    /// Tells of findings, and does what is to be done about each, up to one that takes the run back. Whether there was one.
+    async fn act_on(&mut self, found: Vec<Finding>) -> Result<bool> {
+        for finding in found {
+            let mut report = self.report_of(&finding);
+            if finding.kind.is_of_batch() {
+                report.documents = self.documents_of_step(finding.since).await?;
+            }
+            if self.act(report, &finding).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Does what a report says is to be done. Whether the run went back.
@@ -243,29 +260,44 @@ impl Trainer<'_> {
             report.text += " There is no good state to go back to.";
             report.action = GuardAction::Lower;
         }
+        self.tell(report, finding)?;
+        Ok(false)
+    }
+
+    /// Tells what a report says, and lowers the learning rate where it says so.
+    fn tell(&mut self, mut report: GuardReport, finding: &Finding) -> Result<()> {
+        let (acted, most) = self.guard.acted();
         if report.action == GuardAction::Lower {
-            // No step that is under way with this one is concerned, however many they are.
-            let from = self.step + LARGEST_GROUP;
-            let intervention = self.guard.intervention(finding, GuardAction::Lower, self.step, from);
-            report.text += &format!(
-                " From step {} on the learning rate is {} times what it was to be ({times}).",
-                from + 1,
-                intervention.factor
-            );
-            self.guard.intervene(intervention);
-        } else if self.is_out_of_retries(report.severity) {
+            if let Some(lowered) = self.lower(finding) {
+                report.text += &format!(
+                    " From step {} on the learning rate is {} times what it was to be (action {} of at most {most}).",
+                    lowered.from + 1,
+                    lowered.factor,
+                    acted + 1
+                );
+            } else {
+                report.text += " The run is over before a lower learning rate would begin.";
+                report.action = GuardAction::Note;
+            }
+        } else if report.action == GuardAction::Note
+            && self.guard.asked(finding, self.step) != GuardAction::Note
+        {
             report.text += &format!(
                 " The guard has acted {acted} times already and does no more (train.guard.retries)."
             );
         }
-        self.report(report)?;
-        Ok(false)
+        self.report(report)
     }
 
-    /// Whether this would be acted on, had not been acted as often as may be.
-    fn is_out_of_retries(&self, severity: GuardSeverity) -> bool {
-        let (acted, most) = self.guard.acted();
-        self.config.train.guard.acts() && severity == GuardSeverity::Critical && acted >= most as usize
+    /// Lowers the learning rate from the first step on that cannot be under way with this one. Nothing where the run is over by then.
+    fn lower(&mut self, finding: &Finding) -> Option<Intervention> {
+        let from = self.step + LARGEST_GROUP;
+        if from >= self.config.train.steps {
+            return None;
+        }
+        let lowered = self.guard.intervention(finding, GuardAction::Lower, self.step, from);
+        self.guard.intervene(lowered.clone());
+        Some(lowered)
     }
 
     /// The newest good state from before a finding: one whose weights and moments are finite. One that is damaged is passed over.
@@ -296,13 +328,15 @@ impl Trainer<'_> {
         let aside = self.run.folder().join(format!("metrics-before-return-{number}.jsonl"));
         self.metrics.sync()?;
         files::copy(&path, &aside).map_err(Error::io(&aside))?;
-        self.guard.return_to(info.guard);
+        self.guard.return_to(info.guard, info.step);
         self.guard.intervene(intervention);
         (self.step, self.saved, self.best_here) = (info.step, None, false);
         self.evaluated = self.guard.last_evaluation();
-        self.actions.retain(|action| *action == Action::Finish);
+        // Whatever was due where it was is due there again; an end, too.
+        self.actions.clear();
         self.checkpoints.forget_after(info.step);
-        self.save().await?;
+        // Saving looks at layers, which may take a run back.
+        Box::pin(self.save()).await?;
         let (metrics, resumed) = MetricsWriter::resume(&path, info.step)?;
         self.metrics = metrics;
         // As a run does that is resumed here.

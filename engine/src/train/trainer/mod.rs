@@ -346,7 +346,8 @@ impl Trainer<'_> {
             self.actions.push_back(Action::Evaluate);
         }
         let is_kept = step == 0 && self.guard.keeps(step, train);
-        if (is_kept || step > 0 && (due(train.checkpoint_interval) || end)) && self.saved != Some(step) {
+        let is_saved = self.saved == Some(step) && !self.guard.layers_are_due();
+        if (is_kept || step > 0 && (due(train.checkpoint_interval) || end)) && !is_saved {
             self.actions.push_back(Action::Save);
         }
         let is_spaced = || spaced_milestones(train).contains(&step) && self.has_room_for_milestone();

@@ -64,7 +64,8 @@ impl Trainer<'_> {
     pub(super) async fn save(&mut self) -> Result<()> {
         let began = Instant::now();
         let state = self.state().await?;
-        let state = self.watch_layers(state).await?;
+        // Where the run went back, the state that it went back to is saved.
+        let Some(state) = self.watch_layers(state).await? else { return Ok(()) };
         if self.guard.keeps(self.step, &self.config.train) {
             self.checkpoints.keep_next();
         }
