@@ -217,7 +217,7 @@ fn what_was_written_elsewhere_comes_back_where_it_is_named() {
     assert_eq!((&run["optimizer"], run["weight_decay"].as_f64()), (&json!("adam"), Some(0.0)));
     trained_there(folder, 15);
     std::fs::rename(folder.join("bundle/out"), folder.join("drive")).unwrap();
-    let back = |more: &[&str]| [&["bring-back", "--project", "first"][..], more].concat();
+    let back = |more: &[&'static str]| [&["bring-back", "--project", "first"][..], more].concat();
     let error = refused_with_a_step(folder, &back(&["bundle"]));
     assert!(error.contains("it has no whole checkpoint") && error.contains("--out"), "{error}");
     let error = refused_with_a_step(folder, &back(&["drive"]));
