@@ -313,7 +313,8 @@ export type Detail =
   | { kind: "tokens"; tokens: TokenText[] }
   | { kind: "parameters"; names: string[]; steps: number[] }
   | { kind: "passages"; passages: { tokens: TokenText[]; activations: (number | null)[]; peak: number }[]; searched: number }
-  | { kind: "matches"; matches: Match[]; searched: number; indexBytes: number; buildMs: number }
+  /** The longest stretches, of `found`; the tensor `longest` has of each token the length of its longest one, listed or not. */
+  | { kind: "matches"; matches: Match[]; found: number; searched: number; indexBytes: number; buildMs: number }
   | { kind: "graph"; nodes: GraphNode[]; values: GraphValue[]; kernels: [name: string, wgsl: string][] };
 
 /** A stretch of the prompt that stands in the training text. */
@@ -325,6 +326,10 @@ export interface Match {
   /** What stands before it at its first occurrence, the stretch itself, what comes after. */
   context: [string, string, string];
   document: [number: number, beginning: string] | null;
+  /** The number of its first token in the training text, from 0, at its first occurrence. */
+  place: number;
+  /** Up to three occurrences behind it, the first of each further document. */
+  further: { token: number; document: number | null }[];
 }
 
 export interface GraphNode {

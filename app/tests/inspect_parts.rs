@@ -9,7 +9,7 @@ use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse_protocol::inspect::{
-    Axis, Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Passage, TensorSummary,
+    Axis, Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Passage, Place, TensorSummary,
     TokenText,
 };
 use glasshouse_protocol::{
@@ -108,9 +108,14 @@ impl Example {
                     occurrences: 3,
                     context: ["Hello. ", "Once upon a", " hill"].map(str::to_owned),
                     document: Some((11, "Hello. Once".to_owned())),
+                    place: 5_000,
+                    further: vec![Place { token: 6_000, document: Some(13) }],
                 };
+                // A stretch that is not listed goes on where the listed one ends.
+                example.integers("longest", &[("T", PROMPT.len())], |entry| [3, 3, 3, 2, 0][entry]);
                 example.details.push(Detail::Matches {
                     matches: vec![stretch(0, 3)],
+                    found: 12,
                     searched: 4_000,
                     index_bytes: 16_000,
                     build_ms: 12.0,
@@ -472,6 +477,25 @@ fn arrow_keys_go_through_the_saliency_of_the_prompt_from_the_position_that_is_lo
         desk.settle();
         assert_eq!(desk.last(View::Residual).position, Some(position));
     }
+}
+
+#[test]
+fn what_stands_in_a_stretch_that_is_not_listed_is_not_called_composed() {
+    let mut desk = Desk::new(&[View::Provenance], (1280.0, 3200.0), "dark");
+    assert!(desk.says("The longest 1 of 12"));
+    assert!(desk.says("80.0 %"), "four of five tokens");
+    desk.press("Once·upon·a: 3 tokens, 3 times");
+    assert!(desk.says("It begins at token 5,000 of the training text, then at 6,000 in document 14."));
+    desk.window.get_by_label("The text and where it comes from").focus();
+    desk.settle();
+    let mut said = [false; 2];
+    for _ in 0..4 {
+        desk.window.key_press(egui::Key::ArrowRight);
+        desk.settle();
+        said[0] |= desk.says("In a stretch of 2 tokens that stands in the training text and is not listed");
+        said[1] |= desk.says("In no stretch that was found: composed");
+    }
+    assert_eq!(said, [true, true]);
 }
 
 #[test]

@@ -327,6 +327,21 @@ pub struct Match {
     pub context: [String; 3],
     /// The document of the first occurrence: its number and its beginning; `None` where documents are not told apart.
     pub document: Option<(u64, String)>,
+    /// The first occurrence: the number of its first token in the training stream, from 0.
+    #[serde(default)]
+    pub place: u64,
+    /// Up to three occurrences behind it, the first of each further document.
+    #[serde(default)]
+    pub further: Vec<Place>,
+}
+
+/// Where a stretch stands in the training text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The number of its first token in the training stream, from 0.
+    pub token: u64,
+    /// Its document's number, from 0; `None` where documents are not told apart.
+    pub document: Option<u64>,
 }
 
 /// A node of the graph.
@@ -386,8 +401,11 @@ pub enum Detail {
     },
     /// Of [`View::Provenance`]: in the text's order, none inside another.
     Matches {
-        /// The stretches.
+        /// The longest stretches, as many as were asked for.
         matches: Vec<Match>,
+        /// How many stretches there are, with those that are not listed.
+        #[serde(default)]
+        found: usize,
         /// Tokens of the training text that were looked through.
         searched: usize,
         /// Bytes of the index.

@@ -8,9 +8,9 @@ pub use index::Indices;
 
 use super::{Found, Subject};
 use crate::data::store::INDEX_FILE;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::platform::{Turns, files};
-use crate::protocol::inspect::{Detail, Match};
+use crate::protocol::inspect::{Detail, Match, Place};
 use crate::tokenizer::Tokenizer;
 use index::TextIndex;
 use std::ops::Range;
@@ -35,7 +35,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let build_ms = if is_new { begun.elapsed().as_secs_f64() * 1e3 } else { 0.0 };
     // As a prompt's tokens are counted everywhere, what the tokenizer puts before it included.
     let text = subject.tokenizer.encode_prompt(subject.prompt)?;
-    let (matches, is_cut) = matches(&index, &text, subject.settings.count, subject.tokenizer, &turns).await?;
+    let Stands { matches, longest, found: count, is_cut } =
+        stands(&index, &text, subject.settings.count, subject.tokenizer, &turns).await?;
     let (searched, shortest) = (index.tokens(), index.shortest());
     if let Some(shortcoming) = index.shortcoming() {
         found.notice(shortcoming);
@@ -49,19 +50,39 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.notice("Some stretches stand so often that not all of their places were counted.");
     }
     let (searched, index_bytes) = (searched as usize, index.bytes());
-    found.detail(Detail::Matches { matches, searched, index_bytes, build_ms });
+    // Of the tokens that are looked at, as every tensor along T: those that the context has no room for stand before them.
+    let shown = longest.get(text.len().saturating_sub(subject.tokens.len())..).unwrap_or_default();
+    found.integers("longest", "", &[("T", shown.len())], shown.to_vec());
+    found.detail(Detail::Matches { matches, found: count, searched, index_bytes, build_ms });
     Ok(found)
 }
 
-/// The longest stretches of a text, as many as are asked for, in the text's order; and whether not all places of one were counted.
-async fn matches(
+/// What of a text stands in the training text.
+struct Stands {
+    /// The longest stretches, as many as are asked for, in the text's order.
+    matches: Vec<Match>,
+    /// Of each token the length of the longest stretch that it is in, listed or not; 0 where it is in none.
+    longest: Vec<u32>,
+    /// How many stretches there are.
+    found: usize,
+    /// Not all places of one that is listed were counted.
+    is_cut: bool,
+}
+
+async fn stands(
     index: &TextIndex,
     text: &[u32],
     count: usize,
     tokenizer: &Tokenizer,
     turns: &Turns,
-) -> Result<(Vec<Match>, bool)> {
+) -> Result<Stands> {
     let mut stretches = index.stretches(text, turns).await?;
+    let (mut longest, found) = (vec![0_u32; text.len()], stretches.len());
+    for stretch in &stretches {
+        for token in &mut longest[stretch.clone()] {
+            *token = stretch.len().max(*token as usize) as u32;
+        }
+    }
     // Of equally long ones the earlier.
     stretches.sort_by_key(|stretch| std::cmp::Reverse(stretch.len()));
     stretches.truncate(count);
@@ -71,7 +92,10 @@ async fn matches(
         let own = &text[stretch.clone()];
         let occurrences = index.occurrences(own, turns).await?;
         is_cut |= index.is_cut(own);
-        let (from, to) = (occurrences.first, occurrences.first + stretch.len() as u64);
+        let Some((&from, further)) = occurrences.firsts.split_first() else {
+            return Err(Error::Internal("a stretch that was found stands nowhere".to_owned()));
+        };
+        let to = from + stretch.len() as u64;
         let document = index.document(from);
         // What stands in other documents is no context of it, unless it goes on there.
         let around = document.as_ref().map_or(0..index.tokens(), |(_, range)| range.start..range.end.max(to));
@@ -90,9 +114,17 @@ async fn matches(
             occurrences: occurrences.count,
             context: [before, tokenizer.decode(own), after],
             document,
+            place: from,
+            further: further
+                .iter()
+                .map(|token| Place {
+                    token: *token,
+                    document: index.document(*token).map(|(number, _)| number),
+                })
+                .collect(),
         });
     }
-    Ok((matches, is_cut))
+    Ok(Stands { matches, longest, found, is_cut })
 }
 
 #[cfg(test)]
@@ -103,8 +135,8 @@ mod tests {
     use crate::platform::at_once;
     use crate::protocol::{TokenizerKind, presets};
 
-    /// Documents prepared as a run's text is, and the longest stretches of a text in them.
-    fn found(text: &str, count: usize) -> Vec<Match> {
+    /// Documents prepared as a run's text is, and what of a text stands in them.
+    fn of_documents(text: &str, count: usize) -> Stands {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("text.txt");
         // The last is held out.
@@ -124,7 +156,11 @@ mod tests {
         let (tokenizer, turns) = (prepared.tokenizer, Turns::none());
         let index = at_once(TextIndex::new(prepared.store, Limits::here(), &turns)).unwrap();
         let text = tokenizer.encode(text).unwrap();
-        at_once(matches(&index, &text, count, &tokenizer, &turns)).unwrap().0
+        at_once(stands(&index, &text, count, &tokenizer, &turns)).unwrap()
+    }
+
+    fn found(text: &str, count: usize) -> Vec<Match> {
+        of_documents(text, count).matches
     }
 
     #[test]
@@ -139,6 +175,38 @@ mod tests {
         let documents: Vec<_> = found.iter().map(|one| one.document.clone().unwrap()).collect();
         assert_eq!(documents[1], (2, "The red fox sat down. zz".to_owned()));
         assert_eq!(documents[2], (1, "A cat sat on the mat. zz".to_owned()));
+    }
+
+    #[test]
+    fn a_stretch_says_at_which_token_it_stands_and_in_which_other_documents() {
+        let twice = &found("red fox", 1)[0];
+        assert_eq!((twice.place, twice.occurrences), (4, 2));
+        let [other] = twice.further[..] else { panic!("{:?}", twice.further) };
+        assert_eq!(other.document, Some(2));
+        assert!(found("sat on the mat.", 1)[0].further.is_empty(), "it stands once");
+        // A hundred times in each of three documents: of each the first.
+        let everywhere = &found("zzz yyy xxx ", 1)[0];
+        assert_eq!(everywhere.occurrences, 300);
+        let documents: Vec<_> = everywhere.further.iter().map(|place| place.document).collect();
+        assert_eq!(documents, [Some(1), Some(2)]);
+    }
+
+    /// Twelve stretches, of which three are listed: what is not listed is not composed.
+    #[test]
+    fn every_token_knows_its_longest_stretch_though_few_are_listed() {
+        let text = "A cat#he red fox#the mat##".repeat(4);
+        let Stands { matches, longest, found, .. } = of_documents(&text, 3);
+        assert_eq!((matches.len(), found), (3, 12));
+        let expected: Vec<u32> =
+            text.bytes().zip(lengths(&text)).map(|(own, long)| if own == b'#' { 0 } else { long }).collect();
+        assert_eq!(longest, expected);
+        let none = of_documents(&text, 0);
+        assert_eq!((none.matches.len(), none.found, none.longest), (0, 12, expected));
+    }
+
+    /// How long the part between two marks is that each byte lies in.
+    fn lengths(text: &str) -> impl Iterator<Item = u32> {
+        text.split_inclusive('#').flat_map(|part| vec![part.trim_end_matches('#').len() as u32; part.len()])
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{Answer, Tensor};
 use crate::cli::output;
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
-    Axis, Detail, ElementKind, Inspection, Match, Passage, TokenText,
+    Axis, Detail, ElementKind, Inspection, Match, Passage, Place, TokenText,
 };
 use glasshouse_engine::protocol::quantity::{counted, whole};
 use std::collections::HashMap;
@@ -193,13 +193,17 @@ fn tell_detail(detail: &Detail) -> Result<()> {
                 say!("  {}", of_passage(passage))?;
             }
         }
-        Detail::Matches { matches, searched, index_bytes, build_ms } => {
+        Detail::Matches { matches, found, searched, index_bytes, build_ms } => {
             let (searched, bytes) = (counted(*searched as u64, "token"), output::bytes(*index_bytes));
             say!(
                 "  {searched} of training text searched; its index takes {bytes}, and was made in {build_ms:.0} ms"
             )?;
-            if matches.is_empty() {
-                say!("  no stretch of it stands in the training text")?;
+            match (matches.len(), *found) {
+                (0, 0) => say!("  no stretch of it stands in the training text")?,
+                (listed, found) if listed < found => {
+                    say!("  the longest {} of {} stretches:", whole(listed as u64), whole(found as u64))?;
+                }
+                _ => {}
             }
             for found in matches {
                 say!("  {}", of_match(found))?;
@@ -238,7 +242,18 @@ fn of_match(found: &Match) -> String {
     };
     let length = counted(found.length as u64, "token");
     let times = counted(found.occurrences as u64, "time");
-    format!("{length} ({} to {last}), {times}: {before}[{stretch}]{after}{document}", found.start)
+    let further: Vec<String> = found.further.iter().map(of_place).collect();
+    let further =
+        if further.is_empty() { String::new() } else { format!(", then at {}", further.join(", ")) };
+    let place = format!("first at token {}{further}", whole(found.place));
+    format!("{length} ({} to {last}), {times}, {place}: {before}[{stretch}]{after}{document}", found.start)
+}
+
+fn of_place(place: &Place) -> String {
+    match place.document {
+        Some(number) => format!("{} (document {})", whole(place.token), number + 1),
+        None => whole(place.token),
+    }
 }
 
 fn number(value: f32) -> String {

@@ -11,7 +11,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets::{Piece, Stat, plain, raised, shaded_text, stat};
 use egui::{Color32, FontId, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::inspect::{Detail, Match};
+use glasshouse_protocol::inspect::{Detail, Match, Place};
 
 /// Tokens from which on a stretch is as strong as it gets.
 const LONG: usize = 64;
@@ -19,9 +19,32 @@ const LONG: usize = 64;
 /// What was found.
 struct Found<'a> {
     matches: &'a [Match],
+    /// How many stretches there are, listed or not.
+    count: usize,
+    /// Of each token that is shown the length of the longest stretch that it is in, listed or not.
+    longest: Vec<usize>,
     searched: usize,
     index_bytes: u64,
     build_ms: f64,
+}
+
+impl<'a> Found<'a> {
+    fn of(shown: &Shown<'a>) -> Option<Self> {
+        let detail = shown.data.details.iter().find(|detail| matches!(detail, Detail::Matches { .. }));
+        let Some(Detail::Matches { matches, found, searched, index_bytes, build_ms }) = detail else {
+            return None;
+        };
+        let longest = match shown.data.integers("longest") {
+            // An answer of before there was such a tensor.
+            [] => {
+                let shown = shown.inspection.cut..shown.inspection.cut + shown.inspection.tokens.len();
+                shown.map(|place| covering(matches, place).map_or(0, |stretch| stretch.length)).collect()
+            }
+            longest => longest.iter().map(|length| *length as usize).collect(),
+        };
+        let (searched, index_bytes, build_ms) = (*searched, *index_bytes, *build_ms);
+        Some(Self { matches, count: matches.len().max(*found), longest, searched, index_bytes, build_ms })
+    }
 }
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
@@ -30,30 +53,29 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if take.on_hover_text("What a model wrote last on Write or in Chat becomes the text above").clicked() {
         chosen.take_written = true;
     }
-    let found = shown.data.details.iter().find_map(|detail| match detail {
-        Detail::Matches { matches, searched, index_bytes, build_ms } => {
-            Some(Found { matches, searched: *searched, index_bytes: *index_bytes, build_ms: *build_ms })
-        }
-        _ => None,
-    });
-    let Some(found) = found else {
+    let Some(found) = Found::of(shown) else {
         caption(ui, "There is no training text to look in.");
         return;
     };
-    numbers_ui(ui, shown, &found);
+    numbers_ui(ui, &found);
     remembered(ui, "place", |ui, place: &mut Option<usize>| {
         text_ui(ui, shown, &found, place);
-        if let Some(stretch) = place.and_then(|place| covering(found.matches, place)) {
-            stretch_ui(ui, shown.palette, stretch);
+        if let Some(place) = *place {
+            match covering(found.matches, place) {
+                Some(stretch) => stretch_ui(ui, shown.palette, stretch),
+                None => {
+                    let length = place.checked_sub(shown.inspection.cut).and_then(|at| found.longest.get(at));
+                    caption(ui, said(length.copied().unwrap_or_default(), None));
+                }
+            }
         }
         list_ui(ui, shown.palette, &found, place);
     });
 }
 
-fn numbers_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Found<'_>) {
-    let cut = shown.inspection.cut;
-    let tokens = cut + shown.inspection.tokens.len();
-    let covered = (0..tokens).filter(|place| covering(found.matches, *place).is_some()).count();
+fn numbers_ui(ui: &mut Ui, found: &Found<'_>) {
+    let tokens = found.longest.len();
+    let covered = found.longest.iter().filter(|length| **length > 0).count();
     let longest = found.matches.iter().map(|stretch| stretch.length).max();
     ui.horizontal_wrapped(|ui| {
         let length = longest
@@ -86,25 +108,15 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Found<'_>, place: &mut Option
     let lit = place.map(|place| (place, covering(found.matches, place)));
     let [_, line, ..] = palette.series;
     let piece = |(at, token): (usize, &glasshouse_protocol::inspect::TokenText)| {
+        let length = found.longest.get(at).copied().unwrap_or_default();
         // Stretches count from the beginning of the whole text.
         let at = at + cut;
         let own = covering(found.matches, at);
-        let (fill, line, hover) = match own {
-            Some(own) => (
-                strength(palette, own.length),
-                line,
-                format!(
-                    "In a stretch of {} that stands in the training text {}",
-                    format::counted(own.length as u64, "token"),
-                    times(own)
-                ),
-            ),
-            None => (
-                Color32::TRANSPARENT,
-                Color32::TRANSPARENT,
-                "In no stretch that was found: composed".to_owned(),
-            ),
+        let (fill, line) = match length {
+            0 => (Color32::TRANSPARENT, Color32::TRANSPARENT),
+            length => (strength(palette, length), line),
         };
+        let hover = said(length, own.filter(|own| own.length == length));
         let lit = lit.is_some_and(|(place, stretch)| place == at || stretch.is_some() && own == stretch);
         Piece { text: token.text.clone(), fill, line, hover, lit }
     };
@@ -115,6 +127,18 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Found<'_>, place: &mut Option
         *place = Some(pressed + cut);
     }
     ui.add_space(space::SMALL);
+}
+
+/// What is said of a token by the length of the longest stretch that it is in, and by that stretch where it is listed.
+fn said(length: usize, listed: Option<&Match>) -> String {
+    let tokens = format::counted(length as u64, "token");
+    match (length, listed) {
+        (0, _) => "In no stretch that was found: composed".to_owned(),
+        (_, Some(own)) => format!("In a stretch of {tokens} that stands in the training text {}", times(own)),
+        (_, None) => {
+            format!("In a stretch of {tokens} that stands in the training text and is not listed below")
+        }
+    }
 }
 
 /// Where a stretch stands.
@@ -132,17 +156,22 @@ fn stretch_ui(ui: &mut Ui, palette: &Palette, stretch: &Match) {
             let number = format::whole(*number + 1);
             caption(ui, format!("First in document {number}, which begins “{}”", beginning.trim()));
         }
+        caption(ui, places(stretch));
     });
     ui.add_space(space::SMALL);
 }
 
 /// All stretches, the longest first.
 fn list_ui(ui: &mut Ui, palette: &Palette, found: &Found<'_>, place: &mut Option<usize>) {
-    if found.matches.is_empty() {
+    if found.count == 0 {
         caption(ui, "No stretch of the text stands in the training text: all of it was composed.");
         return;
     }
     head(ui, "Longest stretches");
+    if found.matches.len() < found.count {
+        let [listed, all] = [found.matches.len(), found.count].map(|count| format::whole(count as u64));
+        caption(ui, format!("The longest {listed} of {all}. The text above is coloured by all of them."));
+    }
     let mut longest: Vec<&Match> = found.matches.iter().collect();
     longest.sort_by_key(|stretch| std::cmp::Reverse(stretch.length));
     let shown = place.and_then(|place| covering(found.matches, place));
@@ -182,6 +211,19 @@ fn strength(palette: &Palette, length: usize) -> Color32 {
     theme::mix(palette.panel, colour, 0.08 + 0.42 * share.clamp(0.0, 1.0))
 }
 
+/// At which tokens of the training text a stretch stands.
+fn places(stretch: &Match) -> String {
+    let place = |place: &Place| match place.document {
+        Some(number) => format!("{} in document {}", format::whole(place.token), format::whole(number + 1)),
+        None => format::whole(place.token),
+    };
+    let first = format!("It begins at token {} of the training text", format::whole(stretch.place));
+    match stretch.further.as_slice() {
+        [] => format!("{first}."),
+        further => format!("{first}, then at {}.", further.iter().map(place).collect::<Vec<_>>().join(", ")),
+    }
+}
+
 fn times(stretch: &Match) -> String {
     match stretch.occurrences {
         1 => "once".to_owned(),
@@ -197,7 +239,26 @@ mod tests {
 
     fn stretch(start: usize, length: usize) -> Match {
         let context = [String::new(), "x".to_owned(), String::new()];
-        Match { start, length, occurrences: 1, context, document: None }
+        Match { start, length, occurrences: 1, context, document: None, place: 7, further: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_in_no_listed_stretch_is_composed_only_where_it_is_in_none_at_all() {
+        assert_eq!(said(0, None), "In no stretch that was found: composed");
+        assert!(said(5, None).contains("of 5 tokens that stands in the training text and is not listed"));
+        assert!(said(4, Some(&stretch(0, 4))).ends_with("in the training text once"));
+    }
+
+    #[test]
+    fn a_stretch_says_at_which_tokens_it_stands() {
+        let mut stretch = stretch(0, 4);
+        assert_eq!(places(&stretch), "It begins at token 7 of the training text.");
+        stretch.further =
+            vec![Place { token: 1200, document: Some(3) }, Place { token: 1300, document: None }];
+        assert_eq!(
+            places(&stretch),
+            "It begins at token 7 of the training text, then at 1,200 in document 4, 1,300."
+        );
     }
 
     #[test]

@@ -188,7 +188,7 @@ mod tests {
     use crate::state::ViewData;
     use crate::theme::DARK;
     use glasshouse_protocol::inspect::{
-        Axis, Detail, ElementKind, GraphNode, GraphValue, Match, Passage, TensorSummary, TokenText,
+        Axis, Detail, ElementKind, GraphNode, GraphValue, Match, Passage, Place, TensorSummary, TokenText,
     };
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
@@ -255,9 +255,11 @@ mod tests {
             occurrences: 4,
             context: ["a ", "b, c", " d"].map(str::to_owned),
             document: Some((11, "Hello".to_owned())),
+            place: 700,
+            further: vec![Place { token: 900, document: Some(13) }, Place { token: 950, document: None }],
         };
-        let (searched, index_bytes, build_ms) = (9, 1, 0.0);
-        let matches = Detail::Matches { matches: vec![stretch], searched, index_bytes, build_ms };
+        let (found, searched, index_bytes, build_ms) = (1, 9, 1, 0.0);
+        let matches = Detail::Matches { matches: vec![stretch], found, searched, index_bytes, build_ms };
         let node = GraphNode {
             scope: "head".to_owned(),
             operation: "linear".to_owned(),
@@ -283,7 +285,7 @@ mod tests {
         let text = text.unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 11, "four heads, four rows, and three empty lines: {text}");
-        assert_eq!(lines[1], "0,2,3,4,\"b, c\",12,Hello");
+        assert_eq!(lines[1], "0,2,3,4,\"b, c\",12,Hello,700,\"900 in document 14, 950\"");
         assert_eq!(lines[4], "0,head,linear,y = x · Wᵀ,0 1,2,0.5,tiled × 2");
         assert_eq!(lines[7], "0,tokens,\"f32[1, 4]\",-1,1,0.25,0.5,,,,");
         assert_eq!(lines[10], "0,1,2,the fox,0.5 2");

@@ -1,6 +1,7 @@
 //! An index of stretches of eight tokens by their hash, for streams that would take too long to sort, or too much memory. Only every
 //! so many-th place of the stream is in it where all would be too many: a stretch that is longer by as many tokens has one of them.
 
+use super::index::Zeros;
 use crate::data::store::{Split, TokenStore};
 use crate::error::Result;
 use crate::platform::Turns;
@@ -26,15 +27,21 @@ pub(super) struct Grams {
 }
 
 impl Grams {
-    /// Of a training stream, in about so many bytes at most.
-    pub(super) async fn new(store: &TokenStore, budget: u64, turns: &Turns) -> Result<Self> {
+    /// Of a training stream, in about so many bytes at most; `None` where there is no memory for them.
+    pub(super) async fn new(
+        store: &TokenStore,
+        budget: u64,
+        zeros: Zeros,
+        turns: &Turns,
+    ) -> Result<Option<Self>> {
         let most = (budget / BYTES_PER_PLACE).clamp(1, u64::from(u32::MAX));
         let stretches = (store.len(Split::Train) + 1).saturating_sub(LENGTH as u64);
         let stride = stretches.div_ceil(most).max(1);
         let places = stretches.div_ceil(stride) as usize;
         // The power of two at or below the number of places: no more than a table entry for each.
         let buckets = 1_usize << places.max(1).ilog2();
-        let mut grams = Self { stride, starts: vec![0; buckets + 1], places: vec![0; places] };
+        let (Some(starts), Some(places)) = (zeros(buckets + 1), zeros(places)) else { return Ok(None) };
+        let mut grams = Self { stride, starts, places };
         // Counts, then sums, so that each bucket's start is where the next place of it goes: filling moves it on to where the next
         // bucket's places begin.
         grams.pass(store, turns, |grams, bucket, _| grams.starts[bucket + 1] += 1).await?;
@@ -52,7 +59,7 @@ impl Grams {
             .await?;
         grams.starts.copy_within(..buckets, 1);
         grams.starts[0] = 0;
-        Ok(grams)
+        Ok(Some(grams))
     }
 
     /// Goes over the places of a stream: the bucket of each, and the place over the stride.

@@ -3,7 +3,7 @@
 use super::grams::Grams;
 use super::suffixes::{self, suffix_array};
 use crate::data::store::{Split, TokenStore};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::platform::{self, Turns};
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -21,6 +21,15 @@ const COMPARED: usize = 32;
 /// Places of one hash that are compared, at most: a stretch that stands everywhere is not worth waiting for.
 const MOST_COMPARED: usize = 1 << 18;
 
+/// Tokens that are read at once.
+const READ: usize = 1 << 16;
+
+/// Bytes below which an index finds nothing worth telling.
+const SMALLEST: u64 = 1 << 10;
+
+/// Places of a stretch that are told, at most.
+const LISTED: usize = 4;
+
 /// How far an index may go: tokens that are sorted at most, and bytes that it takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -34,6 +43,16 @@ impl Limits {
         let room = platform::available_memory().map_or(u64::MAX, |available| available / 4);
         Self { sorted: platform::SORTED_TOKENS, bytes: platform::INDEX_BYTES.min(room) }
     }
+}
+
+/// So many zeros; `None` where there is no memory for them, where `vec!` would end the program.
+pub(super) type Zeros = fn(usize) -> Option<Vec<u32>>;
+
+fn zeros(count: usize) -> Option<Vec<u32>> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(count).ok()?;
+    zeros.resize(count, 0);
+    Some(zeros)
 }
 
 /// A training stream that texts are looked up in.
@@ -56,24 +75,33 @@ enum Kind {
 }
 
 /// Where a stretch stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Occurrences {
     pub(crate) count: usize,
-    /// The first place of the stream.
-    pub(crate) first: u64,
+    /// The first place of the stream, and the first of each further document, or the next ones where documents are not told apart: as many
+    /// as [`LISTED`], in order.
+    pub(crate) firsts: Vec<u64>,
 }
 
 impl TextIndex {
-    /// Of a store's training stream. Where there are too many tokens to be sorted, stretches of some length are found alone.
+    /// Of a store's training stream. Where there are too many tokens to be sorted, or there is no memory for that, stretches of some length
+    /// are found alone.
     pub(super) async fn new(store: TokenStore, limits: Limits, turns: &Turns) -> Result<Self> {
+        Self::of_memory(store, limits, zeros, turns).await
+    }
+
+    async fn of_memory(store: TokenStore, limits: Limits, zeros: Zeros, turns: &Turns) -> Result<Self> {
         let tokens = store.len(Split::Train);
         let documents = documents(&store, turns).await?;
         let is_long = tokens > limits.sorted.min(suffixes::MOST);
-        let kind = if !is_long && tokens <= limits.bytes / suffixes::BYTES_PER_TOKEN {
-            let stream = store.read(Split::Train, 0, tokens as usize)?;
-            Kind::Suffixes(suffix_array(stream, turns).await)
+        let sorted = if !is_long && tokens <= limits.bytes / suffixes::BYTES_PER_TOKEN {
+            sorted(&store, zeros, turns).await?
         } else {
-            Kind::Grams(Grams::new(&store, limits.bytes, turns).await?)
+            None
+        };
+        let kind = match sorted {
+            Some(places) => Kind::Suffixes(places),
+            None => Kind::Grams(grams(&store, limits.bytes, zeros, turns).await?),
         };
         Ok(Self { store, documents, kind, is_long })
     }
@@ -170,26 +198,38 @@ impl TextIndex {
 
     /// Where a stretch stands.
     pub(crate) async fn occurrences(&self, stretch: &[u32], turns: &Turns) -> Result<Occurrences> {
-        let mut found = Occurrences { count: 0, first: u64::MAX };
         match &self.kind {
             Kind::Suffixes(places) => {
                 let from = self.bound(places, stretch, Ordering::Greater)?;
                 let to = self.bound(places, stretch, Ordering::Equal)?;
                 let own = places.get(from..to).unwrap_or_default();
-                let first = own.iter().min().copied().map_or(u64::MAX, u64::from);
-                found = Occurrences { count: own.len(), first };
+                let firsts = self.firsts(own.iter().map(|place| u64::from(*place)), turns).await;
+                Ok(Occurrences { count: own.len(), firsts })
             }
             Kind::Grams(grams) => {
+                let mut own = Vec::new();
                 for place in grams.candidates(stretch).take(MOST_COMPARED) {
                     if self.compare(stretch, place)?.0 == stretch.len() {
-                        found.count += 1;
-                        found.first = found.first.min(place);
+                        own.push(place);
                     }
                     turns.give().await;
                 }
+                Ok(Occurrences { count: own.len(), firsts: self.firsts(own.iter().copied(), turns).await })
             }
         }
-        Ok(found)
+    }
+
+    /// The places of some, in whatever order, that are told.
+    async fn firsts(&self, places: impl Iterator<Item = u64> + Clone, turns: &Turns) -> Vec<u64> {
+        let (mut firsts, mut from) = (Vec::new(), 0);
+        while firsts.len() < LISTED
+            && let Some(first) = places.clone().filter(|place| *place >= from).min()
+        {
+            firsts.push(first);
+            from = self.document(first).map_or(first + 1, |(_, document)| document.end);
+            turns.give().await;
+        }
+        firsts
     }
 
     /// Whether a stretch has so many places of its hash that not all are compared.
@@ -250,9 +290,39 @@ impl TextIndex {
     }
 }
 
+/// The places of a store's training stream in the order of what follows; `None` where there is no memory for that.
+async fn sorted(store: &TokenStore, zeros: Zeros, turns: &Turns) -> Result<Option<Vec<u32>>> {
+    let count = store.len(Split::Train) as usize;
+    let (Some(mut stream), Some(places)) = (zeros(count), zeros(count)) else { return Ok(None) };
+    for (at, part) in stream.chunks_mut(READ).enumerate() {
+        let read = store.read(Split::Train, (at * READ) as u64, part.len())?;
+        part.iter_mut().zip(read).for_each(|(to, token)| *to = token);
+        turns.give().await;
+    }
+    Ok(Some(suffix_array(stream, places, turns).await))
+}
+
+/// The largest index of hashed stretches that there is memory for, of so many bytes at most.
+async fn grams(store: &TokenStore, bytes: u64, zeros: Zeros, turns: &Turns) -> Result<Grams> {
+    let mut budget = bytes;
+    loop {
+        if let Some(grams) = Grams::new(store, budget, zeros, turns).await? {
+            return Ok(grams);
+        }
+        if budget < SMALLEST {
+            return Err(Error::OutOfMemory {
+                what: "an index of the training text".to_owned(),
+                needed: SMALLEST,
+                held: None,
+                advice: "close other programs or tabs, and look again".to_owned(),
+            });
+        }
+        budget /= 2;
+    }
+}
+
 /// Where documents end, behind the token that ends each, or examples.
 async fn documents(store: &TokenStore, turns: &Turns) -> Result<Option<Vec<u64>>> {
-    const READ: usize = 1 << 16;
     if let Some(examples) = store.examples(Split::Train) {
         return Ok(Some((0..examples.count()).map(|example| examples.range(example).end).collect()));
     }
@@ -348,7 +418,7 @@ mod tests {
         prop_assert_eq!(&found, &stretches_plainly(stream, text, index.shortest()));
         for range in found {
             let own = places(stream, &text[range.clone()]);
-            let expected = Occurrences { count: own.len(), first: own[0] };
+            let expected = Occurrences { count: own.len(), firsts: own.into_iter().take(LISTED).collect() };
             prop_assert_eq!(at_once(index.occurrences(&text[range], &Turns::none())).unwrap(), expected);
         }
         Ok(())
@@ -405,6 +475,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn without_memory_for_an_index_a_smaller_one_is_made() {
+        let stream: Vec<u32> = (0..1000).collect();
+        let made = |zeros: Zeros| {
+            let store = TokenStore::in_memory(stream.clone(), Vec::new());
+            at_once(TextIndex::of_memory(store, SORTED, zeros, &Turns::none()))
+        };
+        assert_eq!(made(|count| (count <= 1000).then(|| vec![0; count])).unwrap().shortcoming(), None);
+        let small = made(|count| (count <= 200).then(|| vec![0; count])).unwrap();
+        let said = small.shortcoming().unwrap();
+        assert!(said.starts_with("There is no memory"), "{said}");
+        let shortest = small.shortest();
+        assert!((9..40).contains(&shortest) && said.contains(&format!("of {shortest} tokens")), "{said}");
+        let text: Vec<u32> = (500..600).collect();
+        assert_eq!(at_once(small.stretches(&text, &Turns::none())).unwrap(), [0..100]);
+        let error = made(|_| None).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+    }
+
     /// Byte by byte, so that they are as many tokens as may be, in what a browser's tab has room for.
     #[test]
     fn slow_a_hundred_megabytes_of_text_are_looked_up_within_a_tabs_budget() {
@@ -423,7 +512,7 @@ mod tests {
         );
         let found = at_once(index.stretches(&text, &Turns::none())).unwrap();
         assert_eq!((found.len(), &found[0]), (1, &(0..40)));
-        let expected = Occurrences { count: 1, first: place as u64 };
+        let expected = Occurrences { count: 1, firsts: vec![place as u64] };
         assert_eq!(at_once(index.occurrences(&text, &Turns::none())).unwrap(), expected);
     }
 

@@ -21,13 +21,14 @@ pub(super) const MOST: u64 = SORTED as u64 - 1;
 /// Bytes that sorting takes for each token.
 pub(super) const BYTES_PER_TOKEN: u64 = 8;
 
-/// The places of a stream in order. It is at most [`MOST`] tokens long. The stream itself becomes scratch.
-pub(super) async fn suffix_array(mut stream: Vec<u32>, turns: &Turns) -> Vec<u32> {
+/// The places of a stream in order, written to a list of its length. It is at most [`MOST`] tokens long. The stream itself becomes scratch.
+pub(super) async fn suffix_array(mut stream: Vec<u32>, places: Vec<u32>, turns: &Turns) -> Vec<u32> {
     let count = stream.len();
+    debug_assert_eq!(places.len(), count, "a place for each token");
     if count == 0 {
-        return Vec::new();
+        return places;
     }
-    let mut sorting = Sorting { places: vec![0; count], ranks: Vec::new(), depth: 1 };
+    let mut sorting = Sorting { places, ranks: Vec::new(), depth: 1 };
     sorting.by_first_token(&mut stream, turns).await;
     sorting.ranks = stream;
     while sorting.places[0] != SORTED | count as u32 {
@@ -229,7 +230,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sorted(stream: &[u32]) -> Vec<u32> {
-        at_once(suffix_array(stream.to_vec(), &Turns::none()))
+        at_once(suffix_array(stream.to_vec(), vec![0; stream.len()], &Turns::none()))
     }
 
     fn sorted_plainly(stream: &[u32]) -> Vec<u32> {

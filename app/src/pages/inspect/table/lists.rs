@@ -1,6 +1,6 @@
 //! What of a view is no tensor, as rows: what ids and rows of tensors mean, stretches of the text, passages, operations.
 
-use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue, Match, Passage, TokenText};
+use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue, Match, Passage, Place, TokenText};
 
 /// Rows that a view has beside its tensors.
 pub(super) enum List<'a> {
@@ -52,6 +52,8 @@ impl<'a> List<'a> {
                 ("text", 280.0),
                 ("document", 70.0),
                 ("beginning", 200.0),
+                ("place", 80.0),
+                ("further places", 200.0),
             ],
             Self::Passages(_) => &[
                 ("number", 60.0),
@@ -125,6 +127,7 @@ fn match_cells(stretch: &Match) -> Vec<String> {
         Some((number, beginning)) => ((*number + 1).to_string(), beginning.clone()),
         None => (String::new(), String::new()),
     };
+    let further: Vec<String> = stretch.further.iter().map(place_cell).collect();
     vec![
         stretch.start.to_string(),
         stretch.length.to_string(),
@@ -132,7 +135,17 @@ fn match_cells(stretch: &Match) -> Vec<String> {
         text.clone(),
         document,
         beginning,
+        stretch.place.to_string(),
+        further.join(", "),
     ]
+}
+
+/// A place, and its document counted as the others are.
+fn place_cell(place: &Place) -> String {
+    match place.document {
+        Some(number) => format!("{} in document {}", place.token, number + 1),
+        None => place.token.to_string(),
+    }
 }
 
 fn passage_cells(passage: &Passage) -> Vec<String> {

@@ -261,10 +261,17 @@ fn views_are_measured_at_the_position_that_was_looked_at() {
     near(take(&state, "nearest_cosine", &instrument), 0.5, "“·bird”");
 
     let instrument = of(View::Provenance);
-    let found =
-        |length| Match { start: 0, length, occurrences: 1, context: Default::default(), document: None };
+    let found = |length| Match {
+        start: 0,
+        length,
+        occurrences: 1,
+        context: Default::default(),
+        document: None,
+        place: 0,
+        further: Vec::new(),
+    };
     let matches = vec![found(3), found(11), found(4)];
-    let details = vec![Detail::Matches { matches, searched: 9, index_bytes: 1, build_ms: 0.0 }];
+    let details = vec![Detail::Matches { matches, found: 3, searched: 9, index_bytes: 1, build_ms: 0.0 }];
     inspected(&mut state, &instrument, View::Provenance, &[], &[], details);
     near(take(&state, "longest_match", &instrument), 11.0, "11 tokens");
 
