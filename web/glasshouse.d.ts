@@ -315,6 +315,8 @@ export type Detail =
   | { kind: "passages"; passages: { tokens: TokenText[]; activations: (number | null)[]; peak: number }[]; searched: number }
   /** The longest stretches, of `found`; the tensor `longest` has of each token the length of its longest one, listed or not. */
   | { kind: "matches"; matches: Match[]; found: number; searched: number; indexBytes: number; buildMs: number }
+  /** Of the walk: each tensor's name, and how this model computes it. */
+  | { kind: "formulas"; formulas: [tensor: string, formula: string][] }
   | { kind: "graph"; nodes: GraphNode[]; values: GraphValue[]; kernels: [name: string, wgsl: string][] };
 
 /** A stretch of the prompt that stands in the training text. */

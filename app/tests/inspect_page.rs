@@ -150,6 +150,7 @@ fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
     {
         assert!(shows(&scene, title), "no {title}");
     }
+    assert!(shows(&scene, "q = RoPE(RMSNorm(x)·W_Q, t)"), "as this model has its queries");
     scene.harness.get_by_label("Embedding in numbers").click();
     scene.settle();
     assert!(shows(&scene, "Embedding of all tokens") && shows(&scene, "length "));

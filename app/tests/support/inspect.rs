@@ -32,9 +32,7 @@ pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &In
     let seen = |view: &View| Inspected {
         view: *view,
         tensors: tensors(*view, count),
-        details: vec![Detail::Tokens {
-            tokens: (0..V as u32).map(|id| token(&format!(" word{id}"), id)).collect(),
-        }],
+        details: details(*view, (0..V as u32).map(|id| token(&format!(" word{id}"), id)).collect()),
         notices: Vec::new(),
         ms: 3.25,
     };
@@ -52,6 +50,21 @@ pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &In
             held_training_ms: None,
             views: views.iter().map(seen).collect(),
         }),
+    }
+}
+
+fn details(view: View, tokens: Vec<TokenText>) -> Vec<Detail> {
+    let tokens = Detail::Tokens { tokens };
+    match view {
+        View::Walk => {
+            let formula = |name: &str, formula: &str| (name.to_owned(), formula.to_owned());
+            let formulas = vec![
+                formula("queries", "q = RoPE(RMSNorm(x)·W_Q, t)"),
+                formula("between", "y = x + attention"),
+            ];
+            vec![tokens, Detail::Formulas { formulas }]
+        }
+        _ => vec![tokens],
     }
 }
 

@@ -413,6 +413,11 @@ pub enum Detail {
         /// Milliseconds that making it took; 0 where it was there.
         build_ms: f64,
     },
+    /// Of [`View::Walk`]: how this model computes what its tensors show.
+    Formulas {
+        /// A tensor's name, and its formula: x is what the block begins with, y what its MLP adds to.
+        formulas: Vec<(String, String)>,
+    },
     /// Of [`View::Graph`].
     Graph {
         /// In the order in which they run.

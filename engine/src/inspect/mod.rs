@@ -5,6 +5,7 @@ mod attention;
 mod distribution;
 mod embeddings;
 mod final_norm;
+mod formulas;
 mod graph;
 mod head;
 mod lens;

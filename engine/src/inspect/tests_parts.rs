@@ -1,6 +1,6 @@
 //! Views of what parts of a model do, against what follows from the graph's own values by other ways.
 
-mod bench;
+pub(super) mod bench;
 
 use super::outputs::likeliest;
 use super::what_if::Changed;

@@ -2,10 +2,11 @@
 
 use super::outputs::largest;
 use super::probabilities::{Attention, MOST, count};
-use super::{Found, Subject, Tensor};
+use super::{Found, Subject, Tensor, formulas};
 use crate::error::Result;
 use crate::model::Site;
 use crate::platform::Turns;
+use crate::protocol::inspect::Detail;
 
 /// Next tokens whose texts are given: those of the largest logits.
 const NEXT: usize = 10;
@@ -80,6 +81,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("probabilities", &block, &[("H", heads), ("T", time), ("T", time)], probabilities);
     let logits = logits.into_iter().next().unwrap_or_default();
     found.detail(subject.outputs_of(largest(&logits.data, NEXT)));
+    found.detail(Detail::Formulas { formulas: formulas::of(subject.lens.config(), layer) });
     found.floats("logits", "head", &[("V", logits.data.len())], logits.data);
     Ok(found)
 }

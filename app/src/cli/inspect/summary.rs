@@ -193,6 +193,11 @@ fn tell_detail(detail: &Detail) -> Result<()> {
                 say!("  {}", of_passage(passage))?;
             }
         }
+        Detail::Formulas { formulas } => {
+            for (name, formula) in formulas {
+                say!("  {name}: {formula}")?;
+            }
+        }
         Detail::Matches { matches, found, searched, index_bytes, build_ms } => {
             let (searched, bytes) = (counted(*searched as u64, "token"), output::bytes(*index_bytes));
             say!(

@@ -8,13 +8,13 @@ use super::shown::Shown;
 use super::strip::strip_ui;
 use crate::format;
 use crate::pages::parts::{Bar, caption, head, rows_ui};
-use crate::state::Tensor;
+use crate::state::{Tensor, ViewData};
 use crate::theme::space;
 use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted, raised};
 use boxes::{BOXES, Part, Step};
 use egui::{Ui, vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::inspect::TokenText;
+use glasshouse_protocol::inspect::{Detail, TokenText};
 
 /// Least width of a box in points.
 const BOX: f32 = 250.0;
@@ -84,7 +84,9 @@ fn boxes_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &[&Step], position: usize) {
 
 fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
     head(ui, step.title);
-    caption(ui, step.formula);
+    if let Some(formula) = formula(shown.data, step) {
+        caption(ui, formula);
+    }
     caption(ui, step.means);
     let width = ui.available_width();
     if step.tensor.is_empty() {
@@ -115,6 +117,16 @@ fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
     if open {
         numbers_ui(ui, shown, step, tensor, scale, position);
     }
+}
+
+/// How the model that is looked at computes a box's numbers, where that is known.
+fn formula<'a>(data: &'a ViewData, step: &Step) -> Option<&'a str> {
+    let formulas = data.details.iter().find_map(|detail| match detail {
+        Detail::Formulas { formulas } => Some(formulas),
+        _ => None,
+    });
+    let own = formulas?.iter().find(|(tensor, _)| tensor == step.tensor);
+    own.map(|(_, formula)| formula.as_str())
 }
 
 /// What a box without numbers of its own says.

@@ -140,7 +140,14 @@ fn the_walk_ends_with_the_logits_of_its_position() {
         let at = inspected.tensors.iter().position(|tensor| tensor.name == "logits").unwrap();
         let found: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes[at]);
         compare(&found, logits[0].row(6), 1e-5, "logits");
-        let [Detail::Tokens { tokens }] = &inspected.details[..] else { panic!("{:?}", inspected.details) };
+        let [Detail::Tokens { tokens }, Detail::Formulas { formulas }] = &inspected.details[..] else {
+            panic!("{:?}", inspected.details)
+        };
+        let named: Vec<&String> = formulas.iter().map(|(name, _)| name).collect();
+        let mut tensors: Vec<&String> = inspected.tensors.iter().map(|tensor| &tensor.name).collect();
+        // A tensor's place is that of its making, a formula's that of the walk.
+        tensors.sort_by_key(|name| named.iter().position(|own| own == name));
+        assert_eq!(named, tensors, "each tensor has its formula");
         let mut next: Vec<u32> = tokens.iter().map(|token| token.id).collect();
         let mut wanted = outputs::largest(&found, 10);
         next.sort_unstable();

@@ -9,6 +9,7 @@ pub(super) enum List<'a> {
     Steps(&'a [u64]),
     Matches(&'a [Match]),
     Passages(&'a [Passage]),
+    Formulas(&'a [(String, String)]),
     Operations(&'a [GraphNode]),
     Values(&'a [GraphValue]),
 }
@@ -21,6 +22,7 @@ impl<'a> List<'a> {
             Detail::Parameters { names, steps } => vec![Self::Parameters(names), Self::Steps(steps)],
             Detail::Matches { matches, .. } => vec![Self::Matches(matches)],
             Detail::Passages { passages, .. } => vec![Self::Passages(passages)],
+            Detail::Formulas { formulas } => vec![Self::Formulas(formulas)],
             Detail::Graph { nodes, values, .. } => vec![Self::Operations(nodes), Self::Values(values)],
         }
     }
@@ -33,6 +35,7 @@ impl<'a> List<'a> {
             Self::Steps(_) => "steps",
             Self::Matches(_) => "stretches",
             Self::Passages(_) => "passages",
+            Self::Formulas(_) => "formulas",
             Self::Operations(_) => "operations",
             Self::Values(_) => "values",
         }
@@ -62,6 +65,7 @@ impl<'a> List<'a> {
                 ("text", 320.0),
                 ("activations", 320.0),
             ],
+            Self::Formulas(_) => &[("number", 60.0), ("tensor", 160.0), ("formula", 340.0)],
             Self::Operations(_) => &[
                 ("number", 60.0),
                 ("scope", 170.0),
@@ -96,6 +100,7 @@ impl<'a> List<'a> {
             Self::Steps(steps) => steps.len(),
             Self::Matches(matches) => matches.len(),
             Self::Passages(passages) => passages.len(),
+            Self::Formulas(formulas) => formulas.len(),
             Self::Operations(nodes) => nodes.len(),
             Self::Values(values) => values.len(),
         }
@@ -109,6 +114,9 @@ impl<'a> List<'a> {
             Self::Steps(steps) => steps.get(number).map(|step| vec![step.to_string()]),
             Self::Matches(matches) => matches.get(number).map(match_cells),
             Self::Passages(passages) => passages.get(number).map(passage_cells),
+            Self::Formulas(formulas) => {
+                formulas.get(number).map(|(name, formula)| vec![name.clone(), formula.clone()])
+            }
             Self::Operations(nodes) => nodes.get(number).map(operation_cells),
             Self::Values(values) => values.get(number).map(value_cells),
         };

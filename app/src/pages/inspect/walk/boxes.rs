@@ -30,69 +30,57 @@ impl Part {
 pub(super) struct Step {
     pub(super) part: Part,
     pub(super) title: &'static str,
-    pub(super) formula: &'static str,
     pub(super) means: &'static str,
-    /// The tensor of the view; empty where the prompt itself says it.
+    /// The tensor of the view, whose formula the engine knows; empty where the prompt itself says it.
     pub(super) tensor: &'static str,
 }
 
-const fn step(
-    part: Part,
-    title: &'static str,
-    formula: &'static str,
-    means: &'static str,
-    tensor: &'static str,
-) -> Step {
-    Step { part, title, formula, means, tensor }
+const fn step(part: Part, title: &'static str, means: &'static str, tensor: &'static str) -> Step {
+    Step { part, title, means, tensor }
 }
 
-/// All boxes, in the order of the work.
+/// All boxes, in the order of the work. What they mean holds for every model; how each computes it is [`super::formula`]'s.
 pub(super) const BOXES: [Step; 17] = [
-    step(Part::Begin, "Text", "", "What was typed.", ""),
-    step(Part::Begin, "Token ids", "ids = tokenizer(text)", "Each piece of the text by its number.", ""),
+    step(Part::Begin, "Text", "What was typed.", ""),
+    step(Part::Begin, "Token ids", "ids = tokenizer(text): each piece of the text by its number.", ""),
     step(
         Part::Begin,
         "Embedding",
-        "x = E[id] (+ position)",
         "Each id's row of a learned table: the vector that the blocks change.",
         "embedded",
     ),
     step(
         Part::Block,
         "Before attention",
-        "norm(x)",
-        "The vector brought to an even scale, so that all layers see the same range.",
+        "What attention reads. A norm keeps it at an even scale, so that all layers see the same range.",
         "attention_input",
     ),
-    step(Part::Block, "Queries", "q = norm(x)·W_Q", "What each token looks for, head by head.", "queries"),
-    step(Part::Block, "Keys", "k = norm(x)·W_K", "What each token offers to be found by.", "keys"),
-    step(Part::Block, "Values", "v = norm(x)·W_V", "What a token hands over where it is found.", "values"),
+    step(Part::Block, "Queries", "What each token looks for, head by head.", "queries"),
+    step(Part::Block, "Keys", "What each token offers to be found by.", "keys"),
+    step(Part::Block, "Values", "What a token hands over where it is found.", "values"),
     step(
         Part::Block,
         "Shares of attention",
-        "A = softmax(q·kᵀ / √D + mask)",
         "From where each token reads, head by head; each row sums to 1.",
         "probabilities",
     ),
-    step(Part::Block, "Attended", "A·v", "The values, added up by those shares.", "attended"),
+    step(Part::Block, "Attended", "The values, added up by those shares.", "attended"),
     step(
         Part::Block,
         "Out of attention",
-        "A·v·W_O",
         "The heads together again: what attention adds.",
         "attention_output",
     ),
-    step(Part::Block, "Residual stream", "x + attention", "The vector with what attention added.", "between"),
-    step(Part::Block, "Before the MLP", "norm(x)", "Brought to an even scale again.", "mlp_input"),
+    step(Part::Block, "Residual stream", "The vector with what attention added.", "between"),
+    step(Part::Block, "Before the MLP", "What the MLP reads, at an even scale too.", "mlp_input"),
     step(
         Part::Block,
         "Neurons",
-        "h = activation(norm(x)·W_up), or activation(gate)·up",
         "Each neuron's activation: what it recognises in this one vector.",
         "hidden",
     ),
-    step(Part::Block, "Out of the MLP", "h·W_down", "What the neurons add.", "mlp_output"),
-    step(Part::Block, "Behind the block", "x + mlp", "The vector that the next block begins with.", "stream"),
-    step(Part::End, "Last norm", "norm(x)", "Behind the last block, an even scale for the head.", "normed"),
-    step(Part::End, "Logits", "norm(x)·W_U", "A number for each token of the vocabulary.", "logits"),
+    step(Part::Block, "Out of the MLP", "What the neurons add.", "mlp_output"),
+    step(Part::Block, "Behind the block", "The vector that the next block begins with.", "stream"),
+    step(Part::End, "Before the head", "The last vector, at an even scale for the head.", "normed"),
+    step(Part::End, "Logits", "A number for each token of the vocabulary, or for each label.", "logits"),
 ];
