@@ -135,13 +135,16 @@ impl Gpu {
                 let fusions = Fusions { head: self.target.fusions.head, ..Fusions::NONE };
                 Ok((self.with_fusions(fusions), Tuned::default()))
             }
-            Tuning::Pinned(device) => {
-                let same = device.name == self.report().name && device.software == self.report().software;
-                let choices = if same { Choices::from_texts(&device.variants) } else { Choices::default() };
-                Ok((self.with_choices(&choices), Tuned::default()))
-            }
+            Tuning::Pinned(device) => Ok((self.pinned(device), Tuned::default())),
             Tuning::Measured(measuring) => self.measured(graph, measuring).await,
         }
+    }
+
+    /// The same device, with the kernels that were recorded of it, if it is that device.
+    pub fn pinned(&self, device: &DeviceDescription) -> Self {
+        let same = device.name == self.report().name && device.software == self.report().software;
+        let choices = if same { Choices::from_texts(&device.variants) } else { Choices::default() };
+        self.with_choices(&choices)
     }
 
     async fn measured(self, graph: &Graph, measuring: &Measuring) -> Result<(Self, Tuned)> {

@@ -25,6 +25,18 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     if subject.lens.is_on_cpu() {
         found.notice("The processor computes this; the kernels are those that a GPU would run.");
     }
+    if subject.lens.has_chosen_kernels() {
+        found.notice("Where the run's record pins a kernel of this size to this device, it is that one.");
+    }
+    if !subject.run.is_imported()
+        && let Ok(config) = subject.run.config()
+    {
+        let (batch, context, window) = (config.train.batch_size, config.model.context_length, forward.window);
+        found.notice(format!(
+            "Here each operation runs by itself, on a window of {window} tokens. Training works on {batch} windows of {context} at once, \
+             makes one operation of several where a kernel does the work of all, and takes the kernels that suit those sizes."
+        ));
+    }
     if forward.ms.iter().all(Option::is_none) {
         found.notice("This device measures no times.");
     }

@@ -14,11 +14,13 @@ pub(super) use programs::Values;
 pub use tensor::Tensor;
 
 use crate::cpu::{Weights, Workers};
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::{Heads, Type};
 use crate::model::{Purpose, Site, build};
 use crate::plan::arena::ArenaLayout;
+use crate::plan::lower::Choices;
 use crate::platform;
 use crate::protocol::ModelConfig;
 use part::{Gradients, Key};
@@ -76,6 +78,28 @@ impl Lens {
     /// Another number of weights than the model has.
     pub(crate) fn beside(&self, config: &ModelConfig, parameters: Vec<f32>) -> Result<Self> {
         Self::new(config, parameters, self.place.clone())
+    }
+
+    /// The same with the kernels that were recorded of its device, where they were; else with those of its kind.
+    pub(crate) fn pinned(self, recorded: Option<&DeviceDescription>) -> Self {
+        let place = match self.place {
+            Place::Gpu(gpu) => Place::Gpu(Box::new(pinned(&gpu, recorded))),
+            Place::Cpu(workers) => Place::Cpu(workers),
+        };
+        Self { place, ..self }
+    }
+
+    /// Whether [`Self::pinned`] would leave it as it is.
+    pub(crate) fn is_pinned(&self, recorded: Option<&DeviceDescription>) -> bool {
+        match &self.place {
+            Place::Gpu(gpu) => gpu.variants() == pinned(gpu, recorded).variants(),
+            Place::Cpu(_) => true,
+        }
+    }
+
+    /// Whether it has other kernels than devices of its kind have.
+    pub(super) fn has_chosen_kernels(&self) -> bool {
+        matches!(&self.place, Place::Gpu(gpu) if !gpu.variants().is_empty())
     }
 
     fn new(config: &ModelConfig, parameters: Vec<f32>, place: Place) -> Result<Self> {
@@ -254,6 +278,11 @@ impl Lens {
     fn window(&self, tokens: usize) -> usize {
         tokens.next_power_of_two().max(SHORTEST).min(self.config.context_length)
     }
+}
+
+/// A device with the kernels that were recorded of it.
+fn pinned(gpu: &Gpu, recorded: Option<&DeviceDescription>) -> Gpu {
+    recorded.map_or_else(|| gpu.with_choices(&Choices::default()), |device| gpu.pinned(device))
 }
 
 /// The rows of a text in a window's values, without the window's axis of one text.

@@ -4,13 +4,16 @@ pub(super) mod bench;
 
 use super::outputs::likeliest;
 use super::what_if::Changed;
-use super::{Data, Detail, InspectSettings, Tensor, View};
+use super::{Data, Detail, InspectSettings, Lens, Tensor, View};
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use crate::cpu::{Program, Weights, Workers};
 use crate::data::{Split, TokenStore};
+use crate::gpu::test_gpu;
 use crate::graph::{Input, Keep, Origin, ParameterId, gradient};
 use crate::model::{LossForm, Purpose, Site, build};
 use crate::plan::arena::ArenaLayout;
+use crate::plan::lower::{Choice, Choices, Family, Tier};
+use crate::plan::trial;
 use crate::project::parameters_of;
 use crate::protocol::GenerateConfig;
 use crate::protocol::inspect::Edit;
@@ -20,6 +23,33 @@ use bench::{Bench, differ, gpt, lens, llama, near, near_shares, number, parallel
 use pollster::block_on;
 
 const PROMPT: &str = "The fox sat by the river";
+
+#[test]
+fn the_graph_has_the_kernels_that_a_runs_record_pins() {
+    let gpu = test_gpu();
+    let mut bench = Bench::new(llama());
+    let model = bench.config.model.clone();
+    let default = gpu.target().default_choice(Family::Linear).tier;
+    let other = if default == Tier::Tiled { Tier::Direct } else { Tier::Tiled };
+    // The prompt's 24 bytes are read in a window of 32.
+    let trials = trial::of_graph(&build(&model, Purpose::Window { time: 32 }).unwrap().graph);
+    let products = trials.iter().filter(|trial| trial.bucket.family == Family::Linear);
+    let choices: Choices = products.map(|trial| (trial.bucket, Choice::tier(other))).collect();
+    let recorded = gpu.with_choices(&choices).describe();
+    let length = ArenaLayout::of(&build(&model, Purpose::Window { time: 1 }).unwrap().graph).length;
+    let arena: Vec<f32> = (0..length).map(|n| 0.6 * number(3, n)).collect();
+    for (recorded, tier) in [(None, default), (Some(&recorded), other)] {
+        bench.lens = Lens::on_gpu(&model, arena.clone(), gpu.clone()).unwrap().pinned(recorded);
+        let seen = bench.look(View::Graph, PROMPT, &InspectSettings::default()).unwrap();
+        let Detail::Graph { nodes, .. } = &seen.inspected.details[0] else { panic!("no graph") };
+        let own = nodes.iter().filter(|node| node.operation == "linear" && node.scope.starts_with("blocks."));
+        let kernels: Vec<&String> = own.flat_map(|node| node.kernels.iter().map(|(name, _)| name)).collect();
+        assert!(!kernels.is_empty() && kernels.iter().all(|name| name.contains(tier.word())), "{kernels:?}");
+        let says = |words: &str| seen.inspected.notices.iter().any(|notice| notice.contains(words));
+        assert!(says("on a window of 32 tokens") && says("Training works on"));
+        assert_eq!(says("record pins a kernel"), recorded.is_some());
+    }
+}
 
 #[test]
 fn what_parts_add_and_the_biases_come_to_the_logit() {

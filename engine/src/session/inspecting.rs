@@ -60,7 +60,9 @@ impl Session {
         });
         let Generations { lenses, indices, .. } = &mut self.generations;
         let (request, threads) = (self.device.request.as_str(), self.options.threads);
-        let lens = lenses.of(&model.key, (&model.config, &model.parameters), request, threads).await?;
+        let recorded = run.record()?.device;
+        let device = (request, recorded.as_ref());
+        let lens = lenses.of(&model.key, (&model.config, &model.parameters), device, threads).await?;
         let device = lens.device().to_owned();
         let mut answers: Vec<Seen> = Vec::with_capacity(prompts.len());
         for (prompt, all) in prompts.iter().zip(&read) {

@@ -1,6 +1,7 @@
 //! Lenses that are kept for the next prompt.
 
 use super::Key;
+use crate::device::DeviceDescription;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::inspect::Lens;
@@ -25,8 +26,8 @@ struct OpenLens {
 pub(in super::super) struct Lenses(Vec<OpenLens>);
 
 impl Lenses {
-    /// A lens over weights of a model on a device: the one that has what this key names; or another of the same shape, where there is no
-    /// room for one more; or a new one, in the place of the one that was used longest ago.
+    /// A lens over weights of a model on a device, with the kernels that the run's record has for it: the one that has what this key names;
+    /// or another of the same shape, where there is no room for one more; or a new one, in the place of the one that was used longest ago.
     ///
     /// # Errors
     /// A device that is not there, or cannot hold the model; another number of weights than the model has.
@@ -34,10 +35,10 @@ impl Lenses {
         &mut self,
         key: &Key,
         (config, parameters): (&ModelConfig, &[f32]),
-        device: &str,
+        (device, recorded): (&str, Option<&DeviceDescription>),
         threads: Option<usize>,
     ) -> Result<&mut Lens> {
-        let mut open = match self.place(key, config, device) {
+        let mut open = match self.place(key, config, (device, recorded)) {
             Some(at) => self.0.remove(at),
             None => {
                 let neighbour = self.0.iter().find(|open| open.device == device);
@@ -48,6 +49,7 @@ impl Lenses {
                         None => Lens::on_cpu(config, parameters.to_vec(), threads)?,
                     },
                 };
+                let lens = lens.pinned(recorded);
                 while !self.has_room(lens.arena().len()) {
                     self.0.remove(0);
                 }
@@ -66,8 +68,15 @@ impl Lenses {
     }
 
     /// The lens that a key's weights are in, or are to be put into; `None` where another is to be opened.
-    fn place(&self, key: &Key, config: &ModelConfig, device: &str) -> Option<usize> {
-        let fits = |open: &&OpenLens| open.device == device && open.lens.config() == config;
+    fn place(
+        &self,
+        key: &Key,
+        config: &ModelConfig,
+        (device, recorded): (&str, Option<&DeviceDescription>),
+    ) -> Option<usize> {
+        let fits = |open: &&OpenLens| {
+            open.device == device && open.lens.config() == config && open.lens.is_pinned(recorded)
+        };
         // What the name meant before, as that of weights in training, is of no use any more.
         let is_named = |own: &Key| (&own.0, &own.1) == (&key.0, &key.1);
         let has = |open: &OpenLens| fits(&open) && open.key.as_ref().is_none_or(is_named);
@@ -101,9 +110,11 @@ impl Lenses {
 mod tests {
     use super::super::CURRENT;
     use super::*;
+    use crate::gpu::test_gpu;
     use crate::inspect::Tensor;
     use crate::model::{Purpose, Site, build};
     use crate::plan::arena::ArenaLayout;
+    use crate::plan::lower::{Choice, Choices, Family, ShapeBucket, Tier};
     use crate::protocol::presets;
     use pollster::block_on;
 
@@ -120,7 +131,7 @@ mod tests {
 
     /// The logits of a text, and how many programs were there before it was read.
     fn read(lenses: &mut Lenses, key: &Key, (config, weights): &(ModelConfig, Vec<f32>)) -> (Tensor, usize) {
-        let lens = block_on(lenses.of(key, (config, weights), "cpu", Some(1))).unwrap();
+        let lens = block_on(lenses.of(key, (config, weights), ("cpu", None), Some(1))).unwrap();
         let programs = lens.programs();
         (block_on(lens.probe(&[3, 1, 4], &[Site::Logits])).unwrap().remove(0), programs)
     }
@@ -143,6 +154,27 @@ mod tests {
         read(&mut lenses, &key("3", "best", 9), &model(3, 0.1));
         assert_eq!(read(&mut lenses, &of_two, &two).1, 1);
         assert_eq!(read(&mut lenses, &of_one, &one).1, 0);
+    }
+
+    /// The same model under the records of two runs: one that chose nothing, and one that chose another kernel for a product.
+    #[test]
+    fn a_lens_has_the_kernels_of_its_own_runs_record() {
+        let gpu = test_gpu();
+        let (config, weights) = model(1, 0.1);
+        let default = gpu.target().default_choice(Family::Linear).tier;
+        let other = Choice::tier(if default == Tier::Tiled { Tier::Direct } else { Tier::Tiled });
+        let mut choices = Choices::default();
+        choices.insert(ShapeBucket::of(Family::Linear, [16, 8, 24]), other);
+        let recorded = gpu.with_choices(&choices).describe();
+        let name = gpu.report().name.as_str();
+        let mut lenses = Lenses::default();
+        for (run, record) in [("1", None), ("2", Some(&recorded)), ("1", None)] {
+            let own = key(run, "best", 9);
+            let lens = block_on(lenses.of(&own, (&config, &weights), (name, record), None)).unwrap();
+            assert!(lens.is_pinned(record), "run {run}");
+            assert!(!lens.is_pinned(if record.is_none() { Some(&recorded) } else { None }), "run {run}");
+        }
+        assert_eq!(lenses.0.len(), 2);
     }
 
     #[test]
