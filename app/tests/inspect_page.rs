@@ -161,6 +161,21 @@ fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
     scene.picture("inspect-walk");
 }
 
+/// What a button copies.
+fn copied(scene: &mut Scene, button: &str) -> String {
+    scene.harness.get_by_label(button).click();
+    let mut copied = None;
+    for _ in 0..4 {
+        scene.frame();
+        for command in &scene.harness.output().platform_output.commands {
+            if let OutputCommand::CopyText(text) = command {
+                copied = Some(text.clone());
+            }
+        }
+    }
+    copied.expect("it was copied")
+}
+
 #[test]
 fn every_view_can_be_read_as_a_table_and_copied() {
     let views = [View::Tokens, View::Positions];
@@ -172,17 +187,7 @@ fn every_view_can_be_read_as_a_table_and_copied() {
     scene.harness.get_by_role_and_label(Role::Row, "0, 0, 0");
     scene.harness.get_by_role_and_label(Role::Row, "0 Once, 0 ·word0");
     scene.picture("inspect-tables");
-    scene.harness.get_by_label("CSV of Positions").click();
-    let mut copied = None;
-    for _ in 0..4 {
-        scene.frame();
-        for command in &scene.harness.output().platform_output.commands {
-            if let OutputCommand::CopyText(text) = command {
-                copied = Some(text.clone());
-            }
-        }
-    }
-    let text = copied.expect("it was copied");
+    let text = copied(&mut scene, "CSV of Positions");
     assert!(text.starts_with("tensor,axes,place,value\n"));
     // Behind an empty line what ids mean, of a vocabulary of 20.
     assert_eq!(text.lines().count(), 1 + 16 * 16 + 16 * 2 + 2 + 1 + 1 + 20);
@@ -303,6 +308,11 @@ fn two_models_stand_beside_each_other() {
     );
     assert!(shows(&scene, "2-first-stories, step 2,400") && shows(&scene, "1-first-stories, step 1,150"));
     scene.picture("inspect-beside");
+    let text = copied(&mut scene, "CSV of Tokens");
+    assert!(text.starts_with("run,step,tensor,axes,place,value\n"));
+    for row in ["\n2-first-stories,2400,ids,T,0,", "\n1-first-stories,1150,ids,T,0,"] {
+        assert!(text.contains(row), "{row:?} is not in {text}");
+    }
     scene.harness.get_by_label("One model").click();
     scene.settle();
     assert!(!shows(&scene, "1-first-stories, step 1,150"));

@@ -18,6 +18,8 @@ use glasshouse_protocol::{View, WeightSource};
 const AT_FIRST: [View; 3] = [View::Walk, View::Tokens, View::Attention];
 /// Seconds from which on what is shown of another prompt or of other weights says so: most answers are there within a frame or two.
 const PATIENCE: f64 = 0.5;
+/// Bytes of a CSV from which on it is saved as a file: more is a burden to the clipboard, and to whatever it is pasted into.
+const COPIED: usize = 8 << 20;
 /// How strong it still is.
 const FADED: f32 = 0.5;
 
@@ -207,18 +209,26 @@ impl InspectPage {
 
     /// Gives the person what they want of a section.
     fn give(&self, ui: &Ui, context: &mut Context<'_>, view: View, wanted: Option<Wanted>, rect: Rect) {
-        let Some(seen) = self.asking.seen(0, view) else { return };
-        let run = &seen.answer.inspection.run;
+        let Some(first) = self.asking.seen(0, view) else { return };
+        let named = |ending: &str| {
+            format::file_name(&format!("{} {}", first.answer.inspection.run, view.title()), ending)
+        };
         match wanted {
             Some(Wanted::Csv) => {
-                let shown = Shown {
+                let (columns, palette) = (if self.chosen.beside.is_some() { 2 } else { 1 }, context.palette);
+                let seen = (0..columns).filter_map(|column| Some((column, self.asking.seen(column, view)?)));
+                let shown = seen.map(|(column, seen)| Shown {
                     inspection: &seen.answer.inspection,
                     data: &seen.data,
                     settings: &seen.answer.settings,
-                    column: 0,
-                    palette: context.palette,
-                };
-                match table::csv(&shown) {
+                    column,
+                    palette,
+                });
+                let text = table::csv(&shown.collect::<Vec<_>>());
+                match text {
+                    Ok(text) if text.len() > COPIED => {
+                        context.asks.save = Some((named("csv"), text.into_bytes()));
+                    }
                     Ok(text) => {
                         ui.ctx().copy_text(text);
                         context.asks.tell("Copied as CSV");
@@ -227,13 +237,12 @@ impl InspectPage {
                 }
             }
             Some(Wanted::Png) => {
-                let name = format::file_name(&format!("{run} {}", view.title()), "png");
                 // What is scrolled away is not drawn, and what stands over it is no part of it.
                 let seen = rect.intersect(ui.clip_rect());
                 if seen.height() < rect.height() - 1.0 {
                     context.asks.tell(asks::IN_SIGHT);
                 }
-                context.asks.capture = Some(Capture { rect: seen, name });
+                context.asks.capture = Some(Capture { rect: seen, name: named("png") });
             }
             None => {}
         }

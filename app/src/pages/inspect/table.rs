@@ -15,8 +15,8 @@ use lists::List;
 const ROW: f32 = 24.0;
 /// Height of the list in points.
 const HEIGHT: f32 = 264.0;
-/// Rows from which on a CSV is not written out: it is made within a frame.
-const MOST: usize = 200_000;
+/// Rows from which on a CSV is not written out: it is made within a frame, and 4 M of them are some 150 MB.
+const MOST: usize = 4_000_000;
 /// Tensors whose entries are ids of tokens: other whole numbers count something.
 const IDS: [&str; 5] = ["ids", "neighbours", "token", "top", "repeated"];
 /// What is said where there is nothing to list.
@@ -147,39 +147,65 @@ fn indices(tensor: &Tensor, entry: usize) -> Vec<usize> {
     places
 }
 
-/// All tensors as CSV, a row for each entry, and below them what is no tensor.
+/// All tensors of a view as CSV, a row for each entry, and below them what is no tensor; of two models beside each other the rows of both,
+/// which say whose they are.
 ///
 /// # Errors
 /// There is nothing to write, or too much for a table: the sentence says which.
-pub(super) fn csv(shown: &Shown<'_>) -> Result<String, &'static str> {
-    let (tensors, lists) = (&shown.data.tensors, lists(shown));
-    let entries: usize = tensors.iter().map(|tensor| tensor.floats.len() + tensor.integers.len()).sum();
-    let listed: usize = lists.iter().map(List::count).sum();
-    match entries + listed {
-        0 => return Err(NOTHING),
+pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
+    let entries = |tensor: &Tensor| tensor.floats.len() + tensor.integers.len();
+    let all: usize = columns.iter().flat_map(|shown| &shown.data.tensors).map(entries).sum();
+    let lists: Vec<(&Shown<'_>, List<'_>)> =
+        columns.iter().flat_map(|shown| lists(shown).into_iter().map(move |list| (shown, list))).collect();
+    match all + lists.iter().map(|(_, list)| list.count()).sum::<usize>() {
+        0 => return Err(NOTHING.to_owned()),
         count if count > MOST => {
-            return Err("These are too many numbers for a table: save them with `glasshouse inspect --to`");
+            let count = format::whole(count as u64);
+            return Err(format!("{count} numbers are too many for a table: a shorter prompt has fewer"));
         }
         _ => {}
     }
-    let rows = tensors.iter().flat_map(|tensor| {
-        let axes: Vec<&str> = tensor.summary.axes.iter().map(|axis| axis.name.as_str()).collect();
-        let axes = axes.join(" ");
-        (0..tensor.floats.len() + tensor.integers.len()).map(move |entry| {
-            let place: Vec<String> = indices(tensor, entry).iter().map(usize::to_string).collect();
-            [tensor.summary.name.clone(), axes.clone(), place.join(" "), tensor.text(entry)]
+    let beside = columns.len() > 1;
+    let whose = |shown: &Shown<'_>| match beside {
+        true => vec![shown.inspection.run.clone(), shown.inspection.step.to_string()],
+        false => Vec::new(),
+    };
+    let rows = columns.iter().flat_map(|shown| {
+        shown.data.tensors.iter().flat_map(move |tensor| {
+            let axes: Vec<&str> = tensor.summary.axes.iter().map(|axis| axis.name.as_str()).collect();
+            let axes = axes.join(" ");
+            (0..entries(tensor)).map(move |entry| {
+                let place: Vec<String> = indices(tensor, entry).iter().map(usize::to_string).collect();
+                let own = [tensor.summary.name.clone(), axes.clone(), place.join(" "), tensor.text(entry)];
+                [whose(shown), own.into()].concat()
+            })
         })
     });
     let mut parts: Vec<String> = Vec::new();
-    if entries > 0 {
-        parts.push(widgets::csv(&["tensor", "axes", "place", "value"], rows));
+    if all > 0 {
+        parts.push(widgets::csv(&titles(beside, &["tensor", "axes", "place", "value"]), rows));
     }
-    for list in &lists {
-        let titles: Vec<&str> = list.columns().iter().map(|(title, _)| *title).collect();
-        parts.push(widgets::csv(&titles, (0..list.count()).map(|number| list.row(number))));
+    let mut written: Vec<&str> = Vec::new();
+    for (_, list) in &lists {
+        if written.contains(&list.name()) {
+            continue;
+        }
+        written.push(list.name());
+        let own: Vec<&str> = list.columns().iter().map(|(title, _)| *title).collect();
+        let alike = lists.iter().filter(|(_, other)| other.name() == list.name());
+        let rows = alike.flat_map(|(shown, list)| {
+            (0..list.count()).map(move |number| [whose(shown), list.row(number)].concat())
+        });
+        parts.push(widgets::csv(&titles(beside, &own), rows));
     }
     // An empty line stands between tables of other columns.
     Ok(parts.join("\n"))
+}
+
+/// Titles of a table's columns, behind those that say whose a row is.
+fn titles<'a>(beside: bool, own: &[&'a str]) -> Vec<&'a str> {
+    let whose: &[&str] = if beside { &["run", "step"] } else { &[] };
+    [whose, own].concat()
 }
 
 #[cfg(test)]
@@ -193,10 +219,48 @@ mod tests {
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
     /// A view's CSV, and the names of what its table lists.
-    fn written(tensors: Vec<Tensor>, details: Vec<Detail>) -> (Result<String, &'static str>, Vec<String>) {
+    fn written(tensors: Vec<Tensor>, details: Vec<Detail>) -> (Result<String, String>, Vec<String>) {
         with(View::Residual, tensors, details, |shown| {
-            (csv(shown), lists(shown).iter().map(list_title).collect())
+            (csv(&[*shown]), lists(shown).iter().map(list_title).collect())
         })
+    }
+
+    #[test]
+    fn two_models_beside_each_other_say_whose_each_row_is() {
+        let norms = |value| tensor("norms", &[("T", 1)], vec![value], Vec::new());
+        let tokens = || vec![Detail::Tokens { tokens: vec![TokenText { id: 1, text: "the".to_owned() }] }];
+        let text = with(View::Residual, vec![norms(0.5)], tokens(), |first| {
+            with(View::Residual, vec![norms(1.5)], tokens(), |second| {
+                let inspection = Inspection { step: 7, ..second.inspection.clone() };
+                csv(&[*first, Shown { inspection: &inspection, ..*second }]).unwrap()
+            })
+        });
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "run,step,tensor,axes,place,value",
+                "example,1,norms,T,0,0.5",
+                "example,7,norms,T,0,1.5",
+                "",
+                "run,step,number,id,text",
+                "example,1,0,1,the",
+                "example,7,0,1,the",
+            ]
+        );
+    }
+
+    #[test]
+    fn all_heads_of_a_first_model_fit_a_table_and_what_is_too_much_says_what_has_less() {
+        let axes = [("L", 4), ("H", 4), ("T", 128), ("T", 128)];
+        let heads = tensor("probabilities", &axes, vec![0.0; 16 * 128 * 128], Vec::new());
+        assert_eq!(written(vec![heads], Vec::new()).0.unwrap().lines().count(), 1 + 16 * 128 * 128);
+        let many = tensor("probabilities", &[("T", MOST + 1)], vec![0.0; MOST + 1], Vec::new());
+        let refused = written(vec![many], Vec::new()).0.unwrap_err();
+        assert!(
+            refused.starts_with("4,000,001 numbers") && refused.contains("a shorter prompt"),
+            "{refused}"
+        );
     }
 
     /// What a view of these comes to.
@@ -302,7 +366,7 @@ mod tests {
             assert_eq!(value(shown, &ids, 0), "1 ·the");
             assert_eq!(value(shown, &rank, 0), "1", "a rank of 1 is no token");
             assert_eq!(lists(shown).iter().map(list_title).collect::<Vec<_>>(), ["tokens [N 1]"]);
-            assert!(csv(shown).unwrap().ends_with("number,id,text\n0,1, the\n"));
+            assert!(csv(&[*shown]).unwrap().ends_with("number,id,text\n0,1, the\n"));
         });
     }
 
@@ -316,7 +380,7 @@ mod tests {
                 (shown.along("M", 1), shown.along("P", 0)),
                 ("step 1,000".into(), "head.weight".into())
             );
-            let text = csv(shown).unwrap();
+            let text = csv(&[*shown]).unwrap();
             assert!(text.contains("number,parameter\n0,head.weight\n"), "{text}");
             assert!(text.ends_with("number,step\n0,0\n1,1000\n"), "{text}");
         });
