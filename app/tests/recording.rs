@@ -182,13 +182,18 @@ fn looked_into(session: &mut Session) {
 
 /// Opens a view alone, at a step of the run.
 fn look(session: &mut Session, view: View, step: u64) {
+    look_at(session, view, step, LOOKED_AT);
+}
+
+/// The same, at work on a prompt.
+fn look_at(session: &mut Session, view: View, step: u64, prompt: &str) {
     for other in View::ALL {
         session.window.state_mut().preferences().folds.insert(format!("inspect:{other}"), other == view);
     }
     let address = Address::read(|name| match name {
         "page" => Some("inspect".to_owned()),
         "view" => Some(view.name().to_owned()),
-        "prompt" => Some(LOOKED_AT.to_owned()),
+        "prompt" => Some(prompt.to_owned()),
         "step" => Some(step.to_string()),
         _ => None,
     });

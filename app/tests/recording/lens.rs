@@ -1,20 +1,24 @@
 //! Every view of Inspect at three steps of one run, from the untrained model to the last, in both themes: the pictures and the figures of
 //! `docs/lens.md`. Recorded, the run is `first-stories` to its end.
 
-use super::{LOOKED_AT, look, places, surroundings};
+use super::{LOOKED_AT, look, look_at, places, surroundings};
 use crate::support::figures::figures_of;
 use crate::support::session::{LOOK, Session, write_png};
+use egui::Role;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::AppOptions;
-use glasshouse_protocol::{Command, View, presets};
+use glasshouse_protocol::{Command, Event, GenerateConfig, RunSummary, View, WeightSource, presets};
 use image::RgbaImage;
 use image::imageops::{crop_imm, replace};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PRESET: &str = "first-stories";
 
 /// The size of a view by itself, as another page embeds it: as high as any is.
 const STRIP: [f32; 2] = [680.0, 4000.0];
+/// Seconds that a text may take.
+const WRITING: u64 = 120;
 /// Pixels below what is drawn last.
 const MARGIN: u32 = 16;
 
@@ -34,15 +38,77 @@ const WHOLE: Extent =
     Extent { steps: None, views: &View::ALL, themes: &["dark", "light"], pause: LOOK, patience: 1800 };
 const BRIEF: Extent = Extent {
     steps: Some(12),
-    views: &[View::Attention, View::LogitLens],
+    // Those in which something is pressed, and two others.
+    views: &[
+        View::Attention,
+        View::LogitLens,
+        View::Neurons,
+        View::Weights,
+        View::WhatIf,
+        View::Provenance,
+        View::Graph,
+    ],
     themes: &["dark"],
     pause: Duration::from_millis(10),
     patience: 120,
 };
 
-/// A view at a step: the page as it is drawn, without what is empty below it.
-fn strip(session: &mut Session, view: View, step: u64) -> RgbaImage {
+/// Presses in a view what it shows little without. It stays pressed at every step.
+fn press_in(session: &mut Session, view: View, step: u64) {
     look(session, view, step);
+    match view {
+        // The first head of the first layer is off, and each part by itself beside that.
+        View::WhatIf => {
+            press(session, Role::Button, "Head");
+            press(session, Role::Switch, "Every head and MLP by itself");
+        }
+        // The most active one.
+        View::Neurons => press(session, Role::Button, ", activation "),
+        View::Weights => press(session, Role::Switch, "Along the run"),
+        // The first layer's product that makes its neurons, with the WGSL of its kernel.
+        View::Graph => {
+            press(session, Role::DisclosureTriangle, ".mlp");
+            press(session, Role::Row, "linear ");
+            press(session, Role::Button, "linear_");
+        }
+        _ => {}
+    }
+}
+
+/// Presses the first thing of a role that has these words in its name.
+fn press(session: &mut Session, role: Role, words: &str) {
+    let named = |node: &egui_kittest::Node<'_>| {
+        node.accesskit_node().label().is_some_and(|label| label.contains(words))
+    };
+    let found = session.window.get_all_by_role(role).find(named);
+    found.unwrap_or_else(|| panic!("there is no {words:?}")).click();
+    session.settle();
+}
+
+/// What a run's weights of a step write.
+fn written(session: &mut Session, run: &RunSummary, step: u64) -> String {
+    let checkpoint = run.checkpoints.iter().find(|kept| kept.step == step).unwrap().file.clone();
+    let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint };
+    let prompt = "One day".to_owned();
+    let config = GenerateConfig { max_tokens: 60, ..GenerateConfig::default() };
+    let request = session.send(Command::Generate { source, prompt: prompt.clone(), config });
+    let begun = Instant::now();
+    loop {
+        for (of, event) in session.turn() {
+            match event {
+                Event::WritingEnded { text, .. } if of == Some(request) => return prompt + &text,
+                Event::Failed { error } if of == Some(request) => panic!("{error:?}"),
+                _ => {}
+            }
+        }
+        assert!(begun.elapsed() < Duration::from_secs(WRITING), "nothing was written");
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// A view at a step, at work on a prompt: the page as it is drawn, without what is empty below it.
+fn strip(session: &mut Session, view: View, step: u64, prompt: &str) -> RgbaImage {
+    look_at(session, view, step, prompt);
     let page = session.image();
     let (width, height) = page.dimensions();
     let ground = page.get_pixel(0, height - 1);
@@ -91,14 +157,20 @@ fn whole_session_of_the_lens() {
     steps.dedup();
     let steps = [steps[0], steps[steps.len() / 2], steps[steps.len() - 1]];
     let mut figures = steps.map(|step| json!({ "step": step }));
+    let texts = steps.map(|step| written(&mut session, &run, step));
     session.window.set_size(STRIP.into());
     session.window.state_mut().preferences().folds.insert("what:inspect".to_owned(), false);
+    for view in extent.views {
+        press_in(&mut session, *view, steps[2]);
+    }
     for theme in extent.themes {
         (*theme).clone_into(&mut session.window.state_mut().preferences().theme);
         for view in extent.views {
             let mut strips = Vec::new();
-            for (step, figures) in steps.iter().zip(&mut figures) {
-                strips.push(strip(&mut session, *view, *step));
+            for ((step, figures), text) in steps.iter().zip(&mut figures).zip(&texts) {
+                // What a step's weights wrote is what may come from the training text.
+                let prompt = if *view == View::Provenance { text.as_str() } else { LOOKED_AT };
+                strips.push(strip(&mut session, *view, *step, prompt));
                 for (name, figure) in figures_of(session.state(), *view, *step) {
                     figures[name] = json!(figure);
                 }
@@ -110,6 +182,7 @@ fn whole_session_of_the_lens() {
     recording["run"] = json!(run.name);
     recording["steps"] = json!(steps);
     recording["prompt"] = json!(LOOKED_AT);
+    recording["written"] = json!(texts);
     recording["figures"] = json!(figures);
     let text = serde_json::to_string_pretty(&recording).unwrap();
     std::fs::write(folder.join("recording.json"), text + "\n").unwrap();
