@@ -45,7 +45,7 @@ impl Limits {
     }
 }
 
-/// So many zeros; `None` where there is no memory for them, which a list that is simply made ends the program by.
+/// So many zeros; `None` where there is no memory for them, where `vec!` would end the program.
 pub(super) type Zeros = fn(usize) -> Option<Vec<u32>>;
 
 fn zeros(count: usize) -> Option<Vec<u32>> {
