@@ -314,7 +314,7 @@ function provenance({ inspection, seen, say }) {
     const through = matches.filter(({ start, length }) => start <= place && place < start + length);
     return through.reduce((best, match) => (match.length > (best?.length ?? 0) ? match : best), null);
   };
-  const lengthAt = (at) => longest?.data[at + inspection.cut] ?? stretch(at)?.length ?? 0;
+  const lengthAt = (at) => longest?.data[at] ?? stretch(at)?.length ?? 0;
   const { row, buttons } = strip(inspection.tokens, (at) => {
     const [match, length] = [stretch(at), lengthAt(at)];
     const listed = match ? `“${word(match.context[1])}”: ${match.length} tokens, ${match.occurrences} times in the training text` : "";

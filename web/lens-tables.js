@@ -159,14 +159,18 @@ const DETAILS = {
     const row = ({ tokens, activations, peak }) => [said(activations[peak]), word(tokens[peak].text), word(tokens.map(({ text }) => text).join(""))];
     return listed(`Passages that excite it most, of ${searched} tokens of validation text`, ["activation", "at", "passage"], passages.map(row));
   },
-  matches({ matches, searched, indexBytes, buildMs }) {
-    const row = ({ start, length, occurrences, context, document }) => [
-      word(context[1]), String(start), String(length), String(occurrences), document ? `${document[0] + 1}: ${word(document[1])}` : "–",
+  matches({ matches, found = 0, searched, indexBytes, buildMs }) {
+    const documentOf = (document) => (document ? `${document[0] + 1}: ${word(document[1])}` : "–");
+    const at = ({ token, document }) => (document === null ? String(token) : `${token} (document ${document + 1})`);
+    const row = ({ start, length, occurrences, context, document, place, further = [] }) => [
+      word(context[1]), String(start), String(length), String(occurrences), String(place ?? "–"), documentOf(document), further.map(at).join(", ") || "–",
     ];
     const made = buildMs > 0 ? `, made in ${buildMs.toFixed(0)} ms` : "";
-    const caption = `Stretches that stand in the training text, of ${searched} tokens, by an index of ${indexBytes} bytes${made}`;
-    return listed(caption, ["stretch", "first token", "tokens", "times", "document"], matches.map(row));
+    const which = found > matches.length ? `The longest ${matches.length} of ${found} stretches` : "Stretches";
+    const caption = `${which} that stand in the training text, of ${searched} tokens, by an index of ${indexBytes} bytes${made}`;
+    return listed(caption, ["stretch", "first token", "tokens", "times", "at token", "document", "further places"], matches.map(row));
   },
+  formulas: ({ formulas }) => listed("Formulas", ["value", "formula"], formulas),
   graph({ nodes, values }) {
     const none = "–";
     const kernels = (node) => node.kernels.map(([name, times]) => `${name} × ${times}`).join(", ") || none;
