@@ -9,8 +9,11 @@ const MEMORISED = 64;
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
+/** The largest of any number of values: more than a call takes as arguments, too. */
+const largest = (values) => values.reduce((most, value) => Math.max(most, value), -Infinity);
+
 /** Magnitudes as a picture of an entry a pixel. */
-function heat(values, rows, columns, colour, highest = Math.max(...values, 1e-9)) {
+function heat(values, rows, columns, colour, highest = Math.max(largest(values), 1e-9)) {
   const canvas = make("canvas", { width: columns, height: rows });
   canvas.setAttribute("aria-hidden", "true");
   const context = canvas.getContext("2d");
@@ -274,14 +277,16 @@ function head({ inspection, seen, say, colour }) {
   const map = (title, { data }, shown, highest) => {
     const canvas = heat(shown, time, time, colour("--accent"), highest);
     onEntry(canvas, (to, from) => {
-      const value = from > to ? "masked, since it comes later" : said(data[to * time + from]);
+      const value = isSeen(to * time + from) ? said(data[to * time + from]) : "masked";
       say(`${title} of ${quoted(to)} and ${quoted(from)}: ${value}`);
     });
     return make("div", {}, make("p", { textContent: title }), make("div", { className: "map" }, canvas));
   };
-  const isSeen = (at) => at % time <= Math.floor(at / time);
+  // What comes later, or lies before a sliding window, is masked, and has no part of the softmax.
+  const isSeen = (at) => at % time <= Math.floor(at / time) && probabilities.data[at] > 0;
   const own = scores.data.filter((_, at) => isSeen(at));
-  const [lowest, highest] = [Math.min(...own), Math.max(...own)];
+  const lowest = own.reduce((least, value) => Math.min(least, value), Infinity);
+  const highest = largest(own);
   const above = scores.data.map((value, at) => (isSeen(at) ? value - lowest : 0));
   return make("div", { className: "beside" }, map("q·k / √D", scores, above, Math.max(highest - lowest, 1e-9)), map("softmax", probabilities, probabilities.data, 1));
 }

@@ -60,7 +60,7 @@ fn press_in(session: &mut Session, view: View, step: u64) {
         // The first head of the first layer is off, and each part by itself beside that.
         View::WhatIf => {
             press(session, Role::Button, "Head");
-            press(session, Role::Switch, "Every head and MLP by itself");
+            press(session, Role::Switch, "Ablate every head and MLP");
         }
         // The most active one.
         View::Neurons => press(session, Role::Button, ", activation "),

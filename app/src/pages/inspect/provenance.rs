@@ -64,8 +64,10 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             match covering(found.matches, place) {
                 Some(stretch) => stretch_ui(ui, shown.palette, stretch),
                 None => {
-                    let length = place.checked_sub(shown.inspection.cut).and_then(|at| found.longest.get(at));
-                    caption(ui, said(length.copied().unwrap_or_default(), None));
+                    let at = place.checked_sub(shown.inspection.cut);
+                    if let Some(length) = at.and_then(|at| found.longest.get(at)) {
+                        caption(ui, said(*length, None));
+                    }
                 }
             }
         }
