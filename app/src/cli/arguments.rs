@@ -274,7 +274,7 @@ pub struct TrainArguments {
     /// What to train on: files of every kind that `data clean` reads (text, Markdown, web pages, JSON, tables, Parquet, PDF, …), folders of
     /// them, or a folder that it wrote; for --objective chat
     /// .jsonl files, or .json arrays, of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`), for preference of pairs (`prompt`,
-    /// `chosen` and `rejected`), for reward of prompts (`prompt`, with `check` or `answer` for a rule), for classify .jsonl or .csv files with `text`
+    /// `chosen` and `rejected`), for reward of prompts (`prompt`, with `check` or `answer` for a rule), for classify .jsonl, .json or .csv files with `text`
     /// and `label`
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, Turns};
 use crate::tokenizer::Tokenizer;
 use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FileProblem, Objective};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Characters of a preview.
@@ -124,8 +124,9 @@ impl Survey {
         let mut counts: Vec<(char, u64)> = counts.into_iter().collect();
         counts.sort_by_key(|(character, count)| (std::cmp::Reverse(*count), *character));
         let mut problems = problems.list();
+        let read: BTreeSet<usize> = entries.iter().map(|entry| entry.file).collect();
         for (file, own) in own.iter().enumerate() {
-            let partly = entries.iter().any(|entry| entry.file == file);
+            let partly = read.contains(&file);
             problems.extend(own.list().into_iter().map(|problem| FileProblem { partly, ..problem }));
         }
         Ok(Self { sources, entries, counts, problems })

@@ -55,12 +55,17 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
     if let Some(Calibration { ece, temperature, fitted_tokens, checked: [plain, fitted], .. }) =
         &text.calibration
     {
+        // Earlier versions did not say of how many tokens.
+        let of = |tokens: u64| match fitted_tokens {
+            0 => String::new(),
+            _ => format!(" ({})", counted(tokens, "token")),
+        };
         say!(
-            "  calibration error {}; with the temperature {temperature:.3}, of half of the text ({}), {} on the other half ({}) in the place of {}",
+            "  calibration error {}; with the temperature {temperature:.3}, of half of the text{}, {} on the other half{} in the place of {}",
             value(ece),
-            counted(*fitted_tokens, "token"),
+            of(*fitted_tokens),
             value(fitted),
-            counted(fitted.count, "token"),
+            of(fitted.count),
             value(plain)
         )?;
     }

@@ -142,12 +142,12 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
             blank = false;
             return Some(piece);
         }
-        let mut wrong = own.list().into_iter().map(|problem| problem.reason);
         if !std::mem::take(&mut blank) {
             // Read, but for a part of it.
-            wrong.for_each(|reason| problems.note(&path, &reason));
+            problems.take_from(&path, &own);
             return None;
         }
+        let mut wrong = own.list().into_iter().map(|problem| problem.reason);
         let reason = wrong.next().unwrap_or_else(|| "holds no text to learn from".to_owned());
         // A file that the user named should hold something; of those in a folder some may not.
         if named {

@@ -1,6 +1,7 @@
 //! What could not be read, by file: it is told to the person, and the rest goes on.
 
 use glasshouse_protocol::FileProblem;
+use glasshouse_protocol::quantity::counted;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,6 +32,22 @@ struct Kind {
 impl Problems {
     /// Notes what is wrong with a file.
     pub fn note(&self, path: &Path, reason: &str) {
+        self.add(path, reason, 0, 0);
+    }
+
+    /// Takes over what was noted of one file by itself.
+    pub(super) fn take_from(&self, path: &Path, own: &Self) {
+        let own = std::mem::take(&mut *own.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for FileProblems { kinds, others, .. } in own {
+            let mut others = others;
+            for Kind { first, more, .. } in kinds {
+                self.add(path, &first, more, std::mem::take(&mut others));
+            }
+        }
+    }
+
+    /// Notes a reason, how many more there are like it, and how many of other kinds.
+    fn add(&self, path: &Path, reason: &str, more: u64, others: u64) {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = known.iter().position(|file| file.name == name).unwrap_or_else(|| {
@@ -42,12 +59,13 @@ impl Problems {
         let key: String = reason.chars().filter(|letter| !letter.is_ascii_digit()).collect();
         let room = file.kinds.len() < MOST_KINDS;
         match file.kinds.iter_mut().find(|kind| kind.key == key) {
-            Some(kind) => kind.more += 1,
+            Some(kind) => kind.more += more + 1,
             None if room => {
-                file.kinds.push(Kind { key, first: reason.to_owned(), more: 0 });
+                file.kinds.push(Kind { key, first: reason.to_owned(), more });
             }
-            None => file.others += 1,
+            None => file.others += more + 1,
         }
+        file.others += others;
     }
 
     /// Whether nothing was noted.
@@ -64,7 +82,8 @@ impl Problems {
                 0 => first.clone(),
                 more => format!("{first} (and {more} more like it)"),
             });
-            let others = (*others > 0).then(|| format!("has {others} more faults of other kinds"));
+            let others =
+                (*others > 0).then(|| format!("has {} of other kinds", counted(*others, "more fault")));
             list.extend(kinds.chain(others).map(|reason| FileProblem {
                 name: name.clone(),
                 reason,
@@ -117,5 +136,11 @@ mod tests {
             .map(|problem| problem.reason.as_str())
             .collect();
         assert_eq!((of_rows.len(), of_rows[8]), (9, "has 3 more faults of other kinds"));
+        // What was noted of a file by itself keeps its numbers.
+        let all = Problems::default();
+        all.take_from(rows, &problems);
+        let again: Vec<String> = all.list().into_iter().map(|problem| problem.reason).collect();
+        assert_eq!(again[..8], of_rows[..8]);
+        assert_eq!(again.last().map(String::as_str), Some("has 4 more faults of other kinds"));
     }
 }

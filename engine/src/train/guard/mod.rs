@@ -15,8 +15,8 @@ use crate::checkpoint::GuardState;
 use crate::graph::Parameter;
 use crate::optimizer::Optimizer;
 use crate::protocol::{
-    GuardAction, GuardKind, GuardMode, GuardSettings, GuardSeverity, Intervention, Objective, Precision,
-    RunConfig, TrainConfig,
+    GuardAction, GuardKind, GuardMode, GuardSettings, GuardSeverity, Intervention, Precision, RunConfig,
+    TrainConfig,
 };
 use crate::step::{ArenaState, LossScale, StepReport};
 pub(super) use activations::activations;
@@ -65,8 +65,8 @@ impl Guard {
             settings: config.train.guard.clone(),
             state: state.unwrap_or_default(),
             // The loss of rewards says nothing of how well they are earned.
-            has_loss: config.train.objective != Objective::Reward,
-            is_of_pairs: config.train.objective == Objective::Preference,
+            has_loss: !config.train.objective.answers_prompts(),
+            is_of_pairs: config.train.objective.learns_pairs(),
             is_mixed: config.train.precision == Precision::Mixed,
             circles: 0,
         }

@@ -9,9 +9,7 @@ use crate::data::prepare::open_tokenizer;
 use crate::error::{Error, Result};
 use crate::metrics::MetricsWriter;
 use crate::platform::{self, Turns, files};
-use crate::protocol::{
-    GuardAction, GuardDocument, GuardMode, GuardReport, Intervention, Objective, Precision,
-};
+use crate::protocol::{GuardAction, GuardDocument, GuardMode, GuardReport, Intervention, Precision};
 use crate::step::{ArenaState, LossScale, StepReport};
 use crate::train::TrainEvent;
 use crate::train::guard::{Finding, activations, look_at_layers};
@@ -150,7 +148,7 @@ impl Trainer<'_> {
         let Some(mut batch) = input.micro_batches.into_iter().next() else { return Ok(()) };
         // As batches are evaluated. Of pairs that is an answer at a time.
         (batch.counted, batch.scores) = (None, None);
-        if self.config.train.objective == Objective::Preference {
+        if self.config.train.objective.learns_pairs() {
             let row = self.config.model.context_length;
             batch.tokens.truncate(row);
             batch.targets.truncate(row);
@@ -186,7 +184,7 @@ impl Trainer<'_> {
     /// where every model goes round in circles. What runs of rewards show are answers.
     fn looks_at_sample(&self, step: u64) -> bool {
         let train = &self.config.train;
-        if train.objective == Objective::Reward {
+        if train.objective.answers_prompts() {
             return false;
         }
         let is_due = step.is_multiple_of(train.sample_interval.max(1)) || step == train.steps;

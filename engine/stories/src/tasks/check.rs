@@ -159,12 +159,23 @@ pub fn last_number(text: &str) -> Option<f64> {
         return last_number_word(&normalized(text)).map(|number| number as f64);
     };
     let (before, behind) = text.split_at(last + 1);
-    if let Some(number) = last_number_word(&normalized(behind)) {
+    // "One" alone is more often a pronoun, as in "that one".
+    if let Some(number) = last_number_word(&normalized(behind)).filter(|number| *number != 1) {
         return Some(number as f64);
     }
     let part = |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | ',');
     let before_it = before.trim_end_matches(part);
-    let digits = before.get(before_it.len()..)?.trim_start_matches([',', '.']);
+    let whole = before.get(before_it.len()..)?;
+    let digits = whole.trim_start_matches([',', '.']);
+    if whole.strip_prefix('.') == Some(digits)
+        && !digits.contains(',')
+        && !before_it.ends_with(char::is_alphanumeric)
+    {
+        return format!("0.{digits}")
+            .parse()
+            .ok()
+            .map(|size: f64| if before_it.ends_with('-') { -size } else { size });
+    }
     let is_group = |group: &str| group.split('.').next().is_some_and(|whole| whole.len() == 3);
     if !digits.split(',').skip(1).all(is_group) {
         // A list, whose commas divide numbers.
@@ -298,6 +309,8 @@ mod tests {
             (3, "1,2,3", 1.0),
             (23, "12 + 11 is twenty-three", 1.0),
             (3, "v1.2.3", 0.0),
+            (42, "It is 42. That is the only one.", 1.0),
+            (5, ".5", 0.0),
         ] {
             assert_eq!(Check::Numeric { value }.score(said), score, "{value}: {said}");
         }

@@ -10,12 +10,16 @@ use super::unpack::Stream;
 pub(super) use parse::parse;
 use serde_json::{Map, Value};
 use std::io::{self, ErrorKind, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use values::{Cut, Values};
 
 /// The rows of a file that is one JSON array, cut apart without being read, so that only the one at hand is in memory.
 pub struct JsonArray {
     values: Values,
     longest: usize,
+    /// Pieces that were no text.
+    replaced: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for JsonArray {
@@ -27,7 +31,9 @@ impl std::fmt::Debug for JsonArray {
 impl JsonArray {
     /// Reads a file, whose rows have at most so many bytes.
     pub fn new(file: impl Read + Send + 'static, longest: usize) -> Self {
-        Self { values: Values::new(Box::new(Utf8::new(file)), longest), longest }
+        let utf8 = Utf8::new(file);
+        let replaced = utf8.replaced();
+        Self { values: Values::new(Box::new(utf8), longest), longest, replaced }
     }
 
     /// Puts the text of the next row into a buffer, in UTF-8; false behind the last one.
@@ -40,6 +46,10 @@ impl JsonArray {
             _ if self.values.array != Some(true) => {
                 "is no array of rows: it begins with something else than `[`; write a row a line (.jsonl), or all of them in one array"
                     .to_owned()
+            }
+            // What is decoded is ahead of the row.
+            _ if self.replaced.load(Ordering::Relaxed) > 0 => {
+                "holds bytes that are no text; convert the file to UTF-8".to_owned()
             }
             Cut::Whole => return Ok(true),
             Cut::End if self.values.closed => return Ok(false),
