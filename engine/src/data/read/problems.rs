@@ -15,14 +15,14 @@ pub struct Problems(Arc<Mutex<Vec<FileProblems>>>);
 #[derive(Debug)]
 struct FileProblems {
     name: String,
-    kinds: Vec<Kind>,
+    kinds: Vec<ProblemKind>,
     /// Problems of further kinds.
     others: u64,
 }
 
 /// Problems with one reason, but for the numbers in it.
 #[derive(Debug)]
-struct Kind {
+struct ProblemKind {
     key: String,
     first: String,
     more: u64,
@@ -44,7 +44,7 @@ impl Problems {
         match file.kinds.iter_mut().find(|kind| kind.key == key) {
             Some(kind) => kind.more += 1,
             None if room => {
-                file.kinds.push(Kind { key, first: reason.to_owned(), more: 0 });
+                file.kinds.push(ProblemKind { key, first: reason.to_owned(), more: 0 });
             }
             None => file.others += 1,
         }
@@ -60,7 +60,7 @@ impl Problems {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = Vec::new();
         for FileProblems { name, kinds, others } in &*known {
-            let kinds = kinds.iter().map(|Kind { first, more, .. }| match more {
+            let kinds = kinds.iter().map(|ProblemKind { first, more, .. }| match more {
                 0 => first.clone(),
                 more => format!("{first} (and {more} more like it)"),
             });
