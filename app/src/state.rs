@@ -23,7 +23,7 @@ pub use documents::{Documents, ReadDocument};
 pub use evaluation::{Evaluations, Work};
 pub use feedback::{LEAST_ROWS, Said};
 pub use importing::Importing;
-pub use inspection::{Answer, Inspections, Tensor, ViewData};
+pub use inspection::{InspectionAnswer, Inspections, Tensor, ViewData};
 pub use lessons::Lessons;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};

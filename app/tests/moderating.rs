@@ -2,7 +2,7 @@
 
 use crate::front_ends::{error_of, folder, succeed, train};
 use crate::serving::Serving;
-use glasshouse::serve::{QUEUE, Server, Settings, Switchboard};
+use glasshouse::serve::{QUEUE, Server, ServerSettings, Switchboard};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
     Command, Completion, Ending, Event, Moderated, Moderation, ModerationMode, Precision, Report,
@@ -226,7 +226,7 @@ fn what_the_server_answers_is_moderated_with_counts() {
 fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
     let (requests, inbox) = async_channel::unbounded();
     let board = Switchboard::new(requests.downgrade());
-    let settings = Settings {
+    let settings = ServerSettings {
         host: [127, 0, 0, 1].into(),
         port: 0,
         token: None,

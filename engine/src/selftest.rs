@@ -45,12 +45,12 @@ pub struct Report {
     /// Where the models were trained.
     pub device: String,
     /// One comparison each.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SelfTestRow>,
 }
 
 /// The worst of one kind of number in one model.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub struct SelfTestRow {
     /// Which model.
     pub model: &'static str,
     /// What was compared; where there are many, which was the worst.
@@ -61,7 +61,7 @@ pub struct Row {
     pub bound: f64,
 }
 
-impl Row {
+impl SelfTestRow {
     /// Whether it lies within its bound.
     pub fn passed(&self) -> bool {
         self.deviation <= self.bound
@@ -71,7 +71,7 @@ impl Row {
 impl Report {
     /// Whether everything lies within its bound.
     pub fn passed(&self) -> bool {
-        self.rows.iter().all(Row::passed)
+        self.rows.iter().all(SelfTestRow::passed)
     }
 }
 
@@ -287,8 +287,8 @@ impl Trial {
         Ok(Observation { evaluations, loss, gradient, reports, weights })
     }
 
-    fn compare(&self, found: &Observation, oracle: &Observation) -> Vec<Row> {
-        let row = |what: &str, found: &[f32], oracle: &[f32], bound| Row {
+    fn compare(&self, found: &Observation, oracle: &Observation) -> Vec<SelfTestRow> {
+        let row = |what: &str, found: &[f32], oracle: &[f32], bound| SelfTestRow {
             model: self.name,
             what: what.to_owned(),
             deviation: deviation(found, oracle),
@@ -314,7 +314,7 @@ impl Trial {
     }
 
     /// The parameter of an arena that lies farthest off.
-    fn worst(&self, what: &str, found: &[f32], oracle: &[f32], bound: f64) -> Row {
+    fn worst(&self, what: &str, found: &[f32], oracle: &[f32], bound: f64) -> SelfTestRow {
         let layout = ArenaLayout::of(&self.graphs.train);
         let parameters = self.graphs.train.parameters.iter().enumerate();
         let each = parameters.map(|(number, parameter)| {
@@ -328,7 +328,12 @@ impl Trial {
                 (parameter.name.as_str(), deviation)
             });
         let count = self.graphs.train.parameters.len();
-        Row { model: self.name, what: format!("{what}: the worst of {count}, {name}"), deviation, bound }
+        SelfTestRow {
+            model: self.name,
+            what: format!("{what}: the worst of {count}, {name}"),
+            deviation,
+            bound,
+        }
     }
 }
 

@@ -233,9 +233,9 @@ impl Session {
                     self.inbox.put_back(Parcel { body: Request { id, command }, bytes: Vec::new() });
                 }
             }
-            Ok(Answer::Done) => self.outlet.finished(id),
-            Ok(Answer::Later) => {}
-            Ok(Answer::Train(job)) => return After::Train(job),
+            Ok(RequestOutcome::Done) => self.outlet.finished(id),
+            Ok(RequestOutcome::Later) => {}
+            Ok(RequestOutcome::Train(job)) => return After::Train(job),
             Err(error) => {
                 if imports {
                     self.settle_claim(false);
@@ -252,7 +252,7 @@ impl Session {
         command: Command,
         bytes: Vec<Vec<u8>>,
         mut live: Option<Live<'_, '_>>,
-    ) -> Result<Answer> {
+    ) -> Result<RequestOutcome> {
         match command {
             Command::Hello { version, device } => {
                 if version != message::VERSION {
@@ -412,17 +412,17 @@ impl Session {
 
             Command::Train { config, launch } => {
                 idle(&live)?;
-                return Ok(Answer::Train(Job::start(id, *config, launch)));
+                return Ok(RequestOutcome::Train(Job::start(id, *config, launch)));
             }
             Command::TrainFirst { project, seconds } => {
                 idle(&live)?;
                 let config = self.first_config(seconds).await?;
                 self.create_project(id, &project, Some(&config)).await?;
-                return Ok(Answer::Train(Job::start(id, config, Launch::default())));
+                return Ok(RequestOutcome::Train(Job::start(id, config, Launch::default())));
             }
             Command::Resume { run, launch } => {
                 idle(&live)?;
-                return Ok(Answer::Train(Job::resume(id, run, launch)));
+                return Ok(RequestOutcome::Train(Job::resume(id, run, launch)));
             }
             Command::Pause
             | Command::Continue
@@ -441,19 +441,19 @@ impl Session {
             }
             Command::Generate { source, prompt, config } => {
                 self.begin_writing(id, &source, &prompt, &config, live).await?;
-                return Ok(Answer::Later);
+                return Ok(RequestOutcome::Later);
             }
             Command::Samples { source, prompt, config, count } => {
                 self.begin_samples(id, &source, &prompt, &config, count, live).await?;
-                return Ok(Answer::Later);
+                return Ok(RequestOutcome::Later);
             }
             Command::Reply { source, messages, config } => {
                 self.reply(id, &source, &messages, &config, live).await?;
-                return Ok(Answer::Later);
+                return Ok(RequestOutcome::Later);
             }
             Command::Replies { source, conversations, config } => {
                 self.begin_replies(id, &source, &conversations, &config, live).await?;
-                return Ok(Answer::Later);
+                return Ok(RequestOutcome::Later);
             }
             Command::ListLessons => self.list_lessons(id)?,
             Command::KeepLesson { lesson, progress } => {
@@ -461,7 +461,7 @@ impl Session {
             }
             Command::Complete { source, prompt, config, settings } => {
                 self.begin_completion(id, &source, prompt, *config, settings, live).await?;
-                return Ok(Answer::Later);
+                return Ok(RequestOutcome::Later);
             }
             Command::ListFeedback => self.list_feedback(id)?,
             Command::SpliceFeedback { at, removed, expected, rows } => {
@@ -530,7 +530,7 @@ impl Session {
             Command::PlanCluster { config, request } => self.plan_cluster(id, &config, &request)?,
             Command::BringBack { from, out } => self.bring_back(id, from, out, bytes).await?,
         }
-        Ok(Answer::Done)
+        Ok(RequestOutcome::Done)
     }
 
     /// Makes files lasting, where that is not the file system's business (in a browser); a failure is told and ends nothing.
@@ -639,7 +639,7 @@ async fn cancellable<T>(
 }
 
 /// How a request was answered.
-enum Answer {
+enum RequestOutcome {
     /// In full.
     Done,
     /// Events will follow.

@@ -112,10 +112,10 @@ const CONVERSATION: &[&str] = &["rows", "template", "example"];
 const STORIES: &[&str] = &["stories", "tasks", "rows"];
 
 /// Files of Rust in a folder and below, those of tests aside.
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
-        let of_tests = name == "tests" || name == "tests.rs" || name.ends_with("_tests.rs");
+        let of_tests = name.starts_with("tests") || name.ends_with("_tests.rs");
         if path.is_dir() && !of_tests {
             sources(&path, found);
         } else if name.ends_with(".rs") && !of_tests {
@@ -125,7 +125,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// A source without comments and without its own tests; every line stays where it was.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")

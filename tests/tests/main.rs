@@ -37,4 +37,5 @@ mod setup;
 mod tensorboard;
 mod tokenizer_python;
 mod training;
+mod type_names;
 mod words;

@@ -1,6 +1,6 @@
 //! The self-test passes on the executors, and fails where an executor computes something else.
 
-use glasshouse_engine::selftest::{self, Report, Row};
+use glasshouse_engine::selftest::{self, Report, SelfTestRow};
 
 fn passes(device: &str) {
     let report = pollster::block_on(selftest::run(device, None)).expect("a device");
@@ -29,7 +29,7 @@ fn a_device_that_is_not_there_is_an_error() {
 
 #[test]
 fn one_deviation_fails_the_report_and_is_named() {
-    let row = |deviation| Row { model: "gpt", what: "gradient".to_owned(), deviation, bound: 5e-5 };
+    let row = |deviation| SelfTestRow { model: "gpt", what: "gradient".to_owned(), deviation, bound: 5e-5 };
     let good = Report { device: "a device".to_owned(), rows: vec![row(1e-6)] };
     assert!(good.passed() && good.to_string().contains("passed"));
     for deviation in [1e-4, f64::INFINITY, f64::NAN] {

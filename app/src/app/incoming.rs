@@ -166,7 +166,7 @@ impl App {
         let (mut texts, mut refused) = (Vec::new(), None);
         for file in files {
             match kind(&file) {
-                Kind::Project => {
+                FileKind::Project => {
                     let (from, bytes) = match file.bytes {
                         Some(bytes) => (None, vec![bytes]),
                         None => (Some(file.name), Vec::new()),
@@ -174,8 +174,8 @@ impl App {
                     self.outbox.send_with(Command::ImportProject { name: None, from }, bytes);
                     self.page = PageName::Home;
                 }
-                Kind::Text => texts.push(file),
-                Kind::Other => refused = Some(file.name),
+                FileKind::Text => texts.push(file),
+                FileKind::Other => refused = Some(file.name),
             }
         }
         if let Some(name) = refused {
@@ -200,21 +200,21 @@ impl App {
     }
 }
 
-enum Kind {
+enum FileKind {
     Text,
     Project,
     Other,
 }
 
 /// What a file is, by its ending; a folder natively counts as texts.
-fn kind(file: &Chosen) -> Kind {
+fn kind(file: &Chosen) -> FileKind {
     let path = Path::new(&file.name);
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     match ending.as_deref() {
-        Some("glasshouse") => Kind::Project,
-        _ if link::is_document(&file.name) => Kind::Text,
-        _ if file.bytes.is_none() && path.is_dir() => Kind::Text,
-        _ => Kind::Other,
+        Some("glasshouse") => FileKind::Project,
+        _ if link::is_document(&file.name) => FileKind::Text,
+        _ if file.bytes.is_none() && path.is_dir() => FileKind::Text,
+        _ => FileKind::Other,
     }
 }
 

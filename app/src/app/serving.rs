@@ -3,7 +3,7 @@
 use super::App;
 use crate::asks::Serving;
 use crate::link::Link;
-use crate::serve::{QUEUE, Server, Settings, Switchboard};
+use crate::serve::{QUEUE, Server, ServerSettings, Switchboard};
 use glasshouse_protocol::Precision;
 use glasshouse_protocol::completion::PLACES;
 use std::net::{IpAddr, Ipv4Addr};
@@ -37,7 +37,7 @@ impl App {
             Link::Script { .. } => Switchboard::new(async_channel::unbounded().0.downgrade()),
         };
         let start = |port| {
-            let settings = Settings {
+            let settings = ServerSettings {
                 host: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 port,
                 token: None,

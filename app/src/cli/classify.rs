@@ -4,7 +4,7 @@ use super::arguments::ClassifyArguments;
 use super::driver::{Engine, drive};
 use super::trained;
 use anyhow::{Context as _, Result, anyhow};
-use glasshouse_engine::data::read::{LabelledText, Place, Problems, find_sources, labelled_texts};
+use glasshouse_engine::data::read::{LabelledText, Problems, RowLocation, find_sources, labelled_texts};
 use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{Command, Event, WeightSource, likeliest};
 use glasshouse_engine::session;
@@ -19,7 +19,7 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
         trained::use_project(engine, &model.project, false).await?;
         let (run, _) = trained::settings_of(engine, model.run.clone()).await?;
         let source = WeightSource::Checkpoint { run, checkpoint: model.checkpoint.clone() };
-        let mut told = Told { json: arguments.json, right: 0, labelled: 0 };
+        let mut told = ClassificationOutput { json: arguments.json, right: 0, labelled: 0 };
         let mut waiting = Vec::new();
         for row in rows(arguments)? {
             waiting.push(row?);
@@ -37,7 +37,7 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
 /// The texts that the arguments name.
 fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<LabelledText>>>> {
     let Some(file) = &arguments.file else {
-        let of = |text: String| Ok(LabelledText { text, label: None, place: Place::Line(0) });
+        let of = |text: String| Ok(LabelledText { text, label: None, place: RowLocation::Line(0) });
         return Ok(Box::new(arguments.text.clone().into_iter().map(of)));
     };
     let sources = find_sources(&[file], &Problems::default())?;
@@ -51,7 +51,7 @@ async fn ask(
     engine: &mut Engine,
     source: &WeightSource,
     rows: Vec<LabelledText>,
-    told: &mut Told,
+    told: &mut ClassificationOutput,
 ) -> Result<()> {
     let texts = rows.iter().map(|row| row.text.clone()).collect();
     let command = Command::Classify { source: source.clone(), texts };
@@ -70,13 +70,13 @@ async fn ask(
 }
 
 /// What was said so far.
-struct Told {
+struct ClassificationOutput {
     json: bool,
     right: u64,
     labelled: u64,
 }
 
-impl Told {
+impl ClassificationOutput {
     fn row(&mut self, row: &LabelledText, labels: &[String], probabilities: &[f32]) -> Result<()> {
         if let ([_], [score]) = (labels, probabilities) {
             return self.score(row, *score);

@@ -73,7 +73,7 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
         force: arguments.force,
     };
     let (json, restart) = (arguments.json, arguments.restart);
-    let mut shown = Shown { json, restart, bar: None, phase: None, report: None };
+    let mut shown = CleaningBar { json, restart, bar: None, phase: None, report: None };
     drive(session::Options::default(), async |engine| {
         // What was stopped is what was asked for: the exit code says that a signal did it.
         engine.ask_until_signal(command, "stopping", |event| shown.hear(event)).await
@@ -121,7 +121,7 @@ fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &Report) -> 
 }
 
 /// How a cleaning is shown: a bar on a terminal, nothing in a pipe, its phases to programs.
-struct Shown {
+struct CleaningBar {
     json: bool,
     restart: bool,
     bar: Option<ProgressBar>,
@@ -129,7 +129,7 @@ struct Shown {
     report: Option<Box<Report>>,
 }
 
-impl Shown {
+impl CleaningBar {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
             Event::CleaningStarted { start } => {

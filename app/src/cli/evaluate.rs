@@ -265,7 +265,7 @@ async fn evaluation(
 ) -> Result<Option<Evaluation>> {
     let checkpoint = if run.imported { "best".to_owned() } else { arguments.model.checkpoint.clone() };
     let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint };
-    let (mut found, mut shown) = (None, Shown::new(&run.name, arguments.json));
+    let (mut found, mut shown) = (None, EvaluationBar::new(&run.name, arguments.json));
     let show = |event| {
         match event {
             Event::Evaluating { what, done, total } => shown.show(&what, done, total),
@@ -307,7 +307,7 @@ async fn memorisation(
     let sections = vec![AuditTopic::Memorisation];
     let settings =
         AuditSettings { sections, keep, seed: arguments.measuring.seed, ..AuditSettings::default() };
-    let (mut found, mut shown) = (None, Shown::new(&run.name, arguments.json));
+    let (mut found, mut shown) = (None, EvaluationBar::new(&run.name, arguments.json));
     let show = |event| {
         match event {
             Event::Evaluating { what, done, total } => shown.show(&what, done, total),
@@ -360,14 +360,14 @@ async fn write_card(
 }
 
 /// How far an evaluation is: a bar on a terminal, else a line for each of its parts.
-struct Shown {
+struct EvaluationBar {
     run: String,
     bar: Option<ProgressBar>,
     what: String,
     quiet: bool,
 }
 
-impl Shown {
+impl EvaluationBar {
     fn new(run: &str, json: bool) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = terminal.then(|| bar(0, "{bar:28} {pos}/{len} · {wide_msg}"));

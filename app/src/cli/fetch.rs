@@ -47,7 +47,7 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Re
 /// `None` where a signal ended that.
 pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyhow::Result<Option<PathBuf>> {
     let command = Command::DownloadCorpus { name: entry.name.to_owned(), to: folder.map(Path::to_owned) };
-    let (mut shown, mut place) = (Shown::new(Some(entry.length), quiet), None);
+    let (mut shown, mut place) = (DownloadProgress::new(Some(entry.length), quiet), None);
     drive(session::Options::default(), async |engine| {
         let hear = |event| {
             match event {
@@ -64,13 +64,13 @@ pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyh
 }
 
 /// How a download is shown: a bar on a terminal, lines in a pipe, nothing to programs, which get its end.
-pub(super) enum Shown {
+pub(super) enum DownloadProgress {
     Bar(ProgressBar),
     Lines { last: Option<Instant>, exact: bool },
     Quiet,
 }
 
-impl Shown {
+impl DownloadProgress {
     /// Of a download of a length, where one is known; a bar needs one.
     pub(super) fn new(length: Option<Length>, json: bool) -> Self {
         if json {

@@ -2,7 +2,7 @@
 
 use super::arguments::ImportArguments;
 use super::driver::{Engine, drive};
-use super::fetch::Shown;
+use super::fetch::DownloadProgress;
 use super::output::bytes;
 use super::trained;
 use anyhow::Result;
@@ -59,13 +59,13 @@ pub(super) async fn import_from(
     };
     let mut imported = None;
     // As long as files are on their way; then the weights are read, which is soon done.
-    let mut fetching: Option<Shown> = None;
+    let mut fetching: Option<DownloadProgress> = None;
     let show = |event| {
         match event {
             Event::ModelListed { host, files, bytes: total } => {
                 let size = total.map_or("of unknown size".to_owned(), bytes);
                 tell!("fetching {}, {size}, from {host}", counted(files.len() as u64, "file"));
-                fetching = Some(Shown::new(total.map(Length::Exact), false));
+                fetching = Some(DownloadProgress::new(total.map(Length::Exact), false));
             }
             Event::ImportProgress { done: 0, total } => {
                 if let Some(fetched) = fetching.take() {

@@ -39,7 +39,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         Some(step) => at_step(step)?,
         None => model.checkpoint.clone(),
     };
-    let asked = Asked {
+    let asked = InspectionRequest {
         project: &model.project,
         run: model.run.clone(),
         checkpoint,
@@ -56,14 +56,14 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
             files::write(&answers, to, arguments.force)?;
             say!("{}: a file for each of {views} views, and inspection.json", to.display())?;
         }
-        None if arguments.json => say!("{}", json_of(&answers, |answer| answer.json(Answer::entries)))?,
+        None if arguments.json => say!("{}", json_of(&answers, |answer| answer.json(ViewsAnswer::entries)))?,
         None => answers.iter().try_for_each(summary::print)?,
     }
     Ok(())
 }
 
 /// One answer as it is; several as a list, in the order of their prompts.
-fn json_of(answers: &[Answer], json: impl Fn(&Answer) -> Value) -> Value {
+fn json_of(answers: &[ViewsAnswer], json: impl Fn(&ViewsAnswer) -> Value) -> Value {
     match answers {
         [alone] => json(alone),
         several => json!({ "prompts": several.iter().map(json).collect::<Vec<_>>() }),
@@ -71,7 +71,7 @@ fn json_of(answers: &[Answer], json: impl Fn(&Answer) -> Value) -> Value {
 }
 
 pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
-    let asked = Asked {
+    let asked = InspectionRequest {
         project: &arguments.project,
         run: arguments.run.clone(),
         checkpoint: "best".to_owned(),
@@ -82,7 +82,11 @@ pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
         device: "cpu",
     };
     asked.answers()?.iter().try_for_each(|answer| {
-        if arguments.json { Ok(say!("{}", answer.json(Answer::entries))?) } else { summary::print(answer) }
+        if arguments.json {
+            Ok(say!("{}", answer.json(ViewsAnswer::entries))?)
+        } else {
+            summary::print(answer)
+        }
     })
 }
 
@@ -134,7 +138,7 @@ fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<String> {
 }
 
 /// What is asked of the engine.
-struct Asked<'a> {
+struct InspectionRequest<'a> {
     project: &'a Path,
     run: Option<String>,
     checkpoint: String,
@@ -146,9 +150,9 @@ struct Asked<'a> {
     device: &'a str,
 }
 
-impl Asked<'_> {
+impl InspectionRequest<'_> {
     /// An answer for each prompt.
-    fn answers(self) -> Result<Vec<Answer>> {
+    fn answers(self) -> Result<Vec<ViewsAnswer>> {
         let options = session::Options { device: self.device.to_owned(), ..session::Options::default() };
         let [prompt, further @ ..] = self.prompts else {
             return Err(usage("no prompt was given; give one by --prompt"));
@@ -169,12 +173,12 @@ impl Asked<'_> {
                 views: self.views.clone(),
                 settings: Box::new(InspectSettings { reference, ..self.settings.clone() }),
             };
-            let mut answers: Vec<Answer> = Vec::new();
+            let mut answers: Vec<ViewsAnswer> = Vec::new();
             let hear = |event, bytes| {
                 match event {
                     Event::Inspected { inspection } => {
                         let number = (!further.is_empty()).then_some(answers.len());
-                        answers.push(Answer { number, head: *inspection, bytes });
+                        answers.push(ViewsAnswer { number, head: *inspection, bytes });
                     }
                     event => trained::note(&event),
                 }
@@ -188,7 +192,7 @@ impl Asked<'_> {
 }
 
 /// What the engine saw: the views, and the entries of their tensors in order, little-endian.
-struct Answer {
+struct ViewsAnswer {
     /// The prompt's number among several, from 0.
     number: Option<usize>,
     head: Inspection,
@@ -196,14 +200,14 @@ struct Answer {
 }
 
 /// A tensor of a view.
-struct Tensor<'a> {
+struct ViewTensor<'a> {
     /// Its name, behind its scope where a view has several of that name, and behind `prompts.N` where there are several prompts.
     name: String,
     summary: &'a TensorSummary,
     bytes: &'a [u8],
 }
 
-impl Tensor<'_> {
+impl ViewTensor<'_> {
     fn floats(&self) -> Vec<f32> {
         self.words().map(f32::from_le_bytes).collect()
     }
@@ -217,9 +221,9 @@ impl Tensor<'_> {
     }
 }
 
-impl Answer {
+impl ViewsAnswer {
     /// Each view with its tensors.
-    fn views<'a>(&'a self) -> impl Iterator<Item = (&'a Inspected, Vec<Tensor<'a>>)> {
+    fn views<'a>(&'a self) -> impl Iterator<Item = (&'a Inspected, Vec<ViewTensor<'a>>)> {
         let mut rest = self.bytes.iter();
         self.head.views.iter().map(move |inspected| {
             let tensor = |(summary, bytes): (&'a TensorSummary, &'a Vec<u8>)| {
@@ -227,14 +231,14 @@ impl Answer {
                 let same = inspected.tensors.iter().filter(|own| own.name == *name).count();
                 let name = if same > 1 { format!("{scope}.{name}") } else { name.clone() };
                 let name = self.number.map_or(name.clone(), |number| format!("prompts.{number}.{name}"));
-                Tensor { name, summary, bytes }
+                ViewTensor { name, summary, bytes }
             };
             (inspected, inspected.tensors.iter().zip(rest.by_ref()).map(tensor).collect())
         })
     }
 
     /// A tensor's entries as JSON; what is no number is `null`.
-    fn entries(tensor: &Tensor<'_>, about: &mut Map<String, Value>) {
+    fn entries(tensor: &ViewTensor<'_>, about: &mut Map<String, Value>) {
         let entries = match tensor.summary.element {
             ElementKind::F32 => json!(tensor.floats()),
             ElementKind::U32 => json!(tensor.integers()),
@@ -243,9 +247,9 @@ impl Answer {
     }
 
     /// All of it as JSON; `more` is put into what is said of a tensor.
-    fn json(&self, more: impl Fn(&Tensor<'_>, &mut Map<String, Value>)) -> Value {
-        let view = |(inspected, tensors): (&Inspected, Vec<Tensor<'_>>)| {
-            let about = |tensor: &Tensor<'_>| {
+    fn json(&self, more: impl Fn(&ViewTensor<'_>, &mut Map<String, Value>)) -> Value {
+        let view = |(inspected, tensors): (&Inspected, Vec<ViewTensor<'_>>)| {
+            let about = |tensor: &ViewTensor<'_>| {
                 let axes: Vec<&str> = tensor.summary.axes.iter().map(|axis| axis.name.as_str()).collect();
                 let mut about = Map::new();
                 about.insert("scope".to_owned(), json!(tensor.summary.scope));

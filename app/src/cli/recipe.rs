@@ -7,7 +7,7 @@ use super::arguments::{ConfigArguments, EvaluationArgument, RecipeArguments, Tra
 use super::driver::drive;
 use super::import::is_place;
 use super::output::duration;
-use super::score::{Place, Score};
+use super::score::{Score, ScoringOptions};
 use super::settings::{changed, check_device, usage};
 use super::train::{quoted, taken_in, to_the_end, told};
 use super::trained;
@@ -268,7 +268,7 @@ fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Resu
 
 /// Says how well a run does, on rows that no training saw.
 fn tell(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &RunSummary, rows: &[String]) -> Result<()> {
-    let place = Place {
+    let place = ScoringOptions {
         project: &arguments.project,
         device: arguments.device.as_deref(),
         threads: arguments.threads,
@@ -309,7 +309,7 @@ fn tell_score(
 fn tell_perplexity(
     arguments: &RecipeArguments,
     recipe: &str,
-    place: &Place<'_>,
+    place: &ScoringOptions<'_>,
     run: &RunSummary,
 ) -> Result<()> {
     let losses = place.losses(run)?;

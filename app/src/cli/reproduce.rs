@@ -13,7 +13,7 @@ use exercise::Exercise;
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
 use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::protocol::{ModelConfig, RunConfig, RunSummary, TrainConfig};
-use report::Report;
+use report::FigureReport;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -134,7 +134,7 @@ fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode
         let Some(text) = data(TEXT, arguments, compared)? else { return Ok(ExitCode::SUCCESS) };
         TrainArguments { config, data: vec![text], no_autotune: true, ..training }
     })?;
-    let report = Report {
+    let report = FigureReport {
         kind: "preset",
         name: published.preset,
         figure: published.what(),

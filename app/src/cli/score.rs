@@ -61,13 +61,13 @@ impl Score {
 
 /// Where runs are, and what asks them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct ScoringOptions<'a> {
     pub(super) project: &'a Path,
     pub(super) device: Option<&'a str>,
     pub(super) threads: Option<usize>,
 }
 
-impl Place<'_> {
+impl ScoringOptions<'_> {
     /// How many questions of lines a run's best checkpoint answers right, each by its likeliest tokens.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use super::driver::{Engine, drive};
 use super::moderate::moderation;
 use super::settings::checked_device;
 use super::{interrupt, trained};
-use crate::serve::{Server, Settings, Switchboard};
+use crate::serve::{Server, ServerSettings, Switchboard};
 use anyhow::{Result, anyhow};
 use futures_util::future::{Either, select};
 use glasshouse_engine::protocol::{Event, Parcel, Report};
@@ -25,7 +25,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         let precision = arguments.precision.precision();
         // What cannot be served is said now, and the first request finds the model there.
         let model = trained::open(engine, &arguments.model, precision).await?;
-        let settings = Settings {
+        let settings = ServerSettings {
             host: arguments.host,
             port: arguments.port,
             token: arguments.token.clone(),

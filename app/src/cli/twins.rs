@@ -29,7 +29,7 @@ const HELD_OUT: [(&str, &str); 2] =
     [("clean", "held-out documents, cleaned"), ("raw", "held-out documents, raw")];
 
 /// The losses of a pair of runs with one seed, in nats per byte: of the raw and of the clean one, on each held-out text.
-struct Pair {
+struct RunPair {
     seed: u64,
     runs: [String; 2],
     losses: [[f64; 2]; 2],
@@ -109,8 +109,8 @@ fn pair(
     seed: u64,
     train: &[PathBuf; 2],
     measured: &[PathBuf; 2],
-) -> Result<Option<Pair>> {
-    let mut pair = Pair { seed, runs: Default::default(), losses: [[f64::NAN; 2]; 2] };
+) -> Result<Option<RunPair>> {
+    let mut pair = RunPair { seed, runs: Default::default(), losses: [[f64::NAN; 2]; 2] };
     for (side, data) in train.iter().enumerate() {
         let settings = TrainArguments { data: vec![data.clone()], ..settings(arguments, Some(seed)) };
         let RunSummary { name, step, steps, .. } = train::to_the_end(&settings)?;
@@ -170,7 +170,7 @@ async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
 }
 
 /// What the pairs show on each held-out text.
-fn tell(arguments: &DataCompareArguments, pairs: &[Pair]) -> Result<()> {
+fn tell(arguments: &DataCompareArguments, pairs: &[RunPair]) -> Result<()> {
     let mut results = serde_json::Map::new();
     if !arguments.json {
         say!("\nloss in nats per byte (lower is better), mean of {} seeds", pairs.len())?;
@@ -198,7 +198,7 @@ fn tell(arguments: &DataCompareArguments, pairs: &[Pair]) -> Result<()> {
         say!("    {}", found.verdict)?;
     }
     if arguments.json {
-        let runs = pairs.iter().map(|Pair { seed, runs: [raw, clean], losses }| {
+        let runs = pairs.iter().map(|RunPair { seed, runs: [raw, clean], losses }| {
             let held_out = HELD_OUT
                 .iter()
                 .zip(losses)

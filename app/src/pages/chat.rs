@@ -20,8 +20,8 @@ use crate::widgets::{self, card, fold, plain, primary, quiet, quiet_text, what_i
 use conversation::{Exchange, Reply, messages};
 use egui::{ComboBox, Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
 use egui_material_icons::icons;
-use exchange::{Edits, Place, Wanted, exchange_ui};
-use feedback::Rows;
+use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
+use feedback::FeedbackRows;
 use glasshouse_protocol::{
     ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Precision, Start, Uncertainty, WeightSource,
 };
@@ -43,10 +43,10 @@ pub struct ChatPage {
     /// The seed is kept from reply to reply.
     locked: bool,
     edits: Edits,
-    opened: Option<Opened>,
+    opened: Option<RequestedModel>,
     /// The end of the conversation was in sight in the last frame.
     follows: bool,
-    rows: Rows,
+    rows: FeedbackRows,
     /// By what prompts are proposed.
     measure: Uncertainty,
     /// What was said of a reply, until it is kept.
@@ -73,7 +73,7 @@ struct Left {
 
 /// A model that was asked for.
 #[derive(Debug)]
-struct Opened {
+struct RequestedModel {
     source: WeightSource,
     /// The run that the source stood for then.
     run: Option<String>,
@@ -163,13 +163,13 @@ impl ChatPage {
         }
         let run = start_of(&source, context.state).map(|start| start.run);
         let known = self.known(context.state).is_some();
-        let same = |opened: &&mut Opened| opened.source == source && opened.run == run;
+        let same = |opened: &&mut RequestedModel| opened.source == source && opened.run == run;
         if let Some(opened) = self.opened.as_mut().filter(same) {
             opened.failed = !known && !context.state.waiting.contains_key(&opened.request);
         } else if !self.is_writing() {
             let command = Command::OpenModel { source: source.clone(), precision: Precision::Auto };
             let request = context.outbox.send(command);
-            self.opened = Some(Opened { source, run, request, failed: false });
+            self.opened = Some(RequestedModel { source, run, request, failed: false });
         }
     }
 
@@ -208,7 +208,7 @@ impl ChatPage {
         let (busy, count) = (self.is_writing(), self.exchanges.len());
         let mut wanted = None;
         for (at, exchange) in self.exchanges.iter_mut().enumerate() {
-            let place = Place { at, last: at + 1 == count, busy, keeps: keeps(context.state) };
+            let place = ReplyPosition { at, last: at + 1 == count, busy, keeps: keeps(context.state) };
             let shown =
                 ui.push_id(("exchange", at), |ui| exchange_ui(ui, context, exchange, &mut self.edits, place));
             wanted = shown.inner.map(|wanted| (at, wanted)).or(wanted);

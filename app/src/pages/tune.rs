@@ -42,7 +42,7 @@ pub struct TunePage {
     wanted: Option<(String, Option<u64>)>,
     /// Histories that were asked for.
     asked: BTreeSet<(String, u64)>,
-    data: data::Asked,
+    data: data::DataRequests,
     plots: Plots,
     change: Option<Change>,
     opening: u64,

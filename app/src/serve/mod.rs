@@ -6,7 +6,7 @@
 //!                                      bodies ◄────┘ events, by the numbers of their requests
 //! ```
 //!
-//! It runs on a thread of its own, so that connections are seen to while the engine computes. What limits it is said in [`Settings`].
+//! It runs on a thread of its own, so that connections are seen to while the engine computes. What limits it is said in [`ServerSettings`].
 
 mod bodies;
 mod connections;
@@ -31,7 +31,7 @@ pub const QUEUE: usize = 256;
 
 /// How a server listens, and what it answers.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ServerSettings {
     /// Where it listens.
     pub host: IpAddr,
     /// At which port; 0 takes any that is free.
@@ -57,7 +57,7 @@ pub struct Settings {
 /// What every request is answered with.
 #[derive(Debug)]
 struct Served {
-    settings: Settings,
+    settings: ServerSettings,
     board: Switchboard,
     /// Texts under way or waiting.
     taken: AtomicUsize,
@@ -122,7 +122,7 @@ impl Server {
     ///
     /// # Errors
     /// In a sentence: the port is in use, the address is not this machine's, or the system gives no thread.
-    pub fn start(settings: Settings, board: Switchboard) -> Result<Self, String> {
+    pub fn start(settings: ServerSettings, board: Switchboard) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::refusal::Refusal;
 use super::stream::stream;
 use super::wanted::{Endpoint, Wanted};
-use super::{Served, Settings};
+use super::{Served, ServerSettings};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -57,7 +57,7 @@ pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router
 }
 
 /// What pages of other origins may ask for.
-fn cors(settings: &Settings) -> Result<Option<CorsLayer>, String> {
+fn cors(settings: &ServerSettings) -> Result<Option<CorsLayer>, String> {
     let Some(origin) = &settings.cors else { return Ok(None) };
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST])

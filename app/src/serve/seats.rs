@@ -13,12 +13,12 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub(super) struct Seats {
     free: Arc<Semaphore>,
-    row: Arc<Row>,
+    row: Arc<IdleConnections>,
 }
 
 /// Those that are idle.
 #[derive(Debug, Default)]
-struct Row {
+struct IdleConnections {
     /// What closes each, the one that has been idle for longest first.
     idle: Mutex<VecDeque<Arc<Notify>>>,
     /// Told of one more.
@@ -27,7 +27,7 @@ struct Row {
 
 /// A connection's place, free again when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     pub(super) seat: Seat,
     _free: OwnedSemaphorePermit,
 }
@@ -36,7 +36,7 @@ pub(super) struct Place {
 #[derive(Clone, Debug)]
 pub(super) struct Seat {
     close: Arc<Notify>,
-    row: Arc<Row>,
+    row: Arc<IdleConnections>,
 }
 
 impl Seats {
@@ -46,7 +46,7 @@ impl Seats {
     }
 
     /// The next place. Where none is free, an idle connection is closed; where none is idle either, one is waited for.
-    pub(super) async fn place(&self) -> Place {
+    pub(super) async fn place(&self) -> ConnectionSlot {
         loop {
             let more = self.row.more.notified();
             let closes = self.free.available_permits() == 0
@@ -58,7 +58,7 @@ impl Seats {
                 free = self.free.clone().acquire_owned() => if let Ok(free) = free {
                     let seat = Seat { close: Arc::default(), row: self.row.clone() };
                     seat.set_idle();
-                    return Place { seat, _free: free };
+                    return ConnectionSlot { seat, _free: free };
                 },
                 () = more, if !closes => {}
             }
@@ -66,7 +66,7 @@ impl Seats {
     }
 }
 
-impl Row {
+impl IdleConnections {
     fn idle(&self) -> MutexGuard<'_, VecDeque<Arc<Notify>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -91,7 +91,7 @@ impl Seat {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.seat.set_busy();
     }
@@ -176,7 +176,7 @@ mod tests {
         runtime.block_on(async {
             let seats = Seats::new(3);
             let (first, second, third) = (seats.place().await, seats.place().await, seats.place().await);
-            let leaves = async |place: Place| {
+            let leaves = async |place: ConnectionSlot| {
                 place.seat.closed().await;
                 drop(place);
             };

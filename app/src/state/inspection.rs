@@ -9,9 +9,9 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub struct Inspections {
     /// The latest answers, by request.
-    pub answers: BTreeMap<u64, Rc<Answer>>,
+    pub answers: BTreeMap<u64, Rc<InspectionAnswer>>,
     /// The latest of each view, whoever asked for it.
-    pub latest: BTreeMap<View, (Rc<Answer>, Rc<ViewData>)>,
+    pub latest: BTreeMap<View, (Rc<InspectionAnswer>, Rc<ViewData>)>,
     /// Why requests failed.
     pub failures: BTreeMap<u64, String>,
     /// What there is to know about a request beside its answer, a sentence each.
@@ -20,7 +20,7 @@ pub struct Inspections {
 
 /// A model that was looked at.
 #[derive(Debug, PartialEq)]
-pub struct Answer {
+pub struct InspectionAnswer {
     /// The prompt as it was asked about.
     pub prompt: String,
     /// What was asked for.
@@ -79,7 +79,8 @@ impl Inspections {
             Event::Inspected { inspection } => {
                 let views = views(inspection, bytes);
                 let (prompt, settings) = (prompt.clone(), (**settings).clone());
-                let answer = Rc::new(Answer { prompt, settings, inspection: (**inspection).clone(), views });
+                let answer =
+                    Rc::new(InspectionAnswer { prompt, settings, inspection: (**inspection).clone(), views });
                 for data in &answer.views {
                     self.latest.insert(data.view, (answer.clone(), data.clone()));
                 }

@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut results = std::io::BufWriter::new(std::fs::File::create(output)?);
     let started = Instant::now();
-    let mut same = exact::Index::default();
+    let mut same = exact::ExactIndex::default();
     let mut alike = near::Index::new(&settings.near)?;
     let mut staged = Vec::new();
     for (number, mark) in marks.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! What checkpoints there are, milestones, and loading one by its file's name.
 
-use super::manifest::Entry;
+use super::manifest::ManifestEntry;
 use super::state::{self, Precision};
 use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use crate::error::{Error, Result};
@@ -153,7 +153,7 @@ impl Checkpoints {
     }
 
     /// What a manifest says of a file.
-    fn entry(&self, name: &str) -> Result<Entry> {
+    fn entry(&self, name: &str) -> Result<ManifestEntry> {
         let manifests = self.manifests(&mut Vec::new());
         let mut entries = manifests.iter().flat_map(|(_, manifest)| manifest.entries());
         entries.find(|entry| entry.file == name).cloned().ok_or_else(|| {

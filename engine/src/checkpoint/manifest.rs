@@ -35,7 +35,7 @@ impl Slot {
 
 /// A checkpoint file and how to know that it is whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct ManifestEntry {
     /// Its name in the folder.
     pub file: String,
     pub bytes: u64,
@@ -44,7 +44,7 @@ pub(super) struct Entry {
     pub val_loss: Option<f32>,
 }
 
-impl Entry {
+impl ManifestEntry {
     /// The file's bytes, checked.
     pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>> {
         let found = files::metadata(path).map_err(Error::io(path))?.len();
@@ -66,20 +66,25 @@ pub(super) struct Manifest {
     version: u32,
     /// Counts the saves of the run; the higher of two manifests is the newer.
     pub sequence: u64,
-    pub latest: Entry,
-    pub best: Option<Entry>,
+    pub latest: ManifestEntry,
+    pub best: Option<ManifestEntry>,
     /// The states that the guard may go back to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub kept: Vec<Entry>,
+    pub kept: Vec<ManifestEntry>,
 }
 
 impl Manifest {
-    pub(super) fn new(sequence: u64, latest: Entry, best: Option<Entry>, kept: Vec<Entry>) -> Self {
+    pub(super) fn new(
+        sequence: u64,
+        latest: ManifestEntry,
+        best: Option<ManifestEntry>,
+        kept: Vec<ManifestEntry>,
+    ) -> Self {
         Self { format: FORMAT.to_owned(), version: VERSION, sequence, latest, best, kept }
     }
 
     /// All that it names, the latest first; a file may be named more than once.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = &ManifestEntry> {
         std::iter::once(&self.latest).chain(&self.best).chain(&self.kept)
     }
 

@@ -24,7 +24,7 @@ use crate::graph::Parameter;
 use crate::platform::files;
 use crate::step::{ArenaState, LossScale};
 use crate::storage;
-use manifest::{Entry, Manifest, Slot};
+use manifest::{Manifest, ManifestEntry, Slot};
 use state::{Precision, StateFile};
 use std::path::{Path, PathBuf};
 
@@ -59,9 +59,9 @@ pub struct Checkpoints {
     folder: PathBuf,
     /// The manifest that was loaded from or written last: the one that the next save must not touch.
     trusted: Option<Slot>,
-    best: Option<Entry>,
+    best: Option<ManifestEntry>,
     /// The states that the guard may go back to, the newest last.
-    kept: Vec<Entry>,
+    kept: Vec<ManifestEntry>,
     /// The next state to be saved is one of them.
     keeps_next: bool,
 }
@@ -72,7 +72,7 @@ pub(crate) struct Begun {
     sequence: u64,
     slot: Slot,
     /// Without its length and checksum.
-    entry: Entry,
+    entry: ManifestEntry,
     file: StateFile,
 }
 
@@ -109,7 +109,7 @@ impl Checkpoints {
         }
         let latest = manifests.iter().map(|(slot, manifest)| (*slot, &manifest.latest));
         let best = manifests.iter().filter_map(|(slot, manifest)| Some((*slot, manifest.best.as_ref()?)));
-        let candidates: Vec<(Slot, &Entry)> = match which {
+        let candidates: Vec<(Slot, &ManifestEntry)> = match which {
             Which::Latest => latest.collect(),
             Which::Best => best.chain(latest).collect(),
         };
@@ -196,7 +196,7 @@ impl Checkpoints {
         let (step, val_loss) = (info.step, info.val_loss);
         let name = format!("step-{step:08}-{sequence:06}.safetensors");
         let file = StateFile::begin(&self.folder.join(&name), info, shapes, loss_scale, Precision::Full)?;
-        let entry = Entry { file: name, bytes: 0, crc32c: 0, step, val_loss };
+        let entry = ManifestEntry { file: name, bytes: 0, crc32c: 0, step, val_loss };
         Ok(Begun { sequence, slot, entry, file })
     }
 
@@ -207,7 +207,7 @@ impl Checkpoints {
     pub(crate) fn finish(&mut self, begun: Begun, best: bool) -> Result<PathBuf> {
         let Begun { sequence, slot, entry, file } = begun;
         let (bytes, crc32c) = file.finish()?;
-        let latest = Entry { bytes, crc32c, ..entry };
+        let latest = ManifestEntry { bytes, crc32c, ..entry };
         let path = self.folder.join(&latest.file);
         storage::sync_folder_of(&path);
         let best = if best { Some(latest.clone()) } else { self.best.clone() };

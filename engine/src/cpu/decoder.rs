@@ -32,14 +32,14 @@ pub struct CpuDecoder {
     /// Logits of a token: of the vocabulary, or of labels.
     outputs: usize,
     /// In the order in which the caches have them.
-    texts: Vec<Option<Text>>,
+    texts: Vec<Option<DecodedText>>,
     /// Of each token drawn is kept how uncertain it was.
     keeps_entropies: bool,
 }
 
 /// A text under way.
 #[derive(Debug)]
-struct Text {
+struct DecodedText {
     /// The last tokens, at most a window of them.
     history: Vec<u32>,
     sampling: Sampling,
@@ -56,13 +56,13 @@ struct Text {
     entropies: Option<Vec<f32>>,
 }
 
-impl Text {
+impl DecodedText {
     /// What of it the next token follows from is to be read how?
-    fn reading(&self) -> Reading {
+    fn reading(&self) -> ReadMode {
         match self.history.len() - self.cached {
-            _ if self.past => Reading::Window,
-            1 => Reading::Step,
-            _ => Reading::Prompt,
+            _ if self.past => ReadMode::Window,
+            1 => ReadMode::Step,
+            _ => ReadMode::Prompt,
         }
     }
 
@@ -86,7 +86,7 @@ impl Text {
 
 /// How a text is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+enum ReadMode {
     /// In chunks, into the caches.
     Prompt,
     /// One token, together with those of other texts.
@@ -257,7 +257,7 @@ impl CpuDecoder {
     pub fn admit(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<usize> {
         config.validate()?;
         let history = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?.to_vec();
-        let text = Text {
+        let text = DecodedText {
             history,
             sampling: Sampling::of(config),
             seed: config.seed,
@@ -341,11 +341,12 @@ impl CpuDecoder {
     }
 
     /// A token more of each text.
-    fn tokens(&mut self, texts: &mut [Option<Text>], workers: &Workers) -> Result<()> {
-        let is = |text: &Option<Text>, reading| text.as_ref().is_some_and(|text| text.reading() == reading);
+    fn tokens(&mut self, texts: &mut [Option<DecodedText>], workers: &Workers) -> Result<()> {
+        let is =
+            |text: &Option<DecodedText>, reading| text.as_ref().is_some_and(|text| text.reading() == reading);
         // What is read now is not read again below, whatever it becomes by that.
-        let steps: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], Reading::Step)).collect();
-        let windows: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], Reading::Window)).collect();
+        let steps: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], ReadMode::Step)).collect();
+        let windows: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], ReadMode::Window)).collect();
         self.read_prompts(texts, workers)?;
         self.step(texts, &steps, workers)?;
         for at in windows {
@@ -358,11 +359,13 @@ impl CpuDecoder {
     }
 
     /// Reads what was not read yet, and draws a token after it. A prompt that several texts begin with is read once.
-    fn read_prompts(&mut self, texts: &mut [Option<Text>], workers: &Workers) -> Result<()> {
+    fn read_prompts(&mut self, texts: &mut [Option<DecodedText>], workers: &Workers) -> Result<()> {
         let places = texts.len();
         let mut last: Option<(usize, Vec<u32>)> = None;
         for (at, text) in texts.iter_mut().enumerate() {
-            let Some(text) = text.as_mut().filter(|text| text.reading() == Reading::Prompt) else { continue };
+            let Some(text) = text.as_mut().filter(|text| text.reading() == ReadMode::Prompt) else {
+                continue;
+            };
             match &last {
                 Some((from, history)) if text.cached == 0 && *history == text.history => {
                     self.prompt.program.copy_text(places, [*from, at]);
@@ -382,13 +385,18 @@ impl CpuDecoder {
     }
 
     /// Reads the last token of each of the texts of these numbers, all at once, and draws one after it.
-    fn step(&mut self, texts: &mut [Option<Text>], numbers: &[usize], workers: &Workers) -> Result<()> {
+    fn step(
+        &mut self,
+        texts: &mut [Option<DecodedText>],
+        numbers: &[usize],
+        workers: &Workers,
+    ) -> Result<()> {
         let Some(fits) = self.steps.iter_mut().find(|step| step.rows.len() >= numbers.len()) else {
             return Err(Error::Internal(format!("{} texts at once", numbers.len())));
         };
         let mut chunks = Vec::with_capacity(numbers.len());
         for text in numbers {
-            if let Some(Text { history, cached, .. }) = &texts[*text] {
+            if let Some(DecodedText { history, cached, .. }) = &texts[*text] {
                 chunks.push(Chunk { start: *cached, tokens: &history[*cached..], text: *text });
             }
         }

@@ -228,7 +228,7 @@ vectorised! {
                     pack(b, from..from + depth, left..left + across, width, panel);
                     (&*panel, width)
                 };
-                let piece = Piece { depth, right, right_stride, left, across, factor, old };
+                let piece = PanelProduct { depth, right, right_stride, left, across, factor, old };
                 let mut row = 0;
                 while row < a.rows {
                     let rest = a.rows - row;
@@ -301,7 +301,7 @@ fn pack(
 }
 
 /// A panel's part of the product.
-struct Piece<'data> {
+struct PanelProduct<'data> {
     depth: usize,
     right: &'data [f32],
     right_stride: usize,
@@ -316,7 +316,7 @@ struct Piece<'data> {
 fn tile<L: Lanes, const ROWS: usize>(
     left: &[f32],
     a: &Matrix<'_>,
-    piece: &Piece<'_>,
+    piece: &PanelProduct<'_>,
     c: &MatrixMut<'_>,
     row: usize,
 ) -> usize {

@@ -22,7 +22,7 @@ mod workers;
 pub use crate::platform::parallel::MOST_THREADS;
 pub use decoder::CpuDecoder;
 pub use program::{FUSIONS, fused};
-pub use shard::{Answer, ShardExecutor};
+pub use shard::{ShardExecutor, ShardResult};
 
 use crate::error::{Error, Result};
 use crate::graph::ops::{Preference, REPORTED};

@@ -48,7 +48,7 @@ struct Held<'run> {
 
 /// Where a value lies.
 #[derive(Clone, Debug)]
-enum Place {
+enum ValueLocation {
     /// A slot, and the floats of it.
     Slot(usize, Range<usize>),
     Parameter(Range<usize>),
@@ -65,7 +65,7 @@ enum Place {
 
 #[derive(Clone, Debug)]
 struct Operand {
-    place: Place,
+    place: ValueLocation,
     ty: Type,
 }
 
@@ -109,20 +109,22 @@ impl Program {
         for (at, value) in graph.values.iter().enumerate() {
             let count = value.ty.count();
             let place = match value.origin {
-                Origin::Parameter(id) => {
-                    layout.half_range(id).map_or_else(|| Place::Parameter(layout.range(id)), Place::Half)
+                Origin::Parameter(id) => layout
+                    .half_range(id)
+                    .map_or_else(|| ValueLocation::Parameter(layout.range(id)), ValueLocation::Half),
+                Origin::Gradient(id) => ValueLocation::Gradient(layout.range(id)),
+                Origin::Constant(constant) => {
+                    push(&mut memory.fixed, constant.data(&value.ty), ValueLocation::Fixed)
                 }
-                Origin::Gradient(id) => Place::Gradient(layout.range(id)),
-                Origin::Constant(constant) => push(&mut memory.fixed, constant.data(&value.ty), Place::Fixed),
-                Origin::Cache(_) => push(&mut memory.caches, vec![0.0; count], Place::Cache),
+                Origin::Cache(_) => push(&mut memory.caches, vec![0.0; count], ValueLocation::Cache),
                 Origin::Input(_) if value.ty.element == Element::U32 => {
-                    push(&mut memory.words, vec![0; count], Place::Words)
+                    push(&mut memory.words, vec![0; count], ValueLocation::Words)
                 }
-                Origin::Input(_) => push(&mut memory.fixed, vec![0.0; count], Place::Fixed),
+                Origin::Input(_) => push(&mut memory.fixed, vec![0.0; count], ValueLocation::Fixed),
                 Origin::Node(_) | Origin::Removed => {
-                    placement.spot_of_value[at].map_or(Place::Nowhere, |spot| {
+                    placement.spot_of_value[at].map_or(ValueLocation::Nowhere, |spot| {
                         let start = (spot.offset / 4) as usize;
-                        Place::Slot(spot.slot, start..start + count)
+                        ValueLocation::Slot(spot.slot, start..start + count)
                     })
                 }
             };
@@ -167,7 +169,7 @@ impl Program {
     /// Fills in a value of integers.
     pub fn set_words(&mut self, value: ValueId, data: &[u32]) -> Result<()> {
         let target = match self.values[value.index()].place {
-            Place::Words(at) => &mut self.memory.words[at],
+            ValueLocation::Words(at) => &mut self.memory.words[at],
             _ => return Err(misplaced(value, "integers cannot be fed into it")),
         };
         if target.len() != data.len() {
@@ -180,15 +182,18 @@ impl Program {
     /// Fills in a value of floats.
     pub fn set_floats(&mut self, weights: &mut Weights, value: ValueId, data: &[f32]) -> Result<()> {
         let target = match self.values[value.index()].place.clone() {
-            Place::Fixed(at) => &mut self.memory.fixed[at][..],
-            Place::Cache(at) => &mut self.memory.caches[at][..],
-            Place::Parameter(range) => &mut weights.parameters[range],
-            Place::Gradient(range) => &mut weights.gradients[range],
-            Place::Half(range) if range.len() == data.len() => {
+            ValueLocation::Fixed(at) => &mut self.memory.fixed[at][..],
+            ValueLocation::Cache(at) => &mut self.memory.caches[at][..],
+            ValueLocation::Parameter(range) => &mut weights.parameters[range],
+            ValueLocation::Gradient(range) => &mut weights.gradients[range],
+            ValueLocation::Half(range) if range.len() == data.len() => {
                 weights.halves[range].convert_from_f32_slice(data);
                 return Ok(());
             }
-            Place::Slot(..) | Place::Words(_) | Place::Half(_) | Place::Nowhere => {
+            ValueLocation::Slot(..)
+            | ValueLocation::Words(_)
+            | ValueLocation::Half(_)
+            | ValueLocation::Nowhere => {
                 return Err(misplaced(value, "floats cannot be fed into it"));
             }
         };
@@ -203,10 +208,10 @@ impl Program {
     pub fn read(&self, weights: &Weights, value: ValueId) -> Result<Data> {
         let Operand { place, ty } = &self.values[value.index()];
         Ok(match place {
-            Place::Words(at) => Data::U32(self.memory.words[*at].clone()),
-            Place::Nowhere => return Err(misplaced(value, "no node computes it")),
-            Place::Half(range) => Data::F32(weights.halves[range.clone()].to_f32_vec()),
-            Place::Gradient(range) => Data::F32(weights.gradients[range.clone()].to_vec()),
+            ValueLocation::Words(at) => Data::U32(self.memory.words[*at].clone()),
+            ValueLocation::Nowhere => return Err(misplaced(value, "no node computes it")),
+            ValueLocation::Half(range) => Data::F32(weights.halves[range.clone()].to_f32_vec()),
+            ValueLocation::Gradient(range) => Data::F32(weights.gradients[range.clone()].to_vec()),
             _ => Data::F32(self.memory.floats(&weights.parameters, place)[..ty.count()].to_vec()),
         })
     }
@@ -221,8 +226,10 @@ impl Program {
     pub fn entries<'data>(&'data self, weights: &'data Weights, value: ValueId) -> Result<&'data [f32]> {
         let Operand { place, ty } = &self.values[value.index()];
         match place {
-            Place::Words(_) | Place::Nowhere => Err(misplaced(value, "no node computes floats of it")),
-            Place::Gradient(range) => Ok(weights.gradients.get(range.clone()).unwrap_or_default()),
+            ValueLocation::Words(_) | ValueLocation::Nowhere => {
+                Err(misplaced(value, "no node computes floats of it"))
+            }
+            ValueLocation::Gradient(range) => Ok(weights.gradients.get(range.clone()).unwrap_or_default()),
             _ => Ok(self.memory.floats(&weights.parameters, place).get(..ty.count()).unwrap_or_default()),
         }
     }
@@ -274,7 +281,7 @@ impl Program {
             // Slots that are written are taken out of memory while they are; their placement keeps them apart from what is read.
             let mut slots = [const { Vec::new() }; MOST_VALUES];
             for (slot, output) in slots.iter_mut().zip(&instruction.outputs) {
-                if let Place::Slot(at, _) = output.place {
+                if let ValueLocation::Slot(at, _) = output.place {
                     *slot = std::mem::take(&mut self.memory.slots[at]);
                 }
             }
@@ -289,7 +296,7 @@ impl Program {
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| instruction.run(call, memory, held, outputs));
             for (slot, output) in slots.into_iter().zip(&instruction.outputs) {
-                if let Place::Slot(at, _) = output.place {
+                if let ValueLocation::Slot(at, _) = output.place {
                     self.memory.slots[at] = slot;
                 }
             }
@@ -311,7 +318,7 @@ impl Program {
     }
 }
 
-fn push<T>(list: &mut Vec<T>, item: T, place: impl Fn(usize) -> Place) -> Place {
+fn push<T>(list: &mut Vec<T>, item: T, place: impl Fn(usize) -> ValueLocation) -> ValueLocation {
     list.push(item);
     place(list.len() - 1)
 }
@@ -334,18 +341,21 @@ fn outputs<'data>(
 ) -> Result<[&'data mut [f32]; MOST_RESULTS]> {
     let overlap = || Error::Internal(format!("{}: outputs overlap", instruction.op.name()));
     let mut found: [&mut [f32]; MOST_RESULTS] = std::array::from_fn(|_| &mut [][..]);
-    let is_gradient = |output: &&Operand| matches!(output.place, Place::Gradient(_));
+    let is_gradient = |output: &&Operand| matches!(output.place, ValueLocation::Gradient(_));
     let values = instruction.outputs.iter().take_while(|output| !is_gradient(output)).count();
     for ((found, slot), output) in found.iter_mut().zip(slots).zip(&instruction.outputs[..values]) {
-        if let Place::Slot(_, range) = &output.place {
+        if let ValueLocation::Slot(_, range) = &output.place {
             *found = slot.get_mut(range.clone()).ok_or_else(overlap)?;
         }
     }
     match &instruction.outputs[values..] {
-        [Operand { place: Place::Gradient(range), .. }] => {
+        [Operand { place: ValueLocation::Gradient(range), .. }] => {
             found[values] = gradients.get_mut(range.clone()).ok_or_else(overlap)?;
         }
-        [Operand { place: Place::Gradient(first), .. }, Operand { place: Place::Gradient(second), .. }] => {
+        [
+            Operand { place: ValueLocation::Gradient(first), .. },
+            Operand { place: ValueLocation::Gradient(second), .. },
+        ] => {
             let both = gradients.get_disjoint_mut([first.clone(), second.clone()]);
             let [first, second] = both.map_err(|_| overlap())?;
             (found[values], found[values + 1]) = (first, second);
@@ -357,20 +367,23 @@ fn outputs<'data>(
 
 impl Memory {
     /// What lies in a place, for an operation to read.
-    fn given<'data>(&'data self, held: Held<'data>, place: &Place, ty: &'data Type) -> Given<'data> {
-        let words = if let Place::Words(at) = place { &self.words[*at][..] } else { &[] };
-        let halves = if let Place::Half(range) = place { &held.halves[range.clone()] } else { &[] };
+    fn given<'data>(&'data self, held: Held<'data>, place: &ValueLocation, ty: &'data Type) -> Given<'data> {
+        let words = if let ValueLocation::Words(at) = place { &self.words[*at][..] } else { &[] };
+        let halves = if let ValueLocation::Half(range) = place { &held.halves[range.clone()] } else { &[] };
         let floats = self.floats(held.parameters, place).get(..ty.count()).unwrap_or_default();
         Given { ty, floats, words, halves }
     }
 
-    fn floats<'data>(&'data self, parameters: &'data [f32], place: &Place) -> &'data [f32] {
+    fn floats<'data>(&'data self, parameters: &'data [f32], place: &ValueLocation) -> &'data [f32] {
         match place {
-            Place::Slot(at, range) => &self.slots[*at][range.clone()],
-            Place::Fixed(at) => &self.fixed[*at],
-            Place::Cache(at) => &self.caches[*at],
-            Place::Parameter(range) => &parameters[range.clone()],
-            Place::Gradient(_) | Place::Half(_) | Place::Words(_) | Place::Nowhere => &[],
+            ValueLocation::Slot(at, range) => &self.slots[*at][range.clone()],
+            ValueLocation::Fixed(at) => &self.fixed[*at],
+            ValueLocation::Cache(at) => &self.caches[*at],
+            ValueLocation::Parameter(range) => &parameters[range.clone()],
+            ValueLocation::Gradient(_)
+            | ValueLocation::Half(_)
+            | ValueLocation::Words(_)
+            | ValueLocation::Nowhere => &[],
         }
     }
 }
@@ -379,7 +392,7 @@ impl Instruction {
     /// The caches that it reads and writes, by number.
     fn caches(&self) -> impl Iterator<Item = usize> {
         self.inputs.iter().filter_map(|input| match input.place {
-            Place::Cache(at) => Some(at),
+            ValueLocation::Cache(at) => Some(at),
             _ => None,
         })
     }

@@ -269,7 +269,7 @@ pub struct ShardExecutor {
 
 /// What a shard comes to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer<'executor> {
+pub struct ShardResult<'executor> {
     /// What each part adds to the mean loss of its micro-batch.
     pub losses: Vec<f32>,
     /// The parts' gradient, laid out as the arena; nothing where they were evaluated.
@@ -305,13 +305,13 @@ impl ShardExecutor {
     ///
     /// # Errors
     /// The words are no parts of this shard, or name tokens outside the vocabulary.
-    pub async fn answer(&mut self, words: &[u32]) -> Result<Answer<'_>> {
+    pub async fn answer(&mut self, words: &[u32]) -> Result<ShardResult<'_>> {
         let Self { shard, programs, weights, workers } = self;
         let documents = shard.recipe.train.separates_documents(&shard.recipe.model);
         let (task, parts) = unpacked(words, shard.tokens(), documents)?;
         weights.gradients.fill(0.0);
         let losses = shard.compute(task, &parts, programs, weights, workers).await?;
         let gradients = if task == Task::Train { &weights.gradients[..] } else { &[] };
-        Ok(Answer { losses, gradients })
+        Ok(ShardResult { losses, gradients })
     }
 }

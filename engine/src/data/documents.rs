@@ -94,7 +94,7 @@ async fn documents_at(
         stretches.get(behind.checked_sub(1)?).map(|stretch| stretch.source.clone())
     };
     let found = numbers_at(store, separator, starts, length, turns).await?;
-    let named = found.into_iter().take(MOST).map(|Place { number, at, begins }| {
+    let named = found.into_iter().take(MOST).map(|DocumentPosition { number, at, begins }| {
         let ends = store.len(Split::Train).min(begins + BEGINNING);
         let own = store.read(Split::Train, begins, ends.saturating_sub(begins) as usize).unwrap_or_default();
         let length = own.iter().position(|token| *token == separator).unwrap_or(own.len()) as u64;
@@ -105,7 +105,7 @@ async fn documents_at(
 
 /// Where a document of the training text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct DocumentPosition {
     /// Its number, from 1 on.
     number: u64,
     /// A place within it.
@@ -121,8 +121,8 @@ async fn numbers_at(
     starts: &[u64],
     length: usize,
     turns: &Turns,
-) -> Result<Vec<Place>> {
-    let mut found: Vec<Place> = Vec::new();
+) -> Result<Vec<DocumentPosition>> {
+    let mut found: Vec<DocumentPosition> = Vec::new();
     // The document that the token at `at` belongs to, and where it begins.
     let (mut at, mut number, mut begins) = (0, 1, 0);
     for start in starts {
@@ -136,13 +136,13 @@ async fn numbers_at(
             at += count;
             turns.give().await;
         }
-        let mut own = Place { number, at: *start, begins };
+        let mut own = DocumentPosition { number, at: *start, begins };
         for (place, token) in (*start..).zip(store.read(Split::Train, *start, length)?) {
             if found.last().is_none_or(|last| last.number < own.number) {
                 found.push(own);
             }
             if token == separator {
-                own = Place { number: own.number + 1, at: place + 1, begins: place + 1 };
+                own = DocumentPosition { number: own.number + 1, at: place + 1, begins: place + 1 };
             }
         }
     }
@@ -163,7 +163,7 @@ mod tests {
         let store = TokenStore::in_memory(tokens, vec![0; 9]);
         let at = |starts: &[u64], length| -> Vec<u64> {
             let found = at_once(numbers_at(&store, 7, starts, length, &Turns::new())).unwrap();
-            for Place { number, at, begins } in &found {
+            for DocumentPosition { number, at, begins } in &found {
                 assert_eq!((at / 10 + 1, *begins), (*number, 10 * (number - 1)), "{found:?}");
             }
             found.into_iter().map(|place| place.number).collect()

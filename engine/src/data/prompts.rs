@@ -25,7 +25,7 @@ pub struct Prompts<'a> {
     /// What judges answers.
     pub judge: Judge,
     /// Training's and validation's.
-    rows: [Arc<Vec<Row>>; 2],
+    rows: [Arc<Vec<PromptRow>>; 2],
     settings: PromptSettings,
     /// Training's and validation's prompts that leave no room for an answer.
     left_out: [usize; 2],
@@ -44,7 +44,7 @@ pub struct PromptSettings {
 
 /// A prompt that there is room for: its number among the split's examples, and what is known of it.
 #[derive(Clone, Debug)]
-struct Row {
+struct PromptRow {
     example: usize,
     judged: Judged,
 }
@@ -71,7 +71,7 @@ impl<'a> Prompts<'a> {
         settings: PromptSettings,
     ) -> Result<Self> {
         let mut left_out = [0; 2];
-        let mut of = |split: Split| -> Result<Arc<Vec<Row>>> {
+        let mut of = |split: Split| -> Result<Arc<Vec<PromptRow>>> {
             let damaged = || Error::Internal(format!("the {split} prompts come without what is right"));
             let examples = store.examples(split).ok_or_else(damaged)?;
             let mut rows = Vec::with_capacity(examples.count());
@@ -81,7 +81,7 @@ impl<'a> Prompts<'a> {
                     known.next().and_then(|line| serde_json::from_slice(line).ok()).ok_or_else(damaged)?;
                 let range = examples.range(example);
                 if range.end - range.start <= settings.room as u64 {
-                    rows.push(Row { example, judged });
+                    rows.push(PromptRow { example, judged });
                 } else {
                     left_out[split as usize] += 1;
                 }
@@ -128,7 +128,7 @@ impl<'a> Prompts<'a> {
         let rows = &self.rows[split as usize];
         drawn
             .map(|at| {
-                let Row { example, judged } = &rows[at as usize];
+                let PromptRow { example, judged } = &rows[at as usize];
                 let missing = || Error::Internal("prompts without their lengths".to_owned());
                 let range = self.store.examples(split).ok_or_else(missing)?.range(*example);
                 let count = (range.end - range.start) as usize;

@@ -22,7 +22,7 @@ const CHARACTERS: usize = 96;
 
 /// What is known of each document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+struct DocumentEntry {
     file: usize,
     characters: u64,
     bytes: u64,
@@ -31,7 +31,7 @@ struct Entry {
     mark: Option<Mark>,
 }
 
-impl Entry {
+impl DocumentEntry {
     /// Whether it is held out, where the first `train` documents train unless a cleaning said otherwise.
     fn is_held_out(&self, number: usize, train: usize) -> bool {
         self.split().map_or(number >= train, |split| split == Split::Validation)
@@ -47,7 +47,7 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub struct Survey {
     sources: Sources,
-    entries: Vec<Entry>,
+    entries: Vec<DocumentEntry>,
     counts: Vec<(char, u64)>,
     problems: Vec<FileProblem>,
 }
@@ -104,7 +104,7 @@ impl Survey {
         };
         // Files in several folders may have one name: each has a list of its own.
         let own: Vec<Problems> = sources.names().iter().map(|_| Problems::default()).collect();
-        let (mut entries, mut counts) = (Vec::<Entry>::new(), BTreeMap::<char, u64>::new());
+        let (mut entries, mut counts) = (Vec::<DocumentEntry>::new(), BTreeMap::<char, u64>::new());
         for document in sources.documents(|file| own.get(file).cloned().unwrap_or_default()) {
             let (file, TextPiece { text, mark, .. }) = document?;
             turns.give().await;
@@ -113,7 +113,7 @@ impl Survey {
                 characters += 1;
                 *counts.entry(character).or_default() += 1;
             }
-            entries.push(Entry {
+            entries.push(DocumentEntry {
                 file,
                 characters,
                 bytes: text.len() as u64,
@@ -139,7 +139,8 @@ impl Survey {
         let (train, held_out) = match self.train_documents(validation) {
             Some(train) => {
                 let part = |wanted: bool| {
-                    let held_out = |(number, entry): &(usize, &Entry)| entry.is_held_out(*number, train);
+                    let held_out =
+                        |(number, entry): &(usize, &DocumentEntry)| entry.is_held_out(*number, train);
                     let own = self.entries.iter().enumerate().filter(|entry| held_out(entry) == wanted);
                     own.fold((0, 0), |(documents, bytes), (_, entry)| (documents + 1, bytes + entry.bytes))
                 };
@@ -197,11 +198,11 @@ impl Survey {
     ) -> Result<(usize, Vec<DocumentSummary>)> {
         let train = self.train_documents(validation).unwrap_or(usize::MAX);
         let names = self.sources.names();
-        let file = |entry: &Entry| match &entry.mark {
+        let file = |entry: &DocumentEntry| match &entry.mark {
             Some(mark) => mark.source.to_string(),
             None => names.get(entry.file).map(|(name, _)| name.clone()).unwrap_or_default(),
         };
-        let summary = |number: usize, entry: &Entry, preview: String| DocumentSummary {
+        let summary = |number: usize, entry: &DocumentEntry, preview: String| DocumentSummary {
             number: number as u64,
             id: entry.mark.as_ref().map(|mark| mark.id.to_string()),
             file: file(entry),

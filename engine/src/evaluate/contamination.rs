@@ -5,7 +5,7 @@
 //! it has fewer than 8. Runs that more than ten of the texts share are instructions and templates and do not count. Of a task's row the right
 //! answer is looked up behind its question ([`with_answers`]): questions are short, and it is the answer that must not have been learned.
 
-use super::audit::texts::{Reading, Texts};
+use super::audit::texts::{ReadShare, Texts};
 use super::documents::HeldOut;
 use super::{Subject, Tell};
 use crate::error::Result;
@@ -118,7 +118,7 @@ impl Lookup {
         });
     }
 
-    fn finish(self, texts: &[LookedUp], reading: Reading, is_all: bool) -> Contamination {
+    fn finish(self, texts: &[LookedUp], reading: ReadShare, is_all: bool) -> Contamination {
         // Of each thing that is looked up how many runs it has, and how many of them were found.
         let mut runs: BTreeMap<usize, [u32; 2]> = BTreeMap::new();
         for (item, of) in (0..).zip(&self.of) {
@@ -157,7 +157,7 @@ impl Lookup {
 }
 
 /// How it was looked for.
-fn about(words: usize, short: usize, reading: Reading, is_all: bool) -> String {
+fn about(words: usize, short: usize, reading: ReadShare, is_all: bool) -> String {
     let mut about = match reading.of {
         0 => "The training text is not there to be looked through.".to_owned(),
         _ => format!(
@@ -185,7 +185,7 @@ mod tests {
         let mut lookup = Lookup::new();
         texts.iter().for_each(|one| lookup.add(one));
         training.iter().for_each(|text| lookup.read(text));
-        lookup.finish(texts, Reading { read: 100, of: 100 }, true)
+        lookup.finish(texts, ReadShare { read: 100, of: 100 }, true)
     }
 
     fn looked_up(texts: &[&str], training: &[&str]) -> Contamination {

@@ -39,14 +39,14 @@ pub struct Document {
     /// Where each token begins in the text: its length for the one that ends it, 0 for those that are given.
     pub starts: Vec<usize>,
     /// What it is counted as: itself, or its passages.
-    pub parts: Vec<Part>,
+    pub parts: Vec<DocumentPart>,
     /// The number of its source in the mixture, where the data know.
     pub source: Option<usize>,
 }
 
 /// A document, or a passage of one, as it is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Part {
+pub struct DocumentPart {
     /// Its tokens.
     pub tokens: Range<usize>,
     /// Its part of the text.
@@ -269,14 +269,14 @@ impl HeldOut {
         Ok(document)
     }
 
-    fn parts_of(&self, document: &Document, tokenizer: &Tokenizer) -> Vec<Part> {
+    fn parts_of(&self, document: &Document, tokenizer: &Tokenizer) -> Vec<DocumentPart> {
         let Document { tokens, given, text, starts, predicted, .. } = document;
         if self.answers {
             // The bytes of what is predicted, and of nothing else.
             let answers: Vec<u32> =
                 tokens.iter().zip(predicted).filter(|(_, is)| **is).map(|(token, _)| *token).collect();
             let bytes = tokenizer.decode(&answers).len() as u32;
-            return vec![Part { tokens: *given..tokens.len(), text: 0..text.len(), bytes }];
+            return vec![DocumentPart { tokens: *given..tokens.len(), text: 0..text.len(), bytes }];
         }
         let share = |bytes: usize| bytes as f64 / self.bytes().max(1) as f64;
         let wanted = if self.passages { (PASSAGES as f64 * share(text.len())).round() as usize } else { 1 };
@@ -287,7 +287,7 @@ impl HeldOut {
             let behind = starts.get(from..).unwrap_or_default();
             let count = behind.partition_point(|start| *start < text.end);
             let to = if is_last { tokens.len() } else { from + count };
-            parts.push(Part { tokens: from..to, bytes: text.len() as u32, text });
+            parts.push(DocumentPart { tokens: from..to, bytes: text.len() as u32, text });
             from = to;
         }
         parts

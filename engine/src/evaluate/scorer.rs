@@ -97,7 +97,7 @@ pub struct Scorer {
 }
 
 /// Texts that go through the model together, each in a window of so many tokens.
-struct Group<'group> {
+struct WindowGroup<'group> {
     /// Their numbers.
     texts: &'group [usize],
     size: [usize; 2],
@@ -178,7 +178,7 @@ impl Scorer {
         let order = self.order(texts)?;
         let (mut done, of) = (0, scored(texts));
         for group in self.groups(texts, &order) {
-            let Group { texts: own, size: [_, time] } = group;
+            let WindowGroup { texts: own, size: [_, time] } = group;
             let mut targets = vec![IGNORED; own.len() * time];
             for (row, text) in targets.chunks_exact_mut(time).zip(own) {
                 let Scoring { tokens, from } = texts[*text];
@@ -236,7 +236,7 @@ impl Scorer {
     async fn normed(
         &mut self,
         texts: &[Scoring<'_>],
-        group: &Group<'_>,
+        group: &WindowGroup<'_>,
     ) -> Result<(Vec<(usize, u32)>, Vec<f32>)> {
         let normed = self.lens.normed(group.size, &read_by(texts, group)).await?;
         let (width, [_, time]) = (normed.columns(), group.size);
@@ -300,7 +300,7 @@ impl Scorer {
     }
 
     /// Divides ordered texts into groups of about equal length. What stands behind a text is not seen by it.
-    fn groups<'order>(&self, texts: &[Scoring<'_>], order: &'order [usize]) -> Vec<Group<'order>> {
+    fn groups<'order>(&self, texts: &[Scoring<'_>], order: &'order [usize]) -> Vec<WindowGroup<'order>> {
         let context = self.config().context_length;
         let length = |text: &usize| texts[*text].read().len();
         let (mut groups, mut rest) = (Vec::new(), order);
@@ -309,7 +309,7 @@ impl Scorer {
             let most = (self.tokens / time).max(1);
             let alike = rest.iter().take(most).take_while(|text| 2 * length(text) >= longest).count();
             let (texts, others) = rest.split_at(alike);
-            groups.push(Group { texts, size: [alike.next_power_of_two().min(most), time] });
+            groups.push(WindowGroup { texts, size: [alike.next_power_of_two().min(most), time] });
             rest = others;
         }
         groups
@@ -322,7 +322,7 @@ fn scored(texts: &[Scoring<'_>]) -> u64 {
 }
 
 /// The tokens that a group reads, [B, T] but for the rows behind the last text.
-fn read_by(texts: &[Scoring<'_>], group: &Group<'_>) -> Vec<u32> {
+fn read_by(texts: &[Scoring<'_>], group: &WindowGroup<'_>) -> Vec<u32> {
     let [_, time] = group.size;
     let mut tokens = vec![0; group.texts.len() * time];
     for (row, text) in tokens.chunks_exact_mut(time).zip(group.texts) {

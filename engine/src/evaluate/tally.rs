@@ -21,7 +21,7 @@ const TOP: u32 = 5;
 
 /// Sums of a unit: what is drawn again for intervals.
 #[derive(Clone, Debug)]
-struct Unit {
+struct UnitSums {
     nats: f64,
     tokens: f64,
     bytes: f64,
@@ -40,7 +40,7 @@ pub(super) struct Tally<'text> {
     documents: usize,
     sources: usize,
     passages: bool,
-    units: Vec<Unit>,
+    units: Vec<UnitSums>,
     /// Of each document or passage.
     pub(super) by_document: Vec<DocumentLoss>,
     /// Which those are: the document's number, and the part's in it.
@@ -174,7 +174,7 @@ impl<'text> Tally<'text> {
     /// The unit of the part that was added last, made where it is the first of it.
     fn unit(&mut self, number: usize) -> usize {
         let unit = self.unit_of(number, self.by_document.len() - 1);
-        let empty = Unit {
+        let empty = UnitSums {
             nats: 0.0,
             tokens: 0.0,
             bytes: 0.0,
@@ -234,7 +234,7 @@ impl<'text> Tally<'text> {
         perplexity.value = loss.value.map(f64::exp).filter(|value| value.is_finite());
         perplexity.interval = loss.interval.map(|interval| interval.map(f64::exp));
         let bytes = ("bytes", self.bytes(), Better::Lower);
-        let bits = |unit: &Unit| [unit.nats / std::f64::consts::LN_2, unit.bytes];
+        let bits = |unit: &UnitSums| [unit.nats / std::f64::consts::LN_2, unit.bytes];
         let tokens = ("tokens", self.tokens(), Better::Higher);
         turns.give().await;
         let bits = self.metric("bits_per_byte", bytes, bootstrap, bits);
@@ -251,13 +251,13 @@ impl<'text> Tally<'text> {
         name: &str,
         (of, count, better): (&str, u64, Better),
         bootstrap: &Bootstrap,
-        part: impl Fn(&Unit) -> [f64; 2],
+        part: impl Fn(&UnitSums) -> [f64; 2],
     ) -> Metric {
         let parts: Vec<[f64; 2]> = self.units.iter().map(part).collect();
         Metric { count, better, ..ratio(name, of, &parts, bootstrap) }
     }
 
-    /// The loss of a group of frequency, and so of a kind and of a source, by the numbers that [`Unit::groups`] gives them.
+    /// The loss of a group of frequency, and so of a kind and of a source, by the numbers that [`UnitSums::groups`] gives them.
     fn group(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
         let parts = self.units.iter().filter_map(|unit| unit.groups.get(group).copied());
         ratio("loss", "tokens", &parts.collect::<Vec<_>>(), bootstrap)

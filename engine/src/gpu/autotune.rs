@@ -9,7 +9,7 @@ mod cache;
 mod search;
 mod verify;
 
-pub use search::Found;
+pub use search::TunedBucket;
 
 use super::{AdapterReport, Gpu, Repeater};
 use crate::device::DeviceDescription;
@@ -85,7 +85,7 @@ impl Tuning {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tuned {
     /// The buckets that were timed now.
-    pub found: Vec<Found>,
+    pub found: Vec<TunedBucket>,
     /// Seconds that it took.
     pub seconds: f64,
     /// Classes whose products by cooperative matrices were fastest and gave something else than the default ones.
@@ -200,11 +200,15 @@ impl Gpu {
 }
 
 /// What was found, without cooperative matrices where they compute something else; and the buckets where they do.
-async fn verified(gpu: &Gpu, graph: &Graph, found: Vec<Found>) -> Result<(Vec<Found>, Vec<ShapeBucket>)> {
+async fn verified(
+    gpu: &Gpu,
+    graph: &Graph,
+    found: Vec<TunedBucket>,
+) -> Result<(Vec<TunedBucket>, Vec<ShapeBucket>)> {
     let cooperative = found.iter().filter(|found| found.chosen.tier == Tier::Cooperative);
     let chosen: Vec<ShapeBucket> = cooperative.map(|found| found.bucket).collect();
     let wrong = verify::wrong(gpu, graph, &chosen).await?;
-    let right = |found: Found| match wrong.contains(&found.bucket) {
+    let right = |found: TunedBucket| match wrong.contains(&found.bucket) {
         true => found.without(Tier::Cooperative),
         false => Some(found),
     };

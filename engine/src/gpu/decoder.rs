@@ -29,7 +29,7 @@ pub struct GpuDecoder {
     vocabulary: usize,
     half_weights: bool,
     /// What is being written, in the order in which the caches have it; nothing before a start and after an error.
-    texts: Vec<Option<Text>>,
+    texts: Vec<Option<DecodedText>>,
 }
 
 /// One of the plans, ready.
@@ -42,7 +42,7 @@ struct Mode {
 
 /// Where a text stands.
 #[derive(Debug)]
-struct Text {
+struct DecodedText {
     sampling: Sampling,
     seed: u64,
     /// Tokens in the history.
@@ -53,15 +53,15 @@ struct Text {
     drawn: u64,
 }
 
-impl Text {
+impl DecodedText {
     /// How its next token comes about.
-    fn reading(&self, context_length: usize) -> Reading {
+    fn reading(&self, context_length: usize) -> ReadMode {
         if !self.begun {
-            Reading::Prompt
+            ReadMode::Prompt
         } else if self.length <= context_length {
-            Reading::Step
+            ReadMode::Step
         } else {
-            Reading::Window
+            ReadMode::Window
         }
     }
 
@@ -80,7 +80,7 @@ impl Text {
 
 /// Which plan reads a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+enum ReadMode {
     /// The prompt, with a token after it.
     Prompt,
     /// A token at a time, over the caches, together with other texts.
@@ -91,7 +91,7 @@ enum Reading {
 
 /// What is replayed next.
 #[derive(Debug)]
-struct Rows {
+struct ReplayedRows {
     /// The text of each row.
     texts: Vec<usize>,
     /// Tokens that each of them gets.
@@ -164,7 +164,8 @@ impl GpuDecoder {
         let history = self.storage.get(0, Buffer::Decode(DecodeBuffer::History))?;
         self.gpu.write(history, at, bytemuck::cast_slice(prompt)).await?;
         let (sampling, seed) = (Sampling::of(config), config.seed);
-        self.texts[number] = Some(Text { sampling, seed, length: prompt.len(), begun: false, drawn: 0 });
+        self.texts[number] =
+            Some(DecodedText { sampling, seed, length: prompt.len(), begun: false, drawn: 0 });
         Ok(number)
     }
 
@@ -194,7 +195,7 @@ impl GpuDecoder {
             return Err(Error::Refused("no text has been started".to_owned()));
         }
         let mut written: Vec<(usize, Vec<u32>)> = under_way.into_iter().map(|at| (at, Vec::new())).collect();
-        for reading in [Reading::Prompt, Reading::Step, Reading::Window] {
+        for reading in [ReadMode::Prompt, ReadMode::Step, ReadMode::Window] {
             loop {
                 let rows = self.next_rows(&texts, &written, count, reading);
                 if rows.texts.is_empty() {
@@ -232,27 +233,27 @@ impl GpuDecoder {
     /// them, where the way takes one at a time.
     fn next_rows(
         &self,
-        texts: &[Option<Text>],
+        texts: &[Option<DecodedText>],
         written: &[(usize, Vec<u32>)],
         count: usize,
-        reading: Reading,
-    ) -> Rows {
-        let mut rows = Rows { texts: Vec::new(), count: MOST_AT_ONCE };
+        reading: ReadMode,
+    ) -> ReplayedRows {
+        let mut rows = ReplayedRows { texts: Vec::new(), count: MOST_AT_ONCE };
         for (at, written) in written {
             let Some(text) = texts[*at].as_ref().filter(|text| text.reading(self.context_length) == reading)
             else {
                 continue;
             };
             let most = match reading {
-                Reading::Prompt => 1,
-                Reading::Step => self.context_length + 1 - text.length,
-                Reading::Window => MOST_AT_ONCE,
+                ReadMode::Prompt => 1,
+                ReadMode::Step => self.context_length + 1 - text.length,
+                ReadMode::Window => MOST_AT_ONCE,
             };
             let wanted = (count - written.len()).min(most);
             if wanted > 0 {
                 rows.texts.push(*at);
                 rows.count = rows.count.min(wanted);
-                if reading != Reading::Step {
+                if reading != ReadMode::Step {
                     break;
                 }
             }
@@ -263,14 +264,14 @@ impl GpuDecoder {
     /// So many tokens of each of some texts, all read in one way.
     async fn group(
         &mut self,
-        texts: &mut [Option<Text>],
-        rows: &Rows,
-        reading: Reading,
+        texts: &mut [Option<DecodedText>],
+        rows: &ReplayedRows,
+        reading: ReadMode,
     ) -> Result<Vec<Vec<u32>>> {
         let mode = match reading {
-            Reading::Prompt => &mut self.prompt,
-            Reading::Step => &mut self.step,
-            Reading::Window => &mut self.window,
+            ReadMode::Prompt => &mut self.prompt,
+            ReadMode::Step => &mut self.step,
+            ReadMode::Window => &mut self.window,
         };
         let mut chunks = 1;
         let mut settings = vec![SampleSettings::IDLE; texts.len()];
@@ -281,12 +282,12 @@ impl GpuDecoder {
             for (draw, n) in draws[at * MOST_AT_ONCE..].iter_mut().zip(0..rows.count as u64) {
                 *draw = sampler::draw(text.seed, text.drawn + n);
             }
-            if reading == Reading::Prompt {
+            if reading == ReadMode::Prompt {
                 chunks = text.length.div_ceil(self.chunk);
             }
         }
         let states: Vec<DecodeState> =
-            texts.iter().map(|text| text.as_ref().map(Text::state).unwrap_or_default()).collect();
+            texts.iter().map(|text| text.as_ref().map(DecodedText::state).unwrap_or_default()).collect();
         let own = |buffer| self.storage.get(0, Buffer::Decode(buffer));
         let writes: [(DecodeBuffer, &[u8]); 3] = [
             (DecodeBuffer::Draws, bytemuck::cast_slice(&draws)),

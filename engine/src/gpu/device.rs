@@ -276,14 +276,14 @@ impl Gpu {
         staging: &wgpu::Buffer,
         bytes: u64,
         submission: wgpu::SubmissionIndex,
-    ) -> Reading {
+    ) -> PendingRead {
         let (sender, done) = signal::channel();
         staging.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| sender.send(result.is_ok()));
-        Reading { staging: staging.clone(), bytes, submission, done }
+        PendingRead { staging: staging.clone(), bytes, submission, done }
     }
 
     /// Waits for the mapping and takes the bytes.
-    pub(super) async fn end_read(&self, mut reading: Reading) -> Result<Vec<u8>> {
+    pub(super) async fn end_read(&self, mut reading: PendingRead) -> Result<Vec<u8>> {
         self.turn(Some(reading.submission.clone())).await?;
         if (&mut reading.done).await != Some(true) {
             return Err(self.gone());
@@ -408,14 +408,14 @@ pub(super) fn one_line(error: &impl std::fmt::Display) -> String {
 
 /// A read-back under way.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct PendingRead {
     staging: wgpu::Buffer,
     bytes: u64,
     submission: wgpu::SubmissionIndex,
     done: signal::Receiver<bool>,
 }
 
-impl Drop for Reading {
+impl Drop for PendingRead {
     /// Whatever became of the reading, the buffer is free for the next.
     fn drop(&mut self) {
         self.staging.unmap();

@@ -5,7 +5,7 @@
 
 use super::Gpu;
 use super::batch::BatchRules;
-use super::device::Reading;
+use super::device::PendingRead;
 use super::occupancy::{Occupancy, Stamps};
 use super::profile::{Timing, profile};
 use super::program::Program;
@@ -88,8 +88,8 @@ struct Item<'a> {
 }
 
 /// A group under way.
-struct Group {
-    reading: Reading,
+struct SubmissionGroup {
+    reading: PendingRead,
     begun: Instant,
     units: usize,
 }
@@ -389,7 +389,7 @@ impl GpuExecutor {
     async fn run(&mut self, mode: usize, items: &[Item<'_>], update: bool) -> Result<Vec<ReportRow>> {
         self.gpu.check()?;
         let mut reports = Vec::with_capacity(items.len());
-        let mut under_way: Option<Group> = None;
+        let mut under_way: Option<SubmissionGroup> = None;
         let mut free_since = Instant::now();
         for (number, group) in items.chunks(self.ring).enumerate() {
             let begun = self.begin(mode, group, number, update).await?;
@@ -404,7 +404,13 @@ impl GpuExecutor {
     }
 
     /// Uploads and submits a group.
-    async fn begin(&mut self, mode: usize, group: &[Item<'_>], number: usize, update: bool) -> Result<Group> {
+    async fn begin(
+        &mut self,
+        mode: usize,
+        group: &[Item<'_>],
+        number: usize,
+        update: bool,
+    ) -> Result<SubmissionGroup> {
         let own = if mode == TRAIN { &self.train } else { &self.evaluate };
         let rows: Vec<(&MicroBatch, ScheduleRow)> = group.iter().map(|item| (item.batch, item.row)).collect();
         own.rules.upload(&self.gpu, &self.storage, &rows)?;
@@ -416,7 +422,7 @@ impl GpuExecutor {
         let (submission, cost) = recorder.finish(self.storage.get(mode, Buffer::Reports)?, readback, bytes);
         let reading = self.gpu.begin_read(readback, bytes, submission);
         self.statistics += cost;
-        Ok(Group { reading, begun, units: group.len() })
+        Ok(SubmissionGroup { reading, begun, units: group.len() })
     }
 
     /// Records a group.
@@ -442,7 +448,7 @@ impl GpuExecutor {
     async fn end(
         &mut self,
         mode: usize,
-        group: Group,
+        group: SubmissionGroup,
         free_since: Instant,
         reports: &mut Vec<ReportRow>,
     ) -> Result<Instant> {

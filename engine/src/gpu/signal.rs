@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 #[derive(Debug)]
-enum State<T> {
+enum SignalState<T> {
     Waiting(Option<Waker>),
     Ready(T),
     /// The callback was dropped without being called, as happens when a device goes away.
     Gone,
 }
 
-type Shared<T> = Arc<Mutex<State<T>>>;
+type Shared<T> = Arc<Mutex<SignalState<T>>>;
 
 /// The callback's side.
 #[derive(Debug)]
@@ -26,19 +26,19 @@ pub(super) struct Receiver<T>(Shared<T>);
 
 /// A sender and its receiver.
 pub(super) fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Mutex::new(State::Waiting(None)));
+    let shared = Arc::new(Mutex::new(SignalState::Waiting(None)));
     (Sender(shared.clone()), Receiver(shared))
 }
 
 impl<T> Sender<T> {
     /// Delivers the value.
     pub(super) fn send(self, value: T) {
-        self.settle(State::Ready(value));
+        self.settle(SignalState::Ready(value));
     }
 
-    fn settle(&self, state: State<T>) {
+    fn settle(&self, state: SignalState<T>) {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Waiting(waker) = &mut *shared {
+        if let SignalState::Waiting(waker) = &mut *shared {
             let waker = waker.take();
             *shared = state;
             drop(shared);
@@ -51,7 +51,7 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.settle(State::Gone);
+        self.settle(SignalState::Gone);
     }
 }
 
@@ -60,13 +60,13 @@ impl<T> Future for Receiver<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Waiting(waker) = &mut *shared {
+        if let SignalState::Waiting(waker) = &mut *shared {
             *waker = Some(context.waker().clone());
             return Poll::Pending;
         }
-        match std::mem::replace(&mut *shared, State::Gone) {
-            State::Ready(value) => Poll::Ready(Some(value)),
-            State::Waiting(_) | State::Gone => Poll::Ready(None),
+        match std::mem::replace(&mut *shared, SignalState::Gone) {
+            SignalState::Ready(value) => Poll::Ready(Some(value)),
+            SignalState::Waiting(_) | SignalState::Gone => Poll::Ready(None),
         }
     }
 }

@@ -32,7 +32,7 @@ const SHORTEST: usize = 16;
 
 /// Where a lens computes.
 #[derive(Clone, Debug)]
-enum Place {
+enum LensDevice {
     Cpu(Arc<Workers>),
     Gpu(Box<Gpu>),
 }
@@ -42,7 +42,7 @@ enum Place {
 pub struct Lens {
     config: ModelConfig,
     kept: kept::Kept,
-    place: Place,
+    place: LensDevice,
     weights: Weights,
     layout: ArenaLayout,
     names: Vec<(String, Type)>,
@@ -61,7 +61,7 @@ impl Lens {
     /// # Errors
     /// Another number of weights than the model has.
     pub fn on_cpu(config: &ModelConfig, parameters: Vec<f32>, threads: Option<usize>) -> Result<Self> {
-        Self::new(config, parameters, Place::Cpu(Arc::new(Workers::new(threads)?)))
+        Self::new(config, parameters, LensDevice::Cpu(Arc::new(Workers::new(threads)?)))
     }
 
     /// The same on a GPU.
@@ -69,7 +69,7 @@ impl Lens {
     /// # Errors
     /// Another number of weights than the model has.
     pub fn on_gpu(config: &ModelConfig, parameters: Vec<f32>, gpu: Gpu) -> Result<Self> {
-        Self::new(config, parameters, Place::Gpu(Box::new(gpu)))
+        Self::new(config, parameters, LensDevice::Gpu(Box::new(gpu)))
     }
 
     /// Over another model, on the same device.
@@ -83,8 +83,8 @@ impl Lens {
     /// The same with the kernels that were recorded of its device, where they were; else with those of its kind.
     pub(crate) fn pinned(self, recorded: Option<&DeviceDescription>) -> Self {
         let place = match self.place {
-            Place::Gpu(gpu) => Place::Gpu(Box::new(pinned(&gpu, recorded))),
-            Place::Cpu(workers) => Place::Cpu(workers),
+            LensDevice::Gpu(gpu) => LensDevice::Gpu(Box::new(pinned(&gpu, recorded))),
+            LensDevice::Cpu(workers) => LensDevice::Cpu(workers),
         };
         Self { place, ..self }
     }
@@ -92,17 +92,17 @@ impl Lens {
     /// Whether [`Self::pinned`] would leave it as it is.
     pub(crate) fn is_pinned(&self, recorded: Option<&DeviceDescription>) -> bool {
         match &self.place {
-            Place::Gpu(gpu) => gpu.variants() == pinned(gpu, recorded).variants(),
-            Place::Cpu(_) => true,
+            LensDevice::Gpu(gpu) => gpu.variants() == pinned(gpu, recorded).variants(),
+            LensDevice::Cpu(_) => true,
         }
     }
 
     /// Whether it has other kernels than devices of its kind have.
     pub(super) fn has_chosen_kernels(&self) -> bool {
-        matches!(&self.place, Place::Gpu(gpu) if !gpu.variants().is_empty())
+        matches!(&self.place, LensDevice::Gpu(gpu) if !gpu.variants().is_empty())
     }
 
-    fn new(config: &ModelConfig, parameters: Vec<f32>, place: Place) -> Result<Self> {
+    fn new(config: &ModelConfig, parameters: Vec<f32>, place: LensDevice) -> Result<Self> {
         let graph = build(config, Purpose::Window { time: 1 })?.graph;
         let layout = ArenaLayout::of(&graph);
         if parameters.len() != layout.length {
@@ -139,14 +139,14 @@ impl Lens {
     /// The device's name.
     pub fn device(&self) -> &str {
         match &self.place {
-            Place::Cpu(_) => "cpu",
-            Place::Gpu(gpu) => &gpu.report().name,
+            LensDevice::Cpu(_) => "cpu",
+            LensDevice::Gpu(gpu) => &gpu.report().name,
         }
     }
 
     /// Whether the processor computes.
     pub fn is_on_cpu(&self) -> bool {
-        matches!(self.place, Place::Cpu(_))
+        matches!(self.place, LensDevice::Cpu(_))
     }
 
     /// The values at some sites for a text of at most a context's tokens: [T, …] each, T being the text's.

@@ -45,14 +45,14 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
 }
 
 /// A neuron's activations in a window of the validation text.
-struct Window {
+struct ActivationWindow {
     tokens: Vec<u32>,
     activations: Vec<f32>,
     /// Positions that a passage shows already.
     shown: Vec<bool>,
 }
 
-impl Window {
+impl ActivationWindow {
     /// Where the passage around a peak lies: as far as no other one shows it. So a peak is the largest of its passage.
     fn around(&self, peak: usize) -> Range<usize> {
         let free = |at: &usize| self.shown.get(*at) == Some(&false);
@@ -77,7 +77,7 @@ async fn passages(
         let tokens = store.read(Split::Validation, start, (end - start).min(context) as usize)?;
         let hidden = subject.lens.probe(&tokens, &[Site::Hidden(layer)]).await?.pop().unwrap_or_default();
         searched += tokens.len();
-        windows.push(Window {
+        windows.push(ActivationWindow {
             activations: column(&hidden, neuron),
             shown: vec![false; tokens.len()],
             tokens,

@@ -126,12 +126,12 @@ pub enum BiasRule {
 
 /// The tensors of a model, as a family names them.
 #[derive(Debug)]
-pub struct Table<'model> {
+pub struct TensorTable<'model> {
     parameters: &'model Parameters,
     tensors: Vec<Tensor>,
 }
 
-impl<'model> Table<'model> {
+impl<'model> TensorTable<'model> {
     /// Without tensors.
     pub fn new(parameters: &'model Parameters) -> Self {
         Self { parameters, tensors: Vec::new() }

@@ -109,7 +109,7 @@ pub async fn measure_scaling(
             "{device} has no plan to be compared with; choose the device cpu or gpu"
         )));
     }
-    let mut bench = Bench { device, threads, quick, measured: None, warning: None };
+    let mut bench = ScalingBench { device, threads, quick, measured: None, warning: None };
     let mut all = Vec::new();
     let mut known = Vec::new();
     for size in CALIBRATION {
@@ -128,7 +128,7 @@ pub async fn measure_scaling(
 }
 
 /// A bench under way.
-struct Bench<'a> {
+struct ScalingBench<'a> {
     device: &'a str,
     threads: Option<usize>,
     quick: bool,
@@ -137,7 +137,7 @@ struct Bench<'a> {
     warning: Option<String>,
 }
 
-impl Bench<'_> {
+impl ScalingBench<'_> {
     /// Estimates a model, where there is a pace, and measures it.
     async fn cell(&mut self, size: ModelSize, pace: Option<&CostModel>) -> Result<(ScalingCell, Demand)> {
         let config = config(size)?;

@@ -1,7 +1,7 @@
 //! What only decoding does: attention over caches, and the last rows of chunks.
 
 use super::attention::{attend, hidden, part, repeat_heads};
-use super::interpret::{Express, Run, Value};
+use super::interpret::{Express, InterpretedValue, Run};
 use crate::error::{Error, Result};
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, Y};
 use crate::graph::{Node, ValueId};
@@ -49,8 +49,8 @@ impl Express for CachedAttention {
             );
             all.push(y.swap_dims(1, 2).reshape([time, heads.width()]));
         }
-        run.bind(old_keys, Value::Floats(keys));
-        run.bind(old_values, Value::Floats(values));
+        run.bind(old_keys, InterpretedValue::Floats(keys));
+        run.bind(old_values, InterpretedValue::Floats(values));
         Ok(Y { y: Tensor::cat(all, 0) })
     }
 }

@@ -1,7 +1,7 @@
 //! Training on the reference: the same steps as our executors take, each part in burn's own operations.
 
 use super::Device;
-use super::interpret::{Run, Value, expect_count, host};
+use super::interpret::{InterpretedValue, Run, expect_count, host};
 use crate::device::DeviceKind;
 use crate::error::{Error, Result};
 use crate::graph::ops::REPORTED;
@@ -191,7 +191,7 @@ impl ReferenceExecutor {
         }
         for (number, tensor) in parameters.iter().enumerate() {
             if let Some(id) = graph.find(Origin::Parameter(ParameterId(number as u32))) {
-                run.bind(id, Value::Floats(tensor.clone()));
+                run.bind(id, InterpretedValue::Floats(tensor.clone()));
             }
         }
         run.forward()?;

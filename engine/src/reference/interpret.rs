@@ -14,14 +14,14 @@ use std::rc::Rc;
 /// An intermediate value.
 #[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "nearly all values are floats, and a box would gain nothing")]
-pub(super) enum Value {
+pub(super) enum InterpretedValue {
     /// Floats, as rows and columns whatever their shape: [`crate::graph::Type::rows`] × [`crate::graph::Type::columns`].
     Floats(Tensor<2>),
     /// Ids stay on the host, where they are checked.
     Ids(Rc<[u32]>),
 }
 
-impl Value {
+impl InterpretedValue {
     pub(super) fn into_floats(self, graph: &Graph, id: ValueId) -> Result<Tensor<2>> {
         match self {
             Self::Floats(tensor) => Ok(tensor),
@@ -39,7 +39,7 @@ pub(super) struct Run<'run> {
     needed: Vec<bool>,
     /// How often each value will still be asked for: the last one takes it, so that burn may work in place.
     uses: Vec<usize>,
-    values: HashMap<ValueId, Value>,
+    values: HashMap<ValueId, InterpretedValue>,
 }
 
 impl<'run> Run<'run> {
@@ -65,22 +65,22 @@ impl<'run> Run<'run> {
     }
 
     /// Sets an input, parameter or cache.
-    pub(super) fn bind(&mut self, id: ValueId, value: Value) {
+    pub(super) fn bind(&mut self, id: ValueId, value: InterpretedValue) {
         self.values.insert(id, value);
     }
 
     /// A host value as this run holds it.
-    pub(super) fn value_from_data(&self, id: ValueId, data: &Data) -> Result<Value> {
+    pub(super) fn value_from_data(&self, id: ValueId, data: &Data) -> Result<InterpretedValue> {
         let ty = self.graph.ty(id);
         match (data, ty.element) {
             (Data::F32(numbers), Element::F32) => {
                 expect_count(self.graph, id, numbers.len())?;
                 let data = TensorData::new(numbers.clone(), [ty.rows(), ty.columns()]);
-                Ok(Value::Floats(self.device.tensor(data)))
+                Ok(InterpretedValue::Floats(self.device.tensor(data)))
             }
             (Data::U32(ids), Element::U32) => {
                 expect_count(self.graph, id, ids.len())?;
-                Ok(Value::Ids(ids.as_slice().into()))
+                Ok(InterpretedValue::Ids(ids.as_slice().into()))
             }
             _ => Err(Error::Internal(format!("value {} is {ty}, and other data is given", id.0))),
         }
@@ -92,20 +92,20 @@ impl<'run> Run<'run> {
             if self.needed[at] {
                 let outputs = self.node(node)?;
                 for (id, tensor) in node.outputs.iter().zip(outputs) {
-                    self.values.insert(*id, Value::Floats(tensor));
+                    self.values.insert(*id, InterpretedValue::Floats(tensor));
                 }
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, id: ValueId) -> Result<Value> {
+    fn take(&mut self, id: ValueId) -> Result<InterpretedValue> {
         let value = &self.graph.values[id.index()];
         if let Origin::Constant(constant) = value.origin
             && !self.values.contains_key(&id)
         {
             let data = TensorData::new(constant.data(&value.ty), [value.ty.rows(), value.ty.columns()]);
-            self.values.insert(id, Value::Floats(self.device.tensor(data)));
+            self.values.insert(id, InterpretedValue::Floats(self.device.tensor(data)));
         }
         let uses = &mut self.uses[id.index()];
         *uses = uses.saturating_sub(1);
@@ -122,8 +122,8 @@ impl<'run> Run<'run> {
 
     pub(super) fn ids(&mut self, id: ValueId) -> Result<Rc<[u32]>> {
         match self.take(id)? {
-            Value::Ids(ids) => Ok(ids),
-            Value::Floats(_) => {
+            InterpretedValue::Ids(ids) => Ok(ids),
+            InterpretedValue::Floats(_) => {
                 Err(Error::Internal(format!("value {} is {}, not ids", id.0, self.graph.ty(id))))
             }
         }
@@ -132,8 +132,8 @@ impl<'run> Run<'run> {
     /// A value on the host.
     pub(super) fn read(&mut self, id: ValueId) -> Result<Data> {
         match self.take(id)? {
-            Value::Ids(ids) => Ok(Data::U32(ids.to_vec())),
-            Value::Floats(tensor) => Ok(Data::F32(host(tensor)?)),
+            InterpretedValue::Ids(ids) => Ok(Data::U32(ids.to_vec())),
+            InterpretedValue::Floats(tensor) => Ok(Data::F32(host(tensor)?)),
         }
     }
 

@@ -37,7 +37,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::step::Data;
 use burn::tensor::{Tensor, TensorData};
-use interpret::{Run, Value};
+use interpret::{InterpretedValue, Run};
 
 /// Runs the part of a forward graph that `read` needs and returns the values of `read`. `inputs` are all its inputs, caches
 /// and parameters; constants follow from the graph. Dropout draws with the seed [0, 0]. The value of a cache is what it
@@ -76,7 +76,7 @@ pub fn gradients_of(
         if wrt.contains(id) {
             let leaf = value.into_floats(graph, *id)?.require_grad();
             leaves.push((*id, leaf.clone()));
-            value = Value::Floats(leaf);
+            value = InterpretedValue::Floats(leaf);
         }
         run.bind(*id, value);
     }
@@ -111,10 +111,13 @@ pub fn run_graph_in_f64(
     for (id, numbers) in floats {
         let (rows, columns) = (graph.ty(*id).rows(), graph.ty(*id).columns());
         interpret::expect_count(graph, *id, numbers.len())?;
-        run.bind(*id, Value::Floats(device.tensor(TensorData::new(numbers.clone(), [rows, columns]))));
+        run.bind(
+            *id,
+            InterpretedValue::Floats(device.tensor(TensorData::new(numbers.clone(), [rows, columns]))),
+        );
     }
     for (id, numbers) in ids {
-        run.bind(*id, Value::Ids(numbers.as_slice().into()));
+        run.bind(*id, InterpretedValue::Ids(numbers.as_slice().into()));
     }
     run.forward()?;
     read.iter().map(|id| interpret::host(run.floats(*id)?)).collect()

@@ -40,7 +40,7 @@ use Fed::{Full, Half, Starts, Targets};
 pub struct HalfCase {
     /// The op.
     pub op: Op,
-    fed: Vec<(Kind, Vec<usize>)>,
+    fed: Vec<(FedKind, Vec<usize>)>,
     /// Shapes of the weights whose gradients it adds to.
     gradients: Vec<Vec<usize>>,
     /// Which outputs are stored in halves.
@@ -50,7 +50,7 @@ pub struct HalfCase {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum FedKind {
     Full,
     Half,
     Targets(u64),
@@ -59,10 +59,10 @@ enum Kind {
 
 fn case(op: Op, fed: &[Fed<'_>], gradients: &[&[usize]], half_outputs: &[usize], tolerance: f64) -> HalfCase {
     let owned = |fed: &Fed<'_>| match fed {
-        Full(shape) => (Kind::Full, shape.to_vec()),
-        Half(shape) => (Kind::Half, shape.to_vec()),
-        Targets(shape, limit) => (Kind::Targets(*limit), shape.to_vec()),
-        Starts(shape) => (Kind::Starts, shape.to_vec()),
+        Full(shape) => (FedKind::Full, shape.to_vec()),
+        Half(shape) => (FedKind::Half, shape.to_vec()),
+        Targets(shape, limit) => (FedKind::Targets(*limit), shape.to_vec()),
+        Starts(shape) => (FedKind::Starts, shape.to_vec()),
     };
     HalfCase {
         op,
@@ -110,20 +110,20 @@ impl HalfCase {
             let count = shape.iter().product::<usize>();
             let free = Input::Free(number as u32);
             let (value, data) = match kind {
-                Kind::Full | Kind::Half => {
+                FedKind::Full | FedKind::Half => {
                     (graph.input(free, Type::f32(shape)), Data::F32(noise(count, number as u64)))
                 }
-                Kind::Targets(limit) => {
+                FedKind::Targets(limit) => {
                     let ids = (0..count as u64).map(|n| (random::nth(2, 3, n) % limit) as u32).collect();
                     (graph.input(Input::Targets, Type::u32(shape)), Data::U32(ids))
                 }
-                Kind::Starts => {
+                FedKind::Starts => {
                     let time = shape.last().copied().unwrap_or(1);
                     let starts = starts(number as u64, count / time.max(1), time);
                     (graph.input(Input::Starts, Type::u32(shape)), Data::U32(starts))
                 }
             };
-            if let Kind::Half = kind {
+            if let FedKind::Half = kind {
                 halves.push(value);
             }
             given.push((value, data));

@@ -45,7 +45,7 @@ pub struct Expectation {
 
 /// How far something lies off.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Deviation {
     /// What was compared.
     pub what: String,
     /// Relative to the reference's largest entry; infinite where a number is none.
@@ -85,7 +85,7 @@ impl Expectation {
     }
 
     /// What an executor's forward values lie off by.
-    pub fn of_values(&self, mut got: Vec<Vec<f32>>) -> Vec<Found> {
+    pub fn of_values(&self, mut got: Vec<Vec<f32>>) -> Vec<Deviation> {
         let mut expected = self.values.clone();
         if let (Some(entries), Some(got), Some(expected)) =
             (self.specified, got.first_mut(), expected.first_mut())
@@ -94,7 +94,7 @@ impl Expectation {
             expected.truncate(entries);
         }
         let pairs = got.iter().zip(&expected).enumerate();
-        let found = pairs.map(|(at, (got, expected))| Found {
+        let found = pairs.map(|(at, (got, expected))| Deviation {
             what: format!("value {at}"),
             apart: deviation(got, expected),
             is_gradient: false,
@@ -103,8 +103,8 @@ impl Expectation {
     }
 
     /// What an executor's gradients lie off by.
-    pub fn of_gradients(&self, got: &[Vec<f32>]) -> Vec<Found> {
-        let found = got.iter().zip(&self.gradients).map(|(got, (number, expected))| Found {
+    pub fn of_gradients(&self, got: &[Vec<f32>]) -> Vec<Deviation> {
+        let found = got.iter().zip(&self.gradients).map(|(got, (number, expected))| Deviation {
             what: format!("gradient of input {number}"),
             apart: deviation(got, expected),
             is_gradient: true,

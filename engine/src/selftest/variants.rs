@@ -8,7 +8,7 @@
 
 use super::cases::{Bounds, Case, OPERATIONS};
 use super::halves::{GROUPS, HalfCase};
-use super::parity::{Backward, Expectation, Found, Task, floats, has_gradient};
+use super::parity::{Backward, Deviation, Expectation, Task, floats, has_gradient};
 use crate::error::{Error, Result};
 use crate::gpu::{self, Gpu};
 use crate::graph::Graph;
@@ -84,8 +84,8 @@ impl VariantRow {
         }
     }
 
-    fn add(&mut self, kernels: &str, case: &str, found: Vec<Found>, bounds: Bounds) {
-        for Found { what, apart, is_gradient } in found {
+    fn add(&mut self, kernels: &str, case: &str, found: Vec<Deviation>, bounds: Bounds) {
+        for Deviation { what, apart, is_gradient } in found {
             let (worst, bound) = match is_gradient {
                 true => (&mut self.gradient, bounds.gradient),
                 false => (&mut self.forward, bounds.forward),
@@ -271,7 +271,7 @@ impl Subject {
         let name = format!("{case:?}");
         for (kernels, target, got) in self.results(&half, row).await? {
             let full = self.run(&full, target).await?;
-            let found = full.iter().zip(&got).enumerate().map(|(at, (full, half))| Found {
+            let found = full.iter().zip(&got).enumerate().map(|(at, (full, half))| Deviation {
                 what: format!("value {at} in halves"),
                 apart: HalfCase::apart(full, half),
                 is_gradient: false,

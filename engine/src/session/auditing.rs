@@ -1,8 +1,8 @@
 //! Audits: made for a front end, and kept with their runs.
 
-use super::evaluating::{Assessment, Finish, Told, Writer};
+use super::evaluating::{AnswerWriter, Assessment, Finish, Told};
 use super::training::Live;
-use super::{AUDITING, Answer, Session};
+use super::{AUDITING, RequestOutcome, Session};
 use crate::error::{Error, Result};
 use crate::evaluate::Subject;
 use crate::evaluate::audit::{self, Auditor};
@@ -25,7 +25,7 @@ impl Session {
         source: &WeightSource,
         settings: AuditSettings,
         mut live: Option<Live<'_, '_>>,
-    ) -> Result<Answer> {
+    ) -> Result<RequestOutcome> {
         let begun = Instant::now();
         audit::asked(&settings)?;
         let own = settings.pairs.as_deref().map(own_pairs).transpose()?.unwrap_or_default();
@@ -55,7 +55,7 @@ impl Session {
 struct Making {
     of: Assessment,
     indices: Indices,
-    writer: Writer,
+    writer: AnswerWriter,
     settings: AuditSettings,
     /// A person's own pairs.
     own: PairFile,

@@ -30,7 +30,7 @@ const TOKEN_BYTES: usize = 1024;
 /// Completions under way, and what they are made with.
 #[derive(Default)]
 pub(super) struct Completions {
-    pools: Vec<Pool>,
+    pools: Vec<CompletionPool>,
     /// Those of which only log-probabilities are missing.
     unscored: VecDeque<Unscored>,
     /// What scored last.
@@ -72,7 +72,7 @@ impl Completions {
 }
 
 /// Completions of the same weights.
-struct Pool {
+struct CompletionPool {
     key: Key,
     precision: Precision,
     decoder: Decoder,
@@ -218,7 +218,7 @@ impl Session {
         let key = model.key.clone();
         // What scores the text is what writes it.
         let texts = vec![(batch.push(request), Asked { model, ..asked })];
-        let pool = Pool { key, precision, decoder, batch, texts };
+        let pool = CompletionPool { key, precision, decoder, batch, texts };
         self.generations.completions.pools.push(pool);
         Ok(())
     }

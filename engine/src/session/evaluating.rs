@@ -7,12 +7,12 @@ mod making;
 
 pub(super) use beside::{Evaluations, Finish};
 pub(super) use comparing::Compared;
-pub(super) use making::{Told, Writer};
+pub(super) use making::{AnswerWriter, Told};
 
 use super::outlet::Outlet;
 use super::training::Live;
 use super::writing::{Model, expect_writes};
-use super::{Answer, EVALUATING, Session};
+use super::{EVALUATING, RequestOutcome, Session};
 use crate::data::recipes::{generated_held_out, held_out};
 use crate::error::{Error, Result};
 use crate::evaluate::Scorer;
@@ -65,7 +65,7 @@ impl Session {
         settings: EvaluateSettings,
         files: Vec<Vec<u8>>,
         mut live: Option<Live<'_, '_>>,
-    ) -> Result<Answer> {
+    ) -> Result<RequestOutcome> {
         let begun = Instant::now();
         settings.validate()?;
         // A mistake in a task is told before a model is read.
@@ -136,15 +136,15 @@ impl Session {
     }
 
     /// What writes with a model, many texts at once: beside a run in training it is opened once it is needed.
-    pub(super) async fn writer(&mut self, model: &Model, live: Option<Live<'_, '_>>) -> Result<Writer> {
+    pub(super) async fn writer(&mut self, model: &Model, live: Option<Live<'_, '_>>) -> Result<AnswerWriter> {
         let Some(live) = live else {
-            return Ok(Writer::Open(self.decoder(model, Precision::F32, PLACES, None).await?));
+            return Ok(AnswerWriter::Open(self.decoder(model, Precision::F32, PLACES, None).await?));
         };
         expect_writes(model)?;
         let executor = live.trainer.executor();
         let threads = executor.describe().threads;
         let opening = Opening { threads, precision: Precision::F32, texts: PLACES, ..Opening::default() };
-        Ok(Writer::Beside(executor.gpu().cloned().map(Box::new), Box::new(opening)))
+        Ok(AnswerWriter::Beside(executor.gpu().cloned().map(Box::new), Box::new(opening)))
     }
 
     /// Keeps and tells what was found, up to what could not be.

@@ -14,11 +14,11 @@ pub(super) const MOMENT: Duration = Duration::from_millis(100);
 pub(super) struct Outlet {
     tell: Box<dyn Fn(Parcel<Report>)>,
     last_beat: Cell<Instant>,
-    work: RefCell<Option<Work>>,
+    work: RefCell<Option<LongRequest>>,
 }
 
 /// A request that takes its time.
-struct Work {
+struct LongRequest {
     request: u64,
     name: &'static str,
     share: Option<f64>,
@@ -34,7 +34,8 @@ impl Outlet {
 
     /// Notes what is being done for a request.
     pub(super) fn begin(&self, request: u64, name: Option<&'static str>) {
-        let work = name.map(|name| Work { request, name, share: None, told: None, at: Instant::now() });
+        let work =
+            name.map(|name| LongRequest { request, name, share: None, told: None, at: Instant::now() });
         self.work.replace(work);
     }
 

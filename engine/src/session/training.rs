@@ -18,7 +18,7 @@ use crate::protocol::{
     quantity,
 };
 use crate::setup::{OpenRun, RunSetup};
-use crate::train::{Options, Progress, Sample, Trainer};
+use crate::train::{Options, PendingSample, Progress, Trainer};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -327,8 +327,8 @@ impl Session {
     ) -> Result<()> {
         // The project and its text outlive a tab that is closed before the first checkpoint.
         self.keep_files_meanwhile(control, trainer).await;
-        let mut told = Told { events: Vec::new(), last: Instant::now(), timed: None };
-        let mut sample: Option<Sample<'_>> = None;
+        let mut told = PendingEvents { events: Vec::new(), last: Instant::now(), timed: None };
+        let mut sample: Option<PendingSample<'_>> = None;
         loop {
             let waits = |command: &Command| control.stopping() && is_put_off(command);
             while let Some(request) = self.inbox.try_next_but(waits) {
@@ -392,7 +392,7 @@ impl Session {
                 }
                 Progress::SampleDue(request) => {
                     let visible = self.visible;
-                    let begun = Sample::begin(trainer, prepared, request, visible);
+                    let begun = PendingSample::begin(trainer, prepared, request, visible);
                     match self.meanwhile(control, at, begun).await {
                         Ok(begun) => sample = Some(begun),
                         Err(error) => {
@@ -474,14 +474,14 @@ impl Session {
 }
 
 /// Events of a run that wait to be told together.
-struct Told {
+struct PendingEvents {
     events: Vec<TrainEvent>,
     last: Instant,
     /// When the time left was told.
     timed: Option<Instant>,
 }
 
-impl Told {
+impl PendingEvents {
     fn tell(&mut self, id: u64, outlet: &super::Outlet) {
         if !self.events.is_empty() {
             outlet.answer(id, Event::Training { events: std::mem::take(&mut self.events) });

@@ -10,7 +10,7 @@
 
 /// Which cuts a tokenizer allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub enum CutRule {
     /// Each character is tokenized alone: every boundary between characters will do, outside special tokens.
     Anywhere,
     /// Between a visible character and the white space that follows it.
@@ -23,7 +23,7 @@ pub enum Rule {
 #[derive(Clone, Debug)]
 pub struct Cut {
     /// The rule.
-    pub rule: Rule,
+    pub rule: CutRule,
     /// Texts that are one token wherever they stand.
     pub(crate) special: Vec<String>,
 }
@@ -49,13 +49,13 @@ impl Cut {
     }
 
     fn backwards(&self, text: &str, from: usize) -> Option<usize> {
-        (self.rule != Rule::Never)
+        (self.rule != CutRule::Never)
             .then(|| (1..=from).rev().find(|position| self.is_safe(text, *position)))
             .flatten()
     }
 
     fn forwards(&self, text: &str, from: usize) -> Option<usize> {
-        (self.rule != Rule::Never)
+        (self.rule != CutRule::Never)
             .then(|| (from.max(1)..text.len()).find(|position| self.is_safe(text, *position)))
             .flatten()
     }
@@ -63,9 +63,9 @@ impl Cut {
     /// Whether the text may be cut at this byte.
     pub fn is_safe(&self, text: &str, position: usize) -> bool {
         match self.rule {
-            Rule::Never => false,
-            Rule::BeforeWhitespace => before_whitespace(text, position),
-            Rule::Anywhere => {
+            CutRule::Never => false,
+            CutRule::BeforeWhitespace => before_whitespace(text, position),
+            CutRule::Anywhere => {
                 text.is_char_boundary(position)
                     && self.special.iter().all(|special| !straddles(text, position, special))
             }
@@ -93,14 +93,14 @@ fn straddles(text: &str, position: usize, special: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn cut(rule: Rule) -> Cut {
+    fn cut(rule: CutRule) -> Cut {
         Cut { rule, special: vec!["<|endoftext|>".to_owned()] }
     }
 
     #[test]
     fn pieces_join_to_the_text_and_begin_with_white_space() {
         let text = "One day, a  small fox\n\nran home. ".repeat(20);
-        let pieces = cut(Rule::BeforeWhitespace).pieces(&text, 40);
+        let pieces = cut(CutRule::BeforeWhitespace).pieces(&text, 40);
         assert!(pieces.len() > 10);
         assert_eq!(pieces.concat(), text);
         for piece in &pieces[1..] {
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn characters_are_cut_outside_special_tokens_only() {
         let text = "ab<|endoftext|>cd";
-        let cut = cut(Rule::Anywhere);
+        let cut = cut(CutRule::Anywhere);
         let safe: Vec<usize> = (1..text.len()).filter(|at| cut.is_safe(text, *at)).collect();
         assert_eq!(safe, [1, 2, 15, 16]);
         assert!(!cut.is_safe("é", 1));
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn an_unknown_tokenizer_is_never_cut() {
-        assert_eq!(cut(Rule::Never).pieces("a b c d", 2), ["a b c d"]);
-        assert_eq!(cut(Rule::BeforeWhitespace).last("nothing"), None);
+        assert_eq!(cut(CutRule::Never).pieces("a b c d", 2), ["a b c d"]);
+        assert_eq!(cut(CutRule::BeforeWhitespace).last("nothing"), None);
     }
 }

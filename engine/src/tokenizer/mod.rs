@@ -29,7 +29,7 @@ mod unigram;
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once};
 use crate::storage;
-use cut::{Cut, Rule};
+use cut::{Cut, CutRule};
 pub use files::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use glasshouse_protocol::END_OF_TEXT;
 use serde_json::{Value, json};
@@ -328,7 +328,7 @@ impl Tokenizer {
 
     /// Whether documents must be encoded whole.
     pub fn needs_whole_documents(&self) -> bool {
-        self.cut.rule == Rule::Never
+        self.cut.rule == CutRule::Never
     }
 }
 

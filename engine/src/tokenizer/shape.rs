@@ -2,7 +2,7 @@
 //! where texts may be cut).
 
 use super::bytes::ByteOf;
-use super::cut::{Cut, Rule};
+use super::cut::{Cut, CutRule};
 use serde_json::{Value, json};
 
 /// GPT-2's splitting pattern, which the `ByteLevel` pre-tokenizer carries (Radford et al. 2019).
@@ -154,16 +154,16 @@ pub(super) fn recognise(json: &Value) -> Shape {
     let without_merges = model["type"] == "BPE" && model["merges"].as_array().is_some_and(Vec::is_empty);
     let deterministic = model["dropout"].is_null();
     let rule = if !json["normalizer"].is_null() || !plain_added || !deterministic {
-        Rule::Never
+        CutRule::Never
     } else if without_merges
         && model["end_of_word_suffix"].is_null()
         && (pre_tokenizer.is_null() || is_byte_level(pre_tokenizer, false))
     {
-        Rule::Anywhere
+        CutRule::Anywhere
     } else if is_byte_level(pre_tokenizer, true) || *pre_tokenizer == bounded_byte_level() {
-        Rule::BeforeWhitespace
+        CutRule::BeforeWhitespace
     } else {
-        Rule::Never
+        CutRule::Never
     };
     let spelling = match decoder["type"].as_str() {
         Some("Fuse") => Some(Spelling::Plain),

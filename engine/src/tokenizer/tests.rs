@@ -105,9 +105,9 @@ proptest! {
 
 #[test]
 fn every_kind_knows_where_it_may_be_cut() {
-    let rules: Vec<Rule> = TOKENIZERS.iter().map(|tokenizer| tokenizer.cut().rule).collect();
-    let words = Rule::BeforeWhitespace;
-    assert_eq!(rules, [Rule::Anywhere, Rule::Anywhere, words, words, words]);
+    let rules: Vec<CutRule> = TOKENIZERS.iter().map(|tokenizer| tokenizer.cut().rule).collect();
+    let words = CutRule::BeforeWhitespace;
+    assert_eq!(rules, [CutRule::Anywhere, CutRule::Anywhere, words, words, words]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_trainer_fed_in_pieces_learns_the_same() {
     for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
         let mut trainer = Trainer::new(&config(*kind, 640)).unwrap();
         for document in &documents {
-            let cut = Cut { rule: Rule::BeforeWhitespace, special: Vec::new() };
+            let cut = Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
             for piece in cut.pieces(document, 100) {
                 trainer.feed(piece);
             }

@@ -1,7 +1,7 @@
 //! Training a tokenizer on a stream of text: only counts of words, or the set of characters, are kept.
 
 use super::bytes::alphabet;
-use super::cut::{Cut, Rule};
+use super::cut::{Cut, CutRule};
 use super::{Tokenizer, merges, shape, unigram};
 use crate::error::{Error, Result};
 use crate::platform::{Turns, at_once};
@@ -19,7 +19,7 @@ const LONGEST_WORD: usize = 128;
 
 /// Gathers what a tokenizer's training needs from text given piece by piece.
 ///
-/// Pieces of one document should be cut where [`Cut`] with [`Rule::BeforeWhitespace`] allows it: words that a cut
+/// Pieces of one document should be cut where [`Cut`] with [`CutRule::BeforeWhitespace`] allows it: words that a cut
 /// divides are counted as two.
 pub struct Trainer {
     config: TokenizerConfig,
@@ -86,7 +86,7 @@ impl Trainer {
         self.buffered = 0;
         let texts = std::mem::take(&mut self.buffer);
         let Some(pattern) = &self.pattern else { return };
-        let cut = Cut { rule: Rule::BeforeWhitespace, special: Vec::new() };
+        let cut = Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
         let pieces: Vec<&str> = texts.iter().flat_map(|text| cut.pieces(text, super::PIECE_BYTES)).collect();
         let counts: Vec<HashMap<&str, u64>> = pieces
             .into_maybe_par_iter()

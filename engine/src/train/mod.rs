@@ -13,6 +13,6 @@ pub mod tensorboard;
 mod trainer;
 
 pub use event::{Progress, SampleRequest, TrainEvent};
-pub use sample::Sample;
+pub use sample::PendingSample;
 pub(crate) use trainer::step_input;
 pub use trainer::{Fault, Options, Trainer};

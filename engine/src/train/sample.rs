@@ -8,14 +8,14 @@ use crate::protocol::{ChatMessage, GenerateConfig, Precision, Role};
 use crate::tokenizer::TokenizerFiles;
 
 /// A sample under way: carried on by a few tokens at a time, held with its run, and given up when the run is to end.
-pub struct Sample<'text> {
+pub struct PendingSample<'text> {
     decoder: Decoder,
     generation: TextGeneration<'text>,
     /// What stands before what is written.
     before: String,
 }
 
-impl<'text> Sample<'text> {
+impl<'text> PendingSample<'text> {
     /// Begins it with the weights as they are, on the device that trains. A run that learns from conversations answers the prompt.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //!
 //! The same module is a [`Shard`] in the workers that training starts beside the engine's own.
 
-use glasshouse_engine::cpu::{Answer, ShardExecutor};
+use glasshouse_engine::cpu::{ShardExecutor, ShardResult};
 use glasshouse_engine::session;
 use glasshouse_protocol::config::{current_name, without_types};
 use glasshouse_protocol::names::with_suggestion;
@@ -101,7 +101,7 @@ impl Shard {
             Float32Array::new_with_byte_offset_and_length(&memory, 0, split).copy_to(parameters);
         }
         let words = Uint32Array::new_with_byte_offset(&memory, 4 * split).to_vec();
-        let Answer { losses, gradients } = self.0.answer(&words).await?;
+        let ShardResult { losses, gradients } = self.0.answer(&words).await?;
         Float32Array::new_with_byte_offset_and_length(&memory, 0, gradients.len() as u32)
             .copy_from(gradients);
         Ok(losses)

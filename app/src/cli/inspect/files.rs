@@ -1,6 +1,6 @@
 //! An inspection as a folder: `VIEW.safetensors` for each view, and `inspection.json`, which says what is in them.
 
-use super::{Answer, Tensor, json_of};
+use super::{ViewTensor, ViewsAnswer, json_of};
 use anyhow::Result;
 use glasshouse_engine::protocol::View;
 use glasshouse_engine::protocol::inspect::ElementKind;
@@ -27,14 +27,14 @@ pub(super) fn check(to: &Path, replace: bool) -> Result<()> {
 ///
 /// # Errors
 /// The place is taken, or the disk fails.
-pub(super) fn write(answers: &[Answer], to: &Path, replace: bool) -> Result<()> {
+pub(super) fn write(answers: &[ViewsAnswer], to: &Path, replace: bool) -> Result<()> {
     // It may have been filled meanwhile.
     check(to, replace)?;
     let staging = Staging::beside(to)?;
     let heads = answers.first().map(|answer| &answer.head);
     for (number, inspected) in heads.into_iter().flat_map(|head| head.views.iter().enumerate()) {
         let seen = answers.iter().filter_map(|answer| answer.views().nth(number));
-        let tensors: Vec<Tensor<'_>> = seen.flat_map(|(_, tensors)| tensors).collect();
+        let tensors: Vec<ViewTensor<'_>> = seen.flat_map(|(_, tensors)| tensors).collect();
         let mut views = Vec::with_capacity(tensors.len());
         for tensor in &tensors {
             let dtype = match tensor.summary.element {
@@ -56,7 +56,7 @@ pub(super) fn write(answers: &[Answer], to: &Path, replace: bool) -> Result<()> 
 }
 
 /// What is in the files of an answer, without the entries.
-fn head(answer: &Answer) -> Value {
+fn head(answer: &ViewsAnswer) -> Value {
     let mut head = answer.json(|_, _| ());
     for (inspected, _) in answer.views() {
         let name = inspected.view.name();

@@ -1,6 +1,6 @@
 //! An inspection to be read in a terminal: small tensors as tables, large ones by their shape and statistics, the rest in sentences.
 
-use super::{Answer, Tensor};
+use super::{ViewTensor, ViewsAnswer};
 use crate::cli::output;
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
@@ -19,7 +19,7 @@ const WIDTH: usize = 14;
 /// Tensors whose entries are ids of tokens.
 const IDS: &[&str] = &["ids", "neighbours", "token", "top"];
 
-pub(super) fn print(answer: &Answer) -> Result<()> {
+pub(super) fn print(answer: &ViewsAnswer) -> Result<()> {
     let Inspection { run, step, device, prompt, tokens, cut, position, .. } = &answer.head;
     if let Some(number) = answer.number {
         say!("{}prompt {number}: {}", if number > 0 { "\n" } else { "" }, quoted(prompt))?;
@@ -87,7 +87,7 @@ impl<'a> Words<'a> {
     }
 
     /// A tensor's entries as they are shown.
-    fn cells(&self, tensor: &Tensor<'_>) -> Vec<String> {
+    fn cells(&self, tensor: &ViewTensor<'_>) -> Vec<String> {
         match tensor.summary.element {
             ElementKind::F32 => tensor.floats().into_iter().map(number).collect(),
             ElementKind::U32 if IDS.contains(&tensor.summary.name.as_str()) => {
@@ -100,7 +100,7 @@ impl<'a> Words<'a> {
 }
 
 /// Shows a view's tensors: small lists along one axis side by side, small matrices each as a table.
-fn show(tensors: &[Tensor<'_>], words: &Words<'_>) -> Result<()> {
+fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
     let mut shown: Vec<&Axis> = Vec::new();
     for tensor in tensors {
         match tensor.summary.axes.as_slice() {
@@ -110,7 +110,7 @@ fn show(tensors: &[Tensor<'_>], words: &Words<'_>) -> Result<()> {
                 }
                 shown.push(axis);
                 let beside =
-                    |other: &&Tensor<'_>| other.summary.axes.as_slice() == std::slice::from_ref(axis);
+                    |other: &&ViewTensor<'_>| other.summary.axes.as_slice() == std::slice::from_ref(axis);
                 lists(axis, &tensors.iter().filter(beside).collect::<Vec<_>>(), words)?;
             }
             [rows, columns] if rows.size <= ROWS && columns.size <= COLUMNS => {
@@ -122,7 +122,7 @@ fn show(tensors: &[Tensor<'_>], words: &Words<'_>) -> Result<()> {
     Ok(())
 }
 
-fn lists(axis: &Axis, tensors: &[&Tensor<'_>], words: &Words<'_>) -> Result<()> {
+fn lists(axis: &Axis, tensors: &[&ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
     let columns: Vec<Vec<String>> = tensors.iter().map(|tensor| words.cells(tensor)).collect();
     let mut table = vec![vec![axis.name.clone()]];
     table[0].extend(tensors.iter().map(|tensor| tensor.name.clone()));
@@ -134,7 +134,7 @@ fn lists(axis: &Axis, tensors: &[&Tensor<'_>], words: &Words<'_>) -> Result<()> 
     print_table(&table)
 }
 
-fn matrix(tensor: &Tensor<'_>, rows: &Axis, columns: &Axis, words: &Words<'_>) -> Result<()> {
+fn matrix(tensor: &ViewTensor<'_>, rows: &Axis, columns: &Axis, words: &Words<'_>) -> Result<()> {
     let cells = words.cells(tensor);
     let mut table = vec![vec![format!("{}:", tensor.name)]];
     table[0].extend((0..columns.size).map(|at| words.along(columns, at)));
@@ -161,7 +161,7 @@ fn print_table(table: &[Vec<String>]) -> Result<()> {
 }
 
 /// `probabilities f32[L 2, H 4, T 50, T 50]: 0.0000 to 1.0000, mean 0.0200`.
-fn statistics(tensor: &Tensor<'_>) -> String {
+fn statistics(tensor: &ViewTensor<'_>) -> String {
     let summary = tensor.summary;
     let axes: Vec<String> = summary.axes.iter().map(|axis| format!("{} {}", axis.name, axis.size)).collect();
     let (element, values): (_, Vec<f64>) = match summary.element {
@@ -296,7 +296,7 @@ mod tests {
         let summary =
             TensorSummary { name: name.clone(), scope, axes: axes.to_vec(), element: ElementKind::F32 };
         let bytes: Vec<u8> = [1.0_f32, f32::NAN, 3.0].into_iter().flat_map(f32::to_le_bytes).collect();
-        let said = statistics(&Tensor { name, summary: &summary, bytes: &bytes });
+        let said = statistics(&ViewTensor { name, summary: &summary, bytes: &bytes });
         assert_eq!(said, "  norms f32[L 1, T 3] of blocks.0: 1.0000 to 3.0000, mean 2.0000, 1 not finite");
     }
 }

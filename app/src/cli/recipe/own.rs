@@ -5,7 +5,7 @@ use crate::cli::settings::usage;
 use anyhow::{Context as _, Result};
 use glasshouse_conversation::{Row, RowError};
 use glasshouse_engine::data::read::{
-    LabelledText, Place, Problems, SourceFile, find_sources, json_rows, labelled_texts,
+    LabelledText, Problems, RowLocation, SourceFile, find_sources, json_rows, labelled_texts,
 };
 use glasshouse_engine::data::recipes::Answered;
 use glasshouse_engine::data::tasks::Check;
@@ -70,7 +70,7 @@ fn labels(source: &SourceFile, problems: &Problems) -> Result<Vec<String>> {
 }
 
 fn conversations(source: &SourceFile, problems: &Problems) -> Result<Vec<String>> {
-    let read = |row: &str, place: Place| {
+    let read = |row: &str, place: RowLocation| {
         let row =
             answered(row).and_then(|row| serde_json::to_string(&row).map_err(|error| error.to_string()));
         Ok(row.map_err(|reason| problems.note(&source.path, &format!("{place}: {reason}"))).ok())

@@ -3,13 +3,13 @@
 
 use super::data;
 use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2, SFT};
-use super::report::Report;
-use super::rows::Rows;
+use super::report::FigureReport;
+use super::rows::ExerciseRows;
 use crate::cli::arguments::{ConfigArguments, EvaluationArgument, ReproduceArguments, TrainArguments};
 use crate::cli::driver::drive;
 use crate::cli::import::{is_address, is_place};
 use crate::cli::recipe::{check_before_import, runs_of};
-use crate::cli::score::Place;
+use crate::cli::score::ScoringOptions;
 use crate::cli::settings::{changed, check_device, run_config, usage};
 use crate::cli::train::{quoted, taken_in, to_the_end};
 use crate::cli::trained;
@@ -33,7 +33,7 @@ const FOLDER: &str = "book";
 const TRAIN_FILE: &str = "train.jsonl";
 
 /// What came out.
-struct Outcome {
+struct RunOutcome {
     /// The figure; none where the run has none.
     ours: Option<f64>,
     /// Whether it comes as far; none where it cannot be compared.
@@ -74,9 +74,9 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
         let learned = write(arguments, exercise, &file, &rows)?;
         to_the_end(&TrainArguments { config, data: vec![learned], from, no_autotune: true, ..training })?
     };
-    let Outcome { ours, verdict, note } = outcome(arguments, exercise, &run)?;
+    let RunOutcome { ours, verdict, note } = outcome(arguments, exercise, &run)?;
     let Exercise { name, source, steps, figure, differs, .. } = *exercise;
-    let report = Report {
+    let report = FigureReport {
         kind: "exercise",
         name,
         figure: figure.words(),
@@ -166,7 +166,7 @@ fn has_shape(shape: Gpt2, run: &RunConfig) -> bool {
 }
 
 /// The exercise's rows of a file; none of a text as it is.
-fn rows(exercise: &Exercise, file: &Path) -> Result<Option<Rows>> {
+fn rows(exercise: &Exercise, file: &Path) -> Result<Option<ExerciseRows>> {
     let Some(make) = exercise.rows else { return Ok(None) };
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let rows = make(&text).map_err(|error| {
@@ -185,14 +185,14 @@ fn write(
     arguments: &ReproduceArguments,
     exercise: &Exercise,
     file: &Path,
-    rows: &Option<Rows>,
+    rows: &Option<ExerciseRows>,
 ) -> Result<PathBuf> {
     let folder = folder(arguments, exercise);
     if rows.is_some() {
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         write_lines(&folder.join("source"), &[sha256(file)?])?;
     }
-    let Some(Rows { learned, test }) = rows else { return Ok(file.to_owned()) };
+    let Some(ExerciseRows { learned, test }) = rows else { return Ok(file.to_owned()) };
     write_lines(&folder.join("test.jsonl"), test)?;
     let path = folder.join(TRAIN_FILE);
     write_lines(&path, learned)?;
@@ -284,8 +284,8 @@ fn has_its_data(arguments: &ReproduceArguments, exercise: &Exercise, config: &Ru
 }
 
 /// The figure of a run.
-fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<Outcome> {
-    let place = Place {
+fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<RunOutcome> {
+    let place = ScoringOptions {
         project: &arguments.project,
         device: arguments.device.as_deref(),
         threads: arguments.threads,
@@ -296,7 +296,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
         Figure::Loss(published) => {
             let ours = run.val_loss.map(f64::from);
             let verdict = ours.and_then(|ours| compared(ours <= published));
-            Outcome { ours, verdict, note: String::new() }
+            RunOutcome { ours, verdict, note: String::new() }
         }
         Figure::Accuracy(published) => {
             let file = folder(arguments, exercise).join("test.jsonl");
@@ -307,7 +307,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             let spread = 2.0 * (published * (1.0 - published) / score.rows.max(1) as f64).sqrt();
             let note = format!("{}; two standard errors are {:.1} %", score.words("text"), spread * 100.0);
             let verdict = compared(score.accuracy() >= published - spread);
-            Outcome { ours: Some(score.accuracy()), verdict, note }
+            RunOutcome { ours: Some(score.accuracy()), verdict, note }
         }
         Figure::Memorised { validation, .. } => {
             let losses = place.losses(run)?;
@@ -322,7 +322,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
                 }
                 _ => (None, None, String::new()),
             };
-            Outcome { ours, verdict, note }
+            RunOutcome { ours, verdict, note }
         }
     })
 }

@@ -1,7 +1,7 @@
 //! The exercises of a book, Raschka 2024, "Build a large language model (from scratch)", chapters 5 to 7: their data, what they begin with,
 //! their settings, and what came out there.
 
-use super::rows::{self, Rows};
+use super::rows::{self, ExerciseRows};
 use anyhow::Result;
 use glasshouse_engine::protocol::Objective;
 
@@ -15,7 +15,7 @@ pub(super) struct Exercise {
     /// The catalogue's name of its data.
     pub data: &'static str,
     /// What its rows are made of; none for text as it is.
-    pub rows: Option<fn(&str) -> Result<Rows>>,
+    pub rows: Option<fn(&str) -> Result<ExerciseRows>>,
     pub begins: Begins,
     pub objective: Objective,
     pub steps: u64,

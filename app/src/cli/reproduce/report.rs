@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// A published figure and ours.
-pub(super) struct Report<'run> {
+pub(super) struct FigureReport<'run> {
     /// What JSON lines call the name: `preset`, or `exercise`.
     pub kind: &'static str,
     pub name: &'static str,
@@ -34,11 +34,22 @@ pub(super) struct Report<'run> {
     pub incomparable: String,
 }
 
-impl Report<'_> {
+impl FigureReport<'_> {
     /// Says it: a JSON object for programs, lines for people.
     pub(super) fn tell(&self, arguments: &ReproduceArguments) -> Result<()> {
-        let Report {
-            kind, name, figure, published, source, steps, ours, run, verdict, note, differs, ..
+        let FigureReport {
+            kind,
+            name,
+            figure,
+            published,
+            source,
+            steps,
+            ours,
+            run,
+            verdict,
+            note,
+            differs,
+            ..
         } = self;
         if arguments.json {
             let mut line = json!({

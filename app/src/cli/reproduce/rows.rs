@@ -7,7 +7,7 @@ use serde_json::json;
 
 /// What is learned, the rows that the run itself holds out among them, and what is tested by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rows {
+pub(super) struct ExerciseRows {
     pub learned: Vec<String>,
     pub test: Vec<String>,
 }
@@ -18,7 +18,7 @@ const SEED: u64 = 123;
 
 /// Of a table of label and message: as many of each kind as there are of the rarer one, in a drawn order; of ten parts seven train, one is
 /// held out and two test.
-pub(super) fn spam(table: &str) -> Result<Rows> {
+pub(super) fn spam(table: &str) -> Result<ExerciseRows> {
     let mut kinds: [Vec<(u64, &str, &str)>; 2] = Default::default();
     for (number, line) in table.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let (label, text) = line
@@ -44,7 +44,7 @@ pub(super) fn spam(table: &str) -> Result<Rows> {
     let mut learned: Vec<String> =
         all.into_iter().map(|(_, label, text)| json!({ "text": text, "label": label }).to_string()).collect();
     let test = learned.split_off(learned.len() * 8 / 10);
-    Ok(Rows { learned, test })
+    Ok(ExerciseRows { learned, test })
 }
 
 /// A row of the book's instructions.
@@ -75,12 +75,12 @@ impl Instruction {
 
 /// Of a list of instructions: prompt and answer as one text, all of which is learned. Of twenty parts seventeen train and one is held out;
 /// the two between them, in the file's order, test.
-pub(super) fn instructions(list: &str) -> Result<Rows> {
+pub(super) fn instructions(list: &str) -> Result<ExerciseRows> {
     parted(list, |row| Ok(json!({ "text": format!("{}{}", row.prompt(), row.output) }).to_string()))
 }
 
 /// Of a list of instructions with two answers: pairs, parted in the same way.
-pub(super) fn preferences(list: &str) -> Result<Rows> {
+pub(super) fn preferences(list: &str) -> Result<ExerciseRows> {
     parted(list, |row| {
         let Instruction { chosen, rejected, .. } = row;
         ensure!(
@@ -92,14 +92,14 @@ pub(super) fn preferences(list: &str) -> Result<Rows> {
     })
 }
 
-fn parted(list: &str, line: impl Fn(&Instruction) -> Result<String>) -> Result<Rows> {
+fn parted(list: &str, line: impl Fn(&Instruction) -> Result<String>) -> Result<ExerciseRows> {
     let list: Vec<Instruction> =
         serde_json::from_str(list).context("expected a JSON list of instruction, input and output")?;
     ensure!(list.len() >= 20, "{} rows, and twenty at least are needed", list.len());
     let mut learned = list.iter().map(line).collect::<Result<Vec<String>>>()?;
     let (from, count) = (learned.len() * 85 / 100, learned.len() / 10);
     let test = learned.drain(from..from + count).collect();
-    Ok(Rows { learned, test })
+    Ok(ExerciseRows { learned, test })
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
                 if number % 5 == 0 { format!("spam\twin {number}\n") } else { format!("ham\thi {number}\n") }
             })
             .collect();
-        let Rows { learned, test } = spam(&table).unwrap();
+        let ExerciseRows { learned, test } = spam(&table).unwrap();
         assert_eq!((learned.len(), test.len()), (32, 8));
         let all = [learned, test].concat();
         assert_eq!(all.iter().filter(|row| row.contains(r#""label":"spam""#)).count(), 20);

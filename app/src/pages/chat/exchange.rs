@@ -54,7 +54,7 @@ impl Edits {
 
 /// Where an exchange stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct ReplyPosition {
     /// Its number, from 0.
     pub(super) at: usize,
     /// No later one follows.
@@ -70,7 +70,7 @@ pub(super) fn exchange_ui(
     context: &Context<'_>,
     exchange: &mut Exchange,
     edits: &mut Edits,
-    place: Place,
+    place: ReplyPosition,
 ) -> Option<Wanted> {
     let mut wanted = message_ui(ui, &exchange.asked, &mut edits.message, place);
     let compares = exchange.replies.len() > 1;
@@ -101,7 +101,7 @@ fn message_ui(
     ui: &mut Ui,
     asked: &str,
     edited: &mut Option<(usize, String)>,
-    Place { at, busy, .. }: Place,
+    ReplyPosition { at, busy, .. }: ReplyPosition,
 ) -> Option<Wanted> {
     let number = at + 1;
     let mut wanted = None;
@@ -198,9 +198,9 @@ fn reply_ui(
     context: &Context<'_>,
     reply: &mut Reply,
     edited: &mut Option<(usize, String)>,
-    place: Place,
+    place: ReplyPosition,
 ) -> Option<Wanted> {
-    let Place { at, last, busy, keeps } = place;
+    let ReplyPosition { at, last, busy, keeps } = place;
     let number = at + 1;
     let mut wanted = None;
     card(ui, |ui| {
@@ -273,7 +273,11 @@ fn look_ui(ui: &mut Ui, context: &Context<'_>, reply: &Reply) {
 }
 
 /// Which of two replies is better.
-fn choice_ui(ui: &mut Ui, replies: &[Reply], Place { at, keeps, .. }: Place) -> Option<Wanted> {
+fn choice_ui(
+    ui: &mut Ui,
+    replies: &[Reply],
+    ReplyPosition { at, keeps, .. }: ReplyPosition,
+) -> Option<Wanted> {
     let mut wanted = None;
     let number = at + 1;
     let ready = !keeps && replies.iter().all(|reply| reply.ended);
@@ -316,7 +320,7 @@ fn choice_ui(ui: &mut Ui, replies: &[Reply], Place { at, keeps, .. }: Place) -> 
 }
 
 /// The field in which a reply is made better. What is wanted, and whether the field is to be closed.
-fn improve_ui(ui: &mut Ui, text: &mut String, reply: &Reply, place: Place) -> (Option<Wanted>, bool) {
+fn improve_ui(ui: &mut Ui, text: &mut String, reply: &Reply, place: ReplyPosition) -> (Option<Wanted>, bool) {
     let number = place.at + 1;
     let field = TextEdit::multiline(text).desired_rows(4).desired_width(f32::INFINITY);
     ui.add(field.id_salt(("reply", number))).accessible_name(format!("Better reply {number}"));

@@ -18,7 +18,7 @@ const ROWS: usize = 8;
 
 /// What a person looks at in the rows.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct FeedbackRows {
     /// The project's rows were asked for.
     asked: Once,
     /// Rows that are passed over, of the newest.
@@ -27,7 +27,7 @@ pub(super) struct Rows {
     edited: Option<(usize, Feedback, Feedback)>,
 }
 
-impl Rows {
+impl FeedbackRows {
     /// Asks for the rows of a project, once.
     pub(super) fn want(&mut self, context: &mut Context<'_>, opening: u64) {
         if self.asked.due(opening, 0) {

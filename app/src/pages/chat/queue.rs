@@ -19,7 +19,7 @@ use glasshouse_protocol::{ChatMessage, Command, Feedback, Proposal, Role, Uncert
 const SHOWN: usize = 6;
 
 /// What a person wants with a proposal.
-enum Wanted {
+enum QueueAction {
     /// To answer it in the conversation.
     Answer(Vec<ChatMessage>),
     /// To give the text this label.
@@ -88,8 +88,8 @@ impl ChatPage {
             });
         });
         match wanted {
-            Some(Wanted::Answer(prompt)) => self.take_up(context, prompt),
-            Some(Wanted::Label(text, label)) => {
+            Some(QueueAction::Answer(prompt)) => self.take_up(context, prompt),
+            Some(QueueAction::Label(text, label)) => {
                 let row = Feedback { run: own.run.clone(), ..Feedback::labelled(&text, &label) };
                 keep(context, None, Vec::new(), vec![row]);
             }
@@ -133,7 +133,12 @@ impl ChatPage {
 }
 
 /// A prompt with what the model says to it, or a text with a button for each label. What is wanted with it.
-fn row_ui(ui: &mut Ui, row: &Proposal, (number, labels): (usize, &[String]), free: bool) -> Option<Wanted> {
+fn row_ui(
+    ui: &mut Ui,
+    row: &Proposal,
+    (number, labels): (usize, &[String]),
+    free: bool,
+) -> Option<QueueAction> {
     let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let left = |ui: &mut Ui| {
         ui.add(Label::new(in_one_line(row.asked())).truncate());
@@ -148,7 +153,7 @@ fn row_ui(ui: &mut Ui, row: &Proposal, (number, labels): (usize, &[String]), fre
         let right =
             |ui: &mut Ui| icon_button(ui, free, icons::ICON_REPLY, &format!("Answer prompt {number}"));
         if line_ui(ui, right, left) {
-            wanted = Some(Wanted::Answer(row.prompt.clone()));
+            wanted = Some(QueueAction::Answer(row.prompt.clone()));
         }
         ui.add(Label::new(said).truncate());
     } else {
@@ -159,7 +164,7 @@ fn row_ui(ui: &mut Ui, row: &Proposal, (number, labels): (usize, &[String]), fre
                 let choose =
                     |ui: &mut Ui| plain(ui, None, label).accessible_name(format!("Text {number}: {label}"));
                 if ui.add_enabled_ui(free, choose).inner.clicked() {
-                    wanted = Some(Wanted::Label(row.text.clone(), label.clone()));
+                    wanted = Some(QueueAction::Label(row.text.clone(), label.clone()));
                 }
             }
         });

@@ -142,7 +142,7 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
     let search = &context.state.documents.search;
     let preview = around(&document.preview, search);
     let found = places(&preview, search);
-    let row = Row {
+    let row = TwoLineRow {
         name: format!("Document {}: {}", document.number + 1, document.preview),
         first: lit_text(&preview, &found, None, 13.0, palette),
         below: format!("{} · {} characters", document.file, format::whole(document.characters)),
@@ -153,7 +153,7 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
 }
 
 /// A row of two lines.
-pub(super) struct Row {
+pub(super) struct TwoLineRow {
     /// What assistive technology reads.
     pub(super) name: String,
     /// The first line.
@@ -166,7 +166,7 @@ pub(super) struct Row {
     pub(super) hover: String,
 }
 
-impl Row {
+impl TwoLineRow {
     /// Draws it. Whether it was chosen.
     pub(super) fn ui(self, ui: &mut Ui, palette: &Palette, open: bool) -> bool {
         let Self { name, mut first, below, mark, hover } = self;

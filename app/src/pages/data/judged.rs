@@ -1,7 +1,7 @@
 //! The lists beside that of the text: what the last cleaning dropped, and a sample with what the recipe would do to it now.
 
 use super::comparison::Looked;
-use super::documents::{Row, turning_ui};
+use super::documents::{TwoLineRow, turning_ui};
 use super::flow::counted;
 use super::{DataPage, Listed};
 use crate::pages::Context;
@@ -70,11 +70,11 @@ impl DataPage {
         }
     }
 
-    fn dropped_row(&self, context: &Context<'_>, dropped: &DroppedDocument) -> Row {
+    fn dropped_row(&self, context: &Context<'_>, dropped: &DroppedDocument) -> TwoLineRow {
         let palette = context.palette;
         let title = context.state.cleaning.title(&dropped.rule);
         let below = if self.dropped_by.is_some() { &dropped.reason } else { &dropped.source };
-        Row {
+        TwoLineRow {
             name: format!("Dropped {}, by {title}: {}", dropped.id, dropped.reason),
             first: lit_text(&in_one_line(&dropped.excerpt), &[], None, 13.0, palette),
             below: below.clone(),
@@ -163,7 +163,7 @@ fn looked_judged(judged: &JudgedDocument) -> Looked {
     Looked { id: judged.id.clone(), source: judged.source.clone(), dropped: judged.dropped.clone() }
 }
 
-fn sample_row(context: &Context<'_>, judged: &JudgedDocument) -> Row {
+fn sample_row(context: &Context<'_>, judged: &JudgedDocument) -> TwoLineRow {
     let palette = context.palette;
     let (mark, fate) = match &judged.dropped {
         Some((stage, reason)) => {
@@ -173,7 +173,7 @@ fn sample_row(context: &Context<'_>, judged: &JudgedDocument) -> Row {
         }
         None => ((Some(icons::ICON_CHECK), "kept".to_owned(), palette.accent), "kept".to_owned()),
     };
-    Row {
+    TwoLineRow {
         name: format!("Sample {}, {fate}", judged.id),
         first: lit_text(&in_one_line(&judged.excerpt), &[], None, 13.0, palette),
         below: judged.source.clone(),

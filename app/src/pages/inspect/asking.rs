@@ -2,7 +2,7 @@
 
 use super::chosen::Chosen;
 use crate::pages::Context;
-use crate::state::{Answer, ViewData};
+use crate::state::{InspectionAnswer, ViewData};
 use glasshouse_protocol::{Command, InspectSettings, View, WeightSource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -30,7 +30,7 @@ pub(super) struct Seen {
     request: u64,
     key: Key,
     /// The answer that it is of.
-    pub(super) answer: Rc<Answer>,
+    pub(super) answer: Rc<InspectionAnswer>,
     /// Its numbers.
     pub(super) data: Rc<ViewData>,
 }
@@ -52,7 +52,7 @@ struct Pending {
 
 /// What one column shows.
 #[derive(Debug, Default)]
-struct Column {
+struct ColumnView {
     seen: BTreeMap<View, Seen>,
     /// Why a view could not be had, and what was asked then.
     failed: BTreeMap<View, (Key, String)>,
@@ -63,7 +63,7 @@ struct Column {
 /// Answers of both columns, and the question under way.
 #[derive(Debug, Default)]
 pub(super) struct Asking {
-    columns: [Column; 2],
+    columns: [ColumnView; 2],
     pending: Option<Pending>,
     /// Views that failed together with others, so that they are asked for one by one.
     alone: BTreeSet<View>,
@@ -195,7 +195,7 @@ impl Asking {
     }
 }
 
-impl Column {
+impl ColumnView {
     fn wants(&self, view: View, key: &Key) -> bool {
         let answered = self.seen.get(&view).is_some_and(|seen| seen.key == *key);
         let failed = self.failed.get(&view).is_some_and(|(of, _)| of == key);

@@ -17,7 +17,7 @@ use glasshouse_protocol::inspect::{Detail, Match, Place};
 const LONG: usize = 64;
 
 /// What was found.
-struct Found<'a> {
+struct ProvenanceResult<'a> {
     matches: &'a [Match],
     /// How many stretches there are, listed or not.
     count: usize,
@@ -28,7 +28,7 @@ struct Found<'a> {
     build_ms: f64,
 }
 
-impl<'a> Found<'a> {
+impl<'a> ProvenanceResult<'a> {
     fn of(shown: &Shown<'a>) -> Option<Self> {
         let detail = shown.data.details.iter().find(|detail| matches!(detail, Detail::Matches { .. }));
         let Some(Detail::Matches { matches, found, searched, index_bytes, build_ms }) = detail else {
@@ -53,7 +53,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if take.on_hover_text("What a model wrote last on Write or in Chat becomes the text above").clicked() {
         chosen.take_written = true;
     }
-    let Some(found) = Found::of(shown) else {
+    let Some(found) = ProvenanceResult::of(shown) else {
         caption(ui, "There is no training text to look in.");
         return;
     };
@@ -75,7 +75,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     });
 }
 
-fn numbers_ui(ui: &mut Ui, found: &Found<'_>) {
+fn numbers_ui(ui: &mut Ui, found: &ProvenanceResult<'_>) {
     let tokens = found.longest.len();
     let covered = found.longest.iter().filter(|length| **length > 0).count();
     let longest = found.matches.iter().map(|stretch| stretch.length).max();
@@ -98,7 +98,7 @@ fn numbers_ui(ui: &mut Ui, found: &Found<'_>) {
 }
 
 /// The text, each stretch as strong as it is long.
-fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Found<'_>, place: &mut Option<usize>) {
+fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     let palette = shown.palette;
     let legend = [
         (strength(palette, 4), "4 tokens"),
@@ -164,7 +164,7 @@ fn stretch_ui(ui: &mut Ui, palette: &Palette, stretch: &Match) {
 }
 
 /// All stretches, the longest first.
-fn list_ui(ui: &mut Ui, palette: &Palette, found: &Found<'_>, place: &mut Option<usize>) {
+fn list_ui(ui: &mut Ui, palette: &Palette, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     if found.count == 0 {
         caption(ui, "No stretch of the text stands in the training text: all of it was composed.");
         return;

@@ -7,7 +7,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Breakpoint, caption, formula};
 use crate::preferences::Preferences;
-use crate::state::Answer;
+use crate::state::InspectionAnswer;
 use crate::theme::{Palette, space};
 use crate::widgets;
 use egui::{Align, Rect, Ui};
@@ -44,7 +44,7 @@ fn old_since(ui: &Ui) -> egui::Id {
 
 /// What is wanted of a section.
 #[derive(Clone, Copy)]
-enum Wanted {
+enum SectionAction {
     Csv,
     Png,
 }
@@ -64,7 +64,7 @@ impl InspectPage {
         }
     }
 
-    fn section_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, view: View) -> Option<Wanted> {
+    fn section_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, view: View) -> Option<SectionAction> {
         let ms = self.asking.seen(0, view).map(|seen| format!("{:.1} ms", seen.data.ms));
         let note = ms.unwrap_or_default();
         let open_at_first = AT_FIRST.contains(&view);
@@ -92,7 +92,7 @@ impl InspectPage {
     }
 
     /// The formula, and what the view can be had as.
-    fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<Wanted> {
+    fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<SectionAction> {
         let mut wanted = None;
         formula(ui, view.formula());
         ui.horizontal_wrapped(|ui| {
@@ -108,10 +108,10 @@ impl InspectPage {
             }
             let named = |what: &str| format!("{what} of {}", view.title());
             if widgets::icon_button(ui, icons::ICON_CONTENT_COPY, &named("CSV")).clicked() {
-                wanted = Some(Wanted::Csv);
+                wanted = Some(SectionAction::Csv);
             }
             if widgets::icon_button(ui, icons::ICON_IMAGE, &named("PNG")).clicked() {
-                wanted = Some(Wanted::Png);
+                wanted = Some(SectionAction::Png);
             }
         });
         wanted
@@ -122,7 +122,7 @@ impl InspectPage {
         &self,
         ui: &mut Ui,
         (column, view): (usize, View),
-        answer: &Answer,
+        answer: &InspectionAnswer,
         source: &WeightSource,
     ) -> bool {
         let prompt = &self.chosen.prompt;
@@ -208,13 +208,20 @@ impl InspectPage {
     }
 
     /// Gives the person what they want of a section.
-    fn give(&self, ui: &Ui, context: &mut Context<'_>, view: View, wanted: Option<Wanted>, rect: Rect) {
+    fn give(
+        &self,
+        ui: &Ui,
+        context: &mut Context<'_>,
+        view: View,
+        wanted: Option<SectionAction>,
+        rect: Rect,
+    ) {
         let Some(first) = self.asking.seen(0, view) else { return };
         let named = |ending: &str| {
             format::file_name(&format!("{} {}", first.answer.inspection.run, view.title()), ending)
         };
         match wanted {
-            Some(Wanted::Csv) => {
+            Some(SectionAction::Csv) => {
                 let (columns, palette) = (if self.chosen.beside.is_some() { 2 } else { 1 }, context.palette);
                 let seen = (0..columns).filter_map(|column| Some((column, self.asking.seen(column, view)?)));
                 let shown = seen.map(|(column, seen)| Shown {
@@ -236,7 +243,7 @@ impl InspectPage {
                     Err(reason) => context.asks.tell(reason),
                 }
             }
-            Some(Wanted::Png) => {
+            Some(SectionAction::Png) => {
                 // What is scrolled away is not drawn, and what stands over it is no part of it.
                 let seen = rect.intersect(ui.clip_rect());
                 if seen.height() < rect.height() - 1.0 {

@@ -11,7 +11,7 @@ use crate::pages::parts::{Bar, caption, head, rows_ui};
 use crate::state::{Tensor, ViewData};
 use crate::theme::space;
 use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted, raised};
-use boxes::{BOXES, Part, Step};
+use boxes::{BOXES, Step, WalkStage};
 use egui::{Ui, vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::inspect::{Detail, TokenText};
@@ -29,15 +29,15 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
     let position = shown.position().min(shown.inspection.tokens.len().saturating_sub(1));
     head(ui, &format!("At {}", shown.place(position)));
-    for (number, part) in Part::ALL.into_iter().enumerate() {
-        if part == Part::Block {
+    for (number, part) in WalkStage::ALL.into_iter().enumerate() {
+        if part == WalkStage::Block {
             layers_ui(ui, shown, chosen);
         } else {
             caption(ui, part.title());
         }
         let steps: Vec<&Step> = BOXES.iter().filter(|step| step.part == part).collect();
         boxes_ui(ui, shown, &steps, position);
-        if number + 1 < Part::ALL.len() {
+        if number + 1 < WalkStage::ALL.len() {
             ui.label(icons::ICON_ARROW_DOWNWARD.rich_text().size(18.0).color(shown.palette.quiet));
         }
     }

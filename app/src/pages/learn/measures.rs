@@ -5,7 +5,7 @@ mod of_model;
 mod of_runs;
 
 use super::lesson::Instrument;
-use crate::state::{Answer, History, State, ViewData};
+use crate::state::{History, InspectionAnswer, State, ViewData};
 use glasshouse_protocol::inspect::Detail;
 use glasshouse_protocol::{
     CheckpointSummary, LessonMeasurement, RunState, RunSummary, TokenSummary, TrainingState, View,
@@ -32,7 +32,7 @@ enum Of {
     /// A text and its tokens.
     Tokens(fn(&str, &[TokenSummary]) -> Option<Found>),
     /// A view of the model at work on the lesson's prompt, with the size of the project's vocabulary.
-    View(View, fn(&Answer, &ViewData, Option<usize>) -> Option<Found>),
+    View(View, fn(&InspectionAnswer, &ViewData, Option<usize>) -> Option<Found>),
     /// The latest run's past.
     Run(fn(&History) -> Option<Found>),
     /// All runs with their pasts, oldest first; none where no two can be compared.
@@ -200,12 +200,16 @@ impl Measure {
 }
 
 /// The newest answer about the lesson's prompt with its settings, of the weights that lessons look at.
-fn answer<'a>(state: &'a State, instrument: &Instrument, view: View) -> Result<&'a Answer, Missing> {
+fn answer<'a>(
+    state: &'a State,
+    instrument: &Instrument,
+    view: View,
+) -> Result<&'a InspectionAnswer, Missing> {
     let source = source(state).ok_or_else(no_run)?;
     let run = looked_at(state).ok_or_else(no_run)?;
     let step = best_of(state, run).map(|best| best.step);
     let settings = instrument.settings(view);
-    let fits = |answer: &&std::rc::Rc<Answer>| {
+    let fits = |answer: &&std::rc::Rc<InspectionAnswer>| {
         answer.prompt == instrument.prompt
             && answer.settings == settings
             && answer.inspection.run == run.name

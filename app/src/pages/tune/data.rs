@@ -16,12 +16,12 @@ const NAMED: usize = 6;
 
 /// What was asked about the project's data.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct DataRequests {
     feedback: Once,
     documents: Once,
 }
 
-impl Asked {
+impl DataRequests {
     /// Asks once for what is not known of the project's rows and files.
     pub(super) fn want(&mut self, context: &mut Context<'_>, opening: u64) {
         let state = context.state;

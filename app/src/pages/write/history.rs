@@ -13,7 +13,7 @@ use egui_material_icons::icons;
 const LISTED: usize = 24;
 
 /// What is done with an earlier text.
-enum Wanted {
+enum HistoryAction {
     Show,
     Compare,
 }
@@ -53,13 +53,13 @@ impl WritePage {
         let Some((id, done)) = wanted else { return };
         let Some(text) = state.writing.texts.get(&id) else { return };
         match done {
-            Wanted::Show => {
+            HistoryAction::Show => {
                 self.comparing = false;
                 self.setting = 0;
                 self.columns[0].show(id, text);
                 self.prompt.clone_from(&text.prompt);
             }
-            Wanted::Compare => {
+            HistoryAction::Compare => {
                 self.comparing = true;
                 self.setting = 1;
                 self.columns[1].show(id, text);
@@ -69,7 +69,7 @@ impl WritePage {
 }
 
 /// A text: how it begins, who wrote it and how.
-fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<Wanted> {
+fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<HistoryAction> {
     let whole = format!("{}{}", text.prompt, text.written());
     let beginning = whole.split_whitespace().collect::<Vec<_>>().join(" ");
     let (show, compare) = egui::Sides::new().shrink_left().truncate().show(
@@ -83,8 +83,8 @@ fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<
     );
     caption(ui, format!("{writer} · seed {} · temperature {}", text.config.seed, text.config.temperature));
     match (show, compare) {
-        (true, _) => Some(Wanted::Show),
-        (_, true) => Some(Wanted::Compare),
+        (true, _) => Some(HistoryAction::Show),
+        (_, true) => Some(HistoryAction::Compare),
         _ => None,
     }
 }

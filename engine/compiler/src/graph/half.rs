@@ -4,7 +4,7 @@
 //! A value is stored in half where the kernel that writes it can and every kernel that reads it can, which each operation
 //! says of itself ([`Operation::halves`]). What decides how well a model trains is in no kernel's list and so stays in 32 bits: the residual
 //! stream and its gradient, the norms' statistics, log-sum-exp, logits, losses, weights, and the gradients of weights, which
-//! are sums. Of the weights, matrix products read a copy in half ([`crate::plan::lower::Place::Half`]) where their other operand
+//! are sums. Of the weights, matrix products read a copy in half ([`crate::plan::lower::BindingSource::Half`]) where their other operand
 //! is in half too.
 
 use super::ops::{Named, Operation};

@@ -29,7 +29,7 @@ use crate::Result;
 use crate::graph::{Element, Graph, Input, NodeId, Origin, ValueId};
 use arena::ArenaLayout;
 use glasshouse_shaders::Kernel;
-use lower::{Lowering, Place};
+use lower::{BindingSource, Lowering};
 use memory::{Placement, Spot};
 use std::rc::Rc;
 
@@ -148,35 +148,37 @@ fn binding(
     placement: &Placement,
     scratch: &[Vec<u64>],
     node: usize,
-    place: Place,
+    place: BindingSource,
 ) -> Result<Binding> {
     let whole = |buffer| Ok(Binding { buffer, offset: 0, bytes: None });
     let entry_bytes = |value| if graph.ty(value).element == Element::F16 { 2 } else { 4 };
     let (value, start, bytes) = match place {
-        Place::Buffer(buffer) => return whole(buffer),
-        Place::Scratch(number) => {
+        BindingSource::Buffer(buffer) => return whole(buffer),
+        BindingSource::Scratch(number) => {
             let (Spot { slot, offset }, bytes) =
                 (placement.scratch_of_node[node][number], scratch[node][number]);
             return Ok(Binding { buffer: Buffer::Slot(slot), offset, bytes: Some(bytes) });
         }
-        Place::Value(value) => (value, 0, graph.ty(value).bytes()),
-        Place::Half(value) => (value, 0, graph.ty(value).bytes() / 2),
-        Place::Rows(value, first, count) => {
+        BindingSource::Value(value) => (value, 0, graph.ty(value).bytes()),
+        BindingSource::Half(value) => (value, 0, graph.ty(value).bytes() / 2),
+        BindingSource::Rows(value, first, count) => {
             let row = graph.ty(value).columns() as u64 * entry_bytes(value);
             (value, first as u64 * row, count as u64 * row)
         }
-        Place::HalfRows(value, first, count) => {
+        BindingSource::HalfRows(value, first, count) => {
             let row = graph.ty(value).columns() as u64 * 2;
             (value, first as u64 * row, count as u64 * row)
         }
-        Place::From(value, entry) => {
+        BindingSource::From(value, entry) => {
             let start = entry as u64 * entry_bytes(value);
             (value, start, graph.ty(value).bytes() - start)
         }
     };
-    let half = matches!(place, Place::Half(_) | Place::HalfRows(..));
+    let half = matches!(place, BindingSource::Half(_) | BindingSource::HalfRows(..));
     let bound = |buffer| match place {
-        Place::Rows(..) | Place::From(..) => Ok(Binding { buffer, offset: start, bytes: Some(bytes) }),
+        BindingSource::Rows(..) | BindingSource::From(..) => {
+            Ok(Binding { buffer, offset: start, bytes: Some(bytes) })
+        }
         _ => whole(buffer),
     };
     let entry = |buffer: Numbered, id: crate::graph::ParameterId, entry_bytes: u64| {

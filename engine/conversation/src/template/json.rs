@@ -38,7 +38,7 @@ pub(super) fn tojson(
     };
     let sorted = given.is_true(3, "sort_keys")?;
     given.names.assert_all_used()?;
-    let mut writer = Writer { state, ascii, indent, item, key, sorted, text: String::new(), paid: 0 };
+    let mut writer = JsonWriter { state, ascii, indent, item, key, sorted, text: String::new(), paid: 0 };
     writer.value(value, 0)?;
     Ok(Value::from(writer.text))
 }
@@ -47,7 +47,7 @@ fn too_wide() -> Error {
     Error::new(ErrorKind::InvalidOperation, "tojson: indent is a number or text of at most 64")
 }
 
-struct Writer<'state> {
+struct JsonWriter<'state> {
     state: &'state State<'state, 'state>,
     ascii: bool,
     indent: Option<String>,
@@ -59,7 +59,7 @@ struct Writer<'state> {
     paid: usize,
 }
 
-impl Writer<'_> {
+impl JsonWriter<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         self.state.consume_fuel(1 + (self.text.len() - self.paid) as u64 / 16)?;
         self.paid = self.text.len();

@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-use super::table::{Entry, Table};
+use super::table::{Entry, ShardedSet};
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
 use crate::Result;
 
@@ -109,23 +109,23 @@ impl Visitor for Lanes {
     fn word(&mut self, _hash: u64) {}
 }
 
-/// The most bytes that [`Index`] takes for each document kept.
+/// The most bytes that [`ExactIndex`] takes for each document kept.
 pub const BYTES_PER_DOCUMENT: u64 = 24;
 
 /// The documents seen so far, each under its hash: between 19 and 24 bytes for each that was kept, nothing for a copy.
 #[derive(Clone, Debug)]
-pub struct Index {
-    seen: Table<Seen>,
+pub struct ExactIndex {
+    seen: ShardedSet<SeenDocument>,
 }
 
 /// 96 bits of the hash (the shard stands for another 8) and the document's number.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct SeenDocument {
     high: [u32; 3],
     document: u32,
 }
 
-impl Entry for Seen {
+impl Entry for SeenDocument {
     const VACANT: Self = Self { high: [0; 3], document: u32::MAX };
 
     fn is_vacant(&self) -> bool {
@@ -141,13 +141,13 @@ impl Entry for Seen {
     }
 }
 
-impl Default for Index {
+impl Default for ExactIndex {
     fn default() -> Self {
-        Self { seen: Table::new() }
+        Self { seen: ShardedSet::new() }
     }
 }
 
-impl Index {
+impl ExactIndex {
     /// The number of the earlier document with this hash, or none once this one is remembered under the number given.
     ///
     /// # Errors
@@ -157,7 +157,8 @@ impl Index {
             return Err(super::too_many());
         }
         let bits = fingerprint.0;
-        let entry = Seen { high: [(bits >> 96) as u32, (bits >> 64) as u32, (bits >> 32) as u32], document };
+        let entry =
+            SeenDocument { high: [(bits >> 96) as u32, (bits >> 64) as u32, (bits >> 32) as u32], document };
         Ok(self.seen.get_or_insert(bits as u8, entry).map(|seen| seen.document))
     }
 }
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_first_is_named_and_the_bytes_are_as_stated() {
-        let mut index = Index::default();
+        let mut index = ExactIndex::default();
         for document in 0..100_000_u32 {
             let earlier =
                 index.first(Fingerprint::of_words(&format!("text {}", document % 60_000)), document).unwrap();

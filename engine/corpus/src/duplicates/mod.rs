@@ -1,7 +1,7 @@
 //! Duplicates: whole documents, near copies, paragraphs, and overlap with what models are measured on.
 //!
 //! ```text
-//!                                ┌► exact::Index (in order): a copy goes at once
+//!                                ┌► exact::ExactIndex (in order): a copy goes at once
 //! text ─ Marker (any thread) ─ Mark
 //!                                └► near::Index (in order): keys only … end of the corpus … decide: near copies go
 //!                                                                           │
@@ -93,7 +93,7 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(field: &str, value: T, least
 /// What is remembered of a document to find its copies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// For [`exact::Index`].
+    /// For [`exact::ExactIndex`].
     pub fingerprint: exact::Fingerprint,
     /// For [`near::Index`]; none where near copies are not looked for, or the document has no words.
     pub keys: Option<near::Keys>,

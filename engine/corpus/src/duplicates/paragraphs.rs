@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-use super::table::Table;
+use super::table::ShardedSet;
 use super::within;
 use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
 use crate::Result;
@@ -105,7 +105,7 @@ pub struct Paragraph {
 /// The paragraphs seen so far: between 9.6 and 12.2 bytes each, up to the settings' limit.
 #[derive(Clone, Debug)]
 pub struct Index {
-    seen: Table<u64>,
+    seen: ShardedSet<u64>,
     most_bytes: usize,
     forgotten: u64,
     removed: u64,
@@ -119,7 +119,7 @@ impl Index {
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         let most_bytes = usize::try_from(u64::from(settings.memory_megabytes) << 20).unwrap_or(usize::MAX);
-        Ok(Self { seen: Table::new(), most_bytes, forgotten: 0, removed: 0 })
+        Ok(Self { seen: ShardedSet::new(), most_bytes, forgotten: 0, removed: 0 })
     }
 
     /// Takes out of the next document what earlier ones had, and remembers the rest. `paragraphs` are those of the same text.

@@ -5,7 +5,7 @@
 //! a growing shard needs only its own bytes twice. Entries lie in place, found by linear probing from where their well
 //! mixed bits point.
 
-/// An entry of a [`Table`].
+/// An entry of a [`ShardedSet`].
 pub(super) trait Entry: Copy {
     /// What an unused place holds.
     const VACANT: Self;
@@ -22,7 +22,7 @@ const SHARDS: usize = 256;
 
 /// The set.
 #[derive(Clone, Debug)]
-pub(super) struct Table<E> {
+pub(super) struct ShardedSet<E> {
     shards: Vec<Shard<E>>,
     length: usize,
     bytes: usize,
@@ -34,7 +34,7 @@ struct Shard<E> {
     length: usize,
 }
 
-impl<E: Entry> Table<E> {
+impl<E: Entry> ShardedSet<E> {
     /// An empty set, which holds no memory to speak of.
     pub(super) fn new() -> Self {
         Self {
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn it_agrees_with_a_tree_and_keeps_to_its_bytes() {
-        let mut table = Table::<u64>::new();
+        let mut table = ShardedSet::<u64>::new();
         let mut tree = std::collections::BTreeSet::new();
         for number in 0..200_000_u64 {
             let hash = mixed((number % 150_000) + 1, FIRST_FACTOR) | 1;

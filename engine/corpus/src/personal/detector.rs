@@ -3,7 +3,7 @@
 use super::address::{self, Dotted};
 use super::bytes::before;
 use super::lists::Lists;
-use super::number::{Group, Number};
+use super::number::{DigitGroup, Number};
 use super::replacement::{MASK, Placeholders, is_stand_in, push_mask, stand_ins};
 use super::secret::{self, Prefixes, Stretch};
 use super::{Action, Class, Counts, Finding, Settings, email, payment, phone};
@@ -302,7 +302,7 @@ impl Detector {
         }
         let number = Number::read(bytes, start);
         // The shortest telephone number has seven digits.
-        if number.groups().iter().map(Group::len).sum::<usize>() < 7 {
+        if number.groups().iter().map(DigitGroup::len).sum::<usize>() < 7 {
             return start;
         }
         let found = payment::find_card(bytes, &number).or_else(|| phone::find(bytes, &number));

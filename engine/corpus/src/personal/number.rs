@@ -27,7 +27,7 @@ pub(super) enum Joint {
 
 /// Digits without a break.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Group {
+pub(super) struct DigitGroup {
     /// First byte.
     pub start: usize,
     /// Byte after the last.
@@ -36,7 +36,7 @@ pub(super) struct Group {
     pub joint: Joint,
 }
 
-impl Group {
+impl DigitGroup {
     /// How many digits.
     pub fn len(&self) -> usize {
         self.end - self.start
@@ -46,7 +46,7 @@ impl Group {
 /// Groups from a first one onward, as many as a card or telephone number could have.
 #[derive(Default)]
 pub(super) struct Number {
-    groups: [Group; MOST_GROUPS],
+    groups: [DigitGroup; MOST_GROUPS],
     count: usize,
 }
 
@@ -65,7 +65,7 @@ impl Number {
             if digits > MOST_DIGITS {
                 break;
             }
-            *group = Group { start, end, joint };
+            *group = DigitGroup { start, end, joint };
             number.count += 1;
             next = joint_at(bytes, end);
         }
@@ -73,19 +73,22 @@ impl Number {
     }
 
     /// The groups.
-    pub fn groups(&self) -> &[Group] {
+    pub fn groups(&self) -> &[DigitGroup] {
         self.groups.get(..self.count).unwrap_or_default()
     }
 
     /// The first so many groups, if there are so many, with how many digits they hold.
-    pub fn prefix(&self, count: usize) -> Option<(&[Group], usize)> {
+    pub fn prefix(&self, count: usize) -> Option<(&[DigitGroup], usize)> {
         let groups = self.groups().get(..count).filter(|groups| !groups.is_empty())?;
-        Some((groups, groups.iter().map(Group::len).sum()))
+        Some((groups, groups.iter().map(DigitGroup::len).sum()))
     }
 }
 
 /// The digits of groups, in order.
-pub(super) fn digits<'a>(bytes: &'a [u8], groups: &'a [Group]) -> impl DoubleEndedIterator<Item = u8> + 'a {
+pub(super) fn digits<'a>(
+    bytes: &'a [u8],
+    groups: &'a [DigitGroup],
+) -> impl DoubleEndedIterator<Item = u8> + 'a {
     groups.iter().flat_map(move |group| between(bytes, group.start, group.end).iter().map(|byte| byte - b'0'))
 }
 

@@ -3,7 +3,7 @@
 use super::bytes::{at, before, between, is_word};
 use super::context::{Hint, hint};
 use super::number::{
-    Group, Joint, Number, digits, follows_number, is_open_after, is_open_before, precedes_number,
+    DigitGroup, Joint, Number, digits, follows_number, is_open_after, is_open_before, precedes_number,
 };
 use super::{Class, Finding};
 
@@ -31,14 +31,14 @@ pub(super) fn find_card(bytes: &[u8], number: &Number) -> Option<Finding> {
 }
 
 /// Whether the groups are parted by spaces alone, as people type numbers in: in pairs, in threes, or as they come.
-fn is_spaced(groups: &[Group]) -> bool {
+fn is_spaced(groups: &[DigitGroup]) -> bool {
     groups.len() > 1
         && groups.iter().all(|group| group.len() > 1)
         && groups.iter().skip(1).all(|group| group.joint == Joint::Space)
 }
 
 /// Whether the groups are those that cards are printed in, with one kind of joint: 4-4-4-4, 4-4-4-4-3, 4-6-5, 4-6-4, or all in one.
-fn is_printed_grouping(groups: &[Group]) -> bool {
+fn is_printed_grouping(groups: &[DigitGroup]) -> bool {
     let mut lengths = [0; 5];
     for (length, group) in lengths.iter_mut().zip(groups) {
         *length = group.len();
@@ -56,7 +56,7 @@ fn is_printed_grouping(groups: &[Group]) -> bool {
 }
 
 /// Whether an issuer's prefix fits the number of digits (ISO/IEC 7812 and the issuers' published ranges).
-fn is_issued(bytes: &[u8], groups: &[Group], length: usize) -> bool {
+fn is_issued(bytes: &[u8], groups: &[DigitGroup], length: usize) -> bool {
     let prefix = digits(bytes, groups).take(6).fold(0, |prefix, digit| prefix * 10 + u32::from(digit));
     let (two, three, four) = (prefix / 10_000, prefix / 1000, prefix / 100);
     match length {

@@ -5,7 +5,7 @@
 use super::bytes::{at, before, between};
 use super::context::{Hint, hint};
 use super::number::{
-    Group, Joint, Number, digits, follows_number, is_open_after, is_open_before, precedes_number,
+    DigitGroup, Joint, Number, digits, follows_number, is_open_after, is_open_before, precedes_number,
 };
 use super::{Class, Finding};
 
@@ -48,7 +48,7 @@ fn longest(
     bytes: &[u8],
     number: &Number,
     limits: std::ops::RangeInclusive<usize>,
-    accept: impl Fn(&[Group], usize) -> bool,
+    accept: impl Fn(&[DigitGroup], usize) -> bool,
 ) -> Option<usize> {
     (1..=number.groups().len()).rev().find_map(|count| {
         let (groups, length) = number.prefix(count)?;
@@ -135,15 +135,15 @@ fn announced(bytes: &[u8], number: &Number) -> Option<usize> {
 
 /// Whether a date stands among the groups: a year of this or the last century tightly joined to another
 /// or to a neighbour of at most two digits.
-fn is_dated(bytes: &[u8], groups: &[Group]) -> bool {
-    let is_year = |group: &Group| {
+fn is_dated(bytes: &[u8], groups: &[DigitGroup]) -> bool {
+    let is_year = |group: &DigitGroup| {
         let digits = between(bytes, group.start, group.end);
         group.len() == 4 && (digits.starts_with(b"19") || digits.starts_with(b"20"))
     };
     groups.windows(2).any(|pair| match pair {
         [left, right] => {
             let tight = matches!(right.joint, Joint::Dash | Joint::Dot | Joint::Slash);
-            let beside = |group: &Group| group.len() <= 2 || is_year(group);
+            let beside = |group: &DigitGroup| group.len() <= 2 || is_year(group);
             tight && ((is_year(left) && beside(right)) || (is_year(right) && beside(left)))
         }
         _ => false,

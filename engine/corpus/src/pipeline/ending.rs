@@ -39,10 +39,10 @@ pub(super) struct Ending {
     kept: bool,
     /// What is left of the staged documents.
     alive: Vec<bool>,
-    step: Step,
+    step: EndingStep,
 }
 
-enum Step {
+enum EndingStep {
     Compare,
     /// What is ordinary is learned from the documents up to this one.
     Learn(Box<TrigramModel>, usize),
@@ -83,7 +83,7 @@ impl Ending {
         let alive = vec![true; staging.entries().len()];
         let (sources, places) = sources.finish();
         staging.renumber(&places);
-        Self { staging, copies, near, sources, kept, alive, step: Step::Compare }
+        Self { staging, copies, near, sources, kept, alive, step: EndingStep::Compare }
     }
 
     /// Whether a later cleaning can go on where this one stops.
@@ -99,16 +99,16 @@ impl Ending {
     /// Does the next piece of work; says what it was, how far that is, and of how much.
     pub(super) fn advance(&mut self, bench: &mut Bench<'_>) -> Result<(Phase, u64, u64)> {
         let staged = self.staged();
-        match std::mem::replace(&mut self.step, Step::Divide) {
-            Step::Compare => {
+        match std::mem::replace(&mut self.step, EndingStep::Divide) {
+            EndingStep::Compare => {
                 self.exact_copies(bench)?;
                 self.near_copies(bench)?;
                 if bench.worker.gibberish().is_some() {
-                    self.step = Step::Learn(Box::default(), 0);
+                    self.step = EndingStep::Learn(Box::default(), 0);
                 }
                 Ok((Phase::Comparing, staged, staged))
             }
-            Step::Learn(mut model, at) => {
+            EndingStep::Learn(mut model, at) => {
                 let (documents, _, next) = self.alive_from(at)?;
                 let learned = documents.into_par_iter().fold(TrigramModel::default, |mut model, document| {
                     model.add(&document.text);
@@ -119,9 +119,9 @@ impl Ending {
                     one
                 }));
                 self.step = if next < self.alive.len() {
-                    Step::Learn(model, next)
+                    EndingStep::Learn(model, next)
                 } else {
-                    Step::Score(Box::new(Scoring {
+                    EndingStep::Score(Box::new(Scoring {
                         model: model.finish(),
                         scores: Scores::default(),
                         bits: Vec::new(),
@@ -129,7 +129,7 @@ impl Ending {
                 };
                 Ok((Phase::Judging, next as u64 / 2, staged))
             }
-            Step::Score(mut scoring) => {
+            EndingStep::Score(mut scoring) => {
                 let (documents, numbers, next) = self.alive_from(scoring.bits.len())?;
                 let model = &scoring.model;
                 let scored: Vec<(f64, usize)> = documents
@@ -144,20 +144,20 @@ impl Ending {
                     }
                 }
                 if next < self.alive.len() {
-                    self.step = Step::Score(scoring);
+                    self.step = EndingStep::Score(scoring);
                 } else {
                     self.unusual(&scoring, bench)?;
                 }
                 Ok((Phase::Judging, (staged + next as u64) / 2, staged))
             }
-            Step::Divide => {
+            EndingStep::Divide => {
                 self.caps(bench)?;
                 let writing = self.divide(&bench.worker)?;
                 let total = writing.order.len() as u64;
-                self.step = Step::Write(Box::new(writing));
+                self.step = EndingStep::Write(Box::new(writing));
                 Ok((Phase::Writing, 0, total))
             }
-            Step::Write(mut writing) => {
+            EndingStep::Write(mut writing) => {
                 let total = writing.order.len();
                 let entries = self.staging.entries();
                 let ahead = writing.order.iter().skip(writing.at);
@@ -170,7 +170,7 @@ impl Ending {
                 let numbers = writing.order.get(writing.at..end).unwrap_or_default().to_vec();
                 self.write(&mut writing, &numbers, bench)?;
                 writing.at = end;
-                self.step = Step::Write(writing);
+                self.step = EndingStep::Write(writing);
                 Ok((Phase::Writing, end as u64, total as u64))
             }
         }

@@ -98,9 +98,9 @@ struct Reading<'a> {
     items: Box<dyn Iterator<Item = Numbered> + Send + 'a>,
     next: Option<Batch>,
     progress: Arc<AtomicU64>,
-    staging: staging::Writer,
+    staging: staging::StagingWriter,
     copies: Output,
-    exact: exact::Index,
+    exact: exact::ExactIndex,
     near: near::Index,
     sources: Sources,
     /// None where nothing can be gone on with.
@@ -158,8 +158,8 @@ impl<'a> Cleaner<'a> {
         let total_bytes = sources.iter().map(|source| source.size).sum();
         folder.open()?;
         let staging = match &earlier {
-            Ok(_) => staging::Writer::left(out),
-            Err(_) => staging::Writer::new(files, out)?,
+            Ok(_) => staging::StagingWriter::left(out),
+            Err(_) => staging::StagingWriter::new(files, out)?,
         };
         let reading = Reading {
             items: Box::new(std::iter::empty()),
@@ -167,7 +167,7 @@ impl<'a> Cleaner<'a> {
             progress: Arc::default(),
             staging,
             copies: staging::copies(files, out)?,
-            exact: exact::Index::default(),
+            exact: exact::ExactIndex::default(),
             near: near::Index::new(&recipe.duplicates.near)?,
             sources: Sources::new(&recipe.mixture),
             journal: None,

@@ -16,11 +16,11 @@ const COPIES_FILE: &str = ".copies.jsonl";
 pub(super) const FILES: [&str; 3] = [STAGING_FILE, COPIES_FILE, super::journal::JOURNAL_FILE];
 
 /// Bytes of memory that stay for each staged document beside the duplicates' keys.
-pub(super) const BYTES_PER_DOCUMENT: usize = size_of::<Entry>();
+pub(super) const BYTES_PER_DOCUMENT: usize = size_of::<StagedDocument>();
 
 /// What memory holds of a staged document: with the duplicates' keys beside it, all that grows with the corpus.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(super) struct StagedDocument {
     offset: u64,
     length: u32,
     /// Number of its source.
@@ -32,15 +32,15 @@ pub(super) struct Entry {
 }
 
 /// Writes documents one after another.
-pub(super) struct Writer {
+pub(super) struct StagingWriter {
     path: PathBuf,
     /// None while it only notes what an earlier pass left.
     output: Option<Output>,
     offset: u64,
-    entries: Vec<Entry>,
+    entries: Vec<StagedDocument>,
 }
 
-impl Writer {
+impl StagingWriter {
     pub(super) fn new(files: &dyn Files, folder: &Path) -> Result<Self> {
         let mut writer = Self::left(folder);
         writer.output = Some(Output::new(files, writer.path.clone())?);
@@ -67,7 +67,7 @@ impl Writer {
     /// Notes the next document's line.
     pub(super) fn note(&mut self, length: u32, source: u32, lot: u64, amount: Amount) {
         let bytes = amount.bytes as u32;
-        self.entries.push(Entry { offset: self.offset, length, source, bytes, lot });
+        self.entries.push(StagedDocument { offset: self.offset, length, source, bytes, lot });
         self.offset += u64::from(length);
     }
 
@@ -96,11 +96,11 @@ pub(super) struct Staging {
     path: PathBuf,
     file: Box<dyn Input>,
     position: u64,
-    entries: Vec<Entry>,
+    entries: Vec<StagedDocument>,
 }
 
 impl Staging {
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[StagedDocument] {
         &self.entries
     }
 
@@ -114,7 +114,7 @@ impl Staging {
     /// A document's line of JSON.
     pub(super) fn line(&mut self, number: u32) -> Result<Vec<u8>> {
         let missing = || Error::Refused(format!("there is no document {number} in {}", self.path.display()));
-        let Entry { offset, length, .. } = *self.entries.get(number as usize).ok_or_else(missing)?;
+        let StagedDocument { offset, length, .. } = *self.entries.get(number as usize).ok_or_else(missing)?;
         if self.position != offset {
             self.file.seek(SeekFrom::Start(offset)).map_err(Error::io(&self.path))?;
         }

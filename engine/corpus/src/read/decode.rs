@@ -37,12 +37,12 @@ pub struct Utf8 {
     /// Bytes of the file before `raw`.
     position: u64,
     replaced: Arc<AtomicU64>,
-    state: State,
+    state: DecoderState,
     /// Why the file could not be read on, told behind what was read.
     broken: Option<io::Error>,
 }
 
-enum State {
+enum DecoderState {
     Beginning,
     /// Nothing but ASCII until now.
     Ascii,
@@ -76,7 +76,7 @@ impl Utf8 {
             taken: 0,
             position: 0,
             replaced: Arc::default(),
-            state: State::Beginning,
+            state: DecoderState::Beginning,
             broken: None,
         }
     }
@@ -105,10 +105,10 @@ impl Utf8 {
     }
 
     fn step(&mut self) -> io::Result<()> {
-        self.gather(if matches!(self.state, State::Beginning) { SAMPLE } else { 1 });
+        self.gather(if matches!(self.state, DecoderState::Beginning) { SAMPLE } else { 1 });
         match &mut self.state {
-            State::Beginning => self.begin()?,
-            State::Known(decoder) => {
+            DecoderState::Beginning => self.begin()?,
+            DecoderState::Known(decoder) => {
                 let mut text = String::with_capacity(self.raw.len() * 3 + 16);
                 let (result, read, bad) = decoder.decode_to_string(&self.raw, &mut text, self.ended);
                 let bad = if bad { text.matches(char::REPLACEMENT_CHARACTER).count() } else { 0 };
@@ -116,24 +116,24 @@ impl Utf8 {
                 self.take(read);
                 self.hand(text.as_bytes());
                 if self.ended && result == CoderResult::InputEmpty {
-                    self.state = State::Done;
+                    self.state = DecoderState::Done;
                 }
             }
-            State::Ascii => {
+            DecoderState::Ascii => {
                 let ascii = self.raw.iter().position(|byte| !byte.is_ascii()).unwrap_or(self.raw.len());
                 if ascii > 0 {
                     let text = self.raw.get(..ascii).unwrap_or_default().to_vec();
                     self.hand(&text);
                     self.take(ascii);
                 } else if self.raw.is_empty() {
-                    self.state = State::Done;
+                    self.state = DecoderState::Done;
                 } else {
                     self.gather(SAMPLE);
                     let encoding = other_than_utf8(&self.raw, self.ended).unwrap_or(UTF_8);
-                    self.state = State::Known(encoding.new_decoder_without_bom_handling());
+                    self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
                 }
             }
-            State::Done => {}
+            DecoderState::Done => {}
         }
         Ok(())
     }
@@ -142,15 +142,15 @@ impl Utf8 {
     fn begin(&mut self) -> io::Result<()> {
         if let Some((encoding, mark)) = Encoding::for_bom(&self.raw) {
             self.take(mark);
-            self.state = State::Known(encoding.new_decoder_without_bom_handling());
+            self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
             return Ok(());
         }
-        self.state = State::Ascii;
+        self.state = DecoderState::Ascii;
         if let Some(zero) = memchr::memchr(0, &self.raw) {
             if let Some(encoding) = unmarked_utf16(&self.raw) {
-                self.state = State::Known(encoding.new_decoder_without_bom_handling());
+                self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
             } else if is_binary(&self.raw) {
-                self.state = State::Done;
+                self.state = DecoderState::Done;
                 return Err(io::Error::new(ErrorKind::InvalidData, Binary(self.position + zero as u64)));
             }
         }
@@ -181,7 +181,7 @@ impl Utf8 {
 
 impl BufRead for Utf8 {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.taken == self.text.len() && !matches!(self.state, State::Done) {
+        while self.taken == self.text.len() && !matches!(self.state, DecoderState::Done) {
             self.step()?;
         }
         if self.taken == self.text.len()

@@ -26,11 +26,11 @@ pub(super) struct Elements {
     pending: Vec<u8>,
     /// Bytes of `pending` in which neither mark starts.
     searched: usize,
-    state: State,
+    state: ElementState,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum State {
+enum ElementState {
     Outside,
     Inside,
     /// Within an element that is passed over.
@@ -47,7 +47,7 @@ impl Elements {
             end: Finder::new(end),
             pending: Vec::new(),
             searched: 0,
-            state: State::Outside,
+            state: ElementState::Outside,
         }
     }
 
@@ -55,32 +55,32 @@ impl Elements {
     pub(super) fn next(&mut self, element: &mut Vec<u8>) -> io::Result<Element> {
         element.clear();
         loop {
-            let mark = if self.state == State::Outside { &self.start } else { &self.end };
+            let mark = if self.state == ElementState::Outside { &self.start } else { &self.end };
             let length = mark.needle().len();
             let found = self.pending.get(self.searched..).and_then(|rest| mark.find(rest));
             match (found.map(|at| at + self.searched), self.state) {
-                (Some(at), State::Outside) => {
+                (Some(at), ElementState::Outside) => {
                     self.pending.drain(..at);
                     self.searched = length;
-                    self.state = State::Inside;
+                    self.state = ElementState::Inside;
                     continue;
                 }
-                (Some(at), State::Inside) if at <= self.limit => {
+                (Some(at), ElementState::Inside) if at <= self.limit => {
                     element.extend(self.pending.drain(..at + length));
                     self.searched = 0;
-                    self.state = State::Outside;
+                    self.state = ElementState::Outside;
                     return Ok(Element::Whole);
                 }
                 (Some(at), state) => {
                     self.pending.drain(..at + length);
                     self.searched = 0;
-                    self.state = State::Outside;
-                    if state == State::Inside {
+                    self.state = ElementState::Outside;
+                    if state == ElementState::Inside {
                         return Ok(Element::TooLong);
                     }
                     continue;
                 }
-                (None, State::Inside) if self.pending.len() <= self.limit => {
+                (None, ElementState::Inside) if self.pending.len() <= self.limit => {
                     self.searched = self.pending.len().saturating_sub(length - 1);
                 }
                 (None, state) => {
@@ -88,15 +88,16 @@ impl Elements {
                     let keep = self.pending.len().min(length - 1);
                     self.pending.drain(..self.pending.len() - keep);
                     self.searched = 0;
-                    if state == State::Inside {
-                        self.state = State::Passing;
+                    if state == ElementState::Inside {
+                        self.state = ElementState::Passing;
                         return Ok(Element::TooLong);
                     }
                 }
             }
             let chunk = fill(&mut self.stream)?;
             if chunk.is_empty() {
-                let within = std::mem::replace(&mut self.state, State::Outside) == State::Inside;
+                let within =
+                    std::mem::replace(&mut self.state, ElementState::Outside) == ElementState::Inside;
                 self.pending.clear();
                 self.searched = 0;
                 return Ok(if within { Element::Unfinished } else { Element::End });

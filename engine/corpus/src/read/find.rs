@@ -69,12 +69,12 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
                 continue;
             }
             match look(files, &visit, named, settings, &mut names) {
-                Ok(Looked::Source(source)) => found.sources.push(source),
-                Ok(Looked::Folder(entries)) => {
+                Ok(VisitedPath::Source(source)) => found.sources.push(source),
+                Ok(VisitedPath::Folder(entries)) => {
                     let visit = |path| Visit { path, root: visit.root, depth: visit.depth + 1 };
                     visits.extend(entries.into_iter().rev().map(visit));
                 }
-                Ok(Looked::Nothing) => {}
+                Ok(VisitedPath::Nothing) => {}
                 Err(reason) => {
                     found.troubles.push(Trouble { place: visit.path.display().to_string(), reason });
                 }
@@ -84,7 +84,7 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
     found
 }
 
-enum Looked {
+enum VisitedPath {
     Source(Source),
     Folder(Vec<PathBuf>),
     Nothing,
@@ -96,12 +96,12 @@ fn look(
     named: &Path,
     settings: &Settings,
     names: &mut FxHashSet<String>,
-) -> Result<Looked, String> {
+) -> Result<VisitedPath, String> {
     let path = &visit.path;
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let below = visit.depth > 0;
     if below && file_name.starts_with('.') {
-        return Ok(Looked::Nothing);
+        return Ok(VisitedPath::Nothing);
     }
     let link = below && files.is_link(path);
     let place = files.file_type(path).map_err(|error| match error.kind() {
@@ -121,7 +121,7 @@ fn look(
             ));
         }
         FileType::Folder => {
-            return files.entries(path).map(Looked::Folder).map_err(|error| match error.kind() {
+            return files.entries(path).map(VisitedPath::Folder).map_err(|error| match error.kind() {
                 ErrorKind::NotFound => "vanished while the folder was read; run again".to_owned(),
                 _ => format!("cannot be listed: {error}"),
             });
@@ -144,7 +144,7 @@ fn look(
     let root = below.then(|| named.file_name()).flatten();
     let mixture = mixture(root.map(OsStr::to_string_lossy), &folders, &format, &name.stem);
     let display = display(path, visit, &folders, &file_name, names);
-    Ok(Looked::Source(Source {
+    Ok(VisitedPath::Source(Source {
         path: path.clone(),
         name: display,
         packing,

@@ -12,7 +12,7 @@ const MOST_ENCODINGS: usize = 3;
 const SMALL: usize = 1 << 20;
 
 /// What a server answered.
-pub(super) struct Answer {
+pub(super) struct HttpResponse {
     /// Its status, as in 200.
     pub(super) status: u16,
     /// The kind of content, in lower case and without parameters; empty where the server names none.
@@ -27,7 +27,7 @@ pub(super) struct Answer {
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<Answer, String> {
+pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<HttpResponse, String> {
     let (head, body) = parts(bytes).ok_or("has no end of its HTTP head")?;
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let status = lines.next().unwrap_or_default();
@@ -61,7 +61,7 @@ pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<Answer, String> {
     for encoding in encodings.iter().rev() {
         body = unpacked(body, encoding, limits)?;
     }
-    Ok(Answer { status, kind, charset, body })
+    Ok(HttpResponse { status, kind, charset, body })
 }
 
 /// A header's name in lower case, and its value.

@@ -3,7 +3,7 @@
 use super::json;
 use super::lines::{Line, Lines};
 use super::record::Context;
-use super::records::{Records, Step};
+use super::records::{RecordStep, Records};
 use super::unpack::Stream;
 use std::io;
 
@@ -21,15 +21,15 @@ impl JsonLines {
 }
 
 impl Records for JsonLines {
-    fn step(&mut self, context: &Context) -> io::Result<Step> {
+    fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         let read = self.lines.next(&mut self.line)?;
         let number = Some(self.lines.number);
         Ok(match read {
-            Line::End => Step::End(None),
+            Line::End => RecordStep::End(None),
             Line::TooLong => {
                 context.too_long(number, "the line", "record", context.settings.limits.record).into()
             }
-            Line::Whole if self.line.trim_ascii().is_empty() => Step::Nothing,
+            Line::Whole if self.line.trim_ascii().is_empty() => RecordStep::Nothing,
             Line::Whole => {
                 let value = json::parse(&self.line).map_err(|reason| context.trouble(number, reason));
                 value.and_then(|value| context.value(number, value)).into()

@@ -118,7 +118,7 @@ fn documents(
                     records::items(context, |context| json_lines::JsonLines::new(context, stream))
                 }
                 Format::Csv | Format::Tsv => {
-                    records::items(context, |context| table::Table::new(context, stream))
+                    records::items(context, |context| table::TableReader::new(context, stream))
                 }
                 Format::Xml => return xml::dump(context, stream),
                 // The others were opened above.

@@ -9,12 +9,12 @@ use std::io;
 /// Cuts a file into records.
 pub(super) trait Records: Send + 'static {
     /// Reads on to the next record, or to where it is known that there is one.
-    fn step(&mut self, context: &Context) -> io::Result<Step>;
+    fn step(&mut self, context: &Context) -> io::Result<RecordStep>;
 }
 
 /// What came of a step.
 #[allow(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
-pub(super) enum Step {
+pub(super) enum RecordStep {
     /// A document, or what is wrong with a record.
     Item(Item),
     /// Nothing yet: what was read holds no document.
@@ -23,13 +23,13 @@ pub(super) enum Step {
     End(Option<Trouble>),
 }
 
-impl From<Trouble> for Step {
+impl From<Trouble> for RecordStep {
     fn from(trouble: Trouble) -> Self {
         Self::Item(Err(trouble))
     }
 }
 
-impl From<Result<Option<Document>, Trouble>> for Step {
+impl From<Result<Option<Document>, Trouble>> for RecordStep {
     fn from(read: Result<Option<Document>, Trouble>) -> Self {
         read.transpose().map_or(Self::Nothing, Self::Item)
     }
@@ -41,9 +41,9 @@ pub(super) fn items<R: Records>(context: Context, open: impl FnOnce(&Context) ->
     Box::new(std::iter::from_fn(move || {
         while !done {
             match records.step(&context) {
-                Ok(Step::Item(item)) => return Some(item),
-                Ok(Step::Nothing) => {}
-                Ok(Step::End(trouble)) => {
+                Ok(RecordStep::Item(item)) => return Some(item),
+                Ok(RecordStep::Nothing) => {}
+                Ok(RecordStep::End(trouble)) => {
                     done = true;
                     return trouble.map(Err);
                 }

@@ -2,7 +2,7 @@
 
 use super::lines::{Line, Lines};
 use super::record::Context;
-use super::records::{Records, Step};
+use super::records::{RecordStep, Records};
 use super::unpack::Stream;
 use super::wiki::plain;
 use super::{Trouble, decode};
@@ -88,15 +88,15 @@ impl StackExchange {
 }
 
 impl Records for StackExchange {
-    fn step(&mut self, context: &Context) -> io::Result<Step> {
+    fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         let read = self.lines.next(&mut self.line)?;
         // The head, the element around the rows and its end.
         if read == Line::Whole && !self.line.trim_ascii_start().starts_with(b"<row") {
-            return Ok(Step::Nothing);
+            return Ok(RecordStep::Nothing);
         }
         self.number += 1;
         Ok(match read {
-            Line::End => Step::End(None),
+            Line::End => RecordStep::End(None),
             Line::TooLong => {
                 let limit = context.settings.limits.record;
                 context.too_long(Some(self.number), "the row", "record", limit).into()

@@ -7,7 +7,7 @@ use super::decode;
 use super::format::Format;
 use super::lines::fill;
 use super::record::Context;
-use super::records::{Records, Step};
+use super::records::{RecordStep, Records};
 use super::unpack::Stream;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ const MOST_COLUMNS: usize = 4096;
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// The rows of a table.
-pub(super) struct Table {
+pub(super) struct TableReader {
     stream: Stream,
     reader: Reader,
     row: Vec<u8>,
@@ -33,14 +33,14 @@ pub(super) struct Table {
 }
 
 /// What came of the next row.
-enum Row {
+enum NextRow {
     /// Its bytes and the ends of its fields are in the buffers: so many of each.
     Whole(usize, usize),
     TooLong,
     End,
 }
 
-impl Table {
+impl TableReader {
     /// Reads a stream, whose first bytes say the delimiter and whether quotes are meant.
     pub(super) fn new(context: &Context, mut stream: Stream) -> Self {
         let head = fill(&mut stream).unwrap_or_default();
@@ -60,7 +60,7 @@ impl Table {
         }
     }
 
-    fn read(&mut self, limit: usize) -> io::Result<Row> {
+    fn read(&mut self, limit: usize) -> io::Result<NextRow> {
         let mut length = 0;
         let mut fields = 0;
         loop {
@@ -86,19 +86,19 @@ impl Table {
                 }
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
                     self.within = true;
-                    return Ok(Row::TooLong);
+                    return Ok(NextRow::TooLong);
                 }
                 ReadRecordResult::Record if self.within => self.within = false,
-                ReadRecordResult::Record => return Ok(Row::Whole(length, fields)),
-                ReadRecordResult::End => return Ok(Row::End),
+                ReadRecordResult::Record => return Ok(NextRow::Whole(length, fields)),
+                ReadRecordResult::End => return Ok(NextRow::End),
             }
         }
     }
 
     /// Takes the columns' names over, and looks for those that hold the text.
-    fn begin(&mut self, context: &Context, length: usize, fields: usize) -> Step {
+    fn begin(&mut self, context: &Context, length: usize, fields: usize) -> RecordStep {
         let settings = &context.settings;
-        let end = |reason| Step::End(Some(context.trouble(None, reason)));
+        let end = |reason| RecordStep::End(Some(context.trouble(None, reason)));
         if !settings.header && settings.text_field.is_none() && settings.text_fields.is_empty() {
             let reason =
                 "has no header, by reading.header: name its column of text, as in reading.text_field = \"1\"";
@@ -111,14 +111,14 @@ impl Table {
         }
         self.header = Some(names);
         if settings.header {
-            return Step::Nothing;
+            return RecordStep::Nothing;
         }
         self.number += 1;
         self.document(context, length, fields)
     }
 
     /// The row in the buffers as a document.
-    fn document(&self, context: &Context, length: usize, fields: usize) -> Step {
+    fn document(&self, context: &Context, length: usize, fields: usize) -> RecordStep {
         let row = self.row.get(..length).unwrap_or_default();
         let ends = self.ends.get(..fields).unwrap_or_default();
         let mut record = Map::new();
@@ -129,8 +129,8 @@ impl Table {
     }
 }
 
-impl Records for Table {
-    fn step(&mut self, context: &Context) -> io::Result<Step> {
+impl Records for TableReader {
+    fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         let line = self.reader.line();
         let limit = context.settings.limits.record;
         let row = self.read(limit)?;
@@ -138,23 +138,23 @@ impl Records for Table {
         self.number += u64::from(columns.is_some());
         let number = Some(self.number);
         Ok(match (row, columns) {
-            (Row::End, _) => Step::End(None),
-            (Row::TooLong, None) => {
-                Step::End(Some(context.trouble(None, "its first row is no header: it is too long")))
+            (NextRow::End, _) => RecordStep::End(None),
+            (NextRow::TooLong, None) => {
+                RecordStep::End(Some(context.trouble(None, "its first row is no header: it is too long")))
             }
-            (Row::TooLong, Some(_)) => {
+            (NextRow::TooLong, Some(_)) => {
                 let what = "the row (perhaps by a quote that is never closed, or too many columns)";
                 context.too_long(number, what, "record", limit).into()
             }
-            (Row::Whole(length, fields), None) => self.begin(context, length, fields),
-            (Row::Whole(_, fields), Some(columns)) if fields != columns => {
+            (NextRow::Whole(length, fields), None) => self.begin(context, length, fields),
+            (NextRow::Whole(_, fields), Some(columns)) if fields != columns => {
                 let reason = format!(
                     "row {} (line {line}) has {fields} values where {columns} are expected; mend it, or quote values that hold the delimiter",
                     self.number
                 );
                 context.trouble(number, reason).into()
             }
-            (Row::Whole(length, fields), Some(_)) => self.document(context, length, fields),
+            (NextRow::Whole(length, fields), Some(_)) => self.document(context, length, fields),
         })
     }
 }

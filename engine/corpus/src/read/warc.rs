@@ -6,7 +6,7 @@
 use super::http;
 use super::lines::{Line, Lines};
 use super::record::Context;
-use super::records::{Records, Step};
+use super::records::{RecordStep, Records};
 use super::unpack::Stream;
 use super::{Trouble, decode};
 use crate::document::{Document, Kind};
@@ -70,9 +70,9 @@ impl Warc {
         Ok(header)
     }
 
-    fn cut(&self, context: &Context, stated: u64, found: u64) -> Step {
+    fn cut(&self, context: &Context, stated: u64, found: u64) -> RecordStep {
         let reason = format!("states a length of {stated} bytes, but the file ends after {found} of them");
-        Step::End(Some(context.trouble(Some(self.number), reason)))
+        RecordStep::End(Some(context.trouble(Some(self.number), reason)))
     }
 
     /// The document in a record; none where it holds no page.
@@ -120,14 +120,14 @@ impl Warc {
 }
 
 impl Records for Warc {
-    fn step(&mut self, context: &Context) -> io::Result<Step> {
+    fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         match self.lines.next(&mut self.line)? {
-            Line::End => return Ok(Step::End(None)),
-            Line::Whole if self.line.trim_ascii().is_empty() => return Ok(Step::Nothing),
+            Line::End => return Ok(RecordStep::End(None)),
+            Line::Whole if self.line.trim_ascii().is_empty() => return Ok(RecordStep::Nothing),
             Line::Whole if self.line.starts_with(b"WARC/") => {}
             Line::Whole | Line::TooLong => {
                 if std::mem::replace(&mut self.lost, true) {
-                    return Ok(Step::Nothing);
+                    return Ok(RecordStep::Nothing);
                 }
                 let reason = "has bytes behind this record that belong to none; they are passed over";
                 return Ok(context.trouble(Some(self.number), reason).into());
@@ -148,7 +148,7 @@ impl Records for Warc {
             return Ok(match wanted {
                 _ if skipped < length => self.cut(context, length, skipped),
                 true => context.too_long(number, "the record", "record", limit).into(),
-                false => Step::Nothing,
+                false => RecordStep::Nothing,
             });
         };
         let content = self.lines.take(size)?;

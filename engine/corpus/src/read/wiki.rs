@@ -5,7 +5,7 @@
 use super::elements::{Element, Elements};
 use super::lines::fill;
 use super::record::Context;
-use super::records::{Records, Step};
+use super::records::{RecordStep, Records};
 use super::unpack::Stream;
 use super::{Trouble, decode};
 use crate::document::{Document, Kind};
@@ -83,14 +83,14 @@ impl Wiki {
 }
 
 impl Records for Wiki {
-    fn step(&mut self, context: &Context) -> io::Result<Step> {
+    fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         let element = self.elements.next(&mut self.page)?;
         self.number += 1;
         let number = Some(self.number);
         Ok(match element {
-            Element::End => Step::End(None),
+            Element::End => RecordStep::End(None),
             Element::Unfinished => {
-                Step::End(Some(context.trouble(number, "ends within a page: the file is cut short")))
+                RecordStep::End(Some(context.trouble(number, "ends within a page: the file is cut short")))
             }
             Element::TooLong => {
                 context.too_long(number, "the page", "record", context.settings.limits.record).into()
@@ -118,7 +118,7 @@ fn site(head: &str) -> SiteInfo {
 
 /// A page, of its last revision.
 #[derive(Default)]
-struct Page {
+struct WikiPage {
     title: String,
     date: String,
     text: String,
@@ -128,9 +128,9 @@ struct Page {
 ///
 /// # Errors
 /// It is no XML, holds an entity that XML does not know, or nests too deep.
-fn parse(page: &str) -> Result<Option<Page>, String> {
+fn parse(page: &str) -> Result<Option<WikiPage>, String> {
     let mut reader = Reader::from_str(page);
-    let mut found = Page::default();
+    let mut found = WikiPage::default();
     let (mut namespace, mut model) = (String::new(), String::new());
     let mut depth = 0_usize;
     loop {

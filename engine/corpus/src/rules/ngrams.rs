@@ -24,7 +24,7 @@ pub struct Repetition {
 
 /// A slot of the table.
 #[derive(Clone, Copy, Default)]
-struct Entry {
+struct NgramSlot {
     hash: u64,
     count: u32,
     /// Whether the walk along the text has been past one.
@@ -42,7 +42,7 @@ struct Live {
 /// Tables used again from one document to the next.
 #[derive(Default)]
 struct Scratch {
-    table: Vec<Entry>,
+    table: Vec<NgramSlot>,
     live: Vec<Live>,
     /// Characters of the words before each word, and of all.
     sums: Vec<u64>,
@@ -105,7 +105,7 @@ impl Scratch {
             None => false,
         });
         self.table.clear();
-        self.table.resize((self.live.len() * 2).next_power_of_two(), Entry::default());
+        self.table.resize((self.live.len() * 2).next_power_of_two(), NgramSlot::default());
         let mask = self.table.len() - 1;
         for live in &mut self.live {
             let mut slot = live.hash as usize & mask;

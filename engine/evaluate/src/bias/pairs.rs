@@ -105,7 +105,7 @@ impl PairFile {
 }
 
 #[derive(Deserialize)]
-struct Row {
+struct SentencePairRow {
     #[serde(alias = "bias_type")]
     category: Option<String>,
     #[serde(alias = "sent_more")]
@@ -126,7 +126,7 @@ fn from_json(line: &str) -> Result<Pair, String> {
         let near = near.map(|near| format!("; is `{near}` meant to be it?")).unwrap_or_default();
         return Err(format!("expected `{ours}` (or `{theirs}`){near}"));
     }
-    let row: Row = serde_json::from_value(Value::Object(row)).map_err(|error| short(&error))?;
+    let row: SentencePairRow = serde_json::from_value(Value::Object(row)).map_err(|error| short(&error))?;
     checked(row.category, row.more, row.less, row.association)
 }
 

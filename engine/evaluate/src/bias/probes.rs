@@ -22,14 +22,14 @@ struct Category {
 /// Two groups, and for each as many words that a stereotype gives to it.
 #[derive(Deserialize)]
 struct Contrast {
-    first: Group,
-    second: Group,
+    first: ProbeGroup,
+    second: ProbeGroup,
     first_words: Vec<String>,
     second_words: Vec<String>,
 }
 
 #[derive(Deserialize)]
-struct Group {
+struct ProbeGroup {
     /// What stands for it in a text.
     words: Vec<String>,
     /// What stands in the templates' places.
@@ -55,7 +55,7 @@ pub fn probes() -> Result<Vec<Pair>, String> {
     Ok(pairs)
 }
 
-fn pair(category: &str, template: &str, word: &str, more: &Group, less: &Group) -> Pair {
+fn pair(category: &str, template: &str, word: &str, more: &ProbeGroup, less: &ProbeGroup) -> Pair {
     let association = Association {
         word: counted(word).to_lowercase(),
         more: more.words.clone(),
@@ -75,7 +75,7 @@ fn counted(word: &str) -> &str {
 }
 
 /// A template with a word and a group in it.
-fn filled(template: &str, word: &str, group: &Group) -> String {
+fn filled(template: &str, word: &str, group: &ProbeGroup) -> String {
     let sentence = template.replace("{word}", &word.replace('*', ""));
     let sentence = group
         .forms
@@ -95,7 +95,7 @@ mod tests {
         for category in &lists.categories {
             for contrast in &category.contrasts {
                 assert_eq!(contrast.first_words.len(), contrast.second_words.len(), "{}", category.name);
-                let forms = |group: &Group| group.forms.keys().cloned().collect::<Vec<_>>();
+                let forms = |group: &ProbeGroup| group.forms.keys().cloned().collect::<Vec<_>>();
                 assert_eq!(forms(&contrast.first), forms(&contrast.second), "{}", category.name);
                 for word in contrast.first_words.iter().chain(&contrast.second_words) {
                     assert!(!counted(word).contains(' '), "{word} needs asterisks");

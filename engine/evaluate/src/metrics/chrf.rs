@@ -79,10 +79,10 @@ pub fn score(counts: &RowCounts) -> f64 {
 
 /// The counts against the reference of the highest score; the first of several.
 fn row_counts(row: &Row<'_>, words: usize) -> RowCounts {
-    let answer = Text::of(row.answer, words);
+    let answer = CharactersAndWords::of(row.answer, words);
     let (mut best, mut highest) = ([0.0; 3 * (CHARACTERS + WORDS)], -1.0);
     for expected in row.expected {
-        let counts = answer.against(&Text::of(expected, words));
+        let counts = answer.against(&CharactersAndWords::of(expected, words));
         let score = score(&counts);
         if score > highest {
             (best, highest) = (counts, score);
@@ -92,12 +92,12 @@ fn row_counts(row: &Row<'_>, words: usize) -> RowCounts {
 }
 
 /// A text's characters without white space, and its words where they count.
-struct Text<'a> {
+struct CharactersAndWords<'a> {
     characters: Vec<u32>,
     words: Vec<&'a str>,
 }
 
-impl<'a> Text<'a> {
+impl<'a> CharactersAndWords<'a> {
     fn of(text: &'a str, words: usize) -> Self {
         Self {
             characters: python::split(text).flat_map(str::chars).map(u32::from).collect(),

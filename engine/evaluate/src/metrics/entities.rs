@@ -35,7 +35,7 @@ type Entity = (String, usize, usize);
 
 /// Compares tags, given by row as expected and answered. An answer's missing tags are O, and those too many do not count.
 pub fn entities<S: AsRef<str>>(rows: &[(Vec<S>, Vec<S>)], scheme: Scheme) -> Entities {
-    let mut readers = [Reader::new(scheme), Reader::new(scheme)];
+    let mut readers = [TagReader::new(scheme), TagReader::new(scheme)];
     let mut types: BTreeMap<String, Tally> = BTreeMap::new();
     let mut counts = Vec::with_capacity(rows.len());
     for (expected, answered) in rows {
@@ -93,7 +93,7 @@ pub fn f1([right, answered, expected]: [f64; 3]) -> f64 {
 }
 
 /// Reads tags of row after row. seqeval joins rows with an O between them, so what a row leaves behind is part of the definition.
-struct Reader {
+struct TagReader {
     scheme: Scheme,
     /// The tag before, its letter and its type.
     before: (char, String),
@@ -103,7 +103,7 @@ struct Reader {
     read: usize,
 }
 
-impl Reader {
+impl TagReader {
     fn new(scheme: Scheme) -> Self {
         Self { scheme, before: ('O', String::new()), start: 0, read: 0 }
     }

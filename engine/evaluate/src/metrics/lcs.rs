@@ -18,7 +18,7 @@ impl<'a> Pattern<'a> {
 
     /// Length of the longest common subsequence.
     pub(super) fn length(&self, text: &[u32]) -> usize {
-        let mut rows = Rows::new(self);
+        let mut rows = BitVector::new(self);
         text.iter().for_each(|token| rows.push(*token));
         zeros(&rows.vector, self.tokens.len())
     }
@@ -28,7 +28,7 @@ impl<'a> Pattern<'a> {
     /// made again.
     pub(super) fn positions(&self, text: &[u32]) -> Vec<usize> {
         let spacing = text.len().isqrt().max(1);
-        let mut rows = Rows::new(self);
+        let mut rows = BitVector::new(self);
         let mut kept = Vec::with_capacity(text.len() / spacing + 1);
         for (at, token) in text.iter().enumerate() {
             if at % spacing == 0 {
@@ -76,13 +76,13 @@ impl<'a> Pattern<'a> {
 }
 
 /// The vector of the tokens that were read so far.
-struct Rows<'a> {
+struct BitVector<'a> {
     pattern: &'a Pattern<'a>,
     vector: Vec<u64>,
     mask: Vec<u64>,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> BitVector<'a> {
     fn new(pattern: &'a Pattern<'a>) -> Self {
         let words = pattern.tokens.len().div_ceil(64);
         Self { pattern, vector: vec![u64::MAX; words], mask: vec![0; words] }

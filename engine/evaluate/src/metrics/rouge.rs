@@ -21,8 +21,9 @@ pub struct Rouge {
 /// A row's scores, each against the right answer of its highest F1 (the first of several).
 pub fn rouge(row: &Row<'_>, stemmer: bool) -> Rouge {
     let mut numbers = Numbers::default();
-    let answer = Text::of(row.answer, stemmer, &mut numbers);
-    let mut scores = row.expected.iter().map(|text| answer.against(&Text::of(text, stemmer, &mut numbers)));
+    let answer = NumberedWords::of(row.answer, stemmer, &mut numbers);
+    let mut scores =
+        row.expected.iter().map(|text| answer.against(&NumberedWords::of(text, stemmer, &mut numbers)));
     let first = scores.next().unwrap_or_default();
     let better = |old: Score, new: Score| if new.f1 > old.f1 { new } else { old };
     scores.fold(first, |old, new| Rouge {
@@ -34,13 +35,13 @@ pub fn rouge(row: &Row<'_>, stemmer: bool) -> Rouge {
 }
 
 /// A text's words as numbers, line after line.
-struct Text {
+struct NumberedWords {
     words: Vec<u32>,
     /// Where lines end in the words.
     ends: Vec<usize>,
 }
 
-impl Text {
+impl NumberedWords {
     fn of(text: &str, stemmer: bool, numbers: &mut Numbers) -> Self {
         let (mut words, mut ends) = (Vec::new(), Vec::new());
         for line in text.split('\n') {

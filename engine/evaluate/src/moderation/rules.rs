@@ -88,7 +88,7 @@ struct Line {
 
 /// What is found in a text, and from where on more of the text may change it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct RuleMatches {
     pub(super) findings: Vec<Finding>,
     /// The first byte that is not decided; the text's length where all is.
     pub(super) decided: usize,
@@ -204,7 +204,7 @@ impl Rules {
     }
 
     /// What is found in a text; where `is_whole` is not set, more of it may come.
-    pub(super) fn look(&self, text: &str, is_whole: bool) -> Found {
+    pub(super) fn look(&self, text: &str, is_whole: bool) -> RuleMatches {
         let (words, open) = words(text);
         let open = if is_whole { text.len() } else { open };
         let (mut matches, mut innocent) = (Vec::new(), Vec::new());
@@ -277,7 +277,7 @@ impl Rules {
                 decided = decided.min(finding.start);
             }
         }
-        Found { findings, decided }
+        RuleMatches { findings, decided }
     }
 
     /// Phrases whose first word a text's may be.

@@ -1,6 +1,6 @@
 //! Moderation of a text that comes in pieces.
 
-use super::rules::{Found, NEAR};
+use super::rules::{NEAR, RuleMatches};
 use super::sentences::sentences;
 use super::words::words;
 use super::{Category, Judges, Moderated, Moderation, ModerationMode};
@@ -116,7 +116,7 @@ impl Moderator {
     }
 
     /// What is found, and from where on more of the text may change it.
-    fn look(&self, is_whole: bool) -> Found {
+    fn look(&self, is_whole: bool) -> RuleMatches {
         let mut found = self.judges.rules.look(&self.text, is_whole);
         let Some(classifier) = &self.judges.classifier else { return found };
         let sentences = sentences(&self.text, self.given, is_whole);

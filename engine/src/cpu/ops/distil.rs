@@ -1,6 +1,6 @@
 //! The loss against a teacher's logits, and its gradient.
 
-use super::loss::{Factors, Settings, WORK, mean};
+use super::loss::{Factors, LossSettings, WORK, mean};
 use super::{Call, Given, Interpret};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::Rows;
@@ -28,7 +28,7 @@ impl Interpret for Distil {
             forward_rows(self, logits, teacher, &targets[range], rows.data, softened.data);
         });
         let Self { ignore_index, .. } = *self;
-        let settings = Settings { vocabulary: columns, label_smoothing: 0.0, ignore_index };
+        let settings = LossSettings { vocabulary: columns, label_smoothing: 0.0, ignore_index };
         mean(settings, targets, rows, loss);
         Ok(())
     }

@@ -21,7 +21,7 @@ impl Interpret for LinearCrossEntropy {
         let Self { label_smoothing, ignore_index, chunk } = *self;
         let [rows, inner, vocabulary] = [x.rows(), weight.columns(), weight.rows()];
         call.known(targets, vocabulary, ignore_index)?;
-        let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
+        let settings = loss::LossSettings { vocabulary, label_smoothing, ignore_index };
         let (workers, weight, targets) = (call.workers, weight.floats, targets.words);
         for part in chunks(rows, chunk) {
             let logits = &mut logits[..part.len() * vocabulary];
@@ -49,7 +49,7 @@ impl Interpret for LinearCrossEntropyBackward {
         let mut gradient = gradients.weight;
         let [rows, inner, vocabulary] = [x.rows(), weight.columns(), weight.rows()];
         call.known(targets, vocabulary, ignore_index)?;
-        let settings = loss::Settings { vocabulary, label_smoothing, ignore_index };
+        let settings = loss::LossSettings { vocabulary, label_smoothing, ignore_index };
         let factors = loss::Factors::of(&call, scale, weighted, share.floats);
         let (workers, weight) = (call.workers, weight.floats);
         for part in chunks(rows, chunk) {

@@ -9,6 +9,7 @@ use crate::graph::ops::{
     LinearWeightBackwardInputs, SumRows,
 };
 use crate::platform::lanes::{Lanes, fused, prefetch, vectorised};
+use std::ops::Range;
 
 /// Columns are shared in multiples of this many, a panel of the widest product.
 const COLUMNS: usize = 32;
@@ -194,7 +195,7 @@ pub fn weight_backward(
 }
 
 /// A part of a result with its number of rows.
-struct Part<'data> {
+struct RowBlock<'data> {
     matrix: MatrixMut<'data>,
     count: usize,
 }
@@ -205,7 +206,7 @@ fn shared(
     a: Matrix<'_>,
     b: Matrix<'_>,
     c: MatrixMut<'_>,
-    begin: impl for<'part> Fn(Part<'part>, usize, std::ops::Range<usize>) -> (MatrixMut<'part>, Old) + Sync,
+    begin: impl for<'part> Fn(RowBlock<'part>, usize, Range<usize>) -> (MatrixMut<'part>, Old) + Sync,
 ) {
     let (rows, depth, columns) = (a.row_count(), a.column_count(), b.column_count());
     let panels = columns.div_ceil(COLUMNS);
@@ -214,7 +215,7 @@ fn shared(
         let least = (WORK / (rows * depth * COLUMNS).max(1)).max(1);
         workers.rows(panels, least, ByColumns(c, COLUMNS), |range, part, scratch| {
             let range = range.start * COLUMNS..(range.end * COLUMNS).min(columns);
-            let part = Part { matrix: part.0, count: rows };
+            let part = RowBlock { matrix: part.0, count: rows };
             multiply(a, b.columns(range.clone()), begin(part, 0, range), scratch);
         });
     } else {
@@ -222,7 +223,7 @@ fn shared(
         let least = (WORK / (columns * depth * ROWS).max(1)).max(TALL / ROWS);
         workers.rows(units, least, ByRows(c, ROWS), |range, part, scratch| {
             let range = range.start * ROWS..(range.end * ROWS).min(rows);
-            let part = Part { matrix: part.0, count: range.len() };
+            let part = RowBlock { matrix: part.0, count: range.len() };
             multiply(a.rows(range.clone()), b, begin(part, range.start, 0..columns), scratch);
         });
     }

@@ -16,7 +16,7 @@ pub(super) const WORK: usize = 1 << 12;
 
 /// The op's settings.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct LossSettings {
     /// V.
     pub vocabulary: usize,
     /// s in [0, 1).
@@ -35,7 +35,7 @@ impl Interpret for CrossEntropy {
     ) -> Result<()> {
         let (CrossEntropyInputs { logits, targets }, CrossEntropyOutputs { loss, rows }) = (inputs, outputs);
         let Self { label_smoothing, ignore_index } = *self;
-        let settings = Settings { vocabulary: logits.columns(), label_smoothing, ignore_index };
+        let settings = LossSettings { vocabulary: logits.columns(), label_smoothing, ignore_index };
         call.known(targets, settings.vocabulary, ignore_index)?;
         forward(call.workers, settings, logits.floats, targets.words, loss, rows);
         Ok(())
@@ -51,7 +51,7 @@ impl Interpret for Score {
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
         let (ScoreInputs { logits, targets }, ScoreOutputs { loss, rows }) = (inputs, outputs);
-        let settings = Settings { vocabulary: 1, label_smoothing: 0.0, ignore_index: self.ignore_index };
+        let settings = LossSettings { vocabulary: 1, label_smoothing: 0.0, ignore_index: self.ignore_index };
         call.known(targets, settings.vocabulary, settings.ignore_index)?;
         for ((row, x), target) in rows.chunks_exact_mut(2).zip(logits.floats).zip(targets.words) {
             let counts = Some(*target) != settings.ignore_index;
@@ -72,7 +72,7 @@ impl Interpret for CrossEntropyBackward {
     ) -> Result<()> {
         let CrossEntropyBackwardInputs { logits, targets, rows, share } = inputs;
         let Self { label_smoothing, ignore_index, scale, weighted } = *self;
-        let settings = Settings { vocabulary: logits.columns(), label_smoothing, ignore_index };
+        let settings = LossSettings { vocabulary: logits.columns(), label_smoothing, ignore_index };
         call.known(targets, settings.vocabulary, ignore_index)?;
         let factors = Factors::of(&call, scale, weighted, share.floats);
         backward(call.workers, settings, factors, logits.floats, targets.words, rows.floats, outputs.dx);
@@ -112,7 +112,7 @@ impl<'run> Factors<'run> {
 /// Loss (mean, count) and (lse, row loss) of every row.
 pub fn forward(
     workers: &Workers,
-    settings: Settings,
+    settings: LossSettings,
     logits: &[f32],
     targets: &[u32],
     loss: &mut [f32],
@@ -123,7 +123,7 @@ pub fn forward(
 }
 
 /// (lse, row loss) of every row.
-pub fn rows(workers: &Workers, settings: Settings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
+pub fn rows(workers: &Workers, settings: LossSettings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
     let columns = settings.vocabulary;
     workers.rows(targets.len(), WORK.div_ceil(columns), Rows::of(rows, 2), |range, part, _| {
         let logits = &logits[range.start * columns..range.end * columns];
@@ -132,7 +132,7 @@ pub fn rows(workers: &Workers, settings: Settings, logits: &[f32], targets: &[u3
 }
 
 /// (mean, count) of the rows that count.
-pub fn mean(settings: Settings, targets: &[u32], rows: &[f32], loss: &mut [f32]) {
+pub fn mean(settings: LossSettings, targets: &[u32], rows: &[f32], loss: &mut [f32]) {
     let mut total = 0.0f64;
     let mut count = 0u32;
     for (row, target) in rows.chunks_exact(2).zip(targets) {
@@ -148,7 +148,7 @@ pub fn mean(settings: Settings, targets: &[u32], rows: &[f32], loss: &mut [f32])
 /// Gradient of the loss with respect to the logits, each row's times its factor.
 pub fn backward(
     workers: &Workers,
-    settings: Settings,
+    settings: LossSettings,
     factors: Factors<'_>,
     logits: &[f32],
     targets: &[u32],
@@ -164,7 +164,7 @@ pub fn backward(
 }
 
 vectorised! {
-    fn forward_rows<L>(settings: Settings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
+    fn forward_rows<L>(settings: LossSettings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
         let columns = settings.vocabulary;
         let smoothing = settings.label_smoothing;
         let logits = logits.chunks_exact(columns);
@@ -184,7 +184,7 @@ vectorised! {
     }
 
     fn backward_rows<L>(
-        settings: Settings,
+        settings: LossSettings,
         factors: Factors<'_>,
         logits: &[f32],
         targets: &[u32],

@@ -1,6 +1,6 @@
 //! Cross-entropy with unlikelihood, and its gradient.
 
-use super::loss::{Factors, Settings, WORK, mean};
+use super::loss::{Factors, LossSettings, WORK, mean};
 use super::{Call, Given, Interpret};
 use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::Rows;
@@ -14,14 +14,14 @@ use std::ops::Range;
 
 /// What rows are told of the batch: its tokens and targets, where documents start, and T.
 #[derive(Clone, Copy)]
-struct Context<'run> {
+struct BatchContext<'run> {
     tokens: &'run [u32],
     targets: &'run [u32],
     starts: Option<&'run [u32]>,
     time: usize,
 }
 
-impl<'run> Context<'run> {
+impl<'run> BatchContext<'run> {
     fn of(tokens: Given<'run>, targets: Given<'run>, starts: Option<Given<'run>>) -> Self {
         let starts = starts.map(|starts| starts.words);
         Self { tokens: tokens.words, targets: targets.words, starts, time: tokens.columns() }
@@ -51,7 +51,7 @@ impl Interpret for Unlikelihood {
         let columns = logits.columns();
         call.known(tokens, columns, None)?;
         call.known(targets, columns, self.ignore_index)?;
-        let context = Context::of(tokens, targets, starts);
+        let context = BatchContext::of(tokens, targets, starts);
         let parts = (Rows::of(rows, 2), Rows::of(sums, 2));
         let least = WORK.div_ceil(columns);
         call.workers.rows(targets.words.len(), least, parts, |range, (rows, sums), _| {
@@ -59,7 +59,7 @@ impl Interpret for Unlikelihood {
             forward_rows(self, logits, context, range, rows.data, sums.data);
         });
         let Self { ignore_index, .. } = *self;
-        let settings = Settings { vocabulary: columns, label_smoothing: 0.0, ignore_index };
+        let settings = LossSettings { vocabulary: columns, label_smoothing: 0.0, ignore_index };
         mean(settings, targets.words, rows, loss);
         Ok(())
     }
@@ -78,7 +78,7 @@ impl Interpret for UnlikelihoodBackward {
         call.known(tokens, columns, None)?;
         call.known(targets, columns, self.forward.ignore_index)?;
         let factor = Factors::of(&call, self.scale, false, loss.floats).of_row(0);
-        let context = Context::of(tokens, targets, starts);
+        let context = BatchContext::of(tokens, targets, starts);
         let (rows, least) = (Rows::of(outputs.dx, columns), WORK.div_ceil(columns));
         call.workers.rows(targets.words.len(), least, rows, |range, part, _| {
             let logits = &logits.floats[range.start * columns..range.end * columns];
@@ -93,7 +93,7 @@ vectorised! {
     fn forward_rows<L>(
         op: &Unlikelihood,
         logits: &[f32],
-        context: Context<'_>,
+        context: BatchContext<'_>,
         range: Range<usize>,
         rows: &mut [f32],
         sums: &mut [f32],
@@ -126,7 +126,7 @@ vectorised! {
         op: &Unlikelihood,
         factor: f32,
         logits: &[f32],
-        context: Context<'_>,
+        context: BatchContext<'_>,
         range: Range<usize>,
         sums: &[f32],
         dx: &mut [f32],

@@ -3,7 +3,7 @@
 use super::corpus::Corpus;
 use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
-use crate::data::read::{self, Place, Problems};
+use crate::data::read::{self, Problems, RowLocation};
 use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, Turns};
@@ -38,7 +38,7 @@ pub(super) async fn encode(
         )));
     };
     let total = corpus.bytes();
-    let mut queue = Queue {
+    let mut queue = ConversationQueue {
         files,
         held_out: HeldOut::new(config),
         writer: Writer::new(folder, files.tokenizer.vocabulary_size()),
@@ -49,7 +49,7 @@ pub(super) async fn encode(
     };
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
-        let read = |row: &str, place: Place| {
+        let read = |row: &str, place: RowLocation| {
             let example = renderer.example(row, objective).and_then(|example| suits(example, objective));
             example.map(Some).or_else(|reason| {
                 // In a browser its module may be gone, with which every line that follows would be left out.
@@ -73,7 +73,7 @@ pub(super) async fn encode(
         }
     }
     queue.flush(true)?;
-    let Queue { writer, held_out: HeldOut { counts, .. }, characters, prompt, plain, .. } = queue;
+    let ConversationQueue { writer, held_out: HeldOut { counts, .. }, characters, prompt, plain, .. } = queue;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, objective, problems) {
         let fault = template_fault(&renderer).filter(|_| documents == 0);
@@ -161,7 +161,7 @@ fn answers(example: &ChatExample) -> impl Iterator<Item = &ChatExample> {
 }
 
 /// Conversations that wait for being encoded together.
-struct Queue<'a> {
+struct ConversationQueue<'a> {
     files: &'a TokenizerFiles,
     held_out: HeldOut,
     writer: Writer,
@@ -173,7 +173,7 @@ struct Queue<'a> {
     plain: bool,
 }
 
-impl Queue<'_> {
+impl ConversationQueue<'_> {
     /// Keeps what an example asks for samples: the first prompt that is short, or the shortest.
     fn ask(&mut self, example: &ChatExample) {
         let shorter = |asked: &&String| match &self.prompt {

@@ -4,7 +4,7 @@
 use super::corpus::Corpus;
 use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
-use crate::data::read::{LabelledText, Place, Problems, SourceFile, labelled_texts};
+use crate::data::read::{LabelledText, Problems, RowLocation, SourceFile, labelled_texts};
 use crate::data::store::{Index, SplitRecord, Writer};
 use crate::error::{Error, Result};
 use crate::platform::Turns;
@@ -39,7 +39,7 @@ pub(super) async fn encode(
     let labels = labels(sources, problems, turns).await?;
     let tokenizer = &files.tokenizer;
     let size = tokenizer.vocabulary_size().max(labels.len());
-    let mut queue = Queue {
+    let mut queue = LabelQueue {
         tokenizer,
         labels: &labels,
         held_out: HeldOut::new(config),
@@ -66,7 +66,7 @@ pub(super) async fn encode(
         }
     }
     queue.flush(true)?;
-    let Queue { writer, held_out: HeldOut { counts, .. }, characters, lost, .. } = queue;
+    let LabelQueue { writer, held_out: HeldOut { counts, .. }, characters, lost, .. } = queue;
     for (at, place) in lost {
         let reason = format!("{place}: `text`: no character that the vocabulary has");
         sources.get(at).into_iter().for_each(|source| problems.note(&source.path, &reason));
@@ -162,7 +162,7 @@ async fn labels(sources: &[SourceFile], problems: &Problems, turns: &Turns) -> R
 }
 
 /// Texts that wait for being encoded together.
-struct Queue<'a> {
+struct LabelQueue<'a> {
     tokenizer: &'a Tokenizer,
     labels: &'a [String],
     held_out: HeldOut,
@@ -171,10 +171,10 @@ struct Queue<'a> {
     waiting: Vec<(usize, LabelledText)>,
     characters: u64,
     /// Source and place of texts of which no token is left.
-    lost: Vec<(usize, Place)>,
+    lost: Vec<(usize, RowLocation)>,
 }
 
-impl Queue<'_> {
+impl LabelQueue<'_> {
     /// Encodes and writes what waits. Where none was held out by chance, the `last` one of all is.
     fn flush(&mut self, last: bool) -> Result<()> {
         let rows = std::mem::take(&mut self.waiting);

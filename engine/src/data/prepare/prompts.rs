@@ -5,7 +5,7 @@ use super::conversations::{missing, template_fault};
 use super::corpus::Corpus;
 use super::split::HeldOut;
 use super::{ENCODE_BYTES, Progress, checksum};
-use crate::data::read::{self, Place, Problems};
+use crate::data::read::{self, Problems, RowLocation};
 use crate::data::rewards::{Judge, Judged};
 use crate::data::store::{Index, Split, SplitRecord, Writer};
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ pub(super) async fn encode(
         ));
     };
     let total = corpus.bytes();
-    let mut queue = Queue {
+    let mut queue = PromptQueue {
         files,
         held_out: HeldOut::new(config),
         writer: Writer::new(folder, files.tokenizer.vocabulary_size()),
@@ -50,7 +50,7 @@ pub(super) async fn encode(
     };
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
-        let read = |row: &str, place: Place| {
+        let read = |row: &str, place: RowLocation| {
             let read = prompt(row).and_then(|(messages, judged)| {
                 if let Some(fault) = judge.fault(&judged) {
                     return Err(fault.to_owned());
@@ -77,7 +77,7 @@ pub(super) async fn encode(
         }
     }
     queue.flush(true)?;
-    let Queue { writer, held_out: HeldOut { counts, .. }, characters, asked, .. } = queue;
+    let PromptQueue { writer, held_out: HeldOut { counts, .. }, characters, asked, .. } = queue;
     if let Some(missing) = missing(counts, Objective::Reward, problems) {
         let fault = template_fault(&renderer).filter(|_| counts == [0, 0]);
         return Err(fault.unwrap_or(Error::Refused(missing)));
@@ -128,7 +128,7 @@ fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged), String> {
 }
 
 /// Prompts that wait for being encoded together.
-struct Queue<'a> {
+struct PromptQueue<'a> {
     files: &'a TokenizerFiles,
     held_out: HeldOut,
     writer: Writer,
@@ -138,7 +138,7 @@ struct Queue<'a> {
     asked: Option<String>,
 }
 
-impl Queue<'_> {
+impl PromptQueue<'_> {
     /// Encodes and writes what waits. Where none was held out by chance, the `last` one of all is.
     fn flush(&mut self, last: bool) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);

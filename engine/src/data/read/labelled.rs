@@ -1,7 +1,7 @@
 //! Texts with labels: objects as JSON Lines or in one JSON array, or tables of comma-separated values with a header, whose fields `text` and `label` count.
 
 use super::SourceFile;
-use super::lines::{Lines, Place};
+use super::lines::{Lines, RowLocation};
 use crate::error::{Error, Result};
 use crate::platform::files;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub struct LabelledText {
     /// Its label; `None` where the row has none.
     pub label: Option<String>,
     /// Where its row stands, or begins.
-    pub place: Place,
+    pub place: RowLocation,
 }
 
 /// A row of a file, or what is wrong with it.
@@ -28,7 +28,8 @@ pub type Row = Result<LabelledText, String>;
 pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Result<Row>> + Send>> {
     let path = &source.path;
     let open = || files::File::open(path).map_err(Error::io(path));
-    let read = |row: &str, place: Place| -> Result<Option<Row>, String> { Ok(Some(of_json(row, place))) };
+    let read =
+        |row: &str, place: RowLocation| -> Result<Option<Row>, String> { Ok(Some(of_json(row, place))) };
     if source.is_json_lines() {
         return Ok(Box::new(Lines::new(open()?, path.clone(), read)));
     }
@@ -42,7 +43,7 @@ pub fn labelled_texts(source: &SourceFile) -> Result<Box<dyn Iterator<Item = Res
     Err(Error::bad_file(path, reason))
 }
 
-fn of_json(row: &str, place: Place) -> Row {
+fn of_json(row: &str, place: RowLocation) -> Row {
     let wrong = |field: &str, reason: &str| Err(format!("{place}: `{field}`: {reason}"));
     let value: Value = serde_json::from_str(row).map_err(|error| format!("{place}: no JSON: {error}"))?;
     let Value::Object(fields) = value else { return Err(format!("{place}: expected an object")) };
@@ -81,11 +82,11 @@ fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<R
             Ok(record) => record,
             Err(error) if error.is_io_error() => return Err(Error::bad_file(&path, error.to_string())),
             Err(error) => {
-                let place = Place::Line(error.position().map_or(0, csv::Position::line));
+                let place = RowLocation::Line(error.position().map_or(0, csv::Position::line));
                 return Ok(Err(format!("{place}: not UTF-8; convert the file to UTF-8")));
             }
         };
-        let place = Place::Line(record.position().map_or(0, csv::Position::line));
+        let place = RowLocation::Line(record.position().map_or(0, csv::Position::line));
         let value = |column| record.get(column).map(str::to_owned);
         Ok(match value(text) {
             Some(words) => checked(words, label.and_then(value), place),
@@ -94,7 +95,7 @@ fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<R
     }))
 }
 
-fn checked(text: String, label: Option<String>, place: Place) -> Row {
+fn checked(text: String, label: Option<String>, place: RowLocation) -> Row {
     if text.trim().is_empty() {
         return Err(format!("{place}: `text`: empty"));
     }

@@ -11,14 +11,14 @@ const LONGEST_ROW: usize = 256 << 20;
 
 /// Where a row stands in its file, from 1 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum RowLocation {
     /// In a line of its own.
     Line(u64),
     /// In an array.
     Row(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RowLocation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(number) => write!(formatter, "line {number}"),
@@ -30,23 +30,23 @@ impl fmt::Display for Place {
 /// What the rows of one file are, by a function that reads a row, whose place it is told: what it is, `None` where it is to be passed
 /// over, or what is wrong with it, which ends the reading.
 pub(super) struct Lines<R, F> {
-    file: Rows<R>,
+    file: RowReader<R>,
     path: PathBuf,
-    place: Place,
+    place: RowLocation,
     done: bool,
     read_row: F,
 }
 
 /// How a file is cut into rows.
-enum Rows<R> {
+enum RowReader<R> {
     Lines(BufReader<R>),
     Array(JsonArray),
 }
 
 impl<R: Read, F> Lines<R, F> {
     pub(super) fn new(file: R, path: PathBuf, read_row: F) -> Self {
-        let file = Rows::Lines(BufReader::with_capacity(64 << 10, file));
-        Self { file, path, place: Place::Line(0), done: false, read_row }
+        let file = RowReader::Lines(BufReader::with_capacity(64 << 10, file));
+        Self { file, path, place: RowLocation::Line(0), done: false, read_row }
     }
 
     /// As [`Lines::new`], of a file that is one array.
@@ -54,32 +54,32 @@ impl<R: Read, F> Lines<R, F> {
     where
         R: Send + 'static,
     {
-        let file = Rows::Array(JsonArray::new(file, LONGEST_ROW));
-        Self { file, path, place: Place::Row(0), done: false, read_row }
+        let file = RowReader::Array(JsonArray::new(file, LONGEST_ROW));
+        Self { file, path, place: RowLocation::Row(0), done: false, read_row }
     }
 
     /// Puts the next row into a buffer; false at the end.
     fn next_row(&mut self, row: &mut Vec<u8>) -> Result<bool> {
         row.clear();
         let more = match &mut self.file {
-            Rows::Lines(file) => {
+            RowReader::Lines(file) => {
                 let mut limited = file.take(LONGEST_ROW as u64 + 1);
                 limited.read_until(b'\n', row).map(|count| count > 0)
             }
-            Rows::Array(array) => array.next(row),
+            RowReader::Array(array) => array.next(row),
         };
         let more = more.map_err(|error| match (&self.file, error.kind()) {
-            (Rows::Array(_), ErrorKind::InvalidData) => Error::bad_file(&self.path, error.to_string()),
+            (RowReader::Array(_), ErrorKind::InvalidData) => Error::bad_file(&self.path, error.to_string()),
             _ => Error::io(&self.path)(error),
         })?;
-        let (Place::Line(number) | Place::Row(number)) = &mut self.place;
+        let (RowLocation::Line(number) | RowLocation::Row(number)) = &mut self.place;
         *number += u64::from(more);
         Ok(more)
     }
 
     fn step<T>(&mut self) -> Result<Option<T>>
     where
-        F: FnMut(&str, Place) -> Result<Option<T>, String>,
+        F: FnMut(&str, RowLocation) -> Result<Option<T>, String>,
     {
         let mut bytes = Vec::new();
         while self.next_row(&mut bytes)? {
@@ -109,7 +109,7 @@ impl<R: Read, F> Lines<R, F> {
     }
 }
 
-impl<R: Read, T, F: FnMut(&str, Place) -> Result<Option<T>, String>> Iterator for Lines<R, F> {
+impl<R: Read, T, F: FnMut(&str, RowLocation) -> Result<Option<T>, String>> Iterator for Lines<R, F> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {

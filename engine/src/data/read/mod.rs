@@ -25,7 +25,7 @@ use glasshouse_corpus::extract;
 use glasshouse_corpus::read as bench;
 pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
-pub use lines::Place;
+pub use lines::RowLocation;
 pub use problems::Problems;
 pub use source::{SourceFile, SourceKind, find_sources};
 use std::io::Read as _;
@@ -84,7 +84,7 @@ pub fn pieces(
 /// The file is of another kind, or cannot be opened.
 pub fn json_rows<T>(
     source: &SourceFile,
-    read: impl FnMut(&str, Place) -> Result<Option<T>, String>,
+    read: impl FnMut(&str, RowLocation) -> Result<Option<T>, String>,
 ) -> Result<impl Iterator<Item = Result<T>>> {
     let path = &source.path;
     if !source.is_json_lines() && !source.is_json() {

@@ -16,14 +16,14 @@ pub struct Problems(Arc<Mutex<Vec<FileProblems>>>);
 #[derive(Debug)]
 struct FileProblems {
     name: String,
-    kinds: Vec<Kind>,
+    kinds: Vec<ProblemKind>,
     /// Problems of further kinds.
     others: u64,
 }
 
 /// Problems with one reason, but for the numbers in it.
 #[derive(Debug)]
-struct Kind {
+struct ProblemKind {
     key: String,
     first: String,
     more: u64,
@@ -40,7 +40,7 @@ impl Problems {
         let own = std::mem::take(&mut *own.0.lock().unwrap_or_else(PoisonError::into_inner));
         for FileProblems { kinds, others, .. } in own {
             let mut others = others;
-            for Kind { first, more, .. } in kinds {
+            for ProblemKind { first, more, .. } in kinds {
                 self.add(path, &first, more, std::mem::take(&mut others));
             }
         }
@@ -61,7 +61,7 @@ impl Problems {
         match file.kinds.iter_mut().find(|kind| kind.key == key) {
             Some(kind) => kind.more += more + 1,
             None if room => {
-                file.kinds.push(Kind { key, first: reason.to_owned(), more });
+                file.kinds.push(ProblemKind { key, first: reason.to_owned(), more });
             }
             None => file.others += more + 1,
         }
@@ -78,7 +78,7 @@ impl Problems {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = Vec::new();
         for FileProblems { name, kinds, others } in &*known {
-            let kinds = kinds.iter().map(|Kind { first, more, .. }| match more {
+            let kinds = kinds.iter().map(|ProblemKind { first, more, .. }| match more {
                 0 => first.clone(),
                 more => format!("{first} (and {more} more like it)"),
             });

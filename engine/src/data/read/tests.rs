@@ -161,7 +161,8 @@ fn rows_of_an_array_are_read_as_lines_are() {
     let rows = |name: &str, content: &str| -> Result<Vec<String>> {
         let path = file(folder.path(), name, content);
         let source = find_sources(&[path], &Problems::default()).unwrap().remove(0);
-        let read = |row: &str, place: Place| Ok((!row.starts_with('3')).then(|| format!("{place}: {row}")));
+        let read =
+            |row: &str, place: RowLocation| Ok((!row.starts_with('3')).then(|| format!("{place}: {row}")));
         json_rows(&source, read)?.collect()
     };
     assert_eq!(
@@ -181,7 +182,7 @@ fn rows_of_an_array_are_read_as_lines_are() {
     let path = file(folder.path(), "c.json", "[{\"text\": \"a\", \"label\": 1}, {\"label\": 1}]");
     let source = find_sources(&[path], &Problems::default()).unwrap().remove(0);
     let read: Vec<Row> = labelled_texts(&source).unwrap().map(Result::unwrap).collect();
-    let text = LabelledText { text: "a".to_owned(), label: Some("1".to_owned()), place: Place::Row(1) };
+    let text = LabelledText { text: "a".to_owned(), label: Some("1".to_owned()), place: RowLocation::Row(1) };
     assert_eq!(read, [Ok(text), Err("row 2: `text`: missing".to_owned())]);
     // What begins as no array is taken for none among files that no person named.
     for (name, content, may) in

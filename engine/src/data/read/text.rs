@@ -3,7 +3,7 @@
 use super::TextPiece;
 use crate::error::{Error, Result};
 use crate::tokenizer::END_OF_TEXT;
-use crate::tokenizer::cut::{Cut, Rule};
+use crate::tokenizer::cut::{Cut, CutRule};
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -33,11 +33,11 @@ pub(super) struct TextPieces<R> {
     at_line_start: bool,
     /// Whether pieces of the present document were handed out.
     started: bool,
-    state: State,
+    state: TextState,
 }
 
 #[derive(PartialEq)]
-enum State {
+enum TextState {
     Reading,
     /// The file is read to its end; `pending` may hold documents.
     Draining,
@@ -64,13 +64,13 @@ impl<R: Read> TextPieces<R> {
             lines: 0,
             at_line_start: true,
             started: false,
-            state: State::Reading,
+            state: TextState::Reading,
         }
     }
 
     fn step(&mut self) -> Result<Option<TextPiece>> {
-        let cut = Cut { rule: Rule::BeforeWhitespace, special: Vec::new() };
-        while self.state != State::Done {
+        let cut = Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
+        while self.state != TextState::Done {
             let separator = self.separator();
             if let Separator::Found(start, end) = separator {
                 let text = self.take(start, end);
@@ -79,8 +79,8 @@ impl<R: Read> TextPieces<R> {
                 }
                 continue;
             }
-            if self.state == State::Draining {
-                self.state = State::Done;
+            if self.state == TextState::Draining {
+                self.state = TextState::Done;
                 let text = std::mem::take(&mut self.pending);
                 return Ok(self.end_document(text));
             }
@@ -118,7 +118,7 @@ impl<R: Read> TextPieces<R> {
             match (bytes.get(after), bytes.get(after + 1)) {
                 (Some(b'\n'), _) => return Separator::Found(start, after + 1),
                 (Some(b'\r'), Some(b'\n')) => return Separator::Found(start, after + 2),
-                (Some(b'\r'), None) | (None, _) if self.state == State::Reading => {
+                (Some(b'\r'), None) | (None, _) if self.state == TextState::Reading => {
                     self.searched = start;
                     return Separator::Unclear;
                 }
@@ -200,7 +200,7 @@ impl<R: Read> TextPieces<R> {
         self.lines += lines;
         self.carry = bytes.get(valid.len()..).unwrap_or_default().to_vec();
         if count == 0 {
-            self.state = State::Draining;
+            self.state = TextState::Draining;
         }
         Ok(())
     }
@@ -216,7 +216,7 @@ impl<R: Read> Iterator for TextPieces<R> {
     fn next(&mut self) -> Option<Self::Item> {
         let piece = self.step().transpose();
         if matches!(piece, Some(Err(_))) {
-            self.state = State::Done;
+            self.state = TextState::Done;
         }
         piece
     }

@@ -47,13 +47,13 @@ enum Tokens {
 }
 
 #[derive(Debug)]
-struct Shard {
+struct TokenShard {
     /// The number of its first token within the split.
     first: u64,
     tokens: Tokens,
 }
 
-impl Shard {
+impl TokenShard {
     fn len(&self) -> usize {
         match &self.tokens {
             Tokens::Memory(tokens) => tokens.len(),
@@ -81,8 +81,8 @@ impl Shard {
 /// Both splits of a tokenized text.
 #[derive(Debug)]
 pub struct TokenStore {
-    train: Vec<Shard>,
-    validation: Vec<Shard>,
+    train: Vec<TokenShard>,
+    validation: Vec<TokenShard>,
     /// Training's and validation's.
     examples: [Option<Examples>; 2],
     index: Option<Index>,
@@ -95,7 +95,7 @@ impl TokenStore {
     /// A missing or damaged index, a shard that is missing or not as long as the index says.
     pub fn open(folder: &Path) -> Result<Self> {
         let index = Index::read(&folder.join(INDEX_FILE))?;
-        let open = |split: &SplitRecord| -> Result<Vec<Shard>> {
+        let open = |split: &SplitRecord| -> Result<Vec<TokenShard>> {
             let mut first = 0;
             let mut shards = Vec::with_capacity(split.shards.len());
             for record in &split.shards {
@@ -110,7 +110,7 @@ impl TokenStore {
                 }
                 let tokens =
                     if index.element_bytes == 2 { Tokens::U16(mapping) } else { Tokens::U32(mapping) };
-                shards.push(Shard { first, tokens });
+                shards.push(TokenShard { first, tokens });
                 first += record.tokens;
             }
             Ok(shards)
@@ -129,7 +129,7 @@ impl TokenStore {
 
     /// A store of tokens in memory, for tests and for places without files.
     pub fn in_memory(train: Vec<u32>, validation: Vec<u32>) -> Self {
-        let shards = |tokens| vec![Shard { first: 0, tokens: Tokens::Memory(tokens) }];
+        let shards = |tokens| vec![TokenShard { first: 0, tokens: Tokens::Memory(tokens) }];
         Self { train: shards(train), validation: shards(validation), examples: [None, None], index: None }
     }
 
@@ -147,7 +147,7 @@ impl TokenStore {
         }
     }
 
-    fn shards(&self, split: Split) -> &[Shard] {
+    fn shards(&self, split: Split) -> &[TokenShard] {
         match split {
             Split::Train => &self.train,
             Split::Validation => &self.validation,

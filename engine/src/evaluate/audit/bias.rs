@@ -2,7 +2,7 @@
 //! token (Nangia et al. 2020, arXiv:2010.00133; lm-eval's `crows_pairs`): the sum of its tokens' log-probabilities. A half of the pairs is
 //! neutral. What the training text says of the same words stands beside it.
 
-use super::texts::{Reading, Texts};
+use super::texts::{ReadShare, Texts};
 use super::{Auditor, mean, metric, opening, share, words};
 use crate::error::{Error, Result};
 use crate::evaluate::{Detail, Scoring, Tell};
@@ -123,7 +123,7 @@ fn section(
     scored: &[Scored<'_>],
     out: &LeftOut<'_>,
     own: &PairFile,
-    (near, reading, texts): (&Near, Reading, &Texts),
+    (near, reading, texts): (&Near, ReadShare, &Texts),
     seed: u64,
 ) -> AuditSection {
     let mut sample = format!("{} of {} were scored.", scored.len(), counted(pairs.len() as u64, "pair"));
@@ -222,7 +222,7 @@ fn by_category(pairs: &[Pair], scored: &[Scored<'_>], out: &LeftOut<'_>, seed: u
 }
 
 /// Where it comes from: how often the text has the same words near each other.
-fn in_text(scored: &[Scored<'_>], near: &Near, reading: Reading) -> Option<Table> {
+fn in_text(scored: &[Scored<'_>], near: &Near, reading: ReadShare) -> Option<Table> {
     let mut by: BTreeMap<&Association, Vec<f64>> = BTreeMap::new();
     for (pair, difference) in scored {
         if let Some(association) = &pair.association {

@@ -19,7 +19,7 @@ const ROWS: usize = 30;
 
 /// In how many texts something was found.
 #[derive(Debug, Default)]
-struct Tally {
+struct ModerationCounts {
     texts: u64,
     /// Those with anything.
     any: u64,
@@ -28,7 +28,7 @@ struct Tally {
     by_rule: BTreeMap<(Category, Severity, String), u64>,
 }
 
-impl Tally {
+impl ModerationCounts {
     fn note(&mut self, findings: Vec<Finding>) {
         self.texts += 1;
         self.any += u64::from(!findings.is_empty());
@@ -53,7 +53,7 @@ pub(super) async fn moderation(
     turns: &Turns,
     tell: Tell<'_>,
 ) -> Result<AuditSection> {
-    let (mut own, mut there) = (Tally::default(), Tally::default());
+    let (mut own, mut there) = (ModerationCounts::default(), ModerationCounts::default());
     for text in &written.texts {
         own.note(judges.find(text));
         turns.give().await;
@@ -98,7 +98,12 @@ pub(super) fn judges_of(auditor: &Auditor<'_>) -> Result<(Judges, bool)> {
     Ok((Judges { rules, classifier }, own.is_some()))
 }
 
-fn section(own: &Tally, there: &Tally, (is_all, classifies): (bool, bool), sample: String) -> AuditSection {
+fn section(
+    own: &ModerationCounts,
+    there: &ModerationCounts,
+    (is_all, classifies): (bool, bool),
+    sample: String,
+) -> AuditSection {
     let mut metrics = vec![share("texts_with_findings", own.any, own.texts, "texts", Better::Lower)];
     if there.texts > 0 {
         let beside =
@@ -120,9 +125,9 @@ fn section(own: &Tally, there: &Tally, (is_all, classifies): (bool, bool), sampl
     of_sampled((AuditTopic::Moderation, "Moderation"), sample, metrics, tables, (&limits, is_all))
 }
 
-fn by_category(own: &Tally, there: &Tally, classifies: bool) -> Table {
+fn by_category(own: &ModerationCounts, there: &ModerationCounts, classifies: bool) -> Table {
     let row = |category: Category| {
-        let of = |tally: &Tally, of: &str, better: Better| {
+        let of = |tally: &ModerationCounts, of: &str, better: Better| {
             let found = tally.by_category.get(&category).copied().unwrap_or(0);
             if tally.texts == 0 {
                 words("not known")
@@ -146,7 +151,7 @@ fn by_category(own: &Tally, there: &Tally, classifies: bool) -> Table {
 }
 
 /// The rules that matched what was sampled, the most frequent first.
-fn by_rule(own: &Tally, there: &Tally) -> Option<Table> {
+fn by_rule(own: &ModerationCounts, there: &ModerationCounts) -> Option<Table> {
     let mut rows: Vec<_> = own.by_rule.iter().collect();
     rows.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
     let more = rows.len().saturating_sub(ROWS);
@@ -179,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_text_counts_once_for_a_category_and_a_rule_as_often_as_it_matches() {
-        let (rules, mut tally) = (Rules::ours().unwrap(), Tally::default());
+        let (rules, mut tally) = (Rules::ours().unwrap(), ModerationCounts::default());
         for text in ["Shit, shit, what a damn day.", "A class in Essex.", "You idiot."] {
             tally.note(rules.find(text));
         }
@@ -187,11 +192,11 @@ mod tests {
         assert_eq!(tally.by_category, BTreeMap::from([(Category::Profanity, 1), (Category::Insults, 1)]));
         let shit = (Category::Profanity, Severity::Medium, "shit".to_owned());
         assert_eq!(tally.by_rule.get(&shit), Some(&2));
-        let table = by_category(&tally, &Tally::default(), false);
+        let table = by_category(&tally, &ModerationCounts::default(), false);
         assert_eq!(table.rows.len(), Category::ALL.len());
         let Some(Cell::Metric(profanity)) = table.rows[0].get(1) else { panic!("{table:?}") };
         assert_eq!((profanity.value, profanity.count), (Some(1.0 / 3.0), 3));
-        assert_eq!(by_rule(&tally, &Tally::default()).unwrap().rows.len(), 3);
+        assert_eq!(by_rule(&tally, &ModerationCounts::default()).unwrap().rows.len(), 3);
     }
 
     #[test]
@@ -201,13 +206,13 @@ mod tests {
         let rows = LabelledRows::read(&rows).rows;
         let classifier = Some(Arc::new(Classifier::train(&rows, 1, |_, _| ()).unwrap()));
         let judges = Judges { rules: Arc::new(Rules::ours().unwrap()), classifier };
-        let mut tally = Tally::default();
+        let mut tally = ModerationCounts::default();
         for text in ["I hate the dog. I hate the dog.", "I like the dog.", "I hate it, shit."] {
             tally.note(judges.find(text));
         }
         assert_eq!(tally.by_category, BTreeMap::from([(Category::Profanity, 1), (Category::Classifier, 2)]));
-        assert_eq!(by_rule(&tally, &Tally::default()).unwrap().rows.len(), 1);
-        let table = by_category(&tally, &Tally::default(), true);
+        assert_eq!(by_rule(&tally, &ModerationCounts::default()).unwrap().rows.len(), 1);
+        let table = by_category(&tally, &ModerationCounts::default(), true);
         let Some([Cell::Text(name), Cell::Metric(share), _]) = table.rows.last().map(Vec::as_slice) else {
             panic!("{table:?}")
         };

@@ -16,7 +16,7 @@ const ROWS: usize = 50;
 
 /// Something that looks like personal data.
 #[derive(Clone, Copy, Debug, Default)]
-struct Found {
+struct PersonalMatch {
     /// How often it was written.
     times: u64,
     /// How many documents of the training text have it.
@@ -24,7 +24,7 @@ struct Found {
 }
 
 /// By kind and text.
-type Findings = BTreeMap<(Class, String), Found>;
+type Findings = BTreeMap<(Class, String), PersonalMatch>;
 
 pub(super) async fn personal(
     auditor: &Auditor<'_>,
@@ -120,11 +120,11 @@ fn by_class(findings: &Findings, there: &Counts, source: &Texts) -> Option<Table
 
 /// Those that stand in the training text first.
 fn listed(findings: &Findings, source: &Texts) -> Option<Table> {
-    let mut rows: Vec<(&(Class, String), &Found)> = findings.iter().collect();
+    let mut rows: Vec<(&(Class, String), &PersonalMatch)> = findings.iter().collect();
     rows.sort_by_key(|(_, found)| std::cmp::Reverse((found.documents, found.times)));
     let more = rows.len().saturating_sub(ROWS);
     rows.truncate(ROWS);
-    let row = |((class, text), found): (&(Class, String), &Found)| {
+    let row = |((class, text), found): (&(Class, String), &PersonalMatch)| {
         let documents = if source.is_empty() { words("not known") } else { Cell::Count(found.documents) };
         vec![
             words(class.name().replace('_', " ")),

@@ -27,7 +27,7 @@ pub(in crate::evaluate) struct Texts {
 
 /// How much of texts was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::evaluate) struct Reading {
+pub(in crate::evaluate) struct ReadShare {
     /// Tokens.
     pub(in crate::evaluate) read: u64,
     /// Of so many.
@@ -83,11 +83,11 @@ impl Texts {
         turns: &Turns,
         tell: &mut dyn FnMut(u64, u64),
         mut hear: impl FnMut(&str),
-    ) -> Result<Reading> {
+    ) -> Result<ReadShare> {
         let of = |store: &TokenStore| store.len(Split::Train);
         let total = self.texts.iter().map(|(_, store)| of(store)).sum();
         let most: u64 = self.texts.iter().map(|(_, store)| of(store).min(MAX_TOKENS)).sum();
-        let mut reading = Reading { read: 0, of: total };
+        let mut reading = ReadShare { read: 0, of: total };
         for (_, store) in &self.texts {
             let (end, separator) =
                 (of(store).min(MAX_TOKENS), store.index().and_then(|index| index.end_of_text));
@@ -116,7 +116,7 @@ impl Texts {
     }
 }
 
-impl Reading {
+impl ReadShare {
     /// Nothing was left out.
     pub(in crate::evaluate) fn is_whole(self) -> bool {
         self.read == self.of

@@ -3,7 +3,7 @@
 //! paper.
 
 use super::given::Given;
-use super::measured::Measured;
+use super::measured::AnswerMeasures;
 use super::rows::{Marked, Right, Row};
 use crate::evaluation::statistics::Bootstrap;
 use crate::protocol::evaluation::{Better, Cell, Metric, Table};
@@ -32,7 +32,7 @@ fn ambiguous_bias(counts: Counts) -> f64 {
     (1.0 - accuracy(counts)) * bias(counts)
 }
 
-impl Measured {
+impl AnswerMeasures {
     /// Accuracy and bias in either context, of rows that say whom a stereotype expects.
     pub(super) fn bbq(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap) {
         let mut kinds = BTreeMap::<&str, [Vec<Counts>; 2]>::new();
@@ -126,7 +126,7 @@ fn by_kind(kinds: BTreeMap<&str, [Vec<Counts>; 2]>, bootstrap: &Bootstrap) -> Ta
 #[cfg(test)]
 mod tests {
     use super::super::TaskFile;
-    use super::super::choices::Chosen;
+    use super::super::choices::ModelChoice;
     use super::*;
 
     /// A row of the published layout: the cook is expected by the stereotype.
@@ -161,10 +161,10 @@ mod tests {
         );
         let given = lines.map(|(.., likeliest)| Given {
             answer: String::new(),
-            chosen: Some(Chosen { likeliest, ..Chosen::default() }),
+            chosen: Some(ModelChoice { likeliest, ..ModelChoice::default() }),
         });
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = Measured::default();
+        let mut measured = AnswerMeasures::default();
         measured.bbq(&rows, &Bootstrap { resamples: 50, seed: 1 });
         let values: Vec<(&str, f64)> =
             measured.metrics.iter().map(|metric| (metric.name.as_str(), metric.value.unwrap())).collect();

@@ -12,7 +12,7 @@ const AT_ONCE: usize = 128;
 
 /// What a model chose, by each of three measures.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Chosen {
+pub(super) struct ModelChoice {
     /// The largest Σ log p(answer | text).
     pub(super) likeliest: usize,
     /// The largest Σ log p per character of the answer, lm-eval's `acc_norm`; `None` where only the choice is known.
@@ -29,7 +29,7 @@ pub(super) struct Chosen {
 /// What was chosen.
 pub(super) struct Choosing {
     /// Of each row what was chosen, or why it could not be asked.
-    pub(super) chosen: Vec<std::result::Result<Chosen, String>>,
+    pub(super) chosen: Vec<std::result::Result<ModelChoice, String>>,
     /// Rows of which the context saw the end alone.
     pub(super) cut: u64,
 }
@@ -85,7 +85,7 @@ pub(super) async fn choose<'a>(
         chosen.extend(each.map(|(row, own)| {
             own.map(|own| {
                 let per_token = own.iter().zip(tokens.by_ref()).map(|(sum, tokens)| sum / tokens).collect();
-                Chosen { per_token: Some(per_token), ..best(&own, choices(row), row.asked(), &alone) }
+                ModelChoice { per_token: Some(per_token), ..best(&own, choices(row), row.asked(), &alone) }
             })
         }));
     }
@@ -119,13 +119,13 @@ pub(super) fn best(
     choices: &[String],
     asked: usize,
     alone: &HashMap<String, Option<f64>>,
-) -> Chosen {
+) -> ModelChoice {
     let (sums, choices) = (all.get(..asked).unwrap_or(all), choices.get(..asked).unwrap_or(choices));
     let lengths = choices.iter().map(|choice| choice.chars().count().max(1) as f64);
     let per_character: Vec<f64> = sums.iter().zip(lengths).map(|(sum, length)| sum / length).collect();
     let own = choices.iter().map(|choice| alone.get(choice).copied().flatten());
     let normalised: Option<Vec<f64>> = sums.iter().zip(own).map(|(sum, own)| Some(sum - own?)).collect();
-    Chosen {
+    ModelChoice {
         likeliest: largest(sums),
         per_character: Some(largest(&per_character)),
         normalised: normalised.as_deref().map(largest),
@@ -158,7 +158,8 @@ mod tests {
         ]);
         // Per character -2, -1, -4/3: characters count, and not bytes.
         let chosen = best(&[-4.0, -9.0, -4.0], &choices, 3, &alone);
-        let wanted = Chosen { likeliest: 0, per_character: Some(1), normalised: Some(1), ..chosen.clone() };
+        let wanted =
+            ModelChoice { likeliest: 0, per_character: Some(1), normalised: Some(1), ..chosen.clone() };
         assert_eq!((&chosen, chosen.sums.as_slice()), (&wanted, [-4.0, -9.0, -4.0].as_slice()));
         let unknown = best(&[-4.0, -9.0, -3.0], &choices, 3, &HashMap::new());
         assert_eq!((unknown.likeliest, unknown.normalised), (2, None));

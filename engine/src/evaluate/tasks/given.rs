@@ -1,7 +1,7 @@
 //! What was answered to the rows of a task, by a model here or by one that does not run here.
 
 use super::answers::tags_of;
-use super::choices::{Chosen, best};
+use super::choices::{ModelChoice, best};
 use super::file::TaskFile;
 use super::prompt::names_of;
 use super::rows::{Right, Row, chosen};
@@ -15,7 +15,7 @@ pub(super) struct Given {
     /// In words: of choices the likeliest, of labels the label, of tags all of them.
     pub(super) answer: String,
     /// Which of the row's choices.
-    pub(super) chosen: Option<Chosen>,
+    pub(super) chosen: Option<ModelChoice>,
 }
 
 /// Rows that were answered, and those that could not be.
@@ -114,7 +114,7 @@ fn given_of(fields: &Map<String, Value>, row: &Row) -> std::result::Result<Given
         (None, Some(answer)) => {
             let one = chosen(answer, choices, &[], "answer")?;
             // By what measure is not known: the other measures say nothing.
-            Chosen { likeliest: one, ..Chosen::default() }
+            ModelChoice { likeliest: one, ..ModelChoice::default() }
         }
         (None, None) => return Err("`answer`: missing".to_owned()),
     };

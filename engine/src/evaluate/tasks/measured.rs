@@ -1,6 +1,6 @@
 //! What answers came to: each metric with its interval, what each row has of it, and the tables that belong to it.
 
-use super::choices::Chosen;
+use super::choices::ModelChoice;
 use super::given::{Given, tags};
 use super::rows::{Right, Row};
 use crate::data::rewards::Judge;
@@ -23,7 +23,7 @@ type Named<T> = (&'static str, fn(&T) -> f64);
 
 /// What answers came to.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Measured {
+pub(super) struct AnswerMeasures {
     /// Each metric.
     pub(super) metrics: Vec<Metric>,
     /// Of each metric its value of each row; empty where it is of all rows at once.
@@ -34,7 +34,7 @@ pub(super) struct Measured {
     pub(super) reports: Vec<(String, String)>,
 }
 
-impl Measured {
+impl AnswerMeasures {
     /// Accuracies of rows.
     pub(super) fn of_accuracy(values: Vec<f64>, bootstrap: &Bootstrap) -> Self {
         let mut measured = Self::default();
@@ -117,7 +117,7 @@ impl Measured {
     pub(super) fn accuracy(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
         let is = |right: bool| f64::from(u8::from(right));
         if rows.iter().any(|(row, _)| matches!(row.right, Right::Choice { .. })) {
-            let by = |measure: fn(&Chosen) -> Option<usize>| -> Option<Vec<f64>> {
+            let by = |measure: fn(&ModelChoice) -> Option<usize>| -> Option<Vec<f64>> {
                 let right = |(row, given): &(&Row, Given)| match (&row.right, &given.chosen) {
                     (Right::Choice { right, .. }, Some(chosen)) => {
                         measure(chosen).map(|at| is(right.contains(&at)))
@@ -317,7 +317,7 @@ mod tests {
         (file, given.collect())
     }
 
-    fn values(measured: &Measured) -> Vec<(&str, f64)> {
+    fn values(measured: &AnswerMeasures) -> Vec<(&str, f64)> {
         measured.metrics.iter().map(|metric| (metric.name.as_str(), metric.value.unwrap())).collect()
     }
 
@@ -325,14 +325,16 @@ mod tests {
     fn choices_count_by_each_measure_that_all_rows_have() {
         let text = "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":0}\n".repeat(2);
         let (file, mut given) = given(&text, &["b", "c"]);
-        given[0].chosen = Some(Chosen { per_character: Some(1), normalised: Some(0), ..Chosen::default() });
-        given[1].chosen = Some(Chosen { likeliest: 1, per_character: Some(1), ..Chosen::default() });
+        given[0].chosen =
+            Some(ModelChoice { per_character: Some(1), normalised: Some(0), ..ModelChoice::default() });
+        given[1].chosen =
+            Some(ModelChoice { likeliest: 1, per_character: Some(1), ..ModelChoice::default() });
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = Measured::default();
+        let mut measured = AnswerMeasures::default();
         measured.accuracy(&rows, &[], &BOOTSTRAP);
         assert_eq!(values(&measured), [("accuracy", 0.5), ("accuracy_per_character", 0.0)]);
         assert_eq!(measured.scores[0], [1.0, 0.0]);
-        let chance = Measured::of_accuracy(vec![0.5, 0.5], &BOOTSTRAP);
+        let chance = AnswerMeasures::of_accuracy(vec![0.5, 0.5], &BOOTSTRAP);
         let difference = measured.difference(0, &chance, 0, &BOOTSTRAP).unwrap();
         assert_eq!((difference.value, difference.interval), (Some(0.0), Some([-0.5, 0.5])));
     }
@@ -343,7 +345,7 @@ mod tests {
         let names = ["B-PER", "I-PER", "O"].map(str::to_owned);
         let (file, given) = given(text, &["B-PER O"]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = Measured::default();
+        let mut measured = AnswerMeasures::default();
         measured.accuracy(&rows, &names, &BOOTSTRAP);
         measured.entities(&rows, &names, &BOOTSTRAP);
         let found = values(&measured);
@@ -361,7 +363,7 @@ mod tests {
         let text = "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\"}\n";
         let (file, given) = given(text, &["x", "x"]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = Measured::default();
+        let mut measured = AnswerMeasures::default();
         crate::platform::at_once(measured.report(&rows, &BOOTSTRAP, &Turns::none()));
         let found = values(&measured);
         assert_eq!((found[0].0, found[1]), ("macro_f1", ("micro_f1", 0.5)));
@@ -391,7 +393,7 @@ mod tests {
         let text = format!("{text}\n{text}\n");
         let (file, given) = given(&text, &["red and blue", "red"]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = Measured::default();
+        let mut measured = AnswerMeasures::default();
         measured.rule(&rows, None, &BOOTSTRAP);
         assert_eq!(values(&measured), [("pass_rate", 0.5), ("score", 0.75)]);
     }

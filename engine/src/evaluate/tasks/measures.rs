@@ -2,7 +2,7 @@
 
 use super::file::TaskFile;
 use super::given::Given;
-use super::measured::Measured;
+use super::measured::AnswerMeasures;
 use super::rows::{Kind, Right, Row};
 use crate::data::rewards::Judge;
 use crate::error::{Error, Result};
@@ -92,8 +92,8 @@ impl Measures {
         rows: &[(&Row, Given)],
         names: &[String],
         bootstrap: &Bootstrap,
-    ) -> Measured {
-        let (turns, mut measured) = (Turns::new(), Measured::default());
+    ) -> AnswerMeasures {
+        let (turns, mut measured) = (Turns::new(), AnswerMeasures::default());
         for measure in &self.0 {
             match measure {
                 Measure::Exact => measured.of_each("exact", rows, exact, bootstrap),
@@ -241,7 +241,7 @@ fn leave_out_what_has_nothing_to_compare_with(
 
 #[cfg(test)]
 mod tests {
-    use super::super::choices::Chosen;
+    use super::super::choices::ModelChoice;
     use super::*;
     use crate::data::rewards::Judged;
     use crate::evaluation::card::is_titled;
@@ -321,12 +321,12 @@ mod tests {
                 let Ok(measures) = Measures::of(&[(*name).to_owned()], &mut own) else {
                     panic!("{name}: {rows}")
                 };
-                let chosen = Chosen {
+                let chosen = ModelChoice {
                     per_character: Some(0),
                     normalised: Some(0),
                     sums: vec![-1.0, -2.0, -3.0],
                     per_token: Some(vec![-1.0, -2.0, -3.0]),
-                    ..Chosen::default()
+                    ..ModelChoice::default()
                 };
                 let given = Given { answer: "red".to_owned(), chosen: Some(chosen) };
                 let rows: Vec<(&Row, Given)> = own.rows.iter().map(|row| (row, given.clone())).collect();

@@ -38,7 +38,7 @@ use crate::protocol::{ModelConfig, likeliest};
 use crate::sampler;
 use crate::tokenizer::TokenizerFiles;
 use given::{AllGiven, Given};
-use measured::Measured;
+use measured::AnswerMeasures;
 use measures::Measures;
 use prompt::{Prompting, names_of};
 use rows::LISTED;
@@ -314,7 +314,7 @@ async fn labelled(
 async fn beside(
     asked: &Asked,
     all: &AllGiven<'_>,
-    measured: &Measured,
+    measured: &AnswerMeasures,
     (names, bootstrap): (&[String], &Bootstrap),
 ) -> Result<Vec<TaskBaseline>> {
     let mut beside = Vec::new();
@@ -322,7 +322,7 @@ async fn beside(
     if let Some((name, about, worth)) = given::simplest(&all.rows)
         && let Some(at) = measured.metrics.iter().position(accuracy)
     {
-        let simple = Measured::of_accuracy(worth, bootstrap);
+        let simple = AnswerMeasures::of_accuracy(worth, bootstrap);
         let differences = measured.difference(at, &simple, 0, bootstrap).into_iter().collect();
         let (name, metrics) = (name.to_owned(), simple.metrics);
         beside.push(TaskBaseline { name, about, metrics, differences, broken: Vec::new() });

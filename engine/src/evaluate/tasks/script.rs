@@ -13,7 +13,7 @@ const MAX_TOKENS: usize = 512;
 
 /// A row as a line.
 #[derive(Serialize)]
-struct Line<'a> {
+struct ScriptLine<'a> {
     /// Line of the task file.
     line: u64,
     /// What a model without a chat template goes on from.
@@ -46,7 +46,7 @@ impl TaskFile {
                 (_, Kind::Classify) => Some(names.as_slice()),
                 _ => None,
             };
-            let line = Line {
+            let line = ScriptLine {
                 line: row.line,
                 prompt: wording.plain_text(row),
                 messages: (!row.plain).then(|| wording.chat_messages(row)),

@@ -2,7 +2,7 @@
 //! that mean nothing, which the model prefers.
 
 use super::given::Given;
-use super::measured::Measured;
+use super::measured::AnswerMeasures;
 use super::rows::Row;
 use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
@@ -53,7 +53,7 @@ impl Scores {
     }
 }
 
-impl Measured {
+impl AnswerMeasures {
     /// Says of how many rows the model prefers what means something (`lms`), what a stereotype expects (`ss`), and what an ideal model would
     /// (`icat`), and of each kind of stereotype.
     pub(super) async fn stereotypes(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
@@ -111,7 +111,7 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use super::super::TaskFile;
-    use super::super::choices::Chosen;
+    use super::super::choices::ModelChoice;
     use super::*;
     use crate::platform::at_once;
 
@@ -127,10 +127,10 @@ mod tests {
         assert_eq!(file.set.map(|set| set.name), Some("StereoSet"));
         let given = [[-1.0, -2.0, -3.0], [-2.0, -1.0, -3.0], [-1.0, -3.0, -2.0]].map(|scores| Given {
             answer: String::new(),
-            chosen: Some(Chosen { per_token: Some(scores.to_vec()), ..Chosen::default() }),
+            chosen: Some(ModelChoice { per_token: Some(scores.to_vec()), ..ModelChoice::default() }),
         });
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
-        let mut measured = Measured::default();
+        let mut measured = AnswerMeasures::default();
         let bootstrap = Bootstrap { resamples: 100, seed: 1 };
         at_once(measured.stereotypes(&rows, &bootstrap, &Turns::none()));
         // Of x 100 and 50, of y 50 and 100.

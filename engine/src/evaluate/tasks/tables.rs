@@ -1,7 +1,7 @@
 //! Where a model fails: rows by their template or group, the worst first.
 
 use super::given::Given;
-use super::measured::{Measured, RIGHT};
+use super::measured::{AnswerMeasures, RIGHT};
 use super::prompt::Prompting;
 use super::rows::Row;
 use crate::evaluation::statistics::Bootstrap;
@@ -14,7 +14,7 @@ const LISTED: usize = 40;
 /// Groups by the first metric that is a mean of rows, and of each a question that the model failed; none where there is one group alone.
 pub(super) fn by_group(
     rows: &[(&Row, Given)],
-    measured: &Measured,
+    measured: &AnswerMeasures,
     prompting: &Prompting<'_>,
     bootstrap: &Bootstrap,
 ) -> Option<Table> {

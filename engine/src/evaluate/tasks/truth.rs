@@ -2,11 +2,11 @@
 //! have, as lm-eval's `truthfulqa_mc2` has it.
 
 use super::given::Given;
-use super::measured::Measured;
+use super::measured::AnswerMeasures;
 use super::rows::{Marked, Row};
 use crate::evaluation::statistics::Bootstrap;
 
-impl Measured {
+impl AnswerMeasures {
     /// The mean share; nothing where a row does not say which of its answers are true, or its answers' likelihoods are not known.
     pub(super) fn mc2(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap) {
         let shares = rows.iter().map(|(row, given)| match (&row.marked, &given.chosen) {
@@ -32,7 +32,7 @@ fn share(sums: &[f64], of: &[usize]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::super::TaskFile;
-    use super::super::choices::Chosen;
+    use super::super::choices::ModelChoice;
     use super::*;
 
     #[test]
@@ -54,9 +54,9 @@ mod tests {
         assert_eq!(file.rows[0].marked, Marked::True { asked: 2, choices: vec![1, 2] });
         // Of the choices Fire, Wet, Yes, No.
         let sums = [0.1, 0.2, 0.4, 0.1].map(f64::ln).to_vec();
-        let chosen = Chosen { likeliest: 1, sums, ..Chosen::default() };
+        let chosen = ModelChoice { likeliest: 1, sums, ..ModelChoice::default() };
         let given = Given { answer: "Wet.".to_owned(), chosen: Some(chosen) };
-        let mut measured = Measured::default();
+        let mut measured = AnswerMeasures::default();
         let rows = [(&file.rows[0], given)];
         measured.accuracy(&rows, &[], &Bootstrap { resamples: 9, seed: 0 });
         measured.mc2(&rows, &Bootstrap { resamples: 9, seed: 0 });

@@ -21,7 +21,7 @@ use std::path::Path;
 const LARGEST: u64 = 1 << 20;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept {
+struct TuningCache {
     kernels: String,
     adapters: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -35,8 +35,8 @@ fn key(adapter: &AdapterReport) -> String {
     parts.map(|part| if part.is_empty() { "unnamed" } else { part }).join(" · ")
 }
 
-fn kept(folder: &Path) -> Kept {
-    let read = storage::read_json::<Kept>(&folder.join(TUNING_FILE), LARGEST).ok();
+fn kept(folder: &Path) -> TuningCache {
+    let read = storage::read_json::<TuningCache>(&folder.join(TUNING_FILE), LARGEST).ok();
     read.filter(|kept| kept.kernels == glasshouse_shaders::VERSION).unwrap_or_default()
 }
 

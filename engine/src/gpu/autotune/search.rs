@@ -25,7 +25,7 @@ pub(super) trait Bench {
 
 /// What was found of a bucket.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct TunedBucket {
     /// The bucket.
     pub bucket: ShapeBucket,
     /// Seconds of each candidate that was timed, the rule's choice first.
@@ -34,7 +34,7 @@ pub struct Found {
     pub chosen: Choice,
 }
 
-impl Found {
+impl TunedBucket {
     /// The fastest of some candidates, if it is faster than the first, which is the rule's choice, by more than noise; else the
     /// first. `None` of none.
     fn of(bucket: ShapeBucket, candidates: Vec<(Choice, f64)>) -> Option<Self> {
@@ -60,7 +60,7 @@ pub(super) async fn search(
     target: &Target,
     budget: f64,
     unmet: f64,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<TunedBucket>> {
     let mut found = Vec::new();
     let mut longest: BTreeMap<Tier, f64> = BTreeMap::new();
     for trial in trials {
@@ -98,7 +98,7 @@ pub(super) async fn search(
             continue;
         }
         let default = timed[0].0;
-        if let Some(mut winner) = Found::of(trial.bucket, timed) {
+        if let Some(mut winner) = TunedBucket::of(trial.bucket, timed) {
             if winner.chosen != default && !wins_again(bench, trial, &winner, budget).await? {
                 winner.chosen = default;
             }
@@ -110,7 +110,7 @@ pub(super) async fn search(
 
 /// Whether what beat the rule's choice does so once more, beside it: another program may have been at work while that was timed.
 /// No, where there is no time left to see.
-async fn wins_again(bench: &mut impl Bench, trial: &Trial, found: &Found, budget: f64) -> Result<bool> {
+async fn wins_again(bench: &mut impl Bench, trial: &Trial, found: &TunedBucket, budget: f64) -> Result<bool> {
     let (default, seconds) = found.candidates[0];
     if bench.elapsed() + RUNS * seconds > budget {
         return Ok(false);
@@ -162,7 +162,7 @@ mod tests {
         target: &Target,
         budget: f64,
         take: fn(&Trial, Choice) -> (f64, Option<f64>),
-    ) -> (Made, Vec<Found>) {
+    ) -> (Made, Vec<TunedBucket>) {
         let mut bench = Made { elapsed: 0.0, tried: Vec::new(), take };
         let found = pollster::block_on(search(&mut bench, &trials(), target, budget, 1.0)).unwrap();
         (bench, found)
@@ -187,11 +187,12 @@ mod tests {
         });
         assert_eq!(found.len(), trials().len());
         // What is chosen over the rule's choice has won twice.
-        let again =
-            |found: &Found| if found.chosen == target.default_choice(found.bucket.family) { 0 } else { 2 };
-        let tried = |found: &Found| found.candidates.len() + again(found);
+        let again = |found: &TunedBucket| {
+            if found.chosen == target.default_choice(found.bucket.family) { 0 } else { 2 }
+        };
+        let tried = |found: &TunedBucket| found.candidates.len() + again(found);
         assert_eq!(bench.tried.len(), found.iter().map(tried).sum::<usize>());
-        for Found { bucket, candidates, chosen } in &found {
+        for TunedBucket { bucket, candidates, chosen } in &found {
             let more = candidates.iter().map(|(choice, _)| *choice).find(|choice| choice.slices > Some(2));
             let expected = match bucket.family {
                 Family::Linear => Choice::tier(Tier::Direct),

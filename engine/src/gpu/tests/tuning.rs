@@ -1,6 +1,6 @@
 //! Chosen kernels: whatever is chosen, the numbers are those of the rule's kernels; and what is found is kept.
 
-use super::super::{Found, Gpu, Measuring, Tuning, test_gpu};
+use super::super::{Gpu, Measuring, TunedBucket, Tuning, test_gpu};
 use super::executor::{batch, executor, graphs};
 use crate::device::DeviceDescription;
 use crate::graph::ops;
@@ -124,7 +124,7 @@ fn what_was_timed_is_known_afterwards() {
     block_on(async {
         let tuning = Tuning::Measured(first.clone());
         let (chosen, tuned) = gpu.clone().tuned(&graph, &tuning).await.unwrap();
-        let [Found { bucket, candidates, chosen: best }] = tuned.found.as_slice() else {
+        let [TunedBucket { bucket, candidates, chosen: best }] = tuned.found.as_slice() else {
             panic!("{:?}", tuned.found)
         };
         assert_eq!(bucket.to_string(), "linear 64x16x32");

@@ -2,7 +2,7 @@
 
 use super::on_device::{OnDevice, Wanted};
 use super::part::{model, parameters_of};
-use super::{Lens, Place, Tensor};
+use super::{Lens, LensDevice, Tensor};
 use crate::cpu::{Program, Weights};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Input, Op, Origin, ValueId, cut};
@@ -79,7 +79,7 @@ impl Lens {
         };
         let mut found = Tensor::default();
         let (dispatches, ms) = match &self.place {
-            Place::Cpu(workers) => {
+            LensDevice::Cpu(workers) => {
                 let target = Target::new(false).with_fusions(Fusions::NONE);
                 let dispatches = compile(graph.clone(), &[logits], &target)?.dispatches;
                 let mut program = Program::new(&graph, &made);
@@ -100,7 +100,7 @@ impl Lens {
                 found = of_logits(program.floats(logits));
                 (dispatches, program.timings().map(|(_, _, seconds)| Some(seconds * 1e3)).collect())
             }
-            Place::Gpu(gpu) => {
+            LensDevice::Gpu(gpu) => {
                 let on_device = OnDevice::new(gpu, &graph, &made, Fusions::NONE, self.on_device()).await?;
                 let Weights { parameters: arena, .. } = &self.weights;
                 let wanted = Wanted { arena, layout: &self.layout, versions: &self.versions };

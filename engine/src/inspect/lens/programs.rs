@@ -2,7 +2,7 @@
 
 use super::on_device::{OnDevice, Wanted};
 use super::part::{Gradients, Key, Part};
-use super::{Lens, Place, Tensor};
+use super::{Lens, LensDevice, Tensor};
 use crate::cpu::{Program, Weights, fused, run_in_turns};
 use crate::data::IGNORED;
 use crate::error::{Error, Result};
@@ -185,7 +185,7 @@ impl Lens {
             }
         }
         let read = match (runner, &self.place) {
-            (Runner::Cpu(program), Place::Cpu(workers)) => {
+            (Runner::Cpu(program), LensDevice::Cpu(workers)) => {
                 let lent = Lent { program, weights: &mut self.weights };
                 lent.weights.gradients.clear();
                 if part.read.iter().any(|value| is_gradient(&part.graph, *value)) {
@@ -200,7 +200,7 @@ impl Lens {
                 run_in_turns(lent.program, lent.weights, workers, [0, 0]).await?;
                 Read::Lent(lent)
             }
-            (Runner::Gpu(on_device), Place::Gpu(gpu)) => {
+            (Runner::Gpu(on_device), LensDevice::Gpu(gpu)) => {
                 let Weights { parameters: arena, .. } = &self.weights;
                 let wanted = Wanted { arena, layout: &self.layout, versions: &self.versions };
                 on_device.bring(gpu, part.weights.iter().copied(), wanted).await?;
@@ -219,11 +219,11 @@ impl Lens {
     async fn prepare(&self, key: Key) -> Result<Prepared> {
         let part = Part::of(&self.config, &key)?;
         let runner = match &self.place {
-            Place::Cpu(_) if key.losses || key.gradients == Gradients::OfLoss => {
+            LensDevice::Cpu(_) if key.losses || key.gradients == Gradients::OfLoss => {
                 Runner::Cpu(Box::new(Program::new(&fused(&part.graph, &part.read), &part.read)))
             }
-            Place::Cpu(_) => Runner::Cpu(Box::new(Program::new(&part.graph, &part.read))),
-            Place::Gpu(gpu) => {
+            LensDevice::Cpu(_) => Runner::Cpu(Box::new(Program::new(&part.graph, &part.read))),
+            LensDevice::Gpu(gpu) => {
                 let fusions = if key.losses { Fusions::ALL } else { Fusions::NONE };
                 let beside = self.on_device();
                 Runner::Gpu(Box::new(OnDevice::new(gpu, &part.graph, &part.read, fusions, beside).await?))

@@ -54,7 +54,7 @@ struct Sorting {
 
 /// What is left to do within a group. What is smaller is numbered before what is larger is looked at, so that the ranks that others
 /// compare by are in order at any time.
-enum Task {
+enum SortTask {
     Sort(usize, usize),
     Number(usize, usize),
 }
@@ -161,12 +161,12 @@ impl Sorting {
 
     /// Quicksort in three parts.
     async fn sort(&mut self, from: usize, to: usize, turns: &Turns) {
-        let mut tasks = vec![Task::Sort(from, to)];
+        let mut tasks = vec![SortTask::Sort(from, to)];
         while let Some(task) = tasks.pop() {
             match task {
-                Task::Sort(from, to) if from == to => {}
-                Task::Sort(from, to) if to - from <= FEW => self.sort_few(from, to),
-                Task::Sort(from, to) => {
+                SortTask::Sort(from, to) if from == to => {}
+                SortTask::Sort(from, to) if to - from <= FEW => self.sort_few(from, to),
+                SortTask::Sort(from, to) => {
                     let pivot = self.pivot(from, to);
                     let (mut equal, mut at, mut above) = (from, from, to);
                     while at < above {
@@ -174,12 +174,12 @@ impl Sorting {
                         turns.give().await;
                     }
                     tasks.extend([
-                        Task::Sort(above, to),
-                        Task::Number(equal, above),
-                        Task::Sort(from, equal),
+                        SortTask::Sort(above, to),
+                        SortTask::Number(equal, above),
+                        SortTask::Sort(from, equal),
                     ]);
                 }
-                Task::Number(from, to) => {
+                SortTask::Number(from, to) => {
                     for at in (from..to).step_by(STEPS) {
                         self.number(at, to.min(at + STEPS), to);
                         turns.give().await;

@@ -30,12 +30,12 @@ pub fn is_gguf(path: &Path) -> bool {
 #[derive(Debug)]
 struct FileWeights {
     path: PathBuf,
-    tensors: Vec<Place>,
+    tensors: Vec<TensorLocation>,
 }
 
 /// A tensor in the file.
 #[derive(Debug)]
-struct Place {
+struct TensorLocation {
     start: usize,
     bytes: usize,
     ty: GgmlType,
@@ -49,7 +49,7 @@ impl Weights for FileWeights {
     }
 
     fn read(&self, tensor: usize, wanted: Range<usize>, floats: &mut [f32]) -> Result<()> {
-        let Place { start, bytes, ty, rows } = self.tensors[tensor];
+        let TensorLocation { start, bytes, ty, rows } = self.tensors[tensor];
         // Entries of a vector, which is wanted whole, are in blocks as those of a row are.
         let (skipped, bytes) = match wanted.len() == rows {
             true => (0, bytes),
@@ -83,7 +83,8 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     Ok(Looked { family: architecture.family()?, dtype: None, model, notices, tokenizer, tensors, weights })
 }
 
-type Described = (&'static Architecture, ModelConfig, Vec<String>, Vec<(Tensor, Place)>, TokenizerFiles);
+type Described =
+    (&'static Architecture, ModelConfig, Vec<String>, Vec<(Tensor, TensorLocation)>, TokenizerFiles);
 
 /// Everything that a file says but its weights.
 fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
@@ -127,7 +128,7 @@ fn matched(
     model: &ModelConfig,
     file: &Gguf<'_>,
     mapping: &Mapping,
-) -> Result<Vec<(Tensor, Place)>> {
+) -> Result<Vec<(Tensor, TensorLocation)>> {
     let bad = |reason: String| Error::bad_file(file.path(), reason);
     let mut left: BTreeSet<&str> = file.tensors().iter().map(|tensor| &*tensor.info.name).collect();
     left.remove(SLOWER_TENSOR);
@@ -144,7 +145,7 @@ fn matched(
             )));
         }
         left.remove(tensor.name.as_str());
-        let place = Place {
+        let place = TensorLocation {
             start: stored.bytes().as_ptr() as usize - mapping.as_ptr() as usize,
             bytes: stored.bytes().len(),
             ty: stored.info.ty,

@@ -12,7 +12,7 @@
 //!
 //! * [`Gguf::read`] looks at a file's bytes where they are, mapped or in a browser's memory, and copies nothing: strings and arrays
 //!   are borrowed, tensors are slices. Every count, size and offset is compared with the bytes that there are before it is used.
-//! * [`Tensor::dequantise`] turns a range of rows into floats in the caller's memory.
+//! * [`StoredTensor::dequantise`] turns a range of rows into floats in the caller's memory.
 //! * [`Writer`] takes what the file will hold, writes its head, and then quantises and writes the tensors as they are brought.
 //! * `look` finds a model in a file, and [`export`] writes one: `architectures` has a file for each that llama.cpp and we both know, with
 //!   its keys and tensors both ways, and `vocabulary` its tokenizers.
@@ -44,7 +44,7 @@ pub use export::{Export, Exported, export, export_trained};
 pub(super) use import::{is_gguf, look};
 pub use metadata::Metadata;
 pub use quantise::quantise;
-pub use read::{Gguf, Tensor};
+pub use read::{Gguf, StoredTensor};
 pub use tensor::{GgmlType, TensorInfo};
 pub use value::{Kind, Value};
 pub use vocabulary::tokenizer;

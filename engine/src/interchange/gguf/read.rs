@@ -27,13 +27,13 @@ const LEAST_TENSOR: u64 = 8 + 4 + 8 + 4 + 8;
 pub struct Gguf<'file> {
     path: PathBuf,
     metadata: Metadata<'file>,
-    tensors: Vec<Tensor<'file>>,
+    tensors: Vec<StoredTensor<'file>>,
     places: HashMap<&'file str, usize>,
 }
 
 /// A tensor in a file.
 #[derive(Debug)]
-pub struct Tensor<'file> {
+pub struct StoredTensor<'file> {
     /// Its name, shape and type.
     pub info: TensorInfo<'file>,
     bytes: &'file [u8],
@@ -81,7 +81,7 @@ impl<'file> Gguf<'file> {
             .map(|(info, offset)| {
                 place(&info, offset, alignment, data)
                     .map_err(|reason| format!("tensor {}: {reason}", info.name))
-                    .map(|bytes| Tensor { info, bytes })
+                    .map(|bytes| StoredTensor { info, bytes })
             })
             .collect::<Reading<Vec<_>>>()?;
         check_apart(&tensors)?;
@@ -100,17 +100,17 @@ impl<'file> Gguf<'file> {
     }
 
     /// All tensors, in the order of the head.
-    pub fn tensors(&self) -> &[Tensor<'file>] {
+    pub fn tensors(&self) -> &[StoredTensor<'file>] {
         &self.tensors
     }
 
     /// The tensor with a name.
-    pub fn tensor(&self, name: &str) -> Option<&Tensor<'file>> {
+    pub fn tensor(&self, name: &str) -> Option<&StoredTensor<'file>> {
         self.places.get(name).and_then(|at| self.tensors.get(*at))
     }
 }
 
-impl<'file> Tensor<'file> {
+impl<'file> StoredTensor<'file> {
     /// The bytes of all its rows, as the file has them.
     pub fn bytes(&self) -> &'file [u8] {
         self.bytes
@@ -204,7 +204,7 @@ fn place<'file>(
 }
 
 /// Refuses tensors that share bytes.
-fn check_apart(tensors: &[Tensor<'_>]) -> Reading<()> {
+fn check_apart(tensors: &[StoredTensor<'_>]) -> Reading<()> {
     let mut ordered: Vec<_> = tensors.iter().map(|tensor| (tensor.bytes.as_ptr_range(), tensor)).collect();
     ordered.sort_unstable_by_key(|(range, _)| range.start);
     for pair in ordered.windows(2) {
@@ -217,7 +217,7 @@ fn check_apart(tensors: &[Tensor<'_>]) -> Reading<()> {
     Ok(())
 }
 
-fn places<'file>(tensors: &[Tensor<'file>]) -> Reading<HashMap<&'file str, usize>> {
+fn places<'file>(tensors: &[StoredTensor<'file>]) -> Reading<HashMap<&'file str, usize>> {
     let mut places = HashMap::with_capacity(tensors.len());
     for (at, tensor) in tensors.iter().enumerate() {
         // Names were read from the file.

@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 const PIECE: usize = 1 << 16;
 
 /// A file's head with the zeros after it, and where all ends.
-struct Head {
+struct FileHead {
     bytes: Vec<u8>,
     alignment: u64,
     file_size: u64,
 }
 
-impl Head {
+impl FileHead {
     fn new(metadata: &Metadata<'_>, tensors: &[TensorInfo<'_>]) -> Reading<Self> {
         let alignment = metadata.alignment()?;
         let mut bytes = MAGIC.to_vec();
@@ -65,7 +65,7 @@ impl Head {
 /// # Errors
 /// A tensor has a shape or a type that cannot be written, which [`Writer::begin`] would refuse.
 pub fn size(metadata: &Metadata<'_>, tensors: &[TensorInfo<'_>]) -> Result<u64> {
-    Head::new(metadata, tensors).map(|head| head.file_size).map_err(Error::Refused)
+    FileHead::new(metadata, tensors).map(|head| head.file_size).map_err(Error::Refused)
 }
 
 /// A file that is being written, in one go from the front to the end: what it goes to is best buffered by nobody else.
@@ -93,7 +93,7 @@ impl<'info, W: Write> Writer<'info, W> {
         metadata: &Metadata<'_>,
         tensors: &'info [TensorInfo<'info>],
     ) -> Result<Self> {
-        let head = Head::new(metadata, tensors).map_err(Error::Refused)?;
+        let head = FileHead::new(metadata, tensors).map_err(Error::Refused)?;
         to.write_all(&head.bytes).map_err(Error::io(path))?;
         let (path, alignment) = (path.to_owned(), head.alignment);
         let mut writer = Self {

@@ -23,7 +23,7 @@ const LARGEST_LOG: u64 = 1 << 30;
 
 /// `state.json` of a checkpoint that was written there.
 #[derive(Debug, Deserialize)]
-struct State {
+struct CheckpointState {
     format: String,
     version: u32,
     step: u64,
@@ -161,13 +161,13 @@ fn newest(out: &Path) -> Option<(u64, PathBuf)> {
 }
 
 /// The checkpoint to bring back.
-fn latest(out: &Path) -> Result<(PathBuf, State)> {
+fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
         let reason = "it has no whole checkpoint: train with the bundle first (`launch`, see its README.md), or say with --out where train.py wrote";
         return Err(Error::bad_file(out, reason));
     };
     let path = folder.join(STATE);
-    let state: State = storage::read_json(&path, LARGEST_JSON)?;
+    let state: CheckpointState = storage::read_json(&path, LARGEST_JSON)?;
     if state.format != STATE_FORMAT || state.version != 1 || state.step != step {
         return Err(Error::bad_file(
             path,

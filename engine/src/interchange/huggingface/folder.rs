@@ -130,11 +130,11 @@ pub struct Folder {
 
 /// `model.safetensors.index.json`.
 #[derive(Deserialize)]
-struct Index {
+struct TensorIndex {
     weight_map: BTreeMap<String, String>,
 }
 
-impl Index {
+impl TensorIndex {
     fn read(path: &Path) -> Result<Self> {
         let index: Self = read_json(path)?;
         match index.weight_map.values().find(|shard| !is_shard(shard)) {
@@ -159,7 +159,7 @@ const MOST_SHARDS: usize = 4096;
 /// # Errors
 /// It is damaged, or names what is no safetensors file beside it.
 pub fn shards_of(index: &Path) -> Result<Vec<String>> {
-    let shards: Vec<String> = Index::read(index)?.shards().into_iter().cloned().collect();
+    let shards: Vec<String> = TensorIndex::read(index)?.shards().into_iter().cloned().collect();
     if shards.len() > MOST_SHARDS {
         return Err(Error::bad_file(index, format!("{} shards are no model's; {TAKE_AGAIN}", shards.len())));
     }
@@ -182,7 +182,7 @@ impl Folder {
         if !files::is_file(&index) {
             return Err(Error::bad_file(folder, no_weights(folder, stem)));
         }
-        let listed = Index::read(&index)?;
+        let listed = TensorIndex::read(&index)?;
         let shards = listed.shards();
         let missing: Vec<&str> = shards
             .iter()

@@ -17,7 +17,7 @@ use super::{settle_precision, spread};
 use crate::cpu;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::gpu::{Found, Gpu, Measuring, Repeater, Tuning};
+use crate::gpu::{Gpu, Measuring, Repeater, TunedBucket, Tuning};
 use crate::graph::{Input, Origin, ValueId};
 use crate::initial;
 use crate::model::training_graphs;
@@ -135,7 +135,7 @@ async fn on_gpu(
 }
 
 /// What was found of the shape bucket that a dispatch belongs to.
-fn choice_of<'found>(plan: &Plan, at: usize, found: &'found [Found]) -> Option<&'found Found> {
+fn choice_of<'found>(plan: &Plan, at: usize, found: &'found [TunedBucket]) -> Option<&'found TunedBucket> {
     let dispatch = plan.dispatches.get(at)?;
     let node = plan.graph.nodes.get(dispatch.node?.index())?;
     let mut trials = trial::of_node(&plan.graph, node).into_iter();

@@ -18,13 +18,13 @@ const CHECKPOINTS: &str = "checkpoints";
 #[derive(Debug, Default)]
 pub struct Contents {
     folder: PathBuf,
-    entries: Vec<Entry>,
+    entries: Vec<ArchiveEntry>,
     /// What is carried by another name, or cannot be carried, a line each.
     pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ArchiveEntry {
     /// Its name, with `/` between names, as it is carried.
     name: String,
     /// Its place below the folder.
@@ -97,7 +97,7 @@ impl Contents {
             if own.is_dir() && !is_checkpoints(&place) {
                 self.walk(&place, &format!("{name}/"))?;
             } else {
-                self.entries.push(Entry { name, place, checkpoints: own.is_dir() });
+                self.entries.push(ArchiveEntry { name, place, checkpoints: own.is_dir() });
             }
         }
         Ok(())
@@ -108,7 +108,7 @@ impl Contents {
     /// # Errors
     /// One cannot be read, or `take` fails. A file that was removed since is passed over.
     pub(crate) async fn for_each(&self, mut take: impl AsyncFnMut(Opened<'_>) -> Result<()>) -> Result<()> {
-        for Entry { name, place, checkpoints } in &self.entries {
+        for ArchiveEntry { name, place, checkpoints } in &self.entries {
             let path = self.folder.join(place);
             if !checkpoints {
                 open(&path, name, place, &mut take).await?;

@@ -1,7 +1,7 @@
 //! Evaluations and audits beside a run in training: a slice of the first of them between groups of steps.
 
 use super::super::outlet::Outlet;
-use super::super::{Answer, Session};
+use super::super::{RequestOutcome, Session};
 use crate::error::{Error, Result};
 use crate::platform::TURN;
 use crate::project::Run;
@@ -86,17 +86,17 @@ impl Session {
         run: Run,
         held: Option<Duration>,
         work: impl Future<Output = Finish> + 'static,
-    ) -> Result<Answer> {
+    ) -> Result<RequestOutcome> {
         if held.is_none() && self.evaluations.is_empty() {
             let finish = work.await;
             finish(self, Duration::ZERO)?;
-            return Ok(Answer::Done);
+            return Ok(RequestOutcome::Done);
         }
         let (outlet, held, rested) = (self.outlet.clone(), held.unwrap_or_default(), Instant::now());
         let work = Box::pin(work);
         let job = Job { id, name, run, outlet, work, held, rested, over: false };
         self.evaluations.0.borrow_mut().push_back(job);
-        Ok(Answer::Later)
+        Ok(RequestOutcome::Later)
     }
 
     /// Carries the first evaluation on for a moment. `trains` is whether a run waits for it.

@@ -15,14 +15,14 @@ use crate::protocol::{Evaluation, Event};
 use web_time::{Duration, Instant};
 
 /// What writes answers.
-pub(in super::super) enum Writer {
+pub(in super::super) enum AnswerWriter {
     /// It is there.
     Open(Decoder),
     /// It is opened where a run trains, once answers are due: evaluations that wait for others take no memory for it.
     Beside(Option<Box<Gpu>>, Box<Opening>),
 }
 
-impl Writer {
+impl AnswerWriter {
     pub(in super::super) async fn open(self, of: &Assessment) -> Result<Decoder> {
         let model = &of.model;
         let mut decoder = match self {
@@ -43,7 +43,7 @@ pub(super) struct Making {
     pub(super) text: Run,
     pub(super) asked: Vec<Asked>,
     /// What writes answers, where any are to be written.
-    pub(super) writer: Option<Writer>,
+    pub(super) writer: Option<AnswerWriter>,
     /// What is known before.
     pub(super) evaluation: Evaluation,
 }

@@ -1,6 +1,6 @@
 //! The prompts and texts of files that could be proposed.
 
-use crate::data::read::{self, Place, Problems, SourceFile, labelled_texts, prompt_of};
+use crate::data::read::{self, Problems, RowLocation, SourceFile, labelled_texts, prompt_of};
 use crate::error::Result;
 use crate::generate::{chat_prompt, prompt_tokens};
 use crate::platform::Turns;
@@ -55,7 +55,7 @@ impl Candidates {
     ) -> Result<()> {
         let files = model.tokenizer.files();
         let has_template = files.chat_template.is_some();
-        let read = |line: &str, place: Place| Ok(Some((place, prompt_of(line))));
+        let read = |line: &str, place: RowLocation| Ok(Some((place, prompt_of(line))));
         for row in read::json_rows(source, read)? {
             turns.give().await;
             let (place, row) = row?;

@@ -22,7 +22,7 @@ const LIVELY: f64 = 1e-2;
 
 /// A part of the model: its embedding, a block, its head.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::train) struct Part {
+pub(in crate::train) struct LayerUpdate {
     /// As in `blocks.3`.
     pub name: String,
     /// The norm of the last update over the norm of the weights; nothing where the optimizer does not keep what it was made of.
@@ -35,7 +35,7 @@ pub(in crate::train) struct Part {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::train) struct Layers {
     /// In the order of the model.
-    pub parts: Vec<Part>,
+    pub parts: Vec<LayerUpdate>,
     /// Matrices that get no gradient, by name: they never did, or have not for a while.
     pub dead: Vec<String>,
 }
@@ -94,7 +94,7 @@ pub(super) fn layers(
         .into_iter()
         .map(|(name, norm, update, is_finite)| {
             let ratio = learning_rate * (update / norm).sqrt();
-            Part { name, update: (has_moments && ratio.is_finite()).then_some(ratio), is_finite }
+            LayerUpdate { name, update: (has_moments && ratio.is_finite()).then_some(ratio), is_finite }
         })
         .collect();
     found

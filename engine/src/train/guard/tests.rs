@@ -220,7 +220,7 @@ fn a_silent_part_is_told_of_once() {
 
 #[test]
 fn layers_that_explode_or_learn_nothing_are_told_of_when_they_begin_to() {
-    let part = |name: &str, update: f64, is_finite: bool| layers::Part {
+    let part = |name: &str, update: f64, is_finite: bool| layers::LayerUpdate {
         name: name.to_owned(),
         update: Some(update),
         is_finite,

@@ -29,10 +29,10 @@ struct Fact {
     heard: &'static str,
     asked: Wordings,
     answer: &'static str,
-    values: Values,
+    values: FactValues,
 }
 
-enum Values {
+enum FactValues {
     Names,
     Of(&'static [&'static str]),
 }
@@ -53,7 +53,7 @@ const FACTS: &[Fact] = &[
             held_out: &["Please say my name."],
         },
         answer: "Your name is {value}.",
-        values: Values::Names,
+        values: FactValues::Names,
     },
     Fact {
         told: Wordings {
@@ -78,7 +78,7 @@ const FACTS: &[Fact] = &[
             held_out: &["Please say which color I like best."],
         },
         answer: "You like {value}.",
-        values: Values::Of(COLOURS),
+        values: FactValues::Of(COLOURS),
     },
     Fact {
         told: Wordings {
@@ -99,7 +99,7 @@ const FACTS: &[Fact] = &[
             held_out: &["Please say the name of my friend."],
         },
         answer: "Your friend is {value}.",
-        values: Values::Names,
+        values: FactValues::Names,
     },
     Fact {
         told: Wordings {
@@ -124,7 +124,7 @@ const FACTS: &[Fact] = &[
             held_out: &["Please say what animal we have."],
         },
         answer: "You have a {value}.",
-        values: Values::Of(&[
+        values: FactValues::Of(&[
             "cat", "dog", "rabbit", "mouse", "duck", "kitten", "puppy", "turtle", "bird", "hedgehog",
         ]),
     },
@@ -147,7 +147,7 @@ const FACTS: &[Fact] = &[
             held_out: &["Please say which food I like."],
         },
         answer: "You like {value}.",
-        values: Values::Of(&[
+        values: FactValues::Of(&[
             "apples", "cookies", "berries", "nuts", "pears", "carrots", "pancakes", "bread", "honey", "soup",
             "cheese", "cake",
         ]),
@@ -201,7 +201,8 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
         fact.heard.replace("{value}", value).replace("{Value}", &super::draw::capital(value))
     };
     let first = said(draw, fact, value, &mut parts);
-    let greeting = if matches!(fact.values, Values::Names) && draw.below(2) == 0 { "Hello! " } else { "" };
+    let greeting =
+        if matches!(fact.values, FactValues::Names) && draw.below(2) == 0 { "Hello! " } else { "" };
     messages.push(user(format!("{greeting}{first}")));
     messages.push(assistant(heard(fact, value)));
     if draw.level == 3 {
@@ -234,8 +235,8 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
 /// Two values that a fact can have, not the same.
 fn two_values(draw: &mut Draw, fact: &Fact) -> [&'static str; 2] {
     let found: Vec<&'static str> = match &fact.values {
-        Values::Names => draw.people(2).into_iter().map(|person| person.name).collect(),
-        Values::Of(list) => draw.pick_some(list, 2),
+        FactValues::Names => draw.people(2).into_iter().map(|person| person.name).collect(),
+        FactValues::Of(list) => draw.pick_some(list, 2),
     };
     [found[0], found[1]]
 }

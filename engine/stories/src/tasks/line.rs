@@ -5,21 +5,21 @@ use glasshouse_protocol::{ChatMessage, Role};
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct Row<'task> {
+struct TaskRow<'task> {
     messages: &'task [ChatMessage],
     #[serde(flatten)]
     about: About<'task>,
 }
 
 #[derive(Serialize)]
-struct Prompt<'task> {
+struct PromptLine<'task> {
     prompt: &'task [ChatMessage],
     #[serde(flatten)]
     about: About<'task>,
 }
 
 #[derive(Serialize)]
-struct Pair<'task> {
+struct PreferencePair<'task> {
     prompt: &'task [ChatMessage],
     chosen: &'task [ChatMessage],
     rejected: [ChatMessage; 1],
@@ -54,7 +54,7 @@ impl<'task> From<&'task Task> for About<'task> {
 /// # Errors
 /// None that anybody met: a task is plain data.
 pub fn line(task: &Task) -> serde_json::Result<String> {
-    serde_json::to_string(&Row { messages: &task.messages, about: task.into() })
+    serde_json::to_string(&TaskRow { messages: &task.messages, about: task.into() })
 }
 
 /// A task as files of prompts have it: without its answer.
@@ -62,7 +62,7 @@ pub fn line(task: &Task) -> serde_json::Result<String> {
 /// # Errors
 /// None that anybody met: a task is plain data.
 pub fn prompt_line(task: &Task) -> serde_json::Result<String> {
-    serde_json::to_string(&Prompt { prompt: task.prompt(), about: task.into() })
+    serde_json::to_string(&PromptLine { prompt: task.prompt(), about: task.into() })
 }
 
 /// A task as files of preferences have it: its answer, and a worse one.
@@ -72,5 +72,5 @@ pub fn prompt_line(task: &Task) -> serde_json::Result<String> {
 pub fn pair_line(task: &Task, rejected: &str) -> serde_json::Result<String> {
     let (prompt, chosen) = task.messages.split_at(task.prompt().len());
     let rejected = [ChatMessage { role: Role::Assistant, content: rejected.to_owned() }];
-    serde_json::to_string(&Pair { prompt, chosen, rejected, about: task.into() })
+    serde_json::to_string(&PreferencePair { prompt, chosen, rejected, about: task.into() })
 }

@@ -3,7 +3,7 @@
 use super::{Found, Measure, Of, matches};
 use crate::format;
 use crate::pages::parts::visible;
-use crate::state::{Answer, Tensor, ViewData};
+use crate::state::{InspectionAnswer, Tensor, ViewData};
 use glasshouse_protocol::View;
 
 pub(super) const NEAREST_COSINE: Measure = Measure {
@@ -76,12 +76,12 @@ fn largest(values: &[f32]) -> Option<(usize, f32)> {
 }
 
 /// A token of the prompt as a reader sees it.
-fn token(answer: &Answer, place: usize) -> String {
+fn token(answer: &InspectionAnswer, place: usize) -> String {
     let token = answer.inspection.tokens.get(place);
     token.map_or_else(|| format!("token {place}"), |token| format!("“{}”", visible(&token.text)))
 }
 
-fn nearest_cosine(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+fn nearest_cosine(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let place = answer.inspection.position;
     let own = answer.settings.token.or_else(|| Some(answer.inspection.tokens.get(place)?.id));
     let pairs = data.integers("neighbours").iter().zip(data.floats("cosines"));
@@ -96,7 +96,7 @@ fn nearest_cosine(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<
     Some((f64::from(*cosine), sentence))
 }
 
-fn attention_peak(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+fn attention_peak(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let position = answer.inspection.position;
     let row = data.tensor("probabilities")?.at(&[position]);
     let (place, peak) = largest(row)?;
@@ -107,7 +107,7 @@ fn attention_peak(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<
 }
 
 /// The head with the highest of one kind of score; the kinds are the last axis.
-fn best_head(_: &Answer, data: &ViewData, kind: usize, what: &str) -> Option<Found> {
+fn best_head(_: &InspectionAnswer, data: &ViewData, kind: usize, what: &str) -> Option<Found> {
     let scores: &Tensor = data.tensor("scores")?;
     let (layers, heads) = (scores.size(0), scores.size(1));
     let all = (0..layers).flat_map(|layer| (0..heads).map(move |head| (layer, head)));
@@ -119,7 +119,7 @@ fn best_head(_: &Answer, data: &ViewData, kind: usize, what: &str) -> Option<Fou
     Some((f64::from(score), sentence))
 }
 
-fn mlp_over_head(_: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+fn mlp_over_head(_: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let heads = data.tensor("heads")?;
     let (place, head) = largest(&heads.floats)?;
     let (layer, mlp) = largest(data.floats("mlps"))?;
@@ -135,7 +135,7 @@ fn mlp_over_head(_: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found>
     Some((ratio, sentence))
 }
 
-fn residual_growth(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+fn residual_growth(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let norms = data.tensor("norms")?;
     let position = answer.inspection.position;
     let last_stage = norms.size(0).checked_sub(1)?;
@@ -149,7 +149,7 @@ fn residual_growth(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option
     Some((growth, sentence))
 }
 
-fn first_leading_layer(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+fn first_leading_layer(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let top = data.tensor("top")?;
     let (stages, positions) = (top.size(0), top.size(1));
     let position = answer.inspection.position;
@@ -163,7 +163,7 @@ fn first_leading_layer(answer: &Answer, data: &ViewData, _: Option<usize>) -> Op
     Some((leads as f64, sentence))
 }
 
-fn tokens_kept(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+fn tokens_kept(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let [kept] = data.integers("kept") else { return None };
     let sampling = &answer.settings.sampling;
     let sentence = format!(
@@ -175,7 +175,7 @@ fn tokens_kept(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Fou
     Some((f64::from(*kept), sentence))
 }
 
-fn top_probability_ratio(answer: &Answer, data: &ViewData, _: Option<usize>) -> Option<Found> {
+fn top_probability_ratio(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) -> Option<Found> {
     let (_, before) = largest(data.floats("probability"))?;
     let (_, after) = largest(data.floats("tempered"))?;
     let ratio = f64::from(after) / f64::from(before);
@@ -187,7 +187,7 @@ fn top_probability_ratio(answer: &Answer, data: &ViewData, _: Option<usize>) -> 
     Some((ratio, sentence))
 }
 
-fn surprise_share(_: &Answer, data: &ViewData, vocabulary: Option<usize>) -> Option<Found> {
+fn surprise_share(_: &InspectionAnswer, data: &ViewData, vocabulary: Option<usize>) -> Option<Found> {
     // Nothing stands before the first.
     let surprise = data.floats("surprise").get(1..).filter(|rest| !rest.is_empty())?;
     let mean = surprise.iter().map(|bits| f64::from(*bits)).sum::<f64>() / surprise.len() as f64;

@@ -1,7 +1,7 @@
 //! Attention over a window.
 
 use super::attention_direct;
-use super::{Family, Launch, Lower, Lowering, Operand, Place, Site, Tier, grid, within_longest_loop};
+use super::{BindingSource, Family, Launch, Lower, Lowering, Operand, Site, Tier, grid, within_longest_loop};
 use crate::Result;
 use crate::graph::ops::{
     Attention, AttentionBackward, AttentionBackwardInputs, AttentionDelta, AttentionDeltaInputs,
@@ -24,7 +24,7 @@ pub(super) struct Window<'graph> {
     pub(super) dropout: Option<DropoutSite>,
     pub(super) sliding: Option<usize>,
     /// The starts of documents, where there are several in a row.
-    pub(super) starts: Option<Place>,
+    pub(super) starts: Option<BindingSource>,
 }
 
 impl Window<'_> {
@@ -40,8 +40,8 @@ impl Window<'_> {
     }
 
     /// What a kernel for heads of any size binds, whose operands these are.
-    fn bindings(self, operands: &[Place]) -> Vec<Place> {
-        let control = [Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)];
+    fn bindings(self, operands: &[BindingSource]) -> Vec<BindingSource> {
+        let control = [BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule)];
         control.into_iter().chain(operands.iter().copied()).chain(self.starts).collect()
     }
 
@@ -131,7 +131,7 @@ pub(super) fn scale(heads: Heads) -> f32 {
 pub(super) fn each(
     kernel: &'static Kernel,
     arguments: Vec<u8>,
-    bindings: Vec<Place>,
+    bindings: Vec<BindingSource>,
     count: usize,
 ) -> Result<Launch> {
     Launch::new(kernel, arguments, bindings, grid(count.div_ceil(kernel.workgroup_size[0] as usize))?)
@@ -195,7 +195,7 @@ impl Lower for AttentionBackward {
     }
 }
 
-fn query_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
+fn query_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
     let ((batch, time), heads) = (window.batch_and_time(), window.heads);
     within_reach(window.site, heads, time, 2)?;
     let kernel = variant!(
@@ -209,7 +209,7 @@ fn query_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
     Launch::new(kernel, arguments, window.bindings(&operands), groups)
 }
 
-fn key_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
+fn key_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
     let ((batch, time), heads) = (window.batch_and_time(), window.heads);
     // Scores and sums, for every query head that shares the key.
     within_reach(window.site, heads, time * (heads.heads / heads.kv_heads), 2)?;

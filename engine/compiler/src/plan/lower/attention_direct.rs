@@ -2,7 +2,7 @@
 
 use super::attention::{Window, dropping, scale};
 use super::matmul::built;
-use super::{LONGEST_LOOP, Launch, Place, grid};
+use super::{BindingSource, LONGEST_LOOP, Launch, grid};
 use crate::Result;
 use crate::plan::Buffer;
 use glasshouse_shaders::{
@@ -43,9 +43,10 @@ macro_rules! launch {
         };
         // Where rows hold several documents there is no variant without dropout: it is of a rate of 0 then.
         let (drops, documents) = (dropout.is_some() || $window.starts.is_some(), $window.starts.is_some());
-        let mut bindings: Vec<Place> = $bindings.to_vec();
+        let mut bindings: Vec<BindingSource> = $bindings.to_vec();
         if drops {
-            bindings.extend([Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule)]);
+            bindings
+                .extend([BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule)]);
         }
         bindings.extend($window.starts);
         let groups = grid(batch * heads.$head_count * time.div_ceil(ROWS))?;
@@ -55,16 +56,16 @@ macro_rules! launch {
 }
 
 /// Over qkv, y and lse.
-pub(super) fn forward(window: Window<'_>, operands: [Place; 3]) -> Result<Launch> {
+pub(super) fn forward(window: Window<'_>, operands: [BindingSource; 3]) -> Result<Launch> {
     launch!(attention_forward_direct, window, heads, operands)
 }
 
 /// The queries' columns, over qkv, lse, delta, dy and dqkv.
-pub(super) fn query_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
+pub(super) fn query_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
     launch!(attention_query_backward_direct, window, heads, operands)
 }
 
 /// The keys' and values' columns, likewise.
-pub(super) fn key_backward(window: Window<'_>, operands: [Place; 5]) -> Result<Launch> {
+pub(super) fn key_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
     launch!(attention_key_backward_direct, window, kv_heads, operands)
 }

@@ -1,7 +1,7 @@
 //! What only decoding does: attention over caches, and the last rows of chunks.
 
 use super::attention::{each, scale};
-use super::{Launch, Lower, Lowering, Operand, Place, Site, grid};
+use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, grid};
 use crate::Result;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs, Named, Y};
 use glasshouse_shaders::{cached_attention, cached_attention_join, cached_write, last_row};
@@ -42,7 +42,7 @@ impl Lower for CachedAttention {
         };
         let [qkv, keys, values, cursor, y] = [qkv, keys, values, cursor, y].map(Operand::place);
         let queries = rows * heads.heads;
-        let sums = Place::Scratch(0);
+        let sums = BindingSource::Scratch(0);
         let into = if parts > 1 { sums } else { y };
         let bindings = vec![qkv, cursor, keys, values];
         let entries = rows * heads.kv_heads * heads.head_size;

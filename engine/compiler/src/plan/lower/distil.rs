@@ -1,7 +1,7 @@
 //! The loss against a teacher's logits, and its gradient.
 
-use super::loss::{Rule, mean};
-use super::{Launch, Lower, Lowering, Operand, Place, Site, Tier, grid, row_groups};
+use super::loss::{LossRule, mean};
+use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, Tier, grid, row_groups};
 use crate::Result;
 use crate::graph::ops::{
     Distil, DistilBackward, DistilBackwardInputs, DistilInputs, DistilOutputs, Dx, Named,
@@ -15,7 +15,7 @@ impl Lower for Distil {
         let DistilInputs { logits, teacher, targets } = operands.inputs;
         let DistilOutputs { loss, rows, softened } = operands.outputs;
         let count = logits.rows();
-        let rule = Rule::new(count, logits.columns(), 0.0, self.ignore_index);
+        let rule = LossRule::new(count, logits.columns(), 0.0, self.ignore_index);
         let (ignoring, ignored) = rule.ignore();
         let arguments = distil::Arguments {
             rows: count as u32,
@@ -27,7 +27,7 @@ impl Lower for Distil {
         };
         let [logits, teacher, targets, rows, softened, loss] =
             [logits, teacher, targets, rows, softened, loss].map(Operand::place);
-        let bindings = vec![Place::Buffer(Buffer::Control), logits, teacher, targets, rows, softened];
+        let bindings = vec![BindingSource::Buffer(Buffer::Control), logits, teacher, targets, rows, softened];
         let groups = row_groups(Tier::Tiled, count)?;
         let each = Launch::new(distil::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering { launches: vec![each, mean(rule, [rows, targets, loss])?], scratch: Vec::new() })
@@ -40,7 +40,7 @@ impl Lower for DistilBackward {
         let Dx { dx } = operands.outputs;
         let Distil { temperature, mix, ignore_index } = self.forward;
         let (count, vocabulary) = (logits.rows(), logits.columns());
-        let (ignoring, ignored) = Rule::new(count, vocabulary, 0.0, ignore_index).ignore();
+        let (ignoring, ignored) = LossRule::new(count, vocabulary, 0.0, ignore_index).ignore();
         let arguments = distil_backward::Arguments {
             rows: count as u32,
             vocabulary: vocabulary as u32,
@@ -51,7 +51,7 @@ impl Lower for DistilBackward {
             scale: self.scale,
         };
         let places = [logits, teacher, targets, rows, softened, loss, dx].map(Operand::place);
-        let bindings = std::iter::once(Place::Buffer(Buffer::Control)).chain(places).collect();
+        let bindings = std::iter::once(BindingSource::Buffer(Buffer::Control)).chain(places).collect();
         let groups = grid((count * vocabulary).div_ceil(256))?;
         Ok(Lowering::one(Launch::new(distil_backward::kernel(), arguments.bytes(), bindings, groups)?))
     }

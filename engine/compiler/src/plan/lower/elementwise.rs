@@ -1,7 +1,7 @@
 //! Ops that look at one entry at a time: one invocation an entry, or four where the count divides by four.
 
 use super::matmul::built;
-use super::{Launch, Lower, Lowering, Operand, Place, Site, grid};
+use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, grid};
 use crate::Result;
 use crate::graph::ops::{Add, AddInputs, Dropout, DropoutInputs, Named, Noise, Scale};
 use crate::graph::{Type, random};
@@ -50,7 +50,8 @@ impl Lower for Dropout {
             threshold: random::threshold(self.site.rate),
             scale: 1.0 / (1.0 - self.site.rate),
         };
-        let (control, schedule) = (Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule));
+        let (control, schedule) =
+            (BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule));
         let mut bindings = vec![control, schedule, x.place(), y.place()];
         bindings.extend(residual.map(Operand::place));
         let width = if vec4 { dropout::Entries::Vec4 } else { dropout::Entries::Scalar };
@@ -64,7 +65,8 @@ impl Lower for Noise {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
         let (count, groups) = floats(y.ty)?;
         let arguments = noise::Arguments { count, site: self.site, size: self.size }.bytes();
-        let (control, schedule) = (Place::Buffer(Buffer::Control), Place::Buffer(Buffer::Schedule));
+        let (control, schedule) =
+            (BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule));
         let bindings = vec![control, schedule, x.place(), y.place()];
         Ok(Lowering::one(Launch::new(noise::kernel(), arguments, bindings, groups)?))
     }

@@ -1,7 +1,7 @@
 //! The token embedding and its gradient.
 
 use super::parts::RowRange;
-use super::{Launch, Lower, Lowering, Operand, Place, Site, grid};
+use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, grid};
 use crate::Result;
 use crate::graph::ops::{Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs, Named};
 use crate::plan::Buffer;
@@ -40,7 +40,7 @@ impl Lower for Embedding {
                 first: part.first as u32,
                 rows: part.count as u32,
             };
-            let control = Place::Buffer(Buffer::Control);
+            let control = BindingSource::Buffer(Buffer::Control);
             let mut bindings = vec![control, tokens.place(), part.rows_of(table.place()), outputs.y.place()];
             bindings.extend([positions, cursor].into_iter().flatten().map(Operand::place));
             Launch::new(kernel, arguments.bytes(), bindings, groups)
@@ -73,7 +73,7 @@ impl Lower for EmbeddingBackward {
                 first: part.first as u32,
                 rows: part.count as u32,
             };
-            let control = Place::Buffer(Buffer::Control);
+            let control = BindingSource::Buffer(Buffer::Control);
             let table = part.rows_of(gradients.table.place());
             let bindings = vec![control, dy.place(), tokens.place(), order.place(), table];
             Launch::new(kernel(tier, width), arguments.bytes(), bindings, groups)

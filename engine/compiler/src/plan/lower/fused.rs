@@ -2,7 +2,7 @@
 //! with its loss. Where the strategy that is chosen has a kernel with such an epilogue, they are one launch; elsewhere the product and what
 //! follows it are two.
 
-use super::loss::{Rule, mean, rows, rows_backward};
+use super::loss::{LossRule, mean, rows, rows_backward};
 use super::matmul::{
     STEPS_IN_TURN, input_backward_launches, linear_launches, linear_tiles, tiles, weight_backward_launches,
 };
@@ -11,7 +11,7 @@ use super::parts::RowRange;
 use super::products::{linear, linear_input_backward};
 use super::tuning::Operands;
 use super::{
-    Family, Launch, Lower, Lowering, Operand, Place, Site, by_width, grid, rope, within_longest_loop,
+    BindingSource, Family, Launch, Lower, Lowering, Operand, Site, by_width, grid, rope, within_longest_loop,
 };
 use crate::Result;
 use crate::graph::Nonlinearity;
@@ -79,7 +79,7 @@ impl Lower for LinearRope {
         if let Some(launch) = product(site, [x, weight, y], bias, turned, table, arguments)? {
             return Ok(Lowering::one(launch));
         }
-        let sum = Place::Scratch(0);
+        let sum = BindingSource::Scratch(0);
         let mut launches = plain(site, [x, weight], bias, sum)?;
         let rope = Rope { heads, inverse: false, cursor: false };
         launches.push(rope::launch(rope, y.ty, table, vec![sum, table.place(), y.place()])?);
@@ -115,7 +115,7 @@ fn plain(
     site: Site<'_>,
     [x, weight]: [Operand<'_>; 2],
     bias: Option<Operand<'_>>,
-    z: Place,
+    z: BindingSource,
 ) -> Result<Vec<Launch>> {
     let sizes = [x.rows(), x.columns(), weight.rows()];
     let added = [bias.map(Operand::place), None];
@@ -130,7 +130,7 @@ impl Lower for LinearInputActivationBackward {
             return Ok(Lowering::one(launch));
         }
         let sizes = [dy.rows(), dy.columns(), weight.columns()];
-        let sum = Place::Scratch(0);
+        let sum = BindingSource::Scratch(0);
         let (places, half) = ([dy.place(), sum], [dy.half(), dx.half()]);
         let mut launches = input_backward_launches(site, sizes, weight, places, half, None)?;
         let places = [x.place(), sum, dx.place()];
@@ -181,7 +181,7 @@ impl Lower for LinearCrossEntropy {
         let [targets, loss, results, logits] =
             [targets, outputs.loss, outputs.rows, outputs.logits].map(Operand::place);
         let (rule, inner) =
-            (Rule::new(x.rows(), weight.rows(), self.label_smoothing, self.ignore_index), x.columns());
+            (LossRule::new(x.rows(), weight.rows(), self.label_smoothing, self.ignore_index), x.columns());
         let mut launches = Vec::new();
         for part in RowRange::all(x.rows(), self.chunk) {
             let sizes = [part.count, inner, weight.rows()];
@@ -202,7 +202,7 @@ impl Lower for LinearCrossEntropyBackward {
         let half = [dlogits.half(), dx.half(), x.half()];
         let [half_dlogits, half_dx, half_x] = half;
         let (inner, vocabulary, all_rows) = (x.columns(), weight.rows(), x.rows());
-        let rule = Rule::new(all_rows, vocabulary, self.label_smoothing, self.ignore_index);
+        let rule = LossRule::new(all_rows, vocabulary, self.label_smoothing, self.ignore_index);
         let [targets, results, share, logits, dlogits] =
             [targets, results, share, logits, dlogits].map(Operand::place);
         let mut launches = Vec::new();

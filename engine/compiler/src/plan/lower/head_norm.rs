@@ -1,7 +1,7 @@
 //! The norm of heads and its gradients.
 
 use super::attention::each;
-use super::{Lower, Lowering, Operand, Place, Site};
+use super::{BindingSource, Lower, Lowering, Operand, Site};
 use crate::Result;
 use crate::graph::ops::{
     Dx, HeadNorm, HeadNormBackward, HeadNormBackwardInputs, HeadNormInputs, HeadNormOutputs,
@@ -70,7 +70,7 @@ impl Lower for HeadNormWeightBackward {
             head_size: heads.head_size as u32,
             segments: segments as u32,
         };
-        let sums = Place::Scratch(0);
+        let sums = BindingSource::Scratch(0);
         let kernel = head_norm_weight_partial::kernel(qkv.half());
         let bindings = vec![qkv.place(), roots.place(), dy.place(), sums];
         let partial = each(kernel, partial.bytes(), bindings, segments * columns)?;

@@ -2,8 +2,8 @@
 
 use super::parts::RowRange;
 use super::{
-    Family, LONGEST_LOOP, Launch, Lower, Lowering, Operand, Place, Site, Target, Tier, grid, row_groups,
-    row_tier,
+    BindingSource, Family, LONGEST_LOOP, Launch, Lower, Lowering, Operand, Site, Target, Tier, grid,
+    row_groups, row_tier,
 };
 use crate::Result;
 use crate::graph::ops::{
@@ -15,7 +15,7 @@ use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_me
 
 /// What the loss kernels are told beside their rows.
 #[derive(Clone, Copy)]
-pub(super) struct Rule {
+pub(super) struct LossRule {
     /// N, rows of a micro-batch.
     all_rows: usize,
     vocabulary: usize,
@@ -23,7 +23,7 @@ pub(super) struct Rule {
     ignore_index: Option<u32>,
 }
 
-impl Rule {
+impl LossRule {
     pub(super) fn new(all_rows: usize, vocabulary: usize, smoothing: f32, ignore_index: Option<u32>) -> Self {
         Self { all_rows, vocabulary, smoothing, ignore_index }
     }
@@ -38,7 +38,7 @@ impl Lower for CrossEntropy {
     /// Rows, then their mean, which also goes into the report.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (CrossEntropyInputs { logits, targets }, outputs) = (operands.inputs, operands.outputs);
-        let rule = Rule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
+        let rule = LossRule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
         let whole = RowRange::whole(logits.rows());
         let [logits, targets, results, loss] =
             [logits, targets, outputs.rows, outputs.loss].map(Operand::place);
@@ -53,12 +53,12 @@ impl Lower for Score {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (ScoreInputs { logits, targets }, outputs) = (operands.inputs, operands.outputs);
         let count = logits.rows();
-        let rule = Rule::new(count, 1, 0.0, self.ignore_index);
+        let rule = LossRule::new(count, 1, 0.0, self.ignore_index);
         let (ignoring, ignored) = rule.ignore();
         let [logits, targets, results, loss] =
             [logits, targets, outputs.rows, outputs.loss].map(Operand::place);
         let arguments = score::Arguments { rows: count as u32, ignoring, ignored, beyond: Self::BEYOND };
-        let bindings = vec![Place::Buffer(Buffer::Control), logits, targets, results];
+        let bindings = vec![BindingSource::Buffer(Buffer::Control), logits, targets, results];
         let each = Launch::new(score::kernel(), arguments.bytes(), bindings, grid(count.div_ceil(256))?)?;
         let mean = mean(rule, [results, targets, loss])?;
         Ok(Lowering { launches: vec![each, mean], scratch: Vec::new() })
@@ -69,7 +69,7 @@ impl Lower for CrossEntropyBackward {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let CrossEntropyBackwardInputs { logits, targets, rows, share } = operands.inputs;
         let Dx { dx } = operands.outputs;
-        let rule = Rule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
+        let rule = LossRule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
         let whole = RowRange::whole(logits.rows());
         let places = [logits, targets, rows, share, dx].map(Operand::place);
         Ok(Lowering::one(rows_backward(rule, whole, (self.scale, self.weighted), places, dx.half())?))
@@ -79,9 +79,9 @@ impl Lower for CrossEntropyBackward {
 /// (lse, loss) of each row of a part: over its logits, all targets, its results.
 pub(super) fn rows(
     target: &Target,
-    rule: Rule,
+    rule: LossRule,
     part: RowRange,
-    [logits, targets, results]: [Place; 3],
+    [logits, targets, results]: [BindingSource; 3],
 ) -> Result<Launch> {
     use cross_entropy::{Arguments, kernel};
     let (ignoring, ignored) = rule.ignore();
@@ -102,17 +102,17 @@ pub(super) fn rows(
     Launch::new(
         kernel(row_tier!(cross_entropy, tier)),
         arguments.bytes(),
-        vec![Place::Buffer(Buffer::Control), logits, targets, results],
+        vec![BindingSource::Buffer(Buffer::Control), logits, targets, results],
         row_groups(tier, part.count)?,
     )
 }
 
 /// The mean of all rows, which also goes into the report: over their results, targets and the loss.
-pub(super) fn mean(rule: Rule, [results, targets, loss]: [Place; 3]) -> Result<Launch> {
+pub(super) fn mean(rule: LossRule, [results, targets, loss]: [BindingSource; 3]) -> Result<Launch> {
     let (ignoring, ignored) = rule.ignore();
     let arguments = cross_entropy_mean::Arguments { rows: rule.all_rows as u32, ignoring, ignored };
     let [control, schedule, reports] =
-        [Buffer::Control, Buffer::Schedule, Buffer::Reports].map(Place::Buffer);
+        [Buffer::Control, Buffer::Schedule, Buffer::Reports].map(BindingSource::Buffer);
     Launch::new(
         cross_entropy_mean::kernel(),
         arguments.bytes(),
@@ -124,10 +124,10 @@ pub(super) fn mean(rule: Rule, [results, targets, loss]: [Place; 3]) -> Result<L
 /// Gradient of a part's logits, in 16-bit floats where `half` says so: over them, all targets, its results, what its rows weigh (`weighted`
 /// each by itself), and where the gradient goes.
 pub(super) fn rows_backward(
-    rule: Rule,
+    rule: LossRule,
     part: RowRange,
     (scale, weighted): (f32, bool),
-    places: [Place; 5],
+    places: [BindingSource; 5],
     half: bool,
 ) -> Result<Launch> {
     let (ignoring, ignored) = rule.ignore();
@@ -142,7 +142,7 @@ pub(super) fn rows_backward(
         first_row: part.first as u32,
         all_rows: rule.all_rows as u32,
     };
-    let bindings = std::iter::once(Place::Buffer(Buffer::Control)).chain(places).collect();
+    let bindings = std::iter::once(BindingSource::Buffer(Buffer::Control)).chain(places).collect();
     let groups = grid((part.count * rule.vocabulary).div_ceil(256))?;
     Launch::new(cross_entropy_backward::kernel(half), arguments.bytes(), bindings, groups)
 }

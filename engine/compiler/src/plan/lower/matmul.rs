@@ -5,7 +5,7 @@ use super::parts::RowRange;
 use super::products::{Strategy, linear, linear_input_backward, linear_weight_backward};
 use super::tuning::Operands;
 use super::{
-    Family, LONGEST_LOOP, Launch, Lowering, Operand, Place, Site, Target, by_width, grid, row_groups,
+    BindingSource, Family, LONGEST_LOOP, Launch, Lowering, Operand, Site, Target, by_width, grid, row_groups,
     row_tier, tall, within_longest_loop,
 };
 use crate::Result;
@@ -42,9 +42,9 @@ pub(super) fn linear_launches(
     site: Site<'_>,
     [rows, inner, columns]: [usize; 3],
     weight: Operand<'_>,
-    [x, y]: [Place; 2],
+    [x, y]: [BindingSource; 2],
     half: [bool; 2],
-    [bias, residual]: [Option<Place>; 2],
+    [bias, residual]: [Option<BindingSource>; 2],
 ) -> Result<Vec<Launch>> {
     let half_weight = half[0] || (site.target.half_weights && rows <= FEW_ROWS && inner.is_multiple_of(4));
     let read = if half_weight { weight.half_weight() } else { weight.place() };
@@ -63,7 +63,7 @@ fn linear_launch(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
     stride: usize,
-    bindings: Vec<Place>,
+    bindings: Vec<BindingSource>,
     [half, half_out]: [bool; 2],
     [bias, residual]: [bool; 2],
 ) -> Result<Launch> {
@@ -71,7 +71,7 @@ fn linear_launch(
     if rows <= FEW_ROWS && !half {
         let tier = target.tier(Family::LinearFew, [rows, inner, columns]);
         use linear_few::Operands::{Half, Scalar, Vec4};
-        let half = matches!(bindings.get(1), Some(Place::Half(_) | Place::HalfRows(..)));
+        let half = matches!(bindings.get(1), Some(BindingSource::Half(_) | BindingSource::HalfRows(..)));
         let operands = by_width(inner, half, [Scalar, Vec4, Half])?;
         let count = rows * columns;
         let arguments = linear_few::Arguments {
@@ -98,7 +98,7 @@ pub(super) fn linear_tiles(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
     half: bool,
-    bindings: Vec<Place>,
+    bindings: Vec<BindingSource>,
     kernel: impl Fn(Strategy) -> Option<&'static Kernel>,
     arguments: linear::Arguments,
 ) -> Result<Option<Launch>> {
@@ -121,9 +121,9 @@ pub(super) fn input_backward_launches(
     site: Site<'_>,
     [rows, inner, columns]: [usize; 3],
     weight: Operand<'_>,
-    [dy, dx]: [Place; 2],
+    [dy, dx]: [BindingSource; 2],
     [half_dy, half_w]: [bool; 2],
-    residual: Option<Place>,
+    residual: Option<BindingSource>,
 ) -> Result<Vec<Launch>> {
     use linear_input_backward::{Arguments, Epilogue, Function, Left, Right, kernel};
     let read = if half_w { weight.half_weight() } else { weight.place() };
@@ -176,7 +176,7 @@ pub(super) fn weight_backward(
         let launches = weight_backward_launches(site, [inner, rows, columns], [dy, x, dw], half)?;
         return Ok(Lowering { launches, scratch: Vec::new() });
     }
-    let partial = Place::Scratch(0);
+    let partial = BindingSource::Scratch(0);
     let sizes = [inner, rows, columns];
     let products = weight_backward_launch(site.target, sizes, rows, vec![dy, x, partial], half, slice)?;
     let sum = column_sums(site, [partial, dw], [slices, rows * columns], false)?;
@@ -188,7 +188,7 @@ pub(super) fn weight_backward(
 pub(super) fn weight_backward_launches(
     site: Site<'_>,
     [inner, rows, columns]: [usize; 3],
-    [dy, x, dw]: [Place; 3],
+    [dy, x, dw]: [BindingSource; 3],
     half: [bool; 2],
 ) -> Result<Vec<Launch>> {
     within_longest_loop(site, inner / STEPS_IN_TURN, "lower train.batch_size")?;
@@ -205,7 +205,7 @@ fn weight_backward_launch(
     target: &Target,
     [inner, rows, columns]: [usize; 3],
     stride: usize,
-    bindings: Vec<Place>,
+    bindings: Vec<BindingSource>,
     [half_dy, half_x]: [bool; 2],
     slice: usize,
 ) -> Result<Launch> {
@@ -246,7 +246,7 @@ pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [
 /// Adds the sum of `rows` rows of `from`, in 16-bit floats where `half` says so, to `into`.
 pub(super) fn column_sums(
     site: Site<'_>,
-    [from, into]: [Place; 2],
+    [from, into]: [BindingSource; 2],
     [rows, columns]: [usize; 2],
     half: bool,
 ) -> Result<Launch> {

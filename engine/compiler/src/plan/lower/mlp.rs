@@ -1,7 +1,7 @@
 //! Activations and gates, entry by entry.
 
 use super::elementwise::{GROUP, entries};
-use super::{Launch, Lower, Lowering, Operand, Place, Site, by_width, grid};
+use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, by_width, grid};
 use crate::Result;
 use crate::graph::ops::{
     Activation, ActivationBackward, ActivationBackwardInputs, Dx, Gate, GateBackward, GateBackwardInputs,
@@ -41,7 +41,7 @@ impl Lower for Activation {
 pub(super) fn activation_launch(
     kind: protocol::Activation,
     ty: &Type,
-    operands: [Place; 2],
+    operands: [BindingSource; 2],
 ) -> Result<Launch> {
     use activation::{Arguments, Entries, kernel};
     let (_, count, groups) = entries(ty)?;
@@ -62,7 +62,7 @@ impl Lower for ActivationBackward {
 pub(super) fn activation_backward_launch(
     kind: protocol::Activation,
     ty: &Type,
-    operands: [Place; 3],
+    operands: [BindingSource; 3],
 ) -> Result<Launch> {
     use activation_backward::{Arguments, Entries, kernel};
     let (_, count, groups) = entries(ty)?;
@@ -86,7 +86,7 @@ impl Lower for Gate {
 }
 
 /// A gate y of x over both, by y's type.
-pub(super) fn gate_launch(kind: protocol::Gate, y: &Type, operands: [Place; 2]) -> Result<Launch> {
+pub(super) fn gate_launch(kind: protocol::Gate, y: &Type, operands: [BindingSource; 2]) -> Result<Launch> {
     use gate::{Arguments, Entries, kernel};
     let (count, hidden, groups) = gated(y.count(), y.columns())?;
     let entries = by_width(y.columns(), is_half(y), [Entries::Scalar, Entries::Vec4, Entries::Half])?;
@@ -103,7 +103,11 @@ impl Lower for GateBackward {
 }
 
 /// The gradient dx of a gate of x over x, dy and dx, by the type of dx.
-pub(super) fn gate_backward_launch(kind: protocol::Gate, dx: &Type, operands: [Place; 3]) -> Result<Launch> {
+pub(super) fn gate_backward_launch(
+    kind: protocol::Gate,
+    dx: &Type,
+    operands: [BindingSource; 3],
+) -> Result<Launch> {
     use gate_backward::{Arguments, Entries, kernel};
     let narrow = dx.columns() / 2;
     let (count, hidden, groups) = gated(dx.count() / 2, narrow)?;

@@ -128,7 +128,7 @@ impl Target {
 
 /// What a launch binds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Place {
+pub enum BindingSource {
     /// A value of the graph.
     Value(ValueId),
     /// Some rows of a value, the first at a multiple of 256 bytes: first row, how many.
@@ -153,7 +153,7 @@ pub struct Launch {
     /// Bytes of the kernel's arguments (binding 0).
     pub arguments: Vec<u8>,
     /// Bindings 1, 2, … in order.
-    pub bindings: Vec<Place>,
+    pub bindings: Vec<BindingSource>,
     /// Workgroups.
     pub groups: [u32; 3],
 }
@@ -163,7 +163,7 @@ impl Launch {
     pub fn new(
         kernel: &'static Kernel,
         arguments: Vec<u8>,
-        bindings: Vec<Place>,
+        bindings: Vec<BindingSource>,
         groups: [u32; 3],
     ) -> Result<Self> {
         let declared = kernel.bindings.first().map_or(0, |arguments| arguments.stride as usize);
@@ -290,8 +290,8 @@ pub struct Operand<'graph> {
 
 impl Operand<'_> {
     /// Where it lies.
-    pub fn place(self) -> Place {
-        Place::Value(self.value)
+    pub fn place(self) -> BindingSource {
+        BindingSource::Value(self.value)
     }
 
     /// Whether it is stored in 16-bit floats.
@@ -300,8 +300,8 @@ impl Operand<'_> {
     }
 
     /// Where it lies in 16-bit floats, being a weight.
-    pub fn half_weight(self) -> Place {
-        if self.half() { self.place() } else { Place::Half(self.value) }
+    pub fn half_weight(self) -> BindingSource {
+        if self.half() { self.place() } else { BindingSource::Half(self.value) }
     }
 
     /// Its rows.

@@ -6,7 +6,7 @@
 //! part's first column on and walked with its own stride. Where a weight does not fit into a buffer, the arena is cut between these
 //! parts too.
 
-use super::{Operand, Place, Site, Target};
+use super::{BindingSource, Operand, Site, Target};
 use crate::graph::{Element, Type};
 
 /// Parts of a weight begin at multiples of this many rows, so that they begin on 256 bytes whatever a row holds, in halves too, and so
@@ -80,19 +80,19 @@ impl RowRange {
     }
 
     /// Its rows of a value, or of a weight's copy in 16-bit floats.
-    pub(super) fn rows_of(self, place: Place) -> Place {
+    pub(super) fn rows_of(self, place: BindingSource) -> BindingSource {
         match place {
             whole if self.count == self.all => whole,
-            Place::Value(value) => Place::Rows(value, self.first, self.count),
-            Place::Half(value) => Place::HalfRows(value, self.first, self.count),
+            BindingSource::Value(value) => BindingSource::Rows(value, self.first, self.count),
+            BindingSource::Half(value) => BindingSource::HalfRows(value, self.first, self.count),
             other => other,
         }
     }
 
     /// A value whose columns are the rows that this is a part of, from the part's first column on.
-    pub(super) fn columns_of(self, place: Place) -> Place {
+    pub(super) fn columns_of(self, place: BindingSource) -> BindingSource {
         match place {
-            Place::Value(value) if self.first > 0 => Place::From(value, self.first),
+            BindingSource::Value(value) if self.first > 0 => BindingSource::From(value, self.first),
             other => other,
         }
     }

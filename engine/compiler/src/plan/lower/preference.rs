@@ -1,6 +1,6 @@
 //! Losses over pairs of answers.
 
-use super::{Launch, Lower, Lowering, Operand, Place, Site};
+use super::{BindingSource, Launch, Lower, Lowering, Operand, Site};
 use crate::Result;
 use crate::graph::ops::{Named, Preference, PreferenceInputs, PreferenceOutputs};
 use crate::plan::Buffer;
@@ -28,7 +28,7 @@ impl Lower for Preference {
         };
         let [rows, targets, scores, loss, weights] =
             [rows, targets, scores, loss, weights].map(Operand::place);
-        let [control, reports] = [Buffer::Control, Buffer::Reports].map(Place::Buffer);
+        let [control, reports] = [Buffer::Control, Buffer::Reports].map(BindingSource::Buffer);
         let bindings = vec![control, rows, targets, scores, loss, weights, reports];
         Ok(Lowering::one(Launch::new(preference::kernel(), arguments.bytes(), bindings, [1, 1, 1])?))
     }

@@ -2,7 +2,7 @@
 
 use super::attention::each;
 use super::matmul::built;
-use super::{Launch, Lower, Lowering, Operand, Place, Site};
+use super::{BindingSource, Launch, Lower, Lowering, Operand, Site};
 use crate::Result;
 use crate::graph::ops::{Named, Rope, RopeInputs, Y};
 use crate::graph::{Element, Type};
@@ -17,7 +17,12 @@ impl Lower for Rope {
 }
 
 /// What has this type, turned, over `bindings` (qkv, table, (cursor), y).
-pub(super) fn launch(op: Rope, ty: &Type, table: Operand<'_>, bindings: Vec<Place>) -> Result<Launch> {
+pub(super) fn launch(
+    op: Rope,
+    ty: &Type,
+    table: Operand<'_>,
+    bindings: Vec<BindingSource>,
+) -> Result<Launch> {
     let heads = op.heads;
     let arguments = rope::Arguments {
         rows: ty.rows() as u32,

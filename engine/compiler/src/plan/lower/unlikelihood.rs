@@ -1,7 +1,7 @@
 //! Cross-entropy with unlikelihood, and its gradient.
 
-use super::loss::{Rule, mean};
-use super::{Launch, Lower, Lowering, Operand, Place, Site, Tier, row_groups};
+use super::loss::{LossRule, mean};
+use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, Tier, row_groups};
 use crate::Result;
 use crate::graph::ops::{
     Dx, Named, Unlikelihood, UnlikelihoodBackward, UnlikelihoodBackwardInputs, UnlikelihoodInputs,
@@ -16,7 +16,7 @@ impl Lower for Unlikelihood {
         let UnlikelihoodInputs { logits, tokens, targets, starts } = operands.inputs;
         let UnlikelihoodOutputs { loss, rows, sums } = operands.outputs;
         let (count, vocabulary) = (logits.rows(), logits.columns());
-        let rule = Rule::new(count, vocabulary, 0.0, self.ignore_index);
+        let rule = LossRule::new(count, vocabulary, 0.0, self.ignore_index);
         let (ignoring, ignored) = rule.ignore();
         let arguments = unlikelihood::Arguments {
             rows: count as u32,
@@ -31,7 +31,8 @@ impl Lower for Unlikelihood {
         let starts = starts.unwrap_or(tokens);
         let [logits, tokens, targets, starts, rows, sums, loss] =
             [logits, tokens, targets, starts, rows, sums, loss].map(Operand::place);
-        let bindings = vec![Place::Buffer(Buffer::Control), logits, tokens, targets, starts, rows, sums];
+        let bindings =
+            vec![BindingSource::Buffer(Buffer::Control), logits, tokens, targets, starts, rows, sums];
         let groups = row_groups(Tier::Tiled, count)?;
         let each = Launch::new(unlikelihood::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering { launches: vec![each, mean(rule, [rows, targets, loss])?], scratch: Vec::new() })
@@ -43,7 +44,7 @@ impl Lower for UnlikelihoodBackward {
         let UnlikelihoodBackwardInputs { logits, tokens, targets, sums, loss, starts } = operands.inputs;
         let Dx { dx } = operands.outputs;
         let (count, vocabulary) = (logits.rows(), logits.columns());
-        let (ignoring, ignored) = Rule::new(count, vocabulary, 0.0, self.forward.ignore_index).ignore();
+        let (ignoring, ignored) = LossRule::new(count, vocabulary, 0.0, self.forward.ignore_index).ignore();
         let arguments = unlikelihood_backward::Arguments {
             rows: count as u32,
             time: tokens.columns() as u32,
@@ -55,7 +56,7 @@ impl Lower for UnlikelihoodBackward {
             scale: self.scale,
         };
         let places = [logits, tokens, targets, starts.unwrap_or(tokens), sums, loss, dx].map(Operand::place);
-        let bindings = std::iter::once(Place::Buffer(Buffer::Control)).chain(places).collect();
+        let bindings = std::iter::once(BindingSource::Buffer(Buffer::Control)).chain(places).collect();
         let groups = row_groups(Tier::Tiled, count)?;
         let launch = Launch::new(unlikelihood_backward::kernel(), arguments.bytes(), bindings, groups)?;
         Ok(Lowering::one(launch))

@@ -6,7 +6,7 @@
 use super::metadata::Metadata;
 use super::sift;
 use super::tags::{Flow, flow};
-use super::writer::{Writer, first_number, language_of};
+use super::writer::{TextWriter, first_number, language_of};
 use super::{Mode, Page, Settings};
 use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
@@ -204,7 +204,7 @@ impl Tree {
     }
 
     fn write(&self, root: NodeRef<'_, Node>) -> String {
-        let mut writer = Writer::default();
+        let mut writer = TextWriter::default();
         let mut edges = root.traverse();
         while let Some(edge) = edges.next() {
             let node = match edge {
@@ -238,7 +238,7 @@ impl Tree {
     }
 
     /// Writes what a mark in an element stands for; whether there was one.
-    fn write_code(&self, writer: &mut Writer, node: NodeRef<'_, Node>) -> bool {
+    fn write_code(&self, writer: &mut TextWriter, node: NodeRef<'_, Node>) -> bool {
         let text = content(node);
         let number =
             text.trim_start().strip_prefix(CODE).and_then(|rest| rest.split_once(CODE)?.0.parse().ok());
@@ -254,7 +254,7 @@ impl Tree {
 }
 
 /// Writes a text without its marks.
-fn write_text(writer: &mut Writer, text: &str) {
+fn write_text(writer: &mut TextWriter, text: &str) {
     for (number, part) in text.split(BREAK).enumerate() {
         if number > 0 {
             writer.start("br", 0);

@@ -10,7 +10,7 @@ const LISTS: usize = 8;
 
 /// Writes text from a page's events.
 #[derive(Default)]
-pub(super) struct Writer {
+pub(super) struct TextWriter {
     result: String,
     /// Line ends due before the next word.
     breaks: usize,
@@ -34,7 +34,7 @@ pub(super) struct Writer {
     language: String,
 }
 
-impl Writer {
+impl TextWriter {
     /// The text.
     pub(super) fn finish(mut self) -> String {
         let end = self.result.trim_end().len();

@@ -67,14 +67,14 @@ fn is_redirect(text: &str) -> bool {
 
 /// What is open, and where what was written since begins.
 struct Open {
-    kind: Kind,
+    kind: MarkupKind,
     start: usize,
     /// Where the first `|` of a link was written.
     label: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MarkupKind {
     Template,
     Parameter,
     Table,
@@ -142,7 +142,7 @@ impl<'a> Scanner<'a> {
                 b'\'' => self.apostrophes(),
                 b'|' => {
                     if let Some(open) = self.open.last_mut()
-                        && open.kind == Kind::Link
+                        && open.kind == MarkupKind::Link
                         && open.label.is_none()
                     {
                         open.label = Some(self.result.len());
@@ -169,7 +169,7 @@ impl<'a> Scanner<'a> {
         self.position += count;
     }
 
-    fn push(&mut self, kind: Kind) {
+    fn push(&mut self, kind: MarkupKind) {
         if self.open.len() < DEPTH {
             self.open.push(Open { kind, start: self.result.len(), label: None });
         } else {
@@ -190,11 +190,11 @@ impl<'a> Scanner<'a> {
         let trimmed = rest.trim_start_matches([' ', '\t', ':']);
         if trimmed.starts_with("{|") {
             self.position += rest.len() - trimmed.len() + 2;
-            self.push(Kind::Table);
+            self.push(MarkupKind::Table);
             return;
         }
         let inside = self.open.last().map(|open| open.kind);
-        if trimmed.starts_with("|}") && inside == Some(Kind::Table) {
+        if trimmed.starts_with("|}") && inside == Some(MarkupKind::Table) {
             self.position += rest.len() - trimmed.len() + 2;
             if let Some(open) = self.open.pop() {
                 self.take_out(open.start);
@@ -347,7 +347,7 @@ impl<'a> Scanner<'a> {
         let rest = self.rest();
         if rest.starts_with("[[") {
             self.position += 2;
-            self.push(Kind::Link);
+            self.push(MarkupKind::Link);
             return;
         }
         let inside = rest.get(1..).unwrap_or_default();
@@ -359,7 +359,7 @@ impl<'a> Scanner<'a> {
             let address = inside.bytes().position(|byte| b" \t\n]<".contains(&byte)).unwrap_or(inside.len());
             self.position += 1 + address;
             self.position += self.run_of(b' ');
-            self.push(Kind::External);
+            self.push(MarkupKind::External);
             return;
         }
         self.literal(1);
@@ -372,13 +372,13 @@ impl<'a> Scanner<'a> {
                 self.deeper -= 1;
                 self.position += 2;
             }
-            Some(Kind::Link) if two => {
+            Some(MarkupKind::Link) if two => {
                 self.position += 2;
                 if let Some(open) = self.open.pop() {
                     links::close(&mut self.result, open.start, open.label);
                 }
             }
-            Some(Kind::External) => {
+            Some(MarkupKind::External) => {
                 self.position += 1;
                 self.open.pop();
             }
@@ -394,9 +394,9 @@ impl<'a> Scanner<'a> {
         }
         self.position += count;
         while count >= 2 {
-            let kind = if count == 3 { Kind::Parameter } else { Kind::Template };
+            let kind = if count == 3 { MarkupKind::Parameter } else { MarkupKind::Template };
             self.push(kind);
-            count -= if kind == Kind::Parameter { 3 } else { 2 };
+            count -= if kind == MarkupKind::Parameter { 3 } else { 2 };
         }
     }
 
@@ -409,10 +409,12 @@ impl<'a> Scanner<'a> {
                 count -= 2;
                 continue;
             }
-            let nearest =
-                self.open.iter().rposition(|open| matches!(open.kind, Kind::Template | Kind::Parameter));
+            let nearest = self
+                .open
+                .iter()
+                .rposition(|open| matches!(open.kind, MarkupKind::Template | MarkupKind::Parameter));
             let Some(open) = nearest.and_then(|index| self.open.drain(index..).next()) else { break };
-            let width = if open.kind == Kind::Parameter { count.min(3) } else { 2 };
+            let width = if open.kind == MarkupKind::Parameter { count.min(3) } else { 2 };
             self.position += width;
             count -= width;
             self.take_out(open.start);

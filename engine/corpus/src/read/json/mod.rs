@@ -5,14 +5,14 @@ mod values;
 
 use super::decode::Utf8;
 use super::record::{Context, found};
-use super::records::{Records, Step};
+use super::records::{RecordStep, Records};
 use super::unpack::Stream;
 pub(super) use parse::parse;
 use serde_json::{Map, Value};
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use values::{Cut, Values};
+use values::{ValueCut, Values};
 
 /// The rows of a file that is one JSON array, cut apart without being read, so that only the one at hand is in memory.
 pub struct JsonArray {
@@ -51,13 +51,13 @@ impl JsonArray {
             _ if self.replaced.load(Ordering::Relaxed) > 0 => {
                 "holds bytes that are no text; convert the file to UTF-8".to_owned()
             }
-            Cut::Whole => return Ok(true),
-            Cut::End if self.values.closed => return Ok(false),
-            Cut::End | Cut::Unfinished => {
+            ValueCut::Whole => return Ok(true),
+            ValueCut::End if self.values.closed => return Ok(false),
+            ValueCut::End | ValueCut::Unfinished => {
                 "ends within its array: the file is cut short; get it once more".to_owned()
             }
-            Cut::Behind => "goes on behind its array; write all rows into one".to_owned(),
-            Cut::TooLong => format!("has a row of more than {} bytes; leave it out", self.longest),
+            ValueCut::Behind => "goes on behind its array; write all rows into one".to_owned(),
+            ValueCut::TooLong => format!("has a row of more than {} bytes; leave it out", self.longest),
         };
         Err(io::Error::new(ErrorKind::InvalidData, reason))
     }
@@ -80,11 +80,11 @@ impl Json {
     }
 
     /// The first value of a file that is not an array: alone, it may hold all records.
-    fn first(&mut self, context: &Context, value: Value) -> io::Result<Step> {
+    fn first(&mut self, context: &Context, value: Value) -> io::Result<RecordStep> {
         let more = self.values.byte(|byte| byte.is_ascii_whitespace() || byte == b',')?.is_some();
         Ok(match value {
             Value::Object(record) if !more => match self.spread(context, record) {
-                Ok(()) => Step::Nothing,
+                Ok(()) => RecordStep::Nothing,
                 Err(record) => context.record(None, record).into(),
             },
             value => context.value(more.then_some(1), value).into(),
@@ -152,7 +152,7 @@ impl Json {
 }
 
 impl Records for Json {
-    fn step(&mut self, context: &Context) -> io::Result<Step> {
+    fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         if let Some(row) = self.rows.pop() {
             self.number += 1;
             return Ok(context.record(Some(self.number), row).into());
@@ -161,17 +161,17 @@ impl Records for Json {
         self.number += 1;
         let number = Some(self.number);
         Ok(match cut {
-            Cut::End => Step::End(None),
-            Cut::Behind => {
-                Step::End(Some(context.trouble(None, "goes on behind its array; what follows is not read")))
+            ValueCut::End => RecordStep::End(None),
+            ValueCut::Behind => RecordStep::End(Some(
+                context.trouble(None, "goes on behind its array; what follows is not read"),
+            )),
+            ValueCut::Unfinished => {
+                RecordStep::End(Some(context.trouble(number, "ends within a value: the file is cut short")))
             }
-            Cut::Unfinished => {
-                Step::End(Some(context.trouble(number, "ends within a value: the file is cut short")))
-            }
-            Cut::TooLong => {
+            ValueCut::TooLong => {
                 context.too_long(number, "the record", "record", context.settings.limits.record).into()
             }
-            Cut::Whole => match parse(&self.buffer) {
+            ValueCut::Whole => match parse(&self.buffer) {
                 Ok(value) if self.number == 1 && self.values.array == Some(false) => {
                     return self.first(context, value);
                 }

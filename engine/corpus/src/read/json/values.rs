@@ -5,7 +5,7 @@ use crate::read::unpack::Stream;
 use std::io::{self, BufRead};
 
 /// What came of the next value of a file.
-pub(super) enum Cut {
+pub(super) enum ValueCut {
     /// It is in the buffer.
     Whole,
     /// It is longer than the limit; its rest is passed over when the next value is asked for.
@@ -52,20 +52,20 @@ impl Values {
     }
 
     /// Puts the next value into the buffer.
-    pub(super) fn next(&mut self, value: &mut Vec<u8>) -> io::Result<Cut> {
+    pub(super) fn next(&mut self, value: &mut Vec<u8>) -> io::Result<ValueCut> {
         value.clear();
         if self.within {
             while self.part(&mut |_| true)?.is_none() {}
         }
         if self.ended {
-            return Ok(Cut::End);
+            return Ok(ValueCut::End);
         }
         if !self.begin()? {
             self.ended = true;
-            return Ok(Cut::End);
+            return Ok(ValueCut::End);
         }
         if self.ended {
-            return Ok(Cut::Behind);
+            return Ok(ValueCut::Behind);
         }
         let limit = self.limit;
         let mut fits = true;
@@ -79,14 +79,14 @@ impl Values {
             })?;
             if !fits {
                 value.clear();
-                return Ok(Cut::TooLong);
+                return Ok(ValueCut::TooLong);
             }
             match end {
                 None => {}
-                Some(true) => return Ok(Cut::Whole),
+                Some(true) => return Ok(ValueCut::Whole),
                 Some(false) => {
                     self.ended = true;
-                    return Ok(Cut::Unfinished);
+                    return Ok(ValueCut::Unfinished);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The side that has a reader.
 
-use super::Question;
+use super::ModuleRequest;
 use crate::read::open::{Items, inside};
 use crate::read::record::Context;
 use crate::read::unpack::Counter;
@@ -27,8 +27,8 @@ impl FileDocuments {
     /// # Errors
     /// The question is none: the two programs are of different versions.
     pub fn new(question: &str, file: Vec<u8>) -> Result<Self, String> {
-        let question: Question = serde_json::from_str(question).map_err(|error| error.to_string())?;
-        let Question { source, settings } = question;
+        let question: ModuleRequest = serde_json::from_str(question).map_err(|error| error.to_string())?;
+        let ModuleRequest { source, settings } = question;
         let counter = Arc::new(Counter::new(Arc::default(), source.size));
         Ok(Self { items: inside(Context { source, settings }, Box::new(Cursor::new(file)), &counter) })
     }

@@ -1,6 +1,6 @@
 //! The side that has a file and no reader.
 
-use super::Question;
+use super::ModuleRequest;
 use crate::files::Input;
 use crate::read::format::Format;
 use crate::read::record::Context;
@@ -55,7 +55,7 @@ impl Asked {
             return Err(too_long());
         }
         let name = if context.source.format == Format::Pdf { "pdf" } else { "parquet" };
-        let question = Question { source: context.source.clone(), settings: context.settings.clone() };
+        let question = ModuleRequest { source: context.source.clone(), settings: context.settings.clone() };
         let begun = serde_json::to_string(&question)
             .map_err(|error| error.to_string())
             .and_then(|question| (readers.begin)(name, &question, &content));

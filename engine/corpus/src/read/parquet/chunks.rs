@@ -119,7 +119,7 @@ impl Chunks {
         Ok(())
     }
 
-    fn head(&self, place: i64, end: i64) -> std::result::Result<thrift::Page, String> {
+    fn head(&self, place: i64, end: i64) -> std::result::Result<thrift::PageHead, String> {
         let left = usize::try_from(end - place).unwrap_or_default();
         let mut window = HEAD;
         loop {

@@ -11,7 +11,7 @@ mod thrift;
 use super::Trouble;
 use super::open::{self, Items};
 use super::record::Context;
-use super::records::{self, Records, Step};
+use super::records::{self, RecordStep, Records};
 use super::settings::{Limits, bytes};
 use super::unpack::Counter;
 use crate::files::Input;
@@ -78,19 +78,19 @@ impl Parquet {
         Ok(Self { chunks, reader, wanted, group: 0, rows: None, number: 0, unpacked: 0 })
     }
 
-    fn row(&mut self, context: &Context) -> Result<Step, String> {
+    fn row(&mut self, context: &Context) -> Result<RecordStep, String> {
         let Some(rows) = &mut self.rows else {
             if self.group >= self.reader.num_row_groups() {
-                return Ok(Step::End(None));
+                return Ok(RecordStep::End(None));
             }
             self.begin(&context.settings.limits)?;
-            return Ok(Step::Nothing);
+            return Ok(RecordStep::Nothing);
         };
         // A day or time that no calendar has makes the library panic too.
         let record = |row: Row| row.into_columns().into_iter().map(|(name, field)| (name, value(&field)));
         let Some(record) = guarded(|| Ok(rows.next().transpose()?.map(|row| record(row).collect())))? else {
             self.rows = None;
-            return Ok(Step::Nothing);
+            return Ok(RecordStep::Nothing);
         };
         self.number += 1;
         let read = context.record(Some(self.number), record);
@@ -133,10 +133,12 @@ impl Parquet {
 }
 
 impl Records for Parquet {
-    fn step(&mut self, context: &Context) -> io::Result<Step> {
+    fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         // Rows of the next group would be numbered wrongly, and the file cannot be trusted any more.
         let broken = |reason| format!("is broken: {reason}; what was read of it is kept");
-        Ok(self.row(context).unwrap_or_else(|reason| Step::End(Some(context.trouble(None, broken(reason))))))
+        Ok(self
+            .row(context)
+            .unwrap_or_else(|reason| RecordStep::End(Some(context.trouble(None, broken(reason))))))
     }
 }
 

@@ -157,7 +157,7 @@ pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> 
 
 /// What the head of a page says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct PageHead {
     /// Bytes of the head itself.
     pub(super) head: usize,
     /// Bytes of its content as it stands in the file.
@@ -173,8 +173,8 @@ pub(super) struct Page {
 }
 
 /// Reads the head of a page.
-pub(super) fn page(bytes: &[u8]) -> Result<Page, Fault> {
-    let mut page = Page::default();
+pub(super) fn page(bytes: &[u8]) -> Result<PageHead, Fault> {
+    let mut page = PageHead::default();
     let mut thrift = Thrift { bytes, position: 0 };
     thrift.fields(|thrift, field, kind| match (field, kind) {
         (2, 5) => thrift.number().map(|number| page.size = number),

@@ -4,7 +4,7 @@
 use super::{Architecture, Settings, count};
 use crate::error::Result;
 use crate::interchange::gguf::facts::Facts;
-use crate::interchange::tensors::{BiasRule::Always, Table};
+use crate::interchange::tensors::{BiasRule::Always, TensorTable};
 use glasshouse_protocol::{Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, presets};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
@@ -52,7 +52,7 @@ fn write(model: &ModelConfig) -> Settings {
     ]
 }
 
-fn tensors(model: &ModelConfig, table: &mut Table<'_>) {
+fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     table.whole("token_embd.weight", "embedding.tokens");
     table.whole("position_embd.weight", "embedding.positions");
     for block in 0..model.layers {

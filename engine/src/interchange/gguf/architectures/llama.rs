@@ -6,7 +6,7 @@
 use super::{Architecture, Settings, count, exactly};
 use crate::error::Result;
 use crate::interchange::gguf::facts::Facts;
-use crate::interchange::tensors::{BiasRule::AsOurs, Rows, Table};
+use crate::interchange::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_protocol::{
     Activation, Bias, Gate, Mlp, ModelConfig, NormConfig, NormKind, Position, Rope, RopeScaling, presets,
 };
@@ -193,7 +193,7 @@ pub(super) enum Order {
 }
 
 /// The tensors of all of them.
-pub(super) fn shared_tensors(model: &ModelConfig, table: &mut Table<'_>, order: Order) {
+pub(super) fn shared_tensors(model: &ModelConfig, table: &mut TensorTable<'_>, order: Order) {
     let size = model.head_size;
     let (queries, keys) = (model.heads * size, model.kv_heads * size);
     let hidden = model.mlp.hidden;

@@ -12,7 +12,7 @@ use super::value::Value;
 use crate::error::{Error, Result};
 use crate::interchange;
 use crate::interchange::huggingface::Family;
-use crate::interchange::tensors::{Parameters, Table, Tensor};
+use crate::interchange::tensors::{Parameters, Tensor, TensorTable};
 use glasshouse_protocol::{Bias, ModelConfig};
 use std::path::Path;
 
@@ -33,7 +33,7 @@ pub struct Architecture {
     /// The keys that describe a model, as nearly as the architecture can: what it cannot say is found by reading them again.
     write: fn(&ModelConfig) -> Settings,
     /// Its tensors.
-    tensors: fn(&ModelConfig, &mut Table<'_>),
+    tensors: fn(&ModelConfig, &mut TensorTable<'_>),
     /// Whether it has biases, of linear layers and of norms, whatever its settings say; those that a model lacks are zeros.
     padded_biases: fn(Bias) -> (Bias, bool),
     /// What llama.cpp computes in place of a setting that is close to it, and a line that says so.
@@ -131,7 +131,7 @@ impl Architecture {
 
     /// The tensors of a model of this architecture, but for [`SLOWER_TENSOR`].
     pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
-        let mut table = Table::new(parameters);
+        let mut table = TensorTable::new(parameters);
         (self.tensors)(model, &mut table);
         table.done()
     }

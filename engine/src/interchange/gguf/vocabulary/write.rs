@@ -25,7 +25,7 @@ pub fn push_tokenizer(
 ) -> Result<Vec<String>> {
     let json: Value = serde_json::from_str(&files.tokenizer.to_json()?)
         .map_err(|error| Error::Internal(format!("tokenizer from JSON: {error}")))?;
-    let form = Form::of(&json).map_err(Error::Refused)?;
+    let form = TokenizerForm::of(&json).map_err(Error::Refused)?;
     let listed = listed(files, &json, rows, &form)?;
     let merges = form.merges(&json, &listed);
     let end = files.tokenizer.end_of_text();
@@ -67,7 +67,7 @@ pub fn push_tokenizer(
 }
 
 /// What a tokenizer is, as far as a file can say it.
-enum Form {
+enum TokenizerForm {
     /// Characters, dropped where the vocabulary has them not.
     Characters,
     /// The 256 bytes without merges.
@@ -76,7 +76,7 @@ enum Form {
     Words(&'static PreTokenizer),
 }
 
-impl Form {
+impl TokenizerForm {
     fn of(json: &Value) -> std::result::Result<Self, String> {
         let model = &json["model"];
         let kind = model["type"].as_str().unwrap_or_default();
@@ -158,7 +158,7 @@ fn listed(
     files: &TokenizerFiles,
     json: &Value,
     rows: usize,
-    form: &Form,
+    form: &TokenizerForm,
 ) -> Result<Vec<(String, TokenType)>> {
     let tokenizer = &files.tokenizer;
     if tokenizer.vocabulary_size() > rows {
@@ -183,7 +183,7 @@ fn listed(
         let (token, ty) = match token {
             Some(token) => match (added.get(token.as_str()), form) {
                 (Some(ty), _) => (token, *ty),
-                (None, Form::Characters) => (in_bytes(&token), TokenType::Normal),
+                (None, TokenizerForm::Characters) => (in_bytes(&token), TokenType::Normal),
                 (None, _) => (token, TokenType::Normal),
             },
             None => {

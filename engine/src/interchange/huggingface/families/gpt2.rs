@@ -3,7 +3,7 @@
 use super::super::fields::{Fields, activation_word, shortest};
 use super::{Family, object};
 use crate::error::Result;
-use crate::interchange::tensors::{BiasRule::Always, Table};
+use crate::interchange::tensors::{BiasRule::Always, TensorTable};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, presets};
 use serde_json::{Map, Value, json};
@@ -69,7 +69,7 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
     }))
 }
 
-fn tensors(model: &ModelConfig, table: &mut Table<'_>) {
+fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     table.whole("transformer.wte.weight", "embedding.tokens");
     table.whole("transformer.wpe.weight", "embedding.positions");
     for block in 0..model.layers {

@@ -6,7 +6,7 @@ use super::{Family, object, rotary_order};
 use crate::error::Result;
 use crate::interchange::tensors::{
     BiasRule::{Always, AsOurs},
-    Rows, Table,
+    Rows, TensorTable,
 };
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, Rope, presets};
@@ -81,7 +81,7 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
     fields
 }
 
-fn tensors(model: &ModelConfig, table: &mut Table<'_>) {
+fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let size = model.head_size;
     let order = match model.position {
         Position::Rope(rope) => rotary_order(rope, size),

@@ -3,7 +3,7 @@
 use super::super::fields::{Fields, gate_word, rope_fields, shortest};
 use super::{Family, object};
 use crate::error::Result;
-use crate::interchange::tensors::{BiasRule::AsOurs, Rows, Table};
+use crate::interchange::tensors::{BiasRule::AsOurs, Rows, TensorTable};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Activation, Bias, Mlp, ModelConfig, NormConfig, NormKind, Position, presets};
 use serde_json::{Map, Value, json};
@@ -125,7 +125,7 @@ pub(super) fn shared_fields(model: &ModelConfig) -> Map<String, Value> {
 }
 
 /// The tensors of all of them.
-pub(super) fn tensors(model: &ModelConfig, table: &mut Table<'_>) {
+pub(super) fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
     let hidden = model.mlp.hidden;
     table.whole("model.embed_tokens.weight", "embedding.tokens");

@@ -14,7 +14,7 @@ mod smollm3;
 use super::fields::Fields;
 use crate::error::{Error, Result};
 use crate::interchange;
-use crate::interchange::tensors::{Parameters, Table, Tensor};
+use crate::interchange::tensors::{Parameters, Tensor, TensorTable};
 use glasshouse_protocol::{Bias, ModelConfig, Rope};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -34,7 +34,7 @@ pub struct Family {
     /// The fields that describe a model, as nearly as the class can: what it cannot say is found by reading them again.
     write: fn(&ModelConfig) -> Map<String, Value>,
     /// Its tensors.
-    tensors: fn(&ModelConfig, &mut Table<'_>),
+    tensors: fn(&ModelConfig, &mut TensorTable<'_>),
     /// Whether it has biases, of linear layers and of norms, whatever its settings say; those that a model lacks are zeros.
     padded_biases: fn(Bias) -> (Bias, bool),
 }
@@ -116,7 +116,7 @@ impl Family {
 
     /// The tensors of a model of this class.
     pub fn tensors(&self, model: &ModelConfig, parameters: &Parameters) -> Vec<Tensor> {
-        let mut table = Table::new(parameters);
+        let mut table = TensorTable::new(parameters);
         (self.tensors)(model, &mut table);
         table.whole("score.weight", "classifier.weight");
         table.done()

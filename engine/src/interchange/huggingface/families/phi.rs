@@ -4,7 +4,7 @@
 use super::super::fields::{Fields, activation_word, rope_fields, shortest};
 use super::{Family, object, rotary_order};
 use crate::error::Result;
-use crate::interchange::tensors::{BiasRule::Always, Rows, Table};
+use crate::interchange::tensors::{BiasRule::Always, Rows, TensorTable};
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{Bias, Gate, Mlp, ModelConfig, NormConfig, Position, Residual, Rope, presets};
 use serde_json::{Map, Value, json};
@@ -77,7 +77,7 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
     fields
 }
 
-fn tensors(model: &ModelConfig, table: &mut Table<'_>) {
+fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let order = match model.position {
         Position::Rope(rope) => rotary_order(rope, model.head_size),
         _ => rotary_order(Rope::of_base(10_000.0), model.head_size),

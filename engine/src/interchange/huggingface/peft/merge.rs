@@ -48,7 +48,7 @@ pub fn merge_adapter(
     folder: &Path,
     undo: bool,
 ) -> Result<StagedRun> {
-    let settings = Settings::read(folder)?;
+    let settings = AdapterSettings::read(folder)?;
     let stored = Folder::open(folder, WEIGHTS.trim_end_matches(".safetensors"))?;
     let checkpoint = checkpoint_of(run, checkpoint)?;
     let mut trained = Trained::load(run.clone(), &checkpoint)?;
@@ -59,7 +59,7 @@ pub fn merge_adapter(
     let pairs = matched(&tensors, family.prefix, &stored, &another)
         .map_err(|reason| Error::bad_file(folder, reason))?;
     let mut broken = BTreeSet::new();
-    for Pair { module, tensor, a, b } in &pairs {
+    for LowRankPair { module, tensor, a, b } in &pairs {
         let [a, b] = [entries(&stored, a)?, entries(&stored, b)?];
         if a.iter().chain(&b).any(|entry| !entry.is_finite()) {
             broken.insert(*module);
@@ -97,7 +97,7 @@ const MOST_NAME: usize = 100;
 /// # Errors
 /// The folder is no LoRA adapter.
 pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
-    let Some(base) = Settings::read(folder)?.base else { return Ok(None) };
+    let Some(base) = AdapterSettings::read(folder)?.base else { return Ok(None) };
     let mut runs = std::iter::successors(Some(run.clone()), begun_with).take(MOST_RUNS);
     let Some(own) = runs.find_map(|run| imported_as(&run)) else { return Ok(None) };
     let last = |name: &str| {
@@ -115,7 +115,7 @@ pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
 }
 
 /// What `adapter_config.json` says.
-struct Settings {
+struct AdapterSettings {
     /// α.
     alpha: f32,
     /// Whether the scale is α / √r, rather than α / r.
@@ -124,7 +124,7 @@ struct Settings {
     base: Option<String>,
 }
 
-impl Settings {
+impl AdapterSettings {
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(SETTINGS);
         let Some(fields) = storage::if_there(&path, LARGEST_JSON, storage::read_json)? else {
@@ -182,7 +182,7 @@ fn is_nothing(value: &Value) -> bool {
 
 /// A module's A [r, in] and B [out, r], and the tensor of its weight.
 #[derive(Debug)]
-struct Pair<'found> {
+struct LowRankPair<'found> {
     module: &'found str,
     tensor: &'found Tensor,
     a: &'found Stored,
@@ -196,7 +196,7 @@ fn matched<'found>(
     prefix: &str,
     folder: &'found Folder,
     another: &str,
-) -> std::result::Result<Vec<Pair<'found>>, String> {
+) -> std::result::Result<Vec<LowRankPair<'found>>, String> {
     let mut left: BTreeSet<&str> = folder.tensors.keys().map(String::as_str).collect();
     let mut pairs = Vec::new();
     for tensor in tensors {
@@ -231,7 +231,7 @@ fn matched<'found>(
             stored.check().map_err(|reason| format!("{name} {reason}"))?;
             left.remove(name.as_str());
         }
-        pairs.push(Pair { module, tensor, a, b });
+        pairs.push(LowRankPair { module, tensor, a, b });
     }
     match left.first() {
         Some(first) => Err(format!(
@@ -280,7 +280,7 @@ mod tests {
         let mut fields = json!({ "peft_type": "LORA", "r": 4, "lora_alpha": 8, "init_lora_weights": true, "bias": "none" });
         let (Value::Object(own), Value::Object(more)) = (&mut fields, more) else { panic!("objects") };
         own.extend(more);
-        Settings::of(own).err().unwrap_or_default()
+        AdapterSettings::of(own).err().unwrap_or_default()
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_scale_is_that_of_the_rank() {
-        let settings = |rslora| Settings { alpha: 8.0, rslora, base: None };
+        let settings = |rslora| AdapterSettings { alpha: 8.0, rslora, base: None };
         assert_eq!((settings(false).scale(4), settings(true).scale(4)), (2.0, 4.0));
     }
 }
