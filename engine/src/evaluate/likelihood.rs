@@ -154,9 +154,12 @@ impl Walk {
             // What was read of the text says how much of it there is.
             let share = (bytes * every) as f64 / held_out.bytes().max(1) as f64;
             waiting.share = share.clamp(1e-9, 1.0);
-            for window in document.windows(self.window, self.stride, held_out.separate) {
+            let windows = document.windows(self.window, self.stride, held_out.separate);
+            // Where windows are longer than passages, they take turns themselves.
+            let by_window = windows.len() < document.parts.len();
+            for (at, window) in windows.into_iter().enumerate() {
                 let passage = document.parts.partition_point(|part| part.tokens.end <= window.from);
-                if !by_document && !is_in(number + passage) {
+                if !by_document && !is_in(number + if by_window { at } else { passage }) {
                     continue;
                 }
                 waiting.tokens += (window.tokens.end - window.from) as u64;

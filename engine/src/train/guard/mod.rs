@@ -346,6 +346,9 @@ impl Guard {
             GuardAction::Skip if self.lately(step).is_some() => self.settings.on_rise,
             asked => asked,
         };
+        if asked == GuardAction::Lower && is_of_steps(finding.kind) && self.is_lowered_at(step) {
+            return GuardAction::Note;
+        }
         // A round of answers cannot be taken back.
         match asked {
             GuardAction::Skip | GuardAction::GoBack if !self.has_loss => GuardAction::Lower,
@@ -353,10 +356,18 @@ impl Guard {
         }
     }
 
-    /// What was done last, where that was within a window of a step. Evaluations and samples say nothing of batches or states.
+    /// What was done last, where that was within a window of a step. Evaluations and samples say nothing of batches or states, and a step
+    /// that is odd in two ways has not come back.
     fn lately(&self, step: u64) -> Option<&Intervention> {
         let last = self.state.interventions.iter().rfind(|one| is_of_steps(one.kind));
-        last.filter(|last| step <= last.seen + self.settings.window as u64)
+        let has_come_back = |last: &&Intervention| !(last.seen == step && last.action == GuardAction::Lower);
+        last.filter(|last| step <= last.seen + self.settings.window as u64).filter(has_come_back)
+    }
+
+    /// Whether the rate was lowered for something else that was seen at a step.
+    fn is_lowered_at(&self, step: u64) -> bool {
+        let at = |one: &&Intervention| one.seen == step && one.action == GuardAction::Lower;
+        self.state.interventions.iter().rfind(at).is_some_and(|one| is_of_steps(one.kind))
     }
 
     /// Which of the states that are kept to go back to, ascending, the newest from before a finding first; where going back did not help a
@@ -369,6 +380,7 @@ impl Guard {
             GuardKind::ExplodingActivations | GuardKind::SilentPart => {
                 self.state.activations.iter().rev().nth(1).map_or(0, |(step, _)| *step)
             }
+            // It takes so long at least until a death shows; where it was dead before that, the next time goes further back.
             GuardKind::DeadLayer => finding.since.saturating_sub(layers::FADES),
             _ => finding.since.saturating_sub(1),
         };

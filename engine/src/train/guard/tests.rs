@@ -1,5 +1,6 @@
 use super::activations::Activations;
 use super::*;
+use crate::protocol::Objective;
 use crate::protocol::presets;
 use crate::protocol::random::nth;
 
@@ -83,6 +84,24 @@ fn a_long_gradient_is_told_of_and_not_acted_on_unless_asked() {
     let found = watch(&mut guard, 1..=500, report);
     let [(400, spike)] = &found[..] else { panic!("{found:?}") };
     assert_eq!((spike.kind, guard.action(spike, 400)), (GuardKind::GradientSpike, GuardAction::Note));
+}
+
+/// A batch that is odd in two ways is one event.
+#[test]
+fn two_findings_of_one_step_lower_the_rate_once() {
+    let mut config = config(GuardMode::Act, Precision::F32);
+    (config.train.guard.on_spike, config.train.guard.on_gradient_spike) =
+        (GuardAction::Lower, GuardAction::Lower);
+    let mut guard = Guard::new(&config, None);
+    let (loss, gradient) = (finding(GuardKind::LossSpike, 500), finding(GuardKind::GradientSpike, 500));
+    assert_eq!(guard.action(&loss, 500), GuardAction::Lower);
+    guard.intervene(guard.intervention(&loss, GuardAction::Lower, 500, 501));
+    assert_eq!(guard.action(&gradient, 500), GuardAction::Note);
+    assert_eq!(guard.action(&gradient, 520), GuardAction::Lower);
+    config.train.guard.on_gradient_spike = GuardAction::Skip;
+    let mut guard = Guard::new(&config, None);
+    guard.intervene(guard.intervention(&loss, GuardAction::Lower, 500, 501));
+    assert_eq!(guard.action(&gradient, 500), GuardAction::Skip, "it has not come back");
 }
 
 #[test]

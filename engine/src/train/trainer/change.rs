@@ -29,13 +29,14 @@ impl Trainer<'_> {
                 "{done} {steps} done already; train.steps must be more, or stop the training"
             )));
         }
-        let text = self.text_of_change(&changed);
         let crc32c = crate::project::crc32c_of(&changed)?;
         let before = std::mem::replace(&mut self.config_crc32c, crc32c);
         if let Err(error) = self.save().await.and_then(|()| self.run.save_config(&changed)) {
             self.config_crc32c = before;
             return Err(error);
         }
+        // The guard may have taken the run back to save it.
+        let text = self.text_of_change(&changed);
         self.config = changed;
         let layers_are_due = self.guard.layers_are_due();
         self.actions.retain(|action| *action != Action::Save || layers_are_due);
