@@ -98,9 +98,6 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     assert_eq!(chat(folder, "chats", "Go\n", &["--no-template"]), text);
     let error = error_of(folder, &["chat", "--project", "plain", "--device", "cpu", "--system", "x"]);
     assert!(error.contains("has no chat template, and so no place for --system; leave it out"), "{error}");
-    let both = ["chat", "--project", "chats", "--device", "cpu", "--system", "x", "--no-template"];
-    let error = error_of(folder, &both);
-    assert!(error.contains("leave it or --no-template out"), "{error}");
     let refused = play(
         folder,
         vec![

@@ -248,7 +248,7 @@ fn runs_are_compared_paired_and_a_run_with_itself_differs_by_nothing() {
         folder,
         &[
             "--runs",
-            "1,2",
+            "2,3",
             "--documents",
             "10",
             "--no-baselines",
@@ -270,7 +270,10 @@ fn runs_are_compared_paired_and_a_run_with_itself_differs_by_nothing() {
     let compared = of(&told, "comparison");
     // Of two models with one tokenizer whatever follows from documents is paired.
     for name in ["perplexity", "token_accuracy", "top_5_accuracy"] {
-        let one = compared.iter().find(|one| one["what"] == name).unwrap_or_else(|| panic!("no {name}"));
+        let one = compared
+            .iter()
+            .find(|one| one["what"] == name)
+            .unwrap_or_else(|| panic!("no {name}: {compared:?}"));
         assert!(one["difference"]["interval"].is_array(), "{one}");
         let [first, second] =
             [0, 1].map(|at| metric(&found[at]["likelihood"], name)["value"].as_f64().unwrap());

@@ -396,6 +396,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     std::fs::write(beyond.join("state.json"), text.replace("\"step\":15", "\"step\":25")).unwrap();
     assert!(refused().contains("step 25 does not lie between 10 and 20"), "{}", refused());
     std::fs::rename(&beyond, &out).unwrap();
+    std::fs::write(&state, &text).unwrap();
     // Of a log that was cut, and of none.
     let log = folder.join("bundle/out/metrics.jsonl");
     let lines = std::fs::read_to_string(&log).unwrap();

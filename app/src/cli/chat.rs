@@ -18,9 +18,6 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
                 Said::Messages(system.iter().map(|text| ChatMessage::new(Role::System, text)).collect())
             }
             (None, false) => Said::Text(String::new()),
-            (Some(_), false) if model.chats => {
-                bail!("--system has its place in the chat template; leave it or --no-template out")
-            }
             (Some(_), false) => {
                 bail!("{} has no chat template, and so no place for --system; leave it out", model.run)
             }

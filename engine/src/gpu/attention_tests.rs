@@ -196,7 +196,7 @@ fn loops_beyond_a_software_adapter_are_refused() {
     };
     let refused = attempt(heads(1, 1, 90), SOFTWARE).map(|plan| plan.dispatches.len());
     assert!(
-        matches!(&refused, Err(glasshouse_compiler::Error::Refused(text)) if text.contains("--device cpu")),
+        matches!(&refused, Err(glasshouse_compiler::Error::Refused(text)) if text.contains("device cpu")),
         "{refused:?}"
     );
     assert!(attempt(heads(1, 1, 90), TILED).is_ok());

@@ -37,8 +37,8 @@ pub(super) fn of(config: &ModelConfig, layer: usize) -> Vec<(String, String)> {
     let up =
         |letter: &str| format!("{mlp_input}·W_{letter}{}", plus(config.bias.mlp, &format!("b_{letter}")));
     let hidden = match config.mlp.gate {
-        Gate::Swiglu => format!("h = SiLU({}) ⊙ ({})", up("gate"), up("up")),
-        Gate::Geglu => format!("h = GELU({}) ⊙ ({})", up("gate"), up("up")),
+        Gate::Swiglu => format!("h = SiLU({}) × ({})", up("gate"), up("up")),
+        Gate::Geglu => format!("h = GELU({}) × ({})", up("gate"), up("up")),
         Gate::None => {
             let activation = match config.mlp.activation {
                 Activation::GeluExact | Activation::GeluTanh => "GELU",
@@ -90,7 +90,7 @@ mod tests {
         let of_first = |config: &ModelConfig, name| formula(config, 0, name);
         assert_eq!(of_first(&llama, "queries"), "q = RoPE(RMSNorm(x)·W_Q, t)");
         assert_eq!(of_first(&llama, "values"), "v = RMSNorm(x)·W_V");
-        assert_eq!(of_first(&llama, "hidden"), "h = SiLU(RMSNorm(y)·W_gate) ⊙ (RMSNorm(y)·W_up)");
+        assert_eq!(of_first(&llama, "hidden"), "h = SiLU(RMSNorm(y)·W_gate) × (RMSNorm(y)·W_up)");
         let mut qwen = ModelConfig { qk_norm: true, ..llama.clone() };
         qwen.bias.qkv = true;
         assert_eq!(of_first(&qwen, "keys"), "k = RoPE(RMSNorm(RMSNorm(x)·W_K + b_K), t)");

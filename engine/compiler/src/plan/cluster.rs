@@ -249,10 +249,10 @@ mod tests {
             (plan.windows, plan.assumptions)
         };
         let has = |lines: &[String], words: &str| lines.iter().any(|line| line.contains(words));
-        // 480 windows by twelve: eight GPUs have sixty each, which an H100 holds at once.
+        // 480 windows by four: eight GPUs have sixty each, which an H100 holds at once.
         let (windows, lines) = said(&config, 8);
-        assert_eq!((windows, config.train.batch_size), (60, 12));
-        assert!(has(&lines, "`--micro-batch 60`, without which it is 12"), "{lines:?}");
+        assert_eq!((windows, config.train.batch_size), (60, 4));
+        assert!(has(&lines, "`--micro-batch 60`, without which it is 4"), "{lines:?}");
         for gpus in [1, 8] {
             assert!(
                 has(&said(&config, gpus).1, "computes in bfloat16") && has(&lines, "`--bf16`"),
@@ -260,12 +260,12 @@ mod tests {
             );
         }
         // Where that is what it takes by itself, nothing needs to be said.
-        let (windows, lines) = said(&config, 40);
-        assert_eq!(windows, 12);
+        let (windows, lines) = said(&config, 120);
+        assert_eq!(windows, 4);
         assert!(!has(&lines, "--micro-batch"), "{lines:?}");
         assert!(!has(&lines, "--recompute"), "{lines:?}");
         config.train.activation_checkpointing = true;
-        assert!(has(&said(&config, 40).1, "computed again (`--recompute`)"));
+        assert!(has(&said(&config, 120).1, "computed again (`--recompute`)"));
     }
 
     #[test]
