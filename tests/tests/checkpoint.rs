@@ -76,7 +76,7 @@ mod full_disk {
         .unwrap_err()
         .to_string();
         assert!(error.contains("step-00000030") && error.contains("free some space"), "{error}");
-        assert!(error.contains("--resume") && !error.contains('\n'), "{error}");
+        assert!(error.contains("resume the run") && !error.contains('\n'), "{error}");
         assert_eq!(run.record().unwrap().state, RunState::Failed);
         // Whoever frees space can go on.
         let rest = session(&run, &store, "cpu", Options::default()).unwrap();

@@ -58,16 +58,17 @@ const PROTOCOL: &[&str] = &[
     "device",
     "chat",
     "cleaning",
-    "evaluation",
     "lessons",
     "source",
     "cluster",
     "model",
+    "guard_kind",
     "config",
+    "evaluation",
     "presets",
     "typed",
-    "feedback",
     "proposal",
+    "feedback",
     "guard",
     "train_event",
     "recipes",
@@ -107,7 +108,7 @@ const CORPUS: &[&str] = &[
 
 /// The rooms of what an evaluation computes, of conversations and of stories, likewise.
 const EVALUATE: &[&str] =
-    &["baselines", "bias", "card", "layouts", "statistics", "metrics", "moderation", "comparison"];
+    &["baselines", "bias", "statistics", "card", "layouts", "metrics", "moderation", "comparison"];
 const CONVERSATION: &[&str] = &["rows", "template", "example"];
 const STORIES: &[&str] = &["stories", "tasks", "rows"];
 

@@ -265,7 +265,7 @@ async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<Pat
                 format!("the folder {reason}; check its permissions")
             }
             Some(Trouble { place, reason }) => {
-                format!("the folder holds nothing that can be read: {place} {reason}")
+                format!("the folder holds nothing that can be read: {place}: {reason}")
             }
         };
         return Err(Error::bad_file(path, reason));
@@ -283,7 +283,7 @@ fn told(passed_over: &[Trouble]) -> Option<String> {
         1..=NAMED => format!(". Passed over as well: {}", names.join(", ")),
         count => format!(". Passed over as well: {} and {} more", names.join(", "), count - NAMED),
     };
-    Some(format!("{place} {reason}{others}; the rest is read"))
+    Some(format!("{place}: {reason}{others}; the rest is read"))
 }
 
 /// What the data bench reads.

@@ -167,7 +167,8 @@ mod tests {
             let (first_correction, second_correction) = optimizer.corrections(step);
             let rate = Rate { learning_rate: 1e-3, first_correction, second_correction };
             for (matrix, (start, count)) in layout.offsets.iter().zip(&layout.counts).enumerate() {
-                if !parameters[matrix].trainable {
+                // Matrices alone are told of.
+                if !parameters[matrix].trainable || !parameters[matrix].decayed {
                     continue;
                 }
                 for at in *start..start + count {
