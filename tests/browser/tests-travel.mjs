@@ -63,22 +63,17 @@ export function a_native_project_goes_on_in_the_browser(site, program) {
   });
 }
 
-/** Trains a small model a little in the native program and exports it, as owl. */
-function exported(program, folder) {
-  const sizes = ["layers=1", "width=32", "heads=2", "kv_heads=2", "head_size=16", "context_length=32"];
-  const model = sizes.flatMap((set) => ["--set", `model.${set}`]);
-  const rest = ["--steps", "20", "--batch-size", "4", "--set", "data.corpus_bytes=60000", "--stop-after", "2", "--device", "cpu"];
-  run(program, folder, "train", "--preset", "nanogpt-cpu", ...model, ...rest, "--project", "native");
-  run(program, folder, "export", "--project", "native", "--to", "owl");
-}
-
 /** A chat template of a letter for the role. */
 const TEMPLATE =
   "{% for m in messages %}{{ m.role[0] }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}";
 
 export function a_model_of_an_address_is_imported_and_answers(site, program) {
   return inFolder(async (folder) => {
-    exported(program, folder);
+    const sizes = ["layers=1", "width=32", "heads=2", "kv_heads=2", "head_size=16", "context_length=32"];
+    const model = sizes.flatMap((set) => ["--set", `model.${set}`]);
+    const rest = ["--steps", "20", "--batch-size", "4", "--set", "data.corpus_bytes=60000", "--stop-after", "2", "--device", "cpu"];
+    run(program, folder, "train", "--preset", "nanogpt-cpu", ...model, ...rest, "--project", "native");
+    run(program, folder, "export", "--project", "native", "--to", "owl");
     writeFileSync(join(folder, "owl/chat_template.jinja"), TEMPLATE);
     const open = await serve(() => folder, { "access-control-allow-origin": "*" });
     const closed = await serve(() => folder);
@@ -125,45 +120,6 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
     } finally {
       open.server.close();
       closed.server.close();
-    }
-  });
-}
-
-export function a_model_whose_server_stalls_is_cancelled_and_fetched_again(site, program) {
-  return inFolder(async (folder) => {
-    exported(program, folder);
-    let stalled = 0;
-    const stalls = (path) => path.endsWith("/model.safetensors") && ++stalled === 1;
-    const headers = { "access-control-allow-origin": "*", "cache-control": "no-store" };
-    const { server, address } = await serve(() => folder, headers, stalls);
-    try {
-      const page = await site.tab(await site.profile(), "?page=runs");
-      const names = async () => event(await send(page, { command: "list_runs" }), "runs").runs.map(({ name }) => name);
-      const before = await names();
-      const from = { kind: "address", address: `${address}owl` };
-      const looking = send(page, { command: "look_at_model", from }).catch((error) => error);
-      // How far it is, of all its files.
-      await page.getByText(/^looking at the model · [1-9]\d* %$/).waitFor();
-      assert.equal(stalled, 1);
-      const cancel = page.getByRole("button", { name: "Cancel: looking at the model", exact: true });
-      await cancel.dispatchEvent("click");
-      assert.match((await looking).message, /^looking at the model was cancelled; nothing was changed/);
-      await cancel.waitFor({ state: "detached" });
-      assert.equal(await page.getByText("Import owl", { exact: true }).count(), 0);
-      assert.deepEqual(await names(), before);
-
-      // The same address again, of which everything comes now.
-      await send(page, { command: "look_at_model", from });
-      assert.equal(stalled, 2);
-      await page.getByText("Import owl", { exact: true }).waitFor();
-      await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click");
-      await page.getByText(/was imported: GPT2LMHeadModel/).waitFor();
-      const after = await names();
-      assert.equal(after.length, before.length + 1);
-      assert.match(after.find((name) => !before.includes(name)), /owl$/);
-    } finally {
-      server.closeAllConnections();
-      server.close();
     }
   });
 }
