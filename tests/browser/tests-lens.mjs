@@ -30,7 +30,8 @@ function everyView(page, device, views) {
         // Ties of logits may be ordered otherwise.
         if (data instanceof Uint32Array) {
           const same = data.reduce((count, value, at) => count + (value === expected[at] ? 1 : 0), 0);
-          return data.length === expected.length && same >= 0.95 * data.length - 1 ? 0 : 1;
+          const ties = data.length < 5 ? 0 : Math.max(1, Math.floor(0.05 * data.length));
+          return data.length === expected.length && same >= data.length - ties ? 0 : 1;
         }
         const size = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
         return expected.reduce((most, value, at) => Math.max(most, Math.abs(data[at] - value) / size), 0);
