@@ -6,7 +6,8 @@
 //   send(command, files) a protocol command as an object, `{ command: "list_projects" }`; resolves to the events that answer it,
 //                        rejects with an error that has `kind` and `message`; files are Uint8Arrays, whose memory moves away
 //   follow(query)        what the page's address can ask for: "?page=train&preset=nanogpt-cpu&seed=1"
-//   ready                resolves when the app draws and the engine has said what it runs on
+//   ready                resolves when the app draws and the engine has said what it runs on; the app then opens the project of last
+//                        time by itself: whoever makes or opens another one waits until state().project is there
 //   engine               the link to the worker (engine-link.js)
 //   build                names this build; "development" where it has no service worker
 

@@ -231,7 +231,8 @@ export async function another_tabs_projects_are_listed_and_a_deleted_one_outlive
   await send(first, { command: "create_project", name: "Deleted" });
   const { project } = await until(first, ({ project }) => project?.name === "Deleted", "the project");
   await send(first, { command: "delete_project", id: project.id });
-  const second = await site.tab(context, "", { project: false });
+  // With what it opens by itself: opened after what is made here, that would take its place.
+  const second = await site.tab(context);
   await send(second, { command: "create_project", name: "Of the second" });
   await until(second, ({ project }) => project?.name === "Of the second", "the second tab's project");
   // The second tab's start must not have emptied the first one's trash.
