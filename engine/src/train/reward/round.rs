@@ -116,8 +116,15 @@ impl Round {
             }
             Some((sum / count.max(1.0)) as f32)
         };
+        // Answers were drawn by other weights: weighted by the ratio, where the loss is, the estimate is of the model as it is now.
+        let weight = |at: usize, position: usize, loss| match &self.old {
+            Some(old) if op.corrected => op.ratio_of(loss, -f64::from(old[at][position])),
+            _ => 1.0,
+        };
         let kl = self.reference.as_ref().and_then(|reference| {
-            of_tokens(&|at, position, loss| op.divergence(loss, -f64::from(reference[at][position])))
+            of_tokens(&|at, position, loss| {
+                weight(at, position, loss) * op.divergence(loss, -f64::from(reference[at][position]))
+            })
         });
         let advantages = advantages(&rewards, settings.group, settings.scale_rewards);
         let clipped = self.old.as_ref().and_then(|old| {
@@ -216,7 +223,8 @@ mod tests {
         let found = round.metrics(&settings, &op, SHAPE, Some(&now));
         assert_eq!((found.reward, found.tokens, found.ended, found.uniform_groups), (0.5, 1.5, 1.0, 0.0));
         assert!((found.deviation - 0.5_f32.sqrt()).abs() < 1e-6);
-        let apart = ((-0.5_f64).exp() + 0.5 - 1.0) / 3.0;
+        // e^0.5 is its ratio.
+        let apart = 0.5_f64.exp() * ((-0.5_f64).exp() + 0.5 - 1.0) / 3.0;
         assert!((f64::from(found.kl.unwrap()) - apart).abs() < 1e-6, "{found:?}");
         assert!((found.clipped.unwrap() - 1.0 / 3.0).abs() < 1e-6, "{found:?}");
         assert_eq!(round.shown(2).unwrap(), "Who?\n> Ada. [reward 1.00]\n> Ada. [reward 0.00]");
