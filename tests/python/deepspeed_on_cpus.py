@@ -5,13 +5,14 @@ GPUs alone, so it is told here. And DeepSpeed would compile an operation that on
 """
 
 import functools
+import importlib
 import runpy
 import sys
 
 import accelerate
-import deepspeed.comm.torch
 
 accelerate.InitProcessGroupKwargs = functools.partial(accelerate.InitProcessGroupKwargs, backend="gloo")
-deepspeed.comm.torch.build_shm_op = lambda: None
+# By its whole name: as an attribute of its package it is PyTorch itself.
+importlib.import_module("deepspeed.comm.torch").build_shm_op = lambda: None
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
