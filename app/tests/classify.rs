@@ -2,10 +2,14 @@
 
 use crate::front_ends::{error_of, succeed};
 use crate::support::labelled::{folder, row};
-use crate::support::tuning::{config, lines, notices, numbers, of, referee, resume, run, tune};
+use crate::support::tuning::{
+    AS_REFEREES, ROOMY, add_sets, config, lines, notices, numbers, of, referee, resume, run, same_steps,
+    same_weights, trained, trained_llama, tune, write_rows,
+};
+use glasshouse_engine::data::{Batch, IGNORED, prepare};
 use glasshouse_engine::project::{Trained, parameters_of};
 use glasshouse_protocol::Objective;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const LEARNING: [&str; 10] = [
     "--steps",
@@ -212,5 +216,60 @@ fn slow_python_transformers_tells_the_same_texts_apart() {
             let (share, wanted) = (share.as_f64().unwrap(), theirs[label].as_f64().unwrap());
             assert!((share - wanted).abs() < 1e-5, "{label}: {theirs} for {ours}");
         }
+    }
+}
+
+/// The texts of a batch, each with the number of its label, wherever they stand in its rows of `time` tokens.
+fn texts_of(batch: &Batch, time: usize) -> Vec<Value> {
+    let labelled = batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED);
+    labelled
+        .map(|(last, label)| {
+            let start = batch.starts.as_ref().map_or(0, |starts| starts[last] as usize);
+            json!({ "ids": batch.tokens[last / time * time + start..=last], "label": label })
+        })
+        .collect()
+}
+
+/// Ten steps of transformers' class with a head for labels from the same weights on the same texts: of a Llama, which reads several in a
+/// row here, and of a GPT-2, which reads each in a row of its own.
+#[test]
+fn slow_python_transformers_learns_the_same_labels() {
+    let roomy = [&ROOMY[..], &["--tokenizer", "bpe", "--vocab", "400"]].concat();
+    // Biases that GPT-2's class has, and this model not, stay zeros.
+    for (folder, frozen) in [(trained_llama(96, 20), &[][..]), (trained(&roomy), &[".bias"])] {
+        let folder = folder.path();
+        let line = |number| {
+            let (text, label) = row(number);
+            json!({ "text": text, "label": label })
+        };
+        write_rows(&folder.join("texts.jsonl"), (0..60).map(line));
+        // A step that changes next to nothing gives weights with the new head.
+        let still = ["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"];
+        tune(folder, "1", "classify", "texts.jsonl", &still);
+        succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
+        let mut more = [&AS_REFEREES[..], &["--batch-size", "3", "--steps", "10", "--lr", "1e-3"]].concat();
+        add_sets(&mut more, &["train.accumulate=2", "train.eval_interval=0"]);
+        let told = tune(folder, "2", "classify", "texts.jsonl", &more);
+
+        let own = config(folder, "3");
+        let prepared = prepare::open(&run(folder, "3").data_folder().unwrap()).unwrap();
+        let drawn = prepared.batches(&own).unwrap();
+        let texts =
+            |step, micro_batch| texts_of(&drawn.train(step, micro_batch).unwrap(), own.model.context_length);
+        let batches: Vec<Vec<Value>> =
+            (0..10).map(|step| (0..2).flat_map(|micro_batch| texts(step, micro_batch)).collect()).collect();
+        let (rows, count) = (10 * 2 * 3, batches.iter().map(Vec::len).sum::<usize>());
+        let packs = own.train.packs_examples(&own.model);
+        assert_eq!((packs, count > rows), (frozen.is_empty(), frozen.is_empty()), "{count} texts");
+        std::fs::write(folder.join("batches.json"), json!(batches).to_string()).unwrap();
+        let settings = json!({
+            "frozen": frozen, "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.95, "eps": 1e-8, "weight_decay": 0.1,
+            "clip": 1.0,
+        });
+        std::fs::write(folder.join("settings.json"), settings.to_string()).unwrap();
+        referee(folder, "train_classifier.py", &["begun", "batches.json", "settings.json", "out"]);
+        let (out, about) = (folder.join("out"), format!("packed {packs}"));
+        same_steps(&told, &out, 10, &about);
+        same_weights(folder, "3", &out, &about);
     }
 }

@@ -437,12 +437,15 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
 }
 
+/// Something that `tests/run` installs.
+fn installed(path: &str) -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/glasshouse");
+    std::env::var_os("GLASSHOUSE_CACHE").map_or_else(home, PathBuf::from).join(path)
+}
+
 /// The Python that has what a bundle asks for.
 pub(super) fn python() -> PathBuf {
-    std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/glasshouse/venv/bin/python"),
-        PathBuf::from,
-    )
+    std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(|| installed("venv/bin/python"), PathBuf::from)
 }
 
 /// Runs a file of a bundle by a program; whether it succeeded, and what it told. `launch` takes two processes on the processor.
@@ -508,6 +511,80 @@ fn slow_what_disagrees_or_trains_alone_fails_its_verification_and_why_is_said() 
     let (agrees, told) = verify();
     assert!(!agrees && told.contains("2 processes were started, and 1 trained together"), "{told}");
     assert!(told.contains("FAILED: each process trained alone"), "{told}");
+}
+
+/// The losses and gradient norms of the steps that a training there wrote, and the weights that it ended with.
+fn trained_in(out: &Path) -> (Vec<[f64; 2]>, BTreeMap<String, Vec<f32>>) {
+    let log = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let steps = events.filter(|event| event["event"] == "step");
+    let steps = steps.map(|step| ["loss", "grad_norm"].map(|name| step[name].as_f64().unwrap())).collect();
+    let bytes = std::fs::read(out.join("checkpoint-20/model.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let entries = |view: &TensorView<'_>| {
+        view.data().as_chunks::<4>().0.iter().map(|entry| f32::from_le_bytes(*entry)).collect()
+    };
+    (steps, tensors.iter().map(|(name, view)| (name.to_owned(), entries(&view))).collect())
+}
+
+/// The bundle's configuration of DeepSpeed, on processors: one process, or two that each hold a part of every parameter, have the losses,
+/// gradient norms and weights of the plain launch, and what they wrote comes back.
+#[test]
+fn slow_deepspeed_trains_a_bundle_as_a_plain_process_does() {
+    // Of eight windows one process computes four at once, which makes two backward passes a step.
+    let folder = bundle(&["--set", "train.accumulate=2"]);
+    let bundle = folder.path().join("bundle");
+    let out = |name: &str| folder.path().join(name).display().to_string();
+    let (done, told) = run_there(&bundle, &python(), &["train.py", "--no-dropout", "--out", &out("plain")]);
+    assert!(done, "{told}");
+    let (plain_steps, plain_weights) = trained_in(&folder.path().join("plain"));
+    assert_eq!(plain_steps.len(), 10);
+    // Found by these processes alone: whoever else has Accelerate find it imports it.
+    let found = format!("PYTHONPATH={}", installed("deepspeed").display());
+    let interpreter = python().display().to_string();
+    let script = crate::support::repository().join("tests/python/deepspeed_on_cpus.py").display().to_string();
+    for processes in [1, 2] {
+        let (count, to) = (processes.to_string(), out(&format!("deepspeed-{processes}")));
+        let arguments = [
+            &[found.as_str(), "DS_ACCELERATOR=cpu", "CUDA_VISIBLE_DEVICES=", &interpreter][..],
+            &["-m", "accelerate.commands.launch"],
+            &["--config_file", "configs/eight-gpus-deepspeed-zero3.yaml", "--num_processes", &count],
+            &["--mixed_precision", "no", "--main_process_port", "0"],
+            &[script.as_str(), "train.py", "--no-bf16", "--no-dropout", "--out", &to],
+        ];
+        let (done, told) = run_there(&bundle, Path::new("env"), &arguments.concat());
+        assert!(done, "{processes}: {told}");
+        let about = read(&Path::new(&to).join("processes.json"));
+        assert_eq!((&about["kind"], &about["processes"]), (&json!("DeepSpeed"), &json!(processes)), "{told}");
+        assert_eq!(about["sharded"], about["parameters"], "{about}");
+        let (parameters, entries) =
+            (about["parameters"].as_u64().unwrap(), about["entries"].as_u64().unwrap());
+        // Parts are filled up to the same length.
+        let most = entries / processes + parameters;
+        let held: Vec<u64> =
+            about["held"].as_array().unwrap().iter().map(|held| held.as_u64().unwrap()).collect();
+        assert!(held.len() as u64 == processes && held.iter().all(|held| *held <= most), "{about}");
+
+        let (steps, weights) = trained_in(Path::new(&to));
+        assert_eq!(steps.len(), plain_steps.len(), "{processes}: {told}");
+        for (step, (ours, plain)) in (11..).zip(steps.iter().zip(&plain_steps)) {
+            for (ours, plain, most) in [(ours[0], plain[0], 1e-5), (ours[1], plain[1], 1e-4)] {
+                let near = (ours - plain).abs() <= most * plain.abs();
+                assert!(near, "{processes}, step {step}: {ours} and {plain}");
+            }
+        }
+        assert!(weights.keys().eq(plain_weights.keys()), "{processes}: {:?}", weights.keys());
+        for (name, plain) in &plain_weights {
+            let norm = |of: &dyn Fn(usize) -> f32| {
+                (0..plain.len()).map(|at| f64::from(of(at)).powi(2)).sum::<f64>().sqrt()
+            };
+            let (apart, whole) = (norm(&|at| weights[name][at] - plain[at]), norm(&|at| plain[at]));
+            assert!(apart <= 1e-4 * whole, "{processes}, {name}: {apart} of {whole}");
+        }
+    }
+    let to = out("deepspeed-2");
+    let said = succeed(folder.path(), &["bring-back", "bundle", "--project", "first", "--out", &to]);
+    assert!(said.starts_with("2-nanogpt-cpu: step 20 of 20"), "{said}");
 }
 
 /// Twenty steps here, twenty there, and twenty here again are sixty here, for a GPT-2 and a Llama; `verify` agrees on the way. There it is

@@ -1,7 +1,7 @@
 // A built web app (dist/) on a small static server, and tabs of a real Chromium in it. Nothing special is sent with the files: any
 // static server will do for users, so it must for the tests.
 
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { launch } from "./chromium.mjs";
@@ -15,9 +15,25 @@ const TYPES = {
   ".png": "image/png",
 };
 
+/** Parts in which the first half of a file comes that stalls, and milliseconds between them: longer than the app takes to show each. */
+const PARTS = { count: 4, apart: 250 };
+
+/** Sends the first half of a file, bit by bit, and then nothing more. */
+async function sendHalf(response, file) {
+  const half = readFileSync(file).subarray(0, Math.floor(statSync(file).size / 2));
+  const part = Math.ceil(half.length / PARTS.count);
+  for (let at = 0; at < half.length; at += part) {
+    // Whoever asked may be gone by now.
+    if (response.destroyed) return;
+    response.write(half.subarray(at, at + part));
+    await new Promise((resolve) => setTimeout(resolve, PARTS.apart));
+  }
+}
+
 /**
- * Serves what `where` names at http://localhost, with `headers`; resolves to the server and its address. Of a file that `stalls` says yes
- * to, the first half comes, and then nothing more.
+ * Serves what `where` names at http://localhost, with `headers` also where there is no such file: a page of another site hears of that
+ * only with them. Resolves to the server and its address. Of a file that `stalls` says yes to, by its path and the answer, the first half
+ * comes, and then nothing more.
  */
 export async function serve(where, headers = {}, stalls = () => false) {
   const server = createServer((request, response) => {
@@ -30,7 +46,7 @@ export async function serve(where, headers = {}, stalls = () => false) {
       if (!found.isFile() || !file.startsWith(folder)) throw new Error("no file");
       size = found.size;
     } catch {
-      response.writeHead(404).end();
+      response.writeHead(404, headers).end();
       return;
     }
     response.writeHead(200, {
@@ -38,8 +54,8 @@ export async function serve(where, headers = {}, stalls = () => false) {
       "content-type": TYPES[extname(file)] ?? "application/octet-stream",
       "content-length": size,
     });
-    if (request.method === "GET" && stalls(path)) {
-      createReadStream(file, { end: Math.floor(size / 2) - 1 }).pipe(response, { end: false });
+    if (request.method === "GET" && stalls(path, response)) {
+      sendHalf(response, file);
       return;
     }
     createReadStream(file).pipe(response);
@@ -150,6 +166,15 @@ export function send(page, command) {
 
 /** The event of a kind among answers. */
 export const event = (events, kind) => events.findLast((found) => found.event === kind);
+
+/** What a promise comes to, which must be within some seconds. */
+export function within(promise, what, seconds = 30) {
+  let timer;
+  const end = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${seconds} s in vain for ${what}`)), seconds * 1000);
+  });
+  return Promise.race([promise, end]).finally(() => clearTimeout(timer));
+}
 
 /** Waits until the app's state is as wanted, and returns it. */
 export async function until(page, wanted, what, seconds = 60) {

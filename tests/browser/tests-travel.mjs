@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { event, losses, send, serve, tiny, until } from "./site.mjs";
+import { event, losses, send, serve, tiny, until, within } from "./site.mjs";
 
 /** Runs the native program; returns what it prints. */
 const run = (program, folder, ...words) => execFileSync(program, words, { cwd: folder, encoding: "utf8", stdio: "pipe" });
@@ -63,17 +63,31 @@ export function a_native_project_goes_on_in_the_browser(site, program) {
   });
 }
 
+/** Trains a small model a little in the native program and exports it, as owl. */
+function exported(program, folder) {
+  const sizes = ["layers=1", "width=32", "heads=2", "kv_heads=2", "head_size=16", "context_length=32"];
+  const model = sizes.flatMap((set) => ["--set", `model.${set}`]);
+  const rest = ["--steps", "20", "--batch-size", "4", "--set", "data.corpus_bytes=60000", "--stop-after", "2", "--device", "cpu"];
+  run(program, folder, "train", "--preset", "nanogpt-cpu", ...model, ...rest, "--project", "native");
+  run(program, folder, "export", "--project", "native", "--to", "owl");
+}
+
 /** A chat template of a letter for the role. */
 const TEMPLATE =
   "{% for m in messages %}{{ m.role[0] }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}";
 
+/** Has a page fetch the model of an address as a person does, who is told first what there is. */
+async function fetchModel(page, address, told) {
+  await page.getByRole("button", { name: "Import from an address", exact: true }).dispatchEvent("click");
+  await page.getByRole("textbox", { name: "Address of the model" }).fill(address);
+  await page.getByRole("button", { name: "Look there" }).dispatchEvent("click");
+  await page.getByText(told).waitFor();
+  await page.getByRole("button", { name: "Fetch", exact: true }).dispatchEvent("click");
+}
+
 export function a_model_of_an_address_is_imported_and_answers(site, program) {
   return inFolder(async (folder) => {
-    const sizes = ["layers=1", "width=32", "heads=2", "kv_heads=2", "head_size=16", "context_length=32"];
-    const model = sizes.flatMap((set) => ["--set", `model.${set}`]);
-    const rest = ["--steps", "20", "--batch-size", "4", "--set", "data.corpus_bytes=60000", "--stop-after", "2", "--device", "cpu"];
-    run(program, folder, "train", "--preset", "nanogpt-cpu", ...model, ...rest, "--project", "native");
-    run(program, folder, "export", "--project", "native", "--to", "owl");
+    exported(program, folder);
     writeFileSync(join(folder, "owl/chat_template.jinja"), TEMPLATE);
     const open = await serve(() => folder, { "access-control-allow-origin": "*" });
     const closed = await serve(() => folder);
@@ -84,11 +98,7 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
       assert.equal(page.problems.splice(0).every((problem) => /CORS|net::ERR_FAILED/.test(problem)), true);
 
       // As a person does it: an address, its size, the context length.
-      await page.getByRole("button", { name: "Import from an address", exact: true }).dispatchEvent("click");
-      await page.getByRole("textbox", { name: "Address of the model" }).fill(`${open.address}owl`);
-      await page.getByRole("button", { name: "Look there" }).dispatchEvent("click");
-      await page.getByText(/has 5 files, .*kB/).waitFor();
-      await page.getByRole("button", { name: "Fetch", exact: true }).dispatchEvent("click");
+      await fetchModel(page, `${open.address}owl`, /has 5 files, .*kB/);
       await page.getByText("Import owl", { exact: true }).waitFor();
       await page.getByRole("spinbutton", { name: "Context length" }).waitFor();
       await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click");
@@ -120,6 +130,87 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
     } finally {
       open.server.close();
       closed.server.close();
+    }
+  });
+}
+
+/** Paths of all that the browser keeps for the site. */
+const kept = (page) =>
+  page.evaluate(async () => {
+    const paths = [];
+    const walk = async (folder, before) => {
+      for await (const [name, handle] of folder.entries()) {
+        paths.push(before + name);
+        // What is removed meanwhile is not kept.
+        if (handle.kind === "directory") await walk(handle, `${before}${name}/`).catch(() => {});
+      }
+    };
+    await walk(await navigator.storage.getDirectory(), "");
+    return paths;
+  });
+
+export function a_model_whose_transfer_stands_still_is_cancelled_and_fetched_again(site, program) {
+  return inFolder(async (folder) => {
+    exported(program, folder);
+    let asked = 0;
+    let stands;
+    let left;
+    const stood = new Promise((resolve) => (stands = resolve));
+    const ended = new Promise((resolve) => (left = resolve));
+    const stalls = (path, response) => {
+      if (!path.endsWith("/model.safetensors")) return false;
+      asked += 1;
+      if (asked > 1) return false;
+      response.on("close", left);
+      stands();
+      return true;
+    };
+    // A page of another site hears of what is not there, too, and nothing is remembered for the second time.
+    const headers = { "access-control-allow-origin": "*", "cache-control": "no-store" };
+    const { server, address } = await serve(() => folder, headers, stalls);
+    try {
+      const page = await site.tab(await site.profile(), "?page=runs");
+      const asks = (command, kind) => within(send(page, { command }), command).then((events) => event(events, kind));
+      const runs = async () => (await asks("list_runs", "runs")).runs.map(({ name }) => name);
+      const projects = async () => (await asks("list_projects", "projects")).projects.map(({ id }) => id);
+      const before = [await runs(), await projects()];
+
+      await fetchModel(page, `${address}owl`, /has 4 files, .*kB/);
+      await within(stood, "the weights to be asked for");
+      // How far it is, of all its files.
+      await page.getByText(/^looking at the model · [1-9]\d? %$/).first().waitFor({ timeout: 20_000 });
+      const cancel = page.getByRole("button", { name: "Cancel: looking at the model", exact: true });
+      await cancel.dispatchEvent("click", undefined, { timeout: 20_000 });
+      await cancel.waitFor({ state: "detached", timeout: 20_000 });
+      await within(ended, "the transfer's end");
+      // Nobody is asked about it, and nothing is left of it.
+      assert.deepEqual([await runs(), await projects()], before);
+      assert.equal(await page.getByText("Import owl", { exact: true }).count(), 0);
+      const partial = /owl|passing|\.partial-/;
+      assert.deepEqual((await within(kept(page), "what is kept")).filter((path) => partial.test(path)), []);
+      assert.equal(asked, 1);
+
+      // The same address again, of which everything comes now.
+      await fetchModel(page, `${address}owl`, /has 4 files, .*kB/);
+      await page.getByText("Import owl", { exact: true }).waitFor({ timeout: 30_000 });
+      assert.equal(asked, 2);
+      await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click", undefined, { timeout: 20_000 });
+      await page.getByText(/was imported: GPT2LMHeadModel/).waitFor({ timeout: 30_000 });
+      const [name, ...others] = (await runs()).filter((name) => !before[0].includes(name));
+      assert.match(name, /owl$/);
+      assert.deepEqual(others, []);
+      const source = { of: "checkpoint", run: name, checkpoint: "best" };
+      const opened = await within(send(page, { command: "open_model", source, precision: "auto" }), "the model to be opened");
+      assert(event(opened, "model_opened"));
+      // What was looked for above is found where there is something; it is stored behind the answers.
+      const stored = async () => (await kept(page)).some((path) => path.includes(name));
+      for (let tries = 0; !(await within(stored(), "what is kept")); tries += 1) {
+        assert(tries < 100, `${name} was never stored`);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    } finally {
+      server.closeAllConnections();
+      server.close();
     }
   });
 }
