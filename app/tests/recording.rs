@@ -277,7 +277,7 @@ fn evaluated(session: &mut Session, extent: &Extent) {
     );
     choose(session, tuned);
     parts(session, &["baselines", "calibration"]);
-    let shows = "how well the first model predicts stories that it has not seen, beside n-grams and compressors, and as sure as it is right or not";
+    let shows = "how well the first model predicts stories that it has not seen, beside n-grams and compressors, and its calibration";
     both_themes(session, "evaluate", shows);
     parts(
         session,
