@@ -639,6 +639,8 @@ export class Glasshouse {
   save(): Promise<Uint8Array>;
   load(source: Uint8Array | ArrayBuffer | string | URL): Promise<{ name: string; runs: Run[] }>;
   /** What `glasshouse bench step --json` prints, or with `timed: "decode"` or `"inspect"` what `glasshouse bench decode --json` or `inspect` does. */
-  bench(options?: RunOptions & { repeats?: number; timed?: "step" | "decode" | "inspect" }): Promise<Record<string, unknown>>;
+  bench(
+    options?: RunOptions & { repeats?: number; timed?: "step" | "decode" | "inspect"; views?: View | readonly View[] },
+  ): Promise<Record<string, unknown>>;
   close(): Promise<void>;
 }

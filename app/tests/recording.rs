@@ -277,7 +277,7 @@ fn evaluated(session: &mut Session, extent: &Extent) {
     );
     choose(session, tuned);
     parts(session, &["baselines", "calibration"]);
-    let shows = "how well the first model predicts stories that it has not seen, beside n-grams and compressors, and as sure as it is right or not";
+    let shows = "how well the first model predicts stories that it has not seen, beside n-grams and compressors, and its calibration";
     both_themes(session, "evaluate", shows);
     parts(
         session,
@@ -306,10 +306,11 @@ fn parts(session: &mut Session, open: &[&str]) {
     session.window.set_size(egui::vec2(SIZE[0], TALL));
     session.settle();
     let nodes = session.window.root().children_recursive();
-    // What stands in the rail says nothing of the page.
+    // What stands in the rail says nothing of the page. A diagram may end below all words.
+    let is_content = |role| matches!(role, Role::Label | Role::Figure);
     let bottoms = nodes.filter_map(|node| {
         let node = node.accesskit_node();
-        let place = node.bounding_box().filter(|place| node.role() == Role::Label && place.x0 > 200.0)?;
+        let place = node.bounding_box().filter(|place| is_content(node.role()) && place.x0 > 200.0)?;
         Some(place.y1 as f32)
     });
     let bottom = bottoms.fold(SIZE[1], f32::max);

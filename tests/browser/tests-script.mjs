@@ -28,9 +28,10 @@ export async function the_script_trains_writes_saves_and_loads(site) {
     const second = await other.generate(options);
     const bench = await other.bench({ ...tiny, text: undefined, repeats: 2 });
     const writing = await other.bench({ ...tiny, text: undefined, repeats: 1, timed: "decode" });
+    const looking = await other.bench({ ...tiny, text: undefined, repeats: 1, timed: "inspect", views: ["tokens", "logit-lens"] });
     await other.close();
     const storage = lab.storage.lasting;
-    return { devices, plan, steps, evaluations, run, tokens, first, loaded, second, bench, writing, storage };
+    return { devices, plan, steps, evaluations, run, tokens, first, loaded, second, bench, writing, looking, storage };
   });
   assert.equal(result.devices[0].kind, "cpu");
   assert(result.plan.parameters > 10_000);
@@ -45,6 +46,8 @@ export async function the_script_trains_writes_saves_and_loads(site) {
   assert.equal(result.second.text, result.first.text);
   assert(result.bench.ms_per_step > 0);
   assert(result.writing.prompt_tokens_per_s > 0 && result.writing.generated_tokens_per_s > 0);
+  assert.deepEqual(result.looking.times.map(({ view }) => view), ["tokens", "logit_lens"]);
+  assert(result.looking.times.every(({ ms, ms_first }) => ms >= 0 && ms_first > 0));
   assert.equal(result.storage, true);
 }
 

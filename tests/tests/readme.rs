@@ -66,6 +66,30 @@ fn the_readme_and_the_types_name_every_preset() {
     assert!(read("web/glasshouse.d.ts").contains(&format!("preset?: {};", names.join(" | "))), "{names:?}");
 }
 
+/// `docs/record cards` writes them.
+#[test]
+fn cards_are_those_of_their_page_and_small() {
+    let docs = glasshouse_tests::repository().join("docs");
+    let page = std::fs::read_to_string(docs.join("cards.md")).expect("docs/cards.md");
+    let begins: Vec<&str> = page.split("<!-- evaluation ").skip(1).collect();
+    assert_eq!((begins.len(), page.matches("<!-- end of evaluation -->").count()), (3, 3));
+    for begin in begins {
+        let (names, _) = begin.split_once(" -->").expect("its end");
+        let (folder, name) = names.split_once(' ').expect("a folder and a card");
+        for made in [format!("--to {folder}\n"), format!("--card {name}.html\n")] {
+            assert!(page.contains(&made), "no command of docs/cards.md has {made:?}");
+        }
+    }
+    let links = page.split("](cards/").skip(1).filter_map(|behind| behind.split(')').next());
+    let linked: BTreeSet<String> = links.map(str::to_owned).collect();
+    let mut there = BTreeSet::new();
+    for entry in docs.join("cards").read_dir().into_iter().flatten().map(|entry| entry.expect("an entry")) {
+        assert!(entry.metadata().expect("its size").len() <= 300_000, "{}", entry.path().display());
+        there.insert(entry.file_name().into_string().expect("a name"));
+    }
+    assert_eq!(there, linked);
+}
+
 /// The harness would send longer prompts than the model reads.
 #[test]
 fn the_harness_is_given_the_context_length_of_its_preset() {

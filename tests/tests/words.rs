@@ -66,8 +66,9 @@ const FOR_EACH: &[&str] = &[
     "hour",
 ];
 
-/// Folders of what is built, downloaded or trained, and git's.
-const BUILT: &[&str] = &["target", "dist", "node_modules", "__pycache__", "glasshouse-project", ".git"];
+/// Folders of what is built, downloaded or trained, of cards that quote other texts, and git's.
+const BUILT: &[&str] =
+    &["target", "dist", "node_modules", "__pycache__", "glasshouse-project", "cards", ".git"];
 
 /// All text of the repository: what people read, and what is made of it.
 fn texts(folder: &Path, found: &mut Vec<(PathBuf, String)>) {

@@ -12,9 +12,7 @@ use super::settings::{changed, check_device, usage};
 use super::train::{quoted, taken_in, to_the_end, told};
 use super::trained;
 use anyhow::{Context as _, Result};
-use glasshouse_engine::data::recipes::{
-    RecipeRows, generated, generated_held_out, held_out, write_lines, write_own,
-};
+use glasshouse_engine::data::recipes::{generated, write_lines, write_own};
 use glasshouse_engine::data::tasks::TaskSplit;
 use glasshouse_engine::project::{Project, Run};
 use glasshouse_engine::protocol::recipes::{Metric, RECIPES, RecipeSettings, TuningRecipe, recipe as named};
@@ -51,17 +49,15 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
     let config = settings(arguments, recipe);
     check(arguments, &config)?;
     let from = begin(arguments)?;
-    let rows = match (&own, &arguments.data) {
-        (Some(rows), _) => Some(write_own(recipe, &arguments.project, rows)?),
-        // Text is what it is, of any kind.
-        (None, Some(file)) => Some(RecipeRows { train: file.clone(), held_out: Vec::new() }),
-        // The engine generates them.
-        (None, None) => None,
+    let data = match &own {
+        Some(rows) => Some(write_own(recipe, &arguments.project, rows)?),
+        // Text is what it is, of any kind; without any the engine generates rows.
+        None => arguments.data.clone(),
     };
     let run = to_the_end(&TrainArguments {
         config,
-        data: rows.iter().map(|rows| rows.train.clone()).collect(),
-        recipe: rows.is_none().then(|| recipe.name.to_owned()),
+        recipe: data.is_none().then(|| recipe.name.to_owned()),
+        data: data.into_iter().collect(),
         project: arguments.project.clone(),
         from: Some(from),
         device: arguments.device.clone(),
@@ -83,15 +79,7 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let held_out = match rows {
-        Some(rows) => rows.held_out,
-        None if recipe.metric() == Metric::Perplexity => Vec::new(),
-        None => {
-            let config = trained::find_run(&arguments.project, Some(&run.name))?.config()?;
-            held_out(recipe, &arguments.project, &config)?.context("the run learned no rows of the recipe")?
-        }
-    };
-    tell(arguments, recipe, &run, &held_out)?;
+    tell(arguments, recipe, &run, None)?;
     if !arguments.json {
         let project = quoted(&arguments.project);
         match recipe.metric() {
@@ -222,32 +210,16 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
 
 /// Measures a run that there is.
 fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) -> Result<()> {
-    let perplexity = recipe.metric() == Metric::Perplexity;
-    if perplexity && arguments.data.is_some() {
+    if recipe.metric() == Metric::Perplexity && arguments.data.is_some() {
         return Err(usage(format!(
             "--measure says the perplexity of {} from the run's own evaluations, which read no other text; leave --data out",
             recipe.name
         )));
     }
     let run = trained::find_run(&arguments.project, Some(run).filter(|run| *run != "latest"))?;
-    let config = run.config()?;
-    check_objective(recipe, &run.name(), &config)?;
-    let rows = match &arguments.data {
-        _ if perplexity => Vec::new(),
-        Some(file) => own::rows(recipe, file)?.unwrap_or_default(),
-        None => match held_out(recipe, &arguments.project, &config)? {
-            Some(rows) => rows,
-            None => {
-                tell!(
-                    "note: {} learned no rows of the recipe {}: it is measured by generated ones; --data names others",
-                    run.name(),
-                    recipe.name
-                );
-                generated_held_out(recipe)?
-            }
-        },
-    };
-    tell(arguments, recipe, &run.summary()?, &rows)
+    check_objective(recipe, &run.name(), &run.config()?)?;
+    let own = arguments.data.as_deref().map(|file| own::rows(recipe, file)).transpose()?.flatten();
+    tell(arguments, recipe, &run.summary()?, own.as_deref())
 }
 
 /// Refuses to measure a run that was trained for something else. One that writes can be asked, however it was trained.
@@ -266,24 +238,29 @@ fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Resu
     )))
 }
 
-/// Says how well a run does, on rows that no training saw.
-fn tell(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &RunSummary, rows: &[String]) -> Result<()> {
+/// Says how well a run does, on rows that no training saw: those that it held out, unless others are brought.
+fn tell(
+    arguments: &RecipeArguments,
+    recipe: &TuningRecipe,
+    run: &RunSummary,
+    own: Option<&[String]>,
+) -> Result<()> {
     let place = ScoringOptions {
         project: &arguments.project,
         device: arguments.device.as_deref(),
         threads: arguments.threads,
     };
-    match recipe.metric() {
-        Metric::Perplexity => tell_perplexity(arguments, recipe.name, &place, run),
-        Metric::Answers => {
-            let score = place.answers(run, rows)?;
-            tell_score(arguments, recipe.name, run, score, "question")
-        }
-        Metric::Labels => {
-            let score = place.labels(run, rows)?;
-            tell_score(arguments, recipe.name, run, score, "text")
-        }
-    }
+    let metric = recipe.metric();
+    let thing = match metric {
+        Metric::Perplexity => return tell_perplexity(arguments, recipe.name, &place, run),
+        Metric::Answers => "question",
+        Metric::Labels => "text",
+    };
+    let score = match own {
+        Some(rows) => place.rows(run, metric, rows)?,
+        None => place.held_out(run, recipe)?,
+    };
+    tell_score(arguments, recipe.name, run, score, thing)
 }
 
 fn tell_score(

@@ -4,18 +4,14 @@
 use super::driver::{Engine, drive};
 use super::trained;
 use anyhow::{Context as _, Result, ensure};
-use glasshouse_engine::data::recipes::{labelled, questions};
 use glasshouse_engine::protocol::evaluation::{TaskReport, TaskRequest};
 use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::recipes::{Metric, TuningRecipe};
 use glasshouse_engine::protocol::{
     Command, EvaluateSettings, Event, Precision, RunSummary, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::Path;
-
-/// Max tokens of an answer beyond its right one's bytes, and of any.
-const ROOM: usize = 16;
-const MAX_TOKENS: usize = 512;
 
 /// What less than this is short of, is right: shares of parts are not exact.
 const RIGHT: f64 = 1.0 - 1e-9;
@@ -68,27 +64,22 @@ pub(super) struct ScoringOptions<'a> {
 }
 
 impl ScoringOptions<'_> {
-    /// How many questions of lines a run's best checkpoint answers right, each by its likeliest tokens.
+    /// How many of the rows that a run held out for a recipe its best checkpoint gets right.
     ///
     /// # Errors
-    /// A line is no question, the model writes none, or has no chat template.
-    pub(super) fn answers(&self, run: &RunSummary, rows: &[String]) -> Result<Score> {
-        let questions = questions(rows)?;
-        // A token has a byte at least.
-        let lengths = questions.iter().map(|question| question.judged.answer.as_deref().map_or(0, str::len));
-        let max_tokens = Some((lengths.max().unwrap_or(0) + ROOM).min(MAX_TOKENS));
-        let task = TaskRequest { metrics: vec!["rule".to_owned()], max_tokens, ..TaskRequest::default() };
-        self.ask(run, task, rows, true)
+    /// The recipe has no rows, or the model cannot do them.
+    pub(super) fn held_out(&self, run: &RunSummary, recipe: &TuningRecipe) -> Result<Score> {
+        self.ask(run, recipe.metric(), recipe.task(), Vec::new())
     }
 
-    /// Of how many texts of lines a run's best checkpoint finds the label.
+    /// The same of lines that are brought.
     ///
     /// # Errors
-    /// A line is no text with a label, or the model has no labels.
-    pub(super) fn labels(&self, run: &RunSummary, rows: &[String]) -> Result<Score> {
-        labelled(rows)?;
-        let task = TaskRequest { metrics: vec!["accuracy".to_owned()], ..TaskRequest::default() };
-        self.ask(run, task, rows, false)
+    /// A line is no such row, or the model cannot do them.
+    pub(super) fn rows(&self, run: &RunSummary, metric: Metric, rows: &[String]) -> Result<Score> {
+        let metrics = metric.of_task().map(str::to_owned).into_iter().collect();
+        let task = TaskRequest { file: "rows.jsonl".to_owned(), metrics, ..TaskRequest::default() };
+        self.ask(run, metric, task, vec![rows.join("\n").into_bytes()])
     }
 
     /// What a run's evaluations came to, the first ones first.
@@ -112,19 +103,19 @@ impl ScoringOptions<'_> {
     }
 
     /// Has a run's best checkpoint do a task, which is kept with nothing.
-    fn ask(&self, run: &RunSummary, task: TaskRequest, rows: &[String], chats: bool) -> Result<Score> {
+    fn ask(&self, run: &RunSummary, metric: Metric, task: TaskRequest, files: Vec<Vec<u8>>) -> Result<Score> {
         let device = self.device.unwrap_or_default().to_owned();
         let options = session::Options { device, threads: self.threads, ..session::Options::default() };
         drive(options, async |engine| {
             trained::use_project(engine, self.project, false).await?;
             let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() };
-            if chats {
+            if metric == Metric::Answers {
                 expect_chats(engine, &source).await?;
             }
             let settings = EvaluateSettings {
                 likelihood: false,
                 baselines: false,
-                tasks: vec![TaskRequest { file: "rows.jsonl".to_owned(), ..task }],
+                tasks: vec![task],
                 resamples: 0,
                 keep: false,
                 ..EvaluateSettings::default()
@@ -138,8 +129,8 @@ impl ScoringOptions<'_> {
                 }
                 Ok(())
             };
-            engine.ask_with(command, vec![rows.join("\n").into_bytes()], hear).await?;
-            score(&found.context("the engine told no evaluation")?, rows.len())
+            engine.ask_with(command, files, hear).await?;
+            score(&found.context("the engine told no evaluation")?)
         })
     }
 }
@@ -163,11 +154,10 @@ async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> 
 }
 
 /// What the rows of a task came to, each by its first metric, or by the second where that counts parts of answers.
-fn score(task: &TaskReport, rows: usize) -> Result<Score> {
+fn score(task: &TaskReport) -> Result<Score> {
     if let Some((line, reason)) = task.broken.first() {
         anyhow::bail!("held-out row {line} is none that can be measured by: {reason}");
     }
-    ensure!(task.answers.len() == rows, "not every row was answered");
     let mut score = Score::default();
     for answer in &task.answers {
         score.add(answer.scores.iter().rev().flatten().next().copied().unwrap_or_default());
@@ -214,11 +204,10 @@ mod tests {
         };
         let parts = [answer(&[1.0, 1.0]), answer(&[0.0, 0.5])];
         let mut task = TaskReport { answers: parts.to_vec(), ..TaskReport::default() };
-        assert_eq!(score(&task, 2).unwrap(), Score { rows: 2, right: 1, score: 1.5 });
+        assert_eq!(score(&task).unwrap(), Score { rows: 2, right: 1, score: 1.5 });
         task.answers = vec![answer(&[1.0]), answer(&[0.0])];
-        assert_eq!(score(&task, 2).unwrap(), Score { rows: 2, right: 1, score: 1.0 });
-        assert!(score(&task, 3).is_err());
+        assert_eq!(score(&task).unwrap(), Score { rows: 2, right: 1, score: 1.0 });
         task.broken = vec![(7, "too long".to_owned())];
-        assert!(score(&task, 2).unwrap_err().to_string().contains("row 7"));
+        assert!(score(&task).unwrap_err().to_string().contains("row 7"));
     }
 }

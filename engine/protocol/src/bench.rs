@@ -15,6 +15,8 @@ pub enum BenchReport {
     Decode(Box<DecodeMeasurement>),
     /// What a kernel of a training step reaches.
     Kernel(Box<KernelMeasurement>),
+    /// How long a view of the lens takes, as soon as it is known.
+    View(Box<ViewTime>),
     /// How long views of the lens take.
     Inspect(Box<InspectMeasurement>),
     /// A model of many.
@@ -200,12 +202,15 @@ pub struct InspectMeasurement {
     pub vocabulary: usize,
     /// Where it ran.
     pub device: DeviceDescription,
-    /// Answers measured of each view.
+    /// Answers measured of each view, fewer where they take long.
     pub repeats: usize,
     /// Tokens of the training text that provenance is looked for in.
     pub text_tokens: u64,
     /// By prompt, in the order of views.
     pub times: Vec<ViewTime>,
+    /// Views that could not be measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmeasured: Vec<UnmeasuredView>,
 }
 
 /// How long a view takes.
@@ -226,6 +231,23 @@ pub struct ViewTime {
     pub ms_fastest: f64,
     /// Of the slowest.
     pub ms_slowest: f64,
+    /// How many answers that is of.
+    #[serde(default)]
+    pub answers: usize,
+}
+
+/// A view that gave no answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnmeasuredView {
+    /// The view.
+    pub view: View,
+    /// As a view's time has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Why there was none.
+    pub reason: String,
 }
 
 /// A model's size: layers, channels, window, vocabulary.

@@ -1,6 +1,7 @@
 //! Recipes for the applications that people build on a trained model: what a run of each learns, from which rows, for how long and how
 //! fast, and how it is measured. A front end fills in a run's settings by one, and trains it as any other.
 
+use crate::evaluation::TaskRequest;
 use crate::{Objective, RunConfig, names};
 
 /// An application, and how a model learns it.
@@ -64,6 +65,17 @@ pub enum Metric {
     Perplexity,
 }
 
+impl Metric {
+    /// The metric of an evaluation's task that it is; none of what has no rows.
+    pub fn of_task(self) -> Option<&'static str> {
+        match self {
+            Self::Answers => Some("rule"),
+            Self::Labels => Some("accuracy"),
+            Self::Perplexity => None,
+        }
+    }
+}
+
 impl TuningRecipe {
     /// How it is measured, which follows from what is learned.
     pub fn metric(&self) -> Metric {
@@ -95,6 +107,12 @@ impl TuningRecipe {
             Metric::Labels => "accuracy: the share of held-out texts whose label is found",
             Metric::Answers => "the share of held-out questions that the likeliest answer answers right",
         }
+    }
+
+    /// What measures a run by it: a task of the rows that the run held out.
+    pub fn task(&self) -> TaskRequest {
+        let (file, recipe) = (format!("{}.jsonl", self.name), Some(self.name.to_owned()));
+        TaskRequest { file, recipe, ..TaskRequest::default() }
     }
 
     /// What it gives a run, with the steps and the learning rate that a person chose.
@@ -225,6 +243,14 @@ mod tests {
             assert_eq!(recipe(each.name), Ok(each));
         }
         assert!(recipe("sumarize").unwrap_err().contains("did you mean `summarise`"));
+    }
+
+    #[test]
+    fn a_recipe_is_measured_by_a_task_unless_it_has_no_rows() {
+        for recipe in RECIPES {
+            assert_eq!(recipe.metric().of_task().is_none(), recipe.metric() == Metric::Perplexity);
+            assert_eq!(recipe.task().recipe.as_deref(), Some(recipe.name));
+        }
     }
 
     #[test]

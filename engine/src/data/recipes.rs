@@ -1,15 +1,13 @@
 //! The rows that a recipe's run learns from and is measured by: generated, or a person's own, held apart in two files of a project. Rows of
 //! other content lie in another folder, so that a run's data say which rows it did not learn.
 
-use super::rewards::Judged;
-use super::tasks::{Check, TaskSplit};
+use super::tasks::TaskSplit;
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::platform::files::{self, File};
 use crate::storage::Staging;
 use glasshouse_protocol::recipes::{Metric, RECIPES, TuningRecipe};
-use glasshouse_protocol::{ChatMessage, Objective, RunConfig};
-use serde::{Deserialize, Serialize};
+use glasshouse_protocol::{Objective, RunConfig};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -35,25 +33,6 @@ const HELD_OUT_FILE: &str = "held-out.jsonl";
 /// Bytes of their content's SHA-256 that name their folder.
 const DIGEST: usize = 8;
 
-/// A recipe's rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecipeRows {
-    /// The file of those that are learned.
-    pub train: PathBuf,
-    /// Those that it is measured by, which lie beside it; of a recipe whose metric is perplexity there are none, since its run holds out
-    /// some of its text by itself.
-    pub held_out: Vec<String>,
-}
-
-/// A question, and what is known of its right answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// The conversation up to the answer.
-    pub messages: Vec<ChatMessage>,
-    /// What scores an answer.
-    pub judged: Judged,
-}
-
 /// Generated rows of a recipe, as JSON lines; those of one split share no wording with those of another.
 ///
 /// # Errors
@@ -66,36 +45,42 @@ pub fn generated(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<
 ///
 /// # Errors
 /// As [`generated`].
-pub fn generated_held_out(recipe: &TuningRecipe) -> Result<Vec<String>> {
+pub(crate) fn generated_held_out(recipe: &TuningRecipe) -> Result<Vec<String>> {
     generated(recipe, TaskSplit::HeldOut, HELD_OUT)
 }
 
-/// A recipe's generated rows, in a project's folder.
+/// The file of a recipe's generated rows that are learned, in a project's folder. Those that it is measured by lie beside it; of a recipe whose
+/// metric is perplexity there are none, since its run holds out some of its text by itself.
 ///
 /// # Errors
 /// The disk fails, and then nothing is left of them.
-pub fn write_generated(recipe: &TuningRecipe, project: &Path) -> Result<RecipeRows> {
+fn write_generated(recipe: &TuningRecipe, project: &Path) -> Result<PathBuf> {
     let perplexity = recipe.metric() == Metric::Perplexity;
     let train = generated(recipe, TaskSplit::Train, if perplexity { POEMS } else { ROWS })?;
     let held_out = if perplexity { Vec::new() } else { generated_held_out(recipe)? };
-    write(recipe, project, &train, held_out)
+    write(recipe, project, &train, &held_out)
 }
 
 /// The rows that a run of a project learns: generated ones of the recipe that is named, or instruction tasks of all kinds in the form that its
 /// objective learns from.
 ///
 /// # Errors
-/// There is no such recipe, or the disk fails.
+/// There is no such recipe, or there are no instruction tasks for the objective; the disk fails.
 pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Result<PathBuf> {
     if let Some(name) = recipe {
         let recipe = glasshouse_protocol::recipes::recipe(name).map_err(Error::Unknown)?;
-        return Ok(write_generated(recipe, project)?.train);
+        return write_generated(recipe, project);
+    }
+    if !objective.learns_tasks() {
+        return Err(Error::Refused(format!(
+            "there are no instruction tasks for the objective {objective}; name files to learn from"
+        )));
     }
     let [answers, pairs, prompts] = TASK_FOLDERS;
-    let folder = project.join(match objective {
-        Objective::Preference => pairs,
-        Objective::Reward => prompts,
-        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => answers,
+    let folder = project.join(match (objective.learns_pairs(), objective.answers_prompts()) {
+        (true, _) => pairs,
+        (_, true) => prompts,
+        _ => answers,
     });
     let path = folder.join(TRAIN_FILE);
     if !files::is_file(&path) {
@@ -112,7 +97,11 @@ pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Re
 ///
 /// # Errors
 /// They cannot be read.
-pub fn held_out(recipe: &TuningRecipe, project: &Path, run: &RunConfig) -> Result<Option<Vec<String>>> {
+pub(crate) fn held_out(
+    recipe: &TuningRecipe,
+    project: &Path,
+    run: &RunConfig,
+) -> Result<Option<Vec<String>>> {
     let learned = run.data.paths.first().and_then(|path| folder_of(recipe, Path::new(path)));
     let Some(folder) = learned else { return Ok(None) };
     let path = project.join(RECIPES_FOLDER).join(folder).join(HELD_OUT_FILE);
@@ -135,11 +124,11 @@ fn folder_of<'path>(recipe: &TuningRecipe, path: &'path Path) -> Option<&'path O
     (place == RECIPES_FOLDER && !digest.is_empty()).then_some(name)
 }
 
-/// A person's own rows in a project's folder: every tenth is held out, and one at least.
+/// The file of those of a person's own rows that are learned, in a project's folder: every tenth is held out, and one at least.
 ///
 /// # Errors
 /// There are fewer than two, or the disk fails.
-pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Result<RecipeRows> {
+pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Result<PathBuf> {
     if rows.len() < 2 {
         return Err(Error::Refused(format!(
             "the recipe {} needs two rows at least, of which the last is held out; give more",
@@ -154,18 +143,13 @@ pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Resu
         let chosen = rows.iter().enumerate().filter(|(number, _)| is_held_out(*number) == held_out);
         chosen.map(|(_, row)| row.clone()).collect()
     };
-    write(recipe, project, &part(false), part(true))
+    write(recipe, project, &part(false), &part(true))
 }
 
 /// Writes both files, at once or not at all, into a folder that is named after their content, unless they lie there already.
-fn write(
-    recipe: &TuningRecipe,
-    project: &Path,
-    train: &[String],
-    held_out: Vec<String>,
-) -> Result<RecipeRows> {
+fn write(recipe: &TuningRecipe, project: &Path, train: &[String], held_out: &[String]) -> Result<PathBuf> {
     let mut hash = Sha256::new();
-    for part in [train, held_out.as_slice()] {
+    for part in [train, held_out] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(text_of(part));
     }
@@ -176,15 +160,15 @@ fn write(
         text.is_ok_and(|text| text == text_of(lines))
             || (lines.is_empty() && !files::is_file(&folder.join(name)))
     };
-    if !(holds(TRAIN_FILE, train) && holds(HELD_OUT_FILE, &held_out)) {
+    if !(holds(TRAIN_FILE, train) && holds(HELD_OUT_FILE, held_out)) {
         let staging = Staging::beside(&folder)?;
         write_lines(&staging.path().join(TRAIN_FILE), train)?;
         if !held_out.is_empty() {
-            write_lines(&staging.path().join(HELD_OUT_FILE), &held_out)?;
+            write_lines(&staging.path().join(HELD_OUT_FILE), held_out)?;
         }
         staging.put(&folder)?;
     }
-    Ok(RecipeRows { train: folder.join(TRAIN_FILE), held_out })
+    Ok(folder.join(TRAIN_FILE))
 }
 
 /// Writes lines, durably.
@@ -201,67 +185,17 @@ fn text_of(lines: &[String]) -> String {
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
-/// A conversation whose last message is its answer, as a line: what [`questions`] takes.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Answered {
-    /// All messages.
-    pub messages: Vec<ChatMessage>,
-    /// What scores an answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub check: Option<Check>,
-}
-
-impl Answered {
-    /// Its question, where there is an answer to one.
-    pub fn question(mut self) -> Option<Question> {
-        let answer = self.messages.pop()?;
-        let asked = self.messages.last()?.content.clone();
-        let judged = Judged { asked, check: self.check, answer: Some(answer.content) };
-        Some(Question { messages: self.messages, judged })
-    }
-}
-
-/// The questions of [`Answered`] lines.
-///
-/// # Errors
-/// A line is none.
-pub fn questions(lines: &[String]) -> Result<Vec<Question>> {
-    let read = |line: &String| {
-        let row = serde_json::from_str::<Answered>(line).map_err(|error| error.to_string());
-        row.and_then(|row| row.question().ok_or_else(|| "no question with an answer".to_owned()))
-    };
-    lines.iter().map(|line| read(line).map_err(|reason| bad(line, &reason))).collect()
-}
-
-/// The texts of lines with `text` and `label`.
-///
-/// # Errors
-/// A line is none.
-pub fn labelled(lines: &[String]) -> Result<Vec<Labelled>> {
-    lines
-        .iter()
-        .map(|line| serde_json::from_str(line).map_err(|error| bad(line, &error.to_string())))
-        .collect()
-}
-
-/// A text and what it is.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Labelled {
-    /// The text.
-    pub text: String,
-    /// Its label.
-    pub label: String,
-}
-
-fn bad(line: &str, reason: &str) -> Error {
-    Error::Refused(format!("a held-out row is none that can be measured by, {line}: {reason}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::tasks::Check;
     use glasshouse_protocol::presets;
     use glasshouse_protocol::recipes::recipe;
+    use serde_json::Value;
+
+    fn parsed(row: &str) -> Value {
+        serde_json::from_str(row).unwrap()
+    }
 
     /// The settings of a run that learned a file.
     fn run(train: &Path) -> RunConfig {
@@ -274,24 +208,28 @@ mod tests {
     fn every_recipe_has_rows_and_holds_others_out() {
         let folder = tempfile::tempdir().unwrap();
         for recipe in RECIPES {
-            let written = write_generated(recipe, folder.path()).unwrap();
-            assert!(written.train.is_file());
-            let rows = written.held_out;
-            let learned = run(&written.train);
-            let perplexity = recipe.metric() == Metric::Perplexity;
-            assert_eq!(rows.len() as u64, if perplexity { 0 } else { HELD_OUT }, "{}", recipe.name);
+            let train = write_generated(recipe, folder.path()).unwrap();
+            assert!(train.is_file());
+            if recipe.metric() == Metric::Perplexity {
+                assert!(!train.with_file_name(HELD_OUT_FILE).exists());
+                continue;
+            }
+            let rows = held_out(recipe, folder.path(), &run(&train)).unwrap().unwrap();
+            assert_eq!(rows.len() as u64, HELD_OUT, "{}", recipe.name);
             match recipe.metric() {
                 Metric::Perplexity => {}
-                Metric::Labels => assert_eq!(labelled(&rows).unwrap().len(), rows.len()),
-                Metric::Answers => {
-                    for question in questions(&rows).unwrap() {
-                        let answer = question.judged.answer.clone().unwrap();
-                        assert_eq!(question.judged.score(&answer), 1.0, "{question:?}");
+                Metric::Labels => {
+                    for row in rows.iter().map(|row| parsed(row)) {
+                        assert!(row["text"].is_string() && row["label"].is_string(), "{row}");
                     }
                 }
-            }
-            if !perplexity {
-                assert_eq!(held_out(recipe, folder.path(), &learned).unwrap(), Some(rows));
+                Metric::Answers => {
+                    for row in rows.iter().map(|row| parsed(row)) {
+                        let check: Check = serde_json::from_value(row["check"].clone()).unwrap();
+                        let answer = row["messages"].as_array().unwrap().last().unwrap();
+                        assert_eq!(check.score(answer["content"].as_str().unwrap()), 1.0, "{row}");
+                    }
+                }
             }
         }
     }
@@ -311,6 +249,10 @@ mod tests {
             let rows = std::fs::read_to_string(rows_of(folder.path(), None, objective).unwrap()).unwrap();
             assert!(rows.lines().all(|line| line.contains(field)), "{objective}");
         }
+        for objective in Objective::ALL {
+            let rows = rows_of(folder.path(), None, objective);
+            assert_eq!(rows.is_ok(), objective.learns_tasks(), "{objective}");
+        }
     }
 
     #[test]
@@ -328,10 +270,9 @@ mod tests {
         let rows = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
         for (count, held) in [(2, vec!["1"]), (9, vec!["8"]), (25, vec!["9", "19"])] {
             let written = write_own(recipe, folder.path(), &rows(count)).unwrap();
-            assert_eq!(written.held_out, held);
-            let train = std::fs::read_to_string(&written.train).unwrap();
+            let train = std::fs::read_to_string(&written).unwrap();
             assert_eq!(train.lines().count(), count - held.len());
-            let rows = held_out(recipe, folder.path(), &run(&written.train)).unwrap();
+            let rows = held_out(recipe, folder.path(), &run(&written)).unwrap();
             assert_eq!(rows.unwrap(), held);
         }
         let few = write_own(recipe, folder.path(), &rows(1)).unwrap_err().to_string();
@@ -344,23 +285,23 @@ mod tests {
         let recipe = recipe("answer").unwrap();
         let rows = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
         let first = write_own(recipe, folder.path(), &rows(3)).unwrap();
-        let changed = || std::fs::metadata(&first.train).unwrap().modified().unwrap();
+        let changed = || std::fs::metadata(&first).unwrap().modified().unwrap();
         let before = changed();
         let other = write_own(recipe, folder.path(), &rows(5)).unwrap();
-        assert_ne!(first.train, other.train);
+        assert_ne!(first, other);
         assert_eq!(write_own(recipe, folder.path(), &rows(3)).unwrap(), first);
         assert_eq!(changed(), before, "what lies there already stays");
-        for written in [&first, &other] {
-            let rows = held_out(recipe, folder.path(), &run(&written.train)).unwrap();
-            assert_eq!(rows.as_ref(), Some(&written.held_out));
+        for (written, last) in [(&first, "2"), (&other, "4")] {
+            let rows = held_out(recipe, folder.path(), &run(written)).unwrap();
+            assert_eq!(rows.unwrap(), [last]);
         }
         // The project may have been elsewhere when it was trained.
-        let moved = first.train.strip_prefix(folder.path()).unwrap();
-        assert_eq!(held_out(recipe, folder.path(), &run(moved)).unwrap().unwrap(), first.held_out);
+        let moved = first.strip_prefix(folder.path()).unwrap();
+        assert_eq!(held_out(recipe, folder.path(), &run(moved)).unwrap().unwrap(), ["2"]);
         // A file of a person's own, all of which was learned, and what another recipe's run learned.
         let own = run(&folder.path().join("train.jsonl"));
         assert_eq!(held_out(recipe, folder.path(), &own).unwrap(), None);
         let tag = glasshouse_protocol::recipes::recipe("tag").unwrap();
-        assert_eq!(held_out(tag, folder.path(), &run(&first.train)).unwrap(), None);
+        assert_eq!(held_out(tag, folder.path(), &run(&first)).unwrap(), None);
     }
 }

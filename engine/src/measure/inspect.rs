@@ -11,15 +11,19 @@ use crate::inspect::{Indices, Lens, Subject, inspect};
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Turns};
-use crate::project::Project;
-use crate::protocol::bench::{InspectMeasurement, ViewTime};
+use crate::project::{Project, Run};
+use crate::protocol::bench::{InspectMeasurement, UnmeasuredView, ViewTime};
 use crate::protocol::inspect::{Edit, InspectSettings, View};
 use crate::protocol::{DataConfig, Objective, RunConfig, TokenizerKind};
 use crate::storage::{self, Staging};
-use web_time::Instant;
+use crate::tokenizer::Tokenizer;
+use web_time::{Duration, Instant};
 
 /// Tokens of the short prompt; the long one fills the context.
 const PROMPT_TOKENS: usize = 64;
+
+/// A view that took so long already is asked no more than once after its first answer: a software adapter takes seconds for some.
+const ENOUGH: Duration = Duration::from_secs(10);
 
 /// What is asked for.
 struct Question {
@@ -42,17 +46,71 @@ fn questions(layers: usize) -> Vec<Question> {
     questions
 }
 
-/// Times views of a run's model on a device, as [`Gpu::from_request`] names it; all views where none is named. The second half is that
-/// function's warning.
+/// A model that views are asked of, with what they read.
+struct ViewBench<'a> {
+    lens: Lens,
+    tokenizer: &'a Tokenizer,
+    run: &'a Run,
+    indices: Indices,
+}
+
+impl ViewBench<'_> {
+    /// Milliseconds of the first answer, which makes programs ready and the index of the text, and of those after it, one at least; where it is
+    /// asked for once, of that one.
+    async fn time(
+        &mut self,
+        question: &Question,
+        mut tokens: Vec<u32>,
+        prompt: &str,
+        repeats: usize,
+    ) -> Result<(f64, Vec<f64>)> {
+        let vocabulary = (self.lens.config().vocabulary as u32).max(1);
+        let rounds = if question.part.is_some() { 0 } else { repeats };
+        let (begun, mut first, mut ms) = (Instant::now(), 0.0, Vec::new());
+        for round in 0..=rounds {
+            if round > 1 && begun.elapsed() > ENOUGH {
+                break;
+            }
+            if let Some(last) = tokens.last_mut() {
+                *last = (*last + 1) % vocabulary;
+            }
+            let asked = Instant::now();
+            let mut subject = Subject {
+                lens: &mut self.lens,
+                tokenizer: self.tokenizer,
+                tokens: &tokens,
+                prompt,
+                position: tokens.len().saturating_sub(1),
+                settings: &question.settings,
+                run: self.run,
+                reference: None,
+                indices: &mut self.indices,
+            };
+            inspect(question.view, &mut subject).await?;
+            let took = asked.elapsed().as_secs_f64() * 1e3;
+            if round == 0 {
+                first = took;
+            }
+            if round > 0 || rounds == 0 {
+                ms.push(took);
+            }
+            platform::yield_now().await;
+        }
+        Ok((first, ms))
+    }
+}
+
+/// Times views of a run's model on a device, as [`Gpu::from_request`] names it; all views where none is named. `tell` hears of each as soon
+/// as it is known, and a view that gives no answer is listed with the reason. The second half is that function's warning.
 ///
 /// # Errors
-/// The device is missing or cannot hold the model; the folder for passing files cannot be written; a view that fails.
+/// The device is missing or cannot hold the model; the folder for passing files cannot be written; no view gives an answer.
 pub async fn measure_views(
     config: &RunConfig,
     device: &str,
     threads: Option<usize>,
-    views: &[View],
-    repeats: usize,
+    (views, repeats): (&[View], usize),
+    tell: &mut dyn FnMut(&ViewTime),
 ) -> Result<(InspectMeasurement, Option<String>)> {
     if repeats == 0 {
         return Err(Error::Refused("a bench of no repeats; ask for one or more".to_owned()));
@@ -75,66 +133,54 @@ pub async fn measure_views(
         Some(gpu) => gpu.describe(),
         None => device::cpu(platform::threads(threads)),
     };
-    let mut lens = match gpu {
+    let lens = match gpu {
         Some(gpu) => Lens::on_gpu(model, weights, gpu)?,
         None => Lens::on_cpu(model, weights, threads)?,
     };
+    let mut bench =
+        ViewBench { lens, tokenizer: &prepared.tokenizer, run: &run, indices: Indices::default() };
 
-    let mut indices = Indices::default();
-    // Passages are looked for in the text as it is.
-    let has_room = prepared.tokenizer.vocabulary_size() <= model.vocabulary;
+    let entries = prepared.tokenizer.vocabulary_size();
     let mut questions = questions(model.layers);
     questions.retain(|question| views.is_empty() || views.contains(&question.view));
-    questions.retain(|question| question.settings.neuron.is_none() || has_room);
     let mut lengths = vec![PROMPT_TOKENS.min(model.context_length), model.context_length];
     lengths.dedup();
-    let mut times = Vec::new();
-    for length in lengths {
-        let held_out = prepared.store.read(Split::Validation, 0, length)?;
+    let (mut times, mut unmeasured, mut failed) = (Vec::new(), Vec::new(), None);
+    for prompt_tokens in lengths {
+        let held_out = prepared.store.read(Split::Validation, 0, prompt_tokens)?;
         let vocabulary = (model.vocabulary as u32).max(1);
         let tokens: Vec<u32> = held_out.iter().map(|token| token % vocabulary).collect();
         let prompt = prepared.tokenizer.decode(&held_out);
         for question in &questions {
-            let rounds = if question.part.is_some() { 0 } else { repeats };
-            let (mut ms, mut ms_first, mut tokens) = (Vec::new(), 0.0, tokens.clone());
-            for round in 0..=rounds {
-                if let Some(last) = tokens.last_mut() {
-                    *last = (*last + 1) % vocabulary;
+            let (view, part) = (question.view, question.part.map(str::to_owned));
+            // Passages are looked for in the text as it is.
+            let timed = if question.settings.neuron.is_some() && entries > model.vocabulary {
+                let has = model.vocabulary;
+                Err(Error::Refused(format!(
+                    "the text has {entries} characters, and the model's vocabulary {has}"
+                )))
+            } else {
+                bench.time(question, tokens.clone(), &prompt, repeats).await
+            };
+            match timed {
+                Ok((ms_first, mut all)) => {
+                    let (ms, ms_fastest, ms_slowest) = spread(&mut all);
+                    let answers = all.len();
+                    let time =
+                        ViewTime { view, part, prompt_tokens, ms_first, ms, ms_fastest, ms_slowest, answers };
+                    tell(&time);
+                    times.push(time);
                 }
-                let begun = Instant::now();
-                let mut subject = Subject {
-                    lens: &mut lens,
-                    tokenizer: &prepared.tokenizer,
-                    tokens: &tokens,
-                    prompt: &prompt,
-                    position: tokens.len().saturating_sub(1),
-                    settings: &question.settings,
-                    run: &run,
-                    reference: None,
-                    indices: &mut indices,
-                };
-                inspect(question.view, &mut subject).await?;
-                let took = begun.elapsed().as_secs_f64() * 1e3;
-                // The first answer makes programs ready, and the index of the text.
-                if round == 0 {
-                    ms_first = took;
+                Err(error) => {
+                    let reason = error.to_string();
+                    unmeasured.push(UnmeasuredView { view, part, prompt_tokens, reason });
+                    failed.get_or_insert(error);
                 }
-                if round > 0 || rounds == 0 {
-                    ms.push(took);
-                }
-                platform::yield_now().await;
             }
-            let (median, ms_fastest, ms_slowest) = spread(&mut ms);
-            times.push(ViewTime {
-                view: question.view,
-                part: question.part.map(str::to_owned),
-                prompt_tokens: length,
-                ms_first,
-                ms: median,
-                ms_fastest,
-                ms_slowest,
-            });
         }
+    }
+    if let (true, Some(error)) = (times.is_empty(), failed) {
+        return Err(error);
     }
     let measurement = InspectMeasurement {
         config: config.preset.clone(),
@@ -145,6 +191,7 @@ pub async fn measure_views(
         repeats,
         text_tokens: prepared.store.len(Split::Train),
         times,
+        unmeasured,
     };
     Ok((measurement, warning))
 }
@@ -170,7 +217,10 @@ mod tests {
         let mut config = presets::preset("first-stories").unwrap();
         (config.model.layers, config.model.context_length) = (1, 96);
         let views = [View::Tokens, View::WhatIf];
-        let measured = pollster::block_on(measure_views(&config, "cpu", Some(1), &views, 2)).unwrap().0;
+        let mut told = Vec::new();
+        let mut tell = |time: &ViewTime| told.push(time.clone());
+        let measured = measure_views(&config, "cpu", Some(1), (&views, 2), &mut tell);
+        let measured = pollster::block_on(measured).unwrap().0;
         let asked: Vec<_> =
             measured.times.iter().map(|time| (time.view, time.part.is_some(), time.prompt_tokens)).collect();
         let of = |tokens| {
@@ -179,9 +229,31 @@ mod tests {
         assert_eq!(asked, [of(64), of(96)].concat());
         for time in &measured.times {
             assert!(time.ms_fastest > 0.0 && time.ms_fastest <= time.ms && time.ms <= time.ms_slowest);
+            assert_eq!(time.answers, if time.part.is_some() { 1 } else { 2 });
         }
+        assert!(told == measured.times && measured.unmeasured.is_empty());
         assert!(measured.text_tokens > 100_000 && measured.parameters > 100_000);
-        let none = measure_views(&config, "cpu", Some(1), &views, 0);
+        let none = measure_views(&config, "cpu", Some(1), (&views, 0), &mut |_| {});
         assert!(pollster::block_on(none).is_err());
+    }
+
+    #[test]
+    fn a_view_that_gives_no_answer_leaves_the_others_and_is_listed_with_the_reason() {
+        let mut config = presets::preset("first-stories").unwrap();
+        // Fewer entries than the text has characters.
+        (config.model.layers, config.model.context_length, config.model.vocabulary) = (1, 64, 8);
+        let measure = |views: &[View]| {
+            let measured = measure_views(&config, "cpu", Some(1), (views, 1), &mut |_| {});
+            pollster::block_on(measured).map(|(measured, _)| measured)
+        };
+        let measured = measure(&[View::Neurons]).unwrap();
+        let [time] = measured.times.as_slice() else { panic!("{measured:?}") };
+        assert_eq!((time.view, &time.part), (View::Neurons, &None));
+        let [missing] = measured.unmeasured.as_slice() else { panic!("{measured:?}") };
+        assert_eq!(
+            (missing.view, missing.part.as_deref(), missing.prompt_tokens),
+            (View::Neurons, Some("passages"), 64)
+        );
+        assert!(missing.reason.contains("vocabulary 8"), "{}", missing.reason);
     }
 }

@@ -45,7 +45,8 @@ impl Session {
             }
             Command::BenchInspect { config, repeats, views } => {
                 config.validate()?;
-                let measuring = measure_views(&config, device, threads, &views, repeats);
+                let mut on_view = |time: &_| tell(BenchReport::View(Box::new(Clone::clone(time))), None);
+                let measuring = measure_views(&config, device, threads, (&views, repeats), &mut on_view);
                 let (measured, warning) = measuring.await?;
                 self.warn(warning);
                 tell(BenchReport::Inspect(Box::new(measured)), None);

@@ -22,7 +22,7 @@ use crate::generate::Opening;
 use crate::platform::{Turns, files};
 use crate::project::{Run, weights_crc32c};
 use crate::protocol::evaluation::{TaskReport, TaskRequest};
-use crate::protocol::recipes::{Metric, TuningRecipe, recipe};
+use crate::protocol::recipes::{TuningRecipe, recipe};
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation, Event, Precision, WeightSource};
 use crate::storage;
 use making::Making;
@@ -69,7 +69,7 @@ impl Session {
         let begun = Instant::now();
         settings.validate()?;
         // A mistake in a task is told before a model is read.
-        let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source))?;
+        let asked = tasks_of(&settings, files, |recipe| self.held_out_rows(recipe, source, live.as_ref()))?;
         if !settings.likelihood && !settings.baselines && asked.is_empty() {
             let reason = "there is nothing to evaluate: ask for likelihood, baselines, a task or the suite";
             return Err(Error::Refused(reason.to_owned()));
@@ -248,15 +248,22 @@ impl Session {
     }
 
     /// The rows that a model is measured by for a recipe, those that its run held out, or generated ones.
-    fn held_out_rows(&mut self, recipe: &TuningRecipe, source: &WeightSource) -> Result<Vec<String>> {
-        let own = match source {
-            WeightSource::Current => None,
-            WeightSource::Checkpoint { run, .. } => {
-                let project = &self.opened()?.project;
-                held_out(recipe, project.folder(), &project.run(run)?.config()?)?
-            }
-        };
-        own.map_or_else(|| generated_held_out(recipe), Ok)
+    fn held_out_rows(
+        &mut self,
+        recipe: &TuningRecipe,
+        source: &WeightSource,
+        live: Option<&Live<'_, '_>>,
+    ) -> Result<Vec<String>> {
+        let run = self.run_of(source, live)?;
+        if let Some(own) = held_out(recipe, self.opened()?.project.folder(), &run.config()?)? {
+            return Ok(own);
+        }
+        self.outlet.notice(format!(
+            "{} learned no rows of the recipe {}: it is measured by generated ones",
+            run.name(),
+            recipe.name
+        ));
+        generated_held_out(recipe)
     }
 
     /// What is kept with a run. What cannot be read is told, and ignored.
@@ -327,14 +334,10 @@ fn task_of_recipe(
     mut held_out: impl FnMut(&TuningRecipe) -> Result<Vec<String>>,
 ) -> Result<Asked> {
     let recipe = recipe(name).map_err(Error::Unknown)?;
-    let metric = match recipe.metric() {
-        Metric::Answers => "rule",
-        Metric::Labels => "accuracy",
-        Metric::Perplexity => {
-            return Err(Error::Refused(format!(
-                "the recipe {name} is measured by perplexity, and has no rows; evaluate the held-out text"
-            )));
-        }
+    let Some(metric) = recipe.metric().of_task() else {
+        return Err(Error::Refused(format!(
+            "the recipe {name} is measured by perplexity, and has no rows; evaluate the held-out text"
+        )));
     };
     let rows: String = held_out(recipe)?.iter().flat_map(|row| [row.as_str(), "\n"]).collect();
     let file = TaskFile::read(&format!("{name}.jsonl"), rows.as_bytes(), request.rows)?;

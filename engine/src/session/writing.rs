@@ -19,7 +19,7 @@ use crate::generate::{
 };
 use crate::inspect::Indices;
 use crate::platform::Turns;
-use crate::project::Trained;
+use crate::project::{Run, Trained};
 use crate::protocol::{
     CHATML, Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken,
 };
@@ -509,9 +509,10 @@ impl Session {
             let step = trainer.step();
             return Ok(self.keep(Model { key, config, tokenizer, parameters, step }));
         }
-        let (run, checkpoint) = match source {
-            WeightSource::Current => (self.latest_written()?, "best"),
-            WeightSource::Checkpoint { run, checkpoint } => (self.run_named(run)?, checkpoint.as_str()),
+        let run = self.run_of(source, None)?;
+        let checkpoint = match source {
+            WeightSource::Current => "best",
+            WeightSource::Checkpoint { checkpoint, .. } => checkpoint.as_str(),
         };
         // `best` and `latest` mean other weights as a run goes on; a checkpoint's file stays what it is.
         let is_moving = matches!(checkpoint, "best" | "latest");
@@ -538,11 +539,19 @@ impl Session {
         }))
     }
 
+    /// The run whose weights a source means.
+    pub(super) fn run_of(&mut self, source: &WeightSource, live: Option<&Live<'_, '_>>) -> Result<Run> {
+        match (source, live) {
+            (WeightSource::Checkpoint { run, .. }, _) => self.run_named(run),
+            (WeightSource::Current, Some(live)) => Ok(live.trainer.run().clone()),
+            (WeightSource::Current, None) => self.latest_written(),
+        }
+    }
+
     /// The latest run that has a checkpoint.
-    fn latest_written(&mut self) -> Result<crate::project::Run> {
+    fn latest_written(&mut self) -> Result<Run> {
         let runs = self.opened()?.project.runs()?;
-        let has_checkpoint =
-            |run: &crate::project::Run| run.summary().is_ok_and(|summary| !summary.checkpoints.is_empty());
+        let has_checkpoint = |run: &Run| run.summary().is_ok_and(|summary| !summary.checkpoints.is_empty());
         let none = || Error::Refused("no run has a checkpoint yet; train one first".to_owned());
         runs.into_iter().rev().find(has_checkpoint).ok_or_else(none)
     }

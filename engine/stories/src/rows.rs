@@ -16,7 +16,7 @@ const SEED: u64 = 1;
 /// those of another, but for poems, which all are put together from a few couplets and have no splits.
 ///
 /// # Errors
-/// The recipe names a kind of task that there is none of.
+/// The recipe names a kind of task that there is none of, or the objective has no tasks.
 pub fn rows(
     recipe: Option<&TuningRecipe>,
     objective: Objective,
@@ -50,21 +50,23 @@ pub fn rows(
 
 /// Instruction tasks of all kinds. Prompts and pairs are of other tasks than answers are, as those of `corpus tasks` are.
 fn of_all_kinds(objective: Objective, split: TaskSplit, rows: usize) -> Result<Vec<String>, String> {
-    let before = match objective {
-        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => 0,
-        Objective::Reward => rows,
-        Objective::Preference => rows.saturating_mul(2),
+    if !objective.learns_tasks() {
+        return Err(format!("there are no instruction tasks for the objective {objective}"));
+    }
+    let (pairs, prompts) = (objective.learns_pairs(), objective.answers_prompts());
+    let before = match (pairs, prompts) {
+        (true, _) => rows.saturating_mul(2),
+        (_, true) => rows,
+        _ => 0,
     };
     let options = TaskOptions { seed: SEED, ..TaskOptions::default() };
     let tasks = options.stream(split).skip(before).take(rows);
     let mut wrong = WrongAnswers::default();
     let pair = |task: Task| wrong.for_task(&task).map(|rejected| pair_line(&task, &rejected));
-    let lines: serde_json::Result<Vec<String>> = match objective {
-        Objective::Reward => tasks.map(|task| prompt_line(&task)).collect(),
-        Objective::Preference => tasks.filter_map(pair).collect(),
-        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => {
-            tasks.map(|task| line(&task)).collect()
-        }
+    let lines: serde_json::Result<Vec<String>> = match (pairs, prompts) {
+        (true, _) => tasks.filter_map(pair).collect(),
+        (_, true) => tasks.map(|task| prompt_line(&task)).collect(),
+        _ => tasks.map(|task| line(&task)).collect(),
     };
     lines.map_err(|error| error.to_string())
 }
@@ -97,6 +99,7 @@ mod tests {
         }
         let asked =
             |rows: &[Value]| rows.iter().map(|row| row["prompt"].to_string()).collect::<BTreeSet<_>>();
+        assert!(rows(None, Objective::Text, TaskSplit::Train, 1).unwrap_err().contains("objective text"));
         let shared = asked(&prompts).intersection(&asked(&pairs)).count();
         assert!(shared < 40, "{shared} prompts are those of pairs");
     }

@@ -123,10 +123,10 @@ pub struct BenchInspectArguments {
     /// Threads of the CPU executor; all cores unless said
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// Timed answers of each view, after the first
+    /// Timed answers of each view, after the first; one where they take seconds
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: usize,
-    /// One JSON object a model instead of a table
+    /// One JSON object a view as soon as it is timed, and one a model, instead of a table
     #[arg(long)]
     pub json: bool,
 }

@@ -7,7 +7,7 @@ use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewTime};
 use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{BenchReport, Command};
+use glasshouse_engine::protocol::{BenchReport, Command, View};
 
 /// What is measured where no model is named: 0.9, 3.2 and 15 million parameters.
 const MODELS: &[&str] = &["first-stories", "llama-tiny", "stories-15m"];
@@ -23,6 +23,13 @@ pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
         let config = Box::new(run_config(chosen, model)?);
         let command = Command::BenchInspect { config, repeats: *repeats, views: view.clone() };
         measured(options.clone(), command, arguments.json, |report, _| match report {
+            // Seconds pass between some of them.
+            BenchReport::View(time) => {
+                let (view, tokens) =
+                    (named(time.view, time.part.as_deref()), counted(time.prompt_tokens as u64, "token"));
+                tell!("{view}, {tokens}: {:.1} ms", time.ms);
+                Ok(())
+            }
             BenchReport::Inspect(measured) => print(&measured),
             _ => Ok(()),
         })?;
@@ -30,28 +37,48 @@ pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
     Ok(())
 }
 
-/// A row a view, and a pair of columns a prompt.
+/// A row a view, and a pair of columns a prompt; then why cells are empty.
 fn print(measured: &InspectMeasurement) -> Result<()> {
-    let InspectMeasurement { config, device, times, .. } = measured;
-    let mut prompts: Vec<usize> = times.iter().map(|time| time.prompt_tokens).collect();
-    prompts.dedup();
+    let InspectMeasurement { config, device, times, unmeasured, .. } = measured;
+    let timed = times.iter().map(|time| (time.view, time.part.as_deref(), time.prompt_tokens));
+    let missing = unmeasured.iter().map(|view| (view.view, view.part.as_deref(), view.prompt_tokens));
+    let (mut rows, mut prompts) = (Vec::new(), Vec::new());
+    for (view, part, prompt) in timed.chain(missing) {
+        if !rows.contains(&(view, part)) {
+            rows.push((view, part));
+        }
+        if !prompts.contains(&prompt) {
+            prompts.push(prompt);
+        }
+    }
     say!("{config}, {} parameters, on {device}", count(measured.parameters as f64))?;
     say!(
-        "ms of an answer after the first, median of {}, and of the first; a training text of {} tokens",
+        "ms of an answer after the first, median of {} at most, and of the first; a training text of {} tokens",
         measured.repeats,
         count(measured.text_tokens as f64)
     )?;
     let heads =
         prompts.iter().map(|prompt| format!("{:>12} {:>9}", counted(*prompt as u64, "token"), "first"));
     say!("{:<22}{}", "view", heads.collect::<String>())?;
-    let named = |time: &ViewTime| match &time.part {
-        Some(part) => format!("{}, {part}", time.view),
-        None => time.view.to_string(),
-    };
-    for row in times.iter().filter(|time| Some(&time.prompt_tokens) == prompts.first()) {
-        let same = times.iter().filter(|time| time.view == row.view && time.part == row.part);
-        let cells = same.map(|time| format!("{:>12.1} {:>9.1}", time.ms, time.ms_first));
-        say!("{:<22}{}", named(row), cells.collect::<String>())?;
+    for (view, part) in rows {
+        let cells = prompts.iter().map(|prompt| {
+            let is_it = |time: &&ViewTime| {
+                (time.view, time.part.as_deref(), time.prompt_tokens) == (view, part, *prompt)
+            };
+            match times.iter().find(is_it) {
+                Some(time) => format!("{:>12.1} {:>9.1}", time.ms, time.ms_first),
+                None => format!("{:>12} {:>9}", "–", "–"),
+            }
+        });
+        say!("{:<22}{}", named(view, part), cells.collect::<String>())?;
+    }
+    for missing in unmeasured {
+        let tokens = counted(missing.prompt_tokens as u64, "token");
+        say!("{}, {tokens}: {}", named(missing.view, missing.part.as_deref()), missing.reason)?;
     }
     Ok(say!("")?)
+}
+
+fn named(view: View, part: Option<&str>) -> String {
+    part.map_or_else(|| view.to_string(), |part| format!("{view}, {part}"))
 }

@@ -7,12 +7,21 @@ use glasshouse_conversation::{Row, RowError};
 use glasshouse_engine::data::read::{
     LabelledText, Problems, RowLocation, SourceFile, find_sources, json_rows, labelled_texts,
 };
-use glasshouse_engine::data::recipes::Answered;
 use glasshouse_engine::data::tasks::Check;
 use glasshouse_engine::protocol::recipes::{Metric, TuningRecipe};
 use glasshouse_engine::protocol::{ChatMessage, Objective, Role};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
+
+/// A conversation whose last message is its answer, as a line.
+#[derive(Debug, Serialize)]
+struct Answered {
+    messages: Vec<ChatMessage>,
+    /// What scores an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<Check>,
+}
 
 /// The rows of a file as lines for the recipe's run; `None` where that takes text as it is. What is wrong with some is told, and the rest
 /// counts.
@@ -123,9 +132,8 @@ mod tests {
         ] {
             let row = answered(line).unwrap();
             assert_eq!(row.check.is_some(), line.contains("check"));
-            let question = row.question().unwrap();
-            assert_eq!(question.messages, [ChatMessage::new(Role::User, "Who?")]);
-            assert_eq!(question.judged.answer.as_deref(), Some("Ada."));
+            let asked = [ChatMessage::new(Role::User, "Who?"), ChatMessage::new(Role::Assistant, "Ada.")];
+            assert_eq!(row.messages, asked);
         }
     }
 

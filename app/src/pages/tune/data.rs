@@ -40,27 +40,16 @@ impl DataRequests {
     }
 }
 
-/// Whether there are instruction tasks in the form that an objective learns from.
-fn learns_tasks(objective: Objective) -> bool {
-    match objective {
-        Objective::Chat | Objective::Preference | Objective::Reward => true,
-        Objective::Text | Objective::Classify | Objective::Distil => false,
-    }
-}
-
 /// What the instruction tasks of an objective are.
-fn tasks(objective: Objective) -> &'static str {
-    match objective {
-        Objective::Preference => {
-            "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, each with its answer and a wrong one."
-        }
-        Objective::Reward => {
-            "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, with checks of their answers."
-        }
-        Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil => {
-            "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, with answers that can be checked."
-        }
-    }
+fn tasks(objective: Objective) -> String {
+    let with = match (objective.learns_pairs(), objective.answers_prompts()) {
+        (true, _) => "each with its answer and a wrong one",
+        (_, true) => "with checks of their answers",
+        _ => "with answers that can be checked",
+    };
+    format!(
+        "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, {with}."
+    )
 }
 
 /// What an objective can learn from.
@@ -73,7 +62,7 @@ fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFr
             choices.push((LearnsFrom::Feedback, "Feedback"));
         }
     }
-    if recipe.is_some() || learns_tasks(objective) {
+    if recipe.is_some() || objective.learns_tasks() {
         choices
             .push((LearnsFrom::Tasks, if recipe.is_some() { "Generated rows" } else { "Instruction tasks" }));
     }
@@ -97,14 +86,11 @@ pub(super) fn data_ui(
         LearnsFrom::Documents => files_ui(ui, context),
         LearnsFrom::Feedback => feedback_ui(ui, context),
         LearnsFrom::Tasks => {
-            quiet_text(
-                ui,
-                if recipe.is_some() {
-                    "Generated rows about the world of the embedded stories, to try it on."
-                } else {
-                    tasks(context.draft.train.objective)
-                },
-            );
+            let words = match recipe {
+                Some(_) => "Generated rows about the world of the embedded stories, to try it on.".to_owned(),
+                None => tasks(context.draft.train.objective),
+            };
+            quiet_text(ui, words);
         }
     }
 }
@@ -212,7 +198,7 @@ pub(super) fn missing(
                 Some("Nothing of this kind is learned from feedback. Choose files.")
             }
         },
-        LearnsFrom::Tasks if recipe.is_some() || learns_tasks(objective) => None,
+        LearnsFrom::Tasks if recipe.is_some() || objective.learns_tasks() => None,
         LearnsFrom::Tasks => Some("There are no instruction tasks for this objective. Choose files."),
     };
     missing.map(str::to_owned)

@@ -7,7 +7,6 @@ use crate::pages::{Context, PageName};
 use crate::widgets::plain;
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::TaskRequest;
 use glasshouse_protocol::recipes::{Metric, RECIPES, TuningRecipe};
 use glasshouse_protocol::{Command, EvaluateSettings, LearnsFrom, RunSummary, WeightSource};
 
@@ -78,15 +77,10 @@ fn measure_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &TuningRecipe) {
     let mut runs = context.state.runs.list.iter().rev().filter(|run| !run.checkpoints.is_empty());
     let Some(run) = runs.find(fits) else { return };
     if plain(ui, icons::ICON_FACT_CHECK, &format!("Measure {}", called(run))).clicked() {
-        let task = TaskRequest {
-            file: format!("{}.jsonl", recipe.name),
-            recipe: Some(recipe.name.to_owned()),
-            ..TaskRequest::default()
-        };
         let settings = EvaluateSettings {
             likelihood: false,
             baselines: false,
-            tasks: vec![task],
+            tasks: vec![recipe.task()],
             ..EvaluateSettings::default()
         };
         let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() };

@@ -110,6 +110,15 @@ impl Objective {
         }
     }
 
+    /// Whether there are instruction tasks in the form that it learns from: pairs where [`Self::learns_pairs`], prompts where
+    /// [`Self::answers_prompts`], else conversations with their answers.
+    pub fn learns_tasks(self) -> bool {
+        match self {
+            Self::Chat | Self::Preference | Self::Reward => true,
+            Self::Text | Self::Classify | Self::Distil => false,
+        }
+    }
+
     /// Whether its examples are texts, each with a label.
     pub fn learns_labels(self) -> bool {
         match self {

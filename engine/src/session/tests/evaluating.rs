@@ -1,9 +1,12 @@
 //! Evaluations beside a run in training.
 
-use super::{TRAINS, Trigger, after, ended, failures, inspecting, play_trained, tiny, train};
+use super::{TRAINS, Trigger, after, ended, failures, inspecting, play, play_trained, tiny, train};
+use crate::data::recipes::write_own;
 use crate::protocol::evaluation::TaskRequest;
+use crate::protocol::recipes::recipe;
 use crate::protocol::{
-    Command, ErrorKind, EvaluateSettings, Evaluation, Event, Report, RunConfig, WeightSource,
+    Command, ErrorKind, EvaluateSettings, Evaluation, Event, Objective, Report, RunConfig, Start,
+    WeightSource,
 };
 use std::path::Path;
 
@@ -159,4 +162,64 @@ fn a_deleted_run_is_evaluated_no_more() {
     );
     assert_eq!(ended(&heard, 5), Some(ErrorKind::Cancelled));
     assert!(found(&heard).is_empty(), "{heard:?}");
+}
+
+/// The weights in training and those of the checkpoint that they become are measured by the same rows: those that the run held out.
+#[test]
+fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let [shelf, project] = ["shelf", "p"].map(|name| folder.path().join(name));
+    let open = || after(Command::UseProject { folder: project.clone(), make: true });
+    let mut config = tiny(4);
+    config.model.context_length = 64;
+    let heard =
+        play(&shelf, vec![open(), after(train(config, None)), after(Command::ReadSettings { run: None })]);
+    let settings = heard.iter().rev().find_map(|report| match &report.event {
+        Event::Settings { config, .. } => Some((**config).clone()),
+        _ => None,
+    });
+    let answer = recipe("answer").unwrap();
+    let row = |at: usize| {
+        let messages = format!(
+            "[{{\"role\":\"user\",\"content\":\"Who has {at}?\"}},{{\"role\":\"assistant\",\"content\":\"Mia has.\"}}]"
+        );
+        format!("{{\"messages\":{messages}}}")
+    };
+    let rows = write_own(answer, &project, &(0..24).map(row).collect::<Vec<_>>()).unwrap();
+    let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings.unwrap() };
+    tuned.set_objective(Objective::Chat);
+    tuned.set_steps(1_000_000);
+    tuned.data.paths = vec![rows.display().to_string()];
+    (tuned.train.eval_interval, tuned.train.sample_interval) = (0, 0);
+    let measure = |source| {
+        let settings = EvaluateSettings {
+            likelihood: false,
+            baselines: false,
+            tasks: vec![answer.task()],
+            keep: false,
+            ..EvaluateSettings::default()
+        };
+        Command::Evaluate { source, settings: Box::new(settings) }
+    };
+    let kept = WeightSource::Checkpoint { run: "2".to_owned(), checkpoint: "latest".to_owned() };
+    let heard = play(
+        &shelf,
+        vec![
+            open(),
+            after(train(tuned, None)),
+            (Some(TRAINS), measure(WeightSource::Current)),
+            (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
+            (Some(|event| matches!(event, Event::TrainingEnded { .. })), measure(kept)),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let found = found(&heard);
+    let asked = |one: &Evaluation| -> Vec<String> {
+        one.tasks[0].answers.iter().map(|answer| answer.prompt.clone()).collect()
+    };
+    let [current, kept] = found[..] else { panic!("{found:?}") };
+    assert_eq!((current.checkpoint.as_str(), asked(current).len()), ("current", 2));
+    assert!(asked(current)[0].contains("Who has 9?"), "{:?}", asked(current));
+    assert_eq!(asked(current), asked(kept));
+    assert_eq!(current.tasks[0].file_crc32c, kept.tasks[0].file_crc32c);
 }

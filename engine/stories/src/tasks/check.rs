@@ -163,27 +163,24 @@ pub fn last_number(text: &str) -> Option<f64> {
     if let Some(number) = last_number_word(&normalized(behind)).filter(|number| *number != 1) {
         return Some(number as f64);
     }
-    let part = |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | ',');
-    let before_it = before.trim_end_matches(part);
-    let whole = before.get(before_it.len()..)?;
-    let digits = whole.trim_start_matches([',', '.']);
-    if whole.strip_prefix('.') == Some(digits)
-        && !digits.contains(',')
-        && !before_it.ends_with(char::is_alphanumeric)
-    {
-        return format!("0.{digits}")
-            .parse()
-            .ok()
-            .map(|size: f64| if before_it.ends_with('-') { -size } else { size });
-    }
-    let is_group = |group: &str| group.split('.').next().is_some_and(|whole| whole.len() == 3);
-    if !digits.split(',').skip(1).all(is_group) {
-        // A list, whose commas divide numbers.
-        return digits.rsplit(',').next()?.parse().ok();
-    }
-    let size: f64 = digits.replace(',', "").parse().ok()?;
+    let divides = |letter: char| matches!(letter, '.' | ',');
+    let rest = before.trim_end_matches(|letter: char| letter.is_ascii_digit() || divides(letter));
+    let number = before.get(rest.len()..)?.trim_start_matches(divides);
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    let is_one = whole.split(',').skip(1).all(|group| group.len() == 3) && !decimals.contains(',');
+    // Commas elsewhere than between thousands divide the numbers of a list.
+    let number = if is_one { number } else { number.rsplit(',').next()? };
+    let before = before.strip_suffix(number)?;
+    // A point in front is a decimal point, but for a full stop and the last of several dots.
+    let is_decimal =
+        |rest: &&str| !rest.ends_with(|letter: char| letter.is_alphanumeric() || divides(letter));
+    let (before, point) = match before.strip_suffix('.').filter(is_decimal) {
+        Some(rest) => (rest, "."),
+        None => (before, ""),
+    };
+    let size: f64 = format!("{point}{number}").replace(',', "").parse().ok()?;
     // Behind a letter or a digit it is a hyphen, or takes something away.
-    let signed = before_it.strip_suffix(['-', '\u{2212}']);
+    let signed = before.strip_suffix(['-', '\u{2212}']);
     let minus = signed.is_some_and(|before| !before.ends_with(char::is_alphanumeric));
     Some(if minus { -size } else { size })
 }
@@ -316,6 +313,28 @@ mod tests {
         }
         for number in 0..100 {
             assert_eq!(Check::Numeric { value: number }.score(&number_word(number)), 1.0, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_number_has_a_sign_thousands_and_decimals() {
+        for (said, number) in [
+            (".5", Some(0.5)),
+            ("-.5", Some(-0.5)),
+            ("It is \u{2212}.5.", Some(-0.5)),
+            ("1,234.5", Some(1234.5)),
+            ("-1,234.5", Some(-1234.5)),
+            ("3.", Some(3.0)),
+            ("1.2.3", None),
+            (".5.3", None),
+            ("So it is.5", Some(5.0)),
+            ("and ...5", Some(5.0)),
+            ("1.5, 2.5", Some(2.5)),
+            ("1.5,2.5", Some(2.5)),
+            ("1.5,234", Some(234.0)),
+            ("-1,2", Some(2.0)),
+        ] {
+            assert_eq!(last_number(said), number, "{said}");
         }
     }
 
