@@ -270,16 +270,14 @@ impl Project {
         data: &Path,
         fill: impl FnOnce(&Run) -> Result<()>,
     ) -> Result<Run> {
-        self.stage_run(config, data, fill)?.put()
+        let staged = self.stage_run(config, data)?;
+        fill(staged.run())?;
+        staged.put()
     }
 
-    /// As [`Project::create_run_with`], but for the number, which makes it one of the project's runs.
-    pub fn stage_run(
-        &self,
-        config: &RunConfig,
-        data: &Path,
-        fill: impl FnOnce(&Run) -> Result<()>,
-    ) -> Result<StagedRun> {
+    /// As [`Project::create_run`], but for the number, which makes it one of the project's runs: what it begins with is put into its folder
+    /// before.
+    pub fn stage_run(&self, config: &RunConfig, data: &Path) -> Result<StagedRun> {
         config.validate()?;
         config.validate_labels()?;
         let data = data.strip_prefix(&self.folder).map_err(|_| {
@@ -289,7 +287,6 @@ impl Project {
         storage::create_folder(&runs)?;
         let staging = Staging::inside(&runs)?;
         let run = Run::write(staging.path(), config, data)?;
-        fill(&run)?;
         Ok(StagedRun { staging, run, runs, config: config.clone() })
     }
 }

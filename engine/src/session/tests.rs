@@ -7,6 +7,7 @@ mod evaluating;
 mod feedback;
 mod importing;
 mod inspecting;
+mod made;
 
 use super::{Options, run};
 use crate::protocol::{

@@ -94,8 +94,7 @@ pub(crate) async fn hand_over_in_turns(
     list(folder, "", &mut names)?;
     let mut sums = BTreeMap::new();
     for name in names.into_iter().filter(|name| !is_edited(name)) {
-        turns.give().await;
-        sums.insert(name.clone(), sha256(&folder.join(&name))?);
+        sums.insert(name.clone(), sha256(&folder.join(&name), turns).await?);
     }
     let checkpoint = loaded.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manifest = Manifest {
