@@ -44,7 +44,7 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(_) if files::is_file(folder) => {
-            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder with --to"));
+            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder"));
         }
         Err(error) => return Err(Error::io(folder)(error)),
     };
@@ -54,16 +54,17 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
         // An older version was stopped while it wrote.
         let known = name.strip_suffix(".partial").unwrap_or(&name);
         if !names.contains(&known) {
-            let reason =
-                format!("holds {name}, which is no file of {what}; choose an empty or new folder with --to");
+            let reason = format!("holds {name}, which is no file of {what}; choose an empty or new folder");
             return Err(Error::bad_file(folder, reason));
         }
         if !replace {
-            return Err(Error::bad_file(folder, format!("holds {what} already; --force replaces it")));
+            return Err(Error::bad_file(
+                folder,
+                format!("holds {what} already; replace it, or choose another place"),
+            ));
         }
         if !whole {
-            let reason =
-                format!("holds {name} without what makes it {what}; choose an empty or new folder with --to");
+            let reason = format!("holds {name} without what makes it {what}; choose an empty or new folder");
             return Err(Error::bad_file(folder, reason));
         }
     }

@@ -105,12 +105,12 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self> {
         if !files::exists(folder) {
             let reason =
-                "there is no project here; `glasshouse train` makes one, --project names another folder";
+                "there is no project here; `glasshouse train` makes one, or name another project folder";
             return Err(Error::bad_file(folder, reason));
         }
         Self::look(folder)?.ok_or_else(|| {
             let reason = format!(
-                "this folder is no Glasshouse project (it has no {MARKER}); choose another with --project"
+                "this folder is no Glasshouse project (it has no {MARKER}); name another project folder"
             );
             Error::bad_file(folder, reason)
         })
@@ -125,7 +125,7 @@ impl Project {
             value => value?,
         };
         check_marker(&value).map_err(|reason| {
-            let reason = format!("{reason}, or choose another folder with --project (nothing was changed)");
+            let reason = format!("{reason}, or name another project folder (nothing was changed)");
             Error::bad_file(marker, reason)
         })?;
         Ok(Some(Self { folder: folder.to_owned() }))

@@ -33,8 +33,9 @@ impl Project {
                         "this run has no adapter: its weights were made of those of {run}, which stays as it was"
                     )
                 }
-                None => "this run has no adapter: its weights are whole as they are; name one with --run"
-                    .to_owned(),
+                None => {
+                    "this run has no adapter: its weights are whole as they are; name another run".to_owned()
+                }
             };
             return Err(Error::bad_file(run.folder(), reason));
         }

@@ -46,7 +46,7 @@ pub(crate) async fn bring_back_in_turns(
 ) -> Result<StagedRun> {
     if !is_bundle(bundle) && newest(bundle).is_some() {
         let reason = format!(
-            "it has checkpoints and no {MANIFEST}: give the bundle that they were trained with, and this folder with --out, or put it into the \
+            "it has checkpoints and no {MANIFEST}: give the bundle that they were trained with, and this folder as the one where train.py wrote, or put it into the \
              bundle as `out`"
         );
         return Err(Error::bad_file(bundle, reason));
@@ -61,7 +61,7 @@ pub(crate) async fn bring_back_in_turns(
     let own = (settings_of(&config.model), config.seed, prepare::index(&data)?.train.tokens, record.created);
     if own != (manifest.model, manifest.seed, manifest.train_tokens, manifest.created) {
         let reason = format!(
-            "it was made of another run than {} of this project: name the project that handed it over (--project)",
+            "it was made of another run than {} of this project: name the project that handed it over",
             run.name()
         );
         return Err(bad_bundle(reason));
@@ -173,7 +173,7 @@ fn newest(out: &Path) -> Option<(u64, PathBuf)> {
 /// The checkpoint to bring back.
 fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
-        let reason = "it has no whole checkpoint: train with the bundle first (`launch`, see its README.md), or say with --out where train.py wrote";
+        let reason = "it has no whole checkpoint: train with the bundle first (`launch`, see its README.md), or name the folder where train.py wrote";
         return Err(Error::bad_file(out, reason));
     };
     let path = folder.join(STATE);
