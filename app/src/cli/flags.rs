@@ -1,7 +1,7 @@
 //! The engine says what to do in words that every front end can follow. Here they get the flag that does it.
 
 /// Words of the engine's errors, and what is typed for them.
-const FLAGS: [(&str, &str); 14] = [
+const FLAGS: [(&str, &str); 15] = [
     ("replace it", "--force"),
     ("write beside it", "--force"),
     ("name another project folder", "--project"),
@@ -10,12 +10,13 @@ const FLAGS: [(&str, &str); 14] = [
     ("name the file to write", "--to"),
     ("folder for the file", "--to"),
     ("where train.py wrote", "--out"),
-    ("name another run", "--run"),
+    ("merge a run that has one", "--run"),
     ("as its start", "--from"),
     ("begin a run with its weights", "--from"),
     ("begins with a trained model", "--from"),
     ("train it for a step first", "--stop-after 1"),
-    ("in 32 bits", "--precision f32"),
+    ("train in 32 bits", "--precision f32"),
+    ("write in 32 bits", "--precision f32"),
 ];
 
 /// The flags for what an error says to do, in brackets; nothing where it names them itself.

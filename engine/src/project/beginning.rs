@@ -58,7 +58,7 @@ impl Beginning {
         let run = project.run_or_latest(name).map_err(|_| {
             let place = project.folder().display();
             Error::Unknown(format!(
-                "the run begins with {start}, which is not in {place}; `glasshouse runs restore` brings back one that was deleted; \
+                "the run begins with {start}, which is not in {place}; `glasshouse runs restore` brings back one that was deleted, \
                  or name another as its start"
             ))
         })?;

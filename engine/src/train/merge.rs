@@ -34,7 +34,8 @@ impl Project {
                     )
                 }
                 None => {
-                    "this run has no adapter: its weights are whole as they are; name another run".to_owned()
+                    "this run has no adapter: its weights are whole as they are; merge a run that has one"
+                        .to_owned()
                 }
             };
             return Err(Error::bad_file(run.folder(), reason));
