@@ -40,5 +40,5 @@ pub use shaded::{Piece, shaded_text};
 pub use sparkline::sparkline;
 pub use stat::{Stat, stat, stat_row};
 pub use switch::switch;
-pub use table::{Align, Column, Table, csv};
+pub use table::{Align, Column, Table, csv, csv_row};
 pub use term::{explain, term};

@@ -350,7 +350,7 @@ fn plan_says_what_many_gpus_would_take_and_all_that_it_assumes() {
         "fewest that hold it",
         "US dollars",
         "989 TFLOP/s on bfloat16 as published",
-        "training reaches 40 % of that peak (--utilization)",
+        "training reaches 40 % of that peak",
         "FSDP2 shards weights, gradients and optimizer state",
     ] {
         assert!(said.contains(part), "{part:?} is not in {said}");
@@ -530,7 +530,7 @@ fn a_trained_project_gets_specific_answers() {
     std::fs::write(folder.join("model"), "mine").unwrap();
     for force in [&[][..], &["--force"]] {
         let export = [&["export", "--project", "p", "--to", "model"], force].concat();
-        fail(folder, &export, 1, &["model: is a file; choose an empty or new folder with --to"]);
+        fail(folder, &export, 1, &["model: is a file; choose an empty or new folder (--to)"]);
     }
     assert_eq!(std::fs::read(folder.join("model")).unwrap(), b"mine");
 

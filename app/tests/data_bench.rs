@@ -231,12 +231,12 @@ fn recipes_are_files_and_every_document_is_explained() {
     );
     std::fs::create_dir(folder.join("letters")).unwrap();
     std::fs::write(folder.join("letters/to-mia.txt"), "Dear Mia").unwrap();
-    fail(folder, &["data", "clean", "--in", "mine", "--out", "letters"], 1, "--force writes beside it");
+    fail(folder, &["data", "clean", "--in", "mine", "--out", "letters"], 1, "or write beside it (--force)");
     fail(
         folder,
         &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher"],
         1,
-        "holds a cleaning by another recipe; --force puts this one in its place",
+        "holds a cleaning by another recipe; choose another folder, or replace it (--force)",
     );
     fail(
         folder,

@@ -304,7 +304,7 @@ fn a_project_is_packed_while_it_trains() {
     reader.join().unwrap();
     // Nothing is replaced unasked.
     let message = fail(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse"], 1);
-    assert!(message.ends_with("--force replaces it"), "{message}");
+    assert!(message.ends_with("replace it, or choose another place (--force)"), "{message}");
     succeed(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse", "--force"]);
     let message = fail(folder, &["unpack", "p0.glasshouse"], 1);
     assert!(message.contains("--force"), "{message}");
@@ -346,7 +346,7 @@ fn what_is_made_is_whole_or_absent_wherever_it_is_killed() {
         assert!(std::fs::read(folder.join("model/model.safetensors")).unwrap() == before);
     });
     let message = fail(folder, &export[..5], 1);
-    assert!(message.ends_with("--force replaces it"), "{message}");
+    assert!(message.ends_with("replace it, or choose another place (--force)"), "{message}");
     let pack = ["pack", "--project", "p", "--to", "p.glasshouse", "--force"];
     killed(folder, &pack, &folder.join("p.glasshouse"), || {
         succeed(folder, &["unpack", "p.glasshouse", "--project", "seen", "--force"]);
@@ -469,9 +469,19 @@ fn a_cleaning_that_is_under_way_or_was_stopped_says_so_and_loses_nothing() {
         assert!(message.contains("the same `glasshouse data clean` again"), "{message}");
     }
     let message = fail(folder, &[&clean[..], &["--recipe", "raw"]].concat(), 1);
-    assert!(message.contains("holds a stopped cleaning by another recipe; --force"), "{message}");
+    assert!(
+        message.contains(
+            "holds a stopped cleaning by another recipe; choose another folder, or replace it (--force)"
+        ),
+        "{message}"
+    );
     let message = fail(folder, &["data", "clean", "--in", "stories.txt", "--out", "out"], 1);
-    assert!(message.contains("holds a stopped cleaning of other files; --force"), "{message}");
+    assert!(
+        message.contains(
+            "holds a stopped cleaning of other files; choose another folder, or replace it (--force)"
+        ),
+        "{message}"
+    );
     assert!(succeed(folder, &clean).contains("\"event\":\"resumed\""), "it goes on where it was");
     succeed(folder, &["data", "inspect", "out"]);
 }

@@ -78,7 +78,10 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     // Nothing is replaced without being told to, and nothing half written stays.
     let again = ["export", "--project", "first", "--format", "gguf", "--to", "f32.gguf"];
     let error = error_of(folder, &again);
-    assert!(error.contains("f32.gguf: is there already; --force replaces it"), "{error}");
+    assert!(
+        error.contains("f32.gguf: is there already; replace it, or choose another place (--force)"),
+        "{error}"
+    );
     assert_eq!(std::fs::metadata(folder.join("f32.gguf")).unwrap().len(), sizes[0]);
     succeed(folder, &[&again[..], &["--force"]].concat());
     assert_eq!(

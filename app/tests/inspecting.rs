@@ -125,7 +125,11 @@ fn a_folder_holds_all_views_and_is_replaced_only_when_that_is_asked_for() {
     assert_eq!(std::fs::read_dir(&seen).unwrap().count(), View::ALL.len() + 1);
 
     let (code, said) = failed(folder.path(), &to);
-    assert!(code == Some(1) && said.contains("holds an inspection already; --force replaces it"), "{said}");
+    assert!(
+        code == Some(1)
+            && said.contains("holds an inspection already; replace it, or choose another place (--force)"),
+        "{said}"
+    );
     let again = [&to[..], &["--force", "--view", "tokens"]].concat();
     succeed(folder.path(), &again);
     assert_eq!(std::fs::read_dir(&seen).unwrap().count(), 2);

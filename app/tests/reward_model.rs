@@ -204,7 +204,7 @@ fn what_is_no_reward_model_is_refused() {
     };
     for (from, sets, said) in [
         ("1", &["train.reward.model=9"][..], "unknown run `9`"),
-        ("1", &["train.reward.model=1"], "scores no texts; train a reward model by --objective preference"),
+        ("1", &["train.reward.model=1"], "scores no texts; train a reward model (train.objective=preference"),
         ("3", &["train.reward.model=2"], "reads texts by another vocabulary"),
         (
             "1",

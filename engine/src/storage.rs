@@ -44,7 +44,7 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(_) if files::is_file(folder) => {
-            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder with --to"));
+            return Err(Error::bad_file(folder, "is a file; choose an empty or new folder"));
         }
         Err(error) => return Err(Error::io(folder)(error)),
     };
@@ -54,16 +54,17 @@ pub fn check_place(folder: &Path, what: &str, names: &[&str], replace: bool) -> 
         // An older version was stopped while it wrote.
         let known = name.strip_suffix(".partial").unwrap_or(&name);
         if !names.contains(&known) {
-            let reason =
-                format!("holds {name}, which is no file of {what}; choose an empty or new folder with --to");
+            let reason = format!("holds {name}, which is no file of {what}; choose an empty or new folder");
             return Err(Error::bad_file(folder, reason));
         }
         if !replace {
-            return Err(Error::bad_file(folder, format!("holds {what} already; --force replaces it")));
+            return Err(Error::bad_file(
+                folder,
+                format!("holds {what} already; replace it, or choose another place"),
+            ));
         }
         if !whole {
-            let reason =
-                format!("holds {name} without what makes it {what}; choose an empty or new folder with --to");
+            let reason = format!("holds {name} without what makes it {what}; choose an empty or new folder");
             return Err(Error::bad_file(folder, reason));
         }
     }
@@ -110,6 +111,40 @@ pub(crate) async fn copy_in_turns(
         }
         turns.give().await;
     }
+}
+
+/// Copies a file to a place where none is yet, while others have their turns.
+///
+/// # Errors
+/// One cannot be read, or the other takes no more.
+pub(crate) async fn copy_file_in_turns(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
+    let mut source = File::open(from).map_err(Error::io(from))?;
+    let mut copy = File::create(to).map_err(Error::io(to))?;
+    copy_in_turns(&mut source, &mut copy, turns).await.map_err(Error::io(to))
+}
+
+/// Reads a whole file while others have their turns.
+///
+/// # Errors
+/// It cannot be read, or memory has no room for it.
+pub(crate) async fn read_in_turns(path: &Path, turns: &Turns) -> Result<Vec<u8>> {
+    let length = files::metadata(path).map_err(Error::io(path))?.len();
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(length as usize)
+        .map_err(|_| Error::io(path)(std::io::ErrorKind::OutOfMemory.into()))?;
+    let mut file = File::open(path).map_err(Error::io(path))?;
+    copy_in_turns(&mut file, &mut bytes, turns).await.map_err(Error::io(path))?;
+    Ok(bytes)
+}
+
+/// The checksum of what one is of and of more bytes behind it, while others have their turns.
+pub(crate) async fn crc32c_in_turns(mut checksum: u32, bytes: &[u8], turns: &Turns) -> u32 {
+    for piece in bytes.chunks(PIECE) {
+        checksum = crc32c::crc32c_append(checksum, piece);
+        turns.give().await;
+    }
+    checksum
 }
 
 /// Copies a file to a place, at once or not at all.

@@ -258,7 +258,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let export = Export { model, tokenizer, family: None, parameters: &arena, name: "test", quantization };
     std::fs::write(&path, "thesis").unwrap();
     let error = gguf::export(&export, &path, false).unwrap_err().to_string();
-    assert!(error.contains("is there already; --force replaces it"), "{error}");
+    assert!(error.contains("is there already; replace it"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"thesis");
     let bytes = gguf::export(&export, &path, true).unwrap().bytes;
     assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);

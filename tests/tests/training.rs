@@ -247,7 +247,7 @@ fn mixed_precision_is_refused_where_there_are_no_halves() {
     for device in ["cpu", "burn-flex"] {
         let run = create(&project, &mixed());
         let error = session(&run, &store(), device, Options::default()).unwrap_err().to_string();
-        assert!(error.contains("no 16-bit floats") && error.contains("--precision f32"), "{error}");
+        assert!(error.contains("no 16-bit floats") && error.contains("train in 32 bits"), "{error}");
     }
 }
 

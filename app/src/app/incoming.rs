@@ -206,12 +206,13 @@ enum FileKind {
     Other,
 }
 
-/// What a file is, by its ending; a folder natively counts as texts.
+/// What a file is, by its ending; a folder natively counts as texts, and what has none is looked into by the engine.
 fn kind(file: &Chosen) -> FileKind {
     let path = Path::new(&file.name);
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     match ending.as_deref() {
         Some("glasshouse") => FileKind::Project,
+        None => FileKind::Text,
         _ if link::is_document(&file.name) => FileKind::Text,
         _ if file.bytes.is_none() && path.is_dir() => FileKind::Text,
         _ => FileKind::Other,

@@ -30,6 +30,7 @@ mod evaluate;
 mod export;
 mod feedback;
 mod fetch;
+mod flags;
 mod generate;
 mod handover;
 mod import;
@@ -88,7 +89,8 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // The engine's own errors end in what to do.
             let cause = error.root_cause().downcast_ref::<std::io::Error>();
-            tell!("error: {error:#}{}", cause.map_or("", glasshouse_engine::error::advice_for_io));
+            let advice = cause.map_or("", glasshouse_engine::error::advice_for_io);
+            tell!("error: {error:#}{advice}{}", flags::of(&format!("{error:#}")));
             let mistyped = error.downcast_ref::<Usage>().is_some() || driver::is_unknown(&error);
             ExitCode::from(if mistyped { 2 } else { 1 })
         }

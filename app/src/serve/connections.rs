@@ -1,6 +1,6 @@
 //! Connections: taken as they come, as many as the system has files for, and closed where a client is idle: at once where others wait.
 
-use super::seats::{Seats, Watched};
+use super::seats::{Seats, Watched, WatchedStream};
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -71,12 +71,13 @@ pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: w
         // Pieces of a text are small, and wanted at once.
         stream.set_nodelay(true).ok();
         let (router, seat) = (router.clone(), place.seat.clone());
+        let stream = WatchedStream::new(TokioIo::new(stream), &seat);
         let service = service_fn(move |request: Request<Incoming>| {
             let answer = router.call(request.map(|body| Watched::request(body, &seat)));
             let seat = seat.clone();
             async move { Ok::<_, Infallible>(answer.await?.map(|body| Watched::answer(body, &seat))) }
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             tokio::select! {
                 biased;

@@ -1,10 +1,13 @@
 //! Places of connections. Where all are held, the one that has been idle for longest makes room, so that clients that connect and say nothing
-//! keep nobody out: a connection is idle while no whole request of it is being answered.
+//! keep nobody out: a connection is idle while no whole request of it is being answered, and the last answer is written to its end.
 
 use axum::body::Body as AnswerBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::rt::{Read, ReadBufCursor, Write};
 use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -37,6 +40,8 @@ pub(super) struct ConnectionSlot {
 pub(super) struct Seat {
     close: Arc<Notify>,
     row: Arc<IdleConnections>,
+    /// An answer is whole, and perhaps not written yet.
+    answered: Arc<AtomicBool>,
 }
 
 impl Seats {
@@ -56,7 +61,7 @@ impl Seats {
                 });
             tokio::select! {
                 free = self.free.clone().acquire_owned() => if let Ok(free) = free {
-                    let seat = Seat { close: Arc::default(), row: self.row.clone() };
+                    let seat = Seat { close: Arc::default(), row: self.row.clone(), answered: Arc::default() };
                     seat.set_idle();
                     return ConnectionSlot { seat, _free: free };
                 },
@@ -85,8 +90,16 @@ impl Seat {
         self.row.more.notify_waiters();
     }
 
+    /// All that was given to its stream is written.
+    fn set_written(&self) {
+        if self.answered.load(Ordering::SeqCst) {
+            self.set_idle();
+        }
+    }
+
     /// A whole request of it is being answered, or it is over.
     fn set_busy(&self) {
+        self.answered.store(false, Ordering::SeqCst);
         self.row.idle().retain(|other| !Arc::ptr_eq(other, &self.close));
     }
 }
@@ -97,7 +110,7 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// A body at whose end its connection is busy, or idle again.
+/// A body at whose end its connection is busy, or idle once that is written.
 #[derive(Debug)]
 pub(super) struct Watched<B> {
     body: B,
@@ -115,7 +128,7 @@ impl Drop for End {
     fn drop(&mut self) {
         match self {
             Self::Request(seat) => seat.set_busy(),
-            Self::Answer(seat) => seat.set_idle(),
+            Self::Answer(seat) => seat.answered.store(true, Ordering::SeqCst),
         }
     }
 }
@@ -166,9 +179,131 @@ impl<B: Body + Unpin> Body for Watched<B> {
     }
 }
 
+/// A connection's stream, which tells its seat when all is written that was given to it.
+#[derive(Debug)]
+pub(super) struct WatchedStream<I> {
+    io: I,
+    seat: Seat,
+}
+
+impl<I> WatchedStream<I> {
+    pub(super) fn new(io: I, seat: &Seat) -> Self {
+        Self { io, seat: seat.clone() }
+    }
+}
+
+impl<I: Read + Unpin> Read for WatchedStream<I> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_read(context, buffer)
+    }
+}
+
+impl<I: Write + Unpin> Write for WatchedStream<I> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, part: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(context, part)
+    }
+
+    /// Comes once what is buffered before it is written.
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        let flushed = Pin::new(&mut stream.io).poll_flush(context);
+        if flushed.is_ready() {
+            stream.seat.set_written();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(context, parts)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper::{Request, Response};
+    use std::convert::Infallible;
+    use std::pin::pin;
+    use std::task::Waker;
+
+    /// A client that asks once, and takes what is written as soon as it is told to.
+    struct Client {
+        asks: &'static [u8],
+        takes: Arc<AtomicBool>,
+    }
+
+    impl Read for Client {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            mut buffer: ReadBufCursor<'_>,
+        ) -> Poll<io::Result<()>> {
+            if self.asks.is_empty() {
+                return Poll::Pending;
+            }
+            buffer.put_slice(std::mem::take(&mut self.asks));
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Write for Client {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, part: &[u8]) -> Poll<io::Result<usize>> {
+            if self.takes.load(Ordering::SeqCst) { Poll::Ready(Ok(part.len())) } else { Poll::Pending }
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_connection_whose_answer_is_not_written_yet_makes_no_room() {
+        let seats = Seats::new(1);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let place = runtime.block_on(seats.place());
+        let (idle, takes) = (|| seats.row.idle().len(), Arc::new(AtomicBool::new(false)));
+        let client = Client { asks: b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", takes: takes.clone() };
+        let seat = place.seat.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let asked = Watched::request(request.into_body(), &seat);
+            let answer = Watched::answer(AnswerBody::from("An owl."), &seat);
+            async move {
+                drop(asked);
+                Ok::<_, Infallible>(Response::new(answer))
+            }
+        });
+        assert_eq!(idle(), 1);
+        let stream = WatchedStream::new(client, &place.seat);
+        let mut connection = pin!(http1::Builder::new().serve_connection(stream, service));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(connection.as_mut().poll(&mut context).is_pending());
+        assert_eq!(idle(), 0);
+        takes.store(true, Ordering::SeqCst);
+        assert!(connection.as_mut().poll(&mut context).is_pending());
+        assert_eq!(idle(), 1);
+    }
 
     #[test]
     fn the_one_that_has_been_idle_for_longest_makes_room_and_none_that_is_answered() {

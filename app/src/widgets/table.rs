@@ -146,21 +146,31 @@ fn anchor(column: &Column<'_>, cell: Rect) -> (egui::Pos2, egui::Align2) {
 
 /// Rows as CSV (RFC 4180): the head first; a cell is quoted where it must be.
 pub fn csv<Row: AsRef<[String]>>(head: &[&str], rows: impl IntoIterator<Item = Row>) -> String {
-    let quoted = |cell: &str| {
-        if cell.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", cell.replace('"', "\"\""))
-        } else {
-            cell.to_owned()
+    let mut text = String::new();
+    csv_row(&mut text, head);
+    rows.into_iter().for_each(|row| csv_row(&mut text, row.as_ref()));
+    text
+}
+
+/// Writes a row of CSV behind those that there are.
+pub fn csv_row<Cell: AsRef<str>>(text: &mut String, cells: impl IntoIterator<Item = Cell>) {
+    for (number, cell) in cells.into_iter().enumerate() {
+        if number > 0 {
+            text.push(',');
         }
-    };
-    let mut text: String = head.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",");
-    for row in rows {
-        text.push('\n');
-        let cells: Vec<String> = row.as_ref().iter().map(|cell| quoted(cell)).collect();
-        text.push_str(&cells.join(","));
+        let cell = cell.as_ref();
+        if !cell.contains([',', '"', '\n', '\r']) {
+            text.push_str(cell);
+            continue;
+        }
+        text.push('"');
+        for (number, part) in cell.split('"').enumerate() {
+            text.push_str(if number > 0 { "\"\"" } else { "" });
+            text.push_str(part);
+        }
+        text.push('"');
     }
     text.push('\n');
-    text
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl RunConfig {
             self.start.is_some() || self.train.objective.learns_text(),
             "train.objective",
             self.train.objective,
-            "be text or distil, unless the run begins with a trained model (--from)",
+            "be text or distil, unless the run begins with a trained model",
         )?;
         let labels = self.model.labels.join(", ");
         let own_head = self.train.has_own_head();

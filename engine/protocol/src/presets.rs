@@ -307,7 +307,7 @@ pub const MOST_LAYERS: usize = 48;
 /// a rate that falls with the root of the width, and about 12 tokens seen for every parameter of the blocks.
 pub fn from_layers(layers: usize) -> Result<RunConfig, String> {
     if layers == 0 || layers > MOST_LAYERS {
-        return Err(format!("--layers {layers} must lie between 1 and {MOST_LAYERS}"));
+        return Err(format!("layers = {layers} must lie between 1 and {MOST_LAYERS}"));
     }
     let width = 64 * layers;
     let head_size = if layers < 6 { 32 } else { 64 };

@@ -5,9 +5,10 @@ use super::state::{self, Precision};
 use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
-use crate::platform::files;
+use crate::platform::{Turns, at_once, files};
 use crate::protocol::CheckpointSummary;
 use crate::step::ArenaState;
+use crate::storage;
 use std::path::PathBuf;
 
 const MILESTONE: &str = "milestone-";
@@ -92,7 +93,7 @@ impl Checkpoints {
         parameters: &[Parameter],
         state: &ArenaState,
     ) -> Result<PathBuf> {
-        crate::storage::create_folder(&self.folder)?;
+        storage::create_folder(&self.folder)?;
         let path = self.folder.join(milestone_name(info.step));
         let partial = path.with_extension("partial");
         let precision = Precision::of_weights(&state.parameters);
@@ -103,7 +104,7 @@ impl Checkpoints {
             files::remove_file(&partial).ok();
             return Err(error);
         }
-        crate::storage::sync_folder_of(&path);
+        storage::sync_folder_of(&path);
         Ok(path)
     }
 
@@ -112,13 +113,24 @@ impl Checkpoints {
     /// # Errors
     /// There is none of that name, it is damaged, of another model, or a milestone of which moments are wanted.
     pub fn load_named(&mut self, name: &str, parameters: &[Parameter], content: Content) -> Result<Loaded> {
+        at_once(self.load_named_in_turns(name, parameters, content, &Turns::none()))
+    }
+
+    /// The same, while others have their turns.
+    pub(crate) async fn load_named_in_turns(
+        &mut self,
+        name: &str,
+        parameters: &[Parameter],
+        content: Content,
+        turns: &Turns,
+    ) -> Result<Loaded> {
         let which = match name {
             "latest" => Some(Which::Latest),
             "best" => Some(Which::Best),
             _ => None,
         };
         if let Some(which) = which {
-            return self.load(which, parameters, content)?.ok_or_else(|| {
+            return self.load_in_turns(which, parameters, content, turns).await?.ok_or_else(|| {
                 Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first")
             });
         }
@@ -134,11 +146,11 @@ impl Checkpoints {
             return Err(Error::bad_file(path, reason));
         }
         let bytes = if is_milestone {
-            files::read(&path).map_err(Error::io(&path))?
+            storage::read_in_turns(&path, turns).await?
         } else {
-            self.entry(name)?.read(&path)?
+            self.entry(name)?.read(&path, turns).await?
         };
-        let (info, state) = state::read(&path, &bytes, parameters, content)?;
+        let (info, state) = state::read(&path, &bytes, parameters, content, turns).await?;
         Ok(Loaded { info, state, path, notices: Vec::new() })
     }
 

@@ -1,7 +1,7 @@
 //! The list of a run's valid checkpoints, with checksums.
 
 use crate::error::{Error, Result};
-use crate::platform::files;
+use crate::platform::{Turns, files};
 use crate::storage;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -46,13 +46,13 @@ pub(super) struct ManifestEntry {
 
 impl ManifestEntry {
     /// The file's bytes, checked.
-    pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>> {
+    pub(super) async fn read(&self, path: &Path, turns: &Turns) -> Result<Vec<u8>> {
         let found = files::metadata(path).map_err(Error::io(path))?.len();
         if found != self.bytes {
             return Err(Error::bad_file(path, format!("{found} bytes long instead of {}", self.bytes)));
         }
-        let bytes = files::read(path).map_err(Error::io(path))?;
-        if crc32c::crc32c(&bytes) != self.crc32c {
+        let bytes = storage::read_in_turns(path, turns).await?;
+        if storage::crc32c_in_turns(0, &bytes, turns).await != self.crc32c {
             return Err(Error::bad_file(path, "its bytes are not those that were written (checksum)"));
         }
         Ok(bytes)

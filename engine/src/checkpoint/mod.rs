@@ -17,11 +17,12 @@ mod state;
 
 pub use guard::GuardState;
 pub(crate) use moment::CarriedFile;
+pub(crate) use state::read_state_in_turns;
 pub use state::{ARENA_VERSION, CheckpointInfo, Content, read_state, settings_of};
 
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
-use crate::platform::files;
+use crate::platform::{Turns, at_once, files};
 use crate::step::{ArenaState, LossScale};
 use crate::storage;
 use manifest::{Manifest, ManifestEntry, Slot};
@@ -102,6 +103,16 @@ impl Checkpoints {
         parameters: &[Parameter],
         content: Content,
     ) -> Result<Option<Loaded>> {
+        at_once(self.load_in_turns(which, parameters, content, &Turns::none()))
+    }
+
+    async fn load_in_turns(
+        &mut self,
+        which: Which,
+        parameters: &[Parameter],
+        content: Content,
+        turns: &Turns,
+    ) -> Result<Option<Loaded>> {
         let mut notices = Vec::new();
         let manifests = self.manifests(&mut notices);
         if manifests.is_empty() && notices.is_empty() {
@@ -115,7 +126,11 @@ impl Checkpoints {
         };
         for (slot, entry) in candidates {
             let path = self.folder.join(&entry.file);
-            let read = entry.read(&path).and_then(|bytes| state::read(&path, &bytes, parameters, content));
+            let read = async {
+                let bytes = entry.read(&path, turns).await?;
+                state::read(&path, &bytes, parameters, content, turns).await
+            };
+            let read = read.await;
             match read {
                 Ok((info, state)) => {
                     if !notices.is_empty() {
@@ -143,7 +158,7 @@ impl Checkpoints {
         let Manifest { best, kept, .. } = Manifest::read(&self.folder, trusted).ok().flatten()?;
         self.kept = kept;
         let best = best?;
-        match best.read(&self.folder.join(&best.file)) {
+        match at_once(best.read(&self.folder.join(&best.file), &Turns::none())) {
             Ok(_) => {
                 self.best = Some(best);
                 None
@@ -165,8 +180,20 @@ impl Checkpoints {
         state: &ArenaState,
         best: bool,
     ) -> Result<PathBuf> {
+        at_once(self.save_in_turns(info, parameters, state, best, &Turns::none()))
+    }
+
+    /// The same, while others have their turns. Whoever drops it leaves all earlier checkpoints as they were.
+    pub(crate) async fn save_in_turns(
+        &mut self,
+        info: &CheckpointInfo,
+        parameters: &[Parameter],
+        state: &ArenaState,
+        best: bool,
+        turns: &Turns,
+    ) -> Result<PathBuf> {
         let mut begun = self.begin_with(info, &state::shapes(parameters, state), state.loss_scale)?;
-        begun.file.put_all(parameters, state)?;
+        begun.file.put_all(parameters, state, turns).await?;
         self.finish(begun, best)
     }
 
@@ -246,7 +273,12 @@ impl Checkpoints {
         let missing = || Error::bad_file(&self.folder, format!("no state of step {step} is kept"));
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
         let path = self.folder.join(&entry.file);
-        let (info, state) = state::read(&path, &entry.read(&path)?, parameters, Content::WeightsAndMoments)?;
+        let read = async {
+            let (turns, content) = (Turns::none(), Content::WeightsAndMoments);
+            let bytes = entry.read(&path, &turns).await?;
+            state::read(&path, &bytes, parameters, content, &turns).await
+        };
+        let (info, state) = at_once(read)?;
         Ok(Loaded { info, state, path, notices: Vec::new() })
     }
 

@@ -5,7 +5,7 @@ use super::GuardState;
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::plan::arena::ArenaLayout;
-use crate::platform::{self, files};
+use crate::platform::{self, Turns, at_once, files};
 use crate::step::{ArenaState, LossScale};
 use crate::storage;
 use glasshouse_protocol::ModelConfig;
@@ -141,8 +141,18 @@ pub fn read_state(
     parameters: &[Parameter],
     content: Content,
 ) -> Result<(CheckpointInfo, ArenaState)> {
-    let bytes = files::read(path).map_err(Error::io(path))?;
-    read(path, &bytes, parameters, content)
+    at_once(read_state_in_turns(path, parameters, content, &Turns::none()))
+}
+
+/// The same, while others have their turns.
+pub(crate) async fn read_state_in_turns(
+    path: &Path,
+    parameters: &[Parameter],
+    content: Content,
+    turns: &Turns,
+) -> Result<(CheckpointInfo, ArenaState)> {
+    let bytes = storage::read_in_turns(path, turns).await?;
+    read(path, &bytes, parameters, content, turns).await
 }
 
 /// The tensors of a state in file order: name, shape and floats.
@@ -190,7 +200,7 @@ pub(super) fn write_weights(
 ) -> Result<()> {
     let state = ArenaState { parameters: weights.to_vec(), ..ArenaState::default() };
     let mut file = StateFile::begin(path, info, &shapes(parameters, &state), None, precision)?;
-    file.put_all(parameters, &state)?;
+    at_once(file.put_all(parameters, &state, &Turns::none()))?;
     file.finish().map(drop)
 }
 
@@ -261,8 +271,19 @@ impl StateFile {
         }
     }
 
-    pub(super) fn put_all(&mut self, parameters: &[Parameter], state: &ArenaState) -> Result<()> {
-        tensors(parameters, state).try_for_each(|(_, _, values)| self.put(values))
+    pub(super) async fn put_all(
+        &mut self,
+        parameters: &[Parameter],
+        state: &ArenaState,
+        turns: &Turns,
+    ) -> Result<()> {
+        for (_, _, values) in tensors(parameters, state) {
+            for piece in values.chunks(WRITTEN_AT_ONCE) {
+                self.put(piece)?;
+                turns.give().await;
+            }
+        }
+        Ok(())
     }
 
     fn write(&mut self, part: &[u8]) -> Result<()> {
@@ -305,6 +326,9 @@ impl Drop for StateFile {
     }
 }
 
+/// Floats that are written between turns.
+const WRITTEN_AT_ONCE: usize = 1 << 18;
+
 /// Bytes that small tensors wait for.
 const BUFFER: usize = 1 << 16;
 
@@ -327,24 +351,25 @@ fn checksum_place(head: &[u8]) -> Option<Range<usize>> {
 }
 
 /// Whether a file with a checksum of its own is as it was written. Those of older versions have none.
-fn is_whole(bytes: &[u8]) -> bool {
+async fn is_whole(bytes: &[u8], turns: &Turns) -> bool {
     let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     let head = bytes.get(..(header as usize).saturating_add(8)).unwrap_or_default();
     let Some(place) = checksum_place(head) else { return true };
     let mut checksum = crc32c::crc32c(&bytes[..place.start]);
     checksum = crc32c::crc32c_append(checksum, NO_CHECKSUM.as_bytes());
-    checksum = crc32c::crc32c_append(checksum, &bytes[place.end..]);
+    checksum = storage::crc32c_in_turns(checksum, &bytes[place.end..], turns).await;
     &bytes[place] == format!("{checksum:08x}").as_bytes()
 }
 
 /// Reads a file's bytes.
-pub(super) fn read(
+pub(super) async fn read(
     path: &Path,
     bytes: &[u8],
     parameters: &[Parameter],
     content: Content,
+    turns: &Turns,
 ) -> Result<(CheckpointInfo, ArenaState)> {
-    parse(bytes, parameters, content).map_err(|reason| Error::bad_file(path, reason))
+    parse(bytes, parameters, content, turns).await.map_err(|reason| Error::bad_file(path, reason))
 }
 
 /// What a file says of the run, without reading its tensors.
@@ -402,15 +427,16 @@ fn described(metadata: &Option<HashMap<String, String>>) -> Result<Described, St
     Ok(described)
 }
 
-fn parse(
+async fn parse(
     bytes: &[u8],
     parameters: &[Parameter],
     content: Content,
+    turns: &Turns,
 ) -> Result<(CheckpointInfo, ArenaState), String> {
     let damaged = |error: safetensors::SafeTensorError| format!("no whole safetensors file: {error}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let Described { info, loss_scale, .. } = described(metadata.metadata())?;
-    if !is_whole(bytes) {
+    if !is_whole(bytes, turns).await {
         return Err("its bytes are not those that were written (checksum)".to_owned());
     }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
@@ -442,6 +468,7 @@ fn parse(
             let wanted = prefix.is_empty() || (parameter.trainable && !arena.is_empty());
             if let Some(entries) = arena.get_mut(range.clone()).filter(|_| wanted) {
                 fill(&file, &format!("{prefix}{}", parameter.name), &parameter.ty.shape, entries)?;
+                turns.give().await;
             }
         }
     }

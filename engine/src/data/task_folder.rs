@@ -300,7 +300,7 @@ mod tests {
         std::fs::create_dir(&to).unwrap();
         let options = options(20);
         write_folder(&options, &to, false).unwrap();
-        assert!(write_folder(&options, &to, false).unwrap_err().to_string().contains("--force"));
+        assert!(write_folder(&options, &to, false).unwrap_err().to_string().contains("replace it"));
         write_folder(&options, &to, true).unwrap();
         std::fs::write(to.join("diary.txt"), "dear diary").unwrap();
         assert!(write_folder(&options, &to, true).unwrap_err().to_string().contains("diary.txt"));

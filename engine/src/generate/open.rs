@@ -164,7 +164,7 @@ fn reads_halves(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<b
             Err(glasshouse_compiler::Error::without_half(&gpu.report().name, "write").into())
         }
         Precision::Mixed if !fit() => Err(Error::Refused(format!(
-            "a weight of this model is beyond {largest}, the largest 16-bit float; write in 32 bits (--precision f32)"
+            "a weight of this model is beyond {largest}, the largest 16-bit float; write in 32 bits"
         ))),
         Precision::Mixed => Ok(true),
     }

@@ -135,7 +135,7 @@ impl Found {
         }
         self.model.context_length = wished.unwrap_or(self.default_context());
         if self.model.context_length < whole {
-            let advice = if wished.is_some() { "" } else { "; --context-length keeps more" };
+            let advice = if wished.is_some() { "" } else { "; a longer context length keeps more" };
             let kept = self.model.context_length;
             self.notices
                 .push(format!("the context length was shortened from {whole} to {kept} tokens{advice}"));

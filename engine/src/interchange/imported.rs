@@ -31,7 +31,7 @@ pub(crate) async fn import_in_turns(
 ) -> Result<Run> {
     let config = settings(found, name)?;
     let (tokenizer, data) = prepare::stage_tokenizer(project.folder(), &found.tokenizer)?;
-    let staged = project.stage_run(&config, &data, |_| Ok(()))?;
+    let staged = project.stage_run(&config, &data)?;
     let run = staged.run();
     let info = CheckpointInfo {
         arena_version: ARENA_VERSION,

@@ -1,5 +1,6 @@
 //! Windows, macOS and Linux.
 
+use super::turns::{Turns, at_once};
 use crate::error::{Error, Result};
 use crate::protocol::FetchProgress;
 use glasshouse_corpus::catalogue::Entry;
@@ -192,6 +193,16 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
         }
     }
     Err(Error::Internal("work on a thread beside ended early".to_owned()))
+}
+
+/// Does work that takes long and gives turns: on a thread of its own, where it needs to give none.
+///
+/// # Errors
+/// As [`aside`].
+pub async fn aside_in_turns<T: Send + 'static>(
+    work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
+) -> Result<T> {
+    aside(move || at_once(work(Turns::none()))).await
 }
 
 fn thread_beside(work: impl FnOnce() + Send + 'static) -> Result<()> {

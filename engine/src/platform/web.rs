@@ -1,6 +1,7 @@
 //! Browsers: WebAssembly without threads.
 
 use super::memory_files;
+use super::turns::Turns;
 use crate::error::{Error, Result};
 use js_sys::{Promise, Reflect};
 use std::path::{Path, PathBuf};
@@ -114,6 +115,17 @@ pub const MILESTONE_BYTES: u64 = 64 << 20;
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     yield_now().await;
     Ok(work())
+}
+
+/// Does work that takes long and gives turns: there is one thread, and it is done in them.
+///
+/// # Errors
+/// None here.
+pub async fn aside_in_turns<T: Send + 'static>(
+    work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
+) -> Result<T> {
+    yield_now().await;
+    Ok(work(Turns::new()).await)
 }
 
 /// A browser starts no programs.

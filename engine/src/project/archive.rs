@@ -92,7 +92,7 @@ pub(crate) async fn pack_file_in_turns(
 ) -> Result<Packed> {
     Project::open(folder)?;
     if files::exists(to) && !replace {
-        return Err(Error::bad_file(to, "there is a file already; --force replaces it"));
+        return Err(Error::bad_file(to, "there is a file already; replace it, or choose another place"));
     }
     let staging = Staging::beside(to)?;
     let path = staging.path().join(EXTENSION);
@@ -179,9 +179,9 @@ impl<F: Read + Write + Seek> Packer<F> {
 /// As [`Archive::read`], [`Archive::check_room`] and [`Archive::unpack`]; the place is taken, or what is there is in use.
 pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project> {
     if files::exists(folder) {
-        let taken = "there is something already; name another folder with --project";
+        let taken = "there is something already; name another project folder";
         if !replace {
-            return Err(Error::bad_file(folder, format!("{taken}, or replace the project by --force")));
+            return Err(Error::bad_file(folder, format!("{taken}, or replace it")));
         }
         let old =
             Project::open(folder).map_err(|error| Error::bad_file(folder, format!("{taken} ({error})")))?;
@@ -200,10 +200,7 @@ pub fn unpack_file(file: &Path, folder: &Path, replace: bool) -> Result<Project>
     if replace {
         staging.put(folder)?;
     } else if !staging.put_new(folder)? {
-        return Err(Error::bad_file(
-            folder,
-            "another program was quicker; name another folder with --project",
-        ));
+        return Err(Error::bad_file(folder, "another program was quicker; name another project folder"));
     }
     Project::open(folder)
 }

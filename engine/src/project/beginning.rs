@@ -45,8 +45,7 @@ impl Beginning {
                 Some(adapter) => Err(Invalid {
                     field: "train.adapter".to_owned(),
                     value: adapter.to_string(),
-                    rule: "have weights to adapt: name a run or an imported model by --from or [start]"
-                        .to_owned(),
+                    rule: "have weights to adapt: name a run or an imported model as its start".to_owned(),
                 }
                 .into()),
             };
@@ -59,8 +58,8 @@ impl Beginning {
         let run = project.run_or_latest(name).map_err(|_| {
             let place = project.folder().display();
             Error::Unknown(format!(
-                "the run begins with {start}, which is not in {place}; `glasshouse runs restore` brings back one that was deleted, and \
-                 --from or [start] names another"
+                "the run begins with {start}, which is not in {place}; `glasshouse runs restore` brings back one that was deleted, \
+                 or name another as its start"
             ))
         })?;
         let start = Start {
@@ -155,7 +154,7 @@ impl Beginning {
         if adds_turns && (train.adapter.is_some() || !rows.iter().all(learns)) {
             return Err(Error::Refused(format!(
                 "{} has no chat template, and the tokens that one adds must be learned, which this run freezes; fine-tune it once with all \
-                 parameters (--adapter none, train.trainable=all), and go on from that run",
+                 parameters (no adapter, train.trainable=all), and go on from that run",
                 self.run.name()
             )));
         }

@@ -324,7 +324,9 @@ mod tests {
             .collect();
         let wanted = [("labels.jsonl", 2), ("chat.jsonl", 1), ("preferences.jsonl", 1)];
         assert_eq!(named, wanted.map(|(name, rows)| (name.to_owned(), rows)));
-        assert!(project.export_feedback(&place, false, false).unwrap_err().to_string().contains("--force"));
+        assert!(
+            project.export_feedback(&place, false, false).unwrap_err().to_string().contains("replace it")
+        );
         // Rows of another kind write other files over it.
         let rows = project.feedback().unwrap();
         project.splice_feedback(Some(0), 2, &rows[..2], Vec::new()).unwrap();

@@ -105,12 +105,12 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self> {
         if !files::exists(folder) {
             let reason =
-                "there is no project here; `glasshouse train` makes one, --project names another folder";
+                "there is no project here; `glasshouse train` makes one, or name another project folder";
             return Err(Error::bad_file(folder, reason));
         }
         Self::look(folder)?.ok_or_else(|| {
             let reason = format!(
-                "this folder is no Glasshouse project (it has no {MARKER}); choose another with --project"
+                "this folder is no Glasshouse project (it has no {MARKER}); name another project folder"
             );
             Error::bad_file(folder, reason)
         })
@@ -125,7 +125,7 @@ impl Project {
             value => value?,
         };
         check_marker(&value).map_err(|reason| {
-            let reason = format!("{reason}, or choose another folder with --project (nothing was changed)");
+            let reason = format!("{reason}, or name another project folder (nothing was changed)");
             Error::bad_file(marker, reason)
         })?;
         Ok(Some(Self { folder: folder.to_owned() }))
@@ -270,16 +270,14 @@ impl Project {
         data: &Path,
         fill: impl FnOnce(&Run) -> Result<()>,
     ) -> Result<Run> {
-        self.stage_run(config, data, fill)?.put()
+        let staged = self.stage_run(config, data)?;
+        fill(staged.run())?;
+        staged.put()
     }
 
-    /// As [`Project::create_run_with`], but for the number, which makes it one of the project's runs.
-    pub fn stage_run(
-        &self,
-        config: &RunConfig,
-        data: &Path,
-        fill: impl FnOnce(&Run) -> Result<()>,
-    ) -> Result<StagedRun> {
+    /// As [`Project::create_run`], but for the number, which makes it one of the project's runs: what it begins with is put into its folder
+    /// before.
+    pub fn stage_run(&self, config: &RunConfig, data: &Path) -> Result<StagedRun> {
         config.validate()?;
         config.validate_labels()?;
         let data = data.strip_prefix(&self.folder).map_err(|_| {
@@ -289,7 +287,6 @@ impl Project {
         storage::create_folder(&runs)?;
         let staging = Staging::inside(&runs)?;
         let run = Run::write(staging.path(), config, data)?;
-        fill(&run)?;
         Ok(StagedRun { staging, run, runs, config: config.clone() })
     }
 }

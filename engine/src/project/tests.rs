@@ -159,7 +159,7 @@ fn a_deleted_run_comes_back_by_its_number_or_name() {
 fn a_run_that_is_given_up_before_it_has_its_number_was_never_there() {
     let (_folder, project) = project();
     let data = project.folder().join("data");
-    let staged = project.stage_run(&config(), &data, |_| Ok(())).unwrap();
+    let staged = project.stage_run(&config(), &data).unwrap();
     assert!(project.runs().unwrap().is_empty());
     // Another one takes the number meanwhile.
     let first = project.create_run(&config(), &data).unwrap();
@@ -167,7 +167,7 @@ fn a_run_that_is_given_up_before_it_has_its_number_was_never_there() {
         (first.name(), staged.put().unwrap().name()),
         ("1-nanogpt-cpu".into(), "2-nanogpt-cpu".into())
     );
-    drop(project.stage_run(&config(), &data, |_| Ok(())).unwrap());
+    drop(project.stage_run(&config(), &data).unwrap());
     let left = std::fs::read_dir(project.folder().join(RUNS)).unwrap();
     let left = left.filter(|entry| entry.as_ref().unwrap().path().is_dir());
     assert_eq!((left.count(), project.runs().unwrap().len()), (2, 2), "half a run is left");

@@ -1,13 +1,13 @@
 //! A trained model in a project: a run's settings, tokenizer and the weights of one of its checkpoints.
 
 use super::Run;
-use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state};
+use crate::checkpoint::{CheckpointInfo, Checkpoints, Content, read_state_in_turns};
 use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::model::{self, Purpose, build};
-use crate::plan::merge::merged;
-use crate::platform::files;
+use crate::plan::merge::Merging;
+use crate::platform::{Turns, at_once, files};
 use crate::protocol::RunConfig;
 use crate::tokenizer::Tokenizer;
 use std::path::Path;
@@ -35,9 +35,19 @@ impl Trained {
     /// # Errors
     /// The run has no checkpoint, or the one that is named cannot be read or belongs to another model.
     pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
-        let AsTrained { run, config, parameters, weights, info, notices } = AsTrained::load(run, checkpoint)?;
+        at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
+    }
+
+    /// The same, while others have their turns.
+    pub(crate) async fn load_in_turns(run: Run, checkpoint: &str, turns: &Turns) -> Result<Self> {
+        let as_trained = AsTrained::load_in_turns(run, checkpoint, turns).await?;
+        let AsTrained { run, config, parameters, weights, info, notices } = as_trained;
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
-        let parameters = merged(&parameters, config.train.adapter.as_ref(), weights);
+        let mut merging = Merging::new(&parameters, config.train.adapter.as_ref(), weights);
+        while merging.advance() {
+            turns.give().await;
+        }
+        let parameters = merging.finish();
         Ok(Self { run, config, tokenizer, parameters, info, notices })
     }
 }
@@ -65,13 +75,18 @@ impl AsTrained {
     /// # Errors
     /// As there.
     pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
+        at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
+    }
+
+    async fn load_in_turns(run: Run, checkpoint: &str, turns: &Turns) -> Result<Self> {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let named = matches!(checkpoint, "best" | "latest")
             || checkpoints.list().iter().any(|known| known.file == checkpoint);
         let (info, state, mut notices) = if named {
-            let loaded = checkpoints.load_named(checkpoint, &parameters, Content::Weights)?;
+            let content = Content::Weights;
+            let loaded = checkpoints.load_named_in_turns(checkpoint, &parameters, content, turns).await?;
             (loaded.info, loaded.state, loaded.notices)
         } else {
             let path = Path::new(checkpoint);
@@ -81,7 +96,7 @@ impl AsTrained {
                 let reason = checkpoints.instead_of(checkpoint).unwrap_or_else(unknown);
                 return Err(Error::bad_file(path, reason));
             }
-            let (info, state) = read_state(path, &parameters, Content::Weights)?;
+            let (info, state) = read_state_in_turns(path, &parameters, Content::Weights, turns).await?;
             (info, state, Vec::new())
         };
         run.check_model(&info, &config)?;

@@ -13,6 +13,7 @@ use crate::tokenizer::{TokenizerFiles, template_fails};
 use glasshouse_corpus::output::CORPUS_FILE;
 use glasshouse_corpus::read::{self, Settings, Trouble};
 use std::ffi::OsStr;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Documents that answer a change of files.
@@ -43,7 +44,8 @@ impl Session {
             if names.len() != bytes.len() {
                 return Err(Error::Internal(format!("{} names for {} files", names.len(), bytes.len())));
             }
-            names.iter().try_for_each(|name| known_kind(Path::new(name)))?;
+            let mut given = names.iter().zip(&bytes);
+            given.try_for_each(|(name, content)| known_kind(Path::new(name), content))?;
             let contents = bytes.into_iter().map(Some);
             names.iter().map(PathBuf::from).zip(contents).collect::<Vec<_>>()
         };
@@ -247,7 +249,7 @@ impl Drop for Removed {
 /// `passed_over`, each by its place below the folder.
 async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<PathBuf>> {
     if !files::is_dir(path) {
-        known_kind(path)?;
+        known_kind(path, &head(path)?)?;
         return Ok(vec![path.to_owned()]);
     }
     let folder = path.to_owned();
@@ -290,9 +292,17 @@ fn told(passed_over: &[Trouble]) -> Option<String> {
 const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack Exchange dumps and source code \
                      are, also packed by gzip, zstd or bzip2";
 
-/// Whether files of this name's kind are read.
-fn known_kind(name: &Path) -> Result<()> {
-    if glasshouse_corpus::read::is_known(&file_name(name)?.to_string_lossy()) {
+/// What of a file tells its kind, where the name does not.
+fn head(path: &Path) -> Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let file = files::File::open(path).map_err(Error::io(path))?;
+    file.take(read::HEAD).read_to_end(&mut head).map_err(Error::io(path))?;
+    Ok(head)
+}
+
+/// Refuses a file of a kind that is not read, by its name and first bytes as in a folder.
+fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
+    if read::is_known(&file_name(name)?.to_string_lossy(), head) {
         return Ok(());
     }
     Err(Error::bad_file(name, format!("files of this kind are not read; {KINDS}: save it as one of these")))

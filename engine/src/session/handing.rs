@@ -3,7 +3,7 @@
 use super::Session;
 use super::importing::{room_at, staged};
 use crate::error::{Error, Result};
-use crate::interchange::handover::{HandOver, bring_back, hand_over_in_turns, is_bundle};
+use crate::interchange::handover::{HandOver, bring_back_in_turns, hand_over_in_turns, is_bundle};
 use crate::platform::{self, Turns, files};
 use crate::project::archive::{self, Archive};
 use crate::protocol::{Event, quantity};
@@ -55,27 +55,27 @@ impl Session {
         zips: Vec<Vec<u8>>,
     ) -> Result<()> {
         let project = self.opened()?.project.clone();
-        let run = match (from, zips.into_iter().next()) {
-            (Some(bundle), _) => {
-                platform::aside(move || bring_back(&project, &bundle, out.as_deref())).await??.put()?
-            }
+        let (bundle, files) = match (from, zips.into_iter().next()) {
+            (Some(bundle), _) => (bundle, None),
             (None, Some(zip)) => {
                 let (files, bundle) = unpacked(zip).await?;
-                let back = platform::aside(move || bring_back(&project, &bundle, out.as_deref())).await?;
-                // Its place is ours, and says nothing to the person.
-                let named = |error| match error {
-                    Error::BadFile { path, reason } => {
-                        Error::bad_file(path.strip_prefix(files.path()).unwrap_or(&path), reason)
-                    }
-                    other => other,
-                };
-                back.map_err(named)?.put()?
+                (bundle, Some(files))
             }
             (None, None) => {
                 let reason = "no bundle was given; name its folder, or give a zip of it, with `out` in it";
                 return Err(Error::Refused(reason.to_owned()));
             }
         };
+        let bring =
+            async move |turns: Turns| bring_back_in_turns(&project, &bundle, out.as_deref(), &turns).await;
+        // The place of what was unpacked is ours, and says nothing to the person.
+        let named = |error| match (error, &files) {
+            (Error::BadFile { path, reason }, Some(files)) => {
+                Error::bad_file(path.strip_prefix(files.path()).unwrap_or(&path), reason)
+            }
+            (other, _) => other,
+        };
+        let run = platform::aside_in_turns(bring).await?.map_err(named)?.put()?;
         self.outlet.answer(id, Event::BroughtBack { run: run.summary()? });
         self.list_runs(id)
     }

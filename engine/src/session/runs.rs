@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::interchange::{gguf, huggingface};
 use crate::metrics;
 use crate::platform::{self, Turns};
-use crate::project::{AsTrained, Run, Trained, archive};
+use crate::project::{AsTrained, Run, StagedRun, Trained, archive};
 use crate::protocol::{Event, ExportFormat};
 use crate::storage::{self, Staging};
 use std::path::PathBuf;
@@ -77,7 +77,8 @@ impl Session {
 
     pub(super) async fn restore_checkpoint(&mut self, id: u64, name: &str, checkpoint: String) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
-        platform::aside(move || project.restore(&run, &checkpoint)).await??.put()?;
+        let restore = async move |turns: Turns| project.restore_in_turns(&run, &checkpoint, &turns).await;
+        platform::aside_in_turns(restore).await??.put()?;
         self.list_runs(id)
     }
 
@@ -92,17 +93,20 @@ impl Session {
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
         let checkpoint = checkpoint.to_owned();
-        let merge = move || -> Result<(_, Option<String>)> {
+        let merge = async move |turns: Turns| -> Result<(StagedRun, Option<String>)> {
             match adapter {
                 Some(folder) => {
-                    let merged = huggingface::merge_adapter(&project, &run, &checkpoint, &folder, undo)?;
+                    let asked = (folder.as_path(), undo);
+                    let merged =
+                        huggingface::merge_adapter_in_turns(&project, &run, &checkpoint, asked, &turns)
+                            .await?;
                     Ok((merged, huggingface::another_base(&run, &folder)?))
                 }
                 None if undo => Err(Error::Refused("name the folder of the adapter to remove".to_owned())),
-                None => Ok((project.merge(&run, &checkpoint)?, None)),
+                None => Ok((project.merge_in_turns(&run, &checkpoint, &turns).await?, None)),
             }
         };
-        let (merged, notice) = platform::aside(merge).await??;
+        let (merged, notice) = platform::aside_in_turns(merge).await??;
         let merged = merged.put()?;
         if let Some(notice) = notice {
             self.outlet.notice(notice);

@@ -7,6 +7,7 @@ mod evaluating;
 mod feedback;
 mod importing;
 mod inspecting;
+mod made;
 
 use super::{Options, run};
 use crate::protocol::{
@@ -413,6 +414,8 @@ fn a_draft_and_a_tokenizer_that_no_run_used_are_there_again() {
 #[test]
 fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
     let shelf = tempfile::tempdir().unwrap();
+    let picture = shelf.path().join("picture");
+    std::fs::write(&picture, b"\x89PNG\r\n\x1a\n").unwrap();
     let mut impossible = tiny(10);
     impossible.model.heads = 3;
     impossible.model.kv_heads = 2;
@@ -426,7 +429,7 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
             after(train(impossible, None)),
             after(Command::Tokenize { text: "x".to_owned() }),
             after(Command::AddDocuments { names: vec!["/nowhere/at/all.txt".to_owned()] }),
-            after(Command::AddDocuments { names: vec!["/etc/passwd".to_owned()] }),
+            after(Command::AddDocuments { names: vec![picture.display().to_string()] }),
             after(Command::ImportProject { name: None, from: None }),
             after(generate("x")),
             after(train(tiny(10), None)),
@@ -774,12 +777,15 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
     put("sub/deep/d.bin", "\0");
     // Told by its first bytes.
     put("sub/paper", "%PDF-1.4\n");
+    let poem = folder.path().join("poem");
+    std::fs::write(&poem, "No ending says that this is text.").unwrap();
     let nothing = folder.path().join("nothing");
     std::fs::create_dir(&nothing).unwrap();
     let add = |path: &Path| after(Command::AddDocuments { names: vec![path.display().to_string()] });
     let made = after(Command::CreateProject { name: "p".to_owned() });
     let shelf = folder.path().join("shelf");
-    let heard = play(&shelf, vec![made, add(&given), add(&nothing), add(&given.join("sub/deep"))]);
+    let heard =
+        play(&shelf, vec![made, add(&given), add(&nothing), add(&given.join("sub/deep")), add(&poem)]);
     let failed = failures(&heard);
     assert!(failed.len() == 1 && failed[0].contains("holds no file of a kind that is read"), "{failed:#?}");
     let listed: Vec<_> = heard
@@ -791,7 +797,7 @@ fn a_folder_is_added_with_its_folders_and_what_is_passed_over_is_named() {
         .collect();
     let names: Vec<&str> = listed[0].files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((names, listed[0].documents), (vec!["a 2.txt", "a.txt", "b.html", "paper"], 3));
-    assert_eq!(listed[1].documents, 4);
+    assert_eq!((listed[1].documents, listed[2].documents), (4, 5));
     let notices: Vec<&str> = heard
         .iter()
         .filter_map(|report| match &report.event {

@@ -433,7 +433,7 @@ impl Session {
         let labels = model.config.labels.clone();
         if labels.is_empty() {
             return Err(Error::Refused(format!(
-                "{} has no labels; train a run on texts with labels by --objective classify, or name one",
+                "{} has no labels; train a run on texts with labels, whose objective is classify, or name one",
                 model.key.0
             )));
         }
@@ -456,7 +456,7 @@ impl Session {
         if model.config.scores() && learned_plain(&self.run_named(&model.key.0)?)? == Some(false) {
             let run = &model.key.0;
             return Err(Error::Refused(format!(
-                "{run} learned to score replies in conversations, and a text by itself is none; use it by --set train.reward.model={run}"
+                "{run} learned to score replies in conversations, and a text by itself is none; use it as train.reward.model={run}"
             )));
         }
         let mut reader = self.explainer(model)?;

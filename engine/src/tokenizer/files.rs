@@ -112,7 +112,7 @@ impl TokenizerFiles {
     pub fn chat_renderer(&self) -> Result<ChatRenderer> {
         let none = || {
             Error::Refused(
-                "the model has no chat template: it goes on from texts, and answers to nothing; tune it with --objective chat, which gives it one"
+                "the model has no chat template: it goes on from texts, and answers to nothing; tune it with the objective chat, which gives it one"
                     .to_owned(),
             )
         };

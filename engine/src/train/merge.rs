@@ -2,6 +2,7 @@
 
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::error::{Error, Result};
+use crate::platform::{Turns, at_once};
 use crate::project::{Project, Run, RunRecord, StagedRun, Trained, checkpoint_of, parameters_of};
 use crate::protocol::{RunConfig, RunState, Start, TrainConfig};
 use crate::step::ArenaState;
@@ -13,6 +14,16 @@ impl Project {
     /// # Errors
     /// The run has no adapter or no such checkpoint, it is damaged, or the disk fails; then there is no new run.
     pub fn merge(&self, run: &Run, checkpoint: &str) -> Result<StagedRun> {
+        at_once(self.merge_in_turns(run, checkpoint, &Turns::none()))
+    }
+
+    /// The same, while others have their turns. Whoever drops it leaves the project as it was.
+    pub(crate) async fn merge_in_turns(
+        &self,
+        run: &Run,
+        checkpoint: &str,
+        turns: &Turns,
+    ) -> Result<StagedRun> {
         let config = run.config()?;
         if config.train.adapter.is_none() {
             let begun = config.start.filter(|_| run.record().is_ok_and(|it| it.state == RunState::Imported));
@@ -22,13 +33,16 @@ impl Project {
                         "this run has no adapter: its weights were made of those of {run}, which stays as it was"
                     )
                 }
-                None => "this run has no adapter: its weights are whole as they are; name one with --run"
-                    .to_owned(),
+                None => {
+                    "this run has no adapter: its weights are whole as they are; merge a run that has one"
+                        .to_owned()
+                }
             };
             return Err(Error::bad_file(run.folder(), reason));
         }
         let checkpoint = checkpoint_of(run, checkpoint)?;
-        self.keep_weights(Trained::load(run.clone(), &checkpoint)?, checkpoint, "merged")
+        let trained = Trained::load_in_turns(run.clone(), &checkpoint, turns).await?;
+        self.keep_weights_in_turns(trained, checkpoint, "merged", turns).await
     }
 
     /// A new run without steps that keeps weights; its name says what was `done` to them, its record names the `checkpoint` that they come
@@ -36,7 +50,13 @@ impl Project {
     ///
     /// # Errors
     /// The disk fails; then there is no new run.
-    pub(crate) fn keep_weights(&self, trained: Trained, checkpoint: String, done: &str) -> Result<StagedRun> {
+    pub(crate) async fn keep_weights_in_turns(
+        &self,
+        trained: Trained,
+        checkpoint: String,
+        done: &str,
+        turns: &Turns,
+    ) -> Result<StagedRun> {
         let Trained { run, config, parameters: weights, info, .. } = trained;
         let config = RunConfig {
             preset: format!("{}-{done}", config.preset.trim_end_matches("-merged")),
@@ -47,30 +67,32 @@ impl Project {
         let parameters = parameters_of(&config)?;
         let RunRecord { family, plain_pairs, .. } = run.record()?;
         let count = parameters.iter().map(|own| own.ty.count() as u64).sum();
-        self.stage_run(&config, &run.data_folder()?, |merged| {
-            let (step, val_loss) = (0, info.val_loss);
-            let config_crc32c = merged.config_crc32c()?;
-            let info = CheckpointInfo {
-                step,
-                tokens_seen: 0,
-                config_crc32c,
-                best_val_loss: val_loss,
-                guard: None,
-                ..info
-            };
-            let state = ArenaState { parameters: weights, ..ArenaState::default() };
-            Checkpoints::new(merged.checkpoints_folder()).save(&info, &parameters, &state, true)?;
-            let record = merged.record()?;
-            let (state, parameters) = (RunState::Imported, count);
-            merged.save_record(&RunRecord {
-                state,
-                parameters,
-                family,
-                plain_pairs,
-                val_loss,
-                best_val_loss: val_loss,
-                ..record
-            })
-        })
+        let staged = self.stage_run(&config, &run.data_folder()?)?;
+        let merged = staged.run();
+        let (step, val_loss) = (0, info.val_loss);
+        let config_crc32c = merged.config_crc32c()?;
+        let info = CheckpointInfo {
+            step,
+            tokens_seen: 0,
+            config_crc32c,
+            best_val_loss: val_loss,
+            guard: None,
+            ..info
+        };
+        let state = ArenaState { parameters: weights, ..ArenaState::default() };
+        let mut checkpoints = Checkpoints::new(merged.checkpoints_folder());
+        checkpoints.save_in_turns(&info, &parameters, &state, true, turns).await?;
+        let record = merged.record()?;
+        let (state, parameters) = (RunState::Imported, count);
+        merged.save_record(&RunRecord {
+            state,
+            parameters,
+            family,
+            plain_pairs,
+            val_loss,
+            best_val_loss: val_loss,
+            ..record
+        })?;
+        Ok(staged)
     }
 }

@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 use crate::initial;
 use crate::metrics::MetricsWriter;
 use crate::model;
-use crate::platform::files;
+use crate::platform::{Turns, at_once, files};
 use crate::project::{Project, Run, RunRecord, StagedRun};
 use crate::protocol::{RunState, Start};
+use crate::storage;
 
 impl Project {
     /// A new run that begins at a checkpoint of another one, with its settings and its data; `checkpoint` is a file of
@@ -21,6 +22,16 @@ impl Project {
     /// # Errors
     /// There is no such checkpoint, it is damaged, or the file system refuses; then there is no new run.
     pub fn restore(&self, run: &Run, checkpoint: &str) -> Result<StagedRun> {
+        at_once(self.restore_in_turns(run, checkpoint, &Turns::none()))
+    }
+
+    /// The same, while others have their turns. Whoever drops it leaves the project as it was.
+    pub(crate) async fn restore_in_turns(
+        &self,
+        run: &Run,
+        checkpoint: &str,
+        turns: &Turns,
+    ) -> Result<StagedRun> {
         run.check_has_text()?;
         let (config, record) = (run.config()?, run.record()?);
         let parameters = model::parameters(&config.model, &config.train)?;
@@ -29,7 +40,7 @@ impl Project {
             !checkpoints.list().iter().any(|summary| summary.file == checkpoint && !summary.resumable);
         let content = if is_resumable { Content::WeightsAndMoments } else { Content::Weights };
         let Loaded { mut info, mut state, path, .. } =
-            checkpoints.load_named(checkpoint, &parameters, content)?;
+            checkpoints.load_named_in_turns(checkpoint, &parameters, content, turns).await?;
         run.check_model(&info, &config)?;
         if !is_resumable {
             let zeros = initial::zero_moments(&config.train, &parameters);
@@ -38,40 +49,40 @@ impl Project {
             info.guard = None;
         }
         let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        self.stage_run(&config, &run.data_folder()?, |restored| {
-            let mut checkpoints = Checkpoints::new(restored.checkpoints_folder());
-            let is_best = is_resumable && info.val_loss.is_some() && info.val_loss == info.best_val_loss;
-            // A guard that acts goes back to it as that of the first run did.
-            if is_resumable && Guard::new(&config, info.guard.clone()).keeps(info.step, &config.train) {
-                checkpoints.keep_next();
+        let staged = self.stage_run(&config, &run.data_folder()?)?;
+        let restored = staged.run();
+        let mut checkpoints = Checkpoints::new(restored.checkpoints_folder());
+        let is_best = is_resumable && info.val_loss.is_some() && info.val_loss == info.best_val_loss;
+        // A guard that acts goes back to it as that of the first run did.
+        if is_resumable && Guard::new(&config, info.guard.clone()).keeps(info.step, &config.train) {
+            checkpoints.keep_next();
+        }
+        checkpoints.save_in_turns(&info, &parameters, &state, is_best, turns).await?;
+        if is_resumable && files::is_file(&run.metrics_path()) {
+            storage::copy_file_in_turns(&run.metrics_path(), &restored.metrics_path(), turns).await?;
+            MetricsWriter::resume(&restored.metrics_path(), info.step)?;
+        }
+        // What the next steps compare with and learn from. A milestone's run is its own reference, and has the same judges.
+        for name in [REFERENCE_FILE, ROUND_FILE, TEACHER_FILE, REWARD_MODEL_FILE] {
+            let from = run.folder().join(name);
+            let is_of_judge = [TEACHER_FILE, REWARD_MODEL_FILE].contains(&name);
+            if (is_resumable || is_of_judge) && files::is_file(&from) {
+                storage::copy_file_in_turns(&from, &restored.folder().join(name), turns).await?;
             }
-            checkpoints.save(&info, &parameters, &state, is_best)?;
-            if is_resumable && files::is_file(&run.metrics_path()) {
-                files::copy(run.metrics_path(), restored.metrics_path())
-                    .map_err(Error::io(restored.metrics_path()))?;
-                MetricsWriter::resume(&restored.metrics_path(), info.step)?;
-            }
-            // What the next steps compare with and learn from. A milestone's run is its own reference, and has the same judges.
-            for name in [REFERENCE_FILE, ROUND_FILE, TEACHER_FILE, REWARD_MODEL_FILE] {
-                let (from, to) = (run.folder().join(name), restored.folder().join(name));
-                let is_of_judge = [TEACHER_FILE, REWARD_MODEL_FILE].contains(&name);
-                if (is_resumable || is_of_judge) && files::is_file(&from) {
-                    files::copy(&from, &to).map_err(Error::io(&to))?;
-                }
-            }
-            restored.save_record(&RunRecord {
-                state: RunState::Stopped,
-                step: info.step,
-                evaluate_whole_split: record.evaluate_whole_split,
-                device: record.device.clone(),
-                parameters: record.parameters,
-                val_loss: info.val_loss,
-                best_val_loss: info.best_val_loss,
-                family: record.family.clone(),
-                plain_pairs: record.plain_pairs,
-                restored_from: Some(Start { run: run.name(), checkpoint: file, project: None }),
-                ..restored.record()?
-            })
-        })
+        }
+        restored.save_record(&RunRecord {
+            state: RunState::Stopped,
+            step: info.step,
+            evaluate_whole_split: record.evaluate_whole_split,
+            device: record.device.clone(),
+            parameters: record.parameters,
+            val_loss: info.val_loss,
+            best_val_loss: info.best_val_loss,
+            family: record.family.clone(),
+            plain_pairs: record.plain_pairs,
+            restored_from: Some(Start { run: run.name(), checkpoint: file, project: None }),
+            ..restored.record()?
+        })?;
+        Ok(staged)
     }
 }

@@ -10,6 +10,7 @@ use crate::state::Tensor;
 use crate::widgets::{self, Align, Column, Table};
 use egui::{ComboBox, ScrollArea, Ui};
 use lists::List;
+use std::fmt::Write as _;
 
 /// Height of a row in points.
 const ROW: f32 = 24.0;
@@ -170,20 +171,16 @@ pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
         true => vec![shown.inspection.run.clone(), shown.inspection.step.to_string()],
         false => Vec::new(),
     };
-    let rows = columns.iter().flat_map(|shown| {
-        shown.data.tensors.iter().flat_map(move |tensor| {
-            let axes: Vec<&str> = tensor.summary.axes.iter().map(|axis| axis.name.as_str()).collect();
-            let axes = axes.join(" ");
-            (0..entries(tensor)).map(move |entry| {
-                let place: Vec<String> = indices(tensor, entry).iter().map(usize::to_string).collect();
-                let own = [tensor.summary.name.clone(), axes.clone(), place.join(" "), tensor.text(entry)];
-                [whose(shown), own.into()].concat()
-            })
-        })
-    });
-    let mut parts: Vec<String> = Vec::new();
+    let mut text = String::new();
     if all > 0 {
-        parts.push(widgets::csv(&titles(beside, &["tensor", "axes", "place", "value"]), rows));
+        widgets::csv_row(&mut text, titles(beside, &["tensor", "axes", "place", "value"]));
+    }
+    for shown in columns {
+        for tensor in &shown.data.tensors {
+            let axes: Vec<&str> = tensor.summary.axes.iter().map(|axis| axis.name.as_str()).collect();
+            let own = vec![tensor.summary.name.clone(), axes.join(" ")];
+            write_entries(&mut text, &[whose(shown), own].concat(), tensor, entries(tensor));
+        }
     }
     let mut written: Vec<&str> = Vec::new();
     for (_, list) in &lists {
@@ -191,15 +188,48 @@ pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
             continue;
         }
         written.push(list.name());
+        // An empty line stands between tables of other columns.
+        if !text.is_empty() {
+            text.push('\n');
+        }
         let own: Vec<&str> = list.columns().iter().map(|(title, _)| *title).collect();
-        let alike = lists.iter().filter(|(_, other)| other.name() == list.name());
-        let rows = alike.flat_map(|(shown, list)| {
-            (0..list.count()).map(move |number| [whose(shown), list.row(number)].concat())
-        });
-        parts.push(widgets::csv(&titles(beside, &own), rows));
+        widgets::csv_row(&mut text, titles(beside, &own));
+        for (shown, list) in lists.iter().filter(|(_, other)| other.name() == list.name()) {
+            for number in 0..list.count() {
+                widgets::csv_row(&mut text, [whose(shown), list.row(number)].concat());
+            }
+        }
     }
-    // An empty line stands between tables of other columns.
-    Ok(parts.join("\n"))
+    Ok(text)
+}
+
+/// Writes a row for each entry of a tensor; `start` are its first cells. They are millions, written within a frame: nothing is allocated
+/// for one of them.
+fn write_entries(text: &mut String, start: &[String], tensor: &Tensor, count: usize) {
+    let mut head = String::new();
+    widgets::csv_row(&mut head, start);
+    head.pop();
+    // Along each axis: how many entries lie between two places, and how many places there are.
+    let (mut apart, mut axes) = (1, Vec::new());
+    for axis in tensor.summary.axes.iter().rev() {
+        axes.insert(0, (apart, axis.size.max(1)));
+        apart *= axis.size.max(1);
+    }
+    text.reserve(count * (head.len() + 12));
+    for entry in 0..count {
+        text.push_str(&head);
+        for (at, (apart, size)) in axes.iter().enumerate() {
+            let before = if at > 0 { ' ' } else { ',' };
+            write!(text, "{before}{}", entry / apart % size).ok();
+        }
+        text.push_str(if axes.is_empty() { ",," } else { "," });
+        // It has floats or whole numbers, and none of the other.
+        if let Some(float) = tensor.floats.get(entry) {
+            writeln!(text, "{float}").ok();
+        } else if let Some(integer) = tensor.integers.get(entry) {
+            writeln!(text, "{integer}").ok();
+        }
+    }
 }
 
 /// Titles of a table's columns, behind those that say whose a row is.
@@ -301,14 +331,19 @@ mod tests {
     #[test]
     fn every_entry_is_a_row_with_its_place() {
         let floats = vec![0.0, 0.5, 1.0, 1.5, 2.0, 2.5];
-        let tensor = tensor("norms", &[("stage", 2), ("T", 3)], floats, Vec::new());
-        assert_eq!((indices(&tensor, 0), indices(&tensor, 5)), (vec![0, 0], vec![1, 2]));
-        assert_eq!(title(&tensor), "norms [stage 2, T 3]");
-        let (text, lists) = written(vec![tensor], Vec::new());
+        let norms = tensor("norms", &[("stage", 2), ("T", 3)], floats, Vec::new());
+        assert_eq!((indices(&norms, 0), indices(&norms, 5)), (vec![0, 0], vec![1, 2]));
+        assert_eq!(title(&norms), "norms [stage 2, T 3]");
+        let (text, lists) = written(vec![norms], Vec::new());
         assert!(lists.is_empty());
         let text = text.unwrap();
         assert_eq!(text.lines().count(), 7);
         assert_eq!(text.lines().nth(4), Some("norms,stage T,1 0,1.5"));
+        let single = tensor("loss, mean", &[], Vec::new(), vec![7]);
+        assert_eq!(
+            written(vec![single], Vec::new()).0.unwrap(),
+            "tensor,axes,place,value\n\"loss, mean\",,,7\n"
+        );
     }
 
     #[test]

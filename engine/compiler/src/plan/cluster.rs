@@ -164,7 +164,7 @@ fn assumptions(
     (price, busy): (f64, f64),
     (at_once, each): (usize, usize),
 ) -> Vec<String> {
-    let stated = if request.price.is_some() { "as given" } else { "a round figure, --price says yours" };
+    let stated = if request.price.is_some() { "as given" } else { "a round figure, yours may be another" };
     let activations = match config.train.activation_checkpointing {
         true => "each block's activations are computed again (`--recompute`)",
         false => "all activations are kept in bfloat16, attention's scores are not (flash attention)",
@@ -176,7 +176,7 @@ fn assumptions(
             gpu.memory / 1_000_000_000,
             gpu.peak / 1e12
         ),
-        format!("training reaches {:.0} % of that peak (--utilization)", 100.0 * request.utilization),
+        format!("training reaches {:.0} % of that peak", 100.0 * request.utilization),
         "it computes in bfloat16, as a bundle's `launch` does (`--bf16` of train.py on one GPU)".to_owned(),
         format!("{price} US dollars per hour and GPU ({stated})"),
         "FSDP2 shards weights, gradients and optimizer state, in 32 bits, over all GPUs, and gathers two blocks at a time in bfloat16"

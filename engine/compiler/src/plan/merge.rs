@@ -2,32 +2,61 @@
 
 use super::arena::ArenaLayout;
 use crate::graph::Parameter;
-use crate::model::{is_of_adapter, lora_pairs};
+use crate::model::{LoraPair, is_of_adapter, lora_pairs};
 use glasshouse_protocol::Adapter;
 
 /// The weights of a model that compute what a run's do, laid out as those of a model of which nothing is frozen:
 /// W + scale·B·A for each weight W [out, in] that has A [r, in] and B [out, r] beside it (Hu et al. 2021). `parameters` are the run's, and
 /// `values` lie where [`ArenaLayout::of_parameters`] has them.
-pub fn merged(parameters: &[Parameter], adapter: Option<&Adapter>, mut values: Vec<f32>) -> Vec<f32> {
-    let from = ArenaLayout::of_parameters(parameters);
-    let Some(adapter) = adapter else {
-        return from.moved_to(&ArenaLayout::unfrozen(parameters), values);
-    };
-    let own: Vec<Parameter> =
-        parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
-    let to = ArenaLayout::unfrozen(&own);
-    for pair in lora_pairs(parameters) {
-        let [a, b] = [pair.a, pair.b].map(|id| values[from.range(id)].to_vec());
-        let columns = parameters[pair.weight.index()].ty.columns();
-        let weight = &mut values[from.range(pair.weight)];
+pub fn merged(parameters: &[Parameter], adapter: Option<&Adapter>, values: Vec<f32>) -> Vec<f32> {
+    let mut merging = Merging::new(parameters, adapter, values);
+    while merging.advance() {}
+    merging.finish()
+}
+
+/// The same, a weight at a time: all of a large model take seconds, and others wait for their turns.
+#[derive(Debug)]
+pub struct Merging<'run> {
+    parameters: &'run [Parameter],
+    adapter: Option<&'run Adapter>,
+    from: ArenaLayout,
+    pairs: std::vec::IntoIter<LoraPair>,
+    values: Vec<f32>,
+}
+
+impl<'run> Merging<'run> {
+    /// Begins.
+    pub fn new(parameters: &'run [Parameter], adapter: Option<&'run Adapter>, values: Vec<f32>) -> Self {
+        let (from, pairs) = (ArenaLayout::of_parameters(parameters), lora_pairs(parameters).into_iter());
+        Self { parameters, adapter, from, pairs, values }
+    }
+
+    /// Adds to the next weight; whether there was one.
+    pub fn advance(&mut self) -> bool {
+        let Some((adapter, pair)) = self.adapter.zip(self.pairs.next()) else { return false };
+        let [a, b] = [pair.a, pair.b].map(|id| self.values[self.from.range(id)].to_vec());
+        let columns = self.parameters[pair.weight.index()].ty.columns();
+        let weight = &mut self.values[self.from.range(pair.weight)];
         add_product(weight, &b, &a, columns, adapter);
+        true
     }
-    // Those of the model come first, in its order.
-    let mut plain = vec![0.0; to.length];
-    for ((from, to), count) in from.offsets.iter().zip(&to.offsets).zip(&to.counts) {
-        plain[*to..to + count].copy_from_slice(&values[*from..from + count]);
+
+    /// The weights, once [`Self::advance`] finds no more.
+    pub fn finish(self) -> Vec<f32> {
+        let Self { parameters, adapter, from, values, .. } = self;
+        if adapter.is_none() {
+            return from.moved_to(&ArenaLayout::unfrozen(parameters), values);
+        }
+        let own: Vec<Parameter> =
+            parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
+        let to = ArenaLayout::unfrozen(&own);
+        // Those of the model come first, in its order.
+        let mut plain = vec![0.0; to.length];
+        for ((from, to), count) in from.offsets.iter().zip(&to.offsets).zip(&to.counts) {
+            plain[*to..to + count].copy_from_slice(&values[*from..from + count]);
+        }
+        plain
     }
-    plain
 }
 
 /// w += scale·b·a, row by row: w [out, in], b [out, r], a [r, in].

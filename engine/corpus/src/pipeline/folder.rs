@@ -71,13 +71,13 @@ impl<'a> Folder<'a> {
             return Err(Error::bad_file(
                 path,
                 format!(
-                    "the folder holds {}, which no cleaning wrote; --force writes beside it",
+                    "the folder holds {}, which no cleaning wrote; choose another folder, or write beside it",
                     other.display()
                 ),
             ));
         }
         let holds = |what: &str, other: &str| {
-            let reason = format!("the folder holds a {what} {other}; --force puts this one in its place");
+            let reason = format!("the folder holds a {what} {other}; choose another folder, or replace it");
             Err(Error::bad_file(path, reason))
         };
         if let Some(other) = header.and_then(|header| header.other_in(files, path)) {

@@ -622,10 +622,13 @@ fn a_stopped_cleaning_by_another_recipe_or_of_other_files_is_replaced_only_when_
     other.set_threshold("length", "minimum_words", 9.0).unwrap();
     for restart in [false, true] {
         let message = refused(&other, &input, restart);
-        let end = "holds a stopped cleaning by another recipe; --force puts this one in its place";
+        let end = "holds a stopped cleaning by another recipe; choose another folder, or replace it";
         assert!(message.ends_with(end), "{message}");
         let message = refused(&recipe, &elsewhere, restart);
-        assert!(message.contains("holds a stopped cleaning of other files; --force"), "{message}");
+        assert!(
+            message.contains("holds a stopped cleaning of other files; choose another folder"),
+            "{message}"
+        );
     }
     let again = begun(&recipe, &input, &out, StartOptions::default());
     assert_eq!(*again.start(), CleaningStart::Resumed { documents: read });

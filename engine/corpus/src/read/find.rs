@@ -13,7 +13,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
 
 /// First bytes of a file that are looked at.
-const HEAD: u64 = 1024;
+pub const HEAD: u64 = 1024;
 
 /// A file that will be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,8 +162,12 @@ fn head(files: &dyn Files, path: &Path) -> Result<Vec<u8>, String> {
     Ok(head)
 }
 
-/// Weighs what the name says against what the first bytes say.
-fn decide(name: &format::Named, file_name: &str, head: &[u8]) -> Result<(Format, Packing), String> {
+/// Weighs what the name says against what the first bytes say. A file whose name says nothing is text where these are.
+pub(super) fn decide(
+    name: &format::Named,
+    file_name: &str,
+    head: &[u8],
+) -> Result<(Format, Packing), String> {
     let signature = format::signature(head);
     let packing = match (&signature, name.packing) {
         // Saved pages and tables are often packed without saying so in their name.
@@ -208,8 +212,21 @@ fn decide(name: &format::Named, file_name: &str, head: &[u8]) -> Result<(Format,
         }
         (Some(format), _) => Ok((format.clone(), packing)),
         (None, Some(told)) => Ok((told, packing)),
+        (None, None) if packing == Packing::Plain && !has_ending(file_name) && is_text(head) => {
+            Ok((Format::Text, packing))
+        }
         (None, None) => Err(unknown(file_name)),
     }
+}
+
+fn has_ending(file_name: &str) -> bool {
+    file_name.rsplit_once('.').is_some_and(|(stem, ending)| !stem.is_empty() && !ending.is_empty())
+}
+
+/// Whether bytes may be those of a text: it is marked as UTF-16, or has no control characters but those of lines, tabs and terminals.
+fn is_text(head: &[u8]) -> bool {
+    let is_odd = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace() && *byte != 0x1b;
+    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || !head.iter().any(is_odd)
 }
 
 fn unknown(file_name: &str) -> String {
@@ -220,7 +237,10 @@ fn unknown(file_name: &str) -> String {
                 format::known()
             )
         }
-        _ => format!("has no ending that says how to read it ({}); give it one of these", format::known()),
+        _ => format!(
+            "has no ending that says how to read it, and is no text ({}); give it one of these",
+            format::known()
+        ),
     }
 }
 

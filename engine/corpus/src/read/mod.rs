@@ -48,7 +48,7 @@ mod wiki;
 mod xml;
 
 pub use decode::{Utf8, text};
-pub use find::{Found, Source, find};
+pub use find::{Found, HEAD, Source, find};
 pub use format::{Format, Packing};
 pub use json::JsonArray;
 #[cfg(any(feature = "parquet", feature = "pdf"))]
@@ -62,9 +62,10 @@ use crate::document::Document;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Whether files of this name are of a kind that is read.
-pub fn is_known(name: &str) -> bool {
-    format::named(name).is_ok_and(|named| named.format.is_some())
+/// Whether a file is of a kind that is read: by its name, and where that does not say so by its first bytes, [`HEAD`] of them or more.
+pub fn is_known(name: &str, head: &[u8]) -> bool {
+    let head = &head[..head.len().min(HEAD as usize)];
+    format::named(name).is_ok_and(|named| named.format.is_some() || find::decide(&named, name, head).is_ok())
 }
 
 /// The text that a line of JSON Lines is read as where it is a conversation, an instruction or a preference; none where it is none of

@@ -40,7 +40,7 @@ impl DistilSettings {
 
     /// Checks every rule, of a run with such a smoothing; the first broken one is named.
     pub fn validate(&self, label_smoothing: f32) -> Result<(), Invalid> {
-        let rule = "name the run that teaches, by its number or name (--set train.distil.teacher=1)";
+        let rule = "name the run that teaches, by its number or name (train.distil.teacher=1)";
         require(
             self.teacher().validate().is_ok(),
             "train.distil.teacher",
@@ -66,7 +66,7 @@ impl DistilSettings {
         // Only a run that begins with weights has a number of its own: another takes its teacher's.
         let rule = format!(
             "be a run of as many tokens: it has {has}, and model.vocabulary is {wants}; rows that pad an embedding count, too, so name a \
-             teacher of {wants}, or begin with random weights (without --from), which have as many as the teacher"
+             teacher of {wants}, or begin with random weights, which have as many as the teacher"
         );
         require(has == wants, field, &self.teacher, rule)?;
         let (has, wants) = (teacher.context_length, student.context_length);

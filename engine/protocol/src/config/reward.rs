@@ -179,7 +179,7 @@ impl RewardSettings {
         let alone = self.model.is_empty() || self.rule == RewardRule::default();
         require(alone, "train.reward.rule", self.rule.name(), rule)?;
         let named = self.model.is_empty() || self.named_model().validate().is_ok();
-        let rule = "name a run that scores texts, by its number or name (--set train.reward.model=2)";
+        let rule = "name a run that scores texts, by its number or name (train.reward.model=2)";
         require(named, "train.reward.model", format!("{:?}", self.model), rule)?;
         for (field, value, above) in [
             ("train.reward.temperature", self.temperature, true),

@@ -122,7 +122,8 @@ fn unusable_paths_are_named() {
     let nothing = read(folder.path()).unwrap_err().to_string();
     assert!(nothing.contains("holds no file to learn from"), "{nothing}");
     assert!(message("a.jsnl", "x").contains("is of a kind that cannot be read (.jsnl"));
-    assert!(message("plain", "x").contains("has no ending"));
+    assert!(message("plain", "\0x").contains("has no ending"));
+    assert_eq!(read(&file(folder.path(), "README", "An owl.")).unwrap(), ["An owl."]);
     assert!(message("a.txt", "").contains("is empty"));
     for name in ["a.md", "a.txt", "a.jsonl"] {
         assert!(message(name, " \n\n").contains("no text to learn from"), "{name}");

@@ -155,13 +155,10 @@ fn file_type(quantization: Quantization) -> u32 {
 
 fn check_place(path: &Path, replace: bool) -> Result<()> {
     if files::is_dir(path) {
-        return Err(Error::bad_file(
-            path,
-            "is a folder; name the file to write with --to, such as model.gguf",
-        ));
+        return Err(Error::bad_file(path, "is a folder; name the file to write, such as model.gguf"));
     }
     if files::exists(path) && !replace {
-        return Err(Error::bad_file(path, "is there already; --force replaces it"));
+        return Err(Error::bad_file(path, "is there already; replace it, or choose another place"));
     }
     Ok(())
 }

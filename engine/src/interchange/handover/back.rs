@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::interchange::huggingface::Family;
 use crate::metrics::{self, MetricsWriter};
 use crate::model::parameters;
-use crate::platform::files;
+use crate::platform::{Turns, files};
 use crate::project::{Project, RunRecord, StagedRun};
 use crate::protocol::{RunState, Start, TrainEvent};
 use crate::storage;
@@ -34,14 +34,19 @@ struct CheckpointState {
 }
 
 /// Makes a run of the latest checkpoint in `out`, which is the bundle's folder of that name where none is said: with the metrics of both, to
-/// go on here as if it had never left.
+/// go on here as if it had never left. Others have their turns meanwhile, and whoever drops it leaves the project as it was.
 ///
 /// # Errors
 /// A bundle of another project or model, no whole checkpoint, one that was changed; there is no new run then.
-pub(crate) fn bring_back(project: &Project, bundle: &Path, out: Option<&Path>) -> Result<StagedRun> {
+pub(crate) async fn bring_back_in_turns(
+    project: &Project,
+    bundle: &Path,
+    out: Option<&Path>,
+    turns: &Turns,
+) -> Result<StagedRun> {
     if !is_bundle(bundle) && newest(bundle).is_some() {
         let reason = format!(
-            "it has checkpoints and no {MANIFEST}: give the bundle that they were trained with, and this folder with --out, or put it into the \
+            "it has checkpoints and no {MANIFEST}: give the bundle that they were trained with, and this folder as the one where train.py wrote, or put it into the \
              bundle as `out`"
         );
         return Err(Error::bad_file(bundle, reason));
@@ -56,7 +61,7 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path, out: Option<&Path>) -
     let own = (settings_of(&config.model), config.seed, prepare::index(&data)?.train.tokens, record.created);
     if own != (manifest.model, manifest.seed, manifest.train_tokens, manifest.created) {
         let reason = format!(
-            "it was made of another run than {} of this project: name the project that handed it over (--project)",
+            "it was made of another run than {} of this project: name the project that handed it over",
             run.name()
         );
         return Err(bad_bundle(reason));
@@ -68,10 +73,10 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path, out: Option<&Path>) -
         );
         return Err(bad_bundle(reason));
     }
-    check_files(bundle, &manifest.files)?;
+    check_files(bundle, &manifest.files, turns).await?;
     let (folder, state) = latest(&out)?;
     let bad = |reason: String| Error::bad_file(&folder, reason);
-    if state.bundle != sha256(&bundle.join(MANIFEST))? {
+    if state.bundle != sha256(&bundle.join(MANIFEST), turns).await? {
         return Err(bad(
             "it belongs to another bundle than this one: give the one that it was trained with".to_owned()
         ));
@@ -83,10 +88,10 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path, out: Option<&Path>) -
             state.step
         )));
     }
-    check_files(&folder, &state.files)?;
+    check_files(&folder, &state.files, turns).await?;
     let family = Family::of(&config.model, record.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
-    let arena = Places::new(family, &config.model, &trained)?.read(&folder)?;
+    let arena = Places::new(family, &config.model, &trained)?.read(&folder, turns).await?;
     let events = log(&out.join("metrics.jsonl"), manifest.step, state.step)?;
     let tokens_per_step = config.tokens_per_step() as f64;
     let seconds_there: f64 = events
@@ -111,42 +116,47 @@ pub(crate) fn bring_back(project: &Project, bundle: &Path, out: Option<&Path>) -
     let val_loss = state.val_loss.or(losses.last().copied());
     let best = losses.into_iter().chain(state.val_loss).reduce(f32::min);
     let is_done = state.step == config.train.steps;
-    project.stage_run(&config, &data, |new| {
-        let info = CheckpointInfo {
-            arena_version: ARENA_VERSION,
-            step: state.step,
-            seed: config.seed,
-            tokens_seen: state.step * config.tokens_per_step(),
-            config_crc32c: new.config_crc32c()?,
-            val_loss: state.val_loss,
-            best_val_loss: best,
-            model: settings_of(&config.model),
-            guard: None,
-        };
-        let is_best = state.val_loss.is_some() && state.val_loss == best;
-        Checkpoints::new(new.checkpoints_folder()).save(&info, &trained, &arena, is_best)?;
-        let mut metrics = MetricsWriter::create(&new.metrics_path())?;
-        past.iter().try_for_each(|event| metrics.write(event))?;
-        metrics.sync()?;
-        new.save_record(&RunRecord {
-            state: if is_done { RunState::Finished } else { RunState::Stopped },
-            step: state.step,
-            evaluate_whole_split: record.evaluate_whole_split,
-            parameters: record.parameters,
-            val_loss,
-            best_val_loss: best,
-            seconds: record.seconds + seconds_there,
-            family: record.family.clone(),
-            plain_pairs: record.plain_pairs,
-            restored_from: Some(Start {
-                run: run.name(),
-                checkpoint: manifest.checkpoint.clone(),
-                project: None,
-            }),
-            notes: format!("steps {} to {} were trained with a bundle", manifest.step + 1, state.step),
-            ..new.record()?
-        })
-    })
+    let staged = project.stage_run(&config, &data)?;
+    let new = staged.run();
+    let info = CheckpointInfo {
+        arena_version: ARENA_VERSION,
+        step: state.step,
+        seed: config.seed,
+        tokens_seen: state.step * config.tokens_per_step(),
+        config_crc32c: new.config_crc32c()?,
+        val_loss: state.val_loss,
+        best_val_loss: best,
+        model: settings_of(&config.model),
+        guard: None,
+    };
+    let is_best = state.val_loss.is_some() && state.val_loss == best;
+    let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
+    checkpoints.save_in_turns(&info, &trained, &arena, is_best, turns).await?;
+    let mut metrics = MetricsWriter::create(&new.metrics_path())?;
+    for event in &past {
+        metrics.write(event)?;
+        turns.give().await;
+    }
+    metrics.sync()?;
+    new.save_record(&RunRecord {
+        state: if is_done { RunState::Finished } else { RunState::Stopped },
+        step: state.step,
+        evaluate_whole_split: record.evaluate_whole_split,
+        parameters: record.parameters,
+        val_loss,
+        best_val_loss: best,
+        seconds: record.seconds + seconds_there,
+        family: record.family.clone(),
+        plain_pairs: record.plain_pairs,
+        restored_from: Some(Start {
+            run: run.name(),
+            checkpoint: manifest.checkpoint.clone(),
+            project: None,
+        }),
+        notes: format!("steps {} to {} were trained with a bundle", manifest.step + 1, state.step),
+        ..new.record()?
+    })?;
+    Ok(staged)
 }
 
 /// The whole checkpoint of most steps in a folder: its step, and its own folder.
@@ -163,7 +173,7 @@ fn newest(out: &Path) -> Option<(u64, PathBuf)> {
 /// The checkpoint to bring back.
 fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
     let Some((step, folder)) = newest(out) else {
-        let reason = "it has no whole checkpoint: train with the bundle first (`launch`, see its README.md), or say with --out where train.py wrote";
+        let reason = "it has no whole checkpoint: train with the bundle first (`launch`, see its README.md), or name the folder where train.py wrote";
         return Err(Error::bad_file(out, reason));
     };
     let path = folder.join(STATE);

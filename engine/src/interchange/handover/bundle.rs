@@ -94,8 +94,7 @@ pub(crate) async fn hand_over_in_turns(
     list(folder, "", &mut names)?;
     let mut sums = BTreeMap::new();
     for name in names.into_iter().filter(|name| !is_edited(name)) {
-        turns.give().await;
-        sums.insert(name.clone(), sha256(&folder.join(&name))?);
+        sums.insert(name.clone(), sha256(&folder.join(&name), turns).await?);
     }
     let checkpoint = loaded.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manifest = Manifest {
@@ -136,7 +135,7 @@ fn look(run: &Run) -> Result<Handed> {
     if !matches!(config.train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam) {
         return Err(refused(format!(
             "train.optimizer is {}, and a bundle goes on with AdamW: its moments would be lost; begin a run with its weights \
-             (--from) and optimizer adamw",
+             and optimizer adamw",
             json!(config.train.optimizer).as_str().unwrap_or_default()
         )));
     }
@@ -148,36 +147,36 @@ fn look(run: &Run) -> Result<Handed> {
     }
     if config.train.unlikelihood > 0.0 {
         let reason = "train.unlikelihood is on, and a bundle's loss is the cross-entropy alone: its numbers would be others; begin a run with \
-                      its weights (--from) and unlikelihood 0";
+                      its weights and unlikelihood 0";
         return Err(refused(reason.to_owned()));
     }
     if let Some(adapter) = &config.train.adapter {
         return Err(refused(format!(
             "it trains an adapter ({adapter}), and a bundle trains the parameters of a class of transformers; merge it into the weights \
-             (`glasshouse merge`) and begin a run with those, or export the adapter (--format peft)"
+             (`glasshouse merge`) and begin a run with those, or export the adapter by itself"
         )));
     }
     if config.train.document_mask {
         let reason = "train.document_mask is on, and a bundle's attention sees whole windows: its numbers would be others; begin a run \
-                      with its weights (--from) and document_mask false";
+                      with its weights and document_mask false";
         return Err(refused(reason.to_owned()));
     }
     let family = Family::of(&config.model, run.record()?.family.as_deref())?;
     let trained = parameters(&config.model, &config.train)?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let loaded = checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments)?;
-    let untrained = "this run has no checkpoint yet; train it for a step first (--stop-after 1, with --device cpu where no GPU here holds it)";
+    let untrained = "this run has no checkpoint yet; train it for a step first, on the processor where no GPU here holds it";
     let loaded = loaded.ok_or_else(|| refused(untrained.to_owned()))?;
     run.check_model(&loaded.info, &config)?;
     if loaded.info.guard.as_ref().is_some_and(|guard| !guard.interventions.is_empty()) {
         let reason = "the guard took this run back or lowered its learning rate, and a bundle draws batches and rates by the settings alone; begin a \
-                      run with its weights (--from)";
+                      run with its weights";
         return Err(refused(reason.to_owned()));
     }
     let (step, steps) = (loaded.info.step, config.train.steps);
     if step >= steps {
         return Err(refused(format!(
-            "its {steps} steps are done, and there is nothing to hand over; begin a run with its weights (--from), or give it more \
+            "its {steps} steps are done, and there is nothing to hand over; begin a run with its weights, or give it more \
              steps while it trains"
         )));
     }
@@ -296,7 +295,7 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
         return Ok(());
     }
     let bad = |reason: &str| Err(Error::bad_file(to, reason));
-    let foreign = "holds what no hand-over wrote; choose an empty or new folder with --to";
+    let foreign = "holds what no hand-over wrote; choose an empty or new folder";
     let Ok(manifest) = Manifest::read(to) else { return bad(foreign) };
     let mut names = Vec::new();
     list(to, "", &mut names)?;
@@ -307,7 +306,9 @@ fn check_place(to: &Path, replace: bool) -> Result<()> {
     };
     match (names.iter().all(ours), replace) {
         (false, _) => bad(foreign),
-        (true, false) => bad("holds a bundle already; --force replaces it, and what was trained in it"),
+        (true, false) => {
+            bad("holds a bundle already; choose another place, or replace it and what was trained in it")
+        }
         (true, true) => Ok(()),
     }
 }

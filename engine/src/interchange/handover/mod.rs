@@ -17,10 +17,11 @@ mod bundle;
 mod scripts;
 mod tensors;
 
-pub(crate) use back::bring_back;
+pub(crate) use back::bring_back_in_turns;
 pub(crate) use bundle::{HandOver, hand_over_in_turns};
 
 use crate::error::{Error, Result};
+use crate::platform::Turns;
 use crate::platform::files::{self, File};
 use crate::storage;
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,7 @@ impl Manifest {
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
-fn sha256(path: &Path) -> Result<String> {
+async fn sha256(path: &Path, turns: &Turns) -> Result<String> {
     let mut file = File::open(path).map_err(Error::io(path))?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
@@ -99,6 +100,7 @@ fn sha256(path: &Path) -> Result<String> {
             break;
         }
         hash.update(&buffer[..count]);
+        turns.give().await;
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
@@ -107,7 +109,7 @@ fn sha256(path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// The first that is missing or differs, by name.
-fn check_files(folder: &Path, sums: &BTreeMap<String, String>) -> Result<()> {
+async fn check_files(folder: &Path, sums: &BTreeMap<String, String>, turns: &Turns) -> Result<()> {
     for (name, wanted) in sums {
         // A name is a place in the folder, whatever a file from elsewhere says.
         if name.split('/').any(|part| part.is_empty() || part == ".." || part.contains(['\\', ':', '\0'])) {
@@ -120,7 +122,7 @@ fn check_files(folder: &Path, sums: &BTreeMap<String, String>) -> Result<()> {
         if !files::is_file(&path) {
             return Err(Error::bad_file(path, "missing: copy the folder that it was in again, whole"));
         }
-        if sha256(&path)? != *wanted {
+        if sha256(&path, turns).await? != *wanted {
             return Err(Error::bad_file(
                 path,
                 "it was changed since it was written (checksum): copy it again from where it was written",

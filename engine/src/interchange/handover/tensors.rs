@@ -77,29 +77,35 @@ impl Places {
     ///
     /// # Errors
     /// A tensor that is missing, misshapen, or holds what is no number, by name.
-    pub(super) fn read(&self, folder: &Path) -> Result<ArenaState> {
+    pub(super) async fn read(&self, folder: &Path, turns: &Turns) -> Result<ArenaState> {
         let weights = Folder::open(folder, "model")?;
         let moments = Folder::open(folder, "optimizer")?;
-        let whole = self.read_tensors(folder, &weights, "", true)?;
-        let moved = |prefix: &str| {
-            let whole = self.read_tensors(folder, &moments, prefix, false)?;
+        let whole = self.read_tensors(folder, &weights, "", turns).await?;
+        let moved = async |prefix: &str| {
+            let whole = self.read_tensors(folder, &moments, prefix, turns).await?;
             let mut trained = self.whole.moved_to(&self.trained, whole);
             trained.truncate(self.trained.trained_end);
             Ok::<_, Error>(trained)
         };
         Ok(ArenaState {
             parameters: self.whole.moved_to(&self.trained, whole),
-            first_moments: moved(FIRST)?,
-            second_moments: moved(SECOND)?,
+            first_moments: moved(FIRST).await?,
+            second_moments: moved(SECOND).await?,
             loss_scale: None,
         })
     }
 
     /// One arena. Of moments only those of trained parameters are there.
-    fn read_tensors(&self, folder: &Path, files: &Folder, prefix: &str, all: bool) -> Result<Vec<f32>> {
+    async fn read_tensors(
+        &self,
+        folder: &Path,
+        files: &Folder,
+        prefix: &str,
+        turns: &Turns,
+    ) -> Result<Vec<f32>> {
         let mut arena = vec![0.0; self.whole.length];
         let mut floats = Vec::new();
-        let ours = |tensor: &&Tensor| match all {
+        let ours = |tensor: &&Tensor| match prefix.is_empty() {
             true => self.parameters.list().iter().any(|parameter| parameter.name == tensor.parameter),
             false => self.trainable.contains(&tensor.parameter),
         };
@@ -120,6 +126,7 @@ impl Places {
                 files.read(stored, rows.clone(), &mut floats)?;
                 odd += not_finite(&floats);
                 tensor.scatter(&self.parameters, &mut arena, rows.start, &floats)?;
+                turns.give().await;
             }
             if odd > 0 {
                 let reason = format!(

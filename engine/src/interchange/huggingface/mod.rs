@@ -17,6 +17,7 @@ pub use families::{FAMILIES, Family};
 pub(super) use folder::{Folder, Format, LARGEST_JSON, shards_of};
 pub(super) use import::look;
 pub(crate) use peft::export_adapter_in_turns;
+pub(crate) use peft::merge_adapter_in_turns;
 pub use peft::{another_base, export_adapter, merge_adapter};
 
 use super::tensors::{Parameters, Tensor};

@@ -6,6 +6,7 @@
 
 mod merge;
 
+pub(crate) use merge::merge_adapter_in_turns;
 pub use merge::{another_base, merge_adapter};
 
 use super::super::tensors::{Parameters, Rows, Tensor};

@@ -251,9 +251,9 @@ fn whatever_people_call_their_texts_is_packed_and_unpacked() {
     assert_eq!((again.files, again.notes.len()), (packed.files, 0));
     // Nothing is replaced unasked, and nothing is left beside.
     let message = pack_file(project.folder(), &file, false).unwrap_err().to_string();
-    assert!(message.contains("--force"), "{message}");
+    assert!(message.contains("replace it"), "{message}");
     let message = unpack_file(&file, unpacked.folder(), false).unwrap_err().to_string();
-    assert!(message.contains("--force"), "{message}");
+    assert!(message.contains("replace it"), "{message}");
     let lock = unpacked.run("1").unwrap().lock().unwrap();
     assert!(
         unpack_file(&file, unpacked.folder(), true).unwrap_err().to_string().contains("training this run")

@@ -167,7 +167,7 @@ fn scoring_run(project: &Project, named: &Start) -> Result<(Run, RunConfig)> {
     let config = run.config()?;
     if !config.model.scores() {
         return Err(Error::Refused(format!(
-            "{} scores no texts; train a reward model by --objective preference --set train.preference.loss=bradley_terry, and name that",
+            "{} scores no texts; train a reward model (train.objective=preference, train.preference.loss=bradley_terry), and name that",
             run.name()
         )));
     }

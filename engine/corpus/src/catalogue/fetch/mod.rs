@@ -75,7 +75,7 @@ pub fn cache_folder() -> Result<PathBuf> {
         })
     });
     let base = base.ok_or_else(|| {
-        Error::Refused("this system names no cache folder: say with --to where the file shall go".to_owned())
+        Error::Refused("this system names no cache folder: name a folder for the file".to_owned())
     })?;
     Ok(base.join("glasshouse").join("corpora"))
 }
@@ -115,7 +115,7 @@ pub fn fetch_with(
         return Err(Error::bad_file(
             target,
             format!(
-                "is not {}: its SHA-256 is {found} and not {}; move it away, or name another folder with --to",
+                "is not {}: its SHA-256 is {found} and not {}; move it away, or name another folder for the file",
                 entry.name, entry.sha256
             ),
         ));

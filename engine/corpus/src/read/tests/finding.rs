@@ -65,7 +65,7 @@ fn what_cannot_be_read_is_named_with_the_reason() {
     write(root, "empty.txt", "");
     write(root, "lies.txt", b"PK\x03\x04rest");
     write(root, "picture.png", b"\x89PNG");
-    write(root, "README", "no ending");
+    write(root, "README", "no \0 text");
     write(root, "spam.csv.gz", "not gzip");
     write(root, "what.qqq", "x");
     let found = system(&[root.to_owned(), root.join("absent.txt")]);
@@ -92,6 +92,27 @@ fn what_cannot_be_read_is_named_with_the_reason() {
     assert_eq!(reasons.len(), expected.len(), "{reasons:?}");
     for (reason, expected) in reasons.iter().zip(expected) {
         assert!(reason.starts_with(expected), "{reason}");
+    }
+}
+
+#[test]
+fn a_file_without_an_ending_is_text_where_its_content_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let files: [(&str, &[u8], bool); 4] = [
+        ("README", "An owl.\n\tAnd a mouse…".as_bytes(), true),
+        ("latin", b"caf\xe9", true),
+        ("program", b"\x01\x02\0", false),
+        ("wide", b"\xff\xfeo\0w\0l\0", true),
+    ];
+    files.iter().for_each(|(name, content, _)| write(root, name, content));
+    let within = system(&[root.to_owned()]);
+    let named: Vec<(&str, &Format)> =
+        within.sources.iter().map(|source| (source.name.as_str(), &source.format)).collect();
+    assert_eq!(named, ["README", "latin", "wide"].map(|name| (name, &Format::Text)));
+    for (name, content, read) in files {
+        assert_eq!(system(&[root.join(name)]).sources.len(), usize::from(read), "{name} alone");
+        assert_eq!(is_known(name, content), read, "{name}");
     }
 }
 

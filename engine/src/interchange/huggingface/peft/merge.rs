@@ -9,6 +9,7 @@ use crate::interchange::huggingface::Family;
 use crate::interchange::huggingface::folder::{Folder, LARGEST_JSON, Stored};
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::model::{LORA_A, LORA_B};
+use crate::platform::{Turns, at_once};
 use crate::project::{Project, Run, StagedRun, Trained, checkpoint_of};
 use crate::storage;
 use serde_json::{Map, Value};
@@ -48,10 +49,21 @@ pub fn merge_adapter(
     folder: &Path,
     undo: bool,
 ) -> Result<StagedRun> {
+    at_once(merge_adapter_in_turns(project, run, checkpoint, (folder, undo), &Turns::none()))
+}
+
+/// The same, while others have their turns. Whoever drops it leaves the project as it was.
+pub(crate) async fn merge_adapter_in_turns(
+    project: &Project,
+    run: &Run,
+    checkpoint: &str,
+    (folder, undo): (&Path, bool),
+    turns: &Turns,
+) -> Result<StagedRun> {
     let settings = AdapterSettings::read(folder)?;
     let stored = Folder::open(folder, WEIGHTS.trim_end_matches(".safetensors"))?;
     let checkpoint = checkpoint_of(run, checkpoint)?;
-    let mut trained = Trained::load(run.clone(), &checkpoint)?;
+    let mut trained = Trained::load_in_turns(run.clone(), &checkpoint, turns).await?;
     let family = Family::of(&trained.config.model, run.record()?.family.as_deref())?;
     let parameters = Parameters::of(&trained.config.model)?;
     let tensors = family.tensors(&trained.config.model, &parameters);
@@ -70,7 +82,7 @@ pub fn merge_adapter(
         let rank = b.len() / rows;
         let scale = settings.scale(rank);
         let scale = if undo { -scale } else { scale };
-        add_product(&mut weight, [&a, &b], [rows, rank], scale, tensor.transposed);
+        add_product(&mut weight, [&a, &b], [rows, rank], scale, tensor.transposed, turns).await;
         tensor.scatter(&parameters, &mut trained.parameters, 0, &weight)?;
     }
     if let Some(first) = broken.first() {
@@ -82,7 +94,8 @@ pub fn merge_adapter(
     }
     // The loss was of the weights before.
     trained.info.val_loss = None;
-    project.keep_weights(trained, checkpoint, if undo { "unmerged" } else { "merged" })
+    let done = if undo { "unmerged" } else { "merged" };
+    project.keep_weights_in_turns(trained, checkpoint, done, turns).await
 }
 
 /// Runs that are followed to the import that they go back to.
@@ -251,12 +264,13 @@ fn entries(folder: &Folder, stored: &Stored) -> Result<Vec<f32>> {
 }
 
 /// w += scale·b·a of a [r, in] and b [out, r], w [out, in] or, transposed, [in, out].
-fn add_product(
+async fn add_product(
     weight: &mut [f32],
     [a, b]: [&[f32]; 2],
     [rows, rank]: [usize; 2],
     scale: f32,
     transposed: bool,
+    turns: &Turns,
 ) {
     let columns = a.len() / rank;
     let mut change = vec![0.0; columns];
@@ -268,6 +282,7 @@ fn add_product(
         let (first, step) = if transposed { (row, rows) } else { (row * columns, 1) };
         let own = weight.iter_mut().skip(first).step_by(step);
         own.zip(&change).for_each(|(entry, sum)| *entry += scale * sum);
+        turns.give().await;
     }
 }
 

@@ -1,0 +1,141 @@
+//! Runs that are made of others on a thread that has more to do, as in a browser: in turns, and there in the end or never.
+
+use super::tiny;
+use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
+use crate::data::prepare;
+use crate::error::{Error, Result};
+use crate::initial;
+use crate::interchange::handover::{HandOver, bring_back_in_turns, hand_over_in_turns};
+use crate::interchange::huggingface::{export_adapter, merge_adapter_in_turns};
+use crate::metrics::{self, MetricsWriter};
+use crate::model::parameters;
+use crate::plan::arena::ArenaLayout;
+use crate::platform::{Turns, given_up_after};
+use crate::project::{AsTrained, Project, Run, StagedRun};
+use crate::protocol::{Adapter, RunState, TrainEvent};
+use crate::step::ArenaState;
+use sha2::{Digest as _, Sha256};
+use std::path::Path;
+
+fn project() -> (tempfile::TempDir, Project) {
+    let folder = tempfile::tempdir().unwrap();
+    let project = Project::open_or_create(&folder.path().join("project")).unwrap();
+    (folder, project)
+}
+
+fn step(step: u64) -> TrainEvent {
+    TrainEvent::Step { step, loss: 2.0, lr: 1e-3, grad_norm: 0.1, tokens_per_s: 5e3, skipped: false }
+}
+
+/// A run that stands at step 3 of 20.
+fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
+    let mut config = tiny(20);
+    config.train.adapter = adapter;
+    let prepared = prepare::prepare(&config, project.folder(), &mut |_| {}).unwrap();
+    prepared.complete(&mut config);
+    let list = parameters(&config.model, &config.train).unwrap();
+    let weights = initial::parameters(&list, &ArenaLayout::of_parameters(&list), 5);
+    let state = ArenaState { parameters: weights, ..initial::zero_moments(&config.train, &list) };
+    let fill = |run: &Run| {
+        let info = CheckpointInfo {
+            arena_version: ARENA_VERSION,
+            step: 3,
+            seed: config.seed,
+            tokens_seen: 3 * config.tokens_per_step(),
+            config_crc32c: run.config_crc32c()?,
+            val_loss: None,
+            best_val_loss: None,
+            model: settings_of(&config.model),
+            guard: None,
+        };
+        Checkpoints::new(run.checkpoints_folder()).save(&info, &list, &state, true)?;
+        let mut metrics = MetricsWriter::create(&run.metrics_path())?;
+        (1..=3).try_for_each(|number| metrics.write(&step(number)))?;
+        metrics.sync()
+    };
+    project.create_run_with(&config, &prepared.folder, fill).unwrap()
+}
+
+/// Gives work up after more and more of its turns, until it is done: up to then it leaves nothing.
+fn in_turns(project: &Project, work: impl AsyncFn(&Turns) -> Result<StagedRun>) -> Run {
+    let left = || {
+        let entries = std::fs::read_dir(project.folder().join("runs")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
+    };
+    let (before, mut given) = (left(), 0);
+    loop {
+        let (turns, mut made) = (Turns::at_every_chance(), None);
+        let work = async {
+            made = Some(work(&turns).await?);
+            Ok::<_, Error>(())
+        };
+        if given_up_after(given, work) {
+            assert!(given > 20, "done after {given} turns");
+            return made.unwrap().put().unwrap();
+        }
+        assert_eq!(left(), before, "after {given} turns");
+        given += 1 + given / 8;
+    }
+}
+
+#[test]
+fn a_checkpoint_is_restored_in_turns() {
+    let (_folder, project) = project();
+    let run = begun(&project, None);
+    let restored = in_turns(&project, async |turns| project.restore_in_turns(&run, "latest", turns).await);
+    let (record, weights) =
+        (restored.record().unwrap(), |run| AsTrained::load(run, "latest").unwrap().weights);
+    assert_eq!((record.state, record.step), (RunState::Stopped, 3));
+    assert_eq!(metrics::read(&restored.metrics_path()).unwrap(), [step(1), step(2), step(3)]);
+    assert_eq!(weights(restored), weights(run));
+}
+
+#[test]
+fn an_adapter_is_merged_in_turns() {
+    let (folder, project) = project();
+    let run = begun(&project, None);
+    let adapted = begun(&project, Some(Adapter { rank: 3, ..Adapter::default() }));
+    let merged = in_turns(&project, async |turns| project.merge_in_turns(&adapted, "best", turns).await);
+    assert_eq!(merged.record().unwrap().state, RunState::Imported);
+    let apart = folder.path().join("adapter");
+    export_adapter(&AsTrained::load(adapted, "latest").unwrap(), &apart, false).unwrap();
+    let merged = in_turns(&project, async |turns| {
+        merge_adapter_in_turns(&project, &run, "best", (apart.as_path(), false), turns).await
+    });
+    assert_eq!(merged.record().unwrap().state, RunState::Imported);
+}
+
+/// What training with a bundle would leave at step 4, of the very weights and moments that were handed over.
+fn train_there(bundle: &Path) {
+    let there = bundle.join("out/checkpoint-4");
+    std::fs::create_dir_all(&there).unwrap();
+    std::fs::copy(bundle.join("model/model.safetensors"), there.join("model.safetensors")).unwrap();
+    std::fs::copy(bundle.join("optimizer.safetensors"), there.join("optimizer.safetensors")).unwrap();
+    let mut metrics = MetricsWriter::create(&bundle.join("out/metrics.jsonl")).unwrap();
+    metrics.write(&step(4)).unwrap();
+    metrics.sync().unwrap();
+    let hash = Sha256::digest(std::fs::read(bundle.join("bundle.json")).unwrap());
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let state = serde_json::json!({
+        "format": "glasshouse-bundle-checkpoint",
+        "version": 1,
+        "step": 4,
+        "val_loss": null,
+        "files": {},
+        "bundle": hash,
+    });
+    std::fs::write(there.join("state.json"), state.to_string()).unwrap();
+}
+
+#[test]
+fn a_bundle_is_brought_back_in_turns() {
+    let (folder, project) = project();
+    let run = begun(&project, None);
+    let bundle = folder.path().join("bundle");
+    let request = HandOver { run: &run, device: "cpu", threads: Some(1), steps: 1 };
+    pollster::block_on(hand_over_in_turns(&request, &bundle, false, &Turns::none(), &mut |_, _| ())).unwrap();
+    train_there(&bundle);
+    let back = in_turns(&project, async |turns| bring_back_in_turns(&project, &bundle, None, turns).await);
+    assert_eq!((back.record().unwrap().state, back.record().unwrap().step), (RunState::Stopped, 4));
+    assert_eq!(metrics::read(&back.metrics_path()).unwrap().len(), 4);
+}
