@@ -233,8 +233,7 @@ mod tests {
         }
         assert!(told == measured.times && measured.unmeasured.is_empty());
         assert!(measured.text_tokens > 100_000 && measured.parameters > 100_000);
-        let none = measure_views(&config, "cpu", Some(1), (&views, 0), &mut |_| {});
-        assert!(pollster::block_on(none).is_err());
+        assert!(pollster::block_on(measure_views(&config, "cpu", Some(1), (&views, 0), &mut |_| {})).is_err());
     }
 
     #[test]
@@ -243,8 +242,8 @@ mod tests {
         // Fewer entries than the text has characters.
         (config.model.layers, config.model.context_length, config.model.vocabulary) = (1, 64, 8);
         let measure = |views: &[View]| {
-            let measured = measure_views(&config, "cpu", Some(1), (views, 1), &mut |_| {});
-            pollster::block_on(measured).map(|(measured, _)| measured)
+            pollster::block_on(measure_views(&config, "cpu", Some(1), (views, 1), &mut |_| {}))
+                .map(|(measured, _)| measured)
         };
         let measured = measure(&[View::Neurons]).unwrap();
         let [time] = measured.times.as_slice() else { panic!("{measured:?}") };
