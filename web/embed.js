@@ -3,7 +3,7 @@
 import { arranged, VIEWS } from "./inspection.js";
 
 /** Characters of a prompt at most, as in an address. */
-const LONGEST = 10_000;
+const MAX_PROMPT_CHARACTERS = 10_000;
 /** Milliseconds that a message waits for a project to be open. */
 const PATIENCE = 30_000;
 
@@ -14,7 +14,7 @@ const FIELDS = {
   glasshouse: (value) => value === 1,
   type: (value) => value === "inspect",
   view: (value) => VIEWS.includes(value),
-  prompt: (value) => typeof value === "string" && value.length <= LONGEST,
+  prompt: (value) => typeof value === "string" && value.length <= MAX_PROMPT_CHARACTERS,
   layer: whole,
   head: whole,
   step: whole,

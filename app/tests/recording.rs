@@ -64,7 +64,7 @@ const LOOKED_AT: &str = "One day, Tom and Mia saw a red kite. Tom and Mia saw a 
 
 /// Heights of a page as it is measured, and most of a picture of it.
 const TALL: f32 = 6000.0;
-const TALLEST: f32 = 2400.0;
+const MAX_HEIGHT: f32 = 2400.0;
 
 /// Parts of the page Evaluate, by the names under which it remembers what is folded.
 const PARTS: [&str; 14] = [
@@ -313,7 +313,7 @@ fn parts(session: &mut Session, open: &[&str]) {
         Some(place.y1 as f32)
     });
     let bottom = bottoms.fold(SIZE[1], f32::max);
-    session.window.set_size(egui::vec2(SIZE[0], (bottom + 32.0).min(TALLEST)));
+    session.window.set_size(egui::vec2(SIZE[0], (bottom + 32.0).min(MAX_HEIGHT)));
     session.settle();
 }
 

@@ -13,7 +13,7 @@
 // documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
 // Those variants have dropout's code too, of a rate of 0 where nothing is dropped.
 
-import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, total};
+import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, total};
 @if(dropout) import package::shared::blocks::{kept, products};
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 @if(documents) import package::shared::blocks::keys_from;
@@ -48,7 +48,7 @@ fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
 // Scores of the keys that a query sees.
 fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32) -> vec4<f32> {
     let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
-    return select(vec4<f32>(LOWEST), scores * arguments.scale, sees);
+    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale, sees);
 }
 
 // M of a query's probabilities for four keys.
@@ -106,7 +106,7 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     for (var c = 0u; c < entries; c++) {
         attended[c] = mat4x4<f32>();
     }
-    var largest = vec4<f32>(LOWEST);
+    var largest = vec4<f32>(MIN_SCORE);
     var sums = vec4<f32>();
     for (var j = begin; j < end; j += 4u) {
         let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;

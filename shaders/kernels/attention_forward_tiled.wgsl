@@ -18,7 +18,7 @@ import package::shared::grid::group_number;
 import package::shared::heads::{Entry, ROWS, SIZE, STAGED, Stored, entries, horizontal_sum};
 import package::shared::random::random_bits;
 
-const LOWEST: f32 = -3.0e38;
+const MIN_SCORE: f32 = -3.0e38;
 
 @group(0) @binding(1) var<storage, read> control: Control;
 @group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
@@ -59,7 +59,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
         query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
         attended[c] = Entry();
     }
-    var largest = LOWEST;
+    var largest = MIN_SCORE;
     var total = 0.0;
     for (var start = begin; start < end; start += STAGED) {
         let count = min(STAGED, end - start);

@@ -122,10 +122,10 @@ pub fn flow_bar(ui: &mut Ui, name: &str, stretches: &[Stretch]) {
 /// Lengths in proportion to bytes, of at least a few points each as long as there is room for that.
 fn lengths(bytes: &[u64], room: f32) -> Vec<f32> {
     /// Least length of a stretch, in points.
-    const LEAST: f32 = 4.0;
+    const MIN_LENGTH: f32 = 4.0;
     let whole = bytes.iter().map(|bytes| *bytes as f64).sum::<f64>().max(1.0);
     let room = room.max(0.0);
-    let least = LEAST.min(room / bytes.len().max(1) as f32);
+    let least = MIN_LENGTH.min(room / bytes.len().max(1) as f32);
     let free = room - least * bytes.len() as f32;
     bytes.iter().map(|bytes| least + (*bytes as f64 / whole) as f32 * free).collect()
 }

@@ -218,7 +218,7 @@ pub enum Command {
     },
     /// Judges a sample of the raw documents by the recipe, without writing anything. Answered by `SampleJudged`.
     JudgeSample {
-        /// Documents to judge at most, up to [`MOST_JUDGED`](crate::cleaning::MOST_JUDGED).
+        /// Documents to judge at most, up to [`MAX_JUDGED`](crate::cleaning::MAX_JUDGED).
         documents: usize,
     },
     /// Compares a raw document with what the recipe makes of it. Answered by `DocumentCompared`.

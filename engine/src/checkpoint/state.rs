@@ -353,7 +353,7 @@ pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
     let mut length = [0; 8];
     file.read_exact(&mut length).map_err(Error::io(path))?;
     let length = u64::from_le_bytes(length);
-    if length > LARGEST_HEADER {
+    if length > MAX_HEADER_BYTES {
         return Err(Error::bad_file(
             path,
             format!("a header of {length} bytes is too long for a checkpoint's"),
@@ -368,7 +368,7 @@ pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
 }
 
 /// Longest header of which [`read_info`] looks at the metadata.
-const LARGEST_HEADER: u64 = 16 << 20;
+const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// What of a safetensors header is not about tensors.
 #[derive(Deserialize)]

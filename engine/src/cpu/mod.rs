@@ -19,7 +19,7 @@ mod update;
 pub(crate) mod vector;
 mod workers;
 
-pub use crate::platform::parallel::MOST_THREADS;
+pub use crate::platform::parallel::MAX_THREADS;
 pub use decoder::CpuDecoder;
 pub use program::{FUSIONS, fused};
 pub use shard::{ShardExecutor, ShardResult};
@@ -328,7 +328,7 @@ impl CpuExecutor {
 
 /// Workers that steps may be divided among, this one counted; 1 natively, where threads share their memory.
 pub fn most_workers(threads: Option<usize>) -> usize {
-    Remote::most(threads).min(shard::MOST)
+    Remote::most(threads).min(shard::MAX_WORKERS)
 }
 
 /// How many times as fast a run's steps are for the workers among which [`CpuExecutor::new`] would divide them.

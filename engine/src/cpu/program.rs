@@ -279,7 +279,7 @@ impl Program {
         let mut before = Duration::ZERO;
         for (number, instruction) in self.instructions.iter().enumerate().skip(from) {
             // Slots that are written are taken out of memory while they are; their placement keeps them apart from what is read.
-            let mut slots = [const { Vec::new() }; MOST_VALUES];
+            let mut slots = [const { Vec::new() }; MAX_VALUES];
             for (slot, output) in slots.iter_mut().zip(&instruction.outputs) {
                 if let ValueLocation::Slot(at, _) = output.place {
                     *slot = std::mem::take(&mut self.memory.slots[at]);
@@ -328,19 +328,19 @@ fn misplaced(value: ValueId, reason: &str) -> Error {
 }
 
 /// Most values that an instruction computes, beside gradients that it adds to.
-const MOST_VALUES: usize = 3;
+const MAX_VALUES: usize = 3;
 
 /// Most results of an instruction.
-const MOST_RESULTS: usize = MOST_VALUES + 1;
+const MAX_RESULTS: usize = MAX_VALUES + 1;
 
 /// The results of an instruction: its values, then its gradients.
 fn outputs<'data>(
     instruction: &Instruction,
-    slots: &'data mut [Vec<f32>; MOST_VALUES],
+    slots: &'data mut [Vec<f32>; MAX_VALUES],
     gradients: &'data mut [f32],
-) -> Result<[&'data mut [f32]; MOST_RESULTS]> {
+) -> Result<[&'data mut [f32]; MAX_RESULTS]> {
     let overlap = || Error::Internal(format!("{}: outputs overlap", instruction.op.name()));
-    let mut found: [&mut [f32]; MOST_RESULTS] = std::array::from_fn(|_| &mut [][..]);
+    let mut found: [&mut [f32]; MAX_RESULTS] = std::array::from_fn(|_| &mut [][..]);
     let is_gradient = |output: &&Operand| matches!(output.place, ValueLocation::Gradient(_));
     let values = instruction.outputs.iter().take_while(|output| !is_gradient(output)).count();
     for ((found, slot), output) in found.iter_mut().zip(slots).zip(&instruction.outputs[..values]) {
@@ -402,7 +402,7 @@ impl Instruction {
         call: Call<'_>,
         memory: &Memory,
         held: Held<'_>,
-        results: [&mut [f32]; MOST_RESULTS],
+        results: [&mut [f32]; MAX_RESULTS],
     ) -> Result<()> {
         let inputs = self.inputs.iter().map(|Operand { place, ty }| memory.given(held, place, ty));
         dispatch!(&self.op, op => interpret(op, call, inputs, results), epilogues {
@@ -416,7 +416,7 @@ fn interpret<'run, O: Interpret>(
     op: &O,
     call: Call<'_>,
     mut inputs: impl Iterator<Item = Given<'run>>,
-    results: [&mut [f32]; MOST_RESULTS],
+    results: [&mut [f32]; MAX_RESULTS],
 ) -> Result<()> {
     let mut results = results.into_iter();
     let operands = (

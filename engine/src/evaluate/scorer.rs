@@ -29,7 +29,7 @@ const GPU_TOKENS: u64 = 16_384;
 const GPU_PRODUCTS: u64 = 20_000_000_000;
 
 /// The shortest window that texts are filled up to.
-const SHORTEST: usize = 16;
+const MIN_WINDOW: usize = 16;
 
 /// A text whose tokens from `from` on are to be scored; `from` is 1 or more, and there are at most a context's tokens and one.
 #[derive(Clone, Copy, Debug)]
@@ -334,8 +334,8 @@ fn read_by(texts: &[Scoring<'_>], group: &WindowGroup<'_>) -> Vec<u32> {
 
 /// The window for a text of so many tokens: a power of two, or half as many more, so that there are few.
 fn window(tokens: usize) -> usize {
-    let power = tokens.next_power_of_two().max(SHORTEST);
-    if tokens <= power / 4 * 3 && power > SHORTEST { power / 4 * 3 } else { power }
+    let power = tokens.next_power_of_two().max(MIN_WINDOW);
+    if tokens <= power / 4 * 3 && power > MIN_WINDOW { power / 4 * 3 } else { power }
 }
 
 /// What a row of logits says of a token.

@@ -28,7 +28,7 @@ use programs::{Given, Prepared};
 use std::sync::Arc;
 
 /// The shortest window: a prompt that grows by a token does not need another program each time.
-const SHORTEST: usize = 16;
+const MIN_WINDOW: usize = 16;
 
 /// Where a lens computes.
 #[derive(Clone, Debug)]
@@ -276,7 +276,7 @@ impl Lens {
 
     /// The window that a text of so many tokens is read in. What stands behind the text is not seen by it.
     fn window(&self, tokens: usize) -> usize {
-        tokens.next_power_of_two().max(SHORTEST).min(self.config.context_length)
+        tokens.next_power_of_two().max(MIN_WINDOW).min(self.config.context_length)
     }
 }
 

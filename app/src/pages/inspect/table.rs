@@ -16,7 +16,7 @@ const ROW: f32 = 24.0;
 /// Height of the list in points.
 const HEIGHT: f32 = 264.0;
 /// Rows from which on a CSV is not written out: it is made within a frame, and 4 M of them are some 150 MB.
-const MOST: usize = 4_000_000;
+const MAX_CSV_ROWS: usize = 4_000_000;
 /// Tensors whose entries are ids of tokens: other whole numbers count something.
 const IDS: [&str; 5] = ["ids", "neighbours", "token", "top", "repeated"];
 /// What is said where there is nothing to list.
@@ -159,7 +159,7 @@ pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
         columns.iter().flat_map(|shown| lists(shown).into_iter().map(move |list| (shown, list))).collect();
     match all + lists.iter().map(|(_, list)| list.count()).sum::<usize>() {
         0 => return Err(NOTHING.to_owned()),
-        count if count > MOST => {
+        count if count > MAX_CSV_ROWS => {
             let count = format::whole(count as u64);
             return Err(format!("{count} numbers are too many for a table: a shorter prompt has fewer"));
         }
@@ -255,7 +255,8 @@ mod tests {
         let axes = [("L", 4), ("H", 4), ("T", 128), ("T", 128)];
         let heads = tensor("probabilities", &axes, vec![0.0; 16 * 128 * 128], Vec::new());
         assert_eq!(written(vec![heads], Vec::new()).0.unwrap().lines().count(), 1 + 16 * 128 * 128);
-        let many = tensor("probabilities", &[("T", MOST + 1)], vec![0.0; MOST + 1], Vec::new());
+        let many =
+            tensor("probabilities", &[("T", MAX_CSV_ROWS + 1)], vec![0.0; MAX_CSV_ROWS + 1], Vec::new());
         let refused = written(vec![many], Vec::new()).0.unwrap_err();
         assert!(
             refused.starts_with("4,000,001 numbers") && refused.contains("a shorter prompt"),

@@ -7,7 +7,7 @@ use crate::widgets::{self, field, whole_number};
 use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
 use glasshouse_protocol::{
-    Decay, ErrorReport, GuardMode, MOST_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig,
+    Decay, ErrorReport, GuardMode, MAX_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig,
     RunSummary,
 };
 use std::ops::RangeInclusive;
@@ -183,7 +183,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
             }
         });
         let says = format!(
-            "Weights in half precision that stay, so that the model can be looked at as it was: up to {MOST_MILESTONES} steps, each about as many \
+            "Weights in half precision that stay, so that the model can be looked at as it was: up to {MAX_MILESTONES} steps, each about as many \
              times the one before. What they take is said under Model."
         );
         chosen.response.on_hover_text(says).accessible_name("Milestones");

@@ -23,7 +23,7 @@ use std::rc::Rc;
 const CHUNK: usize = 32;
 
 /// Tokens that are drawn between two uploads of random numbers, at most.
-pub const MOST_AT_ONCE: usize = 64;
+pub const MAX_DRAWS: usize = 64;
 
 /// Buffers that only generation has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub enum DecodeBuffer {
     Settings,
     /// u32: a ring of each text's tokens, [`capacity`] of them.
     History,
-    /// f32\[S, [`MOST_AT_ONCE`]\]: random numbers in [0, 1) for each text.
+    /// f32\[S, [`MAX_DRAWS`]\]: random numbers in [0, 1) for each text.
     Draws,
-    /// u32\[S, [`MOST_AT_ONCE`]\]: the token that each of them chose.
+    /// u32\[S, [`MAX_DRAWS`]\]: the token that each of them chose.
     Written,
     /// u32\[B, V\]: the sampler's ranking keys.
     Keys,
@@ -94,7 +94,7 @@ impl SampleSettings {
 
 /// Entries of a text's history: a window and what is written before the host looks again.
 pub fn capacity(context_length: usize) -> usize {
-    context_length + MOST_AT_ONCE
+    context_length + MAX_DRAWS
 }
 
 /// The plans of a model's generation. Each one's last dispatch is the sampler; the rest may run without it.
@@ -154,8 +154,8 @@ pub fn sampler_allocations(
         (DecodeBuffer::State, size_of::<DecodeState>()),
         (DecodeBuffer::Settings, size_of::<SampleSettings>()),
         (DecodeBuffer::History, capacity(context_length) * 4),
-        (DecodeBuffer::Draws, MOST_AT_ONCE * 4),
-        (DecodeBuffer::Written, MOST_AT_ONCE * 4),
+        (DecodeBuffer::Draws, MAX_DRAWS * 4),
+        (DecodeBuffer::Written, MAX_DRAWS * 4),
         (DecodeBuffer::Keys, vocabulary * 4),
         (DecodeBuffer::Weights, vocabulary * 4),
     ];
@@ -213,7 +213,7 @@ pub fn sampler(plan: &Plan, logits: ValueId, context_length: usize) -> Result<Di
         vocabulary: ty.columns() as u32,
         context_length: context_length as u32,
         capacity: capacity(context_length) as u32,
-        each: MOST_AT_ONCE as u32,
+        each: MAX_DRAWS as u32,
     };
     let own = |buffer| whole(Buffer::Decode(buffer));
     Ok(Dispatch {

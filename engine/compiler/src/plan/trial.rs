@@ -3,7 +3,7 @@
 
 use super::estimate::cost;
 use super::lower::{
-    Choice, Choices, FEW_ROWS, Family, MOST_SLICES, Operands, ShapeBucket, Target, Tier, default_slices,
+    Choice, Choices, FEW_ROWS, Family, MAX_SLICES, Operands, ShapeBucket, Target, Tier, default_slices,
 };
 use super::{Plan, compile};
 use crate::Result;
@@ -12,11 +12,11 @@ use crate::graph::{Element, Graph, Init, Input, Node, Op, Parameter, ParameterId
 use std::ops::Range;
 
 /// Fewest inner steps of a slice that is tried beyond the rule's.
-const SHORTEST_SLICE: usize = 64;
+const MIN_SLICE: usize = 64;
 
 /// Most bytes of all its slices' sums, so that a weight of the same bucket and four times the size still fits a device's smallest
 /// limit on bindings.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 /// A shape bucket that a graph's kernels fall into, by the largest of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,8 +80,8 @@ impl Trial {
             let slices = default_slices(target, self.sizes);
             let bytes = self.weight.as_ref().map_or(0, Type::bytes);
             let long_enough =
-                |count: &usize| *count > 0 && (*count < slices || self.sizes[0] / count >= SHORTEST_SLICE);
-            let small_enough = |count: &usize| *count <= MOST_SLICES && *count as u64 * bytes <= MOST_BYTES;
+                |count: &usize| *count > 0 && (*count < slices || self.sizes[0] / count >= MIN_SLICE);
+            let small_enough = |count: &usize| *count <= MAX_SLICES && *count as u64 * bytes <= MAX_BYTES;
             let others =
                 [slices / 2, slices * 2, slices * 4].into_iter().filter(long_enough).filter(small_enough);
             all.extend(others.map(|count| Choice { slices: Some(count), ..default }));

@@ -413,7 +413,7 @@ fn a_document_is_explained_and_a_sample_judged() {
     let judged = judge_sample(&recipe, 40).unwrap();
     assert_eq!(judged.documents, 40);
     assert!(turns.get() > 40, "a turn for each, and between those that are judged: {}", turns.get());
-    let most = glasshouse_protocol::cleaning::MOST_JUDGED;
+    let most = glasshouse_protocol::cleaning::MAX_JUDGED;
     let refused = judge_sample(&recipe, most + 1).unwrap_err().to_string();
     assert!(refused.contains("clean all of them instead"), "{refused}");
     let fate = |judged: &glasshouse_protocol::cleaning::SampleJudgement| {

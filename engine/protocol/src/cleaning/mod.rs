@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Documents of a sample that is judged at most: they are all in memory, and whoever wants more cleans them.
-pub const MOST_JUDGED: usize = 1000;
+pub const MAX_JUDGED: usize = 1000;
 
 /// A recipe, ready to be shown and changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -156,7 +156,10 @@ fn what_cannot_be_scored_is_refused_in_a_sentence() {
 fn windows_are_few_sizes_and_none_much_longer_than_its_text() {
     let sizes: Vec<usize> = (1..=100).map(window).collect();
     assert!(
-        sizes.iter().zip(1..).all(|(size, tokens)| *size >= tokens && 3 * tokens.max(SHORTEST) >= 2 * *size)
+        sizes
+            .iter()
+            .zip(1..)
+            .all(|(size, tokens)| *size >= tokens && 3 * tokens.max(MIN_WINDOW) >= 2 * *size)
     );
     let mut distinct = sizes;
     distinct.dedup();

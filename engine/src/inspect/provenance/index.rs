@@ -13,19 +13,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// The shortest stretch that is listed, in tokens: three words follow each other everywhere.
-const SHORTEST: usize = 4;
+const MIN_SPAN: usize = 4;
 
 /// Tokens that are compared at once.
 const COMPARED: usize = 32;
 
 /// Places of one hash that are compared, at most: a stretch that stands everywhere is not worth waiting for.
-const MOST_COMPARED: usize = 1 << 18;
+const MAX_COMPARED: usize = 1 << 18;
 
 /// Tokens that are read at once.
 const READ: usize = 1 << 16;
 
 /// Bytes below which an index finds nothing worth telling.
-const SMALLEST: u64 = 1 << 10;
+const MIN_BYTES: u64 = 1 << 10;
 
 /// Places of a stretch that are told, at most.
 const LISTED: usize = 4;
@@ -93,7 +93,7 @@ impl TextIndex {
     async fn of_memory(store: TokenStore, limits: Limits, zeros: Zeros, turns: &Turns) -> Result<Self> {
         let tokens = store.len(Split::Train);
         let documents = documents(&store, turns).await?;
-        let is_long = tokens > limits.sorted.min(suffixes::MOST);
+        let is_long = tokens > limits.sorted.min(suffixes::MAX_TOKENS);
         let sorted = if !is_long && tokens <= limits.bytes / suffixes::BYTES_PER_TOKEN {
             sorted(&store, zeros, turns).await?
         } else {
@@ -138,8 +138,8 @@ impl TextIndex {
     /// The shortest stretch that is found.
     pub(super) fn shortest(&self) -> usize {
         match &self.kind {
-            Kind::Suffixes(_) => SHORTEST,
-            Kind::Grams(grams) => grams.shortest().max(SHORTEST),
+            Kind::Suffixes(_) => MIN_SPAN,
+            Kind::Grams(grams) => grams.shortest().max(MIN_SPAN),
         }
     }
 
@@ -184,7 +184,7 @@ impl TextIndex {
                 }
             }
             Kind::Grams(grams) => {
-                for place in grams.candidates(text).take(MOST_COMPARED) {
+                for place in grams.candidates(text).take(MAX_COMPARED) {
                     longest = longest.max(self.compare(text, place)?.0);
                     if longest == text.len() {
                         break;
@@ -208,7 +208,7 @@ impl TextIndex {
             }
             Kind::Grams(grams) => {
                 let mut own = Vec::new();
-                for place in grams.candidates(stretch).take(MOST_COMPARED) {
+                for place in grams.candidates(stretch).take(MAX_COMPARED) {
                     if self.compare(stretch, place)?.0 == stretch.len() {
                         own.push(place);
                     }
@@ -236,7 +236,7 @@ impl TextIndex {
     pub(super) fn is_cut(&self, stretch: &[u32]) -> bool {
         match &self.kind {
             Kind::Suffixes(_) => false,
-            Kind::Grams(grams) => grams.candidates(stretch).nth(MOST_COMPARED).is_some(),
+            Kind::Grams(grams) => grams.candidates(stretch).nth(MAX_COMPARED).is_some(),
         }
     }
 
@@ -309,10 +309,10 @@ async fn grams(store: &TokenStore, bytes: u64, zeros: Zeros, turns: &Turns) -> R
         if let Some(grams) = Grams::new(store, budget, zeros, turns).await? {
             return Ok(grams);
         }
-        if budget < SMALLEST {
+        if budget < MIN_BYTES {
             return Err(Error::OutOfMemory {
                 what: "an index of the training text".to_owned(),
-                needed: SMALLEST,
+                needed: MIN_BYTES,
                 held: None,
                 advice: "close other programs or tabs, and look again".to_owned(),
             });
@@ -454,7 +454,7 @@ mod tests {
         assert_eq!(small.shortest(), 11);
         assert!(small.bytes() <= 2000 && whole.bytes() > 4000, "{} {}", small.bytes(), whole.bytes());
         assert_eq!(index(&stream, Limits { sorted: 999, ..SORTED }).shortest(), 8);
-        assert_eq!(index(&stream, Limits { sorted: 1000, ..SORTED }).shortest(), SHORTEST);
+        assert_eq!(index(&stream, Limits { sorted: 1000, ..SORTED }).shortest(), MIN_SPAN);
     }
 
     #[test]

@@ -33,7 +33,7 @@ const FORMAT: &str = "glasshouse-bundle";
 const VERSION: u32 = 1;
 const MANIFEST: &str = "bundle.json";
 /// Longest JSON file of a bundle that is read.
-const LARGEST_JSON: u64 = 64 << 20;
+const MAX_JSON_BYTES: u64 = 64 << 20;
 /// What the moments' names begin with, as PyTorch's AdamW calls them.
 const FIRST: &str = "exp_avg.";
 const SECOND: &str = "exp_avg_sq.";
@@ -77,7 +77,7 @@ impl Manifest {
             let reason = format!("it has no {MANIFEST}: name a folder that `glasshouse handover` wrote");
             return Err(Error::bad_file(bundle, reason));
         }
-        let manifest: Self = storage::read_json(&path, LARGEST_JSON)?;
+        let manifest: Self = storage::read_json(&path, MAX_JSON_BYTES)?;
         if manifest.format != FORMAT || manifest.version != VERSION {
             let reason = format!(
                 "a {} of version {}, and this program reads {FORMAT} {VERSION}: use the program that wrote it",

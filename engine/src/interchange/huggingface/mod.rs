@@ -14,7 +14,7 @@ mod peft;
 
 pub use card::CardFacts;
 pub use families::{FAMILIES, Family};
-pub(super) use folder::{Folder, Format, LARGEST_JSON, shards_of};
+pub(super) use folder::{Folder, Format, MAX_JSON_BYTES, shards_of};
 pub(super) use import::look;
 pub(crate) use peft::export_adapter_in_turns;
 pub use peft::{another_base, export_adapter, merge_adapter};

@@ -34,7 +34,7 @@ use classes::{Class, chosen, dispatch_classes, node_classes};
 const SECONDS: f64 = 0.05;
 
 /// Most runs in a submission.
-const MOST_REPEATS: usize = 4096;
+const MAX_REPEATS: usize = 4096;
 
 /// Submissions of which the median counts, where they are not long.
 const SAMPLES: usize = 3;
@@ -147,9 +147,9 @@ fn choice_of<'found>(plan: &Plan, at: usize, found: &'found [TunedBucket]) -> Op
 async fn alone(repeater: &Repeater, number: usize) -> Result<f64> {
     let mut repeats = 1;
     let mut seconds = repeater.seconds(number, repeats).await?;
-    while seconds < SECONDS && repeats < MOST_REPEATS {
+    while seconds < SECONDS && repeats < MAX_REPEATS {
         let wanted = repeats as f64 * 1.2 * SECONDS / seconds.max(1e-6);
-        repeats = (wanted.ceil() as usize).clamp(repeats + 1, (repeats * 32).min(MOST_REPEATS));
+        repeats = (wanted.ceil() as usize).clamp(repeats + 1, (repeats * 32).min(MAX_REPEATS));
         seconds = repeater.seconds(number, repeats).await?;
     }
     let mut samples = vec![seconds];

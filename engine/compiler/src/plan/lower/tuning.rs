@@ -5,7 +5,7 @@
 //! Measuring is `gpu::Tuning`'s work. A choice never breaks a rule of the device: where it would, the rule by kind of
 //! adapter holds.
 
-use super::{LONGEST_LOOP, Target};
+use super::{MAX_LOOP_ITERATIONS, Target};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -272,7 +272,7 @@ impl FromStr for Choice {
             Some((word, rest)) => {
                 let (number, unit) = rest.split_once(' ').ok_or(())?;
                 let number: usize = number.parse().map_err(|_| ())?;
-                let known = matches!(unit, "slice" | "slices") && (1..=MOST_SLICES).contains(&number);
+                let known = matches!(unit, "slice" | "slices") && (1..=MAX_SLICES).contains(&number);
                 (word, Some(if known { number } else { return Err(()) }))
             }
         };
@@ -288,7 +288,7 @@ impl FromStr for Choice {
 }
 
 /// Most slices of a weight gradient: each is a partial sum of the weight's size.
-pub(in crate::plan) const MOST_SLICES: usize = 32;
+pub(in crate::plan) const MAX_SLICES: usize = 32;
 
 /// Choices by bucket. What is not among them follows the rule by kind of adapter, so that none at all is that rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -398,7 +398,7 @@ impl Target {
         let [rows, inner, _] = sizes;
         let turns = if family == Family::LinearWeightBackward { rows } else { inner };
         // Half of them, since loops around loops count too.
-        let within = turns <= LONGEST_LOOP / 2;
+        let within = turns <= MAX_LOOP_ITERATIONS / 2;
         match choice.tier {
             // An invocation with a row of its own leaves a GPU idle.
             Tier::Direct => self.software || !family.by_rows(),

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// Attempts of one download in all, even if each brings something.
 const ATTEMPTS_IN_ALL: u32 = 100;
 /// The longest wait between two attempts.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Why an attempt ended without the whole file.
 pub(super) enum Failure {
@@ -49,7 +49,7 @@ pub(super) fn receive(
                 if idle >= settings.attempts {
                     return Err(given_up(entry, part, &format!("{reason}, after {idle} attempts")));
                 }
-                let wait = settings.wait.saturating_mul(1 << (idle - 1).min(16)).min(LONGEST_WAIT);
+                let wait = settings.wait.saturating_mul(1 << (idle - 1).min(16)).min(MAX_WAIT);
                 if progress(Progress::Again { reason, wait }).is_break() {
                     return Err(stopped(entry));
                 }
