@@ -45,7 +45,7 @@ export interface CreateOptions {
   project?: string;
   /** Where worker.js and the engine lie. Default: beside glasshouse.js. */
   base?: string | URL;
-  /** Cores that training on the processor may take, a worker each; a short step takes fewer. Default: all there are. */
+  /** Cores that training on the CPU may take, a worker each; a short step takes fewer. Default: all there are. */
   threads?: number;
   /** False: projects live in memory, as long as this engine, and touch nothing that the visitor keeps. Default true. */
   keep?: boolean;

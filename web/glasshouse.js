@@ -80,7 +80,7 @@ export class Glasshouse {
   /**
    * Starts an engine. `device` is "auto", "cpu", "gpu" or part of an adapter's name; `project` names what runs are kept in,
    * over visits where storage lasts, unless `keep` is false; `base` is where the files of the engine lie, unless beside this one;
-   * `threads` are the cores that training on the processor may take, unless it may take all.
+   * `threads` are the cores that training on the CPU may take, unless it may take all.
    */
   static async create({ device = "auto", project = "JavaScript", base, threads, keep = true } = {}) {
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {

@@ -445,7 +445,7 @@ pub(super) fn python() -> PathBuf {
     )
 }
 
-/// Runs a file of a bundle by a program; whether it succeeded, and what it told. `launch` takes two processes on the processor.
+/// Runs a file of a bundle by a program; whether it succeeded, and what it told. `launch` takes two processes on the CPU.
 fn run_there(bundle: &Path, program: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = std::process::Command::new(program);
     command.current_dir(bundle).args(arguments).env("PYTHON", python()).env("OMP_NUM_THREADS", "1");

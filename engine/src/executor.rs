@@ -22,7 +22,7 @@ pub const MAX_LAUNCHED_SECONDS: f64 = 0.5;
 
 /// Runs a training run's graphs on a device.
 pub enum Executor {
-    /// Our kernels on the processor's cores.
+    /// Our kernels on the CPU's cores.
     Cpu(Box<CpuExecutor>),
     /// Our kernels through wgpu.
     Gpu(Box<GpuExecutor>, Box<Gpu>),

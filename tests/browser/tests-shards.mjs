@@ -1,4 +1,4 @@
-// Training on the processor divided among workers, on a page without special headers: that it is the same training, that the
+// Training on the CPU divided among workers, on a page without special headers: that it is the same training, that the
 // workers end with it, what happens when one is lost, and what is said of them before.
 
 import assert from "node:assert/strict";

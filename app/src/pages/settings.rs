@@ -125,9 +125,9 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 fn describe(device: &DeviceSummary) -> String {
     let kind = match device.kind {
-        DeviceType::Cpu => "Processor",
-        DeviceType::Software => "Software, for tests: slower than the processor itself",
-        DeviceType::Gpu => "Graphics processor",
+        DeviceType::Cpu => "CPU",
+        DeviceType::Software => "Software, for tests: slower than the CPU itself",
+        DeviceType::Gpu => "GPU",
     };
     let memory = device.memory.map(|memory| format!(" · {} for a model", format::bytes(memory)));
     format!("{kind}{}\n{}", memory.unwrap_or_default(), device.details)

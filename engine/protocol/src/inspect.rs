@@ -357,7 +357,7 @@ pub struct GraphNode {
     pub inputs: Vec<usize>,
     /// What it writes.
     pub outputs: Vec<usize>,
-    /// The kernels that run it on a GPU, by name, with their number of launches; the default ones where the processor computes.
+    /// The kernels that run it on a GPU, by name, with their number of launches; the default ones where the CPU computes.
     pub kernels: Vec<(String, usize)>,
     /// Milliseconds that it took, where that was measured.
     pub ms: Option<f64>,

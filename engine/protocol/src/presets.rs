@@ -13,7 +13,7 @@ pub const PRESETS: &[(&str, &str)] = &[
     ),
     (
         "first-stories-small",
-        "the same for a slow processor or a browser without WebGPU: 0.13 M parameters, a twentieth of the work",
+        "the same for a slow CPU or a browser without WebGPU: 0.13 M parameters, a twentieth of the work",
     ),
     (
         "nanogpt-cpu",

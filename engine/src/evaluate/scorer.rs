@@ -21,7 +21,7 @@ const ENTRIES: usize = 4 << 20;
 /// Entries of logits that make a thread of its own worth while.
 const WORK: usize = 1 << 14;
 
-/// Tokens of a batch on the processor: activations of most models that are trained here stay in its caches.
+/// Tokens of a batch on the CPU: activations of most models that are trained here stay in its caches.
 const CPU_TOKENS: usize = 2048;
 
 /// Tokens of a batch on a GPU at most, and multiplications by weights: a submission takes no longer than the desktop can wait.
@@ -104,7 +104,7 @@ struct WindowGroup<'group> {
 }
 
 impl Scorer {
-    /// Opens a device as [`Gpu::from_request`] has it; `threads` are the processor's, or one a core.
+    /// Opens a device as [`Gpu::from_request`] has it; `threads` are the CPU's, or one a core.
     ///
     /// # Errors
     /// Another number of weights than the model has; a model that predicts no tokens; no such device.
@@ -148,7 +148,7 @@ impl Scorer {
         self.lens.config()
     }
 
-    /// Threads of the processor that work for it.
+    /// Threads of the CPU that work for it.
     pub fn threads(&self) -> usize {
         self.workers.count()
     }

@@ -14,7 +14,7 @@ pub(super) const GRID: usize = OCTAVE * OCTAVES;
 /// Its lowest inverse temperature; the highest is about 13.
 const MIN_INVERSE_TEMPERATURE: f64 = 1.0 / 16.0;
 
-/// The least number whose square is a normal one: others take processors many times as long.
+/// The least number whose square is a normal one: others take CPUs many times as long.
 const MIN_POWER: f32 = 1.1e-19;
 
 /// Points that a polynomial goes through, and halvings of where its lowest place can be.

@@ -14,7 +14,7 @@ use half::f16;
 /// How a model is opened for writing.
 #[derive(Clone, Debug)]
 pub struct Opening {
-    /// The processor's threads; `None` takes every core.
+    /// The CPU's threads; `None` takes every core.
     pub threads: Option<usize>,
     /// What a device reads weights as.
     pub precision: Precision,
@@ -75,7 +75,7 @@ impl Decoder {
         Self::on(executor.gpu().cloned(), model, parameters, &opening).await
     }
 
-    /// The same on an open device, or on the processor where there is none.
+    /// The same on an open device, or on the CPU where there is none.
     ///
     /// # Errors
     /// As [`Self::beside`].
@@ -153,7 +153,7 @@ impl Decoder {
 }
 
 /// Whether a device is to read weights in 16-bit floats. A software adapter is not by itself: it is there for tests, and writes what
-/// the processor writes.
+/// the CPU writes.
 fn reads_halves(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool> {
     let largest = f16::MAX.to_f32();
     let fit = || parameters.iter().all(|weight| weight.abs() <= largest);

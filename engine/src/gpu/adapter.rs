@@ -102,11 +102,11 @@ pub struct AdapterReport {
 pub enum AdapterClass {
     /// A GPU with memory of its own.
     Discrete,
-    /// A GPU that shares the processor's memory.
+    /// A GPU that shares the CPU's memory.
     Integrated,
     /// A GPU behind a virtual machine.
     Virtual,
-    /// The processor.
+    /// The CPU.
     Software,
     /// It is not told.
     Unknown,

@@ -56,7 +56,7 @@ pub struct Lens {
 }
 
 impl Lens {
-    /// Over weights laid out as [`ArenaLayout`] says, on the processor's threads, or one a core.
+    /// Over weights laid out as [`ArenaLayout`] says, on the CPU's threads, or one a core.
     ///
     /// # Errors
     /// Another number of weights than the model has.
@@ -144,7 +144,7 @@ impl Lens {
         }
     }
 
-    /// Whether the processor computes.
+    /// Whether the CPU computes.
     pub fn is_on_cpu(&self) -> bool {
         matches!(self.place, LensDevice::Cpu(_))
     }

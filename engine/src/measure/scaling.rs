@@ -193,7 +193,7 @@ impl ScalingBench<'_> {
     }
 }
 
-/// Bytes that a run's executor is estimated to hold on a device: what `plan` says of a GPU, and what the processor's executor
+/// Bytes that a run's executor is estimated to hold on a device: what `plan` says of a GPU, and what the CPU's executor
 /// asks its machine for.
 fn bytes(config: &RunConfig, device: &DeviceDescription, target: &Target) -> Result<u64> {
     let Some(_) = device.threads else {

@@ -303,7 +303,7 @@ impl Subject {
 
 pub(super) fn no_gpu() -> Error {
     Error::Refused(
-        "the processor has one kernel for each operation: `glasshouse selftest` compares them; name a GPU with --device"
+        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; name a GPU with --device"
             .to_owned(),
     )
 }

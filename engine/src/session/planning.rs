@@ -32,7 +32,7 @@ const MAX_STEPS_SMALL: u64 = 4000;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MeasuredSpeed {
     device: String,
-    /// Of each worker, where the processor has several at it.
+    /// Of each worker, where the CPU has several at it.
     flops_per_s: f64,
 }
 

@@ -141,7 +141,7 @@ fn an_adapter_alone_has_gradients_and_moments() {
 }
 
 /// What is asked of a step by an adapter on all products of a block, of all that a step of the whole model holds: one window of
-/// `gpt2-124m`, at most 45 %. An executor of the processor holds what its own fusions leave of both graphs.
+/// `gpt2-124m`, at most 45 %. An executor of the CPU holds what its own fusions leave of both graphs.
 #[test]
 fn a_step_with_an_adapter_takes_at_most_45_percent_of_the_bytes_of_a_whole_one() {
     let mut config = presets::preset("gpt2-124m").unwrap();

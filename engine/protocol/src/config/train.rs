@@ -46,7 +46,7 @@ pub enum Precision {
     /// 16-bit floats where that does no harm, arithmetic in 32 bits, the loss scaled as gradients need it (Micikevicius et al.
     /// 2018). For GPUs with 16-bit floats.
     Mixed,
-    /// Whichever suits the device: 32 bits on the processor and on software adapters. A run that begins so is recorded with what
+    /// Whichever suits the device: 32 bits on the CPU and on software adapters. A run that begins so is recorded with what
     /// was found.
     Auto,
 }

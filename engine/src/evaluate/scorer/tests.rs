@@ -94,7 +94,7 @@ fn losses_alone_are_those_of_all_details_and_the_same_every_time() {
 }
 
 #[test]
-fn a_gpu_scores_as_the_processor_does() {
+fn a_gpu_scores_as_the_cpu_does() {
     let (texts, gpu) = (texts(), test_gpu());
     for detail in [Detail::Losses, Detail::Top(2)] {
         let cpu = scored("cpu", &texts, detail);

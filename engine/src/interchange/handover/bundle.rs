@@ -33,7 +33,7 @@ pub(crate) struct HandOver<'run> {
     pub(crate) run: &'run Run,
     /// Where the steps are taken that the bundle is verified by.
     pub(crate) device: &'run str,
-    /// The processor's threads.
+    /// The CPU's threads.
     pub(crate) threads: Option<usize>,
     /// How many of them.
     pub(crate) steps: u64,
