@@ -66,7 +66,7 @@ export function followMessages(app) {
     // Read at once: while this one waits, the next message changes what is asked for.
     const { view, prompt, step, layer, head } = asked;
     if (prompt === undefined) throw new Error("there is no prompt: name one in the first message, or in the address");
-    // Matches are stretches of the visitor's own text. A neuron's passages would be, too; no message can name a neuron.
+    // Matches are spans of the visitor's own text. A neuron's passages would be, too; no message can name a neuron.
     if (view === "provenance" && origin !== location.origin) {
       throw new Error("provenance is told to pages of this origin alone: it quotes training text");
     }

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
-# What a timed stretch should last, and how many of them there are.
-SECONDS, STRETCHES = 0.05, 3
+# What a timed round should last, and how many of them there are.
+SECONDS, ROUNDS = 0.05, 3
 
 
 def say(**fields):
@@ -39,13 +39,13 @@ def precision(name):
 
 
 def ms_of(work):
-    """Milliseconds of one of many calls in a row: the fastest stretch."""
+    """Milliseconds of one of many calls in a row: the fastest round."""
     for _ in range(3):
         work()
     wait()
     repeats, best = 1, float("inf")
-    stretches = 0
-    while stretches < STRETCHES:
+    rounds = 0
+    while rounds < ROUNDS:
         began = time.perf_counter()
         for _ in range(repeats):
             work()
@@ -55,7 +55,7 @@ def ms_of(work):
             repeats = min(4096, max(repeats + 1, int(repeats * 1.2 * SECONDS / max(seconds, 1e-6))))
             continue
         best = min(best, seconds / repeats)
-        stretches += 1
+        rounds += 1
     return 1e3 * best
 
 

@@ -109,7 +109,7 @@ pub enum Command {
     Evaluate(EvaluateArguments),
     /// Look inside a model at work on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors files
     Inspect(InspectArguments),
-    /// Find the longest stretches of a text that stand in the training text, and where
+    /// Find the longest spans of a text that stand in the training text, and where
     Provenance(ProvenanceArguments),
     /// Say what a run would take: parameters, bytes, dispatches, FLOPs; touches no device
     Plan(PlanArguments),

@@ -1,6 +1,6 @@
 //! The folder that a cleaning leaves behind: what its files are called, and the index that says what it is.
 //!
-//! `kept.jsonl` holds the documents in the order of their sources, so that each source is one stretch of tokens later;
+//! `kept.jsonl` holds the documents in the order of their sources, so that each source is one run of tokens later;
 //! `corpus.json` is written last: a folder without it is no finished corpus.
 
 use crate::error::{Error, Result};

@@ -156,7 +156,7 @@ pub enum Event {
     },
     /// A raw document beside what the recipe makes of it.
     DocumentCompared {
-        /// By stretches of text.
+        /// By passages of text.
         document: ComparedDocument,
     },
     /// A cleaning begins.

@@ -229,7 +229,7 @@ pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, conta
     }
     let part = format::percent(*found as f64 / (*looked_up).max(1) as f64);
     let text = format!(
-        "{} of {all} ({part}) share {n} words in a row with the training text, {} of all such stretches: the numbers are better than on \
+        "{} of {all} ({part}) share {n} words in a row with the training text, {} of all such passages: the numbers are better than on \
          text that the model has not seen.",
         format::whole(*found),
         format::percent(*share)

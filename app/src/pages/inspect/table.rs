@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_no_tensor_has_rows_of_its_own() {
-        let stretch = Match {
+        let span = Match {
             start: 2,
             length: 3,
             occurrences: 4,
@@ -324,7 +324,7 @@ mod tests {
             further: vec![Place { token: 900, document: Some(13) }, Place { token: 950, document: None }],
         };
         let (found, searched, index_bytes, build_ms) = (1, 9, 1, 0.0);
-        let matches = Detail::Matches { matches: vec![stretch], found, searched, index_bytes, build_ms };
+        let matches = Detail::Matches { matches: vec![span], found, searched, index_bytes, build_ms };
         let node = GraphNode {
             scope: "head".to_owned(),
             operation: "linear".to_owned(),
@@ -346,7 +346,7 @@ mod tests {
         let passage = Passage { tokens, activations: vec![0.5, 2.0], peak: 1 };
         let passages = Detail::Passages { passages: vec![passage], searched };
         let (text, lists) = written(Vec::new(), vec![matches, graph, passages]);
-        assert_eq!(lists, ["stretches [N 1]", "operations [N 1]", "values [N 1]", "passages [N 1]"]);
+        assert_eq!(lists, ["spans [N 1]", "operations [N 1]", "values [N 1]", "passages [N 1]"]);
         let text = text.unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 11, "four heads, four rows, and three empty lines: {text}");

@@ -5,8 +5,8 @@
 //! and Hugging Face's *API keys*, Azure's storage connection strings and client secrets) and that gitleaks' rules and the plugins of
 //! detect-secrets look for too; these two were read for which shapes there are, and what is written here is ours.
 //!
-//! The time taken is proportional to the text: a stretch without an end in which many a secret could begin is looked at from a few
-//! places only ([`Stretch`]).
+//! The time taken is proportional to the text: a run of bytes without an end in which many a secret could begin is looked at from a few
+//! places only ([`Scanned`]).
 
 use super::bytes::{at, before, between, is_word};
 use super::{Class, Finding};
@@ -86,20 +86,20 @@ const KEYS: &[(&str, Alphabet, usize)] = &[
 const MAX_BLOCK_BYTES: usize = 16 << 10;
 /// A key of one line is looked at up to here.
 const MAX_KEY_BYTES: usize = 8 << 10;
-/// From how many places of one stretch a secret is looked for: enough for what people write, `token=secret:password=…`.
+/// From how many places of one run a secret is looked for: enough for what people write, `token=secret:password=…`.
 const MAX_PLACES: u32 = 4;
 
-/// The stretch of bytes that was looked at last. Without it, seven megabytes of `pwd=a1pwd=a1…` would be looked at up to
+/// The run of bytes that was scanned last. Without it, seven megabytes of `pwd=a1pwd=a1…` would be looked at up to
 /// [`MAX_KEY_BYTES`] times over.
 #[derive(Default)]
-pub(super) struct Stretch {
+pub(super) struct Scanned {
     end: usize,
     places: u32,
     /// Bytes looked at in all.
     pub(super) looked_at: usize,
 }
 
-impl Stretch {
+impl Scanned {
     /// Whether to look from this place on.
     fn admits(&mut self, start: usize) -> bool {
         self.places = if start < self.end { self.places + 1 } else { 0 };
@@ -137,16 +137,16 @@ impl Prefixes {
     }
 
     /// Adds what is found in a text.
-    pub fn find(&self, bytes: &[u8], stretch: &mut Stretch, findings: &mut Vec<Finding>) {
+    pub fn find(&self, bytes: &[u8], scanned: &mut Scanned, findings: &mut Vec<Finding>) {
         let mut past = 0;
         for found in self.automaton.find_iter(bytes) {
             let Some(key) = self.keys.get(found.pattern().as_usize()) else { continue };
             let (start, end) = (found.start(), found.end());
             let within = is_word(before(bytes, start)) && !matches!(key.prefix, "-----BEGIN " | "Q~");
-            if start < past || within || !stretch.admits(end) {
+            if start < past || within || !scanned.admits(end) {
                 continue;
             }
-            stretch.note(end, run(bytes, Alphabet::Header, end));
+            scanned.note(end, run(bytes, Alphabet::Header, end));
             let span = match key.prefix {
                 "-----BEGIN " => block(bytes, start).map(|end| (start, end)),
                 "PuTTY-User-Key-File-" => putty(bytes, start).map(|end| (start, end)),
@@ -362,7 +362,7 @@ const STAND_INS: &str = "password passwd passphrase secret token string text non
     input";
 
 /// The value assigned by the `=` or `:` at `sign` to something that is called a secret.
-pub(super) fn find_assigned(bytes: &[u8], sign: usize, stretch: &mut Stretch) -> Option<Finding> {
+pub(super) fn find_assigned(bytes: &[u8], sign: usize, scanned: &mut Scanned) -> Option<Finding> {
     let (name, capitals) = name_before(bytes, sign)?;
     let mut start = sign + 1;
     let mut quote = 0;
@@ -379,7 +379,7 @@ pub(super) fn find_assigned(bytes: &[u8], sign: usize, stretch: &mut Stretch) ->
         }
     }
     // A value in quotes ends where the next could begin, one without may hold many.
-    if quote == 0 && !stretch.admits(start) {
+    if quote == 0 && !scanned.admits(start) {
         return None;
     }
     let limit = (start + MAX_KEY_BYTES).min(bytes.len());
@@ -392,12 +392,12 @@ pub(super) fn find_assigned(bytes: &[u8], sign: usize, stretch: &mut Stretch) ->
         end += 1;
     }
     if quote == 0 {
-        stretch.note(start, end);
+        scanned.note(start, end);
         while end > start && matches!(before(bytes, end), b'.' | b':') {
             end -= 1;
         }
     } else {
-        stretch.looked_at += end - start;
+        scanned.looked_at += end - start;
     }
     let value = between(bytes, start, end);
     let tight = capitals && start == sign + 1 && at(bytes, sign) == b'=';

@@ -133,8 +133,8 @@ fn a_folder_goes_in_and_a_corpus_comes_out() {
     assert!(dropped.iter().any(|line| line["id"] == "short.txt"), "{dropped:?}");
     // Source by source, each with documents of both splits where it has enough of them.
     let sources: Vec<&str> = kept.iter().map(|line| line["source"].as_str().unwrap()).collect();
-    let stretches = sources.chunk_by(|one, next| one == next).count();
-    assert_eq!(stretches, sources.iter().collect::<BTreeSet<_>>().len());
+    let runs = sources.chunk_by(|one, next| one == next).count();
+    assert_eq!(runs, sources.iter().collect::<BTreeSet<_>>().len());
     let held_out = |line: &&Value| line["split"] == "validation";
     assert_eq!(kept.iter().filter(|line| line["source"] == "letters").filter(held_out).count(), 4);
     // The account says the same, and the page stands alone.
