@@ -180,7 +180,7 @@ export interface Run {
 export interface TrainResult extends Run {
   /** The last step's training loss; `null` where no step was done. */
   loss: number | null;
-  /** All steps are done; else the run was stopped and `resume()` goes on with it. */
+  /** All steps are done; else the run was stopped and `resume()` continues it. */
   finished: boolean;
 }
 

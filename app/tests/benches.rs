@@ -209,7 +209,7 @@ fn a_shortened_reproduction_gives_no_verdict() {
         let places = std::fs::read_dir(folder.path().join("project/runs")).unwrap();
         assert_eq!(places.filter(|place| place.as_ref().unwrap().path().is_dir()).count(), runs);
     }
-    // It ended as it was to, so that going on with it ends at once.
+    // It ended as it was to, so that continuing it ends at once.
     let again = ["reproduce", "nanogpt-cpu", "--project", &project, "--device", "cpu", "--resume"];
     let output = glasshouse(&[&again[..], &["--json"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

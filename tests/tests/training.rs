@@ -172,7 +172,7 @@ fn frozen_weights_are_where_a_model_has_them() {
     }
 }
 
-/// A run whose record says that it began with other kernels than its device's default ones goes on with those.
+/// A run whose record says that it began with other kernels than its device's default ones continues with those.
 #[test]
 fn chosen_kernels_are_recorded_and_pinned() {
     let (_folder, project) = project();

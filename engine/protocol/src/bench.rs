@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum BenchReport {
     /// A training step's time.
     Step(Box<StepMeasurement>),
-    /// How fast a prompt is read and gone on with.
+    /// How fast a prompt is read and continued.
     Decode(Box<DecodeMeasurement>),
     /// What a kernel of a training step reaches.
     Kernel(Box<KernelMeasurement>),

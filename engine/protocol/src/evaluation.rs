@@ -534,7 +534,7 @@ pub enum AuditTopic {
     Bias,
     /// What rules of moderation find in what it writes.
     Moderation,
-    /// Passages of the training text that it goes on with by heart.
+    /// Passages of the training text that it continues by heart.
     Memorisation,
     /// Secrets that were planted in the training text.
     Canaries,

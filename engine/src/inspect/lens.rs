@@ -162,7 +162,7 @@ impl Lens {
     }
 
     /// The values at some sites behind another whose values are given, [B, T, …] each: `from` is [B, T, …], too. So a layer's stream
-    /// is read by the head as if it were the last one, or a prompt goes on with another's.
+    /// is read by the head as if it were the last one, or a prompt continues another's.
     ///
     /// # Errors
     /// Values of another size; a site that the model lacks or that does not lie behind; a device that fails.

@@ -1,4 +1,4 @@
-//! Several texts written at once, after one prompt or each in a conversation of its own: every pass over the weights goes on with all of
+//! Several texts written at once, after one prompt or each in a conversation of its own: every pass over the weights continues all of
 //! them.
 
 use super::Session;

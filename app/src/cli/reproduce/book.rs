@@ -94,7 +94,7 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
     Ok(report.exit_code())
 }
 
-/// Refuses to go on with a run that is of something else.
+/// Refuses to continue a run that is of something else.
 fn check_latest(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<()> {
     let run = trained::find_run(&arguments.project, None)?;
     if is_of(exercise, &run.config()?) {

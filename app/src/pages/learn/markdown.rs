@@ -63,7 +63,7 @@ pub fn parse(text: &str) -> Vec<Block> {
             while let Some(next) = lines.peek().map(|next| next.trim()) {
                 match self::item(next) {
                     Some((same, item)) if same == ordered => items.push(item.to_owned()),
-                    // A line that goes on with an item.
+                    // A line that continues an item.
                     None if goes_on(next) => join(items.last_mut(), next),
                     _ => break,
                 }
@@ -85,7 +85,7 @@ pub fn parse(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// A line goes on with what stands before it.
+/// A line continues what stands before it.
 fn goes_on(line: &str) -> bool {
     !line.is_empty() && heading(line).is_none() && !line.starts_with("```")
 }

@@ -144,7 +144,7 @@ fn inputs(plans: &[&Plan], ring: usize, all: &mut Vec<Allocation>) {
     }));
 }
 
-/// Caches, which plans that decode chunks of several sizes go on with in turn.
+/// Caches, which plans that decode chunks of several sizes continue in turn.
 fn caches(plans: &[&Plan], all: &mut Vec<Allocation>) {
     for value in plans.iter().flat_map(|plan| &plan.graph.values) {
         if let Origin::Cache(number) = value.origin {

@@ -2,7 +2,7 @@
 //! read a text's last window again for every token.
 //!
 //! All three begin with `decode_feed`, which takes tokens from the texts' histories on the device, and end with `sample`, which appends
-//! one to each. So the host uploads prompts and random numbers, says which text each row of a plan goes on with, replays, and reads
+//! one to each. So the host uploads prompts and random numbers, says which text each row of a plan continues, replays, and reads
 //! many tokens at once.
 
 use super::buffers::{Allocation, Role, buffers};
@@ -70,7 +70,7 @@ pub struct SampleSettings {
     pub repetition_penalty: f32,
     /// 0 keeps all.
     pub top_k: u32,
-    /// The text that the row goes on with, or [`Self::IDLE`]'s.
+    /// The text that the row continues, or [`Self::IDLE`]'s.
     pub text: u32,
 }
 
@@ -79,7 +79,7 @@ impl SampleSettings {
     pub const IDLE: Self =
         Self { temperature: 0.0, top_p: 1.0, min_p: 0.0, repetition_penalty: 1.0, top_k: 0, text: u32::MAX };
 
-    /// A row that goes on with text number `text`.
+    /// A row that continues with text number `text`.
     pub fn of(sampling: &Sampling, text: usize) -> Self {
         Self {
             temperature: sampling.temperature,

@@ -135,14 +135,14 @@ fn look(run: &Run) -> Result<Handed> {
     // Adam is AdamW without decay, here and there.
     if !matches!(config.train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam) {
         return Err(refused(format!(
-            "train.optimizer is {}, and a bundle goes on with AdamW: its moments would be lost; begin a run with its weights \
+            "train.optimizer is {}, and a bundle continues with AdamW: its moments would be lost; begin a run with its weights \
              (--from) and optimizer adamw",
             json!(config.train.optimizer).as_str().unwrap_or_default()
         )));
     }
     if !config.train.objective.is_text() {
         return Err(refused(format!(
-            "its objective is {}, and a bundle goes on with text alone; hand over a run whose objective is text",
+            "its objective is {}, and a bundle continues with text alone; hand over a run whose objective is text",
             config.train.objective
         )));
     }

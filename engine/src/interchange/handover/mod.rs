@@ -1,4 +1,4 @@
-//! Hand-over of a run to many GPUs: a bundle that `transformers`, Accelerate and `torchrun` go on with, what proves that the numbers are
+//! Hand-over of a run to many GPUs: a bundle that `transformers`, Accelerate and `torchrun` continue, what proves that the numbers are
 //! the same there, and the way back.
 //!
 //! ```text
@@ -8,7 +8,7 @@
 //!          optimizer.safetensors  AdamW's moments, by the names and in the shapes of the model's tensors
 //!          data/                  the tokens of both splits
 //!          expected.*             what the next steps give here: losses, gradient norms, windows, and the weights after them
-//!          train.py, verify, …    what goes on with them, and compares
+//!          train.py, verify, …    what continues them, and compares
 //!          out/                   what it made of them: metrics.jsonl, checkpoint-STEP/
 //! ```
 

@@ -67,13 +67,13 @@ fn refused(entry: &Entry, reason: &str) -> Error {
 
 /// It was broken off on purpose.
 fn stopped(entry: &Entry) -> Error {
-    refused(entry, "the download was stopped; what arrived is kept and gone on with next time")
+    refused(entry, "the download was stopped; what arrived is kept and continued next time")
 }
 
 /// Why it was given up, and what becomes of what arrived.
 fn given_up(entry: &Entry, part: &mut PartialFile, reason: &str) -> Error {
     if part.bytes > 0 {
-        return refused(entry, &format!("{reason}; what arrived is kept and gone on with next time"));
+        return refused(entry, &format!("{reason}; what arrived is kept and continued next time"));
     }
     part.remove();
     let hint = "nothing arrived: see whether this machine may reach the network, and try again";

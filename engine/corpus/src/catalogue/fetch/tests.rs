@@ -295,7 +295,7 @@ fn what_is_not_there_is_said_at_once() {
 fn a_server_that_never_gets_anywhere_is_given_up_and_the_part_kept() {
     let (result, left, server, _) =
         outcome(&[Answer::Cut(70_000), Answer::Cut(0), Answer::Cut(0), Answer::Cut(0)]);
-    assert!(result.expect_err("given up").contains("gone on with next time"));
+    assert!(result.expect_err("given up").contains("continued next time"));
     assert_eq!(left, ["corpus.txt.part"]);
     assert_eq!(server.ranges().len(), 3);
 }

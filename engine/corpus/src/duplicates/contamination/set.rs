@@ -27,7 +27,7 @@ pub struct Set {
     /// How many items have runs of so many words, for each number of words: short items have runs of their own length.
     lengths: Vec<u32>,
     most_runs: usize,
-    /// A set that would grow beyond `most_runs` goes on with a sample of the runs.
+    /// A set that would grow beyond `most_runs` continues with a sample of the runs.
     samples: bool,
     /// Only runs whose hash ends in so many zero bits are looked at, in items and documents alike.
     zeros: u32,
