@@ -340,16 +340,16 @@ fn on_one_gpu_launch_becomes_the_training_itself() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let python = folder.path().join("python");
-    let stub = "#!/bin/sh\n[ \"$1\" = -c ] && { echo \"$HALVES\"; exit; }\necho $$ \"$@\"\n";
+    let stub = "#!/bin/sh\n[ \"$1\" = -c ] && { echo \"$BF16\"; exit; }\necho $$ \"$@\"\n";
     std::fs::write(&python, stub).unwrap();
     std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
     let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/src/interchange/handover/files");
     let files = std::fs::canonicalize(files).unwrap();
-    for (halves, words) in [("True", "--bf16 --keep 2"), ("False", "--keep 2")] {
+    for (bf16, words) in [("True", "--bf16 --keep 2"), ("False", "--keep 2")] {
         let child = std::process::Command::new("bash")
             .arg(files.join("launch"))
             .args(["--keep", "2"])
-            .envs([("GPUS", "1"), ("HALVES", halves)])
+            .envs([("GPUS", "1"), ("BF16", bf16)])
             .env("PYTHON", &python)
             .env_remove("CONFIG")
             .stdout(std::process::Stdio::piped())

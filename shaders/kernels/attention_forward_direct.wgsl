@@ -5,7 +5,7 @@
 //   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
 // qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
-// h/(H/K). S is the sliding window, or T. D divides by four and is at most 128. half: qkv and y are stored in halves. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
+// h/(H/K). S is the sliding window, or T. D divides by four and is at most 128. half: qkv and y are stored in f16. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
 //
 // Four queries meet four keys at a time, so that what is loaded serves four products and not one: on a CPU that plays GPU a
 // load goes lane by lane. The sums are rescaled once for four keys (online softmax, Milakov and Gimelshein 2018). Queries are

@@ -7,7 +7,7 @@
 // h/(H/K). S is the sliding window, or T. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
 //
 // One invocation owns a query row and walks the keys straight from the buffer, float by float, with an online softmax (Milakov and
-// Gimelshein 2018). The loop bounds are the workgroup's, its masks the row's. half: qkv and y are stored in halves.
+// Gimelshein 2018). The loop bounds are the workgroup's, its masks the row's. half: qkv and y are stored in f16.
 
 import package::shared::attention::arguments;
 import package::shared::control::{Control, ScheduleRow};

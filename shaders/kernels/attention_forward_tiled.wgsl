@@ -9,7 +9,7 @@
 // One invocation owns a query row and walks the keys with an online softmax (Milakov and Gimelshein 2018): the sums are
 // rescaled when a larger score comes, which gets rarer along the row. A workgroup takes ROWS neighbouring queries of one head,
 // so that all its invocations read the same key at the same time, from workgroup memory. The loop bounds are the workgroup's, its
-// masks the row's. shared/heads.wgsl says what `size` is. half: qkv and y are stored in halves.
+// masks the row's. shared/heads.wgsl says what `size` is. half: qkv and y are stored in f16.
 // documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
 
 import package::shared::attention::arguments;

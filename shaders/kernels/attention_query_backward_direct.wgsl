@@ -6,7 +6,7 @@
 // Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
 // delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
-// writes the rest. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl says why blocks, and what documents are.
+// writes the rest. half: qkv, dy and dqkv are stored in f16. attention_forward_direct.wgsl says why blocks, and what documents are.
 
 import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, neighbours, products};
 @if(dropout) import package::shared::blocks::kept;

@@ -89,7 +89,7 @@ fn selectors_find_their_variant() {
     ] {
         assert_eq!(find(operands, false, false, Epilogue::Gate, function), None);
     }
-    // Halves come out of halves, and no sum with what is stored in 32 bits.
+    // Values in f16 come out of f16, and no sum with what is stored in 32 bits.
     assert!(find(Operands::Half, true, false, Epilogue::Plain, Function::None).is_some());
     for (operands, epilogue) in [(Operands::Vec4, Epilogue::Plain), (Operands::Half, Epilogue::Residual)] {
         assert_eq!(find(operands, true, false, epilogue, Function::None), None);

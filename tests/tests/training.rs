@@ -242,7 +242,7 @@ fn a_run_that_diverges_in_mixed_precision_searches_for_a_scale_first() {
 }
 
 #[test]
-fn mixed_precision_is_refused_where_there_are_no_halves() {
+fn mixed_precision_is_refused_where_there_is_no_f16() {
     let (_folder, project) = project();
     for device in ["cpu", "burn-flex"] {
         let run = create(&project, &mixed());

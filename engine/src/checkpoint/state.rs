@@ -254,9 +254,9 @@ impl StateFile {
             // safetensors is little-endian, and so is every target.
             Precision::Full => self.write(bytemuck::cast_slice(values)),
             Precision::Half => {
-                let halves: Vec<u8> =
+                let f16s: Vec<u8> =
                     values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
-                self.write(&halves)
+                self.write(&f16s)
             }
         }
     }

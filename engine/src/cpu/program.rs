@@ -34,7 +34,7 @@ pub struct Weights {
     /// Laid out as [`ArenaLayout`] says, up to what is held in 16-bit floats.
     pub parameters: Vec<f32>,
     /// What is held so.
-    pub halves: Vec<f16>,
+    pub f16s: Vec<f16>,
     /// As the parameters that train.
     pub gradients: Vec<f32>,
 }
@@ -43,7 +43,7 @@ pub struct Weights {
 #[derive(Clone, Copy)]
 struct Held<'run> {
     parameters: &'run [f32],
-    halves: &'run [f16],
+    f16s: &'run [f16],
 }
 
 /// Where a value lies.
@@ -52,7 +52,7 @@ enum ValueLocation {
     /// A slot, and the floats of it.
     Slot(usize, Range<usize>),
     Parameter(Range<usize>),
-    /// Of [`Weights::halves`].
+    /// Of [`Weights::f16s`].
     Half(Range<usize>),
     Gradient(Range<usize>),
     /// Of [`Memory::fixed`]: constants and float inputs.
@@ -187,7 +187,7 @@ impl Program {
             ValueLocation::Parameter(range) => &mut weights.parameters[range],
             ValueLocation::Gradient(range) => &mut weights.gradients[range],
             ValueLocation::Half(range) if range.len() == data.len() => {
-                weights.halves[range].convert_from_f32_slice(data);
+                weights.f16s[range].convert_from_f32_slice(data);
                 return Ok(());
             }
             ValueLocation::Slot(..)
@@ -210,7 +210,7 @@ impl Program {
         Ok(match place {
             ValueLocation::Words(at) => Data::U32(self.memory.words[*at].clone()),
             ValueLocation::Nowhere => return Err(misplaced(value, "no node computes it")),
-            ValueLocation::Half(range) => Data::F32(weights.halves[range.clone()].to_f32_vec()),
+            ValueLocation::Half(range) => Data::F32(weights.f16s[range.clone()].to_f32_vec()),
             ValueLocation::Gradient(range) => Data::F32(weights.gradients[range.clone()].to_vec()),
             _ => Data::F32(self.memory.floats(&weights.parameters, place)[..ty.count()].to_vec()),
         })
@@ -291,7 +291,7 @@ impl Program {
                 *cache = std::mem::take(&mut self.memory.caches[at]);
             }
             let (memory, shard) = (&self.memory, self.shard);
-            let held = Held { parameters: &weights.parameters, halves: &weights.halves };
+            let held = Held { parameters: &weights.parameters, f16s: &weights.f16s };
             let call = Call { scope: &instruction.scope, caches: &mut caches, seed, shard, workers };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| instruction.run(call, memory, held, outputs));
@@ -369,9 +369,9 @@ impl Memory {
     /// What lies in a place, for an operation to read.
     fn given<'data>(&'data self, held: Held<'data>, place: &ValueLocation, ty: &'data Type) -> Given<'data> {
         let words = if let ValueLocation::Words(at) = place { &self.words[*at][..] } else { &[] };
-        let halves = if let ValueLocation::Half(range) = place { &held.halves[range.clone()] } else { &[] };
+        let f16s = if let ValueLocation::Half(range) = place { &held.f16s[range.clone()] } else { &[] };
         let floats = self.floats(held.parameters, place).get(..ty.count()).unwrap_or_default();
-        Given { ty, floats, words, halves }
+        Given { ty, floats, words, f16s }
     }
 
     fn floats<'data>(&'data self, parameters: &'data [f32], place: &ValueLocation) -> &'data [f32] {

@@ -250,7 +250,7 @@ impl Device {
         let noise = |at: usize| (at % 251) as f32 / 251.0 - 0.5;
         let weights: Vec<f32> = (0..plan.arena.length.min(NOISE)).map(noise).collect();
         let repeater = Repeater::new(&self.gpu, &plan, &weights, None, &[]).await?;
-        repeater.fill_halves(&plan, NOISE, noise).await?;
+        repeater.fill_f16(&plan, NOISE, noise).await?;
         fastest(&repeater, own).await
     }
 }

@@ -4,7 +4,7 @@
 use super::Gpu;
 use super::program::Program;
 use super::replay::{Pacing, Recorder, Unit};
-use super::run::halves;
+use super::run::f16_bytes;
 use super::storage::Storage;
 use crate::error::{Error, Result};
 use crate::plan::decode::{DecodeBuffer, DecodePlans, DecodeState, MAX_DRAWS, SampleSettings, capacity};
@@ -220,7 +220,7 @@ impl GpuDecoder {
     }
 
     /// Whether a token's products read weights in 16-bit floats.
-    pub fn reads_halves(&self) -> bool {
+    pub fn reads_f16(&self) -> bool {
         self.half_weights
     }
 
@@ -332,12 +332,12 @@ impl Mode {
     }
 }
 
-/// Uploads the weights, and the copy of them in halves where products read one.
+/// Uploads the weights, and the copy of them in f16 where products read one.
 async fn upload(gpu: &Gpu, storage: &Storage, parameters: &[f32]) -> Result<()> {
     storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(parameters)).await?;
-    // There is no copy where no product of the model is of sizes that halves come in.
+    // There is no copy where no product of the model is of sizes that f16 comes in.
     if storage.pieces(Buffer::HalfParameters).next().is_some() {
-        storage.write_arena(gpu, Buffer::HalfParameters, &halves(parameters)).await?;
+        storage.write_arena(gpu, Buffer::HalfParameters, &f16_bytes(parameters)).await?;
     }
     Ok(())
 }

@@ -128,7 +128,7 @@ async fn compare(gpu: &Gpu, config: &RunConfig, tuning: &Tuning) -> (Settled, bo
 async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tuning: &Tuning) -> Result<f64> {
     let train = TrainConfig { precision, ..config.train.clone() };
     let graphs = training_graphs(&config.model, &train)?;
-    // Many devices multiply cooperative matrices of halves alone: without that choice mixed precision would be timed at its slowest.
+    // Many devices multiply cooperative matrices of f16 alone: without that choice mixed precision would be timed at its slowest.
     let (gpu, _) = gpu.clone().tuned(&graphs.train, tuning).await?;
     let begun = Instant::now();
     let ring = ring(graphs.recipe.train.accumulate);

@@ -205,7 +205,7 @@ fn what_takes_no_product_is_computed_again_where_an_adapter_trains() {
     assert!(again > 0 && again < 2 * made.len(), "{again} of {}", made.len());
 }
 
-/// Fusions, halves and activation checkpointing know nothing of adapters, and make plans of their graphs as of any.
+/// Fusions, f16 and activation checkpointing know nothing of adapters, and make plans of their graphs as of any.
 #[test]
 fn graphs_with_an_adapter_compile_as_others_do() {
     for name in ["llama-tiny", "nanogpt-cpu", "stories-15m", "gpt2-124m"] {

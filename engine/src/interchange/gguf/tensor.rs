@@ -10,7 +10,7 @@ use std::borrow::Cow;
 pub enum GgmlType {
     /// Floats as they are.
     F32,
-    /// Halves.
+    /// 16-bit floats.
     F16,
     /// Floats without their lower 16 bits, rounded.
     BF16,

@@ -80,18 +80,18 @@ impl Format {
         if self == Self::F32 { 4 } else { 2 }
     }
 
-    /// The bytes of floats in it; `halves` has room for those of 16 bits.
-    pub fn encode<'all>(self, floats: &'all [f32], halves: &'all mut Vec<u16>) -> &'all [u8] {
+    /// The bytes of floats in it; `bits16` has room for those of 16 bits.
+    pub fn encode<'all>(self, floats: &'all [f32], bits16: &'all mut Vec<u16>) -> &'all [u8] {
         // safetensors is little-endian, and so is every target.
         if self == Self::F32 {
             return bytemuck::cast_slice(floats);
         }
-        halves.resize(floats.len(), 0);
+        bits16.resize(floats.len(), 0);
         match self {
-            Self::Bf16 => bytemuck::cast_slice_mut::<u16, bf16>(halves).convert_from_f32_slice(floats),
-            _ => bytemuck::cast_slice_mut::<u16, f16>(halves).convert_from_f32_slice(floats),
+            Self::Bf16 => bytemuck::cast_slice_mut::<u16, bf16>(bits16).convert_from_f32_slice(floats),
+            _ => bytemuck::cast_slice_mut::<u16, f16>(bits16).convert_from_f32_slice(floats),
         }
-        bytemuck::cast_slice(halves)
+        bytemuck::cast_slice(bits16)
     }
 }
 
@@ -260,11 +260,11 @@ impl Folder {
         if format == Format::F32 {
             return read_at(path, start, bytemuck::cast_slice_mut(floats));
         }
-        let mut halves = vec![0_u16; floats.len()];
-        read_at(path, start, bytemuck::cast_slice_mut(&mut halves))?;
+        let mut bits16 = vec![0_u16; floats.len()];
+        read_at(path, start, bytemuck::cast_slice_mut(&mut bits16))?;
         match format {
-            Format::Bf16 => bytemuck::cast_slice::<u16, bf16>(&halves).convert_to_f32_slice(floats),
-            _ => bytemuck::cast_slice::<u16, f16>(&halves).convert_to_f32_slice(floats),
+            Format::Bf16 => bytemuck::cast_slice::<u16, bf16>(&bits16).convert_to_f32_slice(floats),
+            _ => bytemuck::cast_slice::<u16, f16>(&bits16).convert_to_f32_slice(floats),
         }
         Ok(())
     }

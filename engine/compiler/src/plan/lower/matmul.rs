@@ -92,7 +92,7 @@ fn linear_launch(
     built(linear_tiles(target, [rows, inner, columns], half, bindings, kernel, arguments)?)
 }
 
-/// A product of tiles, of halves where `half` says so, by the variant for the strategy that is chosen, if there is one; its sizes are added to
+/// A product of tiles, of f16 where `half` says so, by the variant for the strategy that is chosen, if there is one; its sizes are added to
 /// `arguments`.
 pub(super) fn linear_tiles(
     target: &Target,

@@ -105,7 +105,7 @@ impl Target {
         Self { cooperative, ..self }
     }
 
-    /// The same device, where products of a few rows read halves of weights, or do not.
+    /// The same device, where products of a few rows read f16 weights, or do not.
     pub fn with_half_weights(self, half_weights: bool) -> Self {
         Self { half_weights, ..self }
     }
@@ -230,11 +230,11 @@ fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()>
     Ok(())
 }
 
-/// The variant for so many entries in a row or all together: float by float, four at a time, or four halves at a time, without which there are
-/// no halves.
-fn by_width<Variant>(count: usize, half: bool, [one, four, halves]: [Variant; 3]) -> Result<Variant> {
+/// The variant for so many entries in a row or all together: float by float, four at a time, or four f16 values at a time, without which there are
+/// no f16.
+fn by_width<Variant>(count: usize, half: bool, [one, four, f16s]: [Variant; 3]) -> Result<Variant> {
     match (count.is_multiple_of(4), half) {
-        (true, true) => Ok(halves),
+        (true, true) => Ok(f16s),
         (true, false) => Ok(four),
         (false, false) => Ok(one),
         (false, true) => {
