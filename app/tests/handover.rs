@@ -147,7 +147,7 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
 }
 
 #[test]
-fn what_comes_back_goes_on_with_its_weights_moments_and_curves() {
+fn what_comes_back_continues_with_its_weights_moments_and_curves() {
     for more in [
         &[][..],
         &["--set", "train.trainable=last:1"],

@@ -168,7 +168,7 @@ export async function an_engine_of_another_origin_divides_training_too(site) {
   }
 }
 
-export async function a_divided_run_pauses_stops_and_goes_on_with_the_same_losses(site) {
+export async function a_divided_run_pauses_stops_and_continues_with_the_same_losses(site) {
   const page = await bare(site);
   // Long enough that a pause comes before its part ends, on a fast machine too.
   const long = { ...WISH, steps: 90, train: { eval_interval: 0 } };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { launch } from "./chromium.mjs";
 import { Site, event, losses, ready, send, tiny, until } from "./site.mjs";
 
-export async function a_first_visit_trains_and_a_second_goes_on_with_the_same_next_loss(site) {
+export async function a_first_visit_trains_and_a_second_continues_with_the_same_next_loss(site) {
   const context = await site.profile();
   const page = await site.tab(context);
   const { messages } = await page.evaluate(() => globalThis.glasshouse.state());

@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_something_else_is_not_gone_on_with() {
+    fn a_run_of_something_else_is_not_continued() {
         let begun = imported(SFT.shape());
         let (sft, spam) = (ran(&SFT, &begun), ran(&SPAM, &begun));
         assert!(is_of(&SFT, &sft) && is_of(&SPAM, &spam));

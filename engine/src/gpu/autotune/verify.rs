@@ -168,7 +168,7 @@ mod tests {
             let trials = trial::of_graph(&graph).into_iter();
             let buckets: Vec<ShapeBucket> =
                 trials.map(|trial| trial.bucket).filter(|bucket| bucket.family.multiplies()).collect();
-            assert!(buckets.iter().any(|bucket| bucket.f16s));
+            assert!(buckets.iter().any(|bucket| bucket.in_f16));
             for node in &graph.nodes {
                 if trial::of_node(&graph, node).iter().any(|trial| trial.bucket.family.multiplies()) {
                     let alone = Alone::of(&graph, node).unwrap();

@@ -58,7 +58,7 @@ pub(super) const SURPRISE_SHARE: Measure = Measure {
     about: "mean surprise of the prompt's tokens over that of a uniform guess",
     of: Of::View(View::Tokens, surprise_share),
 };
-pub(super) const LONGEST_MATCH: Measure = Measure {
+pub(super) const MATCH_LENGTH: Measure = Measure {
     name: "longest_match",
     about: "tokens of the longest span of the prompt that stands in the training text",
     of: Of::View(View::Provenance, |_, data, _| {

@@ -90,7 +90,7 @@ pub struct ShapeBucket {
     /// Which kernels.
     pub family: Family,
     /// Both operands of a product are in 16-bit floats.
-    pub f16s: bool,
+    pub in_f16: bool,
     /// The family's sizes, each a power of two.
     pub sizes: [usize; 3],
 }
@@ -100,20 +100,20 @@ impl ShapeBucket {
     pub fn of(family: Family, sizes: [usize; 3]) -> Self {
         // What has no next power of two is no size that a device could hold.
         let sizes = sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size));
-        Self { family, f16s: false, sizes }
+        Self { family, in_f16: false, sizes }
     }
 
     /// The bucket of a product with operands of these floats.
     pub fn of_product(family: Family, sizes: [usize; 3], operands: Operands) -> Self {
-        Self { f16s: operands == Operands::F16, ..Self::of(family, sizes) }
+        Self { in_f16: operands == Operands::F16, ..Self::of(family, sizes) }
     }
 }
 
 impl fmt::Display for ShapeBucket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, third] = self.sizes;
-        let f16s = if self.f16s { IN_F16 } else { "" };
-        write!(formatter, "{}{f16s} {first}x{second}x{third}", self.family.kernel().replace('_', " "))
+        let in_f16 = if self.in_f16 { IN_F16 } else { "" };
+        write!(formatter, "{}{in_f16} {first}x{second}x{third}", self.family.kernel().replace('_', " "))
     }
 }
 
@@ -122,14 +122,14 @@ impl FromStr for ShapeBucket {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (name, sizes) = text.rsplit_once(' ').ok_or(())?;
-        let (name, f16s) = name.strip_suffix(IN_F16).map_or((name, false), |name| (name, true));
+        let (name, in_f16) = name.strip_suffix(IN_F16).map_or((name, false), |name| (name, true));
         let name = name.replace(' ', "_");
         let family = Family::ALL.into_iter().find(|family| family.kernel() == name).ok_or(())?;
         let sizes: Vec<usize> =
             sizes.split('x').map(|size| size.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
         let sizes: [usize; 3] = sizes.try_into().map_err(|_| ())?;
-        let bucket = Self { f16s, ..Self::of(family, sizes) };
-        let known = bucket.sizes == sizes && (family.multiplies() || !f16s);
+        let bucket = Self { in_f16, ..Self::of(family, sizes) };
+        let known = bucket.sizes == sizes && (family.multiplies() || !in_f16);
         if known { Ok(bucket) } else { Err(()) }
     }
 }
