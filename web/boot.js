@@ -260,21 +260,21 @@ function tellVisibility() {
 }
 
 /** Bytes of a project's file that are taken from an address at most. */
-const LARGEST_FILE = 1e9;
+const MAX_FILE_BYTES = 1e9;
 
 /** Fetches a project's file; one that is too large is left where it is, whatever its server says of it. */
 async function file(address) {
   const response = await fetch(address);
   if (!response.ok) throw new Error(`its server answers ${response.status}`);
-  const tooLarge = new Error(`it is larger than ${LARGEST_FILE / 1e9} GB; save it, and choose it by Open a project file`);
-  if (Number(response.headers.get("content-length")) > LARGEST_FILE) throw tooLarge;
+  const tooLarge = new Error(`it is larger than ${MAX_FILE_BYTES / 1e9} GB; save it, and choose it by Open a project file`);
+  if (Number(response.headers.get("content-length")) > MAX_FILE_BYTES) throw tooLarge;
   const [reader, parts] = [response.body.getReader(), []];
   let bytes = 0;
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
     bytes += value.byteLength;
-    if (bytes > LARGEST_FILE) {
+    if (bytes > MAX_FILE_BYTES) {
       await reader.cancel();
       throw tooLarge;
     }

@@ -3,7 +3,7 @@
 import { arranged, VIEWS } from "./inspection.js";
 
 /** Characters of a prompt at most, as in an address. */
-const LONGEST = 10_000;
+const MAX_PROMPT_CHARACTERS = 10_000;
 /** Milliseconds that a message waits for a project to be open. */
 const PATIENCE = 30_000;
 
@@ -14,7 +14,7 @@ const FIELDS = {
   glasshouse: (value) => value === 1,
   type: (value) => value === "inspect",
   view: (value) => VIEWS.includes(value),
-  prompt: (value) => typeof value === "string" && value.length <= LONGEST,
+  prompt: (value) => typeof value === "string" && value.length <= MAX_PROMPT_CHARACTERS,
   layer: whole,
   head: whole,
   step: whole,
@@ -66,7 +66,7 @@ export function followMessages(app) {
     // Read at once: while this one waits, the next message changes what is asked for.
     const { view, prompt, step, layer, head } = asked;
     if (prompt === undefined) throw new Error("there is no prompt: name one in the first message, or in the address");
-    // Matches are stretches of the visitor's own text. A neuron's passages would be, too; no message can name a neuron.
+    // Matches are spans of the visitor's own text. A neuron's passages would be, too; no message can name a neuron.
     if (view === "provenance" && origin !== location.origin) {
       throw new Error("provenance is told to pages of this origin alone: it quotes training text");
     }

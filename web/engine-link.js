@@ -60,7 +60,7 @@ export class EngineLink {
 
   /**
    * `base` is where worker.js and the engine lie; `firstId` numbers the requests made here, so that they can live beside
-   * those of the app; `threads` are the cores that training on the processor may take, unless it may take all; without `keep`
+   * those of the app; `threads` are the cores that training on the CPU may take, unless it may take all; without `keep`
    * projects live in memory alone.
    */
   constructor({ base = new URL(".", import.meta.url), firstId = 1, threads, keep = true } = {}) {

@@ -45,7 +45,7 @@ export interface CreateOptions {
   project?: string;
   /** Where worker.js and the engine lie. Default: beside glasshouse.js. */
   base?: string | URL;
-  /** Cores that training on the processor may take, a worker each; a short step takes fewer. Default: all there are. */
+  /** Cores that training on the CPU may take, a worker each; a short step takes fewer. Default: all there are. */
   threads?: number;
   /** False: projects live in memory, as long as this engine, and touch nothing that the visitor keeps. Default true. */
   keep?: boolean;
@@ -180,7 +180,7 @@ export interface Run {
 export interface TrainResult extends Run {
   /** The last step's training loss; `null` where no step was done. */
   loss: number | null;
-  /** All steps are done; else the run was stopped and `resume()` goes on with it. */
+  /** All steps are done; else the run was stopped and `resume()` continues it. */
   finished: boolean;
 }
 
@@ -315,19 +315,19 @@ export type Detail =
   | { kind: "tokens"; tokens: TokenText[] }
   | { kind: "parameters"; names: string[]; steps: number[] }
   | { kind: "passages"; passages: { tokens: TokenText[]; activations: (number | null)[]; peak: number }[]; searched: number }
-  /** The longest stretches, of `found`; the tensor `longest` has of each token the length of its longest one, listed or not. */
+  /** The longest spans, of `found`; the tensor `longest` has of each token the length of its longest one, listed or not. */
   | { kind: "matches"; matches: Match[]; found: number; searched: number; indexBytes: number; buildMs: number }
   /** Of the walk: each tensor's name, and how this model computes it. */
   | { kind: "formulas"; formulas: [tensor: string, formula: string][] }
   | { kind: "graph"; nodes: GraphNode[]; values: GraphValue[]; kernels: [name: string, wgsl: string][] };
 
-/** A stretch of the prompt that stands in the training text. */
+/** A span of the prompt that stands in the training text. */
 export interface Match {
   /** Its first token, and how many there are. */
   start: number;
   length: number;
   occurrences: number;
-  /** What stands before it at its first occurrence, the stretch itself, what comes after. */
+  /** What stands before it at its first occurrence, the span itself, what comes after. */
   context: [string, string, string];
   document: [number: number, beginning: string] | null;
   /** The number of its first token in the training text, from 0, at its first occurrence. */

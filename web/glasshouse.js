@@ -80,7 +80,7 @@ export class Glasshouse {
   /**
    * Starts an engine. `device` is "auto", "cpu", "gpu" or part of an adapter's name; `project` names what runs are kept in,
    * over visits where storage lasts, unless `keep` is false; `base` is where the files of the engine lie, unless beside this one;
-   * `threads` are the cores that training on the processor may take, unless it may take all.
+   * `threads` are the cores that training on the CPU may take, unless it may take all.
    */
   static async create({ device = "auto", project = "JavaScript", base, threads, keep = true } = {}) {
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
@@ -216,7 +216,7 @@ export class Glasshouse {
     this.#paused = this.#training !== null;
   }
 
-  /** Goes on after `pause()`; where nothing trains, goes on with the latest run and resolves when it is over, as `train` does. */
+  /** Goes on after `pause()`; where nothing trains, continues the latest run and resolves when it is over, as `train` does. */
   async resume(options = {}) {
     if (!this.#training) {
       return this.#alone(async () => {

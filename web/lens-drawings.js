@@ -4,7 +4,7 @@ import { MEASURES, NAMED, make, partName, said, slice, stageName, textsOf, word 
 
 /** Attention below this is no line. */
 const FAINT = 0.02;
-/** Tokens from which on a stretch of training text is as strong as it gets. */
+/** Tokens from which on a span of training text is as strong as it gets. */
 const MEMORISED = 64;
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
@@ -308,22 +308,22 @@ function whatIf(about) {
   return make("div", {}, make("p", { textContent: title }), beforeAndAfter(about, ids.data, before.data, after.data));
 }
 
-/** The text, each token as strong as the longest stretch through it that stands in the training text. */
+/** The text, each token as strong as the longest span through it that stands in the training text. */
 function provenance({ inspection, seen, say }) {
   const matches = seen.details.find(({ kind }) => kind === "matches")?.matches;
   if (!matches) return null;
   const { longest } = seen.tensors;
-  // Stretches count from the beginning of the whole text, of which the context may hold the end alone.
-  const stretch = (at) => {
+  // Spans count from the beginning of the whole text, of which the context may hold the end alone.
+  const span = (at) => {
     const place = at + inspection.cut;
     const through = matches.filter(({ start, length }) => start <= place && place < start + length);
     return through.reduce((best, match) => (match.length > (best?.length ?? 0) ? match : best), null);
   };
-  const lengthAt = (at) => longest?.data[at] ?? stretch(at)?.length ?? 0;
+  const lengthAt = (at) => longest?.data[at] ?? span(at)?.length ?? 0;
   const { row, buttons } = strip(inspection.tokens, (at) => {
-    const [match, length] = [stretch(at), lengthAt(at)];
+    const [match, length] = [span(at), lengthAt(at)];
     const listed = match ? `“${word(match.context[1])}”: ${match.length} tokens, ${match.occurrences} times in the training text` : "";
-    say(listed || (length > 0 ? `in a stretch of ${length} tokens that stands in the training text` : "in no stretch of the training text: composed"));
+    say(listed || (length > 0 ? `in a span of ${length} tokens that stands in the training text` : "in no span of the training text: composed"));
   });
   buttons.forEach((button, at) => button.style.setProperty("--heat", Math.min(lengthAt(at) / MEMORISED, 1)));
   return row;

@@ -166,9 +166,9 @@ const DETAILS = {
       word(context[1]), String(start), String(length), String(occurrences), String(place ?? "–"), documentOf(document), further.map(at).join(", ") || "–",
     ];
     const made = buildMs > 0 ? `, made in ${buildMs.toFixed(0)} ms` : "";
-    const which = found > matches.length ? `The longest ${matches.length} of ${found} stretches` : "Stretches";
+    const which = found > matches.length ? `The longest ${matches.length} of ${found} spans` : "Spans";
     const caption = `${which} that stand in the training text, of ${searched} tokens, by an index of ${indexBytes} bytes${made}`;
-    return listed(caption, ["stretch", "first token", "tokens", "times", "at token", "document", "further places"], matches.map(row));
+    return listed(caption, ["span", "first token", "tokens", "times", "at token", "document", "further places"], matches.map(row));
   },
   formulas: ({ formulas }) => listed("Formulas", ["value", "formula"], formulas),
   graph({ nodes, values }) {

@@ -21,7 +21,7 @@ pub use catalogue::{Catalogue, Fetching};
 pub use cleaning::{Cleaning, Dropped};
 pub use documents::{Documents, ReadDocument};
 pub use evaluation::{Evaluations, Work};
-pub use feedback::{LEAST_ROWS, Said};
+pub use feedback::{MIN_ROWS, Said};
 pub use importing::Importing;
 pub use inspection::{InspectionAnswer, Inspections, Tensor, ViewData};
 pub use lessons::Lessons;

@@ -23,7 +23,7 @@ mod table;
 mod term;
 
 pub use banner::{advice, banner, hint_line};
-pub use bars::{Segment, Stretch, flow_bar, memory_bar, progress_bar};
+pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{field, field_error, whole_number};

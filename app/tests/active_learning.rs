@@ -23,12 +23,12 @@ const SEED_SET: usize = 12;
 /// Labels between two trainings.
 const BATCH: usize = 12;
 /// Labels at most: a strategy that has not reached the target by then counts as if it had, which favours the one that needs more.
-const MOST: usize = 252;
+const MAX_LABELS: usize = 252;
 /// Share of the held-out texts that are to be right.
 const TARGET: f64 = 0.75;
 const SEEDS: [u64; 3] = [1, 2, 3];
 /// What uncertain-first needs at most of the labels that random order needs, in the mean of the seeds.
-const MOST_OF_RANDOM: f64 = 0.7;
+const MAX_SHARE_OF_RANDOM: f64 = 0.7;
 /// A short fine-tuning of all weights, as long for few labels as for many.
 const TRAINING: [&str; 12] = [
     "--steps",
@@ -109,7 +109,7 @@ fn labels_needed(folder: &Path, seed: u64, uncertain: bool) -> (usize, Vec<(usiz
         let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
         let accuracy = last["accuracy"].as_f64().unwrap();
         accuracies.push((labelled.len(), accuracy));
-        if accuracy >= TARGET || labelled.len() + BATCH > MOST {
+        if accuracy >= TARGET || labelled.len() + BATCH > MAX_LABELS {
             return (labelled.len(), accuracies);
         }
         if uncertain {
@@ -155,10 +155,10 @@ fn slow_uncertain_first_takes_fewer_labels_than_random_order() {
         println!("seed {seed}: random order {random} labels: {random_way:.3?}");
         println!("seed {seed}: uncertain first {uncertain} labels: {uncertain_way:.3?}");
         let reached = uncertain_way.last().is_some_and(|(_, accuracy)| *accuracy >= TARGET);
-        assert!(reached, "uncertain first does not reach {TARGET} with {MOST} labels");
+        assert!(reached, "uncertain first does not reach {TARGET} with {MAX_LABELS} labels");
         ratios.push(uncertain as f64 / random as f64);
     }
     let mean = mean(&ratios);
     println!("labels of uncertain first for one of random order: {mean:.2}, by seed {ratios:.2?}");
-    assert!(mean <= MOST_OF_RANDOM, "{mean}");
+    assert!(mean <= MAX_SHARE_OF_RANDOM, "{mean}");
 }

@@ -26,7 +26,7 @@ const SMALL: &[&str] = &[
     "model.context_length=16",
 ];
 
-/// The processor, and the adapter that the engine's own tests run on.
+/// The CPU, and the adapter that the engine's own tests run on.
 fn devices() -> [String; 2] {
     let adapter = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
     ["cpu".to_owned(), adapter]
@@ -100,7 +100,7 @@ fn a_step_is_timed_with_chosen_kernels_and_without() {
             assert_eq!(line["unfused"], more.contains(&"--unfused") && device != "cpu", "{line}");
             assert_eq!(line["autotune"], on_gpu && device != "cpu", "{line}");
             assert!(number(line, "ms_per_step") > 0.0 && line["tuned_kernels"].is_u64(), "{line}");
-            // The processor has no queue that could run dry.
+            // The CPU has no queue that could run dry.
             let idle = line["idle_share"].as_f64();
             assert_eq!(idle.is_some_and(|share| (0.0..=1.0).contains(&share)), device != "cpu", "{line}");
             assert_eq!(line["ms_per_step_together"].is_f64(), device != "cpu", "{line}");
@@ -209,7 +209,7 @@ fn a_shortened_reproduction_gives_no_verdict() {
         let places = std::fs::read_dir(folder.path().join("project/runs")).unwrap();
         assert_eq!(places.filter(|place| place.as_ref().unwrap().path().is_dir()).count(), runs);
     }
-    // It ended as it was to, so that going on with it ends at once.
+    // It ended as it was to, so that continuing it ends at once.
     let again = ["reproduce", "nanogpt-cpu", "--project", &project, "--device", "cpu", "--resume"];
     let output = glasshouse(&[&again[..], &["--json"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -242,7 +242,7 @@ fn a_token_of_a_reply_is_looked_into() {
     let [Command::Explain { tokens, .. }] = sent.as_slice() else { panic!("{sent:?}") };
     let prompt = support::engine::tokens("user Who? assistant ").len();
     assert_eq!(tokens.len(), prompt, "the template's tokens go along and are not shown");
-    assert!(scene.harness.query_by_label_contains("Go on with").is_none(), "a reply has no branches");
+    assert!(scene.harness.query_by_label_contains("Continue with").is_none(), "a reply has no branches");
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn a_small_model_comes_nearer_to_its_teacher_and_keeps_nothing_of_it() {
 }
 
 #[test]
-fn a_run_that_was_interrupted_goes_on_with_its_teacher() {
+fn a_run_that_was_interrupted_continues_with_its_teacher() {
     let folder = folder();
     let folder = folder.path();
     let set = ["--steps", "12", "--set", "train.accumulate=2", "--set", "train.eval_interval=4"];

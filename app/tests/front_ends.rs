@@ -257,7 +257,7 @@ fn the_same_recipe_gives_the_same_files() {
 }
 
 #[test]
-fn a_run_that_one_began_goes_on_with_the_other() {
+fn a_run_that_one_began_continues_in_the_other() {
     let (folder, config) = folder();
     let folder = folder.path();
     let [whole, typed, sent] = ["whole", "typed", "sent"].map(|name| folder.join(name));
@@ -275,7 +275,7 @@ fn a_run_that_one_began_goes_on_with_the_other() {
 }
 
 #[test]
-fn the_same_prompt_is_gone_on_with_alike() {
+fn the_same_prompt_is_continued_alike() {
     let (folder, _) = folder();
     let folder = folder.path();
     let arguments = ["generate", "--project", "first", "--device", "cpu", "--prompt", "One", "--stop", "e"];

@@ -147,7 +147,7 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
 }
 
 #[test]
-fn what_comes_back_goes_on_with_its_weights_moments_and_curves() {
+fn what_comes_back_continues_with_its_weights_moments_and_curves() {
     for more in [
         &[][..],
         &["--set", "train.trainable=last:1"],
@@ -340,16 +340,16 @@ fn on_one_gpu_launch_becomes_the_training_itself() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let python = folder.path().join("python");
-    let stub = "#!/bin/sh\n[ \"$1\" = -c ] && { echo \"$HALVES\"; exit; }\necho $$ \"$@\"\n";
+    let stub = "#!/bin/sh\n[ \"$1\" = -c ] && { echo \"$BF16\"; exit; }\necho $$ \"$@\"\n";
     std::fs::write(&python, stub).unwrap();
     std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
     let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/src/interchange/handover/files");
     let files = std::fs::canonicalize(files).unwrap();
-    for (halves, words) in [("True", "--bf16 --keep 2"), ("False", "--keep 2")] {
+    for (bf16, words) in [("True", "--bf16 --keep 2"), ("False", "--keep 2")] {
         let child = std::process::Command::new("bash")
             .arg(files.join("launch"))
             .args(["--keep", "2"])
-            .envs([("GPUS", "1"), ("HALVES", halves)])
+            .envs([("GPUS", "1"), ("BF16", bf16)])
             .env("PYTHON", &python)
             .env_remove("CONFIG")
             .stdout(std::process::Stdio::piped())
@@ -448,7 +448,7 @@ pub(super) fn python() -> PathBuf {
     std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(|| installed("venv/bin/python"), PathBuf::from)
 }
 
-/// Runs a file of a bundle by a program; whether it succeeded, and what it told. `launch` takes two processes on the processor.
+/// Runs a file of a bundle by a program; whether it succeeded, and what it told. `launch` takes two processes on the CPU.
 fn run_there(bundle: &Path, program: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = std::process::Command::new(program);
     command.current_dir(bundle).args(arguments).env("PYTHON", python()).env("OMP_NUM_THREADS", "1");

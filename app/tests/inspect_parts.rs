@@ -102,7 +102,7 @@ impl Example {
             View::Weights => example.weights(settings),
             View::WhatIf => example.what_if(settings),
             View::Provenance => {
-                let stretch = |start, length| Match {
+                let span = |start, length| Match {
                     start,
                     length,
                     occurrences: 3,
@@ -111,10 +111,10 @@ impl Example {
                     place: 5_000,
                     further: vec![Place { token: 6_000, document: Some(13) }],
                 };
-                // A stretch that is not listed goes on where the listed one ends.
+                // A span that is not listed goes on where the listed one ends.
                 example.integers("longest", &[("T", PROMPT.len())], |entry| [3, 3, 3, 2, 0][entry]);
                 example.details.push(Detail::Matches {
-                    matches: vec![stretch(0, 3)],
+                    matches: vec![span(0, 3)],
                     found: 12,
                     searched: 4_000,
                     index_bytes: 16_000,
@@ -480,7 +480,7 @@ fn arrow_keys_go_through_the_saliency_of_the_prompt_from_the_position_that_is_lo
 }
 
 #[test]
-fn what_stands_in_a_stretch_that_is_not_listed_is_not_called_composed() {
+fn what_stands_in_a_span_that_is_not_listed_is_not_called_composed() {
     let mut desk = Desk::new(&[View::Provenance], (1280.0, 3200.0), "dark");
     assert!(desk.says("The longest 1 of 12"));
     assert!(desk.says("80.0 %"), "four of five tokens");
@@ -492,14 +492,14 @@ fn what_stands_in_a_stretch_that_is_not_listed_is_not_called_composed() {
     for _ in 0..4 {
         desk.window.key_press(egui::Key::ArrowRight);
         desk.settle();
-        said[0] |= desk.says("In a stretch of 2 tokens that stands in the training text and is not listed");
-        said[1] |= desk.says("In no stretch that was found: composed");
+        said[0] |= desk.says("In a span of 2 tokens that stands in the training text and is not listed");
+        said[1] |= desk.says("In no span that was found: composed");
     }
     assert_eq!(said, [true, true]);
 }
 
 #[test]
-fn arrow_keys_go_through_a_stretch_and_out_of_it() {
+fn arrow_keys_go_through_a_span_and_out_of_it() {
     let mut desk = Desk::new(&[View::Provenance], (1280.0, 3200.0), "dark");
     desk.press("Once·upon·a: 3 tokens, 3 times");
     desk.window.get_by_label("The text and where it comes from").focus();

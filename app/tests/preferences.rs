@@ -87,7 +87,7 @@ fn the_better_answers_become_likelier_by_every_loss() {
 }
 
 #[test]
-fn a_run_that_was_interrupted_goes_on_with_the_same_reference() {
+fn a_run_that_was_interrupted_continues_with_the_same_reference() {
     let folder = folder();
     let folder = folder.path();
     let set = ["--steps", "12", "--set", "train.accumulate=3", "--set", "train.eval_interval=4"];

@@ -1,4 +1,4 @@
-//! A real session: the real application over the real engine on the processor, from "Grow your first model" to runs beside each other
+//! A real session: the real application over the real engine on the CPU, from "Grow your first model" to runs beside each other
 //! and a cleaned corpus. The README's pictures are made of it.
 //!
 //! `docs/record` names a folder in `GLASSHOUSE_RECORD`: then the session is a whole one, and its pictures are kept there with what
@@ -64,7 +64,7 @@ const LOOKED_AT: &str = "One day, Tom and Mia saw a red kite. Tom and Mia saw a 
 
 /// Heights of a page as it is measured, and most of a picture of it.
 const TALL: f32 = 6000.0;
-const TALLEST: f32 = 2400.0;
+const MAX_HEIGHT: f32 = 2400.0;
 
 /// Parts of the page Evaluate, by the names under which it remembers what is folded.
 const PARTS: [&str; 14] = [
@@ -84,7 +84,7 @@ const PARTS: [&str; 14] = [
     "about",
 ];
 
-/// The processor's name, where the system tells it.
+/// The CPU's name, where the system tells it.
 fn processor() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
@@ -314,7 +314,7 @@ fn parts(session: &mut Session, open: &[&str]) {
         Some(place.y1 as f32)
     });
     let bottom = bottoms.fold(SIZE[1], f32::max);
-    session.window.set_size(egui::vec2(SIZE[0], (bottom + 32.0).min(TALLEST)));
+    session.window.set_size(egui::vec2(SIZE[0], (bottom + 32.0).min(MAX_HEIGHT)));
     session.settle();
 }
 
@@ -395,7 +395,7 @@ fn whole_session_of_the_pages() {
     tuned(&mut session, &extent, &work);
     evaluated(&mut session, &extent);
 
-    // nanoGPT's run for a processor, and a shorter one beside it.
+    // nanoGPT's run for a CPU, and a shorter one beside it.
     session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });
     if let Some(file) = shakespeare() {
         session.ask(Command::AddDocuments { names: vec![file.display().to_string()] });

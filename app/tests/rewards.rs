@@ -90,7 +90,7 @@ fn what_a_rule_rewards_becomes_likelier() {
 
 /// Three steps learn from the same answers; the run stops between them.
 #[test]
-fn a_run_that_was_interrupted_goes_on_with_the_same_answers() {
+fn a_run_that_was_interrupted_continues_with_the_same_answers() {
     let folder = folder();
     let folder = folder.path();
     let sets = [

@@ -111,7 +111,7 @@ fn what_is_frozen_keeps_its_bits_and_what_is_not_learns() {
         let trainable = format!("train.trainable={words}");
         let from = ["--steps", "10", "--set", &trainable, "--stop-after", "4"];
         let told = begin(folder, "first", &[&from[..], &["--from-project", "first"]].concat());
-        // It goes on with moments for what is trained alone.
+        // It continues with moments for what is trained alone.
         let number: u64 = number;
         succeed(folder, &["train", "--project", "first", "--resume"]);
         let (after, _) = weights(folder, "first", &number.to_string());

@@ -141,7 +141,7 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
     assert_eq!(tokens, &wanted);
     assert_eq!(*chosen, Some(written[1].id));
     // An alternative goes on from there.
-    scene.harness.get_by_label_contains("Go on with ·fox").click();
+    scene.harness.get_by_label_contains("Continue with ·fox").click();
     scene.settle();
     let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
     let Some(Command::Generate { prompt, .. }) = sent.last() else { panic!("a text") };

@@ -75,7 +75,7 @@ fn a_model_learns_to_answer_and_stops_where_the_answer_ends() {
 }
 
 #[test]
-fn a_run_that_was_interrupted_goes_on_with_the_same_batches() {
+fn a_run_that_was_interrupted_continues_with_the_same_batches() {
     let folder = folder(&["--set", "model.position={kind=\"none\"}"]);
     let folder = folder.path();
     let set = ["--steps", "12", "--set", "train.accumulate=3", "--set", "train.batch_size=2"];

@@ -4,7 +4,7 @@ use crate::platform::lanes;
 pub use crate::protocol::{DeviceDescription, DeviceKind};
 use std::collections::BTreeMap;
 
-/// This machine's processor, with so many threads at work.
+/// This machine's CPU, with so many threads at work.
 pub fn cpu(threads: usize) -> DeviceDescription {
     DeviceDescription {
         threads: Some(threads),

@@ -18,11 +18,11 @@ use glasshouse_protocol::{ProfileEntry, ProfileMethod};
 const LOST_IN_TUNING: &str = "the device was lost while kernels were timed";
 
 /// Seconds of the longest step that is sent off as one submission: longer, and a driver may take the device for hung.
-pub const LONGEST_LAUNCHED: f64 = 0.5;
+pub const MAX_LAUNCHED_SECONDS: f64 = 0.5;
 
 /// Runs a training run's graphs on a device.
 pub enum Executor {
-    /// Our kernels on the processor's cores.
+    /// Our kernels on the CPU's cores.
     Cpu(Box<CpuExecutor>),
     /// Our kernels through wgpu.
     Gpu(Box<GpuExecutor>, Box<Gpu>),
@@ -235,7 +235,7 @@ impl Executor {
     }
 
     /// Trains on one step sent to an idle GPU as one submission, and says what launching it cost; `None` elsewhere. The step should
-    /// last no longer than [`LONGEST_LAUNCHED`]. `warm`, it is recorded once just before.
+    /// last no longer than [`MAX_LAUNCHED_SECONDS`]. `warm`, it is recorded once just before.
     pub async fn time_launch(&mut self, step: &StepInput, warm: bool) -> Result<Option<EncodeStatistics>> {
         match self {
             Self::Gpu(executor, _) => executor.time_launch(step, warm).await.map(Some),

@@ -6,7 +6,7 @@
 //! rotary positions, SwiGLU, grouped queries, smoothed labels and ignored targets in the other.
 
 pub mod cases;
-pub mod halves;
+pub mod half_precision;
 pub mod losses;
 pub mod parity;
 pub mod variants;

@@ -25,7 +25,7 @@ use crate::train::{Options, Trainer};
 use std::sync::Arc;
 
 /// So many losses of a device in a row, without a checkpoint between them, are its end.
-const MOST_LOSSES: u32 = 3;
+const MAX_DEVICE_LOSSES: u32 = 3;
 /// A driver that starts again takes a moment: so often it is asked, so many seconds apart.
 const TRIES: u32 = 6;
 const PAUSE: f64 = 0.5;
@@ -313,7 +313,7 @@ impl OpenRun {
         let saved = resumable.map(|checkpoint| checkpoint.step).max();
         self.losses = if self.saved == Some(saved) { self.losses + 1 } else { 1 };
         self.saved = Some(saved);
-        if self.losses > MOST_LOSSES {
+        if self.losses > MAX_DEVICE_LOSSES {
             return Err(error);
         }
         let (optimizer, tuning) = (self.optimizer, Tuning::Pinned(device.clone()));

@@ -6,9 +6,9 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
 
 /// Default WebGPU limits.
-const MOST_STORAGE_BUFFERS: usize = 8;
-const MOST_WORKGROUP_MEMORY: u32 = 16384;
-const MOST_INVOCATIONS: u32 = 256;
+const MAX_STORAGE_BUFFERS: usize = 8;
+const MAX_WORKGROUP_MEMORY: u32 = 16384;
+const MAX_INVOCATIONS: u32 = 256;
 
 /// What Rust needs to know of a variant.
 #[derive(Debug)]
@@ -97,9 +97,9 @@ fn layout(module: &Module) -> Outcome<Layout> {
     if entry.stage != ShaderStage::Compute || entry.workgroup_size_overrides.is_some() {
         return Err("the entry point must be @compute with a literal @workgroup_size".to_owned());
     }
-    if entry.workgroup_size.iter().product::<u32>() > MOST_INVOCATIONS {
+    if entry.workgroup_size.iter().product::<u32>() > MAX_INVOCATIONS {
         return Err(format!(
-            "workgroup of {:?} is above {MOST_INVOCATIONS} invocations",
+            "workgroup of {:?} is above {MAX_INVOCATIONS} invocations",
             entry.workgroup_size
         ));
     }
@@ -144,11 +144,11 @@ fn layout(module: &Module) -> Outcome<Layout> {
     if bindings.iter().enumerate().any(|(at, binding)| binding.binding as usize != at) {
         return Err(format!("bindings have gaps, or one is unused: {bindings:?}"));
     }
-    if bindings.len() > MOST_STORAGE_BUFFERS + 1 {
-        return Err(format!("{} storage buffers, {MOST_STORAGE_BUFFERS} may be", bindings.len() - 1));
+    if bindings.len() > MAX_STORAGE_BUFFERS + 1 {
+        return Err(format!("{} storage buffers, {MAX_STORAGE_BUFFERS} may be", bindings.len() - 1));
     }
-    if workgroup_memory > MOST_WORKGROUP_MEMORY {
-        return Err(format!("{workgroup_memory} bytes of workgroup memory, {MOST_WORKGROUP_MEMORY} may be"));
+    if workgroup_memory > MAX_WORKGROUP_MEMORY {
+        return Err(format!("{workgroup_memory} bytes of workgroup memory, {MAX_WORKGROUP_MEMORY} may be"));
     }
     let arguments = arguments.filter(|structure| structure.name == "Arguments");
     Ok(Layout {

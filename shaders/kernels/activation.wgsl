@@ -1,7 +1,7 @@
 // Activation: y = f(x), entry by entry.
 // variants: entries=scalar|vec4|half
 //
-// One invocation an entry (four with vec4). half: x and y are stored in halves.
+// One invocation an entry (four with vec4). half: x and y are stored in f16.
 
 import package::shared::curves::activated_by;
 import package::shared::entry::Entry;

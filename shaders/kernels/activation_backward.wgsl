@@ -2,7 +2,7 @@
 // variants: entries=scalar|vec4|half
 //
 // One invocation an entry (four with vec4). f′ comes from x alone: y is not kept for it. half: x, dy and
-// dx are stored in halves.
+// dx are stored in f16.
 
 import package::shared::curves::slope_by;
 import package::shared::entry::Entry;

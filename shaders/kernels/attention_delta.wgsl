@@ -3,7 +3,7 @@
 //
 // FlashAttention-2 (Dao 2023), line 4 of the backward pass; it holds with dropout too, since y has the mask in it.
 // y and dy are [B,T,H·D], delta is [B,H,T]. One invocation an entry of delta. half: y and dy are
-// stored in halves.
+// stored in f16.
 
 import package::shared::grid::group_number;
 import package::shared::stored_float::Stored;

@@ -5,15 +5,15 @@
 //   s[j] = q·k[j]/√D for t − S < j ≤ t;  lse = log Σ exp s[j];  y = Σ exp(s[j] − lse)·M[j]·v[j]
 //
 // qkv [B,T,(H+2K)·D] holds queries, keys and values side by side; y is [B,T,H·D] and lse [B,H,T]. Query head h reads key head
-// h/(H/K). S is the sliding window, or T. D divides by four and is at most 128. half: qkv and y are stored in halves. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
+// h/(H/K). S is the sliding window, or T. D divides by four and is at most 128. half: qkv and y are stored in f16. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
 //
-// Four queries meet four keys at a time, so that what is loaded serves four products and not one: on a processor that plays GPU a
+// Four queries meet four keys at a time, so that what is loaded serves four products and not one: on a CPU that plays GPU a
 // load goes lane by lane. The sums are rescaled once for four keys (online softmax, Milakov and Gimelshein 2018). Queries are
 // read again for each block of keys, since an array that a loop indexes costs as much as a buffer.
 // documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
 // Those variants have dropout's code too, of a rate of 0 where nothing is dropped.
 
-import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, total};
+import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, highest, neighbours, scaled, total};
 @if(dropout) import package::shared::blocks::{kept, products};
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 @if(documents) import package::shared::blocks::keys_from;
@@ -48,7 +48,7 @@ fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
 // Scores of the keys that a query sees.
 fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32) -> vec4<f32> {
     let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
-    return select(vec4<f32>(LOWEST), scores * arguments.scale, sees);
+    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale, sees);
 }
 
 // M of a query's probabilities for four keys.
@@ -106,7 +106,7 @@ fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
     for (var c = 0u; c < entries; c++) {
         attended[c] = mat4x4<f32>();
     }
-    var largest = vec4<f32>(LOWEST);
+    var largest = vec4<f32>(MIN_SCORE);
     var sums = vec4<f32>();
     for (var j = begin; j < end; j += 4u) {
         let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;

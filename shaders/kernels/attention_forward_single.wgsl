@@ -7,7 +7,7 @@
 // h/(H/K). S is the sliding window, or T. M is dropout's mask/(1 − rate), which the sum of the softmax does not see.
 //
 // One invocation owns a query row and walks the keys straight from the buffer, float by float, with an online softmax (Milakov and
-// Gimelshein 2018). The loop bounds are the workgroup's, its masks the row's. half: qkv and y are stored in halves.
+// Gimelshein 2018). The loop bounds are the workgroup's, its masks the row's. half: qkv and y are stored in f16.
 
 import package::shared::attention::arguments;
 import package::shared::control::{Control, ScheduleRow};
@@ -19,7 +19,7 @@ import package::shared::stored_float::Stored;
 const SIZE: u32 = 256u;
 const ROWS: u32 = 8u;
 
-const LOWEST: f32 = -3.0e38;
+const MIN_SCORE: f32 = -3.0e38;
 
 @group(0) @binding(1) var<storage, read> control: Control;
 @group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
@@ -53,7 +53,7 @@ fn attention_forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(lo
         query[c] = f32(qkv[(window + t) * row_entries + head * arguments.head_size + c]) * arguments.scale;
         attended[c] = 0.0;
     }
-    var largest = LOWEST;
+    var largest = MIN_SCORE;
     var total = 0.0;
     for (var j = begin; j < end; j++) {
         let key = (window + j) * row_entries + key_column;

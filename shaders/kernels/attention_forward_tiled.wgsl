@@ -9,7 +9,7 @@
 // One invocation owns a query row and walks the keys with an online softmax (Milakov and Gimelshein 2018): the sums are
 // rescaled when a larger score comes, which gets rarer along the row. A workgroup takes ROWS neighbouring queries of one head,
 // so that all its invocations read the same key at the same time, from workgroup memory. The loop bounds are the workgroup's, its
-// masks the row's. shared/heads.wgsl says what `size` is. half: qkv and y are stored in halves.
+// masks the row's. shared/heads.wgsl says what `size` is. half: qkv and y are stored in f16.
 // documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
 
 import package::shared::attention::arguments;
@@ -18,7 +18,7 @@ import package::shared::grid::group_number;
 import package::shared::heads::{Entry, ROWS, SIZE, STAGED, Stored, entries, horizontal_sum};
 import package::shared::random::random_bits;
 
-const LOWEST: f32 = -3.0e38;
+const MIN_SCORE: f32 = -3.0e38;
 
 @group(0) @binding(1) var<storage, read> control: Control;
 @group(0) @binding(2) var<storage, read> schedule: array<ScheduleRow>;
@@ -59,7 +59,7 @@ fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(loc
         query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
         attended[c] = Entry();
     }
-    var largest = LOWEST;
+    var largest = MIN_SCORE;
     var total = 0.0;
     for (var start = begin; start < end; start += STAGED) {
         let count = min(STAGED, end - start);

@@ -6,12 +6,12 @@
 // Here:     dv = Σ_{j ≤ t < j + S} p[t]·M[t]·dy[t];  ds[t] = p[t]·(M[t]·(dy[t]·v) − delta[t]);  dk = Σ_{j ≤ t < j + S} ds[t]·q[t]/√D
 //
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
-// Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl
+// Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]. half: qkv, dy and dqkv are stored in f16. attention_forward_direct.wgsl
 // says why blocks; here a block holds, for each of four keys, its weights for four queries.
 // documents: queries t with starts[b,t] > j, the first position of their document, do not see key j. Starts grow along a row, so that
 // the first query that sees none of the keys ends the walk.
 
-import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, neighbours, products};
+import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, neighbours, products};
 @if(dropout) import package::shared::blocks::kept;
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 @if(documents) import package::shared::blocks::queries_until;
@@ -53,7 +53,7 @@ fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
 // Logarithms of the probabilities that four queries give a key.
 fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32> {
     let sees = (vec4<u32>(j) <= ts) & (ts < min(vec4<u32>(arguments.time), vec4<u32>(j + arguments.seen)));
-    return select(vec4<f32>(LOWEST), scores * arguments.scale - lse, sees);
+    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - lse, sees);
 }
 
 // M of the probabilities that four queries, from `first` on in all of them, give a key.

@@ -6,7 +6,7 @@
 //
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; the queries' kernel writes the rest.
-// An invocation owns a key row j and walks the queries straight from the buffer, float by float. half: qkv, dy and dqkv are stored in halves.
+// An invocation owns a key row j and walks the queries straight from the buffer, float by float. half: qkv, dy and dqkv are stored in f16.
 
 import package::shared::attention::arguments;
 import package::shared::control::{Control, ScheduleRow};

@@ -7,7 +7,7 @@
 // Both sums also run over the H/K query heads that share the key head, one after another, so that the order never changes.
 // Writes the last 2K·D columns of dqkv [B,T,(H+2K)·D]; the queries' kernel writes the rest.
 // An invocation owns a key row j, a workgroup ROWS neighbours of one key head, and all walk the same queries, from workgroup
-// memory. half: qkv, dy and dqkv are stored in halves.
+// memory. half: qkv, dy and dqkv are stored in f16.
 // documents: queries t with starts[b,t] > j, the first position of their document, do not see key j. Starts grow along a row, so that
 // the first query that sees none of the keys ends the walk.
 

@@ -6,9 +6,9 @@
 // Here:     ds[j] = p[j]·(M[j]·(dy·v[j]) − delta);  dq = Σ_{t − S < j ≤ t} ds[j]·k[j]/√D
 //
 // delta = dy·y of each row [B,H,T]. Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel
-// writes the rest. half: qkv, dy and dqkv are stored in halves. attention_forward_direct.wgsl says why blocks, and what documents are.
+// writes the rest. half: qkv, dy and dqkv are stored in f16. attention_forward_direct.wgsl says why blocks, and what documents are.
 
-import package::shared::blocks::{LANES, LOWEST, ROWS, SIZE, Stored, exponentials, neighbours, products};
+import package::shared::blocks::{LANES, MIN_SCORE, ROWS, SIZE, Stored, exponentials, neighbours, products};
 @if(dropout) import package::shared::blocks::kept;
 @if(dropout) import package::shared::control::{Control, ScheduleRow};
 @if(documents) import package::shared::blocks::keys_from;
@@ -50,7 +50,7 @@ fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
 // Logarithms of the probabilities of the keys that a query sees.
 fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32, lse: f32) -> vec4<f32> {
     let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
-    return select(vec4<f32>(LOWEST), scores * arguments.scale - vec4<f32>(lse), sees);
+    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - vec4<f32>(lse), sees);
 }
 
 // M of a query's probabilities for four keys.

@@ -7,7 +7,7 @@
 // Writes the first H·D columns of dqkv [B,T,(H+2K)·D]; the keys' kernel writes the rest. The probabilities are
 // recomputed from lse [B,H,T]; delta [B,H,T] comes from attention_delta; dy is [B,T,H·D].
 // Shaped as attention_forward_tiled.wgsl: an invocation owns a query row, a workgroup ROWS neighbours of one head.
-// half: qkv, dy and dqkv are stored in halves.
+// half: qkv, dy and dqkv are stored in f16.
 // documents: t sees no key before starts[b,t], the first position of its document; whole blocks of such keys are skipped.
 
 import package::shared::attention::arguments;

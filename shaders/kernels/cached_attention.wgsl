@@ -17,7 +17,7 @@ import package::shared::decode::Cursor;
 import package::shared::grid::group_number;
 
 const LANES: u32 = 64u;
-const LOWEST: f32 = -3.0e38;
+const MIN_SCORE: f32 = -3.0e38;
 
 struct Arguments {
     rows: u32, // B·T.
@@ -74,12 +74,12 @@ fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
     }
     workgroupBarrier();
 
-    var largest = LOWEST;
+    var largest = MIN_SCORE;
     var total = 0.0;
     var attended = vec4<f32>();
     for (var start = begin; start < end; start += LANES) {
         let count = min(LANES, end - start);
-        var score = LOWEST;
+        var score = MIN_SCORE;
         if local < count {
             let key = cache + (start + local) * head_size;
             score = 0.0;

@@ -1,4 +1,4 @@
-// The copy of the weights in halves that matrix products read where training runs in mixed precision: y = half(x).
+// The copy of the weights in f16 that matrix products read where training runs in mixed precision: y = half(x).
 // variants: width=half
 //
 // x and y are the arenas of the weights, or one piece of them, in vectors of four: entries begin on multiples of 128. One

@@ -3,7 +3,7 @@
 // variants: half?
 //
 // logits x, dx [N,V]; targets is a ring [rows, N]; rows [N,2] = (lse, row loss); share = (mean, count), or weights [N]. One invocation an
-// entry: the probabilities are recomputed from the row's lse. half: dx is stored in halves.
+// entry: the probabilities are recomputed from the row's lse. half: dx is stored in f16.
 
 import package::shared::control::Control;
 import package::shared::grid::group_number;

@@ -1,6 +1,6 @@
 // Gives the model the next tokens of each row's text: those of the history that it has not read yet, or the last T of them.
 //
-// A row's settings say which text it goes on with. history [S, capacity] has a ring of token ids for each text, of which length were
+// A row's settings say which text it continues. history [S, capacity] has a ring of token ids for each text, of which length were
 // ever put in; tokens [B,T]; cursor [B] (start, length, text) is where the chunks stand. With `window` the whole window is read again,
 // as the text is longer than the context. An idle row reads nothing.
 // One workgroup a row: every invocation must have read the state before one of them moves it.

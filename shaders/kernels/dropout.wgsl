@@ -4,7 +4,7 @@
 // never: residual+y_half|x_half+y_half
 //
 // Its own gradient without r. One invocation an entry (four with vec4). The mask is recomputed, never stored.
-// x_half, y_half: x or y is stored in halves.
+// x_half, y_half: x or y is stored in f16.
 
 import package::shared::entry::Entry;
 import package::shared::grid::group_number;

@@ -1,7 +1,7 @@
 // Gate: y[n,f] = g(x[n,f])·x[n,F+f], g = SiLU (SwiGLU) or tanh-GELU (GeGLU); x [N,2F], y [N,F].
 // variants: entries=scalar|vec4|half
 //
-// One invocation an entry of y (four with vec4). half: x and y are stored in halves.
+// One invocation an entry of y (four with vec4). half: x and y are stored in f16.
 
 import package::shared::curves::activated_by;
 import package::shared::entry::Entry;

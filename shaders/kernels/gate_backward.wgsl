@@ -1,7 +1,7 @@
 // Gradient of a gate: of y[n,f] = g(x[n,f])·x[n,F+f], dx[n,f] = dy·x[n,F+f]·g′(x[n,f]), dx[n,F+f] = dy·g(x[n,f]).
 // variants: entries=scalar|vec4|half
 //
-// One invocation an entry of dy (four with vec4), which writes both sides. half: x, dy and dx are stored in halves.
+// One invocation an entry of dy (four with vec4), which writes both sides. half: x, dy and dx are stored in f16.
 
 import package::shared::curves::{activated_by, slope_by};
 import package::shared::entry::Entry;

@@ -2,7 +2,7 @@
 // variants: half?
 //
 // x and y are [N,(H+2K)·D], the scales [D] each, roots [N,H+K] keeps ρ for the backward pass. One invocation a head's row: D is at
-// most 256, too short for a workgroup to share. half: x and y are stored in halves.
+// most 256, too short for a workgroup to share. half: x and y are stored in f16.
 
 import package::shared::grid::group_number;
 import package::shared::stored_float::Stored;

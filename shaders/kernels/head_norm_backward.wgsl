@@ -5,7 +5,7 @@
 // Here:     dx = ρ·w·dy − x·ρ³·mean(x·w·dy); values pass.
 //
 // x, dy and dx are [N,(H+2K)·D], roots [N,H+K]. One invocation a head's row. half: x, dy and dx are
-// stored in halves.
+// stored in f16.
 
 import package::shared::grid::group_number;
 import package::shared::stored_float::Stored;

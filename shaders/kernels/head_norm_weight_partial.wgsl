@@ -5,7 +5,7 @@
 // Here:     partial[s, d] = Σ x·ρ·dy over the segment's rows and query heads, partial[s, D + d] the same over key heads.
 //
 // x and dy are [N,(H+2K)·D], roots [N,H+K], partial [S,2·D]. One invocation an entry of partial; head_norm_weight_backward adds the
-// segments up in order, so that the result is the same every time. half: x and dy are stored in halves.
+// segments up in order, so that the result is the same every time. half: x and dy are stored in f16.
 
 import package::shared::grid::group_number;
 import package::shared::stored_float::Stored;

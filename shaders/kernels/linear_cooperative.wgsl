@@ -5,7 +5,7 @@
 // without: scalar
 //
 // Shapes are those of linear_direct.wgsl, and so are sums; N, I and O divide by the matrices' side. Operands are loaded entry by entry,
-// floats or halves. shared/cooperative.wgsl says who computes what.
+// f32 or f16. shared/cooperative.wgsl says who computes what.
 
 import package::shared::cooperative::{EDGE, LeftMatrix, Number, PARTS, RightMatrix, Sums, add_products, keep, kept_blocks, own_subgroup, part_corner};
 import package::shared::grid::group_number;

@@ -9,7 +9,7 @@
 // without: relu relu_squared
 //
 // x [N,I], w [O,I], b [O], z, y and r [N,O]. Both operands run along the inner dimension I, in vectors of four where it divides by four:
-// floats, or halves (`half`; `half_out` stores results in halves too). Of a w that is too large to bind, some rows are O here, and y, b
+// f32, or f16 (`half`; `half_out` stores results in f16 too). Of a w that is too large to bind, some rows are O here, and y, b
 // and r are bound from the column of the first on (plain and residual alone). An epilogue is a file under shared/, linear_….wgsl.
 
 import package::shared::direct::multiply;

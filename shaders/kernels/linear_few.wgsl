@@ -3,7 +3,7 @@
 //
 // x [N,I], w [O,I], b [O], y and r [N,O]. A tile of 64 rows would be mostly empty; here each output is a dot product of its
 // own (shared/rows.wgsl), and reading w once is all the work. Of a w that is too large to bind, some rows are O here, and y, b and
-// r are bound from the column of the first on. half: w is stored in halves, half the work; the rest in floats. What
+// r are bound from the column of the first on. half: w is stored in f16, half the work; the rest in floats. What
 // w is stored as is known to `weights` alone, so that another way of storing it is another variant of that function.
 
 import package::shared::entry::{Entry, total};

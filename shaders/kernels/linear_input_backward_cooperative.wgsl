@@ -4,7 +4,7 @@
 // without: left1 left4 left_half scalar
 //
 // Shapes are those of linear_input_backward_direct.wgsl, and so are sums; N, O and I divide by the matrices' side. Both operands are
-// floats, or halves, loaded entry by entry. shared/cooperative.wgsl says who computes what.
+// f32, or f16, loaded entry by entry. shared/cooperative.wgsl says who computes what.
 
 import package::shared::cooperative::{EDGE, LeftMatrix, Number, PARTS, RightMatrix, Sums, add_products, keep, kept_blocks, own_subgroup, part_corner};
 import package::shared::grid::group_number;

@@ -9,7 +9,7 @@
 // without: relu relu_squared
 //
 // dy [N,O], w [O,I], dx and r [N,I]. The inner dimension is O: dy runs along it (left4: in vectors of four, where O divides by four;
-// left_half: of halves), w across it (vec4, half: likewise for I). With `half` x and dx are stored in halves too. Of a w that is too large
+// left_half: of f16), w across it (vec4, half: likewise for I). With `half` x and dx are stored in f16 too. Of a w that is too large
 // to bind, some rows are O here, dy is bound from the column of the first on, and each part after the first adds to dx (plain alone).
 // An epilogue is a file under shared/, linear_input_….wgsl.
 

@@ -3,7 +3,7 @@
 // without: left1 left4 left_half scalar
 //
 // Shapes and slices are those of linear_weight_backward_direct.wgsl; N, O and I divide by the matrices' side. Both operands are floats,
-// or halves, loaded entry by entry. shared/cooperative.wgsl says who computes what.
+// or f16, loaded entry by entry. shared/cooperative.wgsl says who computes what.
 
 import package::shared::cooperative::{EDGE, LeftMatrix, Number, PARTS, RightMatrix, Sums, add_products, keep, kept_blocks, own_subgroup, part_corner};
 import package::shared::grid::group_number;

@@ -3,7 +3,7 @@
 // never: rms+bias
 //
 // x, y [N,C]; w, b [C]; statistics [N,2] = (μ, ρ), with μ = 0 for rms. The variance is taken about the mean in a second
-// pass: the difference of two large sums would lose it. half: y is stored in halves.
+// pass: the difference of two large sums would lose it. half: y is stored in f16.
 
 import package::shared::entry::{Entry, WIDTH, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};

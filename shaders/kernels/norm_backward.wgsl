@@ -3,7 +3,7 @@
 //
 // layer dx = ρ·(g − mean g − x̂·mean(g·x̂)) (+ r); rms dx = ρ·(g − x̂·mean(g·x̂)) (+ r).
 // x, dy, r, dx [N,C]; w [C]; statistics [N,2] = (μ, ρ). r is what else flows into x.
-// half: dy is stored in halves.
+// half: dy is stored in f16.
 
 import package::shared::entry::{Entry, WIDTH, total};
 import package::shared::rows::{LANES, row_of, lane_of, sum_of_row};

@@ -2,7 +2,7 @@
 // variants: tier=column|workgroup entries=scalar|vec4|half bias?
 //
 // x, dy [N,C]; statistics [N,2] = (μ, ρ); dw, db [C]. One pass over the rows for both sums.
-// half: dy is stored in halves.
+// half: dy is stored in f16.
 
 import package::shared::columns::{STEP, BLOCK, column_of, first_row, sum_of_column};
 import package::shared::entry::Entry;

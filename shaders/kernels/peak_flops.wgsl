@@ -3,7 +3,7 @@
 // y [N]: invocation n begins with the twelve numbers x = n, n + 0.1, … n + 1.1, takes each through x = x · factor + addend eight
 // times a turn, and writes their sum, which keeps a compiler from leaving the loop out. FLOPs: N · turns · 192.
 //
-// Twelve independent chains hide the latency of a multiply-add and fit the sixteen vector registers of a processor without
+// Twelve independent chains hide the latency of a multiply-add and fit the sixteen vector registers of a CPU without
 // AVX-512, which is what a software adapter may run on. No two begin alike: a compiler would compute them once.
 
 import package::shared::grid::group_number;

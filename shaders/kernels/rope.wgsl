@@ -6,7 +6,7 @@
 //
 // x and y are [B,T,(H+2K)·D], table is [P,D] (cosines, then sines). With `turn` = −1 the rotation goes back, which is the
 // gradient. `start` is what the text's row of the cursor [B] begins with, else 0. One invocation a pair; D is even.
-// half: x and y are stored in halves.
+// half: x and y are stored in f16.
 
 import package::shared::decode::Cursor;
 import package::shared::grid::group_number;

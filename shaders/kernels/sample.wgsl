@@ -15,7 +15,7 @@ import package::shared::decode::{DecodeState, IDLE, SampleSettings};
 
 const LANES: u32 = 256u;
 const BLOCK: u32 = 16u;
-const LARGEST_LOGIT: f32 = 1e30;
+const MAX_LOGIT: f32 = 1e30;
 // As in sampler.rs: keeps rounding out of shares that are reached exactly.
 const NUCLEUS: f32 = 0.999999;
 
@@ -45,11 +45,11 @@ var<workgroup> chosen: u32;
 // A logit with what is undefined or beyond bounds brought to them.
 fn bounded(bits: u32) -> f32 {
     let magnitude = bits & 0x7fffffffu;
-    if magnitude <= bitcast<u32>(LARGEST_LOGIT) {
+    if magnitude <= bitcast<u32>(MAX_LOGIT) {
         return bitcast<f32>(bits);
     }
     let undefined = magnitude > 0x7f800000u;
-    return select(LARGEST_LOGIT, -LARGEST_LOGIT, undefined || bits != magnitude);
+    return select(MAX_LOGIT, -MAX_LOGIT, undefined || bits != magnitude);
 }
 
 // An integer that orders as the logit does; both zeros are one.
@@ -131,7 +131,7 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                 let logit = bounded(logits[row + token]);
                 let penalty = own.repetition_penalty;
                 let penalised = select(logit * penalty, logit / penalty, logit > 0.0);
-                keys[row + token] = key_of(clamp(penalised, -LARGEST_LOGIT, LARGEST_LOGIT));
+                keys[row + token] = key_of(clamp(penalised, -MAX_LOGIT, MAX_LOGIT));
             }
         }
     }

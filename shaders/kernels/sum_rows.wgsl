@@ -2,7 +2,7 @@
 // variants: tier=column|workgroup entries=scalar|vec4|half
 //
 // dy [N,C], dx [C] or longer. Also the last stage of a split matrix product. half: dy is stored in
-// halves.
+// f16.
 
 import package::shared::columns::{STEP, BLOCK, column_of, first_row, sum_of_column};
 import package::shared::entry::Entry;

@@ -8,7 +8,7 @@
 
 import package::shared::control::Control;
 import package::shared::grid::group_number;
-import package::shared::marks::{STRETCH, clear_marks, mark, is_marked};
+import package::shared::marks::{CHUNK, clear_marks, mark, is_marked};
 import package::shared::reduce::{max_of_group, sum_of_group};
 
 struct Arguments {
@@ -53,7 +53,7 @@ fn unlikelihood(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
     let first = select(0u, starts[ring + row], arguments.documents == 1u);
     var unlikely = 0.0;
     var odds = 0.0;
-    for (var from_token = 0u; from_token < arguments.vocabulary; from_token += STRETCH) {
+    for (var from_token = 0u; from_token < arguments.vocabulary; from_token += CHUNK) {
         clear_marks(local, 64u);
         workgroupBarrier();
         for (var t = first + local; t <= position; t += 64u) {
@@ -63,7 +63,7 @@ fn unlikelihood(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
             }
         }
         workgroupBarrier();
-        let count = min(STRETCH, arguments.vocabulary - from_token);
+        let count = min(CHUNK, arguments.vocabulary - from_token);
         for (var j = local; j < count; j += 64u) {
             if is_marked(j) {
                 let p = exp(logits[start + from_token + j] - lse);

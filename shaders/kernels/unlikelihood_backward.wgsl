@@ -7,7 +7,7 @@
 
 import package::shared::control::Control;
 import package::shared::grid::group_number;
-import package::shared::marks::{STRETCH, clear_marks, mark, is_marked};
+import package::shared::marks::{CHUNK, clear_marks, mark, is_marked};
 
 struct Arguments {
     rows: u32, // N.
@@ -45,7 +45,7 @@ fn unlikelihood_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local
     let factor = arguments.scale * control.loss_scale / select(loss[1], 1.0, loss[1] == 0.0);
     let lse = sums[row].x;
     let kept = 1.0 - arguments.alpha * sums[row].y;
-    for (var from_token = 0u; from_token < arguments.vocabulary; from_token += STRETCH) {
+    for (var from_token = 0u; from_token < arguments.vocabulary; from_token += CHUNK) {
         clear_marks(local, 64u);
         workgroupBarrier();
         for (var t = first + local; t <= position; t += 64u) {
@@ -55,7 +55,7 @@ fn unlikelihood_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local
             }
         }
         workgroupBarrier();
-        let count = min(STRETCH, arguments.vocabulary - from_token);
+        let count = min(CHUNK, arguments.vocabulary - from_token);
         for (var j = local; j < count; j += 64u) {
             let at = start + from_token + j;
             let p = exp(logits[at] - lse);

@@ -14,7 +14,7 @@ const LANES: u32 = 8u;
 const ROWS: u32 = 32u;
 
 // A score that leaves nothing of a probability.
-const LOWEST: f32 = -3.0e38;
+const MIN_SCORE: f32 = -3.0e38;
 
 // Dropout's mask/(1 − rate) of four entries.
 @if(dropout)
@@ -57,7 +57,7 @@ fn neighbours(first: u32, count: u32) -> vec4<u32> {
 
 // Scores of four queries (columns) with four keys, those lowest that stand before the first position of a query's document.
 fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4x4<f32> {
-    let lowest = vec4<f32>(LOWEST);
+    let lowest = vec4<f32>(MIN_SCORE);
     return mat4x4<f32>(
         select(lowest, scores[0], vec4<u32>(documents.x) <= keys),
         select(lowest, scores[1], vec4<u32>(documents.y) <= keys),
@@ -68,7 +68,7 @@ fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4
 
 // The same of four keys (columns), from `key` on, with four queries.
 fn queries_until(scores: mat4x4<f32>, documents: vec4<u32>, key: u32) -> mat4x4<f32> {
-    let lowest = vec4<f32>(LOWEST);
+    let lowest = vec4<f32>(MIN_SCORE);
     return mat4x4<f32>(
         select(lowest, scores[0], documents <= vec4<u32>(key)),
         select(lowest, scores[1], documents <= vec4<u32>(key + 1u)),

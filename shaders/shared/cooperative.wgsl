@@ -1,6 +1,6 @@
 // The arithmetic of a matrix product of 64 × 64 outputs by cooperative matrices: a subgroup holds them together, and a GPU with tensor cores
 // multiplies two at once (VK_KHR_cooperative_matrix, Metal's simdgroup_matrix). Operands are loaded straight from the bindings,
-// halves or floats, and sums are floats.
+// f16 or f32, and sums are floats.
 //
 // A subgroup takes a part of 2 × 4 matrices, and further parts one by one where there are more parts than subgroups. What it
 // found goes through workgroup memory to the invocations whose blocks (shared/tiles.wgsl) it is, since how a matrix is spread over a

@@ -29,7 +29,7 @@ struct SampleSettings {
     repetition_penalty: f32,
     // 0 keeps all.
     top_k: u32,
-    // Which text the row goes on with, or IDLE.
+    // Which text the row continues, or IDLE.
     text: u32,
 }
 

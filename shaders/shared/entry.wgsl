@@ -1,4 +1,4 @@
-// What an elementwise kernel handles at a time: a float, or four where the count divides by four. Halves come in fours alone.
+// What an elementwise kernel handles at a time: a float, or four where the count divides by four. Values in f16 come in fours alone.
 
 @if(scalar) alias Entry = f32;
 @else alias Entry = vec4<f32>;

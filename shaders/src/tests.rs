@@ -89,7 +89,7 @@ fn selectors_find_their_variant() {
     ] {
         assert_eq!(find(operands, false, false, Epilogue::Gate, function), None);
     }
-    // Halves come out of halves, and no sum with what is stored in 32 bits.
+    // Values in f16 come out of f16, and no sum with what is stored in 32 bits.
     assert!(find(Operands::Half, true, false, Epilogue::Plain, Function::None).is_some());
     for (operands, epilogue) in [(Operands::Vec4, Epilogue::Plain), (Operands::Half, Epilogue::Residual)] {
         assert_eq!(find(operands, true, false, epilogue, Function::None), None);
@@ -100,7 +100,7 @@ fn selectors_find_their_variant() {
 /// As many variants as the README says, kernel by kernel and in all, and no more than anyone will look after.
 #[test]
 fn the_readme_counts_the_variants() {
-    const MOST: usize = 450;
+    const MAX_VARIANTS: usize = 450;
     let readme = include_str!("../README.md");
     let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
     for kernel in KERNELS {
@@ -115,5 +115,5 @@ fn the_readme_counts_the_variants() {
     let several = counted.iter().filter(|(_, count)| **count > 1).map(|(name, count)| (*name, *count));
     assert_eq!(told, several.collect());
     assert!(readme.contains(&format!("{} variants of {} kernels", KERNELS.len(), counted.len())));
-    assert!(KERNELS.len() <= MOST, "{}", KERNELS.len());
+    assert!(KERNELS.len() <= MAX_VARIANTS, "{}", KERNELS.len());
 }

@@ -7,7 +7,7 @@ Both train the same steps of the same text, without evaluations, samples or save
 round is one run of each, the one that goes first changing from round to round. The time is the run's own (`seconds` of `run.json`: preparing
 the text and opening the device are not in it). That both did the same is checked by their losses, to the bit. `--interval` is
 `train.guard.activation_interval`; with --act the guard also keeps states to go back to, every `--checkpoints` steps, which the run without it
-saves as well. On a machine with other work a run's time varies by more than the guard costs: the ratio of the processor's time (user and system, of
+saves as well. On a machine with other work a run's time varies by more than the guard costs: the ratio of the CPU's time (user and system, of
 the whole program, Unix alone) varies less, above all with `--threads 1`. The program is `target/release/glasshouse`, or what GLASSHOUSE names. At most 1.01 is asked for.
 """
 
@@ -25,14 +25,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("GLASSHOUSE", str(REPOSITORY / "target/release/glasshouse"))
 
 
-def processor():
-    """Seconds of the processor that programs started here have used."""
+def cpu_seconds():
+    """Seconds of the CPU that programs started here have used."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
 
 def trained(project, mode, arguments):
-    """Seconds of a new run, those of the processor, and the losses of its steps."""
+    """Seconds of a new run, those of the CPU, and the losses of its steps."""
     settings = {
         "train.eval_interval": 0,
         "train.sample_interval": 0,
@@ -46,9 +46,9 @@ def trained(project, mode, arguments):
     command += ["--threads", arguments.threads] if arguments.threads else []
     for setting in [f"{key}={value}" for key, value in settings.items()] + arguments.set:
         command += ["--set", setting]
-    before = processor()
+    before = cpu_seconds()
     subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
-    used = processor() - before
+    used = cpu_seconds() - before
     runs = [folder for folder in (project / "runs").iterdir() if folder.is_dir()]
     run = max(runs, key=lambda folder: int(folder.name.split("-")[0]))
     events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -27,7 +27,7 @@ const PATIENCE = 180;
 const ALONE = new Set([
   "a_software_adapter_trains_when_it_is_asked_for",
   "training_pauses_writes_meanwhile_and_goes_on",
-  "a_divided_run_pauses_stops_and_goes_on_with_the_same_losses",
+  "a_divided_run_pauses_stops_and_continues_with_the_same_losses",
   "the_script_pauses_aborts_and_resumes",
   "the_script_looks_inside_while_a_model_trains",
   "every_view_answers_in_the_tab_and_on_webgpu",

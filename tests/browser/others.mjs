@@ -1,5 +1,5 @@
 // The web app in Firefox and in a WebKit: the same walk in each. WebGPU is in neither, where Debian packages them: training is on the
-// processor's workers, and the page says so.
+// CPU's workers, and the page says so.
 //
 //   node others.mjs DIST [NAME]     DIST is what web/build wrote; NAME picks walks by a part
 //

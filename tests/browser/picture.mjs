@@ -1,4 +1,4 @@
-// A session in Chromium, photographed: the app's own page trains on the processor's workers, in a fresh profile. `docs/record` calls it.
+// A session in Chromium, photographed: the app's own page trains on the CPU's workers, in a fresh profile. `docs/record` calls it.
 //
 //   node picture.mjs DIST FOLDER     the last line is JSON: of each picture its file, what it shows, on which device, in which browser
 

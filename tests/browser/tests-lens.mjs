@@ -10,7 +10,7 @@ const WITHOUT_PICTURE = ["walk", "weights", "graph"];
 
 /**
  * What views say of a small model that was trained in the page, on a device: tensors without their entries, what is wrong with those, and
- * how far they are from the processor's. The adapter gets what the processor has trained.
+ * how far they are from the CPU's. The adapter gets what the CPU has trained.
  */
 function everyView(page, device, views) {
   return page.evaluate(
@@ -148,19 +148,19 @@ export async function every_view_answers_in_the_tab_and_on_webgpu(site) {
       }
     }
   };
-  const processor = await everyView(page, "cpu");
-  assert.equal(processor.place, "memory");
-  assert.equal(Object.keys(processor.said).length, 14);
-  check(processor);
+  const cpu = await everyView(page, "cpu");
+  assert.equal(cpu.place, "memory");
+  assert.equal(Object.keys(cpu.said).length, 14);
+  check(cpu);
   // A software adapter stands in for a GPU.
   const adapter = await everyView(page, "gpu");
   assert.equal(adapter.device.kind, "software");
   check(adapter);
   const shapes = ({ said }) => Object.values(said).map(({ shapes }) => shapes.map(({ name, shape }) => [name, shape]));
-  assert.deepEqual(shapes(adapter), shapes(processor));
-  // The same numbers: the kernels of the tab's WebGPU against those of its processor.
+  assert.deepEqual(shapes(adapter), shapes(cpu));
+  // The same numbers: the kernels of the tab's WebGPU against those of its CPU.
   for (const [view, { shapes }] of Object.entries(adapter.said)) {
-    for (const { name, apart } of shapes) assert(apart <= 2e-4, `${name} of ${view} is ${apart} from the processor's`);
+    for (const { name, apart } of shapes) assert(apart <= 2e-4, `${name} of ${view} is ${apart} from the CPU's`);
   }
 }
 

@@ -1,4 +1,4 @@
-// Training on the processor divided among workers, on a page without special headers: that it is the same training, that the
+// Training on the CPU divided among workers, on a page without special headers: that it is the same training, that the
 // workers end with it, what happens when one is lost, and what is said of them before.
 
 import assert from "node:assert/strict";
@@ -168,7 +168,7 @@ export async function an_engine_of_another_origin_divides_training_too(site) {
   }
 }
 
-export async function a_divided_run_pauses_stops_and_goes_on_with_the_same_losses(site) {
+export async function a_divided_run_pauses_stops_and_continues_with_the_same_losses(site) {
   const page = await bare(site);
   // Long enough that a pause comes before its part ends, on a fast machine too.
   const long = { ...WISH, steps: 90, train: { eval_interval: 0 } };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { launch } from "./chromium.mjs";
 import { Site, event, losses, ready, send, tiny, until } from "./site.mjs";
 
-export async function a_first_visit_trains_and_a_second_goes_on_with_the_same_next_loss(site) {
+export async function a_first_visit_trains_and_a_second_continues_with_the_same_next_loss(site) {
   const context = await site.profile();
   const page = await site.tab(context);
   const { messages } = await page.evaluate(() => globalThis.glasshouse.state());
@@ -69,14 +69,14 @@ export async function a_software_adapter_trains_when_it_is_asked_for(site) {
   const config = await tiny(page, 3, { eval_interval: 0 });
   const onAdapter = losses(await send(page, { command: "train", config }));
   await send(page, { command: "choose_device", device: "cpu" });
-  const onProcessor = losses(await send(page, { command: "train", config }));
+  const onCpu = losses(await send(page, { command: "train", config }));
   for (const step of [1, 2, 3]) {
-    const difference = Math.abs(onAdapter[step] - onProcessor[step]);
-    assert(difference < 1e-4, `step ${step}: ${onAdapter[step]} on the adapter, ${onProcessor[step]} on the processor`);
+    const difference = Math.abs(onAdapter[step] - onCpu[step]);
+    assert(difference < 1e-4, `step ${step}: ${onAdapter[step]} on the adapter, ${onCpu[step]} on the CPU`);
   }
 }
 
-export async function without_webgpu_the_processor_trains_and_says_what_is_missing(site) {
+export async function without_webgpu_the_cpu_trains_and_says_what_is_missing(site) {
   const bare = new Site();
   Object.assign(bare, { address: site.address, browser: await launch({ webgpu: false }) });
   try {

@@ -80,7 +80,7 @@ def summary(found):
         share = products.get("share_of_torch", {}).get("f32")
         device = products.get("device", "")
         bar(f"cuBLAS f32 on the products of {model}", CUBLAS, share, f"PyTorch on {device}" if device else "")
-        if device.startswith("the processor"):
+        if device.startswith("the CPU"):
             rows[-1]["verdict"] = "no cuBLAS here"
     variants = figures(found, "variants")
     run = f"{variants['kernels']} of {variants['kernels_of_device']} kernels" if "kernels" in variants else ""

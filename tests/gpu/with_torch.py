@@ -3,7 +3,7 @@
     with_torch.py products|steps SECONDS THREADS <REQUEST     a JSON list on standard input; an answer a line, the device's first
 
 A product is {"kind", "rows", "inner", "columns"}, a step {"model", "mode", "precision", "batch", "tiny"}. What has no time any more is left out.
-THREADS are those of a processor, 0 for PyTorch's own choice: they spin, and beside other programs many are slower than one.
+THREADS are those of a CPU, 0 for PyTorch's own choice: they spin, and beside other programs many are slower than one.
 The decoder is that of tests/python, the referee of the engine's arithmetic.
 """
 
@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "python"))
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
-# What a timed stretch should last, and how many of them there are.
-SECONDS, STRETCHES = 0.05, 3
+# What a timed round should last, and how many of them there are.
+SECONDS, ROUNDS = 0.05, 3
 
 
 def say(**fields):
@@ -39,13 +39,13 @@ def precision(name):
 
 
 def ms_of(work):
-    """Milliseconds of one of many calls in a row: the fastest stretch."""
+    """Milliseconds of one of many calls in a row: the fastest round."""
     for _ in range(3):
         work()
     wait()
     repeats, best = 1, float("inf")
-    stretches = 0
-    while stretches < STRETCHES:
+    rounds = 0
+    while rounds < ROUNDS:
         began = time.perf_counter()
         for _ in range(repeats):
             work()
@@ -55,7 +55,7 @@ def ms_of(work):
             repeats = min(4096, max(repeats + 1, int(repeats * 1.2 * SECONDS / max(seconds, 1e-6))))
             continue
         best = min(best, seconds / repeats)
-        stretches += 1
+        rounds += 1
     return 1e3 * best
 
 
@@ -129,7 +129,7 @@ def trainer(step):
         made.loss = loss
     backend = None
     if step["mode"] == "compiled":
-        # Tried on a processor only to see that all of this works: its code generator would take minutes.
+        # Tried on a CPU only to see that all of this works: its code generator would take minutes.
         backend = "aot_eager" if step["tiny"] else "inductor"
         made.loss = torch.compile(made.loss, backend=backend)
     return made, run, backend
@@ -177,7 +177,7 @@ def main():
         torch.set_num_threads(threads)
     until = time.monotonic() + seconds
     request = json.load(sys.stdin)
-    name = torch.cuda.get_device_name() if CUDA else f"the processor, threads: {torch.get_num_threads()}"
+    name = torch.cuda.get_device_name() if CUDA else f"the CPU, threads: {torch.get_num_threads()}"
     say(device=name, torch=torch.__version__, cuda=torch.version.cuda)
     {"products": products, "steps": steps}[work](request, until)
 

@@ -3,7 +3,7 @@
 
     python make_families.py DIR
 
-Makes DIR/NAME/ for each, with `config.json`, safetensors (in shards, halves and bfloat16 for some), `tokenizer.json` and
+Makes DIR/NAME/ for each, with `config.json`, safetensors (in shards, f16 and bfloat16 for some), `tokenizer.json` and
 `expected.json`: `ids` (38 tokens), `logits` ([T][V], float32), `texts` (each with its ids).
 """
 
@@ -129,7 +129,7 @@ def main():
         PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         ids = torch.randint(0, settings["vocab_size"], (1, 38))
-        # Read again: a model in halves has its angles in halves too.
+        # Read again: a model in f16 has its angles in f16 too.
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
         with torch.no_grad():
             logits = model(ids).logits[0]

@@ -132,12 +132,12 @@ fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
     let whole = adapted();
     let mut half = adapted();
     half.train.adapter.as_mut().unwrap().base = AdapterBase::F16;
-    let [list, of_halves] = [&whole, &half].map(|run| parameters(&run.model, &run.train).unwrap());
-    let [layout, to] = [&list, &of_halves].map(|list| ArenaLayout::of_parameters(list));
+    let [list, of_f16] = [&whole, &half].map(|run| parameters(&run.model, &run.train).unwrap());
+    let [layout, to] = [&list, &of_f16].map(|list| ArenaLayout::of_parameters(list));
     let held: usize =
-        of_halves.iter().filter(|own| own.ty.element == Element::F16).map(|own| own.ty.count()).sum();
+        of_f16.iter().filter(|own| own.ty.element == Element::F16).map(|own| own.ty.count()).sum();
     assert!(held > 0 && to.length - to.floats_end >= held);
-    assert!(of_halves.iter().all(|own| own.ty.element == Element::F32 || own.name.starts_with("blocks.")));
+    assert!(of_f16.iter().all(|own| own.ty.element == Element::F32 || own.name.starts_with("blocks.")));
     let mut arena = initial::parameters(&list, &layout, 7);
     draw_adapters(&list, &layout, &mut arena);
     // Below the smallest normal 16-bit float there are others, and beyond the largest there is none.
@@ -170,13 +170,13 @@ fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
             let is_half = run.train.adapter == half.train.adapter;
             let moved = layout.moved_to(&to, arena.clone());
             // The one in 32 bits is given what the other makes of the same weights.
-            let given = if is_half { moved } else { to.moved_to(&layout, rounded(&of_halves, &to, moved)) };
+            let given = if is_half { moved } else { to.moved_to(&layout, rounded(&of_f16, &to, moved)) };
             block_on(executor.set_state(&ArenaState { parameters: given, ..ArenaState::default() })).unwrap();
             let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
             let evaluated = block_on(executor.evaluate(&step.micro_batches)).unwrap();
             block_on(executor.train(std::slice::from_ref(&step))).unwrap();
             let after = block_on(executor.state()).unwrap().parameters;
-            let after = if is_half { to.moved_to(&layout, rounded(&of_halves, &to, after)) } else { after };
+            let after = if is_half { to.moved_to(&layout, rounded(&of_f16, &to, after)) } else { after };
             found.push((loss, evaluated, gradients, after));
         }
         assert!(found[0].2[..layout.trained_end].iter().any(|entry| *entry != 0.0));

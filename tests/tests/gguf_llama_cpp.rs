@@ -60,7 +60,7 @@ fn slow_llama_cpp_computes_what_we_compute() {
         said["ids"] = json!(ids);
         let (worst, largest) = furthest(&config, &arena, &said);
         println!("{name}: logits differ by {:.1e} of the largest", worst / largest);
-        // Its GELU is a table of halves.
+        // Its GELU is a table of f16.
         let close = if name == "gpt2" { 1e-3 } else { 1e-4 };
         assert!(worst < close * largest, "{name}: logits differ by {worst} of {largest}");
         let mut text = ids;

@@ -159,7 +159,7 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
 }
 
 #[test]
-fn rows_of_no_whole_blocks_are_halves_and_said_to_be() {
+fn rows_of_no_whole_blocks_are_f16_and_said_to_be() {
     let folder = tempfile::tempdir().unwrap();
     let (config, tokenizer, arena) = small("llama-tiny", |_| {});
     let path = folder.path().join("m.gguf");

@@ -302,7 +302,7 @@ fn a_fault_before_the_first_checkpoint_by_steps_takes_the_run_to_its_beginning()
     assert_eq!(acts, [(GuardKind::NonFinite, GuardAction::GoBack, 23, 0)]);
 }
 
-/// On the adapter that tests run on: the CPU has no halves.
+/// On the adapter that tests run on: the CPU has no f16.
 #[test]
 fn slow_an_overflow_of_half_precision_is_taken_back() {
     let mut config = guarded(GuardMode::Act);

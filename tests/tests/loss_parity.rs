@@ -51,8 +51,8 @@ fn slow_mixed_precision_and_every_tier_end_within_a_hundredth_of_the_default_ker
     ends_alike(&full, &mixed, "mixed precision");
     ends_alike(&full, &run(Precision::F32, Kernels::Tier(Tier::Subgroup)), "subgroups");
     // The software adapter of Mesa 26.2 has such matrices, that of Debian 12 has not.
-    if gpu.target().cooperative.halves.is_none() {
-        println!("{} has no cooperative matrices of halves: nothing to compare", gpu.report().name);
+    if gpu.target().cooperative.f16s.is_none() {
+        println!("{} has no cooperative matrices of f16: nothing to compare", gpu.report().name);
         return;
     }
     let cooperative = run(Precision::Mixed, Kernels::Tier(Tier::Cooperative));

@@ -137,7 +137,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
         let with_subgroups = Target::new(false).with_subgroups(true);
         let subgroups = with_subgroups.clone().with(&everywhere(Tier::Subgroup));
         let cooperative = |side| {
-            let matrices = Cooperative { floats: Some(side), halves: Some(side) };
+            let matrices = Cooperative { floats: Some(side), f16s: Some(side) };
             with_subgroups.clone().with_cooperative(matrices).with(&everywhere(Tier::Cooperative))
         };
         let software = Target::new(true);
@@ -162,7 +162,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
     }
     let missed: Vec<&str> = glasshouse_shaders::KERNELS
         .iter()
-        // Those for halves are lowered to by what a whole model stores in halves; `half_tests` runs them.
+        // Those for f16 are lowered to by what a whole model stores in f16; `half_tests` runs them.
         .filter(|kernel| !kernel.needs_half())
         .map(|kernel| kernel.name)
         .filter(|name| !BEYOND_OPS.contains(&name.split(':').next().unwrap_or(name)))
@@ -212,6 +212,6 @@ fn the_selftest_tries_the_variants_of_a_device() {
     );
     let refused = pollster::block_on(variants::run(&device, 1.0, "kitchen"));
     assert!(refused.is_err_and(|error| error.to_string().contains("linear_rope")));
-    let processor = pollster::block_on(variants::run("cpu", 1.0, ""));
-    assert!(processor.is_err_and(|error| error.to_string().contains("--device")));
+    let cpu = pollster::block_on(variants::run("cpu", 1.0, ""));
+    assert!(cpu.is_err_and(|error| error.to_string().contains("--device")));
 }

@@ -141,7 +141,7 @@ fn python_pytorch_has_the_same_losses_on_identical_batches() {
     agrees(&adapter(), &config, &prepared, &theirs[..24]);
 }
 
-/// nanoGPT's run for a GPU: what of it a processor can do, the warm-up of its schedule. Batches of 4, and no dropout, whose random numbers
+/// nanoGPT's run for a GPU: what of it a CPU can do, the warm-up of its schedule. Batches of 4, and no dropout, whose random numbers
 /// are our own.
 #[test]
 fn slow_python_nanogpts_run_for_a_gpu_begins_as_pytorchs() {

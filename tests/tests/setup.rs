@@ -99,7 +99,7 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
         assert_eq!((full.config.train.precision, full.on_own_device), (Precision::F32, again));
         let told = full.warnings.iter().any(|text| text.contains("goes on in 32 bits"));
         assert!(told, "{:?}", full.warnings);
-        // Its record has the processor then, and its settings have mixed precision still.
+        // Its record has the CPU then, and its settings have mixed precision still.
         full.run_of(&project).unwrap();
         let stop = Options { stop_after: Some(if again { 2 } else { 1 }), ..Options::default() };
         events(block_on(full.trainer(stop)).unwrap());

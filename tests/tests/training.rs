@@ -172,7 +172,7 @@ fn frozen_weights_are_where_a_model_has_them() {
     }
 }
 
-/// A run whose record says that it began with other kernels than its device's default ones goes on with those.
+/// A run whose record says that it began with other kernels than its device's default ones continues with those.
 #[test]
 fn chosen_kernels_are_recorded_and_pinned() {
     let (_folder, project) = project();
@@ -242,7 +242,7 @@ fn a_run_that_diverges_in_mixed_precision_searches_for_a_scale_first() {
 }
 
 #[test]
-fn mixed_precision_is_refused_where_there_are_no_halves() {
+fn mixed_precision_is_refused_where_there_is_no_f16() {
     let (_folder, project) = project();
     for device in ["cpu", "burn-flex"] {
         let run = create(&project, &mixed());

@@ -4,7 +4,7 @@ use crate::dependencies::{code, sources};
 use std::collections::BTreeMap;
 
 /// Structs, enums and traits of one name in the whole of the product's code.
-const MOST: usize = 3;
+const MAX_NAMESAKES: usize = 3;
 
 /// Names that have had so many meanings that only one is left.
 const ONCE: &[&str] = &["Place", "Part"];
@@ -52,7 +52,7 @@ fn few_types_share_a_name() {
             found.entry(name.to_owned()).or_default().push(place);
         }
     }
-    let most = |name: &str| if ONCE.contains(&name) { 1 } else { MOST };
+    let most = |name: &str| if ONCE.contains(&name) { 1 } else { MAX_NAMESAKES };
     let wrong: Vec<String> = found
         .iter()
         .filter(|(name, types)| types.len() > most(name))
@@ -61,7 +61,7 @@ fn few_types_share_a_name() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     // An exception that is needed no longer is removed.
     for one in ONE_MEANING {
-        assert!(aside.get(one).is_some_and(|count| *count > MOST), "{one:?} is no exception");
+        assert!(aside.get(one).is_some_and(|count| *count > MAX_NAMESAKES), "{one:?} is no exception");
     }
 }
 

@@ -25,7 +25,22 @@ const NOT_SAID: &[(&str, &str)] = &[
     ("over each other", "an overlay"),
     ("at its best", "best checkpoint"),
     ("expected usize", "expected a whole number"),
+    ("the processor", "the CPU"),
+    ("graphics processor", "GPU"),
+    ("go on with", "continue, or continue with"),
+    ("goes on with", "continues, or continues with"),
+    ("going on with", "continuing"),
+    ("gone on with", "continued"),
+    ("stretch of", "span, passage or run of"),
+    ("stretches of", "spans, passages or runs of"),
+    ("stored in halves", "stored in f16"),
+    ("products of halves", "products of f16"),
+    ("floats or halves", "f32 or f16"),
 ];
+
+/// What names of limits do not begin with: they are called MAX and MIN, with what they count.
+const NO_LIMITS: &[&str] =
+    &["MOST", "LONGEST", "LARGEST", "LEAST", "FEWEST", "SHORTEST", "SMALLEST", "WIDEST", "DEEPEST"];
 
 /// Rates are said with "per".
 const COUNTED: &[&str] = &[
@@ -137,6 +152,16 @@ fn found_in(text: &str) -> Vec<(usize, String)> {
             found.push((line(at), format!("\"{what} a {each}\"; write \"{what} per {each}\"")));
         }
     }
+    for (at, line) in text.lines().enumerate() {
+        for name in line.split(|letter: char| !letter.is_alphanumeric() && letter != '_') {
+            let limits = |first: &&str| {
+                name.strip_prefix(*first).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+            };
+            if NO_LIMITS.iter().any(limits) {
+                found.push((at + 1, format!("{name:?}; write \"MAX\" or \"MIN\" of what it counts")));
+            }
+        }
+    }
     found
 }
 
@@ -165,7 +190,15 @@ fn whole_words_are_found_and_parts_of_words_are_not() {
 
 #[test]
 fn phrases_are_found_in_identifiers_and_across_lines() {
-    assert_eq!(found_in("fn f() {}\nlet seconds_a_step = MOST_TOKENS;").len(), 2);
+    assert_eq!(found_in("fn f() {}\nlet seconds_a_step = most_tokens;").len(), 2);
     let broken = found_in("a line\n    /// told in 0.3 bytes a\n    /// token, as it\n    /// comes");
     assert_eq!(broken.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 2]);
+}
+
+#[test]
+fn limits_are_called_max_and_min() {
+    let found = found_in("const MAX_BYTES: u32 = 1;\nconst LONGEST_NAME: usize = LATEST.min(LEAST);");
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0], (2, "\"LONGEST_NAME\"; write \"MAX\" or \"MIN\" of what it counts".to_owned()));
+    assert!(found_in("let longest_name = most; // AT_MOST, the LEASTWISE").is_empty());
 }

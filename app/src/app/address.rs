@@ -7,7 +7,7 @@ use crate::pages::inspect::Wish;
 use glasshouse_protocol::{ErrorKind, View, presets};
 
 /// Characters of a prompt that an address may have at most.
-const LONGEST_PROMPT: usize = 10_000;
+const MAX_PROMPT_CHARACTERS: usize = 10_000;
 
 /// What an address asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,10 +95,11 @@ impl Address {
                 .map_err(|problem| problems.push(format!("The address asks for a view: {problem}.")))
                 .ok()
         });
-        let fits = |prompt: &String| prompt.chars().count() <= LONGEST_PROMPT;
+        let fits = |prompt: &String| prompt.chars().count() <= MAX_PROMPT_CHARACTERS;
         let prompt = parameter("prompt");
         if prompt.as_ref().is_some_and(|prompt| !fits(prompt)) {
-            problems.push(format!("The address has a prompt of more than {LONGEST_PROMPT} characters."));
+            problems
+                .push(format!("The address has a prompt of more than {MAX_PROMPT_CHARACTERS} characters."));
         }
         let [layer, head] = [layer, head].map(|number| number.map(|number| number as usize));
         self.inspect =
@@ -263,7 +264,7 @@ mod tests {
         };
         assert_eq!(address.inspect, wish);
         assert_eq!(AppOptions::from(address).inspect, wish);
-        let long = "x".repeat(LONGEST_PROMPT + 1);
+        let long = "x".repeat(MAX_PROMPT_CHARACTERS + 1);
         let address = read(&[("view", "atention"), ("layer", "-1"), ("head", "two"), ("prompt", &long)]);
         assert_eq!(address.inspect, Wish::default());
         assert_eq!(address.problems.len(), 4);

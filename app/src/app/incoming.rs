@@ -7,7 +7,7 @@ use crate::asks;
 use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
-use glasshouse_protocol::config::LONGEST_RULES;
+use glasshouse_protocol::config::MAX_RULES_BYTES;
 use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VERIFIED_STEPS};
 use std::path::{Path, PathBuf};
 
@@ -144,10 +144,10 @@ impl App {
         let Some(file) = files.into_iter().next() else { return };
         let name =
             Path::new(&file.name).file_name().map_or(file.name.clone(), |own| own.display().to_string());
-        let read = link::bytes_of(file, LONGEST_RULES).and_then(|bytes| match bytes.len() {
-            0..=LONGEST_RULES => String::from_utf8(bytes)
+        let read = link::bytes_of(file, MAX_RULES_BYTES).and_then(|bytes| match bytes.len() {
+            0..=MAX_RULES_BYTES => String::from_utf8(bytes)
                 .map_err(|_| format!("{name} is not UTF-8: convert it to UTF-8, and choose it again")),
-            _ => Err(format!("{name} is too long for rules: {LONGEST_RULES} bytes are possible")),
+            _ => Err(format!("{name} is too long for rules: {MAX_RULES_BYTES} bytes are possible")),
         });
         match read {
             Ok(rules) => {

@@ -50,7 +50,7 @@ pub use tokenizer::{
 pub use writing::{ChatArguments, ClassifyArguments, GenerateArguments, ModelArguments, SamplingArguments};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use glasshouse_engine::cpu::MOST_THREADS;
+use glasshouse_engine::cpu::MAX_THREADS;
 use glasshouse_engine::protocol::{GuardMode, Objective, Precision};
 use std::path::PathBuf;
 
@@ -109,7 +109,7 @@ pub enum Command {
     Evaluate(EvaluateArguments),
     /// Look inside a model at work on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors files
     Inspect(InspectArguments),
-    /// Find the longest stretches of a text that stand in the training text, and where
+    /// Find the longest spans of a text that stand in the training text, and where
     Provenance(ProvenanceArguments),
     /// Say what a run would take: parameters, bytes, dispatches, FLOPs; touches no device
     Plan(PlanArguments),
@@ -155,8 +155,8 @@ pub enum Command {
 /// A number of threads.
 fn thread_count(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(number @ 1..=MOST_THREADS) => Ok(number),
-        Ok(_) => Err(format!("expected 1 to {MOST_THREADS}")),
+        Ok(number @ 1..=MAX_THREADS) => Ok(number),
+        Ok(_) => Err(format!("expected 1 to {MAX_THREADS}")),
         Err(_) => Err("expected a whole number".to_owned()),
     }
 }

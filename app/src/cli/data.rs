@@ -203,7 +203,7 @@ fn begun(start: &CleaningStart, json: bool) -> Result<()> {
         CleaningStart::StartedOver { reason } if json => {
             say!("{}", serde_json::json!({ "event": "started_over", "reason": reason }))?;
         }
-        CleaningStart::StartedOver { reason } => say!("a stopped cleaning is not gone on with: {reason}")?,
+        CleaningStart::StartedOver { reason } => say!("a stopped cleaning is not continued: {reason}")?,
     }
     Ok(())
 }

@@ -7,14 +7,14 @@ use glasshouse_engine::evaluation::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
 };
 use glasshouse_engine::protocol::Moderation;
-use glasshouse_engine::protocol::config::LONGEST_RULES;
+use glasshouse_engine::protocol::config::MAX_RULES_BYTES;
 use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::storage;
 use serde_json::json;
 use std::path::Path;
 
 /// Bytes of a file of rows at most.
-const LARGEST: u64 = 256 << 20;
+const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Broken lines that are told one by one.
 const TOLD: usize = 5;
 
@@ -47,7 +47,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
             Some(trained)
         }
         None if kept.is_file() => {
-            let read = Classifier::read(&read(&kept, LARGEST)?);
+            let read = Classifier::read(&read(&kept, MAX_FILE_BYTES)?);
             Some(read.map_err(|reason| anyhow!("{} {reason}", kept.display()))?)
         }
         None => None,
@@ -109,7 +109,7 @@ pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> 
 
 /// A file of rules, and what they come to beside ours.
 fn own_rules(path: &Path) -> Result<(String, Rules)> {
-    let text = read(path, LONGEST_RULES as u64)?;
+    let text = read(path, MAX_RULES_BYTES as u64)?;
     let rules = Rules::with(&text).map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
     Ok((text, rules))
 }
@@ -140,7 +140,7 @@ fn judged(rows: &[LabelledRow], seed: u64, is_harmful: impl Fn(&str) -> bool) ->
 
 /// The rows of a file; those that are broken are told.
 fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
-    let LabelledRows { rows, broken } = LabelledRows::read(&read(path, LARGEST)?);
+    let LabelledRows { rows, broken } = LabelledRows::read(&read(path, MAX_FILE_BYTES)?);
     for (line, reason) in broken.iter().take(TOLD) {
         tell!("note: {}, line {line} is left out: {reason}", path.display());
     }

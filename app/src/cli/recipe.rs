@@ -73,7 +73,7 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
     if run.step < run.steps {
         let project = quoted(&arguments.project);
         tell!(
-            "stopped before its end; go on with: glasshouse train --project {project} --resume, and then: glasshouse recipe {name} \
+            "stopped before its end; continue with: glasshouse train --project {project} --resume, and then: glasshouse recipe {name} \
              --project {project} --measure {}",
             run.name
         );

@@ -157,7 +157,7 @@ fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode
     Ok(report.exit_code())
 }
 
-/// Refuses to go on with a run that is another than the published one of `steps` steps, which would get its verdict.
+/// Refuses to continue a run that is another than the published one of `steps` steps, which would get its verdict.
 fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u64) -> Result<()> {
     let run = trained::find_run(&arguments.project, None)?;
     let RunConfig { model, train, seed, preset, .. } = run.config()?;

@@ -127,7 +127,7 @@ async fn resumed(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
     let others = differing(changes, &arguments.data, &config)?;
     if !others.is_empty() {
         return Err(usage(format!(
-            "--resume goes on with the run's own settings, and {}; leave that out, or leave out --resume for a new run",
+            "--resume continues with the run's own settings, and {}; leave that out, or leave out --resume for a new run",
             others.join(", ")
         )));
     }
@@ -374,7 +374,7 @@ fn what_next(arguments: &TrainArguments, ended: &Ended) -> Result<()> {
         say!("  glasshouse train --data my-text.txt --project my   train on your own text")?;
         say!("(`glasshouse` is `cargo run --release --` from the source folder.)")?;
     } else {
-        say!("Go on with: glasshouse train{project} --resume")?;
+        say!("Continue with: glasshouse train{project} --resume")?;
     }
     Ok(())
 }

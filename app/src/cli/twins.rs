@@ -9,7 +9,7 @@ use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins;
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{self, Prepared, Split};
-use glasshouse_engine::evaluation::comparison::{MOST_PAIRS, compare_runs};
+use glasshouse_engine::evaluation::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::model::training_graphs;
@@ -41,8 +41,8 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
             "all runs use the byte tokenizer, so that their losses mean the same; leave --tokenizer out",
         ));
     }
-    if !(2..=MOST_PAIRS).contains(&arguments.seeds) {
-        return Err(usage(format!("--seeds {}: choose from 2 to {MOST_PAIRS}", arguments.seeds)));
+    if !(2..=MAX_PAIRS).contains(&arguments.seeds) {
+        return Err(usage(format!("--seeds {}: choose from 2 to {MAX_PAIRS}", arguments.seeds)));
     }
     // A mistake in the settings is told before anything is read.
     let config = run_config(&settings(arguments, None).config, "nanogpt-cpu")?;

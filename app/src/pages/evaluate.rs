@@ -28,7 +28,7 @@ use glasshouse_protocol::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs that are compared at most.
-const MOST: usize = 4;
+const MAX_RUNS: usize = 4;
 
 /// What a person chose on the page.
 #[derive(Debug, Default)]

@@ -103,8 +103,8 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             context.outbox.send(Command::ChooseDevice { device });
         }
         ui.add_space(space::TIGHT);
-        let has_halves = engine.device.mixed_precision;
-        if !has_halves && context.draft.train.precision == Precision::F32 {
+        let has_f16 = engine.device.mixed_precision;
+        if !has_f16 && context.draft.train.precision == Precision::F32 {
             widgets::quiet_text(ui, text::NO_MIXED_PRECISION);
             return;
         }
@@ -112,7 +112,7 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let choices = [
             (Precision::Auto, "Automatic", text::AUTO_PRECISION),
             (Precision::F32, "32 bits", text::FULL_PRECISION),
-            (Precision::Mixed, "Mixed", if has_halves { text::MIXED_PRECISION } else { text::NOT_HERE }),
+            (Precision::Mixed, "Mixed", if has_f16 { text::MIXED_PRECISION } else { text::NOT_HERE }),
         ];
         for (precision, name, detail) in choices {
             if choice_ui(ui, context.draft.train.precision == precision, name, detail) {
@@ -125,9 +125,9 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 fn describe(device: &DeviceSummary) -> String {
     let kind = match device.kind {
-        DeviceType::Cpu => "Processor",
-        DeviceType::Software => "Software, for tests: slower than the processor itself",
-        DeviceType::Gpu => "Graphics processor",
+        DeviceType::Cpu => "CPU",
+        DeviceType::Software => "Software, for tests: slower than the CPU itself",
+        DeviceType::Gpu => "GPU",
     };
     let memory = device.memory.map(|memory| format!(" · {} for a model", format::bytes(memory)));
     format!("{kind}{}\n{}", memory.unwrap_or_default(), device.details)

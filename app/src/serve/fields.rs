@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// Bytes of a request at most.
-pub(super) const MOST_BYTES: usize = 4 << 20;
+pub(super) const MAX_REQUEST_BYTES: usize = 4 << 20;
 /// A request's body is here within this time.
 const BODY: Duration = Duration::from_secs(30);
 
@@ -146,12 +146,13 @@ async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
         let piece = piece.map_err(broken)?;
         count += piece.len();
         // What is too much is read and forgotten: a client that still sends does not hear what it is told.
-        if count <= MOST_BYTES {
+        if count <= MAX_REQUEST_BYTES {
             bytes.extend_from_slice(&piece);
         }
     }
-    if count > MOST_BYTES {
-        let message = format!("the request has more than {} MB; ask for less at once", MOST_BYTES >> 20);
+    if count > MAX_REQUEST_BYTES {
+        let message =
+            format!("the request has more than {} MB; ask for less at once", MAX_REQUEST_BYTES >> 20);
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, None, message));
     }
     Ok(bytes)

@@ -3,7 +3,7 @@
 use super::Served;
 use super::fields::Fields;
 use super::refusal::Refusal;
-use glasshouse_protocol::completion::MOST_LIKELY;
+use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
     ChatMessage, Command, CompletionPrompt, CompletionSettings, GenerateConfig, Role, WeightSource,
 };
@@ -11,11 +11,11 @@ use serde_json::Value;
 use std::hash::{BuildHasher as _, RandomState};
 
 /// Texts of one request at most.
-const MOST_TEXTS: usize = 4096;
+const MAX_TEXTS: usize = 4096;
 /// Most answers to a prompt.
-const MOST_ANSWERS: usize = 128;
+const MAX_ANSWERS: usize = 128;
 /// Bytes of a request's prompts at most, each as often as it is answered: so often the engine is told of it.
-const MOST_PROMPT_BYTES: usize = 64 << 20;
+const MAX_PROMPT_BYTES: usize = 64 << 20;
 /// Tokens of a completion where a request does not say, as OpenAI's server has it.
 const TOKENS: usize = 16;
 /// As many as the context has room for: more than there can be.
@@ -54,8 +54,8 @@ impl Wanted {
             Endpoint::Completions => prompts(fields)?,
             Endpoint::Chat => vec![CompletionPrompt::Messages { messages: messages(fields)? }],
         };
-        let answers = fields.whole("n", 1..=MOST_ANSWERS)?.unwrap_or(1);
-        if fields.whole("best_of", 1..=MOST_ANSWERS)?.is_some_and(|best| best != answers) {
+        let answers = fields.whole("n", 1..=MAX_ANSWERS)?.unwrap_or(1);
+        if fields.whole("best_of", 1..=MAX_ANSWERS)?.is_some_and(|best| best != answers) {
             return Err(Refusal::bad("best_of", "best_of is not supported; ask for n answers and choose"));
         }
         let mut settings = CompletionSettings {
@@ -72,14 +72,14 @@ impl Wanted {
         };
         let wanted =
             Self { endpoint, model, source, prompts, answers, config, settings, streams, includes_usage };
-        let (texts, most) = (wanted.texts(), served.most().min(MOST_TEXTS));
+        let (texts, most) = (wanted.texts(), served.most().min(MAX_TEXTS));
         if texts > most {
             let message =
                 format!("{texts} texts are asked for at once, and there is place for {most}; ask for fewer");
             return Err(Refusal::bad(if answers > 1 { "n" } else { "prompt" }, message));
         }
         let bytes: usize = wanted.prompts.iter().map(bytes_of).sum();
-        if bytes.saturating_mul(answers) > MOST_PROMPT_BYTES {
+        if bytes.saturating_mul(answers) > MAX_PROMPT_BYTES {
             let message = format!(
                 "{answers} answers to prompts of {bytes} bytes are too much at once; ask for fewer, or in several requests"
             );
@@ -234,10 +234,10 @@ fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize
     match endpoint {
         Endpoint::Completions => match fields.get("logprobs") {
             Some(Value::Bool(false)) => Ok(None),
-            _ => fields.whole("logprobs", 0..=MOST_LIKELY),
+            _ => fields.whole("logprobs", 0..=MAX_TOP_LOGPROBS),
         },
         Endpoint::Chat => {
-            let count = fields.whole("top_logprobs", 0..=MOST_LIKELY)?;
+            let count = fields.whole("top_logprobs", 0..=MAX_TOP_LOGPROBS)?;
             match (fields.flag("logprobs")?, count) {
                 (true, count) => Ok(Some(count.unwrap_or(0))),
                 (false, None | Some(0)) => Ok(None),

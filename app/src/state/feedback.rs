@@ -4,7 +4,7 @@ use glasshouse_protocol::{Command, Event, Feedback};
 use std::collections::BTreeSet;
 
 /// Rows that a run takes at least: the last is held out.
-pub const LEAST_ROWS: usize = 2;
+pub const MIN_ROWS: usize = 2;
 
 /// Rows of feedback, and what there is to learn of them.
 #[derive(Debug, Default)]

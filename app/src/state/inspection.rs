@@ -58,9 +58,9 @@ pub struct Tensor {
 }
 
 /// Answers kept at most: those of both columns of a comparison, and one of each while the next is on its way.
-const MOST: usize = 4;
+const MAX_ANSWERS: usize = 4;
 /// Failures and notices kept at most, each.
-const MOST_WORDS: usize = 64;
+const MAX_MESSAGES: usize = 64;
 
 impl Inspections {
     pub(super) fn apply(
@@ -85,11 +85,11 @@ impl Inspections {
                     self.latest.insert(data.view, (answer.clone(), data.clone()));
                 }
                 self.answers.insert(id, answer);
-                keep(&mut self.answers, MOST);
+                keep(&mut self.answers, MAX_ANSWERS);
             }
             Event::Failed { error } => {
                 self.failures.insert(id, error.message.clone());
-                keep(&mut self.failures, MOST_WORDS);
+                keep(&mut self.failures, MAX_MESSAGES);
             }
             Event::Notice { text } => self.note(id, text.clone()),
             Event::CharactersLost { characters } => {
@@ -106,7 +106,7 @@ impl Inspections {
         if !said.contains(&sentence) {
             said.push(sentence);
         }
-        keep(&mut self.notices, MOST_WORDS);
+        keep(&mut self.notices, MAX_MESSAGES);
     }
 }
 

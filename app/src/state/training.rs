@@ -6,7 +6,7 @@ use glasshouse_protocol::{
 };
 
 /// Points that a curve keeps at most; then every second one is dropped.
-const MOST_POINTS: usize = 8192;
+const MAX_POINTS: usize = 8192;
 
 /// A step on the curves.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -285,7 +285,7 @@ impl Training {
 
     /// Drops every second step of curves that grew long.
     fn thin(&mut self) {
-        if self.points.len().max(self.rewards.len()).max(self.pairs.len()) <= MOST_POINTS {
+        if self.points.len().max(self.rewards.len()).max(self.pairs.len()) <= MAX_POINTS {
             return;
         }
         self.stride = self.stride.max(1) * 2;
@@ -355,14 +355,14 @@ mod tests {
     #[test]
     fn curves_are_thinned_alike_and_the_last_answers_stay() {
         let mut training = Training::default();
-        let last = 3 * MOST_POINTS as u64 + 1;
+        let last = 3 * MAX_POINTS as u64 + 1;
         for step in 1..=last {
             training.take(&TrainEvent::Reward { step, metrics: RewardMetrics::default() });
             training.take(&TrainEvent::Preference { step, metrics: PreferenceMetrics::default() });
             let (loss, lr, grad_norm, tokens_per_s, skipped) = (1.0, 1e-3, 1.0, 1e3, false);
             training.take(&TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped });
         }
-        assert!(training.points.len() <= MOST_POINTS && training.rewards.len() <= MOST_POINTS);
+        assert!(training.points.len() <= MAX_POINTS && training.rewards.len() <= MAX_POINTS);
         let of_points: Vec<u64> = training.points.iter().map(|point| point.step).collect();
         let of_rewards: Vec<u64> = training.rewards.iter().map(|(step, _)| *step).collect();
         assert_eq!(of_rewards, [&of_points[..], &[last]].concat());

@@ -81,7 +81,7 @@ pub struct Distribution {
 }
 
 /// Texts and distributions kept at most, each.
-const MOST: usize = 64;
+const MAX_KEPT: usize = 64;
 
 impl Writing {
     pub(super) fn sent(&mut self, id: u64, command: &Command, step: Option<u64>) {
@@ -107,7 +107,7 @@ impl Writing {
                 tokens_per_s: None,
             };
             self.texts.insert(id, text);
-            if self.texts.len() > MOST {
+            if self.texts.len() > MAX_KEPT {
                 self.texts.pop_first();
             }
         }
@@ -165,7 +165,7 @@ impl Writing {
                 let distribution =
                     Distribution { candidates: candidates.clone(), entropy_bits: *entropy_bits, kept: *kept };
                 self.distributions.insert(id, distribution);
-                if self.distributions.len() > MOST {
+                if self.distributions.len() > MAX_KEPT {
                     self.distributions.pop_first();
                 }
             }

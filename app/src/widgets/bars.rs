@@ -83,9 +83,9 @@ fn legend(ui: &mut Ui, named: &[(&str, u64, Color32)]) {
     });
 }
 
-/// A stretch of a flow.
+/// A segment of a flow.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stretch {
+pub struct FlowSegment {
     /// What it is.
     pub name: String,
     /// Bytes.
@@ -96,36 +96,36 @@ pub struct Stretch {
     pub hover: String,
 }
 
-/// Where bytes went, from the left to the right, each stretch as long as its share and none too small to be pointed at.
-pub fn flow_bar(ui: &mut Ui, name: &str, stretches: &[Stretch]) {
+/// Where bytes went, from the left to the right, each segment as long as its share and none too small to be pointed at.
+pub fn flow_bar(ui: &mut Ui, name: &str, segments: &[FlowSegment]) {
     let palette = Palette::of(ui);
     let gap = 2.0;
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 18.0), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
-    let bytes: Vec<u64> = stretches.iter().map(|stretch| stretch.bytes).collect();
-    let lengths = lengths(&bytes, rect.width() - gap * stretches.len().saturating_sub(1) as f32);
+    let bytes: Vec<u64> = segments.iter().map(|segment| segment.bytes).collect();
+    let lengths = lengths(&bytes, rect.width() - gap * segments.len().saturating_sub(1) as f32);
     let mut left = rect.left();
-    for (place, (stretch, length)) in stretches.iter().zip(lengths).enumerate() {
+    for (place, (segment, length)) in segments.iter().zip(lengths).enumerate() {
         let piece = Rect::from_min_max(pos2(left, rect.top()), pos2(left + length, rect.bottom()));
         left += length + gap;
         let response = ui.interact(piece, ui.scope_id().with(("flow", place)), Sense::hover());
         let lit = response.hovered();
-        let colour = if lit { theme::mix(stretch.colour, palette.text, 0.25) } else { stretch.colour };
+        let colour = if lit { theme::mix(segment.colour, palette.text, 0.25) } else { segment.colour };
         ui.painter().rect_filled(piece, 3.0, colour);
-        response.on_hover_text(&stretch.hover);
+        response.on_hover_text(&segment.hover);
     }
     let named: Vec<(&str, u64, Color32)> =
-        stretches.iter().map(|stretch| (stretch.name.as_str(), stretch.bytes, stretch.colour)).collect();
+        segments.iter().map(|segment| (segment.name.as_str(), segment.bytes, segment.colour)).collect();
     legend(ui, &named);
 }
 
 /// Lengths in proportion to bytes, of at least a few points each as long as there is room for that.
 fn lengths(bytes: &[u64], room: f32) -> Vec<f32> {
-    /// Least length of a stretch, in points.
-    const LEAST: f32 = 4.0;
+    /// Least length of a segment, in points.
+    const MIN_LENGTH: f32 = 4.0;
     let whole = bytes.iter().map(|bytes| *bytes as f64).sum::<f64>().max(1.0);
     let room = room.max(0.0);
-    let least = LEAST.min(room / bytes.len().max(1) as f32);
+    let least = MIN_LENGTH.min(room / bytes.len().max(1) as f32);
     let free = room - least * bytes.len() as f32;
     bytes.iter().map(|bytes| least + (*bytes as f64 / whole) as f32 * free).collect()
 }
@@ -141,7 +141,7 @@ mod tests {
     use super::lengths;
 
     #[test]
-    fn a_flow_fills_its_room_and_every_stretch_can_be_pointed_at() {
+    fn a_flow_fills_its_room_and_every_segment_can_be_pointed_at() {
         let found = lengths(&[1_000_000, 1, 0, 500_000], 300.0);
         assert!((found.iter().sum::<f32>() - 300.0).abs() < 1e-3, "{found:?}");
         assert!(found.iter().all(|length| *length >= 4.0), "{found:?}");

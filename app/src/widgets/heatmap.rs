@@ -184,15 +184,15 @@ impl Heatmap<'_> {
         let begin = |texel: usize, entries: usize, texels: usize| {
             (texel as u64 * entries as u64 / texels as u64) as usize
         };
-        let stretch = |texel: usize, entries: usize, texels: usize| {
+        let span = |texel: usize, entries: usize, texels: usize| {
             begin(texel, entries, texels)..begin(texel + 1, entries, texels)
         };
         let mut picture = Vec::with_capacity(rows * columns);
         for row in 0..rows {
             for column in 0..columns {
-                let across = stretch(column, self.columns, columns);
+                let across = span(column, self.columns, columns);
                 let mut farthest = f32::NAN;
-                for own in stretch(row, self.rows, rows) {
+                for own in span(row, self.rows, rows) {
                     for value in &self.values[own * self.columns..][across.clone()] {
                         if farthest.is_nan() || value.abs() > farthest.abs() {
                             farthest = *value;
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_of_more_columns_than_a_texture_has_shows_the_farthest_of_each_stretch() {
+    fn a_picture_of_more_columns_than_a_texture_has_shows_the_farthest_of_each_span() {
         let mut values = vec![0.25; 32_000];
         values[0] = f32::NAN;
         values[5] = -1.0;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Height of a row.
 const ROW: f32 = 28.0;
 /// Rows that are in sight; more are scrolled to.
-const MOST: usize = 12;
+const MAX_VISIBLE_ROWS: usize = 12;
 /// Narrowest and widest column of words, and what one of a passage has at least.
 const WORDS: [f32; 2] = [56.0, 420.0];
 const PASSAGE: f32 = 220.0;
@@ -106,7 +106,7 @@ pub fn report_table(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
             ui.vertical(|ui| {
                 drawn.titles_ui(ui);
                 ui.spacing_mut().item_spacing.y = 0.0;
-                let height = ROW * MOST as f32;
+                let height = ROW * MAX_VISIBLE_ROWS as f32;
                 let list =
                     ScrollArea::vertical().id_salt("rows").max_height(height).min_scrolled_height(height);
                 list.show_rows(ui, ROW, table.rows.len(), |ui, rows| {
@@ -278,7 +278,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
 fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
     let palette = Palette::of(ui);
     let mut pressed = None;
-    let height = ROW * MOST as f32 * 1.5;
+    let height = ROW * MAX_VISIBLE_ROWS as f32 * 1.5;
     let list = ScrollArea::vertical().id_salt("lists").max_height(height).min_scrolled_height(height);
     list.show(ui, |ui| {
         for (number, row) in table.rows.iter().take(LOOKED_AT).enumerate() {

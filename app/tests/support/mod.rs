@@ -110,7 +110,7 @@ pub fn device() -> DeviceSummary {
         name: "Example GPU".to_owned(),
         kind: DeviceType::Gpu,
         details: "Vulkan · example driver · f16, subgroups, timestamps".to_owned(),
-        why: "The only real graphics processor of this machine.".to_owned(),
+        why: "The only real GPU of this machine.".to_owned(),
         memory: Some(8_600_000_000),
         binding: Some(4_294_967_292),
         buffer: Some(4_294_967_292),
@@ -120,7 +120,7 @@ pub fn device() -> DeviceSummary {
     }
 }
 
-fn processor() -> DeviceSummary {
+fn cpu() -> DeviceSummary {
     DeviceSummary {
         request: "cpu".to_owned(),
         name: "Example CPU".to_owned(),
@@ -150,7 +150,7 @@ pub fn ready() -> Event {
 }
 
 pub fn devices() -> Event {
-    Event::Devices { devices: vec![processor(), device()] }
+    Event::Devices { devices: vec![cpu(), device()] }
 }
 
 /// A loss that falls as losses do, with noise that is the same every time.

@@ -1,4 +1,4 @@
-//! The real application over the real engine on the processor, on a shelf of its own.
+//! The real application over the real engine on the CPU, on a shelf of its own.
 
 use super::window;
 use egui_kittest::Harness;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// The window's size, unless it is given another.
 pub const SIZE: [f32; 2] = [1280.0, 820.0];
 
-/// Between two looks at the engine: drawing takes processor time that the engine wants.
+/// Between two looks at the engine: drawing takes CPU time that the engine wants.
 pub const LOOK: Duration = Duration::from_millis(100);
 
 /// A window, the engine that answers it, and the pictures that were taken.

@@ -19,7 +19,7 @@ use crate::{Error, Result};
 use glasshouse_protocol::{Cut, GenerateConfig, random};
 
 /// Logits are clamped to ± this, so that differences stay finite; what is not a number ranks last.
-pub const LARGEST_LOGIT: f32 = 1e30;
+pub const MAX_LOGIT: f32 = 1e30;
 
 /// What is left of top-p's p: people ask for round shares, which whole numbers of equal tokens reach exactly; without the slack
 /// rounding would decide there.
@@ -163,7 +163,7 @@ pub struct Explained {
 /// Every token of the vocabulary, likeliest first, with its probability before and after each setting of [`distribution`].
 pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Explained> {
     let softmax = |entries: &[Ranked], temperature: f64| -> Vec<f64> {
-        let largest = entries.iter().map(|entry| entry.logit).fold(-LARGEST_LOGIT, f32::max);
+        let largest = entries.iter().map(|entry| entry.logit).fold(-MAX_LOGIT, f32::max);
         let weight = |logit: f32| libm::exp((f64::from(logit) - f64::from(largest)) / temperature);
         let total: f64 = entries.iter().map(|entry| weight(entry.logit)).sum();
         entries.iter().map(|entry| weight(entry.logit) / total).collect()
@@ -253,7 +253,7 @@ pub fn sample(logits: &[f32], window: &[u32], sampling: &Sampling, draw: f32) ->
 
 /// A logit with what is undefined or beyond bounds brought to them.
 fn clamped(logit: f32) -> f32 {
-    if logit.is_nan() { -LARGEST_LOGIT } else { logit.clamp(-LARGEST_LOGIT, LARGEST_LOGIT) }
+    if logit.is_nan() { -MAX_LOGIT } else { logit.clamp(-MAX_LOGIT, MAX_LOGIT) }
 }
 
 /// Every token, in the order of the ids.

@@ -137,10 +137,10 @@ impl Format {
 
 /// Names with commas; of many, the first.
 fn listed<'name>(names: impl Iterator<Item = &'name str>) -> String {
-    const MOST: usize = 12;
+    const MAX_NAMES: usize = 12;
     let names: Vec<&str> = names.collect();
-    let shown = names.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
-    if names.len() > MOST { format!("{shown}, …") } else { shown }
+    let shown = names.iter().take(MAX_NAMES).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_NAMES { format!("{shown}, …") } else { shown }
 }
 
 /// Why a line is no row. The caller knows the file and the line.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::personal::{Action, Class};
 use crate::pipeline::stages::{At, about_rule};
-use crate::recipe::{LARGEST_VALIDATION, Recipe};
+use crate::recipe::{MAX_VALIDATION, Recipe};
 use crate::report::{About, heading};
 use crate::rules::{self, Rule, Unit, Value};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
@@ -55,7 +55,7 @@ const PARAGRAPHS: [Number; 1] = [
 ];
 
 const RECIPE: [Number; 1] =
-    [number!([] validation: f64, 0.0 to LARGEST_VALIDATION, "share of each source that is held out")];
+    [number!([] validation: f64, 0.0 to MAX_VALIDATION, "share of each source that is held out")];
 
 /// A stage that is no rule.
 struct Other {

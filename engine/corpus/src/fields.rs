@@ -5,13 +5,13 @@ use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 use whatlang::Lang;
 
-/// Letters of a short field that are kept; a longer value is no name.
-const LONGEST: usize = 200;
+/// Bytes of a short field that are kept; a longer value is no name.
+const MAX_BYTES: usize = 200;
 
 /// A short value as a field of a document: trimmed; none where it is empty, long or holds control characters.
 pub(crate) fn short(value: &str) -> Option<&str> {
     let value = value.trim();
-    let fits = !value.is_empty() && value.len() <= LONGEST && !value.chars().any(char::is_control);
+    let fits = !value.is_empty() && value.len() <= MAX_BYTES && !value.chars().any(char::is_control);
     fits.then_some(value)
 }
 

@@ -1,6 +1,6 @@
 //! The folder that a cleaning leaves behind: what its files are called, and the index that says what it is.
 //!
-//! `kept.jsonl` holds the documents in the order of their sources, so that each source is one stretch of tokens later;
+//! `kept.jsonl` holds the documents in the order of their sources, so that each source is one run of tokens later;
 //! `corpus.json` is written last: a folder without it is no finished corpus.
 
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub const CORPUS_FILE: &str = "corpus.json";
 /// The layout that this version writes.
 const FORMAT: u32 = 1;
 /// Largest index that is read: a hundred bytes a source.
-const LARGEST_INDEX: u64 = 16 << 20;
+const MAX_INDEX_BYTES: u64 = 16 << 20;
 
 /// `corpus.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,7 +96,7 @@ impl CorpusIndex {
     pub fn find(files: &dyn Files, folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(CORPUS_FILE);
         match files.file_type(&path) {
-            Ok(FileType::File(bytes)) if bytes <= LARGEST_INDEX => {}
+            Ok(FileType::File(bytes)) if bytes <= MAX_INDEX_BYTES => {}
             Ok(FileType::File(bytes)) => {
                 return Err(Error::bad_file(path, format!("{bytes} bytes is too long for an index")));
             }
@@ -104,7 +104,7 @@ impl CorpusIndex {
         }
         let mut text = String::new();
         let input = files.open(&path).map_err(Error::io(&path))?;
-        input.take(LARGEST_INDEX).read_to_string(&mut text).map_err(Error::io(&path))?;
+        input.take(MAX_INDEX_BYTES).read_to_string(&mut text).map_err(Error::io(&path))?;
         let index: Self = serde_json::from_str(&text)
             .map_err(|error| Error::bad_file(&path, format!("the index is damaged: {error}; clean again")))?;
         if index.format != FORMAT {

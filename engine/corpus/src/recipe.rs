@@ -24,10 +24,10 @@ use std::path::{Path, PathBuf};
 pub const NAMES: [&str; 5] = ["fineweb", "gopher", "c4", "light", "raw"];
 
 /// Bytes of a cleaned folder's recipe that are read.
-const LARGEST: u64 = 16 << 20;
+const MAX_RECIPE_BYTES: u64 = 16 << 20;
 
 /// The largest share that may be held out: something must be left to learn from.
-pub const LARGEST_VALIDATION: f64 = 0.99;
+pub const MAX_VALIDATION: f64 = 0.99;
 
 /// A whole pipeline.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
@@ -117,7 +117,7 @@ impl Recipe {
         let damaged = |reason: String| Error::bad_file(&path, format!("{reason}; clean again"));
         let mut text = String::new();
         let file = files.open(&path).map_err(|error| damaged(error.to_string()))?;
-        file.take(LARGEST).read_to_string(&mut text).map_err(|error| damaged(error.to_string()))?;
+        file.take(MAX_RECIPE_BYTES).read_to_string(&mut text).map_err(|error| damaged(error.to_string()))?;
         Self::from_toml(&text).map_err(|error| damaged(error.to_string()))
     }
 
@@ -152,9 +152,9 @@ impl Recipe {
     /// # Errors
     /// A setting that breaks a rule.
     pub fn validate(&self) -> Result<()> {
-        if !(0.0..=LARGEST_VALIDATION).contains(&self.validation) {
+        if !(0.0..=MAX_VALIDATION).contains(&self.validation) {
             return Err(Error::Invalid(format!(
-                "validation = {} must be from 0 to {LARGEST_VALIDATION}",
+                "validation = {} must be from 0 to {MAX_VALIDATION}",
                 self.validation
             )));
         }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum BenchReport {
     /// A training step's time.
     Step(Box<StepMeasurement>),
-    /// How fast a prompt is read and gone on with.
+    /// How fast a prompt is read and continued.
     Decode(Box<DecodeMeasurement>),
     /// What a kernel of a training step reaches.
     Kernel(Box<KernelMeasurement>),
@@ -60,7 +60,7 @@ pub struct StepMeasurement {
     pub tokens_per_s: f64,
     /// Floating-point operations per second, likewise.
     pub flops_per_s: f64,
-    /// Microseconds of the processor's time to encode and submit a dispatch, median over up to ten steps sent to an idle device
+    /// Microseconds of the CPU's time to encode and submit a dispatch, median over up to ten steps sent to an idle device
     /// as one submission each; `None` without a GPU, where a step lasts longer than a fifth of a second, and where steps are not
     /// counted.
     pub launch_overhead_us_per_dispatch: Option<f64>,
@@ -126,14 +126,14 @@ pub struct DecodeMeasurement {
     pub bytes: u64,
 }
 
-/// A class of dispatches, or of nodes on the processor.
+/// A class of dispatches, or of nodes on the CPU.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KernelMeasurement {
     /// The preset's name.
     pub config: String,
     /// Where it ran.
     pub device: DeviceDescription,
-    /// The kernel with its variant; on the processor the operation.
+    /// The kernel with its variant; on the CPU the operation.
     pub kernel: String,
     /// Where in the model the first of the class stands, or the phase's name.
     pub scope: String,
@@ -150,7 +150,7 @@ pub struct KernelMeasurement {
     /// What was chosen of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
-    /// Workgroups; `None` on the processor.
+    /// Workgroups; `None` on the CPU.
     pub groups: Option<[u32; 3]>,
     /// Milliseconds of one.
     pub ms: f64,

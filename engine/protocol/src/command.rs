@@ -142,7 +142,7 @@ pub enum Command {
     /// Lists public corpora that can be added. Answered by `Corpora`.
     ListCorpora,
     /// Fetches a public corpus, proves it by its checksum, and adds it to the project's documents. In a browser it is refused, since a
-    /// page may not read other sites. What arrived before [`Command::Cancel`] is kept and gone on with next time. Answered by `Fetching`s
+    /// page may not read other sites. What arrived before [`Command::Cancel`] is kept and continued next time. Answered by `Fetching`s
     /// and `Documents`.
     FetchCorpus {
         /// [`CorpusSummary::name`](crate::CorpusSummary::name).
@@ -218,7 +218,7 @@ pub enum Command {
     },
     /// Judges a sample of the raw documents by the recipe, without writing anything. Answered by `SampleJudged`.
     JudgeSample {
-        /// Documents to judge at most, up to [`MOST_JUDGED`](crate::cleaning::MOST_JUDGED).
+        /// Documents to judge at most, up to [`MAX_JUDGED`](crate::cleaning::MAX_JUDGED).
         documents: usize,
     },
     /// Compares a raw document with what the recipe makes of it. Answered by `DocumentCompared`.
@@ -333,7 +333,7 @@ pub enum Command {
         /// Seconds of training.
         seconds: f64,
     },
-    /// Goes on with a run. Answered as `Train` is.
+    /// Continues a run. Answered as `Train` is.
     Resume {
         /// The run's name; `None` takes the latest.
         run: Option<String>,

@@ -4,7 +4,7 @@ use crate::{ChatMessage, Moderated};
 use serde::{Deserialize, Serialize};
 
 /// Likeliest tokens that can be listed at each place.
-pub const MOST_LIKELY: usize = 20;
+pub const MAX_TOP_LOGPROBS: usize = 20;
 /// Texts that are written at once unless said otherwise.
 pub const PLACES: usize = 16;
 
@@ -33,7 +33,7 @@ pub enum CompletionPrompt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CompletionSettings {
-    /// Say the log-probability of each token, and those of so many of the likeliest, [`MOST_LIKELY`] at most.
+    /// Say the log-probability of each token, and those of so many of the likeliest, [`MAX_TOP_LOGPROBS`] at most.
     pub log_probabilities: Option<usize>,
     /// Say those of the prompt's tokens as well, and its text.
     pub echo: bool,

@@ -22,8 +22,8 @@ pub use change::{RENAMED, current_name};
 pub use distil::DistilSettings;
 pub use generate::GenerateConfig;
 pub use guard::{GuardAction, GuardMode, GuardSettings};
-pub use milestones::{MOST_MILESTONES, Milestones};
-pub use moderation::{Category, LONGEST_RULES, Moderated, Moderation, ModerationMode, Severity};
+pub use milestones::{MAX_MILESTONES, Milestones};
+pub use moderation::{Category, MAX_RULES_BYTES, Moderated, Moderation, ModerationMode, Severity};
 pub use objective::{ChatSettings, Objective};
 pub use preference::{PreferenceLoss, PreferenceSettings};
 pub use reward::{RewardLoss, RewardRule, RewardSettings};
@@ -98,7 +98,7 @@ fn is_none_of(count: &usize) -> bool {
 }
 
 /// Most canaries of a run: each has a name of its own.
-pub const MOST_CANARIES: usize = 200;
+pub const MAX_CANARIES: usize = 200;
 
 impl Default for DataConfig {
     fn default() -> Self {
@@ -152,7 +152,7 @@ impl RunConfig {
         let bytes = self.data.corpus_bytes;
         require(bytes <= most, "data.corpus_bytes", bytes, format!("be at most {most}"))?;
         let (canaries, field) = (self.data.canaries, "data.canaries");
-        require(canaries <= MOST_CANARIES, field, canaries, format!("be at most {MOST_CANARIES}"))?;
+        require(canaries <= MAX_CANARIES, field, canaries, format!("be at most {MAX_CANARIES}"))?;
         let plants = canaries == 0 || self.train.objective.learns_text();
         require(
             plants,

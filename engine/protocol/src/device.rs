@@ -10,7 +10,7 @@ const WORKERS: &str = "workers";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceKind {
-    /// Our kernels on the processor's cores.
+    /// Our kernels on the CPU's cores.
     Cpu,
     /// Our kernels through wgpu.
     Gpu,
@@ -42,7 +42,7 @@ impl DeviceKind {
 pub struct DeviceDescription {
     /// Which executor.
     pub kind: DeviceKind,
-    /// The processor's or adapter's name.
+    /// The CPU's or adapter's name.
     pub name: String,
     /// A software adapter: right, but slow.
     pub software: bool,

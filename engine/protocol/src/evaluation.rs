@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 pub const RESAMPLES: u32 = 10_000;
 
 /// Most resamples of a bootstrap: each value is kept until the interval is read off.
-pub const MOST_RESAMPLES: u32 = 1_000_000;
+pub const MAX_RESAMPLES: u32 = 1_000_000;
 
 /// Most texts that an audit samples, and passages that it tries.
-pub const MOST_AUDIT_SAMPLES: usize = 10_000;
+pub const MAX_AUDIT_SAMPLES: usize = 10_000;
 
 /// What is evaluated, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub struct EvaluateSettings {
     pub suite: bool,
     /// Rows of each of those families; `None` takes 100.
     pub suite_rows: Option<usize>,
-    /// Resamples of each interval's bootstrap, up to [`MOST_RESAMPLES`].
+    /// Resamples of each interval's bootstrap, up to [`MAX_RESAMPLES`].
     pub resamples: u32,
     /// Seed of all that is drawn.
     pub seed: u64,
@@ -66,8 +66,8 @@ impl EvaluateSettings {
     /// # Errors
     /// Names the setting that breaks a rule.
     pub fn validate(&self) -> Result<(), Invalid> {
-        let rule = format!("be at most {MOST_RESAMPLES}");
-        require(self.resamples <= MOST_RESAMPLES, "resamples", self.resamples, rule)
+        let rule = format!("be at most {MAX_RESAMPLES}");
+        require(self.resamples <= MAX_RESAMPLES, "resamples", self.resamples, rule)
     }
 }
 
@@ -534,7 +534,7 @@ pub enum AuditTopic {
     Bias,
     /// What rules of moderation find in what it writes.
     Moderation,
-    /// Passages of the training text that it goes on with by heart.
+    /// Passages of the training text that it continues by heart.
     Memorisation,
     /// Secrets that were planted in the training text.
     Canaries,
@@ -565,7 +565,7 @@ impl AuditTopic {
 pub struct AuditSettings {
     /// Its parts. Empty: all.
     pub sections: Vec<AuditTopic>,
-    /// Texts that are sampled, and passages that are tried: 1 to [`MOST_AUDIT_SAMPLES`].
+    /// Texts that are sampled, and passages that are tried: 1 to [`MAX_AUDIT_SAMPLES`].
     pub samples: usize,
     /// Pairs of sentences of the person's own, in the layout that `docs/audit.md` gives: a path natively, else the file's text.
     pub pairs: Option<String>,

@@ -156,7 +156,7 @@ pub enum Event {
     },
     /// A raw document beside what the recipe makes of it.
     DocumentCompared {
-        /// By stretches of text.
+        /// By passages of text.
         document: ComparedDocument,
     },
     /// A cleaning begins.
@@ -334,7 +334,7 @@ pub enum Event {
         entries: Vec<ProfileEntry>,
         /// Milliseconds of the whole step as it runs untimed.
         step_ms: f64,
-        /// Of these, milliseconds that the processor took to launch the kernels.
+        /// Of these, milliseconds that the CPU took to launch the kernels.
         #[serde(alias = "driving_ms")]
         launch_overhead_ms: f64,
         /// How it was measured.
@@ -644,7 +644,7 @@ impl PreparationStage {
 pub enum ProfileMethod {
     /// By timestamps of the device.
     Timestamps,
-    /// By the processor's clock around each operation.
+    /// By the CPU's clock around each operation.
     Clock,
     /// By the clock of one of several workers, around the operations of its share.
     Worker,

@@ -34,7 +34,7 @@ pub enum View {
     Weights,
     /// What changes where a part is switched off, scaled, or patched.
     WhatIf,
-    /// The longest stretches of a text that stand in the training text.
+    /// The longest spans of a text that stand in the training text.
     Provenance,
     /// One forward pass, value by value.
     Walk,
@@ -314,7 +314,7 @@ pub struct Passage {
     pub peak: usize,
 }
 
-/// A stretch of a text that stands in the training text.
+/// A span of a text that stands in the training text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Match {
     /// Its first token in the text that was asked about.
@@ -323,7 +323,7 @@ pub struct Match {
     pub length: usize,
     /// How often it stands in the training text.
     pub occurrences: usize,
-    /// What stands before it at its first occurrence, the stretch itself, and what comes after.
+    /// What stands before it at its first occurrence, the span itself, and what comes after.
     pub context: [String; 3],
     /// The document of the first occurrence: its number and its beginning; `None` where documents are not told apart.
     pub document: Option<(u64, String)>,
@@ -335,7 +335,7 @@ pub struct Match {
     pub further: Vec<Place>,
 }
 
-/// Where a stretch stands in the training text.
+/// Where a span stands in the training text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The number of its first token in the training stream, from 0.
@@ -357,7 +357,7 @@ pub struct GraphNode {
     pub inputs: Vec<usize>,
     /// What it writes.
     pub outputs: Vec<usize>,
-    /// The kernels that run it on a GPU, by name, with their number of launches; the default ones where the processor computes.
+    /// The kernels that run it on a GPU, by name, with their number of launches; the default ones where the CPU computes.
     pub kernels: Vec<(String, usize)>,
     /// Milliseconds that it took, where that was measured.
     pub ms: Option<f64>,
@@ -401,9 +401,9 @@ pub enum Detail {
     },
     /// Of [`View::Provenance`]: in the text's order, none inside another.
     Matches {
-        /// The longest stretches, as many as were asked for.
+        /// The longest spans, as many as were asked for.
         matches: Vec<Match>,
-        /// How many stretches there are, with those that are not listed.
+        /// How many spans there are, with those that are not listed.
         #[serde(default)]
         found: usize,
         /// Tokens of the training text that were looked through.

@@ -22,12 +22,12 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceType {
-    /// The processor's cores, by our own code.
+    /// The CPU's cores, by our own code.
     #[default]
     Cpu,
-    /// A graphics processor.
+    /// A GPU.
     Gpu,
-    /// An adapter in software: a program on the processor that does what a graphics processor would.
+    /// A software adapter: software on the CPU that does what a GPU would.
     Software,
 }
 

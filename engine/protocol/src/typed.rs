@@ -1,7 +1,7 @@
 //! A run as the command line that trains another like it: the shortest one of options that the command line has.
 
 use crate::config::{Precision, RunConfig, TokenizerKind};
-use crate::presets::{self, MOST_LAYERS, PRESETS};
+use crate::presets::{self, MAX_LAYERS, PRESETS};
 use toml::Value;
 
 /// The preset that `glasshouse train` takes where none is named.
@@ -25,7 +25,7 @@ impl RunConfig {
         }
         let own = self.preset.rsplit_once('-').and_then(|(name, layers)| {
             // `depth-4` is what the first release called `layers-4`.
-            let number = layers.parse().ok().filter(|number| (1..=MOST_LAYERS).contains(number))?;
+            let number = layers.parse().ok().filter(|number| (1..=MAX_LAYERS).contains(number))?;
             ["layers", "depth"].contains(&name).then_some(Base::Layers(number))
         });
         let named = PRESETS.iter().map(|(name, _)| *name).find(|name| *name == self.preset);
@@ -33,7 +33,7 @@ impl RunConfig {
             Some(start) => vec![start],
             None => {
                 let presets = PRESETS.iter().map(|(name, _)| Base::Preset(name));
-                presets.chain((1..=MOST_LAYERS).map(Base::Layers)).collect()
+                presets.chain((1..=MAX_LAYERS).map(Base::Layers)).collect()
             }
         };
         let mut shortest: Option<String> = None;

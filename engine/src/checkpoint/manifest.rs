@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FORMAT: &str = "glasshouse-checkpoints";
 const VERSION: u32 = 1;
 /// Longest manifest that is read.
-const LARGEST: u64 = 64 << 10;
+const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 /// One of the two manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -101,7 +101,7 @@ impl Manifest {
     pub(super) fn read(folder: &Path, slot: Slot) -> Result<Option<Self>> {
         let path = slot.path(folder);
         match files::metadata(&path) {
-            Ok(metadata) if metadata.len() > LARGEST => Err(Error::bad_file(path, "too long")),
+            Ok(metadata) if metadata.len() > MAX_MANIFEST_BYTES => Err(Error::bad_file(path, "too long")),
             Ok(_) => {
                 let text = files::read(&path).map_err(Error::io(&path))?;
                 Self::parse(&text).map(Some).map_err(|reason| Error::bad_file(path, reason))

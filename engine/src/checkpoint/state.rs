@@ -264,9 +264,9 @@ impl StateFile {
             // safetensors is little-endian, and so is every target.
             Precision::Full => self.write(bytemuck::cast_slice(values)),
             Precision::Half => {
-                let halves: Vec<u8> =
+                let f16s: Vec<u8> =
                     values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
-                self.write(&halves)
+                self.write(&f16s)
             }
         }
     }
@@ -378,7 +378,7 @@ pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
     let mut length = [0; 8];
     file.read_exact(&mut length).map_err(Error::io(path))?;
     let length = u64::from_le_bytes(length);
-    if length > LARGEST_HEADER {
+    if length > MAX_HEADER_BYTES {
         return Err(Error::bad_file(
             path,
             format!("a header of {length} bytes is too long for a checkpoint's"),
@@ -393,7 +393,7 @@ pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
 }
 
 /// Longest header of which [`read_info`] looks at the metadata.
-const LARGEST_HEADER: u64 = 16 << 20;
+const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// What of a safetensors header is not about tensors.
 #[derive(Deserialize)]

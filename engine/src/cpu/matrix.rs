@@ -19,7 +19,7 @@ const DEPTH: usize = 256;
 const ACROSS: usize = 2;
 
 /// Widest panel of any instruction set, in floats.
-const WIDEST: usize = 32;
+const MAX_PANEL_WIDTH: usize = 32;
 
 /// A matrix to read: entry (i, j) is at i·row_stride + j·column_stride; one of the two strides is 1.
 #[derive(Clone, Copy, Debug)]
@@ -205,8 +205,8 @@ pub fn product(a: Matrix<'_>, b: Matrix<'_>, c: MatrixMut<'_>, factor: f32, old:
         a.columns == b.rows && a.rows == c.rows && b.columns == c.columns,
         "sizes of a matrix product differ"
     );
-    if panel.len() < DEPTH * WIDEST {
-        panel.resize(DEPTH * WIDEST, 0.0);
+    if panel.len() < DEPTH * MAX_PANEL_WIDTH {
+        panel.resize(DEPTH * MAX_PANEL_WIDTH, 0.0);
     }
     panels(a, b, c, factor, old, panel);
 }
@@ -373,7 +373,7 @@ fn tile<L: Lanes, const ROWS: usize>(
                     if piece.old == Old::Add { L::load(to).add(sum) } else { sum }.store(to);
                 }
             } else {
-                let mut row = [0.0f32; WIDEST];
+                let mut row = [0.0f32; MAX_PANEL_WIDTH];
                 for (across, sum) in sums.iter().enumerate() {
                     sum.mul(factor).store(row.as_mut_ptr().add(across * L::COUNT));
                 }

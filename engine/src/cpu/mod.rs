@@ -19,7 +19,7 @@ mod update;
 pub(crate) mod vector;
 mod workers;
 
-pub use crate::platform::parallel::MOST_THREADS;
+pub use crate::platform::parallel::MAX_THREADS;
 pub use decoder::CpuDecoder;
 pub use program::{FUSIONS, fused};
 pub use shard::{ShardExecutor, ShardResult};
@@ -111,7 +111,7 @@ impl CpuExecutor {
             optimizer,
             weights: Weights {
                 parameters: vec![0.0; layout.floats_end],
-                halves: vec![f16::ZERO; layout.length - layout.floats_end],
+                f16s: vec![f16::ZERO; layout.length - layout.floats_end],
                 gradients: vec![0.0; layout.trained_end],
             },
             first_moments: moments(optimizer.first_moments()),
@@ -147,9 +147,9 @@ impl CpuExecutor {
 
     /// Bytes of all memory held, but for what threads keep of an operation's own: a panel of a matrix, scores of a few heads.
     pub fn bytes(&self) -> u64 {
-        let Weights { parameters, halves, gradients } = &self.weights;
+        let Weights { parameters, f16s, gradients } = &self.weights;
         let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
-        let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>() + halves.len() as u64 * 2;
+        let arenas = arenas.iter().map(|arena| arena.len() as u64 * 4).sum::<u64>() + f16s.len() as u64 * 2;
         let others = self.divided.as_ref().map_or(0, |(_, others)| others.bytes());
         arenas + self.programs.bytes() + others
     }
@@ -200,9 +200,9 @@ impl CpuExecutor {
 
     /// Weights and moments.
     pub fn state(&self) -> ArenaState {
-        let Weights { parameters, halves, .. } = &self.weights;
+        let Weights { parameters, f16s, .. } = &self.weights;
         ArenaState {
-            parameters: [&parameters[..], &halves.to_f32_vec()].concat(),
+            parameters: [&parameters[..], &f16s.to_f32_vec()].concat(),
             first_moments: self.first_moments.clone(),
             second_moments: self.second_moments.clone(),
             loss_scale: None,
@@ -224,7 +224,7 @@ impl CpuExecutor {
             }
         }
         self.weights.parameters.copy_from_slice(&state.parameters[..self.layout.floats_end]);
-        self.weights.halves = self.layout.halves(&state.parameters);
+        self.weights.f16s = self.layout.f16_of(&state.parameters);
         self.weights_changed();
         for (arena, given) in [
             (&mut self.first_moments, &state.first_moments),
@@ -328,7 +328,7 @@ impl CpuExecutor {
 
 /// Workers that steps may be divided among, this one counted; 1 natively, where threads share their memory.
 pub fn most_workers(threads: Option<usize>) -> usize {
-    Remote::most(threads).min(shard::MOST)
+    Remote::most(threads).min(shard::MAX_WORKERS)
 }
 
 /// How many times as fast a run's steps are for the workers among which [`CpuExecutor::new`] would divide them.
@@ -437,7 +437,7 @@ fn fed(graph: &Graph, inputs: &[(ValueId, Data)], keep: &[ValueId]) -> Result<(P
     let ArenaLayout { floats_end, length, .. } = ArenaLayout::of(graph);
     let mut weights = Weights {
         parameters: vec![0.0; floats_end],
-        halves: vec![f16::ZERO; length - floats_end],
+        f16s: vec![f16::ZERO; length - floats_end],
         gradients: vec![0.0; length],
     };
     let mut program = Program::new(graph, keep);

@@ -34,7 +34,7 @@ pub struct Weights {
     /// Laid out as [`ArenaLayout`] says, up to what is held in 16-bit floats.
     pub parameters: Vec<f32>,
     /// What is held so.
-    pub halves: Vec<f16>,
+    pub f16s: Vec<f16>,
     /// As the parameters that train.
     pub gradients: Vec<f32>,
 }
@@ -43,7 +43,7 @@ pub struct Weights {
 #[derive(Clone, Copy)]
 struct Held<'run> {
     parameters: &'run [f32],
-    halves: &'run [f16],
+    f16s: &'run [f16],
 }
 
 /// Where a value lies.
@@ -52,7 +52,7 @@ enum ValueLocation {
     /// A slot, and the floats of it.
     Slot(usize, Range<usize>),
     Parameter(Range<usize>),
-    /// Of [`Weights::halves`].
+    /// Of [`Weights::f16s`].
     Half(Range<usize>),
     Gradient(Range<usize>),
     /// Of [`Memory::fixed`]: constants and float inputs.
@@ -187,7 +187,7 @@ impl Program {
             ValueLocation::Parameter(range) => &mut weights.parameters[range],
             ValueLocation::Gradient(range) => &mut weights.gradients[range],
             ValueLocation::Half(range) if range.len() == data.len() => {
-                weights.halves[range].convert_from_f32_slice(data);
+                weights.f16s[range].convert_from_f32_slice(data);
                 return Ok(());
             }
             ValueLocation::Slot(..)
@@ -210,7 +210,7 @@ impl Program {
         Ok(match place {
             ValueLocation::Words(at) => Data::U32(self.memory.words[*at].clone()),
             ValueLocation::Nowhere => return Err(misplaced(value, "no node computes it")),
-            ValueLocation::Half(range) => Data::F32(weights.halves[range.clone()].to_f32_vec()),
+            ValueLocation::Half(range) => Data::F32(weights.f16s[range.clone()].to_f32_vec()),
             ValueLocation::Gradient(range) => Data::F32(weights.gradients[range.clone()].to_vec()),
             _ => Data::F32(self.memory.floats(&weights.parameters, place)[..ty.count()].to_vec()),
         })
@@ -279,7 +279,7 @@ impl Program {
         let mut before = Duration::ZERO;
         for (number, instruction) in self.instructions.iter().enumerate().skip(from) {
             // Slots that are written are taken out of memory while they are; their placement keeps them apart from what is read.
-            let mut slots = [const { Vec::new() }; MOST_VALUES];
+            let mut slots = [const { Vec::new() }; MAX_VALUES];
             for (slot, output) in slots.iter_mut().zip(&instruction.outputs) {
                 if let ValueLocation::Slot(at, _) = output.place {
                     *slot = std::mem::take(&mut self.memory.slots[at]);
@@ -291,7 +291,7 @@ impl Program {
                 *cache = std::mem::take(&mut self.memory.caches[at]);
             }
             let (memory, shard) = (&self.memory, self.shard);
-            let held = Held { parameters: &weights.parameters, halves: &weights.halves };
+            let held = Held { parameters: &weights.parameters, f16s: &weights.f16s };
             let call = Call { scope: &instruction.scope, caches: &mut caches, seed, shard, workers };
             let done = outputs(instruction, &mut slots, &mut weights.gradients)
                 .and_then(|outputs| instruction.run(call, memory, held, outputs));
@@ -328,19 +328,19 @@ fn misplaced(value: ValueId, reason: &str) -> Error {
 }
 
 /// Most values that an instruction computes, beside gradients that it adds to.
-const MOST_VALUES: usize = 3;
+const MAX_VALUES: usize = 3;
 
 /// Most results of an instruction.
-const MOST_RESULTS: usize = MOST_VALUES + 1;
+const MAX_RESULTS: usize = MAX_VALUES + 1;
 
 /// The results of an instruction: its values, then its gradients.
 fn outputs<'data>(
     instruction: &Instruction,
-    slots: &'data mut [Vec<f32>; MOST_VALUES],
+    slots: &'data mut [Vec<f32>; MAX_VALUES],
     gradients: &'data mut [f32],
-) -> Result<[&'data mut [f32]; MOST_RESULTS]> {
+) -> Result<[&'data mut [f32]; MAX_RESULTS]> {
     let overlap = || Error::Internal(format!("{}: outputs overlap", instruction.op.name()));
-    let mut found: [&mut [f32]; MOST_RESULTS] = std::array::from_fn(|_| &mut [][..]);
+    let mut found: [&mut [f32]; MAX_RESULTS] = std::array::from_fn(|_| &mut [][..]);
     let is_gradient = |output: &&Operand| matches!(output.place, ValueLocation::Gradient(_));
     let values = instruction.outputs.iter().take_while(|output| !is_gradient(output)).count();
     for ((found, slot), output) in found.iter_mut().zip(slots).zip(&instruction.outputs[..values]) {
@@ -369,9 +369,9 @@ impl Memory {
     /// What lies in a place, for an operation to read.
     fn given<'data>(&'data self, held: Held<'data>, place: &ValueLocation, ty: &'data Type) -> Given<'data> {
         let words = if let ValueLocation::Words(at) = place { &self.words[*at][..] } else { &[] };
-        let halves = if let ValueLocation::Half(range) = place { &held.halves[range.clone()] } else { &[] };
+        let f16s = if let ValueLocation::Half(range) = place { &held.f16s[range.clone()] } else { &[] };
         let floats = self.floats(held.parameters, place).get(..ty.count()).unwrap_or_default();
-        Given { ty, floats, words, halves }
+        Given { ty, floats, words, f16s }
     }
 
     fn floats<'data>(&'data self, parameters: &'data [f32], place: &ValueLocation) -> &'data [f32] {
@@ -402,7 +402,7 @@ impl Instruction {
         call: Call<'_>,
         memory: &Memory,
         held: Held<'_>,
-        results: [&mut [f32]; MOST_RESULTS],
+        results: [&mut [f32]; MAX_RESULTS],
     ) -> Result<()> {
         let inputs = self.inputs.iter().map(|Operand { place, ty }| memory.given(held, place, ty));
         dispatch!(&self.op, op => interpret(op, call, inputs, results), epilogues {
@@ -416,7 +416,7 @@ fn interpret<'run, O: Interpret>(
     op: &O,
     call: Call<'_>,
     mut inputs: impl Iterator<Item = Given<'run>>,
-    results: [&mut [f32]; MOST_RESULTS],
+    results: [&mut [f32]; MAX_RESULTS],
 ) -> Result<()> {
     let mut results = results.into_iter();
     let operands = (

@@ -18,13 +18,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// More workers than this take memory and win nothing.
-pub const MOST: usize = 8;
+pub const MAX_WORKERS: usize = 8;
 
 /// Bytes that dividing a step may add: a tab that takes too much is ended.
-const MOST_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Operations of a step below which it is over before the workers' messages are.
-const LEAST_OPERATIONS: f64 = 1e8;
+const MIN_OPERATIONS: f64 = 1e8;
 
 /// Tokens of a step that take a worker as long for each weight as it takes to copy that weight to one and its gradient back.
 const TOKENS_PER_COPY: f64 = 16.0;
@@ -52,11 +52,11 @@ impl Partition {
         let Recipe { model, train } = &graphs.recipe;
         let layout = ArenaLayout::of(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
-        let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MOST);
+        let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
         // The loss of a pair has to see both of its rows, and ORPO's all of them; answers come with scores. Whoever holds weights in 16 bits
         // is short of memory, and each worker would hold them once more.
         let divisible = !train.objective.compares_answers() && layout.half_pieces.is_empty();
-        if most <= 1 || !divisible || 6.0 * layout.trained_end as f64 * tokens < LEAST_OPERATIONS {
+        if most <= 1 || !divisible || 6.0 * layout.trained_end as f64 * tokens < MIN_OPERATIONS {
             return Self::WHOLE;
         }
         let windows = |partition: &Self| train.batch_size.div_ceil(partition.parts);
@@ -69,7 +69,7 @@ impl Partition {
         let all = (1..=most.min(train.batch_size)).flat_map(|parts| {
             (1..=(most / parts).min(train.accumulate)).map(move |groups| Self { parts, groups })
         });
-        all.filter(|partition| added(partition) <= MOST_BYTES)
+        all.filter(|partition| added(partition) <= MAX_BYTES)
             .min_by_key(|partition| (largest(partition), partition.count(), partition.groups))
             .unwrap_or(Self::WHOLE)
     }

@@ -10,7 +10,7 @@ use async_channel::Receiver;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Most pieces of an op: several for each thread of a common processor, so that none waits long for another's last one.
+/// Most pieces of an op: several for each thread of a common CPU, so that none waits long for another's last one.
 const PIECES: usize = 16;
 
 /// The threads of an executor with a piece of memory for each.

@@ -26,7 +26,7 @@ const PLACES: u64 = 0x706c_6163;
 const DOUBLINGS: u64 = 7;
 
 /// Largest file that is read.
-const LARGEST: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Beginnings and ends of names that no text has.
 const BEGINNINGS: [&str; 16] =
@@ -121,7 +121,7 @@ impl Canaries {
     /// # Errors
     /// The file is damaged.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
-        storage::if_there(&folder.join(CANARIES_FILE), LARGEST, storage::read_json)
+        storage::if_there(&folder.join(CANARIES_FILE), MAX_FILE_BYTES, storage::read_json)
     }
 
     /// Plants them into a training text of about so many characters.

@@ -10,11 +10,11 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 /// Windows that are looked at, and documents that are named.
-const MOST: usize = 32;
+const MAX_DOCUMENTS: usize = 32;
 /// Tokens that are read at a time.
 const CHUNK: u64 = 1 << 16;
 /// Documents are counted from the beginning of the text, and no further than this: it takes about a second.
-const FURTHEST: u64 = 1 << 28;
+const MAX_POSITION: u64 = 1 << 28;
 /// Tokens of a document's beginning that its words are taken from, and bytes of those at most: as many as tell stories apart that all
 /// begin alike.
 const BEGINNING: u64 = 128;
@@ -35,15 +35,17 @@ impl Batches<'_> {
     ) -> Result<Vec<GuardDocument>> {
         match self {
             Self::Windows(windows) => {
-                let mut starts: Vec<u64> =
-                    (0..micro_batches).flat_map(|micro| windows.starts(step, micro)).take(MOST).collect();
-                starts.retain(|start| *start < FURTHEST);
+                let mut starts: Vec<u64> = (0..micro_batches)
+                    .flat_map(|micro| windows.starts(step, micro))
+                    .take(MAX_DOCUMENTS)
+                    .collect();
+                starts.retain(|start| *start < MAX_POSITION);
                 starts.sort_unstable();
                 documents_at(windows.store, &starts, windows.context_length, tokenizer, turns).await
             }
             Self::Examples(examples) => {
                 let numbers = (0..micro_batches).flat_map(|micro| examples.numbers(step, micro));
-                let mut numbers: Vec<u64> = numbers.take(MOST).collect();
+                let mut numbers: Vec<u64> = numbers.take(MAX_DOCUMENTS).collect();
                 numbers.sort_unstable();
                 numbers.dedup();
                 let named = numbers.into_iter().map(|number| {
@@ -94,7 +96,7 @@ async fn documents_at(
         stretches.get(behind.checked_sub(1)?).map(|stretch| stretch.source.clone())
     };
     let found = numbers_at(store, separator, starts, length, turns).await?;
-    let named = found.into_iter().take(MOST).map(|DocumentPosition { number, at, begins }| {
+    let named = found.into_iter().take(MAX_DOCUMENTS).map(|DocumentPosition { number, at, begins }| {
         let ends = store.len(Split::Train).min(begins + BEGINNING);
         let own = store.read(Split::Train, begins, ends.saturating_sub(begins) as usize).unwrap_or_default();
         let length = own.iter().position(|token| *token == separator).unwrap_or(own.len()) as u64;

@@ -8,7 +8,7 @@ use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a compiled regular expression.
-const LARGEST_PATTERN: usize = 1 << 20;
+const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 /// What a row says of right answers to its prompt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ impl Judge {
     /// Its regular expression is none, or is too large.
     pub fn new(settings: &RewardSettings) -> Result<Self> {
         let expression = |source: &str| {
-            let compiled = RegexBuilder::new(source).size_limit(LARGEST_PATTERN).build();
+            let compiled = RegexBuilder::new(source).size_limit(MAX_PATTERN_BYTES).build();
             compiled.map(|regex| Pattern::Expression(Box::new(regex))).map_err(|error| {
                 let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
                 Error::Refused(format!("train.reward.pattern is no regular expression: {reason}"))

@@ -5,7 +5,7 @@ use super::training_text::TrainingTokens;
 use super::{Subject, Tell};
 use crate::data::store::Split;
 use crate::error::{Error, Result};
-use crate::evaluation::baselines::{Compressor, MOST_ORDERS, NGram, Unigram, XZ_WINDOW};
+use crate::evaluation::baselines::{Compressor, MAX_ORDER, NGram, Unigram, XZ_WINDOW};
 use crate::evaluation::statistics::Bootstrap;
 use crate::platform::{self, Turns};
 use crate::protocol::EvaluateSettings;
@@ -46,7 +46,7 @@ pub async fn baselines(
         whole(unigram.tokens())
     );
     found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &turns).await);
-    for order in 1..=MOST_ORDERS {
+    for order in 1..=MAX_ORDER {
         let learned =
             ngram(&mut training, (order, vocabulary), tokenizer.end_of_text(), tell, &turns).await?;
         found.push(evaluated.ngram(&learned, &turns).await);

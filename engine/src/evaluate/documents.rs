@@ -19,7 +19,7 @@ use std::ops::Range;
 const FEW: usize = 16;
 /// Passages of the whole text then, and the least bytes of one.
 const PASSAGES: usize = 64;
-const SHORTEST: usize = 64;
+const MIN_PASSAGE_BYTES: usize = 64;
 /// Tokens that are looked through at once for the ends of documents.
 const READ: u64 = 1 << 16;
 /// Runs that begin with each other at most.
@@ -282,7 +282,7 @@ impl HeldOut {
         let wanted = if self.passages { (PASSAGES as f64 * share(text.len())).round() as usize } else { 1 };
         let mut from = *given;
         let mut parts = Vec::new();
-        for text in passages(text, wanted.min(text.len() / SHORTEST).max(1)) {
+        for text in passages(text, wanted.min(text.len() / MIN_PASSAGE_BYTES).max(1)) {
             let is_last = text.end == document.text.len();
             let behind = starts.get(from..).unwrap_or_default();
             let count = behind.partition_point(|start| *start < text.end);

@@ -120,7 +120,7 @@ pub(super) fn kinds_table(kinds: &[KindOfTokens]) -> Table {
     };
     Table {
         title: "Kinds of tokens".to_owned(),
-        about: "A token is of the word that it begins or goes on with. Names are capitalised within a sentence; rare tokens occur less than \
+        about: "A token is of the word that it begins or continues. Names are capitalised within a sentence; rare tokens occur less than \
                 once in 100,000 tokens of the training text; first mentions are words that the document has not had before."
             .to_owned(),
         columns: ["Kind", "Tokens", "Share of tokens", "Share of loss", "Loss", "Least expected in its text"]

@@ -7,11 +7,11 @@ use crate::platform::Turns;
 use crate::protocol::quantity::whole;
 use crate::tokenizer::Tokenizer;
 
-/// Tokens that are looked at; of a longer text stretches of it, evenly spaced.
+/// Tokens that are looked at; of a longer text passages of it, evenly spaced.
 const LOOKED_AT: u64 = 16 << 20;
-/// Tokens of a stretch.
-const STRETCH: u64 = 1 << 16;
-/// Tokens of a stretch that is tokenized anew, of which an eighth as many are.
+/// Tokens of a passage.
+const PASSAGE: u64 = 1 << 16;
+/// Tokens of a passage that is tokenized anew, of which an eighth as many are.
 const ENCODED: u64 = 1 << 14;
 
 /// Groups by powers of ten: never, 1 to 9, and so on.
@@ -37,14 +37,14 @@ impl Frequencies {
         let prepared = held_out.prepared();
         let length = prepared.store.len(Split::Train);
         let own = held_out.has_own_tokens();
-        let (stretch, most) = if own { (STRETCH, LOOKED_AT) } else { (ENCODED, LOOKED_AT / 8) };
-        let stretches = length.min(most).div_ceil(stretch);
+        let (passage, most) = if own { (PASSAGE, LOOKED_AT) } else { (ENCODED, LOOKED_AT / 8) };
+        let passages = length.min(most).div_ceil(passage);
         let mut counts = vec![0_u64; tokenizer.vocabulary_size()];
         let mut looked_at = 0;
-        for number in 0..stretches {
+        for number in 0..passages {
             // Without a gap where all of it is looked at.
-            let from = if length <= most { number * stretch } else { number * (length / stretches) };
-            let count = stretch.min(length - from);
+            let from = if length <= most { number * passage } else { number * (length / passages) };
+            let count = passage.min(length - from);
             let mut tokens = prepared.store.read(Split::Train, from, count as usize)?;
             looked_at += count;
             if !own {

@@ -21,7 +21,7 @@ const ENTRIES: usize = 4 << 20;
 /// Entries of logits that make a thread of its own worth while.
 const WORK: usize = 1 << 14;
 
-/// Tokens of a batch on the processor: activations of most models that are trained here stay in its caches.
+/// Tokens of a batch on the CPU: activations of most models that are trained here stay in its caches.
 const CPU_TOKENS: usize = 2048;
 
 /// Tokens of a batch on a GPU at most, and multiplications by weights: a submission takes no longer than the desktop can wait.
@@ -29,7 +29,7 @@ const GPU_TOKENS: u64 = 16_384;
 const GPU_PRODUCTS: u64 = 20_000_000_000;
 
 /// The shortest window that texts are filled up to.
-const SHORTEST: usize = 16;
+const MIN_WINDOW: usize = 16;
 
 /// A text whose tokens from `from` on are to be scored; `from` is 1 or more, and there are at most a context's tokens and one.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +104,7 @@ struct WindowGroup<'group> {
 }
 
 impl Scorer {
-    /// Opens a device as [`Gpu::from_request`] has it; `threads` are the processor's, or one a core.
+    /// Opens a device as [`Gpu::from_request`] has it; `threads` are the CPU's, or one a core.
     ///
     /// # Errors
     /// Another number of weights than the model has; a model that predicts no tokens; no such device.
@@ -148,7 +148,7 @@ impl Scorer {
         self.lens.config()
     }
 
-    /// Threads of the processor that work for it.
+    /// Threads of the CPU that work for it.
     pub fn threads(&self) -> usize {
         self.workers.count()
     }
@@ -334,8 +334,8 @@ fn read_by(texts: &[Scoring<'_>], group: &WindowGroup<'_>) -> Vec<u32> {
 
 /// The window for a text of so many tokens: a power of two, or half as many more, so that there are few.
 fn window(tokens: usize) -> usize {
-    let power = tokens.next_power_of_two().max(SHORTEST);
-    if tokens <= power / 4 * 3 && power > SHORTEST { power / 4 * 3 } else { power }
+    let power = tokens.next_power_of_two().max(MIN_WINDOW);
+    if tokens <= power / 4 * 3 && power > MIN_WINDOW { power / 4 * 3 } else { power }
 }
 
 /// What a row of logits says of a token.

@@ -12,10 +12,10 @@ const OCTAVES: usize = 8;
 pub(super) const GRID: usize = OCTAVE * OCTAVES;
 
 /// Its lowest inverse temperature; the highest is about 13.
-const LOWEST: f64 = 1.0 / 16.0;
+const MIN_INVERSE_TEMPERATURE: f64 = 1.0 / 16.0;
 
-/// The least number whose square is a normal one: others take processors many times as long.
-const LEAST: f32 = 1.1e-19;
+/// The least number whose square is a normal one: others take CPUs many times as long.
+const MIN_POWER: f32 = 1.1e-19;
 
 /// Points that a polynomial goes through, and halvings of where its lowest place can be.
 const AROUND: usize = 5;
@@ -27,7 +27,7 @@ pub(super) fn grid() -> [f64; GRID] {
 }
 
 fn inverse(point: f64) -> f64 {
-    LOWEST * libm::exp2(point / OCTAVE as f64)
+    MIN_INVERSE_TEMPERATURE * libm::exp2(point / OCTAVE as f64)
 }
 
 vectorised! {
@@ -50,7 +50,7 @@ vectorised! {
                 for lanes in &mut lanes {
                     for (sum, power) in lanes.iter_mut().zip(&mut powers) {
                         *sum += *power;
-                        let kept = if *power > LEAST { *power } else { LEAST };
+                        let kept = if *power > MIN_POWER { *power } else { MIN_POWER };
                         *power = kept * kept;
                     }
                 }

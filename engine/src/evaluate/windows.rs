@@ -4,7 +4,7 @@ use super::{Detail, Scorer, Scoring, TokenScore};
 use crate::error::Result;
 use std::ops::Range;
 
-/// A stretch of a text that is scored at once.
+/// A span of a text that is scored at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Its tokens: at most those that a model reads, and the one behind them.

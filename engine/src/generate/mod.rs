@@ -25,13 +25,13 @@ use crate::platform;
 use glasshouse_protocol::{Ending, GenerateConfig, Moderated};
 use web_time::{Duration, Instant};
 
-/// The processor writes this long at most before whatever else waits has its turn.
+/// The CPU writes this long at most before whatever else waits has its turn.
 const TURN: Duration = Duration::from_millis(30);
 
 /// A model that writes.
 #[derive(Debug)]
 pub enum Decoder {
-    /// On the processor's cores.
+    /// On the CPU's cores.
     Cpu(Box<CpuDecoder>),
     /// On a device: several tokens per submission.
     Gpu(Box<GpuDecoder>, Box<Gpu>),
@@ -112,7 +112,7 @@ impl Decoder {
         }
     }
 
-    /// The entropies of a text's tokens so far, in nats, where the decoder keeps them: on the processor, after
+    /// The entropies of a text's tokens so far, in nats, where the decoder keeps them: on the CPU, after
     /// [`CpuDecoder::keep_entropies`].
     fn entropies(&self, text: usize) -> &[f32] {
         match self {

@@ -14,7 +14,7 @@ use half::f16;
 /// How a model is opened for writing.
 #[derive(Clone, Debug)]
 pub struct Opening {
-    /// The processor's threads; `None` takes every core.
+    /// The CPU's threads; `None` takes every core.
     pub threads: Option<usize>,
     /// What a device reads weights as.
     pub precision: Precision,
@@ -75,7 +75,7 @@ impl Decoder {
         Self::on(executor.gpu().cloned(), model, parameters, &opening).await
     }
 
-    /// The same on an open device, or on the processor where there is none.
+    /// The same on an open device, or on the CPU where there is none.
     ///
     /// # Errors
     /// As [`Self::beside`].
@@ -98,11 +98,11 @@ impl Decoder {
         precision: Precision,
         texts: usize,
     ) -> Result<Self> {
-        let halves = reads_halves(&gpu, parameters, precision)?;
-        let decoder = match GpuDecoder::new(&gpu, model, parameters, halves, texts).await {
-            // The copy in halves lies beside the weights, and nobody asked for it.
+        let f16s = reads_f16(&gpu, parameters, precision)?;
+        let decoder = match GpuDecoder::new(&gpu, model, parameters, f16s, texts).await {
+            // The copy in f16 lies beside the weights, and nobody asked for it.
             Err(Error::TooLarge { .. } | Error::OutOfMemory { .. })
-                if halves && precision == Precision::Auto =>
+                if f16s && precision == Precision::Auto =>
             {
                 GpuDecoder::new(&gpu, model, parameters, false, texts).await?
             }
@@ -122,7 +122,7 @@ impl Decoder {
     /// What it reads weights as.
     pub fn precision(&self) -> Precision {
         match self {
-            Self::Gpu(decoder, _) if decoder.reads_halves() => Precision::Mixed,
+            Self::Gpu(decoder, _) if decoder.reads_f16() => Precision::Mixed,
             Self::Cpu(_) | Self::Gpu(..) => Precision::F32,
         }
     }
@@ -153,8 +153,8 @@ impl Decoder {
 }
 
 /// Whether a device is to read weights in 16-bit floats. A software adapter is not by itself: it is there for tests, and writes what
-/// the processor writes.
-fn reads_halves(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool> {
+/// the CPU writes.
+fn reads_f16(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool> {
     let largest = f16::MAX.to_f32();
     let fit = || parameters.iter().all(|weight| weight.abs() <= largest);
     match precision {

@@ -102,11 +102,11 @@ pub struct AdapterReport {
 pub enum AdapterClass {
     /// A GPU with memory of its own.
     Discrete,
-    /// A GPU that shares the processor's memory.
+    /// A GPU that shares the CPU's memory.
     Integrated,
     /// A GPU behind a virtual machine.
     Virtual,
-    /// The processor.
+    /// The CPU.
     Software,
     /// It is not told.
     Unknown,
@@ -233,8 +233,8 @@ fn cooperative(adapter: &Adapter) -> Cooperative {
         };
         sides.into_iter().find(|(size, _)| offers(*size)).map(|(_, side)| side)
     };
-    let halves = largest(F16).filter(|_| adapter.features().contains(Features::SHADER_F16));
-    Cooperative { floats: largest(F32), halves }
+    let f16s = largest(F16).filter(|_| adapter.features().contains(Features::SHADER_F16));
+    Cooperative { floats: largest(F32), f16s }
 }
 
 impl AdapterReport {

@@ -32,7 +32,7 @@ pub const BUDGET: f64 = 2.0;
 const SECONDS: f64 = 0.003;
 
 /// Most runs in a submission.
-const MOST_REPEATS: usize = 256;
+const MAX_REPEATS: usize = 256;
 
 /// Submissions of which the fastest counts.
 const SAMPLES: usize = 3;
@@ -41,7 +41,7 @@ const SAMPLES: usize = 3;
 const LONG_SECONDS: f64 = 0.05;
 
 /// One that lasts so long is not repeated at all: no finishing takes that long.
-const LONGEST_SECONDS: f64 = 4.0;
+const MAX_SECONDS: f64 = 4.0;
 
 /// Operands that are filled with noise; what is beyond stays zero.
 const NOISE: usize = 1 << 22;
@@ -250,7 +250,7 @@ impl Device {
         let noise = |at: usize| (at % 251) as f32 / 251.0 - 0.5;
         let weights: Vec<f32> = (0..plan.arena.length.min(NOISE)).map(noise).collect();
         let repeater = Repeater::new(&self.gpu, &plan, &weights, None, &[]).await?;
-        repeater.fill_halves(&plan, NOISE, noise).await?;
+        repeater.fill_f16(&plan, NOISE, noise).await?;
         fastest(&repeater, own).await
     }
 }
@@ -258,21 +258,21 @@ impl Device {
 /// Seconds of one run of some dispatches by themselves.
 async fn fastest(repeater: &Repeater, dispatches: Range<usize>) -> Result<f64> {
     let first = repeater.seconds_of(dispatches.clone(), 1).await?;
-    if first > LONGEST_SECONDS {
+    if first > MAX_SECONDS {
         return Ok(first);
     }
     let once = repeater.seconds_of(dispatches.clone(), 1).await?;
     if once > LONG_SECONDS {
         return Ok(once.min(first));
     }
-    let mut repeats = ((SECONDS / once.max(1e-6)) as usize).clamp(1, MOST_REPEATS);
+    let mut repeats = ((SECONDS / once.max(1e-6)) as usize).clamp(1, MAX_REPEATS);
     let (mut fastest, mut samples) = (f64::INFINITY, 0);
     while samples < SAMPLES {
         platform::yield_now().await;
         let seconds = repeater.seconds_of(dispatches.clone(), repeats).await?;
-        if seconds < SECONDS / 2.0 && repeats < MOST_REPEATS {
+        if seconds < SECONDS / 2.0 && repeats < MAX_REPEATS {
             // A browser's clock moves by up to a millisecond at a time, and waiting for a device takes a while too.
-            repeats = (4 * repeats).min(MOST_REPEATS);
+            repeats = (4 * repeats).min(MAX_REPEATS);
             (fastest, samples) = (f64::INFINITY, 0);
             continue;
         }

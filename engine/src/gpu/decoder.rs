@@ -4,10 +4,10 @@
 use super::Gpu;
 use super::program::Program;
 use super::replay::{Pacing, Recorder, Unit};
-use super::run::halves;
+use super::run::f16_bytes;
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::plan::decode::{DecodeBuffer, DecodePlans, DecodeState, MOST_AT_ONCE, SampleSettings, capacity};
+use crate::plan::decode::{DecodeBuffer, DecodePlans, DecodeState, MAX_DRAWS, SampleSettings, capacity};
 use crate::plan::estimate::work;
 use crate::plan::{Buffer, Plan};
 use crate::sampler::{self, Sampling};
@@ -132,7 +132,7 @@ impl GpuDecoder {
             prompt: Mode::new(gpu, &plans.prompt, &storage, 0).await?,
             step: Mode::new(gpu, &plans.step, &storage, 1).await?,
             window: Mode::new(gpu, &plans.window, &storage, 2).await?,
-            staging: gpu.buffer("tokens read back", (texts * MOST_AT_ONCE * 4) as u64, usage).await?,
+            staging: gpu.buffer("tokens read back", (texts * MAX_DRAWS * 4) as u64, usage).await?,
             gpu: gpu.clone(),
             storage,
             chunk: plans.chunk,
@@ -220,7 +220,7 @@ impl GpuDecoder {
     }
 
     /// Whether a token's products read weights in 16-bit floats.
-    pub fn reads_halves(&self) -> bool {
+    pub fn reads_f16(&self) -> bool {
         self.half_weights
     }
 
@@ -238,7 +238,7 @@ impl GpuDecoder {
         count: usize,
         reading: ReadMode,
     ) -> ReplayedRows {
-        let mut rows = ReplayedRows { texts: Vec::new(), count: MOST_AT_ONCE };
+        let mut rows = ReplayedRows { texts: Vec::new(), count: MAX_DRAWS };
         for (at, written) in written {
             let Some(text) = texts[*at].as_ref().filter(|text| text.reading(self.context_length) == reading)
             else {
@@ -247,7 +247,7 @@ impl GpuDecoder {
             let most = match reading {
                 ReadMode::Prompt => 1,
                 ReadMode::Step => self.context_length + 1 - text.length,
-                ReadMode::Window => MOST_AT_ONCE,
+                ReadMode::Window => MAX_DRAWS,
             };
             let wanted = (count - written.len()).min(most);
             if wanted > 0 {
@@ -275,11 +275,11 @@ impl GpuDecoder {
         };
         let mut chunks = 1;
         let mut settings = vec![SampleSettings::IDLE; texts.len()];
-        let mut draws = vec![0.0f32; texts.len() * MOST_AT_ONCE];
+        let mut draws = vec![0.0f32; texts.len() * MAX_DRAWS];
         for (settings, at) in settings.iter_mut().zip(&rows.texts) {
             let Some(text) = &texts[*at] else { continue };
             *settings = SampleSettings::of(&text.sampling, *at);
-            for (draw, n) in draws[at * MOST_AT_ONCE..].iter_mut().zip(0..rows.count as u64) {
+            for (draw, n) in draws[at * MAX_DRAWS..].iter_mut().zip(0..rows.count as u64) {
                 *draw = sampler::draw(text.seed, text.drawn + n);
             }
             if reading == ReadMode::Prompt {
@@ -314,7 +314,7 @@ impl GpuDecoder {
         for at in &rows.texts {
             texts[*at].iter_mut().for_each(|text| text.wrote(rows.count));
         }
-        let of = |at: &usize| written[at * MOST_AT_ONCE..][..rows.count].to_vec();
+        let of = |at: &usize| written[at * MAX_DRAWS..][..rows.count].to_vec();
         Ok(rows.texts.iter().map(of).collect())
     }
 }
@@ -332,12 +332,12 @@ impl Mode {
     }
 }
 
-/// Uploads the weights, and the copy of them in halves where products read one.
+/// Uploads the weights, and the copy of them in f16 where products read one.
 async fn upload(gpu: &Gpu, storage: &Storage, parameters: &[f32]) -> Result<()> {
     storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(parameters)).await?;
-    // There is no copy where no product of the model is of sizes that halves come in.
+    // There is no copy where no product of the model is of sizes that f16 comes in.
     if storage.pieces(Buffer::HalfParameters).next().is_some() {
-        storage.write_arena(gpu, Buffer::HalfParameters, &halves(parameters)).await?;
+        storage.write_arena(gpu, Buffer::HalfParameters, &f16_bytes(parameters)).await?;
     }
     Ok(())
 }

@@ -333,7 +333,7 @@ fn first_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], target: &Target) 
 }
 
 #[test]
-fn halves_of_weights_change_logits_by_their_rounding() {
+fn f16_weights_change_logits_by_their_rounding() {
     let gpu = test_gpu();
     for model in models() {
         let arena = weights(&model);
@@ -355,7 +355,7 @@ fn halves_of_weights_change_logits_by_their_rounding() {
             let rounded = first_logits(&gpu, &model, &arena, &half);
             assert!(near(&rounded, &default, 4e-3), "{tier:?}: {rounded:?} for {default:?}");
             assert!(!near(&rounded, &default, 1e-6), "nothing was rounded");
-            // Weights that halves hold exactly lose nothing.
+            // Weights that f16 holds exactly lose nothing.
             let kept = first_logits(&gpu, &model, &exact, &half);
             assert!(near(&kept, &first_logits(&gpu, &model, &exact, &full), 1e-5), "{tier:?}");
         }
@@ -363,7 +363,7 @@ fn halves_of_weights_change_logits_by_their_rounding() {
 }
 
 #[test]
-fn a_decoder_that_reads_halves_takes_the_likeliest_token() {
+fn a_decoder_that_reads_f16_takes_the_likeliest_token() {
     let gpu = test_gpu();
     let model = models().remove(0);
     let arena = weights(&model);
@@ -372,7 +372,7 @@ fn a_decoder_that_reads_halves_takes_the_likeliest_token() {
     let written = pollster::block_on(async {
         let mut decoder = GpuDecoder::new(&gpu, &model, &arena, true, 1).await.unwrap();
         let plain = GpuDecoder::new(&gpu, &model, &arena, false, 1).await.unwrap();
-        assert!(decoder.reads_halves() && !plain.reads_halves());
+        assert!(decoder.reads_f16() && !plain.reads_f16());
         assert_eq!(decoder.bytes() - plain.bytes(), 2 * arena.len() as u64);
         decoder.start(&text, &greedy).await.unwrap();
         decoder.advance(model.context_length + 4).await.unwrap()

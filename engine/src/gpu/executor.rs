@@ -106,9 +106,9 @@ impl GpuExecutor {
         if !gpu.has_half() {
             graphs.expect_full(&optimizer, &gpu.report().name)?;
         }
-        // A model may be of such sizes that none of its values is stored in halves.
+        // A model may be of such sizes that none of its values is stored in f16.
         if has_half(&graphs.train) && !optimizer.mixed {
-            return Err(Error::Internal("values in halves without a loss scale".to_owned()));
+            return Err(Error::Internal("values in f16 without a loss scale".to_owned()));
         }
         let train = compile(graphs.train.clone(), &[graphs.train_loss], &gpu.target())?;
         let evaluate = compile(graphs.evaluate.clone(), &graphs.evaluate_read(), &gpu.target())?;
@@ -277,7 +277,7 @@ impl GpuExecutor {
         let (gpu, storage) = (&self.gpu, &self.storage);
         let mut parameters = storage.read_arena(gpu, Buffer::Parameters).await?;
         if !self.layout.half_pieces.is_empty() {
-            parameters.extend(storage.read_halves(gpu).await?);
+            parameters.extend(storage.read_f16(gpu).await?);
         }
         Ok(ArenaState {
             parameters,
@@ -317,8 +317,8 @@ impl GpuExecutor {
             }
         }
         if !self.layout.half_pieces.is_empty() {
-            let halves = self.layout.halves(&state.parameters);
-            let bytes = bytemuck::cast_slice(&halves);
+            let f16s = self.layout.f16_of(&state.parameters);
+            let bytes = bytemuck::cast_slice(&f16s);
             self.storage.write_arena(&self.gpu, Buffer::HalfParameters, bytes).await?;
         }
         if let Some(cast) = &self.cast {

@@ -5,7 +5,7 @@ use super::test_gpu;
 use super::tests::with_cooperative;
 use crate::plan::compile;
 use crate::plan::lower::Target;
-use crate::selftest::halves::{GROUPS, HalfCase};
+use crate::selftest::half_precision::{GROUPS, HalfCase};
 use crate::selftest::parity::{Task, floats};
 
 const TARGETS: [Target; 2] = [Target::new(true), Target::new(false)];
@@ -48,14 +48,14 @@ macro_rules! groups {
 }
 
 groups! {
-    linear_layers_take_and_give_halves: "linear layers";
-    epilogues_take_and_give_halves: "epilogues";
-    gradients_of_linear_layers_take_and_give_halves: "gradients of linear layers";
-    norms_give_halves_and_their_gradients_take_them: "norms";
-    activations_and_gates_take_and_give_halves: "activations and gates";
-    dropout_takes_and_gives_halves: "dropout";
-    rotations_and_norms_of_heads_take_and_give_halves: "rotations and norms of heads";
-    gradients_of_the_loss_are_given_in_halves: "gradients of the loss";
-    attention_takes_and_gives_halves: "attention";
-    slow_attention_over_heads_of_any_size_takes_and_gives_halves: "attention over heads of any size";
+    linear_layers_take_and_give_f16: "linear layers";
+    epilogues_take_and_give_f16: "epilogues";
+    gradients_of_linear_layers_take_and_give_f16: "gradients of linear layers";
+    norms_give_f16_and_their_gradients_take_them: "norms";
+    activations_and_gates_take_and_give_f16: "activations and gates";
+    dropout_takes_and_gives_f16: "dropout";
+    rotations_and_norms_of_heads_take_and_give_f16: "rotations and norms of heads";
+    gradients_of_the_loss_are_given_in_f16: "gradients of the loss";
+    attention_takes_and_gives_f16: "attention";
+    slow_attention_over_heads_of_any_size_takes_and_gives_f16: "attention over heads of any size";
 }

@@ -4,7 +4,7 @@
 use super::Gpu;
 use super::batch::BatchRules;
 use super::program::Program;
-use super::run::halves;
+use super::run::f16_bytes;
 use super::storage::Storage;
 use crate::error::Result;
 use crate::graph::{Element, Input, Origin};
@@ -47,7 +47,7 @@ impl Repeater {
         storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(floats)).await?;
         // Those that are held in 16-bit floats.
         if !held.is_empty() {
-            storage.write_arena(gpu, Buffer::HalfParameters, &halves(held)).await?;
+            storage.write_arena(gpu, Buffer::HalfParameters, &f16_bytes(held)).await?;
         }
         Ok(Self { gpu: gpu.clone(), storage, program })
     }
@@ -56,12 +56,12 @@ impl Repeater {
     ///
     /// # Errors
     /// The device was lost.
-    pub async fn fill_halves(&self, plan: &Plan, most: usize, entry: impl Fn(usize) -> f32) -> Result<()> {
+    pub async fn fill_f16(&self, plan: &Plan, most: usize, entry: impl Fn(usize) -> f32) -> Result<()> {
         for value in &plan.graph.values {
             if let (Origin::Input(input @ Input::Free(_)), Element::F16) = (value.origin, value.ty.element) {
                 let count = value.ty.count().min(most);
                 let entries: Vec<f32> = (0..count).map(&entry).collect();
-                self.gpu.write(self.storage.get(0, Buffer::Input(input))?, 0, &halves(&entries)).await?;
+                self.gpu.write(self.storage.get(0, Buffer::Input(input))?, 0, &f16_bytes(&entries)).await?;
             }
         }
         Ok(())

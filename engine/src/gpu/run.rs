@@ -223,7 +223,7 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
             )));
         }
         let mut bytes: &[u8] = match data {
-            Data::F32(entries) if ty.element == Element::F16 => &halves(entries),
+            Data::F32(entries) if ty.element == Element::F16 => &f16_bytes(entries),
             Data::F32(entries) => bytemuck::cast_slice(entries),
             Data::U32(entries) => bytemuck::cast_slice(entries),
         };
@@ -234,7 +234,7 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
                 && let Buffer::Parameters(piece) = buffer
                 && let Ok(copy) = storage.get(0, Buffer::HalfParameters(piece))
             {
-                gpu.write(copy, offset / 2, &halves(&bytemuck::pod_collect_to_vec(own))).await?;
+                gpu.write(copy, offset / 2, &f16_bytes(&bytemuck::pod_collect_to_vec(own))).await?;
             }
             bytes = rest;
         }
@@ -259,7 +259,7 @@ fn given(plan: &Plan, inputs: &[(ValueId, Data)], has_parameters: bool) -> Resul
 }
 
 /// Floats in 16 bits, up to a multiple of four bytes.
-pub(super) fn halves(entries: &[f32]) -> Vec<u8> {
+pub(super) fn f16_bytes(entries: &[f32]) -> Vec<u8> {
     let mut bytes: Vec<u8> = entries.iter().flat_map(|entry| f16::from_f32(*entry).to_le_bytes()).collect();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes

@@ -167,7 +167,7 @@ impl Storage {
     }
 
     /// Reads the weights that are held in 16-bit floats: nothing where none is.
-    pub(super) async fn read_halves(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+    pub(super) async fn read_f16(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         let mut floats = Vec::new();
         for piece in self.pieces(Buffer::HalfParameters) {
             let bytes = gpu.read(piece, 0, piece.size()).await?;

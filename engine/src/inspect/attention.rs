@@ -1,6 +1,6 @@
 //! Attention probabilities of every head, and what each head does by measured behaviour.
 
-use super::probabilities::{Attention, MOST, check, count, give_after};
+use super::probabilities::{Attention, MAX_PROBABILITIES, check, count, give_after};
 use super::{Found, Subject, Tensor};
 use crate::error::Result;
 use crate::model::Site;
@@ -20,7 +20,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (layers, heads, tokens) = (config.layers, config.heads, subject.tokens);
     let (wanted, time) = (subject.layers(), tokens.len());
     check(time)?;
-    let fits = MOST / count(heads, time).max(1);
+    let fits = MAX_PROBABILITIES / count(heads, time).max(1);
     let shown = wanted.start..wanted.end.min(wanted.start + fits);
     let sites: Vec<Site> = (0..layers).map(Site::QueriesKeysValues).collect();
     let packed = subject.lens.probe(tokens, &sites).await?;
@@ -59,7 +59,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.integers("repeated", "", &[("N", repeated.len())], repeated);
     if shown.is_empty() && !wanted.is_empty() {
         found.notice(format!(
-            "The probabilities of a layer's {heads} heads for {time} tokens are more than {MOST} and are left out; the view of one head \
+            "The probabilities of a layer's {heads} heads for {time} tokens are more than {MAX_PROBABILITIES} and are left out; the view of one head \
              has its own, and a shorter prompt all."
         ));
     } else if shown.len() < wanted.len() {

@@ -23,7 +23,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         fill_gradients(subject, &forward, &mut gradients).await?;
     }
     if subject.lens.is_on_cpu() {
-        found.notice("The processor computes this; the kernels are those that a GPU would run.");
+        found.notice("The CPU computes this; the kernels are those that a GPU would run.");
     }
     if subject.lens.has_chosen_kernels() {
         found.notice("Where the run's record pins a kernel of this size to this device, it is that one.");

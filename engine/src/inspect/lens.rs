@@ -28,7 +28,7 @@ use programs::{Given, Prepared};
 use std::sync::Arc;
 
 /// The shortest window: a prompt that grows by a token does not need another program each time.
-const SHORTEST: usize = 16;
+const MIN_WINDOW: usize = 16;
 
 /// Where a lens computes.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub struct Lens {
 }
 
 impl Lens {
-    /// Over weights laid out as [`ArenaLayout`] says, on the processor's threads, or one a core.
+    /// Over weights laid out as [`ArenaLayout`] says, on the CPU's threads, or one a core.
     ///
     /// # Errors
     /// Another number of weights than the model has.
@@ -144,7 +144,7 @@ impl Lens {
         }
     }
 
-    /// Whether the processor computes.
+    /// Whether the CPU computes.
     pub fn is_on_cpu(&self) -> bool {
         matches!(self.place, LensDevice::Cpu(_))
     }
@@ -162,7 +162,7 @@ impl Lens {
     }
 
     /// The values at some sites behind another whose values are given, [B, T, …] each: `from` is [B, T, …], too. So a layer's stream
-    /// is read by the head as if it were the last one, or a prompt goes on with another's.
+    /// is read by the head as if it were the last one, or a prompt continues another's.
     ///
     /// # Errors
     /// Values of another size; a site that the model lacks or that does not lie behind; a device that fails.
@@ -276,7 +276,7 @@ impl Lens {
 
     /// The window that a text of so many tokens is read in. What stands behind the text is not seen by it.
     fn window(&self, tokens: usize) -> usize {
-        tokens.next_power_of_two().max(SHORTEST).min(self.config.context_length)
+        tokens.next_power_of_two().max(MIN_WINDOW).min(self.config.context_length)
     }
 }
 

@@ -168,7 +168,7 @@ impl Found {
 
     fn finished(self, view: View, ms: f64) -> (Inspected, Vec<Vec<u8>>) {
         let (tensors, data): (Vec<_>, Vec<_>) = self.tensors.into_iter().unzip();
-        // Little-endian, as every processor is that this is built for.
+        // Little-endian, as every CPU is that this is built for.
         let bytes = |data: Data| match data {
             Data::F32(data) => bytemuck::cast_slice::<f32, u8>(&data).to_vec(),
             Data::U32(data) => bytemuck::cast_slice::<u32, u8>(&data).to_vec(),

@@ -13,7 +13,7 @@ const WINDOWS: u64 = 32;
 /// Tokens of a passage, those of them that stand before its peak, and the fewest that are worth showing.
 const PASSAGE: usize = 32;
 const BEFORE: usize = 20;
-const SHORTEST: usize = 8;
+const MIN_PASSAGE: usize = 8;
 
 /// neurons [N] of a layer, those of the largest |activation| at the position first, their activations [N] there, and hidden [T, N]: theirs
 /// at every position. Where a neuron is asked for, [`Detail::Passages`].
@@ -100,7 +100,7 @@ async fn passages(
             continue;
         }
         let range = window.around(peak);
-        if range.len() < SHORTEST.min(window.tokens.len()) {
+        if range.len() < MIN_PASSAGE.min(window.tokens.len()) {
             continue;
         }
         window.shown[range.clone()].fill(true);

@@ -8,7 +8,7 @@ use crate::platform::Turns;
 use crate::protocol::ModelConfig;
 
 /// Most probabilities that are held at once: 64 MiB.
-pub(super) const MOST: usize = 1 << 24;
+pub(super) const MAX_PROBABILITIES: usize = 1 << 24;
 
 /// Queries that are computed before others may have their turn.
 const QUERIES: usize = 16;
@@ -20,10 +20,10 @@ pub(super) fn count(heads: usize, time: usize) -> usize {
 
 /// Refuses a text of which a single head has more probabilities than are held at once.
 pub(super) fn check(time: usize) -> Result<()> {
-    if count(1, time) <= MOST {
+    if count(1, time) <= MAX_PROBABILITIES {
         return Ok(());
     }
-    let most = MOST.isqrt();
+    let most = MAX_PROBABILITIES.isqrt();
     Err(Error::Refused(format!(
         "a head has {time} × {time} probabilities for {time} tokens, and no more than {most} × {most} are computed; give a prompt of \
          at most {most} tokens"

@@ -16,10 +16,10 @@ use index::TextIndex;
 use std::ops::Range;
 use web_time::Instant;
 
-/// Tokens that are shown before and after a stretch, and of its document's beginning.
+/// Tokens that are shown before and after a span, and of its document's beginning.
 const AROUND: u64 = 24;
 
-/// The longest stretches of the whole prompt, whatever of it the context holds, that the run was trained on.
+/// The longest spans of the whole prompt, whatever of it the context holds, that the run was trained on.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (turns, mut found) = (Turns::new(), Found::default());
     let folder = subject.run.data_folder()?;
@@ -43,11 +43,10 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     }
     if text.len() < shortest {
         let count = text.len();
-        found
-            .notice(format!("The text has {count} tokens: stretches of {shortest} and more are looked for."));
+        found.notice(format!("The text has {count} tokens: spans of {shortest} and more are looked for."));
     }
     if is_cut {
-        found.notice("Some stretches stand so often that not all of their places were counted.");
+        found.notice("Some spans stand so often that not all of their places were counted.");
     }
     let (searched, index_bytes) = (searched as usize, index.bytes());
     // Of the tokens that are looked at, as every tensor along T: those that the context has no room for stand before them.
@@ -59,11 +58,11 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
 
 /// What of a text stands in the training text.
 struct Stands {
-    /// The longest stretches, as many as are asked for, in the text's order.
+    /// The longest spans, as many as are asked for, in the text's order.
     matches: Vec<Match>,
-    /// Of each token the length of the longest stretch that it is in, listed or not; 0 where it is in none.
+    /// Of each token the length of the longest span that it is in, listed or not; 0 where it is in none.
     longest: Vec<u32>,
-    /// How many stretches there are.
+    /// How many spans there are.
     found: usize,
     /// Not all places of one that is listed were counted.
     is_cut: bool,
@@ -76,26 +75,26 @@ async fn stands(
     tokenizer: &Tokenizer,
     turns: &Turns,
 ) -> Result<Stands> {
-    let mut stretches = index.stretches(text, turns).await?;
-    let (mut longest, found) = (vec![0_u32; text.len()], stretches.len());
-    for stretch in &stretches {
-        for token in &mut longest[stretch.clone()] {
-            *token = stretch.len().max(*token as usize) as u32;
+    let mut spans = index.spans(text, turns).await?;
+    let (mut longest, found) = (vec![0_u32; text.len()], spans.len());
+    for span in &spans {
+        for token in &mut longest[span.clone()] {
+            *token = span.len().max(*token as usize) as u32;
         }
     }
     // Of equally long ones the earlier.
-    stretches.sort_by_key(|stretch| std::cmp::Reverse(stretch.len()));
-    stretches.truncate(count);
-    stretches.sort_by_key(|stretch| stretch.start);
-    let (mut matches, mut is_cut) = (Vec::with_capacity(stretches.len()), false);
-    for stretch in stretches {
-        let own = &text[stretch.clone()];
+    spans.sort_by_key(|span| std::cmp::Reverse(span.len()));
+    spans.truncate(count);
+    spans.sort_by_key(|span| span.start);
+    let (mut matches, mut is_cut) = (Vec::with_capacity(spans.len()), false);
+    for span in spans {
+        let own = &text[span.clone()];
         let occurrences = index.occurrences(own, turns).await?;
         is_cut |= index.is_cut(own);
         let Some((&from, further)) = occurrences.firsts.split_first() else {
-            return Err(Error::Internal("a stretch that was found stands nowhere".to_owned()));
+            return Err(Error::Internal("a span that was found stands nowhere".to_owned()));
         };
-        let to = from + stretch.len() as u64;
+        let to = from + span.len() as u64;
         let document = index.document(from);
         // What stands in other documents is no context of it, unless it goes on there.
         let around = document.as_ref().map_or(0..index.tokens(), |(_, range)| range.start..range.end.max(to));
@@ -109,8 +108,8 @@ async fn stands(
             })
             .transpose()?;
         matches.push(Match {
-            start: stretch.start,
-            length: stretch.len(),
+            start: span.start,
+            length: span.len(),
             occurrences: occurrences.count,
             context: [before, tokenizer.decode(own), after],
             document,
@@ -166,9 +165,9 @@ mod tests {
     #[test]
     fn a_text_is_found_in_the_documents_that_it_was_taken_from() {
         let found = found("Now the red fox sat on the mat.", 10);
-        let stretches: Vec<&str> = found.iter().map(|one| one.context[1].as_str()).collect();
+        let spans: Vec<&str> = found.iter().map(|one| one.context[1].as_str()).collect();
         // The first of them overlaps the second, and neither is inside the other.
-        assert_eq!(stretches, [" the ", "he red fox sat ", " sat on the mat."]);
+        assert_eq!(spans, [" the ", "he red fox sat ", " sat on the mat."]);
         assert_eq!((found[1].start, found[1].length, found[1].occurrences), (5, 15, 1));
         assert_eq!(found[2].context[0], "A cat");
         assert!(found[2].context[2].starts_with(" zzz"), "{:?}", found[2].context);
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_says_at_which_token_it_stands_and_in_which_other_documents() {
+    fn a_span_says_at_which_token_it_stands_and_in_which_other_documents() {
         let twice = &found("red fox", 1)[0];
         assert_eq!((twice.place, twice.occurrences), (4, 2));
         let [other] = twice.further[..] else { panic!("{:?}", twice.further) };
@@ -191,9 +190,9 @@ mod tests {
         assert_eq!(documents, [Some(1), Some(2)]);
     }
 
-    /// Twelve stretches, of which three are listed: what is not listed is not composed.
+    /// Twelve spans, of which three are listed: what is not listed is not composed.
     #[test]
-    fn every_token_knows_its_longest_stretch_though_few_are_listed() {
+    fn every_token_knows_its_longest_span_though_few_are_listed() {
         let text = "A cat#he red fox#the mat##".repeat(4);
         let Stands { matches, longest, found, .. } = of_documents(&text, 3);
         assert_eq!((matches.len(), found), (3, 12));

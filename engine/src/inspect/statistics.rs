@@ -3,7 +3,7 @@
 use crate::platform::Turns;
 use crate::platform::lanes::{BLOCK, vectorised};
 
-/// Entries that are summed by themselves, while they are in the processor's nearest cache.
+/// Entries that are summed by themselves, while they are in the CPU's nearest cache.
 const PART: usize = 4096;
 
 /// Entries that are looked through before others may have their turn.

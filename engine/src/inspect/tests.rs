@@ -320,7 +320,7 @@ fn the_losss_gradient_is_that_of_its_seed_and_every_value_has_its_own_beside_it(
 }
 
 #[test]
-fn a_gpu_has_the_processors_values() {
+fn a_gpu_has_the_cpu_values() {
     for config in [gpt(), llama()] {
         let mut cpu = lens(&config);
         let mut gpu = Lens::on_gpu(&config, weights(&config), test_gpu()).unwrap();

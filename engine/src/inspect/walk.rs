@@ -1,7 +1,7 @@
 //! One forward pass, value by value: from embeddings through a layer to the logits.
 
 use super::outputs::largest;
-use super::probabilities::{Attention, MOST, count};
+use super::probabilities::{Attention, MAX_PROBABILITIES, count};
 use super::{Found, Subject, Tensor, formulas};
 use crate::error::Result;
 use crate::model::Site;
@@ -44,10 +44,10 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (queries, keys) = (heads * size, kv_heads * size);
     let mut found = Found::default();
     // All heads' probabilities, or none.
-    let fits = count(heads, time) <= MOST;
+    let fits = count(heads, time) <= MAX_PROBABILITIES;
     if !fits {
         found.notice(format!(
-            "The probabilities of {heads} heads for {time} tokens are more than {MOST} and are left out; a shorter prompt has them."
+            "The probabilities of {heads} heads for {time} tokens are more than {MAX_PROBABILITIES} and are left out; a shorter prompt has them."
         ));
     }
     let heads = if fits { heads } else { 0 };

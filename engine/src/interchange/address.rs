@@ -1,6 +1,6 @@
 //! Pretrained models in the network: a repository of Hugging Face's hub, a folder of one on any server, or a GGUF file.
 
-use super::huggingface::{LARGEST_JSON, shards_of};
+use super::huggingface::{MAX_JSON_BYTES, shards_of};
 use crate::data::prepare::TOKENIZER_FILE;
 use crate::error::{Error, Result};
 use crate::platform::{files, network};
@@ -137,7 +137,7 @@ impl ModelAddress {
             return Err(Error::Refused(reason));
         };
         let path = scratch.join(INDEX_FILE);
-        network::fetch(&self.of(INDEX_FILE), &path, LARGEST_JSON, &mut |_| ()).await?;
+        network::fetch(&self.of(INDEX_FILE), &path, MAX_JSON_BYTES, &mut |_| ()).await?;
         let shards = shards_of(&path)?;
         files::remove_file(&path).map_err(Error::io(&path))?;
         listed.push(index);
@@ -179,7 +179,7 @@ impl ModelAddress {
             let is_weights = file.name.ends_with(".safetensors") || self.file.is_some();
             // Texts may come compressed, and are longer then than their server says.
             let said = file.bytes.filter(|_| is_weights);
-            let most = if is_weights { said.unwrap_or(room.saturating_sub(before)) } else { LARGEST_JSON };
+            let most = if is_weights { said.unwrap_or(room.saturating_sub(before)) } else { MAX_JSON_BYTES };
             network::fetch(&self.of(&file.name), &path, most, &mut |done| heard(before + done)).await?;
             let length = files::metadata(&path).map_err(Error::io(&path))?.len();
             if let Some(whole) = said.filter(|said| *said != length) {

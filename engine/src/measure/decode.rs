@@ -22,7 +22,7 @@ const PROMPT_TOKENS: usize = 512;
 const TOKENS: usize = 128;
 
 /// Most texts that are written at once.
-const MOST_TEXTS: usize = 4096;
+const MAX_TEXTS: usize = 4096;
 
 /// What is read and written each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +61,10 @@ impl Passage {
                 self.prompt_tokens, model.context_length
             )));
         }
-        if !(1..=MOST_TEXTS).contains(&self.batch) {
+        if !(1..=MAX_TEXTS).contains(&self.batch) {
             let texts = self.batch;
             return Err(Error::Refused(format!(
-                "a bench of {texts} texts at once; 1 to {MOST_TEXTS} are possible"
+                "a bench of {texts} texts at once; 1 to {MAX_TEXTS} are possible"
             )));
         }
         if self.tokens == 0 || self.repeats == 0 {

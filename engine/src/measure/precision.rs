@@ -61,7 +61,7 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
         return full("burn's backends train in nothing else");
     }
     let Ok((Some(gpu), _)) = Gpu::from_request(device).await else {
-        return full("the processor trains in nothing else");
+        return full("the CPU trains in nothing else");
     };
     let Tuning::Measured(measuring) = tuning else {
         return full("nothing was to be timed");
@@ -69,7 +69,7 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
     match (gpu.has_half(), gpu.report().software) {
         (false, _) => return full("this device has no 16-bit floats"),
         (_, true) => {
-            return full("a software adapter is there for tests, and computes as the processor does");
+            return full("a software adapter is there for tests, and computes as the CPU does");
         }
         _ => {}
     }
@@ -128,7 +128,7 @@ async fn compare(gpu: &Gpu, config: &RunConfig, tuning: &Tuning) -> (Settled, bo
 async fn step_seconds(gpu: &Gpu, config: &RunConfig, precision: Precision, tuning: &Tuning) -> Result<f64> {
     let train = TrainConfig { precision, ..config.train.clone() };
     let graphs = training_graphs(&config.model, &train)?;
-    // Many devices multiply cooperative matrices of halves alone: without that choice mixed precision would be timed at its slowest.
+    // Many devices multiply cooperative matrices of f16 alone: without that choice mixed precision would be timed at its slowest.
     let (gpu, _) = gpu.clone().tuned(&graphs.train, tuning).await?;
     let begun = Instant::now();
     let ring = ring(graphs.recipe.train.accumulate);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn processors_and_software_adapters_keep_32_bits() {
+    fn cpus_and_software_adapters_keep_32_bits() {
         let folder = tempfile::tempdir().unwrap();
         let settled = |config: &RunConfig, device: &str, tuning: &Tuning| {
             block_on(settle_precision(config, device, tuning)).unwrap()

@@ -21,7 +21,7 @@ use crate::protocol::{DeviceKind, RunConfig, presets};
 const TOKENS: usize = 1024;
 
 /// A step of a longer estimate is left out.
-const LONGEST_SECONDS: f64 = 20.0;
+const MAX_SECONDS: f64 = 20.0;
 
 /// How far a forecast may be off to count as right.
 const TOLERANCE: f64 = 0.3;
@@ -159,7 +159,7 @@ impl ScalingBench<'_> {
             bytes_estimated: None,
             bytes_ratio: None,
         };
-        if let Some(seconds) = expected.filter(|seconds| *seconds > LONGEST_SECONDS) {
+        if let Some(seconds) = expected.filter(|seconds| *seconds > MAX_SECONDS) {
             cell.skipped = Some(format!("a step would last {seconds:.0} s"));
             return Ok((cell, demand(self)?));
         }
@@ -193,7 +193,7 @@ impl ScalingBench<'_> {
     }
 }
 
-/// Bytes that a run's executor is estimated to hold on a device: what `plan` says of a GPU, and what the processor's executor
+/// Bytes that a run's executor is estimated to hold on a device: what `plan` says of a GPU, and what the CPU's executor
 /// asks its machine for.
 fn bytes(config: &RunConfig, device: &DeviceDescription, target: &Target) -> Result<u64> {
     let Some(_) = device.threads else {

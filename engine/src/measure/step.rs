@@ -3,7 +3,7 @@
 
 use super::{settle_precision, spread};
 use crate::error::Result;
-use crate::executor::{Executor, LONGEST_LAUNCHED, Opened};
+use crate::executor::{Executor, MAX_LAUNCHED_SECONDS, Opened};
 use crate::gpu::Tuning;
 use crate::graph::ops::POLICY_SCORES;
 use crate::graph::random;
@@ -125,7 +125,7 @@ pub async fn measure(
     }
     let (mut overhead, mut warm) = (Vec::new(), Vec::new());
     let (median, fastest, slowest) = spread(&mut milliseconds);
-    if matches!(extent, Extent::Steps(_)) && median <= LONGEST_LAUNCHED * 1e3 {
+    if matches!(extent, Extent::Steps(_)) && median <= MAX_LAUNCHED_SECONDS * 1e3 {
         let begun = Instant::now();
         for further in 0..LAUNCHED {
             if begun.elapsed().as_secs_f64() > LAUNCHED_SECONDS {

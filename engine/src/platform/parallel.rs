@@ -4,11 +4,11 @@
 use crate::error::Result;
 
 /// More threads than this share no work that we have.
-pub const MOST_THREADS: usize = 256;
+pub const MAX_THREADS: usize = 256;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod threads {
-    use super::{MOST_THREADS, Result};
+    use super::{MAX_THREADS, Result};
     use crate::error::Error;
     use async_channel::Receiver;
 
@@ -20,11 +20,11 @@ mod threads {
         /// A pool of `count` threads, or of one a core. [`Error::Refused`] outside 1 to 256.
         pub fn new(count: Option<usize>) -> Result<Self> {
             let count = count.unwrap_or_else(|| {
-                std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+                std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
             });
-            if !(1..=MOST_THREADS).contains(&count) {
+            if !(1..=MAX_THREADS).contains(&count) {
                 return Err(Error::Refused(format!(
-                    "{count} threads were asked for; 1 to {MOST_THREADS} are possible"
+                    "{count} threads were asked for; 1 to {MAX_THREADS} are possible"
                 )));
             }
             rayon::ThreadPoolBuilder::new()

@@ -1,18 +1,18 @@
-//! How WebGPU is turned on in each browser: what a person reads where the processor has to do the work.
+//! How WebGPU is turned on in each browser: what a person reads where the CPU has to do the work.
 
 /// What is missing and what to do, for a browser that calls itself `agent`. `secure`: the page came by https or from this
 /// machine; `offered`: the browser has the interface, but gives no adapter.
 pub(super) fn advice(agent: &str, secure: bool, offered: bool) -> String {
-    const PROCESSOR: &str = "so the processor does the work";
+    const CPU: &str = "so the CPU does the work";
     if !secure {
         return format!(
-            "browsers give WebGPU only to pages that come by https or from this machine, {PROCESSOR}: open the page by its https address"
+            "browsers give WebGPU only to pages that come by https or from this machine, {CPU}: open the page by its https address"
         );
     }
     let missing = if offered {
-        format!("this browser has WebGPU but gives no graphics adapter, {PROCESSOR}")
+        format!("this browser has WebGPU but gives no graphics adapter, {CPU}")
     } else {
-        format!("this browser offers no WebGPU, {PROCESSOR}")
+        format!("this browser offers no WebGPU, {CPU}")
     };
     let phone = agent.contains("Mobile") || agent.contains("Android");
     // Edge and Opera call themselves Chrome too, and everyone calls itself Safari.

@@ -12,7 +12,7 @@ mod seal;
 pub(super) use contents::names_of;
 pub use contents::{Contents, Opened};
 
-use super::{LARGEST_RECORD, MARKER, Project};
+use super::{MARKER, MAX_RECORD_BYTES, Project};
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once, files};
 use crate::protocol::quantity;
@@ -28,13 +28,13 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 pub const EXTENSION: &str = "glasshouse";
 
 /// Most entries that are packed and unpacked.
-const MOST_ENTRIES: usize = 200_000;
+const MAX_ENTRIES: usize = 200_000;
 /// Most bytes that they may have together: several times what one device trains.
-const MOST_BYTES: u64 = 64 << 30;
+const MAX_BYTES: u64 = 64 << 30;
 /// An entry that claims to unpack to more than this many times its packed bytes is no honest one: deflate ends near 1032.
-const LARGEST_RATIO: u64 = 1100;
-/// Longest name, folders included.
-const LONGEST_NAME: usize = 4096;
+const MAX_RATIO: u64 = 1100;
+/// Bytes of the longest name, folders included.
+const MAX_NAME_BYTES: usize = 4096;
 /// What to do about a file that is not what was packed.
 const AGAIN: &str = "; get or make it again";
 /// Bytes unpacked at a time.
@@ -138,11 +138,11 @@ impl<F: Read + Write + Seek> Packer<F> {
 
     async fn add(&mut self, name: &str, bytes: u64, content: &mut dyn Read, turns: &Turns) -> Result<()> {
         (self.files, self.bytes) = (self.files + 1, self.bytes.saturating_add(bytes));
-        if self.files > MOST_ENTRIES || self.bytes > MOST_BYTES {
+        if self.files > MAX_ENTRIES || self.bytes > MAX_BYTES {
             return Err(Error::Refused(format!(
-                "the project has more than {MOST_ENTRIES} files or {} GiB, and no .{EXTENSION} file holds that; remove runs that \
+                "the project has more than {MAX_ENTRIES} files or {} GiB, and no .{EXTENSION} file holds that; remove runs that \
                  nobody needs, or copy its folder",
-                MOST_BYTES >> 30
+                MAX_BYTES >> 30
             )));
         }
         // Weights and tokens hardly shrink at higher levels, and take their time.
@@ -255,8 +255,8 @@ impl<F: Read + Seek> Archive<F> {
         }
         let bytes = file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
         let mut zip = ZipArchive::new(file).map_err(|error| error.to_string())?;
-        if zip.len() > MOST_ENTRIES {
-            return Err(format!("it has {} entries, and {MOST_ENTRIES} are possible", zip.len()));
+        if zip.len() > MAX_ENTRIES {
+            return Err(format!("it has {} entries, and {MAX_ENTRIES} are possible", zip.len()));
         }
         let (mut entries, mut sum, mut seen) = (Vec::new(), 0_u64, BTreeSet::new());
         for number in 0..zip.len() {
@@ -277,10 +277,10 @@ impl<F: Read + Seek> Archive<F> {
             let length = entry.size();
             sum = sum
                 .checked_add(length)
-                .filter(|sum| *sum <= MOST_BYTES)
-                .ok_or_else(|| format!("it unpacks to more than {} GiB", MOST_BYTES >> 30))?;
+                .filter(|sum| *sum <= MAX_BYTES)
+                .ok_or_else(|| format!("it unpacks to more than {} GiB", MAX_BYTES >> 30))?;
             let packed = entry.compressed_size();
-            if packed > bytes || length > packed.saturating_mul(LARGEST_RATIO) {
+            if packed > bytes || length > packed.saturating_mul(MAX_RATIO) {
                 return Err(format!("`{name}` claims {length} bytes out of {packed}"));
             }
             if entry.is_dir() {
@@ -426,7 +426,7 @@ fn safe_path(name: &str) -> Result<PathBuf, String> {
             && !part.ends_with(['.', ' '])
     };
     let parts: Vec<&str> = name.strip_suffix('/').unwrap_or(name).split('/').collect();
-    if name.len() > LONGEST_NAME || !parts.iter().copied().all(plain) {
+    if name.len() > MAX_NAME_BYTES || !parts.iter().copied().all(plain) {
         let shown: String = name.chars().take(80).collect();
         return Err(format!("the name {shown:?} is no plain place inside a project"));
     }
@@ -441,7 +441,7 @@ async fn marker_name<F: Read + Seek>(
     let missing = || format!("it has no {MARKER}, so it is no packed project");
     let (number, _, length) =
         entries.iter().find(|(_, path, _)| path == Path::new(MARKER)).ok_or_else(missing)?;
-    if *length > LARGEST_RECORD {
+    if *length > MAX_RECORD_BYTES {
         return Err(format!("its {MARKER} is too long"));
     }
     let mut text = Vec::new();

@@ -14,7 +14,7 @@ pub const FEEDBACK_FILE: &str = "feedback.jsonl";
 /// Folder of what a run that learns from feedback reads.
 pub(crate) const FEEDBACK_FOLDER: &str = "feedback";
 /// Longest file that is read.
-const LARGEST: u64 = 64 << 20;
+const MAX_FILE_BYTES: u64 = 64 << 20;
 /// What an export writes, each where there are rows for it.
 const FILES: [&str; 5] = [FEEDBACK_FILE, "chat.jsonl", "preferences.jsonl", "labels.jsonl", TEXTS_FILE];
 /// Texts with labels, as the objective classify reads them.
@@ -59,7 +59,8 @@ impl Project {
 
     /// The lines that say something, each with its number in the file, from 1.
     fn feedback_lines(&self) -> Result<Vec<(usize, String)>> {
-        let text = storage::if_there(&self.feedback_path(), LARGEST, storage::read_text)?.unwrap_or_default();
+        let text =
+            storage::if_there(&self.feedback_path(), MAX_FILE_BYTES, storage::read_text)?.unwrap_or_default();
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).zip(1..);
         Ok(lines
             .filter(|(line, _)| !line.is_empty())
@@ -140,9 +141,9 @@ impl Project {
             text.push('\n');
         }
         let bytes = text.len() as u64;
-        if bytes > LARGEST {
+        if bytes > MAX_FILE_BYTES {
             return Err(Error::Refused(format!(
-                "the feedback would have {bytes} bytes, more than are read (at most {LARGEST}); export it, and remove some rows"
+                "the feedback would have {bytes} bytes, more than are read (at most {MAX_FILE_BYTES}); export it, and remove some rows"
             )));
         }
         storage::write_atomically(&self.feedback_path(), text.as_bytes())

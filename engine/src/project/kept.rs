@@ -9,9 +9,9 @@ const EVALUATION: &str = "evaluation.json";
 const AUDIT: &str = "audit.json";
 
 /// Largest evaluation that is read: a line for each document, and for each answer to a task.
-const LARGEST_EVALUATION: u64 = 1 << 30;
+const MAX_EVALUATION_BYTES: u64 = 1 << 30;
 /// Largest audit that is read: tables of some dozen rows, and passages of a few hundred characters.
-const LARGEST_AUDIT: u64 = 64 << 20;
+const MAX_AUDIT_BYTES: u64 = 64 << 20;
 
 impl Run {
     /// What was found when it was evaluated; `None` where it was not.
@@ -19,7 +19,7 @@ impl Run {
     /// # Errors
     /// The file cannot be read, or holds something else.
     pub fn evaluation(&self) -> Result<Option<Evaluation>> {
-        storage::if_there(&self.folder().join(EVALUATION), LARGEST_EVALUATION, storage::read_json)
+        storage::if_there(&self.folder().join(EVALUATION), MAX_EVALUATION_BYTES, storage::read_json)
     }
 
     /// Keeps an evaluation in the place of the one before.
@@ -35,7 +35,7 @@ impl Run {
     /// # Errors
     /// The file cannot be read, or holds something else.
     pub fn audit(&self) -> Result<Option<Audit>> {
-        storage::if_there(&self.folder().join(AUDIT), LARGEST_AUDIT, storage::read_json)
+        storage::if_there(&self.folder().join(AUDIT), MAX_AUDIT_BYTES, storage::read_json)
     }
 
     /// Keeps an audit in the place of the one before.

@@ -1,6 +1,6 @@
 //! Lessons in a project: a teacher's files, which travel with it, and what a learner made of lessons.
 
-use super::{LARGEST_RECORD, Project};
+use super::{MAX_RECORD_BYTES, Project};
 use crate::error::Result;
 use crate::platform::files;
 use crate::protocol::{LessonFile, LessonProgress};
@@ -15,7 +15,7 @@ const FOLDER: &str = "lessons";
 /// What a learner made of each, by the lesson's name.
 const PROGRESS: &str = "lessons.json";
 /// A longer file is no lesson.
-const LARGEST: u64 = 1 << 20;
+const MAX_LESSON_BYTES: u64 = 1 << 20;
 
 /// Lessons beside those of the program: of the folder that the environment names, and of a project's own, in the order of their names.
 pub fn lesson_files(project: Option<&Project>) -> Vec<LessonFile> {
@@ -53,8 +53,8 @@ fn read_folder(folder: &Path, found: &mut Vec<LessonFile>) -> std::io::Result<()
 
 fn text_of(path: &Path) -> std::result::Result<String, String> {
     let size = files::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > LARGEST {
-        return Err(format!("it has {size} bytes; a lesson has at most {LARGEST}"));
+    if size > MAX_LESSON_BYTES {
+        return Err(format!("it has {size} bytes; a lesson has at most {MAX_LESSON_BYTES}"));
     }
     files::read_to_string(path).map_err(|error| error.to_string())
 }
@@ -65,7 +65,7 @@ impl Project {
     /// # Errors
     /// It was kept and cannot be read.
     pub fn lesson_progress(&self) -> Result<BTreeMap<String, LessonProgress>> {
-        let kept = storage::if_there(&self.folder.join(PROGRESS), LARGEST_RECORD, storage::read_json)?;
+        let kept = storage::if_there(&self.folder.join(PROGRESS), MAX_RECORD_BYTES, storage::read_json)?;
         Ok(kept.unwrap_or_default())
     }
 

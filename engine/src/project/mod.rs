@@ -75,7 +75,7 @@ pub(crate) const DOCUMENTS_GIVEN: &str = "documents.given";
 /// In the folder of the runs: held while a run gets its number, and while feedback is written.
 const RUNS_LOCK: &str = ".lock";
 /// Longest `project.json`, `run.json` or `run.toml` that is read.
-const LARGEST_RECORD: u64 = 1 << 20;
+const MAX_RECORD_BYTES: u64 = 1 << 20;
 
 /// `project.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,7 +120,7 @@ impl Project {
     fn look(folder: &Path) -> Result<Option<Self>> {
         let marker = folder.join(MARKER);
         // The version is looked at before the rest, which another version may spell differently.
-        let value: serde_json::Value = match storage::read_json(&marker, LARGEST_RECORD) {
+        let value: serde_json::Value = match storage::read_json(&marker, MAX_RECORD_BYTES) {
             Err(Error::Io { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             value => value?,
         };
@@ -137,7 +137,7 @@ impl Project {
     }
 
     fn marker(&self) -> Result<Marker> {
-        storage::read_json(&self.folder.join(MARKER), LARGEST_RECORD)
+        storage::read_json(&self.folder.join(MARKER), MAX_RECORD_BYTES)
     }
 
     /// What people call it: the name that was given, or its folder's.

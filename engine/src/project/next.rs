@@ -1,7 +1,7 @@
 //! What a project's next run is to be: settings that nobody trained with yet, and a tokenizer that no run uses yet. What a run
 //! was trained with stands in the run.
 
-use super::{LARGEST_RECORD, Project};
+use super::{MAX_RECORD_BYTES, Project};
 use crate::error::Result;
 use crate::protocol::RunConfig;
 use crate::storage;
@@ -57,7 +57,7 @@ impl Project {
     /// # Errors
     /// It was kept and cannot be read.
     pub fn next(&self) -> Result<Next> {
-        let kept = storage::if_there(&self.folder.join(FILE), LARGEST_RECORD, storage::read_json)?;
+        let kept = storage::if_there(&self.folder.join(FILE), MAX_RECORD_BYTES, storage::read_json)?;
         Ok(kept.unwrap_or_default())
     }
 

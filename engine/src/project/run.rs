@@ -1,7 +1,7 @@
 //! One run's folder: what it is called, what was asked for, and how it fares.
 
 use super::shelf::DELETED;
-use super::{FEEDBACK_FOLDER, LARGEST_RECORD, Project};
+use super::{FEEDBACK_FOLDER, MAX_RECORD_BYTES, Project};
 use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::data::recipes::is_of_tasks;
 use crate::device::DeviceDescription;
@@ -18,9 +18,9 @@ const CONFIG: &str = "run.toml";
 const RECORD: &str = "run.json";
 const LOCK: &str = "lock";
 /// Most characters of a title and of a tag, and most tags.
-const LONGEST_TITLE: usize = 120;
-const LONGEST_TAG: usize = 40;
-const MOST_TAGS: usize = 32;
+const MAX_TITLE_CHARACTERS: usize = 120;
+const MAX_TAG_CHARACTERS: usize = 40;
+const MAX_TAGS: usize = 32;
 
 /// A run of a project. Its folder is `runs/<number>-<label>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,7 +214,7 @@ impl Run {
     }
 
     fn config_text(&self) -> Result<String> {
-        storage::read_text(&self.folder.join(CONFIG), LARGEST_RECORD)
+        storage::read_text(&self.folder.join(CONFIG), MAX_RECORD_BYTES)
     }
 
     /// Checksum of the configuration's text, kept in checkpoints to notice that it was edited.
@@ -252,7 +252,7 @@ impl Run {
 
     /// How the run fares.
     pub fn record(&self) -> Result<RunRecord> {
-        storage::read_json(&self.folder.join(RECORD), LARGEST_RECORD)
+        storage::read_json(&self.folder.join(RECORD), MAX_RECORD_BYTES)
     }
 
     /// Replaces the record.
@@ -267,15 +267,15 @@ impl Run {
 
     /// Gives it a title; an empty one takes it away.
     pub fn set_title(&self, title: &str) -> Result<()> {
-        let title = one_line(title, LONGEST_TITLE);
+        let title = one_line(title, MAX_TITLE_CHARACTERS);
         self.save_record(&RunRecord { title, ..self.record()? })
     }
 
     /// Sets its tags, each once and in their order.
     pub fn set_tags(&self, tags: &[String]) -> Result<()> {
         let mut kept: Vec<String> = Vec::new();
-        for tag in tags.iter().map(|tag| one_line(tag, LONGEST_TAG)).filter(|tag| !tag.is_empty()) {
-            if !kept.contains(&tag) && kept.len() < MOST_TAGS {
+        for tag in tags.iter().map(|tag| one_line(tag, MAX_TAG_CHARACTERS)).filter(|tag| !tag.is_empty()) {
+            if !kept.contains(&tag) && kept.len() < MAX_TAGS {
                 kept.push(tag);
             }
         }

@@ -27,9 +27,9 @@ const OLD_TRASH: &str = ".trash";
 /// Seconds for which what was deleted can be restored at least.
 pub const KEPT: f64 = 120.0;
 /// Most characters of a name.
-const LONGEST_NAME: usize = 120;
+const MAX_NAME_CHARACTERS: usize = 120;
 /// Most characters of a folder's name.
-const LONGEST_ID: usize = 48;
+const MAX_ID_CHARACTERS: usize = 48;
 
 /// A folder of projects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,7 +195,8 @@ impl Shelf {
     /// A name as it is shown: in one line, not too long, and no other project's.
     fn free_name(&self, name: &str, own: Option<&str>) -> Result<String> {
         let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name: String = name.chars().filter(|letter| !letter.is_control()).take(LONGEST_NAME).collect();
+        let name: String =
+            name.chars().filter(|letter| !letter.is_control()).take(MAX_NAME_CHARACTERS).collect();
         if name.is_empty() {
             return Err(Error::Refused("a project needs a name; give it one".to_owned()));
         }
@@ -262,7 +263,7 @@ fn id_from_name(name: &str) -> String {
         .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' });
     let letters: String = letters.collect();
     let parts: Vec<&str> = letters.split('-').filter(|part| !part.is_empty()).collect();
-    let word: String = parts.join("-").chars().take(LONGEST_ID).collect();
+    let word: String = parts.join("-").chars().take(MAX_ID_CHARACTERS).collect();
     let word = word.trim_matches('-');
     if word.is_empty() || is_reserved(word) {
         return format!("project-{word}").trim_end_matches('-').to_owned();

@@ -4,7 +4,7 @@ use super::interpret::{Express, Run, expect_below};
 use super::log_sum_exp;
 use super::loss::Counted;
 use crate::error::Result;
-use crate::graph::ops::{LEAST_REST, Unlikelihood, UnlikelihoodInputs, UnlikelihoodOutputs};
+use crate::graph::ops::{MIN_REST, Unlikelihood, UnlikelihoodInputs, UnlikelihoodOutputs};
 use crate::graph::{Node, ValueId};
 use burn::tensor::{Tensor, TensorData};
 
@@ -39,7 +39,7 @@ impl Express for Unlikelihood {
         let lse = log_sum_exp(logits.clone(), 1);
         let hit = lse.clone() - logits.clone().gather(1, indices);
         let p = (logits - lse.clone()).exp();
-        let rest = (-p.clone() + 1.0).clamp_min(f64::from(LEAST_REST));
+        let rest = (-p.clone() + 1.0).clamp_min(f64::from(MIN_REST));
         let penalty = -(rest.clone().log() * marks.clone()).sum_dim(1);
         let each = (hit + penalty * f64::from(self.alpha)) * counted.weights.clone();
         let odds = (p / rest * marks).sum_dim(1);

@@ -1,13 +1,13 @@
 //! Every variant that a device's kernels come in, beside the reference: what a driver computes wrongly in one of them spoils a run
 //! without a word as soon as tuning takes it.
 //!
-//! The cases are those of the parity tests ([`super::cases`], [`super::halves`]). Each is run with the kernels that the device takes as a
+//! The cases are those of the parity tests ([`super::cases`], [`super::half_precision`]). Each is run with the kernels that the device takes as a
 //! rule, with every tier that it admits, with every number of slices that tuning tries, and in parts of a small binding;
 //! what comes out as the same launches is run once. Time may be limited: then every operation has its first cases before any has its
 //! last, and the report says what was left.
 
 use super::cases::{Bounds, Case, OPERATIONS};
-use super::halves::{GROUPS, HalfCase};
+use super::half_precision::{GROUPS, HalfCase};
 use super::parity::{Backward, Deviation, Expectation, Task, floats, has_gradient};
 use crate::error::{Error, Result};
 use crate::gpu::{self, Gpu};
@@ -37,7 +37,7 @@ pub struct VariantsReport {
     pub features: Vec<&'static str>,
     /// Seconds that it took.
     pub seconds: f64,
-    /// An operation each, in 32 bits and in halves.
+    /// An operation each, in 32 bits and in f16.
     pub rows: Vec<VariantRow>,
     /// Kernels that ran.
     pub kernels: usize,
@@ -272,7 +272,7 @@ impl Subject {
         for (kernels, target, got) in self.results(&half, row).await? {
             let full = self.run(&full, target).await?;
             let found = full.iter().zip(&got).enumerate().map(|(at, (full, half))| Deviation {
-                what: format!("value {at} in halves"),
+                what: format!("value {at} in f16"),
                 apart: HalfCase::apart(full, half),
                 is_gradient: false,
             });
@@ -303,7 +303,7 @@ impl Subject {
 
 pub(super) fn no_gpu() -> Error {
     Error::Refused(
-        "the processor has one kernel for each operation: `glasshouse selftest` compares them; name a GPU with --device"
+        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; name a GPU with --device"
             .to_owned(),
     )
 }
@@ -362,7 +362,7 @@ pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsRe
 }
 
 /// The cases of each operation, with a row for what comes of them.
-fn queues(filter: &str, halves: bool) -> Vec<(VariantRow, VecDeque<Pending>)> {
+fn queues(filter: &str, f16s: bool) -> Vec<(VariantRow, VecDeque<Pending>)> {
     let full = OPERATIONS.into_iter().map(|operation| {
         let Bounds { forward, gradient } = operation.bounds;
         let cases: VecDeque<Pending> =
@@ -374,14 +374,14 @@ fn queues(filter: &str, halves: bool) -> Vec<(VariantRow, VecDeque<Pending>)> {
         };
         (row, cases)
     });
-    let in_halves = GROUPS.into_iter().filter(|_| halves).map(|(name, cases)| {
+    let in_f16 = GROUPS.into_iter().filter(|_| f16s).map(|(name, cases)| {
         let cases: VecDeque<Pending> = cases().into_iter().map(Pending::Half).collect();
         let most = cases.iter().map(|case| match case {
             Pending::Half(case) => case.tolerance,
             Pending::Full(_, bounds) => bounds.forward,
         });
         let forward_bound = most.fold(0.0, f64::max);
-        (VariantRow { forward_bound, ..VariantRow::named(&format!("{name}, in halves"), cases.len()) }, cases)
+        (VariantRow { forward_bound, ..VariantRow::named(&format!("{name}, in f16"), cases.len()) }, cases)
     });
-    full.chain(in_halves).filter(|(row, _)| row.operation.contains(filter)).collect()
+    full.chain(in_f16).filter(|(row, _)| row.operation.contains(filter)).collect()
 }

@@ -15,7 +15,7 @@ use std::path::Path;
 use web_time::{Duration, Instant};
 
 /// The largest file of pairs.
-const LARGEST_PAIRS: u64 = 64 << 20;
+const MAX_PAIRS_BYTES: u64 = 64 << 20;
 
 impl Session {
     /// Looks for bias, memorised and personal text in what a model writes: at once, or, while a run trains, between its groups of steps.
@@ -114,7 +114,7 @@ fn own_pairs(given: &str) -> Result<PairFile> {
     if given.contains('\n') || given.trim_start().starts_with('{') {
         return some_of(bias::read(given), "the file of pairs");
     }
-    some_of(bias::read(&storage::read_text(Path::new(given), LARGEST_PAIRS)?), given)
+    some_of(bias::read(&storage::read_text(Path::new(given), MAX_PAIRS_BYTES)?), given)
 }
 
 /// Refuses a file without a single pair.

@@ -9,7 +9,7 @@ use super::writing::{CURRENT, Key, Model, expect_writes};
 use crate::error::{Error, Result};
 use crate::evaluate::Scorer;
 use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, prompt_tokens, request};
-use crate::protocol::completion::MOST_LIKELY;
+use crate::protocol::completion::MAX_TOP_LOGPROBS;
 use crate::protocol::{
     Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig,
     Invalid, Moderated, Precision, WeightSource,
@@ -18,12 +18,12 @@ use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::collections::VecDeque;
 
 /// Completions that can be under way or wait.
-const MOST: usize = 4096;
+const MAX_COMPLETIONS: usize = 4096;
 /// Places that a decoder can have.
-const MOST_PLACES: usize = 256;
+const MAX_PLACES: usize = 256;
 /// States of a run in training that completions are under way with. Each has a decoder of its own, so that without a bound every group of
 /// steps would leave one more in memory.
-const MOST_STATES: usize = 2;
+const MAX_STATES: usize = 2;
 /// Bytes of a token at most, by which a text is too long before it is tokenised: many times those of any vocabulary that is known.
 const TOKEN_BYTES: usize = 1024;
 
@@ -67,7 +67,7 @@ impl Completions {
             }
         }
         let newest = states.iter().max_by_key(|model| model.step).copied();
-        newest.filter(|_| states.len() >= MOST_STATES).cloned()
+        newest.filter(|_| states.len() >= MAX_STATES).cloned()
     }
 }
 
@@ -142,8 +142,10 @@ impl Session {
         settings: CompletionSettings,
         mut live: Option<Live<'_, '_>>,
     ) -> Result<()> {
-        if self.generations.completions.count() >= MOST {
-            return Err(Error::Busy(format!("{MOST} completions are under way; wait for one, or stop one")));
+        if self.generations.completions.count() >= MAX_COMPLETIONS {
+            return Err(Error::Busy(format!(
+                "{MAX_COMPLETIONS} completions are under way; wait for one, or stop one"
+            )));
         }
         check(&settings)?;
         if settings.no_tokens {
@@ -315,14 +317,14 @@ fn check(settings: &CompletionSettings) -> Result<()> {
         Err(Invalid { field: field.to_owned(), value: value.to_string(), rule }.into())
     };
     match settings.log_probabilities {
-        Some(count) if count > MOST_LIKELY => {
-            return invalid("logprobs", count, format!("be at most {MOST_LIKELY}"));
+        Some(count) if count > MAX_TOP_LOGPROBS => {
+            return invalid("logprobs", count, format!("be at most {MAX_TOP_LOGPROBS}"));
         }
         _ => {}
     }
     match settings.places {
-        1..=MOST_PLACES => Ok(()),
-        places => invalid("places", places, format!("lie between 1 and {MOST_PLACES}")),
+        1..=MAX_PLACES => Ok(()),
+        places => invalid("places", places, format!("lie between 1 and {MAX_PLACES}")),
     }
 }
 

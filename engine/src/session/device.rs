@@ -112,10 +112,10 @@ impl Session {
 fn cpu_reason(adapters: &[AdapterReport]) -> String {
     match adapters.first() {
         Some(adapter) if adapter.software => format!(
-            "the only graphics adapter here, {}, is a program on the processor, and our own CPU code is many times as fast",
+            "the only graphics adapter here, {}, is software on the CPU, and our own CPU code is many times as fast",
             named(adapter)
         ),
-        Some(_) => "the processor, beside the GPU".to_owned(),
+        Some(_) => "the CPU, beside the GPU".to_owned(),
         None => platform::without_gpu(),
     }
 }

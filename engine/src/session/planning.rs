@@ -23,16 +23,16 @@ const MEASURED: f64 = 2.0;
 const LARGE: &str = "first-stories";
 const SMALL: &str = "first-stories-small";
 /// Steps after which the large one writes sensible sentences, and the small one.
-const FEWEST: u64 = 1200;
-const FEWEST_SMALL: u64 = 500;
+const MIN_STEPS: u64 = 1200;
+const MIN_STEPS_SMALL: u64 = 500;
 /// Steps after which the small one hardly gets better.
-const MOST_SMALL: u64 = 4000;
+const MAX_STEPS_SMALL: u64 = 4000;
 
 /// How fast a device was found to be.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct MeasuredSpeed {
     device: String,
-    /// Of each worker, where the processor has several at it.
+    /// Of each worker, where the CPU has several at it.
     flops_per_s: f64,
 }
 
@@ -147,10 +147,10 @@ impl Session {
         let mut large = presets::preset(LARGE).map_err(Error::Internal)?;
         let speed = self.measured(&small, Extent::Seconds(MEASURED / 2.0)).await?.step;
         // Large enough a model uses a device better: a fast one is measured again with it.
-        if self.steps_within(&large, seconds, speed.flops_per_s)? >= FEWEST {
+        if self.steps_within(&large, seconds, speed.flops_per_s)? >= MIN_STEPS {
             let speed = self.measured(&large, Extent::Seconds(MEASURED)).await?.step;
             let steps = self.steps_within(&large, seconds, speed.flops_per_s)?;
-            if steps >= FEWEST {
+            if steps >= MIN_STEPS {
                 let most = large.train.steps;
                 set_length(&mut large, steps.min(most));
                 self.remember_speed(&large, speed.flops_per_s)?;
@@ -158,7 +158,7 @@ impl Session {
             }
         }
         let steps = self.steps_within(&small, seconds, speed.flops_per_s)?;
-        set_length(&mut small, steps.clamp(FEWEST_SMALL, MOST_SMALL));
+        set_length(&mut small, steps.clamp(MIN_STEPS_SMALL, MAX_STEPS_SMALL));
         self.remember_speed(&small, speed.flops_per_s)?;
         Ok(small)
     }

@@ -144,7 +144,7 @@ impl Session {
         candidates: &mut [Candidate],
     ) -> Result<Vec<f64>> {
         if measure == Uncertainty::Entropy {
-            // Logits stay on a device; the processor has them at hand.
+            // Logits stay on a device; the CPU has them at hand.
             let places = PLACES.min(candidates.len());
             let mut decoder =
                 CpuDecoder::of_texts(&model.config, &model.parameters, self.options.threads, places)?;

@@ -1,4 +1,4 @@
-//! Several texts written at once, after one prompt or each in a conversation of its own: every pass over the weights goes on with all of
+//! Several texts written at once, after one prompt or each in a conversation of its own: every pass over the weights continues all of
 //! them.
 
 use super::Session;
@@ -16,7 +16,7 @@ use web_time::Instant;
 const PLACES: usize = 16;
 
 /// Most texts of a request.
-const MOST: usize = 10_000;
+const MAX_TEXTS: usize = 10_000;
 
 /// Texts of one request.
 pub(super) struct Samples {
@@ -101,8 +101,10 @@ impl Session {
     ) -> Result<(Model, Decoder)> {
         self.expect_room()?;
         config.validate()?;
-        if !(1..=MOST).contains(&count) {
-            return Err(Error::Refused(format!("{count} texts were asked for; 1 to {MOST} are possible")));
+        if !(1..=MAX_TEXTS).contains(&count) {
+            return Err(Error::Refused(format!(
+                "{count} texts were asked for; 1 to {MAX_TEXTS} are possible"
+            )));
         }
         let places = count.min(PLACES);
         let (model, mut decoder) = self.model_and_decoder(source, config.precision, places, live).await?;

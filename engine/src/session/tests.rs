@@ -355,7 +355,7 @@ fn a_run_is_paused_stepped_written_with_changed_and_stopped() {
 }
 
 #[test]
-fn a_stopped_run_goes_on_with_the_losses_of_an_uninterrupted_one() {
+fn a_stopped_run_continues_with_the_losses_of_an_uninterrupted_one() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let create = || after(Command::CreateProject { name: "p".to_owned() });
     let whole = losses(&play(one.path(), vec![create(), after(train(tiny(30), None))]));

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 /// Largest of the files beside `tokenizer.json`.
-const LARGEST: u64 = 16 << 20;
+const MAX_FILE_BYTES: u64 = 16 << 20;
 
 const TOKENIZER_FILE: &str = "tokenizer.json";
 /// What a tokenizer's user needs: special tokens by their purpose.
@@ -76,7 +76,7 @@ impl TokenizerFiles {
     /// A file is damaged.
     pub fn template_in(folder: &Path) -> Result<(Option<String>, Map<String, Value>)> {
         let settings = settings_in(folder)?;
-        let own = storage::if_there(&folder.join(CHAT_TEMPLATE_FILE), LARGEST, storage::read_text)?;
+        let own = storage::if_there(&folder.join(CHAT_TEMPLATE_FILE), MAX_FILE_BYTES, storage::read_text)?;
         let named = || template_of(&settings).map(str::to_owned);
         Ok((own.or_else(named), settings))
     }
@@ -164,7 +164,7 @@ pub fn template_fails(reason: &str) -> Error {
 
 /// `tokenizer_config.json` of a folder; empty where there is none.
 pub(super) fn settings_in(folder: &Path) -> Result<Map<String, Value>> {
-    let settings = storage::if_there(&folder.join(SETTINGS_FILE), LARGEST, storage::read_json)?;
+    let settings = storage::if_there(&folder.join(SETTINGS_FILE), MAX_FILE_BYTES, storage::read_json)?;
     Ok(settings.unwrap_or_default())
 }
 

@@ -45,7 +45,7 @@ pub use train::Trainer;
 const PIECE_BYTES: usize = 16 << 10;
 
 /// Largest `tokenizer.json` that is read; the largest published ones hold some 40 MB.
-const LARGEST_FILE: u64 = 512 << 20;
+const MAX_FILE_BYTES: u64 = 512 << 20;
 
 /// A trained or loaded tokenizer.
 #[derive(Clone)]
@@ -117,7 +117,7 @@ impl Tokenizer {
     /// which token ends a text.
     pub fn load(path: &Path) -> Result<Self> {
         let size = platform::files::metadata(path).map_err(Error::io(path))?.len();
-        if size > LARGEST_FILE {
+        if size > MAX_FILE_BYTES {
             return Err(Error::bad_file(path, format!("{size} bytes is too long for a tokenizer.json")));
         }
         let bytes = platform::files::read(path).map_err(Error::io(path))?;
@@ -164,7 +164,7 @@ impl Tokenizer {
         inner.with_truncation(None).map_err(|error| error.to_string())?;
         let vocabulary = inner.get_vocab(true);
         let vocabulary_size = vocabulary.values().max().map_or(0, |last| *last as usize + 1);
-        if vocabulary_size > shape::LARGEST_VOCABULARY {
+        if vocabulary_size > shape::MAX_VOCABULARY {
             return Err(format!(
                 "its largest token id is {}, which no model has room for",
                 vocabulary_size - 1

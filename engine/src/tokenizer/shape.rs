@@ -17,10 +17,10 @@ pub(super) const BOUNDED_PATTERN: &str =
 pub(super) const CONTINUES: &str = "…";
 
 /// Characters in a WordPiece word: 32 of at most 4 bytes and a space fit.
-const LONGEST_WORD: usize = 256;
+const MAX_WORD_CHARACTERS: usize = 256;
 
 /// More ids than any model has.
-pub(super) const LARGEST_VOCABULARY: usize = 1 << 24;
+pub(super) const MAX_VOCABULARY: usize = 1 << 24;
 
 /// A `tokenizer.json` of ours. `special` tokens get the ids from `first_special` on.
 pub(super) fn assemble(
@@ -78,7 +78,7 @@ pub(crate) fn bpe_model(vocabulary: &Value, merges: &Value) -> Value {
 pub(super) fn word_piece_model(vocabulary: &Value) -> Value {
     json!({
         "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": CONTINUES,
-        "max_input_chars_per_word": LONGEST_WORD, "vocab": vocabulary,
+        "max_input_chars_per_word": MAX_WORD_CHARACTERS, "vocab": vocabulary,
     })
 }
 
@@ -133,7 +133,7 @@ pub(super) fn check(json: &Value) -> Result<(), String> {
     let entries = vocabulary.as_object().map_or(0, serde_json::Map::len)
         + vocabulary.as_array().map_or(0, Vec::len)
         + added.len();
-    let bound = (2 * entries + 1024).min(LARGEST_VOCABULARY) as u64;
+    let bound = (2 * entries + 1024).min(MAX_VOCABULARY) as u64;
     let mut ids = ids.chain(added.iter().map(|token| &token["id"]));
     match ids.find(|id| id.as_u64().is_none_or(|id| id >= bound)) {
         Some(id) => Err(format!(

@@ -15,7 +15,7 @@ use tokenizers::utils::SysRegex;
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// A word of more bytes teaches a vocabulary nothing and would cost the trainers quadratic time.
-const LONGEST_WORD: usize = 128;
+const MAX_WORD_BYTES: usize = 128;
 
 /// Gathers what a tokenizer's training needs from text given piece by piece.
 ///
@@ -93,7 +93,7 @@ impl Trainer {
             .map(|piece| {
                 let mut counts = HashMap::new();
                 for (start, end) in pattern.find_iter(piece) {
-                    if let Some(word) = piece.get(start..end).filter(|word| word.len() <= LONGEST_WORD) {
+                    if let Some(word) = piece.get(start..end).filter(|word| word.len() <= MAX_WORD_BYTES) {
                         *counts.entry(word).or_default() += 1;
                     }
                 }

@@ -10,15 +10,15 @@ use crate::platform::Turns;
 use std::collections::{BTreeMap, HashMap};
 
 /// Longest piece, in bytes.
-const LONGEST_PIECE: usize = 16;
+const MAX_PIECE_BYTES: usize = 16;
 /// Candidates come from so many of the most frequent words; rarer ones repeat their parts.
 const SEEDING_WORDS: usize = 100_000;
 /// The most candidates.
-const MOST_SEEDS: usize = 1_000_000;
+const MAX_SEEDS: usize = 1_000_000;
 /// Rounds of expectation and maximisation between prunings.
 const ROUNDS: usize = 2;
 /// A piece expected less often than this is dropped.
-const LEAST_EXPECTED: f64 = 0.5;
+const MIN_EXPECTED: f64 = 0.5;
 
 /// The model while it is trained: the 256 bytes first, then longer pieces.
 struct Model {
@@ -59,7 +59,8 @@ impl Model {
         let mut lattices = Vec::with_capacity(words.len());
         for (number, (word, count)) in words.iter().enumerate() {
             at_times(number, turns).await;
-            lattices.push((Lattice::new(word, LONGEST_PIECE, |part| ids.get(part).copied()), *count as f64));
+            lattices
+                .push((Lattice::new(word, MAX_PIECE_BYTES, |part| ids.get(part).copied()), *count as f64));
         }
         drop(ids);
         Self { pieces, scores, words: lattices }
@@ -76,12 +77,12 @@ impl Model {
             .pieces
             .iter()
             .zip(&expected)
-            .map(|(piece, expected)| piece.len() == 1 || *expected >= LEAST_EXPECTED)
+            .map(|(piece, expected)| piece.len() == 1 || *expected >= MIN_EXPECTED)
             .collect();
         let total: f64 =
             expected.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(expected, _)| expected).sum();
         let normaliser = digamma(total.max(1.0));
-        self.scores = expected.iter().map(|count| digamma(count.max(LEAST_EXPECTED)) - normaliser).collect();
+        self.scores = expected.iter().map(|count| digamma(count.max(MIN_EXPECTED)) - normaliser).collect();
         self.retain(&keep);
     }
 
@@ -105,7 +106,7 @@ impl Model {
             if used == 0.0 {
                 continue;
             }
-            let lattice = Lattice::new(piece, LONGEST_PIECE, |part| ids.get(part).copied());
+            let lattice = Lattice::new(piece, MAX_PIECE_BYTES, |part| ids.get(part).copied());
             let instead = lattice.best(&self.scores, Some(id as u32));
             let log_total_instead = libm::log(total + used * (instead.len() as f64 - 1.0));
             let log_instead: f64 =
@@ -185,7 +186,7 @@ async fn seeds(words: &[(Vec<u8>, u64)], turns: &Turns) -> (Vec<Vec<u8>>, Vec<f6
     let mut parts: BTreeMap<&[u8], u64> = BTreeMap::new();
     for (number, (word, count)) in frequent.into_iter().enumerate() {
         at_times(number, turns).await;
-        for length in 2..=LONGEST_PIECE.min(word.len()) {
+        for length in 2..=MAX_PIECE_BYTES.min(word.len()) {
             for part in word.windows(length) {
                 *parts.entry(part).or_default() += count;
             }
@@ -197,7 +198,7 @@ async fn seeds(words: &[(Vec<u8>, u64)], turns: &Turns) -> (Vec<Vec<u8>>, Vec<f6
         .map(|(part, count)| (count * part.len() as u64, part))
         .collect();
     parts.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(right.1)));
-    parts.truncate(MOST_SEEDS);
+    parts.truncate(MAX_SEEDS);
     let mut pieces: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
     let mut weights: Vec<f64> = bytes.iter().map(|count| (*count).max(1) as f64).collect();
     for (weight, part) in parts {

@@ -14,7 +14,7 @@ use crate::storage;
 
 impl Project {
     /// A new run that begins at a checkpoint of another one, with its settings and its data; `checkpoint` is a file of
-    /// [`Checkpoints::list`], `best` or `latest`. [`crate::train::Trainer::resume`] goes on with it.
+    /// [`Checkpoints::list`], `best` or `latest`. [`crate::train::Trainer::resume`] continues it.
     ///
     /// From a checkpoint with moments it goes on at that step, in the bits in which the first run did, and has its curves up to
     /// there. A milestone holds weights alone: from one the new run begins at step 0 of its schedule, with moments of zero.

@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 
 
 def timed(*command, environment=None):
-    """Seconds, processor seconds and the largest resident bytes of a command, and what it printed."""
+    """Seconds, CPU seconds and the largest resident bytes of a command, and what it printed."""
     began = time.monotonic()
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True, env=environment)
     output = process.stdout.read()
@@ -98,7 +98,7 @@ def main():
         script = folder / "script.py"
         script.write_text(run(given.program, "data", "script", "--recipe", recipe))
         figures, _ = timed(sys.executable, script, raw, folder / "theirs", "--tasks", 2, "--without-language")
-        # Its work is done in processes that are not its children: what it took of processors and memory is not known here.
+        # Its work is done in processes that are not its children: what it took of CPUs and memory is not known here.
         results["datatrove, without language"] = finish({"seconds": figures["seconds"]}, peer)
         results["load_after"] = os.getloadavg()[0]
     for side, figures in results.items():
@@ -109,7 +109,7 @@ def main():
             )
             if "peak_bytes" in figures:
                 line += (
-                    f", {figures['cpu_seconds']:.1f} s of processors, {figures['peak_bytes'] / 1e6:.0f} MB of memory at "
+                    f", {figures['cpu_seconds']:.1f} s of CPU time, {figures['peak_bytes'] / 1e6:.0f} MB of memory at "
                     f"most, {figures['bytes_per_document']} bytes per document"
                 )
             print(line)

@@ -1,4 +1,4 @@
-"""The Rust peers, burn and candle: small crates beside this file, built once for this processor and run."""
+"""The Rust peers, burn and candle: small crates beside this file, built once for this CPU and run."""
 
 import os
 import shutil

@@ -92,7 +92,7 @@ pub fn with_trainer<R>(
         let graphs = model::training_graphs(&config.model, &config.train)?;
         let batches =
             Batches::windows(store, config.seed, config.train.batch_size, config.model.context_length)?;
-        // As every program does it: a run goes on with the kernels that it began with.
+        // As every program does it: a run continues with the kernels that it began with.
         let tuning = run.record()?.device.map_or(Tuning::Default, Tuning::Pinned);
         let optimizer = Optimizer::of(&config.train);
         let executor = Executor::open_tuned(device, &graphs, optimizer, Some(2), &tuning).await?.executor;

@@ -39,7 +39,7 @@ pub struct Engine {
 #[wasm_bindgen]
 impl Engine {
     /// Starts the session. `tell(text, files)` is called with every report: its JSON, and an array of `Uint8Array`s whose buffers
-    /// can be transferred. `threads` are the cores that training on the processor may take, unless it may take all.
+    /// can be transferred. `threads` are the cores that training on the CPU may take, unless it may take all.
     #[wasm_bindgen(constructor)]
     pub fn new(tell: Function, threads: Option<usize>) -> Self {
         std::panic::set_hook(Box::new(|panic| {

@@ -48,7 +48,7 @@ pub struct DataCleanArguments {
     /// The field or column that holds the text, with dots where it lies inside of others; else `text` or `content`
     #[arg(long, value_name = "NAME")]
     pub text_field: Option<String>,
-    /// Begin anew, even where a stopped cleaning of the same files by the same recipe can be gone on with
+    /// Begin anew, even where a stopped cleaning of the same files by the same recipe can be continued
     #[arg(long)]
     pub restart: bool,
     /// Put this cleaning in the place of another one, or beside files that no cleaning wrote

@@ -2,7 +2,7 @@
 
 use super::{MeasuringArguments, ModelArguments};
 use clap::{Args, ValueEnum};
-use glasshouse_engine::protocol::evaluation::MOST_RESAMPLES;
+use glasshouse_engine::protocol::evaluation::MAX_RESAMPLES;
 use std::path::PathBuf;
 
 /// What evaluates models, and a program for others does not.
@@ -70,7 +70,7 @@ pub struct EvaluateArguments {
     #[arg(long, value_name = "NAME", requires = "with_results")]
     pub name: Vec<String>,
     /// Resamples of each interval's bootstrap
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_RESAMPLES)))]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_RESAMPLES)))]
     pub resamples: u32,
     /// What figures are computed with
     #[command(flatten)]

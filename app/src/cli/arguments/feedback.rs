@@ -42,7 +42,7 @@ pub struct ProposeArguments {
     /// How many are proposed
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), requires = "propose")]
     pub count: u32,
-    /// What uncertainty is: entropy (of an answer's tokens, on the processor), disagreement (of several answers), or margin (between labels).
+    /// What uncertainty is: entropy (of an answer's tokens, on the CPU), disagreement (of several answers), or margin (between labels).
     /// Margin for a run with labels, else entropy, unless said
     #[arg(long, value_name = "MEASURE", value_parser = uncertainty, requires = "propose")]
     pub measure: Option<Uncertainty>,

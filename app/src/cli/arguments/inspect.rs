@@ -103,10 +103,10 @@ pub struct ProvenanceArguments {
     /// Run by number or name, whose training text is searched; the latest unless said
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
-    /// The text whose stretches are looked for
+    /// The text whose spans are looked for
     #[arg(long, value_name = "TEXT")]
     pub text: String,
-    /// Stretches that are listed at most, the longest ones
+    /// Spans that are listed at most, the longest ones
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub count: usize,
     /// One JSON object instead of text

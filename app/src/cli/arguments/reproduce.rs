@@ -29,7 +29,7 @@ pub struct ReproduceArguments {
     /// Another length than the published run's, which then gives no verdict
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Go on with the project's latest run, which is this one and was broken off, to its verdict
+    /// Continue the project's latest run, which is this one and was broken off, to its verdict
     #[arg(long, conflicts_with_all = ["data", "steps"])]
     pub resume: bool,
     /// Folder of the project; where there is one, the run is a new one in it unless resumed

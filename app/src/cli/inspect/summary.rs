@@ -204,9 +204,9 @@ fn tell_detail(detail: &Detail) -> Result<()> {
                 "  {searched} of training text searched; its index takes {bytes}, and was made in {build_ms:.0} ms"
             )?;
             match (matches.len(), *found) {
-                (0, 0) => say!("  no stretch of it stands in the training text")?,
+                (0, 0) => say!("  no span of it stands in the training text")?,
                 (listed, found) if listed < found => {
-                    say!("  the longest {} of {} stretches:", whole(listed as u64), whole(found as u64))?;
+                    say!("  the longest {} of {} spans:", whole(listed as u64), whole(found as u64))?;
                 }
                 _ => {}
             }
@@ -236,10 +236,10 @@ fn of_passage(passage: &Passage) -> String {
     format!("{} at {at}: {}", number(peak), text.replace('\n', " "))
 }
 
-/// Where a stretch stands, how often, and what is around it there.
+/// Where a span stands, how often, and what is around it there.
 fn of_match(found: &Match) -> String {
     let last = found.start + found.length.saturating_sub(1);
-    let [before, stretch, after] = found.context.each_ref().map(|text| text.replace('\n', " "));
+    let [before, span, after] = found.context.each_ref().map(|text| text.replace('\n', " "));
     let document = match &found.document {
         // Documents are counted from 1, as the window has them.
         Some((number, beginning)) => format!(" (document {}: {})", number + 1, beginning.replace('\n', " ")),
@@ -251,7 +251,7 @@ fn of_match(found: &Match) -> String {
     let further =
         if further.is_empty() { String::new() } else { format!(", then at {}", further.join(", ")) };
     let place = format!("first at token {}{further}", whole(found.place));
-    format!("{length} ({} to {last}), {times}, {place}: {before}[{stretch}]{after}{document}", found.start)
+    format!("{length} ({} to {last}), {times}, {place}: {before}[{span}]{after}{document}", found.start)
 }
 
 fn of_place(place: &Place) -> String {

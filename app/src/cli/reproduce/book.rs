@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
     Ok(report.exit_code())
 }
 
-/// Refuses to go on with a run that is of something else.
+/// Refuses to continue a run that is of something else.
 fn check_latest(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<()> {
     let run = trained::find_run(&arguments.project, None)?;
     if is_of(exercise, &run.config()?) {
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_something_else_is_not_gone_on_with() {
+    fn a_run_of_something_else_is_not_continued() {
         let begun = imported(SFT.shape());
         let (sft, spam) = (ran(&SFT, &begun), ran(&SPAM, &begun));
         assert!(is_of(&SFT, &sft) && is_of(&SPAM, &spam));

@@ -6,7 +6,7 @@ use crate::link::Wish;
 use crate::pages::Context;
 use crate::pages::parts::{Once, caption, icon_button, line_ui};
 use crate::pages::train::busy;
-use crate::state::{LEAST_ROWS, Said, State};
+use crate::state::{MIN_ROWS, Said, State};
 use crate::theme::{self, space};
 use crate::widgets::{self, card, fold, hint_line, plain, primary, quiet, quiet_text, segmented};
 use egui::{Key, Label, RichText, TextEdit, Ui};
@@ -78,7 +78,7 @@ impl FeedbackRows {
                 ui.horizontal_wrapped(|ui| {
                     for &(name, objective, count, _) in runs {
                         let train = |ui: &mut Ui| primary(ui, icons::ICON_SCHOOL, name).clicked();
-                        if ui.add_enabled_ui(!waits && count >= LEAST_ROWS, train).inner {
+                        if ui.add_enabled_ui(!waits && count >= MIN_ROWS, train).inner {
                             trains = Some(objective);
                         }
                     }
@@ -91,7 +91,7 @@ impl FeedbackRows {
                         }
                     }
                 });
-                for (name, _, _, what) in runs.iter().filter(|(_, _, count, _)| *count < LEAST_ROWS) {
+                for (name, _, _, what) in runs.iter().filter(|(_, _, count, _)| *count < MIN_ROWS) {
                     caption(ui, format!("{name} takes two {what} at least: the last is held out."));
                 }
                 trains

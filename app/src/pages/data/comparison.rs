@@ -11,7 +11,7 @@ use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::cleaning::{TextFate, Verdict, VerdictKind};
 
 /// Widest line: about 72 characters of the reading size.
-const WIDEST: f32 = 72.0 * 7.4;
+const MAX_LINE_WIDTH: f32 = 72.0 * 7.4;
 /// Width of the margin in which the stages speak, where there is room for one.
 const MARGIN: f32 = 176.0;
 
@@ -68,7 +68,7 @@ impl DataPage {
                     let salt = ("compared", &looked.id, self.passages.open);
                     let area = ScrollArea::vertical().id_salt(salt).auto_shrink(false);
                     area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
-                        ui.set_max_width(ui.available_width().min(WIDEST));
+                        ui.set_max_width(ui.available_width().min(MAX_LINE_WIDTH));
                         if compared.changes.iter().all(|change| change.fate == TextFate::Same) {
                             caption(ui, "The recipe leaves this text as it is.");
                         }

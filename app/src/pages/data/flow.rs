@@ -7,7 +7,7 @@ use crate::link::{HERE, Wish};
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme::{self, Palette, space};
-use crate::widgets::{self, Failed, Segment, Stretch, card, hint_line, plain, primary, quiet_text};
+use crate::widgets::{self, Failed, FlowSegment, Segment, card, hint_line, plain, primary, quiet_text};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::cleaning::report::Report;
@@ -125,20 +125,20 @@ impl DataPage {
             hint_line(ui, "The recipe was changed since. Clean again to use it.");
         }
         ui.add_space(space::TIGHT);
-        widgets::flow_bar(ui, "Bytes from raw to kept", &stretches(report, context));
+        widgets::flow_bar(ui, "Bytes from raw to kept", &segments(report, context));
         promise_ui(ui);
         pressed
     }
 }
 
 /// What each stage took, and what is left at the end.
-fn stretches(report: &Report, context: &Context<'_>) -> Vec<Stretch> {
+fn segments(report: &Report, context: &Context<'_>) -> Vec<FlowSegment> {
     let palette = context.palette;
-    let mut all: Vec<Stretch> = report
+    let mut all: Vec<FlowSegment> = report
         .stages
         .iter()
         .filter(|stage| taken(stage) > 0)
-        .map(|stage| Stretch {
+        .map(|stage| FlowSegment {
             name: stage.about.title.clone(),
             bytes: taken(stage),
             colour: colour(palette, stage.about.group),
@@ -156,7 +156,7 @@ fn stretches(report: &Report, context: &Context<'_>) -> Vec<Stretch> {
             }
         }
     }
-    all.push(Stretch {
+    all.push(FlowSegment {
         name: "Kept".to_owned(),
         bytes: report.kept.bytes,
         colour: palette.accent,

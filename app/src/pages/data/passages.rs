@@ -14,7 +14,7 @@ const LEAF: usize = 12_000;
 pub(super) struct Passages {
     /// The number of the comparison that they are of.
     of: u64,
-    /// Each leaf's stretches: which change, and which of its bytes.
+    /// Each leaf's passages: which change, and which of its bytes.
     leaves: Vec<Vec<(usize, Range<usize>)>>,
     /// The leaf that is read.
     pub(super) open: usize,
@@ -45,7 +45,7 @@ impl Passages {
     }
 }
 
-/// How a stretch of that fate is written.
+/// How a passage of that fate is written.
 fn format(fate: TextFate, palette: &Palette, size: f32) -> TextFormat {
     let of = |colour: Color32| TextFormat {
         line_height: Some((size * 1.5).round()),

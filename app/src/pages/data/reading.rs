@@ -14,7 +14,7 @@ use egui_material_icons::icons;
 use std::ops::Range;
 
 /// Widest line: about 72 characters of the reading size.
-const WIDEST: f32 = 72.0 * 7.4;
+const MAX_LINE_WIDTH: f32 = 72.0 * 7.4;
 
 impl DataPage {
     pub(super) fn reading_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
@@ -44,7 +44,7 @@ impl DataPage {
                     quiet_text(ui, "Reading…");
                     return;
                 }
-                ui.set_max_width(ui.available_width().min(WIDEST));
+                ui.set_max_width(ui.available_width().min(MAX_LINE_WIDTH));
                 if !learned.is_empty() {
                     let told = if by_token {
                         "A conversation, token by token as the chat template and the tokenizer make it: fine-tuning learns those in colour."

@@ -11,7 +11,7 @@ use crate::widgets::{self, field, hint_line, plain, segmented};
 use egui::{Label, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::evaluation::{
-    AuditTopic, MOST_AUDIT_SAMPLES, MOST_RESAMPLES, TaskRequest, metric_names,
+    AuditTopic, MAX_AUDIT_SAMPLES, MAX_RESAMPLES, TaskRequest, metric_names,
 };
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 use std::path::Path;
@@ -205,7 +205,7 @@ impl Asking {
             context.asks.wish = Some(Wish::TaskFiles);
         }
         ui.add_space(space::TIGHT);
-        number(ui, ("Resamples", ""), &mut self.evaluates.resamples, 100..=MOST_RESAMPLES, None);
+        number(ui, ("Resamples", ""), &mut self.evaluates.resamples, 100..=MAX_RESAMPLES, None);
         number(ui, ("Seed", ""), &mut self.evaluates.seed, 0..=u64::from(u32::MAX), None);
     }
 
@@ -231,7 +231,7 @@ impl Asking {
                 }
             }
         }
-        number(ui, ("Samples", ""), &mut self.audits.samples, 1..=MOST_AUDIT_SAMPLES, None);
+        number(ui, ("Samples", ""), &mut self.audits.samples, 1..=MAX_AUDIT_SAMPLES, None);
         number(ui, ("Seed of the audit", ""), &mut self.audits.seed, 0..=u64::from(u32::MAX), None);
         caption(ui, text::PAIRS);
         if let Some(name) = self.pairs.clone() {

@@ -14,7 +14,7 @@ use glasshouse_protocol::{Audit, Evaluation, RunSummary};
 use std::collections::BTreeMap;
 
 /// Narrowest that a card gets, in points.
-const LEAST: f32 = 250.0;
+const MIN_CARD_WIDTH: f32 = 250.0;
 /// Width of an interval's line.
 const BAR: f32 = 64.0;
 /// The number that a card begins with.
@@ -48,7 +48,7 @@ pub(super) fn cards_ui(ui: &mut Ui, context: &Context<'_>, shown: &[&RunSummary]
 
 /// How many columns of a card's width there are, of so many at most, and how wide each is where they fill the room.
 fn even(available: f32, most: usize, gap: f32) -> (usize, f32) {
-    let columns = columns_fit(available, LEAST, gap).0.min(most).max(1);
+    let columns = columns_fit(available, MIN_CARD_WIDTH, gap).0.min(most).max(1);
     (columns, (available - gap * (columns - 1) as f32) / columns as f32)
 }
 
@@ -119,7 +119,7 @@ fn card_ui(
         caption(ui, later);
     }
     let (width, gap) = (ui.available_width(), space::SECTION);
-    if width < 2.0 * LEAST + gap {
+    if width < 2.0 * MIN_CARD_WIDTH + gap {
         first_ui(ui, palette, evaluation);
         ui.add_space(space::TIGHT);
         lines(ui);
@@ -128,11 +128,11 @@ fn card_ui(
     }
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
-        column(ui, LEAST, |ui| {
+        column(ui, MIN_CARD_WIDTH, |ui| {
             first_ui(ui, palette, evaluation);
             seen_ui(ui, palette, evaluation);
         });
-        column(ui, width - LEAST - gap, |ui| {
+        column(ui, width - MIN_CARD_WIDTH - gap, |ui| {
             ui.spacing_mut().item_spacing.x = space::SMALL;
             lines(ui);
         });
@@ -229,7 +229,7 @@ pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, conta
     }
     let part = format::percent(*found as f64 / (*looked_up).max(1) as f64);
     let text = format!(
-        "{} of {all} ({part}) share {n} words in a row with the training text, {} of all such stretches: the numbers are better than on \
+        "{} of {all} ({part}) share {n} words in a row with the training text, {} of all such passages: the numbers are better than on \
          text that the model has not seen.",
         format::whole(*found),
         format::percent(*share)

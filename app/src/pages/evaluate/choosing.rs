@@ -1,6 +1,6 @@
 //! Which runs, and what is done with them.
 
-use super::{EvaluatePage, MOST, source_of, text};
+use super::{EvaluatePage, MAX_RUNS, source_of, text};
 use crate::format;
 use crate::link::{Chosen, Wish};
 use crate::pages::Context;
@@ -44,7 +44,7 @@ impl EvaluatePage {
 
     fn runs_ui(&mut self, ui: &mut Ui, context: &Context<'_>, runs: &[&RunSummary]) {
         let latest = runs.len().saturating_sub(LATEST);
-        let full = self.chosen.len() >= MOST;
+        let full = self.chosen.len() >= MAX_RUNS;
         ui.horizontal_wrapped(|ui| {
             // The newest first.
             for (place, run) in runs.iter().enumerate().rev() {
@@ -75,7 +75,7 @@ impl EvaluatePage {
     fn choose(&mut self, runs: &[&RunSummary], name: &str, on: bool) {
         let wanted = |run: &&RunSummary| if run.name == name { on } else { self.chosen.contains(&run.name) };
         let chosen: Vec<String> = runs.iter().copied().filter(wanted).map(|run| run.name.clone()).collect();
-        if (1..=MOST).contains(&chosen.len()) {
+        if (1..=MAX_RUNS).contains(&chosen.len()) {
             (self.chosen, self.by_hand) = (chosen, true);
         }
     }

@@ -11,9 +11,9 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{Command, ProjectSummary, RunState};
 
 /// Narrowest card, in points.
-const LEAST: f32 = 264.0;
+const MIN_CARD_WIDTH: f32 = 264.0;
 /// Widest card, in points.
-const MOST: f32 = 840.0;
+const MAX_CARD_WIDTH: f32 = 840.0;
 /// Height of a card, in points.
 const HEIGHT: f32 = 172.0;
 /// Points of a curve in miniature.
@@ -32,10 +32,10 @@ impl Cards {
         let projects: Vec<ProjectSummary> =
             alive.map(|project| as_it_stands(context.state, project)).collect();
         let room = ui.available_width();
-        let (columns, _) = widgets::columns_fit(room, LEAST, space::MEDIUM);
+        let (columns, _) = widgets::columns_fit(room, MIN_CARD_WIDTH, space::MEDIUM);
         // A few projects share the width that there is.
         let columns = columns.min(projects.len().max(1));
-        let width = ((room - space::MEDIUM * (columns - 1) as f32) / columns as f32).min(MOST);
+        let width = ((room - space::MEDIUM * (columns - 1) as f32) / columns as f32).min(MAX_CARD_WIDTH);
         for row in projects.chunks(columns) {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::MEDIUM;

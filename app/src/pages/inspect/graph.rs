@@ -14,7 +14,7 @@ use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Operations listed at most of those that a search finds.
-const MOST: usize = 200;
+const MAX_LISTED: usize = 200;
 
 /// The graph as it was answered.
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
         };
         let found: Vec<usize> = (0..graph.nodes.len()).filter(fits).collect();
         caption(ui, graph.summary(&found));
-        let listed = if search.is_empty() { found.len() } else { found.len().min(MOST) };
+        let listed = if search.is_empty() { found.len() } else { found.len().min(MAX_LISTED) };
         for (scope, nodes) in graph.by_scope(found.get(..listed).unwrap_or_default()) {
             // What was searched for is seen at once.
             let mut open = !search.is_empty() || look.open.contains(scope);

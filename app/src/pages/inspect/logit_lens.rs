@@ -15,7 +15,7 @@ use egui::{
 const CELL: Vec2 = vec2(68.0, 24.0);
 const NAMES: f32 = 72.0;
 /// Bits of divergence at which a cell is as strong as it gets, at least.
-const LEAST_BITS: f32 = 1.0;
+const MIN_BITS: f32 = 1.0;
 
 /// What cells are shaded by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,7 +154,7 @@ fn cells_ui(ui: &Ui, shown: &Shown<'_>, lens: &Lens<'_>, (shading, rect): (Shadi
     let palette = shown.palette;
     let font = FontId::monospace(11.0);
     let finite = lens.divergence.iter().copied().filter(|bits| bits.is_finite());
-    let most = finite.fold(LEAST_BITS, f32::max);
+    let most = finite.fold(MIN_BITS, f32::max);
     for column in 0..lens.positions {
         let left = rect.left() + CELL.x * column as f32;
         let head = Rect::from_min_size(pos2(left, rect.top()), CELL);

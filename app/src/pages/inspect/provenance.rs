@@ -1,4 +1,4 @@
-//! Where a text comes from: the stretches of it that stand in the training text, so that what was memorised looks otherwise than what was
+//! Where a text comes from: the spans of it that stand in the training text, so that what was memorised looks otherwise than what was
 //! composed.
 
 use super::chosen::Chosen;
@@ -13,15 +13,15 @@ use egui::{Color32, FontId, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::inspect::{Detail, Match, Place};
 
-/// Tokens from which on a stretch is as strong as it gets.
+/// Tokens from which on a span is as strong as it gets.
 const LONG: usize = 64;
 
 /// What was found.
 struct ProvenanceResult<'a> {
     matches: &'a [Match],
-    /// How many stretches there are, listed or not.
+    /// How many spans there are, listed or not.
     count: usize,
-    /// Of each token that is shown the length of the longest stretch that it is in, listed or not.
+    /// Of each token that is shown the length of the longest span that it is in, listed or not.
     longest: Vec<usize>,
     searched: usize,
     index_bytes: u64,
@@ -38,7 +38,7 @@ impl<'a> ProvenanceResult<'a> {
             // An answer of before there was such a tensor.
             [] => {
                 let shown = shown.inspection.cut..shown.inspection.cut + shown.inspection.tokens.len();
-                shown.map(|place| covering(matches, place).map_or(0, |stretch| stretch.length)).collect()
+                shown.map(|place| covering(matches, place).map_or(0, |span| span.length)).collect()
             }
             longest => longest.iter().map(|length| *length as usize).collect(),
         };
@@ -62,7 +62,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         text_ui(ui, shown, &found, place);
         if let Some(place) = *place {
             match covering(found.matches, place) {
-                Some(stretch) => stretch_ui(ui, shown.palette, stretch),
+                Some(span) => span_ui(ui, shown.palette, span),
                 None => {
                     let at = place.checked_sub(shown.inspection.cut);
                     if let Some(length) = at.and_then(|at| found.longest.get(at)) {
@@ -78,14 +78,14 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 fn numbers_ui(ui: &mut Ui, found: &ProvenanceResult<'_>) {
     let tokens = found.longest.len();
     let covered = found.longest.iter().filter(|length| **length > 0).count();
-    let longest = found.matches.iter().map(|stretch| stretch.length).max();
+    let longest = found.matches.iter().map(|span| span.length).max();
     ui.horizontal_wrapped(|ui| {
         let length = longest
             .map_or_else(|| format::NOTHING.to_owned(), |tokens| format::counted(tokens as u64, "token"));
-        stat(ui, 130.0, Stat { name: "longest stretch", value: &length, exact: "" });
+        stat(ui, 130.0, Stat { name: "longest span", value: &length, exact: "" });
         let share = format::percent(covered as f64 / tokens.max(1) as f64);
         let exact = format!("{covered} of {tokens} tokens");
-        stat(ui, 130.0, Stat { name: "of the text in stretches", value: &share, exact: &exact });
+        stat(ui, 130.0, Stat { name: "of the text in spans", value: &share, exact: &exact });
     });
     let searched = format::counted(found.searched as u64, "token");
     let built = if found.build_ms > 0.0 {
@@ -97,7 +97,7 @@ fn numbers_ui(ui: &mut Ui, found: &ProvenanceResult<'_>) {
     caption(ui, format!("Looked through {searched} of training text by an index of {bytes}, {built}."));
 }
 
-/// The text, each stretch as strong as it is long.
+/// The text, each span as strong as it is long.
 fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     let palette = shown.palette;
     let legend = [
@@ -111,7 +111,7 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: 
     let [_, line, ..] = palette.series;
     let piece = |(at, token): (usize, &glasshouse_protocol::inspect::TokenText)| {
         let length = found.longest.get(at).copied().unwrap_or_default();
-        // Stretches count from the beginning of the whole text.
+        // Spans count from the beginning of the whole text.
         let at = at + cut;
         let own = covering(found.matches, at);
         let (fill, line) = match length {
@@ -119,11 +119,11 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: 
             length => (strength(palette, length), line),
         };
         let hover = said(length, own.filter(|own| own.length == length));
-        let lit = lit.is_some_and(|(place, stretch)| place == at || stretch.is_some() && own == stretch);
+        let lit = lit.is_some_and(|(place, span)| place == at || span.is_some() && own == span);
         Piece { text: token.text.clone(), fill, line, hover, lit }
     };
     let pieces: Vec<Piece> = shown.inspection.tokens.iter().enumerate().map(piece).collect();
-    // The arrow keys go from token to token, though the whole stretch is lit.
+    // The arrow keys go from token to token, though the whole span is lit.
     let cursor = place.and_then(|place| place.checked_sub(cut));
     if let Some(pressed) = shaded_text(ui, "The text and where it comes from", &pieces, true, cursor) {
         *place = Some(pressed + cut);
@@ -131,103 +131,103 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: 
     ui.add_space(space::SMALL);
 }
 
-/// What is said of a token by the length of the longest stretch that it is in, and by that stretch where it is listed.
+/// What is said of a token by the length of the longest span that it is in, and by that span where it is listed.
 fn said(length: usize, listed: Option<&Match>) -> String {
     let tokens = format::counted(length as u64, "token");
     match (length, listed) {
-        (0, _) => "In no stretch that was found: composed".to_owned(),
-        (_, Some(own)) => format!("In a stretch of {tokens} that stands in the training text {}", times(own)),
+        (0, _) => "In no span that was found: composed".to_owned(),
+        (_, Some(own)) => format!("In a span of {tokens} that stands in the training text {}", times(own)),
         (_, None) => {
-            format!("In a stretch of {tokens} that stands in the training text and is not listed below")
+            format!("In a span of {tokens} that stands in the training text and is not listed below")
         }
     }
 }
 
-/// Where a stretch stands.
-fn stretch_ui(ui: &mut Ui, palette: &Palette, stretch: &Match) {
+/// Where a span stands.
+fn span_ui(ui: &mut Ui, palette: &Palette, span: &Match) {
     raised(ui, |ui| {
         ui.set_width(ui.available_width());
-        let [before, own, after] = &stretch.context;
+        let [before, own, after] = &span.context;
         let plain = |text: &String| Piece { text: text.clone(), ..Piece::default() };
         let pieces =
-            [plain(before), Piece { fill: strength(palette, stretch.length), ..plain(own) }, plain(after)];
+            [plain(before), Piece { fill: strength(palette, span.length), ..plain(own) }, plain(after)];
         shaded_text(ui, "Where it stands first", &pieces, false, None);
-        let length = format::counted(stretch.length as u64, "token");
-        caption(ui, format!("{length}, {} in the training text.", times(stretch)));
-        if let Some((number, beginning)) = &stretch.document {
+        let length = format::counted(span.length as u64, "token");
+        caption(ui, format!("{length}, {} in the training text.", times(span)));
+        if let Some((number, beginning)) = &span.document {
             let number = format::whole(*number + 1);
             caption(ui, format!("First in document {number}, which begins “{}”", beginning.trim()));
         }
-        caption(ui, places(stretch));
+        caption(ui, places(span));
     });
     ui.add_space(space::SMALL);
 }
 
-/// All stretches, the longest first.
+/// All spans, the longest first.
 fn list_ui(ui: &mut Ui, palette: &Palette, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     if found.count == 0 {
-        caption(ui, "No stretch of the text stands in the training text: all of it was composed.");
+        caption(ui, "No span of the text stands in the training text: all of it was composed.");
         return;
     }
-    head(ui, "Longest stretches");
+    head(ui, "Longest spans");
     if found.matches.len() < found.count {
         let [listed, all] = [found.matches.len(), found.count].map(|count| format::whole(count as u64));
         caption(ui, format!("The longest {listed} of {all}. The text above is coloured by all of them."));
     }
     let mut longest: Vec<&Match> = found.matches.iter().collect();
-    longest.sort_by_key(|stretch| std::cmp::Reverse(stretch.length));
+    longest.sort_by_key(|span| std::cmp::Reverse(span.length));
     let shown = place.and_then(|place| covering(found.matches, place));
-    let row = |stretch: &&Match| {
-        let name = visible(stretch.context[1].trim());
-        let length = format::counted(stretch.length as u64, "token");
+    let row = |span: &&Match| {
+        let name = visible(span.context[1].trim());
+        let length = format::counted(span.length as u64, "token");
         Ranked {
-            label: format!("{name}: {length}, {}", times(stretch)),
+            label: format!("{name}: {length}, {}", times(span)),
             hover: name.clone(),
             name,
-            bars: vec![(stretch.length as f32, strength(palette, stretch.length * 4))],
-            figure: format!("{length}, {}", times(stretch)),
-            chosen: shown == Some(*stretch),
+            bars: vec![(span.length as f32, strength(palette, span.length * 4))],
+            figure: format!("{length}, {}", times(span)),
+            chosen: shown == Some(*span),
             ..Ranked::default()
         }
     };
     let rows: Vec<Ranked> = longest.iter().map(row).collect();
     let ranking = Ranking { font: FontId::monospace(12.0), figures: 116.0, presses: true };
-    if let Some(stretch) = ranking.ui(ui, palette, &rows).and_then(|row| longest.get(row)).copied() {
+    if let Some(span) = ranking.ui(ui, palette, &rows).and_then(|row| longest.get(row)).copied() {
         // Its own place in it where another one overlaps.
-        let own = |at: &usize| covering(found.matches, *at) == Some(stretch);
-        let range = stretch.start..stretch.start + stretch.length;
+        let own = |at: &usize| covering(found.matches, *at) == Some(span);
+        let range = span.start..span.start + span.length;
         *place = range.clone().find(own).or(Some(range.start));
     }
 }
 
-/// The longest stretch that a token is in.
+/// The longest span that a token is in.
 fn covering(matches: &[Match], place: usize) -> Option<&Match> {
-    let covers = |stretch: &&Match| (stretch.start..stretch.start + stretch.length).contains(&place);
-    matches.iter().filter(covers).max_by_key(|stretch| stretch.length)
+    let covers = |span: &&Match| (span.start..span.start + span.length).contains(&place);
+    matches.iter().filter(covers).max_by_key(|span| span.length)
 }
 
-/// How a stretch of so many tokens is drawn: twice as long is as much stronger.
+/// How a span of so many tokens is drawn: twice as long is as much stronger.
 fn strength(palette: &Palette, length: usize) -> Color32 {
     let share = (length.max(1) as f32).log2() / (LONG as f32).log2();
     let [_, colour, ..] = palette.series;
     theme::mix(palette.panel, colour, 0.08 + 0.42 * share.clamp(0.0, 1.0))
 }
 
-/// At which tokens of the training text a stretch stands.
-fn places(stretch: &Match) -> String {
+/// At which tokens of the training text a span stands.
+fn places(span: &Match) -> String {
     let place = |place: &Place| match place.document {
         Some(number) => format!("{} in document {}", format::whole(place.token), format::whole(number + 1)),
         None => format::whole(place.token),
     };
-    let first = format!("It begins at token {} of the training text", format::whole(stretch.place));
-    match stretch.further.as_slice() {
+    let first = format!("It begins at token {} of the training text", format::whole(span.place));
+    match span.further.as_slice() {
         [] => format!("{first}."),
         further => format!("{first}, then at {}.", further.iter().map(place).collect::<Vec<_>>().join(", ")),
     }
 }
 
-fn times(stretch: &Match) -> String {
-    match stretch.occurrences {
+fn times(span: &Match) -> String {
+    match span.occurrences {
         1 => "once".to_owned(),
         2 => "twice".to_owned(),
         count => format!("{} times", format::whole(count as u64)),
@@ -239,34 +239,33 @@ mod tests {
     use super::*;
     use crate::theme::DARK;
 
-    fn stretch(start: usize, length: usize) -> Match {
+    fn span(start: usize, length: usize) -> Match {
         let context = [String::new(), "x".to_owned(), String::new()];
         Match { start, length, occurrences: 1, context, document: None, place: 7, further: Vec::new() }
     }
 
     #[test]
-    fn what_is_in_no_listed_stretch_is_composed_only_where_it_is_in_none_at_all() {
-        assert_eq!(said(0, None), "In no stretch that was found: composed");
+    fn what_is_in_no_listed_span_is_composed_only_where_it_is_in_none_at_all() {
+        assert_eq!(said(0, None), "In no span that was found: composed");
         assert!(said(5, None).contains("of 5 tokens that stands in the training text and is not listed"));
-        assert!(said(4, Some(&stretch(0, 4))).ends_with("in the training text once"));
+        assert!(said(4, Some(&span(0, 4))).ends_with("in the training text once"));
     }
 
     #[test]
-    fn a_stretch_says_at_which_tokens_it_stands() {
-        let mut stretch = stretch(0, 4);
-        assert_eq!(places(&stretch), "It begins at token 7 of the training text.");
-        stretch.further =
-            vec![Place { token: 1200, document: Some(3) }, Place { token: 1300, document: None }];
+    fn a_span_says_at_which_tokens_it_stands() {
+        let mut span = span(0, 4);
+        assert_eq!(places(&span), "It begins at token 7 of the training text.");
+        span.further = vec![Place { token: 1200, document: Some(3) }, Place { token: 1300, document: None }];
         assert_eq!(
-            places(&stretch),
+            places(&span),
             "It begins at token 7 of the training text, then at 1,200 in document 4, 1,300."
         );
     }
 
     #[test]
-    fn a_token_belongs_to_the_longest_stretch_over_it() {
-        let matches = [stretch(0, 4), stretch(2, 9), stretch(20, 3)];
-        let start = |place| covering(&matches, place).map(|stretch| stretch.start);
+    fn a_token_belongs_to_the_longest_span_over_it() {
+        let matches = [span(0, 4), span(2, 9), span(20, 3)];
+        let start = |place| covering(&matches, place).map(|span| span.start);
         assert_eq!(
             [0, 1, 2, 3, 10, 11, 20].map(start),
             [Some(0), Some(0), Some(2), Some(2), Some(2), None, Some(20)]
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn longer_stretches_are_stronger() {
+    fn longer_spans_are_stronger() {
         let red = |length| strength(&DARK, length).r();
         assert!(red(2) < red(8) && red(8) < red(64));
         assert_eq!(strength(&DARK, 64), strength(&DARK, 1000));

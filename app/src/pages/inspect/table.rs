@@ -17,7 +17,7 @@ const ROW: f32 = 24.0;
 /// Height of the list in points.
 const HEIGHT: f32 = 264.0;
 /// Rows from which on a CSV is not written out: it is made within a frame, and 4 M of them are some 150 MB.
-const MOST: usize = 4_000_000;
+const MAX_CSV_ROWS: usize = 4_000_000;
 /// Tensors whose entries are ids of tokens: other whole numbers count something.
 const IDS: [&str; 5] = ["ids", "neighbours", "token", "top", "repeated"];
 /// What is said where there is nothing to list.
@@ -160,7 +160,7 @@ pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
         columns.iter().flat_map(|shown| lists(shown).into_iter().map(move |list| (shown, list))).collect();
     match all + lists.iter().map(|(_, list)| list.count()).sum::<usize>() {
         0 => return Err(NOTHING.to_owned()),
-        count if count > MOST => {
+        count if count > MAX_CSV_ROWS => {
             let count = format::whole(count as u64);
             return Err(format!("{count} numbers are too many for a table: a shorter prompt has fewer"));
         }
@@ -285,7 +285,8 @@ mod tests {
         let axes = [("L", 4), ("H", 4), ("T", 128), ("T", 128)];
         let heads = tensor("probabilities", &axes, vec![0.0; 16 * 128 * 128], Vec::new());
         assert_eq!(written(vec![heads], Vec::new()).0.unwrap().lines().count(), 1 + 16 * 128 * 128);
-        let many = tensor("probabilities", &[("T", MOST + 1)], vec![0.0; MOST + 1], Vec::new());
+        let many =
+            tensor("probabilities", &[("T", MAX_CSV_ROWS + 1)], vec![0.0; MAX_CSV_ROWS + 1], Vec::new());
         let refused = written(vec![many], Vec::new()).0.unwrap_err();
         assert!(
             refused.starts_with("4,000,001 numbers") && refused.contains("a shorter prompt"),
@@ -348,7 +349,7 @@ mod tests {
 
     #[test]
     fn what_is_no_tensor_has_rows_of_its_own() {
-        let stretch = Match {
+        let span = Match {
             start: 2,
             length: 3,
             occurrences: 4,
@@ -358,7 +359,7 @@ mod tests {
             further: vec![Place { token: 900, document: Some(13) }, Place { token: 950, document: None }],
         };
         let (found, searched, index_bytes, build_ms) = (1, 9, 1, 0.0);
-        let matches = Detail::Matches { matches: vec![stretch], found, searched, index_bytes, build_ms };
+        let matches = Detail::Matches { matches: vec![span], found, searched, index_bytes, build_ms };
         let node = GraphNode {
             scope: "head".to_owned(),
             operation: "linear".to_owned(),
@@ -380,7 +381,7 @@ mod tests {
         let passage = Passage { tokens, activations: vec![0.5, 2.0], peak: 1 };
         let passages = Detail::Passages { passages: vec![passage], searched };
         let (text, lists) = written(Vec::new(), vec![matches, graph, passages]);
-        assert_eq!(lists, ["stretches [N 1]", "operations [N 1]", "values [N 1]", "passages [N 1]"]);
+        assert_eq!(lists, ["spans [N 1]", "operations [N 1]", "values [N 1]", "passages [N 1]"]);
         let text = text.unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 11, "four heads, four rows, and three empty lines: {text}");

@@ -9,7 +9,7 @@ use crate::widgets;
 use egui::{Align2, FontId, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
 /// Bits of surprise at which the strip is as strong as it gets.
-const MOST_BITS: f32 = 12.0;
+const MAX_BITS: f32 = 12.0;
 /// Height of a token with its id, its probability and its strip, in points.
 const TALL: f32 = 62.0;
 
@@ -102,7 +102,7 @@ fn token_ui(ui: &mut Ui, shown: &Shown<'_>, place: usize, is_chosen: bool) -> bo
             painter.rect_filled(strip, 1.0, palette.raised);
         }
         if scored && place > 0 {
-            painter.rect_filled(strip, 1.0, theme::magnitude(palette, at("surprise") / MOST_BITS));
+            painter.rect_filled(strip, 1.0, theme::magnitude(palette, at("surprise") / MAX_BITS));
         }
     }
     response.on_hover_text(said).clicked()

@@ -15,7 +15,7 @@ use glasshouse_protocol::inspect::Detail;
 
 /// Height of a row of the table, and of the whole at most, in points.
 const ROW: f32 = 26.0;
-const TALLEST: f32 = 300.0;
+const MAX_HEIGHT: f32 = 300.0;
 /// Curves drawn at a time: as many as there are colours.
 const CURVES: usize = 6;
 
@@ -95,8 +95,10 @@ fn table_ui(ui: &mut Ui, data: &ViewData, names: &[String], parameter: &mut usiz
     table.titles_ui(ui);
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        let list =
-            ScrollArea::vertical().id_salt("parameters").max_height(TALLEST).min_scrolled_height(TALLEST);
+        let list = ScrollArea::vertical()
+            .id_salt("parameters")
+            .max_height(MAX_HEIGHT)
+            .min_scrolled_height(MAX_HEIGHT);
         list.auto_shrink([false, true]).show_rows(ui, ROW, names.len(), |ui, seen| {
             for place in seen {
                 let Some(name) = names.get(place) else { continue };

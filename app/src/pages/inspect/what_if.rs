@@ -15,7 +15,7 @@ use glasshouse_protocol::Inspection;
 use glasshouse_protocol::inspect::Edit;
 
 /// Edits at most: more are no longer read at a glance.
-const MOST: usize = 16;
+const MAX_EDITS: usize = 16;
 
 /// What the table over all parts is shaded by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +82,7 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         ("Layer", Edit::Layer { layer, factor }),
         ("Patch", Edit::Patch { layer, position }),
     ];
-    ui.add_enabled_ui(chosen.edits.len() < MOST, |ui| {
+    ui.add_enabled_ui(chosen.edits.len() < MAX_EDITS, |ui| {
         ui.horizontal_wrapped(|ui| {
             for (name, edit) in kinds {
                 let means = match edit {
@@ -268,7 +268,7 @@ fn toggle(edits: &mut Vec<Edit>, layer: usize, head: Option<usize>) {
         Some(place) => {
             edits.remove(place);
         }
-        None if edits.len() < MOST => edits.push(edit),
+        None if edits.len() < MAX_EDITS => edits.push(edit),
         None => {}
     }
 }
@@ -291,6 +291,6 @@ mod tests {
         for head in 0..40 {
             toggle(&mut edits, 0, Some(head));
         }
-        assert_eq!(edits.len(), MOST);
+        assert_eq!(edits.len(), MAX_EDITS);
     }
 }

@@ -15,9 +15,9 @@ use glasshouse_protocol::{Command, TrainEvent};
 use std::collections::BTreeSet;
 
 /// Runs that are drawn at most.
-const MOST_RUNS: usize = 8;
+const MAX_RUNS: usize = 8;
 /// Characters that are cut into tokens at most.
-const LONGEST: usize = 2_000;
+const MAX_CHARACTERS: usize = 2_000;
 
 /// What was pressed and typed in an instrument.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Shown {
         }
         let text = self.text.get_or_insert_with(|| first.to_owned());
         let field =
-            TextEdit::multiline(text).char_limit(LONGEST).desired_rows(2).desired_width(f32::INFINITY);
+            TextEdit::multiline(text).char_limit(MAX_CHARACTERS).desired_rows(2).desired_width(f32::INFINITY);
         ui.add(field.id_salt("lesson's text")).accessible_name("Text to tokenize");
         let key = (context.state.projects.openings, context.state.tokenizer.trained, text.clone());
         if self.cutting.due(ui, &key) && !text.is_empty() {
@@ -97,7 +97,7 @@ impl Shown {
         let state = context.state;
         let several = plot == Plot::Runs;
         let shown = state.runs.list.iter().rev().filter(|run| measures::counts(run));
-        for run in shown.take(if several { MOST_RUNS } else { 1 }) {
+        for run in shown.take(if several { MAX_RUNS } else { 1 }) {
             want_history(context, &mut self.asked, &run.name);
         }
         let curves = if several { all_runs(context, compared) } else { latest(context, plot) };
@@ -161,7 +161,7 @@ fn all_runs(context: &Context<'_>, compared: &[String]) -> Vec<Curve> {
         [] => measures::counts(run),
         _ => compared.contains(&run.name),
     };
-    let counted: Vec<_> = state.runs.list.iter().rev().filter(is_shown).take(MOST_RUNS).collect();
+    let counted: Vec<_> = state.runs.list.iter().rev().filter(is_shown).take(MAX_RUNS).collect();
     let known = counted.into_iter().rev().filter_map(|run| Some((run, state.runs.histories.get(&run.name)?)));
     let of =
         |(place, (run, history)): (usize, (&glasshouse_protocol::RunSummary, &crate::state::History))| {

@@ -19,7 +19,7 @@ pub enum Block {
     Code(String),
 }
 
-/// A stretch of a line.
+/// A span of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Its words.
@@ -63,7 +63,7 @@ pub fn parse(text: &str) -> Vec<Block> {
             while let Some(next) = lines.peek().map(|next| next.trim()) {
                 match self::item(next) {
                     Some((same, item)) if same == ordered => items.push(item.to_owned()),
-                    // A line that goes on with an item.
+                    // A line that continues an item.
                     None if goes_on(next) => join(items.last_mut(), next),
                     _ => break,
                 }
@@ -85,7 +85,7 @@ pub fn parse(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// A line goes on with what stands before it.
+/// A line continues what stands before it.
 fn goes_on(line: &str) -> bool {
     !line.is_empty() && heading(line).is_none() && !line.starts_with("```")
 }
@@ -112,7 +112,7 @@ fn item(line: &str) -> Option<(bool, &str)> {
     is_number.then_some((true, words))
 }
 
-/// Stretches of a line. A mark that has no end stands for itself.
+/// Spans of a line. A mark that has no end stands for itself.
 fn spans(line: &str) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut plain = String::new();
@@ -181,7 +181,7 @@ pub fn ui(ui: &mut Ui, blocks: &[Block]) {
     });
 }
 
-/// A line's stretches in their fonts.
+/// A line's spans in their fonts.
 fn job(ui: &Ui, spans: &[Span], font: &FontId) -> LayoutJob {
     let palette = Palette::of(ui);
     let strong = theme::strong().resolve(ui.style());

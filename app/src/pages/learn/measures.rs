@@ -95,7 +95,7 @@ pub const ALL: &[Measure] = &[
     of_model::TOKENS_KEPT,
     of_model::TOP_PROBABILITY_RATIO,
     of_model::SURPRISE_SHARE,
-    of_model::LONGEST_MATCH,
+    of_model::MATCH_LENGTH,
     of_runs::FIRST_LOSS_RATIO,
     of_runs::LOSS_FALLS,
     of_runs::HALF_FALL_SHARE,

@@ -80,7 +80,7 @@ impl ModelPage {
             runs = plain(ui, icons::ICON_LAN, "Hand a run over")
                 .on_hover_text(
                     "On the Runs page, a run that was stopped becomes a bundle to train on many GPUs; one that the GPU here does not hold begins on \
-                     the processor",
+                     the CPU",
                 )
                 .clicked();
         });

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 const MARK: f32 = 18.0;
 /// Points by which a run stands to the right of the one that it began with, and how often at most.
 const BRANCH: f32 = 16.0;
-const DEEPEST: usize = 5;
+const MAX_DEPTH: usize = 5;
 
 const fn column(title: &'static str, width: f32, align: Align) -> Column<'static> {
     Column { title, width, align }
@@ -306,7 +306,7 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
 fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     let palette = theme::Palette::of(ui);
     let cell = ui.max_rect();
-    let cell = cell.with_min_x(cell.left() + BRANCH * depth.min(DEEPEST) as f32);
+    let cell = cell.with_min_x(cell.left() + BRANCH * depth.min(MAX_DEPTH) as f32);
     if depth > 0 {
         let (x, y) = (cell.left() - BRANCH / 2.0, cell.center().y);
         let corner = [egui::pos2(x, cell.top()), egui::pos2(x, y), egui::pos2(cell.left() - 1.0, y)];

@@ -3,7 +3,7 @@
 pub(super) const WHAT: &str = "What is chosen here holds for every project on this device. A run that was started on a device stays with it, \
     so that it resumes to the same bits.";
 
-pub(super) const AUTO: &str = "A real graphics processor where there is one, else the processor.";
+pub(super) const AUTO: &str = "A real GPU where there is one, else the CPU.";
 
 pub(super) const FULL_PRECISION: &str = "All numbers in 32 bits, as on every other device";
 

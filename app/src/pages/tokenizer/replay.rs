@@ -12,11 +12,11 @@ use egui_material_icons::icons;
 use glasshouse_protocol::MergeStep;
 
 /// Characters of a text that are replayed.
-const MOST_CHARACTERS: usize = 400;
+const MAX_CHARACTERS: usize = 400;
 
 /// The part of a text that is replayed.
 pub(super) fn beginning(text: &str) -> String {
-    text.chars().take(MOST_CHARACTERS).collect()
+    text.chars().take(MAX_CHARACTERS).collect()
 }
 
 /// The pieces after some merges, and which of them the last merge made.

@@ -9,11 +9,11 @@ use egui::{ScrollArea, TextEdit, Ui};
 use glasshouse_protocol::TokenSummary;
 
 /// Characters that are cut: the engine looks at no more.
-const LONGEST: usize = 5_000;
+const MAX_CHARACTERS: usize = 5_000;
 /// Tallest field, in points; a longer text is scrolled.
 const FIELD: f32 = 150.0;
 /// Tokens drawn at most.
-const MOST: usize = 1200;
+const MAX_DRAWN: usize = 1200;
 
 impl TokenizerPage {
     pub(super) fn text_ui(&mut self, ui: &mut Ui, context: &Context<'_>) {
@@ -21,13 +21,17 @@ impl TokenizerPage {
             head(ui, "Your text in tokens");
             ScrollArea::vertical().id_salt("text to cut").max_height(FIELD).show(ui, |ui| {
                 let field = TextEdit::multiline(&mut self.text).hint_text("Type anything").desired_rows(2);
-                let field = field.char_limit(LONGEST).desired_width(f32::INFINITY).id_salt("text to cut");
+                let field =
+                    field.char_limit(MAX_CHARACTERS).desired_width(f32::INFINITY).id_salt("text to cut");
                 ui.add(field).accessible_name("Text to tokenize");
             });
-            if self.text.chars().count() >= LONGEST {
+            if self.text.chars().count() >= MAX_CHARACTERS {
                 caption(
                     ui,
-                    format!("{} characters at most are tokenized here.", format::whole(LONGEST as u64)),
+                    format!(
+                        "{} characters at most are tokenized here.",
+                        format::whole(MAX_CHARACTERS as u64)
+                    ),
                 );
             }
             let Some((text, tokens, lost)) = &context.state.tokenizer.tokens else {
@@ -44,7 +48,7 @@ impl TokenizerPage {
                 ),
             );
             let chips: Vec<Chip> =
-                tokens.iter().take(MOST).enumerate().map(|(place, token)| chip(place, token)).collect();
+                tokens.iter().take(MAX_DRAWN).enumerate().map(|(place, token)| chip(place, token)).collect();
             if let Some(token) =
                 chips_ui(ui, context.palette, "tokens", &chips).and_then(|place| tokens.get(place))
             {
@@ -52,8 +56,8 @@ impl TokenizerPage {
                 self.search.clone_from(&token.text);
                 self.offset = 0;
             }
-            if tokens.len() > MOST {
-                caption(ui, format!("and {} more", format::whole((tokens.len() - MOST) as u64)));
+            if tokens.len() > MAX_DRAWN {
+                caption(ui, format!("and {} more", format::whole((tokens.len() - MAX_DRAWN) as u64)));
             }
             if !lost.is_empty() {
                 hint_line(ui, &format!("Not in the vocabulary, and lost: {}", visible(lost)));

@@ -7,7 +7,7 @@ use crate::widgets::{self, field, whole_number};
 use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
 use glasshouse_protocol::{
-    Decay, ErrorReport, GuardMode, MOST_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig,
+    Decay, ErrorReport, GuardMode, MAX_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig,
     RunSummary,
 };
 use std::ops::RangeInclusive;
@@ -17,7 +17,7 @@ pub(super) const FOLD: &str = "train:settings";
 
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let refused = context.state.planning.refused.clone().or_else(|| broken_rule(context.draft));
-    let has_halves = context.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
+    let has_f16 = context.state.engine.as_ref().is_some_and(|engine| engine.device.mixed_precision);
     let runs = &context.state.runs.list;
     let draft = &mut *context.draft;
     let before = draft.train.precision;
@@ -34,11 +34,11 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
         if wide {
             widgets::halves(ui, space::SECTION, |ui, column| match column {
                 0 => pace_ui(ui, draft, runs, refused),
-                _ => upkeep_ui(ui, draft, has_halves, refused),
+                _ => upkeep_ui(ui, draft, has_f16, refused),
             });
         } else {
             pace_ui(ui, draft, runs, refused);
-            upkeep_ui(ui, draft, has_halves, refused);
+            upkeep_ui(ui, draft, has_f16, refused);
         }
     });
     if draft.train.precision != before {
@@ -115,7 +115,7 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
 }
 
 /// The optimizer, and what is done beside the steps.
-fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Option<&ErrorReport>) {
+fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<&ErrorReport>) {
     let train = &mut draft.train;
     field(ui, "Optimizer", "train.optimizer", refused, |ui| {
         let name = |kind: OptimizerKind| match kind {
@@ -155,10 +155,10 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
     });
     field(ui, "Mixed precision", "train.precision", refused, |ui| {
         let mut is_mixed = train.precision == Precision::Mixed;
-        let detail = if has_halves { "less memory: 16-bit floats" } else { "for GPUs with 16-bit floats" };
+        let detail = if has_f16 { "less memory: 16-bit floats" } else { "for GPUs with 16-bit floats" };
         // What another device was to do can be taken back on this one.
-        let enabled = has_halves || is_mixed;
-        let automatic = train.precision == Precision::Auto && has_halves;
+        let enabled = has_f16 || is_mixed;
+        let automatic = train.precision == Precision::Auto && has_f16;
         let detail = if automatic { "tried when the run begins" } else { detail };
         let shown = ui.add_enabled(enabled, egui::Checkbox::new(&mut is_mixed, detail));
         if shown.changed() {
@@ -183,7 +183,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_halves: bool, refused: Opti
             }
         });
         let says = format!(
-            "Weights in half precision that stay, so that the model can be looked at as it was: up to {MOST_MILESTONES} steps, each about as many \
+            "Weights in half precision that stay, so that the model can be looked at as it was: up to {MAX_MILESTONES} steps, each about as many \
              times the one before. What they take is said under Model."
         );
         chosen.response.on_hover_text(says).accessible_name("Milestones");

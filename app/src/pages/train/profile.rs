@@ -48,7 +48,7 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: Profil
     let how = match method {
         ProfileMethod::Timestamps => "measured by the device's own clock",
         ProfileMethod::Worker => "in several workers; these are the times of one, for its part of a batch",
-        ProfileMethod::Clock => "measured by the processor's clock",
+        ProfileMethod::Clock => "measured by the CPU's clock",
     };
     let overhead = if launch_overhead_ms > 0.0 {
         format!(
@@ -59,7 +59,7 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: Profil
     } else if method == ProfileMethod::Timestamps {
         "A step is too long to time its launch overhead".to_owned()
     } else {
-        "The processor computes by itself".to_owned()
+        "The CPU computes by itself".to_owned()
     };
     widgets::quiet_text(ui, format!("{} per step. {overhead}, {how}.", format::milliseconds(step_ms)));
 }

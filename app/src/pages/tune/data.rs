@@ -4,7 +4,7 @@ use crate::format;
 use crate::link::Wish;
 use crate::pages::parts::Once;
 use crate::pages::{Context, PageName};
-use crate::state::LEAST_ROWS;
+use crate::state::MIN_ROWS;
 use crate::widgets::{hint_line, plain, quiet, quiet_text, segmented};
 use egui::Ui;
 use egui_material_icons::icons;
@@ -185,13 +185,13 @@ pub(super) fn missing(
         LearnsFrom::Documents if objective.learns_text() => None,
         LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of rows to learn from."),
         LearnsFrom::Feedback => match objective {
-            Objective::Preference => (said.pairs < LEAST_ROWS).then_some(
+            Objective::Preference => (said.pairs < MIN_ROWS).then_some(
                 "Compare two replies on Chat first, or write a better one: two pairs at least, of which the last is held out.",
             ),
-            Objective::Chat => (said.learned < LEAST_ROWS).then_some(
+            Objective::Chat => (said.learned < MIN_ROWS).then_some(
                 "Give replies on Chat a thumb up first, or write better ones: two at least, of which the last is held out.",
             ),
-            Objective::Classify => (said.labelled < LEAST_ROWS).then_some(
+            Objective::Classify => (said.labelled < MIN_ROWS).then_some(
                 "Give texts labels on Chat first, under What to label next: two at least, of different labels.",
             ),
             Objective::Text | Objective::Reward | Objective::Distil => {

@@ -13,7 +13,7 @@ use glasshouse_protocol::{PreferenceMetrics, RewardMetrics};
 const HEIGHT: f32 = 180.0;
 
 /// Most points of a curve that are marked.
-const MOST_MARKS: usize = 64;
+const MAX_MARKS: usize = 64;
 
 /// The share of prompts from whose answers nothing is learned.
 const UNIFORM: &str = "Groups without variance";
@@ -99,7 +99,7 @@ fn measure_ui(
 ) {
     let [_, _, first, second, ..] = palette.series;
     let curves = curves.into_iter().zip([first, second]).map(|((name, points), colour)| {
-        let marks = points.len() <= MOST_MARKS;
+        let marks = points.len() <= MAX_MARKS;
         Curve { name: name.to_owned(), colour, points, width: 2.0, dashed: false, marks }
     });
     let curves: Vec<Curve> = curves.collect();

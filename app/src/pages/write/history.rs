@@ -91,8 +91,8 @@ fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<
 
 /// The first words of a text.
 fn short(text: &str) -> String {
-    const MOST: usize = 40;
-    match text.char_indices().nth(MOST) {
+    const MAX_CHARACTERS: usize = 40;
+    match text.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
         None => text.to_owned(),
     }

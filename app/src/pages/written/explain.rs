@@ -57,7 +57,7 @@ pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'
             caption(ui, format!("{} tokens left to draw from", format::whole(distribution.kept as u64)));
         });
         let distribution = distribution?;
-        let verb = branches.then_some("Go on with");
+        let verb = branches.then_some("Continue with");
         let pressed = candidates_ui(ui, palette, &distribution.candidates, Some(token.id), verb);
         ui.spacing_mut().item_spacing.y = 0.0;
         ui.add_space(4.0);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 const SIZE: f32 = 16.0;
 pub(super) const LINE: f32 = 26.0;
 /// Widest line: about 72 characters.
-const WIDEST: f32 = 600.0;
+const MAX_LINE_WIDTH: f32 = 600.0;
 /// Bytes that are laid out at a time: some screens of text, and more than any row has.
 const BLOCK: usize = 4_000;
 
@@ -59,7 +59,7 @@ impl Paper {
         let of = Of {
             request,
             prompt_tokens: text.prompt_tokens.len(),
-            width: width.min(WIDEST),
+            width: width.min(MAX_LINE_WIDTH),
             pixels: ui.ctx().pixels_per_point(),
             fonts,
         };
@@ -123,7 +123,7 @@ impl Paper {
             ..TextFormat::simple(FontId::proportional(SIZE), colour)
         };
         let mut job = LayoutJob::default();
-        job.wrap.max_width = self.of.as_ref().map_or(WIDEST, |of| of.width);
+        job.wrap.max_width = self.of.as_ref().map_or(MAX_LINE_WIDTH, |of| of.width);
         let edge = self.prompt.clamp(bytes.start, bytes.end);
         job.append(self.text.get(bytes.start..edge).unwrap_or_default(), 0.0, format(prompt));
         job.append(self.text.get(edge..bytes.end).unwrap_or_default(), 0.0, format(written));

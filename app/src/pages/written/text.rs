@@ -10,7 +10,7 @@ use glasshouse_protocol::Ending;
 use std::collections::BTreeMap;
 
 /// Bits of entropy at which the strip is as strong as it gets.
-const MOST_BITS: f32 = 8.0;
+const MAX_BITS: f32 = 8.0;
 
 /// Why a text ended.
 pub(in crate::pages) fn ending(why: Ended) -> &'static str {
@@ -92,7 +92,7 @@ pub(super) fn text_ui(
         mark(place, theme::mix(palette.panel, palette.accent, 0.4));
     }
     for (place, bits) in entropies.range(paper.seen_tokens(ui, rect.min)) {
-        let fill = theme::magnitude(palette, 0.15 + 0.85 * bits / MOST_BITS);
+        let fill = theme::magnitude(palette, 0.15 + 0.85 * bits / MAX_BITS);
         for place in paper.rects(ui, palette, *place) {
             let strip = Rect::from_min_max(
                 egui::pos2(place.left() + 0.5, place.bottom() - 3.0),

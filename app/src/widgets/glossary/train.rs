@@ -196,7 +196,7 @@ pub const TERMS: &[Term] = &[
         "",
         "Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost",
     ),
-    entry("launch overhead", &[], "Time that the processor takes to launch kernels on the GPU.", "", ""),
+    entry("launch overhead", &[], "Time that the CPU takes to launch kernels on the GPU.", "", ""),
     entry(
         "FLOPs",
         &["flop/s", "flops per token"],

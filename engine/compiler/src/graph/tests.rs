@@ -141,7 +141,7 @@ fn an_adapter_alone_has_gradients_and_moments() {
 }
 
 /// What is asked of a step by an adapter on all products of a block, of all that a step of the whole model holds: one window of
-/// `gpt2-124m`, at most 45 %. An executor of the processor holds what its own fusions leave of both graphs.
+/// `gpt2-124m`, at most 45 %. An executor of the CPU holds what its own fusions leave of both graphs.
 #[test]
 fn a_step_with_an_adapter_takes_at_most_45_percent_of_the_bytes_of_a_whole_one() {
     let mut config = presets::preset("gpt2-124m").unwrap();
@@ -205,7 +205,7 @@ fn what_takes_no_product_is_computed_again_where_an_adapter_trains() {
     assert!(again > 0 && again < 2 * made.len(), "{again} of {}", made.len());
 }
 
-/// Fusions, halves and activation checkpointing know nothing of adapters, and make plans of their graphs as of any.
+/// Fusions, f16 and activation checkpointing know nothing of adapters, and make plans of their graphs as of any.
 #[test]
 fn graphs_with_an_adapter_compile_as_others_do() {
     for name in ["llama-tiny", "nanogpt-cpu", "stories-15m", "gpt2-124m"] {

@@ -70,7 +70,7 @@ impl ArenaLayout {
             floats_end,
             length,
             pieces: std::iter::once(0..floats_end).collect(),
-            half_pieces: Some(floats_end..length).filter(|halves| !halves.is_empty()).into_iter().collect(),
+            half_pieces: Some(floats_end..length).filter(|f16s| !f16s.is_empty()).into_iter().collect(),
             most: u64::MAX,
         }
     }
@@ -94,8 +94,8 @@ impl ArenaLayout {
         if layout.length - layout.floats_end > most.saturating_mul(2) {
             // One that a device does not bind whole is refused: it is made 32 bits again at once.
             let rows = |own: &Parameter| vec![own.ty.rows()];
-            let halves = in_order().filter(|own| is_half(own));
-            layout.half_pieces = layout.cut(halves, rows, layout.floats_end, most.saturating_mul(2))?;
+            let f16s = in_order().filter(|own| is_half(own));
+            layout.half_pieces = layout.cut(f16s, rows, layout.floats_end, most.saturating_mul(2))?;
         }
         Ok(layout)
     }
@@ -167,7 +167,7 @@ impl ArenaLayout {
     }
 
     /// The weights that are held in 16-bit floats, rounded to the nearest. None is so large that it becomes infinite.
-    pub fn halves(&self, parameters: &[f32]) -> Vec<f16> {
+    pub fn f16_of(&self, parameters: &[f32]) -> Vec<f16> {
         let largest = f16::MAX.to_f32();
         let held = parameters.get(self.floats_end..).unwrap_or_default();
         held.iter().map(|weight| f16::from_f32(weight.clamp(-largest, largest))).collect()

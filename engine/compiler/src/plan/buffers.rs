@@ -99,8 +99,8 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
     };
     let asks = |what: fn(&Optimizer) -> bool| optimizer.is_some_and(what);
     push(true, Buffer::Parameters, length, 4, MemoryKind::Weights);
-    let halves = held.is_empty() && (reads_halves(plans) || asks(|optimizer| optimizer.mixed));
-    push(halves, Buffer::HalfParameters, length, 2, MemoryKind::Weights);
+    let f16s = held.is_empty() && (reads_f16(plans) || asks(|optimizer| optimizer.mixed));
+    push(f16s, Buffer::HalfParameters, length, 2, MemoryKind::Weights);
     let gradients = optimizer.is_some() || has_gradients(plans);
     push(gradients, Buffer::Gradients, trained, 4, MemoryKind::Gradients);
     push(asks(Optimizer::first_moments), Buffer::FirstMoments, trained, 4, MemoryKind::OptimizerState);
@@ -114,7 +114,7 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
 }
 
 /// Whether a dispatch reads weights in 16-bit floats.
-fn reads_halves(plans: &[&Plan]) -> bool {
+fn reads_f16(plans: &[&Plan]) -> bool {
     let mut bindings = plans.iter().flat_map(|plan| &plan.dispatches).flat_map(|dispatch| &dispatch.bindings);
     bindings.any(|binding| matches!(binding.buffer, Buffer::HalfParameters(_)))
 }
@@ -144,7 +144,7 @@ fn inputs(plans: &[&Plan], ring: usize, all: &mut Vec<Allocation>) {
     }));
 }
 
-/// Caches, which plans that decode chunks of several sizes go on with in turn.
+/// Caches, which plans that decode chunks of several sizes continue in turn.
 fn caches(plans: &[&Plan], all: &mut Vec<Allocation>) {
     for value in plans.iter().flat_map(|plan| &plan.graph.values) {
         if let Origin::Cache(number) = value.origin {

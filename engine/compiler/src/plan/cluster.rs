@@ -12,7 +12,7 @@ use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GpuModel};
 use glasshouse_protocol::{Gate, ModelConfig, RunConfig, TrainConfig};
 
 /// Most GPUs that are looked at for the fewest.
-const MOST: usize = 4096;
+const MAX_GPUS: usize = 4096;
 /// Share of a GPU's memory that is planned with.
 const PLANNED: f64 = 0.9;
 /// Bytes of a number in 32 bits, and in bfloat16.
@@ -68,7 +68,7 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
     }
     let sizes = Sizes::of(config)?;
     let windows = config.train.batch_size * config.train.accumulate;
-    let fewest = (1..=MOST.min(windows)).find(|gpus| {
+    let fewest = (1..=MAX_GPUS.min(windows)).find(|gpus| {
         let memory = memory(config, &sizes, *gpus, 1);
         fits(memory.iter().map(|(_, bytes)| bytes).sum(), &gpu)
     });

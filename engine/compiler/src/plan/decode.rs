@@ -2,7 +2,7 @@
 //! read a text's last window again for every token.
 //!
 //! All three begin with `decode_feed`, which takes tokens from the texts' histories on the device, and end with `sample`, which appends
-//! one to each. So the host uploads prompts and random numbers, says which text each row of a plan goes on with, replays, and reads
+//! one to each. So the host uploads prompts and random numbers, says which text each row of a plan continues, replays, and reads
 //! many tokens at once.
 
 use super::buffers::{Allocation, Role, buffers};
@@ -23,7 +23,7 @@ use std::rc::Rc;
 const CHUNK: usize = 32;
 
 /// Tokens that are drawn between two uploads of random numbers, at most.
-pub const MOST_AT_ONCE: usize = 64;
+pub const MAX_DRAWS: usize = 64;
 
 /// Buffers that only generation has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub enum DecodeBuffer {
     Settings,
     /// u32: a ring of each text's tokens, [`capacity`] of them.
     History,
-    /// f32\[S, [`MOST_AT_ONCE`]\]: random numbers in [0, 1) for each text.
+    /// f32\[S, [`MAX_DRAWS`]\]: random numbers in [0, 1) for each text.
     Draws,
-    /// u32\[S, [`MOST_AT_ONCE`]\]: the token that each of them chose.
+    /// u32\[S, [`MAX_DRAWS`]\]: the token that each of them chose.
     Written,
     /// u32\[B, V\]: the sampler's ranking keys.
     Keys,
@@ -70,7 +70,7 @@ pub struct SampleSettings {
     pub repetition_penalty: f32,
     /// 0 keeps all.
     pub top_k: u32,
-    /// The text that the row goes on with, or [`Self::IDLE`]'s.
+    /// The text that the row continues, or [`Self::IDLE`]'s.
     pub text: u32,
 }
 
@@ -79,7 +79,7 @@ impl SampleSettings {
     pub const IDLE: Self =
         Self { temperature: 0.0, top_p: 1.0, min_p: 0.0, repetition_penalty: 1.0, top_k: 0, text: u32::MAX };
 
-    /// A row that goes on with text number `text`.
+    /// A row that continues with text number `text`.
     pub fn of(sampling: &Sampling, text: usize) -> Self {
         Self {
             temperature: sampling.temperature,
@@ -94,7 +94,7 @@ impl SampleSettings {
 
 /// Entries of a text's history: a window and what is written before the host looks again.
 pub fn capacity(context_length: usize) -> usize {
-    context_length + MOST_AT_ONCE
+    context_length + MAX_DRAWS
 }
 
 /// The plans of a model's generation. Each one's last dispatch is the sampler; the rest may run without it.
@@ -154,8 +154,8 @@ pub fn sampler_allocations(
         (DecodeBuffer::State, size_of::<DecodeState>()),
         (DecodeBuffer::Settings, size_of::<SampleSettings>()),
         (DecodeBuffer::History, capacity(context_length) * 4),
-        (DecodeBuffer::Draws, MOST_AT_ONCE * 4),
-        (DecodeBuffer::Written, MOST_AT_ONCE * 4),
+        (DecodeBuffer::Draws, MAX_DRAWS * 4),
+        (DecodeBuffer::Written, MAX_DRAWS * 4),
         (DecodeBuffer::Keys, vocabulary * 4),
         (DecodeBuffer::Weights, vocabulary * 4),
     ];
@@ -213,7 +213,7 @@ pub fn sampler(plan: &Plan, logits: ValueId, context_length: usize) -> Result<Di
         vocabulary: ty.columns() as u32,
         context_length: context_length as u32,
         capacity: capacity(context_length) as u32,
-        each: MOST_AT_ONCE as u32,
+        each: MAX_DRAWS as u32,
     };
     let own = |buffer| whole(Buffer::Decode(buffer));
     Ok(Dispatch {

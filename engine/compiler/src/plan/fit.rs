@@ -42,7 +42,7 @@ impl DeviceLimits {
 }
 
 /// Shortest window and fewest layers that are proposed.
-const SHORTEST: usize = 32;
+const MIN_WINDOW: usize = 32;
 
 /// The nearest settings that fit, and what was changed, a line each; the settings as they are where they fit or where the
 /// device does not tell.
@@ -67,8 +67,8 @@ pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
             train.batch_size = parts / 2 * together;
         } else if !train.activation_checkpointing && limits.short_of_memory(&needs) {
             train.activation_checkpointing = true;
-        } else if model.context_length > SHORTEST {
-            model.context_length = (model.context_length / 2).max(SHORTEST);
+        } else if model.context_length > MIN_WINDOW {
+            model.context_length = (model.context_length / 2).max(MIN_WINDOW);
         } else if model.layers > 1 {
             model.layers /= 2;
         } else {

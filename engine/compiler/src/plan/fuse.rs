@@ -61,13 +61,13 @@ impl HeadFusion {
     /// Rows at a time: a multiple of 64, or all.
     fn rows(self, rows: usize, vocabulary: usize) -> usize {
         let fitting = (self.chunk / (vocabulary as u64 * 4)) as usize / 64 * 64;
-        fitting.max(rows.div_ceil(MOST_CHUNKS).next_multiple_of(64)).min(rows)
+        fitting.max(rows.div_ceil(MAX_CHUNKS).next_multiple_of(64)).min(rows)
     }
 }
 
 /// Chunks at most: each is six dispatches, and a step is to have no more than 30 beside its layers'. Where a device cannot bind a
 /// chunk that is so large, the batch must be smaller.
-const MOST_CHUNKS: usize = 5;
+const MAX_CHUNKS: usize = 5;
 
 /// WebGPU's default `maxStorageBufferBindingSize`. Epilogues take all columns of a weight, and one that not every device binds whole is
 /// multiplied in parts, which might tear the pairs of a gate or a rotation apart: it stays alone.

@@ -187,7 +187,7 @@ fn bytes_are_those_of_the_buffers() {
     }
 }
 
-/// Half of what is stored in half, beside the residual stream and a copy of the weights.
+/// Half of what is stored in f16, beside the residual stream and a copy of the weights.
 #[test]
 fn mixed_precision_takes_less_memory() {
     for name in ["nanogpt-cpu", "gpt2-124m", "llama-tiny"] {

@@ -3,7 +3,7 @@
 
 use super::estimate::cost;
 use super::lower::{
-    Choice, Choices, FEW_ROWS, Family, MOST_SLICES, Operands, ShapeBucket, Target, Tier, default_slices,
+    Choice, Choices, FEW_ROWS, Family, MAX_SLICES, Operands, ShapeBucket, Target, Tier, default_slices,
 };
 use super::{Plan, compile};
 use crate::Result;
@@ -12,11 +12,11 @@ use crate::graph::{Element, Graph, Init, Input, Node, Op, Parameter, ParameterId
 use std::ops::Range;
 
 /// Fewest inner steps of a slice that is tried beyond the rule's.
-const SHORTEST_SLICE: usize = 64;
+const MIN_SLICE: usize = 64;
 
 /// Most bytes of all its slices' sums, so that a weight of the same bucket and four times the size still fits a device's smallest
 /// limit on bindings.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 /// A shape bucket that a graph's kernels fall into, by the largest of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +38,8 @@ pub struct Trial {
 impl Trial {
     fn product(family: Family, sizes: [usize; 3], stored: Operands) -> Self {
         let [rows, first, second] = sizes;
-        // Where one operand is in halves, floats stand for both.
-        let element = if stored == Operands::Halves { Element::F16 } else { Element::F32 };
+        // Where one operand is in f16, floats stand for both.
+        let element = if stored == Operands::F16 { Element::F16 } else { Element::F32 };
         let matrix = |rows, columns| Type { element, ..Type::f32(&[rows, columns]) };
         let (op, operands, weight) = match family {
             Family::LinearInputBackward => {
@@ -80,8 +80,8 @@ impl Trial {
             let slices = default_slices(target, self.sizes);
             let bytes = self.weight.as_ref().map_or(0, Type::bytes);
             let long_enough =
-                |count: &usize| *count > 0 && (*count < slices || self.sizes[0] / count >= SHORTEST_SLICE);
-            let small_enough = |count: &usize| *count <= MOST_SLICES && *count as u64 * bytes <= MOST_BYTES;
+                |count: &usize| *count > 0 && (*count < slices || self.sizes[0] / count >= MIN_SLICE);
+            let small_enough = |count: &usize| *count <= MAX_SLICES && *count as u64 * bytes <= MAX_BYTES;
             let others =
                 [slices / 2, slices * 2, slices * 4].into_iter().filter(long_enough).filter(small_enough);
             all.extend(others.map(|count| Choice { slices: Some(count), ..default }));
@@ -128,7 +128,7 @@ impl Trial {
             gradients.push(graph.gradient_of(ParameterId(graph.parameters.len() as u32 - 1)));
         }
         let outputs = graph.push_into(self.op, &inputs, &gradients)?;
-        if self.stored == Operands::Halves && self.weight.is_none() {
+        if self.stored == Operands::F16 && self.weight.is_none() {
             for output in &outputs {
                 graph.values[output.index()].ty.element = Element::F16;
             }
@@ -185,7 +185,7 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
         Op::LinearCrossEntropyBackward(ops::LinearCrossEntropyBackward { chunk, weight, .. }) => {
             let (chunk, vocabulary) = (chunk.min(rows), shape(1).rows());
             let (x, dx, dlogits) = (input(0), output(0), output(2));
-            let product = |family, sizes, halves| Trial::product(family, sizes, Operands::of(halves));
+            let product = |family, sizes, f16s| Trial::product(family, sizes, Operands::of(f16s));
             let mut all = vec![
                 product(Family::Linear, [chunk, columns, vocabulary], [x; 2]),
                 product(Family::LinearInputBackward, [chunk, vocabulary, columns], [dlogits, dx]),
@@ -205,7 +205,7 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
     }
 }
 
-/// What a node reads, all floats in 32 bits: halves choose as floats do.
+/// What a node reads, all floats in 32 bits: f16 chooses as floats do.
 fn operands(graph: &Graph, node: &Node) -> Vec<Type> {
     let full = |value: &ValueId| {
         let ty = graph.ty(*value);

@@ -2,8 +2,8 @@
 //! pass over the arenas, with the copy of the weights in 16-bit floats where there is one; and the one that moves on to the next
 //! micro-batch.
 //!
-//! The arenas are walked in stretches of at most WebGPU's default limit on a binding, whatever a device offers, so that a
-//! model's weights may be larger than that and every device whose buffers hold the arenas adds in the same order. A stretch ends with
+//! The arenas are walked in chunks of at most WebGPU's default limit on a binding, whatever a device offers, so that a
+//! model's weights may be larger than that and every device whose buffers hold the arenas adds in the same order. A chunk ends with
 //! its buffer.
 
 use super::arena::ArenaLayout;
@@ -17,10 +17,10 @@ use glasshouse_shaders::{Kernel, advance, cast_f16, gradient_norm, gradient_squa
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Floats in a stretch at most: 128 MiB.
-const STRETCH: usize = 1 << 25;
+/// Floats in a chunk at most: 128 MiB.
+const CHUNK: usize = 1 << 25;
 
-/// Most workgroups, hence partial sums, for a stretch.
+/// Most workgroups, hence partial sums, for a chunk.
 const PARTIALS: usize = 256;
 
 /// The same on a software adapter, which has few threads and pays for each workgroup's barriers.
@@ -30,22 +30,20 @@ const SOFTWARE_PARTIALS: usize = 8;
 const GROUP: usize = 256;
 
 /// A range of floats of one piece of the arenas.
-struct Stretch {
+struct Chunk {
     piece: usize,
     /// Counted from the piece's start.
     own: Range<usize>,
 }
 
-/// The stretches of the arenas up to here.
-fn stretches(arena: &ArenaLayout, end: usize) -> impl Iterator<Item = Stretch> {
+/// The chunks of the arenas up to here.
+fn chunks(arena: &ArenaLayout, end: usize) -> impl Iterator<Item = Chunk> {
     arena.spans(0..end).flat_map(|(piece, own)| {
-        own.clone()
-            .step_by(STRETCH)
-            .map(move |start| Stretch { piece, own: start..(start + STRETCH).min(own.end) })
+        own.clone().step_by(CHUNK).map(move |start| Chunk { piece, own: start..(start + CHUNK).min(own.end) })
     })
 }
 
-impl Stretch {
+impl Chunk {
     /// Vectors of four floats.
     fn count(&self) -> usize {
         self.own.len() / 4
@@ -60,7 +58,7 @@ impl Stretch {
 
 /// Bytes of [`Buffer::Partials`].
 pub fn partial_bytes(arena: &ArenaLayout) -> u64 {
-    (stretches(arena, arena.trained_end).count().max(1) * PARTIALS * 8) as u64
+    (chunks(arena, arena.trained_end).count().max(1) * PARTIALS * 8) as u64
 }
 
 /// Gradient norm, clipping and update, in this order, for the gradients that a step's micro-batches have added up.
@@ -72,8 +70,8 @@ pub fn update_dispatches(
     let mut all = Vec::new();
     let clip: Rc<str> = Rc::from("clip");
     let mut partials = 0;
-    for stretch in stretches(arena, arena.trained_end) {
-        let count = stretch.count();
+    for chunk in chunks(arena, arena.trained_end) {
+        let count = chunk.count();
         let most = if target.software { SOFTWARE_PARTIALS } else { PARTIALS };
         let groups = count.div_ceil(4 * GROUP).min(most);
         let arguments = gradient_squares::Arguments {
@@ -81,7 +79,7 @@ pub fn update_dispatches(
             groups: groups as u32,
             first: partials as u32,
         };
-        let bindings = vec![stretch.of(Buffer::Gradients, 4), whole(Buffer::Partials)];
+        let bindings = vec![chunk.of(Buffer::Gradients, 4), whole(Buffer::Partials)];
         let kernel = gradient_squares::kernel();
         all.push(dispatch(kernel, arguments.bytes(), bindings, [groups as u32, 1, 1], &clip));
         partials += groups;
@@ -92,8 +90,8 @@ pub fn update_dispatches(
     let bindings = vec![whole(Buffer::Partials), whole(Buffer::Control), whole(Buffer::Reports)];
     all.push(dispatch(gradient_norm::kernel(), arguments.bytes(), bindings, [1, 1, 1], &clip));
     let scope: Rc<str> = Rc::from("update");
-    for stretch in stretches(arena, arena.trained_end) {
-        all.push(update(arena, optimizer, &stretch, &scope)?);
+    for chunk in chunks(arena, arena.trained_end) {
+        all.push(update(arena, optimizer, &chunk, &scope)?);
     }
     if optimizer.mixed {
         all.extend(cast_dispatches(arena)?);
@@ -105,21 +103,21 @@ pub fn update_dispatches(
 /// were changed from outside.
 pub fn cast_dispatches(arena: &ArenaLayout) -> Result<Vec<Dispatch>> {
     let scope: Rc<str> = Rc::from("update");
-    stretches(arena, arena.length)
-        .map(|stretch| {
-            let count = stretch.count();
+    chunks(arena, arena.length)
+        .map(|chunk| {
+            let count = chunk.count();
             let kernel = cast_f16::kernel(cast_f16::Width::Half);
             let arguments = cast_f16::Arguments { count: count as u32 }.bytes();
-            let bindings = vec![stretch.of(Buffer::Parameters, 4), stretch.of(Buffer::HalfParameters, 2)];
+            let bindings = vec![chunk.of(Buffer::Parameters, 4), chunk.of(Buffer::HalfParameters, 2)];
             Ok(dispatch(kernel, arguments, bindings, grid(count.div_ceil(GROUP))?, &scope))
         })
         .collect()
 }
 
-/// The optimizer's pass over a stretch.
-fn update(arena: &ArenaLayout, rule: &Optimizer, stretch: &Stretch, scope: &Rc<str>) -> Result<Dispatch> {
-    let count = stretch.count();
-    let start = arena.pieces[stretch.piece].start + stretch.own.start;
+/// The optimizer's pass over a chunk.
+fn update(arena: &ArenaLayout, rule: &Optimizer, chunk: &Chunk, scope: &Rc<str>) -> Result<Dispatch> {
+    let count = chunk.count();
+    let start = arena.pieces[chunk.piece].start + chunk.own.start;
     let arguments = optimizer::Arguments {
         count: count as u32,
         decayed_end: (arena.decayed_end.saturating_sub(start) / 4).min(count) as u32,
@@ -133,14 +131,14 @@ fn update(arena: &ArenaLayout, rule: &Optimizer, stretch: &Stretch, scope: &Rc<s
     let mut bindings = vec![
         whole(Buffer::Control),
         whole(Buffer::Schedule),
-        stretch.of(Buffer::Gradients, 4),
-        stretch.of(Buffer::Parameters, 4),
+        chunk.of(Buffer::Gradients, 4),
+        chunk.of(Buffer::Parameters, 4),
     ];
     if rule.first_moments() {
-        bindings.push(stretch.of(Buffer::FirstMoments, 4));
+        bindings.push(chunk.of(Buffer::FirstMoments, 4));
     }
     if rule.second_moments() {
-        bindings.push(stretch.of(Buffer::SecondMoments, 4));
+        bindings.push(chunk.of(Buffer::SecondMoments, 4));
     }
     let kernel = optimizer::kernel(match rule.kind {
         OptimizerKind::Adamw | OptimizerKind::Adam => optimizer::Rule::Adam,

@@ -5,7 +5,7 @@ use minijinja::value::{DynObject, Kwargs, Rest, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 
 /// Values within each other.
-const DEEPEST: usize = 128;
+const MAX_DEPTH: usize = 128;
 
 /// `tojson(ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
 pub(super) fn tojson(
@@ -63,7 +63,7 @@ impl JsonWriter<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         self.state.consume_fuel(1 + (self.text.len() - self.paid) as u64 / 16)?;
         self.paid = self.text.len();
-        if depth > DEEPEST {
+        if depth > MAX_DEPTH {
             return Err(unwritable("values within values, too deeply"));
         }
         match value.kind() {

@@ -10,9 +10,9 @@ use minijinja_contrib::pycompat;
 const BYTES: u64 = 64;
 const ITEM: u64 = 40;
 /// The widest indentation by a number.
-const WIDEST: usize = 1000;
+const MAX_INDENT: usize = 1000;
 /// The longest run of digits in a format: a width of 9,999.
-const MOST_DIGITS: usize = 4;
+const MAX_DIGITS: usize = 4;
 
 pub(super) fn call(
     state: &mut State<'_, '_>,
@@ -79,7 +79,7 @@ pub(super) fn indent(
     let width = given.get(0, "width")?;
     let (first, blank) = (given.is_true(1, "first")?, given.is_true(2, "blank")?);
     given.names.assert_all_used()?;
-    let spaces = width.as_ref().map_or(Some(4), Value::as_usize).unwrap_or(0).min(WIDEST);
+    let spaces = width.as_ref().map_or(Some(4), Value::as_usize).unwrap_or(0).min(MAX_INDENT);
     let indent = width.as_ref().and_then(Value::as_str).map_or_else(|| " ".repeat(spaces), str::to_owned);
     let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     pay(state, (text.len() + (1 + lines.clone().count()).saturating_mul(indent.len())) as u64)?;
@@ -122,10 +122,10 @@ fn payable_format(state: &mut State<'_, '_>, format: &str, given: &[Value]) -> R
         .skip(1)
         .filter(|field| field.split('}').next().is_some_and(|own| own.contains(':')))
         .count();
-    if within > 0 && digits.map(str::len).max().unwrap_or(0) > MOST_DIGITS {
+    if within > 0 && digits.map(str::len).max().unwrap_or(0) > MAX_DIGITS {
         return Err(Error::new(ErrorKind::InvalidOperation, "format: a field is too wide"));
     }
-    let mut longest = 10_u64.pow(u32::try_from(MOST_DIGITS).unwrap_or(4)) * u64::from(within > 0) + 32;
+    let mut longest = 10_u64.pow(u32::try_from(MAX_DIGITS).unwrap_or(4)) * u64::from(within > 0) + 32;
     for value in given {
         // Lists and dictionaries are written at once, which minijinja pays for.
         let length = value

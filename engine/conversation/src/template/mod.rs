@@ -22,7 +22,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// The longest source that is compiled: minijinja counts lines and columns in 16 bits. The longest published ones have some 20 kB.
-const LONGEST: usize = 64_000;
+const MAX_SOURCE_BYTES: usize = 64_000;
 /// What one rendering may compute, in instructions or 64 bytes each; and for each byte of the conversation.
 const FUEL: u64 = 400_000;
 const FUEL_PER_BYTE: u64 = 16;
@@ -62,7 +62,7 @@ impl SpecialTokens {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// Longer than any published one.
-    #[error("the chat template has {0} bytes; at most {LONGEST} are read")]
+    #[error("the chat template has {0} bytes; at most {MAX_SOURCE_BYTES} are read")]
     TooLong(usize),
     /// It is no Jinja, or uses what chat templates may not: other templates.
     #[error("the chat template does not compile: line {line}: {reason}")]
@@ -166,11 +166,11 @@ impl ChatTemplate {
     /// # Errors
     /// It is too long, no Jinja, or asks for other templates.
     pub fn compile(source: &str, specials: SpecialTokens) -> Result<Self, TemplateError> {
-        if source.len() > LONGEST {
+        if source.len() > MAX_SOURCE_BYTES {
             return Err(TemplateError::TooLong(source.len()));
         }
         let rewritten = rewrite::rewrite(source)?;
-        if rewritten.source.len() > LONGEST {
+        if rewritten.source.len() > MAX_SOURCE_BYTES {
             return Err(TemplateError::TooLong(rewritten.source.len()));
         }
         let mut environment = Environment::new();

@@ -15,9 +15,9 @@ pub(super) const KEPT: &str = "glasshouse_kept";
 
 /// Brackets within each other in one tag; words, strings and signs of one tag, of which published templates have some 60; blocks within
 /// each other, where each `elif` is within the one before it.
-const MOST_BRACKETS: usize = 32;
-const MOST_PARTS: usize = 400;
-const MOST_BLOCKS: usize = 64;
+const MAX_BRACKETS: usize = 32;
+const MAX_PARTS: usize = 400;
+const MAX_BLOCKS: usize = 64;
 
 /// A source that minijinja compiles.
 pub(super) struct Rewritten {
@@ -79,7 +79,7 @@ pub(super) fn rewrite(source: &str) -> Result<Rewritten, TemplateError> {
             _ if word.starts_with("end") => drop(blocks.pop()),
             _ => {}
         }
-        if blocks.iter().sum::<usize>() > MOST_BLOCKS {
+        if blocks.iter().sum::<usize>() > MAX_BLOCKS {
             return Err(TemplateError::Nested { line: line_of(source, begin) });
         }
     }
@@ -127,14 +127,14 @@ fn end_of_tag(source: &str, begin: usize) -> Result<Option<usize>, TemplateError
             parts += 1;
         }
         within_word = is_word(character);
-        if parts > MOST_PARTS {
+        if parts > MAX_PARTS {
             return Err(TemplateError::Nested { line: line_of(source, begin + at) });
         }
         match character {
             '\'' | '"' => quote = Some(character),
             '(' | '[' | '{' => {
                 open += 1;
-                if open > MOST_BRACKETS {
+                if open > MAX_BRACKETS {
                     return Err(TemplateError::Nested { line: line_of(source, begin + at) });
                 }
             }
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn nesting_is_bounded() {
         let brackets = |count: usize| format!("\n{{{{ {}{} }}}}", "[".repeat(count), "]".repeat(count));
-        assert!(rewrite(&brackets(MOST_BRACKETS)).is_ok());
+        assert!(rewrite(&brackets(MAX_BRACKETS)).is_ok());
         assert_eq!(rewrite(&brackets(1 << 17)).err(), Some(TemplateError::Nested { line: 2 }));
         assert!(rewrite(&"{% if a %}{% endif %}".repeat(1000)).is_ok());
         assert_eq!(rewrite(&"{% if a %}\n".repeat(1000)).err(), Some(TemplateError::Nested { line: 65 }));

@@ -223,10 +223,10 @@ fn what_a_template_may_not_is_refused() {
         let error = text(source).unwrap_err();
         assert!(matches!(error, TemplateError::Failed { line: 1, .. }), "{source}: {error}");
     }
-    let long = " ".repeat(LONGEST + 1);
+    let long = " ".repeat(MAX_SOURCE_BYTES + 1);
     assert_eq!(
         ChatTemplate::compile(&long, SpecialTokens::default()).err(),
-        Some(TemplateError::TooLong(LONGEST + 1))
+        Some(TemplateError::TooLong(MAX_SOURCE_BYTES + 1))
     );
 }
 
@@ -299,11 +299,11 @@ fn hostile_templates_are_stopped() {
         "{% elif a %}",
         "\n",
     ] {
-        let source: String = part.repeat(LONGEST / part.len());
+        let source: String = part.repeat(MAX_SOURCE_BYTES / part.len());
         let _ = ChatTemplate::compile(&source, SpecialTokens::default());
         let inner = part.trim_start_matches("{{ ");
         if part.starts_with("{{ ") {
-            let source = format!("{{{{ {} }}}}", inner.repeat(LONGEST / inner.len() - 10));
+            let source = format!("{{{{ {} }}}}", inner.repeat(MAX_SOURCE_BYTES / inner.len() - 10));
             let _ = ChatTemplate::compile(&source, SpecialTokens::default());
         }
     }

@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 
 /// Lists and dictionaries within each other; JSON of a row has 128 at most, published tools fewer than 20.
-const DEEPEST: usize = 64;
+const MAX_DEPTH: usize = 64;
 /// Values that one fuel looks at.
 const LOOKED_AT: u64 = 8;
 
@@ -55,7 +55,7 @@ fn look(
         return Err(refused("a namespace within a value"));
     }
     let inner = match value.kind() {
-        _ if depth > DEEPEST => return Err(refused("lists within lists, too deeply")),
+        _ if depth > MAX_DEPTH => return Err(refused("lists within lists, too deeply")),
         ValueKind::Map => {
             object.try_iter_pairs().map(|pairs| pairs.map(|(_, value)| value).collect::<Vec<_>>())
         }

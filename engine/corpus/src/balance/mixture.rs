@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use std::collections::BTreeMap;
 
-/// Shares are rounded to so many parts, so that processors whose powers differ in the last bit agree.
+/// Shares are rounded to so many parts, so that CPUs whose powers differ in the last bit agree.
 const PARTS: f64 = 1e9;
 
 /// How much of a source is kept at most; which documents go is drawn by a hash of their ids.

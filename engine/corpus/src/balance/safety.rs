@@ -10,11 +10,11 @@ use crate::report::{Column, Table, Unit, lot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places that are kept to be shown.
-const MOST_PLACES: usize = 20;
+const MAX_PLACES: usize = 20;
 /// Bytes of text to each side of a word that is shown.
 const MARGIN: usize = 60;
 /// Sources that are told apart; later ones count together.
-const MOST_SOURCES: usize = 10_000;
+const MAX_SOURCES: usize = 10_000;
 
 /// A place where a listed word stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,14 +87,14 @@ impl Safety {
         }
         let Some((start, end)) = first else { return };
         self.affected += 1;
-        let known = self.sources.contains_key(&document.source) || self.sources.len() < MOST_SOURCES;
+        let known = self.sources.contains_key(&document.source) || self.sources.len() < MAX_SOURCES;
         let source = if known { document.source.as_str() } else { "(others)" };
         let [occurrences, documents] = self.sources.entry(source.to_owned()).or_default();
         *occurrences += found;
         *documents += 1;
 
         let draw = lot(&document.id);
-        let full = self.occurrences.len() >= MOST_PLACES;
+        let full = self.occurrences.len() >= MAX_PLACES;
         if full && self.occurrences.last().is_some_and(|(last, _)| *last <= draw) {
             return;
         }

@@ -7,11 +7,11 @@ use smart_default::SmartDefault;
 use std::path::PathBuf;
 
 /// Pairs of terms that there may be: each side keeps its own list of neighbours.
-const MOST_PAIRS: usize = 32;
+const MAX_PAIRS: usize = 32;
 /// Words beside a term that may be looked at, to each side.
-pub(super) const WIDEST_WINDOW: usize = 50;
+pub(super) const MAX_WINDOW: usize = 50;
 /// Rows that a table may show.
-const MOST_SHOWN: usize = 100;
+const MAX_SHOWN: usize = 100;
 
 /// The table `[balance]` of a recipe.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
@@ -39,22 +39,22 @@ impl Settings {
     /// A field whose value breaks its rule, named.
     pub fn validate(&self) -> Result<()> {
         let invalid = |reason: String| Err(Error::Invalid(format!("balance.{reason}")));
-        if self.pairs.len() > MOST_PAIRS {
-            return invalid(format!("pairs: {} pairs; at most {MOST_PAIRS} are allowed", self.pairs.len()));
+        if self.pairs.len() > MAX_PAIRS {
+            return invalid(format!("pairs: {} pairs; at most {MAX_PAIRS} are allowed", self.pairs.len()));
         }
         for term in self.pairs.iter().flatten().flat_map(|side| side.split('/')) {
             let letters = term.chars().all(|character| character.is_alphanumeric() || character == '\'');
-            if term.is_empty() || term.len() > super::terms::LONGEST_WORD || !letters {
+            if term.is_empty() || term.len() > super::terms::MAX_WORD_BYTES || !letters {
                 return invalid(format!(
                     "pairs: `{term}` is no word; a term is one word of letters or digits, several are parted by `/`"
                 ));
             }
         }
-        if !(1..=WIDEST_WINDOW).contains(&self.window) {
-            return invalid(format!("window = {} must be from 1 to {WIDEST_WINDOW} words", self.window));
+        if !(1..=MAX_WINDOW).contains(&self.window) {
+            return invalid(format!("window = {} must be from 1 to {MAX_WINDOW} words", self.window));
         }
-        if !(1..=MOST_SHOWN).contains(&self.shown) {
-            return invalid(format!("shown = {} must be from 1 to {MOST_SHOWN}", self.shown));
+        if !(1..=MAX_SHOWN).contains(&self.shown) {
+            return invalid(format!("shown = {} must be from 1 to {MAX_SHOWN}", self.shown));
         }
         lists::check(&self.safety_words).or_else(|reason| invalid(format!("safety_words: {reason}")))
     }

@@ -6,11 +6,11 @@ use crate::rules::language_name;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that a table tells apart; what comes later is counted under [`OTHER`].
-const MOST_NAMES: usize = 10_000;
+const MAX_NAMES: usize = 10_000;
 /// Bytes of a name; longer ones are cut.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME_BYTES: usize = 200;
 /// Rows that a table shows.
-const MOST_ROWS: usize = 100;
+const MAX_ROWS: usize = 100;
 /// What is not said.
 const UNKNOWN: &str = "unknown";
 /// What finds no place in a full table.
@@ -23,13 +23,13 @@ pub struct Names(pub(super) BTreeMap<String, Amount>);
 impl Names {
     /// Adds an amount to a name.
     pub fn add(&mut self, name: &str, amount: Amount) {
-        let name = name.get(..name.floor_char_boundary(LONGEST_NAME)).unwrap_or_default();
+        let name = name.get(..name.floor_char_boundary(MAX_NAME_BYTES)).unwrap_or_default();
         let name = if name.trim().is_empty() { UNKNOWN } else { name };
         if let Some(own) = self.0.get_mut(name) {
             own.add(amount);
             return;
         }
-        let name = if self.0.len() < MOST_NAMES { name } else { OTHER };
+        let name = if self.0.len() < MAX_NAMES { name } else { OTHER };
         self.0.entry(name.to_owned()).or_default().add(amount);
     }
 
@@ -136,8 +136,8 @@ fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Am
         raw.add(*before);
         kept.add(*after);
     }
-    if rows.len() > MOST_ROWS {
-        let rest = rows.split_off(MOST_ROWS - 1);
+    if rows.len() > MAX_ROWS {
+        let rest = rows.split_off(MAX_ROWS - 1);
         let mut gathered = (format!("{} others", rest.len()), Amount::default(), Amount::default());
         for (_, before, after) in rest {
             gathered.1.add(before);

@@ -10,11 +10,11 @@ use crate::report::{Cell, Column, Table, Unit};
 use rustc_hash::FxHashMap;
 
 /// Neighbours that a term remembers. When there are more, the rarest are forgotten (lossy counting, Manku and Motwani 2002).
-const MOST_NEIGHBOURS: usize = 16_384;
+const MAX_NEIGHBOURS: usize = 16_384;
 /// Bytes of a word; longer ones are no words.
-pub(super) const LONGEST_WORD: usize = 40;
+pub(super) const MAX_WORD_BYTES: usize = 40;
 /// What the prior is worth: a tenth of the words beside both terms, and at most so many.
-const STRONGEST_PRIOR: f64 = 1000.0;
+const MAX_PRIOR: f64 = 1000.0;
 /// A score beyond this is hardly chance: one word in forty has it where the terms do not differ.
 const SURE: f64 = 1.96;
 /// Words of grammar, which stand beside everything: left out of what stands beside most, and ranked like others in what tells apart.
@@ -111,7 +111,7 @@ impl Terms {
                 *seen = true;
                 let before = words_before(text.get(..start).unwrap_or_default()).take(self.window);
                 let after = words_after(text.get(end..).unwrap_or_default()).take(self.window);
-                for word in before.chain(after).filter(|word| word.len() <= LONGEST_WORD) {
+                for word in before.chain(after).filter(|word| word.len() <= MAX_WORD_BYTES) {
                     side.meet(word, &mut small);
                 }
             }
@@ -192,7 +192,7 @@ impl Terms {
     fn scored(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let (own_total, other_total) = (own.total(), other.total());
         let all = (own_total + other_total) as f64;
-        let strength = (all / 10.0).min(STRONGEST_PRIOR);
+        let strength = (all / 10.0).min(MAX_PRIOR);
         let score = |word: &str, count: u64| {
             let (own_count, other_count) =
                 (count as f64, other.beside.get(word).copied().unwrap_or(0) as f64);
@@ -218,7 +218,7 @@ impl Side {
             *count += 1;
             return;
         }
-        while self.beside.len() >= MOST_NEIGHBOURS {
+        while self.beside.len() >= MAX_NEIGHBOURS {
             // Each loses one, as in lossy counting, so that frequent words stay whatever the order.
             self.missing += 1;
             self.beside.retain(|_, count| {
@@ -253,13 +253,13 @@ fn is_part(character: char) -> bool {
 /// The words of a text from its end; what stands in the way is at most a window of separators away.
 fn words_before(text: &str) -> impl Iterator<Item = &str> {
     text.rsplit(|character| !is_part(character))
-        .take(4 * super::settings::WIDEST_WINDOW)
+        .take(4 * super::settings::MAX_WINDOW)
         .filter(|word| !word.is_empty())
 }
 
 /// The words of a text from its start.
 fn words_after(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character| !is_part(character))
-        .take(4 * super::settings::WIDEST_WINDOW)
+        .take(4 * super::settings::MAX_WINDOW)
         .filter(|word| !word.is_empty())
 }

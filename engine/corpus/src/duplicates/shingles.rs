@@ -4,12 +4,12 @@
 use super::words::{FIRST_FACTOR, SECOND_FACTOR, mixed};
 
 /// The most words in a run.
-const LARGEST_SHINGLE: usize = 32;
+const MAX_SHINGLE_WORDS: usize = 32;
 
 /// Hashes of runs of words, rolled from word to word.
 #[derive(Clone, Debug)]
 pub(super) struct Shingles {
-    recent: [u64; LARGEST_SHINGLE],
+    recent: [u64; MAX_SHINGLE_WORDS],
     words: usize,
     length: usize,
     rolled: u64,
@@ -22,16 +22,16 @@ const VARIABLE: u64 = 0xD134_2543_DE82_EF95;
 
 impl Shingles {
     pub(super) fn new(length: usize) -> Self {
-        let length = length.clamp(1, LARGEST_SHINGLE);
+        let length = length.clamp(1, MAX_SHINGLE_WORDS);
         let leaving = (0..length).fold(1_u64, |power, _| power.wrapping_mul(VARIABLE));
-        Self { recent: [0; LARGEST_SHINGLE], words: 0, length, rolled: 0, leaving }
+        Self { recent: [0; MAX_SHINGLE_WORDS], words: 0, length, rolled: 0, leaving }
     }
 
     /// Takes a word; the hash of the shingle that ends with it, once there are enough words.
     #[inline(always)]
     pub(super) fn take(&mut self, word: u64) -> Option<u64> {
-        let left = self.words.checked_sub(self.length).map_or(0, |at| self.recent[at % LARGEST_SHINGLE]);
-        self.recent[self.words % LARGEST_SHINGLE] = word;
+        let left = self.words.checked_sub(self.length).map_or(0, |at| self.recent[at % MAX_SHINGLE_WORDS]);
+        self.recent[self.words % MAX_SHINGLE_WORDS] = word;
         self.words += 1;
         self.rolled = self
             .rolled

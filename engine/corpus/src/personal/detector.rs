@@ -5,7 +5,7 @@ use super::bytes::before;
 use super::lists::Lists;
 use super::number::{DigitGroup, Number};
 use super::replacement::{MASK, Placeholders, is_stand_in, push_mask, stand_ins};
-use super::secret::{self, Prefixes, Stretch};
+use super::secret::{self, Prefixes, Scanned};
 use super::{Action, Class, Counts, Finding, Settings, email, payment, phone};
 use crate::error::{Error, Result};
 use crate::files::Files;
@@ -251,7 +251,7 @@ impl Detector {
     pub(super) fn scan_counting(&self, text: &str) -> (Vec<Finding>, usize) {
         let bytes = text.as_bytes();
         let mut findings = Vec::new();
-        let (mut assigned, mut prefixed) = (Stretch::default(), Stretch::default());
+        let (mut assigned, mut prefixed) = (Scanned::default(), Scanned::default());
         let mut past_number = 0;
         let mut past_colon = 0;
         for (index, byte) in bytes.iter().enumerate() {

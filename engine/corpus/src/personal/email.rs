@@ -4,9 +4,9 @@ use super::bytes::{at, before, between, character_at, character_before};
 use super::{Class, Finding};
 
 /// A local part has at most 64 bytes (RFC 5321); longer runs are taken whole up to here, and beyond it are no address.
-const LONGEST_LOCAL: usize = 256;
+const MAX_LOCAL_BYTES: usize = 256;
 /// A domain has at most 253 bytes (RFC 1035).
-const LONGEST_DOMAIN: usize = 253;
+const MAX_DOMAIN_BYTES: usize = 253;
 
 /// Endings that name a file beside its resolution or version, as in `icon@2x.png`, and no top-level domain.
 const FILES: [&str; 16] = [
@@ -20,7 +20,7 @@ pub(super) fn find(text: &str, sign: usize) -> Option<Finding> {
     let mut start = sign;
     while let Some(character) = character_before(text, start).filter(|character| is_local(*character)) {
         start -= character.len_utf8();
-        if sign - start > LONGEST_LOCAL {
+        if sign - start > MAX_LOCAL_BYTES {
             return None;
         }
     }
@@ -74,13 +74,13 @@ fn domain_end(text: &str, start: usize) -> Option<usize> {
     let mut closed = None;
     let mut labels = 0;
     let mut numeric = 0;
-    while end - start <= LONGEST_DOMAIN {
+    while end - start <= MAX_DOMAIN_BYTES {
         let label = end;
         while let Some(character) = character_at(text, end).filter(|character| {
             character.is_ascii_alphanumeric() || *character == '-' || is_letter_beyond_ascii(*character)
         }) {
             end += character.len_utf8();
-            if end - start > LONGEST_DOMAIN {
+            if end - start > MAX_DOMAIN_BYTES {
                 return closed;
             }
         }

@@ -12,15 +12,15 @@ use std::io::Read as _;
 use std::path::Path;
 
 /// Entries that a list may have.
-const MOST_ENTRIES: usize = 200_000;
+const MAX_ENTRIES: usize = 200_000;
 /// Bytes that an entry may have: what a text is compared with at one place is bounded by it.
-const LONGEST_ENTRY: usize = 256;
+const MAX_ENTRY_BYTES: usize = 256;
 /// Bytes that a file of a list may have.
-const LARGEST_FILE: u64 = 8 << 20;
+const MAX_FILE_BYTES: u64 = 8 << 20;
 /// Patterns that there may be.
-const MOST_PATTERNS: usize = 64;
+const MAX_PATTERNS: usize = 64;
 /// Bytes that a compiled pattern may take.
-const LARGEST_PATTERN: usize = 1 << 20;
+const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 /// Words and phrases, found as whole words.
 #[derive(Debug)]
@@ -45,17 +45,17 @@ pub(super) struct Lists {
 /// # Errors
 /// Why it cannot be used.
 pub(crate) fn check(list: &[String]) -> Result<(), String> {
-    if list.len() > MOST_ENTRIES {
-        return Err(format!("{} entries; at most {MOST_ENTRIES} are allowed", list.len()));
+    if list.len() > MAX_ENTRIES {
+        return Err(format!("{} entries; at most {MAX_ENTRIES} are allowed", list.len()));
     }
     for entry in list {
         if entry.trim().is_empty() {
             return Err("an entry is empty; take it out".into());
         }
-        if entry.len() > LONGEST_ENTRY {
+        if entry.len() > MAX_ENTRY_BYTES {
             let beginning: String = entry.chars().take(20).collect();
             return Err(format!(
-                "the entry `{beginning}…` has {} bytes; at most {LONGEST_ENTRY} are allowed",
+                "the entry `{beginning}…` has {} bytes; at most {MAX_ENTRY_BYTES} are allowed",
                 entry.len()
             ));
         }
@@ -69,12 +69,14 @@ pub(crate) fn check(list: &[String]) -> Result<(), String> {
 /// There are too many, or one is no regular expression, matches the empty text or grows too large.
 pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
     let invalid = |reason: String| Error::Invalid(format!("personal.patterns: {reason}"));
-    if patterns.len() > MOST_PATTERNS {
-        return Err(invalid(format!("{} patterns; at most {MOST_PATTERNS} are allowed", patterns.len())));
+    if patterns.len() > MAX_PATTERNS {
+        return Err(invalid(format!("{} patterns; at most {MAX_PATTERNS} are allowed", patterns.len())));
     }
     let compiled = patterns.iter().map(|pattern| {
-        let built =
-            RegexBuilder::new(pattern).size_limit(LARGEST_PATTERN).dfa_size_limit(LARGEST_PATTERN).build();
+        let built = RegexBuilder::new(pattern)
+            .size_limit(MAX_PATTERN_BYTES)
+            .dfa_size_limit(MAX_PATTERN_BYTES)
+            .build();
         let regex = built.map_err(|cause| invalid(format!("`{pattern}` cannot be used: {cause}")))?;
         match regex.is_match("") {
             true => Err(invalid(format!(
@@ -110,7 +112,7 @@ pub(crate) fn read(path: &Path, largest: u64, files: &dyn Files) -> Result<Vec<S
 pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) -> Result<Vec<String>> {
     let mut all: Vec<String> = list.iter().map(|entry| entry.trim().to_owned()).collect();
     if let Some(path) = file {
-        let listed = read(path, LARGEST_FILE, files)?;
+        let listed = read(path, MAX_FILE_BYTES, files)?;
         check(&listed).map_err(|reason| Error::bad_file(path, reason))?;
         all.extend(listed);
     }

@@ -3,9 +3,9 @@
 use super::bytes::{at, before, between, is_word};
 
 /// Digits that a candidate holds at most: the longest card has 19, the longest international number 15 and two more for `00`.
-const MOST_DIGITS: usize = 20;
+const MAX_DIGITS: usize = 20;
 /// Groups that it holds at most.
-const MOST_GROUPS: usize = 10;
+const MAX_GROUPS: usize = 10;
 
 /// What stands before a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl DigitGroup {
 /// Groups from a first one onward, as many as a card or telephone number could have.
 #[derive(Default)]
 pub(super) struct Number {
-    groups: [DigitGroup; MOST_GROUPS],
+    groups: [DigitGroup; MAX_GROUPS],
     count: usize,
 }
 
@@ -58,11 +58,11 @@ impl Number {
         let mut next = Some((start, Joint::None));
         while let (Some((start, joint)), Some(group)) = (next, number.groups.get_mut(number.count)) {
             let mut end = start;
-            while at(bytes, end).is_ascii_digit() && digits <= MOST_DIGITS {
+            while at(bytes, end).is_ascii_digit() && digits <= MAX_DIGITS {
                 end += 1;
                 digits += 1;
             }
-            if digits > MOST_DIGITS {
+            if digits > MAX_DIGITS {
                 break;
             }
             *group = DigitGroup { start, end, joint };

@@ -14,7 +14,7 @@ pub const FINEWEB_ADDRESSES: [&str; 6] =
     ["22.214.171.124", "126.96.36.199", "188.8.131.52", "184.108.40.206", "220.127.116.11", "18.104.22.168"];
 
 /// A mask is at most so many characters, however long what it hides.
-const LONGEST_MASK: usize = 64;
+const MAX_MASK_CHARACTERS: usize = 64;
 
 /// Hands out placeholders; stand-ins take turns.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ pub(super) fn push_mask(class: Class, hidden: &str, output: &mut String) {
     let mut hide = |shown: usize, stays: fn(char) -> bool| {
         let masked = |character| if stays(character) { character } else { MASK };
         output.extend(hidden.chars().take(shown));
-        output.extend(hidden.chars().skip(shown).take(LONGEST_MASK).map(masked));
+        output.extend(hidden.chars().skip(shown).take(MAX_MASK_CHARACTERS).map(masked));
     };
     match class {
         // Even its length says something of a password.

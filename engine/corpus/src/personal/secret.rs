@@ -5,8 +5,8 @@
 //! and Hugging Face's *API keys*, Azure's storage connection strings and client secrets) and that gitleaks' rules and the plugins of
 //! detect-secrets look for too; these two were read for which shapes there are, and what is written here is ours.
 //!
-//! The time taken is proportional to the text: a stretch without an end in which many a secret could begin is looked at from a few
-//! places only ([`Stretch`]).
+//! The time taken is proportional to the text: a run of bytes without an end in which many a secret could begin is looked at from a few
+//! places only ([`Scanned`]).
 
 use super::bytes::{at, before, between, is_word};
 use super::{Class, Finding};
@@ -83,27 +83,27 @@ const KEYS: &[(&str, Alphabet, usize)] = &[
 ];
 
 /// A key of many lines is taken up to here where its end is missing.
-const LONGEST_BLOCK: usize = 16 << 10;
+const MAX_BLOCK_BYTES: usize = 16 << 10;
 /// A key of one line is looked at up to here.
-const LONGEST_KEY: usize = 8 << 10;
-/// From how many places of one stretch a secret is looked for: enough for what people write, `token=secret:password=…`.
-const MOST_PLACES: u32 = 4;
+const MAX_KEY_BYTES: usize = 8 << 10;
+/// From how many places of one run a secret is looked for: enough for what people write, `token=secret:password=…`.
+const MAX_PLACES: u32 = 4;
 
-/// The stretch of bytes that was looked at last. Without it, seven megabytes of `pwd=a1pwd=a1…` would be looked at up to
-/// [`LONGEST_KEY`] times over.
+/// The run of bytes that was scanned last. Without it, seven megabytes of `pwd=a1pwd=a1…` would be looked at up to
+/// [`MAX_KEY_BYTES`] times over.
 #[derive(Default)]
-pub(super) struct Stretch {
+pub(super) struct Scanned {
     end: usize,
     places: u32,
     /// Bytes looked at in all.
     pub(super) looked_at: usize,
 }
 
-impl Stretch {
+impl Scanned {
     /// Whether to look from this place on.
     fn admits(&mut self, start: usize) -> bool {
         self.places = if start < self.end { self.places + 1 } else { 0 };
-        self.places < MOST_PLACES
+        self.places < MAX_PLACES
     }
 
     /// Notes up to where it was looked.
@@ -137,16 +137,16 @@ impl Prefixes {
     }
 
     /// Adds what is found in a text.
-    pub fn find(&self, bytes: &[u8], stretch: &mut Stretch, findings: &mut Vec<Finding>) {
+    pub fn find(&self, bytes: &[u8], scanned: &mut Scanned, findings: &mut Vec<Finding>) {
         let mut past = 0;
         for found in self.automaton.find_iter(bytes) {
             let Some(key) = self.keys.get(found.pattern().as_usize()) else { continue };
             let (start, end) = (found.start(), found.end());
             let within = is_word(before(bytes, start)) && !matches!(key.prefix, "-----BEGIN " | "Q~");
-            if start < past || within || !stretch.admits(end) {
+            if start < past || within || !scanned.admits(end) {
                 continue;
             }
-            stretch.note(end, run(bytes, Alphabet::Header, end));
+            scanned.note(end, run(bytes, Alphabet::Header, end));
             let span = match key.prefix {
                 "-----BEGIN " => block(bytes, start).map(|end| (start, end)),
                 "PuTTY-User-Key-File-" => putty(bytes, start).map(|end| (start, end)),
@@ -166,7 +166,7 @@ impl Prefixes {
 /// The end of the run of an alphabet that begins at `start`, without marks that end a sentence.
 fn run(bytes: &[u8], alphabet: Alphabet, start: usize) -> usize {
     let mut end = start;
-    while alphabet.holds(at(bytes, end)) && end - start < LONGEST_KEY {
+    while alphabet.holds(at(bytes, end)) && end - start < MAX_KEY_BYTES {
         end += 1;
     }
     while end > start && matches!(before(bytes, end), b'.' | b'-') {
@@ -233,16 +233,16 @@ fn is_base64(byte: u8) -> bool {
 /// Adds keys of clouds that stand alone: a secret access key of Amazon has 40 characters of base64, one of an Azure storage account 86
 /// and two of padding.
 pub(super) fn find_unlabelled(bytes: &[u8], findings: &mut Vec<Finding>) {
-    const SHORTEST: usize = 40;
+    const MIN_LENGTH: usize = 40;
     let mut start = 0;
-    while let Some(window) = bytes.get(start..start + SHORTEST) {
+    while let Some(window) = bytes.get(start..start + MIN_LENGTH) {
         // From behind, so that of ordinary words hardly any byte is looked at.
         if let Some(last) = window.iter().rposition(|byte| !is_base64(*byte)) {
             start += last + 1;
             continue;
         }
-        let tail = bytes.get(start + SHORTEST..).unwrap_or_default();
-        let length = SHORTEST + tail.iter().position(|byte| !is_base64(*byte)).unwrap_or(tail.len());
+        let tail = bytes.get(start + MIN_LENGTH..).unwrap_or_default();
+        let length = MIN_LENGTH + tail.iter().position(|byte| !is_base64(*byte)).unwrap_or(tail.len());
         let end = start + length;
         let value = between(bytes, start, end);
         let padding =
@@ -279,7 +279,7 @@ fn is_drawn(value: &[u8]) -> bool {
 
 /// The end of a private key as PuTTY writes it, up to the line with its checksum.
 fn putty(bytes: &[u8], start: usize) -> Option<usize> {
-    let text = between(bytes, start, (start + LONGEST_BLOCK).min(bytes.len()));
+    let text = between(bytes, start, (start + MAX_BLOCK_BYTES).min(bytes.len()));
     let sum = memmem::find(text, b"Private-MAC:")?;
     let line = between(text, sum, text.len());
     Some(start + sum + memchr::memchr(b'\n', line).unwrap_or(line.len()))
@@ -315,7 +315,7 @@ fn block(bytes: &[u8], start: usize) -> Option<usize> {
     let length = memmem::find(between(bytes, label, (label + 48).min(bytes.len())), MARK)?;
     memmem::find(between(bytes, label, label + length), b"PRIVATE KEY")?;
     let body = label + length + MARK.len();
-    let limit = (body + LONGEST_BLOCK).min(bytes.len());
+    let limit = (body + MAX_BLOCK_BYTES).min(bytes.len());
     if let Some(offset) = memmem::find(between(bytes, body, limit), MARK) {
         let closing = body + offset + MARK.len();
         if between(bytes, closing, closing + 4) == b"END " {
@@ -362,7 +362,7 @@ const STAND_INS: &str = "password passwd passphrase secret token string text non
     input";
 
 /// The value assigned by the `=` or `:` at `sign` to something that is called a secret.
-pub(super) fn find_assigned(bytes: &[u8], sign: usize, stretch: &mut Stretch) -> Option<Finding> {
+pub(super) fn find_assigned(bytes: &[u8], sign: usize, scanned: &mut Scanned) -> Option<Finding> {
     let (name, capitals) = name_before(bytes, sign)?;
     let mut start = sign + 1;
     let mut quote = 0;
@@ -379,10 +379,10 @@ pub(super) fn find_assigned(bytes: &[u8], sign: usize, stretch: &mut Stretch) ->
         }
     }
     // A value in quotes ends where the next could begin, one without may hold many.
-    if quote == 0 && !stretch.admits(start) {
+    if quote == 0 && !scanned.admits(start) {
         return None;
     }
-    let limit = (start + LONGEST_KEY).min(bytes.len());
+    let limit = (start + MAX_KEY_BYTES).min(bytes.len());
     let ends = |byte: u8| match quote {
         0 => byte <= b' ' || b"\"'`,;&<>)]}|\\".contains(&byte),
         quote => byte == quote || byte == b'\n' || byte == b'\\',
@@ -392,12 +392,12 @@ pub(super) fn find_assigned(bytes: &[u8], sign: usize, stretch: &mut Stretch) ->
         end += 1;
     }
     if quote == 0 {
-        stretch.note(start, end);
+        scanned.note(start, end);
         while end > start && matches!(before(bytes, end), b'.' | b':') {
             end -= 1;
         }
     } else {
-        stretch.looked_at += end - start;
+        scanned.looked_at += end - start;
     }
     let value = between(bytes, start, end);
     let tight = capitals && start == sign + 1 && at(bytes, sign) == b'=';
@@ -481,7 +481,7 @@ fn is_password(value: &[u8], quoted: bool, equals: bool, tight: bool) -> bool {
 /// Whether a value is a key or token.
 fn is_token(value: &[u8], quoted: bool) -> bool {
     let dotted = value.contains(&b'.') && !quoted;
-    (16..=LONGEST_KEY).contains(&value.len())
+    (16..=MAX_KEY_BYTES).contains(&value.len())
         && !dotted
         && value.iter().all(|byte| Alphabet::Header.holds(*byte) || matches!(byte, b':' | b'%'))
         && is_random(value)

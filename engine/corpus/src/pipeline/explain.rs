@@ -12,7 +12,7 @@ use crate::recipe::Recipe;
 use crate::report::diff;
 use crate::rules::{Judge, Outcome};
 use glasshouse_protocol::cleaning::{
-    ComparedDocument, JudgedDocument, MOST_JUDGED, SampleJudgement, SampleStage, Verdict, VerdictKind,
+    ComparedDocument, JudgedDocument, MAX_JUDGED, SampleJudgement, SampleStage, Verdict, VerdictKind,
 };
 use rayon::prelude::*;
 use std::collections::VecDeque;
@@ -44,7 +44,7 @@ struct Judged {
 /// Judges the first documents of each source, at most `count` in all.
 ///
 /// # Errors
-/// A recipe that breaks a rule; inputs that hold nothing to read; more than [`MOST_JUDGED`] documents.
+/// A recipe that breaks a rule; inputs that hold nothing to read; more than [`MAX_JUDGED`] documents.
 pub async fn judge_sample(
     files: &dyn Files,
     recipe: &Recipe,
@@ -52,9 +52,9 @@ pub async fn judge_sample(
     count: usize,
     give: &impl AsyncFn(),
 ) -> Result<SampleJudgement> {
-    if count > MOST_JUDGED {
+    if count > MAX_JUDGED {
         return Err(Error::Invalid(format!(
-            "a sample of {count} documents is more than {MOST_JUDGED}: clean all of them instead"
+            "a sample of {count} documents is more than {MAX_JUDGED}: clean all of them instead"
         )));
     }
     let worker = Worker::new(recipe.clone(), files)?;

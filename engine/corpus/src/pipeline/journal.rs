@@ -3,7 +3,7 @@
 //! A line says what became of the batch's documents, up to where the staged ones reach in their file, and which document of which input
 //! comes next. Whoever goes on takes the lines in as if the documents had just been worked on, by the same code and in the same
 //! order, so that the output is the same to the byte; then reads on. The first line says what the pass depends on: with another
-//! recipe, program or input nothing is gone on with.
+//! recipe, program or input nothing is continued.
 
 use super::lines::Output;
 use super::work::{Outcome, Told};
@@ -48,7 +48,7 @@ pub(super) struct Step {
 }
 
 impl Header {
-    /// What the pass depends on; none where files do not say when they were changed, so that nothing can be gone on with.
+    /// What the pass depends on; none where files do not say when they were changed, so that nothing can be continued.
     pub(super) fn new(files: &dyn Files, recipe: &Recipe, sources: &[Source]) -> Result<Option<Self>> {
         let mut seen = Vec::new();
         let mut paths: Vec<PathBuf> = recipe.files();
@@ -89,7 +89,7 @@ impl Header {
         (!earlier.files.iter().all(goes_in)).then_some("of other files")
     }
 
-    /// Why a pass by this header does not go on with one by another.
+    /// Why a pass by this header does not continue one by another.
     fn difference(&self, other: &Self) -> Option<&'static str> {
         if self.program != other.program {
             return Some("this is another version of the program");
@@ -124,7 +124,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// The journal in a folder; or why there is none to go on with, empty where there was no earlier pass.
+    /// The journal in a folder; or why there is none to continue, empty where there was no earlier pass.
     pub(super) fn open(files: &dyn Files, folder: &Path, header: &Header) -> Result<Self, &'static str> {
         let path = folder.join(JOURNAL_FILE);
         let staging = folder.join(super::staging::STAGING_FILE);

@@ -103,14 +103,14 @@ struct Reading<'a> {
     exact: exact::ExactIndex,
     near: near::Index,
     sources: Sources,
-    /// None where nothing can be gone on with.
+    /// None where nothing can be continued.
     journal: Option<Output>,
 }
 
 /// How a cleaning begins where its folder is not empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StartOptions {
-    /// Whether it begins anew even where a stopped one of the same recipe and files can be gone on with.
+    /// Whether it begins anew even where a stopped one of the same recipe and files can be continued.
     pub restart: bool,
     /// Whether it takes the place of another cleaning, finished or stopped, or stands beside files that no cleaning wrote.
     pub force: bool,
@@ -118,7 +118,7 @@ pub struct StartOptions {
 
 impl<'a> Cleaner<'a> {
     /// Looks at the inputs and opens the output folder. A cleaning by the same recipe of the same files that was stopped or killed
-    /// there is gone on with; a finished one stays until this one is.
+    /// there is continued; a finished one stays until this one is.
     ///
     /// # Errors
     /// A recipe that breaks a rule or names a missing file; inputs that hold nothing to read; a folder that holds something else, or

@@ -5,11 +5,11 @@ use rustc_hash::FxHashMap;
 
 /// Sources that are told apart in the end, beside those that the recipe's mixture names: an index of a hundred thousand would be read
 /// by nobody, and each of them is too small to hold anything out.
-const MOST: usize = 1024;
+const MAX_SOURCES: usize = 1024;
 /// Names that are remembered until it is known which are the largest: at most some 15 MB.
 const REMEMBERED: usize = 65_536;
 /// Bytes of a name.
-const LONGEST: usize = 200;
+const MAX_NAME_BYTES: usize = 200;
 /// What the others are counted under.
 pub(super) const OTHERS: &str = "(other sources)";
 
@@ -36,7 +36,7 @@ impl Sources {
 
     /// The number of the source of a document of so many bytes.
     pub(super) fn number(&mut self, name: &str, bytes: u64) -> u32 {
-        let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or_default();
+        let name = name.get(..name.floor_char_boundary(MAX_NAME_BYTES)).unwrap_or_default();
         let full = self.names.len() >= REMEMBERED && !self.numbers.contains_key(name);
         let name = if full { OTHERS } else { name };
         let number = match self.numbers.get(name) {
@@ -59,13 +59,13 @@ impl Sources {
     pub(super) fn finish(self) -> (Vec<String>, Vec<u32>) {
         let Self { mut names, bytes, named, .. } = self;
         let mut by_size: Vec<usize> = (named..names.len()).collect();
-        if by_size.len() <= MOST {
+        if by_size.len() <= MAX_SOURCES {
             let places = (0..names.len() as u32).collect();
             return (names, places);
         }
         by_size.sort_by_key(|number| (std::cmp::Reverse(bytes.get(*number).copied()), *number));
         let mut stays = vec![false; names.len()];
-        for number in (0..named).chain(by_size.into_iter().take(MOST)) {
+        for number in (0..named).chain(by_size.into_iter().take(MAX_SOURCES)) {
             if let Some(stays) = stays.get_mut(number) {
                 *stays = true;
             }
@@ -99,7 +99,7 @@ mod tests {
         let (large, named) = (sources.number("s900", 5_000), sources.number("named", 1));
         let long = sources.number(&"é".repeat(500), 1);
         let (names, places) = sources.finish();
-        assert_eq!(names.len(), MOST + 2);
+        assert_eq!(names.len(), MAX_SOURCES + 2);
         let name = |number: u32| names[places[number as usize] as usize].as_str();
         assert_eq!((name(large), name(named)), ("s900", "named"));
         assert_eq!((name(small[0]), name(small[99_999]), name(long)), ("s0", OTHERS, OTHERS));

@@ -133,8 +133,8 @@ fn a_folder_goes_in_and_a_corpus_comes_out() {
     assert!(dropped.iter().any(|line| line["id"] == "short.txt"), "{dropped:?}");
     // Source by source, each with documents of both splits where it has enough of them.
     let sources: Vec<&str> = kept.iter().map(|line| line["source"].as_str().unwrap()).collect();
-    let stretches = sources.chunk_by(|one, next| one == next).count();
-    assert_eq!(stretches, sources.iter().collect::<BTreeSet<_>>().len());
+    let runs = sources.chunk_by(|one, next| one == next).count();
+    assert_eq!(runs, sources.iter().collect::<BTreeSet<_>>().len());
     let held_out = |line: &&Value| line["split"] == "validation";
     assert_eq!(kept.iter().filter(|line| line["source"] == "letters").filter(held_out).count(), 4);
     // The account says the same, and the page stands alone.
@@ -413,7 +413,7 @@ fn a_document_is_explained_and_a_sample_judged() {
     let judged = judge_sample(&recipe, 40).unwrap();
     assert_eq!(judged.documents, 40);
     assert!(turns.get() > 40, "a turn for each, and between those that are judged: {}", turns.get());
-    let most = glasshouse_protocol::cleaning::MOST_JUDGED;
+    let most = glasshouse_protocol::cleaning::MAX_JUDGED;
     let refused = judge_sample(&recipe, most + 1).unwrap_err().to_string();
     assert!(refused.contains("clean all of them instead"), "{refused}");
     let fate = |judged: &glasshouse_protocol::cleaning::SampleJudgement| {

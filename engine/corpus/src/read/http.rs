@@ -6,7 +6,7 @@ use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 
 /// Encodings on top of each other that are taken off.
-const MOST_ENCODINGS: usize = 3;
+const MAX_ENCODINGS: usize = 3;
 
 /// Bytes that an answer may unpack to, however small it is packed.
 const SMALL: usize = 1 << 20;
@@ -55,7 +55,7 @@ pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<HttpResponse, Stri
     if chunked && let Some(joined) = joined(&body) {
         body = joined;
     }
-    if encodings.len() > MOST_ENCODINGS {
+    if encodings.len() > MAX_ENCODINGS {
         return Err(format!("is packed {} times over", encodings.len()));
     }
     for encoding in encodings.iter().rev() {

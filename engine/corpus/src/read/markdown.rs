@@ -4,7 +4,7 @@ use crate::document::Document;
 use crate::fields;
 
 /// Bytes within which front matter ends; beyond, what looks like its first line is a rule in the text.
-const LONGEST: usize = 64 << 10;
+const MAX_FRONT_MATTER_BYTES: usize = 64 << 10;
 
 /// Takes the front matter off a document: what stands between two lines of `---` (YAML) or `+++` (TOML) at its start, where every
 /// line in between has the look of it. Its nested parts are not read.
@@ -51,7 +51,7 @@ fn front_matter(text: &str) -> Option<(&str, usize)> {
     }
     let mut at = start;
     for line in text.get(start..)?.split_inclusive('\n') {
-        if at > LONGEST {
+        if at > MAX_FRONT_MATTER_BYTES {
             return None;
         }
         let next = at + line.len();

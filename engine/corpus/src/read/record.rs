@@ -298,9 +298,9 @@ fn describe(document: &mut Document, record: &Map<String, Value>) {
     let address =
         places.find_map(|place| address.iter().find_map(|name| place.get(*name)?.as_str()).map(str::trim));
     document.address = address
-        .filter(|address| address.len() <= LONGEST_ADDRESS && address.contains("://"))
+        .filter(|address| address.len() <= MAX_ADDRESS_BYTES && address.contains("://"))
         .map(str::to_owned);
 }
 
 /// Bytes of an address that is kept; browsers take about as many.
-const LONGEST_ADDRESS: usize = 2048;
+const MAX_ADDRESS_BYTES: usize = 2048;

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use std::io;
 
 /// Attributes of a row; the format has some twenty.
-const MOST_ATTRIBUTES: usize = 64;
+const MAX_ATTRIBUTES: usize = 64;
 
 /// The rows of a dump.
 pub(super) struct StackExchange {
@@ -43,7 +43,7 @@ impl StackExchange {
         let mut document = context.document(number, Kind::Html, String::new());
         let mut record = Map::new();
         let (mut kind, mut own) = (String::new(), String::new());
-        for attribute in row.attributes().with_checks(false).take(MOST_ATTRIBUTES) {
+        for attribute in row.attributes().with_checks(false).take(MAX_ATTRIBUTES) {
             let attribute = attribute.map_err(|error| wrong(format!("is not XML: {error}")))?;
             let raw = attribute.value.as_ref();
             let value = || plain(raw).map_err(wrong);

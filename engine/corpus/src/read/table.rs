@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use std::io::{self, BufRead};
 
 /// Columns that a table may have.
-const MOST_COLUMNS: usize = 4096;
+const MAX_COLUMNS: usize = 4096;
 
 /// Delimiters that are looked for in a `.csv` file, the likeliest first.
 const DELIMITERS: [u8; 4] = *b",;\t|";
@@ -81,7 +81,7 @@ impl TableReader {
                 ReadRecordResult::OutputFull if self.row.len() < limit => {
                     self.row.resize((self.row.len() * 2).min(limit), 0);
                 }
-                ReadRecordResult::OutputEndsFull if self.ends.len() < MOST_COLUMNS => {
+                ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_COLUMNS => {
                     self.ends.resize(self.ends.len() * 2, 0);
                 }
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
@@ -212,7 +212,7 @@ fn quoted(head: &[u8], delimiter: u8) -> bool {
 fn rows(head: &[u8], delimiter: u8, quotes: bool) -> (usize, usize) {
     let mut reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).build();
     let mut output = vec![0; head.len()];
-    let mut ends = vec![0; MOST_COLUMNS];
+    let mut ends = vec![0; MAX_COLUMNS];
     let mut rest = head;
     let mut first = None;
     let (mut rows, mut uneven) = (0, 0);

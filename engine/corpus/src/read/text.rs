@@ -169,7 +169,7 @@ pub(super) fn place_to_cut(text: &[u8], limit: usize) -> usize {
     let blank = memchr::memmem::rfind(head, b"\n\n").map(|at| at + 2).filter(late);
     let line = || memchr::memrchr(b'\n', head).map(|at| at + 1).filter(late);
     let space = || memchr::memrchr3(b' ', b'\t', b'\n', head).map(|at| at + 1);
-    // A byte that goes on with a character starts with the bits 10.
+    // A byte that continues a character starts with the bits 10.
     let character = || (0..=head.len()).rev().find(|at| text.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80));
     blank.or_else(line).or_else(space).or_else(character).filter(|at| *at > 0).unwrap_or(head.len())
 }

@@ -14,7 +14,7 @@ use crate::fields;
 use std::io;
 
 /// Bytes of a header's line.
-const LONGEST_LINE: usize = 64 << 10;
+const MAX_LINE_BYTES: usize = 64 << 10;
 
 /// The records of a WARC file.
 pub(super) struct Warc {
@@ -40,7 +40,7 @@ struct Header {
 impl Warc {
     /// Reads a stream.
     pub(super) fn new(stream: Stream) -> Self {
-        Self { lines: Lines::new(stream, LONGEST_LINE), line: Vec::new(), number: 0, lost: false }
+        Self { lines: Lines::new(stream, MAX_LINE_BYTES), line: Vec::new(), number: 0, lost: false }
     }
 
     fn header(&mut self) -> io::Result<Header> {

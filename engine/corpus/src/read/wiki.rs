@@ -15,7 +15,7 @@ use quick_xml::events::Event;
 use std::io;
 
 /// Elements inside elements that a page may have; MediaWiki's own has five.
-const DEEPEST: usize = 32;
+const MAX_DEPTH: usize = 32;
 
 /// Projects of Wikimedia, whose text is under one licence.
 const WIKIMEDIA: &[&str] = &[
@@ -138,8 +138,8 @@ fn parse(page: &str) -> Result<Option<WikiPage>, String> {
         match event {
             Event::Start(tag) => {
                 depth += 1;
-                if depth > DEEPEST {
-                    return Err(format!("nests more than {DEEPEST} elements deep"));
+                if depth > MAX_DEPTH {
+                    return Err(format!("nests more than {MAX_DEPTH} elements deep"));
                 }
                 let field = match (depth, tag.name().as_ref()) {
                     (2, "title") => &mut found.title,

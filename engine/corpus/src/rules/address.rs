@@ -5,7 +5,7 @@ use std::path::Path;
 use aho_corasick::AhoCorasick;
 use rustc_hash::FxHashSet;
 
-use super::blocklist::{LARGEST_LIST, searched};
+use super::blocklist::{MAX_LIST_BYTES, searched};
 use super::outcome::Reason;
 use super::threshold::settings;
 use crate::error::{Error, Result};
@@ -38,7 +38,7 @@ impl Address {
     pub fn finder(&self, files: &dyn Files) -> Result<AddressFinder> {
         let mut hosts = self.hosts.clone();
         if let Some(file) = &self.hosts_file {
-            hosts.extend(lists::read(Path::new(file), LARGEST_LIST, files)?);
+            hosts.extend(lists::read(Path::new(file), MAX_LIST_BYTES, files)?);
         }
         let hosts: FxHashSet<_> =
             hosts.iter().map(|host| host.trim().trim_matches('.').to_lowercase()).collect();

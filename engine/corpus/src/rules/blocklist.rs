@@ -23,7 +23,7 @@ settings! {
 }
 
 /// Bytes of a list that are read.
-pub(super) const LARGEST_LIST: u64 = 64 << 20;
+pub(super) const MAX_LIST_BYTES: u64 = 64 << 20;
 
 /// The rule with its words made ready to be found.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Blocklist {
     pub fn finder(&self, files: &dyn Files) -> Result<BlocklistFinder> {
         let mut words = self.words.clone();
         if let Some(file) = &self.file {
-            words.extend(lists::read(Path::new(file), LARGEST_LIST, files)?);
+            words.extend(lists::read(Path::new(file), MAX_LIST_BYTES, files)?);
         }
         // The library folds the case of ASCII; beyond it a word is looked for in small letters, capitals, and as a title.
         let beyond = words.iter().filter(|word| !word.is_ascii());

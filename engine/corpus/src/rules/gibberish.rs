@@ -32,12 +32,12 @@ settings! {
 /// Bins of the histogram for each bit.
 const BINS_PER_BIT: f64 = 256.0;
 /// Bits from which on scores fall into the last bin: no cost is as high.
-const MOST_BITS: usize = 64;
+const MAX_BITS: usize = 64;
 
 /// The scores of a corpus, as a histogram of whole numbers.
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Scores {
-    #[default(vec![0; MOST_BITS * BINS_PER_BIT as usize])]
+    #[default(vec![0; MAX_BITS * BINS_PER_BIT as usize])]
     bins: Vec<u64>,
     documents: u64,
     characters: u64,

@@ -10,7 +10,7 @@ use super::hash::followed_by;
 use super::words::Word;
 
 /// The longest n-gram that is looked at.
-pub const LONGEST: usize = 10;
+pub const MAX_N: usize = 10;
 
 /// What was counted for one n.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ struct Scratch {
 }
 
 /// Entries beyond which a table is given back after use: one huge document must not hold memory for the rest of a run.
-const LARGEST_KEPT: usize = 1 << 20;
+const MAX_KEPT: usize = 1 << 20;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -59,7 +59,7 @@ thread_local! {
 pub fn count(words: &[Word], mut visit: impl FnMut(usize, Repetition) -> bool) {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.begin(words);
-        for n in 2..=LONGEST {
+        for n in 2..=MAX_N {
             if !visit(n, scratch.step(words, n)) {
                 break;
             }
@@ -148,7 +148,7 @@ impl Scratch {
     }
 
     fn end(&mut self) {
-        if self.table.capacity() > LARGEST_KEPT {
+        if self.table.capacity() > MAX_KEPT {
             *self = Self::default();
         }
     }
@@ -191,7 +191,7 @@ mod tests {
             let strings: Vec<_> = words.iter().map(|word| word.of(&text)).collect();
             let mut seen = Vec::new();
             count(&words, |n, repetition| { seen.push((n, repetition)); true });
-            let expected: Vec<_> = (2..=LONGEST).map(|n| (n, plainly(&strings, n))).collect();
+            let expected: Vec<_> = (2..=MAX_N).map(|n| (n, plainly(&strings, n))).collect();
             proptest::prop_assert_eq!(seen, expected);
         }
     }

@@ -9,5 +9,5 @@ mod unigram;
 
 pub use compressor::{Compressor, XZ_WINDOW};
 pub use discounts::Discounts;
-pub use ngram::{MOST_ORDERS, NGram, Reading};
+pub use ngram::{MAX_ORDER, NGram, Reading};
 pub use unigram::Unigram;

@@ -23,7 +23,7 @@ use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 
 /// The highest order.
-pub const MOST_ORDERS: usize = 5;
+pub const MAX_ORDER: usize = 5;
 
 /// Tables of an order, so that none is long in growing.
 const PARTS: usize = 64;
@@ -73,10 +73,10 @@ struct Context {
 }
 
 impl NGram {
-    /// A model of nothing yet, of an order from 1 to [`MOST_ORDERS`], over so many tokens. `end` is the token that ends documents, where
+    /// A model of nothing yet, of an order from 1 to [`MAX_ORDER`], over so many tokens. `end` is the token that ends documents, where
     /// there is one.
     pub fn new(order: usize, vocabulary: usize, end: Option<u32>) -> Self {
-        let order = order.clamp(1, MOST_ORDERS);
+        let order = order.clamp(1, MAX_ORDER);
         let levels = (0..=order).map(|own| {
             let numbers = match own {
                 0 => 1,

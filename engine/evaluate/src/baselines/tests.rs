@@ -84,7 +84,7 @@ impl Plain {
 proptest! {
     #[test]
     fn an_n_gram_model_is_what_the_textbook_says(
-        order in 1_usize..=MOST_ORDERS,
+        order in 1_usize..=MAX_ORDER,
         vocabulary in 2_u32..7,
         ends in any::<bool>(),
         stream in prop::collection::vec(0_u32..100, 0..90),
@@ -104,7 +104,7 @@ proptest! {
 
     #[test]
     fn probabilities_of_all_tokens_are_one_together(
-        order in 1_usize..=MOST_ORDERS,
+        order in 1_usize..=MAX_ORDER,
         stream in prop::collection::vec(0_u32..12, 0..400),
         before in prop::collection::vec(1_u32..12, 0..6),
     ) {

@@ -19,7 +19,7 @@ pub use markdown::markdown;
 pub use model_index::model_index;
 pub use words::{is_titled, number, share, title};
 
-use crate::statistics::MOST_DRAWN;
+use crate::statistics::MAX_BLOCKS;
 use glasshouse_protocol::evaluation::{
     Audit, Comparison, Contamination, Evaluation, Likelihood, Metric, RESAMPLES,
 };
@@ -58,7 +58,7 @@ pub fn html(
                 "Written by Glasshouse " (env!("CARGO_PKG_VERSION")) ". Intervals hold the value in 95 of 100 samples. Those of shares in audits and of the bars of the reliability \
                 diagram are Wilson's (1927), all others percentiles of "
                 (whole(u64::from(evaluation.settings.resamples))) " resamples (" (whole(u64::from(RESAMPLES))) " in audits) of documents, windows, texts or rows, \
-                seed " (evaluation.settings.seed) "; of more than " (whole(MOST_DRAWN as u64)) " of them, so many runs of neighbours are drawn where a \
+                seed " (evaluation.settings.seed) "; of more than " (whole(MAX_BLOCKS as u64)) " of them, so many runs of neighbours are drawn where a \
                 figure follows from sums. The same figures stand in " code { "evaluation.json" } " in the run's folder."
             }
         }

@@ -13,10 +13,10 @@ const STUDENT: [f64; 30] = [
 ];
 
 /// The most pairs that an interval is known of.
-pub const MOST_PAIRS: usize = STUDENT.len() + 1;
+pub const MAX_PAIRS: usize = STUDENT.len() + 1;
 
 /// Compares two kinds of runs by a figure of each pair, as two models are: the mean of the first less that of the second, its interval, and
-/// what follows in plain words. `None` of fewer than two pairs, or of more than [`MOST_PAIRS`].
+/// what follows in plain words. `None` of fewer than two pairs, or of more than [`MAX_PAIRS`].
 pub fn compare_runs(
     names: [&str; 2],
     figure: &str,
@@ -57,8 +57,8 @@ mod tests {
         // By R: t.test(c(1.1, 0.9, 1.3, 0.7, 1.0)).
         let [low, high] = student(&[1.1, 0.9, 1.3, 0.7, 1.0]).unwrap();
         assert!((low - 0.722_35).abs() < 1e-3 && (high - 1.277_65).abs() < 1e-3, "{low} {high}");
-        assert_eq!((student(&[1.0]), student(&[0.0; MOST_PAIRS + 1])), (None, None));
-        assert!(student(&[0.0; MOST_PAIRS]).is_some());
+        assert_eq!((student(&[1.0]), student(&[0.0; MAX_PAIRS + 1])), (None, None));
+        assert!(student(&[0.0; MAX_PAIRS]).is_some());
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Of a field of such lines. A line without the next letter goes on with the answer above it.
+    /// Of a field of such lines. A line without the next letter continues the answer above it.
     pub(super) fn of(fields: &Fields, name: &str) -> Result<Self, String> {
         let all = text(fields, name)?;
         let (mut letters, mut texts) = (Vec::<u8>::new(), Vec::<String>::new());

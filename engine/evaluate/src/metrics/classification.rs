@@ -6,7 +6,7 @@ use crate::statistics::Bootstrap;
 use std::collections::BTreeMap;
 
 /// Classes of a confusion matrix at most.
-pub const MOST_CLASSES: usize = 1000;
+pub const MAX_CLASSES: usize = 1000;
 
 /// Counts of a class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,10 +149,10 @@ impl Classification {
         Averages::of(&tallies, Tally::score)
     }
 
-    /// Rows by expected label (down) and answered label (across); `None` of more than [`MOST_CLASSES`] labels.
+    /// Rows by expected label (down) and answered label (across); `None` of more than [`MAX_CLASSES`] labels.
     pub fn confusion(&self) -> Option<Vec<Vec<u64>>> {
         let count = self.labels.len();
-        if count > MOST_CLASSES {
+        if count > MAX_CLASSES {
             return None;
         }
         let mut matrix = vec![vec![0; count]; count];

@@ -145,7 +145,7 @@ fn lenient(tag: &str) -> (char, String) {
     (letter, if name.is_empty() { "_" } else { name }.to_owned())
 }
 
-/// As IOB2 has it: an I goes on with an entity of its own type and is else O.
+/// As IOB2 has it: an I continues an entity of its own type and is else O.
 fn strict(tag: &str, before: &(char, String)) -> (char, String) {
     let mut letters = tag.chars();
     let letter = letters.next().unwrap_or('O');

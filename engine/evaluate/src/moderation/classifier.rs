@@ -19,7 +19,7 @@ const DECAY: f64 = 1e-4;
 /// Characters of n-grams within words, the borders of a word counted.
 const GRAMS: std::ops::RangeInclusive<usize> = 3..=5;
 /// Rows of each kind that training takes at least.
-const FEWEST: usize = 5;
+const MIN_ROWS: usize = 5;
 /// Labels that say that a text is innocent, in small letters.
 const INNOCENT: [&str; 10] =
     ["innocent", "ok", "none", "clean", "safe", "normal", "neutral", "non-toxic", "not_toxic", "0"];
@@ -115,8 +115,8 @@ impl Classifier {
         let harmful = rows.iter().filter(|row| row.is_harmful).count();
         let innocent = rows.len() - harmful;
         for (count, kind) in [(harmful, "harmful"), (innocent, "innocent")] {
-            if count < FEWEST {
-                return Err(format!("{count} of the rows are {kind}; {FEWEST} are needed at least"));
+            if count < MIN_ROWS {
+                return Err(format!("{count} of the rows are {kind}; {MIN_ROWS} are needed at least"));
             }
         }
         let seen: Vec<Vec<(u32, f32)>> = rows.iter().map(|row| features(&row.text)).collect();

@@ -13,9 +13,9 @@ pub(super) const NEAR: usize = 6;
 /// Words before and behind a match, with nothing but spaces between, among which stand whom it is said of and whom it is done to.
 const CLOSE: usize = 3;
 /// Letters before a `*` at least.
-const SHORTEST_STEM: usize = 3;
+const MIN_STEM_LETTERS: usize = 3;
 /// Words of a phrase at most.
-const LONGEST_PHRASE: usize = 12;
+const MAX_PHRASE_WORDS: usize = 12;
 
 /// Words and phrases, found in a text in time that grows with its length alone.
 #[derive(Clone, Debug)]
@@ -173,7 +173,7 @@ impl Rules {
     }
 
     fn add(&mut self, written: &str, says: Says) -> Result<(), String> {
-        let words = patterns(written, LONGEST_PHRASE)?;
+        let words = patterns(written, MAX_PHRASE_WORDS)?;
         let Some(first) = words.first() else { return Err(format!("\"{written}\" has no word")) };
         let phrase = Phrase { written: written.to_lowercase(), says, words: words.clone() };
         self.phrases.entry(first.word.clone()).or_default().push(phrase);
@@ -287,7 +287,7 @@ impl Rules {
     ) -> impl Iterator<Item = &'a Phrase> + use<'a, 'text> {
         let forms = rest.first().map(|first| first.forms.as_slice()).unwrap_or_default();
         forms.iter().flat_map(move |form| {
-            let stems = form.char_indices().map(|(at, _)| at).skip(SHORTEST_STEM);
+            let stems = form.char_indices().map(|(at, _)| at).skip(MIN_STEM_LETTERS);
             let stems = stems.chain([form.len()]).filter_map(|at| form.get(..at));
             stems.filter_map(|stem| self.phrases.get(stem)).flatten().filter(move |phrase| {
                 phrase.words.first().is_some_and(|first| first.is_stem || first.word == *form)
@@ -383,8 +383,8 @@ fn patterns(written: &str, longest: usize) -> Result<Vec<Pattern>, String> {
         let last = own.len();
         for (number, word) in (1..).zip(own) {
             let is_stem = is_stem && number == last;
-            if is_stem && word.chars().count() < SHORTEST_STEM {
-                return Err(format!("\"{written}\": {SHORTEST_STEM} letters at least stand before a `*`"));
+            if is_stem && word.chars().count() < MIN_STEM_LETTERS {
+                return Err(format!("\"{written}\": {MIN_STEM_LETTERS} letters at least stand before a `*`"));
             }
             patterns.push(Pattern { word, is_stem });
         }

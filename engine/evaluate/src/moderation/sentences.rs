@@ -2,7 +2,7 @@
 //! the same: Unicode's rules (UAX 29) look arbitrarily far behind a full stop before they call it one.
 
 /// Characters of a sentence at most; what is longer is cut between two words, so that text without full stops is not held back for ever.
-pub(super) const LONGEST: usize = 400;
+pub(super) const MAX_CHARACTERS: usize = 400;
 
 /// First bytes of the sentences of a text from a place on, each with the byte behind it. Where `is_whole` is not set more of the text may
 /// come, and the last sentence is left out that it may go on.
@@ -27,7 +27,7 @@ fn length(text: &str) -> Option<usize> {
         if letter == '\n' || is_over && letter.is_whitespace() {
             return Some(at);
         }
-        if count == LONGEST {
+        if count == MAX_CHARACTERS {
             return Some(space.unwrap_or(at));
         }
         match letter {
@@ -62,6 +62,6 @@ mod tests {
         assert!(of(" \n ", true).is_empty());
         let long = "word ".repeat(100);
         assert_eq!(of(&long, false), [long[..399].trim_end()]);
-        assert_eq!(of(&"x".repeat(401), false), ["x".repeat(LONGEST)]);
+        assert_eq!(of(&"x".repeat(401), false), ["x".repeat(MAX_CHARACTERS)]);
     }
 }

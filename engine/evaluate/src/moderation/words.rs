@@ -4,11 +4,11 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 /// Characters of a word at most: what is longer is cut, so that text without spaces is never held back for ever.
-pub(super) const LONGEST: usize = 48;
+pub(super) const MAX_CHARACTERS: usize = 48;
 /// Letters of a word that is spelled letter by letter: so many at least, so that initials are none.
 pub(super) const SPELLED: std::ops::RangeInclusive<usize> = 4..=20;
 /// Characters between two words of one phrase, at most.
-const WIDEST: usize = 4;
+const MAX_GAP: usize = 4;
 
 /// A word of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,13 +38,13 @@ pub(super) fn words(text: &str) -> (Vec<Word>, usize) {
         }
         let (mut end, mut count) = (start + first.len_utf8(), 1);
         while let Some(&(at, letter)) = letters.peek() {
-            if !is_part(letter) || count == LONGEST || is_whole(letter) || is_whole(first) {
+            if !is_part(letter) || count == MAX_CHARACTERS || is_whole(letter) || is_whole(first) {
                 break;
             }
             (end, count) = (at + letter.len_utf8(), count + 1);
             letters.next();
         }
-        if end == text.len() && count < LONGEST && !is_whole(first) {
+        if end == text.len() && count < MAX_CHARACTERS && !is_whole(first) {
             open = start;
         }
         let raw = text.get(start..end).unwrap_or_default();
@@ -93,7 +93,7 @@ pub(super) fn spelled(words: &[Word]) -> Vec<(usize, Word)> {
 
 /// Whether text between two words lets a phrase go on.
 pub(super) fn is_gap(gap: &str) -> bool {
-    gap.chars().count() <= WIDEST
+    gap.chars().count() <= MAX_GAP
         && gap.chars().all(|letter| letter.is_whitespace() || "-_'’‐‑".contains(letter) || is_sign(letter))
 }
 

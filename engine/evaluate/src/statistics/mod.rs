@@ -12,7 +12,7 @@ use glasshouse_protocol::random::{nth, split_mix};
 
 /// Blocks of items that are drawn at most: more items than that are drawn in blocks of neighbours, so that 10,000 resamples of any number of
 /// documents take well below a second. An interval of 2,048 blocks is within about 2 % of its length of the one of single items.
-pub const MOST_DRAWN: usize = 2048;
+pub const MAX_BLOCKS: usize = 2048;
 
 /// Resamples between turns: milliseconds, however many numbers an item has.
 const RESAMPLES_AT_ONCE: u32 = 64;
@@ -205,9 +205,9 @@ impl Bootstrap {
     }
 }
 
-/// The items themselves, or the sums of [`MOST_DRAWN`] runs of neighbours whose lengths differ by one at most.
+/// The items themselves, or the sums of [`MAX_BLOCKS`] runs of neighbours whose lengths differ by one at most.
 fn blocks<const N: usize>(items: &[[f64; N]]) -> Vec<[f64; N]> {
-    let count = items.len().min(MOST_DRAWN);
+    let count = items.len().min(MAX_BLOCKS);
     let mut blocks = vec![[0.0; N]; count];
     for (at, item) in items.iter().enumerate() {
         add(&mut blocks[at * count / items.len()], item);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Documents of a sample that is judged at most: they are all in memory, and whoever wants more cleans them.
-pub const MOST_JUDGED: usize = 1000;
+pub const MAX_JUDGED: usize = 1000;
 
 /// A recipe, ready to be shown and changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -147,7 +147,7 @@ pub struct JudgedDocument {
 pub struct ComparedDocument {
     /// Its id.
     pub id: String,
-    /// Its text by stretches.
+    /// Its text by passages.
     pub changes: Vec<TextChange>,
     /// What each stage says of it, in order.
     pub verdicts: Vec<Verdict>,
@@ -155,16 +155,16 @@ pub struct ComparedDocument {
     pub cut: bool,
 }
 
-/// A stretch of text and what became of it.
+/// A passage of text and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextChange {
     /// What became of it.
     pub fate: TextFate,
-    /// The stretch.
+    /// The passage.
     pub text: String,
 }
 
-/// What became of a stretch of text.
+/// What became of a passage of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextFate {

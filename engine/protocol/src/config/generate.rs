@@ -1,6 +1,6 @@
 //! How text is drawn from a model.
 
-use super::moderation::LONGEST_RULES;
+use super::moderation::MAX_RULES_BYTES;
 use super::train::MAX_TOKENS;
 use crate::{Invalid, Moderation, Precision, require};
 use serde::{Deserialize, Serialize};
@@ -59,10 +59,10 @@ impl GenerateConfig {
         require(longest <= 1 << 16, "stop", "texts", "hold at most 65536 bytes together")?;
         let rules = self.moderation.rules.as_ref().map_or(0, String::len);
         require(
-            rules <= LONGEST_RULES,
+            rules <= MAX_RULES_BYTES,
             "moderation.rules",
             rules,
-            format!("hold at most {LONGEST_RULES} bytes"),
+            format!("hold at most {MAX_RULES_BYTES} bytes"),
         )?;
         let finite = self.temperature.is_finite() && self.temperature >= 0.0;
         require(finite, "temperature", self.temperature, "be 0 (greedy) or more")?;

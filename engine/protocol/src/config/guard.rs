@@ -4,9 +4,9 @@ use crate::{GuardKind, Invalid, require};
 use serde::{Deserialize, Serialize};
 
 /// Most steps of [`GuardSettings::window`].
-const LONGEST_WINDOW: usize = 4096;
+const MAX_WINDOW: usize = 4096;
 /// Fewest: standard deviations of less say little.
-const SHORTEST_WINDOW: usize = 16;
+const MIN_WINDOW: usize = 16;
 
 /// Whether the guard looks, and whether it acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,8 +166,8 @@ impl GuardSettings {
 
     /// Checks every rule; the first broken one is named.
     pub(super) fn validate(&self) -> Result<(), Invalid> {
-        let window = (SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&self.window);
-        let rule = format!("lie between {SHORTEST_WINDOW} and {LONGEST_WINDOW}");
+        let window = (MIN_WINDOW..=MAX_WINDOW).contains(&self.window);
+        let rule = format!("lie between {MIN_WINDOW} and {MAX_WINDOW}");
         require(window, "train.guard.window", self.window, rule)?;
         // No value of a window that holds it is further from the window's mean.
         let count = self.window as f32;

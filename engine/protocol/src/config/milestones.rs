@@ -4,7 +4,7 @@ use crate::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 /// Most milestones that a run keeps where their steps are spaced by the logarithm.
-pub const MOST_MILESTONES: u64 = 32;
+pub const MAX_MILESTONES: u64 = 32;
 
 /// Whether a run keeps milestones, weights in half precision, at steps each of which is about as many times the one before: a model
 /// changes most at its beginning. Those of `train.milestone_interval` come on top.
@@ -14,7 +14,7 @@ pub enum Milestones {
     /// None. What a file means that does not say.
     #[default]
     Off,
-    /// The untrained weights, the last, and those between, [`MOST_MILESTONES`] at most.
+    /// The untrained weights, the last, and those between, [`MAX_MILESTONES`] at most.
     Log,
     /// The same where they take little room. A run that begins so is recorded with what was decided.
     Auto,
@@ -45,8 +45,8 @@ impl TrainConfig {
             return Vec::new();
         }
         // 0 and the last, and a ratio between that gives as many as may be.
-        let ratios = (MOST_MILESTONES - 2) as f64;
-        let spaced = (0..MOST_MILESTONES - 1).map(|nth| {
+        let ratios = (MAX_MILESTONES - 2) as f64;
+        let spaced = (0..MAX_MILESTONES - 1).map(|nth| {
             let step = libm::pow(self.steps as f64, nth as f64 / ratios);
             (libm::round(step) as u64).min(self.steps)
         });
@@ -67,7 +67,7 @@ mod tests {
         for steps in [0, 1, 2, 60, 650, 2400, 100_000, 1 << 40] {
             let train = TrainConfig { steps, milestones: Milestones::Log, ..TrainConfig::default() };
             let kept = train.milestone_steps();
-            assert!(kept.len() as u64 <= MOST_MILESTONES, "{steps}: {kept:?}");
+            assert!(kept.len() as u64 <= MAX_MILESTONES, "{steps}: {kept:?}");
             assert_eq!((kept.first(), kept.last()), (Some(&0), Some(&steps)));
             assert!(kept.is_sorted_by(|one, other| one < other), "{kept:?}");
             let gaps: Vec<u64> = kept.windows(2).map(|pair| pair[1] - pair[0]).collect();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a person's rules at most.
-pub const LONGEST_RULES: usize = 1 << 20;
+pub const MAX_RULES_BYTES: usize = 1 << 20;
 
 /// What a word or phrase is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

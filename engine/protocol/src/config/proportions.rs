@@ -5,12 +5,12 @@ use crate::quantity::whole;
 
 /// How often a text is worth seeing. Up to 4 times is nearly as good as new text; then each time adds less, and past some 16 times
 /// hardly anything (Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv:2305.16264, section 5).
-pub const MOST_EPOCHS: f64 = 20.0;
+pub const MAX_EPOCHS: f64 = 20.0;
 
 /// Parameters for each token of text above which a model is far too large for it: a hundred times those of Hoffmann et al. 2022
 /// ("Training Compute-Optimal Large Language Models", arXiv:2203.15556), who found 20 tokens for each parameter best. Small models are
 /// grown on small texts all the time, so that only what is far beyond is worth a word.
-pub const MOST_PARAMETERS_PER_TOKEN: f64 = 5.0;
+pub const MAX_PARAMETERS_PER_TOKEN: f64 = 5.0;
 
 impl RunConfig {
     /// Training tokens of one optimizer step.
@@ -27,15 +27,15 @@ impl RunConfig {
         }
         let text = text_tokens as f64;
         let epochs = self.train.steps as f64 * self.tokens_per_step() as f64 / text;
-        if epochs > MOST_EPOCHS {
+        if epochs > MAX_EPOCHS {
             found.push(format!(
-                "The run sees its text about {} times; past {MOST_EPOCHS:.0} times a model hardly learns more from it than to recite \
+                "The run sees its text about {} times; past {MAX_EPOCHS:.0} times a model hardly learns more from it than to recite \
                  it. Take fewer steps, or more text.",
                 whole(epochs.round() as u64)
             ));
         }
         let share = parameters as f64 / text;
-        if share > MOST_PARAMETERS_PER_TOKEN {
+        if share > MAX_PARAMETERS_PER_TOKEN {
             found.push(format!(
                 "The model has about {} parameters for each token of its text, where 20 tokens for each parameter are the rule of \
                  thumb; it may learn the text by heart. Take a smaller model, or more text.",

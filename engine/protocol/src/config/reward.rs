@@ -67,12 +67,12 @@ impl RewardRule {
 }
 
 /// Most answers to a prompt in a step, and most steps that learn from the same answers.
-const MOST_ANSWERS: usize = 1 << 12;
-const MOST_ITERATIONS: u64 = 64;
+const MAX_ANSWERS: usize = 1 << 12;
+const MAX_ITERATIONS: u64 = 64;
 /// Max tokens of an answer where nothing else is said, as in TRL.
 const ANSWER_TOKENS: usize = 512;
 /// Most characters of a pattern.
-const LONGEST_PATTERN: usize = 4096;
+const MAX_PATTERN_CHARACTERS: usize = 4096;
 
 /// Settings of [`super::Objective::Reward`]. What is not said otherwise is as in TRL's `GRPOTrainer`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -166,8 +166,8 @@ impl RewardSettings {
         accumulate: usize,
         label_smoothing: f32,
     ) -> Result<(), Invalid> {
-        let group = (2..=MOST_ANSWERS).contains(&self.group);
-        require(group, "train.reward.group", self.group, format!("lie between 2 and {MOST_ANSWERS}"))?;
+        let group = (2..=MAX_ANSWERS).contains(&self.group);
+        require(group, "train.reward.group", self.group, format!("lie between 2 and {MAX_ANSWERS}"))?;
         let answers = batch_size.saturating_mul(accumulate);
         let rule = format!(
             "be a multiple of train.reward.group ({}): each prompt of a step has so many answers, a row each",
@@ -190,10 +190,10 @@ impl RewardSettings {
             require(fits, field, value, if above { "be a number above 0" } else { "be 0 or more" })?;
         }
         require(
-            (1..=MOST_ITERATIONS).contains(&self.iterations),
+            (1..=MAX_ITERATIONS).contains(&self.iterations),
             "train.reward.iterations",
             self.iterations,
-            format!("lie between 1 and {MOST_ITERATIONS}"),
+            format!("lie between 1 and {MAX_ITERATIONS}"),
         )?;
         require(
             !(self.rule.needs_pattern() && self.pattern.is_empty()),
@@ -203,10 +203,10 @@ impl RewardSettings {
         )?;
         let length = self.pattern.chars().count();
         require(
-            length <= LONGEST_PATTERN,
+            length <= MAX_PATTERN_CHARACTERS,
             "train.reward.pattern (characters)",
             length,
-            format!("be at most {LONGEST_PATTERN}"),
+            format!("be at most {MAX_PATTERN_CHARACTERS}"),
         )?;
         let rule = "be 0 with the objective reward";
         require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)

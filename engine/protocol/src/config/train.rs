@@ -46,7 +46,7 @@ pub enum Precision {
     /// 16-bit floats where that does no harm, arithmetic in 32 bits, the loss scaled as gradients need it (Micikevicius et al.
     /// 2018). For GPUs with 16-bit floats.
     Mixed,
-    /// Whichever suits the device: 32 bits on the processor and on software adapters. A run that begins so is recorded with what
+    /// Whichever suits the device: 32 bits on the CPU and on software adapters. A run that begins so is recorded with what
     /// was found.
     Auto,
 }
@@ -63,7 +63,7 @@ impl Precision {
 }
 
 /// Most steps of a run, and of anything that is counted in steps.
-const MOST_STEPS: u64 = 1 << 32;
+const MAX_STEPS: u64 = 1 << 32;
 /// Max tokens that a sample may have.
 pub(super) const MAX_TOKENS: usize = 1 << 20;
 
@@ -378,13 +378,13 @@ impl TrainConfig {
         self.guard.validate()?;
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
-            ("train.steps", self.steps, MOST_STEPS),
-            ("train.warmup_steps", self.warmup_steps, MOST_STEPS),
-            ("train.eval_interval", self.eval_interval, MOST_STEPS),
-            ("train.checkpoint_interval", self.checkpoint_interval, MOST_STEPS),
-            ("train.milestone_interval", self.milestone_interval, MOST_STEPS),
-            ("train.sample_interval", self.sample_interval, MOST_STEPS),
-            ("train.checkpoint_seconds", self.checkpoint_seconds, MOST_STEPS),
+            ("train.steps", self.steps, MAX_STEPS),
+            ("train.warmup_steps", self.warmup_steps, MAX_STEPS),
+            ("train.eval_interval", self.eval_interval, MAX_STEPS),
+            ("train.checkpoint_interval", self.checkpoint_interval, MAX_STEPS),
+            ("train.milestone_interval", self.milestone_interval, MAX_STEPS),
+            ("train.sample_interval", self.sample_interval, MAX_STEPS),
+            ("train.checkpoint_seconds", self.checkpoint_seconds, MAX_STEPS),
             ("train.eval_batches", self.eval_batches as u64, 1 << 20),
             ("train.sample_tokens", self.sample_tokens as u64, MAX_TOKENS as u64),
             (

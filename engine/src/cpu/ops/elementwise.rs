@@ -68,12 +68,12 @@ impl Interpret for Scale {
         outputs: Self::Outputs<&mut [f32]>,
         _: Self::Gradients<&mut [f32]>,
     ) -> Result<()> {
-        let (Given { floats, halves, .. }, y) = (inputs.x, outputs.y);
+        let (Given { floats, f16s, .. }, y) = (inputs.x, outputs.y);
         call.workers.rows(y.len(), WORK, Rows::of(y, 1), |range, part, _| {
-            if halves.is_empty() {
+            if f16s.is_empty() {
                 part.data.iter_mut().zip(&floats[range]).for_each(|(y, x)| *y = x * self.0);
             } else {
-                halves[range].convert_to_f32_slice(part.data);
+                f16s[range].convert_to_f32_slice(part.data);
                 part.data.iter_mut().for_each(|y| *y *= self.0);
             }
         });

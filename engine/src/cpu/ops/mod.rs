@@ -45,7 +45,7 @@ pub struct Given<'run> {
     /// Its entries, where they are integers.
     pub words: &'run [u32],
     /// Its entries, where it is a weight that is held in 16-bit floats.
-    pub halves: &'run [f16],
+    pub f16s: &'run [f16],
 }
 
 impl<'run> Given<'run> {

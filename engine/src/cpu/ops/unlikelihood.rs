@@ -6,7 +6,7 @@ use crate::cpu::vector::{exp, maximum, sum};
 use crate::cpu::workers::Rows;
 use crate::error::Result;
 use crate::graph::ops::{
-    LEAST_REST, Unlikelihood, UnlikelihoodBackward, UnlikelihoodBackwardInputs, UnlikelihoodInputs,
+    MIN_REST, Unlikelihood, UnlikelihoodBackward, UnlikelihoodBackwardInputs, UnlikelihoodInputs,
     UnlikelihoodOutputs,
 };
 use crate::platform::lanes::vectorised;
@@ -108,8 +108,8 @@ vectorised! {
             for token in context.unlikely(at, &mut seen) {
                 let p = exp::<L>(x[token] - lse);
                 let rest = 1.0 - p;
-                penalty -= rest.max(LEAST_REST).ln();
-                odds += if rest >= LEAST_REST { p / rest } else { 0.0 };
+                penalty -= rest.max(MIN_REST).ln();
+                odds += if rest >= MIN_REST { p / rest } else { 0.0 };
             }
             let target = context.targets[at];
             let loss = if Some(target) == op.ignore_index {
@@ -147,7 +147,7 @@ vectorised! {
             for token in context.unlikely(at, &mut seen) {
                 let p = exp::<L>(x[token] - lse);
                 let rest = 1.0 - p;
-                if rest >= LEAST_REST {
+                if rest >= MIN_REST {
                     dx[token] += factor * op.alpha * p / rest;
                 }
             }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Most labels: more are more likely another column.
-const MOST_LABELS: usize = 1000;
+const MAX_LABELS: usize = 1000;
 
 /// Reads the texts of a corpus twice, row by row: for the labels, which are numbered in the order of their letters, and for the tokens,
 /// which go to a `folder`, whose index records the `recipe`. Rows that are none are noted among the problems and left out. Each is held
@@ -137,9 +137,9 @@ async fn labels(sources: &[SourceFile], problems: &Problems, turns: &Turns) -> R
             let reason = match row? {
                 Ok(LabelledText { label: Some(label), .. }) => {
                     labels.insert(label);
-                    if labels.len() > MOST_LABELS {
+                    if labels.len() > MAX_LABELS {
                         let reason = format!(
-                            "more than {MOST_LABELS} labels: `label` is to name one of a few kinds that texts are of"
+                            "more than {MAX_LABELS} labels: `label` is to name one of a few kinds that texts are of"
                         );
                         return Err(Error::bad_file(&source.path, reason));
                     }

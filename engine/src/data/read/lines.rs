@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::PathBuf;
 
 /// Longest row; a longer one is more likely a damaged file than a document.
-const LONGEST_ROW: usize = 256 << 20;
+const MAX_ROW_BYTES: usize = 256 << 20;
 
 /// Where a row stands in its file, from 1 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl<R: Read, F> Lines<R, F> {
     where
         R: Send + 'static,
     {
-        let file = RowReader::Array(JsonArray::new(file, LONGEST_ROW));
+        let file = RowReader::Array(JsonArray::new(file, MAX_ROW_BYTES));
         Self { file, path, place: RowLocation::Row(0), done: false, read_row }
     }
 
@@ -63,7 +63,7 @@ impl<R: Read, F> Lines<R, F> {
         row.clear();
         let more = match &mut self.file {
             RowReader::Lines(file) => {
-                let mut limited = file.take(LONGEST_ROW as u64 + 1);
+                let mut limited = file.take(MAX_ROW_BYTES as u64 + 1);
                 limited.read_until(b'\n', row).map(|count| count > 0)
             }
             RowReader::Array(array) => array.next(row),
@@ -83,8 +83,8 @@ impl<R: Read, F> Lines<R, F> {
     {
         let mut bytes = Vec::new();
         while self.next_row(&mut bytes)? {
-            if bytes.len() > LONGEST_ROW {
-                return Err(self.bad(&format!("is longer than {LONGEST_ROW} bytes")));
+            if bytes.len() > MAX_ROW_BYTES {
+                return Err(self.bad(&format!("is longer than {MAX_ROW_BYTES} bytes")));
             }
             let row = std::str::from_utf8(&bytes).map_err(|error| {
                 self.bad(&format!(

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Kinds of what is wrong with one file that are told, each by the first of its kind; of others their number.
-const MOST_KINDS: usize = 8;
+const MAX_KINDS: usize = 8;
 
 /// Files with something wrong in them: of each what is wrong, every kind once, with the first reason and how many more there are.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ impl Problems {
         let Some(file) = known.get_mut(at) else { return };
         // Lines, columns and places in lists are numbers.
         let key: String = reason.chars().filter(|letter| !letter.is_ascii_digit()).collect();
-        let room = file.kinds.len() < MOST_KINDS;
+        let room = file.kinds.len() < MAX_KINDS;
         match file.kinds.iter_mut().find(|kind| kind.key == key) {
             Some(kind) => kind.more += more + 1,
             None if room => {

@@ -12,7 +12,7 @@ use std::path::Path;
 pub(super) const FORMAT: u32 = 1;
 
 /// Largest index that is read.
-const LARGEST_INDEX: u64 = 64 << 20;
+const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 /// What a store holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,7 +130,7 @@ impl Index {
     /// Reads and checks an index.
     pub(in crate::data) fn read(path: &Path) -> Result<Self> {
         let length = files::metadata(path).map_err(Error::io(path))?.len();
-        if length > LARGEST_INDEX {
+        if length > MAX_INDEX_BYTES {
             return Err(Error::bad_file(path, format!("{length} bytes is too long for an index")));
         }
         let text = files::read_to_string(path).map_err(Error::io(path))?;

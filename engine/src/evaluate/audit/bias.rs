@@ -17,9 +17,9 @@ use std::collections::BTreeMap;
 const AT_ONCE: usize = 64;
 /// Rows of a table, at most, and of that of associations.
 const ROWS: usize = 40;
-const MOST_ASSOCIATIONS: usize = 500;
+const MAX_ASSOCIATIONS: usize = 500;
 /// Pairs whose difference is widest.
-const WIDEST: usize = 10;
+const MAX_PAIRS: usize = 10;
 
 /// A pair that was scored, and its difference in nats: above 0 where the stereotyped sentence is the likelier.
 type Scored<'a> = (&'a Pair, f64);
@@ -237,7 +237,7 @@ fn in_text(scored: &[Scored<'_>], near: &Near, reading: ReadShare) -> Option<Tab
         })
         .collect();
     rows.sort_by_key(|(_, counts, _)| std::cmp::Reverse(counts.iter().sum::<u64>()));
-    rows.truncate(MOST_ASSOCIATIONS);
+    rows.truncate(MAX_ASSOCIATIONS);
     let row = |(own, [more, less], difference): &(&Association, [u64; 2], f64)| {
         let (more, less) = (Cell::Count(*more), Cell::Count(*less));
         let difference = Cell::Number(*difference);
@@ -258,7 +258,7 @@ fn in_text(scored: &[Scored<'_>], near: &Near, reading: ReadShare) -> Option<Tab
 fn widest(scored: &[Scored<'_>]) -> Option<Table> {
     let mut widest = scored.to_vec();
     widest.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
-    widest.truncate(WIDEST);
+    widest.truncate(MAX_PAIRS);
     let row = |(pair, difference): &Scored<'_>| {
         vec![words(&pair.category), words(&pair.more), words(&pair.less), Cell::Number(*difference)]
     };

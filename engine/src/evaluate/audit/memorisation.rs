@@ -23,7 +23,7 @@ const TITLE: &str = "Memorisation";
 const PREFIX: usize = 32;
 const FOLLOWING: usize = 50;
 /// A prefix that is shorter than this by the context's length leaves the half of it to what follows.
-const SHORTEST_PREFIX: usize = 8;
+const MIN_PREFIX: usize = 8;
 
 /// Draws for each passage that is wanted: one that goes on into another document, or was drawn already, is drawn again.
 const DRAWS: u64 = 8;
@@ -54,7 +54,7 @@ pub(super) struct Lengths {
 impl Lengths {
     /// Those of the paper; of a context that is shorter the prefix is, and of a very short one both.
     pub(super) fn of(context: usize) -> Self {
-        let following = if context >= FOLLOWING + SHORTEST_PREFIX { FOLLOWING } else { context.div_ceil(2) };
+        let following = if context >= FOLLOWING + MIN_PREFIX { FOLLOWING } else { context.div_ceil(2) };
         let prefix = PREFIX.min(context.saturating_sub(following)).max(1);
         Self { prefix, following, near: following.div_ceil(2) }
     }

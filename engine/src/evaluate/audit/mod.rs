@@ -20,7 +20,7 @@ use crate::inspect::Indices;
 use crate::platform::Turns;
 use crate::protocol::AuditSettings;
 use crate::protocol::evaluation::{
-    AuditSection, AuditTopic, Better, Cell, MOST_AUDIT_SAMPLES, Metric, RESAMPLES, Table,
+    AuditSection, AuditTopic, Better, Cell, MAX_AUDIT_SAMPLES, Metric, RESAMPLES, Table,
 };
 use sampled::{Sampled, sampled};
 use texts::Texts;
@@ -41,9 +41,9 @@ pub struct Auditor<'a> {
 /// No sample can have the size that is asked for.
 pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     let samples = settings.samples;
-    if !(1..=MOST_AUDIT_SAMPLES).contains(&samples) {
+    if !(1..=MAX_AUDIT_SAMPLES).contains(&samples) {
         return Err(Error::Refused(format!(
-            "{samples} samples were asked for; 1 to {MOST_AUDIT_SAMPLES} are possible"
+            "{samples} samples were asked for; 1 to {MAX_AUDIT_SAMPLES} are possible"
         )));
     }
     let is_asked = |topic: &AuditTopic| settings.sections.is_empty() || settings.sections.contains(topic);

@@ -9,7 +9,7 @@ use crate::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
 
 /// Runs that one began with, at most: whoever edits files can make them begin with each other.
-const MOST_RUNS: usize = 32;
+const MAX_RUNS: usize = 32;
 
 /// Tokens of a text that are read at most: its first ones.
 const MAX_TOKENS: u64 = 1 << 24;
@@ -42,7 +42,7 @@ impl Texts {
     pub(in crate::evaluate) fn of(run: &Run) -> Result<Self> {
         let mut found = Self { texts: Vec::new(), is_all: true };
         let mut next = Some(run.clone());
-        for _ in 0..MOST_RUNS {
+        for _ in 0..MAX_RUNS {
             let Some(run) = next.take() else { return Ok(found) };
             let folder = run.data_folder()?;
             if !files::is_file(&folder.join(INDEX_FILE)) {

@@ -94,7 +94,7 @@ fn losses_alone_are_those_of_all_details_and_the_same_every_time() {
 }
 
 #[test]
-fn a_gpu_scores_as_the_processor_does() {
+fn a_gpu_scores_as_the_cpu_does() {
     let (texts, gpu) = (texts(), test_gpu());
     for detail in [Detail::Losses, Detail::Top(2)] {
         let cpu = scored("cpu", &texts, detail);
@@ -156,7 +156,10 @@ fn what_cannot_be_scored_is_refused_in_a_sentence() {
 fn windows_are_few_sizes_and_none_much_longer_than_its_text() {
     let sizes: Vec<usize> = (1..=100).map(window).collect();
     assert!(
-        sizes.iter().zip(1..).all(|(size, tokens)| *size >= tokens && 3 * tokens.max(SHORTEST) >= 2 * *size)
+        sizes
+            .iter()
+            .zip(1..)
+            .all(|(size, tokens)| *size >= tokens && 3 * tokens.max(MIN_WINDOW) >= 2 * *size)
     );
     let mut distinct = sizes;
     distinct.dedup();

@@ -10,14 +10,14 @@ use crate::protocol::Objective;
 const ROWS: usize = 100;
 
 /// Most rows of a family.
-const MOST_ROWS: usize = 10_000;
+const MAX_ROWS: usize = 10_000;
 
 /// The tasks of each family, as files: the same rows whenever they are asked for.
 ///
 /// # Errors
 /// What makes them did not come, in a browser.
 pub fn families(rows: Option<usize>) -> Result<Vec<TaskFile>> {
-    let (rows, kinds) = (rows.unwrap_or(ROWS).clamp(1, MOST_ROWS), TaskKind::ALL.len());
+    let (rows, kinds) = (rows.unwrap_or(ROWS).clamp(1, MAX_ROWS), TaskKind::ALL.len());
     let count = (rows * kinds) as u64;
     let lines = platform::generated_rows(None, Objective::Chat, TaskSplit::HeldOut, count);
     let lines = lines.map_err(Error::Refused)?;

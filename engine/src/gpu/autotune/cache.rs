@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Largest file that is read: thousands of buckets.
-const LARGEST: u64 = 1 << 20;
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct TuningCache {
@@ -36,7 +36,7 @@ fn key(adapter: &AdapterReport) -> String {
 }
 
 fn kept(folder: &Path) -> TuningCache {
-    let read = storage::read_json::<TuningCache>(&folder.join(TUNING_FILE), LARGEST).ok();
+    let read = storage::read_json::<TuningCache>(&folder.join(TUNING_FILE), MAX_FILE_BYTES).ok();
     read.filter(|kept| kept.kernels == glasshouse_shaders::VERSION).unwrap_or_default()
 }
 

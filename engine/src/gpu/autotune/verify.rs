@@ -68,7 +68,7 @@ impl Alone {
             })
             .collect();
         alone.read = alone.graph.push_into(op, &inputs, &gradients)?;
-        // Rules of shapes know nothing of halves.
+        // Rules of shapes know nothing of f16.
         for (value, like) in alone.read.iter().zip(outputs) {
             alone.graph.values[value.index()].ty.element = graph.ty(*like).element;
         }
@@ -168,7 +168,7 @@ mod tests {
             let trials = trial::of_graph(&graph).into_iter();
             let buckets: Vec<ShapeBucket> =
                 trials.map(|trial| trial.bucket).filter(|bucket| bucket.family.multiplies()).collect();
-            assert!(buckets.iter().any(|bucket| bucket.halves));
+            assert!(buckets.iter().any(|bucket| bucket.in_f16));
             for node in &graph.nodes {
                 if trial::of_node(&graph, node).iter().any(|trial| trial.bucket.family.multiplies()) {
                     let alone = Alone::of(&graph, node).unwrap();

@@ -108,9 +108,9 @@ fn a_state_goes_on_in_the_same_bits() {
     });
 }
 
-/// Where no size divides by four nothing is stored in halves, and the run goes on all the same.
+/// Where no size divides by four nothing is stored in f16, and the run goes on all the same.
 #[test]
-fn sizes_without_halves_train_in_32_bits() {
+fn sizes_without_f16_train_in_32_bits() {
     let gpu = test_gpu();
     let (mut model, train) = config(Precision::Mixed);
     (model.width, model.heads, model.kv_heads, model.head_size, model.mlp.hidden) = (6, 1, 1, 6, 9);

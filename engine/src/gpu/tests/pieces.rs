@@ -165,12 +165,12 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
         let graph = crate::model::build(&model, crate::model::Purpose::Window { time: 1 }).unwrap().graph;
         let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), 3);
         let settings = GenerateConfig { temperature: 0.9, seed: 4, ..GenerateConfig::default() };
-        for (software, halves) in [(true, false), (false, false), (true, true)] {
+        for (software, reads_f16) in [(true, false), (false, false), (true, true)] {
             let written = |gpu: Gpu| {
                 let pieces = ArenaLayout::on(&graph, &gpu.target()).unwrap().pieces.len();
                 assert_eq!(pieces >= 3, gpu.target().buffer == BUFFER);
                 block_on(async {
-                    let mut decoder = GpuDecoder::new(&gpu, &model, &weights, halves, 1).await.unwrap();
+                    let mut decoder = GpuDecoder::new(&gpu, &model, &weights, reads_f16, 1).await.unwrap();
                     decoder.start(&[100, 1, 17, 119], &settings).await.unwrap();
                     // Past the context, too.
                     decoder.advance(model.context_length + 6).await.unwrap()

@@ -21,7 +21,7 @@ pub(in crate::inspect) struct Forward {
     /// Tokens of the window that the text was read in.
     pub(in crate::inspect) window: usize,
     pub(in crate::inspect) sites: Sites,
-    /// What runs it: on this GPU, or on one with the default kernels where the processor computes.
+    /// What runs it: on this GPU, or on one with the default kernels where the CPU computes.
     pub(in crate::inspect) dispatches: Vec<Dispatch>,
     /// Milliseconds of each node, where the device says.
     pub(in crate::inspect) ms: Vec<Option<f64>>,

@@ -50,7 +50,7 @@ pub(super) struct Given<'given> {
     pub(super) seed: Option<Vec<f32>>,
 }
 
-/// What was read of a part: on the processor where it lies, so that whoever looks through it needs no copy.
+/// What was read of a part: on the CPU where it lies, so that whoever looks through it needs no copy.
 #[derive(Debug)]
 pub(in crate::inspect) struct Values<'lens> {
     part: &'lens Part,

@@ -1,12 +1,12 @@
-//! An index of stretches of eight tokens by their hash, for streams that would take too long to sort, or too much memory. Only every
-//! so many-th place of the stream is in it where all would be too many: a stretch that is longer by as many tokens has one of them.
+//! An index of spans of eight tokens by their hash, for streams that would take too long to sort, or too much memory. Only every
+//! so many-th place of the stream is in it where all would be too many: a span that is longer by as many tokens has one of them.
 
 use super::index::Zeros;
 use crate::data::store::{Split, TokenStore};
 use crate::error::Result;
 use crate::platform::Turns;
 
-/// Tokens of a stretch that is looked up.
+/// Tokens of a span that is looked up.
 pub(super) const LENGTH: usize = 8;
 
 /// Bytes for a place, with its share of the table.
@@ -35,9 +35,9 @@ impl Grams {
         turns: &Turns,
     ) -> Result<Option<Self>> {
         let most = (budget / BYTES_PER_PLACE).clamp(1, u64::from(u32::MAX));
-        let stretches = (store.len(Split::Train) + 1).saturating_sub(LENGTH as u64);
-        let stride = stretches.div_ceil(most).max(1);
-        let places = stretches.div_ceil(stride) as usize;
+        let spans = (store.len(Split::Train) + 1).saturating_sub(LENGTH as u64);
+        let stride = spans.div_ceil(most).max(1);
+        let places = spans.div_ceil(stride) as usize;
         // The power of two at or below the number of places: no more than a table entry for each.
         let buckets = 1_usize << places.max(1).ilog2();
         let (Some(starts), Some(places)) = (zeros(buckets + 1), zeros(places)) else { return Ok(None) };
@@ -92,7 +92,7 @@ impl Grams {
         (mixed >> 32) as usize & (self.starts.len() - 2)
     }
 
-    /// The shortest stretch that is found wherever it stands.
+    /// The shortest span that is found wherever it stands.
     pub(super) fn shortest(&self) -> usize {
         LENGTH + self.stride as usize - 1
     }

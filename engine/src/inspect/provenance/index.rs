@@ -1,4 +1,4 @@
-//! What finds stretches of a text in a training stream.
+//! What finds spans of a text in a training stream.
 
 use super::grams::Grams;
 use super::suffixes::{self, suffix_array};
@@ -12,22 +12,22 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The shortest stretch that is listed, in tokens: three words follow each other everywhere.
-const SHORTEST: usize = 4;
+/// The shortest span that is listed, in tokens: three words follow each other everywhere.
+const MIN_SPAN: usize = 4;
 
 /// Tokens that are compared at once.
 const COMPARED: usize = 32;
 
-/// Places of one hash that are compared, at most: a stretch that stands everywhere is not worth waiting for.
-const MOST_COMPARED: usize = 1 << 18;
+/// Places of one hash that are compared, at most: a span that stands everywhere is not worth waiting for.
+const MAX_COMPARED: usize = 1 << 18;
 
 /// Tokens that are read at once.
 const READ: usize = 1 << 16;
 
 /// Bytes below which an index finds nothing worth telling.
-const SMALLEST: u64 = 1 << 10;
+const MIN_BYTES: u64 = 1 << 10;
 
-/// Places of a stretch that are told, at most.
+/// Places of a span that are told, at most.
 const LISTED: usize = 4;
 
 /// How far an index may go: tokens that are sorted at most, and bytes that it takes.
@@ -68,13 +68,13 @@ pub(crate) struct TextIndex {
 
 #[derive(Debug)]
 enum Kind {
-    /// Finds any stretch.
+    /// Finds any span.
     Suffixes(Vec<u32>),
-    /// Finds stretches of some length.
+    /// Finds spans of some length.
     Grams(Grams),
 }
 
-/// Where a stretch stands.
+/// Where a span stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Occurrences {
     pub(crate) count: usize,
@@ -84,7 +84,7 @@ pub(crate) struct Occurrences {
 }
 
 impl TextIndex {
-    /// Of a store's training stream. Where there are too many tokens to be sorted, or there is no memory for that, stretches of some length
+    /// Of a store's training stream. Where there are too many tokens to be sorted, or there is no memory for that, spans of some length
     /// are found alone.
     pub(super) async fn new(store: TokenStore, limits: Limits, turns: &Turns) -> Result<Self> {
         Self::of_memory(store, limits, zeros, turns).await
@@ -93,7 +93,7 @@ impl TextIndex {
     async fn of_memory(store: TokenStore, limits: Limits, zeros: Zeros, turns: &Turns) -> Result<Self> {
         let tokens = store.len(Split::Train);
         let documents = documents(&store, turns).await?;
-        let is_long = tokens > limits.sorted.min(suffixes::MOST);
+        let is_long = tokens > limits.sorted.min(suffixes::MAX_TOKENS);
         let sorted = if !is_long && tokens <= limits.bytes / suffixes::BYTES_PER_TOKEN {
             sorted(&store, zeros, turns).await?
         } else {
@@ -106,17 +106,17 @@ impl TextIndex {
         Ok(Self { store, documents, kind, is_long })
     }
 
-    /// Why not every stretch is found; `None` where each is that is long enough to be listed.
+    /// Why not every span is found; `None` where each is that is long enough to be listed.
     pub(super) fn shortcoming(&self) -> Option<String> {
         let (tokens, shortest) = (self.tokens(), self.shortest());
-        let found = format!("stretches of {shortest} tokens and more are found.");
+        let found = format!("spans of {shortest} tokens and more are found.");
         match (&self.kind, self.is_long) {
             (Kind::Suffixes(_), _) => None,
             (Kind::Grams(_), true) => Some(format!(
-                "The training text of {tokens} tokens is too long for an index of every stretch: {found}"
+                "The training text of {tokens} tokens is too long for an index of every span: {found}"
             )),
             (Kind::Grams(_), false) => Some(format!(
-                "There is no memory for an index of every stretch of the training text's {tokens} tokens; by a smaller one {found}"
+                "There is no memory for an index of every span of the training text's {tokens} tokens; by a smaller one {found}"
             )),
         }
     }
@@ -135,16 +135,16 @@ impl TextIndex {
         own + self.documents.as_ref().map_or(0, |ends| ends.len() as u64 * 8)
     }
 
-    /// The shortest stretch that is found.
+    /// The shortest span that is found.
     pub(super) fn shortest(&self) -> usize {
         match &self.kind {
-            Kind::Suffixes(_) => SHORTEST,
-            Kind::Grams(grams) => grams.shortest().max(SHORTEST),
+            Kind::Suffixes(_) => MIN_SPAN,
+            Kind::Grams(grams) => grams.shortest().max(MIN_SPAN),
         }
     }
 
-    /// Every stretch of a text that stands in the stream and in no longer one that does, in the text's order.
-    pub(super) async fn stretches(&self, text: &[u32], turns: &Turns) -> Result<Vec<Range<usize>>> {
+    /// Every span of a text that stands in the stream and in no longer one that does, in the text's order.
+    pub(super) async fn spans(&self, text: &[u32], turns: &Turns) -> Result<Vec<Range<usize>>> {
         let (shortest, mut found, mut from) = (self.shortest(), Vec::new(), 0);
         while from + shortest <= text.len() {
             let length = self.longest(&text[from..], turns).await?;
@@ -157,7 +157,7 @@ impl TextIndex {
             if end == text.len() {
                 break;
             }
-            // The next one has the token that ended this one. The longer a stretch up to there is, the less it stands anywhere.
+            // The next one has the token that ended this one. The longer a span up to there is, the less it stands anywhere.
             let (mut low, mut high) = (from + 1, end + 2 - shortest);
             while low < high {
                 let middle = low.midpoint(high);
@@ -184,7 +184,7 @@ impl TextIndex {
                 }
             }
             Kind::Grams(grams) => {
-                for place in grams.candidates(text).take(MOST_COMPARED) {
+                for place in grams.candidates(text).take(MAX_COMPARED) {
                     longest = longest.max(self.compare(text, place)?.0);
                     if longest == text.len() {
                         break;
@@ -196,20 +196,20 @@ impl TextIndex {
         Ok(longest)
     }
 
-    /// Where a stretch stands.
-    pub(crate) async fn occurrences(&self, stretch: &[u32], turns: &Turns) -> Result<Occurrences> {
+    /// Where a span stands.
+    pub(crate) async fn occurrences(&self, span: &[u32], turns: &Turns) -> Result<Occurrences> {
         match &self.kind {
             Kind::Suffixes(places) => {
-                let from = self.bound(places, stretch, Ordering::Greater)?;
-                let to = self.bound(places, stretch, Ordering::Equal)?;
+                let from = self.bound(places, span, Ordering::Greater)?;
+                let to = self.bound(places, span, Ordering::Equal)?;
                 let own = places.get(from..to).unwrap_or_default();
                 let firsts = self.firsts(own.iter().map(|place| u64::from(*place)), turns).await;
                 Ok(Occurrences { count: own.len(), firsts })
             }
             Kind::Grams(grams) => {
                 let mut own = Vec::new();
-                for place in grams.candidates(stretch).take(MOST_COMPARED) {
-                    if self.compare(stretch, place)?.0 == stretch.len() {
+                for place in grams.candidates(span).take(MAX_COMPARED) {
+                    if self.compare(span, place)?.0 == span.len() {
                         own.push(place);
                     }
                     turns.give().await;
@@ -232,11 +232,11 @@ impl TextIndex {
         firsts
     }
 
-    /// Whether a stretch has so many places of its hash that not all are compared.
-    pub(super) fn is_cut(&self, stretch: &[u32]) -> bool {
+    /// Whether a span has so many places of its hash that not all are compared.
+    pub(super) fn is_cut(&self, span: &[u32]) -> bool {
         match &self.kind {
             Kind::Suffixes(_) => false,
-            Kind::Grams(grams) => grams.candidates(stretch).nth(MOST_COMPARED).is_some(),
+            Kind::Grams(grams) => grams.candidates(span).nth(MAX_COMPARED).is_some(),
         }
     }
 
@@ -302,17 +302,17 @@ async fn sorted(store: &TokenStore, zeros: Zeros, turns: &Turns) -> Result<Optio
     Ok(Some(suffix_array(stream, places, turns).await))
 }
 
-/// The largest index of hashed stretches that there is memory for, of so many bytes at most.
+/// The largest index of hashed spans that there is memory for, of so many bytes at most.
 async fn grams(store: &TokenStore, bytes: u64, zeros: Zeros, turns: &Turns) -> Result<Grams> {
     let mut budget = bytes;
     loop {
         if let Some(grams) = Grams::new(store, budget, zeros, turns).await? {
             return Ok(grams);
         }
-        if budget < SMALLEST {
+        if budget < MIN_BYTES {
             return Err(Error::OutOfMemory {
                 what: "an index of the training text".to_owned(),
-                needed: SMALLEST,
+                needed: MIN_BYTES,
                 held: None,
                 advice: "close other programs or tabs, and look again".to_owned(),
             });
@@ -396,13 +396,13 @@ mod tests {
         at_once(TextIndex::new(store, limits, &Turns::none())).unwrap()
     }
 
-    fn places(stream: &[u32], stretch: &[u32]) -> Vec<u64> {
-        let windows = stream.windows(stretch.len()).enumerate();
-        windows.filter(|(_, own)| *own == stretch).map(|(at, _)| at as u64).collect()
+    fn places(stream: &[u32], span: &[u32]) -> Vec<u64> {
+        let windows = stream.windows(span.len()).enumerate();
+        windows.filter(|(_, own)| *own == span).map(|(at, _)| at as u64).collect()
     }
 
-    /// Every stretch of the text that stands in the stream, but those inside another.
-    fn stretches_plainly(stream: &[u32], text: &[u32], shortest: usize) -> Vec<Range<usize>> {
+    /// Every span of the text that stands in the stream, but those inside another.
+    fn spans_plainly(stream: &[u32], text: &[u32], shortest: usize) -> Vec<Range<usize>> {
         let stands = |range: &Range<usize>| !places(stream, &text[range.clone()]).is_empty();
         let all = (0..text.len()).flat_map(|from| (from + shortest..=text.len()).map(move |to| from..to));
         let all: Vec<_> = all.filter(stands).collect();
@@ -414,8 +414,8 @@ mod tests {
 
     fn agrees(stream: &[u32], text: &[u32], limits: Limits) -> std::result::Result<(), TestCaseError> {
         let index = index(stream, limits);
-        let found = at_once(index.stretches(text, &Turns::none())).unwrap();
-        prop_assert_eq!(&found, &stretches_plainly(stream, text, index.shortest()));
+        let found = at_once(index.spans(text, &Turns::none())).unwrap();
+        prop_assert_eq!(&found, &spans_plainly(stream, text, index.shortest()));
         for range in found {
             let own = places(stream, &text[range.clone()]);
             let expected = Occurrences { count: own.len(), firsts: own.into_iter().take(LISTED).collect() };
@@ -426,7 +426,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_longest_stretches_are_those_of_a_plain_search(
+        fn the_longest_spans_are_those_of_a_plain_search(
             alphabet in 1_u32..4,
             stream in prop::collection::vec(0_u32..1000, 0..200),
             text in prop::collection::vec(0_u32..1000, 0..24),
@@ -435,7 +435,7 @@ mod tests {
         ) {
             let of = |draws: Vec<u32>| draws.iter().map(|draw| draw % alphabet).collect::<Vec<u32>>();
             let (stream, mut text) = (of(stream), of(text));
-            // Chance alone has few long stretches.
+            // Chance alone has few long spans.
             if let Some((from, count)) = copied {
                 text.extend(stream.iter().skip(from).take(count));
             }
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_of_few_bytes_finds_longer_stretches_alone() {
+    fn an_index_of_few_bytes_finds_longer_spans_alone() {
         let stream: Vec<u32> = (0..1000).collect();
         let whole = index(&stream, GRAMS);
         assert_eq!(whole.shortest(), 8);
@@ -454,11 +454,11 @@ mod tests {
         assert_eq!(small.shortest(), 11);
         assert!(small.bytes() <= 2000 && whole.bytes() > 4000, "{} {}", small.bytes(), whole.bytes());
         assert_eq!(index(&stream, Limits { sorted: 999, ..SORTED }).shortest(), 8);
-        assert_eq!(index(&stream, Limits { sorted: 1000, ..SORTED }).shortest(), SHORTEST);
+        assert_eq!(index(&stream, Limits { sorted: 1000, ..SORTED }).shortest(), MIN_SPAN);
     }
 
     #[test]
-    fn an_index_that_does_not_find_every_stretch_says_why() {
+    fn an_index_that_does_not_find_every_span_says_why() {
         let stream: Vec<u32> = (0..1000).collect();
         let said = |limits| index(&stream, limits).shortcoming();
         let all = Limits { sorted: 1000, bytes: 8000 };
@@ -489,7 +489,7 @@ mod tests {
         let shortest = small.shortest();
         assert!((9..40).contains(&shortest) && said.contains(&format!("of {shortest} tokens")), "{said}");
         let text: Vec<u32> = (500..600).collect();
-        let found = at_once(small.stretches(&text, &Turns::none())).unwrap();
+        let found = at_once(small.spans(&text, &Turns::none())).unwrap();
         assert!(found.len() == 1 && found[0] == (0..100), "{found:?}");
         let error = made(|_| None).unwrap_err();
         assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
@@ -511,7 +511,7 @@ mod tests {
             index.bytes(),
             index.shortest()
         );
-        let found = at_once(index.stretches(&text, &Turns::none())).unwrap();
+        let found = at_once(index.spans(&text, &Turns::none())).unwrap();
         assert_eq!((found.len(), &found[0]), (1, &(0..40)));
         let expected = Occurrences { count: 1, firsts: vec![place as u64] };
         assert_eq!(at_once(index.occurrences(&text, &Turns::none())).unwrap(), expected);

@@ -16,12 +16,12 @@ const FEW: usize = 12;
 const STEPS: usize = 1 << 14;
 
 /// More tokens than this cannot be sorted.
-pub(super) const MOST: u64 = SORTED as u64 - 1;
+pub(super) const MAX_TOKENS: u64 = SORTED as u64 - 1;
 
 /// Bytes that sorting takes for each token.
 pub(super) const BYTES_PER_TOKEN: u64 = 8;
 
-/// The places of a stream in order, written to a list of its length. It is at most [`MOST`] tokens long. The stream itself becomes scratch.
+/// The places of a stream in order, written to a list of its length. It is at most [`MAX_TOKENS`] tokens long. The stream itself becomes scratch.
 pub(super) async fn suffix_array(mut stream: Vec<u32>, places: Vec<u32>, turns: &Turns) -> Vec<u32> {
     let count = stream.len();
     debug_assert_eq!(places.len(), count, "a place for each token");

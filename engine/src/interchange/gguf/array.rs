@@ -6,7 +6,7 @@ use super::value::{Kind, Value};
 use std::borrow::Cow;
 
 /// Arrays in arrays in arrays …: so many at most. llama.cpp reads no array in an array at all.
-const MOST_NESTED: usize = 8;
+const MAX_NESTED: usize = 8;
 
 /// Values of one kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +29,8 @@ impl<'file> Array<'file> {
 
     /// Reads an array that lies in so many others.
     pub(super) fn read(cursor: &mut Cursor<'file>, nested: usize) -> Reading<Self> {
-        if nested == MOST_NESTED {
-            return Err(format!("arrays lie in each other deeper than {MOST_NESTED}"));
+        if nested == MAX_NESTED {
+            return Err(format!("arrays lie in each other deeper than {MAX_NESTED}"));
         }
         let kind = Kind::read(cursor)?;
         let count = cursor.u64()?;

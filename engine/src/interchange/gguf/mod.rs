@@ -59,4 +59,4 @@ const ALIGNMENT_KEY: &str = "general.alignment";
 /// What tensors are aligned to where no key says otherwise.
 const ALIGNMENT: u32 = 32;
 /// Dimensions that a tensor has at most (`GGML_MAX_DIMS`).
-const MOST_DIMENSIONS: usize = 4;
+const MAX_DIMENSIONS: usize = 4;

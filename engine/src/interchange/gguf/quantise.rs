@@ -85,7 +85,7 @@ fn extreme<const COUNT: usize>(entries: &[f32; COUNT]) -> f32 {
     entries.iter().copied().find(|entry| *entry != 0.0 && entry.abs() == largest).unwrap_or(0.0)
 }
 
-/// d = largest magnitude / 127; a weight is the nearest multiple of d, halves away from zero.
+/// d = largest magnitude / 127; a weight is the nearest multiple of d, ties away from zero.
 #[inline(always)]
 fn q8_0(entries: &[f32; 32], [s0, s1, quants @ ..]: &mut [u8; 34]) {
     let d = largest(entries) / 127.0;
@@ -128,7 +128,7 @@ fn q4_1(entries: &[f32; 32], [s0, s1, m0, m1, nibbles @ ..]: &mut [u8; 20]) {
 /// Groups of a block of Q6_K, and entries of each.
 const GROUPS: usize = 16;
 
-/// The nearest whole number, halves to the even one, for magnitudes below 2²² (`nearest_int`).
+/// The nearest whole number, ties to the even one, for magnitudes below 2²² (`nearest_int`).
 #[inline(always)]
 fn nearest(value: f32) -> f32 {
     (value + 12_582_912.0) - 12_582_912.0

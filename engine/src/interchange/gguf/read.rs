@@ -4,7 +4,7 @@ use super::cursor::{Cursor, Reading};
 use super::metadata::Metadata;
 use super::tensor::{GgmlType, TensorInfo};
 use super::value::{Kind, Value};
-use super::{MAGIC, MOST_DIMENSIONS, VERSION, dequantise};
+use super::{MAGIC, MAX_DIMENSIONS, VERSION, dequantise};
 use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,15 +12,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The oldest version that counts in 64 bits.
-const OLDEST_VERSION: u32 = 2;
+const MIN_VERSION: u32 = 2;
 /// Keys and tensors that a file has at most: published ones have hundreds of keys and thousands of tensors.
-const MOST_ENTRIES: u64 = 1 << 16;
+const MAX_ENTRIES: u64 = 1 << 16;
 /// Bytes of a key or a tensor's name at most.
-const LONGEST_NAME: usize = (1 << 16) - 1;
+const MAX_NAME_BYTES: usize = (1 << 16) - 1;
 /// Bytes that a key with its value has at least: a length, a kind, a byte.
-const LEAST_KEY: u64 = 8 + 4 + 1;
+const MIN_KEY_BYTES: u64 = 8 + 4 + 1;
 /// Bytes that a tensor has at least in the head: a length, dimensions, one of them, a type, an offset.
-const LEAST_TENSOR: u64 = 8 + 4 + 8 + 4 + 8;
+const MIN_TENSOR_BYTES: u64 = 8 + 4 + 8 + 4 + 8;
 
 /// A file's metadata, and its tensors where they lie.
 #[derive(Debug)]
@@ -53,10 +53,12 @@ impl<'file> Gguf<'file> {
         let mut cursor = Cursor::new(bytes);
         check_version(&mut cursor)?;
         let (tensors, keys) = (cursor.u64()?, cursor.u64()?);
-        for (count, least, what) in [(keys, LEAST_KEY, "metadata keys"), (tensors, LEAST_TENSOR, "tensors")] {
+        for (count, least, what) in
+            [(keys, MIN_KEY_BYTES, "metadata keys"), (tensors, MIN_TENSOR_BYTES, "tensors")]
+        {
             cursor.expect(count, least, what)?;
-            if count > MOST_ENTRIES {
-                return Err(format!("it has {count} {what}; at most {MOST_ENTRIES} are read"));
+            if count > MAX_ENTRIES {
+                return Err(format!("it has {count} {what}; at most {MAX_ENTRIES} are read"));
             }
         }
         let mut metadata = Metadata::new();
@@ -144,20 +146,20 @@ fn check_version(cursor: &mut Cursor<'_>) -> Reading<()> {
         return Err("this is no GGUF file: it does not begin with the letters GGUF".to_owned());
     }
     match cursor.u32()? {
-        OLDEST_VERSION..=VERSION => Ok(()),
-        version if (OLDEST_VERSION..=VERSION).contains(&version.swap_bytes()) => {
+        MIN_VERSION..=VERSION => Ok(()),
+        version if (MIN_VERSION..=VERSION).contains(&version.swap_bytes()) => {
             Err("it is stored big-endian; convert it for a little-endian machine".to_owned())
         }
         version => Err(format!(
-            "its GGUF version is {version}; {OLDEST_VERSION} to {VERSION} are read: convert it again"
+            "its GGUF version is {version}; {MIN_VERSION} to {VERSION} are read: convert it again"
         )),
     }
 }
 
 fn name<'file>(cursor: &mut Cursor<'file>) -> Reading<&'file str> {
     let name = cursor.string()?;
-    if name.len() > LONGEST_NAME {
-        return Err(format!("it has {} bytes; at most {LONGEST_NAME} are possible", name.len()));
+    if name.len() > MAX_NAME_BYTES {
+        return Err(format!("it has {} bytes; at most {MAX_NAME_BYTES} are possible", name.len()));
     }
     Ok(name)
 }
@@ -167,8 +169,8 @@ fn info<'file>(cursor: &mut Cursor<'file>) -> Result<(TensorInfo<'file>, u64), (
     let name = name(cursor).map_err(|reason| (None, reason))?;
     let mut rest = || {
         let dimensions = cursor.u32()? as usize;
-        if dimensions > MOST_DIMENSIONS {
-            return Err(format!("it has {dimensions} dimensions; 1 to {MOST_DIMENSIONS} are possible"));
+        if dimensions > MAX_DIMENSIONS {
+            return Err(format!("it has {dimensions} dimensions; 1 to {MAX_DIMENSIONS} are possible"));
         }
         let mut shape = (0..dimensions)
             .map(|_| {

@@ -1,6 +1,6 @@
 //! What tensors are stored as, and how many bytes they have.
 
-use super::MOST_DIMENSIONS;
+use super::MAX_DIMENSIONS;
 use super::cursor::Reading;
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use std::borrow::Cow;
 pub enum GgmlType {
     /// Floats as they are.
     F32,
-    /// Halves.
+    /// 16-bit floats.
     F16,
     /// Floats without their lower 16 bits, rounded.
     BF16,
@@ -177,8 +177,8 @@ impl TensorInfo<'_> {
     /// Bytes of all rows. What is wrong with its shape is refused here.
     pub(super) fn bytes(&self) -> Reading<u64> {
         let (shape, ty) = (&self.shape, self.ty);
-        if shape.is_empty() || shape.len() > MOST_DIMENSIONS {
-            return Err(format!("it has {} dimensions; 1 to {MOST_DIMENSIONS} are possible", shape.len()));
+        if shape.is_empty() || shape.len() > MAX_DIMENSIONS {
+            return Err(format!("it has {} dimensions; 1 to {MAX_DIMENSIONS} are possible", shape.len()));
         }
         if shape.contains(&0) {
             return Err(format!("its shape {shape:?} holds nothing"));

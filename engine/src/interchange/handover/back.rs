@@ -1,7 +1,7 @@
 //! What was trained with a bundle becomes a run again.
 
 use super::tensors::Places;
-use super::{LARGEST_JSON, MANIFEST, Manifest, check_files, is_bundle, sha256};
+use super::{MANIFEST, MAX_JSON_BYTES, Manifest, check_files, is_bundle, sha256};
 use crate::checkpoint::{ARENA_VERSION, CheckpointInfo, Checkpoints, settings_of};
 use crate::data::prepare;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 const STATE: &str = "state.json";
 const STATE_FORMAT: &str = "glasshouse-bundle-checkpoint";
 /// Longest log that is read.
-const LARGEST_LOG: u64 = 1 << 30;
+const MAX_LOG_BYTES: u64 = 1 << 30;
 
 /// `state.json` of a checkpoint that was written there.
 #[derive(Debug, Deserialize)]
@@ -177,7 +177,7 @@ fn latest(out: &Path) -> Result<(PathBuf, CheckpointState)> {
         return Err(Error::bad_file(out, reason));
     };
     let path = folder.join(STATE);
-    let state: CheckpointState = storage::read_json(&path, LARGEST_JSON)?;
+    let state: CheckpointState = storage::read_json(&path, MAX_JSON_BYTES)?;
     if state.format != STATE_FORMAT || state.version != 1 || state.step != step {
         return Err(Error::bad_file(
             path,
@@ -194,7 +194,7 @@ fn log(path: &Path, after: u64, upto: u64) -> Result<Vec<TrainEvent>> {
     if !files::is_file(path) {
         return Err(Error::bad_file(path, "missing: copy the folder that it was in again, whole"));
     }
-    if files::metadata(path).map_err(Error::io(path))?.len() > LARGEST_LOG {
+    if files::metadata(path).map_err(Error::io(path))?.len() > MAX_LOG_BYTES {
         return Err(Error::bad_file(path, "too long for a log: copy it again from where it was written"));
     }
     let mut events = metrics::read(path)?;

@@ -1,4 +1,4 @@
-//! Hand-over of a run to many GPUs: a bundle that `transformers`, Accelerate and `torchrun` go on with, what proves that the numbers are
+//! Hand-over of a run to many GPUs: a bundle that `transformers`, Accelerate and `torchrun` continue, what proves that the numbers are
 //! the same there, and the way back.
 //!
 //! ```text
@@ -8,7 +8,7 @@
 //!          optimizer.safetensors  AdamW's moments, by the names and in the shapes of the model's tensors
 //!          data/                  the tokens of both splits
 //!          expected.*             what the next steps give here: losses, gradient norms, windows, and the weights after them
-//!          train.py, verify, …    what goes on with them, and compares
+//!          train.py, verify, …    what continues them, and compares
 //!          out/                   what it made of them: metrics.jsonl, checkpoint-STEP/
 //! ```
 
@@ -34,7 +34,7 @@ const FORMAT: &str = "glasshouse-bundle";
 const VERSION: u32 = 1;
 const MANIFEST: &str = "bundle.json";
 /// Longest JSON file of a bundle that is read.
-const LARGEST_JSON: u64 = 64 << 20;
+const MAX_JSON_BYTES: u64 = 64 << 20;
 /// What the moments' names begin with, as PyTorch's AdamW calls them.
 const FIRST: &str = "exp_avg.";
 const SECOND: &str = "exp_avg_sq.";
@@ -78,7 +78,7 @@ impl Manifest {
             let reason = format!("it has no {MANIFEST}: name a folder that `glasshouse handover` wrote");
             return Err(Error::bad_file(bundle, reason));
         }
-        let manifest: Self = storage::read_json(&path, LARGEST_JSON)?;
+        let manifest: Self = storage::read_json(&path, MAX_JSON_BYTES)?;
         if manifest.format != FORMAT || manifest.version != VERSION {
             let reason = format!(
                 "a {} of version {}, and this program reads {FORMAT} {VERSION}: use the program that wrote it",

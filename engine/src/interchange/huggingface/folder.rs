@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Largest `config.json`, index and header: headers of the largest published models take some 10 MB.
-pub const LARGEST_JSON: u64 = 64 << 20;
+pub const MAX_JSON_BYTES: u64 = 64 << 20;
 
 /// A tensor in one of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,18 +80,18 @@ impl Format {
         if self == Self::F32 { 4 } else { 2 }
     }
 
-    /// The bytes of floats in it; `halves` has room for those of 16 bits.
-    pub fn encode<'all>(self, floats: &'all [f32], halves: &'all mut Vec<u16>) -> &'all [u8] {
+    /// The bytes of floats in it; `bits16` has room for those of 16 bits.
+    pub fn encode<'all>(self, floats: &'all [f32], bits16: &'all mut Vec<u16>) -> &'all [u8] {
         // safetensors is little-endian, and so is every target.
         if self == Self::F32 {
             return bytemuck::cast_slice(floats);
         }
-        halves.resize(floats.len(), 0);
+        bits16.resize(floats.len(), 0);
         match self {
-            Self::Bf16 => bytemuck::cast_slice_mut::<u16, bf16>(halves).convert_from_f32_slice(floats),
-            _ => bytemuck::cast_slice_mut::<u16, f16>(halves).convert_from_f32_slice(floats),
+            Self::Bf16 => bytemuck::cast_slice_mut::<u16, bf16>(bits16).convert_from_f32_slice(floats),
+            _ => bytemuck::cast_slice_mut::<u16, f16>(bits16).convert_from_f32_slice(floats),
         }
-        bytemuck::cast_slice(halves)
+        bytemuck::cast_slice(bits16)
     }
 }
 
@@ -152,7 +152,7 @@ impl TensorIndex {
 }
 
 /// Files that a model may have: the largest published ones have some two hundred.
-const MOST_SHARDS: usize = 4096;
+const MAX_SHARDS: usize = 4096;
 
 /// The files that an index names.
 ///
@@ -160,7 +160,7 @@ const MOST_SHARDS: usize = 4096;
 /// It is damaged, or names what is no safetensors file beside it.
 pub fn shards_of(index: &Path) -> Result<Vec<String>> {
     let shards: Vec<String> = TensorIndex::read(index)?.shards().into_iter().cloned().collect();
-    if shards.len() > MOST_SHARDS {
+    if shards.len() > MAX_SHARDS {
         return Err(Error::bad_file(index, format!("{} shards are no model's; {TAKE_AGAIN}", shards.len())));
     }
     Ok(shards)
@@ -219,7 +219,7 @@ impl Folder {
         let mut size = [0; 8];
         file.read_exact(&mut size).map_err(|_| bad("too short for a safetensors file".to_owned()))?;
         let size = u64::from_le_bytes(size);
-        if size > LARGEST_JSON || size > length.saturating_sub(8) {
+        if size > MAX_JSON_BYTES || size > length.saturating_sub(8) {
             return Err(bad(format!(
                 "a header of {size} bytes in a file of {length}: not a safetensors file, or cut short"
             )));
@@ -260,11 +260,11 @@ impl Folder {
         if format == Format::F32 {
             return read_at(path, start, bytemuck::cast_slice_mut(floats));
         }
-        let mut halves = vec![0_u16; floats.len()];
-        read_at(path, start, bytemuck::cast_slice_mut(&mut halves))?;
+        let mut bits16 = vec![0_u16; floats.len()];
+        read_at(path, start, bytemuck::cast_slice_mut(&mut bits16))?;
         match format {
-            Format::Bf16 => bytemuck::cast_slice::<u16, bf16>(&halves).convert_to_f32_slice(floats),
-            _ => bytemuck::cast_slice::<u16, f16>(&halves).convert_to_f32_slice(floats),
+            Format::Bf16 => bytemuck::cast_slice::<u16, bf16>(&bits16).convert_to_f32_slice(floats),
+            _ => bytemuck::cast_slice::<u16, f16>(&bits16).convert_to_f32_slice(floats),
         }
         Ok(())
     }
@@ -272,7 +272,7 @@ impl Folder {
 
 /// Reads a JSON file of a bounded length.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    storage::read_json(path, LARGEST_JSON).map_err(|error| match error {
+    storage::read_json(path, MAX_JSON_BYTES).map_err(|error| match error {
         Error::BadFile { path, reason } => {
             Error::bad_file(path, format!("cannot be read: {reason}; {TAKE_AGAIN}"))
         }

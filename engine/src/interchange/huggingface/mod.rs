@@ -14,7 +14,7 @@ mod peft;
 
 pub use card::CardFacts;
 pub use families::{FAMILIES, Family};
-pub(super) use folder::{Folder, Format, LARGEST_JSON, shards_of};
+pub(super) use folder::{Folder, Format, MAX_JSON_BYTES, shards_of};
 pub(super) use import::look;
 pub(crate) use peft::export_adapter_in_turns;
 pub(crate) use peft::merge_adapter_in_turns;
@@ -136,11 +136,11 @@ pub(super) async fn write_tensors(
     platform::reserve(&file, (head.len() + end) as u64)
         .and_then(|()| file.write_all(&head))
         .map_err(Error::io(path))?;
-    let mut halves = Vec::new();
+    let mut bits16 = Vec::new();
     for (_, tensor, arena) in tensors {
         platform::pulse();
         let entries = tensor.gather(parameters, arena)?;
-        let mut bytes = format.encode(&entries, &mut halves);
+        let mut bytes = format.encode(&entries, &mut bits16);
         storage::copy_in_turns(&mut bytes, &mut file, turns).await.map_err(Error::io(path))?;
     }
     file.sync_all().map_err(Error::io(path))
@@ -309,13 +309,13 @@ mod tests {
 
     #[test]
     fn floats_of_16_bits_go_out_as_they_came_in() {
-        let mut halves = Vec::new();
+        let mut bits16 = Vec::new();
         let all = || 0..=u16::MAX;
         for (format, floats) in [
             (Format::F16, all().map(|bits| f16::from_bits(bits).to_f32()).collect::<Vec<_>>()),
             (Format::Bf16, all().map(|bits| bf16::from_bits(bits).to_f32()).collect()),
         ] {
-            let bytes = format.encode(&floats, &mut halves).chunks_exact(format.width());
+            let bytes = format.encode(&floats, &mut bits16).chunks_exact(format.width());
             let same =
                 |((bits, float), bytes): ((u16, &f32), &[u8])| float.is_nan() || bytes == bits.to_le_bytes();
             assert!(all().zip(&floats).zip(bytes).all(same), "{format:?}");

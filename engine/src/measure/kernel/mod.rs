@@ -1,10 +1,10 @@
 //! What each kernel of a training step reaches on a device, and how near that is to what the device can do.
 //!
 //! A step's dispatches fall into classes: the same kernel over operands of the same shapes. One of each class is run again and
-//! again by itself ([`Repeater`]). The processor's executor has nodes instead, which are timed where they stand in the step.
+//! again by itself ([`Repeater`]). The CPU's executor has nodes instead, which are timed where they stand in the step.
 //!
 //! The peaks are measured, not looked up: bytes per second by adding two vectors of 64 MiB, operations per second by the better of a
-//! loop of multiply-adds in registers and of a large square matrix product. On the processor there is only the product, so
+//! loop of multiply-adds in registers and of a large square matrix product. On the CPU there is only the product, so
 //! there "peak" is the best that our own code reaches. A class's share of the peak is the least time that its work
 //! allows at those speeds, by operations or by bytes, over the time that it took. It can exceed 1 where operands are small enough to
 //! stay in a cache from run to run.
@@ -34,7 +34,7 @@ use classes::{Class, chosen, dispatch_classes, node_classes};
 const SECONDS: f64 = 0.05;
 
 /// Most runs in a submission.
-const MOST_REPEATS: usize = 4096;
+const MAX_REPEATS: usize = 4096;
 
 /// Submissions of which the median counts, where they are not long.
 const SAMPLES: usize = 3;
@@ -45,8 +45,8 @@ const LONG_SECONDS: f64 = 0.5;
 /// Seconds that choosing kernels may take: enough for every candidate of a preset.
 const TUNING_SECONDS: f64 = 20.0;
 
-/// How long the processor runs the step's nodes over.
-const PROCESSOR_SECONDS: f64 = 2.0;
+/// How long the CPU runs the step's nodes over.
+const CPU_SECONDS: f64 = 2.0;
 
 /// Measures the kernels of a run's training step whose names contain `filter`, in the order of the step. The second half of the
 /// result is a warning, where the device is a fallback. With `autotune` a GPU's kernels are first chosen by timing all that they may
@@ -77,7 +77,7 @@ pub async fn measure_kernels(
         Some(gpu) => on_gpu(gpu, config, filter, autotune).await?,
         None => {
             let (config, filter) = (config.clone(), filter.to_owned());
-            platform::aside(move || on_processor(&config, threads, &filter)).await??
+            platform::aside(move || on_cpu(&config, threads, &filter)).await??
         }
     };
     Ok((measured, warning))
@@ -147,9 +147,9 @@ fn choice_of<'found>(plan: &Plan, at: usize, found: &'found [TunedBucket]) -> Op
 async fn alone(repeater: &Repeater, number: usize) -> Result<f64> {
     let mut repeats = 1;
     let mut seconds = repeater.seconds(number, repeats).await?;
-    while seconds < SECONDS && repeats < MOST_REPEATS {
+    while seconds < SECONDS && repeats < MAX_REPEATS {
         let wanted = repeats as f64 * 1.2 * SECONDS / seconds.max(1e-6);
-        repeats = (wanted.ceil() as usize).clamp(repeats + 1, (repeats * 32).min(MOST_REPEATS));
+        repeats = (wanted.ceil() as usize).clamp(repeats + 1, (repeats * 32).min(MAX_REPEATS));
         seconds = repeater.seconds(number, repeats).await?;
     }
     let mut samples = vec![seconds];
@@ -160,11 +160,11 @@ async fn alone(repeater: &Repeater, number: usize) -> Result<f64> {
     Ok(spread(&mut samples).0 / repeats as f64)
 }
 
-fn on_processor(config: &RunConfig, threads: Option<usize>, filter: &str) -> Result<Vec<KernelMeasurement>> {
+fn on_cpu(config: &RunConfig, threads: Option<usize>, filter: &str) -> Result<Vec<KernelMeasurement>> {
     let graphs = training_graphs(&config.model, &config.train)?;
     let graph = cpu::fused(&graphs.train, &[graphs.train_loss]);
     let classes = chosen(node_classes(&graph, config.train.accumulate), filter)?;
-    let peak = peak::of_processor(threads)?;
+    let peak = peak::of_cpu(threads)?;
     let layout = ArenaLayout::of(&graph);
     let weights = initial::parameters(&graph.parameters, &layout, config.seed);
     let mut inputs: Vec<(ValueId, Data)> = Vec::new();
@@ -178,7 +178,7 @@ fn on_processor(config: &RunConfig, threads: Option<usize>, filter: &str) -> Res
         };
         inputs.push((ValueId(number as u32), data));
     }
-    let (seconds, threads) = cpu::time_graph(&graph, &inputs, threads, PROCESSOR_SECONDS)?;
+    let (seconds, threads) = cpu::time_graph(&graph, &inputs, threads, CPU_SECONDS)?;
     let description = device::cpu(threads);
     let mean = |class: &Class| {
         let all: f64 = class.members.iter().map(|at| seconds[*at]).sum();

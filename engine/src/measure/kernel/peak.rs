@@ -104,8 +104,8 @@ pub(super) async fn of_gpu(gpu: &Gpu) -> Result<Peak> {
     })
 }
 
-/// The processor's peaks.
-pub(super) fn of_processor(threads: Option<usize>) -> Result<Peak> {
+/// The CPU's peaks.
+pub(super) fn of_cpu(threads: Option<usize>) -> Result<Peak> {
     let graph = PeakGraph::new(STREAM, 1024)?;
     let operand = |value: &ValueId| (*value, Data::F32(PeakGraph::operand(graph.graph.ty(*value).count())));
     let inputs: Vec<(ValueId, Data)> = graph.inputs.iter().map(operand).collect();

@@ -13,7 +13,7 @@ use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 /// Shorter files are kept in memory: of a small model also its milestones.
 pub(super) const LARGE: u64 = 1 << 18;
 /// Files that are open at a time at most: a browser has not endlessly many.
-const MOST: usize = 256;
+const MAX_OPEN_FILES: usize = 256;
 
 struct Opened {
     number: u64,
@@ -28,7 +28,7 @@ thread_local! {
 pub(super) async fn open(storage: &Folder, path: &Path) -> Option<Reader> {
     let number = OPEN.with_borrow_mut(|(open, last)| {
         *last += 1;
-        (open.len() < MOST).then_some(*last)
+        (open.len() < MAX_OPEN_FILES).then_some(*last)
     })?;
     open_as(storage, path, number).await.ok()?;
     Some(Reader { number, read })

@@ -155,7 +155,7 @@ fn links_are_refused() {
 fn claims_are_checked_before_anything_is_unpacked() {
     // A packer refuses to make what would not be unpacked.
     let mut packer = Packer::new(Cursor::new(Vec::new()));
-    (packer.files, packer.bytes) = (MOST_ENTRIES - 1, 0);
+    (packer.files, packer.bytes) = (MAX_ENTRIES - 1, 0);
     at_once(packer.add("last", 1, &mut &b"x"[..], &Turns::none())).unwrap();
     let refused = at_once(packer.add("one more", 1, &mut &b"x"[..], &Turns::none()));
     let refused = refused.unwrap_err().to_string();

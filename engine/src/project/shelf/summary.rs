@@ -10,7 +10,7 @@ use std::path::Path;
 /// Points of the curve.
 const POINTS: usize = 60;
 /// Longer metrics are not read for a list.
-const LARGEST_METRICS: u64 = 64 << 20;
+const MAX_METRICS_BYTES: u64 = 64 << 20;
 
 /// The project in a folder; what cannot be read of it is its problem.
 pub fn summary(id: &str, folder: &Path) -> ProjectSummary {
@@ -54,7 +54,7 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
 fn add_past(run: &Run, summary: &mut ProjectSummary) -> Result<()> {
     let path = run.metrics_path();
     let length = files::metadata(&path).map_or(0, |metadata| metadata.len());
-    if length > LARGEST_METRICS {
+    if length > MAX_METRICS_BYTES {
         return Ok(());
     }
     for event in metrics::thinned(&path, POINTS)? {

@@ -76,7 +76,7 @@ fn any_name_gets_a_folder_that_every_system_takes() {
     assert_eq!(about(&shelf, "my-first-model").name, "My first model!");
     assert_eq!(about(&shelf, "project").name, "Жили-были");
     let id = shelf.create(&"word ".repeat(100)).unwrap();
-    assert!(about(&shelf, &id).name.chars().count() <= LONGEST_NAME && id.len() <= LONGEST_ID);
+    assert!(about(&shelf, &id).name.chars().count() <= MAX_NAME_CHARACTERS && id.len() <= MAX_ID_CHARACTERS);
     assert!(shelf.create(" \t ").unwrap_err().to_string().contains("needs a name"));
 }
 

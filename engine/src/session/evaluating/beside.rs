@@ -17,7 +17,7 @@ use web_time::{Duration, Instant};
 const UNSEEN_TURN: Duration = Duration::from_millis(150);
 
 /// The longest that it holds them where a group takes long itself: a request waits so long at most.
-const LONGEST_TURN: Duration = Duration::from_millis(200);
+const MAX_TURN: Duration = Duration::from_millis(200);
 
 /// The part of a long group's time that its turn behind it lasts: beside steps of seconds it would hardly come to its end otherwise.
 const PART: u32 = 4;
@@ -103,7 +103,7 @@ impl Session {
     pub(in super::super) async fn carry_on_evaluating(&mut self, trains: bool) {
         let Some(mut job) = self.evaluations.0.borrow_mut().pop_front() else { return };
         let least = if self.visible { TURN } else { UNSEEN_TURN };
-        let slice = if trains { (job.rested.elapsed() / PART).clamp(least, LONGEST_TURN) } else { least };
+        let slice = if trains { (job.rested.elapsed() / PART).clamp(least, MAX_TURN) } else { least };
         let begun = Instant::now();
         let polled = poll_fn(|context| match job.work.as_mut().poll(context) {
             Poll::Pending if begun.elapsed() < slice => Poll::Pending,

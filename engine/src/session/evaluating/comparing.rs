@@ -3,7 +3,7 @@
 use crate::evaluation::comparison::compare;
 use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
-use crate::protocol::evaluation::MOST_RESAMPLES;
+use crate::protocol::evaluation::MAX_RESAMPLES;
 use crate::protocol::{Comparison, EvaluateSettings, Evaluation};
 use std::collections::VecDeque;
 
@@ -35,7 +35,7 @@ impl Compared {
         }
         let EvaluateSettings { resamples, seed, .. } = first.settings;
         // A kept evaluation is a file that may come from anyone.
-        let resamples = resamples.min(MOST_RESAMPLES);
+        let resamples = resamples.min(MAX_RESAMPLES);
         let found =
             compare(first, second, &Bootstrap { resamples, seed }, &async || turns.give().await).await;
         if self.0.len() == KEPT {
@@ -84,7 +84,7 @@ mod tests {
         hostile.settings.resamples = u32::MAX;
         let asked = turns.asked();
         at_once(compared.pair(&hostile, &again, &turns));
-        assert!(turns.asked() - asked < u64::from(MOST_RESAMPLES));
+        assert!(turns.asked() - asked < u64::from(MAX_RESAMPLES));
         for made in 0..KEPT {
             at_once(compared.pair(&evaluation("c", made as f64, 1.0), &again, &turns));
         }

@@ -6,9 +6,9 @@ use crate::protocol::{GuardKind, GuardSeverity, NormConfig, NormPlacement};
 /// Looks that are remembered.
 const REMEMBERED: usize = 8;
 /// Fewest that a scale is compared with.
-const FEWEST: usize = 2;
+const MIN_SCALES: usize = 2;
 /// Healthy activations grow over a run, and by far less than this from look to look.
-const LARGEST_GROWTH: f32 = 10.0;
+const MAX_GROWTH: f32 = 10.0;
 
 /// What one batch makes of the model's parts, in the order of the forward pass.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -102,7 +102,7 @@ impl Guard {
                 since: step,
                 text,
                 value,
-                threshold: LARGEST_GROWTH,
+                threshold: MAX_GROWTH,
             });
         }
         let first = silent.first().filter(|_| is_settled);
@@ -136,7 +136,7 @@ fn exploding(scales: &[(String, f32)], before: &[(u64, Vec<f32>)]) -> Option<(us
         }
         let known = before.iter().filter_map(|(_, scales)| scales.get(at).copied());
         let largest = known.clone().fold(0.0, f32::max);
-        let explodes = known.count() >= FEWEST && largest > 0.0 && *scale > LARGEST_GROWTH * largest;
+        let explodes = known.count() >= MIN_SCALES && largest > 0.0 && *scale > MAX_GROWTH * largest;
         explodes.then_some((at, Some(largest)))
     })
 }

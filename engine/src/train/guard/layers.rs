@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// An update of this share of the weights is too much: a healthy one is about a thousandth of them (Karpathy 2022, "Neural networks:
 /// zero to hero", part 3).
-pub(super) const LARGEST_UPDATE: f64 = 0.3;
+pub(super) const MAX_UPDATE: f64 = 0.3;
 
 /// A matrix is dead where no entry of its update is this many learning rates long. Once its gradient is 0 the first moment decays by β₁ a step
 /// and the root of the second by √β₂, so that it comes to that some hundred steps later, and thousands before the squares are 0.

@@ -282,8 +282,7 @@ impl Guard {
             return all;
         }
         let explodes = found.parts.iter().find(|part| {
-            !part.is_finite
-                || (is_settled && part.update.is_some_and(|update| update > layers::LARGEST_UPDATE))
+            !part.is_finite || (is_settled && part.update.is_some_and(|update| update > layers::MAX_UPDATE))
         });
         if let Some(part) = self.begins(GuardKind::ExplodingLayer, step, explodes) {
             let what = match part.update.filter(|_| part.is_finite) {
@@ -304,7 +303,7 @@ impl Guard {
                 since: step,
                 text: what,
                 value: part.update.unwrap_or(f64::NAN) as f32,
-                threshold: layers::LARGEST_UPDATE as f32,
+                threshold: layers::MAX_UPDATE as f32,
             });
         }
         let dead = found.dead.first().filter(|_| is_settled);

@@ -4,7 +4,7 @@
 //! which hardly moves, makes no alarm of nothing.
 
 /// Least standard deviation, as a share of the mean.
-const LEAST: f64 = 0.01;
+const MIN_DEVIATION: f64 = 0.01;
 
 /// Appends a value to a window of so many, and says how many standard deviations it is above the window's mean, once the window is full.
 pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize) -> Option<f64> {
@@ -15,12 +15,12 @@ pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize) -> Option<
     is_full.then(|| (f64::from(value) - mean) / deviation)
 }
 
-/// The mean and the standard deviation of values, the latter at least [`LEAST`] of the former; nothing of none, or where all are 0.
+/// The mean and the standard deviation of values, the latter at least [`MIN_DEVIATION`] of the former; nothing of none, or where all are 0.
 pub(super) fn moments(values: &[f32]) -> Option<(f64, f64)> {
     let count = values.len() as f64;
     let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
     let variance = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
-    let deviation = variance.sqrt().max(LEAST * mean.abs());
+    let deviation = variance.sqrt().max(MIN_DEVIATION * mean.abs());
     (deviation > 0.0).then_some((mean, deviation))
 }
 

@@ -6,18 +6,18 @@ use std::collections::BTreeSet;
 const WORDS: usize = 4;
 const CHARACTERS: usize = 8;
 /// Fewer of them say nothing.
-const FEWEST_WORDS: usize = 24;
-const FEWEST_CHARACTERS: usize = 96;
+const MIN_WORDS: usize = 24;
+const MIN_CHARACTERS: usize = 96;
 
 /// The share of a text's runs of four words that stood in it before, or of eight characters where it has few words, as in scripts without
 /// spaces; nothing of a short text.
 pub(super) fn repeated_share(text: &str) -> Option<f32> {
     let words: Vec<&str> = text.split_whitespace().collect();
-    if words.len() >= FEWEST_WORDS {
+    if words.len() >= MIN_WORDS {
         return Some(share(&words, WORDS));
     }
     let characters: Vec<char> = text.chars().collect();
-    (characters.len() >= FEWEST_CHARACTERS).then(|| share(&characters, CHARACTERS))
+    (characters.len() >= MIN_CHARACTERS).then(|| share(&characters, CHARACTERS))
 }
 
 fn share<T: Ord>(items: &[T], length: usize) -> f32 {

@@ -3,7 +3,7 @@
 use crate::protocol::config::{RewardLoss, RewardSettings};
 
 /// Added to the deviation of a group's rewards, as in TRL.
-const LEAST_DEVIATION: f64 = 1e-4;
+const EPSILON: f64 = 1e-4;
 
 /// The advantage of each answer over its group: (r − mean) / (deviation + 1e-4), the deviation over G − 1, or r − mean alone where rewards are
 /// not scaled. Exactly 0 in a group whose rewards are all the same. `rewards` holds group after group.
@@ -13,7 +13,7 @@ pub fn advantages(rewards: &[f32], group: usize, scale: bool) -> Vec<f64> {
             return vec![0.0; rewards.len()];
         }
         let (mean, deviation) = mean_and_deviation(rewards);
-        let divisor = if scale { deviation + LEAST_DEVIATION } else { 1.0 };
+        let divisor = if scale { deviation + EPSILON } else { 1.0 };
         rewards.iter().map(|reward| (f64::from(*reward) - mean) / divisor).collect()
     };
     rewards.chunks(group.max(1)).flat_map(of_group).collect()

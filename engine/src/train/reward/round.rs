@@ -148,12 +148,12 @@ impl Round {
     /// The answers to its first prompt with what they are worth, for people to look at.
     pub fn shown(&self, group: usize) -> Option<String> {
         /// Answers that are shown.
-        const MOST: usize = 4;
+        const MAX_SHOWN: usize = 4;
         let first = self.answers.first()?;
         let lines = self
             .answers
             .iter()
-            .take(group.min(MOST))
+            .take(group.min(MAX_SHOWN))
             .map(|answer| format!("\n> {} [reward {:.2}]", answer.text.trim(), answer.reward));
         Some(format!("{}{}", first.asked, lines.collect::<String>()))
     }

@@ -10,7 +10,7 @@ use crate::train::TrainEvent;
 use web_time::Instant;
 
 /// Most batches handed to the executor at once; fewer where they take long, since a request to stop waits for them.
-const LARGEST_CHUNK: f64 = 64.0;
+const MAX_CHUNK: f64 = 64.0;
 
 impl<'data> Trainer<'data> {
     /// The batches that a split is evaluated on.
@@ -147,7 +147,7 @@ impl Trainer<'_> {
             let (before, batches) = self.pace.evaluation_seconds.unwrap_or_default();
             self.pace.evaluation_seconds = Some((before + seconds, batches + chunk.len() as f64));
             let seconds = seconds / chunk.len() as f64;
-            let fitting = (GROUP_SECONDS / seconds).clamp(fewest as f64, LARGEST_CHUNK) as usize;
+            let fitting = (GROUP_SECONDS / seconds).clamp(fewest as f64, MAX_CHUNK) as usize;
             // As many for each of those that compute them at once.
             chunk_size = fitting / fewest * fewest;
         }

@@ -12,7 +12,7 @@ use crate::step::{ArenaState, LossScale, StepInput};
 const GARBAGE: u64 = 0x6761_7262;
 /// What an exploding block's weights are multiplied by.
 const EXPLOSION: f32 = 100.0;
-/// A loss scale that has not come down to what halves can hold when the guard has seen enough steps without a gradient.
+/// A loss scale that has not come down to what f16 can hold when the guard has seen enough steps without a gradient.
 const OVERFLOW: LossScale = LossScale { scale: f32::from_bits(0x7b80_0000), good_steps: 0 };
 
 /// What is to go wrong, at a step counted from 0.

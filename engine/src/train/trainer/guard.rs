@@ -3,7 +3,7 @@
 //! Whatever is done depends on steps alone: on which checkpoints there are by `train.checkpoint_interval`, never on those that the clock or
 //! a person added, and not on how many steps a group had. So a run that is repeated, or was interrupted in between, does the same.
 
-use super::{LARGEST_GROUP, Trainer, step_input_after, unless_stopped};
+use super::{MAX_GROUP_STEPS, Trainer, step_input_after, unless_stopped};
 use crate::checkpoint::Loaded;
 use crate::data::prepare::open_tokenizer;
 use crate::error::{Error, Result};
@@ -289,7 +289,7 @@ impl Trainer<'_> {
 
     /// Lowers the learning rate from the first step on that cannot be under way with this one. Nothing where the run is over by then.
     fn lower(&mut self, finding: &Finding) -> Option<Intervention> {
-        let from = self.step + LARGEST_GROUP;
+        let from = self.step + MAX_GROUP_STEPS;
         if from >= self.config.train.steps {
             return None;
         }

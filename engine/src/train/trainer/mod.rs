@@ -23,7 +23,7 @@ use super::tensorboard::TensorboardWriter;
 use crate::checkpoint::Checkpoints;
 use crate::data::{Batches, Reference};
 use crate::error::{Error, Result};
-use crate::executor::{Executor, LONGEST_LAUNCHED};
+use crate::executor::{Executor, MAX_LAUNCHED_SECONDS};
 use crate::gpu::EncodeStatistics;
 use crate::graph::{Parameter, random};
 use crate::metrics::MetricsWriter;
@@ -32,7 +32,7 @@ use crate::plan::merge::merged;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
 use crate::protocol::{
-    Event, Intervention, MOST_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
+    Event, Intervention, MAX_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
 };
 use crate::step::{ArenaState, MicroBatch, StepInput};
 use std::collections::VecDeque;
@@ -44,7 +44,7 @@ use std::task::Poll;
 use web_time::Instant;
 
 /// Most steps in a group; the GPU executor overlaps the uploads and read-backs of several submissions within one.
-const LARGEST_GROUP: u64 = 32;
+const MAX_GROUP_STEPS: u64 = 32;
 /// A group is cut so that it takes about this long, unless asked otherwise: a request to stop waits for one group.
 const GROUP_SECONDS: f64 = 0.2;
 /// Seconds of a run after which its first sample by the clock is due; those after it come by steps.
@@ -210,7 +210,7 @@ impl Trainer<'_> {
 
     /// A group has so many steps at most: 1 lets a person see step by step.
     pub fn set_group_steps(&mut self, steps: u64) {
-        self.group.steps = steps.clamp(1, LARGEST_GROUP);
+        self.group.steps = steps.clamp(1, MAX_GROUP_STEPS);
     }
 
     /// The executor with the current weights, to write a sample with.
@@ -369,7 +369,7 @@ impl Trainer<'_> {
             |step: u64| train.milestone_interval > 0 && step.is_multiple_of(train.milestone_interval);
         let list = self.checkpoints.list();
         let kept = list.iter().filter(|kept| !kept.resumable && !by_interval(kept.step)).count() as u64;
-        kept + u64::from(self.step < train.steps) < MOST_MILESTONES
+        kept + u64::from(self.step < train.steps) < MAX_MILESTONES
     }
 
     /// Asks for the run's first sample of trained weights as soon as there is something to see, which changes no number.
@@ -558,7 +558,7 @@ async fn profiled(
 ) -> Result<((Vec<ProfileEntry>, ProfileMethod), Option<EncodeStatistics>)> {
     let profile = executor.profile(input).await?;
     let overhead = match step_seconds {
-        Some(seconds) if seconds > LONGEST_LAUNCHED => None,
+        Some(seconds) if seconds > MAX_LAUNCHED_SECONDS => None,
         _ => executor.time_launch(input, false).await?,
     };
     Ok((profile, overhead))

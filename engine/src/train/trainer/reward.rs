@@ -28,7 +28,7 @@ const TOLD_AFTER: u64 = 10;
 /// The file of a round that a run stopped in, in its folder.
 pub(crate) const ROUND_FILE: &str = "round.json";
 /// Largest file of a round that is read.
-const LARGEST_ROUND: u64 = 1 << 30;
+const MAX_ROUND_BYTES: u64 = 1 << 30;
 
 /// What the file of a run's first weights says that it belongs to.
 const FIRST_WEIGHTS: &str = "the run's first weights";
@@ -121,7 +121,7 @@ impl Trainer<'_> {
         }
         let number = self.step / iterations;
         if !self.step.is_multiple_of(iterations) {
-            let kept = storage::read_json::<Round>(&self.round_file(), LARGEST_ROUND).ok();
+            let kept = storage::read_json::<Round>(&self.round_file(), MAX_ROUND_BYTES).ok();
             self.rewards.round = kept.filter(|round| round.number == number);
             if self.rewards.round.is_none() {
                 let text = "the answers that this step was to learn from are gone; others are drawn, by the weights as they are";

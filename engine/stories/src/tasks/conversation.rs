@@ -21,7 +21,7 @@ pub(super) const WORDINGS: &[&Wordings] = &[
 ];
 
 /// An answer of more words is a guess at everything.
-const MOST_WORDS: u64 = 12;
+const MAX_WORDS: u64 = 12;
 
 /// Something that people say of themselves.
 struct Fact {
@@ -228,7 +228,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     parts.push(part);
     messages.push(user(asked));
     messages.push(assistant(fact.answer.replace("{value}", value)));
-    let check = Check::Contains { all: vec![value.to_owned()], max_words: MOST_WORDS };
+    let check = Check::Contains { all: vec![value.to_owned()], max_words: MAX_WORDS };
     Draft { template: parts.join("+"), messages, check }
 }
 

@@ -50,10 +50,10 @@ const INDIRECT: Wordings = Wordings {
 };
 
 /// Most characters of a story at levels 1 and 2: a row of level 1 is about 128 tokens of a small vocabulary.
-const MOST_CHARACTERS: [usize; 2] = [340, 640];
+const MAX_CHARACTERS: [usize; 2] = [340, 640];
 
 /// Most words of an answer that is judged by what it contains, at levels 1 and 2 and at level 3: no copy of the story.
-const MOST_WORDS: [u64; 2] = [12, 20];
+const MAX_WORDS: [u64; 2] = [12, 20];
 
 pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
     let outline = draw.story();
@@ -85,7 +85,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
         2 => outline.excerpt(0..(needed.max(4) + draw.below(3)).min(beats.len())),
         _ => outline.text(),
     };
-    if MOST_CHARACTERS.get(usize::from(level) - 1).is_some_and(|most| story.len() > *most) {
+    if MAX_CHARACTERS.get(usize::from(level) - 1).is_some_and(|most| story.len() > *most) {
         return None;
     }
     let (asked, template) = match clause(&question.ask) {
@@ -105,7 +105,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
         exact(accepted(&answer))
     } else {
         let all = question.keys.iter().map(|key| outline.fill(key)).collect();
-        Check::Contains { all, max_words: MOST_WORDS[usize::from(level > 2)] }
+        Check::Contains { all, max_words: MAX_WORDS[usize::from(level > 2)] }
     };
     Some(Draft::new(format!("{template}+{frame_template}"), &prompt, &answer, check))
 }

@@ -7,7 +7,7 @@ use super::plots;
 pub(super) const WORDINGS: &[&Wordings] = &[&ASK];
 
 /// A summary of more words is none.
-const MOST_WORDS: u64 = 25;
+const MAX_WORDS: u64 = 25;
 
 const ASK: Wordings = Wordings {
     name: "summary",
@@ -38,6 +38,6 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
     let (summary, keys) = about.summaries[usize::from(draw.level).saturating_sub(1).min(2)];
     let all = keys.iter().map(|key| outline.fill(key)).collect();
     let (asked, template) = draw.word(&ASK);
-    let check = Check::Contains { all, max_words: MOST_WORDS };
+    let check = Check::Contains { all, max_words: MAX_WORDS };
     Some(Draft::new(template, &asked.replace("{story}", &story), &outline.fill(summary), check))
 }

@@ -10,7 +10,7 @@ use egui::{
 /// Height of a token's line in points.
 const LINE: f32 = 20.0;
 /// Attention below this is not drawn.
-const LEAST: f32 = 0.02;
+const MIN_SHARE: f32 = 0.02;
 /// Tokens up to which all of them are drawn.
 const CROWD: usize = 64;
 /// Height from which on it scrolls, in points.
@@ -64,7 +64,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
 fn sentence(shown: &Shown<'_>, matrix: &[f32], tokens: usize, query: usize) -> String {
     let row = matrix.get(query * tokens..(query + 1) * tokens).unwrap_or_default();
     let mut most: Vec<(usize, f32)> =
-        row.iter().copied().enumerate().filter(|(_, share)| *share >= LEAST).collect();
+        row.iter().copied().enumerate().filter(|(_, share)| *share >= MIN_SHARE).collect();
     most.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     let parts: Vec<String> =
         most.iter().take(5).map(|(key, share)| format!("{share:.2} from {}", shown.place(*key))).collect();
@@ -80,7 +80,7 @@ fn paint(ui: &Ui, shown: &Shown<'_>, matrix: &[f32], rect: Rect, reads: usize) {
     let middle = |place: usize| rect.top() + LINE * (place as f32 + 0.5);
     let row = |query: usize| matrix.get(query * tokens..(query + 1) * tokens).unwrap_or_default();
     let line = |query: usize, strength: f32| {
-        for (key, share) in row(query).iter().enumerate().filter(|(_, share)| **share >= LEAST) {
+        for (key, share) in row(query).iter().enumerate().filter(|(_, share)| **share >= MIN_SHARE) {
             let colour = theme::mix(palette.panel, palette.accent, share.sqrt() * strength);
             let ends = [pos2(left, middle(query)), pos2(right, middle(key))];
             painter.line_segment(ends, Stroke::new(0.75 + 2.25 * share * strength, colour));
@@ -109,7 +109,7 @@ fn paint(ui: &Ui, shown: &Shown<'_>, matrix: &[f32], rect: Rect, reads: usize) {
         let share = row(reads).get(place).copied().unwrap_or_default();
         let (y, colour) = (middle(place), if place == reads { palette.accent } else { palette.quiet });
         fitted(shown.token(place), pos2(left - 6.0, y), Align2::RIGHT_CENTER, colour);
-        let words = match share >= LEAST {
+        let words = match share >= MIN_SHARE {
             true => format!("{} {share:.2}", shown.token(place)),
             false => shown.token(place),
         };

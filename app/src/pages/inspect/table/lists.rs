@@ -1,4 +1,4 @@
-//! What of a view is no tensor, as rows: what ids and rows of tensors mean, stretches of the text, passages, operations.
+//! What of a view is no tensor, as rows: what ids and rows of tensors mean, spans of the text, passages, operations.
 
 use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue, Match, Passage, Place, TokenText};
 
@@ -33,7 +33,7 @@ impl<'a> List<'a> {
             Self::Tokens(_) => "tokens",
             Self::Parameters(_) => "parameters",
             Self::Steps(_) => "steps",
-            Self::Matches(_) => "stretches",
+            Self::Matches(_) => "spans",
             Self::Passages(_) => "passages",
             Self::Formulas(_) => "formulas",
             Self::Operations(_) => "operations",
@@ -128,22 +128,22 @@ fn token_cells(token: &TokenText) -> Vec<String> {
     vec![token.id.to_string(), token.text.clone()]
 }
 
-fn match_cells(stretch: &Match) -> Vec<String> {
-    let [_, text, _] = &stretch.context;
-    let (document, beginning) = match &stretch.document {
+fn match_cells(span: &Match) -> Vec<String> {
+    let [_, text, _] = &span.context;
+    let (document, beginning) = match &span.document {
         // Documents are counted from 1, as the view has them.
         Some((number, beginning)) => ((*number + 1).to_string(), beginning.clone()),
         None => (String::new(), String::new()),
     };
-    let further: Vec<String> = stretch.further.iter().map(place_cell).collect();
+    let further: Vec<String> = span.further.iter().map(place_cell).collect();
     vec![
-        stretch.start.to_string(),
-        stretch.length.to_string(),
-        stretch.occurrences.to_string(),
+        span.start.to_string(),
+        span.length.to_string(),
+        span.occurrences.to_string(),
         text.clone(),
         document,
         beginning,
-        stretch.place.to_string(),
+        span.place.to_string(),
         further.join(", "),
     ]
 }

@@ -1,6 +1,6 @@
 //! The boxes of the walk: what is done in each, and the tensor that shows it.
 
-/// A stretch of the way.
+/// A stage of the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WalkStage {
     /// From text to vectors.

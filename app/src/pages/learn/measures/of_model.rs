@@ -58,12 +58,12 @@ pub(super) const SURPRISE_SHARE: Measure = Measure {
     about: "mean surprise of the prompt's tokens over that of a uniform guess",
     of: Of::View(View::Tokens, surprise_share),
 };
-pub(super) const LONGEST_MATCH: Measure = Measure {
+pub(super) const MATCH_LENGTH: Measure = Measure {
     name: "longest_match",
-    about: "tokens of the longest stretch of the prompt that stands in the training text",
+    about: "tokens of the longest span of the prompt that stands in the training text",
     of: Of::View(View::Provenance, |_, data, _| {
         let length = matches(data)?.iter().map(|found| found.length).max().unwrap_or(0);
-        let sentence = format!("The longest stretch that stands in the training text has {length} tokens.");
+        let sentence = format!("The longest span that stands in the training text has {length} tokens.");
         Some((length as f64, sentence))
     }),
 };

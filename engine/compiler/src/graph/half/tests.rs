@@ -15,7 +15,7 @@ fn mixed(mut config: RunConfig) -> Graph {
     fused(graphs.train, &[graphs.train_loss], &Target::new(false))
 }
 
-/// How many values each op gives in half.
+/// How many values each op gives in f16.
 fn given(graph: &Graph) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for node in &graph.nodes {
@@ -51,9 +51,9 @@ fn nanogpt_has_what_it_can_in_half() {
     assert_eq!(given(&mixed(config)), wanted);
 }
 
-/// What is dropped is taken from the projection before it, and its gradient given to that projection, in half.
+/// What is dropped is taken from the projection before it, and its gradient given to that projection, in f16.
 #[test]
-fn dropout_stands_between_halves_and_the_stream() {
+fn dropout_stands_between_f16_and_the_stream() {
     let counts = given(&mixed(preset("nanogpt-gpu").unwrap()));
     // Six blocks of two; the one behind the embedding is part of the stream. An MLP's first layer goes with its activation.
     assert_eq!((counts.get("dropout"), counts.get("linear")), (Some(&12), Some(&18)), "{counts:?}");

@@ -102,7 +102,7 @@ impl Operation for Attention {
         pass.flow(x, dqkv)
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.qkv, outputs.y])
     }
 
@@ -147,7 +147,7 @@ impl Operation for AttentionDelta {
         Ok(Delta { delta: Type::f32(&[y.shape[0], self.heads.heads, y.shape[1]]) })
     }
 
-    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.y, inputs.dy])
     }
 }
@@ -194,7 +194,7 @@ impl Operation for AttentionBackward {
         Ok(Dqkv { dqkv: qkv.clone() })
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.qkv, inputs.dy, outputs.dqkv])
     }
 

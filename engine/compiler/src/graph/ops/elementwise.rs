@@ -62,8 +62,8 @@ impl Operation for Dropout {
         }
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        // A mask between halves is in no model's way but an adapter's, and no kernel is built for it.
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+        // A mask between f16 values is in no model's way but an adapter's, and no kernel is built for it.
         let y = (!self.residual).then(|| alone_without(outputs.y, inputs.x));
         [alone(inputs.x)].into_iter().chain(y).collect()
     }

@@ -69,7 +69,7 @@ impl Operation for HeadNorm {
         pass.flow(x, dx)
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.qkv, outputs.y])
     }
 }
@@ -104,7 +104,7 @@ impl Operation for HeadNormBackward {
         Ok(Dx { dx: qkv.clone() })
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.qkv, inputs.dy, outputs.dx])
     }
 }
@@ -146,7 +146,7 @@ impl Operation for HeadNormWeightBackward {
         Ok(Nothing)
     }
 
-    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.qkv, inputs.dy])
     }
 }

@@ -57,7 +57,7 @@ impl Operation for Linear {
         }
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         if !inputs.x.by_four() {
             return Vec::new();
         }
@@ -133,7 +133,7 @@ impl Operation for LinearInputBackward {
         Ok(Dx { dx })
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         if self.residual { Vec::new() } else { alone_by_four(&[inputs.dy, outputs.dx]) }
     }
 
@@ -173,7 +173,7 @@ impl Operation for LinearWeightBackward {
         Ok(Nothing)
     }
 
-    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         alone_by_four(&[inputs.dy, inputs.x])
     }
 
@@ -219,7 +219,7 @@ impl Operation for SumRows {
         Ok(Nothing)
     }
 
-    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         vec![alone(inputs.dy)]
     }
 }

@@ -155,7 +155,7 @@ impl Operation for CrossEntropyBackward {
         Ok(Dx { dx: logits.clone() })
     }
 
-    fn halves(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         vec![alone(outputs.dx)]
     }
 }

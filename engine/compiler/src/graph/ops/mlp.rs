@@ -79,7 +79,7 @@ impl Operation for Activation {
         pass.flow(x, dx)
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.x, outputs.y])
     }
 
@@ -113,7 +113,7 @@ impl Operation for ActivationBackward {
         Ok(Dx { dx: x.clone() })
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.x, inputs.dy, outputs.dx])
     }
 }
@@ -154,7 +154,7 @@ impl Operation for Gate {
         pass.flow(x, dx)
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.x, outputs.y])
     }
 
@@ -185,7 +185,7 @@ impl Operation for GateBackward {
         Ok(Dx { dx: x.clone() })
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.x, inputs.dy, outputs.dx])
     }
 }

@@ -193,7 +193,7 @@ pub trait Operation: Copy + Into<Op> {
     }
 
     /// Which operands its kernels have variants for in 16-bit floats.
-    fn halves(&self, operands: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, operands: Named<Self, Operand>) -> Vec<half::Rule> {
         let _ = operands;
         Vec::new()
     }

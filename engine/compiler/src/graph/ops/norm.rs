@@ -102,7 +102,7 @@ impl Operation for Norm {
         Ok(())
     }
 
-    fn halves(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         vec![alone(outputs.y)]
     }
 
@@ -142,7 +142,7 @@ impl Operation for NormBackward {
         Ok(Dx { dx: x.clone() })
     }
 
-    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         vec![alone(inputs.dy)]
     }
 }
@@ -184,7 +184,7 @@ impl Operation for NormWeightBackward {
         Ok(Nothing)
     }
 
-    fn halves(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         vec![alone(inputs.dy)]
     }
 }

@@ -56,7 +56,7 @@ impl Operation for Rope {
         pass.flow(inputs.qkv, gradient)
     }
 
-    fn halves(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
+    fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
         together(&[inputs.qkv, outputs.y])
     }
 }

@@ -7,7 +7,7 @@ use crate::graph::shape::{Rule, alike, are_starts, rank};
 use crate::graph::{GraphError, Type, ValueId};
 
 /// Least that 1 − p is taken to be, as the authors of [`Unlikelihood`] have it: where it is less, nothing flows back.
-pub const LEAST_REST: f32 = 1e-5;
+pub const MIN_REST: f32 = 1e-5;
 
 /// Cross-entropy with unlikelihood of tokens (Welleck et al. 2019, "Neural text generation with unlikelihood training", arXiv 1908.04319,
 /// equations 4 and 5): row loss =

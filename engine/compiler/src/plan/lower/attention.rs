@@ -110,7 +110,7 @@ pub(super) fn dropping(dropout: Option<DropoutSite>) -> (u32, u32, f32) {
 }
 
 /// Turns of a kernel's loop over a head's row, four channels at a time where they divide. They count towards
-/// [`super::LONGEST_LOOP`] although their number is a constant for most sizes: llvmpipe does not unroll them.
+/// [`super::MAX_LOOP_ITERATIONS`] although their number is a constant for most sizes: llvmpipe does not unroll them.
 fn row_turns(heads: Heads) -> usize {
     if heads.head_size.is_multiple_of(4) { heads.head_size / 4 } else { heads.head_size }
 }

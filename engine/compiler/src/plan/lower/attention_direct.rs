@@ -2,7 +2,7 @@
 
 use super::attention::{Window, dropping, scale};
 use super::matmul::built;
-use super::{BindingSource, LONGEST_LOOP, Launch, grid};
+use super::{BindingSource, Launch, MAX_LOOP_ITERATIONS, grid};
 use crate::Result;
 use crate::plan::Buffer;
 use glasshouse_shaders::{
@@ -13,7 +13,7 @@ use glasshouse_shaders::{
 const ROWS: usize = 32;
 
 /// Largest head that they take: with more registers llvmpipe takes a minute to build them.
-const LARGEST_HEAD: usize = 128;
+const MAX_HEAD_SIZE: usize = 128;
 
 /// Whether they take these heads: others are taken scalar by scalar. Loops that llvmpipe would end early are left to the
 /// kernels whose lowering refuses them.
@@ -21,7 +21,7 @@ pub(super) fn takes(window: Window<'_>) -> bool {
     let ((_, time), heads) = (window.batch_and_time(), window.heads);
     let entries = heads.head_size / 4;
     let turns = time.div_ceil(4) * (heads.heads / heads.kv_heads) * (1 + 2 * entries);
-    heads.head_size.is_multiple_of(4) && heads.head_size <= LARGEST_HEAD && turns <= LONGEST_LOOP
+    heads.head_size.is_multiple_of(4) && heads.head_size <= MAX_HEAD_SIZE && turns <= MAX_LOOP_ITERATIONS
 }
 
 /// The variant of one of the three, its arguments and its workgroups, one for each [`ROWS`] rows of each of so many heads.

@@ -6,11 +6,11 @@ use crate::Result;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs, Named, Y};
 use glasshouse_shaders::{cached_attention, cached_attention_join, cached_write, last_row};
 
-/// Positions of a cache that a workgroup goes through while a text is written, until there are [`MOST_PARTS`].
+/// Positions of a cache that a workgroup goes through while a text is written, until there are [`MAX_PARTS`].
 const PART: usize = 256;
 
 /// Most parts of a cache.
-const MOST_PARTS: usize = 16;
+const MAX_PARTS: usize = 16;
 
 impl Lower for CachedAttention {
     /// The chunks into the caches, then the attention.
@@ -27,7 +27,7 @@ impl Lower for CachedAttention {
             positions: positions as u32,
         };
         // A software adapter has few threads, which one part keeps busy.
-        let parts = if site.target.software { 1 } else { positions.div_ceil(PART).min(MOST_PARTS) };
+        let parts = if site.target.software { 1 } else { positions.div_ceil(PART).min(MAX_PARTS) };
         let attend = cached_attention::Arguments {
             rows: rows as u32,
             time: time as u32,

@@ -213,8 +213,8 @@ impl Lower for LinearCrossEntropyBackward {
             let places = [logits, targets, part.rows_of(results), share, dlogits];
             launches.push(rows_backward(rule, part, (self.scale, self.weighted), places, half_dlogits)?);
             let (back, places) = ([part.count, vocabulary, inner], [dlogits, dx]);
-            let halves = [half_dlogits, half_dx];
-            launches.extend(input_backward_launches(site, back, weight, places, halves, None)?);
+            let f16s = [half_dlogits, half_dx];
+            launches.extend(input_backward_launches(site, back, weight, places, f16s, None)?);
             if let Some(gradient) = operands.gradients.weight {
                 let places = [dlogits, x, gradient.place()];
                 launches.extend(weight_backward_launches(site, back, places, [half_dlogits, half_x])?);

@@ -2,7 +2,7 @@
 
 use super::parts::RowRange;
 use super::{
-    BindingSource, Family, LONGEST_LOOP, Launch, Lower, Lowering, Operand, Site, Target, Tier, grid,
+    BindingSource, Family, Launch, Lower, Lowering, MAX_LOOP_ITERATIONS, Operand, Site, Target, Tier, grid,
     row_groups, row_tier,
 };
 use crate::Result;
@@ -87,7 +87,7 @@ pub(super) fn rows(
     let (ignoring, ignored) = rule.ignore();
     let tier = match target.tier(Family::CrossEntropy, [part.count, rule.vocabulary, 1]) {
         // An invocation with a row of its own goes through it twice.
-        Tier::Direct if 2 * rule.vocabulary > LONGEST_LOOP => Tier::Tiled,
+        Tier::Direct if 2 * rule.vocabulary > MAX_LOOP_ITERATIONS => Tier::Tiled,
         tier => tier,
     };
     let arguments = Arguments {

@@ -5,8 +5,8 @@ use super::parts::RowRange;
 use super::products::{Strategy, linear, linear_input_backward, linear_weight_backward};
 use super::tuning::Operands;
 use super::{
-    BindingSource, Family, LONGEST_LOOP, Launch, Lowering, Operand, Site, Target, by_width, grid, row_groups,
-    row_tier, tall, within_longest_loop,
+    BindingSource, Family, Launch, Lowering, MAX_LOOP_ITERATIONS, Operand, Site, Target, by_width, grid,
+    row_groups, row_tier, tall, within_longest_loop,
 };
 use crate::Result;
 use glasshouse_shaders::{Kernel, linear_few, sum_rows};
@@ -21,7 +21,7 @@ pub(in crate::plan) const FEW_ROWS: usize = 8;
 const ENOUGH_TILES: usize = 48;
 
 /// Inner steps below which a slice is not worth a partial sum.
-const SHORTEST_SLICE: usize = 512;
+const MIN_SLICE: usize = 512;
 
 /// Inner steps that the direct kernels take in a turn of their loop.
 pub(super) const STEPS_IN_TURN: usize = 4;
@@ -92,7 +92,7 @@ fn linear_launch(
     built(linear_tiles(target, [rows, inner, columns], half, bindings, kernel, arguments)?)
 }
 
-/// A product of tiles, of halves where `half` says so, by the variant for the strategy that is chosen, if there is one; its sizes are added to
+/// A product of tiles, of f16 where `half` says so, by the variant for the strategy that is chosen, if there is one; its sizes are added to
 /// `arguments`.
 pub(super) fn linear_tiles(
     target: &Target,
@@ -235,11 +235,11 @@ fn weight_backward_launch(
 pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [usize; 3]) -> usize {
     let (_, tiles) = tiles(rows, columns);
     if target.software {
-        inner.div_ceil(LONGEST_LOOP * STEPS_IN_TURN)
+        inner.div_ceil(MAX_LOOP_ITERATIONS * STEPS_IN_TURN)
     } else if tiles >= ENOUGH_TILES {
         1
     } else {
-        (2 * ENOUGH_TILES / tiles).min(inner / SHORTEST_SLICE).clamp(1, 16)
+        (2 * ENOUGH_TILES / tiles).min(inner / MIN_SLICE).clamp(1, 16)
     }
 }
 

@@ -26,7 +26,7 @@ mod unlikelihood;
 
 pub(super) use matmul::{FEW_ROWS, default_slices};
 pub(super) use parts::RowRange;
-pub(super) use tuning::MOST_SLICES;
+pub(super) use tuning::MAX_SLICES;
 pub use tuning::{Choice, Choices, Cooperative, Family, Operands, ShapeBucket, Side, Tier};
 
 use super::Buffer;
@@ -105,7 +105,7 @@ impl Target {
         Self { cooperative, ..self }
     }
 
-    /// The same device, where products of a few rows read halves of weights, or do not.
+    /// The same device, where products of a few rows read f16 weights, or do not.
     pub fn with_half_weights(self, half_weights: bool) -> Self {
         Self { half_weights, ..self }
     }
@@ -174,7 +174,7 @@ impl Launch {
         if bindings.len() + 1 != kernel.bindings.len() {
             return fault(format!("{} bindings, {} declared", bindings.len() + 1, kernel.bindings.len()));
         }
-        if groups.iter().any(|count| *count > MOST_GROUPS) {
+        if groups.iter().any(|count| *count > MAX_WORKGROUPS) {
             return fault(format!("{groups:?} workgroups"));
         }
         Ok(Self { kernel, arguments, bindings, groups })
@@ -198,7 +198,7 @@ impl Lowering {
 }
 
 /// WebGPU's limit on workgroups in a dimension.
-const MOST_GROUPS: u32 = 65_535;
+const MAX_WORKGROUPS: u32 = 65_535;
 
 /// Groups in a row of a folded dispatch; `shared/grid.wgsl` holds the same number.
 const GROUPS_IN_ROW: u32 = 32_768;
@@ -208,7 +208,7 @@ pub fn grid(groups: usize) -> Result<[u32; 3]> {
     let row = GROUPS_IN_ROW as usize;
     if groups <= row {
         Ok([groups as u32, 1, 1])
-    } else if groups.div_ceil(row) <= MOST_GROUPS as usize {
+    } else if groups.div_ceil(row) <= MAX_WORKGROUPS as usize {
         Ok([GROUPS_IN_ROW, groups.div_ceil(row) as u32, 1])
     } else {
         Err(crate::Error::Refused(format!("{groups} workgroups are more than a device can start at once")))
@@ -217,11 +217,11 @@ pub fn grid(groups: usize) -> Result<[u32; 3]> {
 
 /// Iterations of all its loops together after which llvmpipe ends an invocation's loops without a word, whatever they still
 /// have to do (Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`, 65,535), with room for loops around loops.
-const LONGEST_LOOP: usize = 60_000;
+const MAX_LOOP_ITERATIONS: usize = 60_000;
 
 /// Refuses, on a software adapter, loops that it might end early: wrong numbers without a word are worse than none.
 fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()> {
-    if site.target.software && turns > LONGEST_LOOP {
+    if site.target.software && turns > MAX_LOOP_ITERATIONS {
         return Err(crate::Error::Refused(format!(
             "{}: a loop of {turns} turns, which a software adapter may end early; {advice}, or choose the CPU (device cpu)",
             site.node.scope
@@ -230,11 +230,11 @@ fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()>
     Ok(())
 }
 
-/// The variant for so many entries in a row or all together: float by float, four at a time, or four halves at a time, without which there are
-/// no halves.
-fn by_width<Variant>(count: usize, half: bool, [one, four, halves]: [Variant; 3]) -> Result<Variant> {
+/// The variant for so many entries in a row or all together: float by float, four at a time, or four f16 values at a time, without which there are
+/// no f16.
+fn by_width<Variant>(count: usize, half: bool, [one, four, f16s]: [Variant; 3]) -> Result<Variant> {
     match (count.is_multiple_of(4), half) {
-        (true, true) => Ok(halves),
+        (true, true) => Ok(f16s),
         (true, false) => Ok(four),
         (false, false) => Ok(one),
         (false, true) => {
@@ -264,7 +264,7 @@ use row_tier;
 /// are. Short or wide matrices fill a device without sharing, and a software adapter should not meet barriers unless a column is longer than
 /// its longest loop.
 fn tall(target: &Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {
-    let shared = if target.software { rows > LONGEST_LOOP } else { rows > 64 && columns < 16_384 };
+    let shared = if target.software { rows > MAX_LOOP_ITERATIONS } else { rows > 64 && columns < 16_384 };
     Ok((shared, grid(columns.div_ceil(if shared { 4 } else { 16 }))?))
 }
 

@@ -9,7 +9,7 @@
 use super::{BindingSource, Operand, Site, Target};
 use crate::graph::{Element, Type};
 
-/// Parts of a weight begin at multiples of this many rows, so that they begin on 256 bytes whatever a row holds, in halves too, and so
+/// Parts of a weight begin at multiples of this many rows, so that they begin on 256 bytes whatever a row holds, in f16 too, and so
 /// do the columns that they stand for.
 const ALIGNMENT: usize = 128;
 

@@ -84,7 +84,7 @@ fn configs() -> Vec<RunConfig> {
 /// A device of every kind, and the strategy that it is made to take wherever it can.
 fn devices() -> Vec<(Target, Option<Tier>)> {
     let gpu = Target::new(false).with_subgroups(true);
-    let with = |floats, halves| gpu.clone().with_cooperative(Cooperative { floats, halves });
+    let with = |floats, f16s| gpu.clone().with_cooperative(Cooperative { floats, f16s });
     let (eight, sixteen) = (Some(Side::Eight), Some(Side::Sixteen));
     vec![
         (Target::new(true), None),

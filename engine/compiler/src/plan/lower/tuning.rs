@@ -5,7 +5,7 @@
 //! Measuring is `gpu::Tuning`'s work. A choice never breaks a rule of the device: where it would, the rule by kind of
 //! adapter holds.
 
-use super::{LONGEST_LOOP, Target};
+use super::{MAX_LOOP_ITERATIONS, Target};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -90,7 +90,7 @@ pub struct ShapeBucket {
     /// Which kernels.
     pub family: Family,
     /// Both operands of a product are in 16-bit floats.
-    pub halves: bool,
+    pub in_f16: bool,
     /// The family's sizes, each a power of two.
     pub sizes: [usize; 3],
 }
@@ -100,20 +100,20 @@ impl ShapeBucket {
     pub fn of(family: Family, sizes: [usize; 3]) -> Self {
         // What has no next power of two is no size that a device could hold.
         let sizes = sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size));
-        Self { family, halves: false, sizes }
+        Self { family, in_f16: false, sizes }
     }
 
     /// The bucket of a product with operands of these floats.
     pub fn of_product(family: Family, sizes: [usize; 3], operands: Operands) -> Self {
-        Self { halves: operands == Operands::Halves, ..Self::of(family, sizes) }
+        Self { in_f16: operands == Operands::F16, ..Self::of(family, sizes) }
     }
 }
 
 impl fmt::Display for ShapeBucket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, third] = self.sizes;
-        let halves = if self.halves { IN_HALVES } else { "" };
-        write!(formatter, "{}{halves} {first}x{second}x{third}", self.family.kernel().replace('_', " "))
+        let in_f16 = if self.in_f16 { IN_F16 } else { "" };
+        write!(formatter, "{}{in_f16} {first}x{second}x{third}", self.family.kernel().replace('_', " "))
     }
 }
 
@@ -122,20 +122,20 @@ impl FromStr for ShapeBucket {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (name, sizes) = text.rsplit_once(' ').ok_or(())?;
-        let (name, halves) = name.strip_suffix(IN_HALVES).map_or((name, false), |name| (name, true));
+        let (name, in_f16) = name.strip_suffix(IN_F16).map_or((name, false), |name| (name, true));
         let name = name.replace(' ', "_");
         let family = Family::ALL.into_iter().find(|family| family.kernel() == name).ok_or(())?;
         let sizes: Vec<usize> =
             sizes.split('x').map(|size| size.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
         let sizes: [usize; 3] = sizes.try_into().map_err(|_| ())?;
-        let bucket = Self { halves, ..Self::of(family, sizes) };
-        let known = bucket.sizes == sizes && (family.multiplies() || !halves);
+        let bucket = Self { in_f16, ..Self::of(family, sizes) };
+        let known = bucket.sizes == sizes && (family.multiplies() || !in_f16);
         if known { Ok(bucket) } else { Err(()) }
     }
 }
 
-/// What a bucket of products of halves is called by.
-const IN_HALVES: &str = " in halves";
+/// What a bucket of products of f16 is called by in kept choices.
+const IN_F16: &str = " in halves";
 
 /// Which floats the two operands of a product are stored in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,17 +143,17 @@ pub enum Operands {
     /// Both in 32 bits.
     Floats,
     /// Both in 16 bits.
-    Halves,
+    F16,
     /// One and the other.
     Both,
 }
 
 impl Operands {
     /// Of operands that are in 16 bits, or not.
-    pub fn of(halves: [bool; 2]) -> Self {
-        match halves {
+    pub fn of(f16s: [bool; 2]) -> Self {
+        match f16s {
             [false, false] => Self::Floats,
-            [true, true] => Self::Halves,
+            [true, true] => Self::F16,
             _ => Self::Both,
         }
     }
@@ -174,12 +174,12 @@ pub struct Cooperative {
     /// 32-bit floats.
     pub floats: Option<Side>,
     /// 16-bit floats.
-    pub halves: Option<Side>,
+    pub f16s: Option<Side>,
 }
 
 impl Cooperative {
     /// None at all.
-    pub const NONE: Self = Self { floats: None, halves: None };
+    pub const NONE: Self = Self { floats: None, f16s: None };
 
     /// As features of a device are named.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
@@ -187,18 +187,18 @@ impl Cooperative {
             Side::Eight => "cooperative-matrix-f32-8x8",
             Side::Sixteen => "cooperative-matrix-f32-16x16",
         });
-        let halves = self.halves.map(|side| match side {
+        let f16s = self.f16s.map(|side| match side {
             Side::Eight => "cooperative-matrix-f16-8x8",
             Side::Sixteen => "cooperative-matrix-f16-16x16",
         });
-        floats.into_iter().chain(halves)
+        floats.into_iter().chain(f16s)
     }
 
     /// The matrices that a product of these sizes is made up of without a rest, if there are such.
     fn side(self, sizes: [usize; 3], operands: Operands) -> Option<Side> {
         let side = match operands {
             Operands::Floats => self.floats,
-            Operands::Halves => self.halves,
+            Operands::F16 => self.f16s,
             Operands::Both => None,
         };
         side.filter(|side| sizes.iter().all(|size| size.is_multiple_of(*side as usize)))
@@ -272,7 +272,7 @@ impl FromStr for Choice {
             Some((word, rest)) => {
                 let (number, unit) = rest.split_once(' ').ok_or(())?;
                 let number: usize = number.parse().map_err(|_| ())?;
-                let known = matches!(unit, "slice" | "slices") && (1..=MOST_SLICES).contains(&number);
+                let known = matches!(unit, "slice" | "slices") && (1..=MAX_SLICES).contains(&number);
                 (word, Some(if known { number } else { return Err(()) }))
             }
         };
@@ -288,7 +288,7 @@ impl FromStr for Choice {
 }
 
 /// Most slices of a weight gradient: each is a partial sum of the weight's size.
-pub(in crate::plan) const MOST_SLICES: usize = 32;
+pub(in crate::plan) const MAX_SLICES: usize = 32;
 
 /// Choices by bucket. What is not among them follows the rule by kind of adapter, so that none at all is that rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -398,7 +398,7 @@ impl Target {
         let [rows, inner, _] = sizes;
         let turns = if family == Family::LinearWeightBackward { rows } else { inner };
         // Half of them, since loops around loops count too.
-        let within = turns <= LONGEST_LOOP / 2;
+        let within = turns <= MAX_LOOP_ITERATIONS / 2;
         match choice.tier {
             // An invocation with a row of its own leaves a GPU idle.
             Tier::Direct => self.software || !family.by_rows(),
@@ -500,7 +500,7 @@ mod tests {
     #[test]
     fn cooperative_products_are_of_whole_matrices_of_one_kind_of_floats() {
         let cooperative = Choice::tier(Tier::Cooperative);
-        let matrices = Cooperative { floats: None, halves: Some(Side::Sixteen) };
+        let matrices = Cooperative { floats: None, f16s: Some(Side::Sixteen) };
         let device = |subgroups| Target::new(false).with_subgroups(subgroups).with_cooperative(matrices);
         let admits = |target: &Target, family, sizes, operands| {
             let bucket = ShapeBucket::of_product(family, sizes, operands);
@@ -511,20 +511,20 @@ mod tests {
         };
         let sizes = [768, 128, 512];
         for family in Family::ALL {
-            assert_eq!(admits(&device(true), family, sizes, Operands::Halves), family.multiplies());
+            assert_eq!(admits(&device(true), family, sizes, Operands::F16), family.multiplies());
             assert!(!admits(&device(true), family, sizes, Operands::Floats));
             assert!(!admits(&device(true), family, sizes, Operands::Both));
-            assert!(!admits(&device(false), family, sizes, Operands::Halves));
-            assert!(!admits(&Target::new(false).with_subgroups(true), family, sizes, Operands::Halves));
+            assert!(!admits(&device(false), family, sizes, Operands::F16));
+            assert!(!admits(&Target::new(false).with_subgroups(true), family, sizes, Operands::F16));
             for odd in [[776, 128, 512], [768, 65, 512], [768, 128, 8]] {
-                assert!(!admits(&device(true), family, odd, Operands::Halves), "{family:?} {odd:?}");
+                assert!(!admits(&device(true), family, odd, Operands::F16), "{family:?} {odd:?}");
             }
         }
         // A part takes what the whole does, where it can.
-        let bucket = ShapeBucket::of_product(Family::Linear, sizes, Operands::Halves);
+        let bucket = ShapeBucket::of_product(Family::Linear, sizes, Operands::F16);
         let chosen = device(true).with(&Choices::from_iter([(bucket, cooperative)]));
         for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Tiled)] {
-            let part = chosen.product(Family::Linear, sizes, [768, 128, columns], Operands::Halves);
+            let part = chosen.product(Family::Linear, sizes, [768, 128, columns], Operands::F16);
             assert_eq!(part.0, tier);
         }
         assert_eq!(bucket.to_string(), "linear in halves 1024x128x512");

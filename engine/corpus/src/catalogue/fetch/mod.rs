@@ -1,7 +1,7 @@
 //! Brings a corpus of the catalogue onto this machine.
 //!
 //! A download is written to `NAME.part` beside where it will stand and gets its name only when length and SHA-256 are those of the
-//! catalogue, so a file under its own name is whole and right. What broke off is gone on with: what is missing is asked for by
+//! catalogue, so a file under its own name is whole and right. What broke off is continued: what is missing is asked for by
 //! `Range`. Every address names one state of a file for good, so that parts belong together; where they do not all the same, the
 //! SHA-256 says so, and the whole file is fetched once more. Whatever the server says or sends, no more bytes are
 //! written than the catalogue allows, no plain `http` is followed from `https`, and a server that stops sending is left after a while.
@@ -81,11 +81,11 @@ pub fn cache_folder() -> Result<PathBuf> {
 }
 
 /// Brings a corpus into a folder, if it is not there already, and says where it stands. `progress` hears how far it is, and may
-/// break it off: what arrived until then is gone on with next time.
+/// break it off: what arrived until then is continued next time.
 ///
 /// # Errors
 /// Nothing can be written there, another file stands there under that name, the server cannot be reached or refuses, or what it
-/// sends is not what the catalogue describes. What arrived stays in the `.part` file if it may be gone on with, and is removed if
+/// sends is not what the catalogue describes. What arrived stays in the `.part` file if it may be continued, and is removed if
 /// it is wrong.
 pub fn fetch(
     entry: &Entry,

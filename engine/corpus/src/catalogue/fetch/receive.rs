@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// Attempts of one download in all, even if each brings something.
 const ATTEMPTS_IN_ALL: u32 = 100;
 /// The longest wait between two attempts.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Why an attempt ended without the whole file.
 pub(super) enum Failure {
@@ -49,7 +49,7 @@ pub(super) fn receive(
                 if idle >= settings.attempts {
                     return Err(given_up(entry, part, &format!("{reason}, after {idle} attempts")));
                 }
-                let wait = settings.wait.saturating_mul(1 << (idle - 1).min(16)).min(LONGEST_WAIT);
+                let wait = settings.wait.saturating_mul(1 << (idle - 1).min(16)).min(MAX_WAIT);
                 if progress(Progress::Again { reason, wait }).is_break() {
                     return Err(stopped(entry));
                 }
@@ -67,13 +67,13 @@ fn refused(entry: &Entry, reason: &str) -> Error {
 
 /// It was broken off on purpose.
 fn stopped(entry: &Entry) -> Error {
-    refused(entry, "the download was stopped; what arrived is kept and gone on with next time")
+    refused(entry, "the download was stopped; what arrived is kept and continued next time")
 }
 
 /// Why it was given up, and what becomes of what arrived.
 fn given_up(entry: &Entry, part: &mut PartialFile, reason: &str) -> Error {
     if part.bytes > 0 {
-        return refused(entry, &format!("{reason}; what arrived is kept and gone on with next time"));
+        return refused(entry, &format!("{reason}; what arrived is kept and continued next time"));
     }
     part.remove();
     let hint = "nothing arrived: see whether this machine may reach the network, and try again";

@@ -215,7 +215,7 @@ fn a_file_is_fetched_and_its_arrival_told() {
 }
 
 #[test]
-fn a_download_that_is_stopped_is_gone_on_with_next_time() {
+fn a_download_that_is_stopped_is_continued_next_time() {
     let content = content();
     let server = Server::new(&content, &[]);
     let folder = tempfile::tempdir().expect("a folder");
@@ -244,7 +244,7 @@ fn what_is_there_already_is_checked_and_not_fetched() {
 }
 
 #[test]
-fn a_connection_that_breaks_is_gone_on_with_where_it_broke() {
+fn a_connection_that_breaks_is_continued_where_it_broke() {
     let answers = [Answer::Cut(70_000), Answer::Cut(50_000)];
     let progress = assert_fetched(&answers, &["", "bytes=70000-", "bytes=120000-"]);
     assert_eq!(progress.iter().filter(|step| matches!(step, Progress::Again { .. })).count(), 2);
@@ -295,13 +295,13 @@ fn what_is_not_there_is_said_at_once() {
 fn a_server_that_never_gets_anywhere_is_given_up_and_the_part_kept() {
     let (result, left, server, _) =
         outcome(&[Answer::Cut(70_000), Answer::Cut(0), Answer::Cut(0), Answer::Cut(0)]);
-    assert!(result.expect_err("given up").contains("gone on with next time"));
+    assert!(result.expect_err("given up").contains("continued next time"));
     assert_eq!(left, ["corpus.txt.part"]);
     assert_eq!(server.ranges().len(), 3);
 }
 
 #[test]
-fn a_later_run_goes_on_with_the_part_and_starts_anew_where_it_is_of_no_use() {
+fn a_later_run_continues_with_the_part_and_starts_anew_where_it_is_of_no_use() {
     let content = content();
     let other = vec![b'o'; 70_000];
     // The part that is there: right; of another file; whole.

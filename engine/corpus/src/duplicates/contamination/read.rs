@@ -10,7 +10,7 @@ use crate::files::{FileType, Files};
 use crate::{Error, Result};
 
 /// The most bytes of one item, and of a file that is read whole.
-const LARGEST: u64 = 64 << 20;
+const MAX_ITEM_BYTES: u64 = 64 << 20;
 
 impl Set {
     /// The items of all files that the settings name; none where they name no file.
@@ -77,7 +77,7 @@ impl Set {
                         first = number + 1;
                         return Ok(());
                     }
-                    if block.len() + line.len() > LARGEST as usize {
+                    if block.len() + line.len() > MAX_ITEM_BYTES as usize {
                         return Err(too_long(path, first));
                     }
                     block.push_str(line);
@@ -108,11 +108,12 @@ impl Set {
         let mut bytes = Vec::new();
         for number in 1.. {
             bytes.clear();
-            let read = input.by_ref().take(LARGEST).read_until(b'\n', &mut bytes).map_err(Error::io(path))?;
+            let read =
+                input.by_ref().take(MAX_ITEM_BYTES).read_until(b'\n', &mut bytes).map_err(Error::io(path))?;
             if read == 0 || self.is_full() {
                 break;
             }
-            if read as u64 == LARGEST {
+            if read as u64 == MAX_ITEM_BYTES {
                 return Err(too_long(path, number));
             }
             let line = std::str::from_utf8(&bytes).map_err(|_| not_text(path, number))?;
@@ -124,8 +125,8 @@ impl Set {
 
 fn whole(input: &mut impl Read, path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
-    input.by_ref().take(LARGEST).read_to_end(&mut bytes).map_err(Error::io(path))?;
-    if bytes.len() as u64 == LARGEST {
+    input.by_ref().take(MAX_ITEM_BYTES).read_to_end(&mut bytes).map_err(Error::io(path))?;
+    if bytes.len() as u64 == MAX_ITEM_BYTES {
         return Err(Error::bad_file(path, "is longer than 64 MiB: write it as JSONL, a record a line"));
     }
     String::from_utf8(bytes).map_err(|_| not_text(path, 1))

@@ -7,9 +7,9 @@ use super::super::words;
 use super::Settings;
 
 /// The most different runs of evaluation items, about half a gigabyte: evaluation sets have a hundredth of it.
-pub(super) const MOST_RUNS: usize = 1 << 24;
+pub(super) const MAX_RUNS: usize = 1 << 24;
 /// The most runs of documents held out, of which there are more the larger the corpus is: 45 megabytes.
-const MOST_SAMPLED_RUNS: usize = 1 << 20;
+const MAX_SAMPLED_RUNS: usize = 1 << 20;
 /// Finds in a document after which those found twice are put together.
 const FINDS: usize = 1 << 16;
 
@@ -27,7 +27,7 @@ pub struct Set {
     /// How many items have runs of so many words, for each number of words: short items have runs of their own length.
     lengths: Vec<u32>,
     most_runs: usize,
-    /// A set that would grow beyond `most_runs` goes on with a sample of the runs.
+    /// A set that would grow beyond `most_runs` continues with a sample of the runs.
     samples: bool,
     /// Only runs whose hash ends in so many zero bits are looked at, in items and documents alike.
     zeros: u32,
@@ -99,7 +99,7 @@ impl Set {
             sieve: vec![0; 64],
             more: Vec::new(),
             lengths: vec![0; settings.words as usize + 1],
-            most_runs: MOST_RUNS,
+            most_runs: MAX_RUNS,
             samples: false,
             zeros: 0,
             left_out: 0,
@@ -110,7 +110,7 @@ impl Set {
     /// every fourth, and so on, by a hash (Broder 1997, section 4: "modulo" sketches). Shares are estimates then, and an item of a few
     /// dozen words may escape.
     pub fn sampled(settings: &Settings) -> Self {
-        Self { most_runs: MOST_SAMPLED_RUNS, samples: true, ..Self::empty(settings) }
+        Self { most_runs: MAX_SAMPLED_RUNS, samples: true, ..Self::empty(settings) }
     }
 
     #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 
 /// The most shingles held of one document, 8 MB. Beyond, every second one is left out by its hash, and of those every second
 /// again: the same ones in each document, so that the similarity of what is left is within 0.002 of the whole.
-const LARGEST_SET: usize = 1 << 20;
+const MAX_SHINGLES: usize = 1 << 20;
 /// Bytes of sets held for the next comparison.
 const HELD_BYTES: usize = 64 << 20;
 /// Words of the documents read together, about 12 MB of text, unless one has more.
@@ -33,7 +33,7 @@ pub(super) struct Set {
 
 impl Set {
     pub(super) fn of(text: &str, shingle_words: usize) -> Self {
-        Self::at_most(text, shingle_words, LARGEST_SET)
+        Self::at_most(text, shingle_words, MAX_SHINGLES)
     }
 
     pub(super) fn at_most(text: &str, shingle_words: usize, largest: usize) -> Self {

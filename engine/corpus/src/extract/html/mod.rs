@@ -66,11 +66,11 @@ impl Settings {
     /// A limit is zero, or too large for memory to be bounded.
     pub fn validate(&self) -> Result<()> {
         // Positions in the tree's text are of 32 bits.
-        const MOST: usize = 1 << 30;
+        const MAX_LIMIT: usize = 1 << 30;
         for (name, value) in [("largest_page", self.largest_page), ("most_elements", self.most_elements)] {
-            if value == 0 || value > MOST {
+            if value == 0 || value > MAX_LIMIT {
                 return Err(Error::Invalid(format!(
-                    "extract.html.{name} is {value}; it must lie from 1 to {MOST}."
+                    "extract.html.{name} is {value}; it must lie from 1 to {MAX_LIMIT}."
                 )));
             }
         }

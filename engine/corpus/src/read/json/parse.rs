@@ -13,7 +13,7 @@ use std::fmt;
 pub(in crate::read) fn parse(bytes: &[u8]) -> Result<Value, String> {
     let text = decode::part(bytes);
     let mut reader = serde_json::Deserializer::from_str(&text);
-    let left = Cell::new(MOST_VALUES);
+    let left = Cell::new(MAX_VALUES);
     let parsed =
         Unique { left: &left }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     parsed.map_err(|error| {
@@ -33,7 +33,7 @@ pub(in crate::read) fn parse(bytes: &[u8]) -> Result<Value, String> {
 const TWICE: &str = "has a key twice";
 
 /// Values that one record may hold, inside of each other and all: one takes up to a hundred bytes of memory and two in the file.
-const MOST_VALUES: u32 = 1 << 20;
+const MAX_VALUES: u32 = 1 << 20;
 
 const MANY: &str = "holds more than 1048576 values in one record; write its records one a line";
 

@@ -13,7 +13,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 /// Bytes of a file, which is in memory twice while it is read.
-const LARGEST: u64 = 512 << 20;
+const MAX_FILE_BYTES: u64 = 512 << 20;
 
 /// The documents of a file that a module reads.
 pub(in crate::read) struct Asked {
@@ -38,20 +38,21 @@ impl Asked {
         counter: &Arc<Counter>,
     ) -> Result<Self, Trouble> {
         let too_long = || {
-            let reason = format!("is longer than {}; clean it with the desktop program", bytes(LARGEST));
+            let reason =
+                format!("is longer than {}; clean it with the desktop program", bytes(MAX_FILE_BYTES));
             context.trouble(None, reason)
         };
         // Told before room is made for it, which would be missing for all else.
         let size = context.source.size;
-        if size > LARGEST {
+        if size > MAX_FILE_BYTES {
             return Err(too_long());
         }
         let mut content = Vec::new();
         let room = content.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX));
         room.map_err(|_| context.trouble(None, "is larger than the memory that is left".to_owned()))?;
-        let read = file.take(LARGEST + 1).read_to_end(&mut content);
+        let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content);
         read.map_err(|error| context.trouble(None, open::broken(&error)))?;
-        if content.len() as u64 > LARGEST {
+        if content.len() as u64 > MAX_FILE_BYTES {
             return Err(too_long());
         }
         let name = if context.source.format == Format::Pdf { "pdf" } else { "parquet" };

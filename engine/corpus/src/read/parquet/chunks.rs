@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes in which a page's head is looked for at first, and at most: statistics in it may hold long values.
 const HEAD: usize = 4 << 10;
-const LONGEST_HEAD: usize = 16 << 20;
+const MAX_HEAD_BYTES: usize = 16 << 20;
 
 /// Bytes of a page. A book stands in one, and many books in one page.
-const LARGEST_PAGE: i64 = 512 << 20;
+const MAX_PAGE_BYTES: i64 = 512 << 20;
 
 /// Values of a column with lists that a row group may hold: all of them may be in one row.
-const MOST_LISTED: i64 = 1 << 24;
+const MAX_LISTED: i64 = 1 << 24;
 
 /// A file that is read in parts. The reader of pages and that of metadata share it.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ impl Chunks {
         rows: i64,
         limits: &Limits,
     ) -> std::result::Result<(), String> {
-        let limit = LARGEST_PAGE.max(i64::try_from(limits.record).unwrap_or(i64::MAX));
+        let limit = MAX_PAGE_BYTES.max(i64::try_from(limits.record).unwrap_or(i64::MAX));
         let lists = chunk.column_descr().max_rep_level() > 0;
         if chunk.file_path().is_some() {
             return Err("lies in another file".to_owned());
@@ -111,9 +111,9 @@ impl Chunks {
         if !lists && values != rows {
             return Err(format!("holds {values} values for {rows} rows"));
         }
-        if lists && values > MOST_LISTED {
+        if lists && values > MAX_LISTED {
             return Err(format!(
-                "holds {values} values in lists in one row group, more than {MOST_LISTED}; write smaller row groups"
+                "holds {values} values in lists in one row group, more than {MAX_LISTED}; write smaller row groups"
             ));
         }
         Ok(())
@@ -128,7 +128,7 @@ impl Chunks {
             let head = self.read(place, length).map_err(|error| error.to_string())?;
             match thrift::page(&head) {
                 Ok(page) => return Ok(page),
-                Err(Fault::Short) if length < left && window < LONGEST_HEAD => window *= 4,
+                Err(Fault::Short) if length < left && window < MAX_HEAD_BYTES => window *= 4,
                 Err(_) => return Err(format!("has a broken page at byte {place}")),
             }
         }

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use thrift::Fault;
 
 /// Bytes of a file's metadata; a file of a terabyte has some megabytes of it.
-const LONGEST_METADATA: u64 = 32 << 20;
+const MAX_METADATA_BYTES: u64 = 32 << 20;
 
 /// Bytes that a row without text is counted as.
 const ROW: u64 = 8;
@@ -159,10 +159,10 @@ fn metadata(chunks: &Chunks, length: u64) -> Result<ParquetMetaData, String> {
     if size > length - ENDS {
         return Err(format!("states {size} bytes of metadata, more than the file has"));
     }
-    if size > LONGEST_METADATA {
+    if size > MAX_METADATA_BYTES {
         return Err(format!(
             "has more than {} of metadata; write larger row groups",
-            bytes(LONGEST_METADATA)
+            bytes(MAX_METADATA_BYTES)
         ));
     }
     let content = chunks.read(length - 8 - size, usize::try_from(size).unwrap_or_default());

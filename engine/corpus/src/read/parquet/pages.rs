@@ -14,7 +14,7 @@ use parquet::record::reader::RowIter;
 use parquet::schema::types::{ColumnDescPtr, Type as Schema};
 
 /// Numbers in a block of differences; writers use 128 or 256.
-const LARGEST_BLOCK: u64 = 1 << 16;
+const MAX_BLOCK_VALUES: u64 = 1 << 16;
 
 /// A row group whose pages are looked at before they are decoded.
 pub(super) struct Group<'file> {
@@ -111,7 +111,10 @@ fn check_differences(bytes: &[u8], most: u64) -> std::result::Result<(), &'stati
     let Some([block, parts, count]) = thrift::numbers(bytes) else {
         return Err("a page ends within its values");
     };
-    if block > LARGEST_BLOCK || parts == 0 || parts > block || !block.is_multiple_of(parts.saturating_mul(8))
+    if block > MAX_BLOCK_VALUES
+        || parts == 0
+        || parts > block
+        || !block.is_multiple_of(parts.saturating_mul(8))
     {
         return Err("a page has blocks of an impossible size");
     }

@@ -2,10 +2,10 @@
 //! follows by recursion, and how large the pages say they are, for which it makes room.
 
 /// Structures inside structures; Parquet's own metadata has about eight.
-const DEEPEST: usize = 24;
+const MAX_DEPTH: usize = 24;
 
 /// Schema elements inside schema elements.
-const DEEPEST_SCHEMA: usize = 32;
+const MAX_SCHEMA_DEPTH: usize = 32;
 
 const BINARY: u8 = 8;
 const LIST: u8 = 9;
@@ -84,7 +84,7 @@ impl Thrift<'_> {
 
     /// Passes over a value of this kind.
     fn skip(&mut self, kind: u8, depth: usize) -> Result<(), Fault> {
-        if depth == DEEPEST {
+        if depth == MAX_DEPTH {
             return Err(Fault::Broken("it nests too deep"));
         }
         match kind {
@@ -137,7 +137,7 @@ pub(super) fn check_metadata(bytes: &[u8]) -> Result<(), Fault> {
             if children > 0 {
                 open.push(children);
             }
-            if open.len() > DEEPEST_SCHEMA {
+            if open.len() > MAX_SCHEMA_DEPTH {
                 return Err(Fault::Broken("its schema nests too deep"));
             }
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Starts as what it is made from and goes on with one byte, for so long.
+/// Starts as what it is made from and continues with one byte, for so long.
 fn endless(head: &'static str, byte: u8, length: u64) -> Make {
     Box::new(move || Ok(Box::new(Stream(head.as_bytes().chain(io::repeat(byte).take(length))))))
 }

@@ -81,11 +81,11 @@ impl Word {
 }
 
 /// Bytes of a text beyond which no words are cut: positions are 32 bits wide.
-const LONGEST_TEXT: usize = u32::MAX as usize;
+const MAX_TEXT_BYTES: usize = u32::MAX as usize;
 
 /// The words of a text, in order.
 pub fn split(text: &str) -> Vec<Word> {
-    let text = text.get(..text.floor_char_boundary(LONGEST_TEXT)).unwrap_or_default();
+    let text = text.get(..text.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or_default();
     let mut splitter = Splitter {
         specials: Specials::get(),
         words: Vec::with_capacity(text.len() / 5),

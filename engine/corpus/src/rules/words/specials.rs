@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::rules::hash::hash;
 
 /// The longest special, in bytes; nothing longer is looked up.
-const LONGEST: usize = 16;
+const MAX_BYTES: usize = 16;
 
 /// Pronouns and such, with what may be joined to them; a space stands where the splitter cuts. Each is known with and without
 /// its apostrophes, and with a capital.
@@ -75,7 +75,7 @@ impl Specials {
 
     /// How this word is cut, where it is special.
     pub(super) fn cuts(&self, word: &str) -> Option<Cuts> {
-        if word.len() > LONGEST {
+        if word.len() > MAX_BYTES {
             return None;
         }
         self.cuts_of_hash(word, hash(word.as_bytes()))

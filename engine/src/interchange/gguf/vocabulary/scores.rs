@@ -11,13 +11,13 @@ use std::collections::HashMap;
 /// Stands for a space.
 const SPACE: &str = "▁";
 /// Bytes of a piece at most: pieces are cut in two everywhere. Published ones have some 50.
-const LONGEST: usize = 1024;
+const MAX_PIECE_BYTES: usize = 1024;
 
 /// The `tokenizer.json`.
 pub(super) fn tokenizer(metadata: &Metadata<'_>, listed: &Listed<'_>) -> Result<Value, String> {
     let scores = scores(metadata, listed)?;
-    if let Some(piece) = listed.tokens.iter().find(|piece| piece.len() > LONGEST) {
-        return Err(format!("a token has {} bytes; at most {LONGEST} are read", piece.len()));
+    if let Some(piece) = listed.tokens.iter().find(|piece| piece.len() > MAX_PIECE_BYTES) {
+        return Err(format!("a token has {} bytes; at most {MAX_PIECE_BYTES} are read", piece.len()));
     }
     let spelt = listed.types.iter().filter(|ty| **ty == TokenType::Byte).count() == 256;
     let mut model = bpe_model(&listed.ids(|id| listed.tokens[id].to_owned()), &merges(listed, &scores));

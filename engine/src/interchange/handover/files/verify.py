@@ -4,7 +4,7 @@
     ./verify                 the bundle beside this file
     ./verify --bundle DIR
 
-First every file's checksum, then the order of batches, then the bundle's first steps on the processor, without dropout: by one
+First every file's checksum, then the order of batches, then the bundle's first steps on the CPU, without dropout: by one
 process, by two with a whole model each (DDP) and by two that share one (FSDP2). Two processes are compared with one, and one with
 what the bundle expects; parameters must really be sharded. Prints a table and a verdict, and exits with 1 where something disagrees.
 """
@@ -162,7 +162,7 @@ def main():
     theirs = expected["steps"], dict(read_tensors(bundle, "expected"))
     problems = []
     with tempfile.TemporaryDirectory() as folder:
-        print(f"steps    {expected['steps'][0]['step']} to {last}, on the processor; largest relative differences")
+        print(f"steps    {expected['steps'][0]['step']} to {last}, on the CPU; largest relative differences")
         print(f"{'':34}   {'loss':>17}   {'gradient norm':>17}   {'weights by norm':>17}")
         steps, weights, _ = run_steps(bundle, Path(folder) / "one", last, 1, [])
         problems += compare("one process / this bundle", (steps, weights), theirs, WITH_EXPECTED)

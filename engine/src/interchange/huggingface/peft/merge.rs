@@ -6,7 +6,7 @@
 use super::{PREFIX, SETTINGS, WEIGHTS, begun_with, imported_as};
 use crate::error::{Error, Result};
 use crate::interchange::huggingface::Family;
-use crate::interchange::huggingface::folder::{Folder, LARGEST_JSON, Stored};
+use crate::interchange::huggingface::folder::{Folder, MAX_JSON_BYTES, Stored};
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::model::{LORA_A, LORA_B};
 use crate::platform::{Turns, at_once};
@@ -99,10 +99,10 @@ pub(crate) async fn merge_adapter_in_turns(
 }
 
 /// Runs that are followed to the import that they go back to.
-const MOST_RUNS: usize = 64;
+const MAX_RUNS: usize = 64;
 
 /// Characters of a name that a person is told.
-const MOST_NAME: usize = 100;
+const MAX_NAME_CHARACTERS: usize = 100;
 
 /// What a person should know before an adapter is added to a run's weights: that it was trained beside a model of another name than the one
 /// that these go back to, though its shapes fit. One model has many names (a folder, a file, an address), so that this is no reason to refuse.
@@ -111,14 +111,14 @@ const MOST_NAME: usize = 100;
 /// The folder is no LoRA adapter.
 pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
     let Some(base) = AdapterSettings::read(folder)?.base else { return Ok(None) };
-    let mut runs = std::iter::successors(Some(run.clone()), begun_with).take(MOST_RUNS);
+    let mut runs = std::iter::successors(Some(run.clone()), begun_with).take(MAX_RUNS);
     let Some(own) = runs.find_map(|run| imported_as(&run)) else { return Ok(None) };
     let last = |name: &str| {
         let name = name.trim_end_matches(['/', '\\']);
         name.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase()
     };
     Ok((last(&base) != last(&own)).then(|| {
-        let base: String = base.chars().take(MOST_NAME).collect();
+        let base: String = base.chars().take(MAX_NAME_CHARACTERS).collect();
         format!(
             "the adapter says that it belongs to {base}, and {} goes back to {own}; where these are different models, take the adapter out again \
              or delete the run that comes of it",
@@ -140,7 +140,7 @@ struct AdapterSettings {
 impl AdapterSettings {
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(SETTINGS);
-        let Some(fields) = storage::if_there(&path, LARGEST_JSON, storage::read_json)? else {
+        let Some(fields) = storage::if_there(&path, MAX_JSON_BYTES, storage::read_json)? else {
             let reason = format!("it has no {SETTINGS}: not the folder of an adapter that PEFT wrote");
             return Err(Error::bad_file(folder, reason));
         };

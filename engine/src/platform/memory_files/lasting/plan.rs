@@ -29,7 +29,7 @@ use web_time::SystemTime;
 pub const PASSING: &str = "passing";
 
 /// Longer files are overwritten in place; none that must be whole is so long.
-const LONGEST_REPLACED: usize = 4 << 20;
+const MAX_REPLACED_BYTES: usize = 4 << 20;
 
 /// One thing for a storage to do. It is done, or a dead tab leaves it half done; doing it again does no harm.
 #[derive(Clone, Debug)]
@@ -185,7 +185,7 @@ pub fn plan() -> Vec<Work> {
                     let steps = journaled(vec![write(0)]);
                     place.push((number, Work { steps, result }));
                 };
-                let is_short = content.len() <= LONGEST_REPLACED;
+                let is_short = content.len() <= MAX_REPLACED_BYTES;
                 let place = if is_record(path) { &mut records } else { &mut contents };
                 match (before, same) {
                     (Some(stored), Some(_)) if inner.kept > 0 || stored.length == 0 => {

@@ -1,5 +1,5 @@
 //! The kernels' variants for 16-bit floats against those for 32 bits, which [`super::cases`] hold to the reference: on operands that
-//! halves hold exactly, what is computed is the same up to the rounding of what is stored in halves.
+//! f16 holds exactly, what is computed is the same up to the rounding of what is stored in f16.
 
 use super::cases::starts;
 use super::parity::Task;
@@ -13,7 +13,7 @@ use crate::step::Data;
 use glasshouse_protocol::{Activation, Gate, NormKind};
 use half::f16;
 
-/// Half of the distance of two neighbouring halves, for numbers near 1, and a little for sums taken in another order.
+/// Half of the distance of two neighbouring f16 values, for numbers near 1, and a little for sums taken in another order.
 const ROUNDING: f64 = 1.0 / 2048.0 + 1e-6;
 
 /// Where a function's own kernel reads the rounded result of the product: its slope doubles that rounding at most, and its result is
@@ -35,7 +35,7 @@ enum Fed<'case> {
 
 use Fed::{Full, Half, Starts, Targets};
 
-/// An op whose operands are stored in halves here and there.
+/// An op whose operands are stored in f16 here and there.
 #[derive(Clone, Debug)]
 pub struct HalfCase {
     /// The op.
@@ -43,7 +43,7 @@ pub struct HalfCase {
     fed: Vec<(FedKind, Vec<usize>)>,
     /// Shapes of the weights whose gradients it adds to.
     gradients: Vec<Vec<usize>>,
-    /// Which outputs are stored in halves.
+    /// Which outputs are stored in f16.
     half_outputs: Vec<usize>,
     /// What comes out may differ by so much of its largest entry.
     pub tolerance: f64,
@@ -98,14 +98,14 @@ fn noise(count: usize, stream: u64) -> Vec<f32> {
 }
 
 impl HalfCase {
-    /// The op in 32 bits, and with halves.
+    /// The op in 32 bits, and with f16.
     ///
     /// # Errors
     /// A shape rule refuses it.
     pub fn build(&self) -> Result<[Task; 2]> {
         let mut graph = Graph::default();
         let mut given: Vec<(ValueId, Data)> = Vec::new();
-        let mut halves = Vec::new();
+        let mut f16s = Vec::new();
         for (number, (kind, shape)) in self.fed.iter().enumerate() {
             let count = shape.iter().product::<usize>();
             let free = Input::Free(number as u32);
@@ -124,7 +124,7 @@ impl HalfCase {
                 }
             };
             if let FedKind::Half = kind {
-                halves.push(value);
+                f16s.push(value);
             }
             given.push((value, data));
         }
@@ -144,14 +144,14 @@ impl HalfCase {
         }
         let outputs = graph.push_into(self.op, &inputs, &added)?;
         let mut in_half = graph.clone();
-        for value in halves.iter().copied().chain(self.half_outputs.iter().map(|number| outputs[*number])) {
+        for value in f16s.iter().copied().chain(self.half_outputs.iter().map(|number| outputs[*number])) {
             in_half.values[value.index()].ty.element = Element::F16;
         }
         let full = Task { graph, inputs: given.clone(), read: outputs.clone() };
         Ok([full, Task { graph: in_half, inputs: given, read: outputs }])
     }
 
-    /// How far what was computed with halves lies off, relative to the largest entry; infinite where nothing but zeros came out.
+    /// How far what was computed with f16 lies off, relative to the largest entry; infinite where nothing but zeros came out.
     pub fn apart(full: &[f32], half: &[f32]) -> f64 {
         let empty = full.iter().all(|entry| *entry == 0.0);
         if empty { f64::INFINITY } else { super::deviation(half, full) }
