@@ -527,7 +527,7 @@ fn trained_in(out: &Path) -> (Vec<[f64; 2]>, BTreeMap<String, Vec<f32>>) {
     (steps, tensors.iter().map(|(name, view)| (name.to_owned(), entries(&view))).collect())
 }
 
-/// The bundle's configuration of DeepSpeed, on processors: one process, or two that each hold a part of every parameter, have the losses,
+/// The bundle's configuration of DeepSpeed, on CPUs: one process, or two that each hold a part of every parameter, have the losses,
 /// gradient norms and weights of the plain launch, and what they wrote comes back.
 #[test]
 fn slow_deepspeed_trains_a_bundle_as_a_plain_process_does() {

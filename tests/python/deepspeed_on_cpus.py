@@ -1,6 +1,6 @@
 """Runs a bundle's train.py under DeepSpeed where there is no GPU: accelerate launch … deepspeed_on_cpus.py TRAIN.PY ARGUMENTS…
 
-DeepSpeed trains on processors by gloo. Accelerate counts DeepSpeed's processes only where it knows the backend, which it looks up for
+DeepSpeed trains on CPUs by gloo. Accelerate counts DeepSpeed's processes only where it knows the backend, which it looks up for
 GPUs alone, so it is told here. And DeepSpeed would compile an operation that only its inference calls, which is left out.
 """
 

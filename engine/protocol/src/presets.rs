@@ -13,7 +13,7 @@ pub const PRESETS: &[(&str, &str)] = &[
     ),
     (
         "first-stories-small",
-        "the same for a slow processor or a browser without WebGPU: 0.13 M parameters, a twentieth of the work",
+        "the same for a slow CPU or a browser without WebGPU: 0.13 M parameters, a twentieth of the work",
     ),
     (
         "nanogpt-cpu",
@@ -301,13 +301,13 @@ fn stories_15m() -> RunConfig {
 }
 
 /// Most layers that can be asked for.
-pub const MOST_LAYERS: usize = 48;
+pub const MAX_LAYERS: usize = 48;
 
 /// Everything from one number, after nanochat's habit: 64 channels a layer, heads of 64 (32 for shallow models),
 /// a rate that falls with the root of the width, and about 12 tokens seen for every parameter of the blocks.
 pub fn from_layers(layers: usize) -> Result<RunConfig, String> {
-    if layers == 0 || layers > MOST_LAYERS {
-        return Err(format!("layers = {layers} must lie between 1 and {MOST_LAYERS}"));
+    if layers == 0 || layers > MAX_LAYERS {
+        return Err(format!("layers = {layers} must lie between 1 and {MAX_LAYERS}"));
     }
     let width = 64 * layers;
     let head_size = if layers < 6 { 32 } else { 64 };

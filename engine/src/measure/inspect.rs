@@ -233,7 +233,9 @@ mod tests {
         }
         assert!(told == measured.times && measured.unmeasured.is_empty());
         assert!(measured.text_tokens > 100_000 && measured.parameters > 100_000);
-        assert!(pollster::block_on(measure_views(&config, "cpu", Some(1), (&views, 0), &mut |_| {})).is_err());
+        assert!(
+            pollster::block_on(measure_views(&config, "cpu", Some(1), (&views, 0), &mut |_| {})).is_err()
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) struct HandOver<'run> {
     pub(crate) run: &'run Run,
     /// Where the steps are taken that the bundle is verified by.
     pub(crate) device: &'run str,
-    /// The processor's threads.
+    /// The CPU's threads.
     pub(crate) threads: Option<usize>,
     /// How many of them.
     pub(crate) steps: u64,
@@ -134,14 +134,14 @@ fn look(run: &Run) -> Result<Handed> {
     // Adam is AdamW without decay, here and there.
     if !matches!(config.train.optimizer, OptimizerKind::Adamw | OptimizerKind::Adam) {
         return Err(refused(format!(
-            "train.optimizer is {}, and a bundle goes on with AdamW: its moments would be lost; begin a run with its weights \
+            "train.optimizer is {}, and a bundle continues with AdamW: its moments would be lost; begin a run with its weights \
              and optimizer adamw",
             json!(config.train.optimizer).as_str().unwrap_or_default()
         )));
     }
     if !config.train.objective.is_text() {
         return Err(refused(format!(
-            "its objective is {}, and a bundle goes on with text alone; hand over a run whose objective is text",
+            "its objective is {}, and a bundle continues with text alone; hand over a run whose objective is text",
             config.train.objective
         )));
     }
@@ -165,7 +165,8 @@ fn look(run: &Run) -> Result<Handed> {
     let trained = parameters(&config.model, &config.train)?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let loaded = checkpoints.load(Which::Latest, &trained, Content::WeightsAndMoments)?;
-    let untrained = "this run has no checkpoint yet; train it for a step first, on the processor where no GPU here holds it";
+    let untrained =
+        "this run has no checkpoint yet; train it for a step first, on the CPU where no GPU here holds it";
     let loaded = loaded.ok_or_else(|| refused(untrained.to_owned()))?;
     run.check_model(&loaded.info, &config)?;
     if loaded.info.guard.as_ref().is_some_and(|guard| !guard.interventions.is_empty()) {
