@@ -8,7 +8,7 @@ import package::shared::grid::group_number;
 struct Arguments {
     count: u32,
     factor: f32,
-    in_f16: u32, // 1 where x is in 16-bit floats.
+    half_precision: u32, // 1 where x is in 16-bit floats.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -26,7 +26,7 @@ fn widened(word: u32) -> f32 {
 }
 
 fn entry(at: u32) -> f32 {
-    if arguments.in_f16 == 1u {
+    if arguments.half_precision == 1u {
         return widened((x[at / 2u] >> (16u * (at % 2u))) & 65535u);
     }
     return bitcast<f32>(x[at]);

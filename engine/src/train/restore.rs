@@ -3,7 +3,7 @@
 use super::guard::Guard;
 use super::trainer::{REFERENCE_FILE, REWARD_MODEL_FILE, ROUND_FILE, TEACHER_FILE};
 use crate::checkpoint::{Checkpoints, Content, Loaded};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::initial;
 use crate::metrics::MetricsWriter;
 use crate::model;

@@ -57,7 +57,7 @@ fn begun(project: &Project, adapter: Option<Adapter>) -> Run {
 }
 
 /// Gives work up after more and more of its turns, until it is done: up to then it leaves nothing.
-fn in_turns(project: &Project, work: impl AsyncFn(&Turns) -> Result<StagedRun>) -> Run {
+fn in_turns(project: &Project, work: &impl AsyncFn(&Turns) -> Result<StagedRun>) -> Run {
     let left = || {
         let entries = std::fs::read_dir(project.folder().join("runs")).unwrap();
         entries.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
@@ -82,7 +82,7 @@ fn in_turns(project: &Project, work: impl AsyncFn(&Turns) -> Result<StagedRun>) 
 fn a_checkpoint_is_restored_in_turns() {
     let (_folder, project) = project();
     let run = begun(&project, None);
-    let restored = in_turns(&project, async |turns| project.restore_in_turns(&run, "latest", turns).await);
+    let restored = in_turns(&project, &async |turns| project.restore_in_turns(&run, "latest", turns).await);
     let (record, weights) =
         (restored.record().unwrap(), |run| AsTrained::load(run, "latest").unwrap().weights);
     assert_eq!((record.state, record.step), (RunState::Stopped, 3));
@@ -95,11 +95,11 @@ fn an_adapter_is_merged_in_turns() {
     let (folder, project) = project();
     let run = begun(&project, None);
     let adapted = begun(&project, Some(Adapter { rank: 3, ..Adapter::default() }));
-    let merged = in_turns(&project, async |turns| project.merge_in_turns(&adapted, "best", turns).await);
+    let merged = in_turns(&project, &async |turns| project.merge_in_turns(&adapted, "best", turns).await);
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
     let apart = folder.path().join("adapter");
     export_adapter(&AsTrained::load(adapted, "latest").unwrap(), &apart, false).unwrap();
-    let merged = in_turns(&project, async |turns| {
+    let merged = in_turns(&project, &async |turns| {
         merge_adapter_in_turns(&project, &run, "best", (apart.as_path(), false), turns).await
     });
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
@@ -135,7 +135,7 @@ fn a_bundle_is_brought_back_in_turns() {
     let request = HandOver { run: &run, device: "cpu", threads: Some(1), steps: 1 };
     pollster::block_on(hand_over_in_turns(&request, &bundle, false, &Turns::none(), &mut |_, _| ())).unwrap();
     train_there(&bundle);
-    let back = in_turns(&project, async |turns| bring_back_in_turns(&project, &bundle, None, turns).await);
+    let back = in_turns(&project, &async |turns| bring_back_in_turns(&project, &bundle, None, turns).await);
     assert_eq!((back.record().unwrap().state, back.record().unwrap().step), (RunState::Stopped, 4));
     assert_eq!(metrics::read(&back.metrics_path()).unwrap().len(), 4);
 }

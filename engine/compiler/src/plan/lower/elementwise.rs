@@ -76,7 +76,8 @@ impl Lower for Scale {
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (x, y) = (operands.inputs.x, operands.outputs.y);
         let (count, groups) = floats(y.ty)?;
-        let arguments = scale::Arguments { count, factor: self.0, in_f16: u32::from(x.half()) }.bytes();
+        let arguments =
+            scale::Arguments { count, factor: self.0, half_precision: u32::from(x.half()) }.bytes();
         Ok(Lowering::one(Launch::new(scale::kernel(), arguments, vec![x.place(), y.place()], groups)?))
     }
 }
