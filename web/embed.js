@@ -14,7 +14,7 @@ const FIELDS = {
   glasshouse: (value) => value === 1,
   type: (value) => value === "inspect",
   view: (value) => VIEWS.includes(value),
-  prompt: (value) => typeof value === "string" && value.length <= MAX_PROMPT_CHARACTERS,
+  prompt: (value) => typeof value === "string" && [...value].length <= MAX_PROMPT_CHARACTERS,
   layer: whole,
   head: whole,
   step: whole,

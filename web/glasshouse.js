@@ -216,7 +216,7 @@ export class Glasshouse {
     this.#paused = this.#training !== null;
   }
 
-  /** Goes on after `pause()`; where nothing trains, continues the latest run and resolves when it is over, as `train` does. */
+  /** Continues after `pause()`; where nothing trains, continues the latest run and resolves when it is over, as `train` does. */
   async resume(options = {}) {
     if (!this.#training) {
       return this.#alone(async () => {

@@ -7,7 +7,7 @@ use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};
 
 /// Default WebGPU limits.
 const MAX_STORAGE_BUFFERS: usize = 8;
-const MAX_WORKGROUP_MEMORY: u32 = 16384;
+const MAX_WORKGROUP_BYTES: u32 = 16384;
 const MAX_INVOCATIONS: u32 = 256;
 
 /// What Rust needs to know of a variant.
@@ -147,8 +147,8 @@ fn layout(module: &Module) -> Outcome<Layout> {
     if bindings.len() > MAX_STORAGE_BUFFERS + 1 {
         return Err(format!("{} storage buffers, {MAX_STORAGE_BUFFERS} may be", bindings.len() - 1));
     }
-    if workgroup_memory > MAX_WORKGROUP_MEMORY {
-        return Err(format!("{workgroup_memory} bytes of workgroup memory, {MAX_WORKGROUP_MEMORY} may be"));
+    if workgroup_memory > MAX_WORKGROUP_BYTES {
+        return Err(format!("{workgroup_memory} bytes of workgroup memory, {MAX_WORKGROUP_BYTES} may be"));
     }
     let arguments = arguments.filter(|structure| structure.name == "Arguments");
     Ok(Layout {

@@ -26,13 +26,13 @@ PROGRAM = os.environ.get("GLASSHOUSE", str(REPOSITORY / "target/release/glasshou
 
 
 def cpu_seconds():
-    """Seconds of the CPU that programs started here have used."""
+    """Seconds of CPU time that programs started here have used."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
 
 def trained(project, mode, arguments):
-    """Seconds of a new run, those of the CPU, and the losses of its steps."""
+    """Seconds of a new run, its seconds of CPU time, and the losses of its steps."""
     settings = {
         "train.eval_interval": 0,
         "train.sample_interval": 0,

@@ -125,7 +125,7 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 fn describe(device: &DeviceSummary) -> String {
     let kind = match device.kind {
-        DeviceType::Cpu => "CPU",
+        DeviceType::Cpu => "Our own code on its cores",
         DeviceType::Software => "Software, for tests: slower than the CPU itself",
         DeviceType::Gpu => "GPU",
     };

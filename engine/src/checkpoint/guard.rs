@@ -1,4 +1,4 @@
-//! What the guard remembers of a run: it continues as it would have without an interruption.
+//! What the guard remembers of a run: with it, a guard continues as it would have without an interruption.
 
 use crate::protocol::{GuardKind, Intervention};
 use serde::{Deserialize, Serialize};

@@ -63,7 +63,7 @@ pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'
         ui.add_space(4.0);
         caption(ui, "The model's probability, and the one that was drawn with.");
         if branches {
-            caption(ui, "Press a token to go on from there.");
+            caption(ui, "Press a token to continue from there.");
         }
         if moved_on {
             caption(

@@ -79,14 +79,14 @@ pub const TERMS: &[Term] = &[
     entry(
         "BLEU",
         &[],
-        "How many runs of one to four words an answer shares with the right ones, from 0 to 100; shorter answers count less.",
+        "How many n-grams of one to four words an answer shares with the right ones, from 0 to 100; shorter answers count less.",
         "",
         "Papineni et al. 2002; Post 2018, arXiv 1804.08771",
     ),
     entry(
         "chrF",
         &[],
-        "How many runs of one to six characters an answer shares with the right one, from 0 to 100.",
+        "How many n-grams of one to six characters an answer shares with the right one, from 0 to 100.",
         "",
         "Popović 2015",
     ),

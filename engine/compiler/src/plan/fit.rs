@@ -41,7 +41,7 @@ impl DeviceLimits {
     }
 }
 
-/// Shortest window and fewest layers that are proposed.
+/// Shortest window that is proposed.
 const MIN_WINDOW: usize = 32;
 
 /// The nearest settings that fit, and what was changed, a line each; the settings as they are where they fit or where the

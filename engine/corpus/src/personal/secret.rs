@@ -233,16 +233,16 @@ fn is_base64(byte: u8) -> bool {
 /// Adds keys of clouds that stand alone: a secret access key of Amazon has 40 characters of base64, one of an Azure storage account 86
 /// and two of padding.
 pub(super) fn find_unlabelled(bytes: &[u8], findings: &mut Vec<Finding>) {
-    const MIN_LENGTH: usize = 40;
+    const MIN_KEY_BYTES: usize = 40;
     let mut start = 0;
-    while let Some(window) = bytes.get(start..start + MIN_LENGTH) {
+    while let Some(window) = bytes.get(start..start + MIN_KEY_BYTES) {
         // From behind, so that of ordinary words hardly any byte is looked at.
         if let Some(last) = window.iter().rposition(|byte| !is_base64(*byte)) {
             start += last + 1;
             continue;
         }
-        let tail = bytes.get(start + MIN_LENGTH..).unwrap_or_default();
-        let length = MIN_LENGTH + tail.iter().position(|byte| !is_base64(*byte)).unwrap_or(tail.len());
+        let tail = bytes.get(start + MIN_KEY_BYTES..).unwrap_or_default();
+        let length = MIN_KEY_BYTES + tail.iter().position(|byte| !is_base64(*byte)).unwrap_or(tail.len());
         let end = start + length;
         let value = between(bytes, start, end);
         let padding =

@@ -8,7 +8,7 @@ pub(super) const MAX_CHARACTERS: usize = 48;
 /// Letters of a word that is spelled letter by letter: so many at least, so that initials are none.
 pub(super) const SPELLED: std::ops::RangeInclusive<usize> = 4..=20;
 /// Characters between two words of one phrase, at most.
-const MAX_GAP: usize = 4;
+const MAX_GAP_CHARACTERS: usize = 4;
 
 /// A word of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub(super) fn spelled(words: &[Word]) -> Vec<(usize, Word)> {
 
 /// Whether text between two words lets a phrase go on.
 pub(super) fn is_gap(gap: &str) -> bool {
-    gap.chars().count() <= MAX_GAP
+    gap.chars().count() <= MAX_GAP_CHARACTERS
         && gap.chars().all(|letter| letter.is_whitespace() || "-_'’‐‑".contains(letter) || is_sign(letter))
 }
 

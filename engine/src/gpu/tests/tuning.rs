@@ -160,7 +160,7 @@ fn without_time_the_rule_holds() {
     block_on(async {
         let (chosen, tuned) = gpu.clone().tuned(&graph, &Tuning::Measured(hasty)).await.unwrap();
         assert!(tuned.found.is_empty() && chosen.variants().is_empty());
-        // A software adapter is settled then; any other continues it next time.
+        // A software adapter is settled then; any other continues its tuning next time.
         let (_, tuned) =
             gpu.clone().tuned(&graph, &Tuning::Measured(measuring(folder.path()))).await.unwrap();
         assert_eq!(tuned.found.is_empty(), gpu.report().software);

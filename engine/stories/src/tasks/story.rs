@@ -85,7 +85,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
         2 => outline.excerpt(0..(needed.max(4) + draw.below(3)).min(beats.len())),
         _ => outline.text(),
     };
-    if MAX_CHARACTERS.get(usize::from(level) - 1).is_some_and(|most| story.len() > *most) {
+    if MAX_CHARACTERS.get(usize::from(level) - 1).is_some_and(|most| story.chars().count() > *most) {
         return None;
     }
     let (asked, template) = match clause(&question.ask) {

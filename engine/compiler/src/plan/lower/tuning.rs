@@ -134,7 +134,7 @@ impl FromStr for ShapeBucket {
     }
 }
 
-/// What a bucket of products of f16 is called by in kept choices.
+/// What a bucket of products in f16 is called by in kept choices: files that people have say it so, and the word stays.
 const IN_F16: &str = " in halves";
 
 /// Which floats the two operands of a product are stored in.
