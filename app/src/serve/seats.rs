@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 
-/// A client that reads nothing of what is written to it for so long is taken for gone: it would keep its place for good.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A client that reads nothing of what is written to it for so long is taken for gone: it and its texts keep places from others.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All places.
 #[derive(Debug)]
