@@ -266,7 +266,7 @@ fn canaries_are_planted_into_texts_alone_and_a_run_without_them_says_so() {
     let folder = folder.path();
     let found = audit(folder, &["--section", "canaries", "--samples", "3"]);
     let skipped = section(&found, "canaries")["skipped"].as_str().unwrap().to_owned();
-    assert!(skipped.contains("glasshouse train --canaries"), "{skipped}");
+    assert!(skipped.contains("data.canaries"), "{skipped}");
     std::fs::write(folder.join("first/moderation.jsonl"), "\n{\"wods\":[\"a\"]}\n").unwrap();
     let asked = ["audit", "--project", "first", "--device", "cpu", "--section", "moderation,canaries"];
     let error = error_of(folder, &asked);

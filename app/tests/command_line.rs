@@ -350,7 +350,8 @@ fn plan_says_what_many_gpus_would_take_and_all_that_it_assumes() {
         "fewest that hold it",
         "US dollars",
         "989 TFLOP/s on bfloat16 as published",
-        "training reaches 40 % of that peak",
+        "training reaches 40 % of that peak (--utilization)",
+        "yours may be another) (--price)",
         "FSDP2 shards weights, gradients and optimizer state",
     ] {
         assert!(said.contains(part), "{part:?} is not in {said}");

@@ -351,9 +351,11 @@ fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switche
     let text = written(&[])["text"].as_str().unwrap().to_owned();
     let says_how = |told: &str| {
         assert!(told.contains("moderation-classifier.json"), "{told}");
-        assert!(told.contains("glasshouse moderate --project") && told.contains("--train"), "{told}");
+        assert!(told.contains("train one of labelled rows"), "{told}");
     };
-    says_how(&error_of(folder, &[&asked[..], &switched("note")].concat()));
+    let told = error_of(folder, &[&asked[..], &switched("note")].concat());
+    says_how(&told);
+    assert!(told.contains("(glasshouse moderate --train rows.jsonl)"), "{told}");
     let body = json!({ "prompt": "One", "max_tokens": 100, "temperature": 1, "seed": 3 });
     let serving = Serving::start(folder, "p", &switched("replace"));
     let refused = serving.complete(&body);

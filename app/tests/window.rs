@@ -6,6 +6,7 @@ use egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::{App, AppOptions, Recorder};
+use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
@@ -259,6 +260,43 @@ fn what_is_dropped_is_taken_or_refused_in_one_sentence() {
     drop_file(&mut window, "/texts/old.glasshouse");
     let from = Some("/texts/old.glasshouse".to_owned());
     assert_eq!(sent(window.state_mut())[0], Command::ImportProject { name: None, from });
+}
+
+#[test]
+fn files_without_an_ending_are_taken_where_they_are_text() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects()]);
+    let mut window = window(app, 1200.0, 800.0);
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let (program, readme) = (put("program", b"\x7fELF\x02\x01\0"), put("README", b"An owl."));
+    let sentence = format!("program was not taken. {}", glasshouse::app::ACCEPTED);
+    forget(window.state_mut());
+    drop_file(&mut window, &program);
+    assert_eq!(sent(window.state_mut()), [], "a project was made for nothing");
+    assert!(window.query_by_label(&sentence).is_some());
+
+    window.input_mut().dropped_files = vec![
+        std::sync::Arc::new(Dropped(readme.clone().into())),
+        std::sync::Arc::new(Dropped(program.into())),
+    ];
+    window.run_steps(3);
+    let commands = sent(window.state_mut());
+    assert!(matches!(&commands[0], Command::CreateProject { name } if name == "README"), "{commands:?}");
+    assert_eq!(commands[1], Command::AddDocuments { names: vec![readme] });
+
+    // As they come in a browser.
+    forget(window.state_mut());
+    let file = |name: &str, bytes: &[u8]| Chosen { name: name.to_owned(), bytes: Some(bytes.to_vec()) };
+    let files = vec![file("program.", b"\x01\x02\0"), file("notes.", b"An owl."), file("a.txt", b"\0")];
+    window.state_mut().answer(Answer { wish: Wish::Dropped, files: Ok(files) });
+    window.run_steps(2);
+    let names = ["notes.", "a.txt"].map(str::to_owned).to_vec();
+    assert!(sent(window.state_mut()).contains(&Command::AddDocuments { names }));
 }
 
 #[test]

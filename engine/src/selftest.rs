@@ -96,7 +96,7 @@ impl std::fmt::Display for Report {
         } else {
             writeln!(
                 formatter,
-                "FAILED: do not trust runs on this device; train with --device cpu, and report this table"
+                "FAILED: do not trust runs on this device; train on the CPU, and report this table"
             )
         }
     }

@@ -55,6 +55,7 @@ const PROTOCOL: &[&str] = &[
     "names",
     "quantity",
     "random",
+    "file_kind",
     "device",
     "chat",
     "cleaning",

@@ -239,5 +239,5 @@ fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
     }
     assert_eq!(project.runs().unwrap().len(), runs);
     let error = Found::look(&adapter, None).unwrap_err().to_string();
-    assert!(error.contains("merge --adapter"), "{error}");
+    assert!(error.contains("merge the adapter into that"), "{error}");
 }

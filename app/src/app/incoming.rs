@@ -8,7 +8,7 @@ use crate::link::{self, Answer, Chosen, NoFiles, Wish};
 use crate::pages::PageName;
 use egui::Context;
 use glasshouse_protocol::config::MAX_RULES_BYTES;
-use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VERIFIED_STEPS};
+use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VERIFIED_STEPS, file_kind};
 use std::path::{Path, PathBuf};
 
 /// What can be dropped or picked.
@@ -206,17 +206,25 @@ enum FileKind {
     Other,
 }
 
-/// What a file is, by its ending; a folder natively counts as texts, and what has none is looked into by the engine.
+/// What a file is: by its ending, or where it has none by its first bytes. A folder natively counts as texts.
 fn kind(file: &Chosen) -> FileKind {
     let path = Path::new(&file.name);
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     match ending.as_deref() {
         Some("glasshouse") => FileKind::Project,
-        None => FileKind::Text,
         _ if link::is_document(&file.name) => FileKind::Text,
         _ if file.bytes.is_none() && path.is_dir() => FileKind::Text,
+        None | Some("") if begins_as_document(file) => FileKind::Text,
         _ => FileKind::Other,
     }
+}
+
+/// Whether a file without an ending is read. The engine, which would refuse all for one that is not, says why where it cannot be looked into.
+fn begins_as_document(file: &Chosen) -> bool {
+    let most = file_kind::HEAD as usize;
+    let head = file.bytes.as_ref().map(|bytes| bytes[..bytes.len().min(most)].to_vec());
+    let head = link::bytes_of(Chosen { name: file.name.clone(), bytes: head }, most);
+    head.map_or(true, |head| file_kind::is_read(&head))
 }
 
 /// A part of a picture of the window as PNG.

@@ -1,7 +1,7 @@
-//! The engine says what to do in words that every front end can follow. Here they get the flag that does it.
+//! The engine says what to do in words that every front end can follow. Here they get the flag or the command that does it.
 
-/// Words of the engine's errors, and what is typed for them.
-const FLAGS: [(&str, &str); 15] = [
+/// Words of the engine's, and what is typed for them.
+const FLAGS: &[(&str, &str)] = &[
     ("replace it", "--force"),
     ("write beside it", "--force"),
     ("name another project folder", "--project"),
@@ -17,24 +17,118 @@ const FLAGS: [(&str, &str); 15] = [
     ("train it for a step first", "--stop-after 1"),
     ("train in 32 bits", "--precision f32"),
     ("write in 32 bits", "--precision f32"),
+    ("on the CPU where no GPU here holds it", "--device cpu"),
+    ("train on the CPU", "--device cpu"),
+    ("name a GPU", "--device gpu"),
+    ("a longer context length keeps more", "--context-length"),
+    ("no adapter, train.trainable=all", "--adapter none"),
+    ("with the objective chat", "--objective chat"),
+    ("train a run on texts with labels", "--objective classify"),
+    ("give it a task of texts and labels", "--task"),
+    ("export the adapter by itself", "--format peft"),
+    ("of that peak", "--utilization"),
+    ("yours may be another", "--price"),
+    ("evaluate it first", "glasshouse evaluate"),
+    ("audit it again", "glasshouse audit"),
+    ("in its section on bias", "glasshouse audit --section bias --pairs FILE"),
+    ("merge the adapter into that", "glasshouse merge --adapter"),
+    ("train one of labelled rows", "glasshouse moderate --train rows.jsonl"),
+    ("by the run's own run.toml", "glasshouse train --config run.toml --stop-after 1"),
 ];
 
-/// The flags for what an error says to do, in brackets; nothing where it names them itself.
-pub(super) fn of(error: &str) -> String {
-    let named = FLAGS.iter().filter(|(words, flag)| error.contains(words) && !error.contains(flag));
-    let flags: Vec<&str> = named.map(|(_, flag)| *flag).collect();
+/// The flags for what the engine says to do, in brackets; nothing where it names them itself.
+pub(super) fn of(said: &str) -> String {
+    let named = FLAGS.iter().filter(|(words, flag)| said.contains(words) && !names(said, flag));
+    let mut flags: Vec<&str> = named.map(|(_, flag)| *flag).collect();
+    flags.dedup();
     if flags.is_empty() { String::new() } else { format!(" ({})", flags.join(", ")) }
+}
+
+/// Whether a text has a flag as it is typed, and not as the beginning of another.
+fn names(text: &str, flag: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '-';
+    text.match_indices(flag)
+        .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + flag.len()..].starts_with(is_part))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::{Path, PathBuf};
+
+    /// Files of the engine's that have flags, and whose these are.
+    const TYPED: [(&str, &str); 6] = [
+        ("protocol/src/typed.rs", "it makes command lines"),
+        ("compiler/src/plan/cluster.rs", "a bundle's train.py has them, whichever front end made it"),
+        ("src/reference/without_wgpu.rs", "cargo's"),
+        ("src/interchange/gguf/import.rs", "another program's"),
+        ("src/data/task_folder.rs", "a folder of tasks names the command that makes the same"),
+        ("corpus/src/report/html/mod.rs", "a report names the flag that takes its recipe"),
+    ];
+
+    /// Sources without tests and comments, and with each text in one line.
+    fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && !["tests", "benches", "examples", "target"].contains(&name.as_str()) {
+                sources(&path, found);
+            } else if name.ends_with(".rs") && name != "tests.rs" {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let text = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
+                let mut joined = String::with_capacity(text.len());
+                for line in text.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+                    let begun = line.strip_suffix('\\');
+                    joined.push_str(begun.unwrap_or(line));
+                    joined.push_str(if begun.is_some() { "" } else { "\n" });
+                }
+                found.push((path, joined));
+            }
+        }
+    }
+
+    fn engine() -> Vec<(PathBuf, String)> {
+        let mut found = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine"), &mut found);
+        assert!(found.len() > 300, "{}", found.len());
+        found
+    }
 
     #[test]
     fn what_is_to_be_done_has_its_flag() {
         assert_eq!(of("model.gguf: is there already; replace it, or choose another place"), " (--force)");
         assert_eq!(of("holds it; replace it, or choose an empty or new folder"), " (--force, --to)");
         assert_eq!(of("is there already; --force lets it replace it"), "");
+        assert_eq!(of("replace it, or write beside it"), " (--force)");
+        assert_eq!(of("--tokenizer: choose an empty or new folder"), " (--to)");
         assert_eq!(of("unknown run `7`"), "");
+    }
+
+    #[test]
+    fn the_engine_says_all_that_has_a_flag() {
+        let engine = engine();
+        for (words, flag) in FLAGS {
+            assert!(engine.iter().any(|(_, text)| text.contains(words)), "nothing says {words:?} for {flag}");
+        }
+    }
+
+    #[test]
+    fn the_engine_names_no_flags_of_the_command_line() {
+        let mut typed = Vec::new();
+        for (path, text) in engine() {
+            let is_flag = |(at, dashes): (usize, &str)| {
+                text[..at].ends_with([' ', '`', '(', '"'])
+                    && text[at + dashes.len()..].starts_with(|letter: char| letter.is_ascii_lowercase())
+            };
+            if text.match_indices("--").any(is_flag) {
+                typed.push(path);
+            }
+        }
+        let is_listed = |path: &PathBuf| TYPED.iter().any(|(place, _)| path.ends_with(place));
+        let others: Vec<_> = typed.iter().filter(|path| !is_listed(path)).collect();
+        assert!(others.is_empty(), "say what to do without a flag, and give it one in FLAGS: {others:?}");
+        for (place, whose) in TYPED {
+            assert!(typed.iter().any(|path| path.ends_with(place)), "{place} has no flags now ({whose})");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
 
 use super::bar::bar;
+use super::flags;
 use glasshouse_engine::protocol::{GuardDocument, GuardReport, PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::train::TrainEvent;
 use indicatif::ProgressBar;
@@ -70,8 +71,8 @@ impl Output {
     /// Something to know: a line for people on standard error, an event for JSON readers.
     pub(super) fn notice(&self, text: &str) {
         match &self.shape {
-            Shape::Bar(bar) => bar.suspend(|| tell!("note: {text}")),
-            Shape::Lines { .. } => tell!("note: {text}"),
+            Shape::Bar(bar) => bar.suspend(|| tell!("note: {text}{}", flags::of(text))),
+            Shape::Lines { .. } => tell!("note: {text}{}", flags::of(text)),
             Shape::Json => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::arguments::PlanArguments;
 use super::driver::{Engine, drive};
+use super::flags;
 use super::output::{bytes, count};
 use super::settings::run_config;
 use anyhow::{Context as _, Result};
@@ -87,7 +88,7 @@ async fn beyond(
     say!("whole run: {} tokens, {}FLOP", count(tokens), count(plan.flops))?;
     say!("  {hours:.2} hours, {:.2} GPU hours, {:.2} US dollars", hours * plan.gpus as f64, plan.dollars)?;
     say!("\nassumed:")?;
-    plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}"))?;
+    plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}{}", flags::of(assumption)))?;
     Ok(())
 }
 

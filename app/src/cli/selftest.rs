@@ -1,6 +1,7 @@
 //! `glasshouse selftest`: a device against the reference, on this machine.
 
 use super::arguments::SelftestArguments;
+use super::flags;
 use super::settings::{checked_device, usage};
 use anyhow::Result;
 use glasshouse_engine::data::{self, Batches};
@@ -34,7 +35,8 @@ fn told(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result
     if json {
         say!("{}", serde_json::to_string(report)?)?;
     } else {
-        say!("{}", report.to_string().trim_end())?;
+        let said = report.to_string();
+        say!("{}{}", said.trim_end(), flags::of(&said))?;
     }
     Ok(ExitCode::from(if passed { 0 } else { 1 }))
 }

@@ -2,6 +2,7 @@
 
 use super::arguments::ModelArguments;
 use super::driver::Engine;
+use super::flags;
 use crate::format;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::data::prepare;
@@ -74,7 +75,7 @@ pub(super) async fn open(
 /// Passes on what there is to know.
 pub(super) fn note(event: &Event) {
     match event {
-        Event::Notice { text } => tell!("note: {text}"),
+        Event::Notice { text } => tell!("note: {text}{}", flags::of(text)),
         Event::CharactersLost { characters } => {
             for character in characters.chars() {
                 tell!("note: {character:?} is not in the model's vocabulary and is left out");

@@ -29,7 +29,12 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     let picking: Picking = match &wish {
         Wish::AddDocuments => {
             let endings: Vec<&str> = ENDINGS.iter().chain(PACKED).copied().collect();
-            let dialog = dialog.set_title("Choose documents").add_filter("Documents", &endings);
+            let dialog = dialog.set_title("Choose documents");
+            // A README has no ending. macOS has one filter for all, which would hide it.
+            let dialog = match cfg!(target_os = "macos") {
+                true => dialog,
+                false => dialog.add_filter("Documents", &endings).add_filter("All files", &["*"]),
+            };
             Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
         }
         Wish::ImportProject => {

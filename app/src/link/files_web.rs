@@ -1,6 +1,6 @@
 //! Files in a browser: the page's own dialogs and downloads. Files come as bytes, for a page is told no paths.
 
-use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, RULES, TASKS, Wish};
+use super::files::{Answer, Chosen, NoFiles, PROMPTS, RULES, TASKS, Wish};
 use super::web::boot;
 use egui::{Context, DroppedFileHandle};
 use js_sys::{Array, Uint8Array};
@@ -24,10 +24,8 @@ pub fn bytes_of(Chosen { name, bytes }: Chosen, _most: usize) -> Result<Vec<u8>,
 /// Asks the person for files, and answers when they were picked.
 pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     let (accept, several) = match &wish {
-        Wish::AddDocuments => {
-            let endings = ENDINGS.iter().chain(PACKED).map(|ending| format!(".{ending}"));
-            (endings.collect::<Vec<_>>().join(","), true)
-        }
+        // A README has no ending that could be asked for.
+        Wish::AddDocuments => (String::new(), true),
         Wish::Propose { .. } => (PROMPTS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::TaskFiles => (TASKS.map(|ending| format!(".{ending}")).join(","), true),
         Wish::SentencePairs => (TASKS.map(|ending| format!(".{ending}")).join(","), false),

@@ -10,7 +10,12 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
+
+/// A client that reads nothing of what is written to it for so long is taken for gone: it and its texts keep places from others.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All places.
 #[derive(Debug)]
@@ -179,16 +184,32 @@ impl<B: Body + Unpin> Body for Watched<B> {
     }
 }
 
-/// A connection's stream, which tells its seat when all is written that was given to it.
+/// A connection's stream, which tells its seat when all is written that was given to it, and fails where nobody reads it.
 #[derive(Debug)]
 pub(super) struct WatchedStream<I> {
     io: I,
     seat: Seat,
+    /// Ends the waiting for a client that takes nothing at present.
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl<I> WatchedStream<I> {
     pub(super) fn new(io: I, seat: &Seat) -> Self {
-        Self { io, seat: seat.clone() }
+        Self { io, seat: seat.clone(), patience: None }
+    }
+
+    /// What came of a write, which fails where the last that came to anything is too long ago.
+    fn in_time(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.patience = None;
+            return written;
+        }
+        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+        patience.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -204,7 +225,9 @@ impl<I: Read + Unpin> Read for WatchedStream<I> {
 
 impl<I: Write + Unpin> Write for WatchedStream<I> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, part: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(context, part)
+        let stream = self.get_mut();
+        let written = Pin::new(&mut stream.io).poll_write(context, part);
+        stream.in_time(context, written)
     }
 
     /// Comes once what is buffered before it is written.
@@ -230,7 +253,9 @@ impl<I: Write + Unpin> Write for WatchedStream<I> {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(context, parts)
+        let stream = self.get_mut();
+        let written = Pin::new(&mut stream.io).poll_write_vectored(context, parts);
+        stream.in_time(context, written)
     }
 }
 
@@ -241,6 +266,7 @@ mod tests {
     use hyper::service::service_fn;
     use hyper::{Request, Response};
     use std::convert::Infallible;
+    use std::future::Ready;
     use std::pin::pin;
     use std::task::Waker;
 
@@ -248,6 +274,26 @@ mod tests {
     struct Client {
         asks: &'static [u8],
         takes: Arc<AtomicBool>,
+    }
+
+    impl Client {
+        fn new(takes: &Arc<AtomicBool>) -> Self {
+            Self { asks: b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", takes: takes.clone() }
+        }
+    }
+
+    /// What is answered to it.
+    fn answer(
+        request: Request<Incoming>,
+        seat: &Seat,
+    ) -> Ready<Result<Response<Watched<AnswerBody>>, Infallible>> {
+        drop(Watched::request(request.into_body(), seat));
+        std::future::ready(Ok(Response::new(Watched::answer(AnswerBody::from("An owl."), seat))))
+    }
+
+    /// Where time passes as soon as nothing else is left to do.
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
     }
 
     impl Read for Client {
@@ -280,22 +326,14 @@ mod tests {
 
     #[test]
     fn a_connection_whose_answer_is_not_written_yet_makes_no_room() {
-        let seats = Seats::new(1);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (seats, runtime) = (Seats::new(1), runtime());
+        let _within = runtime.enter();
         let place = runtime.block_on(seats.place());
         let (idle, takes) = (|| seats.row.idle().len(), Arc::new(AtomicBool::new(false)));
-        let client = Client { asks: b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", takes: takes.clone() };
         let seat = place.seat.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let asked = Watched::request(request.into_body(), &seat);
-            let answer = Watched::answer(AnswerBody::from("An owl."), &seat);
-            async move {
-                drop(asked);
-                Ok::<_, Infallible>(Response::new(answer))
-            }
-        });
+        let service = service_fn(move |request| answer(request, &seat));
         assert_eq!(idle(), 1);
-        let stream = WatchedStream::new(client, &place.seat);
+        let stream = WatchedStream::new(Client::new(&takes), &place.seat);
         let mut connection = pin!(http1::Builder::new().serve_connection(stream, service));
         let mut context = Context::from_waker(Waker::noop());
         assert!(connection.as_mut().poll(&mut context).is_pending());
@@ -303,6 +341,41 @@ mod tests {
         takes.store(true, Ordering::SeqCst);
         assert!(connection.as_mut().poll(&mut context).is_pending());
         assert_eq!(idle(), 1);
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_of_its_answer_is_taken_for_gone() {
+        let (seats, runtime) = (Seats::new(1), runtime());
+        runtime.block_on(async {
+            let place = seats.place().await;
+            let (seat, takes) = (place.seat.clone(), Arc::new(AtomicBool::new(false)));
+            let service = service_fn(move |request| answer(request, &seat));
+            let stream = WatchedStream::new(Client::new(&takes), &place.seat);
+            let begun = tokio::time::Instant::now();
+            let connection = http1::Builder::new().serve_connection(stream, service);
+            let error = tokio::time::timeout(2 * PATIENCE, connection).await.unwrap().unwrap_err();
+            let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+            assert_eq!(cause.map(io::Error::kind), Some(io::ErrorKind::TimedOut), "{error:?}");
+            assert!(begun.elapsed() >= PATIENCE);
+        });
+    }
+
+    #[test]
+    fn a_client_that_reads_slowly_is_waited_for() {
+        let (seats, runtime) = (Seats::new(1), runtime());
+        runtime.block_on(async {
+            let (place, takes) = (seats.place().await, Arc::new(AtomicBool::new(false)));
+            let mut stream = WatchedStream::new(Client::new(&takes), &place.seat);
+            let mut write = |takes_it: bool| {
+                takes.store(takes_it, Ordering::SeqCst);
+                Pin::new(&mut stream).poll_write(&mut Context::from_waker(Waker::noop()), b"An owl.")
+            };
+            for _ in 0..3 {
+                assert!(write(false).is_pending());
+                tokio::time::advance(PATIENCE * 2 / 3).await;
+                assert!(matches!(write(true), Poll::Ready(Ok(7))));
+            }
+        });
     }
 
     #[test]

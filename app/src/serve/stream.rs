@@ -2,6 +2,7 @@
 
 use super::bodies::{Head, Piece, logprobs_of, text_of};
 use super::refusal::Refusal;
+use super::seats::PATIENCE;
 use super::wanted::{Endpoint, Wanted};
 use super::{Ask, Taken};
 use axum::body::{Body, Bytes};
@@ -11,15 +12,12 @@ use glasshouse_protocol::{Completion, Ending, Event};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// What ends a stream.
 const DONE: &str = "data: [DONE]\n\n";
 /// Pieces that wait for their client to read them.
 const PIECES: usize = 64;
-/// A client that reads nothing for so long is taken for gone: its texts keep places from others.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A stream under way. Dropped, as when its client is gone, it cancels what is not written yet.
 struct Stream {

@@ -35,9 +35,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// Mixed precision on what has no 16-bit floats, by its name, to `train` or to `write`.
     pub fn without_half(device: &str, purpose: &str) -> Self {
-        let setting = if purpose == "train" { " (train.precision = \"f32\")" } else { "" };
-        Self::Refused(format!(
-            "{device} has no 16-bit floats; {purpose} in 32 bits{setting}, or on a device that has them"
-        ))
+        let instead = match purpose {
+            "train" => "train in 32 bits (train.precision = \"f32\")",
+            _ => "write in 32 bits",
+        };
+        Self::Refused(format!("{device} has no 16-bit floats; {instead}, or on a device that has them"))
     }
 }

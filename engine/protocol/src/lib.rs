@@ -17,6 +17,7 @@ pub mod device;
 pub mod evaluation;
 pub mod event;
 mod feedback;
+pub mod file_kind;
 mod guard;
 mod guard_kind;
 pub mod inspect;

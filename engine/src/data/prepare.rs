@@ -368,8 +368,8 @@ fn finish(staging: &Staging, folder: &Path, recipe: &str, tokenizer: Tokenizer) 
 }
 
 /// What makes a damaged folder whole: the same settings name the same folder, and what is not whole is made anew.
-const REMEDY: &str = "`glasshouse train --config <the run's run.toml> --stop-after 1` prepares the text anew in this \
-                      place, if the text is unchanged; then name the run by --run as before";
+const REMEDY: &str = "a step of training by the run's own run.toml prepares the text anew in this place, if the text is unchanged; then \
+                      name the run as before";
 
 /// Adds to an error of a prepared folder what to do about it.
 fn with_remedy(error: Error) -> Error {

@@ -231,8 +231,7 @@ impl Run {
     pub(crate) fn check_has_text(&self) -> Result<()> {
         match self.is_imported() {
             true => {
-                let reason = "it is an imported model, which has no text to train on: begin a run with its weights (`glasshouse train --from`, \
-                              Begin from it on the Runs page), or name another run";
+                let reason = "it is an imported model, which has no text to train on: begin a run with its weights, or name another run";
                 Err(Error::bad_file(&self.folder, reason))
             }
             false => Ok(()),

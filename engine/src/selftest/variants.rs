@@ -131,9 +131,7 @@ impl std::fmt::Display for VariantsReport {
         let verdict = match (self.passed(), self.is_whole()) {
             (true, true) => "passed",
             (true, false) => "passed as far as time allowed",
-            (false, _) => {
-                "FAILED: do not trust runs on this device; train with --device cpu, and report this table"
-            }
+            (false, _) => "FAILED: do not trust runs on this device; train on the CPU, and report this table",
         };
         writeln!(
             formatter,
@@ -303,7 +301,7 @@ impl Subject {
 
 pub(super) fn no_gpu() -> Error {
     Error::Refused(
-        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; name a GPU with --device"
+        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; name a GPU"
             .to_owned(),
     )
 }

@@ -207,7 +207,7 @@ impl Session {
         let run = self.run_named(run)?;
         let Some(evaluation) = self.readable(run.evaluation()) else {
             return Err(Error::Refused(format!(
-                "{0} was not evaluated, so that it has no card; evaluate it first (`glasshouse evaluate --run {0}`)",
+                "{} was not evaluated, so that it has no card; evaluate it first",
                 run.name()
             )));
         };
@@ -216,9 +216,9 @@ impl Session {
         }
         let mut audit = self.readable(run.audit());
         if audit.take_if(|audit| audit.weights_crc32c != evaluation.weights_crc32c).is_some() {
-            let name = run.name();
             self.outlet.notice(format!(
-                "the audit of {name} is of other weights than its evaluation, and is not on the card; audit it again (`glasshouse audit --run {name}`)"
+                "the audit of {} is of other weights than its evaluation, and is not on the card; audit it again",
+                run.name()
             ));
         }
         let (turns, mut others) = (Turns::new(), Vec::new());

@@ -64,8 +64,8 @@ impl Session {
         let missing = || {
             let place = folder.display();
             Error::Refused(format!(
-                "moderation is to go by the project's classifier, and there is no {CLASSIFIER_FILE} in {place}; train one of labelled rows \
-                 (glasshouse moderate --project {place} --train rows.jsonl), or moderate by rules alone"
+                "moderation is to go by the project's classifier, and there is no {CLASSIFIER_FILE} in {place}; train one of labelled rows, \
+                 or moderate by rules alone"
             ))
         };
         let read = self.generations.classifier.of(own.ok_or_else(missing)?, Classifier::read);

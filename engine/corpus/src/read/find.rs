@@ -5,6 +5,7 @@ use super::settings::Settings;
 use super::{Trouble, open};
 use crate::fields;
 use crate::files::{FileType, Files};
+use glasshouse_protocol::file_kind::is_text;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -12,8 +13,7 @@ use std::ffi::OsStr;
 use std::io::{ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
 
-/// First bytes of a file that are looked at.
-pub const HEAD: u64 = 1024;
+pub use glasshouse_protocol::file_kind::HEAD;
 
 /// A file that will be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,12 +221,6 @@ pub(super) fn decide(
 
 fn has_ending(file_name: &str) -> bool {
     file_name.rsplit_once('.').is_some_and(|(stem, ending)| !stem.is_empty() && !ending.is_empty())
-}
-
-/// Whether bytes may be those of a text: it is marked as UTF-16, or has no control characters but those of lines, tabs and terminals.
-fn is_text(head: &[u8]) -> bool {
-    let is_odd = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace() && *byte != 0x1b;
-    head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || !head.iter().any(is_odd)
 }
 
 fn unknown(file_name: &str) -> String {

@@ -1,5 +1,6 @@
 //! What kind of file it is, told by its name's ending and checked against its first bytes.
 
+use glasshouse_protocol::file_kind;
 use serde::{Deserialize, Serialize};
 
 /// How documents stand in a file.
@@ -179,25 +180,6 @@ pub(super) enum Signature {
     Refused(&'static str),
 }
 
-/// First bytes of formats that are not text, and of what is refused.
-const REFUSED_SIGNATURES: &[(&[u8], &str)] = &[
-    (b"PK\x03\x04", "a zip archive (or an office document); unpack or export it"),
-    (b"PK\x05\x06", "an empty zip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it and name its folder"),
-    (b"Rar!\x1a\x07", "a RAR archive; unpack it and name its folder"),
-    (b"\xfd7zXZ\0", "packed with xz; unpack it, or pack it with gzip or Zstandard"),
-    (b"\x04\x22\x4d\x18", "packed with LZ4; unpack it, or pack it with gzip or Zstandard"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"\x7fELF", "a program"),
-    (b"\0asm", "a program"),
-    (b"SQLite format 3\0", "a database; export its table as CSV"),
-    (b"ARROW1", "an Arrow file; save it as Parquet"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a word processor's file; export it as PDF, HTML or text"),
-    (b"{\\rtf", "a word processor's file; export it as PDF, HTML or text"),
-];
-
 /// Reads a file's first bytes; a few hundred are enough.
 pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     if head.starts_with(&[0x1f, 0x8b]) {
@@ -215,11 +197,8 @@ pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     {
         return Some(Signature::Packed(Packing::Bzip2));
     }
-    if let Some((_, what)) = REFUSED_SIGNATURES.iter().find(|(magic, _)| head.starts_with(magic)) {
+    if let Some(what) = file_kind::refused(head) {
         return Some(Signature::Refused(what));
-    }
-    if head.get(257..262) == Some(b"ustar") {
-        return Some(Signature::Refused("a tar archive; unpack it and name its folder"));
     }
     if head.starts_with(b"PAR1") {
         return Some(Signature::Is(Format::Parquet));

@@ -187,7 +187,7 @@ fn labelled(sentences: &Value) -> Option<Vec<(String, String)>> {
 
 /// CrowS-Pairs: read by the audit, where pairs are compared.
 pub(super) fn crows_pairs(_: &Fields) -> Result<Fields, String> {
-    Err("these are pairs of sentences, which an audit compares: `glasshouse audit --section bias --pairs FILE`".to_owned())
+    Err("these are pairs of sentences, which an audit compares in its section on bias".to_owned())
 }
 
 /// Whether a row has a text with a score of how toxic it is.

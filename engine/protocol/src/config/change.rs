@@ -55,7 +55,7 @@ impl RunConfig {
             ));
         }
         if path.trim().split('.').next() == Some("start") {
-            return Err("what a run begins with is said by --from RUN[:CHECKPOINT]".to_owned());
+            return Err("what a run begins with is no setting; name it as its start".to_owned());
         }
         let (objective, careful) = (self.train.objective, self.careful_rate());
         let (short, long) = ("adapter", "train.adapter");

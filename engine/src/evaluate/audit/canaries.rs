@@ -48,8 +48,7 @@ pub(super) async fn canaries(
         }
     }
     let Some(canaries) = found else {
-        let reason =
-            "no canaries were planted into the training text; `glasshouse train --canaries 14` plants some";
+        let reason = "no canaries were planted into the training text; data.canaries=14 plants some";
         return Ok(skipped(AuditTopic::Canaries, "Canaries", reason.to_owned()));
     };
     let all: Vec<Canary> = canaries.planted.iter().cloned().chain(canaries.others(OTHERS)).collect();

@@ -152,7 +152,7 @@ pub(super) async fn memorisation(
 fn limits(begins_with_another: bool) -> Vec<String> {
     let mut limits = vec![
         "Passages were drawn anywhere in the text: the rarest and most sensitive ones may not be among them. Canaries answer for those \
-         (`train --canaries`)."
+         (data.canaries)."
             .to_owned(),
         "Only the likeliest continuation was tried; sampling many, or another beginning, may bring out more.".to_owned(),
         "Whether others may do as they like with a passage that is written from memory is not asked.".to_owned(),

@@ -41,7 +41,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     if !files::is_file(&config_path) {
         let reason = match files::is_file(&path.join("adapter_config.json")) {
             true => {
-                "it is an adapter that PEFT wrote, and no model: import the model that it is for, and add it to that by `merge --adapter`"
+                "it is an adapter that PEFT wrote, and no model: import the model that it is for, and merge the adapter into that"
             }
             false => "it has no config.json; name the folder in which config.json and model.safetensors lie",
         };

@@ -117,6 +117,35 @@ fn a_file_without_an_ending_is_text_where_its_content_is() {
 }
 
 #[test]
+fn front_ends_tell_files_without_an_ending_as_they_are_told_here() {
+    let tar = [&[b'a'; 257][..], b"ustar"].concat();
+    let heads: [(&[u8], bool); 16] = [
+        (b"", true),
+        (b"An owl.\r\n", true),
+        (b"\x1b[1mAn owl.", true),
+        (b"\xff\xfeo\0w\0l\0", true),
+        (b"<html><p>An owl.", true),
+        (b"%PDF-1.4\n\0", true),
+        (b"PAR1\x15\x04", true),
+        (b"WARC/1.0\r\n\0", true),
+        (b"\x01\x02\0", false),
+        (b"GIF89a", false),
+        (b"{\\rtf1 An owl.}", false),
+        (b"PK\x03\x04", false),
+        (b"\x1f\x8b\x08\0", false),
+        (b"\x28\xb5\x2f\xfd\x04\0", false),
+        (b"BZh91AY&SY\0", false),
+        (&tar[..], false),
+    ];
+    for (head, read) in heads {
+        for name in ["notes", "notes."] {
+            assert_eq!(is_known(name, head), read, "{name}: {}", head.escape_ascii());
+        }
+        assert_eq!(glasshouse_protocol::file_kind::is_read(head), read, "{}", head.escape_ascii());
+    }
+}
+
+#[test]
 fn names_stay_unique_whatever_is_named() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a/x.txt", "b/x.txt", "c/b/x.txt", "odd#1.txt"] {
