@@ -84,6 +84,7 @@ pub(crate) async fn merge_adapter_in_turns(
         let scale = if undo { -scale } else { scale };
         add_product(&mut weight, [&a, &b], rank, (scale, tensor.transposed), &give).await;
         tensor.scatter(&parameters, &mut trained.parameters, 0, &weight)?;
+        turns.give().await;
     }
     if let Some(first) = broken.first() {
         let reason = format!(
