@@ -9,6 +9,7 @@ use crate::platform::files::{File, OpenOptions};
 use crate::platform::{Turns, files};
 use safetensors::tensor::{Metadata, TensorInfo};
 use std::collections::HashMap;
+use std::convert::identity;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -101,26 +102,43 @@ pub(crate) async fn copy_in_turns(
     to: &mut dyn Write,
     turns: &Turns,
 ) -> std::io::Result<()> {
+    copy_pieces(from, to, (identity, identity), turns).await
+}
+
+/// The same, with what is made of the error of each.
+async fn copy_pieces<E>(
+    from: &mut dyn Read,
+    to: &mut dyn Write,
+    (unread, unwritten): (impl Fn(std::io::Error) -> E, impl Fn(std::io::Error) -> E),
+    turns: &Turns,
+) -> Result<(), E> {
     let mut piece = vec![0; PIECE];
     loop {
         match from.read(&mut piece) {
             Ok(0) => return Ok(()),
-            Ok(read) => to.write_all(&piece[..read])?,
+            Ok(read) => to.write_all(&piece[..read]).map_err(&unwritten)?,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(unread(error)),
         }
         turns.give().await;
     }
 }
 
-/// Copies a file to a place where none is yet, while others have their turns.
+/// Copies a file to a place where none is yet, while others have their turns: none before its end where the system copies.
 ///
 /// # Errors
-/// One cannot be read, or the other takes no more.
+/// One cannot be read, or the other takes no more, whichever it is by its path.
 pub(crate) async fn copy_file_in_turns(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
+    if files::COPIED_BY_SYSTEM && files::copy(from, to).is_ok() {
+        turns.give().await;
+        return Ok(());
+    }
+    // The system does not say which of them failed: it is tried by hand. What it left may not be written to where the source may not.
+    files::remove_file(to).ok();
     let mut source = File::open(from).map_err(Error::io(from))?;
     let mut copy = File::create(to).map_err(Error::io(to))?;
-    copy_in_turns(&mut source, &mut copy, turns).await.map_err(Error::io(to))
+    let [unread, unwritten] = [from, to].map(|path| move |cause| Error::Io { path: path.to_owned(), cause });
+    copy_pieces(&mut source, &mut copy, (unread, unwritten), turns).await
 }
 
 /// Reads a whole file while others have their turns.
@@ -272,6 +290,7 @@ pub fn unix_seconds() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::at_once;
 
     #[test]
     fn a_failed_write_leaves_the_old_content_and_no_rest() {
@@ -282,6 +301,30 @@ mod tests {
         std::fs::create_dir(partial_path(&path)).unwrap();
         assert!(write_atomically(&path, b"new").is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_file_is_copied_by_the_system_and_whichever_fails_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let [from, to, missing] = ["from", "to", "missing/to"].map(|name| folder.path().join(name));
+        let turns = Turns::none();
+        let copy = |from: &Path, to: &Path| at_once(copy_file_in_turns(from, to, &turns));
+        let content = vec![7_u8; 3 * PIECE];
+        std::fs::write(&from, &content).unwrap();
+        copy(&from, &to).unwrap();
+        assert!(std::fs::read(&to).unwrap() == content);
+        assert_eq!(turns.asked(), 1, "not by pieces");
+        let failed = |from: &Path, to: &Path| match copy(from, to) {
+            Err(Error::Io { path, .. }) => path,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(failed(&from, &missing), missing);
+        // On some systems a folder is opened as a file is, and cannot be read.
+        assert_eq!(failed(folder.path(), &folder.path().join("copy")), folder.path());
+        let pieces =
+            at_once(copy_pieces(&mut &content[..], &mut std::io::sink(), (identity, identity), &turns));
+        pieces.unwrap();
+        assert_eq!(turns.asked(), 4);
     }
 
     #[test]

@@ -15,7 +15,10 @@ const TYPES = {
   ".png": "image/png",
 };
 
-/** Parts in which the first half of a file comes that stalls, and milliseconds between them: longer than the app takes to show each. */
+/**
+ * Parts in which the first half of a file comes that stalls, and milliseconds between them. The engine tells how far a transfer is when bytes
+ * come, and at most every 100 ms: of a half that came at once nothing would be told.
+ */
 const PARTS = { count: 4, apart: 250 };
 
 /** Sends the first half of a file, bit by bit, and then nothing more. */

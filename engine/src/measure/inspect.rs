@@ -100,21 +100,42 @@ impl ViewBench<'_> {
     }
 }
 
+/// The error of a view that gives no answer, while others may. Any other says that the device is not to be trusted any more, or is a fault
+/// of ours: it ends the bench.
+fn of_view(error: Error) -> Result<Error> {
+    match error {
+        Error::Refused(_) | Error::TooLarge { .. } | Error::Invalid(_) => Ok(error),
+        other => Err(other),
+    }
+}
+
 /// Times views of a run's model on a device, as [`Gpu::from_request`] names it; all views where none is named. `tell` hears of each as soon
 /// as it is known, and a view that gives no answer is listed with the reason. The second half is that function's warning.
 ///
 /// # Errors
-/// The device is missing or cannot hold the model; the folder for passing files cannot be written; no view gives an answer.
+/// The device is missing, cannot hold the model or breaks down; the folder for passing files cannot be written; no view gives an answer.
 pub async fn measure_views(
     config: &RunConfig,
     device: &str,
     threads: Option<usize>,
-    (views, repeats): (&[View], usize),
+    asked: (&[View], usize),
     tell: &mut dyn FnMut(&ViewTime),
 ) -> Result<(InspectMeasurement, Option<String>)> {
-    if repeats == 0 {
+    if asked.1 == 0 {
         return Err(Error::Refused("a bench of no repeats; ask for one or more".to_owned()));
     }
+    let (gpu, warning) = Gpu::from_request(device).await?;
+    Ok((measure_on(config, gpu, threads, asked, tell).await?, warning))
+}
+
+/// The same on a GPU, or on the CPU where there is none.
+async fn measure_on(
+    config: &RunConfig,
+    gpu: Option<Gpu>,
+    threads: Option<usize>,
+    (views, repeats): (&[View], usize),
+    tell: &mut dyn FnMut(&ViewTime),
+) -> Result<InspectMeasurement> {
     let model = &config.model;
     // A project of its own: views that read a run's text have one.
     let folder = platform::passing_folder();
@@ -128,7 +149,6 @@ pub async fn measure_views(
 
     let graph = build(model, Purpose::STEP)?.graph;
     let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), config.seed);
-    let (gpu, warning) = Gpu::from_request(device).await?;
     let description = match &gpu {
         Some(gpu) => gpu.describe(),
         None => device::cpu(platform::threads(threads)),
@@ -172,6 +192,7 @@ pub async fn measure_views(
                     times.push(time);
                 }
                 Err(error) => {
+                    let error = of_view(error)?;
                     let reason = error.to_string();
                     unmeasured.push(UnmeasuredView { view, part, prompt_tokens, reason });
                     failed.get_or_insert(error);
@@ -182,7 +203,7 @@ pub async fn measure_views(
     if let (true, Some(error)) = (times.is_empty(), failed) {
         return Err(error);
     }
-    let measurement = InspectMeasurement {
+    Ok(InspectMeasurement {
         config: config.preset.clone(),
         parameters: graph.parameter_count() as u64,
         context_length: model.context_length,
@@ -192,8 +213,7 @@ pub async fn measure_views(
         text_tokens: prepared.store.len(Split::Train),
         times,
         unmeasured,
-    };
-    Ok((measurement, warning))
+    })
 }
 
 /// The embedded stories by characters, of which there are few.
@@ -210,6 +230,7 @@ fn text_of(config: &RunConfig) -> RunConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::test_gpu;
     use crate::protocol::presets;
 
     #[test]
@@ -256,5 +277,21 @@ mod tests {
             (View::Neurons, Some("passages"), 64)
         );
         assert!(missing.reason.contains("vocabulary 8"), "{}", missing.reason);
+    }
+
+    #[test]
+    fn a_device_that_breaks_down_ends_the_bench_whatever_was_measured_before() {
+        let mut config = presets::preset("first-stories").unwrap();
+        (config.model.layers, config.model.context_length) = (1, 64);
+        let gpu = test_gpu();
+        let (own, mut told) = (gpu.clone(), 0);
+        let mut tell = |_: &ViewTime| {
+            told += 1;
+            gpu.destroy();
+        };
+        let views = [View::Tokens, View::WhatIf];
+        let measured = pollster::block_on(measure_on(&config, Some(own), None, (&views, 1), &mut tell));
+        assert!(matches!(measured, Err(Error::Device(_) | Error::DeviceLost(_))), "{measured:?}");
+        assert_eq!(told, 1);
     }
 }

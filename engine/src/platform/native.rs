@@ -1,15 +1,17 @@
 //! Windows, macOS and Linux.
 
-use super::turns::{Turns, at_once};
+use super::turns::Turns;
 use crate::error::{Error, Result};
 use crate::protocol::FetchProgress;
 use glasshouse_corpus::catalogue::Entry;
 use glasshouse_corpus::catalogue::fetch::Progress;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// A file's bytes, read only, paged in by the operating system as they are touched.
@@ -172,12 +174,21 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// # Errors
 /// The system gives no thread, or the work panicked.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    aside_while_wanted(move |_| Some(work())).await
+}
+
+/// The same of work that hears whether anybody still waits for it, and is done with nothing where nobody does.
+async fn aside_while_wanted<T: Send + 'static>(
+    work: impl FnOnce(&dyn Fn() -> bool) -> Option<T> + Send + 'static,
+) -> Result<T> {
     let (done, answers) = async_channel::unbounded();
     let (works, ended) = std::sync::mpsc::channel::<()>();
     let glances = done.clone();
     thread_beside(move || {
         // Nobody takes an answer that is not wanted any more: it goes, with what it holds.
-        done.try_send(Some(work())).ok();
+        if let Some(answer) = work(&|| !done.is_closed()) {
+            done.try_send(Some(answer)).ok();
+        }
         drop(works);
     })?;
     thread_beside(move || {
@@ -195,14 +206,24 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     Err(Error::Internal("work on a thread beside ended early".to_owned()))
 }
 
-/// Does work that takes long and gives turns: on a thread of its own, where it needs to give none.
+/// Does work that takes long and gives turns: on a thread of its own, where it is dropped at one of them once nobody waits for it.
 ///
 /// # Errors
 /// As [`aside`].
 pub async fn aside_in_turns<T: Send + 'static>(
     work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
 ) -> Result<T> {
-    aside(move || at_once(work(Turns::none()))).await
+    aside_while_wanted(move |wanted| {
+        let mut work = pin!(work(Turns::new()));
+        let mut context = Context::from_waker(Waker::noop());
+        while wanted() {
+            if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
+                return Some(done);
+            }
+        }
+        None
+    })
+    .await
 }
 
 fn thread_beside(work: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -294,8 +315,8 @@ pub async fn yield_now() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Staging;
     use std::future::poll_fn;
-    use std::pin::pin;
 
     #[test]
     fn whoever_waits_for_work_beside_is_polled_meanwhile() {
@@ -308,6 +329,33 @@ mod tests {
         ended.unwrap();
         assert!(polls >= 4, "polled {polls} times");
         assert!(pollster::block_on(aside(|| "no number".parse::<u8>().unwrap())).is_err());
+        assert_eq!(pollster::block_on(aside_in_turns(async |_| 7)).unwrap(), 7);
+    }
+
+    #[test]
+    fn work_beside_that_nobody_waits_for_any_more_is_dropped_with_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let staged = || std::fs::read_dir(folder.path()).unwrap().next().is_some();
+        let place = folder.path().to_owned();
+        let mut work = Box::pin(aside_in_turns(async move |turns: Turns| {
+            let _staging = Staging::inside(&place).unwrap();
+            // As work without end does, nearly.
+            for _ in 0..1_000_000 {
+                std::thread::sleep(GLANCE / 100);
+                turns.give().await;
+            }
+        }));
+        let soon = |wanted: &dyn Fn() -> bool| {
+            (0..100).any(|_| {
+                std::thread::sleep(GLANCE);
+                wanted()
+            })
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(work.as_mut().poll(&mut context).is_pending());
+        assert!(soon(&staged));
+        drop(work);
+        assert!(soon(&|| !staged()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::model::{self, Purpose, build};
-use crate::plan::merge::Merging;
+use crate::plan::merge::merged;
 use crate::platform::{Turns, at_once, files};
 use crate::protocol::RunConfig;
 use crate::tokenizer::Tokenizer;
@@ -43,11 +43,8 @@ impl Trained {
         let as_trained = AsTrained::load_in_turns(run, checkpoint, turns).await?;
         let AsTrained { run, config, parameters, weights, info, notices } = as_trained;
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
-        let mut merging = Merging::new(&parameters, config.train.adapter.as_ref(), weights);
-        while merging.advance() {
-            turns.give().await;
-        }
-        let parameters = merging.finish();
+        let give = async || turns.give().await;
+        let parameters = merged(&parameters, config.train.adapter.as_ref(), weights, &give).await;
         Ok(Self { run, config, tokenizer, parameters, info, notices })
     }
 }

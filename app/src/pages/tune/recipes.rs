@@ -68,10 +68,11 @@ pub(super) fn recipes_ui(
 
 /// Has the latest run that can be measured by a recipe's held-out rows do so, where it has such rows.
 fn measure_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &TuningRecipe) {
+    // Without rows the run's own evaluations say it.
+    let Some(task) = recipe.task() else { return };
     let fits = |run: &&RunSummary| match recipe.metric() {
         Metric::Answers => run.writes(),
         Metric::Labels => run.classifies(),
-        // The run's own evaluations say it.
         Metric::Perplexity => false,
     };
     let mut runs = context.state.runs.list.iter().rev().filter(|run| !run.checkpoints.is_empty());
@@ -80,7 +81,7 @@ fn measure_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &TuningRecipe) {
         let settings = EvaluateSettings {
             likelihood: false,
             baselines: false,
-            tasks: vec![recipe.task()],
+            tasks: vec![task],
             ..EvaluateSettings::default()
         };
         let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() };

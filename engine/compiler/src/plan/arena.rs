@@ -17,6 +17,9 @@ use std::ops::Range;
 /// Entries begin on multiples of this many floats.
 pub const ALIGNMENT: usize = 128;
 
+/// Entries that are moved at a time: a few milliseconds of them in a browser.
+const MOVED: usize = 1 << 20;
+
 /// Where each parameter stands, in floats from the arena's start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArenaLayout {
@@ -148,10 +151,34 @@ impl ArenaLayout {
             return values;
         }
         let mut moved = vec![0.0; other.length];
-        for ((from, to), count) in self.offsets.iter().zip(&other.offsets).zip(&self.counts) {
-            moved[*to..to + count].copy_from_slice(&values[*from..from + count]);
+        for (from, to) in self.moves(other) {
+            moved[to].copy_from_slice(&values[from]);
         }
         moved
+    }
+
+    /// The same, and `give` is called every few milliseconds.
+    pub async fn moved_in_turns(&self, other: &Self, values: Vec<f32>, give: &impl AsyncFn()) -> Vec<f32> {
+        if self.offsets == other.offsets {
+            return values;
+        }
+        let mut moved = vec![0.0; other.length];
+        for (from, to) in self.moves(other) {
+            moved[to].copy_from_slice(&values[from]);
+            give().await;
+        }
+        moved
+    }
+
+    /// From where to where entries are moved, so many at a time.
+    fn moves(&self, other: &Self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+        let parameters = self.offsets.iter().zip(&other.offsets).zip(&self.counts);
+        parameters.flat_map(|((from, to), count)| {
+            (0..*count).step_by(MOVED).map(move |at| {
+                let end = (at + MOVED).min(*count);
+                (from + at..from + end, to + at..to + end)
+            })
+        })
     }
 
     /// Where a parameter's entries lie.
@@ -220,6 +247,18 @@ mod tests {
             });
         }
         graph
+    }
+
+    #[test]
+    fn a_parameter_of_more_entries_than_are_moved_at_a_time_is_moved_whole() {
+        let graph = graph(&[&[40, 40], &[100], &[16, 40], &[1100, 1000]]);
+        let (from, to) = (ArenaLayout::of(&graph), ArenaLayout::unfrozen(&graph.parameters));
+        assert!(from.counts[3] > MOVED && from.offsets[3] != to.offsets[3]);
+        let values: Vec<f32> = (0..from.length).map(|at| (at % 1013) as f32).collect();
+        let moved = from.moved_to(&to, values.clone());
+        for id in (0..4).map(ParameterId) {
+            assert!(moved[to.range(id)] == values[from.range(id)], "{id:?}");
+        }
     }
 
     #[test]

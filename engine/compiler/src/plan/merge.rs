@@ -2,72 +2,61 @@
 
 use super::arena::ArenaLayout;
 use crate::graph::Parameter;
-use crate::model::{LoraPair, is_of_adapter, lora_pairs};
+use crate::model::{is_of_adapter, lora_pairs};
 use glasshouse_protocol::Adapter;
+
+/// Multiplications after which others have a turn: a few milliseconds of them in a browser.
+const MULTIPLIED: usize = 1 << 20;
 
 /// The weights of a model that compute what a run's do, laid out as those of a model of which nothing is frozen:
 /// W + scale·B·A for each weight W [out, in] that has A [r, in] and B [out, r] beside it (Hu et al. 2021). `parameters` are the run's, and
-/// `values` lie where [`ArenaLayout::of_parameters`] has them.
-pub fn merged(parameters: &[Parameter], adapter: Option<&Adapter>, values: Vec<f32>) -> Vec<f32> {
-    let mut merging = Merging::new(parameters, adapter, values);
-    while merging.advance() {}
-    merging.finish()
-}
-
-/// The same, a weight at a time: all of a large model take seconds, and others wait for their turns.
-#[derive(Debug)]
-pub struct Merging<'run> {
-    parameters: &'run [Parameter],
-    adapter: Option<&'run Adapter>,
-    from: ArenaLayout,
-    pairs: std::vec::IntoIter<LoraPair>,
-    values: Vec<f32>,
-}
-
-impl<'run> Merging<'run> {
-    /// Begins.
-    pub fn new(parameters: &'run [Parameter], adapter: Option<&'run Adapter>, values: Vec<f32>) -> Self {
-        let (from, pairs) = (ArenaLayout::of_parameters(parameters), lora_pairs(parameters).into_iter());
-        Self { parameters, adapter, from, pairs, values }
-    }
-
-    /// Adds to the next weight; whether there was one.
-    pub fn advance(&mut self) -> bool {
-        let Some((adapter, pair)) = self.adapter.zip(self.pairs.next()) else { return false };
-        let [a, b] = [pair.a, pair.b].map(|id| self.values[self.from.range(id)].to_vec());
-        let columns = self.parameters[pair.weight.index()].ty.columns();
-        let weight = &mut self.values[self.from.range(pair.weight)];
-        add_product(weight, &b, &a, columns, adapter);
-        true
-    }
-
-    /// The weights, once [`Self::advance`] finds no more.
-    pub fn finish(self) -> Vec<f32> {
-        let Self { parameters, adapter, from, values, .. } = self;
-        if adapter.is_none() {
-            return from.moved_to(&ArenaLayout::unfrozen(parameters), values);
+/// `values` lie where [`ArenaLayout::of_parameters`] has them. A large model takes seconds, in which `give` is called every few milliseconds.
+pub async fn merged(
+    parameters: &[Parameter],
+    adapter: Option<&Adapter>,
+    mut values: Vec<f32>,
+    give: &impl AsyncFn(),
+) -> Vec<f32> {
+    let from = ArenaLayout::of_parameters(parameters);
+    if let Some(adapter) = adapter {
+        for pair in lora_pairs(parameters) {
+            let [a, b] = [pair.a, pair.b].map(|id| values[from.range(id)].to_vec());
+            let weight = &mut values[from.range(pair.weight)];
+            add_product(weight, [&a, &b], adapter.rank, (adapter.scale(), false), give).await;
         }
-        let own: Vec<Parameter> =
-            parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
-        let to = ArenaLayout::unfrozen(&own);
-        // Those of the model come first, in its order.
-        let mut plain = vec![0.0; to.length];
-        for ((from, to), count) in from.offsets.iter().zip(&to.offsets).zip(&to.counts) {
-            plain[*to..to + count].copy_from_slice(&values[*from..from + count]);
-        }
-        plain
     }
+    // Those of the model come first, in its order.
+    let own: Vec<Parameter> =
+        parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
+    from.moved_in_turns(&ArenaLayout::unfrozen(&own), values, give).await
 }
 
-/// w += scale·b·a, row by row: w [out, in], b [out, r], a [r, in].
-fn add_product(weight: &mut [f32], b: &[f32], a: &[f32], columns: usize, adapter: &Adapter) {
-    let mut change = vec![0.0; columns];
-    for (row, factors) in weight.chunks_exact_mut(columns).zip(b.chunks_exact(adapter.rank)) {
+/// w += scale·b·a, row by row of b: a [r, in], b [out, r], and w [out, in] or, `transposed`, [in, out].
+pub async fn add_product(
+    weight: &mut [f32],
+    [a, b]: [&[f32]; 2],
+    rank: usize,
+    (scale, transposed): (f32, bool),
+    give: &impl AsyncFn(),
+) {
+    let (rows, columns) = (b.len() / rank, a.len() / rank);
+    let (mut change, mut multiplied) = (vec![0.0; columns], 0);
+    for (row, factors) in b.chunks_exact(rank).enumerate() {
         change.fill(0.0);
         for (factor, a) in factors.iter().zip(a.chunks_exact(columns)) {
             change.iter_mut().zip(a).for_each(|(sum, entry)| *sum += factor * entry);
         }
-        row.iter_mut().zip(&change).for_each(|(entry, sum)| *entry += adapter.scale() * sum);
+        let add = |(entry, sum): (&mut f32, &f32)| *entry += scale * sum;
+        if transposed {
+            weight.iter_mut().skip(row).step_by(rows).zip(&change).for_each(add);
+        } else {
+            weight[row * columns..][..columns].iter_mut().zip(&change).for_each(add);
+        }
+        multiplied += a.len();
+        if multiplied >= MULTIPLIED {
+            multiplied = 0;
+            give().await;
+        }
     }
 }
 
@@ -77,6 +66,17 @@ mod tests {
     use crate::graph::ParameterId;
     use crate::model::{Purpose, build, parameters};
     use glasshouse_protocol::presets::preset;
+    use std::cell::Cell;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    /// Work that waits for nothing.
+    fn at_once<T>(work: impl Future<Output = T>) -> T {
+        match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => done,
+            Poll::Pending => panic!("nothing to wait for"),
+        }
+    }
 
     #[test]
     fn an_adapter_is_added_to_the_weights_that_it_adapts_and_to_no_others() {
@@ -87,7 +87,7 @@ mod tests {
         let plain = build(&run.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
         let (from, to) = (ArenaLayout::of_parameters(&parameters), ArenaLayout::of_parameters(&plain));
         let values: Vec<f32> = (0..from.length).map(|at| ((at * 31 % 101) as f32 - 50.0) * 0.01).collect();
-        let merged = merged(&parameters, run.train.adapter.as_ref(), values.clone());
+        let merged = at_once(merged(&parameters, run.train.adapter.as_ref(), values.clone(), &async || ()));
         assert_eq!(merged.len(), to.length);
         let pairs = lora_pairs(&parameters);
         assert_eq!(pairs.len(), 8);
@@ -105,6 +105,27 @@ mod tests {
                 let change: f32 = (0..3).map(|r| b[row * 3 + r] * a[r * columns + column]).sum();
                 assert!((before + 2.0 * change - after).abs() < 1e-5, "{} {at}", parameter.name);
             }
+        }
+    }
+
+    #[test]
+    fn a_product_is_added_to_a_weight_either_way_round_and_gives_turns_within_it() {
+        let (rows, columns, rank) = (1200, 500, 4);
+        let [a, b] = [rank * columns, rows * rank]
+            .map(|count| (0..count).map(|at| ((at * 31 % 101) as f32 - 50.0) * 0.01).collect::<Vec<f32>>());
+        let turns = Cell::new(0);
+        let [plain, transposed] = [false, true].map(|transposed| {
+            let mut weight = vec![1.0; rows * columns];
+            let give = async || turns.set(turns.get() + 1);
+            at_once(add_product(&mut weight, [&a, &b], rank, (2.0, transposed), &give));
+            weight
+        });
+        // Of 2.4 million multiplications each.
+        assert_eq!(turns.get(), 4);
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+            let change: f32 = (0..rank).map(|r| b[row * rank + r] * a[r * columns + column]).sum();
+            let both = [plain[row * columns + column], transposed[column * rows + row]];
+            assert!((1.0 + 2.0 * change - both[0]).abs() < 1e-5 && both[0] == both[1], "{row} {column}");
         }
     }
 }

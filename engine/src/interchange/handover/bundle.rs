@@ -69,7 +69,7 @@ pub(crate) async fn hand_over_in_turns(
         run: request.run.clone(),
         config: config.clone(),
         tokenizer: prepared.tokenizer.clone(),
-        parameters: places.whole(loaded.state.parameters.clone()),
+        parameters: places.whole(loaded.state.parameters.clone(), turns).await,
         info: loaded.info.clone(),
         notices: Vec::new(),
     };
@@ -79,7 +79,7 @@ pub(crate) async fn hand_over_in_turns(
     write_tokens(prepared, &folder.join("data"), turns).await?;
     let (expected, after) = steps_here(&handed, request, turns, progress).await?;
     storage::write_json(&folder.join("expected.json"), &expected)?;
-    let after = places.whole(after.parameters);
+    let after = places.whole(after.parameters, turns).await;
     places.write_weights(&after, &folder.join("expected.safetensors"), turns).await?;
     storage::write_json(&folder.join("run.json"), &settings(&handed, family, steps)?)?;
     storage::create_folder(&folder.join("configs"))?;

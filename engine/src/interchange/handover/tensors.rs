@@ -45,15 +45,15 @@ impl Places {
     }
 
     /// Weights as a model has them.
-    pub(super) fn whole(&self, weights: Vec<f32>) -> Vec<f32> {
-        self.trained.moved_to(&self.whole, weights)
+    pub(super) async fn whole(&self, weights: Vec<f32>, turns: &Turns) -> Vec<f32> {
+        moved(&self.trained, &self.whole, weights, turns).await
     }
 
     /// Moments as a model of which nothing is frozen would have them; zeros for what is frozen.
-    fn whole_moments(&self, moments: &[f32]) -> Vec<f32> {
+    async fn whole_moments(&self, moments: &[f32], turns: &Turns) -> Vec<f32> {
         let mut all = moments.to_vec();
         all.resize(self.trained.length, 0.0);
-        self.trained.moved_to(&self.whole, all)
+        self.whole(all, turns).await
     }
 
     /// Writes weights, laid out as a model has them.
@@ -64,7 +64,8 @@ impl Places {
 
     /// Writes AdamW's moments.
     pub(super) async fn write_moments(&self, state: &ArenaState, path: &Path, turns: &Turns) -> Result<()> {
-        let moments = [&state.first_moments, &state.second_moments].map(|it| self.whole_moments(it));
+        let first = self.whole_moments(&state.first_moments, turns).await;
+        let moments = [first, self.whole_moments(&state.second_moments, turns).await];
         let entries = [FIRST, SECOND].iter().zip(&moments).flat_map(|(prefix, moments)| {
             self.tensors
                 .iter()
@@ -81,16 +82,16 @@ impl Places {
         let weights = Folder::open(folder, "model")?;
         let moments = Folder::open(folder, "optimizer")?;
         let whole = self.read_tensors(folder, &weights, "", turns).await?;
-        let moved = async |prefix: &str| {
+        let trained = async |prefix: &str| {
             let whole = self.read_tensors(folder, &moments, prefix, turns).await?;
-            let mut trained = self.whole.moved_to(&self.trained, whole);
+            let mut trained = moved(&self.whole, &self.trained, whole, turns).await;
             trained.truncate(self.trained.trained_end);
             Ok::<_, Error>(trained)
         };
         Ok(ArenaState {
-            parameters: self.whole.moved_to(&self.trained, whole),
-            first_moments: moved(FIRST).await?,
-            second_moments: moved(SECOND).await?,
+            parameters: moved(&self.whole, &self.trained, whole, turns).await,
+            first_moments: trained(FIRST).await?,
+            second_moments: trained(SECOND).await?,
             loss_scale: None,
         })
     }
@@ -138,4 +139,8 @@ impl Places {
         }
         Ok(arena)
     }
+}
+
+async fn moved(from: &ArenaLayout, to: &ArenaLayout, values: Vec<f32>, turns: &Turns) -> Vec<f32> {
+    from.moved_in_turns(to, values, &async || turns.give().await).await
 }

@@ -214,7 +214,7 @@ mod tests {
             let list = parameters(&model, &train).unwrap();
             let length = ArenaLayout::of_parameters(&list).length;
             let values: Vec<f32> = (0..length).map(|at| ((at * 37 % 113) as f32 - 56.0) * 0.01).collect();
-            let whole = merged(&list, Some(&adapter), values.clone());
+            let whole = at_once(merged(&list, Some(&adapter), values.clone(), &async || ()));
             let (own, plain) = (Parameters::from_list(list), Parameters::of(&model).unwrap());
             let tensors = family.tensors(&model, &own);
             let modules = Modules::of(&adapter, &tensors);

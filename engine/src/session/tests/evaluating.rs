@@ -195,7 +195,7 @@ fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
         let settings = EvaluateSettings {
             likelihood: false,
             baselines: false,
-            tasks: vec![answer.task()],
+            tasks: answer.task().into_iter().collect(),
             keep: false,
             ..EvaluateSettings::default()
         };

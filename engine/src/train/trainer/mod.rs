@@ -29,6 +29,7 @@ use crate::graph::{Parameter, random};
 use crate::metrics::MetricsWriter;
 use crate::plan::arena::ArenaLayout;
 use crate::plan::merge::merged;
+use crate::platform::Turns;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
 use crate::protocol::{
@@ -223,8 +224,9 @@ impl Trainer<'_> {
     /// # Errors
     /// The device fails.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
-        let state = self.state().await?;
-        Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), state.parameters))
+        let (state, turns) = (self.state().await?, Turns::new());
+        let give = async || turns.give().await;
+        Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), state.parameters, &give).await)
     }
 
     /// What of the executor's state is the run's own: a teacher's weights, which come last, are left out.

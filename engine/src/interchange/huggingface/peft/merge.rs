@@ -9,6 +9,7 @@ use crate::interchange::huggingface::Family;
 use crate::interchange::huggingface::folder::{Folder, MAX_JSON_BYTES, Stored};
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::model::{LORA_A, LORA_B};
+use crate::plan::merge::add_product;
 use crate::platform::{Turns, at_once};
 use crate::project::{Project, Run, StagedRun, Trained, checkpoint_of};
 use crate::storage;
@@ -70,7 +71,7 @@ pub(crate) async fn merge_adapter_in_turns(
     let another = settings.for_another(run);
     let pairs = matched(&tensors, family.prefix, &stored, &another)
         .map_err(|reason| Error::bad_file(folder, reason))?;
-    let mut broken = BTreeSet::new();
+    let (mut broken, give) = (BTreeSet::new(), async || turns.give().await);
     for LowRankPair { module, tensor, a, b } in &pairs {
         let [a, b] = [entries(&stored, a)?, entries(&stored, b)?];
         if a.iter().chain(&b).any(|entry| !entry.is_finite()) {
@@ -78,12 +79,12 @@ pub(crate) async fn merge_adapter_in_turns(
             continue;
         }
         let mut weight = tensor.gather(&parameters, &trained.parameters)?;
-        let rows = tensor.rows.len();
-        let rank = b.len() / rows;
+        let rank = b.len() / tensor.rows.len();
         let scale = settings.scale(rank);
         let scale = if undo { -scale } else { scale };
-        add_product(&mut weight, [&a, &b], [rows, rank], scale, tensor.transposed, turns).await;
+        add_product(&mut weight, [&a, &b], rank, (scale, tensor.transposed), &give).await;
         tensor.scatter(&parameters, &mut trained.parameters, 0, &weight)?;
+        turns.give().await;
     }
     if let Some(first) = broken.first() {
         let reason = format!(
@@ -261,29 +262,6 @@ fn entries(folder: &Folder, stored: &Stored) -> Result<Vec<f32>> {
     let mut all = vec![0.0; stored.count()];
     folder.read(stored, 0..stored.shape[0], &mut all)?;
     Ok(all)
-}
-
-/// w += scale·b·a of a [r, in] and b [out, r], w [out, in] or, transposed, [in, out].
-async fn add_product(
-    weight: &mut [f32],
-    [a, b]: [&[f32]; 2],
-    [rows, rank]: [usize; 2],
-    scale: f32,
-    transposed: bool,
-    turns: &Turns,
-) {
-    let columns = a.len() / rank;
-    let mut change = vec![0.0; columns];
-    for (row, factors) in b.chunks_exact(rank).enumerate() {
-        change.fill(0.0);
-        for (factor, a) in factors.iter().zip(a.chunks_exact(columns)) {
-            change.iter_mut().zip(a).for_each(|(sum, entry)| *sum += factor * entry);
-        }
-        let (first, step) = if transposed { (row, rows) } else { (row * columns, 1) };
-        let own = weight.iter_mut().skip(first).step_by(step);
-        own.zip(&change).for_each(|(entry, sum)| *entry += scale * sum);
-        turns.give().await;
-    }
 }
 
 #[cfg(test)]
