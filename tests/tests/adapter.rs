@@ -15,7 +15,7 @@ use glasshouse_engine::interchange::huggingface::export_adapter;
 use glasshouse_engine::model::{is_of_adapter, parameters, training_graphs};
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::plan::merge::merged;
+use glasshouse_engine::plan::merge;
 use glasshouse_engine::project::{AsTrained, Project, Run, Trained, parameters_of};
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::train::{Options, TrainEvent};
@@ -26,6 +26,11 @@ use half::f16;
 use pollster::block_on;
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// Weights with what an adapter adds to them.
+pub fn merged(parameters: &[Parameter], adapter: Option<&Adapter>, values: Vec<f32>) -> Vec<f32> {
+    block_on(merge::merged(parameters, adapter, values, &async || ()))
+}
 
 /// The runs' tiny model with an adapter, which has dropout of its own.
 fn adapted() -> RunConfig {

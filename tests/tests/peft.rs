@@ -1,6 +1,6 @@
 //! Adapters that PEFT wrote, added to the weights of runs: what its own merge makes of such folders, `adapter.rs` compares with ours.
 
-use crate::adapter::run_with;
+use crate::adapter::{merged, run_with};
 use crate::common::{deviation, draw_adapters, ids};
 use crate::export::{our_logits, small, write};
 use crate::import::rewrite_tensors;
@@ -10,7 +10,6 @@ use glasshouse_engine::interchange::Found;
 use glasshouse_engine::interchange::huggingface::{another_base, export_adapter, merge_adapter};
 use glasshouse_engine::model::parameters;
 use glasshouse_engine::plan::arena::ArenaLayout;
-use glasshouse_engine::plan::merge::merged;
 use glasshouse_engine::project::{AsTrained, Project, Run, RunRecord, Trained, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
 use glasshouse_protocol::{Adapter, RunState, Start};
