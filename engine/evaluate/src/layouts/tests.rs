@@ -256,7 +256,7 @@ fn sets_about_stereotypes_and_toxic_language() {
         json!({"sentence": "[MASK] c", "mask1": "a", "mask2": "b"}),
     ] {
         let (set, row) = read("a.csv", &row);
-        assert!(set == "CrowS-Pairs" && row.unwrap_err().contains("glasshouse audit"));
+        assert!(set == "CrowS-Pairs" && row.unwrap_err().contains("an audit compares"));
     }
 }
 

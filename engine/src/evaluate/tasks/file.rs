@@ -110,7 +110,7 @@ mod tests {
             ("", "it has no rows"),
             ("[{\"prompt\":1}]", "line 1: `prompt`: expected text"),
             ("[{\"prompt\":", "it is no list of JSON"),
-            (r#"{"sent_more":"a","sent_less":"b"}"#, "glasshouse audit"),
+            (r#"{"sent_more":"a","sent_less":"b"}"#, "an audit compares in its section on bias"),
             ("hello", "line 1: not JSON"),
             (r#"{"prompt":"a","choices":["a"],"answer":0}"#, "two answers or more"),
             (r#"{"prompt":"a","choices":["a","b"],"answer":2}"#, "beyond the 2 choices"),
