@@ -382,12 +382,13 @@ impl Session {
                         self.generations.forget_run(&trainer.run().name());
                     }
                     let lasting = matches!(event, TrainEvent::Checkpoint { .. } | TrainEvent::Done { .. });
+                    // What is told to be saved is so, where an engine may be killed the moment after.
+                    if lasting {
+                        self.keep_files_meanwhile(control, trainer).await;
+                    }
                     told.events.push(event);
                     if rare || told.last.elapsed() >= TOLD {
                         told.tell(id, &self.outlet);
-                    }
-                    if lasting {
-                        self.keep_files_meanwhile(control, trainer).await;
                     }
                 }
                 Progress::SampleDue(request) => {
