@@ -180,10 +180,8 @@ impl HeldOut {
         let what = if self.answers { "conversation" } else { "document" };
         let read = self.spans.len();
         let mut words = match read == all {
-            true => format!("validation, all of it: {}", counted(all as u64, what)),
-            false => {
-                format!("validation, {read} of its {}, evenly spaced", counted(all as u64, what))
-            }
+            true => "validation".to_owned(),
+            false => format!("validation, {read} of its {}, evenly spaced", counted(all as u64, what)),
         };
         if self.answers {
             words.push_str(", of which the answers are predicted");

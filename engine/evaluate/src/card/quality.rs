@@ -48,7 +48,7 @@ fn loss(likelihood: Option<&Likelihood>) -> Option<f64> {
 fn read(own: &Likelihood) -> Markup {
     html! {
         p.lead {
-            "On " (counted(own.documents, "document")) " of the " (shown(&own.split)) " split: " (whole(own.tokens)) " tokens, " (bytes(own.bytes))
+            "Held-out text (" (shown(&own.split)) "): " (counted(own.documents, "document")) ", " (whole(own.tokens)) " tokens, " (bytes(own.bytes))
             ". Windows of " (counted(own.window as u64, "token")) " follow one another by " (whole(own.stride as u64)) ", so that "
             @if own.stride < own.window { "each token is predicted once, from " (whole((own.window - own.stride) as u64)) " tokens or more where there are as many." }
             @else { "each token is predicted once." }
