@@ -40,7 +40,7 @@ const FILES: [(&str, &str, usize); 24] = [
 const REFUSED: [(&str, &str); 5] = [
     ("BoolQ/test.jsonl", "test splits are published without"),
     ("CommonsenseQA/test.jsonl", "test splits are published without"),
-    ("Crows-Pairs/test.csv", "glasshouse audit"),
+    ("Crows-Pairs/test.csv", "an audit compares in its section on bias"),
     ("HellaSwag/test.jsonl", "published without the right one"),
     ("PIQA/test.jsonl", "test splits are published without"),
 ];
