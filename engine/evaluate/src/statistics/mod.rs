@@ -5,7 +5,7 @@
 mod tests;
 
 #[cfg(test)]
-pub(crate) use tests::{BOOTSTRAP, at_once, uniform};
+pub(crate) use tests::{BOOTSTRAP, uniform};
 
 use glasshouse_protocol::evaluation::RESAMPLES;
 use glasshouse_protocol::random::{nth, split_mix};
