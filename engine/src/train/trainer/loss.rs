@@ -72,9 +72,7 @@ impl Evaluator<'_> {
                             tokens: batch.tokens,
                             targets: batch.targets,
                             starts: batch.starts,
-                            seed: [0, 0],
-                            counted: None,
-                            scores: None,
+                            ..MicroBatch::default()
                         }
                     })
                 })
