@@ -317,8 +317,8 @@ mod tests {
         // On some systems a folder is opened as a file is, and cannot be read.
         assert_eq!(failed(folder.path(), &folder.path().join("copy")), folder.path());
         // Nothing is tried again where there is no more room.
-        let mut room = vec![0; PIECE];
-        let sides = (|_| "unread", |_| "unwritten");
+        let mut room = vec![0_u8; PIECE];
+        let sides = (|_: std::io::Error| "unread", |_: std::io::Error| "unwritten");
         let copied = at_once(copy_pieces(&mut &content[..], &mut &mut room[..], sides, &turns));
         assert_eq!((copied, turns.asked()), (Err("unwritten"), 4));
     }
